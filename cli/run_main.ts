@@ -1,0 +1,1 @@
+console.log("runner for", Deno.mainModule, Deno.args);

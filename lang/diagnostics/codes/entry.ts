@@ -1,0 +1,9 @@
+/** What the table of diagnostics says about one code. */
+export interface CodeEntry {
+  /** The mistake in a few words. */
+  readonly title: string;
+  /** A paragraph that explains it to somebody who meets it for the first time. */
+  readonly explanation: string;
+  /** A few lines that show it, and the way to put it right. */
+  readonly example: string;
+}

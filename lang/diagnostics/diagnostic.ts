@@ -1,0 +1,54 @@
+/** Diagnostics are values: collected, sorted, rendered; never thrown. */
+import type { Span } from "../source.ts";
+import type { DiagnosticCode } from "./codes.ts";
+
+export type Severity = "error" | "warning";
+
+/** A second place that helps to understand the first: "declared here", "mapped here". */
+export interface RelatedSpan {
+  readonly span: Span;
+  readonly message: string;
+}
+
+export interface Diagnostic {
+  readonly code: DiagnosticCode;
+  readonly severity: Severity;
+  readonly span: Span;
+  /** What is wrong, with the value: sentence case, no final period. */
+  readonly message: string;
+  /** What was expected, or how to put it right; shown after `hint:`. */
+  readonly hint?: string;
+  readonly related?: readonly RelatedSpan[];
+}
+
+/** Collects diagnostics in the order they are found. */
+export class DiagnosticBag {
+  readonly #all: Diagnostic[] = [];
+
+  add(diagnostic: Diagnostic): void {
+    this.#all.push(diagnostic);
+  }
+
+  error(code: DiagnosticCode, span: Span, message: string, hint?: string): void {
+    this.add({ code, severity: "error", span, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  warning(code: DiagnosticCode, span: Span, message: string, hint?: string): void {
+    this.add({ code, severity: "warning", span, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  get hasErrors(): boolean {
+    return this.#all.some((diagnostic) => diagnostic.severity === "error");
+  }
+
+  /** All of them, by file, then by place in the text. */
+  sorted(): readonly Diagnostic[] {
+    return [...this.#all].sort((a, b) =>
+      a.span.source.name < b.span.source.name
+        ? -1
+        : a.span.source.name > b.span.source.name
+        ? 1
+        : a.span.start - b.span.start || a.span.end - b.span.end
+    );
+  }
+}

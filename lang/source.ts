@@ -1,0 +1,64 @@
+/** Source text and places in it. */
+
+/** One file of source text, with its line table. Positions are UTF-16 offsets everywhere. */
+export class SourceFile {
+  /** Offset of the first character of each line. */
+  readonly lineStarts: readonly number[];
+
+  /**
+   * @param name How the file is called in messages; a path relative to the root where possible.
+   * @param text The whole text.
+   */
+  constructor(readonly name: string, readonly text: string) {
+    const starts = [0];
+    for (let offset = 0; offset < text.length; offset++) {
+      const code = text.charCodeAt(offset);
+      if (code === 10 || (code === 13 && text.charCodeAt(offset + 1) !== 10)) {
+        starts.push(offset + 1);
+      }
+    }
+    this.lineStarts = starts;
+  }
+
+  /** Line and column of an offset, both from 1; a tab is one column. */
+  position(offset: number): { readonly line: number; readonly column: number } {
+    let low = 0;
+    let high = this.lineStarts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.lineStarts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - this.lineStarts[low]! + 1 };
+  }
+
+  /** The text of a line (from 1), without its end. */
+  line(number: number): string {
+    const start = this.lineStarts[number - 1] ?? this.text.length;
+    const end = this.lineStarts[number] ?? this.text.length;
+    return this.text.slice(start, end).replace(/[\r\n]+$/, "");
+  }
+}
+
+/** A piece of source text: from `start` up to, not including, `end`. */
+export interface Span {
+  readonly source: SourceFile;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The span from the start of one to the end of another, in one file. */
+export function spanBetween(first: Span, last: Span): Span {
+  return { source: first.source, start: first.start, end: Math.max(first.end, last.end) };
+}
+
+/** The text a span covers. */
+export function spanText(span: Span): string {
+  return span.source.text.slice(span.start, span.end);
+}
+
+/** `file:line:col` of a span's start. */
+export function spanPlace(span: Span): string {
+  const { line, column } = span.source.position(span.start);
+  return `${span.source.name}:${line}:${column}`;
+}

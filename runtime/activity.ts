@@ -1,0 +1,73 @@
+/**
+ * Work that is queued to run: the host's and the devices' jobs, each run whole.
+ *
+ * The runtime needs no generators because nothing stops inside an activity; a single event inside
+ * one is shown by running the deterministic machine again up to it (language.md, Stepping).
+ */
+import { invariant } from "./errno.ts";
+
+/** Somebody who queues activities for itself. */
+export interface ActivityHandler {
+  /**
+   * Runs one activity to its end.
+   * @param kind A number the handler chose when it posted the activity.
+   * @param argument A number the handler chose, such as a tag or a queue.
+   */
+  runActivity(kind: number, argument: number): void;
+}
+
+const INITIAL_SLOTS = 64;
+
+/** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
+export class ActivityQueue {
+  #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #kinds = new Int32Array(INITIAL_SLOTS);
+  #arguments = new Float64Array(INITIAL_SLOTS);
+  #head = 0;
+  #length = 0;
+
+  /** How many activities wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Queues an activity behind all others. */
+  post(handler: ActivityHandler, kind: number, argument: number): void {
+    if (this.#length === this.#kinds.length) this.#grow();
+    const slot = (this.#head + this.#length) % this.#kinds.length;
+    this.#handlers[slot] = handler;
+    this.#kinds[slot] = kind;
+    this.#arguments[slot] = argument;
+    this.#length++;
+  }
+
+  /** Runs the oldest activity. Returns false when there was none. */
+  runNext(): boolean {
+    if (this.#length === 0) return false;
+    const slot = this.#head;
+    const handler = this.#handlers[slot];
+    invariant(handler !== undefined, "An activity without a handler was queued");
+    this.#handlers[slot] = undefined;
+    this.#head = (slot + 1) % this.#kinds.length;
+    this.#length--;
+    handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
+    return true;
+  }
+
+  #grow(): void {
+    const capacity = this.#kinds.length;
+    const handlers: (ActivityHandler | undefined)[] = new Array(capacity * 2).fill(undefined);
+    const kinds = new Int32Array(capacity * 2);
+    const args = new Float64Array(capacity * 2);
+    for (let index = 0; index < this.#length; index++) {
+      const slot = (this.#head + index) % capacity;
+      handlers[index] = this.#handlers[slot];
+      kinds[index] = this.#kinds[slot]!;
+      args[index] = this.#arguments[slot]!;
+    }
+    this.#handlers = handlers;
+    this.#kinds = kinds;
+    this.#arguments = args;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Address spaces as types.
+ *
+ * A mixed-up address is the bug this laboratory simulates, so it must not be one we write: each
+ * address space has a brand of its own, and converting from one to another is a named function.
+ * Addresses are plain numbers below 2^53 (several times faster than `bigint`); where hardware has
+ * 64 bits, they are read as two 32-bit halves and checked before they become a number.
+ *
+ * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`.
+ */
+
+declare const space: unique symbol;
+type Brand<T, S extends string> = T & { readonly [space]: S };
+
+/** A CPU physical address in bytes: RAM or MMIO. */
+export type PhysAddr = Brand<number, "phys">;
+/** An address as a device sees it, in bytes: IOVA, physical or PCI bus address. */
+export type DmaAddr = Brand<number, "dma">;
+/** A page frame number: physical address divided by the host page size. */
+export type Pfn = Brand<number, "pfn">;
+/** An IO virtual page frame number: IOVA divided by the IOMMU granule. */
+export type IovaPfn = Brand<number, "iovaPfn">;
+
+/** A size or length in bytes. */
+export type Bytes = number;
+/** Virtual time in nanoseconds. */
+export type Nanoseconds = number;
+
+/** The host page size of the model, in bytes. */
+export const PAGE_SIZE_BYTES = 4096;
+/** The block layer's sector, in bytes, whatever the logical block size is. */
+export const SECTOR_SIZE_BYTES = 512;
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+export const TIB = 1024 * GIB;
+
+/** Addresses at or above this cannot be represented exactly and never become a number. */
+export const ADDRESS_LIMIT = 2 ** 53;
+
+/**
+ * What a failed mapping returns: the kernel's all-ones DMA address.
+ *
+ * 2^64 - 1 is not a double, so the model uses -1; it is the only negative `DmaAddr` there is.
+ * @see behaviour/dma.md, Notation (`ERR`)
+ */
+export const DMA_MAPPING_ERROR = -1 as DmaAddr;
+
+function checked(address: number, what: string): number {
+  if (!Number.isSafeInteger(address) || address < 0) {
+    throw new RangeError(
+      `Cannot use ${address} as a ${what}: it must be an integer from 0 to 2^53 - 1`,
+    );
+  }
+  return address;
+}
+
+/** Makes a CPU physical address of a number. Throws `RangeError` outside 0 … 2^53 - 1. */
+export function physAddr(address: number): PhysAddr {
+  return checked(address, "physical address") as PhysAddr;
+}
+
+/** Makes a device-visible address of a number. Throws `RangeError` outside 0 … 2^53 - 1. */
+export function dmaAddr(address: number): DmaAddr {
+  return checked(address, "DMA address") as DmaAddr;
+}
+
+/** The frame that holds a physical address. */
+export function physToPfn(phys: PhysAddr): Pfn {
+  return Math.floor(phys / PAGE_SIZE_BYTES) as Pfn;
+}
+
+/** The physical address of a frame's first byte. */
+export function pfnToPhys(pfn: Pfn): PhysAddr {
+  return (pfn * PAGE_SIZE_BYTES) as PhysAddr;
+}
+
+/** The direct-mapped view: without an IOMMU or range map a device sees physical addresses. */
+export function physAsDma(phys: PhysAddr): DmaAddr {
+  return phys as number as DmaAddr;
+}
+
+/** `value` rounded down to a multiple of `unit`. Exact for any value below 2^53. */
+export function alignDown(value: number, unit: number): number {
+  return value - (value % unit);
+}
+
+/** `value` rounded up to a multiple of `unit`. Exact for any value below 2^53. */
+export function alignUp(value: number, unit: number): number {
+  const rest = value % unit;
+  return rest === 0 ? value : value + (unit - rest);
+}
+
+/** True when `value` is a power of two (1, 2, 4 …), for any value below 2^53. */
+export function isPowerOfTwo(value: number): boolean {
+  return value > 0 && Number.isInteger(Math.log2(value)) && 2 ** Math.log2(value) === value;
+}
+
+/** The smallest power of two that is not below `value`; 1 for 0. */
+export function roundUpPowerOfTwo(value: number): number {
+  let power = 1;
+  while (power < value) power *= 2;
+  return power;
+}

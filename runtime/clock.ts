@@ -1,0 +1,84 @@
+/**
+ * Virtual time and its timers.
+ *
+ * Time moves only by the prices of events and by `advance`; the host's clock is never read. A timer
+ * fires at its own time when `advance` passes it, or right after the activity that made it due.
+ */
+import { invariant } from "./errno.ts";
+import type { Nanoseconds } from "./address.ts";
+
+/** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
+export const TICK_NS: Nanoseconds = 1_000_000;
+
+/** Something that waits for a point in virtual time. */
+export interface TimerHandler {
+  /** Called once, at the timer's time. The timer may be armed again from here. */
+  timerExpired(): void;
+}
+
+interface Timer {
+  readonly atNs: Nanoseconds;
+  readonly order: number;
+  readonly handler: TimerHandler;
+}
+
+export class VirtualClock {
+  /** Nanoseconds since the machine was ready. */
+  nowNs: Nanoseconds = 0;
+  #timers: Timer[] = [];
+  #armed = 0;
+
+  /** The number of timers waiting. */
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /**
+   * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does.
+   * A handler may be armed only once at a time.
+   */
+  arm(handler: TimerHandler, delayNs: Nanoseconds): void {
+    invariant(
+      delayNs >= 0,
+      `Cannot arm a timer ${delayNs} ns from now: the delay must not be negative`,
+    );
+    const atNs = Math.ceil((this.nowNs + delayNs) / TICK_NS) * TICK_NS;
+    this.#timers.push({ atNs, order: this.#armed++, handler });
+    this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
+  }
+
+  /** Disarms a handler's timer; does nothing when it is not armed. */
+  disarm(handler: TimerHandler): void {
+    this.#timers = this.#timers.filter((timer) => timer.handler !== handler);
+  }
+
+  /** Fires every timer that is due now, in the order of their times. */
+  runDue(): void {
+    let next = this.#timers[0];
+    while (next !== undefined && next.atNs <= this.nowNs) {
+      this.#timers.shift();
+      next.handler.timerExpired();
+      next = this.#timers[0];
+    }
+  }
+
+  /** Moves time forward, firing each timer on the way at its own time. */
+  advance(durationNs: Nanoseconds): void {
+    invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);
+    const targetNs = this.nowNs + durationNs;
+    let next = this.#timers[0];
+    while (next !== undefined && next.atNs <= targetNs) {
+      this.#timers.shift();
+      this.nowNs = Math.max(this.nowNs, next.atNs);
+      next.handler.timerExpired();
+      next = this.#timers[0];
+    }
+    this.nowNs = Math.max(this.nowNs, targetNs);
+  }
+
+  /** Time zero again, with every timer dropped: the machine has just come up. */
+  reset(): void {
+    this.nowNs = 0;
+    this.#timers = [];
+  }
+}

@@ -1,0 +1,34 @@
+/** Directions and attributes of DMA mappings, with the kernel's numbers. */
+
+/** @see behaviour/dma.md 1.4, row 1 */
+export const DMA_BIDIRECTIONAL = 0;
+export const DMA_TO_DEVICE = 1;
+export const DMA_FROM_DEVICE = 2;
+export type DmaDirection = typeof DMA_BIDIRECTIONAL | typeof DMA_TO_DEVICE | typeof DMA_FROM_DEVICE;
+
+const DIRECTION_WORDS = ["bidirectional", "to_device", "from_device"] as const;
+export type DirectionWord = (typeof DIRECTION_WORDS)[number];
+
+/** The word that events and scripts use for a direction. */
+export function directionWord(dir: DmaDirection): DirectionWord {
+  return DIRECTION_WORDS[dir];
+}
+
+/** Mapping attributes as bits. @see behaviour/dma.md 1.5 */
+export const DMA_ATTR = {
+  WEAK_ORDERING: 1 << 1,
+  WRITE_COMBINE: 1 << 2,
+  NO_KERNEL_MAPPING: 1 << 4,
+  SKIP_CPU_SYNC: 1 << 5,
+  FORCE_CONTIGUOUS: 1 << 6,
+  ALLOC_SINGLE_PAGES: 1 << 7,
+  NO_WARN: 1 << 8,
+  PRIVILEGED: 1 << 9,
+  MMIO: 1 << 10,
+  DEBUGGING_IGNORE_CACHELINES: 1 << 11,
+  REQUIRE_COHERENT: 1 << 12,
+  CC_SHARED: 1 << 13,
+} as const;
+
+/** How a mapping reached the device: the `path` of `dma.map`. */
+export type MappingPath = "direct" | "iommu" | "swiotlb" | "bus";

@@ -1,0 +1,25 @@
+/**
+ * The caller's state of the two-step API: sixteen bytes in the kernel, an address and a size.
+ *
+ * The top bit of the stored size says that some part is bounced; here it is a field of its own,
+ * and `sizeBytes` is what the kernel's callers see.
+ *
+ * @see behaviour/dma.md 3.1
+ */
+import type { Bytes, DmaAddr } from "../address.ts";
+
+export class DmaIovaState {
+  /** First byte of the range as the device will see it; 0 when there is none. */
+  addr = 0 as DmaAddr;
+  /** Bytes asked for at allocation; 0 when no IOVA is in use. */
+  sizeBytes: Bytes = 0;
+  /** Bit 63 of the kernel's size: some part went through a bounce buffer. Never clears by itself. */
+  bounced = false;
+
+  /** All zero, as `dma_iova_try_alloc` leaves it before it looks. */
+  clear(): void {
+    this.addr = 0 as DmaAddr;
+    this.sizeBytes = 0;
+    this.bounced = false;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The kernel's two ways to say no: errno and block status, and the error families of the project.
+ *
+ * Inside the runtime, functions return 0 or a negative errno exactly as their kernel namesakes do
+ * (the hot path throws nothing). `KernelError` is the same fact as an exception, for callers that
+ * want one: the language's calls raise it. `InvariantError` means a bug in the simulator itself and
+ * is never something a script can expect.
+ */
+
+/** Errno names with their numbers (asm-generic), the positive value. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  EIO: 5,
+  ENXIO: 6,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  ENOSPC: 28,
+  ERANGE: 34,
+  ENODATA: 61,
+  ENOLINK: 67,
+  EOVERFLOW: 75,
+  EILSEQ: 84,
+  EOPNOTSUPP: 95,
+  EADDRINUSE: 98,
+  ETIMEDOUT: 110,
+  EREMOTEIO: 121,
+} as const;
+
+export type ErrnoName = keyof typeof ERRNO;
+
+const ERRNO_NAMES = new Map<number, ErrnoName>(
+  Object.entries(ERRNO).map(([name, value]) => [value, name as ErrnoName]),
+);
+
+/** Names an errno given with either sign, as kernel functions return it: `-22` and `22` are `EINVAL`. */
+export function errnoName(errno: number): ErrnoName {
+  const name = ERRNO_NAMES.get(Math.abs(errno));
+  if (name === undefined) throw new InvariantError(`Unknown errno ${errno}`);
+  return name;
+}
+
+/**
+ * Block status codes with the numbers the captures use.
+ * @see behaviour/block.md 2.3, behaviour/nvme.md 4.2
+ */
+export const BLK_STS = {
+  OK: 0,
+  NOTSUPP: 1,
+  TIMEOUT: 2,
+  NOSPC: 3,
+  TRANSPORT: 4,
+  TARGET: 5,
+  RESV_CONFLICT: 6,
+  MEDIUM: 7,
+  PROTECTION: 8,
+  RESOURCE: 9,
+  IOERR: 10,
+  AGAIN: 12,
+  DEV_RESOURCE: 13,
+  ZONE_OPEN_RESOURCE: 14,
+  ZONE_ACTIVE_RESOURCE: 15,
+  OFFLINE: 16,
+  DURATION_LIMIT: 17,
+  INVAL: 19,
+} as const;
+
+export type BlkStatusName = keyof typeof BLK_STS;
+export type BlkStatus = (typeof BLK_STS)[BlkStatusName];
+
+const BLK_STATUS_NAMES = new Map<number, BlkStatusName>(
+  Object.entries(BLK_STS).map(([name, value]) => [value, name as BlkStatusName]),
+);
+
+/** Names a block status: `9` is `RESOURCE`. */
+export function blkStatusName(status: number): BlkStatusName {
+  const name = BLK_STATUS_NAMES.get(status);
+  if (name === undefined) throw new InvariantError(`Unknown block status ${status}`);
+  return name;
+}
+
+/**
+ * Converts a mapping function's errno into the status the block iterator reports.
+ *
+ * @param errno Negative or positive errno; 0 is OK.
+ * @see behaviour/block.md 2.3, row 4e
+ */
+export function errnoToBlkStatus(errno: number): BlkStatus {
+  switch (Math.abs(errno)) {
+    case 0:
+      return BLK_STS.OK;
+    case ERRNO.EOPNOTSUPP:
+      return BLK_STS.NOTSUPP;
+    case ERRNO.ETIMEDOUT:
+      return BLK_STS.TIMEOUT;
+    case ERRNO.ENOSPC:
+      return BLK_STS.NOSPC;
+    case ERRNO.ENOLINK:
+      return BLK_STS.TRANSPORT;
+    case ERRNO.EREMOTEIO:
+      return BLK_STS.TARGET;
+    case ERRNO.ENODATA:
+      return BLK_STS.MEDIUM;
+    case ERRNO.EILSEQ:
+      return BLK_STS.PROTECTION;
+    case ERRNO.ENOMEM:
+      return BLK_STS.RESOURCE;
+    case ERRNO.EAGAIN:
+      return BLK_STS.AGAIN;
+    case ERRNO.ENODEV:
+      return BLK_STS.OFFLINE;
+    case ERRNO.EINVAL:
+      return BLK_STS.INVAL;
+    default:
+      return BLK_STS.IOERR;
+  }
+}
+
+const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
+  NOTSUPP: "EOPNOTSUPP",
+  TIMEOUT: "ETIMEDOUT",
+  NOSPC: "ENOSPC",
+  TRANSPORT: "ENOLINK",
+  TARGET: "EREMOTEIO",
+  MEDIUM: "ENODATA",
+  PROTECTION: "EILSEQ",
+  RESOURCE: "ENOMEM",
+  AGAIN: "EAGAIN",
+  OFFLINE: "ENODEV",
+  INVAL: "EINVAL",
+};
+
+/** The errno a synchronous read or write raises for a block status (language.md, nvme device). */
+export function blkStatusErrno(status: BlkStatusName): ErrnoName {
+  return STATUS_ERRNO[status] ?? "EIO";
+}
+
+/** A kernel call failed, with the kernel's own code. What a script can expect and catch. */
+export class KernelError extends Error {
+  override readonly name = "KernelError";
+
+  /**
+   * @param errno The errno's name.
+   * @param what What was attempted, as a sentence without a final period.
+   * @param blkStatus The block status, where the failure came as one.
+   */
+  constructor(
+    readonly errno: ErrnoName,
+    readonly what: string,
+    readonly blkStatus: BlkStatusName | null = null,
+  ) {
+    super(`${what}: ${errno}`);
+  }
+}
+
+/** A rule of the simulator itself is broken: a bug in dmalab, reported as such. */
+export class InvariantError extends Error {
+  override readonly name = "InvariantError";
+}
+
+/** Stops the run with a bug report when a rule of the simulator itself does not hold. */
+export function invariant(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new InvariantError(what);
+}

@@ -1,0 +1,138 @@
+/**
+ * The stream of events: counting always, building an event only when somebody listens.
+ *
+ * A producer writes
+ *
+ *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
+ *
+ * so that with no listener an event costs three additions and a load. `tick` numbers and counts
+ * the event and moves virtual time by its price; `emit` delivers it.
+ */
+import type { Nanoseconds } from "./address.ts";
+import type { VirtualClock } from "./clock.ts";
+import {
+  EVENT_NAMES,
+  type EventFields,
+  type EventId,
+  type EventName,
+  type FieldValue,
+} from "./event_vocabulary.ts";
+
+/** Why something was decided: the rule that chose, and what it looked at. */
+export interface Why {
+  /** Page and number in `docs/behaviour/`, such as `nvme.2.1`. */
+  readonly rule: string;
+  readonly inputs: Readonly<Record<string, FieldValue>>;
+}
+
+/** One thing that happened. Events are immutable once delivered. */
+export interface MachineEvent<N extends EventName = EventName> {
+  /** Number in the machine's life, from 1. */
+  readonly seq: number;
+  /** Virtual time. */
+  readonly at_ns: Nanoseconds;
+  readonly cpu: number;
+  /** The device concerned, by name, or null. */
+  readonly device: string | null;
+  /** The request concerned, by number, or null. */
+  readonly request: number | null;
+  /** The script's statement that led to it, as a number its owner understands, or null. */
+  readonly site: number | null;
+  readonly name: N;
+  readonly fields: EventFields<N>;
+  readonly why: Why | null;
+}
+
+/** Somebody who reads events. It must not change the machine. */
+export type EventListener = (event: MachineEvent) => void;
+
+export class EventStream {
+  /** How often each event happened, by event number. Read through `count`. */
+  readonly counts: Float64Array = new Float64Array(EVENT_NAMES.length);
+  /** What each event costs in virtual time, by event number. Fractions of a nanosecond are kept. */
+  readonly pricesNs: Float64Array = new Float64Array(EVENT_NAMES.length);
+  /** Number of the last event. */
+  seq = 0;
+  /** Where we are: set by whoever starts work, read into every event. */
+  cpu = 0;
+  device: string | null = null;
+  request: number | null = null;
+  site: number | null = null;
+
+  readonly #clock: VirtualClock;
+  readonly #wanted = new Uint8Array(EVENT_NAMES.length);
+  #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Numbers and counts an event and charges its price.
+   * @returns True when somebody listens, so that the event must be built and emitted.
+   */
+  tick(id: EventId): boolean {
+    this.seq++;
+    this.counts[id]!++;
+    this.#clock.nowNs += this.pricesNs[id]!;
+    return this.#wanted[id] !== 0;
+  }
+
+  /** Delivers the event that `tick` has just counted. */
+  emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
+    const event: MachineEvent<N> = {
+      seq: this.seq,
+      at_ns: this.#clock.nowNs,
+      cpu: this.cpu,
+      device: this.device,
+      request: this.request,
+      site: this.site,
+      name: EVENT_NAMES[id] as N,
+      fields,
+      why,
+    };
+    for (const { wants, listener } of this.#listeners) {
+      if (wants[id] !== 0) listener(event as unknown as MachineEvent);
+    }
+  }
+
+  /** How often an event happened since the machine was ready. */
+  count(id: EventId): number {
+    return this.counts[id]!;
+  }
+
+  /**
+   * Starts delivering events to a listener, in the order in which listeners came.
+   *
+   * @param listener Called for each event; must not change the machine.
+   * @param names The events wanted; all when left out.
+   * @returns A function that ends the subscription.
+   */
+  listen(listener: EventListener, names: readonly EventName[] = EVENT_NAMES): () => void {
+    const wants = new Uint8Array(EVENT_NAMES.length);
+    for (const name of names) wants[EVENT_NAMES.indexOf(name)] = 1;
+    const entry = { wants, listener };
+    this.#listeners = [...this.#listeners, entry];
+    this.#refreshWanted();
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== entry);
+      this.#refreshWanted();
+    };
+  }
+
+  /** Forgets what happened so far, counters included: the machine has just come up. */
+  reset(): void {
+    this.counts.fill(0);
+    this.seq = 0;
+    this.device = null;
+    this.request = null;
+    this.site = null;
+  }
+
+  #refreshWanted(): void {
+    this.#wanted.fill(0);
+    for (const { wants } of this.#listeners) {
+      for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id] = 1;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+export declare const SEPARATOR: "/" | "\\";
+export declare function basename(path: string | URL, suffix?: string): string;
+export declare function dirname(path: string | URL): string;
+export declare function extname(path: string | URL): string;
+export declare function fromFileUrl(url: URL | string): string;
+export declare function isAbsolute(path: string): boolean;
+export declare function join(...paths: string[]): string;
+export declare function normalize(path: string | URL): string;
+export declare function relative(from: string, to: string): string;
+export declare function resolve(...pathSegments: string[]): string;
+export declare function toFileUrl(path: string): URL;
