@@ -2,5 +2,141 @@
 import type { CodeEntry } from "./entry.ts";
 
 export const RUN_CODES = {
-  E0901: { title: "to be written", explanation: "", example: "" },
+  E0801: {
+    title: "too many steps",
+    explanation:
+      "A script may execute only so many instructions, so that a loop without an end stops by itself. " +
+      "Calls and the machine's activities count for more than a plain statement.",
+    example: "while true { }     # stops with E0801",
+  },
+  E0802: {
+    title: "too much memory",
+    explanation:
+      "Lists, strings, bytes and the simulated memory a script touches are limited together.",
+    example: 'let text = "x"\nwhile true { text = "{text}{text}" }     # stops with E0802',
+  },
+  E0803: {
+    title: "calls nested too deeply",
+    explanation: "Functions may call each other, and themselves, only to a certain depth.",
+    example: "fn f(n) { return f(n + 1) }     # never returns",
+  },
+  E0804: {
+    title: "too much output",
+    explanation: "What `print`, `show` and `explain` may write is limited to a number of lines.",
+    example: "while true { print 1 }     # stops with E0804",
+  },
+  E0901: {
+    title: "assertion failed",
+    explanation:
+      "The condition of an `assert` was false. The value of each of its parts stands below the source line.",
+    example: "assert 1 + 1 == 3",
+  },
+  E0902: {
+    title: "unexpected error",
+    explanation:
+      "A kernel function failed and nothing expected it. Where the failure is meant, take it with `fails`, " +
+      "`expect error` or `try`.",
+    example:
+      "dma_iova_link(ssd, state, phys: 0x800, offset: 0, size: 4KiB, dir: to_device) fails EIO",
+  },
+  E0903: {
+    title: "expected error did not come",
+    explanation: "The call or block was to end in an error, and it did not, or in another one.",
+    example: "dma_iova_free(ssd, state) fails EINVAL     # it returns nothing and cannot fail",
+  },
+  E0904: {
+    title: "expected fault did not come",
+    explanation:
+      "The call or block was to raise a fault of the IOMMU for that reason, and it did not.",
+    example: "ssd.dma_read(mapping.addr, 4KiB) faults not_present     # the mapping is still there",
+  },
+  E0905: {
+    title: "expected report did not come",
+    explanation: "The call or block was to draw that report of the checker, and it did not.",
+    example: "dma_unmap_phys(ssd, mapping, 8KiB, to_device) warns unmap_size",
+  },
+  E0906: {
+    title: "events do not match",
+    explanation:
+      "The pattern must match all events whose names occur in it, from the first to the last. The failure " +
+      "shows which event came where the pattern wanted another.",
+    example: "expect events [ iova.alloc, iommu.map+, iommu.sync_map ] in req",
+  },
+  E0907: {
+    title: "nothing left to do",
+    explanation:
+      "`step until` and `wait` run the machine's activities. All have run, and what was waited for did not " +
+      "happen. Timers fire when time moves: `advance 10ms`.",
+    example:
+      "let io = ssd.submit(read, lba: 0, into: buf)\nstep until io.done\nstep until not io.done     # never",
+  },
+  E0908: {
+    title: "unexpected reports",
+    explanation:
+      "With `checker = fail`, a report of the checker or a fault of the IOMMU that no statement expects fails the test.",
+    example: "machine { checker = fail }",
+  },
+  E0911: {
+    title: "integer too large",
+    explanation:
+      "Integers, sizes, durations and addresses are exact, from -(2^53 - 1) to 2^53 - 1. A result outside is an " +
+      "error, never a rounding.",
+    example: "let x = 9_007_199_254_740_991 + 1",
+  },
+  E0912: {
+    title: "division by zero",
+    explanation: "The right side of `/` or `%` is zero.",
+    example: "let x = 1 / 0",
+  },
+  E0913: {
+    title: "wrong kind of value",
+    explanation:
+      "An operator, a condition or a parameter got a value of a kind it does not take. The checker finds most of " +
+      "these before the run; this one depended on a value.",
+    example: "fn double(x) { return x * 2 }\nlet y = double(ssd)",
+  },
+  E0914: {
+    title: "no such field or method",
+    explanation: "The value has no field or method of that name.",
+    example: "let r = { start: 1 }\nprint r.end",
+  },
+  E0915: {
+    title: "index out of range",
+    explanation: "Lists, strings and bytes are indexed from 0 to their length - 1.",
+    example: "let l = [1, 2]\nprint l[2]",
+  },
+  E0916: {
+    title: "not a function",
+    explanation: "Only functions and lambdas can be called.",
+    example: "let x = 1\nlet y = x(2)",
+  },
+  E0917: {
+    title: "wrong number of arguments",
+    explanation: "A function of the script takes exactly the arguments it declares.",
+    example: "let f = (a, b) => a + b\nprint f(1)",
+  },
+  E0918: {
+    title: "address out of range",
+    explanation: "An address is a number from 0 to 2^53 - 1; this one would be negative.",
+    example: "let below = (0x1000 as phys) - 8KiB",
+  },
+  E0919: {
+    title: "value out of range",
+    explanation: "The value has the right kind, but lies outside what is possible there.",
+    example: "on cpu 7 { }     # on a machine with two CPUs",
+  },
+  E0920: {
+    title: "no machine here",
+    explanation:
+      "The value of this expression is needed before any machine exists (in a `machine` block, `with`, `matrix` or " +
+      "`forall`), so it cannot call a function that needs one.",
+    example: "machine { cpus = counters.iotlb.sync }",
+  },
+  E0999: {
+    title: "bug in dmalab",
+    explanation:
+      "A rule of the simulator itself is broken. Please report it with the script and the seed; nothing in the " +
+      "script is at fault.",
+    example: "",
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,50 @@
+/**
+ * What the VM asks of a machine: the one seam between running a script and simulating hardware.
+ *
+ * `lang/builtins/world.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
+ * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
+ */
+import type { Lab } from "../../devices/lab.ts";
+import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { EventStream, MachineEvent } from "../../runtime/events.ts";
+import type { Value } from "../vm/value.ts";
+
+/** The part of the event stream the VM writes into or reads: plain properties, no calls. */
+export type WorldStream = Pick<EventStream, "seq" | "cpu" | "device" | "request" | "site">;
+
+/** One machine with its devices up. Each test, property case and bench gets a fresh one. */
+export interface World {
+  readonly lab: Lab;
+  /** Keeps the events; started by `buildWorld` when the options say so. */
+  readonly recorder: EventRecorder;
+  /** `lab.machine.events`. The VM sets `site` before each statement that calls something. */
+  readonly stream: WorldStream;
+  /** Names bound by the machine: devices, `iommu`, `swiotlb`, `counters`, `events` … */
+  readonly globals: ReadonlyMap<string, Value>;
+  /** How many CPUs the machine has. */
+  readonly cpus: number;
+  /** True for `checker = fail`: an unexpected report or fault fails the test. */
+  readonly checkerFails: boolean;
+  /**
+   * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
+   * The same array for the life of the world; it grows.
+   */
+  readonly incidents: readonly MachineEvent[];
+  /** Virtual time since the machine was ready, in nanoseconds. */
+  nowNs(): number;
+  /** How many activities wait. */
+  pendingActivities(): number;
+  /** Runs one activity, then the timers it made due. False when there was none to run. */
+  runNextActivity(): boolean;
+  /** Moves virtual time forward, firing timers on the way. */
+  advance(durationNs: number): void;
+  /** How often an event happened since the machine was ready. */
+  count(eventName: string): number;
+}
+
+export interface WorldOptions {
+  /** Whether the recorder keeps events from the start. */
+  readonly record: boolean;
+  /** Most bytes of simulated memory that may be touched; past it a limit error is thrown. */
+  readonly memoryLimitBytes: number;
+}

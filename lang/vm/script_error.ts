@@ -1,0 +1,27 @@
+/**
+ * What goes wrong in a script while it runs, other than a kernel error.
+ *
+ * The third family beside `KernelError` (a script can expect it) and `InvariantError` (a bug in the
+ * simulator): the script asked for something that makes no sense, or ran into one of its limits.
+ * Nothing in a script catches these; they end the test.
+ */
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+
+/** A call that makes no sense: a wrong kind of value, an index out of range, an overflow. */
+export class ScriptError extends Error {
+  override readonly name: string = "ScriptError";
+
+  /**
+   * @param code Names the mistake in the table of diagnostics.
+   * @param message What is wrong, with the value: sentence case, no final period.
+   * @param hint How to put it right.
+   */
+  constructor(readonly code: DiagnosticCode, message: string, readonly hint: string | null = null) {
+    super(message);
+  }
+}
+
+/** A limit of the run was reached: steps, memory, call depth or output. Exit code 3. */
+export class LimitError extends ScriptError {
+  override readonly name = "LimitError";
+}
