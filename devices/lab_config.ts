@@ -1,0 +1,76 @@
+/** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
+import type { Bytes } from "../runtime/address.ts";
+import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
+
+/** The blocks of the `pci` part of a machine. */
+export type PciNodeKind = "host_bridge" | "root_port" | "switch" | "nvme" | "endpoint";
+
+/**
+ * The keys of a PCI block. Each is optional: what is left out has the default of its device kind
+ * (`registry.ts`). A key that a block of this kind does not have is a `ConfigError`.
+ */
+export interface DeviceSettings {
+  /** Width of the DMA mask in bits, 1 to 64. Default 64. */
+  readonly dmaMaskBits?: number;
+  /** Width of the bus limit in bits; 0, the default, is none. */
+  readonly busLimitBits?: number;
+  /** The device's accesses see the CPU's caches. Default true. */
+  readonly coherent?: boolean;
+  /** Always translated, strict and bounced. Default: whether a root port above is `external`. */
+  readonly untrusted?: boolean;
+  /** Address bits a bounce buffer keeps, as the size they span: a power of two. */
+  readonly minAlignBytes?: Bytes;
+  readonly maxSegmentSizeBytes?: Bytes;
+  /** A list's segment may not cross a multiple of this: a power of two. */
+  readonly segmentBoundaryBytes?: Bytes;
+  /** I/O queue pairs of the controller. Default 1. */
+  readonly queues?: number;
+  /** Entries of an I/O queue. Default 1024. */
+  readonly depth?: number;
+  /** Largest transfer of one command; null, the default, is no limit. */
+  readonly mdtsBytes?: Bytes | null;
+  /** The controller takes SGLs for data. Default false. */
+  readonly sgl?: boolean;
+  /** The driver's threshold for SGLs. Default 32 KiB. */
+  readonly sglThresholdBytes?: Bytes;
+  /** Separate metadata of a block; 0, the default, is none. */
+  readonly metadataBytes?: Bytes;
+  /** The controller takes SGLs for metadata. Default false. */
+  readonly metadataSgl?: boolean;
+  /** Logical block size, a power of two from 512 B to 64 KiB. Default 512. */
+  readonly blockSizeBytes?: Bytes;
+  /** Memory that the device offers to its peers; 0, the default, is none. */
+  readonly p2pmemBytes?: Bytes;
+  /** NUMA nodes that the driver keeps descriptor pools for. Default 1. */
+  readonly nodes?: number;
+  /** Size of the disk. Default 1 TiB. */
+  readonly capacityBytes?: Bytes;
+  /** The endpoint's memory BAR; 0, the default, is none unless it has `p2pmem`. */
+  readonly barBytes?: Bytes;
+  /** Access control services that are switched on. Default none. */
+  readonly acs?: readonly string[];
+  /** The kernel's list allows peer traffic across this host bridge. Default false. */
+  readonly whitelisted?: boolean;
+  /** PCI bus address minus CPU address of everything below this host bridge. Default 0. */
+  readonly busOffset?: number;
+  /** The port faces outwards: what is below is not trusted. Default false. */
+  readonly external?: boolean;
+}
+
+/** One block of the PCI tree. */
+export interface PciNodeConfig {
+  readonly kind: PciNodeKind;
+  readonly name: string;
+  readonly settings: DeviceSettings;
+  readonly children: readonly PciNodeConfig[];
+}
+
+/** Everything a lab is built from. `buildLab` adds the PCI windows to `windows` by itself. */
+export interface LabConfig extends MachineConfig {
+  readonly pci: readonly PciNodeConfig[];
+}
+
+/** A machine of one CPU and 4 GiB, without devices. */
+export function defaultLabConfig(): LabConfig {
+  return { ...defaultMachineConfig(), pci: [] };
+}
