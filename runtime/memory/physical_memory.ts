@@ -1,0 +1,285 @@
+/**
+ * Physical memory: RAM and the memory behind MMIO windows, sparse, zero until written.
+ *
+ * Pages appear when something other than nothing is written to them; an untouched page reads as
+ * zero without being made. Access is two array loads and a copy: a directory entry covers 4 MiB and
+ * holds the page's bytes themselves, so that whole-page traffic, which is nearly all of it, needs
+ * no view and leaves no garbage. Only addresses above 64 GiB, such as large BARs, take a `Map`.
+ */
+import { type Bytes, GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "../address.ts";
+import { invariant } from "../errno.ts";
+import type { MemoryKind, MemoryRange } from "./layout.ts";
+
+const LEAF_BYTES = 4 * MIB;
+const LEAF_PAGES = LEAF_BYTES / PAGE_SIZE_BYTES;
+const PAGE_SHIFT = 12;
+/** Leaves below this are found by index, the others by key. */
+const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
+/** Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. */
+const SLAB_BYTES = 256 * KIB;
+/** Up to this many bytes a loop is faster than making a view for `set`. */
+const LOOP_BYTES = 48;
+const DEFAULT_LIMIT_BYTES = 1 * GIB;
+
+/** Stands in for every page that was never written. Never written itself. */
+const ZERO_PAGE = new Uint8Array(PAGE_SIZE_BYTES);
+
+type Leaf = Uint8Array[];
+
+/** More memory was touched than this run may use; a limit of the simulator, not of the machine. */
+export class MemoryLimitError extends Error {
+  override readonly name = "MemoryLimitError";
+
+  constructor(readonly limitBytes: Bytes) {
+    super(`Cannot touch more memory: ${limitBytes} bytes are in use, and that is the limit`);
+  }
+}
+
+export class PhysicalMemory {
+  /** Most bytes the run may touch, in whole pages. */
+  limitBytes: Bytes = DEFAULT_LIMIT_BYTES;
+  readonly #leaves: (Leaf | undefined)[] = [];
+  readonly #farLeaves = new Map<number, Leaf>();
+  #lastFarIndex = -1;
+  #lastFarLeaf: Leaf | undefined;
+  #touchedBytes: Bytes = 0;
+  #slab = new ArrayBuffer(0);
+  #slabUsedBytes = 0;
+  /** The range that answered last: accesses come in runs. */
+  #lastRange: MemoryRange | null = null;
+
+  /** @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps. */
+  constructor(readonly ranges: readonly MemoryRange[]) {}
+
+  /** Bytes of the pages that exist. */
+  get touchedBytes(): Bytes {
+    return this.#touchedBytes;
+  }
+
+  /** What lies at an address. */
+  kindAt(phys: number): MemoryKind {
+    return this.rangeAt(phys)?.type ?? "none";
+  }
+
+  /** The range that holds an address, or null. */
+  rangeAt(phys: number): MemoryRange | null {
+    const last = this.#lastRange;
+    if (last !== null && phys >= last.basePhys && phys < last.basePhys + last.sizeBytes) {
+      return last;
+    }
+    for (const range of this.ranges) {
+      if (phys >= range.basePhys && phys < range.basePhys + range.sizeBytes) {
+        this.#lastRange = range;
+        return range;
+      }
+    }
+    return null;
+  }
+
+  /** True when all of `sizeBytes` bytes from `phys` on are memory of one kind or another. */
+  covers(phys: number, sizeBytes: Bytes): boolean {
+    let at = phys;
+    const end = phys + sizeBytes;
+    while (at < end) {
+      const range = this.rangeAt(at);
+      if (range === null) return false;
+      at = range.basePhys + range.sizeBytes;
+    }
+    return true;
+  }
+
+  /** Reads `sizeBytes` bytes into `into` from `offset` on. What was never written is zero. */
+  read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    let at: number = phys;
+    let target = offset;
+    let rest = sizeBytes;
+    while (rest > 0) {
+      const page = this.#pageForReading(at);
+      const start = at % PAGE_SIZE_BYTES;
+      const count = Math.min(rest, PAGE_SIZE_BYTES - start);
+      copyBytes(page, start, into, target, count);
+      at += count;
+      target += count;
+      rest -= count;
+    }
+  }
+
+  /**
+   * Writes `sizeBytes` bytes of `from`, starting at its byte `offset`.
+   * @throws {MemoryLimitError} When a new page would exceed the limit; earlier pages stay written.
+   */
+  write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    let at: number = phys;
+    let source = offset;
+    let rest = sizeBytes;
+    while (rest > 0) {
+      const page = this.#pageForWriting(at);
+      const start = at % PAGE_SIZE_BYTES;
+      const count = Math.min(rest, PAGE_SIZE_BYTES - start);
+      copyBytes(from, source, page, start, count);
+      at += count;
+      source += count;
+      rest -= count;
+    }
+  }
+
+  /** Copies between two places that do not overlap. Copying nothing onto nothing makes no page. */
+  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void {
+    let source: number = from;
+    let target: number = to;
+    let rest = sizeBytes;
+    while (rest > 0) {
+      const sourceStart = source % PAGE_SIZE_BYTES;
+      const targetStart = target % PAGE_SIZE_BYTES;
+      const count = Math.min(rest, PAGE_SIZE_BYTES - sourceStart, PAGE_SIZE_BYTES - targetStart);
+      const sourcePage = this.#pageForReading(source);
+      if (sourcePage !== ZERO_PAGE || this.#pageForReading(target) !== ZERO_PAGE) {
+        copyBytes(sourcePage, sourceStart, this.#pageForWriting(target), targetStart, count);
+      }
+      source += count;
+      target += count;
+      rest -= count;
+    }
+  }
+
+  /** Sets every byte of a span. Filling with 0 makes no page. */
+  fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
+    let at: number = phys;
+    let rest = sizeBytes;
+    while (rest > 0) {
+      const start = at % PAGE_SIZE_BYTES;
+      const count = Math.min(rest, PAGE_SIZE_BYTES - start);
+      if (byte !== 0 || this.#pageForReading(at) !== ZERO_PAGE) {
+        this.#pageForWriting(at).fill(byte, start, start + count);
+      }
+      at += count;
+      rest -= count;
+    }
+  }
+
+  /** Reads a little-endian 32-bit number at any alignment. */
+  readU32(phys: PhysAddr): number {
+    const start = phys % PAGE_SIZE_BYTES;
+    if (start > PAGE_SIZE_BYTES - 4) {
+      let value = 0;
+      for (let index = 3; index >= 0; index--) {
+        value = value * 256 + this.#pageForReading(phys + index)[(phys + index) % PAGE_SIZE_BYTES]!;
+      }
+      return value;
+    }
+    const page = this.#pageForReading(phys);
+    return (page[start]! | page[start + 1]! << 8 | page[start + 2]! << 16 |
+      page[start + 3]! << 24) >>> 0;
+  }
+
+  /** Writes a little-endian 32-bit number (its low 32 bits) at any alignment. */
+  writeU32(phys: PhysAddr, value: number): void {
+    const start = phys % PAGE_SIZE_BYTES;
+    if (start > PAGE_SIZE_BYTES - 4) {
+      for (let index = 0; index < 4; index++) {
+        const at = phys + index;
+        this.#pageForWriting(at)[at % PAGE_SIZE_BYTES] = value >>> (8 * index);
+      }
+      return;
+    }
+    const page = this.#pageForWriting(phys);
+    page[start] = value;
+    page[start + 1] = value >>> 8;
+    page[start + 2] = value >>> 16;
+    page[start + 3] = value >>> 24;
+  }
+
+  /** Reads 64 bits as `[low half, high half]`: the whole need not be a number. */
+  readU64Parts(phys: PhysAddr): readonly [low: number, high: number] {
+    return [this.readU32(phys), this.readU32((phys + 4) as PhysAddr)];
+  }
+
+  /**
+   * Reads a little-endian 64-bit number.
+   * @throws {RangeError} When it is 2^53 or more; use `readU64Parts` where that can happen.
+   */
+  readU64(phys: PhysAddr): number {
+    const high = this.readU32((phys + 4) as PhysAddr);
+    if (high >= 2 ** 21) {
+      throw new RangeError(`Cannot read 64 bits at ${phys} as a number: they are 2^53 or more`);
+    }
+    return high * 2 ** 32 + this.readU32(phys);
+  }
+
+  /** Writes a little-endian 64-bit number below 2^53. */
+  writeU64(phys: PhysAddr, value: number): void {
+    invariant(Number.isSafeInteger(value) && value >= 0, `Cannot write ${value} as 64 bits`);
+    this.writeU32(phys, value % 2 ** 32);
+    this.writeU32((phys + 4) as PhysAddr, Math.floor(value / 2 ** 32));
+  }
+
+  #leafAt(index: number): Leaf | undefined {
+    if (index < INDEXED_LEAVES) return this.#leaves[index];
+    if (index !== this.#lastFarIndex) {
+      this.#lastFarLeaf = this.#farLeaves.get(index);
+      this.#lastFarIndex = index;
+    }
+    return this.#lastFarLeaf;
+  }
+
+  #pageForReading(phys: number): Uint8Array {
+    const index = Math.floor(phys / LEAF_BYTES);
+    const leaf = this.#leafAt(index);
+    if (leaf === undefined) return ZERO_PAGE;
+    return leaf[(phys - index * LEAF_BYTES) >> PAGE_SHIFT]!;
+  }
+
+  #pageForWriting(phys: number): Uint8Array {
+    const page = this.#pageForReading(phys);
+    return page === ZERO_PAGE ? this.#makePage(phys) : page;
+  }
+
+  #makePage(phys: number): Uint8Array {
+    invariant(
+      this.kindAt(phys) !== "none",
+      `Cannot write at 0x${physAddr(phys).toString(16)}: there is no memory`,
+    );
+    if (this.#touchedBytes + PAGE_SIZE_BYTES > this.limitBytes) {
+      throw new MemoryLimitError(this.limitBytes);
+    }
+    const index = Math.floor(phys / LEAF_BYTES);
+    let leaf = this.#leafAt(index);
+    if (leaf === undefined) {
+      leaf = new Array<Uint8Array>(LEAF_PAGES).fill(ZERO_PAGE);
+      if (index < INDEXED_LEAVES) {
+        while (this.#leaves.length <= index) this.#leaves.push(undefined);
+        this.#leaves[index] = leaf;
+      } else {
+        this.#farLeaves.set(index, leaf);
+        this.#lastFarIndex = index;
+        this.#lastFarLeaf = leaf;
+      }
+    }
+    if (this.#slabUsedBytes === this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(SLAB_BYTES);
+      this.#slabUsedBytes = 0;
+    }
+    const page = new Uint8Array(this.#slab, this.#slabUsedBytes, PAGE_SIZE_BYTES);
+    this.#slabUsedBytes += PAGE_SIZE_BYTES;
+    this.#touchedBytes += PAGE_SIZE_BYTES;
+    leaf[(phys - index * LEAF_BYTES) >> PAGE_SHIFT] = page;
+    return page;
+  }
+}
+
+/** Copies bytes between arrays in the cheapest way for their number. */
+function copyBytes(
+  from: Uint8Array,
+  fromOffset: number,
+  to: Uint8Array,
+  toOffset: number,
+  count: number,
+): void {
+  if (count <= LOOP_BYTES) {
+    for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
+  } else if (count === from.length) {
+    to.set(from, toOffset);
+  } else {
+    to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
+  }
+}
