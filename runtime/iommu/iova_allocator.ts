@@ -1,0 +1,173 @@
+/**
+ * The allocator of IO virtual addresses: per-CPU caches first, then the search for a free range.
+ *
+ * It speaks in page frame numbers and makes no events; the domain that owns it does.
+ *
+ * @see behaviour/dma.md chapter 4
+ */
+import type { VirtualClock } from "../clock.ts";
+import type { TimerHandler } from "../clock.ts";
+import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
+import { IovaRanges } from "./iova_ranges.ts";
+
+/** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. */
+export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
+
+/** Time after which a depot that is too large gives one magazine back, in nanoseconds. */
+const DEPOT_DELAY_NS = 100_000_000;
+
+/** Where the last allocation's range came from. */
+export type IovaSource = "rcache" | "tree" | "tree_after_flush";
+/** Where the last freed range went. */
+export type IovaDestination = "rcache" | "depot" | "tree";
+
+export interface IovaAllocatorOptions {
+  readonly granuleBytes: number;
+  readonly startPfn: number;
+  readonly cpus: number;
+  /** Drives the depots' clean-up. */
+  readonly clock: VirtualClock;
+}
+
+/** The smallest class whose size is at least `pfns`. */
+function classOf(pfns: number): number {
+  return pfns === 1 ? 0 : 32 - Math.clz32(pfns - 1);
+}
+
+/** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
+class DepotWorker implements TimerHandler {
+  #pending = false;
+
+  constructor(
+    readonly allocator: IovaAllocator,
+    readonly sizeClass: number,
+    readonly clock: VirtualClock,
+  ) {}
+
+  /** Starts the delay unless it runs already. */
+  schedule(): void {
+    if (this.#pending) return;
+    this.#pending = true;
+    this.clock.arm(this, DEPOT_DELAY_NS);
+  }
+
+  timerExpired(): void {
+    this.#pending = false;
+    if (this.allocator.shrinkDepot(this.sizeClass)) this.schedule();
+  }
+}
+
+export class IovaAllocator {
+  readonly granuleBytes: number;
+  readonly ranges: IovaRanges;
+  readonly cache: IovaCache;
+  lastSource: IovaSource = "tree";
+  lastDestination: IovaDestination = "tree";
+  /** How many delayed clean-ups of a depot have run. */
+  depotWorks = 0;
+
+  readonly #online: Uint8Array;
+  #onlineCpus: number;
+  readonly #workers: DepotWorker[] = [];
+  readonly #release = (pfn: number): void => {
+    this.ranges.free(pfn);
+  };
+
+  constructor(options: IovaAllocatorOptions) {
+    this.granuleBytes = options.granuleBytes;
+    this.ranges = new IovaRanges(options.startPfn, 2 ** 32 / options.granuleBytes);
+    this.cache = new IovaCache(options.cpus);
+    this.#online = new Uint8Array(options.cpus).fill(1);
+    this.#onlineCpus = options.cpus;
+    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+      this.#workers.push(new DepotWorker(this, sizeClass, options.clock));
+    }
+  }
+
+  /**
+   * Takes a range, from the caches if its size is one of theirs.
+   *
+   * @param pfns Frames wanted; below 32 they are rounded up to a power of two.
+   * @param limitPfn Last usable frame.
+   * @param flush Whether a failed search may empty all caches and try again.
+   * @returns The first frame, or 0 when nothing fits.
+   * @see behaviour/dma.md 4.3
+   */
+  allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
+    let size = pfns;
+    if (size <= LARGEST_CACHED_PFNS) {
+      const sizeClass = classOf(size);
+      size = 1 << sizeClass;
+      const highest = limitPfn + 1 - size;
+      // Unsigned in the kernel: a limit smaller than the size wraps around and allows anything.
+      const pfn = this.cache.take(cpu, sizeClass, highest >= 0 ? highest : Infinity);
+      if (pfn !== 0) {
+        this.lastSource = "rcache";
+        return pfn;
+      }
+    }
+    let pfn = this.ranges.alloc(size, limitPfn, true);
+    this.lastSource = "tree";
+    if (pfn === 0 && flush) {
+      this.flushCaches();
+      pfn = this.ranges.alloc(size, limitPfn, true);
+      this.lastSource = "tree_after_flush";
+    }
+    return pfn;
+  }
+
+  /**
+   * Gives a range back, to the cache of the class its size belongs to.
+   * @param pfns The size asked for, not the rounded one: it decides the class.
+   * @see behaviour/dma.md 4.3
+   */
+  freeFast(cpu: number, pfn: number, pfns: number): void {
+    if (pfns <= LARGEST_CACHED_PFNS) {
+      const sizeClass = classOf(pfns);
+      const spilled = this.cache.put(cpu, sizeClass, pfn);
+      this.lastDestination = spilled ? "depot" : "rcache";
+      if (spilled) this.#workers[sizeClass]!.schedule();
+      return;
+    }
+    this.ranges.free(pfn);
+    this.lastDestination = "tree";
+  }
+
+  /** Empties the caches of all online CPUs, then the depots, into the free space. */
+  flushCaches(): void {
+    for (let cpu = 0; cpu < this.#online.length; cpu++) {
+      if (this.#online[cpu] !== 0) this.cache.drainCpu(cpu, this.#release);
+    }
+    this.cache.drainDepots(this.#release);
+  }
+
+  /** Gives one magazine of a depot back if it holds more than the number of online CPUs. */
+  shrinkDepot(sizeClass: number): boolean {
+    this.depotWorks++;
+    if (this.cache.depotSize(sizeClass) <= this.#onlineCpus) return false;
+    this.cache.drainOneOfDepot(sizeClass, this.#release);
+    return true;
+  }
+
+  /** Keeps frames out of use. @see behaviour/dma.md 4.6 */
+  reserve(loPfn: number, hiPfn: number): void {
+    this.ranges.reserve(loPfn, hiPfn);
+  }
+
+  /** A CPU goes away: its caches are emptied. */
+  cpuDead(cpu: number): void {
+    this.cache.drainCpu(cpu, this.#release);
+    if (this.#online[cpu] !== 0) this.#onlineCpus--;
+    this.#online[cpu] = 0;
+  }
+
+  /** A CPU counts as online again. */
+  cpuUp(cpu: number): void {
+    if (this.#online[cpu] === 0) this.#onlineCpus++;
+    this.#online[cpu] = 1;
+  }
+
+  get onlineCpus(): number {
+    return this.#onlineCpus;
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * The ranges of IO virtual addresses in use, and the search for a free one from the top down.
+ *
+ * The search only ever steps from a range to the one below it, so an address-ordered doubly linked
+ * list answers exactly as a balanced tree would, and the two cursors save most of the walking. A
+ * hash from a range's first frame to its node finds the node to free. Everything lies in typed
+ * arrays: about 24 bytes a range and 7 to 14 for the hash, nothing allocated in steady state.
+ *
+ * All numbers are page frame numbers: IO address divided by the granule.
+ *
+ * @see behaviour/dma.md 4.1, 4.4, 4.6
+ */
+import { roundUpPowerOfTwo } from "../address.ts";
+import { invariant } from "../errno.ts";
+
+/** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
+const FLOOR = 0;
+/** Sentinel above all ranges, at the frame number of all ones. */
+const ANCHOR = 1;
+const ANCHOR_PFN = Number.MAX_SAFE_INTEGER;
+
+const INITIAL_NODES = 64;
+/** The hash is doubled when more than this part of it is in use. */
+const MAX_HASH_LOAD = 0.6;
+/** 2^32 divided by the golden ratio: spreads consecutive frames evenly (Knuth, TAOCP 6.4). */
+const HASH_MULTIPLIER = 0x9e3779b1;
+
+export class IovaRanges {
+  readonly startPfn: number;
+  /** The first frame at 4 GiB: searches below it have a cursor and a memory of their own. */
+  readonly dma32Pfn: number;
+  /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
+  max32AllocPfns: number;
+  /** Bounds of the range that the last successful call made, found or widened. */
+  foundLo = 0;
+  foundHi = 0;
+
+  /** First and last frame of node i at 2i and 2i+1. */
+  #bounds = new Float64Array(2 * INITIAL_NODES);
+  /** Next lower and next higher node of node i at 2i and 2i+1. */
+  #links = new Int32Array(2 * INITIAL_NODES);
+  #capacity = INITIAL_NODES;
+  /** Nodes ever used; those below that are free hang on `#freeNode` by their lower link. */
+  #used = 2;
+  #freeNode = 0;
+  #count = 0;
+  #cursor32 = ANCHOR;
+  #cursor64 = ANCHOR;
+
+  /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
+  #slots = new Int32Array(2 * INITIAL_NODES);
+  #slotMask = 2 * INITIAL_NODES - 1;
+  #hashShift = 32 - Math.log2(2 * INITIAL_NODES);
+
+  /**
+   * @param startPfn Lowest frame that may be given out, at least 1, so that 0 can mean failure.
+   * @param dma32Pfn 4 GiB in frames.
+   */
+  constructor(startPfn: number, dma32Pfn: number) {
+    this.startPfn = startPfn;
+    this.dma32Pfn = dma32Pfn;
+    this.max32AllocPfns = dma32Pfn;
+    this.#bounds[2 * FLOOR] = this.#bounds[2 * FLOOR + 1] = -1;
+    this.#bounds[2 * ANCHOR] = this.#bounds[2 * ANCHOR + 1] = ANCHOR_PFN;
+    this.#links[2 * FLOOR + 1] = ANCHOR;
+    this.#links[2 * ANCHOR] = FLOOR;
+  }
+
+  /** The number of ranges in use, those waiting in caches included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** First frame of the range where the next 32-bit search starts; null for the anchor. */
+  get cursor32Pfn(): number | null {
+    return this.#cursor32 === ANCHOR ? null : this.#bounds[2 * this.#cursor32]!;
+  }
+
+  /** First frame of the range where the next search above 4 GiB starts; null for the anchor. */
+  get cursor64Pfn(): number | null {
+    return this.#cursor64 === ANCHOR ? null : this.#bounds[2 * this.#cursor64]!;
+  }
+
+  /**
+   * Takes the highest free range below the cursor, or below the limit when that fails.
+   *
+   * @param pfns Frames wanted, at least 1.
+   * @param limitPfn Last frame that may be used.
+   * @param aligned Whether the range starts at a multiple of its size's next power of two.
+   * @returns The first frame, or 0 when nothing fits.
+   * @see behaviour/dma.md 4.4
+   */
+  alloc(pfns: number, limitPfn: number, aligned: boolean): number {
+    const below = limitPfn + 1;
+    const is32 = below <= this.dma32Pfn;
+    if (is32 && pfns >= this.max32AllocPfns) return 0;
+    const alignment = !aligned
+      ? 1
+      : pfns <= 0x40000000
+      ? pfns === 1 ? 1 : 1 << (32 - Math.clz32(pfns - 1))
+      : roundUpPowerOfTwo(pfns);
+    const inverse = 1 / alignment;
+    const bounds = this.#bounds;
+    const links = this.#links;
+
+    let node = is32 ? this.#cursor32 : this.#cursor64;
+    const retryPfn = bounds[2 * node + 1]!;
+    let high = below;
+    let low = this.startPfn;
+    for (let pass = 1;; pass++) {
+      let lo: number;
+      do {
+        const nodeLo = bounds[2 * node]!;
+        if (nodeLo < high) high = nodeLo;
+        lo = Math.floor((high - pfns) * inverse) * alignment;
+        node = links[2 * node]!;
+        // The floor ends at -1, so nothing fits below it and the walk stops there at the latest.
+      } while (lo <= bounds[2 * node + 1]! && lo >= low);
+      if (lo >= low) return this.#insertAbove(node, lo, lo + pfns - 1);
+      if (pass === 2 || retryPfn >= below) {
+        this.max32AllocPfns = pfns;
+        return 0;
+      }
+      high = below;
+      low = retryPfn + 1;
+      node = this.#lowestFrom(below, is32);
+    }
+  }
+
+  /** The lowest node at or above `pfn`, found upwards from the cursor that failed. */
+  #lowestFrom(pfn: number, is32: boolean): number {
+    if (!is32) return ANCHOR;
+    let node = this.#cursor32;
+    while (this.#bounds[2 * node]! < pfn) node = this.#links[2 * node + 1]!;
+    return node;
+  }
+
+  #insertAbove(lower: number, lo: number, hi: number): number {
+    const node = this.#newNode(lower, lo, hi);
+    if (hi < this.dma32Pfn) this.#cursor32 = node;
+    else this.#cursor64 = node;
+    this.foundLo = lo;
+    this.foundHi = hi;
+    return lo;
+  }
+
+  /**
+   * Gives the range back that contains a frame; ignored when there is none.
+   *
+   * @returns Whether there was one.
+   * @see behaviour/dma.md 4.3, 4.4
+   */
+  free(pfn: number): boolean {
+    const node = this.#nodeContaining(pfn);
+    if (node === FLOOR) return false;
+    const bounds = this.#bounds;
+    const lo = bounds[2 * node]!;
+    const hi = bounds[2 * node + 1]!;
+    const higher = this.#links[2 * node + 1]!;
+    const low32 = bounds[2 * this.#cursor32]!;
+    if (node === this.#cursor32 || (hi < this.dma32Pfn && lo >= low32)) this.#cursor32 = higher;
+    if (lo < this.dma32Pfn) this.max32AllocPfns = this.dma32Pfn;
+    if (lo >= bounds[2 * this.#cursor64]!) this.#cursor64 = higher;
+    this.#removeNode(node);
+    return true;
+  }
+
+  /** Finds the range that contains a frame; its bounds are in `foundLo` and `foundHi`. */
+  find(pfn: number): boolean {
+    const node = this.#nodeContaining(pfn);
+    if (node === FLOOR) return false;
+    this.foundLo = this.#bounds[2 * node]!;
+    this.foundHi = this.#bounds[2 * node + 1]!;
+    return true;
+  }
+
+  /**
+   * Keeps frames out of use. Ranges that overlap are widened downwards, and what lies above the
+   * last of them becomes a range of its own. The cursors stay.
+   *
+   * @returns Nothing; `foundLo` and `foundHi` are the range that covers the last part.
+   * @see behaviour/dma.md 4.6
+   */
+  reserve(loPfn: number, hiPfn: number): void {
+    invariant(loPfn <= hiPfn, `Cannot reserve the frames ${loPfn} to ${hiPfn}: the order is wrong`);
+    let lo = loPfn;
+    let node = this.#links[2 * FLOOR + 1]!;
+    while (node !== ANCHOR && this.#bounds[2 * node]! <= hiPfn) {
+      if (this.#bounds[2 * node + 1]! >= lo) {
+        if (lo < this.#bounds[2 * node]!) this.#setLo(node, lo);
+        this.foundLo = this.#bounds[2 * node]!;
+        this.foundHi = this.#bounds[2 * node + 1]!;
+        if (hiPfn <= this.foundHi) return;
+        lo = this.foundHi + 1;
+      }
+      node = this.#links[2 * node + 1]!;
+    }
+    this.#newNode(this.#links[2 * node]!, lo, hiPfn);
+    this.foundLo = lo;
+    this.foundHi = hiPfn;
+  }
+
+  /** Calls back with each range in ascending order. */
+  forEach(visit: (lo: number, hi: number) => void): void {
+    for (let node = this.#links[2 * FLOOR + 1]!; node !== ANCHOR;) {
+      visit(this.#bounds[2 * node]!, this.#bounds[2 * node + 1]!);
+      node = this.#links[2 * node + 1]!;
+    }
+  }
+
+  /** Bytes of host memory held for the ranges. */
+  get hostBytes(): number {
+    return this.#bounds.byteLength + this.#links.byteLength + this.#slots.byteLength;
+  }
+
+  #newNode(lower: number, lo: number, hi: number): number {
+    let node = this.#freeNode;
+    if (node !== FLOOR) this.#freeNode = this.#links[2 * node]!;
+    else {
+      if (this.#used === this.#capacity) this.#growNodes();
+      node = this.#used++;
+    }
+    const links = this.#links;
+    const higher = links[2 * lower + 1]!;
+    this.#bounds[2 * node] = lo;
+    this.#bounds[2 * node + 1] = hi;
+    links[2 * node] = lower;
+    links[2 * node + 1] = higher;
+    links[2 * lower + 1] = node;
+    links[2 * higher] = node;
+    if (++this.#count > (this.#slotMask + 1) * MAX_HASH_LOAD) this.#growHash();
+    this.#hashInsert(node);
+    return node;
+  }
+
+  #removeNode(node: number): void {
+    this.#hashRemove(node);
+    const links = this.#links;
+    const lower = links[2 * node]!;
+    const higher = links[2 * node + 1]!;
+    links[2 * lower + 1] = higher;
+    links[2 * higher] = lower;
+    links[2 * node] = this.#freeNode;
+    this.#freeNode = node;
+    this.#count--;
+  }
+
+  #setLo(node: number, lo: number): void {
+    this.#hashRemove(node);
+    this.#bounds[2 * node] = lo;
+    this.#hashInsert(node);
+  }
+
+  #nodeContaining(pfn: number): number {
+    const node = this.#nodeStarting(pfn);
+    return node !== FLOOR ? node : this.#searchContaining(pfn);
+  }
+
+  #nodeStarting(pfn: number): number {
+    const slots = this.#slots;
+    const mask = this.#slotMask;
+    let slot = Math.imul(pfn | 0, HASH_MULTIPLIER) >>> this.#hashShift;
+    let node = slots[slot]!;
+    while (node !== FLOOR && this.#bounds[2 * node] !== pfn) {
+      slot = (slot + 1) & mask;
+      node = slots[slot]!;
+    }
+    return node;
+  }
+
+  /**
+   * A frame inside a range is given only by mistake, or by whoever reads tables: aligned ranges are
+   * found at the multiples of the powers of two below it, the others by looking at every one.
+   */
+  #searchContaining(pfn: number): number {
+    for (let alignment = 2; alignment <= pfn; alignment *= 2) {
+      const node = this.#nodeStarting(Math.floor(pfn / alignment) * alignment);
+      if (node !== FLOOR && this.#bounds[2 * node + 1]! >= pfn) return node;
+    }
+    let node = this.#links[2 * ANCHOR]!;
+    while (node !== FLOOR && this.#bounds[2 * node]! > pfn) node = this.#links[2 * node]!;
+    return this.#bounds[2 * node + 1]! >= pfn ? node : FLOOR;
+  }
+
+  #hashInsert(node: number): void {
+    const slots = this.#slots;
+    const mask = this.#slotMask;
+    let slot = Math.imul(this.#bounds[2 * node]! | 0, HASH_MULTIPLIER) >>> this.#hashShift;
+    while (slots[slot] !== FLOOR) slot = (slot + 1) & mask;
+    slots[slot] = node;
+  }
+
+  #hashRemove(node: number): void {
+    const slots = this.#slots;
+    const mask = this.#slotMask;
+    const bounds = this.#bounds;
+    const shift = this.#hashShift;
+    let hole = Math.imul(bounds[2 * node]! | 0, HASH_MULTIPLIER) >>> shift;
+    while (slots[hole] !== node) hole = (hole + 1) & mask;
+    // Entries behind the hole move into it unless their own place lies between the two.
+    for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {
+      const other = slots[slot]!;
+      const home = Math.imul(bounds[2 * other]! | 0, HASH_MULTIPLIER) >>> shift;
+      if (((slot - home) & mask) >= ((slot - hole) & mask)) {
+        slots[hole] = other;
+        hole = slot;
+      }
+    }
+    slots[hole] = FLOOR;
+  }
+
+  #growNodes(): void {
+    // By half only: a doubled array would be half empty just when there are most ranges.
+    this.#capacity = Math.ceil(this.#capacity * 1.5);
+    const bounds = new Float64Array(2 * this.#capacity);
+    bounds.set(this.#bounds);
+    this.#bounds = bounds;
+    const links = new Int32Array(2 * this.#capacity);
+    links.set(this.#links);
+    this.#links = links;
+  }
+
+  #growHash(): void {
+    const slots = 2 * (this.#slotMask + 1);
+    const old = this.#slots;
+    this.#slots = new Int32Array(slots);
+    this.#slotMask = slots - 1;
+    this.#hashShift--;
+    for (const node of old) if (node !== FLOOR) this.#hashInsert(node);
+  }
+}
