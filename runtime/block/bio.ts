@@ -1,0 +1,127 @@
+/**
+ * A bio: one piece of block I/O as its submitter built it, before requests exist.
+ *
+ * A bio does not own its vectors: it is a window over a list of them, so that cutting one makes a
+ * second window and copies nothing.
+ */
+import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
+import {
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../dma/attributes.ts";
+
+/** What a bio or request asks for. `drv_in` and `drv_out` are passthrough commands. */
+export type BlockOp =
+  | "read"
+  | "write"
+  | "flush"
+  | "write_zeroes"
+  | "discard"
+  | "drv_in"
+  | "drv_out";
+
+/**
+ * One physically contiguous run of host memory; it may be many pages long.
+ *
+ * Its offset is that of the first byte in its 4 KiB page, and may not say more: where the kernel
+ * counts from the start of a large folio, only bits from 4 KiB up differ, and they decide nothing.
+ */
+export interface BioVec {
+  readonly phys: PhysAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/** Flags of a bio, inherited by its request. */
+export const BIO_FLAG = {
+  /** Fail rather than wait: a bio that must be cut ends with AGAIN. */
+  NOWAIT: 1 << 0,
+  /** All or nothing: a bio that must be cut ends with INVAL. */
+  ATOMIC: 1 << 1,
+  /** Never merged: the front part of a cut, or peer memory. */
+  NOMERGE: 1 << 2,
+  /** Written to the medium, not to its cache. */
+  FUA: 1 << 3,
+  /** Reading ahead: may fail quickly. */
+  READ_AHEAD: 1 << 4,
+  /** A user passthrough command. */
+  USER: 1 << 5,
+} as const;
+
+/** The offset of a vector's first byte in its page. */
+export function vecOffset(phys: PhysAddr): number {
+  return phys % PAGE_SIZE_BYTES;
+}
+
+/** The direction data moves for an operation; one without data is bidirectional. */
+export function opDirection(op: BlockOp): DmaDirection {
+  switch (op) {
+    case "read":
+    case "drv_in":
+      return DMA_FROM_DEVICE;
+    case "write":
+    case "drv_out":
+    case "discard":
+      return DMA_TO_DEVICE;
+    default:
+      return DMA_BIDIRECTIONAL;
+  }
+}
+
+export class Bio {
+  /** First vector of the window. */
+  vecIndex = 0;
+  /** Bytes of the first vector that lie before the window. */
+  vecDoneBytes: Bytes = 0;
+  /** Position and lowest bit of address discontinuities, from 1; 0 is none. @see gap_bit.ts */
+  gapBit = 0;
+
+  /**
+   * @param op What to do.
+   * @param sector Where on the disk, in sectors of 512 bytes.
+   * @param vecs The memory, in order. Shared, never changed.
+   * @param sizeBytes Length of the window; also that of an operation without memory.
+   * @param flags Bits of `BIO_FLAG`.
+   */
+  constructor(
+    readonly op: BlockOp,
+    public sector: number,
+    readonly vecs: readonly BioVec[],
+    public sizeBytes: Bytes,
+    public flags = 0,
+  ) {}
+
+  /** Address of the window's first byte. Only for a bio with memory. */
+  get firstPhys(): PhysAddr {
+    return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
+  }
+
+  /** A second window over the same vectors, as long as this one. Its gap bit is the caller's. */
+  clone(sizeBytes: Bytes): Bio {
+    const clone = new Bio(this.op, this.sector, this.vecs, sizeBytes, this.flags);
+    clone.vecIndex = this.vecIndex;
+    clone.vecDoneBytes = this.vecDoneBytes;
+    return clone;
+  }
+
+  /** Moves the window's start forward, on the disk and in memory. */
+  advance(sizeBytes: Bytes): void {
+    this.sector += sizeBytes / SECTOR_SIZE_BYTES;
+    this.sizeBytes -= sizeBytes;
+    if (this.vecs.length === 0) return;
+    let left = this.vecDoneBytes + sizeBytes;
+    while (this.vecIndex < this.vecs.length && left >= this.vecs[this.vecIndex]!.sizeBytes) {
+      left -= this.vecs[this.vecIndex]!.sizeBytes;
+      this.vecIndex++;
+    }
+    this.vecDoneBytes = left;
+  }
+}
+
+/** Sum of the vectors' lengths. */
+export function vecsSizeBytes(vecs: readonly BioVec[]): Bytes {
+  let sizeBytes = 0;
+  for (const vec of vecs) sizeBytes += vec.sizeBytes;
+  return sizeBytes;
+}

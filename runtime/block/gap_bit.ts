@@ -1,0 +1,43 @@
+/**
+ * The gap bit: where the addresses of a request's vectors fail to meet.
+ *
+ * The kernel keeps one byte instead of an address mask: 0 for no gap, else one plus the position of
+ * the lowest set bit over all starts and ends of joined vectors. Taking the lowest bit of each
+ * address and then the least of them gives the same number as combining the addresses first, and
+ * works for offsets above 31 bits.
+ *
+ * @see behaviour/block.md 1.6
+ */
+
+/** One plus the position of the lowest set bit; 0 for 0. */
+export function lowestBit(value: number): number {
+  const low = value >>> 0;
+  if (low !== 0) return 32 - Math.clz32(low & -low);
+  const high = (value / 2 ** 32) >>> 0;
+  return high === 0 ? 0 : 64 - Math.clz32(high & -high);
+}
+
+/** The lower of two gap bits, where 0 says nothing. */
+export function lowerGap(a: number, b: number): number {
+  if (a === 0) return b;
+  return b === 0 || a < b ? a : b;
+}
+
+/**
+ * The gap bit of two vectors that follow each other.
+ *
+ * @param endOffset Offset of the first one in its page plus its length.
+ * @param nextOffset Offset of the second one in its page.
+ */
+export function pairGap(endOffset: number, nextOffset: number): number {
+  return lowerGap(lowestBit(endOffset), lowestBit(nextOffset));
+}
+
+/**
+ * Whether a gap lies below a boundary: the mask that a gap bit stands for meets `boundaryMask`.
+ *
+ * @param boundaryMask A power of two minus one; 0 is met by nothing.
+ */
+export function gapMeets(gapBit: number, boundaryMask: number): boolean {
+  return gapBit !== 0 && 2 ** (gapBit - 1) <= boundaryMask;
+}

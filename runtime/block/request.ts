@@ -1,0 +1,120 @@
+/**
+ * A request: what the block layer hands to a driver, made of one bio or several merged ones.
+ */
+import { type Bytes, type DmaAddr, SECTOR_SIZE_BYTES } from "../address.ts";
+import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName } from "../errno.ts";
+import type { BlkStatusName, ErrnoName } from "../errno.ts";
+import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
+import { type SegmentLimits, SegmentIterator } from "./segment_iterator.ts";
+
+/** Who wants to know that a request has ended. */
+export interface RequestOwner {
+  requestEnded(request: BlockRequest): void;
+}
+
+export class BlockRequest {
+  /** Number in the machine's life, from 1; 0 for the driver's own commands. */
+  id = 0;
+  /** Number of segments as the block layer counted them; the mapped ones may be fewer. */
+  nrPhysSegments = 0;
+  /** @see behaviour/block.md 1.6 */
+  gapBit = 0;
+  /** Memory that stands for the bios' own: a discard's list of ranges. */
+  specialPayload: BioVec | null = null;
+  /** Where the request belongs in the script; an event's `site`. */
+  site: number | null = null;
+  /** The CPU it was submitted on, which maps it and completes it. */
+  cpu = 0;
+  owner: RequestOwner | null = null;
+
+  /** Hardware queue, from 1 for I/O queues; 0 before it has one and for admin commands. */
+  queue = 0;
+  /** The command's id while it has one and after; null before. */
+  cid: number | null = null;
+  /** The data has been mapped, at some time. */
+  mapped = false;
+  done = false;
+  statusCode: BlkStatus = BLK_STS.OK;
+  /** How often it was tried again after the device said no. */
+  retries = 0;
+  /** Start and size of the one range all data was mapped to; size 0 when there was none. */
+  iovaStart = 0 as DmaAddr;
+  iovaSizeBytes: Bytes = 0;
+
+  /**
+   * @param device The device's name.
+   * @param op What to do.
+   * @param bios The bios, in the order of their sectors; none for a command without any.
+   * @param limits Of the queue: what bounds a segment.
+   */
+  constructor(
+    readonly device: string,
+    readonly op: BlockOp,
+    readonly bios: Bio[],
+    readonly limits: SegmentLimits & { readonly logicalBlockSizeBytes: Bytes },
+  ) {}
+
+  /** First sector of 512 bytes. */
+  get sector(): number {
+    return this.bios[0]?.sector ?? 0;
+  }
+
+  /** First logical block. */
+  get lba(): number {
+    return (this.sector * SECTOR_SIZE_BYTES) / this.limits.logicalBlockSizeBytes;
+  }
+
+  /** Bytes the request covers on the disk. */
+  get bytes(): Bytes {
+    let bytes = 0;
+    for (const bio of this.bios) bytes += bio.sizeBytes;
+    return bytes;
+  }
+
+  /** Bytes of memory to map: those of the special payload if there is one. */
+  get payloadBytes(): Bytes {
+    return this.specialPayload === null ? this.bytes : this.specialPayload.sizeBytes;
+  }
+
+  /** A user passthrough command. */
+  get userCommand(): boolean {
+    return this.hasFlag(BIO_FLAG.USER);
+  }
+
+  hasFlag(flag: number): boolean {
+    const first = this.bios[0];
+    return first !== undefined && (first.flags & flag) !== 0;
+  }
+
+  /** The pieces the DMA iterator would hand out: memory after joining what touches. */
+  segments(): BioVec[] {
+    const segments: BioVec[] = [];
+    const iterator = new SegmentIterator();
+    iterator.start(this);
+    while (iterator.next()) segments.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
+    return segments;
+  }
+
+  /** The one IO address range the data was mapped to, or null. */
+  get iova(): { readonly start: DmaAddr; readonly sizeBytes: Bytes } | null {
+    return this.iovaSizeBytes === 0
+      ? null
+      : { start: this.iovaStart, sizeBytes: this.iovaSizeBytes };
+  }
+
+  get status(): BlkStatusName {
+    return blkStatusName(this.statusCode);
+  }
+
+  /** The errno a synchronous caller would get; null while all is well. */
+  get error(): ErrnoName | null {
+    return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
+  }
+
+  /** The driver is through with it. */
+  end(status: BlkStatus): void {
+    this.statusCode = status;
+    this.done = true;
+    this.owner?.requestEnded(this);
+  }
+}
