@@ -154,6 +154,10 @@ export const EVENT_TABLE = {
       beyond_kernel: "bool",
     },
   },
+  "kernel.warn": {
+    when: "the kernel itself printed a warning",
+    fields: { at: "word", text: "text" },
+  },
   "mem.alloc": {
     when: "host memory that a mapping costs was taken",
     fields: { what: "word", size_bytes: "size", from: "word" },

@@ -1,0 +1,72 @@
+/**
+ * The kernel's own warnings: what it would print, with its own limits on printing.
+ *
+ * They are events of their own, `kernel.warn`, apart from the checker's reports: a WARN is what the
+ * kernel of the profile says by itself, a report is what this laboratory sees.
+ *
+ * @see behaviour/dma.md, Notation (WARN, WARN1)
+ */
+import type { Nanoseconds } from "./address.ts";
+import type { VirtualClock } from "./clock.ts";
+import { eventId } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
+
+const KERNEL_WARN = eventId("kernel.warn");
+
+/** A rate-limited message may come this often … */
+const BURST = 10;
+/** … in this time. */
+const INTERVAL_NS: Nanoseconds = 5_000_000_000;
+
+interface RateLimit {
+  beginNs: Nanoseconds;
+  printed: number;
+}
+
+export class KernelWarnings {
+  readonly #events: EventStream;
+  readonly #clock: VirtualClock;
+  readonly #said = new Set<string>();
+  readonly #rates = new Map<string, RateLimit>();
+  #total = 0;
+
+  constructor(events: EventStream, clock: VirtualClock) {
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  /** How many warnings were printed since boot. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Warns each time. `at` names the call site in kernel words. */
+  warn(at: string, text: string): void {
+    this.#total++;
+    if (this.#events.tick(KERNEL_WARN)) this.#events.emit(KERNEL_WARN, { at, text });
+  }
+
+  /** Warns the first time at this call site and never again until the next boot (WARN1). */
+  warnOnce(at: string, text: string): void {
+    if (this.#said.has(at)) return;
+    this.#said.add(at);
+    this.warn(at, text);
+  }
+
+  /** Warns at most ten times in five seconds of virtual time at this call site. */
+  warnRatelimited(at: string, text: string): void {
+    let rate = this.#rates.get(at);
+    if (rate === undefined || this.#clock.nowNs - rate.beginNs > INTERVAL_NS) {
+      rate = { beginNs: this.#clock.nowNs, printed: 0 };
+      this.#rates.set(at, rate);
+    }
+    if (rate.printed >= BURST) return;
+    rate.printed++;
+    this.warn(at, text);
+  }
+
+  /** Time begins anew: rate limits forget; what was said once stays said, as it is the same boot. */
+  restartTime(): void {
+    this.#rates.clear();
+  }
+}
