@@ -1,0 +1,311 @@
+/**
+ * Named constants: the bare words of the language, with the kernel's own spelling as an alias.
+ *
+ * A word means itself and nothing else, so the same word may serve in several places: `mmio` is a
+ * kind of region and an attribute, `read` an operation and an access. To add one, add it to the
+ * list of its group.
+ */
+import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
+import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
+import { Word } from "../vm/value.ts";
+
+/** One constant as help and the reference page show it. */
+export interface WordSpec {
+  /** The spelling it is printed with. */
+  readonly name: string;
+  /** Other spellings that mean the same. */
+  readonly aliases: readonly string[];
+  /** What it belongs to. */
+  readonly group: string;
+  readonly doc: string;
+}
+
+function group(name: string, docs: Readonly<Record<string, string>>): WordSpec[] {
+  return Object.entries(docs).map(([word, doc]) => ({ name: word, aliases: [], group: name, doc }));
+}
+
+function withKernelNames(specs: readonly WordSpec[], prefix: string): WordSpec[] {
+  return specs.map((spec) => ({ ...spec, aliases: [`${prefix}${spec.name.toUpperCase()}`] }));
+}
+
+const DIRECTIONS = withKernelNames(
+  group("direction", {
+    bidirectional: "The device reads and writes the memory.",
+    to_device: "The device only reads the memory.",
+    from_device: "The device only writes the memory.",
+  }),
+  "DMA_",
+);
+
+const OPERATIONS = withKernelNames(
+  group("operation", {
+    read: "Disk to memory; also an access of a device that reads memory.",
+    write: "Memory to disk; also an access of a device that writes memory.",
+    flush: "Make what was written durable; carries no data.",
+    write_zeroes: "Write zeroes without carrying data.",
+    discard: "Tell the disk that blocks are not needed any more.",
+  }),
+  "REQ_OP_",
+);
+
+const ATTRIBUTE_DOCS: Readonly<Record<keyof typeof DMA_ATTR, string>> = {
+  WEAK_ORDERING: "Reads and writes of the mapping may be reordered.",
+  WRITE_COMBINE: "Writes of the mapping may be buffered.",
+  NO_KERNEL_MAPPING: "The kernel needs no address of its own for the memory.",
+  SKIP_CPU_SYNC: "No cache maintenance, and no copy out of a bounce buffer at the unmap.",
+  FORCE_CONTIGUOUS: "Coherent memory must be contiguous in physical memory.",
+  ALLOC_SINGLE_PAGES: "Coherent memory need not come in large pages.",
+  NO_WARN: "A failing mapping is not written to the log.",
+  PRIVILEGED: "The mapping is for the device's privileged accesses.",
+  MMIO: "The address is no RAM: no cache maintenance and no bounce buffer; also a kind of region.",
+  DEBUGGING_IGNORE_CACHELINES: "The checker does not look for overlaps in a cache line.",
+  REQUIRE_COHERENT: "Fail rather than bounce or maintain caches.",
+  CC_SHARED: "The memory of a confidential guest is shared with the host.",
+};
+
+const ATTRIBUTES: readonly WordSpec[] = Object.entries(ATTRIBUTE_DOCS).map(([name, doc]) => ({
+  name: name.toLowerCase(),
+  aliases: [`DMA_ATTR_${name}`],
+  group: "attribute",
+  doc,
+}));
+
+const STATUS_DOCS: Readonly<Record<keyof typeof BLK_STS, string>> = {
+  OK: "It worked.",
+  NOTSUPP: "The operation is not supported.",
+  TIMEOUT: "The device did not answer in time.",
+  NOSPC: "The disk is full.",
+  TRANSPORT: "The path to the device failed.",
+  TARGET: "The device refused for good.",
+  RESV_CONFLICT: "A reservation forbids it.",
+  MEDIUM: "The medium failed.",
+  PROTECTION: "The protection information does not match.",
+  RESOURCE: "Memory or another resource was missing; the block layer tries again.",
+  IOERR: "Any other input or output error.",
+  AGAIN: "It would have had to wait.",
+  DEV_RESOURCE: "The device is short of a resource.",
+  ZONE_OPEN_RESOURCE: "Too many zones are open.",
+  ZONE_ACTIVE_RESOURCE: "Too many zones are active.",
+  OFFLINE: "The device is offline.",
+  DURATION_LIMIT: "The command took longer than allowed.",
+  INVAL: "The request can never be right for this device.",
+};
+
+const STATUSES: readonly WordSpec[] = Object.entries(STATUS_DOCS).map(([name, doc]) => ({
+  name,
+  aliases: [`BLK_STS_${name}`],
+  group: "status",
+  doc,
+}));
+
+const ERRNO_DOCS: Readonly<Record<keyof typeof ERRNO, string>> = {
+  EPERM: "Not permitted.",
+  ENOENT: "No such thing.",
+  EIO: "Input or output error.",
+  ENXIO: "No such device or address; the page table's word for an unaligned mapping.",
+  EAGAIN: "Try again.",
+  ENOMEM: "Out of memory or address space; what an error cookie means.",
+  EACCES: "Access denied.",
+  EFAULT: "Bad address.",
+  EBUSY: "Busy.",
+  EEXIST: "It is there already.",
+  ENODEV: "No such device.",
+  EINVAL: "Invalid argument.",
+  ENOSPC: "No space left.",
+  ERANGE: "Out of range.",
+  ENODATA: "No data; a failed medium.",
+  ENOLINK: "The link is cut.",
+  EOVERFLOW: "Too large for its type.",
+  EILSEQ: "The protection information does not match.",
+  EOPNOTSUPP: "Not supported.",
+  EADDRINUSE: "Something is mapped there already.",
+  ETIMEDOUT: "Timed out.",
+  EREMOTEIO: "The other side refused: peer memory that cannot be reached.",
+};
+
+const ERRNOS = group("errno", ERRNO_DOCS);
+
+const FAULT_REASONS = group("fault reason", {
+  not_present: "Nothing is mapped at the address.",
+  not_writable: "The mapping allows no write.",
+  not_readable: "The mapping allows no read.",
+  address_width: "The address is wider than the IOMMU translates.",
+  reserved: "The address lies in a reserved range.",
+  blocked: "The device may not reach anything there.",
+});
+
+const REPORT_CLASSES = group("report class", {
+  unmap_unknown: "Unmapped what was never mapped, or twice.",
+  unmap_error_value: "Unmapped the error value.",
+  unmap_size: "Unmapped with another size than mapped.",
+  unmap_kind: "Unmapped with a function of another family.",
+  free_cpu_address: "Freed with another CPU address.",
+  unmap_entries: "Unmapped a list with another number of entries.",
+  unmap_direction: "Unmapped with another direction than mapped.",
+  error_unchecked: "The mapping was never tested for an error.",
+  unmap_attributes: "Unmapped with other attributes than mapped.",
+  map_stack: "Mapped the kernel's stack.",
+  map_text: "Mapped the kernel's code or constants.",
+  map_invalid: "Mapped an address that is none.",
+  map_vmalloc: "Mapped virtually contiguous memory as if it were physically so.",
+  mmio_is_ram: "Mapped ordinary RAM as MMIO.",
+  cacheline_overlap: "Two mappings share a cache line.",
+  cacheline_overlap_many: "Very many mappings share a cache line.",
+  sync_unknown: "Synchronised what is not mapped.",
+  sync_size: "Synchronised more than is mapped.",
+  sync_direction: "Synchronised with another direction than mapped.",
+  sync_for_cpu_read_only: "Synchronised for the CPU what the device only reads.",
+  sync_for_device_write_only: "Synchronised for the device what it only writes.",
+  sync_entries: "Synchronised a list with another number of entries.",
+  segment_too_long: "A segment is longer than the device takes.",
+  segment_boundary: "A segment crosses the device's boundary.",
+  leak_at_unbind: "The driver left while mappings were live.",
+  link_unaligned: "A later link starts inside a granule.",
+  link_overlap: "A link overlaps one that is live.",
+  link_empty: "A link of no bytes.",
+  link_beyond_range: "A link reaches past the allocated range.",
+  sync_missing: "A linked range was used before it was made visible.",
+  unlink_unlinked: "Unlinked what was not linked.",
+  unlink_splits_leaf: "Unlinked a part of a larger page-table entry.",
+  unlink_direction: "Unlinked with another direction than linked.",
+  unlink_attributes: "Unlinked with other attributes than linked.",
+  free_while_linked: "Freed a range that still has links.",
+  destroy_short: "Destroyed less than was linked.",
+  destroy_twice: "Destroyed or freed twice.",
+  iova_leak_at_unbind: "The driver left while an IOVA range was allocated.",
+  link_beyond_device_limits: "A link breaks a limit of the device.",
+  stale_iotlb_access: "A device used a translation that the page table has no longer.",
+  device_outside_buffer: "A device touched memory outside the buffer it was given.",
+});
+
+const MACHINE_WORDS = [
+  ...group("IOMMU mode", {
+    off: "No IOMMU: devices see physical addresses; also a checker that does not look.",
+    passthrough: "An IOMMU that translates nothing.",
+    strict: "Translated; every unmap invalidates at once.",
+    lazy: "Translated; invalidations are collected in a flush queue.",
+  }),
+  ...group("IOMMU model", {
+    vtd: "Intel VT-d.",
+    amd: "AMD-Vi.",
+    arm: "Arm SMMU.",
+    x86: "The x86 page-table format shared with the CPU.",
+  }),
+  ...group("checker", {
+    report: "Findings are printed and counted.",
+    fail: "Findings fail the test.",
+  }),
+  ...group("region type", { ram: "A named part of the RAM." }),
+  ...group("ACS bit", {
+    source_validation: "Requests must carry the right requester.",
+    translation_blocking: "Translated requests are blocked.",
+    request_redirect: "Peer requests go up to the root complex.",
+    completion_redirect: "Peer completions go up to the root complex.",
+    upstream_forwarding: "Requests that come from above go up again.",
+    egress_control: "A bit vector says which ports peers may reach.",
+    direct_translated: "Translated requests go straight to the peer.",
+  }),
+];
+
+const EVENT_WORDS = [
+  ...group("data pointer format", {
+    prp: "Physical region pages: a list of page addresses.",
+    sgl: "A scatter gather list: addresses with lengths.",
+    simple_prp: "One segment, described by PRP1 and PRP2 alone.",
+    simple_sgl: "One segment, described by one SGL descriptor in the command.",
+  }),
+  ...group("SGL descriptor type", {
+    data_block: "A piece of data.",
+    segment: "A list of descriptors that goes on in another one.",
+    last_segment: "The last list of descriptors.",
+  }),
+  ...group("mapping path", {
+    direct: "The device sees the physical address.",
+    iommu: "The IOMMU translates.",
+    swiotlb: "Copied through a bounce buffer.",
+    bus: "Peer memory at its PCI bus address.",
+  }),
+  ...group("IOVA source", {
+    rcache: "A cache of the CPU.",
+    tree: "The tree of ranges.",
+    tree_after_flush: "The tree, after the caches were emptied into it.",
+    depot: "The depot shared by the CPUs.",
+    flush_queue: "The flush queue.",
+  }),
+  ...group("invalidation", {
+    map: "Told about a new mapping (caching mode).",
+    range: "Told to forget a range.",
+    all: "Told to forget a whole domain.",
+  }),
+  ...group("translation source", {
+    iotlb: "The translation was cached.",
+    walk: "The page table was walked.",
+    stale: "The cached translation is not in the page table any more.",
+  }),
+  ...group("flush reason", {
+    full: "The queue, or the pool, was full.",
+    timer: "The timer expired.",
+    pressure: "Address space ran out.",
+  }),
+  ...group("bounce failure", {
+    fragmented: "Enough slots are free, but not side by side.",
+    over_segment: "More than one segment of slots was asked for.",
+    alignment: "No free block has the alignment.",
+    leak_suspected: "Slots have been in use for very long.",
+  }),
+  ...group("copy direction", {
+    in: "Into the bounce buffer.",
+    out: "Out of the bounce buffer.",
+  }),
+  ...group("owner", { cpu: "The CPU.", device: "The device." }),
+  ...group("unmap rule", {
+    single: "One segment was unmapped.",
+    iova: "One IOVA range was destroyed.",
+    nothing: "The device needs no unmap.",
+    from_sgl: "Addresses were read back from the SGL.",
+    saved: "Addresses had been saved at the mapping.",
+    from_prp: "Addresses were rebuilt from the PRP list.",
+  }),
+  ...group("peer route", {
+    bus_addr: "Below a common switch, by bus address.",
+    thru_host_bridge: "Through the host bridge.",
+    not_supported: "The peers cannot reach each other.",
+    forward: "Passed on.",
+    redirect: "Sent up.",
+    block: "Stopped.",
+  }),
+  ...group("fill pattern", {
+    counting: "Byte k holds k modulo 256.",
+    random: "Bytes from the machine's seeded generator.",
+  }),
+];
+
+/** Every constant, group by group. */
+export const WORD_SPECS: readonly WordSpec[] = [
+  ...DIRECTIONS,
+  ...OPERATIONS,
+  ...ATTRIBUTES,
+  ...STATUSES,
+  ...ERRNOS,
+  ...FAULT_REASONS,
+  ...REPORT_CLASSES,
+  ...MACHINE_WORDS,
+  ...EVENT_WORDS,
+];
+
+function buildWords(): ReadonlyMap<string, Word> {
+  const words = new Map<string, Word>();
+  for (const spec of WORD_SPECS) {
+    const word = words.get(spec.name) ?? new Word(spec.name);
+    for (const spelling of [spec.name, ...spec.aliases]) words.set(spelling, word);
+  }
+  return words;
+}
+
+/** Every spelling with its constant; all spellings of one constant have the same `Word`. */
+export const WORDS: ReadonlyMap<string, Word> = buildWords();
+
+/** The constant of a name; a new one for a name the list does not have, such as an event's `why`. */
+export function wordValue(name: string): Word {
+  return WORDS.get(name) ?? new Word(name);
+}

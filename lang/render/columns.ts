@@ -1,0 +1,70 @@
+/** Text in columns: what every table and picture here is made of. */
+
+/** Pictures and tables are never wider than this. */
+export const PICTURE_COLUMNS = 80;
+
+export type Alignment = "left" | "right";
+
+/** Pads to a width; text that is longer stays whole. */
+export function pad(text: string, width: number, alignment: Alignment = "left"): string {
+  return alignment === "left" ? text.padEnd(width) : text.padStart(width);
+}
+
+/** Cuts text that is wider than `columns`, and shows by `…` that it did. */
+export function clip(text: string, columns: number): string {
+  return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
+}
+
+/** Left and right text on one line of `columns`, with at least two blanks between them. */
+export function spread(left: string, right: string, columns: number = PICTURE_COLUMNS): string {
+  if (right === "") return clip(left, columns);
+  const room = columns - right.length;
+  return `${pad(clip(left, room - 2), room)}${right}`;
+}
+
+/**
+ * Rows of cells as lines: each column as wide as its widest cell, two blanks between columns.
+ *
+ * @param header Titles of the columns; an underline follows them.
+ * @param alignments Left for every column not named.
+ */
+export function tableLines(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  alignments: readonly Alignment[] = [],
+): string[] {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length))
+  );
+  const line = (cells: readonly string[]) =>
+    widths.map((width, column) => pad(cells[column] ?? "", width, alignments[column]))
+      .join("  ").trimEnd();
+  return [
+    line(header),
+    widths.map((width) => "─".repeat(width)).join("  "),
+    ...rows.map(line),
+  ].map((text) => clip(text, PICTURE_COLUMNS));
+}
+
+/** `name  value` pairs, the names padded to one width. */
+export function pairLines(pairs: readonly (readonly [string, string])[], indent = 2): string[] {
+  const width = Math.max(0, ...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) =>
+    clip(`${" ".repeat(indent)}${pad(name, width)}  ${value}`.trimEnd(), PICTURE_COLUMNS)
+  );
+}
+
+/** Breaks text at blanks into lines of at most `columns`; a longer word stays whole. */
+export function wrapText(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { formatEvent, formatEvents } from "./event_line.ts";
+
+function event(seq: number, name: string, fields: Record<string, unknown>): MachineEvent {
+  return {
+    seq,
+    at_ns: seq * 600,
+    cpu: 0,
+    device: "ssd",
+    request: 1,
+    site: null,
+    name,
+    fields,
+    why: null,
+  } as unknown as MachineEvent;
+}
+
+const ALLOC = event(2, "iova.alloc", {
+  start: 0xfffe_0000,
+  size_bytes: 131072,
+  limit: 0xffff_ffff,
+  source: "tree",
+});
+
+Deno.test("formatEvent() writes number, time, device, request, name and fields on one line", () => {
+  assertEquals(
+    formatEvent(ALLOC),
+    "    2     1.2us  ssd     #1    iova.alloc        start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
+  );
+});
+
+Deno.test("formatEvents() sets what a call did below it, and ends it with its result", () => {
+  const events = [
+    event(1, "call.dma_iova_try_alloc", { dev: "ssd", phys: 0x10_2000, size: 131072 }),
+    ALLOC,
+    event(3, "ret.dma_iova_try_alloc", { result: true, error: null }),
+    event(4, "ret.dma_iova_link", { result: 0, error: "EIO" }),
+  ];
+  assertEquals(formatEvents(events, 80), [
+    " seq    time  event",
+    "   1   600ns  dma_iova_try_alloc(phys 0x10_2000, size 128KiB)",
+    "   2   1.2us    iova.alloc      start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
+    "   3   1.8us    = true",
+    "   4   2.4us    = EIO",
+  ]);
+});
+
+Deno.test("formatEvents() cuts a line at the width and shows that it did", () => {
+  const lines = formatEvents([ALLOC], 40);
+  assertEquals(lines[1]?.length, 40);
+  assertEquals(lines[1]?.endsWith("…"), true);
+});
+
+Deno.test("formatEvents() names devices and requests only where they differ", () => {
+  const other = { ...ALLOC, seq: 3, device: "gpu", request: null };
+  assertEquals(formatEvents([ALLOC, other], 80)[0], " seq    time  device  req   event");
+});
+
+Deno.test("formatEvent() writes leaves as count times size", () => {
+  const map = event(5, "iommu.map", {
+    iova: 0x1000,
+    phys: 0x2000,
+    size_bytes: 8192,
+    prot: "rw",
+    leaves: [[4096, 2]],
+  });
+  assertEquals(
+    formatEvent(map).trimStart(),
+    "5       3us  ssd     #1    iommu.map         iova 0x1000 phys 0x2000 8KiB rw 2×4KiB",
+  );
+});

@@ -1,0 +1,89 @@
+/**
+ * Numbers as text: addresses, sizes, durations.
+ *
+ * What is printed can be pasted back into a script: `0xffff_f000`, `128KiB`, `1.2us` are literals
+ * of the language, and nothing is rounded unless the name says so.
+ */
+
+/** Units of size, largest first. */
+const SIZE_UNITS = [
+  ["TiB", 2 ** 40],
+  ["GiB", 2 ** 30],
+  ["MiB", 2 ** 20],
+  ["KiB", 2 ** 10],
+] as const;
+
+/** Units of time, largest first. */
+const TIME_UNITS = [
+  ["s", 1e9],
+  ["ms", 1e6],
+  ["us", 1e3],
+] as const;
+
+/** Digits of an address between two underscores. */
+const GROUP_DIGITS = 4;
+
+/**
+ * An address: lower-case hex, an underscore before every fourth digit from the right.
+ *
+ * @param address A byte address, or -1 for the DMA mapping error.
+ */
+export function formatAddress(address: number): string {
+  if (address < 0) return "error";
+  const digits = address.toString(16);
+  const first = digits.length % GROUP_DIGITS || GROUP_DIGITS;
+  const groups = [digits.slice(0, first)];
+  for (let at = first; at < digits.length; at += GROUP_DIGITS) {
+    groups.push(digits.slice(at, at + GROUP_DIGITS));
+  }
+  return `0x${groups.join("_")}`;
+}
+
+/** A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. */
+export function formatSize(sizeBytes: number): string {
+  for (const [unit, bytes] of SIZE_UNITS) {
+    if (sizeBytes !== 0 && sizeBytes % bytes === 0) return `${sizeBytes / bytes}${unit}`;
+  }
+  return `${sizeBytes}B`;
+}
+
+/** A duration, exact to the nanosecond: `300ns`, `1.2us`, `10ms`. */
+export function formatDuration(durationNs: number): string {
+  const magnitude = Math.abs(durationNs);
+  for (const [unit, ns] of TIME_UNITS) {
+    if (magnitude >= ns) return `${trimZeros((durationNs / ns).toFixed(Math.log10(ns)))}${unit}`;
+  }
+  return `${Number.isInteger(durationNs) ? durationNs : trimZeros(durationNs.toFixed(3))}ns`;
+}
+
+/** A point in time for a column: at most one decimal, so rounded; `0ns`, `300ns`, `3.4us`. */
+export function formatTimeRounded(atNs: number): string {
+  for (const [unit, ns] of TIME_UNITS) {
+    if (atNs >= ns) return `${trimZeros((atNs / ns).toFixed(1))}${unit}`;
+  }
+  return `${Math.round(atNs)}ns`;
+}
+
+/** A count with a noun: `1 event`, `2 events`. */
+export function formatCount(count: number, noun: string, plural: string = `${noun}s`): string {
+  return `${groupThousands(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** An integer with underscores between thousands, as the language writes it: `1_000_000`. */
+export function groupThousands(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, "_");
+}
+
+/** A ratio with at most three decimals. */
+export function formatRatio(ratio: number): string {
+  return Number.isInteger(ratio) ? `${ratio}.0` : trimZeros(ratio.toFixed(3));
+}
+
+/** Bytes as two hex digits each, a blank between them. */
+export function formatHexBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+function trimZeros(decimal: string): string {
+  return decimal.includes(".") ? decimal.replace(/\.?0+$/, "") : decimal;
+}
