@@ -1,0 +1,261 @@
+/**
+ * Who owns which page of RAM.
+ *
+ * Deterministic: the lowest free pages at or above a fixed starting point, then from 1 MiB up. With
+ * 2 GiB of RAM or more, pages for scripts start at 1 GiB and pages for drivers (queues, descriptor
+ * pools) at 1.5 GiB; a smaller machine starts at a half and at three quarters of its RAM below
+ * 2 GiB. That leaves the low addresses that people write in scripts free for `buffer(segments: …)`.
+ * Pages below 1 MiB and those of the bounce pool are never handed out.
+ */
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  GIB,
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../address.ts";
+import { invariant } from "../errno.ts";
+import type { MemoryRegion } from "../machine_config.ts";
+import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
+
+/** Pages handed out never lie below this (language.md, `buffer`). */
+export const LOWEST_PAGE_PHYS = MIB as PhysAddr;
+/** Top of the memory that the starting points are parts of. */
+const LOW_RAM_BYTES = 2 * GIB;
+
+export interface PageAllocation {
+  /** True for pages side by side; false for pages of which no two are. */
+  readonly contiguous: boolean;
+  /**
+   * Order of an alignment: the first page, or with `contiguous: false` each block of 2^order pages,
+   * starts at a multiple of 2^order pages. Default 0.
+   */
+  readonly orderAligned?: number;
+  /** Name of a `region` of the machine block to stay in. */
+  readonly region?: string;
+  /** Last address the pages may have, such as a device's mask. */
+  readonly lastPhys?: number;
+  /** Whose pages they are; decides only where the search starts. Default `script`. */
+  readonly owner?: "script" | "driver";
+}
+
+/** A run of pages at a distance from the first page of a pattern. */
+export interface PageRun {
+  readonly startPage: number;
+  readonly pages: number;
+}
+
+interface Scope {
+  readonly spans: readonly PageSpan[];
+  readonly from: number;
+  readonly lowest: number;
+}
+
+export class PageAllocator {
+  readonly pageSizeBytes: Bytes;
+  readonly #memory: PhysicalMemory;
+  readonly #regions: readonly MemoryRegion[];
+  readonly #bitmap: PageBitmap;
+  readonly #starts: { readonly script: number; readonly driver: number };
+  /** No page from an owner's start up to here is free: keeps long runs from searching again. */
+  readonly #hints: { script: number; driver: number };
+
+  constructor(
+    memory: PhysicalMemory,
+    regions: readonly MemoryRegion[] = [],
+    pageSizeBytes: Bytes = PAGE_SIZE_BYTES,
+  ) {
+    this.pageSizeBytes = pageSizeBytes;
+    this.#memory = memory;
+    this.#regions = regions;
+    const spans: PageSpan[] = [];
+    let lowRamBytes = 0;
+    for (const { basePhys, sizeBytes, type } of memory.ranges) {
+      if (type !== "ram") continue;
+      const start = Math.ceil(basePhys / pageSizeBytes);
+      const end = Math.floor((basePhys + sizeBytes) / pageSizeBytes);
+      if (start < end) spans.push({ start, end });
+      lowRamBytes = Math.max(lowRamBytes, Math.min(basePhys + sizeBytes, LOW_RAM_BYTES));
+    }
+    this.#bitmap = new PageBitmap(spans);
+    const part = (quarters: number): number =>
+      alignDown(lowRamBytes / 4 * quarters, Math.max(MIB, pageSizeBytes)) / pageSizeBytes;
+    this.#starts = { script: part(2), driver: part(3) };
+    this.#hints = { ...this.#starts };
+  }
+
+  /** Bytes of all pages that are taken, reserved ones included. */
+  get takenBytes(): Bytes {
+    return this.#bitmap.takenPages * this.pageSizeBytes;
+  }
+
+  /**
+   * Takes pages.
+   * @returns One address a page, ascending as far as there is room; null when they do not fit.
+   */
+  alloc(pages: number, options: PageAllocation): readonly PhysAddr[] | null {
+    const block = 2 ** (options.orderAligned ?? 0);
+    if (options.contiguous) {
+      const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
+      if (first === null) return null;
+      return Array.from(
+        { length: pages },
+        (_, page) => first + page * this.pageSizeBytes,
+      ) as PhysAddr[];
+    }
+    const counts: number[] = [];
+    for (let rest = pages; rest > 0; rest -= block) counts.push(Math.min(rest, block));
+    const starts = this.allocApart(counts, { ...options, alignPages: block });
+    if (starts === null) return null;
+    return starts.flatMap((start, index) =>
+      Array.from({ length: counts[index]! }, (_, page) => start + page * this.pageSizeBytes)
+    ) as PhysAddr[];
+  }
+
+  /**
+   * Takes runs of pages at fixed distances from one another.
+   *
+   * @param runs Ascending, apart, the first at page 0.
+   * @returns The address of the pattern's page 0, or null when it fits nowhere.
+   */
+  allocPattern(
+    runs: readonly PageRun[],
+    options: Omit<PageAllocation, "contiguous"> & { readonly alignPages?: number } = {},
+  ): PhysAddr | null {
+    const scope = this.#scope(options);
+    const alignPages = options.alignPages ?? 1;
+    let base = this.#findPattern(runs, alignPages, scope.from, scope.spans);
+    if (base < 0) base = this.#findPattern(runs, alignPages, scope.lowest, scope.spans);
+    if (base < 0) return null;
+    for (const { startPage, pages } of runs) {
+      this.#bitmap.takeSpan(base + startPage, base + startPage + pages);
+    }
+    return base * this.pageSizeBytes as PhysAddr;
+  }
+
+  /**
+   * Takes blocks of pages of which no two touch.
+   *
+   * @param counts Pages of each block.
+   * @returns The address of each block's first page, or null when they do not fit.
+   */
+  allocApart(
+    counts: readonly number[],
+    options: Omit<PageAllocation, "contiguous"> & { readonly alignPages?: number } = {},
+  ): readonly PhysAddr[] | null {
+    const scope = this.#scope(options);
+    const alignPages = options.alignPages ?? 1;
+    const starts: number[] = [];
+    let from = scope.from;
+    // After the wrap, blocks approach from below those that came first.
+    let barrier = Infinity;
+    let wrapped = false;
+    for (const pages of counts) {
+      const run = [{ startPage: 0, pages }];
+      let base = this.#findPattern(run, alignPages, from, scope.spans);
+      if (base < 0 && !wrapped) {
+        wrapped = true;
+        barrier = starts[0] ?? Infinity;
+        base = this.#findPattern(run, alignPages, scope.lowest, scope.spans);
+      }
+      if (base < 0 || base + pages >= barrier) {
+        starts.forEach((start, index) => this.#giveSpan(start, start + counts[index]!));
+        return null;
+      }
+      this.#bitmap.takeSpan(base, base + pages);
+      starts.push(base);
+      from = base + pages + 1;
+    }
+    return starts.map((start) => start * this.pageSizeBytes as PhysAddr);
+  }
+
+  /** Gives pages back. Giving back a page nobody has is a bug of ours. */
+  free(pages: readonly PhysAddr[]): void {
+    for (const phys of pages) {
+      const page = phys / this.pageSizeBytes;
+      invariant(this.#bitmap.taken(page), `Cannot free the page at ${phys}: it is free already`);
+      this.#giveSpan(page, page + 1);
+    }
+  }
+
+  /** True when somebody has the page that holds an address. */
+  inUse(phys: number): boolean {
+    return this.#bitmap.taken(Math.floor(phys / this.pageSizeBytes));
+  }
+
+  /**
+   * Takes the pages that hold `sizeBytes` bytes from `phys` on, wherever in memory that is, below
+   * 1 MiB and in MMIO windows too.
+   * @returns False, with nothing taken, when one is in use or there is no memory.
+   */
+  claim(phys: PhysAddr, sizeBytes: Bytes): boolean {
+    const start = Math.floor(phys / this.pageSizeBytes);
+    const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
+    if (!this.#memory.covers(phys, sizeBytes)) return false;
+    for (let page = start; page < end; page++) if (this.#bitmap.taken(page)) return false;
+    this.#bitmap.takeSpan(start, end);
+    return true;
+  }
+
+  #giveSpan(start: number, end: number): void {
+    for (let page = start; page < end; page++) {
+      this.#bitmap.give(page);
+      for (const owner of ["script", "driver"] as const) {
+        if (page >= this.#starts[owner] && page < this.#hints[owner]) this.#hints[owner] = page;
+      }
+    }
+  }
+
+  #scope(options: Omit<PageAllocation, "contiguous">): Scope {
+    const floor = LOWEST_PAGE_PHYS / this.pageSizeBytes;
+    let low = Math.ceil(floor);
+    let high = options.lastPhys === undefined
+      ? Infinity
+      : Math.floor((options.lastPhys + 1) / this.pageSizeBytes);
+    if (options.region !== undefined) {
+      const region = this.#regions.find(({ name }) => name === options.region);
+      invariant(region !== undefined, `No region is named "${options.region}"`);
+      low = Math.max(low, Math.ceil(region.basePhys / this.pageSizeBytes));
+      high = Math.min(
+        high,
+        Math.floor((region.basePhys + region.sizeBytes) / this.pageSizeBytes),
+      );
+    }
+    const whole = options.region === undefined && high === Infinity;
+    const spans = whole
+      ? this.#bitmap.ram
+      : this.#bitmap.ram.map(({ start, end }) => ({ start, end: Math.min(end, high) }))
+        .filter(({ start, end }) => start < end);
+    if (options.region !== undefined) return { spans, from: low, lowest: low };
+
+    const owner = options.owner ?? "script";
+    const free = this.#bitmap.nextFree(this.#hints[owner], this.#bitmap.ram);
+    if (free >= 0) this.#hints[owner] = free;
+    return { spans, from: Math.max(low, this.#hints[owner]), lowest: low };
+  }
+
+  /** The lowest aligned page, `from` or later, from which all runs are free; or -1. */
+  #findPattern(
+    runs: readonly PageRun[],
+    alignPages: number,
+    from: number,
+    spans: readonly PageSpan[],
+  ): number {
+    let base = alignUp(from, alignPages);
+    for (;;) {
+      let blocked = -1;
+      for (const { startPage, pages } of runs) {
+        blocked = this.#bitmap.firstUnusable(base + startPage, base + startPage + pages, spans);
+        if (blocked >= 0) break;
+      }
+      if (blocked < 0) return base;
+      // Every base up to the next free page's distance would meet the same obstacle.
+      const free = this.#bitmap.nextFree(blocked + 1, spans);
+      if (free < 0) return -1;
+      base = alignUp(base + (free - blocked), alignPages);
+    }
+  }
+}

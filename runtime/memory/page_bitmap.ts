@@ -1,0 +1,110 @@
+/**
+ * Which pages are taken: one bit for each, in blocks that appear when a page of theirs is taken.
+ *
+ * Machines have terabytes of mostly untouched address space, and every test builds a new machine,
+ * so an empty bitmap must cost nothing. A page that is no RAM counts as taken for a search.
+ */
+
+const BLOCK_PAGES = 32768;
+const WORD_PAGES = 32;
+
+/** Page frames from `start` up to, but not including, `end`. */
+export interface PageSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class PageBitmap {
+  readonly #blocks = new Map<number, Uint32Array>();
+  #takenPages = 0;
+
+  /** @param ram The spans of RAM, ascending and apart. */
+  constructor(readonly ram: readonly PageSpan[]) {}
+
+  /** How many pages are taken. */
+  get takenPages(): number {
+    return this.#takenPages;
+  }
+
+  /** True when a page was taken; its kind does not matter. */
+  taken(page: number): boolean {
+    const block = this.#blocks.get(Math.floor(page / BLOCK_PAGES));
+    if (block === undefined) return false;
+    const bit = page % BLOCK_PAGES;
+    return (block[bit >>> 5]! >>> (bit & 31) & 1) !== 0;
+  }
+
+  /** Takes a page. */
+  take(page: number): void {
+    if (this.taken(page)) return;
+    const number = Math.floor(page / BLOCK_PAGES);
+    let block = this.#blocks.get(number);
+    if (block === undefined) {
+      block = new Uint32Array(BLOCK_PAGES / WORD_PAGES);
+      this.#blocks.set(number, block);
+    }
+    const bit = page % BLOCK_PAGES;
+    block[bit >>> 5]! |= 1 << (bit & 31);
+    this.#takenPages++;
+  }
+
+  /** Gives a page back. */
+  give(page: number): void {
+    if (!this.taken(page)) return;
+    const bit = page % BLOCK_PAGES;
+    this.#blocks.get(Math.floor(page / BLOCK_PAGES))![bit >>> 5]! &= ~(1 << (bit & 31));
+    this.#takenPages--;
+  }
+
+  /** Takes every page of a span. */
+  takeSpan(start: number, end: number): void {
+    for (let page = start; page < end; page++) this.take(page);
+  }
+
+  /** The first free page of RAM in `within` that is `from` or later, or -1. */
+  nextFree(from: number, within: readonly PageSpan[]): number {
+    for (const span of within) {
+      if (span.end <= from) continue;
+      let page = Math.max(from, span.start);
+      while (page < span.end) {
+        const block = this.#blocks.get(Math.floor(page / BLOCK_PAGES));
+        if (block === undefined) return page;
+        const bit = page % BLOCK_PAGES;
+        const free = ~block[bit >>> 5]! >>> (bit & 31);
+        if (free === 0) {
+          page += WORD_PAGES - (bit & 31);
+          continue;
+        }
+        page += 31 - Math.clz32(free & -free);
+        if (page < span.end) return page;
+      }
+    }
+    return -1;
+  }
+
+  /** The first page of `start` … `end - 1` that is taken or outside `within`, or -1. */
+  firstUnusable(start: number, end: number, within: readonly PageSpan[]): number {
+    let span = within[0];
+    for (let index = 0; span !== undefined && span.end <= start; index++) span = within[index + 1];
+    if (span === undefined || start < span.start) return start;
+    const last = Math.min(end, span.end);
+    let page = start;
+    while (page < last) {
+      const block = this.#blocks.get(Math.floor(page / BLOCK_PAGES));
+      if (block === undefined) {
+        page += BLOCK_PAGES - page % BLOCK_PAGES;
+        continue;
+      }
+      const bit = page % BLOCK_PAGES;
+      const taken = block[bit >>> 5]! >>> (bit & 31);
+      if (taken === 0) {
+        page += WORD_PAGES - (bit & 31);
+        continue;
+      }
+      page += 31 - Math.clz32(taken & -taken);
+      if (page < last) return page;
+    }
+    // Spans of RAM never touch, so the page behind one is no RAM.
+    return last < end ? last : -1;
+  }
+}
