@@ -1,0 +1,292 @@
+/**
+ * The Arm 64-bit table, stage 1, with granules of 4, 16 or 64 KiB.
+ *
+ * It differs from the generic one in how it is driven: an unmap is cut by page size, each piece is
+ * one call that stays in one table, and a block replaces a table whatever is in it.
+ *
+ * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ */
+import { ERRNO } from "../errno.ts";
+import {
+  LeafRuns,
+  PageSizeChoice,
+  type PageTable,
+  PTE_READ,
+  PTE_WRITE,
+  SYNC_LEAVES,
+  SYNC_WALK,
+  SyncRanges,
+  TablePages,
+} from "./page_table.ts";
+
+/** Physical addresses of the format have 48 bits, 52 with a granule of 64 KiB. */
+const PHYS_LIMIT = 2 ** 52;
+
+/** One call of the core to the format: arguments and the bytes it did. Kept for conformance. */
+export type ArmCallListener = (
+  iova: number,
+  phys: number,
+  sizeBytes: number,
+  count: number,
+  doneBytes: number,
+) => void;
+
+export interface ArmPageTableOptions {
+  readonly granuleBytes: number;
+  readonly pageSizesBytes: readonly number[];
+  readonly addressBits: number;
+  /** Told of each call to the format; `phys` is -1 for an unmap. */
+  readonly onCall?: ArmCallListener;
+}
+
+export class ArmPageTable implements PageTable {
+  readonly granuleBytes: number;
+  readonly pageSizesBytes: readonly number[];
+  readonly lastAddress: number;
+  readonly syncs = new SyncRanges();
+  readonly leaves = new LeafRuns();
+  warnings = 0;
+  generation = 0;
+  walkPhys = 0;
+  walkFlags = 0;
+  walkSizeBytes = 0;
+
+  readonly #choice: PageSizeChoice;
+  readonly #tables: TablePages;
+  readonly #entries: number;
+  readonly #levels: number;
+  readonly #onCall: ArmCallListener | null;
+  readonly #top: number;
+  /** Bytes an entry covers, by level, 0 being the lowest. */
+  readonly #spans: readonly number[];
+  /** The last call ran into something that refuses a map. */
+  #occupied = false;
+  /** The range gathered for a flush; empty while the last byte is below the first. */
+  #gatherFirst = Infinity;
+  #gatherLast = -1;
+  #gatherSizeBytes = 0;
+
+  constructor(options: ArmPageTableOptions) {
+    this.granuleBytes = options.granuleBytes;
+    this.pageSizesBytes = options.pageSizesBytes;
+    this.lastAddress = 2 ** options.addressBits - 1;
+    this.#choice = new PageSizeChoice(options.pageSizesBytes);
+    this.#entries = options.granuleBytes / 8;
+    const shift = Math.log2(options.granuleBytes);
+    this.#levels = Math.ceil((options.addressBits - shift) / (shift - 3));
+    this.#spans = Array.from(
+      { length: this.#levels + 1 },
+      (_, level) => options.granuleBytes * this.#entries ** level,
+    );
+    this.#tables = new TablePages(this.#entries);
+    this.#top = this.#tables.take();
+    this.#onCall = options.onCall ?? null;
+  }
+
+  get tables(): number {
+    return this.#tables.count;
+  }
+
+  get hostBytes(): number {
+    return this.#tables.hostBytes;
+  }
+
+  map(iova: number, phys: number, sizeBytes: number, flags: number): number {
+    this.#begin();
+    const granule = this.granuleBytes;
+    if (iova % granule !== 0 || phys % granule !== 0 || sizeBytes % granule !== 0) {
+      return -ERRNO.EINVAL;
+    }
+    if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {
+      return -ERRNO.ERANGE;
+    }
+    if ((flags & (PTE_READ | PTE_WRITE)) === 0) return -ERRNO.EINVAL;
+    let done = 0;
+    while (done < sizeBytes) {
+      this.#choice.choose(iova + done, phys + done, sizeBytes - done);
+      const { sizeBytes: leafBytes, count } = this.#choice;
+      const mapped = this.#mapCall(iova + done, phys + done, leafBytes, count, flags);
+      this.#onCall?.(iova + done, phys + done, leafBytes, count, mapped);
+      done += mapped;
+      if (this.#occupied) {
+        if (done > 0) this.#unmapRange(iova, done);
+        this.leaves.count = 0;
+        return -ERRNO.EEXIST;
+      }
+    }
+    return 0;
+  }
+
+  /** Maps up to `count` leaves that lie in one table; returns the bytes done. */
+  #mapCall(iova: number, phys: number, leafBytes: number, count: number, flags: number): number {
+    this.#occupied = false;
+    const level = this.#spans.indexOf(leafBytes);
+    let page = this.#tables.pages[this.#top]!;
+    for (let at = this.#levels - 1; at > level; at--) {
+      const index = this.#indexAt(iova, at);
+      let value = page[index]!;
+      if (value > 0) return this.#refuse();
+      if (value === 0) {
+        value = -this.#tables.take();
+        page[index] = value;
+      }
+      page = this.#tables.pages[-value]!;
+    }
+    const first = this.#indexAt(iova, level);
+    const end = Math.min(this.#entries, first + count);
+    for (let index = first; index < end; index++) {
+      const value = page[index]!;
+      if (value > 0) return this.#refuse();
+      if (value < 0) {
+        page[index] = 0;
+        this.#dropTable(value, iova + (index - first) * leafBytes, leafBytes);
+      }
+    }
+    // A call writes all of its leaves or, when one entry is occupied, none.
+    for (let index = first; index < end; index++) {
+      page[index] = phys + (index - first) * leafBytes + flags;
+    }
+    this.leaves.add(leafBytes, end - first);
+    return (end - first) * leafBytes;
+  }
+
+  #refuse(): number {
+    this.#occupied = true;
+    this.warnings++;
+    return 0;
+  }
+
+  #dropTable(value: number, iova: number, leafBytes: number): void {
+    this.generation++;
+    this.#tables.release(-value);
+    this.syncs.add(iova, iova + leafBytes - 1, SYNC_WALK);
+  }
+
+  unmap(iova: number, sizeBytes: number): number {
+    this.#begin();
+    if (iova % this.granuleBytes !== 0 || sizeBytes % this.granuleBytes !== 0) return 0;
+    return this.#unmapRange(iova, sizeBytes);
+  }
+
+  #unmapRange(iova: number, sizeBytes: number): number {
+    this.generation++;
+    let done = 0;
+    while (done < sizeBytes) {
+      const at = iova + done;
+      this.#choice.choose(at, at, sizeBytes - done);
+      const { sizeBytes: leafBytes, count } = this.#choice;
+      const gone = this.#unmapCall(at, leafBytes, count);
+      this.#onCall?.(at, -1, leafBytes, count, gone);
+      if (gone === 0) break;
+      this.#gather(at, gone, leafBytes);
+      done += gone;
+    }
+    this.#flushGathered();
+    return done;
+  }
+
+  /** Unmaps up to `count` leaves that lie in one table; returns the bytes gone. */
+  #unmapCall(iova: number, leafBytes: number, count: number): number {
+    const level = this.#spans.indexOf(leafBytes);
+    let page = this.#tables.pages[this.#top]!;
+    for (let at = this.#levels - 1; at > level; at--) {
+      const value = page[this.#indexAt(iova, at)]!;
+      // Nothing there, or a leaf too large to be split: neither goes.
+      if (value >= 0) {
+        this.warnings++;
+        return 0;
+      }
+      page = this.#tables.pages[-value]!;
+    }
+    const first = this.#indexAt(iova, level);
+    const end = Math.min(this.#entries, first + count);
+    let index = first;
+    for (; index < end; index++) {
+      const value = page[index]!;
+      if (value === 0) {
+        this.warnings++;
+        break;
+      }
+      page[index] = 0;
+      this.leaves.add(leafBytes, 1);
+      if (value < 0) this.#dropTable(value, iova + (index - first) * leafBytes, leafBytes);
+    }
+    return (index - first) * leafBytes;
+  }
+
+  /** Adds leaves to the gathered range, flushing that first where the two cannot be one range. */
+  #gather(iova: number, sizeBytes: number, leafBytes: number): void {
+    if (leafBytes !== this.#gatherSizeBytes || iova !== this.#gatherLast + 1) this.#flushGathered();
+    if (this.#gatherLast < this.#gatherFirst) this.#gatherFirst = iova;
+    this.#gatherLast = iova + sizeBytes - 1;
+    this.#gatherSizeBytes = leafBytes;
+  }
+
+  #flushGathered(): void {
+    if (this.#gatherFirst < this.#gatherLast) {
+      this.syncs.add(this.#gatherFirst, this.#gatherLast, SYNC_LEAVES);
+    }
+    this.#gatherFirst = Infinity;
+    this.#gatherLast = -1;
+  }
+
+  walk(iova: number): boolean {
+    if (iova > this.lastAddress || iova < 0) return false;
+    let page = this.#tables.pages[this.#top]!;
+    for (let level = this.#levels - 1;; level--) {
+      const value = page[this.#indexAt(iova, level)]!;
+      if (value === 0) return false;
+      if (value > 0) {
+        const sizeBytes = this.#spans[level]!;
+        const phys = this.#physOf(value);
+        this.walkPhys = phys + iova % sizeBytes;
+        this.walkFlags = value - phys;
+        this.walkSizeBytes = sizeBytes;
+        return true;
+      }
+      page = this.#tables.pages[-value]!;
+    }
+  }
+
+  forEachLeaf(
+    first: number,
+    last: number,
+    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void {
+    this.#visit(this.#top, this.#levels - 1, 0, first, last, visit);
+  }
+
+  #visit(
+    table: number,
+    level: number,
+    base: number,
+    first: number,
+    last: number,
+    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void {
+    const page = this.#tables.pages[table]!;
+    const span = this.#spans[level]!;
+    const start = Math.max(0, Math.floor((first - base) / span));
+    for (let index = start; index < page.length && base + index * span <= last; index++) {
+      const value = page[index]!;
+      if (value < 0) this.#visit(-value, level - 1, base + index * span, first, last, visit);
+      if (value <= 0) continue;
+      const phys = this.#physOf(value);
+      visit(base + index * span, phys, span, value - phys);
+    }
+  }
+
+  #physOf(leaf: number): number {
+    return Math.floor(leaf / this.granuleBytes) * this.granuleBytes;
+  }
+
+  #indexAt(iova: number, level: number): number {
+    return Math.floor(iova / this.#spans[level]!) % this.#entries;
+  }
+
+  #begin(): void {
+    this.syncs.count = 0;
+    this.leaves.count = 0;
+    this.warnings = 0;
+  }
+}

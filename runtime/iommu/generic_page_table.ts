@@ -1,0 +1,419 @@
+/**
+ * The radix table that VT-d second stage, AMD v1 and the x86-64 format share.
+ *
+ * A table is a `Float64Array` of 512 entries: 0 is empty, a negative number is minus the index of
+ * the table below, a positive one is a leaf, physical address plus flags. AMD v1 allows leaves of
+ * any power of two: such a leaf fills several entries, each with the address of its first byte and
+ * the number of entries as a power of two.
+ *
+ * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ */
+import { ERRNO } from "../errno.ts";
+import {
+  LeafRuns,
+  PageSizeChoice,
+  type PageTable,
+  PTE_READ,
+  PTE_WRITE,
+  SYNC_LEAVES,
+  SyncRanges,
+  TablePages,
+} from "./page_table.ts";
+
+const GRANULE_BYTES = 4096;
+const GRANULE_SHIFT = 12;
+const LEVEL_BITS = 9;
+const ENTRIES = 512;
+const INDEX_MASK = ENTRIES - 1;
+const INVERSE_GRANULE = 1 / GRANULE_BYTES;
+const INVERSE_2_32 = 2 ** -32;
+const LEAF_TABLE_BYTES = GRANULE_BYTES * ENTRIES;
+/** Entries a leaf fills, as a power of two, above all flags. */
+const ORDER_UNIT = 256;
+const FLAGS_MASK = ORDER_UNIT - 1;
+/** Physical addresses of these formats have 52 bits. */
+const PHYS_LIMIT = 2 ** 52;
+
+/** Bytes that one entry of a table at a level covers. */
+function entryBytes(level: number): number {
+  return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
+}
+
+export interface GenericPageTableOptions {
+  readonly pageSizesBytes: readonly number[];
+  /** Width of the IO addresses: 39 or 48 for VT-d and x86-64. */
+  readonly addressBits: number;
+  /** AMD v1: starts with three levels and grows as addresses need it. */
+  readonly growsOnDemand?: boolean;
+}
+
+export class GenericPageTable implements PageTable {
+  readonly granuleBytes = GRANULE_BYTES;
+  readonly pageSizesBytes: readonly number[];
+  readonly lastAddress: number;
+  readonly syncs = new SyncRanges();
+  readonly leaves = new LeafRuns();
+  readonly warnings = 0;
+  generation = 0;
+  walkPhys = 0;
+  walkFlags = 0;
+  walkSizeBytes = 0;
+
+  readonly #choice: PageSizeChoice;
+  readonly #tables = new TablePages(ENTRIES);
+  /** Below this size a mapping can only consist of smallest pages. */
+  readonly #secondSizeBytes: number;
+  /** Some leaves fill several entries of a table, so that one may reach beyond a range. */
+  readonly #multiEntryLeaves: boolean;
+  #top: number;
+  #levels: number;
+  /** The lowest table used last and the 2 MiB it covers, as the two halves of the address. */
+  #hot: Float64Array | null = null;
+  #hotLow = 0;
+  #hotHigh = 0;
+  #stopped = false;
+  /** From the first to the last empty table that the current map replaced by leaves. */
+  #replacedFirst = Infinity;
+  #replacedLast = -1;
+
+  constructor(options: GenericPageTableOptions) {
+    this.pageSizesBytes = options.pageSizesBytes;
+    this.#choice = new PageSizeChoice(options.pageSizesBytes);
+    this.#secondSizeBytes = options.pageSizesBytes[1] ?? Infinity;
+    this.#multiEntryLeaves = options.pageSizesBytes.some((size) =>
+      (Math.log2(size) - GRANULE_SHIFT) % LEVEL_BITS !== 0
+    );
+    this.lastAddress = Math.min(2 ** options.addressBits, 2 ** 53) - 1;
+    this.#levels = options.growsOnDemand === true
+      ? 3
+      : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
+    this.#top = this.#tables.take();
+  }
+
+  get tables(): number {
+    return this.#tables.count;
+  }
+
+  get hostBytes(): number {
+    return this.#tables.hostBytes;
+  }
+
+  map(iova: number, phys: number, sizeBytes: number, flags: number): number {
+    this.syncs.count = 0;
+    this.leaves.count = 0;
+    if (sizeBytes <= 0 || (flags & (PTE_READ | PTE_WRITE)) === 0) return -ERRNO.EINVAL;
+    if (
+      Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES !== iova ||
+      Math.floor(phys * INVERSE_GRANULE) * GRANULE_BYTES !== phys
+    ) return -ERRNO.ENXIO;
+    if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {
+      return -ERRNO.ERANGE;
+    }
+    if (sizeBytes < this.#secondSizeBytes) {
+      const done = this.#mapSmall(iova, phys, sizeBytes, flags);
+      return done === sizeBytes ? 0 : this.#undo(iova, done);
+    }
+    return this.#mapMixed(iova, phys, sizeBytes, flags);
+  }
+
+  /** Writes smallest pages; returns the bytes written before an occupied entry. */
+  #mapSmall(iova: number, phys: number, sizeBytes: number, flags: number): number {
+    let done = 0;
+    while (done < sizeBytes) {
+      const at = iova + done;
+      const page = this.#lowestTable(at, true);
+      if (page === null) return done;
+      const first = (at >>> GRANULE_SHIFT) & INDEX_MASK;
+      const left = (sizeBytes - done) * INVERSE_GRANULE;
+      const count = left < ENTRIES - first ? left : ENTRIES - first;
+      let value = phys + done + flags;
+      for (let index = first; index < first + count; index++) {
+        if (page[index] !== 0) {
+          if (index > first) this.leaves.add(GRANULE_BYTES, index - first);
+          return done + (index - first) * GRANULE_BYTES;
+        }
+        page[index] = value;
+        value += GRANULE_BYTES;
+      }
+      this.leaves.add(GRANULE_BYTES, count);
+      done += count * GRANULE_BYTES;
+    }
+    return done;
+  }
+
+  #mapMixed(iova: number, phys: number, sizeBytes: number, flags: number): number {
+    this.#replacedFirst = Infinity;
+    this.#replacedLast = -1;
+    let done = 0;
+    let failed = false;
+    while (done < sizeBytes && !failed) {
+      this.#choice.choose(iova + done, phys + done, sizeBytes - done);
+      const { sizeBytes: leafBytes, count } = this.#choice;
+      if (leafBytes === GRANULE_BYTES) {
+        const asked = count * GRANULE_BYTES;
+        const written = this.#mapSmall(iova + done, phys + done, asked, flags);
+        done += written;
+        failed = written !== asked;
+        continue;
+      }
+      for (let leaf = 0; leaf < count; leaf++) {
+        failed = !this.#mapLarge(iova + done, phys + done, leafBytes, flags);
+        if (failed) break;
+        done += leafBytes;
+      }
+    }
+    if (this.#replacedLast >= 0) {
+      this.generation++;
+      this.syncs.add(this.#replacedFirst, this.#replacedLast, SYNC_LEAVES);
+    }
+    return failed ? this.#undo(iova, done) : 0;
+  }
+
+  /** Writes one large leaf in place of empty entries or empty tables; false where it cannot. */
+  #mapLarge(iova: number, phys: number, leafBytes: number, flags: number): boolean {
+    const shift = Math.log2(leafBytes) - GRANULE_SHIFT;
+    const level = Math.floor(shift / LEVEL_BITS);
+    const order = shift % LEVEL_BITS;
+    const page = this.#descend(iova, level, true);
+    if (page === null) return false;
+    const first = this.#indexAt(iova, level);
+    const count = 1 << order;
+    for (let index = first; index < first + count; index++) {
+      const value = page[index]!;
+      if (value > 0 || (value < 0 && !this.#tables.isEmpty(-value))) return false;
+    }
+    const span = entryBytes(level);
+    for (let index = first; index < first + count; index++) {
+      const value = page[index]!;
+      if (value < 0) {
+        this.#release(-value);
+        const entryBase = iova + (index - first) * span;
+        if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;
+        this.#replacedLast = entryBase + span - 1;
+      }
+      page[index] = phys + flags + order * ORDER_UNIT;
+    }
+    this.leaves.add(leafBytes, 1);
+    return true;
+  }
+
+  /** Takes back what a failed map wrote. Its leaves and its flush come out as one unmap's would. */
+  #undo(iova: number, doneBytes: number): number {
+    if (doneBytes > 0) this.#unmapRange(iova, doneBytes);
+    this.leaves.count = 0;
+    return -ERRNO.EADDRINUSE;
+  }
+
+  unmap(iova: number, sizeBytes: number): number {
+    this.syncs.count = 0;
+    this.leaves.count = 0;
+    return this.#unmapRange(iova, sizeBytes);
+  }
+
+  #unmapRange(iova: number, sizeBytes: number): number {
+    this.generation++;
+    let unmapped = this.#unmapInOneTable(iova, sizeBytes);
+    if (unmapped < 0) {
+      this.#stopped = false;
+      this.leaves.count = 0;
+      const end = Math.min(iova + sizeBytes, this.lastAddress + 1);
+      const levels = this.#levels;
+      unmapped = iova >= entryBytes(levels)
+        ? 0
+        : this.#unmapBelow(this.#tables.pages[this.#top]!, levels - 1, 0, iova, end) - iova;
+    }
+    const last = iova + unmapped - 1;
+    // An empty range is nothing to flush, but the one at 0 wraps around to everything.
+    if (iova < last || last < 0) this.syncs.add(iova, last, SYNC_LEAVES);
+    return unmapped;
+  }
+
+  /** The common case: smallest pages inside one table, which stays. -1 when it is not that. */
+  #unmapInOneTable(iova: number, sizeBytes: number): number {
+    if (this.#multiEntryLeaves) return -1;
+    const first = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
+    const count = sizeBytes * INVERSE_GRANULE;
+    if (first + count > ENTRIES || count === ENTRIES || iova > this.lastAddress) return -1;
+    const page = this.#lowestTable(iova, false);
+    if (page === null) return -1;
+    const end = first + count;
+    let index = first;
+    while (index < end) {
+      if (page[index] === 0) break;
+      page[index++] = 0;
+    }
+    if (index === first) return 0;
+    this.leaves.add(GRANULE_BYTES, index - first);
+    return (index - first) * GRANULE_BYTES;
+  }
+
+  /**
+   * Clears entries from `from` on; returns the address where it stopped. A table that lies wholly
+   * inside the range is given back once everything in it went.
+   */
+  #unmapBelow(page: Float64Array, level: number, base: number, from: number, end: number): number {
+    const span = entryBytes(level);
+    let at = from;
+    while (at < end) {
+      const index = Math.floor((at - base) / span);
+      if (index >= ENTRIES) break;
+      const value = page[index]!;
+      const entryBase = base + index * span;
+      if (value > 0) {
+        const entries = 1 << this.#orderOf(value);
+        const leafFirst = index - (index % entries);
+        if (base + leafFirst * span < at) break;
+        page.fill(0, leafFirst, leafFirst + entries);
+        this.leaves.add(entries * span, 1);
+        at = base + (leafFirst + entries) * span;
+        continue;
+      }
+      if (value === 0) break;
+      const below = this.#tables.pages[-value]!;
+      const reached = this.#unmapBelow(
+        below,
+        level - 1,
+        entryBase,
+        at,
+        Math.min(end, entryBase + span),
+      );
+      const whole = at === entryBase && end >= entryBase + span;
+      at = reached;
+      if (this.#stopped) return at;
+      if (whole) {
+        this.#release(-value);
+        page[index] = 0;
+      }
+    }
+    this.#stopped = at < end;
+    return at;
+  }
+
+  walk(iova: number): boolean {
+    if (iova > this.lastAddress || iova < 0) return false;
+    const high = Math.floor(iova * INVERSE_2_32);
+    const low = iova >>> 21;
+    if (this.#hot !== null && low === this.#hotLow && high === this.#hotHigh) {
+      return this.#found(this.#hot[(iova >>> GRANULE_SHIFT) & INDEX_MASK]!, iova, 0);
+    }
+    let level = this.#levels - 1;
+    if (iova >= entryBytes(level + 1)) return false;
+    let page = this.#tables.pages[this.#top]!;
+    for (;; level--) {
+      const value = page[this.#indexAt(iova, level)]!;
+      if (value >= 0) return this.#found(value, iova, level);
+      page = this.#tables.pages[-value]!;
+      if (level === 1) {
+        this.#hot = page;
+        this.#hotLow = low;
+        this.#hotHigh = high;
+      }
+    }
+  }
+
+  #found(value: number, iova: number, level: number): boolean {
+    if (value === 0) return false;
+    const phys = Math.floor(value * INVERSE_GRANULE) * GRANULE_BYTES;
+    const bits = value - phys;
+    const sizeBytes = level === 0 && bits < ORDER_UNIT
+      ? GRANULE_BYTES
+      : entryBytes(level) * (1 << Math.floor(bits / ORDER_UNIT));
+    this.walkPhys = phys +
+      (sizeBytes === GRANULE_BYTES
+        ? iova - Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES
+        : iova % sizeBytes);
+    this.walkFlags = bits & FLAGS_MASK;
+    this.walkSizeBytes = sizeBytes;
+    return true;
+  }
+
+  forEachLeaf(
+    first: number,
+    last: number,
+    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void {
+    this.#visit(this.#top, this.#levels - 1, 0, first, last, visit);
+  }
+
+  #visit(
+    table: number,
+    level: number,
+    base: number,
+    first: number,
+    last: number,
+    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void {
+    const page = this.#tables.pages[table]!;
+    const span = entryBytes(level);
+    const start = Math.max(0, Math.floor((first - base) / span));
+    for (let index = start; index < ENTRIES && base + index * span <= last; index++) {
+      const value = page[index]!;
+      if (value < 0) this.#visit(-value, level - 1, base + index * span, first, last, visit);
+      if (value <= 0) continue;
+      const entries = 1 << this.#orderOf(value);
+      const leafFirst = index - (index % entries);
+      const phys = Math.floor(value * INVERSE_GRANULE) * GRANULE_BYTES;
+      visit(base + leafFirst * span, phys, entries * span, (value - phys) & FLAGS_MASK);
+      index = leafFirst + entries - 1;
+    }
+  }
+
+  #orderOf(leaf: number): number {
+    const bits = leaf - Math.floor(leaf * INVERSE_GRANULE) * GRANULE_BYTES;
+    return bits < ORDER_UNIT ? 0 : Math.floor(bits / ORDER_UNIT);
+  }
+
+  #indexAt(iova: number, level: number): number {
+    if (level === 0) return (iova >>> GRANULE_SHIFT) & INDEX_MASK;
+    if (level === 1) return iova >>> 21 & INDEX_MASK;
+    return Math.floor(iova / entryBytes(level)) % ENTRIES;
+  }
+
+  /** The table of smallest pages for an address; null when there is none and none can be made. */
+  #lowestTable(iova: number, create: boolean): Float64Array | null {
+    const high = Math.floor(iova * INVERSE_2_32);
+    const low = iova >>> 21;
+    if (this.#hot !== null && low === this.#hotLow && high === this.#hotHigh) return this.#hot;
+    const page = this.#descend(iova, 0, create);
+    if (page !== null) {
+      this.#hot = page;
+      this.#hotLow = low;
+      this.#hotHigh = high;
+    }
+    return page;
+  }
+
+  /** The table at a level for an address; null where a leaf is in the way or nothing is there. */
+  #descend(iova: number, level: number, create: boolean): Float64Array | null {
+    while (iova >= entryBytes(this.#levels)) {
+      if (!create) return null;
+      this.#addLevel();
+    }
+    const { pages } = this.#tables;
+    let page = pages[this.#top]!;
+    for (let at = this.#levels - 1; at > level; at--) {
+      const index = this.#indexAt(iova, at);
+      let value = page[index]!;
+      if (value > 0) return null;
+      if (value === 0) {
+        if (!create) return null;
+        value = -this.#tables.take();
+        page[index] = value;
+      }
+      page = pages[-value]!;
+    }
+    return page;
+  }
+
+  #addLevel(): void {
+    const top = this.#tables.take();
+    this.#tables.pages[top]![0] = -this.#top;
+    this.#top = top;
+    this.#levels++;
+  }
+
+  #release(table: number): void {
+    this.#hot = null;
+    this.#tables.release(table);
+  }
+}

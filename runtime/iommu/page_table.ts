@@ -1,0 +1,228 @@
+/**
+ * What every IO page table format has in common: flags of a leaf, the choice of leaf sizes, and
+ * the record of what an operation did.
+ *
+ * @see behaviour/dma.md 5.1
+ */
+import { invariant } from "../errno.ts";
+
+/** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
+export const PTE_READ = 1;
+export const PTE_WRITE = 2;
+export const PTE_MMIO = 4;
+export const PTE_CACHE = 8;
+export const PTE_PRIVILEGED = 16;
+
+/** Tables that a map or unmap left for the hardware to forget. `walk`: caches of table pointers. */
+export const SYNC_LEAVES = 0;
+export const SYNC_WALK = 1;
+
+/** Flush ranges of the last operation, in the order in which they are due. */
+export class SyncRanges {
+  count = 0;
+  #first = new Float64Array(8);
+  #last = new Float64Array(8);
+  #kind = new Uint8Array(8);
+
+  /**
+   * Notes that the hardware must forget `[first, last]`. The empty range at 0 is noted as `[0, -1]`:
+   * in 64 bits it wraps around to the whole space.
+   */
+  add(first: number, last: number, kind: number): void {
+    if (this.count === this.#first.length) this.#grow();
+    this.#first[this.count] = first;
+    this.#last[this.count] = last;
+    this.#kind[this.count] = kind;
+    this.count++;
+  }
+
+  first(index: number): number {
+    return this.#first[index]!;
+  }
+
+  last(index: number): number {
+    return this.#last[index]!;
+  }
+
+  kind(index: number): number {
+    return this.#kind[index]!;
+  }
+
+  #grow(): void {
+    const first = new Float64Array(2 * this.count);
+    first.set(this.#first);
+    this.#first = first;
+    const last = new Float64Array(2 * this.count);
+    last.set(this.#last);
+    this.#last = last;
+    const kind = new Uint8Array(2 * this.count);
+    kind.set(this.#kind);
+    this.#kind = kind;
+  }
+}
+
+/** Runs of equal leaves that an operation wrote or cleared, in address order. */
+export class LeafRuns {
+  count = 0;
+  #sizeBytes = new Float64Array(8);
+  #leaves = new Float64Array(8);
+
+  add(sizeBytes: number, leaves: number): void {
+    const last = this.count - 1;
+    if (last >= 0 && this.#sizeBytes[last] === sizeBytes) {
+      this.#leaves[last]! += leaves;
+      return;
+    }
+    if (this.count === this.#sizeBytes.length) this.#grow();
+    this.#sizeBytes[this.count] = sizeBytes;
+    this.#leaves[this.count] = leaves;
+    this.count++;
+  }
+
+  /** The runs as `[leaf size in bytes, count]`, for an event. */
+  toList(): readonly (readonly [number, number])[] {
+    const list: [number, number][] = [];
+    for (let index = 0; index < this.count; index++) {
+      list.push([this.#sizeBytes[index]!, this.#leaves[index]!]);
+    }
+    return list;
+  }
+
+  #grow(): void {
+    const sizeBytes = new Float64Array(2 * this.count);
+    sizeBytes.set(this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
+    const leaves = new Float64Array(2 * this.count);
+    leaves.set(this.#leaves);
+    this.#leaves = leaves;
+  }
+}
+
+/** One IO page table. Nothing here allocates in steady state. */
+export interface PageTable {
+  /** Smallest page in bytes. */
+  readonly granuleBytes: number;
+  /** Sizes a leaf can have, ascending. */
+  readonly pageSizesBytes: readonly number[];
+  /** Last IO address the table can translate. */
+  readonly lastAddress: number;
+  /** Table pages in existence, the top one included. */
+  readonly tables: number;
+  /** Bytes of host memory held for tables. */
+  readonly hostBytes: number;
+  /** What the hardware must be told after the last `map` or `unmap`. */
+  readonly syncs: SyncRanges;
+  /** Leaves the last `map` wrote or the last `unmap` cleared. */
+  readonly leaves: LeafRuns;
+  /** Kernel warnings the last operation raised. */
+  readonly warnings: number;
+  /** Changes with every unmap and every replaced table: a translation found before may be gone. */
+  readonly generation: number;
+
+  /**
+   * Maps `[iova, iova + sizeBytes)` to consecutive physical memory.
+   * @param flags `PTE_*` of the leaves; at least one of read and write.
+   * @returns 0 or a negative errno; on failure nothing of the request stays mapped.
+   */
+  map(iova: number, phys: number, sizeBytes: number, flags: number): number;
+
+  /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
+  unmap(iova: number, sizeBytes: number): number;
+
+  /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
+  walk(iova: number): boolean;
+  readonly walkPhys: number;
+  readonly walkFlags: number;
+  readonly walkSizeBytes: number;
+
+  /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
+  forEachLeaf(
+    first: number,
+    last: number,
+    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void;
+}
+
+/**
+ * How one step of a mapping is cut: the largest page that fits, and how many of it until a larger
+ * one becomes possible.
+ *
+ * @see behaviour/dma.md 5.1
+ */
+export class PageSizeChoice {
+  sizeBytes = 0;
+  count = 0;
+
+  /** @param pageSizesBytes Supported sizes, powers of two, ascending. */
+  constructor(readonly pageSizesBytes: readonly number[]) {
+    invariant(pageSizesBytes.length > 0, "A page table needs at least one page size");
+  }
+
+  /** Chooses for what is left of a request; every argument is a multiple of the smallest size. */
+  choose(iova: number, phys: number, leftBytes: number): void {
+    const sizes = this.pageSizesBytes;
+    let index = 0;
+    while (index + 1 < sizes.length) {
+      const larger = sizes[index + 1]!;
+      if (larger > leftBytes || iova % larger !== 0 || phys % larger !== 0) break;
+      index++;
+    }
+    const size = sizes[index]!;
+    let bytes = leftBytes;
+    const larger = sizes[index + 1];
+    if (larger !== undefined && larger < leftBytes) {
+      const offset = iova % larger;
+      const distance = larger - offset;
+      if (offset === phys % larger && distance + larger <= leftBytes) bytes = distance;
+    }
+    this.sizeBytes = size;
+    this.count = Math.floor(bytes / size);
+  }
+}
+
+/** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
+export class TablePages {
+  /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
+  readonly pages: Float64Array[] = [new Float64Array(0)];
+  #free: number[] = [];
+
+  constructor(readonly entries: number) {}
+
+  /** Table pages in use. */
+  get count(): number {
+    return this.pages.length - 1 - this.#free.length;
+  }
+
+  get hostBytes(): number {
+    return (this.pages.length - 1) * this.entries * 8;
+  }
+
+  /** A table whose entries are all empty. */
+  take(): number {
+    const recycled = this.#free.pop();
+    if (recycled !== undefined) return recycled;
+    this.pages.push(new Float64Array(this.entries));
+    return this.pages.length - 1;
+  }
+
+  /** Gives a table back and everything below it. */
+  release(index: number): void {
+    const page = this.pages[index]!;
+    for (let entry = 0; entry < page.length; entry++) {
+      const value = page[entry]!;
+      if (value < 0) this.release(-value);
+      page[entry] = 0;
+    }
+    this.#free.push(index);
+  }
+
+  /** True when no leaf hangs below a table. */
+  isEmpty(index: number): boolean {
+    const page = this.pages[index]!;
+    for (let entry = 0; entry < page.length; entry++) {
+      const value = page[entry]!;
+      if (value > 0 || (value < 0 && !this.isEmpty(-value))) return false;
+    }
+    return true;
+  }
+}
