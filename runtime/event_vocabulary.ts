@@ -199,8 +199,9 @@ export const EVENT_TABLE = {
     fields: { queue: "int", slot: "int", cid: "int", opcode: "int" },
   },
   "nvme.doorbell": {
-    when: "the host rang a doorbell",
-    fields: { queue: "int", value: "int" },
+    when:
+      "the host rang a doorbell: `sq_tail` after putting commands, `cq_head` after taking results",
+    fields: { queue: "int", value: "int", which: "word" },
   },
   "nvme.fetch": {
     when: "the controller fetched a command",

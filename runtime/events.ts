@@ -58,6 +58,8 @@ export class EventStream {
   device: string | null = null;
   request: number | null = null;
   site: number | null = null;
+  /** Number of the request made last. Requests of all devices are numbered together. */
+  lastRequest = 0;
 
   readonly #clock: VirtualClock;
   readonly #wanted = new Uint8Array(EVENT_NAMES.length);
@@ -124,6 +126,7 @@ export class EventStream {
   reset(): void {
     this.counts.fill(0);
     this.seq = 0;
+    this.lastRequest = 0;
     this.device = null;
     this.request = null;
     this.site = null;

@@ -5,7 +5,7 @@ import { type Bytes, type DmaAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName } from "../errno.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
-import { type SegmentLimits, SegmentIterator } from "./segment_iterator.ts";
+import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
 
 /** Who wants to know that a request has ended. */
 export interface RequestOwner {

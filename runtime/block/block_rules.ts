@@ -1,0 +1,147 @@
+/**
+ * How releases differ in the block layer, as strategies chosen once when a queue is built.
+ *
+ * @see behaviour/block.md 1.1, 1.6, 2.3 and behaviour/defects.md
+ */
+import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDirection } from "../dma/attributes.ts";
+import type { DmaIovaState } from "../dma/iova_state.ts";
+import type { Bytes, PhysAddr } from "../address.ts";
+import { type Bio, vecOffset } from "./bio.ts";
+import { lowerGap, pairGap } from "./gap_bit.ts";
+
+/** Where the gap bit goes that the walk over a bio found. */
+export interface GapRule {
+  readonly name: string;
+  /** The bio fits whole. */
+  whole(bio: Bio, walkedGap: number): void;
+  /** The bio is cut; `walkedGap` counts the join with the vector that no longer fitted. */
+  cut(front: Bio, rest: Bio, walkedGap: number): void;
+}
+
+/** The mapping calls a failed range is given back with; `runtime/dma/mapping.ts` has them. */
+export interface RangeCalls {
+  dmaIovaUnlink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    offset: Bytes,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void;
+  dmaIovaDestroy(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void;
+  dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void;
+}
+
+/** How a range of which only the first `mappedBytes` are linked is given back. */
+export type PartialRangeRule = (
+  calls: RangeCalls,
+  dev: DmaDevice,
+  state: DmaIovaState,
+  mappedBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+) => void;
+
+export interface BlockRules {
+  /** Default soft limit: 4 MiB since 7.2, 1280 KiB in 6.12. */
+  readonly softCapSectors: number;
+  readonly gap: GapRule;
+  /** After a failing link or sync. */
+  readonly releasePartialRange: PartialRangeRule;
+  /** A request by bus address clears the IOVA state that the tag's last request left. */
+  readonly busAddressClearsState: boolean;
+}
+
+/** The gap bit of a bio's own joins. */
+export function bioGap(bio: Bio): number {
+  if (bio.vecs.length === 0) return 0;
+  let gap = 0;
+  let leftBytes = bio.sizeBytes;
+  let doneBytes = bio.vecDoneBytes;
+  let end = -1;
+  for (let index = bio.vecIndex; leftBytes > 0; index++) {
+    const vec = bio.vecs[index]!;
+    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+    const offset = vecOffset((vec.phys + doneBytes) as PhysAddr);
+    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
+    end = offset + sizeBytes;
+    leftBytes -= sizeBytes;
+    doneBytes = 0;
+  }
+  return gap;
+}
+
+const NO_GAP_BIT: GapRule = {
+  name: "no_gap_bit",
+  whole() {},
+  cut() {},
+};
+
+const OWN_JOINS: GapRule = {
+  name: "own_joins",
+  whole(bio, walkedGap) {
+    bio.gapBit = walkedGap;
+  },
+  cut(front, rest) {
+    front.gapBit = bioGap(front);
+    rest.gapBit = 0;
+  },
+};
+
+const NEXT_PIECE_COUNTS: GapRule = {
+  name: "gap_of_next_piece_counts",
+  whole(bio, walkedGap) {
+    bio.gapBit = walkedGap;
+  },
+  cut(front, rest, walkedGap) {
+    front.gapBit = walkedGap;
+    rest.gapBit = 0;
+  },
+};
+
+const LOST_ON_SPLIT: GapRule = {
+  name: "gap_bit_lost_on_split",
+  whole(bio, walkedGap) {
+    bio.gapBit = walkedGap;
+  },
+  cut(front, rest, walkedGap) {
+    front.gapBit = 0;
+    rest.gapBit = walkedGap;
+  },
+};
+
+/** What was linked is destroyed, and the range goes back as if it were no longer than that. */
+const destroyLinkedPart: PartialRangeRule = (calls, dev, state, mappedBytes, dir, attrs) => {
+  calls.dmaIovaDestroy(dev, state, mappedBytes, dir, attrs);
+};
+
+/** What was linked is unlinked, and the whole range goes back. */
+const releaseWholeRange: PartialRangeRule = (calls, dev, state, mappedBytes, dir, attrs) => {
+  if (mappedBytes > 0) calls.dmaIovaUnlink(dev, state, 0, mappedBytes, dir, attrs);
+  calls.dmaIovaFree(dev, state);
+};
+
+function gapRule(kernel: string, quirks: ReadonlySet<string>): GapRule {
+  if (kernel === "6.12") return NO_GAP_BIT;
+  if (quirks.has("gap_bit_lost_on_split")) return LOST_ON_SPLIT;
+  return quirks.has("gap_of_next_piece_counts") ? NEXT_PIECE_COUNTS : OWN_JOINS;
+}
+
+/** The strategies of a release with these defects. */
+export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRules {
+  return {
+    softCapSectors: kernel === "6.12" ? 2560 : 8192,
+    gap: gapRule(kernel, quirks),
+    releasePartialRange: quirks.has("partial_destroy_on_link_failure")
+      ? destroyLinkedPart
+      : releaseWholeRange,
+    busAddressClearsState: !quirks.has("stale_iova_state_p2p"),
+  };
+}

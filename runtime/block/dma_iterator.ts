@@ -1,0 +1,259 @@
+/**
+ * Maps a request for a device: as one IO address range when its pieces meet, else piece by piece.
+ *
+ * `start` and `next` return false both at the end and on failure; the iterator's status tells which,
+ * and means nothing after true. What earlier calls mapped is never undone here but in `start`'s own
+ * range: unwinding is the driver's.
+ *
+ * @see behaviour/block.md 2.2 to 2.5, design/scenarios.md table (23)
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
+import type { DmaDevice } from "../dma/device.ts";
+import type { DmaIovaState } from "../dma/iova_state.ts";
+import { BLK_STS, type BlkStatus, blkStatusName, errnoToBlkStatus } from "../errno.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { Machine, PeerMapType } from "../machine.ts";
+import { opDirection } from "./bio.ts";
+import type { BlockRules } from "./block_rules.ts";
+import { gapMeets } from "./gap_bit.ts";
+import type { BlockRequest } from "./request.ts";
+import { SegmentIterator } from "./segment_iterator.ts";
+
+const CALL_START = eventId("call.blk_rq_dma_map_iter_start");
+const RET_START = eventId("ret.blk_rq_dma_map_iter_start");
+const CALL_NEXT = eventId("call.blk_rq_dma_map_iter_next");
+const RET_NEXT = eventId("ret.blk_rq_dma_map_iter_next");
+const CALL_UNMAP = eventId("call.blk_rq_dma_unmap");
+const RET_UNMAP = eventId("ret.blk_rq_dma_unmap");
+const BLOCK_SEGMENT = eventId("block.segment");
+const BLOCK_STATUS = eventId("block.status");
+
+/** One step's output, and the position in the request. Reusable. */
+export class BlkDmaIter {
+  /** Start of the mapped range of this step. */
+  addr = 0 as DmaAddr;
+  lengthBytes: Bytes = 0;
+  /** Meaningful when a call returned false; OK then means that no segment is left. */
+  status: BlkStatus = BLK_STS.OK;
+  /** What kind of memory the request is, as its first segment told. */
+  kind: PeerMapType = "none";
+  readonly segments = new SegmentIterator();
+}
+
+export class BlkDma {
+  readonly #machine: Machine;
+  readonly #rules: BlockRules;
+
+  constructor(machine: Machine, rules: BlockRules) {
+    this.#machine = machine;
+    this.#rules = rules;
+  }
+
+  /**
+   * Maps a whole request as one range if it can, else its first segment.
+   *
+   * @param state The caller's IOVA state. Written only where the request may use an IOVA; with the
+   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left.
+   * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
+   */
+  start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
+    const events = this.#machine.events;
+    if (events.tick(CALL_START)) {
+      events.emit(CALL_START, { req: request.id, dev: dev.name });
+    }
+    const result = this.#start(request, dev, state, iter);
+    if (events.tick(RET_START)) {
+      events.emit(RET_START, { result, error: errorOf(result, iter) });
+    }
+    if (!result) this.#reportStatus(iter.status);
+    return result;
+  }
+
+  /** Maps the next segment, in the way that `start` found for the first. */
+  next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
+    const events = this.#machine.events;
+    if (events.tick(CALL_NEXT)) {
+      events.emit(CALL_NEXT, { req: request.id, dev: dev.name });
+    }
+    const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
+    if (events.tick(RET_NEXT)) {
+      events.emit(RET_NEXT, { result, error: errorOf(result, iter) });
+    }
+    if (!result) this.#reportStatus(iter.status);
+    return result;
+  }
+
+  /** True when the whole request is one range, so that `next` must not be called. */
+  coalesce(state: DmaIovaState): boolean {
+    return this.#machine.dma.dmaUseIova(state);
+  }
+
+  /**
+   * Ends a mapping as far as that takes no knowledge of the single segments.
+   *
+   * @param mappedBytes How much of the range is linked.
+   * @returns True when nothing is left to do; false when each segment must be unmapped.
+   */
+  unmap(
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    kind: PeerMapType,
+  ): boolean {
+    const events = this.#machine.events;
+    if (events.tick(CALL_UNMAP)) {
+      events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
+    }
+    const result = this.#unmap(request, dev, state, mappedBytes, kind);
+    if (events.tick(RET_UNMAP)) events.emit(RET_UNMAP, { result, error: null });
+    return result;
+  }
+
+  #start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
+    iter.status = BLK_STS.OK;
+    iter.kind = "none";
+    const segments = iter.segments;
+    segments.start(request);
+    if (!segments.next()) return false;
+
+    const peers = this.#machine.peers;
+    if (peers !== null) iter.kind = peers.mapType(segments.phys, dev);
+    switch (iter.kind) {
+      case "bus_addr":
+        if (this.#rules.busAddressClearsState) state.clear();
+        return this.#mapSegment(request, dev, iter);
+      case "not_supported":
+        iter.status = BLK_STS.INVAL;
+        return false;
+      case "none":
+      case "thru_host_bridge":
+        break;
+    }
+
+    const dma = this.#machine.dma;
+    const totalBytes = request.payloadBytes;
+    if (
+      !gapMeets(request.gapBit, dma.dmaGetMergeBoundary(dev)) &&
+      dma.dmaIovaTryAlloc(dev, state, segments.phys, totalBytes)
+    ) {
+      return this.#linkAll(request, dev, state, iter, totalBytes);
+    }
+    state.clear();
+    return this.#mapSegment(request, dev, iter);
+  }
+
+  /** Links every segment behind the other and makes the range visible. */
+  #linkAll(
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    iter: BlkDmaIter,
+    totalBytes: Bytes,
+  ): boolean {
+    const dma = this.#machine.dma;
+    const segments = iter.segments;
+    const dir = opDirection(request.op);
+    const attrs = attributesOf(iter.kind);
+    iter.addr = state.addr;
+    iter.lengthBytes = totalBytes;
+
+    let mappedBytes = 0;
+    let error = 0;
+    do {
+      const sizeBytes = segments.sizeBytes;
+      error = dma.dmaIovaLink(dev, state, segments.phys, mappedBytes, sizeBytes, dir, attrs);
+      if (error !== 0) break;
+      this.#reportSegment(
+        segments.phys,
+        sizeBytes,
+        (state.addr + mappedBytes) as DmaAddr,
+        "iommu",
+      );
+      mappedBytes += sizeBytes;
+    } while (segments.next());
+
+    if (error === 0) {
+      error = dma.dmaIovaSync(dev, state, 0, mappedBytes);
+      if (error === 0) return true;
+    }
+    this.#rules.releasePartialRange(dma, dev, state, mappedBytes, dir, attrs);
+    iter.status = errnoToBlkStatus(error);
+    return false;
+  }
+
+  /** Maps the segment that the walk stands on. */
+  #mapSegment(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
+    const { phys, sizeBytes } = iter.segments;
+    if (iter.kind === "bus_addr") {
+      iter.addr = this.#machine.peers!.busAddress(phys);
+      iter.lengthBytes = sizeBytes;
+      this.#reportSegment(phys, sizeBytes, iter.addr, "bus");
+      return true;
+    }
+    iter.addr = this.#machine.dma.dmaMapPhys(
+      dev,
+      phys,
+      sizeBytes,
+      opDirection(request.op),
+      attributesOf(iter.kind),
+    );
+    if (iter.addr === DMA_MAPPING_ERROR) {
+      iter.status = BLK_STS.RESOURCE;
+      return false;
+    }
+    iter.lengthBytes = sizeBytes;
+    this.#reportSegment(phys, sizeBytes, iter.addr, pathOf(dev, phys, iter.addr));
+    return true;
+  }
+
+  #unmap(
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    kind: PeerMapType,
+  ): boolean {
+    if (kind === "bus_addr") return true;
+    const dma = this.#machine.dma;
+    if (dma.dmaUseIova(state)) {
+      dma.dmaIovaDestroy(
+        dev,
+        state,
+        mappedBytes,
+        opDirection(request.op),
+        attributesOf(kind),
+      );
+      return true;
+    }
+    return !dma.dmaNeedUnmap(dev);
+  }
+
+  #reportSegment(phys: PhysAddr, sizeBytes: Bytes, dma: DmaAddr, path: MappingPath): void {
+    const events = this.#machine.events;
+    if (events.tick(BLOCK_SEGMENT)) {
+      events.emit(BLOCK_SEGMENT, { phys, size_bytes: sizeBytes, dma, path });
+    }
+  }
+
+  #reportStatus(status: BlkStatus): void {
+    const events = this.#machine.events;
+    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+  }
+}
+
+/** The attribute that peer memory across the host bridge is mapped and unmapped with. */
+export function attributesOf(kind: PeerMapType): number {
+  return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
+}
+
+/** How a single mapping reached the device, told from its addresses. */
+export function pathOf(dev: DmaDevice, phys: PhysAddr, dma: DmaAddr): MappingPath {
+  if (dev.domain !== null) return "iommu";
+  return (dma as number) === (phys as number) ? "direct" : "swiotlb";
+}
+
+function errorOf(result: boolean, iter: BlkDmaIter): string | null {
+  return result || iter.status === BLK_STS.OK ? null : blkStatusName(iter.status);
+}

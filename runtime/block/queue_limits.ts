@@ -1,0 +1,183 @@
+/**
+ * Queue limits: what a device can take, and who said so.
+ *
+ * A driver states what it knows; deriving fills in the rest and refuses what makes no sense.
+ *
+ * @see behaviour/block.md 1.1
+ */
+import { type Bytes, KIB, MIB, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../address.ts";
+import { alignDown, isPowerOfTwo } from "../address.ts";
+import { ERRNO } from "../errno.ts";
+import type { FieldValue } from "../event_vocabulary.ts";
+import type { SegmentLimits } from "./segment_iterator.ts";
+
+/** Who set a limit: the rule that decided, and what it looked at. */
+export interface LimitReason {
+  readonly limit: keyof LimitValues;
+  readonly value: number;
+  /** Page and number in `docs/behaviour/`. */
+  readonly rule: string;
+  readonly inputs: Readonly<Record<string, FieldValue>>;
+}
+
+/** The limits themselves. Sectors are 512 bytes whatever the logical block size is. */
+interface LimitValues extends SegmentLimits {
+  readonly logicalBlockSizeBytes: Bytes;
+  readonly physicalBlockSizeBytes: Bytes;
+  readonly ioMinBytes: Bytes;
+  readonly ioOptBytes: Bytes;
+  /** The hardware limit of one transfer. */
+  readonly maxHwSectors: number;
+  /** The soft limit: what reads and writes are cut at. */
+  readonly maxSectors: number;
+  readonly maxSegments: number;
+  readonly maxIntegritySegments: number;
+  readonly maxDiscardSegments: number;
+  readonly maxDiscardSectors: number;
+  readonly discardGranularityBytes: Bytes;
+  readonly maxWriteZeroesSectors: number;
+  readonly virtBoundaryMask: number;
+  /** Mask that a vector's offset and length must not touch. */
+  readonly dmaAlignmentMask: number;
+  /** A transfer may not cross a multiple of this; 0 is none. */
+  readonly chunkSectors: number;
+  /** Up to this offset plus length a lone vector needs no look at all. */
+  readonly maxFastSegmentSizeBytes: Bytes;
+  /** Peer memory may be mapped for this queue: 1, else 0. */
+  readonly p2pdma: number;
+}
+
+export interface QueueLimits extends LimitValues {
+  /** One entry for each limit that somebody chose, in the order in which they were settled. */
+  readonly why: readonly LimitReason[];
+}
+
+/** What a driver states; 0 or absent asks for the default. */
+export interface LimitsInput extends Partial<Omit<LimitValues, "maxSectors">> {
+  /** A limit of the medium's own protocol, in sectors. */
+  readonly maxDevSectors?: number;
+  /** The user's soft limit (`max_sectors_kb`), in sectors. */
+  readonly maxUserSectors?: number;
+  /** Reasons the driver gives for the values it states. */
+  readonly reasons?: readonly LimitReason[];
+}
+
+/** The smallest transfer a queue must take: one page. */
+const MIN_SECTORS = PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES;
+/** Above this an optimal or minimal size takes the default soft limit's place. */
+const OWN_SIZE_ABOVE_BYTES = 4 * MIB;
+/** Logical blocks above this need support the model does not have. */
+const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
+const ALL_ONES_32 = 2 ** 32 - 1;
+
+function minNotZero(a: number, b: number): number {
+  if (a === 0) return b;
+  return b === 0 ? a : Math.min(a, b);
+}
+
+/**
+ * Derives the full set of limits.
+ *
+ * @param input What the driver states.
+ * @param softCapSectors The release's default soft limit, in sectors.
+ * @returns The limits, or -EINVAL; a caller then keeps those it had.
+ * @see behaviour/block.md 1.1
+ */
+export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueLimits | number {
+  const why: LimitReason[] = [...(input.reasons ?? [])];
+  const note = (
+    limit: keyof LimitValues,
+    value: number,
+    rule: string,
+    inputs: Readonly<Record<string, FieldValue>>,
+  ): void => {
+    why.push({ limit, value, rule, inputs });
+  };
+
+  const logical = input.logicalBlockSizeBytes || SECTOR_SIZE_BYTES;
+  if (!isPowerOfTwo(logical) || logical < SECTOR_SIZE_BYTES || logical > MAX_LOGICAL_BLOCK_BYTES) {
+    return -ERRNO.EINVAL;
+  }
+  const physical = Math.max(input.physicalBlockSizeBytes ?? 0, logical);
+  if (!isPowerOfTwo(physical)) return -ERRNO.EINVAL;
+  const ioMin = Math.max(input.ioMinBytes ?? 0, physical);
+  const ioOpt = alignDown(input.ioOptBytes ?? 0, physical);
+
+  const logicalSectors = logical / SECTOR_SIZE_BYTES;
+  const hwAsked = input.maxHwSectors || 255;
+  if (hwAsked < MIN_SECTORS || hwAsked < logicalSectors) return -ERRNO.EINVAL;
+  const maxHwSectors = alignDown(hwAsked, logicalSectors);
+  if (!input.maxHwSectors) note("maxHwSectors", maxHwSectors, "block.1.1", { default: true });
+
+  const bound = minNotZero(maxHwSectors, input.maxDevSectors ?? 0);
+  const soft = softLimit(bound, input.maxUserSectors ?? 0, ioOpt, ioMin, softCapSectors);
+  if (soft < 0) return soft;
+  const maxSectors = alignDown(soft, logicalSectors);
+  note("maxSectors", maxSectors, "block.1.1", {
+    hardware_sectors: maxHwSectors,
+    device_sectors: input.maxDevSectors ?? 0,
+    user_sectors: input.maxUserSectors ?? 0,
+    io_opt_bytes: ioOpt,
+    io_min_bytes: ioMin,
+    default_sectors: softCapSectors,
+  });
+
+  const segBoundaryMask = input.segBoundaryMask || ALL_ONES_32;
+  if (segBoundaryMask < PAGE_SIZE_BYTES - 1) return -ERRNO.EINVAL;
+
+  const virtBoundaryMask = input.virtBoundaryMask ?? 0;
+  const maxSegmentSizeBytes = input.maxSegmentSizeBytes ||
+    (virtBoundaryMask === 0 ? 65536 : ALL_ONES_32);
+  if (virtBoundaryMask === 0 && maxSegmentSizeBytes < PAGE_SIZE_BYTES) return -ERRNO.EINVAL;
+  if (!input.maxSegmentSizeBytes) {
+    note("maxSegmentSizeBytes", maxSegmentSizeBytes, "block.1.1", {
+      virt_boundary_mask: virtBoundaryMask,
+    });
+  }
+
+  const dmaAlignmentMask = input.dmaAlignmentMask || SECTOR_SIZE_BYTES - 1;
+  if (dmaAlignmentMask > PAGE_SIZE_BYTES) return -ERRNO.EINVAL;
+
+  const maxSegments = input.maxSegments || 128;
+  if (!input.maxSegments) note("maxSegments", maxSegments, "block.1.1", { default: true });
+
+  const maxDiscardSectors = input.maxDiscardSectors ?? 0;
+  return {
+    logicalBlockSizeBytes: logical,
+    physicalBlockSizeBytes: physical,
+    ioMinBytes: ioMin,
+    ioOptBytes: ioOpt,
+    maxHwSectors,
+    maxSectors,
+    maxSegments,
+    maxIntegritySegments: input.maxIntegritySegments ?? 0,
+    maxDiscardSegments: input.maxDiscardSegments || 1,
+    maxDiscardSectors,
+    discardGranularityBytes: maxDiscardSectors === 0 ? 0 : input.discardGranularityBytes ?? 0,
+    maxWriteZeroesSectors: input.maxWriteZeroesSectors ?? 0,
+    segBoundaryMask,
+    maxSegmentSizeBytes,
+    virtBoundaryMask,
+    dmaAlignmentMask,
+    chunkSectors: input.chunkSectors ?? 0,
+    maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes, segBoundaryMask + 1),
+    p2pdma: input.p2pdma ?? 0,
+    why,
+  };
+}
+
+/** The soft limit before rounding to the logical block, or -EINVAL for a user's that is too small. */
+function softLimit(
+  bound: number,
+  userSectors: number,
+  ioOptBytes: Bytes,
+  ioMinBytes: Bytes,
+  softCapSectors: number,
+): number {
+  if (userSectors !== 0) {
+    return userSectors < MIN_SECTORS ? -ERRNO.EINVAL : Math.min(bound, userSectors);
+  }
+  if (ioOptBytes > OWN_SIZE_ABOVE_BYTES) return Math.min(bound, ioOptBytes / SECTOR_SIZE_BYTES);
+  if (ioMinBytes > OWN_SIZE_ABOVE_BYTES) return Math.min(bound, ioMinBytes / SECTOR_SIZE_BYTES);
+  return Math.min(bound, softCapSectors);
+}

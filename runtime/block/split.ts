@@ -1,0 +1,288 @@
+/**
+ * Cuts bios to what a queue takes, and counts their segments on the way.
+ *
+ * @see behaviour/block.md 1.3
+ */
+import { alignDown, type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
+import { BLK_STS, type BlkStatus } from "../errno.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { EventStream } from "../events.ts";
+import { type Bio, BIO_FLAG, vecOffset } from "./bio.ts";
+import type { GapRule } from "./block_rules.ts";
+import { lowerGap, pairGap } from "./gap_bit.ts";
+import { distanceToBoundary } from "./mergeable.ts";
+import type { QueueLimits } from "./queue_limits.ts";
+
+const BLOCK_SPLIT = eventId("block.split");
+
+/** What ended the walk over a bio's vectors. */
+type CutRule =
+  | "max_sectors"
+  | "chunk_sectors"
+  | "max_hw_sectors"
+  | "max_segments"
+  | "virt_boundary"
+  | "max_discard_sectors"
+  | "max_write_zeroes_sectors";
+
+/**
+ * Takes bios apart.
+ *
+ * @example
+ * ```ts
+ * for (;;) {
+ *   const piece = splitter.next(bio);
+ *   if (piece === null) return splitter.status;
+ *   issue(piece, splitter.nrSegments);
+ *   if (piece === bio) break;
+ * }
+ * ```
+ */
+export class BioSplitter {
+  /** Segments of the piece that `next` returned. */
+  nrSegments = 0;
+  /** Why `next` returned null. */
+  status: BlkStatus = BLK_STS.OK;
+
+  readonly #limits: QueueLimits;
+  readonly #gap: GapRule;
+  readonly #events: EventStream;
+  /** What the walk over a bio found. */
+  #fittingBytes: Bytes = 0;
+  #walkedGap = 0;
+  #rule: CutRule = "max_sectors";
+  /** Which rule made the byte limit of the walk. */
+  #byteRule: CutRule = "max_sectors";
+
+  constructor(limits: QueueLimits, gap: GapRule, events: EventStream) {
+    this.#limits = limits;
+    this.#gap = gap;
+    this.#events = events;
+  }
+
+  /**
+   * Takes the next piece that the queue can carry off a bio.
+   *
+   * @returns The bio itself when it fits, else a clone of its front, with the bio moved past it;
+   * null when the bio must be refused, with `status` set.
+   */
+  next(bio: Bio): Bio | null {
+    switch (bio.op) {
+      case "read":
+      case "write":
+      case "drv_in":
+      case "drv_out":
+        return this.#fitsAtOnce(bio) ? this.#lone(bio) : this.#nextWithData(bio);
+      case "discard":
+        return this.#nextDiscard(bio);
+      case "write_zeroes":
+        return this.#nextOfSectors(
+          bio,
+          this.#limits.maxWriteZeroesSectors,
+          "max_write_zeroes_sectors",
+        );
+      case "flush":
+        this.nrSegments = 0;
+        return bio;
+    }
+  }
+
+  /** The fast path: nothing to look at. Leaves the gap bit as it is. */
+  #fitsAtOnce(bio: Bio): boolean {
+    const limits = this.#limits;
+    if (limits.chunkSectors !== 0) return false;
+    const vec = bio.vecs[bio.vecIndex];
+    if (vec === undefined || bio.sizeBytes > vec.sizeBytes - bio.vecDoneBytes) return false;
+    const offset = vecOffset(bio.firstPhys);
+    return ((offset | bio.sizeBytes) & limits.dmaAlignmentMask) === 0 &&
+      offset + bio.sizeBytes <= limits.maxFastSegmentSizeBytes;
+  }
+
+  #lone(bio: Bio): Bio {
+    this.nrSegments = 1;
+    return bio;
+  }
+
+  #nextWithData(bio: Bio): Bio | null {
+    const passthrough = bio.op === "drv_in" || bio.op === "drv_out";
+    const maxBytes = passthrough ? this.#passthroughBytes() : this.#maxBytes(bio);
+    const lengthMask = passthrough ? 0 : this.#limits.dmaAlignmentMask;
+    if (!this.#walk(bio, maxBytes, lengthMask)) return this.#refuse(BLK_STS.INVAL);
+    if (this.#fittingBytes === bio.sizeBytes) {
+      this.#gap.whole(bio, this.#walkedGap);
+      return bio;
+    }
+    if (passthrough) return this.#refuse(BLK_STS.INVAL);
+    const fitting = alignDown(this.#fittingBytes, this.#limits.logicalBlockSizeBytes);
+    return this.#cut(bio, fitting);
+  }
+
+  #passthroughBytes(): Bytes {
+    this.#byteRule = "max_hw_sectors";
+    return this.#limits.maxHwSectors * SECTOR_SIZE_BYTES;
+  }
+
+  /** The most bytes one bio may have where this one starts (1.3, maximum bytes). */
+  #maxBytes(bio: Bio): Bytes {
+    const limits = this.#limits;
+    this.#byteRule = "max_sectors";
+    let sectors = limits.maxSectors;
+    if (limits.chunkSectors !== 0) {
+      const leftInChunk = limits.chunkSectors - (bio.sector % limits.chunkSectors);
+      if (leftInChunk < sectors) {
+        sectors = leftInChunk;
+        this.#byteRule = "chunk_sectors";
+      }
+    }
+    const physicalSectors = limits.physicalBlockSizeBytes / SECTOR_SIZE_BYTES;
+    const start = bio.sector % physicalSectors;
+    const end = alignDown(start + sectors, physicalSectors);
+    const fitting = end > start
+      ? end - start
+      : alignDown(sectors, limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES);
+    return fitting * SECTOR_SIZE_BYTES;
+  }
+
+  /**
+   * Walks the vectors as far as they fit; leaves the bytes, the segments and the gap bit.
+   * @returns False when a vector's alignment makes the bio invalid.
+   */
+  #walk(bio: Bio, maxBytes: Bytes, lengthMask: number): boolean {
+    const limits = this.#limits;
+    const virtMask = limits.virtBoundaryMask;
+    let segments = 0;
+    let bytes = 0;
+    let gap = 0;
+    let previousEnd = -1;
+    let leftBytes = bio.sizeBytes;
+    let doneBytes = bio.vecDoneBytes;
+    for (let index = bio.vecIndex; leftBytes > 0; index++) {
+      const vec = bio.vecs[index]!;
+      const phys = (vec.phys + doneBytes) as PhysAddr;
+      const offset = vecOffset(phys);
+      const length = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+      if ((offset & limits.dmaAlignmentMask) !== 0 || length % (lengthMask + 1) !== 0) return false;
+      if (previousEnd >= 0) {
+        const unit = virtMask + 1;
+        if (virtMask !== 0 && (offset % unit !== 0 || previousEnd % unit !== 0)) {
+          this.#rule = "virt_boundary";
+          break;
+        }
+        gap = lowerGap(gap, pairGap(previousEnd, offset));
+      }
+      if (
+        segments < limits.maxSegments && bytes + length <= maxBytes &&
+        offset + length <= limits.maxFastSegmentSizeBytes
+      ) {
+        segments++;
+        bytes += length;
+      } else {
+        const room = Math.min(length, maxBytes - bytes);
+        let taken = 0;
+        let unaligned = false;
+        while (taken < room && segments < limits.maxSegments && !unaligned) {
+          const at = (phys + taken) as PhysAddr;
+          taken += Math.min(
+            room - taken,
+            limits.maxSegmentSizeBytes,
+            distanceToBoundary(at, limits.segBoundaryMask),
+          );
+          segments++;
+          unaligned = virtMask !== 0 && (offset + taken) % (virtMask + 1) !== 0;
+        }
+        bytes += taken;
+        if (taken < length) {
+          this.#rule = this.#stoppedBy(taken, room, segments);
+          break;
+        }
+      }
+      previousEnd = offset + length;
+      leftBytes -= length;
+      doneBytes = 0;
+    }
+    this.nrSegments = segments;
+    this.#fittingBytes = bytes;
+    this.#walkedGap = gap;
+    return true;
+  }
+
+  #stoppedBy(takenBytes: Bytes, roomBytes: Bytes, segments: number): CutRule {
+    if (takenBytes === roomBytes) return this.#byteRule;
+    return segments === this.#limits.maxSegments ? "max_segments" : "virt_boundary";
+  }
+
+  #nextDiscard(bio: Bio): Bio | null {
+    const limits = this.#limits;
+    const granularity = Math.max(1, limits.discardGranularityBytes / SECTOR_SIZE_BYTES);
+    const most = alignDown(limits.maxDiscardSectors, granularity);
+    const sectors = bio.sizeBytes / SECTOR_SIZE_BYTES;
+    let fitting = most;
+    if (sectors > most) {
+      const beyond = (bio.sector + most) % granularity;
+      if (fitting > beyond) fitting -= beyond;
+    }
+    const piece = this.#nextOfSectors(bio, fitting, "max_discard_sectors");
+    // Its list of ranges is the one segment, however many ranges there are (nvme.md 2.2).
+    this.nrSegments = 1;
+    return piece;
+  }
+
+  /** For operations without vectors: cut by length alone; a limit of 0 means "cannot". */
+  #nextOfSectors(bio: Bio, sectors: number, rule: CutRule): Bio | null {
+    this.nrSegments = 0;
+    this.#walkedGap = 0;
+    if (sectors === 0) return this.#refuse(BLK_STS.NOTSUPP);
+    if (bio.sizeBytes <= sectors * SECTOR_SIZE_BYTES) return bio;
+    this.#rule = rule;
+    return this.#cut(bio, sectors * SECTOR_SIZE_BYTES);
+  }
+
+  #cut(bio: Bio, frontBytes: Bytes): Bio | null {
+    if ((bio.flags & BIO_FLAG.ATOMIC) !== 0) return this.#refuse(BLK_STS.INVAL);
+    if ((bio.flags & BIO_FLAG.NOWAIT) !== 0) return this.#refuse(BLK_STS.AGAIN);
+    if (frontBytes === 0) return this.#refuse(BLK_STS.INVAL);
+    const front = bio.clone(frontBytes);
+    front.flags |= BIO_FLAG.NOMERGE;
+    bio.advance(frontBytes);
+    this.#gap.cut(front, bio, this.#walkedGap);
+    if (this.#events.tick(BLOCK_SPLIT)) this.#emitSplit(front);
+    return front;
+  }
+
+  #emitSplit(front: Bio): void {
+    const limit = this.#limitOf(this.#rule);
+    this.#events.emit(
+      BLOCK_SPLIT,
+      { at_sectors: front.sizeBytes / SECTOR_SIZE_BYTES, rule: this.#rule, limit },
+      {
+        rule: "block.1.3",
+        inputs: { [this.#rule]: limit, segments: this.nrSegments, fitting_bytes: front.sizeBytes },
+      },
+    );
+  }
+
+  #limitOf(rule: CutRule): number {
+    const limits = this.#limits;
+    switch (rule) {
+      case "max_sectors":
+        return limits.maxSectors;
+      case "chunk_sectors":
+        return limits.chunkSectors;
+      case "max_hw_sectors":
+        return limits.maxHwSectors;
+      case "max_segments":
+        return limits.maxSegments;
+      case "virt_boundary":
+        return limits.virtBoundaryMask;
+      case "max_discard_sectors":
+        return limits.maxDiscardSectors;
+      case "max_write_zeroes_sectors":
+        return limits.maxWriteZeroesSectors;
+    }
+  }
+
+  #refuse(status: BlkStatus): null {
+    this.status = status;
+    return null;
+  }
+}
