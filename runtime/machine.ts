@@ -1,0 +1,136 @@
+/**
+ * One machine is one world: its memory, its IOMMU, its clock and everything that happened on it.
+ *
+ * Nothing is shared between two machines. The parts know each other through the machine only.
+ */
+import { ActivityQueue } from "./activity.ts";
+import type { DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
+import { VirtualClock } from "./clock.ts";
+import { DeviceBus } from "./dma/bus_access.ts";
+import type { DmaDevice } from "./dma/device.ts";
+import { DmaMapping } from "./dma/mapping.ts";
+import { invariant } from "./errno.ts";
+import { EventStream } from "./events.ts";
+import { Iommu } from "./iommu/iommu.ts";
+import type { MachineConfig } from "./machine_config.ts";
+import { layOutMemory } from "./memory/layout.ts";
+import { PageAllocator } from "./memory/page_allocator.ts";
+import { PhysicalMemory } from "./memory/physical_memory.ts";
+import { SwiotlbPool } from "./memory/swiotlb.ts";
+import { areasForSlots, placePool, sizePool, SLOT_BYTES } from "./memory/swiotlb_geometry.ts";
+import type { SwiotlbGeometry } from "./memory/swiotlb_geometry.ts";
+import { applyPrices, Charges } from "./prices.ts";
+import { Random } from "./random.ts";
+import { KernelWarnings } from "./warnings.ts";
+
+/** How a client reaches a provider's memory; `none` when the address is no peer memory. */
+export type PeerMapType = "none" | "bus_addr" | "thru_host_bridge" | "not_supported";
+
+/** What the runtime asks of the PCI tree, which lives above it. */
+export interface PeerRouter {
+  /** How `client` reaches the memory at `phys`. */
+  mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
+  /** The PCI bus address of peer memory. */
+  busAddress(phys: PhysAddr): DmaAddr;
+  /**
+   * Where an untranslated access of `client` ends when its bus address lies in a BAR that it reaches
+   * below a common switch; -1 when it does not.
+   */
+  resolveBusAddress(client: DmaDevice, dma: number): PhysAddr | -1;
+}
+
+export class Machine {
+  readonly config: MachineConfig;
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly events: EventStream;
+  readonly activities: ActivityQueue;
+  /** What the kernel itself prints. */
+  readonly warnings: KernelWarnings;
+  /** Virtual time for what is no event: table leaves and copied bytes. */
+  readonly charges: Charges;
+  readonly memory: PhysicalMemory;
+  readonly pages: PageAllocator;
+  readonly swiotlb: SwiotlbPool;
+  readonly iommu: Iommu;
+  readonly dma: DmaMapping;
+  readonly bus: DeviceBus;
+  /** Set by the PCI tree once it is built. */
+  peers: PeerRouter | null = null;
+
+  /** @throws {RangeError} When windows overlap. */
+  constructor(config: MachineConfig) {
+    this.config = config;
+    this.clock = new VirtualClock();
+    this.random = new Random(config.seed);
+    this.events = new EventStream(this.clock);
+    this.activities = new ActivityQueue();
+    this.warnings = new KernelWarnings(this.events, this.clock);
+    this.charges = new Charges(this.clock);
+    this.memory = new PhysicalMemory(layOutMemory(config));
+    this.pages = new PageAllocator(
+      this.memory,
+      config.regions.filter(({ type }) => type === "ram"),
+      config.pageSizeBytes,
+    );
+    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry());
+    if (this.swiotlb.active) {
+      const { basePhys, sizeBytes } = this.swiotlb;
+      invariant(
+        this.pages.claim(basePhys, sizeBytes),
+        "The bounce-buffer pool lies outside memory",
+      );
+    }
+    this.iommu = new Iommu(this);
+    this.dma = new DmaMapping(this);
+    this.bus = new DeviceBus(this);
+  }
+
+  /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
+  get cpu(): number {
+    return this.events.cpu;
+  }
+
+  set cpu(cpu: number) {
+    invariant(cpu >= 0 && cpu < this.config.cpus, `There is no CPU ${cpu}`);
+    this.events.cpu = cpu;
+  }
+
+  /**
+   * Runs one activity, then the timers that it made due.
+   * @returns False when no activity waited.
+   */
+  runNextActivity(): boolean {
+    const ran = this.activities.runNext();
+    if (ran) this.clock.runDue();
+    return ran;
+  }
+
+  /** Moves virtual time, firing the timers on the way. Activities wait. */
+  advance(durationNs: Nanoseconds): void {
+    this.clock.advance(durationNs);
+  }
+
+  /**
+   * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and prices
+   * are in force from here on.
+   */
+  markReady(): void {
+    this.iommu.drainFlushQueues();
+    this.cpu = 0;
+    this.clock.reset();
+    this.events.reset();
+    this.warnings.restartTime();
+    this.swiotlb.resetHighWater();
+    applyPrices(this.config.pricesNs, this.charges, this.events.pricesNs);
+  }
+
+  #poolGeometry(): SwiotlbGeometry | null {
+    const { sizeBytes, areas, basePhys } = this.config.swiotlb;
+    const areasAsked = areas ?? this.config.cpus;
+    if (sizeBytes === 0) return null;
+    if (basePhys === undefined) return placePool(this.memory.ranges, sizeBytes, areasAsked);
+    const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
+    return { basePhys, slots: sized.slots, areas: areasForSlots(sized.slots, sized.areas) };
+  }
+}
