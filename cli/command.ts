@@ -1,0 +1,77 @@
+/**
+ * How a command describes itself: its words, its texts, what it does. No command-line framework is
+ * named here; `command_line.ts` is the only file that knows one.
+ */
+import type { ExitCode } from "./exit_code.ts";
+import type { Screen } from "./screen.ts";
+
+/** A word after the command's name. */
+export interface ArgumentSpec {
+  /** What help calls it: `FILE`. */
+  readonly placeholder: string;
+  readonly doc: string;
+  /** What completion offers: `.dma` files, folders, these words, or nothing. */
+  readonly completes: "scenarios" | "folders" | "nothing" | (() => readonly string[]);
+  /** How many are taken. */
+  readonly count: "one" | "maybe" | "some" | "any";
+}
+
+/** `--name`, with or without a value. */
+export type OptionSpec =
+  & { readonly doc: string }
+  & (
+    | { readonly kind: "flag" }
+    | { readonly kind: "text"; readonly placeholder: string }
+    /** Decimal or hexadecimal, not negative. */
+    | { readonly kind: "integer"; readonly placeholder: string }
+  );
+
+export interface Example {
+  /** The command line, without the program's name. */
+  readonly line: string;
+  readonly doc: string;
+}
+
+type OptionValue<S extends OptionSpec> = S["kind"] extends "flag" ? boolean
+  : S["kind"] extends "integer" ? number | null
+  : string | null;
+
+type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+/** What a command gets: the words, and each option by its name, null when it was not given. */
+export interface Invocation<O extends OptionSpecs> {
+  readonly words: readonly string[];
+  readonly options: { readonly [N in keyof O]: OptionValue<O[N]> };
+  readonly screen: Screen;
+}
+
+export interface CommandSpec<O extends OptionSpecs> {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly brief: string;
+  /** A paragraph for the command's own help. */
+  readonly description: string;
+  readonly argument: ArgumentSpec | null;
+  readonly options: O;
+  readonly examples: readonly Example[];
+  /** Does it. Whatever is slow to load is loaded here, not before. */
+  run(invocation: Invocation<O>): Promise<ExitCode>;
+}
+
+/** A command whose options' types have been checked and may be forgotten. */
+export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
+  run(invocation: {
+    readonly words: readonly string[];
+    readonly options: Readonly<Record<string, boolean | number | string | null>>;
+    readonly screen: Screen;
+  }): Promise<ExitCode>;
+}
+
+/** Checks that a command asks for the options it declares. */
+export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Command {
+  return {
+    ...spec,
+    run: ({ words, options, screen }) =>
+      spec.run({ words, options: options as Invocation<O>["options"], screen }),
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * The command line: words to a command and its values. The only file that knows the framework
+ * (optique): to use another, rewrite this one. It is loaded by `main.ts` alone, never on the way
+ * of `deno run scenario.dma`, because loading it takes longer than running a small scenario.
+ *
+ * `@optique/core` reads neither the environment nor the terminal, so that help and completions need
+ * no permission; the screen says what the terminal can do.
+ */
+import { object, or } from "@optique/core/constructs";
+import { type RunOptions, runParserSync } from "@optique/core/facade";
+import { formatMessage, type Message, text } from "@optique/core/message";
+import { map, multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { Suggestion } from "@optique/core/parser";
+import { argument, command as commandParser, constant, option } from "@optique/core/primitives";
+import { string, type ValueParser } from "@optique/core/valueparser";
+import { closestName } from "./closest_name.ts";
+import type { ArgumentSpec, Command, OptionSpec } from "./command.ts";
+import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
+import { readWholeNumber } from "./numbers.ts";
+import type { Screen } from "./screen.ts";
+
+/** What the program says about itself. */
+export interface Program {
+  readonly name: string;
+  readonly version: string;
+  readonly brief: string;
+  readonly commands: readonly Command[];
+}
+
+/** A command found, with its values; or the exit code, when all has been said already. */
+export type Parsed =
+  | {
+    readonly command: Command;
+    readonly words: readonly string[];
+    readonly options: Readonly<Record<string, boolean | number | string | null>>;
+  }
+  | ExitCode;
+
+/** Columns of help when nobody says how wide the screen is. */
+const DEFAULT_COLUMNS = 100;
+/** The framework's own command: a script for bash, zsh, fish and others, and its answers. */
+const COMPLETIONS = "completions";
+
+/** Reads the words of a command line; says itself what there is to say about help and mistakes. */
+export function parseCommandLine(
+  program: Program,
+  words: readonly string[],
+  screen: Screen,
+): Parsed {
+  const parser = or(...program.commands.map(commandOf), {
+    errors: {
+      unexpectedInput: (unexpected) => plain(unexpectedWord(program, words, unexpected)),
+      noMatch: plain(`Say what to do: "${program.name} --help" lists the commands`),
+    },
+  });
+  // The framework writes first and calls back then; a text of ours may have to follow.
+  let written = "";
+  const said = (exitCode: ExitCode): Parsed => {
+    screen.out(written);
+    return exitCode;
+  };
+  const options: RunOptions<Parsed, Parsed> = {
+    brief: plain(program.brief),
+    colors: screen.colour,
+    maxWidth: screen.columns ?? DEFAULT_COLUMNS,
+    termWidth: "auto",
+    usageLine: [{ type: "argument", metavar: "COMMAND" }, { type: "ellipsis" }],
+    aboveError: "none",
+    stdout: (text) => void (written += `${text.trimEnd()}\n`),
+    stderr: () => {},
+    help: {
+      option: { names: ["-h", "--help"] },
+      onShow: () => {
+        written += examplesText(program, words);
+        return said(HELD);
+      },
+    },
+    version: {
+      value: `${program.name} ${program.version}`,
+      option: { names: ["-V", "--version"] },
+      onShow: () => said(HELD),
+    },
+    completion: { command: { names: [COMPLETIONS] }, onShow: () => said(HELD) },
+    onError: (_, error) => {
+      screen.err(`error: ${formatMessage(error, { colors: screen.colour, quotes: true })}\n`);
+      return WRONG;
+    },
+  };
+  return runParserSync<typeof parser, Parsed, Parsed>(parser, program.name, words, options);
+}
+
+/** What is wrong with a word that fits nowhere, and what may have been meant. */
+function unexpectedWord(program: Program, words: readonly string[], unexpected: string): string {
+  const command = program.commands.find(({ name }) => name === words[0]);
+  if (unexpected.startsWith("-")) {
+    const options = [...Object.keys(command?.options ?? {}), "help", ...command ? [] : ["version"]];
+    const name = unexpected.replace(/=.*$/s, "");
+    return `${command?.name ?? program.name} has no option "${name}"` +
+      meant(name, options.map((option) => `--${option}`));
+  }
+  if (command !== undefined) return `${command.name} takes no "${unexpected}"`;
+  const names = [...program.commands.map(({ name }) => name), COMPLETIONS];
+  return `There is no command "${unexpected}"` +
+    (meant(unexpected, names) || `; "${program.name} --help" lists them`);
+}
+
+function meant(name: string, candidates: readonly string[]): string {
+  const closest = closestName(name, candidates);
+  return closest === null ? "" : `; did you mean "${closest}"?`;
+}
+
+/** The examples of the command asked about; one of each when it is about the program. */
+function examplesText(program: Program, words: readonly string[]): string {
+  if (words[0] === COMPLETIONS) return "";
+  const command = program.commands.find(({ name }) => words.includes(name));
+  const examples = command === undefined
+    ? program.commands.flatMap((each) => each.examples.slice(0, 1))
+    : command.examples;
+  const width = Math.max(...examples.map(({ line }) => line.length));
+  const lines = examples.map(({ line, doc }) =>
+    `  ${program.name} ${line.padEnd(width)}  ${doc}\n`
+  );
+  return `\nExamples:\n${lines.join("")}`;
+}
+
+function commandOf(spec: Command) {
+  const options = Object.entries(spec.options).map(([name, optionSpec]) =>
+    [name, optionOf(name, optionSpec)] as const
+  );
+  const parser = object({
+    command: constant(spec),
+    words: wordsOf(spec),
+    options: object(Object.fromEntries(options)),
+  });
+  return commandParser(spec.name, parser, {
+    brief: plain(spec.brief),
+    description: plain(spec.description),
+  });
+}
+
+function optionOf(name: string, spec: OptionSpec) {
+  const description = { description: plain(spec.doc) };
+  if (spec.kind === "flag") return option(`--${name}`, description);
+  const value: ValueParser<"sync", string | number> = spec.kind === "text"
+    ? string({ metavar: spec.placeholder as "TEXT" })
+    : wholeNumber(spec.placeholder);
+  return withDefault(option(`--${name}`, value, description), null);
+}
+
+function wordsOf({ name, argument: spec }: Command) {
+  if (spec === null) return constant<readonly string[]>([]);
+  const missing = plain(`${name} needs a ${spec.placeholder}: ${spec.doc}`);
+  const one = argument(word(spec), {
+    description: plain(spec.doc),
+    errors: { endOfInput: missing },
+  });
+  switch (spec.count) {
+    case "one":
+      return map(one, (value): readonly string[] => [value]);
+    case "maybe":
+      return map(optional(one), (value): readonly string[] => value === undefined ? [] : [value]);
+    case "some":
+      return multiple(one, { min: 1, errors: { tooFew: missing } });
+    case "any":
+      return multiple(one);
+  }
+}
+
+/** The framework's texts wrap; ours are plain sentences. */
+function plain(sentence: string): Message {
+  return [text(sentence)];
+}
+
+function word(spec: ArgumentSpec): ValueParser<"sync", string> {
+  return {
+    mode: "sync",
+    metavar: spec.placeholder as "WORD",
+    placeholder: "",
+    parse: (input) => ({ success: true, value: input }),
+    format: (value) => value,
+    *suggest(prefix): Iterable<Suggestion> {
+      if (spec.completes === "scenarios") {
+        yield { kind: "file", type: "any", extensions: [".dma"] };
+      } else if (spec.completes === "folders") {
+        yield { kind: "file", type: "directory" };
+      } else if (spec.completes !== "nothing") {
+        for (const each of spec.completes()) {
+          if (each.startsWith(prefix)) yield { kind: "literal", text: each };
+        }
+      }
+    },
+  };
+}
+
+function wholeNumber(placeholder: string): ValueParser<"sync", number> {
+  return {
+    mode: "sync",
+    metavar: placeholder as "NUMBER",
+    placeholder: 0,
+    parse: (input) => {
+      const value = readWholeNumber(input);
+      return value === null
+        ? { success: false, error: plain(`"${input}" is no whole number such as 12 or 0x1f`) }
+        : { success: true, value };
+    },
+    format: String,
+  };
+}

@@ -1,0 +1,156 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { command } from "./command.ts";
+import { parseCommandLine } from "./command_line.ts";
+import { MemoryScreen } from "./memory_screen.ts";
+
+const BAKE = command({
+  name: "bake",
+  brief: "Bake a cake.",
+  description: "Bakes one cake for each tin, in the order given.",
+  argument: { placeholder: "TIN", doc: "the tins", completes: () => ["square"], count: "some" },
+  options: {
+    trace: { kind: "flag", doc: "say what happens" },
+    heat: { kind: "integer", placeholder: "DEGREES", doc: "how hot" },
+    name: { kind: "text", placeholder: "TEXT", doc: "whose cake" },
+  },
+  examples: [{ line: "bake round --heat 180", doc: "a common cake" }],
+  run: () => Promise.resolve(0),
+});
+const EAT = command({
+  name: "eat",
+  brief: "Eat a cake.",
+  description: "Eats it.",
+  argument: null,
+  options: {},
+  examples: [{ line: "eat", doc: "all of it" }],
+  run: () => Promise.resolve(0),
+});
+const LOOK = command({
+  name: "look",
+  brief: "Look into the oven.",
+  description: "Looks.",
+  argument: { placeholder: "SHELF", doc: "which", completes: "folders", count: "maybe" },
+  options: {},
+  examples: [],
+  run: () => Promise.resolve(0),
+});
+const PROGRAM = {
+  name: "kitchen",
+  version: "1.2.3",
+  brief: "A kitchen",
+  commands: [BAKE, EAT, LOOK],
+};
+
+function parse(line: string) {
+  const screen = new MemoryScreen();
+  const parsed = parseCommandLine(PROGRAM, line === "" ? [] : line.split(" "), screen);
+  return { parsed, screen };
+}
+
+/** The error a line gives; it must exit with 2 and write nothing else. */
+function problem(line: string): string {
+  const { parsed, screen } = parse(line);
+  assertEquals(parsed, 2, line);
+  assertEquals(screen.output, "");
+  return screen.errors;
+}
+
+Deno.test("parseCommandLine() finds the command, its words and its options", () => {
+  const { parsed } = parse("bake round --heat 180 --trace long");
+  assert(typeof parsed !== "number");
+  assertEquals(parsed.command.name, "bake");
+  assertEquals(parsed.words, ["round", "long"]);
+  assertEquals(parsed.options, { trace: true, heat: 180, name: null });
+});
+
+Deno.test("parseCommandLine() takes hexadecimal numbers and options with =", () => {
+  const { parsed } = parse("bake round --heat=0xB4 --name=ann");
+  assert(typeof parsed !== "number");
+  assertEquals(parsed.options, { trace: false, heat: 180, name: "ann" });
+});
+
+Deno.test("parseCommandLine() says which command may have been meant", () => {
+  assertEquals(problem("bkae x"), 'error: There is no command "bkae"; did you mean "bake"?\n');
+  assertEquals(
+    problem("frobnicate"),
+    'error: There is no command "frobnicate"; "kitchen --help" lists them\n',
+  );
+});
+
+Deno.test("parseCommandLine() says which option may have been meant", () => {
+  assertEquals(
+    problem("bake round --traec"),
+    'error: bake has no option "--traec"; did you mean "--trace"?\n',
+  );
+  assertEquals(
+    problem("bake --heet=3 round"),
+    'error: bake has no option "--heet"; did you mean "--heat"?\n',
+  );
+  assertEquals(
+    problem("--versoin"),
+    'error: kitchen has no option "--versoin"; did you mean "--version"?\n',
+  );
+});
+
+Deno.test("parseCommandLine() says what a command needs, and what it does not take", () => {
+  assertEquals(problem("bake"), "error: bake needs a TIN: the tins\n");
+  assertEquals(problem("eat cake"), 'error: eat takes no "cake"\n');
+  assertStringIncludes(problem("bake round --heat hot"), '"hot" is no whole number');
+  assertStringIncludes(problem("bake round --name"), "--name");
+});
+
+Deno.test("parseCommandLine() takes a word that may be left out", () => {
+  for (const [line, words] of [["look", []], ["look upper", ["upper"]]] as const) {
+    const { parsed } = parse(line);
+    assert(typeof parsed !== "number");
+    assertEquals(parsed.words, words);
+  }
+  assertEquals(problem("look one two"), 'error: look takes no "two"\n');
+});
+
+Deno.test("parseCommandLine() lists commands and examples for --help and for no words at all", () => {
+  const { parsed, screen } = parse("--help");
+  assertEquals(parsed, 0);
+  for (const text of ["bake", "Bake a cake.", "eat", "completions", "--version", "Examples:"]) {
+    assertStringIncludes(screen.output, text);
+  }
+  const bare = parse("");
+  assertEquals(bare.parsed, 2);
+  assertStringIncludes(bare.screen.errors, "kitchen --help");
+});
+
+Deno.test("parseCommandLine() explains a command with its options and examples", () => {
+  const { parsed, screen } = parse("bake --help");
+  assertEquals(parsed, 0);
+  for (
+    const text of [
+      "kitchen bake",
+      "Bakes one cake for each tin",
+      "--heat DEGREES",
+      "how hot",
+      "Examples:",
+      "kitchen bake round --heat 180",
+    ]
+  ) {
+    assertStringIncludes(screen.output, text);
+  }
+});
+
+Deno.test("parseCommandLine() prints the version", () => {
+  const { parsed, screen } = parse("--version");
+  assertEquals(parsed, 0);
+  assertEquals(screen.output, "kitchen 1.2.3\n");
+});
+
+Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and answers them", () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const { parsed, screen } = parse(`completions ${shell}`);
+    assertEquals(parsed, 0);
+    assert(screen.output.length > 200, shell);
+    assertStringIncludes(screen.output, "kitchen");
+  }
+  const { screen } = parse("completions bash bake s");
+  assertStringIncludes(screen.output, "square");
+  const names = parse("completions fish b");
+  assertStringIncludes(names.screen.output, "bake");
+});

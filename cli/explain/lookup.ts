@@ -1,0 +1,136 @@
+/** What `dmalab explain NAME` means: a rule, a diagnostic, an event or a function of the language. */
+import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
+import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { closestName } from "../closest_name.ts";
+import { RulePage, type RuleSection } from "./rule_book.ts";
+
+/** The pages of `docs/behaviour/`. */
+export const RULE_PAGES = [
+  "block",
+  "captured",
+  "defects",
+  "dma",
+  "hmm-rdma-vfio",
+  "nvme",
+  "p2p",
+] as const;
+
+/** Reads a page of `docs/behaviour/` by its name. */
+export type PageReader = (name: string) => string;
+
+/** An explanation as Markdown, or what to ask for instead. */
+export type Explanation =
+  | { readonly found: true; readonly lines: readonly string[] }
+  | { readonly found: false; readonly message: string };
+
+/**
+ * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
+ * `dma.3.3 row 1`, `e0203`.
+ */
+export function explain(question: string, readPage: PageReader): Explanation {
+  const name = normalise(question);
+  const code = name.toUpperCase();
+  const entry = (DIAGNOSTIC_CODES as Readonly<Record<string, CodeEntry>>)[code];
+  if (entry !== undefined) return { found: true, lines: codeLines(code, entry) };
+
+  const event = eventLines(name);
+  if (event !== null) return { found: true, lines: event };
+
+  const dot = name.indexOf(".");
+  const pageName = (dot < 0 ? name : name.slice(0, dot)).toLowerCase();
+  const page = RULE_PAGES.find((each) => each === pageName);
+  if (page !== undefined) {
+    const rules = new RulePage(page, readPage(page));
+    const section = rules.find(dot < 0 ? "" : name.slice(dot + 1));
+    if (section !== null) {
+      return { found: true, lines: withName(section) };
+    }
+    return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
+  }
+  return unknown(question, name, allNames(), "No rule, diagnostic, event or function is called so");
+}
+
+/** Every name that completion offers: pages, events and codes. */
+export function allNames(): string[] {
+  return [
+    ...RULE_PAGES,
+    ...Object.keys(DIAGNOSTIC_CODES),
+    ...Object.keys(EVENT_TABLE),
+    ...KERNEL_CALLS,
+  ];
+}
+
+function unknown(
+  question: string,
+  name: string,
+  candidates: readonly string[],
+  problem: string,
+): Explanation {
+  const closest = closestName(name, candidates);
+  const hint = closest === null
+    ? `ask for a rule (dma.3.3), an event (iova.alloc) or a diagnostic (${
+      Object.keys(DIAGNOSTIC_CODES)[0]
+    })`
+    : `did you mean "${closest}"?`;
+  return { found: false, message: `${problem}: "${question}"; ${hint}` };
+}
+
+/** `dma.md 3.3 row 1` → `dma.3.3.1`. */
+function normalise(question: string): string {
+  return question.trim()
+    .replace(/^docs\/behaviour\//, "").replace(/^behaviour\//, "")
+    .replace(/^([\w-]+)\.md\b/, "$1")
+    .replace(/§/g, "")
+    .replace(/\bassertions?\s+(?=\d)/gi, "assertions.")
+    .replace(/\b(?:row|chapter|ch\.)\s*/gi, "")
+    .replace(/[\s.#]+/g, ".")
+    .replace(/^\.|\.$/g, "");
+}
+
+/** A rule's heading says how it is cited. */
+function withName({ name, lines }: RuleSection): string[] {
+  const [first, ...rest] = lines;
+  const heading = first?.match(/^(#+) (?:\d+(?:\.\d+)*\.? )?(.*)$/);
+  return heading
+    ? [`${heading[1]} ${name}  ${heading[2]}`, ...rest]
+    : [`**${name}**`, "", ...lines];
+}
+
+function codeLines(code: string, entry: CodeEntry): string[] {
+  return [
+    `## ${code}: ${entry.title}`,
+    "",
+    ...entry.explanation.split("\n"),
+    "",
+    "```",
+    ...entry.example.split("\n"),
+    "```",
+  ];
+}
+
+function eventLines(name: string): string[] | null {
+  const bare = name.replace(/^(?:call|ret)\./, "");
+  if ((KERNEL_CALLS as readonly string[]).includes(bare)) {
+    return [
+      `## call.${bare}, ret.${bare}`,
+      "",
+      `The kernel API function \`${bare}\` was entered, with its arguments by their kernel names, ` +
+      "and left, with `result`, and `error` when it failed. In an event pattern the bare name " +
+      `\`${bare}\` means \`call.${bare}\`.`,
+    ];
+  }
+  const entry = (EVENT_TABLE as Readonly<
+    Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
+  >)[name];
+  if (entry === undefined) return null;
+  return [
+    `## ${name}`,
+    "",
+    `Happens when ${entry.when}.`,
+    "",
+    "| field | what it holds |",
+    "| --- | --- |",
+    ...Object.entries(entry.fields).map(([field, kind]) => `| \`${field}\` | ${kind} |`),
+  ];
+}

@@ -1,0 +1,119 @@
+/**
+ * The pages of `docs/behaviour/`, looked up by the names that code and tests cite: `dma.3.3`,
+ * `nvme.2.6`, `dma.3.assertions.2`, `defects.M5`.
+ */
+import { isTableRow, readRow } from "../markdown.ts";
+
+/** A piece of a page: its heading and what stands under it, deeper headings included. */
+export interface RuleSection {
+  /** As it is cited: `dma.3.3`. */
+  readonly name: string;
+  readonly lines: readonly string[];
+}
+
+interface Heading {
+  /** `3.3`, `3`, `3.assertions`, or the title as words joined by `-`. */
+  readonly key: string;
+  readonly level: number;
+  readonly start: number;
+  end: number;
+}
+
+/** One page, cut at its headings. */
+export class RulePage {
+  readonly #lines: readonly string[];
+  readonly #headings: readonly Heading[];
+
+  /**
+   * @param name As it is cited: `dma` for `dma.md`.
+   * @param text The page.
+   */
+  constructor(readonly name: string, text: string) {
+    this.#lines = text.split("\n");
+    this.#headings = readHeadings(this.#lines);
+  }
+
+  /** Every name that can be asked for on this page, rows of tables and assertions left out. */
+  get names(): readonly string[] {
+    return [this.name, ...this.#headings.map(({ key }) => `${this.name}.${key}`)];
+  }
+
+  /**
+   * The rule of a name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (row 1 of the
+   * table in 3.3), `M5` (a row anywhere); the whole page for the empty name; null when unknown.
+   */
+  find(key: string): RuleSection | null {
+    if (key === "") return { name: this.name, lines: this.#lines };
+    const heading = this.#heading(key);
+    if (heading !== undefined) return this.#section(heading);
+    const dot = key.lastIndexOf(".");
+    const [parentKey, last] = dot < 0 ? ["", key] : [key.slice(0, dot), key.slice(dot + 1)];
+    const parent = parentKey === ""
+      ? { start: 0, end: this.#lines.length, key: "", level: 0 }
+      : this.#heading(parentKey);
+    if (parent === undefined) return null;
+    const lines = this.#lines.slice(parent.start, parent.end);
+    const item = parentKey === "" ? null : numberedItem(lines, last);
+    const found = tableRow(lines, last) ?? item;
+    return found === null ? null : { name: `${this.name}.${key}`, lines: found };
+  }
+
+  #heading(key: string): Heading | undefined {
+    return this.#headings.find((heading) => heading.key.toLowerCase() === key.toLowerCase());
+  }
+
+  #section(heading: Heading): RuleSection {
+    return {
+      name: `${this.name}.${heading.key}`,
+      lines: this.#lines.slice(heading.start, heading.end),
+    };
+  }
+}
+
+function readHeadings(lines: readonly string[]): Heading[] {
+  const headings: Heading[] = [];
+  let chapter = "";
+  lines.forEach((line, start) => {
+    const match = line.match(/^(#{2,}) (.*)$/);
+    if (match === null) return;
+    const level = match[1]!.length;
+    for (const open of headings) {
+      if (open.end === lines.length && open.level >= level) open.end = start;
+    }
+    const title = match[2]!;
+    const number = title.match(/^(\d+(?:\.\d+)*)\.? /)?.[1];
+    if (level === 2) chapter = number ?? "";
+    const isAssertions = /^(?:Test )?assertions\b/i.test(title);
+    const own = isAssertions ? "assertions" : number ?? slug(title);
+    const key = number === undefined && chapter !== "" ? `${chapter}.${own}` : own;
+    headings.push({ key, level, start, end: lines.length });
+  });
+  return headings;
+}
+
+function slug(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9_]+/g, "-").replace(/^-|-$/g, "");
+}
+
+/** The header, the dashes and the row whose first cell begins with a word, or null. */
+function tableRow(lines: readonly string[], word: string): string[] | null {
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index]!;
+    if (!isTableRow(line)) continue;
+    const first = readRow(line)[0]!.replaceAll("`", "");
+    if (first.toLowerCase() !== word.toLowerCase() && first.split(/[ ,]/)[0] !== word) continue;
+    let head = index;
+    while (head > 0 && isTableRow(lines[head - 1]!)) head--;
+    return head + 1 < index ? [...lines.slice(head, head + 2), line] : null;
+  }
+  return null;
+}
+
+/** The numbered item of a list, with the lines that continue it, or null. */
+function numberedItem(lines: readonly string[], number: string): string[] | null {
+  const start = lines.findIndex((line) => line.startsWith(`${number}. `));
+  if (start < 0 || !/^\d+$/.test(number)) return null;
+  let end = start + 1;
+  while (end < lines.length && /^\s+\S/.test(lines[end]!)) end++;
+  return lines.slice(start, end);
+}

@@ -1,0 +1,71 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
+import { allNames, explain, RULE_PAGES } from "./lookup.ts";
+import { RulePage } from "./rule_book.ts";
+import { readRulePage } from "./rule_pages.ts";
+
+function text(question: string): string {
+  const answer = explain(question, readRulePage);
+  assert(answer.found, question);
+  return answer.lines.join("\n");
+}
+
+function problem(question: string): string {
+  const answer = explain(question, readRulePage);
+  assert(!answer.found, question);
+  return answer.message;
+}
+
+Deno.test("explain() prints a rule with its table", () => {
+  const rule = text("dma.3.3");
+  assertStringIncludes(rule, "dma.3.3  link(phys, offset, size, dir, attrs)");
+  assertStringIncludes(rule, "off(phys) ≠ 0 and offset > 0");
+  assert(!rule.includes("Bounced link"), "the next rule is not part of it");
+});
+
+Deno.test("explain() prints a chapter with all its rules", () => {
+  const chapter = text("dma.3");
+  for (const part of ["3.1 Design intent", "3.7 Users", "Assertions"]) {
+    assertStringIncludes(chapter, part);
+  }
+  assert(!chapter.includes("## 4."));
+});
+
+Deno.test("explain() finds a row of a rule's table, an assertion, a defect by its number", () => {
+  assertEquals(text("dma.3.3.1").split("\n").length, 5);
+  assertStringIncludes(text("dma.3.assertions.2"), "2. link(");
+  assertStringIncludes(text("defects.M5"), "sg_bus_length_missing");
+  assertStringIncludes(text("defects.gap_bit_lost_on_split"), "7.2.6");
+  assertStringIncludes(text("block.1.assertions"), "1. max_hw_sectors");
+  assertStringIncludes(text("nvme.5.assertions"), "PRP1 = 0x10200");
+  assertStringIncludes(text("captured.limits"), "preferred mapping size");
+});
+
+Deno.test("explain() understands a citation the way comments write it", () => {
+  for (const form of ["dma.md 3.3", "dma 3.3", "behaviour/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
+    assertStringIncludes(text(form), "dma.3.3  link(");
+  }
+  assertStringIncludes(text("dma.md 3.3 row 1"), "WARN1, −EIO");
+  assertStringIncludes(text("dma.md 3 assertion 1"), "1. try-alloc");
+});
+
+Deno.test("explain() knows every diagnostic, and events with their fields", () => {
+  for (const code of Object.keys(DIAGNOSTIC_CODES)) assertStringIncludes(text(code), code);
+  assertStringIncludes(text("iova.alloc"), "| `start` | dma |");
+  assertStringIncludes(text("dma_iova_link"), "call.dma_iova_link");
+});
+
+Deno.test("explain() says what may have been meant", () => {
+  assertStringIncludes(problem("dma.3.33"), 'did you mean "dma.3.3"?');
+  assertStringIncludes(problem("iova.aloc"), 'did you mean "iova.alloc"?');
+  assertStringIncludes(problem("quite unknown"), "ask for a rule (dma.3.3)");
+});
+
+Deno.test("every heading of every page of docs/behaviour can be asked for", () => {
+  for (const page of RULE_PAGES) {
+    const rules = new RulePage(page, readRulePage(page));
+    assert(rules.names.length >= 3, page);
+    for (const name of rules.names) text(name);
+  }
+  for (const name of allNames()) text(name);
+});

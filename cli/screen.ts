@@ -1,0 +1,59 @@
+/** Where a command writes, and what it may know of that place. */
+
+export interface Screen {
+  /** Writes text as it is; no line end is added. */
+  out(text: string): void;
+  /** The same to the error stream. */
+  err(text: string): void;
+  /** Whether colour is welcome: a terminal, and no NO_COLOR. */
+  readonly colour: boolean;
+  /** Columns of the terminal; null where there is none. */
+  readonly columns: number | null;
+}
+
+/** Characters collected before they are written: one system call for many lines. */
+const FLUSH_AT_LENGTH = 16_384;
+
+/** The screen of this process. Its owner calls `flush` before it ends. */
+export class ProcessScreen implements Screen {
+  readonly colour: boolean;
+  readonly columns: number | null;
+  #pending = "";
+  /** The reader has gone away (`| head`): nothing more is written. */
+  #closed = false;
+  readonly #encoder = new TextEncoder();
+
+  constructor() {
+    const isTerminal = Deno.stdout.isTerminal();
+    this.colour = isTerminal && !Deno.noColor;
+    this.columns = isTerminal ? Deno.consoleSize().columns : null;
+  }
+
+  out(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
+  }
+
+  err(text: string): void {
+    // What was said before stays before.
+    this.flush();
+    this.#write(Deno.stderr, text);
+  }
+
+  flush(): void {
+    const text = this.#pending;
+    this.#pending = "";
+    if (text !== "") this.#write(Deno.stdout, text);
+  }
+
+  #write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+    if (this.#closed) return;
+    let bytes = this.#encoder.encode(text);
+    try {
+      while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      this.#closed = true;
+    }
+  }
+}
