@@ -1,0 +1,214 @@
+/** Lists: fields and methods. */
+import { valuesEqual } from "../../vm/equality.ts";
+import { arithmetic, compare, numberIn } from "../../vm/operators.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import { Closure, ListValue, Quantity, RangeValue, type Value } from "../../vm/value.ts";
+import { formatValue } from "../../render/value_text.ts";
+import type { Run } from "../../run/run.ts";
+import { toInt } from "../arguments.ts";
+import type { MethodSpec, TypeSpec } from "../spec.ts";
+
+/** The position an index or a method's argument means, in 0 … length - 1. */
+export function checkedIndex(index: Value, length: number, what: string): number {
+  const position = toInt(index, `an index of ${what}`, Number.MIN_SAFE_INTEGER);
+  if (position >= 0 && position < length) return position;
+  throw new ScriptError(
+    "E0915",
+    `Index ${position} is outside ${what} of length ${length}`,
+    length === 0 ? "it is empty" : `indexes go from 0 to ${length - 1}`,
+  );
+}
+
+/** First and end of a slice, both within `length`. */
+export function checkedSlice(range: Value | undefined, length: number, what: string) {
+  const { first, end } = range as RangeValue;
+  if (first >= 0 && first <= end && end <= length) return { first, end };
+  throw new ScriptError(
+    "E0915",
+    `Slice ${formatValue(range as RangeValue)} is outside ${what} of length ${length}`,
+  );
+}
+
+const FUNCTION_PARAMETER = {
+  name: "function",
+  kind: "function",
+  doc: "Is called with each item.",
+} as const;
+
+function holds(list: ListValue, test: Value | undefined, run: Run) {
+  return (item: Value): boolean => {
+    const answer = run.call(test as Closure, [item]);
+    if (typeof answer === "boolean") return answer;
+    throw new ScriptError(
+      "E0913",
+      `The function must say true or false for each of the ${list.items.length} items, not ${
+        formatValue(answer, run, true)
+      }`,
+    );
+  };
+}
+
+const METHODS: readonly MethodSpec<ListValue>[] = [
+  {
+    name: "map",
+    parameters: [FUNCTION_PARAMETER],
+    result: "list",
+    doc: "The list of what the function gives for each item.",
+    example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
+    run(run, list, [change]) {
+      run.chargeMemory(8 * list.items.length);
+      return new ListValue(list.items.map((item) => run.call(change as Closure, [item])));
+    },
+  },
+  {
+    name: "filter",
+    parameters: [FUNCTION_PARAMETER],
+    result: "list",
+    doc: "The items for which the function says true.",
+    example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
+    run(run, list, [test]) {
+      return new ListValue(list.items.filter(holds(list, test, run)));
+    },
+  },
+  {
+    name: "any",
+    parameters: [FUNCTION_PARAMETER],
+    result: "bool",
+    doc: "True when the function says true for at least one item.",
+    example: `assert [1, 2, 3].any(x => x == 2)`,
+    run: (run, list, [test]) => list.items.some(holds(list, test, run)),
+  },
+  {
+    name: "all",
+    parameters: [FUNCTION_PARAMETER],
+    result: "bool",
+    doc: "True when the function says true for every item.",
+    example: `assert [1, 2, 3].all(x => x > 0)`,
+    run: (run, list, [test]) => list.items.every(holds(list, test, run)),
+  },
+  {
+    name: "sum",
+    parameters: [],
+    result: "any",
+    doc: "All items added up; 0 for an empty list.",
+    example: `assert [4KiB, 8KiB].sum() == 12KiB`,
+    run(run, list) {
+      let sum: Value = 0;
+      for (const item of list.items) {
+        sum = arithmetic("+", sum, item, (bytes) => run.chargeMemory(bytes));
+      }
+      return sum;
+    },
+  },
+  {
+    name: "max",
+    parameters: [],
+    result: "any",
+    doc: "The largest item; none for an empty list.",
+    example: `assert [1, 3, 2].max() == 3`,
+    run: (_run, list) =>
+      list.items.reduce(
+        (best: Value, item) => best === null || compare(">", item, best) ? item : best,
+        null,
+      ),
+  },
+  {
+    name: "min",
+    parameters: [],
+    result: "any",
+    doc: "The smallest item; none for an empty list.",
+    example: `assert [4KiB, 512B].min() == 512B`,
+    run: (_run, list) =>
+      list.items.reduce(
+        (best: Value, item) => best === null || compare("<", item, best) ? item : best,
+        null,
+      ),
+  },
+  {
+    name: "contains",
+    parameters: [{ name: "value", kind: "any", doc: "What is looked for." }],
+    result: "bool",
+    doc: "True when an item equals the value.",
+    example: `assert [to_device, from_device].contains(to_device)`,
+    run: (run, list, [wanted]) => list.items.some((item) => valuesEqual(item, wanted!, run)),
+  },
+  {
+    name: "slice",
+    parameters: [{ name: "range", kind: "range", doc: "Positions, end excluded." }],
+    result: "list",
+    doc: "The items at a range of positions.",
+    example: `assert [1, 2, 3, 4].slice(1..3) == [2, 3]`,
+    run(_run, list, [range]) {
+      const { first, end } = checkedSlice(range, list.items.length, "a list");
+      return new ListValue(list.items.slice(first, end));
+    },
+  },
+  {
+    name: "sorted",
+    parameters: [],
+    result: "list",
+    doc: "The numbers of the list, smallest first.",
+    example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
+    run(_run, list) {
+      return new ListValue(
+        [...list.items].sort((a, b) => compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0),
+      );
+    },
+  },
+  {
+    name: "join",
+    parameters: [{ name: "separator", kind: "string", optional: true, doc: 'Default ", ".' }],
+    result: "string",
+    doc: "The items as text, with the separator between them.",
+    example: `assert [1, 2].join(" and ") == "1 and 2"`,
+    run(run, list, [separator]) {
+      const text = list.items.map((item) => formatValue(item, run)).join(
+        typeof separator === "string" ? separator : ", ",
+      );
+      run.chargeMemory(2 * text.length);
+      return text;
+    },
+  },
+];
+
+export const LIST: TypeSpec<ListValue> = {
+  name: "list",
+  doc: "Values in order. A list never changes; `+` joins two.",
+  fields: [
+    {
+      name: "length",
+      kind: "int",
+      doc: "How many items it has.",
+      get: (list) => list.items.length,
+    },
+    {
+      name: "first",
+      kind: "any",
+      doc: "The first item; none when the list is empty.",
+      get: (list) => list.items[0] ?? null,
+    },
+    {
+      name: "last",
+      kind: "any",
+      doc: "The last item; none when the list is empty.",
+      get: (list) => list.items.at(-1) ?? null,
+    },
+  ],
+  methods: METHODS,
+  format: (list, run) => formatValue(list, run),
+  show: (list, run) =>
+    list.items.map((item, index) => `${String(index).padStart(4)}  ${formatValue(item, run)}`),
+  index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
+};
+
+/** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
+export function rangeItem(range: RangeValue, offset: number): Value {
+  const number = range.first + offset;
+  return range.kind === "int" ? number : new Quantity(range.kind, number);
+}
+
+/** True when a number lies in a range; an int fits a range of any kind. */
+export function rangeContains(range: RangeValue, value: Value): boolean {
+  const number = numberIn(value as number | Quantity);
+  return number >= range.first && number < range.end;
+}

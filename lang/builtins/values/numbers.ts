@@ -1,0 +1,94 @@
+/** Numbers with and without a unit: the few fields they have. */
+import { groupThousands } from "../../render/numbers.ts";
+import { formatQuantity, formatValue } from "../../render/value_text.ts";
+import { Quantity, RangeValue, Word } from "../../vm/value.ts";
+import { size } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+import { rangeContains, rangeItem } from "./list.ts";
+
+const PAGE_BYTES = 4096;
+
+export const INT: TypeSpec<number> = {
+  name: "int",
+  doc: "A whole number, exact to 2^53. It takes the kind that is wanted.",
+  fields: [],
+  methods: [],
+  format: (value) => String(value),
+  show: (value) => [`${groupThousands(value)} = 0x${value.toString(16)}`],
+};
+
+export const SIZE: TypeSpec<Quantity> = {
+  name: "size",
+  doc: "A number of bytes: 512B, 4KiB, 1MiB, 8GiB, 1TiB.",
+  fields: [
+    { name: "bytes", kind: "int", doc: "The number of bytes.", get: (value) => value.value },
+    {
+      name: "pages",
+      kind: "int",
+      doc: "How many pages of 4 KiB it takes, the last one perhaps in part.",
+      get: (value) => Math.ceil(value.value / PAGE_BYTES),
+    },
+  ],
+  methods: [],
+  format: formatQuantity,
+  show: (value) => [`${formatQuantity(value)} = ${groupThousands(value.value)} bytes`],
+};
+
+export const DURATION: TypeSpec<Quantity> = {
+  name: "duration",
+  doc: "A stretch of virtual time: 10ns, 5us, 10ms, 1s.",
+  fields: [
+    { name: "ns", kind: "int", doc: "The number of nanoseconds.", get: (value) => value.value },
+  ],
+  methods: [],
+  format: formatQuantity,
+};
+
+export const RANGE: TypeSpec<RangeValue> = {
+  name: "range",
+  doc: "Numbers from the first up to, not including, the end.",
+  fields: [
+    { name: "first", kind: "any", doc: "The first number.", get: (range) => rangeItem(range, 0) },
+    {
+      name: "end",
+      kind: "any",
+      doc: "The first number behind the range.",
+      get: (range) => rangeItem(range, range.end - range.first),
+    },
+    {
+      name: "length",
+      kind: "any",
+      doc: "How many numbers it has; for addresses the size.",
+      get: (range) => {
+        const length = Math.max(0, range.end - range.first);
+        return range.kind === "int" ? length : size(length);
+      },
+    },
+  ],
+  methods: [
+    {
+      name: "contains",
+      parameters: [{
+        name: "value",
+        kind: ["int", "size", "duration", "phys", "dma"],
+        doc: "The number looked for.",
+      }],
+      result: "bool",
+      doc: "True when the number lies in the range.",
+      example: `assert (0..8).contains(7)\nassert not (0..8).contains(8)`,
+      run: (_run, range, [value]) => rangeContains(range, value!),
+    },
+  ],
+  format: (range) => formatValue(range),
+  index: (range, index) => rangeItem(range, index as number),
+};
+
+export const WORD: TypeSpec<Word> = {
+  name: "word",
+  doc: "A named constant, such as strict, to_device or EINVAL.",
+  fields: [
+    { name: "name", kind: "string", doc: "Its name as a string.", get: (value) => value.name },
+  ],
+  methods: [],
+  format: (value) => value.name,
+};

@@ -1,0 +1,47 @@
+/** Records: their entries are their fields; methods see them as a whole. */
+import { pairLines } from "../../render/columns.ts";
+import { formatValue } from "../../render/value_text.ts";
+import { ListValue, type RecordValue, type Value } from "../../vm/value.ts";
+import { checkedIndex } from "./list.ts";
+import type { TypeSpec } from "../spec.ts";
+
+export const RECORD: TypeSpec<RecordValue> = {
+  name: "record",
+  doc: 'Named values: { key: value }. `r.key` and `r["key"]` give one of them.',
+  fields: [],
+  methods: [
+    {
+      name: "keys",
+      parameters: [],
+      result: "list",
+      doc: "The names of the entries, in the order they were written.",
+      example: `assert { a: 1, b: 2 }.keys() == ["a", "b"]`,
+      run: (_run, record) => new ListValue([...record.entries.keys()]),
+    },
+    {
+      name: "values",
+      parameters: [],
+      result: "list",
+      doc: "The values of the entries, in the order they were written.",
+      example: `assert { a: 1, b: 2 }.values() == [1, 2]`,
+      run: (_run, record) => new ListValue([...record.entries.values()]),
+    },
+    {
+      name: "has",
+      parameters: [{ name: "key", kind: "string", doc: "The name looked for." }],
+      result: "bool",
+      doc: "True when there is an entry of that name.",
+      example: `assert { a: 1 }.has("a")`,
+      run: (_run, record, [key]) => record.entries.has(key as string),
+    },
+  ],
+  format: (record, run) => formatValue(record, run),
+  show: (record, run) =>
+    pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)])),
+  index(record, key): Value {
+    if (typeof key !== "string") {
+      return [...record.entries.values()][checkedIndex(key, record.entries.size, "a record")]!;
+    }
+    return record.entries.get(key) ?? null;
+  },
+};

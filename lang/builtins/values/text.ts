@@ -1,0 +1,110 @@
+/** Strings and bytes: fields and methods. */
+import { formatAddress, formatHexBytes } from "../../render/numbers.ts";
+import { formatValue } from "../../render/value_text.ts";
+import { BytesValue, ListValue } from "../../vm/value.ts";
+import { size } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+import { checkedIndex, checkedSlice } from "./list.ts";
+
+export const STRING: TypeSpec<string> = {
+  name: "string",
+  doc: 'Text. `"{e}"` puts a value into it, `+` joins two.',
+  fields: [
+    {
+      name: "length",
+      kind: "int",
+      doc: "How many characters it has.",
+      get: (text) => text.length,
+    },
+  ],
+  methods: [
+    {
+      name: "contains",
+      parameters: [{ name: "part", kind: "string", doc: "What is looked for." }],
+      result: "bool",
+      doc: "True when the part occurs in it.",
+      example: `assert "iova.alloc".contains("alloc")`,
+      run: (_run, text, [part]) => text.includes(part as string),
+    },
+    {
+      name: "starts_with",
+      parameters: [{ name: "part", kind: "string", doc: "What it should begin with." }],
+      result: "bool",
+      doc: "True when it begins with the part.",
+      example: `assert "iova.alloc".starts_with("iova.")`,
+      run: (_run, text, [part]) => text.startsWith(part as string),
+    },
+    {
+      name: "split",
+      parameters: [{ name: "separator", kind: "string", doc: "What stands between the parts." }],
+      result: "list",
+      doc: "The parts between the separators.",
+      example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,
+      run(run, text, [separator]) {
+        run.chargeMemory(2 * text.length);
+        return new ListValue(text.split(separator as string));
+      },
+    },
+  ],
+  format: (text) => text,
+};
+
+/** Bytes of a line of a dump. */
+const DUMP_BYTES = 16;
+/** Lines of a dump before the rest is only counted. */
+const DUMP_LINES = 16;
+
+/** Bytes as lines of sixteen, with the offset before them and the characters behind. */
+export function dumpLines(bytes: Uint8Array): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length && lines.length < DUMP_LINES; at += DUMP_BYTES) {
+    const part = bytes.subarray(at, at + DUMP_BYTES);
+    const characters = Array.from(
+      part,
+      (byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".",
+    ).join("");
+    lines.push(
+      `${formatAddress(at).slice(2).padStart(6)}  ${
+        formatHexBytes(part).padEnd(DUMP_BYTES * 3 - 1)
+      }  ${characters}`,
+    );
+  }
+  const rest = bytes.length - DUMP_BYTES * DUMP_LINES;
+  return rest > 0 ? [...lines, `        … ${rest} bytes more`] : lines;
+}
+
+export const BYTES: TypeSpec<BytesValue> = {
+  name: "bytes",
+  doc: 'Raw bytes, such as bytes"de ad be ef". `+` joins two.',
+  fields: [
+    {
+      name: "length",
+      kind: "int",
+      doc: "How many bytes there are.",
+      get: (value) => value.bytes.length,
+    },
+    {
+      name: "size",
+      kind: "size",
+      doc: "The same as a size.",
+      get: (value) => size(value.bytes.length),
+    },
+  ],
+  methods: [
+    {
+      name: "slice",
+      parameters: [{ name: "range", kind: "range", doc: "Offsets, end excluded." }],
+      result: "bytes",
+      doc: "The bytes at a range of offsets.",
+      example: `assert bytes"01 02 03 04".slice(1..3) == bytes"02 03"`,
+      run(run, value, [range]) {
+        const { first, end } = checkedSlice(range, value.bytes.length, "bytes");
+        run.chargeMemory(end - first);
+        return new BytesValue(value.bytes.slice(first, end));
+      },
+    },
+  ],
+  format: (value) => formatValue(value),
+  show: (value) => dumpLines(value.bytes),
+  index: (value, index) => value.bytes[checkedIndex(index, value.bytes.length, "bytes")]!,
+};

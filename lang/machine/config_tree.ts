@@ -1,0 +1,262 @@
+/**
+ * The machine block after checking against the schema: blocks with their settings, by name.
+ *
+ * `with`, `matrix` and `compare` change settings in this tree, so that one conversion to a
+ * configuration serves every machine of a file.
+ */
+import type { ConfigModifier, EvaluateConstant } from "../builtins/registry.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { Span } from "../source.ts";
+import type {
+  Expression,
+  MachineBlock,
+  MachineDeclaration,
+  MachineEntry,
+  Name,
+} from "../syntax/ast.ts";
+import { blockSpec, type BlockSpec, MACHINE_SCHEMA, type SettingSpec } from "./schema.ts";
+import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
+
+/** One key with its value and where it was given. */
+export interface ConfigSetting {
+  readonly value: SettingValue;
+  readonly keySpan: Span;
+  readonly valueSpan: Span;
+}
+
+/** One block of the machine. */
+export interface ConfigBlock {
+  readonly spec: BlockSpec;
+  readonly name: Name | null;
+  /** Where the block stands; null for one that the file does not have. */
+  readonly span: Span | null;
+  readonly settings: Map<string, ConfigSetting>;
+  readonly children: ConfigBlock[];
+}
+
+/** What every machine has under these names; no device may take them. */
+const MACHINE_NAMES: ReadonlySet<string> = new Set(["iommu", "swiotlb", "counters", "events"]);
+
+/** Reads a machine block and its modifiers; what is wrong goes into the bag. */
+export class ConfigTreeReader {
+  readonly #bag: DiagnosticBag;
+  readonly #reader: SettingReader;
+  readonly #extraPrices: (key: string) => SettingSpec | null;
+  readonly #named = new Map<string, ConfigBlock>();
+
+  /** @param extraPrices The spec of a key of `prices` that the schema does not list. */
+  constructor(
+    evaluate: EvaluateConstant,
+    bag: DiagnosticBag,
+    extraPrices: (key: string) => SettingSpec | null,
+  ) {
+    this.#bag = bag;
+    this.#reader = new SettingReader(evaluate, bag);
+    this.#extraPrices = extraPrices;
+  }
+
+  read(
+    declaration: MachineDeclaration | null,
+    modifiers: readonly ConfigModifier[],
+  ): ConfigBlock {
+    const root: ConfigBlock = {
+      spec: blockSpec("machine"),
+      name: null,
+      span: declaration?.span ?? null,
+      settings: new Map(),
+      children: [],
+    };
+    this.#readEntries(root, declaration?.entries ?? []);
+    for (const modifier of modifiers) this.#apply(root, modifier);
+    return root;
+  }
+
+  #readEntries(block: ConfigBlock, entries: readonly MachineEntry[]): void {
+    for (const entry of entries) {
+      if (entry.kind === "Block") this.#readBlock(block, entry);
+      else {
+        const spec = this.#findSetting(block, entry.key.text);
+        if (spec === null) this.#unknownKey(block, entry.key);
+        else {
+          const earlier = block.settings.get(spec.key);
+          if (earlier === undefined) this.#set(block, spec, entry.key.span, entry.value);
+          else this.#twice(entry.key, earlier.keySpan);
+        }
+      }
+    }
+  }
+
+  #findSetting(block: ConfigBlock, key: string): SettingSpec | null {
+    const spec = block.spec.settings.find((setting) => setting.key === key);
+    return spec ?? (block.spec.keyword === "prices" ? this.#extraPrices(key) : null);
+  }
+
+  #set(
+    block: ConfigBlock,
+    spec: SettingSpec,
+    keySpan: Span,
+    expression: Expression,
+  ): void {
+    const value = this.#reader.read(spec, `${spec.key} of ${describe(block)}`, expression);
+    if (value !== undefined) {
+      block.settings.set(spec.key, { value, keySpan, valueSpan: expression.span });
+    }
+  }
+
+  #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
+    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
+    if (spec === undefined || spec.keyword === "machine") {
+      this.#unknownKey(parent, entry.keyword);
+      return;
+    }
+    if (!parent.spec.children.includes(spec.keyword)) {
+      this.#bag.error(
+        "E0505",
+        entry.keyword.span,
+        `A ${spec.keyword} block cannot stand inside ${describe(parent)}`,
+        `it belongs into ${placesOf(spec.keyword)}`,
+      );
+      return;
+    }
+    if (!this.#checkName(spec, entry)) return;
+    const earlier = parent.children.find((child) => child.spec === spec);
+    if (!spec.repeats && earlier?.span) {
+      this.#twice(entry.keyword, earlier.span);
+      return;
+    }
+    const block: ConfigBlock = {
+      spec,
+      name: entry.name,
+      span: entry.span,
+      settings: new Map(),
+      children: [],
+    };
+    if (entry.name !== null) this.#named.set(entry.name.text, block);
+    parent.children.push(block);
+    this.#readEntries(block, entry.entries);
+  }
+
+  #checkName(spec: BlockSpec, entry: MachineBlock): boolean {
+    const { name, keyword } = entry;
+    if (name === null) {
+      if (spec.naming === "none") return true;
+      this.#bag.error(
+        "E0506",
+        keyword.span,
+        `This ${spec.keyword} has no name`,
+        `write ${spec.keyword} NAME { … }`,
+      );
+      return false;
+    }
+    if (spec.naming === "none") {
+      this.#bag.error(
+        "E0506",
+        name.span,
+        `A ${spec.keyword} block has no name`,
+        `write ${spec.keyword} { … }`,
+      );
+      return false;
+    }
+    const taken = this.#named.get(name.text)?.name?.span ?? null;
+    if (taken === null && !MACHINE_NAMES.has(name.text)) return true;
+    this.#bag.add({
+      code: "E0507",
+      severity: "error",
+      span: name.span,
+      message: `The name "${name.text}" is taken`,
+      hint: taken === null ? "every machine has something of this name" : "choose another name",
+      ...(taken === null ? {} : { related: [{ span: taken, message: "first used here" }] }),
+    });
+    return false;
+  }
+
+  #twice(name: Name, first: Span): void {
+    this.#bag.add({
+      code: "E0504",
+      severity: "error",
+      span: name.span,
+      message: `"${name.text}" is given twice`,
+      related: [{ span: first, message: "first given here" }],
+    });
+  }
+
+  #unknownKey(block: ConfigBlock, name: Name): void {
+    const known = [...block.spec.settings.map((setting) => setting.key), ...block.spec.children];
+    const homes = [...MACHINE_SCHEMA.values()].filter((spec) =>
+      spec.settings.some((setting) => setting.key === name.text)
+    );
+    const elsewhere = homes.length === 0
+      ? known.length === 0 ? "it takes no keys" : oneOf(known)
+      : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
+    this.#bag.error(
+      "E0501",
+      name.span,
+      `There is no "${name.text}" in ${describe(block)}`,
+      homes.length > 0 ? elsewhere : suggestOr(name.text, known, elsewhere),
+    );
+  }
+
+  #apply(root: ConfigBlock, modifier: ConfigModifier): void {
+    const [first, ...rest] = modifier.path;
+    if (first === undefined) return;
+    const block = rest.length === 0 ? root : this.#findBlock(root, first.text);
+    if (block === null) {
+      this.#bag.error(
+        "E0512",
+        first.span,
+        `No block of the machine is called "${first.text}"`,
+        suggestOr(first.text, this.#blockNames(root), `write ${oneOf(this.#blockNames(root))}`),
+      );
+      return;
+    }
+    const key = rest.length === 0 ? first.text : rest.map((name) => name.text).join(".");
+    const spec = this.#findSetting(block, key);
+    const last = modifier.path.at(-1)!;
+    if (spec === null) {
+      const known = block.spec.settings.map((setting) => setting.key);
+      this.#bag.error(
+        "E0512",
+        last.span,
+        `There is no "${key}" in ${describe(block)}`,
+        suggestOr(key, known, known.length === 0 ? "it has no keys" : oneOf(known)),
+      );
+      return;
+    }
+    this.#set(block, spec, last.span, modifier.value);
+  }
+
+  #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
+    const named = this.#named.get(name);
+    if (named !== undefined) return named;
+    const spec = MACHINE_SCHEMA.get(name);
+    if (spec === undefined || spec.naming === "required" || !root.spec.children.includes(name)) {
+      return null;
+    }
+    let block = root.children.find((child) => child.spec === spec);
+    if (block === undefined) {
+      // The file leaves the block out; a modifier may still set its keys.
+      block = { spec, name: null, span: null, settings: new Map(), children: [] };
+      root.children.push(block);
+    }
+    return block;
+  }
+
+  #blockNames(root: ConfigBlock): readonly string[] {
+    const unnamed = root.spec.children.filter((keyword) =>
+      blockSpec(keyword).naming === "none" && blockSpec(keyword).settings.length > 0
+    );
+    return [...this.#named.keys(), ...unnamed];
+  }
+}
+
+/** `nvme "ssd"`, `iommu`, `the machine`: how messages name a block. */
+export function describe(block: ConfigBlock): string {
+  if (block.name !== null) return `${block.spec.keyword} "${block.name.text}"`;
+  return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;
+}
+
+function placesOf(keyword: string): string {
+  const parents = [...MACHINE_SCHEMA.values()].filter((spec) => spec.children.includes(keyword));
+  const names = parents.map((spec) => spec.keyword === "machine" ? "the machine" : spec.keyword);
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}

@@ -1,0 +1,343 @@
+/** Reads the value of one machine key, as the shape in its row of the schema wants it. */
+import type { EvaluateConstant } from "../builtins/registry.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import { formatAddress, formatSize, groupThousands } from "../render/numbers.ts";
+import { formatValue } from "../render/value_text.ts";
+import type { Span } from "../source.ts";
+import type { Expression } from "../syntax/ast.ts";
+import {
+  ListValue,
+  Quantity,
+  type QuantityKind,
+  RangeValue,
+  type Value,
+  Word,
+} from "../vm/value.ts";
+import { QUIRK_NAMES } from "./quirks.ts";
+import type { SettingSpec, ValueShape } from "./schema.ts";
+
+/** A range of addresses, end exclusive. */
+export interface AddressRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a `quirks` list asks for. */
+export interface QuirkChanges {
+  /** True when the list begins with `none`. */
+  readonly clear: boolean;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** A value as the configuration wants it: sizes in bytes, durations in nanoseconds, words by name. */
+export type SettingValue =
+  | number
+  | boolean
+  | string
+  | null
+  | readonly string[]
+  | readonly number[]
+  | readonly AddressRange[]
+  | QuirkChanges;
+
+/** What a shape is called in messages, with an example to write. */
+const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
+  int: "a plain number",
+  size: "a size such as 64KiB",
+  duration: "a duration such as 300ns",
+  phys: "a physical address such as 0x10_0000 or 1MiB",
+  bool: "true or false",
+  string: "a string",
+  word: "a word",
+  words: "a list of words",
+  sizes: "a list of sizes such as [4KiB, 2MiB]",
+  ranges: "a list of ranges such as [0xfee0_0000..0xfef0_0000]",
+  quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
+};
+
+const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
+  size: "a size",
+  duration: "a duration",
+  phys: "a physical address",
+  dma: "a DMA address",
+};
+
+/** What kind of value this is, for messages. */
+function kindOf(value: Value): string {
+  if (value === null) return "none";
+  if (typeof value === "number") return "a plain number";
+  if (typeof value === "boolean") return "true or false";
+  if (typeof value === "string") return "a string";
+  if (value instanceof Quantity) return QUANTITY_NAMES[value.kind];
+  if (value instanceof Word) return "a word";
+  if (value instanceof ListValue) return "a list";
+  if (value instanceof RangeValue) return "a range";
+  return "something else";
+}
+
+type ListShape = Extract<ValueShape, { kind: "words" | "sizes" | "ranges" }>;
+
+function isListShape(shape: ValueShape): shape is ListShape {
+  return shape.kind === "words" || shape.kind === "sizes" || shape.kind === "ranges";
+}
+
+function allOrNone(
+  items: readonly (string | number | AddressRange | undefined)[],
+): SettingValue | undefined {
+  return items.includes(undefined) ? undefined : items as readonly string[];
+}
+
+export class SettingReader {
+  constructor(readonly evaluate: EvaluateConstant, readonly bag: DiagnosticBag) {}
+
+  /**
+   * The value of a key, or undefined when it is wrong; the reason is then in the bag.
+   * @param name How the key is called in messages: `size of ram`.
+   */
+  read(spec: SettingSpec, name: string, expression: Expression): SettingValue | undefined {
+    const { shape } = spec;
+    if (shape.kind === "quirks" && expression.kind === "List") {
+      return this.#readQuirkList(expression.items);
+    }
+    if (isListShape(shape) && expression.kind === "List") {
+      // Item by item, so that a mistake is shown at the item.
+      return allOrNone(expression.items.map((item) => {
+        const value = this.evaluate(item);
+        return value === undefined ? undefined : this.#item(shape, name, value, item.span);
+      }));
+    }
+    const value = this.evaluate(expression);
+    if (value === undefined) return undefined;
+    return this.#convert(shape, name, value, expression.span);
+  }
+
+  #convert(
+    shape: ValueShape,
+    name: string,
+    value: Value,
+    span: Span,
+  ): SettingValue | undefined {
+    switch (shape.kind) {
+      case "int":
+        if (typeof value !== "number") return this.#wrongKind(shape, name, value, span);
+        return this.#inRange(name, value, shape.min, shape.max, groupThousands, span);
+      case "size":
+        if (shape.orNone && value === null) return null;
+        return this.#size(shape, name, value, span);
+      case "duration":
+        return this.#quantity("duration", shape, name, value, span);
+      case "phys":
+        // A size reads as the distance from address 0: `at = 1MiB`.
+        return value instanceof Quantity && value.kind === "size"
+          ? value.value
+          : this.#quantity("phys", shape, name, value, span);
+      case "bool":
+        return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
+      case "string":
+        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
+        return this.#choice(name, value, shape.choices.map((text) => `"${text}"`), span)
+          ? value
+          : undefined;
+      case "word":
+        if (!(value instanceof Word)) {
+          return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
+        }
+        return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
+      case "words":
+      case "sizes":
+      case "ranges":
+        if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
+        return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
+      case "quirks": {
+        const items = value instanceof ListValue ? value.items : null;
+        if (items === null) return this.#wrongKind(shape, name, value, span);
+        return this.#readQuirkNames(items, span);
+      }
+    }
+  }
+
+  #size(
+    shape: Extract<ValueShape, { kind: "size" }>,
+    name: string,
+    value: Value,
+    span: Span,
+  ): number | undefined {
+    const bytes = this.#quantity("size", shape, name, value, span);
+    if (bytes === undefined) return undefined;
+    if (this.#inRange(name, bytes, shape.min, shape.max, formatSize, span) === undefined) {
+      return undefined;
+    }
+    if (shape.powerOfTwo && 2 ** Math.round(Math.log2(bytes)) !== bytes) {
+      const below = 2 ** Math.floor(Math.log2(bytes));
+      this.bag.error(
+        "E0503",
+        span,
+        `Cannot use ${formatSize(bytes)} as ${name}: it is no power of two`,
+        `the nearest ones are ${formatSize(below)} and ${formatSize(below * 2)}`,
+      );
+      return undefined;
+    }
+    if (shape.multipleOf !== undefined && bytes % shape.multipleOf !== 0) {
+      this.bag.error(
+        "E0503",
+        span,
+        `Cannot use ${formatSize(bytes)} as ${name}: it is no multiple of ${
+          formatSize(shape.multipleOf)
+        }`,
+      );
+      return undefined;
+    }
+    return bytes;
+  }
+
+  #quantity(
+    kind: QuantityKind,
+    shape: ValueShape,
+    name: string,
+    value: Value,
+    span: Span,
+  ): number | undefined {
+    if (value instanceof Quantity && value.kind === kind) return value.value;
+    if (typeof value !== "number") return this.#wrongKind(shape, name, value, span);
+    // A plain number takes the kind wanted.
+    return shape.kind === "size" ? value : this.#inRange(
+      name,
+      value,
+      0,
+      Number.MAX_SAFE_INTEGER,
+      shape.kind === "phys" ? formatAddress : groupThousands,
+      span,
+    );
+  }
+
+  #inRange(
+    name: string,
+    value: number,
+    min: number,
+    max: number,
+    format: (value: number) => string,
+    span: Span,
+  ): number | undefined {
+    if (value >= min && value <= max) return value;
+    this.bag.error(
+      "E0503",
+      span,
+      `Cannot use ${format(value)} as ${name}: it is ${value < min ? "too small" : "too large"}`,
+      `from ${format(min)} to ${format(max)}`,
+    );
+    return undefined;
+  }
+
+  #choice(name: string, value: Word | string, choices: readonly string[], span: Span): boolean {
+    const text = value instanceof Word ? value.name : `"${value}"`;
+    if (choices.includes(text)) return true;
+    this.bag.error(
+      "E0508",
+      span,
+      `Cannot use ${text} as ${name}`,
+      suggestOr(text, choices, oneOf(choices)),
+    );
+    return false;
+  }
+
+  #item(
+    shape: ListShape,
+    name: string,
+    value: Value,
+    span: Span,
+  ): string | number | AddressRange | undefined {
+    switch (shape.kind) {
+      case "words":
+        if (!(value instanceof Word)) {
+          return this.#wrongKind(shape, `part of ${name}`, value, span, oneOf(shape.choices));
+        }
+        return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
+      case "sizes":
+        return this.#size({ ...shape, kind: "size", powerOfTwo: true }, name, value, span);
+      case "ranges":
+        if (!(value instanceof RangeValue)) {
+          return this.#wrongKind(shape, `part of ${name}`, value, span);
+        }
+        return { start: value.first, end: value.end };
+    }
+  }
+
+  #wrongKind(
+    shape: ValueShape,
+    name: string,
+    value: Value,
+    span: Span,
+    wanted: string = WANTED[shape.kind],
+  ): undefined {
+    const shown = value === null ? "none" : `${kindOf(value)} (${formatValue(value, null, true)})`;
+    const orNone = shape.kind === "size" && shape.orNone ? ", or none" : "";
+    this.bag.error("E0502", span, `Cannot use ${shown} as ${name}`, `write ${wanted}${orNone}`);
+    return undefined;
+  }
+
+  // The switches are names that mean nothing elsewhere, and `not x` is no value, so a list written
+  // in place is read as it stands.
+  #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
+    const changes = { clear: false, add: [] as string[], remove: [] as string[] };
+    let sound = true;
+    items.forEach((item, index) => {
+      if (item.kind === "None") {
+        if (index === 0) changes.clear = true;
+        else {
+          sound = false;
+          this.bag.error(
+            "E0513",
+            item.span,
+            "Cannot clear the profile's switches after others were named",
+            "write `none` as the first item",
+          );
+        }
+        return;
+      }
+      const removes = item.kind === "Unary" && item.operator === "not";
+      const named = removes ? item.operand : item;
+      const name = named.kind === "Name" ? named.name : null;
+      if (name === null || !this.#knownQuirk(name, named.span)) {
+        sound = false;
+        if (name === null) {
+          this.bag.error("E0513", item.span, "This is no defect switch", `write ${WANTED.quirks}`);
+        }
+      } else (removes ? changes.remove : changes.add).push(name);
+    });
+    return sound ? changes : undefined;
+  }
+
+  #readQuirkNames(items: readonly Value[], span: Span): QuirkChanges | undefined {
+    const clear = items[0] === null;
+    const names = (clear ? items.slice(1) : items).map((item) =>
+      item instanceof Word ? item.name : formatValue(item)
+    );
+    return names.every((name) => this.#knownQuirk(name, span))
+      ? { clear, add: names, remove: [] }
+      : undefined;
+  }
+
+  #knownQuirk(name: string, span: Span): boolean {
+    if (QUIRK_NAMES.includes(name)) return true;
+    this.bag.error(
+      "E0513",
+      span,
+      `No defect switch is called "${name}"`,
+      suggestOr(name, QUIRK_NAMES, "`dmalab explain quirks` lists them"),
+    );
+    return false;
+  }
+}
+
+/** "one of a, b, c". */
+export function oneOf(choices: readonly string[]): string {
+  return `one of ${choices.join(", ")}`;
+}
+
+/** `did you mean x?`, or another hint when nothing is near. */
+export function suggestOr(name: string, candidates: readonly string[], otherwise: string): string {
+  const near = suggest(name, candidates);
+  return near === null ? otherwise : `did you mean ${near}?`;
+}
