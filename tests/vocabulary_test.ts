@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { isTableRow, readTable } from "../cli/markdown.ts";
+import { EVENT_TABLE, KERNEL_CALLS } from "../runtime/event_vocabulary.ts";
+import { ROOT } from "./source_text.ts";
+
+const PAGE = Deno.readTextFileSync(join(ROOT, "docs/events.md"));
+
+/** The lines under a heading of the page. */
+function chapter(title: string): string[] {
+  const lines = PAGE.split("\n");
+  const start = lines.indexOf(`## ${title}`);
+  const end = lines.findIndex((line, index) => index > start && line.startsWith("## "));
+  return lines.slice(start + 1, end < 0 ? lines.length : end);
+}
+
+/** Names in backticks, those in parentheses left out. */
+const namesIn = (text: string) =>
+  [...text.replace(/\([^)]*\)/g, "").matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+
+Deno.test("docs/events.md names every event of the vocabulary with its fields, and no other", () => {
+  const rows = readTable(chapter("Events").filter(isTableRow)).slice(1);
+  const inPage = Object.fromEntries(
+    rows.map(([name, fields]) => [namesIn(name!)[0], namesIn(fields!)]),
+  );
+  const inCode = Object.fromEntries(
+    Object.entries(EVENT_TABLE).map(([name, entry]) => [name, Object.keys(entry.fields)]),
+  );
+  assertEquals(inPage, inCode);
+});
+
+Deno.test("docs/events.md names every kernel call that is an event, and no other", () => {
+  const [, list] = chapter("Calls of the kernel's API").join("\n").split("\n\n");
+  assertEquals(namesIn(list!), [...KERNEL_CALLS]);
+});
