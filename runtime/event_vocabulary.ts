@@ -143,6 +143,14 @@ export const EVENT_TABLE = {
     when: "ownership of a mapping moved",
     fields: { for: "word", dma: "dma", size_bytes: "size" },
   },
+  "cache.clean": {
+    when: "a non-coherent device's buffer was written back from the CPU's caches",
+    fields: { phys: "phys", size_bytes: "size" },
+  },
+  "cache.invalidate": {
+    when: "a non-coherent device's buffer was dropped from the CPU's caches",
+    fields: { phys: "phys", size_bytes: "size" },
+  },
   "dma.report": {
     when: "the checker found a driver's mistake, or a hazard",
     fields: {

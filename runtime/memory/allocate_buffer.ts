@@ -1,0 +1,234 @@
+/**
+ * How buffers get their memory: the rules of `buffer(…)` and `alloc_pages(…)` in language.md.
+ */
+import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
+import { KernelError } from "../errno.ts";
+import {
+  type BufferHome,
+  type BufferSegment,
+  type FillPattern,
+  HostBuffer,
+} from "./host_buffer.ts";
+import type { PageRun } from "./page_allocator.ts";
+
+/** More pieces than this are a slip of the pen. */
+const MOST_PIECES = 2 ** 20;
+
+export interface BufferRequest {
+  /** Length of the content; the sum of the pieces when left out. */
+  readonly sizeBytes?: Bytes;
+  /** Where in its page the first piece starts; default 0. */
+  readonly offsetBytes?: Bytes;
+  /** Number of pieces; as many as the size needs when left out. */
+  readonly pieces?: number;
+  /** Length of each piece; default: from where it starts to the end of that page. */
+  readonly pieceBytes?: Bytes;
+  /** Distance in physical memory from one piece's start to the next one's. */
+  readonly strideBytes?: Bytes;
+  readonly fill?: FillPattern;
+  readonly owner?: "script" | "driver";
+}
+
+/**
+ * Takes memory for a buffer.
+ *
+ * With no pieces named, the buffer is one run. Pieces without a stride lie on scattered pages: the
+ * first at `offsetBytes`, the others at the start of theirs, no two on pages side by side. With a
+ * stride, the k-th piece lies exactly k strides behind the first, and pages between them stay free.
+ *
+ * @throws {RangeError} When the numbers do not go together: a size that is not the sum of the
+ *   pieces, an offset outside a page, pieces that would overlap.
+ * @throws {KernelError} ENOMEM when no memory of that shape is free.
+ */
+export function allocateBuffer(home: BufferHome, request: BufferRequest): HostBuffer {
+  const pageBytes = home.pages.pageSizeBytes;
+  const offsetBytes = request.offsetBytes ?? 0;
+  if (!(offsetBytes >= 0 && offsetBytes < pageBytes)) {
+    throw new RangeError(
+      `Cannot start a buffer at byte ${offsetBytes} of its page: a page has ${pageBytes} bytes`,
+    );
+  }
+  const sizes = pieceSizes(request, offsetBytes, pageBytes);
+  const buffer = request.strideBytes === undefined
+    ? allocateScattered(home, request, sizes, offsetBytes)
+    : allocateStrided(home, request, sizes, offsetBytes, request.strideBytes);
+  if (request.fill !== undefined) buffer.fill(request.fill);
+  return buffer;
+}
+
+/**
+ * Takes whole pages as a buffer; pages side by side are one segment.
+ *
+ * @param request `orderAligned` as `PageAllocator.alloc` has it.
+ * @throws {KernelError} ENOMEM when no such pages are free.
+ */
+export function allocatePages(
+  home: BufferHome,
+  request: {
+    readonly pages: number;
+    readonly contiguous: boolean;
+    readonly orderAligned?: number;
+    readonly region?: string;
+  },
+): HostBuffer {
+  const pageBytes = home.pages.pageSizeBytes;
+  if (!(Number.isInteger(request.pages) && request.pages > 0)) {
+    throw new RangeError(`Cannot take ${request.pages} pages: it must be at least 1`);
+  }
+  const pages = home.pages.alloc(request.pages, request);
+  if (pages === null) throw noMemory(request.pages * pageBytes);
+  const segments: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
+  for (const phys of pages) {
+    const last = segments.at(-1);
+    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageBytes;
+    else segments.push({ phys, sizeBytes: pageBytes });
+  }
+  return new HostBuffer(home, segments, pages);
+}
+
+/**
+ * A buffer at addresses the caller names. Segments may share a page with each other, but with
+ * nobody else.
+ *
+ * @throws {RangeError} When a segment is empty, lies outside memory, or over a page in use.
+ */
+export function claimBuffer(home: BufferHome, segments: readonly BufferSegment[]): HostBuffer {
+  const pageBytes = home.pages.pageSizeBytes;
+  const claimed: PhysAddr[] = [];
+  const own = new Set<number>();
+  for (const { phys, sizeBytes } of segments) {
+    const problem = claimSegment(home, phys, sizeBytes, pageBytes, own, claimed);
+    if (problem !== null) {
+      home.pages.free(claimed);
+      throw new RangeError(
+        `Cannot use ${sizeBytes} bytes at 0x${phys.toString(16)} as a buffer: ${problem}`,
+      );
+    }
+  }
+  return new HostBuffer(home, segments, claimed);
+}
+
+function claimSegment(
+  home: BufferHome,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  pageBytes: Bytes,
+  own: Set<number>,
+  claimed: PhysAddr[],
+): string | null {
+  if (!(sizeBytes > 0)) return "a segment has at least one byte";
+  if (!home.memory.covers(phys, sizeBytes)) return "there is no memory";
+  for (let page = alignDown(phys, pageBytes); page < phys + sizeBytes; page += pageBytes) {
+    if (own.has(page)) continue;
+    const from = Math.max(page, phys) as PhysAddr;
+    if (!home.pages.claim(from, 1)) return `the page at 0x${page.toString(16)} is in use`;
+    own.add(page);
+    claimed.push(page as PhysAddr);
+  }
+  return null;
+}
+
+function pieceSizes(request: BufferRequest, offsetBytes: Bytes, pageBytes: Bytes): Bytes[] {
+  const { sizeBytes, pieces, pieceBytes, strideBytes } = request;
+  const shaped = pieces !== undefined || pieceBytes !== undefined || strideBytes !== undefined;
+  if (!shaped) return [checkedSize(sizeBytes ?? pageBytes - offsetBytes)];
+  if (pieces === undefined && sizeBytes === undefined) {
+    throw new RangeError("Cannot make a buffer of pieces without a size or a number of pieces");
+  }
+  if (pieces !== undefined && !(Number.isInteger(pieces) && pieces > 0)) {
+    throw new RangeError(`Cannot make a buffer of ${pieces} pieces: it must be at least 1`);
+  }
+  const pieceSize = (piece: number): Bytes => {
+    if (pieceBytes !== undefined) return checkedSize(pieceBytes);
+    const start = strideBytes === undefined
+      ? (piece === 0 ? offsetBytes : 0)
+      : offsetBytes + piece * strideBytes;
+    return pageBytes - start % pageBytes;
+  };
+  const sizes: Bytes[] = [];
+  let sum = 0;
+  while (pieces === undefined ? sum < sizeBytes! : sizes.length < pieces) {
+    if (sizes.length === MOST_PIECES) {
+      throw new RangeError(`Cannot make a buffer of more than ${MOST_PIECES} pieces`);
+    }
+    const size = pieceSize(sizes.length);
+    sizes.push(size);
+    sum += size;
+  }
+  if (sizeBytes !== undefined && sum !== sizeBytes) {
+    throw new RangeError(
+      `Cannot make a buffer of ${sizeBytes} bytes from ${sizes.length} pieces: ` +
+        `they have ${sum} bytes`,
+    );
+  }
+  return sizes;
+}
+
+function checkedSize(sizeBytes: Bytes): Bytes {
+  if (Number.isInteger(sizeBytes) && sizeBytes > 0) return sizeBytes;
+  throw new RangeError(`Cannot make a buffer of ${sizeBytes} bytes: it must be at least 1`);
+}
+
+function allocateScattered(
+  home: BufferHome,
+  request: BufferRequest,
+  sizes: readonly Bytes[],
+  offsetBytes: Bytes,
+): HostBuffer {
+  const pageBytes = home.pages.pageSizeBytes;
+  const offsetOf = (piece: number): Bytes => piece === 0 ? offsetBytes : 0;
+  const counts = sizes.map((size, piece) => Math.ceil((offsetOf(piece) + size) / pageBytes));
+  const starts = home.pages.allocApart(counts, { owner: request.owner ?? "script" });
+  if (starts === null) throw noMemory(sizes.reduce((sum, size) => sum + size, 0));
+  const owned: PhysAddr[] = [];
+  const segments = starts.map((start, piece): BufferSegment => {
+    for (let page = 0; page < counts[piece]!; page++) {
+      owned.push(start + page * pageBytes as PhysAddr);
+    }
+    return { phys: start + offsetOf(piece) as PhysAddr, sizeBytes: sizes[piece]! };
+  });
+  return new HostBuffer(home, segments, owned);
+}
+
+function allocateStrided(
+  home: BufferHome,
+  request: BufferRequest,
+  sizes: readonly Bytes[],
+  offsetBytes: Bytes,
+  strideBytes: Bytes,
+): HostBuffer {
+  const pageBytes = home.pages.pageSizeBytes;
+  const runs: { startPage: number; pages: number }[] = [];
+  const offsets = sizes.map((size, piece) => {
+    if (piece + 1 < sizes.length && !(strideBytes >= size)) {
+      throw new RangeError(
+        `Cannot place pieces of ${size} bytes ${strideBytes} bytes apart: they would overlap`,
+      );
+    }
+    const start = offsetBytes + piece * strideBytes;
+    addRun(runs, Math.floor(start / pageBytes), Math.ceil((start + size) / pageBytes));
+    return start;
+  });
+  const base = home.pages.allocPattern(runs, { owner: request.owner ?? "script" });
+  if (base === null) throw noMemory(sizes.reduce((sum, size) => sum + size, 0));
+  const owned = runs.flatMap(({ startPage, pages }) =>
+    Array.from({ length: pages }, (_, page) => base + (startPage + page) * pageBytes as PhysAddr)
+  );
+  const segments = sizes.map((sizeBytes, piece): BufferSegment => ({
+    phys: base + offsets[piece]! as PhysAddr,
+    sizeBytes,
+  }));
+  return new HostBuffer(home, segments, owned);
+}
+
+/** Appends pages to a list of runs, joining what touches or overlaps the last one. */
+function addRun(runs: (PageRun & { pages: number })[], start: number, end: number): void {
+  const last = runs.at(-1);
+  if (last !== undefined && start <= last.startPage + last.pages) {
+    last.pages = Math.max(last.pages, end - last.startPage);
+  } else runs.push({ startPage: start, pages: end - start });
+}
+
+function noMemory(sizeBytes: Bytes): KernelError {
+  return new KernelError("ENOMEM", `Cannot take ${sizeBytes} bytes of host memory`);
+}

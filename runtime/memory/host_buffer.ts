@@ -1,0 +1,194 @@
+/**
+ * A buffer of the host as a driver's caller sees it: bytes in one order, memory in pieces.
+ *
+ * @see language.md, `buffer(…)`
+ */
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import type { Random } from "../random.ts";
+import type { PageAllocator } from "./page_allocator.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
+
+/** A piece of a buffer that lies in one run of physical memory. */
+export interface BufferSegment {
+  readonly phys: PhysAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/** A byte, bytes 0, 1, 2 … 255, 0 …, or bytes of the machine's generator. */
+export type FillPattern = "counting" | "random" | number;
+
+/** Bytes in which two buffers differ. */
+export interface BufferDifference {
+  readonly offsetBytes: Bytes;
+  readonly sizeBytes: Bytes;
+}
+
+/** Where a buffer's content lives, and where its random bytes come from. */
+export interface BufferHome {
+  readonly memory: PhysicalMemory;
+  readonly pages: PageAllocator;
+  readonly random: Random;
+}
+
+/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
+const COUNTING = Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
+
+export class HostBuffer {
+  readonly sizeBytes: Bytes;
+  readonly #home: BufferHome;
+  #ownedPages: readonly PhysAddr[];
+
+  /**
+   * @param segments In the order of the content; none empty.
+   * @param ownedPages Pages that `free` gives back.
+   */
+  constructor(
+    home: BufferHome,
+    readonly segments: readonly BufferSegment[],
+    ownedPages: readonly PhysAddr[] = [],
+  ) {
+    this.#home = home;
+    this.#ownedPages = ownedPages;
+    let sizeBytes = 0;
+    for (const segment of segments) sizeBytes += segment.sizeBytes;
+    this.sizeBytes = sizeBytes;
+  }
+
+  /** Address of the first byte; 0 for a buffer of no bytes. */
+  get phys(): PhysAddr {
+    return this.segments[0]?.phys ?? 0 as PhysAddr;
+  }
+
+  /** The pages the content lies in, in its order; one that is met again at once counts once. */
+  get pages(): readonly PhysAddr[] {
+    const pageBytes = this.#home.pages.pageSizeBytes;
+    const pages: PhysAddr[] = [];
+    for (const { phys, sizeBytes } of this.segments) {
+      for (let at = alignDown(phys, pageBytes); at < phys + sizeBytes; at += pageBytes) {
+        if (pages.at(-1) !== at) pages.push(at as PhysAddr);
+      }
+    }
+    return pages;
+  }
+
+  /** Where the content's byte `offsetBytes` lies. */
+  physAt(offsetBytes: Bytes): PhysAddr {
+    let rest = offsetBytes;
+    for (const { phys, sizeBytes } of this.segments) {
+      if (rest < sizeBytes) return phys + rest as PhysAddr;
+      rest -= sizeBytes;
+    }
+    throw new RangeError(
+      `Cannot find byte ${offsetBytes} of a buffer: it has ${this.sizeBytes} bytes`,
+    );
+  }
+
+  /**
+   * A view of a part: the same memory, no copy.
+   * @throws {RangeError} When the part reaches outside.
+   */
+  slice(startBytes: Bytes, endBytes: Bytes): HostBuffer {
+    if (!(startBytes >= 0 && startBytes <= endBytes && endBytes <= this.sizeBytes)) {
+      throw new RangeError(
+        `Cannot take bytes ${startBytes}..${endBytes} of a buffer: it has ${this.sizeBytes} bytes`,
+      );
+    }
+    const segments: BufferSegment[] = [];
+    let at = 0;
+    for (const { phys, sizeBytes } of this.segments) {
+      const from = Math.max(startBytes, at);
+      const to = Math.min(endBytes, at + sizeBytes);
+      if (from < to) segments.push({ phys: phys + (from - at) as PhysAddr, sizeBytes: to - from });
+      at += sizeBytes;
+    }
+    return new HostBuffer(this.#home, segments);
+  }
+
+  /** The content, copied. */
+  readAll(): Uint8Array {
+    const bytes = new Uint8Array(this.sizeBytes);
+    let at = 0;
+    for (const { phys, sizeBytes } of this.segments) {
+      this.#home.memory.read(phys, bytes, at, sizeBytes);
+      at += sizeBytes;
+    }
+    return bytes;
+  }
+
+  /**
+   * Replaces the content from its first byte on; what lies behind stays.
+   * @throws {RangeError} When there are more bytes than the buffer holds.
+   */
+  writeAll(bytes: Uint8Array): void {
+    if (bytes.length > this.sizeBytes) {
+      throw new RangeError(
+        `Cannot write ${bytes.length} bytes into a buffer: it has ${this.sizeBytes} bytes`,
+      );
+    }
+    let at = 0;
+    for (const { phys, sizeBytes } of this.segments) {
+      const count = Math.min(sizeBytes, bytes.length - at);
+      this.#home.memory.write(phys, bytes, at, count);
+      at += count;
+    }
+  }
+
+  /** Sets the whole content. */
+  fill(pattern: FillPattern): void {
+    if (typeof pattern === "number") {
+      for (const { phys, sizeBytes } of this.segments) {
+        this.#home.memory.fill(phys, sizeBytes, pattern);
+      }
+      return;
+    }
+    const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : COUNTING;
+    let done = 0;
+    for (const { phys, sizeBytes } of this.segments) {
+      for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
+        const count = Math.min(PAGE_SIZE_BYTES, sizeBytes - at);
+        if (pattern === "random") this.#randomBytes(chunk, count);
+        const from = pattern === "random" ? 0 : done % 256;
+        this.#home.memory.write(phys + at as PhysAddr, chunk, from, count);
+        done += count;
+      }
+    }
+  }
+
+  /** True when both hold the same bytes. */
+  equals(other: HostBuffer): boolean {
+    return this.sizeBytes === other.sizeBytes && this.differences(other).length === 0;
+  }
+
+  /** The runs of bytes in which two buffers differ; bytes only one of them has differ. */
+  differences(other: HostBuffer): readonly BufferDifference[] {
+    const mine = this.readAll();
+    const theirs = other.readAll();
+    const differences: BufferDifference[] = [];
+    const length = Math.max(mine.length, theirs.length);
+    let start = -1;
+    for (let index = 0; index <= length; index++) {
+      const differs = index < length && mine[index] !== theirs[index];
+      if (differs && start < 0) start = index;
+      if (!differs && start >= 0) {
+        differences.push({ offsetBytes: start, sizeBytes: index - start });
+        start = -1;
+      }
+    }
+    return differences;
+  }
+
+  /** Gives the pages back that were taken for this buffer; slices own none. */
+  free(): void {
+    this.#home.pages.free(this.#ownedPages);
+    this.#ownedPages = [];
+  }
+
+  #randomBytes(into: Uint8Array, count: number): void {
+    let word = 0;
+    for (let index = 0; index < count; index++) {
+      if (index % 4 === 0) word = this.#home.random.nextU32();
+      into[index] = word;
+      word >>>= 8;
+    }
+  }
+}
