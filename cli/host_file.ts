@@ -1,0 +1,49 @@
+/**
+ * Reading text from the host, with a sentence for whatever can go wrong. `Deno` alone is used here:
+ * this file lies on the way of `deno run scenario.dma`, where every module loaded costs start-up.
+ */
+
+/** A file's text and where it really is; or what is wrong, as a sentence without its end. */
+export type HostFile =
+  | { readonly found: true; readonly realPath: string; readonly text: string }
+  | { readonly found: false; readonly problem: string };
+
+/**
+ * Reads a UTF-8 file; links are followed.
+ *
+ * @param path As the host understands it.
+ * @param shown How messages call it.
+ */
+export function readHostFile(path: string, shown: string = path): HostFile {
+  try {
+    const realPath = Deno.realPathSync(path);
+    const bytes = Deno.readFileSync(realPath);
+    return {
+      found: true,
+      realPath,
+      text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    };
+  } catch (error) {
+    return { found: false, problem: `Cannot read "${shown}": ${reasonOf(error, path)}` };
+  }
+}
+
+function reasonOf(error: unknown, path: string): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.IsADirectory || isFolder(path)) return "it is a folder";
+  if (error instanceof Deno.errors.NotADirectory) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "the system does not permit it";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno was not permitted to; start it with -R=DIR for the file's folder";
+  }
+  if (error instanceof TypeError) return "it is not UTF-8 text";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
