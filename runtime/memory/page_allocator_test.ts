@@ -1,0 +1,127 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { GIB, MIB, type PhysAddr } from "../address.ts";
+import type { MemoryRegion } from "../machine_config.ts";
+import { layOutMemory } from "./layout.ts";
+import { PageAllocator } from "./page_allocator.ts";
+import { PhysicalMemory } from "./physical_memory.ts";
+
+const at = (phys: number): PhysAddr => phys as PhysAddr;
+
+function allocator(ramSizeBytes: number, regions: MemoryRegion[] = []): PageAllocator {
+  const hole = { name: "hole", basePhys: at(0xc000_0000), sizeBytes: GIB };
+  const ranges = layOutMemory({ ramSizeBytes, windows: [hole], regions });
+  return new PageAllocator(new PhysicalMemory(ranges), regions);
+}
+
+Deno.test("PageAllocator hands out ascending pages: scripts from 1 GiB, drivers from 1.5 GiB", () => {
+  const pages = allocator(8 * GIB);
+  assertEquals(pages.alloc(2, { contiguous: true }), [at(0x4000_0000), at(0x4000_1000)]);
+  assertEquals(pages.alloc(1, { contiguous: true }), [at(0x4000_2000)]);
+  assertEquals(pages.alloc(1, { contiguous: true, owner: "driver" }), [at(0x6000_0000)]);
+});
+
+Deno.test("PageAllocator never gives two adjacent pages when they must not be contiguous", () => {
+  const pages = allocator(16 * MIB);
+  pages.alloc(3, { contiguous: true });
+  const scattered = pages.alloc(1900, { contiguous: false })!;
+  const sorted = [...scattered].sort((a, b) => a - b);
+  assertEquals(new Set(scattered).size, 1900);
+  for (let index = 1; index < sorted.length; index++) {
+    assert(sorted[index]! - sorted[index - 1]! > 4096);
+  }
+  assert(sorted[0]! >= MIB, "no page below 1 MiB");
+});
+
+Deno.test("PageAllocator aligns to an order, block by block when scattered", () => {
+  const pages = allocator(GIB);
+  pages.alloc(1, { contiguous: true });
+  assertEquals(pages.alloc(4, { contiguous: true, orderAligned: 9 })![0], at(0x2020_0000));
+  const blocks = pages.alloc(8, { contiguous: false, orderAligned: 2 })!;
+  assertEquals(blocks.map((phys) => phys - blocks[0]!), [
+    0,
+    0x1000,
+    0x2000,
+    0x3000,
+    0x8000,
+    0x9000,
+    0xa000,
+    0xb000,
+  ]);
+  assertEquals(blocks[0]! % 0x4000, 0);
+});
+
+Deno.test("PageAllocator stays in a region and below a last address", () => {
+  const region = { name: "low", basePhys: at(2 * MIB), sizeBytes: 16384, type: "ram" as const };
+  const pages = allocator(8 * GIB, [region]);
+  assertEquals(pages.alloc(4, { contiguous: true, region: "low" })![0], at(2 * MIB));
+  assertEquals(pages.alloc(1, { contiguous: true, region: "low" }), null);
+  const low = pages.alloc(1, { contiguous: true, lastPhys: 2 ** 24 - 1 })!;
+  assertEquals(low, [at(MIB)]);
+});
+
+Deno.test("PageAllocator goes on above a hole and returns null when nothing fits", () => {
+  const pages = allocator(4 * GIB);
+  const run = (count: number): PhysAddr | null =>
+    pages.allocPattern([{ startPage: 0, pages: count }]);
+  assertEquals(run(0xb_ff01), null);
+  assertEquals(run(0x8_0000), at(0x4000_0000));
+  assertEquals(run(0x4_0000), at(0x1_0000_0000));
+  assertEquals(run(0x4_0000), null);
+  assertEquals(run(0x3_ff00), at(MIB));
+  assertEquals(run(1), null);
+});
+
+Deno.test("PageAllocator gives freed pages out again, lowest first", () => {
+  const pages = allocator(GIB);
+  const first = pages.alloc(8, { contiguous: true })!;
+  pages.free(first.slice(2, 4));
+  assertEquals(pages.inUse(first[2]!), false);
+  assertEquals(pages.alloc(2, { contiguous: true }), first.slice(2, 4));
+});
+
+Deno.test("PageAllocator.claim() takes pages anywhere once, all or nothing", () => {
+  const pages = allocator(GIB);
+  assertEquals(pages.claim(at(0x2_0800), 0x1000), true);
+  assertEquals([0x1_ffff, 0x2_0000, 0x2_1fff, 0x2_2000].map((phys) => pages.inUse(phys)), [
+    false,
+    true,
+    true,
+    false,
+  ]);
+  assertEquals(pages.claim(at(0x2_1000), 1), false);
+  assertEquals(pages.claim(at(0x1_f000), 0x1001), false);
+  assertEquals(pages.inUse(0x1_f000), false);
+  assertEquals(pages.claim(at(GIB - 1), 2), false, "there is no memory behind the RAM");
+});
+
+Deno.test("PageAllocator never hands a page out twice, whatever is taken and freed", () => {
+  const step = fc.record({
+    pages: fc.integer({ min: 1, max: 40 }),
+    contiguous: fc.boolean(),
+    orderAligned: fc.nat(4),
+    freeIndex: fc.nat(20),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const pages = allocator(3 * MIB);
+    const live: (readonly PhysAddr[])[] = [];
+    const owned = new Set<number>();
+    for (const { freeIndex, pages: count, contiguous, orderAligned } of steps) {
+      const taken = pages.alloc(count, { contiguous, orderAligned });
+      if (taken !== null) {
+        assertEquals(taken.length, count);
+        for (const phys of taken) {
+          assert(!owned.has(phys) && phys >= MIB && phys < 3 * MIB);
+          owned.add(phys);
+        }
+        live.push(taken);
+      }
+      const gone = live.splice(freeIndex, 1)[0];
+      if (gone !== undefined) {
+        pages.free(gone);
+        for (const phys of gone) owned.delete(phys);
+      }
+      assertEquals(pages.takenBytes, owned.size * 4096);
+    }
+  }));
+});
