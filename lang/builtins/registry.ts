@@ -98,6 +98,4 @@ export interface Registry {
   eventsOf(value: Value, run: Run): readonly MachineEvent[] | null;
   /** The value of `trace { … }`. */
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
-  /** Events as aligned lines of text. */
-  formatEvents(events: readonly MachineEvent[]): readonly string[];
 }

@@ -1,0 +1,152 @@
+/** Turns an event pattern into the automaton that `lang/vm/event_pattern.ts` follows. */
+import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "../vm/event_pattern.ts";
+import { spanText } from "../source.ts";
+import type { EventPattern, Expression, PatternEvent } from "../syntax/ast.ts";
+
+/** Most states an automaton may have; repetitions are written out, so `{1000}` costs 1000. */
+export const AUTOMATON_LIMIT_STATES = 10_000;
+
+/** The events a pattern's name means: one, all below `iommu.*`, or a kernel call's; empty if none. */
+export type ResolveEvents = (name: string) => readonly string[];
+
+export interface CompiledPattern {
+  readonly matcher: EventMatcher;
+  /** Values of fields, in the order in which the matcher wants them. */
+  readonly values: readonly Expression[];
+}
+
+/**
+ * Compiles a pattern.
+ *
+ * @returns Null when it would have more than `AUTOMATON_LIMIT_STATES` states.
+ */
+export function compilePattern(
+  pattern: EventPattern,
+  resolve: ResolveEvents,
+): CompiledPattern | null {
+  if (countStates(pattern) > AUTOMATON_LIMIT_STATES) return null;
+  const builder = new AutomatonBuilder(resolve);
+  const accept = builder.state(ACCEPT, 0, 0);
+  const start = builder.pattern(pattern, accept);
+  return {
+    matcher: {
+      text: spanText(pattern.span),
+      items: builder.items,
+      absent: builder.absent,
+      watched: builder.watched,
+      states: Int32Array.from(builder.states),
+      start,
+    },
+    values: builder.values,
+  };
+}
+
+/** How many states a pattern takes, without building them. */
+export function countStates(pattern: EventPattern): number {
+  switch (pattern.kind) {
+    case "Event":
+    case "Absent":
+      return 1;
+    case "Gap":
+      return 2;
+    case "Sequence":
+      return pattern.items.reduce((sum, item) => sum + countStates(item), 0);
+    case "Alternatives":
+      return pattern.choices.reduce((sum, item) => sum + countStates(item) + 1, 0);
+    case "Repeat": {
+      const { min, max } = pattern.times;
+      const each = countStates(pattern.item);
+      return max === Infinity ? (min + 1) * each + 1 : max * (each + 1);
+    }
+  }
+}
+
+/** Builds states from the end of the pattern to its start, so that "next" is always known. */
+class AutomatonBuilder {
+  readonly items: PatternItem[] = [];
+  readonly absent: PatternItem[] = [];
+  readonly watched = new Set<string>();
+  readonly states: number[] = [];
+  readonly values: Expression[] = [];
+  /** A node that is repeated has one item, however many states wait for it. */
+  readonly #itemOf = new Map<EventPattern, number>();
+  readonly #resolve: ResolveEvents;
+
+  constructor(resolve: ResolveEvents) {
+    this.#resolve = resolve;
+  }
+
+  state(kind: number, next: number, other: number): number {
+    this.states.push(kind, next, other);
+    return this.states.length / 3 - 1;
+  }
+
+  /** Adds the states of a pattern that goes on at `next`; returns where it starts. */
+  pattern(pattern: EventPattern, next: number): number {
+    switch (pattern.kind) {
+      case "Event":
+        return this.state(this.#eventItem(pattern), next, 0);
+      case "Gap": {
+        const loop = this.state(SPLIT, 0, next);
+        this.states[3 * loop + 1] = this.state(this.#gapItem(pattern), loop, 0);
+        return loop;
+      }
+      case "Sequence":
+        return pattern.items.reduceRight((after, item) => this.pattern(item, after), next);
+      case "Alternatives":
+        return pattern.choices
+          .map((choice) => this.pattern(choice, next))
+          .reduceRight((others, choice) => this.state(SPLIT, choice, others));
+      case "Repeat":
+        return this.#repeat(pattern.item, pattern.times.min, pattern.times.max, next);
+      case "Absent":
+        this.absent.push(this.#describe(pattern.event));
+        return next;
+    }
+  }
+
+  #repeat(item: EventPattern, min: number, max: number, next: number): number {
+    let start = next;
+    if (max === Infinity) {
+      start = this.state(SPLIT, 0, next);
+      this.states[3 * start + 1] = this.pattern(item, start);
+    } else {
+      for (let optional = min; optional < max; optional++) {
+        start = this.state(SPLIT, this.pattern(item, start), next);
+      }
+    }
+    for (let needed = 0; needed < min; needed++) start = this.pattern(item, start);
+    return start;
+  }
+
+  #eventItem(pattern: PatternEvent): number {
+    let index = this.#itemOf.get(pattern);
+    if (index === undefined) {
+      const item = this.#describe(pattern);
+      for (const name of item.names!) this.watched.add(name);
+      index = this.items.push(item) - 1;
+      this.#itemOf.set(pattern, index);
+    }
+    return index;
+  }
+
+  #gapItem(pattern: EventPattern): number {
+    let index = this.#itemOf.get(pattern);
+    if (index === undefined) {
+      index = this.items.push({ text: "...", names: null, fields: [] }) - 1;
+      this.#itemOf.set(pattern, index);
+    }
+    return index;
+  }
+
+  #describe(pattern: PatternEvent): PatternItem {
+    return {
+      text: spanText(pattern.span),
+      names: new Set(this.#resolve(pattern.name)),
+      fields: pattern.fields.map((field) => ({
+        name: field.name.text,
+        value: this.values.push(field.value) - 1,
+      })),
+    };
+  }
+}

@@ -1,0 +1,104 @@
+/** Arguments of builtins: in the order of the parameters, of the right kinds. */
+import type { Arguments, Kind, ParameterSpec } from "../builtins/spec.ts";
+import { describeKind, isQuantity, kindOf } from "./kinds.ts";
+import { describeValue, intAsQuantity, mixHint } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { isOfType } from "./types.ts";
+import { Handle, type Value } from "./value.ts";
+
+/** What arguments and parameters have in common between functions and methods. */
+export interface Callable {
+  readonly name: string;
+  readonly parameters: readonly ParameterSpec[];
+  readonly variadic?: boolean;
+}
+
+/** The parameter that the argument at a position belongs to; undefined when there is none. */
+export function parameterAt(callable: Callable, position: number): ParameterSpec | undefined {
+  const { parameters } = callable;
+  if (position < parameters.length) return parameters[position];
+  return callable.variadic === true ? parameters.at(-1) : undefined;
+}
+
+/** The parameters that may be given by position. */
+export function positionalParameters(callable: Callable): readonly ParameterSpec[] {
+  return callable.parameters.filter((parameter) => parameter.named !== true);
+}
+
+/**
+ * Gives every argument the kind its parameter wants: an int becomes the size, duration or address
+ * wanted there, and `none` for what may be left out leaves it out.
+ *
+ * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing.
+ */
+export function convertArguments(callable: Callable, args: (Value | undefined)[]): Arguments {
+  for (let index = 0; index < args.length; index++) {
+    const parameter = parameterAt(callable, index)!;
+    const value = args[index];
+    if (value === undefined) {
+      if (parameter.optional !== true) throw missing(callable, parameter);
+    } else {
+      args[index] = convert(callable, parameter, value);
+    }
+  }
+  return args;
+}
+
+function missing(callable: Callable, parameter: ParameterSpec): ScriptError {
+  return new ScriptError("E0917", `\`${callable.name}\` needs its argument \`${parameter.name}\``);
+}
+
+function convert(callable: Callable, parameter: ParameterSpec, value: Value): Value | undefined {
+  const wanted = parameter.kind;
+  if (wanted === "any") return value;
+  const kind = kindOf(value);
+  if (typeof wanted === "string" ? fits(wanted, kind, value) : fitsOne(wanted, kind, value)) {
+    return value;
+  }
+  if (typeof value === "number") {
+    const converted = convertInt(wanted, value);
+    if (converted !== null) return converted;
+  }
+  if (value === null && parameter.optional === true) return undefined;
+  throw new ScriptError(
+    "E0913",
+    `\`${callable.name}\` wants ${describeKinds(wanted)} as \`${parameter.name}\`, ` +
+      `but got ${describeValue(value)}`,
+    castHint(wanted, kind),
+  );
+}
+
+function fits(wanted: Kind, kind: Kind, value: Value): boolean {
+  if (wanted === kind || wanted === "any" || wanted === "ratio" && kind === "int") return true;
+  return wanted.startsWith("@") && value instanceof Handle &&
+    isOfType(value.type, wanted.slice(1));
+}
+
+function fitsOne(wanted: readonly Kind[], kind: Kind, value: Value): boolean {
+  return wanted.some((one) => fits(one, kind, value));
+}
+
+function convertInt(wanted: Kind | readonly Kind[], value: number): Value | null {
+  for (const kind of typeof wanted === "string" ? [wanted] : wanted) {
+    if (isQuantity(kind)) return intAsQuantity(value, kind);
+  }
+  return null;
+}
+
+/** "a size", "a phys or a buffer". */
+export function describeKinds(wanted: Kind | readonly Kind[]): string {
+  return typeof wanted === "string" ? describeKind(wanted) : wanted.map(describeKind).join(" or ");
+}
+
+/** The cast to write where the other kind of address is wanted. */
+export function castHint(wanted: Kind | readonly Kind[], given: Kind): string | null {
+  for (const kind of typeof wanted === "string" ? [wanted] : wanted) {
+    const pair = `${kind} ${given}`;
+    if (pair === "dma phys" || pair === "phys dma") {
+      return `write \`as ${kind}\` where it is meant`;
+    }
+    const hint = mixHint("call", kind, given);
+    if (hint !== null) return hint;
+  }
+  return null;
+}

@@ -1,0 +1,60 @@
+/** Which argument of a call goes to which parameter. */
+import { suggest } from "../diagnostics/suggest.ts";
+import { type Callable, positionalParameters } from "./arguments.ts";
+import type { CallShape } from "./code.ts";
+import { ScriptError } from "./script_error.ts";
+
+/** Where the arguments of a call go. */
+export interface Binding {
+  /** For each argument in the order of the call, its parameter's position. */
+  readonly places: readonly number[];
+  /** How many places the callee's argument list has. */
+  readonly length: number;
+}
+
+/**
+ * Binds a call's arguments to parameters: positional ones first, then by name.
+ *
+ * @throws {ScriptError} E0917 for too many arguments, an unknown name or one given twice.
+ */
+export function bindShape(callable: Callable, shape: CallShape): Binding {
+  const { parameters } = callable;
+  const positional = positionalParameters(callable);
+  const last = parameters.length - 1;
+  const places: number[] = [];
+  for (let index = 0; index < shape.positional; index++) {
+    const parameter = positional[index];
+    if (parameter !== undefined) places.push(parameters.indexOf(parameter));
+    else if (callable.variadic === true) places.push(last + 1 + index - positional.length);
+    else throw tooMany(callable, shape.positional);
+  }
+  for (const name of shape.named) {
+    const place = parameters.findIndex((parameter) => parameter.name === name);
+    if (place < 0) throw unknownName(callable, name);
+    if (places.includes(place)) throw givenTwice(callable, name);
+    places.push(place);
+  }
+  return { places, length: Math.max(parameters.length, ...places.map((place) => place + 1)) };
+}
+
+function tooMany(callable: Callable, count: number): ScriptError {
+  const most = positionalParameters(callable).length;
+  return new ScriptError(
+    "E0917",
+    `\`${callable.name}\` takes at most ${most} positional arguments, but got ${count}`,
+  );
+}
+
+function unknownName(callable: Callable, name: string): ScriptError {
+  const names = callable.parameters.map((parameter) => parameter.name);
+  const near = suggest(name, names);
+  return new ScriptError(
+    "E0917",
+    `\`${callable.name}\` has no argument \`${name}\``,
+    near === null ? `its arguments are ${names.join(", ")}` : `did you mean ${near}?`,
+  );
+}
+
+function givenTwice(callable: Callable, name: string): ScriptError {
+  return new ScriptError("E0917", `\`${callable.name}\` got its argument \`${name}\` twice`);
+}

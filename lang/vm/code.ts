@@ -1,0 +1,107 @@
+/**
+ * Compiled scripts: flat instructions in one typed array, and the tables they point into.
+ *
+ * The whole program shares one array, so that a function is no more than an entry offset. It grows
+ * while a REPL session goes on; nothing in it ever changes once it is written.
+ */
+import type { FunctionSpec } from "../builtins/spec.ts";
+import type { Span } from "../source.ts";
+import type { OutcomeKind } from "../syntax/ast.ts";
+import type { EventMatcher } from "./event_pattern.ts";
+import type { Value } from "./value.ts";
+
+/** What a piece of code was in the source. */
+export type FunctionRole =
+  | "main"
+  | "constant"
+  | "function"
+  | "lambda"
+  | "test"
+  | "property"
+  | "bench"
+  | "budget";
+
+/** One callable piece of code. Its frame is: parameters, captured values, locals. */
+export interface FunctionCode {
+  readonly role: FunctionRole;
+  /** As the source names it; empty for a lambda. */
+  readonly name: string;
+  readonly span: Span;
+  readonly parameters: readonly string[];
+  /** Offset of the first instruction. */
+  readonly entry: number;
+  /** Slots of the frame below its operands. */
+  readonly slots: number;
+  /** Most operands that stand on the stack at once. */
+  readonly operands: number;
+  /** Statements in it that expect something, as indexes into `Code.expectations`. */
+  readonly expectations: readonly number[];
+}
+
+/** How a method or a value is called: positional arguments first, then named ones. */
+export interface CallShape {
+  /** The method's name; empty when the callee is a value on the stack. */
+  readonly name: string;
+  readonly positional: number;
+  readonly named: readonly string[];
+}
+
+/** A part of an assertion's condition whose value a failure shows. */
+export interface AssertedPart {
+  /** Where the value is written below the line: a name, a field, an operator. */
+  readonly anchor: Span;
+  /** The frame slot that remembers the value. */
+  readonly slot: number;
+}
+
+export interface AssertionInfo {
+  readonly span: Span;
+  readonly condition: Span;
+  readonly parts: readonly AssertedPart[];
+  readonly hasMessage: boolean;
+  readonly expectation: number;
+}
+
+export interface OutcomeInfo {
+  readonly span: Span;
+  readonly codeSpan: Span;
+  readonly outcome: OutcomeKind;
+  readonly code: string;
+  /** True for `fails`, `faults` and `warns`, false for `expect … { }`. */
+  readonly oneCall: boolean;
+  readonly expectation: number;
+}
+
+export interface EventsInfo {
+  readonly span: Span;
+  readonly matcher: EventMatcher;
+  readonly subject: Span;
+  readonly expectation: number;
+}
+
+/** A statement that expects something, and must be reached by somebody. */
+export interface ExpectationInfo {
+  readonly span: Span;
+}
+
+export interface Code {
+  /** Instructions: an opcode, then its operands. */
+  instructions: Int32Array;
+  /** For each place in `instructions`, an index into `spans`. */
+  spanIndexes: Int32Array;
+  readonly spans: readonly Span[];
+  readonly constants: readonly Value[];
+  readonly functions: readonly FunctionCode[];
+  readonly builtins: readonly FunctionSpec[];
+  readonly names: readonly string[];
+  readonly recordKeys: readonly (readonly string[])[];
+  readonly shapes: readonly CallShape[];
+  readonly assertions: readonly AssertionInfo[];
+  readonly outcomes: readonly OutcomeInfo[];
+  readonly patterns: readonly EventsInfo[];
+  readonly expectations: readonly ExpectationInfo[];
+  /** Statements that call something, by `site - 1`: events carry the number. */
+  readonly sites: readonly Span[];
+  /** How many global variables there are: consts, names of the machine, a session's variables. */
+  globals: number;
+}

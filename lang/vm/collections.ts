@@ -1,0 +1,100 @@
+/** What can be walked, indexed and matched. */
+import type { Run } from "../run/run.ts";
+import { valuesEqual } from "./equality.ts";
+import { comparableNumbers, describeKind, isNumeric, kindOf } from "./kinds.ts";
+import { describeValue, numberIn } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { inherited } from "./types.ts";
+import {
+  BytesValue,
+  Handle,
+  ListValue,
+  Quantity,
+  RangeValue,
+  Ratio,
+  RecordValue,
+  type Value,
+} from "./value.ts";
+
+/** What a `for` walks: items by position. */
+export interface Walk {
+  readonly length: number;
+  at(index: number): Value;
+}
+
+/** The items of a list, range or bytes, for `for`. Ranges of ints are walked by the VM itself. */
+export function iterationItems(value: Value): Walk {
+  if (value instanceof ListValue) {
+    return { length: value.items.length, at: (index) => value.items[index]! };
+  }
+  if (value instanceof RangeValue) {
+    const { first, kind } = value;
+    return {
+      length: Math.max(0, value.end - first),
+      at: (index) => kind === "int" ? first + index : new Quantity(kind, first + index),
+    };
+  }
+  if (value instanceof BytesValue) {
+    return { length: value.bytes.length, at: (index) => value.bytes[index]! };
+  }
+  throw new ScriptError(
+    "E0913",
+    `Cannot walk ${describeValue(value)} with \`for\``,
+    "`for` takes a range, a list or bytes",
+  );
+}
+
+/**
+ * `object[index]`.
+ *
+ * @throws {ScriptError} E0915 outside the object, E0913 where there is nothing to index.
+ */
+export function indexValue(object: Value, index: Value, run: Run): Value {
+  if (object instanceof ListValue) {
+    return object.items[position(index, object.items.length, "list")]!;
+  }
+  if (object instanceof BytesValue) {
+    return object.bytes[position(index, object.bytes.length, "bytes")]!;
+  }
+  if (typeof object === "string") return object[position(index, object.length, "string")]!;
+  if (object instanceof RecordValue && typeof index === "string") {
+    const entry = object.entries.get(index);
+    if (entry !== undefined) return entry;
+    throw new ScriptError("E0915", `The record has no entry "${index}"`);
+  }
+  if (object instanceof Handle) {
+    const indexed = inherited(object.type, "index");
+    if (indexed !== undefined) {
+      return indexed.call(object.type, object.target as never, index, run);
+    }
+  }
+  throw new ScriptError("E0913", `Cannot index ${describeValue(object)}`);
+}
+
+function position(index: Value, length: number, what: string): number {
+  if (typeof index !== "number") {
+    throw new ScriptError("E0913", `An index is an int, not ${describeValue(index)}`);
+  }
+  if (index >= 0 && index < length) return index;
+  throw new ScriptError(
+    "E0915",
+    `Index ${index} is outside the ${what} of length ${length}`,
+    length === 0 ? null : `indexes go from 0 to ${length - 1}`,
+  );
+}
+
+/** True when a `match` subject fits a pattern: lies in the range, or equals the value. */
+export function patternMatches(subject: Value, pattern: Value, run: Run): boolean {
+  if (!(pattern instanceof RangeValue) || subject instanceof RangeValue) {
+    return valuesEqual(subject, pattern, run);
+  }
+  const kind = kindOf(subject);
+  if (!isNumeric(kind) || !comparableNumbers(kind, pattern.kind)) {
+    throw new ScriptError(
+      "E0913",
+      `Cannot look for ${describeValue(subject)} in a range of ${describeKind(pattern.kind)}`,
+    );
+  }
+  const value = numberIn(subject as number | Quantity | Ratio);
+  return value >= pattern.first && value < pattern.end;
+}

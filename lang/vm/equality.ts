@@ -1,0 +1,77 @@
+/** `==` on values. */
+import type { Run } from "../run/run.ts";
+import { comparableKinds, describeKind, kindOf } from "./kinds.ts";
+import { mixHint, numberIn } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { inherited } from "./types.ts";
+import {
+  BytesValue,
+  Handle,
+  ListValue,
+  Quantity,
+  RangeValue,
+  Ratio,
+  RecordValue,
+  type Value,
+  Word,
+} from "./value.ts";
+
+/**
+ * True when two values are the same: numbers by number, words by name, lists and records part by
+ * part, things as their type says.
+ *
+ * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
+ */
+export function valuesEqual(left: Value, right: Value, run: Run): boolean {
+  if (left === right) return true;
+  if (left === null || right === null) return false;
+  if (left instanceof Handle) return handleEquals(left, right, run);
+  if (right instanceof Handle) return handleEquals(right, left, run);
+  const leftKind = kindOf(left);
+  const rightKind = kindOf(right);
+  if (!comparableKinds(leftKind, rightKind)) {
+    throw new ScriptError(
+      "E0913",
+      `Cannot compare ${describeKind(leftKind)} with ${describeKind(rightKind)}`,
+      mixHint("==", leftKind, rightKind),
+    );
+  }
+  if (isNumber(left) && isNumber(right)) return numberIn(left) === numberIn(right);
+  if (left instanceof Word && right instanceof Word) return left.name === right.name;
+  if (left instanceof ListValue && right instanceof ListValue) {
+    return left.items.length === right.items.length &&
+      left.items.every((item, index) => valuesEqual(item, right.items[index]!, run));
+  }
+  if (left instanceof RecordValue && right instanceof RecordValue) {
+    return recordsEqual(left, right, run);
+  }
+  if (left instanceof BytesValue && right instanceof BytesValue) {
+    return left.bytes.length === right.bytes.length &&
+      left.bytes.every((byte, index) => byte === right.bytes[index]);
+  }
+  if (left instanceof RangeValue && right instanceof RangeValue) {
+    return left.first === right.first && left.end === right.end &&
+      (left.kind === right.kind || left.kind === "int" || right.kind === "int");
+  }
+  return false;
+}
+
+function isNumber(value: Value): value is number | Quantity | Ratio {
+  return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
+}
+
+function recordsEqual(left: RecordValue, right: RecordValue, run: Run): boolean {
+  if (left.entries.size !== right.entries.size) return false;
+  for (const [key, value] of left.entries) {
+    const other = right.entries.get(key);
+    if (other === undefined || !valuesEqual(value, other, run)) return false;
+  }
+  return true;
+}
+
+function handleEquals(handle: Handle, other: Value, run: Run): boolean {
+  const equals = inherited(handle.type, "equals");
+  // Only the type knows what its target is.
+  if (equals !== undefined) return equals.call(handle.type, handle.target as never, other, run);
+  return other instanceof Handle && other.target === handle.target;
+}

@@ -1,0 +1,224 @@
+/**
+ * Matching events against a pattern, in one pass and without ever going back.
+ *
+ * The pattern is an automaton whose states are all followed at once, so the time is the number of
+ * events times the number of states, whatever `(a|b)*` is nested in.
+ * @see docs/language.md, Event patterns
+ */
+
+/** One event of a pattern: what it may be called, and which fields must have which values. */
+export interface PatternItem {
+  /** As it stands in the source. */
+  readonly text: string;
+  /** The events meant; null for `...`, which takes any event that the pattern looks at. */
+  readonly names: ReadonlySet<string> | null;
+  /** Fields that must be equal to the value of that index among the pattern's values. */
+  readonly fields: readonly { readonly name: string; readonly value: number }[];
+}
+
+/** Kinds of states in `EventMatcher.states`, where an item's index (from 0) could stand. */
+export const SPLIT = -1;
+export const ACCEPT = -2;
+
+/** A compiled pattern. Each state is three numbers: item index or kind, next, other. */
+export interface EventMatcher {
+  readonly text: string;
+  readonly items: readonly PatternItem[];
+  /** The events that must not occur at all. */
+  readonly absent: readonly PatternItem[];
+  /** Names of the events the sequence looks at. */
+  readonly watched: ReadonlySet<string>;
+  readonly states: Int32Array;
+  readonly start: number;
+}
+
+/** Decides whether an event is what an item describes, its name aside. */
+export type FieldTest<E> = (item: PatternItem, event: E) => boolean;
+
+/** Why a pattern did not match. */
+export interface Mismatch<E> {
+  /** How many events matched, from the first. */
+  readonly matched: number;
+  /** The events looked at. */
+  readonly events: readonly E[];
+  /** The last events that matched, each with the item it matched; the newest is last. */
+  readonly path: readonly { readonly event: E; readonly item: PatternItem }[];
+  /** The first event that fits nowhere; null when the events ended too early. */
+  readonly event: E | null;
+  /** What would have been taken instead. */
+  readonly expected: readonly PatternItem[];
+  /** True when the pattern could have ended there. */
+  readonly mayEnd: boolean;
+  /** The `!name` that occurred, where that is the reason. */
+  readonly forbidden: PatternItem | null;
+}
+
+/** How many matched events a mismatch shows. */
+const PATH_EVENTS = 12;
+
+/** Matches events against a pattern; null means that they match. */
+export function matchEvents<E extends { readonly name: string }>(
+  matcher: EventMatcher,
+  all: readonly E[],
+  test: FieldTest<E>,
+): Mismatch<E> | null {
+  for (const item of matcher.absent) {
+    const found = all.find((event) => item.names!.has(event.name) && test(item, event));
+    if (found !== undefined) return forbiddenEvent(item, found, all);
+  }
+  const events = all.filter((event) => matcher.watched.has(event.name));
+  const walk = new Walk(matcher, test);
+  walk.begin();
+  for (let index = 0; index < events.length; index++) {
+    if (!walk.take(events[index]!)) {
+      return explainMismatch(matcher, events, index, test);
+    }
+  }
+  return walk.mayEnd ? null : explainMismatch(matcher, events, events.length, test);
+}
+
+function forbiddenEvent<E extends { readonly name: string }>(
+  item: PatternItem,
+  event: E,
+  all: readonly E[],
+): Mismatch<E> {
+  const events = all.filter((other) => item.names!.has(other.name));
+  return {
+    matched: 0,
+    events,
+    path: [],
+    event,
+    expected: [],
+    mayEnd: false,
+    forbidden: item,
+  };
+}
+
+/** Follows the states once more up to the mismatch, this time remembering how it got there. */
+function explainMismatch<E extends { readonly name: string }>(
+  matcher: EventMatcher,
+  events: readonly E[],
+  matched: number,
+  test: FieldTest<E>,
+): Mismatch<E> {
+  const walk = new Walk(matcher, test);
+  walk.begin();
+  const from = Math.max(0, matched - PATH_EVENTS);
+  const steps: Step[] = [];
+  for (let index = 0; index < matched; index++) {
+    walk.take(events[index]!);
+    if (index >= from) steps.push(walk.lastStep());
+  }
+  const path: { event: E; item: PatternItem }[] = [];
+  let parent = walk.anyParent();
+  for (let step = steps.length - 1; step >= 0; step--) {
+    const item = matcher.items[steps[step]!.itemsBefore[parent]!]!;
+    path.unshift({ event: events[from + step]!, item });
+    parent = step === 0 ? -1 : steps[step - 1]!.parents[parent]!;
+  }
+  return {
+    matched,
+    events,
+    path,
+    event: events[matched] ?? null,
+    expected: walk.expected(),
+    mayEnd: walk.mayEnd,
+    forbidden: null,
+  };
+}
+
+/** How one event led from a set of states to the next. */
+interface Step {
+  /** The item each state of the set before was waiting for. */
+  readonly itemsBefore: readonly number[];
+  /** For each state of the set after, the position in the set before that led to it. */
+  readonly parents: readonly number[];
+}
+
+/** The set of states an event sequence can be in. */
+class Walk<E extends { readonly name: string }> {
+  /** True when the pattern may end here. */
+  mayEnd = false;
+
+  readonly #matcher: EventMatcher;
+  readonly #test: FieldTest<E>;
+  /** States that wait for an event, in the pattern's order of preference. */
+  #current: number[] = [];
+  #parents: number[] = [];
+  /** The position in the set before that led to the end of the pattern. */
+  #endParent = -1;
+  #before: readonly number[] = [];
+  /** The generation in which each state was last reached. */
+  readonly #seen: Int32Array;
+  #generation = 0;
+
+  constructor(matcher: EventMatcher, test: FieldTest<E>) {
+    this.#matcher = matcher;
+    this.#test = test;
+    this.#seen = new Int32Array(matcher.states.length / 3);
+  }
+
+  begin(): void {
+    this.#generation++;
+    this.#reach(this.#matcher.start, -1);
+  }
+
+  /** Moves on by one event. False when no state takes it; the walk is then over. */
+  take(event: E): boolean {
+    const { items, states } = this.#matcher;
+    this.#before = this.#current;
+    this.#current = [];
+    this.#parents = [];
+    this.mayEnd = false;
+    this.#generation++;
+    for (let position = 0; position < this.#before.length; position++) {
+      const state = this.#before[position]!;
+      const item = items[states[3 * state]!]!;
+      const named = item.names === null || item.names.has(event.name);
+      if (named && (item.fields.length === 0 || this.#test(item, event))) {
+        this.#reach(states[3 * state + 1]!, position);
+      }
+    }
+    return this.#current.length > 0 || this.mayEnd;
+  }
+
+  /** The items that would be taken next, each once. */
+  expected(): PatternItem[] {
+    const { items, states } = this.#matcher;
+    return [...new Set(this.#current.map((state) => items[states[3 * state]!]!))];
+  }
+
+  lastStep(): Step {
+    const { states } = this.#matcher;
+    return {
+      itemsBefore: this.#before.map((state) => states[3 * state]!),
+      parents: this.#parents,
+    };
+  }
+
+  /** A position in the set before that led to where we are: the most preferred one. */
+  anyParent(): number {
+    return this.#parents[0] ?? this.#endParent;
+  }
+
+  /** Adds a state and all that follow it without an event. */
+  #reach(start: number, parent: number): void {
+    const { states } = this.#matcher;
+    const pending = [start];
+    while (pending.length > 0) {
+      const state = pending.pop()!;
+      if (this.#seen[state] === this.#generation) continue;
+      this.#seen[state] = this.#generation;
+      const kind = states[3 * state]!;
+      if (kind === SPLIT) {
+        pending.push(states[3 * state + 2]!, states[3 * state + 1]!);
+      } else if (kind === ACCEPT) {
+        this.mayEnd = true;
+        this.#endParent = parent;
+      } else {
+        this.#current.push(state);
+        this.#parents.push(parent);
+      }
+    }
+  }
+}

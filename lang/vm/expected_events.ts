@@ -1,0 +1,136 @@
+/** `expect events [ … ] in x` while a script runs. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Run } from "../run/run.ts";
+import { clip, pad, PICTURE_COLUMNS } from "../render/columns.ts";
+import { formatEventText } from "../render/event_line.ts";
+import type { EventsInfo } from "./code.ts";
+import { matchEvents, type Mismatch, type PatternItem } from "./event_pattern.ts";
+import { ExpectationError } from "./failure.ts";
+import { findField } from "./types.ts";
+import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "./value.ts";
+
+/** Events shown after the one that did not fit. */
+const EVENTS_AFTER = 3;
+
+/** Columns of the pattern's side of a mismatch. */
+const PATTERN_COLUMNS = 34;
+
+/**
+ * Fails unless a pattern matches the events.
+ *
+ * @param values The values of the pattern's fields.
+ */
+export function checkEvents(
+  info: EventsInfo,
+  events: readonly MachineEvent[],
+  values: readonly Value[],
+  run: Run,
+): void {
+  const test = (item: PatternItem, event: MachineEvent) =>
+    item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, run));
+  const mismatch = matchEvents(info.matcher, events, test);
+  if (mismatch === null) return;
+  throw new ExpectationError("E0906", summary(mismatch), {
+    span: info.span,
+    notes: sideBySide(mismatch),
+  });
+}
+
+function summary(mismatch: Mismatch<MachineEvent>): string {
+  const { event, events, forbidden, matched } = mismatch;
+  if (forbidden !== null) return `Events do not match: ${event!.name} occurred`;
+  const wanted = expectation(mismatch);
+  if (event === null) {
+    return events.length === 0
+      ? `Events do not match: none of those in the pattern occurred, and ${wanted} was expected`
+      : `Events do not match: they end after ${matched}, and ${wanted} was expected`;
+  }
+  return `Events do not match: number ${matched + 1} is ${event.name}, but ${wanted} was expected`;
+}
+
+function expectation(mismatch: Mismatch<MachineEvent>): string {
+  const wanted = mismatch.expected.map((item) => item.text);
+  if (mismatch.mayEnd) wanted.push("the end");
+  return wanted.join(" or ");
+}
+
+/** The pattern's items on the left, the events they met on the right, and the first misfit. */
+function sideBySide(mismatch: Mismatch<MachineEvent>): string[] {
+  const { event, events, forbidden, matched, path } = mismatch;
+  const rows: Row[] = [{ mark: " ", item: "pattern", event: "events" }];
+  const skipped = forbidden === null ? matched - path.length : 0;
+  if (skipped > 0) rows.push({ mark: " ", item: "…", event: `… ${skipped} more that match` });
+  for (const step of path) {
+    rows.push({ mark: " ", item: step.item.text, event: eventText(step.event) });
+  }
+  rows.push({
+    mark: ">",
+    item: forbidden === null ? expectation(mismatch) : forbidden.text,
+    event: event === null ? "(no more events)" : eventText(event),
+  });
+  if (event !== null && forbidden === null) {
+    for (const later of events.slice(matched + 1, matched + 1 + EVENTS_AFTER)) {
+      rows.push({ mark: " ", item: "", event: eventText(later) });
+    }
+  }
+  const width = Math.min(PATTERN_COLUMNS, Math.max(...rows.map((row) => row.item.length)));
+  return rows.map((row) =>
+    clip(
+      `${row.mark} ${pad(clip(row.item, width), width)}   ${row.event}`.trimEnd(),
+      PICTURE_COLUMNS,
+    )
+  );
+}
+
+interface Row {
+  readonly mark: string;
+  readonly item: string;
+  readonly event: string;
+}
+
+function eventText(event: MachineEvent): string {
+  return `${event.seq} ${formatEventText(event)}`;
+}
+
+/** True when an event's field has the value that a pattern asks for. */
+function fieldMatches(event: MachineEvent, name: string, value: Value, run: Run): boolean {
+  const fields: Readonly<Record<string, unknown>> = event.fields;
+  const actual = name in fields ? fields[name] : commonField(event, name);
+  return same(actual, value, run);
+}
+
+/** What every event carries. */
+function commonField(event: MachineEvent, name: string): unknown {
+  switch (name) {
+    case "cpu":
+      return event.cpu;
+    case "device":
+      return event.device;
+    case "request":
+      return event.request;
+    case "at_ns":
+      return event.at_ns;
+    case "seq":
+      return event.seq;
+    default:
+      return undefined;
+  }
+}
+
+function same(actual: unknown, value: Value, run: Run): boolean {
+  if (value instanceof Quantity || value instanceof Ratio) return actual === value.value;
+  if (value instanceof Word) return actual === value.name;
+  if (value instanceof ListValue) {
+    return Array.isArray(actual) && actual.length === value.items.length &&
+      value.items.every((item, index) => same(actual[index], item, run));
+  }
+  if (value instanceof Handle) {
+    // Events name things: a device by its name, a request by its number.
+    for (const key of ["name", "id"]) {
+      const field = findField(value.type, key);
+      if (field !== null) return field.get(value.target as never, run) === actual;
+    }
+    return false;
+  }
+  return actual === value;
+}

@@ -1,0 +1,48 @@
+/** What ended a script before its end, ready to be shown. */
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Span } from "../source.ts";
+
+/** One value under the source line of a failed assertion. */
+export interface ExplainedPart {
+  /** The value stands below the start of this span. */
+  readonly anchor: Span;
+  readonly text: string;
+}
+
+export interface Failure {
+  /** `limit`: the run was stopped; `bug`: a rule of dmalab itself is broken. */
+  readonly kind: "failed" | "limit" | "bug";
+  readonly diagnostic: Diagnostic;
+  readonly parts: readonly ExplainedPart[];
+  /** Further lines: the last events, a pattern and what came instead. */
+  readonly notes: readonly string[];
+}
+
+/** Carries a failure up to whoever runs the script. */
+export class ScriptFailure extends Error {
+  override readonly name = "ScriptFailure";
+
+  constructor(readonly failure: Failure) {
+    super(failure.diagnostic.message);
+  }
+}
+
+/** An expectation that is not met, before the VM adds the place and the call chain. */
+export class ExpectationError extends Error {
+  override readonly name = "ExpectationError";
+
+  constructor(
+    readonly code: DiagnosticCode,
+    message: string,
+    readonly details: {
+      /** Where, if not at the instruction that found it. */
+      readonly span?: Span;
+      readonly hint?: string;
+      readonly parts?: readonly ExplainedPart[];
+      readonly notes?: readonly string[];
+    } = {},
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,30 @@
+/** How much a script may use. Each limit has an error of its own, and ends the run with exit 3. */
+export interface Limits {
+  /** Instructions of one test; calls and activities count for several. */
+  readonly steps: number;
+  /** Bytes of lists, strings and bytes that one test makes, and of simulated memory it touches. */
+  readonly memoryBytes: number;
+  /** Calls inside each other. */
+  readonly depth: number;
+  /** Lines that `print`, `show` and `explain` write in the whole run. */
+  readonly outputLines: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  steps: 1_000_000_000,
+  memoryBytes: 2 ** 30,
+  depth: 1000,
+  outputLines: 100_000,
+};
+
+/** What a call of a builtin costs in steps: it does much more than one instruction. */
+export const BUILTIN_STEPS = 20;
+
+/** What one activity of the machine costs in steps. */
+export const ACTIVITY_STEPS = 100;
+
+/**
+ * Builtins that call the script, inside each other, as `list.map(x => list.map(…))` does: each
+ * takes a part of the host's own stack.
+ */
+export const NATIVE_DEPTH = 100;

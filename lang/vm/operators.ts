@@ -1,0 +1,275 @@
+/**
+ * Operators on values. The VM's loop does ints itself and comes here for everything else.
+ *
+ * Every result is exact up to 2^53 - 1 or an error; nothing is ever rounded.
+ */
+import { formatAddress, formatDuration, formatSize } from "../render/numbers.ts";
+import {
+  arithmeticKind,
+  type ArithmeticOperator,
+  type BitOperator,
+  castable,
+  comparableNumbers,
+  describeKind,
+  kindOf,
+  type NumericKind,
+  type OrderOperator,
+  rangeEndsKind,
+} from "./kinds.ts";
+import { ScriptError } from "./script_error.ts";
+import {
+  BytesValue,
+  ListValue,
+  Quantity,
+  type QuantityKind,
+  RangeValue,
+  Ratio,
+  type Value,
+} from "./value.ts";
+
+/** The largest integer that is exact, and whose sums show when they are not. */
+export const INTEGER_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** Builds strings, lists and bytes that count against the script's memory. */
+export type ChargeMemory = (bytes: number) => void;
+
+/** The plain number in an int, a quantity or a ratio. */
+export function numberIn(value: number | Quantity | Ratio): number {
+  return typeof value === "number" ? value : value.value;
+}
+
+/** Puts a number back into its kind; addresses and results outside the exact range are errors. */
+export function makeNumber(kind: NumericKind, value: number): Value {
+  if (kind === "ratio") return new Ratio(value);
+  if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow(kind);
+  if (kind === "int") return value;
+  if (value < 0 && (kind === "phys" || kind === "dma")) {
+    throw new ScriptError(
+      "E0918",
+      `An address cannot be negative: the result would be ${value}`,
+    );
+  }
+  return new Quantity(kind, value);
+}
+
+/** The error for a result past 2^53 - 1. */
+export function overflow(kind: NumericKind = "int"): ScriptError {
+  const noun = kind === "int" ? "Integer" : kind[0]!.toUpperCase() + kind.slice(1);
+  return new ScriptError(
+    "E0911",
+    `${noun} result is not exact: it lies outside -(2^53 - 1) … 2^53 - 1`,
+    "numbers are never rounded; 64-bit fields are given as bytes",
+  );
+}
+
+/** `left operator right` for `+ - * / %`. */
+export function arithmetic(
+  operator: ArithmeticOperator,
+  left: Value,
+  right: Value,
+  charge: ChargeMemory,
+): Value {
+  if (isNumber(left) && isNumber(right)) {
+    const kind = arithmeticKind(operator, numericKind(left), numericKind(right));
+    if (kind !== null) return calculate(operator, kind, numberIn(left), numberIn(right));
+  } else if (operator === "+") {
+    const joined = join(left, right, charge);
+    if (joined !== null) return joined;
+  }
+  throw wrongOperands(operator, left, right);
+}
+
+function calculate(
+  operator: ArithmeticOperator,
+  kind: NumericKind,
+  left: number,
+  right: number,
+): Value {
+  switch (operator) {
+    case "+":
+      return makeNumber(kind, left + right);
+    case "-":
+      return makeNumber(kind, left - right);
+    case "*":
+      return makeNumber(kind, kind === "ratio" ? left * right : left * right + 0);
+    case "/":
+      if (right === 0) throw divisionByZero(operator);
+      return makeNumber(kind, kind === "ratio" ? left / right : divideExactly(left, right));
+    case "%":
+      if (right === 0) throw divisionByZero(operator);
+      return makeNumber(kind, left % right + 0);
+  }
+}
+
+/** `left / right` cut towards zero. The quotient of doubles alone could round up. */
+export function divideExactly(left: number, right: number): number {
+  return (left - left % right) / right + 0;
+}
+
+export function divisionByZero(operator: "/" | "%"): ScriptError {
+  return new ScriptError("E0912", `The right side of \`${operator}\` is zero`);
+}
+
+/** Strings, lists and bytes one after the other; null for anything else. */
+function join(left: Value, right: Value, charge: ChargeMemory): Value | null {
+  if (typeof left === "string" && typeof right === "string") {
+    charge(2 * (left.length + right.length));
+    return left + right;
+  }
+  if (left instanceof ListValue && right instanceof ListValue) {
+    charge(8 * (left.items.length + right.items.length));
+    return new ListValue([...left.items, ...right.items]);
+  }
+  if (left instanceof BytesValue && right instanceof BytesValue) {
+    charge(left.bytes.length + right.bytes.length);
+    const bytes = new Uint8Array(left.bytes.length + right.bytes.length);
+    bytes.set(left.bytes);
+    bytes.set(right.bytes, left.bytes.length);
+    return new BytesValue(bytes);
+  }
+  return null;
+}
+
+/** `left operator right` for `| & << >>`: ints only, exact beyond 32 bits. */
+export function bitwise(operator: BitOperator, left: Value, right: Value): number {
+  if (typeof left !== "number" || typeof right !== "number") {
+    throw wrongOperands(operator, left, right);
+  }
+  switch (operator) {
+    case "|":
+      return inRange(Number(BigInt(left) | BigInt(right)));
+    case "&":
+      return inRange(Number(BigInt(left) & BigInt(right)));
+    case "<<":
+      if (right < 0) throw negativeShift(operator, right);
+      return inRange(left === 0 ? 0 : left * 2 ** Math.min(right, 64));
+    case ">>":
+      if (right < 0) throw negativeShift(operator, right);
+      return Math.floor(left / 2 ** Math.min(right, 64)) + 0;
+  }
+}
+
+function inRange(value: number): number {
+  if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow();
+  return value;
+}
+
+function negativeShift(operator: BitOperator, count: number): ScriptError {
+  return new ScriptError("E0919", `Cannot shift by ${count} bits in \`${operator}\``);
+}
+
+/** `left operator right` for `< <= > >=`. */
+export function compare(operator: OrderOperator, left: Value, right: Value): boolean {
+  if (
+    !isNumber(left) || !isNumber(right) ||
+    !comparableNumbers(numericKind(left), numericKind(right))
+  ) throw wrongOperands(operator, left, right);
+  const a = numberIn(left);
+  const b = numberIn(right);
+  switch (operator) {
+    case "<":
+      return a < b;
+    case "<=":
+      return a <= b;
+    case ">":
+      return a > b;
+    case ">=":
+      return a >= b;
+  }
+}
+
+/** `-value`. */
+export function negate(value: Value): Value {
+  const kind = kindOf(value);
+  if (!isNumber(value) || kind === "phys" || kind === "dma") {
+    throw new ScriptError("E0913", `Cannot negate ${describeValue(value)}`);
+  }
+  return makeNumber(numericKind(value), 0 - numberIn(value));
+}
+
+/** `value as phys`, `value as dma`. */
+export function cast(value: Value, target: "phys" | "dma"): Value {
+  if (!isNumber(value) || !castable(kindOf(value))) {
+    throw new ScriptError(
+      "E0913",
+      `Cannot read ${describeValue(value)} as ${describeKind(target)}`,
+    );
+  }
+  return makeNumber(target, numberIn(value));
+}
+
+/** `first..last` or `first..=last`. */
+export function makeRange(first: Value, last: Value, inclusive: boolean): RangeValue {
+  const kind = rangeEndsKind(kindOf(first), kindOf(last));
+  if (kind === null || !isNumber(first) || !isNumber(last)) {
+    throw wrongOperands(inclusive ? "..=" : "..", first, last);
+  }
+  const end = numberIn(last) + (inclusive ? 1 : 0);
+  if (end > INTEGER_LIMIT) throw overflow(kind);
+  return new RangeValue(numberIn(first), end, kind);
+}
+
+/** Converts a value to a kind that only an int can become; null when it cannot. */
+export function intAsQuantity(value: number, kind: QuantityKind): Quantity | null {
+  if (value < 0 && (kind === "phys" || kind === "dma")) return null;
+  return new Quantity(kind, value);
+}
+
+/** The error for two values that an operator does not take, with a hint where there is one. */
+export function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
+  return new ScriptError(
+    "E0913",
+    `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,
+    mixHint(operator, kindOf(left), kindOf(right)),
+  );
+}
+
+/** What to write instead of a mix of kinds; null when nothing is known. */
+export function mixHint(operator: string, left: string, right: string): string | null {
+  const pair = [left, right].sort().join(" ");
+  if (pair === "dma phys") {
+    return "a physical address and a device address are different things; " +
+      "write `as dma` or `as phys` where it is meant";
+  }
+  if (pair === "duration size") return "a duration and a size cannot be mixed";
+  if ((operator === "&" || operator === "|") && /phys|dma|size/.test(pair)) {
+    return "bit operators take ints; `address % 4KiB` is the offset in a page";
+  }
+  if (operator === "/" && (left === "phys" || left === "dma")) {
+    return "addresses are not divided; subtract the start first: `(address - start) / 4KiB`";
+  }
+  if (operator === "*" && left === "size" && right === "size") {
+    return "a size is multiplied by an int";
+  }
+  if (operator === "+" && pair.includes("string")) {
+    return 'put values into a string with braces: "{a} and {b}"';
+  }
+  return null;
+}
+
+/** A value in an error message: its kind, and its number where it has one. */
+export function describeValue(value: Value): string {
+  const kind = kindOf(value);
+  if (typeof value === "number") return `the int ${value}`;
+  if (typeof value === "boolean") return `${value}`;
+  if (value instanceof Quantity) {
+    switch (value.kind) {
+      case "size":
+        return `the size ${formatSize(value.value)}`;
+      case "duration":
+        return `the duration ${formatDuration(value.value)}`;
+      default:
+        return `${describeKind(value.kind)} ${formatAddress(value.value)}`;
+    }
+  }
+  return describeKind(kind);
+}
+
+function isNumber(value: Value): value is number | Quantity | Ratio {
+  return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
+}
+
+function numericKind(value: number | Quantity | Ratio): NumericKind {
+  if (typeof value === "number") return "int";
+  return value instanceof Ratio ? "ratio" : value.kind;
+}

@@ -1,0 +1,104 @@
+/** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
+import type { RaisedError } from "../builtins/registry.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { OutcomeInfo } from "./code.ts";
+import { ExpectationError } from "./failure.ts";
+
+/** A kernel error as `classifyError` gives it. */
+export type Raised = Extract<RaisedError, { readonly kind: "kernel" }>;
+
+/** What a call or block did: how it ended, and what the machine reported meanwhile. */
+export interface Happened {
+  readonly raised: Raised | null;
+  /** The value of the one call, as text; null for a block or a call that gives none. */
+  readonly value: string | null;
+  /** Faults and reports meanwhile, oldest first. */
+  readonly incidents: readonly MachineEvent[];
+  /** The statement that was running at the end. */
+  readonly site: number | null;
+}
+
+/**
+ * Compares what was expected with what happened.
+ *
+ * An error that a call raises as the consequence of the very fault or report that is expected is
+ * taken with it: who writes `ssd.read(…) faults not_present` has said all there is to say.
+ *
+ * @returns The incidents that count as expected.
+ * @throws {ExpectationError} When it did not happen; the message says what did.
+ */
+export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly MachineEvent[] {
+  switch (info.outcome) {
+    case "error":
+      return settleError(info, happened);
+    case "fault":
+      return settleIncident(info, happened, "iommu.fault", "reason", "E0904");
+    case "warning":
+      return settleIncident(info, happened, "dma.report", "class", "E0905");
+  }
+}
+
+function settleError(info: OutcomeInfo, happened: Happened): readonly MachineEvent[] {
+  const { raised } = happened;
+  if (raised === null || !isCode(raised, info.code)) {
+    const subject = info.oneCall ? "the call" : "the block";
+    throw new ExpectationError(
+      "E0903",
+      raised === null
+        ? `Expected ${info.code}, but ${subject} ${returned(info, happened)}`
+        : `Expected ${info.code}, but ${errorText(raised)}`,
+      { span: info.codeSpan },
+    );
+  }
+  // In a block only what the failing statement itself drew belongs to the error.
+  return happened.incidents.filter((event) => info.oneCall || event.site === happened.site);
+}
+
+function returned(info: OutcomeInfo, happened: Happened): string {
+  if (!info.oneCall) return "came to its end";
+  return happened.value === null ? "did not fail" : `returned ${happened.value}`;
+}
+
+function isCode(raised: Raised, code: string): boolean {
+  return raised.errno === code || raised.blkStatus === code;
+}
+
+function errorText(raised: Raised): string {
+  const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
+  return `${raised.errno}${status} was raised: ${raised.what}`;
+}
+
+function settleIncident(
+  info: OutcomeInfo,
+  happened: Happened,
+  eventName: "iommu.fault" | "dma.report",
+  field: "reason" | "class",
+  code: "E0904" | "E0905",
+): readonly MachineEvent[] {
+  const kind = (event: MachineEvent) => event.name === eventName ? fieldText(event, field) : null;
+  const matching = happened.incidents.filter((event) => kind(event) === info.code);
+  if (matching.length > 0) {
+    return happened.incidents.filter((event) =>
+      matching.includes(event) || info.oneCall && event.name === "dma.report"
+    );
+  }
+  const others = [...new Set(happened.incidents.map(kind).filter((name) => name !== null))];
+  const noun = info.outcome === "fault" ? "fault" : "report";
+  const parts = [
+    ...others.map((name) => `${name} came`),
+    ...(happened.raised === null ? [] : [errorText(happened.raised)]),
+  ];
+  throw new ExpectationError(
+    code,
+    parts.length === 0
+      ? `Expected the ${noun} ${info.code}, but there was no ${noun}`
+      : `Expected the ${noun} ${info.code}, but ${parts.join(", and ")}`,
+    { span: info.codeSpan },
+  );
+}
+
+function fieldText(event: MachineEvent, field: "reason" | "class"): string | null {
+  const fields: Readonly<Record<string, unknown>> = event.fields;
+  const value = fields[field];
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,22 @@
+/** What `wait` waits for. */
+import type { TypeSpec } from "../builtins/spec.ts";
+import type { Run } from "../run/run.ts";
+import { describeValue } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { findField } from "./types.ts";
+import { Handle, ListValue, type Value } from "./value.ts";
+
+/** True when a thing with a field `.done` says so; a list is done when all of it is. */
+export function isDone(value: Value, run: Run): boolean {
+  if (value instanceof ListValue) return value.items.every((item) => isDone(item, run));
+  if (value instanceof Handle) {
+    const type: TypeSpec = value.type;
+    const field = findField(type, "done");
+    if (field !== null) return field.get(value.target as never, run) === true;
+  }
+  throw new ScriptError(
+    "E0913",
+    `Cannot wait for ${describeValue(value)}`,
+    "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+  );
+}
