@@ -1,0 +1,65 @@
+/**
+ * Transcripts in pages: a `console` block begins with `$ command`, the rest is what it prints.
+ *
+ * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes what they print
+ * now into the page; `git diff` then shows what has changed.
+ */
+import { join } from "@std/path";
+import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
+import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
+
+export interface Transcript {
+  /** As it stands after the `$`. */
+  readonly command: string;
+  readonly output: string;
+}
+
+/** A block's commands with their outputs. */
+export function readTranscript(block: CodeBlock): Transcript[] {
+  const parts = block.code.split(/^\$ /m);
+  if (parts[0] !== "") throw new Error(`${place(block)} does not begin with "$ "`);
+  return parts.slice(1).map((part) => {
+    const end = part.indexOf("\n");
+    return end < 0
+      ? { command: part, output: "" }
+      : { command: part.slice(0, end), output: part.slice(end + 1) };
+  });
+}
+
+/** Commands that a page may show: they read the project and write nothing. */
+const SAFE =
+  /^deno (?:run -R=\. (?:dma )?[\w./-]+\.dma(?: |$)|task (?:demo|dmalab (?:run|test|check|explain|--help|--version|\w+ --help))(?: |$))/;
+
+/** Runs a command of a transcript, and gives what it prints. */
+export async function runTranscript(command: string): Promise<string> {
+  if (!SAFE.test(command)) throw new Error(`Not a command that a page may run: ${command}`);
+  const [, ...words] = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replace(/^"|"$/g, ""));
+  // The task's own line ("Task demo deno run …") is noise in a page.
+  const quiet = words[0] === "task" ? ["task", "--quiet", ...words.slice(1)] : words;
+  const { output } = await runDeno(quiet, { folder: ROOT, env: { NO_COLOR: "1" } });
+  return output.trimEnd();
+}
+
+/** `page:line` of a block. */
+export function place(block: CodeBlock): string {
+  return `${block.page}:${block.line}`;
+}
+
+async function update(page: string): Promise<void> {
+  const path = join(ROOT, page);
+  let text = Deno.readTextFileSync(path);
+  for (const block of codeBlocks(page, text)) {
+    if (block.language !== "console") continue;
+    let code = "";
+    for (const { command } of readTranscript(block)) {
+      code += `$ ${command}\n${await runTranscript(command)}\n`;
+    }
+    text = text.replace(`\`\`\`console\n${block.code}\n`, () => `\`\`\`console\n${code}`);
+  }
+  Deno.writeTextFileSync(path, text);
+}
+
+if (import.meta.main) {
+  for (const page of Deno.args) await update(page);
+}
