@@ -27,7 +27,6 @@ const ENTRIES = 512;
 const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 const INVERSE_2_32 = 2 ** -32;
-const LEAF_TABLE_BYTES = GRANULE_BYTES * ENTRIES;
 /** Entries a leaf fills, as a power of two, above all flags. */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;

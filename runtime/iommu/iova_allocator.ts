@@ -5,8 +5,7 @@
  *
  * @see behaviour/dma.md chapter 4
  */
-import type { VirtualClock } from "../clock.ts";
-import type { TimerHandler } from "../clock.ts";
+import type { TimerHandler, VirtualClock } from "../clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
@@ -29,9 +28,9 @@ export interface IovaAllocatorOptions {
   readonly clock: VirtualClock;
 }
 
-/** The smallest class whose size is at least `pfns`. */
+/** The smallest class whose size is at least `pfns`; 0 frames, freed by mistake, are of class 0. */
 function classOf(pfns: number): number {
-  return pfns === 1 ? 0 : 32 - Math.clz32(pfns - 1);
+  return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);
 }
 
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
@@ -49,6 +48,12 @@ class DepotWorker implements TimerHandler {
     if (this.#pending) return;
     this.#pending = true;
     this.clock.arm(this, DEPOT_DELAY_NS);
+  }
+
+  /** Forgets the delay, if one runs. */
+  stop(): void {
+    if (this.#pending) this.clock.disarm(this);
+    this.#pending = false;
   }
 
   timerExpired(): void {
@@ -147,6 +152,11 @@ export class IovaAllocator {
     if (this.cache.depotSize(sizeClass) <= this.#onlineCpus) return false;
     this.cache.drainOneOfDepot(sizeClass, this.#release);
     return true;
+  }
+
+  /** Stops the delayed clean-ups; the next spill starts them again. */
+  stopTimers(): void {
+    for (const worker of this.#workers) worker.stop();
   }
 
   /** Keeps frames out of use. @see behaviour/dma.md 4.6 */

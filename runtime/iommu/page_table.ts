@@ -79,6 +79,13 @@ export class LeafRuns {
     this.count++;
   }
 
+  /** How many leaves in all. */
+  total(): number {
+    let total = 0;
+    for (let index = 0; index < this.count; index++) total += this.#leaves[index]!;
+    return total;
+  }
+
   /** The runs as `[leaf size in bytes, count]`, for an event. */
   toList(): readonly (readonly [number, number])[] {
     const list: [number, number][] = [];

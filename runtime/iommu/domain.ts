@@ -1,0 +1,301 @@
+/**
+ * One translation: a page table, the addresses it hands out, and how its flushes are done.
+ *
+ * Each device has a domain of its own. What happens here happens in the order in which a kernel
+ * does it, and every step is an event.
+ *
+ * @see behaviour/dma.md 4.2, 5.2, 5.3
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
+import type { DmaDevice } from "../dma/device.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { Machine } from "../machine.ts";
+import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
+import type { FlushReason } from "./flush_queue.ts";
+import { hardwareBlock, type HardwareRange } from "./invalidation.ts";
+import type { Iotlb } from "./iotlb.ts";
+import { IovaAllocator } from "./iova_allocator.ts";
+import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
+
+const IOVA_ALLOC = eventId("iova.alloc");
+const IOVA_FREE = eventId("iova.free");
+const IOMMU_MAP = eventId("iommu.map");
+const IOMMU_UNMAP = eventId("iommu.unmap");
+const IOMMU_SYNC_MAP = eventId("iommu.sync_map");
+const IOTLB_SYNC = eventId("iotlb.sync");
+const FLUSH_QUEUE_ADD = eventId("flush_queue.add");
+const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
+
+const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
+
+export interface IommuDomainOptions {
+  readonly id: number;
+  readonly device: DmaDevice;
+  readonly table: PageTable;
+  readonly iotlb: Iotlb;
+  /** Set for a domain in lazy mode. */
+  readonly flushQueue: FlushQueueOptions | null;
+  /** Flush after mapping too: the hardware remembers absent entries. */
+  readonly cachingMode: boolean;
+  /** Address ranges never given out, end exclusive. */
+  readonly reserved: readonly { readonly start: number; readonly end: number }[];
+}
+
+export class IommuDomain implements FlushQueueOwner {
+  readonly id: number;
+  readonly device: DmaDevice;
+  readonly iova: IovaAllocator;
+  readonly table: PageTable;
+  readonly granuleBytes: Bytes;
+  readonly cachingMode: boolean;
+  /** The ranges that wait for a flush; null in strict mode. */
+  readonly flushQueue: FlushQueue | null;
+
+  readonly #machine: Machine;
+  readonly #iotlb: Iotlb;
+  readonly #inverseGranule: number;
+  readonly #hardware: HardwareRange = { start: 0, sizeBytes: 0, whole: false };
+
+  constructor(machine: Machine, options: IommuDomainOptions) {
+    this.#machine = machine;
+    this.#iotlb = options.iotlb;
+    this.id = options.id;
+    this.device = options.device;
+    this.table = options.table;
+    this.granuleBytes = options.table.granuleBytes;
+    this.#inverseGranule = 1 / this.granuleBytes;
+    this.cachingMode = options.cachingMode;
+    this.iova = new IovaAllocator({
+      granuleBytes: this.granuleBytes,
+      // Frame 0 is never given out, so that 0 can mean failure (4.1).
+      startPfn: 1,
+      cpus: machine.config.cpus,
+      clock: machine.clock,
+    });
+    for (const { start, end } of options.reserved) {
+      this.reserve(
+        Math.floor(start / this.granuleBytes),
+        Math.ceil(end / this.granuleBytes) - 1,
+      );
+    }
+    this.flushQueue = options.flushQueue === null
+      ? null
+      : new FlushQueue(this, machine.clock, options.flushQueue);
+  }
+
+  /** True in lazy mode: an unmapped range stays usable by the device until the next flush. */
+  get lazy(): boolean {
+    return this.flushQueue !== null;
+  }
+
+  /** Keeps frames, both ends included, out of use. */
+  reserve(loPfn: number, hiPfn: number): void {
+    this.iova.reserve(loPfn, hiPfn);
+  }
+
+  /** Offset of an address in its granule. */
+  offsetOf(address: number): number {
+    return address - Math.floor(address * this.#inverseGranule) * this.granuleBytes;
+  }
+
+  /** A size rounded up to whole granules. */
+  roundUp(sizeBytes: Bytes): Bytes {
+    return Math.ceil(sizeBytes * this.#inverseGranule) * this.granuleBytes;
+  }
+
+  /**
+   * Takes a range of IO addresses: below 4 GiB first where the device prefers that.
+   *
+   * @param sizeBytes Whole granules.
+   * @param lastAddress The last address the device can use.
+   * @returns The first address, or 0 when no range is free.
+   * @see behaviour/dma.md 4.2
+   */
+  allocIova(sizeBytes: Bytes, lastAddress: number): number {
+    const { device, iova } = this;
+    const { cpu } = this.#machine.events;
+    const pfns = sizeBytes * this.#inverseGranule;
+    const last = lastAddress < this.table.lastAddress ? lastAddress : this.table.lastAddress;
+    let limitPfn = iova.ranges.dma32Pfn - 1;
+    let pfn = 0;
+    if (last > LAST_32BIT_ADDRESS && device.prefer32Bit) {
+      pfn = iova.allocFast(cpu, pfns, limitPfn, false);
+      if (pfn === 0) this.#leave32Bit(last);
+    }
+    if (pfn === 0) {
+      limitPfn = Math.floor((last + 1) * this.#inverseGranule) - 1;
+      pfn = iova.allocFast(cpu, pfns, limitPfn, true);
+      if (pfn === 0) return 0;
+    }
+    const start = pfn * this.granuleBytes;
+    const { events } = this.#machine;
+    if (events.tick(IOVA_ALLOC)) {
+      events.emit(IOVA_ALLOC, {
+        start: start as DmaAddr,
+        size_bytes: sizeBytes,
+        limit: ((limitPfn + 1) * this.granuleBytes - 1) as DmaAddr,
+        source: iova.lastSource,
+      });
+    }
+    return start;
+  }
+
+  #leave32Bit(last: number): void {
+    this.device.prefer32Bit = false;
+    this.#machine.warnings.warn(
+      "iommu_dma_alloc_iova",
+      `Device "${this.device.name}" has used up the IO addresses below 4 GiB ` +
+        `and from now on takes those of ${Math.round(Math.log2(last + 1))} bits`,
+    );
+  }
+
+  /** Gives a range back at once. @param sizeBytes Whole granules; decides the cache class. */
+  freeIova(start: number, sizeBytes: Bytes): void {
+    const { events } = this.#machine;
+    this.iova.freeFast(events.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
+    if (events.tick(IOVA_FREE)) {
+      events.emit(IOVA_FREE, {
+        start: start as DmaAddr,
+        size_bytes: sizeBytes,
+        to: this.iova.lastDestination,
+      });
+    }
+  }
+
+  /** Parks a range until the next flush (lazy mode only). */
+  #queueIova(queue: FlushQueue, start: number, sizeBytes: Bytes): void {
+    const { events } = this.#machine;
+    if (events.tick(IOVA_FREE)) {
+      events.emit(IOVA_FREE, {
+        start: start as DmaAddr,
+        size_bytes: sizeBytes,
+        to: "flush_queue",
+      });
+    }
+    queue.add(events.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
+    if (events.tick(FLUSH_QUEUE_ADD)) events.emit(FLUSH_QUEUE_ADD, { pending: queue.pending });
+  }
+
+  /**
+   * Writes leaves for `[iova, iova + sizeBytes)`.
+   * @returns 0 or a negative errno; on failure nothing of it stays mapped.
+   */
+  map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
+    const { events, charges } = this.#machine;
+    const error = this.table.map(iova, phys, sizeBytes, flags);
+    if (error === 0) {
+      if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
+      if (events.tick(IOMMU_MAP)) {
+        events.emit(IOMMU_MAP, {
+          iova: iova as DmaAddr,
+          phys,
+          size_bytes: sizeBytes,
+          prot: protectionWord(flags),
+          leaves: this.table.leaves.toList(),
+        });
+      }
+    }
+    if (this.table.syncs.count !== 0) this.#syncTable(true);
+    return error;
+  }
+
+  /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
+  syncMap(iova: number, sizeBytes: Bytes): void {
+    const { events } = this.#machine;
+    if (this.cachingMode) this.#syncRange("map", iova, iova + sizeBytes - 1);
+    if (events.tick(IOMMU_SYNC_MAP)) {
+      events.emit(IOMMU_SYNC_MAP, { iova: iova as DmaAddr, size_bytes: sizeBytes });
+    }
+  }
+
+  /**
+   * Clears the leaves of a range.
+   * @param flushNow Whether the hardware forgets them before this returns.
+   * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
+   */
+  unmap(iova: number, sizeBytes: Bytes, flushNow: boolean): number {
+    const { events, charges } = this.#machine;
+    const unmapped = this.table.unmap(iova, sizeBytes);
+    if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
+    if (events.tick(IOMMU_UNMAP)) {
+      events.emit(IOMMU_UNMAP, {
+        iova: iova as DmaAddr,
+        size_bytes: sizeBytes,
+        unmapped_bytes: unmapped,
+        leaves: this.table.leaves.toList(),
+      });
+    }
+    if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
+    return unmapped;
+  }
+
+  /** Gives a range back after its leaves are gone: at once, or in lazy mode after the next flush. */
+  releaseIova(start: number, sizeBytes: Bytes): void {
+    if (this.flushQueue === null) this.freeIova(start, sizeBytes);
+    else this.#queueIova(this.flushQueue, start, sizeBytes);
+  }
+
+  flushAll(): void {
+    const { events } = this.#machine;
+    this.#iotlb.invalidateDomain(this.id);
+    if (events.tick(IOTLB_SYNC)) {
+      const sizeBytes = this.table.lastAddress + 1;
+      events.emit(IOTLB_SYNC, {
+        kind: "all",
+        start: 0 as DmaAddr,
+        size_bytes: sizeBytes,
+        hw_start: 0 as DmaAddr,
+        hw_size_bytes: sizeBytes,
+      });
+    }
+  }
+
+  flushed(entries: number, reason: FlushReason): void {
+    const { events } = this.#machine;
+    if (events.tick(FLUSH_QUEUE_FLUSH)) events.emit(FLUSH_QUEUE_FLUSH, { entries, reason });
+  }
+
+  releaseRange(pfn: number, pfns: number): void {
+    this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
+  }
+
+  /** Tells the hardware what the table's last operation left for it to forget. */
+  #syncTable(leavesToo: boolean): void {
+    const { syncs } = this.table;
+    for (let index = 0; index < syncs.count; index++) {
+      if (leavesToo || syncs.kind(index) === SYNC_WALK) {
+        this.#syncRange("range", syncs.first(index), syncs.last(index));
+      }
+    }
+  }
+
+  #syncRange(kind: "map" | "range", first: number, last: number): void {
+    const { events } = this.#machine;
+    const hardware = this.#hardware;
+    // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
+    const end = last < 0 ? this.table.lastAddress : last;
+    hardwareBlock(this.#machine.config.iommu.model, this.table, first, end, hardware);
+    if (hardware.whole) this.#iotlb.invalidateDomain(this.id);
+    else {
+      this.#iotlb.invalidate(
+        this.id,
+        hardware.start,
+        hardware.start + hardware.sizeBytes - 1,
+      );
+    }
+    if (events.tick(IOTLB_SYNC)) {
+      events.emit(IOTLB_SYNC, {
+        kind,
+        start: first as DmaAddr,
+        size_bytes: end - first + 1,
+        hw_start: hardware.start as DmaAddr,
+        hw_size_bytes: hardware.sizeBytes,
+      });
+    }
+  }
+}
+
+function protectionWord(flags: number): string {
+  if ((flags & PTE_READ) === 0) return "write";
+  return (flags & PTE_WRITE) === 0 ? "read" : "read_write";
+}

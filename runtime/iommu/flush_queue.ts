@@ -1,0 +1,181 @@
+/**
+ * The flush queue of lazy mode: ranges whose translations are gone from the table but may still be
+ * in the hardware's cache wait here until one flush covers them all.
+ *
+ * A ring for each CPU, or one for all on hardware where a flush is costly.
+ *
+ * @see behaviour/dma.md 5.3
+ */
+import type { Nanoseconds } from "../address.ts";
+import type { TimerHandler, VirtualClock } from "../clock.ts";
+
+/** Why everything was flushed: the `reason` of `flush_queue.flush`. */
+export type FlushReason = "full" | "timer";
+
+/** What the queue asks of the domain it belongs to. */
+export interface FlushQueueOwner {
+  /** Makes the hardware forget the whole domain. */
+  flushAll(): void;
+  /** Tells how many ranges the flush that has just finished sets free. */
+  flushed(entries: number, reason: FlushReason): void;
+  /** Takes a range back whose flush is over. */
+  releaseRange(pfn: number, pfns: number): void;
+}
+
+export interface FlushQueueOptions {
+  /** One ring for each; 1 for hardware with a shared queue. */
+  readonly rings: number;
+  /** Places of a ring; one always stays empty. 256, or 32768 for a shared one. */
+  readonly entries: number;
+  /** 10 ms, or 1000 ms for a shared one. */
+  readonly timeoutNs: Nanoseconds;
+}
+
+/** What real hardware mostly uses. */
+export const PER_CPU_RING_ENTRIES = 256;
+export const PER_CPU_TIMEOUT_NS: Nanoseconds = 10_000_000;
+
+export class FlushQueue implements TimerHandler {
+  readonly rings: number;
+  readonly entries: number;
+  readonly timeoutNs: Nanoseconds;
+  /** Flushes of everything, begun and ended. */
+  started = 0;
+  finished = 0;
+  /** Whether the timer runs, and when it expires. */
+  timerOn = false;
+  timerAtNs: Nanoseconds = 0;
+
+  readonly #owner: FlushQueueOwner;
+  readonly #clock: VirtualClock;
+  /** By ring and place. */
+  readonly #pfn: Float64Array;
+  readonly #pfns: Float64Array;
+  readonly #stamp: Float64Array;
+  readonly #addedNs: Float64Array;
+  readonly #head: Int32Array;
+  readonly #tail: Int32Array;
+
+  constructor(owner: FlushQueueOwner, clock: VirtualClock, options: FlushQueueOptions) {
+    this.rings = options.rings;
+    this.entries = options.entries;
+    this.timeoutNs = options.timeoutNs;
+    this.#owner = owner;
+    this.#clock = clock;
+    const places = options.rings * options.entries;
+    this.#pfn = new Float64Array(places);
+    this.#pfns = new Float64Array(places);
+    this.#stamp = new Float64Array(places);
+    this.#addedNs = new Float64Array(places);
+    this.#head = new Int32Array(options.rings);
+    this.#tail = new Int32Array(options.rings);
+  }
+
+  /** Parks a range in a CPU's ring; flushes everything when the ring is full. */
+  add(cpu: number, pfn: number, pfns: number): void {
+    const ring = this.rings === 1 ? 0 : cpu;
+    this.#release(ring);
+    if (this.#isFull(ring)) {
+      this.#flushAll();
+      this.#owner.flushed(this.#coveredIn(ring), "full");
+      this.#release(ring);
+    }
+    const tail = this.#tail[ring]!;
+    const place = ring * this.entries + tail;
+    this.#pfn[place] = pfn;
+    this.#pfns[place] = pfns;
+    this.#stamp[place] = this.started;
+    this.#addedNs[place] = this.#clock.nowNs;
+    this.#tail[ring] = this.#next(tail);
+    if (!this.timerOn) this.#startTimer();
+  }
+
+  timerExpired(): void {
+    this.timerOn = false;
+    this.#flushAll();
+    let covered = 0;
+    for (let ring = 0; ring < this.rings; ring++) covered += this.#coveredIn(ring);
+    this.#owner.flushed(covered, "timer");
+    for (let ring = 0; ring < this.rings; ring++) this.#release(ring);
+  }
+
+  /** Flushes and releases everything at once, and stops the timer. Nothing happens when empty. */
+  drain(): void {
+    if (this.timerOn) this.#clock.disarm(this);
+    if (this.pending > 0) this.timerExpired();
+    this.timerOn = false;
+  }
+
+  /** Ranges that wait for a flush, in all rings. */
+  get pending(): number {
+    let pending = 0;
+    for (let ring = 0; ring < this.rings; ring++) pending += this.pendingIn(ring);
+    return pending;
+  }
+
+  /** Ranges that wait in one ring. */
+  pendingIn(ring: number): number {
+    const length = this.#tail[ring]! - this.#head[ring]!;
+    return length >= 0 ? length : length + this.entries;
+  }
+
+  /** The first and the next free place of a ring. */
+  ends(ring: number): readonly [head: number, tail: number] {
+    return [this.#head[ring]!, this.#tail[ring]!];
+  }
+
+  /** When the waiting range with a frame was parked; -1 when none has it. The newest counts. */
+  parkedAtNs(pfn: number): Nanoseconds {
+    let newest = -1;
+    for (let ring = 0; ring < this.rings; ring++) {
+      for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
+        const place = ring * this.entries + at;
+        const first = this.#pfn[place]!;
+        if (pfn < first || pfn >= first + this.#pfns[place]!) continue;
+        newest = Math.max(newest, this.#addedNs[place]!);
+      }
+    }
+    return newest;
+  }
+
+  #startTimer(): void {
+    this.timerOn = true;
+    this.timerAtNs = this.#clock.nowNs + this.timeoutNs;
+    this.#clock.arm(this, this.timeoutNs);
+  }
+
+  #flushAll(): void {
+    this.started++;
+    this.#owner.flushAll();
+    this.finished++;
+  }
+
+  #isFull(ring: number): boolean {
+    return this.#next(this.#tail[ring]!) === this.#head[ring];
+  }
+
+  #next(place: number): number {
+    return place + 1 === this.entries ? 0 : place + 1;
+  }
+
+  /** How many leading ranges of a ring a finished flush covers. */
+  #coveredIn(ring: number): number {
+    let covered = 0;
+    for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
+      if (this.#stamp[ring * this.entries + at]! >= this.finished) break;
+      covered++;
+    }
+    return covered;
+  }
+
+  #release(ring: number): void {
+    let at = this.#head[ring]!;
+    while (at !== this.#tail[ring]!) {
+      const place = ring * this.entries + at;
+      if (this.#stamp[place]! >= this.finished) break;
+      at = this.#next(at);
+      this.#head[ring] = at;
+      this.#owner.releaseRange(this.#pfn[place]!, this.#pfns[place]!);
+    }
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The machine's IOMMU: a domain for each translated device, and the translation of what devices
+ * ask for.
+ *
+ * @see behaviour/dma.md 1.3, chapters 4 and 5
+ */
+import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
+import type { DmaDevice } from "../dma/device.ts";
+import { hexAddress, reportMisuse } from "../dma/report.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { Machine } from "../machine.ts";
+import type { IommuConfig, IommuMode } from "../machine_config.ts";
+import { IommuDomain } from "./domain.ts";
+import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
+import { Iotlb } from "./iotlb.ts";
+import { makePageTable } from "./page_table_formats.ts";
+import { PTE_READ, PTE_WRITE } from "./page_table.ts";
+
+const IOMMU_TRANSLATE = eventId("iommu.translate");
+const IOMMU_FAULT = eventId("iommu.fault");
+
+/** What a device does to memory. */
+export type DeviceAccess = "read" | "write";
+
+/** Why a device's access went nowhere. */
+export type FaultReason =
+  | "not_present"
+  | "not_readable"
+  | "not_writable"
+  | "address_width"
+  | "reserved"
+  | "blocked";
+
+/** One access that went nowhere. */
+export interface IommuFault {
+  readonly device: string;
+  readonly dma: DmaAddr;
+  readonly access: DeviceAccess;
+  readonly reason: FaultReason;
+  readonly atNs: Nanoseconds;
+}
+
+/** Writes to these addresses are interrupts on a PC, whatever the tables say. */
+const PC_MSI_WINDOW = { start: 0xfee0_0000, end: 0xfef0_0000 };
+/** Reserved by AMD's interconnect. @see behaviour/dma.md 4.6 */
+const AMD_RESERVED = { start: 0xfd_0000_0000, end: 0x100_0000_0000 };
+
+/** Faults kept for those who ask; the counter goes on. */
+const KEPT_FAULTS = 65_536;
+
+export class Iommu {
+  readonly iotlb: Iotlb;
+  /** Accesses that went nowhere, oldest first; the first 65536 are kept. */
+  readonly faults: IommuFault[] = [];
+  /** Live streaming and two-step mappings of translated devices; coherent memory does not count. */
+  liveMappings = 0;
+
+  readonly #machine: Machine;
+  readonly #config: IommuConfig;
+  readonly #msiWindow: boolean;
+  readonly #domains: IommuDomain[] = [];
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#config = machine.config.iommu;
+    this.iotlb = new Iotlb(this.#config.iotlbEntries);
+    this.#msiWindow = this.#config.model !== "arm";
+  }
+
+  /** The mode asked for; what a device really got is `device.domain` and `device.domain.lazy`. */
+  get mode(): IommuMode {
+    return this.#config.mode;
+  }
+
+  /** The smallest page, which is the unit of IO addresses. */
+  get granuleBytes(): Bytes {
+    return this.#config.granuleBytes;
+  }
+
+  /** Every translation, in the order in which devices were attached. */
+  get domains(): readonly IommuDomain[] {
+    return this.#domains;
+  }
+
+  /** Ranges that wait for a flush, on all CPUs and for all devices. */
+  get pendingFlushes(): number {
+    let pending = 0;
+    for (const { flushQueue } of this.#domains) pending += flushQueue?.pending ?? 0;
+    return pending;
+  }
+
+  /**
+   * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
+   * addresses. An untrusted device is translated and strict whatever was asked for.
+   *
+   * @see behaviour/dma.md 1.3
+   */
+  attach(dev: DmaDevice): void {
+    const { mode, cachingMode, model, forcedac } = this.#config;
+    if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
+      dev.domain = null;
+      return;
+    }
+    // Hardware that needs a flush after each map is no hardware to batch on (captured.md).
+    const lazy = mode === "lazy" && !dev.untrusted && !(cachingMode && model === "vtd");
+    if (forcedac) dev.prefer32Bit = false;
+    const domain = new IommuDomain(this.#machine, {
+      id: this.#domains.length,
+      device: dev,
+      table: makePageTable(this.#config),
+      iotlb: this.iotlb,
+      flushQueue: lazy
+        ? {
+          rings: this.#machine.config.cpus,
+          entries: PER_CPU_RING_ENTRIES,
+          timeoutNs: PER_CPU_TIMEOUT_NS,
+        }
+        : null,
+      cachingMode: cachingMode && model !== "arm",
+      reserved: this.#reservedRanges(),
+    });
+    this.#domains.push(domain);
+    dev.domain = domain;
+  }
+
+  #reservedRanges(): { readonly start: number; readonly end: number }[] {
+    const ranges = this.#machine.config.windows.map(({ basePhys, sizeBytes }) => ({
+      start: basePhys as number,
+      end: basePhys + sizeBytes,
+    }));
+    if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
+    if (this.#msiWindow) ranges.push(PC_MSI_WINDOW);
+    if (this.#config.model === "amd") ranges.push(AMD_RESERVED);
+    return ranges;
+  }
+
+  /** Flushes everything that waits and releases it: a machine that comes up owes nothing. */
+  drainFlushQueues(): void {
+    for (const domain of this.#domains) {
+      domain.flushQueue?.drain();
+      domain.iova.stopTimers();
+    }
+  }
+
+  /**
+   * Looks an IO address up in the page table, as the kernel would; no event, no IOTLB.
+   * @returns The physical address of that very byte, or -1. Without translation the address itself.
+   */
+  lookup(dev: DmaDevice, dma: number): PhysAddr | -1 {
+    if (dev.domain === null) return dma as PhysAddr;
+    const { table } = dev.domain;
+    return table.walk(dma) ? table.walkPhys as PhysAddr : -1;
+  }
+
+  /**
+   * Translates one access of a device, which must not cross a granule: from the IOTLB, where an
+   * entry may be stale, or by a walk.
+   *
+   * @returns The physical address, or -1 after `iommu.fault`.
+   * @see behaviour/dma.md 5.2, 5.3
+   */
+  translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
+    const { domain } = dev;
+    if (domain === null) return dma as PhysAddr;
+    const { table } = domain;
+    if (dma < 0 || dma > table.lastAddress) return this.fault(dev, dma, access, "address_width");
+    if (this.#msiWindow && dma >= PC_MSI_WINDOW.start && dma < PC_MSI_WINDOW.end) {
+      return this.fault(dev, dma, access, "reserved");
+    }
+    let phys: number;
+    let flags: number;
+    let hit: "iotlb" | "walk" | "stale" = "iotlb";
+    const entry = this.iotlb.lookup(domain.id, dma);
+    if (entry >= 0) {
+      phys = this.iotlb.physOf(entry, dma);
+      flags = this.iotlb.flagsOf(entry);
+      // The table has changed since: the entry may have outlived what it was made from.
+      if (flags !== 0 && this.iotlb.generationOf(entry) !== table.generation) {
+        if (table.walk(dma) && table.walkPhys === phys && table.walkFlags === flags) {
+          this.iotlb.confirm(entry, table.generation);
+        } else hit = "stale";
+      }
+    } else if (table.walk(dma)) {
+      hit = "walk";
+      phys = table.walkPhys;
+      flags = table.walkFlags;
+      this.iotlb.insert(domain.id, dma, phys, table.walkSizeBytes, flags, table.generation);
+    } else {
+      phys = -1;
+      flags = 0;
+      // In caching mode the hardware remembers that nothing was there, until it is told otherwise.
+      if (domain.cachingMode) {
+        this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, table.generation);
+      }
+    }
+    if ((flags & (access === "read" ? PTE_READ : PTE_WRITE)) === 0) {
+      const reason = flags === 0
+        ? "not_present"
+        : access === "read"
+        ? "not_readable"
+        : "not_writable";
+      return this.fault(dev, dma, access, reason);
+    }
+    const { events } = this.#machine;
+    if (events.tick(IOMMU_TRANSLATE)) {
+      events.emit(IOMMU_TRANSLATE, { dma: dma as DmaAddr, phys: phys as PhysAddr, access, hit });
+    }
+    if (hit === "stale") this.#reportStale(dev, domain, dma, access);
+    return phys as PhysAddr;
+  }
+
+  /** Notes that an access went nowhere; returns -1. */
+  fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
+    const { events, clock } = this.#machine;
+    if (this.faults.length < KEPT_FAULTS) {
+      this.faults.push({
+        device: dev.name,
+        dma: dma as DmaAddr,
+        access,
+        reason,
+        atNs: clock.nowNs,
+      });
+    }
+    if (events.tick(IOMMU_FAULT)) {
+      events.emit(IOMMU_FAULT, { dma: dma as DmaAddr, access, reason });
+    }
+    return -1;
+  }
+
+  #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {
+    const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;
+    const age = parkedAtNs < 0
+      ? "its translation has been changed without a flush"
+      : `its mapping has been gone for ${this.#machine.clock.nowNs - parkedAtNs} ns, ` +
+        "but the flush queue has not been flushed";
+    reportMisuse(
+      this.#machine,
+      "stale_iotlb_access",
+      "dma.5.3",
+      `Device "${dev.name}" could still ${access} ${hexAddress(dma)} through the IOTLB: ${age}`,
+    );
+  }
+}

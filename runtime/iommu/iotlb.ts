@@ -1,0 +1,230 @@
+/**
+ * The cache of translations in the IOMMU, with entries that outlive the page table's when nobody
+ * tells it: that is what lazy mode is about.
+ *
+ * Fully associative, the entry used longest ago is replaced; every domain shares it. An entry covers
+ * a page of its leaf's size. A hit takes a hash probe for each leaf size that is in the cache.
+ *
+ * @see behaviour/dma.md 5.2, 5.3
+ */
+
+const NONE = -1;
+/** Sizes are powers of two below 2^53. */
+const SIZE_BITS = 53;
+const HASH_MULTIPLIER = 0x9e3779b1;
+/** 2^n and 2^-n by n: a table is faster than the power. */
+const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
+const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
+
+export class Iotlb {
+  readonly entries: number;
+  /** By entry. */
+  readonly #page: Float64Array;
+  readonly #phys: Float64Array;
+  readonly #flags: Uint8Array;
+  readonly #sizeBit: Uint8Array;
+  readonly #domain: Int32Array;
+  readonly #generation: Float64Array;
+  /** Order of use: the neighbour used before and after, and both ends. */
+  readonly #older: Int32Array;
+  readonly #newer: Int32Array;
+  #oldest = NONE;
+  #newest = NONE;
+  /** Hash chains; free entries hang on `#free` by the same links. */
+  readonly #buckets: Int32Array;
+  readonly #chain: Int32Array;
+  readonly #shift: number;
+  #free = NONE;
+  /** Entries by leaf size, and the sizes that have any. */
+  readonly #countOfSize = new Int32Array(SIZE_BITS);
+  readonly #sizesInUse = new Uint8Array(SIZE_BITS);
+  #sizes = 0;
+
+  /** @param entries How many translations it holds; 0 is no cache. */
+  constructor(entries: number) {
+    this.entries = entries;
+    this.#page = new Float64Array(entries);
+    this.#phys = new Float64Array(entries);
+    this.#flags = new Uint8Array(entries);
+    this.#sizeBit = new Uint8Array(entries);
+    this.#domain = new Int32Array(entries);
+    this.#generation = new Float64Array(entries);
+    this.#older = new Int32Array(entries);
+    this.#newer = new Int32Array(entries);
+    this.#chain = new Int32Array(entries);
+    const bits = Math.max(1, Math.ceil(Math.log2(2 * Math.max(1, entries))));
+    this.#buckets = new Int32Array(2 ** bits).fill(NONE);
+    this.#shift = 32 - bits;
+    for (let entry = entries - 1; entry >= 0; entry--) {
+      this.#chain[entry] = this.#free;
+      this.#free = entry;
+    }
+  }
+
+  /**
+   * Finds the entry for an address and makes it the newest.
+   * @returns The entry's number, or -1.
+   */
+  lookup(domain: number, iova: number): number {
+    for (let index = 0; index < this.#sizes; index++) {
+      const sizeBit = this.#sizesInUse[index]!;
+      const entry = this.#find(domain, Math.floor(iova * INVERSE_POWER[sizeBit]!), sizeBit);
+      if (entry === NONE) continue;
+      this.#use(entry);
+      return entry;
+    }
+    return NONE;
+  }
+
+  /** Physical address of a byte that an entry covers. */
+  physOf(entry: number, iova: number): number {
+    const sizeBytes = POWER[this.#sizeBit[entry]!]!;
+    return this.#phys[entry]! + (iova - this.#page[entry]! * sizeBytes);
+  }
+
+  /** The leaf's flags; 0 is the memory that nothing was there (caching mode). */
+  flagsOf(entry: number): number {
+    return this.#flags[entry]!;
+  }
+
+  /** The state of the page table at which an entry was last known to agree with it. */
+  generationOf(entry: number): number {
+    return this.#generation[entry]!;
+  }
+
+  /** Notes that an entry still agrees with the table. */
+  confirm(entry: number, generation: number): void {
+    this.#generation[entry] = generation;
+  }
+
+  /**
+   * Remembers a translation, in place of the one used longest ago if need be.
+   * @param iova Any byte of the page.
+   * @param phys Its physical address.
+   */
+  insert(
+    domain: number,
+    iova: number,
+    phys: number,
+    sizeBytes: number,
+    flags: number,
+    generation: number,
+  ): void {
+    if (this.entries === 0) return;
+    if (this.#free === NONE) this.#remove(this.#oldest);
+    const entry = this.#free;
+    this.#free = this.#chain[entry]!;
+    const sizeBit = Math.round(Math.log2(sizeBytes));
+    const page = Math.floor(iova / sizeBytes);
+    this.#page[entry] = page;
+    this.#phys[entry] = phys - (iova - page * sizeBytes);
+    this.#flags[entry] = flags;
+    this.#sizeBit[entry] = sizeBit;
+    this.#domain[entry] = domain;
+    this.#generation[entry] = generation;
+    const bucket = this.#bucketOf(domain, page, sizeBit);
+    this.#chain[entry] = this.#buckets[bucket]!;
+    this.#buckets[bucket] = entry;
+    this.#append(entry);
+    if (this.#countOfSize[sizeBit]!++ === 0) this.#sizesInUse[this.#sizes++] = sizeBit;
+  }
+
+  /** Forgets everything of a domain that touches `[first, last]`. */
+  invalidate(domain: number, first: number, last: number): void {
+    for (let index = this.#sizes - 1; index >= 0; index--) {
+      const sizeBit = this.#sizesInUse[index]!;
+      const scale = INVERSE_POWER[sizeBit]!;
+      const lastPage = Math.floor(last * scale);
+      let page = Math.floor(first * scale);
+      if (lastPage - page >= this.entries) {
+        this.#removeOfDomain(domain, first, last);
+        return;
+      }
+      for (; page <= lastPage; page++) {
+        const entry = this.#find(domain, page, sizeBit);
+        if (entry !== NONE) this.#remove(entry);
+      }
+    }
+  }
+
+  /** Forgets everything of a domain. */
+  invalidateDomain(domain: number): void {
+    this.#removeOfDomain(domain, 0, Infinity);
+  }
+
+  /** How many translations it holds now. */
+  get used(): number {
+    let used = 0;
+    for (let index = 0; index < this.#sizes; index++) {
+      used += this.#countOfSize[this.#sizesInUse[index]!]!;
+    }
+    return used;
+  }
+
+  #removeOfDomain(domain: number, first: number, last: number): void {
+    for (let entry = this.#oldest; entry !== NONE;) {
+      const newer = this.#newer[entry]!;
+      const sizeBytes = POWER[this.#sizeBit[entry]!]!;
+      const start = this.#page[entry]! * sizeBytes;
+      if (this.#domain[entry] === domain && start <= last && start + sizeBytes > first) {
+        this.#remove(entry);
+      }
+      entry = newer;
+    }
+  }
+
+  #bucketOf(domain: number, page: number, sizeBit: number): number {
+    return Math.imul((page | 0) ^ (domain << 6) ^ sizeBit, HASH_MULTIPLIER) >>> this.#shift;
+  }
+
+  #find(domain: number, page: number, sizeBit: number): number {
+    let entry = this.#buckets[this.#bucketOf(domain, page, sizeBit)]!;
+    while (
+      entry !== NONE &&
+      (this.#page[entry] !== page || this.#domain[entry] !== domain ||
+        this.#sizeBit[entry] !== sizeBit)
+    ) entry = this.#chain[entry]!;
+    return entry;
+  }
+
+  #use(entry: number): void {
+    if (entry === this.#newest) return;
+    this.#unlink(entry);
+    this.#append(entry);
+  }
+
+  #append(entry: number): void {
+    this.#older[entry] = this.#newest;
+    this.#newer[entry] = NONE;
+    if (this.#newest === NONE) this.#oldest = entry;
+    else this.#newer[this.#newest] = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: number): void {
+    const older = this.#older[entry]!;
+    const newer = this.#newer[entry]!;
+    if (older === NONE) this.#oldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === NONE) this.#newest = older;
+    else this.#older[newer] = older;
+  }
+
+  #remove(entry: number): void {
+    const sizeBit = this.#sizeBit[entry]!;
+    const bucket = this.#bucketOf(this.#domain[entry]!, this.#page[entry]!, sizeBit);
+    let at = this.#buckets[bucket]!;
+    if (at === entry) this.#buckets[bucket] = this.#chain[entry]!;
+    else {
+      while (this.#chain[at] !== entry) at = this.#chain[at]!;
+      this.#chain[at] = this.#chain[entry]!;
+    }
+    this.#unlink(entry);
+    this.#chain[entry] = this.#free;
+    this.#free = entry;
+    if (--this.#countOfSize[sizeBit]! === 0) {
+      const index = this.#sizesInUse.indexOf(sizeBit);
+      this.#sizesInUse[index] = this.#sizesInUse[--this.#sizes]!;
+    }
+  }
+}
