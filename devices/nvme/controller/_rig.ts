@@ -1,0 +1,283 @@
+/**
+ * A host for the controller's tests: flat memory, queues and commands written by hand, byte by
+ * byte from the specification, with nothing of the driver and nothing of the controller in it.
+ */
+import { ActivityQueue } from "../../../runtime/activity.ts";
+import { VirtualClock } from "../../../runtime/clock.ts";
+import { DmaDevice } from "../../../runtime/dma/device.ts";
+import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
+import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import type { HostBus } from "./host_port.ts";
+import { Media } from "./media.ts";
+import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
+
+const MEMORY_BYTES = 16 * 2 ** 20;
+const FILLER = 0xa5;
+
+/** Memory without translation. Pages in `holes`, and everything above the memory, fault. */
+export class FlatMemory implements HostBus {
+  readonly bytes = new Uint8Array(MEMORY_BYTES).fill(FILLER);
+  readonly view = new DataView(this.bytes.buffer);
+  readonly holes = new Set<number>();
+  readonly reads: [dma: number, sizeBytes: number][] = [];
+  readonly writes: [dma: number, sizeBytes: number][] = [];
+  readonly faults: string[] = [];
+
+  read(_dev: DmaDevice, dma: number, into: Uint8Array, offset: number, size: number): boolean {
+    if (!this.#check(dma, size, "read")) return false;
+    this.reads.push([dma, size]);
+    into.set(this.bytes.subarray(dma, dma + size), offset);
+    return true;
+  }
+
+  write(_dev: DmaDevice, dma: number, from: Uint8Array, offset: number, size: number): boolean {
+    if (!this.#check(dma, size, "write")) return false;
+    this.writes.push([dma, size]);
+    this.bytes.set(from.subarray(offset, offset + size), dma);
+    return true;
+  }
+
+  faultWide(_dev: DmaDevice, access: "read" | "write"): void {
+    this.faults.push(`${access} wide`);
+  }
+
+  putU64(at: number, value: number | bigint): void {
+    this.view.setBigUint64(at, BigInt(value), true);
+  }
+
+  /** Writes an SGL descriptor. */
+  putSgl(at: number, address: number | bigint, length: number, type: number): void {
+    this.putU64(at, address);
+    this.view.setUint32(at + 8, length, true);
+    this.view.setUint32(at + 12, 0, true);
+    this.bytes[at + 15] = type;
+  }
+
+  #check(dma: number, size: number, access: string): boolean {
+    const last = dma + size - 1;
+    let ok = last < MEMORY_BYTES;
+    for (let page = Math.floor(dma / 4096); page <= Math.floor(last / 4096) && ok; page++) {
+      if (this.holes.has(page)) ok = false;
+    }
+    if (!ok) this.faults.push(`${access} 0x${dma.toString(16)}`);
+    return ok;
+  }
+}
+
+export interface Completion {
+  readonly cid: number;
+  readonly status: number;
+  readonly result: number;
+  readonly sqHead: number;
+  readonly queue: number;
+}
+
+/** The parts of a command a test cares about; all others are zero. */
+export interface CommandFields {
+  readonly opcode?: number;
+  readonly flags?: number;
+  readonly nsid?: number;
+  readonly mptr?: number | bigint;
+  readonly prp1?: number | bigint;
+  readonly prp2?: number | bigint;
+  /** An SGL descriptor in place of the PRPs: address, length, type byte. */
+  readonly sgl?: readonly [address: number | bigint, length: number, type: number];
+  readonly lba?: number | bigint;
+  readonly blocks?: number;
+  readonly dwords?: Readonly<Record<number, number>>;
+}
+
+/** 64 bytes of a command, laid out as Base Specification 1.4, figure 105 says. */
+export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
+  const bytes = new Uint8Array(64);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = fields.opcode ?? 0x02;
+  bytes[1] = fields.flags ?? 0;
+  view.setUint16(2, cid, true);
+  view.setUint32(4, fields.nsid ?? 1, true);
+  view.setBigUint64(16, BigInt(fields.mptr ?? 0), true);
+  view.setBigUint64(24, BigInt(fields.prp1 ?? 0), true);
+  view.setBigUint64(32, BigInt(fields.prp2 ?? 0), true);
+  if (fields.sgl !== undefined) {
+    view.setBigUint64(24, BigInt(fields.sgl[0]), true);
+    view.setUint32(32, fields.sgl[1], true);
+    view.setUint32(36, 0, true);
+    bytes[39] = fields.sgl[2];
+  }
+  view.setBigUint64(40, BigInt(fields.lba ?? 0), true);
+  view.setUint16(48, (fields.blocks ?? 1) - 1, true);
+  for (const [dword, value] of Object.entries(fields.dwords ?? {})) {
+    view.setUint32(Number(dword) * 4, value, true);
+  }
+  return bytes;
+}
+
+const ADMIN_SQ = 0x1000;
+const ADMIN_CQ = 0x2000;
+const IO_SQ = 0x4000;
+const IO_CQ = 0x8000;
+export const ADMIN_DEPTH = 32;
+
+export interface RigOptions extends Partial<ControllerSettings> {
+  readonly metadataBytes?: number;
+  readonly blockSizeBytes?: number;
+  readonly capacityBytes?: number;
+  /** Leave the I/O queues out. */
+  readonly adminOnly?: boolean;
+}
+
+export class Rig {
+  readonly memory = new FlatMemory();
+  readonly clock = new VirtualClock();
+  readonly events = new EventStream(this.clock);
+  readonly activities = new ActivityQueue();
+  readonly media: Media;
+  readonly controller: NvmeController;
+  readonly interrupts: number[] = [];
+  readonly ioDepth: number;
+  readonly #tails: number[] = [0, 0];
+  readonly #heads: number[] = [0, 0];
+  readonly #phases: number[] = [1, 1];
+  #nextCid = 1;
+
+  constructor(options: RigOptions = {}) {
+    this.media = new Media({
+      blockSizeBytes: options.blockSizeBytes ?? 512,
+      capacityBytes: options.capacityBytes ?? 2 ** 40,
+      metadataBytes: options.metadataBytes ?? 0,
+      budget: { limitBytes: 2 ** 28, touchedBytes: 0 },
+    });
+    this.ioDepth = options.depth ?? 64;
+    this.controller = new NvmeController({
+      machine: { events: this.events, activities: this.activities, bus: this.memory },
+      dev: new DmaDevice("ssd"),
+      media: this.media,
+      settings: {
+        mdtsExponent: options.mdtsExponent ?? 0,
+        sgl: options.sgl ?? false,
+        metadataSgl: options.metadataSgl ?? false,
+        maxQueues: options.maxQueues ?? 2,
+        depth: this.ioDepth,
+        doorbellStride: options.doorbellStride ?? 0,
+      },
+    });
+    this.controller.interrupt = { raise: (vector) => this.interrupts.push(vector) };
+    this.memory.bytes.fill(0, 0, 0x10000);
+    this.enable();
+    if (!options.adminOnly) this.#createIoQueues();
+  }
+
+  /** AQA, ASQ, ACQ, CC: the controller is ready. */
+  enable(): void {
+    const { controller } = this;
+    controller.write32(0x24, (ADMIN_DEPTH - 1) * 0x1_0001);
+    controller.write32(0x28, ADMIN_SQ);
+    controller.write32(0x30, ADMIN_CQ);
+    controller.write32(0x14, 0x0046_0000);
+    controller.write32(0x14, 0x0046_0001);
+  }
+
+  /** Runs an admin command to its end. */
+  admin(fields: CommandFields): Completion {
+    return this.#one(0, { nsid: 0, ...fields });
+  }
+
+  /** Runs an I/O command to its end. */
+  io(fields: CommandFields): Completion {
+    return this.#one(1, fields);
+  }
+
+  /** Puts commands into the I/O queue with one doorbell, without running anything. */
+  queueIo(...commands: CommandFields[]): number[] {
+    const cids = commands.map((fields) => this.#put(1, fields));
+    this.#ring(1);
+    return cids;
+  }
+
+  run(): void {
+    while (this.activities.runNext());
+  }
+
+  /** Takes all new completions of a queue; the doorbell is rung unless `quiet`. */
+  reap(queue: 0 | 1, quiet = false): Completion[] {
+    const found: Completion[] = [];
+    const { view } = this.memory;
+    const base = queue === 0 ? ADMIN_CQ : IO_CQ;
+    const depth = queue === 0 ? ADMIN_DEPTH : this.ioDepth;
+    while (true) {
+      const at = base + this.#heads[queue]! * 16;
+      const word = view.getUint16(at + 14, true);
+      if ((word & 1) !== this.#phases[queue]) break;
+      found.push({
+        cid: view.getUint16(at + 12, true),
+        status: word >> 1,
+        result: view.getUint32(at, true),
+        sqHead: view.getUint16(at + 8, true),
+        queue: view.getUint16(at + 10, true),
+      });
+      this.#heads[queue]!++;
+      if (this.#heads[queue] === depth) {
+        this.#heads[queue] = 0;
+        this.#phases[queue]! ^= 1;
+      }
+    }
+    if (!quiet) this.ringCompletion(queue);
+    return found;
+  }
+
+  ringCompletion(queue: 0 | 1): void {
+    this.controller.write32(0x1000 + (2 * queue + 1) * this.#stride, this.#heads[queue]!);
+  }
+
+  /** Collects events by name while `run` runs. */
+  record(names: readonly EventName[], run: () => void): MachineEvent[] {
+    const events: MachineEvent[] = [];
+    const stop = this.events.listen((event) => events.push(event), names);
+    run();
+    stop();
+    return events;
+  }
+
+  get #stride(): number {
+    return 4 * 2 ** (this.controller.settings.doorbellStride ?? 0);
+  }
+
+  #createIoQueues(): void {
+    const depth = (this.ioDepth - 1) * 2 ** 16 + 1;
+    const cq = this.admin({ opcode: 0x05, prp1: IO_CQ, dwords: { 10: depth, 11: 0x1_0003 } });
+    const sq = this.admin({ opcode: 0x01, prp1: IO_SQ, dwords: { 10: depth, 11: 0x1_0001 } });
+    if (cq.status !== 0 || sq.status !== 0) throw new Error("I/O queues were refused");
+  }
+
+  #one(queue: 0 | 1, fields: CommandFields): Completion {
+    this.#put(queue, fields);
+    this.#ring(queue);
+    this.run();
+    const [completion, ...more] = this.reap(queue);
+    if (completion === undefined || more.length > 0) throw new Error("not exactly one completion");
+    return completion;
+  }
+
+  #put(queue: 0 | 1, fields: CommandFields): number {
+    const depth = queue === 0 ? ADMIN_DEPTH : this.ioDepth;
+    const base = queue === 0 ? ADMIN_SQ : IO_SQ;
+    const cid = this.#nextCid++;
+    this.memory.bytes.set(commandBytes(fields, cid), base + this.#tails[queue]! * 64);
+    this.#tails[queue] = (this.#tails[queue]! + 1) % depth;
+    return cid;
+  }
+
+  #ring(queue: 0 | 1): void {
+    this.controller.write32(0x1000 + 2 * queue * this.#stride, this.#tails[queue]!);
+  }
+}
+
+/** What a fresh disk holds in `size` bytes from `offset` on, computed the slow way. */
+export function fresh(offset: number, size: number, tag = 0x5a00_0000_0000_0000n): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let index = 0; index < size; index++) {
+    const at = offset + index;
+    bytes[index] = Number(((tag + BigInt(at - (at % 8))) >> BigInt(8 * (at % 8))) & 0xffn);
+  }
+  return bytes;
+}

@@ -1,0 +1,235 @@
+/** The admin commands a host needs to find its namespace and make its queues (section 5). */
+import type { DmaAddr } from "../../../runtime/address.ts";
+import {
+  activeNamespaces,
+  ASYNC_EVENT_LIMIT,
+  type ControllerIdentity,
+  IDENTIFY_BYTES,
+  identifyController,
+  identifyNamespace,
+  namespaceDescriptors,
+  type NamespaceIdentity,
+} from "./identify.ts";
+import type { HostTransfer } from "./host_transfer.ts";
+import type { PrpWalk } from "./prp_walk.ts";
+import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
+import { RangeList } from "./range_list.ts";
+import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
+
+/** What `execute` returns for a command that stays open until something happens. */
+export const NO_COMPLETION = -1;
+
+/** Identify: what is asked for (CNS). */
+const CNS = {
+  NAMESPACE: 0x00,
+  CONTROLLER: 0x01,
+  ACTIVE_NAMESPACES: 0x02,
+  NAMESPACE_DESCRIPTORS: 0x03,
+  COMMAND_SET_NAMESPACE: 0x05,
+  COMMAND_SET_CONTROLLER: 0x06,
+} as const;
+
+const FEATURE_QUEUES = 0x07;
+/**
+ * Features that only keep what they are given: arbitration, power management, temperature
+ * threshold, error recovery, write cache, interrupt coalescing and vectors, write atomicity,
+ * asynchronous events.
+ */
+const PLAIN_FEATURES = [0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0b];
+/** Error information, health, firmware slots: mandatory, and nothing to tell. */
+const LOG_PAGES = [0x01, 0x02, 0x03];
+
+export interface AdminOptions {
+  readonly controller: ControllerIdentity;
+  readonly namespace: NamespaceIdentity;
+  readonly maxQueues: number;
+  readonly maxQueueEntries: number;
+  readonly queues: QueueTable;
+  readonly prp: PrpWalk;
+  readonly transfer: HostTransfer;
+}
+
+export class AdminCommands {
+  /** Dword 0 of the next completion. */
+  result = 0;
+  readonly #options: AdminOptions;
+  readonly #ranges = new RangeList();
+  readonly #features = new Map<number, number>();
+  #grantedQueues: number;
+  #openEvents = 0;
+
+  constructor(options: AdminOptions) {
+    this.#options = options;
+    this.#grantedQueues = options.maxQueues;
+  }
+
+  /** Back to what the controller is after a reset. */
+  reset(): void {
+    this.#features.clear();
+    this.#grantedQueues = this.#options.maxQueues;
+    this.#openEvents = 0;
+  }
+
+  /** Executes one command and returns its status; `result` is set for its completion. */
+  execute(command: DataView): number {
+    this.result = 0;
+    // PSDT and fused bits: on PCIe an admin command has PRPs and stands alone (4.2).
+    if ((command.getUint8(1) & 0xc3) !== 0) return STATUS.INVALID_FIELD;
+    switch (command.getUint8(0)) {
+      case ADMIN_OPCODE.IDENTIFY:
+        return this.#identify(command);
+      case ADMIN_OPCODE.SET_FEATURES:
+        return this.#setFeatures(command);
+      case ADMIN_OPCODE.GET_FEATURES:
+        return this.#getFeatures(command);
+      case ADMIN_OPCODE.CREATE_COMPLETION_QUEUE:
+        return this.#createCompletionQueue(command);
+      case ADMIN_OPCODE.CREATE_SUBMISSION_QUEUE:
+        return this.#createSubmissionQueue(command);
+      case ADMIN_OPCODE.DELETE_SUBMISSION_QUEUE:
+        return this.#deleteSubmissionQueue(command);
+      case ADMIN_OPCODE.DELETE_COMPLETION_QUEUE:
+        return this.#deleteCompletionQueue(command);
+      case ADMIN_OPCODE.GET_LOG_PAGE:
+        return this.#getLogPage(command);
+      case ADMIN_OPCODE.ABORT:
+        this.result = 1; // "not aborted": every command runs whole, there is nothing to catch
+        return STATUS.SUCCESS;
+      case ADMIN_OPCODE.ASYNC_EVENT_REQUEST:
+        if (this.#openEvents > ASYNC_EVENT_LIMIT) return STATUS.ASYNC_EVENT_LIMIT;
+        this.#openEvents++;
+        return NO_COMPLETION;
+      default:
+        return STATUS.INVALID_OPCODE;
+    }
+  }
+
+  #identify(command: DataView): number {
+    const { controller, namespace } = this.#options;
+    const namespaceId = command.getUint32(4, true);
+    switch (command.getUint8(40)) {
+      case CNS.CONTROLLER:
+        return this.#send(command, identifyController(controller));
+      case CNS.ACTIVE_NAMESPACES:
+        if (namespaceId >= 0xffff_fffe) return STATUS.INVALID_NAMESPACE;
+        return this.#send(command, activeNamespaces(namespaceId));
+      case CNS.NAMESPACE:
+        if (namespaceId !== 1) return STATUS.INVALID_NAMESPACE;
+        return this.#send(command, identifyNamespace(namespace));
+      case CNS.NAMESPACE_DESCRIPTORS:
+        if (namespaceId !== 1) return STATUS.INVALID_NAMESPACE;
+        return this.#send(command, namespaceDescriptors(namespace));
+      case CNS.COMMAND_SET_NAMESPACE:
+        if (namespaceId !== 1) return STATUS.INVALID_NAMESPACE;
+        return this.#send(command, new Uint8Array(IDENTIFY_BYTES));
+      case CNS.COMMAND_SET_CONTROLLER:
+        return this.#send(command, new Uint8Array(IDENTIFY_BYTES));
+      default:
+        return STATUS.INVALID_FIELD;
+    }
+  }
+
+  #setFeatures(command: DataView): number {
+    const feature = command.getUint8(40);
+    const value = command.getUint32(44, true);
+    if (feature !== FEATURE_QUEUES) {
+      if (!PLAIN_FEATURES.includes(feature)) return STATUS.INVALID_FIELD;
+      this.#features.set(feature, value);
+      return STATUS.SUCCESS;
+    }
+    if (this.#options.queues.hasIoQueues) return STATUS.COMMAND_SEQUENCE_ERROR;
+    const submission = (value & 0xffff) + 1;
+    const completion = (value >>> 16) + 1;
+    if (submission > 0xffff || completion > 0xffff) return STATUS.INVALID_FIELD;
+    // Both kinds are granted alike: a queue pair is what the setting counts.
+    this.#grantedQueues = Math.min(Math.max(submission, completion), this.#options.maxQueues);
+    this.result = this.#queuesResult();
+    return STATUS.SUCCESS;
+  }
+
+  #getFeatures(command: DataView): number {
+    const feature = command.getUint8(40);
+    if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();
+    else if (PLAIN_FEATURES.includes(feature)) this.result = this.#features.get(feature) ?? 0;
+    else return STATUS.INVALID_FIELD;
+    return STATUS.SUCCESS;
+  }
+
+  /** Number of queues, zero-based, submission below and completion above. */
+  #queuesResult(): number {
+    return (this.#grantedQueues - 1) * 0x1_0001;
+  }
+
+  #createCompletionQueue(command: DataView): number {
+    const { queues } = this.#options;
+    const id = command.getUint16(40, true);
+    const depth = command.getUint16(42, true) + 1;
+    const flags = command.getUint16(44, true);
+    const vector = command.getUint16(46, true);
+    const invalid = this.#checkNewQueue(command, id, depth, flags);
+    if (invalid !== STATUS.SUCCESS) return invalid;
+    if (queues.completion(id) !== undefined) return STATUS.INVALID_QUEUE_ID;
+    if (vector > this.#options.maxQueues) return STATUS.INVALID_INTERRUPT_VECTOR;
+    const interrupts = (flags & 0x2) !== 0;
+    queues.addCompletion(
+      new CompletionQueue(id, this.#base(command), depth, interrupts ? vector : -1),
+    );
+    return STATUS.SUCCESS;
+  }
+
+  #createSubmissionQueue(command: DataView): number {
+    const { queues } = this.#options;
+    const id = command.getUint16(40, true);
+    const depth = command.getUint16(42, true) + 1;
+    const completionId = command.getUint16(46, true);
+    const completion = completionId === 0 ? undefined : queues.completion(completionId);
+    if (completion === undefined) return STATUS.COMPLETION_QUEUE_INVALID;
+    const invalid = this.#checkNewQueue(command, id, depth, command.getUint16(44, true));
+    if (invalid !== STATUS.SUCCESS) return invalid;
+    if (queues.submission(id) !== undefined) return STATUS.INVALID_QUEUE_ID;
+    queues.addSubmission(new SubmissionQueue(id, this.#base(command), depth, completion));
+    return STATUS.SUCCESS;
+  }
+
+  #checkNewQueue(command: DataView, id: number, depth: number, flags: number): number {
+    if (id === 0 || id > this.#grantedQueues) return STATUS.INVALID_QUEUE_ID;
+    if (depth < 2 || depth > this.#options.maxQueueEntries) return STATUS.INVALID_QUEUE_SIZE;
+    if ((flags & 0x1) === 0) return STATUS.INVALID_FIELD; // CAP.CQR: contiguous queues only
+    if (command.getUint32(24, true) % PAGE_BYTES !== 0) return STATUS.PRP_OFFSET;
+    if (command.getUint32(28, true) >= WIDE_HALF) return STATUS.INVALID_FIELD;
+    return STATUS.SUCCESS;
+  }
+
+  #base(command: DataView): DmaAddr {
+    return (command.getUint32(28, true) * 2 ** 32 + command.getUint32(24, true)) as DmaAddr;
+  }
+
+  #deleteSubmissionQueue(command: DataView): number {
+    const id = command.getUint16(40, true);
+    const queue = id === 0 ? undefined : this.#options.queues.submission(id);
+    if (queue === undefined) return STATUS.INVALID_QUEUE_ID;
+    this.#options.queues.removeSubmission(queue);
+    return STATUS.SUCCESS;
+  }
+
+  #deleteCompletionQueue(command: DataView): number {
+    const id = command.getUint16(40, true);
+    const queue = id === 0 ? undefined : this.#options.queues.completion(id);
+    if (queue === undefined) return STATUS.INVALID_QUEUE_ID;
+    if (queue.users > 0) return STATUS.INVALID_QUEUE_DELETION;
+    this.#options.queues.removeCompletion(queue);
+    return STATUS.SUCCESS;
+  }
+
+  #getLogPage(command: DataView): number {
+    if (!LOG_PAGES.includes(command.getUint8(40))) return STATUS.INVALID_LOG_PAGE;
+    const dwords = (command.getUint16(42, true) & 0xfff) + 1;
+    return this.#send(command, new Uint8Array(dwords * 4));
+  }
+
+  #send(command: DataView, bytes: Uint8Array): number {
+    const status = this.#options.prp.walk(command, 24, bytes.length, true, this.#ranges);
+    if (status !== STATUS.SUCCESS) return status;
+    return this.#options.transfer.send(bytes, this.#ranges);
+  }
+}

@@ -1,0 +1,132 @@
+/** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
+import type { Bytes } from "../../../runtime/address.ts";
+
+export const IDENTIFY_BYTES = 4096;
+
+export interface ControllerIdentity {
+  /** Unique among the machine's controllers: serial number and part of the NQN. */
+  readonly serial: string;
+  readonly version: number;
+  /** Largest transfer as a power of two of pages; 0 is no limit. */
+  readonly mdtsExponent: number;
+  readonly sgl: boolean;
+  readonly metadataSgl: boolean;
+}
+
+export interface NamespaceIdentity {
+  readonly blockCount: number;
+  readonly blockSizeBytes: Bytes;
+  readonly metadataBytes: Bytes;
+  /** Eight bytes that name the namespace, unique in the machine. */
+  readonly eui64: Uint8Array;
+}
+
+/** Field offsets of Identify Controller that are not self-explaining numbers below. */
+const CONTROLLER = {
+  SERIAL: 4,
+  MODEL: 24,
+  FIRMWARE: 64,
+  MDTS: 77, // Maximum Data Transfer Size
+  VERSION: 80,
+  TYPE: 111, // Controller Type: 1 is an I/O controller
+  ABORT_LIMIT: 258,
+  EVENT_LIMIT: 259,
+  FIRMWARE_UPDATES: 260,
+  SUBMISSION_SIZES: 512, // SQES
+  COMPLETION_SIZES: 513, // CQES
+  NAMESPACES: 516, // NN
+  OPTIONAL_COMMANDS: 520, // ONCS
+  WRITE_CACHE: 525, // VWC
+  SGL_SUPPORT: 536, // SGLS
+  NQN: 768,
+} as const;
+
+/** Limits are zero-based. */
+export const ASYNC_EVENT_LIMIT = 3;
+const ABORT_LIMIT = 3;
+
+/** ONCS: Compare, Dataset Management, Write Zeroes. */
+const OPTIONAL_COMMANDS = 0b1101;
+/** SGLS: SGLs without alignment requirement; MPTR may point at an SGL segment. */
+const SGL_BYTE_ALIGNED = 0x1;
+const SGL_METADATA_SEGMENT = 2 ** 19;
+
+const NAMESPACE = {
+  SIZE: 0,
+  CAPACITY: 8,
+  UTILIZATION: 16,
+  METADATA_CAPABILITIES: 27,
+  DEALLOCATION: 33, // DLFEAT
+  EUI64: 120,
+  FORMATS: 128,
+} as const;
+
+const METADATA_SEPARATE = 0x2;
+/** Deallocated blocks read as zeros, and Write Zeroes may deallocate. */
+const DEALLOCATED_READS_ZEROS = 0x9;
+
+function putText(page: Uint8Array, at: number, length: number, text: string): void {
+  for (let index = 0; index < length; index++) {
+    page[at + index] = index < text.length ? text.charCodeAt(index) & 0x7f : 0x20;
+  }
+}
+
+/** Identify Controller, CNS 01h. */
+export function identifyController(identity: ControllerIdentity): Uint8Array {
+  const page = new Uint8Array(IDENTIFY_BYTES);
+  const view = new DataView(page.buffer);
+  putText(page, CONTROLLER.SERIAL, 20, identity.serial);
+  putText(page, CONTROLLER.MODEL, 40, "dmalab NVMe controller");
+  putText(page, CONTROLLER.FIRMWARE, 8, "1");
+  page[CONTROLLER.MDTS] = identity.mdtsExponent;
+  view.setUint32(CONTROLLER.VERSION, identity.version, true);
+  page[CONTROLLER.TYPE] = 1;
+  page[CONTROLLER.ABORT_LIMIT] = ABORT_LIMIT;
+  page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
+  page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only
+  page[CONTROLLER.SUBMISSION_SIZES] = 0x66;
+  page[CONTROLLER.COMPLETION_SIZES] = 0x44;
+  view.setUint32(CONTROLLER.NAMESPACES, 1, true);
+  view.setUint16(CONTROLLER.OPTIONAL_COMMANDS, OPTIONAL_COMMANDS, true);
+  page[CONTROLLER.WRITE_CACHE] = 1;
+  const sgls = (identity.sgl ? SGL_BYTE_ALIGNED : 0) +
+    (identity.metadataSgl ? SGL_METADATA_SEGMENT : 0);
+  view.setUint32(CONTROLLER.SGL_SUPPORT, sgls, true);
+  const nqn = `nqn.2014.08.org.nvmexpress:dmalab:${identity.serial}`;
+  for (let index = 0; index < nqn.length && index < 223; index++) {
+    page[CONTROLLER.NQN + index] = nqn.charCodeAt(index) & 0x7f;
+  }
+  return page;
+}
+
+/** Identify Namespace, CNS 00h. */
+export function identifyNamespace(identity: NamespaceIdentity): Uint8Array {
+  const page = new Uint8Array(IDENTIFY_BYTES);
+  const view = new DataView(page.buffer);
+  for (const at of [NAMESPACE.SIZE, NAMESPACE.CAPACITY, NAMESPACE.UTILIZATION]) {
+    view.setUint32(at, identity.blockCount % 2 ** 32, true);
+    view.setUint32(at + 4, Math.floor(identity.blockCount / 2 ** 32), true);
+  }
+  if (identity.metadataBytes > 0) page[NAMESPACE.METADATA_CAPABILITIES] = METADATA_SEPARATE;
+  page[NAMESPACE.DEALLOCATION] = DEALLOCATED_READS_ZEROS;
+  page.set(identity.eui64, NAMESPACE.EUI64);
+  view.setUint16(NAMESPACE.FORMATS, identity.metadataBytes, true);
+  page[NAMESPACE.FORMATS + 2] = Math.log2(identity.blockSizeBytes);
+  return page;
+}
+
+/** Active Namespace ID list, CNS 02h: the only namespace, 1, if it is above `above`. */
+export function activeNamespaces(above: number): Uint8Array {
+  const page = new Uint8Array(IDENTIFY_BYTES);
+  if (above < 1) page[0] = 1;
+  return page;
+}
+
+/** Namespace Identification Descriptor list, CNS 03h. */
+export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
+  const page = new Uint8Array(IDENTIFY_BYTES);
+  page[0] = 1; // an EUI64
+  page[1] = 8;
+  page.set(identity.eui64, 4);
+  return page;
+}

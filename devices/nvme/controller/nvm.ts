@@ -1,0 +1,173 @@
+/** The NVM command set: what reads, writes and forgets blocks (section 6). */
+import type { DmaAddr } from "../../../runtime/address.ts";
+import type { DataPointer } from "./data_pointer.ts";
+import type { HostTransfer } from "./host_transfer.ts";
+import type { Media } from "./media.ts";
+import { RangeList } from "./range_list.ts";
+import { NVM_OPCODE, STATUS } from "./specification.ts";
+
+const NAMESPACE_ID = 1;
+const ALL_NAMESPACES = 0xffff_ffff;
+/** A range of Dataset Management: attributes, length in blocks, first block. */
+const DSM_RANGE_BYTES = 16;
+const DSM_DEALLOCATE = 0x4;
+
+/** What a command's pointers resolve to. */
+export interface ResolvedCommand {
+  /** 0, or the status the command would be refused with. */
+  readonly status: number;
+  /** Data ranges in order, as far as they were resolved. */
+  readonly ranges: [dma: DmaAddr, lengthBytes: number][];
+  readonly metadataRanges: [dma: DmaAddr, lengthBytes: number][];
+}
+
+export class NvmCommands {
+  readonly #media: Media;
+  readonly #pointer: DataPointer;
+  readonly #transfer: HostTransfer;
+  /** Largest data transfer of a command; Infinity without a limit. */
+  readonly #maxTransferBytes: number;
+  readonly #data = new RangeList();
+  readonly #metadata = new RangeList();
+
+  constructor(
+    media: Media,
+    pointer: DataPointer,
+    transfer: HostTransfer,
+    maxTransferBytes: number,
+  ) {
+    this.#media = media;
+    this.#pointer = pointer;
+    this.#transfer = transfer;
+    this.#maxTransferBytes = maxTransferBytes;
+  }
+
+  /** Executes one command and returns its status. */
+  execute(command: DataView): number {
+    const opcode = command.getUint8(0);
+    const namespaceId = command.getUint32(4, true);
+    if (opcode === NVM_OPCODE.FLUSH) {
+      // Everything written is on the medium already.
+      return namespaceId === NAMESPACE_ID || namespaceId === ALL_NAMESPACES
+        ? STATUS.SUCCESS
+        : STATUS.INVALID_NAMESPACE;
+    }
+    if (!isKnown(opcode)) return STATUS.INVALID_OPCODE;
+    if (namespaceId !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
+    if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) return this.#datasetManagement(command);
+    if (opcode === NVM_OPCODE.WRITE_ZEROES) {
+      const status = this.#checkBlocks(command);
+      if (status !== STATUS.SUCCESS) return status;
+      this.#media.zeroBlocks(firstBlock(command), blockCount(command));
+      return STATUS.SUCCESS;
+    }
+    const status = this.#resolveTransfer(command, opcode === NVM_OPCODE.READ);
+    return status === STATUS.SUCCESS ? this.#move(command, opcode) : status;
+  }
+
+  /** Resolves a command's pointers as `execute` would, and moves nothing. */
+  resolve(command: DataView): ResolvedCommand {
+    this.#data.clear();
+    this.#metadata.clear();
+    const opcode = command.getUint8(0);
+    let status: number = STATUS.SUCCESS;
+    if (!isKnown(opcode) && opcode !== NVM_OPCODE.FLUSH) status = STATUS.INVALID_OPCODE;
+    else if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) status = this.#resolveRanges(command);
+    else if (opcode !== NVM_OPCODE.FLUSH && opcode !== NVM_OPCODE.WRITE_ZEROES) {
+      status = this.#resolveTransfer(command, opcode === NVM_OPCODE.READ);
+    }
+    return { status, ranges: this.#data.pairs(), metadataRanges: this.#metadata.pairs() };
+  }
+
+  /** Checks a read, write or compare and resolves both pointers, data first. */
+  #resolveTransfer(command: DataView, toHost: boolean): number {
+    let status = this.#pointer.check(command);
+    if (status !== STATUS.SUCCESS) return status;
+    const blocks = blockCount(command);
+    const dataBytes = blocks * this.#media.blockSizeBytes;
+    if (dataBytes > this.#maxTransferBytes) return STATUS.INVALID_FIELD;
+    status = this.#checkBlocks(command);
+    if (status !== STATUS.SUCCESS) return status;
+    status = this.#pointer.data(command, dataBytes, toHost, this.#data);
+    if (status !== STATUS.SUCCESS) return status;
+    this.#metadata.clear();
+    if (this.#media.metadataBytes === 0) return STATUS.SUCCESS;
+    const metadataBytes = blocks * this.#media.metadataBytes;
+    return this.#pointer.metadata(command, metadataBytes, toHost, this.#metadata);
+  }
+
+  #move(command: DataView, opcode: number): number {
+    const media = this.#media;
+    const lba = firstBlock(command);
+    const at = lba * media.blockSizeBytes;
+    const metadataAt = lba * media.metadataBytes;
+    let status: number;
+    if (opcode === NVM_OPCODE.READ) {
+      status = this.#transfer.sendStored(media.data, at, this.#data);
+      if (status !== STATUS.SUCCESS || this.#metadata.count === 0) return status;
+      return this.#transfer.sendStored(media.metadata, metadataAt, this.#metadata);
+    }
+    if (opcode === NVM_OPCODE.WRITE) {
+      status = this.#transfer.receiveStored(media.data, at, this.#data);
+      if (status !== STATUS.SUCCESS || this.#metadata.count === 0) return status;
+      return this.#transfer.receiveStored(media.metadata, metadataAt, this.#metadata);
+    }
+    status = this.#transfer.compareStored(media.data, at, this.#data);
+    if (status !== STATUS.SUCCESS || this.#metadata.count === 0) return status;
+    return this.#transfer.compareStored(media.metadata, metadataAt, this.#metadata);
+  }
+
+  /** The blocks of a command lie on the disk. */
+  #checkBlocks(command: DataView): number {
+    // The upper half is compared by itself: together the halves may be no exact number.
+    const high = command.getUint32(44, true);
+    if (high >= 2 ** 20) return STATUS.LBA_OUT_OF_RANGE;
+    return firstBlock(command) + blockCount(command) > this.#media.blockCount
+      ? STATUS.LBA_OUT_OF_RANGE
+      : STATUS.SUCCESS;
+  }
+
+  #resolveRanges(command: DataView): number {
+    const status = this.#pointer.check(command);
+    if (status !== STATUS.SUCCESS) return status;
+    const count = command.getUint8(40) + 1;
+    return this.#pointer.data(command, count * DSM_RANGE_BYTES, false, this.#data);
+  }
+
+  /** Reads the list of ranges, checks all of it, then deallocates if asked. */
+  #datasetManagement(command: DataView): number {
+    let status = this.#resolveRanges(command);
+    if (status !== STATUS.SUCCESS) return status;
+    const list = new Uint8Array(this.#data.totalBytes);
+    status = this.#transfer.receive(list, this.#data);
+    if (status !== STATUS.SUCCESS) return status;
+    const view = new DataView(list.buffer);
+    for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
+      const blocks = view.getUint32(at + 4, true);
+      const high = view.getUint32(at + 12, true);
+      const lba = high * 2 ** 32 + view.getUint32(at + 8, true);
+      if (high >= 2 ** 20 || lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
+    }
+    if ((command.getUint32(44, true) & DSM_DEALLOCATE) === 0) return STATUS.SUCCESS;
+    for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
+      const lba = view.getUint32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true);
+      this.#media.zeroBlocks(lba, view.getUint32(at + 4, true));
+    }
+    return STATUS.SUCCESS;
+  }
+}
+
+function isKnown(opcode: number): boolean {
+  return opcode === NVM_OPCODE.READ || opcode === NVM_OPCODE.WRITE ||
+    opcode === NVM_OPCODE.COMPARE || opcode === NVM_OPCODE.WRITE_ZEROES ||
+    opcode === NVM_OPCODE.DATASET_MANAGEMENT;
+}
+
+function firstBlock(command: DataView): number {
+  return command.getUint32(44, true) * 2 ** 32 + command.getUint32(40, true);
+}
+
+/** The count is zero-based. */
+function blockCount(command: DataView): number {
+  return command.getUint16(48, true) + 1;
+}

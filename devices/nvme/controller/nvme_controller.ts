@@ -1,0 +1,293 @@
+/**
+ * An NVMe controller, seen from its device side.
+ *
+ * It knows the host only as registers that are written to it, memory that it reads and writes
+ * through its PCIe link, and an interrupt line. It is written from the NVM Express Base
+ * Specification and shares no code with the driver, so that what the driver builds is judged by
+ * somebody who does not believe it.
+ *
+ * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
+ * the completion within it (language.md, Stepping).
+ */
+import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
+import type { DmaAddr } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../runtime/events.ts";
+import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
+import { AdminCommands, NO_COMPLETION } from "./admin.ts";
+import { DataPointer } from "./data_pointer.ts";
+import { type HostBus, HostPort } from "./host_port.ts";
+import { HostTransfer } from "./host_transfer.ts";
+import type { Media } from "./media.ts";
+import { NvmCommands, type ResolvedCommand } from "./nvm.ts";
+import { CompletionQueue, QueueTable, SubmissionQueue } from "./queues.ts";
+import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
+import {
+  COMPLETION_ENTRY_BYTES,
+  PAGE_BYTES,
+  STATUS,
+  SUBMISSION_ENTRY_BYTES,
+} from "./specification.ts";
+
+const NVME_FETCH = eventId("nvme.fetch");
+const NVME_COMPLETE = eventId("nvme.complete");
+const IRQ = eventId("irq");
+
+/** The only kind of activity: process one command of the queue the argument names. */
+const PROCESS_COMMAND = 0;
+/** An activity's argument is `generation * QUEUE_IDS + queue`. */
+const QUEUE_IDS = 65536;
+/** Version 1.4 of the specification. */
+const VERSION = 0x0001_0400;
+
+/** What the controller needs of its machine. */
+export interface ControllerMachine {
+  readonly events: EventStream;
+  readonly activities: ActivityQueue;
+  readonly bus: HostBus;
+}
+
+export interface ControllerSettings {
+  /** Largest transfer as a power of two of 4 KiB pages; 0 is no limit. */
+  readonly mdtsExponent: number;
+  readonly sgl: boolean;
+  readonly metadataSgl: boolean;
+  /** I/O queue pairs, 1 to 65534. */
+  readonly maxQueues: number;
+  /** Most entries of an I/O queue, 2 to 65536. */
+  readonly depth: number;
+  /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
+  readonly doorbellStride?: number;
+}
+
+/** What is known of a command from outside the controller; only events say it. */
+export interface CommandLedger {
+  /** The request that a command serves, or null. */
+  requestOf(queue: number, commandId: number): number | null;
+}
+
+export interface ControllerOptions {
+  readonly machine: ControllerMachine;
+  readonly dev: DmaDevice;
+  readonly media: Media;
+  readonly settings: ControllerSettings;
+}
+
+export class NvmeController implements NvmeRegisterPort, ActivityHandler, RegisterOwner {
+  readonly media: Media;
+  readonly settings: ControllerSettings;
+  /** Where interrupts go; without one they go nowhere. */
+  interrupt: NvmeInterruptLine | null = null;
+  /** The CPU that a vector interrupts; only the `irq` event says it. */
+  interruptCpu: (vector: number) => number = () => 0;
+  /** Which request a command serves; only events say it. */
+  ledger: CommandLedger | null = null;
+
+  readonly #events: EventStream;
+  readonly #activities: ActivityQueue;
+  readonly #host: HostPort;
+  readonly #registers: Registers;
+  readonly #queues = new QueueTable();
+  readonly #admin: AdminCommands;
+  readonly #nvm: NvmCommands;
+  readonly #commandBytes = new Uint8Array(SUBMISSION_ENTRY_BYTES);
+  readonly #command = new DataView(this.#commandBytes.buffer);
+  readonly #completionBytes = new Uint8Array(COMPLETION_ENTRY_BYTES);
+  readonly #completion = new DataView(this.#completionBytes.buffer);
+  /** Counts resets, so that activities of an earlier life do nothing. */
+  #generation = 0;
+
+  constructor({ machine, dev, media, settings }: ControllerOptions) {
+    this.media = media;
+    this.settings = settings;
+    this.#events = machine.events;
+    this.#activities = machine.activities;
+    this.#host = new HostPort(machine.events, dev, machine.bus);
+    this.#registers = new Registers({
+      maxQueueEntries: settings.depth,
+      doorbellStride: settings.doorbellStride ?? 0,
+      version: VERSION,
+    }, this);
+    const pointer = new DataPointer(this.#host, settings);
+    const transfer = new HostTransfer(this.#host);
+    const maxTransferBytes = settings.mdtsExponent === 0
+      ? Infinity
+      : PAGE_BYTES * 2 ** settings.mdtsExponent;
+    this.#nvm = new NvmCommands(media, pointer, transfer, maxTransferBytes);
+    this.#admin = new AdminCommands({
+      controller: {
+        serial: dev.name,
+        version: VERSION,
+        mdtsExponent: settings.mdtsExponent,
+        sgl: settings.sgl,
+        metadataSgl: settings.metadataSgl,
+      },
+      namespace: {
+        blockCount: media.blockCount,
+        blockSizeBytes: media.blockSizeBytes,
+        metadataBytes: media.metadataBytes,
+        eui64: nameAsEui64(dev.name),
+      },
+      maxQueues: settings.maxQueues,
+      maxQueueEntries: settings.depth,
+      queues: this.#queues,
+      prp: pointer.prp,
+      transfer,
+    });
+  }
+
+  /** CSTS.CFS: the controller met something it cannot report in a completion. */
+  get hasFailed(): boolean {
+    return this.#registers.hasFailed;
+  }
+
+  read32(offset: number): number {
+    return this.#registers.read32(offset);
+  }
+
+  write32(offset: number, value: number): void {
+    this.#registers.write32(offset, value);
+  }
+
+  /**
+   * Resolves the pointers of an NVM command as executing it would, without moving data.
+   *
+   * @param sqe The 64 bytes of the command. Lists it points at are read through the bus.
+   */
+  resolve(sqe: Uint8Array): ResolvedCommand {
+    return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, SUBMISSION_ENTRY_BYTES));
+  }
+
+  /** @see RegisterOwner */
+  enable(setup: AdminQueueSetup): void {
+    this.#generation++;
+    const completion = new CompletionQueue(
+      0,
+      setup.completionBase as DmaAddr,
+      setup.completionDepth,
+      0,
+    );
+    this.#queues.addCompletion(completion);
+    this.#queues.addSubmission(
+      new SubmissionQueue(0, setup.submissionBase as DmaAddr, setup.submissionDepth, completion),
+    );
+  }
+
+  /** @see RegisterOwner */
+  disable(): void {
+    this.#generation++;
+    this.#queues.clear();
+    this.#admin.reset();
+  }
+
+  /** @see RegisterOwner */
+  submissionDoorbell(queueId: number, tail: number): void {
+    const queue = this.#queues.submission(queueId);
+    // An invalid doorbell would be an asynchronous event; the command it hides is never fetched.
+    if (queue === undefined || tail >= queue.depthEntries) return;
+    let fresh = tail - queue.tail;
+    if (fresh < 0) fresh += queue.depthEntries;
+    queue.tail = tail;
+    this.#postCommands(queueId, fresh);
+  }
+
+  /** @see RegisterOwner */
+  completionDoorbell(queueId: number, head: number): void {
+    const queue = this.#queues.completion(queueId);
+    if (queue === undefined || head >= queue.depthEntries) return;
+    const wasFull = queue.isFull;
+    queue.head = head;
+    if (!wasFull) return;
+    for (const submission of this.#queues.usersOf(queue)) {
+      const stalled = submission.stalled;
+      submission.stalled = 0;
+      this.#postCommands(submission.id, stalled);
+    }
+  }
+
+  runActivity(_kind: number, argument: number): void {
+    if (Math.floor(argument / QUEUE_IDS) !== this.#generation || this.hasFailed) return;
+    const queue = this.#queues.submission(argument % QUEUE_IDS);
+    if (queue === undefined || queue.isEmpty) return;
+    if (queue.completion.isFull) {
+      queue.stalled++;
+      return;
+    }
+    const events = this.#events;
+    const { device, request } = events;
+    events.device = this.#host.dev.name;
+    events.request = null;
+    this.#process(queue);
+    events.device = device;
+    events.request = request;
+  }
+
+  #postCommands(queueId: number, count: number): void {
+    const argument = this.#generation * QUEUE_IDS + queueId;
+    for (let index = 0; index < count; index++) {
+      this.#activities.post(this, PROCESS_COMMAND, argument);
+    }
+  }
+
+  #process(queue: SubmissionQueue): void {
+    const events = this.#events;
+    const slotDma = queue.baseDma + queue.head * SUBMISSION_ENTRY_BYTES;
+    if (!this.#host.read(slotDma, this.#commandBytes, 0, SUBMISSION_ENTRY_BYTES)) {
+      // Without the command there is no identifier to complete it by.
+      this.#registers.failFatally();
+      return;
+    }
+    queue.advance();
+    const commandId = this.#command.getUint16(2, true);
+    if (this.ledger !== null) events.request = this.ledger.requestOf(queue.id, commandId);
+    if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
+
+    let status: number;
+    let result = 0;
+    if (queue.id === 0) {
+      status = this.#admin.execute(this.#command);
+      if (status === NO_COMPLETION) return;
+      result = status === STATUS.SUCCESS ? this.#admin.result : 0;
+    } else {
+      status = this.#nvm.execute(this.#command);
+    }
+    this.#complete(queue, commandId, status, result);
+  }
+
+  #complete(queue: SubmissionQueue, commandId: number, status: number, result: number): void {
+    const events = this.#events;
+    const target = queue.completion;
+    const entry = this.#completion;
+    entry.setUint32(0, result, true);
+    entry.setUint16(8, queue.head, true);
+    entry.setUint16(10, queue.id, true);
+    entry.setUint16(12, commandId, true);
+    entry.setUint16(14, status * 2 + target.phase, true);
+    const entryDma = target.baseDma + target.tail * COMPLETION_ENTRY_BYTES;
+    if (!this.#host.write(entryDma, this.#completionBytes, 0, COMPLETION_ENTRY_BYTES)) {
+      this.#registers.failFatally();
+      return;
+    }
+    target.advance();
+    if (events.tick(NVME_COMPLETE)) events.emit(NVME_COMPLETE, { cid: commandId, status });
+    if (target.vector < 0) return;
+    if (events.tick(IRQ)) {
+      events.emit(IRQ, { vector: target.vector, cpu: this.interruptCpu(target.vector) });
+    }
+    this.interrupt?.raise(target.vector);
+  }
+}
+
+/** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */
+function nameAsEui64(name: string): Uint8Array {
+  const bytes = new Uint8Array(8);
+  let hash = 0x811c9dc5;
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < name.length; index++) {
+      hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
+    }
+    new DataView(bytes.buffer).setUint32(round * 4, hash, true);
+  }
+  return bytes;
+}

@@ -1,0 +1,191 @@
+/**
+ * The register file of the controller (Base Specification 1.4, section 3.1).
+ *
+ * It keeps values and tells its owner what a write meant; what being enabled or a doorbell does is
+ * the owner's.
+ */
+import {
+  CC_ENABLE,
+  CC_SHUTDOWN_MASK,
+  CSTS_FATAL,
+  CSTS_READY,
+  CSTS_SHUTDOWN_COMPLETE,
+  PAGE_BYTES,
+  REGISTER,
+  WIDE_HALF,
+} from "./specification.ts";
+
+/** What the admin queues are made from, once the host has set it. */
+export interface AdminQueueSetup {
+  readonly submissionDepth: number;
+  readonly completionDepth: number;
+  readonly submissionBase: number;
+  readonly completionBase: number;
+}
+
+/** What writes to registers lead to. */
+export interface RegisterOwner {
+  /** CC.EN went from 0 to 1 with a valid setup. */
+  enable(setup: AdminQueueSetup): void;
+  /** CC.EN went from 1 to 0: everything but the registers is forgotten. */
+  disable(): void;
+  submissionDoorbell(queue: number, tail: number): void;
+  completionDoorbell(queue: number, head: number): void;
+}
+
+export interface Capabilities {
+  /** Most entries of an I/O queue. */
+  readonly maxQueueEntries: number;
+  /** Doorbells are 4 << this bytes apart. */
+  readonly doorbellStride: number;
+  /** The version register: major, minor, tertiary in 16, 8 and 8 bits. */
+  readonly version: number;
+}
+
+/** Queues must be physically contiguous; NVM command set; 4 KiB pages only. */
+const CAP_CONTIGUOUS_QUEUES = 2 ** 16;
+const CAP_TIMEOUT = 15 * 2 ** 24; // in units of 500 ms
+const CAP_HIGH_NVM_COMMAND_SET = 2 ** 5;
+/** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
+const CC_ENTRY_SIZES = 0x46;
+
+export class Registers {
+  readonly #owner: RegisterOwner;
+  readonly #capabilities: Capabilities;
+  #configuration = 0;
+  #status = 0;
+  #adminAttributes = 0;
+  #submissionLow = 0;
+  #submissionHigh = 0;
+  #completionLow = 0;
+  #completionHigh = 0;
+
+  constructor(capabilities: Capabilities, owner: RegisterOwner) {
+    this.#capabilities = capabilities;
+    this.#owner = owner;
+  }
+
+  /** CSTS.RDY: commands are processed. */
+  get isReady(): boolean {
+    return (this.#status & CSTS_READY) !== 0;
+  }
+
+  /** The controller can do no more until it is reset: CSTS.CFS. */
+  failFatally(): void {
+    this.#status |= CSTS_FATAL;
+  }
+
+  /** CSTS.CFS is set. */
+  get hasFailed(): boolean {
+    return (this.#status & CSTS_FATAL) !== 0;
+  }
+
+  read32(offset: number): number {
+    switch (offset) {
+      case REGISTER.CAP_LOW:
+        return (this.#capabilities.maxQueueEntries - 1) + CAP_CONTIGUOUS_QUEUES + CAP_TIMEOUT;
+      case REGISTER.CAP_HIGH:
+        return this.#capabilities.doorbellStride + CAP_HIGH_NVM_COMMAND_SET;
+      case REGISTER.VS:
+        return this.#capabilities.version;
+      case REGISTER.CC:
+        return this.#configuration;
+      case REGISTER.CSTS:
+        return this.#status;
+      case REGISTER.AQA:
+        return this.#adminAttributes;
+      case REGISTER.ASQ_LOW:
+        return this.#submissionLow;
+      case REGISTER.ASQ_HIGH:
+        return this.#submissionHigh;
+      case REGISTER.ACQ_LOW:
+        return this.#completionLow;
+      case REGISTER.ACQ_HIGH:
+        return this.#completionHigh;
+      default:
+        return 0;
+    }
+  }
+
+  write32(offset: number, value: number): void {
+    if (offset >= REGISTER.DOORBELLS) {
+      this.#doorbell(offset - REGISTER.DOORBELLS, value);
+      return;
+    }
+    switch (offset) {
+      case REGISTER.CC:
+        this.#configure(value >>> 0);
+        break;
+      case REGISTER.AQA:
+        this.#adminAttributes = value >>> 0;
+        break;
+      case REGISTER.ASQ_LOW:
+        this.#submissionLow = value >>> 0;
+        break;
+      case REGISTER.ASQ_HIGH:
+        this.#submissionHigh = value >>> 0;
+        break;
+      case REGISTER.ACQ_LOW:
+        this.#completionLow = value >>> 0;
+        break;
+      case REGISTER.ACQ_HIGH:
+        this.#completionHigh = value >>> 0;
+        break;
+      default:
+        // Read-only and absent registers ignore writes.
+    }
+  }
+
+  #doorbell(offset: number, value: number): void {
+    if (!this.isReady) return;
+    const stride = 4 * 2 ** this.#capabilities.doorbellStride;
+    if (offset % stride !== 0) return;
+    const number = offset / stride;
+    const queue = Math.floor(number / 2);
+    if (number % 2 === 0) this.#owner.submissionDoorbell(queue, value);
+    else this.#owner.completionDoorbell(queue, value);
+  }
+
+  #configure(value: number): void {
+    const wasEnabled = (this.#configuration & CC_ENABLE) !== 0;
+    const enabled = (value & CC_ENABLE) !== 0;
+    this.#configuration = value;
+    if (enabled && !wasEnabled) {
+      const setup = this.#adminSetup();
+      // CC fields that the controller cannot do leave it not ready, with CFS set (3.1.5).
+      if (setup === null) {
+        this.failFatally();
+      } else {
+        this.#status = CSTS_READY;
+        this.#owner.enable(setup);
+      }
+    } else if (!enabled && wasEnabled) {
+      this.#status = 0;
+      this.#owner.disable();
+    }
+    if ((value & CC_SHUTDOWN_MASK) !== 0) this.#status |= CSTS_SHUTDOWN_COMPLETE;
+  }
+
+  /** The admin queues as AQA, ASQ and ACQ describe them, or null when something is invalid. */
+  #adminSetup(): AdminQueueSetup | null {
+    const entrySizes = (this.#configuration >>> 16) & 0xff;
+    const pageSize = (this.#configuration >>> 7) & 0xf;
+    const commandSet = (this.#configuration >>> 4) & 0x7;
+    const submissionDepth = (this.#adminAttributes & 0xfff) + 1;
+    const completionDepth = ((this.#adminAttributes >>> 16) & 0xfff) + 1;
+    if (
+      entrySizes !== CC_ENTRY_SIZES || pageSize !== 0 || commandSet !== 0 ||
+      submissionDepth < 2 || completionDepth < 2 ||
+      this.#submissionLow % PAGE_BYTES !== 0 || this.#completionLow % PAGE_BYTES !== 0 ||
+      this.#submissionHigh >= WIDE_HALF || this.#completionHigh >= WIDE_HALF
+    ) {
+      return null;
+    }
+    return {
+      submissionDepth,
+      completionDepth,
+      submissionBase: this.#submissionHigh * 2 ** 32 + this.#submissionLow,
+      completionBase: this.#completionHigh * 2 ** 32 + this.#completionLow,
+    };
+  }
+}
