@@ -1,0 +1,482 @@
+import { assertEquals } from "@std/assert";
+import { type CommandFields, fresh, Rig, type RigOptions } from "./_rig.ts";
+
+const FLUSH = 0x00;
+const WRITE = 0x01;
+const READ = 0x02;
+const COMPARE = 0x05;
+const WRITE_ZEROES = 0x08;
+const DATASET_MANAGEMENT = 0x09;
+
+const BUFFER = 0x10_0000;
+const LIST = 0x9000;
+const METADATA_TAG = 0x4d00_0000_0000_0000n;
+
+Deno.test("a read brings a fresh disk's content to exactly its buffer", () => {
+  const rig = new Rig();
+  assertEquals(rig.io({ opcode: READ, prp1: BUFFER + 0x200, lba: 77, blocks: 3 }).status, 0);
+  assertEquals(rig.memory.bytes.slice(BUFFER + 0x200, BUFFER + 0x800), fresh(77 * 512, 1536));
+  assertEquals(rig.memory.bytes[BUFFER + 0x1ff], 0xa5);
+  assertEquals(rig.memory.bytes[BUFFER + 0x800], 0xa5);
+});
+
+Deno.test("a read through PRP pieces of odd lengths keeps every byte in its place", () => {
+  const rig = new Rig();
+  rig.memory.putU64(LIST, 0x20_0000);
+  rig.memory.putU64(LIST + 8, 0x21_0000);
+  const io = rig.io({ prp1: BUFFER + 0xffc, prp2: LIST, lba: 2 ** 30, blocks: 16 });
+  assertEquals(io.status, 0);
+  const expected = fresh(2 ** 39, 8192);
+  const { bytes } = rig.memory;
+  assertEquals(bytes.slice(BUFFER + 0xffc, BUFFER + 0x1000), expected.slice(0, 4));
+  assertEquals(bytes.slice(0x20_0000, 0x20_1000), expected.slice(4, 4100));
+  assertEquals(bytes.slice(0x21_0000, 0x21_0ffc), expected.slice(4100));
+  assertEquals(bytes[0x21_0ffc], 0xa5);
+});
+
+Deno.test("what was written is read back, through PRPs and through SGLs", () => {
+  const rig = new Rig({ sgl: true });
+  const data = rig.memory.bytes.subarray(BUFFER, BUFFER + 8192);
+  for (let index = 0; index < data.length; index++) data[index] = (index * 37) % 253;
+  const written = data.slice();
+  const write = rig.io({
+    opcode: WRITE,
+    prp1: BUFFER,
+    prp2: BUFFER + 4096,
+    lba: 1001,
+    blocks: 16,
+  });
+  assertEquals(write.status, 0);
+  assertEquals(rig.media.data.bytes(1001 * 512, 8192), written);
+  const sgl = [0x20_0123, 8192, 0] as const;
+  assertEquals(rig.io({ opcode: READ, flags: 0x40, sgl, lba: 1001, blocks: 16 }).status, 0);
+  assertEquals(rig.memory.bytes.slice(0x20_0123, 0x20_2123), written);
+});
+
+Deno.test("a transfer of several MiB through one descriptor arrives whole", () => {
+  const rig = new Rig({ sgl: true });
+  const size = 3 * 2 ** 20 + 512;
+  const sgl = [0x40_0003, size, 0] as const;
+  assertEquals(rig.io({ flags: 0x40, sgl, lba: 5, blocks: size / 512 }).status, 0);
+  assertEquals(rig.memory.bytes.slice(0x40_0003, 0x40_0003 + size), fresh(5 * 512, size));
+  assertEquals(rig.memory.bytes[0x40_0002], 0xa5);
+  assertEquals(rig.memory.bytes[0x40_0003 + size], 0xa5);
+});
+
+Deno.test("blocks of 4 KiB are counted as such", () => {
+  const rig = new Rig({ blockSizeBytes: 4096 });
+  assertEquals(rig.io({ prp1: BUFFER, prp2: BUFFER + 4096, lba: 3, blocks: 2 }).status, 0);
+  assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + 8192), fresh(12288, 8192));
+});
+
+Deno.test("separate metadata travels with its blocks: flat pointer, PRP and SGL alike", () => {
+  const rig = new Rig({ metadataBytes: 8, sgl: true });
+  const read = { lba: 10, blocks: 4, mptr: 0x30_0004 };
+  for (
+    const fields of [
+      { ...read, prp1: BUFFER },
+      { ...read, flags: 0x40, sgl: [BUFFER, 2048, 0] as const },
+    ]
+  ) {
+    rig.memory.bytes.fill(0xa5, BUFFER, 0x40_0000);
+    assertEquals(rig.io(fields).status, 0);
+    assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + 2048), fresh(5120, 2048));
+    assertEquals(rig.memory.bytes.slice(0x30_0004, 0x30_0024), fresh(80, 32, METADATA_TAG));
+    assertEquals(rig.memory.bytes[0x30_0003], 0xa5);
+    assertEquals(rig.memory.bytes[0x30_0024], 0xa5);
+  }
+});
+
+Deno.test("metadata written through an SGL segment is read back", () => {
+  const rig = new Rig({ metadataBytes: 8, sgl: true, metadataSgl: true });
+  rig.memory.putSgl(LIST, LIST + 16, 32, 0x30);
+  rig.memory.putSgl(LIST + 16, 0x30_0000, 8, 0);
+  rig.memory.putSgl(LIST + 32, 0x31_0000, 8, 0);
+  rig.memory.bytes.fill(0x11, 0x30_0000, 0x30_0008);
+  rig.memory.bytes.fill(0x22, 0x31_0000, 0x31_0008);
+  const fields: CommandFields = {
+    flags: 0x80,
+    mptr: LIST,
+    sgl: [BUFFER, 1024, 0],
+    lba: 6,
+    blocks: 2,
+  };
+  assertEquals(rig.io({ ...fields, opcode: WRITE }).status, 0);
+  assertEquals([...rig.media.metadata.bytes(48, 17)], [
+    ...new Array(8).fill(0x11),
+    ...new Array(8).fill(0x22),
+    ...fresh(64, 1, METADATA_TAG),
+  ]);
+});
+
+Deno.test("compare tells equal from different, in data and in metadata", () => {
+  const rig = new Rig({ metadataBytes: 8 });
+  const fields = { prp1: BUFFER, mptr: 0x30_0000, lba: 9, blocks: 2 };
+  assertEquals(rig.io({ ...fields, opcode: READ }).status, 0);
+  assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0);
+  rig.memory.bytes[0x30_000f]! ^= 1;
+  assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0x4285);
+  rig.memory.bytes[0x30_000f]! ^= 1;
+  rig.memory.bytes[BUFFER + 1023]! ^= 1;
+  assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0x4285);
+});
+
+Deno.test("write zeroes and deallocation make blocks and their metadata zero, and no others", () => {
+  const rig = new Rig({ metadataBytes: 8 });
+  assertEquals(rig.io({ opcode: WRITE_ZEROES, lba: 5, blocks: 3 }).status, 0);
+  const data = fresh(0, 8192);
+  data.fill(0, 2560, 4096);
+  assertEquals(rig.media.data.bytes(0, 8192), data);
+  const metadata = fresh(0, 128, METADATA_TAG);
+  metadata.fill(0, 40, 64);
+  assertEquals(rig.media.metadata.bytes(0, 128), metadata);
+
+  const { view } = rig.memory;
+  view.setUint32(BUFFER, 0, true);
+  view.setUint32(BUFFER + 4, 2, true);
+  view.setBigUint64(BUFFER + 8, 1n, true);
+  view.setUint32(BUFFER + 16, 0, true);
+  view.setUint32(BUFFER + 20, 1, true);
+  view.setBigUint64(BUFFER + 24, 12n, true);
+  const dsm = { opcode: DATASET_MANAGEMENT, prp1: BUFFER };
+  assertEquals(rig.io({ ...dsm, dwords: { 10: 1, 11: 0 } }).status, 0);
+  assertEquals(rig.media.data.bytes(0, 8192), data, "a hint that is no deallocation");
+  assertEquals(rig.io({ ...dsm, dwords: { 10: 1, 11: 4 } }).status, 0);
+  data.fill(0, 512, 1536);
+  data.fill(0, 6144, 6656);
+  assertEquals(rig.media.data.bytes(0, 8192), data);
+});
+
+Deno.test("dataset management checks every range before it forgets any", () => {
+  const rig = new Rig({ capacityBytes: 512 * 1000 });
+  const { view } = rig.memory;
+  view.setUint32(BUFFER + 4, 8, true);
+  view.setBigUint64(BUFFER + 8, 0n, true);
+  view.setUint32(BUFFER + 20, 1, true);
+  view.setBigUint64(BUFFER + 24, 1000n, true);
+  const dsm = { opcode: DATASET_MANAGEMENT, prp1: BUFFER, dwords: { 10: 1, 11: 4 } };
+  assertEquals(rig.io(dsm).status, 0x4080);
+  assertEquals(rig.media.data.bytes(0, 4096), fresh(0, 4096));
+});
+
+Deno.test("flush succeeds for the namespace and for all of them", () => {
+  const rig = new Rig();
+  assertEquals(rig.io({ opcode: FLUSH }).status, 0);
+  assertEquals(rig.io({ opcode: FLUSH, nsid: 0xffff_ffff }).status, 0);
+  assertEquals(rig.io({ opcode: FLUSH, nsid: 2 }).status, 0x400b);
+});
+
+Deno.test("two entries exchanged in a PRP list exchange the data, and nothing notices", () => {
+  const rig = new Rig();
+  const pages = [0x20_0000, 0x21_0000, 0x22_0000, 0x23_0000];
+  [pages[1], pages[2]] = [pages[2]!, pages[1]!];
+  pages.forEach((page, index) => rig.memory.putU64(LIST + index * 8, page));
+  assertEquals(rig.io({ prp1: BUFFER, prp2: LIST, blocks: 40 }).status, 0);
+  assertEquals(rig.memory.bytes.slice(0x22_0000, 0x22_1000), fresh(2 * 4096, 4096));
+  assertEquals(rig.memory.bytes.slice(0x21_0000, 0x21_1000), fresh(3 * 4096, 4096));
+});
+
+/** A command that must be refused, with the list it points at. */
+interface Malformed {
+  readonly text: string;
+  readonly status: number;
+  readonly fields: CommandFields;
+  readonly options?: RigOptions;
+  /** Pages that fault, by number. */
+  readonly holes?: readonly number[];
+  prepare?(rig: Rig): void;
+}
+
+const sgl = { sgl: true, metadataSgl: true };
+/** Five data pages for a read of 20 KiB or more. */
+function putPrpList(rig: Rig): void {
+  for (let index = 0; index < 5; index++) {
+    rig.memory.putU64(LIST + index * 8, 0x20_0000 + index * 0x1_0000);
+  }
+}
+function putSegment(rig: Rig, ...types: number[]): void {
+  types.forEach((type, index) =>
+    rig.memory.putSgl(LIST + index * 16, 0x20_0000 + index * 0x1_0000, 512, type)
+  );
+}
+
+const MALFORMED: readonly Malformed[] = [
+  {
+    text: "PRP1 not a multiple of 4",
+    status: 0x4013,
+    fields: { prp1: BUFFER + 1 },
+  },
+  {
+    text: "PRP2 as data with an offset",
+    status: 0x4013,
+    fields: { prp1: BUFFER, prp2: 0x20_0200, blocks: 16 },
+  },
+  {
+    text: "PRP list pointer not a multiple of 8",
+    status: 0x4013,
+    fields: { prp1: BUFFER, prp2: LIST + 4, blocks: 48 },
+    prepare: putPrpList,
+  },
+  {
+    text: "PRP list entry with an offset",
+    status: 0x4013,
+    fields: { prp1: BUFFER, prp2: LIST, blocks: 48 },
+    prepare(rig) {
+      putPrpList(rig);
+      rig.memory.putU64(LIST + 24, 0x23_0008);
+    },
+  },
+  {
+    text: "PRP list one entry short: what follows in memory is no page",
+    status: 0x4013,
+    fields: { prp1: BUFFER, prp2: LIST, blocks: 56 },
+    prepare(rig) {
+      putPrpList(rig);
+      rig.memory.putU64(LIST + 40, 0xa5a5_a5a5_a5a5_a5a5n);
+    },
+  },
+  {
+    text: "PRP list in memory that the device cannot read",
+    status: 0x0004,
+    fields: { prp1: BUFFER, prp2: LIST, blocks: 48 },
+    holes: [9],
+  },
+  {
+    text: "PRP list that continues in memory that the device cannot read",
+    status: 0x0004,
+    fields: { prp1: BUFFER, prp2: LIST + 0xff0, blocks: 48 },
+    holes: [0x55],
+    prepare(rig) {
+      rig.memory.putU64(LIST + 0xff0, 0x20_0000);
+      rig.memory.putU64(LIST + 0xff8, 0x5_5000);
+    },
+  },
+  {
+    text: "PRP list link with an offset",
+    status: 0x4013,
+    fields: { prp1: BUFFER, prp2: LIST + 0xff0, blocks: 48 },
+    prepare(rig) {
+      rig.memory.putU64(LIST + 0xff0, 0x20_0000);
+      rig.memory.putU64(LIST + 0xff8, 0x5_5010);
+    },
+  },
+  {
+    text: "PRP1 of 2^53",
+    status: 0x0004,
+    fields: { prp1: 2n ** 53n },
+  },
+  {
+    text: "PRP2 as data of 2^64 - 4096",
+    status: 0x0004,
+    fields: { prp1: BUFFER, prp2: 2n ** 64n - 4096n, blocks: 16 },
+  },
+  {
+    text: "PRP list entry of 2^53",
+    status: 0x0004,
+    fields: { prp1: BUFFER, prp2: LIST, blocks: 48 },
+    prepare(rig) {
+      putPrpList(rig);
+      rig.memory.putU64(LIST + 32, 2n ** 53n);
+    },
+  },
+  {
+    text: "PRP1 that the device cannot write",
+    status: 0x0004,
+    fields: { prp1: 0x20_0000 },
+    holes: [0x200],
+  },
+  {
+    text: "SGL on a controller without SGLs",
+    status: 0x4002,
+    fields: { flags: 0x40, sgl: [BUFFER, 512, 0] },
+  },
+  {
+    text: "metadata SGL on a controller without them",
+    status: 0x4002,
+    options: { sgl: true },
+    fields: { flags: 0x80, sgl: [BUFFER, 512, 0] },
+  },
+  {
+    text: "reserved pointer format",
+    status: 0x4002,
+    options: sgl,
+    fields: { flags: 0xc0, sgl: [BUFFER, 512, 0] },
+  },
+  {
+    text: "fused command",
+    status: 0x4002,
+    fields: { flags: 0x01, prp1: BUFFER },
+  },
+  {
+    text: "SGL bit bucket",
+    status: 0x4011,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [BUFFER, 512, 0x10] },
+  },
+  {
+    text: "SGL keyed data block",
+    status: 0x4011,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [BUFFER, 512, 0x40] },
+  },
+  {
+    text: "SGL data block with an offset subtype",
+    status: 0x4011,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [BUFFER, 512, 0x01] },
+  },
+  {
+    text: "SGL type that does not exist, in a list",
+    status: 0x4011,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 32, 0x30], blocks: 2 },
+    prepare: (rig) => putSegment(rig, 0x00, 0x70),
+  },
+  {
+    text: "SGL segment length that is no multiple of 16",
+    status: 0x400d,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 24, 0x30], blocks: 2 },
+    prepare: (rig) => putSegment(rig, 0x00, 0x00),
+  },
+  {
+    text: "SGL segment without descriptors",
+    status: 0x400d,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 0, 0x20], blocks: 2 },
+  },
+  {
+    text: "SGL segment inside a last segment",
+    status: 0x400d,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 32, 0x30], blocks: 2 },
+    prepare: (rig) => putSegment(rig, 0x00, 0x20),
+  },
+  {
+    text: "SGL segment descriptor that is not the last of its segment",
+    status: 0x400e,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 32, 0x20], blocks: 2 },
+    prepare: (rig) => putSegment(rig, 0x30, 0x00),
+  },
+  {
+    text: "SGL shorter than the data",
+    status: 0x400f,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [BUFFER, 511, 0] },
+  },
+  {
+    text: "SGL longer than the data",
+    status: 0x400f,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [BUFFER, 1024, 0] },
+  },
+  {
+    text: "SGL list longer than the data by one descriptor",
+    status: 0x400f,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [LIST, 48, 0x30], blocks: 2 },
+    prepare: (rig) => putSegment(rig, 0x00, 0x00, 0x00),
+  },
+  {
+    text: "SGL list in memory that the device cannot read",
+    status: 0x0004,
+    options: sgl,
+    holes: [9],
+    fields: { flags: 0x40, sgl: [LIST, 32, 0x30], blocks: 2 },
+  },
+  {
+    text: "SGL data block of 2^53",
+    status: 0x0004,
+    options: sgl,
+    fields: { flags: 0x40, sgl: [2n ** 53n, 512, 0] },
+  },
+  {
+    text: "flat metadata pointer not a multiple of 4",
+    status: 0x4002,
+    options: { metadataBytes: 8 },
+    fields: { prp1: BUFFER, mptr: 0x30_0002 },
+  },
+  {
+    text: "metadata SGL shorter than the metadata (captured as 0x4010)",
+    status: 0x4010,
+    options: { ...sgl, metadataBytes: 8 },
+    fields: { flags: 0x80, sgl: [BUFFER, 4096, 0], blocks: 8, mptr: LIST },
+    prepare: (rig) => rig.memory.putSgl(LIST, 0x30_0000, 8, 0),
+  },
+  {
+    text: "metadata pointer of 2^53",
+    status: 0x0004,
+    options: { metadataBytes: 8 },
+    fields: { prp1: BUFFER, mptr: 2n ** 53n },
+  },
+  {
+    text: "transfer beyond MDTS",
+    status: 0x4002,
+    options: { mdtsExponent: 1 },
+    fields: { prp1: BUFFER, prp2: LIST, blocks: 17 },
+    prepare: putPrpList,
+  },
+  {
+    text: "blocks beyond the end of the disk",
+    status: 0x4080,
+    options: { capacityBytes: 512 * 100 },
+    fields: { prp1: BUFFER, lba: 99, blocks: 2 },
+  },
+  {
+    text: "first block of 2^63",
+    status: 0x4080,
+    fields: { prp1: BUFFER, lba: 2n ** 63n },
+  },
+  {
+    text: "namespace that does not exist",
+    status: 0x400b,
+    fields: { prp1: BUFFER, nsid: 2 },
+  },
+  {
+    text: "opcode that does not exist",
+    status: 0x4001,
+    fields: { opcode: 0x7f, prp1: BUFFER },
+  },
+  {
+    text: "write zeroes beyond the end of the disk",
+    status: 0x4080,
+    options: { capacityBytes: 512 * 100 },
+    fields: { opcode: WRITE_ZEROES, lba: 100 },
+  },
+];
+
+Deno.test("there are enough malformed commands to trust the refusals", () => {
+  assertEquals(MALFORMED.length >= 25, true);
+});
+
+for (const { text, status, fields, options, holes, prepare } of MALFORMED) {
+  Deno.test(`refused with 0x${status.toString(16)}, memory untouched: ${text}`, () => {
+    const rig = new Rig(options);
+    prepare?.(rig);
+    for (const hole of holes ?? []) rig.memory.holes.add(hole);
+    // Everything above the queues must stay as it is; the queues themselves move on.
+    const before = rig.memory.bytes.slice(0x9000);
+    const events = rig.record(["nvme.data"], () => {
+      const completion = rig.io(fields);
+      assertEquals(completion.status.toString(16), status.toString(16));
+    });
+    assertEquals(rig.memory.bytes.slice(0x9000), before);
+    assertEquals(events, []);
+    assertEquals(rig.media.data.storedBytes, 0);
+    rig.memory.holes.clear();
+    assertEquals(rig.io({ prp1: BUFFER }).status, 0, "the controller carries on");
+  });
+}
+
+Deno.test("a fault in the middle of the data ends the command there", () => {
+  const rig = new Rig();
+  putPrpList(rig);
+  rig.memory.holes.add(0x21_0000 / 4096);
+  const events = rig.record(["nvme.data"], () => {
+    assertEquals(rig.io({ prp1: BUFFER, prp2: LIST, blocks: 48 }).status, 0x0004);
+  });
+  assertEquals(events.length, 2);
+  assertEquals(rig.memory.bytes.slice(0x20_0000, 0x20_1000), fresh(4096, 4096));
+  assertEquals(rig.memory.bytes.slice(0x22_0000, 0x22_1000), new Uint8Array(4096).fill(0xa5));
+});

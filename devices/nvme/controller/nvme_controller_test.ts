@@ -1,0 +1,312 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { ADMIN_DEPTH, Rig } from "./_rig.ts";
+
+const BUFFER = 0x10_0000;
+const identify = (rig: Rig, cns: number, nsid = 0) =>
+  rig.admin({ opcode: 0x06, nsid, prp1: BUFFER, dwords: { 10: cns } });
+
+Deno.test("CAP, VS and doorbells say what the settings ask for (nvme.md 5.1)", () => {
+  const rig = new Rig({ adminOnly: true, depth: 128, doorbellStride: 2 });
+  const low = rig.controller.read32(0x00);
+  const high = rig.controller.read32(0x04);
+  assertEquals(low & 0xffff, 127); // MQES
+  assertEquals((low >>> 16) & 1, 1); // CQR
+  assert(low >>> 24 > 0); // TO
+  assertEquals(high & 0xf, 2); // DSTRD
+  assertEquals((high >>> 5) & 0xff, 1); // CSS: NVM
+  assertEquals((high >>> 16) & 0xff, 0); // MPSMIN, MPSMAX: 4 KiB
+  assertEquals(rig.controller.read32(0x08), 0x0001_0400);
+  assertEquals(identify(rig, 1).status, 0);
+});
+
+Deno.test("CC.EN makes the controller ready, clearing it takes everything back", () => {
+  const rig = new Rig();
+  const { controller } = rig;
+  assertEquals(controller.read32(0x1c), 1);
+  rig.queueIo({ prp1: BUFFER });
+  controller.write32(0x14, 0x0046_0000);
+  assertEquals(controller.read32(0x1c), 0);
+  rig.run();
+  assertEquals(rig.reap(1, true), [], "a command of before the reset was carried out");
+  rig.memory.bytes.fill(0, 0x1000, 0x3000);
+  controller.write32(0x14, 0x0046_0001);
+  assertEquals(controller.read32(0x1c), 1);
+});
+
+Deno.test("an impossible setup leaves the controller not ready with CFS set", () => {
+  for (const [register, value] of [[0x14, 0x0045_0001], [0x14, 0x0046_0081], [0x24, 0]]) {
+    const { controller } = new Rig({ adminOnly: true });
+    controller.write32(0x14, 0x0046_0000);
+    controller.write32(register!, value!);
+    controller.write32(0x14, register === 0x14 ? value! : 0x0046_0001);
+    assertEquals(controller.read32(0x1c), 2);
+    controller.write32(0x14, 0x0046_0000);
+    assertEquals(controller.read32(0x1c), 0);
+  }
+});
+
+Deno.test("CC.SHN is answered with shutdown complete, and EN stays (nvme.md 5.1)", () => {
+  const { controller } = new Rig({ adminOnly: true });
+  controller.write32(0x14, 0x0046_4001);
+  assertEquals(controller.read32(0x1c), 0x9);
+});
+
+Deno.test("Identify Controller offers what the driver asks for (nvme.md 5.2)", () => {
+  const rig = new Rig({ adminOnly: true, mdtsExponent: 5, sgl: true, metadataSgl: true });
+  assertEquals(identify(rig, 1).status, 0);
+  const page = rig.memory.bytes.subarray(BUFFER, BUFFER + 4096);
+  const { view } = rig.memory;
+  assertEquals(page[77], 5); // MDTS
+  assertEquals(view.getUint32(BUFFER + 80, true), 0x0001_0400); // VER
+  assertEquals(page[111], 1); // CNTRLTYPE
+  assertEquals(view.getUint16(BUFFER + 256, true), 0); // OACS
+  assertEquals([page[512], page[513]], [0x66, 0x44]); // SQES, CQES
+  assertEquals(view.getUint32(BUFFER + 516, true), 1); // NN
+  assertEquals(view.getUint16(BUFFER + 520, true), 0b1101); // ONCS
+  assertEquals(page[525]! & 1, 1); // VWC
+  assertEquals(view.getUint32(BUFFER + 536, true), 0x8_0001); // SGLS
+  assertEquals(page[768], "n".charCodeAt(0)); // SUBNQN
+  assertEquals(new TextDecoder().decode(page.subarray(4, 24)).trim(), "ssd");
+});
+
+Deno.test("SGLS is 0 without SGLs, and MDTS 0 is no limit", () => {
+  const rig = new Rig({ adminOnly: true });
+  identify(rig, 1);
+  assertEquals(rig.memory.view.getUint32(BUFFER + 536, true), 0);
+  assertEquals(rig.memory.bytes[BUFFER + 77], 0);
+});
+
+Deno.test("Identify Namespace tells size, block size and metadata (nvme.md 5.2)", () => {
+  const rig = new Rig({
+    adminOnly: true,
+    blockSizeBytes: 4096,
+    metadataBytes: 16,
+    capacityBytes: 2 ** 45,
+  });
+  assertEquals(identify(rig, 0, 1).status, 0);
+  const page = rig.memory.bytes.subarray(BUFFER, BUFFER + 4096);
+  const { view } = rig.memory;
+  for (const at of [0, 8, 16]) assertEquals(view.getBigUint64(BUFFER + at, true), 2n ** 33n);
+  assertEquals([page[25], page[26]], [0, 0]); // one format, metadata apart
+  assertEquals(page[27], 2);
+  assertEquals(view.getUint16(BUFFER + 128, true), 16);
+  assertEquals(page[130], 12);
+});
+
+Deno.test("the namespace is found by every way of asking (nvme.md 5.2, namespace scan)", () => {
+  const rig = new Rig({ adminOnly: true });
+  assertEquals(identify(rig, 2).status, 0);
+  assertEquals(rig.memory.view.getUint32(BUFFER, true), 1);
+  assertEquals(identify(rig, 2, 1).status, 0);
+  assertEquals(rig.memory.view.getUint32(BUFFER, true), 0);
+  assertEquals(identify(rig, 3, 1).status, 0);
+  assertEquals([...rig.memory.bytes.subarray(BUFFER, BUFFER + 2)], [1, 8]);
+  assertNotEquals(rig.memory.view.getUint32(BUFFER + 4, true), 0);
+  assertEquals(identify(rig, 5, 1).status, 0);
+  assertEquals(identify(rig, 6).status, 0);
+  assertEquals(identify(rig, 0, 2).status, 0x400b);
+  assertEquals(identify(rig, 3, 0).status, 0x400b);
+  assertEquals(identify(rig, 2, 0xffff_ffff).status, 0x400b);
+  assertEquals(identify(rig, 8).status, 0x4002);
+});
+
+Deno.test("an identify page may lie across two pages of the host", () => {
+  const rig = new Rig({ adminOnly: true });
+  rig.admin({ opcode: 0x06, prp1: BUFFER + 0x800, prp2: 0x20_0000, dwords: { 10: 1 } });
+  assertEquals(rig.memory.view.getUint32(BUFFER + 0x800 + 80, true), 0x0001_0400);
+  assertEquals(rig.memory.bytes.slice(0x20_0000, 0x20_0800), new Uint8Array(0x800));
+  assertEquals(rig.memory.bytes[BUFFER + 0x7ff], 0xa5);
+  assertEquals(rig.memory.bytes[0x20_0800], 0xa5);
+});
+
+Deno.test("Set Features grants at most the queues there are (nvme.md assertion 12)", () => {
+  const rig = new Rig({ adminOnly: true, maxQueues: 4 });
+  const ask = (value: number) => rig.admin({ opcode: 0x09, dwords: { 10: 7, 11: value } });
+  const { status, result } = ask(0x000f_000f);
+  assertEquals([status, result], [0, 0x0003_0003]);
+  assertEquals(ask(0x0001_0001).result, 0x0001_0001);
+  assertEquals(rig.admin({ opcode: 0x0a, dwords: { 10: 7 } }).result, 0x0001_0001);
+  assertEquals(ask(0xffff_ffff).status, 0x4002);
+});
+
+Deno.test("plain features keep their value until a reset, unknown ones are refused", () => {
+  const rig = new Rig({ adminOnly: true });
+  assertEquals(rig.admin({ opcode: 0x09, dwords: { 10: 0x0b, 11: 0x1234 } }).status, 0);
+  assertEquals(rig.admin({ opcode: 0x0a, dwords: { 10: 0x0b } }).result, 0x1234);
+  assertEquals(rig.admin({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1 } }).status, 0x4002);
+  assertEquals(rig.admin({ opcode: 0x0a, dwords: { 10: 0x0d } }).status, 0x4002);
+});
+
+Deno.test("queues are created and deleted in the order that dependencies ask for", () => {
+  const rig = new Rig({ adminOnly: true });
+  const cq = { opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } };
+  const sq = { opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } };
+  assertEquals(rig.admin(sq).status, 0x4100); // no completion queue yet
+  assertEquals(rig.admin(cq).status, 0);
+  assertEquals(rig.admin(cq).status, 0x4101); // taken
+  assertEquals(rig.admin(sq).status, 0);
+  assertEquals(rig.admin(sq).status, 0x4101);
+  const number = rig.admin({ opcode: 0x09, dwords: { 10: 7, 11: 0 } });
+  assertEquals(number.status, 0x400c); // too late
+  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0x410c); // still in use
+  assertEquals(rig.admin({ opcode: 0x00, dwords: { 10: 1 } }).status, 0);
+  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0);
+  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0x4101);
+});
+
+Deno.test("queues that cannot be are refused", () => {
+  const rig = new Rig({ adminOnly: true, depth: 64, maxQueues: 2 });
+  const create = (prp1: number | bigint, dword10: number, dword11: number) =>
+    rig.admin({ opcode: 0x05, prp1, dwords: { 10: dword10, 11: dword11 } }).status;
+  assertEquals(create(0x8000, 0x003f_0000, 3), 0x4101); // the admin queue's number
+  assertEquals(create(0x8000, 0x003f_0003, 3), 0x4101); // beyond the granted ones
+  assertEquals(create(0x8000, 0x0040_0001, 3), 0x4102); // more than MQES + 1 entries
+  assertEquals(create(0x8000, 0x0000_0001, 3), 0x4102); // a single entry
+  assertEquals(create(0x8000, 0x003f_0001, 2), 0x4002); // not contiguous
+  assertEquals(create(0x8200, 0x003f_0001, 3), 0x4013); // not page aligned
+  assertEquals(create(2n ** 60n, 0x003f_0001, 3), 0x4002);
+  assertEquals(create(0x8000, 0x003f_0001, 0x0003_0003), 0x4108); // no such vector
+});
+
+Deno.test("log pages, abort and asynchronous events are answered as far as they go", () => {
+  const rig = new Rig({ adminOnly: true });
+  const log = rig.admin({ opcode: 0x02, prp1: BUFFER, dwords: { 10: 0x007f_0002 } });
+  assertEquals(log.status, 0);
+  assertEquals(rig.memory.bytes[BUFFER + 511], 0);
+  assertEquals(rig.memory.bytes[BUFFER + 512], 0xa5);
+  assertEquals(rig.admin({ opcode: 0x02, prp1: BUFFER, dwords: { 10: 5 } }).status, 0x4109);
+  assertEquals(rig.admin({ opcode: 0x08, dwords: { 10: 1 } }).result, 1);
+  assertEquals(rig.admin({ opcode: 0x7c }).status, 0x4001);
+  assertEquals(rig.admin({ opcode: 0x06, flags: 0x40, prp1: BUFFER }).status, 0x4002);
+});
+
+Deno.test("a command that stays open posts no completion, and the fifth event request is refused", () => {
+  const rig = new Rig();
+  const before = rig.interrupts.length;
+  for (let index = 0; index < 4; index++) {
+    let failed = false;
+    try {
+      rig.admin({ opcode: 0x0c });
+    } catch {
+      failed = true;
+    }
+    assert(failed, "an event was reported although nothing happened");
+  }
+  assertEquals(rig.interrupts.length, before);
+  assertEquals(rig.admin({ opcode: 0x0c }).status, 0x4105);
+});
+
+Deno.test("the phase inverts at every wrap and the submission head is reported (nvme.md 4.2)", () => {
+  const rig = new Rig({ adminOnly: true });
+  for (let index = 1; index <= 3 * ADMIN_DEPTH; index++) {
+    const completion = identify(rig, 1);
+    assertEquals(completion.status, 0);
+    assertEquals(completion.sqHead, index % ADMIN_DEPTH);
+    assertEquals(completion.cid, index);
+  }
+});
+
+Deno.test("one doorbell for many commands runs each as an activity of its own", () => {
+  const rig = new Rig();
+  const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER + 4096 }, { prp1: BUFFER + 8192 });
+  assertEquals(rig.activities.length, 3);
+  rig.activities.runNext();
+  assertEquals(rig.reap(1).map(({ cid }) => cid), cids.slice(0, 1));
+  rig.run();
+  assertEquals(rig.reap(1).map(({ cid }) => cid), cids.slice(1));
+});
+
+Deno.test("a full completion queue holds commands back until its doorbell makes room", () => {
+  const rig = new Rig({ depth: 4 });
+  const first = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER }, { prp1: BUFFER });
+  rig.run();
+  const second = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
+  rig.run();
+  assertEquals(rig.reap(1, true).map(({ cid }) => cid), first);
+  rig.ringCompletion(1);
+  rig.run();
+  assertEquals(rig.reap(1).map(({ cid }) => cid), second);
+});
+
+Deno.test("doorbells that name no queue or no entry change nothing", () => {
+  const rig = new Rig();
+  rig.controller.write32(0x1000 + 8 * 7, 1);
+  rig.controller.write32(0x1000 + 8, 999);
+  rig.controller.write32(0x1000 + 12, 999);
+  rig.controller.write32(0x1003, 1);
+  assertEquals(rig.activities.length, 0);
+  assertEquals(rig.io({ prp1: BUFFER }).status, 0);
+});
+
+Deno.test("a command that cannot be fetched, or completed, is fatal until the next reset", () => {
+  for (const page of [4, 8]) {
+    const rig = new Rig();
+    rig.memory.holes.add(page);
+    rig.queueIo({ prp1: BUFFER });
+    rig.run();
+    assertEquals(rig.controller.read32(0x1c) & 2, 2);
+    assertEquals(rig.reap(0, true), []);
+    rig.memory.holes.clear();
+    rig.queueIo({ prp1: BUFFER });
+    rig.run();
+    assertEquals(rig.reap(1, true), []);
+  }
+});
+
+Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () => {
+  const rig = new Rig();
+  rig.controller.interruptCpu = (vector) => vector + 4;
+  rig.controller.ledger = { requestOf: (queue, cid) => queue * 1000 + cid };
+  rig.memory.putU64(0x9000, 0x20_0000);
+  rig.memory.putU64(0x9008, 0x21_0000);
+  const events = rig.record(
+    ["nvme.fetch", "nvme.walk", "nvme.data", "nvme.complete", "irq"],
+    () => assertEquals(rig.io({ prp1: BUFFER + 0x200, prp2: 0x9000, blocks: 17 }).status, 0),
+  );
+  const cid = 3;
+  assertEquals(events.map(({ name, fields }) => [name, fields]), [
+    ["nvme.fetch", { queue: 1, cid }],
+    ["nvme.walk", { entry: 0, dma: 0x9000 }],
+    ["nvme.walk", { entry: 1, dma: 0x9008 }],
+    ["nvme.data", { dma: BUFFER + 0x200, size_bytes: 3584, dir: "from_device" }],
+    ["nvme.data", { dma: 0x20_0000, size_bytes: 4096, dir: "from_device" }],
+    ["nvme.data", { dma: 0x21_0000, size_bytes: 1024, dir: "from_device" }],
+    ["nvme.complete", { cid, status: 0 }],
+    ["irq", { vector: 1, cpu: 5 }],
+  ]);
+  for (const event of events) {
+    assertEquals(event.device, "ssd");
+    assertEquals(event.request, 1000 + cid);
+  }
+  assertEquals(rig.events.device, null);
+  assertEquals(rig.events.request, null);
+});
+
+Deno.test("a completion queue without interrupts raises none", () => {
+  const rig = new Rig({ adminOnly: true });
+  rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
+  rig.admin({ opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
+  const before = rig.interrupts.length;
+  assertEquals(rig.io({ prp1: BUFFER }).status, 0);
+  assertEquals(rig.interrupts.length, before);
+});
+
+Deno.test("resolve() gives the ranges of a command and moves nothing", () => {
+  const rig = new Rig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
+  rig.memory.putSgl(0x9000, 0x30_0000, 16, 0);
+  const sqe = new Uint8Array(80);
+  const view = new DataView(sqe.buffer, 16);
+  view.setUint8(0, 2);
+  view.setUint8(1, 0x80);
+  view.setUint32(4, 1, true);
+  view.setUint32(16, 0x9000, true);
+  view.setUint32(24, BUFFER, true);
+  view.setUint32(32, 1024, true);
+  view.setUint16(48, 1, true);
+  const before = rig.memory.bytes.slice();
+  const { status, ranges, metadataRanges } = rig.controller.resolve(sqe.subarray(16));
+  assertEquals(status, 0);
+  assertEquals<[number, number][]>(ranges, [[BUFFER, 1024]]);
+  assertEquals<[number, number][]>(metadataRanges, [[0x30_0000, 16]]);
+  assertEquals(rig.memory.bytes, before);
+});
