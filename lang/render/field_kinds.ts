@@ -53,6 +53,7 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   to: "word",
   hop: "text",
   text: "text",
+  at: "text",
   rule: "word",
   pool: "text",
   // Lists.

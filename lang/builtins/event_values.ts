@@ -1,0 +1,83 @@
+/** Fields of events as values of the language. */
+import {
+  EVENT_TABLE,
+  type FieldKind,
+  type FieldValue,
+  KERNEL_CALLS,
+} from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { fieldReading } from "../render/field_kinds.ts";
+import { spanPlace } from "../source.ts";
+import type { Run } from "../run/run.ts";
+import { ListValue, Quantity, RecordValue, type Value } from "../vm/value.ts";
+import { list, size, word } from "./arguments.ts";
+import type { Kind } from "./spec.ts";
+
+const CALL_NAMES: ReadonlySet<string> = new Set(KERNEL_CALLS);
+
+/** The fields an event carries, by name; null where any field may occur (kernel calls). */
+export function eventFields(eventName: string): ReadonlyMap<string, FieldKind> | null {
+  const entry = EVENT_TABLE[eventName as keyof typeof EVENT_TABLE] as
+    | { readonly fields: Readonly<Record<string, FieldKind>> }
+    | undefined;
+  if (entry !== undefined) return new Map(Object.entries(entry.fields));
+  if (CALL_NAMES.has(eventName.replace(/^(call|ret)\./, ""))) return null;
+  return new Map();
+}
+
+/** How a field reads: as the vocabulary says, and by its name where that leaves it open. */
+function readingOf(eventName: string, field: string): FieldKind | "site" {
+  const kind = eventFields(eventName)?.get(field) ?? "value";
+  return kind === "value" ? fieldReading(eventName, field) : kind;
+}
+
+const KINDS: Readonly<Record<FieldKind | "site", Kind>> = {
+  dma: "dma",
+  phys: "phys",
+  size: "size",
+  int: "int",
+  bool: "bool",
+  word: "word",
+  text: "string",
+  site: "string",
+  words: "list",
+  leaves: "list",
+  value: "any",
+};
+
+/** The kind of value that a field becomes. */
+export function fieldKind(eventName: string, field: string): Kind {
+  return KINDS[readingOf(eventName, field)];
+}
+
+/** A field of an event as a value: addresses, sizes and words by what their names say. */
+export function fieldValue(event: MachineEvent, field: string, run: Run): Value {
+  const raw = (event.fields as Readonly<Record<string, FieldValue | undefined>>)[field];
+  if (raw === undefined || raw === null) return null;
+  const reading = readingOf(event.name, field);
+  if (Array.isArray(raw)) {
+    return reading === "leaves"
+      ? new ListValue((raw as readonly (readonly [number, number])[]).map(leafValue))
+      : list((raw as readonly string[]).map(word));
+  }
+  if (typeof raw === "boolean") return raw;
+  if (typeof raw === "string") return reading === "text" ? raw : word(raw);
+  if (typeof raw !== "number") return null;
+  if (raw < 0 && (reading === "dma" || reading === "phys")) return null;
+  switch (reading) {
+    case "dma":
+    case "phys":
+    case "size":
+      return new Quantity(reading, raw);
+    case "site": {
+      const span = run.siteSpan(raw);
+      return span === null ? null : spanPlace(span);
+    }
+    default:
+      return raw;
+  }
+}
+
+function leafValue([sizeBytes, count]: readonly [number, number]): Value {
+  return new RecordValue(new Map<string, Value>([["size", size(sizeBytes)], ["count", count]]));
+}

@@ -1,0 +1,133 @@
+/**
+ * Counters: how often each event happened. Always on, whether or not anybody records events.
+ *
+ * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
+ * name counts its calls.
+ */
+import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
+import { tableLines } from "../../render/columns.ts";
+import { formatCount, groupThousands } from "../../render/numbers.ts";
+import { isThing, thing, toThing } from "../arguments.ts";
+import type { FieldSpec, TypeSpec } from "../spec.ts";
+
+/** Numbers by event number: the machine's own array, a copy, or the difference of two. */
+export interface Counters {
+  readonly counts: Float64Array;
+}
+
+function countOf(counters: Counters, event: string): number {
+  return counters.counts[eventNumber(event)]!;
+}
+
+function countField(name: string, event: string): FieldSpec<Counters> {
+  return {
+    name,
+    kind: "int",
+    doc: `How often ${event} happened.`,
+    get: (counters) => countOf(counters, event),
+  };
+}
+
+/** The first part of a dotted event name, and what follows. */
+function splitName(event: string): readonly [string, string | null] {
+  const dot = event.indexOf(".");
+  return dot < 0 ? [event, null] : [event.slice(0, dot), event.slice(dot + 1)];
+}
+
+function buildGroups(): ReadonlyMap<string, TypeSpec<Counters>> {
+  const groups = new Map<string, FieldSpec<Counters>[]>();
+  for (const event of EVENT_NAMES) {
+    const [group, rest] = splitName(event);
+    if (rest === null) continue;
+    if (!groups.has(group)) groups.set(group, []);
+    groups.get(group)!.push(countField(rest, event));
+  }
+  return new Map([...groups].map(([group, fields]) => [group, groupType(group, fields)]));
+}
+
+function groupType(group: string, fields: readonly FieldSpec<Counters>[]): TypeSpec<Counters> {
+  const type: TypeSpec<Counters> = {
+    name: `counters_${group}`,
+    doc: `Counters of the events below ${group}.`,
+    fields,
+    methods: [],
+    format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
+    show: (counters) => counterLines(counters, `${group}.`),
+    equals: (counters, other) =>
+      isThing(other, type) && sameCounts(counters, other.target, `${group}.`),
+  };
+  return type;
+}
+
+const GROUPS = buildGroups();
+
+function total(counters: Counters, prefix: string): number {
+  return EVENT_NAMES.reduce(
+    (sum, event) => event.startsWith(prefix) ? sum + countOf(counters, event) : sum,
+    0,
+  );
+}
+
+function sameCounts(left: Counters, right: Counters, prefix: string): boolean {
+  return EVENT_NAMES.every((event) =>
+    !event.startsWith(prefix) || countOf(left, event) === countOf(right, event)
+  );
+}
+
+function counterLines(counters: Counters, prefix: string): string[] {
+  const rows = EVENT_NAMES.filter((event) =>
+    event.startsWith(prefix) && countOf(counters, event) !== 0
+  ).map((event) => [event, groupThousands(countOf(counters, event))]);
+  return rows.length === 0
+    ? ["nothing happened"]
+    : tableLines(["event", "times"], rows, ["left", "right"]);
+}
+
+function rootFields(): FieldSpec<Counters>[] {
+  const groups = [...GROUPS].map(([name, type]): FieldSpec<Counters> => ({
+    name,
+    kind: `@${type.name}`,
+    doc: type.doc,
+    get: (counters) => thing(type, counters),
+  }));
+  const plain = EVENT_NAMES.filter((event) => splitName(event)[1] === null).map((event) =>
+    countField(event, event)
+  );
+  return [...groups, ...plain, ...KERNEL_CALLS.map((call) => countField(call, `call.${call}`))];
+}
+
+export const COUNTERS: TypeSpec<Counters> = {
+  name: "counters",
+  doc: "How often each event happened since the machine was ready: counters.iotlb.sync.",
+  fields: rootFields(),
+  methods: [
+    {
+      name: "mark",
+      parameters: [],
+      result: "@counters",
+      doc: "The counters as they are now, to compare with later.",
+      example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
+      run: (_run, counters) => thing(COUNTERS, { counts: counters.counts.slice() }),
+    },
+    {
+      name: "since",
+      parameters: [{ name: "mark", kind: "@counters", doc: "What counters.mark() gave." }],
+      result: "@counters",
+      doc: "What was counted since a mark.",
+      example: `let before = counters.mark()\nalloc_pages(1)\n` +
+        `assert counters.since(before).iommu.map == 0`,
+      run(_run, counters, [mark]) {
+        const before = toThing(mark, COUNTERS, "mark").counts;
+        return thing(COUNTERS, {
+          counts: counters.counts.map((count, event) => count - before[event]!),
+        });
+      },
+    },
+  ],
+  format: (counters) => `${formatCount(total(counters, ""), "event")} counted`,
+  show: (counters) => counterLines(counters, ""),
+  equals: (counters, other) => isThing(other, COUNTERS) && sameCounts(counters, other.target, ""),
+};
+
+/** Types of the parts: `counters.iotlb` and its like. */
+export const COUNTER_GROUPS: readonly TypeSpec<Counters>[] = [...GROUPS.values()];

@@ -1,0 +1,151 @@
+/** One event, as `trace.first(name)` and an index of a trace give it. */
+import { EVENT_TABLE } from "../../../runtime/event_vocabulary.ts";
+import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { pairLines } from "../../render/columns.ts";
+import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
+import { fieldReading } from "../../render/field_kinds.ts";
+import { formatDuration } from "../../render/numbers.ts";
+import { formatValue } from "../../render/value_text.ts";
+import { spanPlace } from "../../source.ts";
+import type { Run } from "../../run/run.ts";
+import { RecordValue, type Value } from "../../vm/value.ts";
+import { duration, word } from "../arguments.ts";
+import { fieldKind, fieldValue } from "../event_values.ts";
+import type { FieldSpec, Kind, TypeSpec } from "../spec.ts";
+
+const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
+  {
+    name: "name",
+    kind: "string",
+    doc: "Its name, such as iova.alloc.",
+    get: (event) => event.name,
+  },
+  {
+    name: "seq",
+    kind: "int",
+    doc: "Its number in the machine's life, from 1.",
+    get: (event) => event.seq,
+  },
+  {
+    name: "at",
+    kind: "duration",
+    doc: "When it happened, in virtual time.",
+    get: (event) => duration(event.at_ns),
+  },
+  {
+    name: "at_ns",
+    kind: "int",
+    doc: "The same as a number of nanoseconds.",
+    get: (event) => event.at_ns,
+  },
+  { name: "cpu", kind: "int", doc: "The CPU it happened on.", get: (event) => event.cpu },
+  {
+    name: "device",
+    kind: "string",
+    doc: "The device concerned, by name, or none.",
+    get: (event) => event.device,
+  },
+  {
+    name: "request",
+    kind: "int",
+    doc: "The request concerned, by number, or none.",
+    get: (event) => event.request,
+  },
+  {
+    name: "site",
+    kind: "string",
+    doc: "The statement that led to it, as file:line:column, or none.",
+    get: (event, run) => siteText(event.site, run),
+  },
+  {
+    name: "why",
+    kind: "record",
+    doc: "The rule that decided, with its inputs; none where nothing was decided.",
+    get: (event) => whyValue(event),
+  },
+  {
+    name: "fields",
+    kind: "record",
+    doc: "All its own fields.",
+    get: (event, run) =>
+      new RecordValue(
+        new Map(Object.keys(event.fields).map((name) => [name, fieldValue(event, name, run)])),
+      ),
+  },
+];
+
+function whyValue(event: MachineEvent): Value {
+  if (event.why === null) return null;
+  const entries = new Map<string, Value>([["rule", event.why.rule]]);
+  for (const [name, input] of Object.entries(event.why.inputs)) entries.set(name, plain(input));
+  return new RecordValue(entries);
+}
+
+function plain(input: FieldValue): Value {
+  if (input === null || typeof input === "number" || typeof input === "boolean") return input;
+  return typeof input === "string" ? word(input) : formatFieldValue("value", input);
+}
+
+/** Where a statement stands, for people; null when the number is nobody's. */
+export function siteText(site: number | null, run: Run): string | null {
+  const span = site === null ? null : run.siteSpan(site);
+  return span === null ? null : spanPlace(span);
+}
+
+/** Arguments of kernel calls that no event of the table has under the same name. */
+const CALL_FIELDS = ["dev", "size", "offset", "attrs", "mapped", "addr", "result", "error"];
+
+// Which fields an event has depends on its name, so the type has those of all events.
+function vocabularyFields(): FieldSpec<MachineEvent>[] {
+  const kinds = new Map<string, Kind>(
+    CALL_FIELDS.map((name) => [name, name === "result" ? "any" : fieldKind("call.", name)]),
+  );
+  for (const [event, { fields }] of Object.entries(EVENT_TABLE)) {
+    for (const name of Object.keys(fields)) {
+      const kind = fieldKind(event, name);
+      kinds.set(name, kinds.has(name) && kinds.get(name) !== kind ? "any" : kind);
+    }
+  }
+  const own = new Set(OWN_FIELDS.map((field) => field.name));
+  return [...kinds].filter(([name]) => !own.has(name)).map(([name, kind]) => ({
+    name,
+    kind,
+    doc: `The event's field ${name}; none when it has no such field.`,
+    get: (event: MachineEvent, run: Run) => fieldValue(event, name, run),
+  }));
+}
+
+export const EVENT: TypeSpec<MachineEvent> = {
+  name: "event",
+  doc: "One thing that happened. Its own fields can be asked by their names.",
+  fields: [...OWN_FIELDS, ...vocabularyFields()],
+  methods: [],
+  format: (event) => formatEventText(event),
+  show: (event, run) => eventLines(event, run),
+  explain: (event, run) => [
+    ...eventLines(event, run),
+    ...event.why === null ? ["  nothing was decided here"] : [],
+  ],
+};
+
+function eventLines(event: MachineEvent, run: Run): string[] {
+  const fields = Object.entries(event.fields).map(([name, value]): [string, string] => [
+    name,
+    formatFieldValue(fieldReading(event.name, name), value),
+  ]);
+  const where: [string, string][] = [
+    ["device", event.device ?? "none"],
+    ["request", event.request === null ? "none" : `#${event.request}`],
+    ["site", siteText(event.site, run) ?? "none"],
+  ];
+  const why = whyValue(event);
+  return [
+    `event ${event.seq}: ${event.name} at ${formatDuration(event.at_ns)} on cpu ${event.cpu}`,
+    ...pairLines([
+      ...where,
+      ...fields,
+      ...why === null ? [] : [["why", formatValue(why)] as [string, string]],
+    ]),
+  ];
+}
