@@ -12,7 +12,7 @@ export const SLOT_BYTES = 2048;
 export const SET_SLOTS = 128;
 /** The largest buffer, 256 KiB. */
 export const SET_BYTES = SET_SLOTS * SLOT_BYTES;
-/** Smallest pool worth having. */
+/** A pool that does not fit is not made smaller than this. */
 const MINIMUM_BYTES = MIB;
 /** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
 const CEILING_PHYS = 2 * GIB;
@@ -47,7 +47,8 @@ export function areasForSlots(slots: number, areasAsked: number): number {
  *
  * With 4 GiB of RAM and the default size that is 0x7C00_0000. A kernel places it where boot memory
  * happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful than another. A
- * pool that does not fit into half of that RAM is halved until it does, and left out below 1 MiB.
+ * pool that would take more than half of that RAM is halved until it does not; one that does not
+ * fit with 1 MiB is left out.
  *
  * @returns Null when the machine has no pool.
  */
@@ -58,11 +59,11 @@ export function placePool(
 ): SwiotlbGeometry | null {
   if (sizeBytes === 0) return null;
   const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
-  for (let slots = sized.slots; slots * SLOT_BYTES >= MINIMUM_BYTES; slots /= 2) {
+  for (let slots = sized.slots;; slots /= 2) {
     const basePhys = highestPlace(ranges, slots * SLOT_BYTES);
     if (basePhys !== null) return { basePhys, slots, areas: areasForSlots(slots, sized.areas) };
+    if (slots * SLOT_BYTES <= MINIMUM_BYTES) return null;
   }
-  return null;
 }
 
 function highestPlace(ranges: readonly MemoryRange[], sizeBytes: Bytes): PhysAddr | null {
