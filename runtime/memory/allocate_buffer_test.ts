@@ -1,0 +1,167 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { GIB, KIB, MIB, type PhysAddr } from "../address.ts";
+import { KernelError } from "../errno.ts";
+import { Random } from "../random.ts";
+import { allocateBuffer, allocatePages, claimBuffer } from "./allocate_buffer.ts";
+import type { BufferHome, HostBuffer } from "./host_buffer.ts";
+import { layOutMemory } from "./layout.ts";
+import { PageAllocator } from "./page_allocator.ts";
+import { PhysicalMemory } from "./physical_memory.ts";
+
+const at = (phys: number): PhysAddr => phys as PhysAddr;
+
+function home(ramSizeBytes = 4 * GIB): BufferHome {
+  const memory = new PhysicalMemory(layOutMemory({ ramSizeBytes, windows: [], regions: [] }));
+  return { memory, pages: new PageAllocator(memory), random: new Random(1) };
+}
+
+function shape(buffer: HostBuffer): [number, number][] {
+  return buffer.segments.map(({ phys, sizeBytes }) => [phys, sizeBytes]);
+}
+
+Deno.test("allocateBuffer() without pieces is one run, starting at the offset", () => {
+  const machine = home();
+  assertEquals(shape(allocateBuffer(machine, { sizeBytes: 64 * KIB })), [[0x4000_0000, 65536]]);
+  const shifted = allocateBuffer(machine, { sizeBytes: 8 * KIB, offsetBytes: 512 });
+  assertEquals(shape(shifted), [[0x4001_0200, 8192]]);
+  assertEquals(shifted.pages, [at(0x4001_0000), at(0x4001_1000), at(0x4001_2000)]);
+  assertEquals(allocateBuffer(machine, { offsetBytes: 96 }).sizeBytes, 4000);
+});
+
+Deno.test("allocateBuffer() lets pieces reach to the end of their pages, no two pages adjacent", () => {
+  const buffer = allocateBuffer(home(), { sizeBytes: 3 * 4096 - 512, offsetBytes: 512, pieces: 3 });
+  assertEquals(shape(buffer), [
+    [0x4000_0200, 3584],
+    [0x4000_2000, 4096],
+    [0x4000_4000, 4096],
+  ]);
+});
+
+Deno.test("allocateBuffer() takes every layout of language.md's property example", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 512 }), fc.nat(7), (pages, skip) => {
+      const sizeBytes = pages * 4096 - skip * 512;
+      const buffer = allocateBuffer(home(), { sizeBytes, offsetBytes: skip * 512, pieces: pages });
+      assertEquals([buffer.sizeBytes, buffer.segments.length], [sizeBytes, pages]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("allocateBuffer() keeps pieces larger than a page in one run each, and the runs apart", () => {
+  const buffer = allocateBuffer(home(), { pieces: 2, pieceBytes: 12 * KIB, offsetBytes: 512 });
+  assertEquals(shape(buffer), [[0x4000_0200, 12288], [0x4000_5000, 12288]]);
+});
+
+Deno.test("allocateBuffer() places the k-th piece k strides behind the first", () => {
+  const machine = home();
+  const buffer = allocateBuffer(machine, { pieces: 3, pieceBytes: 4096, strideBytes: 8192 });
+  assertEquals(shape(buffer), [
+    [0x4000_0000, 4096],
+    [0x4000_2000, 4096],
+    [0x4000_4000, 4096],
+  ]);
+  assertEquals(machine.pages.inUse(0x4000_1000), false);
+  const adjacent = allocateBuffer(machine, { pieces: 3, pieceBytes: 4096, strideBytes: 4096 });
+  assertEquals(shape(adjacent), [
+    [0x4000_5000, 4096],
+    [0x4000_6000, 4096],
+    [0x4000_7000, 4096],
+  ]);
+  const small = allocateBuffer(machine, {
+    pieces: 4,
+    pieceBytes: 512,
+    strideBytes: 1024,
+    offsetBytes: 256,
+  });
+  assertEquals(shape(small).map(([phys]) => phys - small.phys), [0, 1024, 2048, 3072]);
+  assertEquals(small.pages.length, 1);
+  assertEquals(small.phys % 4096, 256);
+});
+
+Deno.test("allocateBuffer() lets strided pieces end with the page each of them starts in", () => {
+  const buffer = allocateBuffer(home(), { pieces: 3, strideBytes: 4096 + 512 });
+  assertEquals(shape(buffer), [
+    [0x4000_0000, 4096],
+    [0x4000_1200, 3584],
+    [0x4000_2400, 3072],
+  ]);
+});
+
+Deno.test("allocateBuffer() counts the pieces a size needs when their number is left out", () => {
+  const buffer = allocateBuffer(home(), { sizeBytes: 16384, pieceBytes: 2048, strideBytes: 4096 });
+  assertEquals(buffer.segments.length, 8);
+});
+
+Deno.test("allocateBuffer() refuses numbers that do not go together", () => {
+  const refuse = (request: Parameters<typeof allocateBuffer>[1], message: string): void => {
+    assertThrows(() => allocateBuffer(home(), request), RangeError, message);
+  };
+  refuse({ sizeBytes: 10 * KIB, pieces: 2 }, "10240 bytes from 2 pieces: they have 8192 bytes");
+  refuse({ sizeBytes: 3000, pieceBytes: 2048 }, "they have 4096 bytes");
+  refuse({ pieces: 2, pieceBytes: 8192, strideBytes: 4096 }, "they would overlap");
+  refuse({ sizeBytes: 4096, offsetBytes: 4096 }, "a page has 4096 bytes");
+  refuse({ sizeBytes: 0 }, "at least 1");
+  refuse({ pieces: 0 }, "at least 1");
+  refuse({ pieceBytes: 512 }, "without a size or a number of pieces");
+  refuse({ pieces: 2 ** 21, pieceBytes: 1 }, "more than 1048576 pieces");
+});
+
+Deno.test("allocateBuffer() raises ENOMEM when no memory has that shape", () => {
+  const error = assertThrows(
+    () => allocateBuffer(home(16 * MIB), { sizeBytes: 16 * MIB }),
+    KernelError,
+  );
+  assertEquals(error.errno, "ENOMEM");
+});
+
+Deno.test("allocateBuffer() fills", () => {
+  const buffer = allocateBuffer(home(), { pieces: 2, pieceBytes: 300, fill: "counting" });
+  const bytes = buffer.readAll();
+  assertEquals([bytes[0], bytes[255], bytes[256], bytes[299], bytes[300]], [0, 255, 0, 43, 44]);
+});
+
+Deno.test("allocatePages() makes one segment of pages side by side", () => {
+  const machine = home();
+  assertEquals(shape(allocatePages(machine, { pages: 4, contiguous: true })), [
+    [0x4000_0000, 16384],
+  ]);
+  const scattered = allocatePages(machine, { pages: 3, contiguous: false });
+  assertEquals(shape(scattered), [
+    [0x4000_4000, 4096],
+    [0x4000_6000, 4096],
+    [0x4000_8000, 4096],
+  ]);
+  assertThrows(() => allocatePages(machine, { pages: 0, contiguous: true }), RangeError);
+});
+
+Deno.test("claimBuffer() takes named memory once; segments may share a page among themselves", () => {
+  const machine = home();
+  const buffer = claimBuffer(machine, [
+    { phys: at(0x10_0200), sizeBytes: 512 },
+    { phys: at(0x10_0800), sizeBytes: 0x1000 },
+    { phys: at(0x8000), sizeBytes: 16 },
+  ]);
+  assertEquals(buffer.sizeBytes, 512 + 4096 + 16);
+  assertThrows(
+    () => claimBuffer(machine, [{ phys: at(0x20_0000), sizeBytes: 1 }, buffer.segments[1]!]),
+    RangeError,
+    "Cannot use 4096 bytes at 0x100800 as a buffer: the page at 0x100000 is in use",
+  );
+  assertEquals(machine.pages.inUse(0x20_0000), false, "nothing stays taken");
+  buffer.free();
+  assertEquals(machine.pages.inUse(0x10_0800), false);
+});
+
+Deno.test("claimBuffer() refuses empty segments and addresses without memory", () => {
+  const refuse = (phys: number, sizeBytes: number, message: string): void => {
+    assertThrows(
+      () => claimBuffer(home(), [{ phys: at(phys), sizeBytes }]),
+      RangeError,
+      message,
+    );
+  };
+  refuse(0x1000, 0, "at least one byte");
+  refuse(4 * GIB - 1, 2, "there is no memory");
+});

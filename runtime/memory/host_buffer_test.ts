@@ -1,0 +1,95 @@
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { MIB, type PhysAddr } from "../address.ts";
+import { Random } from "../random.ts";
+import { HostBuffer } from "./host_buffer.ts";
+import { layOutMemory } from "./layout.ts";
+import { PageAllocator } from "./page_allocator.ts";
+import { PhysicalMemory } from "./physical_memory.ts";
+
+const at = (phys: number): PhysAddr => phys as PhysAddr;
+const memory = new PhysicalMemory(
+  layOutMemory({ ramSizeBytes: 16 * MIB, windows: [], regions: [] }),
+);
+
+function buffer(seed = 1): HostBuffer {
+  return new HostBuffer({ memory, pages: new PageAllocator(memory), random: new Random(seed) }, [
+    { phys: at(0x10_0f00), sizeBytes: 0x200 },
+    { phys: at(0x20_0000), sizeBytes: 0x1800 },
+  ]);
+}
+
+Deno.test("HostBuffer.fill('counting') writes 0, 1 … 255, 0 … across pieces", () => {
+  const host = buffer();
+  host.fill("counting");
+  assertEquals(host.readAll(), Uint8Array.from({ length: 0x1a00 }, (_, index) => index % 256));
+  assertEquals(memory.readU32(at(0x20_0001)), 0x0403_0201);
+});
+
+Deno.test("HostBuffer.fill('random') depends on the machine's seed alone", () => {
+  const host = buffer(1);
+  host.fill("random");
+  const first = host.readAll();
+  buffer(1).fill("random");
+  assertEquals(host.readAll(), first);
+  buffer(2).fill("random");
+  assertNotEquals(host.readAll(), first);
+});
+
+Deno.test("HostBuffer.fill() with a byte sets every byte and nothing around", () => {
+  const host = buffer();
+  memory.fill(at(0x10_0000), 0x2000, 1);
+  host.fill(0xee);
+  assertEquals(host.readAll().every((byte) => byte === 0xee), true);
+  assertEquals([memory.readU32(at(0x10_0efc)), memory.readU32(at(0x10_1100))], [
+    0x0101_0101,
+    0x0101_0101,
+  ]);
+});
+
+Deno.test("HostBuffer.slice() is a view that cuts through pieces", () => {
+  const host = buffer();
+  host.fill(0);
+  const part = host.slice(0x1f0, 0x210);
+  assertEquals(part.segments, [
+    { phys: at(0x10_10f0), sizeBytes: 0x10 },
+    { phys: at(0x20_0000), sizeBytes: 0x10 },
+  ]);
+  part.fill(9);
+  assertEquals(host.differences(buffer().slice(0, 0)).length, 1);
+  assertEquals(host.readAll().indexOf(9), 0x1f0);
+  assertThrows(() => host.slice(0, 0x1a01), RangeError, "it has 6656 bytes");
+});
+
+Deno.test("HostBuffer.writeAll() writes from the start and refuses too many bytes", () => {
+  const host = buffer();
+  host.fill(0xff);
+  host.writeAll(new Uint8Array(0x201));
+  assertEquals(host.readAll().indexOf(0xff), 0x201);
+  assertThrows(() => host.writeAll(new Uint8Array(0x1a01)), RangeError, "Cannot write 6657 bytes");
+});
+
+Deno.test("HostBuffer.differences() lists runs, and the bytes only one buffer has", () => {
+  const one = buffer();
+  one.fill(0);
+  const home = { memory, pages: new PageAllocator(memory), random: new Random(1) };
+  const other = new HostBuffer(home, [{ phys: at(0x40_0000), sizeBytes: 0x1a04 }]);
+  other.fill(0);
+  other.slice(4, 6).fill(1);
+  assertEquals(one.differences(other), [
+    { offsetBytes: 4, sizeBytes: 2 },
+    { offsetBytes: 0x1a00, sizeBytes: 4 },
+  ]);
+  assertEquals(one.equals(other), false);
+  assertEquals(one.equals(buffer()), true);
+});
+
+Deno.test("HostBuffer knows its pages and where each byte lies", () => {
+  const host = buffer();
+  assertEquals(host.pages, [0x10_0000, 0x10_1000, 0x20_0000, 0x20_1000].map(at));
+  assertEquals([host.phys, host.physAt(0x1ff), host.physAt(0x200)], [
+    at(0x10_0f00),
+    at(0x10_10ff),
+    at(0x20_0000),
+  ]);
+  assertThrows(() => host.physAt(0x1a00), RangeError);
+});

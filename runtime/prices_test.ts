@@ -1,0 +1,45 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { VirtualClock } from "./clock.ts";
+import { eventId } from "./event_vocabulary.ts";
+import { EventStream } from "./events.ts";
+import { applyPrices, Charges, PRICE_KEYS } from "./prices.ts";
+
+function priced(prices: Record<string, number>) {
+  const clock = new VirtualClock();
+  const events = new EventStream(clock);
+  const charges = new Charges(clock);
+  applyPrices(prices, charges, events.pricesNs);
+  return { clock, events, charges };
+}
+
+Deno.test("a price key charges the events it stands for", () => {
+  const { clock, events } = priced({ iotlb_sync: 300, doorbell: 7, interrupt: 5, iova_alloc: 2 });
+  events.tick(eventId("iotlb.sync"));
+  assertEquals(clock.nowNs, 300);
+  events.tick(eventId("nvme.doorbell"));
+  events.tick(eventId("irq"));
+  events.tick(eventId("iova.alloc"));
+  events.tick(eventId("iova.free"));
+  assertEquals(clock.nowNs, 314);
+});
+
+Deno.test("an event's own price comes on top of its key's", () => {
+  const { clock, events } = priced({ alloc: 10, "mem.alloc": 3, "mem.free": 1 });
+  events.tick(eventId("mem.alloc"));
+  events.tick(eventId("mem.free"));
+  assertEquals(clock.nowNs, 14);
+});
+
+Deno.test("leaves and copied bytes are charged by number", () => {
+  const { clock, charges } = priced({ table_write: 20, copy_per_kib: 64 });
+  charges.tableWrites(3);
+  assertEquals(clock.nowNs, 60);
+  charges.copied(512);
+  assertEquals(clock.nowNs, 92);
+});
+
+Deno.test("every key of language.md is known, and nothing else but events", () => {
+  for (const key of PRICE_KEYS) priced({ [key]: 1 });
+  assertThrows(() => priced({ table_writes: 1 }), RangeError, '"table_writes"');
+  assertThrows(() => priced({ alloc: -1 }), RangeError, "-1 ns");
+});

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import { VirtualClock } from "./clock.ts";
+import { EventStream } from "./events.ts";
+import { KernelWarnings } from "./warnings.ts";
+
+Deno.test("warnOnce() speaks once for each call site (dma.md, Notation: WARN1)", () => {
+  const clock = new VirtualClock();
+  const events = new EventStream(clock);
+  const warnings = new KernelWarnings(events, clock);
+  const texts: unknown[] = [];
+  events.listen(({ fields }) => texts.push(fields), ["kernel.warn"]);
+  warnings.warnOnce("here", "first");
+  warnings.warnOnce("here", "second");
+  warnings.warnOnce("there", "third");
+  warnings.warn("here", "always");
+  assertEquals(texts, [
+    { at: "here", text: "first" },
+    { at: "there", text: "third" },
+    { at: "here", text: "always" },
+  ]);
+  assertEquals(warnings.total, 3);
+});
+
+Deno.test("warnRatelimited() speaks ten times in five seconds", () => {
+  const clock = new VirtualClock();
+  const warnings = new KernelWarnings(new EventStream(clock), clock);
+  for (let index = 0; index < 20; index++) warnings.warnRatelimited("full", "text");
+  assertEquals(warnings.total, 10);
+  clock.advance(5_000_000_001);
+  warnings.warnRatelimited("full", "text");
+  assertEquals(warnings.total, 11);
+});
