@@ -21,6 +21,8 @@ export class BlockRequest {
   gapBit = 0;
   /** Memory that stands for the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
+  /** Gives the special payload's memory back when the request ends. */
+  releasePayload: (() => void) | null = null;
   /** Where the request belongs in the script; an event's `site`. */
   site: number | null = null;
   /** The CPU it was submitted on, which maps it and completes it. */
@@ -115,6 +117,7 @@ export class BlockRequest {
   end(status: BlkStatus): void {
     this.statusCode = status;
     this.done = true;
+    this.releasePayload?.();
     this.owner?.requestEnded(this);
   }
 }

@@ -1,0 +1,266 @@
+/**
+ * Maps a request's data, describes it to the device, and undoes both, as 7.2 does: with the
+ * two-step API.
+ *
+ * @see behaviour/nvme.md 2.1, 2.2, 2.6
+ */
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  type PhysAddr,
+} from "../../../runtime/address.ts";
+import { opDirection } from "../../../runtime/block/bio.ts";
+import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { BlockRules } from "../../../runtime/block/block_rules.ts";
+import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { returnDescriptor } from "./descriptor_pools.ts";
+import { DescriptorWriter } from "./descriptor_writer.ts";
+import type { DmaVecSource } from "./dma_vec_pool.ts";
+import {
+  averageSegmentBytes,
+  prefersSgl,
+  type SglUse,
+  sglUse,
+  TWO_PRPS_BYTES,
+} from "./format_choice.ts";
+import { type Iod, IOD_FLAG } from "./iod.ts";
+import type { NvmeRequest, UnmapRule } from "./nvme_request.ts";
+import type { NvmeRules } from "./nvme_rules.ts";
+import { PrpBuilder } from "./prp_builder.ts";
+import { CTRL_PAGE_BYTES, PRPS_PER_PAGE, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+import { SavedVectors } from "./saved_vectors.ts";
+import { SglBuilder } from "./sgl_builder.ts";
+
+const NVME_CHOOSE = eventId("nvme.choose");
+const NVME_UNMAP = eventId("nvme.unmap");
+
+/** What the choice of format depends on besides the request. */
+export interface FormatSettings {
+  /** The controller takes SGLs for data. */
+  sgl: boolean;
+  /** Average segment from which SGLs are preferred; 0 is never. */
+  sglThresholdBytes: Bytes;
+}
+
+/** How a release maps data. */
+export interface DataMapper {
+  /** Maps and describes; on failure everything is undone that the release undoes. */
+  map(iod: Iod, request: NvmeRequest): BlkStatus;
+  /** Ends the mapping and gives the descriptor lists back. */
+  unmap(iod: Iod, request: NvmeRequest): void;
+}
+
+type ChosenFormat = "prp" | "sgl" | "simple_prp" | "simple_sgl";
+
+export class TwoStepDataMapper implements DataMapper {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #settings: FormatSettings;
+  readonly #rules: NvmeRules;
+  readonly #blk: BlkDma;
+  readonly #iter = new BlkDmaIter();
+  readonly #writer: DescriptorWriter;
+  readonly #saved: SavedVectors;
+  readonly #prps: PrpBuilder;
+  readonly #sgls: SglBuilder;
+
+  constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    settings: FormatSettings,
+    vecSource: DmaVecSource,
+    blockRules: BlockRules,
+    rules: NvmeRules,
+  ) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#settings = settings;
+    this.#rules = rules;
+    this.#blk = new BlkDma(machine, blockRules);
+    this.#writer = new DescriptorWriter(machine.events, machine.memory);
+    this.#saved = new SavedVectors(machine, dev, this.#blk, vecSource, rules);
+    this.#prps = new PrpBuilder(machine, dev, this.#blk, this.#writer, this.#saved, rules);
+    this.#sgls = new SglBuilder(machine, dev, this.#blk, this.#writer);
+  }
+
+  map(iod: Iod, request: NvmeRequest): BlkStatus {
+    const use = sglUse(request, this.#settings.sgl);
+    if (request.nrPhysSegments === 1 && this.#takesSimplePath(request, use)) {
+      return this.#mapSimple(iod, request, use);
+    }
+    const iter = this.#iter;
+    if (!this.#blk.start(request, this.#dev, iod.dmaState, iter)) return iter.status;
+    if (iter.kind === "bus_addr") iod.flags |= IOD_FLAG.DATA_P2P;
+    else if (iter.kind === "thru_host_bridge") iod.flags |= IOD_FLAG.DATA_MMIO;
+
+    const coalesced = this.#blk.coalesce(iod.dmaState);
+    if (coalesced) {
+      request.iovaStart = iod.dmaState.addr;
+      request.iovaSizeBytes = iod.dmaState.sizeBytes;
+    }
+    const averageBytes = averageSegmentBytes(
+      request.payloadBytes,
+      request.nrPhysSegments,
+      coalesced,
+    );
+    const sgl = prefersSgl(use, averageBytes, this.#settings.sglThresholdBytes);
+    this.#choose(request, sgl ? "sgl" : "prp", use, averageBytes, coalesced);
+    const status = sgl
+      ? this.#sgls.build(iod, request, iter)
+      : this.#prps.build(iod, request, iter);
+    if (status !== BLK_STS.OK && iod.totalBytes > 0) {
+      iod.totalBytes = coalesced
+        ? this.#rules.failedRangeBytes(iod, request.payloadBytes)
+        : iod.totalBytes;
+      this.unmap(iod, request);
+    }
+    return status;
+  }
+
+  unmap(iod: Iod, request: NvmeRequest): void {
+    if (iod.hasFlag(IOD_FLAG.SINGLE_SEGMENT)) {
+      this.#unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes, 0);
+      this.#ended(request, "single", "nvme.2.6.1");
+      return;
+    }
+    const rule = this.#unmapData(iod, request);
+    this.#ended(request, rule, "nvme.2.6");
+    this.#freeDescriptors(iod);
+  }
+
+  /** Row A of the choice: one call, no iterator, no descriptor. */
+  #takesSimplePath(request: NvmeRequest, use: SglUse): boolean {
+    const phys = firstPhys(request);
+    const peers = this.#machine.peers;
+    if (peers !== null && peers.mapType(phys, this.#dev) !== "none") return false;
+    return use !== "unsupported" || spanBytes(phys, request.payloadBytes) <= TWO_PRPS_BYTES;
+  }
+
+  #mapSimple(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
+    const phys = firstPhys(request);
+    const sizeBytes = request.payloadBytes;
+    const sgl = use === "forced" || spanBytes(phys, sizeBytes) > TWO_PRPS_BYTES;
+    this.#choose(request, sgl ? "simple_sgl" : "simple_prp", use, sizeBytes, false);
+    const addr = this.#machine.dma.dmaMapPhys(
+      this.#dev,
+      phys,
+      sizeBytes,
+      opDirection(request.op),
+      0,
+    );
+    if (addr === DMA_MAPPING_ERROR) return BLK_STS.RESOURCE;
+    iod.flags |= IOD_FLAG.SINGLE_SEGMENT;
+    iod.totalBytes = sizeBytes;
+    if (this.#dev.domain !== null) {
+      request.iovaStart = addr;
+      request.iovaSizeBytes = sizeBytes;
+    }
+    if (sgl) {
+      this.#writer.commandSgl(iod, addr, sizeBytes, SGL_TYPE.DATA_BLOCK);
+    } else {
+      const firstBytes = CTRL_PAGE_BYTES - (phys % CTRL_PAGE_BYTES);
+      this.#writer.commandPrps(iod, addr, sizeBytes <= firstBytes ? 0 : addr + firstBytes);
+    }
+    return BLK_STS.OK;
+  }
+
+  /** Ends the mapping by the first rule that fits (2.6); lists are still there to be read. */
+  #unmapData(iod: Iod, request: NvmeRequest): UnmapRule {
+    const kind = iod.hasFlag(IOD_FLAG.DATA_P2P)
+      ? "bus_addr"
+      : iod.hasFlag(IOD_FLAG.DATA_MMIO)
+      ? "thru_host_bridge"
+      : "none";
+    const usesIova = this.#blk.coalesce(iod.dmaState);
+    if (this.#blk.unmap(request, this.#dev, iod.dmaState, iod.totalBytes, kind)) {
+      return kind === "bus_addr" ? "bus" : usesIova ? "iova" : "nothing";
+    }
+    const attrs = kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
+    if (!iod.usesSgl) {
+      this.#saved.unmapAll(iod, request, attrs);
+      return "saved";
+    }
+    if (iod.sglIsDataBlock) {
+      this.#unmapOne(request, iod.sglAddress, iod.sglLengthBytes, attrs);
+    } else {
+      const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
+      const listPhys = pool.physOf(iod.sglAddress);
+      for (let done = 0; done < iod.sglLengthBytes; done += SGL_DESCRIPTOR_BYTES) {
+        const at = (listPhys + done) as PhysAddr;
+        this.#unmapOne(
+          request,
+          this.#writer.readSglAddress(at),
+          this.#writer.readSglLengthBytes(at),
+          attrs,
+        );
+      }
+    }
+    return "from_sgl";
+  }
+
+  #unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {
+    this.#machine.dma.dmaUnmapPhys(this.#dev, addr, sizeBytes, opDirection(request.op), attrs);
+  }
+
+  /** Gives the lists back in chain order; each link is read before its page goes. */
+  #freeDescriptors(iod: Iod): void {
+    const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
+    let list = iod.usesSgl ? iod.sglAddress : iod.prp2;
+    for (let left = iod.nrDescriptors; left > 0; left--) {
+      const next = left > 1 ? this.#writer.readPrp(pool.physOf(list), PRPS_PER_PAGE - 1) : list;
+      returnDescriptor(this.#machine.events, pool, list);
+      list = next;
+    }
+    iod.nrDescriptors = 0;
+  }
+
+  #choose(
+    request: NvmeRequest,
+    format: ChosenFormat,
+    use: SglUse,
+    averageBytes: Bytes,
+    coalesced: boolean,
+  ): void {
+    request.format = format === "sgl" || format === "simple_sgl" ? "sgl" : "prp";
+    const events = this.#machine.events;
+    if (!events.tick(NVME_CHOOSE)) return;
+    const simple = format === "simple_sgl" || format === "simple_prp";
+    events.emit(NVME_CHOOSE, { format }, {
+      rule: simple ? "nvme.2.1.A" : format === "sgl" ? "nvme.2.1.C" : "nvme.2.1.D",
+      inputs: {
+        sgl: use,
+        payload_bytes: request.payloadBytes,
+        segments: request.nrPhysSegments,
+        gap_bit: request.gapBit,
+        coalesced,
+        average_bytes: averageBytes,
+        threshold_bytes: this.#settings.sglThresholdBytes,
+      },
+    });
+  }
+
+  #ended(request: NvmeRequest, rule: UnmapRule, source: string): void {
+    request.unmappedBy = rule;
+    const events = this.#machine.events;
+    if (!events.tick(NVME_UNMAP)) return;
+    events.emit(NVME_UNMAP, { rule }, {
+      rule: source,
+      inputs: { format: request.format, iova_bytes: request.iovaSizeBytes },
+    });
+  }
+}
+
+/** Address of the request's first byte of memory. */
+function firstPhys(request: NvmeRequest): PhysAddr {
+  return request.specialPayload === null ? request.bios[0]!.firstPhys : request.specialPayload.phys;
+}
+
+/** How far data reaches from the start of its first page. */
+function spanBytes(phys: PhysAddr, sizeBytes: Bytes): Bytes {
+  return (phys % CTRL_PAGE_BYTES) + sizeBytes;
+}

@@ -1,0 +1,73 @@
+/** Where descriptor lists come from: a small and a large pool for each NUMA node. */
+import type { DmaAddr } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { type DescriptorPool, DmaPool } from "../../../runtime/dma/pool.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../runtime/events.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { CTRL_PAGE_BYTES, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
+
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** The two pools a queue takes its descriptor lists from. */
+export interface DescriptorPools {
+  /** Lists of up to 32 PRP entries or 16 SGL descriptors: 256 bytes. */
+  readonly small: DescriptorPool;
+  /** Everything longer: whole pages. */
+  readonly large: DescriptorPool;
+}
+
+/** The pools of each node, made when the first queue of that node is. @see behaviour/nvme.md 1 */
+export class NodePools {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #pools: (DescriptorPools | undefined)[] = [];
+
+  constructor(machine: Machine, dev: DmaDevice) {
+    this.#machine = machine;
+    this.#dev = dev;
+  }
+
+  of(node: number): DescriptorPools {
+    return this.#pools[node] ??= {
+      small: new DmaPool(
+        this.#machine,
+        this.#dev,
+        "small",
+        SMALL_DESCRIPTOR_BYTES,
+        SMALL_DESCRIPTOR_BYTES,
+      ),
+      large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
+    };
+  }
+}
+
+/** Takes a block and counts what the request costs. `DMA_MAPPING_ERROR` when there is none. */
+export function takeDescriptor(events: EventStream, pool: DescriptorPool): DmaAddr {
+  const dma = pool.alloc();
+  if (dma >= 0 && events.tick(MEM_ALLOC)) {
+    events.emit(MEM_ALLOC, {
+      what: "descriptor",
+      size_bytes: pool.blockSizeBytes,
+      from: poolName(pool),
+    });
+  }
+  return dma;
+}
+
+/** Gives a block back. */
+export function returnDescriptor(events: EventStream, pool: DescriptorPool, dma: DmaAddr): void {
+  pool.free(dma);
+  if (events.tick(MEM_FREE)) {
+    events.emit(MEM_FREE, {
+      what: "descriptor",
+      size_bytes: pool.blockSizeBytes,
+      from: poolName(pool),
+    });
+  }
+}
+
+function poolName(pool: DescriptorPool): string {
+  return pool.blockSizeBytes === SMALL_DESCRIPTOR_BYTES ? "small" : "large";
+}

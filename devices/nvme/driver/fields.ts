@@ -1,0 +1,12 @@
+/** Little-endian 64-bit fields of a command, as numbers below 2^53. */
+
+/** Writes a number below 2^53 as 64 bits. */
+export function setU64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value % 2 ** 32, true);
+  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** Reads 64 bits as a number; exact below 2^53, which all addresses a driver writes are. */
+export function getU64(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+}

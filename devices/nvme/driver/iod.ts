@@ -1,0 +1,110 @@
+/**
+ * What the driver keeps for each tag of a queue: the command and how its data was mapped.
+ *
+ * A tag's record outlives the requests that use it, and not all of it is cleared in between; that
+ * is how the kernel does it and where some of its defects come from.
+ *
+ * @see behaviour/nvme.md 2.5
+ */
+import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import type { DescriptorPools } from "./descriptor_pools.ts";
+import type { DmaVecs } from "./dma_vec_pool.ts";
+import { getU64, setU64 } from "./fields.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+import { PSDT, SGL_TYPE, SQE, SQE_BYTES } from "./protocol.ts";
+
+/** Bits of `Iod.flags`, with the kernel's numbers. */
+export const IOD_FLAG = {
+  ABORTED: 0x01,
+  SMALL_DESCRIPTOR: 0x02,
+  SINGLE_SEGMENT: 0x04,
+  DATA_P2P: 0x08,
+  META_P2P: 0x10,
+  DATA_MMIO: 0x20,
+  META_MMIO: 0x40,
+  SINGLE_META_SEGMENT: 0x80,
+} as const;
+
+export class Iod {
+  /** The command, as it goes into the submission queue. */
+  readonly sqe = new Uint8Array(SQE_BYTES);
+  readonly view = new DataView(this.sqe.buffer);
+  /** Never cleared between requests. */
+  readonly dmaState = new DmaIovaState();
+  /** Never cleared between requests. */
+  readonly metaState = new DmaIovaState();
+  /** The array of saved mappings while a request has one. */
+  dmaVecs: DmaVecs | null = null;
+  request: NvmeRequest | null = null;
+  /** Counts the tag's commands; its low four bits are part of the command id. */
+  generation = 0;
+
+  flags = 0;
+  /** Descriptor lists taken: more than one is a chain of PRP pages. */
+  nrDescriptors = 0;
+  /** Bytes of data put into the command so far. */
+  totalBytes: Bytes = 0;
+  metaTotalBytes: Bytes = 0;
+  /** Mappings in `dmaVecs`. */
+  nrDmaVecs = 0;
+
+  /**
+   * @param tag Index in its queue.
+   * @param pools Where its queue takes descriptor lists from.
+   */
+  constructor(readonly tag: number, readonly pools: DescriptorPools) {}
+
+  /** What every preparation clears. */
+  reset(): void {
+    this.flags = 0;
+    this.nrDescriptors = 0;
+    this.totalBytes = 0;
+    this.metaTotalBytes = 0;
+    this.nrDmaVecs = 0;
+  }
+
+  hasFlag(flag: number): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  get usesSgl(): boolean {
+    return this.sqe[SQE.FLAGS] !== PSDT.PRP;
+  }
+
+  get prp1(): DmaAddr {
+    return getU64(this.view, SQE.PRP1) as DmaAddr;
+  }
+
+  get prp2(): DmaAddr {
+    return getU64(this.view, SQE.PRP2) as DmaAddr;
+  }
+
+  get sglAddress(): DmaAddr {
+    return getU64(this.view, SQE.SGL_ADDRESS) as DmaAddr;
+  }
+
+  get sglLengthBytes(): Bytes {
+    return this.view.getUint32(SQE.SGL_LENGTH, true);
+  }
+
+  /** The command's own descriptor is a data block; else it leads to a list. */
+  get sglIsDataBlock(): boolean {
+    return this.sqe[SQE.SGL_TYPE] === SGL_TYPE.DATA_BLOCK;
+  }
+
+  /** Makes the data pointer a pair of PRP entries. */
+  setPrps(prp1: number, prp2: number): void {
+    setU64(this.view, SQE.PRP1, prp1);
+    setU64(this.view, SQE.PRP2, prp2);
+  }
+
+  /** Makes the data pointer an SGL descriptor. */
+  setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
+    this.sqe[SQE.FLAGS] = PSDT.SGL;
+    setU64(this.view, SQE.SGL_ADDRESS, address);
+    this.view.setUint32(SQE.SGL_LENGTH, lengthBytes, true);
+    this.view.setUint32(SQE.SGL_LENGTH + 4, 0, true);
+    this.sqe[SQE.SGL_TYPE] = type;
+  }
+}

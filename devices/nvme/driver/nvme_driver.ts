@@ -1,0 +1,424 @@
+/**
+ * The NVMe host driver: takes requests, maps them, talks to the controller, takes results back.
+ *
+ * A request becomes one host activity: prepare, copy the command, ring the doorbell. The
+ * controller's activity for it ends in `raise`, where the host unmaps and completes.
+ *
+ * @see behaviour/nvme.md 4
+ */
+import type { ActivityHandler } from "../../../runtime/activity.ts";
+import type { Bytes } from "../../../runtime/address.ts";
+import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
+import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusName,
+  invariant,
+  KernelError,
+} from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
+import { AdminCommands } from "./bring_up.ts";
+import { setUpCommand } from "./command_setup.ts";
+import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
+import { type DataMapper, type FormatSettings, TwoStepDataMapper } from "./data_mapper.ts";
+import { type DescriptorPools, NodePools } from "./descriptor_pools.ts";
+import { DmaVecPool, type DmaVecSource } from "./dma_vec_pool.ts";
+import type { Iod } from "./iod.ts";
+import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+import { nvmeRules } from "./nvme_rules.ts";
+import { ADMIN_DEPTH, ADMIN_TAGS } from "./protocol.ts";
+import { QueuePair } from "./queue_pair.ts";
+import {
+  type Capabilities,
+  disableController,
+  enableController,
+  readCapabilities,
+} from "./registers.ts";
+import { RequestFifo } from "./request_fifo.ts";
+import { blockStatusOf, doNotRetry } from "./status.ts";
+
+const BLOCK_STATUS = eventId("block.status");
+
+/** The only kind of activity: dispatch the oldest waiting request. */
+const DISPATCH = 0;
+/** How often a failing command is tried again. */
+const MAX_RETRIES = 5;
+/**
+ * How often a request without resources is tried while nothing else completes. The kernel tries for
+ * ever; a script must end, and where nothing is in flight nothing can free what is missing.
+ */
+const MAX_STARVED_TRIES = 16;
+
+export interface NvmeDriverOptions {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  /** The controller's registers. */
+  readonly registers: NvmeRegisterPort;
+  /** I/O queues to ask for; one for each CPU when left out. */
+  readonly queues?: number;
+  /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
+  readonly depthEntries?: number;
+  /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
+  readonly sglThresholdBytes?: Bytes;
+  /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
+  readonly nodes?: number;
+  /** Descriptor pools to use instead of the driver's own. */
+  readonly pools?: DescriptorPools;
+  /** Where arrays of saved mappings come from instead of the driver's own pool. */
+  readonly dmaVecs?: DmaVecSource;
+}
+
+/** A controller that nothing is known of yet. */
+const UNKNOWN_CONTROLLER: ControllerFacts = {
+  mdtsBytes: 0,
+  sgl: false,
+  metadataSgl: false,
+  discard: false,
+  writeZeroes: false,
+  volatileWriteCache: false,
+};
+
+export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandViewer {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  /** How the release's block layer behaves. */
+  readonly blockRules: BlockRules;
+  /** Choice of format: what the controller can, and the threshold, which may be changed. */
+  readonly format: FormatSettings;
+  /** Keep each command with its lists for those who ask after it completed. */
+  keepCommands = true;
+
+  readonly #registers: NvmeRegisterPort;
+  readonly #options: NvmeDriverOptions;
+  readonly #mapper: DataMapper;
+  readonly #nodePools: NodePools;
+  readonly #dispatch = new RequestFifo();
+  /** All queues by number; 0 is the admin queue. */
+  readonly #queues: QueuePair[] = [];
+  readonly #byVector: QueuePair[][] = [];
+  #controller: ControllerFacts = UNKNOWN_CONTROLLER;
+  #namespace: NamespaceFacts | null = null;
+  #adminLimits: QueueLimits | null = null;
+  #ioLimits: QueueLimits | null = null;
+  /** Commands completed so far: progress, for those who wait for resources. */
+  #completions = 0;
+
+  constructor(options: NvmeDriverOptions) {
+    const { machine, dev } = options;
+    this.machine = machine;
+    this.dev = dev;
+    this.#options = options;
+    this.#registers = options.registers;
+    this.blockRules = blockRules(machine.config.kernel, machine.config.quirks);
+    this.format = { sgl: false, sglThresholdBytes: options.sglThresholdBytes ?? 32768 };
+    this.#nodePools = new NodePools(machine, dev);
+    this.#mapper = new TwoStepDataMapper(
+      machine,
+      dev,
+      this.format,
+      options.dmaVecs ?? new DmaVecPool(machine.events),
+      this.blockRules,
+      nvmeRules(machine.config.quirks),
+    );
+  }
+
+  /** What Identify Controller said. */
+  get controller(): ControllerFacts {
+    return this.#controller;
+  }
+
+  /** What Identify Namespace said; null before bring-up and for a controller without one. */
+  get namespace(): NamespaceFacts | null {
+    return this.#namespace;
+  }
+
+  /** Limits of the I/O queues. */
+  get limits(): QueueLimits {
+    invariant(this.#ioLimits !== null, `${this.dev.name} has not been brought up`);
+    return this.#ioLimits;
+  }
+
+  /** Limits of the admin queue. */
+  get adminLimits(): QueueLimits {
+    return this.#adminLimits ??= adminLimits(
+      this.machine,
+      this.dev,
+      this.#controller,
+      this.blockRules.softCapSectors,
+    );
+  }
+
+  /** The I/O queues, in the order of their numbers, which begin at 1. */
+  get ioQueues(): readonly QueuePair[] {
+    return this.#queues.slice(1);
+  }
+
+  /**
+   * Brings the controller up: admin queue, identify, I/O queues, namespace.
+   *
+   * @throws {KernelError} ENODEV, EIO or ENOMEM, when the controller or the machine says no.
+   * @see behaviour/nvme.md 5
+   */
+  bringUp(): void {
+    const { machine, dev } = this;
+    const capabilities = readCapabilities(this.#registers, dev.name);
+    machine.dma.dmaSetMask(dev, dev.maskBits);
+    disableController(machine, this.#registers, capabilities, dev.name);
+    const admin = this.#addQueue(0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
+    enableController(
+      machine,
+      this.#registers,
+      capabilities,
+      { sqDma: admin.sq.dma, cqDma: admin.cq.dma },
+      dev.name,
+    );
+    admin.enabled = true;
+
+    const commands = new AdminCommands(
+      machine,
+      dev.name,
+      () => this.adminLimits,
+      (request) => this.#runAdmin(request),
+    );
+    this.#setController(commands.identifyController(capabilities.minPageExponent));
+    commands.identifyCommandSet(capabilities.version);
+    this.#createQueues(commands, capabilities);
+    const namespace = commands.findNamespace(capabilities.version);
+    if (namespace !== null) this.setNamespace(namespace);
+  }
+
+  /**
+   * States what a controller can, without asking one. For conformance runs, which have requests but
+   * no controller; `bringUp` finds out by itself.
+   */
+  assumeController(controller: ControllerFacts, namespace: NamespaceFacts): void {
+    this.#setController(controller);
+    this.setNamespace(namespace);
+  }
+
+  /** Uses a namespace from here on: its limits are those of the I/O queues. */
+  setNamespace(namespace: NamespaceFacts): void {
+    this.#namespace = namespace;
+    this.#ioLimits = ioLimits(
+      this.machine,
+      this.dev,
+      this.#controller,
+      namespace,
+      this.blockRules.softCapSectors,
+    );
+  }
+
+  /** The queue that serves a CPU, by number. */
+  queueOfCpu(cpu: number): number {
+    return 1 + cpu % Math.max(1, this.#queues.length - 1);
+  }
+
+  /** The CPU that a vector interrupts. */
+  cpuOfVector(vector: number): number {
+    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+  }
+
+  /** The number of the request that a command in flight serves, or null. */
+  requestOf(queueId: number, commandId: number): number | null {
+    const id = this.#queues[queueId]?.requestOf(commandId)?.id ?? 0;
+    return id === 0 ? null : id;
+  }
+
+  /** Queues a request: one host activity that prepares it and rings the doorbell. */
+  queueRequest(request: NvmeRequest): void {
+    request.viewer = this;
+    if (request.queue === 0 && !request.admin) request.queue = this.queueOfCpu(request.cpu);
+    this.#post(request);
+  }
+
+  runActivity(_kind: number, _argument: number): void {
+    const request = this.#dispatch.shift();
+    invariant(request !== null, `${this.dev.name} has no request to dispatch`);
+    const { machine } = this;
+    const { events } = machine;
+    const { cpu, device, request: outerRequest, site } = events;
+    machine.cpu = request.cpu;
+    events.device = this.dev.name;
+    events.request = request.id === 0 ? null : request.id;
+    events.site = request.site;
+    this.#dispatchOne(request);
+    events.cpu = cpu;
+    events.device = device;
+    events.request = outerRequest;
+    events.site = site;
+  }
+
+  /**
+   * Builds a request's command and maps its data.
+   *
+   * The tag's record must be set up for the request (`iod.request`); the request's `cid` goes into
+   * the command. Callable by itself: neither queues nor registers are touched.
+   *
+   * @returns OK, or why not, with everything undone that the release undoes.
+   */
+  prepare(iod: Iod, request: NvmeRequest): BlkStatus {
+    iod.reset();
+    setUpCommand(iod, request);
+    if (request.nrPhysSegments === 0) return BLK_STS.OK;
+    const status = this.#mapper.map(iod, request);
+    if (status === BLK_STS.OK) request.mapped = true;
+    return status;
+  }
+
+  /** Ends a prepared request's mapping and gives its lists back. */
+  complete(iod: Iod, request: NvmeRequest): void {
+    if (this.keepCommands) request.keptCommand = viewCommand(iod, this.machine.memory);
+    if (request.nrPhysSegments !== 0) this.#mapper.unmap(iod, request);
+  }
+
+  /** A command as it stands, with its lists. */
+  viewCommand(iod: Iod): NvmeCommandView {
+    return viewCommand(iod, this.machine.memory);
+  }
+
+  /** Takes the completions of every queue with this vector. */
+  raise(vector: number): void {
+    for (const queue of this.#byVector[vector] ?? []) {
+      if (!queue.takeCompletion(this.#complete)) continue;
+      while (queue.takeCompletion(this.#complete));
+      queue.ringCompletionDoorbell();
+    }
+  }
+
+  /** One completion: unmap, then decide. A field, so that the hot path makes no closure. */
+  readonly #complete = (iod: Iod, nvmeStatus: number, result: number): void => {
+    const request = iod.request!;
+    const { machine } = this;
+    const { events } = machine;
+    const { cpu, device, request: outerRequest, site } = events;
+    machine.cpu = request.cpu;
+    events.device = this.dev.name;
+    events.request = request.id === 0 ? null : request.id;
+    events.site = request.site;
+
+    this.#completions++;
+    request.nvmeStatus = nvmeStatus;
+    request.result = result;
+    this.complete(iod, request);
+    const queue = this.#queues[request.queue]!;
+    queue.releaseTag(iod);
+    const next = queue.waiting.shift();
+    if (next !== null) this.#post(next);
+    if (this.#shouldRetry(request)) {
+      request.retries++;
+      this.#post(request);
+    } else {
+      this.#end(request, blockStatusOf(nvmeStatus));
+    }
+
+    events.cpu = cpu;
+    events.device = device;
+    events.request = outerRequest;
+    events.site = site;
+  };
+
+  #shouldRetry(request: NvmeRequest): boolean {
+    return request.nvmeStatus !== 0 && request.mayRetry && !doNotRetry(request.nvmeStatus) &&
+      request.retries < MAX_RETRIES;
+  }
+
+  #post(request: NvmeRequest): void {
+    this.#dispatch.push(request);
+    this.machine.activities.post(this, DISPATCH, request.queue);
+  }
+
+  #dispatchOne(request: NvmeRequest): void {
+    const queue = this.#queues[request.queue];
+    if (queue === undefined || !queue.enabled) {
+      this.#end(request, BLK_STS.IOERR);
+      return;
+    }
+    const iod = queue.takeTag(request);
+    if (iod === null) {
+      queue.waiting.push(request);
+      return;
+    }
+    const status = this.prepare(iod, request);
+    if (status === BLK_STS.OK) {
+      queue.submit(iod);
+      return;
+    }
+    queue.releaseTag(iod);
+    if (status === BLK_STS.RESOURCE && this.#mayTryAgain(request)) this.#post(request);
+    else this.#end(request, status);
+  }
+
+  /** Out of resources: worth another try as long as something completes in between. */
+  #mayTryAgain(request: NvmeRequest): boolean {
+    if (request.starvedSince !== this.#completions) {
+      request.starvedSince = this.#completions;
+      request.starvedTries = 0;
+    }
+    return ++request.starvedTries < MAX_STARVED_TRIES;
+  }
+
+  #end(request: NvmeRequest, status: BlkStatus): void {
+    const { events } = this.machine;
+    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    request.end(status);
+  }
+
+  #setController(controller: ControllerFacts): void {
+    this.#controller = controller;
+    this.format.sgl = controller.sgl;
+    this.#adminLimits = null;
+  }
+
+  #addQueue(id: number, depthEntries: number, tags: number, capabilities: Capabilities): QueuePair {
+    const cpu = id === 0 ? 0 : (id - 1) % this.machine.config.cpus;
+    const queue = new QueuePair({
+      machine: this.machine,
+      dev: this.dev,
+      registers: this.#registers,
+      id,
+      depthEntries,
+      tags,
+      vector: id,
+      cpu,
+      doorbellStrideBytes: capabilities.doorbellStrideBytes,
+      pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
+    });
+    this.#queues[id] = queue;
+    (this.#byVector[queue.vector] ??= []).push(queue);
+    return queue;
+  }
+
+  /** CPUs are dealt out to nodes in runs of equal length. */
+  #nodeOf(cpu: number): number {
+    return Math.floor((cpu * (this.#options.nodes ?? 1)) / this.machine.config.cpus);
+  }
+
+  /** All queues get their memory first; then the controller is told of each. */
+  #createQueues(commands: AdminCommands, capabilities: Capabilities): void {
+    const asked = this.#options.queues ?? this.machine.config.cpus;
+    const count = commands.numberOfQueues(asked);
+    const depth = Math.min(capabilities.maxQueueEntries, this.#options.depthEntries ?? 1024);
+    for (let id = 1; id <= count; id++) this.#addQueue(id, depth, depth - 1, capabilities);
+    for (let id = 1; id <= count; id++) {
+      const queue = this.#queues[id]!;
+      // A refusal keeps the queues made so far.
+      if (!commands.createQueue(queue)) break;
+      queue.enabled = true;
+    }
+  }
+
+  #runAdmin(request: NvmeRequest): void {
+    request.cpu = this.machine.cpu;
+    this.queueRequest(request);
+    while (!request.done) {
+      if (!this.machine.runNextActivity()) {
+        throw new KernelError("EIO", `${this.dev.name} does not answer an admin command`);
+      }
+    }
+  }
+}

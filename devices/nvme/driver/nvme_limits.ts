@@ -1,0 +1,175 @@
+/**
+ * What an NVMe driver tells the block layer about its queues.
+ *
+ * @see behaviour/nvme.md 1.1
+ */
+import { type Bytes, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import {
+  deriveLimits,
+  type LimitReason,
+  type LimitsInput,
+  type QueueLimits,
+} from "../../../runtime/block/queue_limits.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { KernelError } from "../../../runtime/errno.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { CTRL_PAGE_BYTES, MAX_SEGMENTS, MAX_TRANSFER_BYTES } from "./protocol.ts";
+
+/** What Identify Controller says, as far as mapping needs it. */
+export interface ControllerFacts {
+  /** Largest transfer the controller takes; 0 is no limit. */
+  readonly mdtsBytes: Bytes;
+  /** SGLs for data. */
+  readonly sgl: boolean;
+  /** SGLs for metadata. */
+  readonly metadataSgl: boolean;
+  readonly discard: boolean;
+  readonly writeZeroes: boolean;
+  readonly volatileWriteCache: boolean;
+}
+
+/** What Identify Namespace says, as far as mapping needs it. */
+export interface NamespaceFacts {
+  readonly nsid: number;
+  readonly blockCount: number;
+  readonly blockSizeBytes: Bytes;
+  /** Separate metadata of a block; 0 is none. */
+  readonly metadataBytes: Bytes;
+  /** Preferred boundary in blocks (NOIOB); 0 is none. */
+  readonly boundaryBlocks: number;
+}
+
+/** Ranges that one discard command carries. */
+const MAX_DISCARD_RANGES = 256;
+/** Metadata descriptors behind the leading one in a small list. */
+const MAX_METADATA_SEGMENTS = 15;
+const ALL_ONES_32 = 2 ** 32 - 1;
+
+/** Bytes of one transfer at most, and who says so. */
+function hardwareLimit(
+  machine: Machine,
+  dev: DmaDevice,
+  facts: ControllerFacts,
+): { readonly sectors: number; readonly reason: LimitReason } {
+  const mappingBytes = machine.dma.dmaOptMappingSize(dev);
+  let bytes = Math.min(MAX_TRANSFER_BYTES, mappingBytes);
+  if (facts.mdtsBytes !== 0) bytes = Math.min(bytes, facts.mdtsBytes);
+  const sectors = Math.floor(bytes / SECTOR_SIZE_BYTES);
+  const setBy = bytes === facts.mdtsBytes
+    ? "controller"
+    : bytes === mappingBytes
+    ? "dma_mapping"
+    : "driver";
+  return {
+    sectors,
+    reason: {
+      limit: "maxHwSectors",
+      value: sectors,
+      rule: "nvme.1.1",
+      inputs: {
+        set_by: setBy,
+        driver_bytes: MAX_TRANSFER_BYTES,
+        optimal_mapping_bytes: mappingBytes,
+        mdts_bytes: facts.mdtsBytes,
+      },
+    },
+  };
+}
+
+/** Data segments of one command: what a list page holds, and no more than the bytes could need. */
+function segmentLimit(maxHwSectors: number): number {
+  return Math.min(MAX_SEGMENTS, maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES) + 1);
+}
+
+function derive(input: LimitsInput, softCapSectors: number, name: string): QueueLimits {
+  const limits = deriveLimits(input, softCapSectors);
+  if (typeof limits === "number") {
+    throw new KernelError("EINVAL", `Cannot use the limits that ${name} reports`);
+  }
+  return limits;
+}
+
+/** Limits of the admin queue, which never takes SGLs. */
+export function adminLimits(
+  machine: Machine,
+  dev: DmaDevice,
+  facts: ControllerFacts,
+  softCapSectors: number,
+): QueueLimits {
+  const hardware = hardwareLimit(machine, dev, facts);
+  return derive(
+    {
+      maxHwSectors: hardware.sectors,
+      maxSegments: Math.floor(segmentLimit(hardware.sectors)),
+      maxSegmentSizeBytes: ALL_ONES_32,
+      segBoundaryMask: ALL_ONES_32,
+      virtBoundaryMask: CTRL_PAGE_BYTES - 1,
+      dmaAlignmentMask: 3,
+      maxIntegritySegments: 1,
+      reasons: [hardware.reason],
+    },
+    softCapSectors,
+    dev.name,
+  );
+}
+
+/** Limits of a namespace's I/O queues. */
+export function ioLimits(
+  machine: Machine,
+  dev: DmaDevice,
+  facts: ControllerFacts,
+  namespace: NamespaceFacts,
+  softCapSectors: number,
+): QueueLimits {
+  const { sectors, reason } = hardwareLimit(machine, dev, facts);
+  const maxSegments = Math.floor(segmentLimit(sectors));
+  const virtBoundaryMask = facts.sgl && machine.config.kernel !== "6.12" ? 0 : CTRL_PAGE_BYTES - 1;
+  const block = namespace.blockSizeBytes;
+  const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
+  const reasons: LimitReason[] = [
+    reason,
+    {
+      limit: "maxSegments",
+      value: maxSegments,
+      rule: "nvme.1.1",
+      inputs: { list_page_entries: MAX_SEGMENTS, hardware_sectors: sectors },
+    },
+    {
+      limit: "virtBoundaryMask",
+      value: virtBoundaryMask,
+      rule: "nvme.1.1",
+      inputs: { controller_sgl: facts.sgl, kernel: machine.config.kernel },
+    },
+    { limit: "dmaAlignmentMask", value: 3, rule: "nvme.1.1", inputs: {} },
+    { limit: "maxSegmentSizeBytes", value: ALL_ONES_32, rule: "nvme.1.1", inputs: {} },
+  ];
+  if (chunkSectors !== 0) {
+    reasons.push({
+      limit: "chunkSectors",
+      value: chunkSectors,
+      rule: "nvme.5.2",
+      inputs: { boundary_blocks: namespace.boundaryBlocks, block_bytes: block },
+    });
+  }
+  return derive(
+    {
+      logicalBlockSizeBytes: block,
+      maxHwSectors: sectors,
+      maxSegments,
+      maxSegmentSizeBytes: ALL_ONES_32,
+      segBoundaryMask: ALL_ONES_32,
+      virtBoundaryMask,
+      dmaAlignmentMask: 3,
+      chunkSectors,
+      maxIntegritySegments: facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1,
+      maxDiscardSegments: MAX_DISCARD_RANGES,
+      maxDiscardSectors: facts.discard ? ALL_ONES_32 : 0,
+      discardGranularityBytes: block,
+      maxWriteZeroesSectors: facts.writeZeroes ? sectors : 0,
+      p2pdma: 1,
+      reasons,
+    },
+    softCapSectors,
+    dev.name,
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * What the driver knows of the NVMe protocol: registers, opcodes, and where fields lie.
+ *
+ * The controller side keeps its own list, made from the specification, so that the two check each
+ * other.
+ *
+ * @see behaviour/nvme.md 1, 5.1, 5.2
+ */
+
+/** Controller registers, by byte offset. 64-bit ones are read and written low half first. */
+export const REGISTER = {
+  CAP: 0x00, // controller capabilities
+  VS: 0x08, // version
+  CC: 0x14, // controller configuration
+  CSTS: 0x1c, // controller status
+  AQA: 0x24, // admin queue attributes
+  ASQ: 0x28, // admin submission queue base address
+  ACQ: 0x30, // admin completion queue base address
+  DOORBELLS: 0x1000,
+} as const;
+
+export const CC_ENABLE = 1;
+/** Entry sizes 2^6 and 2^4, 4 KiB pages, round robin, NVM command set. */
+export const CC_SETTINGS = 0x0046_0000;
+export const CSTS_READY = 1;
+/** What a register reads as when the device is gone. */
+export const ALL_ONES = 0xffff_ffff;
+
+export const SQE_BYTES = 64;
+export const CQE_BYTES = 16;
+export const SGL_DESCRIPTOR_BYTES = 16;
+export const PRP_BYTES = 8;
+/** The controller's page size, whatever the host's is. */
+export const CTRL_PAGE_BYTES = 4096;
+
+export const ADMIN_OPCODE = {
+  CREATE_SQ: 0x01,
+  CREATE_CQ: 0x05,
+  IDENTIFY: 0x06,
+  SET_FEATURES: 0x09,
+} as const;
+
+export const NVM_OPCODE = {
+  FLUSH: 0x00,
+  WRITE: 0x01,
+  READ: 0x02,
+  WRITE_ZEROES: 0x08,
+  DATASET_MANAGEMENT: 0x09,
+} as const;
+
+/** Controller or namespace structure of an Identify command. */
+export const CNS = {
+  NAMESPACE: 0x00,
+  CONTROLLER: 0x01,
+  ACTIVE_NAMESPACES: 0x02,
+  NAMESPACE_DESCRIPTORS: 0x03,
+  NAMESPACE_OF_COMMAND_SET: 0x05,
+  CONTROLLER_OF_COMMAND_SET: 0x06,
+  NAMESPACE_INDEPENDENT: 0x08,
+} as const;
+
+export const FEATURE_NUMBER_OF_QUEUES = 0x07;
+
+/** Field offsets in a submission queue entry. */
+export const SQE = {
+  OPCODE: 0,
+  FLAGS: 1,
+  COMMAND_ID: 2,
+  NSID: 4,
+  MPTR: 16,
+  PRP1: 24,
+  PRP2: 32,
+  SGL_ADDRESS: 24,
+  SGL_LENGTH: 32,
+  SGL_TYPE: 39,
+  CDW10: 40,
+  CDW11: 44,
+  CDW12: 48,
+  CDW13: 52,
+  CDW14: 56,
+  CDW15: 60,
+} as const;
+
+/** How the data pointer of a command is read: its flags byte. */
+export const PSDT = { PRP: 0x00, SGL: 0x40, SGL_AND_METADATA_SGL: 0x80 } as const;
+
+/** Type byte of an SGL descriptor. */
+export const SGL_TYPE = { DATA_BLOCK: 0x00, LAST_SEGMENT: 0x30 } as const;
+
+/** Bits of the control half of a read's or write's cdw12. */
+export const CONTROL = { LIMITED_RETRY: 0x8000, FORCE_UNIT_ACCESS: 0x4000 } as const;
+/** Dataset management hint: this will be read soon, once. */
+export const DSM_PREFETCH = 7;
+/** Dataset management: deallocate the ranges. */
+export const DSM_DEALLOCATE = 4;
+
+/** Field offsets in a completion queue entry. */
+export const CQE = { RESULT: 0, COMMAND_ID: 12 } as const;
+
+export const CREATE_CONTIGUOUS = 1;
+export const CREATE_INTERRUPTS = 2;
+
+/** Entries of the admin queues. */
+export const ADMIN_DEPTH = 32;
+/** Tags of the admin queue; command id 31 belongs to the event that a controller may send. */
+export const ADMIN_TAGS = 30;
+
+/** Most data segments of one request: what one list page of SGL descriptors holds. */
+export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
+/** Most bytes of one request, whatever the controller says. */
+export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
+export const SMALL_DESCRIPTOR_BYTES = 256;
+export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;
+export const MAX_SMALL_SGLS = SMALL_DESCRIPTOR_BYTES / SGL_DESCRIPTOR_BYTES;
+export const PRPS_PER_PAGE = CTRL_PAGE_BYTES / PRP_BYTES;
+export const MAX_DESCRIPTORS = 5;

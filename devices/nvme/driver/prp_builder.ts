@@ -1,0 +1,138 @@
+/**
+ * Describes a request's data as PRP entries: two in the command, the rest in chained list pages.
+ *
+ * @see behaviour/nvme.md 2.3
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
+import type { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DescriptorPool } from "../../../runtime/dma/pool.ts";
+import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { takeDescriptor } from "./descriptor_pools.ts";
+import type { DescriptorWriter } from "./descriptor_writer.ts";
+import { type Iod, IOD_FLAG } from "./iod.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+import type { NvmeRules } from "./nvme_rules.ts";
+import { CTRL_PAGE_BYTES, MAX_SMALL_PRPS, PRPS_PER_PAGE } from "./protocol.ts";
+import type { SavedVectors } from "./saved_vectors.ts";
+
+/** The walk found a segment that PRPs cannot say, or too little data: a broken limit or a defect. */
+const BAD_REQUEST = -1;
+type Outcome = BlkStatus | typeof BAD_REQUEST;
+
+export class PrpBuilder {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #blk: BlkDma;
+  readonly #writer: DescriptorWriter;
+  readonly #saved: SavedVectors;
+  readonly #rules: NvmeRules;
+  /** Bytes of the request not yet behind a PRP. */
+  #leftBytes: Bytes = 0;
+  #prp2 = 0;
+
+  constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    blk: BlkDma,
+    writer: DescriptorWriter,
+    saved: SavedVectors,
+    rules: NvmeRules,
+  ) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#blk = blk;
+    this.#writer = writer;
+    this.#saved = saved;
+    this.#rules = rules;
+  }
+
+  /**
+   * Builds on from the iterator's first step.
+   *
+   * @returns OK; else the caller unmaps what `iod` says was mapped, unless it is
+   * nothing at all (`iod.totalBytes` is 0).
+   */
+  build(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): BlkStatus {
+    this.#leftBytes = request.payloadBytes;
+    this.#prp2 = 0;
+    if (!this.#saved.save(iod, request, iter, true)) return BLK_STS.RESOURCE;
+    const prp1 = iter.addr;
+    const outcome = this.#fill(iod, request, iter);
+    if (outcome !== BAD_REQUEST) {
+      this.#writer.commandPrps(iod, prp1, this.#prp2);
+      return outcome;
+    }
+    this.#machine.warnings.warnOnce(
+      "nvme_pci_setup_data_prp",
+      `a segment of request ${request.id} ends inside a page, or its data ends too early`,
+    );
+    if (this.#rules.badRequestWritesPrps) this.#writer.commandPrps(iod, prp1, this.#prp2);
+    return BLK_STS.IOERR;
+  }
+
+  #fill(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): Outcome {
+    const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - (iter.addr % CTRL_PAGE_BYTES));
+    // The first entry is not checked against its segment: a shorter one wraps the 32-bit rest.
+    const outcome = this.#consume(iod, request, iter, firstBytes);
+    if (outcome !== BLK_STS.OK || this.#leftBytes === 0) return outcome;
+    if (this.#leftBytes <= CTRL_PAGE_BYTES) {
+      this.#prp2 = iter.addr;
+      iod.totalBytes += this.#leftBytes;
+      return BLK_STS.OK;
+    }
+    return this.#fillList(iod, request, iter);
+  }
+
+  #fillList(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): Outcome {
+    const small = Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES) <= MAX_SMALL_PRPS;
+    const pool = small ? iod.pools.small : iod.pools.large;
+    if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
+
+    let list = takeDescriptor(this.#machine.events, pool);
+    if (list < 0) return BLK_STS.RESOURCE;
+    iod.nrDescriptors = 1;
+    this.#prp2 = list;
+    let listPhys = pool.physOf(list);
+    let index = 0;
+    for (;;) {
+      if (index === PRPS_PER_PAGE) {
+        list = this.#chain(iod, pool, listPhys);
+        if (list < 0) return BLK_STS.RESOURCE;
+        listPhys = pool.physOf(list);
+        index = 1;
+      }
+      this.#writer.listPrp(listPhys, iod.nrDescriptors - 1, index++, iter.addr);
+      const takenBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES);
+      if (iter.lengthBytes < takenBytes) return BAD_REQUEST;
+      const outcome = this.#consume(iod, request, iter, takenBytes);
+      if (outcome !== BLK_STS.OK || this.#leftBytes === 0) return outcome;
+    }
+  }
+
+  /** Adds a list page; the last entry of the full one moves over and makes room for the link. */
+  #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): DmaAddr {
+    const list = takeDescriptor(this.#machine.events, pool);
+    if (list < 0) return list;
+    const moved = this.#writer.readPrp(fullPhys, PRPS_PER_PAGE - 1);
+    this.#writer.listPrp(pool.physOf(list), iod.nrDescriptors, 0, moved);
+    this.#writer.listPrp(fullPhys, iod.nrDescriptors - 1, PRPS_PER_PAGE - 1, list);
+    iod.nrDescriptors++;
+    return list;
+  }
+
+  /** Moves past bytes that an entry now covers, and maps the next segment if that was the last. */
+  #consume(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, sizeBytes: Bytes): Outcome {
+    iod.totalBytes += sizeBytes;
+    this.#leftBytes -= sizeBytes;
+    iter.addr = (iter.addr + sizeBytes) as DmaAddr;
+    iter.lengthBytes -= sizeBytes;
+    if (iter.lengthBytes < 0) iter.lengthBytes += 2 ** 32;
+    if (iter.lengthBytes !== 0 || this.#leftBytes === 0) return BLK_STS.OK;
+    if (!this.#blk.next(request, this.#dev, iter)) {
+      return iter.status === BLK_STS.OK ? BAD_REQUEST : iter.status;
+    }
+    return this.#saved.save(iod, request, iter, false) ? BLK_STS.OK : BLK_STS.RESOURCE;
+  }
+}

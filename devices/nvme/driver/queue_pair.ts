@@ -1,0 +1,196 @@
+/**
+ * A submission queue with its completion queue, both in memory the device reads and writes.
+ *
+ * @see behaviour/nvme.md 4.1, 4.2
+ */
+import type { PhysAddr } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
+import { invariant, KernelError } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import type { DescriptorPools } from "./descriptor_pools.ts";
+import { Iod } from "./iod.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
+import { RequestFifo } from "./request_fifo.ts";
+
+const NVME_SUBMIT = eventId("nvme.submit");
+const NVME_DOORBELL = eventId("nvme.doorbell");
+
+/** Bits of a command id that are the tag; the rest counts the tag's uses. */
+const TAG_BITS = 12;
+const TAG_MASK = (1 << TAG_BITS) - 1;
+const GENERATION_MASK = 0xf;
+
+export interface QueuePairOptions {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly registers: NvmeRegisterPort;
+  /** 0 for the admin queue. */
+  readonly id: number;
+  readonly depthEntries: number;
+  /** Commands in flight at most; below the depth, so that the ring never fills. */
+  readonly tags: number;
+  readonly vector: number;
+  /** The CPU that its interrupt goes to. */
+  readonly cpu: number;
+  /** Bytes between two doorbells: 4 << CAP.DSTRD. */
+  readonly doorbellStrideBytes: number;
+  readonly pools: DescriptorPools;
+}
+
+export class QueuePair {
+  readonly id: number;
+  readonly depthEntries: number;
+  readonly vector: number;
+  readonly cpu: number;
+  readonly pools: DescriptorPools;
+  readonly sq: CoherentMemory;
+  readonly cq: CoherentMemory;
+  /** Requests that wait for a tag. */
+  readonly waiting = new RequestFifo();
+  /** The controller knows the queue. */
+  enabled = false;
+
+  readonly #machine: Machine;
+  readonly #registers: NvmeRegisterPort;
+  readonly #sqDoorbell: number;
+  readonly #cqDoorbell: number;
+  /** Physical address of each entry. */
+  readonly #sqSlots: Float64Array;
+  readonly #cqSlots: Float64Array;
+  readonly #iods: (Iod | undefined)[] = [];
+  /** A stack: the tag freed last is used first. */
+  readonly #freeTags: Uint16Array;
+  #freeCount: number;
+  #sqTail = 0;
+  #cqHead = 0;
+  #phase = 1;
+
+  /** @throws {KernelError} ENOMEM when the queue's memory cannot be had. */
+  constructor(options: QueuePairOptions) {
+    const { machine, dev, depthEntries } = options;
+    this.id = options.id;
+    this.depthEntries = depthEntries;
+    this.vector = options.vector;
+    this.cpu = options.cpu;
+    this.pools = options.pools;
+    this.#machine = machine;
+    this.#registers = options.registers;
+    const stride = options.doorbellStrideBytes;
+    this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
+    this.#cqDoorbell = REGISTER.DOORBELLS + (2 * this.id + 1) * stride;
+    const cq = machine.dma.dmaAllocCoherent(dev, depthEntries * CQE_BYTES);
+    const sq = machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES);
+    if (cq === null || sq === null) {
+      throw new KernelError("ENOMEM", `Cannot allocate queue ${this.id} of ${dev.name}`);
+    }
+    this.cq = cq;
+    this.sq = sq;
+    this.#cqSlots = slotAddresses(cq, depthEntries, CQE_BYTES);
+    this.#sqSlots = slotAddresses(sq, depthEntries, SQE_BYTES);
+    this.#freeTags = new Uint16Array(options.tags);
+    for (let index = 0; index < options.tags; index++) {
+      this.#freeTags[index] = options.tags - 1 - index;
+    }
+    this.#freeCount = options.tags;
+  }
+
+  /** Commands in flight. */
+  get inFlight(): number {
+    return this.#freeTags.length - this.#freeCount;
+  }
+
+  /** Takes a tag for a request. @returns Its record, or null when all are in use. */
+  takeTag(request: NvmeRequest): Iod | null {
+    if (this.#freeCount === 0) return null;
+    const tag = this.#freeTags[--this.#freeCount]!;
+    const iod = this.#iods[tag] ??= new Iod(tag, this.pools);
+    iod.request = request;
+    request.iod = iod;
+    request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
+    return iod;
+  }
+
+  /** The request that a command in flight serves. */
+  requestOf(commandId: number): NvmeRequest | null {
+    const request = this.#iods[commandId & TAG_MASK]?.request ?? null;
+    return request?.cid === commandId ? request : null;
+  }
+
+  /** Gives a tag back. */
+  releaseTag(iod: Iod): void {
+    invariant(iod.request !== null, `Tag ${iod.tag} of queue ${this.id} is not in use`);
+    iod.request.iod = null;
+    iod.request = null;
+    this.#freeTags[this.#freeCount++] = iod.tag;
+  }
+
+  /** Puts a command into the submission queue and rings its doorbell. */
+  submit(iod: Iod): void {
+    const machine = this.#machine;
+    const slot = this.#sqTail;
+    machine.memory.write(this.#sqSlots[slot]! as PhysAddr, iod.sqe, 0, SQE_BYTES);
+    if (machine.events.tick(NVME_SUBMIT)) {
+      machine.events.emit(NVME_SUBMIT, {
+        queue: this.id,
+        slot,
+        cid: iod.view.getUint16(SQE.COMMAND_ID, true),
+        opcode: iod.sqe[SQE.OPCODE]!,
+      });
+    }
+    this.#sqTail = slot + 1 === this.depthEntries ? 0 : slot + 1;
+    this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
+  }
+
+  /**
+   * Takes the next completion, if there is one.
+   *
+   * @param take Called with the command's record, its status field and its result. A completion for
+   * a command that is not in flight is skipped, as the kernel does after logging it.
+   * @returns False when the next entry is not valid yet.
+   */
+  takeCompletion(take: (iod: Iod, status: number, result: number) => void): boolean {
+    const memory = this.#machine.memory;
+    const slot = this.#cqSlots[this.#cqHead]!;
+    const last = memory.readU32((slot + CQE.COMMAND_ID) as PhysAddr);
+    if ((last >>> 16 & 1) !== this.#phase) return false;
+    const result = memory.readU32((slot + CQE.RESULT) as PhysAddr);
+    this.#cqHead++;
+    if (this.#cqHead === this.depthEntries) {
+      this.#cqHead = 0;
+      this.#phase ^= 1;
+    }
+    const cid = last & 0xffff;
+    const iod = this.#iods[cid & TAG_MASK];
+    if (iod === undefined || iod.request?.cid !== cid) {
+      this.#machine.warnings.warnRatelimited(
+        "nvme_handle_cqe",
+        `queue ${this.id} completed command id ${cid}, which is not in flight`,
+      );
+      return true;
+    }
+    iod.generation++;
+    take(iod, last >>> 17, result);
+    return true;
+  }
+
+  /** Tells the controller how far completions were taken. */
+  ringCompletionDoorbell(): void {
+    this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
+  }
+
+  #ring(offset: number, value: number, which: "sq_tail" | "cq_head"): void {
+    const events = this.#machine.events;
+    if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
+    this.#registers.write32(offset, value);
+  }
+}
+
+function slotAddresses(memory: CoherentMemory, count: number, slotBytes: number): Float64Array {
+  const slots = new Float64Array(count);
+  for (let index = 0; index < count; index++) slots[index] = memory.physOf(index * slotBytes);
+  return slots;
+}

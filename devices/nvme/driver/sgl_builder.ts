@@ -1,0 +1,87 @@
+/**
+ * Describes a request's data as SGL descriptors: one in the command, or a list of data blocks.
+ *
+ * @see behaviour/nvme.md 2.4
+ */
+import type { PhysAddr } from "../../../runtime/address.ts";
+import { opDirection } from "../../../runtime/block/bio.ts";
+import { attributesOf, type BlkDma, type BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { takeDescriptor } from "./descriptor_pools.ts";
+import type { DescriptorWriter } from "./descriptor_writer.ts";
+import { type Iod, IOD_FLAG } from "./iod.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+import { MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+
+export class SglBuilder {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #blk: BlkDma;
+  readonly #writer: DescriptorWriter;
+
+  constructor(machine: Machine, dev: DmaDevice, blk: BlkDma, writer: DescriptorWriter) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#blk = blk;
+    this.#writer = writer;
+  }
+
+  /**
+   * Builds on from the iterator's first step.
+   *
+   * @returns OK; else the caller unmaps what `iod` says was mapped, unless it is nothing at all
+   * (`iod.totalBytes` is 0).
+   */
+  build(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): BlkStatus {
+    const entries = request.nrPhysSegments;
+    if (entries === 1 || this.#blk.coalesce(iod.dmaState)) {
+      this.#writer.commandSgl(iod, iter.addr, iter.lengthBytes, SGL_TYPE.DATA_BLOCK);
+      iod.totalBytes += iter.lengthBytes;
+      return BLK_STS.OK;
+    }
+    const small = entries <= MAX_SMALL_SGLS;
+    const pool = small ? iod.pools.small : iod.pools.large;
+    if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
+    const list = takeDescriptor(this.#machine.events, pool);
+    if (list < 0) {
+      this.#undoFirst(iod, request, iter);
+      return BLK_STS.RESOURCE;
+    }
+    iod.nrDescriptors = 1;
+
+    const listPhys = pool.physOf(list);
+    let mapped = 0;
+    let status: BlkStatus = BLK_STS.OK;
+    do {
+      if (mapped === entries) {
+        this.#machine.warnings.warnOnce(
+          "nvme_pci_setup_data_sgl",
+          `request ${request.id} has more segments than the ${entries} that were counted`,
+        );
+        status = BLK_STS.IOERR;
+        break;
+      }
+      const at = (listPhys + mapped * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+      this.#writer.listSgl(at, iter.addr, iter.lengthBytes);
+      iod.totalBytes += iter.lengthBytes;
+      mapped++;
+    } while (this.#blk.next(request, this.#dev, iter));
+    this.#writer.commandSgl(iod, list, mapped * SGL_DESCRIPTOR_BYTES, SGL_TYPE.LAST_SEGMENT);
+    return status === BLK_STS.OK ? iter.status : status;
+  }
+
+  /** There is no list to remember the first segment in: unmap it here. */
+  #undoFirst(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): void {
+    const dma = this.#machine.dma;
+    if (iod.hasFlag(IOD_FLAG.DATA_P2P) || !dma.dmaNeedUnmap(this.#dev)) return;
+    dma.dmaUnmapPhys(
+      this.#dev,
+      iter.addr,
+      iter.lengthBytes,
+      opDirection(request.op),
+      attributesOf(iter.kind),
+    );
+  }
+}

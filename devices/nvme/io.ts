@@ -1,0 +1,56 @@
+/** What a submitter holds: one bio's fate, however many requests it became. */
+import type { Bytes } from "../../runtime/address.ts";
+import type { BlockRequest, RequestOwner } from "../../runtime/block/request.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusErrno,
+  type BlkStatusName,
+  blkStatusName,
+  type ErrnoName,
+} from "../../runtime/errno.ts";
+import type { NvmeRequest } from "./driver/nvme_request.ts";
+
+export class Io implements RequestOwner {
+  /** The pieces the bio was cut into, in the order of their sectors. */
+  readonly requests: NvmeRequest[] = [];
+  /** The first failure of a piece; OK until one fails. */
+  statusCode: BlkStatus = BLK_STS.OK;
+  #pending = 0;
+  #submitting = true;
+
+  /** @param bytes Length of the bio as it was submitted. */
+  constructor(readonly bytes: Bytes) {}
+
+  /** All pieces have ended. */
+  get done(): boolean {
+    return this.#pending === 0 && !this.#submitting;
+  }
+
+  get status(): BlkStatusName {
+    return blkStatusName(this.statusCode);
+  }
+
+  /** The errno a synchronous caller would get; null while all is well. */
+  get error(): ErrnoName | null {
+    return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
+  }
+
+  /** Takes one more piece. */
+  add(request: NvmeRequest): void {
+    request.owner = this;
+    this.requests.push(request);
+    this.#pending++;
+  }
+
+  /** No more pieces will come; what could not be submitted ended with `status`. */
+  close(status: BlkStatus): void {
+    this.#submitting = false;
+    if (this.statusCode === BLK_STS.OK) this.statusCode = status;
+  }
+
+  requestEnded(request: BlockRequest): void {
+    this.#pending--;
+    if (this.statusCode === BLK_STS.OK) this.statusCode = request.statusCode;
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * A disk as its users see it: they submit I/O, it is cut at once and queued.
+ *
+ * @see design/language.md, "nvme device"
+ */
+import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import {
+  Bio,
+  BIO_FLAG,
+  type BioVec,
+  type BlockOp,
+  vecsSizeBytes,
+} from "../../runtime/block/bio.ts";
+import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
+import { BioSplitter } from "../../runtime/block/split.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusName,
+  invariant,
+  KernelError,
+} from "../../runtime/errno.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { DSM_RANGE_BYTES } from "./driver/command_setup.ts";
+import { CTRL_PAGE_BYTES, SQE_BYTES } from "./driver/protocol.ts";
+import type { NamespaceFacts } from "./driver/nvme_limits.ts";
+import type { NvmeDriver } from "./driver/nvme_driver.ts";
+import { NvmeRequest } from "./driver/nvme_request.ts";
+import { Io } from "./io.ts";
+
+const BLOCK_STATUS = eventId("block.status");
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** The operations `submit` takes. */
+export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
+
+export interface SubmitOptions {
+  /** First logical block. Default 0. */
+  readonly lba?: number;
+  /** Memory to read into or write from. */
+  readonly buffer?: { readonly segments: readonly BioVec[] };
+  /** Bytes on the disk, for operations without memory. */
+  readonly sizeBytes?: Bytes;
+  /** I/O queue from 1; that of the CPU when left out. */
+  readonly queue?: number;
+  /** Bits of `BIO_FLAG`. */
+  readonly flags?: number;
+}
+
+export interface PassthroughOptions {
+  readonly opcode: number;
+  /** Namespace; the disk's own when left out. */
+  readonly nsid?: number;
+  readonly buffer?: { readonly segments: readonly BioVec[] };
+  /** Command dwords by number: 2, 3 and 10 to 15. */
+  readonly dwords?: Readonly<Record<number, number>>;
+  readonly admin?: boolean;
+  readonly queue?: number;
+}
+
+/** Bits 0 and 1 of an opcode say which way its data goes. */
+const OPCODE_DIRECTION_MASK = 3;
+const OPCODE_TO_DEVICE = 1;
+const NO_VECS: readonly BioVec[] = [];
+
+export class NvmeDisk {
+  readonly driver: NvmeDriver;
+  readonly machine: Machine;
+  readonly namespace: NamespaceFacts;
+  readonly limits: QueueLimits;
+  readonly #splitter: BioSplitter;
+  readonly #adminSplitter: BioSplitter;
+
+  /** @param driver Brought up, with a namespace. */
+  constructor(driver: NvmeDriver) {
+    invariant(driver.namespace !== null, `${driver.dev.name} has no namespace`);
+    this.driver = driver;
+    this.machine = driver.machine;
+    this.namespace = driver.namespace;
+    this.limits = driver.limits;
+    const { gap } = driver.blockRules;
+    const { events } = driver.machine;
+    this.#splitter = new BioSplitter(this.limits, gap, events);
+    this.#adminSplitter = new BioSplitter(driver.adminLimits, gap, events);
+  }
+
+  get name(): string {
+    return this.driver.dev.name;
+  }
+
+  /** Size of a logical block's data. */
+  get blockSizeBytes(): Bytes {
+    return this.namespace.blockSizeBytes;
+  }
+
+  get capacityBytes(): Bytes {
+    return this.namespace.blockCount * this.namespace.blockSizeBytes;
+  }
+
+  /** I/O queues that can be submitted to. */
+  get queueCount(): number {
+    return this.driver.ioQueues.length;
+  }
+
+  /**
+   * Submits one bio: cuts it, and queues a host activity for each piece.
+   *
+   * @returns Its fate. A bio that is refused is done at once, with a status.
+   */
+  submit(op: DiskOp, options: SubmitOptions = {}): Io {
+    const vecs = options.buffer?.segments ?? NO_VECS;
+    const sizeBytes = options.sizeBytes ?? vecsSizeBytes(vecs);
+    const sector = ((options.lba ?? 0) * this.limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
+    return this.submitBio(
+      new Bio(op, sector, vecs, sizeBytes, options.flags ?? 0),
+      options.queue ?? 0,
+    );
+  }
+
+  /**
+   * Submits a bio that the caller built. It is moved past what was cut off its front.
+   * @param queue I/O queue from 1; 0 takes that of the CPU.
+   */
+  submitBio(bio: Bio, queue = 0): Io {
+    this.#checkQueue(queue);
+    const io = new Io(bio.sizeBytes);
+    if (bio.op !== "flush") {
+      if (bio.sizeBytes === 0) {
+        io.close(BLK_STS.OK);
+        return io;
+      }
+      if (bio.sizeBytes % this.limits.logicalBlockSizeBytes !== 0) {
+        return this.#refuse(io, BLK_STS.INVAL);
+      }
+    }
+    const splitter = this.#splitter;
+    for (;;) {
+      const piece = splitter.next(bio);
+      if (piece === null) return this.#refuse(io, splitter.status);
+      const request = this.#request(piece, splitter.nrSegments, queue);
+      if (piece.op === "discard" && !this.#attachRanges(request)) {
+        return this.#refuse(io, BLK_STS.RESOURCE);
+      }
+      io.add(request);
+      this.driver.queueRequest(request);
+      if (piece === bio) break;
+    }
+    io.close(BLK_STS.OK);
+    return io;
+  }
+
+  /** Submits a user's own command. It is never cut: one that would have to be is refused. */
+  passthrough(options: PassthroughOptions): Io {
+    const queue = options.queue ?? 0;
+    this.#checkQueue(queue);
+    const vecs = options.buffer?.segments ?? NO_VECS;
+    const toDevice = (options.opcode & OPCODE_DIRECTION_MASK) === OPCODE_TO_DEVICE;
+    const op: BlockOp = toDevice ? "drv_out" : "drv_in";
+    const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), BIO_FLAG.USER);
+    const io = new Io(bio.sizeBytes);
+    const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
+    if (bio.sizeBytes > 0 && splitter.next(bio) === null) {
+      return this.#refuse(io, splitter.status);
+    }
+    const request = this.#request(bio, bio.sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
+    request.admin = options.admin === true;
+    request.nsid = options.nsid ?? this.namespace.nsid;
+    request.template = templateOf(options, request.nsid);
+    io.add(request);
+    this.driver.queueRequest(request);
+    io.close(BLK_STS.OK);
+    return io;
+  }
+
+  #request(bio: Bio, nrSegments: number, queue: number): NvmeRequest {
+    const { events } = this.machine;
+    const request = new NvmeRequest(this.name, bio.op, [bio], this.limits);
+    request.id = ++events.lastRequest;
+    request.nrPhysSegments = nrSegments;
+    request.gapBit = bio.gapBit;
+    request.nsid = this.namespace.nsid;
+    request.site = events.site;
+    request.cpu = events.cpu;
+    request.queue = queue;
+    return request;
+  }
+
+  #checkQueue(queue: number): void {
+    if (queue < 0 || queue > this.queueCount) {
+      throw new KernelError("EINVAL", `${this.name} has no queue ${queue}`);
+    }
+  }
+
+  /** A discard's payload is its list of ranges, in a page of its own until the request ends. */
+  #attachRanges(request: NvmeRequest): boolean {
+    const { machine } = this;
+    const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });
+    if (pages === null) return false;
+    const phys = pages[0]!;
+    const cost = { what: "discard_ranges", size_bytes: CTRL_PAGE_BYTES, from: "kmalloc" };
+    if (machine.events.tick(MEM_ALLOC)) machine.events.emit(MEM_ALLOC, cost);
+    request.bios.forEach((bio, index) => {
+      const at = phys + index * DSM_RANGE_BYTES;
+      const block = this.limits.logicalBlockSizeBytes;
+      machine.memory.writeU32(at as PhysAddr, 0);
+      machine.memory.writeU32((at + 4) as PhysAddr, bio.sizeBytes / block);
+      machine.memory.writeU64((at + 8) as PhysAddr, (bio.sector * SECTOR_SIZE_BYTES) / block);
+    });
+    request.specialPayload = { phys, sizeBytes: CTRL_PAGE_BYTES };
+    request.releasePayload = () => {
+      machine.pages.free(pages);
+      if (machine.events.tick(MEM_FREE)) machine.events.emit(MEM_FREE, cost);
+    };
+    return true;
+  }
+
+  /** Ends what is left of an io; pieces already on their way run to their end. */
+  #refuse(io: Io, status: BlkStatus): Io {
+    const { events } = this.machine;
+    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    io.close(status);
+    return io;
+  }
+}
+
+function templateOf(options: PassthroughOptions, nsid: number): Uint8Array {
+  const template = new Uint8Array(SQE_BYTES);
+  const view = new DataView(template.buffer);
+  template[0] = options.opcode;
+  view.setUint32(4, nsid, true);
+  for (const [dword, value] of Object.entries(options.dwords ?? {})) {
+    view.setUint32(Number(dword) * 4, value, true);
+  }
+  return template;
+}
