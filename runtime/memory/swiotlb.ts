@@ -93,6 +93,8 @@ export class SwiotlbPool {
   #phase = new Uint16Array(0);
   /** Slots of padding before a buffer's first data slot; 0 elsewhere. */
   #padSlots = new Uint16Array(0);
+  /** Bytes asked for by the buffer that starts with this data slot. */
+  #askedBytes = new Int32Array(0);
   /** When, and after how many releases, the buffer that starts with this data slot was mapped. */
   #bornNs = new Float64Array(0);
   #bornReleases = new Float64Array(0);
@@ -202,6 +204,7 @@ export class SwiotlbPool {
       this.#bornNs[slot] = NOTHING;
     }
     this.#padSlots[dataSlot] = padSlots;
+    this.#askedBytes[dataSlot] = sizeBytes;
     this.#bornNs[dataSlot] = this.#around.clock.nowNs;
     this.#bornReleases[dataSlot] = this.#releases;
 
@@ -252,14 +255,15 @@ export class SwiotlbPool {
     const dataSlot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
     const phase = lowBits(tlb, dev.minAlignMask, SLOT_BYTES - 1);
     const padSlots = this.#padSlots[dataSlot]!;
-    const sizeBytes = this.#left[dataSlot]!;
-    const slots = padSlots + Math.ceil((sizeBytes + phase) / SLOT_BYTES);
-    if (slots === 0) return;
+    const leftBytes = this.#left[dataSlot]!;
+    const slots = padSlots + Math.ceil((leftBytes + phase) / SLOT_BYTES);
+    if (slots <= 0) return;
+    const askedBytes = leftBytes === 0 ? 0 : this.#askedBytes[dataSlot]!;
     const first = dataSlot - padSlots;
     this.#give(first, Math.min(slots, this.slots - first));
     this.#releases++;
     if (events.tick(SWIOTLB_UNMAP)) {
-      events.emit(SWIOTLB_UNMAP, { slot: first, slots, tlb_phys: tlb, size_bytes: sizeBytes });
+      events.emit(SWIOTLB_UNMAP, { slot: first, slots, tlb_phys: tlb, size_bytes: askedBytes });
     }
   }
 
@@ -464,6 +468,7 @@ export class SwiotlbPool {
     this.#left = new Int32Array(this.slots);
     this.#phase = new Uint16Array(this.slots);
     this.#padSlots = new Uint16Array(this.slots);
+    this.#askedBytes = new Int32Array(this.slots);
     this.#bornNs = new Float64Array(this.slots).fill(NOTHING);
     this.#bornReleases = new Float64Array(this.slots);
     this.#ready = true;
