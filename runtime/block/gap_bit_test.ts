@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import { gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
+
+Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
+  assertEquals(lowestBit(0), 0);
+  assertEquals(lowestBit(1), 1);
+  assertEquals(lowestBit(0x200), 10);
+  assertEquals(lowestBit(0x1000), 13);
+  assertEquals(lowestBit(0x1200), 10);
+  assertEquals(lowestBit(0x8000_0000), 32);
+  assertEquals(lowestBit(2 ** 32), 33);
+  assertEquals(lowestBit(2 ** 40 + 2 ** 35), 36);
+});
+
+Deno.test("pairGap() is the lowest bit of the end's and the start's offsets (block.md 1.6)", () => {
+  assertEquals(pairGap(0x1000, 0x000), 13);
+  assertEquals(pairGap(0x1000, 0x200), 10);
+  assertEquals(pairGap(0xe00, 0x000), 10);
+  assertEquals(lowerGap(0, 13), 13);
+  assertEquals(lowerGap(13, 0), 13);
+  assertEquals(lowerGap(13, 10), 10);
+});
+
+Deno.test("gapMeets() compares the gap's mask with a merge boundary (block.md 1.7)", () => {
+  const cases: [gapBit: number, boundary: number, meets: boolean][] = [
+    [0, 4095, false],
+    [13, 4095, false],
+    [12, 4095, true],
+    [10, 4095, true],
+    [1, 4095, true],
+    [13, 65535, true],
+    [16, 65535, true],
+    [17, 65535, false],
+    [0, 0, false],
+    [1, 0, false],
+    [13, 0, false],
+  ];
+  for (const [gapBit, boundary, meets] of cases) {
+    assertEquals(gapMeets(gapBit, boundary), meets, `bit ${gapBit} against ${boundary}`);
+  }
+});

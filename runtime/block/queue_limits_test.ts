@@ -1,0 +1,99 @@
+import { assert, assertEquals } from "@std/assert";
+import { ERRNO } from "../errno.ts";
+import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
+
+const CAP_7_2 = 8192;
+const CAP_6_12 = 2560;
+
+function derive(input: LimitsInput, cap = CAP_7_2): QueueLimits {
+  const limits = deriveLimits(input, cap);
+  assert(typeof limits !== "number", `refused with ${limits}`);
+  return limits;
+}
+
+function refused(input: LimitsInput): void {
+  assertEquals(deriveLimits(input, CAP_7_2), -ERRNO.EINVAL, JSON.stringify(input));
+}
+
+Deno.test("the default soft limit is 4 MiB in 7.2 and 1280 KiB in 6.12 (block.md ch. 1, assertion 1)", () => {
+  assertEquals(derive({ maxHwSectors: 16384 }).maxSectors, 8192);
+  assertEquals(derive({ maxHwSectors: 16384 }, CAP_6_12).maxSectors, 2560);
+});
+
+Deno.test("what is left out has the kernel's default (block.md 1.1)", () => {
+  const limits = derive({});
+  assertEquals(limits.logicalBlockSizeBytes, 512);
+  assertEquals(limits.physicalBlockSizeBytes, 512);
+  assertEquals(limits.maxHwSectors, 255);
+  assertEquals(limits.maxSectors, 255);
+  assertEquals(limits.maxSegments, 128);
+  assertEquals(limits.maxDiscardSegments, 1);
+  assertEquals(limits.segBoundaryMask, 0xffff_ffff);
+  assertEquals(limits.maxSegmentSizeBytes, 65536);
+  assertEquals(limits.dmaAlignmentMask, 511);
+  assertEquals(limits.maxFastSegmentSizeBytes, 4096);
+});
+
+Deno.test("with a virt boundary a segment may be 4 GiB - 1 long (block.md 1.1)", () => {
+  assertEquals(derive({ virtBoundaryMask: 4095 }).maxSegmentSizeBytes, 0xffff_ffff);
+  assertEquals(
+    derive({ virtBoundaryMask: 4095, maxSegmentSizeBytes: 512 }).maxSegmentSizeBytes,
+    512,
+  );
+  assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxFastSegmentSizeBytes, 4096);
+});
+
+Deno.test("the soft limit follows user, optimal and minimal sizes in this order (block.md 1.1)", () => {
+  const sectorsOf = (mib: number): number => (mib * 2 ** 20) / 512;
+  const base = { maxHwSectors: 65536 };
+  assertEquals(derive({ ...base, maxUserSectors: 64 }).maxSectors, 64);
+  assertEquals(derive({ ...base, maxUserSectors: 1_000_000 }).maxSectors, 65536);
+  assertEquals(derive({ ...base, ioOptBytes: 8 * 2 ** 20 }).maxSectors, sectorsOf(8));
+  assertEquals(derive({ ...base, ioOptBytes: 4 * 2 ** 20 }).maxSectors, sectorsOf(4));
+  assertEquals(derive({ ...base, ioMinBytes: 16 * 2 ** 20 }).maxSectors, sectorsOf(16));
+  assertEquals(derive({ ...base, maxDevSectors: 100 }).maxSectors, 100);
+});
+
+Deno.test("sizes are rounded down to the logical block (block.md 1.1)", () => {
+  const limits = derive({ logicalBlockSizeBytes: 4096, maxHwSectors: 255 });
+  assertEquals(limits.maxHwSectors, 248);
+  assertEquals(limits.maxSectors, 248);
+  assertEquals(limits.ioMinBytes, 4096);
+  assertEquals(derive({ physicalBlockSizeBytes: 4096, ioOptBytes: 6000 }).ioOptBytes, 4096);
+  assertEquals(derive({ physicalBlockSizeBytes: 4096, ioOptBytes: 4000 }).ioOptBytes, 0);
+});
+
+Deno.test("limits that make no sense are refused with EINVAL (block.md 1.1)", () => {
+  refused({ logicalBlockSizeBytes: 256 });
+  refused({ logicalBlockSizeBytes: 768 });
+  refused({ physicalBlockSizeBytes: 1536 });
+  refused({ maxHwSectors: 7 });
+  refused({ maxHwSectors: 8, logicalBlockSizeBytes: 8192 });
+  refused({ maxUserSectors: 7 });
+  refused({ segBoundaryMask: 4094 });
+  refused({ maxSegmentSizeBytes: 4095 });
+  refused({ dmaAlignmentMask: 4097 });
+});
+
+Deno.test("the smallest segment cuts the fast path's reach (block.md 1.1)", () => {
+  assertEquals(
+    derive({ virtBoundaryMask: 4095, maxSegmentSizeBytes: 512 }).maxFastSegmentSizeBytes,
+    512,
+  );
+});
+
+Deno.test("each limit that was chosen says who chose it", () => {
+  const limits = derive({
+    maxHwSectors: 256,
+    reasons: [{ limit: "maxHwSectors", value: 256, rule: "nvme.1.1", inputs: {} }],
+  });
+  assertEquals(limits.why.map(({ limit }) => limit), [
+    "maxHwSectors",
+    "maxSectors",
+    "maxSegmentSizeBytes",
+    "maxSegments",
+  ]);
+  const soft = limits.why.find(({ limit }) => limit === "maxSectors");
+  assertEquals(soft?.value, 256);
+  assertEquals(soft?.inputs["default_sectors"], 8192);
+});

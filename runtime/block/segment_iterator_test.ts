@@ -1,0 +1,112 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { Bio, type BioVec, vecsSizeBytes } from "./bio.ts";
+import { canJoin, distanceToBoundary } from "./mergeable.ts";
+import { BlockRequest } from "./request.ts";
+
+function request(
+  bios: [phys: number, sizeBytes: number][][],
+  maxSegmentSizeBytes = 0xffff_ffff,
+  segBoundaryMask = 0xffff_ffff,
+): BlockRequest {
+  let sector = 0;
+  const list = bios.map((parts) => {
+    const vecs: BioVec[] = parts.map(([phys, sizeBytes]) => ({
+      phys: phys as PhysAddr,
+      sizeBytes,
+    }));
+    const bio = new Bio("read", sector, vecs, vecsSizeBytes(vecs));
+    sector += bio.sizeBytes / 512;
+    return bio;
+  });
+  return new BlockRequest("ssd", "read", list, {
+    maxSegmentSizeBytes,
+    segBoundaryMask,
+    logicalBlockSizeBytes: 512,
+  });
+}
+
+function segments(rq: BlockRequest): [phys: number, sizeBytes: number][] {
+  return rq.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
+}
+
+Deno.test("touching vectors of different bios become one segment (block.md ch. 2, assertion 10)", () => {
+  const rq = request([[[0x10_0000, 4096]], [[0x10_1000, 4096]]]);
+  assertEquals(segments(rq), [[0x10_0000, 8192]]);
+});
+
+Deno.test("touching vectors of one bio become one segment in 7.2 (block.md 2.1)", () => {
+  const rq = request([[[0x10_0000, 512], [0x10_0200, 512], [0x20_0000, 512]]]);
+  assertEquals(segments(rq), [[0x10_0000, 1024], [0x20_0000, 512]]);
+});
+
+Deno.test("a segment ends at its size limit and at its boundary (block.md 2.1)", () => {
+  assertEquals(segments(request([[[0x10_0000, 0x3000]]], 0x2000)), [
+    [0x10_0000, 0x2000],
+    [0x10_2000, 0x1000],
+  ]);
+  assertEquals(segments(request([[[0xffff_f000, 0x3000]]])), [
+    [0xffff_f000, 0x1000],
+    [0x1_0000_0000, 0x2000],
+  ]);
+});
+
+Deno.test("what would pass the size limit is not appended in part (block.md 2.1)", () => {
+  const rq = request([[[0x10_0000, 0x1000], [0x10_1000, 0x2000]]], 0x2000);
+  assertEquals(segments(rq), [[0x10_0000, 0x1000], [0x10_1000, 0x2000]]);
+});
+
+Deno.test("a window inside a vector begins and ends where the bio says", () => {
+  const vecs: BioVec[] = [
+    { phys: 0x10_0000 as PhysAddr, sizeBytes: 0x1000 },
+    { phys: 0x20_0000 as PhysAddr, sizeBytes: 0x1000 },
+  ];
+  const rest = new Bio("read", 0, vecs, 0x2000);
+  const front = rest.clone(0x600);
+  rest.advance(0x600);
+  const limits = {
+    maxSegmentSizeBytes: 0xffff_ffff,
+    segBoundaryMask: 0xffff_ffff,
+    logicalBlockSizeBytes: 512,
+  };
+  assertEquals(segments(new BlockRequest("ssd", "read", [front], limits)), [[0x10_0000, 0x600]]);
+  assertEquals(segments(new BlockRequest("ssd", "read", [rest], limits)), [
+    [0x10_0600, 0xa00],
+    [0x20_0000, 0x1000],
+  ]);
+  // Both windows together are the vector again: they touch across the two bios.
+  assertEquals(segments(new BlockRequest("ssd", "read", [front, rest], limits)), [
+    [0x10_0000, 0x1000],
+    [0x20_0000, 0x1000],
+  ]);
+  assertEquals(rest.sector, 3);
+});
+
+Deno.test("a special payload stands for the bios' memory (block.md 2.1)", () => {
+  const rq = request([[[0x10_0000, 4096]]]);
+  rq.specialPayload = { phys: 0x77_0000 as PhysAddr, sizeBytes: 4096 };
+  assertEquals(segments(rq), [[0x77_0000, 4096]]);
+  assertEquals(rq.payloadBytes, 4096);
+});
+
+Deno.test("a request without bios has no segments (block.md 2.1)", () => {
+  assertEquals(segments(request([])), []);
+});
+
+Deno.test("two runs join only inside one boundary block (block.md 1.5)", () => {
+  const a = 0x10_0000 as PhysAddr;
+  const b = 0x10_1000 as PhysAddr;
+  assert(canJoin(a, 0x1000, b, 0x1000, 0xffff_ffff));
+  assert(!canJoin(a, 0xe00, b, 0x1000, 0xffff_ffff));
+  assert(!canJoin(a, 0x1000, b, 0x1000, 0xfff));
+  assertEquals(distanceToBoundary(0x1800 as PhysAddr, 0xfff), 0x800);
+  assertEquals(distanceToBoundary(0x1000 as PhysAddr, 0xfff), 0x1000);
+  assertEquals(distanceToBoundary(5 as PhysAddr, 2 ** 53 - 1), 2 ** 53 - 5);
+});
+
+Deno.test("a request answers for its bytes, blocks, and one range", () => {
+  const rq = request([[[0x10_0000, 4096]], [[0x20_0000, 512]]]);
+  assertEquals([rq.bytes, rq.payloadBytes, rq.lba, rq.iova, rq.error], [4608, 4608, 0, null, null]);
+  rq.bios[0]!.sector = 24;
+  assertEquals([rq.sector, rq.lba], [24, 24]);
+});

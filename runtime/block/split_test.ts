@@ -1,0 +1,311 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { VirtualClock } from "../clock.ts";
+import { type BlkStatusName, blkStatusName } from "../errno.ts";
+import { EventStream, type MachineEvent } from "../events.ts";
+import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
+import { bioGap, blockRules } from "./block_rules.ts";
+import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
+import { BioSplitter } from "./split.ts";
+
+/** Limits under which only what a test states can cut. */
+const WIDE: LimitsInput = {
+  maxHwSectors: 16384,
+  maxSegments: 256,
+  maxSegmentSizeBytes: 0xffff_ffff,
+  dmaAlignmentMask: 3,
+};
+
+interface Piece {
+  readonly sector: number;
+  readonly bytes: number;
+  readonly segments: number;
+  readonly gapBit: number;
+  readonly flags: number;
+}
+
+interface Outcome {
+  readonly pieces: Piece[];
+  readonly status: BlkStatusName;
+  readonly events: readonly MachineEvent[];
+}
+
+function vec(phys: number, sizeBytes: number): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
+}
+
+/** Vectors on pages that never touch: page 2k for the k-th. */
+function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
+  return parts.map(([offset, sizeBytes], index) =>
+    vec(0x100_0000 + index * 0x2000 + offset, sizeBytes)
+  );
+}
+
+function split(
+  vecs: readonly BioVec[],
+  limitsInput: LimitsInput,
+  options: {
+    op?: BlockOp;
+    sizeBytes?: number;
+    flags?: number;
+    sector?: number;
+    quirks?: string[];
+    kernel?: string;
+  } = {},
+): Outcome {
+  const events = new EventStream(new VirtualClock());
+  const seen: MachineEvent[] = [];
+  events.listen((event) => seen.push(event));
+  const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
+  assert(typeof limits !== "number");
+  const rules = blockRules(options.kernel ?? "7.2", new Set(options.quirks ?? []));
+  const splitter = new BioSplitter(limits, rules.gap, events);
+  const bio = new Bio(
+    options.op ?? "read",
+    options.sector ?? 0,
+    vecs,
+    options.sizeBytes ?? vecsSizeBytes(vecs),
+    options.flags ?? 0,
+  );
+  const pieces: Piece[] = [];
+  for (;;) {
+    const piece = splitter.next(bio);
+    if (piece === null) return { pieces, status: blkStatusName(splitter.status), events: seen };
+    pieces.push({
+      sector: piece.sector,
+      bytes: piece.sizeBytes,
+      segments: splitter.nrSegments,
+      gapBit: piece.gapBit,
+      flags: piece.flags,
+    });
+    if (piece === bio) return { pieces, status: "OK", events: seen };
+  }
+}
+
+/** The bio of assertions 2 and 3. */
+const WITH_GAP = scattered([0, 0x1000], [0, 0x1000], [0x200, 0xe00], [0, 0x1000]);
+
+Deno.test("a gap against the virt boundary cuts before the vector (block.md ch. 1, assertion 2)", () => {
+  const { pieces, events } = split(WITH_GAP, { virtBoundaryMask: 4095 });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[8192, 2], [7680, 2]]);
+  assertEquals(pieces[1]!.sector, 16);
+  assertEquals(events.map(({ name, fields }) => [name, fields]), [
+    ["block.split", { at_sectors: 16, rule: "virt_boundary", limit: 4095 }],
+  ]);
+});
+
+Deno.test("without a virt boundary the gap is remembered instead (block.md ch. 1, assertion 3)", () => {
+  const { pieces } = split(WITH_GAP, {});
+  assertEquals(pieces.length, 1);
+  assertEquals(pieces[0]!.segments, 4);
+  assertEquals(pieces[0]!.gapBit, 10);
+});
+
+Deno.test("too many segments cut at the last one that fits (block.md ch. 1, assertion 4)", () => {
+  const vecs = scattered(...Array.from({ length: 200 }, (): [number, number] => [0, 512]));
+  const { pieces, events } = split(vecs, { maxSegments: 128 });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[65536, 128], [36864, 72]]);
+  assertEquals(events[0]!.fields, { at_sectors: 128, rule: "max_segments", limit: 128 });
+});
+
+Deno.test("a long vector counts one segment per maximum size (block.md ch. 1, assertion 5)", () => {
+  const { pieces } = split([vec(0x100_0000, 2 ** 20)], {
+    maxSegmentSizeBytes: 65536,
+    maxSegments: 128,
+  });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[2 ** 20, 16]]);
+});
+
+Deno.test("a vector is two segments across a segment boundary (block.md ch. 1, assertion 6)", () => {
+  const { pieces } = split([vec(0xffff_f000, 0x3000)], { segBoundaryMask: 0xffff_ffff });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[0x3000, 2]]);
+});
+
+Deno.test("an offset against the DMA alignment is refused with INVAL (block.md ch. 1, assertion 7)", () => {
+  assertEquals(split([vec(0x100_0202, 0x200)], {}).status, "INVAL");
+  assertEquals(split([vec(0x100_0200, 0x202)], {}).status, "INVAL");
+});
+
+Deno.test("a bio that may not wait is not cut (block.md ch. 1, assertion 8)", () => {
+  const outcome = split(WITH_GAP, { virtBoundaryMask: 4095 }, { flags: BIO_FLAG.NOWAIT });
+  assertEquals(outcome.status, "AGAIN");
+  assertEquals(outcome.pieces, []);
+  assertEquals(outcome.events, []);
+});
+
+Deno.test("an atomic bio is not cut (block.md 1.3, split outcome)", () => {
+  const flags = BIO_FLAG.ATOMIC | BIO_FLAG.NOWAIT;
+  assertEquals(split(WITH_GAP, { virtBoundaryMask: 4095 }, { flags }).status, "INVAL");
+});
+
+Deno.test("a gap inside one logical block cannot be cut (block.md 1.3, split outcome)", () => {
+  const vecs = scattered([0, 0x200], [0, 0x200], [0, 0xc00]);
+  const outcome = split(vecs, { virtBoundaryMask: 4095, logicalBlockSizeBytes: 4096 });
+  assertEquals(outcome.status, "INVAL");
+  assertEquals(outcome.pieces, []);
+});
+
+Deno.test("the front of a cut is never merged, the remainder may be (block.md 1.3)", () => {
+  const { pieces } = split(WITH_GAP, { virtBoundaryMask: 4095 });
+  assertEquals(pieces.map(({ flags }) => flags), [BIO_FLAG.NOMERGE, 0]);
+});
+
+Deno.test("a read is cut at the soft limit, rounded to the physical block (block.md 1.3)", () => {
+  const large = [vec(0x100_0000, 2 ** 20)];
+  assertEquals(split(large, { maxUserSectors: 256 }).pieces.map(({ bytes }) => bytes), [
+    131072,
+    131072,
+    131072,
+    131072,
+    131072,
+    131072,
+    131072,
+    131072,
+  ]);
+  const unaligned = split(large, { maxUserSectors: 256, physicalBlockSizeBytes: 4096 }, {
+    sector: 3,
+  });
+  // 3 + 256 = 259 sectors end in the middle of a physical block; 256 do not.
+  assertEquals(unaligned.pieces[0]!.bytes, 253 * 512);
+  assertEquals(unaligned.pieces[1]!.sector, 256);
+});
+
+Deno.test("no piece crosses a chunk (block.md 1.3)", () => {
+  const { pieces, events } = split([vec(0x100_0000, 64 * 512)], { chunkSectors: 32 }, {
+    sector: 20,
+  });
+  assertEquals(pieces.map(({ sector, bytes }) => [sector, bytes / 512]), [
+    [20, 12],
+    [32, 32],
+    [64, 20],
+  ]);
+  assertEquals(events[0]!.fields, { at_sectors: 12, rule: "chunk_sectors", limit: 32 });
+});
+
+Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () => {
+  const events = new EventStream(new VirtualClock());
+  const limits = deriveLimits(WIDE, 8192);
+  assert(typeof limits !== "number");
+  const splitter = new BioSplitter(limits, blockRules("7.2", new Set()).gap, events);
+  const bio = new Bio("read", 0, [vec(0x100_0200, 0xe00)], 0xe00);
+  bio.gapBit = 10;
+  assertEquals(splitter.next(bio), bio);
+  assertEquals([splitter.nrSegments, bio.gapBit], [1, 10]);
+  const slow = new Bio("read", 0, [vec(0x100_0200, 0x1e00)], 0x1e00);
+  slow.gapBit = 10;
+  assertEquals(splitter.next(slow), slow);
+  assertEquals([splitter.nrSegments, slow.gapBit], [1, 0]);
+});
+
+Deno.test("contiguous vectors of one bio count as segments and as a join (block.md 1.3, 1.6)", () => {
+  const { pieces } = split([vec(0x100_0000, 0x1000), vec(0x100_1000, 0x1000)], {});
+  assertEquals([pieces[0]!.segments, pieces[0]!.gapBit], [2, 13]);
+  const inside = split([vec(0x100_0000, 0x200), vec(0x100_0200, 0x200)], {});
+  assertEquals(inside.pieces[0]!.gapBit, 10);
+});
+
+/** 40 pieces of 4 KiB on pages of their own, then one that begins inside a page. */
+const GAP_AT_CUT = scattered(
+  ...Array.from({ length: 33 }, (): [number, number] => [0, 4096]),
+  [0x200, 0xe00],
+);
+
+Deno.test("gap_of_next_piece_counts: the front of a cut takes the gap before what no longer fits", () => {
+  const limits = { maxSegments: 33 };
+  const bits = (quirks: string[]): number[] =>
+    split(GAP_AT_CUT, limits, { quirks }).pieces.map(({ gapBit }) => gapBit);
+  assertEquals(bits(["gap_of_next_piece_counts"]), [10, 0]);
+  assertEquals(bits([]), [13, 0]);
+});
+
+Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remainder keeps it", () => {
+  const vecs = scattered(...Array.from({ length: 34 }, (): [number, number] => [0, 1024]));
+  const bits = (quirks: string[]): number[] =>
+    split(vecs, { maxSegments: 33 }, { quirks }).pieces.map(({ gapBit }) => gapBit);
+  assertEquals(bits(["gap_bit_lost_on_split"]), [0, 11]);
+  assertEquals(bits([]), [11, 0]);
+});
+
+Deno.test("6.12 keeps no gap bit (block.md 1.7)", () => {
+  assertEquals(split(WITH_GAP, {}, { kernel: "6.12" }).pieces[0]!.gapBit, 0);
+});
+
+Deno.test("a flush has no segments and is not cut (block.md 1.3)", () => {
+  const { pieces, status } = split([], {}, { op: "flush", sizeBytes: 0 });
+  assertEquals([pieces.length, pieces[0]!.segments, status], [1, 0, "OK"]);
+});
+
+Deno.test("write zeroes are cut at their own limit and have no segments (block.md 1.3)", () => {
+  const { pieces, events } = split([], { maxWriteZeroesSectors: 100 }, {
+    op: "write_zeroes",
+    sizeBytes: 250 * 512,
+  });
+  assertEquals(
+    pieces.map(({ sector, bytes, segments, gapBit }) => [
+      sector,
+      bytes / 512,
+      segments,
+      gapBit,
+    ]),
+    [[0, 100, 0, 0], [100, 100, 0, 0], [200, 50, 0, 0]],
+  );
+  assertEquals(events[0]!.fields, {
+    at_sectors: 100,
+    rule: "max_write_zeroes_sectors",
+    limit: 100,
+  });
+  assertEquals(split([], {}, { op: "write_zeroes", sizeBytes: 512 }).status, "NOTSUPP");
+});
+
+Deno.test("a discard is cut at its limit, on a granule, and has one segment (block.md 1.3)", () => {
+  const { pieces } = split([], { maxDiscardSectors: 100, discardGranularityBytes: 8 * 512 }, {
+    op: "discard",
+    sizeBytes: 200 * 512,
+    sector: 3,
+  });
+  assertEquals(pieces.map(({ sector, bytes, segments }) => [sector, bytes / 512, segments]), [
+    [3, 93, 1],
+    [96, 96, 1],
+    [192, 11, 1],
+  ]);
+});
+
+Deno.test("a passthrough command is measured by the hardware limit and never cut (block.md 1.3)", () => {
+  const contiguous = (kib: number): BioVec[] => [vec(0x100_0000, kib * 1024)];
+  const limits = { maxHwSectors: 256, maxUserSectors: 64 };
+  assertEquals(split(contiguous(128), limits, { op: "drv_in" }).status, "OK");
+  assertEquals(split(contiguous(132), limits, { op: "drv_in" }).status, "INVAL");
+  assertEquals(split([vec(0x100_0000, 1021)], limits, { op: "drv_out" }).status, "OK");
+});
+
+Deno.test("cut pieces cover the bio without hole or overlap, whatever the layout", () => {
+  let state = 12345;
+  const random = (limit: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  for (let round = 0; round < 300; round++) {
+    const parts: [number, number][] = Array.from({ length: 1 + random(60) }, () => {
+      const offset = random(8) * 512;
+      return [offset, (1 + random((4096 - offset) / 512)) * 512];
+    });
+    const vecs = scattered(...parts);
+    const limits: LimitsInput = {
+      maxSegments: 1 + random(40),
+      maxUserSectors: 8 + random(64),
+      virtBoundaryMask: random(2) * 4095,
+    };
+    const { pieces, status } = split(vecs, limits);
+    assertEquals(status, "OK");
+    let sector = 0;
+    for (const piece of pieces) {
+      assertEquals(piece.sector, sector);
+      assert(piece.bytes > 0 && piece.bytes <= limits.maxUserSectors! * 512);
+      assert(piece.segments <= limits.maxSegments!);
+      sector += piece.bytes / 512;
+    }
+    assertEquals(sector * 512, vecsSizeBytes(vecs));
+    const whole = new Bio("read", 0, vecs, vecsSizeBytes(vecs));
+    if (pieces.length === 1 && vecs.length > 1) assertEquals(pieces[0]!.gapBit, bioGap(whole));
+  }
+});
