@@ -36,6 +36,7 @@ export function compilePattern(
       watched: builder.watched,
       states: Int32Array.from(builder.states),
       start,
+      values: builder.values.length,
     },
     values: builder.values,
   };

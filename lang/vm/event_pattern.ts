@@ -30,6 +30,8 @@ export interface EventMatcher {
   readonly watched: ReadonlySet<string>;
   readonly states: Int32Array;
   readonly start: number;
+  /** How many values its fields are compared with. */
+  readonly values: number;
 }
 
 /** Decides whether an event is what an item describes, its name aside. */

@@ -2,5 +2,199 @@
 import type { CodeEntry } from "./entry.ts";
 
 export const CHECK_CODES = {
-  E0301: { title: "to be written", explanation: "", example: "" },
+  E0301: {
+    title: "unknown name",
+    explanation:
+      "A name must be bound before it is used: by `let`, `const`, `for`, a parameter, or the `machine` block. Functions " +
+      "and tests see consts, functions and the machine's names, but no top-level `let`: each test runs on a machine of its own.",
+    example: 'const blocks = 8\ntest "sizes" { assert bloks == 8 }     # did you mean blocks?',
+  },
+  E0302: {
+    title: "name already taken",
+    explanation:
+      "A name is bound once in a block, and the names at the top of a file and of the machine are all different. A `let` " +
+      "in an inner block may hide an outer name.",
+    example: "let a = 1\nlet a = 2     # write a = 2",
+  },
+  E0303: {
+    title: "unknown function",
+    explanation: "The call names no function. Functions of the kernel keep their exact spelling.",
+    example: "dma_iova_alloc(ssd, state)     # did you mean dma_iova_try_alloc?",
+  },
+  E0304: {
+    title: "missing or surplus arguments",
+    explanation: "The call has too few arguments for the function, or too many.",
+    example: "dma_iova_free(ssd)     # needs its argument state",
+  },
+  E0305: {
+    title: "unknown argument name",
+    explanation: "The function has no parameter of that name.",
+    example: "alloc_pages(4, contigous: false)     # did you mean contiguous?",
+  },
+  E0306: {
+    title: "argument given twice",
+    explanation: "One parameter gets its value once, by position or by name.",
+    example: "alloc_pages(4, n: 5)",
+  },
+  E0307: {
+    title: "function used as a value",
+    explanation:
+      "Functions are called. To hand one on, as `map` and `filter` want it, write a lambda.",
+    example: "let f = phys_of          # write x => phys_of(x)",
+  },
+  E0308: {
+    title: "cannot assign",
+    explanation:
+      "Only what `let` or a parameter binds can get another value; consts, functions, devices and constants cannot.",
+    example: "const n = 1\nn = 2     # n is a const",
+  },
+  E0309: {
+    title: "statement in the wrong place",
+    explanation:
+      "Declarations stand at the top of a file, `return` in functions and tests, `break` and `continue` in loops.",
+    example: "break     # outside any loop",
+  },
+  E0310: {
+    title: "unknown event",
+    explanation:
+      "A pattern names events of the vocabulary (docs/events.md), a group such as `iommu.*`, or a kernel function.",
+    example: "expect events [ iommu.maps ] in req     # did you mean iommu.map?",
+  },
+  E0311: {
+    title: "unknown field of an event",
+    explanation: "The event carries no field of that name.",
+    example: "expect events [ iova.alloc(size: 4KiB) ] in req     # did you mean size_bytes?",
+  },
+  E0312: {
+    title: "pattern too large",
+    explanation:
+      "Repetitions are written out, so `{1000}` of a group of ten costs ten thousand places.",
+    example: "expect events [ (a, b){100000} ] in t",
+  },
+  E0313: {
+    title: "unknown error, fault or report",
+    explanation:
+      "`fails` takes an errno or a block status, `faults` a reason of the event iommu.fault, `warns` a class of the event dma.report.",
+    example: "dma_iova_sync(ssd, state, 0, 4KiB) fails EINVALID     # did you mean EINVAL?",
+  },
+  E0314: {
+    title: "constant depends on itself",
+    explanation: "Consts are worked out before anything runs, so none may need itself.",
+    example: "const a = b + 1\nconst b = a + 1",
+  },
+  E0315: {
+    title: "no such field or method",
+    explanation: "The value has no field or method of that name.",
+    example: "print iommu.live_maping     # did you mean live_mappings?",
+  },
+  E0316: {
+    title: "not a constant",
+    explanation:
+      "The values of the machine block, of `with`, `matrix` and `forall` are needed before there is a machine: they are " +
+      "made of literals, constants, consts and operators, and call nothing.",
+    example: "machine { seed = random(0..10) }",
+  },
+  E0401: {
+    title: "kinds do not mix",
+    explanation:
+      "Ints, sizes, durations, physical addresses and device addresses are different kinds. Sizes add to sizes and to " +
+      "addresses, the difference of two addresses is a size, and a plain int takes the kind wanted.",
+    example: "let x = 4KiB + 10ns",
+  },
+  E0402: {
+    title: "wrong kind of argument",
+    explanation:
+      "The parameter wants another kind. A physical address is not a device address: where it is meant, `as dma` and " +
+      "`as phys` say so.",
+    example: "ssd.dma_read(buf.phys, 512B)     # write buf.phys as dma",
+  },
+  E0403: {
+    title: "not true or false",
+    explanation: "Conditions, `assert`, `not`, `and` and `or` take true or false and nothing else.",
+    example: "if buf.size { }     # write buf.size > 0",
+  },
+  E0404: {
+    title: "never equal",
+    explanation: "Values of these kinds can never be equal.",
+    example: "assert buf.phys == m.addr     # write buf.phys as dma",
+  },
+  E0405: {
+    title: "wrong kind of value in a statement",
+    explanation:
+      "`repeat` and `step` take an int, `advance` a duration, `for` a range, a list or bytes, `wait` what has `.done`.",
+    example: "advance 4KiB",
+  },
+  E0406: {
+    title: "cast that is not possible",
+    explanation: "`as phys` and `as dma` read an int, a size or an address as an address.",
+    example: "let x = ssd as dma",
+  },
+  E0601: {
+    title: "not built yet",
+    explanation:
+      "The statement is part of the language, and dmalab does not run it yet. It is refused instead of being ignored.",
+    example: "fork { } and { }",
+  },
+  E0701: {
+    title: "file not found",
+    explanation: "The path of `use` is relative to the file it stands in.",
+    example: 'use "lib/pattern.dma"',
+  },
+  E0702: {
+    title: "file outside the root",
+    explanation:
+      "A script reads files only under its root: the nearest folder at or above the file that was started that has a " +
+      "`deno.json` or `package.json`, else that file's own folder. Links are resolved first.",
+    example: 'use "../../secret.dma"',
+  },
+  E0703: {
+    title: "files use each other",
+    explanation:
+      "A file that is used may not use the file that uses it, directly or by way of others.",
+    example: 'use "b.dma"     # and b.dma uses this file',
+  },
+  E0704: {
+    title: "more than one machine",
+    explanation:
+      "A file declares one machine at most, and takes one from the files it uses only if it has none.",
+    example: "machine { cpus = 1 }\nmachine { cpus = 2 }",
+  },
+  E0705: {
+    title: "name from two files",
+    explanation: "Two files used here declare the same name.",
+    example: 'use "a.dma"\nuse "b.dma"     # both declare scattered',
+  },
+  E0706: {
+    title: "file not readable",
+    explanation: "The file is there, but could not be read.",
+    example: 'use "private.dma"',
+  },
+  W0301: {
+    title: "unused name",
+    explanation:
+      "The name is bound and never used. A name that begins with an underscore says that this is meant.",
+    example: "let a = 1     # and nothing reads a",
+  },
+  W0302: {
+    title: "unreachable code",
+    explanation: "Nothing after a `return`, `break` or `continue` in the same block is ever run.",
+    example: "return 1\nprint 2",
+  },
+  W0303: {
+    title: "statement of a used file",
+    explanation:
+      "Of a file that is used only consts, functions and the machine count; its statements and tests are not run.",
+    example: "# lib.dma\nprint 1     # never printed when lib.dma is used",
+  },
+  W0304: {
+    title: "lambda keeps the old value",
+    explanation:
+      "A lambda takes the values of the variables around it when it is made; assigning to them later does not change it.",
+    example: "let n = 1\nlet f = x => x + n\nn = 2\nprint f(1)     # 2",
+  },
+  W0305: {
+    title: "two tests of one name",
+    explanation: "`--match` and the report tell tests apart by their names.",
+    example: 'test "a" { }\ntest "a" { }',
+  },
 } as const satisfies Record<string, CodeEntry>;

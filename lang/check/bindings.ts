@@ -1,0 +1,122 @@
+/** What names mean. */
+import type { FunctionSpec, Kind } from "../builtins/spec.ts";
+import type { Span } from "../source.ts";
+import type {
+  AssignStatement,
+  ConstDeclaration,
+  Expression,
+  FunctionDeclaration,
+  LambdaExpression,
+  Name,
+  NameExpression,
+  Statement,
+} from "../syntax/ast.ts";
+import type { Word } from "../vm/value.ts";
+
+/** A piece of code with a frame of its own: a function, a lambda, a test's body. */
+export interface CodeScope {
+  readonly role: "main" | "function" | "lambda" | "test" | "property" | "bench" | "constant";
+  /** The code around a lambda; null for everything else, which closes over nothing. */
+  readonly parent: CodeScope | null;
+  /** Variables of the code around it that a lambda uses, in the order of their first use. */
+  readonly captures: Variable[];
+}
+
+/** A name bound by `let`, `for`, `forall` or a parameter. */
+export class Variable {
+  readonly kind = "variable";
+  /** Values it gets after its first: `x = e` and `x += e`. */
+  readonly assigned: AssignStatement[] = [];
+  /** How often its value is used. */
+  reads = 0;
+  /** True when a lambda uses it. */
+  captured = false;
+
+  constructor(
+    readonly name: string,
+    readonly span: Span,
+    /** Null for a variable of a session, which outlives the code that made it. */
+    readonly owner: CodeScope | null,
+    readonly role: "let" | "parameter" | "loop" | "forall",
+    /** Where its value comes from: the whole for `let`, what is walked for a loop. */
+    readonly source: Expression | null,
+  ) {}
+}
+
+export interface ConstBinding {
+  readonly kind: "const";
+  readonly declaration: ConstDeclaration;
+  reads: number;
+}
+
+export interface FunctionBinding {
+  readonly kind: "function";
+  readonly declaration: FunctionDeclaration;
+  reads: number;
+}
+
+/** A device, `iommu`, `counters` …: a name the machine binds. */
+export interface MachineBinding {
+  readonly kind: "machine";
+  readonly name: string;
+  readonly valueKind: Kind;
+}
+
+export interface BuiltinBinding {
+  readonly kind: "builtin";
+  readonly spec: FunctionSpec;
+}
+
+export interface WordBinding {
+  readonly kind: "word";
+  readonly word: Word;
+}
+
+export type Binding =
+  | Variable
+  | ConstBinding
+  | FunctionBinding
+  | MachineBinding
+  | BuiltinBinding
+  | WordBinding;
+
+/** What a file declares at its top level and others may use. */
+export type Declared = ConstBinding | FunctionBinding;
+
+/** What every name in the checked files means. Nodes are the keys. */
+export class Resolution {
+  readonly names = new Map<NameExpression, Binding>();
+  readonly targets = new Map<AssignStatement, Variable>();
+  /** The variable that a `let`, a `for`, a parameter's or a `forall`'s name makes. */
+  readonly variables = new Map<Statement | Name, Variable>();
+  readonly lambdas = new Map<LambdaExpression, CodeScope>();
+  /** Expressions in a budget that stand for an event's count. */
+  readonly counts = new Map<Expression, string>();
+}
+
+/** Names visible in one block; falls back to the block around it. */
+export class Scope {
+  readonly #own = new Map<string, Variable>();
+
+  constructor(readonly code: CodeScope, readonly parent: Scope | null) {}
+
+  /** The variable of that name bound in this very block. */
+  ownVariable(name: string): Variable | undefined {
+    return this.#own.get(name);
+  }
+
+  declare(variable: Variable): void {
+    this.#own.set(variable.name, variable);
+  }
+
+  /** The variable of that name, here or in a block around. */
+  find(name: string): Variable | null {
+    return this.#own.get(name) ?? this.parent?.find(name) ?? null;
+  }
+
+  /** Every variable's name that can be seen from here, for suggestions. */
+  *names(): Generator<string> {
+    yield* this.#own.keys();
+    if (this.parent !== null) yield* this.parent.names();
+  }
+}

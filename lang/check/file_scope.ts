@@ -1,0 +1,116 @@
+/** The names a file sees at its top level: its own, those of the files it uses, and the world's. */
+import type { Registry } from "../builtins/registry.ts";
+import type { Kind } from "../builtins/spec.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import type { FileNode } from "../syntax/ast.ts";
+import type { Binding, Declared, Variable } from "./bindings.ts";
+
+export class FileScope {
+  /** Consts and functions: the file's own and, from files it uses, all that those see. */
+  readonly declared: Map<string, Declared>;
+  /** Variables of a session, or of the file's top level while it is checked. */
+  readonly variables: Map<string, Variable>;
+
+  constructor(
+    readonly registry: Registry,
+    /** Names the machine binds, with their kinds. */
+    readonly machineKinds: ReadonlyMap<string, Kind>,
+    declared: ReadonlyMap<string, Declared> = new Map(),
+    variables: ReadonlyMap<string, Variable> = new Map(),
+  ) {
+    this.declared = new Map(declared);
+    this.variables = new Map(variables);
+  }
+
+  /** Takes over the names that a used file sees. */
+  include(other: FileScope, bag: DiagnosticBag, use: { readonly span: FileNode["span"] }): void {
+    for (const [name, binding] of other.declared) {
+      const known = this.declared.get(name);
+      if (known !== undefined && known.declaration !== binding.declaration) {
+        bag.add({
+          code: "E0705",
+          severity: "error",
+          span: use.span,
+          message: `\`${name}\` comes from two of the files used here`,
+          hint: "rename one of them",
+          related: [known, binding].map((each) => ({
+            span: each.declaration.name.span,
+            message: `\`${name}\` is declared here`,
+          })),
+        });
+      } else {
+        this.declared.set(name, binding);
+      }
+    }
+  }
+
+  /** Declares the file's own consts and functions. */
+  declareAll(file: FileNode, bag: DiagnosticBag, redeclare: boolean): void {
+    const own = new Set<string>();
+    for (const item of file.items) {
+      if (item.kind !== "Const" && item.kind !== "Function") continue;
+      const name = item.name.text;
+      const known = this.declared.get(name);
+      if (own.has(name) || known !== undefined && !redeclare) {
+        bag.add({
+          code: "E0302",
+          severity: "error",
+          span: item.name.span,
+          message: `\`${name}\` is already declared`,
+          hint: "choose another name",
+          related: known === undefined
+            ? []
+            : [{ span: known.declaration.name.span, message: "declared here first" }],
+        });
+        continue;
+      }
+      if (this.machineKinds.has(name)) {
+        bag.error(
+          "E0302",
+          item.name.span,
+          `\`${name}\` is already the name of a part of the machine`,
+          "choose another name",
+        );
+        continue;
+      }
+      own.add(name);
+      this.declared.set(
+        name,
+        item.kind === "Const"
+          ? { kind: "const", declaration: item, reads: 0 }
+          : { kind: "function", declaration: item, reads: 0 },
+      );
+    }
+  }
+
+  /**
+   * What a name means outside any block.
+   *
+   * @param called True where it stands before `(`: there a function goes before a word.
+   */
+  find(name: string, called: boolean): Binding | null {
+    const declared = this.declared.get(name);
+    if (declared !== undefined) return declared;
+    const spec = this.registry.functions.get(name);
+    if (called && spec !== undefined) return { kind: "builtin", spec };
+    const valueKind = this.machineKinds.get(name);
+    if (valueKind !== undefined) return { kind: "machine", name, valueKind };
+    const word = this.registry.words.get(name);
+    if (word !== undefined) return { kind: "word", word };
+    return spec === undefined ? null : { kind: "builtin", spec };
+  }
+
+  /** The nearest name to one that means nothing. */
+  suggest(name: string, locals: Iterable<string>, called: boolean): string | null {
+    const functions = this.registry.functions.keys();
+    return suggest(name, [
+      ...locals,
+      ...this.variables.keys(),
+      ...this.declared.keys(),
+      ...(called ? functions : this.machineKinds.keys()),
+      ...(called ? this.machineKinds.keys() : this.registry.words.keys()),
+      ...(called ? [] : functions),
+    ]);
+  }
+}

@@ -1,0 +1,66 @@
+/** Names in event patterns: the events, their fields, and the pattern's size. */
+import type { Registry } from "../builtins/registry.ts";
+import { AUTOMATON_LIMIT_STATES, countStates } from "../compile/event_automaton.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import type { EventPattern, PatternEvent } from "../syntax/ast.ts";
+import { eventsNamed, patternNames } from "./event_names.ts";
+import { patternEvents } from "./syntax_walk.ts";
+
+/** What every event carries besides its own fields, as far as a pattern may ask for it. */
+const COMMON_FIELDS = ["cpu", "device", "request", "at_ns", "seq"];
+
+/** Reports names in a pattern that no event has. */
+export function checkPatternNames(
+  pattern: EventPattern,
+  registry: Registry,
+  bag: DiagnosticBag,
+): void {
+  for (const event of patternEvents(pattern)) checkEvent(event, registry, bag);
+  if (countStates(pattern) > AUTOMATON_LIMIT_STATES) {
+    bag.error(
+      "E0312",
+      pattern.span,
+      `The pattern is too large: written out it has more than ${AUTOMATON_LIMIT_STATES} events`,
+      "use `*` or `+`, or count with a trace: `assert t.count(…) == 20_000`",
+    );
+  }
+}
+
+function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag): void {
+  const names = eventsNamed(event.name, registry);
+  if (names.length === 0) {
+    const near = suggest(event.name, patternNames(registry));
+    bag.error(
+      "E0310",
+      event.nameSpan,
+      `No event is called \`${event.name}\``,
+      near === null ? "docs/events.md lists them" : `did you mean ${near}?`,
+    );
+    return;
+  }
+  const known = knownFields(names, registry);
+  if (known === null) return;
+  for (const { name } of event.fields) {
+    if (known.includes(name.text)) continue;
+    const near = suggest(name.text, known) ??
+      known.find((field) => field.startsWith(`${name.text}_`));
+    bag.error(
+      "E0311",
+      name.span,
+      `\`${event.name}\` has no field \`${name.text}\``,
+      near === undefined || near === null ? `it has ${known.join(", ")}` : `did you mean ${near}?`,
+    );
+  }
+}
+
+/** Fields that at least one of the events has; null where any may occur. */
+function knownFields(names: readonly string[], registry: Registry): readonly string[] | null {
+  const known = new Set<string>();
+  for (const name of names) {
+    const fields = registry.eventFields(name);
+    if (fields === null) return null;
+    for (const field of fields.keys()) known.add(field);
+  }
+  return [...known, ...COMMON_FIELDS];
+}

@@ -1,0 +1,559 @@
+/**
+ * Finds what every name means, and what stands where it cannot stand.
+ *
+ * Kinds come later (`kind_inference.ts`): they need to know all assignments of a variable first.
+ */
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { spanText } from "../source.ts";
+import type {
+  AssignStatement,
+  BenchDeclaration,
+  Block,
+  Expression,
+  FileNode,
+  FunctionDeclaration,
+  MatchArm,
+  Name,
+  NameExpression,
+  PropertyDeclaration,
+  Statement,
+  TestDeclaration,
+} from "../syntax/ast.ts";
+import {
+  type CodeScope,
+  type ConstBinding,
+  type FunctionBinding,
+  Resolution,
+  Scope,
+  Variable,
+} from "./bindings.ts";
+import { eventNameOf } from "./event_names.ts";
+import type { FileScope } from "./file_scope.ts";
+import { checkPatternNames } from "./pattern_names.ts";
+import { patternFields } from "./syntax_walk.ts";
+
+/** Where a statement stands. */
+interface Place {
+  readonly scope: Scope;
+  readonly inLoop: boolean;
+  /** True for the items of a file, where declarations may stand. */
+  readonly topLevel: boolean;
+}
+
+/** A const or function, for the graph of what needs what. */
+type Owner = ConstBinding | FunctionBinding;
+
+export class Resolver {
+  readonly resolution: Resolution;
+  /** Consts and functions that a const or function uses. */
+  readonly uses = new Map<Owner, Set<Owner>>();
+  readonly #file: FileScope;
+  readonly #bag: DiagnosticBag;
+  #owner: Owner | null = null;
+
+  constructor(file: FileScope, bag: DiagnosticBag, resolution = new Resolution()) {
+    this.#file = file;
+    this.#bag = bag;
+    this.resolution = resolution;
+  }
+
+  /**
+   * Resolves a whole file.
+   *
+   * @param session True in a REPL, whose variables outlive the input.
+   */
+  file(file: FileNode, session: boolean): void {
+    const code = codeScope("main", null);
+    const scope = new Scope(code, null);
+    for (const item of file.items) {
+      this.#statement(item, { scope, inLoop: false, topLevel: true }, session);
+    }
+  }
+
+  // Declarations.
+
+  #const(binding: ConstBinding): void {
+    this.#ownedBy(binding, () => {
+      const code = codeScope("constant", null);
+      this.#expression(binding.declaration.value, new Scope(code, null));
+    });
+  }
+
+  #function(binding: FunctionBinding): void {
+    this.#ownedBy(binding, () => {
+      const { body, parameters } = binding.declaration;
+      const scope = new Scope(codeScope("function", null), null);
+      this.#parameters(parameters, scope);
+      this.#body(body, { scope, inLoop: false, topLevel: false });
+    });
+  }
+
+  #ownedBy(owner: Owner, resolve: () => void): void {
+    this.uses.set(owner, new Set());
+    this.#owner = owner;
+    resolve();
+    this.#owner = null;
+  }
+
+  #test(test: TestDeclaration): void {
+    const scope = new Scope(codeScope("test", null), null);
+    this.#body(test.body, { scope, inLoop: false, topLevel: false });
+  }
+
+  #property(property: PropertyDeclaration): void {
+    const scope = new Scope(codeScope("property", null), null);
+    for (const binding of property.forall) {
+      // The values are worked out before there is a machine: nothing but consts is known there.
+      this.#expression(binding.values, new Scope(codeScope("constant", null), null));
+      const variable = this.#variable(binding.name, scope, "forall", binding.values);
+      this.resolution.variables.set(binding.name, variable);
+    }
+    this.#body(property.body, { scope, inLoop: false, topLevel: false });
+  }
+
+  #bench(bench: BenchDeclaration): void {
+    const scope = new Scope(codeScope("bench", null), null);
+    const place = { scope, inLoop: false, topLevel: false };
+    if (bench.setup !== null) this.#body(bench.setup, place);
+    this.#body(bench.loop, { ...place, scope: new Scope(scope.code, scope) });
+    for (const budget of bench.budgets) this.#budget(budget.condition);
+  }
+
+  /** Names of events stand for their counts; everything else is as usual. */
+  #budget(condition: Expression): void {
+    const name = eventNameOf(condition);
+    if (name !== null && this.#file.registry.eventNames.includes(name)) {
+      this.resolution.counts.set(condition, name);
+      return;
+    }
+    if (condition.kind === "Binary") {
+      this.#budget(condition.left);
+      this.#budget(condition.right);
+    } else if (condition.kind === "Unary") {
+      this.#budget(condition.operand);
+    } else {
+      this.#expression(condition, new Scope(codeScope("constant", null), null));
+    }
+  }
+
+  #parameters(parameters: readonly Name[], scope: Scope): void {
+    for (const name of parameters) {
+      this.resolution.variables.set(name, this.#variable(name, scope, "parameter", null));
+    }
+  }
+
+  #variable(
+    name: Name,
+    scope: Scope,
+    role: Variable["role"],
+    source: Expression | null,
+  ): Variable {
+    const known = scope.ownVariable(name.text);
+    if (known !== undefined) {
+      this.#bag.add({
+        code: "E0302",
+        severity: "error",
+        span: name.span,
+        message: `\`${name.text}\` is already bound in this block`,
+        hint: role === "let" ? `to give it another value, write \`${name.text} = …\`` : "rename it",
+        related: [{ span: known.span, message: "bound here first" }],
+      });
+    }
+    const variable = new Variable(name.text, name.span, scope.code, role, source);
+    scope.declare(variable);
+    return variable;
+  }
+
+  // Statements.
+
+  #body(block: Block, place: Place): void {
+    for (const statement of block.statements) this.#statement(statement, place, false);
+  }
+
+  #block(block: Block, place: Place, inLoop = place.inLoop): void {
+    const scope = new Scope(place.scope.code, place.scope);
+    this.#body(block, { scope, inLoop, topLevel: false });
+  }
+
+  #statement(statement: Statement, place: Place, session: boolean): void {
+    const { scope } = place;
+    switch (statement.kind) {
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Bench":
+        if (place.topLevel) this.#declaration(statement);
+        else {this.#misplaced(
+            statement,
+            `${declarationNoun(statement)} stands at the top of a file`,
+          );}
+        return;
+      case "Let":
+        this.#expression(statement.value, scope);
+        this.resolution.variables.set(
+          statement,
+          session ? this.#sessionVariable(statement) : this.#letVariable(statement, scope),
+        );
+        return;
+      case "Assign":
+        this.#expression(statement.value, scope);
+        this.#assign(statement, scope);
+        return;
+      case "If":
+        this.#expression(statement.condition, scope);
+        this.#block(statement.then, place);
+        if (statement.otherwise === null) return;
+        if ("kind" in statement.otherwise) {
+          this.#statement(statement.otherwise, { ...place, topLevel: false }, false);
+        } else {
+          this.#block(statement.otherwise, place);
+        }
+        return;
+      case "While":
+        this.#expression(statement.condition, scope);
+        this.#block(statement.body, place, true);
+        return;
+      case "For": {
+        this.#expression(statement.values, scope);
+        const inner = new Scope(scope.code, scope);
+        const variable = this.#variable(statement.name, inner, "loop", statement.values);
+        this.resolution.variables.set(statement, variable);
+        this.#body(statement.body, { scope: inner, inLoop: true, topLevel: false });
+        return;
+      }
+      case "Repeat":
+        this.#expression(statement.count, scope);
+        this.#block(statement.body, place, true);
+        return;
+      case "Match":
+        this.#expression(statement.subject, scope);
+        for (const arm of statement.arms) this.#arm(arm, place);
+        return;
+      case "Return":
+        if (!["function", "test", "property"].includes(scope.code.role)) {
+          this.#misplaced(statement, "`return` stands in a function or a test");
+        }
+        if (statement.value !== null) this.#expression(statement.value, scope);
+        return;
+      case "Break":
+      case "Continue":
+        if (!place.inLoop) {
+          const word = statement.kind.toLowerCase();
+          this.#misplaced(statement, `\`${word}\` stands in a loop`);
+        }
+        return;
+      case "Assert":
+        this.#expression(statement.condition, scope);
+        if (statement.message !== null) this.#expression(statement.message, scope);
+        return;
+      case "ExpectOutcome":
+        this.#block(statement.body, place);
+        return;
+      case "ExpectEvents":
+        checkPatternNames(statement.pattern, this.#file.registry, this.#bag);
+        for (const field of patternFields(statement.pattern)) this.#expression(field.value, scope);
+        this.#expression(statement.subject, scope);
+        return;
+      case "Step":
+        if (statement.count !== null) this.#expression(statement.count, scope);
+        if (statement.until !== null) this.#expression(statement.until, scope);
+        return;
+      case "Wait":
+        this.#expression(statement.subject, scope);
+        return;
+      case "Advance":
+        this.#expression(statement.duration, scope);
+        return;
+      case "OnCpu":
+        this.#expression(statement.cpu, scope);
+        this.#block(statement.body, place);
+        return;
+      case "Output":
+        this.#expression(statement.value, scope);
+        return;
+      case "Expression":
+        this.#expression(statement.expression, scope);
+        return;
+      case "Fail":
+        this.#notBuilt(statement, "fail");
+        return;
+      case "Invariant":
+        this.#notBuilt(statement, "invariant");
+        return;
+      case "ErrorStatement":
+        return;
+    }
+  }
+
+  #declaration(
+    statement: Extract<Statement, { kind: "Use" | "Const" | "Bench" }> | Statement,
+  ): void {
+    switch (statement.kind) {
+      case "Const":
+      case "Function": {
+        const binding = this.#file.declared.get(statement.name.text);
+        // A second declaration of a name was refused; its inside still gets its errors.
+        const own = binding?.declaration === statement;
+        if (statement.kind === "Const") {
+          this.#const(
+            own && binding.kind === "const"
+              ? binding
+              : { kind: "const", declaration: statement, reads: 0 },
+          );
+        } else {
+          this.#function(
+            own && binding.kind === "function"
+              ? binding
+              : { kind: "function", declaration: statement, reads: 0 },
+          );
+        }
+        return;
+      }
+      case "Test":
+        this.#test(statement);
+        return;
+      case "Property":
+        this.#property(statement);
+        return;
+      case "Bench":
+        this.#bench(statement);
+        return;
+    }
+  }
+
+  #letVariable(statement: Extract<Statement, { kind: "Let" }>, scope: Scope): Variable {
+    return this.#variable(statement.name, scope, "let", statement.value);
+  }
+
+  /** A variable of a session may be bound anew: that is what trying things out is like. */
+  #sessionVariable(statement: Extract<Statement, { kind: "Let" }>): Variable {
+    const { name, value } = statement;
+    const variable = new Variable(name.text, name.span, null, "let", value);
+    this.#file.variables.set(name.text, variable);
+    return variable;
+  }
+
+  #assign(statement: AssignStatement, scope: Scope): void {
+    const { target } = statement;
+    const variable = this.#find(target.text, scope);
+    if (variable === null) {
+      const outer = this.#file.find(target.text, false);
+      const hint = outer === null
+        ? this.#unknownHint(target.text, scope, false) ?? `\`let ${target.text} = …\` binds it`
+        : "bind a variable with `let`";
+      this.#bag.error(
+        outer === null ? "E0301" : "E0308",
+        target.span,
+        outer === null
+          ? `Nothing is called \`${target.text}\``
+          : `Cannot assign to \`${target.text}\`: it is ${bindingNoun(outer.kind)}`,
+        hint,
+      );
+      return;
+    }
+    if (variable.owner !== null && variable.owner !== scope.code) {
+      this.#bag.error("E0308", target.span, "Cannot assign to a variable of the code around");
+    }
+    variable.assigned.push(statement);
+    if (statement.operator === "+=") variable.reads++;
+    this.resolution.targets.set(statement, variable);
+  }
+
+  #arm(arm: MatchArm, place: Place): void {
+    if (arm.pattern !== null) this.#expression(arm.pattern, place.scope);
+    this.#block(arm.body, place);
+  }
+
+  #misplaced(statement: Statement, rule: string): void {
+    this.#bag.error("E0309", statement.span, `This cannot stand here: ${rule}`);
+  }
+
+  #notBuilt(node: Statement | Expression, word: string): void {
+    this.#bag.error(
+      "E0601",
+      node.span,
+      `\`${word}\` is not built yet`,
+      "it is part of the language and will come; leave it out for now",
+    );
+  }
+
+  // Expressions.
+
+  #expression(expression: Expression, scope: Scope): void {
+    switch (expression.kind) {
+      case "Name":
+        this.#name(expression, scope, false);
+        return;
+      case "String":
+        for (const part of expression.parts) {
+          if (typeof part !== "string") this.#expression(part, scope);
+        }
+        return;
+      case "List":
+        for (const item of expression.items) this.#expression(item, scope);
+        return;
+      case "Record":
+        this.#record(expression, scope);
+        return;
+      case "Lambda": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.lambdas.set(expression, code);
+        const inner = new Scope(code, scope);
+        this.#parameters(expression.parameters, inner);
+        this.#expression(expression.body, inner);
+        return;
+      }
+      case "Unary":
+      case "Try":
+      case "Cast":
+        this.#expression(expression.operand, scope);
+        return;
+      case "Binary":
+        this.#expression(expression.left, scope);
+        this.#expression(expression.right, scope);
+        return;
+      case "Range":
+        this.#expression(expression.first, scope);
+        this.#expression(expression.last, scope);
+        return;
+      case "Call":
+        if (expression.callee.kind === "Name") this.#name(expression.callee, scope, true);
+        else this.#expression(expression.callee, scope);
+        for (const argument of expression.arguments) this.#expression(argument.value, scope);
+        return;
+      case "Index":
+        this.#expression(expression.object, scope);
+        this.#expression(expression.index, scope);
+        return;
+      case "Field":
+        this.#expression(expression.object, scope);
+        return;
+      case "Trace":
+        // The block's own loops decide about `break`: one that leaves the trace has no value.
+        this.#block(expression.body, { scope, inLoop: false, topLevel: false });
+        return;
+      case "Compare":
+        this.#notBuilt(expression, "compare");
+        return;
+      case "Fork":
+      case "Race":
+        this.#notBuilt(expression, expression.kind.toLowerCase());
+        return;
+      case "Integer":
+      case "Ratio":
+      case "Size":
+      case "Duration":
+      case "Bytes":
+      case "Boolean":
+      case "None":
+      case "ErrorExpression":
+        return;
+    }
+  }
+
+  #record(record: Extract<Expression, { kind: "Record" }>, scope: Scope): void {
+    const keys = new Set<string>();
+    for (const entry of record.entries) {
+      if (keys.has(entry.key.text)) {
+        this.#bag.error(
+          "E0302",
+          entry.key.span,
+          `The record has two entries \`${entry.key.text}\``,
+        );
+      }
+      keys.add(entry.key.text);
+      this.#expression(entry.value, scope);
+    }
+  }
+
+  #find(name: string, scope: Scope): Variable | null {
+    const local = scope.find(name);
+    if (local !== null) return local;
+    return outermost(scope.code).role === "main" ? this.#file.variables.get(name) ?? null : null;
+  }
+
+  #name(node: NameExpression, scope: Scope, called: boolean): void {
+    const variable = this.#find(node.name, scope);
+    if (variable !== null) {
+      variable.reads++;
+      this.#capture(variable, scope.code);
+      this.resolution.names.set(node, variable);
+      return;
+    }
+    const binding = this.#file.find(node.name, called);
+    if (binding === null) {
+      this.#bag.error(
+        called ? "E0303" : "E0301",
+        node.span,
+        called ? `There is no function \`${node.name}\`` : `Nothing is called \`${node.name}\``,
+        this.#unknownHint(node.name, scope, called) ?? undefined,
+      );
+      return;
+    }
+    if (binding.kind === "const" || binding.kind === "function") {
+      binding.reads++;
+      if (this.#owner !== null) this.uses.get(this.#owner)!.add(binding);
+    }
+    if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
+      this.#bag.error(
+        "E0307",
+        node.span,
+        `\`${node.name}\` is a function: it is called, not used as a value`,
+        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
+      );
+    }
+    this.resolution.names.set(node, binding);
+  }
+
+  /** Notes that the lambdas between a variable's owner and its use must carry its value. */
+  #capture(variable: Variable, user: CodeScope): void {
+    if (variable.owner === null) return;
+    for (let code: CodeScope | null = user; code !== null && code !== variable.owner;) {
+      if (!code.captures.includes(variable)) code.captures.push(variable);
+      variable.captured = true;
+      code = code.parent;
+    }
+  }
+
+  #unknownHint(name: string, scope: Scope, called: boolean): string | null {
+    if (this.#file.variables.has(name) || this.topLevelLets.has(name)) {
+      return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+    }
+    const near = this.#file.suggest(name, scope.names(), called);
+    return near === null ? null : `did you mean ${near}?`;
+  }
+
+  /** Names that top-level `let`s of the file bind, for a better hint. */
+  readonly topLevelLets = new Set<string>();
+}
+
+function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
+  return { role, parent, captures: [] };
+}
+
+function outermost(code: CodeScope): CodeScope {
+  let current = code;
+  while (current.parent !== null) current = current.parent;
+  return current;
+}
+
+function declarationNoun(statement: Statement): string {
+  return `\`${spanText(statement.span).match(/^\w+/)?.[0] ?? statement.kind.toLowerCase()}\``;
+}
+
+function bindingNoun(kind: string): string {
+  switch (kind) {
+    case "const":
+      return "a `const`";
+    case "function":
+    case "builtin":
+      return "a function";
+    case "machine":
+      return "a part of the machine";
+    default:
+      return "a constant";
+  }
+}

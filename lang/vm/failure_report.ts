@@ -1,0 +1,133 @@
+/** Turns whatever ended a script into a failure that says where and why. */
+import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { formatEvent } from "../render/event_line.ts";
+import type { Span } from "../source.ts";
+import { ExpectationError, type Failure } from "./failure.ts";
+import type { Raised } from "./outcome.ts";
+import { LimitError, ScriptError } from "./script_error.ts";
+
+/** Events of the device that a failure shows. */
+const LAST_EVENTS = 8;
+
+/** Callers that a failure shows, innermost first. */
+const CALLERS = 8;
+
+/** One script function that was running, seen from where it was called. */
+export interface CallerPlace {
+  readonly span: Span;
+  /** The function that was called there; empty for a lambda. */
+  readonly callee: string;
+}
+
+export interface FailureContext {
+  /** The instruction that failed. */
+  readonly span: Span;
+  /** How we got there, innermost first. */
+  readonly callers: readonly CallerPlace[];
+  /** The kernel error, where that is what ended it. */
+  readonly raised: Raised | null;
+  /** The events so far. */
+  readonly events: readonly MachineEvent[];
+}
+
+/** Describes an error thrown while a script ran. */
+export function describeFailure(error: unknown, context: FailureContext): Failure {
+  const related = callerSpans(context.callers);
+  if (error instanceof ExpectationError) {
+    const { hint, notes, parts, span } = error.details;
+    return {
+      kind: "failed",
+      diagnostic: {
+        code: error.code,
+        severity: "error",
+        span: span ?? context.span,
+        message: error.message,
+        ...(hint === undefined ? {} : { hint }),
+        related,
+      },
+      parts: parts ?? [],
+      notes: notes ?? [],
+    };
+  }
+  if (error instanceof ScriptError) {
+    return {
+      kind: error instanceof LimitError ? "limit" : "failed",
+      diagnostic: {
+        code: error.code,
+        severity: "error",
+        span: context.span,
+        message: error.message,
+        ...(error.hint === null ? {} : { hint: error.hint }),
+        related,
+      },
+      parts: [],
+      notes: [],
+    };
+  }
+  return context.raised === null
+    ? describeBug(error, context, related)
+    : describeRaised(context.raised, context, related);
+}
+
+function describeRaised(
+  raised: Raised,
+  context: FailureContext,
+  related: readonly RelatedSpan[],
+): Failure {
+  const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
+  return {
+    kind: "failed",
+    diagnostic: {
+      code: "E0902",
+      severity: "error",
+      span: context.span,
+      message: `Unexpected ${raised.errno}${status}: ${raised.what}`,
+      hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
+        `\`expect error ${raised.errno} { … }\` or \`try\``,
+      related,
+    },
+    parts: [],
+    notes: lastEvents(context.events),
+  };
+}
+
+/** The last events of the device that the last event was about. */
+function lastEvents(events: readonly MachineEvent[]): string[] {
+  const device = events.findLast((event) => event.device !== null)?.device ?? null;
+  if (device === null) return [];
+  const last: MachineEvent[] = [];
+  for (let index = events.length - 1; index >= 0 && last.length < LAST_EVENTS; index--) {
+    if (events[index]!.device === device) last.unshift(events[index]!);
+  }
+  return [`last events of ${device}:`, ...last.map((event) => `  ${formatEvent(event)}`)];
+}
+
+function describeBug(
+  error: unknown,
+  context: FailureContext,
+  related: readonly RelatedSpan[],
+): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? error.stack ?? "" : "";
+  return {
+    kind: "bug",
+    diagnostic: {
+      code: "E0999",
+      severity: "error",
+      span: context.span,
+      message: `Bug in dmalab: ${message}`,
+      hint: "nothing in the script is at fault; please report it with the script and the seed",
+      related,
+    },
+    parts: [],
+    notes: stack.split("\n").slice(1).map((line) => line.trim()),
+  };
+}
+
+function callerSpans(callers: readonly CallerPlace[]): RelatedSpan[] {
+  return callers.slice(0, CALLERS).map(({ callee, span }) => ({
+    span,
+    message: callee === "" ? "the lambda was called here" : `\`${callee}\` was called here`,
+  }));
+}
