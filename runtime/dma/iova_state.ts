@@ -15,11 +15,20 @@ export class DmaIovaState {
   sizeBytes: Bytes = 0;
   /** Bit 63 of the kernel's size: some part went through a bounce buffer. Never clears by itself. */
   bounced = false;
+  /**
+   * Bytes of leaves that links made through this state and nothing has ended yet. The kernel keeps
+   * no such number; it lets a mistake be seen, and decides nothing.
+   */
+  linkedBytes: Bytes = 0;
+  /** The state owns its range: allocated, not given back. Not the kernel's either. */
+  held = false;
 
   /** All zero, as `dma_iova_try_alloc` leaves it before it looks. */
   clear(): void {
     this.addr = 0 as DmaAddr;
     this.sizeBytes = 0;
     this.bounced = false;
+    this.linkedBytes = 0;
+    this.held = false;
   }
 }

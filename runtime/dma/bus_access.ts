@@ -1,0 +1,129 @@
+/**
+ * What a device does to memory: reads and writes at addresses as it sees them.
+ *
+ * A request is cut at page borders. A switch that the device shares with a peer answers first, then
+ * the IOMMU translates, and what is no memory in the end is blocked.
+ *
+ * @see behaviour/dma.md chapter 5; p2p.md
+ */
+import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../address.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
+import type { Machine } from "../machine.ts";
+import type { DmaDevice } from "./device.ts";
+
+export class DeviceBus {
+  readonly #machine: Machine;
+  readonly #pageBytes: Bytes;
+  /** The pieces of the request at hand: where each lies and how long it is. */
+  #phys = new Float64Array(64);
+  #sizeBytes = new Float64Array(64);
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    // No piece may cross a granule, nor a page of the memory behind.
+    this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
+  }
+
+  /**
+   * Reads memory for a device.
+   *
+   * @param dma First byte as the device sees it.
+   * @param into Takes the bytes from `offset` on.
+   * @returns False after a fault; nothing was read then.
+   */
+  read(dev: DmaDevice, dma: number, into: Uint8Array, offset: number, sizeBytes: Bytes): boolean {
+    const pieces = this.#resolve(dev, dma, sizeBytes, "read");
+    if (pieces < 0) return false;
+    const { memory } = this.#machine;
+    let at = offset;
+    for (let piece = 0; piece < pieces; piece++) {
+      const count = this.#sizeBytes[piece]!;
+      memory.read(this.#phys[piece]! as PhysAddr, into, at, count);
+      at += count;
+    }
+    return true;
+  }
+
+  /**
+   * Writes memory for a device. Everything is translated before any byte changes.
+   * @returns False after a fault; nothing was written then.
+   */
+  write(dev: DmaDevice, dma: number, from: Uint8Array, offset: number, sizeBytes: Bytes): boolean {
+    const pieces = this.#resolve(dev, dma, sizeBytes, "write");
+    if (pieces < 0) return false;
+    const { memory } = this.#machine;
+    let at = offset;
+    for (let piece = 0; piece < pieces; piece++) {
+      const count = this.#sizeBytes[piece]!;
+      memory.write(this.#phys[piece]! as PhysAddr, from, at, count);
+      at += count;
+    }
+    return true;
+  }
+
+  /**
+   * A device asked for an address of 2^53 or more, which no number here can hold.
+   * The fault shows the error value in its place.
+   */
+  faultWide(dev: DmaDevice, access: DeviceAccess): void {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    this.#machine.iommu.fault(dev, DMA_MAPPING_ERROR, access, "address_width");
+    events.device = outer;
+  }
+
+  /** Fills the list of pieces; returns how many there are, or -1 after a fault. */
+  #resolve(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): number {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    let pieces = 0;
+    let at = dma;
+    let left = sizeBytes;
+    while (left > 0) {
+      const page = Math.floor(at / this.#pageBytes) * this.#pageBytes;
+      const room = page + this.#pageBytes - at;
+      const count = left < room ? left : room;
+      const phys = this.#resolvePiece(dev, at, count, access);
+      if (phys < 0) {
+        events.device = outer;
+        return -1;
+      }
+      if (pieces === this.#phys.length) this.#grow();
+      this.#phys[pieces] = phys;
+      this.#sizeBytes[pieces] = count;
+      pieces++;
+      at += count;
+      left -= count;
+    }
+    events.device = outer;
+    return pieces;
+  }
+
+  #resolvePiece(
+    dev: DmaDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { peers, iommu, memory } = this.#machine;
+    if (dma < 0 || dma >= ADDRESS_LIMIT) return iommu.fault(dev, dma, access, "address_width");
+    if (peers !== null) {
+      const peer = peers.resolveBusAddress(dev, dma);
+      if (peer >= 0) return peer;
+    }
+    const phys = iommu.translate(dev, dma, access);
+    if (phys < 0) return -1;
+    return memory.covers(phys, sizeBytes) ? phys : iommu.fault(dev, dma, access, "blocked");
+  }
+
+  #grow(): void {
+    const phys = new Float64Array(2 * this.#phys.length);
+    phys.set(this.#phys);
+    this.#phys = phys;
+    const sizeBytes = new Float64Array(2 * this.#sizeBytes.length);
+    sizeBytes.set(this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+}

@@ -1,0 +1,662 @@
+/**
+ * The DMA mapping API as drivers call it.
+ *
+ * Each function bears its kernel name in camel case, chooses between the direct and the IOMMU path,
+ * and is an event when it is entered and when it is left. Results are the kernel's: 0 or a negative
+ * errno, `DMA_MAPPING_ERROR`, true or false.
+ *
+ * @see behaviour/dma.md 1.4, 1.7, 1.8, chapter 3
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import { ERRNO, type ErrnoName, errnoName, KernelError } from "../errno.ts";
+import { type EventId, eventId, type EventName } from "../event_vocabulary.ts";
+import type { EventStream } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import {
+  attributeWords,
+  directionWord,
+  DMA_ATTR,
+  type DmaDirection,
+  type MappingPath,
+} from "./attributes.ts";
+import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
+import type { DmaDevice } from "./device.ts";
+import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+import { iommuMapPhys, iommuSyncForCpu, iommuSyncForDevice, iommuUnmapPhys } from "./iommu_path.ts";
+import type { DmaIovaState } from "./iova_state.ts";
+import {
+  maxMappingSize,
+  mergeBoundary,
+  needUnmap,
+  optMappingSize,
+  setMask,
+} from "./mapping_queries.ts";
+import { hexAddress, reportMisuse } from "./report.ts";
+import {
+  domainOf,
+  iovaDestroy,
+  iovaFree,
+  iovaLink,
+  iovaSync,
+  iovaTryAlloc,
+  iovaUnlink,
+} from "./two_step.ts";
+
+export type { CoherentMemory } from "./coherent.ts";
+export { UNLIMITED_BYTES } from "./mapping_queries.ts";
+
+/** One function of the API as events know it. */
+interface Call {
+  readonly api: string;
+  readonly call: EventId;
+  readonly ret: EventId;
+}
+
+function callOf(api: string): Call {
+  return {
+    api,
+    call: eventId(`call.${api}` as EventName),
+    ret: eventId(`ret.${api}` as EventName),
+  };
+}
+
+const MAP_PHYS = callOf("dma_map_phys");
+const UNMAP_PHYS = callOf("dma_unmap_phys");
+const MAP_PAGE = callOf("dma_map_page");
+const UNMAP_PAGE = callOf("dma_unmap_page");
+const MAP_SINGLE = callOf("dma_map_single");
+const UNMAP_SINGLE = callOf("dma_unmap_single");
+const MAP_RESOURCE = callOf("dma_map_resource");
+const UNMAP_RESOURCE = callOf("dma_unmap_resource");
+const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu");
+const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device");
+const TRY_ALLOC = callOf("dma_iova_try_alloc");
+const LINK = callOf("dma_iova_link");
+const SYNC = callOf("dma_iova_sync");
+const UNLINK = callOf("dma_iova_unlink");
+const DESTROY = callOf("dma_iova_destroy");
+const FREE = callOf("dma_iova_free");
+const ALLOC_COHERENT = callOf("dma_alloc_coherent");
+const FREE_COHERENT = callOf("dma_free_coherent");
+const SET_MASK = callOf("dma_set_mask");
+
+const DMA_MAP = eventId("dma.map");
+const DMA_UNMAP = eventId("dma.unmap");
+const DMA_SYNC = eventId("dma.sync");
+
+export class DmaMapping {
+  readonly #machine: Machine;
+  readonly #events: EventStream;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#events = machine.events;
+  }
+
+  /**
+   * Maps a physical address range for a device.
+   *
+   * @param phys First byte; any alignment. The offset in the granule is kept.
+   * @param sizeBytes Length in bytes, > 0.
+   * @returns Address of the first byte for the device, or `DMA_MAPPING_ERROR`.
+   * @throws {KernelError} EFAULT for a direction that is none: a kernel would crash.
+   * @see behaviour/dma.md 1.4
+   */
+  dmaMapPhys(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(MAP_PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Ends a mapping of `dmaMapPhys`. Size, direction and attributes must be those of the map. */
+  dmaUnmapPhys(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /**
+   * Maps a part of a page. Memory of a device is refused, and so is the MMIO attribute.
+   * @param page Physical address of the page.
+   */
+  dmaMapPage(
+    dev: DmaDevice,
+    page: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    this.#checkDirection(MAP_PAGE.api, dir);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(MAP_PAGE.call)) {
+      events.emit(MAP_PAGE.call, {
+        dev: dev.name,
+        page,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const phys = page + offset as PhysAddr;
+    const dma = (attrs & DMA_ATTR.MMIO) !== 0 || this.#refusesPage(phys)
+      ? DMA_MAPPING_ERROR
+      : this.#map(MAP_PAGE.api, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveWithAddress(MAP_PAGE, dma, outer);
+    return dma;
+  }
+
+  /** Ends a mapping of `dmaMapPage`. */
+  dmaUnmapPage(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_PAGE, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Maps a buffer that is contiguous in memory. */
+  dmaMapSingle(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(MAP_SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Ends a mapping of `dmaMapSingle`. */
+  dmaUnmapSingle(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Maps MMIO of another device: `dmaMapPhys` with the MMIO attribute. */
+  dmaMapResource(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(MAP_RESOURCE, dev, phys, sizeBytes, dir, attrs, attrs | DMA_ATTR.MMIO);
+  }
+
+  /** Ends a mapping of `dmaMapResource`. */
+  dmaUnmapResource(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_RESOURCE, dev, dma, sizeBytes, dir, attrs, attrs | DMA_ATTR.MMIO);
+  }
+
+  /** Hands a mapping, or a part of one, to the CPU. */
+  dmaSyncSingleForCpu(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const events = this.#events;
+    const outer = this.#enterSync(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
+    if (events.tick(DMA_SYNC)) events.emit(DMA_SYNC, { for: "cpu", dma, size_bytes: sizeBytes });
+    if (this.#mustSync(dev)) {
+      if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
+      else iommuSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
+    }
+    this.#leave(SYNC_FOR_CPU, outer);
+  }
+
+  /** Hands a mapping, or a part of one, to the device. */
+  dmaSyncSingleForDevice(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const events = this.#events;
+    const outer = this.#enterSync(SYNC_FOR_DEVICE, dev, dma, sizeBytes, dir);
+    if (events.tick(DMA_SYNC)) {
+      events.emit(DMA_SYNC, { for: "device", dma, size_bytes: sizeBytes });
+    }
+    if (this.#mustSync(dev)) {
+      if (dev.domain === null) directSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
+      else iommuSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
+    }
+    this.#leave(SYNC_FOR_DEVICE, outer);
+  }
+
+  /**
+   * Reserves IO addresses for buffers that are linked later.
+   * @param phys First buffer; only its offset in the granule counts.
+   * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
+   * @see behaviour/dma.md 3.2
+   */
+  dmaIovaTryAlloc(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+  ): boolean {
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(TRY_ALLOC.call)) {
+      events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
+    }
+    const allocated = iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
+    if (events.tick(TRY_ALLOC.ret)) events.emit(TRY_ALLOC.ret, { result: allocated, error: null });
+    events.device = outer;
+    return allocated;
+  }
+
+  /**
+   * Maps a buffer at an offset of a reserved range.
+   * @returns 0 or a negative errno.
+   * @see behaviour/dma.md 3.3
+   */
+  dmaIovaLink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): number {
+    const domain = domainOf(dev, LINK.api);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(LINK.call)) {
+      events.emit(LINK.call, {
+        dev: dev.name,
+        phys,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    const error = iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+    if (error === 0 && events.tick(DMA_MAP)) {
+      events.emit(DMA_MAP, {
+        api: LINK.api,
+        phys,
+        dma: state.addr + offset as DmaAddr,
+        size_bytes: sizeBytes,
+        dir: directionWord(dir),
+        path: this.#pathTo(dev, machine.iommu.lookup(dev, state.addr + offset)),
+      });
+    }
+    this.#leaveWithErrno(LINK, error, outer);
+    return error;
+  }
+
+  /** Makes what was linked visible to the device. Always 0. @see behaviour/dma.md 3.5 */
+  dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
+    const domain = domainOf(dev, SYNC.api);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(SYNC.call)) {
+      events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
+    }
+    const error = iovaSync(domain, state, offset, sizeBytes);
+    this.#leaveWithErrno(SYNC, error, outer);
+    return error;
+  }
+
+  /** Ends the mappings of a part of a range, and flushes at once in every mode. */
+  dmaIovaUnlink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    const domain = domainOf(dev, UNLINK.api);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(UNLINK.call)) {
+      events.emit(UNLINK.call, {
+        dev: dev.name,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    const dma = state.addr + offset as DmaAddr;
+    const phys = machine.iommu.lookup(dev, dma);
+    iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
+    this.#unmapped(UNLINK.api, dev, dma, phys, sizeBytes, dir);
+    this.#leave(UNLINK, outer);
+  }
+
+  /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
+  dmaIovaDestroy(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    const domain = domainOf(dev, DESTROY.api);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(DESTROY.call)) {
+      events.emit(DESTROY.call, {
+        dev: dev.name,
+        mapped_len: mappedBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    const { addr } = state;
+    const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
+    iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);
+    this.#unmapped(DESTROY.api, dev, addr, phys, mappedBytes, dir);
+    this.#leave(DESTROY, outer);
+  }
+
+  /** Gives a range back in which nothing is linked any more. */
+  dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
+    const domain = domainOf(dev, FREE.api);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });
+    iovaFree(this.#machine, dev, domain, state);
+    this.#leave(FREE, outer);
+  }
+
+  /** True when a range was reserved. Stays true after free and destroy: the size decides. */
+  dmaUseIova(state: DmaIovaState): boolean {
+    return state.sizeBytes !== 0;
+  }
+
+  /** 0, or -ENOMEM for the error value. */
+  dmaMappingError(_dev: DmaDevice, dma: DmaAddr): number {
+    return dma === DMA_MAPPING_ERROR ? -ERRNO.ENOMEM : 0;
+  }
+
+  /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
+  dmaNeedUnmap(dev: DmaDevice): boolean {
+    return needUnmap(this.#machine, dev);
+  }
+
+  /** Largest single mapping, or `UNLIMITED_BYTES`. */
+  dmaMaxMappingSize(dev: DmaDevice): Bytes {
+    return maxMappingSize(this.#machine, dev);
+  }
+
+  /** Largest mapping that costs no more than it must, or `UNLIMITED_BYTES`. */
+  dmaOptMappingSize(dev: DmaDevice): Bytes {
+    return optMappingSize(this.#machine, dev);
+  }
+
+  /** Mask of the boundary on which buffers join into one range; 0 where they do not. */
+  dmaGetMergeBoundary(dev: DmaDevice): number {
+    return mergeBoundary(dev);
+  }
+
+  /** Sets the streaming mask; 0 or -EIO. */
+  dmaSetMask(dev: DmaDevice, bits: number): number {
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(SET_MASK.call)) events.emit(SET_MASK.call, { dev: dev.name, bits });
+    const error = setMask(this.#machine, dev, bits);
+    this.#leaveWithErrno(SET_MASK, error, outer);
+    return error;
+  }
+
+  /**
+   * Allocates zeroed memory that CPU and device share.
+   * @param pages Physical pages to use, one address a page; the allocator's when left out.
+   * @returns Null when there is no memory the device reaches, or no IO addresses.
+   */
+  dmaAllocCoherent(
+    dev: DmaDevice,
+    sizeBytes: Bytes,
+    pages: readonly PhysAddr[] | null = null,
+  ): CoherentMemory | null {
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(ALLOC_COHERENT.call)) {
+      events.emit(ALLOC_COHERENT.call, { dev: dev.name, size: sizeBytes });
+    }
+    const memory = allocCoherent(this.#machine, dev, sizeBytes, pages);
+    this.#leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? DMA_MAPPING_ERROR, outer);
+    return memory;
+  }
+
+  /** Gives shared memory back. */
+  dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory): void {
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(FREE_COHERENT.call)) {
+      events.emit(FREE_COHERENT.call, {
+        dev: dev.name,
+        size: memory.sizeBytes,
+        dma: memory.dma,
+      });
+    }
+    freeCoherent(this.#machine, dev, memory);
+    this.#leave(FREE_COHERENT, outer);
+  }
+
+  /** A direction that is none is fatal. @see behaviour/dma.md 1.4 row 1 */
+  #checkDirection(api: string, dir: number): void {
+    if (dir === 0 || dir === 1 || dir === 2) return;
+    throw new KernelError("EFAULT", `${api}() with the direction ${dir}, which is none`);
+  }
+
+  #mapCall(
+    call: Call,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    shownAttrs: number,
+    attrs: number,
+  ): DmaAddr {
+    this.#checkDirection(call.api, dir);
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(call.call)) {
+      events.emit(call.call, {
+        dev: dev.name,
+        phys,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(shownAttrs),
+      });
+    }
+    const dma = this.#map(call.api, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveWithAddress(call, dma, outer);
+    return dma;
+  }
+
+  /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
+  #map(
+    api: string,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): DmaAddr {
+    if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return DMA_MAPPING_ERROR;
+    const machine = this.#machine;
+    const { domain } = dev;
+    let dma: DmaAddr;
+    if (domain === null) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
+    else if ((attrs & DMA_ATTR.CC_SHARED) !== 0) return DMA_MAPPING_ERROR;
+    else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    if (dma === DMA_MAPPING_ERROR) return dma;
+    dev.mappings++;
+    if (domain !== null) machine.iommu.liveMappings++;
+    if (this.#events.tick(DMA_MAP)) {
+      this.#events.emit(DMA_MAP, {
+        api,
+        phys,
+        dma,
+        size_bytes: sizeBytes,
+        dir: directionWord(dir),
+        path: this.#pathTo(dev, machine.iommu.lookup(dev, dma)),
+      });
+    }
+    return dma;
+  }
+
+  #unmapCall(
+    call: Call,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    shownAttrs: number,
+    attrs: number,
+  ): void {
+    const events = this.#events;
+    const outer = this.#enter(dev);
+    if (events.tick(call.call)) {
+      events.emit(call.call, {
+        dev: dev.name,
+        dma,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(shownAttrs),
+      });
+    }
+    if (dma === DMA_MAPPING_ERROR) this.#unmapOfError(call.api, dev);
+    else {
+      const machine = this.#machine;
+      const { domain } = dev;
+      let phys: PhysAddr | -1 = dma as number as PhysAddr;
+      if (domain === null) directUnmapPhys(machine, dev, dma, sizeBytes, dir, attrs);
+      else phys = iommuUnmapPhys(machine, dev, domain, dma, sizeBytes, dir, attrs);
+      if (phys >= 0) {
+        // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
+        if (dev.mappings > 0) dev.mappings--;
+        if (domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
+        this.#unmapped(call.api, dev, dma, phys, sizeBytes, dir);
+      }
+    }
+    this.#leave(call, outer);
+  }
+
+  /** The all-ones address leads nowhere, so neither path finds anything to end. */
+  #unmapOfError(api: string, dev: DmaDevice): void {
+    if (dev.domain !== null) {
+      this.#machine.warnings.warn(
+        "iommu_dma_unmap_phys",
+        `Device "${dev.name}" ends a mapping at the error value`,
+      );
+    }
+    reportMisuse(
+      this.#machine,
+      "unmap_error_value",
+      "dma.8.2",
+      `${api}() is given the error value that a failed map returned`,
+    );
+  }
+
+  /** Tells that a mapping ended, unless there was none; `phys` is where the device was led. */
+  #unmapped(
+    api: string,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    phys: PhysAddr | -1,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+  ): void {
+    if (phys < 0 || !this.#events.tick(DMA_UNMAP)) return;
+    this.#events.emit(DMA_UNMAP, {
+      api,
+      phys: phys as PhysAddr,
+      dma,
+      size_bytes: sizeBytes,
+      dir: directionWord(dir),
+      path: this.#pathTo(dev, phys),
+    });
+  }
+
+  #pathTo(dev: DmaDevice, phys: PhysAddr | -1): MappingPath {
+    if (this.#machine.swiotlb.contains(phys)) return "swiotlb";
+    return dev.domain === null ? "direct" : "iommu";
+  }
+
+  /** A kernel with debugging refuses pages that are a device's memory. */
+  #refusesPage(phys: PhysAddr): boolean {
+    const { config, memory, warnings } = this.#machine;
+    if (!config.dmaDebug || memory.kindAt(phys) !== "mmio") return false;
+    warnings.warnOnce("dma_map_page", `The page at ${hexAddress(phys)} is a device's memory`);
+    return true;
+  }
+
+  #mustSync(dev: DmaDevice): boolean {
+    return !dev.skipSync || this.#machine.config.dmaDebug;
+  }
+
+  #enter(dev: DmaDevice): string | null {
+    const outer = this.#events.device;
+    this.#events.device = dev.name;
+    return outer;
+  }
+
+  #enterSync(
+    call: Call,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+  ): string | null {
+    const outer = this.#enter(dev);
+    if (this.#events.tick(call.call)) {
+      this.#events.emit(call.call, {
+        dev: dev.name,
+        dma,
+        size: sizeBytes,
+        dir: directionWord(dir),
+      });
+    }
+    return outer;
+  }
+
+  #leave(call: Call, outer: string | null): void {
+    if (this.#events.tick(call.ret)) this.#ret(call, null, null);
+    this.#events.device = outer;
+  }
+
+  #leaveWithAddress(call: Call, dma: DmaAddr, outer: string | null): void {
+    if (this.#events.tick(call.ret)) {
+      if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM");
+      else this.#ret(call, dma, null);
+    }
+    this.#events.device = outer;
+  }
+
+  #leaveWithErrno(call: Call, error: number, outer: string | null): void {
+    if (this.#events.tick(call.ret)) {
+      this.#ret(call, error, error === 0 ? null : errnoName(error));
+    }
+    this.#events.device = outer;
+  }
+
+  #ret(call: Call, result: number | null, error: ErrnoName | null): void {
+    this.#events.emit(call.ret, { result, error });
+  }
+}

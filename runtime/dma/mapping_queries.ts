@@ -1,0 +1,73 @@
+/**
+ * What a driver may ask about mapping for its device before it maps anything.
+ *
+ * @see behaviour/dma.md 1.2, 1.7
+ */
+import type { Bytes } from "../address.ts";
+import { ERRNO } from "../errno.ts";
+import type { Machine } from "../machine.ts";
+import { ramEndPhys } from "../memory/layout.ts";
+import type { DmaDevice } from "./device.ts";
+
+/** "No limit" for a size: the largest number there is. The kernel says all ones. */
+export const UNLIMITED_BYTES: Bytes = Number.MAX_SAFE_INTEGER;
+
+/** Pages of the largest range that the IOVA caches keep. */
+const CACHED_RANGE_PAGES = 32;
+/** Every direct machine can address this much: the default limit of the zone for DMA memory. */
+const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
+const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
+
+/** The mask that reaches all memory: all ones up to the top bit of the last RAM address. */
+export function requiredMask(machine: Machine, dev: DmaDevice): number {
+  if (dev.domain !== null) return LAST_32BIT_ADDRESS;
+  const lastPhys = ramEndPhys(machine.memory.ranges) - 1;
+  let mask = 1;
+  while (mask <= lastPhys) mask *= 2;
+  return mask - 1;
+}
+
+/** True when the device cannot reach all memory by itself. */
+export function addressingLimited(machine: Machine, dev: DmaDevice): boolean {
+  return dev.lastAddress < requiredMask(machine, dev);
+}
+
+/** Largest single mapping. */
+export function maxMappingSize(machine: Machine, dev: DmaDevice): Bytes {
+  const { swiotlb, config } = machine;
+  const bounces = dev.domain !== null
+    ? dev.untrusted
+    : swiotlb.active && (config.swiotlb.force || addressingLimited(machine, dev));
+  return bounces ? swiotlb.maxMappingSizeBytes(dev.minAlignMask) : UNLIMITED_BYTES;
+}
+
+/** Largest mapping that costs no more than it must: what the IOVA caches hold. */
+export function optMappingSize(machine: Machine, dev: DmaDevice): Bytes {
+  const max = maxMappingSize(machine, dev);
+  if (dev.domain === null) return max;
+  return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
+}
+
+/** Mask of the boundary on which buffers can be joined into one range; 0 where they cannot. */
+export function mergeBoundary(dev: DmaDevice): number {
+  return dev.domain === null ? 0 : dev.domain.granuleBytes - 1;
+}
+
+/** True when mappings must be unmapped for anything to happen. Ask after mapping. */
+export function needUnmap(machine: Machine, dev: DmaDevice): boolean {
+  return dev.domain !== null || !dev.skipSync || machine.config.dmaDebug;
+}
+
+/**
+ * Sets the streaming mask.
+ * @returns 0, or -EIO for a mask that cannot work without translation.
+ */
+export function setMask(machine: Machine, dev: DmaDevice, bits: number): number {
+  if (dev.domain === null && bits < 32) {
+    const lastNeeded = Math.min(ramEndPhys(machine.memory.ranges) - 1, DMA_ZONE_LAST_ADDRESS);
+    if (2 ** bits - 1 < lastNeeded) return -ERRNO.EIO;
+  }
+  dev.maskBits = bits;
+  dev.skipSync = dev.coherent;
+  return 0;
+}
