@@ -1,0 +1,165 @@
+/**
+ * Where the memory of PCI devices lies: one window of each host bridge below 4 GiB for small BARs,
+ * and one above all RAM for large ones, as a PC's firmware does it.
+ */
+import { alignDown, alignUp, type Bytes, GIB, MIB, type PhysAddr } from "../../runtime/address.ts";
+import type { MachineConfig, MemoryWindow } from "../../runtime/machine_config.ts";
+import { layOutMemory } from "../../runtime/memory/layout.ts";
+import { ConfigError } from "../config_error.ts";
+import type { Bar, BarRequest } from "./pci_function.ts";
+
+/**
+ * Where windows below 4 GiB begin, as on most PCs. IO addresses are handed out from 4 GiB down, and
+ * windows are taken out of them, so lower is quieter.
+ */
+const LOW_START = 3 * GIB;
+/** From here on are interrupt controllers and message-signalled interrupts. */
+const LOW_END = 0xfec0_0000;
+const LOW_BOTTOM = 1 * MIB;
+/** BARs up to this size go below 4 GiB … */
+const SMALL_BAR_BYTES = 64 * MIB;
+/** … as long as all of one bridge's are not more than this together. */
+const LOW_WINDOW_MAX_BYTES = 512 * MIB;
+const LOW_WINDOW_UNIT = 16 * MIB;
+const HIGH_WINDOW_UNIT = 1 * GIB;
+const HIGH_LIMIT = 2 ** 52;
+
+/** The BARs of one function, as asked for. */
+export interface DeviceBars {
+  readonly name: string;
+  readonly requests: readonly BarRequest[];
+}
+
+/** The functions below one host bridge. */
+export interface BridgeBars {
+  readonly name: string;
+  readonly devices: readonly DeviceBars[];
+}
+
+export interface AddressPlan {
+  /** To be left free of RAM. */
+  readonly windows: readonly MemoryWindow[];
+  /** The placed BARs of each function, by its name, in the order of the requests. */
+  readonly bars: ReadonlyMap<string, readonly Bar[]>;
+}
+
+interface Item {
+  readonly device: string;
+  readonly request: BarRequest;
+}
+
+/**
+ * Gives every BAR its address, aligned to its size.
+ *
+ * @param config The memory that windows have to fit in with.
+ * @throws {ConfigError} When a window finds no place.
+ */
+export function planAddressWindows(
+  config: Pick<MachineConfig, "ramSizeBytes" | "windows" | "regions">,
+  bridges: readonly BridgeBars[],
+): AddressPlan {
+  const windows: MemoryWindow[] = [];
+  const placed = new Map<Item, PhysAddr>();
+  const all: Item[] = [];
+  const large: { readonly bridge: string; readonly items: readonly Item[] }[] = [];
+  const occupied: MemoryWindow[] = [...config.windows, ...config.regions];
+
+  for (const bridge of bridges) {
+    const items = bridge.devices.flatMap(({ name, requests }) =>
+      requests.map((request) => ({ device: name, request }))
+    );
+    all.push(...items);
+    const low: Item[] = [];
+    const high: Item[] = [];
+    let lowBytes = 0;
+    for (const item of items) {
+      const { sizeBytes } = item.request;
+      const fits = sizeBytes <= SMALL_BAR_BYTES && lowBytes + sizeBytes <= LOW_WINDOW_MAX_BYTES;
+      if (fits) lowBytes += sizeBytes;
+      (fits ? low : high).push(item);
+    }
+    if (low.length > 0) {
+      const window = placeLow(bridge, low, occupied);
+      windows.push(window);
+      occupied.push(window);
+      pack(low, window.basePhys, placed);
+    }
+    if (high.length > 0) large.push({ bridge: bridge.name, items: high });
+  }
+
+  let from = endOfMemory({ ...config, windows: [...config.windows, ...windows] });
+  for (const { bridge, items } of large) {
+    const basePhys = alignUp(from, Math.max(HIGH_WINDOW_UNIT, largest(items))) as PhysAddr;
+    const sizeBytes = alignUp(pack(items, basePhys, placed), HIGH_WINDOW_UNIT);
+    from = basePhys + sizeBytes;
+    if (from > HIGH_LIMIT) {
+      throw new ConfigError([items[0]!.device], "The PCI memory does not fit below 2^52");
+    }
+    windows.push({ name: `${bridge}.mem64`, basePhys, sizeBytes });
+  }
+
+  const bars = new Map<string, Bar[]>();
+  for (const { name } of bridges.flatMap(({ devices }) => devices)) bars.set(name, []);
+  for (const item of all) {
+    bars.get(item.device)!.push({ ...item.request, basePhys: placed.get(item)! });
+  }
+  return { windows, bars };
+}
+
+/** Places items behind each other, the largest first, so that all are aligned without gaps. */
+function pack(items: readonly Item[], base: number, placed: Map<Item, PhysAddr>): Bytes {
+  let at = base;
+  for (const item of [...items].sort((a, b) => b.request.sizeBytes - a.request.sizeBytes)) {
+    placed.set(item, at as PhysAddr);
+    at += item.request.sizeBytes;
+  }
+  return at - base;
+}
+
+function largest(items: readonly Item[]): Bytes {
+  return Math.max(...items.map(({ request }) => request.sizeBytes));
+}
+
+/** The first free place from 3 GiB up or, when there is none, the highest below. */
+function placeLow(
+  bridge: BridgeBars,
+  items: readonly Item[],
+  occupied: readonly MemoryWindow[],
+): MemoryWindow {
+  const totalBytes = items.reduce((sum, { request }) => sum + request.sizeBytes, 0);
+  const sizeBytes = alignUp(totalBytes, LOW_WINDOW_UNIT);
+  const unit = Math.max(LOW_WINDOW_UNIT, largest(items));
+  const clashAt = (base: number): MemoryWindow | undefined =>
+    occupied.find((other) =>
+      base < other.basePhys + other.sizeBytes && other.basePhys < base + sizeBytes
+    );
+  const window = (base: number): MemoryWindow => {
+    return { name: `${bridge.name}.mem32`, basePhys: base as PhysAddr, sizeBytes };
+  };
+  for (let base = alignUp(LOW_START, unit); base + sizeBytes <= LOW_END;) {
+    const clash = clashAt(base);
+    if (clash === undefined) return window(base);
+    base = alignUp(clash.basePhys + clash.sizeBytes, unit);
+  }
+  for (let base = alignDown(LOW_START - sizeBytes, unit); base >= LOW_BOTTOM;) {
+    const clash = clashAt(base);
+    if (clash === undefined) return window(base);
+    base = alignDown(clash.basePhys - sizeBytes, unit);
+  }
+  throw new ConfigError(
+    [items[0]!.device],
+    `No room below 4 GiB for ${sizeBytes} bytes of PCI memory`,
+    "make the regions below 4 GiB smaller, or move them",
+  );
+}
+
+/** First address above RAM, windows and regions, and not below 4 GiB. */
+function endOfMemory(
+  config: Pick<MachineConfig, "ramSizeBytes" | "windows" | "regions">,
+): number {
+  let end = 4 * GIB;
+  for (const { basePhys, sizeBytes } of [...layOutMemory(config), ...config.regions]) {
+    end = Math.max(end, basePhys + sizeBytes);
+  }
+  return end;
+}

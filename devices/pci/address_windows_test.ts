@@ -1,0 +1,96 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { GIB, KIB, MIB, physAddr } from "../../runtime/address.ts";
+import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
+import { layOutMemory } from "../../runtime/memory/layout.ts";
+import { ConfigError } from "../config_error.ts";
+import { type BridgeBars, planAddressWindows } from "./address_windows.ts";
+
+const config = (changes: Partial<MachineConfig> = {}) => ({
+  ...defaultMachineConfig(),
+  ...changes,
+});
+
+function bridge(bars: Record<string, number[]>, name = "pci"): BridgeBars {
+  return {
+    name,
+    devices: Object.entries(bars).map(([device, sizes]) => ({
+      name: device,
+      requests: sizes.map((sizeBytes, index) => ({ index, sizeBytes, peerBytes: 0 })),
+    })),
+  };
+}
+
+Deno.test("a machine without BARs has no windows", () => {
+  assertEquals(planAddressWindows(config(), [bridge({ a: [] })]).windows, []);
+});
+
+Deno.test("small BARs share a window from 3 GiB on, large ones one above all RAM", () => {
+  const plan = planAddressWindows(config(), [
+    bridge({ ssd: [16 * KIB], cmb: [16 * KIB, 64 * MIB], gpu: [16 * GIB] }),
+  ]);
+  assertEquals(plan.windows, [
+    { name: "pci.mem32", basePhys: physAddr(0xc000_0000), sizeBytes: 80 * MIB },
+    { name: "pci.mem64", basePhys: physAddr(16 * GIB), sizeBytes: 16 * GIB },
+  ]);
+  assertEquals(plan.bars.get("cmb")!.map(({ basePhys }) => basePhys), [
+    physAddr(0xc400_4000),
+    physAddr(0xc000_0000),
+  ]);
+  assertEquals(plan.bars.get("ssd")![0]!.basePhys, physAddr(0xc400_0000));
+  assertEquals(plan.bars.get("gpu")![0]!.basePhys, physAddr(16 * GIB));
+});
+
+Deno.test("every BAR is aligned to its size, lies in a window, and overlaps nothing", () => {
+  const plan = planAddressWindows(
+    config({ ramSizeBytes: 24 * GIB }),
+    [
+      bridge({ a: [16 * KIB, 1 * MIB], b: [64 * MIB, 256 * MIB], c: [4 * KIB, 8 * GIB] }, "h0"),
+      bridge({ d: [32 * MIB], e: [64 * MIB, 64 * MIB], f: [128 * MIB] }, "h1"),
+    ],
+  );
+  const layout = layOutMemory(config({ ramSizeBytes: 24 * GIB, windows: plan.windows }));
+  const bars = [...plan.bars.values()].flat().sort((a, b) => a.basePhys - b.basePhys);
+  assertEquals(bars.length, 10);
+  let end = 0;
+  for (const { basePhys, sizeBytes } of bars) {
+    assertEquals(basePhys % sizeBytes, 0);
+    assert(basePhys >= end);
+    end = basePhys + sizeBytes;
+    const home = layout.find((range) =>
+      range.type === "mmio" && basePhys >= range.basePhys && end <= range.basePhys + range.sizeBytes
+    );
+    assert(home !== undefined, `no window holds 0x${basePhys.toString(16)}`);
+  }
+});
+
+Deno.test("more small BARs than 512 MiB spill over into the window above RAM", () => {
+  const sizes = new Array<number>(10).fill(64 * MIB);
+  const plan = planAddressWindows(config(), [bridge({ a: sizes })]);
+  assertEquals(plan.windows.map(({ name, sizeBytes }) => [name, sizeBytes]), [
+    ["pci.mem32", 512 * MIB],
+    ["pci.mem64", 1 * GIB],
+  ]);
+});
+
+Deno.test("regions are stepped over, upwards first and then downwards", () => {
+  const region = (at: number, sizeBytes: number) => ({
+    regions: [{ name: "r", basePhys: physAddr(at), sizeBytes, type: "mmio" as const }],
+  });
+  const low = (changes: Partial<MachineConfig>) =>
+    planAddressWindows(config(changes), [bridge({ a: [16 * KIB] })]).windows[0]!.basePhys;
+  assertEquals(low(region(0xc000_0000, 4 * KIB)), physAddr(0xc100_0000));
+  assertEquals(low(region(0xe000_0000, 256 * MIB)), physAddr(0xc000_0000));
+  assertEquals(low(region(0xc000_0000, GIB)), physAddr(0xbf00_0000));
+  const error = assertThrows(() => low(region(0, 4 * GIB)), ConfigError);
+  assertEquals(error.path, ["a"]);
+});
+
+Deno.test("the window above RAM lies above regions there too", () => {
+  const plan = planAddressWindows(
+    config({
+      regions: [{ name: "r", basePhys: physAddr(64 * GIB), sizeBytes: GIB, type: "mmio" }],
+    }),
+    [bridge({ gpu: [2 * GIB] })],
+  );
+  assertEquals(plan.windows[0]!.basePhys, physAddr(66 * GIB));
+});

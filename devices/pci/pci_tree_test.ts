@@ -1,0 +1,127 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ConfigError } from "../config_error.ts";
+import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import { buildPciTree } from "./pci_tree.ts";
+
+function block(
+  kind: PciNodeKind,
+  name: string,
+  children: PciNodeConfig[] = [],
+  settings: DeviceSettings = {},
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+const addresses = (nodes: PciNodeConfig[]) =>
+  buildPciTree(nodes).functions.map((func) => `${func.address} ${func.name}`);
+
+Deno.test("buses are numbered depth first, a new one behind each bridge", () => {
+  const tree = [
+    block("root_port", "rp0", [
+      block("switch", "sw0", [block("nvme", "ssd"), block("nvme", "cmb")]),
+    ]),
+    block("root_port", "rp1", [block("endpoint", "gpu")]),
+    block("endpoint", "dsa"),
+  ];
+  assertEquals(addresses(tree), [
+    "0000:00:01.0 rp0",
+    "0000:00:02.0 rp1",
+    "0000:00:03.0 dsa",
+    "0000:01:00.0 sw0.up",
+    "0000:02:00.0 sw0.down0",
+    "0000:02:01.0 sw0.down1",
+    "0000:03:00.0 ssd",
+    "0000:04:00.0 cmb",
+    "0000:05:00.0 gpu",
+  ]);
+});
+
+Deno.test("several devices below a root port are functions of one", () => {
+  const tree = [block("root_port", "rp", [block("endpoint", "a"), block("endpoint", "b")])];
+  assertEquals(addresses(tree), ["0000:00:01.0 rp", "0000:01:00.0 a", "0000:01:00.1 b"]);
+});
+
+Deno.test("host bridges have root buses of their own; loose root ports share one", () => {
+  const tree = buildPciTree([
+    block("host_bridge", "h0", [block("root_port", "a", [block("nvme", "x")])], {
+      whitelisted: true,
+      busOffset: -4096,
+    }),
+    block("root_port", "b", [block("nvme", "y")]),
+    block("root_port", "c", [block("nvme", "z")]),
+  ]);
+  assertEquals(tree.hostBridges.map(({ name }) => name), ["h0", "pci"]);
+  assertEquals(tree.hostBridges.map(({ roots }) => roots.map(({ name }) => name)), [
+    ["a"],
+    ["b", "c"],
+  ]);
+  assertEquals(tree.hostBridges.map(({ whitelisted }) => whitelisted), [true, false]);
+  assertEquals(tree.hostBridges[0]!.busOffset, -4096);
+  assertEquals(tree.functions.map(({ address }) => `${address}`), [
+    "0000:00:01.0",
+    "0000:01:00.0",
+    "0000:02:01.0",
+    "0000:02:02.0",
+    "0000:03:00.0",
+    "0000:04:00.0",
+  ]);
+});
+
+Deno.test("a device below an external port is marked, through switches too", () => {
+  const tree = buildPciTree([
+    block("root_port", "rp", [block("switch", "sw", [block("nvme", "dock")])], { external: true }),
+    block("root_port", "in", [block("nvme", "ssd")]),
+  ]);
+  assertEquals(tree.devices.map(({ func, external }) => [func.name, external]), [
+    ["dock", true],
+    ["ssd", false],
+  ]);
+  assertEquals(tree.devices[0]!.path, ["rp", "sw", "dock"]);
+});
+
+Deno.test("services of a switch are those of its downstream ports", () => {
+  const tree = buildPciTree([
+    block("root_port", "rp", [
+      block("switch", "sw", [block("nvme", "a")], { acs: ["request_redirect"] }),
+    ]),
+  ]);
+  const redirects = tree.functions.filter((func) => func.redirects).map(({ name }) => name);
+  assertEquals(redirects, ["sw.down0"]);
+});
+
+Deno.test("impossible trees are refused with the path to the block", () => {
+  const many = (count: number, kind: PciNodeKind) =>
+    Array.from({ length: count }, (_, index) => block(kind, `${kind}${index}`));
+  const cases: [nodes: PciNodeConfig[], path: string][] = [
+    [[block("root_port", "a"), block("root_port", "a")], "a"],
+    [[block("switch", "sw")], "sw"],
+    [[block("root_port", "a", [block("root_port", "b")])], "a.b"],
+    [[block("root_port", "a", [block("host_bridge", "b")])], "a.b"],
+    [[block("host_bridge", "a", [block("host_bridge", "b")])], "a.b"],
+    [[block("nvme", "a", [block("nvme", "b")])], "a.b"],
+    [[block("root_port", "a", [block("switch", "s"), block("nvme", "n")])], "a"],
+    [[block("root_port", "a", many(9, "endpoint"))], "a"],
+    [[block("root_port", "a", [block("switch", "s", many(33, "nvme"))])], "a.s"],
+    [many(32, "root_port"), ""],
+    [[block("root_port", "a", [], { acs: ["redirect"] })], "a.acs"],
+    [[block("root_port", "a", [], { queues: 2 })], "a.queues"],
+    [[block("switch", "a"), block("root_port", "b", [block("switch", "a")])], "a"],
+  ];
+  for (const [nodes, path] of cases) {
+    const error = assertThrows(() => buildPciTree(nodes), ConfigError);
+    assertEquals(error.path.join("."), path, error.message);
+  }
+});
+
+Deno.test("a tree of more than 256 buses is refused", () => {
+  const ports = Array.from({ length: 31 }, (_, port) =>
+    block("root_port", `rp${port}`, [
+      block(
+        "switch",
+        `sw${port}`,
+        Array.from({ length: 8 }, (_, slot) => block("nvme", `n${port}_${slot}`)),
+      ),
+    ]));
+  const error = assertThrows(() => buildPciTree(ports), ConfigError);
+  assertEquals(error.path[0], "rp25");
+});

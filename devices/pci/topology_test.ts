@@ -1,0 +1,269 @@
+import { assertEquals } from "@std/assert";
+import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts";
+import { VirtualClock } from "../../runtime/clock.ts";
+import { DmaDevice } from "../../runtime/dma/device.ts";
+import { EventStream, type MachineEvent } from "../../runtime/events.ts";
+import { KernelWarnings } from "../../runtime/warnings.ts";
+import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import { buildPciTree } from "./pci_tree.ts";
+import { PciTopology } from "./topology.ts";
+
+const BAR = 0x20_0000_0000;
+const MEMORY_BYTES = 16 * 2 ** 20;
+
+function block(
+  kind: PciNodeKind,
+  name: string,
+  children: PciNodeConfig[] = [],
+  settings: DeviceSettings = {},
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+/** A topology in which `provider` has 16 MiB of peer memory at 0x20_0000_0000. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly events = new EventStream(this.clock);
+  readonly warnings = new KernelWarnings(this.events, this.clock);
+  readonly routes: MachineEvent<"p2p.route">["fields"][] = [];
+  readonly topology: PciTopology;
+
+  constructor(...nodes: PciNodeConfig[]) {
+    const tree = buildPciTree(nodes);
+    tree.functions.find(({ name }) => name === "provider")!.bars = [
+      { index: 0, sizeBytes: 2 * MEMORY_BYTES, peerBytes: MEMORY_BYTES, basePhys: physAddr(BAR) },
+    ];
+    this.topology = new PciTopology(this, tree);
+    this.events.listen(
+      (event) => this.routes.push((event as MachineEvent<"p2p.route">).fields),
+      ["p2p.route"],
+    );
+  }
+
+  func(name: string) {
+    return this.topology.find(name)!;
+  }
+
+  client(name: string): DmaDevice {
+    const dev = new DmaDevice(name);
+    dev.peer = this.func(name);
+    return dev;
+  }
+
+  /** Distance and kind from the provider to a client. */
+  route(client = "client"): [distance: number, kind: string] {
+    const provider = this.func("provider");
+    const distance = this.topology.distance(provider, [this.func(client)]);
+    return [distance, this.topology.kind(provider, this.func(client))];
+  }
+}
+
+const provider = block("endpoint", "provider");
+const client = block("nvme", "client");
+
+Deno.test("the same function is at distance 0 (p2p.md assertion 2)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider]));
+  assertEquals(bench.route("provider"), [0, "bus_addr"]);
+});
+
+Deno.test("two functions under one port are at distance 2 (p2p.md assertion 2)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider, client]));
+  assertEquals(bench.route(), [2, "bus_addr"]);
+});
+
+Deno.test("two downstream ports of one switch are at distance 4 (p2p.md assertion 2)", () => {
+  const bench = new Bench(block("root_port", "rp", [block("switch", "sw", [provider, client])]));
+  assertEquals(bench.route(), [4, "bus_addr"]);
+  assertEquals(bench.routes[0], {
+    provider: "provider",
+    client: "client",
+    distance: 4,
+    map_type: "bus_addr",
+    hops: ["provider", "sw.down0", "sw.up", "sw.down1", "client"],
+    cached: false,
+  });
+});
+
+Deno.test("one switch deeper is at distance 6 (p2p.md assertion 2)", () => {
+  const bench = new Bench(
+    block("root_port", "rp", [
+      block("switch", "sw", [provider, block("switch", "inner", [client])]),
+    ]),
+  );
+  assertEquals(bench.route(), [6, "bus_addr"]);
+});
+
+Deno.test("two root ports are at distance 4, behind switches at 8 (p2p.md assertions 4 and 5)", () => {
+  const direct = [block("root_port", "a", [provider]), block("root_port", "b", [client])];
+  const behind = [
+    block("root_port", "a", [block("switch", "s", [provider])]),
+    block("root_port", "b", [block("switch", "t", [client])]),
+  ];
+  for (const [ports, distance] of [[direct, 4], [behind, 8]] as const) {
+    assertEquals(new Bench(...ports).route(), [-1, "not_supported"]);
+    const listed = block("host_bridge", "h", ports, { whitelisted: true });
+    const bench = new Bench(listed);
+    assertEquals(bench.route(), [distance, "thru_host_bridge"]);
+    assertEquals(bench.routes[0]!.hops.includes("h"), true);
+  }
+});
+
+Deno.test("a mark on a root port counts for the bridge it hangs on", () => {
+  const bench = new Bench(
+    block("root_port", "a", [provider], { whitelisted: true }),
+    block("root_port", "b", [client]),
+  );
+  assertEquals(bench.route(), [4, "thru_host_bridge"]);
+});
+
+Deno.test("different host bridges must both be listed (p2p.md 9.4)", () => {
+  for (const [first, second] of [[true, true], [true, false], [false, true], [false, false]]) {
+    const bench = new Bench(
+      block("host_bridge", "h0", [block("root_port", "a", [provider])], { whitelisted: first! }),
+      block("host_bridge", "h1", [block("root_port", "b", [client])], { whitelisted: second! }),
+    );
+    const listed = first! && second!;
+    assertEquals(bench.route(), listed ? [4, "thru_host_bridge"] : [-1, "not_supported"]);
+    assertEquals(bench.routes[0]!.hops, ["provider", "a", "h0", "h1", "b", "client"]);
+  }
+});
+
+Deno.test("a redirect on the path sends traffic up, at the same distance (p2p.md assertion 3)", () => {
+  for (const service of ["request_redirect", "completion_redirect", "egress_control"]) {
+    const port = block("root_port", "rp", [
+      block("switch", "sw", [provider, client], { acs: [service] }),
+    ]);
+    const listed = new Bench(block("host_bridge", "h", [port], { whitelisted: true }));
+    assertEquals(listed.route(), [4, "thru_host_bridge"]);
+    const bench = new Bench(port);
+    assertEquals(bench.route(), [-1, "not_supported"]);
+  }
+});
+
+Deno.test("services that redirect nothing leave the path alone, and so do those above it", () => {
+  const bench = new Bench(
+    block("root_port", "rp", [
+      block("switch", "sw", [provider, client], { acs: ["source_validation"] }),
+    ], { acs: ["request_redirect"] }),
+  );
+  assertEquals(bench.route(), [4, "bus_addr"]);
+});
+
+Deno.test("the common bridge itself and the provider itself count (p2p.md 9.4 step 1)", () => {
+  const port = new Bench(
+    block("root_port", "rp", [provider, client], { acs: ["request_redirect"] }),
+  );
+  assertEquals(port.route(), [-1, "not_supported"]);
+  const own = new Bench(
+    block("root_port", "rp", [
+      block("endpoint", "provider", [], { acs: ["egress_control"] }),
+    ]),
+  );
+  assertEquals(own.route("provider"), [-1, "not_supported"]);
+});
+
+Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for the refusal (p2p.md assertion 3)", () => {
+  const bench = new Bench(
+    block("root_port", "rp", [
+      block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),
+    ]),
+  );
+  bench.topology.kind(bench.func("provider"), bench.func("client"));
+  assertEquals(bench.warnings.total, 4);
+  bench.topology.kind(bench.func("provider"), bench.func("client"));
+  assertEquals(bench.warnings.total, 4, "the cached answer warns no more");
+  const apart = new Bench(block("root_port", "a", [provider]), block("root_port", "b", [client]));
+  apart.topology.kind(apart.func("provider"), apart.func("client"));
+  assertEquals(apart.warnings.total, 1);
+});
+
+Deno.test("a kind is computed once and then remembered; a distance is always computed (p2p.md 9.5)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider, client]));
+  const [from, to] = [bench.func("provider"), bench.func("client")];
+  bench.topology.kind(from, to);
+  bench.topology.kind(from, to);
+  bench.topology.distance(from, [to]);
+  assertEquals(bench.routes.map(({ cached }) => cached), [false, true, false]);
+});
+
+Deno.test("distance() adds up clients, and is -1 without any or when one is refused (p2p.md 9.5)", () => {
+  const bench = new Bench(
+    block("root_port", "rp", [block("switch", "sw", [provider, client, block("nvme", "second")])]),
+    block("root_port", "other", [block("nvme", "far")]),
+  );
+  const distance = (...names: string[]) =>
+    bench.topology.distance(bench.func("provider"), names.map((name) => bench.func(name)));
+  assertEquals(distance(), -1);
+  assertEquals(distance("client"), 4);
+  assertEquals(distance("client", "second", "provider"), 8);
+  assertEquals(distance("client", "far", "second"), -1);
+});
+
+Deno.test("bus addresses are CPU addresses plus the bridge's offset (p2p.md assertion 1)", () => {
+  const bench = new Bench(
+    block("host_bridge", "h", [block("root_port", "rp", [provider, client])], {
+      busOffset: 0xe000_0000 - BAR,
+    }),
+  );
+  const phys = physAddr(BAR + 0x10_0000);
+  assertEquals(bench.topology.busAddress(phys), 0xe010_0000 as DmaAddr);
+  assertEquals(bench.topology.mapType(phys, bench.client("client")), "bus_addr");
+  const dev = bench.client("client");
+  assertEquals(bench.topology.resolveBusAddress(dev, 0xe010_0123), (phys + 0x123) as PhysAddr);
+});
+
+Deno.test("only the part of a BAR that is peer memory is such; the whole BAR answers on the wire", () => {
+  const bench = new Bench(block("root_port", "rp", [provider, client]));
+  const dev = bench.client("client");
+  const end = BAR + MEMORY_BYTES;
+  assertEquals(bench.topology.mapType(physAddr(end - 1), dev), "bus_addr");
+  assertEquals(bench.topology.mapType(physAddr(end), dev), "none");
+  assertEquals(bench.topology.mapType(physAddr(BAR - 1), dev), "none");
+  assertEquals(bench.topology.mapType(physAddr(0x1000), dev), "none");
+  assertEquals(bench.topology.resolveBusAddress(dev, end), end as PhysAddr);
+  assertEquals(bench.topology.resolveBusAddress(dev, BAR + 2 * MEMORY_BYTES), -1);
+  assertEquals(bench.topology.resolveBusAddress(dev, 0x1000), -1);
+});
+
+Deno.test("an access that would pass the host bridge is not resolved below it", () => {
+  const apart = new Bench(
+    block("host_bridge", "h", [
+      block("root_port", "a", [provider]),
+      block("root_port", "b", [client]),
+    ], { whitelisted: true }),
+  );
+  assertEquals(apart.topology.resolveBusAddress(apart.client("client"), BAR), -1);
+  const redirected = new Bench(
+    block("root_port", "rp", [
+      block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),
+    ]),
+  );
+  assertEquals(redirected.topology.resolveBusAddress(redirected.client("client"), BAR), -1);
+});
+
+Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider]));
+  const platform = new DmaDevice("platform");
+  assertEquals(bench.topology.mapType(physAddr(BAR), platform), "not_supported");
+  assertEquals(bench.topology.mapType(physAddr(0), platform), "none");
+  assertEquals(bench.topology.resolveBusAddress(platform, BAR), -1);
+});
+
+Deno.test("peer memory is lent in pages, first fit (p2p.md 9.7, assertion 8)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider, client]));
+  assertEquals(bench.topology.peerMemory(bench.func("client")), null);
+  const memory = bench.topology.peerMemory(bench.func("provider"))!;
+  const first = memory.alloc(5000)!;
+  assertEquals(first, physAddr(BAR));
+  assertEquals(memory.availableBytes, MEMORY_BYTES - 8192);
+  const second = memory.alloc(4096)!;
+  assertEquals(second, physAddr(BAR + 8192));
+  assertEquals(memory.alloc(0), null);
+  assertEquals(memory.alloc(MEMORY_BYTES), null);
+  memory.free(first);
+  assertEquals(memory.alloc(8192), first);
+  memory.free(first);
+  memory.free(second);
+  assertEquals(memory.alloc(MEMORY_BYTES), physAddr(BAR));
+  assertEquals(memory.availableBytes, 0);
+});
