@@ -263,13 +263,14 @@ export class IommuDomain implements FlushQueueOwner {
   #syncTable(leavesToo: boolean): void {
     const { syncs } = this.table;
     for (let index = 0; index < syncs.count; index++) {
-      if (leavesToo || syncs.kind(index) === SYNC_WALK) {
-        this.#syncRange("range", syncs.first(index), syncs.last(index));
+      const isWalk = syncs.kind(index) === SYNC_WALK;
+      if (leavesToo || isWalk) {
+        this.#syncRange(isWalk ? "walk" : "range", syncs.first(index), syncs.last(index));
       }
     }
   }
 
-  #syncRange(kind: "map" | "range", first: number, last: number): void {
+  #syncRange(kind: "map" | "range" | "walk", first: number, last: number): void {
     const { events } = this.#machine;
     const hardware = this.#hardware;
     // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
