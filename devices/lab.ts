@@ -1,0 +1,96 @@
+/** A machine with its devices, up and running: what scripts and tests work with. */
+import { invariant } from "../runtime/errno.ts";
+import { Machine } from "../runtime/machine.ts";
+import { ConfigError } from "./config_error.ts";
+import type { DeviceKind, LabDevice } from "./device_kind.ts";
+import type { LabConfig } from "./lab_config.ts";
+import { planAddressWindows } from "./pci/address_windows.ts";
+import { buildPciTree, type PciDevice, type PciTree } from "./pci/pci_tree.ts";
+import { PciTopology } from "./pci/topology.ts";
+import { deviceKind } from "./registry.ts";
+
+export type { LabDevice } from "./device_kind.ts";
+
+export class Lab {
+  /** What the lab was built from, as it was given. */
+  readonly config: LabConfig;
+  /** Its own configuration has the PCI windows among its `windows`. */
+  readonly machine: Machine;
+  readonly topology: PciTopology;
+  /** Devices by name, in the order of their blocks. */
+  readonly devices: ReadonlyMap<string, LabDevice>;
+
+  constructor(
+    config: LabConfig,
+    machine: Machine,
+    topology: PciTopology,
+    devices: ReadonlyMap<string, LabDevice>,
+  ) {
+    this.config = config;
+    this.machine = machine;
+    this.topology = topology;
+    this.devices = devices;
+  }
+}
+
+/**
+ * Builds the machine and its PCI tree, brings every device up, and starts time and counters at 0.
+ *
+ * @throws {ConfigError} When the configuration describes no machine there could be.
+ */
+export function buildLab(config: LabConfig): Lab {
+  const tree = buildPciTree(config.pci);
+  const windows = placeBars(config, tree);
+  const machine = buildMachine(config, windows);
+  const topology = new PciTopology(machine, tree);
+  machine.peers = topology;
+  const devices = new Map<string, LabDevice>();
+  for (const device of tree.devices) {
+    devices.set(device.node.name, kindOf(device).create(machine, device));
+  }
+  machine.markReady();
+  return new Lab(config, machine, topology, devices);
+}
+
+function kindOf(device: PciDevice): DeviceKind {
+  const kind = deviceKind(device.node.kind);
+  invariant(kind !== undefined, `No device is called ${device.node.kind}`);
+  return kind;
+}
+
+/** Gives every function its BARs; returns the windows they lie in. */
+function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
+  const bridges = tree.hostBridges.map((bridge) => ({
+    bridge,
+    name: bridge.name,
+    devices: tree.devices.filter(({ func }) => func.hostBridge === bridge).map((device) => ({
+      name: device.node.name,
+      requests: kindOf(device).bars(device),
+    })),
+  }));
+  const plan = planAddressWindows(config, bridges);
+  for (const device of tree.devices) {
+    device.func.bars = plan.bars.get(device.node.name) ?? [];
+    const { busOffset, name } = device.func.hostBridge;
+    for (const { basePhys, sizeBytes } of device.func.bars) {
+      const bus = basePhys + busOffset;
+      if (bus >= 0 && Number.isSafeInteger(bus + sizeBytes)) continue;
+      throw new ConfigError(
+        [name, "bus_offset"],
+        `The BAR of "${device.node.name}" would lie at bus address ${bus}`,
+        "choose an offset that keeps bus addresses from 0 to 2^53",
+      );
+    }
+  }
+  return plan.windows;
+}
+
+function buildMachine(config: LabConfig, windows: LabConfig["windows"]): Machine {
+  try {
+    return new Machine({ ...config, windows: [...config.windows, ...windows] });
+  } catch (error) {
+    // Memory that cannot be laid out is the configuration's fault, and it says why by itself.
+    if (error instanceof RangeError) throw new ConfigError([], error.message);
+    throw error;
+  }
+}
