@@ -78,7 +78,7 @@ function mapPages(
   pageSizeBytes: Bytes,
 ): DmaAddr | null {
   const totalBytes = pages.length * pageSizeBytes;
-  const iova = domain.allocIova(totalBytes, dev.lastCoherentAddress);
+  const iova = domain.allocIova(totalBytes, true);
   if (iova === 0) return null;
   const flags = leafFlags(dev, DMA_BIDIRECTIONAL, 0);
   let done = 0;

@@ -122,14 +122,15 @@ function mapAt(
   }
   const offset = domain.offsetOf(phys);
   const length = domain.roundUp(sizeBytes + offset);
-  const iova = domain.allocIova(length, dev.lastAddress);
+  const iova = domain.allocIova(length, false);
   if (iova === 0) return DMA_MAPPING_ERROR;
   if (domain.map(iova, phys - offset as PhysAddr, length, flags) !== 0) {
     domain.freeIova(iova, length);
     return DMA_MAPPING_ERROR;
   }
   domain.syncMap(iova, length);
-  return iova + offset as DmaAddr;
+  // The sum would be a new number on the heap; most buffers start on a granule.
+  return (offset === 0 ? iova : iova + offset) as DmaAddr;
 }
 
 /**
@@ -179,7 +180,7 @@ export function iommuTearDown(
   sizeBytes: Bytes,
 ): void {
   const offset = domain.offsetOf(dma);
-  const start = dma - offset;
+  const start = offset === 0 ? dma : dma - offset;
   const length = domain.roundUp(sizeBytes + offset);
   const unmapped = domain.unmap(start, length, !domain.lazy);
   if (unmapped !== length) warnUnmapped(machine, domain, start, length, unmapped);

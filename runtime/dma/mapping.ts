@@ -8,8 +8,8 @@
  * @see behaviour/dma.md 1.4, 1.7, 1.8, chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
-import { ERRNO, type ErrnoName, errnoName, KernelError } from "../errno.ts";
-import { type EventId, eventId, type EventName } from "../event_vocabulary.ts";
+import { ERRNO, KernelError } from "../errno.ts";
+import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import {
@@ -19,6 +19,7 @@ import {
   type DmaDirection,
   type MappingPath,
 } from "./attributes.ts";
+import { type Call, CallEvents, callOf } from "./call_events.ts";
 import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
 import type { DmaDevice } from "./device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
@@ -44,21 +45,6 @@ import {
 
 export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
-
-/** One function of the API as events know it. */
-interface Call {
-  readonly api: string;
-  readonly call: EventId;
-  readonly ret: EventId;
-}
-
-function callOf(api: string): Call {
-  return {
-    api,
-    call: eventId(`call.${api}` as EventName),
-    ret: eventId(`ret.${api}` as EventName),
-  };
-}
 
 const MAP_PHYS = callOf("dma_map_phys");
 const UNMAP_PHYS = callOf("dma_unmap_phys");
@@ -87,10 +73,12 @@ const DMA_SYNC = eventId("dma.sync");
 export class DmaMapping {
   readonly #machine: Machine;
   readonly #events: EventStream;
+  readonly #calls: CallEvents;
 
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#events = machine.events;
+    this.#calls = new CallEvents(machine.events);
   }
 
   /**
@@ -137,7 +125,7 @@ export class DmaMapping {
   ): DmaAddr {
     this.#checkDirection(MAP_PAGE.api, dir);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(MAP_PAGE.call)) {
       events.emit(MAP_PAGE.call, {
         dev: dev.name,
@@ -152,7 +140,7 @@ export class DmaMapping {
     const dma = (attrs & DMA_ATTR.MMIO) !== 0 || this.#refusesPage(phys)
       ? DMA_MAPPING_ERROR
       : this.#map(MAP_PAGE.api, dev, phys, sizeBytes, dir, attrs);
-    this.#leaveWithAddress(MAP_PAGE, dma, outer);
+    this.#calls.leaveWithAddress(MAP_PAGE, dma, outer);
     return dma;
   }
 
@@ -220,7 +208,7 @@ export class DmaMapping {
       if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
       else iommuSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
     }
-    this.#leave(SYNC_FOR_CPU, outer);
+    this.#calls.leave(SYNC_FOR_CPU, outer);
   }
 
   /** Hands a mapping, or a part of one, to the device. */
@@ -234,7 +222,7 @@ export class DmaMapping {
       if (dev.domain === null) directSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
       else iommuSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
     }
-    this.#leave(SYNC_FOR_DEVICE, outer);
+    this.#calls.leave(SYNC_FOR_DEVICE, outer);
   }
 
   /**
@@ -250,13 +238,12 @@ export class DmaMapping {
     sizeBytes: Bytes,
   ): boolean {
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(TRY_ALLOC.call)) {
       events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
     }
     const allocated = iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
-    if (events.tick(TRY_ALLOC.ret)) events.emit(TRY_ALLOC.ret, { result: allocated, error: null });
-    events.device = outer;
+    this.#calls.leaveWithResult(TRY_ALLOC, allocated, outer);
     return allocated;
   }
 
@@ -276,7 +263,7 @@ export class DmaMapping {
   ): number {
     const domain = domainOf(dev, LINK.api);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(LINK.call)) {
       events.emit(LINK.call, {
         dev: dev.name,
@@ -299,7 +286,7 @@ export class DmaMapping {
         path: this.#pathTo(dev, machine.iommu.lookup(dev, state.addr + offset)),
       });
     }
-    this.#leaveWithErrno(LINK, error, outer);
+    this.#calls.leaveWithErrno(LINK, error, outer);
     return error;
   }
 
@@ -307,12 +294,12 @@ export class DmaMapping {
   dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     const domain = domainOf(dev, SYNC.api);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(SYNC.call)) {
       events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
     }
     const error = iovaSync(domain, state, offset, sizeBytes);
-    this.#leaveWithErrno(SYNC, error, outer);
+    this.#calls.leaveWithErrno(SYNC, error, outer);
     return error;
   }
 
@@ -327,7 +314,7 @@ export class DmaMapping {
   ): void {
     const domain = domainOf(dev, UNLINK.api);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(UNLINK.call)) {
       events.emit(UNLINK.call, {
         dev: dev.name,
@@ -342,7 +329,7 @@ export class DmaMapping {
     const phys = machine.iommu.lookup(dev, dma);
     iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
     this.#unmapped(UNLINK.api, dev, dma, phys, sizeBytes, dir);
-    this.#leave(UNLINK, outer);
+    this.#calls.leave(UNLINK, outer);
   }
 
   /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
@@ -355,7 +342,7 @@ export class DmaMapping {
   ): void {
     const domain = domainOf(dev, DESTROY.api);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(DESTROY.call)) {
       events.emit(DESTROY.call, {
         dev: dev.name,
@@ -369,17 +356,17 @@ export class DmaMapping {
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
     iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);
     this.#unmapped(DESTROY.api, dev, addr, phys, mappedBytes, dir);
-    this.#leave(DESTROY, outer);
+    this.#calls.leave(DESTROY, outer);
   }
 
   /** Gives a range back in which nothing is linked any more. */
   dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
     const domain = domainOf(dev, FREE.api);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });
     iovaFree(this.#machine, dev, domain, state);
-    this.#leave(FREE, outer);
+    this.#calls.leave(FREE, outer);
   }
 
   /** True when a range was reserved. Stays true after free and destroy: the size decides. */
@@ -415,10 +402,10 @@ export class DmaMapping {
   /** Sets the streaming mask; 0 or -EIO. */
   dmaSetMask(dev: DmaDevice, bits: number): number {
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(SET_MASK.call)) events.emit(SET_MASK.call, { dev: dev.name, bits });
     const error = setMask(this.#machine, dev, bits);
-    this.#leaveWithErrno(SET_MASK, error, outer);
+    this.#calls.leaveWithErrno(SET_MASK, error, outer);
     return error;
   }
 
@@ -433,19 +420,19 @@ export class DmaMapping {
     pages: readonly PhysAddr[] | null = null,
   ): CoherentMemory | null {
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(ALLOC_COHERENT.call)) {
       events.emit(ALLOC_COHERENT.call, { dev: dev.name, size: sizeBytes });
     }
     const memory = allocCoherent(this.#machine, dev, sizeBytes, pages);
-    this.#leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? DMA_MAPPING_ERROR, outer);
+    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? DMA_MAPPING_ERROR, outer);
     return memory;
   }
 
   /** Gives shared memory back. */
   dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory): void {
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(FREE_COHERENT.call)) {
       events.emit(FREE_COHERENT.call, {
         dev: dev.name,
@@ -454,7 +441,7 @@ export class DmaMapping {
       });
     }
     freeCoherent(this.#machine, dev, memory);
-    this.#leave(FREE_COHERENT, outer);
+    this.#calls.leave(FREE_COHERENT, outer);
   }
 
   /** A direction that is none is fatal. @see behaviour/dma.md 1.4 row 1 */
@@ -474,7 +461,7 @@ export class DmaMapping {
   ): DmaAddr {
     this.#checkDirection(call.api, dir);
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(call.call)) {
       events.emit(call.call, {
         dev: dev.name,
@@ -485,7 +472,7 @@ export class DmaMapping {
       });
     }
     const dma = this.#map(call.api, dev, phys, sizeBytes, dir, attrs);
-    this.#leaveWithAddress(call, dma, outer);
+    this.#calls.leaveWithAddress(call, dma, outer);
     return dma;
   }
 
@@ -531,7 +518,7 @@ export class DmaMapping {
     attrs: number,
   ): void {
     const events = this.#events;
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (events.tick(call.call)) {
       events.emit(call.call, {
         dev: dev.name,
@@ -555,7 +542,7 @@ export class DmaMapping {
         this.#unmapped(call.api, dev, dma, phys, sizeBytes, dir);
       }
     }
-    this.#leave(call, outer);
+    this.#calls.leave(call, outer);
   }
 
   /** The all-ones address leads nowhere, so neither path finds anything to end. */
@@ -611,12 +598,6 @@ export class DmaMapping {
     return !dev.skipSync || this.#machine.config.dmaDebug;
   }
 
-  #enter(dev: DmaDevice): string | null {
-    const outer = this.#events.device;
-    this.#events.device = dev.name;
-    return outer;
-  }
-
   #enterSync(
     call: Call,
     dev: DmaDevice,
@@ -624,7 +605,7 @@ export class DmaMapping {
     sizeBytes: Bytes,
     dir: DmaDirection,
   ): string | null {
-    const outer = this.#enter(dev);
+    const outer = this.#calls.enter(dev);
     if (this.#events.tick(call.call)) {
       this.#events.emit(call.call, {
         dev: dev.name,
@@ -634,29 +615,5 @@ export class DmaMapping {
       });
     }
     return outer;
-  }
-
-  #leave(call: Call, outer: string | null): void {
-    if (this.#events.tick(call.ret)) this.#ret(call, null, null);
-    this.#events.device = outer;
-  }
-
-  #leaveWithAddress(call: Call, dma: DmaAddr, outer: string | null): void {
-    if (this.#events.tick(call.ret)) {
-      if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM");
-      else this.#ret(call, dma, null);
-    }
-    this.#events.device = outer;
-  }
-
-  #leaveWithErrno(call: Call, error: number, outer: string | null): void {
-    if (this.#events.tick(call.ret)) {
-      this.#ret(call, error, error === 0 ? null : errnoName(error));
-    }
-    this.#events.device = outer;
-  }
-
-  #ret(call: Call, result: number | null, error: ErrnoName | null): void {
-    this.#events.emit(call.ret, { result, error });
   }
 }

@@ -52,7 +52,7 @@ export function iovaTryAlloc(
     return false;
   }
   const offset = domain.offsetOf(phys);
-  const start = domain.allocIova(domain.roundUp(sizeBytes + offset), dev.lastAddress);
+  const start = domain.allocIova(domain.roundUp(sizeBytes + offset), false);
   if (start === 0) return false;
   state.addr = start + offset as DmaAddr;
   state.sizeBytes = sizeBytes;

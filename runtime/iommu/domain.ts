@@ -12,7 +12,7 @@ import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
-import { hardwareBlock, type HardwareRange } from "./invalidation.ts";
+import { coverByHardware, type Invalidation } from "./invalidation.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator } from "./iova_allocator.ts";
 import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
@@ -54,7 +54,13 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #machine: Machine;
   readonly #iotlb: Iotlb;
   readonly #inverseGranule: number;
-  readonly #hardware: HardwareRange = { start: 0, sizeBytes: 0, whole: false };
+  readonly #invalidation: Invalidation = {
+    first: 0,
+    last: 0,
+    hardwareFirst: 0,
+    hardwareLast: 0,
+    whole: false,
+  };
 
   constructor(machine: Machine, options: IommuDomainOptions) {
     this.#machine = machine;
@@ -107,12 +113,13 @@ export class IommuDomain implements FlushQueueOwner {
    * Takes a range of IO addresses: below 4 GiB first where the device prefers that.
    *
    * @param sizeBytes Whole granules.
-   * @param lastAddress The last address the device can use.
+   * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range is free.
    * @see behaviour/dma.md 4.2
    */
-  allocIova(sizeBytes: Bytes, lastAddress: number): number {
+  allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
+    const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = this.#machine.events;
     const pfns = sizeBytes * this.#inverseGranule;
     const last = lastAddress < this.table.lastAddress ? lastAddress : this.table.lastAddress;
@@ -202,7 +209,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
   syncMap(iova: number, sizeBytes: Bytes): void {
     const { events } = this.#machine;
-    if (this.cachingMode) this.#syncRange("map", iova, iova + sizeBytes - 1);
+    if (this.cachingMode) {
+      this.#invalidation.first = iova;
+      this.#invalidation.last = iova + sizeBytes - 1;
+      this.#invalidate("map");
+    }
     if (events.tick(IOMMU_SYNC_MAP)) {
       events.emit(IOMMU_SYNC_MAP, { iova: iova as DmaAddr, size_bytes: sizeBytes });
     }
@@ -264,33 +275,30 @@ export class IommuDomain implements FlushQueueOwner {
     const { syncs } = this.table;
     for (let index = 0; index < syncs.count; index++) {
       const isWalk = syncs.kind(index) === SYNC_WALK;
-      if (leavesToo || isWalk) {
-        this.#syncRange(isWalk ? "walk" : "range", syncs.first(index), syncs.last(index));
-      }
+      if (!leavesToo && !isWalk) continue;
+      const last = syncs.last(index);
+      this.#invalidation.first = syncs.first(index);
+      // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
+      this.#invalidation.last = last < 0 ? this.table.lastAddress : last;
+      this.#invalidate(isWalk ? "walk" : "range");
     }
   }
 
-  #syncRange(kind: "map" | "range" | "walk", first: number, last: number): void {
-    const { events } = this.#machine;
-    const hardware = this.#hardware;
-    // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
-    const end = last < 0 ? this.table.lastAddress : last;
-    hardwareBlock(this.#machine.config.iommu.model, this.table, first, end, hardware);
-    if (hardware.whole) this.#iotlb.invalidateDomain(this.id);
-    else {
-      this.#iotlb.invalidate(
-        this.id,
-        hardware.start,
-        hardware.start + hardware.sizeBytes - 1,
-      );
-    }
+  /** Has the hardware forget the range in `#invalidation`. */
+  #invalidate(kind: "map" | "range" | "walk"): void {
+    const { events, config } = this.#machine;
+    const invalidation = this.#invalidation;
+    coverByHardware(config.iommu.model, this.table, invalidation);
+    if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
+    else this.#iotlb.invalidate(this.id, invalidation);
     if (events.tick(IOTLB_SYNC)) {
+      const { first, last, hardwareFirst, hardwareLast } = invalidation;
       events.emit(IOTLB_SYNC, {
         kind,
         start: first as DmaAddr,
-        size_bytes: end - first + 1,
-        hw_start: hardware.start as DmaAddr,
-        hw_size_bytes: hardware.sizeBytes,
+        size_bytes: last - first + 1,
+        hw_start: hardwareFirst as DmaAddr,
+        hw_size_bytes: hardwareLast - hardwareFirst + 1,
       });
     }
   }

@@ -3,14 +3,22 @@
  *
  * @see behaviour/dma.md 5.2
  */
-import type { Bytes } from "../address.ts";
 import type { IommuModel } from "../machine_config.ts";
 import type { PageTable } from "./page_table.ts";
 
-/** What a command covers, filled in place. */
-export interface HardwareRange {
-  start: number;
-  sizeBytes: Bytes;
+/**
+ * One flush: what is due, and what the command really covers.
+ *
+ * One object is filled again and again, and handed on whole: a number passed to a function would be
+ * an object on the heap each time, as IO addresses do not fit 31 bits.
+ */
+export interface Invalidation {
+  /** The gathered range, both ends included. */
+  first: number;
+  last: number;
+  /** The range of the command. */
+  hardwareFirst: number;
+  hardwareLast: number;
   /** The command is one for the whole domain. */
   whole: boolean;
 }
@@ -22,32 +30,35 @@ export interface HardwareRange {
 const VTD_LARGEST_BLOCK_BITS = 18;
 
 /**
- * Works out what the hardware is told for a gathered range, both ends included.
+ * Works out what the hardware is told for a gathered range.
  *
  * VT-d, with either of its table formats, flushes the smallest aligned block that holds the range,
  * and the whole domain when that is too large. AMD and Arm take the range.
  */
-export function hardwareBlock(
+export function coverByHardware(
   model: IommuModel,
   table: PageTable,
-  first: number,
-  last: number,
-  into: HardwareRange,
+  invalidation: Invalidation,
 ): void {
-  into.whole = false;
+  const { first, last } = invalidation;
+  invalidation.whole = false;
   if (model === "amd" || model === "arm") {
-    into.start = first;
-    into.sizeBytes = last - first + 1;
+    invalidation.hardwareFirst = first;
+    invalidation.hardwareLast = last;
     return;
   }
   let block = table.granuleBytes;
-  while (Math.floor(first / block) !== Math.floor(last / block)) block *= 2;
+  let blockFirst = Math.floor(first / block);
+  while (blockFirst !== Math.floor(last / block)) {
+    block *= 2;
+    blockFirst = Math.floor(first / block);
+  }
   if (block > table.granuleBytes * 2 ** VTD_LARGEST_BLOCK_BITS) {
-    into.whole = true;
-    into.start = 0;
-    into.sizeBytes = table.lastAddress + 1;
+    invalidation.whole = true;
+    invalidation.hardwareFirst = 0;
+    invalidation.hardwareLast = table.lastAddress;
     return;
   }
-  into.start = Math.floor(first / block) * block;
-  into.sizeBytes = block;
+  invalidation.hardwareFirst = blockFirst * block;
+  invalidation.hardwareLast = blockFirst * block + block - 1;
 }

@@ -8,6 +8,12 @@
  * @see behaviour/dma.md 5.2, 5.3
  */
 
+/** What a flush covers, both ends included. */
+export interface HardwareRange {
+  readonly hardwareFirst: number;
+  readonly hardwareLast: number;
+}
+
 const NONE = -1;
 /** Sizes are powers of two below 2^53. */
 const SIZE_BITS = 53;
@@ -114,8 +120,8 @@ export class Iotlb {
     if (this.#free === NONE) this.#remove(this.#oldest);
     const entry = this.#free;
     this.#free = this.#chain[entry]!;
-    const sizeBit = Math.round(Math.log2(sizeBytes));
-    const page = Math.floor(iova / sizeBytes);
+    const sizeBit = sizeBytes === 4096 ? 12 : Math.round(Math.log2(sizeBytes));
+    const page = Math.floor(iova * INVERSE_POWER[sizeBit]!);
     this.#page[entry] = page;
     this.#phys[entry] = phys - (iova - page * sizeBytes);
     this.#flags[entry] = flags;
@@ -129,8 +135,10 @@ export class Iotlb {
     if (this.#countOfSize[sizeBit]!++ === 0) this.#sizesInUse[this.#sizes++] = sizeBit;
   }
 
-  /** Forgets everything of a domain that touches `[first, last]`. */
-  invalidate(domain: number, first: number, last: number): void {
+  /** Forgets everything of a domain that the hardware's range of a flush touches. */
+  invalidate(domain: number, range: HardwareRange): void {
+    const first = range.hardwareFirst;
+    const last = range.hardwareLast;
     for (let index = this.#sizes - 1; index >= 0; index--) {
       const sizeBit = this.#sizesInUse[index]!;
       const scale = INVERSE_POWER[sizeBit]!;
