@@ -13,7 +13,7 @@ import { map, multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Suggestion } from "@optique/core/parser";
 import { argument, command as commandParser, constant, option } from "@optique/core/primitives";
 import { string, type ValueParser } from "@optique/core/valueparser";
-import { closestName } from "./closest_name.ts";
+import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import type { ArgumentSpec, Command, OptionSpec } from "./command.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { readWholeNumber } from "./numbers.ts";
@@ -105,8 +105,8 @@ function unexpectedWord(program: Program, words: readonly string[], unexpected: 
 }
 
 function meant(name: string, candidates: readonly string[]): string {
-  const closest = closestName(name, candidates);
-  return closest === null ? "" : `; did you mean "${closest}"?`;
+  const [nearest] = nearestNames(name, candidates, 1);
+  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }
 
 /** The examples of the command asked about; one of each when it is about the program. */

@@ -1,8 +1,8 @@
 /** What `dmalab explain NAME` means: a rule, a diagnostic, an event or a function of the language. */
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { closestName } from "../closest_name.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
 /** The pages of `docs/behaviour/`. */
@@ -67,12 +67,12 @@ function unknown(
   candidates: readonly string[],
   problem: string,
 ): Explanation {
-  const closest = closestName(name, candidates);
-  const hint = closest === null
+  const [nearest] = nearestNames(name, candidates, 1);
+  const hint = nearest === undefined
     ? `ask for a rule (dma.3.3), an event (iova.alloc) or a diagnostic (${
       Object.keys(DIAGNOSTIC_CODES)[0]
     })`
-    : `did you mean "${closest}"?`;
+    : `did you mean "${nearest}"?`;
   return { found: false, message: `${problem}: "${question}"; ${hint}` };
 }
 
