@@ -1,0 +1,57 @@
+/** Compares what a model gave with what was captured, and tells the first difference readably. */
+
+/** Anything JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | {
+  readonly [key: string]: Json;
+};
+
+/** Where two values first differ. `undefined` stands for "not there". */
+export interface Difference {
+  /** Such as `map[2].inner[0].iova`. */
+  readonly path: string;
+  readonly expected: Json | undefined;
+  readonly got: Json | undefined;
+}
+
+/** The first difference in reading order, or null when both are the same. */
+export function firstDifference(
+  expected: Json | undefined,
+  got: Json | undefined,
+  path = "",
+): Difference | null {
+  if (Object.is(expected, got)) return null;
+  if (Array.isArray(expected) && Array.isArray(got)) {
+    const length = Math.max(expected.length, got.length);
+    for (let index = 0; index < length; index++) {
+      const found = firstDifference(expected[index], got[index], `${path}[${index}]`);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  if (isObject(expected) && isObject(got)) {
+    for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
+      const found = firstDifference(expected[key], got[key], path === "" ? key : `${path}.${key}`);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  return { path, expected, got };
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const VALUE_WIDTH = 160;
+
+/** A value on one line: whole numbers of 4096 and more also in hex, long text cut in the middle. */
+export function formatValue(value: Json | undefined): string {
+  if (value === undefined) return "(nothing)";
+  if (typeof value === "number" && Number.isInteger(value) && value >= 4096) {
+    return `${value} (0x${value.toString(16)})`;
+  }
+  const text = JSON.stringify(value);
+  if (text.length <= VALUE_WIDTH) return text;
+  const half = VALUE_WIDTH / 2 - 2;
+  return `${text.slice(0, half)} … ${text.slice(-half)}`;
+}

@@ -1,0 +1,95 @@
+/** Finds and reads golden data: a folder with the layout of `tests/golden`, or a part of it. */
+import { join } from "@std/path";
+
+/** The folders that hold cases, in the order in which they are reported. */
+const CASE_FOLDERS = ["kernel", "iova", "pagetable", "swiotlb", "defects"] as const;
+
+/** Files that describe the data and hold no case. */
+const NOT_CASES = new Set(["index.json", "perf.json"]);
+
+const DATA_FILE = /^(.*?)\.jsonl?(?:\.gz)?$/;
+
+/** One data file. Its group is its path below the data folder without the ending. */
+export interface GoldenFile {
+  /** Such as `kernel/history/v7.2-strict`. */
+  readonly group: string;
+  readonly path: string;
+}
+
+/**
+ * Lists every data file below a folder, sorted by group within its folder.
+ *
+ * @throws {Deno.errors.NotFound} When the folder does not exist.
+ */
+export function listGoldenFiles(directory: string): readonly GoldenFile[] {
+  Deno.statSync(directory);
+  const files: GoldenFile[] = [];
+  for (const folder of CASE_FOLDERS) {
+    files.push(...filesBelow(join(directory, folder), folder));
+  }
+  return files;
+}
+
+function filesBelow(path: string, group: string): GoldenFile[] {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = [...Deno.readDirSync(path)];
+  } catch (error) {
+    // A data folder may hold only some of the kinds.
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const found: GoldenFile[] = [];
+  for (const entry of entries) {
+    const below = join(path, entry.name);
+    if (entry.isDirectory) {
+      found.push(...filesBelow(below, `${group}/${entry.name}`));
+      continue;
+    }
+    const name = DATA_FILE.exec(entry.name)?.[1];
+    if (name !== undefined && !NOT_CASES.has(entry.name)) {
+      found.push({ group: `${group}/${name}`, path: below });
+    }
+  }
+  return found;
+}
+
+/** A data file cannot be read: missing, not allowed, damaged, or not what its name says. */
+export class GoldenReadError extends Error {
+  override readonly name = "GoldenReadError";
+}
+
+/**
+ * The whole text of a file, unpacked when it is gzipped.
+ *
+ * @throws {GoldenReadError} When it cannot be read or unpacked.
+ */
+export async function readGoldenText(path: string): Promise<string> {
+  try {
+    const bytes = await Deno.readFile(path);
+    if (!path.endsWith(".gz")) return new TextDecoder().decode(bytes);
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return await new Response(unpacked).text();
+  } catch (error) {
+    throw new GoldenReadError(`Cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Parses one JSON text. Throws `GoldenReadError` naming the place. */
+export function parseJson<T>(text: string, place: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new GoldenReadError(`${place} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** The objects of a JSON Lines text, in order. Throws `GoldenReadError` with the line's number. */
+export function parseLines<T>(text: string): T[] {
+  const parsed: T[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() !== "") parsed.push(parseJson<T>(line, `Line ${index + 1}`));
+  }
+  return parsed;
+}

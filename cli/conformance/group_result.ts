@@ -1,0 +1,83 @@
+/** What replaying one group of cases gave. */
+import { type Difference, formatValue } from "./difference.ts";
+
+/** The first case of a group that differs: what it is, where it differs, which rule is concerned. */
+export interface CaseDifference {
+  /** The case's own name: an id, or `line 17`. */
+  readonly caseName: string;
+  readonly difference: Difference;
+  /** Page and number in `docs/behaviour/` that decides this, where one can be named. */
+  readonly rule: string | null;
+}
+
+export interface GroupResult {
+  readonly name: string;
+  readonly agree: number;
+  readonly total: number;
+  readonly firstDifference: CaseDifference | null;
+  /** Why nothing could be replayed: a kind that is not built yet, or a file that cannot be read. */
+  readonly note: string | null;
+  /** True when the file could not be read; then the cases could not even be counted. */
+  readonly unreadable: boolean;
+}
+
+/** Counts cases one by one and remembers the first that differs. */
+export class GroupCount {
+  #agree = 0;
+  #total = 0;
+  #first: CaseDifference | null = null;
+
+  constructor(readonly name: string) {}
+
+  /** Counts one case: `difference` null when it agrees. */
+  add(caseName: string, difference: Difference | null, rule: string | null): void {
+    this.#total++;
+    if (difference === null) this.#agree++;
+    else this.#first ??= { caseName, difference, rule };
+  }
+
+  /** True once a case differed. */
+  get differs(): boolean {
+    return this.#first !== null;
+  }
+
+  result(): GroupResult {
+    return {
+      name: this.name,
+      agree: this.#agree,
+      total: this.#total,
+      firstDifference: this.#first,
+      note: null,
+      unreadable: false,
+    };
+  }
+}
+
+/** A group none of whose cases can be replayed: all of them count as not agreeing. */
+export function groupNotBuilt(name: string, total: number, note: string): GroupResult {
+  return { name, agree: 0, total, firstDifference: null, note, unreadable: false };
+}
+
+/** A group whose file cannot be read. */
+export function groupUnreadable(name: string, note: string): GroupResult {
+  return { name, agree: 0, total: 0, firstDifference: null, note, unreadable: true };
+}
+
+/** The lines that tell a group's result to a person. */
+export function formatGroup(result: GroupResult): readonly string[] {
+  const mark = result.unreadable || result.agree < result.total ? "✗" : "✓";
+  const lines = [`${mark} ${result.name.padEnd(46)} agree ${result.agree} of ${result.total}`];
+  if (result.note !== null) lines.push(`    ${result.note}`);
+  const first = result.firstDifference;
+  if (first !== null) {
+    lines.push(
+      `    first difference: ${first.caseName} at ${first.difference.path}`,
+      `      expected  ${formatValue(first.difference.expected)}`,
+      `      got       ${formatValue(first.difference.got)}`,
+    );
+    if (first.rule !== null) {
+      lines.push(`      rule      ${first.rule} (dmalab explain ${first.rule})`);
+    }
+  }
+  return lines;
+}

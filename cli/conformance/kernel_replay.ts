@@ -1,0 +1,248 @@
+/**
+ * Replays one captured configuration on the model: every request through the driver, every
+ * allocation through the allocator, in the order the history tells.
+ *
+ * Given to the model are the description of the machine, the requests, the command ids and the
+ * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
+ * "What is given and what must come out").
+ */
+import { type DmaAddr, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import {
+  Bio,
+  BIO_FLAG,
+  type BioVec,
+  type BlockOp,
+  vecsSizeBytes,
+} from "../../runtime/block/bio.ts";
+import { BLK_STS } from "../../runtime/errno.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { Iod } from "../../devices/nvme/driver/iod.ts";
+import { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
+import { capturedCalls } from "./capture_form.ts";
+import { capturedCommand } from "./command_form.ts";
+import { type Difference, firstDifference, type Json } from "./difference.ts";
+import type { CaptureCall, CaptureCase, CaptureRequest, Extent } from "./kernel_data.ts";
+import type { CapturedMachine } from "./kernel_machine.ts";
+
+/** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
+const REQ_FUA = 1 << 17;
+const REQ_READ_AHEAD = 1 << 19;
+const TAG_BITS = 0xfff;
+
+const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
+
+/** What the model made of a request, in the captures' form. */
+interface Outcome {
+  readonly map: readonly CaptureCall[];
+  readonly command: Json;
+  readonly iter: Json;
+  readonly accesses: Json;
+  readonly segments: Json;
+  readonly queueStatus: number | null;
+}
+
+/** A request between its mapping and its completion. */
+interface Live {
+  readonly captured: CaptureCase;
+  readonly outcome: Outcome;
+  readonly iod: Iod | null;
+  readonly request: NvmeRequest;
+}
+
+/** How a request's life ended on the model. */
+export interface Completion {
+  readonly events: readonly MachineEvent[];
+  /** Where anything of the request differs from the capture; null when all of it agrees. */
+  readonly difference: Difference | null;
+}
+
+export class KernelReplay {
+  readonly #host: CapturedMachine;
+  readonly #iods = new Map<number, Iod>();
+  readonly #live = new Map<CaptureCase, Live>();
+  #events: MachineEvent[] = [];
+
+  constructor(host: CapturedMachine) {
+    this.#host = host;
+    host.machine.events.listen((event) => this.#events.push(event));
+  }
+
+  /**
+   * Prepares a request as the driver would. Another request may complete in the middle of it.
+   * @returns The events of this request.
+   */
+  map(captured: CaptureCase): readonly MachineEvent[] {
+    const { driver, pools } = this.#host;
+    pools.small.expect(captured.map);
+    pools.large.expect(captured.map);
+    const outer = this.#events;
+    const events: MachineEvent[] = this.#events = [];
+    const iod = this.#iodOf(captured);
+    const request = makeRequest(captured, driver.limits);
+    iod.request = request;
+    request.iod = iod;
+    const status = driver.prepare(iod, request);
+    this.#events = outer;
+    const refused = status !== BLK_STS.OK;
+    this.#live.set(captured, {
+      captured,
+      request,
+      iod: refused ? null : iod,
+      outcome: {
+        map: capturedCalls(events, iod.dmaState),
+        command: refused ? null : capturedCommand(driver.viewCommand(iod)),
+        iter: iteratorResults(events),
+        accesses: refused || captured.device === undefined ? null : this.#accesses(iod),
+        segments: request.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
+        queueStatus: refused ? status : null,
+      },
+    });
+    return events;
+  }
+
+  /** Completes a request that was mapped, and compares all of it with the capture. */
+  complete(captured: CaptureCase): Completion {
+    const live = this.#live.get(captured);
+    if (live === undefined) throw new Error(`${captured.id} completes before it was mapped`);
+    this.#live.delete(captured);
+    const outer = this.#events;
+    const events: MachineEvent[] = this.#events = [];
+    let unmap: readonly CaptureCall[] = [];
+    if (live.iod !== null) {
+      this.#host.driver.complete(live.iod, live.request);
+      unmap = capturedCalls(events, live.iod.dmaState);
+    }
+    this.#events = outer;
+    return { events, difference: compare(captured, live.outcome, unmap) };
+  }
+
+  /** Does something that belongs to no request: its events are nobody's. */
+  aside(work: () => void): void {
+    const outer = this.#events;
+    this.#events = [];
+    work();
+    this.#events = outer;
+  }
+
+  /** A tag's record lives on between its requests, as in the kernel. */
+  #iodOf(captured: CaptureCase): Iod {
+    // A refused request has no command, so its tag is unknown; it leaves nothing behind.
+    const tag = captured.command === null ? -1 : captured.command.cid & TAG_BITS;
+    let iod = this.#iods.get(tag);
+    if (iod === undefined) this.#iods.set(tag, iod = new Iod(tag, this.#host.pools));
+    return iod;
+  }
+
+  #accesses(iod: Iod): Json {
+    return this.#host.controller.resolve(iod.sqe).ranges.map((
+      [dma, sizeBytes],
+    ) => [dma, sizeBytes]);
+  }
+}
+
+function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): NvmeRequest {
+  const given = captured.request;
+  const vecs = given.bios.map((bio) => bio.map(toVec));
+  const discard = given.op === "dsm";
+  let sector = (given.slba * limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
+  const bios = discard ? [new Bio("discard", 0, [], 0)] : vecs.map((list) => {
+    const sizeBytes = vecsSizeBytes(list);
+    const bio = new Bio(operation(given), sector, list, sizeBytes, flags(given));
+    sector += sizeBytes / SECTOR_SIZE_BYTES;
+    return bio;
+  });
+  const request = new NvmeRequest("nvme", discard ? "discard" : operation(given), bios, limits);
+  if (discard) request.specialPayload = vecs[0]![0]!;
+  request.id = 1;
+  request.nrPhysSegments = given.nr_phys_segments;
+  request.gapBit = given.phys_gap_bit ?? 0;
+  request.cid = captured.command?.cid ?? 0;
+  if (given.user_command) request.template = userCommand(given, limits.logicalBlockSizeBytes);
+  return request;
+}
+
+function toVec([phys, sizeBytes]: Extent): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
+}
+
+function operation(given: CaptureRequest): BlockOp {
+  if (given.user_command) return given.op === "read" ? "drv_in" : "drv_out";
+  return given.op as BlockOp;
+}
+
+function flags(given: CaptureRequest): number {
+  return (given.user_command ? BIO_FLAG.USER : 0) |
+    ((given.cmd_flags & REQ_FUA) !== 0 ? BIO_FLAG.FUA : 0) |
+    ((given.cmd_flags & REQ_READ_AHEAD) !== 0 ? BIO_FLAG.READ_AHEAD : 0);
+}
+
+/** The command as the user program gave it to the driver. */
+function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array {
+  const bytes = new Uint8Array(64);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = OPCODES[given.op] ?? 0;
+  view.setUint32(4, 1, true);
+  view.setUint32(40, given.slba % 2 ** 32, true);
+  view.setUint32(44, Math.floor(given.slba / 2 ** 32), true);
+  view.setUint32(48, given.bytes / blockSizeBytes - 1, true);
+  return bytes;
+}
+
+/** What the DMA iterator's calls gave, as the captures print it. */
+function iteratorResults(events: readonly MachineEvent[]): Json {
+  const results: Json[] = [];
+  let last: readonly [DmaAddr, number] = [0 as DmaAddr, 0];
+  let coalesced: readonly [DmaAddr, number] | null = null;
+  for (const event of events) {
+    const fields = event.fields as Readonly<Record<string, unknown>>;
+    if (event.name === "call.blk_rq_dma_map_iter_start") coalesced = null;
+    else if (event.name === "block.segment") {
+      last = [fields.dma as DmaAddr, fields.size_bytes as number];
+      coalesced = coalesced === null ? last : [coalesced[0], coalesced[1] + last[1]];
+    } else if (event.name === "ret.blk_rq_dma_map_iter_start") {
+      const [addr, length] = coalesced ?? last;
+      results.push(fields.result === true ? ["istart", 1, addr, length] : ["istart", 0]);
+    } else if (event.name === "ret.blk_rq_dma_map_iter_next") {
+      results.push(fields.result === true ? ["inext", 1, ...last] : ["inext", 0]);
+    }
+  }
+  return results;
+}
+
+function compare(
+  captured: CaptureCase,
+  outcome: Outcome,
+  unmap: readonly CaptureCall[],
+): Difference | null {
+  const expected: Record<string, Json> = {
+    map: captured.map.map(comparable),
+    command: captured.command,
+    iter: captured.iter ?? [],
+    unmap: (captured.unmap ?? []).map(comparable),
+    accesses: captured.device?.accesses ?? null,
+    queue_status: captured.queue_status ?? null,
+  };
+  const got: Record<string, Json> = {
+    map: outcome.map.map(comparable),
+    command: outcome.command,
+    iter: outcome.iter,
+    unmap: unmap.map(comparable),
+    accesses: outcome.accesses,
+    queue_status: outcome.queueStatus,
+  };
+  if (captured.request.segments !== undefined) {
+    expected.segments = captured.request.segments;
+    got.segments = outcome.segments;
+  }
+  return firstDifference(expected, got);
+}
+
+/** A call without what says nothing: an empty `inner`, attributes of 0. */
+function comparable(call: CaptureCall): Json {
+  const { inner, attrs, ...rest } = call;
+  const body: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(rest)) if (value !== undefined) body[key] = value;
+  if (inner !== undefined && inner.length > 0) body.inner = inner;
+  if (attrs !== undefined && attrs !== 0) body.attrs = attrs;
+  return body;
+}
