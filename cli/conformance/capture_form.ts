@@ -60,7 +60,7 @@ export function capturedCalls(
     const fields = event.fields as Fields;
     const [side, api] = splitName(event.name);
     if (side === null) {
-      XX;
+      if (open !== null) open.inner.push(...innerOperations(event.name, fields, open));
     } else if (RECORDED_CALLS.has(api)) {
       if (side === "call") open = { name: api, arguments: fields, inner: [], coherentBytes: 0 };
       else if (open !== null) {
