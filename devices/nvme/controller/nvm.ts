@@ -4,7 +4,7 @@ import type { DataPointer } from "./data_pointer.ts";
 import type { HostTransfer } from "./host_transfer.ts";
 import type { Media } from "./media.ts";
 import { RangeList } from "./range_list.ts";
-import { NVM_OPCODE, STATUS } from "./specification.ts";
+import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
 const NAMESPACE_ID = 1;
 const ALL_NAMESPACES = 0xffff_ffff;
@@ -55,14 +55,15 @@ export class NvmCommands {
     if (!isKnown(opcode)) return STATUS.INVALID_OPCODE;
     if (namespaceId !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
     if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) return this.#datasetManagement(command);
+    const lba = firstBlock(command, 40);
     if (opcode === NVM_OPCODE.WRITE_ZEROES) {
-      const status = this.#checkBlocks(command);
-      if (status !== STATUS.SUCCESS) return status;
-      this.#media.zeroBlocks(firstBlock(command), blockCount(command));
+      const blocks = blockCount(command);
+      if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
+      this.#media.zeroBlocks(lba, blocks);
       return STATUS.SUCCESS;
     }
-    const status = this.#resolveTransfer(command, opcode === NVM_OPCODE.READ);
-    return status === STATUS.SUCCESS ? this.#move(command, opcode) : status;
+    const status = this.#resolveTransfer(command, lba, opcode === NVM_OPCODE.READ);
+    return status === STATUS.SUCCESS ? this.#move(lba, opcode) : status;
   }
 
   /** Resolves a command's pointers as `execute` would, and moves nothing. */
@@ -74,20 +75,20 @@ export class NvmCommands {
     if (!isKnown(opcode) && opcode !== NVM_OPCODE.FLUSH) status = STATUS.INVALID_OPCODE;
     else if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) status = this.#resolveRanges(command);
     else if (opcode !== NVM_OPCODE.FLUSH && opcode !== NVM_OPCODE.WRITE_ZEROES) {
-      status = this.#resolveTransfer(command, opcode === NVM_OPCODE.READ);
+      const lba = firstBlock(command, 40);
+      status = this.#resolveTransfer(command, lba, opcode === NVM_OPCODE.READ);
     }
     return { status, ranges: this.#data.pairs(), metadataRanges: this.#metadata.pairs() };
   }
 
   /** Checks a read, write or compare and resolves both pointers, data first. */
-  #resolveTransfer(command: DataView, toHost: boolean): number {
+  #resolveTransfer(command: DataView, lba: number, toHost: boolean): number {
     let status = this.#pointer.check(command);
     if (status !== STATUS.SUCCESS) return status;
     const blocks = blockCount(command);
     const dataBytes = blocks * this.#media.blockSizeBytes;
     if (dataBytes > this.#maxTransferBytes) return STATUS.INVALID_FIELD;
-    status = this.#checkBlocks(command);
-    if (status !== STATUS.SUCCESS) return status;
+    if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
     status = this.#pointer.data(command, dataBytes, toHost, this.#data);
     if (status !== STATUS.SUCCESS) return status;
     this.#metadata.clear();
@@ -96,9 +97,8 @@ export class NvmCommands {
     return this.#pointer.metadata(command, metadataBytes, toHost, this.#metadata);
   }
 
-  #move(command: DataView, opcode: number): number {
+  #move(lba: number, opcode: number): number {
     const media = this.#media;
-    const lba = firstBlock(command);
     const at = lba * media.blockSizeBytes;
     const metadataAt = lba * media.metadataBytes;
     let status: number;
@@ -117,16 +117,6 @@ export class NvmCommands {
     return this.#transfer.compareStored(media.metadata, metadataAt, this.#metadata);
   }
 
-  /** The blocks of a command lie on the disk. */
-  #checkBlocks(command: DataView): number {
-    // The upper half is compared by itself: together the halves may be no exact number.
-    const high = command.getUint32(44, true);
-    if (high >= 2 ** 20) return STATUS.LBA_OUT_OF_RANGE;
-    return firstBlock(command) + blockCount(command) > this.#media.blockCount
-      ? STATUS.LBA_OUT_OF_RANGE
-      : STATUS.SUCCESS;
-  }
-
   #resolveRanges(command: DataView): number {
     const status = this.#pointer.check(command);
     if (status !== STATUS.SUCCESS) return status;
@@ -143,15 +133,12 @@ export class NvmCommands {
     if (status !== STATUS.SUCCESS) return status;
     const view = new DataView(list.buffer);
     for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
-      const blocks = view.getUint32(at + 4, true);
-      const high = view.getUint32(at + 12, true);
-      const lba = high * 2 ** 32 + view.getUint32(at + 8, true);
-      if (high >= 2 ** 20 || lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
+      const end = firstBlock(view, at + 8) + view.getUint32(at + 4, true);
+      if (end > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
     }
     if ((command.getUint32(44, true) & DSM_DEALLOCATE) === 0) return STATUS.SUCCESS;
     for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
-      const lba = view.getUint32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true);
-      this.#media.zeroBlocks(lba, view.getUint32(at + 4, true));
+      this.#media.zeroBlocks(firstBlock(view, at + 8), view.getUint32(at + 4, true));
     }
     return STATUS.SUCCESS;
   }
@@ -163,8 +150,10 @@ function isKnown(opcode: number): boolean {
     opcode === NVM_OPCODE.DATASET_MANAGEMENT;
 }
 
-function firstBlock(command: DataView): number {
-  return command.getUint32(44, true) * 2 ** 32 + command.getUint32(40, true);
+/** A 64-bit block address; Infinity, which lies on no disk, when it is no exact number. */
+function firstBlock(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true);
+  return high < WIDE_HALF ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;
 }
 
 /** The count is zero-based. */

@@ -265,7 +265,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     entry.setUint16(12, commandId, true);
     entry.setUint16(14, status * 2 + target.phase, true);
     const entryDma = target.baseDma + target.tail * COMPLETION_ENTRY_BYTES;
-    if (!this.#host.write(entryDma, this.#completionBytes, 0, COMPLETION_ENTRY_BYTES)) {
+    // The queue's memory is not the request's: what its accesses draw is nobody's, as at the fetch.
+    const { request } = events;
+    events.request = null;
+    const written = this.#host.write(entryDma, this.#completionBytes, 0, COMPLETION_ENTRY_BYTES);
+    events.request = request;
+    if (!written) {
       this.#registers.failFatally();
       return;
     }

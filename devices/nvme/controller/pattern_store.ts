@@ -33,7 +33,6 @@ export class PatternStore {
   readonly capacityBytes: Bytes;
   readonly #budget: MemoryBudget;
   readonly #base: number;
-  readonly #steps = new Float64Array(CHUNK_WORDS);
   readonly #unit: number;
   readonly #written = new Map<number, Uint8Array>();
   /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
@@ -52,9 +51,6 @@ export class PatternStore {
     this.#budget = budget;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
     this.#unit = this.#base * 2 ** -52;
-    for (let word = 0; word < CHUNK_WORDS; word++) {
-      this.#steps[word] = word * WORD_BYTES * this.#unit;
-    }
   }
 
   /** Memory that written chunks and zeroed ranges take. */
@@ -172,8 +168,8 @@ export class PatternStore {
     if (present !== undefined) return present;
     this.#charge(CHUNK_BYTES);
     const bytes = new Uint8Array(CHUNK_BYTES);
-    if (!whole) {
-      this.read(chunk * CHUNK_BYTES, this.#scratch, CHUNK_BYTES);
+    if (!whole && !this.#zeroed.has(chunk)) {
+      this.#fill(this.#scratch, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
       bytes.set(this.#scratch.bytes);
     }
     this.#written.set(chunk, bytes);
@@ -188,25 +184,38 @@ export class PatternStore {
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
   #fill(into: TransferBuffer, firstWord: number, offsetBytes: number, count: number): void {
-    const words = into.words;
-    const steps = this.#steps;
-    let word = firstWord;
-    let rest = count;
-    let base = this.#base + offsetBytes * this.#unit;
-    while (rest > 0) {
-      const run = Math.min(rest, CHUNK_WORDS);
-      let index = 0;
-      // Four at a time: nearly twice as fast, because the bounds checks overlap.
-      for (; index + 4 <= run; index += 4) {
-        words[word + index] = base + steps[index]!;
-        words[word + index + 1] = base + steps[index + 1]!;
-        words[word + index + 2] = base + steps[index + 2]!;
-        words[word + index + 3] = base + steps[index + 3]!;
-      }
-      for (; index < run; index++) words[word + index] = base + steps[index]!;
-      word += run;
-      rest -= run;
-      base += CHUNK_BYTES * this.#unit;
+    if (count === CHUNK_WORDS && firstWord === 0) {
+      fillChunk(into.words, this.#base + offsetBytes * this.#unit, this.#unit);
+      return;
     }
+    const { words } = this.#scratch;
+    for (let done = 0; done < count; done += CHUNK_WORDS) {
+      const offset = offsetBytes + done * WORD_BYTES;
+      fillChunk(words, this.#base + offset * this.#unit, this.#unit);
+      const rest = count - done;
+      into.words.set(rest < CHUNK_WORDS ? words.subarray(0, rest) : words, firstWord + done);
+    }
+  }
+}
+
+/**
+ * Writes the 512 words `base`, `base + 8 * unit` … Four running sums hide the latency of adding,
+ * and the fixed bounds let the compiler drop its checks: other shapes take two to five times longer.
+ */
+function fillChunk(words: Float64Array, base: number, unit: number): void {
+  let first = base;
+  let second = base + WORD_BYTES * unit;
+  let third = base + 2 * WORD_BYTES * unit;
+  let fourth = base + 3 * WORD_BYTES * unit;
+  const step = 4 * WORD_BYTES * unit;
+  for (let index = 0; index < CHUNK_WORDS; index += 4) {
+    words[index] = first;
+    words[index + 1] = second;
+    words[index + 2] = third;
+    words[index + 3] = fourth;
+    first += step;
+    second += step;
+    third += step;
+    fourth += step;
   }
 }

@@ -138,11 +138,11 @@ export class Registers {
 
   #doorbell(offset: number, value: number): void {
     if (!this.isReady) return;
-    const stride = 4 * 2 ** this.#capabilities.doorbellStride;
-    if (offset % stride !== 0) return;
-    const number = offset / stride;
-    const queue = Math.floor(number / 2);
-    if (number % 2 === 0) this.#owner.submissionDoorbell(queue, value);
+    const shift = 2 + this.#capabilities.doorbellStride;
+    const number = offset >> shift;
+    if (number << shift !== offset) return;
+    const queue = number >> 1;
+    if ((number & 1) === 0) this.#owner.submissionDoorbell(queue, value);
     else this.#owner.completionDoorbell(queue, value);
   }
 
