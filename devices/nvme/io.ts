@@ -11,16 +11,23 @@ import {
 } from "../../runtime/errno.ts";
 import type { NvmeRequest } from "./driver/nvme_request.ts";
 
+/** Never written: the first request replaces it. */
+const NO_REQUESTS: NvmeRequest[] = [];
+
 export class Io implements RequestOwner {
-  /** The pieces the bio was cut into, in the order of their sectors. */
-  readonly requests: NvmeRequest[] = [];
   /** The first failure of a piece; OK until one fails. */
   statusCode: BlkStatus = BLK_STS.OK;
+  #requests: NvmeRequest[] = NO_REQUESTS;
   #pending = 0;
   #submitting = true;
 
   /** @param bytes Length of the bio as it was submitted. */
   constructor(readonly bytes: Bytes) {}
+
+  /** The pieces the bio was cut into, in the order of their sectors. */
+  get requests(): readonly NvmeRequest[] {
+    return this.#requests;
+  }
 
   /** All pieces have ended. */
   get done(): boolean {
@@ -39,7 +46,9 @@ export class Io implements RequestOwner {
   /** Takes one more piece. */
   add(request: NvmeRequest): void {
     request.owner = this;
-    this.requests.push(request);
+    // Most bios are one request: a list of one costs less than one that may grow.
+    if (this.#requests.length === 0) this.#requests = [request];
+    else this.#requests.push(request);
     this.#pending++;
   }
 

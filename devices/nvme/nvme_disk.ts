@@ -70,6 +70,8 @@ export class NvmeDisk {
   readonly machine: Machine;
   readonly namespace: NamespaceFacts;
   readonly limits: QueueLimits;
+  /** I/O queues that can be submitted to. */
+  readonly queueCount: number;
   readonly #splitter: BioSplitter;
   readonly #adminSplitter: BioSplitter;
 
@@ -80,6 +82,7 @@ export class NvmeDisk {
     this.machine = driver.machine;
     this.namespace = driver.namespace;
     this.limits = driver.limits;
+    this.queueCount = driver.ioQueues.length;
     const { gap } = driver.blockRules;
     const { events } = driver.machine;
     this.#splitter = new BioSplitter(this.limits, gap, events);
@@ -97,11 +100,6 @@ export class NvmeDisk {
 
   get capacityBytes(): Bytes {
     return this.namespace.blockCount * this.namespace.blockSizeBytes;
-  }
-
-  /** I/O queues that can be submitted to. */
-  get queueCount(): number {
-    return this.driver.ioQueues.length;
   }
 
   /**

@@ -49,9 +49,9 @@ export const BIO_FLAG = {
   USER: 1 << 5,
 } as const;
 
-/** The offset of a vector's first byte in its page. */
+/** The offset of a vector's first byte in its page; low bits survive the cut to 32 bits. */
 export function vecOffset(phys: PhysAddr): number {
-  return phys % PAGE_SIZE_BYTES;
+  return phys & (PAGE_SIZE_BYTES - 1);
 }
 
 /** The direction data moves for an operation; one without data is bidirectional. */

@@ -23,6 +23,7 @@ import { DescriptorWriter } from "./descriptor_writer.ts";
 import type { DmaVecSource } from "./dma_vec_pool.ts";
 import {
   averageSegmentBytes,
+  ctrlPageOffset,
   prefersSgl,
   type SglUse,
   sglUse,
@@ -163,7 +164,7 @@ export class TwoStepDataMapper implements DataMapper {
     if (sgl) {
       this.#writer.commandSgl(iod, addr, sizeBytes, SGL_TYPE.DATA_BLOCK);
     } else {
-      const firstBytes = CTRL_PAGE_BYTES - (phys % CTRL_PAGE_BYTES);
+      const firstBytes = CTRL_PAGE_BYTES - ctrlPageOffset(phys);
       this.#writer.commandPrps(iod, addr, sizeBytes <= firstBytes ? 0 : addr + firstBytes);
     }
     return BLK_STS.OK;
@@ -262,5 +263,5 @@ function firstPhys(request: NvmeRequest): PhysAddr {
 
 /** How far data reaches from the start of its first page. */
 function spanBytes(phys: PhysAddr, sizeBytes: Bytes): Bytes {
-  return (phys % CTRL_PAGE_BYTES) + sizeBytes;
+  return ctrlPageOffset(phys) + sizeBytes;
 }

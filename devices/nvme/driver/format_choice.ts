@@ -14,6 +14,11 @@ export type SglUse = "unsupported" | "supported" | "forced";
 /** How far two PRP entries reach, from the start of the first one's page. */
 export const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
 
+/** Offset in its controller page; the low bits of an address are its low half's. */
+export function ctrlPageOffset(address: number): number {
+  return address & (CTRL_PAGE_BYTES - 1);
+}
+
 /** The first half of the choice: what the request and the controller allow. */
 export function sglUse(request: NvmeRequest, controllerTakesSgl: boolean): SglUse {
   if (request.admin || !controllerTakesSgl) return "unsupported";

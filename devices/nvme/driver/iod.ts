@@ -99,12 +99,14 @@ export class Iod {
     setU64(this.view, SQE.PRP2, prp2);
   }
 
-  /** Makes the data pointer an SGL descriptor. */
+  /**
+   * Makes the data pointer an SGL descriptor. Its three reserved bytes keep what the tag's last
+   * command left there, as captured commands show.
+   */
   setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
     this.sqe[SQE.FLAGS] = PSDT.SGL;
     setU64(this.view, SQE.SGL_ADDRESS, address);
     this.view.setUint32(SQE.SGL_LENGTH, lengthBytes, true);
-    this.view.setUint32(SQE.SGL_LENGTH + 4, 0, true);
     this.sqe[SQE.SGL_TYPE] = type;
   }
 }

@@ -283,10 +283,17 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Takes the completions of every queue with this vector. */
   raise(vector: number): void {
-    for (const queue of this.#byVector[vector] ?? []) {
+    const queues = this.#byVector[vector];
+    if (queues === undefined) return;
+    const { events } = this.machine;
+    for (const queue of queues) {
       if (!queue.takeCompletion(this.#complete)) continue;
       while (queue.takeCompletion(this.#complete));
+      // One doorbell for all that were taken: it belongs to no request.
+      const { request } = events;
+      events.request = null;
       queue.ringCompletionDoorbell();
+      events.request = request;
     }
   }
 

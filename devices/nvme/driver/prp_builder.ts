@@ -11,6 +11,7 @@ import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
+import { ctrlPageOffset } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
@@ -73,7 +74,7 @@ export class PrpBuilder {
   }
 
   #fill(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): Outcome {
-    const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - (iter.addr % CTRL_PAGE_BYTES));
+    const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(iter.addr));
     // The first entry is not checked against its segment: a shorter one wraps the 32-bit rest.
     const outcome = this.#consume(iod, request, iter, firstBytes);
     if (outcome !== BLK_STS.OK || this.#leftBytes === 0) return outcome;

@@ -1,0 +1,154 @@
+/** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
+import { type Bytes, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import type { BioVec } from "../../../runtime/block/bio.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../../../runtime/dma/device.ts";
+import { EVENT_NAMES, type EventName } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import { defaultMachineConfig, type IommuConfig } from "../../../runtime/machine_config.ts";
+import type { MachineConfig } from "../../../runtime/machine_config.ts";
+import { Media } from "../controller/media.ts";
+import { NvmeController } from "../controller/nvme_controller.ts";
+import type { Io } from "../io.ts";
+import { NvmeDisk } from "../nvme_disk.ts";
+import { NvmeDriver, type NvmeDriverOptions } from "./nvme_driver.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+
+export interface RigOptions {
+  readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
+  readonly iommu?: Partial<IommuConfig>;
+  readonly device?: DmaDeviceOptions;
+  readonly driver?: Partial<NvmeDriverOptions>;
+  readonly sgl?: boolean;
+  readonly mdtsExponent?: number;
+  readonly blockSizeBytes?: Bytes;
+  readonly queues?: number;
+  readonly depth?: number;
+  readonly capacityBytes?: Bytes;
+}
+
+export class DriverRig {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly controller: NvmeController;
+  readonly driver: NvmeDriver;
+  readonly disk: NvmeDisk;
+
+  /** @param beforeReady Called after bring-up with the events of bring-up. */
+  constructor(options: RigOptions = {}, beforeReady?: (events: readonly MachineEvent[]) => void) {
+    const base = defaultMachineConfig();
+    this.machine = new Machine({
+      ...base,
+      ...options.machine,
+      iommu: { ...base.iommu, ...options.iommu },
+    });
+    this.dev = new DmaDevice("ssd", {
+      minAlignMask: 4095,
+      maxSegmentSizeBytes: 2 ** 32 - 1,
+      ...options.device,
+    });
+    this.machine.iommu.attach(this.dev);
+    this.controller = new NvmeController({
+      machine: this.machine,
+      dev: this.dev,
+      media: new Media({
+        blockSizeBytes: options.blockSizeBytes ?? 512,
+        capacityBytes: options.capacityBytes ?? 2 ** 40,
+        metadataBytes: 0,
+        budget: { limitBytes: 2 ** 28, touchedBytes: 0 },
+      }),
+      settings: {
+        mdtsExponent: options.mdtsExponent ?? 0,
+        sgl: options.sgl ?? false,
+        metadataSgl: false,
+        maxQueues: options.queues ?? 1,
+        depth: options.depth ?? 1024,
+      },
+    });
+    this.driver = new NvmeDriver({
+      machine: this.machine,
+      dev: this.dev,
+      registers: this.controller,
+      queues: options.queues ?? 1,
+      ...options.driver,
+    });
+    this.controller.interrupt = this.driver;
+    this.controller.ledger = this.driver;
+    this.controller.interruptCpu = (vector) => this.driver.cpuOfVector(vector);
+    const seen: MachineEvent[] = [];
+    const stop = beforeReady === undefined
+      ? () => {}
+      : this.machine.events.listen((event) => seen.push(event));
+    this.driver.bringUp();
+    stop();
+    beforeReady?.(seen);
+    this.disk = new NvmeDisk(this.driver);
+    this.machine.markReady();
+  }
+
+  /** Runs until nothing is left to do. */
+  run(): void {
+    while (this.machine.runNextActivity());
+  }
+
+  /** Runs an io to its end. */
+  finish(io: Io): Io {
+    this.run();
+    return io;
+  }
+
+  /** Collects events while `work` runs. */
+  record(work: () => void, names?: readonly EventName[]): MachineEvent[] {
+    const events: MachineEvent[] = [];
+    const stop = this.machine.events.listen((event) => events.push(event), names);
+    work();
+    stop();
+    return events;
+  }
+
+  /** Reads an io of one request and returns that request. */
+  read(vecs: readonly BioVec[], lba = 0): NvmeRequest {
+    const io = this.finish(this.disk.submit("read", { lba, buffer: { segments: vecs } }));
+    return io.requests[0]!;
+  }
+
+  /** How often the kernel function was called. */
+  calls(name: string): number {
+    return this.machine.events.count(callNumber(name));
+  }
+
+  /** Bytes in memory as the disk has them fresh: 8 bytes at byte x hold 0x5A00… + x. */
+  holdsFreshData(vecs: readonly BioVec[], lba = 0): boolean {
+    let offset = lba * this.disk.blockSizeBytes;
+    for (const { phys, sizeBytes } of vecs) {
+      for (let done = 0; done < sizeBytes; done += 8) {
+        const [low, high] = this.machine.memory.readU64Parts((phys + done) as PhysAddr);
+        if (low !== offset % 2 ** 32) return false;
+        if (high !== 0x5a00_0000 + Math.floor(offset / 2 ** 32)) return false;
+        offset += 8;
+      }
+    }
+    return true;
+  }
+}
+
+function callNumber(name: string): number {
+  return EVENT_NAMES.indexOf(`call.${name}` as EventName);
+}
+
+/** One run of memory. */
+export function vec(phys: number, sizeBytes: Bytes): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
+}
+
+/** Vectors on pages that never touch, from 16 MiB on: every second page. */
+export function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
+  return parts.map(([offset, sizeBytes], index) =>
+    vec(16 * MIB + index * 0x2000 + offset, sizeBytes)
+  );
+}
+
+/** `count` whole pages that never touch. */
+export function pages(count: number): BioVec[] {
+  return scattered(...Array.from({ length: count }, (): [number, number] => [0, 4096]));
+}
