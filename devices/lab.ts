@@ -40,8 +40,7 @@ export class Lab {
  */
 export function buildLab(config: LabConfig): Lab {
   const tree = buildPciTree(config.pci);
-  const windows = placeBars(config, tree);
-  const machine = buildMachine(config, windows);
+  const machine = buildMachine(config, tree);
   const topology = new PciTopology(machine, tree);
   machine.peers = topology;
   const devices = new Map<string, LabDevice>();
@@ -85,9 +84,9 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
   return plan.windows;
 }
 
-function buildMachine(config: LabConfig, windows: LabConfig["windows"]): Machine {
+function buildMachine(config: LabConfig, tree: PciTree): Machine {
   try {
-    return new Machine({ ...config, windows: [...config.windows, ...windows] });
+    return new Machine({ ...config, windows: [...config.windows, ...placeBars(config, tree)] });
   } catch (error) {
     // Memory that cannot be laid out is the configuration's fault, and it says why by itself.
     if (error instanceof RangeError) throw new ConfigError([], error.message);

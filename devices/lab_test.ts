@@ -1,0 +1,259 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { GIB, KIB, MIB, physAddr } from "../runtime/address.ts";
+import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
+import type { HostBuffer } from "../runtime/memory/host_buffer.ts";
+import type { IommuMode } from "../runtime/machine_config.ts";
+import { ConfigError } from "./config_error.ts";
+import { buildLab, type Lab, type LabDevice } from "./lab.ts";
+import {
+  defaultLabConfig,
+  type DeviceSettings,
+  type LabConfig,
+  type PciNodeConfig,
+  type PciNodeKind,
+} from "./lab_config.ts";
+
+function block(
+  kind: PciNodeKind,
+  name: string,
+  settings: DeviceSettings = {},
+  children: PciNodeConfig[] = [],
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+function config(mode: IommuMode, pci: PciNodeConfig[], more: Partial<LabConfig> = {}): LabConfig {
+  const base = defaultLabConfig();
+  return { ...base, ...more, iommu: { ...base.iommu, mode }, pci };
+}
+
+const withDisk = (settings: DeviceSettings = {}) => [
+  block("root_port", "rp0", {}, [block("nvme", "ssd", settings)]),
+];
+
+function device(lab: Lab, name: string): LabDevice {
+  return lab.devices.get(name)!;
+}
+
+function run(lab: Lab): void {
+  while (lab.machine.runNextActivity());
+}
+
+function buffer(lab: Lab, options: BufferRequest): HostBuffer {
+  return allocateBuffer(lab.machine, options);
+}
+
+const MODES: readonly IommuMode[] = ["off", "passthrough", "strict", "lazy"];
+
+for (const mode of MODES) {
+  for (const sgl of [false, true]) {
+    Deno.test(`a disk reads and writes what it should: iommu ${mode}, SGLs ${sgl}`, () => {
+      const lab = buildLab(config(mode, withDisk({ sgl, mdtsBytes: 2 * MIB })));
+      const { disk, media } = device(lab, "ssd");
+      const layouts: readonly BufferRequest[] = [
+        { sizeBytes: 4096 },
+        { sizeBytes: 4096, offsetBytes: 512, pieces: 2, pieceBytes: 2048 },
+        { sizeBytes: 128 * KIB, pieces: 32 },
+        { sizeBytes: 2 * MIB },
+      ];
+      for (const layout of layouts) {
+        const sizeBytes = layout.sizeBytes!;
+        const into = buffer(lab, layout);
+        const read = disk!.submit("read", { lba: 99, buffer: into });
+        run(lab);
+        assertEquals(read.status, "OK");
+        assertEquals(into.readAll(), media!.data.bytes(99 * 512, sizeBytes));
+
+        const from = buffer(lab, { ...layout, fill: "counting" });
+        const write = disk!.submit("write", { lba: 5000, buffer: from });
+        run(lab);
+        assertEquals(write.status, "OK");
+        assertEquals(media!.data.bytes(5000 * 512, sizeBytes), from.readAll());
+      }
+    });
+  }
+}
+
+Deno.test("a lab starts with devices up, and counters, events and time at 0 (language.md)", () => {
+  const lab = buildLab(config("lazy", withDisk()));
+  const { events, clock, activities, iommu } = lab.machine;
+  assertEquals([events.seq, clock.nowNs, activities.length, iommu.pendingFlushes], [0, 0, 0, 0]);
+  assert(events.counts.every((count) => count === 0));
+  assertEquals(device(lab, "ssd").disk!.queueCount, 1);
+});
+
+Deno.test("the same configuration gives the same events, one by one", () => {
+  const traces = [1, 2].map(() => {
+    const lab = buildLab(config("lazy", withDisk({ sgl: true })));
+    const lines: string[] = [];
+    lab.machine.events.listen((event) => lines.push(JSON.stringify(event)));
+    const into = buffer(lab, { sizeBytes: 64 * KIB, offsetBytes: 0, pieces: 16 });
+    for (let lba = 0; lba < 10; lba++) {
+      device(lab, "ssd").disk!.submit("read", { lba, buffer: into });
+    }
+    run(lab);
+    lab.machine.advance(20_000_000);
+    return lines;
+  });
+  assert(traces[0]!.length > 500);
+  assertEquals(traces[0], traces[1]);
+});
+
+Deno.test("settings reach controller, medium, driver and DMA layer", () => {
+  const lab = buildLab(config("off", [
+    block("root_port", "out", { external: true }, [
+      block("nvme", "a", {
+        queues: 3,
+        depth: 32,
+        mdtsBytes: 64 * KIB,
+        sgl: true,
+        metadataBytes: 8,
+        metadataSgl: true,
+        blockSizeBytes: 4096,
+        capacityBytes: GIB,
+        dmaMaskBits: 40,
+        busLimitBits: 36,
+        coherent: false,
+        untrusted: false,
+      }),
+    ]),
+    block("root_port", "dock", { external: true }, [
+      block("endpoint", "b", { segmentBoundaryBytes: 64 * KIB, maxSegmentSizeBytes: 4096 }),
+    ]),
+  ], { cpus: 4 }));
+  const a = device(lab, "a");
+  assertEquals(a.disk!.queueCount, 3);
+  assertEquals(a.disk!.limits.maxHwSectors, 128);
+  assertEquals(a.disk!.limits.virtBoundaryMask, 0);
+  assertEquals(a.media!.blockCount, GIB / 4096);
+  assertEquals([a.media!.blockSizeBytes, a.media!.metadataBytes], [4096, 8]);
+  assertEquals([a.dma.maskBits, a.dma.busLimitBits, a.dma.coherent], [40, 36, false]);
+  assertEquals([a.dma.minAlignMask, a.dma.maxSegmentSizeBytes], [4095, 2 ** 32 - 1]);
+  assertEquals(a.dma.untrusted, false);
+  const b = device(lab, "b");
+  assertEquals([b.disk, b.media, b.controller], [null, null, null]);
+  assertEquals([b.dma.segmentBoundaryMask, b.dma.maxSegmentSizeBytes], [0xffff, 4096]);
+  assertEquals([b.dma.minAlignMask, b.dma.untrusted], [0, true]);
+});
+
+Deno.test("BARs lie in windows that RAM leaves free", () => {
+  const lab = buildLab(config("off", [
+    block("root_port", "rp0", {}, [block("nvme", "ssd", { p2pmemBytes: 3 * MIB })]),
+    block("root_port", "rp1", {}, [block("endpoint", "gpu", { barBytes: 16 * GIB })]),
+  ]));
+  const { memory } = lab.machine;
+  const bars = [...lab.devices.values()].flatMap((dev) => dev.function.bars);
+  assertEquals(bars.map(({ index, sizeBytes }) => [index, sizeBytes]), [
+    [0, 16 * KIB],
+    [2, 4 * MIB],
+    [0, 16 * GIB],
+  ]);
+  for (const { basePhys, sizeBytes } of bars) {
+    assertEquals(memory.kindAt(basePhys), "mmio");
+    assertEquals(memory.kindAt(basePhys + sizeBytes - 1), "mmio");
+  }
+  const ram = memory.ranges.filter(({ type }) => type === "ram");
+  assertEquals(ram.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), 4 * GIB);
+});
+
+Deno.test("one controller reads into the memory of another below the same switch (p2p.md 9.2)", () => {
+  for (const mode of MODES) {
+    const lab = buildLab(config(mode, [
+      block("root_port", "rp0", {}, [
+        block("switch", "sw0", {}, [
+          block("nvme", "ssd"),
+          block("nvme", "cmb", { p2pmemBytes: MIB }),
+        ]),
+      ]),
+    ]));
+    const target = lab.topology.peerMemory(device(lab, "cmb").function)!.alloc(4096)!;
+    const { disk, media } = device(lab, "ssd");
+    const io = disk!.submit("read", {
+      lba: 8,
+      buffer: { segments: [{ phys: target, sizeBytes: 4096 }] },
+    });
+    run(lab);
+    assertEquals(io.status, "OK", mode);
+    const found = new Uint8Array(4096);
+    lab.machine.memory.read(target, found, 0, 4096);
+    assertEquals(found, media!.data.bytes(4096, 4096));
+  }
+});
+
+Deno.test("across root ports peer memory needs a listed host bridge (p2p.md 9.4)", () => {
+  for (const whitelisted of [true, false]) {
+    for (const mode of MODES) {
+      const lab = buildLab(config(mode, [
+        block("host_bridge", "h0", { whitelisted }, [
+          block("root_port", "rp0", {}, [block("nvme", "ssd")]),
+          block("root_port", "rp1", {}, [block("endpoint", "gpu", { p2pmemBytes: MIB })]),
+        ]),
+      ]));
+      const target = lab.topology.peerMemory(device(lab, "gpu").function)!.alloc(4096)!;
+      const io = device(lab, "ssd").disk!.submit("read", {
+        buffer: { segments: [{ phys: target, sizeBytes: 4096 }] },
+      });
+      run(lab);
+      assertEquals(io.status, whitelisted ? "OK" : "INVAL", `${mode} ${whitelisted}`);
+    }
+  }
+});
+
+Deno.test("an offset between bus and CPU addresses shows in what the device is given", () => {
+  const lab = buildLab(config("strict", [
+    block("host_bridge", "h0", { busOffset: -0x1000_0000 }, [
+      block("root_port", "rp0", {}, [
+        block("switch", "sw0", {}, [
+          block("nvme", "ssd"),
+          block("endpoint", "gpu", { p2pmemBytes: MIB }),
+        ]),
+      ]),
+    ]),
+  ]));
+  const phys = device(lab, "gpu").function.bars[0]!.basePhys;
+  const io = device(lab, "ssd").disk!.submit("read", {
+    buffer: { segments: [{ phys, sizeBytes: 4096 }] },
+  });
+  run(lab);
+  assertEquals(io.status, "OK");
+  assertEquals(io.requests[0]!.command!.prp1, phys - 0x1000_0000);
+});
+
+Deno.test("machines that cannot be are refused at the block or key to blame", () => {
+  const gpu = (settings: DeviceSettings) => [
+    block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]),
+  ];
+  const cases: [pci: PciNodeConfig[], path: string][] = [
+    [[...withDisk(), block("endpoint", "ssd")], "ssd"],
+    [withDisk({ mdtsBytes: 4 * KIB }), "rp0.ssd.mdts"],
+    [withDisk({ mdtsBytes: 24 * KIB }), "rp0.ssd.mdts"],
+    [withDisk({ queues: 0 }), "rp0.ssd.queues"],
+    [withDisk({ depth: 1 }), "rp0.ssd.depth"],
+    [withDisk({ blockSizeBytes: 1000 }), "rp0.ssd.block_size"],
+    [withDisk({ dmaMaskBits: 65 }), "rp0.ssd.dma_mask_bits"],
+    [withDisk({ p2pmemBytes: 5000 }), "rp0.ssd.p2pmem"],
+    [withDisk({ barBytes: MIB }), "rp0.ssd.bar"],
+    [withDisk({ dmaMaskBits: 12 }), "rp0.ssd"],
+    [gpu({ barBytes: 12 * MIB }), "rp0.gpu.bar"],
+    [gpu({ barBytes: MIB, p2pmemBytes: 2 * MIB }), "rp0.gpu.p2pmem"],
+    [gpu({ queues: 2 }), "rp0.gpu.queues"],
+    [gpu({ minAlignBytes: 3 }), "rp0.gpu.min_align"],
+    [[block("host_bridge", "h", { busOffset: -GIB * 4 }, gpu({ barBytes: MIB }))], "h.bus_offset"],
+  ];
+  for (const [pci, path] of cases) {
+    const error = assertThrows(() => buildLab(config("off", pci)), ConfigError);
+    assertEquals(error.path.join("."), path, error.message);
+  }
+});
+
+Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {
+  const region = (name: string, at: number) => ({
+    name,
+    basePhys: physAddr(at),
+    sizeBytes: MIB,
+    type: "mmio" as const,
+  });
+  const regions = [region("a", GIB), region("b", GIB + 4096)];
+  assertThrows(() => buildLab(config("off", [], { regions })), ConfigError, "overlaps");
+  assertThrows(() => buildLab(config("off", withDisk(), { regions })), ConfigError, "overlaps");
+});
