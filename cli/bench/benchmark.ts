@@ -1,0 +1,39 @@
+/** What a benchmark is, and how its result reads. */
+
+/** One line of `deno task bench --json`. */
+export interface BenchResult {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The value divided by that of `to`; null when it is compared with nothing. */
+  readonly ratio: number | null;
+  readonly to: string | null;
+}
+
+export interface Benchmark {
+  readonly name: string;
+  /** What is measured, for the list. */
+  readonly doc: string;
+  run(): Promise<BenchResult> | BenchResult;
+}
+
+/** The middle one of some measurements: a slow neighbour moves it less than a mean. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Four digits are what a measurement on a busy machine is worth. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+/** A result on one line, for a reader. */
+export function formatResult(result: BenchResult, nameWidth: number): string {
+  const value = result.value >= 1000
+    ? Math.round(result.value).toLocaleString("en-US")
+    : String(result.value);
+  const ratio = result.ratio === null ? "" : `   ${result.ratio} × ${result.to}`;
+  return `${result.name.padEnd(nameWidth)}  ${value.padStart(12)} ${result.unit}${ratio}`;
+}

@@ -1,0 +1,29 @@
+/**
+ * `deno task bench [--json] [FILTER]`: measures, and prints one line a result.
+ *
+ * FILTER is a part of a benchmark's name. With `--json` each line is one object
+ * `{"name","value","unit","ratio","to"}`.
+ */
+import { formatResult } from "./bench/benchmark.ts";
+import { BENCHMARKS } from "./bench/mod.ts";
+
+const USAGE = "Usage: deno task bench [--json] [FILTER]";
+
+async function main(words: readonly string[]): Promise<number> {
+  const [filter = "", ...more] = words.filter((word) => word !== "--json");
+  const chosen = BENCHMARKS.filter(({ name }) => name.includes(filter));
+  if (filter.startsWith("-") || more.length > 0 || chosen.length === 0) {
+    const names = BENCHMARKS.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`);
+    console.error([USAGE, "", ...names].join("\n"));
+    return filter === "--help" ? 0 : 2;
+  }
+  const json = words.includes("--json");
+  const width = Math.max(...chosen.map(({ name }) => name.length));
+  for (const benchmark of chosen) {
+    const result = await benchmark.run();
+    console.log(json ? JSON.stringify(result) : formatResult(result, width));
+  }
+  return 0;
+}
+
+Deno.exit(await main(Deno.args));
