@@ -1,0 +1,196 @@
+/**
+ * Walks every captured command as the controller, on lists rebuilt from the capture, and compares
+ * what it resolves to with what the captured controller said (`device` in tests/golden/kernel).
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ActivityQueue } from "../../../runtime/activity.ts";
+import { VirtualClock } from "../../../runtime/clock.ts";
+import { DmaDevice } from "../../../runtime/dma/device.ts";
+import { EventStream } from "../../../runtime/events.ts";
+import type { HostBus } from "./host_port.ts";
+import { Media } from "./media.ts";
+import { NvmeController } from "./nvme_controller.ts";
+
+const GOLDEN = new URL("../../../tests/golden/", import.meta.url);
+const PAGE = 4096;
+/** What the captured controller gives up at; ours does not. */
+const CAPTURED_RANGE_LIMIT = 1024;
+
+type Ranges = [number, number][];
+
+interface Descriptor {
+  readonly addr: number;
+  readonly len: number;
+  readonly type: number;
+}
+
+interface Case {
+  readonly id: string;
+  readonly config: { readonly device_sgl: boolean; readonly metadata_sgl?: boolean };
+  readonly request: { readonly op: string; readonly bytes: number; readonly integrity?: Ranges };
+  readonly command: {
+    readonly sqe: string;
+    readonly psdt: number;
+    readonly mptr: number;
+    readonly sgl1?: Descriptor;
+    readonly prp_lists?: readonly { readonly dma: number; readonly entries: readonly number[] }[];
+    readonly sgl_list?: readonly Descriptor[];
+    readonly meta_sgl?: readonly Descriptor[];
+  } | null;
+  readonly status: number;
+  readonly device?: { readonly accesses: Ranges };
+}
+
+/** Memory of which only the lists of one command exist. */
+class ListMemory implements HostBus {
+  readonly #pages = new Map<number, DataView>();
+
+  clear(): void {
+    this.#pages.clear();
+  }
+
+  putU64(at: number, value: number): void {
+    this.#view(at).setBigUint64(at % PAGE, BigInt(value), true);
+  }
+
+  putDescriptor(at: number, { addr, len, type }: Descriptor): void {
+    this.putU64(at, addr);
+    this.#view(at).setUint32((at % PAGE) + 8, len, true);
+    this.#view(at).setUint8((at % PAGE) + 15, type);
+  }
+
+  read(_dev: DmaDevice, dma: number, into: Uint8Array, offset: number, size: number): boolean {
+    const page = this.#pages.get(Math.floor(dma / PAGE));
+    if (page === undefined || dma % PAGE + size > PAGE) return false;
+    into.set(new Uint8Array(page.buffer, dma % PAGE, size), offset);
+    return true;
+  }
+
+  write(): boolean {
+    throw new Error("resolve() wrote to memory");
+  }
+
+  faultWide(): void {}
+
+  #view(at: number): DataView {
+    const number = Math.floor(at / PAGE);
+    let view = this.#pages.get(number);
+    if (view === undefined) {
+      view = new DataView(new ArrayBuffer(PAGE));
+      this.#pages.set(number, view);
+    }
+    return view;
+  }
+}
+
+class Walker {
+  readonly memory = new ListMemory();
+  readonly #controllers = new Map<string, NvmeController>();
+
+  resolve(sqe: Uint8Array, sgl: boolean, metadataSgl: boolean, metadataBytes: number) {
+    const key = `${sgl} ${metadataSgl} ${metadataBytes}`;
+    let controller = this.#controllers.get(key);
+    if (controller === undefined) {
+      controller = new NvmeController({
+        machine: {
+          events: new EventStream(new VirtualClock()),
+          activities: new ActivityQueue(),
+          bus: this.memory,
+        },
+        dev: new DmaDevice("captured"),
+        media: new Media({
+          blockSizeBytes: 512,
+          capacityBytes: 2 ** 42,
+          metadataBytes,
+          budget: { limitBytes: 0, touchedBytes: 0 },
+        }),
+        settings: { mdtsExponent: 0, sgl, metadataSgl, maxQueues: 1, depth: 1024 },
+      });
+      this.#controllers.set(key, controller);
+    }
+    return controller.resolve(sqe);
+  }
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from({ length: 64 }, (_, index) => parseInt(hex.substr(index * 2, 2), 16));
+}
+
+function putLists(memory: ListMemory, command: NonNullable<Case["command"]>): void {
+  memory.clear();
+  for (const { dma, entries } of command.prp_lists ?? []) {
+    entries.forEach((entry, index) => memory.putU64(dma + index * 8, entry));
+  }
+  command.sgl_list?.forEach((descriptor, index) =>
+    memory.putDescriptor(command.sgl1!.addr + index * 16, descriptor)
+  );
+  command.meta_sgl?.forEach((descriptor, index) =>
+    memory.putDescriptor(command.mptr + index * 16, descriptor)
+  );
+}
+
+/** Where the metadata of a command lies, by its own words. */
+function expectedMetadata(command: NonNullable<Case["command"]>, bytes: number): Ranges {
+  if (command.meta_sgl === undefined) return [[command.mptr, bytes]];
+  return command.meta_sgl.filter(({ type }) => type === 0).map(({ addr, len }) => [addr, len]);
+}
+
+async function* lines(path: string): AsyncGenerator<Case> {
+  const file = await Deno.open(new URL(path, GOLDEN));
+  const text = await new Response(
+    path.endsWith(".gz")
+      ? file.readable.pipeThrough(new DecompressionStream("gzip"))
+      : file.readable,
+  ).text();
+  for (const line of text.split("\n")) if (line !== "") yield JSON.parse(line);
+}
+
+Deno.test("resolve() finds the ranges that the captured controller found, in every captured command", async () => {
+  const walker = new Walker();
+  let walked = 0;
+  let truncated = 0;
+  for (const { name } of Deno.readDirSync(new URL("kernel/", GOLDEN))) {
+    if (!name.endsWith(".jsonl.gz")) continue;
+    for await (const { id, config, command, request, device, status } of lines(`kernel/${name}`)) {
+      if (command === null || device?.accesses === undefined) continue;
+      putLists(walker.memory, command);
+      const metadataBytes = request.integrity === undefined ? 0 : 8;
+      const sgl = config.device_sgl;
+      const found = walker.resolve(
+        fromHex(command.sqe),
+        sgl,
+        config.metadata_sgl ?? false,
+        metadataBytes,
+      );
+      assertEquals(found.status, 0, id);
+      if (status === 0) assertEquals<Ranges>(found.ranges, device.accesses, id);
+      else {
+        // The captured controller ran out of room; as far as it went, both agree.
+        assertEquals(device.accesses.length <= CAPTURED_RANGE_LIMIT + 1, true, id);
+        assertEquals<Ranges>(found.ranges.slice(0, device.accesses.length), device.accesses, id);
+        truncated++;
+      }
+      if (metadataBytes > 0) {
+        const bytes = (request.bytes / 512) * metadataBytes;
+        assertEquals<Ranges>(found.metadataRanges, expectedMetadata(command, bytes), id);
+      }
+      walked++;
+    }
+  }
+  assert(walked > 30_000, `only ${walked} commands were walked`);
+  assert(truncated < 50, `${truncated} commands were cut short`);
+});
+
+Deno.test("resolve() refuses what the captured controller refused as too short, with 0x400F", async () => {
+  const walker = new Walker();
+  let refused = 0;
+  for await (const { id, config, command, status, device } of lines("kernel/anomalies.jsonl")) {
+    if (command === null || device === undefined) continue;
+    putLists(walker.memory, command);
+    const found = walker.resolve(fromHex(command.sqe), config.device_sgl, false, 0);
+    assertEquals(found.status, status, id);
+    assertEquals<Ranges>(found.ranges, device.accesses, id);
+    refused++;
+  }
+  assert(refused > 0);
+});
