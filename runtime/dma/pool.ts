@@ -17,13 +17,12 @@ import {
 import { invariant } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
+import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "./device.ts";
 import type { CoherentMemory } from "./mapping.ts";
 
-const CALL_ALLOC = eventId("call.dma_pool_alloc");
-const RET_ALLOC = eventId("ret.dma_pool_alloc");
-const CALL_FREE = eventId("call.dma_pool_free");
-const RET_FREE = eventId("ret.dma_pool_free");
+const ALLOC = callOf("dma_pool_alloc");
+const FREE = callOf("dma_pool_free");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
@@ -41,6 +40,7 @@ export class DmaPool implements DescriptorPool {
   readonly blockSizeBytes: Bytes;
   readonly #machine: Machine;
   readonly #device: DmaDevice;
+  readonly #calls: CallEvents;
   /** The pages, by their device address divided by the page size. */
   readonly #pages = new Map<number, CoherentMemory>();
   /** Free blocks, the next one last. */
@@ -62,6 +62,7 @@ export class DmaPool implements DescriptorPool {
   ) {
     this.#machine = machine;
     this.#device = dev;
+    this.#calls = new CallEvents(machine.events);
     this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
     invariant(
       this.blockSizeBytes > 0 && this.blockSizeBytes <= PAGE_SIZE_BYTES,
@@ -81,36 +82,27 @@ export class DmaPool implements DescriptorPool {
 
   alloc(): DmaAddr {
     const { events } = this.#machine;
-    const outer = events.device;
-    events.device = this.#device.name;
-    if (events.tick(CALL_ALLOC)) {
-      events.emit(CALL_ALLOC, { pool: this.name, size_bytes: this.blockSizeBytes });
+    const outer = this.#calls.enter(this.#device);
+    if (events.tick(ALLOC.call)) {
+      events.emit(ALLOC.call, { pool: this.name, size_bytes: this.blockSizeBytes });
     }
-    let dma = this.#free.pop();
-    if (dma === undefined && this.#grow()) dma = this.#free.pop();
-    if (dma !== undefined) this.#used++;
-    if (events.tick(RET_ALLOC)) {
-      events.emit(RET_ALLOC, {
-        result: dma ?? null,
-        error: dma === undefined ? "ENOMEM" : null,
-      });
-    }
-    events.device = outer;
-    return dma ?? DMA_MAPPING_ERROR;
+    if (this.#free.length === 0) this.#grow();
+    const dma = this.#free.pop() ?? DMA_MAPPING_ERROR;
+    if (dma !== DMA_MAPPING_ERROR) this.#used++;
+    this.#calls.leaveWithAddress(ALLOC, dma, outer);
+    return dma;
   }
 
   free(dma: DmaAddr): void {
     const { events } = this.#machine;
-    const outer = events.device;
-    events.device = this.#device.name;
-    if (events.tick(CALL_FREE)) {
-      events.emit(CALL_FREE, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
+    const outer = this.#calls.enter(this.#device);
+    if (events.tick(FREE.call)) {
+      events.emit(FREE.call, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
     }
     invariant(this.#pageOf(dma) !== null, `Pool "${this.name}" has no block at ${dma}`);
     this.#free.push(dma);
     this.#used--;
-    if (events.tick(RET_FREE)) events.emit(RET_FREE, { result: null, error: null });
-    events.device = outer;
+    this.#calls.leave(FREE, outer);
   }
 
   physOf(dma: DmaAddr): PhysAddr {
@@ -136,7 +128,7 @@ export class DmaPool implements DescriptorPool {
     this.#used = 0;
   }
 
-  #grow(): boolean {
+  #grow(): void {
     const { events, dma } = this.#machine;
     // What a pool takes to grow belongs to no request (language.md, Event patterns).
     const request = events.request;
@@ -157,7 +149,6 @@ export class DmaPool implements DescriptorPool {
       }
     }
     events.request = request;
-    return page !== null;
   }
 
   #pageOf(dma: DmaAddr): CoherentMemory | null {
