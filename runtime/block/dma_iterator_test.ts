@@ -1,0 +1,397 @@
+import { assert, assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../address.ts";
+import { DMA_ATTR } from "../dma/attributes.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../dma/device.ts";
+import { DmaIovaState } from "../dma/iova_state.ts";
+import { BLK_STS, type BlkStatusName, blkStatusName, ERRNO } from "../errno.ts";
+import { EVENT_NAMES, type EventName } from "../event_vocabulary.ts";
+import type { MachineEvent } from "../events.ts";
+import { Machine, type PeerMapType } from "../machine.ts";
+import { defaultMachineConfig, type IommuConfig } from "../machine_config.ts";
+import { Bio, type BioVec, vecsSizeBytes } from "./bio.ts";
+import { bioGap, blockRules } from "./block_rules.ts";
+import { BlkDma, BlkDmaIter } from "./dma_iterator.ts";
+import { BlockRequest } from "./request.ts";
+
+const LIMITS = {
+  maxSegmentSizeBytes: 0xffff_ffff,
+  segBoundaryMask: 0xffff_ffff,
+  logicalBlockSizeBytes: 512,
+};
+
+interface FixtureOptions {
+  readonly iommu?: Partial<IommuConfig>;
+  readonly device?: DmaDeviceOptions;
+  readonly quirks?: string[];
+  readonly swiotlbForce?: boolean;
+}
+
+/** A machine with one device, and the calls that were made for it. */
+class Fixture {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly blk: BlkDma;
+  readonly state = new DmaIovaState();
+  readonly iter = new BlkDmaIter();
+  readonly calls: string[] = [];
+
+  constructor(options: FixtureOptions = {}) {
+    const base = defaultMachineConfig();
+    this.machine = new Machine({
+      ...base,
+      iommu: { ...base.iommu, ...options.iommu },
+      swiotlb: { ...base.swiotlb, force: options.swiotlbForce ?? false },
+    });
+    this.dev = new DmaDevice("ssd", { minAlignMask: 4095, ...options.device });
+    this.machine.iommu.attach(this.dev);
+    this.machine.dma.dmaSetMask(this.dev, this.dev.maskBits);
+    this.blk = new BlkDma(this.machine, blockRules("7.2", new Set(options.quirks ?? [])));
+    this.machine.markReady();
+    this.machine.events.listen((event) => this.#note(event));
+  }
+
+  request(...parts: [phys: number, sizeBytes: number][]): BlockRequest {
+    const vecs: BioVec[] = parts.map(([phys, sizeBytes]) => ({
+      phys: phys as PhysAddr,
+      sizeBytes,
+    }));
+    const bio = new Bio("read", 0, vecs, vecsSizeBytes(vecs));
+    const request = new BlockRequest("ssd", "read", [bio], LIMITS);
+    request.gapBit = bioGap(bio);
+    request.nrPhysSegments = vecs.length;
+    return request;
+  }
+
+  start(request: BlockRequest): boolean {
+    return this.blk.start(request, this.dev, this.state, this.iter);
+  }
+
+  next(request: BlockRequest): boolean {
+    return this.blk.next(request, this.dev, this.iter);
+  }
+
+  get status(): BlkStatusName {
+    return blkStatusName(this.iter.status);
+  }
+
+  count(name: EventName): number {
+    return this.machine.events.counts[EVENT_NAMES.indexOf(name)]!;
+  }
+
+  /** Makes the n-th call of a function fail with an errno, counted from 1. */
+  failCall(name: "dmaIovaLink" | "dmaIovaSync", nth: number, errno: number): void {
+    const dma = this.machine.dma;
+    const original = dma[name].bind(dma) as (...args: unknown[]) => number;
+    let count = 0;
+    dma[name] = (...args: unknown[]) => ++count === nth ? -errno : original(...args);
+  }
+
+  /** All peer memory lies from 2 GiB on and is of this kind. */
+  usePeers(kind: PeerMapType, busOffset = 0): void {
+    this.machine.peers = {
+      mapType: (phys) => phys >= 0x8000_0000 ? kind : "none",
+      busAddress: (phys) => (phys + busOffset) as DmaAddr,
+      resolveBusAddress: () => -1,
+    };
+  }
+
+  #note(event: MachineEvent): void {
+    const fields = event.fields as Record<string, unknown>;
+    if (!event.name.startsWith("call.dma_")) return;
+    const args = Object.entries(fields)
+      .filter(([name]) => ["phys", "offset", "size", "mapped_len"].includes(name))
+      .map(([, value]) => `0x${Number(value).toString(16)}`);
+    const attrs = fields["attrs"];
+    if (Array.isArray(attrs)) args.push(...attrs.map(String));
+    this.calls.push(`${event.name.slice("call.dma_".length)}(${args.join(", ")})`);
+  }
+}
+
+const STRICT: FixtureOptions = { iommu: { mode: "strict" } };
+
+/** Assertion 1's request. */
+const FIRST: [number, number][] = [[0x10_0200, 0xe00], [0x14_0000, 0x1000], [0x17_7000, 0x400]];
+
+Deno.test("pieces that meet on granules become one range (block.md ch. 2, assertion 1)", () => {
+  const fixture = new Fixture(STRICT);
+  const request = fixture.request(...FIRST);
+  assertEquals(request.gapBit, 13);
+  assert(fixture.start(request));
+  assertEquals(fixture.calls, [
+    "iova_try_alloc(0x100200, 0x2200)",
+    "iova_link(0x100200, 0x0, 0xe00)",
+    "iova_link(0x140000, 0xe00, 0x1000)",
+    "iova_link(0x177000, 0x1e00, 0x400)",
+    "iova_sync(0x0, 0x2200)",
+  ]);
+  assertEquals(fixture.iter.addr % 4096, 0x200);
+  assertEquals(fixture.iter.lengthBytes, 0x2200);
+  assertEquals(fixture.iter.addr, fixture.state.addr);
+  assertEquals(fixture.state.sizeBytes, 0x2200);
+  assert(fixture.blk.coalesce(fixture.state));
+  assertEquals(fixture.count("iova.alloc"), 1);
+  assertEquals(fixture.count("iommu.sync_map"), 1);
+  assertEquals(fixture.count("block.segment"), 3);
+});
+
+Deno.test("a piece that ends inside a granule keeps pieces apart (block.md ch. 2, assertion 2)", () => {
+  const fixture = new Fixture(STRICT);
+  const request = fixture.request([0x10_0200, 0xe00], [0x14_0000, 0xf00], [0x17_7000, 0x400]);
+  assertEquals(request.gapBit, 9);
+  assert(fixture.start(request));
+  assertEquals(fixture.iter.lengthBytes, 0xe00);
+  assertEquals(fixture.state.sizeBytes, 0);
+  assert(fixture.next(request));
+  assert(fixture.next(request));
+  assert(!fixture.next(request));
+  assertEquals(fixture.status, "OK");
+  assertEquals(fixture.calls, [
+    "map_phys(0x100200, 0xe00)",
+    "map_phys(0x140000, 0xf00)",
+    "map_phys(0x177000, 0x400)",
+  ]);
+  assertEquals(fixture.count("iommu.sync_map"), 3);
+});
+
+const PARTIAL = { ...STRICT, quirks: ["partial_destroy_on_link_failure"] };
+
+Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)", () => {
+  const fixture = new Fixture(PARTIAL);
+  fixture.failCall("dmaIovaLink", 2, ERRNO.ENOMEM);
+  assert(!fixture.start(fixture.request(...FIRST)));
+  assertEquals(fixture.status, "RESOURCE");
+  assertEquals(fixture.calls, [
+    "iova_try_alloc(0x100200, 0x2200)",
+    "iova_link(0x100200, 0x0, 0xe00)",
+    "iova_destroy(0xe00)",
+  ]);
+  // scenarios.md (23): the range is gone, the state still says "in use", the address is stale.
+  assertEquals(fixture.state.sizeBytes, 0x2200);
+  assertEquals(fixture.iter.addr, fixture.state.addr);
+});
+
+Deno.test("a first link that fails gives the whole range back (block.md ch. 2, assertion 4)", () => {
+  const fixture = new Fixture(PARTIAL);
+  fixture.failCall("dmaIovaLink", 1, ERRNO.EINVAL);
+  assert(!fixture.start(fixture.request(...FIRST)));
+  assertEquals(fixture.status, "INVAL");
+  assertEquals(fixture.calls, ["iova_try_alloc(0x100200, 0x2200)", "iova_destroy(0x0)"]);
+  assertEquals(fixture.count("iommu.unmap"), 0);
+  assertEquals(fixture.count("iova.free"), 1);
+});
+
+Deno.test("a failing sync destroys everything (block.md ch. 2, assertion 5)", () => {
+  const fixture = new Fixture(PARTIAL);
+  fixture.failCall("dmaIovaSync", 1, ERRNO.EIO);
+  assert(!fixture.start(fixture.request(...FIRST)));
+  assertEquals(fixture.status, "IOERR");
+  assertEquals(fixture.calls.at(-1), "iova_destroy(0x2200)");
+});
+
+Deno.test("as intended, a failing link gives back all of the range (defects.md)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.failCall("dmaIovaLink", 2, ERRNO.ENOMEM);
+  assert(!fixture.start(fixture.request(...FIRST)));
+  assertEquals(fixture.status, "RESOURCE");
+  assertEquals(fixture.calls.slice(2), ["iova_unlink(0x0, 0xe00)", "iova_free()"]);
+  assertEquals(fixture.count("iova.free"), 1);
+});
+
+Deno.test("errnos of links become block statuses (block.md 2.3, row 4e)", () => {
+  const cases: [errno: number, status: BlkStatusName][] = [
+    [ERRNO.ENOMEM, "RESOURCE"],
+    [ERRNO.EINVAL, "INVAL"],
+    [ERRNO.EOPNOTSUPP, "NOTSUPP"],
+    [ERRNO.EIO, "IOERR"],
+    [ERRNO.EPERM, "IOERR"],
+    [ERRNO.ENXIO, "IOERR"],
+    [ERRNO.EADDRINUSE, "IOERR"],
+  ];
+  for (const [errno, status] of cases) {
+    const fixture = new Fixture(STRICT);
+    fixture.failCall("dmaIovaLink", 1, errno);
+    assert(!fixture.start(fixture.request(...FIRST)));
+    assertEquals(fixture.status, status);
+  }
+});
+
+Deno.test("peer memory that is refused makes no call (block.md ch. 2, assertion 6)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.usePeers("not_supported");
+  fixture.state.sizeBytes = 77;
+  assert(!fixture.start(fixture.request([0x9000_0000, 4096])));
+  assertEquals(fixture.status, "INVAL");
+  assertEquals(fixture.calls, []);
+  assertEquals(fixture.state.sizeBytes, 77);
+});
+
+Deno.test("peer memory by bus address is arithmetic (block.md ch. 2, assertion 7)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.usePeers("bus_addr", -0x1000_0000);
+  const request = fixture.request([0x9000_0000, 4096], [0x9800_0000, 4096], [0xa000_0000, 4096]);
+  assert(fixture.start(request));
+  assertEquals([fixture.iter.addr, fixture.iter.lengthBytes], [0x8000_0000 as DmaAddr, 4096]);
+  assert(fixture.next(request));
+  assertEquals(fixture.iter.addr, 0x8800_0000 as DmaAddr);
+  assert(fixture.next(request));
+  assert(!fixture.next(request));
+  assertEquals(fixture.status, "OK");
+  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 12288, "bus_addr"));
+  assertEquals(fixture.calls, []);
+});
+
+Deno.test("stale_iova_state_p2p: a request by bus address leaves the last one's state", () => {
+  for (const [quirks, left] of [[["stale_iova_state_p2p"], 0x2200], [[], 0]] as const) {
+    const fixture = new Fixture({ ...STRICT, quirks: [...quirks] });
+    assert(fixture.start(fixture.request(...FIRST)));
+    fixture.usePeers("bus_addr");
+    assert(fixture.start(fixture.request([0x9000_0000, 4096])));
+    assertEquals(fixture.state.sizeBytes, left);
+    assertEquals(fixture.blk.coalesce(fixture.state), left !== 0);
+  }
+});
+
+Deno.test("peer memory across the host bridge is linked and destroyed as MMIO (block.md 2.3, 2.8)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.usePeers("thru_host_bridge");
+  const request = fixture.request([0x9000_0000, 4096], [0x9800_0000, 4096]);
+  assert(fixture.start(request));
+  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 8192, "thru_host_bridge"));
+  assertEquals(fixture.calls, [
+    "iova_try_alloc(0x90000000, 0x2000)",
+    "iova_link(0x90000000, 0x0, 0x1000, mmio)",
+    "iova_link(0x98000000, 0x1000, 0x1000, mmio)",
+    "iova_sync(0x0, 0x2000)",
+    "iova_destroy(0x2000, mmio)",
+  ]);
+});
+
+Deno.test("without IO addresses left a request is mapped in pieces (block.md ch. 2, assertion 8)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.machine.dma.dmaIovaTryAlloc = (_dev, state) => {
+    state.clear();
+    return false;
+  };
+  const request = fixture.request(...FIRST);
+  assert(fixture.start(request));
+  assertEquals(fixture.state.sizeBytes, 0);
+  assert(fixture.next(request));
+  assert(fixture.next(request));
+  assert(!fixture.next(request));
+  assertEquals(fixture.status, "OK");
+  assertEquals(fixture.calls.length, 3);
+});
+
+Deno.test("a coherent direct device needs no unmap until it has bounced once (block.md ch. 2, assertion 9)", () => {
+  const fixture = new Fixture({ device: { maskBits: 32 } });
+  const parts = Array.from({ length: 16 }, (_, i): [number, number] => [16 * MIB + i * 8192, 4096]);
+  const mapAll = (): BlockRequest => {
+    const request = fixture.request(...parts);
+    assert(fixture.start(request));
+    for (let count = 1; count < 16; count++) assert(fixture.next(request));
+    assert(!fixture.next(request));
+    return request;
+  };
+  const unmap = (request: BlockRequest): boolean =>
+    fixture.blk.unmap(request, fixture.dev, fixture.state, 65536, "none");
+  assert(unmap(mapAll()));
+  assertEquals(fixture.count("call.dma_map_phys"), 16);
+  fixture.dev.skipSync = false;
+  assert(!unmap(mapAll()));
+  assertEquals(fixture.count("call.dma_unmap_phys"), 0);
+});
+
+Deno.test("try_alloc is called and refused where nothing is translated (block.md 1.7)", () => {
+  const fixture = new Fixture();
+  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096], [0x30_0000, 4096]);
+  assert(fixture.start(request));
+  assertEquals(fixture.calls, ["iova_try_alloc(0x100000, 0x3000)", "map_phys(0x100000, 0x1000)"]);
+  assertEquals(fixture.iter.addr, 0x10_0000 as DmaAddr);
+});
+
+Deno.test("a granule of 64 KiB asks for gaps on 64 KiB (block.md 1.7)", () => {
+  const iommu = {
+    mode: "strict",
+    model: "arm",
+    granuleBytes: 65536,
+    pageSizesBytes: [65536],
+  } as const;
+  const pages = new Fixture({ iommu });
+  assert(pages.start(pages.request([0x10_0000, 4096], [0x20_0000, 4096])));
+  assertEquals(pages.calls[0], "map_phys(0x100000, 0x1000)");
+  const whole = new Fixture({ iommu });
+  const request = whole.request([0x10_0000, 65536], [0x20_0000, 65536]);
+  assertEquals(request.gapBit, 17);
+  assert(whole.start(request));
+  assertEquals(whole.calls[0], "iova_try_alloc(0x100000, 0x20000)");
+});
+
+Deno.test("start() on a request without segments says so and touches nothing (scenarios.md 23)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.state.sizeBytes = 77;
+  fixture.iter.status = BLK_STS.IOERR;
+  assert(!fixture.start(new BlockRequest("ssd", "flush", [], LIMITS)));
+  assertEquals(fixture.status, "OK");
+  assertEquals([fixture.state.sizeBytes, fixture.calls], [77, []]);
+});
+
+Deno.test("a mapping that fails is RESOURCE, with the error value in the address (scenarios.md 23)", () => {
+  const fixture = new Fixture({ device: { maskBits: 32 }, swiotlbForce: false });
+  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
+  fixture.machine.dma.dmaMapPhys = () => DMA_MAPPING_ERROR;
+  fixture.state.sizeBytes = 77;
+  assert(!fixture.start(request));
+  assertEquals(fixture.status, "RESOURCE");
+  assertEquals(fixture.iter.addr, DMA_MAPPING_ERROR);
+  assertEquals(fixture.state.sizeBytes, 0);
+});
+
+Deno.test("next() fails with RESOURCE and undoes nothing (block.md 2.4)", () => {
+  const fixture = new Fixture();
+  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
+  assert(fixture.start(request));
+  fixture.machine.dma.dmaMapPhys = () => DMA_MAPPING_ERROR;
+  assert(!fixture.next(request));
+  assertEquals(fixture.status, "RESOURCE");
+  assertEquals(fixture.calls.filter((call) => call.startsWith("unmap")), []);
+});
+
+Deno.test("iterator calls, segments and ends are events", () => {
+  const fixture = new Fixture();
+  const seen: [string, unknown][] = [];
+  fixture.machine.events.listen(({ name, fields }) => {
+    if (name.includes("blk_rq") || name.startsWith("block.")) seen.push([name, fields]);
+  });
+  const request = fixture.request([0x10_0000, 4096]);
+  request.id = 5;
+  fixture.start(request);
+  fixture.next(request);
+  fixture.blk.unmap(request, fixture.dev, fixture.state, 4096, "none");
+  assertEquals(seen, [
+    ["call.blk_rq_dma_map_iter_start", { req: 5, dev: "ssd" }],
+    ["block.segment", { phys: 0x10_0000, size_bytes: 4096, dma: 0x10_0000, path: "direct" }],
+    ["ret.blk_rq_dma_map_iter_start", { result: true, error: null }],
+    ["call.blk_rq_dma_map_iter_next", { req: 5, dev: "ssd" }],
+    ["ret.blk_rq_dma_map_iter_next", { result: false, error: null }],
+    ["block.status", { status: "OK" }],
+    ["call.blk_rq_dma_unmap", { req: 5, dev: "ssd", mapped: 4096 }],
+    ["ret.blk_rq_dma_unmap", { result: true, error: null }],
+  ]);
+});
+
+Deno.test("a range through a bounce buffer, or by bus, says its path", () => {
+  const paths = (fixture: Fixture, phys: number): unknown[] => {
+    const seen: unknown[] = [];
+    fixture.machine.events.listen(({ fields }) => seen.push((fields as { path: string }).path), [
+      "block.segment",
+    ]);
+    fixture.start(fixture.request([phys, 4096]));
+    return seen;
+  };
+  assertEquals(paths(new Fixture({ swiotlbForce: true }), 0x10_0000), ["swiotlb"]);
+  const peers = new Fixture();
+  peers.usePeers("bus_addr");
+  assertEquals(paths(peers, 0x9000_0000), ["bus"]);
+  assertEquals(paths(new Fixture(STRICT), 0x10_0000), ["iommu"]);
+  assertEquals(DMA_ATTR.MMIO, 1024);
+});
