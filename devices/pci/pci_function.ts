@@ -55,8 +55,6 @@ export class PciFunction {
 
   /** This function, the bridge above it, … up to and including the root port. */
   get chain(): readonly PciFunction[] {
-    const chain: PciFunction[] = [];
-    for (let node: PciFunction | null = this; node !== null; node = node.upstream) chain.push(node);
-    return chain;
+    return this.upstream === null ? [this] : [this, ...this.upstream.chain];
   }
 }

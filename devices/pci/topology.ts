@@ -93,7 +93,8 @@ export class PciTopology implements PeerRouter {
   kind(provider: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
     const key = pairKey(provider, client);
     const cached = this.#cache.get(key);
-    const route = cached ?? this.#compute(provider, client, true);
+    const route = cached ?? this.#compute(provider, client);
+    if (cached === undefined) this.#warn("pci_p2pdma_map_type", provider, client, route);
     this.#emit(provider, client, route, cached !== undefined);
     return route.mapType;
   }
@@ -108,7 +109,8 @@ export class PciTopology implements PeerRouter {
     if (clients.length === 0) return -1;
     let sum = 0;
     for (const client of clients) {
-      const route = this.#compute(provider, client, verbose);
+      const route = this.#compute(provider, client);
+      if (verbose) this.#warn("pci_p2pdma_distance", provider, client, route);
       this.#emit(provider, client, route, false);
       if (route.mapType !== "not_supported") {
         if (sum >= 0) sum += route.distance;
@@ -150,9 +152,8 @@ export class PciTopology implements PeerRouter {
     return null;
   }
 
-  #compute(provider: PciFunction, client: PciFunction, verbose: boolean): PeerRoute {
+  #compute(provider: PciFunction, client: PciFunction): PeerRoute {
     const route = findRoute(provider, client);
-    if (verbose) this.#warn(provider, client, route);
     this.#cache.set(pairKey(provider, client), route);
     return route;
   }
@@ -173,8 +174,8 @@ export class PciTopology implements PeerRouter {
     return reachable;
   }
 
-  #warn(provider: PciFunction, client: PciFunction, route: PeerRoute): void {
-    const at = "calc_map_type_and_dist";
+  /** @param at The function that was asked, by its kernel name. */
+  #warn(at: string, provider: PciFunction, client: PciFunction, route: PeerRoute): void {
     const between = `${client.name} and ${provider.name}`;
     if (route.redirecting.length > 0) {
       const list = route.redirecting.map(({ address }) => address).join(";");

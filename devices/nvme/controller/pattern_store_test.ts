@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { MemoryLimitError } from "../../../runtime/memory/physical_memory.ts";
 import { PatternStore } from "./pattern_store.ts";
 
@@ -89,4 +90,28 @@ Deno.test("written data counts against the budget, with what is in use elsewhere
   disk.write(0, new Uint8Array(8192), 0, 8192);
   assertThrows(() => disk.write(8192, new Uint8Array(512), 0, 512), MemoryLimitError);
   disk.write(0, new Uint8Array(512), 0, 512);
+});
+
+Deno.test("any sequence of writes and zeroing leaves what a plain array would hold", () => {
+  const size = 65536;
+  const step = fc.record({
+    zero: fc.boolean(),
+    at: fc.nat(size - 1),
+    length: fc.integer({ min: 1, max: 20000 }),
+    byte: fc.nat(255),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), fc.nat(size - 1), (steps, from) => {
+      const disk = store();
+      const plain = fresh(0, size);
+      for (const { zero, at, length, byte } of steps) {
+        const end = Math.min(at + length, size);
+        if (zero) disk.zero(at, end - at);
+        else disk.write(at, new Uint8Array(end - at).fill(byte), 0, end - at);
+        plain.fill(zero ? 0 : byte, at, end);
+      }
+      assertEquals(disk.bytes(from, size - from), plain.slice(from));
+    }),
+    { numRuns: 200, seed: 1 },
+  );
 });
