@@ -16,6 +16,8 @@ export interface Diagnostic {
   readonly span: Span;
   /** What is wrong, with the value: sentence case, no final period. */
   readonly message: string;
+  /** A few words shown at the caret; nothing when left out. */
+  readonly label?: string;
   /** What was expected, or how to put it right; shown after `hint:`. */
   readonly hint?: string;
   readonly related?: readonly RelatedSpan[];

@@ -2,5 +2,252 @@
 import type { CodeEntry } from "./entry.ts";
 
 export const SYNTAX_CODES = {
-  E0101: { title: "to be written", explanation: "", example: "" },
+  // Text and tokens
+  E0101: {
+    title: "character that means nothing",
+    explanation:
+      "Outside strings and comments a script is made of ASCII letters, digits and the signs the " +
+      "language uses. Typographic quotes, dashes and no-break blanks come along when text is " +
+      "copied from a web page or a mail; the message names the character.",
+    example: 'print “hello”      # typographic quotes\nprint "hello"      # right',
+  },
+  E0102: {
+    title: "string or bytes literal without an end",
+    explanation:
+      'A string begins and ends with `"` on the same line. A quote inside it is written `\\"`, a ' +
+      "line break `\\n`.",
+    example: 'print "one sync\nprint "one sync"   # right',
+  },
+  E0103: {
+    title: "malformed number",
+    explanation:
+      "Numbers are decimal (`4096`), hexadecimal (`0xffff_f000`) or binary (`0b1010`). One `_` may " +
+      "stand between two digits. Decimals such as `1.5` are ratios and take no unit. There are no " +
+      "exponents and no octal numbers.",
+    example: "let pages = 1__024\nlet pages = 1_024   # right",
+  },
+  E0104: {
+    title: "unknown unit",
+    explanation:
+      "Sizes end in B, KiB, MiB, GiB or TiB, durations in ns, us, ms or s; nothing else is taken " +
+      "for them, because `4K` means 4096 to some tools and 4000 to others.",
+    example: "let buf = buffer(size: 4K)\nlet buf = buffer(size: 4KiB)   # right",
+  },
+  E0105: {
+    title: "hexadecimal number with a unit",
+    explanation:
+      "`0x40B` is the number 1035, since B is a hexadecimal digit. To keep the two apart no " +
+      "hexadecimal number takes a unit.",
+    example: "let gap = 0x40KiB\nlet gap = 64KiB   # right",
+  },
+  E0106: {
+    title: "number too large",
+    explanation:
+      "Integers are exact below 2^53. A number past that would silently be rounded, so it is " +
+      "refused. Where hardware has 64 bits the language has other ways: masks are bit counts " +
+      "(`dma_mask_bits = 64`), malformed descriptors are given as bytes.",
+    example: "dma_set_mask(ssd, 0xffff_ffff_ffff_ffff)\ndma_set_mask(ssd, 64)   # right",
+  },
+  E0107: {
+    title: "number that begins with a zero",
+    explanation:
+      "In C `0755` is octal, in other languages it is 755. Here it is refused: write the number " +
+      "without the zero, or as hexadecimal.",
+    example: "let mode = 0755\nlet mode = 0x1ed   # right",
+  },
+  E0108: {
+    title: "unknown escape in a string",
+    explanation:
+      'The escapes are `\\n \\r \\t \\0 \\\\ \\" \\{ \\}`, `\\x41` for a byte and `\\u{1f600}` for a ' +
+      "code point.",
+    example: 'print "C:\\dev"\nprint "C:\\\\dev"   # right',
+  },
+  E0109: {
+    title: "malformed `{…}` in a string",
+    explanation:
+      "`{expr}` in a string inserts the value of an expression. No quote may stand inside it; " +
+      "names of tests and invariants and paths of `use` take none at all. A brace is written `\\{`.",
+    example: 'print "used {swiotlb.used"\nprint "used {swiotlb.used}"   # right',
+  },
+  E0110: {
+    title: "malformed bytes",
+    explanation: "A bytes literal holds pairs of hexadecimal digits, with blanks between pairs.",
+    example: 'poke(phys, bytes"de a")\npoke(phys, bytes"de ad")   # right',
+  },
+  E0111: {
+    title: "comment of another language",
+    explanation: "A comment begins with `#` and ends with the line. There is no other form.",
+    example: "// map it\n# map it   (right)",
+  },
+  E0112: {
+    title: "operator of another language",
+    explanation:
+      "Logic is written with the words `and`, `or` and `not`; fields are reached with `.`; the " +
+      "only assignments are `=` and `+=`; there are no pointers.",
+    example: "if req.done && !req.error { }\nif req.done and not req.error { }   # right",
+  },
+  E0113: {
+    title: "string in other quotes",
+    explanation: 'Strings stand between double quotes: `"…"`.',
+    example: "print 'done'\nprint \"done\"   # right",
+  },
+  E0114: {
+    title: "blank before a unit",
+    explanation: "A number and its unit are one word: `4KiB`, `10us`.",
+    example: "let size = 4 KiB\nlet size = 4KiB   # right",
+  },
+
+  // Syntax
+  E0201: {
+    title: "something else was expected",
+    explanation:
+      "The text does not fit the language here. The message says what would fit and what was found.",
+    example: "let buf alloc_pages(1)\nlet buf = alloc_pages(1)   # right",
+  },
+  E0202: {
+    title: "missing value",
+    explanation:
+      "A value (a literal, a name, a call, a list, a record) is due at this place. A line that " +
+      "ends in an operator, a comma or `=` goes on in the next one.",
+    example: "let pages =\nlet pages = 4   # right",
+  },
+  E0203: {
+    title: "bracket that is not closed",
+    explanation:
+      "Every `(`, `[` and `{` needs its partner. The place shown is where the partner is missed " +
+      "first, judged by line ends and indentation; the line with the opening bracket is shown too.",
+    example: "dma_map_phys(ssd, buf\ndma_map_phys(ssd, buf)   # right",
+  },
+  E0204: {
+    title: "bracket that closes nothing",
+    explanation: "A `)`, `]` or `}` stands where nothing is open, or where it does not fit.",
+    example: "wait req)\nwait req   # right",
+  },
+  E0205: {
+    title: "two statements on one line",
+    explanation:
+      "A statement ends with its line or with `;`. What follows the complete statement belongs to " +
+      "neither.",
+    example: "let a = 1 let b = 2\nlet a = 1; let b = 2   # right",
+  },
+  E0206: {
+    title: "line that begins with an unknown word",
+    explanation:
+      "A line begins with a statement's word (`let`, `assert`, `step` …), with a name that is " +
+      "assigned, or with a call. Anything else is most likely a misspelled word or a call without " +
+      "parentheses.",
+    example: 'tset "maps" { }\ntest "maps" { }   # right',
+  },
+  E0207: {
+    title: "expression that is no statement",
+    explanation:
+      "A line of its own must do something: a call, `trace`, `fork`, `race` or `compare`. A value " +
+      "alone would be thrown away; most often it is the rest of the line before, or an assertion " +
+      "without its word. The REPL takes any expression and prints it.",
+    example:
+      "let size = head\n  + tail\nlet size = head +\n  tail            # right\nassert size == 4KiB   # right",
+  },
+  E0208: {
+    title: "comparisons in a chain",
+    explanation:
+      "`a < b < c` would compare a truth value with a number. Comparisons and ranges do not chain.",
+    example: "assert 0 < n < 8\nassert 0 < n and n < 8   # right",
+  },
+  E0209: {
+    title: "record where a block begins",
+    explanation:
+      "After a complete value `{` always opens a block, so a record cannot stand there. Put it in " +
+      "parentheses, or bind it to a name before.",
+    example: "if x == y { a: 1 } { }\nlet want = { a: 1 }\nif x == want { }   # right",
+  },
+  E0210: {
+    title: "`=` where nothing can be assigned",
+    explanation:
+      "`=` and `+=` assign to a name, at the beginning of a line. In a condition `==` compares; " +
+      "named arguments and record keys take `:`; fields and list items cannot be assigned.",
+    example: "assert req.status = OK\nassert req.status == OK   # right",
+  },
+  E0211: {
+    title: "reserved word used as a name",
+    explanation:
+      "let const fn if else for in while match return test bench property machine use assert " +
+      "expect true false none not or and are reserved. They may stand after `.` and before `:` " +
+      "only.",
+    example: "let match = 4\nlet found = 4   # right",
+  },
+  E0212: {
+    title: "parentheses after a statement's word",
+    explanation:
+      "`print`, `step`, `wait` and their like are statements, not functions: the value follows " +
+      "the word. With a parenthesis right behind it the word is taken for a name.",
+    example: "print(req.status)\nprint req.status   # right",
+  },
+  E0213: {
+    title: "declaration in the wrong place",
+    explanation:
+      "`machine`, `use`, `const`, `fn`, `test`, `property` and `bench` stand at the top level of " +
+      "a file, not inside a block; `skip` stands before `test`, `property` or `bench`.",
+    example: 'test "a" {\n  fn f() { }\n}\nfn f() { }          # right\ntest "a" { }',
+  },
+  E0214: {
+    title: "nested too deeply",
+    explanation:
+      "Brackets may be 200 deep and one expression may have some hundred parts in each other. A " +
+      "script of that kind is generated; let the generator bind parts to names.",
+    example: "let x = ((((((((…))))))))",
+  },
+  E0215: {
+    title: "wrong order of arguments",
+    explanation: "Arguments without a name come first, those with a name after them.",
+    example: "dma_map_phys(dev: ssd, buf)\ndma_map_phys(ssd, phys: buf.phys)   # right",
+  },
+  E0216: {
+    title: "key given twice",
+    explanation: "A record and a `with` block have each key once.",
+    example: "let x = { a: 1, a: 2 }",
+  },
+  E0217: {
+    title: "malformed event pattern",
+    explanation:
+      "A pattern is a list of event names in order. `...` is any number of them; `iommu.*` any " +
+      "name below `iommu`; `(p, q)` groups; `|` is or; `* + ? {n} {n,m}` say how often. `!name` " +
+      "says that the event does not occur at all: at the top level only and without suffix. " +
+      "Fields take literals, constants and expressions in parentheses.",
+    example: "expect events [ (iova.alloc, !iotlb.sync)+ ] in req\n" +
+      "expect events [ iova.alloc+, !iotlb.sync ] in req   # right",
+  },
+  E0218: {
+    title: "part of a declaration is missing or given twice",
+    explanation:
+      "A bench has one `loop`, at most one `setup` before it, and any number of budgets.",
+    example: 'bench "read" { ssd.read(lba: 0, into: buf) }\n' +
+      'bench "read" { loop { ssd.read(lba: 0, into: buf) } }   # right',
+  },
+  E0219: {
+    title: "outcome of something that is no call",
+    explanation: "`fails`, `faults` and `warns` follow a call and say how it ends.",
+    example: "state fails EINVAL\ndma_iova_sync(ssd, state, 0, 4KiB) fails EINVAL   # right",
+  },
+  E0220: {
+    title: "malformed function",
+    explanation:
+      "A lambda is written `x => e` or `(a, b) => e`; its parameters are names, its body is one " +
+      "expression. Inside a larger expression it stands in parentheses.",
+    example: "list.map((x + 1) => x)\nlist.map(x => x + 1)   # right",
+  },
+  E0221: {
+    title: "wrong place for `not` or `try`",
+    explanation:
+      "`not` binds looser than comparisons and arithmetic: on their right-hand side it needs " +
+      "parentheses.",
+    example: "assert a == not b\nassert a == (not b)   # right",
+  },
+  E0222: {
+    title: "malformed match pattern",
+    explanation:
+      "A pattern of `match` is a literal, a constant, a range or `_` for anything else. It never " +
+      "binds a name. Each arm has one pattern.",
+    example: "match req.status { OK | INVAL => f() }\n" +
+      "match req.status {\n  OK => f()\n  INVAL => f()   # right\n}",
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,123 @@
+/**
+ * Shows a diagnostic as text: what is wrong, the place, the line with a caret, and a hint.
+ *
+ * ```text
+ * error[E0203]: expected `)` to close the call, found end of line
+ *   --> examples/x.dma:4:24
+ *    |
+ *  4 |   dma_map_phys(ssd, buf
+ *    |                        ^ expected `)` here
+ *    = hint: …
+ * ```
+ */
+import { type Span, spanPlace } from "../source.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { characterWidth, displayWidth, printable } from "./display_width.ts";
+
+/** What a piece of the output is, for whoever gives it a colour. */
+export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint" | "gutter";
+
+export interface RenderOptions {
+  /** Wraps a piece of text, for colour. It must not change the width. */
+  readonly style?: (role: StyleRole, text: string) => string;
+}
+
+/** Columns of source text shown of one line; longer lines are cut around the caret. */
+const MAX_LINE_WIDTH = 160;
+const CUT = "…";
+
+/** Renders one diagnostic. Lines are separated by `\n`, without one at the end. */
+export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
+  const style = options.style ?? ((_role, text) => text);
+  const { code, severity, span, message, label, hint, related = [] } = diagnostic;
+  const spans = [span, ...related.map((other) => other.span)];
+  const width = Math.max(...spans.map((one) => String(lineOf(one)).length));
+  const margin = " ".repeat(width + 2);
+  const lines = [
+    `${style(severity, severity)}${style("code", `[${code}]`)}: ${lowered(message)}`,
+    ...snippet(span, label ?? "", severity, width, style),
+  ];
+  for (const other of related) {
+    lines.push(`${margin}${style("gutter", "=")} ${style("hint", "note")}: ${other.message}`);
+    lines.push(...snippet(other.span, "", "gutter", width, style));
+  }
+  if (hint !== undefined) {
+    const [first = "", ...rest] = hint.split("\n");
+    lines.push(`${margin}${style("gutter", "=")} ${style("hint", "hint")}: ${first}`);
+    for (const line of rest) lines.push(`${margin}        ${line}`);
+  }
+  return lines.join("\n");
+}
+
+/** Renders several, with an empty line between two. */
+export function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  options: RenderOptions = {},
+): string {
+  return diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, options)).join("\n\n");
+}
+
+type Style = NonNullable<RenderOptions["style"]>;
+
+function lineOf(span: Span): number {
+  return span.source.position(span.start).line;
+}
+
+/** A message follows a colon, so its first word is no beginning of a sentence. */
+function lowered(message: string): string {
+  return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
+}
+
+function snippet(
+  span: Span,
+  label: string,
+  caretRole: StyleRole,
+  gutterWidth: number,
+  style: Style,
+): string[] {
+  const { line, column } = span.source.position(span.start);
+  const text = printable(span.source.line(line));
+  const start = Math.min(column - 1, text.length);
+  // A span over several lines is underlined to the end of its first.
+  const end = Math.max(start, Math.min(start + (span.end - span.start), text.length));
+  const cut = cutLine(text, start, end);
+  const number = String(line).padStart(gutterWidth);
+  const bar = style("gutter", "|");
+  const empty = ` ${" ".repeat(gutterWidth)} ${bar}`;
+  const carets = "^".repeat(Math.max(1, displayWidth(cut.text.slice(cut.start, cut.end))));
+  const mark = style(caretRole === "gutter" ? "gutter" : "caret", carets + (label && ` ${label}`));
+  return [
+    ` ${" ".repeat(gutterWidth)}${style("place", `--> ${spanPlace(span)}`)}`,
+    empty,
+    ` ${style("gutter", number)} ${bar}${cut.text === "" ? "" : ` ${cut.text}`}`,
+    `${empty} ${blanks(cut.text.slice(0, cut.start))}${mark}`,
+  ];
+}
+
+/** Blanks as wide as a text, with its tabs kept so that the caret stays in its column. */
+function blanks(text: string): string {
+  let result = "";
+  for (const character of text) {
+    result += character === "\t" ? "\t" : " ".repeat(characterWidth(character));
+  }
+  return result;
+}
+
+/** A line that fits, with the marked part in it. */
+function cutLine(
+  text: string,
+  start: number,
+  end: number,
+): { text: string; start: number; end: number } {
+  if (text.length <= MAX_LINE_WIDTH) return { text, start, end };
+  const from = start < MAX_LINE_WIDTH - 40 ? 0 : start - Math.floor(MAX_LINE_WIDTH / 2);
+  const to = Math.min(text.length, from + MAX_LINE_WIDTH);
+  const before = from > 0 ? CUT : "";
+  const after = to < text.length ? CUT : "";
+  const shift = before.length - from;
+  return {
+    text: `${before}${text.slice(from, to)}${after}`,
+    start: start + shift,
+    end: Math.min(end, to) + shift,
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * Gives the parser balanced brackets: what is missing is put in, what is too much is left out, and
+ * each such place is reported once. After this pass a broken bracket costs one error, and all
+ * blocks around it are still read as blocks.
+ */
+import type { IToken, TokenType } from "chevrotain";
+import { type BracketFix, CLOSERS, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import type { Reporter } from "./report.ts";
+import {
+  Assign,
+  Colon,
+  Comma,
+  LBrace,
+  LBracket,
+  LParen,
+  Newline,
+  retype,
+  tokenEnd,
+  virtualToken,
+} from "./tokens.ts";
+
+/**
+ * Balances the brackets of a file.
+ *
+ * @param mode In the REPL an open bracket at the end means that more is to come, so neither
+ * indentation nor the next line's first word close one.
+ */
+export function balanceBrackets(
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  mode: "file" | "repl",
+): readonly IToken[] {
+  const { source } = reporter;
+  let match = matchBrackets(source, tokens, null);
+  if (match.fixes.length === 0) return tokens;
+  if (mode === "file" && (match.surplus.open > 0 || match.surplus.close > 0)) {
+    match = matchBrackets(source, tokens, match.surplus);
+  }
+  const fixes = mode === "file" ? match.fixes : atTheEnd(match.fixes, tokens.length);
+  reportFixes(fixes, tokens, reporter);
+  return apply(fixes, tokens);
+}
+
+/** In the REPL whatever is open ends with the text, not with a line of it. */
+function atTheEnd(fixes: readonly BracketFix[], count: number): BracketFix[] {
+  return fixes.map((fix) => fix.kind === "close" ? { ...fix, at: count } : fix);
+}
+
+function apply(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[] {
+  const before = new Map<number, IToken[]>();
+  const dropped = new Set<number>();
+  const insert = (at: number, type: TokenType) => {
+    const token = virtualToken(type, endBefore(tokens, at));
+    const others = before.get(at);
+    if (others === undefined) before.set(at, [token]);
+    else others.push(token);
+  };
+  for (const fix of fixes) {
+    if (fix.kind === "drop") dropped.add(fix.at);
+    else if (fix.kind === "open") insert(fix.at, LBrace);
+    else {
+      const closer = CLOSERS.get(tokens[fix.opener]!.tokenType) ?? CLOSERS.get(LBrace)!;
+      if (fix.kind === "close") insert(fix.at, closer);
+      else retype(tokens[fix.at]!, closer);
+    }
+  }
+  const balanced: IToken[] = [];
+  for (let index = 0; index <= tokens.length; index++) {
+    const inserted = before.get(index);
+    if (inserted !== undefined) balanced.push(...inserted);
+    if (index < tokens.length && !dropped.has(index)) balanced.push(tokens[index]!);
+  }
+  return balanced;
+}
+
+/** Offset just behind the last token with text before token `at`. */
+function endBefore(tokens: readonly IToken[], at: number): number {
+  let index = at - 1;
+  while (index >= 0 && tokens[index]!.tokenType === Newline) index--;
+  return index < 0 ? 0 : tokenEnd(tokens[index]!);
+}
+
+function reportFixes(
+  fixes: readonly BracketFix[],
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const places = new Set<number>();
+  for (const fix of fixes) {
+    const place = endBefore(tokens, fix.at);
+    switch (fix.kind) {
+      case "close":
+        // Several brackets that end at one place are one mistake.
+        if (!places.has(place)) reportUnclosed(fix, place, tokens, reporter);
+        places.add(place);
+        break;
+      case "open":
+        reporter.error(
+          "E0203",
+          place,
+          place,
+          "Expected `{` to begin the block, found end of line",
+          {
+            label: "expected `{` here",
+          },
+        );
+        break;
+      case "drop":
+        reportStray(tokens[fix.at]!, reporter);
+        break;
+      case "replace": {
+        const token = tokens[fix.at]!;
+        const opener = tokens[fix.opener]!;
+        const closer = CLOSERS.get(opener.tokenType)!.LABEL;
+        reporter.error(
+          "E0203",
+          token.startOffset,
+          tokenEnd(token),
+          `Expected ${closer} to close ${
+            bracketNoun(tokens, fix.opener)
+          }, found \`${token.image}\``,
+          { label: `expected ${closer} here`, related: openedHere(opener, token, reporter) },
+        );
+      }
+    }
+  }
+}
+
+function reportUnclosed(
+  fix: BracketFix & { kind: "close" },
+  place: number,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const opener = tokens[fix.opener]!;
+  const closer = (CLOSERS.get(opener.tokenType) ?? CLOSERS.get(LBrace)!).LABEL;
+  const next = tokens[fix.at];
+  let rest = fix.at;
+  while (tokens[rest]?.tokenType === Newline) rest++;
+  const found = rest >= tokens.length
+    ? "end of file"
+    : next!.tokenType === Newline
+    ? "end of line"
+    : `\`${next!.image}\``;
+  reporter.error(
+    "E0203",
+    place,
+    place,
+    `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
+    {
+      label: `expected ${closer} here`,
+      related: openedHere(opener, virtualToken(Newline, place), reporter),
+    },
+  );
+}
+
+/** Shows the opening bracket when it stands on another line. */
+function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
+  const from = source.position(opener.startOffset).line;
+  if (from === source.position(place.startOffset).line) return undefined;
+  const span = { source, start: opener.startOffset, end: tokenEnd(opener) };
+  return [{ span, message: `\`${opener.image}\` opened here` }];
+}
+
+function reportStray(token: IToken, reporter: Reporter): void {
+  const message = token.tokenType === LBrace
+    ? "`{` opens nothing: there is one before it already"
+    : `\`${token.image}\` closes nothing`;
+  reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
+    hint: token.tokenType === LBrace
+      ? "leave one of the two out"
+      : "leave it out, or put the opening bracket where it belongs",
+  });
+}
+
+/** What a bracket encloses, judged by the token before it. */
+function bracketNoun(tokens: readonly IToken[], opener: number): string {
+  const previous = tokens[opener - 1];
+  switch (tokens[opener]!.tokenType) {
+    case LParen:
+      return endsValue(previous) ? "the call" : "the parentheses";
+    case LBracket:
+      return endsValue(previous) ? "the index" : "the list";
+    default: {
+      const type = previous?.tokenType;
+      return type === Assign || type === Colon || type === Comma || type === LParen ||
+          type === LBracket
+        ? "the record"
+        : "the block";
+    }
+  }
+}

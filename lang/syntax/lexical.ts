@@ -1,0 +1,245 @@
+/**
+ * The pass after the lexer: looks into every literal, explains what other languages would write,
+ * and leaves tokens that the parser can take without a second complaint.
+ */
+import type { IToken, TokenType } from "chevrotain";
+import type { LiteralProblem } from "./literals.ts";
+import {
+  readBytes,
+  readNumber,
+  readString,
+  rightUnit,
+  SIZE_UNITS,
+  TIME_UNITS,
+} from "./literals.ts";
+import type { Reporter } from "./report.ts";
+import {
+  Assign,
+  Bytes,
+  Dot,
+  EqualEqual,
+  ForeignComment,
+  ForeignOperator,
+  ForeignText,
+  Hard,
+  Identifier,
+  NotEqual,
+  NumberToken,
+  retype,
+  Text,
+  tokenEnd,
+  tokenize,
+  UnclosedBytes,
+  UnclosedText,
+  Unknown,
+} from "./tokens.ts";
+
+/** What an operator of another language becomes here; `null` drops it. */
+const FOREIGN_OPERATORS: Readonly<
+  Record<string, { readonly type: TokenType | null; readonly hint: string }>
+> = {
+  "&&": { type: Hard.and, hint: "write `and`" },
+  "||": { type: Hard.or, hint: "write `or`" },
+  "===": { type: EqualEqual, hint: "write `==`" },
+  "!==": { type: NotEqual, hint: "write `!=`" },
+  "<>": { type: NotEqual, hint: "write `!=`" },
+  "->": { type: Dot, hint: "there are no pointers: fields are reached with `.`" },
+  ":=": { type: Assign, hint: "write `let name = …` to bind a name, `name = …` to assign it" },
+  "++": { type: null, hint: "write `name += 1`" },
+  "--": { type: null, hint: "write `name = name - 1`" },
+};
+
+const CHARACTER_HINTS: Readonly<Record<string, string>> = {
+  "\u201c": 'strings stand between plain double quotes: `"…"`',
+  "\u201d": 'strings stand between plain double quotes: `"…"`',
+  "\u2018": 'strings stand between plain double quotes: `"…"`',
+  "\u2019": 'strings stand between plain double quotes: `"…"`',
+  "\u2013": "the minus sign is the plain `-`",
+  "\u2014": "the minus sign is the plain `-`",
+  "\u2212": "the minus sign is the plain `-`",
+  "\u2264": "write `<=`",
+  "\u2265": "write `>=`",
+  "\u2260": "write `!=`",
+  "\u2026": "three plain dots: `...`",
+  "\u00a0": "this blank is a no-break space: type it again",
+  "'": 'strings stand between double quotes: `"…"`',
+  "`": 'strings stand between double quotes: `"…"`',
+  "$": "names have no sign before them",
+  "^": "there is no exclusive or and no power operator",
+  "~": "there is no bitwise complement",
+  "@": "there are no decorators and no addresses of names",
+  "\\": "a line goes on after an operator, a comma or an open bracket: no `\\` is needed",
+};
+
+/** Checks the tokens of a file; returns those that the parser is to see. */
+export function checkTokens(tokens: readonly IToken[], reporter: Reporter): IToken[] {
+  const kept: IToken[] = [];
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    switch (token.tokenType) {
+      case NumberToken:
+        checkNumber(token, reporter);
+        if (unitBehindBlank(token, tokens[index + 1], reporter)) index++;
+        break;
+      case Text:
+        for (const problem of readString(token.image).problems) report(token, problem, reporter);
+        break;
+      case Bytes: {
+        const value = readBytes(token.image);
+        if (!(value instanceof Uint8Array)) report(token, value, reporter);
+        break;
+      }
+      case UnclosedText:
+      case UnclosedBytes:
+        kept.push(token);
+        kept.push(...giveBackTail(token));
+        reportUnclosed(token, reporter);
+        continue;
+      case ForeignText:
+        reportForeignText(token, reporter);
+        break;
+      case ForeignComment:
+        reportForeignComment(token, reporter);
+        continue;
+      case ForeignOperator:
+        if (!replaceOperator(token, reporter)) continue;
+        break;
+      case Unknown:
+        reportUnknown(token, reporter);
+        continue;
+    }
+    kept.push(token);
+  }
+  return kept;
+}
+
+function report(token: IToken, problem: LiteralProblem, reporter: Reporter): void {
+  const at = token.startOffset;
+  reporter.error(problem.code, at + problem.start, at + problem.end, problem.message, {
+    hint: problem.hint,
+  });
+}
+
+/** Most numbers are short and plain: they need no second look. */
+const PLAIN_NUMBER = /^(?:0|[1-9][0-9]{0,14})$/;
+
+function checkNumber(token: IToken, reporter: Reporter): void {
+  if (PLAIN_NUMBER.test(token.image)) return;
+  const value = readNumber(token.image);
+  if (value.kind === "problem") report(token, value.problem, reporter);
+}
+
+/** `4 KiB`: explained, and read as one number. */
+function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Reporter): boolean {
+  if (next?.tokenType !== Identifier || !/^[0-9_]+$/.test(token.image)) return false;
+  const word = next.image;
+  const right = word in SIZE_UNITS || word in TIME_UNITS || /^[KMGT]$|^[KMGTkmgt]i?[bB]$/.test(word)
+    ? rightUnit(word)
+    : null;
+  if (right === null) return false;
+  const text = `${token.image}${right}`;
+  reporter.error(
+    "E0114",
+    token.startOffset,
+    tokenEnd(next),
+    `Blank between a number and its unit: \`${token.image} ${word}\``,
+    { hint: `write \`${text}\`` },
+  );
+  token.image = text;
+  return true;
+}
+
+/**
+ * An unclosed string takes the rest of its line. Brackets and commas at its end most likely do not
+ * belong to it: the tokens of that tail, so that one missing quote leaves no bracket open.
+ */
+function giveBackTail(token: IToken): IToken[] {
+  let tail = /[ \t)\]},;{]*$/.exec(token.image)![0];
+  const inside = token.image.slice(1, token.image.length - tail.length);
+  if (inside.includes("{")) tail = /[ \t)\],;]*$/.exec(tail)![0];
+  if (inside.includes("(") || inside.includes("[")) tail = /[ \t},;{]*$/.exec(tail)![0];
+  if (tail.trim() === "" || tail.length === token.image.length) return [];
+  token.image = token.image.slice(0, -tail.length);
+  const offset = tokenEnd(token);
+  token.endOffset = offset - 1;
+  return tokenize(tail, offset);
+}
+
+function reportUnclosed(token: IToken, reporter: Reporter): void {
+  const end = tokenEnd(token);
+  if (token.tokenType === UnclosedBytes) {
+    reporter.error("E0102", token.startOffset, end, 'Bytes literal without a closing `"`', {
+      hint: 'bytes end on the line they begin: bytes"de ad be ef"',
+    });
+    return;
+  }
+  reporter.error("E0102", token.startOffset, end, 'String without a closing `"`', {
+    hint: token.image === '"'
+      ? 'nothing follows this `"`: is one missing before the text?'
+      : 'a string ends on the line it begins; a quote inside it is written `\\"`',
+  });
+}
+
+function reportForeignText(token: IToken, reporter: Reporter): void {
+  const inside = token.image.slice(1, -1);
+  reporter.error(
+    "E0113",
+    token.startOffset,
+    tokenEnd(token),
+    `String in other quotes: ${token.image}`,
+    { hint: `strings stand between double quotes: \`"${inside.replaceAll('"', '\\"')}"\`` },
+  );
+}
+
+function reportForeignComment(token: IToken, reporter: Reporter): void {
+  const mark = token.image.slice(0, 2);
+  const unclosed = mark === "/*" && !/\*\/$/.test(token.image.slice(2));
+  reporter.error(
+    "E0111",
+    token.startOffset,
+    token.startOffset + 2,
+    unclosed
+      ? "`/*` begins no comment here, and the rest of the file has no `*/`"
+      : `\`${mark}\` begins no comment`,
+    { hint: "a comment begins with `#` and ends with the line" },
+  );
+}
+
+function replaceOperator(token: IToken, reporter: Reporter): boolean {
+  const known = FOREIGN_OPERATORS[token.image];
+  const sign = token.image.slice(0, -1);
+  const hint = known?.hint ?? `write \`name = name ${sign} …\``;
+  reporter.error(
+    "E0112",
+    token.startOffset,
+    tokenEnd(token),
+    `No operator of this language: \`${token.image}\``,
+    { hint },
+  );
+  const type = known === undefined ? Assign : known.type;
+  if (type === null) return false;
+  retype(token, type);
+  return true;
+}
+
+function reportUnknown(token: IToken, reporter: Reporter): void {
+  const point = token.image.codePointAt(0)!;
+  const character = String.fromCodePoint(point);
+  const code = `U+${point.toString(16).toUpperCase().padStart(4, "0")}`;
+  const isLetter = /^\p{Letter}$/u.test(character);
+  const shown = /^[\p{Letter}\p{Number}\p{Punctuation}\p{Symbol}]$/u.test(character)
+    ? `\`${character}\`${point > 0x7e ? ` (${code})` : ""}`
+    : code;
+  reporter.error(
+    "E0101",
+    token.startOffset,
+    token.startOffset + character.length,
+    `Character that means nothing here: ${shown}`,
+    {
+      hint: CHARACTER_HINTS[character] ??
+        (isLetter
+          ? "names are made of the letters A-Z, a-z, digits and `_`"
+          : "outside strings and comments only ASCII signs have a meaning"),
+    },
+  );
+}

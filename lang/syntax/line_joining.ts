@@ -1,0 +1,93 @@
+/**
+ * Decides which ends of lines are ends of statements.
+ *
+ * A newline is dropped inside `(` and `[`, after `=`, `+=`, `=>`, `:`, a binary operator or a
+ * comma, before a line that begins with `.` and a name, and between a `}` and `else` or `and`. It
+ * is kept nevertheless when the next line begins with a word that can only begin a statement: then
+ * the line before is broken, and the error belongs there. Blank lines, newlines next to a brace and
+ * newlines at the end say nothing and are dropped as well.
+ */
+import type { IToken } from "chevrotain";
+import { beginsStatement, continuesAfter } from "./bracket_matcher.ts";
+import {
+  Dot,
+  FatArrow,
+  Hard,
+  Identifier,
+  isA,
+  LBrace,
+  LBracket,
+  Literal,
+  LParen,
+  Newline,
+  RBrace,
+  RBracket,
+  RParen,
+} from "./tokens.ts";
+
+/** Soft words that begin a statement where no name could be followed by a name or a literal. */
+const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
+  ["print", "show", "explain", "step", "wait", "advance", "on", "repeat", "skip"],
+);
+
+/** The tokens of a file, brackets balanced, without the newlines that end nothing. */
+export function joinLines(tokens: readonly IToken[]): IToken[] {
+  const joined: IToken[] = [];
+  /** For each open bracket: does a newline in it separate? */
+  const separates: boolean[] = [];
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    switch (token.tokenType) {
+      case Newline: {
+        let next = index + 1;
+        while (tokens[next]?.tokenType === Newline) next++;
+        const ends = separates.length === 0 || separates[separates.length - 1]!;
+        if (ends && endsStatement(joined.at(-1), tokens, next)) joined.push(token);
+        index = next - 1;
+        continue;
+      }
+      case LParen:
+      case LBracket:
+        separates.push(false);
+        break;
+      case LBrace:
+        separates.push(true);
+        break;
+      case RParen:
+      case RBracket:
+      case RBrace:
+        separates.pop();
+        break;
+    }
+    joined.push(token);
+  }
+  return joined;
+}
+
+function endsStatement(
+  previous: IToken | undefined,
+  tokens: readonly IToken[],
+  next: number,
+): boolean {
+  const first = tokens[next];
+  const second = tokens[next + 1];
+  if (previous === undefined || previous.tokenType === LBrace) return false;
+  if (first === undefined || first.tokenType === RBrace) return false;
+  if (first.tokenType === Dot && second !== undefined && isWord(second)) return false;
+  if (previous.tokenType === RBrace) {
+    return first.tokenType !== Hard.else && first.tokenType !== Hard.and;
+  }
+  if (!continuesAfter(previous)) return true;
+  return previous.tokenType !== FatArrow &&
+    (beginsStatement(first, second) || beginsSoftStatement(first, second));
+}
+
+function isWord(token: IToken): boolean {
+  return /^[A-Za-z_]/.test(token.image);
+}
+
+function beginsSoftStatement(first: IToken, second: IToken | undefined): boolean {
+  return first.tokenType === Identifier && SOFT_STATEMENT_WORDS.has(first.image) &&
+    second !== undefined && second.image !== "as" &&
+    (second.tokenType === Identifier || isA(second, Literal));
+}

@@ -1,0 +1,241 @@
+/**
+ * Says in a sentence what the parser met.
+ *
+ * The grammar names what it expects; here the sentence is made, the place is chosen (the end of the
+ * line before, when the next line is what does not fit), and habits of other languages get a hint.
+ */
+import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Reporter } from "./report.ts";
+import { nearestNames } from "../diagnostics/suggest.ts";
+import {
+  AndThen,
+  Assign,
+  Colon,
+  Comma,
+  End,
+  Hard,
+  InfixOperator,
+  isA,
+  LBrace,
+  LBracket,
+  Literal,
+  LParen,
+  Name,
+  Newline,
+  NumberToken,
+  Question,
+  RBrace,
+  RBracket,
+  RParen,
+  Soft,
+  tokenEnd,
+} from "./tokens.ts";
+
+const END_OF_STATEMENT = "end of line";
+
+/** What may stand where a closing bracket is missed, by rule. */
+const BEFORE_CLOSER: Readonly<Record<string, string>> = {
+  callArguments: "`,` or `)`",
+  parameters: "`,` or `)`",
+  parentheses: "`)`",
+  eventGroup: "`,`, `|` or `)`",
+  list: "`,` or `]`",
+  index: "`]`",
+  eventPattern: "`,`, `|` or `]`",
+  machineBody: "a key and `=`, or a block",
+  pathEntries: "a key and `=`",
+  record: "a key and `:`",
+  matchBody: "a pattern (a literal, a constant, a range or `_`)",
+  benchBody: "`setup`, `loop` or `budget`",
+  eventCount: "`}`",
+  invariantStatement: "`}`",
+};
+
+/** Gives Chevrotain the name of what is expected; `reportParserError` makes the sentence. */
+export const expectedProvider: IParserErrorMessageProvider = {
+  buildMismatchTokenMessage({ expected, previous, ruleName }) {
+    if (expected.name === "EOF" || (ruleName === "block" && expected === RBrace)) {
+      return previous === undefined || isA(previous, End) || previous.tokenType === LBrace ||
+          previous.tokenType.name === "EOF"
+        ? "a statement"
+        : END_OF_STATEMENT;
+    }
+    if (expected === RParen || expected === RBracket || expected === RBrace) {
+      return BEFORE_CLOSER[ruleName] ?? expected.LABEL ?? expected.name;
+    }
+    return expected.LABEL ?? expected.name;
+  },
+  buildNotAllInputParsedMessage: () => END_OF_STATEMENT,
+  buildNoViableAltMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
+  buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
+};
+
+/**
+ * Turns an error of the parser into a diagnostic.
+ *
+ * @param endName What the end of the parsed text is called.
+ */
+export function reportParserError(
+  error: IRecognitionException,
+  reporter: Reporter,
+  endName = "end of file",
+): void {
+  const { token } = error;
+  // Chevrotain gives the error a previous token, its types do not.
+  const previous = "previousToken" in error ? error.previousToken as IToken : undefined;
+  const expected = error.message;
+  const behind = previous === undefined || Number.isNaN(previous.startOffset) ||
+      previous.startOffset < 0
+    ? null
+    : tokenEnd(previous);
+  const place = placeOf(token, behind, reporter, endName);
+  const hint = hintFor(expected, token, previous);
+  const reserved = isReservedName(expected, token);
+  const sentence = reserved
+    ? `\`${token.image}\` is a reserved word, no name`
+    : `Expected ${expected}${contextOf(expected, previous)}, found ${place.found}`;
+  reporter.error(codeFor(expected, reserved), place.start, place.end, sentence, {
+    hint,
+    ...(place.start === place.end ? { label: `expected ${expected} here` } : {}),
+  });
+}
+
+function codeFor(expected: string, reserved: boolean): DiagnosticCode {
+  if (reserved) return "E0211";
+  if (expected === "a value") return "E0202";
+  return expected === END_OF_STATEMENT ? "E0205" : "E0201";
+}
+
+interface ErrorPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly found: string;
+}
+
+/** A token that begins the next line is shown as the end of the line before. */
+function placeOf(
+  token: IToken,
+  behind: number | null,
+  { source }: Reporter,
+  endName: string,
+): ErrorPlace {
+  const isEnd = token.tokenType.name === "EOF";
+  if (isEnd) {
+    const end = behind ?? source.text.length;
+    return { start: end, end, found: endName };
+  }
+  if (behind !== null) {
+    const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
+    if (token.tokenType === Newline || isOnNextLine) {
+      return { start: behind, end: behind, found: "end of line" };
+    }
+  }
+  return { start: token.startOffset, end: tokenEnd(token), found: describeToken(token) };
+}
+
+/** What a token is called in a sentence. */
+export function describeToken(token: IToken): string {
+  if (token.image === "") return token.tokenType.LABEL ?? "nothing";
+  if (token.tokenType === Newline) return "end of line";
+  if (token.tokenType === NumberToken) return `number \`${token.image}\``;
+  if (token.image.startsWith('"')) return `string ${shortened(token.image)}`;
+  if (isA(token, Name)) return `name \`${shortened(token.image)}\``;
+  return `\`${shortened(token.image)}\``;
+}
+
+function shortened(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 38)}…`;
+}
+
+/** `after …`, where a value is due because of the token before. */
+function contextOf(expected: string, previous: IToken | undefined): string {
+  if (expected !== "a value" || previous === undefined) return "";
+  const type = previous.tokenType;
+  const wantsValue = isA(previous, InfixOperator) || type === Comma || type === Assign ||
+    type === Colon || (/^[a-z]+$/.test(previous.image) && !isA(previous, Literal));
+  return wantsValue ? ` after \`${previous.image}\`` : "";
+}
+
+function isReservedName(expected: string, token: IToken): boolean {
+  return (expected === "a name" || expected.endsWith("'s name")) && token.image in Hard;
+}
+
+const STATEMENT_HINTS: Readonly<Record<string, string>> = {
+  else: "`else` stands right behind the `}` of its `if`",
+  elif: "write `else if`",
+  elseif: "write `else if`",
+  then: "the block of an `if` stands in braces: `if x { … }`",
+  do: "a block stands in braces",
+};
+
+function hintFor(
+  expected: string,
+  token: IToken,
+  previous: IToken | undefined,
+): string | undefined {
+  const type = token.tokenType;
+  if (isReservedName(expected, token)) {
+    return "take another name; reserved words may stand after `.` and before `:` only";
+  }
+  if (type === Question) return "there is no `? :`; write `if … { … } else { … }`";
+  const word = STATEMENT_HINTS[token.image];
+  if (word !== undefined) return word;
+  if (expected === "a value") return valueHint(token, previous);
+  if (expected === END_OF_STATEMENT) return endHint(token, previous);
+  if (expected === "`,` or `)`" || expected === "`,` or `]`") {
+    if (isA(token, Literal) || isA(token, Name)) return "is a comma missing?";
+    if (type === Colon) return "`:` stands behind an argument's name: `size: 4KiB`";
+  }
+  if (expected === "`in`" && type === Assign) return "write `for name in 0..n { … }`";
+  if (expected === "a name" && type === LParen && previous?.tokenType === Hard.for) {
+    return "write `for name in 0..n { … }`";
+  }
+  if (expected.endsWith("in quotes") && isA(token, Name)) {
+    return `write it between double quotes: "${token.image}"`;
+  }
+  if (expected === "`and` with the other block") return "write `fork { … } and { … }`";
+  return undefined;
+}
+
+function valueHint(token: IToken, previous: IToken | undefined): string | undefined {
+  switch (token.tokenType) {
+    case Hard.if:
+    case Hard.match:
+    case Hard.for:
+    case Hard.while:
+      return `\`${token.image}\` is a statement here and has no value`;
+    case Hard.fn:
+      return "a function without a name is written `x => …`";
+    case Hard.and:
+    case AndThen:
+      return "`and` and `{`: a record needs parentheses here";
+    case Assign:
+      return previous?.tokenType === Assign ? "`==` is written without a blank" : undefined;
+    case RParen:
+    case RBracket:
+    case RBrace:
+    case LBrace:
+    case LBracket:
+      return undefined;
+    default:
+      return token.image in Hard && !isA(token, InfixOperator)
+        ? `\`${token.image}\` is a reserved word`
+        : undefined;
+  }
+}
+
+const BLOCK_WORDS = ["trace", "fork", "race", "compare"];
+
+function endHint(token: IToken, previous: IToken | undefined): string | undefined {
+  if (token.tokenType === LBrace) {
+    const word = previous === undefined ? undefined : nearestNames(previous.image, BLOCK_WORDS)[0];
+    return word === undefined
+      ? "`{` opens a block after `if`, `for`, `trace` and their like only"
+      : `did you mean \`${word} { … }\`?`;
+  }
+  if (token.tokenType === Colon) return "`:` stands in records, arguments and event patterns only";
+  if (token.tokenType === Comma) return "a list stands in brackets: `[a, b]`";
+  if (token.tokenType === Soft.as) return undefined;
+  return "put it on a line of its own, or `;` between the two";
+}

@@ -1,0 +1,59 @@
+/**
+ * Leaves one error for one mistake.
+ *
+ * A statement that is broken in one place draws more complaints: from the parser, which has to find
+ * its way back, and from the builder, which sees a torn tree. Errors of an earlier phase are nearer
+ * to the mistake, so in one stretch of text between two ends of statements or braces they silence
+ * those of later phases, and of the parser's only the first is kept.
+ */
+import type { IToken } from "chevrotain";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { End, isA, LBrace, RBrace } from "./tokens.ts";
+
+/** How many errors of each phase one stretch may show: tokens, syntax, meaning. */
+const LIMITS = [Infinity, 1, Infinity] as const;
+
+/**
+ * @param phases The diagnostics of the phases, earliest first.
+ * @param tokens The tokens that the parser saw.
+ * @returns What is left, in the order of the text.
+ */
+export function onePerStatement(
+  phases: readonly (readonly Diagnostic[])[],
+  tokens: readonly IToken[],
+): Diagnostic[] {
+  if (phases.every((phase) => phase.length === 0)) return [];
+  const borders = tokens
+    .filter((token) => isA(token, End) || token.tokenType === LBrace || token.tokenType === RBrace)
+    .map((token) => token.startOffset);
+  const kept: Diagnostic[] = [];
+  const taken = new Set<number>();
+  for (const [phase, diagnostics] of phases.entries()) {
+    const counts = new Map<number, number>();
+    const seen = new Set<string>();
+    for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
+      const stretch = countBefore(borders, diagnostic.span.start);
+      const count = counts.get(stretch) ?? 0;
+      // The same complaint twice in one stretch says nothing new.
+      const key = `${stretch} ${diagnostic.code} ${diagnostic.message}`;
+      if (taken.has(stretch) || count >= LIMITS[phase]! || seen.has(key)) continue;
+      counts.set(stretch, count + 1);
+      seen.add(key);
+      kept.push(diagnostic);
+    }
+    for (const stretch of counts.keys()) taken.add(stretch);
+  }
+  return kept.sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end);
+}
+
+/** How many of the sorted numbers are smaller than one. */
+function countBefore(sorted: readonly number[], value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

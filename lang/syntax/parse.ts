@@ -1,0 +1,119 @@
+/**
+ * From source text to a syntax tree with diagnostics.
+ *
+ * Tokens, then words and brackets put right, then the parser, then the tree: each phase reports
+ * what it finds, and at the end one mistake is left with one error. Nothing here throws, whatever
+ * the text.
+ */
+import type { IToken } from "chevrotain";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceFile } from "../source.ts";
+import type { Expression, FileNode } from "./ast.ts";
+import { AstBuilder } from "./ast_builder.ts";
+import { balanceBrackets } from "./brackets.ts";
+import { BuildContext, type ParseMode } from "./build_context.ts";
+import { checkTokens } from "./lexical.ts";
+import { joinLines } from "./line_joining.ts";
+import { reportParserError } from "./messages.ts";
+import { isShallow } from "./nesting.ts";
+import { onePerStatement } from "./one_per_statement.ts";
+import { sharedParser } from "./parser.ts";
+import { Reporter } from "./report.ts";
+import { tokenEnd, tokenize } from "./tokens.ts";
+import { classifyWords } from "./words.ts";
+
+export type { ParseMode } from "./build_context.ts";
+
+export interface ParseResult {
+  /** The tree. With errors it holds error nodes and must not be run. */
+  readonly file: FileNode;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The text ends in the middle of something: the REPL asks for more. */
+  readonly incomplete: boolean;
+}
+
+export interface ParseOptions {
+  /** In the REPL any expression is a statement. */
+  readonly mode?: ParseMode;
+}
+
+/** Parses a file, or a piece of text typed at the REPL. */
+export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
+  const lexical = new Reporter(source);
+  const syntax = new Reporter(source);
+  const meaning = new Reporter(source);
+
+  const tokens = checkTokens(tokenize(source.text), lexical);
+  const balanced = balanceBrackets(tokens, lexical, mode);
+  const words = classifyWords(joinLines(balanced), lexical);
+  const file = isShallow(words, lexical)
+    ? parseTokens(words, source, mode, syntax, meaning)
+    : unreadable(source);
+
+  const diagnostics = onePerStatement(
+    [lexical.diagnostics, syntax.diagnostics, meaning.diagnostics],
+    words,
+  );
+  const end = endOfText(tokens);
+  return {
+    file,
+    diagnostics,
+    incomplete: diagnostics.length > 0 && diagnostics.every(({ span }) => span.start >= end),
+  };
+}
+
+function parseTokens(
+  tokens: IToken[],
+  source: SourceFile,
+  mode: ParseMode,
+  syntax: Reporter,
+  meaning: Reporter,
+): FileNode {
+  const parser = sharedParser();
+  parser.input = tokens;
+  const tree = parser.file();
+  for (const error of parser.errors) reportParserError(error, syntax);
+  const context: BuildContext = new BuildContext(
+    source,
+    meaning,
+    mode,
+    (start, end) => parseInsertion(context, start, end),
+  );
+  const file = new AstBuilder(context).file(tree);
+  context.reportSuspects();
+  return file;
+}
+
+/** The expression of a `{expr}` in a string, with its place in the file. */
+function parseInsertion(context: BuildContext, start: number, end: number): Expression {
+  const { source, reporter } = context;
+  const found = new Reporter(source);
+  const raw = tokenize(source.text.slice(start, end), start);
+  const balanced = balanceBrackets(checkTokens(raw, found), found, "repl");
+  const tokens = classifyWords(joinLines(balanced), found);
+  if (!isShallow(tokens, found) || found.diagnostics.length > 0) {
+    reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
+    return { kind: "ErrorExpression", span: { source, start, end } };
+  }
+  const parser = sharedParser();
+  parser.input = tokens;
+  const tree = parser.insertion();
+  for (const error of parser.errors.slice(0, 1)) {
+    reportParserError(error, reporter, "`}`");
+  }
+  const [expression] = tree.children["expression"] ?? [];
+  return expression !== undefined && "children" in expression
+    ? new AstBuilder(context).expressions.expression(expression)
+    : { kind: "ErrorExpression", span: { source, start, end } };
+}
+
+function unreadable(source: SourceFile): FileNode {
+  const span = { source, start: 0, end: source.text.length };
+  return { kind: "File", items: [{ kind: "ErrorStatement", span }], span };
+}
+
+/** Where the text ends, blanks, line ends and comments left out. */
+function endOfText(tokens: readonly IToken[]): number {
+  const last = tokens.findLast((token) => !/^[\r\n]/.test(token.image));
+  return last === undefined ? 0 : tokenEnd(last);
+}

@@ -1,0 +1,37 @@
+/** How the front end notes what it finds: diagnostics of one source file. */
+import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { SourceFile } from "../source.ts";
+
+export interface ReportOptions {
+  readonly hint?: string | undefined;
+  /** A few words at the caret. */
+  readonly label?: string | undefined;
+  readonly related?: readonly RelatedSpan[] | undefined;
+}
+
+/** Collects the errors of one phase. */
+export class Reporter {
+  readonly diagnostics: Diagnostic[] = [];
+
+  constructor(readonly source: SourceFile) {}
+
+  /** Notes an error at the text from `start` up to, not including, `end`. */
+  error(
+    code: DiagnosticCode,
+    start: number,
+    end: number,
+    message: string,
+    { hint, label, related }: ReportOptions = {},
+  ): void {
+    this.diagnostics.push({
+      code,
+      severity: "error",
+      span: { source: this.source, start, end },
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(label === undefined ? {} : { label }),
+      ...(related === undefined ? {} : { related }),
+    });
+  }
+}

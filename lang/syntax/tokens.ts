@@ -1,0 +1,372 @@
+/**
+ * Token types and the lexer.
+ *
+ * The lexer knows the hard words only. The soft words (`print`, `trace`, `try` …) leave it as
+ * identifiers and get their own types in `words.ts`, where the neighbours are known; each of them
+ * stays a `Name`, so that it can name things wherever it opens nothing.
+ *
+ * Order matters: the first pattern that matches wins. Keywords therefore stand longest first and
+ * each gives way to a longer identifier; operators stand longest first; what nobody else wants
+ * ends in a catch-all, so that lexing itself never fails.
+ */
+import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
+
+/** Words that are never names, except after `.` and before `:`. */
+export const HARD_WORDS = [
+  "property",
+  "machine",
+  "return",
+  "assert",
+  "expect",
+  "const",
+  "while",
+  "match",
+  "bench",
+  "false",
+  "else",
+  "test",
+  "true",
+  "none",
+  "let",
+  "for",
+  "use",
+  "not",
+  "and",
+  "fn",
+  "if",
+  "in",
+  "or",
+] as const;
+export type HardWord = typeof HARD_WORDS[number];
+
+/** Words that have a meaning of their own in one kind of place and are names elsewhere. */
+export const SOFT_WORDS = [
+  "print",
+  "show",
+  "explain",
+  "step",
+  "wait",
+  "advance",
+  "on",
+  "fail",
+  "repeat",
+  "break",
+  "continue",
+  "invariant",
+  "skip",
+  "trace",
+  "compare",
+  "fork",
+  "race",
+  "try",
+  "as",
+  "fails",
+  "faults",
+  "warns",
+  "error",
+  "fault",
+  "warning",
+  "events",
+  "until",
+  "cpu",
+  "each",
+  "nth",
+  "with",
+  "matrix",
+  "forall",
+  "setup",
+  "loop",
+  "budget",
+  "per",
+  "iteration",
+] as const;
+export type SoftWord = typeof SOFT_WORDS[number];
+
+function category(name: string, label: string, ...categories: TokenType[]): TokenType {
+  return createToken({ name, label, pattern: Lexer.NA, categories });
+}
+
+/** All that can stand inside a line: neither braces nor the end of a statement. */
+export const Inline = category("Inline", "anything");
+export const Name = category("Name", "a name", Inline);
+export const Literal = category("Literal", "a value", Inline);
+export const InfixOperator = category("InfixOperator", "an operator", Inline);
+export const PrefixOperator = category("PrefixOperator", "an operator", Inline);
+/** Operators that can only stand between two values. */
+export const LeadingOperator = category("LeadingOperator", "an operator", InfixOperator);
+/** Ends an entry of a machine, record or match. */
+export const Separator = category("Separator", "`,` or a new line");
+/** Ends a statement. */
+export const End = category("End", "end of line", Separator);
+export const OutputVerb = category("OutputVerb", "`print`", Name);
+export const BranchingWord = category("BranchingWord", "`fork`", Name);
+export const OutcomeVerb = category("OutcomeVerb", "`fails`", Name);
+export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning`", Name);
+/** A word that begins a line and can begin no statement. */
+export const UnknownWord = category("UnknownWord", "a name", Name);
+
+export const Identifier = createToken({
+  name: "Identifier",
+  label: "a name",
+  pattern: /[A-Za-z_][A-Za-z0-9_]*/,
+  categories: [Name],
+});
+
+const HARD_CATEGORIES: Partial<Record<HardWord, TokenType[]>> = {
+  true: [Literal],
+  false: [Literal],
+  none: [Literal],
+  or: [LeadingOperator],
+  and: [LeadingOperator],
+  not: [PrefixOperator],
+};
+
+const SOFT_CATEGORIES: Partial<Record<SoftWord, TokenType[]>> = {
+  print: [OutputVerb],
+  show: [OutputVerb],
+  explain: [OutputVerb],
+  fork: [BranchingWord],
+  race: [BranchingWord],
+  try: [Name, PrefixOperator],
+  fails: [OutcomeVerb],
+  faults: [OutcomeVerb],
+  warns: [OutcomeVerb],
+  error: [OutcomeNoun],
+  fault: [OutcomeNoun],
+  warning: [OutcomeNoun],
+  setup: [UnknownWord],
+  loop: [UnknownWord],
+  budget: [UnknownWord],
+};
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+function table<W extends string>(
+  words: readonly W[],
+  make: (word: W) => TokenType,
+): Readonly<Record<W, TokenType>> {
+  return Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
+}
+
+/** Token types of the hard words. */
+export const Hard = table(HARD_WORDS, (word) =>
+  createToken({
+    name: capitalized(word),
+    label: `\`${word}\``,
+    pattern: new RegExp(word),
+    longer_alt: Identifier,
+    categories: HARD_CATEGORIES[word] ?? [Inline],
+  }));
+
+/** Token types of the soft words; `words.ts` gives them to identifiers. */
+export const Soft = table(SOFT_WORDS, (word) =>
+  createToken({
+    name: capitalized(word),
+    label: `\`${word}\``,
+    pattern: Lexer.NA,
+    categories: SOFT_CATEGORIES[word] ?? [Name],
+  }));
+
+/** A word before `:`: the name of an argument, a record's key, an event's field. */
+export const Label = category("Label", "a name", Name);
+/** The `and` between two blocks. */
+export const AndThen = category("AndThen", "`and`", Inline);
+/** An identifier that begins a line like a statement's word does, but is none. */
+export const UnknownIdentifier = category("UnknownIdentifier", "a name", UnknownWord);
+/** Stands where a value was forgotten; the diagnostic is already made. */
+export const MissingValue = category("MissingValue", "a value", Literal);
+
+function token(
+  name: string,
+  pattern: RegExp,
+  label: string,
+  categories: TokenType[] = [Inline],
+  lineBreaks = false,
+): TokenType {
+  return createToken({ name, pattern, label, categories, line_breaks: lineBreaks });
+}
+
+export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], true);
+const Blank = createToken({
+  name: "Blank",
+  pattern: /[ \t\f\v\ufeff]+/,
+  group: Lexer.SKIPPED,
+  line_breaks: false,
+});
+const Comment = createToken({ name: "Comment", pattern: /#[^\r\n]*/, group: Lexer.SKIPPED });
+
+/** Anything that begins like a number: `literals.ts` says whether it is one. */
+export const NumberToken = token(
+  "Number",
+  /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/,
+  "a number",
+  [Literal],
+);
+export const Text = token("Text", /"(?:[^"\\\r\n]|\\[^\r\n])*"/, "a string", [Literal]);
+export const UnclosedText = token("UnclosedText", /"[^\r\n]*/, "a string", [Literal]);
+export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/, "bytes", [Literal]);
+export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/, "bytes", [Literal]);
+
+export const LParen = token("LParen", /\(/, "`(`");
+export const RParen = token("RParen", /\)/, "`)`");
+export const LBracket = token("LBracket", /\[/, "`[`");
+export const RBracket = token("RBracket", /\]/, "`]`");
+export const LBrace = token("LBrace", /\{/, "`{`", []);
+export const RBrace = token("RBrace", /\}/, "`}`", []);
+export const Semicolon = token("Semicolon", /;/, "`;`", [End]);
+export const Comma = token("Comma", /,/, "`,`", [Separator, Inline]);
+export const Colon = token("Colon", /:/, "`:`");
+export const Dot = token("Dot", /\./, "`.`");
+export const Gap = token("Gap", /\.\.\./, "`...`");
+export const Assign = token("Assign", /=/, "`=`", [LeadingOperator]);
+export const PlusAssign = token("PlusAssign", /\+=/, "`+=`", [LeadingOperator]);
+export const FatArrow = token("FatArrow", /=>/, "`=>`");
+export const EqualEqual = token("EqualEqual", /==/, "`==`", [LeadingOperator]);
+export const NotEqual = token("NotEqual", /!=/, "`!=`", [LeadingOperator]);
+export const Range = token("Range", /\.\.=?/, "`..`", [LeadingOperator]);
+export const Pipe = token("Pipe", /\|/, "`|`", [LeadingOperator]);
+export const Plus = token("Plus", /\+/, "`+`", [LeadingOperator]);
+export const Minus = token("Minus", /-/, "`-`", [InfixOperator, PrefixOperator]);
+export const Star = token("Star", /\*/, "`*`", [InfixOperator, PrefixOperator]);
+export const Ampersand = token("Ampersand", /&/, "`&`", [InfixOperator, PrefixOperator]);
+export const Bang = token("Bang", /!/, "`!`", [PrefixOperator]);
+export const Question = token("Question", /\?/, "`?`");
+/** The operators that nothing but a table of precedences tells apart. */
+export const OtherOperator = token("OtherOperator", /<<|>>|<=|>=|<|>|\/|%/, "an operator", [
+  LeadingOperator,
+]);
+
+/** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
+export const ForeignOperator = token(
+  "ForeignOperator",
+  /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/,
+  "an operator",
+);
+export const ForeignComment = token(
+  "ForeignComment",
+  /\/\/[^\r\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/,
+  "a comment",
+  [Inline],
+  true,
+);
+export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/, "a string", [Literal]);
+/** What no token begins with. */
+export const Unknown = token(
+  "Unknown",
+  /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/,
+  "a character",
+);
+
+/** In the order the lexer tries them. */
+const LEXED: TokenType[] = [
+  Blank,
+  Newline,
+  Comment,
+  Bytes,
+  UnclosedBytes,
+  ...[...HARD_WORDS].sort((a, b) => b.length - a.length).map((word) => Hard[word]),
+  Identifier,
+  NumberToken,
+  Text,
+  UnclosedText,
+  ForeignComment,
+  ForeignOperator,
+  Gap,
+  Range,
+  FatArrow,
+  EqualEqual,
+  NotEqual,
+  PlusAssign,
+  OtherOperator,
+  LParen,
+  RParen,
+  LBracket,
+  RBracket,
+  LBrace,
+  RBrace,
+  Comma,
+  Semicolon,
+  Colon,
+  Dot,
+  Assign,
+  Pipe,
+  Plus,
+  Minus,
+  Star,
+  Ampersand,
+  Bang,
+  Question,
+  ForeignText,
+  Unknown,
+];
+
+/** Every type the grammar may name. */
+export const VOCABULARY: TokenType[] = [
+  ...LEXED,
+  ...SOFT_WORDS.map((word) => Soft[word]),
+  Inline,
+  Name,
+  Literal,
+  InfixOperator,
+  PrefixOperator,
+  LeadingOperator,
+  Separator,
+  End,
+  OutputVerb,
+  BranchingWord,
+  OutcomeVerb,
+  OutcomeNoun,
+  UnknownWord,
+  Label,
+  AndThen,
+  UnknownIdentifier,
+  MissingValue,
+];
+
+const lexer = new Lexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true });
+
+/**
+ * The tokens of a text, newlines included, blanks and comments left out. Never fails.
+ *
+ * @param offset Where the text begins in its file.
+ */
+export function tokenize(text: string, offset = 0): IToken[] {
+  const { tokens } = lexer.tokenize(text);
+  for (const token of tokens) {
+    token.startOffset += offset;
+    // The lexer leaves it out; the parser needs it for the places of its nodes.
+    token.endOffset = token.startOffset + token.image.length - 1;
+  }
+  return tokens;
+}
+
+/** Gives a token another type. Token types are looked up by index while parsing. */
+export function retype(token: IToken, type: TokenType): void {
+  token.tokenType = type;
+  token.tokenTypeIdx = type.tokenTypeIdx!;
+}
+
+/** A token that stands for nothing in the text. */
+export function virtualToken(type: TokenType, offset: number): IToken {
+  return {
+    image: "",
+    startOffset: offset,
+    endOffset: offset - 1,
+    tokenType: type,
+    tokenTypeIdx: type.tokenTypeIdx!,
+  };
+}
+
+/** Offset just behind a token. */
+export function tokenEnd(token: IToken): number {
+  return token.startOffset + token.image.length;
+}
+
+/** True when a token is of a type or of one of its kinds. */
+export function isA(token: IToken | undefined, type: TokenType): boolean {
+  return token !== undefined &&
+    (token.tokenTypeIdx === type.tokenTypeIdx ||
+      type.categoryMatchesMap?.[token.tokenTypeIdx] === true);
+}

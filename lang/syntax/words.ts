@@ -1,0 +1,195 @@
+/**
+ * Finds out which words are more than names.
+ *
+ * Soft words keep their freedom as names because their meaning is settled here, from the tokens
+ * left and right of them, before the parser runs: it then needs to look one token ahead only. The
+ * rules are those of language.md, "Reserved".
+ */
+import type { IToken, TokenType } from "chevrotain";
+import type { Reporter } from "./report.ts";
+import {
+  AndThen,
+  Assign,
+  Colon,
+  Comma,
+  Dot,
+  End,
+  FatArrow,
+  Hard,
+  Identifier,
+  isA,
+  Label,
+  LBrace,
+  Literal,
+  LParen,
+  MissingValue,
+  PlusAssign,
+  RBrace,
+  RBracket,
+  retype,
+  RParen,
+  Soft,
+  tokenEnd,
+  UnknownIdentifier,
+  virtualToken,
+} from "./tokens.ts";
+
+interface Place {
+  readonly tokens: readonly IToken[];
+  readonly index: number;
+  readonly previous: IToken | undefined;
+  readonly next: IToken | undefined;
+  /** A statement, or an entry between braces, may begin here. */
+  readonly atStart: boolean;
+  /** The same, but not right behind a `}`. */
+  readonly atLineStart: boolean;
+}
+
+type Rule = (place: Place) => boolean;
+
+const after = (type: TokenType): Rule => ({ previous }) => previous?.tokenType === type;
+const beforeBrace: Rule = ({ next }) => next?.tokenType === LBrace;
+const always: Rule = () => true;
+
+/** `print x`, but not `print = 4`, `print += 1`, `print.x` or `print(x)`. */
+const opensStatement: Rule = ({ atStart, next }) =>
+  atStart && next?.tokenType !== Assign && next?.tokenType !== PlusAssign &&
+  next?.tokenType !== Dot && next?.tokenType !== LParen;
+
+const opensTry: Rule = ({ next }) =>
+  next !== undefined && !isA(next, End) &&
+  ![Assign, PlusAssign, Dot, Comma, RParen, RBracket, RBrace, Colon].includes(next.tokenType);
+
+const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule }> = new Map(
+  ([
+    [
+      ["print", "show", "explain", "step", "wait", "advance", "on", "fail", "repeat"],
+      opensStatement,
+    ],
+    [["break", "continue", "invariant", "skip"], opensStatement],
+    [["trace", "fork", "race", "compare"], beforeBrace],
+    [["try"], opensTry],
+    [["as", "fails", "faults", "warns", "nth", "with", "matrix", "forall"], always],
+    [["error", "fault", "warning", "events"], after(Hard.expect)],
+    [
+      ["until"],
+      (place) => after(Soft.step)(place) && place.next !== undefined && !isA(place.next, End),
+    ],
+    [["cpu"], after(Soft.on)],
+    [["each"], after(Soft.fail)],
+    [["setup", "loop"], (place) => place.atStart && beforeBrace(place)],
+    [["budget"], opensStatement],
+    [["per"], ({ next }) => next?.image === "iteration"],
+    [["iteration"], after(Soft.per)],
+  ] as [(keyof typeof Soft)[], Rule][]).flatMap(([words, rule]) =>
+    words.map((word) => [word, { type: Soft[word], rule }] as const)
+  ),
+);
+
+/** Soft words that follow a complete value. */
+const INFIX_WORDS: ReadonlySet<string> = new Set(["as", "fails", "faults", "warns", "per"]);
+
+/** Gives words their types; puts a stand-in where a condition was forgotten. */
+export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IToken[] {
+  const result: IToken[] = [];
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    const previous = result.at(-1);
+    const next = tokens[index + 1];
+    result.push(token);
+    if (next?.tokenType === Colon && isWordToken(token)) {
+      retype(token, Label);
+    } else if (previous?.tokenType === Dot) {
+      if (token.tokenType !== Identifier && isWordToken(token)) retype(token, Identifier);
+    } else if (token.tokenType === Hard.and) {
+      if (next?.tokenType === LBrace) retype(token, AndThen);
+    } else if (token.tokenType === Identifier) {
+      const atLineStart = previous === undefined || isA(previous, End) ||
+        previous.tokenType === LBrace || previous.tokenType === FatArrow;
+      const atStart = atLineStart || previous?.tokenType === RBrace ||
+        previous?.tokenType === Soft.skip;
+      classify({ tokens, index, previous, next, atStart, atLineStart }, token, reporter);
+    }
+    if (wantsValue(token) && next?.tokenType === LBrace && !isRecord(tokens, index + 1)) {
+      reportMissing(token, next, reporter);
+      result.push(virtualToken(MissingValue, tokenEnd(token)));
+    }
+  }
+  return result;
+}
+
+function isWordToken(token: IToken): boolean {
+  return /^[A-Za-z_]\w*$/.test(token.image);
+}
+
+function classify(place: Place, token: IToken, reporter: Reporter): void {
+  const soft = RULES.get(token.image);
+  if (soft !== undefined && soft.rule(place)) {
+    retype(token, soft.type);
+  } else if (token.image === "repeat" && place.atStart && isParenthesisedHead(place)) {
+    reporter.error(
+      "E0212",
+      place.next!.startOffset,
+      tokenEnd(place.next!),
+      "Parenthesis right behind `repeat`",
+      { hint: "the count needs no parentheses: `repeat 3 { … }`" },
+    );
+    retype(token, Soft.repeat);
+  }
+  if (place.atLineStart && beginsUnknown(place, token)) retype(token, UnknownIdentifier);
+}
+
+/** `repeat (n) {`: the parenthesis closes right before a block. */
+function isParenthesisedHead({ tokens, index, next }: Place): boolean {
+  if (next?.tokenType !== LParen) return false;
+  let depth = 0;
+  for (let at = index + 1; at < tokens.length; at++) {
+    const { tokenType } = tokens[at]!;
+    if (tokenType === LParen) depth++;
+    else if (tokenType === RParen && --depth === 0) return tokens[at + 1]?.tokenType === LBrace;
+  }
+  return false;
+}
+
+/** A name at the beginning of a line with another name or a literal right behind it. */
+function beginsUnknown({ next }: Place, token: IToken): boolean {
+  if (next === undefined) return false;
+  const isPlain = token.tokenType === Identifier || token.tokenType === Soft.with ||
+    token.tokenType === Soft.matrix || token.tokenType === Soft.forall ||
+    token.tokenType === Soft.nth;
+  return isPlain && (next.tokenType === LBrace || isA(next, Literal) ||
+    (next.tokenType === Identifier && !INFIX_WORDS.has(next.image)));
+}
+
+/** A word whose value is forgotten when `{` follows. */
+function wantsValue({ tokenType }: IToken): boolean {
+  return tokenType === Hard.if || tokenType === Hard.while || tokenType === Hard.match ||
+    tokenType === Hard.in || tokenType === Soft.repeat || tokenType === Soft.cpu;
+}
+
+/** True when the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ } ==`. */
+function isRecord(tokens: readonly IToken[], open: number): boolean {
+  const first = tokens[open + 1];
+  if (first?.tokenType === RBrace) {
+    const behind = tokens[open + 2];
+    return behind !== undefined && (behind.tokenType === LBrace || behind.tokenType === Dot);
+  }
+  return first !== undefined && isWordToken(first) && tokens[open + 2]?.tokenType === Colon;
+}
+
+function reportMissing(token: IToken, brace: IToken, reporter: Reporter): void {
+  const what = token.tokenType === Soft.repeat
+    ? "a count"
+    : token.tokenType === Soft.cpu
+    ? "a CPU's number"
+    : token.tokenType === Hard.if || token.tokenType === Hard.while
+    ? "a condition"
+    : "a value";
+  reporter.error(
+    "E0202",
+    brace.startOffset,
+    tokenEnd(brace),
+    `Expected ${what} after \`${token.image}\`, found \`{\``,
+    { label: `expected ${what} before this` },
+  );
+}
