@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GIB, KIB, MIB, physAddr } from "../runtime/address.ts";
+import { dmaAddr, GIB, KIB, MIB, type PhysAddr, physAddr } from "../runtime/address.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
 import type { HostBuffer } from "../runtime/memory/host_buffer.ts";
 import type { IommuMode } from "../runtime/machine_config.ts";
@@ -256,4 +256,46 @@ Deno.test("memory that overlaps is refused as a configuration, not as a crash", 
   const regions = [region("a", GIB), region("b", GIB + 4096)];
   assertThrows(() => buildLab(config("off", [], { regions })), ConfigError, "overlaps");
   assertThrows(() => buildLab(config("off", withDisk(), { regions })), ConfigError, "overlaps");
+});
+
+/** A read of 128 KiB whose command waits in the queue, and the place of its PRP list in memory. */
+function queuedRead(lab: Lab) {
+  const into = buffer(lab, { sizeBytes: 128 * KIB, pieces: 32, fill: 0xa5 });
+  const { disk, dma } = device(lab, "ssd");
+  const io = disk!.submit("read", { buffer: into });
+  lab.machine.runNextActivity();
+  const list = lab.machine.iommu.lookup(dma, io.requests[0]!.command!.prpLists[0]!.dma);
+  assert(list > 0);
+  return { into, io, list: list as PhysAddr };
+}
+
+Deno.test("a PRP entry that is corrupted in memory is refused, once, and no byte arrives", () => {
+  const lab = buildLab(config("strict", withDisk()));
+  const { into, io, list } = queuedRead(lab);
+  const { memory, events } = lab.machine;
+  memory.writeU32((list + 80) as PhysAddr, memory.readU32((list + 80) as PhysAddr) + 8);
+  const seen: unknown[] = [];
+  events.listen(({ name, fields }) => seen.push([name, fields]), ["nvme.complete", "nvme.data"]);
+  run(lab);
+  assertEquals(io.status, "IOERR");
+  assertEquals(seen, [["nvme.complete", { cid: io.requests[0]!.cid, status: 0x4013 }]]);
+  assertEquals(into.readAll(), new Uint8Array(128 * KIB).fill(0xa5));
+});
+
+Deno.test("a PRP entry that points nowhere faults; what is mapped anew on the retry arrives", () => {
+  const lab = buildLab(config("strict", withDisk()));
+  const { into, io, list } = queuedRead(lab);
+  lab.machine.memory.writeU32((list + 80) as PhysAddr, 0x1000);
+  const statuses: unknown[] = [];
+  const faults: unknown[] = [];
+  lab.machine.events.listen(({ name, fields, request }) => {
+    if (name === "iommu.fault") faults.push([request, fields]);
+    else statuses.push(fields);
+  }, ["nvme.complete", "iommu.fault"]);
+  run(lab);
+  assertEquals(statuses.map((fields) => (fields as { status: number }).status), [0x0004, 0]);
+  const dma = dmaAddr(0x1000);
+  assertEquals(faults, [[1, { dma, access: "write", reason: "not_present" }]]);
+  assertEquals(io.status, "OK");
+  assertEquals(into.readAll(), device(lab, "ssd").media!.data.bytes(0, 128 * KIB));
 });
