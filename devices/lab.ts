@@ -60,8 +60,8 @@ function kindOf(device: PciDevice): DeviceKind {
 /** Gives every function its BARs; returns the windows they lie in. */
 function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
   const bridges = tree.hostBridges.map((bridge) => ({
-    bridge,
     name: bridge.name,
+    busOffset: bridge.busOffset,
     devices: tree.devices.filter(({ func }) => func.hostBridge === bridge).map((device) => ({
       name: device.node.name,
       requests: kindOf(device).bars(device),

@@ -217,6 +217,8 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
   run(lab);
   assertEquals(io.status, "OK");
   assertEquals(io.requests[0]!.command!.prp1, phys - 0x1000_0000);
+  // Devices see the window there, so no IO address may lie in it (dma.md 4.6).
+  assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-0x1000_0000]);
 });
 
 Deno.test("machines that cannot be are refused at the block or key to blame", () => {

@@ -21,6 +21,8 @@ export interface MemoryWindow {
   readonly name: string;
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
+  /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
+  readonly busOffset?: number;
 }
 
 /** A `region` of the machine block: a named part of the RAM, or an MMIO window. */

@@ -33,6 +33,8 @@ export interface DeviceBars {
 /** The functions below one host bridge. */
 export interface BridgeBars {
   readonly name: string;
+  /** PCI bus address minus CPU address. */
+  readonly busOffset: number;
   readonly devices: readonly DeviceBars[];
 }
 
@@ -61,7 +63,7 @@ export function planAddressWindows(
   const windows: MemoryWindow[] = [];
   const placed = new Map<Item, PhysAddr>();
   const all: Item[] = [];
-  const large: { readonly bridge: string; readonly items: readonly Item[] }[] = [];
+  const large: { readonly bridge: BridgeBars; readonly items: readonly Item[] }[] = [];
   const occupied: MemoryWindow[] = [...config.windows, ...config.regions];
 
   for (const bridge of bridges) {
@@ -84,7 +86,7 @@ export function planAddressWindows(
       occupied.push(window);
       pack(low, window.basePhys, placed);
     }
-    if (high.length > 0) large.push({ bridge: bridge.name, items: high });
+    if (high.length > 0) large.push({ bridge, items: high });
   }
 
   let from = endOfMemory({ ...config, windows: [...config.windows, ...windows] });
@@ -95,7 +97,12 @@ export function planAddressWindows(
     if (from > HIGH_LIMIT) {
       throw new ConfigError([items[0]!.device], "The PCI memory does not fit below 2^52");
     }
-    windows.push({ name: `${bridge}.mem64`, basePhys, sizeBytes });
+    windows.push({
+      name: `${bridge.name}.mem64`,
+      basePhys,
+      sizeBytes,
+      busOffset: bridge.busOffset,
+    });
   }
 
   const bars = new Map<string, Bar[]>();
@@ -134,7 +141,12 @@ function placeLow(
       base < other.basePhys + other.sizeBytes && other.basePhys < base + sizeBytes
     );
   const window = (base: number): MemoryWindow => {
-    return { name: `${bridge.name}.mem32`, basePhys: base as PhysAddr, sizeBytes };
+    return {
+      name: `${bridge.name}.mem32`,
+      basePhys: base as PhysAddr,
+      sizeBytes,
+      busOffset: bridge.busOffset,
+    };
   };
   for (let base = alignUp(LOW_START, unit); base + sizeBytes <= LOW_END;) {
     const clash = clashAt(base);

@@ -6,6 +6,7 @@
  * on. Several devices below one root port are the functions of one device, since a link has two
  * ends. A switch is one upstream port and a downstream port for each block in it.
  */
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceSettings, PciNodeConfig } from "../lab_config.ts";
 import { ACS_SERVICES, type AcsService, isAcsService } from "./access_control.ts";
@@ -87,6 +88,12 @@ class TreeBuilder {
       busOffset: settings.busOffset ?? 0,
       roots: [],
     };
+    if (!Number.isSafeInteger(bridge.busOffset) || bridge.busOffset % PAGE_SIZE_BYTES !== 0) {
+      throw new ConfigError(
+        [...path, "bus_offset"],
+        `Bus addresses cannot be ${bridge.busOffset} bytes off: that is no whole number of pages`,
+      );
+    }
     const bus = this.#takeBus(path);
     if (children.length >= MAX_DEVICES) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);

@@ -105,6 +105,7 @@ Deno.test("impossible trees are refused with the path to the block", () => {
     [many(32, "root_port"), ""],
     [[block("root_port", "a", [], { acs: ["redirect"] })], "a.acs"],
     [[block("root_port", "a", [], { queues: 2 })], "a.queues"],
+    [[block("host_bridge", "h", [], { busOffset: 100 })], "h.bus_offset"],
     [[block("switch", "a"), block("root_port", "b", [block("switch", "a")])], "a"],
   ];
   for (const [nodes, path] of cases) {

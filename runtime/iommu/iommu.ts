@@ -124,9 +124,9 @@ export class Iommu {
   }
 
   #reservedRanges(): { readonly start: number; readonly end: number }[] {
-    const ranges = this.#machine.config.windows.map(({ basePhys, sizeBytes }) => ({
-      start: basePhys as number,
-      end: basePhys + sizeBytes,
+    const ranges = this.#machine.config.windows.map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
+      start: basePhys + busOffset,
+      end: basePhys + busOffset + sizeBytes,
     }));
     if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
     if (this.#msiWindow) ranges.push(PC_MSI_WINDOW);
