@@ -16,6 +16,7 @@ import {
   type BlkStatus,
   blkStatusName,
   invariant,
+  InvariantError,
   KernelError,
 } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
@@ -238,11 +239,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   runActivity(_kind: number, _argument: number): void {
     const request = this.#dispatch.shift();
-    invariant(request !== null, `${this.dev.name} has no request to dispatch`);
-    const { machine } = this;
-    const { events } = machine;
+    if (request === null) throw new InvariantError(`${this.dev.name} has nothing to dispatch`);
+    const { events } = this.machine;
     const { cpu, device, request: outerRequest, site } = events;
-    machine.cpu = request.cpu;
+    events.cpu = request.cpu;
     events.device = this.dev.name;
     events.request = request.id === 0 ? null : request.id;
     events.site = request.site;
@@ -300,10 +300,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** One completion: unmap, then decide. A field, so that the hot path makes no closure. */
   readonly #complete = (iod: Iod, nvmeStatus: number, result: number): void => {
     const request = iod.request!;
-    const { machine } = this;
-    const { events } = machine;
+    const { events } = this.machine;
     const { cpu, device, request: outerRequest, site } = events;
-    machine.cpu = request.cpu;
+    events.cpu = request.cpu;
     events.device = this.dev.name;
     events.request = request.id === 0 ? null : request.id;
     events.site = request.site;

@@ -6,7 +6,7 @@
 import type { PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
-import { invariant, KernelError } from "../../../runtime/errno.ts";
+import { InvariantError, KernelError } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../register_port.ts";
@@ -122,8 +122,9 @@ export class QueuePair {
 
   /** Gives a tag back. */
   releaseTag(iod: Iod): void {
-    invariant(iod.request !== null, `Tag ${iod.tag} of queue ${this.id} is not in use`);
-    iod.request.iod = null;
+    const { request } = iod;
+    if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
+    request.iod = null;
     iod.request = null;
     this.#freeTags[this.#freeCount++] = iod.tag;
   }

@@ -1,6 +1,7 @@
 /** Requests in the order they came, in a ring that grows: pushing and taking allocate nothing. */
 import type { NvmeRequest } from "./nvme_request.ts";
 
+/** A power of two, as every later capacity. */
 const INITIAL_SLOTS = 16;
 
 export class RequestFifo {
@@ -17,12 +18,12 @@ export class RequestFifo {
     if (this.#length === capacity) {
       const slots = new Array<NvmeRequest | null>(2 * capacity).fill(null);
       for (let index = 0; index < capacity; index++) {
-        slots[index] = this.#slots[(this.#head + index) % capacity]!;
+        slots[index] = this.#slots[(this.#head + index) & (capacity - 1)]!;
       }
       this.#slots = slots;
       this.#head = 0;
     }
-    this.#slots[(this.#head + this.#length) % this.#slots.length] = request;
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = request;
     this.#length++;
   }
 
@@ -31,7 +32,7 @@ export class RequestFifo {
     if (this.#length === 0) return null;
     const request = this.#slots[this.#head]!;
     this.#slots[this.#head] = null;
-    this.#head = (this.#head + 1) % this.#slots.length;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
     return request;
   }

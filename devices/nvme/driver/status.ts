@@ -40,6 +40,7 @@ const STATUSES = new Map<number, BlkStatus>([
  * @param status The 15-bit status field, phase bit shifted out.
  */
 export function blockStatusOf(status: number): BlkStatus {
+  if (status === 0) return BLK_STS.OK;
   return STATUSES.get(status & CODE_MASK) ?? BLK_STS.IOERR;
 }
 
