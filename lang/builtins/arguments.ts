@@ -13,7 +13,9 @@ import {
   type DmaDirection,
 } from "../../runtime/dma/attributes.ts";
 import { type ErrnoName, errnoName, KernelError } from "../../runtime/errno.ts";
+import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
 import { formatValue } from "../render/value_text.ts";
+import type { Run } from "../run/run.ts";
 import { describeKind } from "../vm/kinds.ts";
 import { describeValue } from "../vm/operators.ts";
 import { ScriptError } from "../vm/script_error.ts";
@@ -174,13 +176,6 @@ export function toAttributes(value: Value | undefined): number {
   return attrs;
 }
 
-/** The words for attribute bits, in the order of the bits. */
-export function attributeWords(attrs: number): readonly string[] {
-  return Object.entries(DMA_ATTR).filter(([, bit]) => (attrs & bit) !== 0).map(([name]) =>
-    name.toLowerCase()
-  );
-}
-
 /** Raises what a kernel function returned, unless it is 0. */
 export function raiseErrno(result: number, what: string): null {
   if (result < 0) throw new KernelError(errnoName(result), what);
@@ -200,4 +195,22 @@ export function wrongKind(value: Value | undefined, what: string, wanted: string
     ? `the word ${formatValue(value)}`
     : describeValue(value);
   return new ScriptError("E0913", `Cannot use ${given} as ${what}: ${wanted} is wanted`);
+}
+
+/**
+ * Runs what refuses senseless numbers with a `RangeError`, and raises that as the script's mistake.
+ */
+export function refusing<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof RangeError) throw new ScriptError("E0919", error.message);
+    throw error;
+  }
+}
+
+/** Who wants memory, pages or random numbers: what buffers are made from. */
+export function bufferHome(run: Run): BufferHome {
+  const { memory, pages, random } = run.lab.machine;
+  return { memory, pages, random };
 }

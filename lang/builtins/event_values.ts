@@ -6,6 +6,7 @@ import {
   KERNEL_CALLS,
 } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { formatFieldValue } from "../render/event_line.ts";
 import { fieldReading } from "../render/field_kinds.ts";
 import { spanPlace } from "../source.ts";
 import type { Run } from "../run/run.ts";
@@ -76,6 +77,12 @@ export function fieldValue(event: MachineEvent, field: string, run: Run): Value 
     default:
       return raw;
   }
+}
+
+/** An input of a decision: a number, a truth, a word, or text for a list. */
+export function plainInput(input: FieldValue): Value {
+  if (input === null || typeof input === "number" || typeof input === "boolean") return input;
+  return typeof input === "string" ? word(input) : formatFieldValue("value", input);
 }
 
 function leafValue([sizeBytes, count]: readonly [number, number]): Value {

@@ -258,6 +258,11 @@ const EVENT_WORDS = [
     out: "Out of the bounce buffer.",
   }),
   ...group("owner", { cpu: "The CPU.", device: "The device." }),
+  ...group("limit setter", {
+    controller: "What the controller says it takes.",
+    dma_mapping: "What the mapping layer maps without extra cost.",
+    driver: "What the driver allows itself.",
+  }),
   ...group("unmap rule", {
     single: "One segment was unmapped.",
     iova: "One IOVA range was destroyed.",

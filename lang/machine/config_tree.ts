@@ -35,7 +35,7 @@ export interface ConfigBlock {
 }
 
 /** What every machine has under these names; no device may take them. */
-const MACHINE_NAMES: ReadonlySet<string> = new Set(["iommu", "swiotlb", "counters", "events"]);
+const MACHINE_NAMES: ReadonlySet<string> = new Set(["iommu", "swiotlb", "counters", "events", "pci"]);
 
 /** Reads a machine block and its modifiers; what is wrong goes into the bag. */
 export class ConfigTreeReader {

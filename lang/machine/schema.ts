@@ -101,8 +101,8 @@ const DEVICE_SETTINGS: readonly SettingSpec[] = [
   {
     key: "untrusted",
     shape: BOOL,
-    default: "false",
-    doc: "Behind an external port: always translated and strict, partial pages are bounced.",
+    default: "true below an external port",
+    doc: "Always translated and strict, and partial pages are bounced.",
   },
   {
     key: "min_align",
@@ -126,7 +126,7 @@ const DEVICE_SETTINGS: readonly SettingSpec[] = [
 
 const P2PMEM: SettingSpec = {
   key: "p2pmem",
-  shape: size(4 * KIB, TIB, { orNone: true }),
+  shape: { kind: "size", min: 4 * KIB, max: TIB, multipleOf: 4 * KIB, orNone: true },
   default: "none",
   doc: "Memory of the device that peers may use.",
 };
@@ -335,8 +335,8 @@ const BLOCKS = [
       {
         key: "whitelisted",
         shape: BOOL,
-        default: "true",
-        doc: "Peer transactions through it are known to work.",
+        default: "false",
+        doc: "The kernel's list allows peer traffic across it.",
       },
       {
         key: "bus_offset",
@@ -363,8 +363,8 @@ const BLOCKS = [
       {
         key: "whitelisted",
         shape: BOOL,
-        default: "true",
-        doc: "Peer transactions through its host bridge are known to work.",
+        default: "false",
+        doc: "The kernel's list allows peer traffic across its host bridge.",
       },
     ],
   },
@@ -385,7 +385,7 @@ const BLOCKS = [
     settings: [
       {
         key: "queues",
-        shape: int(1, 64),
+        shape: int(1, 1024),
         default: "1",
         doc: "Queues for reads and writes.",
       },
@@ -397,20 +397,21 @@ const BLOCKS = [
       },
       {
         key: "mdts",
-        shape: { kind: "size", min: 4 * KIB, max: 2 ** 40, powerOfTwo: true, orNone: true },
+        // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 means "no limit".
+        shape: { kind: "size", min: 8 * KIB, max: MAX_BYTES, powerOfTwo: true, orNone: true },
         default: "none",
         doc: "Longest transfer of one command.",
       },
       { key: "sgl", shape: BOOL, default: "false", doc: "The controller reads SGLs." },
       {
         key: "sgl_threshold",
-        shape: size(0, 2 ** 32),
+        shape: size(0, 2 ** 32 - 1),
         default: "32KiB",
         doc: "Average segment size from which the driver prefers an SGL; 0B: never prefers.",
       },
       {
         key: "metadata",
-        shape: size(1, 64 * KIB, { orNone: true }),
+        shape: size(1, 64 * KIB - 1, { orNone: true }),
         default: "none",
         doc: "Metadata that goes with each block, in a buffer of its own.",
       },
@@ -427,10 +428,10 @@ const BLOCKS = [
         doc: "The disk's block.",
       },
       P2PMEM,
-      { key: "nodes", shape: int(1, 64), default: "1", doc: "NUMA nodes with pools of their own." },
+      { key: "nodes", shape: int(1, 1024), default: "1", doc: "NUMA nodes with pools of their own." },
       {
         key: "capacity",
-        shape: size(MIB, 1024 * TIB),
+        shape: size(64 * KIB, MAX_BYTES),
         default: "1TiB",
         doc: "How much the disk holds.",
       },
@@ -447,7 +448,7 @@ const BLOCKS = [
     settings: [
       {
         key: "bar",
-        shape: size(4 * KIB, 64 * TIB, { powerOfTwo: true, orNone: true }),
+        shape: { kind: "size", min: 4 * KIB, max: TIB, multipleOf: 4 * KIB, orNone: true },
         default: "none",
         doc: "Its window of memory that CPUs and peers can address.",
       },

@@ -1,7 +1,7 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
 import type { EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { suggest } from "../diagnostics/suggest.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import { formatAddress, formatSize, groupThousands } from "../render/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
@@ -338,6 +338,5 @@ export function oneOf(choices: readonly string[]): string {
 
 /** `did you mean x?`, or another hint when nothing is near. */
 export function suggestOr(name: string, candidates: readonly string[], otherwise: string): string {
-  const near = suggest(name, candidates);
-  return near === null ? otherwise : `did you mean ${near}?`;
+  return didYouMean(name, candidates) ?? otherwise;
 }

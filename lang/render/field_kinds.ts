@@ -41,6 +41,7 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   size: "size",
   offset: "size",
   mapped: "size",
+  mapped_len: "size",
   len: "size",
   align: "size",
   // Names of devices and pools, and sentences.

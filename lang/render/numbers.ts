@@ -39,8 +39,12 @@ export function formatAddress(address: number): string {
   return `0x${groups.join("_")}`;
 }
 
-/** A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. */
+/**
+ * A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. The largest number there
+ * is stands for no limit and reads so.
+ */
 export function formatSize(sizeBytes: number): string {
+  if (sizeBytes === Number.MAX_SAFE_INTEGER) return "unlimited";
   for (const [unit, bytes] of SIZE_UNITS) {
     if (sizeBytes !== 0 && sizeBytes % bytes === 0) return `${sizeBytes / bytes}${unit}`;
   }

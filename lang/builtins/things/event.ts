@@ -1,6 +1,5 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
 import { EVENT_TABLE } from "../../../runtime/event_vocabulary.ts";
-import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
@@ -10,8 +9,8 @@ import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
 import type { Run } from "../../run/run.ts";
 import { RecordValue, type Value } from "../../vm/value.ts";
-import { duration, word } from "../arguments.ts";
-import { fieldKind, fieldValue } from "../event_values.ts";
+import { duration } from "../arguments.ts";
+import { fieldKind, fieldValue, plainInput } from "../event_values.ts";
 import type { FieldSpec, Kind, TypeSpec } from "../spec.ts";
 
 const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
@@ -78,13 +77,10 @@ const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
 function whyValue(event: MachineEvent): Value {
   if (event.why === null) return null;
   const entries = new Map<string, Value>([["rule", event.why.rule]]);
-  for (const [name, input] of Object.entries(event.why.inputs)) entries.set(name, plain(input));
+  for (const [name, input] of Object.entries(event.why.inputs)) {
+    entries.set(name, plainInput(input));
+  }
   return new RecordValue(entries);
-}
-
-function plain(input: FieldValue): Value {
-  if (input === null || typeof input === "number" || typeof input === "boolean") return input;
-  return typeof input === "string" ? word(input) : formatFieldValue("value", input);
 }
 
 /** Where a statement stands, for people; null when the number is nobody's. */

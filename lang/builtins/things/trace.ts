@@ -4,7 +4,7 @@ import type { MachineEvent } from "../../../runtime/events.ts";
 import { PICTURE_COLUMNS } from "../../render/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../render/numbers.ts";
-import { suggest } from "../../diagnostics/suggest.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { Closure, ListValue, type Value, Word } from "../../vm/value.ts";
 import type { Run } from "../../run/run.ts";
@@ -36,11 +36,10 @@ export function eventNameTest(name: string): (event: MachineEvent) => boolean {
   }
   const full = CALLS.has(name) ? `call.${name}` : name;
   if (NAMES.has(full)) return (event) => event.name === full;
-  const near = suggest(name, [...EVENT_NAMES, ...KERNEL_CALLS]);
   throw new ScriptError(
     "E0919",
     `No event is called "${name}"`,
-    near === null ? "`show events` shows what happened" : `did you mean ${near}?`,
+    didYouMean(name, [...EVENT_NAMES, ...KERNEL_CALLS]) ?? "`show events` shows what happened",
   );
 }
 

@@ -135,7 +135,8 @@ machine {
   },
   E0511: {
     title: "machine that cannot be built",
-    explanation: "Each key is right by itself, but together they describe no machine: two devices " +
+    explanation:
+      "Each key is right by itself, but together they describe no machine: two devices " +
       "behind one port that has room for one, a region outside the RAM, a page size that the " +
       "granule does not divide, or a device whose settings contradict each other.",
     example: `machine {

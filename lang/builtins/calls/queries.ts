@@ -1,0 +1,122 @@
+/** What a driver asks about mapping for its device, and memory it shares with it. */
+import { KernelError } from "../../../runtime/errno.ts";
+import { raiseErrno, size, thing, toInt, toSize, toThing } from "../arguments.ts";
+import type { FunctionSpec } from "../spec.ts";
+import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
+import { DEVICE } from "../things/device.ts";
+import { DEV, DIRECT_MACHINE, MAPPED, SIZE, TRANSLATED_MACHINE } from "./parameters.ts";
+import { toMappedAddress } from "./streaming.ts";
+
+export const QUERY_CALLS: readonly FunctionSpec[] = [
+  {
+    name: "dma_mapping_error",
+    parameters: [DEV, MAPPED],
+    result: "bool",
+    doc: "True for the error value. A map that fails raises ENOMEM here, so what a script holds " +
+      "is never the error value; drivers must ask all the same.",
+    example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
+      `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
+      `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
+    run: (run, [dev, addr]) =>
+      run.lab.machine.dma.dmaMappingError(
+        toThing(dev, DEVICE, "dev").dma,
+        toMappedAddress(addr),
+      ) !== 0,
+  },
+  {
+    name: "dma_need_unmap",
+    parameters: [DEV],
+    result: "bool",
+    doc: "True when mappings must be unmapped for anything to happen. Ask after mapping: the " +
+      "first bounce of a device turns the answer from false to true.",
+    example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
+    run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(toThing(dev, DEVICE, "dev").dma),
+  },
+  {
+    name: "dma_max_mapping_size",
+    parameters: [DEV],
+    result: "size",
+    doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
+    example: `${DIRECT_MACHINE}assert dma_max_mapping_size(ssd) > 1GiB`,
+    run: (run, [dev]) =>
+      size(run.lab.machine.dma.dmaMaxMappingSize(toThing(dev, DEVICE, "dev").dma)),
+  },
+  {
+    name: "dma_opt_mapping_size",
+    parameters: [DEV],
+    result: "size",
+    doc: "The largest mapping that costs no more than it must: with an IOMMU, the largest range " +
+      "its address caches keep.",
+    example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
+    run: (run, [dev]) =>
+      size(run.lab.machine.dma.dmaOptMappingSize(toThing(dev, DEVICE, "dev").dma)),
+  },
+  {
+    name: "dma_get_merge_boundary",
+    parameters: [DEV],
+    result: "size",
+    doc: "The mask of the boundary on which buffers join into one range; 0 where they do not.",
+    example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
+    run: (run, [dev]) =>
+      size(run.lab.machine.dma.dmaGetMergeBoundary(toThing(dev, DEVICE, "dev").dma)),
+  },
+  {
+    name: "dma_set_mask",
+    parameters: [DEV, { name: "bits", kind: "int", doc: "How many address bits, 1 to 64." }],
+    result: "nothing",
+    doc: "Sets how many address bits the device can drive.",
+    example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
+      `dma_set_mask(ssd, 16) fails EIO`,
+    raises: ["EIO"],
+    run(run, [dev, bits]) {
+      const count = toInt(bits, "bits", 1, 64);
+      const device = toThing(dev, DEVICE, "dev").dma;
+      return raiseErrno(
+        run.lab.machine.dma.dmaSetMask(device, count),
+        `${device.name} cannot work with a mask of ${count} bits`,
+      );
+    },
+  },
+  {
+    name: "dma_alloc_coherent",
+    parameters: [DEV, SIZE],
+    result: "@coherent_memory",
+    doc: "Takes zeroed memory that CPU and device share without synchronising.",
+    example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
+      `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
+      `dma_free_coherent(ssd, mem)`,
+    raises: ["ENOMEM"],
+    run(run, [dev, length]) {
+      const device = toThing(dev, DEVICE, "dev").dma;
+      const sizeBytes = toSize(length, "size");
+      const memory = sizeBytes === 0
+        ? null
+        : run.lab.machine.dma.dmaAllocCoherent(device, sizeBytes);
+      if (memory === null) {
+        throw new KernelError(
+          "ENOMEM",
+          `dma_alloc_coherent() found no ${sizeBytes} bytes for ${device.name}`,
+        );
+      }
+      return thing(COHERENT_MEMORY, { memory, device: device.name });
+    },
+  },
+  {
+    name: "dma_free_coherent",
+    parameters: [
+      DEV,
+      { name: "mem", kind: "@coherent_memory", doc: "What dma_alloc_coherent gave." },
+    ],
+    result: "nothing",
+    doc: "Gives shared memory back.",
+    example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
+      `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
+    run(run, [dev, memory]) {
+      run.lab.machine.dma.dmaFreeCoherent(
+        toThing(dev, DEVICE, "dev").dma,
+        toThing(memory, COHERENT_MEMORY, "mem").memory,
+      );
+      return null;
+    },
+  },
+];

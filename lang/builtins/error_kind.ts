@@ -1,0 +1,12 @@
+/** What the VM makes of an error that a builtin threw. */
+import { KernelError } from "../../runtime/errno.ts";
+import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
+import type { RaisedError } from "./registry.ts";
+
+/** Null for an error the script cannot expect: a bug, or a script's mistake. */
+export function errorKind(error: unknown): RaisedError | null {
+  if (error instanceof KernelError) {
+    return { kind: "kernel", errno: error.errno, what: error.what, blkStatus: error.blkStatus };
+  }
+  return error instanceof MemoryLimitError ? { kind: "memory_limit", what: error.message } : null;
+}

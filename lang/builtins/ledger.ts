@@ -1,0 +1,191 @@
+/**
+ * The ledger: the birth and death of every mapping, read out of the events.
+ *
+ * It keeps nothing of its own. Whoever asks gets it worked out from what the recorder holds, so it
+ * can never disagree with the events.
+ */
+import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { formatEventText } from "../render/event_line.ts";
+import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../render/numbers.ts";
+import type { Run } from "../run/run.ts";
+import { siteText } from "./things/event.ts";
+
+/** One mapping, made by whichever API. */
+export interface LedgerEntry {
+  readonly device: string;
+  readonly api: string;
+  readonly phys: PhysAddr;
+  readonly dma: DmaAddr;
+  readonly sizeBytes: number;
+  /** Direction and path as words. */
+  readonly dir: string;
+  readonly path: string;
+  readonly born: MachineEvent;
+  /** Null while it lives. */
+  died: MachineEvent | null;
+}
+
+/** Every mapping that the events tell of, in the order of their births. */
+export function readLedger(events: readonly MachineEvent[]): LedgerEntry[] {
+  const all: LedgerEntry[] = [];
+  const live = new Map<string, LedgerEntry[]>();
+  for (const event of events) {
+    if (event.name === "dma.map") {
+      const entry = entryOf(event);
+      all.push(entry);
+      const ofDevice = live.get(entry.device);
+      if (ofDevice === undefined) live.set(entry.device, [entry]);
+      else ofDevice.push(entry);
+    } else if (event.name === "dma.unmap") {
+      const device = event.device ?? "";
+      live.set(device, endMappings(live.get(device) ?? [], event));
+    }
+  }
+  return all;
+}
+
+function entryOf(event: MachineEvent): LedgerEntry {
+  const fields = event.fields as EventFields<"dma.map">;
+  return {
+    device: event.device ?? "",
+    api: fields.api,
+    phys: fields.phys,
+    dma: fields.dma,
+    sizeBytes: fields.size_bytes,
+    dir: fields.dir,
+    path: fields.path,
+    born: event,
+    died: null,
+  };
+}
+
+/** Ends what an unmap covers; gives back what still lives. */
+function endMappings(live: readonly LedgerEntry[], event: MachineEvent): LedgerEntry[] {
+  const { dma, size_bytes: sizeBytes } = event.fields as EventFields<"dma.unmap">;
+  const end = dma + sizeBytes;
+  const covered = live.filter((entry) => entry.dma >= dma && entry.dma < end);
+  // An unmap of less than was mapped, or at the wrong place, still ends the mapping it begins at.
+  for (const entry of covered) entry.died = event;
+  return live.filter((entry) => entry.died === null);
+}
+
+/** The mappings through which a device could reach an address, oldest first. */
+export function mappingsAt(
+  ledger: readonly LedgerEntry[],
+  space: "phys" | "dma",
+  address: number,
+): LedgerEntry[] {
+  return ledger.filter((entry) => {
+    const start = space === "phys" ? entry.phys : entry.dma;
+    return address >= start && address < start + entry.sizeBytes;
+  });
+}
+
+/** Steps of a life that are told of: those that decide whether an access works. */
+const LIFE_EVENTS: ReadonlySet<string> = new Set([
+  "iova.alloc",
+  "iommu.map",
+  "iommu.sync_map",
+  "iommu.unmap",
+  "iotlb.sync",
+  "iova.free",
+  "iommu.fault",
+]);
+
+/** Why an address means what it means: its mappings, and what happened to it in between. */
+export function explainAddress(
+  space: "phys" | "dma",
+  address: number,
+  run: Run,
+): string[] {
+  const events = run.recorder.events;
+  const found = mappingsAt(readLedger(events), space, address);
+  const seenAs = space === "phys" ? "physical address" : "device address";
+  if (found.length === 0) {
+    const other = mappingsAt(readLedger(events), space === "phys" ? "dma" : "phys", address);
+    const hint = other.length === 0
+      ? []
+      : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
+    return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
+  }
+  const lines = [
+    `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
+  ];
+  for (const entry of found) lines.push(...lifeLines(entry, address, space, events, run));
+  const live = found.filter((entry) => entry.died === null);
+  lines.push(
+    live.length === 0
+      ? "now      nothing is mapped there"
+      : `now      ${live.map((entry) => pointsTo(entry, address, space)).join(", ")}`,
+  );
+  return lines;
+}
+
+function pointsTo(entry: LedgerEntry, address: number, space: "phys" | "dma"): string {
+  const offset = address - (space === "phys" ? entry.phys : entry.dma);
+  return space === "dma"
+    ? `${entry.device} reaches physical ${formatAddress(entry.phys + offset)}`
+    : `${entry.device} sees it at ${formatAddress(entry.dma + offset)}`;
+}
+
+function lifeLines(
+  entry: LedgerEntry,
+  address: number,
+  space: "phys" | "dma",
+  events: readonly MachineEvent[],
+  run: Run,
+): string[] {
+  const dma = entry.dma + (address - (space === "phys" ? entry.phys : entry.dma));
+  const lines = [
+    momentLine("born", entry.born, entry.api, run),
+    `         ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
+    `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
+  ];
+  const last = entry.died?.seq ?? Infinity;
+  let uses = 0;
+  for (const event of events) {
+    if (event.device !== entry.device) continue;
+    if (event.name === "iommu.translate" && covers(event, dma)) {
+      if (event.seq >= entry.born.seq && event.seq <= last) uses++;
+    } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
+      lines.push(`  #${String(event.seq).padEnd(5)} ${formatEventText(event)}`);
+    }
+  }
+  if (uses > 0) {
+    lines.push(`used     ${formatCount(uses, "translated access", "translated accesses")}`);
+  }
+  if (entry.died !== null) lines.push(momentLine("died", entry.died, apiOf(entry.died), run));
+  return lines;
+}
+
+function momentLine(what: string, event: MachineEvent, api: string, run: Run): string {
+  const site = siteText(event.site, run);
+  const where = site === null ? "" : `   ${site}`;
+  return `${what}     #${event.seq} at ${formatTimeRounded(event.at_ns)}   ${api}${where}`;
+}
+
+function apiOf(event: MachineEvent): string {
+  return (event.fields as EventFields<"dma.unmap">).api;
+}
+
+/** Events of the same call belong to a life although they come just before or after it. */
+function near(event: MachineEvent, entry: LedgerEntry): boolean {
+  if (event.seq >= entry.born.seq && event.seq <= (entry.died?.seq ?? Infinity)) return true;
+  const sameCall = (other: MachineEvent | null) =>
+    other !== null && other.site === event.site && other.request === event.request &&
+    Math.abs(other.seq - event.seq) <= CALL_EVENTS;
+  return sameCall(entry.born) || sameCall(entry.died);
+}
+
+/** A mapping call causes at most so many events around its `dma.map` or `dma.unmap`. */
+const CALL_EVENTS = 8;
+
+function covers(event: MachineEvent, dma: number): boolean {
+  const fields = event.fields as Readonly<Record<string, unknown>>;
+  const start = fields.iova ?? fields.start ?? fields.dma;
+  const sizeBytes = fields.size_bytes ?? 1;
+  return typeof start === "number" && typeof sizeBytes === "number" && dma >= start &&
+    dma < start + sizeBytes;
+}

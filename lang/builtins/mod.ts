@@ -1,0 +1,133 @@
+/**
+ * Everything a script can name: the one place where a name of the language meets the runtime.
+ *
+ * Each function, type and word is listed once. To add a builtin, write its entry in the file of its
+ * concept and, if the file is new, add one line here.
+ *
+ * @module
+ */
+import { errorKind } from "./error_kind.ts";
+import { BLOCK_CALLS } from "./calls/block.ts";
+import { MACHINE_CALLS } from "./calls/machine.ts";
+import { MEMORY_CALLS } from "./calls/memory.ts";
+import { P2P_CALLS } from "./calls/p2p.ts";
+import { QUERY_CALLS } from "./calls/queries.ts";
+import { STREAMING_CALLS } from "./calls/streaming.ts";
+import { TWO_STEP_CALLS } from "./calls/two_step.ts";
+import { eventFields } from "./event_values.ts";
+import { buildWorld, eventsOf, globalKinds } from "./world.ts";
+import type { Registry } from "./registry.ts";
+import type { FunctionSpec, TypeSpec } from "./spec.ts";
+import { BIO } from "./things/bio.ts";
+import { BUFFER } from "./things/buffer.ts";
+import { COHERENT_MEMORY } from "./things/coherent_memory.ts";
+import { COMMAND } from "./things/command.ts";
+import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
+import { DEVICE } from "./things/device.ts";
+import { DMA_ITER } from "./things/dma_iter.ts";
+import { ENDPOINT } from "./things/endpoint.ts";
+import { EVENT } from "./things/event.ts";
+import { IO } from "./things/io.ts";
+import { IOMMU } from "./things/iommu.ts";
+import { IOVA_STATE } from "./things/iova_state.ts";
+import { LIMITS } from "./things/limits.ts";
+import { MAPPING } from "./things/mapping.ts";
+import { NVME } from "./things/nvme.ts";
+import { PORT } from "./things/port.ts";
+import { QUEUE } from "./things/queue.ts";
+import { REGION } from "./things/region.ts";
+import { REQUEST } from "./things/request.ts";
+import { SWIOTLB } from "./things/swiotlb.ts";
+import { TRACE } from "./things/trace.ts";
+import { thing } from "./arguments.ts";
+import { LIST } from "./values/list.ts";
+import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
+import { DMA_ADDRESS, PHYS_ADDRESS } from "./values/addresses.ts";
+import { RECORD } from "./values/record.ts";
+import { BYTES, STRING } from "./values/text.ts";
+import { WORD_SPECS, WORDS } from "./words.ts";
+import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
+import { EVENT_NAMES, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { Random } from "../../runtime/random.ts";
+import { buildConfig } from "../machine/build_config.ts";
+
+/** Every function, by its name. */
+export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
+  ...TWO_STEP_CALLS,
+  ...STREAMING_CALLS,
+  ...QUERY_CALLS,
+  ...BLOCK_CALLS,
+  ...P2P_CALLS,
+  ...MEMORY_CALLS,
+  ...MACHINE_CALLS,
+]);
+
+/** Every type of things, and the plain values with fields and methods. */
+export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
+  INT,
+  SIZE,
+  DURATION,
+  PHYS_ADDRESS,
+  DMA_ADDRESS,
+  RANGE,
+  WORD,
+  LIST,
+  STRING,
+  BYTES,
+  RECORD,
+  DEVICE,
+  NVME,
+  ENDPOINT,
+  PORT,
+  REGION,
+  QUEUE,
+  LIMITS,
+  IO,
+  REQUEST,
+  COMMAND,
+  BIO,
+  DMA_ITER,
+  IOVA_STATE,
+  MAPPING,
+  COHERENT_MEMORY,
+  BUFFER,
+  IOMMU,
+  SWIOTLB,
+  COUNTERS,
+  ...COUNTER_GROUPS,
+  TRACE,
+  EVENT,
+]);
+
+function byName<T extends { readonly name: string }>(
+  entries: readonly T[],
+): ReadonlyMap<string, T> {
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+function wordsOf(group: string): ReadonlySet<string> {
+  return new Set(WORD_SPECS.filter((spec) => spec.group === group).map((spec) => spec.name));
+}
+
+/** The world that scripts run in. */
+export const BUILTINS: Registry = {
+  functions: FUNCTIONS,
+  types: TYPES,
+  words: WORDS,
+  errnoNames: new Set(Object.keys(ERRNO)),
+  blockStatusNames: new Set(Object.keys(BLK_STS)),
+  faultReasons: wordsOf("fault reason"),
+  reportClasses: wordsOf("report class"),
+  eventNames: EVENT_NAMES,
+  kernelCalls: new Set(KERNEL_CALLS),
+  eventFields,
+  buildConfig,
+  globalKinds,
+  buildWorld,
+  random: (seed) => new Random(seed),
+  classifyError: errorKind,
+  eventsOf,
+  traceValue: (events, spanNs) => thing(TRACE, { events, spanNs }),
+};
+
+export { WORD_SPECS, WORDS } from "./words.ts";

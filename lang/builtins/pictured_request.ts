@@ -1,0 +1,124 @@
+/** What the picture of a request needs, read out of the request. */
+import type { NvmeCommandView } from "../../devices/nvme/driver/command_view.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
+import { formatSize } from "../render/numbers.ts";
+import {
+  type PicturedEntry,
+  type PicturedListPage,
+  type PicturedRequest,
+  segmentCountText,
+} from "../render/request_picture.ts";
+import { formatAddress } from "../render/numbers.ts";
+import type { Run } from "../run/run.ts";
+import { commandByteLines } from "./things/command.ts";
+
+/** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */
+const CONTROLLER_PAGE_BYTES = 4096;
+const PRPS_PER_PAGE = 512;
+
+/** The drawing of a request in the state it is in. */
+export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest {
+  const { command } = request;
+  const segments = request.segments();
+  const pointer = command === null
+    ? { entries: [], pages: [], pointer: null, showsSizes: false }
+    : command.format === "prp"
+    ? prpEntries(command, request.payloadBytes)
+    : sglEntries(command);
+  const state = request.done
+    ? request.status
+    : request.mapped
+    ? "mapped"
+    : "queued, nothing mapped yet";
+  const format = request.format === null ? "" : `   ${request.format.toUpperCase()}`;
+  const data = segments.length === 0 ? "" : ` in ${segmentCountText(segments)}`;
+  return {
+    title: `request ${request.id}   ${request.op}   lba ${request.lba}   ${
+      formatSize(request.bytes)
+    }${data}${format}`,
+    place: placeOf(request),
+    seenAs: seenAs(request, run),
+    segments,
+    range: request.iova === null
+      ? null
+      : { dma: request.iova.start, sizeBytes: request.iova.sizeBytes },
+    ...pointer,
+    notes: command === null
+      ? [`  ${state}`]
+      : ["", `  ${state}; the command's 64 bytes:`, ...commandByteLines(command.bytes)],
+  };
+}
+
+function placeOf(request: NvmeRequest): string {
+  const queue = request.queue === 0 ? "" : ` queue ${request.queue}`;
+  return `${request.device}${queue}${request.cid === null ? "" : ` cid ${request.cid}`}`;
+}
+
+/** Heading of the middle column: what kind of address the device is given. */
+function seenAs(request: NvmeRequest, run: Run): string {
+  const device = run.lab.devices.get(request.device);
+  if (device !== undefined && device.dma.domain !== null) return "IOVA";
+  return run.lab.machine.config.swiotlb.force ? "bounce buffer" : "physical address";
+}
+
+type DataPointer = Pick<PicturedRequest, "entries" | "pages" | "pointer" | "showsSizes">;
+
+/** PRP entries in the order of the data. @see behaviour/nvme.md 2.3 */
+function prpEntries(command: NvmeCommandView, dataBytes: number): DataPointer {
+  const first = CONTROLLER_PAGE_BYTES - command.prp1 % CONTROLLER_PAGE_BYTES;
+  const entries: PicturedEntry[] = [
+    { label: "PRP1", dma: command.prp1, sizeBytes: Math.min(first, dataBytes), page: -1 },
+  ];
+  let left = dataBytes - first;
+  const next = () => {
+    const sizeBytes = Math.min(left, CONTROLLER_PAGE_BYTES);
+    left -= sizeBytes;
+    return sizeBytes;
+  };
+  if (command.prpLists.length === 0) {
+    if (left > 0) {
+      entries.push({ label: "PRP2", dma: command.prp2, sizeBytes: next(), page: -1 });
+    }
+    return { entries, pages: [], pointer: null, showsSizes: false };
+  }
+  const pages = command.prpLists.map((page, number): PicturedListPage => {
+    const chained = number + 1 < command.prpLists.length;
+    const data = chained ? page.entries.slice(0, -1) : page.entries;
+    data.forEach((dma, index) =>
+      entries.push({ label: String(index), dma, sizeBytes: next(), page: number })
+    );
+    return {
+      dma: page.dma,
+      next: chained ? { label: String(PRPS_PER_PAGE - 1), dma: page.entries.at(-1)! } : null,
+    };
+  });
+  return {
+    entries,
+    pages,
+    pointer: `PRP2  list at ${formatAddress(command.prp2)}`,
+    showsSizes: false,
+  };
+}
+
+function sglEntries(command: NvmeCommandView): DataPointer {
+  const head = command.sglOfCommand;
+  if (command.sglList.length === 0) {
+    return {
+      entries: [{ label: "data", dma: head.address, sizeBytes: head.sizeBytes, page: -1 }],
+      pages: [],
+      pointer: null,
+      showsSizes: true,
+    };
+  }
+  return {
+    entries: command.sglList.map((descriptor, index) => ({
+      label: String(index),
+      dma: descriptor.address,
+      sizeBytes: descriptor.sizeBytes,
+      page: 0,
+    })),
+    pages: [{ dma: head.address, next: null }],
+    pointer: `SGL   list at ${formatAddress(head.address)}`,
+    showsSizes: true,
+  };
+}

@@ -1,0 +1,76 @@
+/** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
+import type { LabDevice } from "../../../devices/lab.ts";
+import { Bio, type BioVec, vecsSizeBytes } from "../../../runtime/block/bio.ts";
+import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
+import { formatCount, formatSize } from "../../render/numbers.ts";
+import { isThing, list, phys, record, size, word } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+import { diskOf } from "./nvme.ts";
+
+export class BioTarget {
+  /** Runs of memory in order; touching ones were joined when they were added. */
+  readonly vecs: BioVec[] = [];
+
+  constructor(readonly device: LabDevice, readonly op: DiskOp, readonly lba: number) {}
+
+  get sizeBytes(): number {
+    return vecsSizeBytes(this.vecs);
+  }
+
+  /**
+   * Adds memory behind what is there.
+   * @returns False when it may not stand in one bio with the memory there is.
+   * @see behaviour/block.md 1.4
+   */
+  add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {
+    const last = this.vecs.at(-1);
+    if (last !== undefined && segments.some((segment) => !sameProvider(last, segment))) {
+      return false;
+    }
+    for (const segment of segments) {
+      const end = this.vecs.at(-1);
+      if (end !== undefined && end.phys + end.sizeBytes === segment.phys) {
+        this.vecs[this.vecs.length - 1] = {
+          phys: end.phys,
+          sizeBytes: end.sizeBytes + segment.sizeBytes,
+        };
+      } else this.vecs.push(segment);
+    }
+    return true;
+  }
+
+  /** The bio as the block layer takes it. It is a new one each time: submitting moves it. */
+  toBio(): Bio {
+    const block = diskOf(this.device).blockSizeBytes;
+    return new Bio(
+      this.op,
+      (this.lba * block) / SECTOR_SIZE_BYTES,
+      [...this.vecs],
+      this.sizeBytes,
+    );
+  }
+}
+
+export const BIO: TypeSpec<BioTarget> = {
+  name: "bio",
+  doc: "A piece of block I/O before it becomes requests.",
+  fields: [
+    { name: "op", kind: "word", doc: "What it does.", get: (bio) => word(bio.op) },
+    { name: "lba", kind: "int", doc: "First logical block.", get: (bio) => bio.lba },
+    { name: "bytes", kind: "size", doc: "Its length.", get: (bio) => size(bio.sizeBytes) },
+    {
+      name: "vectors",
+      kind: "list",
+      doc: "Its runs of memory: a list of { phys, size }.",
+      get: (bio) =>
+        list(bio.vecs.map((vec) => record({ phys: phys(vec.phys), size: size(vec.sizeBytes) }))),
+    },
+  ],
+  methods: [],
+  format: (bio) =>
+    `bio: ${bio.op} lba ${bio.lba}, ${formatSize(bio.sizeBytes)} in ${
+      formatCount(bio.vecs.length, "vector")
+    }`,
+  equals: (bio, other) => isThing(other, BIO) && other.target === bio,
+};

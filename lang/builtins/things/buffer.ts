@@ -1,0 +1,180 @@
+/** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
+import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import { tableLines } from "../../render/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../vm/value.ts";
+import { isThing, list, phys, record, refusing, size, thing, wrongKind } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+import { checkedIndex } from "../values/list.ts";
+import { dumpLines } from "../values/text.ts";
+
+/** Segments of a picture before the rest is only counted. */
+const SHOWN_SEGMENTS = 12;
+/** Bytes of the content that a picture shows. */
+const SHOWN_BYTES = 64;
+
+/** The pattern in a `fill` argument: a byte, `counting` or `random`. */
+export function toFillPattern(value: Value | undefined): FillPattern {
+  if (typeof value === "number") {
+    if (value >= 0 && value <= 255) return value;
+    throw new ScriptError("E0919", `Cannot fill with ${value}: a byte is from 0 to 255`);
+  }
+  if (value instanceof Word && (value.name === "counting" || value.name === "random")) {
+    return value.name;
+  }
+  throw wrongKind(value, "fill", "a byte, `counting` or `random`");
+}
+
+/** The bytes a value stands for when contents are compared; null for anything else. */
+export function contentOf(value: Value): Uint8Array | null {
+  if (value instanceof BytesValue) return value.bytes;
+  return isThing(value, BUFFER) ? value.target.readAll() : null;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+function differenceList(left: Uint8Array, right: Uint8Array): ListValue {
+  const found: Value[] = [];
+  const length = Math.max(left.length, right.length);
+  let start = -1;
+  for (let at = 0; at <= length; at++) {
+    const differs = at < length && left[at] !== right[at];
+    if (differs && start < 0) start = at;
+    if (!differs && start >= 0) {
+      found.push(record({ offset: size(start), size: size(at - start) }));
+      start = -1;
+    }
+  }
+  return list(found);
+}
+
+function formatBuffer(buffer: HostBuffer): string {
+  const pieces = buffer.segments.length;
+  const shape = pieces === 1 ? "" : ` in ${formatCount(pieces, "piece")}`;
+  return `buffer of ${formatSize(buffer.sizeBytes)} at ${formatAddress(buffer.phys)}${shape}`;
+}
+
+export const BUFFER: TypeSpec<HostBuffer> = {
+  name: "buffer",
+  doc: "Host memory: bytes in one order, in one or several pieces of physical memory.",
+  fields: [
+    {
+      name: "phys",
+      kind: "phys",
+      doc: "Physical address of the first byte.",
+      get: (buffer) => phys(buffer.phys),
+    },
+    { name: "size", kind: "size", doc: "Its length.", get: (buffer) => size(buffer.sizeBytes) },
+    {
+      name: "pages",
+      kind: "list",
+      doc: "Physical addresses of the pages it lies in, in its order.",
+      get: (buffer) => list(buffer.pages.map(phys)),
+    },
+    {
+      name: "segments",
+      kind: "list",
+      doc: "Its pieces of physical memory: a list of { phys, size }.",
+      get: (buffer) =>
+        list(
+          buffer.segments.map((segment) =>
+            record({ phys: phys(segment.phys), size: size(segment.sizeBytes) })
+          ),
+        ),
+    },
+    {
+      name: "bytes",
+      kind: "bytes",
+      doc: "A copy of its content.",
+      get(buffer, run) {
+        run.chargeMemory(buffer.sizeBytes);
+        return new BytesValue(buffer.readAll());
+      },
+    },
+  ],
+  methods: [
+    {
+      name: "fill",
+      parameters: [{
+        name: "pattern",
+        kind: ["int", "word", "bytes"],
+        doc: "A byte, `counting`, `random`, or bytes that replace the beginning.",
+      }],
+      result: "nothing",
+      doc: "Sets its content.",
+      example: `let buf = alloc_pages(1)\nbuf.fill(0xab)\nassert buf[4095] == 0xab`,
+      run(_run, buffer, [pattern]) {
+        if (pattern instanceof BytesValue) refusing(() => buffer.writeAll(pattern.bytes));
+        else buffer.fill(toFillPattern(pattern));
+        return null;
+      },
+    },
+    {
+      name: "slice",
+      parameters: [{
+        name: "range",
+        kind: "range",
+        doc: "Offsets in its content, end excluded.",
+      }],
+      result: "@buffer",
+      doc: "A part of it: the same memory, no copy.",
+      example: `let buf = alloc_pages(2)\nassert buf.slice(512B..4KiB).size == 3584B`,
+      run(_run, buffer, [range]) {
+        const { first, end } = range as RangeValue;
+        return thing(BUFFER, refusing(() => buffer.slice(first, end)));
+      },
+    },
+    {
+      name: "differences",
+      parameters: [{
+        name: "other",
+        kind: ["@buffer", "bytes"],
+        doc: "What its content should be.",
+      }],
+      result: "list",
+      doc: "The runs of bytes in which both differ: a list of { offset, size }.",
+      example: `let a = buffer(size: 4KiB, fill: 0)\nlet b = buffer(size: 4KiB, fill: 0)\n` +
+        `b.slice(16..24).fill(1)\nassert a.differences(b) == [{ offset: 16B, size: 8B }]`,
+      run: (_run, buffer, [other]) => differenceList(buffer.readAll(), contentOf(other!)!),
+    },
+    {
+      name: "free",
+      parameters: [],
+      result: "nothing",
+      doc: "Gives its pages back. Whoever still uses them uses somebody else's memory.",
+      example: `let buf = alloc_pages(1)\nbuf.free()\nassert alloc_pages(1).phys == buf.phys`,
+      run(_run, buffer) {
+        buffer.free();
+        return null;
+      },
+    },
+  ],
+  format: formatBuffer,
+  show(buffer) {
+    let offset = 0;
+    const rows = buffer.segments.map(({ phys, sizeBytes }) => {
+      const row = [formatSize(offset), formatAddress(phys), formatSize(sizeBytes)];
+      offset += sizeBytes;
+      return row;
+    });
+    const shown = rows.slice(0, SHOWN_SEGMENTS);
+    const rest = rows.length - shown.length;
+    return [
+      formatBuffer(buffer),
+      ...tableLines(["offset", "phys", "size"], shown, ["right", "right", "right"]),
+      ...rest > 0 ? [`… ${formatCount(rest, "piece")} more`] : [],
+      ...dumpLines(buffer.slice(0, Math.min(SHOWN_BYTES, buffer.sizeBytes)).readAll()),
+    ];
+  },
+  equals(buffer, other) {
+    const content = contentOf(other);
+    return content !== null && sameBytes(buffer.readAll(), content);
+  },
+  index: (buffer, index) => {
+    const at = checkedIndex(index, buffer.sizeBytes, "a buffer");
+    return buffer.slice(at, at + 1).readAll()[0]!;
+  },
+};

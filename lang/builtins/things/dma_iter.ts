@@ -1,0 +1,38 @@
+/** The block layer's DMA iterator. */
+import type { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import { blkStatusName } from "../../../runtime/errno.ts";
+import { formatAddress, formatSize } from "../../render/numbers.ts";
+import { dma, isThing, size, word } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+
+export const DMA_ITER: TypeSpec<BlkDmaIter> = {
+  name: "dma_iter",
+  doc: "What one step of mapping a request gave.",
+  fields: [
+    {
+      name: "addr",
+      kind: "dma",
+      doc: "Start of the range this step mapped; none after a failed map.",
+      get: (iter) => iter.addr < 0 ? null : dma(iter.addr),
+    },
+    { name: "len", kind: "size", doc: "Its length.", get: (iter) => size(iter.lengthBytes) },
+    {
+      name: "status",
+      kind: "word",
+      doc: "Meaningful after false: OK says that no segment is left.",
+      get: (iter) => word(blkStatusName(iter.status)),
+    },
+    {
+      name: "kind",
+      kind: "word",
+      doc: "What kind of memory the request is: none, bus_addr, thru_host_bridge, not_supported.",
+      get: (iter) => word(iter.kind),
+    },
+  ],
+  methods: [],
+  format: (iter) =>
+    `dma_iter ${formatAddress(iter.addr)} ${formatSize(iter.lengthBytes)}, ${
+      blkStatusName(iter.status)
+    }`,
+  equals: (iter, other) => isThing(other, DMA_ITER) && other.target === iter,
+};

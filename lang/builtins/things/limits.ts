@@ -1,0 +1,177 @@
+/** The limits of a device's queues, and who set each. */
+import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
+import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { tableLines, wrapText } from "../../render/columns.ts";
+import { formatFieldValue } from "../../render/event_line.ts";
+import { formatSize } from "../../render/numbers.ts";
+import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
+import { isThing, record, size } from "../arguments.ts";
+import { plainInput } from "../event_values.ts";
+import type { TypeSpec } from "../spec.ts";
+
+export interface LimitsTarget {
+  readonly limits: QueueLimits;
+  readonly device: string;
+}
+
+/** A limit as scripts see it: how it is called, and what it is. */
+interface ShownLimit {
+  readonly name: string;
+  /** The runtime's name for it, by which reasons are found. */
+  readonly key: LimitReason["limit"];
+  readonly kind: "size" | "int";
+  readonly doc: string;
+  value(limits: QueueLimits): number;
+}
+
+const SHOWN: readonly ShownLimit[] = [
+  {
+    name: "max_transfer",
+    key: "maxHwSectors",
+    kind: "size",
+    doc: "The hardware limit of one transfer.",
+    value: (limits) => limits.maxHwSectors * SECTOR_SIZE_BYTES,
+  },
+  {
+    name: "soft_limit",
+    key: "maxSectors",
+    kind: "size",
+    doc: "What reads and writes are cut at.",
+    value: (limits) => limits.maxSectors * SECTOR_SIZE_BYTES,
+  },
+  {
+    name: "max_segments",
+    key: "maxSegments",
+    kind: "int",
+    doc: "How many segments a request may have.",
+    value: (limits) => limits.maxSegments,
+  },
+  {
+    name: "max_segment_size",
+    key: "maxSegmentSizeBytes",
+    kind: "size",
+    doc: "How long a segment may be.",
+    value: (limits) => limits.maxSegmentSizeBytes,
+  },
+  {
+    name: "virt_boundary",
+    key: "virtBoundaryMask",
+    kind: "size",
+    doc: "Mask of the boundary at which alone segments may meet; 0: they may meet anywhere.",
+    value: (limits) => limits.virtBoundaryMask,
+  },
+  {
+    name: "dma_alignment",
+    key: "dmaAlignmentMask",
+    kind: "size",
+    doc: "Mask that offset and length of memory must not touch.",
+    value: (limits) => limits.dmaAlignmentMask,
+  },
+  {
+    name: "max_integrity_segments",
+    key: "maxIntegritySegments",
+    kind: "int",
+    doc: "How many segments the metadata of a request may have.",
+    value: (limits) => limits.maxIntegritySegments,
+  },
+  {
+    name: "segment_boundary",
+    key: "segBoundaryMask",
+    kind: "size",
+    doc: "Mask of the boundary that no segment crosses.",
+    value: (limits) => limits.segBoundaryMask,
+  },
+  {
+    name: "chunk",
+    key: "chunkSectors",
+    kind: "size",
+    doc: "No transfer crosses a multiple of this; 0 is none.",
+    value: (limits) => limits.chunkSectors * SECTOR_SIZE_BYTES,
+  },
+  {
+    name: "logical_block_size",
+    key: "logicalBlockSizeBytes",
+    kind: "size",
+    doc: "The disk's block.",
+    value: (limits) => limits.logicalBlockSizeBytes,
+  },
+];
+
+function reasonsFor(limits: QueueLimits, shown: ShownLimit): readonly LimitReason[] {
+  return limits.why.filter((reason) => reason.limit === shown.key);
+}
+
+function reasonValue(reason: LimitReason): Value {
+  const entries = new Map<string, Value>([["rule", reason.rule]]);
+  for (const [name, input] of Object.entries(reason.inputs)) entries.set(name, plainInput(input));
+  return new RecordValue(entries);
+}
+
+function whyValue(limits: QueueLimits): Value {
+  const known = SHOWN.flatMap((shown): [string, Value][] => {
+    const reason = reasonsFor(limits, shown).at(-1);
+    return reason === undefined ? [] : [[shown.name, reasonValue(reason)]];
+  });
+  return record(Object.fromEntries(known));
+}
+
+function formatLimit(shown: ShownLimit, limits: QueueLimits): string {
+  const value = shown.value(limits);
+  return shown.kind === "size" ? formatSize(value) : String(value);
+}
+
+/** Who settled a limit, in a word or two. */
+function setBy(limits: QueueLimits, shown: ShownLimit): string {
+  const reason = reasonsFor(limits, shown).at(-1);
+  if (reason === undefined) return "";
+  const by = reason.inputs.set_by;
+  return typeof by === "string" ? by.replaceAll("_", " ") : reason.rule;
+}
+
+function formatInputs(reason: LimitReason): string {
+  return Object.entries(reason.inputs).map(([name, input]) => {
+    const reading = name.endsWith("_bytes") ? "size" : "value";
+    return `${name.replace(/_bytes$/, "")} ${formatFieldValue(reading, input)}`;
+  }).join(", ");
+}
+
+export const LIMITS: TypeSpec<LimitsTarget> = {
+  name: "limits",
+  doc: "What a device's queues take. `explain` says who set each limit.",
+  fields: [
+    ...SHOWN.map((shown) => ({
+      name: shown.name,
+      kind: shown.kind,
+      doc: shown.doc,
+      get: ({ limits }: LimitsTarget): number | Quantity =>
+        shown.kind === "size" ? size(shown.value(limits)) : shown.value(limits),
+    })),
+    {
+      name: "why",
+      kind: "record",
+      doc: "For each limit that somebody chose: the rule and what it looked at.",
+      get: ({ limits }) => whyValue(limits),
+    },
+  ],
+  methods: [],
+  format: ({ limits, device }) =>
+    `limits of ${device}: ${
+      SHOWN.slice(0, 3).map((shown) => `${shown.name} ${formatLimit(shown, limits)}`).join(", ")
+    }`,
+  show: ({ limits, device }) => [
+    `limits of ${device}`,
+    ...tableLines(
+      ["limit", "value", "set by"],
+      SHOWN.map((shown) => [shown.name, formatLimit(shown, limits), setBy(limits, shown)]),
+      ["left", "right"],
+    ),
+  ],
+  explain: ({ limits }) =>
+    SHOWN.flatMap((shown) =>
+      reasonsFor(limits, shown).flatMap((reason) => [
+        `${shown.name} = ${formatLimit(shown, limits)}   (${reason.rule})`,
+        ...wrapText(formatInputs(reason), 76).map((line) => `    ${line}`),
+      ])
+    ),
+  equals: (target, other) => isThing(other, LIMITS) && other.target.limits === target.limits,
+};

@@ -1,0 +1,437 @@
+/** NVMe disks: submitting, waiting, looking at the medium. */
+import type { LabDevice } from "../../../devices/lab.ts";
+import type { Io } from "../../../devices/nvme/io.ts";
+import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../devices/nvme/nvme_disk.ts";
+import { invariant, KernelError } from "../../../runtime/errno.ts";
+import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import { pairLines } from "../../render/columns.ts";
+import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatValue } from "../../render/value_text.ts";
+import type { Run } from "../../run/run.ts";
+import { LimitError, ScriptError } from "../../vm/script_error.ts";
+import { BytesValue, RecordValue, type Value } from "../../vm/value.ts";
+import { isThing, refusing, size, thing, toInt, toSize } from "../arguments.ts";
+import type { Arguments, MethodSpec, ParameterSpec, TypeSpec } from "../spec.ts";
+import { DIRECT_MACHINE } from "../calls/parameters.ts";
+import { BUFFER } from "./buffer.ts";
+import { DEVICE, deviceLines } from "./device.ts";
+import { IO } from "./io.ts";
+import { QUEUE } from "./queue.ts";
+
+/** Activities that one waiting call may run before the script is stopped. */
+const MOST_ACTIVITIES = 1_000_000;
+
+const LBA: ParameterSpec = {
+  name: "lba",
+  kind: "int",
+  optional: true,
+  doc: "First logical block; 0 when left out.",
+};
+const INTO: ParameterSpec = {
+  name: "into",
+  kind: "@buffer",
+  optional: true,
+  named: true,
+  doc: "Where the data goes.",
+};
+const FROM: ParameterSpec = {
+  name: "from",
+  kind: "@buffer",
+  optional: true,
+  named: true,
+  doc: "Where the data comes from.",
+};
+const BYTES_PARAMETER: ParameterSpec = {
+  name: "bytes",
+  kind: "size",
+  optional: true,
+  named: true,
+  doc: "How much of the disk; as much as the buffer holds when left out.",
+};
+const QUEUE_PARAMETER: ParameterSpec = {
+  name: "queue",
+  kind: "int",
+  optional: true,
+  named: true,
+  doc: "The queue to use, from 1; the CPU's own when left out.",
+};
+
+/** The disk of a device whose type says that it has one. */
+export function diskOf(device: LabDevice): NvmeDisk {
+  invariant(device.disk !== null, `${device.name} is no disk`);
+  return device.disk;
+}
+
+/** Operations that carry data, and the argument that names its memory. */
+const DATA_ARGUMENT: Readonly<Partial<Record<DiskOp, "into" | "from">>> = {
+  read: "into",
+  write: "from",
+};
+
+const OPERATIONS: ReadonlySet<string> = new Set<DiskOp>([
+  "read",
+  "write",
+  "flush",
+  "write_zeroes",
+  "discard",
+]);
+
+/** The buffer of an operation, cut to what is asked for; none for those without data. */
+function dataOf(
+  op: DiskOp,
+  into: Value | undefined,
+  from: Value | undefined,
+  sizeBytes: number | null,
+): HostBuffer | null {
+  const wanted = DATA_ARGUMENT[op];
+  const given = wanted === "into" ? into : from;
+  if (wanted === undefined) {
+    if (into === undefined && from === undefined) return null;
+    throw new ScriptError("E0917", `${op} carries no data: it takes neither into nor from`);
+  }
+  if (!isThing(given, BUFFER)) {
+    throw new ScriptError("E0917", `${op} needs memory: write \`${wanted}: buffer\``);
+  }
+  const buffer = given.target;
+  if (sizeBytes === null || sizeBytes === buffer.sizeBytes) return buffer;
+  return refusing(() => buffer.slice(0, sizeBytes));
+}
+
+function submit(
+  disk: NvmeDisk,
+  op: DiskOp,
+  [lba, into, from, bytes, queue]: Arguments,
+): Io {
+  const sizeBytes = bytes === undefined ? null : toSize(bytes, "bytes");
+  const buffer = dataOf(op, into, from, sizeBytes);
+  if (buffer === null && op !== "flush" && sizeBytes === null) {
+    throw new ScriptError("E0917", `${op} needs a length: write \`bytes: size\``);
+  }
+  const first = lba === undefined ? 0 : toInt(lba, "lba");
+  const options: SubmitOptions = {
+    lba: first,
+    ...buffer === null ? {} : { buffer },
+    ...buffer === null && sizeBytes !== null ? { sizeBytes } : {},
+    ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, 65535) },
+  };
+  checkOnDisk(disk, first, buffer?.sizeBytes ?? sizeBytes ?? 0);
+  return disk.submit(op, options);
+}
+
+/** A block layer never sends a bio beyond the disk's end to the driver. */
+function checkOnDisk(disk: NvmeDisk, lba: number, sizeBytes: number): void {
+  const end = lba * disk.blockSizeBytes + sizeBytes;
+  if (end <= disk.capacityBytes) return;
+  throw new KernelError(
+    "EIO",
+    `${disk.name} ends at ${formatSize(disk.capacityBytes)}: nothing lies at block ${lba}`,
+    "IOERR",
+  );
+}
+
+/** Runs the machine until an io is done, and raises its status. */
+export function waitAndRaise(run: Run, io: Io, what: string): Value {
+  const { machine } = run.lab;
+  for (let activities = 0; !io.done; activities++) {
+    if (activities === MOST_ACTIVITIES) {
+      throw new LimitError("E0801", `${what} ran ${activities} activities and was not done`);
+    }
+    if (machine.runNextActivity()) continue;
+    throw new ScriptError(
+      "E0907",
+      `Nothing is left to do, and ${what} is not done`,
+      "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`",
+    );
+  }
+  if (io.error !== null) {
+    throw new KernelError(io.error, `${what} ended with ${io.status}`, io.status);
+  }
+  return thing(IO, io);
+}
+
+/** `read`, `write` and their like: submit, wait, raise. */
+function waiting(
+  op: DiskOp,
+  parameters: readonly ParameterSpec[],
+  doc: string,
+  example: string,
+): MethodSpec<LabDevice> {
+  return {
+    name: op,
+    parameters,
+    result: "@io",
+    doc: `${doc} Waits until it is done, and raises the errno of its status.`,
+    example,
+    raises: STATUS_ERRNOS,
+    run(run, device, args) {
+      const named = new Map(parameters.map((parameter, index) => [parameter.name, args[index]]));
+      const io = submit(diskOf(device), op, [
+        named.get("lba"),
+        named.get("into"),
+        named.get("from"),
+        named.get("bytes"),
+        named.get("queue"),
+      ]);
+      return waitAndRaise(run, io, `${op} on ${device.name}`);
+    },
+  };
+}
+
+/** What a block status can be raised as. @see language.md, nvme device */
+const STATUS_ERRNOS = [
+  "EIO",
+  "EINVAL",
+  "ENOMEM",
+  "EOPNOTSUPP",
+  "EAGAIN",
+  "EREMOTEIO",
+  "ENODATA",
+  "EILSEQ",
+  "ENOSPC",
+  "ENOLINK",
+] as const;
+
+/** Command dwords by number, out of a record { cdw10: …, cdw11: … }. */
+function dwordsOf(value: Value | undefined): Readonly<Record<number, number>> {
+  if (!(value instanceof RecordValue)) return {};
+  const dwords: Record<number, number> = {};
+  for (const [key, dword] of value.entries) {
+    const number = Number(/^cdw(\d+)$/.exec(key)?.[1]);
+    if (![2, 3, 10, 11, 12, 13, 14, 15].includes(number)) {
+      throw new ScriptError(
+        "E0919",
+        `There is no command dword "${key}"`,
+        "write cdw10: … to cdw15",
+      );
+    }
+    dwords[number] = toInt(dword, key, 0, 2 ** 32 - 1);
+  }
+  return dwords;
+}
+
+/** The number of blocks in `blocks:` or `bytes:`. */
+function mediaBlocks(
+  device: LabDevice,
+  bytes: Value | undefined,
+  blocks: Value | undefined,
+): number {
+  const blockBytes = device.media!.blockSizeBytes;
+  if (blocks !== undefined) return toInt(blocks, "blocks");
+  if (bytes === undefined) return 1;
+  const sizeBytes = toSize(bytes, "bytes");
+  if (sizeBytes % blockBytes === 0) return sizeBytes / blockBytes;
+  throw new ScriptError(
+    "E0919",
+    `${formatSize(sizeBytes)} are no whole blocks of ${formatSize(blockBytes)}`,
+  );
+}
+
+const METHODS: readonly MethodSpec<LabDevice>[] = [
+  {
+    name: "submit",
+    parameters: [
+      { name: "op", kind: "word", doc: "read, write, flush, write_zeroes or discard." },
+      LBA,
+      INTO,
+      FROM,
+      BYTES_PARAMETER,
+      QUEUE_PARAMETER,
+    ],
+    result: "@io",
+    doc: "Submits one bio: it is cut at once, its requests are queued. Never raises what happens " +
+      "to it; `wait` for it and look at .status.",
+    example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
+let io = ssd.submit(read, lba: 0, into: buf)
+assert not io.done
+wait io
+assert io.status == OK`,
+    raises: ["EIO", "EINVAL"],
+    run(_run, device, [op, ...rest]) {
+      const name = formatValue(op!);
+      if (!OPERATIONS.has(name)) {
+        throw new ScriptError(
+          "E0919",
+          `A disk does not know the operation ${name}`,
+          `write one of ${[...OPERATIONS].join(", ")}`,
+        );
+      }
+      return thing(IO, submit(diskOf(device), name as DiskOp, rest));
+    },
+  },
+  waiting(
+    "read",
+    [LBA, INTO, BYTES_PARAMETER, QUEUE_PARAMETER],
+    "Reads blocks into memory.",
+    `${DIRECT_MACHINE}let buf = alloc_pages(1)\nssd.read(lba: 8, into: buf)\n` +
+      `assert buf == ssd.media(lba: 8, bytes: 4KiB)`,
+  ),
+  waiting(
+    "write",
+    [LBA, FROM, BYTES_PARAMETER, QUEUE_PARAMETER],
+    "Writes memory to blocks.",
+    `${DIRECT_MACHINE}let buf = buffer(size: 4KiB, fill: counting)\n` +
+      `ssd.write(lba: 0, from: buf)\nassert buf == ssd.media(lba: 0, blocks: 8)`,
+  ),
+  waiting(
+    "flush",
+    [QUEUE_PARAMETER],
+    "Makes what was written durable.",
+    `${DIRECT_MACHINE}assert ssd.flush().status == OK`,
+  ),
+  waiting(
+    "write_zeroes",
+    [LBA, BYTES_PARAMETER, QUEUE_PARAMETER],
+    "Makes blocks read as zeroes, without carrying them.",
+    `${DIRECT_MACHINE}ssd.write_zeroes(lba: 0, bytes: 4KiB)\n` +
+      `assert ssd.media(lba: 0, bytes: 4KiB) == buffer(size: 4KiB, fill: 0)`,
+  ),
+  waiting(
+    "discard",
+    [LBA, BYTES_PARAMETER, QUEUE_PARAMETER],
+    "Tells the disk that blocks are not needed any more.",
+    `${DIRECT_MACHINE}assert ssd.discard(lba: 0, bytes: 4KiB).status == OK`,
+  ),
+  {
+    name: "passthrough",
+    parameters: [
+      { name: "opcode", kind: "int", doc: "What the command asks for." },
+      { ...INTO, doc: "Memory the device writes." },
+      { ...FROM, doc: "Memory the device reads." },
+      {
+        name: "dwords",
+        kind: "record",
+        optional: true,
+        named: true,
+        doc: "Command dwords: { cdw10: …, cdw12: … }.",
+      },
+      {
+        name: "admin",
+        kind: "bool",
+        optional: true,
+        named: true,
+        doc: "For the admin queue.",
+      },
+      QUEUE_PARAMETER,
+    ],
+    result: "@io",
+    doc: "Submits a user's own command. It is never cut: one that would have to be is refused.",
+    example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
+let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
+wait io
+assert io.status == OK
+assert buf == ssd.media(lba: 0, blocks: 8)`,
+    raises: ["EINVAL"],
+    run(_run, device, [opcode, into, from, dwords, admin, queue]) {
+      const memory = isThing(into, BUFFER) ? into : isThing(from, BUFFER) ? from : null;
+      return thing(
+        IO,
+        diskOf(device).passthrough({
+          opcode: toInt(opcode, "opcode", 0, 255),
+          dwords: dwordsOf(dwords),
+          admin: admin === true,
+          ...memory === null ? {} : { buffer: memory.target },
+          ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, 65535) },
+        }),
+      );
+    },
+  },
+  {
+    name: "media",
+    parameters: [
+      LBA,
+      { ...BYTES_PARAMETER, doc: "How many bytes; one block when left out." },
+      {
+        name: "blocks",
+        kind: "int",
+        optional: true,
+        named: true,
+        doc: "The same in logical blocks.",
+      },
+      {
+        name: "metadata",
+        kind: "bool",
+        optional: true,
+        named: true,
+        doc: "The metadata of these blocks instead of their data.",
+      },
+    ],
+    result: "bytes",
+    doc: "What the disk holds, read behind everybody's back. On a fresh disk the 8 bytes at byte " +
+      "x hold the little-endian number 0x5A00_0000_0000_0000 + x.",
+    example:
+      `${DIRECT_MACHINE}assert ssd.media(lba: 0).slice(0..8) == bytes"00 00 00 00 00 00 00 5a"`,
+    run(run, device, [lba, bytes, blocks, metadata]) {
+      const media = device.media!;
+      const first = lba === undefined ? 0 : toInt(lba, "lba");
+      const count = mediaBlocks(device, bytes, blocks);
+      if (first + count > media.blockCount) {
+        throw new ScriptError(
+          "E0919",
+          `${device.name} has ${
+            formatCount(media.blockCount, "block")
+          }: there are none at ${first}`,
+        );
+      }
+      const unit = metadata === true ? media.metadataBytes : media.blockSizeBytes;
+      run.chargeMemory(count * unit);
+      const store = metadata === true ? media.metadata : media.data;
+      return new BytesValue(store.bytes(first * unit, count * unit));
+    },
+  },
+  {
+    name: "queue",
+    parameters: [{ name: "n", kind: "int", doc: "Its number, from 1." }],
+    result: "@queue",
+    doc: "One of its queues.",
+    example: `${DIRECT_MACHINE}assert ssd.queue(1).depth == 1024`,
+    run(_run, device, [number]) {
+      const disk = diskOf(device);
+      const id = toInt(number, "n", 1, disk.queueCount);
+      return thing(QUEUE, { queue: disk.driver.ioQueues[id - 1]!, device: device.name });
+    },
+  },
+];
+
+export const NVME: TypeSpec<LabDevice> = {
+  name: "nvme",
+  doc: "An NVMe controller with one disk.",
+  extends: DEVICE,
+  fields: [
+    {
+      name: "queues",
+      kind: "int",
+      doc: "How many queues take reads and writes.",
+      get: (device) => diskOf(device).queueCount,
+    },
+    {
+      name: "block_size",
+      kind: "size",
+      doc: "Its logical block.",
+      get: (device) => size(diskOf(device).blockSizeBytes),
+    },
+    {
+      name: "capacity",
+      kind: "size",
+      doc: "How much it holds.",
+      get: (device) => size(diskOf(device).capacityBytes),
+    },
+  ],
+  methods: METHODS,
+  format: (device) => `nvme ${device.name}`,
+  show: (device) => {
+    const disk = diskOf(device);
+    const { controller } = disk.driver;
+    return [
+      ...deviceLines(device),
+      ...pairLines([
+        [
+          "disk",
+          `${formatSize(disk.capacityBytes)} in blocks of ${formatSize(disk.blockSizeBytes)}`,
+        ],
+        ["queues", formatCount(disk.queueCount, "queue")],
+        ["formats", controller.sgl ? "PRP and SGL" : "PRP only"],
+        ["transfer", controller.mdtsBytes === 0 ? "no limit" : formatSize(controller.mdtsBytes)],
+      ]),
+    ];
+  },
+};

@@ -1,0 +1,48 @@
+/** One pair of submission and completion queue. */
+import type { QueuePair } from "../../../devices/nvme/driver/queue_pair.ts";
+import { formatCount } from "../../render/numbers.ts";
+import { dma } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+
+export interface QueueTarget {
+  readonly queue: QueuePair;
+  readonly device: string;
+}
+
+export const QUEUE: TypeSpec<QueueTarget> = {
+  name: "queue",
+  doc: "A submission queue with its completion queue.",
+  fields: [
+    { name: "id", kind: "int", doc: "Its number, from 1.", get: ({ queue }) => queue.id },
+    {
+      name: "depth",
+      kind: "int",
+      doc: "How many entries it has.",
+      get: ({ queue }) => queue.depthEntries,
+    },
+    {
+      name: "in_flight",
+      kind: "int",
+      doc: "Commands the controller has not completed.",
+      get: ({ queue }) => queue.inFlight,
+    },
+    { name: "cpu", kind: "int", doc: "The CPU it interrupts.", get: ({ queue }) => queue.cpu },
+    {
+      name: "sq",
+      kind: "dma",
+      doc: "Where the controller fetches commands.",
+      get: ({ queue }) => dma(queue.sq.dma),
+    },
+    {
+      name: "cq",
+      kind: "dma",
+      doc: "Where the controller posts completions.",
+      get: ({ queue }) => dma(queue.cq.dma),
+    },
+  ],
+  methods: [],
+  format: ({ queue, device }) =>
+    `queue ${queue.id} of ${device}: ${formatCount(queue.depthEntries, "entry", "entries")}, ${
+      formatCount(queue.inFlight, "command")
+    } in flight`,
+};

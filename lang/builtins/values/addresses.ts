@@ -1,0 +1,40 @@
+/** Addresses: what they have, and why they mean what they mean. */
+import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { formatQuantity } from "../../render/value_text.ts";
+import { Quantity } from "../../vm/value.ts";
+import { explainAddress } from "../ledger.ts";
+import { size } from "../arguments.ts";
+import type { TypeSpec } from "../spec.ts";
+
+function addressType(name: "phys" | "dma", doc: string): TypeSpec<Quantity> {
+  return {
+    name,
+    doc,
+    fields: [
+      {
+        name: "page",
+        kind: name,
+        doc: "The start of its page of 4 KiB.",
+        get: (address) => new Quantity(name, alignDown(address.value, PAGE_SIZE_BYTES)),
+      },
+      {
+        name: "offset",
+        kind: "size",
+        doc: "Where in its page of 4 KiB it lies.",
+        get: (address) => size(address.value % PAGE_SIZE_BYTES),
+      },
+      {
+        name: "pfn",
+        kind: "int",
+        doc: "The number of its page of 4 KiB.",
+        get: (address) => Math.floor(address.value / PAGE_SIZE_BYTES),
+      },
+    ],
+    methods: [],
+    format: formatQuantity,
+    explain: (address, run) => explainAddress(name, address.value, run),
+  };
+}
+
+export const PHYS_ADDRESS = addressType("phys", "An address as the CPU sees it.");
+export const DMA_ADDRESS = addressType("dma", "An address as a device sees it.");

@@ -1,0 +1,151 @@
+/** One machine with its devices up, as the VM asks for it. */
+import { buildLab, type Lab } from "../../devices/lab.ts";
+import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
+import { eventNumber } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { EventRecorder } from "../../runtime/recorder.ts";
+import type { Run } from "../run/run.ts";
+import type { World, WorldOptions, WorldStream } from "../run/world.ts";
+import { Handle, type Value } from "../vm/value.ts";
+import { isThing, thing } from "./arguments.ts";
+import type { Kind, TypeSpec } from "./spec.ts";
+import { COUNTERS } from "./things/counters.ts";
+import { DEVICE } from "./things/device.ts";
+import { ENDPOINT } from "./things/endpoint.ts";
+import { IO } from "./things/io.ts";
+import { IOMMU } from "./things/iommu.ts";
+import { NVME } from "./things/nvme.ts";
+import { PORT } from "./things/port.ts";
+import { REGION } from "./things/region.ts";
+import { REQUEST, requestEvents } from "./things/request.ts";
+import { SWIOTLB } from "./things/swiotlb.ts";
+import { TRACE, type Trace } from "./things/trace.ts";
+
+/** The type of each kind of block that binds a name. */
+const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
+  nvme: NVME,
+  endpoint: ENDPOINT,
+  host_bridge: PORT,
+  root_port: PORT,
+  switch: PORT,
+};
+
+class LabWorld implements World {
+  readonly lab: Lab;
+  readonly recorder: EventRecorder;
+  readonly stream: WorldStream;
+  readonly globals: ReadonlyMap<string, Value>;
+  readonly checkerFails: boolean;
+  readonly incidents: readonly MachineEvent[];
+
+  constructor(config: LabConfig, options: WorldOptions) {
+    this.lab = buildLab(config);
+    const { machine } = this.lab;
+    machine.memory.limitBytes = Math.min(
+      Number.MAX_SAFE_INTEGER,
+      machine.memory.touchedBytes + options.memoryLimitBytes,
+    );
+    this.stream = machine.events;
+    this.recorder = new EventRecorder(machine.events);
+    if (options.record) this.recorder.start();
+    else {
+      // Nobody can ask for what is not recorded, and copies of commands cost time.
+      for (const { disk } of this.lab.devices.values()) {
+        if (disk !== null) disk.driver.keepCommands = false;
+      }
+    }
+    const incidents: MachineEvent[] = [];
+    machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
+    this.incidents = incidents;
+    this.checkerFails = config.checker === "fail";
+    this.globals = globalsOf(this.lab, this.recorder);
+  }
+
+  get cpus(): number {
+    return this.lab.machine.config.cpus;
+  }
+
+  nowNs(): number {
+    return this.lab.machine.clock.nowNs;
+  }
+
+  pendingActivities(): number {
+    return this.lab.machine.activities.length;
+  }
+
+  runNextActivity(): boolean {
+    return this.lab.machine.runNextActivity();
+  }
+
+  advance(durationNs: number): void {
+    this.lab.machine.advance(durationNs);
+  }
+
+  count(eventName: string): number {
+    const number = eventNumber(eventName);
+    return number < 0 ? 0 : this.lab.machine.events.count(number);
+  }
+}
+
+/** Builds the machine and brings its devices up. */
+export function buildWorld(config: LabConfig, options: WorldOptions): World {
+  return new LabWorld(config, options);
+}
+
+/** All events so far: grows while the machine runs. */
+function allEvents(lab: Lab, recorder: EventRecorder): Trace {
+  return {
+    get events() {
+      return recorder.events;
+    },
+    get spanNs() {
+      return lab.machine.clock.nowNs;
+    },
+  };
+}
+
+function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
+  const globals = new Map<string, Value>([
+    ["iommu", thing(IOMMU, lab.machine)],
+    ["swiotlb", thing(SWIOTLB, lab.machine.swiotlb)],
+    ["counters", thing(COUNTERS, lab.machine.events)],
+    ["events", thing(TRACE, allEvents(lab, recorder))],
+  ]);
+  for (const region of lab.config.regions) globals.set(region.name, thing(REGION, region));
+  for (const node of allNodes(lab.config.pci)) {
+    globals.set(node.name, new Handle(NODE_TYPES[node.kind], lab.devices.get(node.name) ?? node));
+  }
+  return globals;
+}
+
+function* allNodes(nodes: readonly PciNodeConfig[]): Generator<PciNodeConfig> {
+  for (const node of nodes) {
+    yield node;
+    yield* allNodes(node.children);
+  }
+}
+
+/** The kinds of the names that a machine of this configuration binds. */
+export function globalKinds(config: LabConfig): ReadonlyMap<string, Kind> {
+  const kinds = new Map<string, Kind>([
+    ["iommu", `@${IOMMU.name}`],
+    ["swiotlb", `@${SWIOTLB.name}`],
+    ["counters", `@${COUNTERS.name}`],
+    ["events", `@${TRACE.name}`],
+  ]);
+  for (const region of config.regions) kinds.set(region.name, `@${REGION.name}`);
+  for (const node of allNodes(config.pci)) kinds.set(node.name, `@${NODE_TYPES[node.kind].name}`);
+  return kinds;
+}
+
+/** The events a value caused, for `expect events … in x`; null when it causes none. */
+export function eventsOf(value: Value, run: Run): readonly MachineEvent[] | null {
+  if (isThing(value, IO)) return requestEvents(value.target.requests, run);
+  if (isThing(value, REQUEST)) return requestEvents([value.target], run);
+  if (isThing(value, TRACE)) return value.target.events;
+  if (isThing(value, DEVICE)) {
+    const { name } = value.target;
+    return run.recorder.events.filter((event) => event.device === name);
+  }
+  return null;
+}
