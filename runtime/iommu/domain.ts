@@ -266,6 +266,16 @@ export class IommuDomain implements FlushQueueOwner {
     if (events.tick(FLUSH_QUEUE_FLUSH)) events.emit(FLUSH_QUEUE_FLUSH, { entries, reason });
   }
 
+  onTimer(work: () => void): void {
+    const { events } = this.#machine;
+    const { device, request } = events;
+    events.device = this.device.name;
+    events.request = null;
+    work();
+    events.device = device;
+    events.request = request;
+  }
+
   releaseRange(pfn: number, pfns: number): void {
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }

@@ -20,6 +20,8 @@ export interface FlushQueueOwner {
   flushed(entries: number, reason: FlushReason): void;
   /** Takes a range back whose flush is over. */
   releaseRange(pfn: number, pfns: number): void;
+  /** Does what the timer makes due, on nobody's behalf. */
+  onTimer(work: () => void): void;
 }
 
 export interface FlushQueueOptions {
@@ -92,6 +94,10 @@ export class FlushQueue implements TimerHandler {
 
   timerExpired(): void {
     this.timerOn = false;
+    this.#owner.onTimer(() => this.#flushEveryRing());
+  }
+
+  #flushEveryRing(): void {
     this.#flushAll();
     let covered = 0;
     for (let ring = 0; ring < this.rings; ring++) covered += this.#coveredIn(ring);
@@ -102,8 +108,8 @@ export class FlushQueue implements TimerHandler {
   /** Flushes and releases everything at once, and stops the timer. Nothing happens when empty. */
   drain(): void {
     if (this.timerOn) this.#clock.disarm(this);
-    if (this.pending > 0) this.timerExpired();
     this.timerOn = false;
+    if (this.pending > 0) this.#owner.onTimer(() => this.#flushEveryRing());
   }
 
   /** Ranges that wait for a flush, in all rings. */

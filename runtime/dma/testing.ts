@@ -1,0 +1,61 @@
+/** A small machine with one device, for the tests of the mapping layer. */
+import { GIB, MIB, type PhysAddr } from "../address.ts";
+import type { EventFields, EventName } from "../event_vocabulary.ts";
+import type { MachineEvent } from "../events.ts";
+import { Machine } from "../machine.ts";
+import { defaultMachineConfig, type IommuConfig, type MachineConfig } from "../machine_config.ts";
+import { DmaDevice, type DmaDeviceOptions } from "./device.ts";
+
+/** A number as a physical address. */
+export const at = (phys: number): PhysAddr => phys as PhysAddr;
+
+export interface TestBenchOptions {
+  readonly iommu?: Partial<IommuConfig>;
+  readonly machine?: Partial<MachineConfig>;
+  readonly device?: DmaDeviceOptions;
+}
+
+/** What happened on a bench, and how to ask for it. */
+export interface TestBench {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  /** Every event since the bench was built or `forget` was called. */
+  readonly seen: MachineEvent[];
+  /** The names of the events seen, those of `only` when given. */
+  names(...only: EventName[]): EventName[];
+  /** The fields of the events of one name, in order. */
+  fields<N extends EventName>(name: N): EventFields<N>[];
+  forget(): void;
+}
+
+/**
+ * Builds a machine of 4 GiB with a pool at 0x6000_0000 and a device on it. Translated and strict
+ * with nothing reserved unless asked otherwise, so that addresses are those of the assertions.
+ */
+export function testBench(options: TestBenchOptions = {}): TestBench {
+  const defaults = defaultMachineConfig();
+  const machine = new Machine({
+    ...defaults,
+    ramSizeBytes: 4 * GIB,
+    swiotlb: { sizeBytes: 64 * MIB, force: false, areas: null, basePhys: at(0x6000_0000) },
+    ...options.machine,
+    iommu: { ...defaults.iommu, mode: "strict", reserved: [], ...options.iommu },
+  });
+  const dev = new DmaDevice("dev", options.device);
+  machine.iommu.attach(dev);
+  const seen: MachineEvent[] = [];
+  machine.events.listen((event) => seen.push(event));
+  return {
+    machine,
+    dev,
+    seen,
+    names: (...only) =>
+      seen.map(({ name }) => name).filter((name) => only.length === 0 || only.includes(name)),
+    fields: <N extends EventName>(name: N) =>
+      seen.filter((event) => event.name === name)
+        .map((event) => event.fields as unknown as EventFields<N>),
+    forget: () => {
+      seen.length = 0;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { assertEquals } from "@std/assert";
+import type { IommuModel } from "../machine_config.ts";
+import { GenericPageTable } from "./generic_page_table.ts";
+import { coverByHardware, type Invalidation } from "./invalidation.ts";
+
+const TABLE = new GenericPageTable({ pageSizesBytes: [4096], addressBits: 48 });
+
+function covered(model: IommuModel, first: number, last: number): [number, number, boolean] {
+  const invalidation: Invalidation = {
+    first,
+    last,
+    hardwareFirst: -1,
+    hardwareLast: -1,
+    whole: false,
+  };
+  coverByHardware(model, TABLE, invalidation);
+  return [invalidation.hardwareFirst, invalidation.hardwareLast, invalidation.whole];
+}
+
+Deno.test("VT-d flushes the smallest aligned block around a range (dma.md ch. 5 assertion 4)", () => {
+  assertEquals(covered("vtd", 0x7000, 0x8fff), [0, 0xffff, false]);
+  assertEquals(covered("vtd", 0xffff_e000, 0xffff_ffff), [0xffff_e000, 0xffff_ffff, false]);
+});
+
+Deno.test("VT-d flushes one page for what lies in one page (dma.md 5.2)", () => {
+  assertEquals(covered("vtd", 0x7000, 0x7fff), [0x7000, 0x7fff, false]);
+});
+
+Deno.test("VT-d flushes the whole domain for what is too large for one command (dma.md 5.2)", () => {
+  assertEquals(covered("vtd", 0, 2 ** 30 - 1), [0, 2 ** 30 - 1, false]);
+  assertEquals(covered("vtd", 0, 2 ** 30), [0, 2 ** 48 - 1, true]);
+});
+
+Deno.test("AMD and Arm flush the range itself (dma.md 5.2)", () => {
+  assertEquals(covered("amd", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
+  assertEquals(covered("arm", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
+});

@@ -1,0 +1,283 @@
+import { assert, assertEquals } from "@std/assert";
+import { DmaDevice } from "../dma/device.ts";
+import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
+import { at, type TestBench, testBench } from "../dma/testing.ts";
+
+const PHYS = at(0x1234_5000);
+
+function map(bench: TestBench, phys = PHYS, sizeBytes = 4096) {
+  return bench.machine.dma.dmaMapPhys(bench.dev, phys, sizeBytes, DMA_BIDIRECTIONAL);
+}
+
+function unmap(bench: TestBench, dma: ReturnType<typeof map>, sizeBytes = 4096) {
+  bench.machine.dma.dmaUnmapPhys(bench.dev, dma, sizeBytes, DMA_BIDIRECTIONAL);
+}
+
+Deno.test("an untrusted device is translated and strict in any mode but off (dma.md ch. 1 assertion 6)", () => {
+  const seen = (mode: "off" | "passthrough" | "strict" | "lazy", untrusted: boolean) => {
+    const { dev } = testBench({ iommu: { mode }, device: { untrusted } });
+    return dev.domain === null ? "direct" : dev.domain.lazy ? "lazy" : "strict";
+  };
+  assertEquals(seen("passthrough", true), "strict");
+  assertEquals(seen("passthrough", false), "direct");
+  assertEquals(seen("lazy", true), "strict");
+  assertEquals(seen("lazy", false), "lazy");
+  assertEquals(seen("strict", false), "strict");
+  assertEquals(seen("off", true), "direct");
+});
+
+Deno.test("caching mode refuses to batch: lazy becomes strict (captured.md)", () => {
+  const { dev } = testBench({ iommu: { mode: "lazy", cachingMode: true } });
+  assertEquals(dev.domain?.lazy, false);
+});
+
+Deno.test("addresses below 4 GiB come first unless force-DAC is on (dma.md ch. 4 assertion 4)", () => {
+  assertEquals(map(testBench()), 0xffff_f000);
+  const forced = testBench({ iommu: { forcedac: true } });
+  assertEquals(map(forced), 0xffff_ffff_f000);
+  assertEquals(map(forced), 0xffff_ffff_e000);
+});
+
+Deno.test("the preference for 32 bits goes off for good at the first failure (dma.md 4.2)", () => {
+  const bench = testBench();
+  const big = 2 ** 31;
+  assertEquals(map(bench, at(0x8000_0000), big), 0x8000_0000);
+  assertEquals(map(bench, at(0x8000_0000), big), 2 ** 48 - big);
+  assertEquals(bench.dev.prefer32Bit, false);
+  assertEquals(bench.machine.warnings.total, 1);
+  assertEquals(map(bench), 2 ** 48 - big - 4096);
+});
+
+Deno.test("the model's windows are reserved, and so are those of the PCI host bridge (dma.md 4.6)", () => {
+  const window = { name: "pci", basePhys: at(0xff00_0000), sizeBytes: 0x0100_0000 };
+  const { machine, dev } = testBench({
+    iommu: { reserved: null },
+    machine: {
+      windows: [window],
+      ramSizeBytes: 2 ** 30,
+      swiotlb: { sizeBytes: 0, force: false, areas: null },
+    },
+  });
+  const size = 16 * 2 ** 20;
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1000_0000), size, DMA_TO_DEVICE);
+  // The window takes the top 16 MiB, the interrupts' MiB the next.
+  assertEquals(dma, 0xfd00_0000);
+});
+
+Deno.test("strict mode gives the same address again, lazy mode another one (dma.md ch. 5 assertion 6)", () => {
+  const strict = testBench();
+  const first = map(strict);
+  unmap(strict, first);
+  assertEquals(map(strict), first);
+
+  const lazy = testBench({ iommu: { mode: "lazy" } });
+  const before = map(lazy);
+  unmap(lazy, before);
+  assertEquals(map(lazy), before - 4096);
+});
+
+Deno.test("the 256th unmap in lazy mode flushes everything and frees 255 (dma.md ch. 5 assertion 5)", () => {
+  const bench = testBench({ iommu: { mode: "lazy" } });
+  const all = Array.from({ length: 256 }, () => map(bench));
+  for (const dma of all.slice(0, 255)) unmap(bench, dma);
+  assertEquals(bench.names("iotlb.sync"), []);
+  assertEquals(bench.machine.iommu.pendingFlushes, 255);
+  bench.forget();
+  unmap(bench, all[255]!);
+  assertEquals(bench.fields("iotlb.sync").map(({ kind }) => kind), ["all"]);
+  assertEquals(bench.fields("flush_queue.flush"), [{ entries: 255, reason: "full" }]);
+  assertEquals(bench.fields("iova.free").filter(({ to }) => to === "rcache").length, 254);
+  assertEquals(bench.fields("iova.free").filter(({ to }) => to === "depot").length, 1);
+  assertEquals(bench.machine.iommu.pendingFlushes, 1);
+  const { flushQueue } = bench.dev.domain!;
+  assertEquals([flushQueue!.started, flushQueue!.finished], [1, 1]);
+});
+
+Deno.test("the flush timer runs 10 ms from the first parked range and empties all CPUs' rings (dma.md 5.3)", () => {
+  const bench = testBench({ iommu: { mode: "lazy" }, machine: { cpus: 2 } });
+  const [one, two] = [map(bench), map(bench)];
+  unmap(bench, one);
+  bench.machine.advance(4_000_000);
+  bench.machine.cpu = 1;
+  unmap(bench, two);
+  bench.machine.advance(5_999_999);
+  assertEquals(bench.machine.iommu.pendingFlushes, 2);
+  bench.machine.advance(1);
+  assertEquals(bench.machine.iommu.pendingFlushes, 0);
+  assertEquals(bench.fields("flush_queue.flush"), [{ entries: 2, reason: "timer" }]);
+  assertEquals(bench.machine.clock.pendingTimers, 0);
+});
+
+Deno.test("a range that moves through the flush queue makes one iova.free each time it moves", () => {
+  const bench = testBench({ iommu: { mode: "lazy" } });
+  unmap(bench, map(bench));
+  bench.machine.advance(10_000_000);
+  assertEquals(bench.fields("iova.free"), [
+    { start: 0xffff_f000, size_bytes: 4096, to: "flush_queue" },
+    { start: 0xffff_f000, size_bytes: 4096, to: "rcache" },
+  ] as never);
+});
+
+Deno.test("an unmap is flush at once in strict mode, with the block the hardware takes (dma.md 5.2)", () => {
+  const bench = testBench();
+  const dma = map(bench, PHYS, 3 * 4096);
+  bench.forget();
+  unmap(bench, dma, 3 * 4096);
+  assertEquals(bench.fields("iotlb.sync"), [{
+    kind: "range",
+    start: dma,
+    size_bytes: 0x3000,
+    hw_start: 0xffff_c000,
+    hw_size_bytes: 0x4000,
+  }] as never);
+  assertEquals(bench.fields("iommu.unmap"), [{
+    iova: dma,
+    size_bytes: 0x3000,
+    unmapped_bytes: 0x3000,
+    leaves: [[4096, 3]],
+  }] as never);
+});
+
+Deno.test("caching mode flushes after each map too, before the mapping is made visible (dma.md 5.2)", () => {
+  const bench = testBench({ iommu: { cachingMode: true } });
+  map(bench);
+  assertEquals(bench.names("iova.alloc", "iommu.map", "iotlb.sync", "iommu.sync_map"), [
+    "iova.alloc",
+    "iommu.map",
+    "iotlb.sync",
+    "iommu.sync_map",
+  ]);
+  assertEquals(bench.fields("iotlb.sync").map(({ kind }) => kind), ["map"]);
+});
+
+Deno.test("a device's access is a walk first, then a hit", () => {
+  const bench = testBench();
+  const { machine, dev } = bench;
+  const dma = map(bench);
+  assertEquals(machine.iommu.translate(dev, dma + 5, "read"), PHYS + 5);
+  assertEquals(machine.iommu.translate(dev, dma + 9, "write"), PHYS + 9);
+  assertEquals(bench.fields("iommu.translate"), [
+    { dma: dma + 5, phys: PHYS + 5, access: "read", hit: "walk" },
+    { dma: dma + 9, phys: PHYS + 9, access: "write", hit: "iotlb" },
+  ] as never);
+});
+
+Deno.test("in strict mode an access after the unmap faults (dma.md 5.3)", () => {
+  const bench = testBench();
+  const { machine, dev } = bench;
+  const dma = map(bench);
+  machine.iommu.translate(dev, dma, "read");
+  unmap(bench, dma);
+  assertEquals(machine.iommu.translate(dev, dma, "read"), -1);
+  assertEquals(bench.fields("iommu.fault"), [{ dma, access: "read", reason: "not_present" }]);
+  assertEquals(machine.iommu.faults.map(({ device, reason }) => [device, reason]), [
+    ["dev", "not_present"],
+  ]);
+});
+
+Deno.test("in lazy mode a stale entry is used until the flush, and reported with its age (dma.md 5.3)", () => {
+  const bench = testBench({ iommu: { mode: "lazy" } });
+  const { machine, dev } = bench;
+  const dma = map(bench);
+  machine.iommu.translate(dev, dma, "write");
+  unmap(bench, dma);
+  machine.advance(1500);
+  bench.forget();
+  assertEquals(machine.iommu.translate(dev, dma, "write"), PHYS);
+  assertEquals(bench.fields("iommu.translate").map(({ hit }) => hit), ["stale"]);
+  const [report] = bench.fields("dma.report");
+  assertEquals(report?.class, "stale_iotlb_access");
+  assertEquals(report?.rule, "dma.5.3");
+  assertEquals(report?.beyond_kernel, true);
+  assert(report?.text.includes("gone for 1500 ns"), report?.text);
+  machine.advance(10_000_000);
+  assertEquals(machine.iommu.translate(dev, dma, "write"), -1);
+});
+
+Deno.test("in lazy mode an address that no access ever cached faults right after the unmap", () => {
+  const bench = testBench({ iommu: { mode: "lazy" } });
+  const dma = map(bench);
+  unmap(bench, dma);
+  assertEquals(bench.machine.iommu.translate(bench.dev, dma, "read"), -1);
+});
+
+Deno.test("other unmaps leave an entry what it is: still a hit", () => {
+  const bench = testBench();
+  const kept = map(bench);
+  bench.machine.iommu.translate(bench.dev, kept, "read");
+  const gone = map(bench, PHYS, 4 * 4096);
+  unmap(bench, gone, 4 * 4096);
+  bench.forget();
+  bench.machine.iommu.translate(bench.dev, kept, "read");
+  assertEquals(bench.fields("iommu.translate").map(({ hit }) => hit), ["iotlb"]);
+});
+
+Deno.test("a mapping's direction is the right the device has", () => {
+  const { machine, dev, fields } = testBench();
+  const readOnly = machine.dma.dmaMapPhys(dev, PHYS, 4096, DMA_TO_DEVICE);
+  const writeOnly = machine.dma.dmaMapPhys(dev, PHYS, 4096, DMA_FROM_DEVICE);
+  assertEquals(machine.iommu.translate(dev, readOnly, "write"), -1);
+  assertEquals(machine.iommu.translate(dev, writeOnly, "read"), -1);
+  assertEquals(machine.iommu.translate(dev, readOnly, "read"), PHYS);
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["not_writable", "not_readable"]);
+});
+
+Deno.test("addresses beyond the table's width and in the interrupt window fault as such", () => {
+  const { machine, dev, fields } = testBench();
+  machine.iommu.translate(dev, 2 ** 48, "read");
+  machine.iommu.translate(dev, 0xfee0_0000, "write");
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["address_width", "reserved"]);
+});
+
+Deno.test("in caching mode the hardware remembers that nothing was there until it is told", () => {
+  const bench = testBench({ iommu: { cachingMode: true } });
+  const { machine, dev } = bench;
+  assertEquals(machine.iommu.translate(dev, 0xffff_f000, "read"), -1);
+  const { table } = dev.domain!;
+  table.map(0xffff_f000, PHYS, 4096, 3);
+  assertEquals(machine.iommu.translate(dev, 0xffff_f000, "read"), -1);
+  dev.domain!.syncMap(0xffff_f000, 4096);
+  assertEquals(machine.iommu.translate(dev, 0xffff_f000, "read"), PHYS);
+});
+
+Deno.test("a query of the page table is no event and leaves the IOTLB alone", () => {
+  const bench = testBench();
+  const dma = map(bench);
+  bench.forget();
+  assertEquals(bench.machine.iommu.lookup(bench.dev, dma + 7), PHYS + 7);
+  assertEquals(bench.machine.iommu.lookup(bench.dev, 0x1000), -1);
+  assertEquals(bench.seen, []);
+  assertEquals(bench.machine.iommu.iotlb.used, 0);
+});
+
+Deno.test("two devices have address spaces of their own", () => {
+  const bench = testBench();
+  const other = new DmaDevice("other");
+  bench.machine.iommu.attach(other);
+  const dma = map(bench);
+  assertEquals(bench.machine.iommu.lookup(other, dma), -1);
+  assertEquals(bench.machine.dma.dmaMapPhys(other, at(0x2000), 4096, DMA_TO_DEVICE), dma);
+});
+
+Deno.test("a machine that comes up owes no flush and has no timer", () => {
+  const bench = testBench({ iommu: { mode: "lazy" } });
+  unmap(bench, map(bench));
+  bench.machine.markReady();
+  assertEquals(bench.machine.iommu.pendingFlushes, 0);
+  assertEquals(bench.machine.clock.pendingTimers, 0);
+  unmap(bench, map(bench));
+  bench.machine.advance(10_000_000);
+  assertEquals(bench.machine.iommu.pendingFlushes, 0);
+});
+
+Deno.test("4 KiB mappings cost less than 64 bytes each, page tables included", () => {
+  const bench = testBench({ machine: { checker: "off" } });
+  const count = 200_000;
+  for (let index = 0; index < count; index++) {
+    bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000_0000 + 8192 * (index % 999)), 4096, 1);
+    bench.forget();
+  }
+  const { table, iova } = bench.dev.domain!;
+  assert((table.hostBytes + iova.ranges.hostBytes) / count < 64);
+  assertEquals(bench.machine.iommu.liveMappings, count);
+});

@@ -1,0 +1,162 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { VirtualClock } from "../clock.ts";
+import { IovaAllocator } from "./iova_allocator.ts";
+
+const LIMIT_32 = 0xf_ffff;
+const LIMIT_31 = 0x7_ffff;
+const LIMIT_48 = 2 ** 36 - 1;
+
+function allocator(cpus = 1, clock = new VirtualClock()): IovaAllocator {
+  return new IovaAllocator({ granuleBytes: 4096, startPfn: 1, cpus, clock });
+}
+
+/** The address of a frame. */
+const address = (pfn: number): number => pfn * 4096;
+
+Deno.test("IovaAllocator goes top down with natural alignment (dma.md ch. 4 assertion 1)", () => {
+  const iova = allocator();
+  const answers = [1, 1, 2, 3, 33, 1].map((pfns) =>
+    address(iova.allocFast(0, pfns, LIMIT_32, true))
+  );
+  assertEquals(answers, [
+    0xffff_f000,
+    0xffff_e000,
+    0xffff_c000,
+    0xffff_8000,
+    0xfffc_0000,
+    0xfffb_f000,
+  ]);
+});
+
+Deno.test("IovaAllocator keeps off the interrupt window (dma.md ch. 4 assertion 2)", () => {
+  const iova = allocator();
+  iova.reserve(0xfee00, 0xfeeff);
+  const answers = [4096, 4096, 4096].map((pfns) =>
+    address(iova.allocFast(0, pfns, LIMIT_32, true))
+  );
+  assertEquals(answers, [0xff00_0000, 0xfd00_0000, 0xfc00_0000]);
+});
+
+Deno.test("a freed range is cached on the CPU that freed it (dma.md ch. 4 assertion 3)", () => {
+  const same = allocator(2);
+  same.freeFast(0, same.allocFast(0, 1, LIMIT_32, true), 1);
+  assertEquals(same.lastDestination, "rcache");
+  assertEquals(address(same.allocFast(0, 1, LIMIT_32, true)), 0xffff_f000);
+  assertEquals(same.lastSource, "rcache");
+
+  const other = allocator(2);
+  other.freeFast(0, other.allocFast(0, 1, LIMIT_32, true), 1);
+  assertEquals(address(other.allocFast(1, 1, LIMIT_32, true)), 0xffff_e000);
+  assertEquals(other.lastSource, "tree");
+});
+
+Deno.test("a full 48-bit limit starts at its top (dma.md ch. 4 assertion 4)", () => {
+  const iova = allocator();
+  assertEquals(address(iova.allocFast(0, 1, LIMIT_48, true)), 0xffff_ffff_f000);
+  assertEquals(address(iova.allocFast(0, 1, LIMIT_48, true)), 0xffff_ffff_e000);
+});
+
+Deno.test("the search continues below the last range, not at the limit (dma.md ch. 4 assertion 5)", () => {
+  const iova = allocator();
+  assertEquals(address(iova.allocFast(0, 1, LIMIT_31, true)), 0x7fff_f000);
+  assertEquals(address(iova.allocFast(0, 1, LIMIT_32, true)), 0x7fff_e000);
+});
+
+Deno.test("17 granules become 32 and are cached, 33 stay 33 and are not (dma.md ch. 4 assertion 6)", () => {
+  const iova = allocator();
+  const small = iova.allocFast(0, 17, LIMIT_32, true);
+  assert(iova.ranges.find(small));
+  assertEquals(iova.ranges.foundHi - iova.ranges.foundLo + 1, 32);
+  iova.freeFast(0, small, 17);
+  assertEquals(iova.cache.fills(0, 5), [1, 0]);
+
+  const large = iova.allocFast(0, 33, LIMIT_32, true);
+  assert(iova.ranges.find(large));
+  assertEquals(iova.ranges.foundHi - iova.ranges.foundLo + 1, 33);
+  assertEquals(large % 64, 0);
+  iova.freeFast(0, large, 33);
+  assertEquals(iova.lastDestination, "tree");
+  assertEquals(iova.ranges.find(large), false);
+});
+
+Deno.test("a failed size is remembered until something low is freed (dma.md ch. 4 assertion 7)", () => {
+  const iova = allocator();
+  const pfns: number[] = [];
+  for (;;) {
+    const pfn = iova.allocFast(0, 1024, LIMIT_32, true);
+    if (pfn === 0) break;
+    pfns.push(pfn);
+  }
+  assertEquals(pfns.length, 1023);
+  assertEquals(iova.ranges.max32AllocPfns, 1024);
+  assertEquals(iova.allocFast(0, 1024, LIMIT_32, true), 0);
+  assertEquals(iova.allocFast(0, 1, LIMIT_32, true), 0x3ff);
+  iova.freeFast(0, pfns[0]!, 1024);
+  assertEquals(iova.ranges.max32AllocPfns, 0x10_0000);
+});
+
+Deno.test("the 255th free of a class sends a full magazine to the depot (dma.md ch. 4 assertion 8)", () => {
+  const iova = allocator();
+  const pfns = Array.from({ length: 255 }, () => iova.allocFast(0, 1, LIMIT_32, true));
+  for (const pfn of pfns.slice(0, 254)) iova.freeFast(0, pfn, 1);
+  assertEquals(iova.cache.fills(0, 0), [127, 127]);
+  assertEquals(iova.cache.depotSize(0), 0);
+  iova.freeFast(0, pfns[254]!, 1);
+  assertEquals(iova.lastDestination, "depot");
+  assertEquals(iova.cache.depotSize(0), 1);
+});
+
+Deno.test("a depot larger than the number of CPUs gives one magazine back each 100 ms (dma.md 4.5)", () => {
+  const clock = new VirtualClock();
+  const iova = allocator(1, clock);
+  const pfns = Array.from({ length: 127 * 6 }, () => iova.allocFast(0, 1, LIMIT_32, true));
+  for (const pfn of pfns) iova.freeFast(0, pfn, 1);
+  assertEquals(iova.cache.depotSize(0), 4);
+  clock.advance(99_000_000);
+  assertEquals(iova.cache.depotSize(0), 4);
+  clock.advance(1_000_000);
+  assertEquals(iova.cache.depotSize(0), 3);
+  clock.advance(1_000_000_000);
+  assertEquals(iova.cache.depotSize(0), 1);
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("freeing nothing puts frame 0 into class 0, where a later hit falls through (dma.md 3.5)", () => {
+  const iova = allocator();
+  iova.freeFast(0, 0, 0);
+  assertEquals(iova.cache.fills(0, 0), [1, 0]);
+  assertEquals(iova.allocFast(0, 1, LIMIT_32, true), LIMIT_32);
+  assertEquals(iova.lastSource, "tree");
+});
+
+Deno.test("live ranges never overlap, stay below their limit, and all of them can be freed", () => {
+  const step = fc.record({
+    pfns: fc.integer({ min: 1, max: 200 }),
+    limit: fc.constantFrom(0xfff, LIMIT_31, LIMIT_32, LIMIT_48),
+    cpu: fc.integer({ min: 0, max: 1 }),
+    free: fc.boolean(),
+    pick: fc.nat(),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+    const iova = allocator(2);
+    const live: { pfn: number; pfns: number }[] = [];
+    for (const { pfns, limit, cpu, free, pick } of steps) {
+      if (free && live.length > 0) {
+        const [gone] = live.splice(pick % live.length, 1);
+        iova.freeFast(cpu, gone!.pfn, gone!.pfns);
+        continue;
+      }
+      const pfn = iova.allocFast(cpu, pfns, limit, true);
+      if (pfn === 0) continue;
+      assert(pfn + pfns - 1 <= limit);
+      for (const other of live) {
+        assert(pfn + pfns <= other.pfn || other.pfn + other.pfns <= pfn, "two ranges overlap");
+      }
+      live.push({ pfn, pfns });
+    }
+    for (const { pfn, pfns } of live) iova.freeFast(0, pfn, pfns);
+    iova.flushCaches();
+    assertEquals(iova.ranges.count, 0);
+  }));
+});

@@ -1,0 +1,127 @@
+import { assertEquals } from "@std/assert";
+import { ERRNO } from "../errno.ts";
+import { ArmPageTable } from "./arm_page_table.ts";
+import { GenericPageTable } from "./generic_page_table.ts";
+import { PageSizeChoice, type PageTable, PTE_READ, PTE_WRITE } from "./page_table.ts";
+
+const KIB_4 = 4096;
+const MIB_2 = 2 ** 21;
+const GIB_1 = 2 ** 30;
+const STANDARD = [KIB_4, MIB_2, GIB_1];
+const RW = PTE_READ | PTE_WRITE;
+
+const vtd = () => new GenericPageTable({ pageSizesBytes: STANDARD, addressBits: 48 });
+const arm = () =>
+  new ArmPageTable({ granuleBytes: KIB_4, pageSizesBytes: STANDARD, addressBits: 48 });
+
+function steps(iova: number, phys: number, sizeBytes: number): [number, number][] {
+  const choice = new PageSizeChoice(STANDARD);
+  const list: [number, number][] = [];
+  for (let done = 0; done < sizeBytes; done += choice.sizeBytes * choice.count) {
+    choice.choose(iova + done, phys + done, sizeBytes - done);
+    list.push([choice.sizeBytes, choice.count]);
+  }
+  return list;
+}
+
+Deno.test("a mapping is cut where the next larger page becomes possible (dma.md ch. 5 assertion 1)", () => {
+  assertEquals(steps(0x1f_f000, 0x3f_f000, 0x20_2000), [[KIB_4, 1], [MIB_2, 1], [KIB_4, 1]]);
+});
+
+Deno.test("large pages need both addresses aligned (dma.md ch. 5 assertion 2)", () => {
+  assertEquals(steps(0xffe0_0000, 0x1_0020_0000, 0x40_0000), [[MIB_2, 2]]);
+  assertEquals(steps(0xffc0_0000, 0x1234_5000, 0x40_0000), [[KIB_4, 1024]]);
+});
+
+Deno.test("the largest page comes first where it fits (dma.md ch. 5 assertion 3)", () => {
+  assertEquals(steps(0x4000_0000, 0x8000_0000, 0x4020_1000), [
+    [GIB_1, 1],
+    [MIB_2, 1],
+    [KIB_4, 1],
+  ]);
+});
+
+Deno.test("AMD v1 writes an 8 KiB page for one link, not for two adjacent ones (dma.md ch. 5 assertion 7)", () => {
+  const sizes = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
+  const make = () =>
+    new GenericPageTable({ pageSizesBytes: sizes, addressBits: 64, growsOnDemand: true });
+  const one = make();
+  assertEquals(one.map(0x8000, 0x10_0000, 0x2000, RW), 0);
+  assertEquals(one.leaves.toList(), [[0x2000, 1]]);
+
+  const two = make();
+  assertEquals(two.map(0x8000, 0x10_0000, 0x1000, RW), 0);
+  assertEquals(two.map(0x9000, 0x10_1000, 0x1000, RW), 0);
+  two.unmap(0x8000, 0x2000);
+  assertEquals(two.leaves.toList(), [[0x1000, 2]]);
+});
+
+Deno.test("each format refuses with its own errno (dma.md 5.1)", () => {
+  const attempts = (table: PageTable): Record<string, number> => {
+    table.map(0x10_0000, 0x20_0000, 0x1000, RW);
+    return {
+      unaligned: table.map(0x10_0800, 0x20_0000, 0x1000, RW),
+      unalignedPhys: table.map(0x11_0000, 0x20_0800, 0x1000, RW),
+      occupied: table.map(0x10_0000, 0x30_0000, 0x1000, RW),
+      beyond: table.map(2 ** 48, 0x30_0000, 0x1000, RW),
+      noRights: table.map(0x12_0000, 0x30_0000, 0x1000, 0),
+      empty: table.map(0x12_0000, 0x30_0000, 0, RW),
+    };
+  };
+  assertEquals(attempts(vtd()), {
+    unaligned: -ERRNO.ENXIO,
+    unalignedPhys: -ERRNO.ENXIO,
+    occupied: -ERRNO.EADDRINUSE,
+    beyond: -ERRNO.ERANGE,
+    noRights: -ERRNO.EINVAL,
+    empty: -ERRNO.EINVAL,
+  });
+  assertEquals(attempts(arm()), {
+    unaligned: -ERRNO.EINVAL,
+    unalignedPhys: -ERRNO.EINVAL,
+    occupied: -ERRNO.EEXIST,
+    beyond: -ERRNO.ERANGE,
+    noRights: -ERRNO.EINVAL,
+    empty: 0,
+  });
+});
+
+Deno.test("a failed map undoes itself and flushes what it undid (dma.md 5.1)", () => {
+  const table = vtd();
+  table.map(0x3000, 0x9000, 0x1000, RW);
+  assertEquals(table.map(0x1000, 0x5000, 0x4000, RW), -ERRNO.EADDRINUSE);
+  assertEquals([table.syncs.first(0), table.syncs.last(0)], [0x1000, 0x2fff]);
+  assertEquals(table.walk(0x1000), false);
+  assertEquals(table.walk(0x3000), true);
+});
+
+Deno.test("the generic formats take a whole large leaf by its front, and nothing by its middle (dma.md 3.6)", () => {
+  const table = vtd();
+  table.map(MIB_2, 2 * MIB_2, MIB_2, RW);
+  assertEquals(table.unmap(MIB_2 + 0x1000, 0x1000), 0);
+  assertEquals(table.unmap(MIB_2, 0x1000), MIB_2);
+  const other = arm();
+  other.map(MIB_2, 2 * MIB_2, MIB_2, RW);
+  assertEquals(other.unmap(MIB_2, 0x1000), 0);
+  assertEquals(other.warnings, 1);
+});
+
+Deno.test("an unmap stops at a hole (dma.md 3.6)", () => {
+  const table = vtd();
+  table.map(0x1000, 0x5000, 0x1000, RW);
+  table.map(0x3000, 0x7000, 0x1000, RW);
+  assertEquals(table.unmap(0x1000, 0x3000), 0x1000);
+  assertEquals(table.walk(0x3000), true);
+});
+
+Deno.test("a walk gives the very byte, the leaf's size and its rights", () => {
+  const table = vtd();
+  table.map(GIB_1, 4 * GIB_1, GIB_1, PTE_WRITE);
+  assertEquals(table.walk(GIB_1 + 0x1234_5678), true);
+  assertEquals([table.walkPhys, table.walkSizeBytes, table.walkFlags], [
+    4 * GIB_1 + 0x1234_5678,
+    GIB_1,
+    PTE_WRITE,
+  ]);
+  assertEquals(table.walk(2 * GIB_1), false);
+});
