@@ -2,7 +2,7 @@
  * Events as text: one aligned line an event.
  *
  *      seq      time  device  req  event
- *        1       0ns  ssd     #1   dma_iova_try_alloc(phys 0x10_2000, size 128KiB)
+ *        1       0ns  ssd     #1   dma_iova_try_alloc(0x10_2000, 128KiB)
  *        2       0ns  ssd     #1     iova.alloc      start 0xfffe_0000 128KiB tree
  *        3       0ns  ssd     #1     = true
  *
@@ -11,12 +11,13 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import { clip, pad } from "./columns.ts";
 import { type FieldReading, fieldReading } from "./field_kinds.ts";
-import { formatAddress, formatSize, formatTimeRounded } from "./numbers.ts";
+import { formatAddress, formatCount, formatSize, formatTimeRounded } from "./numbers.ts";
 
-/** Fields whose name says no more than their value does. */
+/** Fields whose name says no more than their value does, unless that is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "size_bytes",
   "size",
+  "phys",
   "dir",
   "direction",
   "path",
@@ -36,6 +37,8 @@ const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "prot",
   "verdict",
   "map_type",
+  "which",
+  "api",
 ]);
 
 /** Which columns a line has, and how wide they are. */
@@ -85,7 +88,8 @@ export function formatEvent(
   if (layout.requestWidth > 0) {
     cells.push(pad(event.request === null ? "" : `#${event.request}`, layout.requestWidth));
   }
-  cells.push(`${"  ".repeat(depth)}${formatEventText(event, layout.nameWidth - 2 * depth)}`);
+  const text = formatEventText(event, layout.nameWidth - 2 * depth, depth > 0);
+  cells.push(`${"  ".repeat(depth)}${text}`);
   return clip(cells.join("  ").trimEnd(), layout.columns);
 }
 
@@ -93,18 +97,61 @@ export function formatEvent(
  * Events as a table with a title line, in at most `columns`.
  *
  * Columns that would hold the same for every event are left out: with one device and one request
- * in a trace, the lines belong to what happened.
+ * in a trace, the lines belong to what happened. Where the same events come again and again, as
+ * for each page of a request, the first and the last time are shown and the others counted.
  */
 export function formatEvents(events: readonly MachineEvent[], columns: number): string[] {
   const layout = layoutFor(events, columns);
   const lines = [formatTitle(layout)];
-  let depth = 0;
-  for (const event of events) {
-    if (event.name.startsWith("ret.") && depth > 0) depth--;
-    lines.push(formatEvent(event, layout, event.name.startsWith("ret.") ? depth + 1 : depth));
-    if (event.name.startsWith("call.")) depth++;
+  const depths = depthsOf(events);
+  let at = 0;
+  while (at < events.length) {
+    const repeat = findRepeat(events, depths, at);
+    const shownUntil = at + (repeat?.period ?? 1);
+    for (; at < shownUntil; at++) lines.push(formatEvent(events[at]!, layout, depths[at]!));
+    if (repeat === null) continue;
+    const hidden = repeat.times - 2;
+    const indent = " ".repeat(eventColumn(layout)) + "  ".repeat(depths[at - repeat.period]!);
+    const lastOf = repeat.period === 1 ? "this line" : `these ${repeat.period} lines`;
+    lines.push(clip(`${indent}⋮ ${lastOf} ${formatCount(hidden, "more time")}`, columns));
+    at += repeat.period * hidden;
   }
   return lines;
+}
+
+/** How many kernel calls are open around each event; a call's result stands below its call. */
+function depthsOf(events: readonly MachineEvent[]): number[] {
+  let depth = 0;
+  return events.map((event) => {
+    if (event.name.startsWith("ret.")) {
+      const own = depth;
+      depth = Math.max(0, depth - 1);
+      return Math.max(own, 1);
+    }
+    return event.name.startsWith("call.") ? depth++ : depth;
+  });
+}
+
+/** Longest group of lines whose repetition is noticed. */
+const MOST_PERIOD = 8;
+/** Fewer repetitions are all shown. */
+const LEAST_TIMES = 4;
+
+/** The shortest group of events that comes at least four times in a row from here on. */
+function findRepeat(
+  events: readonly MachineEvent[],
+  depths: readonly number[],
+  from: number,
+): { readonly period: number; readonly times: number } | null {
+  const same = (a: number, b: number) =>
+    b < events.length && events[a]!.name === events[b]!.name && depths[a] === depths[b];
+  for (let period = 1; period <= MOST_PERIOD; period++) {
+    let at = from + period;
+    while (same(at - period, at)) at++;
+    const times = Math.floor((at - from) / period);
+    if (times >= LEAST_TIMES) return { period, times };
+  }
+  return null;
 }
 
 function layoutFor(events: readonly MachineEvent[], columns: number): EventLayout {
@@ -113,48 +160,88 @@ function layoutFor(events: readonly MachineEvent[], columns: number): EventLayou
     for (const text of texts) width = Math.max(width, text.length);
     return width;
   };
-  const devices = new Set(events.map((event) => event.device ?? ""));
-  const requests = new Set(events.map((event) => event.request));
+  const distinct = <T>(values: readonly (T | null)[]) =>
+    new Set(values.filter((value) => value !== null));
+  const devices = distinct(events.map((event) => event.device));
+  const requests = distinct(events.map((event) => event.request));
   return {
     seqWidth: widest(events.slice(-1).map((event) => String(event.seq)), 4),
     timeWidth: widest(events.map((event) => formatTimeRounded(event.at_ns)), 6),
-    cpu: new Set(events.map((event) => event.cpu)).size > 1,
+    cpu: distinct(events.map((event) => event.cpu)).size > 1,
     deviceWidth: devices.size > 1 ? widest(devices, 6) : 0,
     requestWidth: requests.size > 1 ? 4 : 0,
-    nameWidth: 16,
+    nameWidth: 14,
     columns,
   };
 }
 
-function formatTitle(layout: EventLayout): string {
+function titleCells(layout: EventLayout): string[] {
   const cells = [pad("seq", layout.seqWidth, "right"), pad("time", layout.timeWidth, "right")];
   if (layout.cpu) cells.push("cpu ");
   if (layout.deviceWidth > 0) cells.push(pad("device", layout.deviceWidth));
   if (layout.requestWidth > 0) cells.push(pad("req", layout.requestWidth));
-  cells.push("event");
-  return cells.join("  ");
+  return cells;
 }
 
-/** An event's name and fields, as a call, a result or `name fields`. */
-export function formatEventText(event: MachineEvent, nameWidth: number = 0): string {
-  const fields = Object.entries(event.fields as Readonly<Record<string, unknown>>);
+function formatTitle(layout: EventLayout): string {
+  return [...titleCells(layout), "event"].join("  ");
+}
+
+/** Where the text of an event begins. */
+function eventColumn(layout: EventLayout): number {
+  return titleCells(layout).join("  ").length + 2;
+}
+
+/**
+ * An event's name and fields, as a call, a result or `name fields`.
+ *
+ * @param nameWidth Names are padded to this.
+ * @param inCall Inside a kernel call, whose name then need not be said again.
+ */
+export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
+  if (event.name.startsWith("ret.")) return formatResult(event);
+  const fields = Object.entries(event.fields as Readonly<Record<string, unknown>>)
+    .filter(([, value]) => !isEmpty(value));
   if (event.name.startsWith("call.")) {
-    const args = fields.filter(([name, value]) =>
-      !isEmpty(value) && !(name === "dev" && value === event.device)
-    ).map(([name, value]) => `${name} ${formatFieldValue(fieldReading(event.name, name), value)}`);
+    const args = fields.filter(([name, value]) => !(name === "dev" && value === event.device))
+      .map(([name, value]) => formatField(event.name, name, value));
     return `${event.name.slice(5)}(${args.join(", ")})`;
   }
-  if (event.name.startsWith("ret.")) {
-    const { result, error } = event.fields as { result?: unknown; error?: string | null };
-    if (typeof error === "string") return `= ${error}`;
-    if (result === null || result === undefined) return "= done";
-    return `= ${formatFieldValue(fieldReading(event.name, "result"), result)}`;
+  const shown = leadsTo(fields);
+  for (const [name, value] of fields) {
+    const told = shown.length > 0 && isEnd(name) || name === "api" && inCall;
+    if (!told) shown.push(formatField(event.name, name, value));
   }
-  const shown = fields.filter(([, value]) => !isEmpty(value)).map(([name, value]) => {
-    const text = formatFieldValue(fieldReading(event.name, name), value);
-    return SELF_EXPLAINING.has(name) ? text : `${name.replace(/_bytes$/, "")} ${text}`;
-  });
   return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();
+}
+
+/** `= result`: what a call gave, or the error it ended with. */
+function formatResult(event: MachineEvent): string {
+  const { result, error } = event.fields as { result?: unknown; error?: string | null };
+  if (typeof error === "string") return `= ${error}`;
+  if (result === null || result === undefined) return "= done";
+  return `= ${formatFieldValue(fieldReading(event.name, "result"), result)}`;
+}
+
+function isEnd(name: string): boolean {
+  return name === "dma" || name === "iova" || name === "phys";
+}
+
+/** Where a device address leads: `0xffff_f000 → 0x10_2000`, for events that know both ends. */
+function leadsTo(fields: readonly (readonly [string, unknown])[]): string[] {
+  const known = new Map(fields);
+  const from = known.get("dma") ?? known.get("iova");
+  const to = known.get("phys");
+  return typeof from === "number" && typeof to === "number"
+    ? [`${formatAddress(from)} → ${formatAddress(to)}`]
+    : [];
+}
+
+function formatField(event: string, name: string, value: unknown): string {
+  const reading = fieldReading(event, name);
+  const text = formatFieldValue(reading, value);
+  const plain = typeof value === "number" && !["dma", "phys", "size"].includes(reading);
+  return SELF_EXPLAINING.has(name) && !plain ? text : `${name.replace(/_bytes$/, "")} ${text}`;
 }
 
 /** A field's value as text, read as its name says. */

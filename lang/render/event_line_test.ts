@@ -39,8 +39,8 @@ Deno.test("formatEvents() sets what a call did below it, and ends it with its re
   ];
   assertEquals(formatEvents(events, 80), [
     " seq    time  event",
-    "   1   600ns  dma_iova_try_alloc(phys 0x10_2000, size 128KiB)",
-    "   2   1.2us    iova.alloc      start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
+    "   1   600ns  dma_iova_try_alloc(0x10_2000, 128KiB)",
+    "   2   1.2us    iova.alloc    start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
     "   3   1.8us    = true",
     "   4   2.4us    = EIO",
   ]);
@@ -53,7 +53,7 @@ Deno.test("formatEvents() cuts a line at the width and shows that it did", () =>
 });
 
 Deno.test("formatEvents() names devices and requests only where they differ", () => {
-  const other = { ...ALLOC, seq: 3, device: "gpu", request: null };
+  const other = { ...ALLOC, seq: 3, device: "gpu", request: 2 };
   assertEquals(formatEvents([ALLOC, other], 80)[0], " seq    time  device  req   event");
 });
 
@@ -67,6 +67,22 @@ Deno.test("formatEvent() writes leaves as count times size", () => {
   });
   assertEquals(
     formatEvent(map).trimStart(),
-    "5       3us  ssd     #1    iommu.map         iova 0x1000 phys 0x2000 8KiB rw 2×4KiB",
+    "5       3us  ssd     #1    iommu.map         0x1000 → 0x2000 8KiB rw 2×4KiB",
   );
+});
+
+Deno.test("formatEvents() counts what comes again and again", () => {
+  const events: MachineEvent[] = [];
+  for (let page = 0; page < 6; page++) {
+    events.push(event(2 * page + 1, "call.dma_iova_link", { phys: page * 4096, size: 4096 }));
+    events.push(event(2 * page + 2, "ret.dma_iova_link", { result: 0, error: null }));
+  }
+  assertEquals(formatEvents(events, 80).map((line) => line.slice(14)), [
+    "event",
+    "dma_iova_link(0x0, 4KiB)",
+    "  = 0",
+    "⋮ these 2 lines 4 more times",
+    "dma_iova_link(0x5000, 4KiB)",
+    "  = 0",
+  ]);
 });

@@ -51,6 +51,12 @@ export function formatSize(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
+/** A mask as people think of it: `4KiB - 1` for 4095 bytes. */
+export function formatMask(maskBytes: number): string {
+  const text = formatSize(maskBytes + 1);
+  return maskBytes > 0 && !/\dB$/.test(text) ? `${text} - 1` : formatSize(maskBytes);
+}
+
 /** A duration, exact to the nanosecond: `300ns`, `1.2us`, `10ms`. */
 export function formatDuration(durationNs: number): string {
   const magnitude = Math.abs(durationNs);

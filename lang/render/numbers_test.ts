@@ -4,6 +4,7 @@ import {
   formatCount,
   formatDuration,
   formatHexBytes,
+  formatMask,
   formatRatio,
   formatSize,
   formatTimeRounded,
@@ -59,4 +60,11 @@ Deno.test("groupThousands(), formatRatio() and formatHexBytes() write what the l
   assertEquals(formatRatio(1.5), "1.5");
   assertEquals(formatRatio(2), "2.0");
   assertEquals(formatHexBytes(new Uint8Array([0xde, 0x0a])), "de 0a");
+});
+
+Deno.test("formatMask() shows a mask by the size it belongs to", () => {
+  assertEquals(formatMask(4095), "4KiB - 1");
+  assertEquals(formatMask(2 ** 32 - 1), "4GiB - 1");
+  assertEquals(formatMask(0), "0B");
+  assertEquals(formatMask(3), "3B");
 });

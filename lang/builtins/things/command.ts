@@ -27,7 +27,7 @@ function descriptorValue(descriptor: SglDescriptor): Value {
 }
 
 /** What the sixteen-byte rows of a command hold. */
-const ROWS = ["opcode, flags, id, namespace", "MPTR, data pointer", "data pointer, LBA", "length"];
+const ROWS = ["opcode, flags, id, nsid", "MPTR, data pointer", "data pointer, LBA", "length"];
 
 /** The 64 bytes in four rows. */
 export function commandByteLines(bytes: Uint8Array): string[] {

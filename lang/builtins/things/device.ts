@@ -144,8 +144,11 @@ export const DEVICE: TypeSpec<LabDevice> = {
   equals: (device, other) => isThing(other, DEVICE) && other.target === device,
 };
 
-/** A device as `name  value` lines. */
-export function deviceLines(device: LabDevice): string[] {
+/** A device as `name  value` lines, with what its own kind adds. */
+export function deviceLines(
+  device: LabDevice,
+  more: readonly (readonly [string, string])[] = [],
+): string[] {
   const { dma } = device;
   return [
     `${device.kind} ${device.name} at ${device.function.address}`,
@@ -155,6 +158,7 @@ export function deviceLines(device: LabDevice): string[] {
       ["coherent", dma.coherent ? "yes" : "no"],
       ["trusted", dma.untrusted ? "no" : "yes"],
       ["mappings", formatCount(dma.mappings, "live mapping")],
+      ...more,
     ]),
   ];
 }

@@ -3,7 +3,7 @@ import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limi
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { tableLines, wrapText } from "../../render/columns.ts";
 import { formatFieldValue } from "../../render/event_line.ts";
-import { formatSize } from "../../render/numbers.ts";
+import { formatMask, formatSize } from "../../render/numbers.ts";
 import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
@@ -117,7 +117,8 @@ function whyValue(limits: QueueLimits): Value {
 
 function formatLimit(shown: ShownLimit, limits: QueueLimits): string {
   const value = shown.value(limits);
-  return shown.kind === "size" ? formatSize(value) : String(value);
+  if (shown.kind === "int") return String(value);
+  return value % 2 === 1 ? formatMask(value) : formatSize(value);
 }
 
 /** Who settled a limit, in a word or two. */
@@ -170,7 +171,8 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
     SHOWN.flatMap((shown) =>
       reasonsFor(limits, shown).flatMap((reason) => [
         `${shown.name} = ${formatLimit(shown, limits)}   (${reason.rule})`,
-        ...wrapText(formatInputs(reason), 76).map((line) => `    ${line}`),
+        ...wrapText(formatInputs(reason), 76).filter((line) => line !== "")
+          .map((line) => `    ${line}`),
       ])
     ),
   equals: (target, other) => isThing(other, LIMITS) && other.target.limits === target.limits,

@@ -4,7 +4,6 @@ import type { Io } from "../../../devices/nvme/io.ts";
 import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../devices/nvme/nvme_disk.ts";
 import { invariant, KernelError } from "../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import { pairLines } from "../../render/columns.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
@@ -421,17 +420,11 @@ export const NVME: TypeSpec<LabDevice> = {
   show: (device) => {
     const disk = diskOf(device);
     const { controller } = disk.driver;
-    return [
-      ...deviceLines(device),
-      ...pairLines([
-        [
-          "disk",
-          `${formatSize(disk.capacityBytes)} in blocks of ${formatSize(disk.blockSizeBytes)}`,
-        ],
-        ["queues", formatCount(disk.queueCount, "queue")],
-        ["formats", controller.sgl ? "PRP and SGL" : "PRP only"],
-        ["transfer", controller.mdtsBytes === 0 ? "no limit" : formatSize(controller.mdtsBytes)],
-      ]),
-    ];
+    return deviceLines(device, [
+      ["disk", `${formatSize(disk.capacityBytes)} in blocks of ${formatSize(disk.blockSizeBytes)}`],
+      ["queues", formatCount(disk.queueCount, "queue")],
+      ["formats", controller.sgl ? "PRP and SGL" : "PRP only"],
+      ["transfer", controller.mdtsBytes === 0 ? "no limit" : formatSize(controller.mdtsBytes)],
+    ]);
   },
 };
