@@ -1,6 +1,7 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
 import { type Bytes, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import type { BioVec } from "../../../runtime/block/bio.ts";
+import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../../runtime/block/bio.ts";
+import { bioGap } from "../../../runtime/block/block_rules.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../../../runtime/dma/device.ts";
 import { EVENT_NAMES, type EventName } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
@@ -12,7 +13,8 @@ import { NvmeController } from "../controller/nvme_controller.ts";
 import type { Io } from "../io.ts";
 import { NvmeDisk } from "../nvme_disk.ts";
 import { NvmeDriver, type NvmeDriverOptions } from "./nvme_driver.ts";
-import type { NvmeRequest } from "./nvme_request.ts";
+import { Iod } from "./iod.ts";
+import { NvmeRequest } from "./nvme_request.ts";
 
 export interface RigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
@@ -110,6 +112,29 @@ export class DriverRig {
   read(vecs: readonly BioVec[], lba = 0): NvmeRequest {
     const io = this.finish(this.disk.submit("read", { lba, buffer: { segments: vecs } }));
     return io.requests[0]!;
+  }
+
+  /** A request for `prepare` alone, outside the queues. Segments are counted one for each vector. */
+  request(
+    vecs: readonly BioVec[],
+    options: { op?: BlockOp; flags?: number; segments?: number; gapBit?: number } = {},
+  ): { readonly request: NvmeRequest; readonly iod: Iod } {
+    const op = options.op ?? "read";
+    const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), options.flags ?? 0);
+    const request = new NvmeRequest("ssd", op, [bio], this.driver.limits);
+    request.queue = 1;
+    request.nrPhysSegments = options.segments ?? vecs.length;
+    request.gapBit = options.gapBit ?? bioGap(bio);
+    return { request, iod: new Iod(0, this.driver.ioQueues[0]!.pools) };
+  }
+
+  /** Kernel calls made since the machine was ready, without those of the block iterator. */
+  watchCalls(): string[] {
+    const calls: string[] = [];
+    this.machine.events.listen(({ name }) => {
+      if (name.startsWith("call.dma_")) calls.push(name.slice("call.dma_".length));
+    });
+    return calls;
   }
 
   /** How often the kernel function was called. */
