@@ -2,11 +2,13 @@
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { suggest } from "../diagnostics/suggest.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import type { FileNode } from "../syntax/ast.ts";
 import type { Binding, Declared, Variable } from "./bindings.ts";
 
 export class FileScope {
+  /** Names the machine binds, with their kinds; known once the machine block is read. */
+  machineKinds: ReadonlyMap<string, Kind> = new Map();
   /** Consts and functions: the file's own and, from files it uses, all that those see. */
   readonly declared: Map<string, Declared>;
   /** Variables of a session, or of the file's top level while it is checked. */
@@ -14,8 +16,6 @@ export class FileScope {
 
   constructor(
     readonly registry: Registry,
-    /** Names the machine binds, with their kinds. */
-    readonly machineKinds: ReadonlyMap<string, Kind>,
     declared: ReadonlyMap<string, Declared> = new Map(),
     variables: ReadonlyMap<string, Variable> = new Map(),
   ) {
@@ -45,8 +45,12 @@ export class FileScope {
     }
   }
 
-  /** Declares the file's own consts and functions. */
-  declareAll(file: FileNode, bag: DiagnosticBag, redeclare: boolean): void {
+  /**
+   * Declares the file's own consts and functions.
+   *
+   * @param redeclare True in a session, where a later input may replace an earlier one.
+   */
+  declareAll(file: FileNode, bag: DiagnosticBag, redeclare = false): void {
     const own = new Set<string>();
     for (const item of file.items) {
       if (item.kind !== "Const" && item.kind !== "Function") continue;
@@ -65,15 +69,6 @@ export class FileScope {
         });
         continue;
       }
-      if (this.machineKinds.has(name)) {
-        bag.error(
-          "E0302",
-          item.name.span,
-          `\`${name}\` is already the name of a part of the machine`,
-          "choose another name",
-        );
-        continue;
-      }
       own.add(name);
       this.declared.set(
         name,
@@ -81,6 +76,21 @@ export class FileScope {
           ? { kind: "const", declaration: item, reads: 0 }
           : { kind: "function", declaration: item, reads: 0 },
       );
+    }
+  }
+
+  /** Reports the file's own names that the machine has, too. */
+  checkMachineNames(file: FileNode, bag: DiagnosticBag): void {
+    for (const { declaration } of this.declared.values()) {
+      const { span, text } = declaration.name;
+      if (span.source === file.span.source && this.machineKinds.has(text)) {
+        bag.error(
+          "E0302",
+          span,
+          `\`${text}\` is already the name of a part of the machine`,
+          "choose another name",
+        );
+      }
     }
   }
 
@@ -101,10 +111,10 @@ export class FileScope {
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** The nearest name to one that means nothing. */
-  suggest(name: string, locals: Iterable<string>, called: boolean): string | null {
+  /** A hint with the name that was meant, if one is near. */
+  hint(name: string, locals: Iterable<string>, called: boolean): string | undefined {
     const functions = this.registry.functions.keys();
-    return suggest(name, [
+    return didYouMean(name, [
       ...locals,
       ...this.variables.keys(),
       ...this.declared.keys(),

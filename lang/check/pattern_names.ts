@@ -2,7 +2,7 @@
 import type { Registry } from "../builtins/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../compile/event_automaton.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { suggest } from "../diagnostics/suggest.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../syntax/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
 import { patternEvents } from "./syntax_walk.ts";
@@ -30,12 +30,11 @@ export function checkPatternNames(
 function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag): void {
   const names = eventsNamed(event.name, registry);
   if (names.length === 0) {
-    const near = suggest(event.name, patternNames(registry));
     bag.error(
       "E0310",
       event.nameSpan,
       `No event is called \`${event.name}\``,
-      near === null ? "docs/events.md lists them" : `did you mean ${near}?`,
+      didYouMean(event.name, patternNames(registry)) ?? "docs/events.md lists them",
     );
     return;
   }
@@ -43,15 +42,21 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
   if (known === null) return;
   for (const { name } of event.fields) {
     if (known.includes(name.text)) continue;
-    const near = suggest(name.text, known) ??
-      known.find((field) => field.startsWith(`${name.text}_`));
     bag.error(
       "E0311",
       name.span,
       `\`${event.name}\` has no field \`${name.text}\``,
-      near === undefined || near === null ? `it has ${known.join(", ")}` : `did you mean ${near}?`,
+      fieldHint(name.text, known),
     );
   }
+}
+
+/** `size` is meant for `size_bytes`: a unit left out is nearer than any other name. */
+function fieldHint(name: string, known: readonly string[]): string {
+  const withUnit = known.find((field) => field.startsWith(`${name}_`));
+  return withUnit !== undefined
+    ? `did you mean \`${withUnit}\`?`
+    : didYouMean(name, known) ?? `it has ${known.join(", ")}`;
 }
 
 /** Fields that at least one of the events has; null where any may occur. */

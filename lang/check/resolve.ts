@@ -4,14 +4,13 @@
  * Kinds come later (`kind_inference.ts`): they need to know all assignments of a variable first.
  */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { spanText } from "../source.ts";
 import type {
   AssignStatement,
   BenchDeclaration,
   Block,
+  Declaration,
   Expression,
   FileNode,
-  FunctionDeclaration,
   MatchArm,
   Name,
   NameExpression,
@@ -23,12 +22,13 @@ import {
   type CodeScope,
   type ConstBinding,
   type FunctionBinding,
-  Resolution,
+  type Resolution,
   Scope,
   Variable,
 } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
+import { checkOutcomeName } from "./outcome_names.ts";
 import { checkPatternNames } from "./pattern_names.ts";
 import { patternFields } from "./syntax_walk.ts";
 
@@ -41,20 +41,28 @@ interface Place {
 }
 
 /** A const or function, for the graph of what needs what. */
-type Owner = ConstBinding | FunctionBinding;
+export type Owner = ConstBinding | FunctionBinding;
 
 export class Resolver {
-  readonly resolution: Resolution;
-  /** Consts and functions that a const or function uses. */
-  readonly uses = new Map<Owner, Set<Owner>>();
   readonly #file: FileScope;
   readonly #bag: DiagnosticBag;
+  readonly #resolution: Resolution;
+  /** Consts and functions that a const or function uses. */
+  readonly #uses: Map<Owner, Set<Owner>>;
+  /** Names that the file's top-level `let`s bind, for a better hint. */
+  readonly #topLevelLets = new Set<string>();
   #owner: Owner | null = null;
 
-  constructor(file: FileScope, bag: DiagnosticBag, resolution = new Resolution()) {
+  constructor(
+    file: FileScope,
+    bag: DiagnosticBag,
+    resolution: Resolution,
+    uses: Map<Owner, Set<Owner>>,
+  ) {
     this.#file = file;
     this.#bag = bag;
-    this.resolution = resolution;
+    this.#resolution = resolution;
+    this.#uses = uses;
   }
 
   /**
@@ -65,6 +73,7 @@ export class Resolver {
   file(file: FileNode, session: boolean): void {
     const code = codeScope("main", null);
     const scope = new Scope(code, null);
+    for (const item of file.items) if (item.kind === "Let") this.#topLevelLets.add(item.name.text);
     for (const item of file.items) {
       this.#statement(item, { scope, inLoop: false, topLevel: true }, session);
     }
@@ -89,7 +98,7 @@ export class Resolver {
   }
 
   #ownedBy(owner: Owner, resolve: () => void): void {
-    this.uses.set(owner, new Set());
+    this.#uses.set(owner, new Set());
     this.#owner = owner;
     resolve();
     this.#owner = null;
@@ -106,7 +115,7 @@ export class Resolver {
       // The values are worked out before there is a machine: nothing but consts is known there.
       this.#expression(binding.values, new Scope(codeScope("constant", null), null));
       const variable = this.#variable(binding.name, scope, "forall", binding.values);
-      this.resolution.variables.set(binding.name, variable);
+      this.#resolution.variables.set(binding.name, variable);
     }
     this.#body(property.body, { scope, inLoop: false, topLevel: false });
   }
@@ -123,7 +132,7 @@ export class Resolver {
   #budget(condition: Expression): void {
     const name = eventNameOf(condition);
     if (name !== null && this.#file.registry.eventNames.includes(name)) {
-      this.resolution.counts.set(condition, name);
+      this.#resolution.counts.set(condition, name);
       return;
     }
     if (condition.kind === "Binary") {
@@ -138,7 +147,7 @@ export class Resolver {
 
   #parameters(parameters: readonly Name[], scope: Scope): void {
     for (const name of parameters) {
-      this.resolution.variables.set(name, this.#variable(name, scope, "parameter", null));
+      this.#resolution.variables.set(name, this.#variable(name, scope, "parameter", null));
     }
   }
 
@@ -186,14 +195,11 @@ export class Resolver {
       case "Property":
       case "Bench":
         if (place.topLevel) this.#declaration(statement);
-        else {this.#misplaced(
-            statement,
-            `${declarationNoun(statement)} stands at the top of a file`,
-          );}
+        else this.#misplaced(statement, `${opening(statement)} stands at the top of a file`);
         return;
       case "Let":
         this.#expression(statement.value, scope);
-        this.resolution.variables.set(
+        this.#resolution.variables.set(
           statement,
           session ? this.#sessionVariable(statement) : this.#letVariable(statement, scope),
         );
@@ -220,7 +226,7 @@ export class Resolver {
         this.#expression(statement.values, scope);
         const inner = new Scope(scope.code, scope);
         const variable = this.#variable(statement.name, inner, "loop", statement.values);
-        this.resolution.variables.set(statement, variable);
+        this.#resolution.variables.set(statement, variable);
         this.#body(statement.body, { scope: inner, inLoop: true, topLevel: false });
         return;
       }
@@ -250,6 +256,7 @@ export class Resolver {
         if (statement.message !== null) this.#expression(statement.message, scope);
         return;
       case "ExpectOutcome":
+        checkOutcomeName(statement.expected, this.#file.registry, this.#bag);
         this.#block(statement.body, place);
         return;
       case "ExpectEvents":
@@ -276,6 +283,9 @@ export class Resolver {
         return;
       case "Expression":
         this.#expression(statement.expression, scope);
+        if (statement.expected !== null) {
+          checkOutcomeName(statement.expected, this.#file.registry, this.#bag);
+        }
         return;
       case "Fail":
         this.#notBuilt(statement, "fail");
@@ -288,9 +298,7 @@ export class Resolver {
     }
   }
 
-  #declaration(
-    statement: Extract<Statement, { kind: "Use" | "Const" | "Bench" }> | Statement,
-  ): void {
+  #declaration(statement: Declaration): void {
     switch (statement.kind) {
       case "Const":
       case "Function": {
@@ -359,7 +367,7 @@ export class Resolver {
     }
     variable.assigned.push(statement);
     if (statement.operator === "+=") variable.reads++;
-    this.resolution.targets.set(statement, variable);
+    this.#resolution.targets.set(statement, variable);
   }
 
   #arm(arm: MatchArm, place: Place): void {
@@ -400,7 +408,7 @@ export class Resolver {
         return;
       case "Lambda": {
         const code = codeScope("lambda", scope.code);
-        this.resolution.lambdas.set(expression, code);
+        this.#resolution.lambdas.set(expression, code);
         const inner = new Scope(code, scope);
         this.#parameters(expression.parameters, inner);
         this.#expression(expression.body, inner);
@@ -480,7 +488,7 @@ export class Resolver {
     if (variable !== null) {
       variable.reads++;
       this.#capture(variable, scope.code);
-      this.resolution.names.set(node, variable);
+      this.#resolution.names.set(node, variable);
       return;
     }
     const binding = this.#file.find(node.name, called);
@@ -489,13 +497,13 @@ export class Resolver {
         called ? "E0303" : "E0301",
         node.span,
         called ? `There is no function \`${node.name}\`` : `Nothing is called \`${node.name}\``,
-        this.#unknownHint(node.name, scope, called) ?? undefined,
+        this.#unknownHint(node.name, scope, called),
       );
       return;
     }
     if (binding.kind === "const" || binding.kind === "function") {
       binding.reads++;
-      if (this.#owner !== null) this.uses.get(this.#owner)!.add(binding);
+      if (this.#owner !== null) this.#uses.get(this.#owner)!.add(binding);
     }
     if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
       this.#bag.error(
@@ -505,7 +513,7 @@ export class Resolver {
         `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
       );
     }
-    this.resolution.names.set(node, binding);
+    this.#resolution.names.set(node, binding);
   }
 
   /** Notes that the lambdas between a variable's owner and its use must carry its value. */
@@ -518,16 +526,13 @@ export class Resolver {
     }
   }
 
-  #unknownHint(name: string, scope: Scope, called: boolean): string | null {
-    if (this.#file.variables.has(name) || this.topLevelLets.has(name)) {
+  #unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
+    const inside = outermost(scope.code).role !== "main";
+    if (inside && (this.#file.variables.has(name) || this.#topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
     }
-    const near = this.#file.suggest(name, scope.names(), called);
-    return near === null ? null : `did you mean ${near}?`;
+    return this.#file.hint(name, scope.names(), called);
   }
-
-  /** Names that top-level `let`s of the file bind, for a better hint. */
-  readonly topLevelLets = new Set<string>();
 }
 
 function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
@@ -540,8 +545,18 @@ function outermost(code: CodeScope): CodeScope {
   return current;
 }
 
-function declarationNoun(statement: Statement): string {
-  return `\`${spanText(statement.span).match(/^\w+/)?.[0] ?? statement.kind.toLowerCase()}\``;
+/** The word a declaration begins with, in backquotes. */
+function opening(declaration: Declaration): string {
+  const words: Readonly<Record<Declaration["kind"], string>> = {
+    Use: "use",
+    Machine: "machine",
+    Const: "const",
+    Function: "fn",
+    Test: "test",
+    Property: "property",
+    Bench: "bench",
+  };
+  return `\`${words[declaration.kind]}\``;
 }
 
 function bindingNoun(kind: string): string {

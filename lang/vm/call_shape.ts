@@ -1,5 +1,5 @@
 /** Which argument of a call goes to which parameter. */
-import { suggest } from "../diagnostics/suggest.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import { type Callable, positionalParameters } from "./arguments.ts";
 import type { CallShape } from "./code.ts";
 import { ScriptError } from "./script_error.ts";
@@ -47,11 +47,10 @@ function tooMany(callable: Callable, count: number): ScriptError {
 
 function unknownName(callable: Callable, name: string): ScriptError {
   const names = callable.parameters.map((parameter) => parameter.name);
-  const near = suggest(name, names);
   return new ScriptError(
     "E0917",
     `\`${callable.name}\` has no argument \`${name}\``,
-    near === null ? `its arguments are ${names.join(", ")}` : `did you mean ${near}?`,
+    didYouMean(name, names) ?? `its arguments are ${names.join(", ")}`,
   );
 }
 

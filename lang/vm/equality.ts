@@ -20,9 +20,10 @@ import {
  * True when two values are the same: numbers by number, words by name, lists and records part by
  * part, things as their type says.
  *
+ * @param run The run that things belong to; null where there are none yet.
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  */
-export function valuesEqual(left: Value, right: Value, run: Run): boolean {
+export function valuesEqual(left: Value, right: Value, run: Run | null): boolean {
   if (left === right) return true;
   if (left === null || right === null) return false;
   if (left instanceof Handle) return handleEquals(left, right, run);
@@ -60,7 +61,7 @@ function isNumber(value: Value): value is number | Quantity | Ratio {
   return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 
-function recordsEqual(left: RecordValue, right: RecordValue, run: Run): boolean {
+function recordsEqual(left: RecordValue, right: RecordValue, run: Run | null): boolean {
   if (left.entries.size !== right.entries.size) return false;
   for (const [key, value] of left.entries) {
     const other = right.entries.get(key);
@@ -69,9 +70,13 @@ function recordsEqual(left: RecordValue, right: RecordValue, run: Run): boolean 
   return true;
 }
 
-function handleEquals(handle: Handle, other: Value, run: Run): boolean {
+function handleEquals(handle: Handle, other: Value, run: Run | null): boolean {
+  // `iommu` is a thing and a word: where it is compared with a word, the word is meant.
+  if (other instanceof Word && other.name === handle.type.name) return true;
   const equals = inherited(handle.type, "equals");
   // Only the type knows what its target is.
-  if (equals !== undefined) return equals.call(handle.type, handle.target as never, other, run);
+  if (equals !== undefined && run !== null) {
+    return equals.call(handle.type, handle.target as never, other, run);
+  }
   return other instanceof Handle && other.target === handle.target;
 }

@@ -1,5 +1,5 @@
 /** `value.field` and `value.method(…)` while a script runs. */
-import { suggest } from "../diagnostics/suggest.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import type { MethodSpec, TypeSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import { describeKind, kindOf } from "./kinds.ts";
@@ -62,11 +62,10 @@ function noMember(
         "leave the parentheses out",
       );
   }
-  const near = suggest(name, names);
   return new ScriptError(
     "E0914",
     `${capitalized(noun)} has no ${what} \`${name}\``,
-    near === null ? hintFor(value, names) : `did you mean ${near}?`,
+    didYouMean(name, names) ?? hintFor(value, names),
   );
 }
 

@@ -94,6 +94,16 @@ export const CHECK_CODES = {
       "made of literals, constants, consts and operators, and call nothing.",
     example: "machine { seed = random(0..10) }",
   },
+  E0317: {
+    title: "too many combinations",
+    explanation: "Each combination of a matrix is a test of its own; a thousand are the limit.",
+    example: "matrix { seed = [1, 2], cpus = [1, 2] }     # four combinations",
+  },
+  E0318: {
+    title: "matrix without choices",
+    explanation: "Each key of `matrix` takes a list of the values to try, with one value at least.",
+    example: "matrix { iommu.mode = strict }     # write [strict, lazy], or with { … }",
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:

@@ -1,0 +1,138 @@
+/** Arguments of calls before the run: their number, their names and their kinds. */
+import type { Registry } from "../builtins/registry.ts";
+import type { Kind, ParameterSpec } from "../builtins/spec.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Argument, CallExpression } from "../syntax/ast.ts";
+import { type Callable, castHint, describeKinds, positionalParameters } from "../vm/arguments.ts";
+import { describeKind, isQuantity } from "../vm/kinds.ts";
+import { isOfType } from "../vm/types.ts";
+
+/** Reports arguments that do not fit the parameters of a builtin. */
+export function checkArguments(
+  call: CallExpression,
+  callable: Callable,
+  kindOf: (argument: Argument) => Kind,
+  registry: Registry,
+  bag: DiagnosticBag,
+): void {
+  const given = matchArguments(call, callable, bag);
+  for (const [argument, parameter] of given) {
+    const kind = kindOf(argument);
+    if (accepts(parameter, kind, registry)) continue;
+    bag.error(
+      "E0402",
+      argument.value.span,
+      `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as \`${parameter.name}\`, ` +
+        `but this is ${describeKind(kind)}`,
+      castHint(parameter.kind, kind) ?? undefined,
+    );
+  }
+}
+
+/** Finds the parameter of each argument; reports what is too much, unknown, doubled or missing. */
+function matchArguments(
+  call: CallExpression,
+  callable: Callable,
+  bag: DiagnosticBag,
+): Map<Argument, ParameterSpec> {
+  const { parameters } = callable;
+  const positional = positionalParameters(callable);
+  const given = new Map<Argument, ParameterSpec>();
+  const taken = new Set<ParameterSpec>();
+  let position = 0;
+  for (const argument of call.arguments) {
+    const parameter = argument.name === null
+      ? positional[position++] ?? (callable.variadic === true ? parameters.at(-1) : undefined)
+      : parameters.find(({ name }) => name === argument.name!.text);
+    if (parameter === undefined) {
+      if (argument.name === null) reportSurplus(call, callable, argument, bag);
+      else reportUnknownName(callable, argument.name, bag);
+      return given;
+    }
+    if (taken.has(parameter) && (argument.name !== null || callable.variadic !== true)) {
+      bag.error(
+        "E0306",
+        argument.span,
+        `\`${callable.name}\` already got its argument \`${parameter.name}\``,
+      );
+    }
+    taken.add(parameter);
+    given.set(argument, parameter);
+  }
+  const missing = parameters.filter((parameter) =>
+    parameter.optional !== true && !taken.has(parameter) &&
+    !(callable.variadic === true && parameter === parameters.at(-1))
+  );
+  if (missing.length > 0) {
+    const names = missing.map((parameter) => `\`${parameter.name}\``).join(", ");
+    bag.error(
+      "E0304",
+      call.span,
+      `\`${callable.name}\` needs its argument${missing.length > 1 ? "s" : ""} ${names}`,
+      signature(callable),
+    );
+  }
+  return given;
+}
+
+function reportSurplus(
+  call: CallExpression,
+  callable: Callable,
+  argument: Argument,
+  bag: DiagnosticBag,
+): void {
+  const most = positionalParameters(callable).length;
+  const count = call.arguments.filter(({ name }) => name === null).length;
+  bag.error(
+    "E0304",
+    argument.span,
+    `\`${callable.name}\` takes at most ${most} positional ${plural(most)}, but got ${count}`,
+    signature(callable),
+  );
+}
+
+function plural(count: number): string {
+  return count === 1 ? "argument" : "arguments";
+}
+
+function reportUnknownName(
+  callable: Callable,
+  name: NonNullable<Argument["name"]>,
+  bag: DiagnosticBag,
+): void {
+  const names = callable.parameters.map((parameter) => parameter.name);
+  bag.error(
+    "E0305",
+    name.span,
+    `\`${callable.name}\` has no argument \`${name.text}\``,
+    didYouMean(name.text, names) ?? signature(callable),
+  );
+}
+
+/** How the call is written: `dma_map_phys(dev, phys, size, dir, [attrs])`. */
+export function signature(callable: Callable): string {
+  const parts = callable.parameters.map((parameter, index) => {
+    const last = index === callable.parameters.length - 1;
+    const name = `${parameter.name}${parameter.named === true ? ":" : ""}` +
+      `${last && callable.variadic === true ? " …" : ""}`;
+    return parameter.optional === true ? `[${name}]` : name;
+  });
+  return `it is \`${callable.name}(${parts.join(", ")})\``;
+}
+
+/** True when a value of this kind may be given for the parameter. */
+function accepts(parameter: ParameterSpec, given: Kind, registry: Registry): boolean {
+  if (given === "any") return true;
+  if (given === "nothing" && parameter.optional === true) return true;
+  const wanted = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
+  return wanted.some((kind) => acceptsOne(kind, given, registry));
+}
+
+function acceptsOne(wanted: Kind, given: Kind, registry: Registry): boolean {
+  if (wanted === "any" || wanted === given) return true;
+  if (given === "int") return isQuantity(wanted) || wanted === "ratio";
+  if (!wanted.startsWith("@") || !given.startsWith("@")) return false;
+  const type = registry.types.get(given.slice(1));
+  return type === undefined || isOfType(type, wanted.slice(1));
+}

@@ -1,0 +1,187 @@
+/**
+ * Checks parsed files: names, calls, kinds, the machine. Everything a program can be told before
+ * it runs is told here.
+ */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { Registry } from "../builtins/registry.ts";
+import type { Kind } from "../builtins/spec.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { LoadedFile } from "../run/load_files.ts";
+import type { FileNode, MachineDeclaration, Statement } from "../syntax/ast.ts";
+import { type ConstBinding, Resolution } from "./bindings.ts";
+import { orderConsts } from "./const_order.ts";
+import { ConstantEvaluator } from "./constant_value.ts";
+import { FileScope } from "./file_scope.ts";
+import { KindInference } from "./kind_inference.ts";
+import { type Owner, Resolver } from "./resolve.ts";
+import { StatementChecker } from "./statement_check.ts";
+import { warnUnused } from "./unused.ts";
+
+/** The machine a program runs on, and the names its block may use. */
+export interface ProgramMachine {
+  readonly declaration: MachineDeclaration | null;
+  /** The scope of the file that declares it. */
+  readonly scope: FileScope;
+  readonly config: LabConfig;
+}
+
+export interface CheckedFiles {
+  readonly entry: LoadedFile;
+  readonly scope: FileScope;
+  readonly resolution: Resolution;
+  readonly machine: ProgramMachine;
+  /** Every const of every file, each after those it needs. */
+  readonly consts: readonly ConstBinding[];
+}
+
+/** Checks a program's files; `files` are in an order in which used ones come first. */
+export function checkFiles(
+  entry: LoadedFile,
+  files: readonly LoadedFile[],
+  registry: Registry,
+  bag: DiagnosticBag,
+): CheckedFiles {
+  const scopes = new Map<LoadedFile, FileScope>();
+  for (const loaded of files) scopes.set(loaded, declareNames(loaded, scopes, registry, bag));
+  const machine = findMachine(entry, scopes, registry, bag);
+  const kinds = registry.globalKinds(machine.config);
+  const resolution = new Resolution();
+  const uses = new Map<Owner, Set<Owner>>();
+  for (const [{ file }, scope] of scopes) {
+    resolveFile(file, scope, kinds, resolution, uses, bag);
+    if (file !== entry.file) warnStatements(file, bag);
+  }
+  const consts = orderConsts(uses, bag);
+  const scope = scopes.get(entry)!;
+  // Kinds of what means nothing would only repeat the first error in other words.
+  if (!bag.hasErrors) {
+    const inference = new KindInference(resolution, registry, bag);
+    const checker = new StatementChecker(inference, resolution, registry, bag);
+    for (const { file } of files) checker.file(file);
+  }
+  if (!bag.hasErrors) warnUnused(entry.file, scope, resolution, bag);
+  warnSameNames(entry.file, bag);
+  return { entry, scope, resolution, machine, consts };
+}
+
+/** Resolves one file; `uses` collects which consts and functions need which. */
+export function resolveFile(
+  file: FileNode,
+  scope: FileScope,
+  kinds: ReadonlyMap<string, Kind>,
+  resolution: Resolution,
+  uses: Map<Owner, Set<Owner>>,
+  bag: DiagnosticBag,
+  session = false,
+): void {
+  scope.machineKinds = kinds;
+  scope.checkMachineNames(file, bag);
+  const resolver = new Resolver(scope, bag, resolution, uses);
+  resolver.file(file, session);
+}
+
+function declareNames(
+  loaded: LoadedFile,
+  scopes: ReadonlyMap<LoadedFile, FileScope>,
+  registry: Registry,
+  bag: DiagnosticBag,
+): FileScope {
+  const scope = new FileScope(registry);
+  for (const use of loaded.uses) {
+    const used = scopes.get(use.loaded);
+    if (used !== undefined) scope.include(used, bag, use.declaration);
+  }
+  scope.declareAll(loaded.file, bag);
+  return scope;
+}
+
+/** The file's own machine block, or the one of the files it uses. */
+function findMachine(
+  entry: LoadedFile,
+  scopes: ReadonlyMap<LoadedFile, FileScope>,
+  registry: Registry,
+  bag: DiagnosticBag,
+): ProgramMachine {
+  const found = machinesOf(entry, new Set());
+  const [first, second] = found;
+  if (first !== undefined && second !== undefined) {
+    bag.add({
+      code: "E0704",
+      severity: "error",
+      span: second.declaration.span,
+      message: first.loaded === second.loaded
+        ? "The file declares two machines"
+        : "Two of the files used declare a machine",
+      related: [{ span: first.declaration.span, message: "the other one" }],
+    });
+  }
+  const scope = scopes.get(first?.loaded ?? entry)!;
+  const declaration = first?.declaration ?? null;
+  return { declaration, scope, config: buildMachine(declaration, scope, registry, bag) };
+}
+
+/** The configuration a machine block describes. */
+export function buildMachine(
+  declaration: MachineDeclaration | null,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): LabConfig {
+  const evaluator = new ConstantEvaluator(scope, bag);
+  return registry.buildConfig(declaration, [], (value) => evaluator.evaluate(value), bag);
+}
+
+interface FoundMachine {
+  readonly loaded: LoadedFile;
+  readonly declaration: MachineDeclaration;
+}
+
+/** The machine blocks a file sees: its own, or else those of the files it uses. */
+function machinesOf(loaded: LoadedFile, seen: Set<LoadedFile>): FoundMachine[] {
+  if (seen.has(loaded)) return [];
+  seen.add(loaded);
+  const own = loaded.file.items.filter((item) => item.kind === "Machine");
+  if (own.length > 0) return own.map((declaration) => ({ loaded, declaration }));
+  return loaded.uses.flatMap((use) => machinesOf(use.loaded, seen));
+}
+
+/** What a used file says besides declaring things is not run, and must not look as if it were. */
+function warnStatements(file: FileNode, bag: DiagnosticBag): void {
+  const first = file.items.find((item) => !QUIET.has(item.kind));
+  if (first === undefined) return;
+  bag.warning(
+    "W0303",
+    first.span,
+    "This is not run: of a used file only consts, functions and the machine count",
+  );
+}
+
+/** What may stand in a used file without a warning; a library may well bring its own tests. */
+const QUIET: ReadonlySet<Statement["kind"]> = new Set([
+  "Use",
+  "Machine",
+  "Const",
+  "Function",
+  "Test",
+  "Property",
+  "Bench",
+]);
+
+function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
+  const seen = new Map<string, Statement>();
+  for (const item of file.items) {
+    if (item.kind !== "Test" && item.kind !== "Property" && item.kind !== "Bench") continue;
+    const other = seen.get(item.name);
+    if (other === undefined) {
+      seen.set(item.name, item);
+    } else {
+      bag.add({
+        code: "W0305",
+        severity: "warning",
+        span: item.nameSpan,
+        message: `Another test is called "${item.name}", too`,
+        related: [{ span: other.span, message: "the other one" }],
+      });
+    }
+  }
+}

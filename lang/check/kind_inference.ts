@@ -1,0 +1,493 @@
+/**
+ * Works out the kind of every expression as far as it can be known before the run, and reports
+ * mixes that have no meaning. What cannot be known is `any` and is checked while the script runs.
+ */
+import type { Registry } from "../builtins/registry.ts";
+import type { Kind } from "../builtins/spec.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import type {
+  Argument,
+  AssignStatement,
+  BinaryExpression,
+  Block,
+  CallExpression,
+  Expression,
+  FieldExpression,
+  FunctionDeclaration,
+  IndexExpression,
+} from "../syntax/ast.ts";
+import type { Callable } from "../vm/arguments.ts";
+import {
+  arithmeticKind,
+  type ArithmeticOperator,
+  castable,
+  comparableKinds,
+  comparableNumbers,
+  describeKind,
+  isNumeric,
+  rangeEndsKind,
+} from "../vm/kinds.ts";
+import { mixHint } from "../vm/operators.ts";
+import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
+import { checkArguments } from "./argument_check.ts";
+import type { Binding, Resolution, Variable } from "./bindings.ts";
+import { innerBlocks } from "./syntax_walk.ts";
+
+export class KindInference {
+  readonly #resolution: Resolution;
+  readonly #registry: Registry;
+  readonly #bag: DiagnosticBag;
+  readonly #kinds = new Map<Expression, Kind>();
+  readonly #variables = new Map<Variable, Kind>();
+  readonly #functions = new Map<FunctionDeclaration, Kind>();
+
+  constructor(resolution: Resolution, registry: Registry, bag: DiagnosticBag) {
+    this.#resolution = resolution;
+    this.#registry = registry;
+    this.#bag = bag;
+  }
+
+  /** The kind of an expression; errors inside it are reported the first time it is asked for. */
+  kindOf(expression: Expression): Kind {
+    let kind = this.#kinds.get(expression);
+    if (kind === undefined) {
+      // Whoever asks again while this is being worked out goes round in a circle.
+      this.#kinds.set(expression, "any");
+      kind = this.#infer(expression);
+      this.#kinds.set(expression, kind);
+    }
+    return kind;
+  }
+
+  /** Reports a condition that can be neither true nor false. */
+  wantBool(expression: Expression, what: string): void {
+    const kind = this.kindOf(expression);
+    if (kind === "bool" || kind === "any") return;
+    this.#bag.error(
+      "E0403",
+      expression.span,
+      `${what} takes true or false, but this is ${describeKind(kind)}`,
+      kind === "nothing" ? "compare it: `x != none`" : undefined,
+    );
+  }
+
+  /** The kind of what a `for` or `forall` gives its variable. */
+  itemKind(values: Expression): Kind {
+    if (values.kind === "Range") {
+      const kind = rangeEndsKind(this.kindOf(values.first), this.kindOf(values.last));
+      return kind ?? "any";
+    }
+    return this.kindOf(values) === "bytes" ? "int" : "any";
+  }
+
+  #infer(expression: Expression): Kind {
+    switch (expression.kind) {
+      case "Integer":
+        return "int";
+      case "Ratio":
+        return "ratio";
+      case "Size":
+        return "size";
+      case "Duration":
+        return "duration";
+      case "String":
+        for (const part of expression.parts) if (typeof part !== "string") this.kindOf(part);
+        return "string";
+      case "Bytes":
+        return "bytes";
+      case "Boolean":
+        return "bool";
+      case "None":
+        return "nothing";
+      case "Name":
+        return this.#resolution.counts.has(expression)
+          ? "any"
+          : this.#bindingKind(this.#resolution.names.get(expression));
+      case "List":
+        for (const item of expression.items) this.kindOf(item);
+        return "list";
+      case "Record":
+        for (const entry of expression.entries) this.kindOf(entry.value);
+        return "record";
+      case "Lambda":
+        this.kindOf(expression.body);
+        return "function";
+      case "Unary":
+        return this.#unaryKind(expression.operator, expression.operand);
+      case "Try":
+        this.kindOf(expression.operand);
+        return "record";
+      case "Binary":
+        return this.#binaryKind(expression);
+      case "Range":
+        return this.#rangeKind(expression);
+      case "Cast":
+        return this.#castKind(expression);
+      case "Call":
+        return this.#callKind(expression);
+      case "Index":
+        return this.#indexKind(expression);
+      case "Field":
+        return this.#resolution.counts.has(expression) ? "any" : this.#fieldKind(expression);
+      case "Trace":
+        return this.#registry.types.has("trace") ? "@trace" : "any";
+      case "Compare":
+      case "Fork":
+      case "Race":
+      case "ErrorExpression":
+        return "any";
+    }
+  }
+
+  // Names.
+
+  #bindingKind(binding: Binding | undefined): Kind {
+    switch (binding?.kind) {
+      case "variable":
+        return this.variableKind(binding);
+      case "const":
+        return this.kindOf(binding.declaration.value);
+      case "machine":
+        return binding.valueKind;
+      case "word":
+        return "word";
+      default:
+        return "any";
+    }
+  }
+
+  /** A variable has a kind when everything that is assigned to it has. */
+  variableKind(variable: Variable): Kind {
+    const known = this.#variables.get(variable);
+    if (known !== undefined) return known;
+    if (variable.owner === null || variable.source === null) return "any";
+    this.#variables.set(variable, "any");
+    const first = variable.role === "let"
+      ? this.kindOf(variable.source)
+      : this.itemKind(variable.source);
+    this.#variables.set(variable, first);
+    for (const assignment of variable.assigned) {
+      const kind = this.kindOf(assignment.value);
+      const result = assignment.operator === "=" ? kind : this.#addedKind(first, assignment);
+      if (result !== first) {
+        this.#variables.set(variable, "any");
+        return "any";
+      }
+    }
+    return first;
+  }
+
+  /** The kind after `x += e`; reports a mix that has no meaning. */
+  #addedKind(left: Kind, assignment: AssignStatement): Kind {
+    const right = this.kindOf(assignment.value);
+    if (left === "any" || right === "any") return "any";
+    if (isNumeric(left) && isNumeric(right)) {
+      const kind = arithmeticKind("+", left, right);
+      if (kind !== null) return kind;
+    } else if (left === right && isJoinable(left)) {
+      return left;
+    }
+    this.#bag.error(
+      "E0401",
+      assignment.span,
+      `Cannot add ${describeKind(right)} to ${describeKind(left)}`,
+      mixHint("+", left, right) ?? undefined,
+    );
+    return "any";
+  }
+
+  // Operators.
+
+  #unaryKind(operator: "not" | "-", operand: Expression): Kind {
+    if (operator === "not") {
+      this.wantBool(operand, "`not`");
+      return "bool";
+    }
+    const kind = this.kindOf(operand);
+    if (kind === "any") return "any";
+    if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
+    this.#bag.error("E0401", operand.span, `Cannot negate ${describeKind(kind)}`);
+    return "any";
+  }
+
+  #binaryKind(expression: BinaryExpression): Kind {
+    const { left, operator, right } = expression;
+    switch (operator) {
+      case "and":
+      case "or":
+        this.wantBool(left, `\`${operator}\``);
+        this.wantBool(right, `\`${operator}\``);
+        return "bool";
+      case "==":
+      case "!=":
+        if (!comparableKinds(this.kindOf(left), this.kindOf(right))) {
+          this.#reportMix("E0404", expression, "can never be equal");
+        }
+        return "bool";
+      case "<":
+      case "<=":
+      case ">":
+      case ">=":
+        this.#checkOrder(expression);
+        return "bool";
+      case "|":
+      case "&":
+      case "<<":
+      case ">>":
+        this.#checkBits(expression);
+        return "int";
+      default:
+        return this.#arithmetic(expression, operator);
+    }
+  }
+
+  #checkOrder(expression: BinaryExpression): void {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    if (left === "any" || right === "any") return;
+    if (isNumeric(left) && isNumeric(right) && comparableNumbers(left, right)) return;
+    this.#reportMix("E0401", expression, "cannot be compared");
+  }
+
+  #checkBits(expression: BinaryExpression): void {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    const plain = (kind: Kind) => kind === "int" || kind === "any";
+    if (!plain(left) || !plain(right)) {
+      this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
+    }
+  }
+
+  #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    if (left === "any" || right === "any") return "any";
+    if (isNumeric(left) && isNumeric(right)) {
+      const kind = arithmeticKind(operator, left, right);
+      if (kind !== null) return kind;
+    } else if (operator === "+" && left === right && isJoinable(left)) {
+      return left;
+    }
+    this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
+    return "any";
+  }
+
+  #reportMix(code: "E0401" | "E0404", expression: BinaryExpression, what: string): void {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    const subject = `${describeKind(left)} and ${describeKind(right)}`;
+    this.#bag.error(
+      code,
+      expression.operatorSpan,
+      `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
+      mixHint(expression.operator, left, right) ?? undefined,
+    );
+  }
+
+  #rangeKind(expression: Extract<Expression, { kind: "Range" }>): Kind {
+    const first = this.kindOf(expression.first);
+    const last = this.kindOf(expression.last);
+    if (first !== "any" && last !== "any" && rangeEndsKind(first, last) === null) {
+      this.#bag.error(
+        "E0401",
+        expression.span,
+        `A range cannot go from ${describeKind(first)} to ${describeKind(last)}`,
+      );
+    }
+    return "range";
+  }
+
+  #castKind(expression: Extract<Expression, { kind: "Cast" }>): Kind {
+    const kind = this.kindOf(expression.operand);
+    const target = expression.target.text;
+    if (target !== "phys" && target !== "dma") {
+      this.#bag.error(
+        "E0406",
+        expression.target.span,
+        `There is no cast \`as ${target}\``,
+        "`as phys` and `as dma` are the two there are",
+      );
+      return "any";
+    }
+    if (kind !== "any" && !castable(kind)) {
+      this.#bag.error(
+        "E0406",
+        expression.operand.span,
+        `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
+        kind.startsWith("@") ? "take its address first, such as `.phys` or `.addr`" : undefined,
+      );
+    }
+    return target;
+  }
+
+  // Members and calls.
+
+  #indexKind(expression: IndexExpression): Kind {
+    const object = this.kindOf(expression.object);
+    const index = this.kindOf(expression.index);
+    const type = object.startsWith("@") ? typeOfKind(object, this.#registry.types) : undefined;
+    const plain = ["any", "list", "bytes", "string", "record"].includes(object);
+    const indexed = type !== undefined && inherited(type, "index") !== undefined;
+    if (!plain && !indexed && (type !== undefined || !object.startsWith("@"))) {
+      this.#bag.error("E0405", expression.span, `Cannot index ${describeKind(object)}`);
+    } else if (
+      (object === "list" || object === "bytes" || object === "string") &&
+      index !== "int" && index !== "any"
+    ) {
+      this.#bag.error(
+        "E0405",
+        expression.index.span,
+        `An index is an int, but this is ${describeKind(index)}`,
+      );
+    }
+    if (object === "string") return "string";
+    return object === "bytes" ? "int" : "any";
+  }
+
+  #fieldKind(expression: FieldExpression): Kind {
+    const object = this.kindOf(expression.object);
+    if (object === "any" || object === "record") return "any";
+    const type = typeOfKind(object, this.#registry.types);
+    if (type === undefined) {
+      // A type the registry does not list is checked while the script runs.
+      if (!object.startsWith("@")) this.#noMember(expression, object, [], "field");
+      return "any";
+    }
+    const field = findField(type, expression.field.text);
+    if (field !== null) return field.kind;
+    this.#noMember(expression, object, memberNames(type), "field");
+    return "any";
+  }
+
+  #noMember(
+    expression: FieldExpression,
+    object: Kind,
+    names: readonly string[],
+    what: "field" | "method",
+  ): void {
+    const name = expression.field.text;
+    const noun = describeKind(object);
+    const wrongUse = names.includes(name);
+    const listed = names.length === 0 ? undefined : `it has ${names.join(", ")}`;
+    const otherwise = didYouMean(name, names) ?? listed;
+    const useHint = what === "field" ? `call it: \`.${name}(…)\`` : "leave the parentheses out";
+    this.#bag.error(
+      "E0315",
+      expression.field.span,
+      wrongUse
+        ? `\`${name}\` of ${noun} is ${what === "field" ? "a method" : "not a method"}`
+        : `${noun[0]!.toUpperCase()}${noun.slice(1)} has no ${what} \`${name}\``,
+      wrongUse ? useHint : otherwise,
+    );
+  }
+
+  #callKind(call: CallExpression): Kind {
+    const { callee } = call;
+    if (callee.kind === "Name") return this.#namedCallKind(call, callee);
+    if (callee.kind === "Field") return this.#methodCallKind(call, callee);
+    this.#wantFunction(callee, this.kindOf(callee));
+    this.#checkValues(call);
+    return "any";
+  }
+
+  #namedCallKind(call: CallExpression, callee: Extract<Expression, { kind: "Name" }>): Kind {
+    const binding = this.#resolution.names.get(callee);
+    switch (binding?.kind) {
+      case "builtin":
+        this.#checkArguments(call, binding.spec);
+        return binding.spec.result;
+      case "function":
+        this.#checkFunctionArguments(call, binding.declaration);
+        return this.#functionKind(binding.declaration);
+      case undefined:
+        for (const argument of call.arguments) this.kindOf(argument.value);
+        return "any";
+      default:
+        this.#wantFunction(callee, this.#bindingKind(binding));
+        this.#checkValues(call);
+        return "any";
+    }
+  }
+
+  #methodCallKind(call: CallExpression, callee: FieldExpression): Kind {
+    const object = this.kindOf(callee.object);
+    const type = typeOfKind(object, this.#registry.types);
+    if (object === "any" || object === "record" || type === undefined) {
+      for (const argument of call.arguments) this.kindOf(argument.value);
+      if (
+        type === undefined && object !== "any" && !object.startsWith("@") && object !== "record"
+      ) {
+        this.#noMember(callee, object, [], "method");
+      }
+      return "any";
+    }
+    const method = findMethod(type, callee.field.text);
+    if (method === null) {
+      for (const argument of call.arguments) this.kindOf(argument.value);
+      this.#noMember(callee, object, memberNames(type), "method");
+      return "any";
+    }
+    this.#checkArguments(call, method);
+    return method.result;
+  }
+
+  #checkArguments(call: CallExpression, callable: Callable): void {
+    const kindOf = (argument: Argument) => this.kindOf(argument.value);
+    for (const argument of call.arguments) this.kindOf(argument.value);
+    checkArguments(call, callable, kindOf, this.#registry, this.#bag);
+  }
+
+  #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
+    this.#checkArguments(call, {
+      name: declaration.name.text,
+      parameters: declaration.parameters.map(({ text }) => ({ name: text, kind: "any", doc: "" })),
+    });
+  }
+
+  #wantFunction(callee: Expression, kind: Kind): void {
+    if (kind === "function" || kind === "any") return;
+    this.#bag.error("E0303", callee.span, `Cannot call ${describeKind(kind)}`);
+  }
+
+  /** Arguments of a lambda, which have no names. */
+  #checkValues(call: CallExpression): void {
+    for (const argument of call.arguments) {
+      this.kindOf(argument.value);
+      if (argument.name !== null) {
+        this.#bag.error(
+          "E0305",
+          argument.name.span,
+          "A lambda takes its arguments by position, not by name",
+        );
+      }
+    }
+  }
+
+  /** What a function of the script returns, when every way out returns the same kind. */
+  #functionKind(declaration: FunctionDeclaration): Kind {
+    const known = this.#functions.get(declaration);
+    if (known !== undefined) return known;
+    this.#functions.set(declaration, "any");
+    const returned = [...returnedValues(declaration.body)];
+    const kinds = new Set(
+      returned.map((value) => value === null ? "nothing" : this.kindOf(value)),
+    );
+    const falls = declaration.body.statements.at(-1)?.kind !== "Return";
+    const kind = kinds.size === 0 ? "nothing" : kinds.size > 1 || falls ? "any" : [...kinds][0]!;
+    this.#functions.set(declaration, kind);
+    return kind;
+  }
+}
+
+function isJoinable(kind: Kind): boolean {
+  return kind === "string" || kind === "list" || kind === "bytes";
+}
+
+/** The values of all `return`s in a block; null for a bare one. */
+function* returnedValues(block: Block): Generator<Expression | null> {
+  for (const statement of block.statements) {
+    if (statement.kind === "Return") yield statement.value;
+    for (const inner of innerBlocks(statement)) yield* returnedValues(inner);
+  }
+}

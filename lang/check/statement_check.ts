@@ -1,0 +1,191 @@
+/** Kinds in statements, and code that is never reached. */
+import type { Registry } from "../builtins/registry.ts";
+import type { Kind } from "../builtins/spec.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { Block, Expression, FileNode, Statement } from "../syntax/ast.ts";
+import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../vm/kinds.ts";
+import { mixHint } from "../vm/operators.ts";
+import { findField, typeOfKind } from "../vm/types.ts";
+import type { Resolution } from "./bindings.ts";
+import type { KindInference } from "./kind_inference.ts";
+import { innerBlocks, patternFields, traceBlocks } from "./syntax_walk.ts";
+
+export class StatementChecker {
+  readonly #kinds: KindInference;
+  readonly #resolution: Resolution;
+  readonly #registry: Registry;
+  readonly #bag: DiagnosticBag;
+
+  constructor(
+    kinds: KindInference,
+    resolution: Resolution,
+    registry: Registry,
+    bag: DiagnosticBag,
+  ) {
+    this.#kinds = kinds;
+    this.#resolution = resolution;
+    this.#registry = registry;
+    this.#bag = bag;
+  }
+
+  file(file: FileNode): void {
+    for (const item of file.items) this.#statement(item);
+  }
+
+  #block(block: Block): void {
+    for (const [index, statement] of block.statements.entries()) {
+      this.#statement(statement);
+      const next = block.statements[index + 1];
+      if (next !== undefined && isWayOut(statement) && next.kind !== "ErrorStatement") {
+        this.#bag.warning(
+          "W0302",
+          next.span,
+          `This is never reached: \`${statement.kind.toLowerCase()}\` leaves the block before it`,
+        );
+        return;
+      }
+    }
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case "Const":
+      case "Let":
+        this.#kinds.kindOf(statement.value);
+        break;
+      case "Assign":
+        this.#kinds.kindOf(statement.value);
+        this.#assign(statement);
+        break;
+      case "Property":
+        for (const binding of statement.forall) this.#walkable(binding.values, "`forall`");
+        break;
+      case "Bench":
+        for (const budget of statement.budgets) {
+          this.#kinds.wantBool(budget.condition, "`budget`");
+        }
+        break;
+      case "If":
+      case "While":
+        this.#kinds.wantBool(statement.condition, `\`${statement.kind.toLowerCase()}\``);
+        break;
+      case "For":
+        this.#walkable(statement.values, "`for`");
+        break;
+      case "Repeat":
+        this.#want("int", statement.count, "`repeat`");
+        break;
+      case "Match":
+        this.#match(statement);
+        break;
+      case "Return":
+        if (statement.value !== null) this.#kinds.kindOf(statement.value);
+        break;
+      case "Assert":
+        this.#kinds.wantBool(statement.condition, "`assert`");
+        if (statement.message !== null) this.#kinds.kindOf(statement.message);
+        break;
+      case "ExpectEvents":
+        for (const field of patternFields(statement.pattern)) this.#kinds.kindOf(field.value);
+        this.#kinds.kindOf(statement.subject);
+        break;
+      case "Step":
+        if (statement.count !== null) this.#want("int", statement.count, "`step`");
+        if (statement.until !== null) this.#kinds.wantBool(statement.until, "`step until`");
+        break;
+      case "Wait":
+        this.#wait(statement.subject);
+        break;
+      case "Advance":
+        this.#want("duration", statement.duration, "`advance`");
+        break;
+      case "OnCpu":
+        this.#want("int", statement.cpu, "`on cpu`");
+        break;
+      case "Output":
+        this.#kinds.kindOf(statement.value);
+        break;
+      case "Expression":
+        this.#kinds.kindOf(statement.expression);
+        break;
+    }
+    for (const block of innerBlocks(statement)) this.#block(block);
+    for (const block of traceBlocks(statement)) this.#block(block);
+  }
+
+  #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
+    const variable = this.#resolution.targets.get(statement);
+    if (variable !== undefined) this.#kinds.variableKind(variable);
+  }
+
+  #walkable(values: Expression, what: string): void {
+    const kind = this.#kinds.kindOf(values);
+    if (["any", "range", "list", "bytes"].includes(kind)) return;
+    this.#bag.error(
+      "E0405",
+      values.span,
+      `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`,
+      kind === "int" ? "a range of ints is `0..n`" : undefined,
+    );
+  }
+
+  #want(wanted: "int" | "duration", value: Expression, what: string): void {
+    const kind = this.#kinds.kindOf(value);
+    if (kind === "any" || kind === wanted || kind === "int") return;
+    this.#bag.error(
+      "E0405",
+      value.span,
+      `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
+    );
+  }
+
+  #wait(subject: Expression): void {
+    const kind = this.#kinds.kindOf(subject);
+    if (kind === "any" || kind === "list") return;
+    const type = typeOfKind(kind, this.#registry.types);
+    if (kind.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
+    this.#bag.error(
+      "E0405",
+      subject.span,
+      `Cannot wait for ${describeKind(kind)}`,
+      kind === "duration"
+        ? "`advance` moves time"
+        : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+    );
+  }
+
+  #match(statement: Extract<Statement, { kind: "Match" }>): void {
+    const subject = this.#kinds.kindOf(statement.subject);
+    for (const { pattern } of statement.arms) {
+      if (pattern === null) continue;
+      const kind = pattern.kind === "Range"
+        ? this.#rangeItem(pattern)
+        : this.#kinds.kindOf(pattern);
+      if (matchable(subject, kind)) continue;
+      this.#bag.error(
+        "E0404",
+        pattern.span,
+        `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
+        mixHint("==", subject, kind) ?? undefined,
+      );
+    }
+  }
+
+  #rangeItem(pattern: Extract<Expression, { kind: "Range" }>): Kind {
+    this.#kinds.kindOf(pattern);
+    return this.#kinds.itemKind(pattern);
+  }
+}
+
+function matchable(subject: Kind, pattern: Kind): boolean {
+  if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
+  return pattern === "range" || comparableKinds(subject, pattern);
+}
+
+function isWayOut(statement: Statement): boolean {
+  return statement.kind === "Return" || statement.kind === "Break" || statement.kind === "Continue";
+}
+
+function capitalized(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
+}

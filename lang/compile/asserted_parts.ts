@@ -1,0 +1,68 @@
+/** Which parts of an assertion's condition a failure shows, and where. */
+import type { Resolution } from "../check/bindings.ts";
+import type { Span } from "../source.ts";
+import type { Expression } from "../syntax/ast.ts";
+
+export interface AssertedExpression {
+  readonly expression: Expression;
+  /** The value stands below the start of this span. */
+  readonly anchor: Span;
+}
+
+/** Names, fields, calls, indexes and operators; literals and constants speak for themselves. */
+export function assertedParts(
+  expression: Expression,
+  resolution: Resolution,
+): readonly AssertedExpression[] {
+  return [...parts(expression, resolution)];
+}
+
+function* parts(expression: Expression, resolution: Resolution): Generator<AssertedExpression> {
+  switch (expression.kind) {
+    case "Name": {
+      const binding = resolution.names.get(expression);
+      if (binding?.kind === "variable" || binding?.kind === "const") {
+        yield { expression, anchor: expression.span };
+      }
+      return;
+    }
+    case "Field":
+      yield* parts(expression.object, resolution);
+      yield { expression, anchor: expression.field.span };
+      return;
+    case "Index": {
+      yield* parts(expression.object, resolution);
+      yield* parts(expression.index, resolution);
+      const { source, start } = expression.index.span;
+      const bracket = source.text.lastIndexOf("[", start);
+      yield { expression, anchor: { source, start: bracket, end: bracket + 1 } };
+      return;
+    }
+    case "Call": {
+      const { callee } = expression;
+      if (callee.kind === "Field") yield* parts(callee.object, resolution);
+      for (const argument of expression.arguments) yield* parts(argument.value, resolution);
+      yield { expression, anchor: callee.kind === "Field" ? callee.field.span : callee.span };
+      return;
+    }
+    case "Unary":
+      yield* parts(expression.operand, resolution);
+      if (expression.operator === "not") yield { expression, anchor: expression.span };
+      return;
+    case "Binary":
+      yield* parts(expression.left, resolution);
+      yield* parts(expression.right, resolution);
+      yield { expression, anchor: expression.operatorSpan };
+      return;
+    case "Cast":
+      yield* parts(expression.operand, resolution);
+      return;
+    case "List":
+      for (const item of expression.items) yield* parts(item, resolution);
+      return;
+    case "Range":
+      yield* parts(expression.first, resolution);
+      yield* parts(expression.last, resolution);
+      return;
+  }
+}

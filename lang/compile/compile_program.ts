@@ -1,0 +1,161 @@
+/** Checked files → the code of a program. */
+import type { Registry } from "../builtins/registry.ts";
+import type { ConstBinding, Resolution } from "../check/bindings.ts";
+import type { Span } from "../source.ts";
+import type {
+  BenchBudget,
+  BenchDeclaration,
+  Expression,
+  FileNode,
+  FunctionDeclaration,
+  PropertyDeclaration,
+  Statement,
+  TestDeclaration,
+} from "../syntax/ast.ts";
+import type { FunctionRole } from "../vm/code.ts";
+import { Op } from "../vm/vm.ts";
+import type { CodeBuilder } from "./code_builder.ts";
+import { Label } from "./function_builder.ts";
+import { ProgramTables } from "./program_tables.ts";
+import { endFunction, StatementCompiler } from "./statement_compiler.ts";
+
+/** A const that is worked out when a machine is ready, before anything else runs on it. */
+export interface ConstCode {
+  readonly global: number;
+  readonly functionIndex: number;
+}
+
+/** Compiles functions one by one into one program. */
+export class ProgramCompiler {
+  readonly tables: ProgramTables;
+
+  constructor(registry: Registry, resolution: Resolution) {
+    this.tables = new ProgramTables(registry, resolution);
+  }
+
+  get code(): CodeBuilder {
+    return this.tables.code;
+  }
+
+  /** The consts that are no plain literals, in the order in which they are worked out. */
+  consts(bindings: readonly ConstBinding[]): readonly ConstCode[] {
+    return bindings.map((binding) => {
+      const { name, span, value } = binding.declaration;
+      const functionIndex = this.#compile("constant", name.text, span, [], (compiler) => {
+        compiler.expression(value);
+        compiler.builder.emit(-1, Op.Return);
+      });
+      return { global: this.tables.constGlobal(binding), functionIndex };
+    });
+  }
+
+  function(declaration: FunctionDeclaration): void {
+    const { body, parameters } = declaration;
+    const compiler = new StatementCompiler(this.tables);
+    for (const name of parameters) compiler.bind(this.#variable(name));
+    compiler.block(body);
+    endFunction(compiler.builder);
+    this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
+  }
+
+  test(test: TestDeclaration): number {
+    return this.#compile("test", test.name, test.span, [], (compiler) => {
+      compiler.block(test.body);
+      endFunction(compiler.builder);
+    });
+  }
+
+  /** A property takes its case as arguments. */
+  property(property: PropertyDeclaration): number {
+    const names = property.forall.map(({ name }) => name.text);
+    return this.#compile("property", property.name, property.span, names, (compiler) => {
+      for (const { name } of property.forall) compiler.bind(this.#variable(name));
+      compiler.block(property.body);
+      endFunction(compiler.builder);
+    });
+  }
+
+  /** A bench runs its setup, then yields before each turn of its loop, without an end. */
+  bench(bench: BenchDeclaration): number {
+    return this.#compile("bench", bench.name, bench.span, [], (compiler) => {
+      const { builder } = compiler;
+      for (const statement of bench.setup?.statements ?? []) compiler.statement(statement);
+      const again = new Label();
+      builder.place(again);
+      builder.emit(0, Op.Yield);
+      compiler.block(bench.loop);
+      builder.jump(0, Op.Jump, again);
+    });
+  }
+
+  budget(budget: BenchBudget): number {
+    return this.#compile("budget", "budget", budget.span, [], (compiler) => {
+      compiler.expression(budget.condition);
+      compiler.builder.emit(-1, Op.Return);
+    });
+  }
+
+  /** The statements at the top of a file; null when there are none. */
+  main(file: FileNode): number | null {
+    const statements = file.items.filter((item) => !isDeclaration(item));
+    if (statements.length === 0) return null;
+    return this.#compile("main", "", file.span, [], (compiler) => {
+      for (const statement of statements) compiler.statement(statement);
+      endFunction(compiler.builder);
+    });
+  }
+
+  /** One statement of a session; an expression gives its value back. */
+  sessionStatement(statement: Statement): number {
+    return this.#compile("main", "", statement.span, [], (compiler) => {
+      const shown = shownExpression(statement);
+      if (shown === null) {
+        compiler.statement(statement);
+        endFunction(compiler.builder);
+      } else {
+        compiler.shownStatement(statement, shown);
+        compiler.builder.emit(-1, Op.Return);
+      }
+    });
+  }
+
+  #variable(node: FunctionDeclaration["name"]) {
+    return this.tables.resolution.variables.get(node)!;
+  }
+
+  #compile(
+    role: FunctionRole,
+    name: string,
+    span: Span,
+    parameters: readonly string[],
+    write: (compiler: StatementCompiler) => void,
+  ): number {
+    const index = this.code.reserveFunction({
+      role,
+      name,
+      span,
+      parameters,
+      entry: 0,
+      slots: 0,
+      operands: 0,
+      expectations: [],
+    });
+    const compiler = new StatementCompiler(this.tables);
+    compiler.builder.at(span);
+    write(compiler);
+    this.code.finish(index, compiler.builder);
+    return index;
+  }
+}
+
+/** The expression whose value a session shows; null for any other statement. */
+export function shownExpression(statement: Statement): Expression | null {
+  return statement.kind === "Expression" && statement.expected === null
+    ? statement.expression
+    : null;
+}
+
+/** True for what stands at the top of a file and is no statement to run. */
+export function isDeclaration(item: Statement): boolean {
+  return ["Use", "Machine", "Const", "Function", "Test", "Property", "Bench"].includes(item.kind);
+}

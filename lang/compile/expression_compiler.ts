@@ -1,0 +1,419 @@
+/** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
+import type { Resolution, Variable } from "../check/bindings.ts";
+import type {
+  Argument,
+  BinaryExpression,
+  BinaryOperator,
+  CallExpression,
+  Expression,
+  LambdaExpression,
+  NameExpression,
+  TraceExpression,
+} from "../syntax/ast.ts";
+import type { CallShape } from "../vm/code.ts";
+import { BytesValue, Quantity, Ratio, type Value } from "../vm/value.ts";
+import { Op } from "../vm/vm.ts";
+import type { CodeBuilder } from "./code_builder.ts";
+import { FunctionBuilder, Label } from "./function_builder.ts";
+import type { ProgramTables } from "./program_tables.ts";
+
+const BINARY: Readonly<Record<Exclude<BinaryOperator, "and" | "or">, Op>> = {
+  "==": Op.Equal,
+  "!=": Op.NotEqual,
+  "<": Op.Less,
+  "<=": Op.LessEqual,
+  ">": Op.Greater,
+  ">=": Op.GreaterEqual,
+  "|": Op.BitOr,
+  "&": Op.BitAnd,
+  "<<": Op.ShiftLeft,
+  ">>": Op.ShiftRight,
+  "+": Op.Add,
+  "-": Op.Subtract,
+  "*": Op.Multiply,
+  "/": Op.Divide,
+  "%": Op.Modulo,
+};
+
+/** Comparisons that are one instruction with the jump that follows them. */
+const JUMPS: Readonly<Partial<Record<BinaryOperator, Op>>> = {
+  "==": Op.JumpUnlessEqual,
+  "!=": Op.JumpIfEqual,
+  "<": Op.JumpUnlessLess,
+  "<=": Op.JumpUnlessLessEqual,
+  ">": Op.JumpUnlessGreater,
+  ">=": Op.JumpUnlessGreaterEqual,
+};
+
+export abstract class ExpressionCompiler {
+  readonly tables: ProgramTables;
+  readonly code: CodeBuilder;
+  readonly resolution: Resolution;
+  readonly builder: FunctionBuilder;
+  readonly #slots = new Map<Variable, number>();
+  /** While an assertion's condition is compiled: where each part's value is kept. */
+  recorded: ReadonlyMap<Expression, number> | null = null;
+  /** The statement that calls belong to, and its outermost expression. */
+  site: number | null = null;
+  root: Expression | null = null;
+
+  constructor(tables: ProgramTables) {
+    this.tables = tables;
+    this.code = tables.code;
+    this.resolution = tables.resolution;
+    this.builder = new FunctionBuilder(tables.code);
+  }
+
+  /** Gives a variable of this frame its slot. */
+  bind(variable: Variable): number {
+    const slot = this.builder.take(1);
+    this.#slots.set(variable, slot);
+    return slot;
+  }
+
+  slotOf(variable: Variable): number {
+    return this.#slots.get(variable)!;
+  }
+
+  /** Writes an expression; its value is then on the stack. */
+  expression(expression: Expression): void {
+    this.builder.at(expression.span);
+    this.#value(expression);
+    const slot = this.recorded?.get(expression);
+    if (slot !== undefined) this.builder.emit(0, Op.RecordPart, slot);
+  }
+
+  /** Writes a condition and a jump that is taken when it does not hold. */
+  condition(expression: Expression, otherwise: Label): void {
+    if (expression.kind === "Binary") {
+      if (expression.operator === "and") {
+        this.condition(expression.left, otherwise);
+        this.condition(expression.right, otherwise);
+        return;
+      }
+      const jump = JUMPS[expression.operator];
+      if (jump !== undefined) {
+        this.expression(expression.left);
+        this.expression(expression.right);
+        this.builder.at(expression.operatorSpan);
+        this.builder.jump(-2, jump, otherwise);
+        return;
+      }
+    }
+    this.expression(expression);
+    this.builder.jump(-1, Op.JumpIfFalse, otherwise);
+  }
+
+  /** Writes the block of a `trace` and its value. */
+  protected abstract trace(expression: TraceExpression): void;
+
+  /** A compiler for a lambda inside this code. */
+  protected abstract nested(): ExpressionCompiler;
+
+  #value(expression: Expression): void {
+    const { builder } = this;
+    switch (expression.kind) {
+      case "Integer":
+        this.#integer(expression.value);
+        return;
+      case "Ratio":
+        this.#constant(new Ratio(expression.value));
+        return;
+      case "Size":
+        this.#constant(new Quantity("size", expression.valueBytes));
+        return;
+      case "Duration":
+        this.#constant(new Quantity("duration", expression.valueNs));
+        return;
+      case "String":
+        this.#string(expression.parts);
+        return;
+      case "Bytes":
+        this.#constant(new BytesValue(expression.bytes));
+        return;
+      case "Boolean":
+        builder.emit(1, expression.value ? Op.PushTrue : Op.PushFalse);
+        return;
+      case "None":
+        builder.emit(1, Op.PushNone);
+        return;
+      case "Name":
+        this.#name(expression);
+        return;
+      case "List":
+        for (const item of expression.items) this.expression(item);
+        builder.at(expression.span);
+        builder.emit(1 - expression.items.length, Op.MakeList, expression.items.length);
+        return;
+      case "Record": {
+        for (const entry of expression.entries) this.expression(entry.value);
+        builder.at(expression.span);
+        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
+        builder.emit(1 - expression.entries.length, Op.MakeRecord, keys);
+        return;
+      }
+      case "Lambda":
+        this.#lambda(expression);
+        return;
+      case "Unary":
+        this.#unary(expression);
+        return;
+      case "Try": {
+        const after = new Label();
+        builder.jump(0, Op.TryStart, after);
+        builder.cleanups.push({ kind: "try" });
+        this.expression(expression.operand);
+        builder.cleanups.pop();
+        builder.emit(0, Op.TryEnd);
+        builder.place(after);
+        return;
+      }
+      case "Binary":
+        this.#binary(expression);
+        return;
+      case "Range":
+        this.expression(expression.first);
+        this.expression(expression.last);
+        builder.at(expression.span);
+        builder.emit(-1, Op.MakeRange, expression.inclusive ? 1 : 0);
+        return;
+      case "Cast":
+        this.expression(expression.operand);
+        builder.at(expression.span);
+        builder.emit(0, Op.Cast, expression.target.text === "dma" ? 1 : 0);
+        return;
+      case "Call":
+        this.#call(expression);
+        return;
+      case "Index":
+        this.expression(expression.object);
+        this.expression(expression.index);
+        builder.at(expression.span);
+        builder.emit(-1, Op.Index);
+        return;
+      case "Field":
+        if (this.#count(expression)) return;
+        this.expression(expression.object);
+        builder.at(expression.field.span);
+        builder.emit(0, Op.Field, this.code.nameIndex(expression.field.text));
+        return;
+      case "Trace":
+        this.trace(expression);
+        return;
+      case "Compare":
+      case "Fork":
+      case "Race":
+      case "ErrorExpression":
+        throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
+    }
+  }
+
+  #integer(value: number): void {
+    if (value === (value | 0)) this.builder.emit(1, Op.PushInt, value);
+    else this.#constant(value);
+  }
+
+  #constant(value: Value): void {
+    this.builder.emit(1, Op.PushConstant, this.code.constant(value));
+  }
+
+  #string(parts: readonly (string | Expression)[]): void {
+    if (parts.every((part) => typeof part === "string")) {
+      this.#constant(parts.join(""));
+      return;
+    }
+    for (const part of parts) {
+      if (typeof part === "string") this.#constant(part);
+      else this.expression(part);
+    }
+    this.builder.emit(1 - parts.length, Op.Interpolate, parts.length);
+  }
+
+  /** True when the expression stands for an event's count, in a budget. */
+  #count(expression: Expression): boolean {
+    const event = this.resolution.counts.get(expression);
+    if (event === undefined) return false;
+    this.builder.emit(1, Op.Count, this.code.nameIndex(event));
+    return true;
+  }
+
+  #name(expression: NameExpression): void {
+    if (this.#count(expression)) return;
+    const { builder } = this;
+    const binding = this.resolution.names.get(expression)!;
+    switch (binding.kind) {
+      case "variable":
+        this.load(binding);
+        return;
+      case "const": {
+        const literal = literalValue(binding.declaration.value);
+        if (typeof literal === "number") this.#integer(literal);
+        else if (literal !== undefined) this.#constant(literal);
+        else builder.emit(1, Op.LoadGlobal, this.tables.constGlobal(binding));
+        return;
+      }
+      case "machine":
+        builder.emit(1, Op.LoadGlobal, this.tables.machineGlobal(binding.name));
+        return;
+      case "word":
+        this.#constant(binding.word);
+        return;
+      default:
+        throw new Error(`Cannot use ${binding.kind} as a value: the checker refuses it`);
+    }
+  }
+
+  /** Writes a variable's value, which is a local, a captured copy or a session's global. */
+  load(variable: Variable): void {
+    if (variable.owner === null) {
+      this.builder.emit(1, Op.LoadGlobal, this.tables.variableGlobal(variable));
+    } else {
+      this.builder.emit(1, Op.LoadLocal, this.slotOf(variable));
+    }
+  }
+
+  #unary(expression: Extract<Expression, { kind: "Unary" }>): void {
+    const { operand, operator } = expression;
+    if (operator === "-" && operand.kind === "Integer" && operand.value !== 0) {
+      this.#integer(-operand.value);
+      return;
+    }
+    this.expression(operand);
+    this.builder.at(expression.span);
+    this.builder.emit(0, operator === "not" ? Op.Not : Op.Negate);
+  }
+
+  #binary(expression: BinaryExpression): void {
+    const { builder } = this;
+    const { left, operator, right } = expression;
+    this.expression(left);
+    if (operator === "and" || operator === "or") {
+      const after = new Label();
+      builder.jump(-1, operator === "and" ? Op.JumpIfFalseKeep : Op.JumpIfTrueKeep, after);
+      this.expression(right);
+      builder.emit(0, Op.CheckBool);
+      builder.place(after);
+      return;
+    }
+    if (operator === "+" && right.kind === "Integer" && right.value === (right.value | 0)) {
+      builder.at(expression.operatorSpan);
+      builder.emit(0, Op.AddInt, right.value);
+      return;
+    }
+    this.expression(right);
+    builder.at(expression.operatorSpan);
+    builder.emit(-1, BINARY[operator]);
+  }
+
+  // Calls.
+
+  #call(expression: CallExpression): void {
+    const { callee } = expression;
+    const binding = callee.kind === "Name" ? this.resolution.names.get(callee) : undefined;
+    const { builder } = this;
+    if (binding?.kind === "function") {
+      this.#callFunction(expression, binding.declaration.parameters.map(({ text }) => text));
+      builder.at(expression.span);
+      const count = expression.arguments.length;
+      builder.emit(1 - count, Op.Call, this.tables.functionIndex(binding.declaration), count);
+      this.#sameSite(expression);
+      return;
+    }
+    if (binding?.kind === "builtin") {
+      const shape = this.#arguments(expression.arguments, "");
+      builder.at(expression.span);
+      const builtin = this.code.builtin(binding.spec);
+      builder.emit(1 - expression.arguments.length, Op.CallBuiltin, builtin, shape);
+      return;
+    }
+    if (callee.kind === "Field") {
+      this.expression(callee.object);
+      const shape = this.#arguments(expression.arguments, callee.field.text);
+      builder.at(expression.span);
+      builder.emit(-expression.arguments.length, Op.CallMethod, shape);
+      return;
+    }
+    this.expression(callee);
+    const shape = this.#arguments(expression.arguments, "");
+    builder.at(expression.span);
+    builder.emit(-expression.arguments.length, Op.CallValue, shape);
+    this.#sameSite(expression);
+  }
+
+  /** Arguments of a function of the script, in the order of its parameters. */
+  #callFunction(expression: CallExpression, parameters: readonly string[]): void {
+    const places = expression.arguments.map((argument, position) =>
+      argument.name === null ? position : parameters.indexOf(argument.name.text)
+    );
+    if (places.every((place, position) => place === position)) {
+      for (const argument of expression.arguments) this.expression(argument.value);
+      return;
+    }
+    // Named out of order: evaluated as written, then put in order by way of slots.
+    const before = this.builder.usedSlots;
+    const first = this.builder.take(places.length);
+    for (const [position, argument] of expression.arguments.entries()) {
+      this.expression(argument.value);
+      this.builder.emit(-1, Op.StoreLocal, first + places[position]!);
+    }
+    for (let place = 0; place < places.length; place++) {
+      this.builder.emit(1, Op.LoadLocal, first + place);
+    }
+    this.builder.release(before);
+  }
+
+  #arguments(given: readonly Argument[], name: string): number {
+    for (const argument of given) this.expression(argument.value);
+    const named = given.filter((argument) => argument.name !== null)
+      .map((argument) => argument.name!.text);
+    const shape: CallShape = { name, positional: given.length - named.length, named };
+    return this.code.shapes.push(shape) - 1;
+  }
+
+  /** What the called function did belongs to its own statements; what follows to ours again. */
+  #sameSite(call: CallExpression): void {
+    if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
+  }
+
+  #lambda(expression: LambdaExpression): void {
+    const scope = this.resolution.lambdas.get(expression)!;
+    const inner = this.nested();
+    for (const name of expression.parameters) inner.bind(this.resolution.variables.get(name)!);
+    for (const variable of scope.captures) inner.bind(variable);
+    inner.expression(expression.body);
+    inner.builder.emit(-1, Op.Return);
+    const index = this.code.reserveFunction({
+      role: "lambda",
+      name: "",
+      span: expression.span,
+      parameters: expression.parameters.map(({ text }) => text),
+      entry: 0,
+      slots: 0,
+      operands: 0,
+      expectations: [],
+    });
+    this.code.finish(index, inner.builder);
+    for (const variable of scope.captures) this.load(variable);
+    this.builder.at(expression.span);
+    const count = scope.captures.length;
+    this.builder.emit(1 - count, Op.MakeClosure, index, count);
+  }
+}
+
+/** The value of a literal, which is put in the place of a const's name; undefined for the rest. */
+export function literalValue(expression: Expression): Value | undefined {
+  switch (expression.kind) {
+    case "Integer":
+      return expression.value;
+    case "Ratio":
+      return new Ratio(expression.value);
+    case "Size":
+      return new Quantity("size", expression.valueBytes);
+    case "Duration":
+      return new Quantity("duration", expression.valueNs);
+    case "Boolean":
+      return expression.value;
+    default:
+      return undefined;
+  }
+}

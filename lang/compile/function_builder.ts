@@ -1,0 +1,100 @@
+/** Writes the instructions of one function, and counts the slots and operands they need. */
+import type { Span } from "../source.ts";
+import type { CodeBuilder } from "./code_builder.ts";
+
+/** A place in a function that jumps go to. */
+export class Label {
+  offset: number | null = null;
+  /** Where its offset has to be written once it is known. */
+  readonly uses: number[] = [];
+}
+
+/** What leaving a block early must undo. */
+export type Cleanup =
+  | { readonly kind: "try" }
+  | { readonly kind: "outcome" }
+  | { readonly kind: "cpu"; readonly slot: number };
+
+export interface LoopLabels {
+  readonly again: Label;
+  readonly out: Label;
+  /** How many cleanups were pending when the loop began. */
+  readonly cleanups: number;
+}
+
+export class FunctionBuilder {
+  readonly words: number[] = [];
+  readonly spanIndexes: number[] = [];
+  /** Offsets of words that hold a jump's target. */
+  readonly jumps: number[] = [];
+  readonly expectations: number[] = [];
+  readonly cleanups: Cleanup[] = [];
+  loop: LoopLabels | null = null;
+  /** The most slots and operands used at once. */
+  slots = 0;
+  operands = 0;
+
+  readonly #code: CodeBuilder;
+  #span = 0;
+  #spanKey: Span | null = null;
+  #usedSlots = 0;
+  #depth = 0;
+
+  constructor(code: CodeBuilder) {
+    this.#code = code;
+  }
+
+  /** Instructions from here on belong to this piece of the source. */
+  at(span: Span): void {
+    if (this.#spanKey === span) return;
+    this.#spanKey = span;
+    this.#span = this.#code.spans.push(span) - 1;
+  }
+
+  /**
+   * Writes an instruction.
+   * @param effect How many operands it leaves minus how many it takes.
+   */
+  emit(effect: number, op: number, ...operands: readonly number[]): void {
+    this.#word(op);
+    for (const operand of operands) this.#word(operand);
+    this.#depth += effect;
+    if (this.#depth > this.operands) this.operands = this.#depth;
+  }
+
+  /** Writes an instruction whose last operand is a place to jump to. */
+  jump(effect: number, op: number, label: Label, ...operands: readonly number[]): void {
+    this.emit(effect, op, ...operands);
+    this.jumps.push(this.words.length);
+    if (label.offset === null) label.uses.push(this.words.length);
+    this.#word(label.offset ?? 0);
+  }
+
+  /** The label means the next instruction. */
+  place(label: Label): void {
+    label.offset = this.words.length;
+    for (const use of label.uses) this.words[use] = label.offset;
+  }
+
+  /** Takes slots of the frame until `release`. Returns the first. */
+  take(count: number): number {
+    const first = this.#usedSlots;
+    this.#usedSlots += count;
+    if (this.#usedSlots > this.slots) this.slots = this.#usedSlots;
+    return first;
+  }
+
+  /** How many slots are taken, to `release` down to later. */
+  get usedSlots(): number {
+    return this.#usedSlots;
+  }
+
+  release(usedSlots: number): void {
+    this.#usedSlots = usedSlots;
+  }
+
+  #word(word: number): void {
+    this.words.push(word);
+    this.spanIndexes.push(this.#span);
+  }
+}

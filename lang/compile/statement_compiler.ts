@@ -1,0 +1,447 @@
+/** Statements → instructions. */
+import { eventsNamed } from "../check/event_names.ts";
+import { callsSomething } from "../check/syntax_walk.ts";
+import type { Span } from "../source.ts";
+import type {
+  AssertStatement,
+  AssignStatement,
+  Block,
+  ExpectedOutcome,
+  ExpectEventsStatement,
+  Expression,
+  ForStatement,
+  IfStatement,
+  MatchStatement,
+  RepeatStatement,
+  Statement,
+  StepStatement,
+  TraceExpression,
+  WhileStatement,
+} from "../syntax/ast.ts";
+import { Op } from "../vm/vm.ts";
+import { assertedParts } from "./asserted_parts.ts";
+import { compilePattern } from "./event_automaton.ts";
+import { ExpressionCompiler } from "./expression_compiler.ts";
+import { type FunctionBuilder, Label } from "./function_builder.ts";
+
+export class StatementCompiler extends ExpressionCompiler {
+  protected override nested(): StatementCompiler {
+    return new StatementCompiler(this.tables);
+  }
+
+  /** Writes the statements of a block; the slots of its variables are free again after it. */
+  block(block: Block): void {
+    const before = this.builder.usedSlots;
+    for (const statement of block.statements) this.statement(statement);
+    this.builder.release(before);
+  }
+
+  statement(statement: Statement): void {
+    this.builder.at(statement.span);
+    this.site = null;
+    this.root = null;
+    if (callsSomething(statement)) {
+      this.site = this.code.sites.push(statement.span);
+      if (!isLoop(statement)) this.builder.emit(0, Op.Site, this.site);
+    }
+    this.#statement(statement);
+  }
+
+  /** Writes a statement of a session that is an expression, and leaves its value. */
+  shownStatement(statement: Statement, shown: Expression): void {
+    this.builder.at(statement.span);
+    this.site = this.code.sites.push(statement.span);
+    this.builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(shown);
+  }
+
+  #statement(statement: Statement): void {
+    const { builder } = this;
+    switch (statement.kind) {
+      case "Let":
+        this.#let(statement);
+        return;
+      case "Assign":
+        this.#assign(statement);
+        return;
+      case "If":
+        this.#if(statement);
+        return;
+      case "While":
+        this.#while(statement);
+        return;
+      case "For":
+        this.#for(statement);
+        return;
+      case "Repeat":
+        this.#repeat(statement);
+        return;
+      case "Match":
+        this.#match(statement);
+        return;
+      case "Return":
+        if (statement.value === null) builder.emit(1, Op.PushNone);
+        else this.#rootExpression(statement.value);
+        this.#cleanUp(0);
+        builder.emit(-1, Op.Return);
+        return;
+      case "Break":
+      case "Continue": {
+        const loop = builder.loop!;
+        this.#cleanUp(loop.cleanups);
+        builder.jump(0, Op.Jump, statement.kind === "Break" ? loop.out : loop.again);
+        return;
+      }
+      case "Assert":
+        this.#assert(statement);
+        return;
+      case "ExpectOutcome":
+        this.#outcome(statement.expected, statement.span, false, () => this.block(statement.body));
+        return;
+      case "ExpectEvents":
+        this.#expectEvents(statement);
+        return;
+      case "Step":
+        this.#step(statement);
+        return;
+      case "Wait":
+        this.#rootExpression(statement.subject);
+        builder.at(statement.span);
+        builder.emit(-1, Op.Wait);
+        return;
+      case "Advance":
+        this.#rootExpression(statement.duration);
+        builder.at(statement.span);
+        builder.emit(-1, Op.Advance);
+        return;
+      case "OnCpu": {
+        this.#rootExpression(statement.cpu);
+        const slot = builder.take(1);
+        builder.emit(-1, Op.EnterCpu, slot);
+        builder.cleanups.push({ kind: "cpu", slot });
+        this.block(statement.body);
+        builder.cleanups.pop();
+        builder.emit(0, Op.LeaveCpu, slot);
+        return;
+      }
+      case "Output":
+        this.#rootExpression(statement.value);
+        builder.at(statement.span);
+        builder.emit(-1, { print: Op.Print, show: Op.Show, explain: Op.Explain }[statement.verb]);
+        return;
+      case "Expression":
+        if (statement.expected === null) {
+          this.#rootExpression(statement.expression);
+          builder.emit(-1, Op.Pop);
+        } else {
+          this.#outcome(statement.expected, statement.span, true, () => {
+            this.#rootExpression(statement.expression);
+          });
+        }
+        return;
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Bench":
+        // Declarations are compiled by whoever compiles the file.
+        return;
+      case "Fail":
+      case "Invariant":
+      case "ErrorStatement":
+        throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
+    }
+  }
+
+  #rootExpression(expression: Expression): void {
+    this.root = expression;
+    this.expression(expression);
+  }
+
+  /** Ends what blocks that are left early have begun, innermost first. */
+  #cleanUp(pending: number): void {
+    const { builder } = this;
+    for (let index = builder.cleanups.length - 1; index >= pending; index--) {
+      const cleanup = builder.cleanups[index]!;
+      if (cleanup.kind === "cpu") builder.emit(0, Op.LeaveCpu, cleanup.slot);
+      else if (cleanup.kind === "outcome") builder.emit(0, Op.OutcomeEnd);
+      else builder.emit(0, Op.DropHandlers, 1);
+    }
+  }
+
+  // Variables.
+
+  #let(statement: Extract<Statement, { kind: "Let" }>): void {
+    const variable = this.resolution.variables.get(statement)!;
+    this.#rootExpression(statement.value);
+    if (variable.owner === null) {
+      this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
+    } else {
+      this.builder.emit(-1, Op.StoreLocal, this.bind(variable));
+    }
+  }
+
+  #assign(statement: AssignStatement): void {
+    const { builder } = this;
+    const variable = this.resolution.targets.get(statement)!;
+    const local = variable.owner !== null;
+    const step = local ? incrementOf(statement) : null;
+    if (step !== null) {
+      builder.emit(0, Op.IncrementLocal, this.slotOf(variable), step);
+      return;
+    }
+    if (statement.operator === "+=") this.load(variable);
+    this.#rootExpression(statement.value);
+    builder.at(statement.span);
+    if (statement.operator === "+=") builder.emit(-1, Op.Add);
+    if (local) builder.emit(-1, Op.StoreLocal, this.slotOf(variable));
+    else builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
+  }
+
+  // Control.
+
+  #if(statement: IfStatement): void {
+    const { builder } = this;
+    const otherwise = new Label();
+    this.condition(statement.condition, otherwise);
+    this.block(statement.then);
+    if (statement.otherwise === null) {
+      builder.place(otherwise);
+      return;
+    }
+    const after = new Label();
+    builder.jump(0, Op.Jump, after);
+    builder.place(otherwise);
+    if ("kind" in statement.otherwise) this.statement(statement.otherwise);
+    else this.block(statement.otherwise);
+    builder.place(after);
+  }
+
+  #while(statement: WhileStatement): void {
+    const { builder } = this;
+    const again = new Label();
+    const out = new Label();
+    builder.place(again);
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.condition(statement.condition, out);
+    this.#loopBody(statement.body, again, out);
+    builder.jump(0, Op.Jump, again);
+    builder.place(out);
+  }
+
+  #for(statement: ForStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(statement.values);
+    const slot = builder.take(2);
+    const variable = this.bind(this.resolution.variables.get(statement)!);
+    this.#walk(statement.body, Op.ForStart, slot, variable);
+    builder.release(before);
+  }
+
+  #repeat(statement: RepeatStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(statement.count);
+    const slot = builder.take(3);
+    this.#walk(statement.body, Op.RepeatStart, slot, slot + 2);
+    builder.release(before);
+  }
+
+  #walk(body: Block, start: Op, slot: number, variable: number): void {
+    const { builder } = this;
+    const again = new Label();
+    const out = new Label();
+    builder.emit(-1, start, slot);
+    builder.place(again);
+    builder.jump(0, Op.ForNext, out, slot, variable);
+    this.#loopBody(body, again, out);
+    builder.jump(0, Op.Jump, again);
+    builder.place(out);
+  }
+
+  #loopBody(body: Block, again: Label, out: Label): void {
+    const { builder } = this;
+    const outer = builder.loop;
+    builder.loop = { again, out, cleanups: builder.cleanups.length };
+    this.block(body);
+    builder.loop = outer;
+  }
+
+  #match(statement: MatchStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const subject = builder.take(1);
+    this.#rootExpression(statement.subject);
+    builder.emit(-1, Op.StoreLocal, subject);
+    for (const arm of statement.arms) {
+      const next = new Label();
+      if (arm.pattern !== null) {
+        builder.emit(1, Op.LoadLocal, subject);
+        this.expression(arm.pattern);
+        builder.emit(-1, Op.MatchTest);
+        builder.jump(-1, Op.JumpIfFalse, next);
+      }
+      this.block(arm.body);
+      builder.jump(0, Op.Jump, after);
+      builder.place(next);
+    }
+    builder.place(after);
+    builder.release(before);
+  }
+
+  // Expectations.
+
+  /** Numbers a statement that expects something, so that the report knows what was never reached. */
+  #expectation(span: Span): number {
+    const index = this.code.expectations.push({ span }) - 1;
+    this.builder.expectations.push(index);
+    return index;
+  }
+
+  #assert(statement: AssertStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const parts = assertedParts(statement.condition, this.resolution);
+    const first = builder.take(parts.length);
+    const info = this.code.assertions.push({
+      span: statement.span,
+      condition: statement.condition.span,
+      parts: parts.map(({ anchor }, index) => ({ anchor, slot: first + index })),
+      hasMessage: statement.message !== null,
+      expectation: this.#expectation(statement.span),
+    }) - 1;
+    if (parts.length > 0) builder.emit(0, Op.ForgetParts, first, parts.length);
+    const outer = this.recorded;
+    this.recorded = new Map(parts.map(({ expression }, index) => [expression, first + index]));
+    this.#rootExpression(statement.condition);
+    this.recorded = outer;
+    const holds = new Label();
+    builder.at(statement.span);
+    builder.jump(-1, Op.Assert, holds, info);
+    if (statement.message !== null) {
+      this.expression(statement.message);
+      builder.emit(-1, Op.AssertFailed, info);
+    } else {
+      builder.emit(0, Op.AssertFailed, info);
+    }
+    builder.place(holds);
+    builder.release(before);
+  }
+
+  #outcome(
+    expected: ExpectedOutcome,
+    span: Span,
+    oneCall: boolean,
+    body: () => void,
+  ): void {
+    const { builder } = this;
+    const written = expected.code.text;
+    const index = this.code.outcomes.push({
+      span,
+      codeSpan: expected.code.span,
+      outcome: expected.outcome,
+      // An alias such as BLK_STS_INVAL means the status it is another spelling of.
+      code: this.tables.registry.words.get(written)?.name ?? written,
+      oneCall,
+      expectation: this.#expectation(span),
+    }) - 1;
+    const after = new Label();
+    builder.jump(0, Op.OutcomeStart, after, index);
+    builder.cleanups.push({ kind: oneCall ? "try" : "outcome" });
+    body();
+    builder.cleanups.pop();
+    builder.at(span);
+    builder.emit(oneCall ? -1 : 0, Op.OutcomeEnd);
+    builder.place(after);
+  }
+
+  #expectEvents(statement: ExpectEventsStatement): void {
+    const { builder } = this;
+    const { registry } = this.tables;
+    const pattern = compilePattern(statement.pattern, (name) => eventsNamed(name, registry))!;
+    for (const value of pattern.values) this.expression(value);
+    this.expression(statement.subject);
+    const index = this.code.patterns.push({
+      span: statement.pattern.span,
+      matcher: pattern.matcher,
+      subject: statement.subject.span,
+      expectation: this.#expectation(statement.span),
+    }) - 1;
+    builder.at(statement.span);
+    builder.emit(-1 - pattern.values.length, Op.ExpectEvents, index);
+  }
+
+  // The machine.
+
+  #step(statement: StepStatement): void {
+    const { builder } = this;
+    if (statement.until === null) {
+      if (statement.count === null) builder.emit(1, Op.PushInt, 1);
+      else this.#rootExpression(statement.count);
+      builder.at(statement.span);
+      builder.emit(-1, Op.StepEvents);
+      return;
+    }
+    const again = new Label();
+    const step = new Label();
+    const done = new Label();
+    builder.place(again);
+    this.condition(statement.until, step);
+    builder.jump(0, Op.Jump, done);
+    builder.place(step);
+    builder.at(statement.span);
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    builder.emit(0, Op.StepActivity);
+    builder.jump(0, Op.Jump, again);
+    builder.place(done);
+  }
+
+  protected override trace(expression: TraceExpression): void {
+    const { builder, root, site } = this;
+    const before = builder.usedSlots;
+    const slot = builder.take(2);
+    builder.emit(0, Op.TraceStart, slot);
+    const loop = builder.loop;
+    builder.loop = null;
+    this.block(expression.body);
+    builder.loop = loop;
+    builder.at(expression.span);
+    builder.emit(1, Op.TraceEnd, slot);
+    builder.release(before);
+    this.root = root;
+    this.site = site;
+    if (site !== null) builder.emit(0, Op.Site, site);
+  }
+}
+
+/** Loops set the site themselves, before each turn. */
+function isLoop(statement: Statement): boolean {
+  return statement.kind === "While" || statement.kind === "For" || statement.kind === "Repeat";
+}
+
+/** The number that `x += 3` or `x = x + 3` adds; null for any other assignment. */
+function incrementOf(statement: AssignStatement): number | null {
+  const { operator, target, value } = statement;
+  if (operator === "+=") return smallInt(value);
+  if (value.kind !== "Binary" || value.operator !== "+") return null;
+  const same = value.left.kind === "Name" && value.left.name === target.text;
+  return same ? smallInt(value.right) : null;
+}
+
+function smallInt(expression: Expression): number | null {
+  return expression.kind === "Integer" && expression.value === (expression.value | 0)
+    ? expression.value
+    : null;
+}
+
+/** The code of a whole function: its body, and a return for those who reach its end. */
+export function endFunction(builder: FunctionBuilder): void {
+  builder.emit(1, Op.PushNone);
+  builder.emit(-1, Op.Return);
+}

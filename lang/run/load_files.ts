@@ -1,0 +1,113 @@
+/** Reads a script and the files it uses. */
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { SourceFile } from "../source.ts";
+import type { FileNode, UseDeclaration } from "../syntax/ast.ts";
+import { parse, type ParseMode } from "../syntax/parse.ts";
+
+/** Why a file could not be had. */
+export class LoadError {
+  constructor(
+    readonly reason: "not_found" | "outside_root" | "unreadable",
+    /** What is wrong, as a sentence without a final period. */
+    readonly message: string,
+  ) {}
+}
+
+/**
+ * Where files come from. The command line reads them from the disk; tests and a browser page have
+ * them in memory.
+ */
+export interface SourceLoader {
+  /**
+   * Loads a file that `use` names.
+   *
+   * Two paths to one file give source files of one name: that is how circles are found.
+   *
+   * @param path As written.
+   * @param from The file that uses it, which the path is relative to; null for the working folder.
+   */
+  load(path: string, from: SourceFile | null): SourceFile | LoadError;
+}
+
+/** A parsed file and the files it uses. */
+export interface LoadedFile {
+  readonly file: FileNode;
+  readonly uses: readonly { readonly declaration: UseDeclaration; readonly loaded: LoadedFile }[];
+}
+
+/** Reads and parses a file with all it uses. Each file is read once, however often it is used. */
+export class FileLoader {
+  readonly #loader: SourceLoader;
+  readonly #bag: DiagnosticBag;
+  readonly #known = new Map<string, LoadedFile>();
+  readonly #pending: SourceFile[] = [];
+  /** Every file so far, each after those it uses. */
+  readonly files: LoadedFile[] = [];
+
+  constructor(loader: SourceLoader, bag: DiagnosticBag) {
+    this.#loader = loader;
+    this.#bag = bag;
+  }
+
+  entry(source: SourceFile): LoadedFile {
+    return this.#load(source, "file");
+  }
+
+  /** The files that already parsed text of a session uses. */
+  parsed(file: FileNode): LoadedFile {
+    return this.#withUses(file);
+  }
+
+  #load(source: SourceFile, mode: ParseMode): LoadedFile {
+    const { diagnostics, file } = parse(source, { mode });
+    for (const diagnostic of diagnostics) this.#bag.add(diagnostic);
+    this.#pending.push(source);
+    const loaded = this.#withUses(file);
+    this.#pending.pop();
+    this.#known.set(source.name, loaded);
+    return loaded;
+  }
+
+  #withUses(file: FileNode): LoadedFile {
+    const uses: { declaration: UseDeclaration; loaded: LoadedFile }[] = [];
+    for (const declaration of file.items) {
+      if (declaration.kind !== "Use") continue;
+      const loaded = this.#use(declaration);
+      if (loaded !== null) uses.push({ declaration, loaded });
+    }
+    const loaded = { file, uses };
+    this.files.push(loaded);
+    return loaded;
+  }
+
+  #use(declaration: UseDeclaration): LoadedFile | null {
+    const { path, pathSpan } = declaration;
+    if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
+      this.#bag.error(
+        "E0702",
+        pathSpan,
+        `Cannot use "${path}": the path must be relative to this file`,
+      );
+      return null;
+    }
+    const source = this.#loader.load(path, declaration.span.source);
+    if (source instanceof LoadError) {
+      const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
+      this.#bag.error(code[source.reason], pathSpan, source.message);
+      return null;
+    }
+    const known = this.#known.get(source.name);
+    if (known !== undefined) return known;
+    const circle = this.#pending.findIndex(({ name }) => name === source.name);
+    if (circle >= 0) {
+      const way = this.#pending.slice(circle).map(({ name }) => name);
+      this.#bag.error(
+        "E0703",
+        pathSpan,
+        `Files use each other in a circle: ${[...way, source.name].join(" → ")}`,
+      );
+      return null;
+    }
+    return this.#load(source, "file");
+  }
+}

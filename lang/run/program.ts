@@ -1,0 +1,221 @@
+/** From source text to a program that can be run, or to the reasons why not. */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import { BUILTINS } from "../builtins/mod.ts";
+import type { Registry } from "../builtins/registry.ts";
+import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
+import { ConstantEvaluator } from "../check/constant_value.ts";
+import type { FileScope } from "../check/file_scope.ts";
+import { expressionTree, innerBlocks, statementExpressions } from "../check/syntax_walk.ts";
+import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
+import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { SourceFile, Span } from "../source.ts";
+import type {
+  BenchDeclaration,
+  PropertyDeclaration,
+  Statement,
+  TestDeclaration,
+} from "../syntax/ast.ts";
+import type { Code } from "../vm/code.ts";
+import { ListValue, RangeValue } from "../vm/value.ts";
+import { type Combination, combinationsOf } from "./combinations.ts";
+import { FileLoader, type SourceLoader } from "./load_files.ts";
+
+/** A name of a property's `forall` and what it may be. */
+export interface ForallValues {
+  readonly name: string;
+  readonly values: RangeValue | ListValue;
+}
+
+export interface BudgetCode {
+  readonly functionIndex: number;
+  readonly span: Span;
+  readonly perIteration: boolean;
+}
+
+/** One test, property or bench on one machine. */
+export interface TestEntry {
+  readonly kind: "test" | "property" | "bench";
+  readonly name: string;
+  /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
+  readonly combination: string;
+  readonly span: Span;
+  readonly skip: boolean;
+  readonly config: LabConfig;
+  readonly functionIndex: number;
+  /** Of a property. */
+  readonly forall: readonly ForallValues[];
+  /** Of a bench. */
+  readonly budgets: readonly BudgetCode[];
+  /** True when a bench asks for events, so that they must be kept. */
+  readonly usesEvents: boolean;
+}
+
+export interface Program {
+  readonly source: SourceFile;
+  /** Every file it consists of, the used ones first. */
+  readonly files: readonly SourceFile[];
+  readonly registry: Registry;
+  readonly code: Code;
+  readonly machine: ProgramMachine;
+  /** Globals that the machine binds, by name. */
+  readonly machineGlobals: ReadonlyMap<string, number>;
+  readonly consts: readonly ConstCode[];
+  /** The top-level statements; null when there are none. */
+  readonly main: number | null;
+  readonly tests: readonly TestEntry[];
+}
+
+export interface LoadResult {
+  /** Null when there are errors. */
+  readonly program: Program | null;
+  /** Errors and warnings, by file and place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Loads, checks and compiles a program.
+ *
+ * @param entry The file that is run.
+ * @param loader Where the files it uses come from.
+ */
+export function loadProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  registry: Registry = BUILTINS,
+): LoadResult {
+  const bag = new DiagnosticBag();
+  const files = new FileLoader(loader, bag);
+  const loaded = files.entry(entry);
+  // A tree with error nodes has no meaning to be checked.
+  if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
+  const checked = checkFiles(loaded, files.files, registry, bag);
+  const variants = bag.hasErrors
+    ? new Map<AnyTest, TestVariants>()
+    : variantsOf(checked, registry, bag);
+  if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
+  const compiler = new ProgramCompiler(registry, checked.resolution);
+  const consts = compiler.consts(checked.consts);
+  for (const { file } of files.files) {
+    for (const item of file.items) if (item.kind === "Function") compiler.function(item);
+  }
+  const program: Program = {
+    source: entry,
+    files: files.files.map(({ file }) => file.span.source),
+    registry,
+    code: compiler.code,
+    machine: checked.machine,
+    machineGlobals: compiler.tables.machineGlobals,
+    consts,
+    main: compiler.main(loaded.file),
+    tests: [...variants].flatMap(([declaration, variant]) =>
+      compileTest(declaration, variant, compiler)
+    ),
+  };
+  return { program, diagnostics: bag.sorted() };
+}
+
+export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
+
+/** What is known of a test before it is compiled. */
+export interface TestVariants {
+  readonly combinations: readonly Combination[];
+  readonly forall: readonly ForallValues[];
+}
+
+function variantsOf(
+  checked: CheckedFiles,
+  registry: Registry,
+  bag: DiagnosticBag,
+): Map<AnyTest, TestVariants> {
+  const variants = new Map<AnyTest, TestVariants>();
+  for (const item of checked.entry.file.items) {
+    if (item.kind !== "Test" && item.kind !== "Property" && item.kind !== "Bench") continue;
+    variants.set(item, testVariants(item, checked.machine, checked.scope, registry, bag));
+  }
+  return variants;
+}
+
+/** The machines a test runs on, and the values of its `forall`. */
+export function testVariants(
+  test: AnyTest,
+  machine: ProgramMachine,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): TestVariants {
+  return {
+    combinations: combinationsOf(test.modifiers, machine, scope, registry, bag),
+    forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
+  };
+}
+
+function forallValues(
+  property: PropertyDeclaration,
+  scope: FileScope,
+  bag: DiagnosticBag,
+): ForallValues[] {
+  const evaluator = new ConstantEvaluator(scope, bag);
+  const all: ForallValues[] = [];
+  for (const { name, values: expression } of property.forall) {
+    const values = evaluator.evaluate(expression);
+    if (values === undefined) continue;
+    if (!(values instanceof RangeValue || values instanceof ListValue)) {
+      bag.error("E0405", expression.span, "`forall` takes a range or a list");
+    } else if (isEmpty(values)) {
+      bag.error("E0405", expression.span, "There is nothing to choose from: it is empty");
+    } else {
+      all.push({ name: name.text, values });
+    }
+  }
+  return all;
+}
+
+function isEmpty(values: RangeValue | ListValue): boolean {
+  return values instanceof RangeValue ? values.end <= values.first : values.items.length === 0;
+}
+
+/** Compiles a test once; each combination is an entry of its own. */
+export function compileTest(
+  test: AnyTest,
+  variants: TestVariants,
+  compiler: ProgramCompiler,
+): TestEntry[] {
+  const budgets = test.kind === "Bench" ? test.budgets : [];
+  const common = {
+    name: test.name,
+    span: test.nameSpan,
+    skip: test.skip,
+    functionIndex: test.kind === "Test"
+      ? compiler.test(test)
+      : test.kind === "Property"
+      ? compiler.property(test)
+      : compiler.bench(test),
+    forall: variants.forall,
+    budgets: budgets.map((budget) => ({
+      functionIndex: compiler.budget(budget),
+      span: budget.span,
+      perIteration: budget.perIteration,
+    })),
+    usesEvents: usesEvents(test),
+    kind: test.kind.toLowerCase() as TestEntry["kind"],
+  };
+  return variants.combinations.map(({ config, label }) => ({
+    ...common,
+    combination: label,
+    config,
+  }));
+}
+
+/** True when a block asks for events: then they must be recorded. */
+function usesEvents(statement: Statement): boolean {
+  if (statement.kind === "ExpectEvents") return true;
+  for (const expression of statementExpressions(statement)) {
+    for (const inner of expressionTree(expression)) {
+      if (inner.kind === "Trace") return true;
+      if (inner.kind === "Field" && inner.field.text === "events") return true;
+      if (inner.kind === "Name" && inner.name === "events") return true;
+    }
+  }
+  for (const block of innerBlocks(statement)) if (block.statements.some(usesEvents)) return true;
+  return false;
+}
