@@ -7,8 +7,11 @@ import { type DmaAddr, GIB, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import { mapSg, unmapSg } from "../../runtime/dma/scatterlist_mapping.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { IommuDomain } from "../../runtime/iommu/domain.ts";
+import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
 import { makePageTable } from "../../runtime/iommu/page_table_formats.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
@@ -21,6 +24,17 @@ const SLOT_BYTES = 2048;
 const RAM_BYTES = 128 * GIB;
 const UNLIMITED = "18446744073709551615";
 
+/** The flush queue of each mode. */
+const QUEUES = {
+  strict: () => null,
+  lazy: (cpus: number) => ({
+    rings: cpus,
+    entries: PER_CPU_RING_ENTRIES,
+    timeoutNs: PER_CPU_TIMEOUT_NS,
+  }),
+  "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
+};
+
 /** A life of one device and its domain, fed line by line. */
 export class DmaTrace {
   #reserved: { start: number; end: number }[] = [];
@@ -29,6 +43,7 @@ export class DmaTrace {
   #fired = 0;
   #seen: MachineEvent[] = [];
   readonly #states = new Map<number, DmaIovaState>();
+  readonly #lists = new Map<number, Scatterlist>();
 
   /** Performs one line; returns what differs from the record, or null. */
   run(line: TraceLine): Difference {
@@ -68,18 +83,17 @@ export class DmaTrace {
       prefer32Bit: line.try_32bit_first as boolean,
     });
     this.#dev = dev;
-    if (line.mode === "lazy-single") {
-      // Hardware with one costly flush for all is not a setting of the machine.
-      dev.domain = new IommuDomain(machine, {
-        id: 0,
-        device: dev,
-        table: makePageTable(config.iommu),
-        iotlb: machine.iommu.iotlb,
-        flushQueue: { rings: 1, entries: 32768, timeoutNs: 1000 * MS },
-        cachingMode: false,
-        reserved: this.#reserved,
-      });
-    } else machine.iommu.attach(dev);
+    // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
+    // its device is lazy, untrusted or not.
+    dev.domain = new IommuDomain(machine, {
+      id: 0,
+      device: dev,
+      table: makePageTable(config.iommu),
+      iotlb: machine.iommu.iotlb,
+      flushQueue: QUEUES[line.mode as keyof typeof QUEUES](config.cpus),
+      cachingMode: false,
+      reserved: this.#reserved,
+    });
     machine.events.listen(
       (event) => {
         this.#seen.push(event);
@@ -101,6 +115,22 @@ export class DmaTrace {
       }
       case "unmap_phys":
         dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir);
+        return {};
+      case "map_sg": {
+        const list = new Scatterlist(
+          (line.in as [number, number][]).map(([phys, sizeBytes]) => ({
+            phys: phys as PhysAddr,
+            sizeBytes,
+          })),
+        );
+        this.#lists.set(number("id"), list);
+        const ret = mapSg(machine, dev, list, dir, 0);
+        const out = list.entries.slice(0, Math.max(ret, 0))
+          .map(({ dmaAddress, dmaLengthBytes }) => [dmaAddress, dmaLengthBytes]);
+        return { ret, ...(ret > 0 || line.out !== undefined ? { out } : {}) };
+      }
+      case "unmap_sg":
+        unmapSg(machine, dev, this.#lists.get(number("id"))!, dir, 0);
         return {};
       case "iova_try_alloc": {
         const state = new DmaIovaState();
@@ -205,7 +235,7 @@ export class DmaTrace {
       bounce_slots_used: machine.swiotlb.usedSlots,
       try_32bit_first: this.#dev.prefer32Bit,
       flush_queue: queue === null ? null : {
-        kind: queue.rings === 1 && queue.entries > 256 ? "single" : "per-cpu",
+        kind: queue.entries > PER_CPU_RING_ENTRIES ? "single" : "per-cpu",
         size: queue.entries,
         timeout_ms: queue.timeoutNs / MS,
         flush_started: queue.started,
@@ -233,7 +263,6 @@ function traceConfig(
     checker: "off",
     iommu: {
       ...defaults.iommu,
-      mode: line.mode === "strict" ? "strict" : "lazy",
       model: line.format === "arm" ? "arm" : "vtd",
       granuleBytes: pageSizesBytes[0]!,
       pageSizesBytes,
