@@ -15,6 +15,7 @@ import {
   type PciNodeKind,
 } from "../../devices/lab_config.ts";
 import { type PhysAddr, physAddr } from "../../runtime/address.ts";
+import { KernelError } from "../../runtime/errno.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import type {
   IommuConfig,
@@ -245,8 +246,12 @@ function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): 
   try {
     buildLab(config);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
+    if (error instanceof ConfigError) {
+      bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
+    } else if (error instanceof KernelError) {
+      // A device that cannot be brought up, as when there is no memory for its queues.
+      bag.error("E0511", spanOfPath(tree, []), error.what);
+    } else throw error;
   }
 }
 

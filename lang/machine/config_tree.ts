@@ -14,7 +14,7 @@ import type {
   MachineEntry,
   Name,
 } from "../syntax/ast.ts";
-import { blockSpec, type BlockSpec, MACHINE_SCHEMA, type SettingSpec } from "./schema.ts";
+import { type BlockSpec, blockSpec, MACHINE_SCHEMA, type SettingSpec } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
 /** One key with its value and where it was given. */
@@ -35,7 +35,13 @@ export interface ConfigBlock {
 }
 
 /** What every machine has under these names; no device may take them. */
-const MACHINE_NAMES: ReadonlySet<string> = new Set(["iommu", "swiotlb", "counters", "events", "pci"]);
+const MACHINE_NAMES: ReadonlySet<string> = new Set([
+  "iommu",
+  "swiotlb",
+  "counters",
+  "events",
+  "pci",
+]);
 
 /** Reads a machine block and its modifiers; what is wrong goes into the bag. */
 export class ConfigTreeReader {
@@ -113,7 +119,7 @@ export class ConfigTreeReader {
       this.#bag.error(
         "E0505",
         entry.keyword.span,
-        `A ${spec.keyword} block cannot stand inside ${describe(parent)}`,
+        `The block \`${spec.keyword}\` cannot stand inside ${describe(parent)}`,
         `it belongs into ${placesOf(spec.keyword)}`,
       );
       return;
@@ -152,7 +158,7 @@ export class ConfigTreeReader {
       this.#bag.error(
         "E0506",
         name.span,
-        `A ${spec.keyword} block has no name`,
+        `The block \`${spec.keyword}\` has no name`,
         `write ${spec.keyword} { … }`,
       );
       return false;

@@ -428,7 +428,12 @@ const BLOCKS = [
         doc: "The disk's block.",
       },
       P2PMEM,
-      { key: "nodes", shape: int(1, 1024), default: "1", doc: "NUMA nodes with pools of their own." },
+      {
+        key: "nodes",
+        shape: int(1, 1024),
+        default: "1",
+        doc: "NUMA nodes with pools of their own.",
+      },
       {
         key: "capacity",
         shape: size(64 * KIB, MAX_BYTES),

@@ -237,7 +237,7 @@ export class SettingReader {
       "E0508",
       span,
       `Cannot use ${text} as ${name}`,
-      suggestOr(text, choices, oneOf(choices)),
+      value instanceof Word ? suggestOr(text, choices, oneOf(choices)) : oneOf(choices),
     );
     return false;
   }

@@ -1,0 +1,319 @@
+import { assert, assertEquals } from "@std/assert";
+import type { LabConfig } from "../../devices/lab_config.ts";
+import { GIB, KIB, MIB } from "../../runtime/address.ts";
+import { BUILTINS } from "../builtins/mod.ts";
+import type { ConfigModifier } from "../builtins/registry.ts";
+import { ConstantEvaluator } from "../check/constant_value.ts";
+import { FileScope } from "../check/file_scope.ts";
+import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { SourceFile, spanText } from "../source.ts";
+import { parse } from "../syntax/parse.ts";
+import { buildConfig } from "./build_config.ts";
+import { profileQuirks, QUIRK_NAMES } from "./quirks.ts";
+import { blockSpec, MACHINE_SCHEMA } from "./schema.ts";
+
+interface Built {
+  readonly config: LabConfig;
+  /** `code text-of-the-span: message (hint)` of each diagnostic. */
+  readonly messages: readonly string[];
+}
+
+/** Builds the configuration of a file's machine block, with the modifiers of its first test. */
+function build(text: string): Built {
+  const { file, diagnostics } = parse(new SourceFile("test.dma", text));
+  assertEquals(diagnostics.map(({ message }) => message), []);
+  const bag = new DiagnosticBag();
+  const machine = file.items.find((item) => item.kind === "Machine") ?? null;
+  const test = file.items.find((item) => item.kind === "Test");
+  const modifiers: ConfigModifier[] = (test?.modifiers ?? []).flatMap(({ entries }) =>
+    entries.map((entry) => ({ path: entry.path, value: entry.value, span: entry.span }))
+  );
+  const evaluator = new ConstantEvaluator(new FileScope(BUILTINS), bag);
+  const config = buildConfig(machine, modifiers, (value) => evaluator.evaluate(value), bag);
+  return {
+    config,
+    messages: bag.sorted().map(({ code, span, message, hint }) =>
+      `${code} ${spanText(span)}: ${message}${hint === undefined ? "" : ` (${hint})`}`
+    ),
+  };
+}
+
+function sound(text: string): LabConfig {
+  const { config, messages } = build(text);
+  assertEquals(messages, []);
+  return config;
+}
+
+Deno.test("buildConfig() gives the defaults of language.md without a machine block", () => {
+  const config = sound("");
+  assertEquals(config.kernel, "7.2");
+  assertEquals(config.cpus, 1);
+  assertEquals(config.ramSizeBytes, 4 * GIB);
+  assertEquals(config.iommu.mode, "off");
+  assertEquals(config.swiotlb, { sizeBytes: 64 * MIB, force: false, areas: null });
+  assertEquals(config.pci, []);
+  assertEquals(config.checker, "report");
+});
+
+Deno.test("buildConfig() puts every key of the machine block in its place", () => {
+  const config = sound(`machine {
+    kernel = "7.2.6"
+    cpus = 4
+    seed = 9
+    checker = fail
+    dma_debug = true
+    ram { size = 8GiB }
+    region low { at = 1MiB, size = 2MiB }
+    region window { at = 0xe000_0000, size = 256MiB, type = mmio }
+    iommu { mode = lazy, model = amd, address_bits = 40, caching_mode = true, forcedac = true
+            iotlb_entries = 32, reserved = [0x1000..0x2000] }
+    swiotlb { size = 32MiB, force = true, areas = 2 }
+    prices { iotlb_sync = 300ns, doorbell = 1us, iommu.map = 5ns, iova_free = 2ns }
+  }`);
+  assertEquals([config.kernel, config.cpus, config.seed], ["7.2.6", 4, 9]);
+  assertEquals([config.checker, config.dmaDebug, config.ramSizeBytes], ["fail", true, 8 * GIB]);
+  assertEquals(config.regions.map(({ name, basePhys, type }) => [name, basePhys as number, type]), [
+    ["low", MIB, "ram"],
+    ["window", 0xe000_0000, "mmio"],
+  ]);
+  assertEquals(config.iommu, {
+    mode: "lazy",
+    model: "amd",
+    granuleBytes: 4 * KIB,
+    pageSizesBytes: [4 * KIB, 2 * MIB, GIB],
+    addressBits: 40,
+    cachingMode: true,
+    forcedac: true,
+    iotlbEntries: 32,
+    reserved: [{ start: 0x1000, end: 0x2000 }],
+  });
+  assertEquals(config.swiotlb, { sizeBytes: 32 * MIB, force: true, areas: 2 });
+  assertEquals(config.pricesNs, {
+    iotlb_sync: 300,
+    doorbell: 1000,
+    "iommu.map": 5,
+    "iova.free": 2,
+  });
+});
+
+Deno.test("buildConfig() reads the PCI tree as it nests", () => {
+  const config = sound(`machine {
+    pci {
+      root_port rp0 {
+        switch sw0 {
+          nvme ssd { queues = 2, depth = 64, mdts = 2MiB, sgl = true, min_align = 4KiB }
+          nvme cmb { p2pmem = 64MiB, metadata = none }
+        }
+      }
+      root_port rp1 { acs = [source_validation, request_redirect], external = true
+        endpoint gpu { bar = 16MiB, p2pmem = 16MiB }
+      }
+    }
+  }`);
+  const [rp0, rp1] = config.pci;
+  assertEquals(rp0?.children[0]?.children.map(({ kind, name }) => [kind, name]), [
+    ["nvme", "ssd"],
+    ["nvme", "cmb"],
+  ]);
+  assertEquals(rp0?.children[0]?.children[0]?.settings, {
+    queues: 2,
+    depth: 64,
+    mdtsBytes: 2 * MIB,
+    sgl: true,
+    minAlignBytes: 4 * KIB,
+  });
+  assertEquals(rp0?.children[0]?.children[1]?.settings, {
+    p2pmemBytes: 64 * MIB,
+    metadataBytes: 0,
+  });
+  assertEquals(rp1?.settings, { acs: ["source_validation", "request_redirect"], external: true });
+});
+
+Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, written or not", () => {
+  const config = sound(`machine {
+    pci { root_port rp0 { nvme ssd { mdts = 1MiB } } }
+  }
+  test "changed" with { iommu.mode = lazy, ssd.mdts = none, cpus = 2, prices.iotlb.sync = 7ns } {
+    assert true
+  }`);
+  assertEquals(config.iommu.mode, "lazy");
+  assertEquals(config.cpus, 2);
+  assertEquals(config.pci[0]?.children[0]?.settings.mdtsBytes, null);
+  assertEquals(config.pricesNs, { "iotlb.sync": 7 });
+});
+
+Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, none at first", () => {
+  assertEquals(sound("").quirks, profileQuirks("7.2"));
+  const more = sound("machine { quirks = [gap_bit_lost_on_split] }").quirks;
+  assert(more.has("gap_bit_lost_on_split") && more.has("metadata_uses_data_gap"));
+  const less = sound("machine { quirks = [not metadata_uses_data_gap] }").quirks;
+  assert(!less.has("metadata_uses_data_gap") && less.has("mptr_first_vector_only"));
+  const only = sound("machine { quirks = [none, half_linked_on_error] }").quirks;
+  assertEquals([...only], ["half_linked_on_error"]);
+  assertEquals(sound("machine { quirks = [none] }").quirks.size, 0);
+});
+
+Deno.test("profileQuirks() follows defects.md: 7.2 and 7.2.6 have theirs, 6.12 has none", () => {
+  assertEquals(profileQuirks("6.12").size, 0);
+  assert(profileQuirks("7.2.6").has("gap_bit_lost_on_split"));
+  assert(!profileQuirks("7.2").has("gap_bit_lost_on_split"));
+  assert(profileQuirks("7.2").has("gap_of_next_piece_counts"));
+  assertEquals(new Set(QUIRK_NAMES).size, QUIRK_NAMES.length);
+});
+
+Deno.test("buildConfig() takes a granule's usual page sizes when none are given", () => {
+  const config = sound("machine { iommu { mode = strict, model = arm, granule = 64KiB } }");
+  assertEquals(config.iommu.pageSizesBytes, [64 * KIB, 512 * MIB]);
+});
+
+Deno.test("buildConfig() takes a plain int where a size or an address is wanted", () => {
+  const config = sound("machine { region low { at = 1048576, size = 4096 } }");
+  assertEquals(config.regions[0]?.basePhys as number, MIB);
+});
+
+for (
+  const [what, text, expected] of [
+    [
+      "an unknown key, and names the one meant",
+      "machine { cpu = 2 }",
+      'E0501 cpu: There is no "cpu" in the machine (did you mean `cpus`?)',
+    ],
+    [
+      "a key of another block, and says whose it is",
+      "machine { granule = 4KiB }",
+      'E0501 granule: There is no "granule" in the machine (it is a key of iommu)',
+    ],
+    [
+      "an unknown kind of device",
+      "machine { pci { root_port rp0 { nmve ssd { } } } }",
+      'E0501 nmve: There is no "nmve" in root_port "rp0" (did you mean `nvme`?)',
+    ],
+    [
+      "a value of the wrong kind",
+      "machine { swiotlb { size = 10ms } }",
+      "E0502 10ms: Cannot use a duration (10ms) as size of swiotlb (write a size such as 64KiB)",
+    ],
+    [
+      "a size that is no power of two, and names its neighbours",
+      "machine { iommu { granule = 5KiB } }",
+      "E0503 5KiB: Cannot use 5KiB as granule of iommu: it is no power of two " +
+      "(the nearest ones are 4KiB and 8KiB)",
+    ],
+    [
+      "a number out of range",
+      "machine { cpus = 1000 }",
+      "E0503 1000: Cannot use 1_000 as cpus of the machine: it is too large (from 1 to 64)",
+    ],
+    [
+      "a key given twice",
+      "machine { cpus = 1, cpus = 2 }",
+      'E0504 cpus: "cpus" is given twice',
+    ],
+    [
+      "a block given twice",
+      "machine { iommu { mode = strict } iommu { mode = lazy } }",
+      'E0504 iommu: "iommu" is given twice',
+    ],
+    [
+      "a device outside PCI",
+      "machine { nvme ssd { queues = 1 } }",
+      "E0505 nvme: The block `nvme` cannot stand inside the machine " +
+      "(it belongs into pci, host_bridge, root_port or switch)",
+    ],
+    [
+      "a region without a name",
+      "machine { region { at = 1MiB, size = 1MiB } }",
+      "E0506 region: This region has no name (write region NAME { … })",
+    ],
+    [
+      "a name for what there is only one of",
+      "machine { ram main { size = 1GiB } }",
+      "E0506 main: The block `ram` has no name (write ram { … })",
+    ],
+    [
+      "a name that is taken",
+      "machine { pci { root_port ssd { nvme ssd { } } } }",
+      'E0507 ssd: The name "ssd" is taken (choose another name)',
+    ],
+    [
+      "a name that every machine has",
+      "machine { region events { at = 1MiB, size = 1MiB } }",
+      'E0507 events: The name "events" is taken (every machine has something of this name)',
+    ],
+    [
+      "a word that is none of the choices",
+      "machine { iommu { mode = fail } }",
+      "E0508 fail: Cannot use fail as mode of iommu (one of off, passthrough, strict, lazy)",
+    ],
+    [
+      "a kernel that is no profile",
+      'machine { kernel = "7.1" }',
+      'E0508 "7.1": Cannot use "7.1" as kernel of the machine (one of "6.12", "7.2", "7.2.6")',
+    ],
+    [
+      "a service that is none, at its place in the list",
+      "machine { pci { root_port rp0 { acs = [request_redirect, strict] } } }",
+      'E0508 strict: Cannot use strict as acs of root_port "rp0" (one of source_validation, ' +
+      "translation_blocking, request_redirect, completion_redirect, upstream_forwarding, " +
+      "egress_control, direct_translated)",
+    ],
+    [
+      "regions that overlap",
+      "machine { region a { at = 1MiB, size = 2MiB } region b { at = 2MiB, size = 1MiB } }",
+      'E0509 b: Region "b" (0x20_0000..0x30_0000) overlaps "a" (0x10_0000..0x30_0000)',
+    ],
+    [
+      "a region without its place",
+      "machine { region a { size = 1MiB } }",
+      'E0510 a: The region "a" lacks `at`',
+    ],
+    [
+      "page sizes without the granule",
+      "machine { iommu { granule = 64KiB, page_sizes = [4KiB, 2MiB] } }",
+      "E0511 [4KiB, 2MiB]: Cannot map granules of 64KiB with pages of 4KiB, 2MiB " +
+      "(the smallest page size is the granule: [64KiB, 512MiB])",
+    ],
+    [
+      "a topology that cannot be",
+      "machine { pci { root_port rp0 { switch sw0 { } nvme ssd { } } } }",
+      'E0511 rp0: Root port "rp0" has a switch and something else on one link ' +
+      "(put all of it into the switch)",
+    ],
+    [
+      "a path of a modifier that names no block",
+      'machine { pci { root_port rp0 { nvme ssd { } } } }\ntest "x" with { sdd.mdts = none } { }',
+      'E0512 sdd: No block of the machine is called "sdd" (did you mean `ssd`?)',
+    ],
+    [
+      "a path of a modifier that names no key",
+      'test "x" with { iommu.modus = strict } { }',
+      'E0512 modus: There is no "modus" in iommu (did you mean `mode` or `model`?)',
+    ],
+    [
+      "a defect that has no switch",
+      "machine { quirks = [gap_bit_lost_on_splt] }",
+      'E0513 gap_bit_lost_on_splt: No defect switch is called "gap_bit_lost_on_splt" ' +
+      "(did you mean `gap_bit_lost_on_split`?)",
+    ],
+  ] as const
+) {
+  Deno.test(`buildConfig() refuses ${what}`, () => {
+    assertEquals(build(text).messages, [expected]);
+  });
+}
+
+Deno.test("buildConfig() returns a whole configuration even when every key is wrong", () => {
+  const { config, messages } = build('machine { kernel = 1, cpus = "two", iommu { mode = 3 } }');
+  assertEquals(messages.length, 3);
+  assertEquals([config.kernel, config.cpus, config.iommu.mode], ["7.2", 1, "off"]);
+});
+
+Deno.test("every row of the machine schema has a doc, and every child block exists", () => {
+  for (const spec of MACHINE_SCHEMA.values()) {
+    assert(spec.doc.endsWith("."), spec.keyword);
+    for (const child of spec.children) blockSpec(child);
+    for (const row of spec.settings) assert(row.doc.endsWith("."), `${spec.keyword}.${row.key}`);
+    const keys = spec.settings.map(({ key }) => key);
+    assertEquals(new Set(keys).size, keys.length, spec.keyword);
+  }
+});
