@@ -1,0 +1,86 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { KernelError } from "../../../runtime/errno.ts";
+import { MIB } from "../../../runtime/address.ts";
+import { DriverRig, pages, type RigOptions } from "./_rig.ts";
+
+const FORCED: RigOptions = {
+  machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },
+};
+
+/** Rows of the table in nvme.md 1.1. */
+const TABLE: [what: string, options: RigOptions, hw: number, segments: number, soft: number][] = [
+  ["direct", {}, 16384, 256, 8192],
+  ["passthrough", { iommu: { mode: "passthrough" } }, 16384, 256, 8192],
+  ["direct, bounce forced", FORCED, 504, 64, 504],
+  ["strict", { iommu: { mode: "strict" } }, 256, 33, 256],
+  ["lazy", { iommu: { mode: "lazy" } }, 256, 33, 256],
+  ["untrusted", { iommu: { mode: "strict" }, device: { untrusted: true } }, 256, 33, 256],
+  ["MDTS 5, direct", { mdtsExponent: 5 }, 256, 33, 256],
+  ["MDTS 7, direct", { mdtsExponent: 7 }, 1024, 129, 1024],
+  ["MDTS 3, direct", { mdtsExponent: 3 }, 64, 9, 64],
+];
+
+Deno.test("limits follow the environment as the table of nvme.md 1.1 says", () => {
+  for (const [what, options, hw, segments, soft] of TABLE) {
+    const { limits } = new DriverRig(options).disk;
+    assertEquals([limits.maxHwSectors, limits.maxSegments, limits.maxSectors], [
+      hw,
+      segments,
+      soft,
+    ], what);
+  }
+});
+
+Deno.test("a controller without SGLs has a virt boundary, the admin queue always (nvme.md 1.1)", () => {
+  const plain = new DriverRig();
+  assertEquals(plain.disk.limits.virtBoundaryMask, 4095);
+  const sgl = new DriverRig({ sgl: true });
+  assertEquals(sgl.disk.limits.virtBoundaryMask, 0);
+  assertEquals(sgl.driver.adminLimits.virtBoundaryMask, 4095);
+  for (const { disk } of [plain, sgl]) {
+    assertEquals(disk.limits.dmaAlignmentMask, 3);
+    assertEquals(disk.limits.maxSegmentSizeBytes, 0xffff_ffff);
+    assertEquals(disk.limits.segBoundaryMask, 0xffff_ffff);
+    assertEquals(disk.limits.maxIntegritySegments, 1);
+  }
+});
+
+Deno.test("each limit says who set it", () => {
+  const setBy = (options: RigOptions): unknown =>
+    new DriverRig(options).disk.limits.why.find(({ limit }) => limit === "maxHwSectors")!
+      .inputs["set_by"];
+  assertEquals(setBy({}), "driver");
+  assertEquals(setBy({ iommu: { mode: "strict" } }), "dma_mapping");
+  assertEquals(setBy({ mdtsExponent: 5 }), "controller");
+  const { why } = new DriverRig().disk.limits;
+  assertEquals(why.map(({ limit, value, rule }) => [limit, value, rule]), [
+    ["maxHwSectors", 16384, "nvme.1.1"],
+    ["maxSegments", 256, "nvme.1.1"],
+    ["virtBoundaryMask", 4095, "nvme.1.1"],
+    ["dmaAlignmentMask", 3, "nvme.1.1"],
+    ["maxSegmentSizeBytes", 0xffff_ffff, "nvme.1.1"],
+    ["maxSectors", 8192, "block.1.1"],
+  ]);
+});
+
+Deno.test("a preferred boundary becomes chunk sectors and is never crossed (nvme.md 5.2)", () => {
+  const rig = new DriverRig();
+  rig.driver.setNamespace({ ...rig.driver.namespace!, boundaryBlocks: 32 });
+  assertEquals(rig.driver.limits.chunkSectors, 32);
+});
+
+Deno.test("a block size that is no power of two is refused", () => {
+  const rig = new DriverRig();
+  assertThrows(
+    () => rig.driver.setNamespace({ ...rig.driver.namespace!, blockSizeBytes: 520 }),
+    KernelError,
+    "Cannot use the limits that ssd reports",
+  );
+});
+
+Deno.test("1 MiB under an IOMMU becomes 8 requests of 128 KiB (nvme.md ch. 1-5, assertion 11)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const io = rig.finish(rig.disk.submit("write", { buffer: { segments: pages(256) } }));
+  assertEquals(io.requests.map(({ bytes }) => bytes), Array<number>(8).fill(131072));
+  assertEquals([io.status, io.done], ["OK", true]);
+});
