@@ -2,11 +2,9 @@
  * From a machine block to the configuration that a lab is built from.
  *
  * Three steps: the block is checked against the schema (`config_tree.ts`), its values find their
- * places here, and what only the whole can tell (regions that overlap, a topology that cannot be)
- * is checked last. Every mistake becomes a diagnostic at its own span.
+ * places here, and what only the whole can tell is checked last (`config_checks.ts`). Every mistake
+ * becomes a diagnostic at its own span.
  */
-import { ConfigError } from "../../devices/config_error.ts";
-import { buildLab } from "../../devices/lab.ts";
 import {
   defaultLabConfig,
   type DeviceSettings,
@@ -14,8 +12,7 @@ import {
   type PciNodeConfig,
   type PciNodeKind,
 } from "../../devices/lab_config.ts";
-import { type PhysAddr, physAddr } from "../../runtime/address.ts";
-import { KernelError } from "../../runtime/errno.ts";
+import { physAddr } from "../../runtime/address.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import type {
   IommuConfig,
@@ -26,9 +23,8 @@ import type {
 } from "../../runtime/machine_config.ts";
 import type { ConfigModifier, EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { formatAddress, formatSize } from "../render/numbers.ts";
-import type { Span } from "../source.ts";
 import type { MachineDeclaration } from "../syntax/ast.ts";
+import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { profileQuirks } from "./quirks.ts";
 import type { SettingSpec } from "./schema.ts";
@@ -50,9 +46,7 @@ export function buildConfig(
 ): LabConfig {
   const tree = new ConfigTreeReader(evaluate, bag, eventPrice).read(declaration, modifiers);
   const config = toConfig(tree, bag);
-  checkRegions(tree, config, bag);
-  checkPageSizes(tree, config, bag);
-  if (!bag.hasErrors) checkBuilds(tree, config, bag);
+  checkConfig(tree, config, bag);
   return config;
 }
 
@@ -140,13 +134,6 @@ function readIommu(block: ConfigBlock | undefined, defaults: IommuConfig): Iommu
   };
 }
 
-/** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
-function usualPageSizes(granuleBytes: number, defaults: IommuConfig): readonly number[] {
-  return granuleBytes === defaults.granuleBytes
-    ? defaults.pageSizesBytes
-    : [granuleBytes, granuleBytes * (granuleBytes / 8)];
-}
-
 function readSwiotlb(block: ConfigBlock | undefined, defaults: SwiotlbConfig): SwiotlbConfig {
   return {
     sizeBytes: setting(block, "size", defaults.sizeBytes),
@@ -193,96 +180,4 @@ function readPciNode(block: ConfigBlock): PciNodeConfig {
     settings: settings as DeviceSettings,
     children: block.children.map(readPciNode),
   };
-}
-
-function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
-  const sorted = [...config.regions].sort((a, b) => a.basePhys - b.basePhys);
-  const spanOf = (region: MemoryRegion): Span =>
-    tree.children.find((child) => child.name?.text === region.name)!.name!.span;
-  let highest: MemoryRegion | null = null;
-  for (const region of sorted) {
-    if (highest !== null && region.basePhys < highest.basePhys + highest.sizeBytes) {
-      bag.add({
-        code: "E0509",
-        severity: "error",
-        span: spanOf(region),
-        message: `Region "${region.name}" (${extent(region)}) overlaps "${highest.name}" (${
-          extent(highest)
-        })`,
-        related: [{ span: spanOf(highest), message: `"${highest.name}" is declared here` }],
-      });
-    }
-    if (highest === null || endOf(region) > endOf(highest)) highest = region;
-  }
-}
-
-function endOf(region: MemoryRegion): number {
-  return region.basePhys + region.sizeBytes;
-}
-
-function extent(region: { readonly basePhys: PhysAddr; readonly sizeBytes: number }): string {
-  return `${formatAddress(region.basePhys)}..${formatAddress(region.basePhys + region.sizeBytes)}`;
-}
-
-function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
-  const { granuleBytes, pageSizesBytes } = config.iommu;
-  if (pageSizesBytes[0] === granuleBytes) return;
-  const iommu = tree.children.find((child) => child.spec.keyword === "iommu");
-  const given = iommu?.settings.get("page_sizes") ?? iommu?.settings.get("granule");
-  if (given === undefined) return;
-  const sizes = pageSizesBytes.map(formatSize).join(", ");
-  bag.error(
-    "E0511",
-    given.valueSpan,
-    `Cannot map granules of ${formatSize(granuleBytes)} with pages of ${sizes}`,
-    `the smallest page size is the granule: [${
-      usualPageSizes(granuleBytes, defaultLabConfig().iommu).map(formatSize).join(", ")
-    }]`,
-  );
-}
-
-/** Builds the lab once and throws it away: what only the devices know is wrong is told by them. */
-function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
-  try {
-    buildLab(config);
-  } catch (error) {
-    if (error instanceof ConfigError) {
-      bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
-    } else if (error instanceof KernelError) {
-      // A device that cannot be brought up, as when there is no memory for its queues.
-      bag.error("E0511", spanOfPath(tree, []), error.what);
-    } else throw error;
-  }
-}
-
-/** The innermost block or key that a path of names leads to. */
-function spanOfPath(tree: ConfigBlock, path: readonly string[]): Span {
-  let block = tree;
-  for (const name of path) {
-    const child = findBelow(block, name);
-    if (child !== null) {
-      block = child;
-      continue;
-    }
-    const given = block.settings.get(name);
-    if (given !== undefined) return given.valueSpan;
-    break;
-  }
-  const span = block.name?.span ?? block.span ?? tree.span;
-  if (span !== null) return span;
-  // Only modifiers describe this machine, so one of them is to blame.
-  for (const child of [tree, ...tree.children]) {
-    for (const given of child.settings.values()) return given.valueSpan;
-  }
-  throw new RangeError(`A machine without any key cannot be built: ${path.join(".")}`);
-}
-
-function findBelow(block: ConfigBlock, name: string): ConfigBlock | null {
-  const direct = block.children.find((child) =>
-    child.name === null ? child.spec.keyword === name : child.name.text === name
-  );
-  if (direct !== undefined) return direct;
-  // Paths of the PCI tree begin below `pci`.
-  const pci = block.children.find((child) => child.spec.keyword === "pci");
-  return pci === undefined ? null : findBelow(pci, name);
 }

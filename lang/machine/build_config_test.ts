@@ -269,9 +269,31 @@ for (
     ],
     [
       "page sizes without the granule",
-      "machine { iommu { granule = 64KiB, page_sizes = [4KiB, 2MiB] } }",
+      "machine { iommu { model = arm, granule = 64KiB, page_sizes = [4KiB, 2MiB] } }",
       "E0511 [4KiB, 2MiB]: Cannot map granules of 64KiB with pages of 4KiB, 2MiB " +
       "(the smallest page size is the granule: [64KiB, 512MiB])",
+    ],
+    [
+      "a granule that the model does not have",
+      "machine { iommu { granule = 64KiB } }",
+      "E0511 64KiB: An IOMMU of the model vtd has no granule of 64KiB (`model = arm` has one)",
+    ],
+    [
+      "a region outside the RAM",
+      "machine { region far { at = 100GiB, size = 1MiB } }",
+      'E0511 far: Region "far" (0x19_0000_0000..0x19_0010_0000) does not lie in RAM ' +
+      "(RAM is at 0x0..0x1_0000_0000; `type = mmio` makes a window of it)",
+    ],
+    [
+      "an empty range",
+      "machine { iommu { reserved = [0x2000..0x1000] } }",
+      "E0503 0x2000..0x1000: The range 8192..4096 of reserved of iommu is empty",
+    ],
+    [
+      "a device that does not come up",
+      "machine { pci { root_port rp0 { nvme ssd { dma_mask_bits = 1 } } } }",
+      'E0511 ssd: "ssd" does not come up: Cannot allocate queue 0 of ssd: ENOMEM ' +
+      "(give the machine more RAM or the device a wider mask)",
     ],
     [
       "a topology that cannot be",

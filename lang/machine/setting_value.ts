@@ -42,6 +42,9 @@ export type SettingValue =
   | readonly AddressRange[]
   | QuirkChanges;
 
+/** Physical memory ends here: 52 bits, as on real processors. */
+const LAST_PHYS = 2 ** 52 - 1;
+
 /** What a shape is called in messages, with an example to write. */
 const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   int: "a plain number",
@@ -206,7 +209,7 @@ export class SettingReader {
       name,
       value,
       0,
-      Number.MAX_SAFE_INTEGER,
+      shape.kind === "phys" ? LAST_PHYS : Number.MAX_SAFE_INTEGER,
       shape.kind === "phys" ? formatAddress : groupThousands,
       span,
     );
@@ -259,6 +262,10 @@ export class SettingReader {
       case "ranges":
         if (!(value instanceof RangeValue)) {
           return this.#wrongKind(shape, `part of ${name}`, value, span);
+        }
+        if (value.first >= value.end) {
+          this.bag.error("E0503", span, `The range ${formatValue(value)} of ${name} is empty`);
+          return undefined;
         }
         return { start: value.first, end: value.end };
     }

@@ -1,0 +1,171 @@
+/**
+ * What only the whole machine can tell: regions that overlap, page sizes that do not go together, a
+ * topology that cannot be, a device that does not come up.
+ */
+import { ConfigError } from "../../devices/config_error.ts";
+import { buildLab, type Lab } from "../../devices/lab.ts";
+import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
+import { KIB, type PhysAddr } from "../../runtime/address.ts";
+import { KernelError } from "../../runtime/errno.ts";
+import type { IommuConfig, IommuModel, MemoryRegion } from "../../runtime/machine_config.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { formatAddress, formatSize } from "../render/numbers.ts";
+import type { Span } from "../source.ts";
+import type { ConfigBlock } from "./config_tree.ts";
+
+/** Checks a configuration whose keys are each right by themselves. */
+export function checkConfig(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  checkRegions(tree, config, bag);
+  checkGranule(tree, config, bag);
+  checkPageSizes(tree, config, bag);
+  if (!bag.hasErrors) checkBuilds(tree, config, bag);
+}
+
+/** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
+export function usualPageSizes(granuleBytes: number, defaults: IommuConfig): readonly number[] {
+  return granuleBytes === defaults.granuleBytes
+    ? defaults.pageSizesBytes
+    : [granuleBytes, granuleBytes * (granuleBytes / 8)];
+}
+
+function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  const sorted = [...config.regions].sort((a, b) => a.basePhys - b.basePhys);
+  let highest: MemoryRegion | null = null;
+  for (const region of sorted) {
+    if (highest !== null && region.basePhys < endOf(highest)) {
+      const first = `"${highest.name}"`;
+      bag.add({
+        code: "E0509",
+        severity: "error",
+        span: regionSpan(tree, region),
+        message: `Region "${region.name}" (${extent(region)}) overlaps ${first} (${
+          extent(highest)
+        })`,
+        related: [{ span: regionSpan(tree, highest), message: `${first} is declared here` }],
+      });
+    }
+    if (highest === null || endOf(region) > endOf(highest)) highest = region;
+  }
+}
+
+/** Where a region's name stands. */
+function regionSpan(tree: ConfigBlock, region: MemoryRegion): Span {
+  return tree.children.find((child) => child.name?.text === region.name)!.name!.span;
+}
+
+function endOf(region: MemoryRegion): number {
+  return region.basePhys + region.sizeBytes;
+}
+
+function extent(region: { readonly basePhys: PhysAddr; readonly sizeBytes: number }): string {
+  return `${formatAddress(region.basePhys)}..${formatAddress(region.basePhys + region.sizeBytes)}`;
+}
+
+/** Granules that each model's page tables can have. @see behaviour/dma.md 5.1 */
+const GRANULES: Readonly<Record<IommuModel, readonly number[]>> = {
+  vtd: [4 * KIB],
+  amd: [4 * KIB],
+  x86: [4 * KIB],
+  arm: [4 * KIB, 16 * KIB, 64 * KIB],
+};
+
+function checkGranule(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  const { granuleBytes, model } = config.iommu;
+  if (GRANULES[model].includes(granuleBytes)) return;
+  const iommu = tree.children.find((child) => child.spec.keyword === "iommu");
+  const given = iommu?.settings.get("granule");
+  if (given === undefined) return;
+  const others = (Object.keys(GRANULES) as IommuModel[]).filter((other) =>
+    GRANULES[other].includes(granuleBytes)
+  );
+  bag.error(
+    "E0511",
+    given.valueSpan,
+    `An IOMMU of the model ${model} has no granule of ${formatSize(granuleBytes)}`,
+    others.length > 0
+      ? `\`model = ${others[0]}\` has one`
+      : `it has ${GRANULES[model].map(formatSize).join(", ")}`,
+  );
+}
+
+function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  const { granuleBytes, pageSizesBytes } = config.iommu;
+  if (pageSizesBytes[0] === granuleBytes) return;
+  const iommu = tree.children.find((child) => child.spec.keyword === "iommu");
+  const given = iommu?.settings.get("page_sizes") ?? iommu?.settings.get("granule");
+  if (given === undefined) return;
+  const sizes = pageSizesBytes.map(formatSize).join(", ");
+  bag.error(
+    "E0511",
+    given.valueSpan,
+    `Cannot map granules of ${formatSize(granuleBytes)} with pages of ${sizes}`,
+    `the smallest page size is the granule: [${
+      usualPageSizes(granuleBytes, defaultLabConfig().iommu).map(formatSize).join(", ")
+    }]`,
+  );
+}
+
+/** Builds the lab once and throws it away: what only the devices know is wrong is told by them. */
+function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  try {
+    checkRamRegions(tree, buildLab(config), bag);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
+    } else if (error instanceof KernelError) {
+      // A device that cannot be brought up, as when there is no memory for its queues.
+      bag.error("E0511", spanOfPath(tree, []), error.what);
+    } else throw error;
+  }
+}
+
+/** A region of the RAM must be RAM from end to end. */
+function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
+  const ram = lab.machine.memory.ranges.filter((range) => range.type === "ram");
+  for (const region of lab.config.regions) {
+    const { basePhys, sizeBytes } = region;
+    const inside = region.type === "mmio" ||
+      ram.some((range) =>
+        basePhys >= range.basePhys && basePhys + sizeBytes <= range.basePhys + range.sizeBytes
+      );
+    if (inside) continue;
+    bag.error(
+      "E0511",
+      regionSpan(tree, region),
+      `Region "${region.name}" (${extent(region)}) does not lie in RAM`,
+      `RAM is at ${ram.map(extent).join(", ")}; \`type = mmio\` makes a window of it`,
+    );
+  }
+}
+
+/** The innermost block or key that a path of names leads to. */
+function spanOfPath(tree: ConfigBlock, path: readonly string[]): Span {
+  let block = tree;
+  for (const name of path) {
+    const child = findBelow(block, name);
+    if (child !== null) {
+      block = child;
+      continue;
+    }
+    const given = block.settings.get(name);
+    if (given !== undefined) return given.valueSpan;
+    break;
+  }
+  const span = block.name?.span ?? block.span ?? tree.span;
+  if (span !== null) return span;
+  // Only modifiers describe this machine, so one of them is to blame.
+  for (const child of [tree, ...tree.children]) {
+    for (const given of child.settings.values()) return given.valueSpan;
+  }
+  throw new RangeError(`A machine without any key cannot be built: ${path.join(".")}`);
+}
+
+function findBelow(block: ConfigBlock, name: string): ConfigBlock | null {
+  const direct = block.children.find((child) =>
+    child.name === null ? child.spec.keyword === name : child.name.text === name
+  );
+  if (direct !== undefined) return direct;
+  // Paths of the PCI tree begin below `pci`.
+  const pci = block.children.find((child) => child.spec.keyword === "pci");
+  return pci === undefined ? null : findBelow(pci, name);
+}
