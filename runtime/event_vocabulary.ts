@@ -103,11 +103,20 @@ export const EVENT_TABLE = {
       orig_phys: "phys",
       tlb_phys: "phys",
       size_bytes: "size",
+      align_mask: "int",
+      dir: "word",
     },
   },
   "swiotlb.unmap": {
     when: "bounce-buffer slots were given back",
-    fields: { slot: "int", slots: "int", tlb_phys: "phys", size_bytes: "size" },
+    fields: {
+      slot: "int",
+      slots: "int",
+      tlb_phys: "phys",
+      size_bytes: "size",
+      dir: "word",
+      attrs: "words",
+    },
   },
   "swiotlb.copy": {
     when: "bytes were copied into or out of a bounce buffer",

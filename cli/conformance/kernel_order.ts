@@ -107,9 +107,9 @@ class HistoryReplay {
       };
     }
     const mapSlots = swiotlb.map.bind(swiotlb);
-    swiotlb.map = (dev, phys, sizeBytes, alignMask, attrs) => {
+    swiotlb.map = (dev, phys, sizeBytes, alignMask, dir, attrs) => {
       const line = this.#catchUp("swiotlb_map");
-      const tlb = mapSlots(dev, phys, sizeBytes, alignMask, attrs);
+      const tlb = mapSlots(dev, phys, sizeBytes, alignMask, dir, attrs);
       this.#judge(line, [phys, sizeBytes, alignMask, tlb]);
       return tlb;
     };
@@ -223,7 +223,7 @@ class HistoryReplay {
       return;
     }
     const [, , phys, sizeBytes, alignMask] = event as [string, number, number, number, number];
-    this.#machine.swiotlb.map(dev, phys as PhysAddr, sizeBytes, alignMask, 0);
+    this.#machine.swiotlb.map(dev, phys as PhysAddr, sizeBytes, alignMask, DMA_BIDIRECTIONAL, 0);
   }
 
   #releaseOutside(event: HistoryEvent): void {

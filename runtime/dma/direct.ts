@@ -47,7 +47,7 @@ export function directMapPhys(
   if (machine.config.swiotlb.force) {
     if (!shared) {
       if ((attrs & UNTOUCHABLE) !== 0) return DMA_MAPPING_ERROR;
-      return bounce(machine, dev, phys, sizeBytes, attrs);
+      return bounce(machine, dev, phys, sizeBytes, dir, attrs);
     }
   } else if (shared) return DMA_MAPPING_ERROR;
 
@@ -59,7 +59,7 @@ export function directMapPhys(
   const fits = reaches(dev, phys, sizeBytes);
   if (!shared && (!fits || sharesCacheLine(dev, sizeBytes, dir))) {
     if ((attrs & DMA_ATTR.REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
-      return bounce(machine, dev, phys, sizeBytes, attrs);
+      return bounce(machine, dev, phys, sizeBytes, dir, attrs);
     }
     return overflow(machine, dev, phys, sizeBytes);
   }
@@ -86,10 +86,8 @@ export function directUnmapPhys(
 ): void {
   if ((attrs & UNTOUCHABLE) !== 0) return;
   const phys = dma as number as PhysAddr;
-  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
-    invalidateCaches(machine, phys, sizeBytes);
-  }
-  machine.swiotlb.unmap(dev, phys, sizeBytes, dir, attrs);
+  if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
+  machine.swiotlb.release(dev, phys, dir, attrs);
 }
 
 /** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 2.2 */
@@ -123,12 +121,13 @@ function bounce(
   dev: DmaDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
+  dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
-  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, attrs);
+  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
   if (tlb === DMA_MAPPING_ERROR) return DMA_MAPPING_ERROR;
   if (reaches(dev, tlb, sizeBytes)) return physAsDma(tlb as PhysAddr);
-  machine.swiotlb.release(dev, tlb as PhysAddr);
+  machine.swiotlb.release(dev, tlb as PhysAddr, dir, attrs);
   return overflow(machine, dev, tlb, sizeBytes);
 }
 

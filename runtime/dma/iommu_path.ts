@@ -59,9 +59,10 @@ export function bounceForIommu(
   domain: IommuDomain,
   phys: PhysAddr,
   sizeBytes: Bytes,
+  dir: DmaDirection,
   attrs: number,
 ): PhysAddr | typeof DMA_MAPPING_ERROR {
-  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, attrs);
+  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, dir, attrs);
   if (tlb === DMA_MAPPING_ERROR || !dev.untrusted) return tlb;
   const before = domain.offsetOf(tlb);
   if (before !== 0) machine.memory.fill(tlb - before as PhysAddr, before, 0);
@@ -91,7 +92,7 @@ export function iommuMapPhys(
   const bounced = mustBounce(dev, domain, phys, sizeBytes, dir);
   if (bounced) {
     if ((attrs & UNTOUCHABLE) !== 0) return DMA_MAPPING_ERROR;
-    const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, attrs);
+    const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
     if (tlb === DMA_MAPPING_ERROR) return DMA_MAPPING_ERROR;
     at = tlb as PhysAddr;
   }

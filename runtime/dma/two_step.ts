@@ -229,7 +229,7 @@ function linkThroughSlot(
   dir: DmaDirection,
   attrs: number,
 ): number {
-  const slot = bounceForIommu(machine, dev, domain, phys, sizeBytes, attrs);
+  const slot = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
   if (slot === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
   const inGranule = domain.offsetOf(phys);
   const iova = state.addr + offset - inGranule;

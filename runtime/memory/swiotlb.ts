@@ -16,7 +16,15 @@ import {
   type PhysAddr,
 } from "../address.ts";
 import type { VirtualClock } from "../clock.ts";
-import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../dma/attributes.ts";
+import {
+  attributeWords,
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../dma/attributes.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { Charges } from "../prices.ts";
@@ -168,6 +176,7 @@ export class SwiotlbPool {
    *
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
+   * @param dir Decides nothing here; it is told with the event.
    * @returns The address the device is given, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
    * @see behaviour/dma.md 6.2
    */
@@ -176,6 +185,7 @@ export class SwiotlbPool {
     orig: PhysAddr,
     sizeBytes: Bytes,
     allocAlignMask: number,
+    dir: DmaDirection,
     attrs: number,
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
     const { events } = this.#around;
@@ -216,6 +226,8 @@ export class SwiotlbPool {
         orig_phys: orig,
         tlb_phys: tlb,
         size_bytes: sizeBytes,
+        align_mask: allocAlignMask,
+        dir: directionWord(dir),
       });
     }
     this.#copy(tlb, sizeBytes, "in");
@@ -239,7 +251,7 @@ export class SwiotlbPool {
     if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0 && dir !== DMA_TO_DEVICE) {
       this.#copy(tlb, sizeBytes, "out");
     }
-    this.release(dev, tlb);
+    this.#release(dev, tlb, dir, attrs);
   }
 
   /**
@@ -249,7 +261,16 @@ export class SwiotlbPool {
    * then, so nothing happens unless the data began inside a slot, or the slots have a new owner.
    * @see behaviour/dma.md 6.3
    */
-  release(dev: BouncingDevice, tlb: PhysAddr): void {
+  release(
+    dev: BouncingDevice,
+    tlb: PhysAddr,
+    dir: DmaDirection = DMA_BIDIRECTIONAL,
+    attrs = 0,
+  ): void {
+    this.#release(dev, tlb, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+  }
+
+  #release(dev: BouncingDevice, tlb: PhysAddr, dir: DmaDirection, attrs: number): void {
     if (!this.contains(tlb) || !this.#ready) return;
     const { events } = this.#around;
     const dataSlot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
@@ -263,7 +284,14 @@ export class SwiotlbPool {
     this.#give(first, Math.min(slots, this.slots - first));
     this.#releases++;
     if (events.tick(SWIOTLB_UNMAP)) {
-      events.emit(SWIOTLB_UNMAP, { slot: first, slots, tlb_phys: tlb, size_bytes: askedBytes });
+      events.emit(SWIOTLB_UNMAP, {
+        slot: first,
+        slots,
+        tlb_phys: tlb,
+        size_bytes: askedBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
     }
   }
 

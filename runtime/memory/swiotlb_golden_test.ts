@@ -126,6 +126,7 @@ class Replay {
       line.orig as PhysAddr,
       line.size,
       line.alloc_align_mask,
+      line.dir,
       DMA_ATTR.NO_WARN,
     );
     if (tlb === -1) return { ...line, tlb: null, warn: 0 };

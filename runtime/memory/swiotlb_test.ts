@@ -42,7 +42,14 @@ class Bench {
   }
 
   map(orig: number, sizeBytes: number, allocAlignMask = 0, attrs = 0): number {
-    return this.pool.map(this.device, at(orig), sizeBytes, allocAlignMask, attrs);
+    return this.pool.map(
+      this.device,
+      at(orig),
+      sizeBytes,
+      allocAlignMask,
+      DMA_BIDIRECTIONAL,
+      attrs,
+    );
   }
 
   fields(name: string): unknown[] {
@@ -75,6 +82,8 @@ Deno.test("an IOMMU's granule pads before the data (dma.md ch. 6 assertion 3)", 
     orig_phys: 0x12_3e00,
     tlb_phys: 0x6000_0e00,
     size_bytes: 0x200,
+    align_mask: 0xfff,
+    dir: "bidirectional",
   }]);
 });
 
@@ -178,6 +187,8 @@ Deno.test("releasing twice frees one slot too many when the data began inside it
     slots: 1,
     tlb_phys: 0x6000_0a00,
     size_bytes: 0,
+    dir: "bidirectional",
+    attrs: ["skip_cpu_sync"],
   });
 });
 
@@ -269,7 +280,7 @@ Deno.test("a machine without a pool refuses every bounce", () => {
   const { clock, events, charges, warnings, memory, device } = new Bench();
   const pool = new SwiotlbPool({ clock, events, charges, warnings, memory }, null);
   assertEquals(pool.active, false);
-  assertEquals(pool.map(device, at(0x1000), 1, 0, 0), DMA_MAPPING_ERROR);
+  assertEquals(pool.map(device, at(0x1000), 1, 0, DMA_BIDIRECTIONAL, 0), DMA_MAPPING_ERROR);
   assertEquals(pool.contains(0), false);
 });
 
