@@ -1,0 +1,148 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { PhysAddr } from "../../runtime/address.ts";
+import { BIO_FLAG } from "../../runtime/block/bio.ts";
+import { KernelError } from "../../runtime/errno.ts";
+import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
+import { DriverRig, pages, scattered, vec } from "./driver/_rig.ts";
+
+Deno.test("what is written is read back", () => {
+  for (const mode of ["off", "strict", "lazy"] as const) {
+    const rig = new DriverRig({ iommu: { mode }, sgl: true });
+    const from = allocateBuffer(rig.machine, { sizeBytes: 40_960, fill: "random" });
+    const into = allocateBuffer(rig.machine, { sizeBytes: 40_960 });
+    assertEquals(rig.finish(rig.disk.submit("write", { lba: 100, buffer: from })).status, "OK");
+    assertEquals(rig.finish(rig.disk.submit("read", { lba: 100, buffer: into })).status, "OK");
+    assert(into.equals(from));
+  }
+});
+
+Deno.test("submit cuts at once, so that the requests are known before anything runs", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const vecs = pages(80);
+  const io = rig.disk.submit("read", { lba: 8, buffer: { segments: vecs } });
+  assertEquals(io.requests.map(({ id, lba, bytes }) => [id, lba, bytes]), [
+    [1, 8, 131072],
+    [2, 264, 131072],
+    [3, 520, 65536],
+  ]);
+  assertEquals([io.done, io.bytes, io.status, io.error], [false, 327680, "OK", null]);
+  rig.run();
+  assertEquals(io.done, true);
+  assert(rig.holdsFreshData(vecs, 8));
+});
+
+Deno.test("pieces with gaps are one request on an SGL controller, several without (block.md 1.3)", () => {
+  const vecs = scattered([0, 1024], [0, 1024], [0, 1024]);
+  const requests = (sgl: boolean): number =>
+    new DriverRig({ sgl }).disk.submit("read", { buffer: { segments: vecs } }).requests.length;
+  assertEquals([requests(true), requests(false)], [1, 3]);
+});
+
+Deno.test("zeroes are written, flushed and discarded", () => {
+  const rig = new DriverRig();
+  const vecs = pages(1);
+  for (const op of ["write_zeroes", "discard"] as const) {
+    assertEquals(rig.finish(rig.disk.submit(op, { lba: 8, sizeBytes: 4096 })).status, "OK");
+  }
+  assertEquals(rig.finish(rig.disk.submit("flush")).status, "OK");
+  rig.read(vecs, 8);
+  assertEquals(rig.machine.memory.readU64Parts(vecs[0]!.phys), [0, 0]);
+  rig.read(vecs, 16);
+  assert(rig.holdsFreshData(vecs, 16));
+});
+
+Deno.test("a bio that cannot be is refused at once, with a status", () => {
+  const rig = new DriverRig();
+  const statuses = rig.record(() => {
+    const odd = rig.disk.submit("read", { buffer: { segments: [vec(0x200_0000, 100)] } });
+    assertEquals([odd.done, odd.status, odd.error, odd.requests.length], [
+      true,
+      "INVAL",
+      "EINVAL",
+      0,
+    ]);
+    const unaligned = rig.disk.submit("read", { buffer: { segments: [vec(0x200_0002, 512)] } });
+    assertEquals([unaligned.done, unaligned.status], [true, "INVAL"]);
+    const nowait = rig.disk.submit("read", {
+      buffer: { segments: scattered([0, 512], [0, 512]) },
+      flags: BIO_FLAG.NOWAIT,
+    });
+    assertEquals([nowait.done, nowait.status, nowait.error], [true, "AGAIN", "EAGAIN"]);
+  }, ["block.status"]);
+  assertEquals(statuses.map(({ fields }) => fields), [
+    { status: "INVAL" },
+    { status: "INVAL" },
+    { status: "AGAIN" },
+  ]);
+  assertEquals(rig.machine.activities.length, 0);
+});
+
+Deno.test("a bio whose later part is refused still ends, with the refusal", () => {
+  const rig = new DriverRig({ blockSizeBytes: 4096 });
+  const vecs = [...pages(2), ...scattered([0, 1024], [0, 3072])].map(({ sizeBytes }, index) =>
+    vec(0x200_0000 + index * 8192, sizeBytes)
+  );
+  const io = rig.disk.submit("read", { buffer: { segments: vecs } });
+  assertEquals([io.requests.length, io.done, io.status], [1, false, "INVAL"]);
+  rig.run();
+  assertEquals([io.requests[0]!.status, io.done, io.status], ["OK", true, "INVAL"]);
+});
+
+Deno.test("nothing to read is done at once", () => {
+  const rig = new DriverRig();
+  const io = rig.disk.submit("read", { buffer: { segments: [] } });
+  assertEquals([io.done, io.status, io.bytes], [true, "OK", 0]);
+});
+
+Deno.test("blocks past the end are TARGET (nvme.md 4.2)", () => {
+  const rig = new DriverRig({ capacityBytes: 2 ** 20 });
+  const io = rig.finish(rig.disk.submit("read", { lba: 2047, buffer: { segments: pages(1) } }));
+  assertEquals([io.status, io.error, io.requests[0]!.nvmeStatus & 0x7ff], [
+    "TARGET",
+    "EREMOTEIO",
+    0x080,
+  ]);
+});
+
+Deno.test("a queue that the disk does not have is refused", () => {
+  const rig = new DriverRig();
+  const error = assertThrows(() => rig.disk.submit("read", { queue: 2 }), KernelError);
+  assertEquals(error.message, "ssd has no queue 2: EINVAL");
+});
+
+Deno.test("a passthrough command takes SGLs even for 512 bytes (nvme.md 2.1)", () => {
+  const rig = new DriverRig({ sgl: true });
+  const vecs = [vec(0x200_0000, 512)];
+  const io = rig.finish(
+    rig.disk.passthrough({ opcode: 2, buffer: { segments: vecs }, dwords: { 10: 5 } }),
+  );
+  assertEquals([io.status, io.requests[0]!.format, io.requests[0]!.op], ["OK", "sgl", "drv_in"]);
+  assert(rig.holdsFreshData(vecs, 5));
+});
+
+Deno.test("a passthrough command for the admin queue uses PRPs (nvme.md 2.1)", () => {
+  const rig = new DriverRig({ sgl: true });
+  const io = rig.finish(rig.disk.passthrough({
+    opcode: 6,
+    admin: true,
+    nsid: 0,
+    buffer: { segments: pages(1) },
+    dwords: { 10: 1 },
+  }));
+  const [rq] = io.requests;
+  assertEquals([io.status, rq!.format, rq!.queue], ["OK", "prp", 0]);
+  const sgls = (pages(1)[0]!.phys + 536) as PhysAddr;
+  assertEquals(rig.machine.memory.readU32(sgls) & 3, 1);
+});
+
+Deno.test("a passthrough command without data needs no mapping", () => {
+  const rig = new DriverRig();
+  const io = rig.finish(rig.disk.passthrough({ opcode: 0 }));
+  assertEquals([io.status, io.requests[0]!.format, rig.calls("dma_map_phys")], ["OK", null, 0]);
+});
+
+Deno.test("a passthrough command larger than the hardware limit is refused (block.md 1.3)", () => {
+  const rig = new DriverRig({ mdtsExponent: 3 });
+  const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: [vec(0x200_0000, 65536)] } });
+  assertEquals([io.done, io.status], [true, "INVAL"]);
+});
