@@ -12,13 +12,7 @@ import { ERRNO, KernelError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { Machine } from "../machine.ts";
-import {
-  attributeWords,
-  directionWord,
-  DMA_ATTR,
-  type DmaDirection,
-  type MappingPath,
-} from "./attributes.ts";
+import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
 import type { DmaDevice } from "./device.ts";
@@ -32,16 +26,11 @@ import {
   optMappingSize,
   setMask,
 } from "./mapping_queries.ts";
+import { MappingEvents } from "./mapping_events.ts";
 import { hexAddress, reportMisuse } from "./report.ts";
-import {
-  domainOf,
-  iovaDestroy,
-  iovaFree,
-  iovaLink,
-  iovaSync,
-  iovaTryAlloc,
-  iovaUnlink,
-} from "./two_step.ts";
+import type { Scatterlist } from "./scatterlist.ts";
+import { ScatterlistCalls } from "./scatterlist_calls.ts";
+import { TwoStepCalls } from "./two_step_calls.ts";
 
 export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
@@ -56,29 +45,27 @@ const MAP_RESOURCE = callOf("dma_map_resource");
 const UNMAP_RESOURCE = callOf("dma_unmap_resource");
 const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu");
 const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device");
-const TRY_ALLOC = callOf("dma_iova_try_alloc");
-const LINK = callOf("dma_iova_link");
-const SYNC = callOf("dma_iova_sync");
-const UNLINK = callOf("dma_iova_unlink");
-const DESTROY = callOf("dma_iova_destroy");
-const FREE = callOf("dma_iova_free");
 const ALLOC_COHERENT = callOf("dma_alloc_coherent");
 const FREE_COHERENT = callOf("dma_free_coherent");
 const SET_MASK = callOf("dma_set_mask");
 
-const DMA_MAP = eventId("dma.map");
-const DMA_UNMAP = eventId("dma.unmap");
 const DMA_SYNC = eventId("dma.sync");
 
 export class DmaMapping {
   readonly #machine: Machine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
+  readonly #mappings: MappingEvents;
+  readonly #twoStep: TwoStepCalls;
+  readonly #scatterlists: ScatterlistCalls;
 
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
+    this.#mappings = new MappingEvents(machine);
+    this.#twoStep = new TwoStepCalls(machine, this.#calls, this.#mappings);
+    this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
   }
 
   /**
@@ -237,19 +224,13 @@ export class DmaMapping {
     phys: PhysAddr,
     sizeBytes: Bytes,
   ): boolean {
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(TRY_ALLOC.call)) {
-      events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
-    }
-    const allocated = iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
-    this.#calls.leaveWithResult(TRY_ALLOC, allocated, outer);
-    return allocated;
+    return this.#twoStep.tryAlloc(dev, state, phys, sizeBytes);
   }
 
   /**
    * Maps a buffer at an offset of a reserved range.
    * @returns 0 or a negative errno.
+   * @throws {KernelError} EFAULT on a device that has no IO address space: a kernel would crash.
    * @see behaviour/dma.md 3.3
    */
   dmaIovaLink(
@@ -261,46 +242,12 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): number {
-    const domain = domainOf(dev, LINK.api);
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(LINK.call)) {
-      events.emit(LINK.call, {
-        dev: dev.name,
-        phys,
-        offset,
-        size: sizeBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(attrs),
-      });
-    }
-    const machine = this.#machine;
-    const error = iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
-    if (error === 0 && events.tick(DMA_MAP)) {
-      events.emit(DMA_MAP, {
-        api: LINK.api,
-        phys,
-        dma: state.addr + offset as DmaAddr,
-        size_bytes: sizeBytes,
-        dir: directionWord(dir),
-        path: this.#pathTo(dev, machine.iommu.lookup(dev, state.addr + offset)),
-      });
-    }
-    this.#calls.leaveWithErrno(LINK, error, outer);
-    return error;
+    return this.#twoStep.link(dev, state, phys, offset, sizeBytes, dir, attrs);
   }
 
   /** Makes what was linked visible to the device. Always 0. @see behaviour/dma.md 3.5 */
   dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
-    const domain = domainOf(dev, SYNC.api);
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(SYNC.call)) {
-      events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
-    }
-    const error = iovaSync(domain, state, offset, sizeBytes);
-    this.#calls.leaveWithErrno(SYNC, error, outer);
-    return error;
+    return this.#twoStep.sync(dev, state, offset, sizeBytes);
   }
 
   /** Ends the mappings of a part of a range, and flushes at once in every mode. */
@@ -312,24 +259,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    const domain = domainOf(dev, UNLINK.api);
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(UNLINK.call)) {
-      events.emit(UNLINK.call, {
-        dev: dev.name,
-        offset,
-        size: sizeBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(attrs),
-      });
-    }
-    const machine = this.#machine;
-    const dma = state.addr + offset as DmaAddr;
-    const phys = machine.iommu.lookup(dev, dma);
-    iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
-    this.#unmapped(UNLINK.api, dev, dma, phys, sizeBytes, dir);
-    this.#calls.leave(UNLINK, outer);
+    this.#twoStep.unlink(dev, state, offset, sizeBytes, dir, attrs);
   }
 
   /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
@@ -340,33 +270,41 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    const domain = domainOf(dev, DESTROY.api);
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(DESTROY.call)) {
-      events.emit(DESTROY.call, {
-        dev: dev.name,
-        mapped_len: mappedBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(attrs),
-      });
-    }
-    const machine = this.#machine;
-    const { addr } = state;
-    const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
-    iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);
-    this.#unmapped(DESTROY.api, dev, addr, phys, mappedBytes, dir);
-    this.#calls.leave(DESTROY, outer);
+    this.#twoStep.destroy(dev, state, mappedBytes, dir, attrs);
   }
 
   /** Gives a range back in which nothing is linked any more. */
   dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
-    const domain = domainOf(dev, FREE.api);
-    const events = this.#events;
-    const outer = this.#calls.enter(dev);
-    if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });
-    iovaFree(this.#machine, dev, domain, state);
-    this.#calls.leave(FREE, outer);
+    this.#twoStep.free(dev, state);
+  }
+
+  /**
+   * Maps a list of buffers together.
+   * @returns How many outputs there are, at most the number of entries; 0 when it failed.
+   * @see behaviour/dma.md chapter 7
+   */
+  dmaMapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
+    return this.#scatterlists.map(dev, list, dir, attrs);
+  }
+
+  /** Maps a list of buffers together; 0 or a negative errno. @see behaviour/dma.md 1.8 */
+  dmaMapSgtable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
+    return this.#scatterlists.mapTable(dev, list, dir, attrs);
+  }
+
+  /** Ends the mapping of a list. */
+  dmaUnmapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): void {
+    this.#scatterlists.unmap(dev, list, dir, attrs);
+  }
+
+  /** Hands a mapped list to the CPU. */
+  dmaSyncSgForCpu(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
+    this.#scatterlists.sync(dev, list, dir, "cpu");
+  }
+
+  /** Hands a mapped list to the device. */
+  dmaSyncSgForDevice(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
+    this.#scatterlists.sync(dev, list, dir, "device");
   }
 
   /** True when a range was reserved. Stays true after free and destroy: the size decides. */
@@ -495,16 +433,7 @@ export class DmaMapping {
     if (dma === DMA_MAPPING_ERROR) return dma;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
-    if (this.#events.tick(DMA_MAP)) {
-      this.#events.emit(DMA_MAP, {
-        api,
-        phys,
-        dma,
-        size_bytes: sizeBytes,
-        dir: directionWord(dir),
-        path: this.#pathTo(dev, machine.iommu.lookup(dev, dma)),
-      });
-    }
+    this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir);
     return dma;
   }
 
@@ -539,7 +468,7 @@ export class DmaMapping {
         // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
         if (dev.mappings > 0) dev.mappings--;
         if (domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
-        this.#unmapped(call.api, dev, dma, phys, sizeBytes, dir);
+        this.#mappings.unmapped(call.api, dev, phys, dma, sizeBytes, dir);
       }
     }
     this.#calls.leave(call, outer);
@@ -559,31 +488,6 @@ export class DmaMapping {
       "dma.8.2",
       `${api}() is given the error value that a failed map returned`,
     );
-  }
-
-  /** Tells that a mapping ended, unless there was none; `phys` is where the device was led. */
-  #unmapped(
-    api: string,
-    dev: DmaDevice,
-    dma: DmaAddr,
-    phys: PhysAddr | -1,
-    sizeBytes: Bytes,
-    dir: DmaDirection,
-  ): void {
-    if (phys < 0 || !this.#events.tick(DMA_UNMAP)) return;
-    this.#events.emit(DMA_UNMAP, {
-      api,
-      phys: phys as PhysAddr,
-      dma,
-      size_bytes: sizeBytes,
-      dir: directionWord(dir),
-      path: this.#pathTo(dev, phys),
-    });
-  }
-
-  #pathTo(dev: DmaDevice, phys: PhysAddr | -1): MappingPath {
-    if (this.#machine.swiotlb.contains(phys)) return "swiotlb";
-    return dev.domain === null ? "direct" : "iommu";
   }
 
   /** A kernel with debugging refuses pages that are a device's memory. */

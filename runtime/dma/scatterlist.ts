@@ -14,19 +14,27 @@ export class ScatterEntry {
   dmaAddress: DmaAddr = DMA_MAPPING_ERROR;
   /** Bytes of an output; 0 where there is none. */
   dmaLengthBytes: Bytes = 0;
+  /** First byte of the buffers that an output covers; nothing without one. */
+  outputPhys: PhysAddr = 0 as PhysAddr;
   /** The output is a peer's bus address: there is nothing to unmap. */
   isBusAddress = false;
 
   constructor(readonly phys: PhysAddr, readonly lengthBytes: Bytes) {}
 
-  setOutput(address: DmaAddr, lengthBytes: Bytes, isBusAddress: boolean): void {
+  setOutput(
+    phys: PhysAddr,
+    address: DmaAddr,
+    lengthBytes: Bytes,
+    isBusAddress: boolean,
+  ): void {
+    this.outputPhys = phys;
     this.dmaAddress = address;
     this.dmaLengthBytes = lengthBytes;
     this.isBusAddress = isBusAddress;
   }
 
   clearOutput(): void {
-    this.setOutput(DMA_MAPPING_ERROR, 0, false);
+    this.setOutput(0 as PhysAddr, DMA_MAPPING_ERROR, 0, false);
   }
 }
 

@@ -129,7 +129,7 @@ function finalise(
   for (const { entry, bus, offset, mappedBytes } of pieces) {
     const { lengthBytes } = entry;
     if (bus !== null) {
-      list.entries[outputs]!.setOutput(bus, lengthBytes, true);
+      list.entries[outputs]!.setOutput(entry.phys, bus, lengthBytes, true);
       outputs++;
       currentBytes = 0;
       continue;
@@ -140,7 +140,8 @@ function finalise(
       (room < 0 || room >= lengthBytes);
     if (joins) list.entries[outputs - 1]!.dmaLengthBytes += lengthBytes;
     else {
-      list.entries[outputs]!.setOutput(position + offset as DmaAddr, lengthBytes, false);
+      const address = position + offset as DmaAddr;
+      list.entries[outputs]!.setOutput(entry.phys, address, lengthBytes, false);
       outputs++;
       currentBytes = 0;
     }
@@ -181,7 +182,7 @@ function mapBounced(
       }
       return -ERRNO.EIO;
     }
-    entry.setOutput(dma, lengthBytes, false);
+    entry.setOutput(phys, dma, lengthBytes, false);
     done++;
   }
   return done;

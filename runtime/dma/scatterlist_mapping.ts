@@ -64,7 +64,7 @@ function directMapSg(
       }
       return bus === PEER_REFUSED ? -ERRNO.EREMOTEIO : -ERRNO.EIO;
     }
-    entry.setOutput(dma, lengthBytes, bus !== null);
+    entry.setOutput(phys, dma, lengthBytes, bus !== null);
     done++;
   }
   return done;
