@@ -7,19 +7,9 @@ import {
   readGoldenText,
 } from "./golden_files.ts";
 import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
-import { replayIova } from "./iova_replay.ts";
+import type { TraceLine } from "./iova_trace.ts";
 import { KernelGroups } from "./kernel_groups.ts";
-import { replayPageTable } from "./pagetable_replay.ts";
-import { replaySwiotlb } from "./swiotlb_replay.ts";
-
-/** One operation of a trace: a JSON object with an `op`. */
-export interface TraceLine {
-  readonly op: string;
-  readonly [field: string]: unknown;
-}
-
-/** Replays one file's lines and counts them. */
-export type TraceReplay = (group: string, lines: readonly TraceLine[]) => GroupResult;
+import { replayTrace } from "./traces.ts";
 
 /**
  * Replays every group below `directory` whose name contains `filter`.
@@ -44,8 +34,6 @@ async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<Group
   const kind = file.group.split("/")[0]!;
   if (kind === "kernel") return await kernel.replay(file);
   const lines = parseLines<TraceLine>(await readGoldenText(file.path));
-  if (kind === "iova") return replayIova(file.group, lines);
-  if (kind === "pagetable") return replayPageTable(file.group, lines);
-  if (kind === "swiotlb") return replaySwiotlb(file.group, lines);
+  if (kind !== "defects") return replayTrace(file.group, lines);
   return groupNotBuilt(file.group, lines.length, "not built yet: defects of real releases");
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { DmaTrace } from "./dma_trace.ts";
+import { DmaTrace } from "../../cli/conformance/dma_trace.ts";
 import { goldenFiles, goldenLines } from "./golden_files.ts";
-import type { TraceLine } from "./iova_trace.ts";
+import type { TraceLine } from "../../cli/conformance/iova_trace.ts";
 
 const FILES = goldenFiles("iova").filter((name) => name.startsWith("dma-"));
 

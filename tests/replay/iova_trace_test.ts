@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { goldenFiles, goldenLines } from "./golden_files.ts";
-import { IovaTrace, type TraceLine } from "./iova_trace.ts";
+import { IovaTrace, type TraceLine } from "../../cli/conformance/iova_trace.ts";
 
 const FILES = goldenFiles("iova").filter((name) => !name.startsWith("dma-"));
 

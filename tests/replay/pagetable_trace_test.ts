@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { goldenFiles, goldenLines } from "./golden_files.ts";
-import type { TraceLine } from "./iova_trace.ts";
-import { PageTableTrace } from "./pagetable_trace.ts";
+import type { TraceLine } from "../../cli/conformance/iova_trace.ts";
+import { PageTableTrace } from "../../cli/conformance/pagetable_trace.ts";
 
 const FILES = goldenFiles("pagetable");
 

@@ -1,7 +1,7 @@
 /**
  * Replays a trace of the DMA mapping layer over an IOMMU (tests/golden/iova, `dma-*`).
  *
- * The conformance command and the tests share this; it knows no file system.
+ * It knows no file system.
  */
 import { type DmaAddr, GIB, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
@@ -15,7 +15,8 @@ import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/fl
 import { makePageTable } from "../../runtime/iommu/page_table_formats.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
-import { compareFields, type Difference, type TraceLine } from "./iova_trace.ts";
+import type { Difference } from "./difference.ts";
+import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 import { pageSizesOf } from "./pagetable_trace.ts";
 
 const MS = 1_000_000;
@@ -46,7 +47,7 @@ export class DmaTrace {
   readonly #lists = new Map<number, Scatterlist>();
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference {
+  run(line: TraceLine): Difference | null {
     if (line.op === "reserved") {
       this.#reserved = (line.ranges as [number, number][])
         .map(([first, last]) => ({ start: first, end: last + 1 }));
@@ -56,7 +57,7 @@ export class DmaTrace {
       this.#init(line);
       return null;
     }
-    if (this.#machine === null) return "no init line came before";
+    if (this.#machine === null) return NO_INIT;
     if (line.cpu !== undefined) this.#machine.cpu = line.cpu as number;
     this.#seen = [];
     const answer = this.#answer(this.#machine, line);

@@ -1,8 +1,9 @@
 /**
  * Replays a trace of the raw IOVA allocator (tests/golden/iova, all files but `dma-*`).
  *
- * The conformance command and the tests share this; it knows no file system.
+ * It knows no file system.
  */
+import { type Difference, firstDifference, type Json } from "./difference.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
 import { CACHE_CLASSES } from "../../runtime/iommu/iova_cache.ts";
@@ -10,8 +11,8 @@ import { CACHE_CLASSES } from "../../runtime/iommu/iova_cache.ts";
 /** One line of a trace: an operation with its arguments and its recorded results. */
 export type TraceLine = Readonly<Record<string, unknown>> & { readonly op: string };
 
-/** What differs between the model's and the recorded answer, or null. */
-export type Difference = string | null;
+/** A trace must begin with the making of what it is about. */
+export const NO_INIT: Difference = { path: "op", expected: "init", got: undefined };
 
 const MS = 1_000_000;
 
@@ -19,11 +20,10 @@ const MS = 1_000_000;
 export function compareFields(
   line: TraceLine,
   answer: Readonly<Record<string, unknown>>,
-): Difference {
+): Difference | null {
   for (const [name, value] of Object.entries(answer)) {
-    const ours = JSON.stringify(value);
-    const theirs = JSON.stringify(line[name] ?? null);
-    if (ours !== theirs) return `${name} is ${ours}, recorded ${theirs}`;
+    const found = firstDifference((line[name] ?? null) as Json, value as Json, name);
+    if (found !== null) return found;
   }
   return null;
 }
@@ -35,7 +35,7 @@ export class IovaTrace {
   #cpus = 0;
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference {
+  run(line: TraceLine): Difference | null {
     if (line.op === "init") {
       this.#cpus = line.cpus as number;
       this.#allocator = new IovaAllocator({
@@ -47,7 +47,7 @@ export class IovaTrace {
       return compareFields(line, { dma_32bit_pfn: this.#allocator.ranges.dma32Pfn });
     }
     const allocator = this.#allocator;
-    if (allocator === null) return "no init line came before";
+    if (allocator === null) return NO_INIT;
     return compareFields(line, this.#answer(allocator, line));
   }
 

@@ -1,7 +1,7 @@
 /**
  * Replays a page-table trace (tests/golden/pagetable).
  *
- * The conformance command and the tests share this; it knows no file system.
+ * It knows no file system.
  */
 import { ArmPageTable } from "../../runtime/iommu/arm_page_table.ts";
 import { GenericPageTable } from "../../runtime/iommu/generic_page_table.ts";
@@ -12,7 +12,8 @@ import {
   PTE_WRITE,
   SYNC_WALK,
 } from "../../runtime/iommu/page_table.ts";
-import { compareFields, type Difference, type TraceLine } from "./iova_trace.ts";
+import type { Difference } from "./difference.ts";
+import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 
 /** The page sizes of a bitmap, ascending. */
 export function pageSizesOf(bitmap: number): number[] {
@@ -46,7 +47,7 @@ export class PageTableTrace {
   #calls: number[][] = [];
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference {
+  run(line: TraceLine): Difference | null {
     const number = (name: string) => line[name] as number;
     if (line.op === "pgsize") {
       const sizes = pageSizesOf(number("pgsize_bitmap"));
@@ -57,7 +58,7 @@ export class PageTableTrace {
       this.#table = this.#make(line);
       return null;
     }
-    if (this.#table === null) return "no init line came before";
+    if (this.#table === null) return NO_INIT;
     this.#calls = [];
     const answer = this.#answer(this.#table, line);
     if (line.calls !== undefined) answer.calls = this.#calls;
