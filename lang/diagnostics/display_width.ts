@@ -23,6 +23,7 @@ const WIDE: readonly (readonly [number, number])[] = [
 /** Marks that stand on the character before them and take no column. */
 const COMBINING = /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u;
 /** What could move the cursor, ring the bell or turn the direction of the text. */
+// deno-lint-ignore no-control-regex
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 /** Columns that one character takes: 0, 1 or 2. A tab is the caller's business. */

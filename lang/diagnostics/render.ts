@@ -65,7 +65,9 @@ function lineOf(span: Span): number {
 
 /** A message follows a colon, so its first word is no beginning of a sentence. */
 function lowered(message: string): string {
-  return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
+  return /^[A-Z](?:[a-z]| )/.test(message)
+    ? message.charAt(0).toLowerCase() + message.slice(1)
+    : message;
 }
 
 function snippet(

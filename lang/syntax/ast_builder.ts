@@ -34,6 +34,7 @@ import {
 } from "./cst.ts";
 import { explainNoStatement, explainUnknownWord, suspectCalledWord } from "./statement_hints.ts";
 import * as t from "./tokens.ts";
+import { reportRecord } from "./words.ts";
 
 const OUTCOMES: ReadonlyMap<t.SoftWord, OutcomeKind> = new Map([
   ["error", "error"],
@@ -199,9 +200,23 @@ export class AstBuilder {
       case "unknownStatement":
         explainUnknownWord(node, context);
         return { kind: "ErrorStatement", span };
-      case "misplacedRecord":
-        this.#reportRecord(node);
+      case "strayBraces":
+        context.reporter.error(
+          "E0206",
+          span.start,
+          span.start + 1,
+          "No statement begins with `{`",
+          {
+            hint: "a block follows a word such as `test`, `if` or `repeat`; " +
+              "a record is a value and stands behind `=`, `:`, `(` or `,`",
+          },
+        );
         return { kind: "ErrorStatement", span };
+      case "misplacedRecord": {
+        const label = childToken(node, "Label");
+        if (label !== undefined) reportRecord(label, context.reporter);
+        return { kind: "ErrorStatement", span };
+      }
       case "expressionStatement":
         return this.#expressionStatement(node);
       default:
@@ -489,17 +504,6 @@ export class AstBuilder {
         : word.tokenType === t.Hard.fn
         ? "move it out, or write a function as a value: `let f = x => …`"
         : undefined,
-    );
-  }
-
-  #reportRecord(node: CstNode): void {
-    const label = childToken(node, "Label");
-    if (label === undefined) return;
-    this.context.errorOn(
-      "E0209",
-      label,
-      `\`${label.image}:\` belongs to a record, but this \`{\` opens a block`,
-      "after a complete value `{` opens a block: put the record in parentheses, or bind it to a name before",
     );
   }
 }

@@ -364,8 +364,21 @@ class Matcher {
   }
 
   #isStray(index: number, open: Open): boolean {
-    if (index !== this.#lineStart) return open.line !== this.#line;
+    if (index !== this.#lineStart) {
+      return open.line !== this.#line && open.indented && this.#goesOnBehind(index, open);
+    }
     return open.indented && !open.inline && this.#indent > open.indent;
+  }
+
+  /** True when the line after `index` still belongs to the block, or closes it itself. */
+  #goesOnBehind(index: number, open: Open): boolean {
+    let next = index + 1;
+    while (next < this.tokens.length && this.tokens[next]!.tokenType !== Newline) next++;
+    while (this.tokens[next]?.tokenType === Newline) next++;
+    if (next >= this.tokens.length) return false;
+    const column = this.#column(next);
+    return column > open.indent ||
+      (column === open.indent && this.tokens[next]!.tokenType === RBrace);
   }
 
   /** Closes round and square brackets that a new statement shows to be unclosed. */

@@ -180,7 +180,11 @@ function bracketNoun(tokens: readonly IToken[], opener: number): string {
     case LParen:
       return endsValue(previous) ? "the call" : "the parentheses";
     case LBracket:
-      return endsValue(previous) ? "the index" : "the list";
+      return previous?.image === "events"
+        ? "the pattern"
+        : endsValue(previous)
+        ? "the index"
+        : "the list";
     default: {
       const type = previous?.tokenType;
       return type === Assign || type === Colon || type === Comma || type === LParen ||

@@ -220,6 +220,7 @@ export class DeclarationBuilder {
     const { context } = this;
     let setup: Block | null = null;
     let loop: Block | null = null;
+    let hasStrays = false;
     const budgets: BenchBudget[] = [];
     for (const item of node === undefined ? [] : childNodes(node, "item")) {
       const span = context.nodeSpan(item);
@@ -235,10 +236,11 @@ export class DeclarationBuilder {
         if (loop !== null) this.#reportBench(item, "Second `loop`");
         loop = this.#body(item);
       } else {
-        this.#reportBench(item, "Statement outside `setup` and `loop`");
+        if (!hasStrays) this.#reportBench(item, "Statement outside `setup` and `loop`");
+        hasStrays = true;
       }
     }
-    if (loop === null && node !== undefined && node.recoveredNode !== true) {
+    if (loop === null && !hasStrays && node !== undefined && node.recoveredNode !== true) {
       const at = context.nodeSpan(node).start;
       context.reporter.error("E0218", at, at + 1, "Bench without `loop { … }`", {
         hint: "what is measured stands in `loop { … }`",

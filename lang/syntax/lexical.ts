@@ -92,7 +92,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
       case UnclosedText:
       case UnclosedBytes:
         kept.push(token);
-        kept.push(...giveBackTail(token));
+        kept.push(...giveBackTail(token, NAMED_BLOCKS.has(kept.at(-2)?.image ?? "")));
         reportUnclosed(token, reporter);
         continue;
       case ForeignText:
@@ -149,14 +149,17 @@ function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Repo
   return true;
 }
 
+/** Words with a name in quotes and a block behind them. */
+const NAMED_BLOCKS: ReadonlySet<string> = new Set(["test", "property", "bench", "invariant"]);
+
 /**
  * An unclosed string takes the rest of its line. Brackets and commas at its end most likely do not
  * belong to it: the tokens of that tail, so that one missing quote leaves no bracket open.
  */
-function giveBackTail(token: IToken): IToken[] {
-  let tail = /[ \t)\]},;{]*$/.exec(token.image)![0];
+function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
+  let tail = (isBlockName ? /[ \t]*\{[ \t]*$/ : /[ \t)\]},;]*$/).exec(token.image)?.[0] ?? "";
   const inside = token.image.slice(1, token.image.length - tail.length);
-  if (inside.includes("{")) tail = /[ \t)\],;]*$/.exec(tail)![0];
+  if (inside.includes("{") && !isBlockName) tail = /[ \t)\],;]*$/.exec(tail)![0];
   if (inside.includes("(") || inside.includes("[")) tail = /[ \t},;{]*$/.exec(tail)![0];
   if (tail.trim() === "" || tail.length === token.image.length) return [];
   token.image = token.image.slice(0, -tail.length);

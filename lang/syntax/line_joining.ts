@@ -9,7 +9,9 @@
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./bracket_matcher.ts";
+import type { Reporter } from "./report.ts";
 import {
+  Comma,
   Dot,
   FatArrow,
   Hard,
@@ -22,7 +24,10 @@ import {
   Newline,
   RBrace,
   RBracket,
+  retype,
   RParen,
+  Semicolon,
+  tokenEnd,
 } from "./tokens.ts";
 
 /** Soft words that begin a statement where no name could be followed by a name or a literal. */
@@ -31,7 +36,7 @@ const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
 );
 
 /** The tokens of a file, brackets balanced, without the newlines that end nothing. */
-export function joinLines(tokens: readonly IToken[]): IToken[] {
+export function joinLines(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const joined: IToken[] = [];
   /** For each open bracket: does a newline in it separate? */
   const separates: boolean[] = [];
@@ -46,6 +51,9 @@ export function joinLines(tokens: readonly IToken[]): IToken[] {
         index = next - 1;
         continue;
       }
+      case Semicolon:
+        if (separates.at(-1) === false) refuseSemicolon(token, reporter);
+        break;
       case LParen:
       case LBracket:
         separates.push(false);
@@ -62,6 +70,18 @@ export function joinLines(tokens: readonly IToken[]): IToken[] {
     joined.push(token);
   }
   return joined;
+}
+
+/** Between round and square brackets `;` is read as the comma it should be. */
+function refuseSemicolon(token: IToken, reporter: Reporter): void {
+  reporter.error(
+    "E0201",
+    token.startOffset,
+    tokenEnd(token),
+    "Expected `,` between values in brackets, found `;`",
+    { hint: "`;` separates statements" },
+  );
+  retype(token, Comma);
 }
 
 function endsStatement(

@@ -24,6 +24,7 @@ import {
   Name,
   Newline,
   NumberToken,
+  Pipe,
   Question,
   RBrace,
   RBracket,
@@ -54,12 +55,9 @@ const BEFORE_CLOSER: Readonly<Record<string, string>> = {
 
 /** Gives Chevrotain the name of what is expected; `reportParserError` makes the sentence. */
 export const expectedProvider: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage({ expected, previous, ruleName }) {
+  buildMismatchTokenMessage({ expected, ruleName }) {
     if (expected.name === "EOF" || (ruleName === "block" && expected === RBrace)) {
-      return previous === undefined || isA(previous, End) || previous.tokenType === LBrace ||
-          previous.tokenType.name === "EOF"
-        ? "a statement"
-        : END_OF_STATEMENT;
+      return END_OF_STATEMENT;
     }
     if (expected === RParen || expected === RBracket || expected === RBrace) {
       return BEFORE_CLOSER[ruleName] ?? expected.LABEL ?? expected.name;
@@ -74,21 +72,21 @@ export const expectedProvider: IParserErrorMessageProvider = {
 /**
  * Turns an error of the parser into a diagnostic.
  *
+ * @param tokens What the parser saw.
  * @param endName What the end of the parsed text is called.
  */
 export function reportParserError(
   error: IRecognitionException,
+  tokens: readonly IToken[],
   reporter: Reporter,
   endName = "end of file",
 ): void {
   const { token } = error;
-  // Chevrotain gives the error a previous token, its types do not.
-  const previous = "previousToken" in error ? error.previousToken as IToken : undefined;
-  const expected = error.message;
-  const behind = previous === undefined || Number.isNaN(previous.startOffset) ||
-      previous.startOffset < 0
-    ? null
-    : tokenEnd(previous);
+  const previous = tokenBefore(token, tokens);
+  const expected = error.message === END_OF_STATEMENT && beginsLine(previous)
+    ? "a statement"
+    : error.message;
+  const behind = previous === undefined ? null : tokenEnd(previous);
   const place = placeOf(token, behind, reporter, endName);
   const hint = hintFor(expected, token, previous);
   const reserved = isReservedName(expected, token);
@@ -99,6 +97,29 @@ export function reportParserError(
     hint,
     ...(place.start === place.end ? { label: `expected ${expected} here` } : {}),
   });
+}
+
+/** The token before one; Chevrotain's own answer is another one after it has skipped some. */
+function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
+  if (token.tokenType.name === "EOF") return tokens.at(-1);
+  // Tokens without text share their offset with a neighbour.
+  return tokens[tokens.indexOf(token, indexAt(tokens, token.startOffset)) - 1];
+}
+
+/** The number of the first token at or behind an offset. */
+export function indexAt(tokens: readonly IToken[], offset: number): number {
+  let low = 0;
+  let high = tokens.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (tokens[middle]!.startOffset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function beginsLine(previous: IToken | undefined): boolean {
+  return previous === undefined || isA(previous, End) || previous.tokenType === LBrace;
 }
 
 function codeFor(expected: string, reserved: boolean): DiagnosticCode {
@@ -186,6 +207,10 @@ function hintFor(
   if (expected === "`,` or `)`" || expected === "`,` or `]`") {
     if (isA(token, Literal) || isA(token, Name)) return "is a comma missing?";
     if (type === Colon) return "`:` stands behind an argument's name: `size: 4KiB`";
+  }
+  if (expected === "`=>`" && type === Pipe) return "an arm has one pattern: write one for each";
+  if (expected === "the outcome's name") {
+    return "as in `expect error EINVAL { … }` or `f() fails EINVAL`";
   }
   if (expected === "`in`" && type === Assign) return "write `for name in 0..n { … }`";
   if (expected === "a name" && type === LParen && previous?.tokenType === Hard.for) {

@@ -10,8 +10,8 @@ import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { End, isA, LBrace, RBrace } from "./tokens.ts";
 
-/** How many errors of each phase one stretch may show: tokens, syntax, meaning. */
-const LIMITS = [Infinity, 1, Infinity] as const;
+/** How many errors of each phase one stretch may show: tokens, brackets, syntax, meaning. */
+const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
 
 /**
  * @param phases The diagnostics of the phases, earliest first.
@@ -34,8 +34,9 @@ export function onePerStatement(
     for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
       const stretch = countBefore(borders, diagnostic.span.start);
       const count = counts.get(stretch) ?? 0;
-      // The same complaint twice in one stretch says nothing new.
-      const key = `${stretch} ${diagnostic.code} ${diagnostic.message}`;
+      // The same complaint twice in one stretch says nothing new; typographic quotes come in pairs.
+      const what = diagnostic.code === "E0101" ? "" : diagnostic.message;
+      const key = `${stretch} ${diagnostic.code} ${what}`;
       if (taken.has(stretch) || count >= LIMITS[phase]! || seen.has(key)) continue;
       counts.set(stretch, count + 1);
       seen.add(key);

@@ -40,26 +40,30 @@ export interface ParseOptions {
 /** Parses a file, or a piece of text typed at the REPL. */
 export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
   const lexical = new Reporter(source);
+  const brackets = new Reporter(source);
   const syntax = new Reporter(source);
   const meaning = new Reporter(source);
 
   const tokens = checkTokens(tokenize(source.text), lexical);
-  const balanced = balanceBrackets(tokens, lexical, mode);
-  const words = classifyWords(joinLines(balanced), lexical);
+  const balanced = balanceBrackets(tokens, brackets, mode);
+  const words = classifyWords(joinLines(balanced, lexical), lexical);
   const file = isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
     : unreadable(source);
 
+  const end = endOfText(tokens);
+  const isAtEnd = ({ span }: Diagnostic) => span.start >= end;
+  const found = [...lexical.diagnostics, ...brackets.diagnostics, ...syntax.diagnostics];
+  const incomplete = found.length > 0 && found.every(isAtEnd);
+  // At the REPL an open bracket matters only as long as nothing before it is wrong.
+  const open = mode === "repl" && !incomplete
+    ? brackets.diagnostics.filter((diagnostic) => !isAtEnd(diagnostic))
+    : brackets.diagnostics;
   const diagnostics = onePerStatement(
-    [lexical.diagnostics, syntax.diagnostics, meaning.diagnostics],
+    [lexical.diagnostics, open, syntax.diagnostics, meaning.diagnostics],
     words,
   );
-  const end = endOfText(tokens);
-  return {
-    file,
-    diagnostics,
-    incomplete: diagnostics.length > 0 && diagnostics.every(({ span }) => span.start >= end),
-  };
+  return { file, diagnostics, incomplete };
 }
 
 function parseTokens(
@@ -72,7 +76,7 @@ function parseTokens(
   const parser = sharedParser();
   parser.input = tokens;
   const tree = parser.file();
-  for (const error of parser.errors) reportParserError(error, syntax);
+  for (const error of parser.errors) reportParserError(error, tokens, syntax);
   const context: BuildContext = new BuildContext(
     source,
     meaning,
@@ -90,7 +94,7 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   const found = new Reporter(source);
   const raw = tokenize(source.text.slice(start, end), start);
   const balanced = balanceBrackets(checkTokens(raw, found), found, "repl");
-  const tokens = classifyWords(joinLines(balanced), found);
+  const tokens = classifyWords(joinLines(balanced, found), found);
   if (!isShallow(tokens, found) || found.diagnostics.length > 0) {
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
     return { kind: "ErrorExpression", span: { source, start, end } };
@@ -99,7 +103,7 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   parser.input = tokens;
   const tree = parser.insertion();
   for (const error of parser.errors.slice(0, 1)) {
-    reportParserError(error, reporter, "`}`");
+    reportParserError(error, tokens, reporter, "`}`");
   }
   const [expression] = tree.children["expression"] ?? [];
   return expression !== undefined && "children" in expression

@@ -9,9 +9,11 @@
  * sentence.
  *
  * Children are labelled by role: `item` and `part` keep things of different kinds in their order.
+ * The file is long because a grammar is one thing: its rules call each other in both directions.
  */
-import { CstParser, type IToken, type TokenType } from "chevrotain";
+import type { IOrAlt, OrMethodOpts, TokenType } from "chevrotain";
 import { expectedProvider } from "./messages.ts";
+import { RecoveringParser } from "./recovering_parser.ts";
 import * as t from "./tokens.ts";
 
 const { Hard, Soft } = t;
@@ -21,70 +23,29 @@ const ITEM = { LABEL: "item" };
 const PART = { LABEL: "part" };
 const PREFIX = { LABEL: "prefix" };
 const SUFFIX = { LABEL: "suffix" };
+const FIELD = { LABEL: "suffix", ERR_MSG: "a field's name" };
+const CAST = { LABEL: "suffix", ERR_MSG: "`dma` or `phys`" };
 const FIRST = { LABEL: "first" };
 const BRANCH = { LABEL: "branch" };
-const TARGET = { LABEL: "target" };
 const named = (what: string) => ({ LABEL: "name", ERR_MSG: what });
+const BLOCK_START = { ERR_MSG: "`{` to begin the block" };
 const NAME = named("a name");
 
-/** A method of the recovery that Chevrotain's types leave out; the version is pinned. */
-interface RecoveryMethods {
-  flattenFollowSet(): readonly TokenType[];
+export interface DmaParserOptions {
+  /** Have Chevrotain check the grammar. A test does; every run would pay for it. */
+  readonly validate?: boolean;
 }
-const recovery = CstParser.prototype as unknown as RecoveryMethods;
 
-export class DmaParser extends CstParser {
-  constructor() {
+export class DmaParser extends RecoveringParser {
+  constructor({ validate = false }: DmaParserOptions = {}) {
     super(t.VOCABULARY, {
       recoveryEnabled: true,
+      skipValidations: !validate,
       maxLookahead: 1,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: expectedProvider,
     });
     this.performSelfAnalysis();
-  }
-
-  // -- Recovery ---------------------------------------------------------------------------------
-
-  /** Brackets are balanced and names carry meaning: neither is ever made up. */
-  protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    return type === t.Assign || type === t.Colon || type === Hard.in;
-  }
-
-  /** Leaving one token out must not tear a pair of brackets apart. */
-  protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    return !BRACKETS.has(type) && !OPENERS.has(this.LA(1).tokenType) &&
-      !CLOSERS.has(this.LA(1).tokenType) && !t.isA(this.LA(1), t.End);
-  }
-
-  /** Skips one token, or a whole bracket with all that is in it. */
-  override SKIP_TOKEN(): IToken {
-    let depth = 0;
-    do {
-      const type = this.LA(1).tokenType;
-      if (OPENERS.has(type)) depth++;
-      else if (CLOSERS.has(type)) depth--;
-      super.SKIP_TOKEN();
-    } while (depth > 0 && this.LA(1).tokenType.name !== "EOF");
-    return this.LA(1);
-  }
-
-  /**
-   * The next token outside any bracket with which a rule that is under way can go on. Chevrotain
-   * calls it; its own version would stop at the `}` of a block that was never entered.
-   */
-  findReSyncTokenType(): TokenType {
-    const follows = recovery.flattenFollowSet.call(this);
-    let depth = 0;
-    for (let ahead = 1;; ahead++) {
-      const token = this.LA(ahead);
-      if (depth <= 0) {
-        const found = follows.find((type) => t.isA(token, type));
-        if (found !== undefined) return found;
-      }
-      if (OPENERS.has(token.tokenType)) depth++;
-      else if (CLOSERS.has(token.tokenType)) depth--;
-    }
   }
 
   // -- Files and blocks -------------------------------------------------------------------------
@@ -98,7 +59,7 @@ export class DmaParser extends CstParser {
   });
 
   readonly block = this.RULE("block", () => {
-    this.CONSUME(t.LBrace);
+    this.CONSUME(t.LBrace, BLOCK_START);
     this.OPTION(() => this.SUBRULE(this.statement));
     this.MANY(() => {
       this.CONSUME(t.End);
@@ -112,38 +73,44 @@ export class DmaParser extends CstParser {
     this.SUBRULE(this.expression);
   });
 
+  // The alternatives of the two busiest choices are made once, not for every token.
+  #statements: OrMethodOpts<unknown> | null = null;
+
   readonly statement = this.RULE("statement", () => {
-    this.OR({
-      DEF: [
-        { ALT: () => this.SUBRULE(this.letStatement) },
-        { ALT: () => this.SUBRULE(this.assertStatement) },
-        { ALT: () => this.SUBRULE(this.ifStatement) },
-        { ALT: () => this.SUBRULE(this.whileStatement) },
-        { ALT: () => this.SUBRULE(this.forStatement) },
-        { ALT: () => this.SUBRULE(this.matchStatement) },
-        { ALT: () => this.SUBRULE(this.returnStatement) },
-        { ALT: () => this.SUBRULE(this.expectStatement) },
-        { ALT: () => this.SUBRULE(this.outputStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.stepStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.waitStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.advanceStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.onStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.failStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.repeatStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.invariantStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.CONSUME(Soft.break), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.CONSUME(Soft.continue), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.useDeclaration) },
-        { ALT: () => this.SUBRULE(this.machineDeclaration) },
-        { ALT: () => this.SUBRULE(this.constDeclaration) },
-        { ALT: () => this.SUBRULE(this.functionDeclaration) },
-        { ALT: () => this.SUBRULE(this.caseDeclaration), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.unknownStatement), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.misplacedRecord), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.expressionStatement) },
-      ],
-      ERR_MSG: "a statement",
-    });
+    this.OR(
+      this.#statements ??= {
+        DEF: [
+          { ALT: () => this.SUBRULE(this.letStatement) },
+          { ALT: () => this.SUBRULE(this.assertStatement) },
+          { ALT: () => this.SUBRULE(this.ifStatement) },
+          { ALT: () => this.SUBRULE(this.whileStatement) },
+          { ALT: () => this.SUBRULE(this.forStatement) },
+          { ALT: () => this.SUBRULE(this.matchStatement) },
+          { ALT: () => this.SUBRULE(this.returnStatement) },
+          { ALT: () => this.SUBRULE(this.expectStatement) },
+          { ALT: () => this.SUBRULE(this.outputStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.stepStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.waitStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.advanceStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.onStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.failStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.repeatStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.invariantStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.CONSUME(Soft.break), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.CONSUME(Soft.continue), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.useDeclaration) },
+          { ALT: () => this.SUBRULE(this.machineDeclaration) },
+          { ALT: () => this.SUBRULE(this.constDeclaration) },
+          { ALT: () => this.SUBRULE(this.functionDeclaration) },
+          { ALT: () => this.SUBRULE(this.caseDeclaration), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.unknownStatement), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.misplacedRecord), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.strayBraces), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.expressionStatement) },
+        ],
+        ERR_MSG: "a statement",
+      },
+    );
   });
 
   // -- Declarations -----------------------------------------------------------------------------
@@ -460,7 +427,7 @@ export class DmaParser extends CstParser {
         {
           ALT: () => {
             this.CONSUME(t.OutcomeNoun);
-            this.CONSUME(t.Name, named("what is expected: a name"));
+            this.CONSUME(t.Name, named("the outcome's name"));
             this.SUBRULE(this.block);
           },
         },
@@ -557,7 +524,7 @@ export class DmaParser extends CstParser {
     this.SUBRULE(this.expression);
     this.OPTION2(() => {
       this.CONSUME(t.OutcomeVerb);
-      this.CONSUME(t.Name, named("what is expected: a name"));
+      this.CONSUME(t.Name, named("the outcome's name"));
     });
   });
 
@@ -568,6 +535,14 @@ export class DmaParser extends CstParser {
     this.MANY2(() => {
       this.SUBRULE(this.anyBraces);
       this.MANY3(() => this.CONSUME2(t.Inline));
+    });
+  });
+
+  /** Braces where a statement is due. */
+  readonly strayBraces = this.RULE("strayBraces", () => {
+    this.AT_LEAST_ONE(() => {
+      this.SUBRULE(this.anyBraces);
+      this.MANY(() => this.CONSUME(t.Inline));
     });
   });
 
@@ -675,44 +650,51 @@ export class DmaParser extends CstParser {
     });
   });
 
+  #primaries: OrMethodOpts<unknown> | null = null;
+  #suffixes: IOrAlt<unknown>[] | null = null;
+
   readonly operand = this.RULE("operand", () => {
     this.MANY(() => this.CONSUME(t.PrefixOperator, PREFIX));
-    this.OR({
-      DEF: [
-        { ALT: () => this.CONSUME(t.Literal, FIRST) },
-        {
-          ALT: () => {
-            this.CONSUME(Soft.trace);
-            this.SUBRULE(this.block);
+    this.OR(
+      this.#primaries ??= {
+        DEF: [
+          { ALT: () => this.CONSUME(t.Literal, FIRST) },
+          {
+            ALT: () => {
+              this.CONSUME(Soft.trace);
+              this.SUBRULE(this.block);
+            },
+            IGNORE_AMBIGUITIES: true,
           },
-          IGNORE_AMBIGUITIES: true,
-        },
-        { ALT: () => this.SUBRULE(this.branches), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.SUBRULE(this.comparison), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.CONSUME(t.Name, FIRST) },
-        { ALT: () => this.SUBRULE(this.parentheses) },
-        { ALT: () => this.SUBRULE(this.list) },
-        { ALT: () => this.SUBRULE(this.record) },
-      ],
-      ERR_MSG: "a value",
-    });
+          { ALT: () => this.SUBRULE(this.branches), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.comparison), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.CONSUME(t.Name, FIRST) },
+          { ALT: () => this.SUBRULE(this.parentheses) },
+          { ALT: () => this.SUBRULE(this.list) },
+          { ALT: () => this.SUBRULE(this.record) },
+        ],
+        ERR_MSG: "a value",
+      },
+    );
     this.MANY2(() => {
-      this.OR2([
-        {
-          ALT: () => {
-            this.CONSUME(t.Dot, SUFFIX);
-            this.CONSUME2(t.Name, { LABEL: "suffix", ERR_MSG: "a field's name" });
+      this.OR2(
+        this.#suffixes ??= [
+          {
+            ALT: () => {
+              this.CONSUME(t.Dot, SUFFIX);
+              this.CONSUME2(t.Name, FIELD);
+            },
           },
-        },
-        { ALT: () => this.SUBRULE(this.callArguments, SUFFIX) },
-        { ALT: () => this.SUBRULE(this.index, SUFFIX) },
-        {
-          ALT: () => {
-            this.CONSUME(Soft.as, SUFFIX);
-            this.CONSUME3(t.Name, { LABEL: "suffix", ERR_MSG: "`dma` or `phys`" });
+          { ALT: () => this.SUBRULE(this.callArguments, SUFFIX) },
+          { ALT: () => this.SUBRULE(this.index, SUFFIX) },
+          {
+            ALT: () => {
+              this.CONSUME(Soft.as, SUFFIX);
+              this.CONSUME3(t.Name, CAST);
+            },
           },
-        },
-      ]);
+        ],
+      );
     });
     this.OPTION(() => {
       this.CONSUME(t.FatArrow);
@@ -808,10 +790,6 @@ export class DmaParser extends CstParser {
 }
 
 const MESSAGES: ReadonlySet<TokenType> = new Set([t.Text, t.UnclosedText, t.ForeignText]);
-const OPENERS: ReadonlySet<TokenType> = new Set([t.LParen, t.LBracket, t.LBrace]);
-const CLOSERS: ReadonlySet<TokenType> = new Set([t.RParen, t.RBracket, t.RBrace]);
-const BRACKETS: ReadonlySet<TokenType> = new Set([...OPENERS, ...CLOSERS]);
-
 let shared: DmaParser | null = null;
 
 /** The one parser there is: building it takes longer than parsing most files. */

@@ -76,8 +76,8 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   const near = nearestNames(word.image, LEADING_WORDS);
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
   const hint = foreign ?? didYouMean(word.image, near) ??
-    (next === undefined
-      ? "a block follows `if`, `for`, `trace` and their like"
+    (next === undefined || children(node, "anyBraces").length > 0
+      ? "a block follows a word such as `test`, `if` or `repeat`, or stands in `machine { … }`"
       : `a call takes parentheses: \`${word.image}(${next.image}, …)\``);
   const start = word.startOffset;
   context.reporter.error(

@@ -253,14 +253,12 @@ export const ForeignComment = token(
 );
 export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/, "a string", [Literal]);
 /** What no token begins with. */
-export const Unknown = token(
-  "Unknown",
-  /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/,
-  "a character",
-);
+// deno-lint-ignore no-control-regex
+const UNKNOWN = /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/;
+export const Unknown = token("Unknown", UNKNOWN, "a character");
 
 /** In the order the lexer tries them. */
-const LEXED: TokenType[] = [
+export const LEXED: TokenType[] = [
   Blank,
   Newline,
   Comment,
@@ -325,7 +323,11 @@ export const VOCABULARY: TokenType[] = [
   MissingValue,
 ];
 
-const lexer = new Lexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true });
+const lexer = new Lexer(LEXED, {
+  positionTracking: "onlyOffset",
+  ensureOptimizations: true,
+  skipValidations: true,
+});
 
 /**
  * The tokens of a text, newlines included, blanks and comments left out. Never fails.

@@ -6,6 +6,7 @@
  * rules are those of language.md, "Reserved".
  */
 import type { IToken, TokenType } from "chevrotain";
+import { endsValue } from "./bracket_matcher.ts";
 import type { Reporter } from "./report.ts";
 import {
   AndThen,
@@ -17,6 +18,7 @@ import {
   FatArrow,
   Hard,
   Identifier,
+  InfixOperator,
   isA,
   Label,
   LBrace,
@@ -89,6 +91,11 @@ const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule
 /** Soft words that follow a complete value. */
 const INFIX_WORDS: ReadonlySet<string> = new Set(["as", "fails", "faults", "warns", "per"]);
 
+/** Words with a value behind them, and a block behind that. */
+const VALUE_WORDS: ReadonlySet<TokenType> = new Set(
+  [Hard.if, Hard.while, Hard.match, Hard.in, Soft.repeat, Soft.cpu],
+);
+
 /** Gives words their types; puts a stand-in where a condition was forgotten. */
 export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const result: IToken[] = [];
@@ -96,13 +103,23 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
     const token = tokens[index]!;
     const previous = result.at(-1);
     const next = tokens[index + 1];
+    if (token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous)) {
+      const end = matchingBrace(tokens, index);
+      if (tokens[end + 1]?.tokenType === LBrace) {
+        reportRecord(next!, reporter);
+        index = end;
+        continue;
+      }
+    }
     result.push(token);
     if (next?.tokenType === Colon && isWordToken(token)) {
       retype(token, Label);
     } else if (previous?.tokenType === Dot) {
       if (token.tokenType !== Identifier && isWordToken(token)) retype(token, Identifier);
     } else if (token.tokenType === Hard.and) {
-      if (next?.tokenType === LBrace) retype(token, AndThen);
+      // At the end of a line typed at the REPL the block is still to come.
+      const isLast = next === undefined && previous?.tokenType === RBrace;
+      if (isLast || next?.tokenType === LBrace) retype(token, AndThen);
     } else if (token.tokenType === Identifier) {
       const atLineStart = previous === undefined || isA(previous, End) ||
         previous.tokenType === LBrace || previous.tokenType === FatArrow;
@@ -110,7 +127,7 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
         previous?.tokenType === Soft.skip;
       classify({ tokens, index, previous, next, atStart, atLineStart }, token, reporter);
     }
-    if (wantsValue(token) && next?.tokenType === LBrace && !isRecord(tokens, index + 1)) {
+    if (next?.tokenType === LBrace && lacksValue(token, tokens, index + 1)) {
       reportMissing(token, next, reporter);
       result.push(virtualToken(MissingValue, tokenEnd(token)));
     }
@@ -161,10 +178,12 @@ function beginsUnknown({ next }: Place, token: IToken): boolean {
     (next.tokenType === Identifier && !INFIX_WORDS.has(next.image)));
 }
 
-/** A word whose value is forgotten when `{` follows. */
-function wantsValue({ tokenType }: IToken): boolean {
-  return tokenType === Hard.if || tokenType === Hard.while || tokenType === Hard.match ||
-    tokenType === Hard.in || tokenType === Soft.repeat || tokenType === Soft.cpu;
+/** A word or an operator whose value is forgotten: the `{` behind it opens a block. */
+function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
+  if (isRecord(tokens, open)) return false;
+  if (VALUE_WORDS.has(token.tokenType)) return true;
+  return isA(token, InfixOperator) && !isA(token, Assign) && !isA(token, PlusAssign) &&
+    tokens[open + 1]?.tokenType !== RBrace;
 }
 
 /** True when the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ } ==`. */
@@ -175,6 +194,31 @@ function isRecord(tokens: readonly IToken[], open: number): boolean {
     return behind !== undefined && (behind.tokenType === LBrace || behind.tokenType === Dot);
   }
   return first !== undefined && isWordToken(first) && tokens[open + 2]?.tokenType === Colon;
+}
+
+/** The number of the `}` that closes the `{` at `open`. */
+function matchingBrace(tokens: readonly IToken[], open: number): number {
+  let depth = 0;
+  for (let at = open; at < tokens.length; at++) {
+    const { tokenType } = tokens[at]!;
+    if (tokenType === LBrace) depth++;
+    else if (tokenType === RBrace && --depth === 0) return at;
+  }
+  return tokens.length;
+}
+
+/** `if x == y { a: 1 } { … }`: the record was meant to be a value. */
+export function reportRecord(key: IToken, reporter: Reporter): void {
+  reporter.error(
+    "E0209",
+    key.startOffset,
+    tokenEnd(key),
+    `\`${key.image}:\` belongs to a record, but this \`{\` opens a block`,
+    {
+      hint: "after a complete value `{` opens a block: put the record in parentheses, " +
+        "or bind it to a name before",
+    },
+  );
 }
 
 function reportMissing(token: IToken, brace: IToken, reporter: Reporter): void {
