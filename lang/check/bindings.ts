@@ -29,8 +29,8 @@ export class Variable {
   readonly assigned: AssignStatement[] = [];
   /** How often its value is used. */
   reads = 0;
-  /** True when a lambda uses it. */
-  captured = false;
+  /** Where the first lambda that uses it does so, as an offset; infinite when none does. */
+  capturedAt = Infinity;
 
   constructor(
     readonly name: string,
@@ -92,6 +92,8 @@ export class Resolution {
   readonly lambdas = new Map<LambdaExpression, CodeScope>();
   /** Expressions in a budget that stand for an event's count. */
   readonly counts = new Map<Expression, string>();
+  /** Names of events used as values: `trace.count(iotlb.sync)`. */
+  readonly eventNames = new Map<Expression, string>();
 }
 
 /** Names visible in one block; falls back to the block around it. */

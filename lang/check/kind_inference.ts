@@ -129,6 +129,7 @@ export class KindInference {
       case "Index":
         return this.#indexKind(expression);
       case "Field":
+        if (this.#resolution.eventNames.has(expression)) return "string";
         return this.#resolution.counts.has(expression) ? "any" : this.#fieldKind(expression);
       case "Trace":
         return this.#registry.types.has("trace") ? "@trace" : "any";

@@ -145,6 +145,16 @@ export class Resolver {
     }
   }
 
+  /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
+  #eventName(expression: Expression, scope: Scope): boolean {
+    const name = eventNameOf(expression);
+    if (name === null || !this.#file.registry.eventNames.includes(name)) return false;
+    const first = name.slice(0, name.indexOf("."));
+    if (this.#find(first, scope) !== null || this.#file.declared.has(first)) return false;
+    this.#resolution.eventNames.set(expression, name);
+    return true;
+  }
+
   #parameters(parameters: readonly Name[], scope: Scope): void {
     for (const name of parameters) {
       this.#resolution.variables.set(name, this.#variable(name, scope, "parameter", null));
@@ -429,7 +439,10 @@ export class Resolver {
         return;
       case "Call":
         if (expression.callee.kind === "Name") this.#name(expression.callee, scope, true);
-        else this.#expression(expression.callee, scope);
+        // A method may be called like an event: `iommu.translate(…)`.
+        else if (expression.callee.kind === "Field") {
+          this.#expression(expression.callee.object, scope);
+        } else this.#expression(expression.callee, scope);
         for (const argument of expression.arguments) this.#expression(argument.value, scope);
         return;
       case "Index":
@@ -437,7 +450,7 @@ export class Resolver {
         this.#expression(expression.index, scope);
         return;
       case "Field":
-        this.#expression(expression.object, scope);
+        if (!this.#eventName(expression, scope)) this.#expression(expression.object, scope);
         return;
       case "Trace":
         // The block's own loops decide about `break`: one that leaves the trace has no value.
@@ -487,7 +500,7 @@ export class Resolver {
     const variable = this.#find(node.name, scope);
     if (variable !== null) {
       variable.reads++;
-      this.#capture(variable, scope.code);
+      this.#capture(variable, scope.code, node.span.start);
       this.#resolution.names.set(node, variable);
       return;
     }
@@ -517,11 +530,11 @@ export class Resolver {
   }
 
   /** Notes that the lambdas between a variable's owner and its use must carry its value. */
-  #capture(variable: Variable, user: CodeScope): void {
+  #capture(variable: Variable, user: CodeScope, offset: number): void {
     if (variable.owner === null) return;
     for (let code: CodeScope | null = user; code !== null && code !== variable.owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      variable.captured = true;
+      variable.capturedAt = Math.min(variable.capturedAt, offset);
       code = code.parent;
     }
   }

@@ -18,10 +18,11 @@ export function warnUnused(
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;
     if (variable.role === "let" && variable.reads === 0) warn(variable.name, variable.span);
-    if (variable.captured && variable.assigned.length > 0) {
+    const late = variable.assigned.find(({ span }) => span.start > variable.capturedAt);
+    if (late !== undefined) {
       bag.warning(
         "W0304",
-        variable.assigned[0]!.span,
+        late.span,
         `A lambda keeps the value that \`${variable.name}\` had when the lambda was made`,
       );
     }

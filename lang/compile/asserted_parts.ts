@@ -27,6 +27,7 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
       return;
     }
     case "Field":
+      if (resolution.eventNames.has(expression)) return;
       yield* parts(expression.object, resolution);
       yield { expression, anchor: expression.field.span };
       return;

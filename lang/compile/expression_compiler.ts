@@ -191,12 +191,18 @@ export abstract class ExpressionCompiler {
         builder.at(expression.span);
         builder.emit(-1, Op.Index);
         return;
-      case "Field":
+      case "Field": {
         if (this.#count(expression)) return;
+        const event = this.resolution.eventNames.get(expression);
+        if (event !== undefined) {
+          this.#constant(event);
+          return;
+        }
         this.expression(expression.object);
         builder.at(expression.field.span);
         builder.emit(0, Op.Field, this.code.nameIndex(expression.field.text));
         return;
+      }
       case "Trace":
         this.trace(expression);
         return;

@@ -206,13 +206,13 @@ export function compileTest(
   }));
 }
 
-/** True when a block asks for events: then they must be recorded. */
+/** True when a bench asks for events or commands: then they must be kept. */
 function usesEvents(statement: Statement): boolean {
   if (statement.kind === "ExpectEvents") return true;
   for (const expression of statementExpressions(statement)) {
     for (const inner of expressionTree(expression)) {
       if (inner.kind === "Trace") return true;
-      if (inner.kind === "Field" && inner.field.text === "events") return true;
+      if (inner.kind === "Field" && ["events", "command"].includes(inner.field.text)) return true;
       if (inner.kind === "Name" && inner.name === "events") return true;
     }
   }

@@ -76,6 +76,12 @@ export const RUN_CODES = {
       "With `checker = fail`, a report of the checker or a fault of the IOMMU that no statement expects fails the test.",
     example: "machine { checker = fail }",
   },
+  E0909: {
+    title: "budget exceeded",
+    explanation:
+      "A bench counts events in the turns of its loop; `budget` says how many there may be, in all or per iteration.",
+    example: "budget iotlb.sync <= 2 per iteration",
+  },
   E0911: {
     title: "integer too large",
     explanation:

@@ -1,0 +1,136 @@
+/**
+ * A failure as lines of text: the diagnostic, with the values of a failed assertion's parts below
+ * its source line, then notes.
+ *
+ * ```text
+ * error[E0901]: assertion failed
+ *   --> f.dma:12:10
+ *    |
+ * 12 |   assert req.iova.size == 128KiB
+ *    |          |   |    |    |
+ *    |          |   |    4KiB false
+ *    |          |   { start: 0xffff_f000, size: 4KiB }
+ *    |          request 1 (read, 8 blocks at 0)
+ * ```
+ */
+import { displayWidth, printable } from "../diagnostics/display_width.ts";
+import { renderDiagnostic, type RenderOptions } from "../diagnostics/render.ts";
+import type { SourceFile } from "../source.ts";
+import type { ExplainedPart, Failure } from "../vm/failure.ts";
+
+/** Wraps pieces of text for colour. */
+export type FailureStyle = NonNullable<RenderOptions["style"]>;
+
+/** Columns of a source line beyond which values are listed instead of drawn. */
+const DRAWN_COLUMNS = 120;
+
+/** Lines of the rendered diagnostic before the source line, and with it and its carets. */
+const HEAD_LINES = 3;
+const SNIPPET_LINES = 5;
+
+/** Blanks that stand for a tab. */
+const TAB = "    ";
+
+/** Renders a failure. Lines have no line ends. */
+export function renderFailure(failure: Failure, style?: FailureStyle): readonly string[] {
+  const { diagnostic, notes, parts } = failure;
+  const options = style === undefined ? {} : { style };
+  const lines = renderDiagnostic(diagnostic, options).split("\n");
+  if (parts.length > 0) {
+    const plain = style ?? ((_role, text) => text);
+    const rows = explainedLines(diagnostic.span.source, parts, gutterWidth(failure), plain);
+    lines.splice(HEAD_LINES, SNIPPET_LINES - HEAD_LINES, ...rows);
+  }
+  return [...lines, ...notes.map((note) => `   ${note}`)];
+}
+
+/** As wide as the widest line number that is shown. */
+function gutterWidth({ diagnostic, parts }: Failure): number {
+  const spans = [
+    diagnostic.span,
+    ...(diagnostic.related ?? []).map(({ span }) => span),
+    ...parts.map(({ anchor }) => anchor),
+  ];
+  return Math.max(
+    ...spans.map(({ source, start }) => String(source.position(start).line).length),
+  );
+}
+
+/** Every source line that has a part, each with its values below. */
+function explainedLines(
+  source: SourceFile,
+  parts: readonly ExplainedPart[],
+  width: number,
+  style: FailureStyle,
+): string[] {
+  const byLine = new Map<number, Drawn[]>();
+  for (const { anchor, text } of parts) {
+    const { column, line } = source.position(anchor.start);
+    const before = shown(source.line(line).slice(0, column - 1));
+    const drawn = { column: displayWidth(before), text: printable(text) };
+    byLine.set(line, [...byLine.get(line) ?? [], drawn]);
+  }
+  const bar = style("gutter", "|");
+  const margin = ` ${" ".repeat(width)} ${bar}`;
+  return [...byLine].sort(([a], [b]) => a - b).flatMap(([line, drawn]) => {
+    const text = shown(source.line(line));
+    return [
+      ` ${style("gutter", String(line).padStart(width))} ${bar} ${text}`,
+      ...(displayWidth(text) > DRAWN_COLUMNS ? valueList(drawn, text) : valueRows(drawn))
+        .map((row) => `${margin} ${style("caret", row)}`),
+    ];
+  });
+}
+
+function shown(line: string): string {
+  return printable(line).replaceAll("\t", TAB);
+}
+
+/** A value and the column it stands below. */
+interface Drawn {
+  readonly column: number;
+  readonly text: string;
+}
+
+/**
+ * Values below their columns, each on the first row where it touches no other; a bar leads down
+ * to it.
+ */
+export function valueRows(drawn: readonly Drawn[]): string[] {
+  let pending = [...drawn].sort((a, b) => a.column - b.column);
+  const rows = [barsAt(pending)];
+  while (pending.length > 0) {
+    const later: Drawn[] = [];
+    let row = "";
+    let free = Infinity;
+    for (let index = pending.length - 1; index >= 0; index--) {
+      const { column, text } = pending[index]!;
+      const fits = column + displayWidth(text) < free;
+      if (!fits) later.unshift(pending[index]!);
+      if (column >= free) continue;
+      const cell = fits ? text : "|";
+      const gap = free === Infinity ? 0 : free - column - displayWidth(cell);
+      row = `${cell}${" ".repeat(gap)}${row}`;
+      free = column;
+    }
+    rows.push(" ".repeat(free === Infinity ? 0 : free) + row);
+    pending = later;
+  }
+  return rows;
+}
+
+function barsAt(drawn: readonly Drawn[]): string {
+  let row = "";
+  for (const { column } of drawn) {
+    if (row.length <= column) row = `${row.padEnd(column)}|`;
+  }
+  return row;
+}
+
+/** For lines too long to draw below: `name = value`. */
+function valueList(drawn: readonly Drawn[], line: string): string[] {
+  return [...drawn].sort((a, b) => a.column - b.column).map(({ column, text }) => {
+    const word = line.slice(column).match(/^(\w+|\S+)/)?.[0] ?? "";
+    return `${word}: ${text}`;
+  });
+}

@@ -1,0 +1,99 @@
+/** What a run came to: plain data, for whoever prints it. */
+
+/** A place in a source file, as text: `file:line:column`. */
+export type Place = string;
+
+/** What ended a test before its end. */
+export interface FailureReport {
+  /** `limit`: stopped by one of the script's limits; `bug`: a rule of dmalab itself is broken. */
+  readonly kind: "failed" | "limit" | "bug";
+  readonly code: string;
+  /** One line. */
+  readonly message: string;
+  readonly place: Place;
+  /** The diagnostic with its source line, values and notes: lines without a line end. */
+  readonly lines: readonly string[];
+}
+
+/** A fault of the IOMMU or a report of the checker that no statement expected. */
+export interface Incident {
+  readonly kind: "fault" | "report";
+  /** The fault's reason or the report's class. */
+  readonly name: string;
+  /** The event on one line. */
+  readonly text: string;
+  /** The statement that led to it, where that is known. */
+  readonly place: Place | null;
+}
+
+export interface TestOutcome {
+  readonly kind: "main" | "test" | "property";
+  /** Empty for the statements at the top of the file. */
+  readonly name: string;
+  /** `iommu.mode = lazy`; empty without a matrix. */
+  readonly combination: string;
+  readonly place: Place;
+  readonly outcome: "passed" | "failed" | "skipped";
+  readonly failure: FailureReport | null;
+  /** The seed of its machine. */
+  readonly seed: number;
+  /** Assertions and expectations that were checked. */
+  readonly assertions: number;
+  /** Cases a property was tried with; 1 for a test. */
+  readonly cases: number;
+  /** Faults and reports that nobody expected, the first ones. */
+  readonly incidents: readonly Incident[];
+  readonly unexpectedFaults: number;
+  readonly unexpectedReports: number;
+  /** Expectations in its own body that it never came to. */
+  readonly unreached: readonly Place[];
+  /** Virtual time. */
+  readonly durationNs: number;
+  /** Events of its machines. */
+  readonly events: number;
+}
+
+export interface RunCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Tests and properties left out because their name did not match. */
+  readonly filtered: number;
+  readonly assertions: number;
+  readonly reports: number;
+  readonly faults: number;
+}
+
+export interface RunReport {
+  readonly file: string;
+  /** The statements at the top of the file first, then tests in the order of the text. */
+  readonly outcomes: readonly TestOutcome[];
+  readonly counts: RunCounts;
+  /** Expectations that no test came to. */
+  readonly unreached: readonly Place[];
+  /** True when the run was stopped by a limit: exit code 3. */
+  readonly limitReached: boolean;
+}
+
+/** How often things happened in one bench on one machine. */
+export interface BenchOutcome {
+  readonly name: string;
+  readonly combination: string;
+  readonly place: Place;
+  readonly outcome: "passed" | "failed" | "skipped";
+  readonly failure: FailureReport | null;
+  readonly seed: number;
+  /** Turns of the loop that are counted. */
+  readonly iterations: number;
+  /** Virtual time of these turns. */
+  readonly virtualNs: number;
+  /** How often each event happened in them; events that did not happen are left out. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Turns that were timed, and how long they took by the clock given; null without one. */
+  readonly timed: { readonly iterations: number; readonly wallMs: number } | null;
+}
+
+/** The name of a test with its machine: what `--match` looks at. */
+export function displayName(test: { readonly name: string; readonly combination: string }): string {
+  return test.combination === "" ? test.name : `${test.name} [${test.combination}]`;
+}

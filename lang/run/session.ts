@@ -1,0 +1,445 @@
+/**
+ * The core of the REPL, without a terminal: takes text, keeps one machine, and goes back.
+ *
+ * A session is the list of what was done in it. The machine is deterministic, so an earlier point
+ * is reached by doing the list again up to there, on a new machine.
+ */
+import type { MachineEvent } from "../../runtime/events.ts";
+import { BUILTINS } from "../builtins/mod.ts";
+import type { Registry } from "../builtins/registry.ts";
+import { buildMachine, type ProgramMachine, resolveFile } from "../check/check_files.ts";
+import { Resolution } from "../check/bindings.ts";
+import { orderConsts } from "../check/const_order.ts";
+import { FileScope } from "../check/file_scope.ts";
+import { KindInference } from "../check/kind_inference.ts";
+import type { Owner } from "../check/resolve.ts";
+import { StatementChecker } from "../check/statement_check.ts";
+import {
+  type ConstCode,
+  isDeclaration,
+  ProgramCompiler,
+  shownExpression,
+} from "../compile/compile_program.ts";
+import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { formatValue } from "../render/value_text.ts";
+import { SourceFile } from "../source.ts";
+import type { FileNode } from "../syntax/ast.ts";
+import { parse } from "../syntax/parse.ts";
+import { describeKind, kindOf } from "../vm/kinds.ts";
+import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
+import type { Value } from "../vm/value.ts";
+import { Vm } from "../vm/vm.ts";
+import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";
+import { compileTest, type Program, type TestEntry, testVariants } from "./program.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { FailureReport, TestOutcome } from "./report.ts";
+import { LimitedOutput, reportFailure, runTest } from "./runner.ts";
+import { bindMachine, buildTestWorld } from "./test_machine.ts";
+import type { World } from "./world.ts";
+
+export interface SessionOptions {
+  readonly loader: SourceLoader;
+  readonly registry?: Registry;
+  readonly limits?: Limits;
+  /** Instead of the seed of the machine block. */
+  readonly seed?: number;
+  readonly onLine?: (text: string) => void;
+  /** Colours for failures. */
+  readonly style?: FailureStyle;
+}
+
+/** What came of one input. */
+export interface FeedResult {
+  /** True when the text ends in the middle of something; nothing was done. */
+  readonly incomplete: boolean;
+  /** With errors among them nothing was done. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The values of expressions, in order. */
+  readonly values: readonly ShownValue[];
+  /** What stopped the input; the statements before it were done. */
+  readonly failure: FailureReport | null;
+  /** Outcomes of tests in the input, which are run at once, each on a machine of its own. */
+  readonly tests: readonly TestOutcome[];
+  /** What happened on the session's machine meanwhile. */
+  readonly events: readonly MachineEvent[];
+  /** True when the input declared another machine: the variables of the old one are gone. */
+  readonly newMachine: boolean;
+}
+
+export interface ShownValue {
+  readonly value: Value;
+  readonly text: string;
+}
+
+export interface SessionVariable {
+  readonly name: string;
+  /** "an int", "a request" … */
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** What there is to know about a session at a glance. */
+export interface SessionSummary {
+  /** How many inputs and steps were done. */
+  readonly moves: number;
+  /** Number of the last event, and virtual time: what the prompt shows. */
+  readonly seq: number;
+  readonly nowNs: number;
+  readonly cpu: number;
+  readonly pendingActivities: number;
+  readonly faults: number;
+  readonly reports: number;
+  readonly variables: readonly SessionVariable[];
+  /** Names of consts and functions. */
+  readonly declared: readonly string[];
+  /** Names the machine binds. */
+  readonly machineNames: readonly string[];
+}
+
+/** Something that was done and can be done again. */
+type Move =
+  | { readonly kind: "input"; readonly source: SourceFile }
+  | { readonly kind: "step"; readonly events: number };
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #moves: Move[] = [];
+  #state: SessionState;
+  #inputs = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#state = new SessionState(options, false);
+  }
+
+  /** Does what a text says, as far as it is complete and right. */
+  feed(text: string): FeedResult {
+    return this.feedSource(new SourceFile(`input ${++this.#inputs}`, text));
+  }
+
+  /** Does what a file says: its declarations become the session's, its statements are run. */
+  feedSource(source: SourceFile): FeedResult {
+    const result = this.#state.input(source);
+    const done = !result.incomplete &&
+      !result.diagnostics.some(({ severity }) => severity === "error");
+    if (done) this.#moves.push({ kind: "input", source });
+    return result;
+  }
+
+  /** Runs activities until `events` more events have happened, or nothing is left to do. */
+  step(events: number = 1): readonly MachineEvent[] {
+    this.#moves.push({ kind: "step", events });
+    return this.#state.step(events);
+  }
+
+  /**
+   * Undoes the last inputs and steps.
+   * @returns How many were undone.
+   */
+  back(count: number = 1): number {
+    const undone = Math.min(count, this.#moves.length);
+    this.#moves.length -= undone;
+    this.#again();
+    return undone;
+  }
+
+  /** Undoes inputs and steps until no event after `seq` has happened. */
+  backToEvent(seq: number): number {
+    let undone = 0;
+    while (this.#state.world.stream.seq > seq && this.#moves.length > 0) undone += this.back(1);
+    return undone;
+  }
+
+  /** What was typed so far, for saving it as a script. */
+  get inputs(): readonly string[] {
+    return this.#moves.map((move) =>
+      move.kind === "input" ? move.source.text : `step ${move.events}`
+    );
+  }
+
+  get vm(): Vm {
+    return this.#state.vm;
+  }
+
+  get world(): World {
+    return this.#state.world;
+  }
+
+  summary(): SessionSummary {
+    return { moves: this.#moves.length, ...this.#state.summary() };
+  }
+
+  #again(): void {
+    const state = new SessionState(this.#options, true);
+    for (const move of this.#moves) {
+      if (move.kind === "input") state.input(move.source);
+      else state.step(move.events);
+    }
+    state.output.muted = false;
+    this.#state = state;
+  }
+}
+
+/** Everything that is lost and made anew when a session goes back. */
+class SessionState {
+  readonly output: SessionOutput;
+  readonly #options: SessionOptions;
+  readonly #registry: Registry;
+  readonly #limits: Limits;
+  readonly #resolution = new Resolution();
+  readonly #compiler: ProgramCompiler;
+  readonly #consts: ConstCode[] = [];
+  #scope: FileScope;
+  #machine: ProgramMachine;
+  world: World;
+  vm: Vm;
+
+  constructor(options: SessionOptions, muted: boolean) {
+    this.#options = options;
+    this.#registry = options.registry ?? BUILTINS;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.output = new SessionOutput(this.#limits.outputLines, options.onLine, muted);
+    this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
+    this.#scope = new FileScope(this.#registry);
+    const config = buildMachine(null, this.#scope, this.#registry, new DiagnosticBag());
+    this.#machine = { declaration: null, scope: this.#scope, config };
+    this.#scope.machineKinds = this.#registry.globalKinds(config);
+    this.world = this.#buildWorld();
+    this.vm = this.#buildVm();
+  }
+
+  input(source: SourceFile): FeedResult {
+    const { diagnostics, file, incomplete } = parse(source, { mode: "repl" });
+    if (incomplete) return { ...NOTHING, incomplete };
+    const bag = new DiagnosticBag();
+    for (const diagnostic of diagnostics) bag.add(diagnostic);
+    const checked = bag.hasErrors ? null : this.#check(file, bag);
+    if (checked === null || bag.hasErrors) return { ...NOTHING, diagnostics: bag.sorted() };
+    return { ...this.#perform(file, checked), diagnostics: bag.sorted() };
+  }
+
+  step(events: number): readonly MachineEvent[] {
+    const { recorder, stream } = this.world;
+    const before = stream.seq;
+    while (stream.seq < before + events && this.world.runNextActivity());
+    return recorder.after(before);
+  }
+
+  summary(): Omit<SessionSummary, "moves"> {
+    const { incidents, stream } = this.world;
+    const faults = incidents.filter(({ name }) => name === "iommu.fault").length;
+    return {
+      seq: stream.seq,
+      nowNs: this.world.nowNs(),
+      cpu: stream.cpu,
+      pendingActivities: this.world.pendingActivities(),
+      faults,
+      reports: incidents.length - faults,
+      variables: this.#variables(),
+      declared: [...this.#scope.declared.keys()],
+      machineNames: [...this.#scope.machineKinds.keys()],
+    };
+  }
+
+  #variables(): SessionVariable[] {
+    return [...this.#scope.variables].map(([name, variable]) => {
+      const value = this.vm.globals[this.#compiler.tables.variableGlobal(variable)] ?? null;
+      return { name, kind: describeKind(kindOf(value)), text: formatValue(value, this.vm, true) };
+    });
+  }
+
+  /** Checks an input against copies of what the session knows, so that a wrong one leaves no trace. */
+  #check(file: FileNode, bag: DiagnosticBag): Checked | null {
+    const loader = new FileLoader(this.#options.loader, bag);
+    const loaded = loader.parsed(file);
+    if (bag.hasErrors) return null;
+    const uses = new Map<Owner, Set<Owner>>();
+    const scope = new FileScope(this.#registry, this.#scope.declared, this.#scope.variables);
+    const scopes = new Map<LoadedFile, FileScope>([[loaded, scope]]);
+    for (const other of loader.files) {
+      if (other !== loaded) scopes.set(other, this.#usedScope(other, scopes, bag));
+    }
+    for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
+    scope.declareAll(file, bag, true);
+    const machine = this.#findMachine(loaded, scope, scopes, bag);
+    const kinds = this.#registry.globalKinds(machine.config);
+    // The machine's things that variables hold would belong to the old machine.
+    if (machine !== this.#machine) scope.variables.clear();
+    for (const [{ file }, each] of scopes) {
+      resolveFile(file, each, kinds, this.#resolution, uses, bag, each === scope);
+    }
+    const consts = orderConsts(uses, bag);
+    if (bag.hasErrors) return null;
+    const inference = new KindInference(this.#resolution, this.#registry, bag);
+    const checker = new StatementChecker(inference, this.#resolution, this.#registry, bag);
+    for (const [{ file }] of scopes) checker.file(file);
+    return { scope, machine, consts, files: [...scopes.keys()] };
+  }
+
+  #usedScope(
+    loaded: LoadedFile,
+    scopes: ReadonlyMap<LoadedFile, FileScope>,
+    bag: DiagnosticBag,
+  ): FileScope {
+    const scope = new FileScope(this.#registry);
+    for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
+    scope.declareAll(loaded.file, bag);
+    return scope;
+  }
+
+  /** The machine an input declares, itself or by a file it uses; else the one there is. */
+  #findMachine(
+    loaded: LoadedFile,
+    scope: FileScope,
+    scopes: ReadonlyMap<LoadedFile, FileScope>,
+    bag: DiagnosticBag,
+  ): ProgramMachine {
+    const candidates = [loaded, ...[...scopes.keys()].filter((other) => other !== loaded)];
+    for (const candidate of candidates) {
+      const declaration = candidate.file.items.find((item) => item.kind === "Machine");
+      if (declaration === undefined) continue;
+      const own = scopes.get(candidate) ?? scope;
+      const config = buildMachine(declaration, own, this.#registry, bag);
+      return { declaration, scope: own, config };
+    }
+    return this.#machine;
+  }
+
+  #perform(file: FileNode, checked: Checked): Omit<FeedResult, "diagnostics"> {
+    const newMachine = checked.machine !== this.#machine;
+    this.#scope = checked.scope;
+    this.#machine = checked.machine;
+    const consts = this.#compiler.consts(checked.consts);
+    for (const { file } of checked.files) {
+      for (const item of file.items) if (item.kind === "Function") this.#compiler.function(item);
+    }
+    const compiled = file.items.filter((item) => !isDeclaration(item)).map((statement) => ({
+      functionIndex: this.#compiler.sessionStatement(statement),
+      shown: shownExpression(statement) !== null,
+    }));
+    if (newMachine) {
+      this.world = this.#buildWorld();
+      this.vm = this.#buildVm();
+    }
+    bindMachine(this.vm, this.#compiler.tables.machineGlobals);
+    const before = this.world.stream.seq;
+    this.#consts.push(...consts);
+    let failure = this.#workOutConsts(newMachine ? this.#consts : consts);
+    const values: ShownValue[] = [];
+    for (const { functionIndex, shown } of compiled) {
+      if (failure !== null) break;
+      failure = this.#run(functionIndex);
+      const { result } = this.vm;
+      if (failure === null && shown && result !== null) {
+        values.push({ value: result, text: formatValue(result, this.vm, true) });
+      }
+    }
+    return {
+      incomplete: false,
+      values,
+      failure,
+      tests: this.#runTests(file),
+      events: this.world.recorder.after(before),
+      newMachine,
+    };
+  }
+
+  #workOutConsts(consts: readonly ConstCode[]): FailureReport | null {
+    for (const { functionIndex, global } of consts) {
+      const failure = this.#run(functionIndex);
+      if (failure !== null) return failure;
+      this.vm.globals[global] = this.vm.result;
+    }
+    return null;
+  }
+
+  #run(functionIndex: number): FailureReport | null {
+    const { stream } = this.world;
+    const { cpu } = stream;
+    this.vm.refillLimits();
+    this.vm.start(functionIndex);
+    this.vm.resume();
+    const { failure } = this.vm;
+    if (failure === null) return null;
+    stream.cpu = cpu;
+    return reportFailure(failure, this.#options.style);
+  }
+
+  #runTests(file: FileNode): TestOutcome[] {
+    const outcomes: TestOutcome[] = [];
+    for (const item of file.items) {
+      if (item.kind !== "Test" && item.kind !== "Property") continue;
+      const bag = new DiagnosticBag();
+      const variants = testVariants(item, this.#machine, this.#scope, this.#registry, bag);
+      const tests: TestEntry[] = compileTest(item, variants, this.#compiler);
+      const program: Program = {
+        source: file.span.source,
+        files: [file.span.source],
+        registry: this.#registry,
+        code: this.#compiler.code,
+        machine: this.#machine,
+        machineGlobals: this.#compiler.tables.machineGlobals,
+        consts: this.#consts,
+        main: null,
+        tests,
+      };
+      outcomes.push(...tests.map((test) => runTest(program, test, this.#testOptions())));
+    }
+    return outcomes;
+  }
+
+  #testOptions() {
+    const { seed, style } = this.#options;
+    return {
+      limits: this.#limits,
+      onLine: (line: string) => this.output.write(line),
+      ...(seed === undefined ? {} : { seed }),
+      ...(style === undefined ? {} : { style }),
+    };
+  }
+
+  #buildWorld(): World {
+    const { seed } = this.#options;
+    return buildTestWorld({ registry: this.#registry }, this.#machine.config, {
+      record: true,
+      limits: this.#limits,
+      output: this.output,
+      ...(seed === undefined ? {} : { seed }),
+    });
+  }
+
+  #buildVm(): Vm {
+    const { code } = this.#compiler;
+    return new Vm(code, this.#registry, this.world, this.#limits, this.output);
+  }
+}
+
+interface Checked {
+  readonly scope: FileScope;
+  readonly machine: ProgramMachine;
+  readonly consts: Parameters<ProgramCompiler["consts"]>[0];
+  readonly files: readonly LoadedFile[];
+}
+
+/** Says nothing while a session goes back. */
+class SessionOutput extends LimitedOutput {
+  constructor(
+    limitLines: number,
+    onLine: ((text: string) => void) | undefined,
+    public muted: boolean,
+  ) {
+    super(limitLines, (line) => {
+      if (!this.muted) onLine?.(line);
+    });
+  }
+}
+
+const NOTHING: FeedResult = {
+  incomplete: false,
+  diagnostics: [],
+  values: [],
+  failure: null,
+  tests: [],
+  events: [],
+  newMachine: false,
+};

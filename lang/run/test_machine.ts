@@ -1,0 +1,94 @@
+/** A fresh machine with a VM on it, ready to run a program's code. */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { formatEventText } from "../render/event_line.ts";
+import { spanPlace } from "../source.ts";
+import type { Failure } from "../vm/failure.ts";
+import type { Limits } from "../vm/limits.ts";
+import type { Value } from "../vm/value.ts";
+import { type Output, Vm } from "../vm/vm.ts";
+import type { Program } from "./program.ts";
+import type { Incident } from "./report.ts";
+import type { World } from "./world.ts";
+
+export interface MachineOptions {
+  /** Instead of the configuration's. */
+  readonly seed?: number;
+  readonly record: boolean;
+  readonly limits: Limits;
+  readonly output: Output;
+  readonly onEvent?: (event: MachineEvent) => void;
+}
+
+/** Builds the world of a configuration. */
+export function buildTestWorld(
+  program: Pick<Program, "registry">,
+  config: LabConfig,
+  options: MachineOptions,
+): World {
+  const world = program.registry.buildWorld(
+    options.seed === undefined ? config : { ...config, seed: options.seed },
+    { record: options.record, memoryLimitBytes: options.limits.memoryBytes },
+  );
+  if (options.onEvent !== undefined) world.lab.machine.events.listen(options.onEvent);
+  return world;
+}
+
+/** A machine of its own for one test. */
+export class TestMachine {
+  readonly world: World;
+  readonly vm: Vm;
+  /** Why the consts of the program could not be worked out on it; null when they could. */
+  readonly failure: Failure | null;
+
+  constructor(program: Program, config: LabConfig, options: MachineOptions) {
+    const { code, registry } = program;
+    this.world = buildTestWorld(program, config, options);
+    this.vm = new Vm(code, registry, this.world, options.limits, options.output);
+    bindMachine(this.vm, program.machineGlobals);
+    this.failure = this.#workOutConsts(program);
+  }
+
+  /** Runs a function to its end. Null when it came there. */
+  run(functionIndex: number, args: readonly Value[] = []): Failure | null {
+    if (this.failure !== null) return this.failure;
+    this.vm.start(functionIndex, args);
+    this.vm.resume();
+    return this.vm.failure;
+  }
+
+  #workOutConsts(program: Program): Failure | null {
+    for (const { functionIndex, global } of program.consts) {
+      this.vm.start(functionIndex);
+      this.vm.resume();
+      if (this.vm.failure !== null) return this.vm.failure;
+      this.vm.globals[global] = this.vm.result;
+    }
+    return null;
+  }
+}
+
+/** Gives the names that the machine binds their values. */
+export function bindMachine(vm: Vm, machineGlobals: ReadonlyMap<string, number>): void {
+  for (const [name, global] of machineGlobals) {
+    vm.globals[global] = vm.world.globals.get(name) ?? null;
+  }
+}
+
+/** Faults and reports that no statement expected. */
+export function unexpectedIncidents(vm: Vm): readonly MachineEvent[] {
+  return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
+}
+
+/** An incident as plain data. */
+export function describeIncident(event: MachineEvent, vm: Vm): Incident {
+  const fields: Readonly<Record<string, unknown>> = event.fields;
+  const span = event.site === null ? null : vm.siteSpan(event.site);
+  const fault = event.name === "iommu.fault";
+  return {
+    kind: fault ? "fault" : "report",
+    name: String(fault ? fields.reason : fields.class),
+    text: formatEventText(event),
+    place: span === null ? null : spanPlace(span),
+  };
+}
