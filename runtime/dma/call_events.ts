@@ -11,13 +11,15 @@ import type { DmaDevice } from "./device.ts";
 export interface Call {
   /** The function's kernel name. */
   readonly api: KernelCall;
+  /** The chapter that says when the function refuses, such as `dma.3.3`. */
+  readonly rule: string;
   readonly call: EventId<`call.${KernelCall}`>;
   readonly ret: EventId<`ret.${KernelCall}`>;
 }
 
 /** Resolves a function's events, once when a module loads. */
-export function callOf(api: KernelCall): Call {
-  return { api, call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
+export function callOf(api: KernelCall, rule: string): Call {
+  return { api, rule, call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
 }
 
 /**
@@ -67,7 +69,10 @@ export class CallEvents {
     this.#events.device = outer;
   }
 
+  /** A refusal, as an errno or as a plain no, names the rule that decides it. */
   #ret(call: Call, result: number | boolean | null, error: ErrnoName | null): void {
-    this.#events.emit(call.ret, { result, error });
+    const refused = error !== null || result === false;
+    const why = refused ? { rule: call.rule, inputs: {} } : null;
+    this.#events.emit(call.ret, { result, error }, why);
   }
 }

@@ -35,19 +35,19 @@ import { TwoStepCalls } from "./two_step_calls.ts";
 export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
-const MAP_PHYS = callOf("dma_map_phys");
-const UNMAP_PHYS = callOf("dma_unmap_phys");
-const MAP_PAGE = callOf("dma_map_page");
-const UNMAP_PAGE = callOf("dma_unmap_page");
-const MAP_SINGLE = callOf("dma_map_single");
-const UNMAP_SINGLE = callOf("dma_unmap_single");
-const MAP_RESOURCE = callOf("dma_map_resource");
-const UNMAP_RESOURCE = callOf("dma_unmap_resource");
-const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu");
-const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device");
-const ALLOC_COHERENT = callOf("dma_alloc_coherent");
-const FREE_COHERENT = callOf("dma_free_coherent");
-const SET_MASK = callOf("dma_set_mask");
+const MAP_PHYS = callOf("dma_map_phys", "dma.1.4");
+const UNMAP_PHYS = callOf("dma_unmap_phys", "dma.1.6");
+const MAP_PAGE = callOf("dma_map_page", "dma.1.4");
+const UNMAP_PAGE = callOf("dma_unmap_page", "dma.1.6");
+const MAP_SINGLE = callOf("dma_map_single", "dma.1.4");
+const UNMAP_SINGLE = callOf("dma_unmap_single", "dma.1.6");
+const MAP_RESOURCE = callOf("dma_map_resource", "dma.1.4");
+const UNMAP_RESOURCE = callOf("dma_unmap_resource", "dma.1.6");
+const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu", "dma.1.6");
+const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device", "dma.1.6");
+const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
+const FREE_COHERENT = callOf("dma_free_coherent", "dma.1.2");
+const SET_MASK = callOf("dma_set_mask", "dma.1.2");
 
 const DMA_SYNC = eventId("dma.sync");
 

@@ -1,6 +1,7 @@
 /** The events of a mapping's life, whichever API makes or ends it. */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { eventId } from "../event_vocabulary.ts";
+import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { directionWord, type DmaDirection, type MappingPath } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
@@ -37,7 +38,7 @@ export class MappingEvents {
       size_bytes: sizeBytes,
       dir: directionWord(dir),
       path: path ?? this.pathOf(dev, dma),
-    });
+    }, this.#whyThisPath(dev));
   }
 
   /** Tells that a mapping ended, unless there was none; `phys` is where the device was led. */
@@ -60,6 +61,20 @@ export class MappingEvents {
       dir: directionWord(dir),
       path: path ?? this.#pathTo(dev, phys),
     });
+  }
+
+  #whyThisPath(dev: DmaDevice): Why {
+    const { config } = this.#machine;
+    return {
+      rule: dev.domain === null ? "dma.2.1" : "dma.1.6",
+      inputs: {
+        iommu_mode: config.iommu.mode,
+        translated: dev.domain !== null,
+        untrusted: dev.untrusted,
+        last_address_of_device: dev.lastAddress,
+        bounce_forced: config.swiotlb.force,
+      },
+    };
   }
 
   /** How a device's address is led to memory now. */

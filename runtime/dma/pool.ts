@@ -21,8 +21,8 @@ import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "./device.ts";
 import type { CoherentMemory } from "./mapping.ts";
 
-const ALLOC = callOf("dma_pool_alloc");
-const FREE = callOf("dma_pool_free");
+const ALLOC = callOf("dma_pool_alloc", "dma.1.2");
+const FREE = callOf("dma_pool_free", "dma.1.2");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 

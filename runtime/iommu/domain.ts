@@ -9,12 +9,13 @@
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device.ts";
 import { eventId } from "../event_vocabulary.ts";
+import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, type Invalidation } from "./invalidation.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { IovaAllocator } from "./iova_allocator.ts";
+import { IovaAllocator, LARGEST_CACHED_PFNS } from "./iova_allocator.ts";
 import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
@@ -142,9 +143,23 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: sizeBytes,
         limit: ((limitPfn + 1) * this.granuleBytes - 1) as DmaAddr,
         source: iova.lastSource,
-      });
+      }, this.#whyAllocated(pfns, last, limitPfn));
     }
     return start;
+  }
+
+  #whyAllocated(pfns: number, last: number, limitPfn: number): Why {
+    const fromCache = this.iova.lastSource === "rcache";
+    return {
+      rule: fromCache ? "dma.4.3" : limitPfn < this.iova.ranges.dma32Pfn ? "dma.4.2" : "dma.4.4",
+      inputs: {
+        granules: pfns,
+        cacheable: pfns <= LARGEST_CACHED_PFNS,
+        last_address_of_device: last,
+        below_4gib_first: this.device.prefer32Bit,
+        cpu: this.#machine.events.cpu,
+      },
+    };
   }
 
   #leave32Bit(last: number): void {
@@ -165,6 +180,12 @@ export class IommuDomain implements FlushQueueOwner {
         start: start as DmaAddr,
         size_bytes: sizeBytes,
         to: this.iova.lastDestination,
+      }, {
+        rule: "dma.4.3",
+        inputs: {
+          granules: sizeBytes * this.#inverseGranule,
+          largest_cached_granules: LARGEST_CACHED_PFNS,
+        },
       });
     }
   }
@@ -177,7 +198,7 @@ export class IommuDomain implements FlushQueueOwner {
         start: start as DmaAddr,
         size_bytes: sizeBytes,
         to: "flush_queue",
-      });
+      }, { rule: "dma.5.3", inputs: { lazy: true, untrusted: this.device.untrusted } });
     }
     queue.add(events.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
     if (events.tick(FLUSH_QUEUE_ADD)) events.emit(FLUSH_QUEUE_ADD, { pending: queue.pending });
@@ -257,13 +278,18 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: sizeBytes,
         hw_start: 0 as DmaAddr,
         hw_size_bytes: sizeBytes,
-      });
+      }, { rule: "dma.5.3", inputs: { pending: this.flushQueue?.pending ?? 0 } });
     }
   }
 
   flushed(entries: number, reason: FlushReason): void {
     const { events } = this.#machine;
-    if (events.tick(FLUSH_QUEUE_FLUSH)) events.emit(FLUSH_QUEUE_FLUSH, { entries, reason });
+    if (!events.tick(FLUSH_QUEUE_FLUSH)) return;
+    const { entries: places = 0, timeoutNs = 0 } = this.flushQueue ?? {};
+    events.emit(FLUSH_QUEUE_FLUSH, { entries, reason }, {
+      rule: "dma.5.3",
+      inputs: { usable_entries: places - 1, timeout_ns: timeoutNs },
+    });
   }
 
   onTimer(work: () => void): void {
@@ -309,6 +335,13 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: last - first + 1,
         hw_start: hardwareFirst as DmaAddr,
         hw_size_bytes: hardwareLast - hardwareFirst + 1,
+      }, {
+        rule: "dma.5.2",
+        inputs: {
+          model: config.iommu.model,
+          caching_mode: this.cachingMode,
+          whole_domain: invalidation.whole,
+        },
       });
     }
   }

@@ -222,7 +222,11 @@ export class Iommu {
       });
     }
     if (events.tick(IOMMU_FAULT)) {
-      events.emit(IOMMU_FAULT, { dma: dma as DmaAddr, access, reason });
+      const lastAddress = dev.domain?.table.lastAddress ?? null;
+      events.emit(IOMMU_FAULT, { dma: dma as DmaAddr, access, reason }, {
+        rule: dev.domain === null ? "dma.1.1" : "dma.1.6",
+        inputs: { translated: dev.domain !== null, last_address_of_table: lastAddress },
+      });
     }
     return -1;
   }
