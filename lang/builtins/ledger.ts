@@ -150,7 +150,7 @@ function lifeLines(
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
-      lines.push(`  #${String(event.seq).padEnd(5)} ${formatEventText(event)}`);
+      lines.push(`  #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`);
     }
   }
   if (uses > 0) {

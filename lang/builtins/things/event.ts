@@ -90,7 +90,22 @@ export function siteText(site: number | null, run: Run): string | null {
 }
 
 /** Arguments of kernel calls that no event of the table has under the same name. */
-const CALL_FIELDS = ["dev", "size", "offset", "attrs", "mapped", "addr", "result", "error"];
+const CALL_FIELDS = [
+  "dev",
+  "size",
+  "offset",
+  "attrs",
+  "mapped",
+  "mapped_len",
+  "addr",
+  "page",
+  "bits",
+  "pool",
+  "req",
+  "clients",
+  "result",
+  "error",
+];
 
 // Which fields an event has depends on its name, so the type has those of all events.
 function vocabularyFields(): FieldSpec<MachineEvent>[] {

@@ -53,7 +53,7 @@ export const IOMMU: TypeSpec<Machine> = {
     {
       name: "mode",
       kind: "word",
-      doc: "off, passthrough, strict or lazy, as the machine block says.",
+      doc: "What the machine block says: off, passthrough, strict or lazy.",
       get: (machine) => word(machine.iommu.mode),
     },
     {

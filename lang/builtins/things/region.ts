@@ -25,7 +25,7 @@ export const REGION: TypeSpec<MemoryRegion> = {
     {
       name: "type",
       kind: "word",
-      doc: "ram or mmio.",
+      doc: "What lies there: ram or mmio.",
       get: (region) => word(region.type),
     },
   ],

@@ -1,0 +1,34 @@
+/** Runs a script in tests of builtins, and tells how it ended. */
+import { LoadError } from "../run/load_files.ts";
+import { loadProgram } from "../run/program.ts";
+import { runProgram } from "../run/runner.ts";
+import { SourceFile, spanPlace } from "../source.ts";
+import { BUILTINS } from "./mod.ts";
+
+export interface ScriptEnd {
+  /** Errors before the run, and failures of the run; empty when all went well. */
+  readonly problems: readonly string[];
+  /** What `print`, `show` and `explain` wrote. */
+  readonly output: readonly string[];
+}
+
+/** Runs the top-level statements and the tests of a script that uses no other file. */
+export function runScript(text: string): ScriptEnd {
+  const source = new SourceFile("script.dma", text);
+  const loader = { load: () => new LoadError("not_found", "no file can be used here") };
+  const { program, diagnostics } = loadProgram(source, loader, BUILTINS);
+  if (program === null) {
+    return {
+      problems: diagnostics.map(({ code, span, message }) =>
+        `${code} ${spanPlace(span)}: ${message}`
+      ),
+      output: [],
+    };
+  }
+  const output: string[] = [];
+  const report = runProgram(program, { onLine: (line) => output.push(line) });
+  const problems = report.outcomes.flatMap(({ failure }) =>
+    failure === null ? [] : [failure.lines.join("\n")]
+  );
+  return { problems, output };
+}
