@@ -1,0 +1,123 @@
+import { assertEquals } from "@std/assert";
+import { runScript } from "./_run_script.ts";
+import { FUNCTIONS, TYPES } from "./mod.ts";
+
+const STRICT = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } } }
+}
+let state = iova_state()
+`;
+const RANGE = `${STRICT}assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB)\n`;
+const UNTRUSTED = RANGE.replace("nvme ssd { }", "nvme ssd { untrusted = true }")
+  .replace("iommu {", "swiotlb { size = 0B }\n  iommu {");
+const DIRECT = `machine {
+  ram { size = 8GiB }
+  swiotlb { size = 0B }
+  pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
+}
+let state = iova_state()
+`;
+/** A device that cannot reach a buffer above 4 GiB, and no pool to bounce it through. */
+const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])\n`;
+const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
+
+/** A script that makes the call raise the error; written `CALL fails ERRNO`. */
+const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  dma_iova_link: {
+    EIO: `${RANGE}dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
+      dma_iova_free(ssd, state)`,
+    ENXIO: `${RANGE}dma_iova_link(ssd, state, 0x10_0000, 0, 2KiB, to_device)
+      dma_iova_link(ssd, state, 0x20_0000, 2KiB, 4KiB, to_device) fails ENXIO
+      dma_iova_destroy(ssd, state, 2KiB, to_device)`,
+    EINVAL: `${RANGE}dma_iova_link(ssd, state, 0x10_0000, 0, 0, to_device) fails EINVAL
+      dma_iova_free(ssd, state)`,
+    EADDRINUSE: `${RANGE}${LINK})
+      ${LINK}) fails EADDRINUSE
+      dma_iova_destroy(ssd, state, 4KiB, to_device)`,
+    ENOMEM: `${UNTRUSTED}dma_iova_link(ssd, state, 0x10_0000, 0, 2KiB, to_device) fails ENOMEM
+      dma_iova_free(ssd, state)`,
+    EPERM: `${UNTRUSTED}dma_iova_link(ssd, state, 0x10_0000, 0, 2KiB, to_device, mmio) fails EPERM
+      dma_iova_free(ssd, state)`,
+    EOPNOTSUPP: `${RANGE.replace("nvme ssd { }", "nvme ssd { coherent = false }")}
+      ${LINK}, attrs: require_coherent) fails EOPNOTSUPP
+      dma_iova_free(ssd, state)`,
+    EFAULT: `${DIRECT}${LINK}) fails EFAULT`,
+  },
+  dma_iova_sync: { EFAULT: `${DIRECT}dma_iova_sync(ssd, state, 0, 4KiB) fails EFAULT` },
+  dma_iova_unlink: {
+    EFAULT: `${DIRECT}dma_iova_unlink(ssd, state, 0, 4KiB, to_device) fails EFAULT`,
+  },
+  dma_iova_destroy: {
+    EFAULT: `${DIRECT}dma_iova_destroy(ssd, state, 4KiB, to_device) fails EFAULT`,
+  },
+  dma_iova_free: { EFAULT: `${DIRECT}dma_iova_free(ssd, state) fails EFAULT` },
+  dma_map_phys: { ENOMEM: `${UNREACHABLE}dma_map_phys(ssd, far, 4KiB, to_device) fails ENOMEM` },
+  dma_map_page: { ENOMEM: `${UNREACHABLE}dma_map_page(ssd, far, 0, 4KiB, to_device) fails ENOMEM` },
+  dma_map_single: {
+    ENOMEM: `${UNREACHABLE}dma_map_single(ssd, far, 4KiB, to_device) fails ENOMEM`,
+  },
+  dma_map_resource: {
+    ENOMEM: `${UNREACHABLE}dma_map_resource(ssd, far.phys, 4KiB, to_device) fails ENOMEM`,
+  },
+  dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
+  dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
+  request: {
+    EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
+  },
+  pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
+  alloc_pages: { ENOMEM: `alloc_pages(4_194_304) fails ENOMEM` },
+  buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
+  "nvme.submit": {
+    EIO: `${STRICT}ssd.submit(read, lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,
+    EINVAL: `${STRICT}ssd.submit(read, into: alloc_pages(1), queue: 9) fails EINVAL`,
+  },
+  "nvme.passthrough": {
+    EINVAL: `${STRICT}ssd.passthrough(0x02, into: alloc_pages(1), queue: 9) fails EINVAL`,
+  },
+  "nvme.read": {
+    EIO: `${STRICT}ssd.read(lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,
+    EINVAL: `${STRICT}ssd.read(into: buffer(size: 512B, offset: 2B)) fails EINVAL`,
+    ENOMEM: `${UNREACHABLE}ssd.read(into: far) fails ENOMEM`,
+  },
+  "nvme.write": {
+    EIO: `${STRICT}ssd.write(lba: 4_294_967_296, from: alloc_pages(1)) fails EIO`,
+    EINVAL: `${STRICT}ssd.write(from: buffer(size: 512B, offset: 2B)) fails EINVAL`,
+    ENOMEM: `${UNREACHABLE}ssd.write(from: far) fails ENOMEM`,
+  },
+  "nvme.flush": { EINVAL: `${STRICT}ssd.flush(queue: 9) fails EINVAL` },
+  "nvme.write_zeroes": {
+    EIO: `${STRICT}ssd.write_zeroes(lba: 4_294_967_296, bytes: 4KiB) fails EIO`,
+    EINVAL: `${STRICT}ssd.write_zeroes(bytes: 100B) fails EINVAL`,
+  },
+  "nvme.discard": {
+    EIO: `${STRICT}ssd.discard(lba: 4_294_967_296, bytes: 4KiB) fails EIO`,
+    EINVAL: `${STRICT}ssd.discard(bytes: 100B) fails EINVAL`,
+  },
+};
+
+/** What the entries declare, as `name ERRNO`. */
+function declared(): string[] {
+  const functions = [...FUNCTIONS.values()].map((spec) => [spec.name, spec] as const);
+  const methods = [...TYPES.values()].flatMap((type) =>
+    type.methods.map((method) => [`${type.name}.${method.name}`, method] as const)
+  );
+  return [...functions, ...methods].flatMap(([name, spec]) =>
+    (spec.raises ?? []).map((errno) => `${name} ${errno}`)
+  );
+}
+
+Deno.test("every error that a builtin declares has a script here that raises it", () => {
+  const tested = Object.entries(RAISED).flatMap(([name, scripts]) =>
+    Object.keys(scripts).map((errno) => `${name} ${errno}`)
+  );
+  assertEquals(tested.sort(), declared().sort());
+});
+
+for (const [name, scripts] of Object.entries(RAISED)) {
+  for (const [errno, script] of Object.entries(scripts)) {
+    Deno.test(`${name}() raises ${errno}`, () => {
+      assertEquals(runScript(script).problems, []);
+    });
+  }
+}
