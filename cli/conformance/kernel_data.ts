@@ -69,7 +69,10 @@ export interface CaptureCase {
   readonly request: CaptureRequest;
   readonly map: readonly CaptureCall[];
   readonly command: CaptureCommand | null;
+  /** 7.2. */
   readonly iter?: Json;
+  /** 6.12: what the scatterlist was mapped to. */
+  readonly sg?: { readonly mapped: readonly Extent[] };
   readonly unmap?: readonly CaptureCall[];
   readonly status?: number;
   readonly queue_status?: number;

@@ -104,6 +104,15 @@ export function capturedMachine(
   return { machine, dev, driver, controller, pools };
 }
 
+/**
+ * Whether the run shows by itself that its IOMMU had no caching mode, whatever was asked for: a
+ * kernel that batches has found none (captured.md). An untrusted device is strict all the same, so
+ * there the wish to batch is what tells.
+ */
+function remembersNothing({ mode, lazy_requested, untrusted }: CaptureConfig): boolean {
+  return mode === "dma-lazy" || (lazy_requested === true && untrusted === true);
+}
+
 function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
   const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
   const base = defaultMachineConfig();
@@ -119,8 +128,7 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
     iommu: {
       ...base.iommu,
       mode: MODES[config.mode],
-      // What was asked for: a kernel that batches has found no caching mode (captured.md).
-      cachingMode: config.caching_mode === true && config.mode !== "dma-lazy",
+      cachingMode: config.caching_mode === true && !remembersNothing(config),
       reserved: (reserved_iova_pfn_ranges ?? []).map(([first, last]) => ({
         start: first * 4 * KIB,
         end: (last + 1) * 4 * KIB,

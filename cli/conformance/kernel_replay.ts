@@ -18,7 +18,7 @@ import { BLK_STS } from "../../runtime/errno.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { Iod } from "../../devices/nvme/driver/iod.ts";
 import { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
-import { capturedCalls } from "./capture_form.ts";
+import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import { capturedCommand } from "./command_form.ts";
 import { type Difference, firstDifference, type Json } from "./difference.ts";
 import type { CaptureCall, CaptureCase, CaptureRequest, Extent } from "./kernel_data.ts";
@@ -34,6 +34,7 @@ const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
 /** What the model made of a request, in the captures' form. */
 interface Outcome {
   readonly map: readonly CaptureCall[];
+  readonly listOutputs: Json;
   readonly command: Json;
   readonly iter: Json;
   readonly accesses: Json;
@@ -84,12 +85,14 @@ export class KernelReplay {
     const status = driver.prepare(iod, request);
     this.#events = outer;
     const refused = status !== BLK_STS.OK;
+    const told = this.#told(events, iod);
     this.#live.set(captured, {
       captured,
       request,
       iod: refused ? null : iod,
       outcome: {
-        map: capturedCalls(events, iod.dmaState),
+        map: told.calls,
+        listOutputs: told.listOutputs,
         command: refused ? null : capturedCommand(driver.viewCommand(iod)),
         iter: iteratorResults(events),
         accesses: refused || captured.device === undefined ? null : this.#accesses(iod),
@@ -110,7 +113,7 @@ export class KernelReplay {
     let unmap: readonly CaptureCall[] = [];
     if (live.iod !== null) {
       this.#host.driver.complete(live.iod, live.request);
-      unmap = capturedCalls(events, live.iod.dmaState);
+      unmap = this.#told(events, live.iod).calls;
     }
     this.#events = outer;
     return { events, difference: compare(captured, live.outcome, unmap) };
@@ -122,6 +125,11 @@ export class KernelReplay {
     this.#events = [];
     work();
     this.#events = outer;
+  }
+
+  #told(events: readonly MachineEvent[], iod: Iod): CapturedCalls {
+    const logsDeferral = this.#host.machine.config.kernel !== "6.12";
+    return capturedCalls(events, iod.dmaState, logsDeferral);
   }
 
   /** A tag's record lives on between its requests, as in the kernel. */
@@ -216,6 +224,7 @@ function compare(
 ): Difference | null {
   const expected: Record<string, Json> = {
     map: captured.map.map(comparable),
+    sg: captured.sg?.mapped ?? null,
     command: captured.command,
     iter: captured.iter ?? [],
     unmap: (captured.unmap ?? []).map(comparable),
@@ -224,6 +233,7 @@ function compare(
   };
   const got: Record<string, Json> = {
     map: outcome.map.map(comparable),
+    sg: outcome.listOutputs,
     command: outcome.command,
     iter: outcome.iter,
     unmap: unmap.map(comparable),
