@@ -26,6 +26,7 @@ export function compilePattern(
 ): CompiledPattern | null {
   if (countStates(pattern) > AUTOMATON_LIMIT_STATES) return null;
   const builder = new AutomatonBuilder(resolve);
+  builder.watch(pattern);
   const accept = builder.state(ACCEPT, 0, 0);
   const start = builder.pattern(pattern, accept);
   return {
@@ -82,6 +83,24 @@ class AutomatonBuilder {
     return this.states.length / 3 - 1;
   }
 
+  /** Notes the names that occur in the pattern, also where `{0}` gives them no state. */
+  watch(pattern: EventPattern): void {
+    switch (pattern.kind) {
+      case "Event":
+        for (const name of this.#resolve(pattern.name)) this.watched.add(name);
+        return;
+      case "Sequence":
+        for (const item of pattern.items) this.watch(item);
+        return;
+      case "Alternatives":
+        for (const choice of pattern.choices) this.watch(choice);
+        return;
+      case "Repeat":
+        this.watch(pattern.item);
+        return;
+    }
+  }
+
   /** Adds the states of a pattern that goes on at `next`; returns where it starts. */
   pattern(pattern: EventPattern, next: number): number {
     switch (pattern.kind) {
@@ -124,7 +143,6 @@ class AutomatonBuilder {
     let index = this.#itemOf.get(pattern);
     if (index === undefined) {
       const item = this.#describe(pattern);
-      for (const name of item.names!) this.watched.add(name);
       index = this.items.push(item) - 1;
       this.#itemOf.set(pattern, index);
     }

@@ -1,8 +1,8 @@
 /** What can be walked, indexed and matched. */
 import type { Run } from "../run/run.ts";
 import { valuesEqual } from "./equality.ts";
-import { comparableNumbers, describeKind, isNumeric, kindOf } from "./kinds.ts";
-import { describeValue, numberIn } from "./operators.ts";
+import { comparableKinds, comparableNumbers, describeKind, isNumeric, kindOf } from "./kinds.ts";
+import { describeValue, mixHint, numberIn } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
@@ -83,16 +83,25 @@ function position(index: Value, length: number, what: string): number {
   );
 }
 
-/** True when a `match` subject fits a pattern: lies in the range, or equals the value. */
+/**
+ * True when a `match` subject fits a pattern: lies in the range, or equals the value.
+ *
+ * A value of quite another kind does not fit and is no mistake: telling kinds apart is a use of
+ * `match`. Numbers of different kinds are one.
+ */
 export function patternMatches(subject: Value, pattern: Value, run: Run): boolean {
-  if (!(pattern instanceof RangeValue) || subject instanceof RangeValue) {
-    return valuesEqual(subject, pattern, run);
-  }
   const kind = kindOf(subject);
-  if (!isNumeric(kind) || !comparableNumbers(kind, pattern.kind)) {
+  const range = pattern instanceof RangeValue && !(subject instanceof RangeValue);
+  const wanted = range ? pattern.kind : kindOf(pattern);
+  if (!isNumeric(kind) || !isNumeric(wanted)) {
+    return !range && comparableKinds(kind, wanted) && valuesEqual(subject, pattern, run);
+  }
+  if (!range) return valuesEqual(subject, pattern, run);
+  if (!comparableNumbers(kind, wanted)) {
     throw new ScriptError(
       "E0913",
-      `Cannot look for ${describeValue(subject)} in a range of ${describeKind(pattern.kind)}`,
+      `Cannot look for ${describeValue(subject)} in a range of ${describeKind(wanted)}`,
+      mixHint("==", kind, wanted),
     );
   }
   const value = numberIn(subject as number | Quantity | Ratio);
