@@ -7,6 +7,7 @@
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { clip, PICTURE_COLUMNS } from "../render/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";
@@ -150,7 +151,9 @@ function lifeLines(
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
-      lines.push(`  #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`);
+      lines.push(
+        clip(`  #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`, PICTURE_COLUMNS),
+      );
     }
   }
   if (uses > 0) {

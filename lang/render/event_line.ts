@@ -11,6 +11,7 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import { clip, pad } from "./columns.ts";
 import { type FieldReading, fieldReading } from "./field_kinds.ts";
+import { shownParts } from "./repeats.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "./numbers.ts";
 
 /** Fields whose name says no more than their value does, unless that is a plain number. */
@@ -104,19 +105,21 @@ export function formatEvents(events: readonly MachineEvent[], columns: number): 
   const layout = layoutFor(events, columns);
   const lines = [formatTitle(layout)];
   const depths = depthsOf(events);
-  let at = 0;
-  while (at < events.length) {
-    const repeat = findRepeat(events, depths, at);
-    const shownUntil = at + (repeat?.period ?? 1);
-    for (; at < shownUntil; at++) lines.push(formatEvent(events[at]!, layout, depths[at]!));
-    if (repeat === null) continue;
-    const hidden = repeat.times - 2;
-    const indent = " ".repeat(eventColumn(layout)) + "  ".repeat(depths[at - repeat.period]!);
-    const lastOf = repeat.period === 1 ? "this line" : `these ${repeat.period} lines`;
-    lines.push(clip(`${indent}⋮ ${lastOf} ${formatCount(hidden, "more time")}`, columns));
-    at += repeat.period * hidden;
+  const same = (a: number, b: number) =>
+    events[a]!.name === events[b]!.name && depths[a] === depths[b];
+  for (const { start, end, hiddenTimes } of shownParts(events.length, same)) {
+    for (let at = start; at < end; at++) lines.push(formatEvent(events[at]!, layout, depths[at]!));
+    if (hiddenTimes === 0) continue;
+    const indent = " ".repeat(eventColumn(layout)) + "  ".repeat(depths[start]!);
+    lines.push(clip(`${indent}${repeatText(end - start, hiddenTimes)}`, columns));
   }
   return lines;
+}
+
+/** The line that stands for lines left out: `⋮ these 5 lines 30 more times`. */
+export function repeatText(lines: number, times: number): string {
+  const what = lines === 1 ? "this line" : `these ${lines} lines`;
+  return `⋮ ${what} ${formatCount(times, "more time")}`;
 }
 
 /** How many kernel calls are open around each event; a call's result stands below its call. */
@@ -130,28 +133,6 @@ function depthsOf(events: readonly MachineEvent[]): number[] {
     }
     return event.name.startsWith("call.") ? depth++ : depth;
   });
-}
-
-/** Longest group of lines whose repetition is noticed. */
-const MOST_PERIOD = 8;
-/** Fewer repetitions are all shown. */
-const LEAST_TIMES = 4;
-
-/** The shortest group of events that comes at least four times in a row from here on. */
-function findRepeat(
-  events: readonly MachineEvent[],
-  depths: readonly number[],
-  from: number,
-): { readonly period: number; readonly times: number } | null {
-  const same = (a: number, b: number) =>
-    b < events.length && events[a]!.name === events[b]!.name && depths[a] === depths[b];
-  for (let period = 1; period <= MOST_PERIOD; period++) {
-    let at = from + period;
-    while (same(at - period, at)) at++;
-    const times = Math.floor((at - from) / period);
-    if (times >= LEAST_TIMES) return { period, times };
-  }
-  return null;
 }
 
 function layoutFor(events: readonly MachineEvent[], columns: number): EventLayout {
@@ -208,8 +189,11 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
     return `${event.name.slice(5)}(${args.join(", ")})`;
   }
   const shown = leadsTo(fields);
+  const leads = shown.length > 0;
   for (const [name, value] of fields) {
-    const told = shown.length > 0 && isEnd(name) || name === "api" && inCall;
+    const told = leads && isEnd(name) || name === "api" && inCall ||
+      // What the hardware is given is worth a word where it is more than was asked for.
+      name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
     if (!told) shown.push(formatField(event.name, name, value));
   }
   return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();

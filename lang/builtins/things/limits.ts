@@ -2,11 +2,11 @@
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { tableLines, wrapText } from "../../render/columns.ts";
-import { formatFieldValue } from "../../render/event_line.ts";
 import { formatMask, formatSize } from "../../render/numbers.ts";
 import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
+import { formatInputs } from "../explain_events.ts";
 import type { TypeSpec } from "../spec.ts";
 
 export interface LimitsTarget {
@@ -129,13 +129,6 @@ function setBy(limits: QueueLimits, shown: ShownLimit): string {
   return typeof by === "string" ? by.replaceAll("_", " ") : reason.rule;
 }
 
-function formatInputs(reason: LimitReason): string {
-  return Object.entries(reason.inputs).map(([name, input]) => {
-    const reading = name.endsWith("_bytes") ? "size" : "value";
-    return `${name.replace(/_bytes$/, "")} ${formatFieldValue(reading, input)}`;
-  }).join(", ");
-}
-
 export const LIMITS: TypeSpec<LimitsTarget> = {
   name: "limits",
   doc: "What a device's queues take. `explain` says who set each limit.",
@@ -171,7 +164,7 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
     SHOWN.flatMap((shown) =>
       reasonsFor(limits, shown).flatMap((reason) => [
         `${shown.name} = ${formatLimit(shown, limits)}   (${reason.rule})`,
-        ...wrapText(formatInputs(reason), 76).filter((line) => line !== "")
+        ...wrapText(formatInputs(reason.inputs), 76).filter((line) => line !== "")
           .map((line) => `    ${line}`),
       ])
     ),

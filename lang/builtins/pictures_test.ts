@@ -1,0 +1,157 @@
+import { assert, assertEquals } from "@std/assert";
+import { runScript } from "./_run_script.ts";
+
+/** Machines that draw differently: translated, direct, bounced, lists of both kinds, long ones. */
+const MACHINES = [
+  "iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } }",
+  "iommu { mode = lazy } pci { root_port rp0 { nvme ssd { sgl = true } } }",
+  "pci { root_port rp0 { nvme ssd { } } }",
+  "pci { root_port rp0 { nvme ssd { sgl = true } } }",
+  "swiotlb { force = true } pci { root_port rp0 { nvme ssd { } } }",
+  "iommu { mode = strict } pci { root_port rp0 { external = true\n nvme ssd { } } }",
+];
+
+/** Requests of every shape, and everything that can be shown on the way. */
+const BODY = `
+let shapes = [
+  alloc_pages(1),
+  alloc_pages(2),
+  alloc_pages(16, contiguous: false),
+  buffer(size: 1KiB, offset: 512B),
+  buffer(size: 16KiB - 512B, offset: 512B, pieces: 4),
+  buffer(pieces: 3, piece: 1KiB, offset: 512B),
+  alloc_pages(64),
+]
+for buf in shapes {
+  show buf
+  let io = ssd.submit(read, lba: 16, into: buf)
+  show io
+  explain io
+  step until io.done or io.requests.all(r => r.mapped)
+  show io
+  explain io
+  wait io
+  show io
+  print io
+  for request in io.requests {
+    print request
+    show request
+    explain request
+    if request.command != none {
+      print request.command
+      show request.command
+    }
+  }
+}
+let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, bidirectional)
+print m
+show m
+explain m
+show ssd.mappings
+dma_unmap_phys(ssd, m, 4KiB, bidirectional)
+explain m
+let state = iova_state()
+show state
+if dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB) {
+  show state
+  explain state
+  dma_iova_link(ssd, state, 0x10_0000, 0, 4KiB, to_device)
+  dma_iova_link(ssd, state, 0x20_0000, 16KiB, 4KiB, to_device)
+  show state
+  print state
+  dma_iova_unlink(ssd, state, 0, 4KiB, to_device)
+  dma_iova_unlink(ssd, state, 16KiB, 4KiB, to_device)
+  dma_iova_free(ssd, state)
+  show state
+}
+ssd.dma_read(0x1234_0000, 16)
+let mem = dma_alloc_coherent(ssd, 8KiB)
+print mem
+show mem
+dma_free_coherent(ssd, mem)
+print ssd
+show ssd
+print ssd.limits
+show ssd.limits
+explain ssd.limits
+print ssd.queue(1)
+show rp0
+print iommu
+show iommu
+print swiotlb
+show swiotlb
+print counters
+show counters
+show counters.iommu
+print counters.iommu
+print events
+show events
+show events.first(nvme.submit)
+explain events.first(nvme.choose)
+print events[0]
+print dma_iter()
+print bio(read, into: shapes[0])
+show [1, 2]
+show { a: 1, b: 4KiB }
+show bytes"01 02"
+print now()
+`;
+
+for (const machine of MACHINES) {
+  Deno.test(`show, explain and print never exceed 80 columns (${machine})`, () => {
+    const { problems, output } = runScript(`machine { ${machine} }\n${BODY}`);
+    assertEquals(problems, []);
+    assert(output.length > 200, `${output.length} lines`);
+    for (const line of output) {
+      assert(line.length <= 80, `${line.length} columns: ${line}`);
+      assertEquals(line, line.trimEnd());
+      assert(!/undefined|NaN|\[object/.test(line), line);
+    }
+  });
+}
+
+Deno.test("the same script writes the same lines twice", () => {
+  const script = `machine { ${MACHINES[1]} }\n${BODY}`;
+  assertEquals(runScript(script).output, runScript(script).output);
+});
+
+Deno.test("show of a request draws pages, range and PRP list", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]} }
+    let io = ssd.submit(read, lba: 0, into: alloc_pages(4, contiguous: false))
+    step until io.mapped
+    show io`);
+  assertEquals(output.slice(0, 9), [
+    "request 1   read   lba 0   16KiB in 4 segments   PRP           ssd queue 1 cid 0",
+    "────────────────────────────────────────────────────────────────────────────────",
+    "  physical memory           IOVA                      command",
+    "                                                  ┌─► PRP1  0xfffd_c000",
+    "   0x4000_0000    4KiB ─┐                         │   PRP2  list at 0xffff_d000",
+    "   0x4000_2000    4KiB ─┤                         │   ┌─ list 0xffff_d000 ─────┐",
+    "   0x4000_4000    4KiB ─┼─► 0xfffd_c000 16KiB ────┼─► │  0 0xfffd_d000         │",
+    "   0x4000_6000    4KiB ─┘                         ├─► │  1 0xfffd_e000         │",
+    "                                                  └─► │  2 0xfffd_f000         │",
+  ]);
+});
+
+Deno.test("explain of a mapping tells its birth, its uses and its death, with the statements", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]} }
+    let buf = alloc_pages(1)
+    let m = dma_map_phys(ssd, buf, 4KiB, to_device)
+    ssd.dma_read(m.addr, 16)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    explain m`);
+  const told = output.join("\n");
+  assert(/born .* dma_map_phys +script\.dma:3:5/.test(told), told);
+  assert(/used +1 translated access/.test(told), told);
+  assert(/died .* dma_unmap_phys +script\.dma:5:5/.test(told), told);
+  assert(told.endsWith("nothing is mapped there"), told);
+});
+
+Deno.test("explain of a request names the rule that chose the format, with its inputs", () => {
+  const { output } = runScript(`machine { ${MACHINES[1]} }
+    let io = ssd.read(lba: 0, into: alloc_pages(32, contiguous: false))
+    explain io`);
+  const told = output.join("\n");
+  assert(/nvme\.choose +sgl +nvme\.2\.1\.C/.test(told), told);
+  assert(/threshold 32KiB/.test(told), told);
+});
