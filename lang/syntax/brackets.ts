@@ -66,8 +66,7 @@ function apply(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[
   }
   const balanced: IToken[] = [];
   for (let index = 0; index <= tokens.length; index++) {
-    const inserted = before.get(index);
-    if (inserted !== undefined) balanced.push(...inserted);
+    for (const inserted of before.get(index) ?? []) balanced.push(inserted);
     if (index < tokens.length && !dropped.has(index)) balanced.push(tokens[index]!);
   }
   return balanced;

@@ -12,6 +12,7 @@ import {
   SIZE_UNITS,
   TIME_UNITS,
 } from "./literals.ts";
+import { shortened } from "./messages.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,
@@ -91,8 +92,9 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
       }
       case UnclosedText:
       case UnclosedBytes:
-        kept.push(token);
-        kept.push(...giveBackTail(token, NAMED_BLOCKS.has(kept.at(-2)?.image ?? "")));
+        for (const part of giveBackTail(token, NAMED_BLOCKS.has(kept.at(-1)?.image ?? ""))) {
+          kept.push(part);
+        }
         reportUnclosed(token, reporter);
         continue;
       case ForeignText:
@@ -154,18 +156,30 @@ const NAMED_BLOCKS: ReadonlySet<string> = new Set(["test", "property", "bench", 
 
 /**
  * An unclosed string takes the rest of its line. Brackets and commas at its end most likely do not
- * belong to it: the tokens of that tail, so that one missing quote leaves no bracket open.
+ * belong to it: the string without that tail, and the tail's tokens, so that one missing quote
+ * leaves no bracket open.
  */
 function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
-  let tail = (isBlockName ? /[ \t]*\{[ \t]*$/ : /[ \t)\]},;]*$/).exec(token.image)?.[0] ?? "";
-  const inside = token.image.slice(1, token.image.length - tail.length);
-  if (inside.includes("{") && !isBlockName) tail = /[ \t)\],;]*$/.exec(tail)![0];
-  if (inside.includes("(") || inside.includes("[")) tail = /[ \t},;{]*$/.exec(tail)![0];
-  if (tail.trim() === "" || tail.length === token.image.length) return [];
+  const closers = isBlockName ? "{" : ")]},;";
+  const all = tailOf(token.image, closers);
+  // What was opened inside the string is closed inside it.
+  const inside = token.image.slice(0, token.image.length - all.length);
+  const kept = [...closers].filter((closer) =>
+    isBlockName || !inside.includes(closer === ")" ? "(" : closer === "]" ? "[" : "{")
+  );
+  const tail = tailOf(all, kept.join(""));
+  if (tail.trim() === "" || tail.length === token.image.length) return [token];
   token.image = token.image.slice(0, -tail.length);
   const offset = tokenEnd(token);
   token.endOffset = offset - 1;
-  return tokenize(tail, offset);
+  return [token, ...tokenize(tail, offset)];
+}
+
+/** The longest end of a text that is made of some characters and blanks. */
+function tailOf(text: string, characters: string): string {
+  let start = text.length;
+  while (start > 0 && ` \t${characters}`.includes(text.charAt(start - 1))) start--;
+  return text.slice(start);
 }
 
 function reportUnclosed(token: IToken, reporter: Reporter): void {
@@ -189,8 +203,8 @@ function reportForeignText(token: IToken, reporter: Reporter): void {
     "E0113",
     token.startOffset,
     tokenEnd(token),
-    `String in other quotes: ${token.image}`,
-    { hint: `strings stand between double quotes: \`"${inside.replaceAll('"', '\\"')}"\`` },
+    `String in other quotes: ${shortened(token.image)}`,
+    { hint: `write \`${shortened(`"${inside.replaceAll('"', '\\"')}"`)}\`` },
   );
 }
 

@@ -41,8 +41,16 @@ const WITH_UNIT = new RegExp(`^(${DIGITS})([A-Za-z\u00b5\u03bc]+)$`);
 const RATIO_WITH_UNIT = new RegExp(`^(${DIGITS}\\.${DIGITS})([A-Za-z]+)$`);
 const HEXADECIMAL_WITH_UNIT = /^(0[xX][0-9a-fA-F_]*?)_?([KMGT]i?B?|[num]?s)$/;
 
+/** No number below 2^53 needs more characters, underscores and unit included. */
+const MAX_NUMBER_LENGTH = 120;
+
 /** Reads a number as it stands in the text: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
 export function readNumber(image: string): NumberValue {
+  if (image.length > MAX_NUMBER_LENGTH) {
+    return problem(image, "E0103", `Malformed number of ${image.length} characters`, {
+      hint: "integers are exact below 2^53 = 9_007_199_254_740_992",
+    });
+  }
   if (DECIMAL.test(image)) {
     if (image.length > 1 && image.startsWith("0")) return leadingZero(image);
     return exact(image, plainDigits(image), 1, "Integer");

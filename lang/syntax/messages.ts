@@ -165,7 +165,8 @@ export function describeToken(token: IToken): string {
   return `\`${shortened(token.image)}\``;
 }
 
-function shortened(text: string): string {
+/** Text of a script for a message: never longer than half a line. */
+export function shortened(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 38)}…`;
 }
 

@@ -37,6 +37,9 @@ export interface ParseOptions {
   readonly mode?: ParseMode;
 }
 
+/** Longest text that is read, in UTF-16 units. */
+export const MAX_TEXT_LENGTH = 2 ** 22;
+
 /** Parses a file, or a piece of text typed at the REPL. */
 export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
   const lexical = new Reporter(source);
@@ -44,6 +47,12 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   const syntax = new Reporter(source);
   const meaning = new Reporter(source);
 
+  if (source.text.length > MAX_TEXT_LENGTH) {
+    lexical.error("E0115", 0, 0, `File too large: ${source.text.length} characters`, {
+      hint: `a script has at most ${MAX_TEXT_LENGTH} characters`,
+    });
+    return { file: unreadable(source), diagnostics: lexical.diagnostics, incomplete: false };
+  }
   const tokens = checkTokens(tokenize(source.text), lexical);
   const balanced = balanceBrackets(tokens, brackets, mode);
   const words = classifyWords(joinLines(balanced, lexical), lexical);

@@ -10,6 +10,9 @@ export interface ReportOptions {
   readonly related?: readonly RelatedSpan[] | undefined;
 }
 
+/** More errors than that help nobody: a text with so many is no script. */
+const MAX_ERRORS = 1000;
+
 /** Collects the errors of one phase. */
 export class Reporter {
   readonly diagnostics: Diagnostic[] = [];
@@ -24,6 +27,7 @@ export class Reporter {
     message: string,
     { hint, label, related }: ReportOptions = {},
   ): void {
+    if (this.diagnostics.length >= MAX_ERRORS) return;
     this.diagnostics.push({
       code,
       severity: "error",

@@ -4,6 +4,7 @@ import { didYouMean, nearestNames } from "../diagnostics/suggest.ts";
 import type { Expression } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
 import { children, childToken, isNode, isToken } from "./cst.ts";
+import { shortened } from "./messages.ts";
 import * as t from "./tokens.ts";
 
 /** Words that a line may begin with. */
@@ -78,13 +79,13 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   const hint = foreign ?? didYouMean(word.image, near) ??
     (next === undefined || children(node, "anyBraces").length > 0
       ? "a block follows a word such as `test`, `if` or `repeat`, or stands in `machine { … }`"
-      : `a call takes parentheses: \`${word.image}(${next.image}, …)\``);
+      : `a call takes parentheses: \`${shortened(word.image)}(${shortened(next.image)}, …)\``);
   const start = word.startOffset;
   context.reporter.error(
     "E0206",
     start,
     t.tokenEnd(word),
-    `No statement begins with \`${word.image}\``,
+    `No statement begins with \`${shortened(word.image)}\``,
     { hint: next?.image === "=" ? `write \`let ${word.image} = …\`` : hint },
   );
 }

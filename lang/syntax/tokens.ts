@@ -204,7 +204,7 @@ export const NumberToken = token(
   "a number",
   [Literal],
 );
-export const Text = token("Text", /"(?:[^"\\\r\n]|\\[^\r\n])*"/, "a string", [Literal]);
+export const Text = token("Text", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/, "a string", [Literal]);
 export const UnclosedText = token("UnclosedText", /"[^\r\n]*/, "a string", [Literal]);
 export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/, "bytes", [Literal]);
 export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/, "bytes", [Literal]);
@@ -246,7 +246,7 @@ export const ForeignOperator = token(
 );
 export const ForeignComment = token(
   "ForeignComment",
-  /\/\/[^\r\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/,
+  /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/,
   "a comment",
   [Inline],
   true,

@@ -25,6 +25,7 @@ import {
   Literal,
   LParen,
   MissingValue,
+  NumberToken,
   PlusAssign,
   RBrace,
   RBracket,
@@ -182,8 +183,10 @@ function beginsUnknown({ next }: Place, token: IToken): boolean {
 function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
   if (isRecord(tokens, open)) return false;
   if (VALUE_WORDS.has(token.tokenType)) return true;
+  // `{ }` may be an empty record, `iommu.*{2}` is a count in an event pattern.
+  const inside = tokens[open + 1]?.tokenType;
   return isA(token, InfixOperator) && !isA(token, Assign) && !isA(token, PlusAssign) &&
-    tokens[open + 1]?.tokenType !== RBrace;
+    inside !== RBrace && inside !== NumberToken;
 }
 
 /** True when the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ } ==`. */
