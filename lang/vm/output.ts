@@ -1,10 +1,11 @@
 /** What `print`, `show` and `explain` say about a value. */
+import type { TypeSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import { pairLines } from "../render/columns.ts";
 import { formatValue } from "../render/value_text.ts";
 import { describeValue } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
-import { inherited } from "./types.ts";
+import { inherited, typeAndTarget } from "./types.ts";
 import { Handle, ListValue, RecordValue, type Value } from "./value.ts";
 
 /** The lines one of the three verbs writes. */
@@ -12,21 +13,26 @@ export function outputLines(
   verb: "print" | "show" | "explain",
   value: Value,
   run: Run,
+  types: Types,
 ): readonly string[] {
   switch (verb) {
     case "print":
       return formatValue(value, run).split("\n");
     case "show":
-      return showLines(value, run);
+      return showLines(value, run, types);
     case "explain":
-      return explainLines(value, run);
+      return explainLines(value, run, types);
   }
 }
 
-function showLines(value: Value, run: Run): readonly string[] {
-  if (value instanceof Handle) {
-    const show = inherited(value.type, "show");
-    if (show !== undefined) return show.call(value.type, value.target as never, run);
+/** Types by name: plain values have one too. */
+type Types = ReadonlyMap<string, TypeSpec>;
+
+function showLines(value: Value, run: Run, types: Types): readonly string[] {
+  const found = typeAndTarget(value, types);
+  if (found !== null) {
+    const show = inherited(found.type, "show");
+    if (show !== undefined) return show.call(found.type, found.target, run);
   }
   if (value instanceof ListValue && value.items.length > 0) {
     return value.items.map((item) => formatValue(item, run));
@@ -40,17 +46,18 @@ function showLines(value: Value, run: Run): readonly string[] {
   return formatValue(value, run).split("\n");
 }
 
-function explainLines(value: Value, run: Run): readonly string[] {
-  if (value instanceof Handle) {
-    const explain = inherited(value.type, "explain");
-    if (explain !== undefined) return explain.call(value.type, value.target as never, run);
+function explainLines(value: Value, run: Run, types: Types): readonly string[] {
+  const found = typeAndTarget(value, types);
+  if (found !== null) {
+    const explain = inherited(found.type, "explain");
+    if (explain !== undefined) return explain.call(found.type, found.target, run);
   }
   if (value instanceof ListValue && value.items.some((item) => item instanceof Handle)) {
-    return value.items.flatMap((item) => explainLines(item, run));
+    return value.items.flatMap((item) => explainLines(item, run, types));
   }
   throw new ScriptError(
     "E0913",
     `Nothing led to ${describeValue(value)} that could be explained`,
-    "`explain` takes things of the machine: a request, an io, a device's limits",
+    "`explain` takes an address, or a thing of the machine: a request, an io, a device's limits",
   );
 }

@@ -1229,7 +1229,9 @@ export class Vm implements Run {
             const verb = op === Op.Print ? "print" : op === Op.Show ? "show" : "explain";
             this.#sp = --sp;
             this.#fp = fp;
-            for (const line of outputLines(verb, stack[sp]!, this)) this.print(line);
+            for (const line of outputLines(verb, stack[sp]!, this, this.registry.types)) {
+              this.print(line);
+            }
             break;
           }
           case Op.Yield:
