@@ -3,12 +3,13 @@
  *
  * @see design/language.md, "nvme device"
  */
-import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { type Bytes, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import {
   Bio,
   BIO_FLAG,
   type BioVec,
   type BlockOp,
+  NO_VECS,
   vecsSizeBytes,
 } from "../../runtime/block/bio.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
@@ -22,16 +23,14 @@ import {
 } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import { DSM_RANGE_BYTES } from "./driver/command_setup.ts";
-import { CTRL_PAGE_BYTES, SQE_BYTES } from "./driver/protocol.ts";
+import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeRequest } from "./driver/nvme_request.ts";
 import { Io } from "./io.ts";
+import { RequestPayload } from "./request_payload.ts";
 
 const BLOCK_STATUS = eventId("block.status");
-const MEM_ALLOC = eventId("mem.alloc");
-const MEM_FREE = eventId("mem.free");
 
 /** The operations `submit` takes. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
@@ -41,6 +40,8 @@ export interface SubmitOptions {
   readonly lba?: number;
   /** Memory to read into or write from. */
   readonly buffer?: { readonly segments: readonly BioVec[] };
+  /** Metadata of the blocks; a disk with metadata makes up its own when left out. */
+  readonly metadata?: { readonly segments: readonly BioVec[] };
   /** Bytes on the disk, for operations without memory. */
   readonly sizeBytes?: Bytes;
   /** I/O queue from 1; that of the CPU when left out. */
@@ -54,6 +55,7 @@ export interface PassthroughOptions {
   /** Namespace; the disk's own when left out. */
   readonly nsid?: number;
   readonly buffer?: { readonly segments: readonly BioVec[] };
+  readonly metadata?: { readonly segments: readonly BioVec[] };
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
   readonly admin?: boolean;
@@ -63,7 +65,6 @@ export interface PassthroughOptions {
 /** Bits 0 and 1 of an opcode say which way its data goes. */
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
-const NO_VECS: readonly BioVec[] = [];
 
 export class NvmeDisk {
   readonly driver: NvmeDriver;
@@ -72,6 +73,7 @@ export class NvmeDisk {
   readonly limits: QueueLimits;
   /** I/O queues that can be submitted to. */
   readonly queueCount: number;
+  readonly #payload: RequestPayload;
   readonly #splitter: BioSplitter;
   readonly #adminSplitter: BioSplitter;
 
@@ -83,6 +85,7 @@ export class NvmeDisk {
     this.namespace = driver.namespace;
     this.limits = driver.limits;
     this.queueCount = driver.ioQueues.length;
+    this.#payload = new RequestPayload(this.machine, this.namespace);
     const { gap } = driver.blockRules;
     const { events } = driver.machine;
     this.#splitter = new BioSplitter(this.limits, gap, events);
@@ -111,10 +114,9 @@ export class NvmeDisk {
     const vecs = options.buffer?.segments ?? NO_VECS;
     const sizeBytes = options.sizeBytes ?? vecsSizeBytes(vecs);
     const sector = ((options.lba ?? 0) * this.limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
-    return this.submitBio(
-      new Bio(op, sector, vecs, sizeBytes, options.flags ?? 0),
-      options.queue ?? 0,
-    );
+    const bio = new Bio(op, sector, vecs, sizeBytes, options.flags ?? 0);
+    if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
+    return this.submitBio(bio, options.queue ?? 0);
   }
 
   /**
@@ -133,14 +135,14 @@ export class NvmeDisk {
         return this.#refuse(io, BLK_STS.INVAL);
       }
     }
+    if (!this.#payload.fits(bio)) return this.#refuse(io, BLK_STS.INVAL);
     const splitter = this.#splitter;
     for (;;) {
       const piece = splitter.next(bio);
       if (piece === null) return this.#refuse(io, splitter.status);
+      if (piece !== bio) this.#payload.cut(piece, bio);
       const request = this.#request(piece, splitter.nrSegments, queue);
-      if (piece.op === "discard" && !this.#attachRanges(request)) {
-        return this.#refuse(io, BLK_STS.RESOURCE);
-      }
+      if (!this.#payload.attach(request)) return this.#refuse(io, BLK_STS.RESOURCE);
       io.add(request);
       this.driver.queueRequest(request);
       if (piece === bio) break;
@@ -157,6 +159,7 @@ export class NvmeDisk {
     const toDevice = (options.opcode & OPCODE_DIRECTION_MASK) === OPCODE_TO_DEVICE;
     const op: BlockOp = toDevice ? "drv_out" : "drv_in";
     const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), BIO_FLAG.USER);
+    if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
     const io = new Io(bio.sizeBytes);
     const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
     if (bio.sizeBytes > 0 && splitter.next(bio) === null) {
@@ -166,6 +169,7 @@ export class NvmeDisk {
     request.admin = options.admin === true;
     request.nsid = options.nsid ?? this.namespace.nsid;
     request.template = templateOf(options, request.nsid);
+    this.#payload.attach(request);
     io.add(request);
     this.driver.queueRequest(request);
     io.close(BLK_STS.OK);
@@ -189,29 +193,6 @@ export class NvmeDisk {
     if (queue < 0 || queue > this.queueCount) {
       throw new KernelError("EINVAL", `${this.name} has no queue ${queue}`);
     }
-  }
-
-  /** A discard's payload is its list of ranges, in a page of its own until the request ends. */
-  #attachRanges(request: NvmeRequest): boolean {
-    const { machine } = this;
-    const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });
-    if (pages === null) return false;
-    const phys = pages[0]!;
-    const cost = { what: "discard_ranges", size_bytes: CTRL_PAGE_BYTES, from: "kmalloc" };
-    if (machine.events.tick(MEM_ALLOC)) machine.events.emit(MEM_ALLOC, cost);
-    request.bios.forEach((bio, index) => {
-      const at = phys + index * DSM_RANGE_BYTES;
-      const block = this.limits.logicalBlockSizeBytes;
-      machine.memory.writeU32(at as PhysAddr, 0);
-      machine.memory.writeU32((at + 4) as PhysAddr, bio.sizeBytes / block);
-      machine.memory.writeU64((at + 8) as PhysAddr, (bio.sector * SECTOR_SIZE_BYTES) / block);
-    });
-    request.specialPayload = { phys, sizeBytes: CTRL_PAGE_BYTES };
-    request.releasePayload = () => {
-      machine.pages.free(pages);
-      if (machine.events.tick(MEM_FREE)) machine.events.emit(MEM_FREE, cost);
-    };
-    return true;
   }
 
   /** Ends what is left of an io; pieces already on their way run to their end. */

@@ -69,6 +69,9 @@ export function opDirection(op: BlockOp): DmaDirection {
   }
 }
 
+/** The vectors of something without memory. */
+export const NO_VECS: readonly BioVec[] = [];
+
 export class Bio {
   /** First vector of the window. */
   vecIndex = 0;
@@ -76,6 +79,8 @@ export class Bio {
   vecDoneBytes: Bytes = 0;
   /** Position and lowest bit of address discontinuities, from 1; 0 is none. @see gap_bit.ts */
   gapBit = 0;
+  /** Metadata that goes with the window's blocks; empty for none. */
+  metadata: readonly BioVec[] = NO_VECS;
 
   /**
    * @param op What to do.
@@ -97,7 +102,7 @@ export class Bio {
     return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
   }
 
-  /** A second window over the same vectors, as long as this one. Its gap bit is the caller's. */
+  /** A window of its own over the same vectors. Gap bit and metadata are the caller's. */
   clone(sizeBytes: Bytes): Bio {
     const clone = new Bio(this.op, this.sector, this.vecs, sizeBytes, this.flags);
     clone.vecIndex = this.vecIndex;
@@ -117,6 +122,23 @@ export class Bio {
     }
     this.vecDoneBytes = left;
   }
+}
+
+/** The part of a list of vectors that begins at a byte and has so many. */
+export function sliceVecs(
+  vecs: readonly BioVec[],
+  startBytes: Bytes,
+  sizeBytes: Bytes,
+): readonly BioVec[] {
+  const part: BioVec[] = [];
+  let at = 0;
+  for (const vec of vecs) {
+    const from = Math.max(startBytes, at);
+    const to = Math.min(startBytes + sizeBytes, at + vec.sizeBytes);
+    if (from < to) part.push({ phys: (vec.phys + from - at) as PhysAddr, sizeBytes: to - from });
+    at += vec.sizeBytes;
+  }
+  return part;
 }
 
 /** Sum of the vectors' lengths. */

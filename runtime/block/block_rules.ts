@@ -7,8 +7,9 @@ import type { DmaDevice } from "../dma/device.ts";
 import type { DmaDirection } from "../dma/attributes.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import type { Bytes, PhysAddr } from "../address.ts";
-import { type Bio, vecOffset } from "./bio.ts";
+import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
+import type { BlockRequest } from "./request.ts";
 
 /** Where the gap bit goes that the walk over a bio found. */
 export interface GapRule {
@@ -55,6 +56,12 @@ export interface BlockRules {
   readonly gap: GapRule;
   /** After a failing link or sync. */
   readonly releasePartialRange: PartialRangeRule;
+  /** Whether metadata may become one range is decided by this gap bit. */
+  readonly metadataGap: (request: BlockRequest) => number;
+  /** How many bytes a range for metadata is reserved for. */
+  readonly metadataRangeBytes: (request: BlockRequest) => Bytes;
+  /** How long one range of metadata is said to be. */
+  readonly metadataLengthBytes: (request: BlockRequest) => Bytes;
   /** A request by bus address clears the IOVA state that the tag's last request left. */
   readonly busAddressClearsState: boolean;
 }
@@ -134,6 +141,28 @@ function gapRule(kernel: string, quirks: ReadonlySet<string>): GapRule {
   return quirks.has("gap_of_next_piece_counts") ? NEXT_PIECE_COUNTS : OWN_JOINS;
 }
 
+function formatBytes(request: BlockRequest): Bytes {
+  return request.formatMetadataBytes;
+}
+
+function attachedBytes(request: BlockRequest): Bytes {
+  let sizeBytes = 0;
+  for (const bio of request.bios) sizeBytes += vecsSizeBytes(bio.metadata);
+  return sizeBytes;
+}
+
+/** The gap bit of the metadata's own joins, after joining what touches. */
+function ownMetadataGap(request: BlockRequest): number {
+  let gap = 0;
+  let end = -1;
+  for (const { phys, sizeBytes } of request.metadataSegments()) {
+    const offset = vecOffset(phys);
+    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
+    end = offset + sizeBytes;
+  }
+  return gap;
+}
+
 /** The strategies of a release with these defects. */
 export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRules {
   return {
@@ -142,6 +171,11 @@ export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRu
     releasePartialRange: quirks.has("partial_destroy_on_link_failure")
       ? destroyLinkedPart
       : releaseWholeRange,
+    metadataGap: quirks.has("metadata_uses_data_gap")
+      ? (request) => request.gapBit
+      : ownMetadataGap,
+    metadataRangeBytes: quirks.has("metadata_iova_from_format") ? formatBytes : attachedBytes,
+    metadataLengthBytes: quirks.has("metadata_length_from_format") ? formatBytes : attachedBytes,
     busAddressClearsState: !quirks.has("stale_iova_state_p2p"),
   };
 }

@@ -24,6 +24,10 @@ const CALL_START = eventId("call.blk_rq_dma_map_iter_start");
 const RET_START = eventId("ret.blk_rq_dma_map_iter_start");
 const CALL_NEXT = eventId("call.blk_rq_dma_map_iter_next");
 const RET_NEXT = eventId("ret.blk_rq_dma_map_iter_next");
+const CALL_META_START = eventId("call.blk_rq_integrity_dma_map_iter_start");
+const RET_META_START = eventId("ret.blk_rq_integrity_dma_map_iter_start");
+const CALL_META_NEXT = eventId("call.blk_rq_integrity_dma_map_iter_next");
+const RET_META_NEXT = eventId("ret.blk_rq_integrity_dma_map_iter_next");
 const CALL_UNMAP = eventId("call.blk_rq_dma_unmap");
 const RET_UNMAP = eventId("ret.blk_rq_dma_unmap");
 const BLOCK_SEGMENT = eventId("block.segment");
@@ -59,12 +63,32 @@ export class BlkDma {
    */
   start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(CALL_START)) {
-      events.emit(CALL_START, { req: request.id, dev: dev.name });
+    if (events.tick(CALL_START)) events.emit(CALL_START, { req: request.id, dev: dev.name });
+    iter.segments.start(request);
+    const result = this.#start(request, dev, state, iter, false);
+    if (events.tick(RET_START)) events.emit(RET_START, { result, error: errorOf(result, iter) });
+    if (!result) this.#reportStatus(iter.status);
+    return result;
+  }
+
+  /**
+   * The same for the request's metadata, with a state and an iterator of its own.
+   * @see behaviour/block.md 2.7
+   */
+  startMetadata(
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    iter: BlkDmaIter,
+  ): boolean {
+    const events = this.#machine.events;
+    if (events.tick(CALL_META_START)) {
+      events.emit(CALL_META_START, { req: request.id, dev: dev.name });
     }
-    const result = this.#start(request, dev, state, iter);
-    if (events.tick(RET_START)) {
-      events.emit(RET_START, { result, error: errorOf(result, iter) });
+    iter.segments.startMetadata(request);
+    const result = this.#start(request, dev, state, iter, true);
+    if (events.tick(RET_META_START)) {
+      events.emit(RET_META_START, { result, error: errorOf(result, iter) });
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -73,12 +97,22 @@ export class BlkDma {
   /** Maps the next segment, in the way that `start` found for the first. */
   next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(CALL_NEXT)) {
-      events.emit(CALL_NEXT, { req: request.id, dev: dev.name });
+    if (events.tick(CALL_NEXT)) events.emit(CALL_NEXT, { req: request.id, dev: dev.name });
+    const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
+    if (events.tick(RET_NEXT)) events.emit(RET_NEXT, { result, error: errorOf(result, iter) });
+    if (!result) this.#reportStatus(iter.status);
+    return result;
+  }
+
+  /** Maps the next segment of metadata, in the way that `startMetadata` found for the first. */
+  nextMetadata(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
+    const events = this.#machine.events;
+    if (events.tick(CALL_META_NEXT)) {
+      events.emit(CALL_META_NEXT, { req: request.id, dev: dev.name });
     }
     const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
-    if (events.tick(RET_NEXT)) {
-      events.emit(RET_NEXT, { result, error: errorOf(result, iter) });
+    if (events.tick(RET_META_NEXT)) {
+      events.emit(RET_META_NEXT, { result, error: errorOf(result, iter) });
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -111,11 +145,16 @@ export class BlkDma {
     return result;
   }
 
-  #start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
+  #start(
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    iter: BlkDmaIter,
+    metadata: boolean,
+  ): boolean {
     iter.status = BLK_STS.OK;
     iter.kind = "none";
     const segments = iter.segments;
-    segments.start(request);
     if (!segments.next()) return false;
 
     const peers = this.#machine.peers;
@@ -133,31 +172,34 @@ export class BlkDma {
     }
 
     const dma = this.#machine.dma;
-    const totalBytes = request.payloadBytes;
+    const rules = this.#rules;
+    const gapBit = metadata ? rules.metadataGap(request) : request.gapBit;
+    const rangeBytes = metadata ? rules.metadataRangeBytes(request) : request.payloadBytes;
     if (
-      !gapMeets(request.gapBit, dma.dmaGetMergeBoundary(dev)) &&
-      dma.dmaIovaTryAlloc(dev, state, segments.phys, totalBytes)
+      !gapMeets(gapBit, dma.dmaGetMergeBoundary(dev)) &&
+      dma.dmaIovaTryAlloc(dev, state, segments.phys, rangeBytes)
     ) {
-      return this.#linkAll(request, dev, state, iter, totalBytes);
+      const lengthBytes = metadata ? rules.metadataLengthBytes(request) : rangeBytes;
+      return this.#linkAll(request, dev, state, iter, lengthBytes);
     }
     state.clear();
     return this.#mapSegment(request, dev, iter);
   }
 
-  /** Links every segment behind the other and makes the range visible. */
+  /** Links every segment behind the other, makes the range visible, and says how long it is. */
   #linkAll(
     request: BlockRequest,
     dev: DmaDevice,
     state: DmaIovaState,
     iter: BlkDmaIter,
-    totalBytes: Bytes,
+    lengthBytes: Bytes,
   ): boolean {
     const dma = this.#machine.dma;
     const segments = iter.segments;
     const dir = opDirection(request.op);
     const attrs = attributesOf(iter.kind);
     iter.addr = state.addr;
-    iter.lengthBytes = totalBytes;
+    iter.lengthBytes = lengthBytes;
 
     let mappedBytes = 0;
     let error = 0;

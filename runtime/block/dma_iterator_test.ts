@@ -17,6 +17,7 @@ const LIMITS = {
   maxSegmentSizeBytes: 0xffff_ffff,
   segBoundaryMask: 0xffff_ffff,
   logicalBlockSizeBytes: 512,
+  metadataBytes: 0,
 };
 
 interface FixtureOptions {

@@ -32,6 +32,8 @@ interface LimitValues extends SegmentLimits {
   readonly maxSectors: number;
   readonly maxSegments: number;
   readonly maxIntegritySegments: number;
+  /** Metadata of a logical block, kept apart from the data; 0 is none. */
+  readonly metadataBytes: Bytes;
   readonly maxDiscardSegments: number;
   readonly maxDiscardSectors: number;
   readonly discardGranularityBytes: Bytes;
@@ -68,6 +70,8 @@ const MIN_SECTORS = PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES;
 const OWN_SIZE_ABOVE_BYTES = 4 * MIB;
 /** Logical blocks above this need support the model does not have. */
 const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
+/** @see behaviour/block.md 1.2 */
+const MAX_METADATA_BYTES = 2 * MIB;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
 function minNotZero(a: number, b: number): number {
@@ -112,8 +116,8 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   const bound = minNotZero(maxHwSectors, input.maxDevSectors ?? 0);
   const soft = softLimit(bound, input.maxUserSectors ?? 0, ioOpt, ioMin, softCapSectors);
   if (soft < 0) return soft;
-  const maxSectors = alignDown(soft, logicalSectors);
-  note("maxSectors", maxSectors, "block.1.1", {
+  const softSectors = alignDown(soft, logicalSectors);
+  note("maxSectors", softSectors, "block.1.1", {
     hardware_sectors: maxHwSectors,
     device_sectors: input.maxDevSectors ?? 0,
     user_sectors: input.maxUserSectors ?? 0,
@@ -141,6 +145,15 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   const maxSegments = input.maxSegments || 128;
   if (!input.maxSegments) note("maxSegments", maxSegments, "block.1.1", { default: true });
 
+  const metadataBytes = input.metadataBytes ?? 0;
+  const maxSectors = Math.min(
+    softSectors,
+    metadataLimitSectors(metadataBytes, logical, maxSegmentSizeBytes),
+  );
+  if (maxSectors < softSectors) {
+    note("maxSectors", maxSectors, "block.1.2", { metadata_bytes: metadataBytes });
+  }
+
   const maxDiscardSectors = input.maxDiscardSectors ?? 0;
   return {
     logicalBlockSizeBytes: logical,
@@ -151,6 +164,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     maxSectors,
     maxSegments,
     maxIntegritySegments: input.maxIntegritySegments ?? 0,
+    metadataBytes,
     maxDiscardSegments: input.maxDiscardSegments || 1,
     maxDiscardSectors,
     discardGranularityBytes: maxDiscardSectors === 0 ? 0 : input.discardGranularityBytes ?? 0,
@@ -164,6 +178,17 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     p2pdma: input.p2pdma ?? 0,
     why,
   };
+}
+
+/** What the metadata of one transfer may be: its buffer has 2 MiB at most. */
+function metadataLimitSectors(
+  metadataBytes: Bytes,
+  logicalBlockBytes: Bytes,
+  maxSegmentSizeBytes: Bytes,
+): number {
+  if (metadataBytes === 0) return Infinity;
+  const blocks = Math.floor(MAX_METADATA_BYTES / metadataBytes);
+  return Math.floor(Math.min(maxSegmentSizeBytes, blocks * logicalBlockBytes) / SECTOR_SIZE_BYTES);
 }
 
 /** The soft limit before rounding to the logical block, or -EINVAL for a user's that is too small. */

@@ -12,6 +12,13 @@ export interface RequestOwner {
   requestEnded(request: BlockRequest): void;
 }
 
+/** What a request needs to know of its queue. */
+export interface RequestLimits extends SegmentLimits {
+  readonly logicalBlockSizeBytes: Bytes;
+  /** Metadata of a logical block; 0 is none. */
+  readonly metadataBytes: Bytes;
+}
+
 export class BlockRequest {
   /** Number in the machine's life, from 1; 0 for the driver's own commands. */
   id = 0;
@@ -19,6 +26,8 @@ export class BlockRequest {
   nrPhysSegments = 0;
   /** @see behaviour/block.md 1.6 */
   gapBit = 0;
+  /** Number of metadata segments; 0 for a request without metadata. */
+  nrIntegritySegments = 0;
   /** Memory that stands for the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
   /** Gives the special payload's memory back when the request ends. */
@@ -53,7 +62,7 @@ export class BlockRequest {
     readonly device: string,
     readonly op: BlockOp,
     readonly bios: Bio[],
-    readonly limits: SegmentLimits & { readonly logicalBlockSizeBytes: Bytes },
+    readonly limits: RequestLimits,
   ) {}
 
   /** First sector of 512 bytes. */
@@ -78,6 +87,11 @@ export class BlockRequest {
     return this.specialPayload === null ? this.bytes : this.specialPayload.sizeBytes;
   }
 
+  /** Bytes of metadata that the format says belong to the request's blocks. */
+  get formatMetadataBytes(): Bytes {
+    return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
+  }
+
   /** A user passthrough command. */
   get userCommand(): boolean {
     return this.hasFlag(BIO_FLAG.USER);
@@ -93,6 +107,15 @@ export class BlockRequest {
     const segments: BioVec[] = [];
     const iterator = new SegmentIterator();
     iterator.start(this);
+    while (iterator.next()) segments.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
+    return segments;
+  }
+
+  /** The pieces of metadata, as `segments` for data. */
+  metadataSegments(): BioVec[] {
+    const segments: BioVec[] = [];
+    const iterator = new SegmentIterator();
+    iterator.startMetadata(this);
     while (iterator.next()) segments.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
     return segments;
   }

@@ -4,7 +4,7 @@
  * @see behaviour/block.md 2.1
  */
 import type { Bytes, PhysAddr } from "../address.ts";
-import type { BioVec } from "./bio.ts";
+import { type BioVec, NO_VECS, vecsSizeBytes } from "./bio.ts";
 import { canJoin, distanceToBoundary } from "./mergeable.ts";
 import type { BlockRequest } from "./request.ts";
 
@@ -25,28 +25,33 @@ export class SegmentIterator {
   sizeBytes: Bytes = 0;
 
   #request: BlockRequest | null = null;
+  /** Walks the bios' metadata rather than their data. */
+  #metadata = false;
   #bioIndex = 0;
   /** Of the current source: vectors, position in them, and bytes left in its window. */
-  #vecs: readonly BioVec[] = [];
+  #vecs: readonly BioVec[] = NO_VECS;
   #vecIndex = 0;
   #vecDoneBytes: Bytes = 0;
   #leftBytes: Bytes = 0;
+  /** Where the current source's window begins. */
+  #startIndex = 0;
+  #startBytes: Bytes = 0;
 
   /** Goes to the request's first byte. */
   start(request: BlockRequest): void {
-    this.#request = request;
+    this.#begin(request, false);
     const special = request.specialPayload;
-    if (special !== null) {
+    if (special === null) {
+      this.#nextBio();
+    } else {
       this.#bioIndex = request.bios.length;
-      this.#vecs = [special];
-      this.#vecIndex = 0;
-      this.#vecDoneBytes = 0;
-      this.#leftBytes = special.sizeBytes;
-      return;
+      this.#enter([special], 0, 0, special.sizeBytes);
     }
-    this.#bioIndex = -1;
-    this.#vecs = [];
-    this.#leftBytes = 0;
+  }
+
+  /** Goes to the first byte of the request's metadata. */
+  startMetadata(request: BlockRequest): void {
+    this.#begin(request, true);
     this.#nextBio();
   }
 
@@ -65,7 +70,7 @@ export class SegmentIterator {
     );
     let sizeBytes = Math.min(this.#vecLeftBytes(), capBytes);
     this.#advance(sizeBytes);
-    while (this.#leftBytes !== 0 && this.#vecDoneBytes === this.#windowStartBytes()) {
+    while (this.#leftBytes !== 0 && this.#atVecStart()) {
       const moreBytes = this.#vecLeftBytes();
       if (sizeBytes + moreBytes > capBytes) break;
       if (!canJoin(phys, sizeBytes, this.#phys(), moreBytes, limits.segBoundaryMask)) break;
@@ -85,10 +90,25 @@ export class SegmentIterator {
     return Math.min(this.#vecs[this.#vecIndex]!.sizeBytes - this.#vecDoneBytes, this.#leftBytes);
   }
 
-  /** Where the current vector begins in the current bio's window: 0 but for its first vector. */
-  #windowStartBytes(): Bytes {
-    const bio = this.#request!.bios[this.#bioIndex];
-    return bio !== undefined && bio.vecIndex === this.#vecIndex ? bio.vecDoneBytes : 0;
+  /** Nothing of the current vector has been taken: the last one was used up. */
+  #atVecStart(): boolean {
+    return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);
+  }
+
+  #begin(request: BlockRequest, metadata: boolean): void {
+    this.#request = request;
+    this.#metadata = metadata;
+    this.#bioIndex = -1;
+    this.#leftBytes = 0;
+  }
+
+  #enter(vecs: readonly BioVec[], index: number, doneBytes: Bytes, leftBytes: Bytes): void {
+    this.#vecs = vecs;
+    this.#vecIndex = index;
+    this.#vecDoneBytes = doneBytes;
+    this.#leftBytes = leftBytes;
+    this.#startIndex = index;
+    this.#startBytes = doneBytes;
   }
 
   #advance(sizeBytes: Bytes): void {
@@ -105,11 +125,11 @@ export class SegmentIterator {
     const bios = this.#request!.bios;
     while (this.#leftBytes === 0 && this.#bioIndex + 1 < bios.length) {
       const bio = bios[++this.#bioIndex]!;
-      if (bio.vecs.length === 0) continue;
-      this.#vecs = bio.vecs;
-      this.#vecIndex = bio.vecIndex;
-      this.#vecDoneBytes = bio.vecDoneBytes;
-      this.#leftBytes = bio.sizeBytes;
+      if (this.#metadata) {
+        this.#enter(bio.metadata, 0, 0, vecsSizeBytes(bio.metadata));
+      } else if (bio.vecs.length > 0) {
+        this.#enter(bio.vecs, bio.vecIndex, bio.vecDoneBytes, bio.sizeBytes);
+      }
     }
   }
 }

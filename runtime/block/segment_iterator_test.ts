@@ -23,6 +23,7 @@ function request(
     maxSegmentSizeBytes,
     segBoundaryMask,
     logicalBlockSizeBytes: 512,
+    metadataBytes: 0,
   });
 }
 
@@ -68,6 +69,7 @@ Deno.test("a window inside a vector begins and ends where the bio says", () => {
     maxSegmentSizeBytes: 0xffff_ffff,
     segBoundaryMask: 0xffff_ffff,
     logicalBlockSizeBytes: 512,
+    metadataBytes: 0,
   };
   assertEquals(segments(new BlockRequest("ssd", "read", [front], limits)), [[0x10_0000, 0x600]]);
   assertEquals(segments(new BlockRequest("ssd", "read", [rest], limits)), [

@@ -24,12 +24,14 @@ import type { DmaVecSource } from "./dma_vec_pool.ts";
 import {
   averageSegmentBytes,
   ctrlPageOffset,
+  type FormatSettings,
   prefersSgl,
   type SglUse,
   sglUse,
   TWO_PRPS_BYTES,
 } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
+import { MetadataMapper } from "./metadata_mapper.ts";
 import type { NvmeRequest, UnmapRule } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { PrpBuilder } from "./prp_builder.ts";
@@ -40,19 +42,11 @@ import { SglBuilder } from "./sgl_builder.ts";
 const NVME_CHOOSE = eventId("nvme.choose");
 const NVME_UNMAP = eventId("nvme.unmap");
 
-/** What the choice of format depends on besides the request. */
-export interface FormatSettings {
-  /** The controller takes SGLs for data. */
-  sgl: boolean;
-  /** Average segment from which SGLs are preferred; 0 is never. */
-  sglThresholdBytes: Bytes;
-}
-
-/** How a release maps data. */
+/** How a release maps a request's data and metadata. */
 export interface DataMapper {
   /** Maps and describes; on failure everything is undone that the release undoes. */
   map(iod: Iod, request: NvmeRequest): BlkStatus;
-  /** Ends the mapping and gives the descriptor lists back. */
+  /** Ends the mappings, metadata first, and gives the descriptor lists back. */
   unmap(iod: Iod, request: NvmeRequest): void;
 }
 
@@ -69,6 +63,7 @@ export class TwoStepDataMapper implements DataMapper {
   readonly #saved: SavedVectors;
   readonly #prps: PrpBuilder;
   readonly #sgls: SglBuilder;
+  readonly #metadata: MetadataMapper;
 
   constructor(
     machine: Machine,
@@ -87,9 +82,23 @@ export class TwoStepDataMapper implements DataMapper {
     this.#saved = new SavedVectors(machine, dev, this.#blk, vecSource, rules);
     this.#prps = new PrpBuilder(machine, dev, this.#blk, this.#writer, this.#saved, rules);
     this.#sgls = new SglBuilder(machine, dev, this.#blk, this.#writer);
+    this.#metadata = new MetadataMapper(machine, dev, settings, this.#blk, this.#writer, rules);
   }
 
   map(iod: Iod, request: NvmeRequest): BlkStatus {
+    const status = this.#mapData(iod, request);
+    if (status !== BLK_STS.OK || request.nrIntegritySegments === 0) return status;
+    const metadataStatus = this.#metadata.map(iod, request);
+    if (metadataStatus !== BLK_STS.OK) this.#unmapData(iod, request);
+    return metadataStatus;
+  }
+
+  unmap(iod: Iod, request: NvmeRequest): void {
+    if (request.nrIntegritySegments !== 0) this.#metadata.unmap(iod, request);
+    this.#unmapData(iod, request);
+  }
+
+  #mapData(iod: Iod, request: NvmeRequest): BlkStatus {
     const use = sglUse(request, this.#settings.sgl);
     if (request.nrPhysSegments === 1 && this.#takesSimplePath(request, use)) {
       return this.#mapSimple(iod, request, use);
@@ -118,18 +127,18 @@ export class TwoStepDataMapper implements DataMapper {
       iod.totalBytes = coalesced
         ? this.#rules.failedRangeBytes(iod, request.payloadBytes)
         : iod.totalBytes;
-      this.unmap(iod, request);
+      this.#unmapData(iod, request);
     }
     return status;
   }
 
-  unmap(iod: Iod, request: NvmeRequest): void {
+  #unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(IOD_FLAG.SINGLE_SEGMENT)) {
       this.#unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes, 0);
       this.#ended(request, "single", "nvme.2.6.1");
       return;
     }
-    const rule = this.#unmapData(iod, request);
+    const rule = this.#unmapSegments(iod, request);
     this.#ended(request, rule, "nvme.2.6");
     this.#freeDescriptors(iod);
   }
@@ -171,7 +180,7 @@ export class TwoStepDataMapper implements DataMapper {
   }
 
   /** Ends the mapping by the first rule that fits (2.6); lists are still there to be read. */
-  #unmapData(iod: Iod, request: NvmeRequest): UnmapRule {
+  #unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule {
     const kind = iod.hasFlag(IOD_FLAG.DATA_P2P)
       ? "bus_addr"
       : iod.hasFlag(IOD_FLAG.DATA_MMIO)

@@ -62,10 +62,17 @@ export class DescriptorWriter {
 
   /** Writes one data block descriptor into a list. */
   listSgl(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
-    this.#memory.writeU64(descriptorPhys, address);
-    this.#memory.writeU32((descriptorPhys + 8) as PhysAddr, lengthBytes);
-    this.#memory.writeU32((descriptorPhys + 12) as PhysAddr, SGL_TYPE.DATA_BLOCK << 24);
-    this.#report(SGL_TYPE.DATA_BLOCK, address, lengthBytes);
+    this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.DATA_BLOCK);
+  }
+
+  /** Writes the descriptor that leads to the data blocks of metadata. */
+  listLastSegment(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
+    this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.LAST_SEGMENT);
+  }
+
+  /** Reads the type byte of a descriptor back. */
+  readSglType(descriptorPhys: PhysAddr): number {
+    return this.#memory.readU32((descriptorPhys + 12) as PhysAddr) >>> 24;
   }
 
   /** Reads the address of a descriptor back. */
@@ -76,6 +83,13 @@ export class DescriptorWriter {
   /** Reads the length of a descriptor back. */
   readSglLengthBytes(descriptorPhys: PhysAddr): Bytes {
     return this.#memory.readU32((descriptorPhys + 8) as PhysAddr);
+  }
+
+  #write(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes, type: number): void {
+    this.#memory.writeU64(descriptorPhys, address);
+    this.#memory.writeU32((descriptorPhys + 8) as PhysAddr, lengthBytes);
+    this.#memory.writeU32((descriptorPhys + 12) as PhysAddr, type * 0x100_0000);
+    this.#report(type, address, lengthBytes);
   }
 
   #report(type: number, address: DmaAddr, lengthBytes: Bytes): void {

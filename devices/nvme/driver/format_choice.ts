@@ -11,6 +11,16 @@ import { CTRL_PAGE_BYTES } from "./protocol.ts";
 /** Whether SGLs can be, or must be, used for a request. */
 export type SglUse = "unsupported" | "supported" | "forced";
 
+/** What the choice of formats depends on besides the request. */
+export interface FormatSettings {
+  /** The controller takes SGLs for data. */
+  sgl: boolean;
+  /** The controller takes SGLs for metadata. */
+  metadataSgl: boolean;
+  /** Average segment from which SGLs are preferred; 0 is never. */
+  sglThresholdBytes: Bytes;
+}
+
 /** How far two PRP entries reach, from the start of the first one's page. */
 export const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
 
@@ -22,7 +32,8 @@ export function ctrlPageOffset(address: number): number {
 /** The first half of the choice: what the request and the controller allow. */
 export function sglUse(request: NvmeRequest, controllerTakesSgl: boolean): SglUse {
   if (request.admin || !controllerTakesSgl) return "unsupported";
-  return gapMeets(request.gapBit, CTRL_PAGE_BYTES - 1) || request.userCommand
+  return gapMeets(request.gapBit, CTRL_PAGE_BYTES - 1) || request.userCommand ||
+      request.nrIntegritySegments > 1
     ? "forced"
     : "supported";
 }

@@ -36,6 +36,10 @@ export class Iod {
   readonly metaState = new DmaIovaState();
   /** The array of saved mappings while a request has one. */
   dmaVecs: DmaVecs | null = null;
+  /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
+  metaDma = 0 as DmaAddr;
+  /** Bytes mapped by the one call that `SINGLE_META_SEGMENT` stands for. */
+  metaSingleBytes: Bytes = 0;
   request: NvmeRequest | null = null;
   /** Counts the tag's commands; its low four bits are part of the command id. */
   generation = 0;
@@ -91,6 +95,17 @@ export class Iod {
   /** The command's own descriptor is a data block; else it leads to a list. */
   get sglIsDataBlock(): boolean {
     return this.sqe[SQE.SGL_TYPE] === SGL_TYPE.DATA_BLOCK;
+  }
+
+  /** Puts the metadata pointer into the command. */
+  setMetadataPointer(dma: DmaAddr): void {
+    this.metaDma = dma;
+    setU64(this.view, SQE.MPTR, dma);
+  }
+
+  /** The metadata pointer leads to a list of descriptors. */
+  get usesMetadataSgl(): boolean {
+    return this.sqe[SQE.FLAGS] === PSDT.SGL_AND_METADATA_SGL;
   }
 
   /** Makes the data pointer a pair of PRP entries. */

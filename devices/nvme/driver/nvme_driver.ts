@@ -25,9 +25,10 @@ import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands } from "./bring_up.ts";
 import { setUpCommand } from "./command_setup.ts";
 import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
-import { type DataMapper, type FormatSettings, TwoStepDataMapper } from "./data_mapper.ts";
+import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
 import { type DescriptorPools, NodePools } from "./descriptor_pools.ts";
 import { DmaVecPool, type DmaVecSource } from "./dma_vec_pool.ts";
+import type { FormatSettings } from "./format_choice.ts";
 import type { Iod } from "./iod.ts";
 import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
@@ -116,7 +117,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.#options = options;
     this.#registers = options.registers;
     this.blockRules = blockRules(machine.config.kernel, machine.config.quirks);
-    this.format = { sgl: false, sglThresholdBytes: options.sglThresholdBytes ?? 32768 };
+    this.format = {
+      sgl: false,
+      metadataSgl: false,
+      sglThresholdBytes: options.sglThresholdBytes ?? 32768,
+    };
     this.#nodePools = new NodePools(machine, dev);
     this.#mapper = new TwoStepDataMapper(
       machine,
@@ -377,6 +382,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #setController(controller: ControllerFacts): void {
     this.#controller = controller;
     this.format.sgl = controller.sgl;
+    this.format.metadataSgl = controller.metadataSgl;
     this.#adminLimits = null;
   }
 

@@ -162,6 +162,7 @@ export function ioLimits(
       dmaAlignmentMask: 3,
       chunkSectors,
       maxIntegritySegments: facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1,
+      metadataBytes: namespace.metadataBytes,
       maxDiscardSegments: MAX_DISCARD_RANGES,
       maxDiscardSectors: facts.discard ? ALL_ONES_32 : 0,
       discardGranularityBytes: block,

@@ -11,6 +11,8 @@ export interface NvmeRules {
   failedRangeBytes(iod: Iod, payloadBytes: Bytes): Bytes;
   /** A bad-request exit writes the PRP fields, so that the lists go back under their own address. */
   readonly badRequestWritesPrps: boolean;
+  /** Metadata through the plain pointer is mapped as far as its first vector only. */
+  readonly mapsFirstMetadataVecOnly: boolean;
   /** A mapping that could not be saved is undone whenever that happens, not only for the first. */
   readonly undoesUnsavedMapping: boolean;
 }
@@ -22,6 +24,7 @@ export function nvmeRules(quirks: ReadonlySet<string>): NvmeRules {
       ? (iod) => iod.totalBytes
       : (_iod, payloadBytes) => payloadBytes,
     badRequestWritesPrps: !quirks.has("list_returned_with_stale_address"),
+    mapsFirstMetadataVecOnly: quirks.has("mptr_first_vector_only"),
     undoesUnsavedMapping: !quirks.has("bounce_slot_lost_on_array_failure"),
   };
 }

@@ -1,0 +1,124 @@
+/**
+ * Memory that a request needs besides its data: a discard's list of ranges, and metadata.
+ *
+ * @see behaviour/nvme.md 2.2 (discard), 3 (metadata)
+ */
+import {
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../runtime/address.ts";
+import { type Bio, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { DSM_RANGE_BYTES } from "./driver/command_setup.ts";
+import type { NamespaceFacts } from "./driver/nvme_limits.ts";
+import type { NvmeRequest } from "./driver/nvme_request.ts";
+import { CTRL_PAGE_BYTES } from "./driver/protocol.ts";
+
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+export class RequestPayload {
+  readonly #machine: Machine;
+  readonly #namespace: NamespaceFacts;
+
+  constructor(machine: Machine, namespace: NamespaceFacts) {
+    this.#machine = machine;
+    this.#namespace = namespace;
+  }
+
+  /** Metadata that a caller brings must be exactly that of the bio's blocks. */
+  fits(bio: Bio): boolean {
+    return bio.metadata.length === 0 ||
+      vecsSizeBytes(bio.metadata) === this.#metadataBytes(bio.sizeBytes);
+  }
+
+  /** Gives the front of a cut its part of the metadata that the caller brought. */
+  cut(front: Bio, rest: Bio): void {
+    if (rest.metadata.length === 0) return;
+    const frontBytes = this.#metadataBytes(front.sizeBytes);
+    front.metadata = sliceVecs(rest.metadata, 0, frontBytes);
+    rest.metadata = sliceVecs(rest.metadata, frontBytes, Infinity);
+  }
+
+  /**
+   * Finds the memory that a request needs besides its data; it goes back when the request ends.
+   * @returns False when there is none.
+   */
+  attach(request: NvmeRequest): boolean {
+    switch (request.op) {
+      case "discard":
+        return this.#attachRanges(request);
+      case "read":
+      case "write":
+        return this.#namespace.metadataBytes === 0 || this.#attachMetadata(request);
+      default:
+        this.#countMetadata(request);
+        return true;
+    }
+  }
+
+  #metadataBytes(dataBytes: Bytes): Bytes {
+    return (dataBytes / this.#namespace.blockSizeBytes) * this.#namespace.metadataBytes;
+  }
+
+  /** The block layer brings metadata where the caller did not: zeros for writes. */
+  #attachMetadata(request: NvmeRequest): boolean {
+    const bio = request.bios[0]!;
+    if (bio.metadata.length === 0) {
+      const sizeBytes = request.formatMetadataBytes;
+      const phys = this.#lend(request, "metadata", sizeBytes);
+      if (phys === null) return false;
+      if (request.op === "write") this.#machine.memory.fill(phys, sizeBytes, 0);
+      bio.metadata = [{ phys, sizeBytes }];
+    }
+    this.#countMetadata(request);
+    return true;
+  }
+
+  #countMetadata(request: NvmeRequest): void {
+    if (request.bios[0]!.metadata.length === 0) return;
+    request.nrIntegritySegments = request.metadataSegments().length;
+  }
+
+  /** A discard's payload is a page with one range for each of its bios. */
+  #attachRanges(request: NvmeRequest): boolean {
+    const { memory } = this.#machine;
+    const phys = this.#lend(request, "discard_ranges", CTRL_PAGE_BYTES);
+    if (phys === null) return false;
+    const blockBytes = this.#namespace.blockSizeBytes;
+    request.bios.forEach((bio, index) => {
+      const at = phys + index * DSM_RANGE_BYTES;
+      memory.writeU32(at as PhysAddr, 0);
+      memory.writeU32((at + 4) as PhysAddr, bio.sizeBytes / blockBytes);
+      memory.writeU64((at + 8) as PhysAddr, (bio.sector * SECTOR_SIZE_BYTES) / blockBytes);
+    });
+    request.specialPayload = { phys, sizeBytes: CTRL_PAGE_BYTES };
+    return true;
+  }
+
+  /** Takes whole pages for a request. */
+  #lend(request: NvmeRequest, what: string, sizeBytes: Bytes): PhysAddr | null {
+    const { pages } = this.#machine;
+    const lent = pages.alloc(Math.ceil(sizeBytes / PAGE_SIZE_BYTES), {
+      contiguous: true,
+      owner: "driver",
+    });
+    if (lent === null) return null;
+    const { events } = this.#machine;
+    const cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
+    const { request: outerRequest, device } = events;
+    events.request = request.id;
+    events.device = request.device;
+    if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
+    events.request = outerRequest;
+    events.device = device;
+    request.releasePayload = () => {
+      pages.free(lent);
+      if (events.tick(MEM_FREE)) events.emit(MEM_FREE, cost);
+    };
+    return lent[0]!;
+  }
+}
