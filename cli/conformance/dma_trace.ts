@@ -8,7 +8,6 @@ import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { mapSg, unmapSg } from "../../runtime/dma/scatterlist_mapping.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
@@ -125,13 +124,16 @@ export class DmaTrace {
           })),
         );
         this.#lists.set(number("id"), list);
-        const ret = mapSg(machine, dev, list, dir, 0);
-        const out = list.entries.slice(0, Math.max(ret, 0))
-          .map(({ dmaAddress, dmaLengthBytes }) => [dmaAddress, dmaLengthBytes]);
-        return { ret, ...(ret > 0 || line.out !== undefined ? { out } : {}) };
+        const error = dma.dmaMapSgtable(dev, list, dir);
+        return {
+          ret: error === 0 ? list.outputs : error,
+          out: list.mapped().map((output) => [output.dma, output.sizeBytes]),
+          // Whatever happened, the list is as it was given.
+          in: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
+        };
       }
       case "unmap_sg":
-        unmapSg(machine, dev, this.#lists.get(number("id"))!, dir, 0);
+        dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir);
         return {};
       case "iova_try_alloc": {
         const state = new DmaIovaState();

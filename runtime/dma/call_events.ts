@@ -69,6 +69,14 @@ export class CallEvents {
     this.#events.device = outer;
   }
 
+  /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */
+  leaveWithCount(call: Call, result: number, outer: string | null): void {
+    if (this.#events.tick(call.ret)) {
+      this.#ret(call, Math.max(result, 0), result < 0 ? errnoName(result) : null);
+    }
+    this.#events.device = outer;
+  }
+
   /** A refusal, as an errno or as a plain no, names the rule that decides it. */
   #ret(call: Call, result: number | boolean | null, error: ErrnoName | null): void {
     const refused = error !== null || result === false;

@@ -2,50 +2,196 @@
  * A scatterlist: buffers that are mapped together, and afterwards what the device is told of them.
  *
  * As in the kernel, inputs and outputs share the entries: output k lies in the DMA fields of entry
- * k, whichever inputs it covers.
+ * k, whichever inputs it covers, and stays there after the unmap until the list is cleared or mapped
+ * again. The fields are columns of typed arrays, so that a driver that keeps its lists maps without
+ * making garbage.
  *
  * @see behaviour/dma.md chapter 7
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
-import { DMA_MAPPING_ERROR } from "../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import { invariant } from "../errno.ts";
 
-export class ScatterEntry {
-  /** First byte of an output; `DMA_MAPPING_ERROR` where there is none. */
-  dmaAddress: DmaAddr = DMA_MAPPING_ERROR;
-  /** Bytes of an output; 0 where there is none. */
-  dmaLengthBytes: Bytes = 0;
-  /** First byte of the buffers that an output covers; nothing without one. */
-  outputPhys: PhysAddr = 0 as PhysAddr;
-  /** The output is a peer's bus address: there is nothing to unmap. */
-  isBusAddress = false;
+/** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
+ * on the link to the next. */
+export const SCATTER_TABLE_ENTRIES = 128;
+/** Host memory of an entry. @see behaviour/nvme.md 6 */
+export const SCATTER_ENTRY_BYTES: Bytes = 32;
 
-  constructor(readonly phys: PhysAddr, readonly lengthBytes: Bytes) {}
-
-  setOutput(
-    phys: PhysAddr,
-    address: DmaAddr,
-    lengthBytes: Bytes,
-    isBusAddress: boolean,
-  ): void {
-    this.outputPhys = phys;
-    this.dmaAddress = address;
-    this.dmaLengthBytes = lengthBytes;
-    this.isBusAddress = isBusAddress;
-  }
-
-  clearOutput(): void {
-    this.setOutput(0 as PhysAddr, DMA_MAPPING_ERROR, 0, false);
-  }
+/** One buffer to be mapped. */
+export interface ScatterSegment {
+  readonly phys: PhysAddr;
+  readonly sizeBytes: Bytes;
 }
 
+/** One range that the device is told. */
+export interface ScatterOutput {
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/** An output is a peer's bus address: nothing is mapped for it. */
+const BUS_ADDRESS = 1;
+/** An output leads to a bounce buffer. */
+const THROUGH_BOUNCE = 2;
+
 export class Scatterlist {
-  readonly entries: readonly ScatterEntry[];
-  /** Entries went through bounce buffers one by one; never cleared, as in the kernel (7.2). */
-  bounced = false;
+  /** Entries in use. */
+  count = 0;
   /** How many outputs the last map made; 0 while nothing is mapped. */
   outputs = 0;
+  /**
+   * The list was once mapped entry by entry, because some might bounce. Only clearing the list takes
+   * the mark away, as in the kernel (behaviour/dma.md 7.2, hazards).
+   */
+  bounced = false;
 
-  constructor(segments: readonly { readonly phys: PhysAddr; readonly sizeBytes: Bytes }[]) {
-    this.entries = segments.map(({ phys, sizeBytes }) => new ScatterEntry(phys, sizeBytes));
+  readonly #phys: Float64Array;
+  readonly #lengthBytes: Float64Array;
+  readonly #mappedBytes: Float64Array;
+  readonly #dmaAddress: Float64Array;
+  readonly #dmaLengthBytes: Float64Array;
+  readonly #outputPhys: Float64Array;
+  readonly #marks: Uint8Array;
+
+  /**
+   * @param segments What the list holds at first.
+   * @param capacityEntries How much it can hold; as much as at first when left out.
+   */
+  constructor(segments: readonly ScatterSegment[] = [], capacityEntries = segments.length) {
+    this.#phys = new Float64Array(capacityEntries);
+    this.#lengthBytes = new Float64Array(capacityEntries);
+    this.#mappedBytes = new Float64Array(capacityEntries);
+    this.#dmaAddress = new Float64Array(capacityEntries);
+    this.#dmaLengthBytes = new Float64Array(capacityEntries);
+    this.#outputPhys = new Float64Array(capacityEntries);
+    this.#marks = new Uint8Array(capacityEntries);
+    for (const { phys, sizeBytes } of segments) this.add(phys, sizeBytes);
+  }
+
+  get capacityEntries(): number {
+    return this.#phys.length;
+  }
+
+  /** Tables that so many entries take. */
+  get tables(): number {
+    return Math.max(1, Math.ceil((this.count - 1) / (SCATTER_TABLE_ENTRIES - 1)));
+  }
+
+  /** Host memory of the entries and the links between their tables. */
+  get sizeBytes(): Bytes {
+    return (this.count + this.tables - 1) * SCATTER_ENTRY_BYTES;
+  }
+
+  /** Empties the list for another use. */
+  clear(): void {
+    for (let index = 0; index < this.count; index++) this.clearOutput(index);
+    this.count = 0;
+    this.outputs = 0;
+    this.bounced = false;
+  }
+
+  /** After an unmap: no output is mapped, and none is a bus address any more. */
+  forgetMapping(): void {
+    for (let index = 0; index < this.outputs; index++) this.#marks[index] = 0;
+    this.outputs = 0;
+  }
+
+  /** Adds a buffer at the end. */
+  add(phys: PhysAddr, sizeBytes: Bytes): void {
+    const index = this.count++;
+    invariant(index < this.capacityEntries, `A list of ${this.capacityEntries} entries is full`);
+    this.setSegment(index, phys, sizeBytes);
+    this.clearOutput(index);
+  }
+
+  /** First byte of an entry's buffer. */
+  physAt(index: number): PhysAddr {
+    return this.#phys[index]! as PhysAddr;
+  }
+
+  /** Length of an entry's buffer. */
+  lengthAt(index: number): Bytes {
+    return this.#lengthBytes[index]!;
+  }
+
+  setSegment(index: number, phys: PhysAddr, sizeBytes: Bytes): void {
+    this.#phys[index] = phys;
+    this.#lengthBytes[index] = sizeBytes;
+  }
+
+  /** IO addresses that an entry takes in the range of its list: whole granules. */
+  mappedAt(index: number): Bytes {
+    return this.#mappedBytes[index]!;
+  }
+
+  setMapped(index: number, sizeBytes: Bytes): void {
+    this.#mappedBytes[index] = sizeBytes;
+  }
+
+  /** First byte of an output; `DMA_MAPPING_ERROR` where there is none. */
+  dmaAddressAt(index: number): DmaAddr {
+    return this.#dmaAddress[index]! as DmaAddr;
+  }
+
+  /** Bytes of an output; 0 where there is none. */
+  dmaLengthAt(index: number): Bytes {
+    return this.#dmaLengthBytes[index]!;
+  }
+
+  /** First byte of the buffers that an output covers. */
+  outputPhysAt(index: number): PhysAddr {
+    return this.#outputPhys[index]! as PhysAddr;
+  }
+
+  isBusAddressAt(index: number): boolean {
+    return (this.#marks[index]! & BUS_ADDRESS) !== 0;
+  }
+
+  isBouncedAt(index: number): boolean {
+    return (this.#marks[index]! & THROUGH_BOUNCE) !== 0;
+  }
+
+  /** Fills the DMA fields of an entry. @param phys Where the buffers of this output begin. */
+  setOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
+    this.#outputPhys[index] = phys;
+    this.#dmaAddress[index] = address;
+    this.#dmaLengthBytes[index] = sizeBytes;
+    this.#marks[index] = 0;
+  }
+
+  /** As `setOutput`, for a peer's bus address. */
+  setBusOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
+    this.setOutput(index, phys, address, sizeBytes);
+    this.#marks[index] = BUS_ADDRESS;
+  }
+
+  /** Notes that the device is led to a bounce buffer. */
+  markBounced(index: number): void {
+    this.#marks[index]! |= THROUGH_BOUNCE;
+  }
+
+  /** Makes an output longer. */
+  growOutput(index: number, sizeBytes: Bytes): void {
+    this.#dmaLengthBytes[index]! += sizeBytes;
+  }
+
+  clearOutput(index: number): void {
+    this.setOutput(index, 0 as PhysAddr, DMA_MAPPING_ERROR, 0);
+  }
+
+  /** The buffers, in order. */
+  segments(): ScatterSegment[] {
+    return Array.from({ length: this.count }, (_, index) => ({
+      phys: this.physAt(index),
+      sizeBytes: this.lengthAt(index),
+    }));
+  }
+
+  /** What the device is told, in order. */
+  mapped(): ScatterOutput[] {
+    return Array.from({ length: this.outputs }, (_, index) => ({
+      dma: this.dmaAddressAt(index),
+      sizeBytes: this.dmaLengthAt(index),
+    }));
   }
 }

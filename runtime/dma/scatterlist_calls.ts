@@ -6,7 +6,12 @@
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { Machine } from "../machine.ts";
-import { attributeWords, directionWord, type DmaDirection } from "./attributes.ts";
+import {
+  attributeWords,
+  directionWord,
+  type DmaDirection,
+  type MappingPath,
+} from "./attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "./device.ts";
 import type { MappingEvents } from "./mapping_events.ts";
@@ -37,8 +42,9 @@ export class ScatterlistCalls {
   map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SG, dev, list, dir, attrs);
     const outputs = mapSg(this.#machine, dev, list, dir, attrs);
-    this.#mapped(MAP_SG, dev, list, dir);
-    this.#calls.leaveWithResult(MAP_SG, Math.max(outputs, 0), outer);
+    this.#mapped(dev, list, dir);
+    const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
+    this.#calls.leaveWithCount(MAP_SG, result, outer);
     return Math.max(outputs, 0);
   }
 
@@ -46,7 +52,7 @@ export class ScatterlistCalls {
   mapTable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs);
     const outputs = mapSg(this.#machine, dev, list, dir, attrs);
-    this.#mapped(MAP_SGTABLE, dev, list, dir);
+    this.#mapped(dev, list, dir);
     const result = sgtableResult(this.#machine, outputs);
     this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer);
     return result;
@@ -54,24 +60,29 @@ export class ScatterlistCalls {
 
   unmap(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
     const outer = this.#enter(UNMAP_SG, dev, list, dir, attrs);
-    // What the outputs were is known only before they are gone.
-    const ended = list.entries.slice(0, list.outputs).map((entry) => ({
-      ...entry,
-      path: entry.isBusAddress ? "bus" as const : this.#mappings.pathOf(dev, entry.dmaAddress),
-    }));
     unmapSg(this.#machine, dev, list, dir, attrs);
-    for (const { outputPhys, dmaAddress, dmaLengthBytes, path } of ended) {
-      this.#mappings.unmapped(UNMAP_SG.api, dev, outputPhys, dmaAddress, dmaLengthBytes, dir, path);
+    for (let index = 0; index < list.outputs; index++) {
+      this.#mappings.unmapped(
+        UNMAP_SG.api,
+        dev,
+        list.outputPhysAt(index),
+        list.dmaAddressAt(index),
+        list.dmaLengthAt(index),
+        dir,
+        pathOfOutput(dev, list, index),
+      );
     }
+    list.forgetMapping();
     this.#calls.leave(UNMAP_SG, outer);
   }
 
   sync(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, owner: "cpu" | "device"): void {
     const call = owner === "cpu" ? SYNC_FOR_CPU : SYNC_FOR_DEVICE;
     const outer = this.#enter(call, dev, list, dir, 0);
-    for (const { dmaAddress, dmaLengthBytes } of list.entries.slice(0, list.outputs)) {
+    for (let index = 0; index < list.outputs; index++) {
       if (this.#events.tick(DMA_SYNC)) {
-        this.#events.emit(DMA_SYNC, { for: owner, dma: dmaAddress, size_bytes: dmaLengthBytes });
+        const dma = list.dmaAddressAt(index);
+        this.#events.emit(DMA_SYNC, { for: owner, dma, size_bytes: list.dmaLengthAt(index) });
       }
     }
     if (!dev.skipSync || this.#machine.config.dmaDebug) {
@@ -91,7 +102,8 @@ export class ScatterlistCalls {
     if (this.#events.tick(call.call)) {
       this.#events.emit(call.call, {
         dev: dev.name,
-        nents: list.entries.length,
+        sg: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const),
+        nents: list.count,
         dir: directionWord(dir),
         attrs: attributeWords(attrs),
       });
@@ -100,11 +112,25 @@ export class ScatterlistCalls {
   }
 
   /** One mapping for each output. */
-  #mapped(call: Call, dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
-    for (const entry of list.entries.slice(0, list.outputs)) {
-      const { outputPhys, dmaAddress, dmaLengthBytes, isBusAddress } = entry;
-      const path = isBusAddress ? "bus" : null;
-      this.#mappings.mapped(call.api, dev, outputPhys, dmaAddress, dmaLengthBytes, dir, path);
+  #mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
+    for (let index = 0; index < list.outputs; index++) {
+      this.#mappings.mapped(
+        // Both functions make mappings of one kind, which one function ends.
+        MAP_SG.api,
+        dev,
+        list.outputPhysAt(index),
+        list.dmaAddressAt(index),
+        list.dmaLengthAt(index),
+        dir,
+        pathOfOutput(dev, list, index),
+      );
     }
   }
+}
+
+/** How the device is led to an output's memory. */
+function pathOfOutput(dev: DmaDevice, list: Scatterlist, index: number): MappingPath {
+  if (list.isBusAddressAt(index)) return "bus";
+  if (list.isBouncedAt(index)) return "swiotlb";
+  return dev.domain === null ? "direct" : "iommu";
 }

@@ -13,27 +13,20 @@ import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintena
 import type { DmaDevice } from "./device.ts";
 import {
   iommuMapPhys,
+  iommuSyncForCpu,
+  iommuSyncForDevice,
   iommuTearDown,
   iommuUnmapPhys,
   leafFlags,
   maintainsCaches,
+  mustBounce,
 } from "./iommu_path.ts";
-import type { ScatterEntry, Scatterlist } from "./scatterlist.ts";
+import type { Scatterlist } from "./scatterlist.ts";
 import { PEER_REFUSED, peerBusAddress } from "./scatterlist_peer.ts";
-
-/** One entry while the list is mapped. */
-interface Piece {
-  readonly entry: ScatterEntry;
-  /** A peer's bus address, which takes no IO addresses; null for all others. */
-  readonly bus: DmaAddr | null;
-  readonly offset: Bytes;
-  /** Whole granules; grows by the padding before the next piece. */
-  mappedBytes: Bytes;
-}
 
 /**
  * Maps a list.
- * @returns The number of outputs, or a negative errno with the list as it was.
+ * @returns The number of outputs, or a negative errno with nothing mapped.
  */
 export function iommuMapSg(
   machine: Machine,
@@ -43,124 +36,172 @@ export function iommuMapSg(
   dir: DmaDirection,
   attrs: number,
 ): number {
-  if (mustBounceList(dev, list, dir)) return mapBounced(machine, dev, domain, list, dir, attrs);
+  if (mayBounce(dev, list, dir)) return mapEach(machine, dev, domain, list, dir, attrs);
   if (maintainsCaches(dev, attrs)) {
-    for (const { phys, lengthBytes } of list.entries) cleanCaches(machine, phys, lengthBytes);
+    for (let index = 0; index < list.count; index++) {
+      cleanCaches(machine, list.physAt(index), list.lengthAt(index));
+    }
   }
-  const pieces: Piece[] = [];
-  let totalBytes = 0;
-  for (const entry of list.entries) {
-    const bus = peerBusAddress(machine, dev, entry.phys);
-    if (bus === PEER_REFUSED) return -ERRNO.EREMOTEIO;
-    const offset = domain.offsetOf(entry.phys);
-    const mappedBytes = bus === null ? domain.roundUp(entry.lengthBytes + offset) : 0;
-    if (bus === null) totalBytes += padBefore(dev, pieces, totalBytes, mappedBytes) + mappedBytes;
-    pieces.push({ entry, bus, offset, mappedBytes });
-  }
-  if (totalBytes === 0) return finalise(dev, list, pieces, 0);
+  const totalBytes = layOut(machine, dev, domain, list);
+  if (totalBytes < 0) return totalBytes;
+  if (totalBytes === 0) return finalise(dev, domain, list, 0);
   const iova = domain.allocIova(totalBytes, false);
-  if (iova === 0) return -ERRNO.ENOMEM;
-  const error = mapPieces(domain, pieces, iova, leafFlags(dev, dir, attrs));
+  if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
+  const error = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
   if (error !== 0) {
     domain.freeIova(iova, totalBytes);
-    return error === -ERRNO.ENOMEM ? error : -ERRNO.EINVAL;
+    return invalidate(list, error === -ERRNO.ENOMEM ? error : -ERRNO.EINVAL);
   }
   domain.syncMap(iova, totalBytes);
-  return finalise(dev, list, pieces, iova);
+  return finalise(dev, domain, list, iova);
 }
 
 /**
- * Moves a piece that would cross a segment boundary behind it: the piece before grows.
- * @returns The padding in bytes.
+ * Gives each entry its place in the range. An entry that would cross a segment boundary moves
+ * behind it: what the entry before it maps grows, and with it what the device sees of memory that is
+ * none of the list's.
+ *
+ * @returns The bytes of the whole range, or -EREMOTEIO for a peer that cannot be reached.
  */
-function padBefore(dev: DmaDevice, pieces: Piece[], totalBytes: Bytes, mappedBytes: Bytes): Bytes {
+function layOut(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+): number {
   const boundaryBytes = dev.segmentBoundaryMask + 1;
-  const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
-  const previous = pieces.at(-1);
-  if (pad === 0 || pad >= mappedBytes - 1 || previous === undefined) return 0;
-  previous.mappedBytes += pad;
-  return pad;
+  let totalBytes = 0;
+  let previous = -1;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const bus = machine.peers === null ? null : peerBusAddress(machine, dev, phys);
+    if (bus === PEER_REFUSED) {
+      restoreFromOutputs(list, index);
+      return invalidate(list, -ERRNO.EREMOTEIO);
+    }
+    if (bus !== null) {
+      list.setBusOutput(index, phys, bus, list.lengthAt(index));
+      continue;
+    }
+    // The entry has no output yet; what it still holds of an earlier map would read as one.
+    list.clearOutput(index);
+    const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
+    const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
+    if (pad !== 0 && pad < mappedBytes - 1 && previous >= 0) {
+      list.setMapped(previous, list.mappedAt(previous) + pad);
+      totalBytes += pad;
+    }
+    list.setMapped(index, mappedBytes);
+    totalBytes += mappedBytes;
+    previous = index;
+  }
+  return totalBytes;
+}
+
+/**
+ * Undoing a refused map takes each entry's offset and length from where laying out puts them aside:
+ * its DMA fields. Entries that laying out has not come to still hold what an earlier map left there.
+ *
+ * @param first The entry that was refused.
+ * @see behaviour/dma.md 7.2, hazards
+ */
+function restoreFromOutputs(list: Scatterlist, first: number): void {
+  for (let index = first; index < list.count; index++) {
+    if (list.isBusAddressAt(index)) continue;
+    const staleAddress = list.dmaAddressAt(index);
+    const staleBytes = list.dmaLengthAt(index);
+    const shift = staleAddress === DMA_MAPPING_ERROR ? 0 : staleAddress;
+    const lengthBytes = staleBytes === 0 ? list.lengthAt(index) : staleBytes;
+    list.setSegment(index, list.physAt(index) + shift as PhysAddr, lengthBytes);
+  }
+}
+
+/** Leaves no output behind; returns the error. */
+function invalidate(list: Scatterlist, error: number): number {
+  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  return error;
 }
 
 /** Writes the leaves, neighbours in memory by one call. On failure nothing stays mapped. */
-function mapPieces(
-  domain: IommuDomain,
-  pieces: readonly Piece[],
-  iova: number,
-  flags: number,
-): number {
+function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: number): number {
   let doneBytes = 0;
   let runStart = 0;
   let runBytes = 0;
-  const mapRun = (): number => {
-    if (runBytes === 0) return 0;
-    const error = domain.map(iova + doneBytes, runStart as PhysAddr, runBytes, flags);
-    if (error === 0) doneBytes += runBytes;
-    else if (doneBytes > 0) domain.unmap(iova, doneBytes, true);
-    return error;
-  };
-  for (const { entry, bus, offset, mappedBytes } of pieces) {
-    if (bus !== null) continue;
-    const start = entry.phys - offset;
-    if (runBytes > 0 && start === runStart + runBytes) {
-      runBytes += mappedBytes;
-      continue;
+  for (let index = 0; index <= list.count; index++) {
+    let start = 0;
+    let mappedBytes = 0;
+    if (index < list.count) {
+      if (list.isBusAddressAt(index)) continue;
+      const phys = list.physAt(index);
+      start = phys - domain.offsetOf(phys);
+      mappedBytes = list.mappedAt(index);
+      if (runBytes > 0 && start === runStart + runBytes) {
+        runBytes += mappedBytes;
+        continue;
+      }
     }
-    const error = mapRun();
-    if (error !== 0) return error;
+    if (runBytes > 0) {
+      const error = domain.map(iova + doneBytes, runStart as PhysAddr, runBytes, flags);
+      if (error !== 0) {
+        if (doneBytes > 0) domain.unmap(iova, doneBytes, true);
+        return error;
+      }
+      doneBytes += runBytes;
+    }
     runStart = start;
     runBytes = mappedBytes;
   }
-  return mapRun();
+  return 0;
 }
 
 /** Fills the outputs from the front; returns how many there are. */
-function finalise(
-  dev: DmaDevice,
-  list: Scatterlist,
-  pieces: readonly Piece[],
-  iova: number,
-): number {
+function finalise(dev: DmaDevice, domain: IommuDomain, list: Scatterlist, iova: number): number {
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   let position = iova;
   let outputs = 0;
   /** Bytes of the output that may still grow; 0 when none may. */
   let currentBytes = 0;
-  for (const { entry, bus, offset, mappedBytes } of pieces) {
-    const { lengthBytes } = entry;
-    if (bus !== null) {
-      list.entries[outputs]!.setOutput(entry.phys, bus, lengthBytes, true);
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
+    if (list.isBusAddressAt(index)) {
+      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes);
       outputs++;
       currentBytes = 0;
       continue;
     }
+    const offset = domain.offsetOf(phys);
     // Unsigned in the kernel: an output that is too long already takes any more.
     const room = dev.maxSegmentSizeBytes - currentBytes;
     const joins = currentBytes !== 0 && offset === 0 && position % boundaryBytes !== 0 &&
       (room < 0 || room >= lengthBytes);
-    if (joins) list.entries[outputs - 1]!.dmaLengthBytes += lengthBytes;
+    if (joins) list.growOutput(outputs - 1, lengthBytes);
     else {
-      const address = position + offset as DmaAddr;
-      list.entries[outputs]!.setOutput(entry.phys, address, lengthBytes, false);
+      list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes);
       outputs++;
       currentBytes = 0;
     }
     currentBytes += lengthBytes;
+    const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) currentBytes = 0;
     position += mappedBytes;
   }
-  for (const entry of list.entries.slice(outputs)) entry.clearOutput();
+  for (let index = outputs; index < list.count; index++) list.clearOutput(index);
   return outputs;
 }
 
-/** True when every entry goes through `iommuMapPhys`, so that each can be bounced. */
-function mustBounceList(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolean {
+/** True when any entry might bounce, so that each is mapped by itself. */
+function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolean {
   if (dev.untrusted) return true;
-  return !dev.coherent &&
-    list.entries.some(({ lengthBytes }) => sharesCacheLine(dev, lengthBytes, dir));
+  if (dev.coherent) return false;
+  for (let index = 0; index < list.count; index++) {
+    if (sharesCacheLine(dev, list.lengthAt(index), dir)) return true;
+  }
+  return false;
 }
 
-function mapBounced(
+/** Each entry by itself; whose memory it is, is not asked. */
+function mapEach(
   machine: Machine,
   dev: DmaDevice,
   domain: IommuDomain,
@@ -169,38 +210,39 @@ function mapBounced(
   attrs: number,
 ): number {
   list.bounced = true;
-  let done = 0;
-  for (const entry of list.entries) {
-    const { phys, lengthBytes } = entry;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
     const dma = iommuMapPhys(machine, dev, domain, phys, lengthBytes, dir, attrs);
     if (dma === DMA_MAPPING_ERROR) {
       // Nothing was transferred, so nothing is copied out.
-      const skip = attrs | DMA_ATTR.SKIP_CPU_SYNC;
-      for (const mapped of list.entries.slice(0, done)) {
-        unmapEntry(machine, dev, domain, mapped, dir, skip);
-        mapped.clearOutput();
-      }
-      return -ERRNO.EIO;
+      unmapEach(machine, dev, domain, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+      return invalidate(list, -ERRNO.EIO);
     }
-    entry.setOutput(phys, dma, lengthBytes, false);
-    done++;
+    list.setOutput(index, phys, dma, lengthBytes);
+    if (mustBounce(dev, domain, phys, lengthBytes, dir)) list.markBounced(index);
   }
-  return done;
+  return list.count;
 }
 
-function unmapEntry(
+/** Ends the first `count` entries' mappings one by one. */
+function unmapEach(
   machine: Machine,
   dev: DmaDevice,
   domain: IommuDomain,
-  entry: ScatterEntry,
+  list: Scatterlist,
+  count: number,
   dir: DmaDirection,
   attrs: number,
 ): void {
-  const { dmaAddress, dmaLengthBytes } = entry;
-  iommuUnmapPhys(machine, dev, domain, dmaAddress, dmaLengthBytes, dir, attrs);
+  for (let index = 0; index < count; index++) {
+    const lengthBytes: Bytes = list.dmaLengthAt(index);
+    if (lengthBytes === 0) continue;
+    iommuUnmapPhys(machine, dev, domain, list.dmaAddressAt(index), lengthBytes, dir, attrs);
+  }
 }
 
-/** Ends a list's mapping: entry by entry when bounced, else all of it at once. */
+/** Ends a list's mapping: entry by entry where some may have bounced, else all of it at once. */
 export function iommuUnmapSg(
   machine: Machine,
   dev: DmaDevice,
@@ -210,22 +252,47 @@ export function iommuUnmapSg(
   attrs: number,
 ): void {
   if (list.bounced) {
-    for (const entry of list.entries) unmapEntry(machine, dev, domain, entry, dir, attrs);
+    unmapEach(machine, dev, domain, list, list.count, dir, attrs);
     return;
   }
   if (maintainsCaches(dev, attrs)) {
-    for (const { phys, lengthBytes } of list.entries) invalidateCaches(machine, phys, lengthBytes);
-  }
-  let first: DmaAddr | null = null;
-  let end = 0;
-  for (const entry of list.entries) {
-    if (entry.dmaLengthBytes === 0) break;
-    if (entry.isBusAddress) {
-      entry.isBusAddress = false;
-      continue;
+    for (let index = 0; index < list.count; index++) {
+      invalidateCaches(machine, list.physAt(index), list.lengthAt(index));
     }
-    first ??= entry.dmaAddress;
-    end = entry.dmaAddress + entry.dmaLengthBytes;
   }
-  if (first !== null) iommuTearDown(machine, domain, first, end - first);
+  let start: DmaAddr = DMA_MAPPING_ERROR;
+  let end = 0;
+  for (let index = 0; index < list.count; index++) {
+    if (list.dmaLengthAt(index) === 0) break;
+    if (list.isBusAddressAt(index)) continue;
+    const address = list.dmaAddressAt(index);
+    if (start === DMA_MAPPING_ERROR) start = address;
+    end = address + list.dmaLengthAt(index);
+  }
+  if (end !== 0) iommuTearDown(machine, domain, start, end - start);
+}
+
+/**
+ * Hands a list to the CPU or to the device. Only what may have bounced is looked up; else the
+ * buffers' own cache lines are all there is to maintain.
+ *
+ * @see behaviour/dma.md 1.6, sync of lists
+ */
+export function iommuSyncSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  owner: "cpu" | "device",
+): void {
+  const forCpu = owner === "cpu";
+  for (let index = 0; index < list.count; index++) {
+    if (list.bounced) {
+      const sync = forCpu ? iommuSyncForCpu : iommuSyncForDevice;
+      sync(machine, dev, list.dmaAddressAt(index), list.lengthAt(index), dir);
+    } else if (!dev.coherent) {
+      const maintain = forCpu ? invalidateCaches : cleanCaches;
+      maintain(machine, list.physAt(index), list.lengthAt(index));
+    }
+  }
 }

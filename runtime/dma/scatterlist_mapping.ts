@@ -3,15 +3,14 @@
  *
  * @see behaviour/dma.md 1.8, chapter 7
  */
-import { DMA_MAPPING_ERROR } from "../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { Machine } from "../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
-import { iommuSyncForCpu, iommuSyncForDevice } from "./iommu_path.ts";
 import type { Scatterlist } from "./scatterlist.ts";
-import { iommuMapSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
+import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
 import { PEER_REFUSED, peerBusAddress } from "./scatterlist_peer.ts";
 
 /**
@@ -25,13 +24,14 @@ export function mapSg(
   dir: DmaDirection,
   attrs: number,
 ): number {
+  list.outputs = 0;
   if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return -ERRNO.EOPNOTSUPP;
   const { domain } = dev;
   const outputs = domain === null
     ? directMapSg(machine, dev, list, dir, attrs)
     : iommuMapSg(machine, dev, domain, list, dir, attrs);
-  list.outputs = Math.max(outputs, 0);
   if (outputs > 0) {
+    list.outputs = outputs;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
   }
@@ -46,31 +46,60 @@ function directMapSg(
   dir: DmaDirection,
   attrs: number,
 ): number {
-  let done = 0;
-  for (const entry of list.entries) {
-    const { phys, lengthBytes } = entry;
-    const bus = peerBusAddress(machine, dev, phys);
-    const dma = bus === PEER_REFUSED
-      ? DMA_MAPPING_ERROR
-      : bus ?? directMapPhys(machine, dev, phys, lengthBytes, dir, attrs);
-    if (dma === DMA_MAPPING_ERROR) {
-      for (const mapped of list.entries.slice(0, done)) {
-        if (!mapped.isBusAddress) {
-          const { dmaAddress, dmaLengthBytes } = mapped;
-          const skip = attrs | DMA_ATTR.SKIP_CPU_SYNC;
-          directUnmapPhys(machine, dev, dmaAddress, dmaLengthBytes, dir, skip);
-        }
-        mapped.clearOutput();
-      }
-      return bus === PEER_REFUSED ? -ERRNO.EREMOTEIO : -ERRNO.EIO;
+  // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
+  const asMemory = attrs & ~DMA_ATTR.MMIO;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
+    const bus = machine.peers === null ? null : peerBusAddress(machine, dev, phys);
+    if (bus === PEER_REFUSED) {
+      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EREMOTEIO);
     }
-    entry.setOutput(phys, dma, lengthBytes, bus !== null);
-    done++;
+    if (bus !== null) {
+      list.setBusOutput(index, phys, bus, lengthBytes);
+      continue;
+    }
+    const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, asMemory);
+    if (dma === DMA_MAPPING_ERROR) {
+      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EIO);
+    }
+    list.setOutput(index, phys, dma, lengthBytes);
+    if (machine.swiotlb.contains(dma)) list.markBounced(index);
   }
-  return done;
+  return list.count;
 }
 
-/** Ends a list's mapping. */
+/** Ends the first `count` mappings, without copying out, and leaves no output; returns the error. */
+function undoDirect(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  count: number,
+  dir: DmaDirection,
+  attrs: number,
+  error: number,
+): number {
+  unmapDirect(machine, dev, list, count, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  return error;
+}
+
+function unmapDirect(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  count: number,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  for (let index = 0; index < count; index++) {
+    const lengthBytes: Bytes = list.dmaLengthAt(index);
+    if (list.isBusAddressAt(index) || lengthBytes === 0) continue;
+    directUnmapPhys(machine, dev, list.dmaAddressAt(index), lengthBytes, dir, attrs);
+  }
+}
+
+/** Ends a list's mapping. The outputs stay readable: only the marks of bus addresses go later. */
 export function unmapSg(
   machine: Machine,
   dev: DmaDevice,
@@ -80,19 +109,10 @@ export function unmapSg(
 ): void {
   const { domain } = dev;
   if (domain !== null) iommuUnmapSg(machine, dev, domain, list, dir, attrs);
-  else {
-    for (const entry of list.entries) {
-      if (entry.isBusAddress) entry.isBusAddress = false;
-      else {
-        directUnmapPhys(machine, dev, entry.dmaAddress, entry.dmaLengthBytes, dir, attrs);
-      }
-    }
-  }
-  if (list.outputs > 0) {
-    dev.mappings--;
-    if (domain !== null) machine.iommu.liveMappings--;
-  }
-  list.outputs = 0;
+  else unmapDirect(machine, dev, list, list.count, dir, attrs);
+  if (list.outputs === 0) return;
+  dev.mappings--;
+  if (domain !== null) machine.iommu.liveMappings--;
 }
 
 /** Hands a list to the CPU or to the device, entry by entry where there is something to do. */
@@ -103,14 +123,15 @@ export function syncSg(
   dir: DmaDirection,
   owner: "cpu" | "device",
 ): void {
-  const forCpu = owner === "cpu";
-  const sync = dev.domain === null
-    ? forCpu ? directSyncForCpu : directSyncForDevice
-    : forCpu
-    ? iommuSyncForCpu
-    : iommuSyncForDevice;
-  for (const { dmaAddress, dmaLengthBytes, isBusAddress } of list.entries) {
-    if (dmaLengthBytes > 0 && !isBusAddress) sync(machine, dev, dmaAddress, dmaLengthBytes, dir);
+  if (dev.domain !== null) {
+    iommuSyncSg(machine, dev, list, dir, owner);
+    return;
+  }
+  const sync = owner === "cpu" ? directSyncForCpu : directSyncForDevice;
+  for (let index = 0; index < list.count; index++) {
+    const lengthBytes: Bytes = list.dmaLengthAt(index);
+    if (list.isBusAddressAt(index) || lengthBytes === 0) continue;
+    sync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir);
   }
 }
 

@@ -15,8 +15,7 @@ function mapped(
     segments.map(([phys, sizeBytes]) => ({ phys: at(phys), sizeBytes })),
   );
   const count = bench.machine.dma.dmaMapSg(bench.dev, list, DMA_TO_DEVICE);
-  const outputs = list.entries.slice(0, count)
-    .map(({ dmaAddress, dmaLengthBytes }) => [dmaAddress as number, dmaLengthBytes]);
+  const outputs = list.mapped().map(({ dma, sizeBytes }) => [dma as number, sizeBytes]);
   return { ...bench, list, count, outputs };
 }
 
@@ -48,7 +47,7 @@ Deno.test("dma_map_sg() pads an entry that would cross a boundary (dma.md ch. 7 
   const segments = [[0x10_0000, 0x6000], [0x20_0000, 0x6000], [0x30_0000, 0x6000]] as const;
   const { outputs, list } = mapped(segments, boundary(0xffff));
   assertEquals(outputs, [[0xfffe_0000, 0xc000], [0xffff_0000, 0x6000]]);
-  assertEquals(list.entries.map(({ phys, lengthBytes }) => [phys, lengthBytes]), segments as never);
+  assertEquals(list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]), segments as never);
 });
 
 Deno.test("dma_map_sg() joins nothing at a boundary (dma.md ch. 7 assertion 5)", () => {
@@ -70,7 +69,7 @@ Deno.test("dma_map_sg() without translation joins nothing, and all fails when on
   const failed = mapped([[0x1000, 0x1000], [4 * GIB, 0x1000], [0x9000, 0x200]], direct);
   assertEquals(failed.count, 0);
   assertEquals(failed.dev.mappings, 0);
-  assertEquals(failed.list.entries[0]!.dmaAddress, DMA_MAPPING_ERROR);
+  assertEquals(failed.list.dmaAddressAt(0), DMA_MAPPING_ERROR);
   const { machine, dev, list } = failed;
   assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EIO);
 });
