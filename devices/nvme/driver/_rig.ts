@@ -22,6 +22,8 @@ export interface RigOptions {
   readonly device?: DmaDeviceOptions;
   readonly driver?: Partial<NvmeDriverOptions>;
   readonly sgl?: boolean;
+  readonly metadataBytes?: Bytes;
+  readonly metadataSgl?: boolean;
   readonly mdtsExponent?: number;
   readonly blockSizeBytes?: Bytes;
   readonly queues?: number;
@@ -56,13 +58,13 @@ export class DriverRig {
       media: new Media({
         blockSizeBytes: options.blockSizeBytes ?? 512,
         capacityBytes: options.capacityBytes ?? 2 ** 40,
-        metadataBytes: 0,
+        metadataBytes: options.metadataBytes ?? 0,
         budget: { limitBytes: 2 ** 28, touchedBytes: 0 },
       }),
       settings: {
         mdtsExponent: options.mdtsExponent ?? 0,
         sgl: options.sgl ?? false,
-        metadataSgl: false,
+        metadataSgl: options.metadataSgl ?? false,
         maxQueues: options.queues ?? 1,
         depth: options.depth ?? 1024,
       },
@@ -117,11 +119,19 @@ export class DriverRig {
   /** A request for `prepare` alone, outside the queues. Segments are counted one for each vector. */
   request(
     vecs: readonly BioVec[],
-    options: { op?: BlockOp; flags?: number; segments?: number; gapBit?: number } = {},
+    options: {
+      op?: BlockOp;
+      flags?: number;
+      segments?: number;
+      gapBit?: number;
+      metadata?: readonly BioVec[];
+    } = {},
   ): { readonly request: NvmeRequest; readonly iod: Iod } {
     const op = options.op ?? "read";
     const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), options.flags ?? 0);
+    if (options.metadata !== undefined) bio.metadata = options.metadata;
     const request = new NvmeRequest("ssd", op, [bio], this.driver.limits);
+    request.nrIntegritySegments = request.metadataSegments().length;
     request.queue = 1;
     request.nrPhysSegments = options.segments ?? vecs.length;
     request.gapBit = options.gapBit ?? bioGap(bio);
