@@ -7,6 +7,7 @@
  */
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
+import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { Word } from "../vm/value.ts";
 
 /** One constant as help and the reference page show it. */
@@ -285,6 +286,27 @@ const EVENT_WORDS = [
   }),
 ];
 
+/**
+ * Names of events without a dot, and kernel functions, whose bare name means the event of their
+ * call: `trace.count(dma_iova_link)`.
+ */
+const EVENT_NAMES = [
+  ...Object.entries(EVENT_TABLE).filter(([name]) => !name.includes(".")).map(
+    ([name, { when }]): WordSpec => ({
+      name,
+      aliases: [],
+      group: "event",
+      doc: `The event: ${when}.`,
+    }),
+  ),
+  ...KERNEL_CALLS.map((name): WordSpec => ({
+    name,
+    aliases: [],
+    group: "kernel function",
+    doc: `The event of a call of ${name}().`,
+  })),
+];
+
 /** Every constant, group by group. */
 export const WORD_SPECS: readonly WordSpec[] = [
   ...DIRECTIONS,
@@ -296,6 +318,7 @@ export const WORD_SPECS: readonly WordSpec[] = [
   ...REPORT_CLASSES,
   ...MACHINE_WORDS,
   ...EVENT_WORDS,
+  ...EVENT_NAMES,
 ];
 
 function buildWords(): ReadonlyMap<string, Word> {

@@ -102,9 +102,9 @@ export function formatEvent(
  * for each page of a request, the first and the last time are shown and the others counted.
  */
 export function formatEvents(events: readonly MachineEvent[], columns: number): string[] {
-  const layout = layoutFor(events, columns);
-  const lines = [formatTitle(layout)];
   const depths = depthsOf(events);
+  const layout = layoutFor(events, depths, columns);
+  const lines = [formatTitle(layout)];
   const same = (a: number, b: number) =>
     events[a]!.name === events[b]!.name && depths[a] === depths[b];
   for (const { start, end, hiddenTimes } of shownParts(events.length, same)) {
@@ -135,7 +135,11 @@ function depthsOf(events: readonly MachineEvent[]): number[] {
   });
 }
 
-function layoutFor(events: readonly MachineEvent[], columns: number): EventLayout {
+function layoutFor(
+  events: readonly MachineEvent[],
+  depths: readonly number[],
+  columns: number,
+): EventLayout {
   const widest = (texts: Iterable<string>, least: number) => {
     let width = least;
     for (const text of texts) width = Math.max(width, text.length);
@@ -143,18 +147,23 @@ function layoutFor(events: readonly MachineEvent[], columns: number): EventLayou
   };
   const distinct = <T>(values: readonly (T | null)[]) =>
     new Set(values.filter((value) => value !== null));
+  const plainNames = events.map((event, at) => "  ".repeat(depths[at]!) + event.name)
+    .filter((name) => !/^ *(call|ret)\./.test(name));
   const devices = distinct(events.map((event) => event.device));
   const requests = distinct(events.map((event) => event.request));
   return {
-    seqWidth: widest(events.slice(-1).map((event) => String(event.seq)), 4),
-    timeWidth: widest(events.map((event) => formatTimeRounded(event.at_ns)), 6),
+    seqWidth: widest(events.slice(-1).map((event) => String(event.seq)), 3),
+    timeWidth: widest(events.map((event) => formatTimeRounded(event.at_ns)), 5),
     cpu: distinct(events.map((event) => event.cpu)).size > 1,
     deviceWidth: devices.size > 1 ? widest(devices, 6) : 0,
     requestWidth: requests.size > 1 ? 4 : 0,
-    nameWidth: 14,
+    nameWidth: Math.min(LONGEST_NAME, widest(plainNames, 10)),
     columns,
   };
 }
+
+/** Names longer than this stand out of their column. */
+const LONGEST_NAME = 18;
 
 function titleCells(layout: EventLayout): string[] {
   const cells = [pad("seq", layout.seqWidth, "right"), pad("time", layout.timeWidth, "right")];

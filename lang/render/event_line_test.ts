@@ -38,11 +38,11 @@ Deno.test("formatEvents() sets what a call did below it, and ends it with its re
     event(4, "ret.dma_iova_link", { result: 0, error: "EIO" }),
   ];
   assertEquals(formatEvents(events, 80), [
-    " seq    time  event",
-    "   1   600ns  dma_iova_try_alloc(0x10_2000, 128KiB)",
-    "   2   1.2us    iova.alloc    start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
-    "   3   1.8us    = true",
-    "   4   2.4us    = EIO",
+    "seq   time  event",
+    "  1  600ns  dma_iova_try_alloc(0x10_2000, 128KiB)",
+    "  2  1.2us    iova.alloc  start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
+    "  3  1.8us    = true",
+    "  4  2.4us    = EIO",
   ]);
 });
 
@@ -54,7 +54,7 @@ Deno.test("formatEvents() cuts a line at the width and shows that it did", () =>
 
 Deno.test("formatEvents() names devices and requests only where they differ", () => {
   const other = { ...ALLOC, seq: 3, device: "gpu", request: 2 };
-  assertEquals(formatEvents([ALLOC, other], 80)[0], " seq    time  device  req   event");
+  assertEquals(formatEvents([ALLOC, other], 80)[0], "seq   time  device  req   event");
 });
 
 Deno.test("formatEvent() writes leaves as count times size", () => {
@@ -77,7 +77,7 @@ Deno.test("formatEvents() counts what comes again and again", () => {
     events.push(event(2 * page + 1, "call.dma_iova_link", { phys: page * 4096, size: 4096 }));
     events.push(event(2 * page + 2, "ret.dma_iova_link", { result: 0, error: null }));
   }
-  assertEquals(formatEvents(events, 80).map((line) => line.slice(14)), [
+  assertEquals(formatEvents(events, 80).map((line) => line.slice(12)), [
     "event",
     "dma_iova_link(0x0, 4KiB)",
     "  = 0",

@@ -3,6 +3,7 @@ import { valuesEqual } from "../../vm/equality.ts";
 import { arithmetic, compare, numberIn } from "../../vm/operators.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { Closure, ListValue, Quantity, RangeValue, type Value } from "../../vm/value.ts";
+import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
 import { toInt } from "../arguments.ts";
@@ -197,7 +198,11 @@ export const LIST: TypeSpec<ListValue> = {
   methods: METHODS,
   format: (list, run) => formatValue(list, run),
   show: (list, run) =>
-    list.items.map((item, index) => `${String(index).padStart(4)}  ${formatValue(item, run)}`),
+    list.items.length === 0
+      ? ["[]"]
+      : list.items.map((item, index) =>
+        clip(`${String(index).padStart(4)}  ${formatValue(item, run)}`, PICTURE_COLUMNS)
+      ),
   index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
 };
 

@@ -37,7 +37,9 @@ export const RECORD: TypeSpec<RecordValue> = {
   ],
   format: (record, run) => formatValue(record, run),
   show: (record, run) =>
-    pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)])),
+    record.entries.size === 0
+      ? ["{}"]
+      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)])),
   index(record, key): Value {
     if (typeof key !== "string") {
       return [...record.entries.values()][checkedIndex(key, record.entries.size, "a record")]!;
