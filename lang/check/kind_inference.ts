@@ -39,6 +39,7 @@ export class KindInference {
   readonly #registry: Registry;
   readonly #bag: DiagnosticBag;
   readonly #kinds = new Map<Expression, Kind>();
+  readonly #pending = new Set<Expression>();
   readonly #variables = new Map<Variable, Kind>();
   readonly #functions = new Map<FunctionDeclaration, Kind>();
 
@@ -51,12 +52,13 @@ export class KindInference {
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
   kindOf(expression: Expression): Kind {
     let kind = this.#kinds.get(expression);
-    if (kind === undefined) {
-      // Whoever asks again while this is being worked out goes round in a circle.
-      this.#kinds.set(expression, "any");
-      kind = this.#infer(expression);
-      this.#kinds.set(expression, kind);
-    }
+    if (kind !== undefined) return kind;
+    // Whoever asks again while this is being worked out goes round in a circle.
+    if (this.#pending.has(expression)) return "any";
+    this.#pending.add(expression);
+    kind = this.#infer(expression);
+    this.#pending.delete(expression);
+    this.#kinds.set(expression, kind);
     return kind;
   }
 
@@ -169,6 +171,8 @@ export class KindInference {
       : this.itemKind(variable.source);
     this.#variables.set(variable, first);
     for (const assignment of variable.assigned) {
+      // A value that is made of the variable itself is looked at by `assigned`, afterwards.
+      if (this.#pending.has(assignment.value)) continue;
       const kind = this.kindOf(assignment.value);
       const result = assignment.operator === "=" ? kind : this.#addedKind(first, assignment);
       if (result !== first) {
@@ -177,6 +181,13 @@ export class KindInference {
       }
     }
     return first;
+  }
+
+  /** Takes note of an assignment: a value of another kind leaves the variable's open. */
+  assigned(variable: Variable, assignment: AssignStatement): void {
+    const value = this.kindOf(assignment.value);
+    const kind = this.variableKind(variable);
+    if (assignment.operator === "=" && value !== kind) this.#variables.set(variable, "any");
   }
 
   /** The kind after `x += e`; reports a mix that has no meaning. */

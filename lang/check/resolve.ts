@@ -36,8 +36,6 @@ import { patternFields } from "./syntax_walk.ts";
 interface Place {
   readonly scope: Scope;
   readonly inLoop: boolean;
-  /** True for the items of a file, where declarations may stand. */
-  readonly topLevel: boolean;
 }
 
 /** A const or function, for the graph of what needs what. */
@@ -75,7 +73,7 @@ export class Resolver {
     const scope = new Scope(code, null);
     for (const item of file.items) if (item.kind === "Let") this.#topLevelLets.add(item.name.text);
     for (const item of file.items) {
-      this.#statement(item, { scope, inLoop: false, topLevel: true }, session);
+      this.#statement(item, { scope, inLoop: false }, session);
     }
   }
 
@@ -93,7 +91,7 @@ export class Resolver {
       const { body, parameters } = binding.declaration;
       const scope = new Scope(codeScope("function", null), null);
       this.#parameters(parameters, scope);
-      this.#body(body, { scope, inLoop: false, topLevel: false });
+      this.#body(body, { scope, inLoop: false });
     });
   }
 
@@ -106,7 +104,7 @@ export class Resolver {
 
   #test(test: TestDeclaration): void {
     const scope = new Scope(codeScope("test", null), null);
-    this.#body(test.body, { scope, inLoop: false, topLevel: false });
+    this.#body(test.body, { scope, inLoop: false });
   }
 
   #property(property: PropertyDeclaration): void {
@@ -117,12 +115,12 @@ export class Resolver {
       const variable = this.#variable(binding.name, scope, "forall", binding.values);
       this.#resolution.variables.set(binding.name, variable);
     }
-    this.#body(property.body, { scope, inLoop: false, topLevel: false });
+    this.#body(property.body, { scope, inLoop: false });
   }
 
   #bench(bench: BenchDeclaration): void {
     const scope = new Scope(codeScope("bench", null), null);
-    const place = { scope, inLoop: false, topLevel: false };
+    const place = { scope, inLoop: false };
     if (bench.setup !== null) this.#body(bench.setup, place);
     this.#body(bench.loop, { ...place, scope: new Scope(scope.code, scope) });
     for (const budget of bench.budgets) this.#budget(budget.condition);
@@ -191,7 +189,7 @@ export class Resolver {
 
   #block(block: Block, place: Place, inLoop = place.inLoop): void {
     const scope = new Scope(place.scope.code, place.scope);
-    this.#body(block, { scope, inLoop, topLevel: false });
+    this.#body(block, { scope, inLoop });
   }
 
   #statement(statement: Statement, place: Place, session: boolean): void {
@@ -204,8 +202,7 @@ export class Resolver {
       case "Test":
       case "Property":
       case "Bench":
-        if (place.topLevel) this.#declaration(statement);
-        else this.#misplaced(statement, `${opening(statement)} stands at the top of a file`);
+        this.#declaration(statement);
         return;
       case "Let":
         this.#expression(statement.value, scope);
@@ -223,7 +220,7 @@ export class Resolver {
         this.#block(statement.then, place);
         if (statement.otherwise === null) return;
         if ("kind" in statement.otherwise) {
-          this.#statement(statement.otherwise, { ...place, topLevel: false }, false);
+          this.#statement(statement.otherwise, place, false);
         } else {
           this.#block(statement.otherwise, place);
         }
@@ -237,7 +234,7 @@ export class Resolver {
         const inner = new Scope(scope.code, scope);
         const variable = this.#variable(statement.name, inner, "loop", statement.values);
         this.#resolution.variables.set(statement, variable);
-        this.#body(statement.body, { scope: inner, inLoop: true, topLevel: false });
+        this.#body(statement.body, { scope: inner, inLoop: true });
         return;
       }
       case "Repeat":
@@ -414,7 +411,7 @@ export class Resolver {
         for (const item of expression.items) this.#expression(item, scope);
         return;
       case "Record":
-        this.#record(expression, scope);
+        for (const entry of expression.entries) this.#expression(entry.value, scope);
         return;
       case "Lambda": {
         const code = codeScope("lambda", scope.code);
@@ -454,7 +451,7 @@ export class Resolver {
         return;
       case "Trace":
         // The block's own loops decide about `break`: one that leaves the trace has no value.
-        this.#block(expression.body, { scope, inLoop: false, topLevel: false });
+        this.#block(expression.body, { scope, inLoop: false });
         return;
       case "Compare":
         this.#notBuilt(expression, "compare");
@@ -472,21 +469,6 @@ export class Resolver {
       case "None":
       case "ErrorExpression":
         return;
-    }
-  }
-
-  #record(record: Extract<Expression, { kind: "Record" }>, scope: Scope): void {
-    const keys = new Set<string>();
-    for (const entry of record.entries) {
-      if (keys.has(entry.key.text)) {
-        this.#bag.error(
-          "E0302",
-          entry.key.span,
-          `The record has two entries \`${entry.key.text}\``,
-        );
-      }
-      keys.add(entry.key.text);
-      this.#expression(entry.value, scope);
     }
   }
 
@@ -556,20 +538,6 @@ function outermost(code: CodeScope): CodeScope {
   let current = code;
   while (current.parent !== null) current = current.parent;
   return current;
-}
-
-/** The word a declaration begins with, in backquotes. */
-function opening(declaration: Declaration): string {
-  const words: Readonly<Record<Declaration["kind"], string>> = {
-    Use: "use",
-    Machine: "machine",
-    Const: "const",
-    Function: "fn",
-    Test: "test",
-    Property: "property",
-    Bench: "bench",
-  };
-  return `\`${words[declaration.kind]}\``;
 }
 
 function bindingNoun(kind: string): string {

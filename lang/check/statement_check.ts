@@ -54,7 +54,6 @@ export class StatementChecker {
         this.#kinds.kindOf(statement.value);
         break;
       case "Assign":
-        this.#kinds.kindOf(statement.value);
         this.#assign(statement);
         break;
       case "Property":
@@ -115,7 +114,7 @@ export class StatementChecker {
 
   #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
     const variable = this.#resolution.targets.get(statement);
-    if (variable !== undefined) this.#kinds.variableKind(variable);
+    if (variable !== undefined) this.#kinds.assigned(variable, statement);
   }
 
   #walkable(values: Expression, what: string): void {

@@ -309,16 +309,18 @@ export class StatementCompiler extends ExpressionCompiler {
     const before = builder.usedSlots;
     const parts = assertedParts(statement.condition, this.resolution);
     const first = builder.take(parts.length);
+    const slots = new Map(parts.map(({ expression }, index) => [expression, first + index]));
     const info = this.code.assertions.push({
       span: statement.span,
       condition: statement.condition.span,
       parts: parts.map(({ anchor }, index) => ({ anchor, slot: first + index })),
+      compared: comparedSlots(statement.condition, slots),
       hasMessage: statement.message !== null,
       expectation: this.#expectation(statement.span),
     }) - 1;
     if (parts.length > 0) builder.emit(0, Op.ForgetParts, first, parts.length);
     const outer = this.recorded;
-    this.recorded = new Map(parts.map(({ expression }, index) => [expression, first + index]));
+    this.recorded = slots;
     this.#rootExpression(statement.condition);
     this.recorded = outer;
     const holds = new Label();
@@ -418,6 +420,17 @@ export class StatementCompiler extends ExpressionCompiler {
     this.site = site;
     if (site !== null) builder.emit(0, Op.Site, site);
   }
+}
+
+/** Where the two sides of an `==` are remembered. */
+function comparedSlots(
+  condition: Expression,
+  slots: ReadonlyMap<Expression, number>,
+): readonly [number, number] | null {
+  if (condition.kind !== "Binary" || condition.operator !== "==") return null;
+  const left = slots.get(condition.left);
+  const right = slots.get(condition.right);
+  return left === undefined || right === undefined ? null : [left, right];
 }
 
 /** Loops set the site themselves, before each turn. */

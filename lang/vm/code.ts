@@ -58,6 +58,8 @@ export interface AssertionInfo {
   readonly span: Span;
   readonly condition: Span;
   readonly parts: readonly AssertedPart[];
+  /** The slots of the two sides of an `==`, where both are remembered. */
+  readonly compared: readonly [number, number] | null;
   readonly hasMessage: boolean;
   readonly expectation: number;
 }

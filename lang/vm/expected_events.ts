@@ -65,7 +65,7 @@ function sideBySide(mismatch: Mismatch<MachineEvent>): string[] {
   }
   rows.push({
     mark: ">",
-    item: forbidden === null ? expectation(mismatch) : forbidden.text,
+    item: forbidden === null ? expectation(mismatch) : `!${forbidden.text}`,
     event: event === null ? "(no more events)" : eventText(event),
   });
   if (event !== null && forbidden === null) {

@@ -230,7 +230,7 @@ Deno.test("try gives a value with .ok, .value and .error", () => {
     machine { pci { root_port rp { endpoint dev { } } } }
     let good = try (1 + 1)
     print "{good.ok} {good.value} {good.error}"
-    let bad = try dma_set_mask(dev, 0)
+    let bad = try dma_set_mask(dev, 16)
     print "{bad.ok} {bad.value} {bad.error == EIO}"`;
   assertEquals(printed(text), ["true 2 none", "false none true"]);
 });

@@ -50,8 +50,7 @@ export const CHECK_CODES = {
   },
   E0309: {
     title: "statement in the wrong place",
-    explanation:
-      "Declarations stand at the top of a file, `return` in functions and tests, `break` and `continue` in loops.",
+    explanation: "`return` stands in functions and tests, `break` and `continue` in loops.",
     example: "break     # outside any loop",
   },
   E0310: {

@@ -1,0 +1,162 @@
+import { assertEquals } from "@std/assert";
+import { codesOf, errorsOf, load } from "../run/test_support.ts";
+
+const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\n";
+const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
+
+Deno.test("a name must be bound before it is used; the nearest one is suggested", () => {
+  assertEquals(errorsOf("let blocks = 1\nprint bloks"), ["E0301 2:7 Nothing is called `bloks`"]);
+  assertEquals(hintOf("let blocks = 1\nprint bloks"), "did you mean `blocks`?");
+  assertEquals(errorsOf("x = 1"), ["E0301 1:1 Nothing is called `x`"]);
+  assertEquals(hintOf("quux = 1"), "`let quux = …` binds it");
+  assertEquals(errorsOf("if true { let a = 1 }\nprint a"), ["E0301 2:7 Nothing is called `a`"]);
+  assertEquals(errorsOf("let f = f"), ["E0301 1:9 Nothing is called `f`"]);
+});
+
+Deno.test("functions and tests do not see a top-level let, and are told why", () => {
+  assertEquals(errorsOf('let n = 1\ntest "t" { assert n == 1 }'), [
+    "E0301 2:19 Nothing is called `n`",
+  ]);
+  assertEquals(
+    hintOf("let n = 1\nfn f() { return n }"),
+    "functions and tests do not see a top-level `let`: write `const`, or pass it on",
+  );
+  assertEquals(errorsOf("const n = 1\nfn f() { return n }\nlet x = f()"), []);
+});
+
+Deno.test("a name is bound once in a block, and may hide one of a block around it", () => {
+  assertEquals(errorsOf("let a = 1\nlet a = 2"), ["E0302 2:5 `a` is already bound in this block"]);
+  assertEquals(errorsOf("let a = 1\nif true { let a = 2 }"), []);
+  assertEquals(errorsOf("fn f(a, a) { }"), ["E0302 1:9 `a` is already bound in this block"]);
+  assertEquals(errorsOf("const a = 1\nfn a() { }"), ["E0302 2:4 `a` is already declared"]);
+  assertEquals(errorsOf(`${MACHINE}const ssd = 1`), [
+    "E0302 2:7 `ssd` is already the name of a part of the machine",
+  ]);
+});
+
+Deno.test("words of the language stay usable as names", () => {
+  assertEquals(errorsOf("let read = 3\nlet size = read + 1\nlet queue = size\nprint queue"), []);
+  assertEquals(errorsOf("fn key(base) { return base }\nprint key(base: 1)"), []);
+});
+
+Deno.test("calls: unknown functions, missing, surplus, unknown and doubled arguments", () => {
+  assertEquals(errorsOf(`${MACHINE}dma_iova_fre(ssd, iova_state())`), [
+    "E0303 2:1 There is no function `dma_iova_fre`",
+  ]);
+  assertEquals(
+    hintOf(`${MACHINE}dma_iova_fre(ssd, iova_state())`),
+    "did you mean `dma_iova_free`?",
+  );
+  assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd)`), [
+    "E0304 2:1 `dma_iova_free` needs its argument `state`",
+  ]);
+  assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd, iova_state(), 1)`), [
+    "E0304 2:34 `dma_iova_free` takes at most 2 positional arguments, but got 3",
+  ]);
+  assertEquals(errorsOf("alloc_pages(4, contigous: false)"), [
+    "E0305 1:16 `alloc_pages` has no argument `contigous`",
+  ]);
+  assertEquals(hintOf("alloc_pages(4, contigous: false)"), "did you mean `contiguous`?");
+  assertEquals(errorsOf("alloc_pages(4, n: 4)").map((line) => line.slice(0, 10)), ["E0306 1:16"]);
+  assertEquals(errorsOf("fn f(a) { print a }\nf(1, 2)"), [
+    "E0304 2:6 `f` takes at most 1 positional argument, but got 2",
+  ]);
+  assertEquals(errorsOf("fn f(a) { print a }\nf(b: 1)"), ["E0305 2:3 `f` has no argument `b`"]);
+});
+
+Deno.test("what is no function cannot be called, and functions are no values", () => {
+  assertEquals(errorsOf("let n = 1\nlet m = n(2)"), ["E0303 2:9 Cannot call an int"]);
+  assertEquals(errorsOf("let f = alloc_pages").map((line) => line.slice(0, 9)), ["E0307 1:9"]);
+  assertEquals(errorsOf("let f = x => x\nprint f(y: 1)"), [
+    "E0305 2:9 A lambda takes its arguments by position, not by name",
+  ]);
+});
+
+Deno.test("only variables can be assigned to", () => {
+  assertEquals(errorsOf("const n = 1\nn = 2"), ["E0308 2:1 Cannot assign to `n`: it is a `const`"]);
+  assertEquals(errorsOf(`${MACHINE}ssd = 2`), [
+    "E0308 2:1 Cannot assign to `ssd`: it is a part of the machine",
+  ]);
+  assertEquals(errorsOf("strict = 2"), ["E0308 1:1 Cannot assign to `strict`: it is a constant"]);
+});
+
+Deno.test("statements that stand where they cannot", () => {
+  assertEquals(errorsOf("break"), ["E0309 1:1 This cannot stand here: `break` stands in a loop"]);
+  assertEquals(errorsOf("return 1"), [
+    "E0309 1:1 This cannot stand here: `return` stands in a function or a test",
+  ]);
+  assertEquals(errorsOf("while true { let t = trace { break } }").length, 1);
+  assertEquals(errorsOf('test "t" { while true { break } }'), []);
+});
+
+Deno.test("events, their fields and outcomes are known before the run", () => {
+  const pattern = (text: string) => `${MACHINE}expect events [ ${text} ] in ssd`;
+  assertEquals(errorsOf(pattern("iommu.maps")), ["E0310 2:17 No event is called `iommu.maps`"]);
+  assertEquals(hintOf(pattern("iommu.maps")), "did you mean `iommu.map`?");
+  assertEquals(errorsOf(pattern("iomu.*")), ["E0310 2:17 No event is called `iomu.*`"]);
+  assertEquals(errorsOf(pattern("dma_iova_link, ret.dma_iova_link(result: 0), iommu.*")), []);
+  assertEquals(errorsOf(pattern("iova.alloc(size: 4KiB)")), [
+    "E0311 2:28 `iova.alloc` has no field `size`",
+  ]);
+  assertEquals(hintOf(pattern("iova.alloc(size: 4KiB)")), "did you mean `size_bytes`?");
+  assertEquals(errorsOf(pattern("iova.alloc(size_bytes: 4KiB, cpu: 0)")), []);
+  assertEquals(errorsOf(pattern("(irq, irq){100000}")).map((line) => line.slice(0, 5)), ["E0312"]);
+  assertEquals(errorsOf(`${MACHINE}dma_set_mask(ssd, 32) fails EINVALID`), [
+    "E0313 2:29 No error is called `EINVALID`",
+  ]);
+  assertEquals(hintOf(`${MACHINE}dma_set_mask(ssd, 32) fails EINVALID`), "did you mean `EINVAL`?");
+  assertEquals(errorsOf(`${MACHINE}dma_set_mask(ssd, 32) fails BLK_STS_INVAL`), []);
+  assertEquals(
+    hintOf(`${MACHINE}dma_set_mask(ssd, 32) fails not_present`),
+    "not_present is a fault: `faults`, `expect fault`",
+  );
+  assertEquals(errorsOf(`${MACHINE}expect warning unmap_sice { }`), [
+    "E0313 2:16 No report of the checker is called `unmap_sice`",
+  ]);
+});
+
+Deno.test("consts may stand in any order, but none may need itself", () => {
+  assertEquals(errorsOf("const a = f()\nfn f() { return b }\nconst b = 2\nprint a"), []);
+  assertEquals(errorsOf("const a = b\nconst b = a"), ["E0314 1:7 `a` needs itself, by way of `b`"]);
+  assertEquals(errorsOf("const a = f()\nfn f() { return a }"), [
+    "E0314 1:7 `a` needs itself, by way of `f`",
+  ]);
+});
+
+Deno.test("fields and methods of known kinds are known before the run", () => {
+  assertEquals(errorsOf("print iommu.live_maping"), [
+    "E0315 1:13 An iommu has no field `live_maping`",
+  ]);
+  assertEquals(hintOf("print iommu.live_maping"), "did you mean `live_mappings`?");
+  assertEquals(errorsOf("print [1].map"), ["E0315 1:11 `map` of a list is a method"]);
+  assertEquals(errorsOf("print [1].length()"), ["E0315 1:11 `length` of a list is not a method"]);
+  assertEquals(errorsOf("print true.x"), ["E0315 1:12 A bool has no field `x`"]);
+  assertEquals(errorsOf("let r = { a: 1 }\nprint r.b"), [], "entries are known in the run only");
+});
+
+Deno.test("statements that are not built yet are refused, never ignored", () => {
+  for (
+    const text of [
+      "let x = fork { } and { }",
+      "let x = race { } and { }",
+      'let x = compare { kernel = ["7.2"] } { }',
+      "fail each { }",
+      "fail dma_iova_link nth 3 with ENOMEM { }",
+      'invariant "n" { true }',
+    ]
+  ) {
+    assertEquals(errorsOf(text).map((line) => line.slice(0, 5)), ["E0601"], text);
+  }
+});
+
+Deno.test("unused names and unreachable code are warnings", () => {
+  assertEquals(codesOf("let a = 1"), ["W0301"]);
+  assertEquals(codesOf("let _a = 1"), []);
+  assertEquals(codesOf("const a = 1\nfn f() { }"), [], "what declares only is there for others");
+  assertEquals(codesOf("const a = 1\nprint 1"), ["W0301"]);
+  assertEquals(codesOf("for i in 0..3 { print 1 }"), [], "a loop may just count");
+  assertEquals(codesOf("fn f() { return 1\n print 2 }\nprint f()"), ["W0302"]);
+  assertEquals(codesOf("let n = 1\nlet f = x => x + n\nn = 2\nprint f(1)"), ["W0304"]);
+  assertEquals(codesOf("let n = 1\nn = 2\nlet f = x => x + n\nprint f(1)"), []);
+  assertEquals(codesOf('test "a" { }\ntest "a" { }'), ["W0305"]);
+});
