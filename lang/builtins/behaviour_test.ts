@@ -139,7 +139,7 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert t.filter(iommu.map).length == 4
     assert t.filter(e => e.name == iommu.map and e.phys % 4KiB == 0).length == 4
     assert t.first(iova.alloc).size_bytes == 16KiB and t.last(iova.free).to == rcache
-    assert t.first(nvme.prp) == none or t.first(nvme.prp).index < 0
+    assert t.first(nvme.prp).index == 0 and t.first(nvme.sgl) == none
     assert t[0].seq == t.events.first.seq and t.length == t.events.length
     assert t.span_ns == 0 and t.first().why == none`,
   ],

@@ -30,7 +30,7 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   hw_start: "dma",
   entry: "dma",
   address: "dma",
-  list_page: "dma",
+  list_page: "int",
   bus: "dma",
   // CPU physical addresses.
   phys: "phys",
