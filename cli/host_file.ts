@@ -6,7 +6,11 @@
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
 export type HostFile =
   | { readonly found: true; readonly realPath: string; readonly text: string }
-  | { readonly found: false; readonly problem: string };
+  | {
+    readonly found: false;
+    readonly reason: "not_found" | "unreadable";
+    readonly problem: string;
+  };
 
 /**
  * Reads a UTF-8 file; links are followed.
@@ -24,14 +28,18 @@ export function readHostFile(path: string, shown: string = path): HostFile {
       text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     };
   } catch (error) {
-    return { found: false, problem: `Cannot read "${shown}": ${reasonOf(error, path)}` };
+    const missing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    return {
+      found: false,
+      reason: missing ? "not_found" : "unreadable",
+      problem: `Cannot read "${shown}": ${missing ? "there is no such file" : why(error, path)}`,
+    };
   }
 }
 
-function reasonOf(error: unknown, path: string): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+function why(error: unknown, path: string): string {
   if (error instanceof Deno.errors.IsADirectory || isFolder(path)) return "it is a folder";
-  if (error instanceof Deno.errors.NotADirectory) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "the system does not permit it";
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno was not permitted to; start it with -R=DIR for the file's folder";
@@ -45,5 +53,14 @@ function isFolder(path: string): boolean {
     return Deno.statSync(path).isDirectory;
   } catch {
     return false;
+  }
+}
+
+/** The current folder with links resolved; empty where it may not be known. */
+export function currentFolder(): string {
+  try {
+    return Deno.realPathSync(".");
+  } catch {
+    return "";
   }
 }

@@ -4,59 +4,64 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
-import type { LoadError, SourceLoader } from "../lang/run/program.ts";
+import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
-import { readHostFile } from "./host_file.ts";
+import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
 const ROOT_MARKS = ["deno.json", "package.json"];
 
-/** A loader opened at a scenario. */
+/** Loads what scenarios use from below one root. */
 export class HostLoader implements SourceLoader {
-  /** The scenario itself. */
-  readonly entry: SourceFile;
   /** The folder that `use` cannot leave. */
   readonly root: string;
 
+  /** Where paths of text that is no file (lines of the REPL) begin. */
+  readonly #folder: string;
   readonly #cwd: string;
   readonly #realPaths = new Map<SourceFile, string>();
   /** One source for one real file, so that a file used twice is one file. */
   readonly #sources = new Map<string, SourceFile>();
 
-  private constructor(cwd: string, realPath: string, text: string) {
+  private constructor(folder: string, cwd: string) {
+    this.#folder = folder;
     this.#cwd = cwd;
-    this.root = rootOf(realPath);
-    this.entry = this.#keep(realPath, text);
+    this.root = rootOf(folder);
   }
 
   /**
    * Opens a scenario.
    *
    * @param path As the user wrote it.
-   * @returns The loader, or what is wrong with the path.
+   * @returns The loader and the scenario, or what is wrong with the path.
    */
-  static open(path: string): HostLoader | string {
+  static open(path: string): { readonly loader: HostLoader; readonly entry: SourceFile } | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
-    return new HostLoader(currentFolder(), file.realPath, file.text);
+    const loader = new HostLoader(folderOf(file.realPath), currentFolder());
+    return { loader, entry: loader.#keep(file.realPath, file.text) };
+  }
+
+  /** A loader for text that is typed in, as if it stood in a file of the current folder. */
+  static here(): HostLoader {
+    const folder = currentFolder();
+    return new HostLoader(folder, folder);
   }
 
   load(path: string, from: SourceFile | null): SourceFile | LoadError {
-    const fromPath = this.#realPaths.get(from ?? this.entry)!;
-    if (/^(?:[\\/]|[A-Za-z]:|[a-z]+:\/\/)/.test(path)) {
-      return { message: `"${path}" is not relative to the file that uses it` };
-    }
-    const wanted = joinPath(folderOf(fromPath), path);
+    const fromPath = from === null ? undefined : this.#realPaths.get(from);
+    const wanted = joinPath(fromPath === undefined ? this.#folder : folderOf(fromPath), path);
     // Asked first, so that a script learns nothing about files outside.
     if (!isInside(wanted, this.root)) return this.#outside(path);
     const file = readHostFile(wanted, path);
-    if (!file.found) return { message: file.problem };
+    if (!file.found) return new LoadError(file.reason, file.problem);
     if (!isInside(file.realPath, this.root)) return this.#outside(path);
     return this.#sources.get(file.realPath) ?? this.#keep(file.realPath, file.text);
   }
 
   #outside(path: string): LoadError {
-    return { message: `"${path}" lies outside the root "${shortPath(this.root, this.#cwd)}"` };
+    const root = this.root === this.#cwd ? "this folder" : `"${shortPath(this.root, this.#cwd)}"`;
+    return new LoadError("outside_root", `Cannot use "${path}": it lies outside ${root}`);
   }
 
   #keep(realPath: string, text: string): SourceFile {
@@ -67,8 +72,8 @@ export class HostLoader implements SourceLoader {
   }
 }
 
-function rootOf(realPath: string): string {
-  const own = folderOf(realPath);
+/** The nearest folder at or above one that has a mark; the folder itself when none has. */
+function rootOf(own: string): string {
   for (let folder = own;;) {
     if (ROOT_MARKS.some((name) => isFile(joinPath(folder, name)))) return folder;
     const above = folderOf(folder);
@@ -83,14 +88,5 @@ function isFile(path: string): boolean {
     return Deno.statSync(path).isFile;
   } catch {
     return false;
-  }
-}
-
-/** Empty where the current folder may not be known: paths then stay as they are. */
-function currentFolder(): string {
-  try {
-    return Deno.realPathSync(".");
-  } catch {
-    return "";
   }
 }

@@ -1,0 +1,42 @@
+import { command } from "../command.ts";
+import { HELD, WRONG } from "../exit_code.ts";
+
+/** Widest text that reads well. */
+const MOST_COLUMNS = 100;
+const DEFAULT_COLUMNS = 80;
+
+export const EXPLAIN = command({
+  name: "explain",
+  brief: "Print a rule, a diagnostic, an event or a function.",
+  description:
+    "Prints what a name means: a rule of docs/behaviour as code and tests cite it, the " +
+    "longer text of a diagnostic, an event with its fields, or a kernel function.",
+  argument: {
+    placeholder: "NAME",
+    doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc",
+    completes: "nothing",
+    count: "some",
+  },
+  options: {},
+  examples: [
+    { line: "explain dma.3.3", doc: "what linking into a range may answer" },
+    { line: "explain dma.3.assertions", doc: "numbers that must hold" },
+    { line: "explain defects.M5", doc: "one row of a table" },
+    { line: "explain E0101", doc: "a diagnostic, with an example" },
+    { line: "explain iommu.map", doc: "an event and its fields" },
+  ],
+  async run({ words, screen }) {
+    const { explain } = await import("../explain/lookup.ts");
+    const { renderMarkdown } = await import("../markdown.ts");
+    const { readRulePage } = await import("../explain/rule_pages.ts");
+    const found = explain(words.join(" "), readRulePage);
+    if (!found.found) {
+      screen.err(`error: ${found.message}\n`);
+      return WRONG;
+    }
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const lines = renderMarkdown(found.lines, { columns, colour: screen.colour });
+    screen.out(lines.map((line) => `${line}\n`).join(""));
+    return HELD;
+  },
+});

@@ -1,0 +1,11 @@
+/** The commands of `dmalab`, in the order in which help lists them. */
+import type { Command } from "../command.ts";
+import { BENCH } from "./bench.ts";
+import { CHECK } from "./check.ts";
+import { EXPLAIN } from "./explain.ts";
+import { INIT } from "./init.ts";
+import { REPL } from "./repl.ts";
+import { RUN } from "./run.ts";
+import { TEST } from "./test.ts";
+
+export const COMMANDS: readonly Command[] = [RUN, TEST, CHECK, BENCH, REPL, EXPLAIN, INIT];

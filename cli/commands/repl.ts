@@ -1,0 +1,25 @@
+import { command } from "../command.ts";
+import { SEED } from "./scenario_options.ts";
+
+export const REPL = command({
+  name: "repl",
+  brief: "Type statements at a machine, step it, go back.",
+  description:
+    "Reads statements line by line and runs them on one machine. The prompt carries the " +
+    "number of the last event and the virtual time. `:help` lists the commands.",
+  argument: {
+    placeholder: "FILE",
+    doc: "a scenario to begin with: its machine, functions and statements",
+    completes: "scenarios",
+    count: "maybe",
+  },
+  options: { seed: SEED },
+  examples: [
+    { line: "repl", doc: "a machine of 1 CPU and 4 GiB" },
+    { line: "repl examples/01-hello-map.dma", doc: "the machine of a scenario" },
+  ],
+  async run({ words, options, screen }) {
+    const { runTerminalRepl } = await import("../repl/terminal.ts");
+    return await runTerminalRepl(words[0] ?? null, options.seed, screen);
+  },
+});

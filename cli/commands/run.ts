@@ -1,0 +1,23 @@
+import { command } from "../command.ts";
+import { MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+
+export const RUN = command({
+  name: "run",
+  brief: "Run scenarios: their statements, then their tests.",
+  description:
+    "Runs the statements at the top of each file, then its tests, and prints what they " +
+    "say, one line a test, and a summary. Exit code 0: all held; 1: a test or an assertion failed; " +
+    "2: a file is wrong; 3: a limit stopped the run.",
+  argument: SCENARIOS,
+  options: { trace: TRACE, match: MATCH, seed: SEED },
+  examples: [
+    { line: "run examples/01-hello-map.dma", doc: "one scenario" },
+    { line: "run examples/01-hello-map.dma --trace", doc: "with every event" },
+    { line: "run examples", doc: "all of a folder" },
+  ],
+  async run({ words, options, screen }) {
+    const { findScenarios } = await import("../scenario/find_scenarios.ts");
+    const { runScenarios } = await import("../scenario/run_scenarios.ts");
+    return runScenarios(findScenarios(words), { only: "all", ...options }, screen);
+  },
+});

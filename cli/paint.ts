@@ -1,0 +1,35 @@
+/** Colours, by what a piece of text is. Nothing is loaded for them: they lie on the fast path. */
+
+/** What a piece of text is. */
+export type Role =
+  | "good"
+  | "bad"
+  | "warning"
+  | "dim"
+  | "strong"
+  | "call"
+  | "memory"
+  | "iommu"
+  | "device";
+
+const CODES: Readonly<Record<Role, string>> = {
+  good: "32",
+  bad: "31",
+  warning: "33",
+  dim: "90",
+  strong: "1",
+  call: "0",
+  memory: "34",
+  iommu: "36",
+  device: "35",
+};
+
+/** Gives text its colour, or leaves it as it is. */
+export type Paint = (role: Role, text: string) => string;
+
+/** @param colour Whether the place that shows it has colours. */
+export function painter(colour: boolean): Paint {
+  return colour
+    ? (role, text) => text === "" ? "" : `\x1b[${CODES[role]}m${text}\x1b[0m`
+    : (_role, text) => text;
+}

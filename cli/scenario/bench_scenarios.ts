@@ -1,0 +1,97 @@
+/** `dmalab bench`: the benches of scenarios, on each machine of their matrix. */
+import { runBench } from "../../lang/run/bench.ts";
+import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
+import { matching } from "../../lang/run/runner.ts";
+import { formatTimeRounded } from "../../lang/render/numbers.ts";
+import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { type Paint, painter } from "../paint.ts";
+import type { Screen } from "../screen.ts";
+import { diagnosticStyle } from "./diagnostic_style.ts";
+import { loadScenario } from "./load_scenario.ts";
+
+export interface BenchScenarioOptions {
+  readonly match: string | null;
+  readonly seed: number | null;
+  readonly json: boolean;
+}
+
+/** Runs the benches of each file; none found is a failure. */
+export function benchScenarios(
+  paths: readonly string[],
+  options: BenchScenarioOptions,
+  screen: Screen,
+): ExitCode {
+  const paint = painter(screen.colour);
+  let exitCode: ExitCode = HELD;
+  let found = 0;
+  for (const path of paths) {
+    const { program } = loadScenario(path, screen);
+    if (program === null) {
+      exitCode = WRONG;
+      continue;
+    }
+    const all = program.tests.filter(({ kind }) => kind === "bench");
+    for (const bench of matching(all, options.match ?? undefined)) {
+      found++;
+      const outcome = runBench(program, bench, {
+        clock: () => performance.now(),
+        ...options.seed === null ? {} : { seed: options.seed },
+        onLine: (line) => screen.out(`${line}\n`),
+        style: diagnosticStyle(paint),
+      });
+      const lines = options.json ? jsonLines(outcome) : textLines(outcome, paint);
+      screen.out(lines.map((line) => `${line}\n`).join(""));
+      exitCode = worseExitCode(exitCode, codeOf(outcome));
+    }
+  }
+  if (found > 0 || exitCode !== HELD) return exitCode;
+  screen.err("error: No bench found in what was given\n");
+  return FAILED;
+}
+
+function codeOf({ failure }: BenchOutcome): ExitCode {
+  if (failure === null) return HELD;
+  return failure.kind === "limit" ? STOPPED : FAILED;
+}
+
+/** Turns of the loop in one second of the host's clock. */
+function turnsPerSecond({ timed }: BenchOutcome): number | null {
+  return timed === null || timed.wallMs === 0 ? null : timed.iterations / timed.wallMs * 1000;
+}
+
+function textLines(outcome: BenchOutcome, paint: Paint): string[] {
+  const name = paint("strong", displayName(outcome));
+  if (outcome.outcome === "skipped") return [`${name} ... ${paint("warning", "ignored")}`];
+  if (outcome.failure !== null) {
+    return [`${name} ... ${paint("bad", "FAILED")}`, ...outcome.failure.lines];
+  }
+  const rate = turnsPerSecond(outcome);
+  const perTurn = (count: number) => Number((count / outcome.iterations).toPrecision(3));
+  const counts = Object.entries(outcome.counts).map(([event, count]) =>
+    [event, String(perTurn(count))] as const
+  );
+  const width = Math.max(0, ...counts.map(([event]) => event.length));
+  return [
+    `${name} ... ${paint("good", "ok")}`,
+    ...rate === null ? [] : [`  ${Math.round(rate).toLocaleString("en-US")} turns/s`],
+    `  virtual time ${formatTimeRounded(outcome.virtualNs / outcome.iterations)} a turn`,
+    `  events a turn:`,
+    ...counts.map(([event, count]) => `    ${event.padEnd(width)}  ${count}`),
+    "",
+  ];
+}
+
+function jsonLines(outcome: BenchOutcome): string[] {
+  const name = displayName(outcome);
+  const line = (suffix: string, value: number, unit: string) =>
+    JSON.stringify({ name: `${name}${suffix}`, value, unit, ratio: null, to: null });
+  if (outcome.outcome !== "passed") return [JSON.stringify({ name, error: outcome.outcome })];
+  const rate = turnsPerSecond(outcome);
+  return [
+    ...rate === null ? [] : [line("", Number(rate.toPrecision(4)), "turns/s")],
+    line(" time", outcome.virtualNs / outcome.iterations, "ns/turn"),
+    ...Object.entries(outcome.counts).map(([event, count]) =>
+      line(` ${event}`, count / outcome.iterations, "events/turn")
+    ),
+  ];
+}

@@ -1,0 +1,30 @@
+/** A scenario from the host, ready to run; what is wrong with it has been said. */
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { loadProgram, type Program } from "../../lang/run/program.ts";
+import { HostLoader } from "../host_loader.ts";
+import { painter } from "../paint.ts";
+import type { Screen } from "../screen.ts";
+import { diagnosticStyle } from "./diagnostic_style.ts";
+
+export interface LoadedScenario {
+  /** Null when there are errors. */
+  readonly program: Program | null;
+  readonly errors: number;
+  readonly warnings: number;
+}
+
+/** Loads a scenario; problems, warnings among them, go to the screen's error stream. */
+export function loadScenario(path: string, screen: Screen): LoadedScenario {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") {
+    screen.err(`error: ${opened}\n`);
+    return { program: null, errors: 1, warnings: 0 };
+  }
+  const { program, diagnostics } = loadProgram(opened.entry, opened.loader);
+  if (diagnostics.length > 0) {
+    const style = diagnosticStyle(painter(screen.colour));
+    screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
+  }
+  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
+  return { program, errors, warnings: diagnostics.length - errors };
+}

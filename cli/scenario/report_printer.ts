@@ -1,0 +1,99 @@
+/** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
+import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
+import type { Paint } from "../paint.ts";
+
+/** The line of a test; null for top-level statements that came to their end. */
+export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
+  if (outcome.kind === "main" && outcome.outcome === "passed") return null;
+  const name = nameOf(outcome);
+  if (outcome.outcome === "skipped") return `${name} ... ${paint("warning", "ignored")}`;
+  const verdict = outcome.outcome === "passed" ? paint("good", "ok") : paint("bad", "FAILED");
+  const cases = outcome.kind === "property" ? `${counted(outcome.cases, "case")}, ` : "";
+  return `${name} ... ${verdict} ${paint("dim", `(${cases}${counted(outcome.events, "event")})`)}`;
+}
+
+/** Faults and reports that no statement expected, one line each. */
+export function incidentLines(outcome: TestOutcome, paint: Paint): string[] {
+  const lines = outcome.incidents.map(({ kind, place, text }) => {
+    const at = place === null ? "" : paint("dim", `  ${place}`);
+    return `  ${paint("warning", `unexpected ${kind}`)}  ${text}${at}`;
+  });
+  const rest = outcome.unexpectedFaults + outcome.unexpectedReports - outcome.incidents.length;
+  return rest > 0 ? [...lines, `  … and ${rest} more`] : lines;
+}
+
+/** What failed, with its place, its diagnostic, and the line that repeats it. */
+export function failureLines(reports: readonly RunReport[], paint: Paint): string[] {
+  const failed = reports.flatMap((report) =>
+    report.outcomes.filter(({ failure }) => failure !== null).map((outcome) => ({
+      outcome,
+      file: report.file,
+    }))
+  );
+  if (failed.length === 0) return [];
+  return [
+    paint("bad", "FAILURES"),
+    ...failed.flatMap(({ outcome, file }) => [
+      "",
+      `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
+      ...outcome.failure!.lines,
+      paint("dim", `repeat it: ${repeatCommand(file, outcome)}`),
+    ]),
+  ];
+}
+
+/** The command that runs one test again, with the same seed. */
+export function repeatCommand(file: string, outcome: TestOutcome): string {
+  const seed = `--seed 0x${outcome.seed.toString(16)}`;
+  if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
+  return `dmalab test ${shellWord(file)} --match ${quoted(displayName(outcome))} ${seed}`;
+}
+
+/**
+ * The last line, with what was found on the way: expectations that no test came to.
+ *
+ * `ok | 2 files | 5 passed | 0 failed | 31 assertions`
+ */
+export function summaryLines(reports: readonly RunReport[], paint: Paint): string[] {
+  const total = (of: (report: RunReport) => number) =>
+    reports.reduce((sum, report) => sum + of(report), 0);
+  const unreached = reports.flatMap((report) => report.unreached);
+  const broken = reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== null));
+  const skipped = total(({ counts }) => counts.skipped);
+  const filtered = total(({ counts }) => counts.filtered);
+  const reportsSeen = total(({ counts }) => counts.reports);
+  const faults = total(({ counts }) => counts.faults);
+  const parts = [
+    broken ? paint("bad", "FAILED") : paint("good", "ok"),
+    ...reports.length > 1 ? [counted(reports.length, "file")] : [],
+    `${total(({ counts }) => counts.passed)} passed`,
+    `${total(({ counts }) => counts.failed)} failed`,
+    ...skipped > 0 ? [`${skipped} ignored`] : [],
+    ...filtered > 0 ? [`${filtered} filtered out`] : [],
+    counted(total(({ counts }) => counts.assertions), "assertion"),
+    ...reportsSeen > 0 ? [counted(reportsSeen, "unexpected report")] : [],
+    ...faults > 0 ? [counted(faults, "unexpected fault")] : [],
+    ...unreached.length > 0 ? [`${counted(unreached.length, "expectation")} never reached`] : [],
+  ];
+  return [
+    ...unreached.map((place) => `${paint("warning", "never reached")}  ${place}`),
+    parts.join(" | "),
+  ];
+}
+
+function nameOf(outcome: TestOutcome): string {
+  return outcome.kind === "main" ? "(statements)" : displayName(outcome);
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A word as a shell takes it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\$`]/g, "\\$&")}"`;
+}

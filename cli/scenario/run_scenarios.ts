@@ -1,0 +1,130 @@
+/** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
+import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import { runProgram } from "../../lang/run/runner.ts";
+import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { painter } from "../paint.ts";
+import type { Screen } from "../screen.ts";
+import { diagnosticStyle } from "./diagnostic_style.ts";
+import { loadScenario } from "./load_scenario.ts";
+import { failureLines, incidentLines, outcomeLine, summaryLines } from "./report_printer.ts";
+import { TracePrinter } from "./trace_printer.ts";
+
+export interface ScenarioOptions {
+  /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
+  readonly only: "all" | "tests";
+  /** Print every event. */
+  readonly trace: boolean;
+  /** Only tests whose name contains it; null for all. */
+  readonly match: string | null;
+  /** Instead of the seeds the files name; null for those. */
+  readonly seed: number | null;
+}
+
+/** Runs each file in turn; a file that is wrong does not keep the others from running. */
+export function runScenarios(
+  paths: readonly string[],
+  options: ScenarioOptions,
+  screen: Screen,
+): ExitCode {
+  const paint = painter(screen.colour);
+  const reports: RunReport[] = [];
+  let exitCode: ExitCode = HELD;
+  for (const path of paths) {
+    const { program } = loadScenario(path, screen);
+    if (program === null) {
+      exitCode = WRONG;
+      continue;
+    }
+    const lines = new SpacedLines(screen);
+    const trace = new TracePrinter((line) => lines.body(line), paint);
+    const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
+    if (tests > 0) {
+      const count = `${tests} test${tests === 1 ? "" : "s"}`;
+      lines.head(paint("dim", `running ${count} from ${program.source.name}`));
+    }
+    const report = runProgram(program, {
+      only: options.only,
+      ...options.match === null ? {} : { match: options.match },
+      ...options.seed === null ? {} : { seed: options.seed },
+      ...options.trace ? { onEvent: (event) => trace.print(event) } : {},
+      onLine: (line) => lines.body(line),
+      onOutcome: (outcome) => {
+        const line = outcomeLine(outcome, paint);
+        if (line !== null) lines.verdict(line, incidentLines(outcome, paint));
+        else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
+      },
+      style: diagnosticStyle(paint),
+    });
+    reports.push(report);
+    exitCode = worseExitCode(exitCode, codeOf(report));
+  }
+  if (reports.length === 0) return exitCode;
+  const failures = failureLines(reports, paint);
+  if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
+  if (reports.some(isWorthSummary)) {
+    screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
+  }
+  return worseExitCode(exitCode, noTestFound(reports, options, screen));
+}
+
+/** A file of statements that said what they had to say needs no summary. */
+function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
+  return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
+    counts.filtered + counts.reports + counts.faults + unreached.length > 0;
+}
+
+function codeOf(report: RunReport): ExitCode {
+  if (report.limitReached) return STOPPED;
+  const failed = ({ failure }: TestOutcome) => failure !== null;
+  return report.outcomes.some(failed) ? FAILED : HELD;
+}
+
+function noTestFound(
+  reports: readonly RunReport[],
+  { only, match }: ScenarioOptions,
+  screen: Screen,
+): ExitCode {
+  const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
+  if (found || (only === "all" && match === null)) return HELD;
+  screen.err(
+    match === null
+      ? "error: No test found: there is no `test` or `property` in what was given\n"
+      : `error: No test found: no name contains "${match}"\n`,
+  );
+  return FAILED;
+}
+
+/** Lines with an empty one around what a test says, so that it is seen whose words they are. */
+class SpacedLines {
+  readonly #screen: Screen;
+  /** What the last line was. */
+  #last: "head" | "body" | "verdict" | null = null;
+  #bodyBefore = false;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+  }
+
+  head(line: string): void {
+    this.#write("head", line);
+  }
+
+  body(line: string): void {
+    if (this.#last === "head" || this.#last === "verdict") this.#screen.out("\n");
+    this.#bodyBefore = true;
+    this.#write("body", line);
+  }
+
+  verdict(line: string, below: readonly string[]): void {
+    // The verdict ends what its test said; the next test begins after an empty line.
+    if (this.#last === "verdict" && this.#bodyBefore) this.#screen.out("\n");
+    this.#bodyBefore = this.#last === "body";
+    this.#write("verdict", line);
+    for (const each of below) this.#screen.out(`${each}\n`);
+  }
+
+  #write(kind: "head" | "body" | "verdict", line: string): void {
+    this.#last = kind;
+    this.#screen.out(`${line}\n`);
+  }
+}

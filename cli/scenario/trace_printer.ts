@@ -1,0 +1,65 @@
+/** `--trace`: events as they happen, one line each, with colours by layer. */
+import { formatEvent } from "../../lang/render/event_line.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Paint, Role } from "../paint.ts";
+
+/** Colours by the first part of an event's name; what is not here has none. */
+const ROLES: Readonly<Record<string, Role>> = {
+  call: "strong",
+  ret: "dim",
+  iova: "iommu",
+  iommu: "iommu",
+  iotlb: "iommu",
+  flush_queue: "iommu",
+  swiotlb: "memory",
+  mem: "memory",
+  cache: "memory",
+  nvme: "device",
+  irq: "device",
+  p2p: "device",
+  pci: "device",
+  dma: "good",
+};
+
+const ALARMS: ReadonlySet<string> = new Set([
+  "iommu.fault",
+  "dma.report",
+  "kernel.warn",
+  "swiotlb.full",
+  "inject",
+]);
+
+const TITLE = "  seq      time  device  req   event";
+
+/** Prints the events of one machine after the other. */
+export class TracePrinter {
+  readonly #write: (line: string) => void;
+  readonly #paint: Paint;
+  /** Kernel calls that are open. */
+  #depth = 0;
+  #lastSeq = Infinity;
+
+  constructor(write: (line: string) => void, paint: Paint) {
+    this.#write = write;
+    this.#paint = paint;
+  }
+
+  print(event: MachineEvent): void {
+    // A number that is not higher than the last one belongs to a new machine.
+    if (event.seq <= this.#lastSeq) {
+      this.#depth = 0;
+      this.#write(this.#paint("dim", TITLE));
+    }
+    this.#lastSeq = event.seq;
+    const returns = event.name.startsWith("ret.");
+    if (returns && this.#depth > 0) this.#depth--;
+    const line = formatEvent(event, undefined, returns ? this.#depth + 1 : this.#depth);
+    this.#write(this.#paint(roleOf(event.name), line));
+    if (event.name.startsWith("call.")) this.#depth++;
+  }
+}
+
+function roleOf(name: string): Role {
+  if (ALARMS.has(name)) return "bad";
+  return ROLES[name.slice(0, name.indexOf("."))] ?? "call";
+}
