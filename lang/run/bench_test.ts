@@ -1,0 +1,79 @@
+import { assert, assertEquals } from "@std/assert";
+import { type BenchOptions, runBench } from "./bench.ts";
+import type { BenchOutcome } from "./report.ts";
+import { program } from "./test_support.ts";
+
+const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";
+const BENCH = `${MACHINE}bench "read" matrix { iommu.mode = [strict, off] } {
+  setup { let buf = alloc_pages(1) }
+  loop { ssd.read(lba: 0, into: buf) }
+  budget iotlb.sync <= 1 per iteration
+  budget nvme.submit == 50
+}`;
+
+function outcomes(text: string, options: BenchOptions = {}): BenchOutcome[] {
+  const compiled = program(text);
+  return compiled.tests.map((bench) =>
+    runBench(compiled, bench, { warmup: 5, iterations: 50, ...options })
+  );
+}
+
+Deno.test("runBench() counts events and virtual time of the turns asked for, setup and warm-up aside", () => {
+  const [strict, off] = outcomes(BENCH);
+  assertEquals(strict?.outcome, "passed");
+  assertEquals(strict?.iterations, 50);
+  assertEquals(strict?.counts["nvme.submit"], 50);
+  assertEquals(strict?.counts["iotlb.sync"], 50);
+  assertEquals(off?.combination, "iommu.mode = off");
+  assertEquals(off?.counts["iotlb.sync"], undefined);
+  assertEquals(strict?.timed, null);
+});
+
+Deno.test("runBench() times by the clock it is given, and its counts do not depend on that", () => {
+  let now = 0;
+  const timed = outcomes(BENCH, { clock: () => now += 10, minTimeMs: 100 });
+  const untimed = outcomes(BENCH);
+  assertEquals(timed[0]?.timed, { iterations: 50 + 9 * 64, wallMs: 100 });
+  assertEquals(timed.map(({ counts }) => counts), untimed.map(({ counts }) => counts));
+});
+
+Deno.test("a budget that does not hold fails the bench with the counts", () => {
+  const [outcome] = outcomes(
+    `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }
+      loop { ssd.read(lba: 0, into: buf) }
+      budget nvme.doorbell < 2 per iteration }`,
+  );
+  assertEquals(outcome?.outcome, "failed");
+  assertEquals(
+    outcome?.failure?.message,
+    "The budget does not hold: nvme.doorbell 2 per iteration",
+  );
+});
+
+Deno.test("a bench's loop may keep state from turn to turn and ask for events", () => {
+  const [outcome] = outcomes(
+    `${MACHINE}bench "b" { setup { let n = 0
+        let buf = alloc_pages(1) }
+      loop { n += 1
+        let t = trace { ssd.read(lba: n, into: buf) }
+        assert t.count("nvme.submit") == 1 } }`,
+  );
+  assertEquals(outcome?.outcome, "passed");
+});
+
+Deno.test("a failing turn fails the bench, a skipped bench is not run", () => {
+  const [failed, skipped] = outcomes(
+    'bench "a" { loop { assert false } }\nskip bench "b" { loop { assert false } }',
+  );
+  assertEquals(failed?.failure?.code, "E0901");
+  assertEquals(skipped?.outcome, "skipped");
+  assertEquals(skipped?.iterations, 0);
+});
+
+Deno.test("each turn of a bench has the limits of a test", () => {
+  const [outcome] = outcomes('bench "a" { loop { let _l = [1, 2, 3].map(x => x) } }', {
+    iterations: 5000,
+  });
+  assertEquals(outcome?.outcome, "passed");
+  assert(outcome!.iterations === 5000);
+});

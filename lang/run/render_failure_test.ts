@@ -1,0 +1,84 @@
+import { assertEquals } from "@std/assert";
+import { valueRows } from "./render_failure.ts";
+import { onlyOutcome } from "./test_support.ts";
+
+const linesOf = (text: string) => onlyOutcome(text).failure?.lines.join("\n");
+
+Deno.test("a failed assertion shows the value of each part below its source line", () => {
+  const text = `const iova = { start: 0xffff_f000 as dma, size: 4KiB }
+let req = { iova: iova }
+assert req.iova.size == 128KiB, "one range"`;
+  assertEquals(
+    linesOf(text),
+    `error[E0901]: assertion failed: one range
+  --> t.dma:3:8
+   |
+ 3 | assert req.iova.size == 128KiB, "one range"
+   |        |   |    |    |
+   |        |   |    4KiB false
+   |        |   { start: 0xffff_f000, size: 4KiB }
+   |        { iova: { start: 0xffff_f000, size: 4KiB } }`,
+  );
+});
+
+Deno.test("parts that were not evaluated are not shown", () => {
+  const text = "let a = 1\nlet b = 2\nassert a == 2 and b == 2";
+  assertEquals(
+    linesOf(text),
+    `error[E0901]: assertion failed
+  --> t.dma:3:8
+   |
+ 3 | assert a == 2 and b == 2
+   |        | |    |
+   |        1 |    false
+   |          false`.replace(
+      "        1 |    false\n   |          false",
+      "        1 |    false\n   |          false",
+    ),
+  );
+});
+
+Deno.test("an assertion over several lines shows each line with its values", () => {
+  const text = "let a = [1, 2]\nassert a.length ==\n  a[0] + 3";
+  assertEquals(
+    linesOf(text),
+    `error[E0901]: assertion failed
+  --> t.dma:2:8
+   |
+ 2 | assert a.length ==
+   |        | |      |
+   |        | 2      false
+   |        [1, 2]
+ 3 |   a[0] + 3
+   |   ||   |
+   |   |1   4
+   |   [1, 2]`,
+  );
+});
+
+Deno.test("long values are cut, tabs keep their place", () => {
+  const text = `let words = ["${"x".repeat(40)}", "${"y".repeat(40)}"]\n\tassert words == []`;
+  assertEquals(
+    linesOf(text),
+    `error[E0901]: assertion failed
+  --> t.dma:2:9
+   |
+ 2 |     assert words == []
+   |            |     |
+   |            |     false
+   |            ["${"x".repeat(40)}", "${"y".repeat(13)}…`,
+  );
+});
+
+Deno.test("valueRows() puts each value on the first row where it touches no other", () => {
+  assertEquals(valueRows([{ column: 0, text: "aaaa" }, { column: 2, text: "b" }]), [
+    "| |",
+    "| b",
+    "aaaa",
+  ]);
+  assertEquals(
+    valueRows([{ column: 0, text: "a" }, { column: 2, text: "bbbb" }, { column: 4, text: "c" }]),
+    ["| | |", "a | c", "  bbbb"],
+  );
+  assertEquals(valueRows([{ column: 3, text: "one" }, { column: 3, text: "two" }]).length, 3);
+});

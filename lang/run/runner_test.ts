@@ -1,0 +1,248 @@
+import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
+import { runTest } from "./runner.ts";
+
+const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";
+const LINK = "dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device)";
+const inTest = (body: string) => `${MACHINE}test "t" {\n${body}\n}`;
+const STATE =
+  "let state = iova_state()\nassert dma_iova_try_alloc(ssd, state, phys: 0, size: 64KiB)\n";
+const MAPPED = "let m = dma_map_phys(ssd, 0x100_0000, 4KiB, to_device)\n";
+
+Deno.test("runProgram() runs the statements, then the tests, each on a machine of its own", () => {
+  const text = `${MACHINE}
+    ssd.dma_read(0x1000, 512B)
+    print counters.iommu.fault
+    test "first" { assert counters.iommu.fault == 0
+      let buf = alloc_pages(1)
+      ssd.read(lba: 0, into: buf)
+      assert now() == 0ns }
+    test "second" { assert counters.nvme.submit == 0 }`;
+  const { lines, report } = run(text);
+  assertEquals(lines, ["1"]);
+  assertEquals(report.outcomes.map(({ kind, name, outcome }) => [kind, name, outcome]), [
+    ["main", "", "passed"],
+    ["test", "first", "passed"],
+    ["test", "second", "passed"],
+  ]);
+  assertEquals(report.counts, {
+    passed: 2,
+    failed: 0,
+    skipped: 0,
+    filtered: 0,
+    assertions: 3,
+    reports: 0,
+    faults: 1,
+  });
+});
+
+Deno.test("runProgram() with `only: tests` leaves the statements at the top alone", () => {
+  const { lines, report } = run('print 1\ntest "t" { print 2 }', { only: "tests" });
+  assertEquals(lines, ["2"]);
+  assertEquals(report.outcomes.length, 1);
+});
+
+Deno.test("match chooses tests by their name or their machine, skip leaves them out, both count", () => {
+  const text = `
+    test "one" { }
+    skip test "two" { assert false }
+    test "three" matrix { cpus = [1, 2] } { }`;
+  assertEquals(run(text).report.counts.skipped, 1);
+  const { report } = run(text, { match: "cpus = 2" });
+  assertEquals(report.outcomes.map(({ combination, name }) => [name, combination]), [
+    ["three", "cpus = 2"],
+  ]);
+  assertEquals(report.counts.filtered, 3);
+});
+
+Deno.test("fails, faults and warns take what they name, and say what happened instead", () => {
+  assertEquals(failureOf(inTest(`${STATE}${LINK} fails EIO`)), null);
+  assertEquals(
+    failureOf(inTest(`${STATE}${LINK} fails EINVAL`)),
+    "E0903 Expected EINVAL, but EIO was raised: dma_iova_link() refused the buffer",
+  );
+  assertEquals(
+    failureOf(inTest("dma_map_phys(ssd, 0x100_0000, 4KiB, to_device) fails EINVAL")),
+    "E0903 Expected EINVAL, but the call returned mapping of 4KiB at 0xffff_d000 (iommu, to_device)",
+  );
+  assertEquals(failureOf(inTest("ssd.dma_read(0x1000, 512B) faults not_present")), null);
+  assertEquals(
+    failureOf(inTest(`${MAPPED}ssd.dma_write(m.addr, bytes"00") faults not_present`)),
+    "E0904 Expected the fault not_present, but not_writable came",
+  );
+  assertEquals(failureOf(inTest(`${STATE}${LINK} warns link_unaligned`)), null);
+  assertEquals(
+    failureOf(inTest(`${MAPPED}dma_unmap_phys(ssd, m, 4KiB, to_device) warns unmap_size`)),
+    "E0905 Expected the report unmap_size, but there was no report",
+  );
+});
+
+Deno.test("a block expects an error at its end, a fault, or a report", () => {
+  assertEquals(failureOf(inTest(`expect error EIO {\n${STATE}${LINK} }`)), null);
+  assertEquals(
+    failureOf(inTest("expect error EIO { let _x = 1 }")),
+    "E0903 Expected EIO, but the block came to its end",
+  );
+  assertEquals(failureOf(inTest("expect fault not_present { ssd.dma_read(0, 1B) }")), null);
+  assertEquals(
+    failureOf(inTest("repeat 1 { expect error EIO { break } }")),
+    "E0903 Expected EIO, but the block came to its end",
+    "leaving the block is coming to its end",
+  );
+  assertEquals(
+    failureOf(inTest("expect error EIO { assert 1 == 2 }")),
+    "E0901 Assertion failed",
+    "an assertion is never expected",
+  );
+});
+
+Deno.test("an error nobody expects fails the test with the device's last events", () => {
+  const { failure } = onlyOutcome(inTest(`${STATE}${LINK}`));
+  assertEquals(failure?.code, "E0902");
+  assertEquals(failure?.message, "Unexpected EIO: dma_iova_link() refused the buffer");
+  assert(failure?.lines.some((line) => line.includes("last events of ssd:")));
+  assert(failure?.lines.at(-1)?.trimEnd().endsWith("= EIO"));
+});
+
+Deno.test("a failure inside functions names the calls that led there", () => {
+  const { failure } = onlyOutcome("fn f(x) { assert x == 1 }\nfn g() { f(2) }\ng()");
+  assertEquals(failure?.place, "t.dma:1:18");
+  assert(failure?.lines.some((line) => line.includes("`f` was called here")));
+  assert(failure?.lines.some((line) => line.includes("`g` was called here")));
+});
+
+Deno.test("faults and reports nobody expects are listed and counted, and fail with checker = fail", () => {
+  const read = "ssd.dma_read(0x1000, 512B)";
+  const outcome = onlyOutcome(inTest(read));
+  assertEquals(outcome.outcome, "passed");
+  assertEquals(outcome.unexpectedFaults, 1);
+  assertEquals(outcome.incidents.map(({ kind, name, place }) => [kind, name, place]), [
+    ["fault", "not_present", "t.dma:4:1"],
+  ]);
+  const strict = inTest(read).replace("machine {", "machine { checker = fail\n");
+  assertEquals(failureOf(strict), "E0908 Unexpected fault not_present");
+  assertEquals(failureOf(strict.replace("512B)", "512B) faults not_present")), null);
+  const report = inTest(`${STATE}${LINK} fails EIO`).replace(
+    "machine {",
+    "machine { checker = fail\n",
+  );
+  assertEquals(failureOf(report), null, "a report about the very call that fails is expected");
+});
+
+Deno.test("expect events passes on a match and shows both sides of a mismatch", () => {
+  const io = "let buf = alloc_pages(2, contiguous: false)\n" +
+    "let io = ssd.submit(read, lba: 0, into: buf)\nwait io\n";
+  const expecting = (pattern: string) => inTest(`${io}expect events [ ${pattern} ] in io`);
+  assertEquals(failureOf(expecting("iova.alloc, iommu.map+, iommu.sync_map, iova.free")), null);
+  assertEquals(failureOf(expecting("iova.alloc, (iommu.map | iommu.sync_map)*, iova.free")), null);
+  assertEquals(failureOf(expecting("dma_iova_link{2}")), null, "a bare name is the call");
+  assertEquals(failureOf(expecting("iova.alloc(size_bytes: 4KiB), ..., !iommu.fault")), null);
+  const { failure } = onlyOutcome(expecting("iova.alloc, iommu.sync_map, ..."));
+  assertEquals(failure?.code, "E0906");
+  assertEquals(
+    failure?.message,
+    "Events do not match: number 2 is iommu.map, but iommu.sync_map was expected",
+  );
+  assert(failure?.lines.some((line) => /^ {3}> iommu\.sync_map +\d+ iommu\.map/.test(line)));
+  assertEquals(
+    failureOf(expecting("..., !iommu.map")),
+    "E0906 Events do not match: iommu.map occurred",
+  );
+});
+
+Deno.test("step until stops after the activity in which its condition came true, wait when it is done", () => {
+  const io = "let buf = alloc_pages(1)\nlet io = ssd.submit(read, lba: 0, into: buf)\n";
+  assertEquals(
+    failureOf(
+      inTest(
+        `${io}assert not io.mapped\nstep until io.mapped\nassert not io.done\nwait io\nassert io.done`,
+      ),
+    ),
+    null,
+  );
+  assertEquals(
+    failureOf(inTest(`${io}step until false`)),
+    "E0907 Nothing is left to do, and the condition does not hold",
+  );
+  assertEquals(
+    failureOf(inTest(`${io}step\nassert counters.nvme.submit == 1\nstep 1000\nassert io.done`)),
+    null,
+  );
+  assertEquals(failureOf(inTest("step\nstep 5")), null, "nothing to do is no mistake for these");
+  assertEquals(failureOf(inTest(`${io}let ios = [io]\nwait ios\nassert io.done`)), null);
+});
+
+Deno.test("advance moves time, and on cpu runs a block on another one", () => {
+  assertEquals(failureOf(inTest("advance 10ms\nassert now() == 10ms")), null);
+  const cpus = inTest(
+    "on cpu 1 { ssd.dma_read(0, 1B) }\nssd.dma_read(0, 1B)\nassert events[0].cpu == 1\nassert events[1].cpu == 0",
+  )
+    .replace("machine {", "machine { cpus = 2\n");
+  assertEquals(failureOf(cpus), null);
+  assertEquals(failureOf(inTest("on cpu 7 { }")), "E0919 There is no CPU 7");
+  const left = cpus.replace("ssd.dma_read(0, 1B) }", "repeat 1 { ssd.dma_read(0, 1B)\nbreak } }");
+  assertEquals(failureOf(left), null, "the CPU is back after the block, however it is left");
+});
+
+Deno.test("trace is a value with the events of its block", () => {
+  const text = inTest(
+    "let buf = alloc_pages(1)\nlet t = trace { ssd.read(lba: 0, into: buf) }\n" +
+      'assert t.count("nvme.submit") == 1\nexpect events [ nvme.submit, nvme.complete ] in t',
+  );
+  assertEquals(failureOf(text), null);
+});
+
+Deno.test("a property fails with the case that breaks it", () => {
+  const { cases, failure } = onlyOutcome(
+    'property "p" forall n in 0..10, m in [1, 2] { assert n * m < 12 }',
+  );
+  assertEquals(failure?.code, "E0901");
+  assertEquals(cases, 14);
+  assert(failure?.lines.some((line) => line.includes("case 14: n = 6, m = 2")));
+});
+
+Deno.test("a property's random cases and its machines follow the seed", () => {
+  const text = 'property "p" forall n in 0..1_000_000 { print n }';
+  const once = run(text, { seed: 7 }).lines;
+  assertEquals(once.length, 100);
+  assertEquals(run(text, { seed: 7 }).lines, once);
+  assert(run(text, { seed: 8 }).lines.join() !== once.join());
+});
+
+Deno.test("runTest() gives the same outcome twice, event by event", () => {
+  const compiled = program(
+    inTest("let buf = alloc_pages(8, contiguous: false)\nssd.read(lba: 8, into: buf)"),
+  );
+  const events: string[][] = [[], []];
+  const outcomes = events.map((seen) =>
+    runTest(compiled, compiled.tests[0]!, { onEvent: (event) => seen.push(JSON.stringify(event)) })
+  );
+  assertEquals(outcomes[0], outcomes[1]);
+  assert(events[0]!.length > 20);
+  assertEquals(events[0], events[1]);
+});
+
+Deno.test("expectations that no test came to are listed, those of failed tests not", () => {
+  const text = `
+    fn check(x) { if x > 1 { assert x == 2 } }
+    test "a" matrix { cpus = [1, 2] } { if topology_cpus() == 2 { assert true }
+      if false { assert true } }
+    fn topology_cpus() { return 2 }
+    test "b" { check(1) }`;
+  const { report } = run(text);
+  assertEquals(report.unreached, ["t.dma:2:30", "t.dma:4:18"]);
+  const failing = run('test "a" { assert false\n assert true }').report;
+  assertEquals(failing.unreached, []);
+});
+
+Deno.test("a run that a limit stopped says so", () => {
+  const limits = { ...DEFAULT_LIMITS, steps: 1000 };
+  const { report } = run('test "a" { while true { } }\ntest "b" { }', { limits });
+  assertEquals(report.limitReached, true);
+  assertEquals(report.outcomes.map(({ outcome }) => outcome), ["failed", "passed"]);
+  const output = run('test "a" { while true { print 1 } }\ntest "b" { }', {
+    limits: { ...DEFAULT_LIMITS, outputLines: 5 },
+  });
+  assertEquals(output.report.outcomes.length, 1, "nothing more can be said after that");
+});
