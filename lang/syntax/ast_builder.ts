@@ -425,7 +425,9 @@ export class AstBuilder {
       return this.#assignment(first, operator, row);
     }
     const leading = childToken(node, "LeadingOperator");
+    const before = context.reporter.diagnostics.length;
     const expression = this.expressions.expression(row);
+    const isSound = context.reporter.diagnostics.length === before;
     if (leading !== undefined) {
       context.errorOn(
         "E0207",
@@ -440,7 +442,7 @@ export class AstBuilder {
       if (expression.kind !== "Call" && expression.kind !== "ErrorExpression") {
         this.#reportOutcome(expected);
       }
-    } else if (!ACTIONS.has(expression.kind) && !isCalledWord && !this.#isRepl) {
+    } else if (isSound && !ACTIONS.has(expression.kind) && !isCalledWord && !this.#isRepl) {
       explainNoStatement(expression, context);
     }
     return { kind: "Expression", expression, expected, span };

@@ -361,6 +361,8 @@ class Matcher {
     }
     while (this.#stack.length > depth + 1) this.#popUnclosed(index);
     this.#stack.pop();
+    // `} else {`: what counts for this line is opened behind the `}`.
+    if (index === this.#lineStart) this.#depthAtLineStart = this.#stack.length;
   }
 
   #isStray(index: number, open: Open): boolean {

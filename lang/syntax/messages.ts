@@ -69,17 +69,57 @@ export const expectedProvider: IParserErrorMessageProvider = {
   buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
 };
 
+/** Rules that own a pair of braces. */
+const BRACE_RULES: ReadonlySet<string> = new Set([
+  ...["block", "machineBody", "matchBody", "benchBody", "pathEntries", "record"],
+  ...["anyBraces", "eventCount", "invariantStatement"],
+]);
+
 /**
- * Turns an error of the parser into a diagnostic.
+ * Turns the errors of the parser into diagnostics.
  *
  * @param tokens What the parser saw.
  * @param endName What the end of the parsed text is called.
  */
-export function reportParserError(
-  error: IRecognitionException,
+export function reportParserErrors(
+  errors: readonly IRecognitionException[],
   tokens: readonly IToken[],
   reporter: Reporter,
   endName = "end of file",
+): void {
+  const reported = new Set<number>();
+  let braces: Int32Array | null = null;
+  for (const error of errors) {
+    // Braces taken for a record or for the entries of `with` may be a block: then each line of it
+    // is an error, and the first one says enough.
+    const rule = error.context.ruleStack.findLast((name) => BRACE_RULES.has(name));
+    if (rule === "record" || rule === "pathEntries") {
+      braces ??= enclosingBraces(tokens);
+      const brace = braces[tokenIndex(error.token, tokens)] ?? -1;
+      if (reported.has(brace)) continue;
+      reported.add(brace);
+    }
+    reportParserError(error, tokens, reporter, endName);
+  }
+}
+
+/** For each token the number of the `{` that is open before it, or -1. */
+function enclosingBraces(tokens: readonly IToken[]): Int32Array {
+  const result = new Int32Array(tokens.length);
+  const open: number[] = [];
+  for (const [index, { tokenType }] of tokens.entries()) {
+    result[index] = open.at(-1) ?? -1;
+    if (tokenType === LBrace) open.push(index);
+    else if (tokenType === RBrace) open.pop();
+  }
+  return result;
+}
+
+function reportParserError(
+  error: IRecognitionException,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  endName: string,
 ): void {
   const { token } = error;
   const previous = tokenBefore(token, tokens);
@@ -101,9 +141,13 @@ export function reportParserError(
 
 /** The token before one; Chevrotain's own answer is another one after it has skipped some. */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
-  if (token.tokenType.name === "EOF") return tokens.at(-1);
+  return tokens[tokenIndex(token, tokens) - 1];
+}
+
+function tokenIndex(token: IToken, tokens: readonly IToken[]): number {
+  if (token.tokenType.name === "EOF") return tokens.length;
   // Tokens without text share their offset with a neighbour.
-  return tokens[tokens.indexOf(token, indexAt(tokens, token.startOffset)) - 1];
+  return tokens.indexOf(token, indexAt(tokens, token.startOffset));
 }
 
 /** The number of the first token at or behind an offset. */

@@ -14,7 +14,7 @@ import { balanceBrackets } from "./brackets.ts";
 import { BuildContext, type ParseMode } from "./build_context.ts";
 import { checkTokens } from "./lexical.ts";
 import { joinLines } from "./line_joining.ts";
-import { reportParserError } from "./messages.ts";
+import { reportParserErrors } from "./messages.ts";
 import { isShallow } from "./nesting.ts";
 import { onePerStatement } from "./one_per_statement.ts";
 import { sharedParser } from "./parser.ts";
@@ -85,7 +85,7 @@ function parseTokens(
   const parser = sharedParser();
   parser.input = tokens;
   const tree = parser.file();
-  for (const error of parser.errors) reportParserError(error, tokens, syntax);
+  reportParserErrors(parser.errors, tokens, syntax);
   const context: BuildContext = new BuildContext(
     source,
     meaning,
@@ -111,9 +111,7 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   const parser = sharedParser();
   parser.input = tokens;
   const tree = parser.insertion();
-  for (const error of parser.errors.slice(0, 1)) {
-    reportParserError(error, tokens, reporter, "`}`");
-  }
+  reportParserErrors(parser.errors.slice(0, 1), tokens, reporter, "`}`");
   const [expression] = tree.children["expression"] ?? [];
   return expression !== undefined && "children" in expression
     ? new AstBuilder(context).expressions.expression(expression)

@@ -38,13 +38,16 @@ interface ResyncPoint {
 export abstract class RecoveringParser extends CstParser {
   /** Brackets are balanced and names carry meaning: neither is ever made up. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    return type === t.Assign || type === t.Colon || type === t.Hard.in;
+    // Before a brace it is unclear what is missing: the value may be.
+    return (type === t.Assign || type === t.Colon || type === t.Hard.in) &&
+      this.LA(1).tokenType !== t.LBrace;
   }
 
-  /** Leaving one token out must not tear a pair of brackets apart. */
+  /** Leaving one token out must neither tear a pair of brackets apart nor move a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    return !BRACKETS.has(type) && !OPENERS.has(this.LA(1).tokenType) &&
-      !CLOSERS.has(this.LA(1).tokenType) && !t.isA(this.LA(1), t.End);
+    const next = this.LA(1);
+    return type !== t.Name && !BRACKETS.has(type) && !BRACKETS.has(next.tokenType) &&
+      !t.isA(next, t.End);
   }
 
   /** Skips one token, or a whole bracket with all that is in it. */

@@ -74,10 +74,7 @@ const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule
     [["try"], opensTry],
     [["as", "fails", "faults", "warns", "nth", "with", "matrix", "forall"], always],
     [["error", "fault", "warning", "events"], after(Hard.expect)],
-    [
-      ["until"],
-      (place) => after(Soft.step)(place) && place.next !== undefined && !isA(place.next, End),
-    ],
+    [["until"], after(Soft.step)],
     [["cpu"], after(Soft.on)],
     [["each"], after(Soft.fail)],
     [["setup", "loop"], (place) => place.atStart && beforeBrace(place)],

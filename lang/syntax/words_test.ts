@@ -36,7 +36,7 @@ Deno.test("kernel names and machine keys are plain names", () => {
 
 Deno.test("statement words open a statement only where one begins", () => {
   assertEquals(kinds("step"), ["Step"]);
-  assertEquals(kinds("step 4; step until x.done; step until"), ["Step", "Step", "Step"]);
+  assertEquals(kinds("step 4; step until x.done; step -n"), ["Step", "Step", "Step"]);
   assertEquals(kinds("let x = step; let y = step.x"), ["Let", "Let"]);
   assertEquals(kinds("if x { break } else { continue }"), ["If"]);
   assertEquals(kinds("match x { 1 => print 2, 3 => step }"), ["Match"]);

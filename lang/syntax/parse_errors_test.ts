@@ -1,0 +1,270 @@
+import { assertEquals } from "@std/assert";
+import { parseText, places, summaries } from "./testing.ts";
+
+/** Texts with their errors, by code and place. */
+function expectErrors(cases: readonly (readonly [text: string, ...errors: string[]])[]): void {
+  for (const [text, ...errors] of cases) {
+    assertEquals(places(parseText(text).diagnostics), errors, text);
+  }
+}
+
+Deno.test("one mistake gives one error, and the lines after it are read", () => {
+  const broken = [
+    "let = 4",
+    "let x 4",
+    "let x =",
+    "let 4 = x",
+    "let x = )",
+    "let x = 1 2 3",
+    "let x = (1 + 2",
+    "let x = [1, 2",
+    "f(a b)",
+    "f(a,, b)",
+    "f(a, b; c)",
+    "f(a: 1, 2)",
+    "x = = 3",
+    "x y z",
+    "if",
+    "if x",
+    "if x y { }",
+    "while { f() }",
+    "for x of y { }",
+    "for (i = 0; i < 4; i += 1) { }",
+    "repeat { }",
+    "match x { 1 | 2 => f() }",
+    "match x { f(x) => g() }",
+    "assert",
+    "assert a <",
+    "expect error { }",
+    "expect events iova.alloc in req",
+    "expect events [ a, b in req",
+    "step until",
+    "wait",
+    "advance",
+    "on 1 { }",
+    "fail { }",
+    "fail x nth { }",
+    "print",
+    "trace { f() } + 1",
+    "f() fails",
+    "f() g()",
+    'tset "x" { f(); g() }',
+    "memry dram { size = 4 }",
+    "dma_map_phys ssd, buf",
+    "x.y = 3",
+    "x == 3",
+    "ssd.reset",
+    "fn f(a b) { }",
+    "fn g { }",
+    "test x { }",
+    'property "x" { }',
+    'bench "x" { f() }',
+    "machine { cpus 2 }",
+    "machine { nvme ssd }",
+    "machine { x = }",
+    'let s = "a',
+    "let n = 4KB",
+    "let o = fork { f() }",
+    "let r = { a 1 }",
+    "let r = { a: 1 b: 2 }",
+    "else { }",
+    ") f()",
+    "f())",
+    "let x = if a { 1 } else { 2 }",
+    "let y = a ? b : c",
+    "let f = fn (x) { x }",
+    "return return",
+    "a < b < c",
+    "assert 0..1..2 == x",
+    "if x { a: 1 } { }",
+    "use lib",
+    "skip f()",
+    "const x",
+    "x fails EIO",
+  ];
+  for (const text of broken) {
+    const { diagnostics, file } = parseText(`let a = 1\n${text}\nlet b = 2\nlet c = 3\n`);
+    const lines = diagnostics.map(({ span }) => span.source.position(span.start).line);
+    assertEquals(lines.length, 1, `${text}: ${summaries(diagnostics).join(" | ")}`);
+    assertEquals(lines[0], 2, text);
+    const kinds = file.items.map(({ kind }) => kind);
+    assertEquals(kinds.slice(-2), ["Let", "Let"], text);
+  }
+});
+
+Deno.test("several mistakes give several errors", () => {
+  expectErrors([
+    ["let = 1\nlet x = 2\nlet = 3", "E0201 1:5", "E0201 3:5"],
+    ["f(a b)\ng(c d)", "E0201 1:5", "E0201 2:5"],
+    ["let x = 4K + 5MB", "E0104 1:10", "E0104 1:15"],
+    ['test "a" {\n  let = 1\n}\ntest "b" {\n  wait\n}', "E0201 2:7", "E0202 5:7"],
+    ["machine {\n  cpus: 2\n  seed: 3\n}", "E0201 2:7", "E0201 3:7"],
+    ["match x {\n  1 | 2 => f()\n  3 => g()\n  4 5 => h()\n}", "E0201 2:5", "E0201 4:5"],
+  ]);
+});
+
+Deno.test("brackets are missed where a reader would miss them", () => {
+  expectErrors([
+    ["f(a, b\nlet x = 1", "E0203 1:7"],
+    ["let x = f(g(a, b)\nlet y = 1", "E0203 1:18"],
+    ["f(a,\n  b\ng(c)\n}", "E0203 2:4", "E0204 4:1"],
+    ["let x = [1, 2)\nf()", "E0203 1:14"],
+    ['test "a" {\n  if x {\n    f()\n  g()\n}\ntest "b" { }', "E0203 3:8"],
+    ['test "a" {\n  f()\ntest "b" {\n  g()\n}', "E0203 2:6"],
+    ['test "a" {\n  f()\n}\n}\ntest "b" { }', "E0204 4:1"],
+    ['test "a" {\n  if x {\n    f()\n  }\n  }\n  g()\n}', "E0204 5:3"],
+    ['test "a" {\n  if x\n    f()\n  }\n}', "E0203 2:7"],
+    ['test "a" { {\n  f()\n}', "E0204 1:12"],
+    ["if f(a {\n  g()\n}", "E0203 1:7"],
+    ['test "a" with { iommu.mode = lazy {\n  f()\n}\nf()', "E0203 1:34"],
+    ["f({ a: 1 )\ng()", "E0203 1:9"],
+    ["machine {\n  nvme ssd\n    queues = 2\n  }\n}\nf()", "E0203 2:11"],
+  ]);
+});
+
+Deno.test("habits of other languages get a word of their own", () => {
+  expectErrors([
+    ["// comment\nf()", "E0111 1:1"],
+    ["/* two\nlines */\nf()", "E0111 1:1"],
+    ["/* no end\nf()", "E0111 1:1"],
+    ["if a && b { f() }", "E0112 1:6"],
+    ["if a || b { f() }", "E0112 1:6"],
+    ["if !a { f() }", "E0112 1:4"],
+    ["p->q()", "E0112 1:2"],
+    ["x++", "E0112 1:2"],
+    ["x--\nf()", "E0112 1:2"],
+    ["x -= 2", "E0112 1:3"],
+    ["x := 2", "E0112 1:3"],
+    ["let p = &x", "E0112 1:9"],
+    ["f(&state, *p)", "E0112 1:3", "E0112 1:11"],
+    ["assert a === b", "E0112 1:10"],
+    ["let x = NULL", "E0112 1:9"],
+    ["let NULL = 4; f(NULL)"],
+    ["if x = 4 { f() }", "E0210 1:6"],
+    ["assert req.status = OK", "E0210 1:19"],
+    ["f(a = 1)", "E0210 1:5"],
+    ["let r = { a = 1 }", "E0210 1:13"],
+    ["let a = b = c", "E0210 1:11"],
+    ["print 'x'", "E0113 1:7"],
+    ["let c = “abc”", "E0101 1:9"],
+    ["let c = a ^ b", "E0101 1:11"],
+    ["if x => 3 { f() }", "E0220 1:4"],
+    ["print(x)", "E0212 1:1"],
+    ["var x = 3\nint y = 4", "E0206 1:1", "E0206 2:1"],
+    ["if a { f() } elif b { g() }", "E0205 1:14"],
+    ["switch x { case 1: f() }", "E0206 1:1"],
+  ]);
+});
+
+Deno.test("text that is no token is reported once", () => {
+  expectErrors([
+    ['print "abc\nf()', "E0102 1:7"],
+    ['f("abc)\ng()', "E0102 1:3"],
+    ['test "abc {\n  f()\n}', "E0102 1:6"],
+    ['poke(x, bytes"de ad)\nf()', "E0102 1:9"],
+    ["let x = 4 KiB", "E0114 1:9"],
+    ["f(size: 4 KB, x)", "E0114 1:9"],
+    ["let x = 0x40KiB", "E0105 1:9"],
+    ["let x = 0755", "E0107 1:9"],
+    ["let x = 9007199254740992", "E0106 1:9"],
+    ['let x = "a\\q{b"', "E0108 1:11", "E0109 1:13"],
+    ['print "{a b}"', "E0205 1:11"],
+    ['print "{a +}"', "E0202 1:12"],
+    ['print "{f(a}"', "E0203 1:12"],
+    ['test "a {b}" { }', "E0109 1:9"],
+    ['let x = bytes"de a"', "E0110 1:18"],
+    ["let x = 3b:00.0", "E0104 1:10"],
+  ]);
+});
+
+Deno.test("expressions that do nothing are no statements", () => {
+  expectErrors([
+    ["let x = a\n  + b", "E0207 2:3"],
+    ["a == b", "E0207 1:1"],
+    ["ssd.reset", "E0207 1:1"],
+    ["try f()", "E0207 1:1"],
+    ["f() as dma", "E0207 1:1"],
+    ["x => x", "E0207 1:1"],
+    ["{ a: 1 }", "E0206 1:1"],
+    ["f(); trace { }; fork { } and { }; race { } and { }; compare { a = 1 } { }"],
+    ["x fails EIO", "E0219 1:3"],
+    ["x = f() fails EIO", "E0219 1:9"],
+  ]);
+});
+
+Deno.test("comparisons and ranges do not chain, and `not` needs parentheses on the right", () => {
+  expectErrors([
+    ["assert a < b < c", "E0208 1:14"],
+    ["assert a == b != c", "E0208 1:15"],
+    ["assert (a < b) == c"],
+    ["let r = 0..4..8", "E0208 1:13"],
+    ["assert a == not b", "E0221 1:13"],
+    ["assert a == (not b)"],
+    ["let x = - not b", "E0221 1:11"],
+  ]);
+});
+
+Deno.test("malformed lambdas and patterns say what they take", () => {
+  expectErrors([
+    ["let f = (a + 1) => a", "E0220 1:10"],
+    ["let f = 4 => a", "E0220 1:9"],
+    ["let f = 1 + x => x", "E0220 1:13"],
+    ["let f = (a, b)", "E0201 1:9"],
+    ["let f = ()", "E0202 1:9"],
+    ["expect events [ (a, !b) ] in r", "E0217 1:21"],
+    ["expect events [ !a+ ] in r", "E0217 1:17"],
+    ["expect events [ !(a) ] in r", "E0217 1:17"],
+    ["expect events [ ...* ] in r", "E0217 1:17"],
+    ["expect events [ a{3,1} ] in r", "E0217 1:18"],
+    ["expect events [ a{1.5} ] in r", "E0217 1:18"],
+    ["expect events [ a.*.b ] in r", "E0217 1:19"],
+    ["expect events [ a(4) ] in r", "E0217 1:19"],
+    ["expect events [ a(n: b + c) ] in r", "E0217 1:22"],
+    ["expect events [ a(n: (b + c), m: [1, 2]) ] in r"],
+    ["expect events [ ] in r", "E0217 1:15"],
+    ["match x { _..3 => f() }", "E0222 1:11"],
+    ['match x { "{a}" => f() }', "E0222 1:11"],
+  ]);
+});
+
+Deno.test("the parts of a declaration are checked", () => {
+  expectErrors([
+    ['bench "b" { loop { } loop { } }', "E0218 1:22"],
+    ['bench "b" { loop { } setup { } }', "E0218 1:22"],
+    ['bench "b" { setup { } setup { } loop { } }', "E0218 1:23"],
+    ['bench "b" { setup { } }', "E0218 1:11"],
+    ['test "a" with { cpus = 1, cpus = 2 } { }', "E0216 1:27"],
+    ["let r = { a: 1, a: 2 }", "E0216 1:17"],
+    ["if a { } else { } else { }", "E0201 1:19"],
+    ["fn f(, a) { }", "E0201 1:6"],
+  ]);
+});
+
+Deno.test("messages name what is expected, what is found, and the way out", () => {
+  const said = (text: string) => {
+    const [diagnostic] = parseText(text).diagnostics;
+    return `${diagnostic?.message}; ${diagnostic?.hint ?? "-"}`;
+  };
+  assertEquals(said("f(a b)"), "Expected `,` or `)`, found name `b`; is a comma missing?");
+  assertEquals(said("let x =\n"), "Expected a value after `=`, found end of file; -");
+  assertEquals(said("let x = 1 +\nlet y = 2"), "Expected a value after `+`, found end of line; -");
+  assertEquals(
+    said("let test = 4"),
+    "`test` is a reserved word, no name; take another name; " +
+      "reserved words may stand after `.` and before `:` only",
+  );
+  assertEquals(said('tset "a" { }'), "No statement begins with `tset`; did you mean `test`?");
+  assertEquals(
+    said("let t = trac { f() }"),
+    "Expected end of line, found `{`; did you mean `trace { … }`?",
+  );
+  assertEquals(
+    said("f() 4"),
+    "Expected end of line, found number `4`; put it on a line of its own, or `;` between the two",
+  );
+  assertEquals(said("breka"), "A value alone is no statement; did you mean `break`?");
+  assertEquals(
+    said("let x = a\n| b"),
+    "A line that begins with `|`; a statement ends with its line: put the operator at the end of the line before",
+  );
+});
