@@ -6,7 +6,7 @@
 import type { DmaDevice } from "../dma/device.ts";
 import type { DmaDirection } from "../dma/attributes.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
-import type { Bytes, PhysAddr } from "../address.ts";
+import type { Bytes } from "../address.ts";
 import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
@@ -18,6 +18,8 @@ export interface GapRule {
   whole(bio: Bio, walkedGap: number): void;
   /** The bio is cut; `walkedGap` counts the join with the vector that no longer fitted. */
   cut(front: Bio, rest: Bio, walkedGap: number): void;
+  /** A bio joins a request; `joinGap` is that of the two vectors that meet, 0 if they touch. */
+  joined(request: BlockRequest, bio: Bio, joinGap: number): void;
 }
 
 /** The mapping calls a failed range is given back with; `runtime/dma/mapping.ts` has them. */
@@ -53,6 +55,8 @@ export type PartialRangeRule = (
 export interface BlockRules {
   /** Default soft limit: 4 MiB since 7.2, 1280 KiB in 6.12. */
   readonly softCapSectors: number;
+  /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
+  readonly joinsInsideBio: boolean;
   readonly gap: GapRule;
   /** After a failing link or sync. */
   readonly releasePartialRange: PartialRangeRule;
@@ -76,7 +80,7 @@ export function bioGap(bio: Bio): number {
   for (let index = bio.vecIndex; leftBytes > 0; index++) {
     const vec = bio.vecs[index]!;
     const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
-    const offset = vecOffset((vec.phys + doneBytes) as PhysAddr);
+    const offset = vecOffset(vec.phys) + doneBytes;
     if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
     end = offset + sizeBytes;
     leftBytes -= sizeBytes;
@@ -89,7 +93,12 @@ const NO_GAP_BIT: GapRule = {
   name: "no_gap_bit",
   whole() {},
   cut() {},
+  joined() {},
 };
+
+function keepLowest(request: BlockRequest, bio: Bio, joinGap: number): void {
+  request.gapBit = lowerGap(lowerGap(request.gapBit, bio.gapBit), joinGap);
+}
 
 const OWN_JOINS: GapRule = {
   name: "own_joins",
@@ -100,6 +109,7 @@ const OWN_JOINS: GapRule = {
     front.gapBit = bioGap(front);
     rest.gapBit = 0;
   },
+  joined: keepLowest,
 };
 
 const NEXT_PIECE_COUNTS: GapRule = {
@@ -111,6 +121,7 @@ const NEXT_PIECE_COUNTS: GapRule = {
     front.gapBit = walkedGap;
     rest.gapBit = 0;
   },
+  joined: keepLowest,
 };
 
 const LOST_ON_SPLIT: GapRule = {
@@ -122,6 +133,7 @@ const LOST_ON_SPLIT: GapRule = {
     front.gapBit = 0;
     rest.gapBit = walkedGap;
   },
+  joined: keepLowest,
 };
 
 /** What was linked is destroyed, and the range goes back as if it were no longer than that. */
@@ -167,6 +179,7 @@ function ownMetadataGap(request: BlockRequest): number {
 export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRules {
   return {
     softCapSectors: kernel === "6.12" ? 2560 : 8192,
+    joinsInsideBio: kernel !== "6.12",
     gap: gapRule(kernel, quirks),
     releasePartialRange: quirks.has("partial_destroy_on_link_failure")
       ? destroyLinkedPart

@@ -18,6 +18,7 @@ const LIMITS = {
   segBoundaryMask: 0xffff_ffff,
   logicalBlockSizeBytes: 512,
   metadataBytes: 0,
+  joinsInsideBio: true,
 };
 
 interface FixtureOptions {

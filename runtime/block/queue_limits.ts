@@ -174,6 +174,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     virtBoundaryMask,
     dmaAlignmentMask,
     chunkSectors: input.chunkSectors ?? 0,
+    joinsInsideBio: input.joinsInsideBio ?? true,
     maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes, segBoundaryMask + 1),
     p2pdma: input.p2pdma ?? 0,
     why,

@@ -13,6 +13,8 @@ export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
   /** A segment may not cross a multiple of this plus one, in physical addresses. */
   readonly segBoundaryMask: number;
+  /** What touches inside a bio becomes one segment; in 6.12 only what touches where two bios meet. */
+  readonly joinsInsideBio: boolean;
 }
 
 /** The longest segment that the 32-bit length of an iterator step can say. */
@@ -70,7 +72,7 @@ export class SegmentIterator {
     );
     let sizeBytes = Math.min(this.#vecLeftBytes(), capBytes);
     this.#advance(sizeBytes);
-    while (this.#leftBytes !== 0 && this.#atVecStart()) {
+    while (this.#leftBytes !== 0 && this.#mayJoin(limits)) {
       const moreBytes = this.#vecLeftBytes();
       if (sizeBytes + moreBytes > capBytes) break;
       if (!canJoin(phys, sizeBytes, this.#phys(), moreBytes, limits.segBoundaryMask)) break;
@@ -88,6 +90,13 @@ export class SegmentIterator {
 
   #vecLeftBytes(): Bytes {
     return Math.min(this.#vecs[this.#vecIndex]!.sizeBytes - this.#vecDoneBytes, this.#leftBytes);
+  }
+
+  /** What comes next is the beginning of something that may continue the segment. */
+  #mayJoin(limits: SegmentLimits): boolean {
+    if (!this.#atVecStart()) return false;
+    // Metadata never came to a list the way data did.
+    return limits.joinsInsideBio || this.#metadata || this.#vecIndex === this.#startIndex;
   }
 
   /** Nothing of the current vector has been taken: the last one was used up. */

@@ -24,6 +24,7 @@ function request(
     segBoundaryMask,
     logicalBlockSizeBytes: 512,
     metadataBytes: 0,
+    joinsInsideBio: true,
   });
 }
 
@@ -70,6 +71,7 @@ Deno.test("a window inside a vector begins and ends where the bio says", () => {
     segBoundaryMask: 0xffff_ffff,
     logicalBlockSizeBytes: 512,
     metadataBytes: 0,
+    joinsInsideBio: true,
   };
   assertEquals(segments(new BlockRequest("ssd", "read", [front], limits)), [[0x10_0000, 0x600]]);
   assertEquals(segments(new BlockRequest("ssd", "read", [rest], limits)), [

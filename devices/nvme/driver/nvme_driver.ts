@@ -30,11 +30,18 @@ import { type DescriptorPools, NodePools } from "./descriptor_pools.ts";
 import { DmaVecPool, type DmaVecSource } from "./dma_vec_pool.ts";
 import type { FormatSettings } from "./format_choice.ts";
 import type { Iod } from "./iod.ts";
-import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
+import {
+  adminLimits,
+  type ControllerFacts,
+  ioLimits,
+  type NamespaceFacts,
+  type ReleaseRules,
+} from "./nvme_limits.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
 import { ADMIN_DEPTH, ADMIN_TAGS } from "./protocol.ts";
 import { QueuePair } from "./queue_pair.ts";
+import { QueueSet } from "./queue_set.ts";
 import {
   type Capabilities,
   disableController,
@@ -65,6 +72,8 @@ export interface NvmeDriverOptions {
   readonly queues?: number;
   /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
   readonly depthEntries?: number;
+  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
+  readonly maxUserSectors?: number;
   /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
   readonly sglThresholdBytes?: Bytes;
   /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
@@ -100,9 +109,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #mapper: DataMapper;
   readonly #nodePools: NodePools;
   readonly #dispatch = new RequestFifo();
-  /** All queues by number; 0 is the admin queue. */
-  readonly #queues: QueuePair[] = [];
-  readonly #byVector: QueuePair[][] = [];
+  readonly #queues = new QueueSet();
+  readonly #rules: ReleaseRules;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
@@ -122,6 +130,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       metadataSgl: false,
       sglThresholdBytes: options.sglThresholdBytes ?? 32768,
     };
+    this.#rules = {
+      block: this.blockRules,
+      nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
+    };
     this.#nodePools = new NodePools(machine, dev);
     this.#mapper = new TwoStepDataMapper(
       machine,
@@ -129,7 +141,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.format,
       options.dmaVecs ?? new DmaVecPool(machine.events),
       this.blockRules,
-      nvmeRules(machine.config.quirks),
+      this.#rules.nvme,
     );
   }
 
@@ -155,13 +167,13 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.machine,
       this.dev,
       this.#controller,
-      this.blockRules.softCapSectors,
+      this.#rules,
     );
   }
 
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get ioQueues(): readonly QueuePair[] {
-    return this.#queues.slice(1);
+    return this.#queues.io;
   }
 
   /**
@@ -215,30 +227,26 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.dev,
       this.#controller,
       namespace,
-      this.blockRules.softCapSectors,
+      this.#rules,
+      this.#options.maxUserSectors ?? 0,
     );
-  }
-
-  /** The queue that serves a CPU, by number. */
-  queueOfCpu(cpu: number): number {
-    return 1 + cpu % Math.max(1, this.#queues.length - 1);
   }
 
   /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
-    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+    return this.#queues.cpuOfVector(vector);
   }
 
   /** The number of the request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): number | null {
-    const id = this.#queues[queueId]?.requestOf(commandId)?.id ?? 0;
+    const id = this.#queues.requestOf(queueId, commandId)?.id ?? 0;
     return id === 0 ? null : id;
   }
 
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
   queueRequest(request: NvmeRequest): void {
     request.viewer = this;
-    if (request.queue === 0 && !request.admin) request.queue = this.queueOfCpu(request.cpu);
+    if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
     this.#post(request);
   }
 
@@ -288,10 +296,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Takes the completions of every queue with this vector. */
   raise(vector: number): void {
-    const queues = this.#byVector[vector];
-    if (queues === undefined) return;
     const { events } = this.machine;
-    for (const queue of queues) {
+    for (const queue of this.#queues.ofVector(vector)) {
       if (!queue.takeCompletion(this.#complete)) continue;
       while (queue.takeCompletion(this.#complete));
       // One doorbell for all that were taken: it belongs to no request.
@@ -316,7 +322,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     request.nvmeStatus = nvmeStatus;
     request.result = result;
     this.complete(iod, request);
-    const queue = this.#queues[request.queue]!;
+    const queue = this.#queues.get(request.queue)!;
     queue.releaseTag(iod);
     const next = queue.waiting.shift();
     if (next !== null) this.#post(next);
@@ -344,7 +350,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   #dispatchOne(request: NvmeRequest): void {
-    const queue = this.#queues[request.queue];
+    const queue = this.#queues.get(request.queue);
     if (queue === undefined || !queue.enabled) {
       this.#end(request, BLK_STS.IOERR);
       return;
@@ -400,8 +406,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       doorbellStrideBytes: capabilities.doorbellStrideBytes,
       pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
     });
-    this.#queues[id] = queue;
-    (this.#byVector[queue.vector] ??= []).push(queue);
+    this.#queues.add(queue);
     return queue;
   }
 
@@ -417,7 +422,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const depth = Math.min(capabilities.maxQueueEntries, this.#options.depthEntries ?? 1024);
     for (let id = 1; id <= count; id++) this.#addQueue(id, depth, depth - 1, capabilities);
     for (let id = 1; id <= count; id++) {
-      const queue = this.#queues[id]!;
+      const queue = this.#queues.get(id)!;
       // A refusal keeps the queues made so far.
       if (!commands.createQueue(queue)) break;
       queue.enabled = true;

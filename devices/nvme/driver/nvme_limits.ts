@@ -4,6 +4,7 @@
  * @see behaviour/nvme.md 1.1
  */
 import { type Bytes, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { BlockRules } from "../../../runtime/block/block_rules.ts";
 import {
   deriveLimits,
   type LimitReason,
@@ -13,7 +14,8 @@ import {
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { CTRL_PAGE_BYTES, MAX_SEGMENTS, MAX_TRANSFER_BYTES } from "./protocol.ts";
+import type { NvmeRules } from "./nvme_rules.ts";
+import { CTRL_PAGE_BYTES, MAX_TRANSFER_BYTES } from "./protocol.ts";
 
 /** What Identify Controller says, as far as mapping needs it. */
 export interface ControllerFacts {
@@ -76,13 +78,21 @@ function hardwareLimit(
   };
 }
 
-/** Data segments of one command: what a list page holds, and no more than the bytes could need. */
-function segmentLimit(maxHwSectors: number): number {
-  return Math.min(MAX_SEGMENTS, maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES) + 1);
+/** How the release's block layer and driver differ from others. */
+export interface ReleaseRules {
+  readonly block: BlockRules;
+  readonly nvme: NvmeRules;
 }
 
-function derive(input: LimitsInput, softCapSectors: number, name: string): QueueLimits {
-  const limits = deriveLimits(input, softCapSectors);
+/** Data segments of one command: what its list holds, and no more than the bytes could need. */
+function segmentLimit(maxHwSectors: number, { maxSegments }: NvmeRules): number {
+  const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
+  return Math.floor(Math.min(maxSegments, pages + 1));
+}
+
+function derive(input: LimitsInput, rules: BlockRules, name: string): QueueLimits {
+  const { softCapSectors, joinsInsideBio } = rules;
+  const limits = deriveLimits({ ...input, joinsInsideBio }, softCapSectors);
   if (typeof limits === "number") {
     throw new KernelError("EINVAL", `Cannot use the limits that ${name} reports`);
   }
@@ -94,13 +104,13 @@ export function adminLimits(
   machine: Machine,
   dev: DmaDevice,
   facts: ControllerFacts,
-  softCapSectors: number,
+  rules: ReleaseRules,
 ): QueueLimits {
   const hardware = hardwareLimit(machine, dev, facts);
   return derive(
     {
       maxHwSectors: hardware.sectors,
-      maxSegments: Math.floor(segmentLimit(hardware.sectors)),
+      maxSegments: segmentLimit(hardware.sectors, rules.nvme),
       maxSegmentSizeBytes: ALL_ONES_32,
       segBoundaryMask: ALL_ONES_32,
       virtBoundaryMask: CTRL_PAGE_BYTES - 1,
@@ -108,22 +118,26 @@ export function adminLimits(
       maxIntegritySegments: 1,
       reasons: [hardware.reason],
     },
-    softCapSectors,
+    rules.block,
     dev.name,
   );
 }
 
-/** Limits of a namespace's I/O queues. */
+/**
+ * Limits of a namespace's I/O queues.
+ * @param maxUserSectors The user's soft limit (`max_sectors_kb`), in sectors; 0 is none.
+ */
 export function ioLimits(
   machine: Machine,
   dev: DmaDevice,
   facts: ControllerFacts,
   namespace: NamespaceFacts,
-  softCapSectors: number,
+  rules: ReleaseRules,
+  maxUserSectors = 0,
 ): QueueLimits {
   const { sectors, reason } = hardwareLimit(machine, dev, facts);
-  const maxSegments = Math.floor(segmentLimit(sectors));
-  const virtBoundaryMask = facts.sgl && machine.config.kernel !== "6.12" ? 0 : CTRL_PAGE_BYTES - 1;
+  const maxSegments = segmentLimit(sectors, rules.nvme);
+  const virtBoundaryMask = facts.sgl ? rules.nvme.sglVirtBoundaryMask : CTRL_PAGE_BYTES - 1;
   const block = namespace.blockSizeBytes;
   const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
   const reasons: LimitReason[] = [
@@ -132,7 +146,7 @@ export function ioLimits(
       limit: "maxSegments",
       value: maxSegments,
       rule: "nvme.1.1",
-      inputs: { list_page_entries: MAX_SEGMENTS, hardware_sectors: sectors },
+      inputs: { list_entries: rules.nvme.maxSegments, hardware_sectors: sectors },
     },
     {
       limit: "virtBoundaryMask",
@@ -155,6 +169,7 @@ export function ioLimits(
     {
       logicalBlockSizeBytes: block,
       maxHwSectors: sectors,
+      maxUserSectors,
       maxSegments,
       maxSegmentSizeBytes: ALL_ONES_32,
       segBoundaryMask: ALL_ONES_32,
@@ -170,7 +185,7 @@ export function ioLimits(
       p2pdma: 1,
       reasons,
     },
-    softCapSectors,
+    rules.block,
     dev.name,
   );
 }

@@ -45,6 +45,11 @@ Deno.test("a controller without SGLs has a virt boundary, the admin queue always
   }
 });
 
+Deno.test("the user's soft limit is kept below the hardware's (golden v7.2-strict-maxsec32)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" }, driver: { maxUserSectors: 64 } });
+  assertEquals([rig.disk.limits.maxSectors, rig.disk.limits.maxHwSectors], [64, 256]);
+});
+
 Deno.test("each limit says who set it", () => {
   const setBy = (options: RigOptions): unknown =>
     new DriverRig(options).disk.limits.why.find(({ limit }) => limit === "maxHwSectors")!

@@ -5,9 +5,6 @@ import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 const DNR = 0x4000;
 /** Status code type and status code. */
 const CODE_MASK = 0x7ff;
-/** Command retry delay: which of the controller's three delays. */
-const CRD_SHIFT = 11;
-const CRD_MASK = 3;
 
 const STATUSES = new Map<number, BlkStatus>([
   [0x000, BLK_STS.OK],
@@ -47,9 +44,4 @@ export function blockStatusOf(status: number): BlkStatus {
 /** The controller says that trying again is useless. */
 export function doNotRetry(status: number): boolean {
   return (status & DNR) !== 0;
-}
-
-/** Which of the controller's retry delays applies, 1 to 3; 0 is at once. */
-export function retryDelayIndex(status: number): number {
-  return (status >> CRD_SHIFT) & CRD_MASK;
 }

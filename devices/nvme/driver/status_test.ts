@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type BlkStatusName, blkStatusName } from "../../../runtime/errno.ts";
-import { blockStatusOf, doNotRetry, retryDelayIndex } from "./status.ts";
+import { blockStatusOf, doNotRetry } from "./status.ts";
 
 /** Rows of the table in nvme.md 4.2. */
 const TABLE: [statuses: number[], block: BlkStatusName][] = [
@@ -26,8 +26,7 @@ Deno.test("NVMe statuses become block statuses as the table of nvme.md 4.2 says"
   }
 });
 
-Deno.test("the retry bits of a status (nvme.md 4.2)", () => {
+Deno.test("the bit that forbids retries (nvme.md 4.2)", () => {
   assertEquals(doNotRetry(0x4004), true);
   assertEquals(doNotRetry(0x0004), false);
-  assertEquals([0x0000, 0x0800, 0x1000, 0x1800].map(retryDelayIndex), [0, 1, 2, 3]);
 });

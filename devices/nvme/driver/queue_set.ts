@@ -1,0 +1,46 @@
+/** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
+import type { NvmeRequest } from "./nvme_request.ts";
+import type { QueuePair } from "./queue_pair.ts";
+
+const NO_QUEUES: readonly QueuePair[] = [];
+
+export class QueueSet {
+  /** By number; 0 is the admin queue. */
+  readonly #queues: QueuePair[] = [];
+  readonly #byVector: QueuePair[][] = [];
+
+  add(queue: QueuePair): void {
+    this.#queues[queue.id] = queue;
+    (this.#byVector[queue.vector] ??= []).push(queue);
+  }
+
+  /** The queue with this number. */
+  get(id: number): QueuePair | undefined {
+    return this.#queues[id];
+  }
+
+  /** The I/O queues, in the order of their numbers, which begin at 1. */
+  get io(): readonly QueuePair[] {
+    return this.#queues.slice(1);
+  }
+
+  /** The queues that a vector stands for. */
+  ofVector(vector: number): readonly QueuePair[] {
+    return this.#byVector[vector] ?? NO_QUEUES;
+  }
+
+  /** The CPU that a vector interrupts. */
+  cpuOfVector(vector: number): number {
+    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+  }
+
+  /** The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. */
+  ofCpu(cpu: number): number {
+    return 1 + cpu % Math.max(1, this.#queues.length - 1);
+  }
+
+  /** The request that a command in flight serves, or null. */
+  requestOf(queueId: number, commandId: number): NvmeRequest | null {
+    return this.#queues[queueId]?.requestOf(commandId) ?? null;
+  }
+}
