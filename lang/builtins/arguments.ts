@@ -64,7 +64,7 @@ export function thing<T>(type: TypeSpec<T>, target: T): Handle<T> {
 
 /** True when a value is a thing of that type or of one that extends it. */
 export function isThing<T>(value: Value | undefined, type: TypeSpec<T>): value is Handle<T> {
-  return value instanceof Handle && isOfType(value.type, type.name);
+  return value instanceof Handle && (value.type === type || isOfType(value.type, type.name));
 }
 
 /** The thing behind a value. Throws when it is not of that type. */

@@ -283,6 +283,18 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert ssd.read(lba: 0, into: buf, queue: 2).queue == 2`,
   ],
   [
+    "metadata goes with its blocks, in a buffer of its own (nvme.md 3)",
+    `machine { pci { root_port rp0 { nvme ssd { metadata = 8B } } } }
+    let data = buffer(size: 1KiB, fill: random)
+    let meta = buffer(size: 16B, fill: counting)
+    let io = ssd.write(lba: 4, from: data, metadata: meta)
+    assert io.command.mptr == meta.phys as dma
+    assert ssd.media(lba: 4, blocks: 2, metadata: true) == meta
+    let back = buffer(size: 16B)
+    ssd.read(lba: 4, into: data, metadata: back)
+    assert back == meta`,
+  ],
+  [
     "passthrough sends a user's own command (nvme.md 2.1: forced SGL)",
     `${DIRECT}let buf = alloc_pages(1)
     let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 8, cdw12: 7 })

@@ -20,7 +20,7 @@ const PRPS_PER_PAGE = 512;
 export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest {
   const { command } = request;
   const segments = request.segments();
-  const pointer = command === null
+  const pointer = command === null || request.payloadBytes === 0
     ? { entries: [], pages: [], pointer: null, showsSizes: false }
     : command.format === "prp"
     ? prpEntries(command, request.payloadBytes)
@@ -31,21 +31,23 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
     ? "mapped"
     : "queued, nothing mapped yet";
   const format = request.format === null ? "" : `   ${request.format.toUpperCase()}`;
+  const extent = request.bytes === 0 ? "" : `   lba ${request.lba}   ${formatSize(request.bytes)}`;
   const data = segments.length === 0 ? "" : ` in ${segmentCountText(segments)}`;
   return {
-    title: `request ${request.id}   ${request.op}   lba ${request.lba}   ${
-      formatSize(request.bytes)
-    }${data}${format}`,
+    title: `request ${request.id}   ${request.op}${extent}${data}${format}`,
     place: placeOf(request),
-    seenAs: seenAs(request, run),
+    seenAs: seenAs(request, pointer.entries, run),
     segments,
     range: request.iova === null
       ? null
       : { dma: request.iova.start, sizeBytes: request.iova.sizeBytes },
     ...pointer,
-    notes: command === null
-      ? [`  ${state}`]
-      : ["", `  ${state}; the command's 64 bytes:`, ...commandByteLines(command.bytes)],
+    notes: command === null ? [`  ${state}`] : [
+      ...command.mptr === 0 ? [] : [`  metadata at ${formatAddress(command.mptr)} (MPTR)`],
+      "",
+      `  ${state}; the command's 64 bytes:`,
+      ...commandByteLines(command.bytes),
+    ],
   };
 }
 
@@ -55,10 +57,21 @@ function placeOf(request: NvmeRequest): string {
 }
 
 /** Heading of the middle column: what kind of address the device is given. */
-function seenAs(request: NvmeRequest, run: Run): string {
-  const device = run.lab.devices.get(request.device);
-  if (device !== undefined && device.dma.domain !== null) return "IOVA";
-  return run.lab.machine.config.swiotlb.force ? "bounce buffer" : "physical address";
+function seenAs(
+  request: NvmeRequest,
+  entries: readonly PicturedEntry[],
+  run: Run,
+): string {
+  const { machine, devices, topology } = run.lab;
+  const dma = devices.get(request.device)?.dma;
+  const first = request.segments()[0];
+  if (first !== undefined && topology.providerOf(first.phys) !== null && request.iova === null) {
+    return "PCI bus address";
+  }
+  if (dma !== undefined && dma.domain !== null) return "IOVA";
+  return entries.some((entry) => machine.swiotlb.contains(entry.dma))
+    ? "bounce buffer"
+    : "physical address";
 }
 
 type DataPointer = Pick<PicturedRequest, "entries" | "pages" | "pointer" | "showsSizes">;

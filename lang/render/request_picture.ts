@@ -67,12 +67,16 @@ const KEPT_LAST = 2;
 
 /** The drawing, in at most 80 columns. */
 export function requestPicture(request: PicturedRequest): string[] {
-  const head = [
-    spread(request.title, request.place),
-    "─".repeat(PICTURE_COLUMNS),
-    `${pad("  physical memory", LEFT + GAP)}${pad(request.seenAs, MIDDLE + GAP)}command`,
-  ];
-  const body = request.range === null ? pieceByPiece(request) : oneRange(request, request.range);
+  const head = [spread(request.title, request.place), "─".repeat(PICTURE_COLUMNS)];
+  let body: readonly string[] = [];
+  if (request.entries.length > 0) {
+    head.push(`${pad("  physical memory", LEFT + GAP)}${pad(request.seenAs, MIDDLE + GAP)}command`);
+    body = request.range === null ? pieceByPiece(request) : oneRange(request, request.range);
+  } else if (request.segments.length > 0) {
+    // No command yet: all there is to see is the memory.
+    head.push("  physical memory");
+    body = shorten(request.segments.map(segmentText), hiddenSegments);
+  }
   return [...head, ...body, ...request.notes].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
 }
 
@@ -82,6 +86,10 @@ function segmentText(segment: PicturedSegment): string {
 
 function addressAndSize(address: number, sizeBytes: number): string {
   return `${pad(formatAddress(address), 14, "right")} ${pad(formatSize(sizeBytes), 7, "right")}`;
+}
+
+function hiddenSegments(hidden: readonly unknown[]): string {
+  return `${pad("⋮", 9, "right")}  ${hidden.length} more`;
 }
 
 /** A line of the right column: what stands in it, and whether an arrow leads to it. */
@@ -162,10 +170,7 @@ function oneRange(
   request: PicturedRequest,
   range: { readonly dma: number; readonly sizeBytes: number },
 ): string[] {
-  const left = shorten(
-    request.segments.map(segmentText),
-    (hidden) => `${pad("⋮", 9, "right")}  ${hidden.length} more`,
-  );
+  const left = shorten(request.segments.map(segmentText), hiddenSegments);
   const right = entryLines(request);
   const height = Math.max(left.length, right.length);
   const leftTop = Math.floor((height - left.length) / 2);

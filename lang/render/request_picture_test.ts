@@ -125,3 +125,11 @@ Deno.test("requestPicture() never draws wider than 80 columns, however long the 
     }
   }
 });
+
+Deno.test("requestPicture() shows the memory alone while there is no command", () => {
+  assertEquals(requestPicture(picture({ segments: pages(2, 0x10_2000, 0x2000) })).slice(2), [
+    "  physical memory",
+    "     0x10_2000    4KiB",
+    "     0x10_4000    4KiB",
+  ]);
+});

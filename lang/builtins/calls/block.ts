@@ -140,6 +140,13 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       { name: "into", kind: "@buffer", optional: true, named: true, doc: "Where data goes." },
       { name: "from", kind: "@buffer", optional: true, named: true, doc: "Where data comes from." },
       {
+        name: "metadata",
+        kind: "@buffer",
+        optional: true,
+        named: true,
+        doc: "Memory for the blocks' metadata.",
+      },
+      {
         name: "dev",
         kind: "@nvme",
         optional: true,
@@ -151,7 +158,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     doc: "Builds a bio. Nothing is submitted; bio_add() adds more memory.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0, into: alloc_pages(2))\n` +
       `assert b.bytes == 8KiB`,
-    run(run, [op, lba, into, from, dev]) {
+    run(run, [op, lba, into, from, metadata, dev]) {
       const device = isThing(dev, NVME) ? dev.target : onlyDisk(run);
       const bio = new BioTarget(
         device,
@@ -159,6 +166,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
         lba === undefined ? 0 : toInt(lba, "lba"),
       );
       bio.vecs.push(...segmentsOf(into ?? from));
+      if (isThing(metadata, BUFFER)) bio.metadata = metadata.target.segments;
       return thing(BIO, bio);
     },
   },

@@ -11,6 +11,8 @@ import { diskOf } from "./nvme.ts";
 export class BioTarget {
   /** Runs of memory in order; touching ones were joined when they were added. */
   readonly vecs: BioVec[] = [];
+  /** Memory for the blocks' metadata, or null for none. */
+  metadata: readonly BioVec[] | null = null;
 
   constructor(readonly device: LabDevice, readonly op: DiskOp, readonly lba: number) {}
 
@@ -43,12 +45,14 @@ export class BioTarget {
   /** The bio as the block layer takes it. It is a new one each time: submitting moves it. */
   toBio(): Bio {
     const block = diskOf(this.device).blockSizeBytes;
-    return new Bio(
+    const bio = new Bio(
       this.op,
       (this.lba * block) / SECTOR_SIZE_BYTES,
       [...this.vecs],
       this.sizeBytes,
     );
+    if (this.metadata !== null) bio.metadata = this.metadata;
+    return bio;
   }
 }
 

@@ -47,6 +47,13 @@ const BYTES_PARAMETER: ParameterSpec = {
   named: true,
   doc: "How much of the disk; as much as the buffer holds when left out.",
 };
+const METADATA: ParameterSpec = {
+  name: "metadata",
+  kind: "@buffer",
+  optional: true,
+  named: true,
+  doc: "Memory for the blocks' metadata; the disk makes its own up when left out.",
+};
 const QUEUE_PARAMETER: ParameterSpec = {
   name: "queue",
   kind: "int",
@@ -99,7 +106,7 @@ function dataOf(
 function submit(
   disk: NvmeDisk,
   op: DiskOp,
-  [lba, into, from, bytes, queue]: Arguments,
+  [lba, into, from, bytes, metadata, queue]: Arguments,
 ): Io {
   const sizeBytes = bytes === undefined ? null : toSize(bytes, "bytes");
   const buffer = dataOf(op, into, from, sizeBytes);
@@ -111,6 +118,7 @@ function submit(
     lba: first,
     ...buffer === null ? {} : { buffer },
     ...buffer === null && sizeBytes !== null ? { sizeBytes } : {},
+    ...isThing(metadata, BUFFER) ? { metadata: metadata.target } : {},
     ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, 65535) },
   };
   checkOnDisk(disk, first, buffer?.sizeBytes ?? sizeBytes ?? 0);
@@ -156,6 +164,10 @@ function waiting(
   example: string,
   raises: readonly ErrnoName[],
 ): MethodSpec<LabDevice> {
+  // Where each argument of `submit` stands among this operation's own; -1 for one it lacks.
+  const places = [LBA, INTO, FROM, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER].map((parameter) =>
+    parameters.indexOf(parameter)
+  );
   return {
     name: op,
     parameters,
@@ -164,14 +176,7 @@ function waiting(
     example,
     raises,
     run(run, device, args) {
-      const named = new Map(parameters.map((parameter, index) => [parameter.name, args[index]]));
-      const io = submit(diskOf(device), op, [
-        named.get("lba"),
-        named.get("into"),
-        named.get("from"),
-        named.get("bytes"),
-        named.get("queue"),
-      ]);
+      const io = submit(diskOf(device), op, places.map((place) => args[place]));
       return waitAndRaise(run, io, `${op} on ${device.name}`);
     },
   };
@@ -224,6 +229,7 @@ const METHODS: readonly MethodSpec<LabDevice>[] = [
       INTO,
       FROM,
       BYTES_PARAMETER,
+      METADATA,
       QUEUE_PARAMETER,
     ],
     result: "@io",
@@ -249,7 +255,7 @@ assert io.status == OK`,
   },
   waiting(
     "read",
-    [LBA, INTO, BYTES_PARAMETER, QUEUE_PARAMETER],
+    [LBA, INTO, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER],
     "Reads blocks into memory.",
     `${DIRECT_MACHINE}let buf = alloc_pages(1)\nssd.read(lba: 8, into: buf)\n` +
       `assert buf == ssd.media(lba: 8, bytes: 4KiB)`,
@@ -257,7 +263,7 @@ assert io.status == OK`,
   ),
   waiting(
     "write",
-    [LBA, FROM, BYTES_PARAMETER, QUEUE_PARAMETER],
+    [LBA, FROM, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER],
     "Writes memory to blocks.",
     `${DIRECT_MACHINE}let buf = buffer(size: 4KiB, fill: counting)\n` +
       `ssd.write(lba: 0, from: buf)\nassert buf == ssd.media(lba: 0, blocks: 8)`,
@@ -305,6 +311,7 @@ assert io.status == OK`,
         named: true,
         doc: "For the admin queue.",
       },
+      { ...METADATA, doc: "Memory for metadata." },
       QUEUE_PARAMETER,
     ],
     result: "@io",
@@ -315,7 +322,7 @@ wait io
 assert io.status == OK
 assert buf == ssd.media(lba: 0, blocks: 8)`,
     raises: ["EINVAL"],
-    run(_run, device, [opcode, into, from, dwords, admin, queue]) {
+    run(_run, device, [opcode, into, from, dwords, admin, metadata, queue]) {
       const memory = isThing(into, BUFFER) ? into : isThing(from, BUFFER) ? from : null;
       return thing(
         IO,
@@ -324,6 +331,7 @@ assert buf == ssd.media(lba: 0, blocks: 8)`,
           dwords: dwordsOf(dwords),
           admin: admin === true,
           ...memory === null ? {} : { buffer: memory.target },
+          ...isThing(metadata, BUFFER) ? { metadata: metadata.target } : {},
           ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, 65535) },
         }),
       );
