@@ -15,7 +15,6 @@ import { FileScope } from "./file_scope.ts";
 import { KindInference } from "./kind_inference.ts";
 import { type Owner, Resolver } from "./resolve.ts";
 import { StatementChecker } from "./statement_check.ts";
-import { warnUnused } from "./unused.ts";
 
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {
@@ -52,16 +51,14 @@ export function checkFiles(
     if (file !== entry.file) warnStatements(file, bag);
   }
   const consts = orderConsts(uses, bag);
-  const scope = scopes.get(entry)!;
   // Kinds of what means nothing would only repeat the first error in other words.
   if (!bag.hasErrors) {
     const inference = new KindInference(resolution, registry, bag);
     const checker = new StatementChecker(inference, resolution, registry, bag);
     for (const { file } of files) checker.file(file);
   }
-  if (!bag.hasErrors) warnUnused(entry.file, scope, resolution, bag);
   warnSameNames(entry.file, bag);
-  return { entry, scope, resolution, machine, consts };
+  return { entry, scope: scopes.get(entry)!, resolution, machine, consts };
 }
 
 /** Resolves one file; `uses` collects which consts and functions need which. */

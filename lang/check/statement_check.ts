@@ -57,7 +57,7 @@ export class StatementChecker {
         this.#assign(statement);
         break;
       case "Property":
-        for (const binding of statement.forall) this.#walkable(binding.values, "`forall`");
+        for (const binding of statement.forall) this.#kinds.kindOf(binding.values);
         break;
       case "Bench":
         for (const budget of statement.budgets) {

@@ -6,6 +6,7 @@ import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/che
 import { ConstantEvaluator } from "../check/constant_value.ts";
 import type { FileScope } from "../check/file_scope.ts";
 import { expressionTree, innerBlocks, statementExpressions } from "../check/syntax_walk.ts";
+import { warnUnused } from "../check/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
@@ -93,6 +94,7 @@ export function loadProgram(
     ? new Map<AnyTest, TestVariants>()
     : variantsOf(checked, registry, bag);
   if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
+  warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const compiler = new ProgramCompiler(registry, checked.resolution);
   const consts = compiler.consts(checked.consts);
   for (const { file } of files.files) {

@@ -19,7 +19,7 @@ export const CHECK_CODES = {
   E0303: {
     title: "unknown function",
     explanation: "The call names no function. Functions of the kernel keep their exact spelling.",
-    example: "dma_iova_alloc(ssd, state)     # did you mean dma_iova_try_alloc?",
+    example: "dma_iova_fre(ssd, state)     # did you mean dma_iova_free?",
   },
   E0304: {
     title: "missing or surplus arguments",
