@@ -158,7 +158,6 @@ export class QueuePair {
     const slot = this.#cqSlots[this.#cqHead]!;
     const last = memory.readU32((slot + CQE.COMMAND_ID) as PhysAddr);
     if ((last >>> 16 & 1) !== this.#phase) return false;
-    const result = memory.readU32((slot + CQE.RESULT) as PhysAddr);
     this.#cqHead++;
     if (this.#cqHead === this.depthEntries) {
       this.#cqHead = 0;
@@ -174,6 +173,10 @@ export class QueuePair {
       return true;
     }
     iod.generation++;
+    // Only commands that somebody wrote by hand have a result to look at.
+    const result = iod.request.template === null
+      ? 0
+      : memory.readU32((slot + CQE.RESULT) as PhysAddr);
     take(iod, last >>> 17, result);
     return true;
   }
