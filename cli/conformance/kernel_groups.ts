@@ -145,7 +145,6 @@ async function countLines(file: GoldenFile): Promise<number> {
 /** What a configuration needs that dmalab does not have yet, or null. */
 function notBuilt({ config }: CaptureEnvironment, profile: KernelProfile | null): string | null {
   if (profile === null) return "not built yet: this kernel's profile";
-  if (profile === "6.12") return "not built yet: scatterlists (profile 6.12)";
   if (config.p2p_topology !== undefined) return "not built yet: peer memory in the NVMe driver";
   return null;
 }

@@ -18,7 +18,7 @@ import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { returnDescriptor } from "./descriptor_pools.ts";
+import { freeDescriptors } from "./descriptor_lists.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import type { DmaVecSource } from "./dma_vec_pool.ts";
 import {
@@ -35,7 +35,7 @@ import { MetadataMapper } from "./metadata_mapper.ts";
 import type { NvmeRequest, UnmapRule } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { PrpBuilder } from "./prp_builder.ts";
-import { CTRL_PAGE_BYTES, PRPS_PER_PAGE, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+import { CTRL_PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 import { SavedVectors } from "./saved_vectors.ts";
 import { SglBuilder } from "./sgl_builder.ts";
 
@@ -140,7 +140,7 @@ export class TwoStepDataMapper implements DataMapper {
     }
     const rule = this.#unmapSegments(iod, request);
     this.#ended(request, rule, "nvme.2.6");
-    this.#freeDescriptors(iod);
+    freeDescriptors(this.#machine.events, this.#writer, iod);
   }
 
   /** Row A of the choice: one call, no iterator, no descriptor. */
@@ -215,18 +215,6 @@ export class TwoStepDataMapper implements DataMapper {
 
   #unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {
     this.#machine.dma.dmaUnmapPhys(this.#dev, addr, sizeBytes, opDirection(request.op), attrs);
-  }
-
-  /** Gives the lists back in chain order; each link is read before its page goes. */
-  #freeDescriptors(iod: Iod): void {
-    const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
-    let list = iod.usesSgl ? iod.sglAddress : iod.prp2;
-    for (let left = iod.nrDescriptors; left > 0; left--) {
-      const next = left > 1 ? this.#writer.readPrp(pool.physOf(list), PRPS_PER_PAGE - 1) : list;
-      returnDescriptor(this.#machine.events, pool, list);
-      list = next;
-    }
-    iod.nrDescriptors = 0;
   }
 
   #choose(

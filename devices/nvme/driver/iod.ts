@@ -8,6 +8,7 @@
  */
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import type { DescriptorPools } from "./descriptor_pools.ts";
 import type { DmaVecs } from "./dma_vec_pool.ts";
 import { getU64, setU64 } from "./fields.ts";
@@ -36,6 +37,9 @@ export class Iod {
   readonly metaState = new DmaIovaState();
   /** The array of saved mappings while a request has one. */
   dmaVecs: DmaVecs | null = null;
+  /** The scatterlists of a request while it has them (6.12). */
+  dataList: Scatterlist | null = null;
+  metaList: Scatterlist | null = null;
   /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
   metaDma = 0 as DmaAddr;
   /** Bytes mapped by the one call that `SINGLE_META_SEGMENT` stands for. */

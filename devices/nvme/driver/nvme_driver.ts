@@ -49,6 +49,7 @@ import {
   readCapabilities,
 } from "./registers.ts";
 import { RequestFifo } from "./request_fifo.ts";
+import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
 const BLOCK_STATUS = eventId("block.status");
@@ -135,14 +136,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
     };
     this.#nodePools = new NodePools(machine, dev);
-    this.#mapper = new TwoStepDataMapper(
-      machine,
-      dev,
-      this.format,
-      options.dmaVecs ?? new DmaVecPool(machine.events),
-      this.blockRules,
-      this.#rules.nvme,
-    );
+    this.#mapper = machine.config.kernel === "6.12"
+      ? new ScatterlistDataMapper(machine, dev, this.format, this.#rules.nvme)
+      : new TwoStepDataMapper(
+        machine,
+        dev,
+        this.format,
+        options.dmaVecs ?? new DmaVecPool(machine.events),
+        this.blockRules,
+        this.#rules.nvme,
+      );
   }
 
   /** What Identify Controller said. */

@@ -4,7 +4,8 @@
  * @see behaviour/nvme.md 2.3
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import type { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { BlockRequest } from "../../../runtime/block/request.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { DescriptorPool } from "../../../runtime/dma/pool.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
@@ -16,18 +17,29 @@ import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { CTRL_PAGE_BYTES, MAX_SMALL_PRPS, PRPS_PER_PAGE } from "./protocol.ts";
-import type { SavedVectors } from "./saved_vectors.ts";
 
 /** The walk found a segment that PRPs cannot say, or too little data: a broken limit or a defect. */
 const BAD_REQUEST = -1;
 type Outcome = BlkStatus | typeof BAD_REQUEST;
 
+/** Steps through what is mapped of a request, or maps it on the way. */
+export interface SegmentSteps {
+  /** Puts the next mapped segment into the iterator; false at the end or, by its status, on failure. */
+  next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean;
+}
+
+/** Remembers single mappings that somebody will have to end one by one. */
+export interface MappingKeeper {
+  /** False when it cannot, so that the request must fail. */
+  save(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, first: boolean): boolean;
+}
+
 export class PrpBuilder {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
-  readonly #blk: BlkDma;
+  readonly #steps: SegmentSteps;
   readonly #writer: DescriptorWriter;
-  readonly #saved: SavedVectors;
+  readonly #saved: MappingKeeper;
   readonly #rules: NvmeRules;
   /** Bytes of the request not yet behind a PRP. */
   #leftBytes: Bytes = 0;
@@ -36,14 +48,14 @@ export class PrpBuilder {
   constructor(
     machine: Machine,
     dev: DmaDevice,
-    blk: BlkDma,
+    steps: SegmentSteps,
     writer: DescriptorWriter,
-    saved: SavedVectors,
+    saved: MappingKeeper,
     rules: NvmeRules,
   ) {
     this.#machine = machine;
     this.#dev = dev;
-    this.#blk = blk;
+    this.#steps = steps;
     this.#writer = writer;
     this.#saved = saved;
     this.#rules = rules;
@@ -131,7 +143,7 @@ export class PrpBuilder {
     iter.lengthBytes -= sizeBytes;
     if (iter.lengthBytes < 0) iter.lengthBytes += 2 ** 32;
     if (iter.lengthBytes !== 0 || this.#leftBytes === 0) return BLK_STS.OK;
-    if (!this.#blk.next(request, this.#dev, iter)) {
+    if (!this.#steps.next(request, this.#dev, iter)) {
       return iter.status === BLK_STS.OK ? BAD_REQUEST : iter.status;
     }
     return this.#saved.save(iod, request, iter, false) ? BLK_STS.OK : BLK_STS.RESOURCE;

@@ -11,8 +11,9 @@ import type { DmaVecSource } from "./dma_vec_pool.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
+import type { MappingKeeper } from "./prp_builder.ts";
 
-export class SavedVectors {
+export class SavedVectors implements MappingKeeper {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #blk: BlkDma;
