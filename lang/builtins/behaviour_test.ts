@@ -267,7 +267,7 @@ const FACTS: readonly (readonly [string, string])[] = [
   [
     "lists, strings, bytes, ranges and records have what language.md says",
     `assert [3, 1, 2].length == 3 and [3, 1, 2].first == 3 and [3, 1, 2].last == 2
-    assert [].first == none and [1, 2].contains(2) and [4KiB, 4KiB].sum() == 8KiB
+    assert [].first == none and [1, 2].contains(2) and [4KiB, 4KiB].sum == 8KiB
     assert [1, 2, 3].slice(1..3) == [2, 3] and [2, 1].sorted() == [1, 2]
     assert "iova".length == 4 and bytes"01 02".length == 2 and bytes"01 02"[1] == 2
     assert (0..8).length == 8 and (0..=7).contains(7) and ({ a: 1 }).a == 1

@@ -111,17 +111,14 @@ export function explainAddress(
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
     return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
   }
-  const lines = [
-    `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
-  ];
-  for (const entry of found) lines.push(...lifeLines(entry, address, space, events, run));
   const live = found.filter((entry) => entry.died === null);
-  lines.push(
+  return [
+    `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
+    ...found.flatMap((entry) => lifeLines(entry, address, space, events, run)),
     live.length === 0
       ? "now      nothing is mapped there"
       : `now      ${live.map((entry) => pointsTo(entry, address, space)).join(", ")}`,
-  );
-  return lines;
+  ].map((line) => clip(line, PICTURE_COLUMNS));
 }
 
 function pointsTo(entry: LedgerEntry, address: number, space: "phys" | "dma"): string {
@@ -131,6 +128,7 @@ function pointsTo(entry: LedgerEntry, address: number, space: "phys" | "dma"): s
     : `${entry.device} sees it at ${formatAddress(entry.dma + offset)}`;
 }
 
+/** A life as a bracket: its birth at the top, its death at the bottom. */
 function lifeLines(
   entry: LedgerEntry,
   address: number,
@@ -140,8 +138,8 @@ function lifeLines(
 ): string[] {
   const dma = entry.dma + (address - (space === "phys" ? entry.phys : entry.dma));
   const lines = [
-    momentLine("born", entry.born, entry.api, run),
-    `         ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
+    `┌ ${momentText("born", entry.born, entry.api, run)}`,
+    `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
   ];
   const last = entry.died?.seq ?? Infinity;
@@ -151,22 +149,23 @@ function lifeLines(
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
-      lines.push(
-        clip(`  #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`, PICTURE_COLUMNS),
-      );
+      lines.push(`│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`);
     }
   }
   if (uses > 0) {
-    lines.push(`used     ${formatCount(uses, "translated access", "translated accesses")}`);
+    lines.push(`│ used   ${formatCount(uses, "translated access", "translated accesses")}`);
   }
-  if (entry.died !== null) lines.push(momentLine("died", entry.died, apiOf(entry.died), run));
+  lines.push(
+    entry.died === null ? "┆ lives" : `└ ${momentText("died", entry.died, apiOf(entry.died), run)}`,
+  );
   return lines;
 }
 
-function momentLine(what: string, event: MachineEvent, api: string, run: Run): string {
-  const site = siteText(event.site, run);
-  const where = site === null ? "" : `   ${site}`;
-  return `${what}     #${event.seq} at ${formatTimeRounded(event.at_ns)}   ${api}${where}`;
+function momentText(what: string, event: MachineEvent, api: string, run: Run): string {
+  const number = `#${String(event.seq).padEnd(5)}`;
+  const time = formatTimeRounded(event.at_ns).padStart(6);
+  return `${what}   ${number} ${time}   ${api.padEnd(16)}   ${siteText(event.site, run) ?? ""}`
+    .trimEnd();
 }
 
 function apiOf(event: MachineEvent): string {

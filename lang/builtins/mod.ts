@@ -38,6 +38,7 @@ import { QUEUE } from "./things/queue.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/request.ts";
 import { SWIOTLB } from "./things/swiotlb.ts";
+import { TOPOLOGY } from "./things/topology.ts";
 import { TRACE } from "./things/trace.ts";
 import { thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
@@ -79,6 +80,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   NVME,
   ENDPOINT,
   PORT,
+  TOPOLOGY,
   REGION,
   QUEUE,
   LIMITS,

@@ -2,12 +2,10 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { type Bio, type BioVec, vecOffset } from "../../../runtime/block/bio.ts";
+import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import { lowerGap, pairGap } from "../../../runtime/block/gap_bit.ts";
-import { canJoin } from "../../../runtime/block/mergeable.ts";
+import { integritySegments, RequestMerger } from "../../../runtime/block/merge.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
 import { formatCount } from "../../render/numbers.ts";
@@ -64,59 +62,53 @@ function blkDma(run: Run): BlkDma {
 }
 
 /**
- * One request made of bios that follow each other, as merging them would have made it. Nothing is
- * submitted.
+ * One request made of bios that the block layer joins. Nothing is submitted.
  * @see behaviour/block.md 1.3, 1.5, 1.6
  */
 function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
-  const first = targets[0]!;
-  const disk = diskOf(first.device);
   const { events } = run.lab.machine;
-  const splitter = new BioSplitter(disk.limits, disk.driver.blockRules.gap, events);
-  const bios: Bio[] = [];
-  let nrSegments = 0;
-  let gapBit = 0;
+  const { device } = targets[0]!;
+  const disk = diskOf(device);
+  const { gap } = disk.driver.blockRules;
+  const splitter = new BioSplitter(disk.limits, gap, events);
+  const merger = new RequestMerger(disk.limits, gap, events);
+  let request: NvmeRequest | null = null;
   for (const target of targets) {
     const bio = target.toBio();
-    const piece = splitter.next(bio);
-    if (piece === null) {
-      const status = blkStatusName(splitter.status);
-      throw new KernelError(blkStatusErrno(status), "The disk refuses the bio", status);
-    }
-    if (piece !== bio) {
+    checkWhole(splitter, bio);
+    if (request === null) {
+      request = new NvmeRequest(device.name, bio.op, [bio], disk.limits);
+      request.id = ++events.lastRequest;
+      request.nrPhysSegments = splitter.nrSegments;
+      request.nrIntegritySegments = integritySegments(bio, disk.limits);
+      request.gapBit = bio.gapBit;
+      request.site = events.site;
+      request.cpu = events.cpu;
+    } else if (!merger.join(request, bio, splitter.nrSegments)) {
       throw new ScriptError(
         "E0919",
-        "The bio is too large for one request: it would be cut",
-        "`explain ssd.limits` says why; submit_bio() cuts it",
+        "The block layer does not join these bios to one request",
+        "`explain` of the event block.merge says why",
       );
     }
-    const before = bios.at(-1);
-    if (before !== undefined) {
-      if (before.sector + before.sizeBytes / 512 !== bio.sector || before.op !== bio.op) {
-        throw new ScriptError("E0919", "The bios do not follow each other on the disk");
-      }
-      gapBit = lowerGap(gapBit, joinGap(before, bio, disk.limits.segBoundaryMask));
-    }
-    gapBit = lowerGap(gapBit, bio.gapBit);
-    nrSegments += splitter.nrSegments;
-    bios.push(bio);
   }
-  const request = new NvmeRequest(first.device.name, first.op, bios, disk.limits);
-  request.id = ++events.lastRequest;
-  request.nrPhysSegments = nrSegments;
-  request.gapBit = gapBit;
-  request.site = events.site;
-  request.cpu = events.cpu;
-  return request;
+  return request!;
 }
 
-/** The gap where two bios meet; none where their memory does. */
-function joinGap(before: Bio, bio: Bio, boundaryMask: number): number {
-  const last = before.vecs.at(-1);
-  const next = bio.vecs[0];
-  if (last === undefined || next === undefined) return 0;
-  if (canJoin(last.phys, last.sizeBytes, next.phys, next.sizeBytes, boundaryMask)) return 0;
-  return pairGap(vecOffset(last.phys) + last.sizeBytes, vecOffset(next.phys as PhysAddr));
+/** A bio must fit into one request as it is. */
+function checkWhole(splitter: BioSplitter, bio: Bio): void {
+  const piece = splitter.next(bio);
+  if (piece === null) {
+    const status = blkStatusName(splitter.status);
+    throw new KernelError(blkStatusErrno(status), "The disk refuses the bio", status);
+  }
+  if (piece !== bio) {
+    throw new ScriptError(
+      "E0919",
+      "The bio is too large for one request: it would be cut",
+      "`explain ssd.limits` says why; submit_bio() cuts it",
+    );
+  }
 }
 
 /** Sets the request of events while the iterator works on it. */

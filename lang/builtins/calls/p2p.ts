@@ -9,6 +9,7 @@ import { bufferHome, thing, toItems, toSize, toThing, word } from "../arguments.
 import type { FunctionSpec, ParameterSpec } from "../spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
+import { TOPOLOGY } from "../things/topology.ts";
 
 const PROVIDER: ParameterSpec = {
   name: "provider",
@@ -54,6 +55,14 @@ function calling<T>(
 }
 
 export const P2P_CALLS: readonly FunctionSpec[] = [
+  {
+    name: "topology",
+    parameters: [],
+    result: "@topology",
+    doc: "The PCI tree; `show topology()` draws it.",
+    example: `${PEER_MACHINE}assert topology().devices == ["ssd", "cmb"]\nshow topology()`,
+    run: (run) => thing(TOPOLOGY, run.lab),
+  },
   {
     name: "pci_p2pdma_map_type",
     parameters: [

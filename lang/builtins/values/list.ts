@@ -49,6 +49,14 @@ function holds(list: ListValue, test: Value | undefined, run: Run) {
   };
 }
 
+function sumOf(list: ListValue, run: Run): Value {
+  let sum: Value = 0;
+  for (const item of list.items) {
+    sum = arithmetic("+", sum, item, (bytes) => run.chargeMemory(bytes));
+  }
+  return sum;
+}
+
 const METHODS: readonly MethodSpec<ListValue>[] = [
   {
     name: "map",
@@ -93,13 +101,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "any",
     doc: "All items added up; 0 for an empty list.",
     example: `assert [4KiB, 8KiB].sum() == 12KiB`,
-    run(run, list) {
-      let sum: Value = 0;
-      for (const item of list.items) {
-        sum = arithmetic("+", sum, item, (bytes) => run.chargeMemory(bytes));
-      }
-      return sum;
-    },
+    run: (run, list) => sumOf(list, run),
   },
   {
     name: "max",
@@ -193,6 +195,12 @@ export const LIST: TypeSpec<ListValue> = {
       kind: "any",
       doc: "The last item; none when the list is empty.",
       get: (list) => list.items.at(-1) ?? null,
+    },
+    {
+      name: "sum",
+      kind: "any",
+      doc: "All items added up; 0 for an empty list.",
+      get: sumOf,
     },
   ],
   methods: METHODS,
