@@ -20,7 +20,8 @@ import { DEVICE } from "../things/device.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";
 import { IO } from "../things/io.ts";
 import { IOVA_STATE } from "../things/iova_state.ts";
-import { diskOf, NVME } from "../things/nvme.ts";
+import { NVME } from "../things/nvme.ts";
+import { diskOf } from "../things/nvme_submit.ts";
 import { REQUEST } from "../things/request.ts";
 import { DEV, STATE, TRANSLATED_MACHINE } from "./parameters.ts";
 

@@ -6,7 +6,7 @@ import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../spec.ts";
-import { diskOf } from "./nvme.ts";
+import { diskOf } from "./nvme_submit.ts";
 
 export class BioTarget {
   /** Runs of memory in order; touching ones were joined when they were added. */
