@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
 import { LimitError } from "../vm/script_error.ts";
 import type { Value } from "../vm/value.ts";
 import { formatValue } from "../render/value_text.ts";
-import type { Output } from "../vm/vm.ts";
+import type { Output } from "../vm/vm_core.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { propertyCases } from "./property_cases.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";

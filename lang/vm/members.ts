@@ -1,6 +1,6 @@
 /** `value.field` and `value.method(…)` while a script runs. */
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { MethodSpec, TypeSpec } from "../builtins/spec.ts";
+import type { FieldSpec, MethodSpec, TypeSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import { describeKind, kindOf } from "./kinds.ts";
 import { ScriptError } from "./script_error.ts";
@@ -15,32 +15,56 @@ export interface Member {
 
 type Types = ReadonlyMap<string, TypeSpec>;
 
-/**
- * The value of a field: an entry of a record, or what the value's type says.
- *
- * @throws {ScriptError} E0914 when there is none of that name.
- */
-export function fieldOf(value: Value, name: string, run: Run, types: Types): Value {
-  if (value instanceof RecordValue) {
-    const entry = value.entries.get(name);
-    if (entry !== undefined) return entry;
+/** Finds fields and methods, and remembers where it found them: loops ask again and again. */
+export class Members {
+  readonly #types: Types;
+  readonly #fields = new Map<TypeSpec, Map<string, FieldSpec | null>>();
+  readonly #methods = new Map<TypeSpec, Map<string, MethodSpec | null>>();
+
+  constructor(types: Types) {
+    this.#types = types;
   }
-  const found = typeAndTarget(value, types);
-  const field = found === null ? null : findField(found.type, name);
-  if (field !== null) return field.get(found!.target, run);
-  throw noMember(value, name, types, "field");
+
+  /**
+   * The value of a field: an entry of a record, or what the value's type says.
+   *
+   * @throws {ScriptError} E0914 when there is none of that name.
+   */
+  field(value: Value, name: string, run: Run): Value {
+    if (value instanceof RecordValue) {
+      const entry = value.entries.get(name);
+      if (entry !== undefined) return entry;
+    }
+    const found = typeAndTarget(value, this.#types);
+    const field = found === null ? null : remembered(this.#fields, found.type, name, findField);
+    if (field !== null) return field.get(found!.target, run);
+    throw noMember(value, name, this.#types, "field");
+  }
+
+  /**
+   * The method of a value.
+   *
+   * @throws {ScriptError} E0914 when there is none of that name.
+   */
+  method(value: Value, name: string): Member {
+    const found = typeAndTarget(value, this.#types);
+    const method = found === null ? null : remembered(this.#methods, found.type, name, findMethod);
+    if (method !== null) return { method, target: found!.target };
+    throw noMember(value, name, this.#types, "method");
+  }
 }
 
-/**
- * The method of a value.
- *
- * @throws {ScriptError} E0914 when there is none of that name.
- */
-export function methodOf(value: Value, name: string, types: Types): Member {
-  const found = typeAndTarget(value, types);
-  const method = found === null ? null : findMethod(found.type, name);
-  if (method !== null) return { method, target: found!.target };
-  throw noMember(value, name, types, "method");
+function remembered<T>(
+  memory: Map<TypeSpec, Map<string, T | null>>,
+  type: TypeSpec,
+  name: string,
+  find: (type: TypeSpec, name: string) => T | null,
+): T | null {
+  let names = memory.get(type);
+  if (names === undefined) memory.set(type, names = new Map());
+  let found = names.get(name);
+  if (found === undefined) names.set(name, found = find(type, name));
+  return found;
 }
 
 function noMember(

@@ -7,50 +7,25 @@
  * optimizing compiler. The opcodes stand here and not in a file of their own because only a
  * `const enum` of the same module becomes the literal `case` labels of a jump table.
  */
-import type { Lab } from "../../devices/lab.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { Registry } from "../builtins/registry.ts";
-import type { FunctionSpec, MethodSpec } from "../builtins/spec.ts";
 import { formatValue } from "../render/value_text.ts";
-import type { Run } from "../run/run.ts";
-import type { World } from "../run/world.ts";
-import type { Span } from "../source.ts";
-import { convertArguments } from "./arguments.ts";
-import { type Binding, bindShape } from "./call_shape.ts";
-import type { CallShape, Code, FunctionCode, OutcomeInfo } from "./code.ts";
-import { indexValue, iterationItems, patternMatches, type Walk } from "./collections.ts";
+import { indexValue, iterationItems, patternMatches } from "./collections.ts";
 import { valuesEqual } from "./equality.ts";
-import { checkEvents } from "./expected_events.ts";
 import { failedAssertion } from "./failed_assertion.ts";
-import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
-import { type CallerPlace, describeFailure } from "./failure_report.ts";
-import { ACTIVITY_STEPS, BUILTIN_STEPS, type Limits, NATIVE_DEPTH } from "./limits.ts";
-import { fieldOf, methodOf } from "./members.ts";
+import { BUILTIN_STEPS } from "./limits.ts";
+import { attempt, wantedBool, wantedCount } from "./mistakes.ts";
 import {
   arithmetic,
   bitwise,
   cast,
   compare,
-  describeValue,
   divideExactly,
   INTEGER_LIMIT,
   makeRange,
   negate,
 } from "./operators.ts";
-import { type Raised, settleOutcome } from "./outcome.ts";
-import { outputLines } from "./output.ts";
-import { LimitError, ScriptError } from "./script_error.ts";
-import {
-  Closure,
-  ListValue,
-  Quantity,
-  RangeValue,
-  RecordValue,
-  type Value,
-  Word,
-} from "./value.ts";
-import { isDone } from "./waiting.ts";
+import { Closure, ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
+import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
+import { VmStatements } from "./vm_statements.ts";
 
 /** Instructions. What stands in brackets follows the opcode as operands. */
 export const enum Op {
@@ -135,7 +110,7 @@ export const enum Op {
   /** [1 for `as dma`] */
   Cast,
   Index,
-  /** [name, field site] */
+  /** [name] */
   Field,
   /** [function, arguments] */
   Call,
@@ -187,447 +162,21 @@ export const enum Op {
   Count,
 }
 
-/** How a run of the VM came to its end, or to a pause. */
-export type VmState = "done" | "paused" | "yielded" | "failed";
-
-/** Instructions between two looks at the limits. */
-const SLICE_STEPS = 20_000;
-
-/** Frames hold three numbers each: where to return to, the caller's frame, the function. */
-const FRAME_NUMBERS = 3;
-
-/** Where a frame returns to that was called by a builtin and not by an instruction. */
-const TO_NATIVE = -1;
-
-/** Something that takes kernel errors: `try`, or an expected outcome. */
-interface Handler {
-  readonly pc: number;
-  readonly sp: number;
-  readonly fp: number;
-  readonly depth: number;
-  readonly cpu: number;
-  /** Null for `try`. */
-  readonly outcome: OutcomeInfo | null;
-  /** How many faults and reports there were before. */
-  readonly incidents: number;
-}
-
-/** A kernel error on its way to somebody who takes it. */
-class Raising extends Error {
-  constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
-    super(raised.what);
-  }
-}
-
-/** Where the lines of a run go; shared by all its tests, because the limit is. */
-export interface Output {
-  write(line: string): void;
-}
-
-export class Vm implements Run {
-  readonly code: Code;
-  readonly registry: Registry;
-  readonly world: World;
-  readonly limits: Limits;
-  /** Consts, names of the machine and a session's variables. */
-  readonly globals: (Value | undefined)[] = [];
-  /** Statements that expected something, and how often one was checked. */
-  readonly reached = new Set<number>();
-  assertions = 0;
-  /** Faults and reports that a statement expected. */
-  readonly expectedIncidents = new Set<MachineEvent>();
-  /** How often events happened in the turns that a budget is about, for `Count`. */
-  budgetCount: (eventName: string) => Value = () => 0;
-  /** What the last run gave back. */
-  result: Value = null;
-  /** Why it failed. */
-  failure: Failure | null = null;
-
-  readonly #output: Output;
-  readonly #stack: (Value | undefined)[] = [];
-  readonly #frames: Int32Array;
-  readonly #handlers: Handler[] = [];
-  readonly #bindings: (Binding | undefined)[] = [];
-  readonly #boundTo: (FunctionSpec | MethodSpec | undefined)[] = [];
-  #depth = 0;
-  #pc = 0;
-  #sp = 0;
-  #fp = 0;
-  #steps: number;
-  /** Steps until the next pause. */
-  #budget = Infinity;
-  #memory: number;
-  #nativeDepth = 0;
-
-  constructor(code: Code, registry: Registry, world: World, limits: Limits, output: Output) {
-    this.code = code;
-    this.registry = registry;
-    this.world = world;
-    this.limits = limits;
-    this.#output = output;
-    this.#steps = limits.steps;
-    this.#memory = limits.memoryBytes;
-    this.#frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
-  }
-
-  // What builtins see of the run.
-
-  get lab(): Lab {
-    return this.world.lab;
-  }
-
-  get recorder(): EventRecorder {
-    return this.world.recorder;
-  }
-
-  call(closure: Closure, args: readonly Value[]): Value {
-    if (this.#nativeDepth >= NATIVE_DEPTH) throw this.#tooDeep();
-    const code = this.code.functions[closure.functionIndex]!;
-    if (args.length !== code.parameters.length) throw wrongCount(code, args.length);
-    const pc = this.#pc;
-    const sp = this.#sp;
-    const fp = this.#fp;
-    const depth = this.#depth;
-    const handlers = this.#handlers.length;
-    this.#reserve(sp + args.length);
-    for (let index = 0; index < args.length; index++) this.#stack[sp + index] = args[index];
-    this.#sp = sp + args.length;
-    this.#enter(closure.functionIndex, args.length, TO_NATIVE);
-    this.#bindCaptured(closure);
-    this.#nativeDepth++;
-    try {
-      this.#execute(depth);
-      return this.result;
-    } finally {
-      this.#nativeDepth--;
-      this.#handlers.length = handlers;
-      this.#depth = depth;
-      this.#pc = pc;
-      this.#sp = sp;
-      this.#fp = fp;
-    }
-  }
-
-  print(line: string): void {
-    this.#output.write(line);
-  }
-
-  chargeMemory(bytes: number): void {
-    this.#memory -= bytes;
-    if (this.#memory < 0) {
-      throw new LimitError(
-        "E0802",
-        `The script's values take more than ${this.limits.memoryBytes} bytes`,
-        "`--max-memory` sets the limit",
-      );
-    }
-  }
-
-  siteSpan(site: number): Span | null {
-    return this.code.sites[site - 1] ?? null;
-  }
-
-  // What the runner does with the VM.
-
-  /** Prepares a call of a function; `resume` runs it. */
-  start(functionIndex: number, args: readonly Value[] = []): void {
-    this.#depth = 0;
-    this.#handlers.length = 0;
-    this.#reserve(args.length);
-    for (let index = 0; index < args.length; index++) this.#stack[index] = args[index];
-    this.#sp = args.length;
-    this.failure = null;
-    this.#enter(functionIndex, args.length, TO_NATIVE);
-  }
-
-  /**
-   * Runs until the function returns, hands control back by `Yield`, or has done `steps`
-   * instructions; in the last two cases a further call goes on where it stopped.
-   */
-  resume(steps: number = Infinity): VmState {
-    this.#budget = steps;
-    try {
-      return this.#execute(0);
-    } catch (error) {
-      this.failure = error instanceof ScriptFailure ? error.failure : this.#describe(error);
-      return "failed";
-    }
-  }
-
-  /** Gives back the steps and the memory of the limits, as before each turn of a bench. */
-  refillLimits(): void {
-    this.#steps = this.limits.steps;
-    this.#memory = this.limits.memoryBytes;
-  }
-
-  /** Where the next instruction stands in the source. */
-  get span(): Span {
-    return this.#spanAt(this.#pc);
-  }
-
-  // Frames.
-
-  #reserve(length: number): void {
-    const stack = this.#stack;
-    while (stack.length < length) stack.push(undefined);
-  }
-
-  /** Enters a function whose arguments are the top of the stack. */
-  #enter(functionIndex: number, count: number, returnPc: number): void {
-    if (this.#depth >= this.limits.depth) throw this.#tooDeep();
-    const code = this.code.functions[functionIndex]!;
-    const frame = FRAME_NUMBERS * this.#depth++;
-    this.#frames[frame] = returnPc;
-    this.#frames[frame + 1] = this.#fp;
-    this.#frames[frame + 2] = functionIndex;
-    const fp = this.#sp - count;
-    this.#reserve(fp + code.slots + code.operands);
-    this.#fp = fp;
-    this.#sp = fp + code.slots;
-    this.#pc = code.entry;
-  }
-
-  /** Puts a closure's captured values behind the parameters of the frame just entered. */
-  #bindCaptured(closure: Closure): void {
-    const first = this.#fp + this.code.functions[closure.functionIndex]!.parameters.length;
-    const { captured } = closure;
-    for (let index = 0; index < captured.length; index++) {
-      this.#stack[first + index] = captured[index];
-    }
-  }
-
-  #tooDeep(): LimitError {
-    return new LimitError(
-      "E0803",
-      `Calls are nested more than ${this.limits.depth} deep`,
-      "a function that calls itself must come to an end",
-    );
-  }
-
-  // Errors.
-
-  #spanAt(pc: number): Span {
-    const { spanIndexes, spans } = this.code;
-    return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
-  }
-
-  #callers(): CallerPlace[] {
-    const callers: CallerPlace[] = [];
-    for (let depth = this.#depth - 1; depth >= 0; depth--) {
-      const frame = FRAME_NUMBERS * depth;
-      const returnPc = this.#frames[frame]!;
-      if (returnPc === TO_NATIVE) continue;
-      callers.push({
-        span: this.#spanAt(returnPc),
-        callee: this.code.functions[this.#frames[frame + 2]!]!.name,
-      });
-    }
-    return callers;
-  }
-
-  #describe(error: unknown): Failure {
-    const { recorder } = this.world;
-    return describeFailure(error, {
-      span: error instanceof Raising ? error.span : this.#spanAt(this.#pc),
-      callers: error instanceof Raising ? error.callers : this.#callers(),
-      raised: error instanceof Raising ? error.raised : null,
-      events: recorder.events,
-    });
-  }
-
-  /** Gives a kernel error to the handler that takes it; throws everything else. */
-  #recover(error: unknown, floor: number): void {
-    if (error instanceof ScriptFailure) throw error;
-    let raising: Raising;
-    if (error instanceof Raising) {
-      raising = error;
-    } else {
-      const known = this.registry.classifyError(error);
-      if (known === null) throw new ScriptFailure(this.#describe(error));
-      if (known.kind === "memory_limit") {
-        throw new ScriptFailure(this.#describe(new LimitError("E0802", known.what)));
-      }
-      raising = new Raising(known, this.#spanAt(this.#pc), this.#callers());
-    }
-    const handler = this.#handlers.at(-1);
-    if (handler === undefined || handler.depth <= floor) throw raising;
-    this.#handlers.pop();
-    const site = this.world.stream.site;
-    this.#depth = handler.depth;
-    this.#fp = handler.fp;
-    this.#sp = handler.sp;
-    this.world.stream.cpu = handler.cpu;
-    if (handler.outcome === null) {
-      const { errno } = raising.raised;
-      const word = this.registry.words.get(errno) ?? new Word(errno);
-      this.#stack[this.#sp++] = attempt(false, null, word);
-    } else {
-      this.#settle(handler.outcome, handler.incidents, raising.raised, null, site);
-    }
-    this.#pc = handler.pc;
-  }
-
-  #settle(
-    info: OutcomeInfo,
-    incidentsBefore: number,
-    raised: Raised | null,
-    value: string | null,
-    site: number | null,
-  ): void {
-    const incidents = this.world.incidents.slice(incidentsBefore);
-    let expected: readonly MachineEvent[];
-    try {
-      expected = settleOutcome(info, { raised, value, incidents, site });
-    } catch (error) {
-      throw new ScriptFailure(this.#describe(error));
-    }
-    for (const event of expected) this.expectedIncidents.add(event);
-  }
-
-  // Calls.
-
-  /** Where a shape's arguments go for this callee; worked out once for each place of a call. */
-  #bind(index: number, shape: CallShape, callee: FunctionSpec | MethodSpec): Binding {
-    if (this.#boundTo[index] === callee) return this.#bindings[index]!;
-    const binding = bindShape(callee, shape);
-    this.#boundTo[index] = callee;
-    this.#bindings[index] = binding;
-    return binding;
-  }
-
-  /** Takes a call's arguments off the stack, in the order of the callee's parameters. */
-  #arguments(index: number, shape: CallShape, callee: FunctionSpec | MethodSpec, first: number) {
-    const { length, places } = this.#bind(index, shape, callee);
-    const args: (Value | undefined)[] = new Array(length).fill(undefined);
-    for (let at = 0; at < places.length; at++) args[places[at]!] = this.#stack[first + at];
-    return convertArguments(callee, args);
-  }
-
-  #callBuiltin(builtin: number, index: number, first: number): Value {
-    const spec = this.code.builtins[builtin]!;
-    return spec.run(this, this.#arguments(index, this.code.shapes[index]!, spec, first));
-  }
-
-  /** Calls a method; the receiver stands before the arguments. */
-  #callMethod(index: number, first: number): Value {
-    const shape = this.code.shapes[index]!;
-    const { method, target } = methodOf(this.#stack[first]!, shape.name, this.registry.types);
-    return method.run(this, target, this.#arguments(index, shape, method, first + 1));
-  }
-
-  // Statements that move the machine.
-
-  #runActivity(): boolean {
-    this.#steps -= ACTIVITY_STEPS;
-    if (this.#steps < 0) throw this.#tooManySteps();
-    return this.world.runNextActivity();
-  }
-
-  #stepEvents(count: Value): void {
-    if (typeof count !== "number" || count < 0) throw wantedCount("step", count);
-    const { stream } = this.world;
-    const target = stream.seq + count;
-    while (stream.seq < target && this.#runActivity());
-  }
-
-  #wait(subject: Value): void {
-    while (!isDone(subject, this)) {
-      if (!this.#runActivity()) {
-        throw new ExpectationError(
-          "E0907",
-          `Nothing is left to do, and ${formatValue(subject, this)} is not done`,
-          { hint: NOTHING_LEFT },
-        );
-      }
-    }
-  }
-
-  #advance(duration: Value): void {
-    const durationNs = duration instanceof Quantity && duration.kind === "duration"
-      ? duration.value
-      : duration;
-    if (typeof durationNs !== "number" || durationNs < 0) {
-      throw new ScriptError("E0913", `Cannot advance time by ${describeValue(duration)}`);
-    }
-    this.world.advance(durationNs);
-  }
-
-  #enterCpu(cpu: Value): void {
-    if (typeof cpu !== "number" || cpu < 0 || cpu >= this.world.cpus) {
-      throw new ScriptError(
-        "E0919",
-        `There is no CPU ${typeof cpu === "number" ? cpu : describeValue(cpu)}`,
-        `the machine has ${this.world.cpus}, counted from 0; \`cpus = …\` in the machine block`,
-      );
-    }
-    this.world.stream.cpu = cpu;
-  }
-
-  #expectEvents(pattern: number, first: number, subject: Value): void {
-    const info = this.code.patterns[pattern]!;
-    const events = this.registry.eventsOf(subject, this);
-    if (events === null) {
-      throw new ScriptError(
-        "E0913",
-        `Cannot ask ${describeValue(subject)} for its events`,
-        "`expect events … in` takes an io, a request, a trace or a device",
-      );
-    }
-    const values: Value[] = [];
-    for (let at = first; at < this.#sp; at++) values.push(this.#stack[at]!);
-    checkEvents(info, events, values, this);
-  }
-
-  #endTrace(seq: Value, startNs: Value): Value {
-    const { recorder } = this.world;
-    const events = recorder.after(seq as number);
-    return this.registry.traceValue(events, this.world.nowNs() - (startNs as number));
-  }
-
-  #tooManySteps(): LimitError {
-    return new LimitError(
-      "E0801",
-      `The script ran for more than ${this.limits.steps} steps`,
-      "`--max-steps` sets the limit",
-    );
-  }
-
-  /** More fuel for the loop; 0 to pause. */
-  #refuel(floor: number): number {
-    const budget = floor === 0 ? this.#budget : Infinity;
-    if (budget <= 0) return 0;
-    if (this.#steps <= 0) throw this.#tooManySteps();
-    const fuel = Math.min(SLICE_STEPS, this.#steps, budget);
-    this.#steps -= fuel;
-    if (floor === 0) this.#budget -= fuel;
-    return fuel;
-  }
-
-  /** Runs until the frame above `floor` returns. */
-  #execute(floor: number): VmState {
-    for (;;) {
-      try {
-        return this.#loop(floor);
-      } catch (error) {
-        this.#recover(error, floor);
-      }
-    }
-  }
-
-  #loop(floor: number): VmState {
+export class Vm extends VmStatements {
+  protected override loop(floor: number): VmState {
     const { constants, functions, instructions: code } = this.code;
     const { globals } = this;
-    const stack = this.#stack;
+    const stack = this.stack;
     const { stream } = this.world;
-    let pc = this.#pc;
-    let sp = this.#sp;
-    let fp = this.#fp;
+    let pc = this.pc;
+    let sp = this.sp;
+    let fp = this.fp;
     let fuel = 0;
     try {
       for (;;) {
         if (--fuel < 0) {
-          this.#steps += fuel + 1;
-          fuel = this.#refuel(floor);
+          this.steps += fuel + 1;
+          fuel = this.refuel(floor);
           if (fuel === 0) return "paused";
           fuel--;
         }
@@ -675,7 +224,7 @@ export class Vm implements Run {
                 break;
               }
             }
-            stack[sp - 1] = arithmetic("+", left, right, this.#charge);
+            stack[sp - 1] = arithmetic("+", left, right, this.charge);
             break;
           }
           case Op.Subtract: {
@@ -688,7 +237,7 @@ export class Vm implements Run {
                 break;
               }
             }
-            stack[sp - 1] = arithmetic("-", left, right, this.#charge);
+            stack[sp - 1] = arithmetic("-", left, right, this.charge);
             break;
           }
           case Op.Multiply: {
@@ -701,7 +250,7 @@ export class Vm implements Run {
                 break;
               }
             }
-            stack[sp - 1] = arithmetic("*", left, right, this.#charge);
+            stack[sp - 1] = arithmetic("*", left, right, this.charge);
             break;
           }
           case Op.Divide: {
@@ -709,15 +258,20 @@ export class Vm implements Run {
             const left = stack[sp - 1]!;
             stack[sp - 1] = typeof left === "number" && typeof right === "number" && right !== 0
               ? divideExactly(left, right)
-              : arithmetic("/", left, right, this.#charge);
+              : arithmetic("/", left, right, this.charge);
             break;
           }
           case Op.Modulo: {
             const right = stack[--sp]!;
             const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number" && right !== 0
-              ? left % right + 0
-              : arithmetic("%", left, right, this.#charge);
+            if (typeof left === "number" && typeof right === "number" && right !== 0) {
+              // The host divides 32-bit integers many times faster than doubles.
+              stack[sp - 1] = (left | 0) === left && (right | 0) === right && left >= 0
+                ? (left | 0) % (right | 0)
+                : left % right + 0;
+              break;
+            }
+            stack[sp - 1] = arithmetic("%", left, right, this.charge);
             break;
           }
           case Op.AddInt: {
@@ -730,7 +284,7 @@ export class Vm implements Run {
                 break;
               }
             }
-            stack[sp - 1] = arithmetic("+", left, right, this.#charge);
+            stack[sp - 1] = arithmetic("+", left, right, this.charge);
             break;
           }
           case Op.IncrementLocal: {
@@ -744,7 +298,7 @@ export class Vm implements Run {
                 break;
               }
             }
-            stack[slot] = arithmetic("+", left, right, this.#charge);
+            stack[slot] = arithmetic("+", left, right, this.charge);
             break;
           }
           case Op.Negate:
@@ -798,8 +352,8 @@ export class Vm implements Run {
             if (typeof left === "number" && typeof right === "number") {
               same = left === right;
             } else {
-              this.#sp = sp;
-              this.#fp = fp;
+              this.sp = sp;
+              this.fp = fp;
               same = valuesEqual(left, right, this);
             }
             stack[sp - 1] = same === (code[pc - 1] === Op.Equal);
@@ -926,8 +480,8 @@ export class Vm implements Run {
             if (typeof left === "number" && typeof right === "number") {
               same = left === right;
             } else {
-              this.#sp = sp;
-              this.#fp = fp;
+              this.sp = sp;
+              this.fp = fp;
               same = valuesEqual(left, right, this);
             }
             if (same === wanted) pc = target;
@@ -940,7 +494,7 @@ export class Vm implements Run {
               stack[slot] = value.end;
               stack[slot + 1] = value.first;
             } else {
-              this.#walks[slot] = iterationItems(value);
+              this.walks[slot] = iterationItems(value);
               stack[slot] = null;
               stack[slot + 1] = 0;
             }
@@ -959,7 +513,7 @@ export class Vm implements Run {
               }
               stack[fp + variable] = at;
             } else {
-              const walk = this.#walks[slot]!;
+              const walk = this.walks[slot]!;
               if (at >= walk.length) {
                 pc = target;
                 break;
@@ -979,8 +533,8 @@ export class Vm implements Run {
           }
           case Op.MatchTest: {
             const pattern = stack[--sp]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             stack[sp - 1] = patternMatches(stack[sp - 1]!, pattern, this);
             break;
           }
@@ -1016,8 +570,8 @@ export class Vm implements Run {
           }
           case Op.Interpolate: {
             const count = code[pc++]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             let text = "";
             for (let at = sp - count; at < sp; at++) text += formatValue(stack[at]!, this);
             this.chargeMemory(2 * text.length);
@@ -1030,76 +584,76 @@ export class Vm implements Run {
             break;
           case Op.Index: {
             const index = stack[--sp]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             stack[sp - 1] = indexValue(stack[sp - 1]!, index, this);
             break;
           }
           case Op.Field: {
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             const name = this.code.names[code[pc++]!]!;
-            stack[sp - 1] = fieldOf(stack[sp - 1]!, name, this, this.registry.types);
+            stack[sp - 1] = this.members.field(stack[sp - 1]!, name, this);
             break;
           }
           case Op.Call: {
             const index = code[pc++]!;
             const count = code[pc++]!;
-            this.#sp = sp;
-            this.#fp = fp;
-            this.#enter(index, count, pc);
-            pc = this.#pc;
-            sp = this.#sp;
-            fp = this.#fp;
+            this.sp = sp;
+            this.fp = fp;
+            this.enter(index, count, pc);
+            pc = this.pc;
+            sp = this.sp;
+            fp = this.fp;
             break;
           }
           case Op.CallValue: {
             const shape = this.code.shapes[code[pc++]!]!;
-            this.#sp = sp;
-            this.#fp = fp;
-            this.#callClosure(shape, pc);
-            pc = this.#pc;
-            sp = this.#sp;
-            fp = this.#fp;
+            this.sp = sp;
+            this.fp = fp;
+            this.callClosure(shape, pc);
+            pc = this.pc;
+            sp = this.sp;
+            fp = this.fp;
             break;
           }
           case Op.CallBuiltin: {
             const builtin = code[pc++]!;
             const index = code[pc++]!;
             const shape = this.code.shapes[index]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             fuel -= BUILTIN_STEPS;
             const first = sp - shape.positional - shape.named.length;
-            stack[first] = this.#callBuiltin(builtin, index, first);
+            stack[first] = this.callBuiltin(builtin, index, first);
             sp = first + 1;
             break;
           }
           case Op.CallMethod: {
             const index = code[pc++]!;
             const shape = this.code.shapes[index]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             fuel -= BUILTIN_STEPS;
             const first = sp - shape.positional - shape.named.length - 1;
-            if (this.#entryClosure(shape, first)) {
+            if (this.entryClosure(shape, first)) {
               // An entry of a record that holds a function is called like one.
-              this.#callClosure(shape, pc);
-              pc = this.#pc;
-              sp = this.#sp;
-              fp = this.#fp;
+              this.callClosure(shape, pc);
+              pc = this.pc;
+              sp = this.sp;
+              fp = this.fp;
               break;
             }
-            stack[first] = this.#callMethod(index, first);
+            stack[first] = this.callMethod(index, first);
             sp = first + 1;
             break;
           }
           case Op.Return: {
             const value = stack[sp - 1]!;
-            const frame = FRAME_NUMBERS * --this.#depth;
-            const returnPc = this.#frames[frame]!;
+            const frame = FRAME_NUMBERS * --this.depth;
+            const returnPc = this.frames[frame]!;
             sp = fp;
-            fp = this.#frames[frame + 1]!;
+            fp = this.frames[frame + 1]!;
             if (returnPc === TO_NATIVE) {
               this.result = value;
               return "done";
@@ -1125,88 +679,82 @@ export class Vm implements Run {
             const target = code[pc++]!;
             const value = stack[--sp]!;
             if (typeof value !== "boolean") throw wantedBool("`assert`", value);
-            this.#expecting(info.expectation);
+            this.expecting(info.expectation);
             if (value) pc = target;
             break;
           }
           case Op.AssertFailed: {
             const info = this.code.assertions[code[pc++]!]!;
-            this.#sp = sp;
-            this.#fp = fp;
+            this.sp = sp;
+            this.fp = fp;
             const message = info.hasMessage ? formatValue(stack[--sp]!, this) : null;
             throw failedAssertion(info, (slot) => stack[fp + slot], message, this);
           }
           case Op.TryStart:
-            this.#sp = sp;
-            this.#fp = fp;
-            this.#handle(null, code[pc++]!);
+            this.sp = sp;
+            this.fp = fp;
+            this.handle(null, code[pc++]!);
             break;
           case Op.TryEnd:
-            this.#handlers.pop();
+            this.handlers.pop();
             stack[sp - 1] = attempt(true, stack[sp - 1]!, null);
             break;
           case Op.OutcomeStart: {
             const info = this.code.outcomes[code[pc++]!]!;
-            this.#expecting(info.expectation);
-            this.#sp = sp;
-            this.#fp = fp;
-            this.#handle(info, code[pc++]!);
+            this.expecting(info.expectation);
+            this.sp = sp;
+            this.fp = fp;
+            this.handle(info, code[pc++]!);
             break;
           }
           case Op.OutcomeEnd: {
-            this.#sp = sp;
-            this.#fp = fp;
-            const { incidents, outcome } = this.#handlers.pop()!;
+            this.sp = sp;
+            this.fp = fp;
+            const { incidents, outcome } = this.handlers.pop()!;
             // The value of the one call is still on the stack; a block leaves none.
             const value = outcome!.oneCall ? stack[--sp]! : null;
             const text = value === null ? null : formatValue(value, this);
-            this.#settle(outcome!, incidents, null, text, stream.site);
+            this.settle(outcome!, incidents, null, text, stream.site);
             break;
           }
           case Op.DropHandlers:
-            this.#handlers.length -= code[pc++]!;
+            this.handlers.length -= code[pc++]!;
             break;
           case Op.ExpectEvents: {
             const pattern = code[pc++]!;
             const { expectation, matcher } = this.code.patterns[pattern]!;
             const subject = stack[--sp]!;
             const first = sp - matcher.values;
-            this.#expecting(expectation);
-            this.#sp = sp;
-            this.#fp = fp;
-            this.#expectEvents(pattern, first, subject);
+            this.expecting(expectation);
+            this.sp = sp;
+            this.fp = fp;
+            this.expectEvents(pattern, first, subject);
             sp = first;
             break;
           }
           case Op.StepEvents:
-            this.#sp = --sp;
-            this.#fp = fp;
-            this.#stepEvents(stack[sp]!);
+            this.sp = --sp;
+            this.fp = fp;
+            this.stepEvents(stack[sp]!);
             break;
           case Op.StepActivity:
-            this.#sp = sp;
-            this.#fp = fp;
-            if (!this.#runActivity()) {
-              throw new ExpectationError(
-                "E0907",
-                "Nothing is left to do, and the condition does not hold",
-                { hint: NOTHING_LEFT },
-              );
-            }
+            this.sp = sp;
+            this.fp = fp;
+            this.stepActivity();
             break;
           case Op.Wait:
-            this.#sp = --sp;
-            this.#fp = fp;
-            this.#wait(stack[sp]!);
+            this.sp = --sp;
+            this.fp = fp;
+            this.wait(stack[sp]!);
             break;
           case Op.Advance:
-            this.#sp = --sp;
-            this.#fp = fp;
-            this.#advance(stack[sp]!);
+            this.sp = --sp;
+            this.fp = fp;
+            this.advance(stack[sp]!);
             break;
           case Op.EnterCpu:
             stack[fp + code[pc++]!] = stream.cpu;
-            this.#enterCpu(stack[--sp]!);
+            this.enterCpu(stack[--sp]!);
             break;
           case Op.LeaveCpu:
             stream.cpu = stack[fp + code[pc++]!] as number;
@@ -1219,7 +767,7 @@ export class Vm implements Run {
           }
           case Op.TraceEnd: {
             const slot = fp + code[pc++]!;
-            stack[sp++] = this.#endTrace(stack[slot]!, stack[slot + 1]!);
+            stack[sp++] = this.endTrace(stack[slot]!, stack[slot + 1]!);
             break;
           }
           case Op.Print:
@@ -1227,11 +775,9 @@ export class Vm implements Run {
           case Op.Explain: {
             const op = code[pc - 1];
             const verb = op === Op.Print ? "print" : op === Op.Show ? "show" : "explain";
-            this.#sp = --sp;
-            this.#fp = fp;
-            for (const line of outputLines(verb, stack[sp]!, this, this.registry.types)) {
-              this.print(line);
-            }
+            this.sp = --sp;
+            this.fp = fp;
+            this.output(verb, stack[sp]!);
             break;
           }
           case Op.Yield:
@@ -1244,89 +790,10 @@ export class Vm implements Run {
         }
       }
     } finally {
-      this.#steps += Math.max(0, fuel);
-      this.#pc = pc;
-      this.#sp = sp;
-      this.#fp = fp;
+      this.steps += Math.max(0, fuel);
+      this.pc = pc;
+      this.sp = sp;
+      this.fp = fp;
     }
   }
-
-  /** What lists and strings that operators make cost. */
-  readonly #charge = (bytes: number) => this.chargeMemory(bytes);
-  /** What `for` walks, where it is no range of ints, by the slot of the loop. */
-  readonly #walks: (Walk | undefined)[] = [];
-
-  #expecting(expectation: number): void {
-    this.assertions++;
-    this.reached.add(expectation);
-  }
-
-  #handle(outcome: OutcomeInfo | null, pc: number): void {
-    this.#handlers.push({
-      pc,
-      sp: this.#sp,
-      fp: this.#fp,
-      depth: this.#depth,
-      cpu: this.world.stream.cpu,
-      outcome,
-      incidents: this.world.incidents.length,
-    });
-  }
-
-  /** Enters the closure that stands below its arguments. */
-  #callClosure(shape: CallShape, returnPc: number): void {
-    const count = shape.positional;
-    const first = this.#sp - count - shape.named.length;
-    const callee = this.#stack[first - 1]!;
-    if (!(callee instanceof Closure)) {
-      throw new ScriptError("E0916", `Cannot call ${describeValue(callee)}`);
-    }
-    const code = this.code.functions[callee.functionIndex]!;
-    if (shape.named.length > 0) {
-      throw new ScriptError("E0917", "A lambda takes its arguments by position, not by name");
-    }
-    if (count !== code.parameters.length) throw wrongCount(code, count);
-    // The frame begins where the callee stood, so that returning drops it too.
-    this.#stack.copyWithin(first - 1, first, this.#sp);
-    this.#sp--;
-    this.#enter(callee.functionIndex, count, returnPc);
-    this.#bindCaptured(callee);
-  }
-
-  /** Puts a record's entry in the place of the record when it is a function to be called. */
-  #entryClosure(shape: CallShape, first: number): boolean {
-    const receiver = this.#stack[first];
-    if (!(receiver instanceof RecordValue)) return false;
-    const entry = receiver.entries.get(shape.name);
-    if (!(entry instanceof Closure)) return false;
-    this.#stack[first] = entry;
-    return true;
-  }
-}
-
-const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
-
-/** The value of `try`. */
-function attempt(ok: boolean, value: Value, error: Value): RecordValue {
-  return new RecordValue(new Map<string, Value>([["ok", ok], ["value", value], ["error", error]]));
-}
-
-function wantedBool(what: string, value: Value): ScriptError {
-  return new ScriptError("E0913", `${what} takes true or false, not ${describeValue(value)}`);
-}
-
-function wantedCount(what: string, value: Value): ScriptError {
-  return new ScriptError(
-    "E0913",
-    `\`${what}\` takes a number that is not negative, not ${describeValue(value)}`,
-  );
-}
-
-function wrongCount(code: FunctionCode, count: number): ScriptError {
-  const what = code.name === "" ? "The lambda" : `\`${code.name}\``;
-  const wanted = code.parameters.length;
-  return new ScriptError(
-    "E0917",
-    `${what} takes ${wanted} ${wanted === 1 ? "argument" : "arguments"}, but got ${count}`,
-  );
 }

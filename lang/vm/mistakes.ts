@@ -1,0 +1,30 @@
+/** Errors and values that several instructions have in common. */
+import type { FunctionCode } from "./code.ts";
+import { describeValue } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { RecordValue, type Value } from "./value.ts";
+
+/** The value of `try`. */
+export function attempt(ok: boolean, value: Value, error: Value): RecordValue {
+  return new RecordValue(new Map<string, Value>([["ok", ok], ["value", value], ["error", error]]));
+}
+
+export function wantedBool(what: string, value: Value): ScriptError {
+  return new ScriptError("E0913", `${what} takes true or false, not ${describeValue(value)}`);
+}
+
+export function wantedCount(what: string, value: Value): ScriptError {
+  return new ScriptError(
+    "E0913",
+    `\`${what}\` takes a number that is not negative, not ${describeValue(value)}`,
+  );
+}
+
+export function wrongCount(code: FunctionCode, count: number): ScriptError {
+  const what = code.name === "" ? "The lambda" : `\`${code.name}\``;
+  const wanted = code.parameters.length;
+  return new ScriptError(
+    "E0917",
+    `${what} takes ${wanted} ${wanted === 1 ? "argument" : "arguments"}, but got ${count}`,
+  );
+}

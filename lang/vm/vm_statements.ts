@@ -1,0 +1,102 @@
+/** Statements that move the machine or ask what it did, as far as they are more than an instruction. */
+import { formatValue } from "../render/value_text.ts";
+import { checkEvents } from "./expected_events.ts";
+import { ExpectationError } from "./failure.ts";
+import { ACTIVITY_STEPS } from "./limits.ts";
+import { wantedCount } from "./mistakes.ts";
+import { describeValue } from "./operators.ts";
+import { outputLines } from "./output.ts";
+import { ScriptError } from "./script_error.ts";
+import { Quantity, type Value } from "./value.ts";
+import { VmCore } from "./vm_core.ts";
+import { isDone } from "./waiting.ts";
+
+const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
+
+export abstract class VmStatements extends VmCore {
+  protected expecting(expectation: number): void {
+    this.assertions++;
+    this.reached.add(expectation);
+  }
+
+  protected runActivity(): boolean {
+    this.steps -= ACTIVITY_STEPS;
+    if (this.steps < 0) throw this.tooManySteps();
+    return this.world.runNextActivity();
+  }
+
+  protected stepEvents(count: Value): void {
+    if (typeof count !== "number" || count < 0) throw wantedCount("step", count);
+    const { stream } = this.world;
+    const target = stream.seq + count;
+    while (stream.seq < target && this.runActivity());
+  }
+
+  protected wait(subject: Value): void {
+    while (!isDone(subject, this)) {
+      if (!this.runActivity()) {
+        throw new ExpectationError(
+          "E0907",
+          `Nothing is left to do, and ${formatValue(subject, this)} is not done`,
+          { hint: NOTHING_LEFT },
+        );
+      }
+    }
+  }
+
+  protected advance(duration: Value): void {
+    const durationNs = duration instanceof Quantity && duration.kind === "duration"
+      ? duration.value
+      : duration;
+    if (typeof durationNs !== "number" || durationNs < 0) {
+      throw new ScriptError("E0913", `Cannot advance time by ${describeValue(duration)}`);
+    }
+    this.world.advance(durationNs);
+  }
+
+  protected enterCpu(cpu: Value): void {
+    if (typeof cpu !== "number" || cpu < 0 || cpu >= this.world.cpus) {
+      throw new ScriptError(
+        "E0919",
+        `There is no CPU ${typeof cpu === "number" ? cpu : describeValue(cpu)}`,
+        `the machine has ${this.world.cpus}, counted from 0; \`cpus = …\` in the machine block`,
+      );
+    }
+    this.world.stream.cpu = cpu;
+  }
+
+  protected expectEvents(pattern: number, first: number, subject: Value): void {
+    const info = this.code.patterns[pattern]!;
+    const events = this.registry.eventsOf(subject, this);
+    if (events === null) {
+      throw new ScriptError(
+        "E0913",
+        `Cannot ask ${describeValue(subject)} for its events`,
+        "`expect events … in` takes an io, a request, a trace or a device",
+      );
+    }
+    const values: Value[] = [];
+    for (let at = first; at < this.sp; at++) values.push(this.stack[at]!);
+    checkEvents(info, events, values, this);
+  }
+
+  protected endTrace(seq: Value, startNs: Value): Value {
+    const { recorder } = this.world;
+    const events = recorder.after(seq as number);
+    return this.registry.traceValue(events, this.world.nowNs() - (startNs as number));
+  }
+
+  /** Runs one activity for `step until`. */
+  protected stepActivity(): void {
+    if (this.runActivity()) return;
+    throw new ExpectationError(
+      "E0907",
+      "Nothing is left to do, and the condition does not hold",
+      { hint: NOTHING_LEFT },
+    );
+  }
+
+  protected output(verb: "print" | "show" | "explain", value: Value): void {
+    for (const line of outputLines(verb, value, this, this.registry.types)) this.print(line);
+  }
+}
