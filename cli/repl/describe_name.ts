@@ -1,0 +1,128 @@
+/** `?name`: what a name means, out of the language's own descriptions. */
+import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
+import type {
+  FunctionSpec,
+  MethodSpec,
+  ParameterSpec,
+  TypeSpec,
+} from "../../lang/builtins/spec.ts";
+import { nearestNames } from "../../lang/diagnostics/suggest.ts";
+import { pairLines, wrapText } from "../../lang/render/columns.ts";
+import type { Session } from "../../lang/run/session.ts";
+import { describeKind } from "../../lang/vm/kinds.ts";
+import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
+
+export interface Describer {
+  readonly session: Session;
+  readonly columns: number;
+}
+
+/** The lines that explain a name; never none. */
+export function describeName(name: string, { session, columns }: Describer): string[] {
+  if (name === "") return ["Write a name after the ?, such as ?dma_map_phys"];
+  const found = describeOwn(name, session) ?? describeBuiltin(name, columns) ??
+    describeMember(name, session, columns);
+  if (found !== null) return found;
+  const [nearest] = nearestNames(name, knownNames(session), 1);
+  const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+  return [`Nothing is called "${name}"${hint}`];
+}
+
+/** Every name that could be asked for or typed. */
+export function* knownNames(session: Session): Generator<string> {
+  const { variables, declared, machineNames } = session.summary();
+  for (const { name } of variables) yield name;
+  yield* declared;
+  yield* machineNames;
+  yield* FUNCTIONS.keys();
+  for (const { name, aliases } of WORD_SPECS) {
+    yield name;
+    yield* aliases;
+  }
+}
+
+/** A function, an event, a type or a constant; null for a name that is none. */
+export function describeBuiltin(name: string, columns: number): string[] | null {
+  const spec = FUNCTIONS.get(name);
+  if (spec !== undefined) return describeFunction(name, spec, columns);
+  const event = (EVENT_TABLE as Readonly<
+    Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
+  >)[name];
+  if (event !== undefined) {
+    return [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
+  }
+  const type = TYPES.get(name);
+  if (type !== undefined) return describeType(type, columns);
+  const words = WORD_SPECS.filter((word) => word.name === name || word.aliases.includes(name));
+  if (words.length === 0) return null;
+  return words.map((word) => {
+    const aliases = word.aliases.length === 0 ? "" : ` (${word.aliases.join(", ")})`;
+    return `${word.name}${aliases}, ${word.group}: ${word.doc}`;
+  });
+}
+
+function describeOwn(name: string, session: Session): string[] | null {
+  const { variables, declared } = session.summary();
+  const variable = variables.find((each) => each.name === name);
+  if (variable !== undefined) return [`${name} is ${variable.kind}: ${variable.text}`];
+  return declared.includes(name) ? [`${name} is declared in this session`] : null;
+}
+
+/** A name the machine binds, or `name.member`, or `type.member`. */
+function describeMember(name: string, session: Session, columns: number): string[] | null {
+  const [owner, member, ...more] = name.split(".");
+  const type = typeOf(owner!, session) ?? TYPES.get(owner!);
+  if (type === undefined || more.length > 0) return null;
+  if (member === undefined) return describeType(type, columns);
+  for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
+    const field = at.fields.find((each) => each.name === member);
+    if (field !== undefined) {
+      return wrapText(`${name}, ${describeKind(field.kind)}: ${field.doc}`, columns);
+    }
+    const method = at.methods.find((each) => each.name === member);
+    if (method !== undefined) return describeFunction(name, method, columns);
+  }
+  return null;
+}
+
+/** The type of what the machine binds to a name. */
+export function typeOf(name: string, session: Session): TypeSpec | undefined {
+  const value = session.world.globals.get(name);
+  return typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
+}
+
+function describeFunction(
+  name: string,
+  spec: Omit<FunctionSpec, "run"> | Omit<MethodSpec, "run">,
+  columns: number,
+): string[] {
+  const result = spec.result === "nothing" ? "" : ` → ${describeKind(spec.result)}`;
+  const raises = spec.raises ?? [];
+  return [
+    `${name}(${spec.parameters.map(parameterText).join(", ")})${result}`,
+    ...wrapText(spec.doc, columns),
+    ...pairLines(spec.parameters.map((each) => [each.name, each.doc] as const)),
+    ...raises.length === 0 ? [] : [`  raises ${raises.join(", ")}`],
+    "",
+    ...spec.example.split("\n").map((line) => `    ${line}`.trimEnd()),
+  ];
+}
+
+function parameterText({ name, optional, named }: ParameterSpec): string {
+  return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
+}
+
+function describeType(type: TypeSpec, columns: number): string[] {
+  const lines = wrapText(`${type.name}: ${type.doc}`, columns);
+  for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
+    lines.push(
+      ...pairLines([
+        ...at.fields.map(({ name, doc }) => [`.${name}`, doc] as const),
+        ...at.methods.map(({ name, parameters, doc }) =>
+          [`.${name}(${parameters.map(parameterText).join(", ")})`, doc] as const
+        ),
+      ]),
+    );
+  }
+  return lines;
+}

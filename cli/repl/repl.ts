@@ -1,0 +1,148 @@
+/**
+ * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
+ * would, and a screen can be put around it.
+ */
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { formatEvents } from "../../lang/render/event_line.ts";
+import { formatTimeRounded } from "../../lang/render/numbers.ts";
+import type { SourceLoader } from "../../lang/run/load_files.ts";
+import { type FeedResult, Session } from "../../lang/run/session.ts";
+import type { SourceFile } from "../../lang/source.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { type Paint, painter } from "../paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { incidentLines, outcomeLine } from "../scenario/report_printer.ts";
+import { runReplCommand } from "./commands.ts";
+import { completeLine, type Completion } from "./completion.ts";
+import { describeName } from "./describe_name.ts";
+
+/** Where the REPL's lines come from and where its text goes. */
+export interface ReplConsole {
+  /** Lines without their ends; `INTERRUPT` when somebody gave up a line. */
+  readonly lines: AsyncIterable<string>;
+  /** Writes text as it is. */
+  write(text: string): void;
+  /** Asks for the next line. */
+  prompt(text: string): void;
+}
+
+/** Stands for Ctrl-C in the lines: what was typed so far is dropped. */
+export const INTERRUPT = "\x03";
+
+export interface ReplOptions {
+  readonly loader: SourceLoader;
+  readonly seed?: number;
+  readonly colour: boolean;
+  /** Columns for tables and events. */
+  readonly columns: number;
+}
+
+export class Repl {
+  readonly session: Session;
+  readonly paint: Paint;
+  readonly columns: number;
+  /** The number of the last event before the last input or step: `:trace` begins after it. */
+  lastMoveSeq = 0;
+  /** Show the events of every input. */
+  traceAlways = false;
+  readonly #console: ReplConsole;
+  /** Lines of a statement that is not complete yet. */
+  #pending = "";
+
+  constructor(console: ReplConsole, { loader, seed, colour, columns }: ReplOptions) {
+    this.#console = console;
+    this.paint = painter(colour);
+    this.columns = columns;
+    this.session = new Session({
+      loader,
+      ...seed === undefined ? {} : { seed },
+      onLine: (line) => this.say(line),
+      style: diagnosticStyle(this.paint),
+    });
+  }
+
+  /** Reads and does lines until they end or `:quit`. */
+  async run(): Promise<void> {
+    this.#ask();
+    for await (const line of this.#console.lines) {
+      if (!this.#line(line)) return;
+      this.#ask();
+    }
+    if (this.#pending !== "") this.say("The input ended in the middle of a statement");
+  }
+
+  /** Begins with a scenario: its declarations become the session's, its statements are run. */
+  start(source: SourceFile): void {
+    this.#show(this.session.feedSource(source));
+  }
+
+  /** One line of output. */
+  say(line: string): void {
+    this.#console.write(`${line}\n`);
+  }
+
+  /** Events as a table; nothing for none. */
+  sayEvents(events: readonly MachineEvent[]): void {
+    if (events.length === 0) return;
+    for (const line of formatEvents(events, this.columns)) this.say(line);
+  }
+
+  /** What the Tab key would add to a line. */
+  complete(line: string): Completion {
+    return completeLine(line, this.session);
+  }
+
+  /** False when the REPL is to end. */
+  #line(line: string): boolean {
+    if (line === INTERRUPT) {
+      this.#pending = "";
+      return true;
+    }
+    const text = line.trim();
+    if (this.#pending === "") {
+      if (text === "") return true;
+      if (text.startsWith(":")) return runReplCommand(text, this);
+      if (text.startsWith("?")) {
+        for (const each of describeName(text.slice(1).trim(), this)) this.say(each);
+        return true;
+      }
+    }
+    const before = this.session.summary().seq;
+    const input = this.#pending + line;
+    const result = this.session.feed(input);
+    if (result.incomplete) {
+      this.#pending = `${input}\n`;
+      return true;
+    }
+    this.#pending = "";
+    this.lastMoveSeq = result.newMachine ? 0 : before;
+    this.#show(result);
+    return true;
+  }
+
+  #show(result: FeedResult): void {
+    const { diagnostics, failure, newMachine, tests, values } = result;
+    if (diagnostics.length > 0) {
+      this.say(renderDiagnostics(diagnostics, { style: diagnosticStyle(this.paint) }));
+    }
+    if (this.traceAlways) this.sayEvents(result.events);
+    for (const { text } of values) this.say(text);
+    for (const line of failure?.lines ?? []) this.say(line);
+    for (const outcome of tests) {
+      const line = outcomeLine(outcome, this.paint);
+      if (line !== null) this.say(line);
+      for (const incident of incidentLines(outcome, this.paint)) this.say(incident);
+      for (const each of outcome.failure?.lines ?? []) this.say(each);
+    }
+    if (newMachine) {
+      const names = this.session.summary().machineNames.join(", ");
+      this.say(this.paint("dim", `a new machine, with ${names}`));
+    }
+  }
+
+  #ask(): void {
+    const { seq, nowNs } = this.session.summary();
+    const prompt = `dma[${seq} @ ${formatTimeRounded(nowNs)}]> `;
+    this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
+  }
+}

@@ -1,0 +1,208 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { LoadError, type SourceLoader } from "../../lang/run/load_files.ts";
+import { INTERRUPT, Repl } from "./repl.ts";
+
+const MACHINE =
+  "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } } }";
+
+const NO_FILES: SourceLoader = {
+  load: (path) => new LoadError("not_found", `Cannot read "${path}": there is no such file`),
+};
+
+/** What the REPL writes for some lines, prompts included, and the prompts alone. */
+async function talk(...lines: string[]) {
+  let output = "";
+  const prompts: string[] = [];
+  // Each answer is kept with the line it belongs to.
+  const answers: string[] = [];
+  async function* feed() {
+    for (const line of lines) {
+      output = "";
+      yield line;
+      answers.push(output);
+    }
+  }
+  const repl = new Repl({
+    lines: feed(),
+    write: (text) => void (output += text),
+    prompt: (text) => void prompts.push(text),
+  }, { loader: NO_FILES, colour: false, columns: 80 });
+  output = "";
+  await repl.run();
+  answers.push(output);
+  return { answers, prompts, last: answers[lines.length - 1] ?? "", rest: output, repl };
+}
+
+Deno.test("the REPL prints the value of an expression and nothing for a statement", async () => {
+  const { answers } = await talk("4KiB * 32", "let a = 2", "a + 1");
+  assertEquals(answers.slice(0, 3), ["128KiB\n", "", "3\n"]);
+});
+
+Deno.test("the prompt carries the number of the last event and the virtual time", async () => {
+  const { prompts } = await talk(MACHINE, "ssd.read(lba: 0, into: alloc_pages(1))", "advance 3us");
+  assertEquals(prompts[0], "dma[0 @ 0ns]> ");
+  assertMatch(prompts[2]!, /^dma\[\d\d+ @ 0ns\]> $/);
+  assertMatch(prompts[3]!, /@ 3us\]> $/);
+});
+
+Deno.test("a statement goes on over lines until it is complete", async () => {
+  const { answers, prompts } = await talk("let sizes = [", "  4KiB,", "  8KiB ]", "sizes.sum()");
+  assertEquals(answers[3], "12KiB\n");
+  assertMatch(prompts[1]!, /^ +\.\.\.> $/);
+  assertEquals(prompts[1]!.length, prompts[0]!.length);
+});
+
+Deno.test("Ctrl-C drops a statement that is not complete", async () => {
+  const { answers } = await talk("let sizes = [", INTERRUPT, "1 + 1");
+  assertEquals(answers[2], "2\n");
+});
+
+Deno.test("a mistake is shown with its place, and the session goes on", async () => {
+  const { answers } = await talk("let a = 4KB", "alloc_pagse(1)", "1 / 0", "1 + 1");
+  assertStringIncludes(answers[0]!, "input 1:1:10");
+  assertStringIncludes(answers[1]!, "alloc_pages");
+  assertStringIncludes(answers[2]!, "error[");
+  assertEquals(answers[3], "2\n");
+});
+
+Deno.test(":step runs the machine and shows what happened", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let req = ssd.submit(read, lba: 0, into: alloc_pages(2))",
+    ":step",
+    ":step 5",
+    "req.mapped",
+  );
+  assertStringIncludes(answers[2]!, "seq");
+  assertStringIncludes(answers[2]!, "iova.alloc");
+  assertEquals(answers[4], "true\n");
+});
+
+Deno.test(":step says when nothing is left to do", async () => {
+  assertEquals((await talk(":step")).last, "Nothing is left to do\n");
+});
+
+Deno.test(":back undoes inputs and steps", async () => {
+  const { answers, prompts } = await talk(
+    MACHINE,
+    "let a = 1",
+    "ssd.read(lba: 0, into: alloc_pages(1))",
+    "a = 2",
+    ":back 2",
+    "a",
+  );
+  assertEquals(
+    answers[4],
+    "undone: a = 2\nundone: ssd.read(lba: 0, into: alloc_pages(1))\n",
+  );
+  assertEquals(answers[5], "1\n");
+  assertEquals(prompts[5], "dma[0 @ 0ns]> ");
+  assertEquals((await talk(":back")).last, "This is the beginning\n");
+});
+
+Deno.test("going back and doing the same again gives the same events", async () => {
+  const read = "ssd.read(lba: 0, into: alloc_pages(3, contiguous: false))";
+  const { answers } = await talk(MACHINE, read, ":trace", ":back", read, ":trace");
+  assert(answers[2]!.length > 200);
+  assertEquals(answers[5], answers[2]);
+});
+
+Deno.test(":state tells of machine, time, mappings and variables", async () => {
+  const { last } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+    ":state",
+  );
+  assertStringIncludes(last, "iommu strict");
+  assertStringIncludes(last, "1 mapping, 4KiB");
+  assertMatch(last, /^m {2}/m);
+});
+
+Deno.test(":who lists what is mapped, and tells the story of an address", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    ":who",
+    "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+    ":who",
+    "let a = m.addr",
+    ":who a",
+    ":who 0x10_0000",
+    ":who 0x1234_5000",
+    ":who nobody",
+  );
+  assertEquals(answers[1], "Nothing is mapped\n");
+  assertMatch(answers[3]!, /ssd +0xffff_\w000 +4KiB +0x10_0000 +to_device +iommu +dma_map_phys #\d/);
+  assertStringIncludes(answers[5]!, "born");
+  assertStringIncludes(answers[6]!, "dma_map_phys");
+  assertStringIncludes(answers[7]!, "no mapping ever covered it");
+  assertStringIncludes(answers[8]!, '"nobody" is no address');
+});
+
+Deno.test(":trace shows the last input's events, the last ones, or all from now on", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    ":trace",
+    "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+    ":trace",
+    ":trace 1",
+    ":trace on",
+    "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+    ":trace off",
+    "let n = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+  );
+  assertEquals(answers[1], "No events\n");
+  assertStringIncludes(answers[3]!, "iova.alloc");
+  assertEquals(answers[4]!.trim().split("\n").length, 2);
+  assertStringIncludes(answers[6]!, "iova.free");
+  assertEquals(answers[8], "");
+});
+
+Deno.test("commands may be shortened, and a mistyped one gets a hint", async () => {
+  const { answers } = await talk(":q");
+  assertEquals(answers.at(-1), "");
+  assertEquals((await talk(":sttae")).last, "There is no command :sttae; did you mean :state?\n");
+  assertEquals((await talk(":s")).last, "There is no command :s; :help lists the commands\n");
+  assertStringIncludes((await talk(":help")).last, ":back [N]");
+});
+
+Deno.test(":quit ends before the lines that follow", async () => {
+  const { answers } = await talk("1", ":quit", "2");
+  assertEquals(answers.filter((answer) => answer === "2\n"), []);
+});
+
+Deno.test("?name explains functions, constants, events, variables, things and their members", async () => {
+  const ask = async (name: string) => (await talk(MACHINE, "let a = 4KiB", `?${name}`)).last;
+  assertStringIncludes(await ask("dma_iova_link"), "dma_iova_link(dev, state, phys");
+  assertStringIncludes(await ask("DMA_TO_DEVICE"), "direction");
+  assertStringIncludes(await ask("iova.alloc"), "size_bytes");
+  assertStringIncludes(await ask("a"), "4KiB");
+  assertStringIncludes(await ask("ssd"), ".submit(");
+  assertStringIncludes(await ask("iommu.live_mappings"), "iommu.live_mappings, an int");
+  assertStringIncludes(await ask("dma_iova_lnik"), 'did you mean "dma_iova_link"?');
+  assertStringIncludes(await ask(""), "Write a name");
+});
+
+Deno.test("Tab completes commands, names and members", async () => {
+  const { repl } = await talk(MACHINE, "let payload = 1");
+  assertEquals(repl.complete(":st"), [[":state", ":step"], ":st"]);
+  assertEquals(repl.complete("let b = payl"), [["payload"], "payl"]);
+  assertEquals(repl.complete("iommu.live"), [["live_mappings"], "live"]);
+  assertEquals(repl.complete("x + "), [[], ""]);
+  assert(repl.complete("dma_iova_")[0].includes("dma_iova_link"));
+});
+
+Deno.test("a test typed in runs at once, on a machine of its own", async () => {
+  const { answers, prompts } = await talk(
+    MACHINE,
+    'test "reads" { ssd.read(lba: 0, into: alloc_pages(1)) }',
+    'test "fails" { assert 1 == 2 }',
+  );
+  assertMatch(answers[1]!, /^reads \.\.\. ok \(\d+ events\)$/m);
+  assertStringIncludes(answers[2]!, "fails ... FAILED");
+  assertStringIncludes(answers[2]!, "error[E0901]");
+  assertEquals(prompts[2], "dma[0 @ 0ns]> ");
+});
+
+Deno.test("input that ends in the middle of a statement is told of", async () => {
+  assertStringIncludes((await talk("let a = [")).rest, "ended in the middle");
+});

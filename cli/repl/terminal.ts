@@ -1,0 +1,69 @@
+/** The REPL on a terminal, or reading from a pipe: `node:readline` around the core. */
+import * as readline from "node:readline";
+import process from "node:process";
+import { HostLoader } from "../host_loader.ts";
+import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import type { Screen } from "../screen.ts";
+import { readHistory, writeHistory } from "./history.ts";
+import { LineQueue } from "./line_queue.ts";
+import { INTERRUPT, Repl } from "./repl.ts";
+
+const DEFAULT_COLUMNS = 80;
+
+/** Runs the REPL until its input ends. */
+export async function runTerminalRepl(
+  path: string | null,
+  seed: number | null,
+  screen: Screen & { flush?(): void },
+): Promise<ExitCode> {
+  const opened = path === null ? null : HostLoader.open(path);
+  if (typeof opened === "string") {
+    screen.err(`error: ${opened}\n`);
+    return WRONG;
+  }
+  const isTerminal = Deno.stdin.isTerminal() && screen.columns !== null;
+  const lines = new LineQueue();
+  const write = (text: string) => {
+    screen.out(text);
+    screen.flush?.();
+  };
+  // Filled in below: each side needs the other.
+  let ask = (_text: string) => {};
+  const repl = new Repl({ lines, write, prompt: (text) => ask(text) }, {
+    loader: opened?.loader ?? HostLoader.here(),
+    ...seed === null ? {} : { seed },
+    colour: screen.colour,
+    columns: screen.columns ?? DEFAULT_COLUMNS,
+  });
+  const history = isTerminal ? readHistory() : [];
+  const terminal = readline.createInterface({
+    input: process.stdin,
+    // Without a terminal nobody sees a prompt, and echoed input would be noise.
+    ...isTerminal ? { output: process.stdout } : {},
+    terminal: isTerminal,
+    history: [...history].reverse(),
+    completer: (line: string) => repl.complete(line),
+  });
+  if (isTerminal) {
+    ask = (text) => {
+      terminal.setPrompt(text);
+      terminal.prompt();
+    };
+    write(`dmalab, a laboratory for DMA mapping. :help lists the commands, Ctrl-D ends.\n`);
+  }
+  const typed: string[] = [];
+  terminal.on("line", (line: string) => {
+    typed.push(line);
+    lines.push(line);
+  });
+  terminal.on("SIGINT", () => {
+    write("\n");
+    lines.push(INTERRUPT);
+  });
+  terminal.on("close", () => lines.end());
+  if (opened !== null) repl.start(opened.entry);
+  await repl.run();
+  terminal.close();
+  if (isTerminal) writeHistory([...history, ...typed]);
+  return HELD;
+}
