@@ -55,6 +55,7 @@ export function capturedMachine(
   const machine = new Machine(machineConfig(environment, profile));
   const dev = new DmaDevice("nvme", {
     minAlignMask: 4 * KIB - 1,
+    maxSegmentSizeBytes: 2 ** 32 - 1,
     untrusted: config.untrusted === true,
   });
   machine.iommu.attach(dev);

@@ -28,6 +28,8 @@ import type { CapturedMachine } from "./kernel_machine.ts";
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 const TAG_BITS = 0xfff;
+/** Ranges of one command that the emulated controller took (tests/golden/kernel/README.md). */
+const MOST_RECORDED_RANGES = 1024;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
 
@@ -237,7 +239,7 @@ function compare(
     command: outcome.command,
     iter: outcome.iter,
     unmap: unmap.map(comparable),
-    accesses: outcome.accesses,
+    accesses: asFarAsRecorded(outcome.accesses, captured.device?.accesses ?? []),
     queue_status: outcome.queueStatus,
   };
   if (captured.request.segments !== undefined) {
@@ -245,6 +247,12 @@ function compare(
     got.segments = outcome.segments;
   }
   return firstDifference(expected, got);
+}
+
+/** The emulated controller gave up at the range after its last; what it recorded is the beginning. */
+function asFarAsRecorded(ranges: Json, recorded: readonly Extent[]): Json {
+  const gaveUp = recorded.length > MOST_RECORDED_RANGES;
+  return gaveUp && Array.isArray(ranges) ? ranges.slice(0, recorded.length) : ranges;
 }
 
 /** A call without what says nothing: an empty `inner`, attributes of 0. */
