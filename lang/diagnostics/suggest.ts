@@ -25,7 +25,8 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
       ? 0.5
       : Math.abs(other.length - lower.length) > allowed
       ? Infinity
-      : editDistance(lower, other);
+      // Letters left out are likelier than letters exchanged.
+      : editDistance(lower, other) - (other.includes(lower) ? 0.25 : 0);
     if (distance <= allowed || distance === 0.5) found.push({ name, distance });
   }
   found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));

@@ -194,7 +194,10 @@ export class AstBuilder {
       case "failStatement":
         return this.#fail(node);
       case "invariantStatement": {
-        const name = this.declarations.plainText(childToken(node, "name"), "an invariant");
+        const name = this.declarations.plainText(
+          childToken(node, "name"),
+          "The name of an invariant",
+        );
         return { kind: "Invariant", name, condition: this.value(node), span };
       }
       case "unknownStatement":
@@ -288,7 +291,7 @@ export class AstBuilder {
   #checkCondition(condition: Expression): void {
     if (condition.kind !== "Lambda") return;
     const { start, end } = condition.span;
-    this.context.reporter.error("E0220", start, end, "A function as a condition", {
+    this.context.reporter.error("E0220", start, end, "A function cannot be a condition", {
       hint: "`=>` makes a function; at least is written `>=`",
     });
   }
@@ -437,7 +440,7 @@ export class AstBuilder {
       );
       return { kind: "ErrorStatement", span };
     }
-    const isCalledWord = isNode(first) && suspectCalledWord(first, context);
+    const isCalledWord = isNode(first) && suspectCalledWord(first, operator === undefined, context);
     if (expected !== null) {
       if (expression.kind !== "Call" && expression.kind !== "ErrorExpression") {
         this.#reportOutcome(expected);
@@ -489,7 +492,7 @@ export class AstBuilder {
       "E0219",
       span.start,
       span.end,
-      `\`${word}\` follows a call that is a statement of its own`,
+      `\`${word}\` must follow a call that is a statement of its own`,
       { hint: outcome === "error" ? "`try f(…)` is a value with `.ok` and `.error`" : undefined },
     );
   }

@@ -38,7 +38,7 @@ export class DeclarationBuilder {
         if (path === undefined) return { kind: "ErrorStatement", span };
         return {
           kind: "Use",
-          path: this.plainText(path, "a path"),
+          path: this.plainText(path, "The path of `use`"),
           pathSpan: this.context.tokenSpan(path),
           span,
         };
@@ -70,7 +70,7 @@ export class DeclarationBuilder {
         "E0109",
         start,
         token.startOffset + part.end + 1,
-        `No \`{…}\` in the name of ${what}`.replace("name of a path", "path of `use`"),
+        `${what} takes no \`{…}\``,
         { hint: "a brace is written `\\{`" },
       );
       return "";
@@ -182,7 +182,7 @@ export class DeclarationBuilder {
     const token = childToken(node, "name");
     if (token === undefined) return { kind: "ErrorStatement", span };
     const common = {
-      name: this.plainText(token, what),
+      name: this.plainText(token, `The name of ${what}`),
       nameSpan: context.tokenSpan(token),
       skip: childToken(node, "Skip") !== undefined,
       modifiers: childNodes(node, "modifier").map((modifier) => this.#modifier(modifier)),
@@ -252,7 +252,7 @@ export class DeclarationBuilder {
   #reportBench(item: CstNode, message: string): void {
     const { start, end } = this.context.nodeSpan(item);
     this.context.reporter.error("E0218", start, end, message, {
-      hint: "a bench has one `loop`, at most one `setup` before it, and budgets",
+      hint: "a bench has at most one `setup`, one `loop` that is measured, and budgets",
     });
   }
 }

@@ -134,7 +134,7 @@ export class ExpressionBuilder {
         this.context.errorOn(
           "E0112",
           token,
-          `No word of this language: \`${token.image}\``,
+          `\`${token.image}\` is not a word of this language`,
           `write \`${own}\``,
         ));
     }
@@ -218,7 +218,7 @@ export class ExpressionBuilder {
         this.context.errorOn(
           "E0210",
           assign,
-          "`=` in a record",
+          "Expected `:` after a record's key, found `=`",
           "a key and its value stand with `:` between",
         );
       }
@@ -313,7 +313,7 @@ export class ExpressionBuilder {
         this.context.errorOn(
           "E0210",
           operator,
-          "`=` in an argument",
+          "`=` cannot stand in an argument",
           `write \`${name.image}: …\` to give an argument by name, \`==\` to compare`,
         );
         return { name: this.context.name(name), value: this.fromParts(expression, 2), span };
@@ -338,8 +338,8 @@ export class ExpressionBuilder {
       if (isToken(token)) parameters.push(context.declare(token));
       else {
         const span = context.nodeSpan(token);
-        context.reporter.error("E0220", span.start, span.end, "Parameter that is no name", {
-          hint: "a function is written `x => e` or `(a, b) => e`",
+        context.reporter.error("E0220", span.start, span.end, "A parameter must be a name", {
+          hint: "a function is written `x => e` or `(a, b) => e`; at least is written `>=`",
         });
       }
     }

@@ -113,7 +113,7 @@ export class PatternBuilder {
     const values = childNodes(node, "item").map((item) => childNode(item, "expression"));
     for (const [index, { name, value, span }] of this.expressions.callArguments(node).entries()) {
       if (name === null) {
-        this.context.reporter.error("E0217", span.start, span.end, "Field without a name", {
+        this.context.reporter.error("E0217", span.start, span.end, "A field needs a name", {
           hint: "fields are written `name(field: value)`",
         });
         continue;
@@ -123,8 +123,8 @@ export class PatternBuilder {
           "E0217",
           value.span.start,
           value.span.end,
-          "Expression as a field's value",
-          { hint: "put it in parentheses: `field: (a + b)`" },
+          "A field takes a literal, a constant, or an expression in parentheses",
+          { hint: "write `field: (a + b)`" },
         );
       }
       fields.push({ name, value, span });

@@ -5,9 +5,10 @@
  * comparisons, unary minus and `try` tighter than products.
  */
 import type { IToken } from "chevrotain";
-import { spanBetween } from "../source.ts";
+import { type Span, spanBetween, spanText } from "../source.ts";
 import type { BinaryOperator, Expression } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
+import { shortened } from "./messages.ts";
 import * as t from "./tokens.ts";
 
 /** How tightly operators bind: the larger, the tighter. */
@@ -102,11 +103,11 @@ class OperandGrouper {
       if (operator === undefined || row.at >= row.operands.length) return left;
       const precedence = this.#precedence(operator);
       if (precedence < minimum) return left;
-      if (precedence === chained) this.#reportChain(operator, precedence);
+      const right = this.#binary(row, precedence + 1);
+      if (precedence === chained) this.#reportChain(left, operator, right);
       chained = precedence === Precedence.comparison || precedence === Precedence.range
         ? precedence
         : null;
-      const right = this.#binary(row, precedence + 1);
       left = this.#join(left, operator, right);
     }
   }
@@ -122,9 +123,9 @@ class OperandGrouper {
     }
     row.prefix++;
     const isNot = prefix.tokenType === t.Hard.not || prefix.tokenType === t.Bang;
-    if (isNot && minimum > Precedence.not) this.#reportLooseNot(prefix);
     const value = isNot ? this.#binary(row, Precedence.not) : this.#unary(row, Precedence.unary);
     const span = spanBetween(this.context.tokenSpan(prefix), value.span);
+    if (isNot && minimum > Precedence.not) this.#reportLooseNot(prefix, span);
     switch (prefix.tokenType) {
       case t.Soft.try:
         return { kind: "Try", operand: value, span };
@@ -172,22 +173,33 @@ class OperandGrouper {
     };
   }
 
-  #reportChain(operator: IToken, precedence: number): void {
-    const isRange = precedence === Precedence.range;
+  #reportChain(left: Expression, operator: IToken, right: Expression): void {
+    if (left.kind !== "Binary") {
+      this.context.errorOn(
+        "E0208",
+        operator,
+        "Ranges do not chain",
+        "a range has two ends: `0..8`",
+      );
+      return;
+    }
+    const [first, middle, last] = [left, left.right, right].map(({ span }) =>
+      shortened(spanText(span))
+    );
     this.context.errorOn(
       "E0208",
       operator,
-      isRange ? "Ranges do not chain" : "Comparisons do not chain",
-      isRange ? "a range has two ends: `0..8`" : "write `a < b and b < c`",
+      "Comparisons do not chain",
+      `write \`${first} and ${middle} ${operator.image} ${last}\``,
     );
   }
 
-  #reportLooseNot(prefix: IToken): void {
+  #reportLooseNot(prefix: IToken, span: Span): void {
     this.context.errorOn(
       "E0221",
       prefix,
       `\`${prefix.image}\` binds looser than the operator before it`,
-      "put it in parentheses: `(not x)`",
+      `write \`(${shortened(spanText(span))})\``,
     );
   }
 
@@ -195,7 +207,7 @@ class OperandGrouper {
     this.context.errorOn(
       "E0210",
       operator,
-      `\`${operator.image}\` assigns, and nothing can be assigned here`,
+      `\`${operator.image}\` assigns, and an assignment cannot stand here`,
       operator.image === "+=" ? "write `+`" : "`==` compares",
     );
   }
@@ -204,7 +216,7 @@ class OperandGrouper {
     this.context.errorOn(
       "E0112",
       prefix,
-      `No operator of this language: \`${prefix.image}\``,
+      `\`${prefix.image}\` is not an operator of this language`,
       hint,
     );
   }
@@ -218,12 +230,8 @@ class OperandGrouper {
         "E0220",
         operand.value.span.start,
         operand.value.span.end,
-        `A function right behind \`${before.image}\``,
-        {
-          hint: before.image === "=" || operators.length > 0
-            ? "put the function in parentheses; at least is written `>=`"
-            : "put the function in parentheses",
-        },
+        `A function cannot stand right behind \`${before.image}\``,
+        { hint: "put it in parentheses; at least is written `>=`" },
       );
     }
   }

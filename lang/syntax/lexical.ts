@@ -44,8 +44,8 @@ const FOREIGN_OPERATORS: Readonly<
   "===": { type: EqualEqual, hint: "write `==`" },
   "!==": { type: NotEqual, hint: "write `!=`" },
   "<>": { type: NotEqual, hint: "write `!=`" },
-  "->": { type: Dot, hint: "there are no pointers: fields are reached with `.`" },
-  ":=": { type: Assign, hint: "write `let name = …` to bind a name, `name = …` to assign it" },
+  "->": { type: Dot, hint: "there are no pointers: write `.`" },
+  ":=": { type: Assign, hint: "write `let name = …`, or `name = …` to assign again" },
   "++": { type: null, hint: "write `name += 1`" },
   "--": { type: null, hint: "write `name = name - 1`" },
 };
@@ -104,7 +104,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
         reportForeignComment(token, reporter);
         continue;
       case ForeignOperator:
-        if (!replaceOperator(token, reporter)) continue;
+        if (!replaceOperator(token, kept.at(-1), reporter)) continue;
         break;
       case Unknown:
         reportUnknown(token, reporter);
@@ -203,7 +203,7 @@ function reportForeignText(token: IToken, reporter: Reporter): void {
     "E0113",
     token.startOffset,
     tokenEnd(token),
-    `String in other quotes: ${shortened(token.image)}`,
+    `Strings stand between double quotes, found ${shortened(token.image)}`,
     { hint: `write \`${shortened(`"${inside.replaceAll('"', '\\"')}"`)}\`` },
   );
 }
@@ -216,21 +216,26 @@ function reportForeignComment(token: IToken, reporter: Reporter): void {
     token.startOffset,
     token.startOffset + 2,
     unclosed
-      ? "`/*` begins no comment here, and the rest of the file has no `*/`"
-      : `\`${mark}\` begins no comment`,
+      ? "`/*` does not begin a comment, and the rest of the file has no `*/`"
+      : `\`${mark}\` does not begin a comment`,
     { hint: "a comment begins with `#` and ends with the line" },
   );
 }
 
-function replaceOperator(token: IToken, reporter: Reporter): boolean {
+function replaceOperator(
+  token: IToken,
+  previous: IToken | undefined,
+  reporter: Reporter,
+): boolean {
   const known = FOREIGN_OPERATORS[token.image];
   const sign = token.image.slice(0, -1);
-  const hint = known?.hint ?? `write \`name = name ${sign} …\``;
+  const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
+  const hint = (known?.hint ?? `write \`name = name ${sign} …\``).replaceAll("name", name);
   reporter.error(
     "E0112",
     token.startOffset,
     tokenEnd(token),
-    `No operator of this language: \`${token.image}\``,
+    `\`${token.image}\` is not an operator of this language`,
     { hint },
   );
   const type = known === undefined ? Assign : known.type;

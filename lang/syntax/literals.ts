@@ -194,7 +194,7 @@ function malformed(image: string): NumberValue {
   if (/^[0-9_]+(?:[A-Za-z]+)?$/.test(image) && image.includes("_")) {
     const [, digits = "", unit = ""] = /^([0-9_]+)([A-Za-z]*)$/.exec(image) ?? [];
     return bad(
-      "one `_` stands between two digits",
+      "a single `_` may stand between two digits",
       `write \`${digits.replace(/_+/g, "_").replace(/_$/, "")}${rightUnit(unit) ?? unit}\``,
     );
   }
@@ -393,7 +393,7 @@ export function readBytes(image: string): Uint8Array<ArrayBuffer> | LiteralProbl
     } else if (/^[0-9a-fA-F]/.test(pair)) {
       return bad(offset, offset + 1, `Half a byte in a bytes literal: \`${pair.charAt(0)}\``);
     } else {
-      return bad(offset, offset + 1, `\`${pair.charAt(0)}\` is no hexadecimal digit`);
+      return bad(offset, offset + 1, `\`${pair.charAt(0)}\` is not a hexadecimal digit`);
     }
   }
   return Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16));

@@ -131,7 +131,7 @@ function reportParserError(
   const hint = hintFor(expected, token, previous);
   const reserved = isReservedName(expected, token);
   const sentence = reserved
-    ? `\`${token.image}\` is a reserved word, no name`
+    ? `\`${token.image}\` is a reserved word and cannot be a name`
     : `Expected ${expected}${contextOf(expected, previous)}, found ${place.found}`;
   reporter.error(codeFor(expected, reserved), place.start, place.end, sentence, {
     hint,
@@ -169,6 +169,7 @@ function beginsLine(previous: IToken | undefined): boolean {
 function codeFor(expected: string, reserved: boolean): DiagnosticCode {
   if (reserved) return "E0211";
   if (expected === "a value") return "E0202";
+  if (expected === "`=>`" || expected.startsWith("a pattern (")) return "E0222";
   return expected === END_OF_STATEMENT ? "E0205" : "E0201";
 }
 
@@ -254,6 +255,12 @@ function hintFor(
     if (type === Colon) return "`:` stands behind an argument's name: `size: 4KiB`";
   }
   if (expected === "`=>`" && type === Pipe) return "an arm has one pattern: write one for each";
+  if (expected === "`=>`") {
+    return "a pattern is a literal, a constant, a range or `_`, and no condition";
+  }
+  if (expected.startsWith("`=` and a value") && isA(token, Literal) && previous !== undefined) {
+    return `write \`${shortened(previous.image)} = ${shortened(token.image)}\``;
+  }
   if (expected === "the outcome's name") {
     return "as in `expect error EINVAL { … }` or `f() fails EINVAL`";
   }

@@ -34,12 +34,17 @@ export function onePerStatement(
     for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
       const stretch = countBefore(borders, diagnostic.span.start);
       const count = counts.get(stretch) ?? 0;
-      // The same complaint twice in one stretch says nothing new; typographic quotes come in pairs.
-      const what = diagnostic.code === "E0101" ? "" : diagnostic.message;
-      const key = `${stretch} ${diagnostic.code} ${what}`;
-      if (taken.has(stretch) || count >= LIMITS[phase]! || seen.has(key)) continue;
+      // Twice the same in one stretch says nothing new, nor do two errors of one kind at one place;
+      // and typographic quotes come in pairs.
+      const { code, message, span } = diagnostic;
+      const keys = [
+        `${stretch} ${code} ${code === "E0101" ? "" : message}`,
+        `${span.start} ${code}`,
+      ];
+      if (taken.has(stretch) || count >= LIMITS[phase]!) continue;
+      if (keys.some((key) => seen.has(key))) continue;
       counts.set(stretch, count + 1);
-      seen.add(key);
+      for (const key of keys) seen.add(key);
       kept.push(diagnostic);
     }
     for (const stretch of counts.keys()) taken.add(stretch);

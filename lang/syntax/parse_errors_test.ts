@@ -99,7 +99,7 @@ Deno.test("several mistakes give several errors", () => {
     ["let x = 4K + 5MB", "E0104 1:10", "E0104 1:15"],
     ['test "a" {\n  let = 1\n}\ntest "b" {\n  wait\n}', "E0201 2:7", "E0202 5:7"],
     ["machine {\n  cpus: 2\n  seed: 3\n}", "E0201 2:7", "E0201 3:7"],
-    ["match x {\n  1 | 2 => f()\n  3 => g()\n  4 5 => h()\n}", "E0201 2:5", "E0201 4:5"],
+    ["match x {\n  1 | 2 => f()\n  3 => g()\n  4 5 => h()\n}", "E0222 2:5", "E0222 4:5"],
   ]);
 });
 
@@ -250,7 +250,7 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
   assertEquals(said("let x = 1 +\nlet y = 2"), "Expected a value after `+`, found end of line; -");
   assertEquals(
     said("let test = 4"),
-    "`test` is a reserved word, no name; take another name; " +
+    "`test` is a reserved word and cannot be a name; take another name; " +
       "reserved words may stand after `.` and before `:` only",
   );
   assertEquals(said('tset "a" { }'), "No statement begins with `tset`; did you mean `test`?");
@@ -262,7 +262,7 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     said("f() 4"),
     "Expected end of line, found number `4`; put it on a line of its own, or `;` between the two",
   );
-  assertEquals(said("breka"), "A value alone is no statement; did you mean `break`?");
+  assertEquals(said("breka"), "A value alone is not a statement; did you mean `break`?");
   assertEquals(
     said("let x = a\n| b"),
     "A line that begins with `|`; a statement ends with its line: put the operator at the end of the line before",

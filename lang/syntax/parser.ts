@@ -270,7 +270,7 @@ export class DmaParser extends RecoveringParser {
   });
 
   readonly machineBody = this.RULE("machineBody", () => {
-    this.CONSUME(t.LBrace);
+    this.CONSUME(t.LBrace, BLOCK_START);
     this.MANY(() => {
       this.OR([
         { ALT: () => this.CONSUME(t.Separator, ITEM) },

@@ -93,11 +93,16 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
 /**
  * `print (x)`: notes the mistake, unless the file declares a function of that name.
  *
+ * @param isWhole The operand is the whole statement.
  * @returns True when the operand is such a call.
  */
-export function suspectCalledWord(operand: CstNode, context: BuildContext): boolean {
+export function suspectCalledWord(
+  operand: CstNode,
+  isWhole: boolean,
+  context: BuildContext,
+): boolean {
   const word = childToken(operand, "first");
-  const [suffix] = children(operand, "suffix");
+  const [suffix, ...more] = children(operand, "suffix");
   if (word === undefined || !CALLED_WORDS.has(word.image)) return false;
   if (!isNode(suffix) || suffix.name !== "callArguments") return false;
   const [argument] = children(suffix, "item");
@@ -113,7 +118,9 @@ export function suspectCalledWord(operand: CstNode, context: BuildContext): bool
       start + 1,
       `\`${word.image}\` is a statement, not a function`,
       {
-        hint: inside === "" || inside.length > 40
+        hint: !isWhole || more.length > 0
+          ? `no \`(\` right behind \`${word.image}\`: turn the value around, or bind it to a name`
+          : inside === "" || inside.length > 40
           ? "leave the parentheses out"
           : `write \`${word.image} ${inside}\``,
       },
@@ -125,7 +132,7 @@ export function suspectCalledWord(operand: CstNode, context: BuildContext): bool
 /** Explains an expression that stands alone on its line. */
 export function explainNoStatement(expression: Expression, context: BuildContext): void {
   const { start, end } = expression.span;
-  context.reporter.error("E0207", start, end, "A value alone is no statement", {
+  context.reporter.error("E0207", start, end, "A value alone is not a statement", {
     hint: hintFor(expression),
   });
 }

@@ -7,6 +7,7 @@
  */
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./bracket_matcher.ts";
+import { shortened } from "./messages.ts";
 import type { Reporter } from "./report.ts";
 import {
   AndThen,
@@ -141,29 +142,35 @@ function classify(place: Place, token: IToken, reporter: Reporter): void {
   const soft = RULES.get(token.image);
   if (soft !== undefined && soft.rule(place)) {
     retype(token, soft.type);
-  } else if (token.image === "repeat" && place.atStart && isParenthesisedHead(place)) {
+    return;
+  }
+  const close = token.image === "repeat" && place.atStart ? parenthesisedHead(place) : null;
+  if (close !== null) {
+    const count = reporter.source.text.slice(tokenEnd(place.next!), close.startOffset);
     reporter.error(
       "E0212",
       place.next!.startOffset,
       tokenEnd(place.next!),
-      "Parenthesis right behind `repeat`",
-      { hint: "the count needs no parentheses: `repeat 3 { … }`" },
+      "`repeat` takes no parentheses",
+      { hint: `write \`repeat ${shortened(count)} { … }\`` },
     );
     retype(token, Soft.repeat);
   }
   if (place.atLineStart && beginsUnknown(place, token)) retype(token, UnknownIdentifier);
 }
 
-/** `repeat (n) {`: the parenthesis closes right before a block. */
-function isParenthesisedHead({ tokens, index, next }: Place): boolean {
-  if (next?.tokenType !== LParen) return false;
+/** `repeat (n) {`: the parenthesis that closes right before a block. */
+function parenthesisedHead({ tokens, index, next }: Place): IToken | null {
+  if (next?.tokenType !== LParen) return null;
   let depth = 0;
   for (let at = index + 1; at < tokens.length; at++) {
     const { tokenType } = tokens[at]!;
     if (tokenType === LParen) depth++;
-    else if (tokenType === RParen && --depth === 0) return tokens[at + 1]?.tokenType === LBrace;
+    else if (tokenType === RParen && --depth === 0) {
+      return tokens[at + 1]?.tokenType === LBrace ? tokens[at]! : null;
+    }
   }
-  return false;
+  return null;
 }
 
 /** A name at the beginning of a line with another name or a literal right behind it. */

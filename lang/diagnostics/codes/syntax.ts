@@ -88,13 +88,19 @@ export const SYNTAX_CODES = {
   },
   E0113: {
     title: "string in other quotes",
-    explanation: 'Strings stand between double quotes: `"…"`.',
+    explanation: "Strings stand between double quotes, one character or many; single quotes and " +
+      "backquotes have no meaning.",
     example: "print 'done'\nprint \"done\"   # right",
   },
   E0114: {
     title: "blank before a unit",
     explanation: "A number and its unit are one word: `4KiB`, `10us`.",
     example: "let size = 4 KiB\nlet size = 4KiB   # right",
+  },
+  E0115: {
+    title: "file too large",
+    explanation: "A script has at most 4 MiB of text. Split it, and join the parts with `use`.",
+    example: 'use "patterns.dma"',
   },
 
   // Syntax
@@ -194,7 +200,7 @@ export const SYNTAX_CODES = {
     explanation:
       "Brackets may be 200 deep and one expression may have some hundred parts in each other. A " +
       "script of that kind is generated; let the generator bind parts to names.",
-    example: "let x = ((((((((…))))))))",
+    example: "let x = ((((((((4))))))))   # and so on, 200 times",
   },
   E0215: {
     title: "wrong order of arguments",
@@ -203,7 +209,8 @@ export const SYNTAX_CODES = {
   },
   E0216: {
     title: "key given twice",
-    explanation: "A record and a `with` block have each key once.",
+    explanation: "A record has each key once, and so have `with`, `matrix` and `compare`: of two " +
+      "values for one key only one could count.",
     example: "let x = { a: 1, a: 2 }",
   },
   E0217: {

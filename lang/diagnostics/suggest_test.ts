@@ -1,0 +1,34 @@
+import { assertEquals } from "@std/assert";
+import { didYouMean, editDistance, nearestNames } from "./suggest.ts";
+
+const CALLS = [
+  "dma_map_phys",
+  "dma_unmap_phys",
+  "dma_iova_link",
+  "dma_iova_unlink",
+  "dma_iova_try_alloc",
+];
+
+Deno.test("editDistance() counts changes, and an exchange of neighbours as one", () => {
+  assertEquals(editDistance("", "abc"), 3);
+  assertEquals(editDistance("test", "test"), 0);
+  assertEquals(editDistance("tset", "test"), 1);
+  assertEquals(editDistance("memry", "memory"), 1);
+  assertEquals(editDistance("abcd", "dcba"), 3);
+});
+
+Deno.test("nearestNames() finds misspelled names, closest first", () => {
+  assertEquals(nearestNames("dma_map_phy", CALLS), ["dma_map_phys"]);
+  assertEquals(nearestNames("dma_iova_lnik", CALLS), ["dma_iova_link"]);
+  assertEquals(nearestNames("DMA_MAP_PHYS", CALLS), ["dma_map_phys"]);
+  assertEquals(nearestNames("dma_iova_alloc_try", CALLS), ["dma_iova_try_alloc"]);
+  assertEquals(nearestNames("memset", CALLS), []);
+  assertEquals(nearestNames("x", ["y", "z"]), []);
+});
+
+Deno.test("didYouMean() names one, or two that are equally close", () => {
+  assertEquals(didYouMean("tset", ["test", "bench"]), "did you mean `test`?");
+  assertEquals(didYouMean("rint", ["print", "hint", "lint"]), "did you mean `print`?");
+  assertEquals(didYouMean("mint", ["hint", "lint"]), "did you mean `hint` or `lint`?");
+  assertEquals(didYouMean("zzz", ["test"]), undefined);
+});
