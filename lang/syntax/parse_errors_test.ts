@@ -153,6 +153,8 @@ Deno.test("habits of other languages get a word of their own", () => {
     ["var x = 3\nint y = 4", "E0206 1:1", "E0206 2:1"],
     ["if a { f() } elif b { g() }", "E0205 1:14"],
     ["switch x { case 1: f() }", "E0206 1:1"],
+    ["with { a = 1 }", "E0206 1:1"],
+    ["matrix { a = 1 }", "E0206 1:1"],
   ]);
 });
 

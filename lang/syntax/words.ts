@@ -140,23 +140,25 @@ function isWordToken(token: IToken): boolean {
 
 function classify(place: Place, token: IToken, reporter: Reporter): void {
   const soft = RULES.get(token.image);
-  if (soft !== undefined && soft.rule(place)) {
-    retype(token, soft.type);
-    return;
-  }
-  const close = token.image === "repeat" && place.atStart ? parenthesisedHead(place) : null;
-  if (close !== null) {
-    const count = reporter.source.text.slice(tokenEnd(place.next!), close.startOffset);
-    reporter.error(
-      "E0212",
-      place.next!.startOffset,
-      tokenEnd(place.next!),
-      "`repeat` takes no parentheses",
-      { hint: `write \`repeat ${shortened(count)} { … }\`` },
-    );
-    retype(token, Soft.repeat);
-  }
+  if (soft !== undefined && soft.rule(place)) retype(token, soft.type);
+  else if (token.image === "repeat" && place.atStart) takeCalledRepeat(place, token, reporter);
   if (place.atLineStart && beginsUnknown(place, token)) retype(token, UnknownIdentifier);
+}
+
+/** `repeat (n) { … }` can mean but one thing: it is explained, and read so. */
+function takeCalledRepeat(place: Place, token: IToken, reporter: Reporter): void {
+  const close = parenthesisedHead(place);
+  if (close === null) return;
+  const open = place.next!;
+  const count = reporter.source.text.slice(tokenEnd(open), close.startOffset);
+  reporter.error(
+    "E0212",
+    open.startOffset,
+    tokenEnd(open),
+    "`repeat` takes no parentheses",
+    { hint: `write \`repeat ${shortened(count)} { … }\`` },
+  );
+  retype(token, Soft.repeat);
 }
 
 /** `repeat (n) {`: the parenthesis that closes right before a block. */
