@@ -15,22 +15,42 @@ export function orderConsts(
 ): readonly ConstBinding[] {
   const ordered: ConstBinding[] = [];
   const finished = new Set<Owner>();
-  const path: Owner[] = [];
-  const visit = (owner: Owner) => {
-    if (finished.has(owner)) return;
-    const from = path.indexOf(owner);
-    if (from >= 0) {
-      reportCircle(path.slice(from), bag);
-      return;
+  for (const first of uses.keys()) {
+    if (first.kind !== "const") continue;
+    // A stack of its own, because a chain of consts may be longer than the host's goes deep.
+    const path: Step[] = [];
+    const onPath = new Set<Owner>();
+    const enter = (owner: Owner) => {
+      if (finished.has(owner)) return;
+      if (onPath.has(owner)) {
+        const from = path.findIndex((step) => step.owner === owner);
+        reportCircle(path.slice(from).map((step) => step.owner), bag);
+        return;
+      }
+      onPath.add(owner);
+      path.push({ owner, pending: [...uses.get(owner) ?? []].reverse() });
+    };
+    enter(first);
+    while (path.length > 0) {
+      const { owner, pending } = path.at(-1)!;
+      const next = pending.pop();
+      if (next !== undefined) {
+        enter(next);
+        continue;
+      }
+      path.pop();
+      onPath.delete(owner);
+      finished.add(owner);
+      if (owner.kind === "const") ordered.push(owner);
     }
-    path.push(owner);
-    for (const used of uses.get(owner) ?? []) visit(used);
-    path.pop();
-    finished.add(owner);
-    if (owner.kind === "const") ordered.push(owner);
-  };
-  for (const owner of uses.keys()) if (owner.kind === "const") visit(owner);
+  }
   return ordered;
+}
+
+/** A const or function on the way, and what it uses that is still to be visited. */
+interface Step {
+  readonly owner: Owner;
+  readonly pending: Owner[];
 }
 
 /** Functions may call each other in a circle; a const in it could never be worked out. */

@@ -15,6 +15,9 @@ import type { FileScope } from "./file_scope.ts";
 /** Bytes of lists and strings that one constant may make. */
 const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
+/** Consts that one may need, each by way of the next. */
+const CHAIN_LIMIT = 200;
+
 /** An expression that has no value before the run. */
 class NotConstant extends Error {}
 
@@ -100,6 +103,12 @@ export class ConstantEvaluator {
       binding.reads++;
       if (this.#pending.has(declaration)) {
         return this.#refuse(expression, `\`${name}\` needs itself`);
+      }
+      if (this.#pending.size >= CHAIN_LIMIT) {
+        return this.#refuse(
+          expression,
+          `\`${name}\` hangs on more than ${CHAIN_LIMIT} other consts`,
+        );
       }
       this.#pending.add(declaration);
       try {

@@ -34,12 +34,19 @@ import { checkArguments } from "./argument_check.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
 import { innerBlocks } from "./syntax_walk.ts";
 
+/**
+ * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
+ * known: the host's stack is no place for a chain of ten thousand functions.
+ */
+const CHAIN_LIMIT = 100;
+
 export class KindInference {
   readonly #resolution: Resolution;
   readonly #registry: Registry;
   readonly #bag: DiagnosticBag;
   readonly #kinds = new Map<Expression, Kind>();
   readonly #pending = new Set<Expression>();
+  #chain = 0;
   readonly #variables = new Map<Variable, Kind>();
   readonly #functions = new Map<FunctionDeclaration, Kind>();
 
@@ -148,9 +155,9 @@ export class KindInference {
   #bindingKind(binding: Binding | undefined): Kind {
     switch (binding?.kind) {
       case "variable":
-        return this.variableKind(binding);
+        return this.#follow(() => this.variableKind(binding));
       case "const":
-        return this.kindOf(binding.declaration.value);
+        return this.#follow(() => this.kindOf(binding.declaration.value));
       case "machine":
         return binding.valueKind;
       case "word":
@@ -158,6 +165,14 @@ export class KindInference {
       default:
         return "any";
     }
+  }
+
+  #follow(infer: () => Kind): Kind {
+    if (this.#chain >= CHAIN_LIMIT) return "any";
+    this.#chain++;
+    const kind = infer();
+    this.#chain--;
+    return kind;
   }
 
   /** A variable has a kind when everything that is assigned to it has. */
@@ -411,7 +426,7 @@ export class KindInference {
         return binding.spec.result;
       case "function":
         this.#checkFunctionArguments(call, binding.declaration);
-        return this.#functionKind(binding.declaration);
+        return this.#follow(() => this.#functionKind(binding.declaration));
       case undefined:
         for (const argument of call.arguments) this.kindOf(argument.value);
         return "any";

@@ -5,7 +5,7 @@ import { Ratio, type Value } from "../vm/value.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { BenchOutcome } from "./report.ts";
 import { reportFailure, type RunOptions, type SharedOptions, sharedOptions } from "./runner.ts";
-import { TestMachine } from "./test_machine.ts";
+import { startMachine, TestMachine } from "./test_machine.ts";
 
 export interface BenchOptions extends RunOptions {
   /** Turns before the ones that count, so that caches are as in the middle of a long run. */
@@ -74,11 +74,9 @@ class BenchRun {
   #run(): void {
     const { config, functionIndex, usesEvents } = this.#bench;
     const options = { ...this.#shared.machine, record: usesEvents };
-    const machine = new TestMachine(this.#program, config, options);
-    if (machine.failure !== null) {
-      this.#failure = machine.failure;
-      return;
-    }
+    const machine = startMachine(this.#program, config, options, this.#bench.span);
+    this.#failure = machine instanceof TestMachine ? machine.failure : machine;
+    if (!(machine instanceof TestMachine) || machine.failure !== null) return;
     machine.vm.start(functionIndex);
     // The setup ends where the first turn is about to begin.
     if (!this.#go(machine)) return;

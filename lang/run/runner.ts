@@ -22,6 +22,7 @@ import {
 import {
   describeIncident,
   type MachineOptions,
+  startMachine,
   TestMachine,
   unexpectedIncidents,
 } from "./test_machine.ts";
@@ -214,7 +215,12 @@ class Tally {
     property: TestEntry | null = null,
   ): boolean {
     const options = { ...this.#options.machine, record: true };
-    const machine = new TestMachine(this.#program, config, options);
+    const { span } = this.#program.code.functions[functionIndex]!;
+    const machine = startMachine(this.#program, config, options, span);
+    if (!(machine instanceof TestMachine)) {
+      this.#failure = this.#report(machine, []);
+      return false;
+    }
     const failure = machine.run(functionIndex, args) ?? this.#judgeIncidents(machine);
     const { vm, world } = machine;
     this.#cases++;

@@ -2,8 +2,9 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEventText } from "../render/event_line.ts";
-import { spanPlace } from "../source.ts";
+import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
+import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../vm/limits.ts";
 import type { Value } from "../vm/value.ts";
 import { Vm } from "../vm/vm.ts";
@@ -66,6 +67,25 @@ export class TestMachine {
       this.vm.globals[global] = this.vm.result;
     }
     return null;
+  }
+}
+
+/**
+ * A machine of its own for one test, or why it cannot be built: the checker has built the same
+ * machine before, so that only a bug of dmalab itself can stop it here.
+ *
+ * @param span What the failure is reported at.
+ */
+export function startMachine(
+  program: Program,
+  config: LabConfig,
+  options: MachineOptions,
+  span: Span,
+): TestMachine | Failure {
+  try {
+    return new TestMachine(program, config, options);
+  } catch (error) {
+    return describeFailure(error, { span, callers: [], raised: null, events: [] });
   }
 }
 

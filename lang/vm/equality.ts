@@ -47,14 +47,22 @@ export function valuesEqual(left: Value, right: Value, run: Run | null): boolean
     return recordsEqual(left, right, run);
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {
-    return left.bytes.length === right.bytes.length &&
-      left.bytes.every((byte, index) => byte === right.bytes[index]);
+    return bytesEqual(left.bytes, right.bytes);
   }
   if (left instanceof RangeValue && right instanceof RangeValue) {
     return left.first === right.first && left.end === right.end &&
       (left.kind === right.kind || left.kind === "int" || right.kind === "int");
   }
   return false;
+}
+
+/** True for the same bytes. A loop, because `every` takes ten times as long on typed arrays. */
+export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
 }
 
 function isNumber(value: Value): value is number | Quantity | Ratio {
