@@ -124,11 +124,18 @@ function bounce(
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
+  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, dev, phys)) {
+    return overflow(machine, dev, phys, sizeBytes);
+  }
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
   if (tlb === DMA_MAPPING_ERROR) return DMA_MAPPING_ERROR;
   if (reaches(dev, tlb, sizeBytes)) return physAsDma(tlb as PhysAddr);
   machine.swiotlb.release(dev, tlb as PhysAddr, dir, attrs);
   return overflow(machine, dev, tlb, sizeBytes);
+}
+
+function isPeerMemory(machine: Machine, dev: DmaDevice, phys: PhysAddr): boolean {
+  return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
 }
 
 function overflow(machine: Machine, dev: DmaDevice, phys: number, sizeBytes: Bytes): DmaAddr {

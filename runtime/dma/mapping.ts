@@ -16,6 +16,7 @@ import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "./at
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
 import type { DmaDevice } from "./device.ts";
+import { type DmaRules, dmaRules } from "./dma_rules.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
 import { iommuMapPhys, iommuSyncForCpu, iommuSyncForDevice, iommuUnmapPhys } from "./iommu_path.ts";
 import type { DmaIovaState } from "./iova_state.ts";
@@ -52,6 +53,8 @@ const SET_MASK = callOf("dma_set_mask", "dma.1.2");
 const DMA_SYNC = eventId("dma.sync");
 
 export class DmaMapping {
+  /** How the release maps. */
+  readonly rules: DmaRules;
   readonly #machine: Machine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
@@ -60,6 +63,7 @@ export class DmaMapping {
   readonly #scatterlists: ScatterlistCalls;
 
   constructor(machine: Machine) {
+    this.rules = dmaRules(machine.config.kernel);
     this.#machine = machine;
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);

@@ -236,9 +236,16 @@ function unmapEach(
   attrs: number,
 ): void {
   for (let index = 0; index < count; index++) {
-    const lengthBytes: Bytes = list.dmaLengthAt(index);
-    if (lengthBytes === 0) continue;
-    iommuUnmapPhys(machine, dev, domain, list.dmaAddressAt(index), lengthBytes, dir, attrs);
+    const dma = list.dmaAddressAt(index);
+    if (dma !== DMA_MAPPING_ERROR) {
+      iommuUnmapPhys(machine, dev, domain, dma, list.dmaLengthAt(index), dir, attrs);
+      continue;
+    }
+    // A list that was joined since it was marked has entries without an output.
+    machine.warnings.warn(
+      "iommu_dma_unmap_phys",
+      `Device "${dev.name}" ends a mapping at the error value`,
+    );
   }
 }
 
