@@ -11,7 +11,6 @@ import type {
   Block,
   ExpectedOutcome,
   Expression,
-  FileNode,
   IfStatement,
   MatchArm,
   Name,
@@ -74,9 +73,9 @@ export class AstBuilder {
     this.declarations = new DeclarationBuilder(context, this);
   }
 
-  file(node: CstNode): FileNode {
-    const items = childNodes(node, "statement").map((statement) => this.statement(statement));
-    return { kind: "File", items, span: this.context.span(0, this.context.source.text.length) };
+  /** The statements of a file, or of a part of it. */
+  file(node: CstNode): readonly Statement[] {
+    return childNodes(node, "statement").map((statement) => this.statement(statement));
   }
 
   block(node: CstNode | undefined): Block {

@@ -52,7 +52,7 @@ export interface BracketMatch {
   readonly surplus: Surplus;
 }
 
-export const CLOSERS: ReadonlyMap<TokenType, TokenType> = new Map([
+export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([
   [LParen, RParen],
   [LBracket, RBracket],
   [LBrace, RBrace],
@@ -339,7 +339,7 @@ class Matcher {
   #findPartner(type: TokenType): number | null {
     for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
       const open = this.#stack[depth]!;
-      if (CLOSERS.get(open.type) === type) return depth;
+      if (PARTNERS.get(open.type) === type) return depth;
       if (open.type === LBrace && open.line !== this.#line) return null;
     }
     return null;

@@ -4,7 +4,7 @@
  * blocks around it are still read as blocks.
  */
 import type { IToken, TokenType } from "chevrotain";
-import { type BracketFix, CLOSERS, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import { type BracketFix, endsValue, matchBrackets, PARTNERS } from "./bracket_matcher.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,
@@ -59,7 +59,7 @@ function apply(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[
     if (fix.kind === "drop") dropped.add(fix.at);
     else if (fix.kind === "open") insert(fix.at, LBrace);
     else {
-      const closer = CLOSERS.get(tokens[fix.opener]!.tokenType) ?? CLOSERS.get(LBrace)!;
+      const closer = PARTNERS.get(tokens[fix.opener]!.tokenType) ?? PARTNERS.get(LBrace)!;
       if (fix.kind === "close") insert(fix.at, closer);
       else retype(tokens[fix.at]!, closer);
     }
@@ -110,7 +110,7 @@ function reportFixes(
       case "replace": {
         const token = tokens[fix.at]!;
         const opener = tokens[fix.opener]!;
-        const closer = CLOSERS.get(opener.tokenType)!.LABEL;
+        const closer = PARTNERS.get(opener.tokenType)!.LABEL;
         reporter.error(
           "E0203",
           token.startOffset,
@@ -132,7 +132,7 @@ function reportUnclosed(
   reporter: Reporter,
 ): void {
   const opener = tokens[fix.opener]!;
-  const closer = (CLOSERS.get(opener.tokenType) ?? CLOSERS.get(LBrace)!).LABEL;
+  const closer = (PARTNERS.get(opener.tokenType) ?? PARTNERS.get(LBrace)!).LABEL;
   const next = tokens[fix.at];
   let rest = fix.at;
   while (tokens[rest]?.tokenType === Newline) rest++;

@@ -270,3 +270,18 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     "A line that begins with `|`; a statement ends with its line: put the operator at the end of the line before",
   );
 });
+
+Deno.test("errors keep their places in a long file, which is parsed in parts", () => {
+  const lines = Array.from(
+    { length: 3000 },
+    (_, index) => index % 97 === 50 ? "let = f(1)" : "f(a, b: 2)",
+  );
+  const { diagnostics, file } = parseText(lines.join("\n"));
+  assertEquals(
+    places(diagnostics),
+    lines.flatMap((line, index) => line.startsWith("let") ? [`E0201 ${index + 1}:5`] : []),
+  );
+  assertEquals(file.items.length, 3000);
+  const test = `test "long" {\n${lines.join("\n")}\n}\nlet = 1`;
+  assertEquals(places(parseText(test).diagnostics).length, places(diagnostics).length + 1);
+});

@@ -11,8 +11,7 @@ import { type CstNode, CstParser, EOF, type IToken, type TokenType } from "chevr
 import { indexAt } from "./messages.ts";
 import * as t from "./tokens.ts";
 
-const OPENERS: ReadonlySet<TokenType> = new Set([t.LParen, t.LBracket, t.LBrace]);
-const CLOSERS: ReadonlySet<TokenType> = new Set([t.RParen, t.RBracket, t.RBrace]);
+const { OPENERS, CLOSERS } = t;
 const BRACKETS: ReadonlySet<TokenType> = new Set([...OPENERS, ...CLOSERS]);
 
 /** What the recovery of Chevrotain keeps and its types leave out; the version is pinned. */
