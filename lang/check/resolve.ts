@@ -19,6 +19,7 @@ import type {
   TestDeclaration,
 } from "../syntax/ast.ts";
 import {
+  type Binding,
   type CodeScope,
   type ConstBinding,
   type FunctionBinding,
@@ -268,7 +269,7 @@ export class Resolver {
         return;
       case "ExpectEvents":
         checkPatternNames(statement.pattern, this.#file.registry, this.#bag);
-        for (const field of patternFields(statement.pattern)) this.#expression(field.value, scope);
+        for (const field of patternFields(statement.pattern)) this.#fieldValue(field.value, scope);
         this.#expression(statement.subject, scope);
         return;
       case "Step":
@@ -378,8 +379,49 @@ export class Resolver {
   }
 
   #arm(arm: MatchArm, place: Place): void {
-    if (arm.pattern !== null) this.#expression(arm.pattern, place.scope);
+    if (arm.pattern !== null) this.#armPattern(arm.pattern, place.scope);
     this.#block(arm.body, place);
+  }
+
+  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
+  #armPattern(pattern: Expression, scope: Scope): void {
+    if (pattern.kind === "Range") {
+      this.#armPattern(pattern.first, scope);
+      this.#armPattern(pattern.last, scope);
+      return;
+    }
+    if (pattern.kind !== "Name" || this.#constant(pattern)) {
+      if (pattern.kind !== "Name") this.#expression(pattern, scope);
+      return;
+    }
+    const variable = this.#find(pattern.name, scope);
+    if (variable === null) {
+      this.#name(pattern, scope, false);
+      return;
+    }
+    variable.reads++;
+    this.#bag.error(
+      "E0319",
+      pattern.span,
+      `A pattern is a literal, a constant or a const, and \`${pattern.name}\` is a variable`,
+      "compare with `if`, or make it a `const`",
+    );
+  }
+
+  /** Takes a bare name for a const or a word, where only these are meant; false if it is neither. */
+  #constant(node: NameExpression): boolean {
+    const declared = this.#file.declared.get(node.name);
+    const word = this.#file.registry.words.get(node.name);
+    if (declared?.kind !== "const" && word === undefined) return false;
+    if (declared?.kind === "const") this.#use(node, declared);
+    else this.#resolution.names.set(node, { kind: "word", word: word! });
+    return true;
+  }
+
+  /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */
+  #fieldValue(value: Expression, scope: Scope): void {
+    const bare = value.kind === "Name" && this.#find(value.name, scope) === null;
+    if (!bare || !this.#constant(value)) this.#expression(value, scope);
   }
 
   #misplaced(statement: Statement, rule: string): void {
@@ -496,10 +538,6 @@ export class Resolver {
       );
       return;
     }
-    if (binding.kind === "const" || binding.kind === "function") {
-      binding.reads++;
-      if (this.#owner !== null) this.#uses.get(this.#owner)!.add(binding);
-    }
     if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
       this.#bag.error(
         "E0307",
@@ -507,6 +545,14 @@ export class Resolver {
         `\`${node.name}\` is a function: it is called, not used as a value`,
         `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
       );
+    }
+    this.#use(node, binding);
+  }
+
+  #use(node: NameExpression, binding: Binding): void {
+    if (binding.kind === "const" || binding.kind === "function") {
+      binding.reads++;
+      if (this.#owner !== null) this.#uses.get(this.#owner)!.add(binding);
     }
     this.#resolution.names.set(node, binding);
   }

@@ -21,6 +21,8 @@ import { ListValue, RangeValue } from "../vm/value.ts";
 import { type Combination, combinationsOf } from "./combinations.ts";
 import { FileLoader, type SourceLoader } from "./load_files.ts";
 
+export { LoadError, type SourceLoader } from "./load_files.ts";
+
 /** A name of a property's `forall` and what it may be. */
 export interface ForallValues {
   readonly name: string;

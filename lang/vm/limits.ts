@@ -18,10 +18,10 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /** What a call of a builtin costs in steps: it does much more than one instruction. */
-export const BUILTIN_STEPS = 20;
+export const BUILTIN_STEPS = 200;
 
 /** What one activity of the machine costs in steps. */
-export const ACTIVITY_STEPS = 100;
+export const ACTIVITY_STEPS = 500;
 
 /**
  * Builtins that call the script, inside each other, as `list.map(x => list.map(…))` does: each

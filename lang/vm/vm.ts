@@ -761,6 +761,7 @@ export class Vm extends VmStatements {
             break;
           case Op.TraceStart: {
             const slot = fp + code[pc++]!;
+            this.startTrace();
             stack[slot] = stream.seq;
             stack[slot + 1] = this.world.nowNs();
             break;

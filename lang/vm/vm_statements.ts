@@ -6,7 +6,7 @@ import { ACTIVITY_STEPS } from "./limits.ts";
 import { wantedCount } from "./mistakes.ts";
 import { describeValue } from "./operators.ts";
 import { outputLines } from "./output.ts";
-import { ScriptError } from "./script_error.ts";
+import { LimitError, ScriptError } from "./script_error.ts";
 import { Quantity, type Value } from "./value.ts";
 import { VmCore } from "./vm_core.ts";
 import { isDone } from "./waiting.ts";
@@ -66,6 +66,7 @@ export abstract class VmStatements extends VmCore {
   }
 
   protected expectEvents(pattern: number, first: number, subject: Value): void {
+    this.#wantAllEvents();
     const info = this.code.patterns[pattern]!;
     const events = this.registry.eventsOf(subject, this);
     if (events === null) {
@@ -80,9 +81,25 @@ export abstract class VmStatements extends VmCore {
     checkEvents(info, events, values, this);
   }
 
+  /** Events that a trace can give back later; a bench keeps none of its own accord. */
+  protected startTrace(): void {
+    this.world.recorder.start();
+  }
+
+  /** Events that were lost must not look as if they had not happened. */
+  #wantAllEvents(): void {
+    const { droppedEvents, limitEvents } = this.world.recorder;
+    if (droppedEvents === 0) return;
+    throw new LimitError(
+      "E0805",
+      `Only the first ${limitEvents} events are kept, and ${droppedEvents} more happened`,
+      "look at a part of them at a time",
+    );
+  }
+
   protected endTrace(seq: Value, startNs: Value): Value {
-    const { recorder } = this.world;
-    const events = recorder.after(seq as number);
+    this.#wantAllEvents();
+    const events = this.world.recorder.after(seq as number);
     return this.registry.traceValue(events, this.world.nowNs() - (startNs as number));
   }
 

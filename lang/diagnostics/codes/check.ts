@@ -103,6 +103,13 @@ export const CHECK_CODES = {
     explanation: "Each key of `matrix` takes a list of the values to try, with one value at least.",
     example: "matrix { iommu.mode = strict }     # write [strict, lazy], or with { … }",
   },
+  E0319: {
+    title: "variable in a pattern",
+    explanation:
+      "The patterns of `match` are literals, constants, consts and ranges of them. A variable is refused, because it " +
+      "would look as if the pattern gave it a value.",
+    example: "let n = 1\nmatch 2 { n => print n }     # write if 2 == n",
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:

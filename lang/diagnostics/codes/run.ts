@@ -25,6 +25,12 @@ export const RUN_CODES = {
     explanation: "What `print`, `show` and `explain` may write is limited to a number of lines.",
     example: "while true { print 1 }     # stops with E0804",
   },
+  E0805: {
+    title: "too many events to look at",
+    explanation:
+      "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it.",
+    example: "expect events [ iova.alloc* ] in ssd     # after some ten thousand reads",
+  },
   E0901: {
     title: "assertion failed",
     explanation:
