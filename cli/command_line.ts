@@ -64,7 +64,7 @@ export function parseCommandLine(
     colors: screen.colour,
     maxWidth: screen.columns ?? DEFAULT_COLUMNS,
     termWidth: "auto",
-    usageLine: [{ type: "argument", metavar: "COMMAND" }, { type: "ellipsis" }],
+    usageLine: [{ type: "literal", value: "COMMAND" }, { type: "ellipsis" }],
     aboveError: "none",
     stdout: (text) => void (written += `${text.trimEnd()}\n`),
     stderr: () => {},

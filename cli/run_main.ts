@@ -3,7 +3,7 @@
  *
  * The import map sends the main module to this package, whose `exports` send every `*.dma` here;
  * which file was meant, `Deno.mainModule` knows. Start-up is what a reader of a scenario waits for,
- * so that the three options are read here and the command line's framework is not loaded.
+ * so that the few options are read here and the command line's framework is not loaded.
  */
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
@@ -12,46 +12,63 @@ import { shortPath } from "./paths.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
-const USAGE = `Usage: deno run -R=. SCENARIO.dma [--trace] [--match TEXT] [--seed NUMBER]
+const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
-  --trace        print every event
-  --match TEXT   run only tests whose name contains TEXT
-  --seed NUMBER  use this seed instead of the file's
+  --trace            print every event
+  --match TEXT       run only tests whose name contains TEXT
+  --seed NUMBER      use this seed instead of the file's
+  --max-steps NUMBER, --max-memory BYTES, --max-output LINES
+                     limits of the script, each with exit code 3
 `;
+
+/** Options with a value; the command line of `dmalab run` has the same. */
+type ValueOption = "match" | "seed" | "max-steps" | "max-memory" | "max-output";
+const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
+  "match",
+  "seed",
+  "max-steps",
+  "max-memory",
+  "max-output",
+]);
 
 function main(scenario: string | null, words: readonly string[], screen: Screen): ExitCode {
   const paths: string[] = scenario === null ? [] : [scenario];
+  const values = new Map<ValueOption, string>();
   let trace = false;
-  let match: string | null = null;
-  let seed: number | null = null;
   for (let index = 0; index < words.length; index++) {
-    const [name, attached] = splitOption(words[index]!);
-    const value = () => attached ?? words[++index];
-    if (name === "--help" || name === "-h") {
+    const word = words[index]!;
+    const [, name, attached] = word.match(/^--([\w-]+)(?:=(.*))?$/s) ?? [];
+    if (name === "help" || word === "-h") {
       screen.out(USAGE);
       return HELD;
-    } else if (name === "--trace") {
+    } else if (name === "trace") {
       trace = true;
-    } else if (name === "--match") {
-      match = value() ?? null;
-      if (match === null) return wrong("--match needs a text", screen);
-    } else if (name === "--seed") {
-      const text = value();
-      seed = text === undefined ? null : readWholeNumber(text);
-      if (seed === null) return wrong("--seed needs a whole number such as 12 or 0x1f", screen);
-    } else if (scenario === null && !name.startsWith("-")) {
-      paths.push(words[index]!);
+    } else if (name !== undefined && VALUE_OPTIONS.has(name)) {
+      const value = attached ?? words[++index];
+      const wanted = name === "match" ? "a text" : "a whole number such as 12 or 0x1f";
+      if (value === undefined || (name !== "match" && readWholeNumber(value) === null)) {
+        return wrong(`--${name} needs ${wanted}`, screen);
+      }
+      values.set(name as ValueOption, value);
+    } else if (scenario === null && !word.startsWith("-")) {
+      paths.push(word);
     } else {
-      return wrong(`"${words[index]}" is no option of a scenario`, screen);
+      return wrong(`"${word}" is no option of a scenario`, screen);
     }
   }
   if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);
-  return runScenarios(paths, { only: "all", trace, match, seed }, screen);
-}
-
-function splitOption(word: string): [name: string, value: string | undefined] {
-  const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
+  const number = (name: ValueOption) => readWholeNumber(values.get(name) ?? "");
+  return runScenarios(paths, {
+    only: "all",
+    trace,
+    match: values.get("match") ?? null,
+    seed: number("seed"),
+    limits: {
+      steps: number("max-steps"),
+      memoryBytes: number("max-memory"),
+      outputLines: number("max-output"),
+    },
+  }, screen);
 }
 
 function wrong(problem: string, screen: Screen): ExitCode {

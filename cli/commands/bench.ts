@@ -1,4 +1,5 @@
 import { command } from "../command.ts";
+import { WRONG } from "../exit_code.ts";
 import { MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
@@ -18,6 +19,8 @@ export const BENCH = command({
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
-    return benchScenarios(findScenarios(words), options, screen);
+    const paths = findScenarios(words, screen);
+    if (paths === null) return WRONG;
+    return benchScenarios(paths, options, screen);
   },
 });

@@ -13,7 +13,8 @@ export const CHECK = command({
   async run({ words, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { loadScenario } = await import("../scenario/load_scenario.ts");
-    const paths = findScenarios(words);
+    const paths = findScenarios(words, screen);
+    if (paths === null) return WRONG;
     let errors = 0;
     let warnings = 0;
     for (const path of paths) {

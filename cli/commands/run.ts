@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { WRONG } from "../exit_code.ts";
+import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
 
 export const RUN = command({
   name: "run",
@@ -9,7 +10,7 @@ export const RUN = command({
     "say, one line a test, and a summary. Exit code 0: all held; 1: a test or an assertion failed; " +
     "2: a file is wrong; 3: a limit stopped the run.",
   argument: SCENARIOS,
-  options: { trace: TRACE, match: MATCH, seed: SEED },
+  options: { trace: TRACE, match: MATCH, seed: SEED, ...LIMITS },
   examples: [
     { line: "run examples/01-hello-map.dma", doc: "one scenario" },
     { line: "run examples/01-hello-map.dma --trace", doc: "with every event" },
@@ -18,6 +19,10 @@ export const RUN = command({
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
-    return runScenarios(findScenarios(words), { only: "all", ...options }, screen);
+    const paths = findScenarios(words, screen);
+    if (paths === null) return WRONG;
+    const { trace, match, seed } = options;
+    const limits = limitsOf(options);
+    return runScenarios(paths, { only: "all", trace, match, seed, limits }, screen);
   },
 });

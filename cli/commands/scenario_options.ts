@@ -1,5 +1,6 @@
 /** What commands that run scenarios have in common. */
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
+import type { LimitOptions } from "../scenario/run_scenarios.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",
@@ -24,3 +25,33 @@ export const SEED = {
   placeholder: "NUMBER",
   doc: "use this seed instead of the file's",
 } as const satisfies OptionSpec;
+
+/** The script's limits. Each has an error of its own and exit code 3. */
+export const LIMITS = {
+  "max-steps": {
+    kind: "integer",
+    placeholder: "NUMBER",
+    doc: "instructions of one test (1000000000)",
+  },
+  "max-memory": {
+    kind: "integer",
+    placeholder: "BYTES",
+    doc: "memory of one test (1073741824)",
+  },
+  "max-output": {
+    kind: "integer",
+    placeholder: "LINES",
+    doc: "lines of print, show and explain in the whole run (100000)",
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/** The limits that the options name, the usual ones for the others. */
+export function limitsOf(
+  options: { readonly [N in keyof typeof LIMITS]: number | null },
+): LimitOptions {
+  return {
+    steps: options["max-steps"],
+    memoryBytes: options["max-memory"],
+    outputLines: options["max-output"],
+  };
+}

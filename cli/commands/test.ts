@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { WRONG } from "../exit_code.ts";
+import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
 
 export const TEST = command({
   name: "test",
@@ -7,7 +8,7 @@ export const TEST = command({
   description: "Runs the tests and properties of each file, not the statements at its top. " +
     "Finding no test is a failure.",
   argument: SCENARIOS,
-  options: { trace: TRACE, match: MATCH, seed: SEED },
+  options: { trace: TRACE, match: MATCH, seed: SEED, ...LIMITS },
   examples: [
     { line: "test examples", doc: "all tests of a folder" },
     { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
@@ -15,6 +16,10 @@ export const TEST = command({
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
-    return runScenarios(findScenarios(words), { only: "tests", ...options }, screen);
+    const paths = findScenarios(words, screen);
+    if (paths === null) return WRONG;
+    const { trace, match, seed } = options;
+    const limits = limitsOf(options);
+    return runScenarios(paths, { only: "tests", trace, match, seed, limits }, screen);
   },
 });

@@ -131,7 +131,10 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
     ":who nobody",
   );
   assertEquals(answers[1], "Nothing is mapped\n");
-  assertMatch(answers[3]!, /ssd +0xffff_\w000 +4KiB +0x10_0000 +to_device +iommu +dma_map_phys #\d/);
+  assertMatch(
+    answers[3]!,
+    /ssd +0xffff_\w000 +4KiB +0x10_0000 +to_device +iommu +dma_map_phys #\d/,
+  );
   assertStringIncludes(answers[5]!, "born");
   assertStringIncludes(answers[6]!, "dma_map_phys");
   assertStringIncludes(answers[7]!, "no mapping ever covered it");

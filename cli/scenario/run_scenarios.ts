@@ -1,6 +1,7 @@
 /** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import { runProgram } from "../../lang/run/runner.ts";
+import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
 import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
@@ -8,6 +9,13 @@ import { diagnosticStyle } from "./diagnostic_style.ts";
 import { loadScenario } from "./load_scenario.ts";
 import { failureLines, incidentLines, outcomeLine, summaryLines } from "./report_printer.ts";
 import { TracePrinter } from "./trace_printer.ts";
+
+/** Limits of the script that differ from the usual ones; null for those. */
+export interface LimitOptions {
+  readonly steps: number | null;
+  readonly memoryBytes: number | null;
+  readonly outputLines: number | null;
+}
 
 export interface ScenarioOptions {
   /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
@@ -18,6 +26,7 @@ export interface ScenarioOptions {
   readonly match: string | null;
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
+  readonly limits: LimitOptions;
 }
 
 /** Runs each file in turn; a file that is wrong does not keep the others from running. */
@@ -54,6 +63,10 @@ export function runScenarios(
         else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
       },
       style: diagnosticStyle(paint),
+      limits: {
+        ...DEFAULT_LIMITS,
+        ...Object.fromEntries(Object.entries(options.limits).filter(([, limit]) => limit !== null)),
+      },
     });
     reports.push(report);
     exitCode = worseExitCode(exitCode, codeOf(report));

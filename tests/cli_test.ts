@@ -1,0 +1,226 @@
+/** The command line from outside: what it prints, where, and its exit codes. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { COMMANDS } from "../cli/commands/mod.ts";
+import { main } from "../cli/main.ts";
+import { MemoryScreen } from "../cli/memory_screen.ts";
+import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
+
+async function dmalab(...words: string[]) {
+  const screen = new MemoryScreen();
+  const code = await main(words, screen);
+  return { code, output: screen.output, errors: screen.errors };
+}
+
+/** Runs something in a folder with some files, which are gone afterwards. */
+async function withFiles<T>(
+  files: Readonly<Record<string, string>>,
+  body: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-cli-" }));
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      Deno.mkdirSync(join(folder, name, ".."), { recursive: true });
+      Deno.writeTextFileSync(join(folder, name), text);
+    }
+    return await body(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const GOOD = 'test "holds" { assert 1 + 1 == 2 }\n';
+const FAILS = 'print "before"\ntest "does not hold" { assert 1 + 1 == 3 }\n' + GOOD;
+const WRONG_FILE = 'test "x" { asert 1 == 1 }\nlet a = 4KB\n';
+
+Deno.test("run exits 0 when all holds, 1 when a test fails, 2 for a wrong file, 3 at a limit", async () => {
+  const files = {
+    "good.dma": GOOD,
+    "fails.dma": FAILS,
+    "wrong.dma": WRONG_FILE,
+    "endless.dma": 'test "endless" { while true { } }\n',
+  };
+  await withFiles(files, async (folder) => {
+    assertEquals((await dmalab("run", join(folder, "good.dma"))).code, 0);
+    assertEquals((await dmalab("run", join(folder, "fails.dma"))).code, 1);
+    assertEquals((await dmalab("run", join(folder, "wrong.dma"))).code, 2);
+    const endless = await dmalab("run", join(folder, "endless.dma"), "--max-steps", "10_000");
+    assertEquals(endless.code, 3);
+    assertStringIncludes(endless.output, "error[E08");
+  });
+});
+
+Deno.test("each limit of a script can be set, and reaching it is exit code 3", async () => {
+  const files = {
+    "chatty.dma": 'test "talks" { repeat 9 { print "a" } }\n',
+    "greedy.dma": 'test "takes" { let all = [1]; while true { all = all + all } }\n',
+  };
+  await withFiles(files, async (folder) => {
+    const chatty = await dmalab("run", join(folder, "chatty.dma"), "--max-output", "3");
+    assertEquals(chatty.code, 3);
+    assertStringIncludes(chatty.output, "--max-output");
+    const greedy = await dmalab("run", join(folder, "greedy.dma"), "--max-memory=0x1000");
+    assertEquals(greedy.code, 3, greedy.output + greedy.errors);
+    assertStringIncludes(greedy.output, "--max-memory");
+  });
+});
+
+Deno.test("run says what the file said, one line a test, and a summary", async () => {
+  await withFiles({ "fails.dma": FAILS }, async (folder) => {
+    const { output } = await dmalab("run", join(folder, "fails.dma"));
+    const lines = output.split("\n");
+    assert(lines.includes("before"));
+    assertMatch(output, /^does not hold \.\.\. FAILED \(0 events\)$/m);
+    assertMatch(output, /^holds \.\.\. ok \(0 events\)$/m);
+    assertEquals(lines.at(-2), "FAILED | 1 passed | 1 failed | 2 assertions");
+  });
+});
+
+Deno.test("a failure ends with the line that repeats it, and the line does", async () => {
+  await withFiles({ "fails.dma": FAILS }, async (folder) => {
+    const { output } = await dmalab("run", join(folder, "fails.dma"));
+    const repeat = output.match(/^repeat it: dmalab (test \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
+    assert(repeat !== undefined, output);
+    const words = repeat.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
+    const again = await dmalab(...words);
+    assertEquals(again.code, 1);
+    assertStringIncludes(again.output, "FAILED | 0 passed | 1 failed | 1 filtered out");
+  });
+});
+
+Deno.test("a wrong file shows every mistake with its place on the error stream, and runs nothing", async () => {
+  await withFiles({ "wrong.dma": WRONG_FILE }, async (folder) => {
+    const { output, errors } = await dmalab("run", join(folder, "wrong.dma"));
+    assertEquals(output, "");
+    assertMatch(errors, /wrong\.dma:1:12/);
+    assertMatch(errors, /wrong\.dma:2:\d+/);
+    assertStringIncludes(errors, "hint:");
+  });
+});
+
+Deno.test("run takes several files and folders, and counts them", async () => {
+  await withFiles({ "a.dma": GOOD, "sub/b.dma": GOOD, "sub/c.txt": "no" }, async (folder) => {
+    const { code, output } = await dmalab("run", folder);
+    assertEquals(code, 0);
+    assertStringIncludes(output, "ok | 2 files | 2 passed | 0 failed | 2 assertions");
+  });
+});
+
+Deno.test("test leaves the statements out, and finding no test is a failure", async () => {
+  await withFiles({ "fails.dma": FAILS, "none.dma": 'print "hello"\n' }, async (folder) => {
+    const tests = await dmalab("test", join(folder, "fails.dma"), "--match", "holds");
+    assertEquals(tests.code, 0);
+    assert(!tests.output.includes("before"));
+    const none = await dmalab("test", join(folder, "none.dma"));
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.errors, "No test found");
+    const run = await dmalab("run", join(folder, "none.dma"));
+    assertEquals([run.code, run.output], [0, "hello\n"]);
+    const unmatched = await dmalab("test", join(folder, "fails.dma"), "--match", "zebra");
+    assertEquals(unmatched.code, 1);
+    assertStringIncludes(unmatched.errors, 'no name contains "zebra"');
+  });
+});
+
+Deno.test("--trace prints events aligned, with device and request", async () => {
+  const { output } = await dmalab("run", "examples/50-first-look.dma", "--trace");
+  const events = output.split("\n").filter((line) => /^ +\d+ +\S+ +ssd +#1 /.test(line));
+  assert(events.length > 50);
+  const columns = new Set(events.map((line) => line.indexOf("#1")));
+  assertEquals(columns.size, 1, "the request stands in one column");
+});
+
+Deno.test("check reads without running, and exits 2 for a wrong file", async () => {
+  await withFiles({ "fails.dma": FAILS, "wrong.dma": WRONG_FILE }, async (folder) => {
+    const fine = await dmalab("check", join(folder, "fails.dma"));
+    assertEquals([fine.code, fine.output], [0, "ok | 1 file | 0 errors | 0 warnings\n"]);
+    const wrong = await dmalab("check", folder);
+    assertEquals(wrong.code, 2);
+    assertMatch(wrong.output, /^wrong \| 2 files \| [2-9] errors/);
+  });
+});
+
+Deno.test("a missing file, a folder without scenarios, bytes that are no text: a sentence each", async () => {
+  await withFiles({ "sub/readme.txt": "" }, async (folder) => {
+    Deno.writeFileSync(join(folder, "binary.dma"), new Uint8Array([0x66, 0xff, 0xfe]));
+    const missing = await dmalab("run", join(folder, "missing.dma"));
+    assertEquals(missing.code, 2);
+    assertMatch(missing.errors, /^error: Cannot read ".*missing\.dma": there is no such file\n$/);
+    const binary = await dmalab("run", join(folder, "binary.dma"));
+    assertEquals(binary.code, 2);
+    assertMatch(binary.errors, /it is not UTF-8 text/);
+    const empty = await dmalab("run", join(folder, "sub"));
+    assertEquals(empty.code, 2);
+    assertStringIncludes(empty.errors, "There is no scenario");
+    for (const command of ["test", "check", "bench"]) {
+      assertEquals((await dmalab(command, join(folder, "sub"))).code, 2, command);
+    }
+  });
+});
+
+Deno.test("use reads below the root and never outside it, links included", async () => {
+  const files = {
+    "secret.dma": "fn secret() { return 1 }\n",
+    "lab/deno.json": "{}",
+    "lab/lib/pages.dma": "fn two() { return 2 }\n",
+    "lab/sub/inside.dma": 'use "../lib/pages.dma"\ntest "uses" { assert two() == 2 }\n',
+    "lab/sub/outside.dma": 'use "../../secret.dma"\ntest "uses" { assert secret() == 1 }\n',
+    "lab/sub/missing.dma": 'use "../lib/page.dma"\ntest "uses" { assert 1 == 1 }\n',
+    "lab/sub/linked.dma": 'use "link.dma"\ntest "uses" { assert secret() == 1 }\n',
+  };
+  await withFiles(files, async (folder) => {
+    Deno.symlinkSync(join(folder, "secret.dma"), join(folder, "lab/sub/link.dma"));
+    assertEquals((await dmalab("run", join(folder, "lab/sub/inside.dma"))).code, 0);
+    for (const name of ["outside", "linked"]) {
+      const { code, errors } = await dmalab("run", join(folder, `lab/sub/${name}.dma`));
+      assertEquals(code, 2);
+      assertStringIncludes(errors, "lies outside");
+    }
+    const missing = await dmalab("run", join(folder, "lab/sub/missing.dma"));
+    assertEquals(missing.code, 2);
+    assertStringIncludes(missing.errors, "there is no such file");
+  });
+});
+
+Deno.test("bench counts what a turn of a loop costs; --json prints one object a line", async () => {
+  const text = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict");
+  assertEquals(text.code, 0, text.errors);
+  assertMatch(text.output, /iotlb\.sync +1\n/);
+  const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
+  for (const line of json.output.trim().split("\n")) {
+    assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);
+  }
+  const none = await dmalab("bench", "examples/50-first-look.dma");
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.errors, "No bench found");
+});
+
+Deno.test("explain prints a rule, and exits 2 with a hint for a name it does not know", async () => {
+  const rule = await dmalab("explain", "dma.3.3");
+  assertEquals(rule.code, 0);
+  assertStringIncludes(rule.output, "−EOPNOTSUPP");
+  const unknown = await dmalab("explain", "dma.3.33");
+  assertEquals(unknown.code, 2);
+  assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');
+});
+
+Deno.test("every command has help with examples, and every example's command exists", async () => {
+  for (const { name, examples } of COMMANDS) {
+    const { code, output } = await dmalab(name, "--help");
+    assertEquals(code, 0, name);
+    assert(examples.length > 0, name);
+    for (const { line } of examples) {
+      assertStringIncludes(output, `dmalab ${line}`);
+      assertEquals(line.split(" ")[0], name);
+    }
+  }
+});
+
+Deno.test("dmalab without colours writes none, and into a pipe that closes it says nothing", async () => {
+  const { output } = await runDeno(
+    ["run", "--no-prompt", "-R", "cli/main.ts", "run", "examples/50-first-look.dma"],
+    { folder: ROOT, env: { NO_COLOR: "1" } },
+  );
+  assert(!output.includes("\x1b"), output);
+});

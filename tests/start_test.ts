@@ -1,0 +1,97 @@
+/** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { initFolder } from "../cli/init/init_folder.ts";
+import { VERSION } from "../cli/package_version.ts";
+import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
+
+/** Least privilege, and no question asked: what a script gets. */
+const RUN = ["run", "--no-prompt", "-R=."];
+const EXAMPLE = "examples/50-first-look.dma";
+
+const summary = (output: string) => output.trim().split("\n").at(-1);
+
+Deno.test("deno run -R=. scenario.dma runs a scenario of this project", async () => {
+  const { code, output } = await runDeno([...RUN, EXAMPLE], { folder: ROOT });
+  assertEquals(code, 0, output);
+  assertStringIncludes(output, "PRP1");
+  assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
+});
+
+Deno.test("deno run -R=. works from inside a folder, and with an absolute path", async () => {
+  const inside = await runDeno([...RUN, "50-first-look.dma"], { folder: join(ROOT, "examples") });
+  assertEquals(inside.code, 0, inside.output);
+  const absolute = await runDeno([...RUN, join(ROOT, EXAMPLE)], { folder: ROOT });
+  assertEquals(absolute.code, 0, absolute.output);
+});
+
+Deno.test("deno run -R=. dma scenario.dma is the plain form of the same", async () => {
+  const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
+  const literal = await runDeno([...RUN, EXAMPLE], { folder: ROOT });
+  assertEquals(plain.code, 0, plain.output);
+  assertEquals(plain.output, literal.output);
+});
+
+Deno.test("deno run scenario.dma takes the options of dmalab run, and no other", async () => {
+  const run = (...words: string[]) => runDeno([...RUN, EXAMPLE, ...words], { folder: ROOT });
+  const traced = await run("--trace");
+  assertStringIncludes(traced.output, "iova.alloc");
+  assertStringIncludes(traced.output, "dma_iova_link");
+  assertEquals((await run("--match", "40 KiB", "--seed=0x7")).code, 0);
+  assertEquals((await run("--match", "no such test")).code, 1);
+  assertStringIncludes((await run("--help")).output, "--trace");
+  assertEquals((await run("--max-steps", "5")).code, 3);
+  assertEquals((await run("--seed", "many")).code, 2);
+  const wrong = await run("--frobnicate");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.output, '"--frobnicate" is no option');
+});
+
+Deno.test("a scenario that may not be read, or is not there, is a sentence and exit code 2", async () => {
+  const denied = await runDeno(["run", "--no-prompt", EXAMPLE], { folder: ROOT });
+  assertEquals(denied.code, 2);
+  assertStringIncludes(denied.output, "Deno was not permitted to");
+  const missing = await runDeno([...RUN, "examples/no-such.dma"], { folder: ROOT });
+  assertEquals(missing.code, 2);
+  assertStringIncludes(missing.output, 'Cannot read "examples/no-such.dma": there is no such file');
+  for (const { output } of [denied, missing]) assert(!output.includes("    at "), output);
+});
+
+Deno.test("package_version.ts and package.json name one version", () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(join(ROOT, "package.json")));
+  assertEquals(VERSION, version);
+});
+
+Deno.test("dmalab init makes a folder in which deno run -R=. first.dma works", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
+  try {
+    const lab = join(folder, "lab");
+    assertEquals(initFolder(lab).done, true);
+    const { dependencies } = JSON.parse(Deno.readTextFileSync(join(lab, "package.json")));
+    assertEquals(dependencies, { dmalab: `^${VERSION}` });
+    // Nothing outside the folder is needed: not this project, and no registry.
+    const env = { DENO_DIR: join(folder, "cache"), NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/" };
+    const { code, output } = await runDeno([...RUN, "first.dma"], { folder: lab, env });
+    assertEquals(code, 0, output);
+    assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
+    const traced = await runDeno([...RUN, "first.dma", "--trace"], { folder: lab, env });
+    assertStringIncludes(traced.output, "iommu.sync_map");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("dmalab init touches nothing when one of its files is there", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
+  try {
+    Deno.writeTextFileSync(join(folder, "package.json"), "mine");
+    const outcome = initFolder(folder);
+    assert(!outcome.done);
+    assertStringIncludes(outcome.problem, "has package.json already");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["package.json"]);
+    assertEquals(Deno.readTextFileSync(join(folder, "package.json")), "mine");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
