@@ -13,7 +13,8 @@ import { orderConsts } from "./const_order.ts";
 import { ConstantEvaluator } from "./constant_value.ts";
 import { FileScope } from "./file_scope.ts";
 import { KindInference } from "./kind_inference.ts";
-import { type Owner, Resolver } from "./resolve.ts";
+import type { Owner } from "./name_resolver.ts";
+import { Resolver } from "./resolve.ts";
 import { StatementChecker } from "./statement_check.ts";
 
 /** The machine a program runs on, and the names its block may use. */

@@ -12,7 +12,7 @@ import { Resolution } from "../check/bindings.ts";
 import { orderConsts } from "../check/const_order.ts";
 import { FileScope } from "../check/file_scope.ts";
 import { KindInference } from "../check/kind_inference.ts";
-import type { Owner } from "../check/resolve.ts";
+import type { Owner } from "../check/name_resolver.ts";
 import { StatementChecker } from "../check/statement_check.ts";
 import {
   type ConstCode,

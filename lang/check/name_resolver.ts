@@ -1,0 +1,250 @@
+/** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { Block, Expression, Name, NameExpression, Statement } from "../syntax/ast.ts";
+import {
+  type Binding,
+  type CodeScope,
+  type ConstBinding,
+  type FunctionBinding,
+  type Resolution,
+  Scope,
+  Variable,
+} from "./bindings.ts";
+import { eventNameOf } from "./event_names.ts";
+import type { FileScope } from "./file_scope.ts";
+
+/** A const or function, for the graph of what needs what. */
+export type Owner = ConstBinding | FunctionBinding;
+
+export abstract class NameResolver {
+  protected readonly fileScope: FileScope;
+  protected readonly bag: DiagnosticBag;
+  protected readonly resolution: Resolution;
+  /** Consts and functions that a const or function uses. */
+  protected readonly uses: Map<Owner, Set<Owner>>;
+  /** Names that the file's top-level `let`s bind, for a better hint. */
+  protected readonly topLevelLets = new Set<string>();
+  protected owner: Owner | null = null;
+
+  constructor(
+    file: FileScope,
+    bag: DiagnosticBag,
+    resolution: Resolution,
+    uses: Map<Owner, Set<Owner>>,
+  ) {
+    this.fileScope = file;
+    this.bag = bag;
+    this.resolution = resolution;
+    this.uses = uses;
+  }
+
+  /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
+  #eventName(expression: Expression, scope: Scope): boolean {
+    const name = eventNameOf(expression);
+    if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;
+    const first = name.slice(0, name.indexOf("."));
+    if (this.find(first, scope) !== null || this.fileScope.declared.has(first)) return false;
+    this.resolution.eventNames.set(expression, name);
+    return true;
+  }
+
+  protected parameters(parameters: readonly Name[], scope: Scope): void {
+    for (const name of parameters) {
+      this.resolution.variables.set(name, this.variable(name, scope, "parameter", null));
+    }
+  }
+
+  protected variable(
+    name: Name,
+    scope: Scope,
+    role: Variable["role"],
+    source: Expression | null,
+  ): Variable {
+    const known = scope.ownVariable(name.text);
+    if (known !== undefined) {
+      this.bag.add({
+        code: "E0302",
+        severity: "error",
+        span: name.span,
+        message: `\`${name.text}\` is already bound in this block`,
+        hint: role === "let" ? `to give it another value, write \`${name.text} = …\`` : "rename it",
+        related: [{ span: known.span, message: "bound here first" }],
+      });
+    }
+    const variable = new Variable(name.text, name.span, scope.code, role, source);
+    scope.declare(variable);
+    return variable;
+  }
+
+  /** Takes a bare name for a const or a word, where only these are meant; false if it is neither. */
+  protected constant(node: NameExpression): boolean {
+    const declared = this.fileScope.declared.get(node.name);
+    const word = this.fileScope.registry.words.get(node.name);
+    if (declared?.kind !== "const" && word === undefined) return false;
+    if (declared?.kind === "const") this.use(node, declared);
+    else this.resolution.names.set(node, { kind: "word", word: word! });
+    return true;
+  }
+
+  protected notBuilt(node: Statement | Expression, word: string): void {
+    this.bag.error(
+      "E0601",
+      node.span,
+      `\`${word}\` is not built yet`,
+      "it is part of the language and will come; leave it out for now",
+    );
+  }
+
+  // Expressions.
+
+  protected expression(expression: Expression, scope: Scope): void {
+    switch (expression.kind) {
+      case "Name":
+        this.name(expression, scope, false);
+        return;
+      case "String":
+        for (const part of expression.parts) {
+          if (typeof part !== "string") this.expression(part, scope);
+        }
+        return;
+      case "List":
+        for (const item of expression.items) this.expression(item, scope);
+        return;
+      case "Record":
+        for (const entry of expression.entries) this.expression(entry.value, scope);
+        return;
+      case "Lambda": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.lambdas.set(expression, code);
+        const inner = new Scope(code, scope);
+        this.parameters(expression.parameters, inner);
+        this.expression(expression.body, inner);
+        return;
+      }
+      case "Unary":
+      case "Try":
+      case "Cast":
+        this.expression(expression.operand, scope);
+        return;
+      case "Binary":
+        this.expression(expression.left, scope);
+        this.expression(expression.right, scope);
+        return;
+      case "Range":
+        this.expression(expression.first, scope);
+        this.expression(expression.last, scope);
+        return;
+      case "Call":
+        if (expression.callee.kind === "Name") this.name(expression.callee, scope, true);
+        // A method may be called like an event: `iommu.translate(…)`.
+        else if (expression.callee.kind === "Field") {
+          this.expression(expression.callee.object, scope);
+        } else this.expression(expression.callee, scope);
+        for (const argument of expression.arguments) this.expression(argument.value, scope);
+        return;
+      case "Index":
+        this.expression(expression.object, scope);
+        this.expression(expression.index, scope);
+        return;
+      case "Field":
+        if (!this.#eventName(expression, scope)) this.expression(expression.object, scope);
+        return;
+      case "Trace":
+        this.traceBlock(expression.body, scope);
+        return;
+      case "Compare":
+        this.notBuilt(expression, "compare");
+        return;
+      case "Fork":
+      case "Race":
+        this.notBuilt(expression, expression.kind.toLowerCase());
+        return;
+      case "Integer":
+      case "Ratio":
+      case "Size":
+      case "Duration":
+      case "Bytes":
+      case "Boolean":
+      case "None":
+      case "ErrorExpression":
+        return;
+    }
+  }
+
+  protected find(name: string, scope: Scope): Variable | null {
+    const local = scope.find(name);
+    if (local !== null) return local;
+    return outermost(scope.code).role === "main"
+      ? this.fileScope.variables.get(name) ?? null
+      : null;
+  }
+
+  protected name(node: NameExpression, scope: Scope, called: boolean): void {
+    const variable = this.find(node.name, scope);
+    if (variable !== null) {
+      variable.reads++;
+      this.#capture(variable, scope.code, node.span.start);
+      this.resolution.names.set(node, variable);
+      return;
+    }
+    const binding = this.fileScope.find(node.name, called);
+    if (binding === null) {
+      this.bag.error(
+        called ? "E0303" : "E0301",
+        node.span,
+        called ? `There is no function \`${node.name}\`` : `Nothing is called \`${node.name}\``,
+        this.unknownHint(node.name, scope, called),
+      );
+      return;
+    }
+    if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
+      this.bag.error(
+        "E0307",
+        node.span,
+        `\`${node.name}\` is a function: it is called, not used as a value`,
+        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
+      );
+    }
+    this.use(node, binding);
+  }
+
+  protected use(node: NameExpression, binding: Binding): void {
+    if (binding.kind === "const" || binding.kind === "function") {
+      binding.reads++;
+      if (this.owner !== null) this.uses.get(this.owner)!.add(binding);
+    }
+    this.resolution.names.set(node, binding);
+  }
+
+  /** Notes that the lambdas between a variable's owner and its use must carry its value. */
+  #capture(variable: Variable, user: CodeScope, offset: number): void {
+    if (variable.owner === null) return;
+    for (let code: CodeScope | null = user; code !== null && code !== variable.owner;) {
+      if (!code.captures.includes(variable)) code.captures.push(variable);
+      variable.capturedAt = Math.min(variable.capturedAt, offset);
+      code = code.parent;
+    }
+  }
+
+  protected unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
+    const inside = outermost(scope.code).role !== "main";
+    if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
+      return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+    }
+    return this.fileScope.hint(name, scope.names(), called);
+  }
+
+  /** The statements of a `trace`. */
+  protected abstract traceBlock(block: Block, scope: Scope): void;
+}
+
+/** A piece of code with nothing in it yet. */
+export function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
+  return { role, parent, captures: [] };
+}
+
+function outermost(code: CodeScope): CodeScope {
+  let current = code;
+  while (current.parent !== null) current = current.parent;
+  return current;
+}
