@@ -270,6 +270,7 @@ const EVENT_WORDS = [
     nothing: "The device needs no unmap.",
     from_sgl: "Addresses were read back from the SGL.",
     saved: "Addresses had been saved at the mapping.",
+    scatterlist: "The whole scatterlist was unmapped by one call (6.12).",
     from_prp: "Addresses were rebuilt from the PRP list.",
   }),
   ...group("peer route", {

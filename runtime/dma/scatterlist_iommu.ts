@@ -4,7 +4,7 @@
  *
  * @see behaviour/dma.md 7.2
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
 import type { Machine } from "../machine.ts";

@@ -7,7 +7,14 @@ import type { CommandViewer, NvmeCommandView } from "./command_view.ts";
 import type { Iod } from "./iod.ts";
 
 /** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
-export type UnmapRule = "single" | "bus" | "iova" | "nothing" | "from_sgl" | "saved" | "list";
+export type UnmapRule =
+  | "single"
+  | "bus"
+  | "iova"
+  | "nothing"
+  | "from_sgl"
+  | "saved"
+  | "scatterlist";
 
 export class NvmeRequest extends BlockRequest {
   declare readonly limits: QueueLimits;

@@ -203,7 +203,7 @@ export class ScatterlistDataMapper implements DataMapper {
     }
     const list = iod.dataList!;
     dma.dmaUnmapSg(this.#dev, list, dir);
-    this.#ended(request, "list");
+    this.#ended(request, "scatterlist");
     freeDescriptors(events, this.#writer, iod);
     this.#lists.put(list);
     iod.dataList = null;
