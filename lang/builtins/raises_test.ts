@@ -62,11 +62,14 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
+  submit_bio: {
+    EIO: `${STRICT}submit_bio(bio(read, lba: 4_294_967_296, into: alloc_pages(1))) fails EIO`,
+  },
   request: {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
   },
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
-  alloc_pages: { ENOMEM: `alloc_pages(4_194_304) fails ENOMEM` },
+  alloc_pages: { ENOMEM: `alloc_pages(2_000_000) fails ENOMEM` },
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
   "nvme.submit": {
     EIO: `${STRICT}ssd.submit(read, lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,

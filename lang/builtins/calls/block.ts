@@ -1,7 +1,6 @@
 /** Bios and requests that a script builds by hand, and the block layer's DMA iterator. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
-import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
@@ -12,7 +11,7 @@ import { formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
-import { isThing, thing, toInt, toSize, toThing, toWord } from "../arguments.ts";
+import { isThing, thing, toInt, toSize, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
@@ -21,7 +20,7 @@ import { DMA_ITER } from "../things/dma_iter.ts";
 import { IO } from "../things/io.ts";
 import { IOVA_STATE } from "../things/iova_state.ts";
 import { NVME } from "../things/nvme.ts";
-import { diskOf } from "../things/nvme_submit.ts";
+import { checkOnDisk, diskOf, toDiskOp } from "../things/nvme_submit.ts";
 import { REQUEST } from "../things/request.ts";
 import { DEV, STATE, TRANSLATED_MACHINE } from "./parameters.ts";
 
@@ -155,7 +154,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       const device = isThing(dev, NVME) ? dev.target : onlyDisk(run);
       const bio = new BioTarget(
         device,
-        toWord(op, "op") as DiskOp,
+        toDiskOp(op),
         lba === undefined ? 0 : toInt(lba, "lba"),
       );
       bio.vecs.push(...segmentsOf(into ?? from));
@@ -184,9 +183,12 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let io = submit_bio(bio(read, lba: 0, into: buf))\nwait io\n` +
       `assert buf == ssd.media(lba: 0, bytes: 4KiB)`,
+    raises: ["EIO"],
     run(_run, [bio]) {
       const target = toThing(bio, BIO, "bio");
-      return thing(IO, diskOf(target.device).submitBio(target.toBio()));
+      const disk = diskOf(target.device);
+      checkOnDisk(disk, target.lba, target.sizeBytes);
+      return thing(IO, disk.submitBio(target.toBio()));
     },
   },
   {

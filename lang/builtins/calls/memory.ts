@@ -27,8 +27,10 @@ import { BUFFER, contentOf, toFillPattern } from "../things/buffer.ts";
 import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
 import { REGION } from "../things/region.ts";
 
-/** More memory than a peek or a page list may copy into a value. */
-const MAX_PAGES = 2 ** 24;
+/** More pages than one call may take. */
+const MAX_PAGES = 2 ** 21;
+/** What a page or piece of a buffer is charged. */
+const PIECE_BYTES = 64;
 
 /** Sizes that are left out stay left out. */
 function optionalSize(value: Value | undefined, what: string): number | undefined {
@@ -97,6 +99,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run(run, [pages, contiguous, order, region]) {
       const count = toInt(pages, "n", 1, MAX_PAGES);
+      run.chargeMemory(PIECE_BYTES * count);
       const target = isThing(region, REGION) ? { region: region.target.name } : {};
       const aligned = order === undefined ? {} : { orderAligned: toInt(order, "order", 0, 18) };
       return thing(
@@ -166,6 +169,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(run, [sizeArg, offset, pieces, piece, stride, fill, segments]) {
       const home = bufferHome(run);
       const pattern = fill === undefined ? undefined : toFillPattern(fill);
+      if (pieces !== undefined) run.chargeMemory(PIECE_BYTES * toInt(pieces, "pieces", 1, 2 ** 20));
       if (segments !== undefined) {
         const parts = toItems(segments, "segments").map(segmentOf);
         const buffer = refusing(() => claimBuffer(home, parts));
@@ -259,9 +263,9 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "A 32-bit checksum of the content (FNV-1a): equal contents have equal ones.",
     example: `let a = buffer(size: 4KiB, fill: counting)\n` +
       `assert checksum(a) == checksum(a.bytes)`,
-    run(_run, [value]) {
+    run(run, [value]) {
       let hash = 0x811c9dc5;
-      for (const byte of contentOf(value!)!) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+      for (const byte of contentOf(value!, run)!) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
       return hash;
     },
   },

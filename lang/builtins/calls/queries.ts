@@ -1,6 +1,7 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
 import { KernelError } from "../../../runtime/errno.ts";
 import { raiseErrno, size, thing, toInt, toSize, toThing } from "../arguments.ts";
+import { ScriptError } from "../../vm/script_error.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
 import { DEVICE } from "../things/device.ts";
@@ -98,7 +99,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
           `dma_alloc_coherent() found no ${sizeBytes} bytes for ${device.name}`,
         );
       }
-      return thing(COHERENT_MEMORY, { memory, device: device.name });
+      return thing(COHERENT_MEMORY, { memory, device: device.name, freed: false });
     },
   },
   {
@@ -111,11 +112,19 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     doc: "Gives shared memory back.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
-    run(run, [dev, memory]) {
-      run.lab.machine.dma.dmaFreeCoherent(
-        toThing(dev, DEVICE, "dev").dma,
-        toThing(memory, COHERENT_MEMORY, "mem").memory,
-      );
+    run(run, [dev, mem]) {
+      const { dma, name } = toThing(dev, DEVICE, "dev");
+      const target = toThing(mem, COHERENT_MEMORY, "mem");
+      if (target.freed || target.device !== name) {
+        throw new ScriptError(
+          "E0919",
+          target.freed
+            ? "The memory was given back before"
+            : `The memory belongs to ${target.device}, not to ${name}`,
+        );
+      }
+      target.freed = true;
+      run.lab.machine.dma.dmaFreeCoherent(dma, target.memory);
       return null;
     },
   },

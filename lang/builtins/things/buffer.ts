@@ -1,7 +1,9 @@
 /** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
+import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../vm/value.ts";
 import { isThing, list, phys, record, refusing, size, thing, wrongKind } from "../arguments.ts";
@@ -9,6 +11,8 @@ import type { TypeSpec } from "../spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { dumpLines } from "../values/text.ts";
 
+/** What an item of a list of addresses or segments is charged. */
+const ITEM_BYTES = 64;
 /** Segments of a picture before the rest is only counted. */
 const SHOWN_SEGMENTS = 12;
 /** Bytes of the content that a picture shows. */
@@ -26,10 +30,36 @@ export function toFillPattern(value: Value | undefined): FillPattern {
   throw wrongKind(value, "fill", "a byte, `counting` or `random`");
 }
 
+/** Larger contents are looked at in parts. */
+const MOST_READ_BYTES = 64 * 2 ** 20;
+/** Reading costs work but keeps no memory: this part of it is charged, so that loops of it end. */
+const CHARGED_PART = 1 / 256;
+
+/** A copy of a buffer's content, for a look that is over at once. */
+function read(buffer: HostBuffer, run: Run): Uint8Array {
+  if (buffer.sizeBytes > MOST_READ_BYTES) {
+    throw new ScriptError(
+      "E0919",
+      `Cannot look at ${formatSize(buffer.sizeBytes)} at once: the most is ${
+        formatSize(MOST_READ_BYTES)
+      }`,
+      "take a part of it: `.slice(0..64KiB)`",
+    );
+  }
+  run.chargeMemory(Math.ceil(buffer.sizeBytes * CHARGED_PART));
+  return buffer.readAll();
+}
+
 /** The bytes a value stands for when contents are compared; null for anything else. */
-export function contentOf(value: Value): Uint8Array | null {
+export function contentOf(value: Value, run: Run): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
-  return isThing(value, BUFFER) ? value.target.readAll() : null;
+  return isThing(value, BUFFER) ? read(value.target, run) : null;
+}
+
+/** The size of what `contentOf` would give, or -1. */
+function contentSize(value: Value): number {
+  if (value instanceof BytesValue) return value.bytes.length;
+  return isThing(value, BUFFER) ? value.target.sizeBytes : -1;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
@@ -72,7 +102,10 @@ export const BUFFER: TypeSpec<HostBuffer> = {
       name: "pages",
       kind: "list",
       doc: "Physical addresses of the pages it lies in, in its order.",
-      get: (buffer) => list(buffer.pages.map(phys)),
+      get(buffer, run) {
+        run.chargeMemory(ITEM_BYTES * Math.ceil(buffer.sizeBytes / PAGE_SIZE_BYTES));
+        return list(buffer.pages.map(phys));
+      },
     },
     {
       name: "segments",
@@ -138,7 +171,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",
       example: `let a = buffer(size: 4KiB, fill: 0)\nlet b = buffer(size: 4KiB, fill: 0)\n` +
         `b.slice(16..24).fill(1)\nassert a.differences(b) == [{ offset: 16B, size: 8B }]`,
-      run: (_run, buffer, [other]) => differenceList(buffer.readAll(), contentOf(other!)!),
+      run: (run, buffer, [other]) => differenceList(read(buffer, run), contentOf(other!, run)!),
     },
     {
       name: "free",
@@ -155,23 +188,23 @@ export const BUFFER: TypeSpec<HostBuffer> = {
   format: formatBuffer,
   show(buffer) {
     let offset = 0;
-    const rows = buffer.segments.map(({ phys, sizeBytes }) => {
+    const rows = buffer.segments.slice(0, SHOWN_SEGMENTS).map(({ phys, sizeBytes }) => {
       const row = [formatSize(offset), formatAddress(phys), formatSize(sizeBytes)];
       offset += sizeBytes;
       return row;
     });
-    const shown = rows.slice(0, SHOWN_SEGMENTS);
-    const rest = rows.length - shown.length;
+    const rest = buffer.segments.length - rows.length;
     return [
       formatBuffer(buffer),
-      ...tableLines(["offset", "phys", "size"], shown, ["right", "right", "right"]),
+      ...tableLines(["offset", "phys", "size"], rows, ["right", "right", "right"]),
       ...rest > 0 ? [`… ${formatCount(rest, "piece")} more`] : [],
       ...dumpLines(buffer.slice(0, Math.min(SHOWN_BYTES, buffer.sizeBytes)).readAll()),
     ];
   },
-  equals(buffer, other) {
-    const content = contentOf(other);
-    return content !== null && sameBytes(buffer.readAll(), content);
+  equals(buffer, other, run) {
+    if (isThing(other, BUFFER) && other.target === buffer) return true;
+    return contentSize(other) === buffer.sizeBytes &&
+      sameBytes(read(buffer, run), contentOf(other, run)!);
   },
   index: (buffer, index) => {
     const at = checkedIndex(index, buffer.sizeBytes, "a buffer");

@@ -6,7 +6,10 @@ import type { TypeSpec } from "../spec.ts";
 
 export interface CoherentTarget {
   readonly memory: CoherentMemory;
+  /** The device it was allocated for, by name. */
   readonly device: string;
+  /** It was given back: nobody may do so again. */
+  freed: boolean;
 }
 
 export const COHERENT_MEMORY: TypeSpec<CoherentTarget> = {

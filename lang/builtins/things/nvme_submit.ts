@@ -5,11 +5,10 @@ import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../devices/nvme/nvme
 import { type ErrnoName, invariant, KernelError } from "../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { formatSize } from "../../render/numbers.ts";
-import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
 import { LimitError, ScriptError } from "../../vm/script_error.ts";
 import { RecordValue, type Value } from "../../vm/value.ts";
-import { isThing, refusing, thing, toInt, toSize } from "../arguments.ts";
+import { isThing, refusing, thing, toInt, toSize, toWord } from "../arguments.ts";
 import type { Arguments, MethodSpec, ParameterSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
 import { BUFFER } from "./buffer.ts";
@@ -80,6 +79,17 @@ const OPERATIONS: ReadonlySet<string> = new Set<DiskOp>([
   "discard",
 ]);
 
+/** The operation a word names. */
+export function toDiskOp(value: Value | undefined): DiskOp {
+  const name = toWord(value, "op");
+  if (OPERATIONS.has(name)) return name as DiskOp;
+  throw new ScriptError(
+    "E0919",
+    `A disk does not know the operation ${name}`,
+    `write one of ${[...OPERATIONS].join(", ")}`,
+  );
+}
+
 /** The buffer of an operation, cut to what is asked for; none for those without data. */
 function dataOf(
   op: DiskOp,
@@ -124,7 +134,7 @@ function submit(
 }
 
 /** A block layer never sends a bio beyond the disk's end to the driver. */
-function checkOnDisk(disk: NvmeDisk, lba: number, sizeBytes: number): void {
+export function checkOnDisk(disk: NvmeDisk, lba: number, sizeBytes: number): void {
   const end = lba * disk.blockSizeBytes + sizeBytes;
   if (end <= disk.capacityBytes) return;
   throw new KernelError(
@@ -223,17 +233,7 @@ assert not io.done
 wait io
 assert io.status == OK`,
     raises: ["EIO", "EINVAL"],
-    run(_run, device, [op, ...rest]) {
-      const name = formatValue(op!);
-      if (!OPERATIONS.has(name)) {
-        throw new ScriptError(
-          "E0919",
-          `A disk does not know the operation ${name}`,
-          `write one of ${[...OPERATIONS].join(", ")}`,
-        );
-      }
-      return thing(IO, submit(diskOf(device), name as DiskOp, rest));
-    },
+    run: (_run, device, [op, ...rest]) => thing(IO, submit(diskOf(device), toDiskOp(op), rest)),
   },
   waiting(
     "read",

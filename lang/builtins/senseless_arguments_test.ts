@@ -1,0 +1,228 @@
+/** Whatever a script gives to a builtin, the answer is a value, an errno or a script's mistake. */
+import { assertEquals } from "@std/assert";
+import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
+import { KernelError } from "../../runtime/errno.ts";
+import type { IommuMode } from "../../runtime/machine_config.ts";
+import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
+import { Random } from "../../runtime/random.ts";
+import type { Run } from "../run/run.ts";
+import { convertArguments } from "../vm/arguments.ts";
+import { outputLines } from "../vm/output.ts";
+import { ScriptError } from "../vm/script_error.ts";
+import { typeChain } from "../vm/types.ts";
+import {
+  BytesValue,
+  Closure,
+  Handle,
+  ListValue,
+  Quantity,
+  RangeValue,
+  RecordValue,
+  type Value,
+} from "../vm/value.ts";
+import { BUILTINS, FUNCTIONS, TYPES, WORD_SPECS } from "./mod.ts";
+import type { FunctionSpec, Kind, MethodSpec } from "./spec.ts";
+import { wordValue } from "./words.ts";
+
+/** Calls on one machine, and machines of each mode. */
+const CALLS = 300;
+const MACHINES = 6;
+const MODES: readonly IommuMode[] = ["off", "strict", "lazy", "passthrough"];
+
+const NUMBERS = [
+  0,
+  1,
+  2,
+  3,
+  7,
+  511,
+  512,
+  513,
+  2048,
+  4095,
+  4096,
+  4097,
+  8192,
+  65536,
+  131072,
+  1048576,
+  0x10_0000,
+  0x4000_0000,
+  0xffff_f000,
+  2 ** 32,
+  2 ** 40,
+  2 ** 47,
+  2 ** 52,
+  2 ** 53 - 1,
+];
+
+function config(random: Random): LabConfig {
+  const base = defaultLabConfig();
+  return {
+    ...base,
+    cpus: 2,
+    seed: random.nextU32(),
+    swiotlb: { ...base.swiotlb, force: random.below(4) === 0 },
+    iommu: { ...base.iommu, mode: MODES[random.below(MODES.length)]! },
+    regions: [{ name: "low", basePhys: 0x20_0000 as never, sizeBytes: 0x10_0000, type: "ram" }],
+    pci: [{
+      kind: "root_port",
+      name: "rp0",
+      settings: {},
+      children: [{
+        kind: "switch",
+        name: "sw0",
+        settings: {},
+        children: [
+          {
+            kind: "nvme",
+            name: "ssd",
+            settings: {
+              sgl: random.below(2) === 0,
+              untrusted: random.below(4) === 0,
+              coherent: random.below(4) !== 0,
+              metadataBytes: random.below(2) * 8,
+            },
+            children: [],
+          },
+          { kind: "endpoint", name: "gpu", settings: { p2pmemBytes: 1048576 }, children: [] },
+        ],
+      }],
+    }],
+  };
+}
+
+/** Makes values of any kind, and remembers the things that calls gave. */
+class Values {
+  readonly things = new Map<string, Value[]>();
+
+  constructor(readonly random: Random) {}
+
+  remember(value: Value): void {
+    if (!(value instanceof Handle)) return;
+    for (const { name } of typeChain(value.type)) {
+      const known = this.things.get(name) ?? [];
+      known.push(value);
+      this.things.set(name, known);
+    }
+  }
+
+  of(kind: Kind): Value {
+    const { random } = this;
+    const number = NUMBERS[random.below(NUMBERS.length)]!;
+    switch (kind) {
+      case "int":
+      case "ratio":
+        return number;
+      case "size":
+      case "duration":
+      case "phys":
+      case "dma":
+        return new Quantity(kind, number);
+      case "bool":
+        return random.below(2) === 0;
+      case "string":
+        return ["", "iova.alloc", "iommu.*", "a"][random.below(4)]!;
+      case "bytes":
+        return new BytesValue(new Uint8Array(random.below(64)));
+      case "word":
+        return wordValue(WORD_SPECS[random.below(WORD_SPECS.length)]!.name);
+      case "list":
+        return new ListValue(
+          Array.from({ length: random.below(4) }, () => this.of(this.#anyKind())),
+        );
+      case "record":
+        return new RecordValue(new Map([["phys", this.of("phys")], ["size", this.of("size")]]));
+      case "range":
+        return new RangeValue(number, number + random.below(8192), "int");
+      case "function":
+        return new Closure(0, [], "test");
+      case "any":
+        return this.of(this.#anyKind());
+      case "nothing":
+        return null;
+      default: {
+        const known = this.things.get(kind.slice(1)) ?? [];
+        return known.length === 0 ? null : known[random.below(known.length)]!;
+      }
+    }
+  }
+
+  #anyKind(): Kind {
+    const kinds: Kind[] = ["int", "size", "word", "string", "phys", "@buffer", "@device"];
+    return kinds[this.random.below(kinds.length)]!;
+  }
+
+  arguments(spec: FunctionSpec | MethodSpec): (Value | undefined)[] {
+    return spec.parameters.map((parameter) => {
+      if (parameter.optional === true && this.random.below(2) === 0) return undefined;
+      const kinds = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
+      return this.of(kinds[this.random.below(kinds.length)]!);
+    });
+  }
+}
+
+/** True for what a script may run into; anything else is a bug of ours. */
+function isExpected(error: unknown): boolean {
+  return error instanceof ScriptError || error instanceof KernelError ||
+    error instanceof MemoryLimitError;
+}
+
+for (let seed = 1; seed <= MACHINES; seed++) {
+  Deno.test(`no arguments make a builtin fail in a way of its own (seed ${seed})`, () => {
+    const random = new Random(seed);
+    const world = BUILTINS.buildWorld(config(random), {
+      record: true,
+      memoryLimitBytes: 64 * 1048576,
+    });
+    let budget = 64 * 1048576;
+    const run: Run = {
+      lab: world.lab,
+      recorder: world.recorder,
+      call: () => random.below(2) === 0,
+      print: () => {},
+      chargeMemory(bytes) {
+        budget -= bytes;
+        if (budget < 0) throw new ScriptError("E0802", "The memory limit was reached");
+      },
+      siteSpan: () => null,
+    };
+    const values = new Values(random);
+    for (const value of world.globals.values()) values.remember(value);
+    const functions = [...FUNCTIONS.values()];
+    for (let call = 0; call < CALLS; call++) {
+      budget = 64 * 1048576;
+      const asked: string[] = [];
+      try {
+        const types = [...TYPES.values()].filter((type) =>
+          type.methods.length > 0 && (values.things.get(type.name) ?? []).length > 0
+        );
+        let value: Value;
+        if (random.below(3) === 0) {
+          const type = types[random.below(types.length)]!;
+          const method = type.methods[random.below(type.methods.length)]!;
+          const target = values.of(`@${type.name}`) as Handle;
+          const args = values.arguments(method);
+          asked.push(`${type.name}.${method.name}`, Deno.inspect(args, { depth: 1 }));
+          value = method.run(run, target.target as never, convertArguments(method, args));
+        } else {
+          const spec = functions[random.below(functions.length)]!;
+          const args = values.arguments(spec);
+          asked.push(spec.name, Deno.inspect(args, { depth: 1 }));
+          value = spec.run(run, convertArguments(spec, args));
+        }
+        values.remember(value);
+        asked.push("then show");
+        outputLines("print", value, run, TYPES);
+        for (const line of outputLines("show", value, run, TYPES)) {
+          assertEquals(line.length <= 80 || line.includes('bytes"'), true, line);
+        }
+        while (random.below(3) === 0 && world.runNextActivity());
+      } catch (error) {
+        if (!isExpected(error)) {
+          throw new Error(`Call ${call}: ${asked.join(" ")}`, { cause: error });
+        }
+      }
+    }
+  });
+}
