@@ -24,11 +24,13 @@ import {
  *
  * @param mode In the REPL an open bracket at the end means that more is to come, so neither
  * indentation nor the next line's first word close one.
+ * @param endName What the end of the text is called.
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
   reporter: Reporter,
   mode: "file" | "repl",
+  endName = "end of file",
 ): readonly IToken[] {
   const { source } = reporter;
   let match = matchBrackets(source, tokens, null);
@@ -37,7 +39,7 @@ export function balanceBrackets(
     match = matchBrackets(source, tokens, match.surplus);
   }
   const fixes = mode === "file" ? match.fixes : atTheEnd(match.fixes, tokens.length);
-  reportFixes(fixes, tokens, reporter);
+  reportFixes(fixes, tokens, reporter, endName);
   return apply(fixes, tokens);
 }
 
@@ -83,6 +85,7 @@ function reportFixes(
   fixes: readonly BracketFix[],
   tokens: readonly IToken[],
   reporter: Reporter,
+  endName: string,
 ): void {
   const places = new Set<number>();
   for (const fix of fixes) {
@@ -90,7 +93,7 @@ function reportFixes(
     switch (fix.kind) {
       case "close":
         // Several brackets that end at one place are one mistake.
-        if (!places.has(place)) reportUnclosed(fix, place, tokens, reporter);
+        if (!places.has(place)) reportUnclosed(fix, place, tokens, reporter, endName);
         places.add(place);
         break;
       case "open":
@@ -130,6 +133,7 @@ function reportUnclosed(
   place: number,
   tokens: readonly IToken[],
   reporter: Reporter,
+  endName: string,
 ): void {
   const opener = tokens[fix.opener]!;
   const closer = (PARTNERS.get(opener.tokenType) ?? PARTNERS.get(LBrace)!).LABEL;
@@ -137,7 +141,7 @@ function reportUnclosed(
   let rest = fix.at;
   while (tokens[rest]?.tokenType === Newline) rest++;
   const found = rest >= tokens.length
-    ? "end of file"
+    ? endName
     : next!.tokenType === Newline
     ? "end of line"
     : `\`${next!.image}\``;

@@ -35,36 +35,38 @@ const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
   ["print", "show", "explain", "step", "wait", "advance", "on", "repeat", "skip"],
 );
 
+/** Newlines separate between braces only; `for (` is the head of a loop in C. */
+type OpenBracket = "braces" | "brackets" | "loop head";
+
 /** The tokens of a file, brackets balanced, without the newlines that end nothing. */
 export function joinLines(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const joined: IToken[] = [];
-  /** For each open bracket: does a newline in it separate? */
-  const separates: boolean[] = [];
+  const open: OpenBracket[] = [];
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     switch (token.tokenType) {
       case Newline: {
         let next = index + 1;
         while (tokens[next]?.tokenType === Newline) next++;
-        const ends = separates.length === 0 || separates[separates.length - 1]!;
-        if (ends && endsStatement(joined.at(-1), tokens, next)) joined.push(token);
+        const separates = open.length === 0 || open[open.length - 1] === "braces";
+        if (separates && endsStatement(joined.at(-1), tokens, next)) joined.push(token);
         index = next - 1;
         continue;
       }
       case Semicolon:
-        if (separates.at(-1) === false) refuseSemicolon(token, reporter);
+        refuseSemicolon(token, open.at(-1), reporter);
         break;
       case LParen:
       case LBracket:
-        separates.push(false);
+        open.push(joined.at(-1)?.tokenType === Hard.for ? "loop head" : "brackets");
         break;
       case LBrace:
-        separates.push(true);
+        open.push("braces");
         break;
       case RParen:
       case RBracket:
       case RBrace:
-        separates.pop();
+        open.pop();
         break;
     }
     joined.push(token);
@@ -73,13 +75,18 @@ export function joinLines(tokens: readonly IToken[], reporter: Reporter): IToken
 }
 
 /** Between round and square brackets `;` is read as the comma it should be. */
-function refuseSemicolon(token: IToken, reporter: Reporter): void {
+function refuseSemicolon(
+  token: IToken,
+  open: OpenBracket | undefined,
+  reporter: Reporter,
+): void {
+  if (open === undefined || open === "braces") return;
   reporter.error(
     "E0201",
     token.startOffset,
     tokenEnd(token),
     "Expected `,` between values in brackets, found `;`",
-    { hint: "`;` separates statements" },
+    { hint: open === "loop head" ? "write `for name in 0..n { … }`" : "`;` separates statements" },
   );
   retype(token, Comma);
 }

@@ -261,6 +261,9 @@ function hintFor(
   if (expected.startsWith("`=` and a value") && isA(token, Literal) && previous !== undefined) {
     return `write \`${shortened(previous.image)} = ${shortened(token.image)}\``;
   }
+  if (expected === "a field's name" && type === NumberToken) {
+    return `items of a list are counted in brackets: \`[${token.image}]\``;
+  }
   if (expected === "the outcome's name") {
     return "as in `expect error EINVAL { … }` or `f() fails EINVAL`";
   }

@@ -127,7 +127,7 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   const { source, reporter } = context;
   const found = new Reporter(source);
   const raw = tokenize(source.text.slice(start, end), start);
-  const balanced = balanceBrackets(checkTokens(raw, found), found, "repl");
+  const balanced = balanceBrackets(checkTokens(raw, found), found, "repl", "`}`");
   const tokens = classifyWords(joinLines(balanced, found), found);
   if (!isShallow(tokens, found) || found.diagnostics.length > 0) {
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
