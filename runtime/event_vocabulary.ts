@@ -189,7 +189,7 @@ export const EVENT_TABLE = {
   },
   "block.merge": {
     when: "two were joined, or refused",
-    fields: { rule: "word" },
+    fields: { rule: "word", joined: "bool" },
   },
   "block.segment": {
     when: "the DMA iterator produced a segment",

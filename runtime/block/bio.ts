@@ -25,8 +25,8 @@ export type BlockOp =
 /**
  * One physically contiguous run of host memory; it may be many pages long.
  *
- * Its offset is that of the first byte in its 4 KiB page, and may not say more: where the kernel
- * counts from the start of a large folio, only bits from 4 KiB up differ, and they decide nothing.
+ * Its offset is that of the first byte in its 4 KiB page. What a cut leaves of a vector keeps
+ * counting from there, so that its offset can pass 4 KiB (block.md 1.6).
  */
 export interface BioVec {
   readonly phys: PhysAddr;
@@ -100,6 +100,11 @@ export class Bio {
   /** Address of the window's first byte. Only for a bio with memory. */
   get firstPhys(): PhysAddr {
     return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
+  }
+
+  /** Offset of the window's first byte, from the page that its vector begins in. */
+  get firstOffset(): number {
+    return vecOffset(this.vecs[this.vecIndex]!.phys) + this.vecDoneBytes;
   }
 
   /** A window of its own over the same vectors. Gap bit and metadata are the caller's. */

@@ -9,6 +9,7 @@ import type { DmaIovaState } from "../dma/iova_state.ts";
 import type { Bytes } from "../address.ts";
 import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
+import type { PageJoin } from "./bio_builder.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** Where the gap bit goes that the walk over a bio found. */
@@ -55,6 +56,10 @@ export type PartialRangeRule = (
 export interface BlockRules {
   /** Default soft limit: 4 MiB since 7.2, 1280 KiB in 6.12. */
   readonly softCapSectors: number;
+  /** Which pages of a caller's buffers become one vector. @see behaviour/block.md 1.4 */
+  readonly pageJoin: PageJoin;
+  /** Direct I/O takes no buffer that is not a multiple of the logical block long. */
+  readonly alignsEveryBuffer: boolean;
   /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
   readonly joinsInsideBio: boolean;
   readonly gap: GapRule;
@@ -179,6 +184,8 @@ function ownMetadataGap(request: BlockRequest): number {
 export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRules {
   return {
     softCapSectors: kernel === "6.12" ? 2560 : 8192,
+    pageJoin: kernel === "6.12" ? "contiguous" : "folio",
+    alignsEveryBuffer: kernel === "6.12",
     joinsInsideBio: kernel !== "6.12",
     gap: gapRule(kernel, quirks),
     releasePartialRange: quirks.has("partial_destroy_on_link_failure")

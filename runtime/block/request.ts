@@ -28,6 +28,8 @@ export class BlockRequest {
   gapBit = 0;
   /** Number of metadata segments; 0 for a request without metadata. */
   nrIntegritySegments = 0;
+  /** Nothing more may join it, since something once was too much. @see behaviour/block.md 1.5 */
+  closed = false;
   /** Memory that stands for the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
   /** Gives the special payload's memory back when the request ends. */

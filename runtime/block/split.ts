@@ -159,7 +159,7 @@ export class BioSplitter {
     for (let index = bio.vecIndex; leftBytes > 0; index++) {
       const vec = bio.vecs[index]!;
       const phys = (vec.phys + doneBytes) as PhysAddr;
-      const offset = vecOffset(phys);
+      const offset = vecOffset(vec.phys) + doneBytes;
       const length = Math.min(vec.sizeBytes - doneBytes, leftBytes);
       if ((offset & limits.dmaAlignmentMask) !== 0 || length % (lengthMask + 1) !== 0) return false;
       if (previousEnd >= 0) {

@@ -226,6 +226,13 @@ Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remaind
   assertEquals(bits([]), [11, 0]);
 });
 
+Deno.test("what a cut leaves of a vector counts its offset from the vector's first page (captured)", () => {
+  // v7.2-lazy, 1 MiB at 0x200 in a page: the first vector ends 0x100000 after its page.
+  const vecs = [vec(0x1_038e_a200, 0x10_0000 - 0x200), vec(0x1_039e_a000, 0x200)];
+  const { pieces } = split(vecs, { maxUserSectors: 256 }, { quirks: ["gap_of_next_piece_counts"] });
+  assertEquals(pieces.map(({ gapBit }) => gapBit), [0, 0, 0, 0, 0, 0, 0, 21]);
+});
+
 Deno.test("6.12 keeps no gap bit (block.md 1.7)", () => {
   assertEquals(split(WITH_GAP, {}, { kernel: "6.12" }).pieces[0]!.gapBit, 0);
 });

@@ -1,0 +1,113 @@
+import { assert, assertEquals } from "@std/assert";
+import { MIB, type PhysAddr } from "../address.ts";
+import { type Bio, BIO_FLAG } from "./bio.ts";
+import { BioBuilder, type PageJoin, type UserPiece } from "./bio_builder.ts";
+
+const LARGE = 2 * MIB;
+const HUGE_PAGE = 0x1_0280_0000;
+
+function run(phys: number, sizeBytes: number, folioBytes = 4096, provider: string | null = null) {
+  return { phys: phys as PhysAddr, sizeBytes, folioBytes, provider };
+}
+
+function build(pieces: readonly UserPiece[], join: PageJoin = "folio"): Bio[] {
+  const builder = new BioBuilder(pieces, join, 512);
+  const bios: Bio[] = [];
+  let sector = 0;
+  while (builder.leftBytes > 0) {
+    const bio = builder.next("read", sector);
+    assert(bio !== null);
+    bios.push(bio);
+    sector += bio.sizeBytes / 512;
+  }
+  return bios;
+}
+
+function sizes(bio: Bio): number[] {
+  return bio.vecs.map(({ sizeBytes }) => sizeBytes);
+}
+
+Deno.test("pages that touch become one vector inside a folio only (captured)", () => {
+  assertEquals(sizes(build([[run(0x10_e243_0400, 0x2c00)]])[0]!), [0xc00, 0x1000, 0x1000]);
+  assertEquals(sizes(build([[run(HUGE_PAGE + 0x400, 0x2c00, LARGE)]])[0]!), [0x2c00]);
+});
+
+Deno.test("6.12 joins all that touches, across buffers too (captured)", () => {
+  const touching = [[run(0x4000_0000, 1536)], [run(0x4000_0600, 1024)], [run(0x4000_0a00, 512)]];
+  assertEquals(sizes(build(touching, "contiguous")[0]!), [3072]);
+  assertEquals(sizes(build(touching)[0]!), [1536, 1024, 512]);
+  assertEquals(sizes(build([[run(0x10_e243_0400, 0x2c00)]], "contiguous")[0]!), [0x2c00]);
+});
+
+Deno.test("one lookup takes as many pages as the bio has vectors left (captured)", () => {
+  // v7.2-none-mdts0: 1 MiB at 0x200 lies in 257 pages.
+  assertEquals(sizes(build([[run(HUGE_PAGE + 0x200, MIB, LARGE)]])[0]!), [1048064, 512]);
+  // v7.2-none-mdts0-big: 256, 255 and 1 pages, then the next buffer with 253, 252 and 7.
+  const three = [0, 1, 2].map((index) => [run(HUGE_PAGE + 2 * index * LARGE, LARGE, LARGE)]);
+  const [bio, ...rest] = build(three);
+  assertEquals(rest, []);
+  assertEquals(sizes(bio!).map((size) => size / 4096), [256, 255, 1, 253, 252, 7, 250, 249, 13]);
+});
+
+Deno.test("6.12 goes on with the same vector after every lookup (captured)", () => {
+  assertEquals(sizes(build([[run(HUGE_PAGE, 257 * 4096, LARGE)]], "contiguous")[0]!), [257 * 4096]);
+});
+
+Deno.test("a bio has at most 256 vectors (captured)", () => {
+  const scattered = Array.from(
+    { length: 257 },
+    (_, index) => [run(0x4000_0000 + index * 8192, 4096)],
+  );
+  for (const join of ["folio", "contiguous"] as const) {
+    const bios = build(scattered, join);
+    assertEquals(bios.map(({ vecs }) => vecs.length), [256, 1]);
+    assertEquals(bios.map(({ sector }) => sector), [0, 2048]);
+  }
+});
+
+Deno.test("what is no whole block at a bio's end is left to the next one", () => {
+  const pieces = Array.from({ length: 512 }, (_, index) => [run(0x4000_0000 + index * 8192, 500)]);
+  pieces.push([run(0x5000_0000, 512 * 512 - 256_000)]);
+  const bios = build(pieces);
+  // 256 vectors of 500 bytes are 250 blocks exactly.
+  assertEquals(bios.map(({ sizeBytes }) => sizeBytes), [128_000, 128_000, 6144]);
+  const odd = [...pieces.slice(0, 256)];
+  odd[0] = [run(0x3000_0000, 100)];
+  odd.push([run(0x5000_0000, 128_512 - 127_600)]);
+  const [first, second] = build(odd);
+  assertEquals([first!.sizeBytes, second!.sizeBytes], [127_488, 1024]);
+  assertEquals(sizes(first!).at(-1), 388);
+  assertEquals(second!.vecs.map(({ phys, sizeBytes }) => [phys, sizeBytes]), [
+    [0x4000_0000 + 255 * 8192 + 388, 112],
+    [0x5000_0000, 912],
+  ]);
+});
+
+Deno.test("a bio whose vectors do not hold one block is refused", () => {
+  const crumbs = Array.from({ length: 300 }, (_, index) => [run(0x4000_0000 + index * 8192, 1)]);
+  assertEquals(new BioBuilder(crumbs, "folio", 512).next("read", 0), null);
+});
+
+Deno.test("peer memory of different providers is never in one bio (block.md ch. 1, assertion 10)", () => {
+  const bios = build([[run(0xfb00_0000, 4096, 4096, "a")], [run(0xfd00_0000, 4096, 4096, "b")]]);
+  assertEquals(bios.map(({ vecs }) => vecs.map(({ phys }) => phys)), [[0xfb00_0000], [
+    0xfd00_0000,
+  ]]);
+  assertEquals(bios.map(({ flags }) => flags), [BIO_FLAG.NOMERGE, BIO_FLAG.NOMERGE]);
+});
+
+Deno.test("a bio ends before the first page of another kind of memory (block.md 1.4)", () => {
+  const bios = build([
+    [run(0x4000_0000, 4096)],
+    [run(0xfb00_0000, 8192, 4096, "a")],
+    [run(0x5000_0000, 4096)],
+  ]);
+  assertEquals(bios.map(sizes), [[4096], [4096, 4096], [4096]]);
+  assertEquals(bios.map(({ flags }) => flags), [0, BIO_FLAG.NOMERGE, 0]);
+});
+
+Deno.test("passthrough takes any length", () => {
+  const builder = new BioBuilder([[run(0x4000_0000, 5)]], "folio", 1);
+  assertEquals(builder.next("drv_in", 0)?.sizeBytes, 5);
+  assertEquals([builder.leftBytes, builder.leftPages], [0, 0]);
+});

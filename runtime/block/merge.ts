@@ -1,0 +1,257 @@
+/**
+ * Joins bios that follow each other on the disk into one request.
+ *
+ * @see behaviour/block.md 1.5
+ */
+import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { EventStream } from "../events.ts";
+import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
+import type { GapRule } from "./block_rules.ts";
+import { pairGap } from "./gap_bit.ts";
+import { canJoin } from "./mergeable.ts";
+import type { QueueLimits } from "./queue_limits.ts";
+import type { BlockRequest } from "./request.ts";
+
+const BLOCK_MERGE = eventId("block.merge");
+
+/** Where a bio joins a request: behind it, before it, or, for discards, anywhere. */
+type Side = "back" | "front" | "discard";
+
+/** What keeps a bio out of a request that it follows. */
+type Refusal = "integrity" | "gap" | "integrity_gap" | "sectors" | "segments" | "ranges";
+
+/** Operations that are never merged. */
+const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_in", "drv_out"]);
+/** Flags with which a bio is never merged. */
+const SINGLE_FLAGS = BIO_FLAG.NOMERGE | BIO_FLAG.FUA | BIO_FLAG.USER;
+/** A list of waiting requests is searched no further than this, from its end. */
+const LIST_SEARCH_REQUESTS = 8;
+
+/** One end of a bio's memory: a vector as far as the bio reaches into it. */
+class VecEnd {
+  phys = 0 as PhysAddr;
+  /** From the page that the vector begins in; more than a page when its front was cut off. */
+  offset = 0;
+  sizeBytes: Bytes = 0;
+
+  toFirstOf(bio: Bio): void {
+    this.phys = bio.firstPhys;
+    this.offset = bio.firstOffset;
+    const leftBytes = bio.vecs[bio.vecIndex]!.sizeBytes - bio.vecDoneBytes;
+    this.sizeBytes = Math.min(leftBytes, bio.sizeBytes);
+  }
+
+  toLastOf(bio: Bio): void {
+    let leftBytes = bio.sizeBytes;
+    let doneBytes = bio.vecDoneBytes;
+    let index = bio.vecIndex;
+    for (;;) {
+      const vec = bio.vecs[index]!;
+      const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+      leftBytes -= sizeBytes;
+      if (leftBytes === 0) {
+        this.phys = (vec.phys + doneBytes) as PhysAddr;
+        this.offset = vecOffset(vec.phys) + doneBytes;
+        this.sizeBytes = sizeBytes;
+        return;
+      }
+      index++;
+      doneBytes = 0;
+    }
+  }
+
+  toVec(vec: BioVec): void {
+    this.phys = vec.phys;
+    this.offset = vecOffset(vec.phys);
+    this.sizeBytes = vec.sizeBytes;
+  }
+}
+
+/** Segments of a bio's metadata: its vectors, those that touch as one. */
+export function integritySegments(bio: Bio, limits: QueueLimits): number {
+  let segments = 0;
+  let previous: BioVec | null = null;
+  for (const vec of bio.metadata) {
+    const joins = previous !== null &&
+      canJoin(previous.phys, previous.sizeBytes, vec.phys, vec.sizeBytes, limits.segBoundaryMask);
+    if (!joins) segments++;
+    previous = vec;
+  }
+  return segments;
+}
+
+/** Decides for one queue what may be joined, and joins it. */
+export class RequestMerger {
+  readonly #limits: QueueLimits;
+  readonly #gap: GapRule;
+  readonly #events: EventStream;
+  /** The two vectors that would meet. */
+  readonly #end = new VecEnd();
+  readonly #next = new VecEnd();
+
+  constructor(limits: QueueLimits, gap: GapRule, events: EventStream) {
+    this.#limits = limits;
+    this.#gap = gap;
+    this.#events = events;
+  }
+
+  /**
+   * Joins a bio to a request that it follows or precedes, if both sides and the queue allow it.
+   *
+   * What is too much for the request closes it: nothing else will join it either. A gap does not.
+   *
+   * @param request Not sent yet.
+   * @param nrSegments The bio's data segments, as the splitter counted them.
+   * @returns True when the bio is part of the request now.
+   */
+  join(request: BlockRequest, bio: Bio, nrSegments: number): boolean {
+    if (!mayMerge(request, bio)) return false;
+    const side = this.#side(request, bio);
+    if (side === null) return false;
+    const refusal = side === "discard"
+      ? this.#discardRefusal(request, bio)
+      : this.#refusal(request, bio, nrSegments, side);
+    if (this.#events.tick(BLOCK_MERGE)) this.#emit(request, bio, nrSegments, refusal ?? side);
+    if (refusal !== null) return false;
+    if (side === "discard") {
+      request.bios.push(bio);
+      return true;
+    }
+    if (bio.vecs.length !== 0) {
+      const joinGap = this.#touches() ? 0 : pairGap(this.#endOffset(), this.#next.offset);
+      this.#gap.joined(request, bio, joinGap);
+    }
+    if (side === "back") request.bios.push(bio);
+    else request.bios.unshift(bio);
+    request.nrPhysSegments += nrSegments;
+    request.nrIntegritySegments += integritySegments(bio, this.#limits);
+    return true;
+  }
+
+  /**
+   * Joins a bio to one of the last requests of a list that wait to be sent.
+   * @returns The request that it is part of now, or null.
+   */
+  joinList<R extends BlockRequest>(
+    requests: readonly R[],
+    bio: Bio,
+    nrSegments: number,
+  ): R | null {
+    const last = Math.max(0, requests.length - LIST_SEARCH_REQUESTS);
+    for (let index = requests.length - 1; index >= last; index--) {
+      const request = requests[index]!;
+      if (this.join(request, bio, nrSegments)) return request;
+    }
+    return null;
+  }
+
+  #side(request: BlockRequest, bio: Bio): Side | null {
+    if (request.op === "discard" && this.#limits.maxDiscardSegments > 1) return "discard";
+    if (request.sector + request.bytes / SECTOR_SIZE_BYTES === bio.sector) return "back";
+    return bio.sector + bio.sizeBytes / SECTOR_SIZE_BYTES === request.sector ? "front" : null;
+  }
+
+  /** Leaves the two vectors that meet in `#end` and `#next` when nothing is refused. */
+  #refusal(request: BlockRequest, bio: Bio, nrSegments: number, side: Side): Refusal | null {
+    const limits = this.#limits;
+    const earlier = side === "back" ? request.bios[0]! : bio;
+    const later = side === "back" ? bio : request.bios[0]!;
+    // Metadata decides first, and closes nothing: the captures show requests left open by it.
+    if (!this.#integrityFits(request, bio)) return "integrity";
+    if (limits.virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
+      this.#end.toVec(earlier.metadata.at(-1)!);
+      this.#next.toVec(later.metadata[0]!);
+      if (this.#gapAtBoundary(earlier.metadata[0]!.phys)) return "integrity_gap";
+    }
+    if (earlier.vecs.length !== 0) {
+      this.#end.toLastOf(side === "back" ? request.bios.at(-1)! : bio);
+      this.#next.toFirstOf(later);
+      if (limits.virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys)) return "gap";
+    }
+    const first = side === "back" ? request : bio;
+    if (request.bytes + bio.sizeBytes > this.#maxBytes(first)) {
+      return this.#close(request, "sectors");
+    }
+    const segments = request.nrPhysSegments + nrSegments;
+    return segments > limits.maxSegments ? this.#close(request, "segments") : null;
+  }
+
+  #discardRefusal(request: BlockRequest, bio: Bio): Refusal | null {
+    if (request.bios.length + 1 > this.#limits.maxDiscardSegments) {
+      return this.#close(request, "ranges");
+    }
+    const tooMuch = request.bytes + bio.sizeBytes > this.#maxBytes(bio);
+    return tooMuch ? this.#close(request, "sectors") : null;
+  }
+
+  #close(request: BlockRequest, refusal: Refusal): Refusal {
+    request.closed = true;
+    return refusal;
+  }
+
+  /** Both have metadata or neither, and together no more than the queue takes. */
+  #integrityFits(request: BlockRequest, bio: Bio): boolean {
+    const segments = integritySegments(bio, this.#limits);
+    if ((segments === 0) !== (request.nrIntegritySegments === 0)) return false;
+    return request.nrIntegritySegments + segments <= this.#limits.maxIntegritySegments ||
+      segments === 0;
+  }
+
+  /** A request that does not begin on the boundary is refused even where the vectors touch. */
+  #gapAtBoundary(firstPhys: PhysAddr): boolean {
+    const unit = this.#limits.virtBoundaryMask + 1;
+    if (firstPhys % unit !== 0) return true;
+    if (this.#touches()) return false;
+    return this.#endOffset() % unit !== 0 || this.#next.offset % unit !== 0;
+  }
+
+  #touches(): boolean {
+    const { phys, sizeBytes } = this.#end;
+    const next = this.#next;
+    return canJoin(phys, sizeBytes, next.phys, next.sizeBytes, this.#limits.segBoundaryMask);
+  }
+
+  #endOffset(): number {
+    return this.#end.offset + this.#end.sizeBytes;
+  }
+
+  /** The most bytes a request may have that starts where this one does. */
+  #maxBytes({ op, sector }: { readonly op: BlockOp; readonly sector: number }): Bytes {
+    const { chunkSectors, maxSectors, maxDiscardSectors } = this.#limits;
+    if (op === "discard") return maxDiscardSectors * SECTOR_SIZE_BYTES;
+    const sectors = chunkSectors === 0
+      ? maxSectors
+      : Math.min(maxSectors, chunkSectors - sector % chunkSectors);
+    return sectors * SECTOR_SIZE_BYTES;
+  }
+
+  #emit(request: BlockRequest, bio: Bio, nrSegments: number, rule: Side | Refusal): void {
+    const limits = this.#limits;
+    const joined = rule === "back" || rule === "front" || rule === "discard";
+    this.#events.emit(
+      BLOCK_MERGE,
+      { rule, joined },
+      {
+        rule: "block.1.5",
+        inputs: {
+          request: request.id,
+          bytes: request.bytes + bio.sizeBytes,
+          max_sectors: limits.maxSectors,
+          segments: request.nrPhysSegments + nrSegments,
+          max_segments: limits.maxSegments,
+          virt_boundary_mask: limits.virtBoundaryMask,
+        },
+      },
+    );
+  }
+}
+
+/** Whether the two could be one at all, wherever they lie. */
+function mayMerge(request: BlockRequest, bio: Bio): boolean {
+  if (request.closed || request.op !== bio.op || SINGLE_OPS.has(bio.op)) return false;
+  if (request.specialPayload !== null || request.mapped || request.cid !== null) return false;
+  const first = request.bios[0];
+  if (first === undefined || ((first.flags | bio.flags) & SINGLE_FLAGS) !== 0) return false;
+  return ((first.flags ^ bio.flags) & BIO_FLAG.ATOMIC) === 0;
+}

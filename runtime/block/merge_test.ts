@@ -1,0 +1,305 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { VirtualClock } from "../clock.ts";
+import { EventStream, type MachineEvent } from "../events.ts";
+import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
+import { blockRules } from "./block_rules.ts";
+import { RequestMerger } from "./merge.ts";
+import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
+import { BlockRequest } from "./request.ts";
+import { BioSplitter } from "./split.ts";
+
+const WIDE: LimitsInput = {
+  maxHwSectors: 16384,
+  maxSegments: 256,
+  maxSegmentSizeBytes: 0xffff_ffff,
+  dmaAlignmentMask: 3,
+};
+const PRP_ONLY: LimitsInput = { virtBoundaryMask: 4095 };
+
+function vec(phys: number, sizeBytes: number): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
+}
+
+/** A queue to merge in, with the bios' gap bits and segments as its splitter finds them. */
+class Queue {
+  readonly limits: QueueLimits;
+  readonly merger: RequestMerger;
+  readonly events: MachineEvent<"block.merge">[] = [];
+  readonly #splitter: BioSplitter;
+
+  constructor(input: LimitsInput = {}, kernel = "7.2") {
+    const limits = deriveLimits({ ...WIDE, ...input }, 8192);
+    assert(typeof limits !== "number");
+    const events = new EventStream(new VirtualClock());
+    events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
+    const { gap } = blockRules(kernel, new Set());
+    this.limits = limits;
+    this.merger = new RequestMerger(limits, gap, events);
+    this.#splitter = new BioSplitter(limits, gap, events);
+  }
+
+  request(bio: Bio): BlockRequest {
+    const whole = this.#splitter.next(bio);
+    assertEquals(whole, bio, "a test's first bio fits whole");
+    const request = new BlockRequest("disk", bio.op, [bio], this.limits);
+    request.nrPhysSegments = this.#splitter.nrSegments;
+    request.gapBit = bio.gapBit;
+    request.nrIntegritySegments = bio.metadata.length;
+    return request;
+  }
+
+  join(request: BlockRequest, bio: Bio): boolean {
+    const whole = this.#splitter.next(bio);
+    assertEquals(whole, bio, "a test's bio fits whole");
+    return this.merger.join(request, bio, this.#splitter.nrSegments);
+  }
+
+  /** What the last attempt said. */
+  get rule(): string | undefined {
+    return this.events.at(-1)?.fields.rule;
+  }
+}
+
+function bio(
+  sector: number,
+  vecs: readonly BioVec[],
+  options: { op?: BlockOp; flags?: number; sizeBytes?: number; metadata?: BioVec[] } = {},
+): Bio {
+  const sizeBytes = options.sizeBytes ?? vecsSizeBytes(vecs);
+  const made = new Bio(options.op ?? "read", sector, vecs, sizeBytes, options.flags ?? 0);
+  if (options.metadata !== undefined) made.metadata = options.metadata;
+  return made;
+}
+
+const A = 0x100_0000;
+const B = 0x200_0000;
+
+Deno.test("a bio joins behind or before the request that it touches on the disk (block.md 1.5)", () => {
+  const queue = new Queue();
+  const request = queue.request(bio(80, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), true);
+  assertEquals(queue.rule, "back");
+  assertEquals(queue.join(request, bio(72, [vec(B + 0x10000, 4096)])), true);
+  assertEquals(queue.rule, "front");
+  assertEquals(request.bios.map(({ sector }) => sector), [72, 80, 88]);
+  assertEquals([request.sector, request.bytes, request.nrPhysSegments], [72, 12288, 3]);
+  assertEquals(queue.events[0]?.why, {
+    rule: "block.1.5",
+    inputs: {
+      request: 0,
+      bytes: 8192,
+      max_sectors: 8192,
+      segments: 2,
+      max_segments: 256,
+      virt_boundary_mask: 0,
+    },
+  });
+});
+
+Deno.test("a bio that touches neither end is left alone and nothing is reported (block.md 1.5)", () => {
+  const queue = new Queue();
+  const request = queue.request(bio(80, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(96, [vec(B, 4096)])), false);
+  assertEquals(queue.join(request, bio(80, [vec(B, 4096)])), false);
+  assertEquals(queue.events, []);
+});
+
+Deno.test("segment counts are summed even where the memory touches (block.md 1.5)", () => {
+  const queue = new Queue();
+  const request = queue.request(bio(0, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(8, [vec(A + 4096, 4096)])), true);
+  assertEquals(request.nrPhysSegments, 2);
+  assertEquals(request.segments(), [vec(A, 8192)]);
+});
+
+Deno.test("the merged gap bit is the lowest of both sides' and of the join (block.md 1.6)", () => {
+  const queue = new Queue();
+  const joined = (first: BioVec[], second: BioVec[]): number => {
+    const request = queue.request(bio(0, first));
+    const sectors = vecsSizeBytes(first) / 512;
+    assertEquals(queue.join(request, bio(sectors, second)), true);
+    return request.gapBit;
+  };
+  // The join: 0x1000 | 0x200 has bit 9 lowest.
+  assertEquals(joined([vec(A, 4096)], [vec(B + 0x200, 512)]), 10);
+  assertEquals(joined([vec(A, 4096)], [vec(B, 4096)]), 13);
+  // Touching memory is no gap, wherever it touches.
+  assertEquals(joined([vec(A, 1024)], [vec(A + 1024, 1024)]), 0);
+  // What either side had stays.
+  assertEquals(joined([vec(A, 2048), vec(B, 4096)], [vec(B + 4096, 4096)]), 12);
+  assertEquals(joined([vec(A, 4096)], [vec(A + 4096, 1024), vec(B, 4096)]), 11);
+});
+
+Deno.test("6.12 merges without a gap bit (block.md 1.7)", () => {
+  const queue = new Queue(PRP_ONLY, "6.12");
+  const request = queue.request(bio(0, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(8, [vec(B, 4096)])), true);
+  assertEquals(request.gapBit, 0);
+});
+
+Deno.test("behind what is left of a cut vector, offsets count from the vector's first page", () => {
+  const queue = new Queue();
+  const rest = bio(0, [vec(A + 0x200, 0x10_0000 - 0x200)]);
+  rest.advance(0x8000 - 0x200);
+  // The vector ends 0x100000 after its page: bit 20, where the rest alone would say 0xf8000.
+  const request = queue.request(rest);
+  const end = rest.sector + rest.sizeBytes / 512;
+  assertEquals(queue.join(request, bio(end, [vec(B, 4096)])), true);
+  assertEquals(request.gapBit, 21);
+});
+
+Deno.test("a request that begins inside a page is refused, and stays open (block.md ch. 1, assertion 9)", () => {
+  const queue = new Queue(PRP_ONLY);
+  const request = queue.request(bio(0, [vec(A + 0x200, 0xe00)]));
+  assertEquals(queue.join(request, bio(7, [vec(B, 4096)])), false);
+  assertEquals(queue.rule, "gap");
+  assertEquals(queue.events.at(-1)?.fields.joined, false);
+  // Even where the memory touches.
+  assertEquals(queue.join(request, bio(7, [vec(A + 0x1000, 4096)])), false);
+  assertEquals([request.closed, request.bios.length], [false, 1]);
+});
+
+Deno.test("with a virt boundary the join must be on it or touch (block.md 1.5, gap)", () => {
+  const queue = new Queue(PRP_ONLY);
+  const tries = (first: BioVec, second: BioVec): boolean => {
+    const request = queue.request(bio(0, [first]));
+    return queue.join(request, bio(first.sizeBytes / 512, [second]));
+  };
+  assertEquals(tries(vec(A, 4096), vec(B, 4096)), true);
+  assertEquals(tries(vec(A, 4096), vec(B, 512)), true);
+  assertEquals(tries(vec(A, 512), vec(B, 4096)), false);
+  assertEquals(tries(vec(A, 4096), vec(B + 512, 512)), false);
+  assertEquals(tries(vec(A, 512), vec(A + 512, 512)), true);
+});
+
+Deno.test("a front merge asks the same of the bio that comes first (block.md 1.5)", () => {
+  const queue = new Queue(PRP_ONLY);
+  const request = queue.request(bio(8, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(1, [vec(B + 0x200, 0xe00)])), false);
+  assertEquals(queue.rule, "gap");
+  assertEquals(queue.join(request, bio(0, [vec(B, 4096)])), true);
+  assertEquals(request.sector, 0);
+});
+
+Deno.test("too many sectors or segments close the request (block.md 1.5)", () => {
+  const sectors = new Queue({ maxUserSectors: 24 });
+  const long = sectors.request(bio(0, [vec(A, 8192)]));
+  assertEquals(sectors.join(long, bio(16, [vec(B, 8192)])), false);
+  assertEquals([sectors.rule, long.closed], ["sectors", true]);
+  // What would have fitted does not get in any more.
+  assertEquals(sectors.join(long, bio(16, [vec(B, 512)])), false);
+
+  const segments = new Queue({ maxSegments: 3 });
+  const many = segments.request(bio(0, [vec(A, 4096), vec(B, 4096)]));
+  assertEquals(segments.join(many, bio(16, [vec(A, 4096), vec(B, 4096)])), false);
+  assertEquals([segments.rule, many.closed], ["segments", true]);
+});
+
+Deno.test("a merged request crosses no chunk (block.md 1.5, sectors)", () => {
+  const queue = new Queue({ chunkSectors: 32 });
+  const request = queue.request(bio(16, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(24, [vec(B, 4096)])), true);
+  assertEquals(queue.join(request, bio(32, [vec(B, 512)])), false);
+  assertEquals(queue.rule, "sectors");
+});
+
+Deno.test("metadata goes with metadata, as far as the queue takes its segments (block.md 1.5)", () => {
+  const part = (sector: number, at: number, metadata?: number): Bio =>
+    bio(
+      sector,
+      [vec(at, 4096)],
+      metadata === undefined ? {} : { metadata: [vec(metadata, 64)] },
+    );
+  const one = new Queue({ metadataBytes: 8, maxIntegritySegments: 1 });
+  const request = one.request(part(0, A, 0x5000));
+  assertEquals(one.join(request, part(8, B, 0x6000)), false);
+  // The captures show such requests without the mark that closes them.
+  assertEquals([one.rule, request.closed], ["integrity", false]);
+
+  const many = new Queue({ metadataBytes: 8, maxIntegritySegments: 2 });
+  const merged = many.request(part(0, A, 0x5000));
+  assertEquals(many.join(merged, part(8, B)), false);
+  assertEquals(many.join(merged, part(8, B, 0x6000)), true);
+  assertEquals(merged.nrIntegritySegments, 2);
+  assertEquals(many.join(merged, part(16, B + 0x10000, 0x7000)), false);
+  assertEquals(many.rule, "integrity");
+});
+
+Deno.test("metadata must meet on the virt boundary too, seen from the first bio's (block.md 1.5)", () => {
+  const queue = new Queue({ ...PRP_ONLY, metadataBytes: 8, maxIntegritySegments: 15 });
+  const request = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5040, 64)] }));
+  const next = bio(8, [vec(B, 4096)], { metadata: [vec(0x6000, 64)] });
+  assertEquals(queue.join(request, next), false);
+  assertEquals([queue.rule, request.closed], ["integrity_gap", false]);
+  const whole = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5000, 64)] }));
+  const touching = bio(8, [vec(B, 4096)], { metadata: [vec(0x5040, 64)] });
+  assertEquals(queue.join(whole, touching), true);
+});
+
+Deno.test("some things are never merged (block.md 1.5)", () => {
+  const queue = new Queue({ maxWriteZeroesSectors: 100 });
+  const tries = (op: BlockOp, firstFlags: number, secondFlags: number): boolean => {
+    const request = queue.request(bio(0, [vec(A, 4096)], { op, flags: firstFlags }));
+    const next = bio(8, [vec(B, 4096)], { op, flags: secondFlags });
+    return queue.merger.join(request, next, 1);
+  };
+  assertEquals(tries("read", 0, 0), true);
+  assertEquals(tries("drv_in", 0, 0), false);
+  assertEquals(tries("write_zeroes", 0, 0), false);
+  for (const flag of [BIO_FLAG.NOMERGE, BIO_FLAG.FUA, BIO_FLAG.USER]) {
+    assertEquals(tries("write", flag, 0), false);
+    assertEquals(tries("write", 0, flag), false);
+  }
+  assertEquals(tries("write", BIO_FLAG.ATOMIC, 0), false);
+  assertEquals(tries("write", BIO_FLAG.ATOMIC, BIO_FLAG.ATOMIC), true);
+  const mixed = queue.request(bio(0, [vec(A, 4096)]));
+  assertEquals(queue.join(mixed, bio(8, [vec(B, 4096)], { op: "write" })), false);
+  assertEquals(queue.events.filter(({ fields }) => fields.joined === false), []);
+});
+
+Deno.test("a request that has been started takes nothing more (block.md 1.5)", () => {
+  const queue = new Queue();
+  const mapped = queue.request(bio(0, [vec(A, 4096)]));
+  mapped.mapped = true;
+  assertEquals(queue.join(mapped, bio(8, [vec(B, 4096)])), false);
+  const tagged = queue.request(bio(0, [vec(A, 4096)]));
+  tagged.cid = 1;
+  assertEquals(queue.join(tagged, bio(8, [vec(B, 4096)])), false);
+});
+
+Deno.test("discards need not touch where a command holds several ranges (block.md 1.5)", () => {
+  const discard = (sector: number, sectors: number): Bio =>
+    bio(sector, [], { op: "discard", sizeBytes: sectors * 512 });
+  const queue = new Queue({ maxDiscardSegments: 3, maxDiscardSectors: 100 });
+  const request = queue.request(discard(0, 8));
+  assertEquals(queue.join(request, discard(1000, 8)), true);
+  assertEquals(queue.rule, "discard");
+  assertEquals(queue.join(request, discard(500, 80)), true);
+  assertEquals(request.bios.map(({ sector }) => sector), [0, 1000, 500]);
+  assertEquals(queue.join(request, discard(2000, 1)), false);
+  assertEquals([queue.rule, request.closed], ["ranges", true]);
+
+  const few = queue.request(discard(0, 90));
+  assertEquals(queue.join(few, discard(1000, 11)), false);
+  assertEquals(queue.rule, "sectors");
+
+  const one = new Queue({ maxDiscardSegments: 1, maxDiscardSectors: 100 });
+  const single = one.request(discard(0, 8));
+  assertEquals(one.join(single, discard(16, 8)), false);
+  assertEquals(one.join(single, discard(8, 8)), true);
+  assertEquals(one.rule, "back");
+});
+
+Deno.test("a list is searched eight requests back (block.md 1.5)", () => {
+  const queue = new Queue();
+  const waiting = Array.from(
+    { length: 9 },
+    (_, index) => queue.request(bio(index * 100, [vec(A, 4096)])),
+  );
+  const behind = (index: number): BlockRequest | null =>
+    queue.merger.joinList(waiting, bio(index * 100 + 8, [vec(B, 4096)]), 1);
+  assertEquals(behind(8), waiting[8]!);
+  assertEquals(behind(1), waiting[1]!);
+  assertEquals(behind(0), null);
+});

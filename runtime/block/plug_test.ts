@@ -1,0 +1,78 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { VirtualClock } from "../clock.ts";
+import { EventStream } from "../events.ts";
+import { Bio } from "./bio.ts";
+import { blockRules } from "./block_rules.ts";
+import { RequestMerger } from "./merge.ts";
+import { Plug, type PlugTarget } from "./plug.ts";
+import { deriveLimits } from "./queue_limits.ts";
+import { BlockRequest } from "./request.ts";
+
+const LIMITS = deriveLimits({ maxHwSectors: 16384, dmaAlignmentMask: 3 }, 8192);
+assert(typeof LIMITS !== "number");
+const limits = LIMITS;
+
+/** A queue that notes what it is sent. */
+class Target implements PlugTarget<BlockRequest> {
+  readonly merger = new RequestMerger(
+    limits,
+    blockRules("7.2", new Set()).gap,
+    new EventStream(new VirtualClock()),
+  );
+  readonly batches: number[][] = [];
+
+  constructor(readonly name: string, readonly log: string[] = []) {}
+
+  sendBatch(requests: readonly BlockRequest[]): void {
+    this.batches.push(requests.map(({ sector }) => sector));
+    this.log.push(`${this.name} ${requests.length}`);
+  }
+}
+
+function read(sector: number): Bio {
+  return new Bio("read", sector, [{ phys: 0x100_0000 as PhysAddr, sizeBytes: 4096 }], 4096);
+}
+
+function hold(plug: Plug, target: Target, sector: number): BlockRequest {
+  const request = new BlockRequest(target.name, "read", [read(sector)], limits);
+  request.nrPhysSegments = 1;
+  plug.hold(target, request);
+  return request;
+}
+
+Deno.test("a plug joins a bio to the last request it holds, and to no earlier one (block.md 1.5)", () => {
+  const plug = new Plug();
+  const disk = new Target("disk");
+  hold(plug, disk, 0);
+  const last = hold(plug, disk, 100);
+  assertEquals(plug.join(disk, read(108), 1), last);
+  assertEquals(plug.join(disk, read(8), 1), null);
+  assertEquals(plug.count, 2);
+});
+
+Deno.test("with several queues a plug looks at the last request of the bio's queue (block.md 1.5)", () => {
+  const plug = new Plug();
+  const [first, second] = [new Target("a"), new Target("b")];
+  const request = hold(plug, first, 0);
+  hold(plug, second, 8);
+  assertEquals(plug.join(first, read(8), 1), request);
+  assertEquals(plug.join(new Target("c"), read(16), 1), null);
+});
+
+Deno.test("flushing sends what was held in order, one batch for a run of one queue's", () => {
+  const plug = new Plug();
+  const log: string[] = [];
+  const [first, second] = [new Target("a", log), new Target("b", log)];
+  hold(plug, first, 0);
+  hold(plug, first, 100);
+  hold(plug, second, 200);
+  hold(plug, first, 300);
+  plug.flush();
+  assertEquals(log, ["a 2", "b 1", "a 1"]);
+  assertEquals(first.batches, [[0, 100], [300]]);
+  assertEquals(plug.count, 0);
+  assertEquals(plug.join(first, read(308), 1), null);
+  plug.flush();
+  assertEquals(log.length, 3);
+});
