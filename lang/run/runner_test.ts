@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { EventRecorder } from "../../runtime/recorder.ts";
+import { BUILTINS } from "../builtins/mod.ts";
 import { DEFAULT_LIMITS } from "../vm/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
 import { runTest } from "./runner.ts";
@@ -245,4 +247,21 @@ Deno.test("a run that a limit stopped says so", () => {
     limits: { ...DEFAULT_LIMITS, outputLines: 5 },
   });
   assertEquals(output.report.outcomes.length, 1, "nothing more can be said after that");
+});
+
+Deno.test("a trace of more events than are kept is refused, not cut", () => {
+  const registry = {
+    ...BUILTINS,
+    buildWorld(...args: Parameters<typeof BUILTINS.buildWorld>) {
+      const world = BUILTINS.buildWorld(...args);
+      const recorder = new EventRecorder(world.lab.machine.events, 10);
+      recorder.start();
+      return Object.create(world, { recorder: { value: recorder } });
+    },
+  };
+  const text = inTest(
+    "let buf = alloc_pages(1)\nlet t = trace { ssd.read(lba: 0, into: buf) }\nprint t",
+  );
+  const { failure } = run(text, {}, {}, registry).report.outcomes[0]!;
+  assertEquals(failure?.code, "E0805");
 });

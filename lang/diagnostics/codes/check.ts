@@ -24,23 +24,23 @@ export const CHECK_CODES = {
   E0304: {
     title: "missing or surplus arguments",
     explanation: "The call has too few arguments for the function, or too many.",
-    example: "dma_iova_free(ssd)     # needs its argument state",
+    example: "dma_iova_free(ssd)     # needs its argument state: dma_iova_free(ssd, state)",
   },
   E0305: {
     title: "unknown argument name",
     explanation: "The function has no parameter of that name.",
-    example: "alloc_pages(4, contigous: false)     # did you mean contiguous?",
+    example: "print alloc_pages(4, contigous: false)     # did you mean contiguous?",
   },
   E0306: {
     title: "argument given twice",
     explanation: "One parameter gets its value once, by position or by name.",
-    example: "alloc_pages(4, n: 5)",
+    example: "print alloc_pages(4, n: 5)     # n is 4 already",
   },
   E0307: {
     title: "function used as a value",
     explanation:
       "Functions are called. To hand one on, as `map` and `filter` want it, write a lambda.",
-    example: "let f = phys_of          # write x => phys_of(x)",
+    example: "print [buf].map(phys_of)     # write x => phys_of(x)",
   },
   E0308: {
     title: "cannot assign",
@@ -51,30 +51,32 @@ export const CHECK_CODES = {
   E0309: {
     title: "statement in the wrong place",
     explanation: "`return` stands in functions and tests, `break` and `continue` in loops.",
-    example: "break     # outside any loop",
+    example: "if true { break }     # break leaves a loop: while true { break }",
   },
   E0310: {
     title: "unknown event",
     explanation:
       "A pattern names events of the vocabulary (docs/events.md), a group such as `iommu.*`, or a kernel function.",
-    example: "expect events [ iommu.maps ] in req     # did you mean iommu.map?",
+    example: "expect events [ iommu.maps ] in ssd     # did you mean iommu.map?",
   },
   E0311: {
     title: "unknown field of an event",
-    explanation: "The event carries no field of that name.",
-    example: "expect events [ iova.alloc(size: 4KiB) ] in req     # did you mean size_bytes?",
+    explanation:
+      "The event carries no field of that name. Names of fields end in their unit, as in `size_bytes`.",
+    example: "expect events [ iova.alloc(size: 4KiB) ] in ssd     # did you mean size_bytes?",
   },
   E0312: {
     title: "pattern too large",
     explanation:
       "Repetitions are written out, so `{1000}` of a group of ten costs ten thousand places.",
-    example: "expect events [ (a, b){100000} ] in t",
+    example:
+      "expect events [ (iommu.map, iommu.unmap){100000} ] in ssd     # write (iommu.map, iommu.unmap)*",
   },
   E0313: {
     title: "unknown error, fault or report",
     explanation:
       "`fails` takes an errno or a block status, `faults` a reason of the event iommu.fault, `warns` a class of the event dma.report.",
-    example: "dma_iova_sync(ssd, state, 0, 4KiB) fails EINVALID     # did you mean EINVAL?",
+    example: "dma_iova_free(ssd, state) fails EINVALID     # did you mean EINVAL?",
   },
   E0314: {
     title: "constant depends on itself",
@@ -96,12 +98,14 @@ export const CHECK_CODES = {
   E0317: {
     title: "too many combinations",
     explanation: "Each combination of a matrix is a test of its own; a thousand are the limit.",
-    example: "matrix { seed = [1, 2], cpus = [1, 2] }     # four combinations",
+    example:
+      'const n = 1..=11     # a list of eleven, three times, makes 1331 tests\nconst list = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]\ntest "t" matrix { seed = list, cpus = list, swiotlb.areas = list } { print n }',
   },
   E0318: {
     title: "matrix without choices",
     explanation: "Each key of `matrix` takes a list of the values to try, with one value at least.",
-    example: "matrix { iommu.mode = strict }     # write [strict, lazy], or with { … }",
+    example:
+      'test "t" matrix { iommu.mode = strict } { }     # write [strict, lazy], or with { … }',
   },
   E0319: {
     title: "variable in a pattern",
@@ -115,7 +119,7 @@ export const CHECK_CODES = {
     explanation:
       "Ints, sizes, durations, physical addresses and device addresses are different kinds. Sizes add to sizes and to " +
       "addresses, the difference of two addresses is a size, and a plain int takes the kind wanted.",
-    example: "let x = 4KiB + 10ns",
+    example: "print 4KiB + 10ns     # 4KiB + 512B is a size",
   },
   E0402: {
     title: "wrong kind of argument",
@@ -127,29 +131,29 @@ export const CHECK_CODES = {
   E0403: {
     title: "not true or false",
     explanation: "Conditions, `assert`, `not`, `and` and `or` take true or false and nothing else.",
-    example: "if buf.size { }     # write buf.size > 0",
+    example: "if buf.size { print 1 }     # write buf.size > 0",
   },
   E0404: {
     title: "never equal",
     explanation: "Values of these kinds can never be equal.",
-    example: "assert buf.phys == m.addr     # write buf.phys as dma",
+    example: "assert buf.phys == m.addr     # write buf.phys as dma == m.addr",
   },
   E0405: {
     title: "wrong kind of value in a statement",
     explanation:
       "`repeat` and `step` take an int, `advance` a duration, `for` a range, a list or bytes, `wait` what has `.done`.",
-    example: "advance 4KiB",
+    example: "advance 4KiB     # write advance 4us",
   },
   E0406: {
     title: "cast that is not possible",
     explanation: "`as phys` and `as dma` read an int, a size or an address as an address.",
-    example: "let x = ssd as dma",
+    example: "print ssd as dma     # write ssd.name, or an address as dma",
   },
   E0601: {
     title: "not built yet",
     explanation:
       "The statement is part of the language, and dmalab does not run it yet. It is refused instead of being ignored.",
-    example: "fork { } and { }",
+    example: "let both = fork { } and { }",
   },
   E0701: {
     title: "file not found",
@@ -161,7 +165,7 @@ export const CHECK_CODES = {
     explanation:
       "A script reads files only under its root: the nearest folder at or above the file that was started that has a " +
       "`deno.json` or `package.json`, else that file's own folder. Links are resolved first.",
-    example: 'use "../../secret.dma"',
+    example: 'use "/etc/passwd"     # write a path below the root, relative to this file',
   },
   E0703: {
     title: "files use each other",
@@ -183,24 +187,24 @@ export const CHECK_CODES = {
   E0706: {
     title: "file not readable",
     explanation: "The file is there, but could not be read.",
-    example: 'use "private.dma"',
+    example: 'use "private.dma"     # there, and not to be read',
   },
   W0301: {
     title: "unused name",
     explanation:
       "The name is bound and never used. A name that begins with an underscore says that this is meant.",
-    example: "let a = 1     # and nothing reads a",
+    example: "let a = 1     # nothing reads a; _a says that this is meant",
   },
   W0302: {
     title: "unreachable code",
     explanation: "Nothing after a `return`, `break` or `continue` in the same block is ever run.",
-    example: "return 1\nprint 2",
+    example: "fn f() {\n  return 1\n  print 2     # never\n}\nprint f()",
   },
   W0303: {
     title: "statement of a used file",
     explanation:
       "Of a file that is used only consts, functions and the machine count; its statements and tests are not run.",
-    example: "# lib.dma\nprint 1     # never printed when lib.dma is used",
+    example: 'use "lib.dma"     # says print 1, and nothing is printed',
   },
   W0304: {
     title: "lambda keeps the old value",

@@ -18,7 +18,7 @@ export const RUN_CODES = {
   E0803: {
     title: "calls nested too deeply",
     explanation: "Functions may call each other, and themselves, only to a certain depth.",
-    example: "fn f(n) { return f(n + 1) }     # never returns",
+    example: "fn f(n) { return f(n + 1) }     # never returns\nprint f(0)",
   },
   E0804: {
     title: "too much output",
@@ -29,7 +29,7 @@ export const RUN_CODES = {
     title: "too many events to look at",
     explanation:
       "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it.",
-    example: "expect events [ iova.alloc* ] in ssd     # after some ten thousand reads",
+    example: "let t = trace { ssd.read(lba: 0, into: buf) }     # after a million events",
   },
   E0901: {
     title: "assertion failed",
@@ -43,7 +43,7 @@ export const RUN_CODES = {
       "A kernel function failed and nothing expected it. Where the failure is meant, take it with `fails`, " +
       "`expect error` or `try`.",
     example:
-      "dma_iova_link(ssd, state, phys: 0x800, offset: 0, size: 4KiB, dir: to_device) fails EIO",
+      "assert dma_iova_try_alloc(ssd, state, phys: 0, size: 8KiB)\ndma_iova_link(ssd, state, phys: 0x800, offset: 4KiB, size: 4KiB, dir: to_device)     # write … fails EIO",
   },
   E0903: {
     title: "expected error did not come",
@@ -54,19 +54,20 @@ export const RUN_CODES = {
     title: "expected fault did not come",
     explanation:
       "The call or block was to raise a fault of the IOMMU for that reason, and it did not.",
-    example: "ssd.dma_read(mapping.addr, 4KiB) faults not_present     # the mapping is still there",
+    example: "ssd.dma_read(m.addr, 4KiB) faults not_present     # the mapping is there",
   },
   E0905: {
     title: "expected report did not come",
     explanation: "The call or block was to draw that report of the checker, and it did not.",
-    example: "dma_unmap_phys(ssd, mapping, 8KiB, to_device) warns unmap_size",
+    example: "dma_unmap_phys(ssd, m, 4KiB, bidirectional) warns unmap_size     # the size is right",
   },
   E0906: {
     title: "events do not match",
     explanation:
       "The pattern must match all events whose names occur in it, from the first to the last. The failure " +
       "shows which event came where the pattern wanted another.",
-    example: "expect events [ iova.alloc, iommu.map+, iommu.sync_map ] in req",
+    example:
+      "ssd.read(lba: 0, into: buf)\nexpect events [ nvme.submit, nvme.fetch, nvme.submit ] in ssd     # one command",
   },
   E0907: {
     title: "nothing left to do",
@@ -74,38 +75,40 @@ export const RUN_CODES = {
       "`step until` and `wait` run the machine's activities. All have run, and what was waited for did not " +
       "happen. Timers fire when time moves: `advance 10ms`.",
     example:
-      "let io = ssd.submit(read, lba: 0, into: buf)\nstep until io.done\nstep until not io.done     # never",
+      "let io = ssd.submit(read, lba: 0, into: buf)\nwait io\nstep until not io.done     # never",
   },
   E0908: {
     title: "unexpected reports",
     explanation:
       "With `checker = fail`, a report of the checker or a fault of the IOMMU that no statement expects fails the test.",
-    example: "machine { checker = fail }",
+    example:
+      'machine { checker = fail\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" with { iommu.mode = strict } {\n  ssd.dma_read(0, 1B)     # write: ssd.dma_read(0, 1B) faults not_present\n}',
   },
   E0909: {
     title: "budget exceeded",
     explanation:
       "A bench counts events in the turns of its loop; `budget` says how many there may be, in all or per iteration.",
-    example: "budget iotlb.sync <= 2 per iteration",
+    example:
+      'bench "b" {\n  loop { ssd.read(lba: 0, into: alloc_pages(1)) }\n  budget nvme.doorbell <= 1 per iteration     # there are two\n}',
   },
   E0911: {
     title: "integer too large",
     explanation:
       "Integers, sizes, durations and addresses are exact, from -(2^53 - 1) to 2^53 - 1. A result outside is an " +
       "error, never a rounding.",
-    example: "let x = 9_007_199_254_740_991 + 1",
+    example: "let x = 9_007_199_254_740_991\nprint x + 1",
   },
   E0912: {
     title: "division by zero",
-    explanation: "The right side of `/` or `%` is zero.",
-    example: "let x = 1 / 0",
+    explanation: "The right side of `/` or `%` is zero, and no number would be the result.",
+    example: "let none_left = 0\nprint 1 / none_left",
   },
   E0913: {
     title: "wrong kind of value",
     explanation:
       "An operator, a condition or a parameter got a value of a kind it does not take. The checker finds most of " +
       "these before the run; this one depended on a value.",
-    example: "fn double(x) { return x * 2 }\nlet y = double(ssd)",
+    example: "fn double(x) { return x * 2 }\nprint double(ssd)",
   },
   E0914: {
     title: "no such field or method",
@@ -120,7 +123,7 @@ export const RUN_CODES = {
   E0916: {
     title: "not a function",
     explanation: "Only functions and lambdas can be called.",
-    example: "let x = 1\nlet y = x(2)",
+    example: "fn call(f) { return f(2) }\nprint call(1)     # write call(x => x + 1)",
   },
   E0917: {
     title: "wrong number of arguments",
@@ -135,14 +138,7 @@ export const RUN_CODES = {
   E0919: {
     title: "value out of range",
     explanation: "The value has the right kind, but lies outside what is possible there.",
-    example: "on cpu 7 { }     # on a machine with two CPUs",
-  },
-  E0920: {
-    title: "no machine here",
-    explanation:
-      "The value of this expression is needed before any machine exists (in a `machine` block, `with`, `matrix` or " +
-      "`forall`), so it cannot call a function that needs one.",
-    example: "machine { cpus = counters.iotlb.sync }",
+    example: "on cpu 7 { advance 1us }     # on a machine with one CPU",
   },
   E0999: {
     title: "bug in dmalab",
