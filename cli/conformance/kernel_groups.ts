@@ -23,6 +23,8 @@ import {
   type CaptureLimits,
   isAllocation,
 } from "./kernel_data.ts";
+import type { CapturedCall, TracedCase } from "./submission_data.ts";
+import { replaySubmissions } from "./submission_replay.ts";
 import { capturedMachine, profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
@@ -55,11 +57,7 @@ export class KernelGroups {
       );
     }
     if (first === "submissions") {
-      return groupNotBuilt(
-        file.group,
-        await countLines(file),
-        "not built yet: plugging and merging of system calls",
-      );
+      return await this.#submissions(file, second!);
     }
     if (first === "history") {
       const { history } = await this.#run(second!, file.group);
@@ -77,10 +75,7 @@ export class KernelGroups {
   async #replayRun(name: string, group: string): Promise<RunResults> {
     const cases = await this.#lines<CaptureCase>(`${name}.jsonl.gz`);
     const history = await this.#history(name);
-    const environment = (await this.#readEnvironments())[name];
-    if (environment === undefined) {
-      throw new GoldenReadError(`limits.json has no "${name}" for ${group}`);
-    }
+    const environment = await this.#environment(name, group);
     const profile = profileOf(environment.kernel);
     const missing = notBuilt(environment, profile);
     const caseGroup = `kernel/${name}`;
@@ -103,6 +98,21 @@ export class KernelGroups {
     return { cases: count.result(), history: allocations.result() };
   }
 
+  async #submissions(file: GoldenFile, name: string): Promise<GroupResult> {
+    const environment = await this.#environment(name, file.group);
+    const profile = profileOf(environment.kernel);
+    const calls = parseLines<CapturedCall>(await readGoldenText(file.path));
+    if (profile === null) {
+      return groupNotBuilt(file.group, calls.length, "not built yet: this kernel's profile");
+    }
+    // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
+    const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
+    const cases = [...await this.#lines<TracedCase>(`${name}.jsonl.gz`), ...anomalies];
+    const count = new GroupCount(file.group);
+    replaySubmissions({ environment, profile, calls, cases }, count);
+    return count.result();
+  }
+
   async #limits(file: GoldenFile): Promise<GroupResult> {
     const count = new GroupCount(file.group);
     for (const [name, environment] of Object.entries(await this.#readEnvironments())) {
@@ -117,6 +127,20 @@ export class KernelGroups {
     return count.result();
   }
 
+  async #environment(name: string, group: string): Promise<CaptureEnvironment> {
+    const environment = (await this.#readEnvironments())[name];
+    if (environment === undefined) {
+      throw new GoldenReadError(`limits.json has no "${name}" for ${group}`);
+    }
+    return environment;
+  }
+
+  async #anomalies(): Promise<readonly TracedCase[]> {
+    const path = join(this.#directory, "kernel", "anomalies.jsonl");
+    if (!exists(path)) return [];
+    return parseLines<TracedCase>(await readGoldenText(path));
+  }
+
   #readEnvironments(): Promise<Environments> {
     return this.#environments ??= readGoldenText(join(this.#directory, "kernel", "limits.json"))
       .then((text) => parseJson<Environments>(text, "limits.json"));
@@ -128,13 +152,18 @@ export class KernelGroups {
 
   async #history(name: string): Promise<CaptureHistory | null> {
     const path = join(this.#directory, "kernel", "history", `${name}.json.gz`);
-    try {
-      Deno.statSync(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return null;
-      throw error;
-    }
+    if (!exists(path)) return null;
     return parseJson<CaptureHistory>(await readGoldenText(path), path);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 
