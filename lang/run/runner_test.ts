@@ -265,3 +265,25 @@ Deno.test("a trace of more events than are kept is refused, not cut", () => {
   const { failure } = run(text, {}, {}, registry).report.outcomes[0]!;
   assertEquals(failure?.code, "E0805");
 });
+
+Deno.test("events carry the statement that called, in functions and after them", () => {
+  const { incidents } = onlyOutcome(`${MACHINE}
+fn touch() {
+  ssd.dma_read(0x1000, 1B)
+  return 0
+}
+test "t" {
+  touch()
+  ssd.dma_read(touch() + 0x2000, 1B)
+  for i in 0..touch() + 1 {
+    ssd.dma_read(i, 1B)
+  }
+}`);
+  assertEquals(incidents.map(({ place }) => place), [
+    "t.dma:5:3",
+    "t.dma:5:3",
+    "t.dma:10:3",
+    "t.dma:5:3",
+    "t.dma:12:5",
+  ]);
+});

@@ -573,8 +573,11 @@ export class Vm extends VmStatements {
             this.sp = sp;
             this.fp = fp;
             let text = "";
-            for (let at = sp - count; at < sp; at++) text += formatValue(stack[at]!, this);
-            this.chargeMemory(2 * text.length);
+            for (let at = sp - count; at < sp; at++) {
+              const part = formatValue(stack[at]!, this);
+              this.chargeMemory(2 * part.length);
+              text += part;
+            }
             sp -= count;
             stack[sp++] = text;
             break;

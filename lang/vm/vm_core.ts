@@ -17,6 +17,7 @@ import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure } from "./failure_report.ts";
+import { hostLimit } from "./host_limits.ts";
 import { type Limits, NATIVE_DEPTH } from "./limits.ts";
 import { Members } from "./members.ts";
 import { attempt, wrongCount } from "./mistakes.ts";
@@ -289,7 +290,9 @@ export abstract class VmCore implements Run {
       raising = error;
     } else {
       const known = this.registry.classifyError(error);
-      if (known === null) throw new ScriptFailure(this.#describe(error));
+      if (known === null) {
+        throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
+      }
       if (known.kind === "memory_limit") {
         throw new ScriptFailure(this.#describe(new LimitError("E0802", known.what)));
       }

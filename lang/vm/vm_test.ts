@@ -217,6 +217,22 @@ Deno.test("values that grow without end are stopped by the limit of memory", () 
   );
 });
 
+Deno.test("values the host cannot hold are limits as well, and no bug", () => {
+  assertEquals(
+    failureOf("let l = []\nrepeat 100_000 { l = [l] }\nprint l"),
+    "E0803 Values or calls are nested too deeply",
+  );
+  assertEquals(
+    failureOf("let l = []\nlet m = []\nrepeat 100_000 { l = [l]\n m = [m] }\nprint l == m"),
+    "E0803 Values or calls are nested too deeply",
+  );
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: 2 ** 40 };
+  assertEquals(
+    failureOf('let s = "x"\nrepeat 40 { s = s + s }', { limits }),
+    "E0802 A single value takes more memory than there can be",
+  );
+});
+
 Deno.test("output is stopped after its limit of lines", () => {
   const limits = { ...DEFAULT_LIMITS, outputLines: 3 };
   assertEquals(
