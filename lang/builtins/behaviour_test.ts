@@ -94,6 +94,18 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert swiotlb.used == 0 and swiotlb.high_water >= 2`,
   ],
   [
+    "unchecked: true gives the error value instead of raising, as a careless driver sees it",
+    `machine { ram { size = 8GiB }, swiotlb { size = 0B }
+      pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } } }
+    let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])
+    dma_map_phys(ssd, far, 4KiB, to_device) fails ENOMEM
+    let bad = dma_map_phys(ssd, far, 4KiB, to_device, unchecked: true)
+    assert bad.addr == none and dma_mapping_error(ssd, bad)
+    show bad
+    explain bad
+    dma_unmap_phys(ssd, bad, 4KiB, to_device) warns unmap_error_value`,
+  ],
+  [
     "device.mappings lists what lives, in the order of birth",
     `${STRICT}let page = alloc_pages(2)
     let a = dma_map_phys(ssd, page.phys, 4KiB, to_device)

@@ -13,8 +13,8 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     name: "dma_mapping_error",
     parameters: [DEV, MAPPED],
     result: "bool",
-    doc: "True for the error value. A map that fails raises ENOMEM here, so what a script holds " +
-      "is never the error value; drivers must ask all the same.",
+    doc: "True for the error value. A map that fails raises ENOMEM here, which is the test that " +
+      "drivers must make; with `unchecked: true` a script does without, and asks by this call.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,

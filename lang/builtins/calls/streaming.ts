@@ -1,5 +1,5 @@
 /** Streaming mappings: one buffer, one device, one direction. */
-import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import {
   attributeWords,
@@ -7,12 +7,11 @@ import {
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import type { DmaMapping } from "../../../runtime/dma/mapping.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../run/run.ts";
 import type { Value } from "../../vm/value.ts";
 import { isThing, thing, toAttributes, toDirection, toDma, toSize, toThing } from "../arguments.ts";
-import type { Arguments, FunctionSpec } from "../spec.ts";
+import type { Arguments, FunctionSpec, ParameterSpec } from "../spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { MAPPING } from "../things/mapping.ts";
 import { physOfValue } from "./memory.ts";
@@ -32,52 +31,66 @@ export function toMappedAddress(value: Value | undefined): DmaAddr {
   return isThing(value, MAPPING) ? value.target.addr : toDma(value, "dma");
 }
 
-/** The value of a mapping just made; an error cookie raises ENOMEM. */
-function mapped(
-  run: Run,
-  call: string,
-  dev: DmaDevice,
-  addr: DmaAddr,
-  phys: PhysAddr,
-  sizeBytes: number,
-  dir: DmaDirection,
-  attrs: number,
-): Value {
-  if (addr === DMA_MAPPING_ERROR) {
-    throw new KernelError("ENOMEM", `${call}() could not map ${sizeBytes} bytes for ${dev.name}`);
+/** What a map call was asked for, and what it gave. */
+interface Mapped {
+  readonly call: string;
+  readonly dev: DmaDevice;
+  readonly addr: DmaAddr;
+  readonly phys: PhysAddr;
+  readonly sizeBytes: number;
+  readonly dir: DmaDirection;
+  readonly attrs: number;
+}
+
+/**
+ * The value of a mapping just made. An error cookie raises ENOMEM: that is the script's own test of
+ * the result, so the checker is told of it like of a driver's, unless the script does without.
+ */
+function mappedValue(run: Run, mapped: Mapped, unchecked: Value | undefined): Value {
+  const { dev, addr, sizeBytes } = mapped;
+  const { dma, iommu, swiotlb } = run.lab.machine;
+  if (unchecked !== true && dma.dmaMappingError(dev, addr) !== 0) {
+    throw new KernelError(
+      "ENOMEM",
+      `${mapped.call}() could not map ${sizeBytes} bytes for ${dev.name}`,
+    );
   }
-  const { iommu, swiotlb } = run.lab.machine;
   const bounced = swiotlb.contains(iommu.lookup(dev, addr));
   return thing(MAPPING, {
     device: dev.name,
-    phys,
+    phys: mapped.phys,
     addr,
     sizeBytes,
-    dir: directionWord(dir),
+    dir: directionWord(mapped.dir),
     path: bounced ? "swiotlb" : dev.domain === null ? "direct" : "iommu",
-    attrs: attributeWords(attrs),
+    attrs: attributeWords(mapped.attrs),
   });
 }
 
 type MapMethod = "dmaMapPhys" | "dmaMapSingle" | "dmaMapResource";
 type UnmapMethod = "dmaUnmapPhys" | "dmaUnmapPage" | "dmaUnmapSingle" | "dmaUnmapResource";
 
+const UNCHECKED: ParameterSpec = {
+  name: "unchecked",
+  kind: "bool",
+  optional: true,
+  named: true,
+  doc: "Do as a driver that never asks whether the map failed: nothing is raised.",
+};
+
 function mapCall(name: string, method: MapMethod) {
-  return (run: Run, [dev, where, length, dir, attrs]: Arguments): Value => {
+  return (run: Run, [dev, where, length, dir, attrs, unchecked]: Arguments): Value => {
     const device = toThing(dev, DEVICE, "dev").dma;
     const phys = physOfValue(where, "phys");
     const sizeBytes = toSize(length, "size");
     const direction = toDirection(dir);
     const bits = toAttributes(attrs);
-    const { dma } = run.lab.machine;
-    const addr = (dma as Pick<DmaMapping, MapMethod>)[method](
-      device,
-      phys,
-      sizeBytes,
-      direction,
-      bits,
+    const addr = run.lab.machine.dma[method](device, phys, sizeBytes, direction, bits);
+    return mappedValue(
+      run,
+      { call: name, dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits },
+      unchecked,
     );
-    return mapped(run, name, device, addr, phys, sizeBytes, direction, bits);
   };
 }
 
@@ -112,7 +125,7 @@ function mapExample(map: string): string {
 export const STREAMING_CALLS: readonly FunctionSpec[] = [
   {
     name: "dma_map_phys",
-    parameters: [DEV, PHYS, SIZE, DIR, ATTRS],
+    parameters: [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED],
     result: "@mapping",
     doc: "Maps physical memory for a device: RAM, or with the attribute mmio another device's.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
@@ -135,6 +148,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       SIZE,
       DIR,
       ATTRS,
+      UNCHECKED,
     ],
     result: "@mapping",
     doc: "Maps a part of a page of RAM for a device.",
@@ -142,7 +156,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       `let m = dma_map_page(ssd, buf, offset: 512B, size: 1KiB, dir: to_device)\n` +
       `assert m.addr % 4KiB == 512\ndma_unmap_page(ssd, m, 1KiB, to_device)`,
     raises: ["ENOMEM"],
-    run(run, [dev, page, offset, length, dir, attrs]) {
+    run(run, [dev, page, offset, length, dir, attrs, unchecked]) {
       const device = toThing(dev, DEVICE, "dev").dma;
       const first = alignDown(physOfValue(page, "page"), PAGE_SIZE_BYTES) as PhysAddr;
       const offsetBytes = toSize(offset, "offset");
@@ -158,7 +172,11 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
         bits,
       );
       const phys = first + offsetBytes as PhysAddr;
-      return mapped(run, "dma_map_page", device, addr, phys, sizeBytes, direction, bits);
+      return mappedValue(
+        run,
+        { call: "dma_map_page", dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits },
+        unchecked,
+      );
     },
   },
   {
@@ -169,6 +187,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       SIZE,
       DIR,
       ATTRS,
+      UNCHECKED,
     ],
     result: "@mapping",
     doc: "Maps a buffer that is contiguous in physical memory.",
@@ -180,7 +199,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
   },
   {
     name: "dma_map_resource",
-    parameters: [DEV, PHYS, SIZE, DIR, ATTRS],
+    parameters: [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED],
     result: "@mapping",
     doc: "Maps MMIO of another device: dma_map_phys with the attribute mmio.",
     example: `machine {

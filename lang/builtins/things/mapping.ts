@@ -29,8 +29,8 @@ export const MAPPING: TypeSpec<Mapping> = {
     {
       name: "addr",
       kind: "dma",
-      doc: "Where the device sees the first byte.",
-      get: (mapping) => dma(mapping.addr),
+      doc: "Where the device sees the first byte; none for the error value.",
+      get: (mapping) => mapping.addr < 0 ? null : dma(mapping.addr),
     },
     { name: "size", kind: "size", doc: "Its length.", get: (mapping) => size(mapping.sizeBytes) },
     {
@@ -66,13 +66,15 @@ export const MAPPING: TypeSpec<Mapping> = {
   ],
   methods: [],
   format: formatMapping,
-  show: (mapping) => [
-    `  physical ${formatAddress(mapping.phys)} ───► ${mapping.device} sees ${
-      formatAddress(mapping.addr)
-    }`,
-    `  ${formatSize(mapping.sizeBytes)} ${mapping.dir}, ${PATHS[mapping.path] ?? mapping.path}`,
-  ],
-  explain: (mapping, run) => explainAddress("dma", mapping.addr, run),
+  show: (mapping) =>
+    mapping.addr < 0 ? [formatMapping(mapping)] : [
+      `  physical ${formatAddress(mapping.phys)} ───► ${mapping.device} sees ${
+        formatAddress(mapping.addr)
+      }`,
+      `  ${formatSize(mapping.sizeBytes)} ${mapping.dir}, ${PATHS[mapping.path] ?? mapping.path}`,
+    ],
+  explain: (mapping, run) =>
+    mapping.addr < 0 ? [formatMapping(mapping)] : explainAddress("dma", mapping.addr, run),
   equals: (mapping, other) =>
     isThing(other, MAPPING) && other.target.device === mapping.device &&
     other.target.addr === mapping.addr && other.target.phys === mapping.phys &&
@@ -87,6 +89,9 @@ const PATHS: Readonly<Record<string, string>> = {
 };
 
 function formatMapping(mapping: Mapping): string {
+  if (mapping.addr < 0) {
+    return `the error value of a failed map of ${formatSize(mapping.sizeBytes)}`;
+  }
   return `mapping of ${formatSize(mapping.sizeBytes)} at ${formatAddress(mapping.addr)} ` +
     `(${mapping.path}, ${mapping.dir})`;
 }
