@@ -4,6 +4,7 @@ import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffe
 import { tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
+import { bytesEqual } from "../../vm/equality.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../vm/value.ts";
 import { isThing, list, phys, record, refusing, size, thing, wrongKind } from "../arguments.ts";
@@ -60,10 +61,6 @@ export function contentOf(value: Value, run: Run): Uint8Array | null {
 function contentSize(value: Value): number {
   if (value instanceof BytesValue) return value.bytes.length;
   return isThing(value, BUFFER) ? value.target.sizeBytes : -1;
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 function differenceList(left: Uint8Array, right: Uint8Array): ListValue {
@@ -204,7 +201,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
   equals(buffer, other, run) {
     if (isThing(other, BUFFER) && other.target === buffer) return true;
     return contentSize(other) === buffer.sizeBytes &&
-      sameBytes(read(buffer, run), contentOf(other, run)!);
+      bytesEqual(read(buffer, run), contentOf(other, run)!);
   },
   index: (buffer, index) => {
     const at = checkedIndex(index, buffer.sizeBytes, "a buffer");
