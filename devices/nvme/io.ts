@@ -14,6 +14,16 @@ import type { NvmeRequest } from "./driver/nvme_request.ts";
 /** Never written: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];
 
+/** Those who wait for a request of several bios, in the order in which these joined. */
+class SharedOwner implements RequestOwner {
+  constructor(readonly first: RequestOwner, readonly second: RequestOwner) {}
+
+  requestEnded(request: BlockRequest): void {
+    this.first.requestEnded(request);
+    this.second.requestEnded(request);
+  }
+}
+
 export class Io implements RequestOwner {
   /** The first failure of a piece; OK until one fails. */
   statusCode: BlkStatus = BLK_STS.OK;
@@ -43,9 +53,9 @@ export class Io implements RequestOwner {
     return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
   }
 
-  /** Takes one more piece. */
+  /** Takes one more piece: a request, of which other bios may be a part too. */
   add(request: NvmeRequest): void {
-    request.owner = this;
+    request.owner = request.owner === null ? this : new SharedOwner(request.owner, this);
     // Most bios are one request: a list of one costs less than one that may grow.
     if (this.#requests.length === 0) this.#requests = [request];
     else this.#requests.push(request);

@@ -12,6 +12,8 @@ import {
   NO_VECS,
   vecsSizeBytes,
 } from "../../runtime/block/bio.ts";
+import { RequestMerger } from "../../runtime/block/merge.ts";
+import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { BioSplitter } from "../../runtime/block/split.ts";
 import {
@@ -48,6 +50,8 @@ export interface SubmitOptions {
   readonly queue?: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags?: number;
+  /** Holds the requests back, so that the next ones can join them. */
+  readonly plug?: Plug<NvmeRequest>;
 }
 
 export interface PassthroughOptions {
@@ -66,13 +70,14 @@ export interface PassthroughOptions {
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
-export class NvmeDisk {
+export class NvmeDisk implements PlugTarget<NvmeRequest> {
   readonly driver: NvmeDriver;
   readonly machine: Machine;
   readonly namespace: NamespaceFacts;
   readonly limits: QueueLimits;
   /** I/O queues that can be submitted to. */
   readonly queueCount: number;
+  readonly merger: RequestMerger;
   readonly #payload: RequestPayload;
   readonly #splitter: BioSplitter;
   readonly #adminSplitter: BioSplitter;
@@ -88,6 +93,7 @@ export class NvmeDisk {
     this.#payload = new RequestPayload(this.machine, this.namespace);
     const { gap } = driver.blockRules;
     const { events } = driver.machine;
+    this.merger = new RequestMerger(this.limits, gap, events);
     this.#splitter = new BioSplitter(this.limits, gap, events);
     this.#adminSplitter = new BioSplitter(driver.adminLimits, gap, events);
   }
@@ -116,14 +122,16 @@ export class NvmeDisk {
     const sector = ((options.lba ?? 0) * this.limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
     const bio = new Bio(op, sector, vecs, sizeBytes, options.flags ?? 0);
     if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
-    return this.submitBio(bio, options.queue ?? 0);
+    return this.submitBio(bio, options.queue ?? 0, options.plug ?? null);
   }
 
   /**
    * Submits a bio that the caller built. It is moved past what was cut off its front.
+   *
    * @param queue I/O queue from 1; 0 takes that of the CPU.
+   * @param plug Holds the requests back until it is flushed; until then what follows can join them.
    */
-  submitBio(bio: Bio, queue = 0): Io {
+  submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
     this.#checkQueue(queue);
     const io = new Io(bio.sizeBytes);
     if (bio.op !== "flush") {
@@ -142,13 +150,30 @@ export class NvmeDisk {
       if (piece === null) return this.#refuse(io, splitter.status);
       if (piece !== bio) this.#payload.cut(piece, bio);
       const request = this.#request(piece, splitter.nrSegments, queue);
-      if (!this.#payload.attach(request)) return this.#refuse(io, BLK_STS.RESOURCE);
-      io.add(request);
-      this.driver.queueRequest(request);
+      if (plug !== null) {
+        if (!this.#hold(plug, request, io)) return this.#refuse(io, BLK_STS.RESOURCE);
+      } else {
+        request.id = ++this.machine.events.lastRequest;
+        if (!this.#payload.attach(request)) return this.#refuse(io, BLK_STS.RESOURCE);
+        io.add(request);
+        this.driver.queueRequest(request);
+      }
       if (piece === bio) break;
     }
     io.close(BLK_STS.OK);
     return io;
+  }
+
+  /** Takes the requests of a plug that is flushed. */
+  sendBatch(requests: readonly NvmeRequest[]): void {
+    for (const request of requests) {
+      // Only now is it known how many ranges a discard has.
+      if (request.op === "discard" && !this.#payload.attach(request)) {
+        request.end(BLK_STS.RESOURCE);
+      } else {
+        this.driver.queueRequest(request);
+      }
+    }
   }
 
   /** Submits a user's own command. It is never cut: one that would have to be is refused. */
@@ -166,6 +191,7 @@ export class NvmeDisk {
       return this.#refuse(io, splitter.status);
     }
     const request = this.#request(bio, bio.sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
+    request.id = ++this.machine.events.lastRequest;
     request.admin = options.admin === true;
     request.nsid = options.nsid ?? this.namespace.nsid;
     request.template = templateOf(options, request.nsid);
@@ -176,10 +202,28 @@ export class NvmeDisk {
     return io;
   }
 
+  /**
+   * Joins a request's bio to what a plug holds, or has the plug hold the request.
+   * @returns False when memory that it needs is not there.
+   */
+  #hold(plug: Plug<NvmeRequest>, request: NvmeRequest, io: Io): boolean {
+    if (request.op !== "discard" && !this.#payload.attach(request)) return false;
+    const joined = plug.join(this, request.bios[0]!, request.nrPhysSegments);
+    if (joined === null) {
+      request.id = ++this.machine.events.lastRequest;
+      plug.hold(this, request);
+      io.add(request);
+    } else {
+      this.#payload.move(request, joined);
+      io.add(joined);
+    }
+    return true;
+  }
+
+  /** A request of one bio, which has no number yet. */
   #request(bio: Bio, nrSegments: number, queue: number): NvmeRequest {
     const { events } = this.machine;
     const request = new NvmeRequest(this.name, bio.op, [bio], this.limits);
-    request.id = ++events.lastRequest;
     request.nrPhysSegments = nrSegments;
     request.gapBit = bio.gapBit;
     request.nsid = this.namespace.nsid;

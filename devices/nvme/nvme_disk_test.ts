@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { PhysAddr } from "../../runtime/address.ts";
-import { BIO_FLAG } from "../../runtime/block/bio.ts";
+import { BIO_FLAG, type BioVec } from "../../runtime/block/bio.ts";
+import { Plug } from "../../runtime/block/plug.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import { DriverRig, pages, scattered, vec } from "./driver/_rig.ts";
+import type { NvmeRequest } from "./driver/nvme_request.ts";
+import type { Io } from "./io.ts";
 
 Deno.test("what is written is read back", () => {
   for (const mode of ["off", "strict", "lazy"] as const) {
@@ -145,4 +148,106 @@ Deno.test("a passthrough command larger than the hardware limit is refused (bloc
   const rig = new DriverRig({ mdtsExponent: 3 });
   const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: [vec(0x200_0000, 65536)] } });
   assertEquals([io.done, io.status], [true, "INVAL"]);
+});
+
+/** Reads of one page each that continue each other on the disk, held back by one plug. */
+function pluggedReads(rig: DriverRig, vecs: readonly BioVec[], lba: number): Io[] {
+  const plug = new Plug<NvmeRequest>();
+  const ios = vecs.map((one, index) =>
+    rig.disk.submit("read", { lba: lba + index * 8, buffer: { segments: [one] }, plug })
+  );
+  assertEquals(ios.map(({ done }) => done), vecs.map(() => false));
+  assertEquals(rig.machine.activities.length, 0);
+  plug.flush();
+  return ios;
+}
+
+Deno.test("bios that continue each other in a plug become one request (block.md 1.5)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const vecs = pages(3);
+  let ios: Io[] = [];
+  const merges = rig.record(() => {
+    ios = pluggedReads(rig, vecs, 16);
+  }, ["block.merge"]);
+  assertEquals(merges.map(({ fields }) => fields), [
+    { rule: "back", joined: true },
+    { rule: "back", joined: true },
+  ]);
+  const [request] = ios[0]!.requests;
+  assertEquals(ios.map(({ requests }) => requests), [[request!], [request!], [request!]]);
+  assertEquals([request!.id, request!.lba, request!.bytes], [1, 16, 12288]);
+  rig.run();
+  assertEquals(ios.map(({ done, status }) => [done, status]), vecs.map(() => [true, "OK"]));
+  assert(rig.holdsFreshData(vecs, 16));
+  assertEquals(rig.calls("dma_iova_sync"), 1);
+});
+
+Deno.test("without a plug nothing is merged", () => {
+  const rig = new DriverRig();
+  const ios = pages(2).map((one, index) =>
+    rig.disk.submit("read", { lba: index * 8, buffer: { segments: [one] } })
+  );
+  assertEquals(ios.map(({ requests }) => requests[0]!.id), [1, 2]);
+});
+
+Deno.test("all who share a request learn that it failed", () => {
+  const rig = new DriverRig({ capacityBytes: 2 ** 20 });
+  const ios = pluggedReads(rig, pages(2), 2044);
+  rig.run();
+  assertEquals(ios.map(({ done, status }) => [done, status]), [[true, "TARGET"], [true, "TARGET"]]);
+});
+
+Deno.test("the front of a cut is not joined in a plug, its end is (block.md 1.3, 1.5)", () => {
+  const rig = new DriverRig({ mdtsExponent: 3 });
+  const plug = new Plug<NvmeRequest>();
+  const vecs = pages(10);
+  const long = rig.disk.submit("read", { buffer: { segments: vecs.slice(0, 9) }, plug });
+  const next = rig.disk.submit("read", { lba: 72, buffer: { segments: vecs.slice(9) }, plug });
+  assertEquals(long.requests.map(({ bytes }) => bytes), [32768, 8192]);
+  assertEquals(next.requests, [long.requests[1]!]);
+  plug.flush();
+  rig.run();
+  assertEquals([long.done, next.done], [true, true]);
+  assert(rig.holdsFreshData(vecs));
+});
+
+Deno.test("discards in a plug become one command with a range for each (nvme.md 2.2)", () => {
+  const rig = new DriverRig();
+  const plug = new Plug<NvmeRequest>();
+  const ios = [8, 100, 40].map((lba) => rig.disk.submit("discard", { lba, sizeBytes: 512, plug }));
+  const [request] = ios[0]!.requests;
+  assertEquals(request!.specialPayload, null);
+  plug.flush();
+  const { phys } = request!.specialPayload!;
+  const { memory } = rig.machine;
+  const ranges = [0, 1, 2].map((index) => [
+    memory.readU32((phys + index * 16 + 4) as PhysAddr),
+    memory.readU32((phys + index * 16 + 8) as PhysAddr),
+  ]);
+  assertEquals(ranges, [[1, 8], [1, 100], [1, 40]]);
+  rig.run();
+  assertEquals(ios.map(({ status, done }) => [status, done]), ios.map(() => ["OK", true]));
+});
+
+Deno.test("a plug joins bios with their metadata, and gives all of it back (block.md 1.5)", () => {
+  const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
+  const vecs = pages(3);
+  let ios: Io[] = [];
+  const memory = rig.record(() => {
+    ios = pluggedReads(rig, vecs, 0);
+    rig.run();
+  }, ["mem.alloc", "mem.free"]);
+  const ofMetadata = memory.filter(({ fields }) =>
+    (fields as { what: string }).what === "metadata"
+  );
+  assertEquals(ofMetadata.map(({ name }) => name), [
+    "mem.alloc",
+    "mem.alloc",
+    "mem.alloc",
+    "mem.free",
+    "mem.free",
+    "mem.free",
+  ]);
+  assertEquals(ios[0]!.requests[0]!.nrIntegritySegments, 3);
+  assertEquals(ios.map(({ status }) => status), ["OK", "OK", "OK"]);
 });

@@ -60,6 +60,17 @@ export class RequestPayload {
     }
   }
 
+  /** Gives what a request's bio needs besides data to the request that the bio has joined. */
+  move(from: NvmeRequest, to: NvmeRequest): void {
+    const { releasePayload: first } = to;
+    const { releasePayload: second } = from;
+    if (second === null) return;
+    to.releasePayload = first === null ? second : () => {
+      first();
+      second();
+    };
+  }
+
   #metadataBytes(dataBytes: Bytes): Bytes {
     return (dataBytes / this.#namespace.blockSizeBytes) * this.#namespace.metadataBytes;
   }
@@ -110,7 +121,8 @@ export class RequestPayload {
     const { events } = this.#machine;
     const cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
     const { request: outerRequest, device } = events;
-    events.request = request.id;
+    // One that is not known to become a request of its own has no number yet.
+    events.request = request.id === 0 ? null : request.id;
     events.device = request.device;
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
     events.request = outerRequest;
