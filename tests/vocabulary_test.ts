@@ -20,13 +20,15 @@ const namesIn = (text: string) =>
 
 Deno.test("docs/events.md names every event of the vocabulary with its fields, and no other", () => {
   const rows = readTable(chapter("Events").filter(isTableRow)).slice(1);
-  const inPage = Object.fromEntries(
-    rows.map(([name, fields]) => [namesIn(name!)[0], namesIn(fields!)]),
+  const inPage = new Map(rows.map(([name, fields]) => [namesIn(name!)[0]!, namesIn(fields!)]));
+  // One line for what differs reads better than two whole vocabularies.
+  const line = (name: string, fields: readonly string[]) => `${name}: ${fields.join(", ")}`;
+  const expected = Object.entries(EVENT_TABLE).map(([name, { fields }]) =>
+    line(name, Object.keys(fields))
   );
-  const inCode = Object.fromEntries(
-    Object.entries(EVENT_TABLE).map(([name, entry]) => [name, Object.keys(entry.fields)]),
-  );
-  assertEquals(inPage, inCode);
+  const found = [...inPage].map(([name, fields]) => line(name, fields));
+  assertEquals(found.filter((each) => !expected.includes(each)), [], "in the page alone");
+  assertEquals(expected.filter((each) => !found.includes(each)), [], "in the code alone");
 });
 
 Deno.test("docs/events.md names every kernel call that is an event, and no other", () => {

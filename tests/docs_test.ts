@@ -1,0 +1,181 @@
+/**
+ * The code in the pages is true: scenarios run, fragments are read, transcripts are repeated.
+ *
+ * What a fence says after `dma`: nothing, and the block runs and holds; `fragment`, and it must be
+ * free of mistakes of syntax; `later`, and it shows something that is not built yet: it must be
+ * read, and `dmalab check` must say that it is not built.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join, relative } from "@std/path";
+import { readRow } from "../cli/markdown.ts";
+import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
+import { loadProgram } from "../lang/run/program.ts";
+import { runBench } from "../lang/run/bench.ts";
+import { runProgram } from "../lang/run/runner.ts";
+import { SourceFile } from "../lang/source.ts";
+import { parse } from "../lang/syntax/parse.ts";
+import { memberNames } from "../lang/vm/types.ts";
+import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
+import { ScenarioError } from "./examples.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
+import { place, readTranscript, runTranscript } from "./transcripts.ts";
+
+/** The diagnostic for what is planned and not built. */
+const NOT_BUILT = "E0601";
+
+const PAGES = ["README.md", ...docs()].map((page) => ({
+  page,
+  text: Deno.readTextFileSync(join(ROOT, page)),
+}));
+const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
+
+function docs(): string[] {
+  return filesBelow(join(ROOT, "docs"))
+    .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".md") && !path.startsWith("docs/behaviour/"));
+}
+
+const NO_FILES: SourceLoader = {
+  load: (path) => new LoadError("not_found", `A page's block has no file "${path}"`),
+};
+
+function sourceOf(block: CodeBlock): SourceFile {
+  // Lines are numbered as in the page.
+  return new SourceFile(block.page, "\n".repeat(block.line) + block.code);
+}
+
+function runBlock(block: CodeBlock): void {
+  const { program, diagnostics } = loadProgram(sourceOf(block), NO_FILES);
+  if (program === null || diagnostics.length > 0) {
+    throw new ScenarioError(`${place(block)} is wrong`, renderDiagnostics(diagnostics).split("\n"));
+  }
+  const report = runProgram(program);
+  for (const { failure } of report.outcomes) {
+    if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
+  }
+  for (const bench of program.tests.filter(({ kind }) => kind === "bench")) {
+    const { failure } = runBench(program, bench, { iterations: 10, warmup: 1 });
+    if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
+  }
+}
+
+function readBlock(block: CodeBlock): void {
+  const { diagnostics } = parse(sourceOf(block), { mode: "repl" });
+  if (diagnostics.length > 0) {
+    throw new ScenarioError(
+      `${place(block)} cannot be read`,
+      renderDiagnostics(diagnostics).split("\n"),
+    );
+  }
+}
+
+function checkLater(block: CodeBlock): void {
+  const { diagnostics } = loadProgram(sourceOf(block), NO_FILES);
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  assert(errors.length > 0, `${place(block)} is built now: drop the mark "later"`);
+  for (const { code, message } of errors) assertEquals(code, NOT_BUILT, message);
+}
+
+Deno.test("every block of the language in the pages runs, is read, or is marked as later", async (t) => {
+  const blocks = BLOCKS.filter(({ language }) => language === "dma");
+  assert(blocks.length >= 10, `Only ${blocks.length} blocks found`);
+  for (const block of blocks) {
+    await t.step(`${place(block)} ${block.marks.join(" ")}`.trim(), () => {
+      switch (block.marks.join(" ")) {
+        case "":
+          return runBlock(block);
+        case "fragment":
+          return readBlock(block);
+        case "later":
+          return checkLater(block);
+        default:
+          throw new Error(`No such mark: ${block.marks.join(" ")}`);
+      }
+    });
+  }
+});
+
+Deno.test("transcripts in docs are what the commands print", async (t) => {
+  // Those of the README are in readme_test.ts.
+  const blocks = BLOCKS.filter(({ language, page }) =>
+    language === "console" && page !== "README.md"
+  );
+  for (const block of blocks) {
+    for (const { command, output } of readTranscript(block)) {
+      await t.step(`${place(block)} ${command}`, async () => {
+        assertEquals(await runTranscript(command), output);
+      });
+    }
+  }
+});
+
+Deno.test("shell commands in the pages are ones that are known to work", () => {
+  const known = [/^npx -y deno@2\.9\.6 task (?:demo|test)$/];
+  for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
+    for (const line of block.code.split("\n")) {
+      assert(known.some((form) => form.test(line)), `${place(block)}: ${line}`);
+    }
+  }
+});
+
+Deno.test("a block says what it is: fences without a language do not occur", () => {
+  for (const block of BLOCKS) {
+    assert(["dma", "console", "sh", "text"].includes(block.language), place(block));
+  }
+});
+
+Deno.test("pages link to pages and files that are there", () => {
+  for (const { page, text } of PAGES) {
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+      Deno.statSync(join(ROOT, page, "..", target!));
+    }
+  }
+});
+
+Deno.test("architecture.md names every folder of sources", () => {
+  const text = textOf("docs/architecture.md");
+  const folders = [...Deno.readDirSync(ROOT)]
+    .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
+    .map(({ name }) => name);
+  for (const folder of folders) assert(text.includes(`\`${folder}/`), folder);
+});
+
+Deno.test("language.md names every function of the language, and marks those that are not built", () => {
+  const text = textOf("docs/language.md");
+  const chapter = text.slice(
+    text.indexOf("## Calls and their results"),
+    text.indexOf("**Buffers."),
+  );
+  const named = new Set<string>();
+  for (const row of chapter.split("\n").filter((line) => line.startsWith("|"))) {
+    const later = row.includes("**later**");
+    const names = [...row.matchAll(/`([a-z_0-9]+)\(/g)].map((match) => match[1]!);
+    for (const name of names) {
+      named.add(name);
+      assertEquals(FUNCTIONS.has(name), !later, `${name} is ${later ? "" : "not "}built`);
+    }
+  }
+  for (const name of FUNCTIONS.keys()) assert(named.has(name), `${name} is not in language.md`);
+});
+
+Deno.test("language.md names fields and methods that values have", () => {
+  const text = textOf("docs/language.md");
+  const chapter = text.slice(text.indexOf("## What values have"), text.indexOf("## Stepping"));
+  const rows = chapter.split("\n").filter((line) => line.startsWith("| ")).slice(2);
+  assert(rows.length > 10);
+  for (const row of rows) {
+    const [name, members] = readRow(row);
+    const type = TYPES.get(name!);
+    assert(type !== undefined, `There is no type ${name}`);
+    const known = new Set(memberNames(type));
+    for (const [, member] of members!.matchAll(/`\.(\w+)`/g)) {
+      assert(known.has(member!), `${name} has no .${member}`);
+    }
+  }
+});
+
+function textOf(page: string): string {
+  return PAGES.find((each) => each.page === page)!.text;
+}
