@@ -111,7 +111,7 @@ function reportUnknownName(
 }
 
 /** How the call is written: `dma_map_phys(dev, phys, size, dir, [attrs])`. */
-export function signature(callable: Callable): string {
+function signature(callable: Callable): string {
   const parts = callable.parameters.map((parameter, index) => {
     const last = index === callable.parameters.length - 1;
     const name = `${parameter.name}${parameter.named === true ? ":" : ""}` +

@@ -130,7 +130,7 @@ export function* statementExpressions(statement: Statement): Generator<Expressio
 }
 
 /** The expressions directly inside one; what stands in the block of a `trace` is not. */
-export function* childExpressions(expression: Expression): Generator<Expression> {
+function* childExpressions(expression: Expression): Generator<Expression> {
   switch (expression.kind) {
     case "String":
       for (const part of expression.parts) if (typeof part !== "string") yield part;

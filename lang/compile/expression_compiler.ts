@@ -407,7 +407,7 @@ export abstract class ExpressionCompiler {
 }
 
 /** The value of a literal, which is put in the place of a const's name; undefined for the rest. */
-export function literalValue(expression: Expression): Value | undefined {
+function literalValue(expression: Expression): Value | undefined {
   switch (expression.kind) {
     case "Integer":
       return expression.value;

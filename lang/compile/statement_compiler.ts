@@ -311,7 +311,6 @@ export class StatementCompiler extends ExpressionCompiler {
     const first = builder.take(parts.length);
     const slots = new Map(parts.map(({ expression }, index) => [expression, first + index]));
     const info = this.code.assertions.push({
-      span: statement.span,
       condition: statement.condition.span,
       parts: parts.map(({ anchor }, index) => ({ anchor, slot: first + index })),
       compared: comparedSlots(statement.condition, slots),
@@ -345,7 +344,6 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     const written = expected.code.text;
     const index = this.code.outcomes.push({
-      span,
       codeSpan: expected.code.span,
       outcome: expected.outcome,
       // An alias such as BLK_STS_INVAL means the status it is another spelling of.
@@ -372,7 +370,6 @@ export class StatementCompiler extends ExpressionCompiler {
     const index = this.code.patterns.push({
       span: statement.pattern.span,
       matcher: pattern.matcher,
-      subject: statement.subject.span,
       expectation: this.#expectation(statement.span),
     }) - 1;
     builder.at(statement.span);

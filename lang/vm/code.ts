@@ -55,7 +55,6 @@ export interface AssertedPart {
 }
 
 export interface AssertionInfo {
-  readonly span: Span;
   readonly condition: Span;
   readonly parts: readonly AssertedPart[];
   /** The slots of the two sides of an `==`, where both are remembered. */
@@ -65,7 +64,7 @@ export interface AssertionInfo {
 }
 
 export interface OutcomeInfo {
-  readonly span: Span;
+  /** The error, fault or report that is named. */
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;
@@ -77,7 +76,6 @@ export interface OutcomeInfo {
 export interface EventsInfo {
   readonly span: Span;
   readonly matcher: EventMatcher;
-  readonly subject: Span;
   readonly expectation: number;
 }
 

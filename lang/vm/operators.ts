@@ -39,7 +39,7 @@ export function numberIn(value: number | Quantity | Ratio): number {
 }
 
 /** Puts a number back into its kind; addresses and results outside the exact range are errors. */
-export function makeNumber(kind: NumericKind, value: number): Value {
+function makeNumber(kind: NumericKind, value: number): Value {
   if (kind === "ratio") return new Ratio(value);
   if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow(kind);
   if (kind === "int") return value;
@@ -106,7 +106,7 @@ export function divideExactly(left: number, right: number): number {
   return (left - left % right) / right + 0;
 }
 
-export function divisionByZero(operator: "/" | "%"): ScriptError {
+function divisionByZero(operator: "/" | "%"): ScriptError {
   return new ScriptError("E0912", `The right side of \`${operator}\` is zero`);
 }
 
@@ -216,7 +216,7 @@ export function intAsQuantity(value: number, kind: QuantityKind): Quantity | nul
 }
 
 /** The error for two values that an operator does not take, with a hint where there is one. */
-export function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
+function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
   return new ScriptError(
     "E0913",
     `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,

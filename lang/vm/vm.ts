@@ -37,8 +37,6 @@ export const enum Op {
   PushTrue,
   PushFalse,
   Pop,
-  /** [count] Drops operands when a `break` leaves an expression that is half done. */
-  Discard,
   /** [slot] */
   LoadLocal,
   /** [slot] */
@@ -137,7 +135,7 @@ export const enum Op {
   /** [outcome, target] */
   OutcomeStart,
   OutcomeEnd,
-  /** Ends handlers when a `break`, `continue` or `return` leaves their blocks. [count] */
+  /** [count] Ends handlers when a `break`, `continue` or `return` leaves their blocks. */
   DropHandlers,
   /** [pattern] Takes the values of the pattern's fields and the subject. */
   ExpectEvents,
@@ -198,9 +196,6 @@ export class Vm extends VmStatements {
             break;
           case Op.Pop:
             sp--;
-            break;
-          case Op.Discard:
-            sp -= code[pc++]!;
             break;
           case Op.LoadLocal:
             stack[sp++] = stack[fp + code[pc++]!];
