@@ -5,7 +5,6 @@
  * places: a range's tear-down inside `dma_iova_destroy` has a line of its own, and the map-sync of a
  * single mapping has none. Everything compared comes from events; nothing is looked up elsewhere.
  */
-import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import {
   attributeBits,
@@ -14,9 +13,12 @@ import {
   errnoOf,
   type Fields,
 } from "./capture_words.ts";
-import { type Inner, InnerOperations } from "./captured_inner.ts";
+import { type Inner, InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "./difference.ts";
 import type { CaptureCall, Extent } from "./kernel_data.ts";
+
+/** Every captured machine used pages of 4 KiB. */
+const GRANULE_BYTES = 4096;
 
 /** Calls of the DMA layer that the captures record, with the name they print. */
 const RECORDED_CALLS: Readonly<Record<string, string>> = {
@@ -36,6 +38,13 @@ const RECORDED_CALLS: Readonly<Record<string, string>> = {
   dma_pool_alloc: "dma_pool_alloc",
   dma_pool_free: "dma_pool_free",
 };
+
+/** Calls whose line was written when they were entered; of all others, when they returned. */
+const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
+  "dma_unmap_sg",
+  "dma_iova_destroy",
+  "dma_pool_free",
+]);
 
 interface OpenCall {
   readonly name: string;
@@ -58,12 +67,13 @@ export interface CapturedCalls {
 /**
  * The recorded calls of a stretch of events.
  *
- * @param state The request's IOVA state, which the captures print with the calls that use it.
+ * @param ranges What the request has reserved so far, which the captures print with the calls that
+ * use it; the calls told here add to it.
  * @param logsDeferral Whether the captured kernel told of ranges that wait for a flush.
  */
 export function capturedCalls(
   events: readonly MachineEvent[],
-  state: DmaIovaState,
+  ranges: LinkedRange[],
   logsDeferral: boolean,
 ): CapturedCalls {
   const calls: CaptureCall[] = [];
@@ -81,11 +91,12 @@ export function capturedCalls(
     const name = RECORDED_CALLS[api];
     if (name !== undefined) {
       if (side === "call") {
-        const inner = new InnerOperations(name, fields, state, logsDeferral);
+        const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
+        const inner = new InnerOperations(name, fields, range, logsDeferral);
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };
       } else if (open !== null) {
         if (name === "dma_map_sg") listOutputs = open.mapped;
-        calls.push(closeCall(open, fields, state));
+        calls.push(closeCall(open, fields, ranges));
         open = null;
       }
     } else if (api === "dma_alloc_coherent" && open !== null) {
@@ -93,7 +104,28 @@ export function capturedCalls(
       else open.inner.addCoherent(fields.result as number, open.coherentBytes);
     }
   }
-  return { calls, listOutputs };
+  return { calls: asLogged(calls), listOutputs };
+}
+
+/**
+ * Puts what happened inside the calls where the probes put it. A line written when a call is entered
+ * takes all that follows, so that a call behind it whose line comes at its end has nothing left.
+ */
+function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
+  const logged: CaptureCall[] = [];
+  for (const call of calls) {
+    const before = logged.at(-1);
+    const taken = before !== undefined && LOGGED_AT_ENTRY.has(before.call) &&
+      !LOGGED_AT_ENTRY.has(call.call) && call.inner !== undefined;
+    if (!taken) {
+      logged.push(call);
+      continue;
+    }
+    const { inner, ...rest } = call;
+    logged[logged.length - 1] = { ...before, inner: [...before.inner ?? [], ...inner!] };
+    logged.push(rest as CaptureCall);
+  }
+  return logged;
 }
 
 function splitName(name: string): [side: "call" | "ret" | null, api: string] {
@@ -102,22 +134,57 @@ function splitName(name: string): [side: "call" | "ret" | null, api: string] {
   return [null, name];
 }
 
-function closeCall(open: OpenCall, result: Fields, state: DmaIovaState): CaptureCall {
-  const { name } = open;
-  const inner = name === "dma_iova_destroy" ? withUnlink(open, state) : open.inner.list;
-  const body = describeCall(open, result, state);
-  return inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
+function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): CaptureCall {
+  const { name, given, inner: { list } } = open;
+  const plain = (body: Record<string, Json>, inner: readonly Inner[] = list): CaptureCall =>
+    inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
+  if (name === "dma_iova_try_alloc") return plain(describeReservation(open, result, ranges));
+  if (name !== "dma_iova_destroy") return plain(describeCall(open, result));
+
+  const range = rangeEnded(list, ranges);
+  const body = {
+    addr: range.addr,
+    state_size: range.sizeBytes,
+    ...(range.bounced ? { uses_bounce: true } : {}),
+    mapped: given.mapped_len as number,
+    dir: directionNumber(given.dir),
+    attrs: attributeBits(given.attrs as readonly string[]),
+  };
+  return plain(body, withUnlink(list, range, given.mapped_len as number));
+}
+
+/** Which range a call ends: the one whose leaves it clears, or whose addresses it gives back. */
+function rangeEnded(inner: readonly Inner[], ranges: readonly LinkedRange[]): LinkedRange {
+  const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
+  const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);
+  return found ?? { addr: 0, sizeBytes: 0, bounced: false };
 }
 
 /** The captures had a probe where `dma_iova_destroy` begins to clear what is linked. */
-function withUnlink({ inner: { list }, given }: OpenCall, state: DmaIovaState): Inner[] {
+function withUnlink(list: readonly Inner[], range: LinkedRange, size: number): readonly Inner[] {
   if (!list.some(({ op }) => op === "iommu_unmap")) return list;
-  const size = given.mapped_len as number;
-  return [{ op: "iova_unlink", addr: state.addr, offset: 0, size }, ...list];
+  return [{ op: "iova_unlink", addr: range.addr, offset: 0, size }, ...list];
+}
+
+/** Notes the range that was reserved, if one was. */
+function describeReservation(
+  { given, inner: { list } }: OpenCall,
+  result: Fields,
+  ranges: LinkedRange[],
+): Record<string, Json> {
+  const phys = given.phys as number;
+  const size = given.size as number;
+  const start = list.find(({ op }) => op === "iova_alloc")?.iova;
+  if (result.result !== true || typeof start !== "number") {
+    return { phys, size, ok: false, addr: null, state_size: null };
+  }
+  const addr = start + phys % GRANULE_BYTES;
+  ranges.push({ addr, sizeBytes: size, bounced: false });
+  return { phys, size, ok: true, addr, state_size: size };
 }
 
 /** A call's arguments and results in the captures' words. */
-function describeCall(open: OpenCall, result: Fields, state: DmaIovaState): Record<string, Json> {
+function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
   const { given } = open;
   const number = (field: string) => given[field] as number;
   switch (open.name) {
@@ -145,16 +212,6 @@ function describeCall(open: OpenCall, result: Fields, state: DmaIovaState): Reco
         dir: directionNumber(given.dir),
         attrs: attributeBits(given.attrs as readonly string[]),
       };
-    case "dma_iova_try_alloc": {
-      const ok = result.result === true;
-      return {
-        phys: number("phys"),
-        size: number("size"),
-        ok,
-        addr: ok ? state.addr : null,
-        state_size: ok ? state.sizeBytes : null,
-      };
-    }
     case "dma_iova_link":
       return {
         phys: number("phys"),
@@ -165,15 +222,6 @@ function describeCall(open: OpenCall, result: Fields, state: DmaIovaState): Reco
       };
     case "dma_iova_sync":
       return { offset: number("offset"), size: number("size"), ret: errnoOf(result) };
-    case "dma_iova_destroy":
-      return {
-        addr: state.addr,
-        state_size: state.sizeBytes,
-        ...(state.bounced ? { uses_bounce: true } : {}),
-        mapped: number("mapped_len"),
-        dir: directionNumber(given.dir),
-        attrs: 0,
-      };
     case "dma_pool_alloc":
       return {
         pool: given.pool as string,

@@ -5,7 +5,6 @@
  * events: a bounce buffer's copy is told before the buffer it goes to, because that line was written
  * when the function that took the buffer returned.
  */
-import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import type { FieldValue } from "../../runtime/event_vocabulary.ts";
 import { attributeBits, directionNumber, type Fields } from "./capture_words.ts";
 import type { Json } from "./difference.ts";
@@ -16,6 +15,13 @@ const GRANULE_BYTES = 4096;
 /** One line below a call. */
 export type Inner = { readonly op: string; readonly [field: string]: Json };
 
+/** A range that a request reserved for linking, as its calls tell of it. */
+export interface LinkedRange {
+  readonly addr: number;
+  readonly sizeBytes: number;
+  bounced: boolean;
+}
+
 /** Calls whose bouncing had a probe of its own, where 7.2 takes a buffer for a translated device. */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
@@ -24,7 +30,7 @@ export class InnerOperations {
   readonly list: Inner[] = [];
   readonly #api: string;
   readonly #arguments: Fields;
-  readonly #state: DmaIovaState;
+  readonly #range: LinkedRange | null;
   readonly #logsDeferral: boolean;
   /** A range was parked inside this call; what is given back after that was parked before. */
   #parked = false;
@@ -32,13 +38,13 @@ export class InnerOperations {
   /**
    * @param api The call's kernel name.
    * @param given Its arguments.
-   * @param state The request's IOVA state.
+   * @param range The range that the call links into; null for other calls.
    * @param logsDeferral Whether the captured kernel told of ranges that were parked.
    */
-  constructor(api: string, given: Fields, state: DmaIovaState, logsDeferral: boolean) {
+  constructor(api: string, given: Fields, range: LinkedRange | null, logsDeferral: boolean) {
     this.#api = api;
     this.#arguments = given;
-    this.#state = state;
+    this.#range = range;
     this.#logsDeferral = logsDeferral;
   }
 
@@ -133,11 +139,12 @@ export class InnerOperations {
     const size = fields.size_bytes as number;
     const tlb = fields.tlb_phys as number;
     const alignMask = fields.align_mask as number;
-    if (this.#api === "dma_iova_link") {
+    if (this.#range !== null) {
+      this.#range.bounced = true;
       const begin = (this.#arguments.offset as number) - (this.#arguments.phys as number);
       this.list.push({
         op: "bounce_and_link",
-        addr: this.#state.addr + begin + phys,
+        addr: this.#range.addr + begin + phys,
         phys,
         len: size,
       });

@@ -17,6 +17,7 @@ export function capturedCommand(command: NvmeCommandView): Json {
     sqe: hex(command.bytes),
     // Bits 7:6 of the flags byte choose between PRPs and SGLs.
     psdt: command.bytes[1]! >>> 6,
+    ...(command.metadataSgl.length === 0 ? {} : { meta_sgl: command.metadataSgl.map(descriptor) }),
   };
   if (command.format === "prp") {
     const lists = command.prpLists.map(({ dma, entries }) => ({ dma, entries: [...entries] }));

@@ -45,6 +45,8 @@ export class HistoryReplay {
   #stranger = -1;
   /** IO addresses of such requests, by number. */
   readonly #strangers = new Map<number, Range[]>();
+  /** Which open request was mapped at an IO address. */
+  readonly #owners = new Map<number, number>();
   /** Index of the next line. */
   #next = 0;
 
@@ -153,7 +155,7 @@ export class HistoryReplay {
         );
         break;
       case "iommu_unmap":
-        this.host.dev.domain?.unmap(number(1), number(2), true);
+        this.#unmap(number(1), number(2));
         break;
       case "fq_timer":
         this.#machine.cpu = number(1);
@@ -171,7 +173,9 @@ export class HistoryReplay {
     if (captured === undefined) return;
     this.#mapped.add(captured);
     this.#mapping.push(id);
-    this.#noteReleases(this.#replay.map(captured));
+    const events = this.#replay.map(captured);
+    this.#noteReleases(events);
+    for (const start of rangesOf(events)) this.#owners.set(start, id);
     this.#mapping.pop();
   }
 
@@ -186,6 +190,16 @@ export class HistoryReplay {
     const { events, difference } = this.#replay.complete(captured);
     this.#noteReleases(events);
     this.count.add(captured.id, difference, ruleOf(difference));
+  }
+
+  /**
+   * Leaves were cleared. Those of an open request are its metadata's: they go before the line that
+   * says that it completes, which is where its data's mapping ends.
+   */
+  #unmap(iova: number, sizeBytes: number): void {
+    const owner = this.#owners.get(iova);
+    if (owner !== undefined && this.#open.has(owner)) this.#complete(owner);
+    else this.host.dev.domain?.unmap(iova, sizeBytes, true);
   }
 
   /** A request without a line of its own: where nothing else tells, its ranges are parked now. */
@@ -270,6 +284,20 @@ export class HistoryReplay {
     this.#machine.clock.disarm(queue);
     queue.timerExpired();
   }
+}
+
+/** Where a request's own ranges begin; what a pool takes to grow is not the request's. */
+function rangesOf(events: readonly MachineEvent[]): number[] {
+  const starts: number[] = [];
+  let inCoherent = false;
+  for (const { name, fields } of events) {
+    if (name === "call.dma_alloc_coherent") inCoherent = true;
+    else if (name === "ret.dma_alloc_coherent") inCoherent = false;
+    else if (name === "iova.alloc" && !inCoherent) {
+      starts.push((fields as { readonly start: number }).start);
+    }
+  }
+  return starts;
 }
 
 /** IO addresses, given out together. */

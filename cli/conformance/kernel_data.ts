@@ -18,6 +18,7 @@ export interface CaptureConfig {
   readonly untrusted?: boolean;
   readonly p2p_topology?: string;
   readonly metadata_bytes?: number;
+  readonly metadata_sgl?: boolean;
   readonly max_sectors_kb_set?: number;
   readonly [key: string]: Json | undefined;
 }
@@ -45,7 +46,12 @@ export interface CaptureRequest {
   readonly bios: readonly (readonly Extent[])[];
   readonly phys_gap_bit?: number;
   readonly segments?: readonly Extent[];
-  readonly integrity?: Json;
+  /** Vectors of the first bio's metadata. */
+  readonly integrity?: readonly Extent[];
+  /** Metadata of a request of several bios or segments, after joining what touches. */
+  readonly integrity_segments?: readonly Extent[];
+  /** Of a refused request: the pieces walked until the refusal, data first. */
+  readonly mapped_segments?: readonly Extent[];
 }
 
 /** One captured call: its name, its arguments and results, and what happened inside. */

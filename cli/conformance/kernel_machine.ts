@@ -65,16 +65,18 @@ export function capturedMachine(
   };
   const mdtsExponent = config.mdts ?? DEFAULT_MDTS_EXPONENT;
   const sgl = config.device_sgl !== false;
+  const metadataBytes = config.metadata_bytes ?? 0;
+  const metadataSgl = config.metadata_sgl === true;
   const controller = new NvmeController({
     machine,
     dev,
     media: new Media({
       capacityBytes: CAPACITY_BYTES,
       blockSizeBytes: BLOCK_BYTES,
-      metadataBytes: 0,
+      metadataBytes,
       budget: machine.memory,
     }),
-    settings: { mdtsExponent, sgl, metadataSgl: false, maxQueues: config.cpus, depth: QUEUE_DEPTH },
+    settings: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus, depth: QUEUE_DEPTH },
   });
   const driver = new NvmeDriver({
     machine,
@@ -89,7 +91,7 @@ export function capturedMachine(
     {
       mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
       sgl,
-      metadataSgl: false,
+      metadataSgl,
       discard: true,
       writeZeroes: true,
       volatileWriteCache: true,
@@ -98,7 +100,7 @@ export function capturedMachine(
       nsid: 1,
       blockCount: CAPACITY_BYTES / BLOCK_BYTES,
       blockSizeBytes: BLOCK_BYTES,
-      metadataBytes: 0,
+      metadataBytes,
       boundaryBlocks: 0,
     },
   );

@@ -12,6 +12,7 @@ import {
   BIO_FLAG,
   type BioVec,
   type BlockOp,
+  sliceVecs,
   vecsSizeBytes,
 } from "../../runtime/block/bio.ts";
 import { BLK_STS } from "../../runtime/errno.ts";
@@ -19,6 +20,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { Iod } from "../../devices/nvme/driver/iod.ts";
 import { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
+import type { LinkedRange } from "./captured_inner.ts";
 import { capturedCommand } from "./command_form.ts";
 import { type Difference, firstDifference, type Json } from "./difference.ts";
 import type { CaptureCall, CaptureCase, CaptureRequest, Extent } from "./kernel_data.ts";
@@ -48,7 +50,11 @@ interface Outcome {
 interface Live {
   readonly captured: CaptureCase;
   readonly outcome: Outcome;
+  /** Null after a refusal: its mapping is undone already. */
   readonly iod: Iod | null;
+  readonly ranges: LinkedRange[];
+  /** The calls that undid a refused request's data. */
+  readonly undoing: readonly CaptureCall[];
   readonly request: NvmeRequest;
 }
 
@@ -87,10 +93,14 @@ export class KernelReplay {
     const status = driver.prepare(iod, request);
     this.#events = outer;
     const refused = status !== BLK_STS.OK;
-    const told = this.#told(events, iod);
+    const ranges: LinkedRange[] = [];
+    const undone = refused ? undoingBegins(events) : events.length;
+    const told = this.#told(events.slice(0, undone), ranges);
     this.#live.set(captured, {
       captured,
       request,
+      ranges,
+      undoing: this.#told(events.slice(undone), ranges).calls,
       iod: refused ? null : iod,
       outcome: {
         map: told.calls,
@@ -112,10 +122,10 @@ export class KernelReplay {
     this.#live.delete(captured);
     const outer = this.#events;
     const events: MachineEvent[] = this.#events = [];
-    let unmap: readonly CaptureCall[] = [];
+    let unmap = live.undoing;
     if (live.iod !== null) {
       this.#host.driver.complete(live.iod, live.request);
-      unmap = this.#told(events, live.iod).calls;
+      unmap = this.#told(events, live.ranges).calls;
     }
     this.#events = outer;
     return { events, difference: compare(captured, live.outcome, unmap) };
@@ -129,9 +139,9 @@ export class KernelReplay {
     this.#events = outer;
   }
 
-  #told(events: readonly MachineEvent[], iod: Iod): CapturedCalls {
+  #told(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
     const logsDeferral = this.#host.machine.config.kernel !== "6.12";
-    return capturedCalls(events, iod.dmaState, logsDeferral);
+    return capturedCalls(events, ranges, logsDeferral);
   }
 
   /** A tag's record lives on between its requests, as in the kernel. */
@@ -166,9 +176,43 @@ function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): Nvme
   request.id = 1;
   request.nrPhysSegments = given.nr_phys_segments;
   request.gapBit = given.phys_gap_bit ?? 0;
+  request.nrIntegritySegments = given.nr_integrity_segments;
+  attachMetadata(request, given);
   request.cid = captured.command?.cid ?? 0;
   if (given.user_command) request.template = userCommand(given, limits.logicalBlockSizeBytes);
   return request;
+}
+
+/** A refused request tells only the pieces that were walked, those of the data first. */
+function metadataOf(given: CaptureRequest): readonly Extent[] {
+  if (given.mapped_segments !== undefined) {
+    let dataBytes = given.bytes;
+    return given.mapped_segments.filter(([, sizeBytes]) => (dataBytes -= sizeBytes) < 0);
+  }
+  return (given.bios.length > 1 ? given.integrity_segments : given.integrity) ?? [];
+}
+
+/** Where a refused request's data begins to be undone: the captures count that as unmapping. */
+function undoingBegins(events: readonly MachineEvent[]): number {
+  const first = events.findIndex(({ name }) =>
+    name === "call.blk_rq_dma_unmap" || name === "call.dma_unmap_phys" ||
+    name === "call.dma_unmap_page" || name === "call.dma_unmap_sg"
+  );
+  return first < 0 ? events.length : first;
+}
+
+/** Gives each bio its own part of the metadata. */
+function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
+  const vecs = metadataOf(given).map(toVec);
+  const { logicalBlockSizeBytes, metadataBytes } = request.limits;
+  let doneBytes = 0;
+  for (const bio of request.bios) {
+    const last = bio === request.bios.at(-1);
+    // A user's buffer is as long as the user says; the kernel's own is as long as the format says.
+    const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
+    bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
+    doneBytes += sizeBytes;
+  }
 }
 
 function toVec([phys, sizeBytes]: Extent): BioVec {
@@ -228,7 +272,6 @@ function compare(
     map: captured.map.map(comparable),
     sg: captured.sg?.mapped ?? null,
     command: captured.command,
-    iter: captured.iter ?? [],
     unmap: (captured.unmap ?? []).map(comparable),
     accesses: captured.device?.accesses ?? null,
     queue_status: captured.queue_status ?? null,
@@ -237,11 +280,15 @@ function compare(
     map: outcome.map.map(comparable),
     sg: outcome.listOutputs,
     command: outcome.command,
-    iter: outcome.iter,
     unmap: unmap.map(comparable),
     accesses: asFarAsRecorded(outcome.accesses, captured.device?.accesses ?? []),
     queue_status: outcome.queueStatus,
   };
+  // Of a refused request no iterator is told.
+  if (captured.command !== null) {
+    expected.iter = captured.iter ?? [];
+    got.iter = outcome.iter;
+  }
   if (captured.request.segments !== undefined) {
     expected.segments = captured.request.segments;
     got.segments = outcome.segments;

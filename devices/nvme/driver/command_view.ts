@@ -9,6 +9,7 @@ import {
   PRPS_PER_PAGE,
   PSDT,
   SGL_DESCRIPTOR_BYTES,
+  SGL_TYPE,
   SQE,
 } from "./protocol.ts";
 
@@ -39,11 +40,14 @@ export class NvmeCommandView {
    * @param prpLists Pages of the PRP list in chain order; none when two entries were enough.
    * @param sglList The descriptors of the list that the command's own one leads to; none when it
    * is a data block itself.
+   * @param metadataSgl The descriptors that the metadata pointer leads to; none when it leads to
+   * the metadata.
    */
   constructor(
     readonly bytes: Uint8Array,
     readonly prpLists: readonly PrpListPage[],
     readonly sglList: readonly SglDescriptor[],
+    readonly metadataSgl: readonly SglDescriptor[] = [],
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -98,10 +102,11 @@ export class NvmeCommandView {
 /** Copies a live command and reads its lists. Needs the lists still to be the command's. */
 export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
   const bytes = iod.sqe.slice();
-  if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], []);
+  const metadata = iod.usesMetadataSgl ? readMetadataSgl(iod, memory) : [];
+  if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], [], metadata);
   return iod.usesSgl
-    ? new NvmeCommandView(bytes, [], readSglList(iod, memory))
-    : new NvmeCommandView(bytes, readPrpLists(iod, memory), []);
+    ? new NvmeCommandView(bytes, [], readSglList(iod, memory), metadata)
+    : new NvmeCommandView(bytes, readPrpLists(iod, memory), [], metadata);
 }
 
 function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
@@ -127,15 +132,25 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
 
 function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
-  const list: SglDescriptor[] = [];
   const phys = pool.physOf(iod.sglAddress);
-  for (let done = 0; done < iod.sglLengthBytes; done += SGL_DESCRIPTOR_BYTES) {
-    const at = (phys + done) as PhysAddr;
-    list.push({
+  return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
+}
+
+/** One data block by itself, or the descriptor that leads to several, and those. */
+function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
+  const phys = iod.pools.small.physOf(iod.metaDma);
+  const [first] = readDescriptors(phys, 1, memory);
+  if (first!.type === SGL_TYPE.DATA_BLOCK) return [first!];
+  return readDescriptors(phys, 1 + first!.sizeBytes / SGL_DESCRIPTOR_BYTES, memory);
+}
+
+function readDescriptors(phys: PhysAddr, count: number, memory: PhysicalMemory): SglDescriptor[] {
+  return Array.from({ length: count }, (_, index) => {
+    const at = (phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+    return {
       type: memory.readU32((at + 12) as PhysAddr) >>> 24,
       address: memory.readU64(at) as DmaAddr,
       sizeBytes: memory.readU32((at + 8) as PhysAddr),
-    });
-  }
-  return list;
+    };
+  });
 }
