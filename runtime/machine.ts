@@ -28,6 +28,8 @@ export type PeerMapType = "none" | "bus_addr" | "thru_host_bridge" | "not_suppor
 
 /** What the runtime asks of the PCI tree, which lives above it. */
 export interface PeerRouter {
+  /** Whether a page is a peer's at all. Asks nobody for the way there. */
+  isPeerMemory(phys: PhysAddr): boolean;
   /** How `client` reaches the memory at `phys`. */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
   /** The PCI bus address of peer memory. */

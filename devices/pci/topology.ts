@@ -46,6 +46,9 @@ export class PciTopology implements PeerRouter {
   readonly #memories = new Map<PciFunction, PeerMemory>();
   readonly #cache = new Map<number, PeerRoute>();
   readonly #reachable = new Map<PciFunction, readonly Reachable[]>();
+  /** The client asked about last, and its answer: accesses come in runs. */
+  #lastClient: PciFunction | null = null;
+  #lastReachable: readonly Reachable[] = [];
 
   /** @param tree Its functions have their BARs. */
   constructor(
@@ -123,6 +126,11 @@ export class PciTopology implements PeerRouter {
   }
 
   /** @see PeerRouter */
+  isPeerMemory(phys: PhysAddr): boolean {
+    return this.#barOf(phys) !== null;
+  }
+
+  /** @see PeerRouter */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType {
     const bar = this.#barOf(phys);
     if (bar === null) return "none";
@@ -160,6 +168,7 @@ export class PciTopology implements PeerRouter {
 
   /** The wires do not ask the kernel: what is not redirected arrives below the common bridge. */
   #reachableFrom(client: PciFunction): readonly Reachable[] {
+    if (client === this.#lastClient) return this.#lastReachable;
     let reachable = this.#reachable.get(client);
     if (reachable === undefined) {
       reachable = this.#bars
@@ -171,6 +180,8 @@ export class PciTopology implements PeerRouter {
         }));
       this.#reachable.set(client, reachable);
     }
+    this.#lastClient = client;
+    this.#lastReachable = reachable;
     return reachable;
   }
 

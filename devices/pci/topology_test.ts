@@ -267,3 +267,13 @@ Deno.test("peer memory is lent in pages, first fit (p2p.md 9.7, assertion 8)", (
   assertEquals(memory.alloc(MEMORY_BYTES), physAddr(BAR));
   assertEquals(memory.availableBytes, 0);
 });
+
+Deno.test("whether a page is a peer's is known without a route; only asking for the way counts (p2p.md 9.5)", () => {
+  const bench = new Bench(block("root_port", "rp", [provider, client]));
+  const pages = [BAR - 1, BAR, BAR + MEMORY_BYTES - 1, BAR + MEMORY_BYTES, 0x1000];
+  const held = pages.map((phys) => bench.topology.isPeerMemory(physAddr(phys)));
+  assertEquals(held, [false, true, true, false, false]);
+  assertEquals(bench.routes, []);
+  bench.topology.mapType(physAddr(BAR), bench.client("client"));
+  assertEquals(bench.routes.length, 1);
+});

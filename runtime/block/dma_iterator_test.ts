@@ -91,6 +91,7 @@ class Fixture {
   /** All peer memory lies from 2 GiB on and is of this kind. */
   usePeers(kind: PeerMapType, busOffset = 0): void {
     this.machine.peers = {
+      isPeerMemory: (phys) => phys >= 0x8000_0000,
       mapType: (phys) => phys >= 0x8000_0000 ? kind : "none",
       busAddress: (phys) => (phys + busOffset) as DmaAddr,
       resolveBusAddress: () => -1,

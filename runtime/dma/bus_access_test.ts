@@ -72,6 +72,7 @@ Deno.test("a peer below a common switch answers before any translation", () => {
     },
   });
   machine.peers = {
+    isPeerMemory: () => true,
     mapType: () => "bus_addr",
     busAddress: (phys) => phys as number as DmaAddr,
     resolveBusAddress: (_client, dma) =>

@@ -124,7 +124,7 @@ function bounce(
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
-  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, dev, phys)) {
+  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, phys)) {
     return overflow(machine, dev, phys, sizeBytes);
   }
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
@@ -134,8 +134,8 @@ function bounce(
   return overflow(machine, dev, tlb, sizeBytes);
 }
 
-function isPeerMemory(machine: Machine, dev: DmaDevice, phys: PhysAddr): boolean {
-  return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
+function isPeerMemory(machine: Machine, phys: PhysAddr): boolean {
+  return machine.peers !== null && machine.peers.isPeerMemory(phys);
 }
 
 function overflow(machine: Machine, dev: DmaDevice, phys: number, sizeBytes: Bytes): DmaAddr {

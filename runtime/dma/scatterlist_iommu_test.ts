@@ -31,6 +31,7 @@ function withPeer(
   });
   const peer = { kind: "none" as PeerMapType };
   bench.machine.peers = {
+    isPeerMemory: () => true,
     mapType: () => peer.kind,
     busAddress: (phys: PhysAddr) => phys + 0x10 as DmaAddr,
     resolveBusAddress: () => -1,

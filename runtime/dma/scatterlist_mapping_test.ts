@@ -115,6 +115,7 @@ function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
     },
   });
   bench.machine.peers = {
+    isPeerMemory: () => kind !== "none",
     mapType: () => kind,
     busAddress: (phys: PhysAddr) => phys as number as DmaAddr,
     resolveBusAddress: () => -1,

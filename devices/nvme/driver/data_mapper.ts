@@ -147,7 +147,7 @@ export class TwoStepDataMapper implements DataMapper {
   #takesSimplePath(request: NvmeRequest, use: SglUse): boolean {
     const phys = firstPhys(request);
     const peers = this.#machine.peers;
-    if (peers !== null && peers.mapType(phys, this.#dev) !== "none") return false;
+    if (peers !== null && peers.isPeerMemory(phys)) return false;
     return use !== "unsupported" || spanBytes(phys, request.payloadBytes) <= TWO_PRPS_BYTES;
   }
 

@@ -83,7 +83,7 @@ export class MetadataMapper {
     const { peers } = this.#machine;
     if (peers === null) return false;
     this.#first.startMetadata(request);
-    return this.#first.next() && peers.mapType(this.#first.phys, this.#dev) !== "none";
+    return this.#first.next() && peers.isPeerMemory(this.#first.phys);
   }
 
   /** One mapping, one pointer. That it cannot be mapped is final, unlike for data. */

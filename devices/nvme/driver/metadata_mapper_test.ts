@@ -306,6 +306,7 @@ Deno.test("metadata that nobody brought costs memory, and belongs to the request
 Deno.test("peer metadata takes the iterator: no descriptor for one piece, none needed by bus (nvme.md 3)", () => {
   const rig = new DriverRig(PLAIN);
   rig.machine.peers = {
+    isPeerMemory: (phys) => phys >= 0x8000_0000,
     mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
     busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
     resolveBusAddress: () => -1,

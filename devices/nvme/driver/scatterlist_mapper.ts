@@ -106,7 +106,7 @@ export class ScatterlistDataMapper implements DataMapper {
   #simpleFormat(request: NvmeRequest, use: SglUse): "simple_prp" | "simple_sgl" | null {
     const { phys } = this.#segments;
     const { peers } = this.#machine;
-    if (peers !== null && peers.mapType(phys, this.#dev) !== "none") return null;
+    if (peers !== null && peers.isPeerMemory(phys)) return null;
     if (wantsMetadataSgl(request, this.#settings)) return null;
     if (ctrlPageOffset(phys) + request.payloadBytes <= TWO_PRPS_BYTES) return "simple_prp";
     return use !== "unsupported" && this.#settings.sglThresholdBytes !== 0 ? "simple_sgl" : null;

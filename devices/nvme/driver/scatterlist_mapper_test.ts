@@ -160,6 +160,7 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
   assertEquals([rig.dev.mappings, rig.machine.swiotlb.usedSlots], [0, 0]);
 
   rig.machine.peers = {
+    isPeerMemory: () => true,
     mapType: () => "not_supported",
     busAddress: (phys) => phys as number as DmaAddr,
     resolveBusAddress: () => -1,
