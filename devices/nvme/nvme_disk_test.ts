@@ -4,7 +4,7 @@ import { BIO_FLAG, type BioVec } from "../../runtime/block/bio.ts";
 import { Plug } from "../../runtime/block/plug.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import { DriverRig, pages, scattered, vec } from "./driver/_rig.ts";
+import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/nvme_request.ts";
 import type { Io } from "./io.ts";
 

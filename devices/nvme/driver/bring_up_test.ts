@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../../runtime/errno.ts";
 import { KIB } from "../../../runtime/address.ts";
-import { DriverRig, pages } from "./_rig.ts";
+import { DriverRig, pages } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "./protocol.ts";
 

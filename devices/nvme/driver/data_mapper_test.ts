@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, MIB } from "../../../runtime/address.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import type { PeerMapType } from "../../../runtime/machine.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import { IOD_FLAG } from "./iod.ts";
 import type { UnmapRule } from "./nvme_request.ts";
 

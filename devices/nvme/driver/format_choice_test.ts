@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import { averageSegmentBytes, ctrlPageOffset, prefersSgl } from "./format_choice.ts";
 
 Deno.test("the average segment is rounded up, and a coalesced request is one (nvme.md 2.1)", () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../../../runtime/address.ts";
 import { BIO_FLAG, type BioVec } from "../../../runtime/block/bio.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import { IOD_FLAG } from "./iod.ts";
 import { PSDT } from "./protocol.ts";
 

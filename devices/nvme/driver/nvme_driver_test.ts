@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../../runtime/address.ts";
 import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import { DriverRig, pages, scattered, vec } from "./_rig.ts";
+import { DriverRig, pages, scattered, vec } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 
 function names(rig: DriverRig, work: () => void, wanted: readonly EventName[]): string[] {

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../../runtime/errno.ts";
 import { MIB } from "../../../runtime/address.ts";
-import { DriverRig, pages, type RigOptions } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions } from "../_driver_rig.ts";
 
 const FORCED: RigOptions = {
   machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DriverRig, pages } from "./_rig.ts";
+import { DriverRig, pages } from "../_driver_rig.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
 Deno.test("RequestFifo gives requests back in order, also after it grew and wrapped", () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, KIB, MIB } from "../../../runtime/address.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import { NVM_OPCODE, PSDT } from "./protocol.ts";
 
 /** A disk of 6.12. */

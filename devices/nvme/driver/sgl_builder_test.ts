@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../runtime/address.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
-import { DriverRig, pages, type RigOptions, scattered } from "./_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered } from "../_driver_rig.ts";
 import { PSDT, SGL_TYPE } from "./protocol.ts";
 
 const SGL: RigOptions = { sgl: true };

@@ -1,20 +1,20 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
-import { type Bytes, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../../runtime/block/bio.ts";
-import { bioGap } from "../../../runtime/block/block_rules.ts";
-import { DmaDevice, type DmaDeviceOptions } from "../../../runtime/dma/device.ts";
-import { EVENT_NAMES, type EventName } from "../../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { defaultMachineConfig, type IommuConfig } from "../../../runtime/machine_config.ts";
-import type { MachineConfig } from "../../../runtime/machine_config.ts";
-import { Media } from "../controller/media.ts";
-import { NvmeController } from "../controller/nvme_controller.ts";
-import type { Io } from "../io.ts";
-import { NvmeDisk } from "../nvme_disk.ts";
-import { NvmeDriver, type NvmeDriverOptions } from "./nvme_driver.ts";
-import { Iod } from "./iod.ts";
-import { NvmeRequest } from "./nvme_request.ts";
+import { type Bytes, MIB, type PhysAddr } from "../../runtime/address.ts";
+import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../runtime/block/bio.ts";
+import { bioGap } from "../../runtime/block/block_rules.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device.ts";
+import { EVENT_NAMES, type EventName } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
+import type { MachineConfig } from "../../runtime/machine_config.ts";
+import { Media } from "./controller/media.ts";
+import { NvmeController } from "./controller/nvme_controller.ts";
+import type { Io } from "./io.ts";
+import { NvmeDisk } from "./nvme_disk.ts";
+import { NvmeDriver, type NvmeDriverOptions } from "./driver/nvme_driver.ts";
+import { Iod } from "./driver/iod.ts";
+import { NvmeRequest } from "./driver/nvme_request.ts";
 
 export interface RigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
