@@ -8,6 +8,7 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import {
   attributeBits,
+  attributeNames,
   directionName,
   directionNumber,
   errnoOf,
@@ -79,10 +80,14 @@ export function capturedCalls(
   const calls: CaptureCall[] = [];
   let listOutputs: readonly Extent[] | null = null;
   let open: OpenCall | null = null;
+  let orphans: Inner[] = [];
   for (const event of events) {
     const fields = event.fields as Fields;
     const [side, api] = splitName(event.name);
     if (side === null) {
+      if (api === "p2p.route") {
+        orphans.push({ op: "p2pdma_state", map_type: fields.map_type as Json });
+      }
       if (open === null) continue;
       if (api === "dma.map") open.mapped.push([fields.dma as number, fields.size_bytes as number]);
       open.inner.add(api, fields);
@@ -93,6 +98,8 @@ export function capturedCalls(
       if (side === "call") {
         const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
         const inner = new InnerOperations(name, fields, range, logsDeferral);
+        inner.list.push(...orphans);
+        orphans = [];
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };
       } else if (open !== null) {
         if (name === "dma_map_sg") listOutputs = open.mapped;
@@ -104,6 +111,7 @@ export function capturedCalls(
       else open.inner.addCoherent(fields.result as number, open.coherentBytes);
     }
   }
+  if (orphans.length > 0) calls.push({ call: "(other)", inner: orphans });
   return { calls: asLogged(calls), listOutputs };
 }
 
@@ -195,6 +203,7 @@ function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
         phys: open.name === "dma_map_page" ? number("page") + number("offset") : number("phys"),
         size: number("size"),
         dma: result.result as number,
+        attrs: attributeNames(given.attrs as readonly string[]),
       };
     case "dma_unmap_phys":
     case "dma_unmap_page":
@@ -218,6 +227,7 @@ function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
         offset: number("offset"),
         size: number("size"),
         dir: directionNumber(given.dir),
+        attrs: attributeBits(given.attrs as readonly string[]),
         ret: errnoOf(result),
       };
     case "dma_iova_sync":

@@ -37,6 +37,11 @@ export function attributeBits(words: readonly string[]): number {
   return words.reduce((bits, word) => bits | (ATTRIBUTE_BITS[word] ?? 0), 0);
 }
 
+/** Attributes as calls print them that have names for them; 0 for none. */
+export function attributeNames(words: readonly string[]): string | 0 {
+  return words.length === 0 ? 0 : words.map((word) => word.toUpperCase()).join("|");
+}
+
 /** The negative errno a call returned, or 0. */
 export function errnoOf(result: Fields): number {
   return result.error === null ? 0 : -ERRNO[result.error as ErrnoName];

@@ -6,7 +6,9 @@
  */
 import { join } from "@std/path";
 import type { KernelProfile } from "../../runtime/machine_config.ts";
-import { firstDifference, type Json } from "./difference.ts";
+import { peerSpanOf } from "./captured_peers.ts";
+import { ruleOf } from "./case_rule.ts";
+import { type Difference, firstDifference, type Json } from "./difference.ts";
 import {
   type GoldenFile,
   GoldenReadError,
@@ -21,6 +23,8 @@ import {
   type CaptureEnvironment,
   type CaptureHistory,
   type CaptureLimits,
+  caseNumber,
+  type Extent,
   isAllocation,
 } from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
@@ -29,10 +33,28 @@ import { capturedMachine, profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
-/** Both counts of one configuration's run. */
+const UNKNOWN_KERNEL = "not built yet: this kernel's profile";
+const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };
+
+/** Both counts of one configuration's run, and what became of the cases kept apart. */
 interface RunResults {
   readonly cases: GroupResult;
+  readonly apart: ReadonlyMap<string, Difference | null>;
   readonly history: GroupResult | null;
+}
+
+/** Counts a run's cases; those that the captures keep apart have a group of their own. */
+class RunCount extends GroupCount {
+  readonly apart = new Map<string, Difference | null>();
+
+  constructor(name: string, private readonly keptApart: ReadonlySet<string>) {
+    super(name);
+  }
+
+  override add(caseName: string, difference: Difference | null, rule: string | null): void {
+    if (this.keptApart.has(caseName)) this.apart.set(caseName, difference);
+    else super.add(caseName, difference, rule);
+  }
 }
 
 export class KernelGroups {
@@ -49,13 +71,7 @@ export class KernelGroups {
   async replay(file: GoldenFile): Promise<GroupResult> {
     const [, first, second] = file.group.split("/");
     if (second === undefined && first === "limits") return this.#limits(file);
-    if (second === undefined && first === "anomalies") {
-      return groupNotBuilt(
-        file.group,
-        await countLines(file),
-        "not built yet: peer memory in the NVMe driver",
-      );
-    }
+    if (second === undefined && first === "anomalies") return await this.#anomalyGroup(file);
     if (first === "submissions") {
       return await this.#submissions(file, second!);
     }
@@ -73,29 +89,42 @@ export class KernelGroups {
   }
 
   async #replayRun(name: string, group: string): Promise<RunResults> {
-    const cases = await this.#lines<CaptureCase>(`${name}.jsonl.gz`);
+    const regular = await this.#lines<CaptureCase>(`${name}.jsonl.gz`);
     const history = await this.#history(name);
     const environment = await this.#environment(name, group);
     const profile = profileOf(environment.kernel);
-    const missing = notBuilt(environment, profile);
     const caseGroup = `kernel/${name}`;
     const historyGroup = `kernel/history/${name}`;
-    if (missing !== null) {
+    if (profile === null) {
       const allocations = history?.events.filter(isAllocation).length ?? 0;
       return {
-        cases: groupNotBuilt(caseGroup, cases.length, missing),
-        history: history === null ? null : groupNotBuilt(historyGroup, allocations, missing),
+        cases: groupNotBuilt(caseGroup, regular.length, UNKNOWN_KERNEL),
+        apart: new Map(),
+        history: history === null ? null : groupNotBuilt(historyGroup, allocations, UNKNOWN_KERNEL),
       };
     }
-    const host = capturedMachine(environment, profile!);
-    const count = new GroupCount(caseGroup);
+    const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
+    const cases = inOrder([...regular, ...anomalies]);
+    const host = capturedMachine(environment, profile, peerSpanOf(extentsOf(cases)));
+    const count = new RunCount(caseGroup, new Set(anomalies.map(({ id }) => id)));
     if (history === null) {
       replayInCapturedOrder(host, cases, count);
-      return { cases: count.result(), history: null };
+      return { cases: count.result(), apart: count.apart, history: null };
     }
     const allocations = new GroupCount(historyGroup);
     replayWithHistory(host, cases, history, count, allocations);
-    return { cases: count.result(), history: allocations.result() };
+    return { cases: count.result(), apart: count.apart, history: allocations.result() };
+  }
+
+  /** Requests whose command the kernel built wrong: cases of the runs they were made in. */
+  async #anomalyGroup(file: GoldenFile): Promise<GroupResult> {
+    const count = new GroupCount(file.group);
+    for (const { id, config } of parseLines<CaptureCase>(await readGoldenText(file.path))) {
+      const { apart } = await this.#run(config.name, file.group);
+      const difference = apart.get(id) ?? null;
+      count.add(id, apart.has(id) ? difference : NOT_REPLAYED, ruleOf(difference));
+    }
+    return count.result();
   }
 
   async #submissions(file: GoldenFile, name: string): Promise<GroupResult> {
@@ -103,7 +132,7 @@ export class KernelGroups {
     const profile = profileOf(environment.kernel);
     const calls = parseLines<CapturedCall>(await readGoldenText(file.path));
     if (profile === null) {
-      return groupNotBuilt(file.group, calls.length, "not built yet: this kernel's profile");
+      return groupNotBuilt(file.group, calls.length, UNKNOWN_KERNEL);
     }
     // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
     const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
@@ -167,15 +196,14 @@ function exists(path: string): boolean {
   }
 }
 
-async function countLines(file: GoldenFile): Promise<number> {
-  return parseLines<unknown>(await readGoldenText(file.path)).length;
+/** Requests in the order in which they were mapped. */
+function inOrder(cases: CaptureCase[]): CaptureCase[] {
+  return cases.sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
 }
 
-/** What a configuration needs that dmalab does not have yet, or null. */
-function notBuilt({ config }: CaptureEnvironment, profile: KernelProfile | null): string | null {
-  if (profile === null) return "not built yet: this kernel's profile";
-  if (config.p2p_topology !== undefined) return "not built yet: peer memory in the NVMe driver";
-  return null;
+/** All memory that requests cover. */
+function extentsOf(cases: readonly CaptureCase[]): readonly Extent[] {
+  return cases.flatMap(({ request }) => request.bios.flat());
 }
 
 /** Limits that follow from the machine; the scheduler and the like are settings. */

@@ -1,5 +1,5 @@
 /** Builds the machine that a captured run was made on, from its description. */
-import { GIB, KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
+import { GIB, KIB, MIB, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import { DmaDevice } from "../../runtime/dma/device.ts";
 import {
   defaultMachineConfig,
@@ -12,6 +12,7 @@ import { Media } from "../../devices/nvme/controller/media.ts";
 import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
 import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { attachPeers, type PeerSpan } from "./captured_peers.ts";
 import type { CaptureConfig, CaptureEnvironment } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
 
@@ -46,10 +47,14 @@ export function profileOf(kernel: string): KernelProfile | null {
   return null;
 }
 
-/** Builds a captured machine. Nothing has been mapped yet: not even the driver's own queues. */
+/**
+ * Builds a captured machine. Nothing has been mapped yet: not even the driver's own queues.
+ * @param peerSpan Where another device's memory is, if the run shows any.
+ */
 export function capturedMachine(
   environment: CaptureEnvironment,
   profile: KernelProfile,
+  peerSpan: PeerSpan | null = null,
 ): CapturedMachine {
   const { config } = environment;
   const machine = new Machine(machineConfig(environment, profile));
@@ -59,6 +64,9 @@ export function capturedMachine(
     untrusted: config.untrusted === true,
   });
   machine.iommu.attach(dev);
+  if (config.p2p_topology !== undefined && peerSpan !== null) {
+    attachPeers(machine, dev, config.p2p_topology, peerSpan);
+  }
   const pools = {
     small: new RecordedPool(machine, dev, "small", 256),
     large: new RecordedPool(machine, dev, "large", 4096),
@@ -85,6 +93,9 @@ export function capturedMachine(
     queues: config.cpus,
     depthEntries: QUEUE_DEPTH,
     sglThresholdBytes: config.sgl_threshold,
+    ...(config.max_sectors_kb_set === undefined
+      ? {}
+      : { maxUserSectors: (config.max_sectors_kb_set * KIB) / SECTOR_SIZE_BYTES }),
     pools,
   });
   driver.assumeController(
