@@ -16,6 +16,7 @@ export interface ActivityHandler {
   runActivity(kind: number, argument: number): void;
 }
 
+/** A power of two, as every later capacity, so that a mask wraps around. */
 const INITIAL_SLOTS = 64;
 
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
@@ -34,7 +35,7 @@ export class ActivityQueue {
   /** Queues an activity behind all others. */
   post(handler: ActivityHandler, kind: number, argument: number): void {
     if (this.#length === this.#kinds.length) this.#grow();
-    const slot = (this.#head + this.#length) % this.#kinds.length;
+    const slot = (this.#head + this.#length) & (this.#kinds.length - 1);
     this.#handlers[slot] = handler;
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
@@ -48,7 +49,7 @@ export class ActivityQueue {
     const handler = this.#handlers[slot];
     invariant(handler !== undefined, "An activity without a handler was queued");
     this.#handlers[slot] = undefined;
-    this.#head = (slot + 1) % this.#kinds.length;
+    this.#head = (slot + 1) & (this.#kinds.length - 1);
     this.#length--;
     handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
     return true;
@@ -60,7 +61,7 @@ export class ActivityQueue {
     const kinds = new Int32Array(capacity * 2);
     const args = new Float64Array(capacity * 2);
     for (let index = 0; index < this.#length; index++) {
-      const slot = (this.#head + index) % capacity;
+      const slot = (this.#head + index) & (capacity - 1);
       handlers[index] = this.#handlers[slot];
       kinds[index] = this.#kinds[slot]!;
       args[index] = this.#arguments[slot]!;

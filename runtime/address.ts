@@ -6,7 +6,10 @@
  * Addresses are plain numbers below 2^53 (several times faster than `bigint`); where hardware has
  * 64 bits, they are read as two 32-bit halves and checked before they become a number.
  *
- * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`.
+ * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
+ * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
+ * address below 2^53, since the operator takes the low 32 bits; on the hot path that matters, as `%`
+ * on numbers above 2^31 is a loop of the floating-point unit.
  */
 
 declare const space: unique symbol;

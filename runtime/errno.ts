@@ -74,13 +74,15 @@ export const BLK_STS = {
 export type BlkStatusName = keyof typeof BLK_STS;
 export type BlkStatus = (typeof BLK_STS)[BlkStatusName];
 
-const BLK_STATUS_NAMES = new Map<number, BlkStatusName>(
-  Object.entries(BLK_STS).map(([name, value]) => [value, name as BlkStatusName]),
-);
+/** By number, with holes. */
+const BLK_STATUS_NAMES: (BlkStatusName | undefined)[] = [];
+for (const [name, value] of Object.entries(BLK_STS)) {
+  BLK_STATUS_NAMES[value] = name as BlkStatusName;
+}
 
 /** Names a block status: `9` is `RESOURCE`. */
 export function blkStatusName(status: number): BlkStatusName {
-  const name = BLK_STATUS_NAMES.get(status);
+  const name = BLK_STATUS_NAMES[status];
   if (name === undefined) throw new InvariantError(`Unknown block status ${status}`);
   return name;
 }

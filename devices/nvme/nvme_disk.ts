@@ -139,7 +139,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
         io.close(BLK_STS.OK);
         return io;
       }
-      if (bio.sizeBytes % this.limits.logicalBlockSizeBytes !== 0) {
+      // The block size is a power of two.
+      if ((bio.sizeBytes & (this.limits.logicalBlockSizeBytes - 1)) !== 0) {
         return this.#refuse(io, BLK_STS.INVAL);
       }
     }

@@ -7,18 +7,22 @@
  * no view and leaves no garbage. Only addresses above 64 GiB, such as large BARs, take a `Map`.
  */
 import { type Bytes, GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "../address.ts";
-import { invariant } from "../errno.ts";
+import { InvariantError } from "../errno.ts";
 import type { MemoryKind, MemoryRange } from "./layout.ts";
 
 const LEAF_BYTES = 4 * MIB;
 const LEAF_PAGES = LEAF_BYTES / PAGE_SIZE_BYTES;
 const PAGE_SHIFT = 12;
+const PAGE_MASK = PAGE_SIZE_BYTES - 1;
+const LEAF_PAGE_MASK = LEAF_PAGES - 1;
 /** Leaves below this are found by index, the others by key. */
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
 /** Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. */
 const SLAB_BYTES = 256 * KIB;
-/** Up to this many bytes a loop is faster than making a view for `set`. */
-const LOOP_BYTES = 48;
+/** Up to this many bytes, those of a queue entry, a loop is faster than making a view for `set`. */
+const LOOP_BYTES = 64;
+/** … and up to this many it is faster than `set` by itself. */
+const WHOLE_LOOP_BYTES = 16;
 const DEFAULT_LIMIT_BYTES = 1 * GIB;
 
 /** Stands in for every page that was never written. Never written itself. */
@@ -45,8 +49,10 @@ export class PhysicalMemory {
   #touchedBytes: Bytes = 0;
   #slab = new ArrayBuffer(0);
   #slabUsedBytes = 0;
-  /** The range that answered last: accesses come in runs. */
+  /** The range that answered last, and its ends: accesses come in runs. */
   #lastRange: MemoryRange | null = null;
+  #lastStart = 0;
+  #lastEnd = 0;
 
   /** @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps. */
   constructor(readonly ranges: readonly MemoryRange[]) {}
@@ -63,13 +69,12 @@ export class PhysicalMemory {
 
   /** The range that holds an address, or null. */
   rangeAt(phys: number): MemoryRange | null {
-    const last = this.#lastRange;
-    if (last !== null && phys >= last.basePhys && phys < last.basePhys + last.sizeBytes) {
-      return last;
-    }
+    if (phys >= this.#lastStart && phys < this.#lastEnd) return this.#lastRange;
     for (const range of this.ranges) {
       if (phys >= range.basePhys && phys < range.basePhys + range.sizeBytes) {
         this.#lastRange = range;
+        this.#lastStart = range.basePhys;
+        this.#lastEnd = range.basePhys + range.sizeBytes;
         return range;
       }
     }
@@ -80,6 +85,7 @@ export class PhysicalMemory {
   covers(phys: number, sizeBytes: Bytes): boolean {
     let at = phys;
     const end = phys + sizeBytes;
+    if (at >= this.#lastStart && end <= this.#lastEnd) return true;
     while (at < end) {
       const range = this.rangeAt(at);
       if (range === null) return false;
@@ -90,12 +96,19 @@ export class PhysicalMemory {
 
   /** Reads `sizeBytes` bytes into `into` from `offset` on. What was never written is zero. */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    const first = phys & PAGE_MASK;
+    if (first + sizeBytes <= PAGE_SIZE_BYTES) {
+      copyBytes(this.#pageForReading(phys), first, into, offset, sizeBytes);
+    } else this.#readPages(phys, into, offset, sizeBytes);
+  }
+
+  #readPages(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     let at: number = phys;
     let target = offset;
     let rest = sizeBytes;
     while (rest > 0) {
       const page = this.#pageForReading(at);
-      const start = at % PAGE_SIZE_BYTES;
+      const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
       copyBytes(page, start, into, target, count);
       at += count;
@@ -109,12 +122,20 @@ export class PhysicalMemory {
    * @throws {MemoryLimitError} When a new page would exceed the limit; earlier pages stay written.
    */
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    const first = phys & PAGE_MASK;
+    if (first + sizeBytes <= PAGE_SIZE_BYTES) {
+      // Writing nothing makes no page.
+      if (sizeBytes > 0) copyBytes(from, offset, this.#pageForWriting(phys), first, sizeBytes);
+    } else this.#writePages(phys, from, offset, sizeBytes);
+  }
+
+  #writePages(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
     let at: number = phys;
     let source = offset;
     let rest = sizeBytes;
     while (rest > 0) {
       const page = this.#pageForWriting(at);
-      const start = at % PAGE_SIZE_BYTES;
+      const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
       copyBytes(from, source, page, start, count);
       at += count;
@@ -129,8 +150,8 @@ export class PhysicalMemory {
     let target: number = to;
     let rest = sizeBytes;
     while (rest > 0) {
-      const sourceStart = source % PAGE_SIZE_BYTES;
-      const targetStart = target % PAGE_SIZE_BYTES;
+      const sourceStart = source & PAGE_MASK;
+      const targetStart = target & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - sourceStart, PAGE_SIZE_BYTES - targetStart);
       const sourcePage = this.#pageForReading(source);
       if (sourcePage !== ZERO_PAGE || this.#pageForReading(target) !== ZERO_PAGE) {
@@ -147,7 +168,7 @@ export class PhysicalMemory {
     let at: number = phys;
     let rest = sizeBytes;
     while (rest > 0) {
-      const start = at % PAGE_SIZE_BYTES;
+      const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
       if (byte !== 0 || this.#pageForReading(at) !== ZERO_PAGE) {
         this.#pageForWriting(at).fill(byte, start, start + count);
@@ -159,11 +180,11 @@ export class PhysicalMemory {
 
   /** Reads a little-endian 32-bit number at any alignment. */
   readU32(phys: PhysAddr): number {
-    const start = phys % PAGE_SIZE_BYTES;
+    const start = phys & PAGE_MASK;
     if (start > PAGE_SIZE_BYTES - 4) {
       let value = 0;
       for (let index = 3; index >= 0; index--) {
-        value = value * 256 + this.#pageForReading(phys + index)[(phys + index) % PAGE_SIZE_BYTES]!;
+        value = value * 256 + this.#pageForReading(phys + index)[(phys + index) & PAGE_MASK]!;
       }
       return value;
     }
@@ -174,11 +195,11 @@ export class PhysicalMemory {
 
   /** Writes a little-endian 32-bit number (its low 32 bits) at any alignment. */
   writeU32(phys: PhysAddr, value: number): void {
-    const start = phys % PAGE_SIZE_BYTES;
+    const start = phys & PAGE_MASK;
     if (start > PAGE_SIZE_BYTES - 4) {
       for (let index = 0; index < 4; index++) {
         const at = phys + index;
-        this.#pageForWriting(at)[at % PAGE_SIZE_BYTES] = value >>> (8 * index);
+        this.#pageForWriting(at)[at & PAGE_MASK] = value >>> (8 * index);
       }
       return;
     }
@@ -208,8 +229,11 @@ export class PhysicalMemory {
 
   /** Writes a little-endian 64-bit number below 2^53. */
   writeU64(phys: PhysAddr, value: number): void {
-    invariant(Number.isSafeInteger(value) && value >= 0, `Cannot write ${value} as 64 bits`);
-    this.writeU32(phys, value % 2 ** 32);
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new InvariantError(`Cannot write ${value} as 64 bits`);
+    }
+    // It takes the low 32 bits by itself.
+    this.writeU32(phys, value);
     this.writeU32((phys + 4) as PhysAddr, Math.floor(value / 2 ** 32));
   }
 
@@ -223,10 +247,8 @@ export class PhysicalMemory {
   }
 
   #pageForReading(phys: number): Uint8Array {
-    const index = Math.floor(phys / LEAF_BYTES);
-    const leaf = this.#leafAt(index);
-    if (leaf === undefined) return ZERO_PAGE;
-    return leaf[(phys - index * LEAF_BYTES) >> PAGE_SHIFT]!;
+    const leaf = this.#leafAt(leafIndex(phys));
+    return leaf === undefined ? ZERO_PAGE : leaf[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK]!;
   }
 
   #pageForWriting(phys: number): Uint8Array {
@@ -235,14 +257,15 @@ export class PhysicalMemory {
   }
 
   #makePage(phys: number): Uint8Array {
-    invariant(
-      this.kindAt(phys) !== "none",
-      `Cannot write at 0x${physAddr(phys).toString(16)}: there is no memory`,
-    );
+    if (this.kindAt(phys) === "none") {
+      throw new InvariantError(
+        `Cannot write at 0x${physAddr(phys).toString(16)}: there is no memory`,
+      );
+    }
     if (this.#touchedBytes + PAGE_SIZE_BYTES > this.limitBytes) {
       throw new MemoryLimitError(this.limitBytes);
     }
-    const index = Math.floor(phys / LEAF_BYTES);
+    const index = leafIndex(phys);
     let leaf = this.#leafAt(index);
     if (leaf === undefined) {
       leaf = new Array<Uint8Array>(LEAF_PAGES).fill(ZERO_PAGE);
@@ -262,9 +285,14 @@ export class PhysicalMemory {
     const page = new Uint8Array(this.#slab, this.#slabUsedBytes, PAGE_SIZE_BYTES);
     this.#slabUsedBytes += PAGE_SIZE_BYTES;
     this.#touchedBytes += PAGE_SIZE_BYTES;
-    leaf[(phys - index * LEAF_BYTES) >> PAGE_SHIFT] = page;
+    leaf[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = page;
     return page;
   }
+}
+
+/** Cutting to 32 bits rounds down as well as `Math.floor` and leaves an integer, not a double. */
+function leafIndex(phys: number): number {
+  return (phys / LEAF_BYTES) >>> 0;
 }
 
 /** Copies bytes between arrays in the cheapest way for their number. */
@@ -275,10 +303,10 @@ function copyBytes(
   toOffset: number,
   count: number,
 ): void {
-  if (count <= LOOP_BYTES) {
-    for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
-  } else if (count === from.length) {
+  if (count === from.length && count > WHOLE_LOOP_BYTES) {
     to.set(from, toOffset);
+  } else if (count <= LOOP_BYTES) {
+    for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
   } else {
     to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
   }

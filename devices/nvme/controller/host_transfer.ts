@@ -123,7 +123,7 @@ export class HostTransfer {
   }
 
   #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {
-    if (pieceBytes === PAGE_BYTES && offsetBytes % 8 === 0) return this.#page;
+    if (pieceBytes === PAGE_BYTES && (offsetBytes & 7) === 0) return this.#page;
     const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
     if (this.#large.bytes.length < wanted) {
       this.#large = new TransferBuffer(MAX_PIECE_BYTES + ALIGNMENT_ROOM_BYTES);

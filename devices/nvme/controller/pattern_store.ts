@@ -18,6 +18,8 @@ import { TransferBuffer } from "./transfer_buffer.ts";
 
 const CHUNK_BYTES = 4096;
 const WORD_BYTES = 8;
+/** The low bits of an offset, exact for any below 2^53 (address.ts). */
+const WORD_MASK = WORD_BYTES - 1;
 const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
 /** What a zeroed range is charged: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
@@ -67,7 +69,7 @@ export class PatternStore {
    *   scratch.
    */
   read(offsetBytes: number, into: TransferBuffer, sizeBytes: Bytes): number {
-    const start = offsetBytes % WORD_BYTES;
+    const start = offsetBytes & WORD_MASK;
     if (this.#written.size === 0 && this.#zeroed.count === 0) {
       this.#fill(into, 0, offsetBytes - start, Math.ceil((start + sizeBytes) / WORD_BYTES));
       return start;
@@ -88,7 +90,7 @@ export class PatternStore {
       } else if (this.#zeroed.has(chunk)) {
         into.bytes.fill(0, position, position + count);
       } else {
-        const lead = position % WORD_BYTES;
+        const lead = position & WORD_MASK;
         const words = Math.ceil((lead + count) / WORD_BYTES);
         this.#fill(into, (position - lead) / WORD_BYTES, at - lead, words);
       }
@@ -100,7 +102,7 @@ export class PatternStore {
 
   /** A copy of `sizeBytes` bytes. */
   bytes(offsetBytes: number, sizeBytes: Bytes): Uint8Array {
-    const lead = offsetBytes % WORD_BYTES;
+    const lead = offsetBytes & WORD_MASK;
     const buffer = new TransferBuffer(Math.ceil((lead + sizeBytes) / WORD_BYTES) * WORD_BYTES);
     const start = this.read(offsetBytes, buffer, sizeBytes);
     return buffer.bytes.slice(start, start + sizeBytes);
