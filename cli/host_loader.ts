@@ -9,7 +9,7 @@ import { SourceFile } from "../lang/source.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
-const ROOT_MARKS = ["deno.json", "package.json"];
+const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
 /** Loads what scenarios use from below one root. */
 export class HostLoader implements SourceLoader {
@@ -75,17 +75,25 @@ export class HostLoader implements SourceLoader {
 /** The nearest folder at or above one that has a mark; the folder itself when none has. */
 function rootOf(own: string): string {
   for (let folder = own;;) {
-    if (ROOT_MARKS.some((name) => isFile(joinPath(folder, name)))) return folder;
+    if (hasMark(folder)) return folder;
     const above = folderOf(folder);
     if (above === folder) return own;
     folder = above;
   }
 }
 
-/** False also for what may not be read: with `-R=.` the search ends at the current folder. */
-function isFile(path: string): boolean {
+/**
+ * False also for a folder that may not be read: with `-R=.` the search ends at the current folder.
+ *
+ * The folder is listed, because asking for files that are not there would throw, and an error costs
+ * more than all the rest: Deno looks for the source map of each frame as soon as it is made.
+ */
+function hasMark(folder: string): boolean {
   try {
-    return Deno.statSync(path).isFile;
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      if (!isDirectory && ROOT_MARKS.has(name)) return true;
+    }
+    return false;
   } catch {
     return false;
   }

@@ -85,6 +85,6 @@ function startedScenario(): string | null {
 }
 
 const screen = new ProcessScreen();
-const exitCode = main(startedScenario(), Deno.args, screen);
+// Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
+Deno.exitCode = main(startedScenario(), Deno.args, screen);
 screen.flush();
-Deno.exit(exitCode);

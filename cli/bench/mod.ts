@@ -1,6 +1,11 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
 import { NVME_READ_OFF, NVME_READ_STRICT } from "./nvme_read.ts";
-import { START_COLD } from "./start_cold.ts";
+import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [START_COLD, NVME_READ_OFF, NVME_READ_STRICT];
+export const BENCHMARKS: readonly Benchmark[] = [
+  START_COLD,
+  START_CHECKOUT,
+  NVME_READ_OFF,
+  NVME_READ_STRICT,
+];
