@@ -14,7 +14,12 @@ import {
   errnoOf,
   type Fields,
 } from "./capture_words.ts";
-import { type Inner, InnerOperations, type LinkedRange } from "./captured_inner.ts";
+import {
+  type DeferralWords,
+  type Inner,
+  InnerOperations,
+  type LinkedRange,
+} from "./captured_inner.ts";
 import type { Json } from "./difference.ts";
 import type { CaptureCall, Extent } from "./kernel_data.ts";
 
@@ -70,12 +75,12 @@ export interface CapturedCalls {
  *
  * @param ranges What the request has reserved so far, which the captures print with the calls that
  * use it; the calls told here add to it.
- * @param logsDeferral Whether the captured kernel told of ranges that wait for a flush.
+ * @param deferral How ranges that wait for a flush are told.
  */
 export function capturedCalls(
   events: readonly MachineEvent[],
   ranges: LinkedRange[],
-  logsDeferral: boolean,
+  deferral: DeferralWords,
 ): CapturedCalls {
   const calls: CaptureCall[] = [];
   let listOutputs: readonly Extent[] | null = null;
@@ -97,7 +102,7 @@ export function capturedCalls(
     if (name !== undefined) {
       if (side === "call") {
         const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
-        const inner = new InnerOperations(name, fields, range, logsDeferral);
+        const inner = new InnerOperations(name, fields, range, deferral);
         inner.list.push(...orphans);
         orphans = [];
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };

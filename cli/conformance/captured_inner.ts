@@ -15,6 +15,17 @@ const GRANULE_BYTES = 4096;
 /** One line below a call. */
 export type Inner = { readonly op: string; readonly [field: string]: Json };
 
+/** How a captured run tells of ranges that wait for a flush. */
+export interface DeferralWords {
+  /** 6.12 had no probe where a range is parked. */
+  readonly told: boolean;
+  /**
+   * Ranges that the record shows freed as the very next thing. The captures take such a range for
+   * one that was freed at once, although it was parked and a flush came in between.
+   */
+  readonly freedNext: ReadonlySet<number>;
+}
+
 /** A range that a request reserved for linking, as its calls tell of it. */
 export interface LinkedRange {
   readonly addr: number;
@@ -31,7 +42,7 @@ export class InnerOperations {
   readonly #api: string;
   readonly #arguments: Fields;
   readonly #range: LinkedRange | null;
-  readonly #logsDeferral: boolean;
+  readonly #deferral: DeferralWords;
   /** A range was parked inside this call; what is given back after that was parked before. */
   #parked = false;
 
@@ -39,13 +50,13 @@ export class InnerOperations {
    * @param api The call's kernel name.
    * @param given Its arguments.
    * @param range The range that the call links into; null for other calls.
-   * @param logsDeferral Whether the captured kernel told of ranges that were parked.
+   * @param deferral How ranges that were parked are told.
    */
-  constructor(api: string, given: Fields, range: LinkedRange | null, logsDeferral: boolean) {
+  constructor(api: string, given: Fields, range: LinkedRange | null, deferral: DeferralWords) {
     this.#api = api;
     this.#arguments = given;
     this.#range = range;
-    this.#logsDeferral = logsDeferral;
+    this.#deferral = deferral;
   }
 
   /** A coherent allocation is one line inside the call that needed it. */
@@ -113,12 +124,13 @@ export class InnerOperations {
   #addFree(iova: number, size: number, deferred: boolean): void {
     if (deferred) {
       this.#parked = true;
-      if (!this.#logsDeferral) return;
+      if (!this.#deferral.told) return;
     } else if (this.#parked) {
       this.list.push({ op: "iova_free_late", iova, size });
       return;
     }
-    this.list.push({ op: "iova_free", iova, size, deferred });
+    const told = deferred && !this.#deferral.freedNext.has(iova);
+    this.list.push({ op: "iova_free", iova, size, deferred: told });
   }
 
   #addFlush(fields: Fields): void {

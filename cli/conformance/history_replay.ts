@@ -10,6 +10,7 @@ import type { Machine } from "../../runtime/machine.ts";
 import { ruleOf } from "./case_rule.ts";
 import { firstDifference } from "./difference.ts";
 import type { GroupCount } from "./group_result.ts";
+import { FLUSHES, NAMES_ITS_CPU, type Range, rangesOf, releaseLines } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
@@ -131,6 +132,7 @@ export class HistoryReplay {
         this.#request(number(1));
         break;
       case "complete":
+        this.#goToCpuOfRelease();
         this.#complete(number(1));
         break;
       case "alloc":
@@ -187,9 +189,29 @@ export class HistoryReplay {
     }
     if (!this.#mapped.has(captured)) this.#request(id);
     this.#open.delete(id);
-    const { events, difference } = this.#replay.complete(captured);
+    const { events, difference } = this.#replay.complete(captured, this.#freedNext());
     this.#noteReleases(events);
     this.count.add(captured.id, difference, ruleOf(difference));
+  }
+
+  /** Ranges given back by the lines that come next, and freed before anything else is. */
+  #freedNext(): ReadonlySet<number> {
+    const { events } = this.history;
+    const freed = new Set<number>();
+    for (let index = this.#next; events[index]?.[0] === "release"; index++) {
+      const iova = events[index]![2] as number;
+      let after = index + 1;
+      while (FLUSHES.has(events[after]?.[0] ?? "")) after++;
+      const line = events[after];
+      if (line?.[0] === "free" && line[2] === iova / PAGE_SIZE_BYTES) freed.add(iova);
+    }
+    return freed;
+  }
+
+  /** A completion's own line names no CPU; what it gives back does, on the next line. */
+  #goToCpuOfRelease(): void {
+    const next = this.history.events[this.#next];
+    if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#machine.cpu = next[1] as number;
   }
 
   /**
@@ -284,33 +306,4 @@ export class HistoryReplay {
     this.#machine.clock.disarm(queue);
     queue.timerExpired();
   }
-}
-
-/** Where a request's own ranges begin; what a pool takes to grow is not the request's. */
-function rangesOf(events: readonly MachineEvent[]): number[] {
-  const starts: number[] = [];
-  let inCoherent = false;
-  for (const { name, fields } of events) {
-    if (name === "call.dma_alloc_coherent") inCoherent = true;
-    else if (name === "ret.dma_alloc_coherent") inCoherent = false;
-    else if (name === "iova.alloc" && !inCoherent) {
-      starts.push((fields as { readonly start: number }).start);
-    }
-  }
-  return starts;
-}
-
-/** IO addresses, given out together. */
-interface Range {
-  readonly start: number;
-  readonly sizeBytes: number;
-}
-
-/**
- * The lines that tell when IO addresses were given back. 7.2 tells what was asked for; 6.12 only
- * what reached the caches, which in lazy mode is long after.
- */
-function releaseLines({ machine, dev }: CapturedMachine): "release" | "free" | "nothing" {
-  if (machine.config.kernel !== "6.12") return "release";
-  return dev.domain?.lazy === true ? "nothing" : "free";
 }

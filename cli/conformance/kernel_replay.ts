@@ -30,6 +30,7 @@ import type { CapturedMachine } from "./kernel_machine.ts";
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 const TAG_BITS = 0xfff;
+const NO_RANGES: ReadonlySet<number> = new Set();
 /** Ranges of one command that the emulated controller took (tests/golden/kernel/README.md). */
 const MOST_RECORDED_RANGES = 1024;
 
@@ -115,8 +116,11 @@ export class KernelReplay {
     return events;
   }
 
-  /** Completes a request that was mapped, and compares all of it with the capture. */
-  complete(captured: CaptureCase): Completion {
+  /**
+   * Completes a request that was mapped, and compares all of it with the capture.
+   * @param freedNext IO addresses that the record shows freed right behind being given back.
+   */
+  complete(captured: CaptureCase, freedNext: ReadonlySet<number> = NO_RANGES): Completion {
     const live = this.#live.get(captured);
     if (live === undefined) throw new Error(`${captured.id} completes before it was mapped`);
     this.#live.delete(captured);
@@ -125,7 +129,7 @@ export class KernelReplay {
     let unmap = live.undoing;
     if (live.iod !== null) {
       this.#host.driver.complete(live.iod, live.request);
-      unmap = this.#told(events, live.ranges).calls;
+      unmap = this.#told(events, live.ranges, freedNext).calls;
     }
     this.#events = outer;
     return { events, difference: compare(captured, live.outcome, unmap) };
@@ -139,15 +143,22 @@ export class KernelReplay {
     this.#events = outer;
   }
 
-  #told(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
-    const logsDeferral = this.#host.machine.config.kernel !== "6.12";
-    return capturedCalls(events, ranges, logsDeferral);
+  #told(
+    events: readonly MachineEvent[],
+    ranges: LinkedRange[],
+    freedNext: ReadonlySet<number> = NO_RANGES,
+  ): CapturedCalls {
+    const told = this.#host.machine.config.kernel !== "6.12";
+    return capturedCalls(events, ranges, { told, freedNext });
   }
 
   /** A tag's record lives on between its requests, as in the kernel. */
   #iodOf(captured: CaptureCase): Iod {
     // A refused request has no command, so its tag is unknown; it leaves nothing behind.
-    const tag = captured.command === null ? -1 : captured.command.cid & TAG_BITS;
+    const queue = captured.device?.sqid ?? 1;
+    const tag = captured.command === null
+      ? -1
+      : queue * (TAG_BITS + 1) + (captured.command.cid & TAG_BITS);
     let iod = this.#iods.get(tag);
     if (iod === undefined) this.#iods.set(tag, iod = new Iod(tag, this.#host.pools));
     return iod;
