@@ -26,13 +26,15 @@ export function eventFields(eventName: string): ReadonlyMap<string, FieldKind> |
   return new Map();
 }
 
+type Reading = FieldKind | "site" | "segments";
+
 /** How a field reads: as the vocabulary says, and by its name where that leaves it open. */
-function readingOf(eventName: string, field: string): FieldKind | "site" {
+function readingOf(eventName: string, field: string): Reading {
   const kind = eventFields(eventName)?.get(field) ?? "value";
   return kind === "value" ? fieldReading(eventName, field) : kind;
 }
 
-const KINDS: Readonly<Record<FieldKind | "site", Kind>> = {
+const KINDS: Readonly<Record<Reading, Kind>> = {
   dma: "dma",
   phys: "phys",
   size: "size",
@@ -43,6 +45,7 @@ const KINDS: Readonly<Record<FieldKind | "site", Kind>> = {
   site: "string",
   words: "list",
   leaves: "list",
+  segments: "list",
   value: "any",
 };
 
@@ -57,9 +60,10 @@ export function fieldValue(event: MachineEvent, field: string, run: Run): Value 
   if (raw === undefined || raw === null) return null;
   const reading = readingOf(event.name, field);
   if (Array.isArray(raw)) {
-    return reading === "leaves"
-      ? new ListValue((raw as readonly (readonly [number, number])[]).map(leafValue))
-      : list((raw as readonly string[]).map(word));
+    const pairs = raw as readonly (readonly [number, number])[];
+    if (reading === "leaves") return new ListValue(pairs.map(leafValue));
+    if (reading === "segments") return new ListValue(pairs.map(segmentValue));
+    return list((raw as readonly string[]).map(word));
   }
   if (typeof raw === "boolean") return raw;
   if (typeof raw === "string") return reading === "text" ? raw : word(raw);
@@ -87,4 +91,10 @@ export function plainInput(input: FieldValue): Value {
 
 function leafValue([sizeBytes, count]: readonly [number, number]): Value {
   return new RecordValue(new Map<string, Value>([["size", size(sizeBytes)], ["count", count]]));
+}
+
+function segmentValue([phys, sizeBytes]: readonly [number, number]): Value {
+  return new RecordValue(
+    new Map<string, Value>([["phys", new Quantity("phys", phys)], ["size", size(sizeBytes)]]),
+  );
 }

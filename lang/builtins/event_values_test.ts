@@ -3,7 +3,7 @@ import { EVENT_TABLE, type FieldKind } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { fieldReading } from "../render/field_kinds.ts";
 import type { Run } from "../run/run.ts";
-import { ListValue, Quantity, Word } from "../vm/value.ts";
+import { ListValue, Quantity, RecordValue, Word } from "../vm/value.ts";
 import { eventFields, fieldKind, fieldValue } from "./event_values.ts";
 
 const NO_RUN = { siteSpan: () => null } as unknown as Run;
@@ -36,6 +36,17 @@ Deno.test("fieldValue() makes addresses, sizes and words of raw fields", () => {
   assertEquals((fieldValue(event, "prot", NO_RUN) as Word).name, "rw");
   assertEquals((fieldValue(event, "leaves", NO_RUN) as ListValue).items.length, 1);
   assertEquals(fieldValue(event, "absent", NO_RUN), null);
+});
+
+Deno.test("fieldValue() makes records of the entries of a scatterlist", () => {
+  const event = {
+    name: "call.dma_map_sg",
+    fields: { dev: "ssd", sg: [[0x1000, 512]], nents: 1 },
+  } as unknown as MachineEvent;
+  const { items } = fieldValue(event, "sg", NO_RUN) as ListValue;
+  const { entries } = items[0] as RecordValue;
+  assertEquals(entries.get("phys"), new Quantity("phys", 0x1000));
+  assertEquals(entries.get("size"), new Quantity("size", 512));
 });
 
 Deno.test("fieldKind() tells the checker what a field will be", () => {

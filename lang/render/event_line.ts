@@ -241,10 +241,15 @@ function formatField(event: string, name: string, value: unknown): string {
 export function formatFieldValue(reading: FieldReading, value: unknown): string {
   if (value === null || value === undefined) return "none";
   if (Array.isArray(value)) {
-    return reading === "leaves"
-      ? (value as readonly (readonly [number, number])[])
-        .map(([sizeBytes, count]) => `${count}×${formatSize(sizeBytes)}`).join("+")
-      : value.join("+");
+    const pairs = value as readonly (readonly [number, number])[];
+    if (reading === "leaves") {
+      return pairs.map(([sizeBytes, count]) => `${count}×${formatSize(sizeBytes)}`).join("+");
+    }
+    if (reading === "segments") {
+      return pairs.map(([phys, sizeBytes]) => `${formatAddress(phys)} ${formatSize(sizeBytes)}`)
+        .join(" + ");
+    }
+    return value.join("+");
   }
   if (typeof value !== "number") return String(value);
   if (reading === "dma" || reading === "phys") return formatAddress(value);

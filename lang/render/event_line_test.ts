@@ -71,6 +71,14 @@ Deno.test("formatEvent() writes leaves as count times size", () => {
   );
 });
 
+Deno.test("formatEvent() writes the entries of a scatterlist with their sizes", () => {
+  const call = event(5, "call.dma_map_sg", { sg: [[0x1_0000, 4096], [0x2_0200, 512]], nents: 2 });
+  assertEquals(
+    formatEvent(call).trimStart(),
+    "5       3us  ssd     #1    dma_map_sg(sg 0x1_0000 4KiB + 0x2_0200 512B, nents 2)",
+  );
+});
+
 Deno.test("formatEvents() counts what comes again and again", () => {
   const events: MachineEvent[] = [];
   for (let page = 0; page < 6; page++) {

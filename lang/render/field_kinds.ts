@@ -17,6 +17,7 @@ export type FieldReading =
   | "text"
   | "words"
   | "leaves"
+  | "segments"
   | "site"
   | "value";
 
@@ -61,6 +62,7 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   hops: "words",
   attrs: "words",
   leaves: "leaves",
+  sg: "segments",
   // Statements of the script.
   first_site: "site",
   second_site: "site",
