@@ -12,18 +12,23 @@ const DEFAULT_LIMIT_EVENTS = 1_000_000;
 export class EventRecorder {
   #events: MachineEvent[] = [];
   #stop: (() => void) | null = null;
-  #dropped = 0;
+  /** Number of the last event there was room for; null while there is room. */
+  #fullSeq: number | null = null;
 
   constructor(
     readonly stream: EventStream,
     readonly limitEvents: number = DEFAULT_LIMIT_EVENTS,
   ) {}
 
-  /** Starts keeping events. */
+  /** Starts keeping events, unless there is no room for more. */
   start(): void {
+    if (this.#fullSeq !== null) return;
     this.#stop ??= this.stream.listen((event) => {
-      if (this.#events.length < this.limitEvents) this.#events.push(event);
-      else this.#dropped++;
+      this.#events.push(event);
+      if (this.#events.length < this.limitEvents) return;
+      // A long run goes on at full speed: no event is built that nobody can keep.
+      this.#fullSeq = event.seq;
+      this.stop();
     });
   }
 
@@ -44,7 +49,7 @@ export class EventRecorder {
 
   /** How many events came after the limit was reached and are lost. */
   get droppedEvents(): number {
-    return this.#dropped;
+    return this.#fullSeq === null ? 0 : this.stream.seq - this.#fullSeq;
   }
 
   /** The events with a number above `seq`. */

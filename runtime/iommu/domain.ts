@@ -49,6 +49,8 @@ export class IommuDomain implements FlushQueueOwner {
   readonly table: PageTable;
   readonly granuleBytes: Bytes;
   readonly cachingMode: boolean;
+  /** Address ranges that it never gives out, end exclusive. */
+  readonly reserved: IommuDomainOptions["reserved"];
   /** The ranges that wait for a flush; null in strict mode. */
   readonly flushQueue: FlushQueue | null;
 
@@ -72,6 +74,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
     this.cachingMode = options.cachingMode;
+    this.reserved = options.reserved;
     this.iova = new IovaAllocator({
       granuleBytes: this.granuleBytes,
       // Frame 0 is never given out, so that 0 can mean failure (4.1).

@@ -144,6 +144,16 @@ export class FlushQueue implements TimerHandler {
     return newest;
   }
 
+  /** Calls back with every range that waits, ring by ring, oldest first. */
+  forEach(visit: (pfn: number, pfns: number, ring: number, addedNs: Nanoseconds) => void): void {
+    for (let ring = 0; ring < this.rings; ring++) {
+      for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
+        const place = ring * this.entries + at;
+        visit(this.#pfn[place]!, this.#pfns[place]!, ring, this.#addedNs[place]!);
+      }
+    }
+  }
+
   #startTimer(): void {
     this.timerOn = true;
     this.timerAtNs = this.#clock.nowNs + this.timeoutNs;

@@ -17,6 +17,9 @@ const NO_MAGAZINE = -1;
 /** Takes back one frame number whose range is to leave the cache. */
 export type ReleasePfn = (pfn: number) => void;
 
+/** Sees one cached frame; `cpu` is -1 for one in a depot. */
+export type VisitCached = (pfn: number, sizeClass: number, cpu: number) => void;
+
 export class IovaCache {
   /** First frames, `MAGAZINE_PFNS` for each magazine. */
   #pfns: Float64Array;
@@ -132,6 +135,26 @@ export class IovaCache {
   fills(cpu: number, sizeClass: number): readonly [number, number] {
     const list = cpu * CACHE_CLASSES + sizeClass;
     return [this.#fill[this.#loaded[list]!]!, this.#fill[this.#previous[list]!]!];
+  }
+
+  /** Calls back with every cached frame: each CPU's magazines, then the depots. */
+  forEach(visit: VisitCached): void {
+    for (let list = 0; list < this.#loaded.length; list++) {
+      const cpu = Math.floor(list / CACHE_CLASSES);
+      this.#visitMagazine(this.#loaded[list]!, list % CACHE_CLASSES, cpu, visit);
+      this.#visitMagazine(this.#previous[list]!, list % CACHE_CLASSES, cpu, visit);
+    }
+    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+      for (let at = this.#depot[sizeClass]!; at !== NO_MAGAZINE; at = this.#next[at]!) {
+        this.#visitMagazine(at, sizeClass, -1, visit);
+      }
+    }
+  }
+
+  #visitMagazine(magazine: number, sizeClass: number, cpu: number, visit: VisitCached): void {
+    const first = magazine * MAGAZINE_PFNS;
+    const fill = this.#fill[magazine]!;
+    for (let place = 0; place < fill; place++) visit(this.#pfns[first + place]!, sizeClass, cpu);
   }
 
   /** Empties a CPU's magazines: all classes in order, the loaded one first. */

@@ -127,6 +127,38 @@ export class IovaRanges {
     }
   }
 
+  /**
+   * How many ranges a search would look at now, found or not: what an allocation costs that the
+   * caches do not serve. Takes nothing and moves no cursor.
+   *
+   * @param limitPfn Last frame that may be used.
+   * @see behaviour/dma.md 4.4
+   */
+  searchLength(pfns: number, limitPfn: number): number {
+    const below = limitPfn + 1;
+    const is32 = below <= this.dma32Pfn;
+    if (is32 && pfns >= this.max32AllocPfns) return 0;
+    const alignment = roundUpPowerOfTwo(pfns);
+    let node = is32 ? this.#cursor32 : this.#cursor64;
+    const retryPfn = this.#bounds[2 * node + 1]!;
+    let high = below;
+    let low = this.startPfn;
+    let steps = 0;
+    for (let pass = 1;; pass++) {
+      let lo: number;
+      do {
+        steps++;
+        high = Math.min(high, this.#bounds[2 * node]!);
+        lo = Math.floor((high - pfns) / alignment) * alignment;
+        node = this.#links[2 * node]!;
+      } while (lo <= this.#bounds[2 * node + 1]! && lo >= low);
+      if (lo >= low || pass === 2 || retryPfn >= below) return steps;
+      high = below;
+      low = retryPfn + 1;
+      node = this.#lowestFrom(below, is32);
+    }
+  }
+
   /** The lowest node at or above `pfn`, found upwards from the cursor that failed. */
   #lowestFrom(pfn: number, is32: boolean): number {
     if (!is32) return ANCHOR;

@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert";
+import { VirtualClock } from "./clock.ts";
+import { eventId } from "./event_vocabulary.ts";
+import { EventStream } from "./events.ts";
+import { EventRecorder } from "./recorder.ts";
+
+const IRQ = eventId("irq");
+
+function raise(stream: EventStream, times: number): void {
+  for (let vector = 0; vector < times; vector++) {
+    if (stream.tick(IRQ)) stream.emit(IRQ, { vector, cpu: 0 });
+  }
+}
+
+Deno.test("EventRecorder keeps the first events, counts the others, and has none of them built", () => {
+  const stream = new EventStream(new VirtualClock());
+  const recorder = new EventRecorder(stream, 3);
+  recorder.start();
+  raise(stream, 2);
+  assertEquals(recorder.droppedEvents, 0);
+  raise(stream, 5);
+  assertEquals(recorder.events.map((event) => event.seq), [1, 2, 3]);
+  assertEquals(recorder.droppedEvents, 4);
+  assertEquals(stream.count(IRQ), 7);
+  assertEquals(stream.tick(IRQ), false);
+});
+
+Deno.test("a full EventRecorder does not start again, and others go on listening", () => {
+  const stream = new EventStream(new VirtualClock());
+  const heard: number[] = [];
+  stream.listen((event) => heard.push(event.seq));
+  const recorder = new EventRecorder(stream, 1);
+  recorder.start();
+  raise(stream, 2);
+  recorder.start();
+  raise(stream, 1);
+  assertEquals(recorder.recording, false);
+  assertEquals(recorder.events.length, 1);
+  assertEquals(recorder.droppedEvents, 2);
+  assertEquals(heard, [1, 2, 3]);
+});
+
+Deno.test("EventRecorder.after() gives the events above a number", () => {
+  const stream = new EventStream(new VirtualClock());
+  const recorder = new EventRecorder(stream);
+  recorder.start();
+  raise(stream, 4);
+  assertEquals(recorder.after(2).map((event) => event.seq), [3, 4]);
+});
