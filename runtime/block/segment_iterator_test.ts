@@ -8,6 +8,7 @@ function request(
   bios: [phys: number, sizeBytes: number][][],
   maxSegmentSizeBytes = 0xffff_ffff,
   segBoundaryMask = 0xffff_ffff,
+  joinsInsideBio = true,
 ): BlockRequest {
   let sector = 0;
   const list = bios.map((parts) => {
@@ -24,7 +25,7 @@ function request(
     segBoundaryMask,
     logicalBlockSizeBytes: 512,
     metadataBytes: 0,
-    joinsInsideBio: true,
+    joinsInsideBio,
   });
 }
 
@@ -35,6 +36,16 @@ function segments(rq: BlockRequest): [phys: number, sizeBytes: number][] {
 Deno.test("touching vectors of different bios become one segment (block.md ch. 2, assertion 10)", () => {
   const rq = request([[[0x10_0000, 4096]], [[0x10_1000, 4096]]]);
   assertEquals(segments(rq), [[0x10_0000, 8192]]);
+});
+
+Deno.test("only where two bios meet do touching vectors become one segment in 6.12 (block.md 2.1)", () => {
+  const rq = request(
+    [[[0x10_0000, 4096], [0x10_1000, 4096]], [[0x10_2000, 4096], [0x10_3000, 4096]]],
+    0xffff_ffff,
+    0xffff_ffff,
+    false,
+  );
+  assertEquals(segments(rq), [[0x10_0000, 4096], [0x10_1000, 8192], [0x10_3000, 4096]]);
 });
 
 Deno.test("touching vectors of one bio become one segment in 7.2 (block.md 2.1)", () => {
