@@ -21,7 +21,6 @@ import {
   directionWord,
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
-  DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../dma/attributes.ts";
@@ -29,6 +28,7 @@ import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { Charges } from "../prices.ts";
 import type { KernelWarnings } from "../warnings.ts";
+import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 
 const SWIOTLB_MAP = eventId("swiotlb.map");
@@ -82,6 +82,7 @@ export class SwiotlbPool {
   readonly areaSlots: number;
 
   readonly #around: SwiotlbSurroundings;
+  readonly #copyRules: SwiotlbCopyRules;
   readonly #end: number;
   /** Where each area's next search starts, relative to the area. */
   readonly #index: Int32Array;
@@ -107,9 +108,17 @@ export class SwiotlbPool {
   #bornNs = new Float64Array(0);
   #bornReleases = new Float64Array(0);
 
-  /** @param geometry Null for a machine without a pool. */
-  constructor(around: SwiotlbSurroundings, geometry: SwiotlbGeometry | null) {
+  /**
+   * @param geometry Null for a machine without a pool.
+   * @param copyRules When the buffer is copied in; those of today when left out.
+   */
+  constructor(
+    around: SwiotlbSurroundings,
+    geometry: SwiotlbGeometry | null,
+    copyRules: SwiotlbCopyRules = FILL_ALWAYS,
+  ) {
     this.#around = around;
+    this.#copyRules = copyRules;
     this.basePhys = geometry?.basePhys ?? 0 as PhysAddr;
     this.slots = geometry?.slots ?? 0;
     this.areas = geometry?.areas ?? 1;
@@ -171,12 +180,11 @@ export class SwiotlbPool {
   }
 
   /**
-   * Takes slots for a buffer and copies it in, for every direction: what the device does not write
-   * must keep its bytes.
+   * Takes slots for a buffer and copies it in, for every direction unless a switch says otherwise:
+   * what the device does not write must keep its bytes.
    *
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
-   * @param dir Decides nothing here; it is told with the event.
    * @returns The address the device is given, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
    * @see behaviour/dma.md 6.2
    */
@@ -230,7 +238,7 @@ export class SwiotlbPool {
         dir: directionWord(dir),
       });
     }
-    this.#copy(tlb, sizeBytes, "in");
+    if (this.#copyRules.fillsAtMap(dir, attrs)) this.#copy(tlb, sizeBytes, "in");
     return tlb;
   }
 
@@ -304,11 +312,12 @@ export class SwiotlbPool {
   }
 
   /**
-   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes.
+   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, by
+   * today's rules.
    * @returns False when the copy was longer than the buffer and was cut.
    */
   syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
-    return dir === DMA_FROM_DEVICE || this.#copy(tlb, sizeBytes, "in");
+    return !this.#copyRules.fillsForDevice(dir) || this.#copy(tlb, sizeBytes, "in");
   }
 
   /** Starts the high-water mark again from what is in use. */
