@@ -1,0 +1,328 @@
+/**
+ * The CPU's caches, where a device does not see them: lines of 64 bytes, each with an owner.
+ *
+ * The model is the worst that hardware may do, because that is what a driver must be right for:
+ *
+ * - What the CPU writes stays in its caches until it is cleaned. A device reads memory, and so the
+ *   bytes from before.
+ * - The CPU may have read any line ahead of need. So when a device writes memory, the caches are
+ *   taken to hold the old bytes, and the CPU sees those until the line is invalidated.
+ *
+ * A line that holds what memory holds is not kept at all. Devices that do see the caches are
+ * answered from them. Reading changes nothing, so looking at memory never does.
+ *
+ * @see behaviour/dma.md 2.1, 2.2
+ */
+import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import { type CacheHazard, type CacheHazardKind, Finding } from "./cache_hazard.ts";
+import {
+  CachedPage,
+  type CacheLine,
+  DIRTY,
+  eachPage,
+  lineIn,
+  OVERWRITTEN,
+  STATE_WORDS,
+} from "./cached_page.ts";
+import type { HostMemory } from "./host_memory.ts";
+import { CACHE_LINE_BYTES, LineOwners } from "./line_owners.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
+
+/** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
+const MOST_PAGES = 4096;
+
+/** The statement that is being executed. */
+export interface Place {
+  readonly site: number | null;
+}
+
+export class CpuCaches implements HostMemory {
+  readonly owners = new LineOwners();
+  readonly #memory: PhysicalMemory;
+  readonly #place: Place;
+  readonly #onHazard: (hazard: CacheHazard) => void;
+  /** By page number, the oldest first. */
+  readonly #pages = new Map<number, CachedPage>();
+  readonly #uncached = new Set<number>();
+  readonly #line = new Uint8Array(CACHE_LINE_BYTES);
+  readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
+
+  /** @param onHazard Hears of bytes that went lost or were old; nothing depends on it. */
+  constructor(memory: PhysicalMemory, place: Place, onHazard: (hazard: CacheHazard) => void) {
+    this.#memory = memory;
+    this.#place = place;
+    this.#onHazard = onHazard;
+  }
+
+  /** What the CPU reads: its own lines where it has some. */
+  read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    const stale = new Finding();
+    this.#readLines(phys, into, offset, sizeBytes, stale);
+    this.#tell("stale_cacheline_read", stale);
+  }
+
+  /** The CPU writes: into its lines, wherever memory is cached. */
+  write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    let source = offset;
+    eachPage(phys, sizeBytes, (page, start, end) => {
+      const lines = this.#linesToWrite(page, start, end);
+      if (lines === null) this.#memory.write(page + start as PhysAddr, from, source, end - start);
+      else lines.bytes.set(from.subarray(source, source + end - start), start);
+      source += end - start;
+    });
+  }
+
+  fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
+    eachPage(phys, sizeBytes, (page, start, end) => {
+      const lines = this.#linesToWrite(page, start, end);
+      if (lines === null) this.#memory.fill(page + start as PhysAddr, end - start, byte);
+      else lines.bytes.fill(byte, start, end);
+    });
+  }
+
+  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void {
+    for (let done = 0; done < sizeBytes; done += PAGE_SIZE_BYTES) {
+      const count = Math.min(PAGE_SIZE_BYTES, sizeBytes - done);
+      this.read(from + done as PhysAddr, this.#page, 0, count);
+      this.write(to + done as PhysAddr, this.#page, 0, count);
+    }
+  }
+
+  /** Writes every line back that holds a byte of the span, and gives the lines to the device. */
+  clean(phys: PhysAddr, sizeBytes: Bytes): void {
+    const lost = new Finding();
+    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, lost);
+    });
+    this.owners.set(phys, sizeBytes, true);
+    this.#tell("device_write_lost", lost);
+  }
+
+  /**
+   * Drops every line that holds a byte of the span, and gives the lines to the CPU. A line that lies
+   * in the span by a part only is written back first: the rest of it is somebody else's.
+   */
+  invalidate(phys: PhysAddr, sizeBytes: Bytes): void {
+    const dropped = new Finding();
+    const lost = new Finding();
+    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+      const whole = at >= phys && at + CACHE_LINE_BYTES <= phys + sizeBytes;
+      if ((page.states[line]! & DIRTY) !== 0) {
+        if (!whole) this.#writeBack(page, at, line, lost);
+        else if (this.#differs(page, at, line)) dropped.note(page, at);
+      }
+      this.#drop(page, line);
+    });
+    this.owners.set(phys, sizeBytes, false);
+    this.#tell("dirty_cacheline_lost", dropped);
+    this.#tell("device_write_lost", lost);
+  }
+
+  /** What a device reads. @param coherent Whether it sees the caches. */
+  deviceRead(
+    coherent: boolean,
+    phys: PhysAddr,
+    into: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+  ): void {
+    if (coherent) {
+      this.#readLines(phys, into, offset, sizeBytes, null);
+      return;
+    }
+    this.#memory.read(phys, into, offset, sizeBytes);
+    const old = new Finding();
+    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+      if ((page.states[line]! & DIRTY) === 0) return;
+      const from = Math.max(at, phys);
+      const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes);
+      for (let byte = from; byte < to; byte++) {
+        if (into[offset + byte - phys] === page.bytes[byte & (PAGE_SIZE_BYTES - 1)]) continue;
+        old.note(page, at);
+        return;
+      }
+    });
+    this.#tell("stale_memory_read", old);
+  }
+
+  /**
+   * A device writes memory.
+   * @param writer The device's name, for who asks later.
+   * @param coherent Whether it sees the caches: then they give way.
+   */
+  deviceWrite(
+    writer: string,
+    coherent: boolean,
+    phys: PhysAddr,
+    from: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+  ): void {
+    if (coherent) this.#giveWay(phys, sizeBytes);
+    else eachPage(phys, sizeBytes, (page, start, end) => this.#overtake(writer, page, start, end));
+    this.#memory.write(phys, from, offset, sizeBytes);
+  }
+
+  /** Takes whole pages out of the caches: memory that CPU and device share reads and writes through. */
+  makeUncached(phys: PhysAddr, sizeBytes: Bytes): void {
+    this.#giveWay(phys, sizeBytes);
+    eachPage(phys, sizeBytes, (page) => this.#uncached.add(page / PAGE_SIZE_BYTES));
+  }
+
+  /** Lets pages be cached again. */
+  makeCached(phys: PhysAddr, sizeBytes: Bytes): void {
+    eachPage(phys, sizeBytes, (page) => this.#uncached.delete(page / PAGE_SIZE_BYTES));
+  }
+
+  /** The lines of a span, for a look. */
+  linesOf(phys: PhysAddr, sizeBytes: Bytes): readonly CacheLine[] {
+    const lines: CacheLine[] = [];
+    const first = phys - phys % CACHE_LINE_BYTES;
+    for (let at = first; at < phys + sizeBytes; at += CACHE_LINE_BYTES) {
+      const page = this.#pages.get(Math.floor(at / PAGE_SIZE_BYTES));
+      lines.push({
+        phys: at as PhysAddr,
+        owner: this.owners.isDevices(at) ? "device" : "cpu",
+        state: STATE_WORDS[page?.states[lineIn(at)] ?? 0]!,
+      });
+    }
+    return lines;
+  }
+
+  /** Memory, with the caches' lines over it. */
+  #readLines(
+    phys: PhysAddr,
+    into: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+    stale: Finding | null,
+  ): void {
+    this.#memory.read(phys, into, offset, sizeBytes);
+    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+      const from = Math.max(at, phys);
+      const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes);
+      let isOld = false;
+      for (let byte = from; byte < to; byte++) {
+        const held = page.bytes[byte & (PAGE_SIZE_BYTES - 1)]!;
+        if (into[offset + byte - phys] !== held) isOld = true;
+        into[offset + byte - phys] = held;
+      }
+      if (isOld && (page.states[line]! & OVERWRITTEN) !== 0) stale?.note(page, at);
+    });
+  }
+
+  /** Lines for the CPU to write a part of a page into; null where memory is not cached. */
+  #linesToWrite(page: number, start: number, end: number): CachedPage | null {
+    const lines = this.#pageFor(page);
+    if (lines === null) return null;
+    for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
+      const from = line * CACHE_LINE_BYTES;
+      const whole = start <= from && end >= from + CACHE_LINE_BYTES;
+      if (lines.states[line] === 0) {
+        lines.held++;
+        if (!whole) this.#load(lines, page + from, line);
+      }
+      // Of what a device wrote to a line that is replaced as a whole, nothing was to be kept.
+      lines.states[line] = whole ? DIRTY : lines.states[line]! | DIRTY;
+    }
+    lines.cpuWroteAt = this.#place.site;
+    return lines;
+  }
+
+  /** A device that sees no caches is about to write: they keep the bytes from before. */
+  #overtake(writer: string, page: number, start: number, end: number): void {
+    const lines = this.#pageFor(page);
+    if (lines === null) return;
+    for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
+      if (lines.states[line] === 0) {
+        lines.held++;
+        this.#load(lines, page + line * CACHE_LINE_BYTES, line);
+      }
+      lines.states[line]! |= OVERWRITTEN;
+    }
+    lines.deviceWroteAt = this.#place.site;
+    lines.writer = writer;
+  }
+
+  /** Writes back what is dirty and drops the lines, for somebody who sees the caches. */
+  #giveWay(phys: PhysAddr, sizeBytes: Bytes): void {
+    const lost = new Finding();
+    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, lost);
+      this.#drop(page, line);
+    });
+    this.#tell("device_write_lost", lost);
+  }
+
+  #pageFor(page: number): CachedPage | null {
+    const number = page / PAGE_SIZE_BYTES;
+    const found = this.#pages.get(number);
+    if (found !== undefined) return found;
+    if (this.#uncached.has(number) || this.#memory.kindAt(page) !== "ram") return null;
+    if (this.#pages.size >= MOST_PAGES) this.#evict();
+    const lines = new CachedPage();
+    this.#pages.set(number, lines);
+    return lines;
+  }
+
+  #evict(): void {
+    for (const oldest of this.#pages.keys()) {
+      this.#giveWay(oldest * PAGE_SIZE_BYTES as PhysAddr, PAGE_SIZE_BYTES);
+      return;
+    }
+  }
+
+  #load(page: CachedPage, phys: number, line: number): void {
+    this.#memory.read(phys as PhysAddr, page.bytes, line * CACHE_LINE_BYTES, CACHE_LINE_BYTES);
+  }
+
+  #writeBack(page: CachedPage, phys: number, line: number, lost: Finding): void {
+    if ((page.states[line]! & OVERWRITTEN) !== 0 && this.#differs(page, phys, line)) {
+      lost.note(page, phys);
+    }
+    const from = line * CACHE_LINE_BYTES;
+    this.#memory.write(phys as PhysAddr, page.bytes, from, CACHE_LINE_BYTES);
+    this.#drop(page, line);
+  }
+
+  #drop(page: CachedPage, line: number): void {
+    if (page.states[line] === 0) return;
+    page.states[line] = 0;
+    page.held--;
+  }
+
+  #differs(page: CachedPage, phys: number, line: number): boolean {
+    this.#memory.read(phys as PhysAddr, this.#line, 0, CACHE_LINE_BYTES);
+    const from = line * CACHE_LINE_BYTES;
+    return this.#line.some((byte, index) => byte !== page.bytes[from + index]);
+  }
+
+  /** Visits the lines that the caches hold of a span; pages that hold none afterwards go. */
+  #eachHeldLine(
+    phys: number,
+    sizeBytes: Bytes,
+    visit: (page: CachedPage, linePhys: number, line: number) => void,
+  ): void {
+    if (this.#pages.size === 0) return;
+    eachPage(phys, sizeBytes, (page, start, end) => {
+      const lines = this.#pages.get(page / PAGE_SIZE_BYTES);
+      if (lines === undefined) return;
+      for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
+        if (lines.states[line] !== 0) visit(lines, page + line * CACHE_LINE_BYTES, line);
+      }
+      if (lines.held === 0) this.#pages.delete(page / PAGE_SIZE_BYTES);
+    });
+  }
+
+  #tell(kind: CacheHazardKind, { lines, phys, page }: Finding): void {
+    if (page === null) return;
+    const byDevice = kind === "stale_cacheline_read" || kind === "device_write_lost";
+    this.#onHazard({
+      kind,
+      phys: phys as PhysAddr,
+      lines,
+      writer: byDevice ? page.writer : null,
+      writtenAt: byDevice ? page.deviceWroteAt : page.cpuWroteAt,
+    });
+  }
+}
