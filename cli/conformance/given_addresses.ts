@@ -45,7 +45,18 @@ export class GivenAddresses {
       }));
   }
 
-  /** When the flush timer ran is not known either: it runs after each request. */
+  /**
+   * Ranges whose flush came right behind their release. When the timer ran is given too, and these
+   * are all that a run without a history shows of it.
+   */
+  freedNext(captured: CaptureCase): ReadonlySet<number> {
+    if (!this.#domain.lazy) return new Set();
+    const freed = (captured.unmap ?? []).flatMap(({ inner }) => inner ?? [])
+      .filter(({ op, deferred }) => op === "iova_free" && deferred === false);
+    return new Set(freed.map(({ iova }) => iova as number));
+  }
+
+  /** The timer of the model runs after each request. */
   flush(): void {
     this.#domain.flushQueue?.drain();
   }

@@ -24,7 +24,7 @@ export function replayInCapturedOrder(
   for (const captured of cases) {
     addresses?.expect(captured);
     replay.map(captured);
-    const { difference } = replay.complete(captured);
+    const { difference } = replay.complete(captured, addresses?.freedNext(captured));
     replay.aside(() => addresses?.flush());
     count.add(captured.id, difference, ruleOf(difference));
   }
