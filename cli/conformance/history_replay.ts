@@ -58,7 +58,7 @@ export class HistoryReplay {
     private readonly count: GroupCount,
     private readonly allocations: GroupCount,
   ) {
-    this.#replay = new KernelReplay(host);
+    this.#replay = new KernelReplay(host, cases);
     this.#machine = host.machine;
     for (const captured of cases) this.#open.set(caseNumber(captured.id), captured);
     this.#tells = releaseLines(host);

@@ -52,6 +52,10 @@ export interface CaptureRequest {
   readonly integrity_segments?: readonly Extent[];
   /** Of a refused request: the pieces walked until the refusal, data first. */
   readonly mapped_segments?: readonly Extent[];
+  /** Equal for requests cut from, or submitted with, the same system call. */
+  readonly group?: number;
+  /** The system calls that are in the request, in their order. */
+  readonly submissions?: readonly number[];
 }
 
 /** One captured call: its name, its arguments and results, and what happened inside. */

@@ -18,7 +18,7 @@ export function replayInCapturedOrder(
   cases: readonly CaptureCase[],
   count: GroupCount,
 ): void {
-  const replay = new KernelReplay(host);
+  const replay = new KernelReplay(host, cases);
   const { domain } = host.dev;
   const addresses = domain === null ? null : new GivenAddresses(domain);
   for (const captured of cases) {

@@ -25,11 +25,11 @@ import { capturedCommand } from "./command_form.ts";
 import { type Difference, firstDifference, type Json } from "./difference.ts";
 import type { CaptureCall, CaptureCase, CaptureRequest, Extent } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
+import { RequestRecords } from "./request_records.ts";
 
 /** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
-const TAG_BITS = 0xfff;
 const NO_RANGES: ReadonlySet<number> = new Set();
 /** Ranges of one command that the emulated controller took (tests/golden/kernel/README.md). */
 const MOST_RECORDED_RANGES = 1024;
@@ -68,12 +68,15 @@ export interface Completion {
 
 export class KernelReplay {
   readonly #host: CapturedMachine;
+  readonly #records: RequestRecords;
   readonly #iods = new Map<number, Iod>();
   readonly #live = new Map<CaptureCase, Live>();
   #events: MachineEvent[] = [];
 
-  constructor(host: CapturedMachine) {
+  /** @param cases All requests of the run, in the order in which they were mapped. */
+  constructor(host: CapturedMachine, cases: readonly CaptureCase[]) {
     this.#host = host;
+    this.#records = new RequestRecords(cases);
     host.machine.events.listen((event) => this.#events.push(event));
   }
 
@@ -152,15 +155,11 @@ export class KernelReplay {
     return capturedCalls(events, ranges, { told, freedNext });
   }
 
-  /** A tag's record lives on between its requests, as in the kernel. */
+  /** A record lives on between its requests, as in the kernel. */
   #iodOf(captured: CaptureCase): Iod {
-    // A refused request has no command, so its tag is unknown; it leaves nothing behind.
-    const queue = captured.device?.sqid ?? 1;
-    const tag = captured.command === null
-      ? -1
-      : queue * (TAG_BITS + 1) + (captured.command.cid & TAG_BITS);
-    let iod = this.#iods.get(tag);
-    if (iod === undefined) this.#iods.set(tag, iod = new Iod(tag, this.#host.pools));
+    const record = this.#records.numberOf(captured);
+    let iod = this.#iods.get(record);
+    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.#host.pools));
     return iod;
   }
 
