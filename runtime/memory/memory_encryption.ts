@@ -1,0 +1,71 @@
+/**
+ * Memory of a confidential guest: encrypted with a key that devices do not have.
+ *
+ * The CPU encrypts what it writes and decrypts what it reads, so here memory simply holds the plain
+ * bytes. A device goes past the key: from a private page it reads what is really stored there, and
+ * what it writes turns into nonsense when the CPU decrypts it. Pages that are shared with the host
+ * are stored plain for both: the bounce buffers, memory that CPU and device share, and what a driver
+ * has had decrypted.
+ *
+ * @see behaviour/dma.md 1.5 (CC_SHARED), 2.1
+ */
+import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import { eachPage } from "./cached_page.ts";
+import type { MemoryKind } from "./layout.ts";
+
+/** Stands for the key: one number, since nobody is to break it. */
+const KEY = 0x9e37_79b1;
+
+export class MemoryEncryption {
+  readonly #memory: { kindAt(phys: number): MemoryKind };
+  /** By page number. */
+  readonly #shared = new Set<number>();
+
+  constructor(memory: { kindAt(phys: number): MemoryKind }) {
+    this.#memory = memory;
+  }
+
+  /** Stores every page that holds a byte of the span plain from now on. */
+  share(phys: PhysAddr, sizeBytes: Bytes): void {
+    eachPage(phys, sizeBytes, (page) => this.#shared.add(page / PAGE_SIZE_BYTES));
+  }
+
+  /** Encrypts the pages again. */
+  unshare(phys: PhysAddr, sizeBytes: Bytes): void {
+    eachPage(phys, sizeBytes, (page) => this.#shared.delete(page / PAGE_SIZE_BYTES));
+  }
+
+  /** True for RAM that only the guest's CPU can read. */
+  isPrivate(phys: number): boolean {
+    return !this.#shared.has(Math.floor(phys / PAGE_SIZE_BYTES)) &&
+      this.#memory.kindAt(phys) === "ram";
+  }
+
+  /** True when any byte of a span is. */
+  anyPrivate(phys: PhysAddr, sizeBytes: Bytes): boolean {
+    let found = false;
+    eachPage(phys, sizeBytes, (page) => {
+      if (this.isPrivate(page)) found = true;
+    });
+    return found;
+  }
+
+  /** Turns the plain bytes of private memory into stored ones, and back. */
+  apply(phys: PhysAddr, bytes: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    let at = offset;
+    eachPage(phys, sizeBytes, (page, start, end) => {
+      if (this.isPrivate(page)) {
+        for (let byte = start; byte < end; byte++) {
+          bytes[at + byte - start]! ^= streamByte(page + byte);
+        }
+      }
+      at += end - start;
+    });
+  }
+}
+
+/** The cipher: a byte that depends on where it lies, never 0. */
+function streamByte(phys: number): number {
+  const mixed = Math.imul(phys ^ Math.floor(phys / 2 ** 32) ^ 0x5bd1, KEY);
+  return (mixed >>> 24) || 0xa5;
+}
