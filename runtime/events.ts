@@ -5,8 +5,9 @@
  *
  *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
  *
- * so that with no listener an event costs three additions and a load. `tick` numbers and counts
- * the event and moves virtual time by its price; `emit` delivers it.
+ * so that with no listener and no prices an event costs one addition and one load. `tick` counts the
+ * event and, where somebody may notice, numbers it and moves virtual time by its price; `emit`
+ * delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -49,10 +50,6 @@ export type EventListener = (event: MachineEvent) => void;
 export class EventStream {
   /** How often each event happened, by event number. Read through `count`. */
   readonly counts: Float64Array = new Float64Array(EVENT_NAMES.length);
-  /** What each event costs in virtual time, by event number. Fractions of a nanosecond are kept. */
-  readonly pricesNs: Float64Array = new Float64Array(EVENT_NAMES.length);
-  /** Number of the last event. */
-  seq = 0;
   /** Where we are: set by whoever starts work, read into every event. */
   cpu = 0;
   device: string | null = null;
@@ -62,28 +59,62 @@ export class EventStream {
   lastRequest = 0;
 
   readonly #clock: VirtualClock;
+  readonly #pricesNs = new Float64Array(EVENT_NAMES.length);
   readonly #wanted = new Uint8Array(EVENT_NAMES.length);
+  #priced = false;
+  /** Events have prices, or somebody listens: each event is numbered when it happens. */
+  #attentive = false;
+  /** Number of the last event; kept up only while attentive. */
+  #seq = 0;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
   }
 
+  /** Number of the last event: as many have happened. */
+  get seq(): number {
+    return this.#attentive ? this.#seq : this.#countAll();
+  }
+
   /**
-   * Numbers and counts an event and charges its price.
+   * Counts an event, numbers it and charges its price.
    * @returns True when somebody listens, so that the event must be built and emitted.
    */
   tick(id: EventId): boolean {
-    this.seq++;
     this.counts[id]!++;
-    this.#clock.nowNs += this.pricesNs[id]!;
+    return this.#attentive && this.#notice(id);
+  }
+
+  #notice(id: EventId): boolean {
+    this.#seq++;
+    this.#clock.nowNs += this.#pricesNs[id]!;
     return this.#wanted[id] !== 0;
+  }
+
+  #countAll(): number {
+    let all = 0;
+    for (let id = 0; id < this.counts.length; id++) all += this.counts[id]!;
+    return all;
+  }
+
+  /** Adds to what each event of a kind costs in virtual time. Fractions of a nanosecond are kept. */
+  addPrice(id: EventId, priceNs: Nanoseconds): void {
+    this.#pricesNs[id]! += priceNs;
+    if (priceNs > 0) this.#priced = true;
+    this.#refreshAttention();
+  }
+
+  #refreshAttention(): void {
+    const attentive = this.#priced || this.#listeners.length > 0;
+    if (attentive && !this.#attentive) this.#seq = this.#countAll();
+    this.#attentive = attentive;
   }
 
   /** Delivers the event that `tick` has just counted. */
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
     const event: MachineEvent<N> = {
-      seq: this.seq,
+      seq: this.#seq,
       at_ns: this.#clock.nowNs,
       cpu: this.cpu,
       device: this.device,
@@ -125,7 +156,7 @@ export class EventStream {
   /** Forgets what happened so far, counters included: the machine has just come up. */
   reset(): void {
     this.counts.fill(0);
-    this.seq = 0;
+    this.#seq = 0;
     this.lastRequest = 0;
     this.device = null;
     this.request = null;
@@ -133,6 +164,7 @@ export class EventStream {
   }
 
   #refreshWanted(): void {
+    this.#refreshAttention();
     this.#wanted.fill(0);
     for (const { wants } of this.#listeners) {
       for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id] = 1;

@@ -124,7 +124,7 @@ export class Machine {
     this.events.reset();
     this.warnings.restartTime();
     this.swiotlb.resetHighWater();
-    applyPrices(this.config.pricesNs, this.charges, this.events.pricesNs);
+    applyPrices(this.config.pricesNs, this.charges, this.events);
   }
 
   #poolGeometry(): SwiotlbGeometry | null {

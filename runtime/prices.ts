@@ -13,12 +13,13 @@
  * | `copy_per_kib` | for each KiB, or part of one in proportion, that a bounce buffer copies, by `copied` |
  * | an event's name | with each such event, on top of what a key above charges for it |
  *
- * The first group and the last are prices of events and live in `EventStream.pricesNs`; leaves and
+ * The first group and the last are prices of events, which the event stream charges; leaves and
  * bytes are no events, so whoever handles them charges them here.
  */
 import { type Bytes, KIB, type Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
 import { eventNumber } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
 
 const EVENTS_OF_KEY: Readonly<Record<string, readonly string[]>> = {
   iotlb_sync: ["iotlb.sync"],
@@ -75,13 +76,13 @@ export class Charges {
  * Puts prices in force.
  *
  * @param pricesNs Price keys or event names, with nanoseconds of 0 or more.
- * @param eventPricesNs Where the prices of events go, by event number; see `EventStream.pricesNs`.
+ * @param events Charges the prices of events.
  * @throws {RangeError} For a key that is neither, or a price below 0.
  */
 export function applyPrices(
   pricesNs: Readonly<Record<string, Nanoseconds>>,
   charges: Charges,
-  eventPricesNs: Float64Array,
+  events: EventStream,
 ): void {
   for (const [key, priceNs] of Object.entries(pricesNs)) {
     if (!(priceNs >= 0)) throw new RangeError(`Cannot charge ${priceNs} ns for "${key}"`);
@@ -91,7 +92,7 @@ export function applyPrices(
       for (const name of EVENTS_OF_KEY[key] ?? [key]) {
         const number = eventNumber(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
-        eventPricesNs[number]! += priceNs;
+        events.addPrice(number, priceNs);
       }
     }
   }

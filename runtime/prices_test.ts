@@ -8,7 +8,7 @@ function priced(prices: Record<string, number>) {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
   const charges = new Charges(clock);
-  applyPrices(prices, charges, events.pricesNs);
+  applyPrices(prices, charges, events);
   return { clock, events, charges };
 }
 

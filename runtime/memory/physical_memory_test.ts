@@ -127,3 +127,27 @@ Deno.test("PhysicalMemory stops with MemoryLimitError at its limit and keeps wha
 Deno.test("PhysicalMemory has no place for a write outside memory", () => {
   assertThrows(() => memory().writeU32(at(GIB), 1), InvariantError, "there is no memory");
 });
+
+Deno.test("words, doubles and bytes of a page are the same memory, little-endian", () => {
+  const ram = memory();
+  ram.writeWords(at(0x2008), Int32Array.of(0x0403_0201, -2), 2);
+  const bytes = new Uint8Array(8);
+  ram.read(at(0x2008), bytes, 0, 8);
+  assertEquals([...bytes], [1, 2, 3, 4, 0xfe, 0xff, 0xff, 0xff]);
+  ram.pageForWriting(0x2010).doubles[2] = 1;
+  const words = new Int32Array(4);
+  ram.readWords(at(0x2008), words, 4);
+  assertEquals([...words], [0x0403_0201, -2, 0, 0x3ff0_0000]);
+  assertEquals(ram.readU32(at(0x2016)), 0x3ff0);
+  ram.writeU32(at(0x2ffe), 0xddcc_bbaa);
+  assertEquals([ram.readU32(at(0x2ffc)), ram.readU32(at(0x3000))], [0xbbaa_0000, 0xddcc]);
+  assertEquals(ram.touchedBytes, 2 * 4096);
+});
+
+Deno.test("reading words where nothing was written makes no page", () => {
+  const ram = memory();
+  const words = Int32Array.of(7, 7);
+  ram.readWords(at(0x5000), words, 2);
+  assertEquals([...words], [0, 0]);
+  assertEquals(ram.touchedBytes, 0);
+});

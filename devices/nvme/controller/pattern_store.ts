@@ -14,7 +14,7 @@ import type { Bytes } from "../../../runtime/address.ts";
 import { invariant } from "../../../runtime/errno.ts";
 import { MemoryLimitError } from "../../../runtime/memory/physical_memory.ts";
 import { ExtentSet } from "./extent_set.ts";
-import { TransferBuffer } from "./transfer_buffer.ts";
+import { type StoreTarget, TransferBuffer } from "./transfer_buffer.ts";
 
 const CHUNK_BYTES = 4096;
 const WORD_BYTES = 8;
@@ -68,7 +68,7 @@ export class PatternStore {
    * @returns Index in `into` of the first byte read: `offsetBytes % 8`. Bytes around it are
    *   scratch.
    */
-  read(offsetBytes: number, into: TransferBuffer, sizeBytes: Bytes): number {
+  read(offsetBytes: number, into: StoreTarget, sizeBytes: Bytes): number {
     const start = offsetBytes & WORD_MASK;
     if (this.#written.size === 0 && this.#zeroed.count === 0) {
       this.#fill(into, 0, offsetBytes - start, Math.ceil((start + sizeBytes) / WORD_BYTES));
@@ -185,17 +185,17 @@ export class PatternStore {
   }
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
-  #fill(into: TransferBuffer, firstWord: number, offsetBytes: number, count: number): void {
+  #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
     if (count === CHUNK_WORDS && firstWord === 0) {
-      fillChunk(into.words, this.#base + offsetBytes * this.#unit, this.#unit);
+      fillChunk(into.doubles, this.#base + offsetBytes * this.#unit, this.#unit);
       return;
     }
-    const { words } = this.#scratch;
+    const { doubles } = this.#scratch;
     for (let done = 0; done < count; done += CHUNK_WORDS) {
       const offset = offsetBytes + done * WORD_BYTES;
-      fillChunk(words, this.#base + offset * this.#unit, this.#unit);
+      fillChunk(doubles, this.#base + offset * this.#unit, this.#unit);
       const rest = count - done;
-      into.words.set(rest < CHUNK_WORDS ? words.subarray(0, rest) : words, firstWord + done);
+      into.doubles.set(rest < CHUNK_WORDS ? doubles.subarray(0, rest) : doubles, firstWord + done);
     }
   }
 }

@@ -6,15 +6,21 @@
  */
 import type { Bytes } from "../../../runtime/address.ts";
 
-export class TransferBuffer {
+/** Memory that a store's content goes to: the controller's own, or a page of the host's. */
+export interface StoreTarget {
   readonly bytes: Uint8Array;
   /** The same memory in 64-bit words. */
-  readonly words: Float64Array;
+  readonly doubles: Float64Array;
+}
+
+export class TransferBuffer implements StoreTarget {
+  readonly bytes: Uint8Array;
+  readonly doubles: Float64Array;
 
   /** @param sizeBytes A multiple of 8. */
   constructor(sizeBytes: Bytes) {
     const memory = new ArrayBuffer(sizeBytes);
     this.bytes = new Uint8Array(memory);
-    this.words = new Float64Array(memory);
+    this.doubles = new Float64Array(memory);
   }
 }

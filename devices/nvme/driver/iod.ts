@@ -31,6 +31,8 @@ export class Iod {
   /** The command, as it goes into the submission queue. */
   readonly sqe = new Uint8Array(SQE_BYTES);
   readonly view = new DataView(this.sqe.buffer);
+  /** The same bytes in words of 32 bits. */
+  readonly words = new Int32Array(this.sqe.buffer);
   /** Never cleared between requests. */
   readonly dmaState = new DmaIovaState();
   /** Never cleared between requests. */

@@ -23,6 +23,7 @@ import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands } from "./bring_up.ts";
+import { CommandArchive } from "./command_archive.ts";
 import { setUpCommand } from "./command_setup.ts";
 import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
 import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
@@ -111,6 +112,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #nodePools: NodePools;
   readonly #dispatch = new RequestFifo();
   readonly #queues = new QueueSet();
+  readonly #archive = new CommandArchive();
   readonly #rules: ReleaseRules;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
@@ -288,8 +290,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Ends a prepared request's mapping and gives its lists back. */
   complete(iod: Iod, request: NvmeRequest): void {
-    if (this.keepCommands) request.keptCommand = viewCommand(iod, this.machine.memory);
+    if (this.keepCommands) this.#keep(iod, request);
     if (request.nrPhysSegments !== 0) this.#mapper.unmap(iod, request);
+  }
+
+  /** Lists go back to their pool, so a command with lists is read now; the others can wait. */
+  #keep(iod: Iod, request: NvmeRequest): void {
+    if (iod.nrDescriptors === 0) this.#archive.keep(request, iod.words);
+    else request.keep(viewCommand(iod, this.machine.memory));
   }
 
   /** A command as it stands, with its lists. */

@@ -3,7 +3,8 @@ import { type Bio, BIO_FLAG } from "../../../runtime/block/bio.ts";
 import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { BlockRequest } from "../../../runtime/block/request.ts";
 import type { BlockOp } from "../../../runtime/block/bio.ts";
-import type { CommandViewer, NvmeCommandView } from "./command_view.ts";
+import { type CommandKeeper, keptBytes } from "./command_archive.ts";
+import { type CommandViewer, NvmeCommandView } from "./command_view.ts";
 import type { Iod } from "./iod.ts";
 
 /** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
@@ -16,7 +17,7 @@ export type UnmapRule =
   | "saved"
   | "scatterlist";
 
-export class NvmeRequest extends BlockRequest {
+export class NvmeRequest extends BlockRequest implements CommandKeeper {
   declare readonly limits: QueueLimits;
   /** For the admin queue. */
   admin = false;
@@ -38,11 +39,27 @@ export class NvmeRequest extends BlockRequest {
   iod: Iod | null = null;
   /** Who can read a command that is still alive. */
   viewer: CommandViewer | null = null;
-  /** What was kept of the command when it completed. */
-  keptCommand: NvmeCommandView | null = null;
+  /** The command's bytes, kept when it completed. */
+  keptWords: Int32Array | null = null;
+  keptAt = 0;
+  /** The command as it was kept: at completion if it had lists, else when first asked for. */
+  #keptCommand: NvmeCommandView | null = null;
 
   constructor(device: string, op: BlockOp, bios: Bio[], limits: QueueLimits) {
     super(device, op, bios, limits);
+  }
+
+  /** What was kept of the command when it completed, or null. */
+  get keptCommand(): NvmeCommandView | null {
+    if (this.#keptCommand === null && this.keptWords !== null) {
+      this.#keptCommand = new NvmeCommandView(keptBytes(this.keptWords, this.keptAt), [], []);
+    }
+    return this.#keptCommand;
+  }
+
+  /** Keeps a command together with its lists. */
+  keep(command: NvmeCommandView): void {
+    this.#keptCommand = command;
   }
 
   /** The command with its lists: live while mapped, a copy afterwards if the driver keeps them. */

@@ -133,7 +133,7 @@ export class QueuePair {
   submit(iod: Iod): void {
     const machine = this.#machine;
     const slot = this.#sqTail;
-    machine.memory.write(this.#sqSlots[slot]! as PhysAddr, iod.sqe, 0, SQE_BYTES);
+    machine.memory.writeWords(this.#sqSlots[slot]! as PhysAddr, iod.words, iod.words.length);
     if (machine.events.tick(NVME_SUBMIT)) {
       machine.events.emit(NVME_SUBMIT, {
         queue: this.id,
