@@ -100,6 +100,8 @@ export interface CaptureHistory {
 export interface CaptureEnvironment {
   readonly reserved_iova_pfn_ranges?: readonly Extent[];
   readonly swiotlb_pool: readonly Extent[];
+  /** Requests that the record lost. */
+  readonly dropped?: number;
   readonly limits: CaptureLimits;
   readonly config: CaptureConfig;
   readonly kernel: string;

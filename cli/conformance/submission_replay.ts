@@ -16,6 +16,7 @@ import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { firstDifference, type Json } from "./difference.ts";
 import type { GroupCount } from "./group_result.ts";
 import { type CaptureEnvironment, caseNumber, type Extent } from "./kernel_data.ts";
+import { LostRequests } from "./lost_requests.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
@@ -40,6 +41,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const limits = capturedLimits(environment);
   const memory = new CapturedMemory(calls);
   const rules = blockRules(profile, profileQuirks(profile));
+  const lost = new LostRequests(environment, captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
@@ -57,7 +59,8 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     }
     for (const call of group) {
       const cases = expected.get(call)!;
-      const got = model.sent.filter((request) => belongsTo(request, call));
+      const sent = model.sent.filter((request) => belongsTo(request, call));
+      const got = lost.withoutLost(sent, cases);
       const difference = firstDifference(
         expectedForm(call, cases),
         gotForm(got, refused.get(call)!, cases, call),
