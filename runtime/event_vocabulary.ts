@@ -260,8 +260,8 @@ export const EVENT_TABLE = {
     fields: { from: "text", to: "text", hop: "text", address: "dma", verdict: "word" },
   },
   "inject": {
-    when: "a fault was injected",
-    fields: { point: "word", nth: "int" },
+    when: "a fault was injected: the nth passing of a point failed, with this error",
+    fields: { point: "word", nth: "int", error: "word" },
   },
 } as const satisfies Record<string, EventEntry>;
 

@@ -11,6 +11,7 @@ import type { DmaDevice } from "./dma/device.ts";
 import { DmaMapping } from "./dma/mapping.ts";
 import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
+import { type ArmedFault, FaultInjector, type FaultPlace } from "./faults.ts";
 import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { layOutMemory } from "./memory/layout.ts";
@@ -59,6 +60,9 @@ export class Machine {
   readonly bus: DeviceBus;
   /** Set by the PCI tree once it is built. */
   peers: PeerRouter | null = null;
+  /** What is told to fail, and who counts what could; null while there is neither, as nearly always. */
+  faults: FaultInjector | null = null;
+  readonly #injector: FaultInjector;
 
   /** @throws {RangeError} When windows overlap. */
   constructor(config: MachineConfig) {
@@ -66,6 +70,7 @@ export class Machine {
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
     this.events = new EventStream(this.clock);
+    this.#injector = new FaultInjector(this.events);
     this.activities = new ActivityQueue();
     this.warnings = new KernelWarnings(this.events, this.clock);
     this.charges = new Charges(this.clock);
@@ -106,6 +111,31 @@ export class Machine {
     const ran = this.activities.runNext();
     if (ran) this.clock.runDue();
     return ran;
+  }
+
+  /** Has a point of the runtime fail from here on, until it is disarmed. */
+  armFault(fault: ArmedFault): void {
+    this.#injector.arm(fault);
+    this.faults = this.#injector;
+  }
+
+  /** Ends that; a fault that is not armed stays so. */
+  disarmFault(fault: ArmedFault): void {
+    this.#injector.disarm(fault);
+    if (this.#injector.idle) this.faults = null;
+  }
+
+  /** Begins to note every place where something could fail. */
+  startCountingFaults(): void {
+    this.#injector.startCounting();
+    this.faults = this.#injector;
+  }
+
+  /** Ends that, and gives the places in the order in which they were passed. */
+  stopCountingFaults(): readonly FaultPlace[] {
+    const places = this.#injector.stopCounting();
+    if (this.#injector.idle) this.faults = null;
+    return places;
   }
 
   /** Moves virtual time, firing the timers on the way. Activities wait. */

@@ -11,6 +11,7 @@ import {
 } from "../../runtime/address.ts";
 import { type Bio, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
+import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { DSM_RANGE_BYTES } from "./driver/command_setup.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
@@ -112,7 +113,8 @@ export class RequestPayload {
 
   /** Takes whole pages for a request. */
   #lend(request: NvmeRequest, what: string, sizeBytes: Bytes): PhysAddr | null {
-    const { pages } = this.#machine;
+    const { faults, pages } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
     const lent = pages.alloc(Math.ceil(sizeBytes / PAGE_SIZE_BYTES), {
       contiguous: true,
       owner: "driver",

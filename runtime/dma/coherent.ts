@@ -5,8 +5,10 @@
  */
 import { type Bytes, type DmaAddr, type PhysAddr, physAsDma } from "../address.ts";
 import { invariant } from "../errno.ts";
+import { FAULT } from "../faults.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
 import type { Machine } from "../machine.ts";
+import type { PageAllocation } from "../memory/page_allocator.ts";
 import { DMA_BIDIRECTIONAL } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
 import { iommuTearDown, leafFlags } from "./iommu_path.ts";
@@ -52,7 +54,7 @@ export function allocCoherent(
   const { domain } = dev;
   const unitBytes = Math.max(pageSizeBytes, domain?.granuleBytes ?? 0);
   const count = Math.ceil(sizeBytes / unitBytes) * (unitBytes / pageSizeBytes);
-  const pages = givenPages ?? machine.pages.alloc(count, {
+  const pages = givenPages ?? takePages(machine, count, {
     contiguous: true,
     orderAligned: Math.ceil(Math.log2(count)),
     owner: "driver",
@@ -68,6 +70,16 @@ export function allocCoherent(
   }
   for (const page of pages) machine.memory.fill(page, pageSizeBytes, 0);
   return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned);
+}
+
+function takePages(
+  machine: Machine,
+  count: number,
+  options: PageAllocation,
+): readonly PhysAddr[] | null {
+  const { faults, pages } = machine;
+  const refused = faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0;
+  return refused ? null : pages.alloc(count, options);
 }
 
 /** Maps pages at one range, neighbours in one call; null when there is no room. */

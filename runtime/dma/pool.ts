@@ -16,6 +16,7 @@ import {
 } from "../address.ts";
 import { invariant } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
+import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "./device.ts";
@@ -81,13 +82,14 @@ export class DmaPool implements DescriptorPool {
   }
 
   alloc(): DmaAddr {
-    const { events } = this.#machine;
+    const { events, faults } = this.#machine;
     const outer = this.#calls.enter(this.#device);
     if (events.tick(ALLOC.call)) {
       events.emit(ALLOC.call, { pool: this.name, size_bytes: this.blockSizeBytes });
     }
-    if (this.#free.length === 0) this.#grow();
-    const dma = this.#free.pop() ?? DMA_MAPPING_ERROR;
+    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    if (!refused && this.#free.length === 0) this.#grow();
+    const dma = refused ? DMA_MAPPING_ERROR : this.#free.pop() ?? DMA_MAPPING_ERROR;
     if (dma !== DMA_MAPPING_ERROR) this.#used++;
     this.#calls.leaveWithAddress(ALLOC, dma, outer);
     return dma;

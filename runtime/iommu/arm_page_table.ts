@@ -50,6 +50,7 @@ export class ArmPageTable implements PageTable {
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
+  outOfMemory: (() => boolean) | null = null;
 
   readonly #choice: PageSizeChoice;
   readonly #tables: TablePages;
@@ -61,6 +62,8 @@ export class ArmPageTable implements PageTable {
   readonly #spans: readonly number[];
   /** The last call ran into something that refuses a map. */
   #occupied = false;
+  /** That was the lack of memory for a table. */
+  #starved = false;
   /** The range gathered for a flush; empty while the last byte is below the first. */
   #gatherFirst = Infinity;
   #gatherLast = -1;
@@ -111,7 +114,7 @@ export class ArmPageTable implements PageTable {
       if (this.#occupied) {
         if (done > 0) this.#unmapRange(iova, done);
         this.leaves.count = 0;
-        return -ERRNO.EEXIST;
+        return this.#starved ? -ERRNO.ENOMEM : -ERRNO.EEXIST;
       }
     }
     return 0;
@@ -120,6 +123,7 @@ export class ArmPageTable implements PageTable {
   /** Maps up to `count` leaves that lie in one table; returns the bytes done. */
   #mapCall(iova: number, phys: number, leafBytes: number, count: number, flags: number): number {
     this.#occupied = false;
+    this.#starved = false;
     const level = this.#spans.indexOf(leafBytes);
     let page = this.#tables.pages[this.#top]!;
     for (let at = this.#levels - 1; at > level; at--) {
@@ -127,6 +131,7 @@ export class ArmPageTable implements PageTable {
       let value = page[index]!;
       if (value > 0) return this.#refuse();
       if (value === 0) {
+        if (this.outOfMemory !== null && this.outOfMemory()) return this.#starve();
         value = -this.#tables.take();
         page[index] = value;
       }
@@ -153,6 +158,12 @@ export class ArmPageTable implements PageTable {
   #refuse(): number {
     this.#occupied = true;
     this.warnings++;
+    return 0;
+  }
+
+  #starve(): number {
+    this.#occupied = true;
+    this.#starved = true;
     return 0;
   }
 

@@ -10,6 +10,7 @@ import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
+import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
@@ -73,6 +74,8 @@ export class IommuDomain implements FlushQueueOwner {
     this.table = options.table;
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
+    this.table.outOfMemory = () =>
+      machine.faults !== null && machine.faults.errnoAt(FAULT.page_table_alloc) !== 0;
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
@@ -123,6 +126,8 @@ export class IommuDomain implements FlushQueueOwner {
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
+    const { faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.iova_alloc) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = this.#machine.events;
     const pfns = sizeBytes * this.#inverseGranule;

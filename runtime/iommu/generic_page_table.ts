@@ -57,6 +57,7 @@ export class GenericPageTable implements PageTable {
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
+  outOfMemory: (() => boolean) | null = null;
 
   readonly #choice: PageSizeChoice;
   readonly #tables = new TablePages(ENTRIES);
@@ -71,6 +72,8 @@ export class GenericPageTable implements PageTable {
   #hotLow = 0;
   #hotHigh = 0;
   #stopped = false;
+  /** The current map found no memory for a table. */
+  #starved = false;
   /** From the first to the last empty table that the current map replaced by leaves. */
   #replacedFirst = Infinity;
   #replacedLast = -1;
@@ -200,7 +203,9 @@ export class GenericPageTable implements PageTable {
   #undo(iova: number, doneBytes: number): number {
     if (doneBytes > 0) this.#unmapRange(iova, doneBytes);
     this.leaves.count = 0;
-    return -ERRNO.EADDRINUSE;
+    const error = this.#starved ? ERRNO.ENOMEM : ERRNO.EADDRINUSE;
+    this.#starved = false;
+    return -error;
   }
 
   unmap(iova: number, sizeBytes: number): number {
@@ -382,10 +387,13 @@ export class GenericPageTable implements PageTable {
     return page;
   }
 
-  /** The table at a level for an address; null where a leaf is in the way or nothing is there. */
+  /**
+   * The table at a level for an address; null where a leaf is in the way, where nothing is there, or
+   * where no memory is.
+   */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
     while (iova >= entryBytes(this.#levels)) {
-      if (!create) return null;
+      if (!create || this.#findsNoMemory()) return null;
       this.#addLevel();
     }
     const { pages } = this.#tables;
@@ -395,13 +403,18 @@ export class GenericPageTable implements PageTable {
       let value = page[index]!;
       if (value > 0) return null;
       if (value === 0) {
-        if (!create) return null;
+        if (!create || this.#findsNoMemory()) return null;
         value = -this.#tables.take();
         page[index] = value;
       }
       page = pages[-value]!;
     }
     return page;
+  }
+
+  #findsNoMemory(): boolean {
+    if (this.outOfMemory !== null && this.outOfMemory()) this.#starved = true;
+    return this.#starved;
   }
 
   #addLevel(): void {

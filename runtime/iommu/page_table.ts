@@ -125,6 +125,8 @@ export interface PageTable {
   readonly warnings: number;
   /** Changes with every unmap and every replaced table: a translation found before may be gone. */
   readonly generation: number;
+  /** Asked before a table page is taken: true, and the map ends with -ENOMEM. Null: never. */
+  outOfMemory: (() => boolean) | null;
 
   /**
    * Maps `[iova, iova + sizeBytes)` to consecutive physical memory.

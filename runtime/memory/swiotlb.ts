@@ -26,6 +26,7 @@ import {
 } from "../dma/attributes.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
+import { FAULT, type FaultInjector } from "../faults.ts";
 import type { Charges } from "../prices.ts";
 import type { KernelWarnings } from "../warnings.ts";
 import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
@@ -62,6 +63,8 @@ export interface SwiotlbSurroundings {
   readonly clock: VirtualClock;
   readonly charges: Charges;
   readonly warnings: KernelWarnings;
+  /** What is told to fail; nothing when left out. */
+  readonly faults?: FaultInjector | null;
 }
 
 /** Why nothing fitted: the `cause` of `swiotlb.full`. */
@@ -196,7 +199,9 @@ export class SwiotlbPool {
     dir: DmaDirection,
     attrs: number,
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
-    const { events } = this.#around;
+    const { events, faults } = this.#around;
+    // A slot that is told not to be there says nothing of the pool, so nothing is said of it either.
+    if (faults && faults.errnoAt(FAULT.swiotlb_alloc) !== 0) return DMA_MAPPING_ERROR;
     const keep = dev.minAlignMask;
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
     const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);

@@ -6,7 +6,8 @@
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import { invariant } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
+import { FAULT } from "../../../runtime/faults.ts";
+import type { Machine } from "../../../runtime/machine.ts";
 import { MAX_SEGMENTS } from "./protocol.ts";
 
 const MEM_ALLOC = eventId("mem.alloc");
@@ -45,23 +46,26 @@ export interface DmaVecSource {
 /** A memory pool: used arrays are used again, so that a busy queue makes no garbage. */
 export class DmaVecPool implements DmaVecSource {
   readonly #free: DmaVecs[] = [];
-  readonly #events: EventStream;
+  readonly #machine: Machine;
 
-  constructor(events: EventStream) {
-    this.#events = events;
+  constructor(machine: Machine) {
+    this.#machine = machine;
   }
 
-  take(): DmaVecs {
-    if (this.#events.tick(MEM_ALLOC)) {
-      this.#events.emit(MEM_ALLOC, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
+  take(): DmaVecs | null {
+    const { events, faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
+    if (events.tick(MEM_ALLOC)) {
+      events.emit(MEM_ALLOC, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
     }
     return this.#free.pop() ?? new DmaVecs();
   }
 
   put(vecs: DmaVecs): void {
+    const { events } = this.#machine;
     this.#free.push(vecs);
-    if (this.#events.tick(MEM_FREE)) {
-      this.#events.emit(MEM_FREE, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
+    if (events.tick(MEM_FREE)) {
+      events.emit(MEM_FREE, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
     }
   }
 }

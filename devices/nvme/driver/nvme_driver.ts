@@ -144,7 +144,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
         machine,
         dev,
         this.format,
-        options.dmaVecs ?? new DmaVecPool(machine.events),
+        options.dmaVecs ?? new DmaVecPool(machine),
         this.blockRules,
         this.#rules.nvme,
       );

@@ -63,7 +63,7 @@ export class ScatterlistDataMapper implements DataMapper {
     this.#dev = dev;
     this.#settings = settings;
     this.#writer = new DescriptorWriter(machine.events, machine.memory);
-    this.#lists = new ScatterlistPool(machine.events, rules.maxSegments);
+    this.#lists = new ScatterlistPool(machine, rules.maxSegments);
     this.#prps = new PrpBuilder(machine, dev, this.#walk, this.#writer, KEPT_IN_LIST, rules);
     this.#metadata = new ScatterlistMetadataMapper(machine, dev, settings, this.#writer, rules);
   }
@@ -137,6 +137,7 @@ export class ScatterlistDataMapper implements DataMapper {
 
   #mapList(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
     const list = this.#lists.take();
+    if (list === null) return BLK_STS.RESOURCE;
     iod.dataList = list;
     do list.add(this.#segments.phys, this.#segments.sizeBytes); while (this.#segments.next());
     const error = this.#machine.dma.dmaMapSgtable(

@@ -48,7 +48,7 @@ export class ScatterlistMetadataMapper {
     this.#settings = settings;
     this.#writer = writer;
     this.#rules = rules;
-    this.#lists = new ScatterlistPool(machine.events, MAX_SMALL_SGLS);
+    this.#lists = new ScatterlistPool(machine, MAX_SMALL_SGLS);
   }
 
   /** Maps and describes, after the data, which is the caller's to undo on failure. */
@@ -92,6 +92,7 @@ export class ScatterlistMetadataMapper {
     const { dma, events } = this.#machine;
     const dir = opDirection(request.op);
     const list = this.#lists.take();
+    if (list === null) return BLK_STS.RESOURCE;
     iod.metaList = list;
     this.#segments.startMetadata(request);
     while (this.#segments.next()) list.add(this.#segments.phys, this.#segments.sizeBytes);

@@ -1,0 +1,205 @@
+/**
+ * Faults on purpose: named points of the runtime that can be told to fail.
+ *
+ * Each point stands where a real kernel can fail, or where a device's access can: at the entry of
+ * an API function, at an allocation inside one, at the bus. A point that is not told to fail does
+ * nothing, and while nothing at all is armed a machine has no injector: a point costs one null
+ * check then.
+ *
+ *     const { faults } = machine;
+ *     if (faults !== null && faults.errnoAt(FAULT.dma_iova_link) !== 0) …
+ *
+ * The same object counts the places where something could fail, in the order in which they are
+ * passed, so that a run can be repeated once for each.
+ */
+import { ERRNO, type ErrnoName, invariant } from "./errno.ts";
+import { eventId } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
+import type { FaultReason } from "./iommu/iommu.ts";
+
+const INJECT = eventId("inject");
+
+/** What a point fails with: an errno, or for a device's access the reason of the fault. */
+export type FaultError = ErrnoName | FaultReason;
+
+export interface FaultPointSpec {
+  readonly name: string;
+  /** What fails, as a sentence fragment. */
+  readonly doc: string;
+  /** What it can fail with, the natural one first; a function that only says no has one. */
+  readonly errors: readonly FaultError[];
+  /**
+   * False where the failure leaves the device dead, so that nothing of what it does can be undone:
+   * `fail each` passes over such places.
+   */
+  readonly survivable: boolean;
+}
+
+const NO_MEMORY: readonly FaultError[] = ["ENOMEM"];
+/** The codes that `dma_map_sgtable` knows. @see behaviour/dma.md 1.8 */
+const LIST_ERRORS: readonly FaultError[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEIO", "EOPNOTSUPP"];
+/** What a page table or a driver may answer. */
+const LINK_ERRORS: readonly FaultError[] = withFirst("ENOMEM");
+const SYNC_ERRORS: readonly FaultError[] = withFirst("EIO");
+const ACCESS_REASONS: readonly FaultError[] = [
+  "blocked",
+  "not_present",
+  "not_readable",
+  "not_writable",
+  "address_width",
+  "reserved",
+];
+
+function withFirst(first: ErrnoName): readonly FaultError[] {
+  const names = Object.keys(ERRNO) as ErrnoName[];
+  return [first, ...names.filter((name) => name !== first)];
+}
+
+function point<N extends string>(
+  name: N,
+  errors: readonly FaultError[],
+  doc: string,
+  survivable = true,
+) {
+  return { name, doc, errors, survivable };
+}
+
+/** Every point, in the order of their numbers. To add one, add a row and ask for it at its place. */
+const POINTS = [
+  point("dma_map_phys", NO_MEMORY, "the call gives the error value"),
+  point("dma_map_page", NO_MEMORY, "the call gives the error value"),
+  point("dma_map_single", NO_MEMORY, "the call gives the error value"),
+  point("dma_map_resource", NO_MEMORY, "the call gives the error value"),
+  point("dma_map_sg", LIST_ERRORS, "the call gives 0 outputs"),
+  point("dma_map_sgtable", LIST_ERRORS, "the call fails"),
+  point("dma_iova_try_alloc", NO_MEMORY, "the call says no"),
+  point("dma_iova_link", LINK_ERRORS, "the call fails, and nothing of the buffer is linked"),
+  point("dma_iova_sync", SYNC_ERRORS, "the call fails"),
+  point("dma_alloc_coherent", NO_MEMORY, "the call gives no memory"),
+  point("dma_pool_alloc", NO_MEMORY, "the call gives no block"),
+  point("dma_set_mask", ["EIO"], "the call refuses the mask"),
+  point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, can be had"),
+  point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
+  point("page_table_alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
+  point("iova_alloc", NO_MEMORY, "no range of IO addresses is free"),
+  point("swiotlb_alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
+  point("device_read", ACCESS_REASONS, "a device's read of memory faults"),
+  point("device_write", ACCESS_REASONS, "a device's write to memory faults"),
+  point("queue_read", ACCESS_REASONS, "a device cannot fetch a command, and is dead", false),
+  point("queue_write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
+] as const;
+
+export type FaultPointName = (typeof POINTS)[number]["name"];
+
+/** A point by number. */
+export type FaultPoint = number & { readonly faultPoint?: never };
+
+export const FAULT_POINTS: readonly FaultPointSpec[] = POINTS;
+
+/** The numbers of the points, by name. */
+export const FAULT = Object.fromEntries(
+  POINTS.map(({ name }, index) => [name, index]),
+) as Readonly<Record<FaultPointName, FaultPoint>>;
+
+/** One passing of a point: the `nth` since the counting began. */
+export interface FaultPlace {
+  readonly point: FaultPoint;
+  readonly nth: number;
+}
+
+/** An order to fail. It counts how often its point is passed from the moment it is armed. */
+export class ArmedFault {
+  /** How often the point was passed since. */
+  seen = 0;
+  /** How often it failed. */
+  fired = 0;
+  readonly error: FaultError;
+
+  /**
+   * @param first The first passing that fails, from 1.
+   * @param last The last one; all from the first on when left out.
+   * @param error Instead of the natural error.
+   */
+  constructor(
+    readonly point: FaultPoint,
+    readonly first: number = 1,
+    readonly last: number = Infinity,
+    error: FaultError | null = null,
+  ) {
+    const { errors, name } = FAULT_POINTS[point]!;
+    this.error = error ?? errors[0]!;
+    invariant(errors.includes(this.error), `${name} cannot fail with ${this.error}`);
+  }
+}
+
+/** What is to fail, and what could. */
+export class FaultInjector {
+  readonly #events: EventStream;
+  readonly #armed: ArmedFault[] = [];
+  /** The points passed since the counting began; null while nobody counts. */
+  #passed: FaultPoint[] | null = null;
+
+  constructor(events: EventStream) {
+    this.#events = events;
+  }
+
+  /** True when there is nothing to do at any point. */
+  get idle(): boolean {
+    return this.#armed.length === 0 && this.#passed === null;
+  }
+
+  arm(fault: ArmedFault): void {
+    this.#armed.push(fault);
+  }
+
+  disarm(fault: ArmedFault): void {
+    const index = this.#armed.indexOf(fault);
+    if (index >= 0) this.#armed.splice(index, 1);
+  }
+
+  /** Begins to note every passing of a point. */
+  startCounting(): void {
+    this.#passed = [];
+  }
+
+  /** Ends it, and gives every place where something could have failed, in order. */
+  stopCounting(): readonly FaultPlace[] {
+    const counts = new Map<FaultPoint, number>();
+    const places: FaultPlace[] = [];
+    for (const point of this.#passed ?? []) {
+      const nth = (counts.get(point) ?? 0) + 1;
+      counts.set(point, nth);
+      if (FAULT_POINTS[point]!.survivable) places.push({ point, nth });
+    }
+    this.#passed = null;
+    return places;
+  }
+
+  /** Passes a point: a negative errno when it is to fail, else 0. */
+  errnoAt(point: FaultPoint): number {
+    const error = this.#pass(point);
+    return error === null ? 0 : -ERRNO[error as ErrnoName];
+  }
+
+  /** Passes a point of the bus: why the access is to fault, or null. */
+  reasonAt(point: FaultPoint): FaultReason | null {
+    return this.#pass(point) as FaultReason | null;
+  }
+
+  #pass(point: FaultPoint): FaultError | null {
+    if (this.#passed !== null) this.#passed.push(point);
+    let failing: ArmedFault | null = null;
+    for (const fault of this.#armed) {
+      if (fault.point !== point) continue;
+      fault.seen++;
+      if (fault.seen >= fault.first && fault.seen <= fault.last) failing ??= fault;
+    }
+    if (failing === null) return null;
+    failing.fired++;
+    if (this.#events.tick(INJECT)) {
+      const { name } = FAULT_POINTS[point]!;
+      this.#events.emit(INJECT, { point: name, nth: failing.seen, error: failing.error });
+    }
+    return failing.error;
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * What a stretch of a run has taken and not given back, read out of its events.
+ *
+ * A watch begins with nothing and follows the events: ranges of IO addresses, page-table entries,
+ * bounce slots, blocks of pools, and the memory that mappings cost. What is left at the end has
+ * leaked, and the event that took it says who lost it. Like every reader it changes nothing.
+ *
+ * A pool that grows keeps its page for others, so what a growing pool takes counts as nobody's.
+ */
+import type { Bytes } from "./address.ts";
+import { hexAddress } from "./dma/hex_address.ts";
+import type { EventFields, EventName, FieldValue } from "./event_vocabulary.ts";
+import type { MachineEvent } from "./events.ts";
+import type { Machine } from "./machine.ts";
+
+/** What can leak. */
+export type HeldKind =
+  | "page_table"
+  | "iova"
+  | "bounce_slots"
+  | "pool_block"
+  | "memory"
+  | "mapping";
+
+/** Something that was taken and not given back. */
+export interface Leak {
+  readonly kind: HeldKind;
+  readonly device: string | null;
+  /** Bytes, or slots, or mappings. */
+  readonly amount: number;
+  /** What it is and where, as a sentence without a final period. */
+  readonly text: string;
+  /** The event that took it, the first of several; null where no single one did. */
+  readonly taken: MachineEvent | null;
+}
+
+/** Memory that has a keeper of its own, or none that could lose it. */
+const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
+
+const WATCHED: readonly EventName[] = [
+  "iova.alloc",
+  "iova.free",
+  "iommu.map",
+  "iommu.unmap",
+  "swiotlb.map",
+  "swiotlb.unmap",
+  "mem.alloc",
+  "mem.free",
+  "call.dma_pool_alloc",
+  "ret.dma_pool_alloc",
+  "call.dma_pool_free",
+];
+
+interface Held {
+  readonly start: number;
+  readonly end: number;
+  readonly event: MachineEvent;
+}
+
+/** Ranges of one space that are taken: `[start, end)`, apart from each other. */
+class RangeBook {
+  #held: Held[] = [];
+
+  take(start: number, size: number, event: MachineEvent): void {
+    this.#held.push({ start, end: start + size, event });
+  }
+
+  /** Gives back what is taken of a range; the rest of it was taken before the watch began. */
+  give(start: number, size: number): void {
+    const end = start + size;
+    const kept: Held[] = [];
+    for (const held of this.#held) {
+      if (held.end <= start || held.start >= end) {
+        kept.push(held);
+        continue;
+      }
+      if (held.start < start) kept.push({ ...held, end: start });
+      if (held.end > end) kept.push({ ...held, start: end });
+    }
+    this.#held = kept;
+  }
+
+  /** Forgets what was taken after an event. */
+  forgetAfter(seq: number): void {
+    this.#held = this.#held.filter(({ event }) => event.seq <= seq);
+  }
+
+  /** What is left, neighbours joined, in the order of their addresses. */
+  left(): Held[] {
+    const joined: Held[] = [];
+    for (const held of [...this.#held].sort((a, b) => a.start - b.start)) {
+      const last = joined.at(-1);
+      if (last !== undefined && last.end === held.start) {
+        const event = last.event.seq <= held.event.seq ? last.event : held.event;
+        joined[joined.length - 1] = { start: last.start, end: held.end, event };
+      } else joined.push(held);
+    }
+    return joined;
+  }
+}
+
+/** Memory of one use. */
+interface MemoryUse {
+  blocks: number;
+  bytes: Bytes;
+  readonly taken: MachineEvent[];
+}
+
+export class HeldResources {
+  readonly #machine: Machine;
+  readonly #stop: () => void;
+  readonly #iova = new Map<string, RangeBook>();
+  readonly #leaves = new Map<string, RangeBook>();
+  readonly #slots = new RangeBook();
+  readonly #blocks = new Map<string, RangeBook>();
+  readonly #memory = new Map<string, MemoryUse>();
+  readonly #mappingsBefore: number;
+  /** The call of a pool that is running, and the size of its blocks. */
+  #growing: MachineEvent | null = null;
+
+  /** Begins to watch. */
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#mappingsBefore = machine.iommu.liveMappings;
+    this.#stop = machine.events.listen((event) => this.#read(event), WATCHED);
+  }
+
+  /** Ends the watch; `leaks` goes on telling what was found. */
+  stop(): void {
+    this.#stop();
+  }
+
+  /** What was taken and not given back so far. */
+  leaks(): readonly Leak[] {
+    const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
+    return [
+      ...ofDevices(
+        "page_table",
+        this.#leaves,
+        (bytes, start) => `${bytes} bytes at ${hexAddress(start)} are still mapped`,
+      ),
+      ...ofDevices(
+        "iova",
+        this.#iova,
+        (bytes, start) =>
+          `${bytes} bytes of IO addresses at ${hexAddress(start)} were not given back`,
+      ),
+      ...this.#slots.left().map(({ end, event, start }): Leak => ({
+        kind: "bounce_slots",
+        device: event.device,
+        amount: end - start,
+        text: `${end - start} bounce slots from ${start} on were not given back`,
+        taken: event,
+      })),
+      ...ofDevices(
+        "pool_block",
+        this.#blocks,
+        (bytes, start) =>
+          `a pool's block of ${bytes} bytes at ${hexAddress(start)} was not given back`,
+      ),
+      ...[...this.#memory].filter(([, { blocks }]) => blocks > 0).map(([what, use]): Leak => ({
+        kind: "memory",
+        device: use.taken[0]?.device ?? null,
+        amount: use.bytes,
+        text: `${use.bytes} bytes of ${what} were not given back`,
+        taken: use.taken[0] ?? null,
+      })),
+      ...mappings > 0
+        ? [{
+          kind: "mapping" as const,
+          device: null,
+          amount: mappings,
+          text: `${mappings} more mapping${mappings === 1 ? " is" : "s are"} live than before`,
+          taken: null,
+        }]
+        : [],
+    ];
+  }
+
+  #read(event: MachineEvent): void {
+    const { fields } = event;
+    switch (event.name) {
+      case "iova.alloc": {
+        const { size_bytes, start } = fields as EventFields<"iova.alloc">;
+        bookOf(this.#iova, event).take(start, size_bytes, event);
+        return;
+      }
+      case "iova.free": {
+        // A range that a flush queue sets free was given back when it was parked there.
+        const { size_bytes, start } = fields as EventFields<"iova.free">;
+        bookOf(this.#iova, event).give(start, size_bytes);
+        return;
+      }
+      case "iommu.map": {
+        const { iova, size_bytes } = fields as EventFields<"iommu.map">;
+        bookOf(this.#leaves, event).take(iova, size_bytes, event);
+        return;
+      }
+      case "iommu.unmap": {
+        const { iova, unmapped_bytes } = fields as EventFields<"iommu.unmap">;
+        bookOf(this.#leaves, event).give(iova, unmapped_bytes);
+        return;
+      }
+      case "swiotlb.map": {
+        const { slot, slots } = fields as EventFields<"swiotlb.map">;
+        this.#slots.take(slot, slots, event);
+        return;
+      }
+      case "swiotlb.unmap": {
+        const { slot, slots } = fields as EventFields<"swiotlb.unmap">;
+        this.#slots.give(slot, slots);
+        return;
+      }
+      case "mem.alloc":
+        this.#takeMemory(event, fields as EventFields<"mem.alloc">);
+        return;
+      case "mem.free": {
+        const { size_bytes, what } = fields as EventFields<"mem.free">;
+        const use = this.#memory.get(what);
+        if (use === undefined || use.blocks === 0) return;
+        use.blocks--;
+        use.bytes -= size_bytes;
+        use.taken.shift();
+        return;
+      }
+      case "call.dma_pool_alloc":
+        this.#growing = event;
+        return;
+      case "ret.dma_pool_alloc":
+        this.#gotBlock(event, fields as EventFields<"ret.dma_pool_alloc">);
+        return;
+      case "call.dma_pool_free": {
+        const { dma, size_bytes } = fields as Readonly<Record<string, FieldValue>>;
+        bookOf(this.#blocks, event).give(dma as number, size_bytes as number);
+      }
+    }
+  }
+
+  #takeMemory(event: MachineEvent, fields: EventFields<"mem.alloc">): void {
+    const { size_bytes, what } = fields;
+    if (COUNTED_ELSEWHERE.has(what)) return;
+    let use = this.#memory.get(what);
+    if (use === undefined) {
+      use = { blocks: 0, bytes: 0, taken: [] };
+      this.#memory.set(what, use);
+    }
+    use.blocks++;
+    use.bytes += size_bytes;
+    use.taken.push(event);
+  }
+
+  #gotBlock(event: MachineEvent, { error, result }: EventFields<"ret.dma_pool_alloc">): void {
+    const call = this.#growing;
+    this.#growing = null;
+    // A call that failed has nothing to keep, so what it took counts.
+    if (call === null || error !== null) return;
+    bookOf(this.#iova, event).forgetAfter(call.seq);
+    bookOf(this.#leaves, event).forgetAfter(call.seq);
+    const { size_bytes } = call.fields as Readonly<Record<string, FieldValue>>;
+    bookOf(this.#blocks, event).take(result as number, size_bytes as number, event);
+  }
+}
+
+/** The book of the device that an event is about. */
+function bookOf(books: Map<string, RangeBook>, event: MachineEvent): RangeBook {
+  const device = event.device ?? "";
+  let book = books.get(device);
+  if (book === undefined) {
+    book = new RangeBook();
+    books.set(device, book);
+  }
+  return book;
+}
+
+function ofDevices(
+  kind: HeldKind,
+  books: ReadonlyMap<string, RangeBook>,
+  text: (size: number, start: number) => string,
+): Leak[] {
+  return [...books].flatMap(([device, book]) =>
+    book.left().map(({ end, event, start }) => ({
+      kind,
+      device,
+      amount: end - start,
+      text: text(end - start, start),
+      taken: event,
+    }))
+  );
+}
