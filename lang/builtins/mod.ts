@@ -29,11 +29,13 @@ import { ENDPOINT } from "./things/endpoint.ts";
 import { EVENT } from "./things/event.ts";
 import { IO } from "./things/io.ts";
 import { IOMMU } from "./things/iommu.ts";
+import { IOVA_SPACE } from "./things/iova_space.ts";
 import { IOVA_STATE } from "./things/iova_state.ts";
 import { LIMITS } from "./things/limits.ts";
 import { MAPPING } from "./things/mapping.ts";
 import { NVME } from "./things/nvme.ts";
 import { PORT } from "./things/port.ts";
+import { PRICES } from "./things/prices.ts";
 import { QUEUE } from "./things/queue.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/request.ts";
@@ -89,12 +91,14 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   COMMAND,
   BIO,
   DMA_ITER,
+  IOVA_SPACE,
   IOVA_STATE,
   MAPPING,
   COHERENT_MEMORY,
   BUFFER,
   IOMMU,
   SWIOTLB,
+  PRICES,
   COUNTERS,
   ...COUNTER_GROUPS,
   TRACE,

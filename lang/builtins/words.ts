@@ -233,6 +233,13 @@ const EVENT_WORDS = [
     depot: "The depot shared by the CPUs.",
     flush_queue: "The flush queue.",
   }),
+  ...group("IO address use", {
+    mapped: "The page table leads somewhere from it.",
+    taken: "Handed out, with nothing linked in it.",
+    cached: "Given back, and kept for the next one of its size.",
+    waiting: "Given back in lazy mode: it waits for a flush.",
+    reserved: "Never handed out.",
+  }),
   ...group("invalidation", {
     map: "Told about a new mapping (caching mode).",
     range: "Told to forget a range.",

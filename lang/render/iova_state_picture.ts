@@ -16,11 +16,13 @@ export interface PicturedIovaState {
     readonly iova: number;
     readonly phys: number;
     readonly sizeBytes: number;
+    /** The memory that a bounce buffer there stands for; null for memory itself. */
+    readonly bounceFor: number | null;
   }[];
 }
 
 /** Cells of the bar that stands for the range. */
-const BAR_CELLS = 64;
+const BAR_CELLS = 60;
 /** Runs listed before the rest is only counted. */
 const SHOWN_RUNS = 8;
 
@@ -37,12 +39,16 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
     lines.push(
       `  ${pad(formatAddress(run.iova), 14, "right")} ${
         pad(formatSize(run.sizeBytes), 8, "right")
-      } ───► physical ${formatAddress(run.phys)}`,
+      } ───► ${
+        run.bounceFor === null
+          ? `physical ${formatAddress(run.phys)}`
+          : `bounce buffer ${formatAddress(run.phys)} for ${formatAddress(run.bounceFor)}`
+      }`,
     );
   }
   const rest = state.runs.length - SHOWN_RUNS;
   if (rest > 0) lines.push(`${pad("⋮", 16, "right")}  ${rest} more`);
-  if (state.bounced) lines.push("  some part went through a bounce buffer");
+  if (state.bounced) lines.push("  some part is bounced: bit 63 of the size is set");
   return lines;
 }
 

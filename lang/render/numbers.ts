@@ -51,6 +51,14 @@ export function formatSize(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
+/** A size for reading: at most two decimals of its largest unit, so rounded; `3.98GiB`. */
+export function formatSizeRounded(sizeBytes: number): string {
+  for (const [unit, bytes] of SIZE_UNITS) {
+    if (sizeBytes >= bytes) return `${trimZeros((sizeBytes / bytes).toFixed(2))}${unit}`;
+  }
+  return `${sizeBytes}B`;
+}
+
 /** A mask as people think of it: `4KiB - 1` for 4095 bytes. */
 export function formatMask(maskBytes: number): string {
   const text = formatSize(maskBytes + 1);

@@ -67,6 +67,21 @@ export interface SwiotlbSurroundings {
   readonly faults?: FaultInjector | null;
 }
 
+/** One buffer in the pool, as `forEachBuffer` tells of it. */
+export interface BouncedBuffer {
+  /** The first slot, padding included. */
+  readonly slot: number;
+  /** Slots taken, padding included. */
+  readonly slots: number;
+  /** Slots before the data, taken so that the address keeps its low bits. */
+  readonly padSlots: number;
+  readonly origPhys: PhysAddr;
+  /** Where the data begins. */
+  readonly tlbPhys: PhysAddr;
+  readonly sizeBytes: Bytes;
+  readonly bornNs: Nanoseconds;
+}
+
 /** Why nothing fitted: the `cause` of `swiotlb.full`. */
 export type SwiotlbFullCause =
   | "no_pool"
@@ -169,6 +184,27 @@ export class SwiotlbPool {
     return this.#ready && this.#freeRun[slot] === 0;
   }
 
+  /** Calls back with every buffer in the pool, the lowest first. */
+  forEachBuffer(visit: (buffer: BouncedBuffer) => void): void {
+    if (!this.#ready) return;
+    for (let slot = 0; slot < this.slots; slot++) {
+      const bytes = this.#left[slot]!;
+      // Every data slot knows what is left of its buffer; only the first knows its birth.
+      if (bytes === 0 || this.#bornNs[slot] === NOTHING) continue;
+      const padSlots = this.#padSlots[slot]!;
+      const phase = this.#phase[slot]!;
+      visit({
+        slot: slot - padSlots,
+        slots: padSlots + Math.ceil((bytes + phase) / SLOT_BYTES),
+        padSlots,
+        origPhys: this.#origin[slot]! as PhysAddr,
+        tlbPhys: this.basePhys + slot * SLOT_BYTES + phase as PhysAddr,
+        sizeBytes: this.#askedBytes[slot]!,
+        bornNs: this.#bornNs[slot]!,
+      });
+    }
+  }
+
   /** True for an address inside the pool; so a direct mapping at it is a bounced one. */
   contains(address: number): boolean {
     return address >= this.basePhys && address < this.#end;
@@ -208,7 +244,7 @@ export class SwiotlbPool {
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
     const first = this.#search(dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
-      this.#reportFull(sizeBytes, slots, attrs);
+      this.#reportFull(dev, sizeBytes, slots, allocAlignMask, attrs);
       return DMA_MAPPING_ERROR;
     }
     dev.skipSync = false;
@@ -458,11 +494,29 @@ export class SwiotlbPool {
     return count === sizeBytes;
   }
 
-  #reportFull(sizeBytes: Bytes, slots: number, attrs: number): void {
+  #reportFull(
+    dev: BouncingDevice,
+    sizeBytes: Bytes,
+    slots: number,
+    allocAlignMask: number,
+    attrs: number,
+  ): void {
     const { events, warnings } = this.#around;
     const cause = this.#fullCause(slots);
     if (events.tick(SWIOTLB_FULL)) {
-      events.emit(SWIOTLB_FULL, { wanted_bytes: sizeBytes, cause });
+      events.emit(SWIOTLB_FULL, { wanted_bytes: sizeBytes, cause }, {
+        rule: "dma.6.2",
+        inputs: {
+          slots_wanted: slots,
+          slots_of_a_set: SET_SLOTS,
+          slots_in_use: this.usedSlots,
+          slots_of_the_pool: this.slots,
+          largest_free_run: this.largestFreeSlots,
+          slots_in_use_for_long: this.#oldSlots(),
+          align_mask: allocAlignMask,
+          min_align_mask: dev.minAlignMask,
+        },
+      });
     }
     if (cause === "no_pool" || (attrs & DMA_ATTR.NO_WARN) === 0) {
       warnings.warnRatelimited(

@@ -4,6 +4,7 @@ import { ScriptError } from "../../vm/script_error.ts";
 import type { RangeValue } from "../../vm/value.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { IOVA_STATE, newIovaState } from "../things/iova_state.ts";
+import { PRICES } from "../things/prices.ts";
 import { rangeItem } from "../values/list.ts";
 
 export const MACHINE_CALLS: readonly FunctionSpec[] = [
@@ -22,6 +23,17 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     doc: "Virtual time since the machine was ready.",
     example: `advance 5us\nassert now() == 5us`,
     run: (run) => duration(run.lab.machine.clock.nowNs),
+  },
+  {
+    name: "prices",
+    parameters: [],
+    result: "@prices",
+    doc:
+      "The machine's price list: what events cost in virtual time. Results that depend on time " +
+      "should be shown together with it.",
+    example: `machine { prices { iotlb_sync = 300ns } }\n` +
+      `assert prices().iotlb_sync == 300ns\nshow prices()`,
+    run: (run) => thing(PRICES, run.lab.config),
   },
   {
     name: "random",

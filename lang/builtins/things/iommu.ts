@@ -1,8 +1,11 @@
 /** The machine's IOMMU. */
 import type { Machine } from "../../../runtime/machine.ts";
+import type { FlushQueue } from "../../../runtime/iommu/flush_queue.ts";
 import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
-import { pad, PICTURE_COLUMNS, spread } from "../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
+import { reservedLines } from "../../render/address_space_picture.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
+import { formatCount, formatDuration, formatSize } from "../../render/numbers.ts";
+import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
 import { Word } from "../../vm/value.ts";
 import {
@@ -13,6 +16,7 @@ import {
   phys,
   record,
   size,
+  thing,
   toDma,
   toThing,
   word,
@@ -21,10 +25,11 @@ import { type MappedRun, mappedRuns } from "../mapped_runs.ts";
 import type { TypeSpec } from "../spec.ts";
 import { TRANSLATED_MACHINE } from "../calls/parameters.ts";
 import { DEVICE } from "./device.ts";
+import { IOVA_SPACE, spaceBody } from "./iova_space.ts";
 import { MAPPING } from "./mapping.ts";
 
 /** Ranges of a device in a picture before the rest is only counted. */
-const SHOWN_RUNS = 8;
+const SHOWN_RANGES = 8;
 
 function faultValue(fault: IommuFault): Value {
   return record({
@@ -118,6 +123,26 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
         return list(runs.map(runValue));
       },
     },
+    {
+      name: "space",
+      parameters: [{ name: "device", kind: "@device", doc: "Whose addresses." }],
+      result: "@iova_space",
+      doc: "The IO addresses of a device that is translated: ranges in use, in caches, free.",
+      example: `${TRANSLATED_MACHINE}let before = iommu.space(ssd).count
+let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+assert iommu.space(ssd).count == before + 1
+dma_unmap_phys(ssd, m, 4KiB, to_device)
+assert iommu.space(ssd).cached == 1`,
+      run(_run, _machine, [device]) {
+        const { dma: dev, name } = toThing(device, DEVICE, "device");
+        if (dev.domain !== null) return thing(IOVA_SPACE, dev.domain);
+        throw new ScriptError(
+          "E0919",
+          `${name} is not translated: it has no IO addresses of its own`,
+          "`iommu { mode = strict }` or lazy translates devices",
+        );
+      },
+    },
   ],
   format: (machine) =>
     `iommu ${machine.iommu.mode}, ${formatCount(machine.iommu.liveMappings, "live mapping")}`,
@@ -144,8 +169,7 @@ function iommuLines(machine: Machine): string[] {
     return [...lines, "  no device is translated: devices see physical addresses"];
   }
   for (const domain of iommu.domains) {
-    const runs = mappedRuns(domain.device);
-    const mappedBytes = runs.reduce((sum, run) => sum + run.sizeBytes, 0);
+    const mappedBytes = mappedRuns(domain.device).reduce((sum, run) => sum + run.sizeBytes, 0);
     lines.push(
       spread(
         `${domain.device.name}   ${domain.lazy ? "lazy" : "strict"}, ${
@@ -153,29 +177,26 @@ function iommuLines(machine: Machine): string[] {
         }`,
         `${formatSize(mappedBytes)} mapped, ${formatCount(domain.table.tables, "table page")}`,
       ),
-      ...runs.slice(0, SHOWN_RUNS).map(runLine),
+      ...spaceBody(domain, SHOWN_RANGES),
     );
-    const rest = runs.length - SHOWN_RUNS;
-    if (rest > 0) lines.push(`${pad("⋮", 16, "right")}  ${rest} more`);
-    if (domain.lazy) {
-      lines.push(`  ${formatCount(domain.flushQueue?.pending ?? 0, "range")} wait for a flush`);
-    }
+    if (domain.flushQueue !== null) lines.push(...flushLines(domain.flushQueue));
   }
+  lines.push(...reservedLines(iommu.domains[0]!.reserved));
   if (iommu.faults.length > 0) lines.push(`  ${formatCount(iommu.faults.length, "fault")} so far`);
   return lines;
 }
 
-const ACCESS_SIGNS: Readonly<Record<string, string>> = {
-  read: "r-",
-  write: "-w",
-  read_write: "rw",
-};
-
-function runLine(run: MappedRun): string {
-  const leaves = run.leafSizesBytes.map(formatSize).join(" + ");
-  return `  ${pad(formatAddress(run.iova), 16, "right")} ${
-    pad(formatSize(run.sizeBytes), 8, "right")
-  } ───► ${pad(formatAddress(run.phys), 16)} ${ACCESS_SIGNS[run.access]}  pages of ${leaves}${
-    run.mmio ? ", mmio" : ""
-  }`;
+/** What waits in a flush queue, and until when. */
+function flushLines(queue: FlushQueue): string[] {
+  const { pending } = queue;
+  if (pending === 0) return ["  no range waits for a flush"];
+  const rings = Array.from({ length: queue.rings }, (_, ring) => queue.pendingIn(ring));
+  const busy = rings.flatMap((count, ring) => count === 0 ? [] : [`cpu ${ring} ${count}`]);
+  const each = rings.length === 1 ? "" : ` (${busy.join(", ")})`;
+  const text =
+    `${pending === 1 ? "1 range waits" : `${pending} ranges wait`} for a flush${each}: ` +
+    `until ${formatDuration(queue.timerAtNs)} or more than ${queue.entries - 1} in a queue`;
+  return wrapText(text, PICTURE_COLUMNS - 4).map((line, index) =>
+    `${index === 0 ? "  " : "    "}${line}`
+  );
 }

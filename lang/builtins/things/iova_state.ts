@@ -1,9 +1,11 @@
 /** The caller's state of the two-step API. */
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { BouncedBuffer } from "../../../runtime/memory/swiotlb.ts";
 import type { PeerMapType } from "../../../runtime/machine.ts";
 import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import { formatAddress, formatSize } from "../../render/numbers.ts";
 import { iovaStatePicture } from "../../render/iova_state_picture.ts";
+import type { Run } from "../../run/run.ts";
 import { dma, isThing, size } from "../arguments.ts";
 import { explainAddress } from "../ledger.ts";
 import { mappedRuns } from "../mapped_runs.ts";
@@ -20,6 +22,19 @@ export interface IovaStateTarget {
 /** A state as a driver declares it: all zero. */
 export function newIovaState(): IovaStateTarget {
   return { state: new DmaIovaState(), device: null, kind: "none" };
+}
+
+/** What the page table has for a range, and which of it are bounce buffers. */
+function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
+  const { swiotlb } = lab.machine;
+  const buffers: BouncedBuffer[] = [];
+  if (state.bounced) swiotlb.forEachBuffer((buffer) => buffers.push(buffer));
+  return mappedRuns(device, state.addr, state.addr + state.sizeBytes - 1).map((run) => ({
+    ...run,
+    bounceFor:
+      buffers.find(({ tlbPhys }) => tlbPhys >= run.phys && tlbPhys < run.phys + run.sizeBytes)
+        ?.origPhys ?? null,
+  }));
 }
 
 export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
@@ -63,7 +78,7 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       ? "iova_state without a range"
       : `iova_state ${formatAddress(state.addr)} ${formatSize(state.sizeBytes)}, ` +
         `${formatSize(state.linkedBytes)} linked`,
-  show: ({ state, device }) =>
+  show: ({ state, device }, run) =>
     iovaStatePicture({
       addr: state.addr,
       sizeBytes: state.sizeBytes,
@@ -71,9 +86,7 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       bounced: state.bounced,
       held: state.held,
       device: device?.name ?? null,
-      runs: device === null || !state.held
-        ? []
-        : mappedRuns(device, state.addr, state.addr + state.sizeBytes - 1),
+      runs: device === null || !state.held ? [] : picturedRuns(device, state, run),
     }),
   explain: ({ state }, run) =>
     state.sizeBytes === 0

@@ -1,14 +1,27 @@
 /** The pool of bounce buffers. */
-import type { SwiotlbPool } from "../../../runtime/memory/swiotlb.ts";
-import { SLOT_BYTES } from "../../../runtime/memory/swiotlb_geometry.ts";
-import { pad, PICTURE_COLUMNS, spread } from "../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
-import { Word } from "../../vm/value.ts";
-import { isThing, phys, size } from "../arguments.ts";
+import type { BouncedBuffer, SwiotlbPool } from "../../../runtime/memory/swiotlb.ts";
+import { SET_SLOTS, SLOT_BYTES } from "../../../runtime/memory/swiotlb_geometry.ts";
+import { formatCount } from "../../render/numbers.ts";
+import { swiotlbPicture } from "../../render/swiotlb_picture.ts";
+import { type Value, Word } from "../../vm/value.ts";
+import { duration, isThing, list, phys, record, size } from "../arguments.ts";
+import { explainPool } from "../bounce_story.ts";
 import type { TypeSpec } from "../spec.ts";
 
-/** Cells of the bar that stands for an area. */
-const BAR_CELLS = 56;
+function bufferValue(buffer: BouncedBuffer): Value {
+  return record({
+    slot: buffer.slot,
+    slots: buffer.slots,
+    padding: buffer.padSlots,
+    phys: phys(buffer.tlbPhys),
+    original: phys(buffer.origPhys),
+    size: size(buffer.sizeBytes),
+    since: duration(buffer.bornNs),
+  });
+}
+
+/** Bytes that a buffer in a list is charged. */
+const BUFFER_BYTES = 256;
 
 export const SWIOTLB: TypeSpec<SwiotlbPool> = {
   name: "swiotlb",
@@ -46,6 +59,24 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
       doc: "Where the pool lies.",
       get: (pool) => phys(pool.basePhys),
     },
+    {
+      name: "set_slots",
+      kind: "int",
+      doc: "Slots of a set: no buffer has more, and none reaches out of its set.",
+      get: () => SET_SLOTS,
+    },
+    {
+      name: "buffers",
+      kind: "list",
+      doc:
+        "Buffers in it, the lowest first: { slot, slots, padding, phys, original, size, since }.",
+      get(pool, run) {
+        const buffers: BouncedBuffer[] = [];
+        pool.forEachBuffer((buffer) => buffers.push(buffer));
+        run.chargeMemory(BUFFER_BYTES * buffers.length);
+        return list(buffers.map(bufferValue));
+      },
+    },
     { name: "size", kind: "size", doc: "How large it is.", get: (pool) => size(pool.sizeBytes) },
   ],
   methods: [],
@@ -53,22 +84,8 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
     pool.active
       ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use`
       : "swiotlb: no pool",
-  show: (pool) =>
-    pool.active
-      ? [
-        spread(
-          `swiotlb ${formatSize(pool.sizeBytes)} at ${formatAddress(pool.basePhys)}`,
-          `${pool.usedSlots} of ${
-            formatCount(pool.slots, "slot")
-          } in use, at most ${pool.highWaterSlots}`,
-        ),
-        "─".repeat(PICTURE_COLUMNS),
-        ...Array.from({ length: pool.areas }, (_, area) => areaLine(pool, area)),
-        `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
-          formatSize(pool.largestFreeSlots * SLOT_BYTES)
-        }`,
-      ]
-      : ["swiotlb: the machine has no pool"],
+  show: (pool) => pool.active ? poolLines(pool) : ["swiotlb: the machine has no pool"],
+  explain: explainPool,
   // The mapping path is called `swiotlb` too: `m.path == swiotlb`.
   equals: (pool, other) =>
     other instanceof Word
@@ -76,15 +93,22 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
       : isThing(other, SWIOTLB) && other.target === pool,
 };
 
-/** An area as a bar: each cell stands for an equal part, marked when any slot of it is in use. */
-function areaLine(pool: SwiotlbPool, area: number): string {
-  const first = area * pool.areaSlots;
-  const cellSlots = Math.max(1, Math.ceil(pool.areaSlots / BAR_CELLS));
-  const cells = Array.from({ length: Math.ceil(pool.areaSlots / cellSlots) }, (_, cell) => {
-    const from = first + cell * cellSlots;
-    const to = Math.min(from + cellSlots, first + pool.areaSlots);
-    for (let slot = from; slot < to; slot++) if (pool.slotUsed(slot)) return "█";
-    return "░";
+function poolLines(pool: SwiotlbPool): string[] {
+  const buffers: BouncedBuffer[] = [];
+  pool.forEachBuffer((buffer) => buffers.push(buffer));
+  return swiotlbPicture({
+    basePhys: pool.basePhys,
+    sizeBytes: pool.sizeBytes,
+    slots: pool.slots,
+    slotBytes: SLOT_BYTES,
+    setSlots: SET_SLOTS,
+    usedSlots: pool.usedSlots,
+    highWaterSlots: pool.highWaterSlots,
+    largestFreeSlots: pool.largestFreeSlots,
+    areas: Array.from({ length: pool.areas }, (_, area) => ({
+      usedSlots: pool.areaUsedSlots(area),
+      nextSlot: pool.areaIndex(area),
+    })),
+    buffers,
   });
-  return `  area ${pad(String(area), 3)} ▕${cells.join("")}▏ ${pool.areaUsedSlots(area)}`;
 }

@@ -1,0 +1,96 @@
+/** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb.ts";
+import { clip, PICTURE_COLUMNS, wrapText } from "../render/columns.ts";
+import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
+import type { Run } from "../run/run.ts";
+import { formatInputs } from "./explain_events.ts";
+import { siteText } from "./things/event.ts";
+
+/** Statements that are named before the rest is only counted. */
+const SHOWN_HOLDERS = 8;
+
+/** What each verdict means, and what would help. */
+const VERDICTS: Readonly<Record<string, string>> = {
+  no_pool: "the machine has no pool: a device that cannot reach a buffer gets none",
+  over_segment: "no buffer is larger than a set of slots, however much is free: use smaller pieces",
+  full: "all slots are in use by young buffers: fewer at a time, or a larger pool",
+  leak_suspected: "old buffers hold most of the pool: somebody forgets to unmap",
+  fragmented: "enough slots are free, but not side by side",
+  alignment: "enough slots are free side by side, but none of them starts where it must",
+};
+
+/** Live buffers that one statement made. */
+interface Holder {
+  readonly place: string;
+  buffers: number;
+  slots: number;
+  oldestNs: number;
+}
+
+/** The story of a pool: its holders by statement, the largest first, and the last refusal. */
+export function explainPool(pool: SwiotlbPool, run: Run): string[] {
+  if (!pool.active) return ["the machine has no pool"];
+  const { events } = run.recorder;
+  const makers = lastMakers(events);
+  const holders = new Map<string, Holder>();
+  pool.forEachBuffer((buffer) => {
+    const place = makerOf(buffer, makers, run);
+    const holder = holders.get(place) ??
+      { place, buffers: 0, slots: 0, oldestNs: buffer.bornNs };
+    holder.buffers++;
+    holder.slots += buffer.slots;
+    holder.oldestNs = Math.min(holder.oldestNs, buffer.bornNs);
+    holders.set(place, holder);
+  });
+  const sorted = [...holders.values()].sort((a, b) => b.slots - a.slots);
+  const nowNs = run.lab.machine.clock.nowNs;
+  const rest = sorted.length - SHOWN_HOLDERS;
+  return [
+    `${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use` +
+    (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
+    ...sorted.slice(0, SHOWN_HOLDERS).map(({ place, buffers, slots, oldestNs }) =>
+      `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, the oldest for ` +
+      `${formatDuration(nowNs - oldestNs)}: ${place}`
+    ),
+    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],
+    ...refusalLines(events, run),
+  ].map((line) => clip(line, PICTURE_COLUMNS));
+}
+
+/** The newest `swiotlb.map` of each address. */
+function lastMakers(events: readonly MachineEvent[]): ReadonlyMap<number, MachineEvent> {
+  const makers = new Map<number, MachineEvent>();
+  for (const event of events) {
+    if (event.name !== "swiotlb.map") continue;
+    makers.set((event.fields as EventFields<"swiotlb.map">).tlb_phys, event);
+  }
+  return makers;
+}
+
+function makerOf(
+  buffer: BouncedBuffer,
+  makers: ReadonlyMap<number, MachineEvent>,
+  run: Run,
+): string {
+  const maker = makers.get(buffer.tlbPhys);
+  if (maker === undefined) return "before the script began";
+  const request = maker.request === null ? "" : "requests submitted by ";
+  return `${maker.device ?? "?"}, ${request}${siteText(maker.site, run) ?? "the machine"}`;
+}
+
+function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
+  const last = events.findLast(({ name }) => name === "swiotlb.full");
+  if (last === undefined) return [];
+  const { wanted_bytes: wanted, cause } = last.fields as EventFields<"swiotlb.full">;
+  const inputs = last.why === null ? "" : formatInputs(last.why.inputs);
+  return [
+    `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
+      siteText(last.site, run) ?? "the machine"
+    }`,
+    ...wrapText(`${cause}: ${VERDICTS[cause] ?? "?"}`, PICTURE_COLUMNS - 2)
+      .map((line) => `  ${line}`),
+    ...wrapText(inputs, PICTURE_COLUMNS - 4).map((line) => `    ${line}`),
+  ];
+}

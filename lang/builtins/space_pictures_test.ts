@@ -1,0 +1,192 @@
+import { assert, assertEquals } from "@std/assert";
+import { runScript } from "./_run_script.ts";
+
+/** A device without queues, so that nothing of its own is mapped. */
+const MACHINE = `machine {
+  cpus = 2
+  ram { size = 8GiB }
+  region high { at = 0x1_2000_0000, size = 16MiB }
+  iommu { mode = strict }
+  swiotlb { size = 1MiB }
+  pci { root_port rp0 { endpoint nic { dma_mask_bits = 32, min_align = 1B } } }
+}
+`;
+
+/** What a script shows on that machine. */
+function shown(script: string, machine = MACHINE): readonly string[] {
+  const { problems, output } = runScript(machine + script);
+  assertEquals(problems, []);
+  for (const line of output) assert(line.length <= 80, line);
+  return output;
+}
+
+const SPACE_SCRIPT = `
+fn range_of(size) {
+  let state = iova_state()
+  assert dma_iova_try_alloc(nic, state, phys: 0x10_0000, size: size)
+  return state
+}
+let first = range_of(8KiB)
+let second = range_of(64KiB)
+let third = range_of(4KiB)
+dma_iova_link(nic, first, 0x20_0000, 0, 4KiB, to_device)
+dma_iova_free(nic, second)
+on cpu 1 { dma_iova_free(nic, third) }
+`;
+
+Deno.test("show of a device's IO addresses draws ranges from the top, caches and the cursor (dma.md 4.4, 4.5)", () => {
+  assertEquals(shown(`${SPACE_SCRIPT}\nshow iommu.space(nic)`), [
+    "IO addresses of nic, 32 bits                           3 ranges in use, 2 cached",
+    "────────────────────────────────────────────────────────────────────────────────",
+    "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░░░░░██▏ 4KiB a cell",
+    "   0xfffc_4000                                      0xffff_ffff",
+    "   █ mapped   ▒ cached   ░ free",
+    "  0xffff_e000      8KiB  mapped   4KiB r- ───► 0x20_0000",
+    "  0xfffe_0000     64KiB  cached   cpu 0",
+    "  0xfffd_f000      4KiB  cached   cpu 1                                 ◂ cursor",
+    "  caches, loaded + previous: 4KiB 1+0 cpu 1, 64KiB 1+0 cpu 0",
+    "  never handed out: 0xfee0_0000 1MiB",
+    "  free: 4GiB in 3 pieces, the longest 3.98GiB: fragmentation 0.004",
+  ]);
+});
+
+Deno.test("show iommu draws each domain, and what waits for a flush (dma.md 5.3)", () => {
+  const lazy = MACHINE.replace("strict", "lazy");
+  const script = `
+let m = dma_map_phys(nic, alloc_pages(1), 4KiB, to_device)
+dma_unmap_phys(nic, m, 4KiB, to_device)
+show iommu`;
+  assertEquals(shown(script, lazy).slice(2), [
+    "nic   lazy, 0 live mappings                             0B mapped, 4 table pages",
+    "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▏ 4KiB a cell",
+    "   0xfffc_4000                                      0xffff_ffff",
+    "   ▒ waiting   ░ free",
+    "  0xffff_f000      4KiB  waiting  for a flush, queue of cpu 0           ◂ cursor",
+    "  1 range waits for a flush (cpu 0 1): until 10ms or more than 255 in a queue",
+    "  never handed out: 0xfee0_0000 1MiB",
+  ]);
+});
+
+Deno.test("a range given back twice or while linked is told of in the picture (dma.md 3.6)", () => {
+  const output = shown(`${SPACE_SCRIPT}
+dma_iova_free(nic, second)
+dma_iova_free(nic, first)
+show iommu.space(nic)`);
+  assert(output.includes("  0xffff_e000      8KiB  cached   cpu 0, yet mapped"), output.join("\n"));
+  assert(output.some((line) => line.includes("cached   cpu 0, 2 times")), output.join("\n"));
+});
+
+Deno.test("the fields of a space are the numbers of dma.md 4.4 and 4.5", () => {
+  shown(`${SPACE_SCRIPT}
+let space = iommu.space(nic)
+assert space.count == 4                       # the interrupt window is one
+assert space.cached == 2
+assert space.cursor == 0xfffd_f000
+assert space.cursor64 == none
+assert space.refused_from == 4GiB
+assert space.cache(64KiB) == { loaded: 1, previous: 0, depot: 0 }
+assert space.cache(4KiB, cpu: 1).loaded == 1
+assert space.free == 4GiB - 4KiB - 1MiB - 8KiB - 4KiB - 64KiB
+assert space.free_pieces == 3
+assert space.largest_free == 0xfee0_0000 - 4096
+assert space.fragmentation > 0.0 and space.fragmentation < 0.01
+assert space.search_length(4KiB) == 1
+assert space.ranges.map(r => r.use) == [mapped, cached, cached, reserved]`);
+});
+
+Deno.test("space() refuses a device without translation, and cache() a size that none keeps", () => {
+  const off = MACHINE.replace("mode = strict", "mode = off");
+  const { problems } = runScript(`${off}show iommu.space(nic)`);
+  assert(problems[0]?.includes("nic is not translated"), problems[0]);
+  const tooLarge = runScript(`${MACHINE}print iommu.space(nic).cache(132KiB)`).problems;
+  assert(tooLarge[0]?.includes("no cache keeps ranges of 132KiB"), tooLarge[0]);
+});
+
+const DIRECT = MACHINE.replace("mode = strict", "mode = off");
+
+Deno.test("show swiotlb draws areas, sets, buffers and the next slot (dma.md 6.1, 6.2)", () => {
+  const script = `
+let buf = alloc_pages(64, region: high)
+let a = dma_map_phys(nic, buf.phys, 4KiB, to_device)
+let b = dma_map_phys(nic, buf.phys, 1KiB, to_device)
+on cpu 1 { let c = dma_map_phys(nic, buf.phys, 16KiB, to_device) }
+show swiotlb`;
+  assertEquals(shown(script, DIRECT), [
+    "swiotlb 1MiB at 0x7ff0_0000                   11 of 512 slots in use, at most 11",
+    "────────────────────────────────────────────────────────────────────────────────",
+    "  area 0   ▕█░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▏ 3, next 3",
+    "  area 1   ▕██░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▏ 8, next 8",
+    "  set 0, slots 0 to 127",
+    "    ▕██▓▾····························································▏",
+    "    ▕································································▏",
+    "  set 2, slots 256 to 383",
+    "    ▕████████▾·······················································▏",
+    "    ▕································································▏",
+    "     █ ▓ data   ▾ the next search starts here   · free",
+    "  slot   0  2 slots   4KiB at 0x7ff0_0000 for 0x1_2000_0000",
+    "  slot   2  1 slot    1KiB at 0x7ff0_1000 for 0x1_2000_0000",
+    "  slot 256  8 slots   16KiB at 0x7ff8_0000 for 0x1_2000_0000",
+    "  largest free block: 128 slots, 256KiB",
+  ]);
+});
+
+Deno.test("explain swiotlb names the statements that hold slots, and why the last map failed", () => {
+  const script = `
+let buf = alloc_pages(128, region: high)
+repeat 3 {
+  let m = dma_map_phys(nic, buf.phys, 8KiB, to_device)
+}
+dma_map_phys(nic, buf.phys, 300KiB, to_device) fails ENOMEM
+explain swiotlb`;
+  assertEquals(shown(script, DIRECT), [
+    "12 of 512 slots in use, held by 1 statement",
+    "  12 slots in 3 buffers, the oldest for 0ns: nic, script.dma:12:3",
+    "last refusal: 300KiB for nic, script.dma:14:1",
+    "  over_segment: no buffer is larger than a set of slots, however much is free:",
+    "  use smaller pieces",
+    "    slots_wanted 150, slots_of_a_set 128, slots_in_use 12, slots_of_the_pool",
+    "    512, largest_free_run 128, slots_in_use_for_long 0, align_mask 0,",
+    "    min_align_mask 0",
+  ]);
+});
+
+Deno.test("show of a two-step state says which parts are bounced (dma.md 3.4 assertion 3)", () => {
+  const untrusted = MACHINE.replace("min_align = 1B", "min_align = 4KiB, untrusted = true");
+  const output = shown(
+    `
+let buf = buffer(segments: [{ phys: 0x1_2000_0600, size: 8KiB }])
+let state = iova_state()
+assert dma_iova_try_alloc(nic, state, buf.phys, 8KiB)
+dma_iova_link(nic, state, buf.phys, 0, 8KiB, to_device)
+show state
+dma_iova_destroy(nic, state, 8KiB, to_device)`,
+    untrusted,
+  );
+  assertEquals(output, [
+    "iova_state 0xffff_c600 .. 0xffff_e600  8KiB                                  nic",
+    "────────────────────────────────────────────────────────────────────────────────",
+    "  ▕████████████████████████████████████████████████████████████▏ 12KiB linked",
+    "     0xffff_c000     4KiB ───► bounce buffer 0x7ff0_0000 for 0x1_2000_0600",
+    "     0xffff_d000     4KiB ───► physical 0x1_2000_1000",
+    "     0xffff_e000     4KiB ───► bounce buffer 0x7ff0_1000 for 0x1_2000_2000",
+    "  some part is bounced: bit 63 of the size is set",
+  ]);
+});
+
+Deno.test("show prices() lists what is not free, and what it is charged for", () => {
+  const priced = MACHINE.replace("swiotlb", "prices { iotlb_sync = 300ns, irq = 5us }\n  swiotlb");
+  assertEquals(shown("show prices()\nprint prices()\nassert prices().alloc == 0ns", priced), [
+    "price of           charged for",
+    "──────────  ─────  ────────────────────────────────────────",
+    "iotlb_sync  300ns  each invalidation of cached translations",
+    "irq           5us  each such event",
+    "everything else is free",
+    "prices of 2 things",
+  ]);
+  assertEquals(shown("show prices()"), ["prices: nothing costs virtual time"]);
+});
+
+Deno.test("prices().of() knows the names of events only", () => {
+  const { problems } = runScript(`${MACHINE}print prices().of("iotlb.snyc")`);
+  assert(problems[0]?.includes("did you mean"), problems[0]);
+});
