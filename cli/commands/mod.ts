@@ -6,6 +6,6 @@ import { EXPLAIN } from "./explain.ts";
 import { INIT } from "./init.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
-import { TEST } from "./test.ts";
+import { TEST } from "./test_command.ts";
 
 export const COMMANDS: readonly Command[] = [RUN, TEST, CHECK, BENCH, REPL, EXPLAIN, INIT];

@@ -1,3 +1,4 @@
+// Not `test.ts`: `deno test` would take that for a module of tests.
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
