@@ -13,6 +13,7 @@
  */
 import type { IOrAlt, OrMethodOpts, TokenType } from "chevrotain";
 import { expectedProvider } from "./messages.ts";
+import { LazyLookahead } from "./lazy_lookahead.ts";
 import { RecoveringParser } from "./recovering_parser.ts";
 import * as t from "./tokens.ts";
 
@@ -42,6 +43,7 @@ export class DmaParser extends RecoveringParser {
       recoveryEnabled: true,
       skipValidations: !validate,
       maxLookahead: 1,
+      lookaheadStrategy: new LazyLookahead({ maxLookahead: 1 }),
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: expectedProvider,
     });
