@@ -68,6 +68,9 @@ Deno.test("values of some kinds are never equal", () => {
     "E0404 3:16 A physical address (phys) and a device address (dma) can never be equal",
   ]);
   assertEquals(errorsOf("print strict == 1"), ["E0404 1:14 A word and an int can never be equal"]);
+  const mapped = `${MACHINE}print dma_map_phys(ssd, 0x1000, 4KiB, to_device) == 0xffff_f000`;
+  assertEquals(errorsOf(mapped), ["E0404 3:50 A mapping and an int can never be equal"]);
+  assertEquals(hintOf(mapped), "`.addr` is a mapping's address, `.size` its size");
   assertEquals(errorsOf('match 1 { "a" => print 1 }'), [
     "E0404 1:11 An int never matches a string",
   ]);

@@ -26,8 +26,6 @@ import {
 export function valuesEqual(left: Value, right: Value, run: Run | null): boolean {
   if (left === right) return true;
   if (left === null || right === null) return false;
-  if (left instanceof Handle) return handleEquals(left, right, run);
-  if (right instanceof Handle) return handleEquals(right, left, run);
   const leftKind = kindOf(left);
   const rightKind = kindOf(right);
   if (!comparableKinds(leftKind, rightKind)) {
@@ -37,6 +35,8 @@ export function valuesEqual(left: Value, right: Value, run: Run | null): boolean
       mixHint("==", leftKind, rightKind),
     );
   }
+  if (left instanceof Handle) return handleEquals(left, right, run);
+  if (right instanceof Handle) return handleEquals(right, left, run);
   if (isNumber(left) && isNumber(right)) return numberIn(left) === numberIn(right);
   if (left instanceof Word && right instanceof Word) return left.name === right.name;
   if (left instanceof ListValue && right instanceof ListValue) {

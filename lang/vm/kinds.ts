@@ -133,9 +133,15 @@ export function comparableNumbers(left: NumericKind, right: NumericKind): boolea
  */
 export function comparableKinds(left: Kind, right: Kind): boolean {
   if (left === "any" || right === "any" || left === "nothing" || right === "nothing") return true;
-  if (left.startsWith("@") || right.startsWith("@")) return true;
+  if (left.startsWith("@")) return comparableWithThing(right);
+  if (right.startsWith("@")) return comparableWithThing(left);
   if (isNumeric(left) && isNumeric(right)) return comparableNumbers(left, right);
   return left === right;
+}
+
+/** Some things equal bytes, a word or a name, as their type says; none is a number. */
+function comparableWithThing(kind: Kind): boolean {
+  return !isNumeric(kind) && kind !== "bool" && kind !== "range" && kind !== "function";
 }
 
 /** The kind of `first..last`, or null where the ends do not go together. */

@@ -231,6 +231,7 @@ export function mixHint(operator: string, left: string, right: string): string |
     return "a physical address and a device address are different things; " +
       "write `as dma` or `as phys` where it is meant";
   }
+  if (pair.startsWith("@mapping ")) return "`.addr` is a mapping's address, `.size` its size";
   if (pair === "duration size") return "a duration and a size cannot be mixed";
   if ((operator === "&" || operator === "|") && /phys|dma|size/.test(pair)) {
     return "bit operators take ints; `address % 4KiB` is the offset in a page";

@@ -141,7 +141,9 @@ export const DEVICE: TypeSpec<LabDevice> = {
   ],
   format: (device) => `${device.kind} ${device.name}`,
   show: (device) => deviceLines(device),
-  equals: (device, other) => isThing(other, DEVICE) && other.target === device,
+  // Requests, mappings and events carry their device's name: `req.device == ssd` means it.
+  equals: (device, other) =>
+    other === device.name || isThing(other, DEVICE) && other.target === device,
 };
 
 /** A device as `name  value` lines, with what its own kind adds. */
