@@ -14,7 +14,7 @@ import {
 } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device.ts";
 import type { CoherentMemory } from "../../runtime/dma/mapping.ts";
-import type { DescriptorPool } from "../../runtime/dma/pool.ts";
+import type { DescriptorPool, PoolBlock } from "../../runtime/dma/pool.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { CaptureCall } from "./kernel_data.ts";
@@ -28,6 +28,8 @@ export class RecordedPool implements DescriptorPool {
   /** The captured allocations of the request under way, oldest first. */
   #coming: CaptureCall[] = [];
   readonly #pages = new Map<number, CoherentMemory>();
+  /** Blocks that were given back, by the address they were given back with. */
+  readonly #free = new Map<DmaAddr, PoolBlock[]>();
 
   constructor(
     readonly machine: Machine,
@@ -43,28 +45,37 @@ export class RecordedPool implements DescriptorPool {
     );
   }
 
-  alloc(): DmaAddr {
+  alloc(): PoolBlock | null {
     const { events } = this.machine;
     if (events.tick(CALL_ALLOC)) {
       events.emit(CALL_ALLOC, { pool: this.name, size_bytes: this.blockSizeBytes });
     }
     const recorded = this.#coming.shift();
-    const dma = recorded === undefined ? DMA_MAPPING_ERROR : (recorded.dma as DmaAddr);
-    if (recorded !== undefined) this.#growIfRecorded(recorded);
-    if (events.tick(RET_ALLOC)) events.emit(RET_ALLOC, { result: dma, error: null });
-    return dma;
+    const block = recorded === undefined ? null : this.#blockAt(recorded);
+    const result = block?.dma ?? DMA_MAPPING_ERROR;
+    if (events.tick(RET_ALLOC)) events.emit(RET_ALLOC, { result, error: null });
+    return block;
   }
 
-  free(dma: DmaAddr): void {
+  free(block: PoolBlock, dma: DmaAddr): void {
     const { events } = this.machine;
     if (events.tick(CALL_FREE)) {
       events.emit(CALL_FREE, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
     }
+    const others = this.#free.get(dma) ?? [];
+    this.#free.set(dma, [...others, { phys: block.phys, dma }]);
     if (events.tick(RET_FREE)) events.emit(RET_FREE, { result: null, error: null });
   }
 
+  /** One that was given back under this address, or one that was never used. */
+  #blockAt(recorded: CaptureCall): PoolBlock {
+    const dma = recorded.dma as DmaAddr;
+    this.#growIfRecorded(recorded);
+    return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
+  }
+
   /** Where the CPU finds a block: in a page this pool grew by, or, before that, at the address itself. */
-  physOf(dma: DmaAddr): PhysAddr {
+  #physOf(dma: DmaAddr): PhysAddr {
     const page = this.#pages.get(Math.floor(dma / PAGE_SIZE_BYTES));
     return page === undefined ? (dma as number as PhysAddr) : page.physOf(dma - page.dma);
   }

@@ -27,14 +27,31 @@ const FREE = callOf("dma_pool_free", "dma.1.2");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
+/** A block of coherent memory. */
+export interface PoolBlock {
+  /** Where the CPU finds it. */
+  readonly phys: PhysAddr;
+  /** Where the device finds it, as the pool was told last. */
+  readonly dma: DmaAddr;
+}
+
 /** Where a driver gets its descriptor lists from. */
 export interface DescriptorPool {
   readonly blockSizeBytes: Bytes;
-  /** Returns the block's device address, or `DMA_MAPPING_ERROR` when there is no memory. */
-  alloc(): DmaAddr;
-  free(dma: DmaAddr): void;
-  /** Where the CPU finds a block that was handed out. */
-  physOf(dma: DmaAddr): PhysAddr;
+  /** A block, or null when there is no memory. */
+  alloc(): PoolBlock | null;
+  /**
+   * Gives a block back.
+   * @param dma The block's device address. The pool believes its caller, and hands the block out
+   * under this address the next time.
+   * @see behaviour/nvme.md 7, case 9
+   */
+  free(block: PoolBlock, dma: DmaAddr): void;
+}
+
+/** A block as its pool keeps it. */
+interface OwnBlock extends PoolBlock {
+  dma: DmaAddr;
 }
 
 export class DmaPool implements DescriptorPool {
@@ -42,10 +59,10 @@ export class DmaPool implements DescriptorPool {
   readonly #machine: Machine;
   readonly #device: DmaDevice;
   readonly #calls: CallEvents;
-  /** The pages, by their device address divided by the page size. */
-  readonly #pages = new Map<number, CoherentMemory>();
+  readonly #pages: CoherentMemory[] = [];
+  readonly #blocks = new Set<PoolBlock>();
   /** Free blocks, the next one last. */
-  readonly #free: DmaAddr[] = [];
+  readonly #free: OwnBlock[] = [];
   /** Blocks that are handed out. */
   #used = 0;
 
@@ -78,10 +95,10 @@ export class DmaPool implements DescriptorPool {
 
   /** Bytes of the pages the pool holds. */
   get sizeBytes(): Bytes {
-    return this.#pages.size * PAGE_SIZE_BYTES;
+    return this.#pages.length * PAGE_SIZE_BYTES;
   }
 
-  alloc(): DmaAddr {
+  alloc(): PoolBlock | null {
     const { events, faults } = this.#machine;
     const outer = this.#calls.enter(this.#device);
     if (events.tick(ALLOC.call)) {
@@ -89,33 +106,29 @@ export class DmaPool implements DescriptorPool {
     }
     const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
     if (!refused && this.#free.length === 0) this.#grow();
-    const dma = refused ? DMA_MAPPING_ERROR : this.#free.pop() ?? DMA_MAPPING_ERROR;
-    if (dma !== DMA_MAPPING_ERROR) this.#used++;
-    this.#calls.leaveWithAddress(ALLOC, dma, outer);
-    return dma;
+    const block = refused ? null : this.#free.pop() ?? null;
+    if (block !== null) this.#used++;
+    this.#calls.leaveWithAddress(ALLOC, block?.dma ?? DMA_MAPPING_ERROR, outer);
+    return block;
   }
 
-  free(dma: DmaAddr): void {
+  free(block: PoolBlock, dma: DmaAddr): void {
     const { events } = this.#machine;
     const outer = this.#calls.enter(this.#device);
     if (events.tick(FREE.call)) {
       events.emit(FREE.call, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
     }
-    invariant(this.#pageOf(dma) !== null, `Pool "${this.name}" has no block at ${dma}`);
-    this.#free.push(dma);
+    invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
+    const own = block as OwnBlock;
+    own.dma = dma;
+    this.#free.push(own);
     this.#used--;
     this.#calls.leave(FREE, outer);
   }
 
-  physOf(dma: DmaAddr): PhysAddr {
-    const page = this.#pageOf(dma);
-    invariant(page !== null, `Pool "${this.name}" has no block at ${dma}`);
-    return page.physOf(dma - page.dma);
-  }
-
   /** Gives all pages back: the driver leaves. Blocks still handed out are lost. */
   destroy(): void {
-    for (const page of this.#pages.values()) {
+    for (const page of this.#pages) {
       this.#machine.dma.dmaFreeCoherent(this.#device, page);
       if (this.#machine.events.tick(MEM_FREE)) {
         this.#machine.events.emit(MEM_FREE, {
@@ -125,7 +138,8 @@ export class DmaPool implements DescriptorPool {
         });
       }
     }
-    this.#pages.clear();
+    this.#pages.length = 0;
+    this.#blocks.clear();
     this.#free.length = 0;
     this.#used = 0;
   }
@@ -137,7 +151,7 @@ export class DmaPool implements DescriptorPool {
     events.request = null;
     const page = dma.dmaAllocCoherent(this.#device, PAGE_SIZE_BYTES);
     if (page !== null) {
-      this.#pages.set(page.dma / PAGE_SIZE_BYTES, page);
+      this.#pages.push(page);
       if (events.tick(MEM_ALLOC)) {
         events.emit(MEM_ALLOC, {
           what: "pool_page",
@@ -147,13 +161,12 @@ export class DmaPool implements DescriptorPool {
       }
       const blocks = Math.floor(PAGE_SIZE_BYTES / this.blockSizeBytes);
       for (let block = blocks - 1; block >= 0; block--) {
-        this.#free.push(page.dma + block * this.blockSizeBytes as DmaAddr);
+        const offset = block * this.blockSizeBytes;
+        const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr };
+        this.#blocks.add(own);
+        this.#free.push(own);
       }
     }
     events.request = request;
-  }
-
-  #pageOf(dma: DmaAddr): CoherentMemory | null {
-    return this.#pages.get(Math.floor(dma / PAGE_SIZE_BYTES)) ?? null;
   }
 }

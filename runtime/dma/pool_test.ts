@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import type { DmaAddr } from "../address.ts";
 import { InvariantError } from "../errno.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";
@@ -20,11 +20,12 @@ function bench(mode: "off" | "strict" = "off") {
 Deno.test("DmaPool cuts a page into blocks ascending and hands out the one freed last", () => {
   const { machine, dev } = bench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
-  const blocks = Array.from({ length: 16 }, () => pool.alloc());
-  assertEquals(blocks, blocks.map((_, block) => blocks[0]! + 256 * block as DmaAddr));
-  assertEquals(blocks[0]! % 4096, 0);
-  pool.free(blocks[3]!);
-  pool.free(blocks[9]!);
+  const blocks = Array.from({ length: 16 }, () => pool.alloc()!);
+  const first = blocks[0]!.dma;
+  assertEquals(blocks.map(({ dma }) => dma), blocks.map((_, at) => first + 256 * at as DmaAddr));
+  assertEquals(first % 4096, 0);
+  pool.free(blocks[3]!, blocks[3]!.dma);
+  pool.free(blocks[9]!, blocks[9]!.dma);
   assertEquals([pool.alloc(), pool.alloc()], [blocks[9]!, blocks[3]!]);
   assertEquals([pool.usedBlocks, pool.sizeBytes], [16, 4096]);
 });
@@ -32,9 +33,9 @@ Deno.test("DmaPool cuts a page into blocks ascending and hands out the one freed
 Deno.test("DmaPool grows by one page when no block is free", () => {
   const { machine, dev } = bench();
   const pool = new DmaPool(machine, dev, "large", 4096, 4096);
-  const first = pool.alloc();
+  const first = pool.alloc()!.dma;
   assertEquals(pool.sizeBytes, 4096);
-  const second = pool.alloc();
+  const second = pool.alloc()!.dma;
   assertEquals(pool.sizeBytes, 8192);
   assertEquals([first % 4096, second % 4096, first === second], [0, 0, false]);
 });
@@ -43,8 +44,7 @@ Deno.test("DmaPool knows where the CPU finds a block behind an IOMMU", () => {
   const { machine, dev } = bench("strict");
   const pool = new DmaPool(machine, dev, "small", 256, 256);
   pool.alloc();
-  const dma = pool.alloc();
-  const phys = pool.physOf(dma);
+  const { dma, phys } = pool.alloc()!;
   assertEquals(machine.iommu.lookup(dev, dma), phys);
   machine.memory.writeU32(phys, 0x1234_5678);
   const bytes = new Uint8Array(4);
@@ -56,8 +56,9 @@ Deno.test("DmaPool says what it does, and its growth belongs to no request", () 
   const { machine, dev, seen } = bench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
   machine.events.request = 7;
-  const dma = pool.alloc();
-  pool.free(dma);
+  const block = pool.alloc()!;
+  const { dma } = block;
+  pool.free(block, dma);
   const mine = seen.filter(({ name }) => name.includes("pool") || name === "mem.alloc");
   assertEquals(mine.map(({ name, request, device }) => [name, request, device]), [
     ["call.dma_pool_alloc", 7, "ssd"],
@@ -76,12 +77,25 @@ Deno.test("DmaPool says what it does, and its growth belongs to no request", () 
   assertEquals([machine.events.request, machine.events.device], [7, null]);
 });
 
-Deno.test("DmaPool returns the error value when memory is out", () => {
+Deno.test("DmaPool hands a block out under the address it was given back with (nvme.md 7, case 9)", () => {
+  const { machine, dev } = bench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const block = pool.alloc()!;
+  const { dma, phys } = block;
+  pool.free(block, 0x1234_5000 as DmaAddr);
+  const again = pool.alloc()!;
+  assertEquals([again.phys, again.dma], [phys, 0x1234_5000 as DmaAddr]);
+  pool.free(again, dma);
+  assertEquals(pool.alloc()!.dma, dma);
+  assertThrows(() => pool.free({ phys, dma }, dma), InvariantError);
+});
+
+Deno.test("DmaPool has no block to give when memory is out", () => {
   const { machine, dev, seen } = bench();
   machine.pages.allocPattern([{ startPage: 0, pages: 0x1_0000 }]);
   while (machine.pages.allocPattern([{ startPage: 0, pages: 256 }]) !== null);
   const pool = new DmaPool(machine, dev, "small", 256, 256);
-  assertEquals(pool.alloc(), DMA_MAPPING_ERROR);
+  assertEquals(pool.alloc(), null);
   assertEquals(seen.at(-1)?.fields, { result: null, error: "ENOMEM" });
   assertEquals(pool.usedBlocks, 0);
 });
@@ -90,11 +104,10 @@ Deno.test("DmaPool.destroy() gives every page back", () => {
   const { machine, dev } = bench();
   const before = machine.pages.takenBytes;
   const pool = new DmaPool(machine, dev, "large", 4096, 4096);
-  const dma = pool.alloc();
-  const phys: PhysAddr = pool.physOf(dma);
+  const block = pool.alloc()!;
   pool.alloc();
   pool.destroy();
   assertEquals(machine.pages.takenBytes, before);
-  assertEquals(machine.pages.inUse(phys), false);
-  assertThrows(() => pool.physOf(dma), InvariantError);
+  assertEquals(machine.pages.inUse(block.phys), false);
+  assertThrows(() => pool.free(block, block.dma), InvariantError);
 });

@@ -2,7 +2,7 @@
 import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { PhysicalMemory } from "../../../runtime/memory/physical_memory.ts";
 import { getU64 } from "./fields.ts";
-import { type Iod, IOD_FLAG } from "./iod.ts";
+import type { Iod } from "./iod.ts";
 import {
   CTRL_PAGE_BYTES,
   PRP_BYTES,
@@ -110,7 +110,6 @@ export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
 }
 
 function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
-  const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
   const firstBytes = CTRL_PAGE_BYTES - (iod.prp1 % CTRL_PAGE_BYTES);
   let dataEntries = Math.ceil((iod.totalBytes - firstBytes) / CTRL_PAGE_BYTES);
   const pages: PrpListPage[] = [];
@@ -119,9 +118,9 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
     const last = page === iod.nrDescriptors;
     const count = last ? dataEntries : PRPS_PER_PAGE;
     const entries: DmaAddr[] = [];
+    const { phys } = iod.descriptors[page - 1]!;
     for (let index = 0; index < count; index++) {
-      const at = (pool.physOf(dma) + index * PRP_BYTES) as PhysAddr;
-      entries.push(memory.readU64(at) as DmaAddr);
+      entries.push(memory.readU64((phys + index * PRP_BYTES) as PhysAddr) as DmaAddr);
     }
     pages.push({ dma, entries });
     dataEntries -= PRPS_PER_PAGE - 1;
@@ -131,14 +130,13 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
 }
 
 function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
-  const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
-  const phys = pool.physOf(iod.sglAddress);
+  const { phys } = iod.descriptors[0]!;
   return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }
 
 /** One data block by itself, or the descriptor that leads to several, and those. */
 function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
-  const phys = iod.pools.small.physOf(iod.metaDma);
+  const { phys } = iod.metaDescriptor!;
   const [first] = readDescriptors(phys, 1, memory);
   if (first!.type === SGL_TYPE.DATA_BLOCK) return [first!];
   return readDescriptors(phys, 1 + first!.sizeBytes / SGL_DESCRIPTOR_BYTES, memory);

@@ -4,12 +4,7 @@
  *
  * @see behaviour/nvme.md 2.1, 2.2, 2.6
  */
-import {
-  type Bytes,
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  type PhysAddr,
-} from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { opDirection } from "../../../runtime/block/bio.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import type { BlockRules } from "../../../runtime/block/block_rules.ts";
@@ -163,7 +158,7 @@ export class TwoStepDataMapper implements DataMapper {
       opDirection(request.op),
       0,
     );
-    if (addr === DMA_MAPPING_ERROR) return BLK_STS.RESOURCE;
+    if (this.#machine.dma.dmaMappingError(this.#dev, addr) !== 0) return BLK_STS.RESOURCE;
     iod.flags |= IOD_FLAG.SINGLE_SEGMENT;
     iod.totalBytes = sizeBytes;
     if (this.#dev.domain !== null) {
@@ -198,8 +193,7 @@ export class TwoStepDataMapper implements DataMapper {
     if (iod.sglIsDataBlock) {
       this.#unmapOne(request, iod.sglAddress, iod.sglLengthBytes, attrs);
     } else {
-      const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
-      const listPhys = pool.physOf(iod.sglAddress);
+      const listPhys = iod.descriptors[0]!.phys;
       for (let done = 0; done < iod.sglLengthBytes; done += SGL_DESCRIPTOR_BYTES) {
         const at = (listPhys + done) as PhysAddr;
         this.#unmapOne(

@@ -1,22 +1,33 @@
-/** Gives descriptor lists back when a request's mapping ends. */
+/** Takes and gives back the lists that describe a request's data. */
+import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/pool.ts";
 import type { EventStream } from "../../../runtime/events.ts";
-import { returnDescriptor } from "./descriptor_pools.ts";
+import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import { PRPS_PER_PAGE } from "./protocol.ts";
 
+/** Takes one more list for a request's data. Null when there is no memory. */
+export function takeList(events: EventStream, iod: Iod, pool: DescriptorPool): PoolBlock | null {
+  const block = takeDescriptor(events, pool);
+  if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
+  return block;
+}
+
 /**
- * Frees the lists of a request's data in chain order; each link is read before its page goes.
+ * Frees the lists of a request's data in chain order. Their device addresses are read back from the
+ * command and from the links, each before its page goes.
  *
  * @see behaviour/nvme.md 2.6
  */
 export function freeDescriptors(events: EventStream, writer: DescriptorWriter, iod: Iod): void {
   const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
-  let list = iod.usesSgl ? iod.sglAddress : iod.prp2;
-  for (let left = iod.nrDescriptors; left > 0; left--) {
-    const next = left > 1 ? writer.readPrp(pool.physOf(list), PRPS_PER_PAGE - 1) : list;
-    returnDescriptor(events, pool, list);
-    list = next;
+  const count = iod.nrDescriptors;
+  let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
+  for (let index = 0; index < count; index++) {
+    const block = iod.descriptors[index]!;
+    const next = index + 1 < count ? writer.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
+    returnDescriptor(events, pool, block, dma);
+    dma = next;
   }
   iod.nrDescriptors = 0;
 }

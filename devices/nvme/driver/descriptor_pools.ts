@@ -1,7 +1,7 @@
 /** Where descriptor lists come from: a small and a large pool for each NUMA node. */
 import type { DmaAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import { type DescriptorPool, DmaPool } from "../../../runtime/dma/pool.ts";
+import { type DescriptorPool, DmaPool, type PoolBlock } from "../../../runtime/dma/pool.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import type { Machine } from "../../../runtime/machine.ts";
@@ -43,22 +43,27 @@ export class NodePools {
   }
 }
 
-/** Takes a block and counts what the request costs. `DMA_MAPPING_ERROR` when there is none. */
-export function takeDescriptor(events: EventStream, pool: DescriptorPool): DmaAddr {
-  const dma = pool.alloc();
-  if (dma >= 0 && events.tick(MEM_ALLOC)) {
+/** Takes a block and counts what the request costs. Null when there is none. */
+export function takeDescriptor(events: EventStream, pool: DescriptorPool): PoolBlock | null {
+  const block = pool.alloc();
+  if (block !== null && events.tick(MEM_ALLOC)) {
     events.emit(MEM_ALLOC, {
       what: "descriptor",
       size_bytes: pool.blockSizeBytes,
       from: poolName(pool),
     });
   }
-  return dma;
+  return block;
 }
 
-/** Gives a block back. */
-export function returnDescriptor(events: EventStream, pool: DescriptorPool, dma: DmaAddr): void {
-  pool.free(dma);
+/** Gives a block back under the address that the command says it has. */
+export function returnDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  block: PoolBlock,
+  dma: DmaAddr,
+): void {
+  pool.free(block, dma);
   if (events.tick(MEM_FREE)) {
     events.emit(MEM_FREE, {
       what: "descriptor",

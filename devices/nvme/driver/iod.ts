@@ -8,6 +8,7 @@
  */
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import type { PoolBlock } from "../../../runtime/dma/pool.ts";
 import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import type { DescriptorPools } from "./descriptor_pools.ts";
 import type { DmaVecs } from "./dma_vec_pool.ts";
@@ -42,6 +43,10 @@ export class Iod {
   /** The scatterlists of a request while it has them (6.12). */
   dataList: Scatterlist | null = null;
   metaList: Scatterlist | null = null;
+  /** Lists of the data, in chain order; the first `nrDescriptors` are the request's. */
+  readonly descriptors: PoolBlock[] = [];
+  /** The list of the metadata. Never cleared. */
+  metaDescriptor: PoolBlock | null = null;
   /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
   metaDma = 0 as DmaAddr;
   /** Bytes mapped by the one call that `SINGLE_META_SEGMENT` stands for. */
@@ -107,6 +112,13 @@ export class Iod {
   setMetadataPointer(dma: DmaAddr): void {
     this.metaDma = dma;
     setU64(this.view, SQE.MPTR, dma);
+  }
+
+  /** Puts the address of a list of metadata descriptors into the command. */
+  setMetadataList(block: PoolBlock): void {
+    this.sqe[SQE.FLAGS] = PSDT.SGL_AND_METADATA_SGL;
+    this.metaDescriptor = block;
+    this.setMetadataPointer(block.dma);
   }
 
   /** The metadata pointer leads to a list of descriptors. */

@@ -3,11 +3,12 @@
  *
  * @see behaviour/nvme.md 3
  */
-import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { opDirection } from "../../../runtime/block/bio.ts";
 import { attributesOf, type BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import { SegmentIterator } from "../../../runtime/block/segment_iterator.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { PoolBlock } from "../../../runtime/dma/pool.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
@@ -16,7 +17,7 @@ import type { FormatSettings } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
-import { PSDT, SGL_DESCRIPTOR_BYTES, SGL_TYPE, SQE } from "./protocol.ts";
+import { SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 
 export class MetadataMapper {
   readonly #machine: Machine;
@@ -75,7 +76,12 @@ export class MetadataMapper {
       }
     }
     if (iod.usesMetadataSgl) {
-      returnDescriptor(this.#machine.events, iod.pools.small, iod.metaDma);
+      returnDescriptor(
+        this.#machine.events,
+        iod.pools.small,
+        iod.metaDescriptor!,
+        iod.metaDma,
+      );
     }
   }
 
@@ -100,7 +106,7 @@ export class MetadataMapper {
       opDirection(request.op),
       0,
     );
-    if (dma === DMA_MAPPING_ERROR) return BLK_STS.IOERR;
+    if (this.#machine.dma.dmaMappingError(this.#dev, dma) !== 0) return BLK_STS.IOERR;
     iod.setMetadataPointer(dma);
     iod.metaSingleBytes = sizeBytes;
     iod.flags |= IOD_FLAG.SINGLE_META_SEGMENT;
@@ -120,19 +126,18 @@ export class MetadataMapper {
       return BLK_STS.OK;
     }
     const list = takeDescriptor(this.#machine.events, iod.pools.small);
-    if (list < 0) {
+    if (list === null) {
       this.#undoFirst(iod, request);
       return BLK_STS.RESOURCE;
     }
-    iod.sqe[SQE.FLAGS] = PSDT.SGL_AND_METADATA_SGL;
-    iod.setMetadataPointer(list);
+    iod.setMetadataList(list);
     return this.#fillList(iod, request, list, entries);
   }
 
   /** One data block by itself; several behind a descriptor that says how many. */
-  #fillList(iod: Iod, request: NvmeRequest, list: DmaAddr, entries: number): BlkStatus {
+  #fillList(iod: Iod, request: NvmeRequest, list: PoolBlock, entries: number): BlkStatus {
     const iter = this.#iter;
-    const listPhys = iod.pools.small.physOf(list);
+    const listPhys = list.phys;
     if (entries === 1) {
       this.#writer.listSgl(listPhys, iter.addr, iter.lengthBytes);
       iod.metaTotalBytes = iter.lengthBytes;
@@ -147,7 +152,7 @@ export class MetadataMapper {
     } while (this.#blk.nextMetadata(request, this.#dev, iter));
     this.#writer.listLastSegment(
       listPhys,
-      (list + SGL_DESCRIPTOR_BYTES) as DmaAddr,
+      (list.dma + SGL_DESCRIPTOR_BYTES) as DmaAddr,
       mapped * SGL_DESCRIPTOR_BYTES,
     );
     if (iter.status !== BLK_STS.OK) this.unmap(iod, request);
@@ -167,7 +172,7 @@ export class MetadataMapper {
   }
 
   #unmapListed(iod: Iod, request: NvmeRequest, attrs: number): void {
-    const listPhys = iod.pools.small.physOf(iod.metaDma);
+    const listPhys = iod.metaDescriptor!.phys;
     const dir = opDirection(request.op);
     const many = this.#writer.readSglType(listPhys) === SGL_TYPE.LAST_SEGMENT;
     const count = many ? this.#writer.readSglLengthBytes(listPhys) / SGL_DESCRIPTOR_BYTES : 1;

@@ -133,7 +133,7 @@ Deno.test("without a list for metadata its first mapping is undone: RESOURCE (nv
   Object.assign(iod, {
     pools: {
       large,
-      small: { ...small, blockSizeBytes: 256, alloc: () => DMA_MAPPING_ERROR },
+      small: { ...small, blockSizeBytes: 256, alloc: () => null },
     },
   });
   const calls = rig.watchCalls();
@@ -211,7 +211,7 @@ Deno.test("metadata_iova_from_format: the range is that of the format, not of th
     });
     const reserved = rig.record(() => rig.driver.prepare(iod, request), ["iova.alloc"])
       .map(({ fields }) => (fields as { size_bytes: number }).size_bytes);
-    const listPhys = iod.pools.small.physOf(iod.metaDma);
+    const listPhys = iod.metaDescriptor!.phys;
     const length = rig.machine.memory.readU32((listPhys + 8) as PhysAddr);
     const second = iod.metaState.addr + 4096;
     rig.driver.complete(iod, request);

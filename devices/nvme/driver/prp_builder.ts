@@ -7,10 +7,10 @@ import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import type { BlockRequest } from "../../../runtime/block/request.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import type { DescriptorPool } from "../../../runtime/dma/pool.ts";
+import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/pool.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { takeDescriptor } from "./descriptor_pools.ts";
+import { takeList } from "./descriptor_lists.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { ctrlPageOffset } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
@@ -103,20 +103,17 @@ export class PrpBuilder {
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
 
-    let list = takeDescriptor(this.#machine.events, pool);
-    if (list < 0) return BLK_STS.RESOURCE;
-    iod.nrDescriptors = 1;
-    this.#prp2 = list;
-    let listPhys = pool.physOf(list);
+    let list = takeList(this.#machine.events, iod, pool);
+    if (list === null) return BLK_STS.RESOURCE;
+    this.#prp2 = list.dma;
     let index = 0;
     for (;;) {
       if (index === PRPS_PER_PAGE) {
-        list = this.#chain(iod, pool, listPhys);
-        if (list < 0) return BLK_STS.RESOURCE;
-        listPhys = pool.physOf(list);
+        list = this.#chain(iod, pool, list.phys);
+        if (list === null) return BLK_STS.RESOURCE;
         index = 1;
       }
-      this.#writer.listPrp(listPhys, iod.nrDescriptors - 1, index++, iter.addr);
+      this.#writer.listPrp(list.phys, iod.nrDescriptors - 1, index++, iter.addr);
       const takenBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES);
       if (iter.lengthBytes < takenBytes) return BAD_REQUEST;
       const outcome = this.#consume(iod, request, iter, takenBytes);
@@ -125,13 +122,13 @@ export class PrpBuilder {
   }
 
   /** Adds a list page; the last entry of the full one moves over and makes room for the link. */
-  #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): DmaAddr {
-    const list = takeDescriptor(this.#machine.events, pool);
-    if (list < 0) return list;
+  #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
+    const list = takeList(this.#machine.events, iod, pool);
+    if (list === null) return null;
+    const page = iod.nrDescriptors - 1;
     const moved = this.#writer.readPrp(fullPhys, PRPS_PER_PAGE - 1);
-    this.#writer.listPrp(pool.physOf(list), iod.nrDescriptors, 0, moved);
-    this.#writer.listPrp(fullPhys, iod.nrDescriptors - 1, PRPS_PER_PAGE - 1, list);
-    iod.nrDescriptors++;
+    this.#writer.listPrp(list.phys, page, 0, moved);
+    this.#writer.listPrp(fullPhys, page - 1, PRPS_PER_PAGE - 1, list.dma);
     return list;
   }
 

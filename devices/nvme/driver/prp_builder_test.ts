@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, MIB } from "../../../runtime/address.ts";
-import type { DescriptorPool } from "../../../runtime/dma/pool.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/pool.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import { IOD_FLAG } from "./iod.ts";
@@ -19,16 +19,12 @@ class ShortPool implements DescriptorPool {
     this.blockSizeBytes = pool.blockSizeBytes;
   }
 
-  alloc(): DmaAddr {
-    return this.left-- > 0 ? this.#pool.alloc() : DMA_MAPPING_ERROR;
+  alloc(): PoolBlock | null {
+    return this.left-- > 0 ? this.#pool.alloc() : null;
   }
 
-  free(dma: DmaAddr): void {
-    this.#pool.free(dma);
-  }
-
-  physOf(dma: DmaAddr): ReturnType<DescriptorPool["physOf"]> {
-    return this.#pool.physOf(dma);
+  free(block: PoolBlock, dma: DmaAddr): void {
+    this.#pool.free(block, dma);
   }
 }
 
@@ -318,15 +314,35 @@ Deno.test("a segment that ends inside a page is a bad request: IOERR, one warnin
         scattered([0, 4096], [0, 4096], [0, 512], [0, 4096]),
         { gapBit: 0 },
       );
-      // With the defect the list goes back under the address the tag's last command left.
-      iod.setPrps(0x1111, quirks.length === 0 ? 0x2222 : iod.pools.small.alloc());
-      const left = iod.prp2;
+      iod.setPrps(0x1111, 0x2222);
       assertEquals(rig.driver.prepare(iod, request), BLK_STS.IOERR);
-      if (quirks.length === 0) assert(iod.prp2 !== left);
-      else assertEquals([iod.prp1, iod.prp2], [0x1111 as DmaAddr, left]);
+      if (quirks.length === 0) assert(iod.prp2 !== 0x2222 as DmaAddr);
+      else assertEquals([iod.prp1, iod.prp2], [0x1111 as DmaAddr, 0x2222 as DmaAddr]);
     }
     assertEquals(warnings.length, 1);
   }
+});
+
+Deno.test("list_returned_with_stale_address: the list's next user sends the device elsewhere (nvme.md 7, case 9)", () => {
+  const stale = 48 * MIB;
+  const nextList = (quirks: string[]): [dma: number, atDma: number, atPhys: number] => {
+    const rig = new DriverRig({ machine: { quirks: new Set(quirks) } });
+    const bad = rig.request(scattered([0, 4096], [0, 4096], [0, 512], [0, 4096]), { gapBit: 0 });
+    // What the tag's previous command left: a page of its buffer, two entries in PRPs.
+    bad.iod.setPrps(0x1111, stale);
+    assertEquals(rig.driver.prepare(bad.iod, bad.request), BLK_STS.IOERR);
+    const { request, iod } = rig.request(scattered([0, 4096], [0, 4096], [0, 4096]));
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    const { memory } = rig.machine;
+    const entry = request.bios[0]!.vecs[1]!.phys;
+    assertEquals(memory.readU64(iod.descriptors[0]!.phys), entry);
+    const read = memory.readU64(iod.prp2 as number as PhysAddr);
+    return [iod.prp2, read, entry];
+  };
+  const [dma, read] = nextList(["list_returned_with_stale_address"]);
+  assertEquals([dma, read], [stale, 0]);
+  const [, intended, entry] = nextList([]);
+  assertEquals(intended, entry);
 });
 
 Deno.test("a first segment shorter than PRP1 wraps the rest and reads on (nvme.md 7, case 1)", () => {

@@ -4,12 +4,7 @@
  *
  * @see behaviour/nvme.md 6, behaviour/captured.md (6.12)
  */
-import {
-  type Bytes,
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  type PhysAddr,
-} from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { opDirection } from "../../../runtime/block/bio.ts";
 import { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import { SegmentIterator } from "../../../runtime/block/segment_iterator.ts";
@@ -20,8 +15,7 @@ import { BLK_STS, type BlkStatus, ERRNO } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { DataMapper } from "./data_mapper.ts";
-import { freeDescriptors } from "./descriptor_lists.ts";
-import { takeDescriptor } from "./descriptor_pools.ts";
+import { freeDescriptors, takeList } from "./descriptor_lists.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import {
   averageSegmentBytes,
@@ -122,7 +116,7 @@ export class ScatterlistDataMapper implements DataMapper {
     const sizeBytes = request.payloadBytes;
     this.#choose(request, format, use, sizeBytes, 1);
     const addr = mapPage(this.#machine, this.#dev, phys, sizeBytes, request);
-    if (addr === DMA_MAPPING_ERROR) return BLK_STS.RESOURCE;
+    if (this.#machine.dma.dmaMappingError(this.#dev, addr) !== 0) return BLK_STS.RESOURCE;
     iod.flags |= IOD_FLAG.SINGLE_SEGMENT;
     iod.totalBytes = sizeBytes;
     this.#noteRange(request, addr, sizeBytes);
@@ -176,16 +170,14 @@ export class ScatterlistDataMapper implements DataMapper {
     const small = entries <= MAX_SMALL_SGLS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
-    const descriptors = takeDescriptor(this.#machine.events, pool);
-    if (descriptors < 0) return BLK_STS.RESOURCE;
-    iod.nrDescriptors = 1;
-    const listPhys = pool.physOf(descriptors);
+    const block = takeList(this.#machine.events, iod, pool);
+    if (block === null) return BLK_STS.RESOURCE;
     for (let index = 0; index < entries; index++) {
-      const at = (listPhys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+      const at = (block.phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
       this.#writer.listSgl(at, list.dmaAddressAt(index), list.dmaLengthAt(index));
     }
     const sizeBytes = entries * SGL_DESCRIPTOR_BYTES;
-    this.#writer.commandSgl(iod, descriptors, sizeBytes, SGL_TYPE.LAST_SEGMENT);
+    this.#writer.commandSgl(iod, block.dma, sizeBytes, SGL_TYPE.LAST_SEGMENT);
     return BLK_STS.OK;
   }
 

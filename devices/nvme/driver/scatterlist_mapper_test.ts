@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, KIB, MIB } from "../../../runtime/address.ts";
+import { type Bytes, type DmaAddr, KIB, MIB } from "../../../runtime/address.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
@@ -146,7 +146,7 @@ Deno.test("a request without a list of descriptors is undone as a whole (nvme.md
   for (const sgl of [true, false]) {
     const rig = rigOf({ sgl, ...FORCE, driver: { sglThresholdBytes: 512 } });
     const { request, iod } = rig.request(pages(4));
-    iod.pools.small.alloc = () => DMA_MAPPING_ERROR;
+    iod.pools.small.alloc = () => null;
     assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
     assertEquals(rig.machine.swiotlb.usedSlots, 0);
     assertEquals(iod.dataList, null);
@@ -229,7 +229,7 @@ Deno.test("several pieces of metadata are a list of their own behind descriptors
   assertEquals(iod.sqe[1], PSDT.SGL_AND_METADATA_SGL);
   assertEquals(rig.calls("dma_map_sgtable"), 2);
   const { memory } = rig.machine;
-  const listPhys = iod.pools.small.physOf(iod.metaDma);
+  const listPhys = iod.metaDescriptor!.phys;
   assertEquals(memory.readU32(listPhys + 8 as typeof listPhys), 32);
   assertEquals(memory.readU64(listPhys + 16 as typeof listPhys), 64 * MIB + 0x40);
   assertEquals(memory.readU64(listPhys + 32 as typeof listPhys), 65 * MIB + 0x40);

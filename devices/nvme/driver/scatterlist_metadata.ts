@@ -4,11 +4,12 @@
  *
  * @see behaviour/nvme.md 3 and 6
  */
-import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { opDirection } from "../../../runtime/block/bio.ts";
 import { SegmentIterator } from "../../../runtime/block/segment_iterator.ts";
 import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { PoolBlock } from "../../../runtime/dma/pool.ts";
 import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
@@ -18,7 +19,7 @@ import type { FormatSettings } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
-import { MAX_SMALL_SGLS, PSDT, SGL_DESCRIPTOR_BYTES, SQE } from "./protocol.ts";
+import { MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES } from "./protocol.ts";
 import { ScatterlistPool } from "./scatterlist_pool.ts";
 import { mapPage } from "./single_page.ts";
 
@@ -68,7 +69,7 @@ export class ScatterlistMetadataMapper {
       return;
     }
     dma.dmaUnmapSg(this.#dev, list, dir);
-    returnDescriptor(events, iod.pools.small, iod.metaDma);
+    returnDescriptor(events, iod.pools.small, iod.metaDescriptor!, iod.metaDma);
     this.#giveBack(iod, list);
   }
 
@@ -81,7 +82,7 @@ export class ScatterlistMetadataMapper {
       ? firstVec.sizeBytes
       : this.#segments.sizeBytes;
     const dma = mapPage(this.#machine, this.#dev, firstVec.phys, sizeBytes, request);
-    if (dma === DMA_MAPPING_ERROR) return BLK_STS.IOERR;
+    if (this.#machine.dma.dmaMappingError(this.#dev, dma) !== 0) return BLK_STS.IOERR;
     iod.setMetadataPointer(dma);
     iod.metaSingleBytes = sizeBytes;
     iod.flags |= IOD_FLAG.SINGLE_META_SEGMENT;
@@ -100,20 +101,19 @@ export class ScatterlistMetadataMapper {
       this.#giveBack(iod, list);
       return BLK_STS.RESOURCE;
     }
-    const descriptors = takeDescriptor(events, iod.pools.small);
-    if (descriptors < 0) {
+    const block = takeDescriptor(events, iod.pools.small);
+    if (block === null) {
       dma.dmaUnmapSg(this.#dev, list, dir);
       this.#giveBack(iod, list);
       return BLK_STS.RESOURCE;
     }
-    iod.sqe[SQE.FLAGS] = PSDT.SGL_AND_METADATA_SGL;
-    iod.setMetadataPointer(descriptors);
-    this.#describe(list, iod.pools.small.physOf(descriptors), descriptors);
+    iod.setMetadataList(block);
+    this.#describe(list, block);
     return BLK_STS.OK;
   }
 
   /** One data block by itself; several behind a descriptor that says how many. */
-  #describe(list: Scatterlist, listPhys: PhysAddr, address: DmaAddr): void {
+  #describe(list: Scatterlist, { phys: listPhys, dma: address }: PoolBlock): void {
     const entries = list.outputs;
     const first = entries === 1 ? 0 : 1;
     for (let index = 0; index < entries; index++) {

@@ -9,7 +9,7 @@ import { attributesOf, type BlkDma, type BlkDmaIter } from "../../../runtime/blo
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { takeDescriptor } from "./descriptor_pools.ts";
+import { takeList } from "./descriptor_lists.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
@@ -44,14 +44,11 @@ export class SglBuilder {
     const small = entries <= MAX_SMALL_SGLS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
-    const list = takeDescriptor(this.#machine.events, pool);
-    if (list < 0) {
+    const list = takeList(this.#machine.events, iod, pool);
+    if (list === null) {
       this.#undoFirst(iod, request, iter);
       return BLK_STS.RESOURCE;
     }
-    iod.nrDescriptors = 1;
-
-    const listPhys = pool.physOf(list);
     let mapped = 0;
     let status: BlkStatus = BLK_STS.OK;
     do {
@@ -63,12 +60,12 @@ export class SglBuilder {
         status = BLK_STS.IOERR;
         break;
       }
-      const at = (listPhys + mapped * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+      const at = (list.phys + mapped * SGL_DESCRIPTOR_BYTES) as PhysAddr;
       this.#writer.listSgl(at, iter.addr, iter.lengthBytes);
       iod.totalBytes += iter.lengthBytes;
       mapped++;
     } while (this.#blk.next(request, this.#dev, iter));
-    this.#writer.commandSgl(iod, list, mapped * SGL_DESCRIPTOR_BYTES, SGL_TYPE.LAST_SEGMENT);
+    this.#writer.commandSgl(iod, list.dma, mapped * SGL_DESCRIPTOR_BYTES, SGL_TYPE.LAST_SEGMENT);
     return status === BLK_STS.OK ? iter.status : status;
   }
 
