@@ -61,6 +61,12 @@ export function runReplCommand(line: string, repl: Repl): boolean {
   return true;
 }
 
+/** Whether a line is a command, its name written in full. */
+export function isReplCommand(line: string): boolean {
+  const name = line.match(/^:(\w+)(?:\s|$)/)?.[1];
+  return REPL_COMMANDS.some((command) => command.name === name);
+}
+
 function findCommand(name: string): ReplCommand | null {
   const exact = REPL_COMMANDS.find((command) => command.name === name);
   if (exact !== undefined) return exact;

@@ -12,7 +12,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { incidentLines, outcomeLine } from "../scenario/report_printer.ts";
-import { runReplCommand } from "./commands.ts";
+import { isReplCommand, runReplCommand } from "./commands.ts";
 import { completeLine, type Completion } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
 
@@ -99,6 +99,8 @@ export class Repl {
       return true;
     }
     const text = line.trim();
+    // No statement goes on with a command's name: whoever writes one has given up the statement.
+    if (isReplCommand(text)) this.#pending = "";
     if (this.#pending === "") {
       if (text === "") return true;
       if (text.startsWith(":")) return runReplCommand(text, this);

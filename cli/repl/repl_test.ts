@@ -57,6 +57,11 @@ Deno.test("Ctrl-C drops a statement that is not complete", async () => {
   assertEquals(answers[2], "2\n");
 });
 
+Deno.test("a command in the middle of a statement gives the statement up", async () => {
+  const { answers } = await talk("let sizes = [", ":trace", "1 + 1");
+  assertEquals(answers.slice(1, 3), ["No events\n", "2\n"]);
+});
+
 Deno.test("a mistake is shown with its place, and the session goes on", async () => {
   const { answers } = await talk("let a = 4KB", "alloc_pagse(1)", "1 / 0", "1 + 1");
   assertStringIncludes(answers[0]!, "input 1:1:10");

@@ -57,7 +57,10 @@ export async function runTerminalRepl(
     lines.push(line);
   });
   terminal.on("SIGINT", () => {
-    write("\n");
+    // What stands on the line is given up: to both sides of the cursor.
+    terminal.write(null, { ctrl: true, name: "k" });
+    terminal.write(null, { ctrl: true, name: "u" });
+    write("^C\n");
     lines.push(INTERRUPT);
   });
   terminal.on("close", () => lines.end());
