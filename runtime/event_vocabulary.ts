@@ -261,7 +261,7 @@ export const EVENT_TABLE = {
   },
   "inject": {
     when: "a fault was injected: the nth passing of a point failed, with this error",
-    fields: { point: "word", nth: "int", error: "word" },
+    fields: { point: "text", nth: "int", error: "word" },
   },
 } as const satisfies Record<string, EventEntry>;
 

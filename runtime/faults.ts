@@ -80,19 +80,19 @@ const POINTS = [
   point("dma_set_mask", ["EIO"], "the call refuses the mask"),
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, can be had"),
   point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
-  point("page_table_alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
-  point("iova_alloc", NO_MEMORY, "no range of IO addresses is free"),
-  point("swiotlb_alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
-  point("device_read", ACCESS_REASONS, "a device's read of memory faults"),
-  point("device_write", ACCESS_REASONS, "a device's write to memory faults"),
-  point("queue_read", ACCESS_REASONS, "a device cannot fetch a command, and is dead", false),
-  point("queue_write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
+  point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
+  point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),
+  point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
+  point("device.read", ACCESS_REASONS, "a device's read of memory faults"),
+  point("device.write", ACCESS_REASONS, "a device's write to memory faults"),
+  point("queue.read", ACCESS_REASONS, "a device cannot fetch a command, and is dead", false),
+  point("queue.write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
 ] as const;
 
 export type FaultPointName = (typeof POINTS)[number]["name"];
 
-/** A point by number. */
-export type FaultPoint = number & { readonly faultPoint?: never };
+/** A point, by its number. */
+export type FaultPoint = number;
 
 export const FAULT_POINTS: readonly FaultPointSpec[] = POINTS;
 
@@ -132,12 +132,33 @@ export class ArmedFault {
   }
 }
 
-/** What is to fail, and what could. */
+/** Notes every passing of a point from the moment it is added to an injector. */
+export class FaultCounter {
+  readonly #passed: FaultPoint[] = [];
+
+  /** A point is passed. */
+  note(point: FaultPoint): void {
+    this.#passed.push(point);
+  }
+
+  /** Every place where something could have failed, in the order in which they were passed. */
+  get places(): readonly FaultPlace[] {
+    const counts = new Map<FaultPoint, number>();
+    const places: FaultPlace[] = [];
+    for (const point of this.#passed) {
+      const nth = (counts.get(point) ?? 0) + 1;
+      counts.set(point, nth);
+      if (FAULT_POINTS[point]!.survivable) places.push({ point, nth });
+    }
+    return places;
+  }
+}
+
+/** What is to fail, and who counts what could. */
 export class FaultInjector {
   readonly #events: EventStream;
   readonly #armed: ArmedFault[] = [];
-  /** The points passed since the counting began; null while nobody counts. */
-  #passed: FaultPoint[] | null = null;
+  readonly #counters: FaultCounter[] = [];
 
   constructor(events: EventStream) {
     this.#events = events;
@@ -145,7 +166,7 @@ export class FaultInjector {
 
   /** True when there is nothing to do at any point. */
   get idle(): boolean {
-    return this.#armed.length === 0 && this.#passed === null;
+    return this.#armed.length === 0 && this.#counters.length === 0;
   }
 
   arm(fault: ArmedFault): void {
@@ -153,26 +174,16 @@ export class FaultInjector {
   }
 
   disarm(fault: ArmedFault): void {
-    const index = this.#armed.indexOf(fault);
-    if (index >= 0) this.#armed.splice(index, 1);
+    remove(this.#armed, fault);
   }
 
-  /** Begins to note every passing of a point. */
-  startCounting(): void {
-    this.#passed = [];
+  /** Has a counter note every passing from here on. */
+  count(counter: FaultCounter): void {
+    this.#counters.push(counter);
   }
 
-  /** Ends it, and gives every place where something could have failed, in order. */
-  stopCounting(): readonly FaultPlace[] {
-    const counts = new Map<FaultPoint, number>();
-    const places: FaultPlace[] = [];
-    for (const point of this.#passed ?? []) {
-      const nth = (counts.get(point) ?? 0) + 1;
-      counts.set(point, nth);
-      if (FAULT_POINTS[point]!.survivable) places.push({ point, nth });
-    }
-    this.#passed = null;
-    return places;
+  stopCounting(counter: FaultCounter): void {
+    remove(this.#counters, counter);
   }
 
   /** Passes a point: a negative errno when it is to fail, else 0. */
@@ -187,7 +198,7 @@ export class FaultInjector {
   }
 
   #pass(point: FaultPoint): FaultError | null {
-    if (this.#passed !== null) this.#passed.push(point);
+    for (const counter of this.#counters) counter.note(point);
     let failing: ArmedFault | null = null;
     for (const fault of this.#armed) {
       if (fault.point !== point) continue;
@@ -202,4 +213,9 @@ export class FaultInjector {
     }
     return failing.error;
   }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const index = list.indexOf(item);
+  if (index >= 0) list.splice(index, 1);
 }

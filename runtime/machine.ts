@@ -11,7 +11,7 @@ import type { DmaDevice } from "./dma/device.ts";
 import { DmaMapping } from "./dma/mapping.ts";
 import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
-import { type ArmedFault, FaultInjector, type FaultPlace } from "./faults.ts";
+import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { layOutMemory } from "./memory/layout.ts";
@@ -126,16 +126,17 @@ export class Machine {
   }
 
   /** Begins to note every place where something could fail. */
-  startCountingFaults(): void {
-    this.#injector.startCounting();
+  countFaults(): FaultCounter {
+    const counter = new FaultCounter();
+    this.#injector.count(counter);
     this.faults = this.#injector;
+    return counter;
   }
 
-  /** Ends that, and gives the places in the order in which they were passed. */
-  stopCountingFaults(): readonly FaultPlace[] {
-    const places = this.#injector.stopCounting();
+  /** Ends that; the counter goes on telling what it has noted. */
+  stopCountingFaults(counter: FaultCounter): void {
+    this.#injector.stopCounting(counter);
     if (this.#injector.idle) this.faults = null;
-    return places;
   }
 
   /** Moves virtual time, firing the timers on the way. Activities wait. */

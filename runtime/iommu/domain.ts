@@ -53,7 +53,7 @@ export class IommuDomain implements FlushQueueOwner {
   /** Address ranges that it never gives out, end exclusive. */
   readonly reserved: IommuDomainOptions["reserved"];
   /** The ranges that wait for a flush; null in strict mode. */
-  readonly flushQueue: FlushQueue | null;
+  flushQueue: FlushQueue | null;
 
   readonly #machine: Machine;
   readonly #iotlb: Iotlb;
@@ -75,7 +75,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
     this.table.outOfMemory = () =>
-      machine.faults !== null && machine.faults.errnoAt(FAULT.page_table_alloc) !== 0;
+      machine.faults !== null && machine.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
@@ -99,6 +99,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** True in lazy mode: an unmapped range stays usable by the device until the next flush. */
   get lazy(): boolean {
     return this.flushQueue !== null;
+  }
+
+  /** Goes over to lazy mode: from now on, ranges wait for a flush. */
+  startFlushQueue(options: FlushQueueOptions): void {
+    this.flushQueue = new FlushQueue(this, this.#machine.clock, options);
   }
 
   /** Keeps frames, both ends included, out of use. */
@@ -127,7 +132,7 @@ export class IommuDomain implements FlushQueueOwner {
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
     const { faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.iova_alloc) !== 0) return 0;
+    if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = this.#machine.events;
     const pfns = sizeBytes * this.#inverseGranule;

@@ -237,7 +237,7 @@ export class SwiotlbPool {
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
     const { events, faults } = this.#around;
     // A slot that is told not to be there says nothing of the pool, so nothing is said of it either.
-    if (faults && faults.errnoAt(FAULT.swiotlb_alloc) !== 0) return DMA_MAPPING_ERROR;
+    if (faults && faults.errnoAt(FAULT["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
     const keep = dev.minAlignMask;
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
     const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);
