@@ -201,6 +201,8 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
     const told = leads && isEnd(name) || name === "api" && inCall ||
+      // Numbers of statements, which only a run can name.
+      name.endsWith("_site") ||
       // What the hardware is given is worth a word where it is more than was asked for.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
     if (!told) shown.push(formatField(event.name, name, value));

@@ -1,7 +1,9 @@
 /** A fresh machine with a VM on it, ready to run a program's code. */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEventText } from "../render/event_line.ts";
+import { reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
@@ -103,13 +105,26 @@ export function unexpectedIncidents(vm: Vm): readonly MachineEvent[] {
 
 /** An incident as plain data. */
 export function describeIncident(event: MachineEvent, vm: Vm): Incident {
-  const fields: Readonly<Record<string, unknown>> = event.fields;
-  const span = event.site === null ? null : vm.siteSpan(event.site);
-  const fault = event.name === "iommu.fault";
-  return {
-    kind: fault ? "fault" : "report",
-    name: String(fault ? fields.reason : fields.class),
-    text: formatEventText(event),
-    place: span === null ? null : spanPlace(span),
-  };
+  const place = placeOf(event.site, vm);
+  if (event.name === "dma.report") return { kind: "report", place, ...describeReport(event, vm) };
+  const { reason } = event.fields as EventFields<"iommu.fault">;
+  return { kind: "fault", name: reason, text: formatEventText(event), place };
+}
+
+function describeReport(event: MachineEvent, vm: Vm): { name: string; text: string } {
+  const fields = event.fields as EventFields<"dma.report">;
+  const text = reportSentence({
+    reportClass: fields.class,
+    rule: fields.rule,
+    text: fields.text,
+    beyondKernel: fields.beyond_kernel,
+    firstPlace: placeOf(fields.first_site as number | null, vm),
+    secondPlace: placeOf(fields.second_site as number | null, vm),
+  });
+  return { name: fields.class, text };
+}
+
+function placeOf(site: number | null, vm: Vm): string | null {
+  const span = site === null ? null : vm.siteSpan(site);
+  return span === null ? null : spanPlace(span);
 }

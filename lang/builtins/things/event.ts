@@ -1,10 +1,11 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
-import { EVENT_TABLE } from "../../../runtime/event_vocabulary.ts";
+import { EVENT_TABLE, type EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
 import { fieldReading } from "../../render/field_kinds.ts";
 import { formatDuration } from "../../render/numbers.ts";
+import { reportLines } from "../../render/report_text.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
 import type { Run } from "../../run/run.ts";
@@ -136,11 +137,12 @@ export const EVENT: TypeSpec<MachineEvent> = {
   show: (event, run) => eventLines(event, run),
   explain: (event, run) => [
     ...eventLines(event, run),
-    ...event.why === null ? ["  nothing was decided here"] : [],
+    ...event.why === null && event.name !== "dma.report" ? ["  nothing was decided here"] : [],
   ],
 };
 
 function eventLines(event: MachineEvent, run: Run): string[] {
+  if (event.name === "dma.report") return checkerReportLines(event, run);
   const fields = Object.entries(event.fields).map(([name, value]): [string, string] => [
     name,
     formatFieldValue(fieldReading(event.name, name), value),
@@ -159,4 +161,18 @@ function eventLines(event: MachineEvent, run: Run): string[] {
       ...why === null ? [] : [["why", formatValue(why)] as [string, string]],
     ]),
   ];
+}
+
+/** A report of the checker, with its two statements. */
+function checkerReportLines(event: MachineEvent, run: Run): string[] {
+  const { class: reportClass, rule, text, beyond_kernel, first_site, second_site } = event
+    .fields as EventFields<"dma.report">;
+  return reportLines({
+    reportClass,
+    rule,
+    text,
+    beyondKernel: beyond_kernel,
+    firstPlace: siteText(first_site as number | null, run),
+    secondPlace: siteText(second_site as number | null, run),
+  });
 }

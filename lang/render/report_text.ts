@@ -1,0 +1,35 @@
+/** A report of the checker as people read it: what, which rule, and the two statements. */
+import { PICTURE_COLUMNS, spread, wrapText } from "./columns.ts";
+
+export interface ToldReport {
+  readonly reportClass: string;
+  /** Page, chapter and row of the rule, such as `dma.3.6.3`. */
+  readonly rule: string;
+  readonly text: string;
+  /** No check of any kernel sees it. */
+  readonly beyondKernel: boolean;
+  /** The statement that made what was broken, as `file:line:column`; null when there is none. */
+  readonly firstPlace: string | null;
+  /** The statement that broke the rule. */
+  readonly secondPlace: string | null;
+}
+
+/** The report in at most 80 columns. */
+export function reportLines(report: ToldReport): string[] {
+  return [
+    spread(
+      `${report.reportClass}, ${report.rule}`,
+      report.beyondKernel ? "no kernel sees it" : "a kernel can see it",
+    ),
+    ...wrapText(report.text, PICTURE_COLUMNS - 2).map((line) => `  ${line}`),
+    ...report.firstPlace === null ? [] : [`  made by    ${report.firstPlace}`],
+    ...report.secondPlace === null ? [] : [`  broken by  ${report.secondPlace}`],
+  ];
+}
+
+/** The report on one line, for a list that tells the place of the second statement itself. */
+export function reportSentence(report: ToldReport): string {
+  const { firstPlace, secondPlace } = report;
+  const made = firstPlace === null || firstPlace === secondPlace ? "" : ` (made by ${firstPlace})`;
+  return `${report.reportClass}, ${report.rule}: ${report.text}${made}`;
+}

@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { reportLines, reportSentence } from "./report_text.ts";
+
+const REPORT = {
+  reportClass: "link_overlap",
+  rule: "dma.3.6.3",
+  text: 'Device "ssd" links 4096 bytes at physical 0x20_0000 at offset 0 of a range, but ' +
+    "something is mapped there already",
+  beyondKernel: false,
+  firstPlace: "a.dma:5:3",
+  secondPlace: "a.dma:7:5",
+};
+
+Deno.test("reportLines() tells class, rule, text and both statements in 80 columns", () => {
+  assertEquals(reportLines(REPORT), [
+    "link_overlap, dma.3.6.3                                      a kernel can see it",
+    '  Device "ssd" links 4096 bytes at physical 0x20_0000 at offset 0 of a range,',
+    "  but something is mapped there already",
+    "  made by    a.dma:5:3",
+    "  broken by  a.dma:7:5",
+  ]);
+  const lines = reportLines({ ...REPORT, beyondKernel: true, firstPlace: null, secondPlace: null });
+  assertEquals(lines.length, 3);
+  assertEquals(lines[0]?.endsWith("no kernel sees it"), true);
+});
+
+Deno.test("reportSentence() tells the first statement where it is another one", () => {
+  assertEquals(reportSentence(REPORT).endsWith("already (made by a.dma:5:3)"), true);
+  assertEquals(
+    reportSentence({ ...REPORT, secondPlace: REPORT.firstPlace }).endsWith("already"),
+    true,
+  );
+});
