@@ -61,6 +61,10 @@ export const EVENT_TABLE = {
     when: "page-table entries were written",
     fields: { iova: "dma", phys: "phys", size_bytes: "size", prot: "word", leaves: "leaves" },
   },
+  "iommu.map_failed": {
+    when: "page-table entries could not be written; those that were are gone again",
+    fields: { iova: "dma", phys: "phys", size_bytes: "size", undone_bytes: "size", error: "word" },
+  },
   "iommu.unmap": {
     when: "page-table entries were cleared",
     fields: { iova: "dma", size_bytes: "size", unmapped_bytes: "size", leaves: "leaves" },
@@ -298,6 +302,7 @@ export const KERNEL_CALLS = [
   "dma_pool_alloc",
   "dma_pool_free",
   "dma_set_mask",
+  "dma_set_coherent_mask",
   "blk_rq_dma_map_iter_start",
   "blk_rq_dma_map_iter_next",
   "blk_rq_dma_unmap",

@@ -67,6 +67,8 @@ export interface MachineConfig {
   /** A kernel built with DMA debugging. @see behaviour/dma.md 8.2 */
   readonly dmaDebug: boolean;
   readonly ramSizeBytes: Bytes;
+  /** A confidential guest: memory is encrypted, and devices reach only what is shared with them. */
+  readonly memoryEncryption: boolean;
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];
   readonly regions: readonly MemoryRegion[];
@@ -87,6 +89,7 @@ export function defaultMachineConfig(): MachineConfig {
     checker: "report",
     dmaDebug: false,
     ramSizeBytes: 4 * GIB,
+    memoryEncryption: false,
     windows: [],
     regions: [],
     iommu: {

@@ -211,6 +211,5 @@ export function refusing<T>(act: () => T): T {
 
 /** Who wants memory, pages or random numbers: what buffers are made from. */
 export function bufferHome(run: Run): BufferHome {
-  const { memory, pages, random } = run.lab.machine;
-  return { memory, pages, random };
+  return run.lab.machine;
 }

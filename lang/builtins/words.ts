@@ -177,6 +177,11 @@ const REPORT_CLASSES = group("report class", {
   link_beyond_device_limits: "A link breaks a limit of the device.",
   stale_iotlb_access: "A device used a translation that the page table has no longer.",
   device_outside_buffer: "A device touched memory outside the buffer it was given.",
+  stale_cacheline_read: "The CPU read a cache line from before a device wrote its memory.",
+  stale_memory_read: "A device read memory whose newest bytes were still in the CPU's caches.",
+  dirty_cacheline_lost: "Bytes that the CPU wrote while a device had them were dropped.",
+  device_write_lost: "Bytes that a device wrote were overwritten by a line of the CPU's caches.",
+  private_memory_access: "A device touched memory of a confidential guest that is not shared.",
 });
 
 const MACHINE_WORDS = [

@@ -70,6 +70,7 @@ function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
     checker: setting<MachineConfig["checker"]>(tree, "checker", defaults.checker),
     dmaDebug: setting(tree, "dma_debug", defaults.dmaDebug),
     ramSizeBytes: setting(block("ram"), "size", defaults.ramSizeBytes),
+    memoryEncryption: setting(tree, "memory_encryption", defaults.memoryEncryption),
     windows: [],
     regions: tree.children.filter((child) => child.spec.keyword === "region")
       .flatMap((region) => readRegion(region, bag)),

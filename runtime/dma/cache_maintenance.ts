@@ -1,14 +1,15 @@
 /**
  * Cache maintenance for devices that do not see the CPU's caches.
  *
- * The model keeps one copy of memory, so these change no bytes; they say which lines a real machine
- * cleans and invalidates, and when.
+ * Whatever the direction of the mapping, a hand-over to the device cleans, and one to the CPU
+ * invalidates.
  *
  * @see behaviour/dma.md 2.1, 2.2
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
+import { CACHE_LINE_BYTES } from "../memory/line_owners.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
 
@@ -17,17 +18,18 @@ const CACHE_INVALIDATE = eventId("cache.invalidate");
 
 /** A DMA buffer from the slab allocator shares no cache line when it is aligned to this. */
 const DMA_MINIMUM_ALIGN_BYTES = 128;
-const CACHE_LINE_BYTES = 64;
 
 /** Writes the CPU's view of a buffer back, so that the device reads it. */
 export function cleanCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
   const { events } = machine;
+  machine.useCaches().clean(phys, sizeBytes);
   if (events.tick(CACHE_CLEAN)) events.emit(CACHE_CLEAN, { phys, size_bytes: sizeBytes });
 }
 
 /** Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. */
 export function invalidateCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
   const { events } = machine;
+  machine.useCaches().invalidate(phys, sizeBytes);
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
 }
 

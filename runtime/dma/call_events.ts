@@ -4,7 +4,7 @@
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
 import { type ErrnoName, errnoName } from "../errno.ts";
 import { type EventId, eventId, type KernelCall } from "../event_vocabulary.ts";
-import type { EventStream } from "../events.ts";
+import type { EventStream, Why } from "../events.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** One function of the API as events know it. */
@@ -52,10 +52,18 @@ export class CallEvents {
     this.#events.device = outer;
   }
 
-  /** Ends a call that returns an address for the device, or the error value. */
-  leaveWithAddress(call: Call, dma: DmaAddr, outer: string | null): void {
+  /**
+   * Ends a call that returns an address for the device, or the error value.
+   * @param why What made it fail, where that is known.
+   */
+  leaveWithAddress(
+    call: Call,
+    dma: DmaAddr,
+    outer: string | null,
+    why: Why | null = null,
+  ): void {
     if (this.#events.tick(call.ret)) {
-      if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM");
+      if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM", why);
       else this.#ret(call, dma, null);
     }
     this.#events.device = outer;
@@ -78,9 +86,17 @@ export class CallEvents {
   }
 
   /** A refusal, as an errno or as a plain no, names the rule that decides it. */
-  #ret(call: Call, result: number | boolean | null, error: ErrnoName | null): void {
+  #ret(
+    call: Call,
+    result: number | boolean | null,
+    error: ErrnoName | null,
+    why: Why | null = null,
+  ): void {
     const refused = error !== null || result === false;
-    const why = refused ? { rule: call.rule, inputs: {} } : null;
-    this.#events.emit(call.ret, { result, error }, why);
+    this.#events.emit(
+      call.ret,
+      { result, error },
+      refused ? why ?? { rule: call.rule, inputs: {} } : null,
+    );
   }
 }

@@ -3,15 +3,15 @@
  *
  * @see behaviour/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
  */
-import { type Bytes, type DmaAddr, type PhysAddr, physAsDma } from "../address.ts";
+import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import { FAULT } from "../faults.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
 import type { Machine } from "../machine.ts";
-import type { PageAllocation } from "../memory/page_allocator.ts";
 import { DMA_BIDIRECTIONAL } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
 import { iommuTearDown, leafFlags } from "./iommu_path.ts";
+import { directAddress } from "./map_branch.ts";
 
 /** A piece of shared memory: one range for the device, pages for the CPU. */
 export class CoherentMemory {
@@ -54,32 +54,49 @@ export function allocCoherent(
   const { domain } = dev;
   const unitBytes = Math.max(pageSizeBytes, domain?.granuleBytes ?? 0);
   const count = Math.ceil(sizeBytes / unitBytes) * (unitBytes / pageSizeBytes);
-  const pages = givenPages ?? takePages(machine, count, {
-    contiguous: true,
-    orderAligned: Math.ceil(Math.log2(count)),
-    owner: "driver",
-    ...(domain === null ? { lastPhys: dev.lastCoherentAddress } : {}),
-  });
+  const pages = givenPages ?? takePages(machine, dev, count);
   if (pages === null) return null;
   invariant(pages.length === count, `${sizeBytes} bytes take ${count} pages, not ${pages.length}`);
   const owned = givenPages === null;
-  const dma = domain === null ? physAsDma(pages[0]!) : mapPages(dev, domain, pages, pageSizeBytes);
+  const dma = domain === null
+    ? directAddress(dev, pages[0]!)
+    : mapPages(dev, domain, pages, pageSizeBytes);
   if (dma === null) {
     if (owned) machine.pages.free(pages);
     return null;
   }
-  for (const page of pages) machine.memory.fill(page, pageSizeBytes, 0);
+  for (const page of pages) {
+    machine.encryption?.share(page, pageSizeBytes);
+    machine.caches?.makeUncached(page, pageSizeBytes);
+    machine.memory.fill(page, pageSizeBytes, 0);
+  }
   return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned);
 }
 
-function takePages(
-  machine: Machine,
-  count: number,
-  options: PageAllocation,
-): readonly PhysAddr[] | null {
+function takePages(machine: Machine, dev: DmaDevice, count: number): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
-  const refused = faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0;
-  return refused ? null : pages.alloc(count, options);
+  if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  for (const within of reachableSpans(dev)) {
+    const taken = pages.alloc(count, {
+      contiguous: true,
+      orderAligned: Math.ceil(Math.log2(count)),
+      owner: "driver",
+      ...within,
+    });
+    if (taken !== null) return taken;
+  }
+  return null;
+}
+
+/** Where memory for a device may lie: anywhere behind an IOMMU, else where the device reaches it. */
+function reachableSpans(dev: DmaDevice): readonly { firstPhys?: number; lastPhys?: number }[] {
+  const { domain, rangeMap, lastCoherentAddress } = dev;
+  if (domain !== null) return [{}];
+  if (rangeMap === null) return [{ lastPhys: lastCoherentAddress }];
+  return rangeMap.ranges.map(({ cpuPhys, dma, sizeBytes }) => ({
+    firstPhys: cpuPhys,
+    lastPhys: cpuPhys + Math.min(sizeBytes - 1, lastCoherentAddress - dma),
+  }));
 }
 
 /** Maps pages at one range, neighbours in one call; null when there is no room. */
@@ -115,6 +132,10 @@ export function freeCoherent(machine: Machine, dev: DmaDevice, memory: CoherentM
   if (dev.domain !== null) {
     const totalBytes = memory.pages.length * memory.pageSizeBytes;
     iommuTearDown(machine, dev.domain, memory.dma, totalBytes);
+  }
+  for (const page of memory.pages) {
+    machine.encryption?.unshare(page, memory.pageSizeBytes);
+    machine.caches?.makeCached(page, memory.pageSizeBytes);
   }
   if (memory.owned) machine.pages.free(memory.pages);
 }

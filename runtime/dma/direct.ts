@@ -6,29 +6,24 @@
  *
  * @see behaviour/dma.md ch. 2
  */
-import {
-  type Bytes,
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  type PhysAddr,
-  physAsDma,
-} from "../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import type { Machine } from "../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
-import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import type { DmaDevice } from "./device.ts";
-
-/** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
-const UNTOUCHABLE = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
-
-/** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
-function reaches(dev: DmaDevice, phys: number, sizeBytes: Bytes): boolean {
-  return phys + sizeBytes - 1 <= dev.lastAddress;
-}
+import {
+  directAddress,
+  directBranch,
+  MAP_FAILURE,
+  type MapBranch,
+  reaches,
+  UNTOUCHABLE,
+} from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 
 /**
- * Maps a buffer at its physical address, or through a bounce buffer when the device cannot reach
- * it.
+ * Maps a buffer where the device's bus has it, or through a bounce buffer when the device cannot
+ * reach it.
  *
  * @param phys First byte; any alignment.
  * @param attrs Bits of `DMA_ATTR`.
@@ -43,31 +38,23 @@ export function directMapPhys(
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
-  const shared = (attrs & DMA_ATTR.CC_SHARED) !== 0;
-  if (machine.config.swiotlb.force) {
-    if (!shared) {
-      if ((attrs & UNTOUCHABLE) !== 0) return DMA_MAPPING_ERROR;
+  const branch = directBranch(machine, dev, phys, sizeBytes, dir, attrs);
+  switch (branch.outcome) {
+    case "direct":
+      if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+        cleanCaches(machine, phys, sizeBytes);
+      }
+      // The unencrypted address of a shared page is its address.
+      return directAddress(dev, phys);
+    case "window":
+      return phys as number as DmaAddr;
+    case "bounce":
       return bounce(machine, dev, phys, sizeBytes, dir, attrs);
-    }
-  } else if (shared) return DMA_MAPPING_ERROR;
-
-  if ((attrs & DMA_ATTR.MMIO) !== 0) {
-    if (reaches(dev, phys, sizeBytes)) return physAsDma(phys);
-    return overflow(machine, dev, phys, sizeBytes);
+    case "overflow":
+      return overflow(machine, dev, phys, sizeBytes, branch);
+    default:
+      return refuseMap(machine, branch);
   }
-  // Encrypted memory is not modelled, so the unencrypted address of a shared page is its address.
-  const fits = reaches(dev, phys, sizeBytes);
-  if (!shared && (!fits || sharesCacheLine(dev, sizeBytes, dir))) {
-    if ((attrs & DMA_ATTR.REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
-      return bounce(machine, dev, phys, sizeBytes, dir, attrs);
-    }
-    return overflow(machine, dev, phys, sizeBytes);
-  }
-  if (!fits) return overflow(machine, dev, phys, sizeBytes);
-  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
-    cleanCaches(machine, phys, sizeBytes);
-  }
-  return physAsDma(phys);
 }
 
 /**
@@ -85,9 +72,8 @@ export function directUnmapPhys(
   attrs: number,
 ): void {
   if ((attrs & UNTOUCHABLE) !== 0) return;
-  const phys = dma as number as PhysAddr;
   if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
-  machine.swiotlb.release(dev, phys, dir, attrs);
+  machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
 }
 
 /** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 2.2 */
@@ -98,7 +84,7 @@ export function directSyncForCpu(
   sizeBytes: Bytes,
   dir: DmaDirection,
 ): void {
-  const phys = dma as number as PhysAddr;
+  const phys = physBehind(dev, dma);
   if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes);
   machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
 }
@@ -111,9 +97,14 @@ export function directSyncForDevice(
   sizeBytes: Bytes,
   dir: DmaDirection,
 ): void {
-  const phys = dma as number as PhysAddr;
+  const phys = physBehind(dev, dma);
   machine.swiotlb.syncForDevice(phys, sizeBytes, dir);
   if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
+}
+
+/** The memory behind an address that a map gave out; an address that leads nowhere is nobody's. */
+function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
+  return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
 }
 
 function bounce(
@@ -124,25 +115,38 @@ function bounce(
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
-  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, phys)) {
-    return overflow(machine, dev, phys, sizeBytes);
+  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, dev, phys)) {
+    return overflow(machine, dev, phys, sizeBytes, MAP_FAILURE.PEER_NOT_BOUNCED);
   }
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
-  if (tlb === DMA_MAPPING_ERROR) return DMA_MAPPING_ERROR;
-  if (reaches(dev, tlb, sizeBytes)) return physAsDma(tlb as PhysAddr);
+  if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
+  const dma = directAddress(dev, tlb);
+  if (reaches(dev, dma, sizeBytes)) {
+    // The copy lies in the CPU's caches, as what a sync copies does.
+    if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+      cleanCaches(machine, tlb as PhysAddr, sizeBytes);
+    }
+    return dma;
+  }
   machine.swiotlb.release(dev, tlb as PhysAddr, dir, attrs);
-  return overflow(machine, dev, tlb, sizeBytes);
+  return overflow(machine, dev, tlb, sizeBytes, MAP_FAILURE.POOL_UNREACHABLE);
 }
 
-function isPeerMemory(machine: Machine, phys: PhysAddr): boolean {
-  return machine.peers !== null && machine.peers.isPeerMemory(phys);
+function isPeerMemory(machine: Machine, dev: DmaDevice, phys: PhysAddr): boolean {
+  return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
 }
 
-function overflow(machine: Machine, dev: DmaDevice, phys: number, sizeBytes: Bytes): DmaAddr {
+function overflow(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: number,
+  sizeBytes: Bytes,
+  branch: MapBranch,
+): DmaAddr {
   machine.warnings.warnOnce(
     "dma_direct_overflow",
     `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
       `its last address is 0x${dev.lastAddress.toString(16)}`,
   );
-  return DMA_MAPPING_ERROR;
+  return refuseMap(machine, branch);
 }

@@ -5,6 +5,8 @@ import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { directionWord, type DmaDirection, type MappingPath } from "./attributes.ts";
 import type { DmaDevice } from "./device.ts";
+import { mapBranch } from "./map_branch.ts";
+import { mapInputs } from "./refusal.ts";
 
 const DMA_MAP = eventId("dma.map");
 const DMA_UNMAP = eventId("dma.unmap");
@@ -18,7 +20,7 @@ export class MappingEvents {
 
   /**
    * Tells that a mapping was made; `phys` is the buffer, wherever the device is led. The path is
-   * found out unless the caller knows it.
+   * found out unless the caller knows it. `why` names the branch that the map took.
    */
   mapped(
     api: string,
@@ -27,6 +29,7 @@ export class MappingEvents {
     dma: DmaAddr,
     sizeBytes: Bytes,
     dir: DmaDirection,
+    attrs: number,
     path: MappingPath | null = null,
   ): void {
     const { events } = this.#machine;
@@ -38,7 +41,7 @@ export class MappingEvents {
       size_bytes: sizeBytes,
       dir: directionWord(dir),
       path: path ?? this.pathOf(dev, dma),
-    }, this.#whyThisPath(dev));
+    }, this.#whyThisPath(dev, phys, sizeBytes, dir, attrs, path));
   }
 
   /** Tells that a mapping ended, unless there was none; `phys` is where the device was led. */
@@ -63,18 +66,18 @@ export class MappingEvents {
     });
   }
 
-  #whyThisPath(dev: DmaDevice): Why {
-    const { config } = this.#machine;
-    return {
-      rule: dev.domain === null ? "dma.2.1" : "dma.1.6",
-      inputs: {
-        iommu_mode: config.iommu.mode,
-        translated: dev.domain !== null,
-        untrusted: dev.untrusted,
-        last_address_of_device: dev.lastAddress,
-        bounce_forced: config.swiotlb.force,
-      },
-    };
+  #whyThisPath(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+    path: MappingPath | null,
+  ): Why {
+    const inputs = mapInputs(this.#machine, dev);
+    if (path === "bus") return { rule: "dma.1.1", inputs };
+    const { name, rule } = mapBranch(this.#machine, dev, phys, sizeBytes, dir, attrs);
+    return { rule, inputs: { branch: name, ...inputs } };
   }
 
   /** How a device's address is led to memory now. */

@@ -3,11 +3,12 @@
  *
  * @see behaviour/dma.md 1.2, 1.7
  */
-import type { Bytes } from "../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { Machine } from "../machine.ts";
 import { ramEndPhys } from "../memory/layout.ts";
 import type { DmaDevice } from "./device.ts";
+import { directAddress } from "./map_branch.ts";
 
 /** "No limit" for a size: the largest number there is. The kernel says all ones. */
 export const UNLIMITED_BYTES: Bytes = Number.MAX_SAFE_INTEGER;
@@ -18,26 +19,31 @@ const CACHED_RANGE_PAGES = 32;
 const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
-/** The mask that reaches all memory: all ones up to the top bit of the last RAM address. */
+/**
+ * The mask that reaches all memory: all ones up to the top bit of the last address at which the
+ * device's bus has RAM.
+ */
 export function requiredMask(machine: Machine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
-  const lastPhys = ramEndPhys(machine.memory.ranges) - 1;
+  const { ranges } = machine.memory;
+  const last = dev.rangeMap?.lastRamAddress(ranges) ?? ramEndPhys(ranges) - 1;
   let mask = 1;
-  while (mask <= lastPhys) mask *= 2;
+  while (mask <= last) mask *= 2;
   return mask - 1;
 }
 
 /** True when the device cannot reach all memory by itself. */
 export function addressingLimited(machine: Machine, dev: DmaDevice): boolean {
-  return dev.lastAddress < requiredMask(machine, dev);
+  if (dev.lastAddress < requiredMask(machine, dev)) return true;
+  return dev.domain === null && dev.rangeMap?.coversRam(machine.memory.ranges) === false;
 }
 
 /** Largest single mapping. */
 export function maxMappingSize(machine: Machine, dev: DmaDevice): Bytes {
-  const { swiotlb, config } = machine;
+  const { swiotlb } = machine;
   const bounces = dev.domain !== null
     ? dev.untrusted
-    : swiotlb.active && (config.swiotlb.force || addressingLimited(machine, dev));
+    : swiotlb.active && (machine.forcesBounce || addressingLimited(machine, dev));
   return bounces ? swiotlb.maxMappingSizeBytes(dev.minAlignMask) : UNLIMITED_BYTES;
 }
 
@@ -59,15 +65,31 @@ export function needUnmap(machine: Machine, dev: DmaDevice): boolean {
 }
 
 /**
+ * True when a mask can work: behind an IOMMU any can, without one it must reach the zone that memory
+ * for DMA comes from.
+ * @see behaviour/dma.md 1.2 (mask support)
+ */
+function supportsMask(machine: Machine, dev: DmaDevice, bits: number): boolean {
+  if (dev.domain !== null || bits >= 32) return true;
+  const lastNeeded = Math.min(ramEndPhys(machine.memory.ranges) - 1, DMA_ZONE_LAST_ADDRESS);
+  const address = directAddress(dev, lastNeeded);
+  return address !== DMA_MAPPING_ERROR && 2 ** bits - 1 >= address;
+}
+
+/**
  * Sets the streaming mask.
  * @returns 0, or -EIO for a mask that cannot work without translation.
  */
 export function setMask(machine: Machine, dev: DmaDevice, bits: number): number {
-  if (dev.domain === null && bits < 32) {
-    const lastNeeded = Math.min(ramEndPhys(machine.memory.ranges) - 1, DMA_ZONE_LAST_ADDRESS);
-    if (2 ** bits - 1 < lastNeeded) return -ERRNO.EIO;
-  }
+  if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
   dev.maskBits = bits;
   dev.skipSync = dev.coherent;
+  return 0;
+}
+
+/** Sets the mask for shared memory. @returns 0, or -EIO as `setMask` does. */
+export function setCoherentMask(machine: Machine, dev: DmaDevice, bits: number): number {
+  if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
+  dev.coherentMaskBits = bits;
   return 0;
 }

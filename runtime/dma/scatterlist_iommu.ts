@@ -19,8 +19,8 @@ import {
   iommuUnmapPhys,
   leafFlags,
   maintainsCaches,
-  mustBounce,
 } from "./iommu_path.ts";
+import { mustBounce } from "./map_branch.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { PEER_REFUSED, peerBusAddress } from "./scatterlist_peer.ts";
 

@@ -21,9 +21,9 @@ export interface CacheHazard {
   /** The first of the lines. */
   readonly phys: PhysAddr;
   readonly lines: number;
-  /** The device that wrote, or null where it was the CPU. */
-  readonly writer: string | null;
-  /** The statement that wrote. */
+  /** The device that wrote, or that reads; null where only the CPU is concerned. */
+  readonly device: string | null;
+  /** The statement that wrote the bytes which are hidden or lost. */
   readonly writtenAt: number | null;
 }
 

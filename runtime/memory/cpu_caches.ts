@@ -36,6 +36,13 @@ export interface Place {
   readonly site: number | null;
 }
 
+/** What the caches must know of a device. */
+export interface AccessingDevice {
+  readonly name: string;
+  /** It sees the caches: it is answered from them, and they give way to what it writes. */
+  readonly coherent: boolean;
+}
+
 export class CpuCaches implements HostMemory {
   readonly owners = new LineOwners();
   readonly #memory: PhysicalMemory;
@@ -59,6 +66,11 @@ export class CpuCaches implements HostMemory {
     const stale = new Finding();
     this.#readLines(phys, into, offset, sizeBytes, stale);
     this.#tell("stale_cacheline_read", stale);
+  }
+
+  /** What the CPU would read, for an onlooker. */
+  look(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
+    this.#readLines(phys, into, offset, sizeBytes, null);
   }
 
   /** The CPU writes: into its lines, wherever memory is cached. */
@@ -118,15 +130,15 @@ export class CpuCaches implements HostMemory {
     this.#tell("device_write_lost", lost);
   }
 
-  /** What a device reads. @param coherent Whether it sees the caches. */
+  /** What a device reads. */
   deviceRead(
-    coherent: boolean,
+    device: AccessingDevice,
     phys: PhysAddr,
     into: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
   ): void {
-    if (coherent) {
+    if (device.coherent) {
       this.#readLines(phys, into, offset, sizeBytes, null);
       return;
     }
@@ -142,25 +154,30 @@ export class CpuCaches implements HostMemory {
         return;
       }
     });
-    this.#tell("stale_memory_read", old);
+    this.#tell("stale_memory_read", old, device.name);
   }
 
-  /**
-   * A device writes memory.
-   * @param writer The device's name, for who asks later.
-   * @param coherent Whether it sees the caches: then they give way.
-   */
+  /** A device writes memory. */
   deviceWrite(
-    writer: string,
-    coherent: boolean,
+    device: AccessingDevice,
     phys: PhysAddr,
     from: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
   ): void {
-    if (coherent) this.#giveWay(phys, sizeBytes);
-    else eachPage(phys, sizeBytes, (page, start, end) => this.#overtake(writer, page, start, end));
+    if (device.coherent) this.#giveWay(phys, sizeBytes);
+    else {
+      eachPage(phys, sizeBytes, (page, start, end) => {
+        this.#overtake(device.name, page, start, end);
+      });
+    }
     this.#memory.write(phys, from, offset, sizeBytes);
+  }
+
+  /** Sets memory itself, past the lines: for bytes that no driver owns. */
+  fillMemory(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
+    this.#giveWay(phys, sizeBytes);
+    this.#memory.fill(phys, sizeBytes, byte);
   }
 
   /** Takes whole pages out of the caches: memory that CPU and device share reads and writes through. */
@@ -314,14 +331,14 @@ export class CpuCaches implements HostMemory {
     });
   }
 
-  #tell(kind: CacheHazardKind, { lines, phys, page }: Finding): void {
+  #tell(kind: CacheHazardKind, { lines, phys, page }: Finding, reader: string | null = null): void {
     if (page === null) return;
     const byDevice = kind === "stale_cacheline_read" || kind === "device_write_lost";
     this.#onHazard({
       kind,
       phys: phys as PhysAddr,
       lines,
-      writer: byDevice ? page.writer : null,
+      device: byDevice ? page.writer : reader,
       writtenAt: byDevice ? page.deviceWroteAt : page.cpuWroteAt,
     });
   }

@@ -7,6 +7,8 @@ import { PhysicalMemory } from "./physical_memory.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 const PAGE = at(0x10_0000);
+const APART = { name: "ssd", coherent: false };
+const COHERENT = { name: "nic", coherent: true };
 
 /** Memory full of 0x11, caches above it, and a device that does not see them. */
 class Bench {
@@ -28,7 +30,7 @@ class Bench {
     const bytes = new Uint8Array(3);
     this.caches.read(at(phys), bytes, 0, 1);
     this.memory.read(at(phys), bytes, 1, 1);
-    this.caches.deviceRead(false, at(phys), bytes, 2, 1);
+    this.caches.deviceRead(APART, at(phys), bytes, 2, 1);
     return [bytes[0]!, bytes[1]!, bytes[2]!];
   }
 
@@ -36,9 +38,9 @@ class Bench {
     this.caches.fill(at(phys), sizeBytes, byte);
   }
 
-  deviceWrites(phys: number, byte: number, sizeBytes = 1, coherent = false): void {
+  deviceWrites(phys: number, byte: number, sizeBytes = 1, device = APART): void {
     const bytes = new Uint8Array(sizeBytes).fill(byte);
-    this.caches.deviceWrite("ssd", coherent, at(phys), bytes, 0, sizeBytes);
+    this.caches.deviceWrite(device, at(phys), bytes, 0, sizeBytes);
   }
 
   state(phys: number): string {
@@ -102,7 +104,7 @@ Deno.test("invalidating a whole line drops what the CPU wrote, and names the sta
     kind: "dirty_cacheline_lost",
     phys: PAGE,
     lines: 2,
-    writer: null,
+    device: null,
     writtenAt: 7,
   }]);
 });
@@ -116,7 +118,7 @@ Deno.test("invalidating a part of a line writes the rest back, over what the dev
   assertEquals(bench.views(PAGE), [0x11, 0x11, 0x11]);
   assertEquals(bench.views(PAGE + 32), [0x22, 0x22, 0x22]);
   assertEquals(bench.kinds(), ["device_write_lost 1"]);
-  assertEquals(bench.hazards[0]!.writer, "ssd");
+  assertEquals(bench.hazards[0]!.device, "ssd");
 });
 
 Deno.test("a neighbour in the first line of a buffer keeps its bytes when the buffer is invalidated", () => {
@@ -140,9 +142,9 @@ Deno.test("a device that sees the caches reads from them, and they give way to w
   const bench = new Bench();
   const byte = new Uint8Array(1);
   bench.cpuWrites(PAGE, 0x22, 64);
-  bench.caches.deviceRead(true, PAGE, byte, 0, 1);
+  bench.caches.deviceRead(COHERENT, PAGE, byte, 0, 1);
   assertEquals(byte[0], 0x22);
-  bench.deviceWrites(PAGE, 0x33, 1, true);
+  bench.deviceWrites(PAGE, 0x33, 1, COHERENT);
   assertEquals(bench.views(PAGE), [0x33, 0x33, 0x33]);
   assertEquals(bench.views(PAGE + 1), [0x22, 0x22, 0x22]);
   assertEquals(bench.kinds(), []);

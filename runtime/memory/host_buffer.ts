@@ -5,6 +5,8 @@
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { Random } from "../random.ts";
+import type { CpuCaches } from "./cpu_caches.ts";
+import type { HostMemory } from "./host_memory.ts";
 import type { PageAllocator } from "./page_allocator.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
@@ -26,6 +28,8 @@ export interface BufferDifference {
 /** Where a buffer's content lives, and where its random bytes come from. */
 export interface BufferHome {
   readonly memory: PhysicalMemory;
+  /** The CPU's caches, where they matter: a buffer is what the CPU reads and writes. */
+  readonly caches?: CpuCaches | null;
   readonly pages: PageAllocator;
   readonly random: Random;
 }
@@ -104,15 +108,32 @@ export class HostBuffer {
     return new HostBuffer(this.#home, segments);
   }
 
-  /** The content, copied. */
+  /** The content as the CPU reads it, copied. */
   readAll(): Uint8Array {
+    return this.#readAll(this.#memory);
+  }
+
+  /** The same for an onlooker: nobody is told that it is old. */
+  look(): Uint8Array {
+    const { caches, memory } = this.#home;
+    if (!caches) return this.#readAll(memory);
+    return this.#readAll({
+      read: (phys, into, offset, sizeBytes) => caches.look(phys, into, offset, sizeBytes),
+    });
+  }
+
+  #readAll(memory: Pick<HostMemory, "read">): Uint8Array {
     const bytes = new Uint8Array(this.sizeBytes);
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
-      this.#home.memory.read(phys, bytes, at, sizeBytes);
+      memory.read(phys, bytes, at, sizeBytes);
       at += sizeBytes;
     }
     return bytes;
+  }
+
+  get #memory(): HostMemory {
+    return this.#home.caches ?? this.#home.memory;
   }
 
   /**
@@ -128,7 +149,7 @@ export class HostBuffer {
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
       const count = Math.min(sizeBytes, bytes.length - at);
-      this.#home.memory.write(phys, bytes, at, count);
+      this.#memory.write(phys, bytes, at, count);
       at += count;
     }
   }
@@ -137,7 +158,7 @@ export class HostBuffer {
   fill(pattern: FillPattern): void {
     if (typeof pattern === "number") {
       for (const { phys, sizeBytes } of this.segments) {
-        this.#home.memory.fill(phys, sizeBytes, pattern);
+        this.#memory.fill(phys, sizeBytes, pattern);
       }
       return;
     }
@@ -148,7 +169,7 @@ export class HostBuffer {
         const count = Math.min(PAGE_SIZE_BYTES, sizeBytes - at);
         if (pattern === "random") this.#randomBytes(chunk, count);
         const from = pattern === "random" ? 0 : done % 256;
-        this.#home.memory.write(phys + at as PhysAddr, chunk, from, count);
+        this.#memory.write(phys + at as PhysAddr, chunk, from, count);
         done += count;
       }
     }

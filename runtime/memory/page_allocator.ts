@@ -36,6 +36,8 @@ export interface PageAllocation {
   readonly orderAligned?: number;
   /** Name of a `region` of the machine block to stay in. */
   readonly region?: string;
+  /** First address the pages may have, such as the start of what a bus has of memory. */
+  readonly firstPhys?: number;
   /** Last address the pages may have, such as a device's mask. */
   readonly lastPhys?: number;
   /** Whose pages they are; decides only where the search starts. Default `script`. */
@@ -211,7 +213,10 @@ export class PageAllocator {
 
   #scope(options: Omit<PageAllocation, "contiguous">): Scope {
     const floor = LOWEST_PAGE_PHYS / this.pageSizeBytes;
-    let low = Math.ceil(floor);
+    let low = Math.max(
+      Math.ceil(floor),
+      Math.ceil((options.firstPhys ?? 0) / this.pageSizeBytes),
+    );
     let high = options.lastPhys === undefined
       ? Infinity
       : Math.floor((options.lastPhys + 1) / this.pageSizeBytes);

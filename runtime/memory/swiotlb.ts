@@ -56,9 +56,16 @@ export interface BouncingDevice {
   skipSync: boolean;
 }
 
+/** What the pool does to memory. */
+interface CopyingMemory {
+  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void;
+}
+
 /** What the pool needs around it. */
 export interface SwiotlbSurroundings {
-  readonly memory: { copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void };
+  readonly memory: CopyingMemory;
+  /** The CPU's caches, where they matter: the CPU is who copies. */
+  readonly caches?: CopyingMemory | null;
   readonly events: EventStream;
   readonly clock: VirtualClock;
   readonly charges: Charges;
@@ -471,7 +478,8 @@ export class SwiotlbPool {
   /** Copies between a buffer and its original, from any address inside it. */
   #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): boolean {
     if (!this.contains(tlb) || !this.#ready) return true;
-    const { events, charges, memory, warnings } = this.#around;
+    const { events, charges, warnings } = this.#around;
+    const memory = this.#around.caches ?? this.#around.memory;
     const slot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
     const origin = this.#origin[slot]!;
     if (origin === NOTHING) return true;

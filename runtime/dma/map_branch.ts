@@ -1,0 +1,146 @@
+/**
+ * The branch that a map takes, as a value: what is done, and why, by row of the rules.
+ *
+ * Mapping goes by it, and events and scripts ask for it again to say which it was.
+ *
+ * @see behaviour/dma.md 1.6, 2.1
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import type { IommuDomain } from "../iommu/domain.ts";
+import type { Machine } from "../machine.ts";
+import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
+import { sharesCacheLine } from "./cache_maintenance.ts";
+import type { DmaDevice } from "./device.ts";
+
+/** What comes of a map. */
+export type MapOutcome =
+  /** The buffer's own address as the device's bus has it. */
+  | "direct"
+  /** The physical address, whatever the bus does to memory. */
+  | "window"
+  /** A copy in the pool. */
+  | "bounce"
+  /** A range of IO addresses. */
+  | "translate"
+  /** Nothing, without a word. */
+  | "refuse"
+  /** Nothing, and the kernel warns. */
+  | "overflow";
+
+export interface MapBranch {
+  /** How it is called. */
+  readonly name: string;
+  readonly outcome: MapOutcome;
+  /** Chapter and row of `docs/behaviour/`. */
+  readonly rule: string;
+}
+
+function branch(name: string, outcome: MapOutcome, rule: string): MapBranch {
+  return { name, outcome, rule };
+}
+
+/** Every branch, by its name in capitals. */
+export const MAP_BRANCH = {
+  NEEDS_COHERENT: branch("needs_coherent", "refuse", "dma.1.4.3"),
+  FORCED_BOUNCE_FORBIDDEN: branch("forced_bounce_forbidden", "refuse", "dma.2.1.1"),
+  FORCED_BOUNCE: branch("forced_bounce", "bounce", "dma.2.1.2"),
+  SHARED_WITHOUT_ENCRYPTION: branch("shared_without_encryption", "refuse", "dma.2.1.3"),
+  WINDOW: branch("window", "window", "dma.2.1.4"),
+  WINDOW_UNREACHABLE: branch("window_unreachable", "overflow", "dma.2.1.5"),
+  SHARED: branch("shared", "direct", "dma.2.1.6"),
+  SHARED_UNREACHABLE: branch("shared_unreachable", "overflow", "dma.2.1.6"),
+  REACHED: branch("reached", "direct", "dma.2.1.7"),
+  BOUNCE_UNREACHABLE: branch("bounce_unreachable", "bounce", "dma.2.1.8"),
+  BOUNCE_CACHE_LINE: branch("bounce_cache_line", "bounce", "dma.2.1.8"),
+  UNREACHABLE: branch("unreachable", "overflow", "dma.2.1.9"),
+  SHARED_ON_IOMMU: branch("shared_on_iommu", "refuse", "dma.1.4.5"),
+  TRANSLATED: branch("translated", "translate", "dma.1.6"),
+  TRANSLATED_BOUNCE: branch("translated_bounce", "bounce", "dma.1.6.1"),
+  TRANSLATED_BOUNCE_FORBIDDEN: branch("translated_bounce_forbidden", "refuse", "dma.1.6.1"),
+} as const;
+
+/** What goes wrong further down a branch that was to succeed. */
+export const MAP_FAILURE = {
+  PAGE_WITH_MMIO: branch("page_with_mmio", "refuse", "dma.1.4"),
+  PAGE_OF_A_DEVICE: branch("page_of_a_device", "refuse", "dma.1.4"),
+  VMALLOC: branch("vmalloc_memory", "refuse", "dma.1.4"),
+  POOL_FULL: branch("no_bounce_buffer", "refuse", "dma.6.2"),
+  POOL_UNREACHABLE: branch("bounce_buffer_unreachable", "overflow", "dma.2.1"),
+  PEER_NOT_BOUNCED: branch("peer_memory_not_bounced", "overflow", "dma.7.3"),
+  MIN_ALIGN: branch("min_align_beyond_granule", "refuse", "dma.1.6.3"),
+  NO_IOVA: branch("no_io_addresses", "refuse", "dma.1.6.4"),
+  PAGE_TABLE: branch("page_table_refuses", "refuse", "dma.1.6.5"),
+} as const;
+
+/** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
+export const UNTOUCHABLE = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
+
+/** Where a device finds a byte of memory without translation. @see behaviour/dma.md 1.1 */
+export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
+  return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
+}
+
+/** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
+export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
+  return dma !== DMA_MAPPING_ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
+}
+
+/** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
+export function directBranch(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): MapBranch {
+  const shared = (attrs & DMA_ATTR.CC_SHARED) !== 0;
+  if (machine.forcesBounce) {
+    if (!shared) {
+      return (attrs & UNTOUCHABLE) === 0
+        ? MAP_BRANCH.FORCED_BOUNCE
+        : MAP_BRANCH.FORCED_BOUNCE_FORBIDDEN;
+    }
+  } else if (shared) return MAP_BRANCH.SHARED_WITHOUT_ENCRYPTION;
+  if ((attrs & DMA_ATTR.MMIO) !== 0) {
+    return reaches(dev, phys, sizeBytes) ? MAP_BRANCH.WINDOW : MAP_BRANCH.WINDOW_UNREACHABLE;
+  }
+  const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
+  if (shared) return reached ? MAP_BRANCH.SHARED : MAP_BRANCH.SHARED_UNREACHABLE;
+  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return MAP_BRANCH.REACHED;
+  if ((attrs & DMA_ATTR.REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
+    return reached ? MAP_BRANCH.BOUNCE_CACHE_LINE : MAP_BRANCH.BOUNCE_UNREACHABLE;
+  }
+  return MAP_BRANCH.UNREACHABLE;
+}
+
+/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
+export function mustBounce(
+  dev: DmaDevice,
+  domain: IommuDomain,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): boolean {
+  if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
+  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
+}
+
+/** The branch that a map of one buffer takes. @see behaviour/dma.md 1.4 */
+export function mapBranch(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): MapBranch {
+  const { domain } = dev;
+  if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return MAP_BRANCH.NEEDS_COHERENT;
+  if (domain === null) return directBranch(machine, dev, phys, sizeBytes, dir, attrs);
+  if ((attrs & DMA_ATTR.CC_SHARED) !== 0) return MAP_BRANCH.SHARED_ON_IOMMU;
+  if (!mustBounce(dev, domain, phys, sizeBytes, dir)) return MAP_BRANCH.TRANSLATED;
+  return (attrs & UNTOUCHABLE) === 0
+    ? MAP_BRANCH.TRANSLATED_BOUNCE
+    : MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN;
+}
