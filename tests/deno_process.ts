@@ -4,7 +4,7 @@ import { blankAnsi } from "./text.ts";
 export interface DenoRun {
   readonly success: boolean;
   readonly code: number;
-  /** Both streams as they came, without colours. */
+  /** Both streams as they came, without colours and without what Deno says of its downloads. */
   readonly output: string;
 }
 
@@ -41,7 +41,12 @@ export async function runDeno(
   };
   await Promise.all([read(child.stdout, Deno.stdout), read(child.stderr, Deno.stderr)]);
   const { success, code } = await child.status;
-  return { success, code, output: blankAnsi(output) };
+  // With an empty cache the first run fetches packages, and says so among the program's words.
+  return {
+    success,
+    code,
+    output: blankAnsi(output).replace(/^(?:Download|Initialize) .*\n/gm, ""),
+  };
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
