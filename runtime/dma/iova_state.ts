@@ -22,6 +22,9 @@ export class DmaIovaState {
   linkedBytes: Bytes = 0;
   /** The state owns its range: allocated, not given back. Not the kernel's either. */
   held = false;
+  /** The checker's records of the range and of its last link; -1 for none. */
+  rangeRecord = -1;
+  lastLinkRecord = -1;
 
   /** All zero, as `dma_iova_try_alloc` leaves it before it looks. */
   clear(): void {
@@ -30,5 +33,7 @@ export class DmaIovaState {
     this.bounced = false;
     this.linkedBytes = 0;
     this.held = false;
+    this.rangeRecord = -1;
+    this.lastLinkRecord = -1;
   }
 }

@@ -1,0 +1,128 @@
+/**
+ * Checks of what devices do: whether an address that was translated belongs to a buffer.
+ *
+ * An IOMMU maps whole granules, so a device can reach what lies beside a buffer, and memory that was
+ * linked but never made visible. Devices without translation reach everything; nothing can be said
+ * of them.
+ *
+ * @see behaviour/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
+ */
+import type { Bytes } from "../../address.ts";
+import type { DeviceAccess } from "../../iommu/iommu.ts";
+import type { DmaDevice } from "../device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import type { CheckedDevice, Ledger } from "./ledger.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
+
+const BUFFERS = 0xff & ~(1 << MADE.RANGE);
+
+export class AccessChecks {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** A device read or wrote, and every byte of it was translated by the page table. */
+  touched(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
+    const { table } = this.#ledger;
+    const device = this.#ledger.deviceOf(dev);
+    const end = dma + sizeBytes;
+    let at = dma;
+    let around = device.lastAround;
+    if (around === NONE || !this.#holds(device, around, at)) {
+      around = table.findAround(device.number, at, BUFFERS);
+    }
+    for (;;) {
+      if (around === NONE) {
+        this.#reportOutside(device, dma, sizeBytes, access, at);
+        return;
+      }
+      if (table.has(around, MARK.UNSYNCED)) this.#reportUnsynced(device, around, dma, access);
+      device.lastAround = around;
+      at = table.end(around);
+      if (at >= end) return;
+      around = table.findAround(device.number, at, BUFFERS);
+    }
+  }
+
+  /** A device used a translation that the page table has no longer. */
+  stale(dev: DmaDevice, dma: number, access: DeviceAccess, why: string): void {
+    const ledger = this.#ledger;
+    const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
+    const what = ended === null
+      ? ""
+      : `, where a mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} was`;
+    ledger.report(
+      "stale_iotlb_access",
+      `Device "${dev.name}" could still ${access} ${
+        hexAddress(dma)
+      } through the IOTLB${what}: ${why}`,
+      ended?.site ?? null,
+    );
+  }
+
+  #holds(device: CheckedDevice, record: number, dma: number): boolean {
+    const { table } = this.#ledger;
+    return table.dma[record]! <= dma && dma < table.end(record) &&
+      table.device[record] === device.number && table.isLive(record) &&
+      !table.has(record, MARK.LEAKED) && (1 << table.madeBy(record) & BUFFERS) !== 0;
+  }
+
+  #reportUnsynced(
+    { dev }: CheckedDevice,
+    record: number,
+    dma: number,
+    access: DeviceAccess,
+  ): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    if (table.has(record, MARK.REPORTED)) return;
+    table.mark(record, MARK.REPORTED);
+    ledger.report(
+      "sync_missing",
+      `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ${
+        ledger.describe(record)
+      }, which no ` +
+        "dma_iova_sync() has made visible: on other hardware the access faults",
+      table.site(record),
+    );
+  }
+
+  #reportOutside(
+    device: CheckedDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+    outside: number,
+  ): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const beside = this.#nearest(device, outside);
+    const why = beside === NONE
+      ? "no buffer is mapped there, but the page table still leads somewhere"
+      : `beside ${ledger.describe(beside)}`;
+    ledger.report(
+      "device_outside_buffer",
+      `Device "${device.dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}: from ` +
+        `${hexAddress(outside)} on they lie outside every mapped buffer, ${why}`,
+      beside === NONE ? null : table.site(beside),
+    );
+  }
+
+  /** The buffer in the same granule, or none. */
+  #nearest(device: CheckedDevice, dma: number): number {
+    const { table, machine } = this.#ledger;
+    const { granuleBytes } = machine.config.iommu;
+    const start = dma - dma % granuleBytes;
+    let found: number = NONE;
+    table.each((record) => {
+      if (
+        table.device[record] === device.number && table.madeBy(record) !== MADE.RANGE &&
+        table.dma[record]! < start + granuleBytes && start < table.end(record)
+      ) found = record;
+    });
+    return found;
+  }
+}

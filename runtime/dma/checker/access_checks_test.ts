@@ -1,0 +1,111 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at } from "../testing.ts";
+import { checkerBench, DIRECT } from "./_bench.ts";
+
+Deno.test("a device that stays inside its buffers is never reported", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  const mapped = bench.map(0x10_0200, 0x1200);
+  const list = new Scatterlist([{ phys: at(0x20_0000), sizeBytes: 0x3000 }]);
+  dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
+  const memory = dma.dmaAllocCoherent(dev, 0x1000)!;
+  bench.read(mapped, 0x1200);
+  bench.read(list.dmaAddressAt(0) + 0xfff, 2);
+  bench.read(memory.dma, 0x1000);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("the rest of a buffer's granules is no buffer: device_outside_buffer (dma.md 1.6)", () => {
+  const bench = checkerBench();
+  bench.machine.events.site = 2;
+  const mapped = bench.map(0x10_0200, 0x400);
+  bench.machine.events.site = 5;
+  bench.read(mapped - 1, 1);
+  bench.read(mapped + 0x3ff, 2);
+  bench.read(mapped + 0x400, 1);
+  const reports = bench.reports();
+  assertEquals(reports.map((report) => report.class), [
+    "device_outside_buffer",
+    "device_outside_buffer",
+    "device_outside_buffer",
+  ]);
+  assertEquals(
+    reports.map(({ first_site, second_site, beyond_kernel }) => [
+      first_site,
+      second_site,
+      beyond_kernel,
+    ]),
+    [[2, 5, true], [2, 5, true], [2, 5, true]],
+  );
+  assertMatch(
+    reports[1]!.text,
+    /reads 2 bytes at 0xffff_f5ff: from 0xffff_f600 on they lie outside every mapped buffer, beside the mapping of 1024 bytes/,
+  );
+});
+
+Deno.test("an access across two buffers side by side is inside", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x10_0000, 0, 0x1000);
+  bench.sync(0, 0x1000);
+  bench.machine.events.site = 3;
+  bench.link(0x20_0000, 0x1000, 0x1000);
+  bench.sync(0x1000, 0x1000);
+  assertEquals(bench.machine.checker!.records, 3);
+  bench.read(bench.state.addr + 0x800, 0x1000);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("memory that padding maps after an entry is outside (dma.md 7.2)", () => {
+  const bench = checkerBench({ device: { segmentBoundaryMask: 0xffff } });
+  const list = new Scatterlist([
+    { phys: at(0x10_0000), sizeBytes: 0x6000 },
+    { phys: at(0x20_0000), sizeBytes: 0x6000 },
+    { phys: at(0x30_0000), sizeBytes: 0x6000 },
+  ]);
+  bench.machine.dma.dmaMapSg(bench.dev, list, DMA_TO_DEVICE);
+  const end = list.dmaAddressAt(0) + list.dmaLengthAt(0);
+  assertEquals(bench.read(end, 16), true);
+  const [report] = bench.reports();
+  assertEquals(report?.class, "device_outside_buffer");
+  assertMatch(report!.text, /no buffer is mapped there, but the page table still leads somewhere$/);
+});
+
+Deno.test("what leaked is no buffer any more, though the device still reaches it", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x10_0000, 0, 0x1000);
+  bench.sync(0, 0x1000);
+  bench.free();
+  bench.read(bench.state.addr, 16);
+  assertEquals(bench.classes(), ["free_while_linked", "device_outside_buffer"]);
+});
+
+Deno.test("a stale IOTLB entry is one hazard, and names who made the mapping (dma.md 5.3)", () => {
+  const bench = checkerBench({ iommu: { mode: "lazy" } });
+  bench.machine.events.site = 1;
+  const mapped = bench.map(0x10_0000, 0x1000);
+  bench.read(mapped, 16);
+  bench.machine.events.site = 2;
+  bench.unmap(mapped, 0x1000);
+  bench.machine.events.site = 3;
+  assertEquals(bench.read(mapped, 16), true);
+  const [report, ...others] = bench.reports();
+  assertEquals(
+    [report?.class, report?.first_site, report?.second_site, report?.beyond_kernel, others],
+    ["stale_iotlb_access", 1, 3, true, []],
+  );
+  assertMatch(
+    report!.text,
+    /where a mapping of 4096 bytes at 0xffff_f000 was: its mapping has been/,
+  );
+});
+
+Deno.test("a device without translation reaches everything, and nothing is said of it", () => {
+  const bench = checkerBench(DIRECT);
+  bench.map(0x10_0200, 0x400, DMA_FROM_DEVICE);
+  bench.read(0x10_0000, 16);
+  assertEquals(bench.classes(), []);
+});

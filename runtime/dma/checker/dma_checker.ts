@@ -1,0 +1,144 @@
+/**
+ * The checker of driver mistakes: a bookkeeping of its own beside the mapping layer.
+ *
+ * It is told what drivers call and what devices do, compares it with its records, and reports what
+ * does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker is
+ * off has none, and the mapping layer asks for one null.
+ *
+ * @see behaviour/dma.md 3.6, chapter 8
+ */
+import type { Bytes } from "../../address.ts";
+import type { Machine } from "../../machine.ts";
+import type { DmaDevice } from "../device.ts";
+import { AccessChecks } from "./access_checks.ts";
+import { KernelAreas } from "../kernel_areas.ts";
+import { type CheckedDevice, Ledger } from "./ledger.ts";
+import { ListChecks } from "./list_checks.ts";
+import { MappingChecks } from "./mapping_checks.ts";
+import { RangeChecks } from "./range_checks.ts";
+import { MemoryChecks } from "./memory_checks.ts";
+import { MADE, type MadeBy, NONE } from "./record_table.ts";
+import { SyncChecks } from "./sync_checks.ts";
+
+const RANGES = 1 << MADE.RANGE;
+/** What the kernel's debugging knows of: single mappings, outputs of lists, shared memory. */
+const KNOWN_TO_KERNEL = 0xff & ~(RANGES | 1 << MADE.LINK);
+
+export class DmaChecker {
+  readonly mappings: MappingChecks;
+  readonly lists: ListChecks;
+  readonly syncs: SyncChecks;
+  readonly ranges: RangeChecks;
+  readonly accesses: AccessChecks;
+  readonly memory: MemoryChecks;
+  readonly #ledger: Ledger;
+
+  constructor(machine: Machine) {
+    const ledger = new Ledger(machine);
+    this.#ledger = ledger;
+    this.mappings = new MappingChecks(ledger, new KernelAreas(machine.config.regions));
+    this.syncs = new SyncChecks(ledger);
+    this.lists = new ListChecks(ledger, this.mappings, this.syncs);
+    this.ranges = new RangeChecks(ledger);
+    this.accesses = new AccessChecks(ledger);
+    this.memory = new MemoryChecks(ledger);
+  }
+
+  /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  get errorCount(): number {
+    return this.#ledger.errorCount;
+  }
+
+  /** Records of all devices: mappings, outputs, shared memory, ranges and links. */
+  get records(): number {
+    return this.#ledger.table.count;
+  }
+
+  /** What the records take of the host's memory. */
+  get heldBytes(): Bytes {
+    return this.#ledger.table.heldBytes;
+  }
+
+  /** Mappings of a device that somebody still has to end; ranges of the two-step API count once. */
+  liveOf(dev: DmaDevice): number {
+    const device = this.#ledger.deviceOf(dev);
+    return this.#leaks(device, KNOWN_TO_KERNEL).length + this.#leaks(device, RANGES).length;
+  }
+
+  /**
+   * The driver leaves its device: what it has not ended is reported, and forgotten.
+   * @returns How many mappings and ranges it has left.
+   * @see behaviour/dma.md 3.6 row 12, 8.2 row 25
+   */
+  unbind(dev: DmaDevice): number {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const device = ledger.deviceOf(dev);
+    const mappings = this.#leaks(device, KNOWN_TO_KERNEL);
+    const ranges = this.#leaks(device, RANGES);
+    const what = `The driver of device "${dev.name}" leaves, but `;
+    const [mapping] = mappings;
+    if (mapping !== undefined) {
+      const count = mappings.length === 1 ? "1 mapping is" : `${mappings.length} mappings are`;
+      const kinds = this.#kinds(mappings);
+      ledger.report(
+        "leak_at_unbind",
+        `${what}${count} live${kinds}; one is ${ledger.describe(mapping)}`,
+        table.site(mapping),
+      );
+    }
+    const [range] = ranges;
+    if (range !== undefined) {
+      const count = ranges.length === 1 ? "1 range is" : `${ranges.length} ranges are`;
+      ledger.report(
+        "iova_leak_at_unbind",
+        `${what}${count} still reserved, with everything that is linked there; one is ` +
+          ledger.describe(range),
+        table.site(range),
+      );
+    }
+    table.each((record) => {
+      if (table.device[record] === device.number) ledger.end(record);
+    });
+    return mappings.length + ranges.length;
+  }
+
+  /** Devices are up: a kernel's counter begins at 0 as all others do. */
+  restartCounts(): void {
+    this.#ledger.errorCount = 0;
+  }
+
+  /** Records of a device that nothing excuses, the oldest first. */
+  #leaks(device: CheckedDevice, family: number): number[] {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const found: number[] = [];
+    table.each((record) => {
+      if (
+        table.device[record] === device.number && (1 << table.madeBy(record) & family) !== 0 &&
+        !ledger.isExcused(record)
+      ) found.push(record);
+    });
+    return found.sort((a, b) => table.serial[a]! - table.serial[b]!);
+  }
+
+  /** How many of each kind, when there are several: ` (2 single, 1 shared memory)`. */
+  #kinds(records: readonly number[]): string {
+    const { table } = this.#ledger;
+    const count = (from: MadeBy, to: MadeBy, name: string): string[] => {
+      const some =
+        records.filter((record) => table.madeBy(record) >= from && table.madeBy(record) <= to)
+          .length;
+      return some === 0 ? [] : [`${some} ${name}`];
+    };
+    const kinds = [
+      ...count(MADE.PHYS, MADE.RESOURCE, "single"),
+      ...count(MADE.LIST, MADE.LIST, "of lists"),
+      ...count(MADE.COHERENT, MADE.COHERENT, "of shared memory"),
+    ];
+    return records.length > 1 ? ` (${kinds.join(", ")})` : "";
+  }
+}
+
+/** No record: what a state holds that has none. */
+export const NO_RECORD = NONE;

@@ -1,0 +1,197 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import { type DmaAddr, GIB, MIB } from "../../address.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaDevice } from "../device.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, testBench } from "../testing.ts";
+import { checkerBench, DIRECT } from "./_bench.ts";
+import { REPORT_CLASSES } from "./report_classes.ts";
+
+Deno.test("a machine whose checker is off has none", () => {
+  const { machine, dev, fields } = testBench({ machine: { checker: "off" } });
+  assertEquals(machine.checker, null);
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
+  machine.dma.dmaUnmapPhys(dev, dma, 2048, DMA_FROM_DEVICE);
+  assertEquals([fields("dma.report"), dev.checked, machine.dma.unbind(dev)], [[], null, 0]);
+});
+
+Deno.test("row 25: mappings that are left at unbind, all in one report with one example (dma.md 8.2)", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  bench.machine.events.site = 4;
+  bench.map(0x10_0000, 0x1000);
+  bench.machine.events.site = 5;
+  bench.map(0x20_0000, 0x1000);
+  dma.dmaMapSg(dev, new Scatterlist([{ phys: at(0x30_0000), sizeBytes: 64 }]), DMA_TO_DEVICE);
+  dma.dmaAllocCoherent(dev, 0x1000);
+  assertEquals(dma.unbind(dev), 4);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, report?.rule, report?.first_site, others], [
+    "leak_at_unbind",
+    "dma.8.2.25",
+    4,
+    [],
+  ]);
+  assertMatch(
+    report!.text,
+    /4 mappings are live \(2 single, 1 of lists, 1 of shared memory\); one is the mapping of 4096 bytes at 0xffff_f000/,
+  );
+  assertEquals([bench.errorCount(), bench.machine.checker!.records], [1, 0]);
+});
+
+Deno.test("unbinding one device leaves the records of another", () => {
+  const bench = checkerBench();
+  const { machine } = bench;
+  const other = new DmaDevice("other");
+  machine.iommu.attach(other);
+  const dma = machine.dma.dmaMapPhys(other, at(0x1000), 4096, DMA_TO_DEVICE);
+  machine.dma.dmaMappingError(other, dma);
+  bench.map(0x10_0000, 0x1000);
+  assertEquals([machine.dma.unbind(bench.dev), bench.classes()], [1, ["leak_at_unbind"]]);
+  machine.dma.dmaUnmapPhys(other, dma, 4096, DMA_TO_DEVICE);
+  assertEquals([machine.dma.unbind(other), bench.classes()], [0, []]);
+});
+
+Deno.test("two devices may have the same address mapped", () => {
+  const bench = checkerBench();
+  const { machine } = bench;
+  const other = new DmaDevice("other");
+  machine.iommu.attach(other);
+  const one = bench.map(0x10_0000, 0x1000);
+  const two = machine.dma.dmaMapPhys(other, at(0x20_0000), 0x800, DMA_FROM_DEVICE);
+  assertEquals(one, two);
+  machine.dma.dmaMappingError(other, two);
+  bench.unmap(one, 0x1000);
+  machine.dma.dmaUnmapPhys(other, two, 0x800, DMA_FROM_DEVICE);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("a driver that was told that nothing needs an unmap leaves its mappings (dma.md 1.7)", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  const before = bench.map(0x10_0000, 0x1000);
+  assertEquals(dma.dmaNeedUnmap(dev), false);
+  bench.map(0x20_0000, 0x1000);
+  // The first may stay, the second was made since; ending the first all the same is right as well.
+  assertEquals(bench.machine.checker!.liveOf(dev), 1);
+  bench.unmap(before, 0x1000);
+  assertEquals([dma.unbind(dev), bench.classes()], [1, ["leak_at_unbind"]]);
+});
+
+Deno.test("with DMA debugging every mapping needs its unmap (dma.md 8.2)", () => {
+  const bench = checkerBench({ ...DIRECT, machine: { dmaDebug: true } });
+  const { machine: { dma }, dev } = bench;
+  bench.map(0x10_0000, 0x1000);
+  assertEquals(dma.dmaNeedUnmap(dev), true);
+  assertEquals(dma.unbind(dev), 1);
+});
+
+Deno.test("DMA debugging syncs although the device needs none, and refuses device memory by page (dma.md 8.2)", () => {
+  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: MIB, type: "mmio" as const };
+  const run = (dmaDebug: boolean) => {
+    const bench = checkerBench({
+      ...DIRECT,
+      machine: { dmaDebug, ramSizeBytes: 8 * GIB, regions: [window] },
+      device: { maskBits: 32 },
+    });
+    const { machine: { dma }, dev } = bench;
+    const bounced = bench.map(5 * GIB, 64);
+    dma.dmaSetMask(dev, 32);
+    bench.forget();
+    dma.dmaSyncSingleForDevice(dev, bounced, 64, DMA_TO_DEVICE);
+    const copies = bench.names("swiotlb.copy").length;
+    const page = dma.dmaMapPage(dev, at(0xf000_0000), 0, 64, DMA_TO_DEVICE);
+    return [copies, page];
+  };
+  assertEquals(run(false), [0, 0xf000_0000]);
+  assertEquals(run(true), [1, -1]);
+});
+
+Deno.test("mappings that nobody has to end are forgotten rather than kept for ever", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma, checker }, dev } = bench;
+  for (let round = 0; round < 20_000; round++) {
+    bench.map(0x10_0000 + round * 4096, 4096);
+    dma.dmaNeedUnmap(dev);
+  }
+  assertEquals(checker!.records <= 256, true);
+  assertEquals(checker!.heldBytes < 20_000, true);
+  // What was forgotten may still be ended or synced: nothing can be said of it.
+  bench.unmap(0x10_0000 as DmaAddr, 4096);
+  dma.dmaSyncSingleForDevice(dev, at(0x10_0000) as number as DmaAddr, 64, DMA_TO_DEVICE);
+  assertEquals([dma.unbind(dev), bench.classes()], [0, []]);
+});
+
+Deno.test("errorCount begins at 0 when devices are up", () => {
+  const bench = checkerBench();
+  bench.unmap(0x7000 as DmaAddr, 64);
+  assertEquals(bench.errorCount(), 1);
+  bench.machine.markReady();
+  assertEquals(bench.errorCount(), 0);
+});
+
+Deno.test("the checker only observes: the machine's other events are the same without it", () => {
+  const step = fc.record({
+    phys: fc.integer({ min: 0x10_0000, max: 0x100_0000 }),
+    sizeBytes: fc.integer({ min: 1, max: 20_000 }),
+    wrong: fc.nat(3),
+    pick: fc.nat(),
+  });
+  interface Step {
+    readonly phys: number;
+    readonly sizeBytes: number;
+    readonly wrong: number;
+    readonly pick: number;
+  }
+  const run = (checker: "report" | "off", untrusted: boolean, steps: readonly Step[]) => {
+    const bench = testBench({
+      machine: { checker },
+      iommu: { mode: "lazy" },
+      device: { untrusted, minAlignMask: 0xfff },
+    });
+    const { machine: { dma }, dev } = bench;
+    const live: { dma: DmaAddr; sizeBytes: number }[] = [];
+    for (const { phys, sizeBytes, wrong, pick } of steps) {
+      if (wrong > 0 && live.length > 0) {
+        const one = live[pick % live.length]!;
+        if (wrong !== 3) live.splice(pick % live.length, 1);
+        dma.dmaUnmapPhys(dev, one.dma, one.sizeBytes, DMA_TO_DEVICE);
+        continue;
+      }
+      const mapped = dma.dmaMapPhys(dev, at(phys), sizeBytes, DMA_TO_DEVICE);
+      if (mapped >= 0) live.push({ dma: mapped, sizeBytes });
+    }
+    return bench.seen.filter(({ name }) => name !== "dma.report")
+      .map(({ name, fields, at_ns }) => JSON.stringify([name, fields, at_ns]));
+  };
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(step, { maxLength: 40 }), (untrusted, steps) => {
+      assertEquals(run("report", untrusted, steps), run("off", untrusted, steps));
+    }),
+    { numRuns: 30 },
+  );
+});
+
+Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls unseen, and for hazards", () => {
+  const beyond = Object.entries(REPORT_CLASSES).filter(([, entry]) => entry.beyondKernel)
+    .map(([name]) => name);
+  assertEquals(beyond, [
+    "link_beyond_range",
+    "sync_missing",
+    "unlink_direction",
+    "unlink_attributes",
+    "free_while_linked",
+    "destroy_short",
+    "destroy_twice",
+    "iova_leak_at_unbind",
+    "link_beyond_device_limits",
+    "stale_iotlb_access",
+    "device_outside_buffer",
+    "stale_cacheline_read",
+    "stale_memory_read",
+    "dirty_cacheline_lost",
+    "device_write_lost",
+    "private_memory_access",
+  ]);
+});

@@ -1,0 +1,180 @@
+/**
+ * What is looked at when a mapping ends, whichever call ends it.
+ *
+ * @see behaviour/dma.md 8.1 (lookup), 8.2 rows 1 to 9
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
+import { directionWord, type DmaDirection } from "../attributes.ts";
+import { hexAddress } from "../hex_address.ts";
+import { attributeText, bytes, endingApi } from "./describe.ts";
+import type { CheckedDevice, Ledger } from "./ledger.ts";
+import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
+
+/** What a driver says of the mapping that it ends. Used again for every call. */
+export interface Ending {
+  /** The kind of call that makes what this one ends. */
+  made: MadeBy;
+  dma: number;
+  sizeBytes: Bytes;
+  dir: DmaDirection;
+  attrs: number;
+  /** Entries of the list; 0 for all others. */
+  entries: number;
+  /** The memory that is freed, or -1 where the call does not name it. */
+  phys: PhysAddr | -1;
+}
+
+const LINKED = 1 << MADE.LINK;
+
+/**
+ * Compares an ending with what was mapped, and takes the record out.
+ * @returns Whether there was one.
+ */
+export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending): boolean {
+  const { dma, sizeBytes, dir, entries, made } = ending;
+  if (dma === DMA_MAPPING_ERROR && made !== MADE.LIST) {
+    ledger.report(
+      "unmap_error_value",
+      `${
+        endingApi(ending.made)
+      } of device "${device.dev.name}" is given the error value: the map had failed, ` +
+        "so there is nothing to end",
+      null,
+    );
+    return false;
+  }
+  const family = ledger.rules.familyOf(made);
+  const { table } = ledger;
+  const { excusedSerial, number } = device;
+  let record = table.findPerfect(number, dma, sizeBytes, family, dir, entries, excusedSerial);
+  if (record === NONE) record = onlyCandidate(ledger, device, dma);
+  if (record === NONE) {
+    reportUnknown(ledger, device, ending);
+    return false;
+  }
+  // Nearly always all is well, which one comparison of each tells.
+  const sameFamily = (1 << table.madeBy(record) & family) !== 0;
+  const agreed = ledger.rules.agreedAttrs;
+  const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
+  if (
+    !sameFamily || otherAttrs || !table.has(record, MARK.TESTED) ||
+    table.sizeBytes[record] !== sizeBytes || table.dir(record) !== dir ||
+    table.entries[record] !== entries || made === MADE.COHERENT
+  ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
+  ledger.end(record);
+  return true;
+}
+
+/** The one record that begins at an address; none when there are several, as no kernel could choose. */
+function onlyCandidate(ledger: Ledger, device: CheckedDevice, dma: number): number {
+  let found: number = NONE;
+  let excused: number = NONE;
+  let count = 0;
+  ledger.table.eachAt(device.number, dma, (record) => {
+    if (ledger.table.madeBy(record) === MADE.LINK) return false;
+    if (ledger.isExcused(record)) {
+      if (excused === NONE) excused = record;
+    } else if (++count === 1) found = record;
+    return false;
+  });
+  if (count > 1) return NONE;
+  return count === 1 ? found : excused;
+}
+
+function compare(
+  ledger: Ledger,
+  device: CheckedDevice,
+  ending: Ending,
+  record: number,
+  sameFamily: boolean,
+  otherAttrs: boolean,
+): void {
+  const { table } = ledger;
+  const site = table.site(record);
+  const what = `Device "${device.dev.name}" ends ${ledger.describe(record)}`;
+  if (table.sizeBytes[record] !== ending.sizeBytes) {
+    ledger.report(
+      "unmap_size",
+      `${what} with another size: ${endingApi(ending.made)} says ${bytes(ending.sizeBytes)}`,
+      site,
+    );
+  }
+  if (!sameFamily) {
+    ledger.report(
+      "unmap_kind",
+      `${what} with a call of another kind: ${endingApi(ending.made)}`,
+      site,
+    );
+  } else if (ending.phys >= 0 && ending.phys !== table.phys[record]) {
+    ledger.report(
+      "free_cpu_address",
+      `${what} but gives back other memory: that at physical ${hexAddress(ending.phys)}`,
+      site,
+    );
+  }
+  if (sameFamily && table.entries[record] !== ending.entries) {
+    ledger.report(
+      "unmap_entries",
+      `${what} as part of a list of ${ending.entries} entries; ${
+        table.entries[record]
+      } were mapped`,
+      site,
+    );
+  }
+  if (table.dir(record) !== ending.dir) {
+    ledger.report(
+      "unmap_direction",
+      `${what} with another direction: ${endingApi(ending.made)} says ${directionWord(ending.dir)}`,
+      site,
+    );
+  }
+  if (!table.has(record, MARK.TESTED)) {
+    ledger.report(
+      "error_unchecked",
+      `${what} without having asked dma_mapping_error() whether it had failed`,
+      site,
+    );
+  }
+  if (otherAttrs) {
+    const agreed = ledger.rules.agreedAttrs;
+    ledger.report(
+      "unmap_attributes",
+      `${what} with other attributes: ${attributeText(ending.attrs & agreed)}, mapped with ` +
+        attributeText(table.attrs(record) & agreed),
+      site,
+    );
+  }
+}
+
+function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): void {
+  // What needs no unmap may have been forgotten, so nothing can be said of it.
+  if (device.forgotten && device.dev.domain === null) return;
+  const { table } = ledger;
+  const what = `${endingApi(ending.made)} of device "${device.dev.name}" is to end a mapping of ` +
+    `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}, but `;
+  const link = table.findAround(device.number, ending.dma, LINKED);
+  if (link !== NONE) {
+    const text = `what is there was linked: ${ledger.describe(link)}`;
+    ledger.report("unmap_unknown", what + text, table.site(link));
+    return;
+  }
+  let others = 0;
+  let around: number = NONE;
+  table.eachAround(device.number, ending.dma, (record) => {
+    others++;
+    around = record;
+    return false;
+  });
+  if (around !== NONE) {
+    const text = others === 1
+      ? `that address lies inside ${ledger.describe(around)}`
+      : `none of the ${others} mappings there is such a one; one is ${ledger.describe(around)}`;
+    ledger.report("unmap_unknown", what + text, table.site(around));
+    return;
+  }
+  const ended = ledger.ended.find(device.number, ending.dma);
+  const text = ended === null
+    ? "nothing was ever mapped there"
+    : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended already`;
+  ledger.report("unmap_unknown", what + text, ended?.site ?? null);
+}

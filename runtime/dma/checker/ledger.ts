@@ -1,0 +1,213 @@
+/**
+ * What all checks share: the records, the devices they belong to, and how a finding is told.
+ *
+ * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
+ * that the layer does depends on it.
+ */
+import type { Bytes } from "../../address.ts";
+import { invariant } from "../../errno.ts";
+import { eventId } from "../../event_vocabulary.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device.ts";
+import { CacheLines } from "./cache_lines.ts";
+import { type DebugRules, debugRules } from "./debug_rules.ts";
+import { describeRecord } from "./describe.ts";
+import { EndedMappings } from "./ended_mappings.ts";
+import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
+import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
+
+const DMA_REPORT = eventId("dma.report");
+
+/** Bits of the calls that map one buffer. */
+export const SINGLES = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE | 1 << MADE.RESOURCE;
+
+/** How many findings a kernel prints by default. @see behaviour/dma.md 8.1 (num_errors) */
+const PRINTED_ERRORS = 1;
+/** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
+const MOST_ON_A_LINE = 7;
+const DEVICE_LIMIT = 2 ** 16;
+
+/** What the checker keeps of a device. */
+export class CheckedDevice {
+  /**
+   * Single mappings up to this serial number need no unmap: the driver asked after it had made them
+   * and was told so. They may still be unmapped.
+   */
+  excusedSerial = 0;
+  /** Some of those are not remembered any more. */
+  forgotten = false;
+  /** The record that the device's last access was in. */
+  lastAround: number = NONE;
+
+  constructor(readonly ledger: Ledger, readonly dev: DmaDevice, readonly number: number) {}
+}
+
+export class Ledger {
+  readonly machine: Machine;
+  readonly table = new RecordTable();
+  readonly ended = new EndedMappings();
+  readonly rules: DebugRules;
+  /** What the kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  errorCount = 0;
+
+  readonly #devices: CheckedDevice[] = [];
+  #lines: CacheLines | null = null;
+  #saidMany = false;
+  #printed = 0;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.rules = debugRules(machine.config.kernel);
+    this.table.reclaim = () => this.#forgetExcused();
+  }
+
+  /** What is kept of a device. */
+  deviceOf(dev: DmaDevice): CheckedDevice {
+    const { checked } = dev;
+    if (checked !== null && checked.ledger === this) return checked;
+    invariant(this.#devices.length < DEVICE_LIMIT, "There are too many devices to check");
+    const added = new CheckedDevice(this, dev, this.#devices.length);
+    this.#devices.push(added);
+    dev.checked = added;
+    return added;
+  }
+
+  /** Records a mapping. @see RecordTable.add */
+  add(
+    device: CheckedDevice,
+    made: MadeBy,
+    dma: number,
+    phys: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+    spanBytes?: Bytes,
+  ): number {
+    const { site } = this.machine.events;
+    return this.table.add(device.number, made, dma, phys, sizeBytes, dir, attrs, site, spanBytes);
+  }
+
+  /** Takes a record out: the mapping has ended. */
+  end(record: number): void {
+    this.ended.add(this.table, record);
+    this.#forget(record);
+  }
+
+  /** A mapping that may stay as it is. */
+  isExcused(record: number): boolean {
+    const { table } = this;
+    return (1 << table.madeBy(record) & SINGLES) !== 0 &&
+      table.serial[record]! <= this.#devices[table.device[record]!]!.excusedSerial;
+  }
+
+  /**
+   * Counts a finding and tells it.
+   *
+   * @param text What was done and what is wrong with it, as a sentence without a final period.
+   * @param firstSite The statement that made the mapping.
+   * @param rule Where it is not the class's own.
+   */
+  report(
+    reportClass: ReportClass,
+    text: string,
+    firstSite: number | null,
+    rule: string = REPORT_CLASSES[reportClass].rule,
+  ): void {
+    const { events, config, warnings } = this.machine;
+    const { beyondKernel, counted } = REPORT_CLASSES[reportClass];
+    if (counted) this.errorCount++;
+    if (events.tick(DMA_REPORT)) {
+      events.emit(DMA_REPORT, {
+        class: reportClass,
+        rule,
+        text,
+        first_site: firstSite,
+        second_site: events.site,
+        beyond_kernel: beyondKernel,
+      });
+    }
+    if (config.dmaDebug && counted && this.#printed < PRINTED_ERRORS) {
+      this.#printed++;
+      warnings.warn("dma_debug", text);
+    }
+  }
+
+  /**
+   * Looks whether the memory of a mapping just made begins in a cache line of another's.
+   * @see behaviour/dma.md 8.2, rows 15 and 16
+   */
+  checkCacheLine(dev: DmaDevice, record: number): void {
+    const { table } = this;
+    if (table.dir(record) === DMA_TO_DEVICE || !this.#countsCacheLines(dev)) return;
+    const lines = this.#lines ??= new CacheLines(table);
+    lines.add(record);
+    const attrs = table.attrs(record);
+    if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0) return;
+    const { sharingAttrs } = this.rules;
+    let others = 0;
+    let first: number = NONE;
+    for (
+      let other = lines.nextBeside(record, NONE);
+      other !== NONE;
+      other = lines.nextBeside(record, other)
+    ) {
+      if (this.isExcused(other)) continue;
+      others++;
+      const mayShare = (attrs & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
+      if (first === NONE && !mayShare) first = other;
+    }
+    if (first !== NONE) {
+      this.report(
+        "cacheline_overlap",
+        `For device "${dev.name}", ${this.describe(record)} begins in a cache line in which ` +
+          `${
+            this.describe(first)
+          } begins: what the device writes may be lost when the CPU writes ` +
+          "the line back",
+        table.site(first),
+      );
+    }
+    if (others > MOST_ON_A_LINE && !this.#saidMany) {
+      this.#saidMany = true;
+      const text = `For device "${dev.name}", ${this.describe(record)} begins in a cache line in ` +
+        `which ${others} other mappings begin: the kernel counts no further`;
+      this.report("cacheline_overlap_many", text, first === NONE ? null : table.site(first));
+      if (this.machine.config.dmaDebug) this.machine.warnings.warnOnce("cacheline_overlap", text);
+    }
+  }
+
+  /** A mapping in words: `4096 bytes at 0xffff_f000 (physical 0x10_0000, to_device, …)`. */
+  describe(record: number): string {
+    return describeRecord(this.table, record);
+  }
+
+  /**
+   * Whether mappings of a device are compared by cache line. A kernel for machines whose devices do
+   * not see the CPU's caches aligns what it hands out to lines, and bounces what is smaller; here an
+   * Arm machine and a non-coherent device mean such a kernel.
+   */
+  #countsCacheLines(dev: DmaDevice): boolean {
+    const { config, swiotlb } = this.machine;
+    const alignsToLines = config.iommu.model === "arm" || !dev.coherent;
+    return alignsToLines ? !swiotlb.active : this.rules.comparesAllLines;
+  }
+
+  #forget(record: number): void {
+    this.#lines?.remove(record);
+    this.table.remove(record);
+  }
+
+  /** Gives up mappings that nobody has to end; returns how many. */
+  #forgetExcused(): number {
+    if (!this.#devices.some(({ excusedSerial }) => excusedSerial > 0)) return 0;
+    let count = 0;
+    this.table.each((record) => {
+      if (!this.isExcused(record)) return;
+      this.#devices[this.table.device[record]!]!.forgotten = true;
+      this.#forget(record);
+      count++;
+    });
+    return count;
+  }
+}

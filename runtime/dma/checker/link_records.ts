@@ -1,0 +1,211 @@
+/**
+ * The records of what is linked in ranges.
+ *
+ * Links that lie side by side, made by one statement in one direction, share a record, so that the
+ * thirty-two links of a request cost one. Only the first buffer of a range may start inside a
+ * granule, so whoever walks over a range looks at its first byte and at granules from there.
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import type { DmaDirection } from "../attributes.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import type { CheckedDevice, Ledger } from "./ledger.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
+
+const LINKED = 1 << MADE.LINK;
+
+export class LinkRecords {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** Records a link, behind the last one where it fits. */
+  add(
+    device: CheckedDevice,
+    state: DmaIovaState,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const { table, machine } = this.#ledger;
+    const last = this.#lastOf(device, state);
+    if (
+      last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED) &&
+      table.dir(last) === dir && table.attrs(last) === attrs &&
+      table.site(last) === machine.events.site &&
+      table.mayGrowTo(last, table.sizeBytes[last]! + sizeBytes)
+    ) {
+      table.sizeBytes[last]! += sizeBytes;
+      return;
+    }
+    const span = state.sizeBytes;
+    const record = this.#ledger.add(device, MADE.LINK, dma, phys, sizeBytes, dir, attrs, span);
+    table.mark(record, MARK.UNSYNCED);
+    state.lastLinkRecord = record;
+  }
+
+  /** Where the last link ends that no sync has handed over; -1 when there is none. */
+  runEnd(device: CheckedDevice, state: DmaIovaState): number {
+    const { table } = this.#ledger;
+    const last = this.#lastOf(device, state);
+    return last === NONE || !table.has(last, MARK.UNSYNCED) ? -1 : table.end(last);
+  }
+
+  /** Whole granules from `first` on are visible to the device now. */
+  sync(
+    device: CheckedDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    first: number,
+    sizeBytes: Bytes,
+  ): void {
+    const { table } = this.#ledger;
+    const last = this.#lastOf(device, state);
+    const start = first - domain.offsetOf(first);
+    const end = start + domain.roundUp(first + sizeBytes - start);
+    if (
+      last !== NONE && table.dma[last] === first && table.end(last) >= first + sizeBytes &&
+      table.end(last) <= end
+    ) {
+      table.unmark(last, MARK.UNSYNCED);
+      return;
+    }
+    for (
+      let record = this.firstIn(device, domain, state, first, sizeBytes);
+      record !== NONE;
+      record = this.nextIn(device, domain, record, first + sizeBytes)
+    ) {
+      let inside = record;
+      if (table.dma[inside]! < start) inside = this.#split(inside, start, state);
+      if (table.end(inside) > end) this.#split(inside, end, state);
+      table.unmark(inside, MARK.UNSYNCED);
+      record = inside;
+    }
+  }
+
+  /** The first link of a range that has a byte in a span, or `NONE`. */
+  firstIn(
+    device: CheckedDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    first: number,
+    sizeBytes: Bytes,
+  ): number {
+    const { table } = this.#ledger;
+    const last = this.#lastOf(device, state);
+    if (last !== NONE && table.dma[last]! <= first && first < table.end(last)) return last;
+    return this.#firstFrom(device, domain, first, first + sizeBytes);
+  }
+
+  /** The next link behind one, before `end`, or `NONE`. */
+  nextIn(device: CheckedDevice, domain: IommuDomain, record: number, end: number): number {
+    return this.#firstFrom(device, domain, this.#ledger.table.end(record), end);
+  }
+
+  /** The statement that made the first link in a span, or null. */
+  siteIn(
+    device: CheckedDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    first: number,
+    sizeBytes: Bytes,
+  ): number | null {
+    const record = this.firstIn(device, domain, state, first, sizeBytes);
+    return record === NONE ? null : this.#ledger.table.site(record);
+  }
+
+  /** The statement that reserved a range, or null. */
+  siteOfRange(state: DmaIovaState): number | null {
+    const range = state.rangeRecord;
+    return range === NONE ? null : this.#ledger.table.site(range);
+  }
+
+  /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */
+  occupant(device: CheckedDevice, domain: IommuDomain, dma: number, sizeBytes: Bytes): number {
+    const { table } = this.#ledger;
+    let found: number = NONE;
+    for (let at = dma; at < dma + sizeBytes && found === NONE;) {
+      table.eachAround(device.number, at, (record) => {
+        found = record;
+        return !table.has(record, MARK.LEAKED);
+      });
+      at += domain.granuleBytes - domain.offsetOf(at);
+    }
+    return found;
+  }
+
+  /** Takes out what lies in `[start, end)`: whole records, or parts of them. */
+  cut(
+    device: CheckedDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    first: number,
+    start: number,
+    end: number,
+  ): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const last = this.#lastOf(device, state);
+    if (last !== NONE && table.dma[last] === first && table.end(last) <= end) {
+      // The one record of a request, and the end of it.
+      const whole = table.end(last) + domain.granuleBytes > end;
+      this.#end(last, state);
+      if (whole) return;
+    }
+    let at = first;
+    while (at < end) {
+      const record = this.#firstFrom(device, domain, at, end);
+      if (record === NONE) return;
+      at = table.end(record);
+      let inside = record;
+      if (table.dma[inside]! < start) inside = this.#split(inside, start, state);
+      if (at > end) this.#split(inside, end, state);
+      this.#end(inside, state);
+    }
+  }
+
+  /** What is still linked belongs to no range any more. */
+  leak(device: CheckedDevice, domain: IommuDomain, state: DmaIovaState): void {
+    const { table } = this.#ledger;
+    const { addr, sizeBytes } = state;
+    for (
+      let record = this.firstIn(device, domain, state, addr, sizeBytes);
+      record !== NONE;
+      record = this.nextIn(device, domain, record, addr + sizeBytes)
+    ) table.mark(record, MARK.LEAKED);
+  }
+
+  #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
+    const { table } = this.#ledger;
+    for (let at = from; at < end;) {
+      const record = table.findAround(device.number, at, LINKED);
+      if (record !== NONE) return record;
+      at += domain.granuleBytes - domain.offsetOf(at);
+    }
+    return NONE;
+  }
+
+  #end(record: number, state: DmaIovaState): void {
+    if (state.lastLinkRecord === record) state.lastLinkRecord = NONE;
+    this.#ledger.end(record);
+  }
+
+  #split(record: number, dma: number, state: DmaIovaState): number {
+    const rest = this.#ledger.table.split(record, dma);
+    if (state.lastLinkRecord === record) state.lastLinkRecord = rest;
+    return rest;
+  }
+
+  /** The link made last, unless its record has become another's. */
+  #lastOf(device: CheckedDevice, state: DmaIovaState): number {
+    const { table } = this.#ledger;
+    const record = state.lastLinkRecord;
+    const valid = record !== NONE && table.isLive(record) &&
+      table.madeBy(record) === MADE.LINK && table.device[record] === device.number;
+    return valid ? record : NONE;
+  }
+}

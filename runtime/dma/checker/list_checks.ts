@@ -1,0 +1,132 @@
+/**
+ * Checks of scatterlists: one record for each output, all of them knowing the list's length.
+ *
+ * @see behaviour/dma.md 8.1, 8.2 rows 6, 22 to 24
+ */
+import { DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device.ts";
+import type { Scatterlist } from "../scatterlist.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import { checkEnd, type Ending } from "./end_check.ts";
+import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { MappingChecks } from "./mapping_checks.ts";
+import { MADE, MARK } from "./record_table.ts";
+import type { SyncChecks } from "./sync_checks.ts";
+
+export class ListChecks {
+  readonly #ledger: Ledger;
+  readonly #mappings: MappingChecks;
+  readonly #syncs: SyncChecks;
+  readonly #ending: Ending = {
+    made: MADE.LIST,
+    dma: 0,
+    sizeBytes: 0,
+    dir: DMA_BIDIRECTIONAL,
+    attrs: 0,
+    entries: 0,
+    phys: -1,
+  };
+
+  constructor(ledger: Ledger, mappings: MappingChecks, syncs: SyncChecks) {
+    this.#ledger = ledger;
+    this.#mappings = mappings;
+    this.#syncs = syncs;
+  }
+
+  /** A list was mapped. */
+  mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const device = ledger.deviceOf(dev);
+    if (list.outputs > 0) this.#checkLengths(dev, list);
+    for (let index = 0; index < list.outputs; index++) {
+      const dma = list.dmaAddressAt(index);
+      const phys = list.outputPhysAt(index);
+      const sizeBytes = list.dmaLengthAt(index);
+      const record = ledger.add(device, MADE.LIST, dma, phys, sizeBytes, dir, attrs);
+      table.entries[record] = list.count;
+      table.mark(record, MARK.TESTED);
+      this.#mappings.checkMemory(dev, record);
+      ledger.checkCacheLine(dev, record);
+      this.#checkBoundary(device, record);
+    }
+  }
+
+  /**
+   * A list is to end.
+   * @param entries How many entries the driver says it has.
+   */
+  unmapping(
+    dev: DmaDevice,
+    list: Scatterlist,
+    entries: number,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const device = this.#ledger.deviceOf(dev);
+    const ending = this.#ending;
+    ending.dir = dir;
+    ending.attrs = attrs;
+    ending.entries = entries;
+    for (let index = 0; index < Math.min(entries, outputsOf(list)); index++) {
+      ending.dma = list.dmaAddressAt(index);
+      ending.sizeBytes = list.dmaLengthAt(index);
+      checkEnd(this.#ledger, device, ending);
+    }
+  }
+
+  /**
+   * A list is handed to the CPU or to the device.
+   * @param entries How many entries the driver says it has.
+   */
+  syncing(
+    dev: DmaDevice,
+    list: Scatterlist,
+    entries: number,
+    dir: DmaDirection,
+    forCpu: boolean,
+  ): void {
+    for (let index = 0; index < Math.min(entries, outputsOf(list)); index++) {
+      const dma = list.dmaAddressAt(index);
+      this.#syncs.syncing(dev, dma, list.dmaLengthAt(index), dir, forCpu, entries);
+    }
+  }
+
+  #checkLengths(dev: DmaDevice, list: Scatterlist): void {
+    for (let index = 0; index < list.count; index++) {
+      const lengthBytes = list.lengthAt(index);
+      if (lengthBytes <= dev.maxSegmentSizeBytes) continue;
+      this.#ledger.report(
+        "segment_too_long",
+        `An entry of ${bytes(lengthBytes)} at physical ${
+          hexAddress(list.physAt(index))
+        } is longer ` +
+          `than device "${dev.name}" takes: its longest segment is ` +
+          bytes(dev.maxSegmentSizeBytes),
+        this.#ledger.machine.events.site,
+      );
+    }
+  }
+
+  #checkBoundary({ dev }: CheckedDevice, record: number): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const boundaryBytes = dev.segmentBoundaryMask + 1;
+    const first = Math.floor(table.dma[record]! / boundaryBytes);
+    const last = Math.floor((table.end(record) - 1) / boundaryBytes);
+    if (first >= last) return;
+    ledger.report(
+      "segment_boundary",
+      `For device "${dev.name}", ${ledger.describe(record)} crosses ` +
+        `${hexAddress((first + 1) * boundaryBytes)}: a segment may not cross a multiple of ` +
+        bytes(boundaryBytes),
+      table.site(record),
+    );
+  }
+}
+
+/** How many outputs to look at. A list that is not mapped is told by its first entry. */
+function outputsOf(list: Scatterlist): number {
+  return list.outputs === 0 ? Math.min(1, list.count) : list.outputs;
+}

@@ -1,0 +1,101 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { GIB } from "../../address.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, type TestBenchOptions } from "../testing.ts";
+import { checkerBench, DIRECT } from "./_bench.ts";
+
+function listBench(segments: readonly (readonly [number, number])[], options?: TestBenchOptions) {
+  const bench = checkerBench(options);
+  const list = new Scatterlist(
+    segments.map(([phys, sizeBytes]) => ({ phys: at(phys), sizeBytes })),
+  );
+  const { machine: { dma }, dev } = bench;
+  return {
+    ...bench,
+    list,
+    mapList: () => dma.dmaMapSg(dev, list, DMA_TO_DEVICE),
+    unmapList: (dir: 0 | 1 | 2 = DMA_TO_DEVICE, entries = list.count) =>
+      dma.dmaUnmapSg(dev, list, dir, 0, entries),
+  };
+}
+
+const TWO = [[0x10_0000, 0x800], [0x20_0000, 0x1000]] as const;
+
+Deno.test("a list has a record for each output, on every path (dma.md 8.1)", () => {
+  for (
+    const options of [
+      {},
+      DIRECT,
+      { device: { untrusted: true, minAlignMask: 0xfff } },
+      { machine: { kernel: "6.12" } },
+    ] as const
+  ) {
+    const bench = listBench(TWO, options);
+    assertEquals([bench.mapList(), bench.machine.checker!.records], [2, 2]);
+    bench.unmapList();
+    assertEquals([bench.machine.checker!.records, bench.classes()], [0, []]);
+  }
+});
+
+Deno.test("row 6: a list ends with as many entries as it was mapped with (dma.md 8.2)", () => {
+  const bench = listBench(TWO);
+  bench.mapList();
+  bench.unmapList(DMA_TO_DEVICE, 1);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, others], ["unmap_entries", []]);
+  assertMatch(report!.text, /as part of a list of 1 entries; 2 were mapped$/);
+  // The second output was not looked at, as no kernel would: it has leaked.
+  assertEquals(bench.machine.checker!.records, 1);
+});
+
+Deno.test("row 7: a wrong direction is wrong for each output", () => {
+  const bench = listBench(TWO);
+  bench.mapList();
+  bench.unmapList(DMA_FROM_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes()], [2, ["unmap_direction", "unmap_direction"]]);
+});
+
+Deno.test("row 1: a list that is not mapped, or no longer, is told once", () => {
+  for (const options of [{}, DIRECT]) {
+    const bench = listBench(TWO, options);
+    bench.unmapList();
+    assertEquals(bench.classes(), ["unmap_unknown"]);
+    bench.mapList();
+    bench.unmapList();
+    bench.unmapList();
+    assertEquals(bench.classes(), ["unmap_unknown"]);
+  }
+});
+
+Deno.test("row 22: a list is synced with as many entries as it was mapped with (dma.md 8.2)", () => {
+  const bench = listBench([[0x10_0000, 0x1000]]);
+  const { machine: { dma }, dev, list } = bench;
+  bench.mapList();
+  dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE);
+  dma.dmaSyncSgForCpu(dev, list, DMA_TO_DEVICE);
+  assertEquals(bench.classes(), []);
+  dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE, 2);
+  assertEquals([bench.errorCount(), bench.classes()], [1, ["sync_entries"]]);
+});
+
+Deno.test("row 23: an entry longer than the device's longest segment (dma.md 8.2)", () => {
+  const bench = listBench([[0x10_0000, 0x2000], [0x20_0000, 0x1000]], {
+    device: { maxSegmentSizeBytes: 0x1000 },
+  });
+  bench.mapList();
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, report?.rule, others], ["segment_too_long", "dma.8.2.23", []]);
+  assertMatch(report!.text, /^An entry of 8192 bytes at physical 0x10_0000 .* 4096 bytes$/);
+});
+
+Deno.test("row 24: an output that crosses the device's boundary (dma.md 8.2)", () => {
+  const bench = listBench([[4 * GIB - 0x800, 0x1000]], {
+    ...DIRECT,
+    machine: { ramSizeBytes: 8 * GIB },
+  });
+  bench.mapList();
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, others], ["segment_boundary", []]);
+  assertMatch(report!.text, /crosses 0x1_0000_0000: a segment may not cross a multiple of/);
+});

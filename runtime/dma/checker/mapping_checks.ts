@@ -1,0 +1,170 @@
+/**
+ * Checks of single mappings and of shared memory: one record each, from map to unmap.
+ *
+ * @see behaviour/dma.md 8.1, 8.2 rows 1 to 16
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import type { CoherentMemory } from "../coherent.ts";
+import type { DmaDevice } from "../device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import { checkEnd, type Ending } from "./end_check.ts";
+import type { KernelAreas } from "../kernel_areas.ts";
+import { type Ledger, SINGLES } from "./ledger.ts";
+import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
+
+export class MappingChecks {
+  readonly #ledger: Ledger;
+  readonly #areas: KernelAreas;
+  /** The single mapping made last: the one that is asked about next. */
+  #newest: number = NONE;
+  readonly #ending: Ending = {
+    made: MADE.PHYS,
+    dma: 0,
+    sizeBytes: 0,
+    dir: DMA_BIDIRECTIONAL,
+    attrs: 0,
+    entries: 0,
+    phys: -1,
+  };
+
+  constructor(ledger: Ledger, areas: KernelAreas) {
+    this.#ledger = ledger;
+    this.#areas = areas;
+  }
+
+  /** A buffer was mapped, on whichever path. */
+  mapped(
+    made: MadeBy,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const ledger = this.#ledger;
+    const device = ledger.deviceOf(dev);
+    const record = ledger.add(device, made, dma, phys, sizeBytes, dir, attrs);
+    this.#newest = record;
+    this.checkMemory(dev, record);
+    ledger.checkCacheLine(dev, record);
+  }
+
+  /** What a driver must not map at all. Lists are looked at as well. */
+  checkMemory(dev: DmaDevice, record: number): void {
+    const ledger = this.#ledger;
+    const { table, machine: { memory } } = ledger;
+    const phys = table.phys[record]! as PhysAddr;
+    const made = table.madeBy(record);
+    if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {
+      if (memory.kindAt(phys) !== "ram") return;
+      this.#report("mmio_is_ram", dev, record, "treats ordinary RAM as a device's memory");
+      return;
+    }
+    if (made === MADE.SINGLE && memory.kindAt(phys) !== "ram") {
+      this.#report("map_invalid", dev, record, "maps an address at which there is no RAM");
+    }
+    if (this.#areas.isEmpty) return;
+    const area = this.#areas.find(phys, table.sizeBytes[record]!);
+    if (area === "stack") {
+      this.#report("map_stack", dev, record, "maps memory of the kernel's stack");
+    } else if (area === "text") {
+      this.#report("map_text", dev, record, "maps the kernel's code or constants");
+    }
+  }
+
+  /** The kernel refused memory that is contiguous for the CPU only. */
+  refusedVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): void {
+    this.#ledger.report(
+      "map_vmalloc",
+      `Device "${dev.name}" is to map ${bytes(sizeBytes)} at physical ${hexAddress(phys)} as one ` +
+        "buffer, but that is vmalloc memory: its pages need not lie side by side",
+      null,
+    );
+  }
+
+  /** The driver asked whether a map had failed. */
+  tested(dev: DmaDevice, dma: DmaAddr): void {
+    if (dma === DMA_MAPPING_ERROR) return;
+    const { table } = this.#ledger;
+    const { number } = this.#ledger.deviceOf(dev);
+    const newest = this.#newest;
+    if (
+      newest !== NONE && table.dma[newest] === dma && table.device[newest] === number &&
+      table.isLive(newest) && (1 << table.madeBy(newest) & SINGLES) !== 0 &&
+      !table.has(newest, MARK.TESTED)
+    ) {
+      table.mark(newest, MARK.TESTED);
+      return;
+    }
+    // Without an IOMMU the same memory may be mapped several times: each must be asked about.
+    let untested: number = NONE;
+    table.eachAt(number, dma, (record) => {
+      if ((1 << table.madeBy(record) & SINGLES) === 0 || table.has(record, MARK.TESTED)) {
+        return false;
+      }
+      if (untested === NONE || table.serial[record]! > table.serial[untested]!) untested = record;
+      return false;
+    });
+    if (untested !== NONE) table.mark(untested, MARK.TESTED);
+  }
+
+  /** A single mapping is to end. */
+  unmapping(
+    made: MadeBy,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const ending = this.#ending;
+    ending.made = made;
+    ending.dma = dma;
+    ending.sizeBytes = sizeBytes;
+    ending.dir = dir;
+    ending.attrs = attrs;
+    ending.phys = -1;
+    checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
+  }
+
+  /** The driver asked whether unmapping does anything, and was told no. */
+  needsNoUnmap(dev: DmaDevice): void {
+    this.#ledger.deviceOf(dev).excusedSerial = this.#ledger.table.lastSerial;
+  }
+
+  /** Shared memory was allocated. */
+  allocated(dev: DmaDevice, memory: CoherentMemory): void {
+    const ledger = this.#ledger;
+    const { dma, sizeBytes, pages } = memory;
+    const device = ledger.deviceOf(dev);
+    const phys = pages[0]!;
+    const record = ledger.add(device, MADE.COHERENT, dma, phys, sizeBytes, DMA_BIDIRECTIONAL, 0);
+    ledger.table.mark(record, MARK.TESTED);
+  }
+
+  /** Shared memory is to be given back. */
+  freeing(dev: DmaDevice, memory: CoherentMemory): void {
+    const ending = this.#ending;
+    ending.made = MADE.COHERENT;
+    ending.dma = memory.dma;
+    ending.sizeBytes = memory.sizeBytes;
+    ending.dir = DMA_BIDIRECTIONAL;
+    ending.attrs = 0;
+    ending.phys = memory.pages[0]!;
+    checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
+  }
+
+  #report(
+    reportClass: "mmio_is_ram" | "map_invalid" | "map_stack" | "map_text",
+    dev: DmaDevice,
+    record: number,
+    what: string,
+  ): void {
+    const { table } = this.#ledger;
+    const text = `Device "${dev.name}" ${what}: ${this.#ledger.describe(record)}`;
+    this.#ledger.report(reportClass, text, table.site(record));
+  }
+}

@@ -1,0 +1,399 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr, GIB, KIB, MIB } from "../../address.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { CoherentMemory } from "../coherent.ts";
+import type { MachineConfig } from "../../machine_config.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, type TestBenchOptions } from "../testing.ts";
+import { checkerBench, DIRECT } from "./_bench.ts";
+
+const MODES = [{}, DIRECT, { iommu: { mode: "lazy" } }] as const satisfies TestBenchOptions[];
+
+Deno.test("size, direction and a missing test are counted one by one (dma.md ch. 8 assertion 1)", () => {
+  for (const options of MODES) {
+    const size = checkerBench(options);
+    size.unmap(size.map(0x10_0000, 0x1000), 0x800);
+    assertEquals([size.errorCount(), size.classes()], [1, ["unmap_size"]]);
+
+    const direction = checkerBench(options);
+    direction.unmap(direction.map(0x10_0000, 0x1000), 0x800, DMA_FROM_DEVICE);
+    assertEquals([direction.errorCount(), direction.classes()], [2, [
+      "unmap_size",
+      "unmap_direction",
+    ]]);
+
+    const untested = checkerBench(options);
+    const { machine: { dma }, dev } = untested;
+    const mapped = dma.dmaMapPhys(dev, at(0x10_0000), 0x1000, DMA_TO_DEVICE);
+    dma.dmaUnmapPhys(dev, mapped, 0x800, DMA_FROM_DEVICE);
+    assertEquals([untested.errorCount(), untested.classes()], [3, [
+      "unmap_size",
+      "unmap_direction",
+      "error_unchecked",
+    ]]);
+  }
+});
+
+Deno.test("skip_cpu_sync may differ between map and unmap, mmio may not (dma.md ch. 8 assertion 2)", () => {
+  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: MIB, type: "mmio" as const };
+  const bench = checkerBench({ machine: { regions: [window] } });
+  bench.unmap(bench.map(0x10_0000, 0x1000, DMA_TO_DEVICE, DMA_ATTR.SKIP_CPU_SYNC), 0x1000);
+  assertEquals([bench.errorCount(), bench.classes()], [0, []]);
+  bench.unmap(bench.map(0xf000_0000, 0x1000, DMA_TO_DEVICE, DMA_ATTR.MMIO), 0x1000);
+  assertEquals([bench.errorCount(), bench.classes()], [1, ["unmap_attributes"]]);
+});
+
+Deno.test("two FROM maps of a line are an error, two TO maps are none (dma.md ch. 8 assertion 3)", () => {
+  const arm = { iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } } as const;
+  const from = checkerBench(arm);
+  from.map(0x10_0000, 32, DMA_FROM_DEVICE);
+  from.map(0x10_0020, 32, DMA_FROM_DEVICE);
+  assertEquals([from.errorCount(), from.classes()], [1, ["cacheline_overlap"]]);
+  const to = checkerBench(arm);
+  to.map(0x10_0000, 32);
+  to.map(0x10_0020, 32);
+  assertEquals([to.errorCount(), to.classes()], [0, []]);
+});
+
+Deno.test("a list of 4 entries and 2 outputs has 2 records; unmapped with 2 entries it is wrong twice (dma.md ch. 8 assertion 4)", () => {
+  const bench = checkerBench();
+  const { machine, dev } = bench;
+  const list = new Scatterlist([
+    { phys: at(0x10_0000), sizeBytes: 0x1000 },
+    { phys: at(0x20_0000), sizeBytes: 0x800 },
+    { phys: at(0x30_0000), sizeBytes: 0x1000 },
+    { phys: at(0x40_0000), sizeBytes: 0x1000 },
+  ]);
+  assertEquals(machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE), 2);
+  assertEquals(machine.checker!.records, 2);
+  machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE, 0, 2);
+  assertEquals([bench.errorCount(), bench.classes()], [2, ["unmap_entries", "unmap_entries"]]);
+  assertEquals(machine.checker!.records, 0);
+});
+
+Deno.test("no kernel check sees a leaked range: the counter stays 0 (dma.md ch. 8 assertion 5)", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x10_0000, 0, 0x2000);
+  bench.machine.dma.unbind(bench.dev);
+  assertEquals(bench.errorCount(), 0);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, report?.beyond_kernel, others], ["iova_leak_at_unbind", true, []]);
+});
+
+Deno.test("a second error is counted and not printed (dma.md ch. 8 assertion 6)", () => {
+  const bench = checkerBench({ machine: { dmaDebug: true } });
+  bench.unmap(bench.map(0x10_0000, 0x1000), 0x800);
+  bench.unmap(bench.map(0x10_0000, 0x1000), 0x1000, DMA_FROM_DEVICE);
+  assertEquals(bench.errorCount(), 2);
+  const printed = bench.fields("kernel.warn").filter((warn) => warn.at === "dma_debug");
+  assertEquals(printed.length, 1);
+  assertEquals(bench.classes(), ["unmap_size", "unmap_direction"]);
+});
+
+Deno.test("a kernel without debugging prints nothing of all this", () => {
+  const bench = checkerBench(DIRECT);
+  bench.unmap(bench.map(0x10_0000, 0x1000), 0x800);
+  assertEquals(bench.names("kernel.warn"), []);
+  assertEquals(bench.errorCount(), 1);
+});
+
+Deno.test("row 1: what was never mapped, or has ended, cannot end (dma.md 8.2)", () => {
+  for (const options of MODES) {
+    const bench = checkerBench(options);
+    bench.unmap(0x7000 as DmaAddr, 0x1000);
+    const dma = bench.map(0x10_0000, 0x1000);
+    bench.unmap(dma, 0x1000);
+    bench.unmap(dma, 0x1000);
+    assertEquals(bench.errorCount(), 2);
+    const [never, twice] = bench.reports();
+    assertEquals([never?.class, twice?.class], ["unmap_unknown", "unmap_unknown"]);
+    assertEquals(never?.rule, "dma.8.2.1");
+    assertMatch(never!.text, /nothing was ever mapped there$/);
+    assertMatch(twice!.text, /has ended already$/);
+  }
+});
+
+Deno.test("row 1: of several mappings at an address only one that fits is found (dma.md 8.1)", () => {
+  const bench = checkerBench(DIRECT);
+  bench.map(0x10_0000, 0x1000);
+  bench.map(0x10_0000, 0x2000);
+  bench.unmap(0x10_0000 as DmaAddr, 0x1000, DMA_FROM_DEVICE);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, others], ["unmap_unknown", []]);
+  assertMatch(report!.text, /none of the 2 mappings there is such a one/);
+  bench.unmap(0x10_0000 as DmaAddr, 0x2000);
+  bench.unmap(0x10_0000 as DmaAddr, 0x1000);
+  assertEquals([bench.errorCount(), bench.classes()], [1, []]);
+});
+
+Deno.test("row 1: an address inside a mapping, or of a linked range, is told as that", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x20_0000, 0, 0x1000);
+  const dma = bench.map(0x10_0000, 0x1000);
+  bench.unmap(dma + 0x100 as DmaAddr, 0x100);
+  bench.unmap(bench.state.addr, 0x1000);
+  const [inside, linked] = bench.reports();
+  assertMatch(inside!.text, /that address lies inside the mapping of 4096 bytes at 0xffff_e000/);
+  assertMatch(linked!.text, /what is there was linked: the mapping of 4096 bytes/);
+  assertEquals([inside?.class, linked?.class], ["unmap_unknown", "unmap_unknown"]);
+});
+
+Deno.test("row 2: the error value is nothing to unmap (dma.md 8.2)", () => {
+  for (const options of MODES) {
+    const bench = checkerBench(options);
+    bench.unmap(DMA_MAPPING_ERROR, 0x1000);
+    assertEquals([bench.errorCount(), bench.classes()], [1, ["unmap_error_value"]]);
+  }
+});
+
+Deno.test("row 3: the size of the unmap is that of the map (dma.md 8.2)", () => {
+  const bench = checkerBench();
+  bench.machine.events.site = 3;
+  const dma = bench.map(0x10_0000, 0x1000);
+  bench.machine.events.site = 8;
+  bench.unmap(dma, 0x2000);
+  assertEquals(bench.reports(), [{
+    class: "unmap_size",
+    rule: "dma.8.2.3",
+    text: 'Device "dev" ends the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, ' +
+      "to_device, dma_map_phys()) with another size: dma_unmap_phys() says 8192 bytes",
+    first_site: 3,
+    second_site: 8,
+    beyond_kernel: false,
+  }]);
+});
+
+Deno.test("row 4: a mapping ends by the family of calls that made it (dma.md 8.2)", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  const one = bench.map(0x10_0000, 0x1000);
+  const list = new Scatterlist([{ phys: at(0x20_0000), sizeBytes: 0x1000 }]);
+  dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
+  bench.unmap(list.dmaAddressAt(0), 0x1000);
+  list.setOutput(0, at(0x10_0000), one, 0x1000);
+  dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
+  const memory = dma.dmaAllocCoherent(dev, 0x1000)!;
+  bench.unmap(memory.dma, 0x1000, DMA_BIDIRECTIONAL);
+  assertEquals(bench.classes(), ["unmap_kind", "unmap_kind", "unmap_kind"]);
+  assertEquals(bench.errorCount(), 3);
+});
+
+Deno.test("row 4: page, single, resource and phys are one family in 7.2, resource another in 6.12", () => {
+  const run = (kernel: MachineConfig["kernel"]) => {
+    const window = {
+      name: "bar",
+      basePhys: at(0xf000_0000),
+      sizeBytes: MIB,
+      type: "mmio" as const,
+    };
+    const bench = checkerBench({ machine: { kernel, regions: [window] } });
+    const { machine: { dma }, dev } = bench;
+    const page = dma.dmaMapPage(dev, at(0x10_0000), 0, 0x1000, DMA_TO_DEVICE);
+    dma.dmaMappingError(dev, page);
+    dma.dmaUnmapSingle(dev, page, 0x1000, DMA_TO_DEVICE);
+    const bar = dma.dmaMapResource(dev, at(0xf000_0000), 0x1000, DMA_TO_DEVICE);
+    dma.dmaMappingError(dev, bar);
+    dma.dmaUnmapPage(dev, bar, 0x1000, DMA_TO_DEVICE);
+    return bench.classes();
+  };
+  // 7.2 tells MMIO by the attribute (row 9).
+  assertEquals(run("7.2"), ["unmap_attributes"]);
+  assertEquals(run("6.12"), ["unmap_kind"]);
+});
+
+Deno.test("row 5: shared memory is given back with its own CPU address (dma.md 8.2)", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  const memory = dma.dmaAllocCoherent(dev, 0x1000)!;
+  const wrong = new CoherentMemory(memory.dma, 0x1000, [at(0x10_0000)], 4096, false);
+  dma.dmaFreeCoherent(dev, wrong);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, others], ["free_cpu_address", []]);
+  const again = dma.dmaAllocCoherent(dev, 0x1000)!;
+  dma.dmaFreeCoherent(dev, again);
+  assertEquals([bench.errorCount(), bench.classes()], [1, []]);
+});
+
+Deno.test("row 7: the direction of the unmap is that of the map (dma.md 8.2)", () => {
+  const bench = checkerBench(DIRECT);
+  bench.unmap(bench.map(0x10_0000, 0x1000, DMA_BIDIRECTIONAL), 0x1000, DMA_TO_DEVICE);
+  const [report] = bench.reports();
+  assertEquals([report?.class, report?.rule], ["unmap_direction", "dma.8.2.7"]);
+  assertMatch(report!.text, /bidirectional, dma_map_phys.*dma_unmap_phys\(\) says to_device$/);
+});
+
+Deno.test("row 8: each single mapping must be tested for an error, lists and shared memory not (dma.md 8.2)", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  const twice = () => dma.dmaMapSingle(dev, at(0x10_0000), 64, DMA_TO_DEVICE);
+  twice();
+  const mapped = twice();
+  // Both lie at one address: one question answers for one of them.
+  dma.dmaMappingError(dev, mapped);
+  bench.map(0x20_0000, 64);
+  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
+  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes()], [1, ["error_unchecked"]]);
+  twice();
+  twice();
+  dma.dmaMappingError(dev, mapped);
+  dma.dmaMappingError(dev, mapped);
+  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
+  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
+  const list = new Scatterlist([{ phys: at(0x10_0000), sizeBytes: 64 }]);
+  dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
+  dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
+  dma.dmaFreeCoherent(dev, dma.dmaAllocCoherent(dev, 64)!);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("row 9: six attributes must agree, the others may differ, and 6.12 compares none (dma.md 8.2)", () => {
+  const run = (attrs: number, kernel: MachineConfig["kernel"] = "7.2") => {
+    const bench = checkerBench({ machine: { kernel } });
+    bench.unmap(bench.map(0x10_0000, 0x1000), 0x1000, DMA_TO_DEVICE, attrs);
+    return bench.classes();
+  };
+  const {
+    NO_KERNEL_MAPPING,
+    FORCE_CONTIGUOUS,
+    MMIO,
+    REQUIRE_COHERENT,
+    PRIVILEGED,
+    CC_SHARED,
+    ...others
+  } = DMA_ATTR;
+  for (
+    const attr of [
+      NO_KERNEL_MAPPING,
+      FORCE_CONTIGUOUS,
+      MMIO,
+      REQUIRE_COHERENT,
+      PRIVILEGED,
+      CC_SHARED,
+    ]
+  ) {
+    assertEquals(run(attr), ["unmap_attributes"]);
+    assertEquals(run(attr, "6.12"), []);
+  }
+  for (const attr of Object.values(others)) assertEquals(run(attr), []);
+});
+
+const AREAS: Partial<MachineConfig> = {
+  regions: [
+    { name: "kernel_stack", basePhys: at(16 * MIB), sizeBytes: 16 * KIB, type: "ram" },
+    { name: "kernel_text", basePhys: at(32 * MIB), sizeBytes: MIB, type: "ram" },
+    { name: "kernel_rodata", basePhys: at(33 * MIB), sizeBytes: MIB, type: "ram" },
+    { name: "vmalloc", basePhys: at(64 * MIB), sizeBytes: MIB, type: "ram" },
+    { name: "bar", basePhys: at(0xf000_0000), sizeBytes: MIB, type: "mmio" },
+  ],
+};
+
+Deno.test("rows 10 and 11: the kernel's stack, code and constants are not mapped (dma.md 8.2)", () => {
+  const bench = checkerBench({ machine: AREAS });
+  bench.map(16 * MIB - 16, 64);
+  bench.map(32 * MIB, 64);
+  bench.map(33 * MIB, 64);
+  assertEquals([bench.errorCount(), bench.classes()], [3, ["map_stack", "map_text", "map_text"]]);
+  const list = new Scatterlist([{ phys: at(16 * MIB), sizeBytes: 64 }]);
+  bench.machine.dma.dmaMapSg(bench.dev, list, DMA_TO_DEVICE);
+  assertEquals(bench.classes(), ["map_stack"]);
+});
+
+Deno.test("row 12: map-single of an address without RAM (dma.md 8.2)", () => {
+  const bench = checkerBench({ machine: AREAS });
+  const { machine: { dma }, dev } = bench;
+  dma.dmaMapSingle(dev, at(0xf000_0000), 64, DMA_TO_DEVICE);
+  dma.dmaMapSingle(dev, at(64 * GIB), 64, DMA_TO_DEVICE);
+  dma.dmaMapSingle(dev, at(0x10_0000), 64, DMA_TO_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes()], [2, ["map_invalid", "map_invalid"]]);
+});
+
+Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.md 1.4, 8.2)", () => {
+  const bench = checkerBench({ machine: AREAS });
+  const { machine, dev } = bench;
+  const map = () => machine.dma.dmaMapSingle(dev, at(64 * MIB), 64, DMA_TO_DEVICE);
+  assertEquals([map(), map()], [DMA_MAPPING_ERROR, DMA_MAPPING_ERROR]);
+  assertEquals(machine.warnings.total, 1);
+  assertEquals([bench.errorCount(), bench.classes()], [0, ["map_vmalloc", "map_vmalloc"]]);
+});
+
+Deno.test("row 14: the mmio attribute is not for RAM (dma.md 8.2)", () => {
+  const bench = checkerBench({ machine: AREAS });
+  const { machine: { dma }, dev } = bench;
+  dma.dmaMapResource(dev, at(0xf000_0000), 64, DMA_TO_DEVICE);
+  assertEquals(bench.classes(), []);
+  dma.dmaMapResource(dev, at(0x10_0000), 64, DMA_TO_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes()], [1, ["mmio_is_ram"]]);
+});
+
+const NO_POOL = { sizeBytes: 0, force: false, areas: null };
+
+Deno.test("row 15: only first lines count, and only where the device writes (dma.md 8.2)", () => {
+  const run = (
+    first: readonly [number, 0 | 1 | 2, number?],
+    second: readonly [number, 0 | 1 | 2, number?],
+    options: TestBenchOptions = { iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } },
+  ) => {
+    const bench = checkerBench(options);
+    for (const [phys, dir, attrs] of [first, second]) bench.map(phys, 256, dir, attrs);
+    return bench.classes();
+  };
+  const overlap = ["cacheline_overlap"];
+  const { SKIP_CPU_SYNC, DEBUGGING_IGNORE_CACHELINES, REQUIRE_COHERENT } = DMA_ATTR;
+  assertEquals(run([0x1000, 2], [0x103f, 2]), overlap);
+  assertEquals(run([0x1000, 2], [0x1040, 2]), []);
+  assertEquals(run([0x1000, 0], [0x1000, 2]), overlap);
+  assertEquals(run([0x1000, 1], [0x1000, 2]), []);
+  assertEquals(run([0x1000, 2], [0x1000, 2, SKIP_CPU_SYNC]), []);
+  assertEquals(run([0x1000, 2, SKIP_CPU_SYNC], [0x1000, 2]), overlap);
+  const ignore = [0x1000, 2, DEBUGGING_IGNORE_CACHELINES] as const;
+  assertEquals(run(ignore, ignore), []);
+  assertEquals(run(ignore, [0x1000, 2, REQUIRE_COHERENT]), []);
+  assertEquals(run(ignore, [0x1000, 2]), overlap);
+});
+
+Deno.test("row 15: machines that align nothing to lines are exempt, and so are those that bounce (dma.md 8.2)", () => {
+  const run = (options: TestBenchOptions) => {
+    const bench = checkerBench(options);
+    bench.map(0x1000, 256, DMA_FROM_DEVICE);
+    bench.map(0x1000, 256, DMA_FROM_DEVICE);
+    return bench.classes();
+  };
+  const overlap = ["cacheline_overlap"];
+  const swiotlb = NO_POOL;
+  assertEquals(run({}), []);
+  assertEquals(run({ machine: { swiotlb } }), []);
+  assertEquals(run({ machine: { swiotlb }, device: { coherent: false } }), overlap);
+  assertEquals(run({ device: { coherent: false } }), []);
+  assertEquals(run({ iommu: { model: "arm" } }), []);
+  // 6.12 knows no exemption for machines that align nothing.
+  assertEquals(run({ machine: { kernel: "6.12" } }), overlap);
+  assertEquals(run({ machine: { kernel: "6.12" }, device: { coherent: false } }), []);
+});
+
+Deno.test("row 15: a mapping that has ended is no neighbour", () => {
+  const bench = checkerBench({ iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } });
+  for (let round = 0; round < 600; round++) {
+    bench.unmap(bench.map(0x1000, 64, DMA_FROM_DEVICE), 64, DMA_FROM_DEVICE);
+    bench.map(0x10_0000 + round * 64, 64, DMA_FROM_DEVICE);
+  }
+  assertEquals(bench.classes(), []);
+  bench.map(0x10_0000 + 599 * 64, 64, DMA_FROM_DEVICE);
+  assertEquals(bench.classes(), ["cacheline_overlap"]);
+});
+
+Deno.test("row 16: more than seven overlaps of a line are warned of once, and not counted (dma.md 8.2)", () => {
+  const bench = checkerBench({
+    iommu: { model: "arm" },
+    machine: { swiotlb: NO_POOL, dmaDebug: true },
+  });
+  for (let count = 0; count < 8; count++) bench.map(0x1000, 64, DMA_FROM_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes().length], [7, 7]);
+  bench.map(0x1000, 64, DMA_FROM_DEVICE);
+  assertEquals(bench.fields("kernel.warn").map((warn) => warn.at), ["cacheline_overlap"]);
+  assertEquals(bench.classes(), ["cacheline_overlap", "cacheline_overlap_many"]);
+  bench.map(0x1000, 64, DMA_FROM_DEVICE);
+  assertEquals([bench.errorCount(), bench.classes()], [9, ["cacheline_overlap"]]);
+});

@@ -1,0 +1,57 @@
+/**
+ * Checks of whose memory is touched: lines of the CPU's caches that a device does not see, and pages
+ * of a confidential guest that only its CPU can read.
+ *
+ * @see behaviour/dma.md 1.5, 2.1, 2.2
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import type { DeviceAccess } from "../../iommu/iommu.ts";
+import type { CacheHazard } from "../../memory/cache_hazard.ts";
+import type { DmaDevice } from "../device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import type { Ledger } from "./ledger.ts";
+
+export class MemoryChecks {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** Somebody saw old bytes, or bytes went lost, because caches and memory differed. */
+  cachesDiffer(hazard: CacheHazard): void {
+    this.#ledger.report(hazard.kind, hazardText(hazard), hazard.writtenAt);
+  }
+
+  /** A device touched memory that is encrypted with a key it does not have. */
+  touchesPrivate(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes, access: DeviceAccess): void {
+    const effect = access === "read"
+      ? "it gets what is stored, not what the guest wrote"
+      : "the guest will decrypt what was never encrypted";
+    this.#ledger.report(
+      "private_memory_access",
+      `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} of private memory at ` +
+        `${hexAddress(phys)}: ${effect}`,
+      null,
+    );
+  }
+}
+
+function hazardText({ kind, phys, lines, device }: CacheHazard): string {
+  const where = `${lines} cache ${lines === 1 ? "line" : "lines"} at ${hexAddress(phys)}`;
+  switch (kind) {
+    case "stale_cacheline_read":
+      return `The CPU reads ${where} from before device "${device}" wrote them: nobody has ` +
+        "invalidated them since";
+    case "stale_memory_read":
+      return `Device "${device}" reads memory under ${where} that the CPU has written: nobody has ` +
+        "cleaned them since";
+    case "dirty_cacheline_lost":
+      return `What the CPU wrote to ${where} is dropped: they were the device's, and are ` +
+        "invalidated now that the CPU gets them back";
+    case "device_write_lost":
+      return `What device "${device}" wrote under ${where} is overwritten: the CPU wrote to them ` +
+        "too, and they go back to memory whole";
+  }
+}

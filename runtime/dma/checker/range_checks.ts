@@ -1,0 +1,344 @@
+/**
+ * Checks of the two-step API: one record for a range, and one for what links put side by side in it.
+ *
+ * No kernel checks any of this; the page table refuses some of it, and the rest goes unnoticed until
+ * a device reads or writes what it should not.
+ *
+ * @see behaviour/dma.md 3.3, 3.6, 8.3
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import { hexAddress } from "../hex_address.ts";
+import { attributeText, bytes } from "./describe.ts";
+import type { Ledger } from "./ledger.ts";
+import { LinkRecords } from "./link_records.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
+
+/** Links of these errors never came to the page table. */
+const REFUSED_BEFORE: readonly number[] = [-ERRNO.EOPNOTSUPP, -ERRNO.EPERM];
+const OCCUPIED: readonly number[] = [-ERRNO.EADDRINUSE, -ERRNO.EEXIST];
+const UNALIGNED: readonly number[] = [-ERRNO.ENXIO, -ERRNO.EINVAL];
+
+export class RangeChecks {
+  readonly #ledger: Ledger;
+  readonly #links: LinkRecords;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+    this.#links = new LinkRecords(ledger);
+  }
+
+  /** A range was reserved. */
+  reserved(dev: DmaDevice, state: DmaIovaState): void {
+    const { addr, sizeBytes } = state;
+    const device = this.#ledger.deviceOf(dev);
+    state.rangeRecord = this.#ledger.add(
+      device,
+      MADE.RANGE,
+      addr,
+      addr,
+      sizeBytes,
+      DMA_BIDIRECTIONAL,
+      0,
+    );
+    state.lastLinkRecord = NONE;
+  }
+
+  /** A buffer was linked, or refused with `error`. */
+  linked(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+    error: number,
+  ): void {
+    const outside = !state.held || offset + sizeBytes > state.sizeBytes;
+    if (error !== 0 || sizeBytes === 0 || outside) {
+      this.#reportLink(dev, domain, state, phys, offset, sizeBytes, error);
+      if (error !== 0 || sizeBytes === 0) return;
+    }
+    const device = this.#ledger.deviceOf(dev);
+    const dma = state.addr + offset;
+    const before = this.#links.runEnd(device, state);
+    this.#links.add(device, state, dma, phys, sizeBytes, dir, attrs);
+    if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, before);
+  }
+
+  /** A part of a range was made visible to the device. */
+  synced(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+  ): void {
+    this.#links.sync(this.#ledger.deviceOf(dev), domain, state, state.addr + offset, sizeBytes);
+  }
+
+  /** Links are to end: they must be told as they were made. */
+  unlinking(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const device = ledger.deviceOf(dev);
+    const first = state.addr + offset;
+    let otherDir: number = NONE;
+    let otherAttrs: number = NONE;
+    for (
+      let record = this.#links.firstIn(device, domain, state, first, sizeBytes);
+      record !== NONE;
+      record = this.#links.nextIn(device, domain, record, first + sizeBytes)
+    ) {
+      if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
+      if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
+    }
+    const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+    if (otherDir !== NONE) {
+      ledger.report(
+        "unlink_direction",
+        `${what} with another direction: ${directionWord(dir)} ends ${ledger.describe(otherDir)}`,
+        table.site(otherDir),
+      );
+    }
+    if (otherAttrs !== NONE) {
+      ledger.report(
+        "unlink_attributes",
+        `${what} with other attributes: ${attributeText(attrs)} end ` +
+          `${ledger.describe(otherAttrs)}, linked with ${attributeText(table.attrs(otherAttrs))}`,
+        table.site(otherAttrs),
+      );
+    }
+  }
+
+  /**
+   * Links have ended.
+   * @param destroying The range goes as well, which says so itself when it was not there.
+   * @param unmappedBytes What the page table cleared, in whole granules.
+   */
+  unlinked(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+    destroying: boolean,
+    unmappedBytes: Bytes,
+  ): void {
+    const ledger = this.#ledger;
+    const device = ledger.deviceOf(dev);
+    const first = state.addr + offset;
+    const inGranule = domain.offsetOf(first);
+    const start = first - inGranule;
+    const askedBytes = domain.roundUp(sizeBytes + inGranule);
+    if (askedBytes === unmappedBytes) {
+      this.#links.cut(device, domain, state, first, start, start + askedBytes);
+      return;
+    }
+    const from = unmappedBytes > askedBytes ? start : start + unmappedBytes;
+    const splits = unmappedBytes > askedBytes || domain.table.walk(from);
+    const site = this.#links.siteIn(device, domain, state, first, sizeBytes) ??
+      this.#links.siteOfRange(state);
+    if (state.held || !destroying) {
+      const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+      if (splits) {
+        const text = unmappedBytes > askedBytes
+          ? `all ${bytes(unmappedBytes)} of it are gone`
+          : `nothing from ${hexAddress(from)} on is cleared, and the device still reaches it`;
+        const why = `${what}, a part of a larger page-table entry: ${text}`;
+        ledger.report("unlink_splits_leaf", why, site);
+      } else {
+        const why = `${what}, but only ${bytes(unmappedBytes)} of ${bytes(askedBytes)} in whole ` +
+          `granules were mapped: at ${hexAddress(from)} nothing is linked`;
+        ledger.report("unlink_unlinked", why, site);
+      }
+    }
+    this.#links.cut(device, domain, state, first, start, start + unmappedBytes);
+  }
+
+  /**
+   * A range is given back.
+   * @param mappedBytes What the destroy was to end; null for a free.
+   */
+  released(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    mappedBytes: Bytes | null,
+  ): void {
+    const ledger = this.#ledger;
+    if (!state.held) {
+      if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes !== null);
+      return;
+    }
+    if (state.linkedBytes > 0) this.#reportLeft(dev, domain, state, mappedBytes);
+    if (state.rangeRecord !== NONE) ledger.end(state.rangeRecord);
+    state.rangeRecord = NONE;
+    state.lastLinkRecord = NONE;
+  }
+
+  #reportLink(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    error: number,
+  ): void {
+    if (REFUSED_BEFORE.includes(error)) return;
+    const ledger = this.#ledger;
+    const site = this.#links.siteOfRange(state);
+    const dma = state.addr + offset;
+    const what = `Device "${dev.name}" links ${bytes(sizeBytes)} at physical ${hexAddress(phys)} ` +
+      `at offset ${offset} of a range`;
+    if (error === -ERRNO.EIO) {
+      ledger.report(
+        "link_unaligned",
+        `${what}, but a buffer that is not the first must start on a granule of ` +
+          bytes(domain.granuleBytes),
+        site,
+      );
+    } else if (sizeBytes === 0) {
+      const outcome = error === 0 ? "and nobody says no" : "which is no mapping";
+      ledger.report("link_empty", `${what}: a buffer of no bytes, ${outcome}`, site);
+    } else if (!state.held) {
+      ledger.report(
+        "link_beyond_range",
+        `${what}, but the state has none: ${hexAddress(dma)} is free or belongs to others`,
+        site,
+      );
+    } else if (offset + sizeBytes > state.sizeBytes) {
+      ledger.report(
+        "link_beyond_range",
+        `${what} of ${bytes(state.sizeBytes)}: ${
+          bytes(offset + sizeBytes - state.sizeBytes)
+        } lie ` +
+          "behind its end, in addresses that are free or belong to others",
+        site,
+      );
+    } else if (OCCUPIED.includes(error)) {
+      const device = ledger.deviceOf(dev);
+      const other = this.#links.occupant(device, domain, dma, sizeBytes);
+      const there = other === NONE ? "something is mapped" : `${ledger.describe(other)} is`;
+      const text = `${what}, but at ${hexAddress(dma)} ${there} already`;
+      ledger.report("link_overlap", text, other === NONE ? site : ledger.table.site(other));
+    } else if (UNALIGNED.includes(error) && domain.offsetOf(dma) !== domain.offsetOf(phys)) {
+      ledger.report(
+        "link_unaligned",
+        `${what}, where it would lie at ${hexAddress(dma)}: the buffer before ends inside a ` +
+          "granule, or the range was reserved for another offset",
+        site,
+        "dma.3.6.2",
+      );
+    }
+  }
+
+  /** The bytes that one sync hands over are one segment to the device. Said once of a range. */
+  #checkLimits(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    runEnd: number,
+  ): void {
+    const { table } = this.#ledger;
+    const range = state.rangeRecord;
+    if (range === NONE || table.has(range, MARK.REPORTED)) return;
+    if (runEnd !== dma) table.phys[range] = dma;
+    const start = table.phys[range]!;
+    const end = dma + sizeBytes;
+    const boundaryBytes = dev.segmentBoundaryMask + 1;
+    const alignBytes = dev.minAlignMask + 1;
+    let limit: string | null = null;
+    if (end - start > dev.maxSegmentSizeBytes) {
+      limit = `its longest segment is ${bytes(dev.maxSegmentSizeBytes)}`;
+    } else if (Math.floor(start / boundaryBytes) !== Math.floor((end - 1) / boundaryBytes)) {
+      limit = `its segments may not cross a multiple of ${bytes(boundaryBytes)}`;
+    } else if (alignBytes > 1 && dma % alignBytes !== phys % alignBytes) {
+      limit = `it must see the low address bits of a buffer, up to ${hexAddress(dev.minAlignMask)}`;
+    }
+    if (limit === null) return;
+    table.mark(range, MARK.REPORTED);
+    this.#ledger.report(
+      "link_beyond_device_limits",
+      `With physical ${hexAddress(phys)}, ${bytes(end - start)} at ${
+        hexAddress(start)
+      } are linked ` +
+        `side by side for device "${dev.name}", but ${limit}`,
+      table.site(range),
+    );
+  }
+
+  /**
+   * Whether ending a link with these attributes does another thing than ending it with its own:
+   * those that maps and unmaps must agree on, and a copy or cache operation that is left out, or
+   * done although the link left it out. Nothing is lost where the device never saw the data.
+   */
+  #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
+    const { table, rules } = this.#ledger;
+    const other = table.attrs(record) ^ attrs;
+    if ((other & rules.agreedAttrs) !== 0) return true;
+    if ((other & DMA_ATTR.SKIP_CPU_SYNC) === 0 || table.has(record, MARK.UNSYNCED)) return false;
+    return state.bounced || !dev.coherent;
+  }
+
+  #reportTwice(dev: DmaDevice, state: DmaIovaState, destroyed: boolean): void {
+    const device = this.#ledger.deviceOf(dev);
+    this.#ledger.report(
+      "destroy_twice",
+      `Device "${dev.name}" ${destroyed ? "destroys" : "frees"} the range of ` +
+        `${bytes(state.sizeBytes)} at ${hexAddress(state.addr)}, which was given back before: it ` +
+        "may get two owners",
+      this.#ledger.ended.find(device.number, state.addr)?.site ?? null,
+    );
+  }
+
+  #reportLeft(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    state: DmaIovaState,
+    mappedBytes: Bytes | null,
+  ): void {
+    const ledger = this.#ledger;
+    const device = ledger.deviceOf(dev);
+    const { addr, sizeBytes, linkedBytes } = state;
+    const site = this.#links.siteIn(device, domain, state, addr, sizeBytes) ??
+      this.#links.siteOfRange(state);
+    const left = `${bytes(linkedBytes)} in whole granules stay linked`;
+    const range = `the range of ${bytes(sizeBytes)} at ${hexAddress(addr)}`;
+    if (mappedBytes === null) {
+      ledger.report(
+        "free_while_linked",
+        `Device "${dev.name}" frees ${range} while ${left}: the device still reaches that memory ` +
+          "at addresses that get another owner",
+        site,
+      );
+    } else {
+      ledger.report(
+        "destroy_short",
+        `Device "${dev.name}" destroys only ${
+          bytes(mappedBytes)
+        } of ${range}; ${left}: the device ` +
+          "still reaches that memory at addresses that may get another owner",
+        site,
+      );
+    }
+    this.#links.leak(device, domain, state);
+  }
+}

@@ -1,0 +1,437 @@
+/**
+ * The checker's records: what is mapped for which device, where, how, and by which statement.
+ *
+ * A record is a row of typed arrays, some 50 bytes, and rows are used again, so that mapping and
+ * unmapping leave no garbage. A row is found by its device and an address *inside* it: it hangs in a
+ * hash under the block of 2^k bytes that it begins in, where 2^k is the power of two that it fits in.
+ * It can only reach into the next block, so an address is looked up in two blocks for each k in use,
+ * and there are few of those.
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
+import type { DmaDirection } from "../attributes.ts";
+
+/** The call that made a mapping. */
+export const MADE = {
+  PHYS: 0,
+  PAGE: 1,
+  SINGLE: 2,
+  RESOURCE: 3,
+  LIST: 4,
+  COHERENT: 5,
+  /** A range of the two-step API; not in the hash, because it maps nothing by itself. */
+  RANGE: 6,
+  /** What links put side by side into a range. */
+  LINK: 7,
+} as const;
+export type MadeBy = (typeof MADE)[keyof typeof MADE];
+
+/** No record. */
+export const NONE = -1;
+/** No statement of a script. */
+const NO_SITE = -1;
+
+const MADE_MASK = 7;
+const DIR_SHIFT = 3;
+const DIR_MASK = 3;
+const ATTRS_SHIFT = 5;
+const ATTRS_MASK = 0x3fff;
+const BLOCK_SHIFT = 24;
+
+/** Marks of a record. */
+export const MARK = {
+  /** The driver has asked whether the mapping failed. */
+  TESTED: 1 << 19,
+  /** Linked, but not yet made visible to the device. */
+  UNSYNCED: 1 << 20,
+  /** What the checker says once of a record has been said. */
+  REPORTED: 1 << 21,
+  /** Still linked in a range that was given back. */
+  LEAKED: 1 << 22,
+  LIVE: 1 << 23,
+} as const;
+
+/** Blocks are at least this wide: smaller ones would make more widths to look through. */
+const SMALLEST_BLOCK_BIT = 6;
+const BLOCK_BITS = 54;
+const INVERSE_POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** -bit);
+const INVERSE_2_32 = 2 ** -32;
+const HASH_MULTIPLIER = 0x9e3779b1;
+const FIRST_CAPACITY = 256;
+
+/** The smallest k with `sizeBytes` at most 2^k. */
+function blockBitOf(sizeBytes: Bytes): number {
+  if (sizeBytes <= 64) return SMALLEST_BLOCK_BIT;
+  if (sizeBytes <= 2 ** 31) return 32 - Math.clz32(sizeBytes - 1);
+  return Math.ceil(Math.log2(sizeBytes));
+}
+
+export class RecordTable {
+  /** First byte as the device sees it. */
+  dma: Float64Array<ArrayBuffer>;
+  /** First byte of the memory. Of a range: where the bytes begin that no sync has handed over. */
+  phys: Float64Array<ArrayBuffer>;
+  sizeBytes: Float64Array<ArrayBuffer>;
+  /** Numbers of devices; the ledger gives them. */
+  device: Uint16Array<ArrayBuffer>;
+  /** Entries of the list that a record is an output of; 0 for all others. */
+  entries: Uint32Array<ArrayBuffer>;
+  /** Counts up with every record. */
+  serial: Uint32Array<ArrayBuffer>;
+  /** Serial number of the record made last. */
+  lastSerial = 0;
+  /** Called when no row is left; returns how many it could give up. */
+  reclaim: () => number = () => 0;
+
+  #site: Int32Array<ArrayBuffer>;
+  #flags: Uint32Array<ArrayBuffer>;
+  #next: Int32Array<ArrayBuffer>;
+  #buckets: Int32Array<ArrayBuffer>;
+  #shift: number;
+  #free = NONE;
+  #count = 0;
+  /** How many records hang under blocks of each width, and which widths are in use. */
+  readonly #countOfBit = new Uint32Array(BLOCK_BITS);
+  readonly #bitsInUse = new Uint8Array(BLOCK_BITS);
+  #bits = 0;
+
+  constructor() {
+    this.dma = new Float64Array(FIRST_CAPACITY);
+    this.phys = new Float64Array(FIRST_CAPACITY);
+    this.sizeBytes = new Float64Array(FIRST_CAPACITY);
+    this.device = new Uint16Array(FIRST_CAPACITY);
+    this.entries = new Uint32Array(FIRST_CAPACITY);
+    this.serial = new Uint32Array(FIRST_CAPACITY);
+    this.#site = new Int32Array(FIRST_CAPACITY);
+    this.#flags = new Uint32Array(FIRST_CAPACITY);
+    this.#next = new Int32Array(FIRST_CAPACITY);
+    this.#buckets = new Int32Array(FIRST_CAPACITY).fill(NONE);
+    this.#shift = 32 - Math.log2(FIRST_CAPACITY);
+    this.#chainFree(0);
+  }
+
+  /** Records that are live. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Rows there is room for. */
+  get capacity(): number {
+    return this.#flags.length;
+  }
+
+  /** What the table takes of the host's memory. */
+  get heldBytes(): Bytes {
+    return 46 * this.capacity + 4 * this.#buckets.length;
+  }
+
+  /**
+   * Makes a record.
+   * @param spanBytes Size up to which the record may grow in its place.
+   * @returns The record's number, until `remove`.
+   */
+  add(
+    device: number,
+    made: MadeBy,
+    dma: number,
+    phys: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+    site: number | null,
+    spanBytes: Bytes = sizeBytes,
+  ): number {
+    if (this.#free === NONE) this.#makeRoom();
+    const record = this.#free;
+    this.#free = this.#next[record]!;
+    this.#count++;
+    const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);
+    this.dma[record] = dma;
+    this.phys[record] = phys;
+    this.sizeBytes[record] = sizeBytes;
+    this.device[record] = device;
+    this.entries[record] = 0;
+    this.serial[record] = ++this.lastSerial;
+    this.#site[record] = site ?? NO_SITE;
+    this.#flags[record] = MARK.LIVE + made + (dir << DIR_SHIFT) +
+      ((attrs & ATTRS_MASK) << ATTRS_SHIFT) + bit * 2 ** BLOCK_SHIFT;
+    if (made !== MADE.RANGE) this.#hang(record, bit);
+    return record;
+  }
+
+  /** Forgets a record. Its fields stay readable until the next `add`. */
+  remove(record: number): void {
+    if (this.madeBy(record) !== MADE.RANGE) this.#takeDown(record);
+    this.#flags[record]! &= ~MARK.LIVE;
+    this.#next[record] = this.#free;
+    this.#free = record;
+    this.#count--;
+  }
+
+  /** Cuts a record in two; returns the number of the part that begins at `dma`. */
+  split(record: number, dma: number): number {
+    const doneBytes = dma - this.dma[record]!;
+    const rest = this.add(
+      this.device[record]!,
+      this.madeBy(record),
+      dma,
+      this.phys[record]! + doneBytes,
+      this.sizeBytes[record]! - doneBytes,
+      this.dir(record),
+      this.attrs(record),
+      this.site(record),
+    );
+    this.#flags[rest]! |= this.#flags[record]! & (MARK.TESTED | MARK.UNSYNCED | MARK.REPORTED);
+    this.sizeBytes[record] = doneBytes;
+    return rest;
+  }
+
+  isLive(record: number): boolean {
+    return (this.#flags[record]! & MARK.LIVE) !== 0;
+  }
+
+  madeBy(record: number): MadeBy {
+    return (this.#flags[record]! & MADE_MASK) as MadeBy;
+  }
+
+  dir(record: number): DmaDirection {
+    return ((this.#flags[record]! >>> DIR_SHIFT) & DIR_MASK) as DmaDirection;
+  }
+
+  attrs(record: number): number {
+    return (this.#flags[record]! >>> ATTRS_SHIFT) & ATTRS_MASK;
+  }
+
+  /** The statement that made the mapping. */
+  site(record: number): number | null {
+    const site = this.#site[record]!;
+    return site === NO_SITE ? null : site;
+  }
+
+  end(record: number): number {
+    return this.dma[record]! + this.sizeBytes[record]!;
+  }
+
+  has(record: number, mark: number): boolean {
+    return (this.#flags[record]! & mark) !== 0;
+  }
+
+  mark(record: number, mark: number): void {
+    this.#flags[record]! |= mark;
+  }
+
+  unmark(record: number, mark: number): void {
+    this.#flags[record]! &= ~mark;
+  }
+
+  /** Whether a record may become so large without being found under another block. */
+  mayGrowTo(record: number, sizeBytes: Bytes): boolean {
+    return sizeBytes <= 2 ** this.#bit(record);
+  }
+
+  /**
+   * Visits the records of a device that begin at an address, the newest of each width first.
+   * @param visit Returns true to stop. It must not add or remove records.
+   */
+  eachAt(device: number, dma: number, visit: (record: number) => boolean): void {
+    for (let index = 0; index < this.#bits; index++) {
+      const bit = this.#bitsInUse[index]!;
+      const block = Math.floor(dma * INVERSE_POWER[bit]!);
+      for (
+        let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
+        record !== NONE;
+        record = this.#next[record]!
+      ) {
+        if (
+          this.dma[record] === dma && this.device[record] === device && this.#bit(record) === bit &&
+          visit(record)
+        ) return;
+      }
+    }
+  }
+
+  /**
+   * The newest record of a device that is what an unmap says it is.
+   *
+   * @param family Calls that may have made it, as bits `1 << MADE.…`.
+   * @param entries Entries of the list; 0 when it is no list.
+   * @param excusedSerial Records up to this one count only when there is no other.
+   */
+  findPerfect(
+    device: number,
+    dma: number,
+    sizeBytes: Bytes,
+    family: number,
+    dir: DmaDirection,
+    entries: number,
+    excusedSerial: number,
+  ): number {
+    const bit = blockBitOf(sizeBytes);
+    const block = Math.floor(dma * INVERSE_POWER[bit]!);
+    let excused = NONE;
+    for (
+      let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
+      record !== NONE;
+      record = this.#next[record]!
+    ) {
+      if (
+        this.dma[record] === dma && this.sizeBytes[record] === sizeBytes &&
+        this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
+        this.dir(record) === dir && this.entries[record] === entries
+      ) {
+        if (this.serial[record]! > excusedSerial) return record;
+        if (excused === NONE) excused = record;
+      }
+    }
+    return excused;
+  }
+
+  /**
+   * A record of a device that an address lies in, leaked ones left out.
+   * @param family Calls that may have made it, as bits `1 << MADE.…`.
+   */
+  findAround(device: number, dma: number, family: number): number {
+    for (let index = 0; index < this.#bits; index++) {
+      const bit = this.#bitsInUse[index]!;
+      const last = Math.floor(dma * INVERSE_POWER[bit]!);
+      for (let block = last; block >= last - 1; block--) {
+        for (
+          let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
+          record !== NONE;
+          record = this.#next[record]!
+        ) {
+          const start = this.dma[record]!;
+          if (
+            start <= dma && dma < start + this.sizeBytes[record]! &&
+            this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
+            !this.has(record, MARK.LEAKED)
+          ) return record;
+        }
+      }
+    }
+    return NONE;
+  }
+
+  /**
+   * Visits the records of a device that an address lies in.
+   * @param visit Returns true to stop. It must not add or remove records.
+   */
+  eachAround(device: number, dma: number, visit: (record: number) => boolean): void {
+    for (let index = 0; index < this.#bits; index++) {
+      const bit = this.#bitsInUse[index]!;
+      const last = Math.floor(dma * INVERSE_POWER[bit]!);
+      for (let block = last; block >= last - 1; block--) {
+        for (
+          let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
+          record !== NONE;
+          record = this.#next[record]!
+        ) {
+          const start = this.dma[record]!;
+          if (
+            start <= dma && dma < start + this.sizeBytes[record]! &&
+            this.device[record] === device && this.#bit(record) === bit &&
+            Math.floor(start * INVERSE_POWER[bit]!) === block && visit(record)
+          ) return;
+        }
+      }
+    }
+  }
+
+  /** Visits every live record. `visit` may remove the one it is given. */
+  each(visit: (record: number) => void): void {
+    for (let record = 0; record < this.capacity; record++) {
+      if (this.isLive(record)) visit(record);
+    }
+  }
+
+  #bit(record: number): number {
+    return this.#flags[record]! >>> BLOCK_SHIFT;
+  }
+
+  #bucketOf(device: number, block: number, bit: number): number {
+    const key = (block | 0) ^ ((block * INVERSE_2_32) << 9) ^ (device << 20) ^ (bit << 14);
+    return Math.imul(key, HASH_MULTIPLIER) >>> this.#shift;
+  }
+
+  #bucketOfRecord(record: number): number {
+    const bit = this.#bit(record);
+    const block = Math.floor(this.dma[record]! * INVERSE_POWER[bit]!);
+    return this.#bucketOf(this.device[record]!, block, bit);
+  }
+
+  #hang(record: number, bit: number): void {
+    const bucket = this.#bucketOfRecord(record);
+    this.#next[record] = this.#buckets[bucket]!;
+    this.#buckets[bucket] = record;
+    if (this.#countOfBit[bit]!++ === 0) this.#bitsInUse[this.#bits++] = bit;
+  }
+
+  #takeDown(record: number): void {
+    const bucket = this.#bucketOfRecord(record);
+    let at = this.#buckets[bucket]!;
+    if (at === record) this.#buckets[bucket] = this.#next[record]!;
+    else {
+      while (this.#next[at] !== record) at = this.#next[at]!;
+      this.#next[at] = this.#next[record]!;
+    }
+    const bit = this.#bit(record);
+    if (--this.#countOfBit[bit]! === 0) {
+      const index = this.#bitsInUse.indexOf(bit);
+      this.#bitsInUse[index] = this.#bitsInUse[--this.#bits]!;
+    }
+  }
+
+  /** Chains the rows from `from` on as free, the first in front. */
+  #chainFree(from: number): void {
+    for (let record = this.capacity - 1; record >= from; record--) {
+      this.#next[record] = this.#free;
+      this.#free = record;
+    }
+  }
+
+  #makeRoom(): void {
+    // Giving up a few rows for a search through all of them would be repeated at once.
+    if (this.reclaim() * 4 >= this.capacity) return;
+    const old = this.capacity;
+    const rows = 2 * old;
+    this.dma = grown(this.dma, new Float64Array(rows));
+    this.phys = grown(this.phys, new Float64Array(rows));
+    this.sizeBytes = grown(this.sizeBytes, new Float64Array(rows));
+    this.device = grown(this.device, new Uint16Array(rows));
+    this.entries = grown(this.entries, new Uint32Array(rows));
+    this.serial = grown(this.serial, new Uint32Array(rows));
+    this.#site = grown(this.#site, new Int32Array(rows));
+    this.#flags = grown(this.#flags, new Uint32Array(rows));
+    this.#next = grown(this.#next, new Int32Array(rows));
+    this.#chainFree(old);
+    this.#buckets = new Int32Array(rows).fill(NONE);
+    this.#shift--;
+    // In the order in which they were made, so that the newest comes first again.
+    const hanging: number[] = [];
+    for (let record = 0; record < old; record++) {
+      if (this.isLive(record) && this.madeBy(record) !== MADE.RANGE) hanging.push(record);
+    }
+    hanging.sort((a, b) => this.serial[a]! - this.serial[b]!);
+    for (const record of hanging) {
+      const bucket = this.#bucketOfRecord(record);
+      this.#next[record] = this.#buckets[bucket]!;
+      this.#buckets[bucket] = record;
+    }
+  }
+}
+
+function grown<T extends { set(other: ArrayLike<number>): void }>(
+  from: ArrayLike<number>,
+  into: T,
+): T {
+  into.set(from);
+  return into;
+}
+
+/** Address types for those who read a record. */
+export function dmaOf(table: RecordTable, record: number): DmaAddr {
+  return table.dma[record]! as DmaAddr;
+}
+
+export function physOf(table: RecordTable, record: number): PhysAddr {
+  return table.phys[record]! as PhysAddr;
+}

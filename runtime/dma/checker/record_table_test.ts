@@ -1,0 +1,159 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { DMA_TO_DEVICE } from "../attributes.ts";
+import { MADE, MARK, NONE, RecordTable } from "./record_table.ts";
+
+const PHYS = 1 << MADE.PHYS;
+
+const add = (table: RecordTable, dma: number, sizeBytes: number, device = 0, site = 0) =>
+  table.add(device, MADE.PHYS, dma, dma + 5, sizeBytes, DMA_TO_DEVICE, 0x20, site);
+
+const perfect = (table: RecordTable, dma: number, sizeBytes: number, excusedSerial = 0) =>
+  table.findPerfect(0, dma, sizeBytes, PHYS, DMA_TO_DEVICE, 0, excusedSerial);
+
+Deno.test("a record keeps what it was made with", () => {
+  const table = new RecordTable();
+  const record = table.add(7, MADE.LIST, 2 ** 52 + 1, 3, 2 ** 40, 2, 0x3fff, null);
+  assertEquals(
+    [table.device[record], table.madeBy(record), table.dma[record], table.phys[record]],
+    [7, MADE.LIST, 2 ** 52 + 1, 3],
+  );
+  assertEquals(
+    [table.sizeBytes[record], table.dir(record), table.attrs(record), table.site(record)],
+    [2 ** 40, 2, 0x3fff, null],
+  );
+  assertEquals([table.end(record), table.has(record, MARK.TESTED)], [2 ** 52 + 1 + 2 ** 40, false]);
+  assertEquals(table.count, 1);
+});
+
+Deno.test("findPerfect() takes the newest of equals, and an excused one only when there is no other", () => {
+  const table = new RecordTable();
+  const old = add(table, 0x1000, 64);
+  const excusedUpTo = table.lastSerial;
+  const mid = add(table, 0x1000, 64);
+  const young = add(table, 0x1000, 64);
+  assertEquals(perfect(table, 0x1000, 64), young);
+  table.remove(young);
+  assertEquals(perfect(table, 0x1000, 64, excusedUpTo), mid);
+  table.remove(mid);
+  assertEquals(perfect(table, 0x1000, 64, excusedUpTo), old);
+  assertEquals(perfect(table, 0x1000, 65), NONE);
+  assertEquals(table.findPerfect(1, 0x1000, 64, PHYS, DMA_TO_DEVICE, 0, 0), NONE);
+  assertEquals(table.findPerfect(0, 0x1000, 64, 1 << MADE.LIST, DMA_TO_DEVICE, 0, 0), NONE);
+  assertEquals(table.findPerfect(0, 0x1000, 64, PHYS, 2, 0, 0), NONE);
+  assertEquals(table.findPerfect(0, 0x1000, 64, PHYS, DMA_TO_DEVICE, 1, 0), NONE);
+});
+
+Deno.test("findAround() finds a record by any byte, in either block that it reaches into", () => {
+  const table = new RecordTable();
+  const record = add(table, 0xf00, 0x400);
+  for (const dma of [0xf00, 0xfff, 0x1000, 0x12ff]) {
+    assertEquals(table.findAround(0, dma, PHYS), record);
+  }
+  for (const dma of [0xeff, 0x1300]) assertEquals(table.findAround(0, dma, PHYS), NONE);
+  table.mark(record, MARK.LEAKED);
+  assertEquals(table.findAround(0, 0xf00, PHYS), NONE);
+});
+
+Deno.test("split() cuts a record, and both parts are found", () => {
+  const table = new RecordTable();
+  const record = add(table, 0x1000, 0x3000, 0, 9);
+  table.mark(record, MARK.UNSYNCED);
+  const rest = table.split(record, 0x2000);
+  assertEquals([table.sizeBytes[record], table.sizeBytes[rest]], [0x1000, 0x2000]);
+  assertEquals([table.phys[rest], table.site(rest)], [0x2005, 9]);
+  assert(table.has(rest, MARK.UNSYNCED));
+  assertEquals(table.findAround(0, 0x1fff, PHYS), record);
+  assertEquals(table.findAround(0, 0x2000, PHYS), rest);
+});
+
+Deno.test("a record may grow in its place up to the span it was made for", () => {
+  const table = new RecordTable();
+  const record = table.add(0, MADE.LINK, 0x8000, 0, 0x1000, 1, 0, null, 0x5000);
+  assert(table.mayGrowTo(record, 0x8000));
+  assert(!table.mayGrowTo(record, 0x8001));
+  table.sizeBytes[record] = 0x8000;
+  assertEquals(table.findAround(0, 0xffff, 1 << MADE.LINK), record);
+});
+
+Deno.test("a range is in no hash, but visited with all others", () => {
+  const table = new RecordTable();
+  const range = table.add(0, MADE.RANGE, 0x1000, 0, 64, 0, 0, null);
+  assertEquals(table.findAround(0, 0x1000, 0xff), NONE);
+  const seen: number[] = [];
+  table.each((record) => seen.push(record));
+  assertEquals(seen, [range]);
+  table.remove(range);
+  assertEquals(table.count, 0);
+});
+
+Deno.test("rows are used again, and the table grows only when all are taken", () => {
+  const table = new RecordTable();
+  const { capacity } = table;
+  for (let round = 0; round < 10 * capacity; round++) table.remove(add(table, round * 4096, 4096));
+  assertEquals(table.capacity, capacity);
+  for (let index = 0; index <= capacity; index++) add(table, index * 4096, 4096);
+  assertEquals(table.capacity, 2 * capacity);
+  for (let index = 0; index <= capacity; index++) {
+    assert(perfect(table, index * 4096, 4096) !== NONE);
+  }
+  assert(table.heldBytes / table.capacity <= 64, "a record takes more than 64 bytes");
+});
+
+Deno.test("reclaim() is asked before the table grows, and believed when it frees enough", () => {
+  const table = new RecordTable();
+  const { capacity } = table;
+  const live: number[] = [];
+  let asked = 0;
+  table.reclaim = () => {
+    asked++;
+    const count = live.length;
+    for (const record of live.splice(0)) table.remove(record);
+    return count;
+  };
+  for (let index = 0; index < 3 * capacity; index++) live.push(add(table, index, 64));
+  assertEquals([asked, table.capacity], [2, capacity]);
+});
+
+Deno.test("lookups agree with a plain list of records, whatever comes and goes", () => {
+  const step = fc.record({
+    dma: fc.integer({ min: 0, max: 600 }),
+    sizeBytes: fc.integer({ min: 1, max: 700 }),
+    device: fc.nat(1),
+    remove: fc.boolean(),
+    pick: fc.nat(),
+    probe: fc.integer({ min: 0, max: 1400 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+      const table = new RecordTable();
+      const model: { record: number; dma: number; sizeBytes: number; device: number }[] = [];
+      for (const { dma, sizeBytes, device, remove, pick, probe } of steps) {
+        if (remove && model.length > 0) {
+          table.remove(model.splice(pick % model.length, 1)[0]!.record);
+        } else {
+          model.push({ record: add(table, dma, sizeBytes, device), dma, sizeBytes, device });
+        }
+        const around = model.filter((one) =>
+          one.device === 0 && one.dma <= probe && probe < one.dma + one.sizeBytes
+        ).map(({ record }) => record).sort();
+        const seen: number[] = [];
+        table.eachAround(0, probe, (record) => {
+          seen.push(record);
+          return false;
+        });
+        if (seen.sort().join() !== around.join()) return false;
+        if ((table.findAround(0, probe, PHYS) === NONE) !== (around.length === 0)) return false;
+        const begins = model.filter((one) => one.device === 0 && one.dma === probe);
+        let count = 0;
+        table.eachAt(0, probe, () => {
+          count++;
+          return false;
+        });
+        if (count !== begins.length) return false;
+      }
+      return table.count === model.length;
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,126 @@
+/**
+ * Checks of the calls that hand a mapping, or a part of one, to the CPU or to the device.
+ *
+ * A sync in the direction of the mapping is right whoever it is for: a driver that changes a buffer
+ * that the device only reads takes it back first, and one that uses a buffer again that the device
+ * only writes hands it over again.
+ *
+ * @see behaviour/dma.md 8.2 rows 17 to 22
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
+import {
+  directionWord,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../attributes.ts";
+import type { DmaDevice } from "../device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import type { Ledger } from "./ledger.ts";
+import { MADE, NONE } from "./record_table.ts";
+
+const LINKED = 1 << MADE.LINK;
+
+export class SyncChecks {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** @param entries Entries of the list that is synced; 0 for a single mapping. */
+  syncing(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    forCpu: boolean,
+    entries: number,
+  ): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const record = this.#find(dev, dma, sizeBytes, dir, entries);
+    const owner = forCpu ? "CPU" : "device";
+    const call = `Device "${dev.name}" syncs ${bytes(sizeBytes)} at ${hexAddress(dma)} ` +
+      `for the ${owner}`;
+    if (record === NONE) {
+      this.#reportUnknown(dev, dma, call);
+      return;
+    }
+    const site = table.site(record);
+    const what = `${call}, a part of ${ledger.describe(record)}`;
+    if (dma + sizeBytes > table.end(record)) {
+      const beyond = dma + sizeBytes - table.end(record);
+      const text = `${what}: that is ${bytes(beyond)} more than are mapped`;
+      ledger.report("sync_size", text, site);
+    }
+    const mappedDir = table.dir(record);
+    if (mappedDir !== DMA_BIDIRECTIONAL && mappedDir !== dir) {
+      const said = directionWord(dir);
+      ledger.report("sync_direction", `${what}, but says ${said}`, site);
+      if (forCpu && mappedDir === DMA_TO_DEVICE) {
+        const text = `${what}, but the device only reads it: there is nothing new to see`;
+        ledger.report("sync_for_cpu_read_only", text, site);
+      } else if (!forCpu && mappedDir === DMA_FROM_DEVICE) {
+        const text = `${what}, but the device only writes it: it will see nothing of this`;
+        ledger.report("sync_for_device_write_only", text, site);
+      }
+    }
+    if (entries !== 0 && table.entries[record] !== entries) {
+      const text = `${what}, as a list of ${entries} entries; ${table.entries[record]} were mapped`;
+      ledger.report("sync_entries", text, site);
+    }
+  }
+
+  /** The record that an address lies in; of several, the one most like what is synced. */
+  #find(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    entries: number,
+  ): number {
+    if (dma === DMA_MAPPING_ERROR) return NONE;
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    let best: number = NONE;
+    let bestScore = -1;
+    table.eachAround(ledger.deviceOf(dev).number, dma, (record) => {
+      if (table.madeBy(record) === MADE.LINK) return false;
+      let score = ledger.isExcused(record) ? 0 : 8;
+      if (dma + sizeBytes <= table.end(record)) score += 4;
+      if (table.dir(record) === dir) score += 2;
+      if (entries === 0 || table.entries[record] === entries) score += 1;
+      if (score > bestScore) {
+        best = record;
+        bestScore = score;
+      }
+      return false;
+    });
+    return best;
+  }
+
+  #reportUnknown(dev: DmaDevice, dma: DmaAddr, call: string): void {
+    const ledger = this.#ledger;
+    const device = ledger.deviceOf(dev);
+    if (device.forgotten && dev.domain === null) return;
+    const link = dma === DMA_MAPPING_ERROR
+      ? NONE
+      : ledger.table.findAround(device.number, dma, LINKED);
+    if (link !== NONE) {
+      ledger.report(
+        "sync_unknown",
+        `${call}, where ${ledger.describe(link)} is; these calls know nothing of linked ranges`,
+        ledger.table.site(link),
+      );
+      return;
+    }
+    const ended = ledger.ended.find(device.number, dma);
+    const why = ended === null
+      ? "nothing is mapped there"
+      : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended`;
+    ledger.report("sync_unknown", `${call}, but ${why}`, ended?.site ?? null);
+  }
+}

@@ -1,0 +1,105 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { DmaAddr } from "../../address.ts";
+import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { checkerBench, DIRECT } from "./_bench.ts";
+
+function syncBench(dir: 0 | 1 | 2, options = {}) {
+  const bench = checkerBench(options);
+  const { machine: { dma }, dev } = bench;
+  const mapped = bench.map(0x10_0000, 0x1000, dir);
+  const address = (offset: number) => mapped + offset as DmaAddr;
+  return {
+    ...bench,
+    forCpu: (said: 0 | 1 | 2, offset = 0, sizeBytes = 0x1000) =>
+      dma.dmaSyncSingleForCpu(dev, address(offset), sizeBytes, said),
+    forDevice: (said: 0 | 1 | 2, offset = 0, sizeBytes = 0x1000) =>
+      dma.dmaSyncSingleForDevice(dev, address(offset), sizeBytes, said),
+  };
+}
+
+Deno.test("a sync in the mapping's own direction is right, for either side and for parts", () => {
+  for (const options of [{}, DIRECT, { device: { coherent: false } }]) {
+    for (const dir of [DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE] as const) {
+      const bench = syncBench(dir, options);
+      bench.forCpu(dir);
+      bench.forDevice(dir);
+      bench.forCpu(dir, 0xff0, 16);
+      bench.forDevice(dir, 1, 1);
+      assertEquals(bench.classes(), []);
+    }
+  }
+});
+
+Deno.test("row 17: what is not mapped cannot be synced (dma.md 8.2)", () => {
+  const bench = syncBench(DMA_TO_DEVICE);
+  bench.forCpu(DMA_TO_DEVICE, 0x1000);
+  bench.forDevice(DMA_TO_DEVICE, -1, 1);
+  assertEquals([bench.errorCount(), bench.classes()], [2, ["sync_unknown", "sync_unknown"]]);
+});
+
+Deno.test("row 17: what has ended, and what was linked, cannot be synced", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  const mapped = bench.map(0x10_0000, 0x1000);
+  bench.unmap(mapped, 0x1000);
+  dma.dmaSyncSingleForDevice(dev, mapped, 0x1000, DMA_TO_DEVICE);
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x20_0000, 0, 0x2000);
+  dma.dmaSyncSingleForDevice(dev, bench.state.addr, 0x1000, DMA_TO_DEVICE);
+  const [ended, linked] = bench.reports();
+  assertEquals([ended?.class, linked?.class], ["sync_unknown", "sync_unknown"]);
+  assertMatch(ended!.text, /but the mapping of 4096 bytes at 0xffff_f000 has ended$/);
+  assertMatch(linked!.text, /these calls know nothing of linked ranges$/);
+});
+
+Deno.test("row 18: more than is mapped (dma.md 8.2)", () => {
+  const bench = syncBench(DMA_TO_DEVICE);
+  bench.forDevice(DMA_TO_DEVICE, 0, 0x1001);
+  bench.forDevice(DMA_TO_DEVICE, 0x800, 0x1000);
+  const [one, many] = bench.reports();
+  assertEquals([bench.errorCount(), one?.class, many?.class], [2, "sync_size", "sync_size"]);
+  assertMatch(one!.text, /that is 1 byte more than are mapped$/);
+  assertMatch(many!.text, /that is 2048 bytes more than are mapped$/);
+});
+
+Deno.test("row 19: another direction, unless the mapping is bidirectional (dma.md 8.2)", () => {
+  const bench = syncBench(DMA_FROM_DEVICE);
+  bench.forCpu(DMA_TO_DEVICE);
+  assertEquals(bench.classes(), ["sync_direction"]);
+  const both = syncBench(DMA_BIDIRECTIONAL);
+  both.forCpu(DMA_FROM_DEVICE);
+  both.forDevice(DMA_TO_DEVICE);
+  assertEquals(both.classes(), []);
+});
+
+Deno.test("row 20: for the CPU, what the device only reads (dma.md 8.2)", () => {
+  for (const said of [DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const) {
+    const bench = syncBench(DMA_TO_DEVICE);
+    bench.forCpu(said);
+    assertEquals([bench.errorCount(), bench.classes()], [2, [
+      "sync_direction",
+      "sync_for_cpu_read_only",
+    ]]);
+  }
+});
+
+Deno.test("row 21: for the device, what it only writes (dma.md 8.2)", () => {
+  for (const said of [DMA_TO_DEVICE, DMA_BIDIRECTIONAL] as const) {
+    const bench = syncBench(DMA_FROM_DEVICE);
+    bench.forDevice(said);
+    assertEquals([bench.errorCount(), bench.classes()], [2, [
+      "sync_direction",
+      "sync_for_device_write_only",
+    ]]);
+  }
+});
+
+Deno.test("of two mappings of the same memory the one that fits is synced", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  const mapped = bench.map(0x10_0000, 0x1000, DMA_TO_DEVICE);
+  bench.map(0x10_0000, 0x1000, DMA_FROM_DEVICE);
+  dma.dmaSyncSingleForDevice(dev, mapped, 16, DMA_TO_DEVICE);
+  dma.dmaSyncSingleForCpu(dev, mapped, 16, DMA_FROM_DEVICE);
+  assertEquals(bench.classes(), []);
+});
