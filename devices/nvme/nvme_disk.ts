@@ -167,14 +167,13 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
 
   /** Takes the requests of a plug that is flushed. */
   sendBatch(requests: readonly NvmeRequest[]): void {
-    for (const request of requests) {
+    const batch = requests.filter((request) => {
       // Only now is it known how many ranges a discard has.
-      if (request.op === "discard" && !this.#payload.attach(request)) {
-        request.end(BLK_STS.RESOURCE);
-      } else {
-        this.driver.queueRequest(request);
-      }
-    }
+      if (request.op !== "discard" || this.#payload.attach(request)) return true;
+      request.end(BLK_STS.RESOURCE);
+      return false;
+    });
+    this.driver.queueBatch(batch);
   }
 
   /** Submits a user's own command. It is never cut: one that would have to be is refused. */

@@ -55,8 +55,9 @@ import { blockStatusOf, doNotRetry } from "./status.ts";
 
 const BLOCK_STATUS = eventId("block.status");
 
-/** The only kind of activity: dispatch the oldest waiting request. */
+/** Kinds of activities: dispatch the oldest waiting request, or the oldest waiting batch. */
 const DISPATCH = 0;
+const DISPATCH_BATCH = 1;
 /** How often a failing command is tried again. */
 const MAX_RETRIES = 5;
 /**
@@ -111,6 +112,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #mapper: DataMapper;
   readonly #nodePools: NodePools;
   readonly #dispatch = new RequestFifo();
+  readonly #batches: (readonly NvmeRequest[])[] = [];
   readonly #queues = new QueueSet();
   readonly #archive = new CommandArchive();
   readonly #rules: ReleaseRules;
@@ -250,12 +252,30 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
   queueRequest(request: NvmeRequest): void {
-    request.viewer = this;
-    if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
+    this.#adopt(request);
     this.#post(request);
   }
 
-  runActivity(_kind: number, _argument: number): void {
+  /**
+   * Queues requests that were held back together: one host activity that prepares all of them and
+   * rings each doorbell once. One that cannot be prepared is prepared again behind the others.
+   *
+   * @see behaviour/nvme.md 4.1 and 7, case 13
+   */
+  queueBatch(requests: readonly NvmeRequest[]): void {
+    if (requests.length === 0) return;
+    for (const request of requests) this.#adopt(request);
+    this.#batches.push(requests);
+    this.machine.activities.post(this, DISPATCH_BATCH, requests[0]!.queue);
+  }
+
+  runActivity(kind: number, _argument: number): void {
+    if (kind === DISPATCH_BATCH) {
+      const batch = this.#batches.shift();
+      if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
+      this.#dispatchBatch(batch);
+      return;
+    }
     const request = this.#dispatch.shift();
     if (request === null) throw new InvariantError(`${this.dev.name} has nothing to dispatch`);
     const { events } = this.machine;
@@ -355,6 +375,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       request.retries < MAX_RETRIES;
   }
 
+  #adopt(request: NvmeRequest): void {
+    request.viewer = this;
+    if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
+  }
+
   #post(request: NvmeRequest): void {
     this.#dispatch.push(request);
     this.machine.activities.post(this, DISPATCH, request.queue);
@@ -371,6 +396,50 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       queue.waiting.push(request);
       return;
     }
+    this.#prepareAndSubmit(queue, iod, request);
+  }
+
+  /** What could not be prepared keeps its tag, and takes the single way when all others are rung. */
+  #dispatchBatch(batch: readonly NvmeRequest[]): void {
+    const { events } = this.machine;
+    const { cpu, device, request: outerRequest, site } = events;
+    events.device = this.dev.name;
+    const again: Iod[] = [];
+    for (const request of batch) {
+      this.#speakFor(request);
+      const queue = this.#queues.get(request.queue);
+      if (queue === undefined || !queue.enabled) {
+        this.#end(request, BLK_STS.IOERR);
+        continue;
+      }
+      const iod = queue.takeTag(request);
+      if (iod === null) queue.waiting.push(request);
+      else if (this.prepare(iod, request) === BLK_STS.OK) queue.enqueue(iod);
+      else again.push(iod);
+    }
+    // A doorbell for several commands belongs to no request.
+    if (batch.length > 1) events.request = null;
+    for (const queue of this.#queues.io) queue.ring();
+    for (const iod of again) {
+      const request = iod.request!;
+      this.#speakFor(request);
+      this.#prepareAndSubmit(this.#queues.get(request.queue)!, iod, request);
+    }
+    events.cpu = cpu;
+    events.device = device;
+    events.request = outerRequest;
+    events.site = site;
+  }
+
+  /** Events are a request's from here on. */
+  #speakFor(request: NvmeRequest): void {
+    const { events } = this.machine;
+    events.cpu = request.cpu;
+    events.request = request.id === 0 ? null : request.id;
+    events.site = request.site;
+  }
+
+  #prepareAndSubmit(queue: QueuePair, iod: Iod, request: NvmeRequest): void {
     const status = this.prepare(iod, request);
     if (status === BLK_STS.OK) {
       queue.submit(iod);

@@ -66,6 +66,8 @@ export class QueuePair {
   readonly #freeTags: Uint16Array;
   #freeCount: number;
   #sqTail = 0;
+  /** The tail that the controller knows. */
+  #sqRung = 0;
   #cqHead = 0;
   #phase = 1;
 
@@ -131,6 +133,15 @@ export class QueuePair {
 
   /** Puts a command into the submission queue and rings its doorbell. */
   submit(iod: Iod): void {
+    this.enqueue(iod);
+    this.ring();
+  }
+
+  /**
+   * Puts a command into the submission queue and leaves the doorbell to `ring`, unless the next
+   * command would bring the tail to where it was rung last: that would look like nothing new.
+   */
+  enqueue(iod: Iod): void {
     const machine = this.#machine;
     const slot = this.#sqTail;
     machine.memory.writeWords(this.#sqSlots[slot]! as PhysAddr, iod.words, iod.words.length);
@@ -142,8 +153,19 @@ export class QueuePair {
         opcode: iod.sqe[SQE.OPCODE]!,
       });
     }
-    this.#sqTail = slot + 1 === this.depthEntries ? 0 : slot + 1;
+    this.#sqTail = this.#after(slot);
+    if (this.#after(this.#sqTail) === this.#sqRung) this.ring();
+  }
+
+  /** Tells the controller of all commands that it has not been told of. */
+  ring(): void {
+    if (this.#sqTail === this.#sqRung) return;
+    this.#sqRung = this.#sqTail;
     this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
+  }
+
+  #after(slot: number): number {
+    return slot + 1 === this.depthEntries ? 0 : slot + 1;
   }
 
   /**
