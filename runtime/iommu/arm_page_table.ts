@@ -51,6 +51,7 @@ export class ArmPageTable implements PageTable {
   walkFlags = 0;
   walkSizeBytes = 0;
   outOfMemory: (() => boolean) | null = null;
+  undoneBytes = 0;
 
   readonly #choice: PageSizeChoice;
   readonly #tables: TablePages;
@@ -96,6 +97,7 @@ export class ArmPageTable implements PageTable {
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.#begin();
+    this.undoneBytes = 0;
     const granule = this.granuleBytes;
     if (iova % granule !== 0 || phys % granule !== 0 || sizeBytes % granule !== 0) {
       return -ERRNO.EINVAL;
@@ -113,6 +115,7 @@ export class ArmPageTable implements PageTable {
       done += mapped;
       if (this.#occupied) {
         if (done > 0) this.#unmapRange(iova, done);
+        this.undoneBytes = done;
         this.leaves.count = 0;
         return this.#starved ? -ERRNO.ENOMEM : -ERRNO.EEXIST;
       }

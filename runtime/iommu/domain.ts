@@ -8,6 +8,7 @@
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device.ts";
+import { errnoName } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
@@ -22,6 +23,7 @@ import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts"
 const IOVA_ALLOC = eventId("iova.alloc");
 const IOVA_FREE = eventId("iova.free");
 const IOMMU_MAP = eventId("iommu.map");
+const IOMMU_MAP_FAILED = eventId("iommu.map_failed");
 const IOMMU_UNMAP = eventId("iommu.unmap");
 const IOMMU_SYNC_MAP = eventId("iommu.sync_map");
 const IOTLB_SYNC = eventId("iotlb.sync");
@@ -235,6 +237,14 @@ export class IommuDomain implements FlushQueueOwner {
           leaves: this.table.leaves.toList(),
         });
       }
+    } else if (events.tick(IOMMU_MAP_FAILED)) {
+      events.emit(IOMMU_MAP_FAILED, {
+        iova: iova as DmaAddr,
+        phys,
+        size_bytes: sizeBytes,
+        undone_bytes: this.table.undoneBytes,
+        error: errnoName(-error),
+      });
     }
     if (this.table.syncs.count !== 0) this.#syncTable(true);
     return error;

@@ -58,6 +58,7 @@ export class GenericPageTable implements PageTable {
   walkFlags = 0;
   walkSizeBytes = 0;
   outOfMemory: (() => boolean) | null = null;
+  undoneBytes = 0;
 
   readonly #choice: PageSizeChoice;
   readonly #tables = new TablePages(ENTRIES);
@@ -103,6 +104,7 @@ export class GenericPageTable implements PageTable {
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.syncs.count = 0;
     this.leaves.count = 0;
+    this.undoneBytes = 0;
     if (sizeBytes <= 0 || (flags & (PTE_READ | PTE_WRITE)) === 0) return -ERRNO.EINVAL;
     if (
       Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES !== iova ||
@@ -202,6 +204,7 @@ export class GenericPageTable implements PageTable {
   /** Takes back what a failed map wrote. Its leaves and its flush come out as one unmap's would. */
   #undo(iova: number, doneBytes: number): number {
     if (doneBytes > 0) this.#unmapRange(iova, doneBytes);
+    this.undoneBytes = doneBytes;
     this.leaves.count = 0;
     const error = this.#starved ? ERRNO.ENOMEM : ERRNO.EADDRINUSE;
     this.#starved = false;

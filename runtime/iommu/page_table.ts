@@ -121,6 +121,8 @@ export interface PageTable {
   readonly syncs: SyncRanges;
   /** Leaves the last `map` wrote or the last `unmap` cleared. */
   readonly leaves: LeafRuns;
+  /** Bytes that a `map` which failed had written before, and took back; 0 after success. */
+  readonly undoneBytes: number;
   /** Kernel warnings the last operation raised. */
   readonly warnings: number;
   /** Changes with every unmap and every replaced table: a translation found before may be gone. */

@@ -91,6 +91,7 @@ Deno.test("a failed map undoes itself and flushes what it undid (dma.md 5.1)", (
   table.map(0x3000, 0x9000, 0x1000, RW);
   assertEquals(table.map(0x1000, 0x5000, 0x4000, RW), -ERRNO.EADDRINUSE);
   assertEquals([table.syncs.first(0), table.syncs.last(0)], [0x1000, 0x2fff]);
+  assertEquals(table.undoneBytes, 0x2000);
   assertEquals(table.walk(0x1000), false);
   assertEquals(table.walk(0x3000), true);
 });

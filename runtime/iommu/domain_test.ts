@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { DmaDevice } from "../dma/device.ts";
+import { ERRNO } from "../errno.ts";
+import type { MachineEvent } from "../events.ts";
+import { Machine } from "../machine.ts";
+import { defaultMachineConfig } from "../machine_config.ts";
+import { PTE_READ } from "./page_table.ts";
+
+Deno.test("a map that fails says how far it came and took back (dma.md 5.1)", () => {
+  const base = defaultMachineConfig();
+  const machine = new Machine({ ...base, iommu: { ...base.iommu, mode: "strict", model: "vtd" } });
+  const dev = new DmaDevice("ssd");
+  machine.iommu.attach(dev);
+  const seen: MachineEvent[] = [];
+  machine.events.listen((event) => seen.push(event), ["iommu.map", "iommu.map_failed"]);
+  const map = (iova: number, phys: number, sizeBytes: number) =>
+    dev.domain!.map(iova, phys as PhysAddr, sizeBytes, PTE_READ);
+
+  assertEquals(map(0x3000, 0x9000, 0x1000), 0);
+  assertEquals(map(0x1000, 0x5000, 0x4000), -ERRNO.EADDRINUSE);
+  assertEquals(map(0x5800, 0x5000, 0x1000), -ERRNO.ENXIO);
+  assertEquals(seen.map(({ name }) => name), ["iommu.map", "iommu.map_failed", "iommu.map_failed"]);
+  assertEquals(seen.slice(1).map(({ fields }) => Object.values(fields)), [
+    [0x1000, 0x5000, 0x4000, 0x2000, "EADDRINUSE"],
+    [0x5800, 0x5000, 0x1000, 0, "ENXIO"],
+  ]);
+  assertEquals(dev.domain!.table.walk(0x1000), false);
+});
