@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import { renderMarkdown } from "./markdown.ts";
 
 const plain = { columns: 40, colour: false };
@@ -57,6 +58,13 @@ Deno.test("renderMarkdown() keeps code as it stands and drops the marks of text"
 });
 
 Deno.test("renderMarkdown() colours only when asked", () => {
-  const [line] = renderMarkdown(["see `this`"], { columns: 40, colour: true });
-  assert(line!.includes("\x1b["));
+  // Whoever runs the tests may have asked for no colour anywhere.
+  const enabled = getColorEnabled();
+  setColorEnabled(true);
+  try {
+    const [line] = renderMarkdown(["see `this`"], { columns: 40, colour: true });
+    assert(line!.includes("\x1b["));
+  } finally {
+    setColorEnabled(enabled);
+  }
 });
