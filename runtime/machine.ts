@@ -7,17 +7,23 @@ import { ActivityQueue } from "./activity.ts";
 import type { DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
 import { VirtualClock } from "./clock.ts";
 import { DeviceBus } from "./dma/bus_access.ts";
+import { DmaChecker } from "./dma/checker/dma_checker.ts";
 import type { DmaDevice } from "./dma/device.ts";
+import { DeviceMemory } from "./dma/device_memory.ts";
 import { DmaMapping } from "./dma/mapping.ts";
 import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
+import { CpuCaches } from "./memory/cpu_caches.ts";
+import type { HostMemory } from "./memory/host_memory.ts";
 import { layOutMemory } from "./memory/layout.ts";
+import { MemoryEncryption } from "./memory/memory_encryption.ts";
 import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
 import { SwiotlbPool } from "./memory/swiotlb.ts";
+import { swiotlbCopyRules } from "./memory/swiotlb_copy_rules.ts";
 import { areasForSlots, placePool, sizePool, SLOT_BYTES } from "./memory/swiotlb_geometry.ts";
 import type { SwiotlbGeometry } from "./memory/swiotlb_geometry.ts";
 import { applyPrices, Charges } from "./prices.ts";
@@ -53,18 +59,26 @@ export class Machine {
   /** Virtual time for what is no event: table leaves and copied bytes. */
   readonly charges: Charges;
   readonly memory: PhysicalMemory;
+  /** Memory as devices see it, where that is not simply memory; null elsewhere. */
+  deviceMemory: DeviceMemory | null = null;
+  /** The CPU's caches; null while every device sees them. */
+  caches: CpuCaches | null = null;
+  /** Which memory devices cannot read; null but in a confidential guest. */
+  readonly encryption: MemoryEncryption | null;
   readonly pages: PageAllocator;
   readonly swiotlb: SwiotlbPool;
   readonly iommu: Iommu;
   readonly dma: DmaMapping;
   readonly bus: DeviceBus;
+  /** Sees the mistakes of drivers; null when the configuration wants none. */
+  readonly checker: DmaChecker | null;
   /** Set by the PCI tree once it is built. */
   peers: PeerRouter | null = null;
   /** What is told to fail, and who counts what could; null while there is neither, as nearly always. */
   faults: FaultInjector | null = null;
   readonly #injector: FaultInjector;
 
-  /** @throws {RangeError} When windows overlap. */
+  /** @throws {RangeError} When windows overlap, or the bounce buffers do not lie in RAM. */
   constructor(config: MachineConfig) {
     this.config = config;
     this.clock = new VirtualClock();
@@ -80,17 +94,58 @@ export class Machine {
       config.regions.filter(({ type }) => type === "ram"),
       config.pageSizeBytes,
     );
-    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry());
+    this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
+    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(config.quirks));
     if (this.swiotlb.active) {
       const { basePhys, sizeBytes } = this.swiotlb;
-      invariant(
-        this.pages.claim(basePhys, sizeBytes),
-        "The bounce-buffer pool lies outside memory",
-      );
+      if (!this.pages.claim(basePhys, sizeBytes)) {
+        throw new RangeError(
+          `Cannot place ${sizeBytes} bytes of bounce buffers at 0x${basePhys.toString(16)}: ` +
+            "that is not all RAM",
+        );
+      }
+      this.encryption?.share(basePhys, sizeBytes);
     }
+    this.checker = config.checker === "off" ? null : new DmaChecker(this);
     this.iommu = new Iommu(this);
     this.dma = new DmaMapping(this);
     this.bus = new DeviceBus(this);
+    if (this.encryption !== null) this.#watchDevices();
+  }
+
+  /**
+   * Every streaming mapping without translation is bounced: asked for, or because devices cannot
+   * read what is encrypted.
+   */
+  get forcesBounce(): boolean {
+    return this.config.swiotlb.force || this.config.memoryEncryption;
+  }
+
+  /** Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see. */
+  get hostMemory(): HostMemory {
+    return this.caches ?? this.memory;
+  }
+
+  /** The CPU's caches: they matter from here on, since some device does not see them. */
+  useCaches(): CpuCaches {
+    if (this.caches !== null) return this.caches;
+    const caches = new CpuCaches(this.memory, this.events, (hazard) => {
+      this.checker?.memory.cachesDiffer(hazard);
+    });
+    this.caches = caches;
+    this.#watchDevices();
+    return caches;
+  }
+
+  #watchDevices(): void {
+    this.deviceMemory = new DeviceMemory({
+      memory: this.memory,
+      caches: this.caches,
+      encryption: this.encryption,
+      onPrivate: (dev, phys, sizeBytes, access) => {
+        this.checker?.memory.touchesPrivate(dev, phys, sizeBytes, access);
+      },
+    });
   }
 
   /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
@@ -154,6 +209,7 @@ export class Machine {
     this.clock.reset();
     this.events.reset();
     this.warnings.restartTime();
+    this.checker?.restartCounts();
     this.swiotlb.resetHighWater();
     applyPrices(this.config.pricesNs, this.charges, this.events);
   }

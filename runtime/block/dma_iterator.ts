@@ -7,7 +7,7 @@
  *
  * @see behaviour/block.md 2.2 to 2.5, design/scenarios.md table (23)
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
+import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
 import type { DmaDevice } from "../dma/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
@@ -241,7 +241,7 @@ export class BlkDma {
       opDirection(request.op),
       attributesOf(iter.kind),
     );
-    if (iter.addr === DMA_MAPPING_ERROR) {
+    if (this.#machine.dma.dmaMappingError(dev, iter.addr) !== 0) {
       iter.status = BLK_STS.RESOURCE;
       return false;
     }

@@ -8,18 +8,22 @@
  */
 import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../address.ts";
 import type { DeviceAccess } from "../iommu/iommu.ts";
+import { FAULT, type FaultInjector, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
+import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
 
 export class DeviceBus {
   readonly #machine: Machine;
   readonly #pageBytes: Bytes;
+  readonly #checker: DmaChecker | null;
   /** The pieces of the request at hand: where each lies and how long it is. */
   #phys = new Float64Array(64);
   #sizeBytes = new Float64Array(64);
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#checker = machine.checker;
     // No piece may cross a granule, nor a page of the memory behind.
     this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
   }
@@ -29,16 +33,34 @@ export class DeviceBus {
    *
    * @param dma First byte as the device sees it.
    * @param into Takes the bytes from `offset` on.
+   * @param point What can be told to fail here: an access for data, or one to a queue.
    * @returns False after a fault; nothing was read then.
    */
-  read(dev: DmaDevice, dma: number, into: Uint8Array, offset: number, sizeBytes: Bytes): boolean {
+  read(
+    dev: DmaDevice,
+    dma: number,
+    into: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+    point: FaultPoint = FAULT["device.read"],
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
+    if (this.#isOnePiece(dma, sizeBytes)) {
+      const phys = this.#resolveOne(dev, dma, sizeBytes, "read");
+      if (phys < 0) return false;
+      if (special === null) memory.read(phys as PhysAddr, into, offset, sizeBytes);
+      else special.read(dev, phys as PhysAddr, into, offset, sizeBytes);
+      return true;
+    }
     const pieces = this.#resolve(dev, dma, sizeBytes, "read");
     if (pieces < 0) return false;
-    const { memory } = this.#machine;
     let at = offset;
     for (let piece = 0; piece < pieces; piece++) {
       const count = this.#sizeBytes[piece]!;
-      memory.read(this.#phys[piece]! as PhysAddr, into, at, count);
+      const phys = this.#phys[piece]! as PhysAddr;
+      if (special === null) memory.read(phys, into, at, count);
+      else special.read(dev, phys, into, at, count);
       at += count;
     }
     return true;
@@ -46,16 +68,34 @@ export class DeviceBus {
 
   /**
    * Writes memory for a device. Everything is translated before any byte changes.
+   * @param point What can be told to fail here: an access for data, or one to a queue.
    * @returns False after a fault; nothing was written then.
    */
-  write(dev: DmaDevice, dma: number, from: Uint8Array, offset: number, sizeBytes: Bytes): boolean {
+  write(
+    dev: DmaDevice,
+    dma: number,
+    from: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+    point: FaultPoint = FAULT["device.write"],
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    if (this.#isOnePiece(dma, sizeBytes)) {
+      const phys = this.#resolveOne(dev, dma, sizeBytes, "write");
+      if (phys < 0) return false;
+      if (special === null) memory.write(phys as PhysAddr, from, offset, sizeBytes);
+      else special.write(dev, phys as PhysAddr, from, offset, sizeBytes);
+      return true;
+    }
     const pieces = this.#resolve(dev, dma, sizeBytes, "write");
     if (pieces < 0) return false;
-    const { memory } = this.#machine;
     let at = offset;
     for (let piece = 0; piece < pieces; piece++) {
       const count = this.#sizeBytes[piece]!;
-      memory.write(this.#phys[piece]! as PhysAddr, from, at, count);
+      const phys = this.#phys[piece]! as PhysAddr;
+      if (special === null) memory.write(phys, from, at, count);
+      else special.write(dev, phys, from, at, count);
       at += count;
     }
     return true;
@@ -71,6 +111,43 @@ export class DeviceBus {
     events.device = dev.name;
     this.#machine.iommu.fault(dev, DMA_MAPPING_ERROR, access, "address_width");
     events.device = outer;
+  }
+
+  /** True after the fault that an access is told to raise. */
+  #isRefused(
+    faults: FaultInjector,
+    point: FaultPoint,
+    dev: DmaDevice,
+    dma: number,
+    access: DeviceAccess,
+  ): boolean {
+    const { events, iommu } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const reason = faults.reasonAt(point);
+    if (reason !== null) iommu.fault(dev, dma, access, reason);
+    events.device = outer;
+    return reason !== null;
+  }
+
+  /** Queue entries and whole pages, which are nearly everything, need no list of pieces. */
+  #isOnePiece(dma: number, sizeBytes: Bytes): boolean {
+    return sizeBytes > 0 && (dma & (this.#pageBytes - 1)) + sizeBytes <= this.#pageBytes;
+  }
+
+  /** Where a piece ends up, or -1 after a fault. */
+  #resolveOne(
+    dev: DmaDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
+    events.device = outer;
+    return phys;
   }
 
   /** Fills the list of pieces; returns how many there are, or -1 after a fault. */
@@ -113,9 +190,14 @@ export class DeviceBus {
       const peer = peers.resolveBusAddress(dev, dma);
       if (peer >= 0) return peer;
     }
+    const { staleAccesses } = iommu;
     const phys = iommu.translate(dev, dma, access);
     if (phys < 0) return -1;
-    return memory.covers(phys, sizeBytes) ? phys : iommu.fault(dev, dma, access, "blocked");
+    if (!memory.covers(phys, sizeBytes)) return iommu.fault(dev, dma, access, "blocked");
+    if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
+      this.#checker.accesses.touched(dev, dma, sizeBytes, access);
+    }
+    return phys;
   }
 
   #grow(): void {

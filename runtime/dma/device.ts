@@ -8,6 +8,8 @@
  */
 import { ADDRESS_LIMIT, type Bytes } from "../address.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
+import type { CheckedDevice } from "./checker/ledger.ts";
+import { type DmaRange, RangeMap } from "./range_map.ts";
 
 /** The attributes a device may be given when it is made; what is left out reads as the default. */
 export interface DmaDeviceOptions {
@@ -27,6 +29,8 @@ export interface DmaDeviceOptions {
   readonly maxSegmentSizeBytes?: Bytes;
   /** A segment of a list may not cross a multiple of this mask plus one. Default 2^32 - 1. */
   readonly segmentBoundaryMask?: number;
+  /** Where the device's bus has memory, when that is not at its physical address. */
+  readonly ranges?: readonly DmaRange[];
   /** Look for IO addresses below 4 GiB first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
 }
@@ -40,6 +44,8 @@ export class DmaDevice {
   readonly name: string;
   readonly coherent: boolean;
   readonly untrusted: boolean;
+  /** Where the device's bus has memory; null when at its physical address. */
+  readonly rangeMap: RangeMap | null;
   minAlignMask: number;
   maxSegmentSizeBytes: Bytes;
   segmentBoundaryMask: number;
@@ -57,6 +63,8 @@ export class DmaDevice {
   peer: unknown = null;
   /** Live streaming and two-step mappings; coherent memory does not count. */
   mappings = 0;
+  /** What the checker keeps of the device; nobody else looks at it. */
+  checked: CheckedDevice | null = null;
 
   #maskBits: number;
   #coherentMaskBits: number;
@@ -71,6 +79,7 @@ export class DmaDevice {
     this.#busLimitBits = options.busLimitBits ?? 0;
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
+    this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
     this.minAlignMask = options.minAlignMask ?? 0;
     this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? 65536;
     this.segmentBoundaryMask = options.segmentBoundaryMask ?? 2 ** 32 - 1;

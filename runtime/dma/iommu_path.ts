@@ -9,12 +9,12 @@ import type { IommuDomain } from "../iommu/domain.ts";
 import { PTE_CACHE, PTE_MMIO, PTE_PRIVILEGED, PTE_READ, PTE_WRITE } from "../iommu/page_table.ts";
 import type { Machine } from "../machine.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "./attributes.ts";
-import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import type { DmaDevice } from "./device.ts";
-import { hexAddress, reportMisuse } from "./report.ts";
+import { hexAddress } from "./hex_address.ts";
+import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 
-/** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
-export const UNTOUCHABLE = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 /** Attributes under which caches are left alone. */
 const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | DMA_ATTR.MMIO;
 
@@ -29,18 +29,6 @@ export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): num
   else if (dev.coherent) flags |= PTE_CACHE;
   if ((attrs & DMA_ATTR.PRIVILEGED) !== 0) flags |= PTE_PRIVILEGED;
   return flags;
-}
-
-/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
-export function mustBounce(
-  dev: DmaDevice,
-  domain: IommuDomain,
-  phys: PhysAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-): boolean {
-  if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
-  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
 }
 
 /** True when the CPU's caches must be maintained for a mapping. */
@@ -65,11 +53,17 @@ export function bounceForIommu(
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, dir, attrs);
   if (tlb === DMA_MAPPING_ERROR || !dev.untrusted) return tlb;
   const before = domain.offsetOf(tlb);
-  if (before !== 0) machine.memory.fill(tlb - before as PhysAddr, before, 0);
+  if (before !== 0) zeroPadding(machine, tlb - before as PhysAddr, before);
   const end = tlb + sizeBytes;
   const after = domain.roundUp(end) - end;
-  if (after !== 0) machine.memory.fill(end as PhysAddr, after, 0);
+  if (after !== 0) zeroPadding(machine, end as PhysAddr, after);
   return tlb;
+}
+
+/** Zeroes what the device will see beside a buffer, in memory itself. */
+function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+  if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);
+  else machine.caches.fillMemory(phys, sizeBytes, 0);
 }
 
 /**
@@ -91,9 +85,11 @@ export function iommuMapPhys(
   let at = phys;
   const bounced = mustBounce(dev, domain, phys, sizeBytes, dir);
   if (bounced) {
-    if ((attrs & UNTOUCHABLE) !== 0) return DMA_MAPPING_ERROR;
+    if ((attrs & UNTOUCHABLE) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN);
+    }
     const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
-    if (tlb === DMA_MAPPING_ERROR) return DMA_MAPPING_ERROR;
+    if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
     at = tlb as PhysAddr;
   }
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, sizeBytes);
@@ -119,15 +115,15 @@ function mapAt(
       "__iommu_dma_map",
       `Device "${dev.name}" wants more address bits kept than a granule has`,
     );
-    return DMA_MAPPING_ERROR;
+    return refuseMap(machine, MAP_FAILURE.MIN_ALIGN);
   }
   const offset = domain.offsetOf(phys);
   const length = domain.roundUp(sizeBytes + offset);
   const iova = domain.allocIova(length, false);
-  if (iova === 0) return DMA_MAPPING_ERROR;
+  if (iova === 0) return refuseMap(machine, MAP_FAILURE.NO_IOVA);
   if (domain.map(iova, phys - offset as PhysAddr, length, flags) !== 0) {
     domain.freeIova(iova, length);
-    return DMA_MAPPING_ERROR;
+    return refuseMap(machine, MAP_FAILURE.PAGE_TABLE);
   }
   domain.syncMap(iova, length);
   // The sum would be a new number on the heap; most buffers start on a granule.
@@ -155,12 +151,6 @@ export function iommuUnmapPhys(
       machine.warnings.warn(
         "iommu_dma_unmap_phys",
         `Device "${dev.name}" ends a mapping at ${hexAddress(dma)}, where nothing is mapped`,
-      );
-      reportMisuse(
-        machine,
-        "unmap_unknown",
-        "dma.1.6",
-        `Nothing is mapped at ${hexAddress(dma)} for device "${dev.name}", so nothing is freed`,
       );
       return -1;
     }
@@ -201,16 +191,6 @@ export function warnUnmapped(
     "iommu_dma_unmap",
     `Device "${device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
       `${hexAddress(start)} were mapped`,
-  );
-  const larger = unmappedBytes > askedBytes;
-  reportMisuse(
-    machine,
-    larger ? "unlink_splits_leaf" : "unlink_unlinked",
-    "dma.3.6",
-    larger
-      ? `${askedBytes} bytes at ${hexAddress(start)} are part of a larger leaf: all ` +
-        `${unmappedBytes} bytes of it are gone`
-      : `Only ${unmappedBytes} of ${askedBytes} bytes at ${hexAddress(start)} were mapped`,
   );
 }
 

@@ -11,6 +11,7 @@ import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../a
 import { ERRNO, KernelError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
+import { FAULT, type FaultPointName } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
@@ -20,15 +21,23 @@ import { type DmaRules, dmaRules } from "./dma_rules.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
 import { iommuMapPhys, iommuSyncForCpu, iommuSyncForDevice, iommuUnmapPhys } from "./iommu_path.ts";
 import type { DmaIovaState } from "./iova_state.ts";
+import { MAP_BRANCH, MAP_FAILURE, type MapBranch } from "./map_branch.ts";
 import {
+  addressingLimited,
   maxMappingSize,
   mergeBoundary,
   needUnmap,
   optMappingSize,
+  requiredMask,
+  setCoherentMask,
   setMask,
 } from "./mapping_queries.ts";
 import { MappingEvents } from "./mapping_events.ts";
-import { hexAddress, reportMisuse } from "./report.ts";
+import type { DmaChecker } from "./checker/dma_checker.ts";
+import { KernelAreas } from "./kernel_areas.ts";
+import { MADE, type MadeBy } from "./checker/record_table.ts";
+import { hexAddress } from "./hex_address.ts";
+import { refuseMap, whyRefused } from "./refusal.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
@@ -49,22 +58,29 @@ const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device", "dma.1.6");
 const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
 const FREE_COHERENT = callOf("dma_free_coherent", "dma.1.2");
 const SET_MASK = callOf("dma_set_mask", "dma.1.2");
+const SET_COHERENT_MASK = callOf("dma_set_coherent_mask", "dma.1.2");
 
 const DMA_SYNC = eventId("dma.sync");
 
 export class DmaMapping {
   /** How the release maps. */
   readonly rules: DmaRules;
+  /** The branch on which the last map failed; null where nothing in it decided that. */
+  refusal: MapBranch | null = null;
   readonly #machine: Machine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
   readonly #twoStep: TwoStepCalls;
   readonly #scatterlists: ScatterlistCalls;
+  readonly #checker: DmaChecker | null;
+  readonly #areas: KernelAreas;
 
   constructor(machine: Machine) {
     this.rules = dmaRules(machine.config.kernel);
     this.#machine = machine;
+    this.#checker = machine.checker;
+    this.#areas = new KernelAreas(machine.config.regions);
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
@@ -88,7 +104,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_PHYS, MADE.PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
   }
 
   /** Ends a mapping of `dmaMapPhys`. Size, direction and attributes must be those of the map. */
@@ -99,7 +115,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_PHYS, MADE.PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
   }
 
   /**
@@ -128,10 +144,11 @@ export class DmaMapping {
       });
     }
     const phys = page + offset as PhysAddr;
-    const dma = (attrs & DMA_ATTR.MMIO) !== 0 || this.#refusesPage(phys)
+    this.refusal = null;
+    const dma = this.#refusesPage(phys, attrs) || this.#injected(MAP_PAGE) !== 0
       ? DMA_MAPPING_ERROR
-      : this.#map(MAP_PAGE.api, dev, phys, sizeBytes, dir, attrs);
-    this.#calls.leaveWithAddress(MAP_PAGE, dma, outer);
+      : this.#map(MAP_PAGE.api, MADE.PAGE, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveMap(MAP_PAGE, dev, dma, outer);
     return dma;
   }
 
@@ -143,7 +160,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_PAGE, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_PAGE, MADE.PAGE, dev, dma, sizeBytes, dir, attrs, attrs);
   }
 
   /** Maps a buffer that is contiguous in memory. */
@@ -154,7 +171,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_SINGLE, MADE.SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
   }
 
   /** Ends a mapping of `dmaMapSingle`. */
@@ -165,7 +182,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_SINGLE, MADE.SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
   }
 
   /** Maps MMIO of another device: `dmaMapPhys` with the MMIO attribute. */
@@ -176,7 +193,16 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_RESOURCE, dev, phys, sizeBytes, dir, attrs, attrs | DMA_ATTR.MMIO);
+    return this.#mapCall(
+      MAP_RESOURCE,
+      MADE.RESOURCE,
+      dev,
+      phys,
+      sizeBytes,
+      dir,
+      attrs,
+      attrs | DMA_ATTR.MMIO,
+    );
   }
 
   /** Ends a mapping of `dmaMapResource`. */
@@ -187,13 +213,23 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_RESOURCE, dev, dma, sizeBytes, dir, attrs, attrs | DMA_ATTR.MMIO);
+    this.#unmapCall(
+      UNMAP_RESOURCE,
+      MADE.RESOURCE,
+      dev,
+      dma,
+      sizeBytes,
+      dir,
+      attrs,
+      attrs | DMA_ATTR.MMIO,
+    );
   }
 
   /** Hands a mapping, or a part of one, to the CPU. */
   dmaSyncSingleForCpu(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
     const events = this.#events;
     const outer = this.#enterSync(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
+    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, true, 0);
     if (events.tick(DMA_SYNC)) events.emit(DMA_SYNC, { for: "cpu", dma, size_bytes: sizeBytes });
     if (this.#mustSync(dev)) {
       if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
@@ -206,6 +242,7 @@ export class DmaMapping {
   dmaSyncSingleForDevice(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
     const events = this.#events;
     const outer = this.#enterSync(SYNC_FOR_DEVICE, dev, dma, sizeBytes, dir);
+    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, false, 0);
     if (events.tick(DMA_SYNC)) {
       events.emit(DMA_SYNC, { for: "device", dma, size_bytes: sizeBytes });
     }
@@ -296,19 +333,35 @@ export class DmaMapping {
     return this.#scatterlists.mapTable(dev, list, dir, attrs);
   }
 
-  /** Ends the mapping of a list. */
-  dmaUnmapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): void {
-    this.#scatterlists.unmap(dev, list, dir, attrs);
+  /** Ends the mapping of a list. @param entries How many it was mapped with, not its outputs. */
+  dmaUnmapSg(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs = 0,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.unmap(dev, list, dir, attrs, entries);
   }
 
-  /** Hands a mapped list to the CPU. */
-  dmaSyncSgForCpu(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
-    this.#scatterlists.sync(dev, list, dir, "cpu");
+  /** Hands a mapped list to the CPU. @param entries How many it was mapped with. */
+  dmaSyncSgForCpu(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.sync(dev, list, dir, "cpu", entries);
   }
 
-  /** Hands a mapped list to the device. */
-  dmaSyncSgForDevice(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
-    this.#scatterlists.sync(dev, list, dir, "device");
+  /** Hands a mapped list to the device. @param entries How many it was mapped with. */
+  dmaSyncSgForDevice(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.sync(dev, list, dir, "device", entries);
   }
 
   /** True when a range was reserved. Stays true after free and destroy: the size decides. */
@@ -317,13 +370,16 @@ export class DmaMapping {
   }
 
   /** 0, or -ENOMEM for the error value. */
-  dmaMappingError(_dev: DmaDevice, dma: DmaAddr): number {
+  dmaMappingError(dev: DmaDevice, dma: DmaAddr): number {
+    if (this.#checker !== null) this.#checker.mappings.tested(dev, dma);
     return dma === DMA_MAPPING_ERROR ? -ERRNO.ENOMEM : 0;
   }
 
   /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
   dmaNeedUnmap(dev: DmaDevice): boolean {
-    return needUnmap(this.#machine, dev);
+    const needed = needUnmap(this.#machine, dev);
+    if (!needed && this.#checker !== null) this.#checker.mappings.needsNoUnmap(dev);
+    return needed;
   }
 
   /** Largest single mapping, or `UNLIMITED_BYTES`. */
@@ -336,9 +392,34 @@ export class DmaMapping {
     return optMappingSize(this.#machine, dev);
   }
 
+  /** The mask with which the device would reach all memory, as its last address. */
+  dmaGetRequiredMask(dev: DmaDevice): number {
+    return requiredMask(this.#machine, dev);
+  }
+
+  /** True when the device cannot reach all memory by itself. */
+  dmaAddressingLimited(dev: DmaDevice): boolean {
+    return addressingLimited(this.#machine, dev);
+  }
+
   /** Mask of the boundary on which buffers join into one range; 0 where they do not. */
   dmaGetMergeBoundary(dev: DmaDevice): number {
     return mergeBoundary(dev);
+  }
+
+  /**
+   * A driver leaves its device. What it has not ended is reported by the checker, and forgotten;
+   * nothing is unmapped.
+   * @returns How many mappings and ranges are left; 0 when the checker is off.
+   * @see behaviour/dma.md 3.6, 8.2 row 25
+   */
+  unbind(dev: DmaDevice): number {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const left = this.#checker?.unbind(dev) ?? 0;
+    events.device = outer;
+    return left;
   }
 
   /** Sets the streaming mask; 0 or -EIO. */
@@ -346,8 +427,21 @@ export class DmaMapping {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(SET_MASK.call)) events.emit(SET_MASK.call, { dev: dev.name, bits });
-    const error = setMask(this.#machine, dev, bits);
+    const injected = this.#injected(SET_MASK);
+    const error = injected !== 0 ? injected : setMask(this.#machine, dev, bits);
     this.#calls.leaveWithErrno(SET_MASK, error, outer);
+    return error;
+  }
+
+  /** Sets the mask for memory that CPU and device share; 0 or -EIO. */
+  dmaSetCoherentMask(dev: DmaDevice, bits: number): number {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(SET_COHERENT_MASK.call)) {
+      events.emit(SET_COHERENT_MASK.call, { dev: dev.name, bits });
+    }
+    const error = setCoherentMask(this.#machine, dev, bits);
+    this.#calls.leaveWithErrno(SET_COHERENT_MASK, error, outer);
     return error;
   }
 
@@ -366,7 +460,10 @@ export class DmaMapping {
     if (events.tick(ALLOC_COHERENT.call)) {
       events.emit(ALLOC_COHERENT.call, { dev: dev.name, size: sizeBytes });
     }
-    const memory = allocCoherent(this.#machine, dev, sizeBytes, pages);
+    const memory = this.#injected(ALLOC_COHERENT) !== 0
+      ? null
+      : allocCoherent(this.#machine, dev, sizeBytes, pages);
+    if (memory !== null) this.#checker?.mappings.allocated(dev, memory);
     this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? DMA_MAPPING_ERROR, outer);
     return memory;
   }
@@ -382,6 +479,7 @@ export class DmaMapping {
         dma: memory.dma,
       });
     }
+    this.#checker?.mappings.freeing(dev, memory);
     freeCoherent(this.#machine, dev, memory);
     this.#calls.leave(FREE_COHERENT, outer);
   }
@@ -392,8 +490,15 @@ export class DmaMapping {
     throw new KernelError("EFAULT", `${api}() with the direction ${dir}, which is none`);
   }
 
+  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  #injected(call: Call): number {
+    const { faults } = this.#machine;
+    return faults === null ? 0 : faults.errnoAt(FAULT[call.api as FaultPointName]);
+  }
+
   #mapCall(
     call: Call,
+    made: MadeBy,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
@@ -413,36 +518,59 @@ export class DmaMapping {
         attrs: attributeWords(shownAttrs),
       });
     }
-    const dma = this.#map(call.api, dev, phys, sizeBytes, dir, attrs);
-    this.#calls.leaveWithAddress(call, dma, outer);
+    this.refusal = null;
+    const dma = this.#injected(call) !== 0
+      ? DMA_MAPPING_ERROR
+      : this.#map(call.api, made, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveMap(call, dev, dma, outer);
     return dma;
+  }
+
+  /** Ends a map; a failed one says on which branch it failed. */
+  #leaveMap(call: Call, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
+    const { refusal } = this;
+    const why = dma !== DMA_MAPPING_ERROR || refusal === null
+      ? null
+      : whyRefused(this.#machine, dev, refusal);
+    this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
   /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
   #map(
     api: string,
+    made: MadeBy,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
     dir: DmaDirection,
     attrs: number,
   ): DmaAddr {
-    if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return DMA_MAPPING_ERROR;
     const machine = this.#machine;
+    if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
+    }
+    if (made === MADE.SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
+      return refuseMap(machine, MAP_FAILURE.VMALLOC);
+    }
     const { domain } = dev;
     let dma: DmaAddr;
     if (domain === null) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
-    else if ((attrs & DMA_ATTR.CC_SHARED) !== 0) return DMA_MAPPING_ERROR;
-    else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    else if ((attrs & DMA_ATTR.CC_SHARED) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
+    } else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
     if (dma === DMA_MAPPING_ERROR) return dma;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
-    this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir);
+    this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir, attrs);
+    if (this.#checker !== null) {
+      this.#checker.mappings.mapped(made, dev, phys, dma, sizeBytes, dir, attrs);
+    }
     return dma;
   }
 
   #unmapCall(
     call: Call,
+    made: MadeBy,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,
@@ -461,11 +589,14 @@ export class DmaMapping {
         attrs: attributeWords(shownAttrs),
       });
     }
-    if (dma === DMA_MAPPING_ERROR) this.#unmapOfError(call.api, dev);
+    if (this.#checker !== null) {
+      this.#checker.mappings.unmapping(made, dev, dma, sizeBytes, dir, attrs);
+    }
+    if (dma === DMA_MAPPING_ERROR) this.#unmapOfError(dev);
     else {
       const machine = this.#machine;
       const { domain } = dev;
-      let phys: PhysAddr | -1 = dma as number as PhysAddr;
+      let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
       if (domain === null) directUnmapPhys(machine, dev, dma, sizeBytes, dir, attrs);
       else phys = iommuUnmapPhys(machine, dev, domain, dma, sizeBytes, dir, attrs);
       if (phys >= 0) {
@@ -479,26 +610,35 @@ export class DmaMapping {
   }
 
   /** The all-ones address leads nowhere, so neither path finds anything to end. */
-  #unmapOfError(api: string, dev: DmaDevice): void {
-    if (dev.domain !== null) {
-      this.#machine.warnings.warn(
-        "iommu_dma_unmap_phys",
-        `Device "${dev.name}" ends a mapping at the error value`,
-      );
-    }
-    reportMisuse(
-      this.#machine,
-      "unmap_error_value",
-      "dma.8.2",
-      `${api}() is given the error value that a failed map returned`,
+  #unmapOfError(dev: DmaDevice): void {
+    if (dev.domain === null) return;
+    this.#machine.warnings.warn(
+      "iommu_dma_unmap_phys",
+      `Device "${dev.name}" ends a mapping at the error value`,
     );
   }
 
-  /** A kernel with debugging refuses pages that are a device's memory. */
-  #refusesPage(phys: PhysAddr): boolean {
+  /** Pages are memory; a kernel with debugging refuses those that are a device's. */
+  #refusesPage(phys: PhysAddr, attrs: number): boolean {
     const { config, memory, warnings } = this.#machine;
+    if ((attrs & DMA_ATTR.MMIO) !== 0) {
+      this.refusal = MAP_FAILURE.PAGE_WITH_MMIO;
+      return true;
+    }
     if (!config.dmaDebug || memory.kindAt(phys) !== "mmio") return false;
     warnings.warnOnce("dma_map_page", `The page at ${hexAddress(phys)} is a device's memory`);
+    this.refusal = MAP_FAILURE.PAGE_OF_A_DEVICE;
+    return true;
+  }
+
+  /** Memory that is contiguous for the CPU only cannot be mapped as one buffer. */
+  #isVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): boolean {
+    if (this.#areas.find(phys, sizeBytes) !== "vmalloc") return false;
+    this.#machine.warnings.warnOnce(
+      "dma_map_single",
+      `Device "${dev.name}" maps vmalloc memory at ${hexAddress(phys)}`,
+    );
+    this.#checker?.mappings.refusedVmalloc(dev, phys, sizeBytes);
     return true;
   }
 

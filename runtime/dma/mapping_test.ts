@@ -29,6 +29,7 @@ Deno.test("dma_map_phys() keeps the offset in the granule, and unmap leaves noth
 Deno.test("a translated map and unmap make these events in this order", () => {
   const { machine, dev, names, fields } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_FROM_DEVICE, DMA_ATTR.NO_WARN);
+  assertEquals(machine.dma.dmaMappingError(dev, dma), 0);
   machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_FROM_DEVICE);
   assertEquals(names(), [
     "call.dma_map_phys",

@@ -5,6 +5,7 @@
  */
 import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
+import { FAULT, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import {
   attributeWords,
@@ -40,9 +41,9 @@ export class ScatterlistCalls {
 
   /** The number of outputs, 0 for any failure. */
   map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
-    const outer = this.#enter(MAP_SG, dev, list, dir, attrs);
-    const outputs = mapSg(this.#machine, dev, list, dir, attrs);
-    this.#mapped(dev, list, dir);
+    const outer = this.#enter(MAP_SG, dev, list, dir, attrs, list.count);
+    const outputs = this.#outputs(FAULT.dma_map_sg, dev, list, dir, attrs);
+    this.#mapped(dev, list, dir, attrs);
     const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
     this.#calls.leaveWithCount(MAP_SG, result, outer);
     return Math.max(outputs, 0);
@@ -50,16 +51,26 @@ export class ScatterlistCalls {
 
   /** 0 or a negative errno. */
   mapTable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
-    const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs);
-    const outputs = mapSg(this.#machine, dev, list, dir, attrs);
-    this.#mapped(dev, list, dir);
+    const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs, list.count);
+    const outputs = this.#outputs(FAULT.dma_map_sgtable, dev, list, dir, attrs);
+    this.#mapped(dev, list, dir, attrs);
     const result = sgtableResult(this.#machine, outputs);
     this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer);
     return result;
   }
 
-  unmap(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
-    const outer = this.#enter(UNMAP_SG, dev, list, dir, attrs);
+  /** @param entries How many the driver says the list has; only as many are looked at. */
+  unmap(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs: number,
+    entries: number,
+  ): void {
+    const outer = this.#enter(UNMAP_SG, dev, list, dir, attrs, entries);
+    this.#machine.checker?.lists.unmapping(dev, list, entries, dir, attrs);
+    const { count } = list;
+    list.count = Math.min(entries, count);
     unmapSg(this.#machine, dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
       this.#mappings.unmapped(
@@ -72,13 +83,24 @@ export class ScatterlistCalls {
         pathOfOutput(dev, list, index),
       );
     }
+    list.count = count;
     list.forgetMapping();
     this.#calls.leave(UNMAP_SG, outer);
   }
 
-  sync(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, owner: "cpu" | "device"): void {
+  /** @param entries How many the driver says the list has; only as many are looked at. */
+  sync(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    owner: "cpu" | "device",
+    entries: number,
+  ): void {
     const call = owner === "cpu" ? SYNC_FOR_CPU : SYNC_FOR_DEVICE;
-    const outer = this.#enter(call, dev, list, dir, 0);
+    const outer = this.#enter(call, dev, list, dir, 0, entries);
+    this.#machine.checker?.lists.syncing(dev, list, entries, dir, owner === "cpu");
+    const { count } = list;
+    list.count = Math.min(entries, count);
     for (let index = 0; index < list.outputs; index++) {
       if (this.#events.tick(DMA_SYNC)) {
         const dma = list.dmaAddressAt(index);
@@ -88,7 +110,23 @@ export class ScatterlistCalls {
     if (!dev.skipSync || this.#machine.config.dmaDebug) {
       syncSg(this.#machine, dev, list, dir, owner);
     }
+    list.count = count;
     this.#calls.leave(call, outer);
+  }
+
+  /** How many outputs a map makes, or a negative errno: its own, or one it is told to fail with. */
+  #outputs(
+    point: FaultPoint,
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs: number,
+  ): number {
+    const { faults } = this.#machine;
+    const injected = faults === null ? 0 : faults.errnoAt(point);
+    if (injected === 0) return mapSg(this.#machine, dev, list, dir, attrs);
+    list.outputs = 0;
+    return injected;
   }
 
   #enter(
@@ -97,13 +135,14 @@ export class ScatterlistCalls {
     list: Scatterlist,
     dir: DmaDirection,
     attrs: number,
+    entries: number,
   ): string | null {
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(call.call)) {
       this.#events.emit(call.call, {
         dev: dev.name,
         sg: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const),
-        nents: list.count,
+        nents: entries,
         dir: directionWord(dir),
         attrs: attributeWords(attrs),
       });
@@ -112,7 +151,8 @@ export class ScatterlistCalls {
   }
 
   /** One mapping for each output. */
-  #mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): void {
+  #mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
+    this.#machine.checker?.lists.mapped(dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
       this.#mappings.mapped(
         // Both functions make mappings of one kind, which one function ends.
@@ -122,6 +162,7 @@ export class ScatterlistCalls {
         list.dmaAddressAt(index),
         list.dmaLengthAt(index),
         dir,
+        attrs,
         pathOfOutput(dev, list, index),
       );
     }

@@ -13,16 +13,10 @@ import type { Machine } from "../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import type { DmaDevice } from "./device.ts";
-import {
-  bounceForIommu,
-  leafFlags,
-  maintainsCaches,
-  mustBounce,
-  UNTOUCHABLE,
-  warnUnmapped,
-} from "./iommu_path.ts";
+import { bounceForIommu, leafFlags, maintainsCaches, warnUnmapped } from "./iommu_path.ts";
 import type { DmaIovaState } from "./iova_state.ts";
-import { hexAddress, reportMisuse } from "./report.ts";
+import { mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { hexAddress } from "./hex_address.ts";
 
 /** The kernel keeps one bit of the state's size for itself. */
 const SIZE_LIMIT = 2 ** 53;
@@ -59,6 +53,7 @@ export function iovaTryAlloc(
   state.held = true;
   machine.iommu.liveMappings++;
   dev.mappings++;
+  machine.checker?.ranges.reserved(dev, state);
   return true;
 }
 
@@ -86,13 +81,6 @@ export function iovaLink(
       "dma_iova_link",
       `Device "${dev.name}" links ${hexAddress(phys)} at offset ${offset} of a range`,
     );
-    reportMisuse(
-      machine,
-      "link_unaligned",
-      "dma.3.3",
-      `The buffer at ${hexAddress(phys)} does not start on a granule of ${domain.granuleBytes} ` +
-        `bytes, so it cannot be linked at offset ${offset}`,
-    );
     return -ERRNO.EIO;
   }
   if (state.bounced && requireCoherent) {
@@ -103,15 +91,6 @@ export function iovaLink(
     return -ERRNO.EOPNOTSUPP;
   }
   if (!dev.coherent && requireCoherent) return -ERRNO.EOPNOTSUPP;
-  if (state.held && offset + sizeBytes > state.sizeBytes) {
-    reportMisuse(
-      machine,
-      "link_beyond_range",
-      "dma.3.6",
-      `Bytes ${offset} to ${offset + sizeBytes} are linked into a range of ` +
-        `${state.sizeBytes} bytes: the rest lies in addresses of others`,
-    );
-  }
   if (mustBounce(dev, domain, phys, sizeBytes, dir)) {
     if ((attrs & UNTOUCHABLE) !== 0) return -ERRNO.EPERM;
     return linkBounced(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
@@ -137,38 +116,7 @@ function linkPlain(
   const at = phys - inGranule as PhysAddr;
   const error = domain.map(iova, at, length, leafFlags(dev, dir, attrs));
   if (error === 0) state.linkedBytes += length;
-  else reportRefused(machine, error, iova, length, phys);
   return error;
-}
-
-/** The page table said no: which mistake of the caller that shows. */
-function reportRefused(
-  machine: Machine,
-  error: number,
-  iova: number,
-  length: Bytes,
-  phys: PhysAddr,
-): void {
-  if (error === -ERRNO.EADDRINUSE || error === -ERRNO.EEXIST) {
-    reportMisuse(
-      machine,
-      "link_overlap",
-      "dma.3.6",
-      `Some of the ${length} bytes at ${hexAddress(iova)} are linked already`,
-    );
-  } else if (length === 0) {
-    reportMisuse(machine, "link_empty", "dma.3.6", "A buffer of 0 bytes is linked");
-  } else if (error === -ERRNO.ENXIO || error === -ERRNO.EINVAL) {
-    reportMisuse(
-      machine,
-      "link_unaligned",
-      "dma.3.3",
-      `The buffer at ${hexAddress(phys)} would come to lie at ${
-        hexAddress(iova)
-      }: the one before ` +
-        "ends inside a granule, or the range was reserved for another offset",
-    );
-  }
 }
 
 /**
@@ -231,6 +179,7 @@ function linkThroughSlot(
 ): number {
   const slot = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
   if (slot === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, slot as PhysAddr, sizeBytes);
   const inGranule = domain.offsetOf(phys);
   const iova = state.addr + offset - inGranule;
   const at = slot - inGranule as PhysAddr;
@@ -268,8 +217,13 @@ export function iovaUnlink(
   dir: DmaDirection,
   attrs: number,
 ): void {
-  unlinkRange(machine, dev, domain, state, offset, sizeBytes, dir, attrs, true);
+  const { checker } = machine;
+  checker?.ranges.unlinking(dev, domain, state, offset, sizeBytes, dir, attrs);
+  const unmapped = unlinkRange(machine, dev, domain, state, offset, sizeBytes, dir, attrs, true);
+  checker?.ranges.unlinked(dev, domain, state, offset, sizeBytes, false, unmapped);
 }
+
+/** Returns the bytes that the page table cleared. */
 
 function unlinkRange(
   machine: Machine,
@@ -281,7 +235,7 @@ function unlinkRange(
   dir: DmaDirection,
   attrs: number,
   flushNow: boolean,
-): void {
+): Bytes {
   const first = state.addr + offset;
   if (state.bounced || maintainsCaches(dev, attrs)) {
     leaveBuffers(machine, dev, domain, first, sizeBytes, dir, attrs);
@@ -291,6 +245,7 @@ function unlinkRange(
   const unmapped = domain.unmap(first - inGranule, length, flushNow);
   if (unmapped !== length) warnUnmapped(machine, domain, first - inGranule, length, unmapped);
   state.linkedBytes -= Math.min(unmapped, state.linkedBytes);
+  return unmapped;
 }
 
 /** Granule by granule: caches, and bounce buffers with their copy out. */
@@ -331,17 +286,7 @@ export function iovaFree(
 ): void {
   const inGranule = domain.offsetOf(state.addr);
   const start = state.addr - inGranule;
-  if (state.linkedBytes > 0) {
-    reportMisuse(
-      machine,
-      "free_while_linked",
-      "dma.3.6",
-      `The range at ${
-        hexAddress(state.addr)
-      } is freed while ${state.linkedBytes} bytes are linked: ` +
-        "its next owner's addresses are in use",
-    );
-  }
+  machine.checker?.ranges.released(dev, domain, state, null);
   letGo(machine, dev, state);
   domain.freeIova(start, domain.roundUp(state.sizeBytes + inGranule));
 }
@@ -365,16 +310,12 @@ export function iovaDestroy(
     iovaFree(machine, dev, domain, state);
     return;
   }
-  unlinkRange(machine, dev, domain, state, 0, mappedBytes, dir, attrs, !domain.lazy);
-  if (state.linkedBytes > 0) {
-    reportMisuse(
-      machine,
-      "destroy_short",
-      "dma.3.6",
-      `${state.linkedBytes} bytes of the range at ${hexAddress(state.addr)} stay linked after ` +
-        `destroying ${mappedBytes} bytes: they are mapped over addresses that may be reused`,
-    );
-  }
+  const { checker } = machine;
+  checker?.ranges.unlinking(dev, domain, state, 0, mappedBytes, dir, attrs);
+  const flushNow = !domain.lazy;
+  const unmapped = unlinkRange(machine, dev, domain, state, 0, mappedBytes, dir, attrs, flushNow);
+  checker?.ranges.unlinked(dev, domain, state, 0, mappedBytes, true, unmapped);
+  checker?.ranges.released(dev, domain, state, mappedBytes);
   const inGranule = domain.offsetOf(state.addr);
   letGo(machine, dev, state);
   domain.releaseIova(state.addr - inGranule, domain.roundUp(mappedBytes + inGranule));
@@ -382,17 +323,7 @@ export function iovaDestroy(
 
 /** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
 function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
-  if (!state.held) {
-    if (state.sizeBytes > 0) {
-      reportMisuse(
-        machine,
-        "destroy_twice",
-        "dma.3.6",
-        `The range at ${hexAddress(state.addr)} was given back before: it may get two owners`,
-      );
-    }
-    return;
-  }
+  if (!state.held) return;
   state.held = false;
   if (state.linkedBytes > 0) return;
   machine.iommu.liveMappings--;

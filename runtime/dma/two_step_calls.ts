@@ -5,6 +5,7 @@
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { EventStream } from "../events.ts";
+import { FAULT, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "./attributes.ts";
 import { CallEvents, callOf } from "./call_events.ts";
@@ -58,7 +59,9 @@ export class TwoStepCalls {
     if (events.tick(TRY_ALLOC.call)) {
       events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
     }
-    const allocated = iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
+    const refused = this.#injected(FAULT.dma_iova_try_alloc) !== 0;
+    if (refused) state.clear();
+    const allocated = !refused && iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
     this.#calls.leaveWithResult(TRY_ALLOC, allocated, outer);
     return allocated;
   }
@@ -91,15 +94,39 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
-    const error = iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+    const injected = this.#injected(FAULT.dma_iova_link);
+    const error = injected !== 0
+      ? injected
+      : iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+    if (injected === 0) {
+      // A link that is told to fail is nobody's mistake.
+      machine.checker?.ranges.linked(
+        dev,
+        domain,
+        state,
+        phys,
+        offset,
+        sizeBytes,
+        dir,
+        attrs,
+        error,
+      );
+    }
     if (error === 0) {
-      this.#mappings.mapped(LINK.api, dev, phys, state.addr + offset as DmaAddr, sizeBytes, dir);
+      const dma = state.addr + offset as DmaAddr;
+      this.#mappings.mapped(LINK.api, dev, phys, dma, sizeBytes, dir, attrs);
     }
     this.#calls.leaveWithErrno(LINK, error, outer);
     return error;
   }
 
-  /** Makes what was linked visible to the device. Always 0. @see behaviour/dma.md 3.5 */
+  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  #injected(point: FaultPoint): number {
+    const { faults } = this.#machine;
+    return faults === null ? 0 : faults.errnoAt(point);
+  }
+
+  /** Makes what was linked visible to the device; 0 unless told to fail. @see behaviour/dma.md 3.5 */
   sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     const domain = domainOf(dev, SYNC.api);
     const events = this.#events;
@@ -107,7 +134,9 @@ export class TwoStepCalls {
     if (events.tick(SYNC.call)) {
       events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
     }
-    const error = iovaSync(domain, state, offset, sizeBytes);
+    const injected = this.#injected(FAULT.dma_iova_sync);
+    const error = injected !== 0 ? injected : iovaSync(domain, state, offset, sizeBytes);
+    if (error === 0) this.#machine.checker?.ranges.synced(dev, domain, state, offset, sizeBytes);
     this.#calls.leaveWithErrno(SYNC, error, outer);
     return error;
   }

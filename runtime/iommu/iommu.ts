@@ -6,12 +6,12 @@
  */
 import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device.ts";
-import { hexAddress, reportMisuse } from "../dma/report.ts";
+import { ERRNO } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { IommuDomain } from "./domain.ts";
-import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
+import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 import { Iotlb } from "./iotlb.ts";
 import { makePageTable } from "./page_table_formats.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
@@ -54,6 +54,8 @@ export class Iommu {
   readonly faults: IommuFault[] = [];
   /** Live streaming and two-step mappings of translated devices; coherent memory does not count. */
   liveMappings = 0;
+  /** Accesses that the IOTLB let through although the page table had changed. */
+  staleAccesses = 0;
 
   readonly #machine: Machine;
   readonly #config: IommuConfig;
@@ -91,36 +93,82 @@ export class Iommu {
 
   /**
    * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
-   * addresses. An untrusted device is translated and strict whatever was asked for.
+   * addresses, or what its bus makes of them. An untrusted device is translated and strict whatever
+   * was asked for. A bus whose ranges leave no IO addresses is warned of, and not translated.
    *
    * @see behaviour/dma.md 1.3
    */
   attach(dev: DmaDevice): void {
     const { mode, cachingMode, model, forcedac } = this.#config;
+    if (!dev.coherent) this.#machine.useCaches();
     if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
       dev.domain = null;
       return;
     }
-    // Hardware that needs a flush after each map is no hardware to batch on (captured.md).
-    const lazy = mode === "lazy" && !dev.untrusted && !(cachingMode && model === "vtd");
+    const table = makePageTable(this.#config);
+    const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
+    if (typeof gaps === "number") {
+      this.#machine.warnings.warn(
+        "iommu_setup_dma_ops",
+        `Device "${dev.name}" gets no IO addresses: the ranges of its bus ` +
+          (gaps === -ERRNO.EINVAL ? "overlap" : "lie beyond what the IOMMU translates"),
+      );
+      dev.domain = null;
+      return;
+    }
+    const lazy = mode === "lazy" && !dev.untrusted && this.#defersFlushes;
     if (forcedac) dev.prefer32Bit = false;
     const domain = new IommuDomain(this.#machine, {
       id: this.#domains.length,
       device: dev,
-      table: makePageTable(this.#config),
+      table,
       iotlb: this.iotlb,
-      flushQueue: lazy
-        ? {
-          rings: this.#machine.config.cpus,
-          entries: PER_CPU_RING_ENTRIES,
-          timeoutNs: PER_CPU_TIMEOUT_NS,
-        }
-        : null,
+      flushQueue: lazy ? this.#flushQueueOptions : null,
       cachingMode: cachingMode && model !== "arm",
-      reserved: this.#reservedRanges(),
+      reserved: [...this.#reservedRanges(), ...gaps],
     });
     this.#domains.push(domain);
     dev.domain = domain;
+  }
+
+  /** Hardware that needs a flush after each map is no hardware to batch on (captured.md). */
+  get #defersFlushes(): boolean {
+    return !(this.#config.cachingMode && this.#config.model === "vtd");
+  }
+
+  get #flushQueueOptions(): FlushQueueOptions {
+    return {
+      rings: this.#machine.config.cpus,
+      entries: PER_CPU_RING_ENTRIES,
+      timeoutNs: PER_CPU_TIMEOUT_NS,
+    };
+  }
+
+  /** The mode that a device really has, whatever was asked for. */
+  modeOf(dev: DmaDevice): IommuMode {
+    if (dev.domain !== null) return dev.domain.lazy ? "lazy" : "strict";
+    return this.#config.mode === "off" ? "off" : "passthrough";
+  }
+
+  /**
+   * Changes how a device is translated while its driver is bound, as an administrator may. The one
+   * change that is possible then is from strict to lazy: the domain gets a flush queue and goes on.
+   * Where flushes cannot be put off, that succeeds and changes nothing.
+   *
+   * @param mode The word that was written: passthrough, strict or lazy.
+   * @param privileged Whether who writes it may.
+   * @returns 0, or -EACCES, -EINVAL for another word, -ENODEV without an IOMMU, -EPERM for any other
+   *   change and for a device that is not trusted.
+   * @see behaviour/dma.md 1.3
+   */
+  setMode(dev: DmaDevice, mode: string, privileged = true): number {
+    if (!privileged) return -ERRNO.EACCES;
+    if (mode !== "passthrough" && mode !== "strict" && mode !== "lazy") return -ERRNO.EINVAL;
+    if (this.#config.mode === "off") return -ERRNO.ENODEV;
+    const { domain } = dev;
+    if (domain === null || domain.lazy || mode !== "lazy" || dev.untrusted) return -ERRNO.EPERM;
+    if (this.#defersFlushes) domain.startFlushQueue(this.#flushQueueOptions);
+    return 0;
   }
 
   #reservedRanges(): { readonly start: number; readonly end: number }[] {
@@ -147,9 +195,16 @@ export class Iommu {
    * @returns The physical address of that very byte, or -1. Without translation the address itself.
    */
   lookup(dev: DmaDevice, dma: number): PhysAddr | -1 {
-    if (dev.domain === null) return dma as PhysAddr;
+    if (dev.domain === null) return this.#throughBus(dev, dma);
     const { table } = dev.domain;
     return table.walk(dma) ? table.walkPhys as PhysAddr : -1;
+  }
+
+  /** Where an address leads without translation: memory by the bus's ranges, windows as they are. */
+  #throughBus(dev: DmaDevice, dma: number): PhysAddr | -1 {
+    if (dev.rangeMap === null) return dma as PhysAddr;
+    const phys = dev.rangeMap.physOf(dma);
+    return phys < 0 && this.#machine.memory.kindAt(dma) === "mmio" ? dma as PhysAddr : phys;
   }
 
   /**
@@ -161,7 +216,10 @@ export class Iommu {
    */
   translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
     const { domain } = dev;
-    if (domain === null) return dma as PhysAddr;
+    if (domain === null) {
+      const phys = this.#throughBus(dev, dma);
+      return phys < 0 ? this.fault(dev, dma, access, "blocked") : phys;
+    }
     const { table } = domain;
     if (dma < 0 || dma > table.lastAddress) return this.fault(dev, dma, access, "address_width");
     if (this.#msiWindow && dma >= PC_MSI_WINDOW.start && dma < PC_MSI_WINDOW.end) {
@@ -205,7 +263,10 @@ export class Iommu {
     if (events.tick(IOMMU_TRANSLATE)) {
       events.emit(IOMMU_TRANSLATE, { dma: dma as DmaAddr, phys: phys as PhysAddr, access, hit });
     }
-    if (hit === "stale") this.#reportStale(dev, domain, dma, access);
+    if (hit === "stale") {
+      this.staleAccesses++;
+      this.#reportStale(dev, domain, dma, access);
+    }
     return phys as PhysAddr;
   }
 
@@ -232,16 +293,13 @@ export class Iommu {
   }
 
   #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {
+    const { checker } = this.#machine;
+    if (checker === null) return;
     const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;
     const age = parkedAtNs < 0
       ? "its translation has been changed without a flush"
       : `its mapping has been gone for ${this.#machine.clock.nowNs - parkedAtNs} ns, ` +
         "but the flush queue has not been flushed";
-    reportMisuse(
-      this.#machine,
-      "stale_iotlb_access",
-      "dma.5.3",
-      `Device "${dev.name}" could still ${access} ${hexAddress(dma)} through the IOTLB: ${age}`,
-    );
+    checker.accesses.stale(dev, dma, access, age);
   }
 }
