@@ -1,0 +1,51 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { formatResult, median, rounded } from "./benchmark.ts";
+import { BENCHMARKS } from "./mod.ts";
+import { measureReads } from "./nvme_read.ts";
+
+const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+
+Deno.test("median() is the middle, or between the two middle ones", () => {
+  assertEquals(median([9, 1, 5]), 5);
+  assertEquals(median([4, 1, 3, 2]), 2.5);
+});
+
+Deno.test("formatResult() shows value, unit and what it is compared with", () => {
+  const result = { name: "a.b", value: 1234567, unit: "requests/s", ratio: 0.5, to: "a.c" };
+  assertEquals(formatResult(result, 5), "a.b       1,234,567 requests/s   0.5 × a.c");
+  assertEquals(rounded(1234567), 1_235_000);
+});
+
+Deno.test("measureReads() drives requests through the whole path in every mode", () => {
+  for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {
+    assert(measureReads(mode, 1) > 1000, mode);
+  }
+});
+
+Deno.test("benchmarks have names of their own, among them those that must be there", () => {
+  const names = BENCHMARKS.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+  for (const name of ["start.cold", "nvme.read4k.off", "nvme.read4k.strict"]) {
+    assert(names.includes(name), name);
+  }
+});
+
+Deno.test("deno task bench --json prints one object a line, and refuses what it does not know", async () => {
+  const run = async (...words: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "-R", "-W", "--allow-run", "cli/bench_main.ts", ...words],
+      cwd: PROJECT,
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, output: text(stdout), errors: text(stderr) };
+  };
+  const { code, output } = await run("--json", "nvme.read4k.off");
+  assertEquals(code, 0);
+  const result = JSON.parse(output);
+  assertEquals(Object.keys(result), ["name", "value", "unit", "ratio", "to"]);
+  assertEquals([result.name, result.unit], ["nvme.read4k.off", "requests/s"]);
+  const wrong = await run("zebra");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.errors, "start.cold");
+});
