@@ -2,8 +2,16 @@
 import { valuesEqual } from "../../vm/equality.ts";
 import { arithmetic, compare, numberIn } from "../../vm/operators.ts";
 import { ScriptError } from "../../vm/script_error.ts";
-import { Closure, ListValue, Quantity, RangeValue, type Value } from "../../vm/value.ts";
-import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
+import {
+  Closure,
+  ListValue,
+  Quantity,
+  RangeValue,
+  Ratio,
+  RecordValue,
+  type Value,
+} from "../../vm/value.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
 import { toInt } from "../arguments.ts";
@@ -206,13 +214,33 @@ export const LIST: TypeSpec<ListValue> = {
   methods: METHODS,
   format: (list, run) => formatValue(list, run),
   show: (list, run) =>
-    list.items.length === 0
-      ? ["[]"]
-      : list.items.map((item, index) =>
+    list.items.length === 0 ? ["[]"] : recordTable(list.items, run) ??
+      list.items.map((item, index) =>
         clip(`${String(index).padStart(4)}  ${formatValue(item, run)}`, PICTURE_COLUMNS)
       ),
   index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
 };
+
+/** Records that all have the same keys as a table; null for other items, or too wide a table. */
+function recordTable(items: readonly Value[], run: Run): string[] | null {
+  const [first] = items;
+  if (!(first instanceof RecordValue) || first.entries.size === 0) return null;
+  const keys = [...first.entries.keys()];
+  const rows: string[][] = [];
+  const isNumber = keys.map(() => true);
+  for (const item of items) {
+    if (!(item instanceof RecordValue) || item.entries.size !== keys.length) return null;
+    if (!keys.every((key) => item.entries.has(key))) return null;
+    rows.push(keys.map((key, column) => {
+      const value = item.entries.get(key)!;
+      isNumber[column] &&= typeof value === "number" || value instanceof Quantity ||
+        value instanceof Ratio;
+      return formatValue(value, run);
+    }));
+  }
+  const lines = tableLines(keys, rows, isNumber.map((is) => is ? "right" : "left"));
+  return lines.some((line) => line.endsWith("…")) ? null : lines;
+}
 
 /** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
 export function rangeItem(range: RangeValue, offset: number): Value {
