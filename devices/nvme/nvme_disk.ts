@@ -147,7 +147,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     if (!this.#payload.fits(bio)) return this.#refuse(io, BLK_STS.INVAL);
     const splitter = this.#splitter;
     for (;;) {
-      const piece = splitter.next(bio);
+      const piece = this.#nextPiece(splitter, bio);
       if (piece === null) return this.#refuse(io, splitter.status);
       if (piece !== bio) this.#payload.cut(piece, bio);
       const request = this.#request(piece, splitter.nrSegments, queue);
@@ -187,7 +187,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
     const io = new Io(bio.sizeBytes);
     const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
-    if (bio.sizeBytes > 0 && splitter.next(bio) === null) {
+    if (bio.sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) {
       return this.#refuse(io, splitter.status);
     }
     const request = this.#request(bio, bio.sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
@@ -202,13 +202,29 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return io;
   }
 
+  /** Takes a piece off a bio's front. A cut is an event of the request that the piece becomes. */
+  #nextPiece(splitter: BioSplitter, bio: Bio): Bio | null {
+    const { events } = this.machine;
+    const { device, request } = events;
+    events.device = this.name;
+    events.request = events.lastRequest + 1;
+    const piece = splitter.next(bio);
+    events.device = device;
+    events.request = request;
+    return piece;
+  }
+
   /**
    * Joins a request's bio to what a plug holds, or has the plug hold the request.
    * @returns False when memory that it needs is not there.
    */
   #hold(plug: Plug<NvmeRequest>, request: NvmeRequest, io: Io): boolean {
     if (request.op !== "discard" && !this.#payload.attach(request)) return false;
+    const { events } = this.machine;
+    const { device } = events;
+    events.device = this.name;
     const joined = plug.join(this, request.bios[0]!, request.nrPhysSegments);
+    events.device = device;
     if (joined === null) {
       request.id = ++this.machine.events.lastRequest;
       plug.hold(this, request);
@@ -242,7 +258,12 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** Ends what is left of an io; pieces already on their way run to their end. */
   #refuse(io: Io, status: BlkStatus): Io {
     const { events } = this.machine;
-    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    if (events.tick(BLOCK_STATUS)) {
+      const { device } = events;
+      events.device = this.name;
+      events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+      events.device = device;
+    }
     io.close(status);
     return io;
   }

@@ -34,6 +34,25 @@ Deno.test("submit cuts at once, so that the requests are known before anything r
   assert(rig.holdsFreshData(vecs, 8));
 });
 
+Deno.test("a cut is an event of the request that the front becomes, a joining one of the request joined", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const vecs = pages(80);
+  const told = (name: string, work: () => void) =>
+    rig.record(work).filter((event) => event.name === name)
+      .map(({ device, request }) => [device, request]);
+  const submit = () => void rig.disk.submit("read", { lba: 8, buffer: { segments: vecs } });
+  assertEquals(told("block.split", submit), [["ssd", 1], ["ssd", 2]]);
+  rig.run();
+  assertEquals(rig.machine.events.request, null);
+  const plug = new Plug<NvmeRequest>();
+  const held = () => {
+    for (const lba of [0, 8]) {
+      rig.disk.submit("read", { lba, buffer: { segments: pages(1) }, plug });
+    }
+  };
+  assertEquals(told("block.merge", held), [["ssd", 4]]);
+});
+
 Deno.test("pieces with gaps are one request on an SGL controller, several without (block.md 1.3)", () => {
   const vecs = scattered([0, 1024], [0, 1024], [0, 1024]);
   const requests = (sgl: boolean): number =>

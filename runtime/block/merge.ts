@@ -229,6 +229,8 @@ export class RequestMerger {
   #emit(request: BlockRequest, bio: Bio, nrSegments: number, rule: Side | Refusal): void {
     const limits = this.#limits;
     const joined = rule === "back" || rule === "front" || rule === "discard";
+    const outerRequest = this.#events.request;
+    this.#events.request = request.id;
     this.#events.emit(
       BLOCK_MERGE,
       { rule, joined },
@@ -244,6 +246,7 @@ export class RequestMerger {
         },
       },
     );
+    this.#events.request = outerRequest;
   }
 }
 

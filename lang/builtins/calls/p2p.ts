@@ -39,18 +39,26 @@ function callIds(name: "pci_p2pdma_map_type" | "pci_p2pdma_distance" | "pci_allo
   return { call: eventId(`call.${name}`), ret: eventId(`ret.${name}`) } satisfies CallIds;
 }
 
-/** The topology is asked by the kernel's layers too, so the call itself is an event only here. */
+/**
+ * The topology is asked by the kernel's layers too, so the call itself is an event only here.
+ *
+ * @param device The device it is asked for: the one that would do the DMA, or that has the memory.
+ */
 function calling<T>(
   run: Run,
   ids: CallIds,
+  device: string,
   args: Readonly<Record<string, FieldValue>>,
   work: () => T,
   result: (value: T) => FieldValue,
 ): T {
   const { events } = run.lab.machine;
+  const outer = events.device;
+  events.device = device;
   if (events.tick(ids.call)) events.emit(ids.call, args);
   const value = work();
   if (events.tick(ids.ret)) events.emit(ids.ret, { result: result(value), error: null });
+  events.device = outer;
   return value;
 }
 
@@ -79,6 +87,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       return word(calling(
         run,
         MAP_TYPE,
+        to.name,
         { provider: from.name, client: to.name },
         () => run.lab.topology.kind(from.function, to.function),
         (kind) => kind,
@@ -103,6 +112,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       const distance = calling(
         run,
         DISTANCE,
+        from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
         () => run.lab.topology.distance(from.function, to.map((device) => device.function), true),
         (value) => value,
@@ -129,6 +139,7 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
       const phys = calling(
         run,
         ALLOC,
+        device.name,
         { dev: device.name, size: sizeBytes },
         (): PhysAddr | null => memory?.alloc(sizeBytes) ?? null,
         (value) => value,
