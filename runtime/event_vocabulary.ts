@@ -116,6 +116,7 @@ export const EVENT_TABLE = {
     fields: {
       slot: "int",
       slots: "int",
+      orig_phys: "phys",
       tlb_phys: "phys",
       size_bytes: "size",
       dir: "word",

@@ -337,12 +337,14 @@ export class SwiotlbPool {
     if (slots <= 0) return;
     const askedBytes = leftBytes === 0 ? 0 : this.#askedBytes[dataSlot]!;
     const first = dataSlot - padSlots;
+    const origin = this.#origin[dataSlot]!;
     this.#give(first, Math.min(slots, this.slots - first));
     this.#releases++;
     if (events.tick(SWIOTLB_UNMAP)) {
       events.emit(SWIOTLB_UNMAP, {
         slot: first,
         slots,
+        orig_phys: origin === NOTHING ? null : origin,
         tlb_phys: tlb,
         size_bytes: askedBytes,
         dir: directionWord(dir),
