@@ -24,6 +24,8 @@ export interface PicturedSpace {
 }
 
 const STRIP_CELLS = 60;
+/** From so many ranges of a kind on, the others are only counted. */
+const SAME_ROWS = 3;
 const LIMIT_32BIT = 2 ** 32;
 const CELLS = { mapped: "█", taken: "▓", cached: "▒", waiting: "▒", reserved: "╳" } as const;
 /** Uses by what a cell shows of them: the first that occurs in it. */
@@ -101,30 +103,59 @@ function legend(ranges: readonly PicturedRange[], drawn: string): string {
   return `   ${[...parts, "░ free"].join("   ")}`;
 }
 
+/** A line for each range, and one for several of a kind that follow each other. */
 function rangeLines(
   space: PicturedSpace,
   movable: readonly PicturedRange[],
   rows: number,
 ): string[] {
-  const shown = movable.slice(0, rows);
-  const columns = Math.max(0, ...shown.map(({ start }) => formatAddress(start).length));
-  const lines = shown.map((range) => {
-    const cursors = [
-      ...range.start === space.cursor32 ? ["◂ cursor"] : [],
-      ...range.start === space.cursor64 ? ["◂ cursor above 4GiB"] : [],
-    ];
-    const text = `  ${pad(formatAddress(range.start), columns, "right")} ${
-      pad(formatSize(range.sizeBytes), 9, "right")
-    }  ${pad(range.use, 7)}  ${range.note}`.trimEnd();
-    return spread(text, cursors.join(" "));
-  });
-  const rest = movable.slice(rows);
+  const columns = Math.max(
+    0,
+    ...movable.slice(0, SAME_ROWS * rows).map(({ start }) => formatAddress(start).length),
+  );
+  const lines: string[] = [];
+  let at = 0;
+  for (; at < movable.length && lines.length < rows; at++) {
+    const range = movable[at]!;
+    lines.push(rangeLine(range, space, columns));
+    const same = likeIt(movable, at, space);
+    if (same < SAME_ROWS) continue;
+    lines.push(`${pad("⋮", columns + 2, "right")} ${same} more like it`);
+    at += same;
+  }
+  const rest = movable.slice(at);
   if (rest.length === 0) return lines;
   const counts = ORDER.flatMap((use) => {
     const count = rest.filter((range) => range.use === use).length;
     return count === 0 ? [] : [`${count} ${use}`];
   });
   return [...lines, `${pad("⋮", columns + 2, "right")} ${rest.length} more: ${counts.join(", ")}`];
+}
+
+function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number): string {
+  const cursors = [
+    ...range.start === space.cursor32 ? ["◂ cursor"] : [],
+    ...range.start === space.cursor64 ? ["◂ cursor above 4GiB"] : [],
+  ];
+  const text = `  ${pad(formatAddress(range.start), columns, "right")} ${
+    pad(formatSize(range.sizeBytes), 9, "right")
+  }  ${pad(range.use, 7)}  ${range.note}`.trimEnd();
+  return spread(text, cursors.join(" "));
+}
+
+/** How many ranges right below one are of its size and use, and told of in the same words. */
+function likeIt(ranges: readonly PicturedRange[], at: number, space: PicturedSpace): number {
+  const { sizeBytes, use, note } = ranges[at]!;
+  let count = 0;
+  for (let next = at + 1; next < ranges.length; next++) {
+    const range = ranges[next]!;
+    const same = range.sizeBytes === sizeBytes && range.use === use && range.note === note &&
+      range.start + sizeBytes === ranges[next - 1]!.start &&
+      range.start !== space.cursor32 && range.start !== space.cursor64;
+    if (!same) break;
+    count++;
+  }
+  return count;
 }
 
 function cacheLines(caches: readonly string[]): string[] {

@@ -51,10 +51,12 @@ export function formatSize(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
-/** A size for reading: at most two decimals of its largest unit, so rounded; `3.98GiB`. */
-export function formatSizeRounded(sizeBytes: number): string {
+/** A size for reading: at most two decimals of its largest unit, the rest cut off; `3.98GiB`. */
+export function formatSizeCut(sizeBytes: number): string {
   for (const [unit, bytes] of SIZE_UNITS) {
-    if (sizeBytes >= bytes) return `${trimZeros((sizeBytes / bytes).toFixed(2))}${unit}`;
+    if (sizeBytes >= bytes) {
+      return `${trimZeros((Math.floor(100 * sizeBytes / bytes) / 100).toFixed(2))}${unit}`;
+    }
   }
   return `${sizeBytes}B`;
 }

@@ -7,6 +7,7 @@ import {
   formatMask,
   formatRatio,
   formatSize,
+  formatSizeCut,
   formatTimeRounded,
   groupThousands,
 } from "./numbers.ts";
@@ -21,6 +22,12 @@ Deno.test("formatAddress() groups hex digits by four from the right", () => {
 
 Deno.test("formatAddress() calls the mapping error by its name", () => {
   assertEquals(formatAddress(-1), "error");
+});
+
+Deno.test("formatSizeCut() never says more than there is", () => {
+  assertEquals(formatSizeCut(4 * 2 ** 30 - 4096), "3.99GiB");
+  assertEquals(formatSizeCut(1536), "1.5KiB");
+  assertEquals(formatSizeCut(0), "0B");
 });
 
 Deno.test("formatSize() uses the largest unit that divides the size", () => {

@@ -12,7 +12,7 @@ import {
   formatCount,
   formatRatio,
   formatSize,
-  formatSizeRounded,
+  formatSizeCut,
 } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { Ratio, type Value } from "../../vm/value.ts";
@@ -24,6 +24,8 @@ import type { TypeSpec } from "../spec.ts";
 
 /** Ranges in the picture of one device's addresses before the rest is only counted. */
 const SHOWN_RANGES = 20;
+/** Ranges that get a note: more than are listed, since those of a kind share a line. */
+const NOTED_RANGES = 1000;
 /** Bytes that a range in a list is charged. */
 const RANGE_BYTES = 256;
 
@@ -199,9 +201,9 @@ function spaceLines(domain: IommuDomain): string[] {
     "─".repeat(PICTURE_COLUMNS),
     ...spacePicture(domain, ranges, SHOWN_RANGES),
     ...reservedLines(domain.reserved),
-    `  free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeRounded(bytes)} in ${
+    `  free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
       formatCount(pieces, "piece")
-    }, the longest ${formatSizeRounded(largestBytes)}: fragmentation ${
+    }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
       formatRatio(fragmentation(domain).value)
     }`,
   ];
@@ -233,7 +235,7 @@ function picturedRanges(domain: IommuDomain) {
     start: range.start,
     sizeBytes: range.sizeBytes,
     use: range.use,
-    note: index < 2 * SHOWN_RANGES ? rangeNote(range, domain) : "",
+    note: index < NOTED_RANGES ? rangeNote(range, domain) : "",
   }));
 }
 
