@@ -59,10 +59,13 @@ export class DmaChecker {
     return this.#ledger.table.heldBytes;
   }
 
-  /** Mappings of a device that somebody still has to end; ranges of the two-step API count once. */
+  /**
+   * Mappings of a device that somebody still has to end: single ones, outputs of lists, and ranges
+   * of the two-step API. Shared memory does not count.
+   */
   liveOf(dev: DmaDevice): number {
-    const device = this.#ledger.deviceOf(dev);
-    return this.#leaks(device, KNOWN_TO_KERNEL).length + this.#leaks(device, RANGES).length;
+    const streaming = KNOWN_TO_KERNEL & ~(1 << MADE.COHERENT);
+    return this.#leaks(this.#ledger.deviceOf(dev), streaming | RANGES).length;
   }
 
   /**

@@ -55,11 +55,11 @@ export class MappingChecks {
   /** What a driver must not map at all. Lists are looked at as well. */
   checkMemory(dev: DmaDevice, record: number): void {
     const ledger = this.#ledger;
-    const { table, machine: { memory } } = ledger;
+    const { table, machine: { memory, peers } } = ledger;
     const phys = table.phys[record]! as PhysAddr;
     const made = table.madeBy(record);
     if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {
-      if (memory.kindAt(phys) !== "ram") return;
+      if (memory.kindAt(phys) !== "ram" || peers?.isPeerMemory(phys) === true) return;
       this.#report("mmio_is_ram", dev, record, "treats ordinary RAM as a device's memory");
       return;
     }

@@ -1,0 +1,171 @@
+/** The NVMe driver's normal operation must never draw a report of the checker. */
+import { assert, assertEquals } from "@std/assert";
+import { GIB, KIB, MIB } from "../runtime/address.ts";
+import type { EventFields } from "../runtime/event_vocabulary.ts";
+import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
+import type { IommuConfig, IommuMode, KernelProfile } from "../runtime/machine_config.ts";
+import { buildLab, type Lab } from "./lab.ts";
+import {
+  defaultLabConfig,
+  type DeviceSettings,
+  type LabConfig,
+  type PciNodeConfig,
+} from "./lab_config.ts";
+import type { Io } from "./nvme/io.ts";
+
+type Report = EventFields<"dma.report">;
+
+interface Variant {
+  readonly settings?: DeviceSettings;
+  readonly machine?: Partial<Omit<LabConfig, "iommu">>;
+  readonly iommu?: Partial<IommuConfig>;
+}
+
+const nvme = (name: string, settings: DeviceSettings): PciNodeConfig => ({
+  kind: "nvme",
+  name,
+  settings,
+  children: [],
+});
+
+function labOf(kernel: KernelProfile, mode: IommuMode, variant: Variant): Lab {
+  const base = defaultLabConfig();
+  const settings = { mdtsBytes: 2 * MIB, capacityBytes: 64 * MIB, ...variant.settings };
+  return buildLab({
+    ...base,
+    kernel,
+    ...variant.machine,
+    iommu: { ...base.iommu, mode, ...variant.iommu },
+    pci: [{
+      kind: "root_port",
+      name: "rp0",
+      settings: {},
+      children: [{
+        kind: "switch",
+        name: "sw0",
+        settings: {},
+        children: [
+          nvme("ssd", settings),
+          nvme("cmb", { capacityBytes: 64 * MIB, p2pmemBytes: 16 * MIB }),
+        ],
+      }],
+    }],
+  });
+}
+
+const LAYOUTS: readonly BufferRequest[] = [
+  { sizeBytes: 512 },
+  { sizeBytes: 4 * KIB },
+  { sizeBytes: 4 * KIB, offsetBytes: 512, pieces: 2, pieceBytes: 2 * KIB },
+  { sizeBytes: 12 * KIB + 512, offsetBytes: 3584, pieces: 4 },
+  { sizeBytes: 20 * KIB, pieces: 20, pieceBytes: KIB, strideBytes: 8 * KIB },
+  { sizeBytes: 128 * KIB, pieces: 32 },
+  { sizeBytes: 132 * KIB - 512, offsetBytes: 512, pieces: 33 },
+  { sizeBytes: MIB },
+  { sizeBytes: 3 * MIB, pieces: 768 },
+];
+
+/** Reads, writes and everything else, alone and many at a time; returns what the checker said. */
+function operate(lab: Lab): Report[] {
+  const reports: Report[] = [];
+  const { machine, devices } = lab;
+  machine.events.listen((event) => reports.push(event.fields as unknown as Report), ["dma.report"]);
+  const { disk, dma: dev } = devices.get("ssd")!;
+  assert(disk !== null);
+  const run = () => {
+    while (machine.runNextActivity());
+  };
+  const finished = (io: Io) => {
+    run();
+    assert(io.done);
+    return io;
+  };
+  const buffers = LAYOUTS.map((layout) => allocateBuffer(machine, layout));
+  for (const buffer of buffers) {
+    finished(disk.submit("write", { lba: 64, buffer }));
+    finished(disk.submit("read", { lba: 64, buffer }));
+  }
+  const together = buffers.map((buffer, index) =>
+    disk.submit(index % 2 === 0 ? "read" : "write", { lba: 8192 * index, buffer })
+  );
+  run();
+  assert(together.every((io) => io.done));
+  finished(disk.submit("flush"));
+  finished(disk.submit("discard", { lba: 0, sizeBytes: 4 * KIB }));
+  finished(disk.submit("write_zeroes", { lba: 0, sizeBytes: 4 * KIB }));
+  finished(disk.passthrough({ opcode: 2, buffer: buffers[0]!, dwords: { 10: 8, 12: 0 } }));
+  machine.advance(20_000_000);
+  assertEquals(machine.checker!.liveOf(dev), 0, "mappings are left");
+  return reports;
+}
+
+const BIG = { ramSizeBytes: 8 * GIB };
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  "as it is": {},
+  "with SGLs": { settings: { sgl: true } },
+  "with a threshold of 0": { settings: { sgl: true, sglThresholdBytes: 0 } },
+  "with DMA debugging": { machine: { dmaDebug: true } },
+  "that is not coherent": { settings: { coherent: false } },
+  "that is not coherent, without a pool": {
+    settings: { coherent: false, sgl: true },
+    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+  },
+  "that is not trusted": { settings: { untrusted: true } },
+  "that is not trusted, with SGLs": { settings: { untrusted: true, sgl: true } },
+  "with a mask of 32 bits": { settings: { dmaMaskBits: 32, sgl: true }, machine: BIG },
+  "with bouncing forced": {
+    settings: { sgl: true },
+    machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },
+  },
+  "behind an Arm IOMMU": {
+    settings: { sgl: true },
+    iommu: { model: "arm" },
+    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+  },
+  "behind an AMD IOMMU": { iommu: { model: "amd" } },
+  "behind an IOMMU in caching mode": { iommu: { cachingMode: true } },
+};
+
+for (const kernel of ["7.2", "7.2.6", "6.12"] as const) {
+  for (const mode of ["off", "passthrough", "strict", "lazy"] as const) {
+    Deno.test(`the driver of ${kernel} makes no mistakes: iommu ${mode}`, async (t) => {
+      for (const [name, variant] of Object.entries(VARIANTS)) {
+        await t.step(`a disk ${name}`, () => {
+          assertEquals(operate(labOf(kernel, mode, variant)).map((report) => report.text), []);
+        });
+      }
+    });
+  }
+}
+
+Deno.test("metadata draws no report where the release has no defect in it", () => {
+  for (const mode of ["off", "strict", "lazy"] as const) {
+    for (const metadataSgl of [false, true]) {
+      const lab = labOf("7.2", mode, {
+        settings: { sgl: true, metadataBytes: 8, metadataSgl },
+        machine: { quirks: new Set() },
+      });
+      assertEquals(operate(lab).map((report) => report.text), []);
+    }
+  }
+});
+
+Deno.test("peer memory by bus address is nobody's buffer, and nobody reports it", () => {
+  for (const mode of ["off", "strict"] as const) {
+    const lab = labOf("7.2", mode, { settings: { sgl: true } });
+    const { machine, devices } = lab;
+    const reports: Report[] = [];
+    machine.events.listen((event) => reports.push(event.fields as unknown as Report), [
+      "dma.report",
+    ]);
+    const peer = devices.get("cmb")!.function.bars.find(({ peerBytes }) => peerBytes > 0)!;
+    const { disk } = devices.get("ssd")!;
+    const segments = [0, 3, 6].map((page) => ({
+      phys: peer.basePhys + page * 4096 as never,
+      sizeBytes: 4096,
+    }));
+    const io = disk!.submit("read", { lba: 0, buffer: { segments } });
+    while (machine.runNextActivity());
+    assertEquals([io.status, reports.map(({ text }) => text)], ["OK", []]);
+  }
+});
