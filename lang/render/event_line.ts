@@ -197,6 +197,9 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
       .map(([name, value]) => formatField(event.name, name, value));
     return `${event.name.slice(5)}(${args.join(", ")})`;
   }
+  if (event.name === "nvme.prp" && isInCommand(event.fields)) {
+    return `${pad(event.name, nameWidth)}  ${formatPointer(event.fields)}`;
+  }
   const shown = leadsTo(fields);
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
@@ -208,6 +211,16 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
     if (!told) shown.push(formatField(event.name, name, value));
   }
   return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();
+}
+
+/** An entry of the command itself, not of a list, has a number below 0. */
+function isInCommand(fields: object): fields is { readonly index: number; readonly entry: number } {
+  return "index" in fields && typeof fields.index === "number" && fields.index < 0;
+}
+
+/** `PRP1 0xfffb_c200`. */
+function formatPointer({ entry, index }: { readonly index: number; readonly entry: number }) {
+  return `PRP${-index} ${formatAddress(entry)}`;
 }
 
 /** `= result`: what a call gave, or the error it ended with. */

@@ -94,3 +94,11 @@ Deno.test("formatEvents() counts what comes again and again", () => {
     "  = 0",
   ]);
 });
+
+Deno.test("formatEvent() names the entries of the command as the specification does", () => {
+  const line = (index: number, list: number | null) =>
+    formatEvent(event(1, "nvme.prp", { index, entry: 0xffff_d200, list_page: list })).slice(31);
+  assertEquals(line(-1, null), "nvme.prp          PRP1 0xffff_d200");
+  assertEquals(line(-2, null), "nvme.prp          PRP2 0xffff_d200");
+  assertEquals(line(3, 0), "nvme.prp          index 3 entry 0xffff_d200 list_page 0");
+});
