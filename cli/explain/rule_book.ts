@@ -19,6 +19,9 @@ interface Heading {
   end: number;
 }
 
+/** The first cell of a row that stands for several: `12, 13`. */
+const NUMBERS = /^\d+(?:, \d+)+$/;
+
 /** One page, cut at its headings. */
 export class RulePage {
   readonly #lines: readonly string[];
@@ -39,8 +42,9 @@ export class RulePage {
   }
 
   /**
-   * The rule of a name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (row 1 of the
-   * table in 3.3), `M5` (a row anywhere); the whole page for the empty name; null when unknown.
+   * The rule of a name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (the row that the
+   * table in 3.3 calls 1), `3.6.5` (the fifth row of a table that numbers none), `M5` (a row
+   * anywhere); the whole page for the empty name; null when unknown.
    */
   find(key: string): RuleSection | null {
     if (key === "") return { name: this.name, lines: this.#lines };
@@ -54,7 +58,8 @@ export class RulePage {
     if (parent === undefined) return null;
     const lines = this.#lines.slice(parent.start, parent.end);
     const item = parentKey === "" ? null : numberedItem(lines, last);
-    const found = tableRow(lines, last) ?? item;
+    const found = tableRow(lines, last) ?? item ??
+      (parentKey === "" ? null : unnumberedRow(lines, last));
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
@@ -101,12 +106,25 @@ function tableRow(lines: readonly string[], word: string): string[] | null {
     const line = lines[index]!;
     if (!isTableRow(line)) continue;
     const first = readRow(line)[0]!.replaceAll("`", "");
-    if (first.toLowerCase() !== word.toLowerCase() && first.split(/[ ,]/)[0] !== word) continue;
+    if (
+      first.toLowerCase() !== word.toLowerCase() && first.split(/[ ,]/)[0] !== word &&
+      !(NUMBERS.test(first) && first.split(", ").includes(word))
+    ) continue;
     let head = index;
     while (head > 0 && isTableRow(lines[head - 1]!)) head--;
     return head + 1 < index ? [...lines.slice(head, head + 2), line] : null;
   }
   return null;
+}
+
+/** The n-th row of the first table, which has no numbers of its own, or null. */
+function unnumberedRow(lines: readonly string[], number: string): string[] | null {
+  const head = lines.findIndex(isTableRow);
+  const row = lines[head + 1 + Number(number)];
+  const inside = lines.slice(head, head + 2 + Number(number)).every(isTableRow);
+  return head < 0 || !/^[1-9]\d*$/.test(number) || row === undefined || !inside
+    ? null
+    : [...lines.slice(head, head + 2), row];
 }
 
 /** The numbered item of a list, with the lines that continue it, or null. */

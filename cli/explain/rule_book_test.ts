@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
+import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { allNames, explain, RULE_PAGES } from "./lookup.ts";
 import { RulePage } from "./rule_book.ts";
 import { readRulePage } from "./rule_pages.ts";
@@ -33,6 +34,8 @@ Deno.test("explain() prints a chapter with all its rules", () => {
 
 Deno.test("explain() finds a row of a rule's table, an assertion, a defect by its number", () => {
   assertEquals(text("dma.3.3.1").split("\n").length, 5);
+  assertStringIncludes(text("dma.8.2.13"), "invalid linear address; vmalloc");
+  assertStringIncludes(text("dma.3.6.5"), "link beyond allocation");
   assertStringIncludes(text("dma.3.assertions.2"), "2. link(");
   assertStringIncludes(text("defects.M5"), "sg_bus_length_missing");
   assertStringIncludes(text("defects.gap_bit_lost_on_split"), "7.2.6");
@@ -68,4 +71,10 @@ Deno.test("every heading of every page of docs/behaviour can be asked for", () =
     for (const name of rules.names) text(name);
   }
   for (const name of allNames()) text(name);
+});
+
+Deno.test("explain() finds the rule of every class of report", () => {
+  for (const { rule } of Object.values(REPORT_CLASSES)) text(rule);
+  assertStringIncludes(text(REPORT_CLASSES.iova_leak_at_unbind.rule), "state leaked at unbind");
+  assertStringIncludes(text(REPORT_CLASSES.sync_for_device_write_only.rule), "device-write-only");
 });
