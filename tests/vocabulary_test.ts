@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { isTableRow, readTable } from "../cli/markdown.ts";
+import { BUILTINS } from "../lang/builtins/mod.ts";
+import { REPORT_CLASSES } from "../runtime/dma/checker/report_classes.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../runtime/event_vocabulary.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -34,4 +36,19 @@ Deno.test("docs/events.md names every event of the vocabulary with its fields, a
 Deno.test("docs/events.md names every kernel call that is an event, and no other", () => {
   const [, list] = chapter("Calls of the kernel's API").join("\n").split("\n\n");
   assertEquals(namesIn(list!), [...KERNEL_CALLS]);
+});
+
+Deno.test("docs/events.md names every class of dma.report, those of 8.2 with their rows", () => {
+  const text = chapter("Classes of `dma.report`").join("\n");
+  const isRow = (name: string) => /^[a-z]+(?:_[a-z]+)+$/.test(name) && name !== "beyond_kernel";
+  assertEquals(namesIn(text).filter(isRow).sort(), Object.keys(REPORT_CLASSES).sort());
+  const rows = [...text.matchAll(/`(\w+)` \((\d+)\)/g)].map(([, name, row]) => [name, row]);
+  const inCode = Object.entries(REPORT_CLASSES)
+    .filter(([, { rule }]) => rule.startsWith("dma.8.2."))
+    .map(([name, { rule }]) => [name, rule.slice("dma.8.2.".length)]);
+  assertEquals(rows, inCode);
+});
+
+Deno.test("every class of dma.report is a word that `warns` takes, and no other is", () => {
+  assertEquals([...BUILTINS.reportClasses].sort(), Object.keys(REPORT_CLASSES).sort());
 });
