@@ -43,6 +43,7 @@ export const COMMON_SETTINGS = [
   "minAlignBytes",
   "maxSegmentSizeBytes",
   "segmentBoundaryBytes",
+  "ranges",
   "acs",
 ] as const satisfies readonly (keyof DeviceSettings)[];
 
@@ -104,6 +105,7 @@ export function attachDmaDevice(
     minAlignMask: (settings.minAlignBytes ?? defaults.minAlignBytes) - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes ?? defaults.maxSegmentSizeBytes,
     segmentBoundaryMask: (settings.segmentBoundaryBytes ?? 2 ** 32) - 1,
+    ...(settings.ranges === undefined ? {} : { ranges: settings.ranges }),
   });
   dev.peer = device.func;
   machine.iommu.attach(dev);

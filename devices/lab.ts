@@ -41,6 +41,8 @@ export class Lab {
 export function buildLab(config: LabConfig): Lab {
   const tree = buildPciTree(config.pci);
   const machine = buildMachine(config, tree);
+  // From the first byte that is written: some of them will not be seen without a hand-over.
+  if (tree.devices.some(({ node }) => node.settings.coherent === false)) machine.useCaches();
   const topology = new PciTopology(machine, tree);
   machine.peers = topology;
   const devices = new Map<string, LabDevice>();

@@ -1,5 +1,6 @@
 /** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
 import type { Bytes } from "../runtime/address.ts";
+import type { DmaRange } from "../runtime/dma/range_map.ts";
 import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
 
 /** The blocks of the `pci` part of a machine. */
@@ -23,6 +24,8 @@ export interface DeviceSettings {
   readonly maxSegmentSizeBytes?: Bytes;
   /** A list's segment may not cross a multiple of this: a power of two. */
   readonly segmentBoundaryBytes?: Bytes;
+  /** Where the device's bus has memory, when not at its physical address. */
+  readonly ranges?: readonly DmaRange[];
   /** I/O queue pairs of the controller. Default 1. */
   readonly queues?: number;
   /** Entries of an I/O queue. Default 1024. */

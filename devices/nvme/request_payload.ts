@@ -83,7 +83,7 @@ export class RequestPayload {
       const sizeBytes = request.formatMetadataBytes;
       const phys = this.#lend(request, "metadata", sizeBytes);
       if (phys === null) return false;
-      if (request.op === "write") this.#machine.memory.fill(phys, sizeBytes, 0);
+      if (request.op === "write") this.#machine.hostMemory.fill(phys, sizeBytes, 0);
       bio.metadata = [{ phys, sizeBytes }];
     }
     this.#countMetadata(request);
@@ -97,15 +97,18 @@ export class RequestPayload {
 
   /** A discard's payload is a page with one range for each of its bios. */
   #attachRanges(request: NvmeRequest): boolean {
-    const { memory } = this.#machine;
+    const { hostMemory } = this.#machine;
+    const range = new DataView(new ArrayBuffer(DSM_RANGE_BYTES));
     const phys = this.#lend(request, "discard_ranges", CTRL_PAGE_BYTES);
     if (phys === null) return false;
     const blockBytes = this.#namespace.blockSizeBytes;
     request.bios.forEach((bio, index) => {
-      const at = phys + index * DSM_RANGE_BYTES;
-      memory.writeU32(at as PhysAddr, 0);
-      memory.writeU32((at + 4) as PhysAddr, bio.sizeBytes / blockBytes);
-      memory.writeU64((at + 8) as PhysAddr, (bio.sector * SECTOR_SIZE_BYTES) / blockBytes);
+      const lba = (bio.sector * SECTOR_SIZE_BYTES) / blockBytes;
+      range.setUint32(4, bio.sizeBytes / blockBytes, true);
+      range.setUint32(8, lba, true);
+      range.setUint32(12, Math.floor(lba / 2 ** 32), true);
+      const at = phys + index * DSM_RANGE_BYTES as PhysAddr;
+      hostMemory.write(at, new Uint8Array(range.buffer), 0, DSM_RANGE_BYTES);
     });
     request.specialPayload = { phys, sizeBytes: CTRL_PAGE_BYTES };
     return true;

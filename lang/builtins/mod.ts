@@ -8,6 +8,7 @@
  */
 import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
+import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
@@ -20,6 +21,7 @@ import type { Registry } from "./registry.ts";
 import type { FunctionSpec, TypeSpec } from "./spec.ts";
 import { BIO } from "./things/bio.ts";
 import { BUFFER } from "./things/buffer.ts";
+import { CACHE_LINES } from "./things/cache_lines.ts";
 import { COHERENT_MEMORY } from "./things/coherent_memory.ts";
 import { COMMAND } from "./things/command.ts";
 import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
@@ -62,6 +64,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...BLOCK_CALLS,
   ...P2P_CALLS,
   ...MEMORY_CALLS,
+  ...COHERENCE_CALLS,
   ...MACHINE_CALLS,
 ]);
 
@@ -95,6 +98,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   IOVA_STATE,
   MAPPING,
   COHERENT_MEMORY,
+  CACHE_LINES,
   BUFFER,
   IOMMU,
   SWIOTLB,

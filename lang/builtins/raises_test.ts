@@ -61,6 +61,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENOMEM: `${UNREACHABLE}dma_map_resource(ssd, far.phys, 4KiB, to_device) fails ENOMEM`,
   },
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
+  dma_set_coherent_mask: { EIO: `${DIRECT}dma_set_coherent_mask(ssd, 8) fails EIO` },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
   submit_bio: {
     EIO: `${STRICT}submit_bio(bio(read, lba: 4_294_967_296, into: alloc_pages(1))) fails EIO`,
@@ -71,6 +72,12 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
   alloc_pages: { ENOMEM: `alloc_pages(2_000_000) fails ENOMEM` },
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
+  "iommu.set_mode": {
+    EPERM: `${STRICT}iommu.set_mode(ssd, passthrough) fails EPERM`,
+    EINVAL: `${STRICT}iommu.set_mode(ssd, off) fails EINVAL`,
+    EACCES: `${STRICT}iommu.set_mode(ssd, lazy, privileged: false) fails EACCES`,
+    ENODEV: `${DIRECT}iommu.set_mode(ssd, lazy) fails ENODEV`,
+  },
   "nvme.submit": {
     EIO: `${STRICT}ssd.submit(read, lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,
     EINVAL: `${STRICT}ssd.submit(read, into: alloc_pages(1), queue: 9) fails EINVAL`,

@@ -6,6 +6,7 @@
  * list of its group.
  */
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/map_branch.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { Word } from "../vm/value.ts";
@@ -230,6 +231,20 @@ const EVENT_WORDS = [
     iommu: "The IOMMU translates.",
     swiotlb: "Copied through a bounce buffer.",
     bus: "Peer memory at its PCI bus address.",
+  }),
+  ...group(
+    "map branch",
+    Object.fromEntries(
+      [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)].map(({ name, doc }) => [
+        name,
+        doc,
+      ]),
+    ),
+  ),
+  ...group("cache line", {
+    clean: "The CPU's copy, if there is one, is what memory holds.",
+    dirty: "The CPU has written it, and memory does not have that yet.",
+    conflict: "The CPU and a device have both written it: one of the two will be lost.",
   }),
   ...group("IOVA source", {
     rcache: "A cache of the CPU.",

@@ -136,10 +136,12 @@ function readIommu(block: ConfigBlock | undefined, defaults: IommuConfig): Iommu
 }
 
 function readSwiotlb(block: ConfigBlock | undefined, defaults: SwiotlbConfig): SwiotlbConfig {
+  const basePhys = setting<number | null>(block, "at", null);
   return {
     sizeBytes: setting(block, "size", defaults.sizeBytes),
     force: setting(block, "force", defaults.force),
     areas: setting<number | null>(block, "areas", defaults.areas),
+    ...(basePhys === null ? {} : { basePhys: physAddr(basePhys) }),
   };
 }
 
@@ -152,6 +154,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   min_align: "minAlignBytes",
   max_segment_size: "maxSegmentSizeBytes",
   segment_boundary: "segmentBoundaryBytes",
+  ranges: "ranges",
   queues: "queues",
   depth: "depth",
   mdts: "mdtsBytes",

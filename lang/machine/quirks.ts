@@ -177,9 +177,14 @@ export const QUIRKS: readonly QuirkSpec[] = [
     doc: "Bounce buffers are not filled for from_device mappings.",
   },
   {
+    name: "swiotlb_2022_copy_in_at_map",
+    profiles: [],
+    doc: "Bounce buffers are filled at the map, but not with skip_cpu_sync.",
+  },
+  {
     name: "swiotlb_2022_sync_rework",
     profiles: [],
-    doc: "The rework of bounce-buffer synchronisation of early 2022.",
+    doc: "Bounce buffers are filled for from_device whenever the device gets them (early 2022).",
   },
 ];
 

@@ -26,6 +26,7 @@ export type ValueShape =
   | { readonly kind: "words"; readonly choices: readonly string[] }
   | { readonly kind: "sizes"; readonly min: number; readonly max: number }
   | { readonly kind: "ranges" }
+  | { readonly kind: "dma_ranges" }
   | { readonly kind: "quirks" };
 
 export interface SettingSpec {
@@ -122,6 +123,12 @@ const DEVICE_SETTINGS: readonly SettingSpec[] = [
     default: "the driver's",
     doc: "No segment crosses a multiple of this.",
   },
+  {
+    key: "ranges",
+    shape: { kind: "dma_ranges" },
+    default: "one to one",
+    doc: "Where the device's bus has memory: a list of { cpu, dma, size }.",
+  },
 ];
 
 const P2PMEM: SettingSpec = {
@@ -175,6 +182,12 @@ const BLOCKS = [
         shape: BOOL,
         default: "false",
         doc: "A kernel built with DMA debugging, with its effects.",
+      },
+      {
+        key: "memory_encryption",
+        shape: BOOL,
+        default: "false",
+        doc: "A confidential guest: devices reach only what is shared, so everything is bounced.",
       },
     ],
   },
@@ -290,6 +303,12 @@ const BLOCKS = [
         shape: { kind: "size", min: 0, max: 2 ** 40, multipleOf: 2 * KIB },
         default: "64MiB",
         doc: "How large the pool is; 0B is no pool.",
+      },
+      {
+        key: "at",
+        shape: { kind: "phys" },
+        default: "below 2 GiB",
+        doc: "Where the pool starts.",
       },
       { key: "force", shape: BOOL, default: "false", doc: "Bounce everything." },
       {

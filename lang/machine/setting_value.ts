@@ -1,4 +1,5 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
@@ -11,6 +12,7 @@ import {
   Quantity,
   type QuantityKind,
   RangeValue,
+  RecordValue,
   type Value,
   Word,
 } from "../vm/value.ts";
@@ -21,6 +23,13 @@ import type { SettingSpec, ValueShape } from "./schema.ts";
 export interface AddressRange {
   readonly start: number;
   readonly end: number;
+}
+
+/** A part of memory and where a device's bus has it. */
+export interface BusRange {
+  readonly cpuPhys: number;
+  readonly dma: number;
+  readonly sizeBytes: number;
 }
 
 /** What a `quirks` list asks for. */
@@ -40,7 +49,11 @@ export type SettingValue =
   | readonly string[]
   | readonly number[]
   | readonly AddressRange[]
+  | readonly BusRange[]
   | QuirkChanges;
+
+/** What a part of `ranges` must have. */
+const BUS_RANGE_KEYS: readonly string[] = ["cpu", "dma", "size"];
 
 /** Physical memory ends here: 52 bits, as on real processors. */
 const LAST_PHYS = 2 ** 52 - 1;
@@ -57,6 +70,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   words: "a list of words",
   sizes: "a list of sizes such as [4KiB, 2MiB]",
   ranges: "a list of ranges such as [0xfee0_0000..0xfef0_0000]",
+  dma_ranges: "a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }]",
   quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
 };
 
@@ -77,17 +91,20 @@ function kindOf(value: Value): string {
   if (value instanceof Word) return "a word";
   if (value instanceof ListValue) return "a list";
   if (value instanceof RangeValue) return "a range";
+  if (value instanceof RecordValue) return "a record";
   return "something else";
 }
 
-type ListShape = Extract<ValueShape, { kind: "words" | "sizes" | "ranges" }>;
+type ListShape = Extract<ValueShape, { kind: "words" | "sizes" | "ranges" | "dma_ranges" }>;
+type ListItem = string | number | AddressRange | BusRange;
 
 function isListShape(shape: ValueShape): shape is ListShape {
-  return shape.kind === "words" || shape.kind === "sizes" || shape.kind === "ranges";
+  const { kind } = shape;
+  return kind === "words" || kind === "sizes" || kind === "ranges" || kind === "dma_ranges";
 }
 
 function allOrNone(
-  items: readonly (string | number | AddressRange | undefined)[],
+  items: readonly (ListItem | undefined)[],
 ): SettingValue | undefined {
   return items.includes(undefined) ? undefined : items as readonly string[];
 }
@@ -151,6 +168,7 @@ export class SettingReader {
       case "words":
       case "sizes":
       case "ranges":
+      case "dma_ranges":
         if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
         return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
       case "quirks": {
@@ -250,7 +268,7 @@ export class SettingReader {
     name: string,
     value: Value,
     span: Span,
-  ): string | number | AddressRange | undefined {
+  ): ListItem | undefined {
     switch (shape.kind) {
       case "words":
         if (!(value instanceof Word)) {
@@ -268,7 +286,64 @@ export class SettingReader {
           return undefined;
         }
         return { start: value.first, end: value.end };
+      case "dma_ranges":
+        return this.#busRange(shape, name, value, span);
     }
+  }
+
+  #busRange(
+    shape: Extract<ValueShape, { kind: "dma_ranges" }>,
+    name: string,
+    value: Value,
+    span: Span,
+  ): BusRange | undefined {
+    if (!(value instanceof RecordValue)) {
+      return this.#wrongKind(shape, `part of ${name}`, value, span);
+    }
+    const keys = [...value.entries.keys()];
+    const unknown = keys.find((key) => !BUS_RANGE_KEYS.includes(key));
+    const missing = BUS_RANGE_KEYS.find((key) => !keys.includes(key));
+    if (unknown !== undefined || missing !== undefined) {
+      const what = unknown === undefined ? `lacks \`${missing}\`` : `has no key \`${unknown}\``;
+      this.bag.error("E0502", span, `A part of ${name} ${what}`, `write ${WANTED.dma_ranges}`);
+      return undefined;
+    }
+    const part = (key: string) => value.entries.get(key)!;
+    const cpu = this.#convert({ kind: "phys" }, `cpu of ${name}`, part("cpu"), span);
+    const dma = this.#busAddress(shape, `dma of ${name}`, part("dma"), span);
+    const size = this.#size(
+      { kind: "size", min: PAGE_SIZE_BYTES, max: LAST_PHYS, multipleOf: PAGE_SIZE_BYTES },
+      `size of ${name}`,
+      part("size"),
+      span,
+    );
+    if (typeof cpu !== "number" || dma === undefined || size === undefined) return undefined;
+    for (const start of [cpu, dma]) {
+      if (start % PAGE_SIZE_BYTES === 0 && start + size - 1 <= LAST_PHYS) continue;
+      this.bag.error(
+        "E0503",
+        span,
+        `A part of ${name} cannot start at ${formatAddress(start)}`,
+        "parts start at a page, and end below 2^52",
+      );
+      return undefined;
+    }
+    return { cpuPhys: cpu, dma, sizeBytes: size };
+  }
+
+  #busAddress(
+    shape: ValueShape,
+    name: string,
+    value: Value,
+    span: Span,
+  ): number | undefined {
+    if (typeof value === "number") {
+      return this.#inRange(name, value, 0, LAST_PHYS, formatAddress, span);
+    }
+    if (value instanceof Quantity && (value.kind === "dma" || value.kind === "size")) {
+      return this.#inRange(name, value.value, 0, LAST_PHYS, formatAddress, span);
+    }
+    return this.#wrongKind(shape, name, value, span, "a device address such as 0x4000_0000");
   }
 
   #wrongKind(

@@ -46,7 +46,7 @@ export function directMapPhys(
       }
       // The unencrypted address of a shared page is its address.
       return directAddress(dev, phys);
-    case "window":
+    case "mmio":
       return phys as number as DmaAddr;
     case "bounce":
       return bounce(machine, dev, phys, sizeBytes, dir, attrs);

@@ -17,7 +17,7 @@ export type MapOutcome =
   /** The buffer's own address as the device's bus has it. */
   | "direct"
   /** The physical address, whatever the bus does to memory. */
-  | "window"
+  | "mmio"
   /** A copy in the pool. */
   | "bounce"
   /** A range of IO addresses. */
@@ -33,43 +33,150 @@ export interface MapBranch {
   readonly outcome: MapOutcome;
   /** Chapter and row of `docs/behaviour/`. */
   readonly rule: string;
+  /** When it is taken, and what comes of it, as a sentence. */
+  readonly doc: string;
 }
 
-function branch(name: string, outcome: MapOutcome, rule: string): MapBranch {
-  return { name, outcome, rule };
+function branch(name: string, outcome: MapOutcome, rule: string, doc: string): MapBranch {
+  return { name, outcome, rule, doc };
 }
 
-/** Every branch, by its name in capitals. */
+/** The branches of a map, by name in capitals. */
 export const MAP_BRANCH = {
-  NEEDS_COHERENT: branch("needs_coherent", "refuse", "dma.1.4.3"),
-  FORCED_BOUNCE_FORBIDDEN: branch("forced_bounce_forbidden", "refuse", "dma.2.1.1"),
-  FORCED_BOUNCE: branch("forced_bounce", "bounce", "dma.2.1.2"),
-  SHARED_WITHOUT_ENCRYPTION: branch("shared_without_encryption", "refuse", "dma.2.1.3"),
-  WINDOW: branch("window", "window", "dma.2.1.4"),
-  WINDOW_UNREACHABLE: branch("window_unreachable", "overflow", "dma.2.1.5"),
-  SHARED: branch("shared", "direct", "dma.2.1.6"),
-  SHARED_UNREACHABLE: branch("shared_unreachable", "overflow", "dma.2.1.6"),
-  REACHED: branch("reached", "direct", "dma.2.1.7"),
-  BOUNCE_UNREACHABLE: branch("bounce_unreachable", "bounce", "dma.2.1.8"),
-  BOUNCE_CACHE_LINE: branch("bounce_cache_line", "bounce", "dma.2.1.8"),
-  UNREACHABLE: branch("unreachable", "overflow", "dma.2.1.9"),
-  SHARED_ON_IOMMU: branch("shared_on_iommu", "refuse", "dma.1.4.5"),
-  TRANSLATED: branch("translated", "translate", "dma.1.6"),
-  TRANSLATED_BOUNCE: branch("translated_bounce", "bounce", "dma.1.6.1"),
-  TRANSLATED_BOUNCE_FORBIDDEN: branch("translated_bounce_forbidden", "refuse", "dma.1.6.1"),
+  NEEDS_COHERENT: branch(
+    "needs_coherent",
+    "refuse",
+    "dma.1.4.3",
+    "Coherent memory is required for a device that is not coherent: refused.",
+  ),
+  FORCED_BOUNCE_FORBIDDEN: branch(
+    "forced_bounce_forbidden",
+    "refuse",
+    "dma.2.1.1",
+    "Bouncing is forced, and MMIO or required coherence forbids it: refused.",
+  ),
+  FORCED_BOUNCE: branch("forced_bounce", "bounce", "dma.2.1.2", "Bouncing is forced: bounced."),
+  SHARED_WITHOUT_ENCRYPTION: branch(
+    "shared_without_encryption",
+    "refuse",
+    "dma.2.1.3",
+    "Memory is said to be shared where bouncing is not forced: refused.",
+  ),
+  MMIO_REACHED: branch(
+    "mmio_reached",
+    "mmio",
+    "dma.2.1.4",
+    "MMIO in reach of the device: its physical address.",
+  ),
+  MMIO_UNREACHABLE: branch(
+    "mmio_unreachable",
+    "overflow",
+    "dma.2.1.5",
+    "MMIO out of reach of the device, never bounced: refused with a warning.",
+  ),
+  SHARED_REACHED: branch(
+    "shared_reached",
+    "direct",
+    "dma.2.1.6",
+    "Shared memory in reach of the device: its unencrypted address.",
+  ),
+  SHARED_UNREACHABLE: branch(
+    "shared_unreachable",
+    "overflow",
+    "dma.2.1.6",
+    "Shared memory out of reach of the device: refused with a warning.",
+  ),
+  MEMORY_REACHED: branch(
+    "memory_reached",
+    "direct",
+    "dma.2.1.7",
+    "Memory in reach of the device: its own address.",
+  ),
+  BOUNCE_UNREACHABLE: branch(
+    "bounce_unreachable",
+    "bounce",
+    "dma.2.1.8",
+    "Memory out of reach of the device: bounced.",
+  ),
+  BOUNCE_CACHE_LINE: branch(
+    "bounce_cache_line",
+    "bounce",
+    "dma.2.1.8",
+    "A small buffer that shares a cache line with its neighbours: bounced.",
+  ),
+  MEMORY_UNREACHABLE: branch(
+    "memory_unreachable",
+    "overflow",
+    "dma.2.1.9",
+    "Memory that would have to bounce, without a pool or without leave: refused with a warning.",
+  ),
+  SHARED_ON_IOMMU: branch(
+    "shared_on_iommu",
+    "refuse",
+    "dma.1.4.5",
+    "Memory is said to be shared for a device behind an IOMMU: refused.",
+  ),
+  TRANSLATED: branch("translated", "translate", "dma.1.6", "Behind an IOMMU: IO addresses."),
+  TRANSLATED_BOUNCE: branch(
+    "translated_bounce",
+    "bounce",
+    "dma.1.6.1",
+    "Behind an IOMMU, and parts of a granule are not the device's to see: bounced, IO addresses.",
+  ),
+  TRANSLATED_BOUNCE_FORBIDDEN: branch(
+    "translated_bounce_forbidden",
+    "refuse",
+    "dma.1.6.1",
+    "The same, but MMIO or required coherence forbids it: refused.",
+  ),
 } as const;
 
-/** What goes wrong further down a branch that was to succeed. */
+/** What can go wrong on a branch that was to succeed. */
 export const MAP_FAILURE = {
-  PAGE_WITH_MMIO: branch("page_with_mmio", "refuse", "dma.1.4"),
-  PAGE_OF_A_DEVICE: branch("page_of_a_device", "refuse", "dma.1.4"),
-  VMALLOC: branch("vmalloc_memory", "refuse", "dma.1.4"),
-  POOL_FULL: branch("no_bounce_buffer", "refuse", "dma.6.2"),
-  POOL_UNREACHABLE: branch("bounce_buffer_unreachable", "overflow", "dma.2.1"),
-  PEER_NOT_BOUNCED: branch("peer_memory_not_bounced", "overflow", "dma.7.3"),
-  MIN_ALIGN: branch("min_align_beyond_granule", "refuse", "dma.1.6.3"),
-  NO_IOVA: branch("no_io_addresses", "refuse", "dma.1.6.4"),
-  PAGE_TABLE: branch("page_table_refuses", "refuse", "dma.1.6.5"),
+  PAGE_WITH_MMIO: branch(
+    "page_with_mmio",
+    "refuse",
+    "dma.1.4",
+    "A page is mapped with the attribute for MMIO: refused.",
+  ),
+  PAGE_OF_A_DEVICE: branch(
+    "page_of_a_device",
+    "refuse",
+    "dma.1.4",
+    "A kernel with debugging maps a page of a device's memory: refused.",
+  ),
+  VMALLOC: branch(
+    "vmalloc_memory",
+    "refuse",
+    "dma.1.4",
+    "Memory that is contiguous for the CPU only is mapped as one buffer: refused.",
+  ),
+  POOL_FULL: branch("no_bounce_buffer", "refuse", "dma.6.2", "No slots fit: refused."),
+  POOL_UNREACHABLE: branch(
+    "bounce_buffer_unreachable",
+    "overflow",
+    "dma.2.1",
+    "The bounce buffer is out of the device's reach too: refused with a warning.",
+  ),
+  PEER_NOT_BOUNCED: branch(
+    "peer_memory_not_bounced",
+    "overflow",
+    "dma.7.3",
+    "Peer memory that would have to bounce, in 6.12: refused with a warning.",
+  ),
+  MIN_ALIGN: branch(
+    "min_align_beyond_granule",
+    "refuse",
+    "dma.1.6.3",
+    "The device wants more address bits kept than a granule has: refused with a warning.",
+  ),
+  NO_IOVA: branch("no_io_addresses", "refuse", "dma.1.6.4", "No IO addresses are free: refused."),
+  PAGE_TABLE: branch(
+    "page_table_refuses",
+    "refuse",
+    "dma.1.6.5",
+    "The page table cannot be written: refused.",
+  ),
 } as const;
 
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
@@ -103,15 +210,15 @@ export function directBranch(
     }
   } else if (shared) return MAP_BRANCH.SHARED_WITHOUT_ENCRYPTION;
   if ((attrs & DMA_ATTR.MMIO) !== 0) {
-    return reaches(dev, phys, sizeBytes) ? MAP_BRANCH.WINDOW : MAP_BRANCH.WINDOW_UNREACHABLE;
+    return reaches(dev, phys, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
   }
   const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
-  if (shared) return reached ? MAP_BRANCH.SHARED : MAP_BRANCH.SHARED_UNREACHABLE;
-  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return MAP_BRANCH.REACHED;
+  if (shared) return reached ? MAP_BRANCH.SHARED_REACHED : MAP_BRANCH.SHARED_UNREACHABLE;
+  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return MAP_BRANCH.MEMORY_REACHED;
   if ((attrs & DMA_ATTR.REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
     return reached ? MAP_BRANCH.BOUNCE_CACHE_LINE : MAP_BRANCH.BOUNCE_UNREACHABLE;
   }
-  return MAP_BRANCH.UNREACHABLE;
+  return MAP_BRANCH.MEMORY_UNREACHABLE;
 }
 
 /** True when a buffer may not reach the device as it is: parts of its granules belong to others. */

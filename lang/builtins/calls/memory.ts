@@ -220,7 +220,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       const to = toPhys(address, "phys");
       const { bytes } = content as BytesValue;
       checkCovered(run.lab.machine.memory, to, bytes.length);
-      run.lab.machine.memory.write(to, bytes, 0, bytes.length);
+      run.lab.machine.hostMemory.write(to, bytes, 0, bytes.length);
       return null;
     },
   },
@@ -229,18 +229,26 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     parameters: [
       { name: "phys", kind: "phys", doc: "Where the first byte is." },
       { name: "size", kind: "size", doc: "How many bytes." },
+      {
+        name: "cached",
+        kind: "bool",
+        optional: true,
+        named: true,
+        doc: "false: what memory itself holds, past the CPU's caches.",
+      },
     ],
     result: "bytes",
     doc: "Reads bytes of physical memory, as the CPU does.",
     example: `let buf = buffer(size: 4KiB, fill: counting)\n` +
       `assert peek(buf.phys + 4B, 2B) == bytes"04 05"`,
-    run(run, [address, length]) {
+    run(run, [address, length, cached]) {
       const from = toPhys(address, "phys");
       const sizeBytes = toSize(length, "size");
       run.chargeMemory(sizeBytes);
       checkCovered(run.lab.machine.memory, from, sizeBytes);
       const bytes = new Uint8Array(sizeBytes);
-      run.lab.machine.memory.read(from, bytes, 0, sizeBytes);
+      const { memory, hostMemory } = run.lab.machine;
+      (cached === false ? memory : hostMemory).read(from, bytes, 0, sizeBytes);
       return new BytesValue(bytes);
     },
   },

@@ -53,6 +53,34 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       size(run.lab.machine.dma.dmaOptMappingSize(toThing(dev, DEVICE, "dev").dma)),
   },
   {
+    name: "dma_get_required_mask",
+    parameters: [DEV],
+    result: "int",
+    doc: "How many address bits reach all memory: up to the top bit of the last address at which " +
+      "the device's bus has RAM; 32 behind an IOMMU.",
+    example: `machine {
+  ram { size = 6GiB }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+assert dma_get_required_mask(ssd) == 33`,
+    run: (run, [dev]) =>
+      Math.round(
+        Math.log2(run.lab.machine.dma.dmaGetRequiredMask(toThing(dev, DEVICE, "dev").dma) + 1),
+      ),
+  },
+  {
+    name: "dma_addressing_limited",
+    parameters: [DEV],
+    result: "bool",
+    doc: "True when the device cannot reach all memory by itself, so that some must bounce.",
+    example: `machine {
+  ram { size = 8GiB }
+  pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
+}
+assert dma_addressing_limited(ssd)`,
+    run: (run, [dev]) => run.lab.machine.dma.dmaAddressingLimited(toThing(dev, DEVICE, "dev").dma),
+  },
+  {
     name: "dma_get_merge_boundary",
     parameters: [DEV],
     result: "size",
@@ -75,6 +103,24 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       return raiseErrno(
         run.lab.machine.dma.dmaSetMask(device, count),
         `${device.name} cannot work with a mask of ${count} bits`,
+      );
+    },
+  },
+  {
+    name: "dma_set_coherent_mask",
+    parameters: [DEV, { name: "bits", kind: "int", doc: "How many address bits, 1 to 64." }],
+    result: "nothing",
+    doc: "Sets within how many address bits memory must lie that CPU and device share.",
+    example: `${DIRECT_MACHINE}dma_set_coherent_mask(ssd, 32)\n` +
+      `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
+      `dma_free_coherent(ssd, mem)`,
+    raises: ["EIO"],
+    run(run, [dev, bits]) {
+      const count = toInt(bits, "bits", 1, 64);
+      const device = toThing(dev, DEVICE, "dev").dma;
+      return raiseErrno(
+        run.lab.machine.dma.dmaSetCoherentMask(device, count),
+        `${device.name} cannot work with a coherent mask of ${count} bits`,
       );
     },
   },

@@ -1,12 +1,14 @@
 /** Streaming mappings: one buffer, one device, one direction. */
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import {
   attributeWords,
   directionWord,
+  DMA_ATTR,
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { type MapBranch, mapBranch } from "../../../runtime/dma/map_branch.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../run/run.ts";
 import type { Value } from "../../vm/value.ts";
@@ -40,6 +42,8 @@ interface Mapped {
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
   readonly attrs: number;
+  /** The branch that the map takes. */
+  readonly branch: MapBranch;
 }
 
 /**
@@ -50,9 +54,10 @@ function mappedValue(run: Run, mapped: Mapped, unchecked: Value | undefined): Va
   const { dev, addr, sizeBytes } = mapped;
   const { dma, iommu, swiotlb } = run.lab.machine;
   if (unchecked !== true && dma.dmaMappingError(dev, addr) !== 0) {
+    const why = dma.refusal === null ? "" : `: ${dma.refusal.name} (${dma.refusal.rule})`;
     throw new KernelError(
       "ENOMEM",
-      `${mapped.call}() could not map ${sizeBytes} bytes for ${dev.name}`,
+      `${mapped.call}() could not map ${sizeBytes} bytes for ${dev.name}${why}`,
     );
   }
   const bounced = swiotlb.contains(iommu.lookup(dev, addr));
@@ -64,6 +69,7 @@ function mappedValue(run: Run, mapped: Mapped, unchecked: Value | undefined): Va
     dir: directionWord(mapped.dir),
     path: bounced ? "swiotlb" : dev.domain === null ? "direct" : "iommu",
     attrs: attributeWords(mapped.attrs),
+    branch: (addr === DMA_MAPPING_ERROR ? dma.refusal : mapped.branch)?.name ?? null,
   });
 }
 
@@ -85,10 +91,13 @@ function mapCall(name: string, method: MapMethod) {
     const sizeBytes = toSize(length, "size");
     const direction = toDirection(dir);
     const bits = toAttributes(attrs);
-    const addr = run.lab.machine.dma[method](device, phys, sizeBytes, direction, bits);
+    const { machine } = run.lab;
+    const effective = method === "dmaMapResource" ? bits | DMA_ATTR.MMIO : bits;
+    const branch = mapBranch(machine, device, phys, sizeBytes, direction, effective);
+    const addr = machine.dma[method](device, phys, sizeBytes, direction, bits);
     return mappedValue(
       run,
-      { call: name, dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits },
+      { call: name, dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits, branch },
       unchecked,
     );
   };
@@ -163,7 +172,10 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       const sizeBytes = toSize(length, "size");
       const direction = toDirection(dir);
       const bits = toAttributes(attrs);
-      const addr = run.lab.machine.dma.dmaMapPage(
+      const { machine } = run.lab;
+      const phys = first + offsetBytes as PhysAddr;
+      const branch = mapBranch(machine, device, phys, sizeBytes, direction, bits);
+      const addr = machine.dma.dmaMapPage(
         device,
         first,
         offsetBytes,
@@ -171,10 +183,10 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
         direction,
         bits,
       );
-      const phys = first + offsetBytes as PhysAddr;
+      const call = "dma_map_page";
       return mappedValue(
         run,
-        { call: "dma_map_page", dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits },
+        { call, dev: device, addr, phys, sizeBytes, dir: direction, attrs: bits, branch },
         unchecked,
       );
     },

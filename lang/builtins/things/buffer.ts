@@ -195,7 +195,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
       formatBuffer(buffer),
       ...tableLines(["offset", "phys", "size"], rows, ["right", "right", "right"]),
       ...rest > 0 ? [`… ${formatCount(rest, "piece")} more`] : [],
-      ...dumpLines(buffer.slice(0, Math.min(SHOWN_BYTES, buffer.sizeBytes)).readAll()),
+      ...dumpLines(buffer.slice(0, Math.min(SHOWN_BYTES, buffer.sizeBytes)).look()),
     ];
   },
   equals(buffer, other, run) {

@@ -1,12 +1,13 @@
 /** Devices: what does DMA. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatAddress, formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
-import { isThing, list, thing, toDma, toSize } from "../arguments.ts";
+import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";
 import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
@@ -29,6 +30,12 @@ function limitsOf(device: LabDevice): Value {
   return thing(LIMITS, { limits: device.disk.limits, device: device.name });
 }
 
+/** The branch that a map took, out of its event. */
+function branchOf({ why }: MachineEvent): string | null {
+  const branch = why?.inputs.branch;
+  return typeof branch === "string" ? branch : null;
+}
+
 /** Live mappings, read out of the events. */
 export function liveMappings(device: LabDevice, run: Run): Value {
   const live = readLedger(run.recorder.events).filter((entry) =>
@@ -44,6 +51,7 @@ export function liveMappings(device: LabDevice, run: Run): Value {
       dir: entry.dir,
       path: entry.path,
       attrs: [],
+      branch: branchOf(entry.born),
     })
   ));
 }
@@ -70,6 +78,12 @@ export const DEVICE: TypeSpec<LabDevice> = {
       kind: "bool",
       doc: "It is translated and strict whatever the machine says.",
       get: (device) => device.dma.untrusted,
+    },
+    {
+      name: "iommu_mode",
+      kind: "word",
+      doc: "How it is really translated, whatever was asked for: off, passthrough, strict or lazy.",
+      get: (device, run) => word(run.lab.machine.iommu.modeOf(device.dma)),
     },
     {
       name: "limits",

@@ -14,6 +14,7 @@ import {
   isThing,
   list,
   phys,
+  raiseErrno,
   record,
   size,
   thing,
@@ -121,6 +122,35 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
         const runs = mappedRuns(toThing(device, DEVICE, "device").dma);
         run.chargeMemory(256 * runs.length);
         return list(runs.map(runValue));
+      },
+    },
+    {
+      name: "set_mode",
+      parameters: [
+        { name: "device", kind: "@device", doc: "Whose translation." },
+        { name: "mode", kind: "word", doc: "passthrough, strict or lazy." },
+        {
+          name: "privileged",
+          kind: "bool",
+          optional: true,
+          named: true,
+          doc: "Whether who asks is an administrator; true when left out.",
+        },
+      ],
+      result: "nothing",
+      doc: "Changes how a device is translated while its driver is bound, as an administrator " +
+        "does. Only from strict to lazy; anything else raises.",
+      example: `${TRANSLATED_MACHINE}iommu.set_mode(ssd, lazy)
+assert ssd.iommu_mode == lazy
+iommu.set_mode(ssd, strict) fails EPERM`,
+      raises: ["EPERM", "EINVAL", "EACCES", "ENODEV"],
+      run(_run, machine, [device, mode, privileged]) {
+        const { dma: dev, name } = toThing(device, DEVICE, "device");
+        const wanted = (mode as Word).name;
+        return raiseErrno(
+          machine.iommu.setMode(dev, wanted, privileged !== false),
+          `${name} cannot go from ${machine.iommu.modeOf(dev)} to ${wanted}`,
+        );
       },
     },
     {

@@ -15,6 +15,8 @@ export interface Mapping {
   readonly dir: string;
   readonly path: string;
   readonly attrs: readonly string[];
+  /** The branch of the map, as a word; null where nobody knows. */
+  readonly branch: string | null;
 }
 
 /** The word of a direction, for a mapping just made. */
@@ -38,6 +40,13 @@ export const MAPPING: TypeSpec<Mapping> = {
       kind: "word",
       doc: "How the device reaches it: direct, iommu, swiotlb or bus.",
       get: (mapping) => word(mapping.path),
+    },
+    {
+      name: "branch",
+      kind: "word",
+      doc: "The branch that the map took, such as memory_reached or bounce_unreachable; none " +
+        "where only an event is left of the map.",
+      get: (mapping) => mapping.branch === null ? null : word(mapping.branch),
     },
     {
       name: "dir",

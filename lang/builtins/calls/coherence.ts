@@ -1,0 +1,107 @@
+/** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
+import type { PhysAddr } from "../../../runtime/address.ts";
+import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { MemoryEncryption } from "../../../runtime/memory/memory_encryption.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import type { Value } from "../../vm/value.ts";
+import { isThing, thing, toInt, toSize } from "../arguments.ts";
+import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import { BUFFER } from "../things/buffer.ts";
+import { CACHE_LINES, cacheLines } from "../things/cache_lines.ts";
+import { PHYS } from "./parameters.ts";
+import { physOfValue } from "./memory.ts";
+
+const MOST_LOOKED_BYTES = 16 * 2 ** 20;
+const MOST_PAGES = 2 ** 20;
+
+const PAGES: ParameterSpec = { name: "pages", kind: "int", doc: "How many pages from there on." };
+
+type Conversion = (encryption: MemoryEncryption, from: PhysAddr, sizeBytes: number) => void;
+
+/** Converts pages in a confidential guest; elsewhere there is nothing to do. */
+function conversion(name: string, doc: string, convert: Conversion): FunctionSpec {
+  return {
+    name,
+    parameters: [PHYS, PAGES],
+    result: "nothing",
+    doc,
+    example: `machine {
+  memory_encryption = true
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+let page = buffer(size: 4KiB, fill: 0x5a)
+set_memory_decrypted(page, 1)
+let m = dma_map_phys(ssd, page, 4KiB, to_device, cc_shared)
+assert m.branch == shared_reached and ssd.dma_read(m, 1) == bytes"5a"
+dma_unmap_phys(ssd, m, 4KiB, to_device, cc_shared)
+set_memory_encrypted(page, 1)`,
+    run(run, [where, pages]) {
+      const { encryption, memory } = run.lab.machine;
+      const from = physOfValue(where, "phys");
+      const sizeBytes = toInt(pages, "pages", 1, MOST_PAGES) * PAGE_SIZE_BYTES;
+      if (!memory.covers(from, sizeBytes)) {
+        throw new ScriptError("E0918", `There is no memory at 0x${from.toString(16)} to convert`);
+      }
+      if (encryption !== null) convert(encryption, from, sizeBytes);
+      return null;
+    },
+  };
+}
+
+export const COHERENCE_CALLS: readonly FunctionSpec[] = [
+  {
+    name: "cache_lines",
+    parameters: [
+      PHYS,
+      {
+        name: "size",
+        kind: "size",
+        optional: true,
+        doc: "How many bytes; all of a buffer in one piece when left out.",
+      },
+    ],
+    result: "@cache_lines",
+    doc: "Looks at the CPU's cache lines over memory: whose they are, and how they stand to it. " +
+      "Lines matter where a device is not coherent; elsewhere all are clean.",
+    example: `machine {
+  pci { root_port rp0 { nvme ssd { coherent = false } } }
+}
+let page = buffer(size: 4KiB, fill: 7)
+assert cache_lines(page).dirty == 64
+let m = dma_map_phys(ssd, page, 4KiB, from_device)
+assert cache_lines(page).clean == 64 and cache_lines(page).devices == 64
+ssd.dma_write(m, bytes"01")
+assert cache_lines(page)[0].state == stale
+dma_unmap_phys(ssd, m, 4KiB, from_device)
+assert page[0] == 1`,
+    run(run, [where, length]) {
+      const from = physOfValue(where, "phys");
+      const sizeBytes = lookedBytes(where, length);
+      run.chargeMemory(sizeBytes);
+      return thing(CACHE_LINES, cacheLines(run.lab.machine, from, sizeBytes));
+    },
+  },
+  conversion(
+    "set_memory_decrypted",
+    "Shares pages of a confidential guest: they are stored plain, so that devices can read them. " +
+      "Nothing happens where memory is not encrypted.",
+    (encryption, from, sizeBytes) => encryption.share(from, sizeBytes),
+  ),
+  conversion(
+    "set_memory_encrypted",
+    "Takes pages of a confidential guest back: only its CPU can read them from then on.",
+    (encryption, from, sizeBytes) => encryption.unshare(from, sizeBytes),
+  ),
+];
+
+function lookedBytes(where: Value | undefined, length: Value | undefined): number {
+  const whole = isThing(where, BUFFER) && where.target.segments.length === 1
+    ? where.target.sizeBytes
+    : undefined;
+  if (length === undefined && whole === undefined) {
+    throw new ScriptError("E0919", "How much to look at is missing", "write `size: 4KiB`");
+  }
+  const sizeBytes = length === undefined ? whole! : toSize(length, "size");
+  if (sizeBytes >= 1 && sizeBytes <= MOST_LOOKED_BYTES) return sizeBytes;
+  throw new ScriptError("E0919", `Cannot look at the cache lines of ${sizeBytes} bytes`);
+}
