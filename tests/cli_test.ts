@@ -200,6 +200,10 @@ Deno.test("explain prints a rule, and exits 2 with a hint for a name it does not
   const rule = await dmalab("explain", "dma.3.3");
   assertEquals(rule.code, 0);
   assertStringIncludes(rule.output, "−EOPNOTSUPP");
+  const call = await dmalab("explain", "dma_iova_link");
+  assertStringIncludes(call.output, "call.dma_iova_link, ret.dma_iova_link");
+  assertStringIncludes(call.output, "dma_iova_link(dev, state, phys, offset");
+  assertStringIncludes((await dmalab("explain", "strict")).output, "IOMMU mode");
   const unknown = await dmalab("explain", "dma.3.33");
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');

@@ -10,7 +10,8 @@ export const EXPLAIN = command({
   brief: "Print a rule, a diagnostic, an event or a function.",
   description:
     "Prints what a name means: a rule of docs/behaviour as code and tests cite it, the " +
-    "longer text of a diagnostic, an event with its fields, or a kernel function.",
+    "longer text of a diagnostic, an event with its fields, or a function, a type or a " +
+    "constant of the language.",
   argument: {
     placeholder: "NAME",
     doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc",
@@ -24,18 +25,25 @@ export const EXPLAIN = command({
     { line: "explain defects.M5", doc: "one row of a table" },
     { line: "explain E0101", doc: "a diagnostic, with an example" },
     { line: "explain iommu.map", doc: "an event and its fields" },
+    { line: "explain dma_iova_link", doc: "a function, with an example" },
   ],
   async run({ words, screen }) {
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../explain/rule_pages.ts");
-    const found = explain(words.join(" "), readRulePage);
-    if (!found.found) {
+    const { describeLanguage } = await import("../repl/describe_name.ts");
+    const question = words.join(" ");
+    const found = explain(question, readRulePage);
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const builtin = describeLanguage(question, columns);
+    if (!found.found && builtin === null) {
       screen.err(`error: ${found.message}\n`);
       return WRONG;
     }
-    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
-    const lines = renderMarkdown(found.lines, { columns, colour: screen.colour });
+    const lines = found.found
+      ? renderMarkdown(found.lines, { columns, colour: screen.colour })
+      : [];
+    if (builtin !== null) lines.push(...lines.length === 0 ? [] : [""], ...builtin);
     screen.out(lines.map((line) => `${line}\n`).join(""));
     return HELD;
   },

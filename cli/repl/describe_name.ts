@@ -1,5 +1,6 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
 import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
+import type { WordSpec } from "../../lang/builtins/words.ts";
 import type {
   FunctionSpec,
   MethodSpec,
@@ -43,22 +44,33 @@ export function* knownNames(session: Session): Generator<string> {
 
 /** A function, an event, a type or a constant; null for a name that is none. */
 export function describeBuiltin(name: string, columns: number): string[] | null {
-  const spec = FUNCTIONS.get(name);
-  if (spec !== undefined) return describeFunction(name, spec, columns);
   const event = (EVENT_TABLE as Readonly<
     Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
   >)[name];
-  if (event !== undefined) {
-    return [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
-  }
+  return event === undefined
+    ? describeLanguage(name, columns)
+    : [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
+}
+
+/** A function, a type or a constant, each that has the name; null for a name that is none. */
+export function describeLanguage(name: string, columns: number): string[] | null {
+  const found: string[][] = [];
+  const spec = FUNCTIONS.get(name);
+  if (spec !== undefined) found.push(describeFunction(name, spec, columns));
   const type = TYPES.get(name);
-  if (type !== undefined) return describeType(type, columns);
-  const words = WORD_SPECS.filter((word) => word.name === name || word.aliases.includes(name));
-  if (words.length === 0) return null;
-  return words.map((word) => {
-    const aliases = word.aliases.length === 0 ? "" : ` (${word.aliases.join(", ")})`;
-    return `${word.name}${aliases}, ${word.group}: ${word.doc}`;
-  });
+  if (type !== undefined) found.push(describeType(type, columns));
+  const words = WORD_SPECS.filter((word) =>
+    (word.name === name || word.aliases.includes(name)) &&
+    // A kernel function is told as what it is.
+    !(word.group === "kernel function" && spec !== undefined)
+  );
+  if (words.length > 0) found.push(words.map(wordText));
+  if (found.length === 0) return null;
+  return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
+}
+
+function wordText({ aliases, doc, group, name }: WordSpec): string {
+  return `${name}${aliases.length === 0 ? "" : ` (${aliases.join(", ")})`}, ${group}: ${doc}`;
 }
 
 function describeOwn(name: string, session: Session): string[] | null {

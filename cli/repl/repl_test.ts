@@ -184,6 +184,8 @@ Deno.test("?name explains functions, constants, events, variables, things and th
   assertStringIncludes(await ask("DMA_TO_DEVICE"), "direction");
   assertStringIncludes(await ask("iova.alloc"), "size_bytes");
   assertStringIncludes(await ask("a"), "4KiB");
+  assertStringIncludes(await ask("request"), "request(bio)", "the function …");
+  assertStringIncludes(await ask("request"), ".unmapped_by", "… and the type");
   assertStringIncludes(await ask("ssd"), ".submit(");
   assertStringIncludes(await ask("iommu.live_mappings"), "iommu.live_mappings, an int");
   assertStringIncludes(await ask("dma_iova_lnik"), 'did you mean "dma_iova_link"?');
