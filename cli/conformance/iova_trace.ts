@@ -69,7 +69,7 @@ export class IovaTrace {
         return {};
       case "alloc": {
         const lo = ranges.alloc(number("size"), number("limit_pfn"), line.aligned as boolean);
-        return lo === 0 ? { lo: null, hi: null } : { lo, hi: ranges.foundHi };
+        return lo === 0 ? { lo: null, hi: null } : { lo, hi: lo + number("size") - 1 };
       }
       case "free":
         ranges.free(number("pfn"));

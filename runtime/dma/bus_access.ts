@@ -10,8 +10,16 @@ import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
+import { MemoryPage } from "../memory/physical_memory.ts";
 import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
+
+const PAGE_BYTES = 4096;
+
+/** Makes the bytes of a page where they are wanted. */
+export interface PageMaker {
+  makePage(page: MemoryPage): void;
+}
 
 export class DeviceBus {
   readonly #machine: Machine;
@@ -20,6 +28,8 @@ export class DeviceBus {
   /** The pieces of the request at hand: where each lies and how long it is. */
   #phys = new Float64Array(64);
   #sizeBytes = new Float64Array(64);
+  /** Where a page is made that cannot be made in place. */
+  #ownPage: MemoryPage | null = null;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -97,6 +107,65 @@ export class DeviceBus {
       if (special === null) memory.write(phys, from, at, count);
       else special.write(dev, phys, from, at, count);
       at += count;
+    }
+    return true;
+  }
+
+  /**
+   * Reads 32-bit words that lie in one page, such as a queue's entry.
+   *
+   * @param dma A multiple of 4.
+   * @param into As many words as are to be read.
+   * @returns False after a fault; nothing was read then.
+   */
+  readWords(
+    dev: DmaDevice,
+    dma: number,
+    into: Int32Array,
+    point: FaultPoint = FAULT["device.read"],
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
+    const phys = this.#resolveOne(dev, dma, into.byteLength, "read");
+    if (phys < 0) return false;
+    if (special === null) memory.readWords(phys as PhysAddr, into);
+    else special.read(dev, phys as PhysAddr, bytesOf(into), 0, into.byteLength);
+    return true;
+  }
+
+  /** Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault. */
+  writeWords(
+    dev: DmaDevice,
+    dma: number,
+    from: Int32Array,
+    point: FaultPoint = FAULT["device.write"],
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    const phys = this.#resolveOne(dev, dma, from.byteLength, "write");
+    if (phys < 0) return false;
+    if (special === null) memory.writeWords(phys as PhysAddr, from);
+    else special.write(dev, phys as PhysAddr, bytesOf(from), 0, from.byteLength);
+    return true;
+  }
+
+  /**
+   * Writes a whole page that the device makes by itself, in place where nothing stands between.
+   *
+   * @param dma First byte of a page of 4 KiB.
+   * @returns False after a fault; nothing was made then.
+   */
+  writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    const point = FAULT["device.write"];
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    const phys = this.#resolveOne(dev, dma, PAGE_BYTES, "write");
+    if (phys < 0) return false;
+    if (special === null) maker.makePage(memory.pageForWriting(phys));
+    else {
+      const page = this.#ownPage ??= new MemoryPage(new Uint8Array(PAGE_BYTES));
+      maker.makePage(page);
+      special.write(dev, phys as PhysAddr, page.bytes, 0, PAGE_BYTES);
     }
     return true;
   }
@@ -208,4 +277,9 @@ export class DeviceBus {
     sizeBytes.set(this.#sizeBytes);
     this.#sizeBytes = sizeBytes;
   }
+}
+
+/** The same memory in bytes. */
+function bytesOf(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }

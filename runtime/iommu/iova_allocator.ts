@@ -15,10 +15,22 @@ export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
 /** Time after which a depot that is too large gives one magazine back, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
+/** V8 folds what a module keeps to itself into code; what it exports is loaded at each use. */
+const LARGEST_CACHED = LARGEST_CACHED_PFNS;
+
+const SOURCES = ["rcache", "tree", "tree_after_flush"] as const;
+const FROM_CACHE = 0;
+const FROM_TREE = 1;
+const FROM_TREE_AFTER_FLUSH = 2;
+const DESTINATIONS = ["rcache", "depot", "tree"] as const;
+const TO_CACHE = 0;
+const TO_DEPOT = 1;
+const TO_TREE = 2;
+
 /** Where the last allocation's range came from. */
-export type IovaSource = "rcache" | "tree" | "tree_after_flush";
+export type IovaSource = (typeof SOURCES)[number];
 /** Where the last freed range went. */
-export type IovaDestination = "rcache" | "depot" | "tree";
+export type IovaDestination = (typeof DESTINATIONS)[number];
 
 export interface IovaAllocatorOptions {
   readonly granuleBytes: number;
@@ -66,8 +78,9 @@ export class IovaAllocator {
   readonly granuleBytes: number;
   readonly ranges: IovaRanges;
   readonly cache: IovaCache;
-  lastSource: IovaSource = "tree";
-  lastDestination: IovaDestination = "tree";
+  /** Index of `lastSource` and of `lastDestination`: a number costs less to note than a string. */
+  #source = FROM_TREE;
+  #destination = TO_TREE;
   /** How many delayed clean-ups of a depot have run. */
   depotWorks = 0;
 
@@ -99,24 +112,24 @@ export class IovaAllocator {
    * @see behaviour/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
-    let size = pfns;
-    if (size <= LARGEST_CACHED_PFNS) {
-      const sizeClass = classOf(size);
-      size = 1 << sizeClass;
-      const highest = limitPfn + 1 - size;
-      // Unsigned in the kernel: a limit smaller than the size wraps around and allows anything.
-      const pfn = this.cache.take(cpu, sizeClass, highest >= 0 ? highest : Infinity);
-      if (pfn !== 0) {
-        this.lastSource = "rcache";
-        return pfn;
-      }
-    }
-    let pfn = this.ranges.alloc(size, limitPfn, true);
-    this.lastSource = "tree";
+    if (pfns > LARGEST_CACHED) return this.#allocRange(pfns, limitPfn, flush);
+    const sizeClass = classOf(pfns);
+    const size = 1 << sizeClass;
+    const highest = limitPfn + 1 - size;
+    // Unsigned in the kernel: a limit smaller than the size wraps around and allows anything.
+    const pfn = this.cache.take(cpu, sizeClass, highest >= 0 ? highest : Infinity);
+    if (pfn === 0) return this.#allocRange(size, limitPfn, flush);
+    this.#source = FROM_CACHE;
+    return pfn;
+  }
+
+  #allocRange(pfns: number, limitPfn: number, flush: boolean): number {
+    let pfn = this.ranges.alloc(pfns, limitPfn, true);
+    this.#source = FROM_TREE;
     if (pfn === 0 && flush) {
       this.flushCaches();
-      pfn = this.ranges.alloc(size, limitPfn, true);
-      this.lastSource = "tree_after_flush";
+      pfn = this.ranges.alloc(pfns, limitPfn, true);
+      this.#source = FROM_TREE_AFTER_FLUSH;
     }
     return pfn;
   }
@@ -127,15 +140,28 @@ export class IovaAllocator {
    * @see behaviour/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
-    if (pfns <= LARGEST_CACHED_PFNS) {
-      const sizeClass = classOf(pfns);
-      const spilled = this.cache.put(cpu, sizeClass, pfn);
-      this.lastDestination = spilled ? "depot" : "rcache";
-      if (spilled) this.#workers[sizeClass]!.schedule();
+    if (pfns > LARGEST_CACHED) {
+      this.ranges.free(pfn);
+      this.#destination = TO_TREE;
       return;
     }
-    this.ranges.free(pfn);
-    this.lastDestination = "tree";
+    const sizeClass = classOf(pfns);
+    const spilled = this.cache.put(cpu, sizeClass, pfn);
+    this.#destination = spilled ? TO_DEPOT : TO_CACHE;
+    if (spilled) this.#workers[sizeClass]!.schedule();
+  }
+
+  get lastSource(): IovaSource {
+    return SOURCES[this.#source]!;
+  }
+
+  /** For those who answer in the allocator's place. */
+  set lastSource(source: IovaSource) {
+    this.#source = SOURCES.indexOf(source);
+  }
+
+  get lastDestination(): IovaDestination {
+    return DESTINATIONS[this.#destination]!;
   }
 
   /** Empties the caches of all online CPUs, then the depots, into the free space. */

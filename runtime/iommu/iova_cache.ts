@@ -12,6 +12,9 @@ export const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
 export const CACHE_CLASSES = 6;
 
+/** V8 folds what a module keeps to itself into code; what it exports is loaded at each use. */
+const CAPACITY = MAGAZINE_PFNS;
+const CLASSES = CACHE_CLASSES;
 const NO_MAGAZINE = -1;
 
 /** Takes back one frame number whose range is to leave the cache. */
@@ -60,20 +63,29 @@ export class IovaCache {
    * @returns The frame, or 0.
    */
   take(cpu: number, sizeClass: number, highestPfn: number): number {
-    const list = cpu * CACHE_CLASSES + sizeClass;
+    const list = cpu * CLASSES + sizeClass;
     let magazine = this.#loaded[list]!;
     let fill = this.#fill[magazine]!;
     if (fill === 0) {
       magazine = this.#refill(list, sizeClass);
       fill = this.#fill[magazine]!;
+      if (fill === 0) return 0;
     }
+    const top = magazine * CAPACITY + fill - 1;
+    const pfn = this.#pfns[top]!;
+    if (pfn > highestPfn) return this.#takeBelow(magazine, top, highestPfn);
+    this.#fill[magazine] = fill - 1;
+    return pfn;
+  }
+
+  /** Looks below a magazine's top entry, which then takes the place of the one found. */
+  #takeBelow(magazine: number, top: number, highestPfn: number): number {
     const pfns = this.#pfns;
-    const first = magazine * MAGAZINE_PFNS;
-    for (let place = first + fill - 1; place >= first; place--) {
+    for (let place = top - 1; place >= magazine * CAPACITY; place--) {
       const pfn = pfns[place]!;
       if (pfn > highestPfn) continue;
-      pfns[place] = pfns[first + fill - 1]!;
-      this.#fill[magazine] = fill - 1;
+      pfns[place] = pfns[top]!;
+      this.#fill[magazine]!--;
       return pfn;
     }
     return 0;
@@ -101,29 +113,39 @@ export class IovaCache {
    * @returns True when a full magazine went to the depot to make room.
    */
   put(cpu: number, sizeClass: number, pfn: number): boolean {
-    const list = cpu * CACHE_CLASSES + sizeClass;
-    let magazine = this.#loaded[list]!;
-    let fill = this.#fill[magazine]!;
-    let spilled = false;
-    if (fill === MAGAZINE_PFNS) {
-      const previous = this.#previous[list]!;
-      if (this.#fill[previous] !== MAGAZINE_PFNS) {
-        this.#previous[list] = magazine;
-        this.#loaded[list] = previous;
-        magazine = previous;
-      } else {
-        this.#next[magazine] = this.#depot[sizeClass]!;
-        this.#depot[sizeClass] = magazine;
-        this.#depotSize[sizeClass]!++;
-        magazine = this.#newMagazine();
-        this.#loaded[list] = magazine;
-        spilled = true;
-      }
-      fill = this.#fill[magazine]!;
-    }
-    this.#pfns[magazine * MAGAZINE_PFNS + fill] = pfn;
+    const list = cpu * CLASSES + sizeClass;
+    const magazine = this.#loaded[list]!;
+    const fill = this.#fill[magazine]!;
+    if (fill === CAPACITY) return this.#putBesideFull(list, sizeClass, pfn);
+    this.#pfns[magazine * CAPACITY + fill] = pfn;
     this.#fill[magazine] = fill + 1;
+    return false;
+  }
+
+  #putBesideFull(list: number, sizeClass: number, pfn: number): boolean {
+    const spilled = this.#makeRoom(list, sizeClass);
+    const magazine = this.#loaded[list]!;
+    this.#pfns[magazine * CAPACITY + this.#fill[magazine]!++] = pfn;
     return spilled;
+  }
+
+  /**
+   * Loads a magazine with room in place of a full one.
+   * @returns True when the full one went to the depot.
+   */
+  #makeRoom(list: number, sizeClass: number): boolean {
+    const full = this.#loaded[list]!;
+    const previous = this.#previous[list]!;
+    if (this.#fill[previous] !== CAPACITY) {
+      this.#previous[list] = full;
+      this.#loaded[list] = previous;
+      return false;
+    }
+    this.#next[full] = this.#depot[sizeClass]!;
+    this.#depot[sizeClass] = full;
+    this.#depotSize[sizeClass]!++;
+    this.#loaded[list] = this.#newMagazine();
+    return true;
   }
 
   /** How many full magazines of a class all CPUs share. */

@@ -24,6 +24,23 @@ const INITIAL_NODES = 64;
 const MAX_HASH_LOAD = 0.6;
 /** 2^32 divided by the golden ratio: spreads consecutive frames evenly (Knuth, TAOCP 6.4). */
 const HASH_MULTIPLIER = 0x9e3779b1;
+/**
+ * Where a frame's entry belongs. The cut to a signed number at the end changes nothing, but keeps V8
+ * from taking the slot for a double.
+ */
+function homeSlot(pfn: number, shift: number): number {
+  return (Math.imul(pfn | 0, HASH_MULTIPLIER) >>> shift) | 0;
+}
+
+/** 2^n and 2^-n by n, for what has no more than 53 bits. */
+const POWER = Float64Array.from({ length: 54 }, (_, bit) => 2 ** bit);
+const INVERSE_POWER = Float64Array.from({ length: 54 }, (_, bit) => 2 ** -bit);
+
+/** The smallest n for which 2^n is at least a size. */
+function sizeBits(pfns: number): number {
+  if (pfns <= 1) return 0;
+  return pfns <= 2 ** 31 ? 32 - Math.clz32(pfns - 1) : Math.log2(roundUpPowerOfTwo(pfns));
+}
 
 export class IovaRanges {
   readonly startPfn: number;
@@ -31,7 +48,7 @@ export class IovaRanges {
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
   max32AllocPfns: number;
-  /** Bounds of the range that the last successful call made, found or widened. */
+  /** Bounds of the range that the last successful `find` found, or the last `reserve` made or widened. */
   foundLo = 0;
   foundHi = 0;
 
@@ -51,6 +68,8 @@ export class IovaRanges {
   #slots = new Int32Array(2 * INITIAL_NODES);
   #slotMask = 2 * INITIAL_NODES - 1;
   #hashShift = 32 - Math.log2(2 * INITIAL_NODES);
+  #hashLimit = Math.floor(2 * INITIAL_NODES * MAX_HASH_LOAD);
+  #probedSlot = 0;
 
   /**
    * @param startPfn Lowest frame that may be given out, at least 1, so that 0 can mean failure.
@@ -94,12 +113,9 @@ export class IovaRanges {
     const below = limitPfn + 1;
     const is32 = below <= this.dma32Pfn;
     if (is32 && pfns >= this.max32AllocPfns) return 0;
-    const alignment = !aligned
-      ? 1
-      : pfns <= 0x40000000
-      ? pfns === 1 ? 1 : 1 << (32 - Math.clz32(pfns - 1))
-      : roundUpPowerOfTwo(pfns);
-    const inverse = 1 / alignment;
+    const bits = aligned ? sizeBits(pfns) : 0;
+    const alignment = POWER[bits]!;
+    const inverse = INVERSE_POWER[bits]!;
     const bounds = this.#bounds;
     const links = this.#links;
 
@@ -171,8 +187,6 @@ export class IovaRanges {
     const node = this.#newNode(lower, lo, hi);
     if (hi < this.dma32Pfn) this.#cursor32 = node;
     else this.#cursor64 = node;
-    this.foundLo = lo;
-    this.foundHi = hi;
     return lo;
   }
 
@@ -183,8 +197,12 @@ export class IovaRanges {
    * @see behaviour/dma.md 4.3, 4.4
    */
   free(pfn: number): boolean {
-    const node = this.#nodeContaining(pfn);
-    if (node === FLOOR) return false;
+    let node = this.#nodeStarting(pfn);
+    if (node === FLOOR) {
+      node = this.#searchContaining(pfn);
+      if (node === FLOOR) return false;
+      this.#nodeStarting(this.#bounds[2 * node]!);
+    }
     const bounds = this.#bounds;
     const lo = bounds[2 * node]!;
     const hi = bounds[2 * node + 1]!;
@@ -193,6 +211,7 @@ export class IovaRanges {
     if (node === this.#cursor32 || (hi < this.dma32Pfn && lo >= low32)) this.#cursor32 = higher;
     if (lo < this.dma32Pfn) this.max32AllocPfns = this.dma32Pfn;
     if (lo >= bounds[2 * this.#cursor64]!) this.#cursor64 = higher;
+    this.#emptySlot(this.#probedSlot);
     this.#removeNode(node);
     return true;
   }
@@ -260,13 +279,12 @@ export class IovaRanges {
     links[2 * node + 1] = higher;
     links[2 * lower + 1] = node;
     links[2 * higher] = node;
-    if (++this.#count > (this.#slotMask + 1) * MAX_HASH_LOAD) this.#growHash();
+    if (++this.#count > this.#hashLimit) this.#growHash();
     this.#hashInsert(node);
     return node;
   }
 
   #removeNode(node: number): void {
-    this.#hashRemove(node);
     const links = this.#links;
     const lower = links[2 * node]!;
     const higher = links[2 * node + 1]!;
@@ -278,7 +296,8 @@ export class IovaRanges {
   }
 
   #setLo(node: number, lo: number): void {
-    this.#hashRemove(node);
+    this.#nodeStarting(this.#bounds[2 * node]!);
+    this.#emptySlot(this.#probedSlot);
     this.#bounds[2 * node] = lo;
     this.#hashInsert(node);
   }
@@ -288,15 +307,17 @@ export class IovaRanges {
     return node !== FLOOR ? node : this.#searchContaining(pfn);
   }
 
+  /** The node with this first frame, or the floor; where the search ended is in `#probedSlot`. */
   #nodeStarting(pfn: number): number {
     const slots = this.#slots;
     const mask = this.#slotMask;
-    let slot = Math.imul(pfn | 0, HASH_MULTIPLIER) >>> this.#hashShift;
+    let slot = homeSlot(pfn, this.#hashShift);
     let node = slots[slot]!;
     while (node !== FLOOR && this.#bounds[2 * node] !== pfn) {
       slot = (slot + 1) & mask;
       node = slots[slot]!;
     }
+    this.#probedSlot = slot;
     return node;
   }
 
@@ -317,22 +338,21 @@ export class IovaRanges {
   #hashInsert(node: number): void {
     const slots = this.#slots;
     const mask = this.#slotMask;
-    let slot = Math.imul(this.#bounds[2 * node]! | 0, HASH_MULTIPLIER) >>> this.#hashShift;
+    let slot = homeSlot(this.#bounds[2 * node]!, this.#hashShift);
     while (slots[slot] !== FLOOR) slot = (slot + 1) & mask;
     slots[slot] = node;
   }
 
-  #hashRemove(node: number): void {
+  #emptySlot(emptied: number): void {
     const slots = this.#slots;
     const mask = this.#slotMask;
     const bounds = this.#bounds;
     const shift = this.#hashShift;
-    let hole = Math.imul(bounds[2 * node]! | 0, HASH_MULTIPLIER) >>> shift;
-    while (slots[hole] !== node) hole = (hole + 1) & mask;
+    let hole = emptied;
     // Entries behind the hole move into it unless their own place lies between the two.
     for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {
       const other = slots[slot]!;
-      const home = Math.imul(bounds[2 * other]! | 0, HASH_MULTIPLIER) >>> shift;
+      const home = homeSlot(bounds[2 * other]!, shift);
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
         slots[hole] = other;
         hole = slot;
@@ -357,6 +377,7 @@ export class IovaRanges {
     const old = this.#slots;
     this.#slots = new Int32Array(slots);
     this.#slotMask = slots - 1;
+    this.#hashLimit = Math.floor(slots * MAX_HASH_LOAD);
     this.#hashShift--;
     for (const node of old) if (node !== FLOOR) this.#hashInsert(node);
   }

@@ -242,19 +242,19 @@ export class PhysicalMemory {
    * bytes take, and no view.
    *
    * @param phys A multiple of 4.
-   * @param into Takes the words from its start on.
+   * @param into As many words as are to be read.
    */
-  readWords(phys: PhysAddr, into: Int32Array, count: number): void {
+  readWords(phys: PhysAddr, into: Int32Array): void {
     const { words } = this.#pageForReading(phys);
     const first = (phys & PAGE_MASK) >> 2;
-    for (let index = 0; index < count; index++) into[index] = words[first + index]!;
+    for (let index = 0; index < into.length; index++) into[index] = words[first + index]!;
   }
 
   /** Writes 32-bit words that lie in one page; `phys` is a multiple of 4. */
-  writeWords(phys: PhysAddr, from: Int32Array, count: number): void {
+  writeWords(phys: PhysAddr, from: Int32Array): void {
     const { words } = this.pageForWriting(phys);
     const first = (phys & PAGE_MASK) >> 2;
-    for (let index = 0; index < count; index++) words[first + index] = from[index]!;
+    for (let index = 0; index < from.length; index++) words[first + index] = from[index]!;
   }
 
   /** Reads 64 bits as `[low half, high half]`: the whole need not be a number. */

@@ -130,13 +130,13 @@ Deno.test("PhysicalMemory has no place for a write outside memory", () => {
 
 Deno.test("words, doubles and bytes of a page are the same memory, little-endian", () => {
   const ram = memory();
-  ram.writeWords(at(0x2008), Int32Array.of(0x0403_0201, -2), 2);
+  ram.writeWords(at(0x2008), Int32Array.of(0x0403_0201, -2));
   const bytes = new Uint8Array(8);
   ram.read(at(0x2008), bytes, 0, 8);
   assertEquals([...bytes], [1, 2, 3, 4, 0xfe, 0xff, 0xff, 0xff]);
   ram.pageForWriting(0x2010).doubles[2] = 1;
   const words = new Int32Array(4);
-  ram.readWords(at(0x2008), words, 4);
+  ram.readWords(at(0x2008), words);
   assertEquals([...words], [0x0403_0201, -2, 0, 0x3ff0_0000]);
   assertEquals(ram.readU32(at(0x2016)), 0x3ff0);
   ram.writeU32(at(0x2ffe), 0xddcc_bbaa);
@@ -147,7 +147,7 @@ Deno.test("words, doubles and bytes of a page are the same memory, little-endian
 Deno.test("reading words where nothing was written makes no page", () => {
   const ram = memory();
   const words = Int32Array.of(7, 7);
-  ram.readWords(at(0x5000), words, 2);
+  ram.readWords(at(0x5000), words);
   assertEquals([...words], [0, 0]);
   assertEquals(ram.touchedBytes, 0);
 });

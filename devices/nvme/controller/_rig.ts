@@ -4,9 +4,11 @@
  */
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
+import type { PageMaker } from "../../../runtime/dma/bus_access.ts";
 import { DmaDevice } from "../../../runtime/dma/device.ts";
 import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
 import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media.ts";
 import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
@@ -34,6 +36,21 @@ export class FlatMemory implements HostBus {
     if (!this.#check(dma, size, "write")) return false;
     this.writes.push([dma, size]);
     this.bytes.set(from.subarray(offset, offset + size), dma);
+    return true;
+  }
+
+  readWords(dev: DmaDevice, dma: number, into: Int32Array): boolean {
+    return this.read(dev, dma, new Uint8Array(into.buffer), 0, into.byteLength);
+  }
+
+  writeWords(dev: DmaDevice, dma: number, from: Int32Array): boolean {
+    return this.write(dev, dma, new Uint8Array(from.buffer), 0, from.byteLength);
+  }
+
+  writePage(_dev: DmaDevice, dma: number, maker: PageMaker): boolean {
+    if (!this.#check(dma, 4096, "write")) return false;
+    this.writes.push([dma, 4096]);
+    maker.makePage(new MemoryPage(this.bytes.subarray(dma, dma + 4096)));
     return true;
   }
 

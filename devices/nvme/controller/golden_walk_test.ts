@@ -70,6 +70,18 @@ class ListMemory implements HostBus {
     throw new Error("resolve() wrote to memory");
   }
 
+  readWords(): boolean {
+    throw new Error("resolve() read a queue");
+  }
+
+  writeWords(): boolean {
+    throw new Error("resolve() wrote to a queue");
+  }
+
+  writePage(): boolean {
+    throw new Error("resolve() wrote to memory");
+  }
+
   faultWide(): void {}
 
   #view(at: number): DataView {

@@ -1,14 +1,18 @@
 /** The controller's side of its PCIe link: everything it does to host memory goes through here. */
 import type { DmaAddr } from "../../../runtime/address.ts";
-import type { DeviceBus } from "../../../runtime/dma/bus_access.ts";
+import type { DeviceBus, PageMaker } from "../../../runtime/dma/bus_access.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
+import { FAULT } from "../../../runtime/faults.ts";
 
 const NVME_WALK = eventId("nvme.walk");
 
 /** What the controller needs of the bus. */
-export type HostBus = Pick<DeviceBus, "read" | "write" | "faultWide">;
+export type HostBus = Pick<
+  DeviceBus,
+  "read" | "write" | "readWords" | "writeWords" | "writePage" | "faultWide"
+>;
 
 export class HostPort {
   readonly #bus: HostBus;
@@ -25,6 +29,21 @@ export class HostPort {
   /** Writes host memory. False when the access faulted and nothing was written. */
   write(dma: number, from: Uint8Array, offset: number, sizeBytes: number): boolean {
     return this.#bus.write(this.dev, dma, from, offset, sizeBytes);
+  }
+
+  /** Writes a page of host memory that is made on the way. False when the access faulted. */
+  writePage(dma: number, maker: PageMaker): boolean {
+    return this.#bus.writePage(this.dev, dma, maker);
+  }
+
+  /** Reads a command from a queue. False when the access faulted. */
+  fetch(dma: number, into: Int32Array): boolean {
+    return this.#bus.readWords(this.dev, dma, into, FAULT["queue.read"]);
+  }
+
+  /** Writes a result to a queue. False when the access faulted and nothing was written. */
+  post(dma: number, from: Int32Array): boolean {
+    return this.#bus.writeWords(this.dev, dma, from, FAULT["queue.write"]);
   }
 
   /** An address of 2^53 or more was to be accessed: a fault, whatever the machine. */

@@ -12,7 +12,9 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
+import type { PageMaker } from "../../../runtime/dma/bus_access.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
 import type { HostPort } from "./host_port.ts";
 import type { PatternStore } from "./pattern_store.ts";
 import type { RangeList } from "./range_list.ts";
@@ -25,11 +27,15 @@ const MAX_PIECE_BYTES = MIB;
 /** What `PatternStore.read` may use on either side of a piece. */
 const ALIGNMENT_ROOM_BYTES = 16;
 
-export class HostTransfer {
+export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
   /** Exactly a page long: whole-page copies from and to it need no view. */
   readonly #page = new TransferBuffer(PAGE_BYTES);
   #large = new TransferBuffer(4 * PAGE_BYTES);
+
+  /** What the page being sent holds. */
+  #pageStore: PatternStore | null = null;
+  #pageOffset = 0;
 
   constructor(host: HostPort) {
     this.#host = host;
@@ -43,6 +49,15 @@ export class HostTransfer {
       const length = ranges.lengthBytes(index);
       for (let done = 0; done < length;) {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
+        if (isWholePage(dma + done, piece, offset)) {
+          // Most data: what is a page on both sides is made where it belongs.
+          this.#pageStore = store;
+          this.#pageOffset = offset;
+          if (!this.#host.writePage(dma + done, this)) return STATUS.DATA_TRANSFER_ERROR;
+          done += PAGE_BYTES;
+          offset += PAGE_BYTES;
+          continue;
+        }
         const buffer = this.#bufferFor(piece, offset);
         const start = store.read(offset, buffer, piece);
         if (!this.#host.write(dma + done, buffer.bytes, start, piece)) {
@@ -122,6 +137,11 @@ export class HostTransfer {
     return STATUS.SUCCESS;
   }
 
+  /** @see PageMaker */
+  makePage(page: MemoryPage): void {
+    this.#pageStore?.read(this.#pageOffset, page, PAGE_BYTES);
+  }
+
   #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {
     if (pieceBytes === PAGE_BYTES && (offsetBytes & 7) === 0) return this.#page;
     const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
@@ -137,6 +157,11 @@ export class HostTransfer {
       events.emit(NVME_DATA, { dma, size_bytes: sizeBytes, dir: directionWord(dir) });
     }
   }
+}
+
+/** A page of host memory whose bytes have the alignment of the store's words. */
+function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
+  return sizeBytes === PAGE_BYTES && (dma & (PAGE_BYTES - 1)) === 0 && (offsetBytes & 7) === 0;
 }
 
 function sameBytes(longer: Uint8Array, expected: Uint8Array): boolean {

@@ -34,6 +34,8 @@ const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
 const IRQ = eventId("irq");
 
+/** Queue entries go to and fro in words of 32 bits; bases are page-aligned, so none crosses a page. */
+const WORD_BYTES = 4;
 /** The only kind of activity: process one command of the queue the argument names. */
 const PROCESS_COMMAND = 0;
 /** An activity's argument is `generation * QUEUE_IDS + queue`. */
@@ -93,8 +95,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #nvm: NvmCommands;
   readonly #commandBytes = new Uint8Array(SUBMISSION_ENTRY_BYTES);
   readonly #command = new DataView(this.#commandBytes.buffer);
-  readonly #completionBytes = new Uint8Array(COMPLETION_ENTRY_BYTES);
-  readonly #completion = new DataView(this.#completionBytes.buffer);
+  readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
+  readonly #completionWords = new Int32Array(COMPLETION_ENTRY_BYTES / WORD_BYTES);
   /** Counts resets, so that activities of an earlier life do nothing. */
   #generation = 0;
 
@@ -207,8 +209,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   runActivity(_kind: number, argument: number): void {
-    if (Math.floor(argument / QUEUE_IDS) !== this.#generation || this.hasFailed) return;
-    const queue = this.#queues.submission(argument % QUEUE_IDS);
+    const queueId = argument & (QUEUE_IDS - 1);
+    if (argument - queueId !== this.#generation * QUEUE_IDS || this.hasFailed) return;
+    const queue = this.#queues.submission(queueId);
     if (queue === undefined || queue.isEmpty) return;
     if (queue.completion.isFull) {
       queue.stalled++;
@@ -233,7 +236,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   #process(queue: SubmissionQueue): void {
     const events = this.#events;
     const slotDma = queue.baseDma + queue.head * SUBMISSION_ENTRY_BYTES;
-    if (!this.#host.read(slotDma, this.#commandBytes, 0, SUBMISSION_ENTRY_BYTES)) {
+    if (!this.#host.fetch(slotDma, this.#commandWords)) {
       // Without the command there is no identifier to complete it by.
       this.#registers.failFatally();
       return;
@@ -258,17 +261,15 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   #complete(queue: SubmissionQueue, commandId: number, status: number, result: number): void {
     const events = this.#events;
     const target = queue.completion;
-    const entry = this.#completion;
-    entry.setUint32(0, result, true);
-    entry.setUint16(8, queue.head, true);
-    entry.setUint16(10, queue.id, true);
-    entry.setUint16(12, commandId, true);
-    entry.setUint16(14, status * 2 + target.phase, true);
+    const entry = this.#completionWords;
+    entry[0] = result;
+    entry[2] = queue.head | queue.id << 16;
+    entry[3] = commandId | (status << 1 | target.phase) << 16;
     const entryDma = target.baseDma + target.tail * COMPLETION_ENTRY_BYTES;
     // The queue's memory is not the request's: what its accesses draw is nobody's, as at the fetch.
     const { request } = events;
     events.request = null;
-    const written = this.#host.write(entryDma, this.#completionBytes, 0, COMPLETION_ENTRY_BYTES);
+    const written = this.#host.post(entryDma, entry);
     events.request = request;
     if (!written) {
       this.#registers.failFatally();

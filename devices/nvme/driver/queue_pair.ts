@@ -144,7 +144,7 @@ export class QueuePair {
   enqueue(iod: Iod): void {
     const machine = this.#machine;
     const slot = this.#sqTail;
-    machine.memory.writeWords(this.#sqSlots[slot]! as PhysAddr, iod.words, iod.words.length);
+    machine.memory.writeWords(this.#sqSlots[slot]! as PhysAddr, iod.words);
     if (machine.events.tick(NVME_SUBMIT)) {
       machine.events.emit(NVME_SUBMIT, {
         queue: this.id,

@@ -1,0 +1,118 @@
+/** What one allocation of IO addresses and its release cost, with few and with many ranges in use. */
+import { VirtualClock } from "../../runtime/clock.ts";
+import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
+import { Random } from "../../runtime/random.ts";
+import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+
+/** Sizes in granules: up to 32 come from the caches, larger ones from the search. */
+const SIZES = [1, 32, 33, 256];
+const LIVE = [{ word: "0", ranges: 0 }, { word: "10k", ranges: 10_000 }, {
+  word: "1m",
+  ranges: 1_000_000,
+}];
+
+/** Rounds that count, pairs in each, and rounds before those. */
+const ROUNDS = 25;
+const PAIRS = 20_000;
+const WARM_UPS = 4;
+
+/** A device that reaches 48 bits. */
+const LIMIT_PFN = 2 ** 36 - 1;
+/** The interrupt window of a PC. */
+const RESERVED_PFNS = [0xfee00, 0xfeeff] as const;
+const SEED = 7;
+
+/** A size of a real mix: single pages mostly, some larger requests, a tenth beyond the caches. */
+function mixedPfns(random: Random): number {
+  const draw = random.below(100);
+  if (draw < 60) return 1;
+  if (draw < 75) return 1 + random.below(8);
+  return draw < 90 ? 32 : 33 + random.below(224);
+}
+
+/** An allocator with so many ranges of a mix in use, after one of five has been given back. */
+export function layOut(liveRanges: number): IovaAllocator {
+  const allocator = new IovaAllocator({
+    granuleBytes: 4096,
+    startPfn: 1,
+    cpus: 1,
+    clock: new VirtualClock(),
+  });
+  allocator.reserve(...RESERVED_PFNS);
+  const random = new Random(SEED);
+  const count = Math.round(liveRanges * 1.25);
+  const pfn = new Float64Array(count);
+  const pfns = new Int32Array(count);
+  for (let index = 0; index < count; index++) {
+    pfns[index] = mixedPfns(random);
+    pfn[index] = allocator.allocFast(0, pfns[index]!, LIMIT_PFN, true);
+    if (pfn[index] === 0) throw new Error("No range is free");
+  }
+  for (let left = count; left > liveRanges; left--) {
+    const index = random.below(left);
+    allocator.freeFast(0, pfn[index]!, pfns[index]!);
+    pfn[index] = pfn[left - 1]!;
+    pfns[index] = pfns[left - 1]!;
+  }
+  return allocator;
+}
+
+/** Time of one pair in nanoseconds, over one round. */
+function timePairs(allocator: IovaAllocator, pfns: number): number {
+  const start = performance.now();
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const pfn = allocator.allocFast(0, pfns, LIMIT_PFN, true);
+    allocator.freeFast(0, pfn, pfns);
+  }
+  return (performance.now() - start) * 1e6 / PAIRS;
+}
+
+/** By size and then by number of live ranges: the median time of a pair. */
+type Times = readonly (readonly number[])[];
+
+/** Measures everything in turn, so that a change in the machine's load meets all alike. */
+export function measurePairs(rounds: number = ROUNDS): Times {
+  const allocators = LIVE.map(({ ranges }) => layOut(ranges));
+  const times = SIZES.map(() => LIVE.map((): number[] => []));
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    for (const [size, pfns] of SIZES.entries()) {
+      for (const [live, allocator] of allocators.entries()) {
+        const time = timePairs(allocator, pfns);
+        if (round >= 0) times[size]![live]!.push(time);
+      }
+    }
+  }
+  return times.map((ofSize) => ofSize.map(median));
+}
+
+/** Measured once in a run, whichever of the benchmarks are wanted. */
+let measured: Times | null = null;
+const measure = () => measured ??= measurePairs();
+
+function nameOf(size: number, live: number): string {
+  return `iova.pair.${SIZES[size]}p.live${LIVE[live]!.word}`;
+}
+
+function pairBenchmark(size: number, live: number): Benchmark {
+  const name = nameOf(size, live);
+  return {
+    name,
+    doc: `one allocation of ${SIZES[size]} granules and its release, ${
+      LIVE[live]!.word
+    } ranges live`,
+    run(): BenchResult {
+      const [value, base] = [measure()[size]![live]!, measure()[size]![0]!];
+      return {
+        name,
+        value: rounded(value),
+        unit: "ns",
+        ratio: live === 0 ? null : rounded(value / base),
+        to: live === 0 ? null : nameOf(size, 0),
+      };
+    },
+  };
+}
+
+export const IOVA_PAIRS: readonly Benchmark[] = SIZES.flatMap((_, size) =>
+  LIVE.map((_, live) => pairBenchmark(size, live))
+);
