@@ -187,6 +187,7 @@ Deno.test("bench counts what a turn of a loop costs; --json prints one object a 
   const text = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict");
   assertEquals(text.code, 0, text.errors);
   assertMatch(text.output, /iotlb\.sync +1\n/);
+  assertStringIncludes(text.output, "virtual time 0ns a turn, nothing has a price");
   const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
   for (const line of json.output.trim().split("\n")) {
     assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);

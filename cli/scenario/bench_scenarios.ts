@@ -2,7 +2,7 @@
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { matching } from "../../lang/run/runner.ts";
-import { formatTimeRounded } from "../../lang/render/numbers.ts";
+import { formatDuration, formatTimeRounded } from "../../lang/render/numbers.ts";
 import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Paint, painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
@@ -74,11 +74,18 @@ function textLines(outcome: BenchOutcome, paint: Paint): string[] {
   return [
     `${name} ... ${paint("good", "ok")}`,
     ...rate === null ? [] : [`  ${Math.round(rate).toLocaleString("en-US")} turns/s`],
-    `  virtual time ${formatTimeRounded(outcome.virtualNs / outcome.iterations)} a turn`,
+    `  virtual time ${formatTimeRounded(outcome.virtualNs / outcome.iterations)} a turn` +
+    `, ${pricesText(outcome)}`,
     `  events a turn:`,
     ...counts.map(([event, count]) => `    ${event.padEnd(width)}  ${count}`),
     "",
   ];
+}
+
+/** What the virtual time was counted with: a time means nothing without it. */
+function pricesText({ pricesNs }: BenchOutcome): string {
+  const prices = Object.entries(pricesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
+  return prices.length === 0 ? "nothing has a price" : `at ${prices.join(", ")}`;
 }
 
 function jsonLines(outcome: BenchOutcome): string[] {

@@ -66,6 +66,7 @@ class BenchRun {
       seed: this.#shared.machine.seed ?? config.seed,
       iterations: skip ? 0 : this.#iterations,
       virtualNs: this.#virtualNs,
+      pricesNs: Object.fromEntries(Object.entries(config.pricesNs).filter(([, ns]) => ns !== 0)),
       counts: this.#counts,
       timed: this.#timed,
     };

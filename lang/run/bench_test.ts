@@ -37,6 +37,16 @@ Deno.test("runBench() times by the clock it is given, and its counts do not depe
   assertEquals(timed.map(({ counts }) => counts), untimed.map(({ counts }) => counts));
 });
 
+Deno.test("a bench says what its virtual time was counted with (language.md, prices)", () => {
+  const priced = BENCH.replace(
+    "iommu {",
+    "prices { iotlb_sync = 300ns, doorbell = 0ns }\n iommu {",
+  );
+  const [strict, off] = outcomes(priced);
+  assertEquals([strict?.virtualNs, off?.virtualNs], [50 * 300, 0]);
+  assertEquals(strict?.pricesNs, { iotlb_sync: 300 });
+});
+
 Deno.test("a budget that does not hold fails the bench with the counts", () => {
   const [outcome] = outcomes(
     `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }
