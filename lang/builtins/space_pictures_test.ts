@@ -62,7 +62,7 @@ show iommu`;
     "   0xfffc_4000                                      0xffff_ffff",
     "   ▒ waiting   ░ free",
     "  0xffff_f000      4KiB  waiting  for a flush, queue of cpu 0           ◂ cursor",
-    "  1 range waits for a flush (cpu 0 1): until 10ms or more than 255 in a queue",
+    "  1 waits for a flush (cpu 0 1): at 10ms, or when a queue gets its 256th",
     "  never handed out: 0xfee0_0000 1MiB",
   ]);
 });

@@ -223,9 +223,8 @@ function flushLines(queue: FlushQueue): string[] {
   const rings = Array.from({ length: queue.rings }, (_, ring) => queue.pendingIn(ring));
   const busy = rings.flatMap((count, ring) => count === 0 ? [] : [`cpu ${ring} ${count}`]);
   const each = rings.length === 1 ? "" : ` (${busy.join(", ")})`;
-  const text =
-    `${pending === 1 ? "1 range waits" : `${pending} ranges wait`} for a flush${each}: ` +
-    `until ${formatDuration(queue.timerAtNs)} or more than ${queue.entries - 1} in a queue`;
+  const text = `${pending} ${pending === 1 ? "waits" : "wait"} for a flush${each}: ` +
+    `at ${formatDuration(queue.timerAtNs)}, or when a queue gets its ${queue.entries}th`;
   return wrapText(text, PICTURE_COLUMNS - 4).map((line, index) =>
     `${index === 0 ? "  " : "    "}${line}`
   );
