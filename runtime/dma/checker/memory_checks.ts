@@ -42,16 +42,16 @@ function hazardText({ kind, phys, lines, device }: CacheHazard): string {
   const where = `${lines} cache ${lines === 1 ? "line" : "lines"} at ${hexAddress(phys)}`;
   switch (kind) {
     case "stale_cacheline_read":
-      return `The CPU reads ${where} from before device "${device}" wrote them: nobody has ` +
-        "invalidated them since";
+      return `The CPU reads ${where} as it was before device "${device}" wrote there: nobody has ` +
+        "invalidated since";
     case "stale_memory_read":
       return `Device "${device}" reads memory under ${where} that the CPU has written: nobody has ` +
-        "cleaned them since";
+        "cleaned since";
     case "dirty_cacheline_lost":
-      return `What the CPU wrote to ${where} is dropped: they were the device's, and are ` +
-        "invalidated now that the CPU gets them back";
+      return `What the CPU wrote to ${where} is dropped: the memory was a device's, and taking it ` +
+        "back invalidates";
     case "device_write_lost":
-      return `What device "${device}" wrote under ${where} is overwritten: the CPU wrote to them ` +
-        "too, and they go back to memory whole";
+      return `What device "${device}" wrote under ${where} is overwritten: the CPU wrote there ` +
+        "too, and lines go back to memory whole";
   }
 }
