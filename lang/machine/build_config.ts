@@ -101,14 +101,14 @@ function resolveQuirks(kernel: KernelProfile, changes: QuirkChanges | null): Rea
 }
 
 function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegion[] {
-  const missing = block.spec.settings.filter((spec) =>
-    spec.default === null && !block.settings.has(spec.key)
-  );
+  const required = block.spec.settings.filter((spec) => spec.default === null);
+  const missing = required.filter((spec) => !block.given.has(spec.key));
   if (missing.length > 0) {
     const keys = missing.map((spec) => `\`${spec.key}\``).join(" and ");
     bag.error("E0510", block.name?.span ?? block.span!, `The ${describe(block)} lacks ${keys}`);
-    return [];
   }
+  // A value that was refused is a diagnostic already.
+  if (!required.every((spec) => block.settings.has(spec.key))) return [];
   return [{
     name: block.name!.text,
     basePhys: physAddr(setting(block, "at", 0)),

@@ -268,6 +268,17 @@ for (
       'E0510 a: The region "a" lacks `at`',
     ],
     [
+      "a region whose place is refused, which is not missing",
+      "machine { region a { at = -1MiB, size = 1MiB } }",
+      'E0503 -1MiB: Cannot use -0x10_0000 as at of region "a": it is too small ' +
+      "(from 0x0 to 0xf_ffff_ffff_ffff)",
+    ],
+    [
+      "a price below nothing",
+      "machine { prices { iotlb_sync = -1ns } }",
+      "E0503 -1ns: Cannot use -1ns as iotlb_sync of prices: it is too small (from 0ns to 1000s)",
+    ],
+    [
       "page sizes without the granule",
       "machine { iommu { model = arm, granule = 64KiB, page_sizes = [4KiB, 2MiB] } }",
       "E0511 [4KiB, 2MiB]: Cannot map granules of 64KiB with pages of 4KiB, 2MiB " +

@@ -31,6 +31,8 @@ export interface ConfigBlock {
   /** Where the block stands; null for one that the file does not have. */
   readonly span: Span | null;
   readonly settings: Map<string, ConfigSetting>;
+  /** Every key that was written, also those whose value was refused. */
+  readonly given: Set<string>;
   readonly children: ConfigBlock[];
 }
 
@@ -70,6 +72,7 @@ export class ConfigTreeReader {
       name: null,
       span: declaration?.span ?? null,
       settings: new Map(),
+      given: new Set(),
       children: [],
     };
     this.#readEntries(root, declaration?.entries ?? []);
@@ -103,6 +106,7 @@ export class ConfigTreeReader {
     keySpan: Span,
     expression: Expression,
   ): void {
+    block.given.add(spec.key);
     const value = this.#reader.read(spec, `${spec.key} of ${describe(block)}`, expression);
     if (value !== undefined) {
       block.settings.set(spec.key, { value, keySpan, valueSpan: expression.span });
@@ -135,6 +139,7 @@ export class ConfigTreeReader {
       name: entry.name,
       span: entry.span,
       settings: new Map(),
+      given: new Set(),
       children: [],
     };
     if (entry.name !== null) this.#named.set(entry.name.text, block);
@@ -241,7 +246,7 @@ export class ConfigTreeReader {
     let block = root.children.find((child) => child.spec === spec);
     if (block === undefined) {
       // The file leaves the block out; a modifier may still set its keys.
-      block = { spec, name: null, span: null, settings: new Map(), children: [] };
+      block = { spec, name: null, span: null, settings: new Map(), given: new Set(), children: [] };
       root.children.push(block);
     }
     return block;

@@ -3,7 +3,7 @@ import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { formatAddress, formatSize, groupThousands } from "../render/numbers.ts";
+import { formatAddress, formatDuration, formatSize, groupThousands } from "../render/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
 import type { Expression } from "../syntax/ast.ts";
@@ -57,6 +57,14 @@ const BUS_RANGE_KEYS: readonly string[] = ["cpu", "dma", "size"];
 
 /** Physical memory ends here: 52 bits, as on real processors. */
 const LAST_PHYS = 2 ** 52 - 1;
+
+/** An address, or what would be one if it were not below 0. */
+function formatPlace(value: number): string {
+  return value < 0 ? `-${formatAddress(-value)}` : formatAddress(value);
+}
+
+/** No single thing costs more: a thousand seconds. */
+const LONGEST_NS = 1e12;
 
 /** What a shape is called in messages, with an example to write. */
 const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
@@ -151,7 +159,7 @@ export class SettingReader {
       case "phys":
         // A size reads as the distance from address 0: `at = 1MiB`.
         return value instanceof Quantity && value.kind === "size"
-          ? value.value
+          ? this.#inRange(name, value.value, 0, LAST_PHYS, formatPlace, span)
           : this.#quantity("phys", shape, name, value, span);
       case "bool":
         return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
@@ -220,17 +228,17 @@ export class SettingReader {
     value: Value,
     span: Span,
   ): number | undefined {
-    if (value instanceof Quantity && value.kind === kind) return value.value;
-    if (typeof value !== "number") return this.#wrongKind(shape, name, value, span);
     // A plain number takes the kind wanted.
-    return shape.kind === "size" ? value : this.#inRange(
-      name,
-      value,
-      0,
-      shape.kind === "phys" ? LAST_PHYS : Number.MAX_SAFE_INTEGER,
-      shape.kind === "phys" ? formatAddress : groupThousands,
-      span,
-    );
+    const amount = value instanceof Quantity && value.kind === kind ? value.value : value;
+    if (typeof amount !== "number") return this.#wrongKind(shape, name, value, span);
+    switch (shape.kind) {
+      case "size":
+        return amount;
+      case "phys":
+        return this.#inRange(name, amount, 0, LAST_PHYS, formatPlace, span);
+      default:
+        return this.#inRange(name, amount, 0, LONGEST_NS, formatDuration, span);
+    }
   }
 
   #inRange(
@@ -338,10 +346,10 @@ export class SettingReader {
     span: Span,
   ): number | undefined {
     if (typeof value === "number") {
-      return this.#inRange(name, value, 0, LAST_PHYS, formatAddress, span);
+      return this.#inRange(name, value, 0, LAST_PHYS, formatPlace, span);
     }
     if (value instanceof Quantity && (value.kind === "dma" || value.kind === "size")) {
-      return this.#inRange(name, value.value, 0, LAST_PHYS, formatAddress, span);
+      return this.#inRange(name, value.value, 0, LAST_PHYS, formatPlace, span);
     }
     return this.#wrongKind(shape, name, value, span, "a device address such as 0x4000_0000");
   }
