@@ -117,6 +117,17 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert ssd.mappings.length == 0`,
   ],
   [
+    "memory mapped twice at one address dies once with each unmap, and says who mapped it",
+    `${DIRECT}let page = alloc_pages(1)
+    let a = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+    let b = dma_map_phys(ssd, page.phys, 2KiB, to_device)
+    assert a.addr == b.addr and ssd.mappings == [a, b]
+    dma_unmap_phys(ssd, b, 2KiB, to_device)
+    assert ssd.mappings == [a] and ssd.mappings[0].site == a.site and a.site != b.site
+    dma_unmap_phys(ssd, a, 4KiB, to_device)
+    assert ssd.mappings.length == 0`,
+  ],
+  [
     "a faulting dma_read gives nothing, a faulting dma_write changes nothing",
     `${STRICT}assert ssd.dma_read(0x1000, 4) == none
     assert not ssd.dma_write(0x1000, bytes"01")

@@ -50,13 +50,19 @@ export function explainPool(pool: SwiotlbPool, run: Run): string[] {
   return [
     `${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use` +
     (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
-    ...sorted.slice(0, SHOWN_HOLDERS).map(({ place, buffers, slots, oldestNs }) =>
-      `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, the oldest for ` +
-      `${formatDuration(nowNs - oldestNs)}: ${place}`
-    ),
+    ...sorted.slice(0, SHOWN_HOLDERS).flatMap((holder) => holderLines(holder, nowNs)),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],
     ...refusalLines(events, run),
   ].map((line) => clip(line, PICTURE_COLUMNS));
+}
+
+/** What a statement holds, and its place: on a line of its own where it would be cut off. */
+function holderLines({ place, buffers, slots, oldestNs }: Holder, nowNs: number): string[] {
+  const what = `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, ` +
+    `up to ${formatDuration(nowNs - oldestNs)} old: `;
+  return what.length + place.length <= PICTURE_COLUMNS
+    ? [what + place]
+    : [what.trimEnd(), `    ${place}`];
 }
 
 /** The newest `swiotlb.map` of each address. */

@@ -62,13 +62,23 @@ function entryOf(event: MachineEvent): LedgerEntry {
   };
 }
 
-/** Ends what an unmap covers; gives back what still lives. */
+/**
+ * Ends what an unmap covers; gives back what still lives. Without an IOMMU the same memory may be
+ * mapped several times at the same address: each unmap ends one of those, the best fit.
+ */
 function endMappings(live: readonly LedgerEntry[], event: MachineEvent): LedgerEntry[] {
-  const { dma, size_bytes: sizeBytes } = event.fields as EventFields<"dma.unmap">;
+  const { dma, size_bytes: sizeBytes, dir } = event.fields as EventFields<"dma.unmap">;
   const end = dma + sizeBytes;
-  const covered = live.filter((entry) => entry.dma >= dma && entry.dma < end);
-  // An unmap of less than was mapped, or at the wrong place, still ends the mapping it begins at.
-  for (const entry of covered) entry.died = event;
+  const ending = new Map<number, LedgerEntry>();
+  const fit = (entry: LedgerEntry) =>
+    (entry.sizeBytes === sizeBytes ? 2 : 0) + (entry.dir === dir ? 1 : 0);
+  for (const entry of live) {
+    // An unmap of less than was mapped, or at the wrong place, still ends the mapping it begins at.
+    if (entry.dma < dma || entry.dma >= end) continue;
+    const other = ending.get(entry.dma);
+    if (other === undefined || fit(entry) > fit(other)) ending.set(entry.dma, entry);
+  }
+  for (const entry of ending.values()) entry.died = event;
   return live.filter((entry) => entry.died === null);
 }
 

@@ -140,7 +140,7 @@ dma_map_phys(nic, buf.phys, 300KiB, to_device) fails ENOMEM
 explain swiotlb`;
   assertEquals(shown(script, DIRECT), [
     "12 of 512 slots in use, held by 1 statement",
-    "  12 slots in 3 buffers, the oldest for 0ns: nic, script.dma:12:3",
+    "  12 slots in 3 buffers, up to 0ns old: nic, script.dma:12:3",
     "last refusal: 300KiB for nic, script.dma:14:1",
     "  over_segment: no buffer is larger than a set of slots, however much is free:",
     "  use smaller pieces",

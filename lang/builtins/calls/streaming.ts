@@ -70,6 +70,7 @@ function mappedValue(run: Run, mapped: Mapped, unchecked: Value | undefined): Va
     path: bounced ? "swiotlb" : dev.domain === null ? "direct" : "iommu",
     attrs: attributeWords(mapped.attrs),
     branch: (addr === DMA_MAPPING_ERROR ? dma.refusal : mapped.branch)?.name ?? null,
+    site: run.lab.machine.events.site,
   });
 }
 

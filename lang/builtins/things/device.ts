@@ -52,6 +52,7 @@ export function liveMappings(device: LabDevice, run: Run): Value {
       path: entry.path,
       attrs: [],
       branch: branchOf(entry.born),
+      site: entry.born.site,
     })
   ));
 }

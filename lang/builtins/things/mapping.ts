@@ -5,6 +5,7 @@ import { formatAddress, formatSize } from "../../render/numbers.ts";
 import { dma, isThing, list, phys, size, word } from "../arguments.ts";
 import { explainAddress } from "../ledger.ts";
 import type { TypeSpec } from "../spec.ts";
+import { siteText } from "./event.ts";
 
 export interface Mapping {
   readonly device: string;
@@ -17,6 +18,8 @@ export interface Mapping {
   readonly attrs: readonly string[];
   /** The branch of the map, as a word; null where nobody knows. */
   readonly branch: string | null;
+  /** The statement that made it, as a number that a run can name. */
+  readonly site: number | null;
 }
 
 /** The word of a direction, for a mapping just made. */
@@ -71,6 +74,12 @@ export const MAPPING: TypeSpec<Mapping> = {
       kind: "string",
       doc: "The device it is for, by name.",
       get: (mapping) => mapping.device,
+    },
+    {
+      name: "site",
+      kind: "string",
+      doc: "The statement that made it, as file:line:column, or none.",
+      get: (mapping, run) => siteText(mapping.site, run),
     },
   ],
   methods: [],
