@@ -274,6 +274,12 @@ for (
       "(from 0x0 to 0xf_ffff_ffff_ffff)",
     ],
     [
+      "a reserved range below nothing",
+      "machine { iommu { reserved = [-4096..4096] } }",
+      "E0503 -4096..4096: Cannot use -0x1000 as a part of reserved of iommu: it is too small " +
+      "(from 0x0 to 0xf_ffff_ffff_ffff)",
+    ],
+    [
       "a price below nothing",
       "machine { prices { iotlb_sync = -1ns } }",
       "E0503 -1ns: Cannot use -1ns as iotlb_sync of prices: it is too small (from 0ns to 1000s)",

@@ -293,7 +293,10 @@ export class SettingReader {
           this.bag.error("E0503", span, `The range ${formatValue(value)} of ${name} is empty`);
           return undefined;
         }
-        return { start: value.first, end: value.end };
+        return this.#inRange(`a part of ${name}`, value.first, 0, LAST_PHYS, formatPlace, span) ===
+            undefined
+          ? undefined
+          : { start: value.first, end: value.end };
       case "dma_ranges":
         return this.#busRange(shape, name, value, span);
     }
