@@ -51,6 +51,12 @@ export abstract class VmStatements extends VmCore {
     if (typeof durationNs !== "number" || durationNs < 0) {
       throw new ScriptError("E0913", `Cannot advance time by ${describeValue(duration)}`);
     }
+    if (this.world.nowNs() + durationNs > Number.MAX_SAFE_INTEGER) {
+      throw new ScriptError(
+        "E0913",
+        `Cannot advance time by ${describeValue(duration)}: it ends after 2^53 - 1 ns`,
+      );
+    }
     this.world.advance(durationNs);
   }
 

@@ -91,6 +91,13 @@ Deno.test("`and` and `or` do not look at the right side when the left one decide
   assertEquals(printed(`${text}if not (false or say(false)) { print 1 }`), ["asked", "1"]);
 });
 
+Deno.test("virtual time is exact to 2^53 and never goes on rounded", () => {
+  assertEquals(
+    failureOf("advance 9007199254740991ns\nassert now() == 9007199254740991ns\nadvance 1ns"),
+    "E0913 Cannot advance time by the duration 1ns: it ends after 2^53 - 1 ns",
+  );
+});
+
 Deno.test("conditions take true and false only", () => {
   assertEquals(
     failureOf("let l = [1]\nif l[0] { }"),
