@@ -165,7 +165,7 @@ export class AdminCommands {
         view.setUint32(SQE.CDW10, cns, true);
       },
     );
-    this.#machine.memory.read(phys, this.#page, 0, CTRL_PAGE_BYTES);
+    this.#machine.hostMemory.read(phys, this.#page, 0, CTRL_PAGE_BYTES);
     this.#machine.pages.free(pages);
     return request.statusCode === BLK_STS.OK;
   }
