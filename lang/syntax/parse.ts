@@ -17,7 +17,7 @@ import { joinLines } from "./line_joining.ts";
 import { reportParserErrors } from "./messages.ts";
 import { isShallow } from "./nesting.ts";
 import { onePerStatement } from "./one_per_statement.ts";
-import { sharedParser } from "./parser.ts";
+import { parseByRule } from "./parser.ts";
 import { Reporter } from "./report.ts";
 import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
@@ -82,7 +82,6 @@ function parseTokens(
   syntax: Reporter,
   meaning: Reporter,
 ): FileNode {
-  const parser = sharedParser();
   const context: BuildContext = new BuildContext(
     source,
     meaning,
@@ -92,9 +91,8 @@ function parseTokens(
   const builder = new AstBuilder(context);
   const items: Statement[] = [];
   for (const part of parts(tokens)) {
-    parser.input = part;
-    const tree = parser.file();
-    reportParserErrors(parser.errors, part, syntax);
+    const { tree, errors } = parseByRule("file", part);
+    reportParserErrors(errors, part, syntax);
     for (const item of builder.file(tree)) items.push(item);
   }
   context.reportSuspects();
@@ -133,10 +131,8 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
     return { kind: "ErrorExpression", span: { source, start, end } };
   }
-  const parser = sharedParser();
-  parser.input = tokens;
-  const tree = parser.insertion();
-  reportParserErrors(parser.errors.slice(0, 1), tokens, reporter, "`}`");
+  const { tree, errors } = parseByRule("insertion", tokens);
+  reportParserErrors(errors.slice(0, 1), tokens, reporter, "`}`");
   const [expression] = tree.children["expression"] ?? [];
   return expression !== undefined && "children" in expression
     ? new AstBuilder(context).expressions.expression(expression)

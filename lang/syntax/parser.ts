@@ -11,7 +11,14 @@
  * Children are labelled by role: `item` and `part` keep things of different kinds in their order.
  * The file is long because a grammar is one thing: its rules call each other in both directions.
  */
-import type { IOrAlt, OrMethodOpts, TokenType } from "chevrotain";
+import type {
+  CstNode,
+  IOrAlt,
+  IRecognitionException,
+  IToken,
+  OrMethodOpts,
+  TokenType,
+} from "chevrotain";
 import { expectedProvider } from "./messages.ts";
 import { LazyLookahead } from "./lazy_lookahead.ts";
 import { RecoveringParser } from "./recovering_parser.ts";
@@ -35,12 +42,14 @@ const NAME = named("a name");
 export interface DmaParserOptions {
   /** Have Chevrotain check the grammar. A test does; every run would pay for it. */
   readonly validate?: boolean;
+  /** Go on after an error. Getting ready for that costs time, and most texts have none. */
+  readonly recover?: boolean;
 }
 
 export class DmaParser extends RecoveringParser {
-  constructor({ validate = false }: DmaParserOptions = {}) {
+  constructor({ validate = false, recover = true }: DmaParserOptions = {}) {
     super(t.VOCABULARY, {
-      recoveryEnabled: true,
+      recoveryEnabled: recover,
       skipValidations: !validate,
       maxLookahead: 1,
       lookaheadStrategy: new LazyLookahead({ maxLookahead: 1 }),
@@ -792,10 +801,27 @@ export class DmaParser extends RecoveringParser {
 }
 
 const MESSAGES: ReadonlySet<TokenType> = new Set([t.Text, t.UnclosedText, t.ForeignText]);
-let shared: DmaParser | null = null;
+let plain: DmaParser | null = null;
+let recovering: DmaParser | null = null;
 
-/** The one parser there is: building it takes longer than parsing most files. */
-export function sharedParser(): DmaParser {
-  shared ??= new DmaParser();
-  return shared;
+/** What came of parsing tokens by a rule. */
+export interface ParsedTokens {
+  readonly tree: CstNode;
+  readonly errors: readonly IRecognitionException[];
+}
+
+/**
+ * Parses tokens by a rule, and once more with recovery when there is an error in them.
+ *
+ * Building a parser takes longer than parsing most files. There is one of each sort, and the one
+ * that recovers is built for the first mistake.
+ */
+export function parseByRule(rule: "file" | "insertion", tokens: IToken[]): ParsedTokens {
+  plain ??= new DmaParser({ recover: false });
+  plain.input = tokens;
+  const tree = plain[rule]();
+  if (plain.errors.length === 0) return { tree, errors: [] };
+  recovering ??= new DmaParser();
+  recovering.input = tokens;
+  return { tree: recovering[rule](), errors: recovering.errors };
 }
