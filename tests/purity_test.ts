@@ -25,11 +25,16 @@ Deno.test("purityViolations() sees each way to the host, with its place", () => 
       'console.log("x");',
       "const { env } = Deno;",
       "crypto.getRandomValues(bytes);",
+      "const page = await fetch(url);",
       "const text = `now ${Date.now()}`;",
     ]
   ) {
     assertEquals(planted(text).length, 1, text);
   }
+});
+
+Deno.test("purityViolations() knows a method called fetch from the host's function", () => {
+  assertEquals(planted("class Port {\n  fetch(queue: number): number {}\n}\nport.fetch(1);"), []);
 });
 
 Deno.test("purityViolations() reads comments and strings as text", () => {
