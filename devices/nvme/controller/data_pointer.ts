@@ -43,6 +43,16 @@ export class DataPointer {
     return STATUS.SUCCESS;
   }
 
+  /**
+   * Checks the metadata pointer as far as that takes no look at memory.
+   * @returns 0 or a status.
+   */
+  checkMetadata(command: DataView): number {
+    const psdt = command.getUint8(1) >> 6;
+    const low = command.getUint32(METADATA_POINTER, true);
+    return psdt === PSDT.PRP && low % 4 !== 0 ? STATUS.INVALID_FIELD : STATUS.SUCCESS;
+  }
+
   /** Resolves the data pointer to ranges that add up to `lengthBytes`; no data moves. */
   data(command: DataView, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
     if (command.getUint8(1) >> 6 === PSDT.PRP) {
@@ -70,7 +80,6 @@ export class DataPointer {
     if (psdt === PSDT.SGL_SEGMENT_METADATA) {
       return this.#sgl.walkMetadata(low, high, lengthBytes, toHost, into);
     }
-    if (psdt === PSDT.PRP && low % 4 !== 0) return STATUS.INVALID_FIELD;
     if (high >= WIDE_HALF) {
       this.#host.faultWide(toHost ? "write" : "read");
       return STATUS.DATA_TRANSFER_ERROR;
