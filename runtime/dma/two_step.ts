@@ -244,7 +244,10 @@ function unlinkRange(
   const length = domain.roundUp(sizeBytes + inGranule);
   const unmapped = domain.unmap(first - inGranule, length, flushNow);
   if (unmapped !== length) warnUnmapped(machine, domain, first - inGranule, length, unmapped);
-  state.linkedBytes -= Math.min(unmapped, state.linkedBytes);
+  const before = state.linkedBytes;
+  state.linkedBytes -= Math.min(unmapped, before);
+  // What had leaked when the range was given back is ended after all.
+  if (!state.held && before > 0 && state.linkedBytes === 0) forget(machine, dev);
   return unmapped;
 }
 
@@ -325,7 +328,11 @@ export function iovaDestroy(
 function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
   state.held = false;
-  if (state.linkedBytes > 0) return;
+  if (state.linkedBytes === 0) forget(machine, dev);
+}
+
+/** One live mapping less. */
+function forget(machine: Machine, dev: DmaDevice): void {
   machine.iommu.liveMappings--;
   dev.mappings--;
 }

@@ -299,6 +299,13 @@ Deno.test("misuse that no kernel sees has the effect it has there, and a report 
   assertEquals(beyondKernel, [true, true, true]);
   // What leaked stays a live mapping.
   assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [1, 1]);
+
+  // Until somebody unlinks it after all.
+  freed.machine.dma.dmaIovaUnlink(freed.dev, freed.state, 0, 0x1000, DMA_TO_DEVICE);
+  short.machine.dma.dmaIovaUnlink(short.dev, short.state, 0x1000, 0x7000, DMA_TO_DEVICE);
+  assertEquals([leaves(freed), leaves(short)], [[], []]);
+  assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [0, 0]);
+  assertEquals([freed.dev.mappings, short.dev.mappings], [0, 0]);
 });
 
 Deno.test("destroying twice warns, and gives one range two owners (dma.md 3.6)", () => {
