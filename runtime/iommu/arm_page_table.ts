@@ -46,7 +46,6 @@ export class ArmPageTable implements PageTable {
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
   warnings = 0;
-  generation = 0;
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
@@ -171,7 +170,6 @@ export class ArmPageTable implements PageTable {
   }
 
   #dropTable(value: number, iova: number, leafBytes: number): void {
-    this.generation++;
     this.#tables.release(-value);
     this.syncs.add(iova, iova + leafBytes - 1, SYNC_WALK);
   }
@@ -183,7 +181,6 @@ export class ArmPageTable implements PageTable {
   }
 
   #unmapRange(iova: number, sizeBytes: number): number {
-    this.generation++;
     let done = 0;
     while (done < sizeBytes) {
       const at = iova + done;

@@ -57,6 +57,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** The ranges that wait for a flush; null in strict mode. */
   flushQueue: FlushQueue | null;
 
+  /**
+   * Changes when leaves go and the hardware is not told: what it remembers may be stale from then on.
+   */
+  generation = 0;
+
   readonly #machine: Machine;
   readonly #iotlb: Iotlb;
   readonly #inverseGranule: number;
@@ -281,6 +286,7 @@ export class IommuDomain implements FlushQueueOwner {
       });
     }
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
+    if (!flushNow) this.generation++;
     return unmapped;
   }
 

@@ -53,7 +53,6 @@ export class GenericPageTable implements PageTable {
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
   readonly warnings = 0;
-  generation = 0;
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
@@ -167,7 +166,6 @@ export class GenericPageTable implements PageTable {
       }
     }
     if (this.#replacedLast >= 0) {
-      this.generation++;
       this.syncs.add(this.#replacedFirst, this.#replacedLast, SYNC_LEAVES);
     }
     return failed ? this.#undo(iova, done) : 0;
@@ -218,7 +216,6 @@ export class GenericPageTable implements PageTable {
   }
 
   #unmapRange(iova: number, sizeBytes: number): number {
-    this.generation++;
     let unmapped = this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
       this.#stopped = false;

@@ -41,7 +41,8 @@ export interface IommuFault {
 }
 
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
-const PC_MSI_WINDOW = { start: 0xfee0_0000, end: 0xfef0_0000 };
+const PC_MSI_START = 0xfee0_0000;
+const PC_MSI_END = 0xfef0_0000;
 /** Reserved by AMD's interconnect. @see behaviour/dma.md 4.6 */
 const AMD_RESERVED = { start: 0xfd_0000_0000, end: 0x100_0000_0000 };
 
@@ -177,7 +178,7 @@ export class Iommu {
       end: basePhys + busOffset + sizeBytes,
     }));
     if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
-    if (this.#msiWindow) ranges.push(PC_MSI_WINDOW);
+    if (this.#msiWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
     if (this.#config.model === "amd") ranges.push(AMD_RESERVED);
     return ranges;
   }
@@ -222,7 +223,7 @@ export class Iommu {
     }
     const { table } = domain;
     if (dma < 0 || dma > table.lastAddress) return this.fault(dev, dma, access, "address_width");
-    if (this.#msiWindow && dma >= PC_MSI_WINDOW.start && dma < PC_MSI_WINDOW.end) {
+    if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {
       return this.fault(dev, dma, access, "reserved");
     }
     let phys: number;
@@ -232,23 +233,23 @@ export class Iommu {
     if (entry >= 0) {
       phys = this.iotlb.physOf(entry, dma);
       flags = this.iotlb.flagsOf(entry);
-      // The table has changed since: the entry may have outlived what it was made from.
-      if (flags !== 0 && this.iotlb.generationOf(entry) !== table.generation) {
+      // Leaves have gone without a flush since: the entry may have outlived what it was made from.
+      if (flags !== 0 && this.iotlb.generationOf(entry) !== domain.generation) {
         if (table.walk(dma) && table.walkPhys === phys && table.walkFlags === flags) {
-          this.iotlb.confirm(entry, table.generation);
+          this.iotlb.confirm(entry, domain.generation);
         } else hit = "stale";
       }
     } else if (table.walk(dma)) {
       hit = "walk";
       phys = table.walkPhys;
       flags = table.walkFlags;
-      this.iotlb.insert(domain.id, dma, phys, table.walkSizeBytes, flags, table.generation);
+      this.iotlb.insert(domain.id, dma, phys, table.walkSizeBytes, flags, domain.generation);
     } else {
       phys = -1;
       flags = 0;
       // In caching mode the hardware remembers that nothing was there, until it is told otherwise.
       if (domain.cachingMode) {
-        this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, table.generation);
+        this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, domain.generation);
       }
     }
     if ((flags & (access === "read" ? PTE_READ : PTE_WRITE)) === 0) {

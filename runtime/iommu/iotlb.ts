@@ -93,7 +93,7 @@ export class Iotlb {
     return this.#flags[entry]!;
   }
 
-  /** The state of the page table at which an entry was last known to agree with it. */
+  /** The state of the domain in which an entry was last known to agree with the page table. */
   generationOf(entry: number): number {
     return this.#generation[entry]!;
   }

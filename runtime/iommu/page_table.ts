@@ -125,8 +125,6 @@ export interface PageTable {
   readonly undoneBytes: number;
   /** Kernel warnings the last operation raised. */
   readonly warnings: number;
-  /** Changes with every unmap and every replaced table: a translation found before may be gone. */
-  readonly generation: number;
   /** Asked before a table page is taken: true, and the map ends with -ENOMEM. Null: never. */
   outOfMemory: (() => boolean) | null;
 

@@ -8,7 +8,8 @@ export class RangeList {
   /** Sum of the lengths. */
   totalBytes: Bytes = 0;
   #addresses = new Float64Array(INITIAL_RANGES);
-  #lengths = new Float64Array(INITIAL_RANGES);
+  /** A length has 32 bits in every descriptor. */
+  #lengths = new Uint32Array(INITIAL_RANGES);
 
   clear(): void {
     this.count = 0;
@@ -41,7 +42,7 @@ export class RangeList {
 
   #grow(): void {
     const addresses = new Float64Array(this.#addresses.length * 2);
-    const lengths = new Float64Array(this.#lengths.length * 2);
+    const lengths = new Uint32Array(this.#lengths.length * 2);
     addresses.set(this.#addresses);
     lengths.set(this.#lengths);
     this.#addresses = addresses;
