@@ -116,7 +116,8 @@ export const EVENT_TABLE = {
     fields: {
       slot: "int",
       slots: "int",
-      orig_phys: "phys",
+      // None for slots that held nothing when they were given back.
+      orig_phys: "value",
       tlb_phys: "phys",
       size_bytes: "size",
       dir: "word",
