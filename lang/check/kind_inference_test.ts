@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { errorsOf, load } from "../run/test_support.ts";
+import { errorsOf, failureOf, load } from "../run/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\nlet buf = alloc_pages(1)\n";
 const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
@@ -61,6 +61,33 @@ Deno.test("an address of the wrong space is refused, with the cast to write", ()
   );
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys as dma, 512B)`), []);
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(0x1000, 512)`), [], "a plain int is welcome");
+});
+
+Deno.test("a pattern asks for a field in the kind it has, before the run and in it", () => {
+  const asking = (field: string) =>
+    `${MACHINE}let t = trace { ssd.read(lba: 0, into: buf) }\nexpect events [ ${field}, ... ] in t`;
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      "mem.alloc(size_bytes: 4096ns)",
+      "`size_bytes` is a size and never equals a duration",
+    ],
+    [
+      "dma.map(phys: (0x1000 as dma))",
+      "`phys` is a physical address (phys) and never equals a device address (dma)",
+    ],
+    ["dma_map_phys(size: to_device)", "`size` is a size and never equals a word"],
+    ["irq(at_ns: 4KiB)", "`at_ns` is a duration and never equals a size"],
+  ];
+  for (const [field, message] of cases) {
+    assertEquals(load(asking(field)).diagnostics.map((each) => each.message), [message]);
+  }
+  const late = `fn same(x) { return x }\n${asking("dma.map(phys: (same(0x1000 as dma)))")}`;
+  assertEquals(
+    failureOf(late),
+    "E0913 Cannot compare the field phys (a physical address (phys)) with " +
+      "a device address (dma)",
+  );
+  assertEquals(errorsOf(asking("dma.map(phys: (buf.phys), size_bytes: 4096)")), []);
 });
 
 Deno.test("values of some kinds are never equal", () => {

@@ -2,13 +2,14 @@
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Block, Expression, FileNode, Statement } from "../syntax/ast.ts";
+import { fieldQuantity } from "../render/field_kinds.ts";
+import type { Block, Expression, FileNode, PatternEvent, Statement } from "../syntax/ast.ts";
 import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../vm/kinds.ts";
 import { mixHint } from "../vm/operators.ts";
 import { findField, typeOfKind } from "../vm/types.ts";
 import type { Resolution } from "./bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
-import { innerBlocks, patternFields, traceBlocks } from "./syntax_walk.ts";
+import { innerBlocks, patternEvents, traceBlocks } from "./syntax_walk.ts";
 
 export class StatementChecker {
   readonly #kinds: KindInference;
@@ -85,7 +86,7 @@ export class StatementChecker {
         if (statement.message !== null) this.#kinds.kindOf(statement.message);
         break;
       case "ExpectEvents":
-        for (const field of patternFields(statement.pattern)) this.#kinds.kindOf(field.value);
+        for (const event of patternEvents(statement.pattern)) this.#patternEvent(event);
         this.#kinds.kindOf(statement.subject);
         break;
       case "Step":
@@ -115,6 +116,21 @@ export class StatementChecker {
   #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
     const variable = this.#resolution.targets.get(statement);
     if (variable !== undefined) this.#kinds.assigned(variable, statement);
+  }
+
+  /** A field asked for in another kind than it has would never match, or match by accident. */
+  #patternEvent({ fields, name: event }: PatternEvent): void {
+    for (const { name, value } of fields) {
+      const kind = this.#kinds.kindOf(value);
+      const wanted = fieldQuantity(event, name.text);
+      if (event.endsWith("*") || wanted === null || comparableKinds(wanted, kind)) continue;
+      this.#bag.error(
+        "E0404",
+        value.span,
+        `\`${name.text}\` is ${describeKind(wanted)} and never equals ${describeKind(kind)}`,
+        mixHint("==", wanted, kind) ?? undefined,
+      );
+    }
   }
 
   #walkable(values: Expression, what: string): void {

@@ -27,7 +27,9 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
       ? Infinity
       // Letters left out are likelier than letters exchanged.
       : editDistance(lower, other) - (other.includes(lower) ? 0.25 : 0);
-    if (distance <= allowed || distance === 0.5) found.push({ name, distance });
+    // Two letters of five are much: then at least the word must begin as the other does.
+    const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
+    if (distance === 0.5 || distance <= allowed && !far) found.push({ name, distance });
   }
   found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   const best = found[0]?.distance ?? 0;

@@ -32,3 +32,9 @@ Deno.test("didYouMean() names one, or two that are equally close", () => {
   assertEquals(didYouMean("mint", ["hint", "lint"]), "did you mean `hint` or `lint`?");
   assertEquals(didYouMean("zzz", ["test"]), undefined);
 });
+
+Deno.test("a short word with two wrong letters must at least begin alike", () => {
+  assertEquals(nearestNames("cuont", ["front", "count"]), ["count"]);
+  assertEquals(nearestNames("cuont", ["front"]), []);
+  assertEquals(nearestNames("fornt", ["front"]), ["front"]);
+});

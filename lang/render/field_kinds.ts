@@ -7,6 +7,8 @@
  * runtime's table.
  */
 
+import type { QuantityKind } from "../vm/value.ts";
+
 /** How a field's value reads. */
 export type FieldReading =
   | "dma"
@@ -90,6 +92,13 @@ const RESULTS: Readonly<Record<string, FieldReading>> = {
   dma_pool_alloc: "dma",
   pci_alloc_p2pmem: "phys",
 };
+
+/** What a field holds that a pattern can only ask for in kind; null where any number may do. */
+export function fieldQuantity(event: string, field: string): QuantityKind | null {
+  if (field.endsWith("_ns")) return "duration";
+  const reading = fieldReading(event, field);
+  return reading === "dma" || reading === "phys" || reading === "size" ? reading : null;
+}
 
 /**
  * How the value of a field reads.

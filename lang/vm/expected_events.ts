@@ -3,9 +3,12 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import type { Run } from "../run/run.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../render/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
+import { fieldQuantity } from "../render/field_kinds.ts";
 import type { EventsInfo } from "./code.ts";
 import { matchEvents, type Mismatch, type PatternItem } from "./event_pattern.ts";
 import { ExpectationError } from "./failure.ts";
+import { describeKind } from "./kinds.ts";
+import { ScriptError } from "./script_error.ts";
 import { findField } from "./types.ts";
 import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "./value.ts";
 
@@ -96,6 +99,13 @@ function eventText(event: MachineEvent): string {
 function fieldMatches(event: MachineEvent, name: string, value: Value, run: Run): boolean {
   const fields: Readonly<Record<string, unknown>> = event.fields;
   const actual = name in fields ? fields[name] : commonField(event, name);
+  const wanted = fieldQuantity(event.name, name);
+  if (value instanceof Quantity && wanted !== null && wanted !== value.kind) {
+    throw new ScriptError(
+      "E0913",
+      `Cannot compare the field ${name} (${describeKind(wanted)}) with ${describeKind(value.kind)}`,
+    );
+  }
   return same(actual, value, run);
 }
 
