@@ -82,6 +82,13 @@ export const SOFT_WORDS = [
 ] as const;
 export type SoftWord = typeof SOFT_WORDS[number];
 
+/** The characters from one to another, both included. */
+function characters(from: string, to: string): string[] {
+  const first = from.charCodeAt(0);
+  const count = to.charCodeAt(0) - first + 1;
+  return Array.from({ length: count }, (_, index) => String.fromCharCode(first + index));
+}
+
 function category(name: string, label: string, ...categories: TokenType[]): TokenType {
   return createToken({ name, label, pattern: Lexer.NA, categories });
 }
@@ -109,6 +116,7 @@ export const Identifier = createToken({
   name: "Identifier",
   label: "a name",
   pattern: /[A-Za-z_][A-Za-z0-9_]*/,
+  start_chars_hint: [...characters("A", "Z"), ...characters("a", "z"), "_"],
   categories: [Name],
 });
 
@@ -155,7 +163,7 @@ export const Hard = table(HARD_WORDS, (word) =>
   createToken({
     name: capitalized(word),
     label: `\`${word}\``,
-    pattern: new RegExp(word),
+    pattern: word,
     longer_alt: Identifier,
     categories: HARD_CATEGORIES[word] ?? [Inline],
   }));
@@ -178,24 +186,42 @@ export const UnknownIdentifier = category("UnknownIdentifier", "a name", Unknown
 /** Stands where a value was forgotten; the diagnostic is already made. */
 export const MissingValue = category("MissingValue", "a value", Literal);
 
+/**
+ * @param starts The characters a pattern can begin with. Without them Chevrotain works them out of
+ *   every pattern whenever the program starts, which takes longer than lexing most files.
+ */
 function token(
   name: string,
-  pattern: RegExp,
+  pattern: RegExp | string,
   label: string,
   categories: TokenType[] = [Inline],
+  starts: readonly string[] = [],
   lineBreaks = false,
 ): TokenType {
-  return createToken({ name, pattern, label, categories, line_breaks: lineBreaks });
+  return createToken({
+    name,
+    pattern,
+    label,
+    categories,
+    line_breaks: lineBreaks,
+    ...starts.length === 0 ? {} : { start_chars_hint: [...starts] },
+  });
 }
 
-export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], true);
+export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], ["\r", "\n"], true);
 const Blank = createToken({
   name: "Blank",
   pattern: /[ \t\f\v\ufeff]+/,
+  start_chars_hint: [..." \t\f\v\ufeff"],
   group: Lexer.SKIPPED,
   line_breaks: false,
 });
-const Comment = createToken({ name: "Comment", pattern: /#[^\r\n]*/, group: Lexer.SKIPPED });
+const Comment = createToken({
+  name: "Comment",
+  pattern: /#[^\r\n]*/,
+  start_chars_hint: ["#"],
+  group: Lexer.SKIPPED,
+});
 
 /** Anything that begins like a number: `literals.ts` says whether it is one. */
 export const NumberToken = token(
@@ -203,61 +229,84 @@ export const NumberToken = token(
   /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/,
   "a number",
   [Literal],
+  characters("0", "9"),
 );
-export const Text = token("Text", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/, "a string", [Literal]);
-export const UnclosedText = token("UnclosedText", /"[^\r\n]*/, "a string", [Literal]);
-export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/, "bytes", [Literal]);
-export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/, "bytes", [Literal]);
+export const Text = token("Text", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/, "a string", [Literal], [
+  '"',
+]);
+export const UnclosedText = token("UnclosedText", /"[^\r\n]*/, "a string", [Literal], ['"']);
+export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/, "bytes", [Literal], ["b"]);
+export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/, "bytes", [Literal], ["b"]);
 
-export const LParen = token("LParen", /\(/, "`(`");
-export const RParen = token("RParen", /\)/, "`)`");
-export const LBracket = token("LBracket", /\[/, "`[`");
-export const RBracket = token("RBracket", /\]/, "`]`");
-export const LBrace = token("LBrace", /\{/, "`{`", []);
-export const RBrace = token("RBrace", /\}/, "`}`", []);
+export const LParen = token("LParen", "(", "`(`");
+export const RParen = token("RParen", ")", "`)`");
+export const LBracket = token("LBracket", "[", "`[`");
+export const RBracket = token("RBracket", "]", "`]`");
+export const LBrace = token("LBrace", "{", "`{`", []);
+export const RBrace = token("RBrace", "}", "`}`", []);
 export const OPENERS: ReadonlySet<TokenType> = new Set([LParen, LBracket, LBrace]);
 export const CLOSERS: ReadonlySet<TokenType> = new Set([RParen, RBracket, RBrace]);
-export const Semicolon = token("Semicolon", /;/, "`;`", [End]);
-export const Comma = token("Comma", /,/, "`,`", [Separator, Inline]);
-export const Colon = token("Colon", /:/, "`:`");
-export const Dot = token("Dot", /\./, "`.`");
-export const Gap = token("Gap", /\.\.\./, "`...`");
-export const Assign = token("Assign", /=/, "`=`", [LeadingOperator]);
-export const PlusAssign = token("PlusAssign", /\+=/, "`+=`", [LeadingOperator]);
-export const FatArrow = token("FatArrow", /=>/, "`=>`");
-export const EqualEqual = token("EqualEqual", /==/, "`==`", [LeadingOperator]);
-export const NotEqual = token("NotEqual", /!=/, "`!=`", [LeadingOperator]);
-export const Range = token("Range", /\.\.=?/, "`..`", [LeadingOperator]);
-export const Pipe = token("Pipe", /\|/, "`|`", [LeadingOperator]);
-export const Plus = token("Plus", /\+/, "`+`", [LeadingOperator]);
-export const Minus = token("Minus", /-/, "`-`", [InfixOperator, PrefixOperator]);
-export const Star = token("Star", /\*/, "`*`", [InfixOperator, PrefixOperator]);
-export const Ampersand = token("Ampersand", /&/, "`&`", [InfixOperator, PrefixOperator]);
-export const Bang = token("Bang", /!/, "`!`", [PrefixOperator]);
-export const Question = token("Question", /\?/, "`?`");
+export const Semicolon = token("Semicolon", ";", "`;`", [End]);
+export const Comma = token("Comma", ",", "`,`", [Separator, Inline]);
+export const Colon = token("Colon", ":", "`:`");
+export const Dot = token("Dot", ".", "`.`");
+export const Gap = token("Gap", "...", "`...`");
+export const Assign = token("Assign", "=", "`=`", [LeadingOperator]);
+export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
+export const FatArrow = token("FatArrow", "=>", "`=>`");
+export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
+export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
+export const Range = token("Range", /\.\.=?/, "`..`", [LeadingOperator], ["."]);
+export const Pipe = token("Pipe", "|", "`|`", [LeadingOperator]);
+export const Plus = token("Plus", "+", "`+`", [LeadingOperator]);
+export const Minus = token("Minus", "-", "`-`", [InfixOperator, PrefixOperator]);
+export const Star = token("Star", "*", "`*`", [InfixOperator, PrefixOperator]);
+export const Ampersand = token("Ampersand", "&", "`&`", [InfixOperator, PrefixOperator]);
+export const Bang = token("Bang", "!", "`!`", [PrefixOperator]);
+export const Question = token("Question", "?", "`?`");
 /** The operators that nothing but a table of precedences tells apart. */
-export const OtherOperator = token("OtherOperator", /<<|>>|<=|>=|<|>|\/|%/, "an operator", [
-  LeadingOperator,
-]);
+export const OtherOperator = token(
+  "OtherOperator",
+  /<<|>>|<=|>=|<|>|\/|%/,
+  "an operator",
+  [LeadingOperator],
+  [..."<>/%"],
+);
 
 /** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
 export const ForeignOperator = token(
   "ForeignOperator",
   /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/,
   "an operator",
+  [Inline],
+  [..."&|=!<>-:+*/%^"],
 );
 export const ForeignComment = token(
   "ForeignComment",
   /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/,
   "a comment",
   [Inline],
+  ["/"],
   true,
 );
-export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/, "a string", [Literal]);
+export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/, "a string", [Literal], [
+  "'",
+  "`",
+]);
 /** What no token begins with. */
 // deno-lint-ignore no-control-regex
 const UNKNOWN = /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/;
-export const Unknown = token("Unknown", UNKNOWN, "a character");
+/** The lexer files all beyond Latin-1 in groups of 255; one of each group stands for it. */
+const BEYOND_LATIN = Array.from(
+  { length: 257 },
+  (_, group) => String.fromCharCode(Math.max(0x100, (group + 1) * 255)),
+);
+export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
+  ...characters("\x00", "\x1f"),
+  ...characters("\x7f", "\xff"),
+  ..."$@\\^'`~",
+  ...BEYOND_LATIN,
+]);
 
 /** In the order the lexer tries them. */
 export const LEXED: TokenType[] = [

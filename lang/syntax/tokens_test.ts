@@ -10,6 +10,22 @@ Deno.test("the lexer passes Chevrotain's own checks, optimizations included", ()
   assertEquals(new Lexer(LEXED, { ensureOptimizations: true }).lexerDefinitionErrors, []);
 });
 
+Deno.test("every character begins the first token whose pattern takes it, as without hints", () => {
+  const wrong: number[] = [];
+  for (let code = 0; code <= 0xffff; code++) {
+    const text = String.fromCharCode(code);
+    const expected = LEXED.find(({ PATTERN: pattern }) =>
+      typeof pattern === "string"
+        ? pattern === text
+        : pattern instanceof RegExp && new RegExp(pattern.source, "y").test(text)
+    );
+    const found = tokenize(text)[0]?.tokenType.name;
+    const skipped = expected?.GROUP === Lexer.SKIPPED;
+    if (expected === undefined || found !== (skipped ? undefined : expected.name)) wrong.push(code);
+  }
+  assertEquals(wrong, []);
+});
+
 Deno.test("the grammar passes Chevrotain's own checks: nothing is ambiguous or unreachable", () => {
   new DmaParser({ validate: true });
 });
