@@ -316,6 +316,54 @@ export const KERNEL_CALLS = [
 ] as const;
 
 export type KernelCall = (typeof KERNEL_CALLS)[number];
+
+const MAP_PHYS = ["dev", "phys", "size", "dir", "attrs"];
+const UNMAP_ONE = ["dev", "dma", "size", "dir", "attrs"];
+const LIST = ["dev", "sg", "nents", "dir", "attrs"];
+const SYNC_ONE = ["dev", "dma", "size", "dir"];
+const SYNC_LIST = ["dev", "sg", "nents", "dir"];
+const LINKED = ["dev", "offset", "size", "dir", "attrs"];
+const ITERATION = ["req", "dev"];
+
+/** The arguments that `call.<name>` carries. */
+export const CALL_ARGUMENTS: Readonly<Record<KernelCall, readonly string[]>> = {
+  dma_map_phys: MAP_PHYS,
+  dma_unmap_phys: UNMAP_ONE,
+  dma_map_page: ["dev", "page", "offset", "size", "dir", "attrs"],
+  dma_unmap_page: UNMAP_ONE,
+  dma_map_single: MAP_PHYS,
+  dma_unmap_single: UNMAP_ONE,
+  dma_map_resource: MAP_PHYS,
+  dma_unmap_resource: UNMAP_ONE,
+  dma_map_sg: LIST,
+  dma_map_sgtable: LIST,
+  dma_unmap_sg: LIST,
+  dma_sync_single_for_cpu: SYNC_ONE,
+  dma_sync_single_for_device: SYNC_ONE,
+  dma_sync_sg_for_cpu: SYNC_LIST,
+  dma_sync_sg_for_device: SYNC_LIST,
+  dma_iova_try_alloc: ["dev", "phys", "size"],
+  dma_iova_link: ["dev", "phys", "offset", "size", "dir", "attrs"],
+  dma_iova_sync: ["dev", "offset", "size"],
+  dma_iova_unlink: LINKED,
+  dma_iova_destroy: ["dev", "mapped_len", "dir", "attrs"],
+  dma_iova_free: ["dev"],
+  dma_alloc_coherent: ["dev", "size"],
+  dma_free_coherent: ["dev", "size", "dma"],
+  dma_pool_alloc: ["pool", "size_bytes"],
+  dma_pool_free: ["pool", "size_bytes", "dma"],
+  dma_set_mask: ["dev", "bits"],
+  dma_set_coherent_mask: ["dev", "bits"],
+  blk_rq_dma_map_iter_start: ITERATION,
+  blk_rq_dma_map_iter_next: ITERATION,
+  blk_rq_dma_unmap: ["req", "dev", "mapped"],
+  blk_rq_integrity_dma_map_iter_start: ITERATION,
+  blk_rq_integrity_dma_map_iter_next: ITERATION,
+  pci_p2pdma_map_type: ["provider", "client"],
+  pci_p2pdma_distance: ["provider", "clients"],
+  pci_alloc_p2pmem: ["dev", "size"],
+};
+
 type TableName = keyof typeof EVENT_TABLE;
 
 /** The name of any event. */

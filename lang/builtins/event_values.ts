@@ -1,9 +1,10 @@
 /** Fields of events as values of the language. */
 import {
+  CALL_ARGUMENTS,
   EVENT_TABLE,
   type FieldKind,
   type FieldValue,
-  KERNEL_CALLS,
+  type KernelCall,
 } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatFieldValue } from "../render/event_line.ts";
@@ -14,23 +15,26 @@ import { ListValue, Quantity, RecordValue, type Value } from "../vm/value.ts";
 import { list, size, word } from "./arguments.ts";
 import type { Kind } from "./spec.ts";
 
-const CALL_NAMES: ReadonlySet<string> = new Set(KERNEL_CALLS);
+/** What a call's end carries. */
+const RESULT_FIELDS = ["result", "error"];
 
-/** The fields an event carries, by name; null where any field may occur (kernel calls). */
-export function eventFields(eventName: string): ReadonlyMap<string, FieldKind> | null {
+/** The fields an event carries, by name; those of calls hold what their names say. */
+export function eventFields(eventName: string): ReadonlyMap<string, FieldKind> {
   const entry = EVENT_TABLE[eventName as keyof typeof EVENT_TABLE] as
     | { readonly fields: Readonly<Record<string, FieldKind>> }
     | undefined;
   if (entry !== undefined) return new Map(Object.entries(entry.fields));
-  if (CALL_NAMES.has(eventName.replace(/^(call|ret)\./, ""))) return null;
-  return new Map();
+  const call = eventName.replace(/^(call|ret)\./, "");
+  if (call === eventName || !Object.hasOwn(CALL_ARGUMENTS, call)) return new Map();
+  const names = eventName.startsWith("ret.") ? RESULT_FIELDS : CALL_ARGUMENTS[call as KernelCall];
+  return new Map(names.map((name) => [name, "value"]));
 }
 
 type Reading = FieldKind | "site" | "segments";
 
 /** How a field reads: as the vocabulary says, and by its name where that leaves it open. */
 function readingOf(eventName: string, field: string): Reading {
-  const kind = eventFields(eventName)?.get(field) ?? "value";
+  const kind = eventFields(eventName).get(field) ?? "value";
   return kind === "value" ? fieldReading(eventName, field) : kind;
 }
 

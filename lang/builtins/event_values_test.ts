@@ -20,10 +20,12 @@ Deno.test("fieldReading() agrees with the vocabulary on every address and every 
   }
 });
 
-Deno.test("eventFields() knows an event's fields, and that calls may carry any", () => {
-  assertEquals([...eventFields("iova.free")!.keys()], ["start", "size_bytes", "to"]);
-  assertEquals(eventFields("call.dma_iova_link"), null);
-  assertEquals(eventFields("no.such")!.size, 0);
+Deno.test("eventFields() knows the fields of events, calls and their results", () => {
+  assertEquals([...eventFields("iova.free").keys()], ["start", "size_bytes", "to"]);
+  assertEquals([...eventFields("call.dma_iova_sync").keys()], ["dev", "offset", "size"]);
+  assertEquals([...eventFields("ret.dma_iova_sync").keys()], ["result", "error"]);
+  assertEquals(eventFields("no.such").size, 0);
+  assertEquals(eventFields("dma_iova_sync").size, 0, "only a pattern's bare name means the call");
 });
 
 Deno.test("fieldValue() makes addresses, sizes and words of raw fields", () => {

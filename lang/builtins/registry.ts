@@ -73,8 +73,8 @@ export interface Registry {
   readonly eventNames: readonly string[];
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;
-  /** The fields an event carries, by name; null where any field may occur. */
-  eventFields(eventName: string): ReadonlyMap<string, FieldKind> | null;
+  /** The fields an event carries, by name. */
+  eventFields(eventName: string): ReadonlyMap<string, FieldKind>;
 
   /**
    * The machine that a block and its modifiers describe. What is wrong goes into the bag with its

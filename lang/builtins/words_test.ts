@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { SourceFile } from "../source.ts";
 import { LoadError } from "../run/load_files.ts";
 import { loadProgram } from "../run/program.ts";
 import { runProgram } from "../run/runner.ts";
+import { eventFields } from "./event_values.ts";
 import { BUILTINS } from "./mod.ts";
 import { WORDS } from "./words.ts";
 
@@ -33,7 +33,37 @@ test "many ways" matrix { iommu.mode = [off, strict, lazy], kernel = ["6.12", "7
   wait ssd.submit(read, lba: 0, into: pci_alloc_p2pmem(near, 8KiB))
   advance 20ms
 }
+test "calls of a script" with { iommu.mode = strict } {
+  let buf = buffer(size: 4KiB)
+  let one = dma_map_single(ssd, buf, 4KiB, to_device)
+  dma_sync_single_for_cpu(ssd, one.addr, 4KiB, to_device)
+  dma_sync_single_for_device(ssd, one.addr, 4KiB, to_device)
+  dma_unmap_single(ssd, one, 4KiB, from_device)
+  dma_unmap_resource(ssd, dma_map_resource(ssd, 0x1000, 4KiB, to_device), 4KiB, to_device)
+  let state = iova_state()
+  dma_iova_try_alloc(ssd, state, 0x1000, 8KiB)
+  dma_iova_link(ssd, state, 0x1000, 0B, 8KiB, to_device)
+  dma_iova_sync(ssd, state, 0B, 8KiB)
+  dma_iova_unlink(ssd, state, 0B, 8KiB, to_device)
+  dma_iova_free(ssd, state)
+  dma_free_coherent(ssd, dma_alloc_coherent(ssd, 8KiB))
+  dma_set_mask(ssd, 32)
+  assert pci_p2pdma_map_type(near, ssd) == bus_addr
+  assert pci_p2pdma_distance(near, [ssd, old]) == 8
+  ssd.dma_read(0x1000 as dma, 16B)
+}
 `;
+
+/** Shows the events of the script. */
+function eventsOf(onEvent: (event: MachineEvent) => void): void {
+  const { program } = loadProgram(
+    new SourceFile("words.dma", SCRIPT),
+    { load: () => new LoadError("not_found", "no file can be used here") },
+    BUILTINS,
+  );
+  const { outcomes } = runProgram(program!, { onEvent });
+  assertEquals(outcomes.flatMap(({ failure }) => failure?.lines ?? []), []);
+}
 
 /** The words in one field of an event, however it holds them. */
 function wordsIn(event: MachineEvent, field: string): readonly string[] {
@@ -42,25 +72,26 @@ function wordsIn(event: MachineEvent, field: string): readonly string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
+Deno.test("every event carries the fields that the vocabulary says it has", () => {
+  const wrong = new Set<string>();
+  eventsOf((event) => {
+    const said = [...eventFields(event.name).keys()].sort().join(" ");
+    const carried = Object.keys(event.fields).sort().join(" ");
+    if (said !== carried) wrong.add(`${event.name}: ${carried} instead of ${said}`);
+  });
+  assertEquals([...wrong].sort(), []);
+});
+
 Deno.test("what an event says in a word can be written as a bare word (language.md, Text)", () => {
   const unknown = new Set<string>();
-  const { program } = loadProgram(
-    new SourceFile("words.dma", SCRIPT),
-    { load: () => new LoadError("not_found", "no file can be used here") },
-    BUILTINS,
-  );
-  runProgram(program!, {
-    onEvent(event) {
-      const table: Readonly<Record<string, { readonly fields: Readonly<Record<string, string>> }>> =
-        EVENT_TABLE;
-      for (const [field, kind] of Object.entries(table[event.name]?.fields ?? {})) {
-        const where = `${event.name}.${field}`;
-        if (!kind.startsWith("word") || OPEN_FIELDS.has(where)) continue;
-        for (const word of wordsIn(event, field)) {
-          if (!WORDS.has(word)) unknown.add(`${where} ${word}`);
-        }
+  eventsOf((event) => {
+    for (const [field, kind] of eventFields(event.name)) {
+      const where = `${event.name}.${field}`;
+      if (!kind.startsWith("word") || OPEN_FIELDS.has(where)) continue;
+      for (const word of wordsIn(event, field)) {
+        if (!WORDS.has(word)) unknown.add(`${where} ${word}`);
       }
-    },
+    }
   });
   assertEquals([...unknown].sort(), []);
 });

@@ -39,7 +39,6 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
     return;
   }
   const known = knownFields(names, registry);
-  if (known === null) return;
   for (const { name } of event.fields) {
     if (known.includes(name.text)) continue;
     bag.error(
@@ -59,13 +58,11 @@ function fieldHint(name: string, known: readonly string[]): string {
     : didYouMean(name, known) ?? `it has ${known.join(", ")}`;
 }
 
-/** Fields that at least one of the events has; null where any may occur. */
-function knownFields(names: readonly string[], registry: Registry): readonly string[] | null {
+/** Fields that at least one of the events has. */
+function knownFields(names: readonly string[], registry: Registry): readonly string[] {
   const known = new Set<string>();
   for (const name of names) {
-    const fields = registry.eventFields(name);
-    if (fields === null) return null;
-    for (const field of fields.keys()) known.add(field);
+    for (const field of registry.eventFields(name).keys()) known.add(field);
   }
   return [...known, ...COMMON_FIELDS];
 }
