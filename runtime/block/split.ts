@@ -13,6 +13,9 @@ import { lowerGap, pairGap } from "./gap_bit.ts";
 import { distanceToBoundary } from "./mergeable.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const SECTOR_BYTES = SECTOR_SIZE_BYTES;
+
 const BLOCK_SPLIT = eventId("block.split");
 
 /** What ended the walk over a bio's vectors. */
@@ -119,7 +122,7 @@ export class BioSplitter {
 
   #passthroughBytes(): Bytes {
     this.#byteRule = "max_hw_sectors";
-    return this.#limits.maxHwSectors * SECTOR_SIZE_BYTES;
+    return this.#limits.maxHwSectors * SECTOR_BYTES;
   }
 
   /** The most bytes one bio may have where this one starts (1.3, maximum bytes). */
@@ -134,13 +137,13 @@ export class BioSplitter {
         this.#byteRule = "chunk_sectors";
       }
     }
-    const physicalSectors = limits.physicalBlockSizeBytes / SECTOR_SIZE_BYTES;
+    const physicalSectors = limits.physicalBlockSizeBytes / SECTOR_BYTES;
     const start = bio.sector % physicalSectors;
     const end = alignDown(start + sectors, physicalSectors);
     const fitting = end > start
       ? end - start
-      : alignDown(sectors, limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES);
-    return fitting * SECTOR_SIZE_BYTES;
+      : alignDown(sectors, limits.logicalBlockSizeBytes / SECTOR_BYTES);
+    return fitting * SECTOR_BYTES;
   }
 
   /**
@@ -213,9 +216,9 @@ export class BioSplitter {
 
   #nextDiscard(bio: Bio): Bio | null {
     const limits = this.#limits;
-    const granularity = Math.max(1, limits.discardGranularityBytes / SECTOR_SIZE_BYTES);
+    const granularity = Math.max(1, limits.discardGranularityBytes / SECTOR_BYTES);
     const most = alignDown(limits.maxDiscardSectors, granularity);
-    const sectors = bio.sizeBytes / SECTOR_SIZE_BYTES;
+    const sectors = bio.sizeBytes / SECTOR_BYTES;
     let fitting = most;
     if (sectors > most) {
       const beyond = (bio.sector + most) % granularity;
@@ -232,9 +235,9 @@ export class BioSplitter {
     this.nrSegments = 0;
     this.#walkedGap = 0;
     if (sectors === 0) return this.#refuse(BLK_STS.NOTSUPP);
-    if (bio.sizeBytes <= sectors * SECTOR_SIZE_BYTES) return bio;
+    if (bio.sizeBytes <= sectors * SECTOR_BYTES) return bio;
     this.#rule = rule;
-    return this.#cut(bio, sectors * SECTOR_SIZE_BYTES);
+    return this.#cut(bio, sectors * SECTOR_BYTES);
   }
 
   #cut(bio: Bio, frontBytes: Bytes): Bio | null {
@@ -253,7 +256,7 @@ export class BioSplitter {
     const limit = this.#limitOf(this.#rule);
     this.#events.emit(
       BLOCK_SPLIT,
-      { at_sectors: front.sizeBytes / SECTOR_SIZE_BYTES, rule: this.#rule, limit },
+      { at_sectors: front.sizeBytes / SECTOR_BYTES, rule: this.#rule, limit },
       {
         rule: "block.1.3",
         inputs: { [this.#rule]: limit, segments: this.nrSegments, fitting_bytes: front.sizeBytes },

@@ -14,6 +14,11 @@ import { MemoryPage } from "../memory/physical_memory.ts";
 import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const READ = FAULT["device.read"];
+const WRITE = FAULT["device.write"];
+const LIMIT = ADDRESS_LIMIT;
+
 const PAGE_BYTES = 4096;
 
 /** Makes the bytes of a page where they are wanted. */
@@ -52,7 +57,7 @@ export class DeviceBus {
     into: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
-    point: FaultPoint = FAULT["device.read"],
+    point: FaultPoint = READ,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
@@ -87,7 +92,7 @@ export class DeviceBus {
     from: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
-    point: FaultPoint = FAULT["device.write"],
+    point: FaultPoint = WRITE,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
@@ -122,7 +127,7 @@ export class DeviceBus {
     dev: DmaDevice,
     dma: number,
     into: Int32Array,
-    point: FaultPoint = FAULT["device.read"],
+    point: FaultPoint = READ,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
@@ -138,7 +143,7 @@ export class DeviceBus {
     dev: DmaDevice,
     dma: number,
     from: Int32Array,
-    point: FaultPoint = FAULT["device.write"],
+    point: FaultPoint = WRITE,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
@@ -157,7 +162,7 @@ export class DeviceBus {
    */
   writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
-    const point = FAULT["device.write"];
+    const point = WRITE;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
     const phys = this.#resolveOne(dev, dma, PAGE_BYTES, "write");
     if (phys < 0) return false;
@@ -254,7 +259,7 @@ export class DeviceBus {
     access: DeviceAccess,
   ): PhysAddr | -1 {
     const { peers, iommu, memory } = this.#machine;
-    if (dma < 0 || dma >= ADDRESS_LIMIT) return iommu.fault(dev, dma, access, "address_width");
+    if (dma < 0 || dma >= LIMIT) return iommu.fault(dev, dma, access, "address_width");
     if (peers !== null) {
       const peer = peers.resolveBusAddress(dev, dma);
       if (peer >= 0) return peer;

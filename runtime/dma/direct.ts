@@ -21,6 +21,10 @@ import {
 } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SKIP_CPU_SYNC } = DMA_ATTR;
+const NOT_TO_TOUCH = UNTOUCHABLE;
+
 /**
  * Maps a buffer where the device's bus has it, or through a bounce buffer when the device cannot
  * reach it.
@@ -41,7 +45,7 @@ export function directMapPhys(
   const branch = directBranch(machine, dev, phys, sizeBytes, dir, attrs);
   switch (branch.outcome) {
     case "direct":
-      if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+      if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
         cleanCaches(machine, phys, sizeBytes);
       }
       // The unencrypted address of a shared page is its address.
@@ -71,8 +75,8 @@ export function directUnmapPhys(
   dir: DmaDirection,
   attrs: number,
 ): void {
-  if ((attrs & UNTOUCHABLE) !== 0) return;
-  if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
+  if ((attrs & NOT_TO_TOUCH) !== 0) return;
+  if ((attrs & SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
   machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
 }
 
@@ -123,7 +127,7 @@ function bounce(
   const dma = directAddress(dev, tlb);
   if (reaches(dev, dma, sizeBytes)) {
     // The copy lies in the CPU's caches, as what a sync copies does.
-    if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+    if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
       cleanCaches(machine, tlb as PhysAddr, sizeBytes);
     }
     return dma;

@@ -15,19 +15,25 @@ import { hexAddress } from "./hex_address.ts";
 import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const ERROR = DMA_MAPPING_ERROR;
+const NOT_TO_TOUCH = UNTOUCHABLE;
+const { MMIO, PRIVILEGED } = DMA_ATTR;
+const TO_DEVICE = DMA_TO_DEVICE;
+const FROM_DEVICE = DMA_FROM_DEVICE;
+const READABLE = PTE_READ;
+const WRITABLE = PTE_WRITE;
+const CACHED = PTE_CACHE;
+
 /** Attributes under which caches are left alone. */
-const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | DMA_ATTR.MMIO;
+const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
 
 /** Flags of a leaf for a mapping. @see behaviour/dma.md 1.6 (protection) */
 export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): number {
-  let flags = dir === DMA_TO_DEVICE
-    ? PTE_READ
-    : dir === DMA_FROM_DEVICE
-    ? PTE_WRITE
-    : PTE_READ | PTE_WRITE;
-  if ((attrs & DMA_ATTR.MMIO) !== 0) flags |= PTE_MMIO;
-  else if (dev.coherent) flags |= PTE_CACHE;
-  if ((attrs & DMA_ATTR.PRIVILEGED) !== 0) flags |= PTE_PRIVILEGED;
+  let flags = dir === TO_DEVICE ? READABLE : dir === FROM_DEVICE ? WRITABLE : READABLE | WRITABLE;
+  if ((attrs & MMIO) !== 0) flags |= PTE_MMIO;
+  else if (dev.coherent) flags |= CACHED;
+  if ((attrs & PRIVILEGED) !== 0) flags |= PTE_PRIVILEGED;
   return flags;
 }
 
@@ -51,7 +57,7 @@ export function bounceForIommu(
   attrs: number,
 ): PhysAddr | typeof DMA_MAPPING_ERROR {
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, dir, attrs);
-  if (tlb === DMA_MAPPING_ERROR || !dev.untrusted) return tlb;
+  if (tlb === ERROR || !dev.untrusted) return tlb;
   const before = domain.offsetOf(tlb);
   if (before !== 0) zeroPadding(machine, tlb - before as PhysAddr, before);
   const end = tlb + sizeBytes;
@@ -85,16 +91,16 @@ export function iommuMapPhys(
   let at = phys;
   const bounced = mustBounce(dev, domain, phys, sizeBytes, dir);
   if (bounced) {
-    if ((attrs & UNTOUCHABLE) !== 0) {
+    if ((attrs & NOT_TO_TOUCH) !== 0) {
       return refuseMap(machine, MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN);
     }
     const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
-    if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
+    if (tlb === ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
     at = tlb as PhysAddr;
   }
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, sizeBytes);
   const dma = mapAt(machine, dev, domain, at, sizeBytes, leafFlags(dev, dir, attrs));
-  if (dma === DMA_MAPPING_ERROR && bounced) machine.swiotlb.unmap(dev, at, sizeBytes, dir, attrs);
+  if (dma === ERROR && bounced) machine.swiotlb.unmap(dev, at, sizeBytes, dir, attrs);
   return dma;
 }
 
@@ -146,7 +152,7 @@ export function iommuUnmapPhys(
   attrs: number,
 ): PhysAddr | -1 {
   const phys = machine.iommu.lookup(dev, dma);
-  if ((attrs & UNTOUCHABLE) === 0) {
+  if ((attrs & NOT_TO_TOUCH) === 0) {
     if (phys <= 0) {
       machine.warnings.warn(
         "iommu_dma_unmap_phys",
@@ -157,7 +163,7 @@ export function iommuUnmapPhys(
     if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
   }
   iommuTearDown(machine, domain, dma, sizeBytes);
-  if ((attrs & UNTOUCHABLE) === 0 && machine.swiotlb.contains(phys)) {
+  if ((attrs & NOT_TO_TOUCH) === 0 && machine.swiotlb.contains(phys)) {
     machine.swiotlb.unmap(dev, phys as PhysAddr, sizeBytes, dir, attrs);
   }
   return phys;

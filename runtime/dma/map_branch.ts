@@ -12,6 +12,10 @@ import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import { sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice } from "./device.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
+const ERROR = DMA_MAPPING_ERROR;
+
 /** What comes of a map. */
 export type MapOutcome =
   /** The buffer's own address as the device's bus has it. */
@@ -41,8 +45,7 @@ function branch(name: string, outcome: MapOutcome, rule: string, doc: string): M
   return { name, outcome, rule, doc };
 }
 
-/** The branches of a map, by name in capitals. */
-export const MAP_BRANCH = {
+const BRANCH = {
   NEEDS_COHERENT: branch(
     "needs_coherent",
     "refuse",
@@ -131,6 +134,9 @@ export const MAP_BRANCH = {
   ),
 } as const;
 
+/** The branches of a map, by name in capitals. */
+export const MAP_BRANCH = BRANCH;
+
 /** What can go wrong on a branch that was to succeed. */
 export const MAP_FAILURE = {
   PAGE_WITH_MMIO: branch(
@@ -180,7 +186,8 @@ export const MAP_FAILURE = {
 } as const;
 
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
-export const UNTOUCHABLE = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
+export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
+const NOT_TO_TOUCH = UNTOUCHABLE;
 
 /** Where a device finds a byte of memory without translation. @see behaviour/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
@@ -189,7 +196,7 @@ export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
 
 /** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
 export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
-  return dma !== DMA_MAPPING_ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
+  return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
 }
 
 /** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
@@ -201,24 +208,22 @@ export function directBranch(
   dir: DmaDirection,
   attrs: number,
 ): MapBranch {
-  const shared = (attrs & DMA_ATTR.CC_SHARED) !== 0;
+  const shared = (attrs & CC_SHARED) !== 0;
   if (machine.forcesBounce) {
     if (!shared) {
-      return (attrs & UNTOUCHABLE) === 0
-        ? MAP_BRANCH.FORCED_BOUNCE
-        : MAP_BRANCH.FORCED_BOUNCE_FORBIDDEN;
+      return (attrs & NOT_TO_TOUCH) === 0 ? BRANCH.FORCED_BOUNCE : BRANCH.FORCED_BOUNCE_FORBIDDEN;
     }
-  } else if (shared) return MAP_BRANCH.SHARED_WITHOUT_ENCRYPTION;
-  if ((attrs & DMA_ATTR.MMIO) !== 0) {
-    return reaches(dev, phys, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
+  } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;
+  if ((attrs & MMIO) !== 0) {
+    return reaches(dev, phys, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
   }
   const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
-  if (shared) return reached ? MAP_BRANCH.SHARED_REACHED : MAP_BRANCH.SHARED_UNREACHABLE;
-  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return MAP_BRANCH.MEMORY_REACHED;
-  if ((attrs & DMA_ATTR.REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
-    return reached ? MAP_BRANCH.BOUNCE_CACHE_LINE : MAP_BRANCH.BOUNCE_UNREACHABLE;
+  if (shared) return reached ? BRANCH.SHARED_REACHED : BRANCH.SHARED_UNREACHABLE;
+  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return BRANCH.MEMORY_REACHED;
+  if ((attrs & REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
+    return reached ? BRANCH.BOUNCE_CACHE_LINE : BRANCH.BOUNCE_UNREACHABLE;
   }
-  return MAP_BRANCH.MEMORY_UNREACHABLE;
+  return BRANCH.MEMORY_UNREACHABLE;
 }
 
 /** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
@@ -243,11 +248,11 @@ export function mapBranch(
   attrs: number,
 ): MapBranch {
   const { domain } = dev;
-  if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return MAP_BRANCH.NEEDS_COHERENT;
+  if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) return BRANCH.NEEDS_COHERENT;
   if (domain === null) return directBranch(machine, dev, phys, sizeBytes, dir, attrs);
-  if ((attrs & DMA_ATTR.CC_SHARED) !== 0) return MAP_BRANCH.SHARED_ON_IOMMU;
-  if (!mustBounce(dev, domain, phys, sizeBytes, dir)) return MAP_BRANCH.TRANSLATED;
-  return (attrs & UNTOUCHABLE) === 0
-    ? MAP_BRANCH.TRANSLATED_BOUNCE
-    : MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN;
+  if ((attrs & CC_SHARED) !== 0) return BRANCH.SHARED_ON_IOMMU;
+  if (!mustBounce(dev, domain, phys, sizeBytes, dir)) return BRANCH.TRANSLATED;
+  return (attrs & NOT_TO_TOUCH) === 0
+    ? BRANCH.TRANSLATED_BOUNCE
+    : BRANCH.TRANSLATED_BOUNCE_FORBIDDEN;
 }

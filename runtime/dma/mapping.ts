@@ -45,6 +45,9 @@ import { TwoStepCalls } from "./two_step_calls.ts";
 export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const ERROR = DMA_MAPPING_ERROR;
+
 const MAP_PHYS = callOf("dma_map_phys", "dma.1.4");
 const UNMAP_PHYS = callOf("dma_unmap_phys", "dma.1.6");
 const MAP_PAGE = callOf("dma_map_page", "dma.1.4");
@@ -146,7 +149,7 @@ export class DmaMapping {
     const phys = page + offset as PhysAddr;
     this.refusal = null;
     const dma = this.#refusesPage(phys, attrs) || this.#injected(MAP_PAGE) !== 0
-      ? DMA_MAPPING_ERROR
+      ? ERROR
       : this.#map(MAP_PAGE.api, MADE.PAGE, dev, phys, sizeBytes, dir, attrs);
     this.#leaveMap(MAP_PAGE, dev, dma, outer);
     return dma;
@@ -372,7 +375,7 @@ export class DmaMapping {
   /** 0, or -ENOMEM for the error value. */
   dmaMappingError(dev: DmaDevice, dma: DmaAddr): number {
     if (this.#checker !== null) this.#checker.mappings.tested(dev, dma);
-    return dma === DMA_MAPPING_ERROR ? -ERRNO.ENOMEM : 0;
+    return dma === ERROR ? -ERRNO.ENOMEM : 0;
   }
 
   /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
@@ -464,7 +467,7 @@ export class DmaMapping {
       ? null
       : allocCoherent(this.#machine, dev, sizeBytes, pages);
     if (memory !== null) this.#checker?.mappings.allocated(dev, memory);
-    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? DMA_MAPPING_ERROR, outer);
+    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? ERROR, outer);
     return memory;
   }
 
@@ -520,7 +523,7 @@ export class DmaMapping {
     }
     this.refusal = null;
     const dma = this.#injected(call) !== 0
-      ? DMA_MAPPING_ERROR
+      ? ERROR
       : this.#map(call.api, made, dev, phys, sizeBytes, dir, attrs);
     this.#leaveMap(call, dev, dma, outer);
     return dma;
@@ -529,9 +532,7 @@ export class DmaMapping {
   /** Ends a map; a failed one says on which branch it failed. */
   #leaveMap(call: Call, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
     const { refusal } = this;
-    const why = dma !== DMA_MAPPING_ERROR || refusal === null
-      ? null
-      : whyRefused(this.#machine, dev, refusal);
+    const why = dma !== ERROR || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
     this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
@@ -558,7 +559,7 @@ export class DmaMapping {
     else if ((attrs & DMA_ATTR.CC_SHARED) !== 0) {
       return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
     } else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
-    if (dma === DMA_MAPPING_ERROR) return dma;
+    if (dma === ERROR) return dma;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
     this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir, attrs);
@@ -592,7 +593,7 @@ export class DmaMapping {
     if (this.#checker !== null) {
       this.#checker.mappings.unmapping(made, dev, dma, sizeBytes, dir, attrs);
     }
-    if (dma === DMA_MAPPING_ERROR) this.#unmapOfError(dev);
+    if (dma === ERROR) this.#unmapOfError(dev);
     else {
       const machine = this.#machine;
       const { domain } = dev;

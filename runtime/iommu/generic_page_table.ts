@@ -20,6 +20,9 @@ import {
   TablePages,
 } from "./page_table.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const ACCESSIBLE = PTE_READ | PTE_WRITE;
+
 const GRANULE_BYTES = 4096;
 const GRANULE_SHIFT = 12;
 const LEVEL_BITS = 9;
@@ -104,7 +107,7 @@ export class GenericPageTable implements PageTable {
     this.syncs.count = 0;
     this.leaves.count = 0;
     this.undoneBytes = 0;
-    if (sizeBytes <= 0 || (flags & (PTE_READ | PTE_WRITE)) === 0) return -ERRNO.EINVAL;
+    if (sizeBytes <= 0 || (flags & ACCESSIBLE) === 0) return -ERRNO.EINVAL;
     if (
       Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES !== iova ||
       Math.floor(phys * INVERSE_GRANULE) * GRANULE_BYTES !== phys

@@ -16,6 +16,10 @@ import { Iotlb } from "./iotlb.ts";
 import { makePageTable } from "./page_table_formats.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const READABLE = PTE_READ;
+const WRITABLE = PTE_WRITE;
+
 const IOMMU_TRANSLATE = eventId("iommu.translate");
 const IOMMU_FAULT = eventId("iommu.fault");
 
@@ -252,7 +256,7 @@ export class Iommu {
         this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, domain.generation);
       }
     }
-    if ((flags & (access === "read" ? PTE_READ : PTE_WRITE)) === 0) {
+    if ((flags & (access === "read" ? READABLE : WRITABLE)) === 0) {
       const reason = flags === 0
         ? "not_present"
         : access === "read"

@@ -6,6 +6,11 @@ import type { RangeList } from "./range_list.ts";
 import { SglWalk } from "./sgl_walk.ts";
 import { PSDT, STATUS, WIDE_HALF } from "./specification.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SUCCESS } = STATUS;
+const { PRP, SGL_SEGMENT_METADATA } = PSDT;
+const WIDE = WIDE_HALF;
+
 const METADATA_POINTER = 16;
 const DATA_POINTER = 24;
 
@@ -35,12 +40,12 @@ export class DataPointer {
     const flags = command.getUint8(1);
     const psdt = flags >> 6;
     if ((flags & 0x3) !== 0) return STATUS.INVALID_FIELD;
-    if (psdt === PSDT.PRP) return STATUS.SUCCESS;
-    if (psdt > PSDT.SGL_SEGMENT_METADATA || !this.#support.sgl) return STATUS.INVALID_FIELD;
-    if (psdt === PSDT.SGL_SEGMENT_METADATA && !this.#support.metadataSgl) {
+    if (psdt === PRP) return SUCCESS;
+    if (psdt > SGL_SEGMENT_METADATA || !this.#support.sgl) return STATUS.INVALID_FIELD;
+    if (psdt === SGL_SEGMENT_METADATA && !this.#support.metadataSgl) {
       return STATUS.INVALID_FIELD;
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /**
@@ -50,12 +55,12 @@ export class DataPointer {
   checkMetadata(command: DataView): number {
     const psdt = command.getUint8(1) >> 6;
     const low = command.getUint32(METADATA_POINTER, true);
-    return psdt === PSDT.PRP && low % 4 !== 0 ? STATUS.INVALID_FIELD : STATUS.SUCCESS;
+    return psdt === PRP && low % 4 !== 0 ? STATUS.INVALID_FIELD : SUCCESS;
   }
 
   /** Resolves the data pointer to ranges that add up to `lengthBytes`; no data moves. */
   data(command: DataView, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
-    if (command.getUint8(1) >> 6 === PSDT.PRP) {
+    if (command.getUint8(1) >> 6 === PRP) {
       return this.prp.walk(command, DATA_POINTER, lengthBytes, toHost, into);
     }
     return this.#sgl.walk(
@@ -77,14 +82,14 @@ export class DataPointer {
     const psdt = command.getUint8(1) >> 6;
     const low = command.getUint32(METADATA_POINTER, true);
     const high = command.getUint32(METADATA_POINTER + 4, true);
-    if (psdt === PSDT.SGL_SEGMENT_METADATA) {
+    if (psdt === SGL_SEGMENT_METADATA) {
       return this.#sgl.walkMetadata(low, high, lengthBytes, toHost, into);
     }
-    if (high >= WIDE_HALF) {
+    if (high >= WIDE) {
       this.#host.faultWide(toHost ? "write" : "read");
       return STATUS.DATA_TRANSFER_ERROR;
     }
     into.add(high * 2 ** 32 + low, lengthBytes);
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 }

@@ -6,6 +6,10 @@ import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const QUEUE_READ = FAULT["queue.read"];
+const QUEUE_WRITE = FAULT["queue.write"];
+
 const NVME_WALK = eventId("nvme.walk");
 
 /** What the controller needs of the bus. */
@@ -38,12 +42,12 @@ export class HostPort {
 
   /** Reads a command from a queue. False when the access faulted. */
   fetch(dma: number, into: Int32Array): boolean {
-    return this.#bus.readWords(this.dev, dma, into, FAULT["queue.read"]);
+    return this.#bus.readWords(this.dev, dma, into, QUEUE_READ);
   }
 
   /** Writes a result to a queue. False when the access faulted and nothing was written. */
   post(dma: number, from: Int32Array): boolean {
-    return this.#bus.writeWords(this.dev, dma, from, FAULT["queue.write"]);
+    return this.#bus.writeWords(this.dev, dma, from, QUEUE_WRITE);
   }
 
   /** An address of 2^53 or more was to be accessed: a fault, whatever the machine. */

@@ -21,6 +21,10 @@ import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, STATUS } from "./specification.ts";
 import { TransferBuffer } from "./transfer_buffer.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SUCCESS } = STATUS;
+const PAGE = PAGE_BYTES;
+
 const NVME_DATA = eventId("nvme.data");
 
 const MAX_PIECE_BYTES = MIB;
@@ -30,8 +34,8 @@ const ALIGNMENT_ROOM_BYTES = 16;
 export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
   /** Exactly a page long: whole-page copies from and to it need no view. */
-  readonly #page = new TransferBuffer(PAGE_BYTES);
-  #large = new TransferBuffer(4 * PAGE_BYTES);
+  readonly #page = new TransferBuffer(PAGE);
+  #large = new TransferBuffer(4 * PAGE);
 
   /** What the page being sent holds. */
   #pageStore: PatternStore | null = null;
@@ -54,8 +58,8 @@ export class HostTransfer implements PageMaker {
           this.#pageStore = store;
           this.#pageOffset = offset;
           if (!this.#host.writePage(dma + done, this)) return STATUS.DATA_TRANSFER_ERROR;
-          done += PAGE_BYTES;
-          offset += PAGE_BYTES;
+          done += PAGE;
+          offset += PAGE;
           continue;
         }
         const buffer = this.#bufferFor(piece, offset);
@@ -68,7 +72,7 @@ export class HostTransfer implements PageMaker {
       }
       this.#moved(dma, length, DMA_FROM_DEVICE);
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /** Stores what the host has, from `offsetBytes` of the store on. */
@@ -87,7 +91,7 @@ export class HostTransfer implements PageMaker {
       }
       this.#moved(dma, length, DMA_TO_DEVICE);
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /** Compares what the host has with what a store holds; stops after the first range that differs. */
@@ -108,7 +112,7 @@ export class HostTransfer implements PageMaker {
       this.#moved(dma, length, DMA_TO_DEVICE);
       if (!same) return STATUS.COMPARE_FAILURE;
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /** Sends bytes the controller made up, such as an identify page. */
@@ -121,7 +125,7 @@ export class HostTransfer implements PageMaker {
       done += length;
       this.#moved(dma, length, DMA_FROM_DEVICE);
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /** Takes bytes for the controller itself, such as a list of block ranges. */
@@ -134,16 +138,16 @@ export class HostTransfer implements PageMaker {
       done += length;
       this.#moved(dma, length, DMA_TO_DEVICE);
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 
   /** @see PageMaker */
   makePage(page: MemoryPage): void {
-    this.#pageStore?.read(this.#pageOffset, page, PAGE_BYTES);
+    this.#pageStore?.read(this.#pageOffset, page, PAGE);
   }
 
   #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {
-    if (pieceBytes === PAGE_BYTES && (offsetBytes & 7) === 0) return this.#page;
+    if (pieceBytes === PAGE && (offsetBytes & 7) === 0) return this.#page;
     const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
     if (this.#large.bytes.length < wanted) {
       this.#large = new TransferBuffer(MAX_PIECE_BYTES + ALIGNMENT_ROOM_BYTES);
@@ -161,7 +165,7 @@ export class HostTransfer implements PageMaker {
 
 /** A page of host memory whose bytes have the alignment of the store's words. */
 function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
-  return sizeBytes === PAGE_BYTES && (dma & (PAGE_BYTES - 1)) === 0 && (offsetBytes & 7) === 0;
+  return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;
 }
 
 function sameBytes(longer: Uint8Array, expected: Uint8Array): boolean {

@@ -7,6 +7,11 @@ import type { PatternStore } from "./pattern_store.ts";
 import { RangeList } from "./range_list.ts";
 import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SUCCESS } = STATUS;
+const { COMPARE, DATASET_MANAGEMENT, FLUSH, READ, WRITE, WRITE_ZEROES } = NVM_OPCODE;
+const WIDE = WIDE_HALF;
+
 const NAMESPACE_ID = 1;
 const ALL_NAMESPACES = 0xffff_ffff;
 /** A range of Dataset Management: attributes, length in blocks, first block. */
@@ -47,32 +52,32 @@ export class NvmCommands {
   execute(command: DataView): number {
     const opcode = command.getUint8(0);
     const namespaceId = command.getUint32(4, true);
-    if (opcode === NVM_OPCODE.FLUSH) {
+    if (opcode === FLUSH) {
       // Everything written is on the medium already.
       return namespaceId === NAMESPACE_ID || namespaceId === ALL_NAMESPACES
-        ? STATUS.SUCCESS
+        ? SUCCESS
         : STATUS.INVALID_NAMESPACE;
     }
     if (!isKnown(opcode)) return STATUS.INVALID_OPCODE;
     if (namespaceId !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
-    if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) return this.#datasetManagement(command);
+    if (opcode === DATASET_MANAGEMENT) return this.#datasetManagement(command);
     const lba = firstBlock(command, 40);
-    if (opcode === NVM_OPCODE.WRITE_ZEROES) {
+    if (opcode === WRITE_ZEROES) {
       const blocks = blockCount(command);
       if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
       this.#media.zeroBlocks(lba, blocks);
-      return STATUS.SUCCESS;
+      return SUCCESS;
     }
-    const toHost = opcode === NVM_OPCODE.READ;
+    const toHost = opcode === READ;
     let status = this.#resolveData(command, lba, toHost);
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     const media = this.#media;
     status = this.#move(opcode, media.data, lba * media.blockSizeBytes, this.#data);
-    if (status !== STATUS.SUCCESS || media.metadataBytes === 0) return status;
+    if (status !== SUCCESS || media.metadataBytes === 0) return status;
     // Metadata is looked for when the data has moved, as the captured controller did it: a command
     // that is refused for its metadata has delivered its data (tests/golden/defects, ptshort).
     status = this.#resolveMetadata(command, toHost);
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     return this.#move(opcode, media.metadata, lba * media.metadataBytes, this.#metadata);
   }
 
@@ -81,13 +86,13 @@ export class NvmCommands {
     this.#data.clear();
     this.#metadata.clear();
     const opcode = command.getUint8(0);
-    let status: number = STATUS.SUCCESS;
-    if (!isKnown(opcode) && opcode !== NVM_OPCODE.FLUSH) status = STATUS.INVALID_OPCODE;
-    else if (opcode === NVM_OPCODE.DATASET_MANAGEMENT) status = this.#resolveRanges(command);
-    else if (opcode !== NVM_OPCODE.FLUSH && opcode !== NVM_OPCODE.WRITE_ZEROES) {
-      const toHost = opcode === NVM_OPCODE.READ;
+    let status: number = SUCCESS;
+    if (!isKnown(opcode) && opcode !== FLUSH) status = STATUS.INVALID_OPCODE;
+    else if (opcode === DATASET_MANAGEMENT) status = this.#resolveRanges(command);
+    else if (opcode !== FLUSH && opcode !== WRITE_ZEROES) {
+      const toHost = opcode === READ;
       status = this.#resolveData(command, firstBlock(command, 40), toHost);
-      if (status === STATUS.SUCCESS && this.#media.metadataBytes !== 0) {
+      if (status === SUCCESS && this.#media.metadataBytes !== 0) {
         status = this.#resolveMetadata(command, toHost);
       }
     }
@@ -97,10 +102,10 @@ export class NvmCommands {
   /** Checks a read, write or compare and resolves its data pointer. */
   #resolveData(command: DataView, lba: number, toHost: boolean): number {
     let status = this.#pointer.check(command);
-    if (status === STATUS.SUCCESS && this.#media.metadataBytes !== 0) {
+    if (status === SUCCESS && this.#media.metadataBytes !== 0) {
       status = this.#pointer.checkMetadata(command);
     }
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     const blocks = blockCount(command);
     const dataBytes = blocks * this.#media.blockSizeBytes;
     if (dataBytes > this.#maxTransferBytes) return STATUS.INVALID_FIELD;
@@ -116,9 +121,9 @@ export class NvmCommands {
   /** Moves what the ranges hold from or to a store. */
   #move(opcode: number, store: PatternStore, at: Bytes, ranges: RangeList): number {
     switch (opcode) {
-      case NVM_OPCODE.READ:
+      case READ:
         return this.#transfer.sendStored(store, at, ranges);
-      case NVM_OPCODE.WRITE:
+      case WRITE:
         return this.#transfer.receiveStored(store, at, ranges);
       default:
         return this.#transfer.compareStored(store, at, ranges);
@@ -127,7 +132,7 @@ export class NvmCommands {
 
   #resolveRanges(command: DataView): number {
     const status = this.#pointer.check(command);
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     const count = command.getUint8(40) + 1;
     return this.#pointer.data(command, count * DSM_RANGE_BYTES, false, this.#data);
   }
@@ -135,33 +140,33 @@ export class NvmCommands {
   /** Reads the list of ranges, checks all of it, then deallocates if asked. */
   #datasetManagement(command: DataView): number {
     let status = this.#resolveRanges(command);
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     const list = new Uint8Array(this.#data.totalBytes);
     status = this.#transfer.receive(list, this.#data);
-    if (status !== STATUS.SUCCESS) return status;
+    if (status !== SUCCESS) return status;
     const view = new DataView(list.buffer);
     for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
       const end = firstBlock(view, at + 8) + view.getUint32(at + 4, true);
       if (end > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
     }
-    if ((command.getUint32(44, true) & DSM_DEALLOCATE) === 0) return STATUS.SUCCESS;
+    if ((command.getUint32(44, true) & DSM_DEALLOCATE) === 0) return SUCCESS;
     for (let at = 0; at < list.length; at += DSM_RANGE_BYTES) {
       this.#media.zeroBlocks(firstBlock(view, at + 8), view.getUint32(at + 4, true));
     }
-    return STATUS.SUCCESS;
+    return SUCCESS;
   }
 }
 
 function isKnown(opcode: number): boolean {
-  return opcode === NVM_OPCODE.READ || opcode === NVM_OPCODE.WRITE ||
-    opcode === NVM_OPCODE.COMPARE || opcode === NVM_OPCODE.WRITE_ZEROES ||
-    opcode === NVM_OPCODE.DATASET_MANAGEMENT;
+  return opcode === READ || opcode === WRITE ||
+    opcode === COMPARE || opcode === WRITE_ZEROES ||
+    opcode === DATASET_MANAGEMENT;
 }
 
 /** A 64-bit block address; Infinity, which lies on no disk, when it is no exact number. */
 function firstBlock(view: DataView, at: number): number {
   const high = view.getUint32(at + 4, true);
-  return high < WIDE_HALF ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;
+  return high < WIDE ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;
 }
 
 /** The count is zero-based. */

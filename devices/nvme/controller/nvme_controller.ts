@@ -30,6 +30,11 @@ import {
   SUBMISSION_ENTRY_BYTES,
 } from "./specification.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SUCCESS } = STATUS;
+const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
+const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
+
 const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
 const IRQ = eventId("irq");
@@ -93,10 +98,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #queues = new QueueTable();
   readonly #admin: AdminCommands;
   readonly #nvm: NvmCommands;
-  readonly #commandBytes = new Uint8Array(SUBMISSION_ENTRY_BYTES);
+  readonly #commandBytes = new Uint8Array(COMMAND_BYTES);
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
-  readonly #completionWords = new Int32Array(COMPLETION_ENTRY_BYTES / WORD_BYTES);
+  readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
   /** Counts resets, so that activities of an earlier life do nothing. */
   #generation = 0;
 
@@ -158,7 +163,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
    * @param sqe The 64 bytes of the command. Lists it points at are read through the bus.
    */
   resolve(sqe: Uint8Array): ResolvedCommand {
-    return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, SUBMISSION_ENTRY_BYTES));
+    return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, COMMAND_BYTES));
   }
 
   /** @see RegisterOwner */
@@ -235,7 +240,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
 
   #process(queue: SubmissionQueue): void {
     const events = this.#events;
-    const slotDma = queue.baseDma + queue.head * SUBMISSION_ENTRY_BYTES;
+    const slotDma = queue.baseDma + queue.head * COMMAND_BYTES;
     if (!this.#host.fetch(slotDma, this.#commandWords)) {
       // Without the command there is no identifier to complete it by.
       this.#registers.failFatally();
@@ -251,7 +256,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (queue.id === 0) {
       status = this.#admin.execute(this.#command);
       if (status === NO_COMPLETION) return;
-      result = status === STATUS.SUCCESS ? this.#admin.result : 0;
+      result = status === SUCCESS ? this.#admin.result : 0;
     } else {
       status = this.#nvm.execute(this.#command);
     }
@@ -265,7 +270,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     entry[0] = result;
     entry[2] = queue.head | queue.id << 16;
     entry[3] = commandId | (status << 1 | target.phase) << 16;
-    const entryDma = target.baseDma + target.tail * COMPLETION_ENTRY_BYTES;
+    const entryDma = target.baseDma + target.tail * RESULT_BYTES;
     // The queue's memory is not the request's: what its accesses draw is nobody's, as at the fetch.
     const { request } = events;
     events.request = null;

@@ -11,12 +11,18 @@ import type { HostPort } from "./host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, PRP_ENTRY_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SUCCESS } = STATUS;
+const PAGE = PAGE_BYTES;
+const ENTRY_BYTES = PRP_ENTRY_BYTES;
+const WIDE = WIDE_HALF;
+
 const HALF = 2 ** 32;
-const PAGE_MASK = PAGE_BYTES - 1;
+const PAGE_MASK = PAGE - 1;
 
 export class PrpWalk {
   readonly #host: HostPort;
-  readonly #list = new Uint8Array(PAGE_BYTES);
+  readonly #list = new Uint8Array(PAGE);
   readonly #entries = new DataView(this.#list.buffer);
 
   constructor(host: HostPort) {
@@ -43,22 +49,22 @@ export class PrpWalk {
     const low1 = command.getUint32(at, true);
     const high1 = command.getUint32(at + 4, true);
     if (low1 % 4 !== 0) return STATUS.PRP_OFFSET;
-    if (high1 >= WIDE_HALF) return this.#wide(toHost);
-    const firstBytes = Math.min(lengthBytes, PAGE_BYTES - (low1 & PAGE_MASK));
+    if (high1 >= WIDE) return this.#wide(toHost);
+    const firstBytes = Math.min(lengthBytes, PAGE - (low1 & PAGE_MASK));
     into.add(high1 * HALF + low1, firstBytes);
 
     const rest = lengthBytes - firstBytes;
-    if (rest === 0) return STATUS.SUCCESS;
+    if (rest === 0) return SUCCESS;
     const low2 = command.getUint32(at + 8, true);
     const high2 = command.getUint32(at + 12, true);
-    if (rest <= PAGE_BYTES) {
+    if (rest <= PAGE) {
       if ((low2 & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high2 >= WIDE_HALF) return this.#wide(toHost);
+      if (high2 >= WIDE) return this.#wide(toHost);
       into.add(high2 * HALF + low2, rest);
-      return STATUS.SUCCESS;
+      return SUCCESS;
     }
-    if (low2 % PRP_ENTRY_BYTES !== 0) return STATUS.PRP_OFFSET;
-    if (high2 >= WIDE_HALF) return this.#wide(false);
+    if (low2 % ENTRY_BYTES !== 0) return STATUS.PRP_OFFSET;
+    if (high2 >= WIDE) return this.#wide(false);
     return this.#walkList(high2 * HALF + low2, rest, toHost, into);
   }
 
@@ -68,30 +74,30 @@ export class PrpWalk {
     let list = listDma;
     let walked = 0;
     while (true) {
-      const needed = Math.ceil(rest / PAGE_BYTES);
-      const space = (PAGE_BYTES - (list % PAGE_BYTES)) / PRP_ENTRY_BYTES;
+      const needed = Math.ceil(rest / PAGE);
+      const space = (PAGE - (list % PAGE)) / ENTRY_BYTES;
       const chained = needed > space;
       const count = chained ? space : needed;
-      if (!this.#host.read(list, this.#list, 0, count * PRP_ENTRY_BYTES)) {
+      if (!this.#host.read(list, this.#list, 0, count * ENTRY_BYTES)) {
         return STATUS.DATA_TRANSFER_ERROR;
       }
       const data = chained ? count - 1 : count;
       for (let index = 0; index < data; index++) {
-        this.#host.walked(walked++, list + index * PRP_ENTRY_BYTES);
-        const low = this.#entries.getUint32(index * PRP_ENTRY_BYTES, true);
-        const high = this.#entries.getUint32(index * PRP_ENTRY_BYTES + 4, true);
+        this.#host.walked(walked++, list + index * ENTRY_BYTES);
+        const low = this.#entries.getUint32(index * ENTRY_BYTES, true);
+        const high = this.#entries.getUint32(index * ENTRY_BYTES + 4, true);
         if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-        if (high >= WIDE_HALF) return this.#wide(toHost);
-        const piece = Math.min(rest, PAGE_BYTES);
+        if (high >= WIDE) return this.#wide(toHost);
+        const piece = Math.min(rest, PAGE);
         into.add(high * HALF + low, piece);
         rest -= piece;
       }
-      if (!chained) return STATUS.SUCCESS;
-      this.#host.walked(walked++, list + data * PRP_ENTRY_BYTES);
-      const low = this.#entries.getUint32(data * PRP_ENTRY_BYTES, true);
-      const high = this.#entries.getUint32(data * PRP_ENTRY_BYTES + 4, true);
+      if (!chained) return SUCCESS;
+      this.#host.walked(walked++, list + data * ENTRY_BYTES);
+      const low = this.#entries.getUint32(data * ENTRY_BYTES, true);
+      const high = this.#entries.getUint32(data * ENTRY_BYTES + 4, true);
       if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high >= WIDE_HALF) return this.#wide(false);
+      if (high >= WIDE) return this.#wide(false);
       list = high * HALF + low;
     }
   }

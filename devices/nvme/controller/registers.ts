@@ -15,6 +15,11 @@ import {
   WIDE_HALF,
 } from "./specification.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { DOORBELLS } = REGISTER;
+const READY = CSTS_READY;
+const FATAL = CSTS_FATAL;
+
 /** What the admin queues are made from, once the host has set it. */
 export interface AdminQueueSetup {
   readonly submissionDepth: number;
@@ -67,17 +72,17 @@ export class Registers {
 
   /** CSTS.RDY: commands are processed. */
   get isReady(): boolean {
-    return (this.#status & CSTS_READY) !== 0;
+    return (this.#status & READY) !== 0;
   }
 
   /** The controller can do no more until it is reset: CSTS.CFS. */
   failFatally(): void {
-    this.#status |= CSTS_FATAL;
+    this.#status |= FATAL;
   }
 
   /** CSTS.CFS is set. */
   get hasFailed(): boolean {
-    return (this.#status & CSTS_FATAL) !== 0;
+    return (this.#status & FATAL) !== 0;
   }
 
   read32(offset: number): number {
@@ -108,8 +113,8 @@ export class Registers {
   }
 
   write32(offset: number, value: number): void {
-    if (offset >= REGISTER.DOORBELLS) {
-      this.#doorbell(offset - REGISTER.DOORBELLS, value);
+    if (offset >= DOORBELLS) {
+      this.#doorbell(offset - DOORBELLS, value);
       return;
     }
     switch (offset) {
@@ -156,7 +161,7 @@ export class Registers {
       if (setup === null) {
         this.failFatally();
       } else {
-        this.#status = CSTS_READY;
+        this.#status = READY;
         this.#owner.enable(setup);
       }
     } else if (!enabled && wasEnabled) {

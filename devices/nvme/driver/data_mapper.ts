@@ -34,6 +34,12 @@ import { CTRL_PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 import { SavedVectors } from "./saved_vectors.ts";
 import { SglBuilder } from "./sgl_builder.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { OK, RESOURCE } = BLK_STS;
+const { DATA_MMIO, DATA_P2P, SINGLE_SEGMENT, SMALL_DESCRIPTOR } = IOD_FLAG;
+const PAGE_BYTES = CTRL_PAGE_BYTES;
+const MAX_TWO_PRPS_BYTES = TWO_PRPS_BYTES;
+
 const NVME_CHOOSE = eventId("nvme.choose");
 const NVME_UNMAP = eventId("nvme.unmap");
 
@@ -82,9 +88,9 @@ export class TwoStepDataMapper implements DataMapper {
 
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const status = this.#mapData(iod, request);
-    if (status !== BLK_STS.OK || request.nrIntegritySegments === 0) return status;
+    if (status !== OK || request.nrIntegritySegments === 0) return status;
     const metadataStatus = this.#metadata.map(iod, request);
-    if (metadataStatus !== BLK_STS.OK) this.#unmapData(iod, request);
+    if (metadataStatus !== OK) this.#unmapData(iod, request);
     return metadataStatus;
   }
 
@@ -100,8 +106,8 @@ export class TwoStepDataMapper implements DataMapper {
     }
     const iter = this.#iter;
     if (!this.#blk.start(request, this.#dev, iod.dmaState, iter)) return iter.status;
-    if (iter.kind === "bus_addr") iod.flags |= IOD_FLAG.DATA_P2P;
-    else if (iter.kind === "thru_host_bridge") iod.flags |= IOD_FLAG.DATA_MMIO;
+    if (iter.kind === "bus_addr") iod.flags |= DATA_P2P;
+    else if (iter.kind === "thru_host_bridge") iod.flags |= DATA_MMIO;
 
     const coalesced = this.#blk.coalesce(iod.dmaState);
     if (coalesced) {
@@ -118,7 +124,7 @@ export class TwoStepDataMapper implements DataMapper {
     const status = sgl
       ? this.#sgls.build(iod, request, iter)
       : this.#prps.build(iod, request, iter);
-    if (status !== BLK_STS.OK && iod.totalBytes > 0) {
+    if (status !== OK && iod.totalBytes > 0) {
       iod.totalBytes = coalesced
         ? this.#rules.failedRangeBytes(iod, request.payloadBytes)
         : iod.totalBytes;
@@ -128,7 +134,7 @@ export class TwoStepDataMapper implements DataMapper {
   }
 
   #unmapData(iod: Iod, request: NvmeRequest): void {
-    if (iod.hasFlag(IOD_FLAG.SINGLE_SEGMENT)) {
+    if (iod.hasFlag(SINGLE_SEGMENT)) {
       this.#unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes, 0);
       this.#ended(request, "single", "nvme.2.6.1");
       return;
@@ -143,13 +149,13 @@ export class TwoStepDataMapper implements DataMapper {
     const phys = firstPhys(request);
     const peers = this.#machine.peers;
     if (peers !== null && peers.isPeerMemory(phys)) return false;
-    return use !== "unsupported" || spanBytes(phys, request.payloadBytes) <= TWO_PRPS_BYTES;
+    return use !== "unsupported" || spanBytes(phys, request.payloadBytes) <= MAX_TWO_PRPS_BYTES;
   }
 
   #mapSimple(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
     const phys = firstPhys(request);
     const sizeBytes = request.payloadBytes;
-    const sgl = use === "forced" || spanBytes(phys, sizeBytes) > TWO_PRPS_BYTES;
+    const sgl = use === "forced" || spanBytes(phys, sizeBytes) > MAX_TWO_PRPS_BYTES;
     this.#choose(request, sgl ? "simple_sgl" : "simple_prp", use, sizeBytes, false);
     const addr = this.#machine.dma.dmaMapPhys(
       this.#dev,
@@ -158,8 +164,8 @@ export class TwoStepDataMapper implements DataMapper {
       opDirection(request.op),
       0,
     );
-    if (this.#machine.dma.dmaMappingError(this.#dev, addr) !== 0) return BLK_STS.RESOURCE;
-    iod.flags |= IOD_FLAG.SINGLE_SEGMENT;
+    if (this.#machine.dma.dmaMappingError(this.#dev, addr) !== 0) return RESOURCE;
+    iod.flags |= SINGLE_SEGMENT;
     iod.totalBytes = sizeBytes;
     if (this.#dev.domain !== null) {
       request.iovaStart = addr;
@@ -168,17 +174,17 @@ export class TwoStepDataMapper implements DataMapper {
     if (sgl) {
       this.#writer.commandSgl(iod, addr, sizeBytes, SGL_TYPE.DATA_BLOCK);
     } else {
-      const firstBytes = CTRL_PAGE_BYTES - ctrlPageOffset(phys);
+      const firstBytes = PAGE_BYTES - ctrlPageOffset(phys);
       this.#writer.commandPrps(iod, addr, sizeBytes <= firstBytes ? 0 : addr + firstBytes);
     }
-    return BLK_STS.OK;
+    return OK;
   }
 
   /** Ends the mapping by the first rule that fits (2.6); lists are still there to be read. */
   #unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule {
-    const kind = iod.hasFlag(IOD_FLAG.DATA_P2P)
+    const kind = iod.hasFlag(DATA_P2P)
       ? "bus_addr"
-      : iod.hasFlag(IOD_FLAG.DATA_MMIO)
+      : iod.hasFlag(DATA_MMIO)
       ? "thru_host_bridge"
       : "none";
     const usesIova = this.#blk.coalesce(iod.dmaState);

@@ -8,6 +8,9 @@ import { gapMeets } from "../../../runtime/block/gap_bit.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "./protocol.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const PAGE_MASK = CTRL_PAGE_BYTES - 1;
+
 /** Whether SGLs can be, or must be, used for a request. */
 export type SglUse = "unsupported" | "supported" | "forced";
 
@@ -26,13 +29,13 @@ export const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
 
 /** Offset in its controller page; the low bits of an address are its low half's. */
 export function ctrlPageOffset(address: number): number {
-  return address & (CTRL_PAGE_BYTES - 1);
+  return address & PAGE_MASK;
 }
 
 /** The first half of the choice: what the request and the controller allow. */
 export function sglUse(request: NvmeRequest, controllerTakesSgl: boolean): SglUse {
   if (request.admin || !controllerTakesSgl) return "unsupported";
-  return gapMeets(request.gapBit, CTRL_PAGE_BYTES - 1) || request.userCommand ||
+  return gapMeets(request.gapBit, PAGE_MASK) || request.userCommand ||
       request.nrIntegritySegments > 1
     ? "forced"
     : "supported";

@@ -16,6 +16,10 @@ import { getU64, setU64 } from "./fields.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { PSDT, SGL_TYPE, SQE, SQE_BYTES } from "./protocol.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { FLAGS, MPTR, PRP1, PRP2, SGL_ADDRESS, SGL_LENGTH, SGL_TYPE: TYPE } = SQE;
+const { PRP } = PSDT;
+
 /** Bits of `Iod.flags`, with the kernel's numbers. */
 export const IOD_FLAG = {
   ABORTED: 0x01,
@@ -84,52 +88,52 @@ export class Iod {
   }
 
   get usesSgl(): boolean {
-    return this.sqe[SQE.FLAGS] !== PSDT.PRP;
+    return this.sqe[FLAGS] !== PRP;
   }
 
   get prp1(): DmaAddr {
-    return getU64(this.view, SQE.PRP1) as DmaAddr;
+    return getU64(this.view, PRP1) as DmaAddr;
   }
 
   get prp2(): DmaAddr {
-    return getU64(this.view, SQE.PRP2) as DmaAddr;
+    return getU64(this.view, PRP2) as DmaAddr;
   }
 
   get sglAddress(): DmaAddr {
-    return getU64(this.view, SQE.SGL_ADDRESS) as DmaAddr;
+    return getU64(this.view, SGL_ADDRESS) as DmaAddr;
   }
 
   get sglLengthBytes(): Bytes {
-    return this.view.getUint32(SQE.SGL_LENGTH, true);
+    return this.view.getUint32(SGL_LENGTH, true);
   }
 
   /** The command's own descriptor is a data block; else it leads to a list. */
   get sglIsDataBlock(): boolean {
-    return this.sqe[SQE.SGL_TYPE] === SGL_TYPE.DATA_BLOCK;
+    return this.sqe[TYPE] === SGL_TYPE.DATA_BLOCK;
   }
 
   /** Puts the metadata pointer into the command. */
   setMetadataPointer(dma: DmaAddr): void {
     this.metaDma = dma;
-    setU64(this.view, SQE.MPTR, dma);
+    setU64(this.view, MPTR, dma);
   }
 
   /** Puts the address of a list of metadata descriptors into the command. */
   setMetadataList(block: PoolBlock): void {
-    this.sqe[SQE.FLAGS] = PSDT.SGL_AND_METADATA_SGL;
+    this.sqe[FLAGS] = PSDT.SGL_AND_METADATA_SGL;
     this.metaDescriptor = block;
     this.setMetadataPointer(block.dma);
   }
 
   /** The metadata pointer leads to a list of descriptors. */
   get usesMetadataSgl(): boolean {
-    return this.sqe[SQE.FLAGS] === PSDT.SGL_AND_METADATA_SGL;
+    return this.sqe[FLAGS] === PSDT.SGL_AND_METADATA_SGL;
   }
 
   /** Makes the data pointer a pair of PRP entries. */
   setPrps(prp1: number, prp2: number): void {
-    setU64(this.view, SQE.PRP1, prp1);
-    setU64(this.view, SQE.PRP2, prp2);
+    setU64(this.view, PRP1, prp1);
+    setU64(this.view, PRP2, prp2);
   }
 
   /**
@@ -137,9 +141,9 @@ export class Iod {
    * command left there, as captured commands show.
    */
   setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
-    this.sqe[SQE.FLAGS] = PSDT.SGL;
-    setU64(this.view, SQE.SGL_ADDRESS, address);
-    this.view.setUint32(SQE.SGL_LENGTH, lengthBytes, true);
-    this.sqe[SQE.SGL_TYPE] = type;
+    this.sqe[FLAGS] = PSDT.SGL;
+    setU64(this.view, SGL_ADDRESS, address);
+    this.view.setUint32(SGL_LENGTH, lengthBytes, true);
+    this.sqe[TYPE] = type;
   }
 }

@@ -53,6 +53,9 @@ import { RequestFifo } from "./request_fifo.ts";
 import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { IOERR, OK, RESOURCE } = BLK_STS;
+
 const BLOCK_STATUS = eventId("block.status");
 
 /** Kinds of activities: dispatch the oldest waiting request, or the oldest waiting batch. */
@@ -302,9 +305,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   prepare(iod: Iod, request: NvmeRequest): BlkStatus {
     iod.reset();
     setUpCommand(iod, request);
-    if (request.nrPhysSegments === 0) return BLK_STS.OK;
+    if (request.nrPhysSegments === 0) return OK;
     const status = this.#mapper.map(iod, request);
-    if (status === BLK_STS.OK) request.mapped = true;
+    if (status === OK) request.mapped = true;
     return status;
   }
 
@@ -388,7 +391,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #dispatchOne(request: NvmeRequest): void {
     const queue = this.#queues.get(request.queue);
     if (queue === undefined || !queue.enabled) {
-      this.#end(request, BLK_STS.IOERR);
+      this.#end(request, IOERR);
       return;
     }
     const iod = queue.takeTag(request);
@@ -409,12 +412,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.#speakFor(request);
       const queue = this.#queues.get(request.queue);
       if (queue === undefined || !queue.enabled) {
-        this.#end(request, BLK_STS.IOERR);
+        this.#end(request, IOERR);
         continue;
       }
       const iod = queue.takeTag(request);
       if (iod === null) queue.waiting.push(request);
-      else if (this.prepare(iod, request) === BLK_STS.OK) queue.enqueue(iod);
+      else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
       else again.push(iod);
     }
     // A doorbell for several commands belongs to no request.
@@ -441,12 +444,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   #prepareAndSubmit(queue: QueuePair, iod: Iod, request: NvmeRequest): void {
     const status = this.prepare(iod, request);
-    if (status === BLK_STS.OK) {
+    if (status === OK) {
       queue.submit(iod);
       return;
     }
     queue.releaseTag(iod);
-    if (status === BLK_STS.RESOURCE && this.#mayTryAgain(request)) this.#post(request);
+    if (status === RESOURCE && this.#mayTryAgain(request)) this.#post(request);
     else this.#end(request, status);
   }
 

@@ -16,6 +16,10 @@ import type { NvmeRequest } from "./nvme_request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const RESULT = CQE.RESULT;
+const STATUS_AND_ID = CQE.COMMAND_ID;
+
 const NVME_SUBMIT = eventId("nvme.submit");
 const NVME_DOORBELL = eventId("nvme.doorbell");
 
@@ -178,7 +182,7 @@ export class QueuePair {
   takeCompletion(take: (iod: Iod, status: number, result: number) => void): boolean {
     const memory = this.#machine.memory;
     const slot = this.#cqSlots[this.#cqHead]!;
-    const last = memory.readU32((slot + CQE.COMMAND_ID) as PhysAddr);
+    const last = memory.readU32((slot + STATUS_AND_ID) as PhysAddr);
     if ((last >>> 16 & 1) !== this.#phase) return false;
     this.#cqHead++;
     if (this.#cqHead === this.depthEntries) {
@@ -196,9 +200,7 @@ export class QueuePair {
     }
     iod.generation++;
     // Only commands that somebody wrote by hand have a result to look at.
-    const result = iod.request.template === null
-      ? 0
-      : memory.readU32((slot + CQE.RESULT) as PhysAddr);
+    const result = iod.request.template === null ? 0 : memory.readU32((slot + RESULT) as PhysAddr);
     take(iod, last >>> 17, result);
     return true;
   }

@@ -15,6 +15,10 @@ import { bytes } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { LEAKED, UNSYNCED } = MARK;
+const NO_RECORD = NONE;
+
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
 
 export class AccessChecks {
@@ -31,15 +35,15 @@ export class AccessChecks {
     const end = dma + sizeBytes;
     let at = dma;
     let around = device.lastAround;
-    if (around === NONE || !this.#holds(device, around, at)) {
+    if (around === NO_RECORD || !this.#holds(device, around, at)) {
       around = table.findAround(device.number, at, BUFFERS);
     }
     for (;;) {
-      if (around === NONE) {
+      if (around === NO_RECORD) {
         this.#reportOutside(device, dma, sizeBytes, access, at);
         return;
       }
-      if (table.has(around, MARK.UNSYNCED)) this.#reportUnsynced(device, around, dma, access);
+      if (table.has(around, UNSYNCED)) this.#reportUnsynced(device, around, dma, access);
       device.lastAround = around;
       at = table.end(around);
       if (at >= end) return;
@@ -67,7 +71,7 @@ export class AccessChecks {
     const { table } = this.#ledger;
     return table.dma[record]! <= dma && dma < table.end(record) &&
       table.device[record] === device.number && table.isLive(record) &&
-      !table.has(record, MARK.LEAKED) && (1 << table.madeBy(record) & BUFFERS) !== 0;
+      !table.has(record, LEAKED) && (1 << table.madeBy(record) & BUFFERS) !== 0;
   }
 
   #reportUnsynced(
@@ -100,14 +104,14 @@ export class AccessChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     const beside = this.#nearest(device, outside);
-    const why = beside === NONE
+    const why = beside === NO_RECORD
       ? "no buffer is mapped there, but the page table still leads somewhere"
       : `beside ${ledger.describe(beside)}`;
     ledger.report(
       "device_outside_buffer",
       `Device "${device.dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}: from ` +
         `${hexAddress(outside)} on they lie outside every mapped buffer, ${why}`,
-      beside === NONE ? null : table.site(beside),
+      beside === NO_RECORD ? null : table.site(beside),
     );
   }
 
@@ -116,7 +120,7 @@ export class AccessChecks {
     const { table, machine } = this.#ledger;
     const { granuleBytes } = machine.config.iommu;
     const start = dma - dma % granuleBytes;
-    let found: number = NONE;
+    let found: number = NO_RECORD;
     table.each((record) => {
       if (
         table.device[record] === device.number && table.madeBy(record) !== MADE.RANGE &&

@@ -10,6 +10,12 @@ import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { COHERENT, LIST } = MADE;
+const { TESTED } = MARK;
+const NO_RECORD = NONE;
+const ERROR = DMA_MAPPING_ERROR;
+
 /** What a driver says of the mapping that it ends. Used again for every call. */
 export interface Ending {
   /** The kind of call that makes what this one ends. */
@@ -32,7 +38,7 @@ const LINKED = 1 << MADE.LINK;
  */
 export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending): boolean {
   const { dma, sizeBytes, dir, entries, made } = ending;
-  if (dma === DMA_MAPPING_ERROR && made !== MADE.LIST) {
+  if (dma === ERROR && made !== LIST) {
     ledger.report(
       "unmap_error_value",
       `${
@@ -47,8 +53,8 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
   const { table } = ledger;
   const { excusedSerial, number } = device;
   let record = table.findPerfect(number, dma, sizeBytes, family, dir, entries, excusedSerial);
-  if (record === NONE) record = onlyCandidate(ledger, device, dma);
-  if (record === NONE) {
+  if (record === NO_RECORD) record = onlyCandidate(ledger, device, dma);
+  if (record === NO_RECORD) {
     reportUnknown(ledger, device, ending);
     return false;
   }
@@ -57,9 +63,9 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
   const agreed = ledger.rules.agreedAttrs;
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
   if (
-    !sameFamily || otherAttrs || !table.has(record, MARK.TESTED) ||
+    !sameFamily || otherAttrs || !table.has(record, TESTED) ||
     table.sizeBytes[record] !== sizeBytes || table.dir(record) !== dir ||
-    table.entries[record] !== entries || made === MADE.COHERENT
+    table.entries[record] !== entries || made === COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
   ledger.end(record);
   return true;
@@ -67,17 +73,17 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
 
 /** The one record that begins at an address; none when there are several, as no kernel could choose. */
 function onlyCandidate(ledger: Ledger, device: CheckedDevice, dma: number): number {
-  let found: number = NONE;
-  let excused: number = NONE;
+  let found: number = NO_RECORD;
+  let excused: number = NO_RECORD;
   let count = 0;
   ledger.table.eachAt(device.number, dma, (record) => {
     if (ledger.table.madeBy(record) === MADE.LINK) return false;
     if (ledger.isExcused(record)) {
-      if (excused === NONE) excused = record;
+      if (excused === NO_RECORD) excused = record;
     } else if (++count === 1) found = record;
     return false;
   });
-  if (count > 1) return NONE;
+  if (count > 1) return NO_RECORD;
   return count === 1 ? found : excused;
 }
 
@@ -128,7 +134,7 @@ function compare(
       site,
     );
   }
-  if (!table.has(record, MARK.TESTED)) {
+  if (!table.has(record, TESTED)) {
     ledger.report(
       "error_unchecked",
       `${what} without having asked dma_mapping_error() whether it had failed`,
@@ -153,19 +159,19 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
   const what = `${endingApi(ending.made)} of device "${device.dev.name}" is to end a mapping of ` +
     `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}, but `;
   const link = table.findAround(device.number, ending.dma, LINKED);
-  if (link !== NONE) {
+  if (link !== NO_RECORD) {
     const text = `what is there was linked: ${ledger.describe(link)}`;
     ledger.report("unmap_unknown", what + text, table.site(link));
     return;
   }
   let others = 0;
-  let around: number = NONE;
+  let around: number = NO_RECORD;
   table.eachAround(device.number, ending.dma, (record) => {
     others++;
     around = record;
     return false;
   });
-  if (around !== NONE) {
+  if (around !== NO_RECORD) {
     const text = others === 1
       ? `that address lies inside ${ledger.describe(around)}`
       : `none of the ${others} mappings there is such a one; one is ${ledger.describe(around)}`;

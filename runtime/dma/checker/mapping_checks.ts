@@ -14,11 +14,16 @@ import type { KernelAreas } from "../kernel_areas.ts";
 import { type Ledger, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { TESTED } = MARK;
+const NO_RECORD = NONE;
+const OF_ONE_BUFFER = SINGLES;
+
 export class MappingChecks {
   readonly #ledger: Ledger;
   readonly #areas: KernelAreas;
   /** The single mapping made last: the one that is asked about next. */
-  #newest: number = NONE;
+  #newest: number = NO_RECORD;
   readonly #ending: Ending = {
     made: MADE.PHYS,
     dma: 0,
@@ -92,23 +97,25 @@ export class MappingChecks {
     const { number } = this.#ledger.deviceOf(dev);
     const newest = this.#newest;
     if (
-      newest !== NONE && table.dma[newest] === dma && table.device[newest] === number &&
-      table.isLive(newest) && (1 << table.madeBy(newest) & SINGLES) !== 0 &&
-      !table.has(newest, MARK.TESTED)
+      newest !== NO_RECORD && table.dma[newest] === dma && table.device[newest] === number &&
+      table.isLive(newest) && (1 << table.madeBy(newest) & OF_ONE_BUFFER) !== 0 &&
+      !table.has(newest, TESTED)
     ) {
-      table.mark(newest, MARK.TESTED);
+      table.mark(newest, TESTED);
       return;
     }
     // Without an IOMMU the same memory may be mapped several times: each must be asked about.
-    let untested: number = NONE;
+    let untested: number = NO_RECORD;
     table.eachAt(number, dma, (record) => {
-      if ((1 << table.madeBy(record) & SINGLES) === 0 || table.has(record, MARK.TESTED)) {
+      if ((1 << table.madeBy(record) & OF_ONE_BUFFER) === 0 || table.has(record, TESTED)) {
         return false;
       }
-      if (untested === NONE || table.serial[record]! > table.serial[untested]!) untested = record;
+      if (untested === NO_RECORD || table.serial[record]! > table.serial[untested]!) {
+        untested = record;
+      }
       return false;
     });
-    if (untested !== NONE) table.mark(untested, MARK.TESTED);
+    if (untested !== NO_RECORD) table.mark(untested, TESTED);
   }
 
   /** A single mapping is to end. */
@@ -142,7 +149,7 @@ export class MappingChecks {
     const device = ledger.deviceOf(dev);
     const phys = pages[0]!;
     const record = ledger.add(device, MADE.COHERENT, dma, phys, sizeBytes, DMA_BIDIRECTIONAL, 0);
-    ledger.table.mark(record, MARK.TESTED);
+    ledger.table.mark(record, TESTED);
   }
 
   /** Shared memory is to be given back. */

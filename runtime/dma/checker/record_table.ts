@@ -50,6 +50,11 @@ export const MARK = {
   LIVE: 1 << 23,
 } as const;
 
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { RANGE } = MADE;
+const { LEAKED, LIVE } = MARK;
+const NO_RECORD = NONE;
+
 /** Blocks are at least this wide: smaller ones would make more widths to look through. */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
@@ -87,7 +92,7 @@ export class RecordTable {
   #next: Int32Array<ArrayBuffer>;
   #buckets: Int32Array<ArrayBuffer>;
   #shift: number;
-  #free = NONE;
+  #free = NO_RECORD;
   #count = 0;
   /** How many records hang under blocks of each width, and which widths are in use. */
   readonly #countOfBit = new Uint32Array(BLOCK_BITS);
@@ -104,7 +109,7 @@ export class RecordTable {
     this.#site = new Int32Array(FIRST_CAPACITY);
     this.#flags = new Uint32Array(FIRST_CAPACITY);
     this.#next = new Int32Array(FIRST_CAPACITY);
-    this.#buckets = new Int32Array(FIRST_CAPACITY).fill(NONE);
+    this.#buckets = new Int32Array(FIRST_CAPACITY).fill(NO_RECORD);
     this.#shift = 32 - Math.log2(FIRST_CAPACITY);
     this.#chainFree(0);
   }
@@ -140,7 +145,7 @@ export class RecordTable {
     site: number | null,
     spanBytes: Bytes = sizeBytes,
   ): number {
-    if (this.#free === NONE) this.#makeRoom();
+    if (this.#free === NO_RECORD) this.#makeRoom();
     const record = this.#free;
     this.#free = this.#next[record]!;
     this.#count++;
@@ -152,16 +157,16 @@ export class RecordTable {
     this.entries[record] = 0;
     this.serial[record] = ++this.lastSerial;
     this.#site[record] = site ?? NO_SITE;
-    this.#flags[record] = MARK.LIVE + made + (dir << DIR_SHIFT) +
+    this.#flags[record] = LIVE + made + (dir << DIR_SHIFT) +
       ((attrs & ATTRS_MASK) << ATTRS_SHIFT) + bit * 2 ** BLOCK_SHIFT;
-    if (made !== MADE.RANGE) this.#hang(record, bit);
+    if (made !== RANGE) this.#hang(record, bit);
     return record;
   }
 
   /** Forgets a record. Its fields stay readable until the next `add`. */
   remove(record: number): void {
-    if (this.madeBy(record) !== MADE.RANGE) this.#takeDown(record);
-    this.#flags[record]! &= ~MARK.LIVE;
+    if (this.madeBy(record) !== RANGE) this.#takeDown(record);
+    this.#flags[record]! &= ~LIVE;
     this.#next[record] = this.#free;
     this.#free = record;
     this.#count--;
@@ -186,7 +191,7 @@ export class RecordTable {
   }
 
   isLive(record: number): boolean {
-    return (this.#flags[record]! & MARK.LIVE) !== 0;
+    return (this.#flags[record]! & LIVE) !== 0;
   }
 
   madeBy(record: number): MadeBy {
@@ -238,7 +243,7 @@ export class RecordTable {
       const block = Math.floor(dma * INVERSE_POWER[bit]!);
       for (
         let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-        record !== NONE;
+        record !== NO_RECORD;
         record = this.#next[record]!
       ) {
         if (
@@ -267,10 +272,10 @@ export class RecordTable {
   ): number {
     const bit = blockBitOf(sizeBytes);
     const block = Math.floor(dma * INVERSE_POWER[bit]!);
-    let excused = NONE;
+    let excused = NO_RECORD;
     for (
       let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-      record !== NONE;
+      record !== NO_RECORD;
       record = this.#next[record]!
     ) {
       if (
@@ -279,7 +284,7 @@ export class RecordTable {
         this.dir(record) === dir && this.entries[record] === entries
       ) {
         if (this.serial[record]! > excusedSerial) return record;
-        if (excused === NONE) excused = record;
+        if (excused === NO_RECORD) excused = record;
       }
     }
     return excused;
@@ -296,19 +301,19 @@ export class RecordTable {
       for (let block = last; block >= last - 1; block--) {
         for (
           let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NONE;
+          record !== NO_RECORD;
           record = this.#next[record]!
         ) {
           const start = this.dma[record]!;
           if (
             start <= dma && dma < start + this.sizeBytes[record]! &&
             this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
-            !this.has(record, MARK.LEAKED)
+            !this.has(record, LEAKED)
           ) return record;
         }
       }
     }
-    return NONE;
+    return NO_RECORD;
   }
 
   /**
@@ -322,7 +327,7 @@ export class RecordTable {
       for (let block = last; block >= last - 1; block--) {
         for (
           let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NONE;
+          record !== NO_RECORD;
           record = this.#next[record]!
         ) {
           const start = this.dma[record]!;
@@ -403,12 +408,12 @@ export class RecordTable {
     this.#flags = grown(this.#flags, new Uint32Array(rows));
     this.#next = grown(this.#next, new Int32Array(rows));
     this.#chainFree(old);
-    this.#buckets = new Int32Array(rows).fill(NONE);
+    this.#buckets = new Int32Array(rows).fill(NO_RECORD);
     this.#shift--;
     // In the order in which they were made, so that the newest comes first again.
     const hanging: number[] = [];
     for (let record = 0; record < old; record++) {
-      if (this.isLive(record) && this.madeBy(record) !== MADE.RANGE) hanging.push(record);
+      if (this.isLive(record) && this.madeBy(record) !== RANGE) hanging.push(record);
     }
     hanging.sort((a, b) => this.serial[a]! - this.serial[b]!);
     for (const record of hanging) {
