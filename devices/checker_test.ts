@@ -11,6 +11,7 @@ import {
   type LabConfig,
   type PciNodeConfig,
 } from "./lab_config.ts";
+import { DriverRig } from "./nvme/_driver_rig.ts";
 import type { Io } from "./nvme/io.ts";
 
 type Report = EventFields<"dma.report">;
@@ -137,6 +138,23 @@ for (const kernel of ["7.2", "7.2.6", "6.12"] as const) {
     });
   }
 }
+
+Deno.test("bringing a disk up draws no report", () => {
+  for (const kernel of ["7.2", "6.12"] as const) {
+    for (const mode of ["off", "strict", "lazy"] as const) {
+      for (const untrusted of [false, true]) {
+        let texts: readonly string[] = ["nothing was looked at"];
+        const options = { machine: { kernel }, iommu: { mode }, device: { untrusted } };
+        new DriverRig(options, (events) => {
+          assert(events.length > 20);
+          texts = events.filter(({ name }) => name === "dma.report")
+            .map(({ fields }) => (fields as unknown as Report).text);
+        });
+        assertEquals(texts, []);
+      }
+    }
+  }
+});
 
 Deno.test("metadata draws no report where the release has no defect in it", () => {
   for (const mode of ["off", "strict", "lazy"] as const) {

@@ -21,7 +21,10 @@ export class LinkRecords {
     this.#ledger = ledger;
   }
 
-  /** Records a link, behind the last one where it fits. */
+  /**
+   * Records a link, behind the last one where it fits.
+   * @returns Whether it continues what no sync has handed over yet.
+   */
   add(
     device: CheckedDevice,
     state: DmaIovaState,
@@ -30,29 +33,23 @@ export class LinkRecords {
     sizeBytes: Bytes,
     dir: DmaDirection,
     attrs: number,
-  ): void {
+  ): boolean {
     const { table, machine } = this.#ledger;
     const last = this.#lastOf(device, state);
+    const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (
-      last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED) &&
-      table.dir(last) === dir && table.attrs(last) === attrs &&
+      continues && table.dir(last) === dir && table.attrs(last) === attrs &&
       table.site(last) === machine.events.site &&
       table.mayGrowTo(last, table.sizeBytes[last]! + sizeBytes)
     ) {
       table.sizeBytes[last]! += sizeBytes;
-      return;
+      return true;
     }
     const span = state.sizeBytes;
     const record = this.#ledger.add(device, MADE.LINK, dma, phys, sizeBytes, dir, attrs, span);
     table.mark(record, MARK.UNSYNCED);
     state.lastLinkRecord = record;
-  }
-
-  /** Where the last link ends that no sync has handed over; -1 when there is none. */
-  runEnd(device: CheckedDevice, state: DmaIovaState): number {
-    const { table } = this.#ledger;
-    const last = this.#lastOf(device, state);
-    return last === NONE || !table.has(last, MARK.UNSYNCED) ? -1 : table.end(last);
+    return continues;
   }
 
   /** Whole granules from `first` on are visible to the device now. */
@@ -166,6 +163,17 @@ export class LinkRecords {
       if (at > end) this.#split(inside, end, state);
       this.#end(inside, state);
     }
+  }
+
+  /** Forgets what leaked in `[start, end)`: it has been unlinked after all. */
+  forgetLeaked(device: CheckedDevice, start: number, end: number): void {
+    const { table } = this.#ledger;
+    table.each((record) => {
+      if (
+        table.has(record, MARK.LEAKED) && table.device[record] === device.number &&
+        start <= table.dma[record]! && table.end(record) <= end
+      ) this.#ledger.end(record);
+    });
   }
 
   /** What is still linked belongs to no range any more. */

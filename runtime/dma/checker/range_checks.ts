@@ -67,9 +67,8 @@ export class RangeChecks {
     }
     const device = this.#ledger.deviceOf(dev);
     const dma = state.addr + offset;
-    const before = this.#links.runEnd(device, state);
-    this.#links.add(device, state, dma, phys, sizeBytes, dir, attrs);
-    if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, before);
+    const continues = this.#links.add(device, state, dma, phys, sizeBytes, dir, attrs);
+    if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
   }
 
   /** A part of a range was made visible to the device. */
@@ -145,6 +144,7 @@ export class RangeChecks {
     const inGranule = domain.offsetOf(first);
     const start = first - inGranule;
     const askedBytes = domain.roundUp(sizeBytes + inGranule);
+    if (!state.held) this.#links.forgetLeaked(device, start, start + unmappedBytes);
     if (askedBytes === unmappedBytes) {
       this.#links.cut(device, domain, state, first, start, start + askedBytes);
       return;
@@ -255,23 +255,23 @@ export class RangeChecks {
     dma: number,
     phys: PhysAddr,
     sizeBytes: Bytes,
-    runEnd: number,
+    continues: boolean,
   ): void {
     const { table } = this.#ledger;
     const range = state.rangeRecord;
     if (range === NONE || table.has(range, MARK.REPORTED)) return;
-    if (runEnd !== dma) table.phys[range] = dma;
+    if (!continues) table.phys[range] = dma;
     const start = table.phys[range]!;
     const end = dma + sizeBytes;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
-    const alignBytes = dev.minAlignMask + 1;
+    const { minAlignMask } = dev;
     let limit: string | null = null;
     if (end - start > dev.maxSegmentSizeBytes) {
       limit = `its longest segment is ${bytes(dev.maxSegmentSizeBytes)}`;
     } else if (Math.floor(start / boundaryBytes) !== Math.floor((end - 1) / boundaryBytes)) {
       limit = `its segments may not cross a multiple of ${bytes(boundaryBytes)}`;
-    } else if (alignBytes > 1 && dma % alignBytes !== phys % alignBytes) {
-      limit = `it must see the low address bits of a buffer, up to ${hexAddress(dev.minAlignMask)}`;
+    } else if ((dma & minAlignMask) !== (phys & minAlignMask)) {
+      limit = `it must see the low address bits of a buffer, up to ${hexAddress(minAlignMask)}`;
     }
     if (limit === null) return;
     table.mark(range, MARK.REPORTED);

@@ -400,3 +400,13 @@ Deno.test("unlinking pages out of the middle leaves records of what is still lin
   bench.destroy(0, DMA_TO_DEVICE);
   assertEquals(bench.classes(), ["free_while_linked"]);
 });
+
+Deno.test("what leaked and is unlinked after all is remembered no longer", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x10_0000, 0, 0x2000);
+  bench.free();
+  assertEquals(bench.machine.checker!.records, 1);
+  bench.unlink(0, 0x2000);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [["free_while_linked"], 0]);
+});

@@ -59,6 +59,7 @@ const NO_RECORD = NONE;
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
 const INVERSE_POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** -bit);
+const POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_2_32 = 2 ** -32;
 const HASH_MULTIPLIER = 0x9e3779b1;
 const FIRST_CAPACITY = 256;
@@ -230,7 +231,7 @@ export class RecordTable {
 
   /** Whether a record may become so large without being found under another block. */
   mayGrowTo(record: number, sizeBytes: Bytes): boolean {
-    return sizeBytes <= 2 ** this.#bit(record);
+    return sizeBytes <= POWER[this.#bit(record)]!;
   }
 
   /**
