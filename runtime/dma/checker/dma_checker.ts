@@ -17,7 +17,7 @@ import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
 import { MemoryChecks } from "./memory_checks.ts";
-import { MADE, type MadeBy, NONE } from "./record_table.ts";
+import { MADE, type MadeBy } from "./record_table.ts";
 import { SyncChecks } from "./sync_checks.ts";
 
 const RANGES = 1 << MADE.RANGE;
@@ -142,6 +142,3 @@ export class DmaChecker {
     return records.length > 1 ? ` (${kinds.join(", ")})` : "";
   }
 }
-
-/** No record: what a state holds that has none. */
-export const NO_RECORD = NONE;

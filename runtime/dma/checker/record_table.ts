@@ -7,7 +7,7 @@
  * It can only reach into the next block, so an address is looked up in two blocks for each k in use,
  * and there are few of those.
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
+import type { Bytes } from "../../address.ts";
 import type { DmaDirection } from "../attributes.ts";
 
 /** The call that made a mapping. */
@@ -431,13 +431,4 @@ function grown<T extends { set(other: ArrayLike<number>): void }>(
 ): T {
   into.set(from);
   return into;
-}
-
-/** Address types for those who read a record. */
-export function dmaOf(table: RecordTable, record: number): DmaAddr {
-  return table.dma[record]! as DmaAddr;
-}
-
-export function physOf(table: RecordTable, record: number): PhysAddr {
-  return table.phys[record]! as PhysAddr;
 }
