@@ -151,6 +151,7 @@ function lifeLines(
     `┌ ${momentText("born", entry.born, entry.api, run)}`,
     `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
+    ...branchLine(entry.born),
   ];
   const last = entry.died?.seq ?? Infinity;
   let uses = 0;
@@ -169,6 +170,13 @@ function lifeLines(
     entry.died === null ? "┆ lives" : `└ ${momentText("died", entry.died, apiOf(entry.died), run)}`,
   );
   return lines;
+}
+
+/** Which branch a map took, where there was one to take. */
+function branchLine({ why }: MachineEvent): string[] {
+  const branch = why?.inputs.branch;
+  if (why === null || typeof branch !== "string" || branch === "translated") return [];
+  return [`│        branch ${branch}, ${why.rule}`];
 }
 
 function momentText(what: string, event: MachineEvent, api: string, run: Run): string {

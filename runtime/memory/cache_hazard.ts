@@ -34,7 +34,7 @@ export class Finding {
   page: CachedPage | null = null;
 
   note(page: CachedPage, phys: number): void {
-    if (this.lines++ > 0) return;
+    if (this.lines++ > 0 && phys > this.phys) return;
     this.phys = phys;
     this.page = page;
   }

@@ -320,15 +320,32 @@ export class CpuCaches implements HostMemory {
     sizeBytes: Bytes,
     visit: (page: CachedPage, linePhys: number, line: number) => void,
   ): void {
-    if (this.#pages.size === 0) return;
-    eachPage(phys, sizeBytes, (page, start, end) => {
-      const lines = this.#pages.get(page / PAGE_SIZE_BYTES);
-      if (lines === undefined) return;
-      for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
-        if (lines.states[line] !== 0) visit(lines, page + line * CACHE_LINE_BYTES, line);
+    const end = phys + sizeBytes;
+    // A span may be far larger than all that is held.
+    if (sizeBytes / PAGE_SIZE_BYTES > this.#pages.size) {
+      for (const number of [...this.#pages.keys()]) {
+        const page = number * PAGE_SIZE_BYTES;
+        const from = Math.max(phys, page);
+        const to = Math.min(end, page + PAGE_SIZE_BYTES);
+        if (from < to) this.#eachLineOf(page, from - page, to - page, visit);
       }
-      if (lines.held === 0) this.#pages.delete(page / PAGE_SIZE_BYTES);
-    });
+      return;
+    }
+    eachPage(phys, sizeBytes, (page, start, end) => this.#eachLineOf(page, start, end, visit));
+  }
+
+  #eachLineOf(
+    page: number,
+    start: number,
+    end: number,
+    visit: (page: CachedPage, linePhys: number, line: number) => void,
+  ): void {
+    const lines = this.#pages.get(page / PAGE_SIZE_BYTES);
+    if (lines === undefined) return;
+    for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
+      if (lines.states[line] !== 0) visit(lines, page + line * CACHE_LINE_BYTES, line);
+    }
+    if (lines.held === 0) this.#pages.delete(page / PAGE_SIZE_BYTES);
   }
 
   #tell(kind: CacheHazardKind, { lines, phys, page }: Finding, reader: string | null = null): void {

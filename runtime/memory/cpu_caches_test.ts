@@ -187,6 +187,18 @@ Deno.test("caches are finite: the page that came first goes back to memory", () 
   assertEquals(bench.views(PAGE), [0x22, 0x22, 0x22]);
 });
 
+Deno.test("spans larger than anything that is held cost no more than what is held", () => {
+  const bench = new Bench();
+  bench.cpuWrites(PAGE, 0x22, 64);
+  bench.deviceWrites(PAGE + 4 * KIB, 0x33, 64);
+  bench.caches.clean(at(0), 2 ** 52);
+  assertEquals(bench.views(PAGE), [0x22, 0x22, 0x22]);
+  assertEquals(bench.state(2 ** 51), "device clean");
+  bench.caches.invalidate(at(0), 2 ** 52);
+  assertEquals(bench.views(PAGE + 4 * KIB), [0x33, 0x33, 0x33]);
+  assertEquals(bench.state(PAGE), "cpu clean");
+});
+
 Deno.test("ownership is kept by line, in parts of pages and in whole ones", () => {
   const bench = new Bench();
   const owners = () =>

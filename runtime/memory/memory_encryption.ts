@@ -11,6 +11,7 @@
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { eachPage } from "./cached_page.ts";
+import { IntervalSet } from "./interval_set.ts";
 import type { MemoryKind } from "./layout.ts";
 
 /** Stands for the key: one number, since nobody is to break it. */
@@ -18,8 +19,8 @@ const KEY = 0x9e37_79b1;
 
 export class MemoryEncryption {
   readonly #memory: { kindAt(phys: number): MemoryKind };
-  /** By page number. */
-  readonly #shared = new Set<number>();
+  /** Numbers of the pages that are stored plain. */
+  readonly #shared = new IntervalSet();
 
   constructor(memory: { kindAt(phys: number): MemoryKind }) {
     this.#memory = memory;
@@ -27,17 +28,17 @@ export class MemoryEncryption {
 
   /** Stores every page that holds a byte of the span plain from now on. */
   share(phys: PhysAddr, sizeBytes: Bytes): void {
-    eachPage(phys, sizeBytes, (page) => this.#shared.add(page / PAGE_SIZE_BYTES));
+    this.#shared.add(firstPage(phys), endPage(phys, sizeBytes));
   }
 
   /** Encrypts the pages again. */
   unshare(phys: PhysAddr, sizeBytes: Bytes): void {
-    eachPage(phys, sizeBytes, (page) => this.#shared.delete(page / PAGE_SIZE_BYTES));
+    this.#shared.delete(firstPage(phys), endPage(phys, sizeBytes));
   }
 
   /** True for RAM that only the guest's CPU can read. */
   isPrivate(phys: number): boolean {
-    return !this.#shared.has(Math.floor(phys / PAGE_SIZE_BYTES)) &&
+    return !this.#shared.has(firstPage(phys)) &&
       this.#memory.kindAt(phys) === "ram";
   }
 
@@ -62,6 +63,14 @@ export class MemoryEncryption {
       at += end - start;
     });
   }
+}
+
+function firstPage(phys: number): number {
+  return Math.floor(phys / PAGE_SIZE_BYTES);
+}
+
+function endPage(phys: number, sizeBytes: Bytes): number {
+  return Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES);
 }
 
 /** The cipher: a byte that depends on where it lies, never 0. */

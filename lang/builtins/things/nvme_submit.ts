@@ -2,6 +2,7 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { Io } from "../../../devices/nvme/io.ts";
 import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../devices/nvme/nvme_disk.ts";
+import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { type ErrnoName, invariant, KernelError } from "../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { formatSize } from "../../render/numbers.ts";
@@ -16,6 +17,8 @@ import { IO } from "./io.ts";
 
 /** Activities that one waiting call may run before the script is stopped. */
 const MOST_ACTIVITIES = 1_000_000;
+/** What a request is charged, with its command and the events that it will cause. */
+const REQUEST_BYTES = 8192;
 
 export const LBA: ParameterSpec = {
   name: "lba",
@@ -112,6 +115,7 @@ function dataOf(
 }
 
 function submit(
+  run: Run,
   disk: NvmeDisk,
   op: DiskOp,
   [lba, into, from, bytes, metadata, queue]: Arguments,
@@ -129,7 +133,11 @@ function submit(
     ...isThing(metadata, BUFFER) ? { metadata: metadata.target } : {},
     ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, 65535) },
   };
-  checkOnDisk(disk, first, buffer?.sizeBytes ?? sizeBytes ?? 0);
+  const lengthBytes = buffer?.sizeBytes ?? sizeBytes ?? 0;
+  checkOnDisk(disk, first, lengthBytes);
+  // An operation without memory may be cut into any number of requests.
+  const mostBytes = disk.limits.maxHwSectors * SECTOR_SIZE_BYTES;
+  run.chargeMemory(REQUEST_BYTES * Math.ceil(lengthBytes / mostBytes));
   return disk.submit(op, options);
 }
 
@@ -184,7 +192,7 @@ function waiting(
     example,
     raises,
     run(run, device, args) {
-      const io = submit(diskOf(device), op, places.map((place) => args[place]));
+      const io = submit(run, diskOf(device), op, places.map((place) => args[place]));
       return waitAndRaise(run, io, `${op} on ${device.name}`);
     },
   };
@@ -233,7 +241,7 @@ assert not io.done
 wait io
 assert io.status == OK`,
     raises: ["EIO", "EINVAL"],
-    run: (_run, device, [op, ...rest]) => thing(IO, submit(diskOf(device), toDiskOp(op), rest)),
+    run: (run, device, [op, ...rest]) => thing(IO, submit(run, diskOf(device), toDiskOp(op), rest)),
   },
   waiting(
     "read",

@@ -1,0 +1,70 @@
+/**
+ * A set of whole numbers kept as intervals: few of them, however many numbers they hold.
+ */
+export class IntervalSet {
+  /** Ascending; no two touch. */
+  readonly #starts: number[] = [];
+  /** The end of each, exclusive. */
+  readonly #ends: number[] = [];
+
+  /** Adds the numbers from `start` to `end - 1`. */
+  add(start: number, end: number): void {
+    if (start >= end) return;
+    // Neighbours on either side join.
+    const first = this.#firstEndingFrom(start);
+    let last = first;
+    let from = start;
+    let to = end;
+    while (last < this.#starts.length && this.#starts[last]! <= end) {
+      from = Math.min(from, this.#starts[last]!);
+      to = Math.max(to, this.#ends[last]!);
+      last++;
+    }
+    this.#starts.splice(first, last - first, from);
+    this.#ends.splice(first, last - first, to);
+  }
+
+  /** Takes the numbers from `start` to `end - 1` out. */
+  delete(start: number, end: number): void {
+    if (start >= end) return;
+    const first = this.#firstEndingFrom(start + 1);
+    let last = first;
+    const starts: number[] = [];
+    const ends: number[] = [];
+    while (last < this.#starts.length && this.#starts[last]! < end) {
+      if (this.#starts[last]! < start) {
+        starts.push(this.#starts[last]!);
+        ends.push(start);
+      }
+      if (this.#ends[last]! > end) {
+        starts.push(end);
+        ends.push(this.#ends[last]!);
+      }
+      last++;
+    }
+    this.#starts.splice(first, last - first, ...starts);
+    this.#ends.splice(first, last - first, ...ends);
+  }
+
+  has(number: number): boolean {
+    const index = this.#firstEndingFrom(number + 1);
+    return index < this.#starts.length && this.#starts[index]! <= number;
+  }
+
+  /** The intervals, end exclusive, ascending. */
+  intervals(): readonly (readonly [start: number, end: number])[] {
+    return this.#starts.map((start, index) => [start, this.#ends[index]!]);
+  }
+
+  /** The first interval that ends at a number or later. */
+  #firstEndingFrom(number: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ends[middle]! < number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
