@@ -3,8 +3,9 @@
  *
  * A descriptor is a data block, or points at a segment: an array of descriptors whose last one, in
  * a segment that is not the last, points at the next segment. Bit buckets and keyed descriptors
- * are not supported, nor lists that describe more than the command transfers
- * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1).
+ * are not supported, nor lists that describe more than the command transfers; but of the block that
+ * a transfer of metadata ends in the rest does not matter, as the captured controller had it
+ * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
 import type { Bytes } from "../../../runtime/address.ts";
 import type { HostPort } from "./host_port.ts";
@@ -23,6 +24,8 @@ export class SglWalk {
   #walked = 0;
   #lengthStatus: number = STATUS.DATA_SGL_LENGTH;
   #toHost = false;
+  /** The last block may be longer than what is left of the transfer. */
+  #takesExcess = false;
 
   constructor(host: HostPort) {
     this.#host = host;
@@ -48,6 +51,7 @@ export class SglWalk {
   ): number {
     into.clear();
     this.#begin(lengthBytes, toHost, lengthStatus);
+    this.#takesExcess = false;
     return this.#first(command, at, into);
   }
 
@@ -65,6 +69,7 @@ export class SglWalk {
   ): number {
     into.clear();
     this.#begin(lengthBytes, toHost, STATUS.METADATA_SGL_LENGTH);
+    this.#takesExcess = true;
     if (low % 8 !== 0) return STATUS.INVALID_FIELD;
     if (high >= WIDE_HALF) return this.#wide("read");
     const address = high * HALF + low;
@@ -159,11 +164,14 @@ export class SglWalk {
   #dataBlock(descriptors: DataView, at: number, into: RangeList): number {
     const lengthBytes = descriptors.getUint32(at + 8, true);
     if (lengthBytes === 0) return STATUS.SUCCESS;
-    if (lengthBytes > this.#rest) return this.#lengthStatus;
+    if (this.#rest === 0 || (lengthBytes > this.#rest && !this.#takesExcess)) {
+      return this.#lengthStatus;
+    }
     const high = descriptors.getUint32(at + 4, true);
     if (high >= WIDE_HALF) return this.#wide(this.#toHost ? "write" : "read");
-    into.add(high * HALF + descriptors.getUint32(at, true), lengthBytes);
-    this.#rest -= lengthBytes;
+    const usedBytes = Math.min(lengthBytes, this.#rest);
+    into.add(high * HALF + descriptors.getUint32(at, true), usedBytes);
+    this.#rest -= usedBytes;
     return STATUS.SUCCESS;
   }
 

@@ -175,6 +175,16 @@ Deno.test("a list shorter or longer than the command is refused with the length 
   assertEquals(walk(memory, [0x9000, 32, LAST_SEGMENT], 1536).status, 0x400f);
 });
 
+Deno.test("of the block in which metadata ends the rest does not matter (tests/golden/defects, ptover_none)", () => {
+  const memory = new FlatMemory();
+  memory.putSgl(0x9000, 0x10_0000, 8192, DATA_BLOCK);
+  assertEquals(walkMetadata(memory, 0x9000n, 128).ranges, [[0x10_0000, 128]]);
+  memory.putSgl(0x9000, 0x9010, 32, LAST_SEGMENT);
+  memory.putSgl(0x9010, 0x10_0000, 8192, DATA_BLOCK);
+  memory.putSgl(0x9020, 0x20_0000, 8, DATA_BLOCK);
+  assertEquals(walkMetadata(memory, 0x9000n, 128).status, 0x4010);
+});
+
 Deno.test("an SGL address of 2^53 or more faults, data as a write and segments as a read", () => {
   const memory = new FlatMemory();
   assertEquals(walk(memory, [2n ** 53n, 512, DATA_BLOCK], 512).status, 0x0004);
