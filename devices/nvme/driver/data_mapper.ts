@@ -36,7 +36,7 @@ import { SglBuilder } from "./sgl_builder.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { OK, RESOURCE } = BLK_STS;
-const { DATA_MMIO, DATA_P2P, SINGLE_SEGMENT, SMALL_DESCRIPTOR } = IOD_FLAG;
+const { DATA_MMIO, DATA_P2P, SINGLE_SEGMENT } = IOD_FLAG;
 const PAGE_BYTES = CTRL_PAGE_BYTES;
 const MAX_TWO_PRPS_BYTES = TWO_PRPS_BYTES;
 

@@ -394,20 +394,27 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.#end(request, IOERR);
       return;
     }
-    const iod = queue.takeTag(request);
+    const iod = request.iod ?? queue.takeTag(request);
     if (iod === null) {
       queue.waiting.push(request);
       return;
     }
-    this.#prepareAndSubmit(queue, iod, request);
+    const status = this.prepare(iod, request);
+    if (status === OK) {
+      queue.submit(iod);
+      return;
+    }
+    queue.releaseTag(iod);
+    if (status === RESOURCE && this.#mayTryAgain(request)) this.#post(request);
+    else this.#end(request, status);
   }
 
-  /** What could not be prepared keeps its tag, and takes the single way when all others are rung. */
+  /** What could not be prepared keeps its tag, and takes the single way when all others are sent. */
   #dispatchBatch(batch: readonly NvmeRequest[]): void {
     const { events } = this.machine;
     const { cpu, device, request: outerRequest, site } = events;
     events.device = this.dev.name;
-    const again: Iod[] = [];
+    const again: NvmeRequest[] = [];
     for (const request of batch) {
       this.#speakFor(request);
       const queue = this.#queues.get(request.queue);
@@ -418,16 +425,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       const iod = queue.takeTag(request);
       if (iod === null) queue.waiting.push(request);
       else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
-      else again.push(iod);
+      else again.push(request);
     }
     // A doorbell for several commands belongs to no request.
     if (batch.length > 1) events.request = null;
     for (const queue of this.#queues.io) queue.ring();
-    for (const iod of again) {
-      const request = iod.request!;
-      this.#speakFor(request);
-      this.#prepareAndSubmit(this.#queues.get(request.queue)!, iod, request);
-    }
+    for (const request of again) this.#post(request);
     events.cpu = cpu;
     events.device = device;
     events.request = outerRequest;
@@ -440,17 +443,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     events.cpu = request.cpu;
     events.request = request.id === 0 ? null : request.id;
     events.site = request.site;
-  }
-
-  #prepareAndSubmit(queue: QueuePair, iod: Iod, request: NvmeRequest): void {
-    const status = this.prepare(iod, request);
-    if (status === OK) {
-      queue.submit(iod);
-      return;
-    }
-    queue.releaseTag(iod);
-    if (status === RESOURCE && this.#mayTryAgain(request)) this.#post(request);
-    else this.#end(request, status);
   }
 
   /** Out of resources: worth another try as long as something completes in between. */
