@@ -143,6 +143,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       if ((bio.sizeBytes & (this.limits.logicalBlockSizeBytes - 1)) !== 0) {
         return this.#refuse(io, BLK_STS.INVAL);
       }
+      // A block layer never sends what lies beyond the disk's end to the driver.
+      if (bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes > this.capacityBytes) {
+        return this.#refuse(io, BLK_STS.IOERR);
+      }
     }
     if (!this.#payload.fits(bio)) return this.#refuse(io, BLK_STS.INVAL);
     const splitter = this.#splitter;

@@ -116,9 +116,22 @@ Deno.test("nothing to read is done at once", () => {
   assertEquals([io.done, io.status, io.bytes], [true, "OK", 0]);
 });
 
-Deno.test("blocks past the end are TARGET (nvme.md 4.2)", () => {
+Deno.test("a bio that ends past the disk's end never reaches the driver", () => {
   const rig = new DriverRig({ capacityBytes: 2 ** 20 });
-  const io = rig.finish(rig.disk.submit("read", { lba: 2047, buffer: { segments: pages(1) } }));
+  const read = (lba: number) => rig.disk.submit("read", { lba, buffer: { segments: pages(1) } });
+  assertEquals([read(2040).done, rig.finish(read(2040)).status], [false, "OK"]);
+  for (const lba of [2041, 2047, 2048, 2 ** 40]) {
+    const io = read(lba);
+    assertEquals([io.done, io.status, io.error, io.requests], [true, "IOERR", "EIO", []]);
+  }
+});
+
+Deno.test("a user's command for blocks past the end is TARGET (nvme.md 4.2)", () => {
+  const rig = new DriverRig({ capacityBytes: 2 ** 20 });
+  const buffer = { segments: pages(1) };
+  const io = rig.finish(
+    rig.disk.passthrough({ opcode: 2, buffer, dwords: { 10: 2047, 12: 7 } }),
+  );
   assertEquals([io.status, io.error, io.requests[0]!.nvmeStatus & 0x7ff], [
     "TARGET",
     "EREMOTEIO",
@@ -210,10 +223,11 @@ Deno.test("without a plug nothing is merged", () => {
 });
 
 Deno.test("all who share a request learn that it failed", () => {
-  const rig = new DriverRig({ capacityBytes: 2 ** 20 });
-  const ios = pluggedReads(rig, pages(2), 2044);
+  const rig = new DriverRig();
+  // There is no memory: the device's write faults.
+  const ios = pluggedReads(rig, [vec(2 ** 40, 4096), vec(2 ** 40 + 4096, 4096)], 8);
   rig.run();
-  assertEquals(ios.map(({ done, status }) => [done, status]), [[true, "TARGET"], [true, "TARGET"]]);
+  assertEquals(ios.map(({ done, status }) => [done, status]), [[true, "IOERR"], [true, "IOERR"]]);
 });
 
 Deno.test("the front of a cut is not joined in a plug, its end is (block.md 1.3, 1.5)", () => {

@@ -349,6 +349,16 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   ["an attribute that is none", `${STRICT}dma_map_phys(ssd, 0, 4KiB, to_device, strict)`, /E0919/],
   ["memory that is not there", 'poke(0x7fff_ffff_f000, bytes"00")', /E0918.*no memory/],
   ["a read without memory", `${STRICT}ssd.read(lba: 0)`, /E0917.*needs memory/],
+  [
+    "a read with memory to write from, too",
+    `${STRICT}let b = alloc_pages(1)\nssd.submit(read, into: b, from: b)`,
+    /E0917.*one way/,
+  ],
+  [
+    "a queue that the disk does not have",
+    `${STRICT}ssd.submit(flush, queue: 9)`,
+    /E0919.*it must be from 1 to 1/,
+  ],
   ["a flush with memory", `${STRICT}ssd.submit(flush, into: alloc_pages(1))`, /E0917.*no data/],
   ["a fill that is no pattern", "buffer(size: 1KiB, fill: strict)", /E0913.*counting/],
   ["a byte above 255", "buffer(size: 1KiB, fill: 256)", /E0919.*byte is from 0 to 255/],

@@ -63,9 +63,6 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
   dma_set_coherent_mask: { EIO: `${DIRECT}dma_set_coherent_mask(ssd, 8) fails EIO` },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
-  submit_bio: {
-    EIO: `${STRICT}submit_bio(bio(read, lba: 4_294_967_296, into: alloc_pages(1))) fails EIO`,
-  },
   request: {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
   },
@@ -78,13 +75,6 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EACCES: `${STRICT}iommu.set_mode(ssd, lazy, privileged: false) fails EACCES`,
     ENODEV: `${DIRECT}iommu.set_mode(ssd, lazy) fails ENODEV`,
   },
-  "nvme.submit": {
-    EIO: `${STRICT}ssd.submit(read, lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,
-    EINVAL: `${STRICT}ssd.submit(read, into: alloc_pages(1), queue: 9) fails EINVAL`,
-  },
-  "nvme.passthrough": {
-    EINVAL: `${STRICT}ssd.passthrough(0x02, into: alloc_pages(1), queue: 9) fails EINVAL`,
-  },
   "nvme.read": {
     EIO: `${STRICT}ssd.read(lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,
     EINVAL: `${STRICT}ssd.read(into: buffer(size: 512B, offset: 2B)) fails EINVAL`,
@@ -95,7 +85,6 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${STRICT}ssd.write(from: buffer(size: 512B, offset: 2B)) fails EINVAL`,
     ENOMEM: `${UNREACHABLE}ssd.write(from: far) fails ENOMEM`,
   },
-  "nvme.flush": { EINVAL: `${STRICT}ssd.flush(queue: 9) fails EINVAL` },
   "nvme.write_zeroes": {
     EIO: `${STRICT}ssd.write_zeroes(lba: 4_294_967_296, bytes: 4KiB) fails EIO`,
     EINVAL: `${STRICT}ssd.write_zeroes(bytes: 100B) fails EINVAL`,
