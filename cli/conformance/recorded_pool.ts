@@ -16,6 +16,7 @@ import type { DmaDevice } from "../../runtime/dma/device.ts";
 import type { CoherentMemory } from "../../runtime/dma/mapping.ts";
 import type { DescriptorPool, PoolBlock } from "../../runtime/dma/pool.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
+import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { CaptureCall } from "./kernel_data.ts";
 
@@ -46,11 +47,12 @@ export class RecordedPool implements DescriptorPool {
   }
 
   alloc(): PoolBlock | null {
-    const { events } = this.machine;
+    const { events, faults } = this.machine;
     if (events.tick(CALL_ALLOC)) {
       events.emit(CALL_ALLOC, { pool: this.name, size_bytes: this.blockSizeBytes });
     }
-    const recorded = this.#coming.shift();
+    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    const recorded = refused ? undefined : this.#coming.shift();
     const block = recorded === undefined ? null : this.#blockAt(recorded);
     const result = block?.dma ?? DMA_MAPPING_ERROR;
     if (events.tick(RET_ALLOC)) events.emit(RET_ALLOC, { result, error: null });

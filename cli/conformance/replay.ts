@@ -6,7 +6,9 @@ import {
   parseLines,
   readGoldenText,
 } from "./golden_files.ts";
-import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
+import { type GroupResult, groupUnreadable } from "./group_result.ts";
+import type { DefectCase } from "./defects/defect_data.ts";
+import { replayDefects } from "./defects/defect_replay.ts";
 import type { TraceLine } from "./iova_trace.ts";
 import { KernelGroups } from "./kernel_groups.ts";
 import { replayTrace } from "./traces.ts";
@@ -33,7 +35,8 @@ export async function* replayAll(directory: string, filter: string): AsyncGenera
 async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<GroupResult> {
   const kind = file.group.split("/")[0]!;
   if (kind === "kernel") return await kernel.replay(file);
-  const lines = parseLines<TraceLine>(await readGoldenText(file.path));
-  if (kind !== "defects") return replayTrace(file.group, lines);
-  return groupNotBuilt(file.group, lines.length, "not built yet: defects of real releases");
+  const text = await readGoldenText(file.path);
+  return kind === "defects"
+    ? replayDefects(file.group, parseLines<DefectCase>(text))
+    : replayTrace(file.group, parseLines<TraceLine>(text));
 }

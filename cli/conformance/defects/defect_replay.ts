@@ -1,0 +1,121 @@
+/**
+ * Replays recorded defects: each step's request goes through the block layer, the driver and the
+ * controller of a machine like the recorded one, and all that is told of it must come out.
+ *
+ * Given are the requests with their memory, tags, IO addresses, addresses of pool blocks and of the
+ * kernel's own metadata, and what was made to fail; everything else is compared.
+ *
+ * @see tests/golden/defects/README.md
+ */
+import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
+import { damageOf, expectedDamage } from "./damage_report.ts";
+import { bringAlong } from "./earlier_commands.ts";
+import { commandForms, expectedCommands } from "./command_forms.ts";
+import type { DefectCase, DefectStep } from "./defect_data.ts";
+import { type DefectHost, defectHost, firstBounced, inject } from "./defect_machine.ts";
+import { givePlaces } from "./given_places.ts";
+import { distinctRequests } from "./shown_memory.ts";
+import { StepMemory } from "./step_memory.ts";
+import { runStep } from "./step_run.ts";
+import { Transcript } from "./transcript.ts";
+
+/** Replays a file of cases. */
+export function replayDefects(group: string, cases: readonly DefectCase[]): GroupResult {
+  const count = new GroupCount(group);
+  for (const captured of cases) {
+    const difference = attempt(captured);
+    count.add(captured.id, difference, ruleOf(captured, difference));
+  }
+  return count.result();
+}
+
+/** A case that the model breaks on is one that differs. */
+function attempt(captured: DefectCase): Difference | null {
+  try {
+    return replayDefect(captured);
+  } catch (error) {
+    return { path: "", expected: "a replay", got: (error as Error).message };
+  }
+}
+
+/** The case of nvme.md chapter 7 that decides, or the rule of what differs. */
+function ruleOf({ cases }: DefectCase, difference: Difference | null): string | null {
+  if (difference === null) return null;
+  return cases?.[0] === undefined ? null : `nvme.7.${cases[0]}`;
+}
+
+/** Replays one case; null when every step agrees. */
+export function replayDefect(captured: DefectCase): Difference | null {
+  const host = defectHost(captured);
+  const expected = captured.machine.limits as unknown as Json;
+  const limits = firstDifference(expected, limitsOf(host), "machine.limits");
+  if (limits !== null) return limits;
+  const transcript = new Transcript(host);
+  inject(host, captured.injection);
+  for (const [index, step] of captured.steps.entries()) {
+    const memory = new StepMemory(host, captured, step);
+    bringAlong(host, captured, index);
+    const bounced = firstBounced(captured.machine, [step]);
+    if (bounced !== null) host.slots.reach(bounced);
+    const difference = replayStep(host, transcript, step, memory);
+    if (difference !== null) {
+      return { ...difference, path: `steps[${index}].${difference.path}` };
+    }
+  }
+  return null;
+}
+
+function replayStep(
+  host: DefectHost,
+  transcript: Transcript,
+  step: DefectStep,
+  memory: StepMemory,
+): Difference | null {
+  givePlaces(host, step);
+  memory.prepare();
+  transcript.clear();
+  const tags = distinctRequests(step.commands).map(({ tag }) => tag);
+  const result = runStep(host, transcript, memory.request, tags);
+  memory.finish();
+  const got: Record<string, Json> = {
+    commands: commandForms(transcript.commands, step),
+    block_events: transcript.blockEvents,
+    result: comparableResult(result),
+  };
+  const expected: Record<string, Json> = {
+    commands: expectedCommands(step),
+    block_events: step.block_events ?? [],
+    result: comparableResult(step.result),
+  };
+  if (step.damage !== undefined) {
+    got.damage = damageOf(host, step, memory);
+    expected.damage = expectedDamage(step.damage);
+  }
+  return firstDifference(expected, got);
+}
+
+/** Success has no error, and I/Os end in the order in which the device likes to end them. */
+function comparableResult(result: Json): Json {
+  const { errno, res, ...rest } = result as Record<string, Json>;
+  const form: Record<string, Json> = { ...rest };
+  if (errno !== undefined && errno !== 0) form.errno = errno;
+  if (Array.isArray(res)) form.res = res.toSorted((a, b) => indexOf(a) - indexOf(b));
+  return form;
+}
+
+function indexOf(entry: Json): number {
+  return Array.isArray(entry) ? (entry[0] as number) : 0;
+}
+
+function limitsOf({ driver: { limits } }: DefectHost): Json {
+  return {
+    max_hw_sectors_kb: limits.maxHwSectors / 2,
+    max_sectors_kb: limits.maxSectors / 2,
+    max_segments: limits.maxSegments,
+    virt_boundary_mask: limits.virtBoundaryMask,
+    dma_alignment: limits.dmaAlignmentMask,
+    logical_block_size: limits.logicalBlockSizeBytes,
+    max_integrity_segments: limits.maxIntegritySegments,
+  };
+}
