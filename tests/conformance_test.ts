@@ -11,12 +11,7 @@ import { replayAll } from "../cli/conformance/replay.ts";
 import recorded from "./conformance_agreement.json" with { type: "json" };
 
 /** Groups in which every case must agree. */
-const COMPLETE = [
-  /^iova\//,
-  /^pagetable\//,
-  /^swiotlb\//,
-  /^kernel\/(history\/)?v7\.2-(none|strict)-nosgl$/,
-];
+const COMPLETE = [/^kernel\//, /^iova\//, /^pagetable\//, /^swiotlb\//, /^defects\//];
 
 const GOLDEN = "tests/golden";
 
