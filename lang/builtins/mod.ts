@@ -13,8 +13,10 @@ import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
+import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
+import { VIEW_CALLS } from "./calls/views.ts";
 import { eventFields } from "./event_values.ts";
 import { buildWorld, eventsOf, globalKinds } from "./world.ts";
 import type { Registry } from "./registry.ts";
@@ -36,11 +38,13 @@ import { IOVA_STATE } from "./things/iova_state.ts";
 import { LIMITS } from "./things/limits.ts";
 import { MAPPING } from "./things/mapping.ts";
 import { NVME } from "./things/nvme.ts";
+import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/port.ts";
 import { PRICES } from "./things/prices.ts";
 import { QUEUE } from "./things/queue.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/request.ts";
+import { SCATTERLIST } from "./things/scatterlist.ts";
 import { SWIOTLB } from "./things/swiotlb.ts";
 import { TOPOLOGY } from "./things/topology.ts";
 import { TRACE } from "./things/trace.ts";
@@ -53,6 +57,7 @@ import { BYTES, STRING } from "./values/text.ts";
 import { WORD_SPECS, WORDS } from "./words.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
 import { EVENT_NAMES, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { FAULT_POINTS } from "../../runtime/faults.ts";
 import { Random } from "../../runtime/random.ts";
 import { buildConfig } from "../machine/build_config.ts";
 
@@ -60,12 +65,14 @@ import { buildConfig } from "../machine/build_config.ts";
 export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...TWO_STEP_CALLS,
   ...STREAMING_CALLS,
+  ...SCATTERLIST_CALLS,
   ...QUERY_CALLS,
   ...BLOCK_CALLS,
   ...P2P_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,
   ...MACHINE_CALLS,
+  ...VIEW_CALLS,
 ]);
 
 /** Every type of things, and the plain values with fields and methods. */
@@ -97,6 +104,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   IOVA_SPACE,
   IOVA_STATE,
   MAPPING,
+  SCATTERLIST,
   COHERENT_MEMORY,
   CACHE_LINES,
   BUFFER,
@@ -107,6 +115,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   ...COUNTER_GROUPS,
   TRACE,
   EVENT,
+  OUTCOME,
 ]);
 
 function byName<T extends { readonly name: string }>(
@@ -129,6 +138,7 @@ export const BUILTINS: Registry = {
   faultReasons: wordsOf("fault reason"),
   reportClasses: wordsOf("report class"),
   eventNames: EVENT_NAMES,
+  faultPoints: new Map(FAULT_POINTS.map(({ errors, name }) => [name, errors])),
   kernelCalls: new Set(KERNEL_CALLS),
   eventFields,
   buildConfig,
@@ -137,6 +147,7 @@ export const BUILTINS: Registry = {
   random: (seed) => new Random(seed),
   classifyError: errorKind,
   eventsOf,
+  outcomeValue: (outcome) => thing(OUTCOME, outcome),
   traceValue: (events, spanNs) => thing(TRACE, { events, spanNs }),
 };
 

@@ -20,6 +20,13 @@ let state = iova_state()
 `;
 /** A device that cannot reach a buffer above 4 GiB, and no pool to bounce it through. */
 const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])\n`;
+/** Memory of a device behind another root port, which no allow-list knows. */
+const PEER = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint gpu { p2pmem = 1MiB } } }
+}
+let peer = pci_alloc_p2pmem(gpu, 4KiB)
+`;
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
 /** A script that makes the call raise the error; written `CALL fails ERRNO`. */
@@ -59,6 +66,15 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   dma_map_resource: {
     ENOMEM: `${UNREACHABLE}dma_map_resource(ssd, far.phys, 4KiB, to_device) fails ENOMEM`,
+  },
+  dma_map_sgtable: {
+    ENOMEM: `${STRICT.replace("nvme ssd { }", "nvme ssd { }\n endpoint old { dma_mask_bits = 20 }")}
+      dma_map_sgtable(old, scatterlist(alloc_pages(512)), to_device) fails ENOMEM`,
+    EIO: `${UNREACHABLE}dma_map_sgtable(ssd, scatterlist(far), to_device) fails EIO`,
+    EREMOTEIO: `${PEER}dma_map_sgtable(ssd, scatterlist(peer), to_device) fails EREMOTEIO`,
+    EOPNOTSUPP: `${STRICT.replace("nvme ssd { }", "nvme ssd { coherent = false }")}
+      dma_map_sgtable(ssd, scatterlist(alloc_pages(1)), to_device, require_coherent)
+        fails EOPNOTSUPP`.replace(/\n +fails/, " fails"),
   },
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
   dma_set_coherent_mask: { EIO: `${DIRECT}dma_set_coherent_mask(ssd, 8) fails EIO` },

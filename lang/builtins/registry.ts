@@ -15,6 +15,7 @@ import type { Run } from "../run/run.ts";
 import type { World, WorldOptions } from "../run/world.ts";
 import type { Span } from "../source.ts";
 import type { Expression, MachineDeclaration, Name } from "../syntax/ast.ts";
+import type { BranchOutcome } from "../vm/branch_outcome.ts";
 import type { Value, Word } from "../vm/value.ts";
 import type { FunctionSpec, Kind, TypeSpec } from "./spec.ts";
 
@@ -71,6 +72,8 @@ export interface Registry {
   readonly reportClasses: ReadonlySet<string>;
   /** Every event's name. */
   readonly eventNames: readonly string[];
+  /** Points that `fail` names, each with the errors it can have, its natural one first. */
+  readonly faultPoints: ReadonlyMap<string, readonly string[]>;
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;
   /** The fields an event carries, by name. */
@@ -96,6 +99,8 @@ export interface Registry {
   classifyError(error: unknown): RaisedError | null;
   /** The events a value caused, for `expect events … in x`; null when x has none to ask for. */
   eventsOf(value: Value, run: Run): readonly MachineEvent[] | null;
+  /** The value of one block of `fork`, or of the block of `compare` on one machine. */
+  outcomeValue(outcome: BranchOutcome): Value;
   /** The value of `trace { … }`. */
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
 }

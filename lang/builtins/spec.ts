@@ -91,6 +91,10 @@ export interface TypeSpec<T = never> {
   explain?(target: T, run: Run): readonly string[];
   /** `==`: identity when left out. */
   equals?(target: T, other: Value, run: Run): boolean;
+  /** Its values are no part of a machine: they may go from one to another. */
+  readonly portable?: boolean;
+  /** Several values as one table, for `show` of a list or record of them. */
+  showAll?(named: readonly (readonly [name: string, target: T])[], run: Run): readonly string[];
   /** `value[index]`. */
   index?(target: T, index: Value, run: Run): Value;
 }

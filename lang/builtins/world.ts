@@ -2,10 +2,25 @@
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { EventListener, MachineEvent } from "../../runtime/events.ts";
+import {
+  ArmedFault,
+  FAULT,
+  FAULT_POINTS,
+  type FaultError,
+  type FaultPointName,
+} from "../../runtime/faults.ts";
+import { HeldResources } from "../../runtime/held_resources.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { Run } from "../run/run.ts";
-import type { World, WorldOptions, WorldStream } from "../run/world.ts";
+import type {
+  FaultCount,
+  FaultOrder,
+  ResourceWatch,
+  World,
+  WorldOptions,
+  WorldStream,
+} from "../run/world.ts";
 import { Handle, type Value } from "../vm/value.ts";
 import { isThing, thing } from "./arguments.ts";
 import type { Kind, TypeSpec } from "./spec.ts";
@@ -84,6 +99,40 @@ class LabWorld implements World {
   count(eventName: string): number {
     const number = eventNumber(eventName);
     return number < 0 ? 0 : this.lab.machine.events.count(number);
+  }
+
+  listen(listener: EventListener): () => void {
+    return this.lab.machine.events.listen(listener);
+  }
+
+  armFault({ error, first, last, point }: FaultOrder): () => number {
+    const { machine } = this.lab;
+    const number = FAULT[point as FaultPointName];
+    const fault = new ArmedFault(number, first, last, error as FaultError | null);
+    machine.armFault(fault);
+    return () => {
+      machine.disarmFault(fault);
+      return fault.fired;
+    };
+  }
+
+  countFaults(): FaultCount {
+    const { machine } = this.lab;
+    const counter = machine.countFaults();
+    return {
+      get places() {
+        return counter.places.map(({ nth, point }) => ({ point: FAULT_POINTS[point]!.name, nth }));
+      },
+      stop: () => machine.stopCountingFaults(counter),
+    };
+  }
+
+  watchResources(): ResourceWatch {
+    return new HeldResources(this.lab.machine);
+  }
+
+  get touchedBytes(): number {
+    return this.lab.machine.memory.touchedBytes;
   }
 }
 

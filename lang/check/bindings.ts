@@ -3,22 +3,36 @@ import type { FunctionSpec, Kind } from "../builtins/spec.ts";
 import type { Span } from "../source.ts";
 import type {
   AssignStatement,
+  CompareExpression,
   ConstDeclaration,
   Expression,
   FunctionDeclaration,
+  InvariantStatement,
   LambdaExpression,
   Name,
   NameExpression,
   Statement,
 } from "../syntax/ast.ts";
+import type { ComparedMachine } from "../vm/code.ts";
 import type { Word } from "../vm/value.ts";
+
+/** Code that stands inside other code and has a frame of its own. */
+export type ClosureNode = LambdaExpression | CompareExpression | InvariantStatement;
 
 /** A piece of code with a frame of its own: a function, a lambda, a test's body. */
 export interface CodeScope {
-  readonly role: "main" | "function" | "lambda" | "test" | "property" | "bench" | "constant";
-  /** The code around a lambda; null for everything else, which closes over nothing. */
+  readonly role:
+    | "main"
+    | "function"
+    | "lambda"
+    | "compare"
+    | "test"
+    | "property"
+    | "bench"
+    | "constant";
+  /** The code around a closure; null for everything else, which closes over nothing. */
   readonly parent: CodeScope | null;
-  /** Variables of the code around it that a lambda uses, in the order of their first use. */
+  /** Variables of the code around it that a closure uses, in the order of their first use. */
   readonly captures: Variable[];
 }
 
@@ -89,7 +103,10 @@ export class Resolution {
   readonly targets = new Map<AssignStatement, Variable>();
   /** The variable that a `let`, a `for`, a parameter's or a `forall`'s name makes. */
   readonly variables = new Map<Statement | Name, Variable>();
-  readonly lambdas = new Map<LambdaExpression, CodeScope>();
+  /** Code inside other code: it takes along the values of the variables that it uses. */
+  readonly closures = new Map<ClosureNode, CodeScope>();
+  /** The machines of each `compare`. */
+  readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
   /** Expressions in a budget that stand for an event's count. */
   readonly counts = new Map<Expression, string>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
@@ -100,7 +117,20 @@ export class Resolution {
 export class Scope {
   readonly #own = new Map<string, Variable>();
 
-  constructor(readonly code: CodeScope, readonly parent: Scope | null) {}
+  /**
+   * @param sealedBy The word of a block that is only left at its end; null for any other.
+   */
+  constructor(
+    readonly code: CodeScope,
+    readonly parent: Scope | null,
+    readonly sealedBy: string | null = null,
+  ) {}
+
+  /** The word of the innermost block around that is only left at its end; null when there is none. */
+  get seal(): string | null {
+    const outer = this.parent?.code === this.code ? this.parent.seal : null;
+    return this.sealedBy ?? outer;
+  }
 
   /** The variable of that name bound in this very block. */
   ownVariable(name: string): Variable | undefined {

@@ -28,6 +28,8 @@ export interface ProgramMachine {
 export interface CheckedFiles {
   readonly entry: LoadedFile;
   readonly scope: FileScope;
+  /** The scope of every file. */
+  readonly scopes: ReadonlyMap<LoadedFile, FileScope>;
   readonly resolution: Resolution;
   readonly machine: ProgramMachine;
   /** Every const of every file, each after those it needs. */
@@ -59,7 +61,7 @@ export function checkFiles(
     for (const { file } of files) checker.file(file);
   }
   warnSameNames(entry.file, bag);
-  return { entry, scope: scopes.get(entry)!, resolution, machine, consts };
+  return { entry, scope: scopes.get(entry)!, scopes, resolution, machine, consts };
 }
 
 /** Resolves one file; `uses` collects which consts and functions need which. */

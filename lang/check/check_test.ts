@@ -135,18 +135,49 @@ Deno.test("fields and methods of known kinds are known before the run", () => {
 });
 
 Deno.test("statements that are not built yet are refused, never ignored", () => {
-  for (
-    const text of [
-      "let x = fork { } and { }",
-      "let x = race { } and { }",
-      'let x = compare { kernel = ["7.2"] } { }',
-      "fail each { }",
-      "fail dma_iova_link nth 3 with ENOMEM { }",
-      'invariant "n" { true }',
-    ]
-  ) {
-    assertEquals(errorsOf(text).map((line) => line.slice(0, 5)), ["E0601"], text);
+  const errors = errorsOf("let x = race { } and { }");
+  assertEquals(errors.map((line) => line.slice(0, 5)), ["E0601"]);
+});
+
+Deno.test("`fail` names a point that there is, and an error that it can have", () => {
+  assertEquals(errorsOf("fail dma_iova_link nth 3 with ENOMEM { print 1 }"), []);
+  assertEquals(errorsOf("fail iova.alloc nth 1..=2 { print 1 }"), []);
+  assertEquals(errorsOf("fail dma_iova_lnk { print 1 }"), [
+    "E0320 1:6 Nothing that can fail is called `dma_iova_lnk`",
+  ]);
+  assertEquals(hintOf("fail dma_iova_lnk { print 1 }"), "did you mean `dma_iova_link`?");
+  assertEquals(errorsOf("fail dma_map_phys with EIO { print 1 }"), [
+    "E0321 1:24 `dma_map_phys` cannot fail with `EIO`",
+  ]);
+  assertEquals(errorsOf("fail device.read with not_present { print 1 }"), []);
+  assertEquals(errorsOf("fail each nth 2 { print 1 }"), [
+    "E0321 1:15 `fail each` takes neither `nth` nor `with`: it goes through every place by itself",
+  ]);
+  assertEquals(errorsOf("fail dma_map_phys nth 4KiB { print 1 }"), [
+    "E0405 1:23 `nth` takes an int or a range, but this is a size",
+  ]);
+});
+
+Deno.test("blocks that run on machines of their own are only left at their end", () => {
+  const inside = (block: string) => `fn f() { for i in 0..3 { ${block} } }\nf()`;
+  for (const leave of ["return", "break", "continue"]) {
+    assertEquals(
+      errorsOf(inside(`fork { ${leave} } and { }`)).map((line) => line.slice(0, 5)),
+      ["E0309"],
+      leave,
+    );
+    assertEquals(
+      errorsOf(inside(`fail each { ${leave} }`)).map((line) => line.slice(0, 5)),
+      ["E0309"],
+      leave,
+    );
+    assertEquals(errorsOf(inside(`fail iova.alloc { ${leave} }`)), [], leave);
   }
+  assertEquals(errorsOf("let n = 1\ncompare { cpus = [1, 2] } { n = 2 }\nprint n"), [
+    "E0308 2:29 Cannot assign to a variable of the code around",
+  ]);
+  assertEquals(errorsOf("compare { cpu = [1] } { }").map((line) => line.slice(0, 5)), ["E0512"]);
+  assertEquals(errorsOf("compare { cpus = 1 } { }").map((line) => line.slice(0, 5)), ["E0318"]);
 });
 
 Deno.test("unused names and unreachable code are warnings", () => {

@@ -143,7 +143,9 @@ export class KindInference {
       case "Trace":
         return this.#registry.types.has("trace") ? "@trace" : "any";
       case "Compare":
+        return "list";
       case "Fork":
+        return "record";
       case "Race":
       case "ErrorExpression":
         return "any";

@@ -1,6 +1,14 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Block, Expression, Name, NameExpression, Statement } from "../syntax/ast.ts";
+import type {
+  Block,
+  BranchesExpression,
+  Expression,
+  Name,
+  NameExpression,
+  Statement,
+} from "../syntax/ast.ts";
+import { BRANCH_NAMES } from "../vm/branch_outcome.ts";
 import {
   type Binding,
   type CodeScope,
@@ -115,7 +123,7 @@ export abstract class NameResolver {
         return;
       case "Lambda": {
         const code = codeScope("lambda", scope.code);
-        this.resolution.lambdas.set(expression, code);
+        this.resolution.closures.set(expression, code);
         const inner = new Scope(code, scope);
         this.parameters(expression.parameters, inner);
         this.expression(expression.body, inner);
@@ -152,12 +160,17 @@ export abstract class NameResolver {
       case "Trace":
         this.traceBlock(expression.body, scope);
         return;
-      case "Compare":
-        this.notBuilt(expression, "compare");
+      case "Compare": {
+        const code = codeScope("compare", scope.code);
+        this.resolution.closures.set(expression, code);
+        this.sealedBlock(expression.body, new Scope(code, scope), "compare");
         return;
+      }
       case "Fork":
+        this.#fork(expression, scope);
+        return;
       case "Race":
-        this.notBuilt(expression, expression.kind.toLowerCase());
+        this.notBuilt(expression, "race");
         return;
       case "Integer":
       case "Ratio":
@@ -169,6 +182,17 @@ export abstract class NameResolver {
       case "ErrorExpression":
         return;
     }
+  }
+
+  #fork({ branches, span }: BranchesExpression, scope: Scope): void {
+    if (branches.length > BRANCH_NAMES.length) {
+      this.bag.error(
+        "E0322",
+        span,
+        `\`fork\` has ${branches.length} blocks, more than ${BRANCH_NAMES.length}`,
+      );
+    }
+    for (const branch of branches) this.sealedBlock(branch, scope, "fork");
   }
 
   protected find(name: string, scope: Scope): Variable | null {
@@ -216,12 +240,14 @@ export abstract class NameResolver {
     this.resolution.names.set(node, binding);
   }
 
-  /** Notes that the lambdas between a variable's owner and its use must carry its value. */
+  /** Notes that the closures between a variable's owner and its use must carry its value. */
   #capture(variable: Variable, user: CodeScope, offset: number): void {
-    if (variable.owner === null) return;
-    for (let code: CodeScope | null = user; code !== null && code !== variable.owner;) {
+    // A session's variables are seen from everywhere, but not from another machine.
+    const owner = variable.owner ?? outsideCompare(user);
+    for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      variable.capturedAt = Math.min(variable.capturedAt, offset);
+      // What is captured for a comparison is used at once, and cannot become old.
+      if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
       code = code.parent;
     }
   }
@@ -236,11 +262,23 @@ export abstract class NameResolver {
 
   /** The statements of a `trace`. */
   protected abstract traceBlock(block: Block, scope: Scope): void;
+
+  /** The statements of a block that is only left at its end. */
+  protected abstract sealedBlock(block: Block, scope: Scope, word: string): void;
 }
 
 /** A piece of code with nothing in it yet. */
 export function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
   return { role, parent, captures: [] };
+}
+
+/** The code around the outermost `compare` that a piece of code is in; itself outside of any. */
+function outsideCompare(code: CodeScope): CodeScope {
+  let outside = code;
+  for (let at: CodeScope | null = code; at !== null; at = at.parent) {
+    if (at.role === "compare") outside = at.parent!;
+  }
+  return outside;
 }
 
 function outermost(code: CodeScope): CodeScope {

@@ -18,6 +18,7 @@ import type {
 import { type ConstBinding, type FunctionBinding, Scope, Variable } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
+import { checkFail } from "./fault_names.ts";
 import { checkOutcomeName } from "./outcome_names.ts";
 import { checkPatternNames } from "./pattern_names.ts";
 import { patternFields } from "./syntax_walk.ts";
@@ -176,6 +177,8 @@ export class Resolver extends NameResolver {
       case "Return":
         if (!["function", "test", "property"].includes(scope.code.role)) {
           this.#misplaced(statement, "`return` stands in a function or a test");
+        } else if (scope.seal !== null) {
+          this.#misplaced(statement, `the block of \`${scope.seal}\` is only left at its end`);
         }
         if (statement.value !== null) this.expression(statement.value, scope);
         return;
@@ -223,11 +226,17 @@ export class Resolver extends NameResolver {
         }
         return;
       case "Fail":
-        this.notBuilt(statement, "fail");
+        checkFail(statement, this.fileScope.registry, this.bag);
+        if (statement.nth !== null) this.expression(statement.nth, scope);
+        if (statement.point === null) this.sealedBlock(statement.body, scope, "fail each");
+        else this.#block(statement.body, place);
         return;
-      case "Invariant":
-        this.notBuilt(statement, "invariant");
+      case "Invariant": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.closures.set(statement, code);
+        this.expression(statement.condition, new Scope(code, scope));
         return;
+      }
       case "ErrorStatement":
         return;
     }
@@ -348,6 +357,10 @@ export class Resolver extends NameResolver {
   protected override traceBlock(block: Block, scope: Scope): void {
     // The block's own loops decide about `break`: one that leaves the trace has no value.
     this.#block(block, { scope, inLoop: false });
+  }
+
+  protected override sealedBlock(block: Block, scope: Scope, word: string): void {
+    this.#body(block, { scope: new Scope(scope.code, scope, word), inLoop: false });
   }
 }
 

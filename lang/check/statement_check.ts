@@ -9,7 +9,7 @@ import { mixHint } from "../vm/operators.ts";
 import { findField, typeOfKind } from "../vm/types.ts";
 import type { Resolution } from "./bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
-import { innerBlocks, patternEvents, traceBlocks } from "./syntax_walk.ts";
+import { expressionBlocks, innerBlocks, patternEvents } from "./syntax_walk.ts";
 
 export class StatementChecker {
   readonly #kinds: KindInference;
@@ -102,6 +102,12 @@ export class StatementChecker {
       case "OnCpu":
         this.#want("int", statement.cpu, "`on cpu`");
         break;
+      case "Fail":
+        if (statement.nth !== null) this.#occurrences(statement.nth);
+        break;
+      case "Invariant":
+        this.#kinds.wantBool(statement.condition, "`invariant`");
+        break;
       case "Output":
         this.#kinds.kindOf(statement.value);
         break;
@@ -110,7 +116,7 @@ export class StatementChecker {
         break;
     }
     for (const block of innerBlocks(statement)) this.#block(block);
-    for (const block of traceBlocks(statement)) this.#block(block);
+    for (const block of expressionBlocks(statement)) this.#block(block);
   }
 
   #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
@@ -151,6 +157,16 @@ export class StatementChecker {
       "E0405",
       value.span,
       `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
+    );
+  }
+
+  #occurrences(nth: Expression): void {
+    const kind = this.#kinds.kindOf(nth);
+    if (kind === "any" || kind === "int" || kind === "range") return;
+    this.#bag.error(
+      "E0405",
+      nth.span,
+      `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`,
     );
   }
 

@@ -1,6 +1,7 @@
 /** Walks over the syntax tree: what is directly inside what. */
 import type {
   Block,
+  CompareExpression,
   EventPattern,
   Expression,
   PatternEvent,
@@ -36,7 +37,7 @@ export function* patternFields(pattern: EventPattern): Generator<PatternField> {
   for (const event of patternEvents(pattern)) yield* event.fields;
 }
 
-/** The blocks a statement consists of; those of `trace` belong to expressions. */
+/** The blocks a statement consists of; those of `trace`, `fork` and `compare` belong to expressions. */
 export function* innerBlocks(statement: Statement): Generator<Block> {
   switch (statement.kind) {
     case "Function":
@@ -47,6 +48,7 @@ export function* innerBlocks(statement: Statement): Generator<Block> {
     case "Repeat":
     case "ExpectOutcome":
     case "OnCpu":
+    case "Fail":
       yield statement.body;
       return;
     case "Bench":
@@ -123,13 +125,19 @@ export function* statementExpressions(statement: Statement): Generator<Expressio
     case "OnCpu":
       yield statement.cpu;
       return;
+    case "Fail":
+      if (statement.nth !== null) yield statement.nth;
+      return;
+    case "Invariant":
+      yield statement.condition;
+      return;
     case "Expression":
       yield statement.expression;
       return;
   }
 }
 
-/** The expressions directly inside one; what stands in the block of a `trace` is not. */
+/** The expressions directly inside one; what stands in a block, such as that of a `trace`, is not. */
 function* childExpressions(expression: Expression): Generator<Expression> {
   switch (expression.kind) {
     case "String":
@@ -177,10 +185,23 @@ export function* expressionTree(expression: Expression): Generator<Expression> {
   for (const child of childExpressions(expression)) yield* expressionTree(child);
 }
 
-/** The blocks of the `trace`s in a statement's expressions. */
-export function* traceBlocks(statement: Statement): Generator<Block> {
+/** The blocks in a statement's expressions: of `trace`, `fork` and `compare`. */
+export function* expressionBlocks(statement: Statement): Generator<Block> {
   for (const expression of statementExpressions(statement)) {
-    for (const inner of expressionTree(expression)) if (inner.kind === "Trace") yield inner.body;
+    for (const inner of expressionTree(expression)) {
+      if (inner.kind === "Trace" || inner.kind === "Compare") yield inner.body;
+      else if (inner.kind === "Fork" || inner.kind === "Race") yield* inner.branches;
+    }
+  }
+}
+
+/** Every `compare` in a statement, wherever it stands in it. */
+export function* comparisonsIn(statement: Statement): Generator<CompareExpression> {
+  for (const expression of statementExpressions(statement)) {
+    for (const inner of expressionTree(expression)) if (inner.kind === "Compare") yield inner;
+  }
+  for (const block of [...innerBlocks(statement), ...expressionBlocks(statement)]) {
+    for (const inner of block.statements) yield* comparisonsIn(inner);
   }
 }
 

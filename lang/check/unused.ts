@@ -23,7 +23,7 @@ export function warnUnused(
       bag.warning(
         "W0304",
         late.span,
-        `A lambda keeps the value that \`${variable.name}\` had when the lambda was made`,
+        `A lambda or an invariant before keeps the value that \`${variable.name}\` had there`,
       );
     }
   }
@@ -54,6 +54,8 @@ const RUN: ReadonlySet<string> = new Set([
   "Wait",
   "Advance",
   "OnCpu",
+  "Fail",
+  "Invariant",
   "Output",
   "Expression",
 ]);

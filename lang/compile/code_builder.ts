@@ -5,9 +5,13 @@ import type {
   AssertionInfo,
   CallShape,
   Code,
+  CompareInfo,
   EventsInfo,
   ExpectationInfo,
+  FailEachInfo,
+  FailInfo,
   FunctionCode,
+  InvariantInfo,
   OutcomeInfo,
 } from "../vm/code.ts";
 import type { Value } from "../vm/value.ts";
@@ -29,6 +33,10 @@ export class CodeBuilder implements Code {
   readonly assertions: AssertionInfo[] = [];
   readonly outcomes: OutcomeInfo[] = [];
   readonly patterns: EventsInfo[] = [];
+  readonly fails: FailInfo[] = [];
+  readonly failEachs: FailEachInfo[] = [];
+  readonly comparisons: CompareInfo[] = [];
+  readonly invariants: InvariantInfo[] = [];
   readonly expectations: ExpectationInfo[] = [];
   readonly sites: Span[] = [];
 

@@ -1,10 +1,12 @@
 /** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
-import type { Resolution, Variable } from "../check/bindings.ts";
+import type { ClosureNode, Resolution, Variable } from "../check/bindings.ts";
 import type {
   Argument,
   BinaryExpression,
   BinaryOperator,
+  BranchesExpression,
   CallExpression,
+  CompareExpression,
   Expression,
   LambdaExpression,
   NameExpression,
@@ -107,6 +109,12 @@ export abstract class ExpressionCompiler {
   /** Writes the block of a `trace` and its value. */
   protected abstract trace(expression: TraceExpression): void;
 
+  /** Writes the block of a `compare` as code of its own, and what it comes to. */
+  protected abstract compare(expression: CompareExpression): void;
+
+  /** Writes the blocks of a `fork` and what they come to. */
+  protected abstract fork(expression: BranchesExpression): void;
+
   /** A compiler for a lambda inside this code. */
   protected abstract nested(): ExpressionCompiler;
 
@@ -207,7 +215,11 @@ export abstract class ExpressionCompiler {
         this.trace(expression);
         return;
       case "Compare":
+        this.compare(expression);
+        return;
       case "Fork":
+        this.fork(expression);
+        return;
       case "Race":
       case "ErrorExpression":
         throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
@@ -271,11 +283,9 @@ export abstract class ExpressionCompiler {
 
   /** Writes a variable's value, which is a local, a captured copy or a session's global. */
   load(variable: Variable): void {
-    if (variable.owner === null) {
-      this.builder.emit(1, Op.LoadGlobal, this.tables.variableGlobal(variable));
-    } else {
-      this.builder.emit(1, Op.LoadLocal, this.slotOf(variable));
-    }
+    const slot = this.#slots.get(variable);
+    if (slot !== undefined) this.builder.emit(1, Op.LoadLocal, slot);
+    else this.builder.emit(1, Op.LoadGlobal, this.tables.variableGlobal(variable));
   }
 
   #unary(expression: Extract<Expression, { kind: "Unary" }>): void {
@@ -382,27 +392,40 @@ export abstract class ExpressionCompiler {
   }
 
   #lambda(expression: LambdaExpression): void {
-    const scope = this.resolution.lambdas.get(expression)!;
     const inner = this.nested();
     for (const name of expression.parameters) inner.bind(this.resolution.variables.get(name)!);
-    for (const variable of scope.captures) inner.bind(variable);
-    inner.expression(expression.body);
-    inner.builder.emit(-1, Op.Return);
+    const parameters = expression.parameters.map(({ text }) => text);
+    this.closure(expression, inner, parameters, () => {
+      inner.expression(expression.body);
+      inner.builder.emit(-1, Op.Return);
+    });
+  }
+
+  /** Writes code that takes values of the code around it along, and leaves it as a closure. */
+  protected closure<C extends ExpressionCompiler>(
+    node: ClosureNode,
+    inner: C,
+    parameters: readonly string[],
+    write: () => void,
+  ): void {
+    const { captures } = this.resolution.closures.get(node)!;
+    for (const variable of captures) inner.bind(variable);
+    write();
     const index = this.code.reserveFunction({
       role: "lambda",
       name: "",
-      span: expression.span,
-      parameters: expression.parameters.map(({ text }) => text),
+      span: node.span,
+      parameters,
       entry: 0,
       slots: 0,
       operands: 0,
       expectations: [],
     });
     this.code.finish(index, inner.builder);
-    for (const variable of scope.captures) this.load(variable);
-    this.builder.at(expression.span);
-    const count = scope.captures.length;
-    this.builder.emit(1 - count, Op.MakeClosure, index, count);
+    this.builder.expectations.push(...inner.builder.expectations);
+    for (const variable of captures) this.load(variable);
+    this.builder.at(node.span);
+    this.builder.emit(1 - captures.length, Op.MakeClosure, index, captures.length);
   }
 }
 

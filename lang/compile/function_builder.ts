@@ -12,6 +12,7 @@ export class Label {
 /** What leaving a block early must undo. */
 export type Cleanup =
   | { readonly kind: "try" }
+  | { readonly kind: "scope" }
   | { readonly kind: "outcome" }
   | { readonly kind: "cpu"; readonly slot: number };
 
@@ -68,6 +69,12 @@ export class FunctionBuilder {
     this.jumps.push(this.words.length);
     if (label.offset === null) label.uses.push(this.words.length);
     this.#word(label.offset ?? 0);
+  }
+
+  /** Counts an operand that stands on the stack here although no instruction before has left it. */
+  holds(effect: number): void {
+    this.#depth += effect;
+    if (this.#depth > this.operands) this.operands = this.#depth;
   }
 
   /** The label means the next instruction. */

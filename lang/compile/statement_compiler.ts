@@ -6,11 +6,15 @@ import type {
   AssertStatement,
   AssignStatement,
   Block,
+  BranchesExpression,
+  CompareExpression,
   ExpectedOutcome,
   ExpectEventsStatement,
   Expression,
+  FailStatement,
   ForStatement,
   IfStatement,
+  InvariantStatement,
   MatchStatement,
   RepeatStatement,
   Statement,
@@ -31,9 +35,15 @@ export class StatementCompiler extends ExpressionCompiler {
 
   /** Writes the statements of a block; the slots of its variables are free again after it. */
   block(block: Block): void {
-    const before = this.builder.usedSlots;
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const cleanups = builder.cleanups.length;
     for (const statement of block.statements) this.statement(statement);
-    this.builder.release(before);
+    // Invariants hold to the end of the block they stand in.
+    const invariants = builder.cleanups.length - cleanups;
+    if (invariants > 0) builder.emit(0, Op.LeaveScope, invariants);
+    builder.cleanups.length = cleanups;
+    builder.release(before);
   }
 
   statement(statement: Statement): void {
@@ -132,7 +142,8 @@ export class StatementCompiler extends ExpressionCompiler {
       case "Expression":
         if (statement.expected === null) {
           this.#rootExpression(statement.expression);
-          builder.emit(-1, Op.Pop);
+          // A comparison that nobody takes the value of is there to be looked at.
+          builder.emit(-1, statement.expression.kind === "Compare" ? Op.Show : Op.Pop);
         } else {
           this.#outcome(statement.expected, statement.span, true, () => {
             this.#rootExpression(statement.expression);
@@ -149,7 +160,11 @@ export class StatementCompiler extends ExpressionCompiler {
         // Declarations are compiled by whoever compiles the file.
         return;
       case "Fail":
+        this.#fail(statement);
+        return;
       case "Invariant":
+        this.#invariant(statement);
+        return;
       case "ErrorStatement":
         throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
     }
@@ -167,6 +182,7 @@ export class StatementCompiler extends ExpressionCompiler {
       const cleanup = builder.cleanups[index]!;
       if (cleanup.kind === "cpu") builder.emit(0, Op.LeaveCpu, cleanup.slot);
       else if (cleanup.kind === "outcome") builder.emit(0, Op.OutcomeEnd);
+      else if (cleanup.kind === "scope") builder.emit(0, Op.LeaveScope, 1);
       else builder.emit(0, Op.DropHandlers, 1);
     }
   }
@@ -304,29 +320,39 @@ export class StatementCompiler extends ExpressionCompiler {
     return index;
   }
 
-  #assert(statement: AssertStatement): void {
+  #assert({ condition, message, span }: AssertStatement): void {
+    this.#check(condition, message, span, this.#expectation(span));
+  }
+
+  /** @param expectation Null where being asked is nothing to be reached. */
+  #check(
+    condition: Expression,
+    message: Expression | null,
+    span: Span,
+    expectation: number | null,
+  ): void {
     const { builder } = this;
     const before = builder.usedSlots;
-    const parts = assertedParts(statement.condition, this.resolution);
+    const parts = assertedParts(condition, this.resolution);
     const first = builder.take(parts.length);
     const slots = new Map(parts.map(({ expression }, index) => [expression, first + index]));
     const info = this.code.assertions.push({
-      condition: statement.condition.span,
+      condition: condition.span,
       parts: parts.map(({ anchor }, index) => ({ anchor, slot: first + index })),
-      compared: comparedSlots(statement.condition, slots),
-      hasMessage: statement.message !== null,
-      expectation: this.#expectation(statement.span),
+      compared: comparedSlots(condition, slots),
+      hasMessage: message !== null,
+      expectation,
     }) - 1;
     if (parts.length > 0) builder.emit(0, Op.ForgetParts, first, parts.length);
     const outer = this.recorded;
     this.recorded = slots;
-    this.#rootExpression(statement.condition);
+    this.#rootExpression(condition);
     this.recorded = outer;
     const holds = new Label();
-    builder.at(statement.span);
+    builder.at(span);
     builder.jump(-1, Op.Assert, holds, info);
-    if (statement.message !== null) {
-      this.expression(statement.message);
+    if (message !== null) {
+      this.expression(message);
       builder.emit(-1, Op.AssertFailed, info);
     } else {
       builder.emit(0, Op.AssertFailed, info);
@@ -402,20 +428,104 @@ export class StatementCompiler extends ExpressionCompiler {
   }
 
   protected override trace(expression: TraceExpression): void {
-    const { builder, root, site } = this;
+    const { builder } = this;
     const before = builder.usedSlots;
     const slot = builder.take(2);
     builder.emit(0, Op.TraceStart, slot);
-    const loop = builder.loop;
-    builder.loop = null;
-    this.block(expression.body);
-    builder.loop = loop;
+    this.#innerBlock(expression.body);
     builder.at(expression.span);
     builder.emit(1, Op.TraceEnd, slot);
     builder.release(before);
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+  }
+
+  /** Writes a block inside an expression; what is known of the statement around it stays. */
+  #innerBlock(block: Block): void {
+    const { builder, recorded, root, site } = this;
+    const { loop } = builder;
+    builder.loop = null;
+    this.recorded = null;
+    this.block(block);
+    builder.loop = loop;
+    this.recorded = recorded;
     this.root = root;
     this.site = site;
-    if (site !== null) builder.emit(0, Op.Site, site);
+  }
+
+  // Trying things out.
+
+  #fail(statement: FailStatement): void {
+    const { builder } = this;
+    const { body, error, nth, point, span } = statement;
+    const expectation = this.#expectation(span);
+    if (point === null) {
+      const info = this.code.failEachs.push({ span, expectation }) - 1;
+      builder.emit(0, Op.FailEachStart, info);
+      this.#innerBlock(body);
+      builder.at(span);
+      builder.emit(0, Op.FailEachEnd);
+      return;
+    }
+    if (nth !== null) this.#rootExpression(nth);
+    builder.at(span);
+    const info = this.code.fails.push({
+      point: point.text,
+      error: error?.text ?? null,
+      hasNth: nth !== null,
+      expectation,
+    }) - 1;
+    builder.emit(nth === null ? 0 : -1, Op.FailStart, info);
+    builder.cleanups.push({ kind: "scope" });
+    this.block(body);
+    builder.cleanups.pop();
+    builder.emit(0, Op.LeaveScope, 1);
+  }
+
+  /** The condition is code of its own, which is run after every event. */
+  #invariant(statement: InvariantStatement): void {
+    const { builder } = this;
+    const { condition, name, span } = statement;
+    const inner = this.nested();
+    this.closure(statement, inner, [], () => {
+      inner.#check(condition, null, condition.span, null);
+      endFunction(inner.builder);
+    });
+    builder.at(condition.span);
+    const expectation = this.#expectation(span);
+    const info = this.code.invariants.push({ name, span: condition.span, expectation }) - 1;
+    builder.emit(-1, Op.InvariantStart, info);
+    builder.cleanups.push({ kind: "scope" });
+  }
+
+  protected override fork(expression: BranchesExpression): void {
+    const { builder } = this;
+    const { branches, span } = expression;
+    const after = new Label();
+    const entries = branches.map(() => new Label());
+    builder.jump(0, Op.Fork, after, branches.length);
+    for (const entry of entries) builder.jump(0, Op.Jump, entry);
+    branches.forEach((branch, index) => {
+      builder.place(entries[index]!);
+      this.#innerBlock(branch);
+      builder.emit(0, Op.BranchEnd);
+    });
+    builder.at(span);
+    builder.place(after);
+    // The value is there when all blocks have run; none of them leaves one by itself.
+    builder.holds(1);
+  }
+
+  protected override compare(expression: CompareExpression): void {
+    const inner = this.nested();
+    this.closure(expression, inner, [], () => {
+      inner.block(expression.body);
+      endFunction(inner.builder);
+    });
+    const info = this.code.comparisons.push({
+      span: expression.span,
+      machines: this.resolution.comparisons.get(expression) ?? [],
+    }) - 1;
+    this.builder.emit(0, Op.Compare, info);
   }
 }
 

@@ -5,17 +5,26 @@ import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/constant_value.ts";
 import type { FileScope } from "../check/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { spanText } from "../source.ts";
-import type { Expression, MachineModifier, PathEntry } from "../syntax/ast.ts";
+import { type Span, spanText } from "../source.ts";
+import type { CompareExpression, Expression, MachineModifier, PathEntry } from "../syntax/ast.ts";
+import type { ComparedMachine } from "../vm/code.ts";
 
 /** More combinations than anybody would wait for. */
 const COMBINATION_LIMIT = 1000;
+
+/** Settings that change a machine, and the names that their values may use. */
+export interface MachineVariant {
+  readonly settings: readonly ConfigModifier[];
+  readonly scope: FileScope;
+}
 
 /** One machine of a test. */
 export interface Combination {
   /** `iommu.mode = lazy, cpus = 2`; empty for a test without a matrix. */
   readonly label: string;
   readonly config: LabConfig;
+  /** What the test changes of the machine block. */
+  readonly variant: MachineVariant;
 }
 
 /** Works out every combination of a test's modifiers; what is wrong goes into the bag, once. */
@@ -26,39 +35,96 @@ export function combinationsOf(
   registry: Registry,
   bag: DiagnosticBag,
 ): readonly Combination[] {
-  if (modifiers.length === 0) return [{ label: "", config: machine.config }];
+  if (modifiers.length === 0) {
+    return [{ label: "", config: machine.config, variant: { settings: [], scope } }];
+  }
   const fixed: ConfigModifier[] = [];
-  const axes: { readonly entry: PathEntry; readonly choices: readonly Expression[] }[] = [];
+  const axes: Axis[] = [];
   for (const modifier of modifiers) {
     for (const entry of modifier.entries) {
       if (modifier.kind === "With") fixed.push(setting(entry, entry.value));
-      else axes.push({ entry, choices: choicesOf(entry, scope, bag) });
+      else axes.push({ entry, choices: choicesOf(entry, "matrix", scope, bag) });
     }
   }
-  const count = axes.reduce((product, { choices }) => product * choices.length, 1);
-  if (count > COMBINATION_LIMIT) {
-    bag.error(
-      "E0317",
-      modifiers[0]!.span,
-      `The matrix has ${count} combinations, more than ${COMBINATION_LIMIT}`,
-    );
-    return [];
-  }
+  if (tooMany(axes, "matrix", modifiers[0]!.span, bag)) return [];
   const reported = new Set<string>();
-  return product(axes.map(({ choices }) => choices)).map((chosen) => {
-    const varied = chosen.map((value, index) => setting(axes[index]!.entry, value));
+  return choose(axes).map((varied) => {
     const own = new DiagnosticBag();
-    const evaluator = new ConstantEvaluator(machine.scope, own);
-    const local = new ConstantEvaluator(scope, own);
-    const settings = [...fixed, ...varied];
-    const values = new Set(settings.map(({ value }) => value));
-    // The block's own values mean what they mean in its file, a modifier's what they mean in ours.
-    const evaluate = (value: Expression) =>
-      (isInside(value, values) ? local : evaluator).evaluate(value);
-    const config = registry.buildConfig(machine.declaration, settings, evaluate, own);
+    const variant = { settings: [...fixed, ...varied], scope };
+    const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
-    return { label: labelOf(varied), config };
+    return { label: labelOf(varied), config, variant };
   });
+}
+
+/** The machines of a `compare`; what is wrong with the settings goes into the bag, once. */
+export function comparedMachines(
+  { entries, span }: CompareExpression,
+  machine: ProgramMachine,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): readonly ComparedMachine[] {
+  const axes = entries.map((entry) => ({
+    entry,
+    choices: choicesOf(entry, "compare", scope, bag),
+  }));
+  if (tooMany(axes, "comparison", span, bag)) return [];
+  const reported = new Set<string>();
+  return choose(axes).map((settings) => {
+    const own = new DiagnosticBag();
+    const variant = { settings, scope };
+    variantConfig(machine, [variant], registry, own);
+    addNew(own, bag, reported);
+    return {
+      label: labelOf(settings),
+      variant,
+      build(test) {
+        const problems = new DiagnosticBag();
+        const config = variantConfig(machine, [...test, variant], registry, problems);
+        return problems.hasErrors ? problems.sorted()[0]!.message : config;
+      },
+    };
+  });
+}
+
+/** The configuration of a machine that is changed, the later variants winning. */
+function variantConfig(
+  machine: ProgramMachine,
+  variants: readonly MachineVariant[],
+  registry: Registry,
+  bag: DiagnosticBag,
+): LabConfig {
+  const own = new ConstantEvaluator(machine.scope, bag);
+  const evaluators = variants.map(({ scope, settings }) => ({
+    evaluator: new ConstantEvaluator(scope, bag),
+    values: new Set(settings.map(({ value }) => value)),
+  }));
+  // The block's own values mean what they mean in its file, a modifier's what they mean in its own.
+  const evaluate = (value: Expression) =>
+    (evaluators.find(({ values }) => isInside(value, values))?.evaluator ?? own).evaluate(value);
+  const settings = variants.flatMap((variant) => variant.settings);
+  return registry.buildConfig(machine.declaration, settings, evaluate, bag);
+}
+
+/** One key and the values to try. */
+interface Axis {
+  readonly entry: PathEntry;
+  readonly choices: readonly Expression[];
+}
+
+function tooMany(axes: readonly Axis[], noun: string, span: Span, bag: DiagnosticBag): boolean {
+  const count = axes.reduce((product, { choices }) => product * choices.length, 1);
+  if (count <= COMBINATION_LIMIT) return false;
+  bag.error("E0317", span, `The ${noun} has ${count} combinations, more than ${COMBINATION_LIMIT}`);
+  return true;
+}
+
+/** Every way to take one value for each key. */
+function choose(axes: readonly Axis[]): ConfigModifier[][] {
+  return product(axes.map(({ choices }) => choices)).map((chosen) =>
+    chosen.map((value, index) => setting(axes[index]!.entry, value))
+  );
 }
 
 function setting(entry: PathEntry, value: Expression): ConfigModifier {
@@ -66,7 +132,12 @@ function setting(entry: PathEntry, value: Expression): ConfigModifier {
 }
 
 /** The choices of `key = [a, b]`; the list may have a name. */
-function choicesOf(entry: PathEntry, scope: FileScope, bag: DiagnosticBag): readonly Expression[] {
+function choicesOf(
+  entry: PathEntry,
+  word: "matrix" | "compare",
+  scope: FileScope,
+  bag: DiagnosticBag,
+): readonly Expression[] {
   let { value } = entry;
   while (value.kind === "Name") {
     const binding = scope.find(value.name, false);
@@ -78,8 +149,8 @@ function choicesOf(entry: PathEntry, scope: FileScope, bag: DiagnosticBag): read
     bag.error(
       "E0318",
       entry.value.span,
-      "`matrix` takes a list of values",
-      "`with` is for one value",
+      `\`${word}\` takes a list of values`,
+      word === "matrix" ? "`with` is for one value" : "`[…]` around it makes a list of one",
     );
     return [entry.value];
   }

@@ -5,7 +5,12 @@ import type { Registry } from "../builtins/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/constant_value.ts";
 import type { FileScope } from "../check/file_scope.ts";
-import { expressionTree, innerBlocks, statementExpressions } from "../check/syntax_walk.ts";
+import {
+  comparisonsIn,
+  expressionTree,
+  innerBlocks,
+  statementExpressions,
+} from "../check/syntax_walk.ts";
 import { warnUnused } from "../check/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -18,7 +23,12 @@ import type {
 } from "../syntax/ast.ts";
 import type { Code } from "../vm/code.ts";
 import { ListValue, RangeValue } from "../vm/value.ts";
-import { type Combination, combinationsOf } from "./combinations.ts";
+import {
+  type Combination,
+  combinationsOf,
+  comparedMachines,
+  type MachineVariant,
+} from "./combinations.ts";
 import { FileLoader, type SourceLoader } from "./load_files.ts";
 
 export { LoadError, type SourceLoader } from "./load_files.ts";
@@ -44,6 +54,8 @@ export interface TestEntry {
   readonly span: Span;
   readonly skip: boolean;
   readonly config: LabConfig;
+  /** What it changes of the machine block. */
+  readonly variant: MachineVariant;
   readonly functionIndex: number;
   /** Of a property. */
   readonly forall: readonly ForallValues[];
@@ -63,6 +75,8 @@ export interface Program {
   /** Globals that the machine binds, by name. */
   readonly machineGlobals: ReadonlyMap<string, number>;
   readonly consts: readonly ConstCode[];
+  /** The machine block as it stands: what the top-level statements run on. */
+  readonly variant: MachineVariant;
   /** The top-level statements; null when there are none. */
   readonly main: number | null;
   readonly tests: readonly TestEntry[];
@@ -95,6 +109,7 @@ export function loadProgram(
   const variants = bag.hasErrors
     ? new Map<AnyTest, TestVariants>()
     : variantsOf(checked, registry, bag);
+  if (!bag.hasErrors) findComparedMachines(checked, registry, bag);
   if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const compiler = new ProgramCompiler(registry, checked.resolution);
@@ -110,6 +125,7 @@ export function loadProgram(
     machine: checked.machine,
     machineGlobals: compiler.tables.machineGlobals,
     consts,
+    variant: { settings: [], scope: checked.scope },
     main: compiler.main(loaded.file),
     tests: [...variants].flatMap(([declaration, variant]) =>
       compileTest(declaration, variant, compiler)
@@ -137,6 +153,22 @@ function variantsOf(
     variants.set(item, testVariants(item, checked.machine, checked.scope, registry, bag));
   }
   return variants;
+}
+
+/** Works out the machines of every `compare`. */
+export function findComparedMachines(
+  { machine, resolution, scopes }: Pick<CheckedFiles, "machine" | "resolution" | "scopes">,
+  registry: Registry,
+  bag: DiagnosticBag,
+): void {
+  for (const [{ file }, scope] of scopes) {
+    for (const item of file.items) {
+      for (const comparison of comparisonsIn(item)) {
+        const machines = comparedMachines(comparison, machine, scope, registry, bag);
+        resolution.comparisons.set(comparison, machines);
+      }
+    }
+  }
 }
 
 /** The machines a test runs on, and the values of its `forall`. */
@@ -203,10 +235,11 @@ export function compileTest(
     usesEvents: usesEvents(test),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
-  return variants.combinations.map(({ config, label }) => ({
+  return variants.combinations.map(({ config, label, variant }) => ({
     ...common,
     combination: label,
     config,
+    variant,
   }));
 }
 

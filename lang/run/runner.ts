@@ -19,6 +19,7 @@ import {
   type RunReport,
   type TestOutcome,
 } from "./report.ts";
+import { SideRuns } from "./side_runs.ts";
 import {
   describeIncident,
   type MachineOptions,
@@ -143,7 +144,7 @@ function runMain(
   reached: Set<number>,
 ): TestOutcome {
   const tally = new Tally(program, program.machine.config.seed, options, reached);
-  tally.run(program.machine.config, functionIndex, []);
+  tally.run({ config: program.machine.config, variant: program.variant }, functionIndex, []);
   return tally.outcome({
     kind: "main",
     name: "",
@@ -160,18 +161,18 @@ function runEntry(
   reached: Set<number>,
 ): TestOutcome {
   const tally = new Tally(program, test.config.seed, options, reached);
-  const { combination, config, functionIndex, kind, name } = test;
+  const { combination, functionIndex, kind, name } = test;
   if (kind === "bench") throw new Error("A bench is run by runBench()");
   const place = spanPlace(test.span);
   const entry = { kind, name, combination, place, functionIndex };
   if (test.skip) return tally.skipped(entry);
   if (kind === "test") {
-    tally.run(config, functionIndex, []);
+    tally.run(test, functionIndex, []);
     return tally.outcome(entry);
   }
   const random = program.registry.random(tally.seed);
   for (const values of propertyCases(test.forall, random)) {
-    if (!tally.run(config, functionIndex, values, test)) break;
+    if (!tally.run(test, functionIndex, values, test)) break;
   }
   return tally.outcome(entry);
 }
@@ -209,7 +210,7 @@ class Tally {
 
   /** Runs the code on a fresh machine. False when it failed. */
   run(
-    config: TestEntry["config"],
+    { config, variant }: Pick<TestEntry, "config" | "variant">,
     functionIndex: number,
     args: readonly Value[],
     property: TestEntry | null = null,
@@ -221,6 +222,8 @@ class Tally {
       this.#failure = this.#report(machine, []);
       return false;
     }
+    const start = { functionIndex, args };
+    machine.vm.runs = new SideRuns(this.#program, config, [variant], options, start);
     const failure = machine.run(functionIndex, args) ?? this.#judgeIncidents(machine);
     const { vm, world } = machine;
     this.#cases++;

@@ -29,12 +29,20 @@ import { describeKind, kindOf } from "../vm/kinds.ts";
 import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
 import type { Value } from "../vm/value.ts";
 import { Vm } from "../vm/vm.ts";
+import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";
-import { compileTest, type Program, type TestEntry, testVariants } from "./program.ts";
+import {
+  compileTest,
+  findComparedMachines,
+  type Program,
+  type TestEntry,
+  testVariants,
+} from "./program.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { FailureReport, TestOutcome } from "./report.ts";
 import { LimitedOutput, reportFailure, runTest } from "./runner.ts";
-import { bindMachine, buildTestWorld } from "./test_machine.ts";
+import { sendTo, SideRuns } from "./side_runs.ts";
+import { bindMachine, buildTestWorld, type MachineOptions } from "./test_machine.ts";
 import type { World } from "./world.ts";
 
 export interface SessionOptions {
@@ -104,12 +112,14 @@ type Move =
 export class Session {
   readonly #options: SessionOptions;
   readonly #moves: Move[] = [];
+  /** What is being done, and would have to be done again after the moves. */
+  #current: SourceFile | null = null;
   #state: SessionState;
   #inputs = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#state = new SessionState(options, false);
+    this.#state = this.#newState(null);
   }
 
   /** Does what a text says, as far as it is complete and right. */
@@ -119,7 +129,9 @@ export class Session {
 
   /** Does what a file says: its declarations become the session's, its statements are run. */
   feedSource(source: SourceFile): FeedResult {
+    this.#current = source;
     const result = this.#state.input(source);
+    this.#current = null;
     const done = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
     if (done) this.#moves.push({ kind: "input", source });
@@ -170,14 +182,43 @@ export class Session {
   }
 
   #again(): void {
-    const state = new SessionState(this.#options, true);
-    for (const move of this.#moves) {
-      if (move.kind === "input") state.input(move.source);
-      else state.step(move.events);
-    }
+    const state = this.#newState({ known: this.#state.known, request: null });
+    this.#repeat(state, this.#moves);
     state.output.muted = false;
     this.#state = state;
   }
+
+  /** Does moves again, until there is nothing more to do in them. */
+  #repeat(state: SessionState, moves: readonly Move[]): void {
+    for (const move of moves) {
+      if (state.ended) return;
+      if (move.kind === "input") state.input(move.source);
+      else state.step(move.events);
+    }
+  }
+
+  #newState(repetition: Repetition | null): SessionState {
+    return new SessionState(this.#options, repetition, (state) => ({
+      variants: [],
+      again: (request) => {
+        const side = this.#newState({ known: state.known, request });
+        const current: Move[] = this.#current === null
+          ? []
+          : [{ kind: "input", source: this.#current }];
+        this.#repeat(side, [...this.#moves, ...current]);
+        return side.vm;
+      },
+      elsewhere: (...request) => state.sideRuns().elsewhere(...request),
+    }));
+  }
+}
+
+/** A state that is made by doing again what was done before. */
+interface Repetition {
+  /** Values of branchings that need not be tried out again, for each machine of the session. */
+  readonly known: readonly ReadonlyMap<number, Value>[];
+  /** The branch of the last machine that it is made for; null to do everything again. */
+  readonly request: AgainRequest | null;
 }
 
 /** Everything that is lost and made anew when a session goes back. */
@@ -189,12 +230,26 @@ class SessionState {
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
   readonly #consts: ConstCode[] = [];
+  readonly #repetition: Repetition | null;
+  readonly #runs: Runs;
+  /** Values of branchings, for each machine so far. */
+  readonly known: ReadonlyMap<number, Value>[] = [];
+  /** The branch that this state was made for has ended. */
+  ended = false;
   #scope: FileScope;
   #machine: ProgramMachine;
   world: World;
   vm: Vm;
 
-  constructor(options: SessionOptions, muted: boolean) {
+  /** @param runsOf What starts runs beside this one. */
+  constructor(
+    options: SessionOptions,
+    repetition: Repetition | null,
+    runsOf: (state: SessionState) => Runs,
+  ) {
+    const muted = repetition !== null;
+    this.#repetition = repetition;
+    this.#runs = runsOf(this);
     this.#options = options;
     this.#registry = options.registry ?? BUILTINS;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
@@ -270,6 +325,7 @@ class SessionState {
     }
     const consts = orderConsts(uses, bag);
     if (bag.hasErrors) return null;
+    findComparedMachines({ machine, resolution: this.#resolution, scopes }, this.#registry, bag);
     const inference = new KindInference(this.#resolution, this.#registry, bag);
     const checker = new StatementChecker(inference, this.#resolution, this.#registry, bag);
     for (const [{ file }] of scopes) checker.file(file);
@@ -327,7 +383,7 @@ class SessionState {
     let failure = this.#workOutConsts(newMachine ? this.#consts : consts);
     const values: ShownValue[] = [];
     for (const { functionIndex, shown } of compiled) {
-      if (failure !== null) break;
+      if (failure !== null || this.ended) break;
       failure = this.#run(functionIndex);
       const { result } = this.vm;
       if (failure === null && shown && result !== null) {
@@ -358,8 +414,9 @@ class SessionState {
     const { cpu } = stream;
     this.vm.refillLimits();
     this.vm.start(functionIndex);
-    this.vm.resume();
+    const state = this.vm.resume();
     const { failure } = this.vm;
+    if (state === "branched" || failure !== null && this.vm.arrived) this.ended = true;
     if (failure === null) return null;
     stream.cpu = cpu;
     return reportFailure(failure, this.#options.style);
@@ -372,20 +429,42 @@ class SessionState {
       const bag = new DiagnosticBag();
       const variants = testVariants(item, this.#machine, this.#scope, this.#registry, bag);
       const tests: TestEntry[] = compileTest(item, variants, this.#compiler);
-      const program: Program = {
-        source: file.span.source,
-        files: [file.span.source],
-        registry: this.#registry,
-        code: this.#compiler.code,
-        machine: this.#machine,
-        machineGlobals: this.#compiler.tables.machineGlobals,
-        consts: this.#consts,
-        main: null,
-        tests,
-      };
+      const program = this.#program(file.span.source, tests);
       outcomes.push(...tests.map((test) => runTest(program, test, this.#testOptions())));
     }
     return outcomes;
+  }
+
+  #program(source: SourceFile, tests: readonly TestEntry[]): Program {
+    return {
+      source,
+      files: [source],
+      registry: this.#registry,
+      code: this.#compiler.code,
+      machine: this.#machine,
+      machineGlobals: this.#compiler.tables.machineGlobals,
+      consts: this.#consts,
+      variant: { settings: [], scope: this.#scope },
+      main: null,
+      tests,
+    };
+  }
+
+  /** Runs of blocks of this session on other machines. */
+  sideRuns(): SideRuns {
+    const program = this.#program(new SourceFile("session", ""), []);
+    const options = this.#machineOptions();
+    return new SideRuns(program, this.#machine.config, [], options, { functionIndex: 0, args: [] });
+  }
+
+  #machineOptions(): MachineOptions {
+    const { seed } = this.#options;
+    return {
+      record: true,
+      limits: this.#limits,
+      output: this.output,
+      ...(seed === undefined ? {} : { seed }),
+    };
   }
 
   #testOptions() {
@@ -399,18 +478,33 @@ class SessionState {
   }
 
   #buildWorld(): World {
-    const { seed } = this.#options;
-    return buildTestWorld({ registry: this.#registry }, this.#machine.config, {
-      record: true,
-      limits: this.#limits,
-      output: this.output,
-      ...(seed === undefined ? {} : { seed }),
-    });
+    return buildTestWorld(
+      { registry: this.#registry },
+      this.#machine.config,
+      this.#machineOptions(),
+    );
   }
 
   #buildVm(): Vm {
     const { code } = this.#compiler;
-    return new Vm(code, this.#registry, this.world, this.#limits, this.output);
+    const vm = new Vm(code, this.#registry, this.world, this.#limits, this.output);
+    vm.runs = this.#runs;
+    const number = this.known.push(vm.known) - 1;
+    this.#prepare(vm, number);
+    return vm;
+  }
+
+  /** What was tried out on this machine before need not be tried out again. */
+  #prepare(vm: Vm, number: number): void {
+    if (this.#repetition === null) return;
+    const { known, request } = this.#repetition;
+    if (request !== null && number === known.length - 1) {
+      sendTo(vm, request, () => {
+        this.output.muted = false;
+      });
+      return;
+    }
+    for (const [branching, value] of known[number] ?? []) vm.known.set(branching, value);
   }
 }
 

@@ -6,11 +6,40 @@
  */
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { EventStream, MachineEvent } from "../../runtime/events.ts";
+import type { EventListener, EventStream, MachineEvent } from "../../runtime/events.ts";
+import type { Leak } from "../../runtime/held_resources.ts";
 import type { Value } from "../vm/value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
 export type WorldStream = Pick<EventStream, "seq" | "cpu" | "device" | "request" | "site">;
+
+/** A point that is to fail. */
+export interface FaultOrder {
+  readonly point: string;
+  /** The passings that fail, from 1, both included. */
+  readonly first: number;
+  readonly last: number;
+  /** Null for the point's natural error. */
+  readonly error: string | null;
+}
+
+/** One place where something could fail: the `nth` passing of a point. */
+export interface FaultPlaceName {
+  readonly point: string;
+  readonly nth: number;
+}
+
+/** Notes every place where something could fail, until it is stopped. */
+export interface FaultCount {
+  readonly places: readonly FaultPlaceName[];
+  stop(): void;
+}
+
+/** Notes what is taken and not given back, until it is stopped. */
+export interface ResourceWatch {
+  leaks(): readonly Leak[];
+  stop(): void;
+}
 
 /** One machine with its devices up. Each test, property case and bench gets a fresh one. */
 export interface World {
@@ -40,6 +69,14 @@ export interface World {
   advance(durationNs: number): void;
   /** How often an event happened since the machine was ready. */
   count(eventName: string): number;
+  /** Calls back after every event, until the function returned is called. */
+  listen(listener: EventListener): () => void;
+  /** Has a point fail, until the function returned is called: it says how often that happened. */
+  armFault(order: FaultOrder): () => number;
+  countFaults(): FaultCount;
+  watchResources(): ResourceWatch;
+  /** Bytes of simulated memory that were touched. */
+  readonly touchedBytes: number;
 }
 
 export interface WorldOptions {

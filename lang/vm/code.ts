@@ -4,7 +4,9 @@
  * The whole program shares one array, so that a function is no more than an entry offset. It grows
  * while a REPL session goes on; nothing in it ever changes once it is written.
  */
+import type { LabConfig } from "../../devices/lab_config.ts";
 import type { FunctionSpec } from "../builtins/spec.ts";
+import type { MachineVariant } from "../run/combinations.ts";
 import type { Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/ast.ts";
 import type { EventMatcher } from "./event_pattern.ts";
@@ -60,7 +62,8 @@ export interface AssertionInfo {
   /** The slots of the two sides of an `==`, where both are remembered. */
   readonly compared: readonly [number, number] | null;
   readonly hasMessage: boolean;
-  readonly expectation: number;
+  /** Null for an invariant, which is asked again and again. */
+  readonly expectation: number | null;
 }
 
 export interface OutcomeInfo {
@@ -76,6 +79,44 @@ export interface OutcomeInfo {
 export interface EventsInfo {
   readonly span: Span;
   readonly matcher: EventMatcher;
+  readonly expectation: number;
+}
+
+/** `fail POINT nth N with ERROR`. */
+export interface FailInfo {
+  readonly point: string;
+  /** The word after `with`; null for the point's natural error. */
+  readonly error: string | null;
+  readonly hasNth: boolean;
+  /** Reached when the point has failed at least once. */
+  readonly expectation: number;
+}
+
+/** `fail each`. */
+export interface FailEachInfo {
+  readonly span: Span;
+  readonly expectation: number;
+}
+
+/** `compare`: each machine that the block runs on. */
+export interface CompareInfo {
+  readonly span: Span;
+  readonly machines: readonly ComparedMachine[];
+}
+
+export interface ComparedMachine {
+  /** `kernel = "6.12", iommu.mode = strict`. */
+  readonly label: string;
+  /** What it changes. */
+  readonly variant: MachineVariant;
+  /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
+  build(test: readonly MachineVariant[]): LabConfig | string;
+}
+
+/** `invariant "name"`. */
+export interface InvariantInfo {
+  readonly name: string;
+  readonly span: Span;
   readonly expectation: number;
 }
 
@@ -99,6 +140,10 @@ export interface Code {
   readonly assertions: readonly AssertionInfo[];
   readonly outcomes: readonly OutcomeInfo[];
   readonly patterns: readonly EventsInfo[];
+  readonly fails: readonly FailInfo[];
+  readonly failEachs: readonly FailEachInfo[];
+  readonly comparisons: readonly CompareInfo[];
+  readonly invariants: readonly InvariantInfo[];
   readonly expectations: readonly ExpectationInfo[];
   /** Statements that call something, by `site - 1`: events carry the number. */
   readonly sites: readonly Span[];

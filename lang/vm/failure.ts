@@ -1,5 +1,5 @@
 /** What ended a script before its end, ready to be shown. */
-import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Span } from "../source.ts";
 
@@ -41,6 +41,7 @@ export class ExpectationError extends Error {
       readonly hint?: string;
       readonly parts?: readonly ExplainedPart[];
       readonly notes?: readonly string[];
+      readonly related?: readonly RelatedSpan[];
     } = {},
   ) {
     super(message);

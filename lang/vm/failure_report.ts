@@ -36,6 +36,7 @@ export function describeFailure(error: unknown, context: FailureContext): Failur
   const related = callerSpans(context.callers);
   if (error instanceof ExpectationError) {
     const { hint, notes, parts, span } = error.details;
+    const own = error.details.related ?? [];
     return {
       kind: "failed",
       diagnostic: {
@@ -44,7 +45,7 @@ export function describeFailure(error: unknown, context: FailureContext): Failur
         span: span ?? context.span,
         message: error.message,
         ...(hint === undefined ? {} : { hint }),
-        related,
+        related: [...own, ...related],
       },
       parts: parts ?? [],
       notes: notes ?? [],

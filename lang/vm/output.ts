@@ -29,6 +29,8 @@ export function outputLines(
 type Types = ReadonlyMap<string, TypeSpec>;
 
 function showLines(value: Value, run: Run, types: Types): readonly string[] {
+  const table = tableOfSame(value, run);
+  if (table !== null) return table;
   const found = typeAndTarget(value, types);
   if (found !== null) {
     const show = inherited(found.type, "show");
@@ -44,6 +46,25 @@ function showLines(value: Value, run: Run, types: Types): readonly string[] {
     );
   }
   return formatValue(value, run).split("\n");
+}
+
+/** A list or record of things of one type as the table that the type makes of several. */
+function tableOfSame(value: Value, run: Run): readonly string[] | null {
+  const named: readonly (readonly [string, Value])[] = value instanceof RecordValue
+    ? [...value.entries]
+    : value instanceof ListValue
+    ? value.items.map((item, index) => [String(index), item])
+    : [];
+  const first = named[0]?.[1];
+  if (!(first instanceof Handle)) return null;
+  const type: TypeSpec = first.type;
+  if (type.showAll === undefined) return null;
+  const targets: [string, never][] = [];
+  for (const [name, item] of named) {
+    if (!(item instanceof Handle) || item.type !== type) return null;
+    targets.push([name, item.target as never]);
+  }
+  return type.showAll(targets, run);
 }
 
 function explainLines(value: Value, run: Run, types: Types): readonly string[] {

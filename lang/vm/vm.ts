@@ -25,7 +25,7 @@ import {
 } from "./operators.ts";
 import { Closure, ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
 import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
-import { VmStatements } from "./vm_statements.ts";
+import { VmBranches } from "./vm_branches.ts";
 
 /** Instructions. What stands in brackets follows the opcode as operands. */
 export const enum Op {
@@ -156,11 +156,28 @@ export const enum Op {
   Explain,
   /** Hands control back, as a bench does before each turn of its loop. */
   Yield,
+  /** [info] Takes the occurrences that fail, if there are any named. */
+  FailStart,
+  /** [info] */
+  FailEachStart,
+  FailEachEnd,
+  /** [count] */
+  LeaveScope,
+  /** [branches, target] A table of jumps follows, one for each block. */
+  Fork,
+  BranchEnd,
+  /** [info] Takes the block. */
+  Compare,
+  /** [info] Takes the condition. */
+  InvariantStart,
   /** [name] How often an event happened in the turns a budget is about. */
   Count,
 }
 
-export class Vm extends VmStatements {
+/** Words of a `Jump`. */
+const JUMP_WORDS = 2;
+
+export class Vm extends VmBranches {
   protected override loop(floor: number): VmState {
     const { constants, functions, instructions: code } = this.code;
     const { globals } = this;
@@ -174,7 +191,10 @@ export class Vm extends VmStatements {
       for (;;) {
         if (--fuel < 0) {
           this.steps += fuel + 1;
+          // A limit is reported at the instruction that is next, not at the one before it.
+          pc++;
           fuel = this.refuel(floor);
+          pc--;
           if (fuel === 0) return "paused";
           fuel--;
         }
@@ -677,7 +697,7 @@ export class Vm extends VmStatements {
             const target = code[pc++]!;
             const value = stack[--sp]!;
             if (typeof value !== "boolean") throw wantedBool("`assert`", value);
-            this.expecting(info.expectation);
+            if (info.expectation !== null) this.expecting(info.expectation);
             if (value) pc = target;
             break;
           }
@@ -781,6 +801,57 @@ export class Vm extends VmStatements {
           }
           case Op.Yield:
             return "yielded";
+          case Op.FailStart: {
+            const info = this.code.fails[code[pc++]!]!;
+            const nth = info.hasNth ? stack[--sp]! : null;
+            this.sp = sp;
+            this.fp = fp;
+            this.startFail(info, nth);
+            break;
+          }
+          case Op.FailEachStart:
+            this.sp = sp;
+            this.fp = fp;
+            this.startFailEach(this.code.failEachs[code[pc++]!]!);
+            break;
+          case Op.FailEachEnd:
+            this.sp = sp;
+            this.fp = fp;
+            this.endFailEach();
+            break;
+          case Op.LeaveScope:
+            this.leaveScopes(code[pc++]!);
+            break;
+          case Op.Fork: {
+            const branches = code[pc++]!;
+            const target = code[pc++]!;
+            this.sp = sp;
+            this.fp = fp;
+            const taken = this.fork(branches);
+            if (typeof taken === "number") pc += JUMP_WORDS * taken;
+            else {
+              stack[sp++] = taken;
+              pc = target;
+            }
+            break;
+          }
+          case Op.BranchEnd:
+            this.endBranch();
+            break;
+          case Op.Compare: {
+            const info = this.code.comparisons[code[pc++]!]!;
+            this.sp = sp;
+            this.fp = fp;
+            stack[sp - 1] = this.compare(info, stack[sp - 1]!);
+            break;
+          }
+          case Op.InvariantStart: {
+            const info = this.code.invariants[code[pc++]!]!;
+            this.sp = --sp;
+            this.fp = fp;
+            this.startInvariant(info, stack[sp]!);
+            break;
+          }
           case Op.Count:
             stack[sp++] = this.budgetCount(this.code.names[code[pc++]!]!);
             break;

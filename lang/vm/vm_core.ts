@@ -27,7 +27,7 @@ import { LimitError, ScriptError } from "./script_error.ts";
 import { Closure, RecordValue, type Value, Word } from "./value.ts";
 
 /** How a run of the VM came to its end, or to a pause. */
-export type VmState = "done" | "paused" | "yielded" | "failed";
+export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
 
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
@@ -49,10 +49,20 @@ interface Handler {
   readonly outcome: OutcomeInfo | null;
   /** How many faults and reports there were before. */
   readonly incidents: number;
+  /** How many scopes were open. */
+  readonly scopes: number;
 }
 
+/** Something that holds for a block and ends with it: a point that fails, an invariant. */
+export interface RunScope {
+  leave(): void;
+}
+
+/** A run that was to do one branch only has come to the end of it. */
+export class BranchEnded extends Error {}
+
 /** A kernel error on its way to somebody who takes it. */
-class Raising extends Error {
+export class Raising extends Error {
   constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
     super(raised.what);
   }
@@ -88,6 +98,11 @@ export abstract class VmCore implements Run {
   /** Where to return to, the caller's frame and the function of each running call. */
   protected readonly frames: Int32Array;
   protected readonly handlers: Handler[] = [];
+  protected readonly scopes: RunScope[] = [];
+  /** How many of them were open before the function that runs. */
+  #scopesBefore = 0;
+  /** An invariant that an event broke; thrown as soon as the machine is at rest. */
+  protected broken: Error | null = null;
   readonly #bindings: (Binding | undefined)[] = [];
   readonly #boundTo: (FunctionSpec | MethodSpec | undefined)[] = [];
   protected depth = 0;
@@ -184,6 +199,7 @@ export abstract class VmCore implements Run {
     for (let index = 0; index < args.length; index++) this.stack[index] = args[index];
     this.sp = args.length;
     this.failure = null;
+    this.#scopesBefore = this.scopes.length;
     this.enter(functionIndex, args.length, TO_NATIVE);
   }
 
@@ -196,9 +212,28 @@ export abstract class VmCore implements Run {
     try {
       return this.execute(0);
     } catch (error) {
-      this.failure = error instanceof ScriptFailure ? error.failure : this.#describe(error);
+      if (error instanceof BranchEnded || error instanceof Raising && this.endsBranch(error)) {
+        return "branched";
+      }
+      this.fail(error);
       return "failed";
     }
+  }
+
+  /** Steps left until the limit. */
+  get stepsLeft(): number {
+    return this.steps;
+  }
+
+  /** The run has failed; scopes that it opened are left. */
+  protected fail(error: unknown): void {
+    this.failure = error instanceof ScriptFailure ? error.failure : this.#describe(error);
+    this.leaveScopes(this.scopes.length - this.#scopesBefore);
+  }
+
+  /** True when an error that nobody takes ends a branch, and not the run. */
+  protected endsBranch(_raising: Raising): boolean {
+    return false;
   }
 
   /** Gives back the steps and the memory of the limits, as before each turn of a bench. */
@@ -284,7 +319,7 @@ export abstract class VmCore implements Run {
 
   /** Gives a kernel error to the handler that takes it; throws everything else. */
   #recover(error: unknown, floor: number): void {
-    if (error instanceof ScriptFailure) throw error;
+    if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
     let raising: Raising;
     if (error instanceof Raising) {
       raising = error;
@@ -306,6 +341,7 @@ export abstract class VmCore implements Run {
     this.fp = handler.fp;
     this.sp = handler.sp;
     this.world.stream.cpu = handler.cpu;
+    this.leaveScopes(this.scopes.length - handler.scopes);
     if (handler.outcome === null) {
       const { errno } = raising.raised;
       const word = this.registry.words.get(errno) ?? new Word(errno);
@@ -354,14 +390,25 @@ export abstract class VmCore implements Run {
 
   protected callBuiltin(builtin: number, index: number, first: number): Value {
     const spec = this.code.builtins[builtin]!;
-    return spec.run(this, this.#arguments(index, this.code.shapes[index]!, spec, first));
+    const value = spec.run(this, this.#arguments(index, this.code.shapes[index]!, spec, first));
+    if (this.broken !== null) this.throwBroken();
+    return value;
   }
 
   /** Calls a method; the receiver stands before the arguments. */
   protected callMethod(index: number, first: number): Value {
     const shape = this.code.shapes[index]!;
     const { method, target } = this.members.method(this.stack[first]!, shape.name);
-    return method.run(this, target, this.#arguments(index, shape, method, first + 1));
+    const value = method.run(this, target, this.#arguments(index, shape, method, first + 1));
+    if (this.broken !== null) this.throwBroken();
+    return value;
+  }
+
+  /** The machine is between two jobs: a broken invariant can end the run without harm. */
+  protected throwBroken(): void {
+    const { broken } = this;
+    this.broken = null;
+    if (broken !== null) throw broken;
   }
 
   // Fuel.
@@ -399,6 +446,11 @@ export abstract class VmCore implements Run {
     }
   }
 
+  /** Ends the innermost scopes. */
+  protected leaveScopes(count: number): void {
+    for (let left = count; left > 0; left--) this.scopes.pop()!.leave();
+  }
+
   protected handle(outcome: OutcomeInfo | null, pc: number): void {
     this.handlers.push({
       pc,
@@ -408,6 +460,7 @@ export abstract class VmCore implements Run {
       cpu: this.world.stream.cpu,
       outcome,
       incidents: this.world.incidents.length,
+      scopes: this.scopes.length,
     });
   }
 

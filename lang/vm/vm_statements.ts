@@ -22,7 +22,9 @@ export abstract class VmStatements extends VmCore {
   protected runActivity(): boolean {
     this.steps -= ACTIVITY_STEPS;
     if (this.steps < 0) throw this.tooManySteps();
-    return this.world.runNextActivity();
+    const ran = this.world.runNextActivity();
+    if (this.broken !== null) this.throwBroken();
+    return ran;
   }
 
   protected stepEvents(count: Value): void {
@@ -58,6 +60,7 @@ export abstract class VmStatements extends VmCore {
       );
     }
     this.world.advance(durationNs);
+    if (this.broken !== null) this.throwBroken();
   }
 
   protected enterCpu(cpu: Value): void {

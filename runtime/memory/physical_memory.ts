@@ -284,6 +284,18 @@ export class PhysicalMemory {
     this.writeU32((phys + 4) as PhysAddr, Math.floor(value / 2 ** 32));
   }
 
+  /** Calls back with every page that was ever written, in the order of their addresses. */
+  forEachPage(visit: (phys: PhysAddr, bytes: Uint8Array) => void): void {
+    const visitLeaf = (leaf: Leaf | undefined, index: number) =>
+      leaf?.forEach((page, at) => {
+        if (page === ZERO_PAGE) return;
+        visit(index * LEAF_BYTES + at * PAGE_SIZE_BYTES as PhysAddr, page.bytes);
+      });
+    this.#leaves.forEach(visitLeaf);
+    const far = [...this.#farLeaves].sort(([a], [b]) => a - b);
+    for (const [index, leaf] of far) visitLeaf(leaf, index);
+  }
+
   #leafAt(index: number): Leaf | undefined {
     if (index < INDEXED_LEAVES) return this.#leaves[index];
     if (index !== this.#lastFarIndex) {

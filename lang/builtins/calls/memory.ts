@@ -1,6 +1,8 @@
 /** Host memory: taking it, looking into it, writing to it. */
 import type { PhysAddr } from "../../../runtime/address.ts";
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { KernelError } from "../../../runtime/errno.ts";
+import { FAULT } from "../../../runtime/faults.ts";
 import {
   allocateBuffer,
   allocatePages,
@@ -8,6 +10,7 @@ import {
   claimBuffer,
 } from "../../../runtime/memory/allocate_buffer.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, RecordValue, type Value } from "../../vm/value.ts";
 import {
@@ -66,6 +69,13 @@ function checkCovered(
   );
 }
 
+/** A place where memory is taken, and may be told not to be there. */
+function passAllocation(run: Run): void {
+  const { faults } = run.lab.machine;
+  if (faults === null || faults.errnoAt(FAULT.alloc_pages) === 0) return;
+  throw new KernelError("ENOMEM", "No pages of memory can be had");
+}
+
 export const MEMORY_CALLS: readonly FunctionSpec[] = [
   {
     name: "alloc_pages",
@@ -100,6 +110,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(run, [pages, contiguous, order, region]) {
       const count = toInt(pages, "n", 1, MAX_PAGES);
       run.chargeMemory(PIECE_BYTES * count);
+      passAllocation(run);
       const target = isThing(region, REGION) ? { region: region.target.name } : {};
       const aligned = order === undefined ? {} : { orderAligned: toInt(order, "order", 0, 18) };
       return thing(
@@ -184,6 +195,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
         strideBytes: optionalSize(stride, "stride"),
         fill: pattern,
       };
+      passAllocation(run);
       const request = Object.fromEntries(
         Object.entries(wanted).filter(([, value]) => value !== undefined),
       ) as BufferRequest;

@@ -131,6 +131,7 @@ function vocabularyFields(): FieldSpec<MachineEvent>[] {
 export const EVENT: TypeSpec<MachineEvent> = {
   name: "event",
   doc: "One thing that happened. Its own fields can be asked by their names.",
+  portable: true,
   fields: [...OWN_FIELDS, ...vocabularyFields()],
   methods: [],
   format: (event) => formatEventText(event),

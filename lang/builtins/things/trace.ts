@@ -68,6 +68,7 @@ function matches(test: Value | undefined, run: Run): (event: MachineEvent) => bo
 export const TRACE: TypeSpec<Trace> = {
   name: "trace",
   doc: "Events in the order in which they happened.",
+  portable: true,
   fields: [
     {
       name: "length",

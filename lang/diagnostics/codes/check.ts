@@ -114,6 +114,24 @@ export const CHECK_CODES = {
       "would look as if the pattern gave it a value.",
     example: "let n = 1\nmatch 2 { n => print n }     # write if 2 == n",
   },
+  E0320: {
+    title: "unknown point of failure",
+    explanation:
+      "`fail` names a function of the kernel that can fail, an allocation inside one, or a device's access.",
+    example: "fail dma_iova_lnk { ssd.read(lba: 0, into: buf) }     # did you mean dma_iova_link?",
+  },
+  E0321: {
+    title: "failure that cannot be",
+    explanation:
+      "A point fails with the errors that a kernel's function has there. `fail each` tries every place with its own " +
+      "error, and takes no further word.",
+    example: "fail dma_map_phys with EIO { }     # the error value says ENOMEM, and nothing else",
+  },
+  E0322: {
+    title: "too many blocks",
+    explanation: "`fork` runs two blocks from the same state, and up to four.",
+    example: "let all = fork { } and { } and { } and { } and { }",
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:
@@ -153,7 +171,7 @@ export const CHECK_CODES = {
     title: "not built yet",
     explanation:
       "The statement is part of the language, and dmalab does not run it yet. It is refused instead of being ignored.",
-    example: "let both = fork { } and { }",
+    example: "let both = race { } and { }",
   },
   E0701: {
     title: "file not found",

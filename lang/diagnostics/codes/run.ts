@@ -140,6 +140,44 @@ export const RUN_CODES = {
     explanation: "The value has the right kind, but lies outside what is possible there.",
     example: "on cpu 7 { advance 1us }     # on a machine with one CPU",
   },
+  E0921: {
+    title: "something leaks",
+    explanation:
+      "`fail each` runs its block once for every place where something can fail. Page-table entries, IO addresses, " +
+      "bounce slots, blocks of pools, memory and mappings must all be given back when the block has ended, however it did.",
+    example:
+      "fail each {\n  let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n  let b = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)     # when this fails, a stays mapped\n  dma_unmap_phys(ssd, b, 4KiB, to_device)\n  dma_unmap_phys(ssd, a, 4KiB, to_device)\n}",
+  },
+  E0922: {
+    title: "run that cannot be done again",
+    explanation:
+      "`fork`, `compare` and `fail each` reach their blocks by doing the test again on new machines. A bench and a const " +
+      "are no such runs.",
+    example: "const both = fork { } and { }",
+  },
+  E0923: {
+    title: "invariant broken",
+    explanation:
+      "The condition of an `invariant` is checked where it begins and after every event from there to the end of its " +
+      "block, in the middle of a call too.",
+    example:
+      'invariant "one at a time" { iommu.live_mappings <= 1 }\nlet second = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # while m is mapped',
+  },
+  E0924: {
+    title: "invariant that does something",
+    explanation:
+      "An invariant looks at the machine, and must not make anything happen: what it did would be looked at in turn.",
+    example:
+      'invariant "readable" { ssd.dma_read(m.addr, 1B) != none }',
+  },
+  E0925: {
+    title: "thing of another machine",
+    explanation:
+      "The block of `compare` runs on machines of its own, from their beginning. Numbers, text, lists and traces may be " +
+      "taken along; buffers, mappings and requests belong to the machine they were made on.",
+    example:
+      "let page = alloc_pages(1)\ncompare { cpus = [1, 2] } { print page.phys }     # make the page inside the block",
+  },
   E0999: {
     title: "bug in dmalab",
     explanation:

@@ -1,0 +1,56 @@
+/** What devices see, held side by side. */
+import { viewOf } from "../../../runtime/dma/device_view.ts";
+import type { Run } from "../../run/run.ts";
+import type { Value } from "../../vm/value.ts";
+import { isThing, wrongKind } from "../arguments.ts";
+import { sameViews, type Views } from "../same_views.ts";
+import type { FunctionSpec } from "../spec.ts";
+import { DEVICE } from "../things/device.ts";
+import { MAPPING } from "../things/mapping.ts";
+import { OUTCOME, viewsOf } from "../things/outcome.ts";
+import { TRANSLATED_MACHINE } from "./parameters.ts";
+
+const SEEN = ["@outcome", "@device", "@mapping"] as const;
+
+/** What an argument lets devices see; a single view has no name, so that any two can be compared. */
+function seenThrough(
+  value: Value | undefined,
+  what: string,
+  run: Run,
+): Views {
+  if (isThing(value, OUTCOME)) return viewsOf(value.target);
+  const { devices, machine } = run.lab;
+  if (isThing(value, DEVICE)) return new Map([["", viewOf(machine, value.target.dma)]]);
+  if (isThing(value, MAPPING)) {
+    const { addr, device, sizeBytes } = value.target;
+    const owner = devices.get(device);
+    const view = owner === undefined ? [] : viewOf(machine, owner.dma, addr, addr + sizeBytes);
+    return new Map([["", view]]);
+  }
+  throw wrongKind(value, what, "an outcome, a device or a mapping");
+}
+
+export const VIEW_CALLS: readonly FunctionSpec[] = [
+  {
+    name: "same_view",
+    parameters: [
+      { name: "a", kind: SEEN, doc: "An outcome of `fork` or `compare`, a device, or a mapping." },
+      { name: "b", kind: SEEN, doc: "What it is held against." },
+    ],
+    result: "bool",
+    doc:
+      "True when a device would see the same bytes at the same addresses, to read and to write " +
+      "them alike. Of outcomes every device is looked at.",
+    example: `${TRANSLATED_MACHINE}let page = buffer(size: 4KiB, fill: counting)\n` +
+      `let both = fork {\n` +
+      `  dma_map_phys(ssd, page, 4KiB, to_device)\n` +
+      `} and {\n` +
+      `  let state = iova_state()\n` +
+      `  assert dma_iova_try_alloc(ssd, state, page, 4KiB)\n` +
+      `  dma_iova_link(ssd, state, page, 0B, 4KiB, to_device)\n` +
+      `  dma_iova_sync(ssd, state, 0B, 4KiB)\n` +
+      `}\n` +
+      `assert same_view(both.first, both.second)`,
+    run: (run, [a, b]) => sameViews(seenThrough(a, "a", run), seenThrough(b, "b", run), run),
+  },
+];

@@ -1,0 +1,33 @@
+/** Whether devices see the same, one by one. */
+import { sameView, type SeenRange } from "../../runtime/dma/device_view.ts";
+import { formatSize } from "../render/numbers.ts";
+import type { Run } from "../run/run.ts";
+import { ScriptError } from "../vm/script_error.ts";
+
+/** What one device sees, by the device's name. */
+export type Views = ReadonlyMap<string, readonly SeenRange[]>;
+
+/** More than anybody would wait for. */
+const MOST_COMPARED_BYTES = 4 * 2 ** 30;
+/** Looking costs work but keeps no memory: this part is charged, so that loops of it end. */
+const CHARGED_PART = 1 / 256;
+
+/** True when both sides have the same devices, and each sees the same bytes at the same addresses. */
+export function sameViews(left: Views, right: Views, run: Run): boolean {
+  if (left.size !== right.size) return false;
+  for (const [name, view] of left) {
+    const other = right.get(name);
+    const sizeBytes = sizeOf(view);
+    if (other === undefined || sizeOf(other) !== sizeBytes) return false;
+    if (sizeBytes > MOST_COMPARED_BYTES) {
+      throw new ScriptError("E0919", `Cannot compare ${formatSize(sizeBytes)} byte by byte`);
+    }
+    run.chargeMemory(Math.ceil(sizeBytes * CHARGED_PART));
+    if (!sameView(view, other)) return false;
+  }
+  return true;
+}
+
+function sizeOf(view: readonly SeenRange[]): number {
+  return view.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+}

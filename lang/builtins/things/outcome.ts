@@ -1,0 +1,172 @@
+/** What became of a block on a machine of its own: the values of `fork` and `compare`. */
+import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device_view.ts";
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
+import { PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
+import { formatEvents } from "../../render/event_line.ts";
+import { formatCount, formatDuration, formatSize } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import type { BranchOutcome } from "../../vm/branch_outcome.ts";
+import { duration, errorValue, isThing, list, size, thing, word } from "../arguments.ts";
+import { sameViews } from "../same_views.ts";
+import type { TypeSpec } from "../spec.ts";
+import { TRACE } from "./trace.ts";
+
+/** Events of a picture before the rest is only counted. */
+const SHOWN_EVENTS = 12;
+
+/** What each device of the machine that a block left would see, by device name. */
+export function viewsOf({ world }: BranchOutcome): ReadonlyMap<string, readonly SeenRange[]> {
+  const { devices, machine } = world.lab;
+  return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
+}
+
+/** How many calls of kernel functions there were. */
+function callsOf({ counts }: BranchOutcome): number {
+  let calls = 0;
+  for (const [name, count] of counts) if (name.startsWith("call.")) calls += count;
+  return calls;
+}
+
+/** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
+function memoryOf({ events }: BranchOutcome): number {
+  let bytes = 0;
+  for (const event of events) {
+    if (event.name !== "mem.alloc") continue;
+    const { size_bytes: sizeBytes, what } = event.fields as EventFields<"mem.alloc">;
+    if (what !== "pool_page") bytes += sizeBytes;
+  }
+  return bytes;
+}
+
+function wordsIn(outcome: BranchOutcome, eventName: string, field: string): string[] {
+  return outcome.events.filter(({ name }) => name === eventName).map(({ fields }) =>
+    String((fields as Readonly<Record<string, unknown>>)[field])
+  );
+}
+
+function endText({ raised }: BranchOutcome): string {
+  return raised === null ? "ok" : raised.errno;
+}
+
+/** The same state of affairs, however it was reached. */
+function endsLike(one: BranchOutcome, other: BranchOutcome, run: Run): boolean {
+  const here = one.world.lab.machine;
+  const there = other.world.lab.machine;
+  return one.raised?.errno === other.raised?.errno &&
+    here.iommu.liveMappings === there.iommu.liveMappings &&
+    here.swiotlb.usedSlots === there.swiotlb.usedSlots &&
+    sameViews(viewsOf(one), viewsOf(other), run) && sameMemory(here, there);
+}
+
+/** The columns of the table; those beyond it are what an outcome has besides. */
+const COLUMNS = ["", "end", "calls", "memory", "invalidations", "time"] as const;
+
+function row(name: string, outcome: BranchOutcome): string[] {
+  return [
+    name,
+    endText(outcome),
+    String(callsOf(outcome)),
+    formatSize(memoryOf(outcome)),
+    String(outcome.counts.get("iotlb.sync") ?? 0),
+    formatDuration(outcome.durationNs),
+  ];
+}
+
+export const OUTCOME: TypeSpec<BranchOutcome> = {
+  name: "outcome",
+  doc: "What became of a block that ran on a machine of its own.",
+  portable: true,
+  fields: [
+    {
+      name: "error",
+      kind: "word",
+      doc: "The errno that ended the block; none when it came to its end.",
+      get: ({ raised }) => errorValue(raised?.errno ?? null),
+    },
+    {
+      name: "events",
+      kind: "@trace",
+      doc: "The events of the block.",
+      get: ({ durationNs, events }) => thing(TRACE, { events, spanNs: durationNs }),
+    },
+    {
+      name: "calls",
+      kind: "int",
+      doc: "Calls of kernel functions in it.",
+      get: (outcome) => callsOf(outcome),
+    },
+    {
+      name: "memory",
+      kind: "size",
+      doc: "Host memory that its mappings took: lists, descriptors, arrays.",
+      get: (outcome) => size(memoryOf(outcome)),
+    },
+    {
+      name: "invalidations",
+      kind: "int",
+      doc: "How often the IOMMU was told to forget translations.",
+      get: ({ counts }) => counts.get("iotlb.sync") ?? 0,
+    },
+    {
+      name: "time",
+      kind: "duration",
+      doc: "The virtual time it took.",
+      get: ({ durationNs }) => duration(durationNs),
+    },
+    {
+      name: "reports",
+      kind: "list",
+      doc: "Classes of what the checker reported in it.",
+      get: (outcome) => list(wordsIn(outcome, "dma.report", "class").map(word)),
+    },
+    {
+      name: "faults",
+      kind: "list",
+      doc: "Reasons of the faults of the IOMMU in it.",
+      get: (outcome) => list(wordsIn(outcome, "iommu.fault", "reason").map(word)),
+    },
+    {
+      name: "leaks",
+      kind: "list",
+      doc: "What it took and did not give back, in words.",
+      get: ({ leaks }) => list(leaks.map(({ text }) => text)),
+    },
+    {
+      name: "live_mappings",
+      kind: "int",
+      doc: "Live mappings of translated devices at its end.",
+      get: ({ world }) => world.lab.machine.iommu.liveMappings,
+    },
+    {
+      name: "machine",
+      kind: "string",
+      doc: "The settings that `compare` tried; empty for `fork`.",
+      get: ({ machine }) => machine,
+    },
+  ],
+  methods: [],
+  format: (outcome) =>
+    `${outcome.machine === "" ? "" : `${outcome.machine}: `}${endText(outcome)}, ` +
+    `${formatCount(callsOf(outcome), "call")}, ` +
+    `${formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation")}, ` +
+    formatDuration(outcome.durationNs),
+  show(outcome) {
+    const { events, leaks } = outcome;
+    const rest = events.length - SHOWN_EVENTS;
+    return [
+      ...tableLines(COLUMNS, [row(outcome.machine, outcome)], ALIGNMENTS),
+      ...leaks.map(({ text }) => `left: ${text}`),
+      ...events.length === 0 ? [] : formatEvents(events.slice(0, SHOWN_EVENTS), PICTURE_COLUMNS),
+      ...rest > 0 ? [`… ${formatCount(rest, "event")} more`] : [],
+    ];
+  },
+  showAll: (named) =>
+    tableLines(
+      COLUMNS,
+      named.map(([name, outcome]) => row(outcome.machine || name, outcome)),
+      ALIGNMENTS,
+    ),
+  equals: (outcome, other, run) => isThing(other, OUTCOME) && endsLike(outcome, other.target, run),
+};
+
+const ALIGNMENTS = ["left", "left", "right", "right", "right", "right"] as const;

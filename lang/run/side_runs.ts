@@ -1,0 +1,97 @@
+/** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { ComparedMachine } from "../vm/code.ts";
+import type { Closure, Value } from "../vm/value.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
+import type { Output } from "../vm/vm_core.ts";
+import type { MachineVariant } from "./combinations.ts";
+import type { Program } from "./program.ts";
+import { type MachineOptions, TestMachine } from "./test_machine.ts";
+
+/** Holds lines back until a branch begins that may speak. */
+class BranchOutput implements Output {
+  readonly #output: Output;
+  open: boolean;
+
+  constructor(output: Output, open: boolean) {
+    this.#output = output;
+    this.open = open;
+  }
+
+  write(line: string): void {
+    if (this.open) this.#output.write(line);
+  }
+}
+
+/** Makes a VM one that is on its way to a branch; `speak` lets its lines through. */
+export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
+  vm.goals = request.goals;
+  for (const [branching, value] of request.known) vm.known.set(branching, value);
+  if (request.speaks) vm.onBranch = speak;
+}
+
+/** How a run begins: a function with its arguments, or a block. */
+export type RunStart =
+  | { readonly functionIndex: number; readonly args: readonly Value[] }
+  | { readonly block: Closure };
+
+/** Runs of one function of a program, or of one block, on machines of their own. */
+export class SideRuns implements Runs {
+  readonly #program: Program;
+  readonly #config: LabConfig;
+  readonly #options: MachineOptions;
+  readonly #start: RunStart;
+
+  /** @param variants What the test, and comparisons around, change of the machine block. */
+  constructor(
+    program: Program,
+    config: LabConfig,
+    readonly variants: readonly MachineVariant[],
+    options: MachineOptions,
+    start: RunStart,
+  ) {
+    this.#program = program;
+    this.#config = config;
+    this.#options = options;
+    this.#start = start;
+  }
+
+  again(request: AgainRequest): Vm {
+    const output = new BranchOutput(this.#options.output, false);
+    const vm = this.#machine(this.#config, request.steps, output);
+    sendTo(vm, request, () => {
+      output.open = true;
+    });
+    vm.runs = this;
+    return this.#run(vm);
+  }
+
+  elsewhere(machine: ComparedMachine, config: LabConfig, block: Closure, steps: number): Vm {
+    const variants = [...this.variants, machine.variant];
+    const side = new SideRuns(this.#program, config, variants, this.#options, { block });
+    const vm = this.#machine(config, steps, this.#options.output);
+    vm.runs = side;
+    return side.#run(vm);
+  }
+
+  #machine(config: LabConfig, steps: number, output: Output): Vm {
+    const { limits, seed } = this.#options;
+    const machine = new TestMachine(this.#program, config, {
+      record: true,
+      limits: { ...limits, steps },
+      output,
+      ...(seed === undefined ? {} : { seed }),
+    });
+    if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
+    return machine.vm;
+  }
+
+  #run(vm: Vm): Vm {
+    const start = this.#start;
+    if ("block" in start) vm.startBlock(start.block);
+    else vm.start(start.functionIndex, start.args);
+    vm.resume();
+    return vm;
+  }
+}

@@ -1,0 +1,422 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Session } from "./session.ts";
+import { failureOf, memoryLoader, onlyOutcome, printed, run } from "./test_support.ts";
+
+const STRICT = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+`;
+
+function strict(text: string): string {
+  return `${STRICT}${text}`;
+}
+
+// fail POINT
+
+Deno.test("`fail` makes every passing of its point fail, to the end of its block", () => {
+  const text = `
+    let page = alloc_pages(1)
+    fail dma_map_phys {
+      print [try dma_map_phys(ssd, page, 4KiB, to_device), try dma_map_phys(ssd, page, 4KiB, to_device)].map(t => t.error)
+    }
+    let m = dma_map_phys(ssd, page, 4KiB, to_device)
+    print [m.size, counters.inject]
+    dma_unmap_phys(ssd, m, 4KiB, to_device)`;
+  assertEquals(printed(strict(text)), ["[ENOMEM, ENOMEM]", "[4KiB, 2]"]);
+});
+
+Deno.test("`nth` picks one occurrence or a range of them, counted from the block's start", () => {
+  const calls = (fail: string) => `
+    ${fail} {
+      let done = []
+      for k in 0..4 {
+        let state = iova_state()
+        let ok = dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 4KiB)
+        done += [ok]
+        if ok { dma_iova_free(ssd, state) }
+      }
+      print done
+    }`;
+  const answers = (fail: string) => printed(strict(calls(fail)));
+  assertEquals(answers("fail dma_iova_try_alloc nth 3"), ["[true, true, false, true]"]);
+  assertEquals(answers("fail dma_iova_try_alloc nth 2..=3"), ["[true, false, false, true]"]);
+  assertEquals(answers("fail iova.alloc nth 1"), ["[false, true, true, true]"]);
+  assertEquals(answers("fail dma_iova_link"), ["[true, true, true, true]"]);
+});
+
+Deno.test("`with` chooses the errno, and for a device's access the fault", () => {
+  const text = `
+    let state = iova_state()
+    assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 4KiB)
+    fail dma_iova_link with EADDRINUSE {
+      dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device) fails EADDRINUSE
+    }
+    dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device)
+    fail dma_iova_sync { dma_iova_sync(ssd, state, 0B, 4KiB) fails EIO }
+    fail device.read nth 2 with not_present {
+      ssd.dma_read(state.addr, 4B)
+      ssd.dma_read(state.addr, 4B) faults not_present
+    }
+    dma_iova_destroy(ssd, state, 4KiB, to_device)`;
+  const { assertions, failure } = onlyOutcome(strict(text));
+  assertEquals(failure, null);
+  // A `fail` that has failed counts as one of them.
+  assertEquals(assertions, 7);
+});
+
+Deno.test("a point that is never passed is an expectation never reached", () => {
+  const { report } = run(strict('test "t" { fail dma_map_sg { alloc_pages(1) } }'));
+  assertEquals(report.unreached, ["t.dma:5:12"]);
+  assertEquals(report.outcomes[0]!.outcome, "passed");
+});
+
+Deno.test("an error that leaves the block ends the fault with it", () => {
+  const text = `
+    let page = alloc_pages(1)
+    expect error ENOMEM { fail dma_map_phys { dma_map_phys(ssd, page, 4KiB, to_device) } }
+    let m = dma_map_phys(ssd, page, 4KiB, to_device)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    for k in 0..2 { fail dma_map_phys { break } }
+    let n = dma_map_phys(ssd, page, 4KiB, to_device)
+    dma_unmap_phys(ssd, n, 4KiB, to_device)
+    print counters.inject`;
+  assertEquals(printed(strict(text)), ["1"]);
+});
+
+Deno.test("`nth` below 1 is refused", () => {
+  assertEquals(
+    failureOf(strict("let n = 0\nfail dma_map_phys nth n { print 1 }")),
+    "E0919 Cannot fail at occurrence the int 0",
+  );
+});
+
+// fail each
+
+Deno.test("`fail each` passes where every failure is undone, and runs the block once for each place", () => {
+  const text = `
+    fail each {
+      let page = alloc_pages(1)
+      let m = try dma_map_phys(ssd, page, 4KiB, to_device)
+      print m.ok
+      if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
+    }
+    print iommu.live_mappings`;
+  const { lines, report } = run(strict(text));
+  assertEquals(report.outcomes[0]!.failure, null);
+  // Only the run without a fault speaks. The others are for alloc_pages, dma_map_phys and iova.alloc:
+  // the page tables are there already.
+  assertEquals(lines, ["true", "0"]);
+  assertEquals(report.counts.assertions, 4);
+});
+
+Deno.test("`fail each` says where something leaks, what, and who took it", () => {
+  const text = `
+    fail each {
+      let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+      let b = dma_map_phys(ssd, 0x20_0000, 8KiB, to_device)
+      dma_unmap_phys(ssd, b, 8KiB, to_device)
+      dma_unmap_phys(ssd, a, 4KiB, to_device)
+    }`;
+  const { failure } = onlyOutcome(strict(text));
+  assertEquals(
+    `${failure!.code} ${failure!.message}`,
+    "E0921 Something leaks when `dma_map_phys` fails the 2nd time",
+  );
+  const lines = failure!.lines.join("\n");
+  assertStringIncludes(lines, "taken here");
+  assertStringIncludes(lines, "t.dma:7:7");
+  assertStringIncludes(lines, "ssd: 4096 bytes at 0xffff_d000 are still mapped");
+  assertStringIncludes(lines, "4096 bytes of IO addresses at 0xffff_d000 were not given back");
+  assertStringIncludes(lines, "1 more mapping is live than before");
+  assertStringIncludes(lines, "2 of 4 places leak");
+});
+
+Deno.test("`fail each` does not accept a block that leaks by itself", () => {
+  assertEquals(
+    failureOf(strict("fail each { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }")),
+    "E0921 The block itself leaks, before anything is made to fail",
+  );
+});
+
+Deno.test("an assertion that fails under a fault says under which", () => {
+  const text = `
+    fail each {
+      let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+      wait io
+      assert io.status == OK
+    }`;
+  const { failure } = onlyOutcome(strict(text));
+  // A disk's data that cannot be moved is tried again; a mapping that cannot be made, too.
+  assertEquals(failure, null);
+  const final = `
+    fail each {
+      let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+      assert m.ok
+      dma_unmap_phys(ssd, m.value, 4KiB, to_device)
+    }`;
+  const failed = onlyOutcome(strict(final)).failure!;
+  assertEquals(failed.code, "E0901");
+  assertStringIncludes(
+    failed.lines.join("\n"),
+    "while `dma_map_phys` fails the 1st time (`fail each`)",
+  );
+});
+
+Deno.test("a request leaks under a failing link with the defects of 7.2, and not without them", () => {
+  const body = `
+    let buf = alloc_pages(4, contiguous: false)
+    fail each {
+      let io = ssd.submit(read, lba: 0, into: buf)
+      wait io
+    }`;
+  const leaks = failureOf(strict(`test "t" { ${body} }`));
+  assertEquals(leaks, "E0921 Something leaks when `dma_iova_link` fails the 2nd time");
+  assertEquals(failureOf(strict(`test "t" with { quirks = [none] } { ${body} }`)), null);
+  assertEquals(failureOf(strict(`test "t" with { kernel = "6.12" } { ${body} }`)), null);
+});
+
+// fork
+
+Deno.test("`fork` runs both blocks from the state before it, and neither changes it", () => {
+  const text = `
+    let page = alloc_pages(1)
+    let m = dma_map_phys(ssd, page, 4KiB, bidirectional)
+    let both = fork {
+      page.fill(1)
+      dma_unmap_phys(ssd, m, 4KiB, bidirectional)
+      print ["first", page[0], iommu.live_mappings]
+    } and {
+      print ["second", page[0], iommu.live_mappings]
+      ssd.dma_write(m.addr, bytes"2a")
+    }
+    print [both.first.live_mappings, both.second.live_mappings, page[0], iommu.live_mappings]
+    print [both.first.calls, both.second.calls, both.first.events.count("iommu.unmap")]
+    dma_unmap_phys(ssd, m, 4KiB, bidirectional)`;
+  assertEquals(printed(strict(text)), [
+    '["first", 1, 0]',
+    '["second", 0, 1]',
+    "[0, 1, 0, 1]",
+    "[1, 0, 1]",
+  ]);
+});
+
+Deno.test("an error ends a block of `fork`, and is its outcome", () => {
+  const text = `
+    let both = fork {
+      dma_map_phys(ssd, 0x10_0000, 4KiB, to_device, [cc_shared])
+      print "never"
+    } and { advance 5us }
+    print [both.first.error, both.second.error, both.second.time]`;
+  assertEquals(printed(strict(text)), ["[ENOMEM, none, 5us]"]);
+});
+
+Deno.test("a failed assertion in a block of `fork` fails the test", () => {
+  assertEquals(
+    failureOf(strict("let both = fork { assert 1 == 2 } and { }\nprint both")),
+    "E0901 Assertion failed",
+  );
+});
+
+Deno.test("outcomes are equal when memory and what devices see are the same in the end", () => {
+  const text = `
+    let page = alloc_pages(1)
+    let both = fork {
+      let m = dma_map_phys(ssd, page, 4KiB, from_device)
+      ssd.dma_write(m.addr, bytes"2a")
+      dma_unmap_phys(ssd, m, 4KiB, from_device)
+    } and {
+      page.fill(bytes"2a")
+    } and {
+      page.fill(bytes"2b")
+    }
+    print [both.first == both.second, both.first == both.third]
+    print same_view(both.first, both.third)`;
+  assertEquals(printed(strict(text)), ["[true, false]", "true"]);
+});
+
+Deno.test("`fork` inside `fork`, in a loop and in a function reaches the right branch", () => {
+  const text = `
+    fn deeper(n) {
+      let inner = fork { advance n * 1us } and { advance n * 10us }
+      return inner.second.time - inner.first.time
+    }
+    let seen = []
+    for n in 1..=3 {
+      let outer = fork {
+        let difference = deeper(n)
+        print difference
+        advance difference
+      } and { }
+      seen += [outer.first.time]
+    }
+    print seen`;
+  assertEquals(printed(strict(text)), ["9us", "18us", "27us", "[9us, 18us, 27us]"]);
+});
+
+Deno.test("`fork` takes the case of a property along", () => {
+  const text = `
+    property "p" forall n in 1..=3 {
+      let both = fork { advance n * 1us } and { }
+      assert both.first.time == n * 1us
+    }`;
+  assertEquals(onlyOutcome(text).failure, null);
+});
+
+Deno.test("benches and consts are no runs that can be done again", () => {
+  assertEquals(
+    failureOf("const both = fork { } and { }\nprint both"),
+    "E0922 `fork` needs a run that can be done again: a test, or statements of a file",
+  );
+});
+
+// compare
+
+Deno.test("`compare` runs its block on a machine for each combination, and is shown by itself", () => {
+  const text = `
+    let pages = 4
+    compare { kernel = ["6.12", "7.2"], iommu.mode = [off, strict] } {
+      ssd.read(lba: 0, into: alloc_pages(pages, contiguous: false))
+    }`;
+  const lines = printed(strict(text));
+  assertEquals(lines.length, 6);
+  assertStringIncludes(lines[0]!, "calls  memory  invalidations  time");
+  assertEquals(
+    lines.slice(2).map((line) => line.replace(/\s+/g, " ")),
+    [
+      'kernel = "6.12", iommu.mode = off ok 5 4352B 0 0ns',
+      'kernel = "6.12", iommu.mode = strict ok 5 4352B 1 0ns',
+      'kernel = "7.2", iommu.mode = off ok 13 256B 0 0ns',
+      'kernel = "7.2", iommu.mode = strict ok 12 256B 1 0ns',
+    ].map((line) => line),
+  );
+});
+
+Deno.test("the value of `compare` is a list of outcomes", () => {
+  const text = `
+    let all = compare { iommu.mode = [strict, lazy] } {
+      let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+      dma_unmap_phys(ssd, m, 4KiB, to_device)
+    }
+    print [all.length, all[0].invalidations, all[1].invalidations, all[1].machine]`;
+  assertEquals(printed(strict(text)), ['[2, 1, 0, "iommu.mode = lazy"]']);
+});
+
+Deno.test("`compare` changes the machine of the test it stands in", () => {
+  const text = `
+    test "t" with { kernel = "6.12", cpus = 2 } {
+      let all = compare { cpus = [1, 3] } { print cpus_of() }
+      assert all.length == 2
+    }
+    fn cpus_of() {
+      let last = 0
+      for n in 0..4 { let r = try on_cpu(n)
+        if r.ok { last = n } }
+      return last
+    }
+    fn on_cpu(n) { return n }`;
+  assertEquals(run(strict(text)).report.outcomes[0]!.failure, null);
+  const kernel = `
+    test "t" with { kernel = "6.12" } {
+      let all = compare { cpus = [1] } { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }
+      assert all[0].events.count("call.dma_map_sgtable") == 1
+    }`;
+  assertEquals(run(strict(kernel)).report.outcomes[0]!.failure, null);
+});
+
+Deno.test("things of the machine outside cannot be taken into `compare`", () => {
+  assertEquals(
+    failureOf(strict("let page = alloc_pages(1)\ncompare { cpus = [1] } { print page.phys }")),
+    "E0925 The block runs on other machines, and a buffer belongs to this one",
+  );
+});
+
+// invariant
+
+Deno.test("an invariant is checked where it begins and after every event in its block", () => {
+  const text = `
+    invariant "one at a time" { iommu.live_mappings <= 1 }
+    let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    dma_unmap_phys(ssd, a, 4KiB, to_device)
+    let b = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    let c = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+    print [b, c]`;
+  const { failure } = onlyOutcome(strict(text));
+  assertEquals(
+    `${failure!.code} ${failure!.message}`,
+    'E0923 Invariant "one at a time" does not hold after event 23, dma.map',
+  );
+  assertStringIncludes(failure!.lines.join("\n"), "t.dma:10:5");
+  assertEquals(
+    failureOf(strict('invariant "n" { iommu.live_mappings == 1 }')),
+    'E0923 Invariant "n" does not hold where it begins',
+  );
+});
+
+Deno.test("an invariant ends with its block, however that is left", () => {
+  const text = `
+    for k in 0..2 {
+      invariant "nothing is mapped" { iommu.live_mappings == 0 }
+      if k == 0 { continue }
+    }
+    let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    print 1`;
+  assertEquals(printed(strict(text)), ["1"]);
+});
+
+Deno.test("an invariant sees the middle of an activity", () => {
+  const text = `
+    test "t" {
+      let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+      invariant "nothing is ever mapped" { iommu.live_mappings == 0 }
+      wait io
+      assert false, "never reached"
+    }`;
+  const failure = failureOf(strict(text));
+  assert(failure!.startsWith('E0923 Invariant "nothing is ever mapped" does not hold after'));
+});
+
+Deno.test("an invariant only looks", () => {
+  assertEquals(
+    failureOf(strict('invariant "n" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) != none }')),
+    'E0924 Invariant "n" makes something happen: call.dma_map_phys',
+  );
+});
+
+// In a session
+
+Deno.test("a session runs forks from its own past, and goes on where it was", () => {
+  const lines: string[] = [];
+  const session = new Session({ loader: memoryLoader(), onLine: (line) => lines.push(line) });
+  const say = (text: string) => {
+    const { diagnostics, failure, values } = session.feed(text);
+    assertEquals(diagnostics.filter(({ severity }) => severity === "error"), []);
+    return failure?.code ?? values.map((value) => value.text).join(" ");
+  };
+  say(STRICT);
+  say("let page = alloc_pages(1)");
+  say("let m = dma_map_phys(ssd, page, 4KiB, bidirectional)");
+  assertEquals(say("assert false"), "E0901");
+  say("print 1");
+  say('let both = fork { ssd.dma_write(m.addr, bytes"07")\nprint page[0] } and { }');
+  assertEquals(say("both.first.events.count(iommu.translate)"), "1");
+  assertEquals(say("page[0]"), "0");
+  say("page.fill(9)");
+  say("let again = fork { print page[1] } and { }");
+  say("let wide = compare { iommu.mode = [off, strict] } { print ssd.name }");
+  assertEquals(say("wide.length"), "2");
+  assertEquals(lines, ["1", "7", "9", "ssd", "ssd"]);
+  session.back(1);
+  assertEquals(say("again.first == again.second"), "true");
+  assertEquals(lines.length, 5, "going back says nothing");
+  assertEquals(
+    say(
+      "fail each { let n = try dma_map_phys(ssd, page, 4KiB, to_device)\nif n.ok { dma_unmap_phys(ssd, n.value, 4KiB, to_device) } }",
+    ),
+    "",
+  );
+  assertEquals(say("fail each { dma_map_phys(ssd, page, 4KiB, to_device) }"), "E0921");
+  assertEquals(say('invariant "n" { iommu.live_mappings < 3 }'), "");
+  assertEquals(say("let x = dma_map_phys(ssd, page, 4KiB, to_device)"), "E0923");
+});

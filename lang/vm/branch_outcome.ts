@@ -1,0 +1,25 @@
+/** What became of a block that ran on a machine of its own: one of `fork`, or that of `compare`. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Leak } from "../../runtime/held_resources.ts";
+import type { World } from "../run/world.ts";
+import type { Raised } from "./outcome.ts";
+
+export interface BranchOutcome {
+  /** The machine, for `compare`; empty for `fork`, whose blocks have the same. */
+  readonly machine: string;
+  /** The machine as the block left it. */
+  readonly world: World;
+  /** The error that ended the block; null when it came to its end. */
+  readonly raised: Raised | null;
+  /** What happened in the block. */
+  readonly events: readonly MachineEvent[];
+  /** How often, by event name; events that did not happen are left out. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** The virtual time it took. */
+  readonly durationNs: number;
+  /** What it took and did not give back. */
+  readonly leaks: readonly Leak[];
+}
+
+/** The entries of a fork's record, one for each of its blocks. */
+export const BRANCH_NAMES: readonly string[] = ["first", "second", "third", "fourth"];
