@@ -8,6 +8,7 @@
  */
 import { ERRNO } from "../errno.ts";
 import {
+  type HostCharge,
   LeafRuns,
   PageSizeChoice,
   type PageTable,
@@ -37,6 +38,8 @@ export interface ArmPageTableOptions {
   readonly addressBits: number;
   /** Told of each call to the format; `phys` is -1 for an unmap. */
   readonly onCall?: ArmCallListener;
+  /** Told of the host memory of each new table. */
+  readonly charge?: HostCharge;
 }
 
 export class ArmPageTable implements PageTable {
@@ -81,7 +84,7 @@ export class ArmPageTable implements PageTable {
       { length: this.#levels + 1 },
       (_, level) => options.granuleBytes * this.#entries ** level,
     );
-    this.#tables = new TablePages(this.#entries);
+    this.#tables = new TablePages(this.#entries, options.charge);
     this.#top = this.#tables.take();
     this.#onCall = options.onCall ?? null;
   }

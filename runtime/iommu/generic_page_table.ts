@@ -10,6 +10,7 @@
  */
 import { ERRNO } from "../errno.ts";
 import {
+  type HostCharge,
   LeafRuns,
   PageSizeChoice,
   type PageTable,
@@ -47,6 +48,8 @@ export interface GenericPageTableOptions {
   readonly addressBits: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
+  /** Told of the host memory of each new table. */
+  readonly charge?: HostCharge;
 }
 
 export class GenericPageTable implements PageTable {
@@ -63,7 +66,7 @@ export class GenericPageTable implements PageTable {
   undoneBytes = 0;
 
   readonly #choice: PageSizeChoice;
-  readonly #tables = new TablePages(ENTRIES);
+  readonly #tables: TablePages;
   /** Below this size a mapping can only consist of smallest pages. */
   readonly #secondSizeBytes: number;
   /** Some leaves fill several entries of a table, so that one may reach beyond a range. */
@@ -92,6 +95,7 @@ export class GenericPageTable implements PageTable {
     this.#levels = options.growsOnDemand === true
       ? 3
       : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
+    this.#tables = new TablePages(ENTRIES, options.charge);
     this.#top = this.#tables.take();
   }
 

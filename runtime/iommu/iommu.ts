@@ -110,7 +110,8 @@ export class Iommu {
       dev.domain = null;
       return;
     }
-    const table = makePageTable(this.#config);
+    const { memory } = this.#machine;
+    const table = makePageTable(this.#config, (sizeBytes) => memory.chargeHost(sizeBytes));
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
     if (typeof gaps === "number") {
       this.#machine.warnings.warn(

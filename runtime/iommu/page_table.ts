@@ -189,13 +189,19 @@ export class PageSizeChoice {
   }
 }
 
+/** Told of host memory that a table is about to take; throws where the run may not have it. */
+export type HostCharge = (sizeBytes: number) => void;
+
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
 export class TablePages {
   /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
   readonly pages: Float64Array[] = [new Float64Array(0)];
   #free: number[] = [];
+  readonly #charge: HostCharge | null;
 
-  constructor(readonly entries: number) {}
+  constructor(readonly entries: number, charge: HostCharge | null = null) {
+    this.#charge = charge;
+  }
 
   /** Table pages in use. */
   get count(): number {
@@ -210,6 +216,7 @@ export class TablePages {
   take(): number {
     const recycled = this.#free.pop();
     if (recycled !== undefined) return recycled;
+    this.#charge?.(this.entries * 8);
     this.pages.push(new Float64Array(this.entries));
     return this.pages.length - 1;
   }

@@ -2,15 +2,16 @@
 import type { IommuConfig } from "../machine_config.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
-import type { PageTable } from "./page_table.ts";
+import type { HostCharge, PageTable } from "./page_table.ts";
 
 /**
  * Makes an empty table.
  *
+ * @param charge Told of the host memory of each table page.
  * @throws {RangeError} When the granule is not one that the model's format has.
  * @see behaviour/dma.md 5.1
  */
-export function makePageTable(config: IommuConfig): PageTable {
+export function makePageTable(config: IommuConfig, charge: HostCharge = () => {}): PageTable {
   const { model, granuleBytes, addressBits } = config;
   const granules = model === "arm" ? [4096, 16384, 65536] : [4096];
   if (!granules.includes(granuleBytes)) {
@@ -23,8 +24,11 @@ export function makePageTable(config: IommuConfig): PageTable {
     granuleBytes,
     ...config.pageSizesBytes.filter((size) => isLargerPage(config, size)).sort((a, b) => a - b),
   ];
-  if (model === "arm") return new ArmPageTable({ granuleBytes, pageSizesBytes, addressBits });
-  return new GenericPageTable({ pageSizesBytes, addressBits, growsOnDemand: model === "amd" });
+  if (model === "arm") {
+    return new ArmPageTable({ granuleBytes, pageSizesBytes, addressBits, charge });
+  }
+  const growsOnDemand = model === "amd";
+  return new GenericPageTable({ pageSizesBytes, addressBits, growsOnDemand, charge });
 }
 
 /** True for a size above the granule that a leaf of the format can have. */

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ERRNO } from "../errno.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
@@ -125,4 +125,24 @@ Deno.test("a walk gives the very byte, the leaf's size and its rights", () => {
     PTE_WRITE,
   ]);
   assertEquals(table.walk(2 * GIB_1), false);
+});
+
+Deno.test("each table page is told to whoever counts host memory, and none when it may not be had", () => {
+  const taken: number[] = [];
+  const charge = (sizeBytes: number) => {
+    taken.push(sizeBytes);
+    if (taken.length > 6) throw new RangeError("enough");
+  };
+  const options = { pageSizesBytes: STANDARD, addressBits: 48, charge };
+  const table = new GenericPageTable(options);
+  assertEquals(taken, [KIB_4]);
+  assertEquals(table.map(0, 0, KIB_4, RW), 0);
+  assertEquals([taken.length, table.tables], [4, 4]);
+  assertEquals(table.unmap(0, KIB_4), KIB_4);
+  assertEquals(table.map(0, 0, KIB_4, RW), 0);
+  assertEquals(taken.length, 4, "tables that were given back are used again");
+  assertThrows(() => table.map(GIB_1, KIB_4, GIB_1, RW), RangeError, "enough");
+  taken.length = 0;
+  new ArmPageTable({ ...options, granuleBytes: KIB_4 });
+  assertEquals(taken, [KIB_4]);
 });

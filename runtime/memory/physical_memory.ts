@@ -90,9 +90,20 @@ export class PhysicalMemory {
   /** @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps. */
   constructor(readonly ranges: readonly MemoryRange[]) {}
 
-  /** Bytes of the pages that exist. */
+  /** Bytes of the pages that exist, and what `chargeHost` was told of. */
   get touchedBytes(): Bytes {
     return this.#touchedBytes;
+  }
+
+  /**
+   * Counts host memory against the same limit that is no memory of the machine: page tables.
+   * @throws {MemoryLimitError} When it would exceed the limit.
+   */
+  chargeHost(sizeBytes: Bytes): void {
+    if (this.#touchedBytes + sizeBytes > this.limitBytes) {
+      throw new MemoryLimitError(this.limitBytes);
+    }
+    this.#touchedBytes += sizeBytes;
   }
 
   /** What lies at an address. */
