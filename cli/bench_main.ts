@@ -1,16 +1,18 @@
 /**
- * `deno task bench [--json] [FILTER]`: measures, and prints one line a result.
+ * `deno task bench [--json] [--long] [FILTER]`: measures, and prints one line a result.
  *
  * FILTER is a part of a benchmark's name. With `--json` each line is one object
- * `{"name","value","unit","ratio","to"}`.
+ * `{"name","value","unit","ratio","to"}`. With `--long` those that look for what grows with time
+ * take minutes.
  */
 import { formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
 
-const USAGE = "Usage: deno task bench [--json] [FILTER]";
+const USAGE = "Usage: deno task bench [--json] [--long] [FILTER]";
+const FLAGS = ["--json", "--long"];
 
 async function main(words: readonly string[]): Promise<number> {
-  const [filter = "", ...more] = words.filter((word) => word !== "--json");
+  const [filter = "", ...more] = words.filter((word) => !FLAGS.includes(word));
   const chosen = BENCHMARKS.filter(({ name }) => name.includes(filter));
   if (filter.startsWith("-") || more.length > 0 || chosen.length === 0) {
     const names = BENCHMARKS.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`);
@@ -20,7 +22,7 @@ async function main(words: readonly string[]): Promise<number> {
   const json = words.includes("--json");
   const width = Math.max(...chosen.map(({ name }) => name.length));
   for (const benchmark of chosen) {
-    const result = await benchmark.run();
+    const result = await benchmark.run({ long: words.includes("--long") });
     console.log(json ? JSON.stringify(result) : formatResult(result, width));
   }
   return 0;

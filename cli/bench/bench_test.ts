@@ -2,7 +2,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { formatResult, median, rounded } from "./benchmark.ts";
 import { BENCHMARKS } from "./mod.ts";
-import { measureReads } from "./nvme_read.ts";
+import { layOut, measurePairs } from "./iova_pair.ts";
+import { measureLiveBytes } from "./live_bytes.ts";
+import { measureGrowth, measureReads } from "./nvme_read.ts";
 
 const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -19,14 +21,52 @@ Deno.test("formatResult() shows value, unit and what it is compared with", () =>
 
 Deno.test("measureReads() drives requests through the whole path in every mode", () => {
   for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {
-    assert(measureReads(mode, 1) > 1000, mode);
+    assert(measureReads({ mode }, 1) > 1000, mode);
   }
+});
+
+Deno.test("a run of requests gains no memory", () => {
+  const MIB = 2 ** 20;
+  assert(Math.abs(measureGrowth(200_000)) < 4 * MIB);
+});
+
+Deno.test("layOut() leaves as many ranges in use as it is asked for, and holes between them", () => {
+  const { ranges, cache } = layOut(10_000);
+  // Ranges in the caches are still in the tree; the window of interrupts is one too.
+  let cached = 0;
+  for (let sizeClass = 0; sizeClass < 6; sizeClass++) {
+    const [loaded, previous] = cache.fills(0, sizeClass);
+    cached += loaded + previous + 127 * cache.depotSize(sizeClass);
+  }
+  assertEquals(ranges.count - cached - 1, 10_000);
+  assert(cached > 1000);
+});
+
+Deno.test("a pair costs hardly more with a million ranges live than with none", () => {
+  const [one, , large] = measurePairs(5);
+  assert(one![2]! <= 3 * one![0]!, `${one}`);
+  assert(large![2]! <= 4 * large![0]!, `${large}`);
+});
+
+Deno.test("a live mapping takes at most 64 bytes, its part of the page tables included", () => {
+  const bytes = measureLiveBytes("off");
+  assert(bytes > 20 && bytes <= 64, `${bytes}`);
 });
 
 Deno.test("benchmarks have names of their own, among them those that must be there", () => {
   const names = BENCHMARKS.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
-  for (const name of ["start.cold", "nvme.read4k.off", "nvme.read4k.strict"]) {
+  for (
+    const name of [
+      "start.cold",
+      "nvme.read4k.off",
+      "nvme.read4k.strict",
+      "mapping.bytes_per_live",
+      ...["1p", "32p", "33p", "256p"].flatMap((size) =>
+        ["0", "10k", "1m"].map((live) => `iova.pair.${size}.live${live}`)
+      ),
+    ]
+  ) {
     assert(names.includes(name), name);
   }
 });

@@ -10,11 +10,16 @@ export interface BenchResult {
   readonly to: string | null;
 }
 
+export interface BenchOptions {
+  /** Take the time that a run of a hundred million requests takes. */
+  readonly long: boolean;
+}
+
 export interface Benchmark {
   readonly name: string;
   /** What is measured, for the list. */
   readonly doc: string;
-  run(): Promise<BenchResult> | BenchResult;
+  run(options: BenchOptions): Promise<BenchResult> | BenchResult;
 }
 
 /** The middle one of some measurements: a slow neighbour moves it less than a mean. */

@@ -1,13 +1,16 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
-import { NVME_READ_OFF, NVME_READ_STRICT } from "./nvme_read.ts";
+import { LIVE_BYTES } from "./live_bytes.ts";
+import { MAPPING_COSTS } from "./mapping_cost.ts";
+import { NVME_READS } from "./nvme_read.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
   START_CHECKOUT,
   ...IOVA_PAIRS,
-  NVME_READ_OFF,
-  NVME_READ_STRICT,
+  ...LIVE_BYTES,
+  ...MAPPING_COSTS,
+  ...NVME_READS,
 ];

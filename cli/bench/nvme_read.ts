@@ -1,24 +1,44 @@
 /** How many requests a second the whole path does: submit, map, build, fetch, walk, move, unmap. */
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig } from "../../devices/lab_config.ts";
+import type { Io } from "../../devices/nvme/io.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
-import { type Benchmark, median, rounded } from "./benchmark.ts";
+import type { IommuMode, MachineConfig } from "../../runtime/machine_config.ts";
+import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import { measureInChild } from "./child.ts";
+import { cpuSeconds } from "./cpu_time.ts";
 
-/** Rounds that count, and how long each is. */
-const ROUNDS = 9;
-const ROUND_MS = 120;
-/** Requests between two looks at the host's clock. */
-const BATCH = 2000;
+/** Rounds that count, and the requests of each. */
+const ROUNDS = 15;
+const ROUND_REQUESTS = 131_072;
+/** Rounds before those, for the compiler. */
+const WARM_UPS = 3;
+/** Requests between two looks at the memory in use. */
+const BATCH = 2048;
 
 const BLOCKS_PER_READ = 8;
 const BLOCKS_USED = 1_000_000;
+/** Requests in flight, as a busy disk has them. */
+const QUEUE_DEPTH = 32;
+
+/** Requests of the run that looks for what grows, and of the long one. */
+const REQUESTS = 4_000_000;
+const REQUESTS_LONG = 100_000_000;
+const MIB = 2 ** 20;
+
+export interface ReadOptions {
+  readonly mode: IommuMode;
+  readonly checker?: MachineConfig["checker"];
+  /** Requests in flight. */
+  readonly depth?: number;
+}
 
 /** A machine with one disk; counters are on, as always, and nobody listens to the events. */
-function makeLab(mode: IommuMode): Lab {
+function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
   const config = defaultLabConfig();
   return buildLab({
     ...config,
+    checker,
     iommu: { ...config.iommu, mode },
     pci: [{
       kind: "root_port",
@@ -29,62 +49,127 @@ function makeLab(mode: IommuMode): Lab {
   });
 }
 
-/** Requests a second of 4 KiB reads, one after the other: the median of some rounds. */
-export function measureReads(mode: IommuMode, rounds: number = ROUNDS): number {
-  const { machine, devices } = makeLab(mode);
-  const disk = devices.get("ssd")!.disk!;
-  const buffer = allocateBuffer(machine, { sizeBytes: 4096 });
-  let lba = 0;
-  const batch = () => {
-    for (let count = 0; count < BATCH; count++) {
-      lba = (lba + BLOCKS_PER_READ * 7919) % BLOCKS_USED;
-      const io = disk.submit("read", { lba, buffer });
-      while (!io.done) machine.runNextActivity();
-      if (io.status !== "OK") throw new Error(`A read ended with ${io.status}`);
+/** Reads of 4 KiB from all over a fresh disk, each into a page of its own. */
+class Reader {
+  readonly #machine: Lab["machine"];
+  readonly #disk;
+  readonly #buffers;
+  readonly #ios: Io[] = [];
+  #lba = 0;
+
+  constructor(options: ReadOptions) {
+    const { machine, devices } = makeLab(options);
+    this.#machine = machine;
+    this.#disk = devices.get("ssd")!.disk!;
+    this.#buffers = Array.from(
+      { length: options.depth ?? QUEUE_DEPTH },
+      () => allocateBuffer(machine, { sizeBytes: 4096 }),
+    );
+  }
+
+  /** Runs a batch of requests, as many at a time as there are buffers, to its end. */
+  runBatch(): void {
+    const ios = this.#ios;
+    const depth = this.#buffers.length;
+    for (let done = 0; done < BATCH; done += depth) {
+      for (let index = 0; index < depth; index++) {
+        this.#lba = (this.#lba + BLOCKS_PER_READ * 7919) % BLOCKS_USED;
+        ios[index] = this.#disk.submit("read", { lba: this.#lba, buffer: this.#buffers[index]! });
+      }
+      while (this.#machine.runNextActivity());
+      for (const io of ios) {
+        if (io.status !== "OK") throw new Error(`A read ended with ${io.status}`);
+      }
     }
-  };
+  }
+}
+
+/** Requests a second on one core: the median of some rounds. */
+export function measureReads(options: ReadOptions, rounds: number = ROUNDS): number {
+  const reader = new Reader(options);
   const rates: number[] = [];
-  for (let round = -2; round < rounds; round++) {
-    const start = performance.now();
-    let requests = 0;
-    let elapsedMs = 0;
-    while (elapsedMs < ROUND_MS) {
-      batch();
-      requests += BATCH;
-      elapsedMs = performance.now() - start;
-    }
-    if (round >= 0) rates.push(requests / elapsedMs * 1000);
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const start = cpuSeconds();
+    for (let requests = 0; requests < ROUND_REQUESTS; requests += BATCH) reader.runBatch();
+    if (round >= 0) rates.push(ROUND_REQUESTS / (cpuSeconds() - start));
   }
   return median(rates);
 }
 
-/** Measured once in a run, whichever benchmarks want it. */
-let offRate: number | null = null;
-const measureOff = () => offRate ??= measureReads("off");
+const MAIN = "cli/bench/nvme_read_main.ts";
 
-export const NVME_READ_OFF: Benchmark = {
-  name: "nvme.read4k.off",
-  doc: "4 KiB reads without IOMMU, counters on, no listener",
-  run: () => ({
-    name: NVME_READ_OFF.name,
-    value: rounded(measureOff()),
-    unit: "requests/s",
+function readBenchmark(
+  name: string,
+  doc: string,
+  { mode, checker = "off", depth = QUEUE_DEPTH }: ReadOptions,
+): Benchmark {
+  return {
+    name,
+    doc,
+    run: (): BenchResult => ({
+      name,
+      value: rounded(measureInChild(MAIN, ["rate", mode, checker, String(depth)])),
+      unit: "requests/s",
+      ratio: null,
+      to: null,
+    }),
+  };
+}
+
+/**
+ * How much memory a long run of requests gains: the low-water mark of its last tenth against that of
+ * its first. Between two collections of garbage the memory in use says nothing.
+ */
+export function measureGrowth(requests: number): number {
+  const reader = new Reader({ mode: "strict" });
+  const lowest = [Infinity, Infinity];
+  const batches = Math.ceil(requests / BATCH);
+  for (let batch = 0; batch < batches; batch++) {
+    reader.runBatch();
+    const tenth = Math.floor(batch * 10 / batches);
+    if (tenth !== 0 && tenth !== 9) continue;
+    const { heapUsed, external } = Deno.memoryUsage();
+    const end = tenth === 0 ? 0 : 1;
+    lowest[end] = Math.min(lowest[end]!, heapUsed + external);
+  }
+  return lowest[1]! - lowest[0]!;
+}
+
+const NVME_READ_GROWTH: Benchmark = {
+  name: "nvme.read4k.growth",
+  doc: "memory gained by 4 million such requests, strict; with --long by 100 million",
+  run: ({ long }) => ({
+    name: NVME_READ_GROWTH.name,
+    value: rounded(
+      measureInChild(MAIN, ["growth", String(long ? REQUESTS_LONG : REQUESTS)]) / MIB,
+    ),
+    unit: "MiB",
     ratio: null,
     to: null,
   }),
 };
 
-export const NVME_READ_STRICT: Benchmark = {
-  name: "nvme.read4k.strict",
-  doc: "the same through the IOMMU in strict mode",
-  run() {
-    const rate = measureReads("strict");
-    return {
-      name: NVME_READ_STRICT.name,
-      value: rounded(rate),
-      unit: "requests/s",
-      ratio: rounded(rate / measureOff()),
-      to: NVME_READ_OFF.name,
-    };
-  },
-};
+export const NVME_READS: readonly Benchmark[] = [
+  readBenchmark(
+    "nvme.read4k.off",
+    "4 KiB reads without IOMMU, 32 in flight, counters on, no listener, checker off",
+    { mode: "off" },
+  ),
+  readBenchmark("nvme.read4k.strict", "the same through the IOMMU in strict mode", {
+    mode: "strict",
+  }),
+  readBenchmark("nvme.read4k.lazy", "the same in lazy mode", { mode: "lazy" }),
+  readBenchmark("nvme.read4k.checked.off", "without IOMMU, with the checker of driver mistakes", {
+    mode: "off",
+    checker: "report",
+  }),
+  readBenchmark("nvme.read4k.checked.strict", "in strict mode, with that checker", {
+    mode: "strict",
+    checker: "report",
+  }),
+  readBenchmark("nvme.read4k.alone.off", "without IOMMU, one request after the other", {
+    mode: "off",
+    depth: 1,
+  }),
+  NVME_READ_GROWTH,
+];
