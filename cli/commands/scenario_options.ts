@@ -31,7 +31,7 @@ export const LIMITS = {
   "max-steps": {
     kind: "integer",
     placeholder: "NUMBER",
-    doc: "instructions of one test (1000000000)",
+    doc: "instructions of one test (500000000)",
   },
   "max-memory": {
     kind: "integer",

@@ -12,14 +12,28 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   return `${name} ... ${verdict} ${paint("dim", `(${cases}${counted(outcome.events, "event")})`)}`;
 }
 
-/** Faults and reports that no statement expected, one line each. */
+/** Different faults and reports that are shown with their source lines; the others are counted. */
+const SHOWN_INCIDENTS = 5;
+
+/** Faults and reports that no statement expected, the same one of the same statement once. */
 export function incidentLines(outcome: TestOutcome, paint: Paint): string[] {
-  const lines = outcome.incidents.map(({ kind, place, text }) => {
-    const at = place === null ? "" : paint("dim", `  ${place}`);
-    return `  ${paint("warning", `unexpected ${kind}`)}  ${text}${at}`;
-  });
-  const rest = outcome.unexpectedFaults + outcome.unexpectedReports - outcome.incidents.length;
-  return rest > 0 ? [...lines, `  … and ${rest} more`] : lines;
+  const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
+  for (const { kind, lines, name, place } of outcome.incidents) {
+    const key = `${kind} ${name} ${place}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { lines, times: 1 });
+    else group.times++;
+  }
+  const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
+  const listed = shown.reduce((sum, { times }) => sum + times, 0);
+  const rest = outcome.unexpectedFaults + outcome.unexpectedReports - listed;
+  return [
+    ...shown.flatMap(({ lines, times }) => [
+      ...lines.map((line) => `  ${line}`),
+      ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
+    ]),
+    ...rest > 0 ? [`  … and ${counted(rest, "other")}`] : [],
+  ];
 }
 
 /** What failed, with its place, its diagnostic, and the line that repeats it. */

@@ -11,7 +11,7 @@
  * ```
  */
 import { type Span, spanPlace } from "../source.ts";
-import type { Diagnostic } from "./diagnostic.ts";
+import type { Diagnostic, RelatedSpan, Severity } from "./diagnostic.ts";
 import { characterWidth, displayWidth, printable } from "./display_width.ts";
 
 /** What a piece of the output is, for whoever gives it a colour. */
@@ -28,25 +28,49 @@ const CUT = "…";
 
 /** Renders one diagnostic. Lines are separated by `\n`, without one at the end. */
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
+  const { code, severity, message } = diagnostic;
+  return renderFinding({ ...diagnostic, word: severity, tag: code, message }, options).join("\n");
+}
+
+/** Something that was found at a place, whether or not it has a code of its own. */
+export interface Finding {
+  /** What it is: `error`, `unexpected report`. */
+  readonly word: string;
+  readonly severity: Severity;
+  /** What stands in brackets behind the word. */
+  readonly tag: string;
+  readonly message: string;
+  /** Null where no statement is known. */
+  readonly span: Span | null;
+  readonly label?: string;
+  readonly related?: readonly RelatedSpan[];
+  /** `name: text` lines before the hint. */
+  readonly facts?: readonly (readonly [name: string, text: string])[];
+  readonly hint?: string;
+}
+
+/** Renders a finding as lines. */
+export function renderFinding(finding: Finding, options: RenderOptions = {}): string[] {
   const style = options.style ?? ((_role, text) => text);
-  const { code, severity, span, message, label, hint, related = [] } = diagnostic;
-  const spans = [span, ...related.map((other) => other.span)];
-  const width = Math.max(...spans.map((one) => String(lineOf(one)).length));
+  const { facts = [], hint, label, message, related = [], severity, span, tag, word } = finding;
+  const spans = [...span === null ? [] : [span], ...related.map((other) => other.span)];
+  const width = Math.max(1, ...spans.map((one) => String(lineOf(one)).length));
   const margin = " ".repeat(width + 2);
   const lines = [
-    `${style(severity, severity)}${style("code", `[${code}]`)}: ${lowered(message)}`,
-    ...snippet(span, label ?? "", severity, width, style),
+    `${style(severity, word)}${style("code", `[${tag}]`)}: ${lowered(message)}`,
+    ...span === null ? [] : snippet(span, label ?? "", severity, width, style),
   ];
   for (const other of related) {
     lines.push(`${margin}${style("gutter", "=")} ${style("hint", "note")}: ${other.message}`);
     lines.push(...snippet(other.span, "", "gutter", width, style));
   }
-  if (hint !== undefined) {
-    const [first = "", ...rest] = hint.split("\n");
-    lines.push(`${margin}${style("gutter", "=")} ${style("hint", "hint")}: ${first}`);
-    for (const line of rest) lines.push(`${margin}        ${line}`);
+  const said = hint === undefined ? facts : [...facts, ["hint", hint] as const];
+  for (const [name, text] of said) {
+    const [first = "", ...rest] = text.split("\n");
+    lines.push(`${margin}${style("gutter", "=")} ${style("hint", name)}: ${first}`);
+    for (const line of rest) lines.push(`${margin}  ${" ".repeat(name.length + 2)}${line}`);
   }
-  return lines.join("\n");
+  return lines;
 }
 
 /** Renders several, with an empty line between two. */

@@ -24,6 +24,8 @@ export interface Incident {
   readonly text: string;
   /** The statement that led to it, where that is known. */
   readonly place: Place | null;
+  /** All there is to say of it, with the source lines: lines without a line end. */
+  readonly lines: readonly string[];
 }
 
 export interface TestOutcome {

@@ -7,6 +7,7 @@ import { LimitError } from "../vm/script_error.ts";
 import type { Value } from "../vm/value.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Output } from "../vm/vm_core.ts";
+import { describeIncident, relatedTo, unexpectedIncidents } from "./incidents.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { propertyCases } from "./property_cases.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
@@ -20,13 +21,7 @@ import {
   type TestOutcome,
 } from "./report.ts";
 import { SideRuns } from "./side_runs.ts";
-import {
-  describeIncident,
-  type MachineOptions,
-  startMachine,
-  TestMachine,
-  unexpectedIncidents,
-} from "./test_machine.ts";
+import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
 
 /** Incidents of one test that are listed; the others are counted. */
 const LISTED_INCIDENTS = 20;
@@ -286,6 +281,7 @@ class Tally {
         hint: kind === "fault"
           ? `where it is meant, write \`faults ${name}\` after the call`
           : `where it is meant, write \`warns ${name}\` after the call`,
+        related: relatedTo(first, machine.vm),
       },
       parts: [],
       notes: [text],
@@ -294,7 +290,7 @@ class Tally {
 
   #addIncidents(machine: TestMachine): void {
     for (const event of unexpectedIncidents(machine.vm)) {
-      const incident = describeIncident(event, machine.vm);
+      const incident = describeIncident(event, machine.vm, this.#options.style);
       if (incident.kind === "fault") this.#faults++;
       else this.#reports++;
       if (this.#incidents.length < LISTED_INCIDENTS) this.#incidents.push(incident);

@@ -287,3 +287,34 @@ test "t" {
     "t.dma:12:5",
   ]);
 });
+
+Deno.test("a report nobody expects shows both of its statements, a fault the one", () => {
+  const { incidents } = onlyOutcome(`${MACHINE}
+test "t" with { iommu.mode = strict } {
+  let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  dma_unmap_phys(ssd, m, 2KiB, to_device)
+  ssd.dma_read(0x1000, 1B)
+}`);
+  const [report, fault] = incidents;
+  assertEquals(report!.name, "unmap_size");
+  assertEquals(
+    report!.lines.slice(1).map((line) => line.trimEnd()),
+    [
+      " --> t.dma:6:3",
+      "  |",
+      "6 |   dma_unmap_phys(ssd, m, 2KiB, to_device)",
+      "  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+      "  = note: mapped here",
+      " --> t.dma:5:3",
+      "  |",
+      "5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+      "  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+      "  = rule: dma.8.2.3, which a kernel checks",
+      "  = hint: where it is meant, write \`warns unmap_size\` after the call",
+    ].map((line) => ` ${line}`.replace(/^ {2}-->/, "  -->")),
+  );
+  assertEquals(
+    fault!.lines[0],
+    'unexpected fault[not_present]: device "ssd" cannot read at 0x1000',
+  );
+});

@@ -1,10 +1,7 @@
 /** A fresh machine with a VM on it, ready to run a program's code. */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import { formatEventText } from "../render/event_line.ts";
-import { reportSentence } from "../render/report_text.ts";
-import { type Span, spanPlace } from "../source.ts";
+import type { Span } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../vm/limits.ts";
@@ -12,7 +9,6 @@ import type { Value } from "../vm/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { Program } from "./program.ts";
-import type { Incident } from "./report.ts";
 import type { World } from "./world.ts";
 
 export interface MachineOptions {
@@ -96,35 +92,4 @@ export function bindMachine(vm: Vm, machineGlobals: ReadonlyMap<string, number>)
   for (const [name, global] of machineGlobals) {
     vm.globals[global] = vm.world.globals.get(name) ?? null;
   }
-}
-
-/** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: Vm): readonly MachineEvent[] {
-  return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
-}
-
-/** An incident as plain data. */
-export function describeIncident(event: MachineEvent, vm: Vm): Incident {
-  const place = placeOf(event.site, vm);
-  if (event.name === "dma.report") return { kind: "report", place, ...describeReport(event, vm) };
-  const { reason } = event.fields as EventFields<"iommu.fault">;
-  return { kind: "fault", name: reason, text: formatEventText(event), place };
-}
-
-function describeReport(event: MachineEvent, vm: Vm): { name: string; text: string } {
-  const fields = event.fields as EventFields<"dma.report">;
-  const text = reportSentence({
-    reportClass: fields.class,
-    rule: fields.rule,
-    text: fields.text,
-    beyondKernel: fields.beyond_kernel,
-    firstPlace: placeOf(fields.first_site as number | null, vm),
-    secondPlace: placeOf(fields.second_site as number | null, vm),
-  });
-  return { name: fields.class, text };
-}
-
-function placeOf(site: number | null, vm: Vm): string | null {
-  const span = site === null ? null : vm.siteSpan(site);
-  return span === null ? null : spanPlace(span);
 }

@@ -11,7 +11,8 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  steps: 1_000_000_000,
+  // What a slow machine does in about five seconds: a loop without an end should not be waited for.
+  steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
   outputLines: 100_000,

@@ -337,7 +337,11 @@ export abstract class VmBranches extends VmStatements {
     this.steps -= Math.max(0, given - side.stepsLeft);
     for (const expectation of side.reached) this.reached.add(expectation);
     this.assertions += side.assertions - (side.#branch?.assertions ?? side.assertions);
-    if (side.failure?.kind === "limit") throw new ScriptFailure(side.failure);
+    const { failure } = side;
+    if (failure?.kind !== "limit") return;
+    // Its own limit was what this run had left.
+    if (failure.diagnostic.code === "E0801") throw this.tooManySteps();
+    throw new ScriptFailure(failure);
   }
 
   #outcomeOf(side: VmBranches, machine: string): BranchOutcome {

@@ -10,6 +10,7 @@ import type { Registry } from "../builtins/registry.ts";
 import type { FunctionSpec, MethodSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import type { World } from "../run/world.ts";
+import { groupThousands } from "../render/numbers.ts";
 import type { Span } from "../source.ts";
 import { convertArguments } from "./arguments.ts";
 import { type Binding, bindShape } from "./call_shape.ts";
@@ -416,8 +417,10 @@ export abstract class VmCore implements Run {
   protected tooManySteps(): LimitError {
     return new LimitError(
       "E0801",
-      `The script ran for more than ${this.limits.steps} steps`,
-      "`--max-steps` sets the limit",
+      `The script ran for more than ${groupThousands(this.limits.steps)} steps`,
+      `it may never end; \`--max-steps ${
+        groupThousands(2 * this.limits.steps)
+      }\` allows twice as many`,
     );
   }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { failureOf, printed, program } from "../run/test_support.ts";
+import { failureOf, onlyOutcome, printed, program } from "../run/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 
@@ -196,12 +196,12 @@ Deno.test("a script that never ends is stopped by the limit of its steps", () =>
   const limits = { ...DEFAULT_LIMITS, steps: 10_000 };
   assertEquals(
     failureOf("while true { }", { limits }),
-    "E0801 The script ran for more than 10000 steps",
+    "E0801 The script ran for more than 10_000 steps",
   );
   assertEquals(failureOf("let n = 0\nfor i in 0..1000 { n += 1 }", { limits }), null);
   assertEquals(
     failureOf("let l = [1]\nlet n = 0\nwhile l.map(x => x).length == 1 { n += 1 }", { limits }),
-    "E0801 The script ran for more than 10000 steps",
+    "E0801 The script ran for more than 10_000 steps",
     "what builtins call counts as well",
   );
 });
@@ -287,4 +287,10 @@ Deno.test("the VM stops after any number of instructions and goes on as if it ha
     assertEquals(lines, whole);
     assert(pauses > 2, `${pauses} pauses`);
   }
+});
+
+Deno.test("too many steps are reported at the statement that was running", () => {
+  const text = 'fn other() { return 1 }\ntest "t" {\n  print other()\n  while true { }\n}';
+  const { failure } = onlyOutcome(text, { limits: { ...DEFAULT_LIMITS, steps: 100_000 } });
+  assertEquals([failure!.code, failure!.place], ["E0801", "t.dma:4:9"]);
 });

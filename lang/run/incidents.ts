@@ -1,0 +1,94 @@
+/** Faults of the IOMMU and reports of the checker that no statement of a test expected. */
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
+import { formatEventText } from "../render/event_line.ts";
+import { formatAddress } from "../render/numbers.ts";
+import { reportSentence } from "../render/report_text.ts";
+import { type Span, spanPlace } from "../source.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { Incident } from "./report.ts";
+
+/** Faults and reports that no statement expected. */
+export function unexpectedIncidents(vm: Vm): readonly MachineEvent[] {
+  return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
+}
+
+/** An incident as plain data. @param style Colours for its lines. */
+export function describeIncident(event: MachineEvent, vm: Vm, style?: FailureStyle): Incident {
+  const options = style === undefined ? {} : { style };
+  return event.name === "dma.report"
+    ? describeReport(event, vm, options)
+    : describeFault(event, vm, options);
+}
+
+function describeReport(event: MachineEvent, vm: Vm, options: RenderOptions): Incident {
+  const fields = event.fields as EventFields<"dma.report">;
+  const { beyond_kernel: beyondKernel, class: reportClass, rule } = fields;
+  const first = spanOf(fields.first_site as number | null, vm);
+  const second = spanOf(fields.second_site as number | null, vm) ?? spanOf(event.site, vm);
+  const lines = renderFinding({
+    word: "unexpected report",
+    severity: "warning",
+    tag: reportClass,
+    message: fields.text,
+    span: second,
+    related: relatedTo(event, vm),
+    facts: [[
+      "rule",
+      `${rule}, ${beyondKernel ? "which no kernel checks" : "which a kernel checks"}`,
+    ]],
+    hint: `where it is meant, write \`warns ${reportClass}\` after the call`,
+  }, options);
+  return {
+    kind: "report",
+    name: reportClass,
+    text: reportSentence({
+      reportClass,
+      rule,
+      text: fields.text,
+      beyondKernel,
+      firstPlace: first === null ? null : spanPlace(first),
+      secondPlace: second === null ? null : spanPlace(second),
+    }),
+    place: placeOf(event.site, vm),
+    lines,
+  };
+}
+
+/** The statement that made what a report is about, where that is another one. */
+export function relatedTo(event: MachineEvent, vm: Vm): RelatedSpan[] {
+  if (event.name !== "dma.report") return [];
+  const { first_site: first, rule, second_site: second } = event.fields as EventFields<
+    "dma.report"
+  >;
+  const span = spanOf(first as number | null, vm);
+  if (span === null || first === second) return [];
+  // The rules of the two-step API are about ranges.
+  return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];
+}
+
+function describeFault(event: MachineEvent, vm: Vm, options: RenderOptions): Incident {
+  const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
+  const lines = renderFinding({
+    word: "unexpected fault",
+    severity: "warning",
+    tag: reason,
+    message: `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`,
+    span: spanOf(event.site, vm),
+    hint: `where it is meant, write \`faults ${reason}\` after the call`,
+  }, options);
+  const text = formatEventText(event);
+  return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };
+}
+
+function spanOf(site: number | null, vm: Vm): Span | null {
+  return site === null ? null : vm.siteSpan(site);
+}
+
+function placeOf(site: number | null, vm: Vm): string | null {
+  const span = spanOf(site, vm);
+  return span === null ? null : spanPlace(span);
+}
