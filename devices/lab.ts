@@ -1,6 +1,7 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
 import { invariant } from "../runtime/errno.ts";
 import { Machine } from "../runtime/machine.ts";
+import { PoolPlaceError } from "../runtime/memory/swiotlb_geometry.ts";
 import { ConfigError } from "./config_error.ts";
 import type { DeviceKind, LabDevice } from "./device_kind.ts";
 import type { LabConfig } from "./lab_config.ts";
@@ -90,6 +91,7 @@ function buildMachine(config: LabConfig, tree: PciTree): Machine {
   try {
     return new Machine({ ...config, windows: [...config.windows, ...placeBars(config, tree)] });
   } catch (error) {
+    if (error instanceof PoolPlaceError) throw new ConfigError(["swiotlb", "at"], error.message);
     // Memory that cannot be laid out is the configuration's fault, and it says why by itself.
     if (error instanceof RangeError) throw new ConfigError([], error.message);
     throw error;

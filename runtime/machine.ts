@@ -24,7 +24,13 @@ import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
 import { SwiotlbPool } from "./memory/swiotlb.ts";
 import { swiotlbCopyRules } from "./memory/swiotlb_copy_rules.ts";
-import { areasForSlots, placePool, sizePool, SLOT_BYTES } from "./memory/swiotlb_geometry.ts";
+import {
+  areasForSlots,
+  placePool,
+  PoolPlaceError,
+  sizePool,
+  SLOT_BYTES,
+} from "./memory/swiotlb_geometry.ts";
 import type { SwiotlbGeometry } from "./memory/swiotlb_geometry.ts";
 import { applyPrices, Charges } from "./prices.ts";
 import { Random } from "./random.ts";
@@ -98,12 +104,7 @@ export class Machine {
     this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(config.quirks));
     if (this.swiotlb.active) {
       const { basePhys, sizeBytes } = this.swiotlb;
-      if (!this.pages.claim(basePhys, sizeBytes)) {
-        throw new RangeError(
-          `Cannot place ${sizeBytes} bytes of bounce buffers at 0x${basePhys.toString(16)}: ` +
-            "that is not all RAM",
-        );
-      }
+      if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);
       this.encryption?.share(basePhys, sizeBytes);
     }
     this.checker = config.checker === "off" ? null : new DmaChecker(this);

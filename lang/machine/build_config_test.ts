@@ -96,6 +96,22 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
   });
 });
 
+Deno.test("buildConfig() reads where a bus has memory, where the pool lies, and whose memory it is", () => {
+  const config = sound(`machine {
+    memory_encryption = true
+    swiotlb { size = 1MiB, at = 0x6000_0000 }
+    pci { root_port rp0 {
+      endpoint nic { ranges = [{ cpu: 1GiB, dma: 0x0, size: 1GiB }, { cpu: 0, dma: 4GiB, size: 4KiB }] }
+    } }
+  }`);
+  assertEquals(config.memoryEncryption, true);
+  assertEquals(config.swiotlb.basePhys as number, 0x6000_0000);
+  assertEquals(config.pci[0]?.children[0]?.settings.ranges?.map((range) => Object.values(range)), [
+    [GIB, 0, GIB],
+    [0, 4 * GIB, 4 * KIB],
+  ]);
+});
+
 Deno.test("buildConfig() reads the PCI tree as it nests", () => {
   const config = sound(`machine {
     pci {
@@ -305,6 +321,35 @@ for (
       "an empty range",
       "machine { iommu { reserved = [0x2000..0x1000] } }",
       "E0503 0x2000..0x1000: The range 8192..4096 of reserved of iommu is empty",
+    ],
+    [
+      "bounce buffers where there is no RAM",
+      "machine { swiotlb { at = 8GiB } }",
+      "E0511 8GiB: Cannot place 67108864 bytes of bounce buffers at 0x200000000: that is not all RAM",
+    ],
+    [
+      "a bus range that is no record",
+      "machine { pci { root_port rp0 { endpoint nic { ranges = [0x1000..0x2000] } } } }",
+      'E0502 0x1000..0x2000: Cannot use a range (4096..8192) as part of ranges of endpoint "nic" ' +
+      "(write a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }])",
+    ],
+    [
+      "a bus range that lacks a part",
+      "machine { pci { root_port rp0 { endpoint nic { ranges = [{ cpu: 0, size: 1GiB }] } } } }",
+      'E0502 { cpu: 0, size: 1GiB }: A part of ranges of endpoint "nic" lacks `dma` ' +
+      "(write a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }])",
+    ],
+    [
+      "a bus range with a part that it does not have",
+      "machine { pci { root_port rp0 { endpoint nic { ranges = [{ cpu: 0, to: 0, size: 1GiB }] } } } }",
+      'E0502 { cpu: 0, to: 0, size: 1GiB }: A part of ranges of endpoint "nic" has no key `to` ' +
+      "(write a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }])",
+    ],
+    [
+      "a bus range inside a page",
+      "machine { pci { root_port rp0 { endpoint nic { ranges = [{ cpu: 0x800, dma: 0, size: 4KiB }] } } } }",
+      'E0503 { cpu: 0x800, dma: 0, size: 4KiB }: A part of ranges of endpoint "nic" cannot start at 0x800 ' +
+      "(parts start at a page, and end below 2^52)",
     ],
     [
       "a device that does not come up",

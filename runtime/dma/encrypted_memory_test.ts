@@ -92,6 +92,16 @@ Deno.test("memory that CPU and device share is plain while it lives", () => {
   assertNotEquals(deviceReads(bench, memory.dma), 0x22);
 });
 
+Deno.test("passthrough is asked for by name here, so it stays: such a device sees physical memory, bounced (dma.md 1.3)", () => {
+  const { machine, dev } = testBench({
+    machine: { memoryEncryption: true },
+    iommu: { mode: "passthrough" },
+  });
+  assertEquals(machine.iommu.modeOf(dev), "passthrough");
+  const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_FROM_DEVICE);
+  assert(machine.swiotlb.contains(dma));
+});
+
 Deno.test("a device behind an IOMMU is not bounced by force (captured.md), and CC_SHARED is refused it (dma.md 1.4 row 5)", () => {
   const { machine, dev } = testBench({ machine: { memoryEncryption: true } });
   const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_FROM_DEVICE);

@@ -17,6 +17,18 @@ const MINIMUM_BYTES = MIB;
 /** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
 const CEILING_PHYS = 2 * GIB;
 
+/** Somebody wants the pool where there is not all RAM. */
+export class PoolPlaceError extends RangeError {
+  override readonly name = "PoolPlaceError";
+
+  constructor(readonly basePhys: PhysAddr, readonly sizeBytes: Bytes) {
+    super(
+      `Cannot place ${sizeBytes} bytes of bounce buffers at 0x${basePhys.toString(16)}: ` +
+        "that is not all RAM",
+    );
+  }
+}
+
 export interface SwiotlbGeometry {
   readonly basePhys: PhysAddr;
   readonly slots: number;
