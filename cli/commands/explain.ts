@@ -10,8 +10,8 @@ export const EXPLAIN = command({
   brief: "Print a rule, a diagnostic, an event or a function.",
   description:
     "Prints what a name means: a rule of docs/behaviour as code and tests cite it, the " +
-    "longer text of a diagnostic, an event with its fields, or a function, a type or a " +
-    "constant of the language.",
+    "longer text of a diagnostic, an event with its fields, or a function, a statement, a type " +
+    "or a constant of the language.",
   argument: {
     placeholder: "NAME",
     doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc",

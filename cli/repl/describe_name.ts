@@ -11,7 +11,9 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { pairLines, wrapText } from "../../lang/render/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/vm/kinds.ts";
+import { STATEMENT_SPECS, type StatementSpec } from "../../lang/syntax/statement_specs.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
+import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
 
 export interface Describer {
   readonly session: Session;
@@ -36,6 +38,7 @@ export function* knownNames(session: Session): Generator<string> {
   yield* declared;
   yield* machineNames;
   yield* FUNCTIONS.keys();
+  for (const { name } of FAULT_POINTS) if (!FUNCTIONS.has(name)) yield name;
   for (const { name, aliases } of WORD_SPECS) {
     yield name;
     yield* aliases;
@@ -52,13 +55,17 @@ export function describeBuiltin(name: string, columns: number): string[] | null 
     : [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
 }
 
-/** A function, a type or a constant, each that has the name; null for a name that is none. */
+/** All of a function, a type, a statement, a point that can fail and a constant that has the name. */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];
   const spec = FUNCTIONS.get(name);
   if (spec !== undefined) found.push(describeFunction(name, spec, columns));
   const type = TYPES.get(name);
   if (type !== undefined) found.push(describeType(type, columns));
+  const statement = STATEMENT_SPECS.find(({ word }) => word === name);
+  if (statement !== undefined) found.push(describeStatement(statement, columns));
+  const point = FAULT_POINTS.find((each) => each.name === name);
+  if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = WORD_SPECS.filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
     // A kernel function is told as what it is.
@@ -67,6 +74,28 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (words.length > 0) found.push(words.map(wordText));
   if (found.length === 0) return null;
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
+}
+
+/** Errors of a point that are named one by one. */
+const LISTED_ERRORS = 8;
+
+function describeStatement({ doc, example, form }: StatementSpec, columns: number): string[] {
+  return [
+    ...form.split(" · "),
+    ...wrapText(doc, columns),
+    "",
+    ...example.split("\n").map((line) => `    ${line}`.trimEnd()),
+  ];
+}
+
+function pointText({ doc, errors, name }: FaultPointSpec): string {
+  const [natural, ...others] = errors;
+  const more = others.length === 0
+    ? ""
+    : others.length > LISTED_ERRORS
+    ? ", or any other errno after `with`"
+    : `, or ${others.join(", ")} after \`with\``;
+  return `fail ${name}: ${doc}. It fails with ${natural}${more}`;
 }
 
 function wordText({ aliases, doc, group, name }: WordSpec): string {
