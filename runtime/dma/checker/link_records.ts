@@ -124,6 +124,9 @@ export class LinkRecords {
   /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */
   occupant(device: CheckedDevice, domain: IommuDomain, dma: number, sizeBytes: Bytes): number {
     const { table } = this.#ledger;
+    if (sizeBytes > table.capacity * domain.granuleBytes) {
+      return this.#lowestIn(device, dma, dma + sizeBytes);
+    }
     let found: number = NONE;
     for (let at = dma; at < dma + sizeBytes && found === NONE;) {
       table.eachAround(device.number, at, (record) => {
@@ -189,12 +192,45 @@ export class LinkRecords {
 
   #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
     const { table } = this.#ledger;
+    // A driver may name a span of any length: then looking at every record is shorter.
+    if (end - from > table.capacity * domain.granuleBytes) return this.#lowestIn(device, from, end);
+    // A length that somebody made up may span more granules than there are records.
+    if ((end - from) / domain.granuleBytes > table.capacity) {
+      return this.#firstOfAll(device, from, end);
+    }
     for (let at = from; at < end;) {
       const record = table.findAround(device.number, at, LINKED);
       if (record !== NONE) return record;
       at += domain.granuleBytes - domain.offsetOf(at);
     }
     return NONE;
+  }
+
+  #firstOfAll(device: CheckedDevice, from: number, end: number): number {
+    const { table } = this.#ledger;
+    let first = NONE;
+    table.each((record) => {
+      if (
+        table.device[record] === device.number && (1 << table.madeBy(record) & LINKED) !== 0 &&
+        !table.has(record, MARK.LEAKED) && table.dma[record]! < end && table.end(record) > from &&
+        (first === NONE || table.dma[record]! < table.dma[first]!)
+      ) first = record;
+    });
+    return first;
+  }
+
+  /** The lowest link with a byte in a span, or `NONE`. */
+  #lowestIn(device: CheckedDevice, from: number, end: number): number {
+    const { table } = this.#ledger;
+    let lowest: number = NONE;
+    table.each((record) => {
+      if (
+        table.device[record] === device.number && table.madeBy(record) === MADE.LINK &&
+        !table.has(record, MARK.LEAKED) && table.dma[record]! < end && table.end(record) > from &&
+        (lowest === NONE || table.dma[record]! < table.dma[lowest]!)
+      ) lowest = record;
+    });
+    return lowest;
   }
 
   #end(record: number, state: DmaIovaState): void {

@@ -46,6 +46,16 @@ Deno.test("links side by side share a record, links of other kinds do not", () =
   assertEquals(checker!.records, 5);
 });
 
+Deno.test("a span of any length is looked through at once, for what is linked in it", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x3000);
+  bench.link(0x10_0000, 0x1000, 0x1000);
+  bench.sync(0, 2 ** 47);
+  bench.read(bench.state.addr + 0x1000, 0x1000);
+  assertEquals(bench.classes(), []);
+  assertEquals(bench.machine.checker!.records, 2);
+});
+
 Deno.test("row 1: a later link with an unaligned buffer (dma.md 3.6)", () => {
   const bench = checkerBench();
   bench.machine.events.site = 1;
@@ -279,6 +289,16 @@ Deno.test("row 10: freeing a range in which something is linked (dma.md 3.6)", (
     [report?.class, report?.beyond_kernel, report?.first_site, report?.second_site, others],
     ["free_while_linked", true, 2, 3, []],
   );
+});
+
+Deno.test("a length that is made up is looked through by its records, not by its granules", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x4000);
+  bench.link(0x10_0000, 0, 0x1000);
+  bench.link(0x20_0000, 0x1000, 0x1000);
+  // 2^40 bytes have 2^28 granules: a walk over them would take minutes.
+  bench.unlink(0, 2 ** 40);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [["unlink_unlinked"], 0]);
 });
 
 Deno.test("row 10: destroying less than is linked, and who meets the rest later (dma.md 3.6)", () => {
