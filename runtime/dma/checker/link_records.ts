@@ -125,7 +125,7 @@ export class LinkRecords {
   occupant(device: CheckedDevice, domain: IommuDomain, dma: number, sizeBytes: Bytes): number {
     const { table } = this.#ledger;
     if (sizeBytes > table.capacity * domain.granuleBytes) {
-      return this.#lowestIn(device, dma, dma + sizeBytes);
+      return this.#firstOfAll(device, dma, dma + sizeBytes);
     }
     let found: number = NONE;
     for (let at = dma; at < dma + sizeBytes && found === NONE;) {
@@ -192,8 +192,6 @@ export class LinkRecords {
 
   #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
     const { table } = this.#ledger;
-    // A driver may name a span of any length: then looking at every record is shorter.
-    if (end - from > table.capacity * domain.granuleBytes) return this.#lowestIn(device, from, end);
     // A length that somebody made up may span more granules than there are records.
     if ((end - from) / domain.granuleBytes > table.capacity) {
       return this.#firstOfAll(device, from, end);
@@ -206,6 +204,7 @@ export class LinkRecords {
     return NONE;
   }
 
+  /** The lowest link with a byte in a span, or `NONE`. */
   #firstOfAll(device: CheckedDevice, from: number, end: number): number {
     const { table } = this.#ledger;
     let first = NONE;
@@ -217,20 +216,6 @@ export class LinkRecords {
       ) first = record;
     });
     return first;
-  }
-
-  /** The lowest link with a byte in a span, or `NONE`. */
-  #lowestIn(device: CheckedDevice, from: number, end: number): number {
-    const { table } = this.#ledger;
-    let lowest: number = NONE;
-    table.each((record) => {
-      if (
-        table.device[record] === device.number && table.madeBy(record) === MADE.LINK &&
-        !table.has(record, MARK.LEAKED) && table.dma[record]! < end && table.end(record) > from &&
-        (lowest === NONE || table.dma[record]! < table.dma[lowest]!)
-      ) lowest = record;
-    });
-    return lowest;
   }
 
   #end(record: number, state: DmaIovaState): void {
