@@ -150,7 +150,7 @@ dma_unmap_sg(ssd, sg, to_device)`,
   },
   {
     name: "dma_map_sgtable",
-    parameters: [DEV, SG, DIR, ATTRS],
+    parameters: [DEV, { ...SG, name: "sgt" }, DIR, ATTRS],
     result: "nothing",
     doc:
       "Maps all buffers of a list, and tells failures apart: EINVAL, ENOMEM, EIO, EREMOTEIO for " +

@@ -6,11 +6,13 @@ import { isThing, wrongKind } from "../arguments.ts";
 import { sameViews, type Views } from "../same_views.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { DEVICE } from "../things/device.ts";
+import { IOVA_STATE } from "../things/iova_state.ts";
 import { MAPPING } from "../things/mapping.ts";
 import { OUTCOME, viewsOf } from "../things/outcome.ts";
+import { SCATTERLIST } from "../things/scatterlist.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
-const SEEN = ["@outcome", "@device", "@mapping"] as const;
+const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /** What an argument lets devices see; a single view has no name, so that any two can be compared. */
 function seenThrough(
@@ -27,14 +29,31 @@ function seenThrough(
     const view = owner === undefined ? [] : viewOf(machine, owner.dma, addr, addr + sizeBytes);
     return new Map([["", view]]);
   }
-  throw wrongKind(value, what, "an outcome, a device or a mapping");
+  if (isThing(value, IOVA_STATE)) {
+    const { device, state: { addr, sizeBytes } } = value.target;
+    return new Map([["", device === null ? [] : viewOf(machine, device, addr, addr + sizeBytes)]]);
+  }
+  if (isThing(value, SCATTERLIST)) {
+    const { device, list } = value.target;
+    const told = device === null
+      ? []
+      : list.mapped().flatMap(({ dma, sizeBytes }) =>
+        viewOf(machine, device, dma, dma + sizeBytes)
+      );
+    return new Map([["", told]]);
+  }
+  throw wrongKind(value, what, "an outcome, a device, or something that is mapped");
 }
 
 export const VIEW_CALLS: readonly FunctionSpec[] = [
   {
     name: "same_view",
     parameters: [
-      { name: "a", kind: SEEN, doc: "An outcome of `fork` or `compare`, a device, or a mapping." },
+      {
+        name: "a",
+        kind: SEEN,
+        doc: "An outcome of `fork` or `compare`, a device, a mapping, a range, or a scatterlist.",
+      },
       { name: "b", kind: SEEN, doc: "What it is held against." },
     ],
     result: "bool",
