@@ -117,8 +117,12 @@ function formatLines(target: CacheLines): string {
 function rowLines(lines: readonly CacheLine[]): string[] {
   const states = lines.map(({ state }) => SIGNS[state]).join("");
   const owners = lines.map(({ owner }) => owner === "device" ? "▔" : " ").join("").trimEnd();
+  const address = formatAddress(lines[0]!.phys);
+  const isLong = address.length > 14;
   return [
-    `${pad(formatAddress(lines[0]!.phys), 14, "right")}  ${states}`,
+    // A row of lines fills the picture: an address far up has a line of its own.
+    ...isLong ? [address] : [],
+    `${pad(isLong ? "" : address, 14, "right")}  ${states}`,
     ...owners === "" ? [] : [`${pad("the device's", 14, "right")}  ${owners}`],
   ];
 }
