@@ -162,7 +162,8 @@ function cacheLines(caches: readonly string[]): string[] {
   return caches.length === 0 ? [] : indented(`caches, loaded + previous: ${caches.join(", ")}`);
 }
 
-function indented(text: string): string[] {
+/** Text below a drawing, broken into lines where it is too long for one. */
+export function indented(text: string): string[] {
   return wrapText(text, PICTURE_COLUMNS - 4).map((line, index) =>
     `${index === 0 ? "  " : "    "}${line}`
   );

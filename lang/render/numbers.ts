@@ -54,7 +54,7 @@ export function formatSize(sizeBytes: number): string {
 /** A size for reading: at most two decimals of its largest unit, the rest cut off; `3.98GiB`. */
 export function formatSizeCut(sizeBytes: number): string {
   for (const [unit, bytes] of SIZE_UNITS) {
-    if (sizeBytes >= bytes) {
+    if (sizeBytes >= 0.9 * bytes) {
       return `${trimZeros((Math.floor(100 * sizeBytes / bytes) / 100).toFixed(2))}${unit}`;
     }
   }

@@ -27,6 +27,7 @@ Deno.test("formatAddress() calls the mapping error by its name", () => {
 Deno.test("formatSizeCut() never says more than there is", () => {
   assertEquals(formatSizeCut(4 * 2 ** 30 - 4096), "3.99GiB");
   assertEquals(formatSizeCut(1536), "1.5KiB");
+  assertEquals(formatSizeCut(2 ** 30 - 4096), "0.99GiB");
   assertEquals(formatSizeCut(0), "0B");
 });
 

@@ -4,6 +4,7 @@ import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
 import {
   addressSpacePicture,
   countUses,
+  indented,
   reservedLines,
 } from "../../render/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread } from "../../render/columns.ts";
@@ -201,11 +202,13 @@ function spaceLines(domain: IommuDomain): string[] {
     "─".repeat(PICTURE_COLUMNS),
     ...spacePicture(domain, ranges, SHOWN_RANGES),
     ...reservedLines(domain.reserved),
-    `  free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
-      formatCount(pieces, "piece")
-    }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
-      formatRatio(fragmentation(domain).value)
-    }`,
+    ...indented(
+      `free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
+        formatCount(pieces, "piece")
+      }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
+        formatRatio(fragmentation(domain).value)
+      }`,
+    ),
   ];
 }
 
