@@ -263,6 +263,8 @@ export class Iommu {
         : access === "read"
         ? "not_readable"
         : "not_writable";
+      // A remembered absence: the table may say something else by now.
+      if (flags === 0 && entry >= 0) this.#machine.checker?.accesses.hidden(dev, dma, access);
       return this.fault(dev, dma, access, reason);
     }
     const { events } = this.#machine;

@@ -43,12 +43,24 @@ export class AccessChecks {
         this.#reportOutside(device, dma, sizeBytes, access, at);
         return;
       }
-      if (table.has(around, UNSYNCED)) this.#reportUnsynced(device, around, dma, access);
+      if (table.has(around, UNSYNCED)) {
+        this.#reportUnsynced(device, around, dma, access, "on other hardware the access faults");
+      }
       device.lastAround = around;
       at = table.end(around);
       if (at >= end) return;
       around = table.findAround(device.number, at, BUFFERS);
     }
+  }
+
+  /** A device was told that nothing is there by hardware that remembers it, whatever the table says. */
+  hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
+    const { table } = this.#ledger;
+    const device = this.#ledger.deviceOf(dev);
+    const record = table.findAround(device.number, dma, BUFFERS);
+    if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
+    const why = "the IOMMU remembers that nothing was there, and the access faults";
+    this.#reportUnsynced(device, record, dma, access, why);
   }
 
   /** A device used a translation that the page table has no longer. */
@@ -79,6 +91,7 @@ export class AccessChecks {
     record: number,
     dma: number,
     access: DeviceAccess,
+    why: string,
   ): void {
     const ledger = this.#ledger;
     const { table } = ledger;
@@ -88,8 +101,7 @@ export class AccessChecks {
       "sync_missing",
       `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ${
         ledger.describe(record)
-      }, which no ` +
-        "dma_iova_sync() has made visible: on other hardware the access faults",
+      }, which no dma_iova_sync() has made visible: ${why}`,
       table.site(record),
     );
   }

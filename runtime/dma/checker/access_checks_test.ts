@@ -109,3 +109,18 @@ Deno.test("a device without translation reaches everything, and nothing is said 
   bench.read(0x10_0000, 16);
   assertEquals(bench.classes(), []);
 });
+
+Deno.test("a fault is told as a missing sync where the IOMMU remembers that nothing was there (dma.md 3.6 row 6, 5.2)", () => {
+  const bench = checkerBench({ iommu: { cachingMode: true } });
+  bench.tryAlloc(0, 0x2000);
+  assertEquals(bench.read(bench.state.addr, 4), false);
+  assertEquals(bench.classes(), []);
+  bench.link(0x10_0000, 0, 0x2000);
+  assertEquals(bench.read(bench.state.addr, 4), false);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, others], ["sync_missing", []]);
+  assertMatch(report!.text, /the IOMMU remembers that nothing was there, and the access faults$/);
+  bench.sync(0, 0x2000);
+  assertEquals(bench.read(bench.state.addr, 4), true);
+  assertEquals(bench.classes(), []);
+});
