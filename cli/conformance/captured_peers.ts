@@ -10,6 +10,7 @@ import type { Machine } from "../../runtime/machine.ts";
 import type { PciNodeConfig } from "../../devices/lab_config.ts";
 import { buildPciTree } from "../../devices/pci/pci_tree.ts";
 import { PciTopology } from "../../devices/pci/topology.ts";
+import { GoldenReadError } from "./golden_files.ts";
 import type { Extent } from "./kernel_data.ts";
 
 /** Every captured machine had its RAM around a hole, and whatever lies in that is a device's. */
@@ -53,6 +54,7 @@ export function peerSpanOf(extents: Iterable<Extent>): PeerSpan | null {
  *
  * @param topology The captures' name of the tree.
  * @param span Where the peer's memory is.
+ * @throws {GoldenReadError} When the captures name a tree that is not known.
  */
 export function attachPeers(
   machine: Machine,
@@ -61,7 +63,7 @@ export function attachPeers(
   span: PeerSpan,
 ): void {
   const nodes = TOPOLOGIES[topology];
-  if (nodes === undefined) throw new Error(`No tree is known as "${topology}"`);
+  if (nodes === undefined) throw new GoldenReadError(`No PCI tree is known as "${topology}"`);
   const pci = buildPciTree(nodes);
   const functionOf = (name: string) => pci.functions.find((func) => func.name === name)!;
   functionOf("provider").bars = [{ index: 2, ...span, peerBytes: span.sizeBytes }];
