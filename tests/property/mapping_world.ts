@@ -1,0 +1,465 @@
+/**
+ * A machine with one device beside the plain model of it, and the operations that both go through.
+ *
+ * After each operation the two must agree: nobody's range overlaps another's, an address leads where
+ * the model says, what is given back and not yet flushed is not given out again. At the end nothing
+ * is left: no range, no leaf, no mapping, no record.
+ */
+import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import type { DmaDirection } from "../../runtime/dma/attributes.ts";
+import type { CoherentMemory } from "../../runtime/dma/coherent.ts";
+import { DmaDevice } from "../../runtime/dma/device.ts";
+import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { IommuDomain } from "../../runtime/iommu/domain.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { defaultMachineConfig, type IommuModel } from "../../runtime/machine_config.ts";
+import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
+
+const DMA_REPORT = eventId("dma.report");
+const MAP_FAILED = eventId("iommu.map_failed");
+
+/** What can happen, in the order of the numbers that choose. */
+export const KINDS = [
+  "map",
+  "unmap",
+  "list",
+  "twostep",
+  "unlink",
+  "coherent",
+  "raw",
+  "look",
+  "access",
+  "advance",
+  "cpu",
+  "hotplug",
+  "mode",
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** One operation; the numbers choose among what there is, so that any numbers will do. */
+export interface Operation {
+  readonly kind: Kind;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+export interface WorldOptions {
+  readonly model: IommuModel;
+  readonly granuleBytes: number;
+  readonly lazy: boolean;
+  readonly cpus: number;
+  readonly maskBits: number;
+  readonly iotlbEntries: number;
+  /** Sizes in granules that come again and again; others come now and then. */
+  readonly hotGranules: readonly number[];
+  /** One size of so many is a hot one, 0 to 100. */
+  readonly hotPercent: number;
+}
+
+/** The model and the machine disagree. */
+export class Disagreement extends Error {
+  override readonly name = "Disagreement";
+}
+
+/** Mappings that live at once, at most. */
+const MOST_LIVE = 300;
+/** Ranges given back that are looked at again. */
+const MOST_GONE = 32;
+const MOST_GRANULES = 1100;
+const HUGE_GRANULES = 9000;
+const LARGE_PAGE_BYTES = 2 ** 25;
+const RAM_BYTES = 2 ** 36;
+/** Memory that a script gives the device lies below this. */
+const BUFFERS_END = 2 ** 35;
+
+/** Something that is mapped: its range in the model, and how to end it. */
+interface Mapping {
+  readonly range: OwnedRange;
+  /** Whether its range goes through the flush queue when it ends. */
+  readonly queued: boolean;
+  readonly end: () => void;
+}
+
+export class MappingWorld {
+  readonly machine: Machine;
+  readonly domain: IommuDomain;
+  readonly model: PlainRanges;
+  readonly #dev: DmaDevice;
+  readonly #granule: number;
+  readonly #options: WorldOptions;
+  readonly #mappings: Mapping[] = [];
+  readonly #online: boolean[];
+  readonly #rangesAtFirst: number;
+  #staleReports = 0;
+  /** What ended last: addresses that lead nowhere, unless they have a new owner. */
+  readonly #gone: OwnedRange[] = [];
+  #ended = 0;
+  /** Maps that found no room. */
+  refused = 0;
+
+  constructor(options: WorldOptions) {
+    const defaults = defaultMachineConfig();
+    const { granuleBytes, model, lazy, cpus, iotlbEntries } = options;
+    const reserved = [{ start: 0xfee0_0000, end: 0xfef0_0000 }];
+    this.machine = new Machine({
+      ...defaults,
+      cpus,
+      ramSizeBytes: RAM_BYTES,
+      iommu: {
+        ...defaults.iommu,
+        mode: lazy ? "lazy" : "strict",
+        model,
+        granuleBytes,
+        iotlbEntries,
+        reserved,
+        // Each format takes those that it has; AMD's takes all.
+        pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
+      },
+    });
+    this.#options = options;
+    this.#granule = granuleBytes;
+    this.#dev = new DmaDevice("dev", {
+      maskBits: options.maskBits,
+      // Linked pieces lie side by side, and the checker holds a device's longest segment against that.
+      maxSegmentSizeBytes: 2 ** 31,
+    });
+    this.machine.iommu.attach(this.#dev);
+    this.machine.markReady();
+    this.domain = this.#dev.domain!;
+    this.model = new PlainRanges(reserved);
+    this.#online = new Array(cpus).fill(true);
+    this.#rangesAtFirst = this.domain.iova.ranges.count;
+  }
+
+  /** Does one operation on both sides and compares. */
+  run({ kind, a, b, c }: Operation): void {
+    switch (kind) {
+      case "map":
+        return this.#map(a, b, c);
+      case "unmap":
+        return this.#unmap(a);
+      case "list":
+        return this.#mapList(a, b, c);
+      case "twostep":
+        return this.#link(a, b, c, false);
+      case "unlink":
+        return this.#link(a, b, c, true);
+      case "coherent":
+        return this.#allocCoherent(a);
+      case "raw":
+        return this.#allocRaw(a, b);
+      case "look":
+        return this.#look(a, b);
+      case "access":
+        return this.#accessAt(this.#address(a, b));
+      case "advance":
+        this.machine.advance((a % 25) * 1_000_000);
+        return this.model.flushed(this.#flushes);
+      case "cpu":
+        return this.#moveToCpu(a);
+      case "hotplug":
+        return this.#plug(a);
+      case "mode":
+        if (this.machine.iommu.setMode(this.#dev, "lazy") === 0) this.model.flushed(this.#flushes);
+        return;
+    }
+  }
+
+  /** Ends everything that lives, and looks for what is left. */
+  finish(): void {
+    while (this.#mappings.length > 0) this.#unmap(0);
+    const { machine, domain } = this;
+    machine.iommu.drainFlushQueues();
+    for (let cpu = 0; cpu < this.#online.length; cpu++) domain.iova.cpuUp(cpu);
+    domain.iova.flushCaches();
+    this.#expect(domain.iova.ranges.count, this.#rangesAtFirst, "ranges in use at the end");
+    let leaves = 0;
+    domain.table.forEachLeaf(0, domain.table.lastAddress, () => leaves++);
+    this.#expect(leaves, 0, "leaves at the end");
+    this.#expect(machine.iommu.liveMappings, 0, "live mappings at the end");
+    this.#expect(this.#dev.mappings, 0, "live mappings of the device at the end");
+    this.#expect(machine.checker!.records, 0, "records of the checker at the end");
+    this.#expect(machine.events.count(DMA_REPORT), this.#staleReports, "reports of the checker");
+  }
+
+  get #flushes(): number {
+    return this.domain.flushQueue?.finished ?? Infinity;
+  }
+
+  #expect(actual: number, expected: number, what: string): void {
+    if (actual !== expected) throw new Disagreement(`${what}: ${actual}, but ${expected} expected`);
+  }
+
+  #fail(what: string): never {
+    throw new Disagreement(what);
+  }
+
+  #floor(address: number): number {
+    return Math.floor(address / this.#granule) * this.#granule;
+  }
+
+  #ceil(address: number): number {
+    return Math.ceil(address / this.#granule) * this.#granule;
+  }
+
+  /** A size: a hot one or any, on the granule or not. */
+  #sizeBytes(number: number, whole: boolean): number {
+    const { hotGranules, hotPercent } = this.#options;
+    const granules = number % 100 < hotPercent
+      ? hotGranules[Math.floor(number / 100) % hotGranules.length]!
+      : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MOST_GRANULES);
+    const sizeBytes = granules * this.#granule;
+    return whole || number % 3 === 0 ? sizeBytes : sizeBytes - 1 - number % (this.#granule - 1);
+  }
+
+  /** Memory at any alignment, or on a granule. */
+  #phys(number: number, aligned: boolean): PhysAddr {
+    // Large leaves need memory that is aligned to them as the range is.
+    const unit = number % 5 < 2 ? LARGE_PAGE_BYTES : this.#granule;
+    // Never page 0: the kernel takes the physical address 0 for "nowhere" when a mapping ends.
+    const page = unit + Math.floor((number * 40503) % (BUFFERS_END - 2 ** 30) / unit) * unit;
+    const offset = aligned || number % 2 === 0 ? 0 : number % this.#granule;
+    return (page + offset) as PhysAddr;
+  }
+
+  #dir(number: number): DmaDirection {
+    return number % 3 as DmaDirection;
+  }
+
+  /** Checks a range that was given out, and enters it into the model. */
+  #take(start: number, end: number, leaves: Leaf[]): OwnedRange {
+    this.model.flushed(this.#flushes);
+    const range = { start, end, leaves };
+    if (start < this.#granule) this.#fail(`[${start}, ${end}) includes the address 0`);
+    const last = Math.min(this.#dev.lastAddress, this.domain.table.lastAddress);
+    if (end - 1 > last) this.#fail(`[${start}, ${end}) lies beyond ${last}`);
+    const clash = this.model.take(range);
+    if (clash !== null) this.#fail(clash);
+    for (const leaf of leaves) {
+      this.#checkAddress(leaf.iova);
+      this.#checkAddress(leaf.iova + leaf.sizeBytes - 1);
+    }
+    return range;
+  }
+
+  #keep(range: OwnedRange, queued: boolean, end: () => void): void {
+    this.#mappings.push({ range, queued, end });
+    this.#expect(
+      this.machine.iommu.liveMappings,
+      this.#dev.mappings,
+      "live mappings of the IOMMU and of its one device",
+    );
+  }
+
+  /** A map may find no addresses; it may not find them in use by somebody else. */
+  #noteRefusal(): void {
+    this.refused++;
+    this.#expect(this.machine.events.count(MAP_FAILED), 0, "maps that the page table refused");
+  }
+
+  #checkAddress(iova: number): void {
+    const phys = this.machine.iommu.lookup(this.#dev, iova as DmaAddr);
+    this.#expect(phys, this.model.physOf(iova), `where ${iova} leads`);
+  }
+
+  #map(a: number, b: number, c: number): void {
+    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    const { dma } = this.machine;
+    const phys = this.#phys(a, false);
+    const sizeBytes = this.#sizeBytes(b, false);
+    const dir = this.#dir(c);
+    const mapped = dma.dmaMapPhys(this.#dev, phys, sizeBytes, dir);
+    if (dma.dmaMappingError(this.#dev, mapped) !== 0) {
+      return this.#noteRefusal();
+    }
+    const start = this.#floor(mapped);
+    this.#expect(mapped - start, phys - this.#floor(phys), "offset in the granule");
+    const end = this.#ceil(mapped + sizeBytes);
+    const leaf = { iova: start, phys: this.#floor(phys), sizeBytes: end - start };
+    const range = this.#take(start, end, [leaf]);
+    this.#keep(range, true, () => dma.dmaUnmapPhys(this.#dev, mapped, sizeBytes, dir));
+  }
+
+  #unmap(a: number): void {
+    if (this.#mappings.length === 0) return;
+    const index = a % this.#mappings.length;
+    const { range, queued, end } = this.#mappings[index]!;
+    const last = this.#mappings.pop()!;
+    if (index < this.#mappings.length) this.#mappings[index] = last;
+    // The device may have used it up to now: what the hardware remembers must not outlive a flush.
+    const used = a % 3 === 0 ? range.leaves[a % range.leaves.length] : undefined;
+    if (used !== undefined) this.#accessAt(used.iova);
+    end();
+    this.#gone[this.#ended++ % MOST_GONE] = range;
+    // The queue is emptied before a range goes in: one that fills it is not covered by that flush.
+    if (queued && this.domain.lazy) this.model.park(range, this.#flushes);
+    else this.model.release(range);
+    this.model.flushed(this.#flushes);
+    for (const { iova, sizeBytes } of range.leaves) {
+      this.#checkAddress(iova);
+      this.#checkAddress(iova + sizeBytes - 1);
+    }
+    if (used !== undefined) this.#accessAt(used.iova);
+  }
+
+  #mapList(a: number, b: number, c: number): void {
+    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    const { dma } = this.machine;
+    const segments: { phys: PhysAddr; sizeBytes: number }[] = [];
+    const count = 1 + b % 12;
+    for (let index = 0; index < count; index++) {
+      const number = (a + index * 7919) % 2 ** 31;
+      const sizeBytes = Math.min(this.#sizeBytes(number, (c >> index) % 2 === 0), 60_000);
+      segments.push({ phys: this.#phys(number, (c >> index) % 4 < 2), sizeBytes });
+    }
+    const list = new Scatterlist(segments);
+    const dir = this.#dir(c);
+    const outputs = dma.dmaMapSg(this.#dev, list, dir);
+    if (outputs === 0) {
+      return this.#noteRefusal();
+    }
+    const leaves: Leaf[] = [];
+    let output = 0;
+    let doneBytes = 0;
+    for (const { phys, sizeBytes } of segments) {
+      const iova = list.dmaAddressAt(output) + doneBytes;
+      const start = this.#floor(iova);
+      this.#expect(iova - start, phys - this.#floor(phys), "offset of an entry in its granule");
+      leaves.push({
+        iova: start,
+        phys: this.#floor(phys),
+        sizeBytes: this.#ceil(iova + sizeBytes) - start,
+      });
+      doneBytes += sizeBytes;
+      if (doneBytes === list.dmaLengthAt(output)) {
+        output++;
+        doneBytes = 0;
+      }
+    }
+    this.#expect(output, outputs, "outputs that the entries fill");
+    const last = leaves.at(-1)!;
+    const range = this.#take(leaves[0]!.iova, last.iova + last.sizeBytes, leaves);
+    this.#keep(range, true, () => dma.dmaUnmapSg(this.#dev, list, dir));
+  }
+
+  /** A range of the two-step API; `unlinks` ends it piece by piece. */
+  #link(a: number, b: number, c: number, unlinks: boolean): void {
+    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    const { dma } = this.machine;
+    const dev = this.#dev;
+    const dir = this.#dir(c);
+    const pieces: { phys: PhysAddr; sizeBytes: number }[] = [];
+    const count = 1 + b % 6;
+    for (let index = 0; index < count; index++) {
+      const number = (a + index * 104_729) % 2 ** 31;
+      // Inner edges lie on granules: the first may begin, and the last may end, inside one.
+      const whole = this.#sizeBytes(number, true);
+      const first = index === 0 ? c % this.#granule : 0;
+      const last = index === count - 1 && whole > first + 512 ? 512 : 0;
+      pieces.push({
+        phys: (this.#phys(number, true) + first) as PhysAddr,
+        sizeBytes: whole - first - last,
+      });
+    }
+    const totalBytes = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const state = new DmaIovaState();
+    if (!dma.dmaIovaTryAlloc(dev, state, pieces[0]!.phys, totalBytes)) {
+      return this.#noteRefusal();
+    }
+    const leaves: Leaf[] = [];
+    let offset = 0;
+    for (const { phys, sizeBytes } of pieces) {
+      const error = dma.dmaIovaLink(dev, state, phys, offset, sizeBytes, dir);
+      this.#expect(error, 0, "dma_iova_link()");
+      const iova = this.#floor(state.addr + offset);
+      const end = this.#ceil(state.addr + offset + sizeBytes);
+      leaves.push({ iova, phys: this.#floor(phys), sizeBytes: end - iova });
+      offset += sizeBytes;
+    }
+    this.#expect(dma.dmaIovaSync(dev, state, 0, totalBytes), 0, "dma_iova_sync()");
+    const start = this.#floor(state.addr);
+    const range = this.#take(start, this.#ceil(state.addr + totalBytes), leaves);
+    this.#keep(range, !unlinks, () => {
+      if (!unlinks) return dma.dmaIovaDestroy(dev, state, totalBytes, dir);
+      let at = 0;
+      for (const { sizeBytes } of pieces) {
+        dma.dmaIovaUnlink(dev, state, at, sizeBytes, dir);
+        at += sizeBytes;
+      }
+      dma.dmaIovaFree(dev, state);
+    });
+  }
+
+  #allocCoherent(a: number): void {
+    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    const { dma } = this.machine;
+    const sizeBytes = (1 + a % 5) * 4096;
+    const memory: CoherentMemory | null = dma.dmaAllocCoherent(this.#dev, sizeBytes);
+    if (memory === null) {
+      return this.#noteRefusal();
+    }
+    const leaves: Leaf[] = [];
+    for (let offset = 0; offset < this.#ceil(sizeBytes); offset += 4096) {
+      const phys = offset < sizeBytes ? memory.physOf(offset) : leaves.at(-1)!.phys + 4096;
+      leaves.push({ iova: memory.dma + offset, phys, sizeBytes: 4096 });
+    }
+    const range = this.#take(memory.dma, this.#ceil(memory.dma + sizeBytes), leaves);
+    this.#keep(range, true, () => dma.dmaFreeCoherent(this.#dev, memory));
+  }
+
+  /** A range that nothing is mapped in. */
+  #allocRaw(a: number, b: number): void {
+    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    const sizeBytes = this.#sizeBytes(b, true);
+    const start = this.domain.allocIova(sizeBytes, false);
+    if (start === 0) {
+      return this.#noteRefusal();
+    }
+    const range = this.#take(start, start + sizeBytes, []);
+    this.#keep(range, false, () => this.domain.freeIova(start, sizeBytes));
+  }
+
+  /** An address of something live, of something that was given back lately, or any. */
+  #address(a: number, b: number): number {
+    const ranges = a % 4 === 0 ? this.#gone : this.model.live;
+    const range = ranges[a % Math.max(1, ranges.length)];
+    if (range === undefined || a % 5 === 0) return b % 2 ** 32;
+    return range.start + b % (range.end - range.start);
+  }
+
+  #look(a: number, b: number): void {
+    this.#checkAddress(this.#address(a, b));
+  }
+
+  /** What the hardware does; where leaves are gone and no flush has come, it may not know. */
+  #accessAt(iova: number): void {
+    const { iommu } = this.machine;
+    if (iova >= 0xfee0_0000 && iova < 0xfef0_0000) return;
+    const stale = iommu.staleAccesses;
+    const read = iommu.translate(this.#dev, iova, "read");
+    const phys = read >= 0 ? read : iommu.translate(this.#dev, iova, "write");
+    const wasStale = iommu.staleAccesses > stale;
+    if (wasStale) this.#staleReports += iommu.staleAccesses - stale;
+    this.model.flushed(this.#flushes);
+    const expected = wasStale ? this.model.stalePhysOf(iova) : this.model.physOf(iova);
+    if (wasStale && !this.domain.lazy) this.#fail(`${iova} is stale in strict mode`);
+    this.#expect(phys, expected, `where the device comes out at ${iova}`);
+  }
+
+  #moveToCpu(a: number): void {
+    const cpu = a % this.#online.length;
+    if (this.#online[cpu]) this.machine.cpu = cpu;
+  }
+
+  /** Takes a CPU away that is not running, or brings one back. */
+  #plug(a: number): void {
+    const cpu = a % this.#online.length;
+    if (cpu === this.machine.cpu) return;
+    if (this.#online[cpu]) this.domain.iova.cpuDead(cpu);
+    else this.domain.iova.cpuUp(cpu);
+    this.#online[cpu] = !this.#online[cpu];
+  }
+}
