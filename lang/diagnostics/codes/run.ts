@@ -167,8 +167,7 @@ export const RUN_CODES = {
     title: "invariant that does something",
     explanation:
       "An invariant looks at the machine, and must not make anything happen: what it did would be looked at in turn.",
-    example:
-      'invariant "readable" { ssd.dma_read(m.addr, 1B) != none }',
+    example: 'invariant "readable" { ssd.dma_read(m.addr, 1B) != none }',
   },
   E0925: {
     title: "thing of another machine",
