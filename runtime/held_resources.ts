@@ -11,6 +11,7 @@ import type { Bytes } from "./address.ts";
 import { hexAddress } from "./dma/hex_address.ts";
 import type { EventFields, EventName, FieldValue } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
+import { LARGEST_CACHED_PFNS } from "./iommu/iova_allocator.ts";
 import type { Machine } from "./machine.ts";
 
 /** What can leak. */
@@ -80,6 +81,12 @@ class RangeBook {
     this.#held = kept;
   }
 
+  /** The size of what was taken at an address; 0 where nothing was. */
+  sizeAt(start: number): number {
+    const held = this.#held.find((each) => each.start === start);
+    return held === undefined ? 0 : held.end - start;
+  }
+
   /** Forgets what was taken after an event. */
   forgetAfter(seq: number): void {
     this.#held = this.#held.filter(({ event }) => event.seq <= seq);
@@ -99,6 +106,19 @@ class RangeBook {
   }
 }
 
+/** The power of two that a number of granules is rounded up to. */
+function sizeClass(pfns: number): number {
+  return Math.ceil(Math.log2(pfns));
+}
+
+/** A block of a pool that is handed out. */
+interface PoolBlock {
+  readonly pool: string;
+  readonly dma: number;
+  readonly sizeBytes: Bytes;
+  readonly event: MachineEvent;
+}
+
 /** Memory of one use. */
 interface MemoryUse {
   blocks: number;
@@ -112,7 +132,7 @@ export class HeldResources {
   readonly #iova = new Map<string, RangeBook>();
   readonly #leaves = new Map<string, RangeBook>();
   readonly #slots = new RangeBook();
-  readonly #blocks = new Map<string, RangeBook>();
+  readonly #blocks = new Map<string, PoolBlock[]>();
   readonly #memory = new Map<string, MemoryUse>();
   readonly #mappingsBefore: number;
   /** The call of a pool that is running, and the size of its blocks. */
@@ -152,12 +172,14 @@ export class HeldResources {
         text: `${end - start} bounce slots from ${start} on were not given back`,
         taken: event,
       })),
-      ...ofDevices(
-        "pool_block",
-        this.#blocks,
-        (bytes, start) =>
-          `a pool's block of ${bytes} bytes at ${hexAddress(start)} was not given back`,
-      ),
+      ...[...this.#blocks.values()].flat().map(({ dma, event, pool, sizeBytes }): Leak => ({
+        kind: "pool_block",
+        device: event.device,
+        amount: sizeBytes,
+        text: `a block of ${sizeBytes} bytes of the pool "${pool}" at ${hexAddress(dma)} was ` +
+          "not given back",
+        taken: event,
+      })),
       ...[...this.#memory].filter(([, { blocks }]) => blocks > 0).map(([what, use]): Leak => ({
         kind: "memory",
         device: use.taken[0]?.device ?? null,
@@ -188,7 +210,10 @@ export class HeldResources {
       case "iova.free": {
         // A range that a flush queue sets free was given back when it was parked there.
         const { size_bytes, start } = fields as EventFields<"iova.free">;
-        bookOf(this.#iova, event).give(start, size_bytes);
+        const book = bookOf(this.#iova, event);
+        const takenBytes = book.sizeAt(start);
+        const whole = this.#returnsAll(takenBytes, size_bytes);
+        book.give(start, whole ? takenBytes : size_bytes);
         return;
       }
       case "iommu.map": {
@@ -230,10 +255,21 @@ export class HeldResources {
         this.#gotBlock(event, fields as EventFields<"ret.dma_pool_alloc">);
         return;
       case "call.dma_pool_free": {
-        const { dma, size_bytes } = fields as Readonly<Record<string, FieldValue>>;
-        bookOf(this.#blocks, event).give(dma as number, size_bytes as number);
+        this.#giveBlock(event);
       }
     }
+  }
+
+  /**
+   * True when giving back the beginning of a range gives back all of it: the caches of ranges know
+   * only size classes, and a range beyond them goes as a whole.
+   * @see behaviour/dma.md 3.5 (size-class effect)
+   */
+  #returnsAll(takenBytes: Bytes, givenBytes: Bytes): boolean {
+    const { granuleBytes } = this.#machine.iommu;
+    const given = givenBytes / granuleBytes;
+    return given > LARGEST_CACHED_PFNS ||
+      sizeClass(given) === sizeClass(takenBytes / granuleBytes);
   }
 
   #takeMemory(event: MachineEvent, fields: EventFields<"mem.alloc">): void {
@@ -256,8 +292,32 @@ export class HeldResources {
     if (call === null || error !== null) return;
     bookOf(this.#iova, event).forgetAfter(call.seq);
     bookOf(this.#leaves, event).forgetAfter(call.seq);
-    const { size_bytes } = call.fields as Readonly<Record<string, FieldValue>>;
-    bookOf(this.#blocks, event).take(result as number, size_bytes as number, event);
+    const { pool, size_bytes } = call.fields as Readonly<Record<string, FieldValue>>;
+    const blocks = this.#blocksOf(event, String(pool));
+    blocks.push({
+      pool: String(pool),
+      dma: result as number,
+      sizeBytes: size_bytes as number,
+      event,
+    });
+  }
+
+  /** A block that goes back under a wrong address is back all the same. */
+  #giveBlock(event: MachineEvent): void {
+    const { dma, pool } = event.fields as Readonly<Record<string, FieldValue>>;
+    const blocks = this.#blocksOf(event, String(pool));
+    const index = blocks.findIndex((block) => block.dma === dma);
+    if (index >= 0) blocks.splice(index, 1);
+    else blocks.pop();
+  }
+
+  #blocksOf({ device }: MachineEvent, pool: string): PoolBlock[] {
+    const key = `${device} ${pool}`;
+    const known = this.#blocks.get(key);
+    if (known !== undefined) return known;
+    const blocks: PoolBlock[] = [];
+    this.#blocks.set(key, blocks);
+    return blocks;
   }
 }
 

@@ -1,0 +1,56 @@
+/** Does something again and again on fresh machines, once for each place where it can fail. */
+import {
+  ArmedFault,
+  FAULT_POINTS,
+  type FaultPlace,
+  type FaultPointName,
+} from "../runtime/faults.ts";
+import { HeldResources, type Leak } from "../runtime/held_resources.ts";
+import type { Machine } from "../runtime/machine.ts";
+
+/** What is done: first what is not looked at, then what is. */
+export interface Attempt<R> {
+  readonly machine: Machine;
+  /** Does it, and undoes it whatever happens; gives what a caller is told. */
+  run(): R;
+}
+
+/** What came of it when one place failed. */
+export interface SweepResult<R> {
+  readonly point: FaultPointName;
+  /** Which passing of the point it was, from 1. */
+  readonly nth: number;
+  readonly told: R;
+  readonly leaks: readonly Leak[];
+}
+
+/** The run without a fault, and one for each place. */
+export interface Sweep<R> {
+  readonly clean: { readonly told: R; readonly leaks: readonly Leak[] };
+  readonly faults: readonly SweepResult<R>[];
+}
+
+/** @param prepare Builds the same machine in the same state each time. */
+export function sweep<R>(prepare: () => Attempt<R>): Sweep<R> {
+  const first = prepare();
+  const counter = first.machine.countFaults();
+  const clean = watched(first);
+  first.machine.stopCountingFaults(counter);
+  return { clean, faults: counter.places.map((place) => withFault(prepare(), place)) };
+}
+
+function withFault<R>(attempt: Attempt<R>, { nth, point }: FaultPlace): SweepResult<R> {
+  const fault = new ArmedFault(point, nth, nth);
+  attempt.machine.armFault(fault);
+  const result = watched(attempt);
+  attempt.machine.disarmFault(fault);
+  if (fault.fired !== 1) throw new Error(`${FAULT_POINTS[point]!.name} was not passed again`);
+  return { point: FAULT_POINTS[point]!.name as FaultPointName, nth, ...result };
+}
+
+function watched<R>({ machine, run }: Attempt<R>): { told: R; leaks: readonly Leak[] } {
+  const held = new HeldResources(machine);
+  const told = run();
+  held.stop();
+  return { told, leaks: held.leaks() };
+}

@@ -1,0 +1,267 @@
+/**
+ * Every allocation and every mapping inside the calls of the DMA API, made to fail one by one: the
+ * caller is told what the kernel would tell it, and nothing that was taken is lost.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr } from "../runtime/address.ts";
+import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../runtime/dma/attributes.ts";
+import type { DmaDeviceOptions } from "../runtime/dma/device.ts";
+import { DmaIovaState } from "../runtime/dma/iova_state.ts";
+import { DmaPool } from "../runtime/dma/pool.ts";
+import { Scatterlist } from "../runtime/dma/scatterlist.ts";
+import { at, type TestBench, testBench } from "../runtime/dma/testing.ts";
+import { errnoName } from "../runtime/errno.ts";
+import type { FaultPointName } from "../runtime/faults.ts";
+import type { IommuConfig } from "../runtime/machine_config.ts";
+import { sweep } from "./fault_sweep.ts";
+
+/** An environment, in which a call takes another way. */
+interface Environment {
+  readonly name: string;
+  readonly iommu: Partial<IommuConfig>;
+  readonly device?: DmaDeviceOptions;
+  readonly force?: boolean;
+}
+
+const DIRECT: Environment = { name: "direct", iommu: { mode: "off" } };
+const BOUNCED: Environment = { name: "forced bounce", iommu: { mode: "off" }, force: true };
+const NVME_LIKE = { minAlignMask: 0xfff };
+const UNTRUSTED: Environment = {
+  name: "untrusted",
+  iommu: { mode: "strict" },
+  device: { untrusted: true, ...NVME_LIKE },
+};
+const TRANSLATED: readonly Environment[] = [
+  { name: "strict", iommu: { mode: "strict" } },
+  { name: "lazy", iommu: { mode: "lazy" } },
+  { name: "strict, AMD", iommu: { mode: "strict", model: "amd" } },
+  { name: "strict, Arm", iommu: { mode: "strict", model: "arm" } },
+  { name: "strict, not coherent", iommu: { mode: "strict" }, device: { coherent: false } },
+];
+const ALL = [DIRECT, BOUNCED, UNTRUSTED, ...TRANSLATED];
+
+function bench({ device = {}, force = false, iommu }: Environment): TestBench {
+  const swiotlb = {
+    sizeBytes: 64 * 2 ** 20,
+    force,
+    areas: null,
+    basePhys: at(0x6000_0000),
+  };
+  return testBench({ iommu, device, machine: { swiotlb } });
+}
+
+/** What one call says under each fault, by the point that fails; it must always be the same. */
+function answers<R>(
+  environment: Environment,
+  act: (bench: TestBench) => R,
+): ReadonlyMap<FaultPointName, R> {
+  const { clean, faults } = sweep(() => {
+    const built = bench(environment);
+    return { machine: built.machine, run: () => act(built) };
+  });
+  assertEquals(clean.leaks, [], `${environment.name}: without a fault`);
+  const told = new Map<FaultPointName, R>();
+  for (const { leaks, nth, point, told: answer } of faults) {
+    const where = `${environment.name}: ${point} ${nth}`;
+    assertEquals(leaks.map(({ text }) => text), [], where);
+    if (told.has(point)) assertEquals(answer, told.get(point)!, where);
+    told.set(point, answer);
+  }
+  return told;
+}
+
+const nameOf = (error: number) => error === 0 ? "OK" : errnoName(error);
+
+Deno.test("dma_map_phys() gives the error value wherever it fails, and keeps nothing (dma.md 1.8)", () => {
+  for (const environment of ALL) {
+    const told = answers(environment, ({ dev, machine: { dma } }) => {
+      // Crosses a granule and begins inside one, so that an untrusted device has it bounced.
+      const addr = dma.dmaMapPhys(dev, at(0x10_0e00), 0x1400, DMA_TO_DEVICE);
+      if (addr !== DMA_MAPPING_ERROR) dma.dmaUnmapPhys(dev, addr, 0x1400, DMA_TO_DEVICE);
+      return addr === DMA_MAPPING_ERROR;
+    });
+    assertEquals([...told.values()].every((refused) => refused), true, environment.name);
+    assert(told.has("dma_map_phys"), environment.name);
+    assertEquals(told.has("iova.alloc"), environment.iommu.mode !== "off", environment.name);
+    assertEquals(told.has("page_table.alloc"), environment.iommu.mode !== "off", environment.name);
+    const bounces = environment === BOUNCED || environment === UNTRUSTED;
+    assertEquals(told.has("swiotlb.alloc"), bounces, environment.name);
+  }
+});
+
+Deno.test("the other single maps give the error value too", () => {
+  const maps = {
+    dma_map_page: ({ dev, machine: { dma } }: TestBench): DmaAddr =>
+      dma.dmaMapPage(dev, at(0x10_0000), 0, 4096, DMA_TO_DEVICE),
+    dma_map_single: ({ dev, machine: { dma } }: TestBench): DmaAddr =>
+      dma.dmaMapSingle(dev, at(0x10_0000), 4096, DMA_TO_DEVICE),
+    dma_map_resource: ({ dev, machine: { dma } }: TestBench): DmaAddr =>
+      dma.dmaMapResource(dev, at(0x40_0000_0000), 4096, DMA_TO_DEVICE),
+  };
+  for (const [name, map] of Object.entries(maps)) {
+    const told = answers(TRANSLATED[0]!, (built) => {
+      const addr = map(built);
+      const { dma } = built.machine;
+      if (addr !== DMA_MAPPING_ERROR) {
+        if (name === "dma_map_page") dma.dmaUnmapPage(built.dev, addr, 4096, DMA_TO_DEVICE);
+        else if (name === "dma_map_single") {
+          dma.dmaUnmapSingle(built.dev, addr, 4096, DMA_TO_DEVICE);
+        } else dma.dmaUnmapResource(built.dev, addr, 4096, DMA_TO_DEVICE);
+      }
+      return addr === DMA_MAPPING_ERROR;
+    });
+    assertEquals(Object.fromEntries(told), {
+      [name]: true,
+      "iova.alloc": true,
+      "page_table.alloc": true,
+    });
+  }
+});
+
+Deno.test("dma_iova_try_alloc() says no with the state all zero (dma.md 3.2)", () => {
+  for (const environment of [UNTRUSTED, ...TRANSLATED]) {
+    const told = answers(environment, ({ dev, machine: { dma } }) => {
+      const state = new DmaIovaState();
+      state.addr = 0x1000 as DmaAddr;
+      const got = dma.dmaIovaTryAlloc(dev, state, at(0x800), 0x4000);
+      if (got) dma.dmaIovaFree(dev, state);
+      return got ? "yes" : [state.addr, state.sizeBytes];
+    });
+    assertEquals(Object.fromEntries(told), {
+      dma_iova_try_alloc: [0, 0],
+      "iova.alloc": [0, 0],
+    });
+  }
+});
+
+/** Links what is given one behind the other, syncs, destroys; on an error what was linked only. */
+function linkAll(
+  { dev, machine: { dma } }: TestBench,
+  buffers: readonly (readonly [phys: number, sizeBytes: number])[],
+): string {
+  const state = new DmaIovaState();
+  const total = buffers.reduce((sum, [, sizeBytes]) => sum + sizeBytes, 0);
+  if (!dma.dmaIovaTryAlloc(dev, state, at(buffers[0]![0]), total)) return "no range";
+  let linked = 0;
+  let error = 0;
+  for (const [phys, sizeBytes] of buffers) {
+    error = dma.dmaIovaLink(dev, state, at(phys), linked, sizeBytes, DMA_BIDIRECTIONAL);
+    if (error !== 0) break;
+    linked += sizeBytes;
+  }
+  if (error === 0) error = dma.dmaIovaSync(dev, state, 0, linked);
+  if (linked > 0) dma.dmaIovaUnlink(dev, state, 0, linked, DMA_BIDIRECTIONAL);
+  dma.dmaIovaFree(dev, state);
+  return nameOf(error);
+}
+
+Deno.test("dma_iova_link() and dma_iova_sync() return the kernel's errno, and link nothing (dma.md 3.3)", () => {
+  for (const environment of TRANSLATED) {
+    // Two tables apart, so that the second link needs one of its own.
+    const told = answers(
+      environment,
+      (built) => linkAll(built, [[0x10_0000, 0x20_0000], [0x80_0000, 0x3000], [0x90_1000, 0x800]]),
+    );
+    assertEquals(Object.fromEntries(told), {
+      dma_iova_try_alloc: "no range",
+      "iova.alloc": "no range",
+      dma_iova_link: "ENOMEM",
+      "page_table.alloc": "ENOMEM",
+      dma_iova_sync: "EIO",
+    }, environment.name);
+  }
+});
+
+Deno.test("a link through bounce buffers undoes head and middle when a later part fails (dma.md 3.4)", () => {
+  const buffers = {
+    "head, middle and tail": [[0x10_0e00, 0x3400]],
+    "head and tail": [[0x10_0e00, 0x400]],
+    "a tail after whole granules": [[0x10_0000, 0x2000], [0x20_0000, 0x1200]],
+  } as const;
+  for (const [name, list] of Object.entries(buffers)) {
+    const told = answers(UNTRUSTED, (built) => linkAll(built, list));
+    assertEquals(Object.fromEntries(told), {
+      dma_iova_try_alloc: "no range",
+      "iova.alloc": "no range",
+      dma_iova_link: "ENOMEM",
+      "swiotlb.alloc": "ENOMEM",
+      "page_table.alloc": "ENOMEM",
+      dma_iova_sync: "EIO",
+    }, name);
+  }
+});
+
+function mapList({ dev, machine: { dma } }: TestBench, table: boolean): string {
+  const list = new Scatterlist([
+    { phys: at(0x10_0e00), sizeBytes: 0x200 },
+    { phys: at(0x20_0000), sizeBytes: 0x1_0000 },
+    { phys: at(0x30_0000), sizeBytes: 0x1_0000 },
+    { phys: at(0x40_0000), sizeBytes: 0x800 },
+  ]);
+  const before = list.segments();
+  const result = table
+    ? dma.dmaMapSgtable(dev, list, DMA_BIDIRECTIONAL)
+    : dma.dmaMapSg(dev, list, DMA_BIDIRECTIONAL);
+  const failed = table ? result !== 0 : result === 0;
+  assertEquals(list.segments(), before, "a failed map restores the list");
+  if (failed) assertEquals([list.outputs, list.dmaLengthAt(0)], [0, 0]);
+  else dma.dmaUnmapSg(dev, list, DMA_BIDIRECTIONAL);
+  return table ? nameOf(result) : failed ? "0" : "some";
+}
+
+Deno.test("dma_map_sgtable() tells failures apart as the kernel does (dma.md 1.8, 7)", () => {
+  const told = (environment: Environment) =>
+    Object.fromEntries(answers(environment, (built) => mapList(built, true)));
+  assertEquals(told(DIRECT), { dma_map_sgtable: "ENOMEM" });
+  assertEquals(told(BOUNCED), { dma_map_sgtable: "ENOMEM", "swiotlb.alloc": "EIO" });
+  for (const environment of TRANSLATED.filter(({ device }) => device === undefined)) {
+    assertEquals(told(environment), {
+      dma_map_sgtable: "ENOMEM",
+      "iova.alloc": "ENOMEM",
+      "page_table.alloc": "ENOMEM",
+    }, environment.name);
+  }
+  assertEquals(told(UNTRUSTED), {
+    dma_map_sgtable: "ENOMEM",
+    "swiotlb.alloc": "EIO",
+    "iova.alloc": "EIO",
+    "page_table.alloc": "EIO",
+  });
+});
+
+Deno.test("dma_map_sg() gives 0 for a failure of any kind (dma.md 1.8)", () => {
+  for (const environment of ALL) {
+    const told = answers(environment, (built) => mapList(built, false));
+    assertEquals([...new Set(told.values())], ["0"], environment.name);
+    assert(told.has("dma_map_sg"), environment.name);
+  }
+});
+
+Deno.test("coherent memory and pools have none to give, and keep none, wherever they fail", () => {
+  for (const environment of ALL) {
+    const coherent = answers(environment, ({ dev, machine: { dma } }) => {
+      const memory = dma.dmaAllocCoherent(dev, 0x3000);
+      if (memory !== null) dma.dmaFreeCoherent(dev, memory);
+      return memory === null;
+    });
+    assertEquals([...new Set(coherent.values())], [true], environment.name);
+    const translated = environment.iommu.mode !== "off";
+    assertEquals(coherent.size, translated ? 4 : 2, environment.name);
+    const block = answers(environment, ({ dev, machine }) => {
+      const pool = new DmaPool(machine, dev, "blocks", 256, 256);
+      const taken = pool.alloc();
+      if (taken !== null) pool.free(taken, taken.dma);
+      return taken === null;
+    });
+    assertEquals([...new Set(block.values())], [true], environment.name);
+    assertEquals(block.size, translated ? 5 : 3, environment.name);
+  }
+});
+
+Deno.test("a mask that cannot be set stays as it was", () => {
+  const told = answers(DIRECT, ({ dev, machine: { dma } }) => {
+    const error = dma.dmaSetMask(dev, 40);
+    return [nameOf(error), dev.maskBits];
+  });
+  assertEquals(Object.fromEntries(told), { dma_set_mask: ["EIO", 64] });
+});
