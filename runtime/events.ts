@@ -72,6 +72,11 @@ export class EventStream {
     this.#clock = clock;
   }
 
+  /** Events have prices, or somebody listens. While nobody does, nobody sees what they carry. */
+  get attentive(): boolean {
+    return this.#attentive;
+  }
+
   /** Number of the last event: as many have happened. */
   get seq(): number {
     return this.#attentive ? this.#seq : this.#countAll();

@@ -71,6 +71,11 @@ export class PciTopology implements PeerRouter {
     this.#bars = bars;
   }
 
+  /** Some function has memory that peers can address. */
+  get lendsMemory(): boolean {
+    return this.#bars.length > 0;
+  }
+
   /** The function with this name, or undefined. */
   find(name: string): PciFunction | undefined {
     return this.functions.find((func) => func.name === name);

@@ -76,6 +76,7 @@ export function directUnmapPhys(
   attrs: number,
 ): void {
   if ((attrs & NOT_TO_TOUCH) !== 0) return;
+  if (dev.coherent && !machine.swiotlb.contains(physBehind(dev, dma))) return;
   if ((attrs & SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
   machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
 }

@@ -248,7 +248,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     }
     queue.advance();
     const commandId = this.#command.getUint16(2, true);
-    if (this.ledger !== null) events.request = this.ledger.requestOf(queue.id, commandId);
+    if (this.ledger !== null && events.attentive) {
+      events.request = this.ledger.requestOf(queue.id, commandId);
+    }
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
     let status: number;

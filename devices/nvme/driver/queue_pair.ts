@@ -3,7 +3,6 @@
  *
  * @see behaviour/nvme.md 4.1, 4.2
  */
-import type { PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
 import { InvariantError, KernelError } from "../../../runtime/errno.ts";
@@ -14,11 +13,12 @@ import type { DescriptorPools } from "./descriptor_pools.ts";
 import { Iod } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
+import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
-const RESULT = CQE.RESULT;
-const STATUS_AND_ID = CQE.COMMAND_ID;
+const RESULT_WORD = CQE.RESULT / 4;
+const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
 
 const NVME_SUBMIT = eventId("nvme.submit");
 const NVME_DOORBELL = eventId("nvme.doorbell");
@@ -62,9 +62,8 @@ export class QueuePair {
   readonly #registers: NvmeRegisterPort;
   readonly #sqDoorbell: number;
   readonly #cqDoorbell: number;
-  /** Physical address of each entry. */
-  readonly #sqSlots: Float64Array;
-  readonly #cqSlots: Float64Array;
+  readonly #sqEntries: QueueEntries;
+  readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
   /** A stack: the tag freed last is used first. */
   readonly #freeTags: Uint16Array;
@@ -95,8 +94,8 @@ export class QueuePair {
     }
     this.cq = cq;
     this.sq = sq;
-    this.#cqSlots = slotAddresses(cq, depthEntries, CQE_BYTES);
-    this.#sqSlots = slotAddresses(sq, depthEntries, SQE_BYTES);
+    this.#cqEntries = new QueueEntries(machine.memory, cq, CQE_BYTES);
+    this.#sqEntries = new QueueEntries(machine.memory, sq, SQE_BYTES);
     this.#freeTags = new Uint16Array(options.tags);
     for (let index = 0; index < options.tags; index++) {
       this.#freeTags[index] = options.tags - 1 - index;
@@ -148,7 +147,7 @@ export class QueuePair {
   enqueue(iod: Iod): void {
     const machine = this.#machine;
     const slot = this.#sqTail;
-    machine.memory.writeWords(this.#sqSlots[slot]! as PhysAddr, iod.words);
+    this.#sqEntries.write(slot, iod.words);
     if (machine.events.tick(NVME_SUBMIT)) {
       machine.events.emit(NVME_SUBMIT, {
         queue: this.id,
@@ -180,9 +179,8 @@ export class QueuePair {
    * @returns False when the next entry is not valid yet.
    */
   takeCompletion(take: (iod: Iod, status: number, result: number) => void): boolean {
-    const memory = this.#machine.memory;
-    const slot = this.#cqSlots[this.#cqHead]!;
-    const last = memory.readU32((slot + STATUS_AND_ID) as PhysAddr);
+    const slot = this.#cqHead;
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
     if ((last >>> 16 & 1) !== this.#phase) return false;
     this.#cqHead++;
     if (this.#cqHead === this.depthEntries) {
@@ -200,7 +198,7 @@ export class QueuePair {
     }
     iod.generation++;
     // Only commands that somebody wrote by hand have a result to look at.
-    const result = iod.request.template === null ? 0 : memory.readU32((slot + RESULT) as PhysAddr);
+    const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
     take(iod, last >>> 17, result);
     return true;
   }
@@ -215,10 +213,4 @@ export class QueuePair {
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
     this.#registers.write32(offset, value);
   }
-}
-
-function slotAddresses(memory: CoherentMemory, count: number, slotBytes: number): Float64Array {
-  const slots = new Float64Array(count);
-  for (let index = 0; index < count; index++) slots[index] = memory.physOf(index * slotBytes);
-  return slots;
 }
