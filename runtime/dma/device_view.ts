@@ -119,13 +119,9 @@ class ViewReader {
   read(sizeBytes: Bytes): Uint8Array {
     const { device, machine, phys } = this.current;
     const at = phys + this.#doneBytes as PhysAddr;
-    if (!machine.memory.covers(at, sizeBytes)) this.#bytes.fill(0);
-    else {(device.coherent ? machine.hostMemory : machine.memory).read(
-        at,
-        this.#bytes,
-        0,
-        sizeBytes,
-      );}
+    const memory = device.coherent ? machine.hostMemory : machine.memory;
+    if (machine.memory.covers(at, sizeBytes)) memory.read(at, this.#bytes, 0, sizeBytes);
+    else this.#bytes.fill(0);
     return this.#bytes;
   }
 
