@@ -61,6 +61,8 @@ class Reader {
     const { machine, devices } = makeLab(options);
     this.#machine = machine;
     this.#disk = devices.get("ssd")!.disk!;
+    // As in the benches of scenarios: nobody asks after a command that is done.
+    this.#disk.driver.keepCommands = false;
     this.#buffers = Array.from(
       { length: options.depth ?? QUEUE_DEPTH },
       () => allocateBuffer(machine, { sizeBytes: 4096 }),

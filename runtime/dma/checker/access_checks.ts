@@ -34,9 +34,10 @@ export class AccessChecks {
     const device = this.#ledger.deviceOf(dev);
     const end = dma + sizeBytes;
     let at = dma;
-    let around = device.lastAround;
+    let around = device.hintFor(at);
     if (around === NO_RECORD || !this.#holds(device, around, at)) {
       around = table.findAround(device.number, at, BUFFERS);
+      device.hint(at, around);
     }
     for (;;) {
       if (around === NO_RECORD) {
@@ -46,7 +47,6 @@ export class AccessChecks {
       if (table.has(around, UNSYNCED)) {
         this.#reportUnsynced(device, around, dma, access, "on other hardware the access faults");
       }
-      device.lastAround = around;
       at = table.end(around);
       if (at >= end) return;
       around = table.findAround(device.number, at, BUFFERS);

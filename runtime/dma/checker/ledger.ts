@@ -27,6 +27,9 @@ const PRINTED_ERRORS = 1;
 /** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
 const MOST_ON_A_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
+/** Hints of a device, a power of two, and the bytes that share one. */
+const HINTS = 64;
+const HINT_BYTES = 4096;
 
 /** What the checker keeps of a device. */
 export class CheckedDevice {
@@ -37,10 +40,24 @@ export class CheckedDevice {
   excusedSerial = 0;
   /** Some of those are not remembered any more. */
   forgotten = false;
-  /** The record that the device's last access was in. */
-  lastAround: number = NONE;
+  /**
+   * By page: a record that was made or found there. A hint, to be checked before it is believed; it
+   * spares a device's accesses, which go to the same few queues and to what was mapped just now, a
+   * search through blocks of every width.
+   */
+  readonly #hints = new Int32Array(HINTS).fill(NONE);
 
   constructor(readonly ledger: Ledger, readonly dev: DmaDevice, readonly number: number) {}
+
+  /** The record to look at first for an address; `NONE` when nothing is known. */
+  hintFor(dma: number): number {
+    return this.#hints[(dma / HINT_BYTES) & (HINTS - 1)]!;
+  }
+
+  /** Notes where a record is. */
+  hint(dma: number, record: number): void {
+    this.#hints[(dma / HINT_BYTES) & (HINTS - 1)] = record;
+  }
 }
 
 export class Ledger {

@@ -53,6 +53,7 @@ export class MappingChecks {
     const device = ledger.deviceOf(dev);
     const record = ledger.add(device, made, dma, phys, sizeBytes, dir, attrs);
     this.#newest = record;
+    device.hint(dma, record);
     this.checkMemory(dev, record);
     ledger.checkCacheLine(dev, record);
   }
