@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import { KIB } from "./address.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./dma/attributes.ts";
+import { DmaDevice } from "./dma/device.ts";
+import { DmaIovaState } from "./dma/iova_state.ts";
+import { DmaPool } from "./dma/pool.ts";
+import { at, type TestBench, testBench } from "./dma/testing.ts";
+import { eventId } from "./event_vocabulary.ts";
+import { HeldResources } from "./held_resources.ts";
+
+/** What is held, as [kind, amount]. */
+const kinds = (held: HeldResources): [string, number][] =>
+  held.leaks().map(({ kind, amount }) => [kind, amount]);
+
+/** Reserves a range and links the beginning of it. */
+function linked({ machine, dev }: TestBench, sizeBytes: number, linkedBytes: number): DmaIovaState {
+  const state = new DmaIovaState();
+  assert(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), sizeBytes));
+  machine.dma.dmaIovaLink(dev, state, at(0x10_0000), 0, linkedBytes, DMA_TO_DEVICE, 0);
+  machine.dma.dmaIovaSync(dev, state, 0, linkedBytes);
+  return state;
+}
+
+Deno.test("a mapping holds IO addresses, page-table entries and itself, until it is unmapped", () => {
+  const { machine, dev } = testBench();
+  const held = new HeldResources(machine);
+  const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(held.leaks().map(({ text }) => text), [
+    "4096 bytes at 0xffff_f000 are still mapped",
+    "4096 bytes of IO addresses at 0xffff_f000 were not given back",
+    "1 more mapping is live than before",
+  ]);
+  machine.dma.dmaUnmapPhys(dev, dma, 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("a leak names the device, and the event that took it", () => {
+  const { machine, dev } = testBench();
+  const held = new HeldResources(machine);
+  machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  const [entries, addresses, mapping] = held.leaks();
+  assertEquals([entries?.device, entries?.taken?.name], ["dev", "iommu.map"]);
+  assertEquals([addresses?.device, addresses?.taken?.name], ["dev", "iova.alloc"]);
+  assertEquals([mapping?.device, mapping?.taken], [null, null]);
+});
+
+Deno.test("what was taken before the watch is not its business, nor is giving it back", () => {
+  const { machine, dev } = testBench();
+  const before = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  const held = new HeldResources(machine);
+  machine.dma.dmaUnmapPhys(dev, before, 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(held.leaks(), []);
+  held.stop();
+  machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(kinds(held).filter(([kind]) => kind !== "mapping"), [], "it looks no more");
+});
+
+Deno.test("in lazy mode a range counts as given back when it is parked in the queue", () => {
+  const { machine, dev } = testBench({ iommu: { mode: "lazy" } });
+  const held = new HeldResources(machine);
+  const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  machine.dma.dmaUnmapPhys(dev, dma, 4 * KIB, DMA_TO_DEVICE);
+  assertEquals([machine.iommu.pendingFlushes, held.leaks().length], [1, 0]);
+  machine.advance(20_000_000);
+  assertEquals([machine.iommu.pendingFlushes, held.leaks().length], [0, 0]);
+});
+
+Deno.test("a range of which only the beginning is unlinked keeps the rest of its entries", () => {
+  const bench = testBench();
+  const { machine, dev } = bench;
+  const held = new HeldResources(machine);
+  const state = linked(bench, 32 * KIB, 32 * KIB);
+  machine.dma.dmaIovaUnlink(dev, state, 0, 20 * KIB, DMA_TO_DEVICE, 0);
+  assertEquals(kinds(held).slice(0, 2), [["page_table", 12 * KIB], ["iova", 32 * KIB]]);
+});
+
+Deno.test("giving back less of a range gives back all of it within one size class (dma.md 3.5)", () => {
+  const left = (mappedBytes: number) => {
+    const bench = testBench();
+    const held = new HeldResources(bench.machine);
+    const state = linked(bench, 32 * KIB, mappedBytes);
+    bench.machine.dma.dmaIovaDestroy(bench.dev, state, mappedBytes, DMA_TO_DEVICE, 0);
+    return kinds(held);
+  };
+  assertEquals(left(32 * KIB), []);
+  // Five granules are rounded up to eight, as eight are.
+  assertEquals(left(20 * KIB), []);
+  assertEquals(left(16 * KIB), [["iova", 16 * KIB]]);
+  assertEquals(left(4 * KIB), [["iova", 28 * KIB]]);
+});
+
+Deno.test("a range beyond the size classes goes back as a whole, whatever was linked of it", () => {
+  const bench = testBench();
+  const held = new HeldResources(bench.machine);
+  const state = linked(bench, 512 * KIB, 256 * KIB);
+  bench.machine.dma.dmaIovaDestroy(bench.dev, state, 256 * KIB, DMA_TO_DEVICE, 0);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("bounce slots are held from the copy in to the release", () => {
+  const { machine, dev } = testBench({
+    iommu: { mode: "off" },
+    machine: { swiotlb: { sizeBytes: 2 ** 26, force: true, areas: 1 } },
+  });
+  const held = new HeldResources(machine);
+  const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 6 * KIB, DMA_FROM_DEVICE);
+  const [slots] = held.leaks();
+  assertEquals([slots?.kind, slots?.amount, slots?.taken?.name], [
+    "bounce_slots",
+    3,
+    "swiotlb.map",
+  ]);
+  assertEquals(slots?.text, "3 bounce slots from 0 on were not given back");
+  machine.dma.dmaUnmapPhys(dev, dma, 6 * KIB, DMA_FROM_DEVICE);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("a block of a pool is held, and the page that the pool grew by is not", () => {
+  const { machine, dev } = testBench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const held = new HeldResources(machine);
+  const first = pool.alloc()!;
+  const second = pool.alloc()!;
+  assertEquals(kinds(held), [["pool_block", 256], ["pool_block", 256]]);
+  assertEquals(
+    held.leaks()[0]?.text,
+    'a block of 256 bytes of the pool "small" at 0xffff_f000 was not given back',
+  );
+  pool.free(second, second.dma);
+  pool.free(first, first.dma);
+  assertEquals([held.leaks(), pool.sizeBytes], [[], 4 * KIB]);
+});
+
+Deno.test("a block that goes back under another address is back, and the other is not lost", () => {
+  const { machine, dev } = testBench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const held = new HeldResources(machine);
+  const block = pool.alloc()!;
+  pool.free(block, block.dma + 64 as typeof block.dma);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("coherent memory is held until it is freed", () => {
+  const { machine, dev } = testBench();
+  const held = new HeldResources(machine);
+  const memory = machine.dma.dmaAllocCoherent(dev, 8 * KIB)!;
+  assertEquals(kinds(held).slice(0, 2), [["page_table", 8 * KIB], ["iova", 8 * KIB]]);
+  machine.dma.dmaFreeCoherent(dev, memory);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("memory that mappings cost is told by its use, pages of pools and descriptors never", () => {
+  const { machine } = testBench();
+  const held = new HeldResources(machine);
+  const memory = (event: "mem.alloc" | "mem.free", size_bytes: number, what: string) => {
+    const id = eventId(event);
+    if (machine.events.tick(id)) machine.events.emit(id, { size_bytes, what, from: "request" });
+  };
+  memory("mem.alloc", 512, "dma_vec_array");
+  memory("mem.alloc", 512, "dma_vec_array");
+  memory("mem.alloc", 4096, "pool_page");
+  memory("mem.alloc", 256, "descriptor");
+  memory("mem.free", 512, "dma_vec_array");
+  assertEquals(held.leaks().map(({ text }) => text), [
+    "512 bytes of dma_vec_array were not given back",
+  ]);
+  memory("mem.free", 512, "dma_vec_array");
+  memory("mem.free", 512, "dma_vec_array");
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("what is held side by side is told in one sentence", () => {
+  const bench = testBench();
+  const held = new HeldResources(bench.machine);
+  linked(bench, 4 * KIB, 4 * KIB);
+  linked(bench, 4 * KIB, 4 * KIB);
+  assertEquals(held.leaks().map(({ text }) => text), [
+    "8192 bytes at 0xffff_e000 are still mapped",
+    "8192 bytes of IO addresses at 0xffff_e000 were not given back",
+    "2 more mappings are live than before",
+  ]);
+});
+
+Deno.test("the same address of two devices is two things", () => {
+  const { machine, dev } = testBench();
+  const other = new DmaDevice("other");
+  machine.iommu.attach(other);
+  const held = new HeldResources(machine);
+  const mine = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  const theirs = machine.dma.dmaMapPhys(other, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(mine, theirs);
+  machine.dma.dmaUnmapPhys(dev, mine, 4 * KIB, DMA_TO_DEVICE);
+  assertEquals(held.leaks().map(({ kind, device }) => [kind, device]), [
+    ["page_table", "other"],
+    ["iova", "other"],
+    ["mapping", null],
+  ]);
+});
+
+Deno.test("watching changes no event and takes no time", () => {
+  const eventsOf = (watch: boolean) => {
+    const bench = testBench({ machine: { pricesNs: { "iotlb.sync": 400 } } });
+    const held = watch ? new HeldResources(bench.machine) : null;
+    linked(bench, 8 * KIB, 4 * KIB);
+    held?.leaks();
+    held?.stop();
+    return bench.seen;
+  };
+  assertEquals(eventsOf(true), eventsOf(false));
+});
