@@ -114,11 +114,8 @@ export class IovaAllocator {
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
     if (pfns > LARGEST_CACHED) return this.#allocRange(pfns, limitPfn, flush);
     const sizeClass = classOf(pfns);
-    const size = 1 << sizeClass;
-    const highest = limitPfn + 1 - size;
-    // Unsigned in the kernel: a limit smaller than the size wraps around and allows anything.
-    const pfn = this.cache.take(cpu, sizeClass, highest >= 0 ? highest : Infinity);
-    if (pfn === 0) return this.#allocRange(size, limitPfn, flush);
+    const pfn = this.cache.take(cpu, sizeClass, limitPfn + 1);
+    if (pfn === 0) return this.#allocRange(1 << sizeClass, limitPfn, flush);
     this.#source = FROM_CACHE;
     return pfn;
   }

@@ -53,16 +53,17 @@ export class IovaCache {
   }
 
   /**
-   * Takes the newest cached frame that does not lie above a limit.
+   * Takes the newest cached range that does not reach beyond a limit.
    *
    * Only the loaded magazine is searched: if it holds nothing suitable the answer is 0, even when
-   * the previous one would have something.
+   * the previous one would have something. A limit smaller than the size allows anything: the
+   * kernel's comparison is unsigned and wraps around.
    *
    * @param sizeClass 0 for one granule, 5 for 32.
-   * @param highestPfn Highest first frame that will do.
-   * @returns The frame, or 0.
+   * @param endPfn One more than the last frame that will do.
+   * @returns The first frame, or 0.
    */
-  take(cpu: number, sizeClass: number, highestPfn: number): number {
+  take(cpu: number, sizeClass: number, endPfn: number): number {
     const list = cpu * CLASSES + sizeClass;
     let magazine = this.#loaded[list]!;
     let fill = this.#fill[magazine]!;
@@ -73,18 +74,19 @@ export class IovaCache {
     }
     const top = magazine * CAPACITY + fill - 1;
     const pfn = this.#pfns[top]!;
-    if (pfn > highestPfn) return this.#takeBelow(magazine, top, highestPfn);
+    const pfns = 1 << sizeClass;
+    // The sum, and not one highest frame worked out beforehand, which would be an object on the heap.
+    if (pfn + pfns > endPfn && endPfn >= pfns) return this.#takeBelow(magazine, top, pfns, endPfn);
     this.#fill[magazine] = fill - 1;
     return pfn;
   }
 
   /** Looks below a magazine's top entry, which then takes the place of the one found. */
-  #takeBelow(magazine: number, top: number, highestPfn: number): number {
-    const pfns = this.#pfns;
+  #takeBelow(magazine: number, top: number, pfns: number, endPfn: number): number {
     for (let place = top - 1; place >= magazine * CAPACITY; place--) {
-      const pfn = pfns[place]!;
-      if (pfn > highestPfn) continue;
-      pfns[place] = pfns[top]!;
+      const pfn = this.#pfns[place]!;
+      if (pfn + pfns > endPfn) continue;
+      this.#pfns[place] = this.#pfns[top]!;
       this.#fill[magazine]!--;
       return pfn;
     }
