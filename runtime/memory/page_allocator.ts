@@ -197,7 +197,7 @@ export class PageAllocator {
     const start = Math.floor(phys / this.pageSizeBytes);
     const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
     if (!this.#memory.covers(phys, sizeBytes)) return false;
-    for (let page = start; page < end; page++) if (this.#bitmap.taken(page)) return false;
+    if (this.#bitmap.firstUnusable(start, end, [{ start, end }]) >= 0) return false;
     this.#bitmap.takeSpan(start, end);
     return true;
   }
