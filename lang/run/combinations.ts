@@ -7,7 +7,8 @@ import type { FileScope } from "../check/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
 import type { CompareExpression, Expression, MachineModifier, PathEntry } from "../syntax/ast.ts";
-import type { ComparedMachine } from "../vm/code.ts";
+import { describeSettings } from "../vm/branch_outcome.ts";
+import type { ComparedMachine, MachineSetting } from "../vm/code.ts";
 
 /** More combinations than anybody would wait for. */
 const COMBINATION_LIMIT = 1000;
@@ -53,7 +54,7 @@ export function combinationsOf(
     const variant = { settings: [...fixed, ...varied], scope };
     const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
-    return { label: labelOf(varied), config, variant };
+    return { label: describeSettings(varied.map(settingText)), config, variant };
   });
 }
 
@@ -77,7 +78,7 @@ export function comparedMachines(
     variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
     return {
-      label: labelOf(settings),
+      settings: settings.map(settingText),
       variant,
       build(test) {
         const problems = new DiagnosticBag();
@@ -167,12 +168,11 @@ function product(axes: readonly (readonly Expression[])[]): Expression[][] {
   );
 }
 
-function labelOf(settings: readonly ConfigModifier[]): string {
-  return settings
-    .map(({ path, value }) =>
-      `${path.map(({ text }) => text).join(".")} = ${spanText(value.span).replace(/\s+/g, " ")}`
-    )
-    .join(", ");
+function settingText({ path, value }: ConfigModifier): MachineSetting {
+  return {
+    key: path.map(({ text }) => text).join("."),
+    value: spanText(value.span).replace(/\s+/g, " "),
+  };
 }
 
 /** True for one of the values, or for a part of one. */

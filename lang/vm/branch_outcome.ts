@@ -2,11 +2,12 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { World } from "../run/world.ts";
+import type { MachineSetting } from "./code.ts";
 import type { Raised } from "./outcome.ts";
 
 export interface BranchOutcome {
-  /** The machine, for `compare`; empty for `fork`, whose blocks have the same. */
-  readonly machine: string;
+  /** What its machine differs in, for `compare`; nothing for `fork`. */
+  readonly settings: readonly MachineSetting[];
   /** The machine as the block left it. */
   readonly world: World;
   /** The error that ended the block; null when it came to its end. */
@@ -19,6 +20,11 @@ export interface BranchOutcome {
   readonly durationNs: number;
   /** What it took and did not give back. */
   readonly leaks: readonly Leak[];
+}
+
+/** `kernel = "6.12", iommu.mode = strict`. */
+export function describeSettings(settings: readonly MachineSetting[]): string {
+  return settings.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }
 
 /** The entries of a fork's record, one for each of its blocks. */

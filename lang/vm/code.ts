@@ -104,9 +104,14 @@ export interface CompareInfo {
   readonly machines: readonly ComparedMachine[];
 }
 
+/** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
+export interface MachineSetting {
+  readonly key: string;
+  readonly value: string;
+}
+
 export interface ComparedMachine {
-  /** `kernel = "6.12", iommu.mode = strict`. */
-  readonly label: string;
+  readonly settings: readonly MachineSetting[];
   /** What it changes. */
   readonly variant: MachineVariant;
   /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */

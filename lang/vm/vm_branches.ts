@@ -15,13 +15,14 @@ import type { FaultPlaceName, ResourceWatch } from "../run/world.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatOrdinal } from "../render/ordinal.ts";
 import type { Span } from "../source.ts";
-import { BRANCH_NAMES, type BranchOutcome } from "./branch_outcome.ts";
+import { BRANCH_NAMES, type BranchOutcome, describeSettings } from "./branch_outcome.ts";
 import type {
   ComparedMachine,
   CompareInfo,
   FailEachInfo,
   FailInfo,
   InvariantInfo,
+  MachineSetting,
 } from "./code.ts";
 import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
@@ -241,7 +242,7 @@ export abstract class VmBranches extends VmStatements {
     for (let way = 0; way < branches; way++) {
       const side = this.#again({ branching, way }, true);
       if (side.failure !== null) throw new ScriptFailure(side.failure);
-      entries.set(BRANCH_NAMES[way]!, this.registry.outcomeValue(this.#outcomeOf(side, "")));
+      entries.set(BRANCH_NAMES[way]!, this.registry.outcomeValue(this.#outcomeOf(side, [])));
     }
     const value = new RecordValue(entries);
     this.known.set(branching, value);
@@ -262,16 +263,17 @@ export abstract class VmBranches extends VmStatements {
     for (const value of closure.captured) refuseForeign(value);
     const outcomes = machines.map((machine) => {
       const config = machine.build(runs.variants);
+      const label = describeSettings(machine.settings);
       if (typeof config === "string") {
-        throw new ScriptError("E0919", `There is no machine with ${machine.label}: ${config}`);
+        throw new ScriptError("E0919", `There is no machine with ${label}: ${config}`);
       }
       const given = this.steps;
       const side = runs.elsewhere(machine, config, closure, given);
       this.#adopt(side, given);
       if (side.failure !== null) {
-        throw new ScriptFailure(withNote(side.failure, `on the machine with ${machine.label}`));
+        throw new ScriptFailure(withNote(side.failure, `on the machine with ${label}`));
       }
-      return this.registry.outcomeValue(this.#outcomeOf(side, machine.label));
+      return this.registry.outcomeValue(this.#outcomeOf(side, machine.settings));
     });
     const value = new ListValue(outcomes);
     this.known.set(branching, value);
@@ -344,7 +346,7 @@ export abstract class VmBranches extends VmStatements {
     throw new ScriptFailure(failure);
   }
 
-  #outcomeOf(side: VmBranches, machine: string): BranchOutcome {
+  #outcomeOf(side: VmBranches, settings: readonly MachineSetting[]): BranchOutcome {
     const { raised, counts, seq, startNs, watch } = side.#branch!;
     const { recorder } = side.world;
     if (recorder.droppedEvents > 0) {
@@ -352,7 +354,7 @@ export abstract class VmBranches extends VmStatements {
     }
     this.chargeMemory(side.world.touchedBytes);
     return {
-      machine,
+      settings,
       world: side.world,
       raised,
       events: recorder.after(seq),

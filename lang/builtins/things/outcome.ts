@@ -5,7 +5,7 @@ import { PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
-import type { BranchOutcome } from "../../vm/branch_outcome.ts";
+import { type BranchOutcome, describeSettings } from "../../vm/branch_outcome.ts";
 import { duration, errorValue, isThing, list, size, thing, word } from "../arguments.ts";
 import { sameViews } from "../same_views.ts";
 import type { TypeSpec } from "../spec.ts";
@@ -58,12 +58,35 @@ function endsLike(one: BranchOutcome, other: BranchOutcome, run: Run): boolean {
     sameViews(viewsOf(one), viewsOf(other), run) && sameMemory(here, there);
 }
 
-/** The columns of the table; those beyond it are what an outcome has besides. */
-const COLUMNS = ["", "end", "calls", "memory", "invalidations", "time"] as const;
+/** The columns of the table; what an outcome has besides is left to its fields. */
+const COLUMNS = ["end", "calls", "memory", "invalidations", "time"] as const;
+const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 
-function row(name: string, outcome: BranchOutcome): string[] {
+/** Outcomes side by side: what each is called, or a column for each setting of their machines. */
+function outcomeTable(
+  named: readonly (readonly [name: string, outcome: BranchOutcome])[],
+): string[] {
+  const keys = named[0]![1].settings.map(({ key }) => key);
+  const compared = keys.length > 0 &&
+    named.every(([, { settings }]) =>
+      settings.length === keys.length && settings.every(({ key }, index) => key === keys[index])
+    );
+  const short = keys.map((key) => key.slice(key.lastIndexOf(".") + 1));
+  const titles = new Set(short).size === keys.length ? short : keys;
+  return tableLines(
+    [...compared ? titles : [""], ...COLUMNS],
+    named.map(([name, outcome]) => [
+      ...compared
+        ? outcome.settings.map(({ value }) => value)
+        : [describeSettings(outcome.settings) || name],
+      ...cells(outcome),
+    ]),
+    [...(compared ? titles : [""]).map(() => "left" as const), ...ALIGNMENTS],
+  );
+}
+
+function cells(outcome: BranchOutcome): string[] {
   return [
-    name,
     endText(outcome),
     String(callsOf(outcome)),
     formatSize(memoryOf(outcome)),
@@ -141,12 +164,13 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
       name: "machine",
       kind: "string",
       doc: "The settings that `compare` tried; empty for `fork`.",
-      get: ({ machine }) => machine,
+      get: ({ settings }) => describeSettings(settings),
     },
   ],
   methods: [],
   format: (outcome) =>
-    `${outcome.machine === "" ? "" : `${outcome.machine}: `}${endText(outcome)}, ` +
+    `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
+    `${endText(outcome)}, ` +
     `${formatCount(callsOf(outcome), "call")}, ` +
     `${formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation")}, ` +
     formatDuration(outcome.durationNs),
@@ -154,19 +178,12 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     const { events, leaks } = outcome;
     const rest = events.length - SHOWN_EVENTS;
     return [
-      ...tableLines(COLUMNS, [row(outcome.machine, outcome)], ALIGNMENTS),
+      ...outcomeTable([["", outcome]]),
       ...leaks.map(({ text }) => `left: ${text}`),
       ...events.length === 0 ? [] : formatEvents(events.slice(0, SHOWN_EVENTS), PICTURE_COLUMNS),
       ...rest > 0 ? [`… ${formatCount(rest, "event")} more`] : [],
     ];
   },
-  showAll: (named) =>
-    tableLines(
-      COLUMNS,
-      named.map(([name, outcome]) => row(outcome.machine || name, outcome)),
-      ALIGNMENTS,
-    ),
+  showAll: outcomeTable,
   equals: (outcome, other, run) => isThing(other, OUTCOME) && endsLike(outcome, other.target, run),
 };
-
-const ALIGNMENTS = ["left", "left", "right", "right", "right", "right"] as const;
