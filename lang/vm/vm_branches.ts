@@ -13,6 +13,7 @@ import type { Leak } from "../../runtime/held_resources.ts";
 import type { MachineVariant } from "../run/combinations.ts";
 import type { FaultPlaceName, ResourceWatch } from "../run/world.ts";
 import { formatEventText } from "../render/event_line.ts";
+import { formatCount } from "../render/numbers.ts";
 import { formatOrdinal } from "../render/ordinal.ts";
 import type { Span } from "../source.ts";
 import { BRANCH_NAMES, type BranchOutcome, describeSettings } from "./branch_outcome.ts";
@@ -219,7 +220,7 @@ export abstract class VmBranches extends VmStatements {
       notes: [
         ...error.details.notes ?? [],
         ...more,
-        ...rest > 0 ? [`and at ${rest} more places`] : [],
+        ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
         `${leaking.length} of ${tried} places leak`,
       ],
     });
