@@ -1,7 +1,4 @@
-/**
- * Measurements in a process of their own: what ran before in the same one has taught the compiler
- * things that a user's process does not know, and costs up to a half of the speed.
- */
+/** Measurements in a process of their own: with V8 flags of its own, and nothing learnt before. */
 import { fromFileUrl } from "@std/path";
 
 const PROJECT = fromFileUrl(new URL("../../", import.meta.url));

@@ -99,6 +99,8 @@ export function measureReads(options: ReadOptions, rounds: number = ROUNDS): num
 }
 
 const MAIN = "cli/bench/nvme_read_main.ts";
+/** One core means one thread: no garbage is collected and nothing compiled beside the simulation. */
+const ONE_THREAD = ["--single-threaded"];
 
 function readBenchmark(
   name: string,
@@ -110,7 +112,7 @@ function readBenchmark(
     doc,
     run: (): BenchResult => ({
       name,
-      value: rounded(measureInChild(MAIN, ["rate", mode, checker, String(depth)])),
+      value: rounded(measureInChild(MAIN, ["rate", mode, checker, String(depth)], ONE_THREAD)),
       unit: "requests/s",
       ratio: null,
       to: null,

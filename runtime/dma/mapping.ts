@@ -47,6 +47,8 @@ export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ERROR = DMA_MAPPING_ERROR;
+const { PHYS, SINGLE } = MADE;
+const { CC_SHARED, REQUIRE_COHERENT } = DMA_ATTR;
 
 const MAP_PHYS = callOf("dma_map_phys", "dma.1.4");
 const UNMAP_PHYS = callOf("dma_unmap_phys", "dma.1.6");
@@ -107,7 +109,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_PHYS, MADE.PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_PHYS, PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
   }
 
   /** Ends a mapping of `dmaMapPhys`. Size, direction and attributes must be those of the map. */
@@ -118,7 +120,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_PHYS, MADE.PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_PHYS, PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
   }
 
   /**
@@ -174,7 +176,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_SINGLE, MADE.SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_SINGLE, SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
   }
 
   /** Ends a mapping of `dmaMapSingle`. */
@@ -185,7 +187,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_SINGLE, MADE.SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_SINGLE, SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
   }
 
   /** Maps MMIO of another device: `dmaMapPhys` with the MMIO attribute. */
@@ -499,6 +501,41 @@ export class DmaMapping {
     return faults === null ? 0 : faults.errnoAt(FAULT[call.api as FaultPointName]);
   }
 
+  /** Apart from `#mapCall`, which is on the hot path and stays small enough for V8 to inline. */
+  #emitMap(
+    call: Call,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    this.#events.emit(call.call, {
+      dev: dev.name,
+      phys,
+      size: sizeBytes,
+      dir: directionWord(dir),
+      attrs: attributeWords(attrs),
+    });
+  }
+
+  #emitUnmap(
+    call: Call,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    this.#events.emit(call.call, {
+      dev: dev.name,
+      dma,
+      size: sizeBytes,
+      dir: directionWord(dir),
+      attrs: attributeWords(attrs),
+    });
+  }
+
   #mapCall(
     call: Call,
     made: MadeBy,
@@ -512,15 +549,7 @@ export class DmaMapping {
     this.#checkDirection(call.api, dir);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) {
-      events.emit(call.call, {
-        dev: dev.name,
-        phys,
-        size: sizeBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(shownAttrs),
-      });
-    }
+    if (events.tick(call.call)) this.#emitMap(call, dev, phys, sizeBytes, dir, shownAttrs);
     this.refusal = null;
     const dma = this.#injected(call) !== 0
       ? ERROR
@@ -547,16 +576,16 @@ export class DmaMapping {
     attrs: number,
   ): DmaAddr {
     const machine = this.#machine;
-    if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) {
+    if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) {
       return refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
     }
-    if (made === MADE.SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
+    if (made === SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
       return refuseMap(machine, MAP_FAILURE.VMALLOC);
     }
     const { domain } = dev;
     let dma: DmaAddr;
     if (domain === null) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
-    else if ((attrs & DMA_ATTR.CC_SHARED) !== 0) {
+    else if ((attrs & CC_SHARED) !== 0) {
       return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
     } else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
     if (dma === ERROR) return dma;
@@ -581,15 +610,7 @@ export class DmaMapping {
   ): void {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) {
-      events.emit(call.call, {
-        dev: dev.name,
-        dma,
-        size: sizeBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(shownAttrs),
-      });
-    }
+    if (events.tick(call.call)) this.#emitUnmap(call, dev, dma, sizeBytes, dir, shownAttrs);
     if (this.#checker !== null) {
       this.#checker.mappings.unmapping(made, dev, dma, sizeBytes, dir, attrs);
     }
