@@ -17,6 +17,13 @@ const CAPACITY = MAGAZINE_PFNS;
 const CLASSES = CACHE_CLASSES;
 const NO_MAGAZINE = -1;
 
+/**
+ * A magazine has 128 places, the first of which stays empty. So the place of its newest frame tells
+ * all there is to know: the upper bits which magazine it is, the lower seven how full.
+ */
+const PLACE_BITS = 7;
+const FILL_MASK = 2 ** PLACE_BITS - 1;
+
 /** Takes back one frame number whose range is to leave the cache. */
 export type ReleasePfn = (pfn: number) => void;
 
@@ -24,14 +31,13 @@ export type ReleasePfn = (pfn: number) => void;
 export type VisitCached = (pfn: number, sizeClass: number, cpu: number) => void;
 
 export class IovaCache {
-  /** First frames, `MAGAZINE_PFNS` for each magazine. */
+  /** First frames, 128 places for each magazine. */
   #pfns: Float64Array;
-  #fill: Uint8Array;
   /** Next magazine of the same depot, or of the free ones. */
   #next: Int32Array;
   #magazines: number;
   #freeMagazine = NO_MAGAZINE;
-  /** By CPU and class. */
+  /** By CPU and class: the place of the newest frame in the loaded and in the previous magazine. */
   readonly #loaded: Int32Array;
   readonly #previous: Int32Array;
   /** By class: the newest full magazine, and how many there are. */
@@ -41,14 +47,13 @@ export class IovaCache {
   constructor(readonly cpus: number) {
     const lists = cpus * CACHE_CLASSES;
     this.#magazines = 2 * lists;
-    this.#pfns = new Float64Array(this.#magazines * MAGAZINE_PFNS);
-    this.#fill = new Uint8Array(this.#magazines);
+    this.#pfns = new Float64Array(this.#magazines << PLACE_BITS);
     this.#next = new Int32Array(this.#magazines).fill(NO_MAGAZINE);
     this.#loaded = new Int32Array(lists);
     this.#previous = new Int32Array(lists);
     for (let list = 0; list < lists; list++) {
-      this.#loaded[list] = 2 * list;
-      this.#previous[list] = 2 * list + 1;
+      this.#loaded[list] = (2 * list) << PLACE_BITS;
+      this.#previous[list] = (2 * list + 1) << PLACE_BITS;
     }
   }
 
@@ -65,49 +70,47 @@ export class IovaCache {
    */
   take(cpu: number, sizeClass: number, endPfn: number): number {
     const list = cpu * CLASSES + sizeClass;
-    let magazine = this.#loaded[list]!;
-    let fill = this.#fill[magazine]!;
-    if (fill === 0) {
-      magazine = this.#refill(list, sizeClass);
-      fill = this.#fill[magazine]!;
-      if (fill === 0) return 0;
+    let newest = this.#loaded[list]!;
+    if ((newest & FILL_MASK) === 0) {
+      newest = this.#refill(list, sizeClass);
+      if ((newest & FILL_MASK) === 0) return 0;
     }
-    const top = magazine * CAPACITY + fill - 1;
-    const pfn = this.#pfns[top]!;
+    const pfn = this.#pfns[newest]!;
     const pfns = 1 << sizeClass;
     // The sum, and not one highest frame worked out beforehand, which would be an object on the heap.
-    if (pfn + pfns > endPfn && endPfn >= pfns) return this.#takeBelow(magazine, top, pfns, endPfn);
-    this.#fill[magazine] = fill - 1;
+    if (pfn + pfns > endPfn && endPfn >= pfns) return this.#takeBelow(list, newest, pfns, endPfn);
+    this.#loaded[list] = newest - 1;
     return pfn;
   }
 
-  /** Looks below a magazine's top entry, which then takes the place of the one found. */
-  #takeBelow(magazine: number, top: number, pfns: number, endPfn: number): number {
-    for (let place = top - 1; place >= magazine * CAPACITY; place--) {
+  /** Looks below a magazine's newest frame, which then takes the place of the one found. */
+  #takeBelow(list: number, newest: number, pfns: number, endPfn: number): number {
+    for (let place = newest - 1; (place & FILL_MASK) !== 0; place--) {
       const pfn = this.#pfns[place]!;
       if (pfn + pfns > endPfn) continue;
-      this.#pfns[place] = this.#pfns[top]!;
-      this.#fill[magazine]!--;
+      this.#pfns[place] = this.#pfns[newest]!;
+      this.#loaded[list] = newest - 1;
       return pfn;
     }
     return 0;
   }
 
+  /** Loads a magazine with frames in place of an empty one, if there is one; returns its newest. */
   #refill(list: number, sizeClass: number): number {
-    const loaded = this.#loaded[list]!;
-    const previous = this.#previous[list]!;
-    if (this.#fill[previous] !== 0) {
-      this.#previous[list] = loaded;
-      this.#loaded[list] = previous;
-      return previous;
+    const empty = this.#loaded[list]!;
+    let newest = this.#previous[list]!;
+    if ((newest & FILL_MASK) !== 0) {
+      this.#previous[list] = empty;
+    } else {
+      const full = this.#depot[sizeClass]!;
+      if (full === NO_MAGAZINE) return empty;
+      this.#depot[sizeClass] = this.#next[full]!;
+      this.#depotSize[sizeClass]!--;
+      this.#discard(empty >> PLACE_BITS);
+      newest = newestOfFull(full);
     }
-    const full = this.#depot[sizeClass]!;
-    if (full === NO_MAGAZINE) return loaded;
-    this.#depot[sizeClass] = this.#next[full]!;
-    this.#depotSize[sizeClass]!--;
-    this.#discard(loaded);
-    this.#loaded[list] = full;
-    return full;
+    this.#loaded[list] = newest;
+    return newest;
   }
 
   /**
@@ -116,18 +119,16 @@ export class IovaCache {
    */
   put(cpu: number, sizeClass: number, pfn: number): boolean {
     const list = cpu * CLASSES + sizeClass;
-    const magazine = this.#loaded[list]!;
-    const fill = this.#fill[magazine]!;
-    if (fill === CAPACITY) return this.#putBesideFull(list, sizeClass, pfn);
-    this.#pfns[magazine * CAPACITY + fill] = pfn;
-    this.#fill[magazine] = fill + 1;
+    const newest = this.#loaded[list]!;
+    if ((newest & FILL_MASK) === CAPACITY) return this.#putBesideFull(list, sizeClass, pfn);
+    this.#pfns[newest + 1] = pfn;
+    this.#loaded[list] = newest + 1;
     return false;
   }
 
   #putBesideFull(list: number, sizeClass: number, pfn: number): boolean {
     const spilled = this.#makeRoom(list, sizeClass);
-    const magazine = this.#loaded[list]!;
-    this.#pfns[magazine * CAPACITY + this.#fill[magazine]!++] = pfn;
+    this.#pfns[++this.#loaded[list]!] = pfn;
     return spilled;
   }
 
@@ -138,15 +139,16 @@ export class IovaCache {
   #makeRoom(list: number, sizeClass: number): boolean {
     const full = this.#loaded[list]!;
     const previous = this.#previous[list]!;
-    if (this.#fill[previous] !== CAPACITY) {
+    if ((previous & FILL_MASK) !== CAPACITY) {
       this.#previous[list] = full;
       this.#loaded[list] = previous;
       return false;
     }
-    this.#next[full] = this.#depot[sizeClass]!;
-    this.#depot[sizeClass] = full;
+    const magazine = full >> PLACE_BITS;
+    this.#next[magazine] = this.#depot[sizeClass]!;
+    this.#depot[sizeClass] = magazine;
     this.#depotSize[sizeClass]!++;
-    this.#loaded[list] = this.#newMagazine();
+    this.#loaded[list] = this.#newMagazine() << PLACE_BITS;
     return true;
   }
 
@@ -158,35 +160,39 @@ export class IovaCache {
   /** How many frames a CPU's magazines of a class hold: loaded, previous. */
   fills(cpu: number, sizeClass: number): readonly [number, number] {
     const list = cpu * CACHE_CLASSES + sizeClass;
-    return [this.#fill[this.#loaded[list]!]!, this.#fill[this.#previous[list]!]!];
+    return [this.#loaded[list]! & FILL_MASK, this.#previous[list]! & FILL_MASK];
   }
 
   /** Calls back with every cached frame: each CPU's magazines, then the depots. */
   forEach(visit: VisitCached): void {
     for (let list = 0; list < this.#loaded.length; list++) {
       const cpu = Math.floor(list / CACHE_CLASSES);
-      this.#visitMagazine(this.#loaded[list]!, list % CACHE_CLASSES, cpu, visit);
-      this.#visitMagazine(this.#previous[list]!, list % CACHE_CLASSES, cpu, visit);
+      const sizeClass = list % CACHE_CLASSES;
+      this.#visitMagazine(this.#loaded[list]!, (pfn) => visit(pfn, sizeClass, cpu));
+      this.#visitMagazine(this.#previous[list]!, (pfn) => visit(pfn, sizeClass, cpu));
     }
     for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
       for (let at = this.#depot[sizeClass]!; at !== NO_MAGAZINE; at = this.#next[at]!) {
-        this.#visitMagazine(at, sizeClass, -1, visit);
+        this.#visitMagazine(newestOfFull(at), (pfn) => visit(pfn, sizeClass, -1));
       }
     }
   }
 
-  #visitMagazine(magazine: number, sizeClass: number, cpu: number, visit: VisitCached): void {
-    const first = magazine * MAGAZINE_PFNS;
-    const fill = this.#fill[magazine]!;
-    for (let place = 0; place < fill; place++) visit(this.#pfns[first + place]!, sizeClass, cpu);
+  /** Visits the frames of a magazine from the oldest on. */
+  #visitMagazine(newest: number, visit: ReleasePfn): void {
+    for (let place = (newest & ~FILL_MASK) + 1; place <= newest; place++) {
+      visit(this.#pfns[place]!);
+    }
   }
 
   /** Empties a CPU's magazines: all classes in order, the loaded one first. */
   drainCpu(cpu: number, release: ReleasePfn): void {
     for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
       const list = cpu * CACHE_CLASSES + sizeClass;
-      this.#empty(this.#loaded[list]!, release);
-      this.#empty(this.#previous[list]!, release);
+      for (const newest of [this.#loaded, this.#previous]) {
+        this.#visitMagazine(newest[list]!, release);
+        newest[list]! &= ~FILL_MASK;
+      }
     }
   }
 
@@ -202,15 +208,8 @@ export class IovaCache {
     const magazine = this.#depot[sizeClass]!;
     this.#depot[sizeClass] = this.#next[magazine]!;
     this.#depotSize[sizeClass]!--;
-    this.#empty(magazine, release);
+    this.#visitMagazine(newestOfFull(magazine), release);
     this.#discard(magazine);
-  }
-
-  #empty(magazine: number, release: ReleasePfn): void {
-    const first = magazine * MAGAZINE_PFNS;
-    const fill = this.#fill[magazine]!;
-    for (let place = 0; place < fill; place++) release(this.#pfns[first + place]!);
-    this.#fill[magazine] = 0;
   }
 
   #discard(magazine: number): void {
@@ -228,15 +227,17 @@ export class IovaCache {
   #grow(): void {
     const old = this.#magazines;
     this.#magazines = 2 * old;
-    const pfns = new Float64Array(this.#magazines * MAGAZINE_PFNS);
+    const pfns = new Float64Array(this.#magazines << PLACE_BITS);
     pfns.set(this.#pfns);
     this.#pfns = pfns;
-    const fill = new Uint8Array(this.#magazines);
-    fill.set(this.#fill);
-    this.#fill = fill;
     const next = new Int32Array(this.#magazines);
     next.set(this.#next);
     this.#next = next;
     for (let magazine = this.#magazines - 1; magazine >= old; magazine--) this.#discard(magazine);
   }
+}
+
+/** The place of the newest frame of a magazine that is full. */
+function newestOfFull(magazine: number): number {
+  return (magazine << PLACE_BITS) + CAPACITY;
 }
