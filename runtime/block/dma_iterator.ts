@@ -229,14 +229,14 @@ export class BlkDma {
     if (rule < "block.2.3.4") return { rule, inputs: { map_type: iter.kind } };
     const gapBit = this.#gapBit(request, metadata);
     const mergeBoundary = this.#machine.dma.dmaGetMergeBoundary(dev);
-    const gap = gapMeets(gapBit, mergeBoundary);
     return {
       rule,
       inputs: {
         map_type: iter.kind,
         gap_bit: gapBit,
         merge_boundary_bytes: mergeBoundary,
-        one_range: rule.startsWith("block.2.3.4") ? "used" : gap ? "gap" : "refused",
+        pieces_meet: !gapMeets(gapBit, mergeBoundary),
+        range_allocated: rule === "block.2.3.4" || rule === "block.2.3.4e",
       },
     };
   }

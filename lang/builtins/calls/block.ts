@@ -2,7 +2,7 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
-import { integritySegments, RequestMerger } from "../../../runtime/block/merge.ts";
+import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
 import { formatCount } from "../../render/numbers.ts";
@@ -63,15 +63,39 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
       request.gapBit = bio.gapBit;
       request.site = events.site;
       request.cpu = events.cpu;
-    } else if (!merger.join(request, bio, splitter.nrSegments)) {
-      throw new ScriptError(
-        "E0919",
-        "The block layer does not join these bios to one request",
-        "`explain` of the event block.merge says why",
-      );
+    } else {
+      const outer = events.device;
+      events.device = device.name;
+      const joined = merger.join(request, bio, splitter.nrSegments);
+      events.device = outer;
+      if (!joined) refuseJoin(merger.refusal);
     }
   }
   return request!;
+}
+
+/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.5 */
+const REFUSALS: Readonly<Record<Refusal, string>> = {
+  integrity: "only one of them has metadata, or together they have too much of it",
+  gap: "their memory does not meet on the boundary that the controller needs",
+  integrity_gap: "their metadata does not meet on the boundary that the controller needs",
+  sectors: "together they are longer than a request may be",
+  segments: "together they have more segments than a request may have",
+  ranges: "a discard has no room for another range",
+};
+
+function refuseJoin(refusal: Refusal | null): never {
+  if (refusal !== null) {
+    throw new KernelError(
+      "EINVAL",
+      `The block layer does not join these bios: ${REFUSALS[refusal]}`,
+    );
+  }
+  throw new ScriptError(
+    "E0919",
+    "These bios cannot be one request",
+    "they must be reads or writes that follow each other on the disk",
+  );
 }
 
 /** A bio must fit into one request as it is. */
@@ -162,8 +186,9 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     parameters: [{ name: "bio", kind: "@bio", doc: "Bios that follow each other on the disk." }],
     variadic: true,
     result: "@request",
-    doc: "Makes one request of bios, as if they had been merged. Nothing is submitted: it is for " +
-      "the iterator functions.",
+    doc:
+      "Makes one request of bios that the block layer merges; EINVAL when it does not. Nothing is " +
+      "submitted: it is for the iterator functions.",
     example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,
