@@ -2,9 +2,10 @@
 import type { Bytes } from "../runtime/address.ts";
 import type { DmaRange } from "../runtime/dma/range_map.ts";
 import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
+import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 
 /** The blocks of the `pci` part of a machine. */
-export type PciNodeKind = "host_bridge" | "root_port" | "switch" | "nvme" | "endpoint";
+export type PciNodeKind = "host_bridge" | "root_port" | "switch" | "device" | "nvme" | "endpoint";
 
 /**
  * The keys of a PCI block. Each is optional: what is left out has the default of its device kind
@@ -50,10 +51,20 @@ export interface DeviceSettings {
   readonly capacityBytes?: Bytes;
   /** The endpoint's memory BAR; 0, the default, is none unless it has `p2pmem`. */
   readonly barBytes?: Bytes;
-  /** Access control services that are switched on. Default none. */
-  readonly acs?: readonly string[];
-  /** The kernel's list allows peer traffic across this host bridge. Default false. */
+  /**
+   * Access control services that are switched on. Null, the default, is a function without the
+   * capability; `unknown` one of which nobody knows.
+   */
+  readonly acs?: readonly string[] | "unknown" | null;
+  /**
+   * The kernel's list allows peer traffic across this host bridge, or does not, whatever stands on
+   * its root bus. Default: as `vendorDevice` is listed.
+   */
   readonly whitelisted?: boolean;
+  /** The first device on the host bridge's root bus, such as `8086:2030`. Default: no listed one. */
+  readonly vendorDevice?: string;
+  /** The PCI domain of the host bridge, which counts its buses for itself. Default 0. */
+  readonly domain?: number;
   /** PCI bus address minus CPU address of everything below this host bridge. Default 0. */
   readonly busOffset?: number;
   /** The port faces outwards: what is below is not trusted. Default false. */
@@ -70,10 +81,12 @@ export interface PciNodeConfig {
 
 /** Everything a lab is built from. `buildLab` adds the PCI windows to `windows` by itself. */
 export interface LabConfig extends MachineConfig {
+  /** The processor, for which some host bridges are trusted (behaviour/p2p.md 9.4). */
+  readonly cpu: CpuIdentity;
   readonly pci: readonly PciNodeConfig[];
 }
 
 /** A machine of one CPU and 4 GiB, without devices. */
 export function defaultLabConfig(): LabConfig {
-  return { ...defaultMachineConfig(), pci: [] };
+  return { ...defaultMachineConfig(), cpu: ORDINARY_CPU, pci: [] };
 }

@@ -13,15 +13,56 @@ export const ACS_SERVICES = [
 
 export type AcsService = (typeof ACS_SERVICES)[number];
 
+/** Whether a function has the capability. `unknown` is what a listing taken without rights says. */
+export type AcsPresence = "present" | "absent" | "unknown";
+
+/** A function's capability: what it can do, and what of it is switched on. */
+export interface AcsCapability {
+  readonly presence: AcsPresence;
+  /** The services it implements; none when it is not present. */
+  readonly supported: ReadonlySet<AcsService>;
+  /** The control bits that are set: some of `supported`. */
+  readonly enabled: ReadonlySet<AcsService>;
+}
+
+const NOTHING: ReadonlySet<AcsService> = new Set();
+
+/** The function has no such capability. */
+export const ACS_ABSENT: AcsCapability = {
+  presence: "absent",
+  supported: NOTHING,
+  enabled: NOTHING,
+};
+
+/** Nobody could read whether it has. It counts as if it had none, wherever something must be said. */
+export const ACS_UNKNOWN: AcsCapability = {
+  presence: "unknown",
+  supported: NOTHING,
+  enabled: NOTHING,
+};
+
+/**
+ * A capability that is there.
+ * @param enabled The control bits that are set.
+ * @param supported What it implements; all services when left out.
+ */
+export function acsPresent(
+  enabled: Iterable<AcsService>,
+  supported: Iterable<AcsService> = ACS_SERVICES,
+): AcsCapability {
+  const on = new Set(enabled);
+  return { presence: "present", supported: new Set([...supported, ...on]), enabled: on };
+}
+
 export function isAcsService(name: string): name is AcsService {
   return (ACS_SERVICES as readonly string[]).includes(name);
 }
 
 /**
- * Whether a function with these services redirects peer traffic.
+ * Whether a function with this capability redirects peer traffic, in the kernel's eyes.
  * @see behaviour/p2p.md 9.4, "ACS redirect"
  */
-export function redirects(services: ReadonlySet<AcsService>): boolean {
-  return services.has("request_redirect") || services.has("completion_redirect") ||
-    services.has("egress_control");
+export function redirects({ enabled }: AcsCapability): boolean {
+  return enabled.size > 0 && (enabled.has("request_redirect") ||
+    enabled.has("completion_redirect") || enabled.has("egress_control"));
 }

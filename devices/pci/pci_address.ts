@@ -1,6 +1,7 @@
 /** Where a PCI function is: domain, bus, device, function. */
 import { invariant } from "../../runtime/errno.ts";
 
+export const MAX_DOMAIN = 0xffff;
 export const MAX_BUS = 255;
 /** Devices on one bus. */
 export const MAX_DEVICES = 32;
@@ -15,7 +16,8 @@ export class PciAddress {
     readonly domain = 0,
   ) {
     invariant(
-      bus >= 0 && bus <= MAX_BUS && device >= 0 && device < MAX_DEVICES && func >= 0 &&
+      domain >= 0 && domain <= MAX_DOMAIN && bus >= 0 && bus <= MAX_BUS && device >= 0 &&
+        device < MAX_DEVICES && func >= 0 &&
         func < MAX_FUNCTIONS,
       `There is no PCI address ${bus}:${device}.${func}`,
     );

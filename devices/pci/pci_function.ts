@@ -1,20 +1,17 @@
-/** The functions and host bridges that a PCI tree is made of. */
+/** The functions that a PCI tree is made of. */
 import type { Bytes, PhysAddr } from "../../runtime/address.ts";
-import { type AcsService, redirects } from "./access_control.ts";
+import { ACS_ABSENT, type AcsCapability, redirects } from "./access_control.ts";
+import type { HostBridge } from "./host_bridge.ts";
 import type { PciAddress } from "./pci_address.ts";
 
-/** What sits above a root bus: the way to memory and to other host bridges. */
-export interface HostBridge {
-  readonly name: string;
-  /** The kernel's list allows peer traffic across this bridge. @see behaviour/p2p.md 9.4 */
-  readonly whitelisted: boolean;
-  /** PCI bus address minus CPU address of everything below. */
-  readonly busOffset: number;
-  /** The functions on the root bus, in order of their addresses. */
-  readonly roots: readonly PciFunction[];
-}
-
-export type PciRole = "root_port" | "upstream_port" | "downstream_port" | "nvme" | "endpoint";
+/** What a function is. `pci_bridge` leads to a bus of conventional PCI. */
+export type PciRole =
+  | "root_port"
+  | "upstream_port"
+  | "downstream_port"
+  | "pci_bridge"
+  | "nvme"
+  | "endpoint";
 
 /** What a device asks for when its memory is placed. */
 export interface BarRequest {
@@ -31,30 +28,63 @@ export interface Bar extends BarRequest {
   readonly basePhys: PhysAddr;
 }
 
+/** What a function is made from. */
+export interface PciFunctionInit {
+  /** The block's name; ports of a switch have its name with `.up`, `.down0` …. */
+  readonly name: string;
+  readonly role: PciRole;
+  readonly address: PciAddress;
+  readonly hostBridge: HostBridge;
+  /** The bridge above, or null on the root bus. */
+  readonly upstream: PciFunction | null;
+  /** None when left out. */
+  readonly acs?: AcsCapability;
+}
+
 export class PciFunction {
+  readonly name: string;
+  readonly role: PciRole;
+  readonly address: PciAddress;
+  readonly hostBridge: HostBridge;
+  /** The bridge above, or null on the root bus. */
+  readonly upstream: PciFunction | null;
+  /** The functions on the bus behind it, in the order in which they were made; none for no bridge. */
+  readonly below: readonly PciFunction[] = [];
+  /** This function, the bridge above it, … up to and including the one on the root bus. */
+  readonly chain: readonly PciFunction[];
   /** The function's BARs; set once, when the windows are laid out. */
   bars: readonly Bar[] = [];
+  /** Its access control; software may switch services at any time. */
+  acs: AcsCapability;
 
-  /**
-   * @param name The block's name; ports of a switch have its name with `.up`, `.down0` ….
-   * @param upstream The bridge above, or null on the root bus.
-   */
-  constructor(
-    readonly name: string,
-    readonly role: PciRole,
-    readonly address: PciAddress,
-    readonly hostBridge: HostBridge,
-    readonly upstream: PciFunction | null,
-    readonly acs: ReadonlySet<AcsService>,
-  ) {}
+  /** Hangs the function into its tree: below its bridge, or on the bus of its host bridge. */
+  constructor(init: PciFunctionInit) {
+    this.name = init.name;
+    this.role = init.role;
+    this.address = init.address;
+    this.hostBridge = init.hostBridge;
+    this.upstream = init.upstream;
+    this.acs = init.acs ?? ACS_ABSENT;
+    this.chain = init.upstream === null ? [this] : [this, ...init.upstream.chain];
+    const bus = init.upstream === null ? init.hostBridge.roots : init.upstream.below;
+    (bus as PciFunction[]).push(this);
+  }
 
   /** Whether this function sends peer traffic up. */
   get redirects(): boolean {
     return redirects(this.acs);
   }
 
-  /** This function, the bridge above it, … up to and including the root port. */
-  get chain(): readonly PciFunction[] {
-    return this.upstream === null ? [this] : [this, ...this.upstream.chain];
+  /** Whether a bus lies behind it. */
+  get isBridge(): boolean {
+    return this.role !== "nvme" && this.role !== "endpoint";
+  }
+
+  /** The functions of the same device, itself among them, in the order of their addresses. */
+  get siblings(): readonly PciFunction[] {
+    const bus = this.upstream === null ? this.hostBridge.roots : this.upstream.below;
+    return bus.filter(({ address }) =>
+      address.bus === this.address.bus && address.device === this.address.device
+    ).sort((a, b) => a.address.func - b.address.func);
   }
 }

@@ -4,14 +4,24 @@
  * Addresses are given as firmware gives them: depth first, a new bus number behind each bridge.
  * Bus 0, device 0 is the host bridge itself; what stands directly below it follows from device 1
  * on. Several devices below one root port are the functions of one device, since a link has two
- * ends. A switch is one upstream port and a downstream port for each block in it.
+ * ends; a `device` block is such a device anywhere. A switch is one upstream port and a downstream
+ * port for each block in it. Each domain counts its buses for itself.
  */
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceSettings, PciNodeConfig } from "../lab_config.ts";
-import { ACS_SERVICES, type AcsService, isAcsService } from "./access_control.ts";
-import { MAX_BUS, MAX_DEVICES, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
-import { type HostBridge, PciFunction, type PciRole } from "./pci_function.ts";
+import {
+  ACS_ABSENT,
+  ACS_SERVICES,
+  ACS_UNKNOWN,
+  type AcsCapability,
+  acsPresent,
+  type AcsService,
+  isAcsService,
+} from "./access_control.ts";
+import { HostBridge, parseVendorDevice, type VendorDevice } from "./host_bridge.ts";
+import { MAX_BUS, MAX_DEVICES, MAX_DOMAIN, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
+import { PciFunction, type PciRole } from "./pci_function.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
 export const DEFAULT_BRIDGE = "pci";
@@ -36,9 +46,10 @@ export interface PciTree {
 
 /** Which keys a block that is no device may have. Devices have theirs in `registry.ts`. */
 const PORT_KEYS: Readonly<Record<string, readonly (keyof DeviceSettings)[]>> = {
-  host_bridge: ["whitelisted", "busOffset"],
+  host_bridge: ["whitelisted", "vendorDevice", "busOffset", "domain"],
   root_port: ["acs", "external", "whitelisted"],
   switch: ["acs"],
+  device: [],
 };
 
 /**
@@ -48,15 +59,24 @@ export function buildPciTree(nodes: readonly PciNodeConfig[]): PciTree {
   return new TreeBuilder().build(nodes);
 }
 
-interface GrowingBridge extends HostBridge {
-  readonly roots: PciFunction[];
+/** Where a function is to be. */
+interface Place {
+  readonly bus: number;
+  readonly device: number;
+  /** Its number in a device of several; left out where such a device may still stand. */
+  readonly func?: number;
+  readonly bridge: HostBridge;
+  readonly above: PciFunction | null;
+  /** A port above faces outwards. */
+  readonly external: boolean;
 }
 
 class TreeBuilder {
   readonly #functions: PciFunction[] = [];
   readonly #devices: PciDevice[] = [];
   readonly #names = new Set<string>();
-  #nextBus = 0;
+  /** The next bus number of each domain. */
+  readonly #nextBus = new Map<number, number>();
 
   build(nodes: readonly PciNodeConfig[]): PciTree {
     const hostBridges: HostBridge[] = [];
@@ -81,53 +101,61 @@ class TreeBuilder {
     path: readonly string[],
   ): HostBridge {
     const ports = children.filter(({ kind }) => kind === "root_port");
-    const bridge: GrowingBridge = {
+    const domain = settings.domain ?? 0;
+    if (!Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN) {
+      throw new ConfigError(
+        [...path, "domain"],
+        `There is no PCI domain ${domain}`,
+        `anything from 0 to ${MAX_DOMAIN}`,
+      );
+    }
+    const rootBus = this.#takeBus(domain, path);
+    const bridge = new HostBridge({
       name,
+      domain,
+      rootBus,
       // The list names the first device on the root bus, so a root port may carry the mark too.
-      whitelisted: settings.whitelisted ?? ports.some((port) => port.settings.whitelisted === true),
+      whitelisted: settings.whitelisted ??
+        (ports.some((port) => port.settings.whitelisted === true) ? true : null),
+      rootDevice: readVendorDevice(settings.vendorDevice, path),
       busOffset: settings.busOffset ?? 0,
-      roots: [],
-    };
+    });
     if (!Number.isSafeInteger(bridge.busOffset) || bridge.busOffset % PAGE_SIZE_BYTES !== 0) {
       throw new ConfigError(
         [...path, "bus_offset"],
         `Bus addresses cannot be ${bridge.busOffset} bytes off: that is no whole number of pages`,
       );
     }
-    const bus = this.#takeBus(path);
     if (children.length >= MAX_DEVICES) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);
     }
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const address = new PciAddress(bus, index + 1, 0);
-      if (child.kind === "root_port") {
-        bridge.roots.push(this.#addRootPort(child, address, bridge, childPath));
-      } else if (child.kind === "switch" || child.kind === "host_bridge") {
+      const place: Place = {
+        bus: rootBus,
+        device: index + 1,
+        bridge,
+        above: null,
+        external: false,
+      };
+      if (child.kind === "root_port") this.#addRootPort(child, place, childPath);
+      else if (child.kind === "switch" || child.kind === "host_bridge") {
         throw misplaced(childPath, child, "the root bus");
-      } else {
-        bridge.roots.push(this.#addDevice(child, address, bridge, null, childPath, false));
-      }
+      } else this.#addDevice(child, place, childPath);
     }
     return bridge;
   }
 
-  #addRootPort(
-    node: PciNodeConfig,
-    address: PciAddress,
-    bridge: HostBridge,
-    path: readonly string[],
-  ): PciFunction {
+  #addRootPort(node: PciNodeConfig, place: Place, path: readonly string[]): void {
     this.#claimName(path);
     this.#checkKeys(node, path);
-    const port = this.#addFunction(node.name, "root_port", address, bridge, null, node, path);
-    const external = node.settings.external ?? false;
-    const bus = this.#takeBus(path);
+    const port = this.#addFunction(node.name, "root_port", place, node, path);
     const { children } = node;
-    if (children.length > 1 && children.some(({ kind }) => kind === "switch")) {
+    const shared = children.find(({ kind }) => kind === "switch" || kind === "device");
+    if (children.length > 1 && shared !== undefined) {
       throw new ConfigError(
         path,
-        `Root port "${node.name}" has a switch and something else on one link`,
+        `Root port "${node.name}" has a ${shared.kind} and something else on one link`,
         "put all of it into the switch",
       );
     }
@@ -138,73 +166,41 @@ class TreeBuilder {
         "put a switch between",
       );
     }
+    const behind = this.#behind(port, place, path, node.settings.external ?? false);
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      if (child.kind === "switch") this.#addSwitch(child, bus, bridge, port, childPath, external);
-      else {
-        const childAddress = new PciAddress(bus, 0, index);
-        this.#addDevice(child, childAddress, bridge, port, childPath, external);
-      }
+      if (child.kind === "switch") this.#addSwitch(child, behind, childPath);
+      else if (child.kind === "device") this.#addDevice(child, behind, childPath);
+      else this.#addDevice(child, { ...behind, func: index }, childPath);
     }
-    return port;
   }
 
-  #addSwitch(
-    node: PciNodeConfig,
-    bus: number,
-    bridge: HostBridge,
-    above: PciFunction,
-    path: readonly string[],
-    external: boolean,
-  ): void {
+  #addSwitch(node: PciNodeConfig, place: Place, path: readonly string[]): void {
     this.#claimName(path);
     this.#checkKeys(node, path);
     if (node.children.length > MAX_DEVICES) {
       throw new ConfigError(path, `A switch has at most ${MAX_DEVICES} downstream ports`);
     }
-    const upAddress = new PciAddress(bus, 0, 0);
     // The services guard what leaves a downstream port; an upstream port has none of them.
     const bare = { ...node, settings: {} };
-    const name = node.name;
-    const up = this.#addFunction(
-      `${name}.up`,
-      "upstream_port",
-      upAddress,
-      bridge,
-      above,
-      bare,
-      path,
-    );
-    const inner = this.#takeBus(path);
+    const { name } = node;
+    const up = this.#addFunction(`${name}.up`, "upstream_port", place, bare, path);
+    const inner = this.#behind(up, place, path);
     for (const [index, child] of node.children.entries()) {
       const childPath = [...path, child.name];
-      const down = this.#addFunction(
-        `${name}.down${index}`,
-        "downstream_port",
-        new PciAddress(inner, index, 0),
-        bridge,
-        up,
-        node,
-        path,
-      );
-      const behind = this.#takeBus(path);
-      if (child.kind === "switch") {
-        this.#addSwitch(child, behind, bridge, down, childPath, external);
-      } else {
-        const address = new PciAddress(behind, 0, 0);
-        this.#addDevice(child, address, bridge, down, childPath, external);
-      }
+      const slot: Place = { ...inner, device: index };
+      const down = this.#addFunction(`${name}.down${index}`, "downstream_port", slot, node, path);
+      const behind = this.#behind(down, slot, path);
+      if (child.kind === "switch") this.#addSwitch(child, behind, childPath);
+      else this.#addDevice(child, behind, childPath);
     }
   }
 
-  #addDevice(
-    node: PciNodeConfig,
-    address: PciAddress,
-    bridge: HostBridge,
-    above: PciFunction | null,
-    path: readonly string[],
-    external: boolean,
-  ): PciFunction {
+  #addDevice(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+    if (node.kind === "device" && place.func === undefined) {
+      this.#addFunctions(node, place, path);
+      return;
+    }
     if (node.kind !== "nvme" && node.kind !== "endpoint") {
       throw misplaced(path, node, `"${path.at(-2) ?? DEFAULT_BRIDGE}"`);
     }
@@ -215,24 +211,54 @@ class TreeBuilder {
       );
     }
     this.#claimName(path);
-    const func = this.#addFunction(node.name, node.kind, address, bridge, above, node, path);
-    this.#devices.push({ node, func, path, external });
-    return func;
+    const func = this.#addFunction(node.name, node.kind, place, node, path);
+    this.#devices.push({ node, func, path, external: place.external });
+  }
+
+  /** A device of several functions. */
+  #addFunctions(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+    this.#claimName(path);
+    this.#checkKeys(node, path);
+    if (node.children.length === 0 || node.children.length > MAX_FUNCTIONS) {
+      throw new ConfigError(
+        path,
+        `Device "${node.name}" cannot have ${node.children.length} functions`,
+        `anything from 1 to ${MAX_FUNCTIONS}`,
+      );
+    }
+    for (const [func, child] of node.children.entries()) {
+      this.#addDevice(child, { ...place, func }, [...path, child.name]);
+    }
   }
 
   #addFunction(
     name: string,
     role: PciRole,
-    address: PciAddress,
-    bridge: HostBridge,
-    upstream: PciFunction | null,
+    { bus, device, func = 0, bridge, above }: Place,
     node: PciNodeConfig,
     path: readonly string[],
   ): PciFunction {
-    const acs = readServices(node.settings.acs ?? [], path);
-    const func = new PciFunction(name, role, address, bridge, upstream, acs);
-    this.#functions.push(func);
-    return func;
+    const made = new PciFunction({
+      name,
+      role,
+      address: new PciAddress(bus, device, func, bridge.domain),
+      hostBridge: bridge,
+      upstream: above,
+      acs: readCapability(node.settings.acs, path),
+    });
+    this.#functions.push(made);
+    return made;
+  }
+
+  /** The first device on a new bus behind a bridge. */
+  #behind(
+    bridge: PciFunction,
+    place: Place,
+    path: readonly string[],
+    external = place.external,
+  ): Place {
+    const bus = this.#takeBus(place.bridge.domain, path);
+    return { bus, device: 0, bridge: place.bridge, above: bridge, external };
   }
 
   #claimName(path: readonly string[]): void {
@@ -252,17 +278,29 @@ class TreeBuilder {
     }
   }
 
-  #takeBus(path: readonly string[]): number {
-    if (this.#nextBus > MAX_BUS) {
-      throw new ConfigError(path, `The tree needs more than ${MAX_BUS + 1} bus numbers`);
+  #takeBus(domain: number, path: readonly string[]): number {
+    const bus = this.#nextBus.get(domain) ?? 0;
+    if (bus > MAX_BUS) {
+      throw new ConfigError(
+        path,
+        `The tree needs more than ${MAX_BUS + 1} bus numbers`,
+        "a host_bridge with another `domain` has bus numbers of its own",
+      );
     }
-    return this.#nextBus++;
+    this.#nextBus.set(domain, bus + 1);
+    return bus;
   }
 }
 
-function readServices(names: readonly string[], path: readonly string[]): ReadonlySet<AcsService> {
+/** `acs` as a block has it: left out or null is no capability, a list is what is switched on. */
+function readCapability(
+  acs: DeviceSettings["acs"],
+  path: readonly string[],
+): AcsCapability {
+  if (acs === undefined || acs === null) return ACS_ABSENT;
+  if (acs === "unknown") return ACS_UNKNOWN;
   const services = new Set<AcsService>();
-  for (const name of names) {
+  for (const name of acs) {
     if (!isAcsService(name)) {
       throw new ConfigError(
         [...path, "acs"],
@@ -272,7 +310,21 @@ function readServices(names: readonly string[], path: readonly string[]): Readon
     }
     services.add(name);
   }
-  return services;
+  return acsPresent(services);
+}
+
+function readVendorDevice(
+  text: string | undefined,
+  path: readonly string[],
+): VendorDevice | null {
+  if (text === undefined) return null;
+  const pair = parseVendorDevice(text);
+  if (pair !== null) return pair;
+  throw new ConfigError(
+    [...path, "vendor_device"],
+    `"${text}" names no vendor and device`,
+    'four hexadecimal digits each, such as "8086:2030"',
+  );
 }
 
 function misplaced(path: readonly string[], node: PciNodeConfig, where: string): ConfigError {
@@ -280,6 +332,8 @@ function misplaced(path: readonly string[], node: PciNodeConfig, where: string):
     ? "a switch hangs below a root port or another switch"
     : node.kind === "root_port"
     ? "a root port stands in pci or in a host_bridge"
+    : node.kind === "device"
+    ? "a device stands in pci, a host_bridge, a root port or a switch"
     : "a host_bridge stands in pci";
   return new ConfigError(path, `A ${node.kind} cannot stand below ${where}`, hint);
 }

@@ -55,7 +55,7 @@ Deno.test("host bridges have root buses of their own; loose root ports share one
     ["a"],
     ["b", "c"],
   ]);
-  assertEquals(tree.hostBridges.map(({ whitelisted }) => whitelisted), [true, false]);
+  assertEquals(tree.hostBridges.map(({ whitelisted }) => whitelisted), [true, null]);
   assertEquals(tree.hostBridges[0]!.busOffset, -4096);
   assertEquals(tree.functions.map(({ address }) => `${address}`), [
     "0000:00:01.0",
@@ -125,4 +125,51 @@ Deno.test("a tree of more than 256 buses is refused", () => {
     ]));
   const error = assertThrows(() => buildPciTree(ports), ConfigError);
   assertEquals(error.path[0], "rp25");
+});
+
+Deno.test("a device block is one device of several functions, wherever a device can stand", () => {
+  const card = (name: string) =>
+    block("device", name, [block("nvme", `${name}0`), block("endpoint", `${name}1`)]);
+  const tree = [
+    block("root_port", "rp", [card("a")]),
+    block("root_port", "sp", [block("switch", "sw", [card("b"), block("nvme", "x")])]),
+    card("c"),
+  ];
+  assertEquals(addresses(tree).filter((text) => /[abc][01]$/.test(text)), [
+    "0000:00:03.0 c0",
+    "0000:00:03.1 c1",
+    "0000:01:00.0 a0",
+    "0000:01:00.1 a1",
+    "0000:04:00.0 b0",
+    "0000:04:00.1 b1",
+  ]);
+  assertThrows(() => buildPciTree([block("device", "empty")]), ConfigError, "0 functions");
+  const alone = [block("root_port", "rp", [card("a"), block("nvme", "x")])];
+  assertThrows(() => buildPciTree(alone), ConfigError, "a device and something else");
+});
+
+Deno.test("each domain counts its buses for itself", () => {
+  const tree = [
+    block("host_bridge", "h0", [block("root_port", "a", [block("nvme", "x")])]),
+    block("host_bridge", "h1", [block("root_port", "b", [block("nvme", "y")])], { domain: 0x1000 }),
+  ];
+  assertEquals(addresses(tree), [
+    "0000:00:01.0 a",
+    "0000:01:00.0 x",
+    "1000:00:01.0 b",
+    "1000:01:00.0 y",
+  ]);
+  const wrong = [block("host_bridge", "h", [], { domain: 0x1_0000 })];
+  assertThrows(() => buildPciTree(wrong), ConfigError, "There is no PCI domain 65536");
+});
+
+Deno.test("access control is absent, unknown, or there with what is switched on", () => {
+  const presence = (acs?: DeviceSettings["acs"]) => {
+    const settings = acs === undefined ? {} : { acs };
+    return buildPciTree([block("root_port", "rp", [], settings)]).functions[0]!.acs.presence;
+  };
+  assertEquals(presence(), "absent");
+  assertEquals(presence(null), "absent");
+  assertEquals(presence("unknown"), "unknown");
+  assertEquals(presence([]), "present");
 });

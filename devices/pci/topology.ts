@@ -11,15 +11,13 @@ import type { EventStream } from "../../runtime/events.ts";
 import type { PeerMapType, PeerRouter } from "../../runtime/machine.ts";
 import type { KernelWarnings } from "../../runtime/warnings.ts";
 import { PeerMemory } from "./peer_memory.ts";
-import type { Bar, HostBridge } from "./pci_function.ts";
+import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
+import type { Bar } from "./pci_function.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { PciTree } from "./pci_tree.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
 const P2P_ROUTE = eventId("p2p.route");
-
-/** Keys of functions are below this, so that a pair of them is one number. */
-const KEY_LIMIT = 2 ** 24;
 
 /** A BAR that peers can address. */
 interface MemoryBar {
@@ -40,21 +38,28 @@ export class PciTopology implements PeerRouter {
   readonly hostBridges: readonly HostBridge[];
   /** Every function in the order of addresses, ports of switches included. */
   readonly functions: readonly PciFunction[];
+  readonly cpu: CpuIdentity;
   readonly #events: EventStream;
   readonly #warnings: KernelWarnings;
   readonly #bars: readonly MemoryBar[];
   readonly #memories = new Map<PciFunction, PeerMemory>();
-  readonly #cache = new Map<number, PeerRoute>();
+  /** By provider, then by the client's address. */
+  readonly #cache = new Map<PciFunction, Map<number, PeerRoute>>();
   readonly #reachable = new Map<PciFunction, readonly Reachable[]>();
   /** The client asked about last, and its answer: accesses come in runs. */
   #lastClient: PciFunction | null = null;
   #lastReachable: readonly Reachable[] = [];
 
-  /** @param tree Its functions have their BARs. */
+  /**
+   * @param tree Its functions have their BARs.
+   * @param cpu The processor that the machine booted on.
+   */
   constructor(
     machine: { readonly events: EventStream; readonly warnings: KernelWarnings },
     tree: PciTree,
+    cpu: CpuIdentity = ORDINARY_CPU,
   ) {
+    this.cpu = cpu;
     this.hostBridges = tree.hostBridges;
     this.functions = tree.functions;
     this.#events = machine.events;
@@ -99,8 +104,7 @@ export class PciTopology implements PeerRouter {
    * @see behaviour/p2p.md 9.5
    */
   kind(provider: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
-    const key = pairKey(provider, client);
-    const cached = this.#cache.get(key);
+    const cached = this.#cache.get(provider)?.get(client.address.key);
     const route = cached ?? this.#compute(provider, client);
     if (cached === undefined) this.#warn("pci_p2pdma_map_type", provider, client, route);
     this.#emit(provider, client, route, cached !== undefined);
@@ -166,8 +170,13 @@ export class PciTopology implements PeerRouter {
   }
 
   #compute(provider: PciFunction, client: PciFunction): PeerRoute {
-    const route = findRoute(provider, client);
-    this.#cache.set(pairKey(provider, client), route);
+    const route = findRoute(provider, client, this.cpu);
+    let routes = this.#cache.get(provider);
+    if (routes === undefined) {
+      routes = new Map();
+      this.#cache.set(provider, routes);
+    }
+    routes.set(client.address.key, route);
     return route;
   }
 
@@ -200,8 +209,10 @@ export class PciTopology implements PeerRouter {
     }
     if (route.mapType !== "not_supported") return;
     if (route.redirecting.length > 0) {
-      const bridge = provider.hostBridge.whitelisted ? client.hostBridge : provider.hostBridge;
-      this.#warnings.warn(at, `The root device of ${bridge.name} is not on the list`);
+      this.#warnings.warn(
+        at,
+        `The root device of ${route.check!.refused!.name} is not on the list`,
+      );
     }
     this.#warnings.warn(at, `No common bridge and no listed host bridge for ${between}`);
   }
@@ -223,13 +234,9 @@ export class PciTopology implements PeerRouter {
         inputs: {
           common_bridge: route.commonBridge?.name ?? null,
           redirecting: route.redirecting.map(({ name }) => name),
-          whitelisted: provider.hostBridge.whitelisted && client.hostBridge.whitelisted,
+          host_bridge: route.check === null ? "not asked" : route.check.reason,
         },
       },
     );
   }
-}
-
-function pairKey(provider: PciFunction, client: PciFunction): number {
-  return client.address.key * KEY_LIMIT + provider.address.key;
 }

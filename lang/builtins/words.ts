@@ -211,6 +211,12 @@ const MACHINE_WORDS = [
     upstream_forwarding: "Requests that come from above go up again.",
     egress_control: "A bit vector says which ports peers may reach.",
     direct_translated: "Translated requests go straight to the peer.",
+    unknown: "Nobody could read whether the function has access control.",
+  }),
+  ...group("maker of the CPU", {
+    intel: "Intel.",
+    hygon: "Hygon, whose cores are AMD's.",
+    other: "Anybody else.",
   }),
 ];
 
@@ -220,11 +226,6 @@ const EVENT_WORDS = [
     sgl: "A scatter gather list: addresses with lengths.",
     simple_prp: "One segment, described by PRP1 and PRP2 alone.",
     simple_sgl: "One segment, described by one SGL descriptor in the command.",
-  }),
-  ...group("whether SGLs are used", {
-    unsupported: "The queue takes none.",
-    supported: "They are used for large segments.",
-    forced: "Nothing else can describe the request.",
   }),
   ...group("SGL descriptor type", {
     data_block: "A piece of data.",

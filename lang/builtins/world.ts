@@ -43,6 +43,7 @@ const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
   host_bridge: PORT,
   root_port: PORT,
   switch: PORT,
+  device: PORT,
 };
 
 class LabWorld implements World {

@@ -12,6 +12,7 @@ import {
   type PciNodeConfig,
   type PciNodeKind,
 } from "../../devices/lab_config.ts";
+import type { CpuIdentity } from "../../devices/pci/host_bridge.ts";
 import { physAddr } from "../../runtime/address.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import type {
@@ -67,6 +68,10 @@ function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
     kernel,
     quirks: resolveQuirks(kernel, setting<QuirkChanges | null>(tree, "quirks", null)),
     cpus: setting(tree, "cpus", defaults.cpus),
+    cpu: {
+      vendor: setting<CpuIdentity["vendor"]>(tree, "cpu_vendor", defaults.cpu.vendor),
+      family: setting(tree, "cpu_family", defaults.cpu.family),
+    },
     seed: setting(tree, "seed", defaults.seed),
     pageSizeBytes: setting(tree, "page_size", defaults.pageSizeBytes),
     checker: setting<MachineConfig["checker"]>(tree, "checker", defaults.checker),
@@ -171,14 +176,19 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   bar: "barBytes",
   acs: "acs",
   whitelisted: "whitelisted",
+  vendor_device: "vendorDevice",
+  domain: "domain",
   bus_offset: "busOffset",
   external: "external",
 };
 
+/** Keys whose `none` is not 0. */
+const NULL_KEYS: ReadonlySet<string> = new Set(["mdts", "acs"]);
+
 function readPciNode(block: ConfigBlock): PciNodeConfig {
   const settings: Record<string, SettingValue> = {};
   for (const [key, { value }] of block.settings) {
-    settings[DEVICE_KEYS[key]!] = value === null && key !== "mdts" ? 0 : value;
+    settings[DEVICE_KEYS[key]!] = value === null && !NULL_KEYS.has(key) ? 0 : value;
   }
   return {
     kind: block.spec.keyword as PciNodeKind,

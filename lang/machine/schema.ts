@@ -23,7 +23,15 @@ export type ValueShape =
   | { readonly kind: "bool" }
   | { readonly kind: "string"; readonly choices: readonly string[] }
   | { readonly kind: "word"; readonly choices: readonly string[] }
-  | { readonly kind: "words"; readonly choices: readonly string[] }
+  | {
+    readonly kind: "words";
+    readonly choices: readonly string[];
+    /** A word that may stand in place of a list. */
+    readonly orWord?: string;
+    /** `none` may stand in place of a list. */
+    readonly orNone?: boolean;
+  }
+  | { readonly kind: "vendor_device" }
   | { readonly kind: "sizes"; readonly min: number; readonly max: number }
   | { readonly kind: "ranges" }
   | { readonly kind: "dma_ranges" }
@@ -74,9 +82,9 @@ const ACS_BITS = [
 
 const ACS: SettingSpec = {
   key: "acs",
-  shape: { kind: "words", choices: ACS_BITS },
-  default: "[]",
-  doc: "Access control services that are switched on.",
+  shape: { kind: "words", choices: ACS_BITS, orWord: "unknown", orNone: true },
+  default: "none",
+  doc: "Access control services that are switched on; none: it has no such capability.",
 };
 
 /** Keys of everything that does DMA. */
@@ -159,6 +167,13 @@ const BLOCKS = [
         doc: "Defects of releases: `x` adds, `not x` removes, `none` first clears the profile's.",
       },
       { key: "cpus", shape: int(1, 64), default: "1", doc: "How many CPUs the machine has." },
+      {
+        key: "cpu_vendor",
+        shape: { kind: "word", choices: ["amd", "intel", "hygon", "arm", "other"] },
+        default: "other",
+        doc: "Who made the CPU: some host bridges carry peer traffic because of it.",
+      },
+      { key: "cpu_family", shape: int(0, 0xfff), default: "0", doc: "The CPU's family." },
       {
         key: "seed",
         shape: int(0, Number.MAX_SAFE_INTEGER),
@@ -341,7 +356,7 @@ const BLOCKS = [
     naming: "none",
     repeats: false,
     doc: "The PCI tree.",
-    children: ["host_bridge", "root_port", "nvme", "endpoint"],
+    children: ["host_bridge", "root_port", "device", "nvme", "endpoint"],
     settings: [],
   },
   {
@@ -349,13 +364,25 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A host bridge with root ports. Root ports outside of one share a bridge.",
-    children: ["root_port", "nvme", "endpoint"],
+    children: ["root_port", "device", "nvme", "endpoint"],
     settings: [
       {
         key: "whitelisted",
         shape: BOOL,
-        default: "false",
-        doc: "The kernel's list allows peer traffic across it.",
+        default: "as vendor_device is listed",
+        doc: "The kernel's list allows peer traffic across it, or does not.",
+      },
+      {
+        key: "vendor_device",
+        shape: { kind: "vendor_device" },
+        default: "one that is not listed",
+        doc: "The first device on its root bus, which the kernel's list is asked about.",
+      },
+      {
+        key: "domain",
+        shape: int(0, 0xffff),
+        default: "0",
+        doc: "Its PCI domain, which counts bus numbers for itself.",
       },
       {
         key: "bus_offset",
@@ -370,7 +397,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A root port.",
-    children: ["switch", "nvme", "endpoint"],
+    children: ["switch", "device", "nvme", "endpoint"],
     settings: [
       ACS,
       {
@@ -392,8 +419,16 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A switch; each block inside hangs on a downstream port of its own.",
-    children: ["switch", "nvme", "endpoint"],
+    children: ["switch", "device", "nvme", "endpoint"],
     settings: [ACS],
+  },
+  {
+    keyword: "device",
+    naming: "required",
+    repeats: true,
+    doc: "A device of several functions: each block inside is one of them.",
+    children: ["nvme", "endpoint"],
+    settings: [],
   },
   {
     keyword: "nvme",

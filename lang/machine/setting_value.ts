@@ -1,4 +1,5 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
+import { parseVendorDevice } from "../../devices/pci/host_bridge.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -80,6 +81,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   ranges: "a list of ranges such as [0xfee0_0000..0xfef0_0000]",
   dma_ranges: "a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }]",
   quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
+  vendor_device: 'a vendor and a device such as "8086:2030"',
 };
 
 const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
@@ -173,7 +175,16 @@ export class SettingReader {
           return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
+      case "vendor_device":
+        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
+        if (parseVendorDevice(value) !== null) return value.toLowerCase();
+        this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, WANTED.vendor_device);
+        return undefined;
       case "words":
+        if (value === null && shape.orNone) return null;
+        if (value instanceof Word && value.name === shape.orWord) return value.name;
+        if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
+        return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
       case "sizes":
       case "ranges":
       case "dma_ranges":

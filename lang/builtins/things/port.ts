@@ -11,8 +11,9 @@ export const PORT: TypeSpec<PciNodeConfig> = {
     {
       name: "acs",
       kind: "list",
-      doc: "Access control services that are switched on.",
-      get: (port) => list((port.settings.acs ?? []).map(word)),
+      doc: "Access control services that are switched on, or `unknown`.",
+      get: ({ settings: { acs = null } }) =>
+        acs === "unknown" ? word(acs) : list((acs ?? []).map(word)),
     },
   ],
   methods: [],

@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
   host_bridge: "host bridge",
   root_port: "root port",
   switch: "switch",
+  device: "device",
   nvme: "nvme",
   endpoint: "endpoint",
 };
@@ -53,9 +54,8 @@ function nodeText(lab: Lab, node: PciNodeConfig): string {
   if (address !== undefined) facts.push(String(address));
   if (settings.external) facts.push("external");
   if (settings.whitelisted) facts.push("on the kernel's list");
-  if (settings.acs !== undefined && settings.acs.length > 0) {
-    facts.push(`acs ${settings.acs.join(" ")}`);
-  }
+  if (settings.acs === "unknown") facts.push("acs unknown");
+  else if (settings.acs?.length) facts.push(`acs ${settings.acs.join(" ")}`);
   if (settings.p2pmemBytes) facts.push(`${formatSize(settings.p2pmemBytes)} for peers`);
   return `${node.name}   ${facts.join(", ")}`;
 }

@@ -1,0 +1,139 @@
+/**
+ * Host bridges, and which of them the kernel trusts to carry traffic between peers.
+ *
+ * @see behaviour/p2p.md 9.4, "Host-bridge check"
+ */
+import { invariant } from "../../runtime/errno.ts";
+import type { PciFunction } from "./pci_function.ts";
+
+/** Who made a function, and which it is: two numbers of 16 bits. */
+export interface VendorDevice {
+  readonly vendor: number;
+  readonly device: number;
+}
+
+/** The processor that the machine booted on. */
+export interface CpuIdentity {
+  readonly vendor: "amd" | "intel" | "hygon" | "arm" | "other";
+  /** As CPUID counts it; 0x17 is Zen. */
+  readonly family: number;
+}
+
+/** A processor about which no rule says anything. */
+export const ORDINARY_CPU: CpuIdentity = { vendor: "other", family: 0 };
+
+export interface HostBridgeInit {
+  readonly name: string;
+  readonly domain?: number;
+  readonly rootBus: number;
+  /** PCI bus address minus CPU address of everything below. Default 0. */
+  readonly busOffset?: number;
+  /** Says outright whether the kernel's list has it; null, the default, asks the list. */
+  readonly whitelisted?: boolean | null;
+  /**
+   * The first device on the root bus, which the list is asked about; null, the default, when it is
+   * not known, or is neither function 00.0 nor a root port.
+   */
+  readonly rootDevice?: VendorDevice | null;
+}
+
+/** What sits above a root bus: the way to memory and to other host bridges. */
+export class HostBridge {
+  readonly name: string;
+  readonly domain: number;
+  readonly rootBus: number;
+  readonly busOffset: number;
+  readonly whitelisted: boolean | null;
+  readonly rootDevice: VendorDevice | null;
+  /** The functions on the root bus, in the order in which they were made. */
+  readonly roots: readonly PciFunction[] = [];
+
+  constructor(init: HostBridgeInit) {
+    this.name = init.name;
+    this.domain = init.domain ?? 0;
+    this.rootBus = init.rootBus;
+    this.busOffset = init.busOffset ?? 0;
+    this.whitelisted = init.whitelisted ?? null;
+    this.rootDevice = init.rootDevice ?? null;
+  }
+}
+
+/** How the list has a host bridge. */
+export type Listing = "any" | "same_bridge_only" | "not_listed";
+
+const INTEL = 0x8086;
+const GOOGLE = 0x1ae0;
+
+/** Traffic may pass between the ports of such a bridge, but not from one to another. */
+const SAME_BRIDGE_ONLY: ReadonlySet<number> = new Set([0x3c00, 0x3c01, 0x2f00, 0x2f01]);
+
+/** Root devices of Intel without a restriction: root ports, and integrated accelerators. */
+const LISTED: ReadonlySet<number> = new Set([
+  ...[0x2030, 0x2031, 0x2032, 0x2033, 0x2020, 0x09a2],
+  // DSA and IAX/IAA (0b25, 11fb, 1212; 0cfe, 1216), QAT (4xxx, 401xx, 402xx, 420xx, 6xxx), by the
+  // numbers under which the PCI ID registry has them.
+  ...[0x0b25, 0x11fb, 0x1212, 0x0cfe, 0x1216, 0x4940, 0x4942, 0x4944, 0x4946, 0x4948],
+]);
+
+/** How the kernel's list has a bridge with this root device. */
+export function listingOf(rootDevice: VendorDevice | null): Listing {
+  if (rootDevice === null) return "not_listed";
+  const { vendor, device } = rootDevice;
+  if (vendor === GOOGLE) return "any";
+  if (vendor !== INTEL) return "not_listed";
+  if (SAME_BRIDGE_ONLY.has(device)) return "same_bridge_only";
+  return LISTED.has(device) ? "any" : "not_listed";
+}
+
+/** What the host-bridge check said, and why. */
+export interface HostBridgeCheck {
+  readonly passes: boolean;
+  /** `cpu`: the processor is known to work, and nobody asked the list. */
+  readonly reason: "cpu" | "listed" | "not_listed" | "same_bridge_only";
+  /** The bridge that was refused; null when the check passes. */
+  readonly refused: HostBridge | null;
+}
+
+/** Family of the first Zen. */
+const ZEN_FAMILY = 0x17;
+
+/** Whether traffic between a provider and a client may go through their host bridges. */
+export function checkHostBridges(
+  cpu: CpuIdentity,
+  provider: HostBridge,
+  client: HostBridge,
+): HostBridgeCheck {
+  if (cpu.vendor === "amd" && cpu.family >= ZEN_FAMILY) {
+    return { passes: true, reason: "cpu", refused: null };
+  }
+  const same = provider === client;
+  for (const bridge of same ? [provider] : [provider, client]) {
+    const listing = bridgeListing(bridge);
+    if (listing === "not_listed") return { passes: false, reason: listing, refused: bridge };
+    if (listing === "same_bridge_only" && !same) {
+      return { passes: false, reason: listing, refused: bridge };
+    }
+  }
+  return { passes: true, reason: "listed", refused: null };
+}
+
+/** How a bridge is listed: as it is said outright, or else as its root device is. */
+export function bridgeListing(bridge: HostBridge): Listing {
+  if (bridge.whitelisted === null) return listingOf(bridge.rootDevice);
+  return bridge.whitelisted ? "any" : "not_listed";
+}
+
+/** Reads `8086:2030`, or returns null for what is no such pair. */
+export function parseVendorDevice(text: string): VendorDevice | null {
+  const match = /^([0-9a-f]{4}):([0-9a-f]{4})$/i.exec(text);
+  return match === null
+    ? null
+    : { vendor: parseInt(match[1]!, 16), device: parseInt(match[2]!, 16) };
+}
+
+/** `8086:2030` */
+export function formatVendorDevice({ vendor, device }: VendorDevice): string {
+  invariant(vendor < 65536 && device < 65536, "A vendor or device number has 16 bits");
+  const hex = (value: number) => value.toString(16).padStart(4, "0");
+  return `${hex(vendor)}:${hex(device)}`;
+}

@@ -1,0 +1,81 @@
+import { assertEquals } from "@std/assert";
+import {
+  checkHostBridges,
+  type CpuIdentity,
+  formatVendorDevice,
+  HostBridge,
+  type HostBridgeInit,
+  listingOf,
+  ORDINARY_CPU,
+  parseVendorDevice,
+} from "./host_bridge.ts";
+
+const INTEL: CpuIdentity = { vendor: "intel", family: 6 };
+
+function bridge(text: string | null, more: Partial<HostBridgeInit> = {}): HostBridge {
+  const rootDevice = text === null ? null : parseVendorDevice(text);
+  return new HostBridge({ name: text ?? "none", rootBus: 0, rootDevice, ...more });
+}
+
+function check(cpu: CpuIdentity, provider: HostBridge, client = provider): string {
+  const { passes, reason, refused } = checkHostBridges(cpu, provider, client);
+  return `${passes ? "passes" : `refused at ${refused!.name}`}: ${reason}`;
+}
+
+Deno.test("the list has four root devices for one bridge only (p2p.md 9.4)", () => {
+  for (const device of [0x3c00, 0x3c01, 0x2f00, 0x2f01]) {
+    assertEquals(listingOf({ vendor: 0x8086, device }), "same_bridge_only");
+  }
+  for (const device of [0x2030, 0x2031, 0x2032, 0x2033, 0x2020, 0x09a2]) {
+    assertEquals(listingOf({ vendor: 0x8086, device }), "any");
+  }
+  assertEquals(listingOf({ vendor: 0x8086, device: 0x2034 }), "not_listed");
+  assertEquals(listingOf({ vendor: 0x1ae0, device: 0x1234 }), "any", "Google, any device");
+  assertEquals(listingOf({ vendor: 0x1022, device: 0x2030 }), "not_listed");
+  assertEquals(listingOf(null), "not_listed");
+});
+
+Deno.test("a bridge that is restricted to itself reaches no other one (p2p.md assertion 4)", () => {
+  const restricted = bridge("8086:2f00");
+  assertEquals(check(INTEL, restricted), "passes: listed");
+  const refused = "refused at 8086:2f00: same_bridge_only";
+  assertEquals(check(INTEL, restricted, bridge("8086:2f00")), refused);
+  assertEquals(check(INTEL, bridge("8086:2031"), bridge("8086:2031")), "passes: listed");
+  assertEquals(check(INTEL, bridge("8086:2031"), restricted), refused);
+  assertEquals(
+    check(INTEL, bridge("8086:2031"), bridge("8086:1237")),
+    "refused at 8086:1237: not_listed",
+  );
+});
+
+Deno.test("AMD from family 0x17 on needs no list, and its cores under another name do (p2p.md 9.4)", () => {
+  const unlisted = bridge("1022:1480");
+  const other = bridge(null);
+  assertEquals(check({ vendor: "amd", family: 0x19 }, unlisted, other), "passes: cpu");
+  assertEquals(check({ vendor: "amd", family: 0x17 }, unlisted), "passes: cpu");
+  assertEquals(
+    check({ vendor: "amd", family: 0x16 }, unlisted),
+    "refused at 1022:1480: not_listed",
+  );
+  assertEquals(
+    check({ vendor: "hygon", family: 0x18 }, unlisted),
+    "refused at 1022:1480: not_listed",
+  );
+});
+
+Deno.test("what is said outright about a bridge counts, not what stands on its bus", () => {
+  assertEquals(
+    check(ORDINARY_CPU, bridge("8086:2030", { whitelisted: false })),
+    "refused at 8086:2030: not_listed",
+  );
+  const both = bridge(null, { whitelisted: true });
+  assertEquals(check(ORDINARY_CPU, both, bridge("8086:2030")), "passes: listed");
+});
+
+Deno.test("vendor and device are read and written as lspci -n does", () => {
+  assertEquals(parseVendorDevice("8086:2F00"), { vendor: 0x8086, device: 0x2f00 });
+  assertEquals(formatVendorDevice({ vendor: 0x8086, device: 0x9a2 }), "8086:09a2");
+  for (const wrong of ["", "8086", "8086:", "8086:12345", "8086:zzzz", " 8086:2030"]) {
+    assertEquals(parseVendorDevice(wrong), null);
+  }
+});

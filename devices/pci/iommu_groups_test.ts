@@ -1,0 +1,112 @@
+import { assertEquals } from "@std/assert";
+import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import { acsPresent } from "./access_control.ts";
+import { HostBridge } from "./host_bridge.ts";
+import { iommuGroups, PORT_ISOLATION } from "./iommu_groups.ts";
+import { PciAddress } from "./pci_address.ts";
+import { PciFunction, type PciRole } from "./pci_function.ts";
+import { buildPciTree } from "./pci_tree.ts";
+
+function block(
+  kind: PciNodeKind,
+  name: string,
+  children: PciNodeConfig[] = [],
+  settings: DeviceSettings = {},
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+const APART: DeviceSettings = { acs: PORT_ISOLATION };
+const x = block("nvme", "x");
+const y = block("nvme", "y");
+
+function groups(...nodes: PciNodeConfig[]): string[] {
+  return iommuGroups(buildPciTree(nodes)).map(({ functions }) =>
+    functions.map(({ name }) => name).join(" ")
+  );
+}
+
+Deno.test("a port with the four services keeps what is below it apart", () => {
+  const under = (acs: DeviceSettings) => groups(block("root_port", "rp", [x], acs));
+  assertEquals(under(APART), ["rp", "x"]);
+  for (const missing of PORT_ISOLATION) {
+    const rest = PORT_ISOLATION.filter((service) => service !== missing);
+    assertEquals(under({ acs: rest }), ["rp x"], `without ${missing}`);
+  }
+  assertEquals(under({}), ["rp x"], "without the capability");
+  assertEquals(under({ acs: "unknown" }), ["rp x"], "when nobody knows");
+});
+
+Deno.test("a switch is apart port by port only when every port below it is", () => {
+  const tree = (root: DeviceSettings, ports: DeviceSettings) =>
+    groups(block("root_port", "rp", [block("switch", "sw", [x, y], ports)], root));
+  assertEquals(tree(APART, APART), ["rp", "sw.up", "sw.down0", "sw.down1", "x", "y"]);
+  assertEquals(tree(APART, {}), ["rp", "sw.up sw.down0 sw.down1 x y"]);
+  assertEquals(
+    tree({}, APART),
+    ["rp sw.up sw.down0 sw.down1 x y"],
+    "the root port turns them round",
+  );
+});
+
+Deno.test("one port without the services joins the whole switch", () => {
+  const tree = buildPciTree([
+    block("root_port", "rp", [block("switch", "sw", [x, y], APART)], APART),
+  ]);
+  tree.functions.find(({ name }) => name === "sw.down0")!.acs = acsPresent(["request_redirect"]);
+  const found = iommuGroups(tree);
+  assertEquals(found.map(({ functions }) => functions.length), [1, 5]);
+  assertEquals(found[1]!.causes.map(({ func, joins, missing }) => [func.name, joins, missing]), [
+    ["sw.down0", "port", ["source_validation", "completion_redirect", "upstream_forwarding"]],
+  ]);
+});
+
+Deno.test("functions of a device are together unless each redirects requests and completions", () => {
+  const card = (acs?: DeviceSettings["acs"]) =>
+    groups(block("root_port", "rp", [
+      block(
+        "device",
+        "card",
+        ["f0", "f1"].map((name) => block("nvme", name, [], acs === undefined ? {} : { acs })),
+      ),
+    ], APART));
+  assertEquals(card(), ["rp", "f0 f1"]);
+  assertEquals(card(["request_redirect", "completion_redirect"]), ["rp", "f0", "f1"]);
+  assertEquals(card(["request_redirect"]), ["rp", "f0 f1"]);
+});
+
+Deno.test("devices on a root bus, and ports of different devices, are apart", () => {
+  assertEquals(groups(x, y, block("root_port", "rp", [block("nvme", "z")])), ["x", "y", "rp z"]);
+});
+
+/** Root ports as one device, with a function below each, and what is on a conventional bus. */
+Deno.test("ports that are functions of one device, and conventional buses, as a listing has them", () => {
+  const hostBridge = new HostBridge({ name: "h", rootBus: 0 });
+  const functions: PciFunction[] = [];
+  const add = (
+    name: string,
+    role: PciRole,
+    at: [number, number, number],
+    upstream: PciFunction | null,
+    acs = acsPresent([]),
+  ) => {
+    const address = new PciAddress(...at);
+    const func = new PciFunction({ name, role, address, hostBridge, upstream, acs });
+    functions.push(func);
+    return func;
+  };
+  const isolated = acsPresent(PORT_ISOLATION);
+  const a = add("a", "root_port", [0, 28, 0], null, isolated);
+  const b = add("b", "root_port", [0, 28, 1], null, acsPresent([]));
+  add("below_a", "nvme", [1, 0, 0], a);
+  add("below_b", "nvme", [2, 0, 0], b);
+  // A capability that implements no redirection says that there is nothing to redirect.
+  const c = add("c", "root_port", [0, 29, 0], null, acsPresent([], []));
+  const legacy = add("legacy", "pci_bridge", [3, 0, 0], c);
+  add("card0", "endpoint", [4, 1, 0], legacy);
+  add("card1", "endpoint", [4, 2, 0], legacy);
+  const found = iommuGroups({ functions }).map(({ functions }) =>
+    functions.map(({ name }) => name).join(" ")
+  );
+  assertEquals(found, ["a b below_b", "c", "below_a", "legacy card0 card1"]);
+});
