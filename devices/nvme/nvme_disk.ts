@@ -1,7 +1,7 @@
 /**
  * A disk as its users see it: they submit I/O, it is cut at once and queued.
  *
- * @see design/language.md, "nvme device"
+ * @see docs/language.md, "nvme device"
  */
 import { type Bytes, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import {

@@ -5,7 +5,7 @@
  * and means nothing after true. What earlier calls mapped is never undone here but in `start`'s own
  * range: unwinding is the driver's.
  *
- * @see behaviour/block.md 2.2 to 2.5, design/scenarios.md table (23)
+ * @see behaviour/block.md 2.2 to 2.5, the table of exits in examples/23-blk-iter-exits.dma
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
