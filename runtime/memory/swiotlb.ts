@@ -2,9 +2,8 @@
  * The bounce-buffer pool (swiotlb): memory every device can reach, lent out in slots of 2 KiB when
  * a device cannot, or must not, reach the real buffer.
  *
- * The pool is cut into areas, and an area into sets of 128 slots. For each slot the pool keeps how
- * many slots are free from it to the end of its set, so that looking whether a buffer fits is one
- * load. The tables appear with the first mapping: most machines never bounce.
+ * Whose each slot is stands here; which are free, in the table of slots that this extends. All
+ * appears with the first mapping: most machines never bounce.
  *
  * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
@@ -31,6 +30,7 @@ import type { Charges } from "../prices.ts";
 import type { KernelWarnings } from "../warnings.ts";
 import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
+import { type BouncingDevice, SwiotlbSlots } from "./swiotlb_slots.ts";
 
 const SWIOTLB_MAP = eventId("swiotlb.map");
 const SWIOTLB_UNMAP = eventId("swiotlb.unmap");
@@ -44,17 +44,6 @@ const LEAK_RELEASES = 1024;
 
 /** No original: the slot is free, or padding. */
 const NOTHING = -1;
-
-/** What the pool must know of a device. */
-export interface BouncingDevice {
-  readonly name: string;
-  /** Address bits of the original that the copy must have too; 0 or a power of two minus one. */
-  readonly minAlignMask: number;
-  /** No buffer may cross a multiple of this plus one. */
-  readonly segmentBoundaryMask: number;
-  /** Cleared by the device's first bounce. @see behaviour/dma.md 1.7 */
-  skipSync: boolean;
-}
 
 /** What the pool does to memory. */
 interface CopyingMemory {
@@ -98,27 +87,13 @@ export type SwiotlbFullCause =
   | "fragmented"
   | "alignment";
 
-export class SwiotlbPool {
-  readonly basePhys: PhysAddr;
-  readonly sizeBytes: Bytes;
-  readonly slots: number;
-  readonly areas: number;
-  /** Slots of an area. */
-  readonly areaSlots: number;
-
+export class SwiotlbPool extends SwiotlbSlots {
   readonly #around: SwiotlbSurroundings;
   readonly #copyRules: SwiotlbCopyRules;
   readonly #end: number;
-  /** Where each area's next search starts, relative to the area. */
-  readonly #index: Int32Array;
-  readonly #areaUsed: Int32Array;
-  #usedSlots = 0;
-  #highWaterSlots = 0;
   #releases = 0;
 
   #ready = false;
-  /** Free slots from this one to the end of its set; 0 when taken. */
-  #freeRun = new Uint8Array(0);
   /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
   #origin = new Float64Array(0);
   /** Bytes of the allocation from that byte on; 0 when free. */
@@ -142,53 +117,10 @@ export class SwiotlbPool {
     geometry: SwiotlbGeometry | null,
     copyRules: SwiotlbCopyRules = FILL_ALWAYS,
   ) {
+    super(geometry);
     this.#around = around;
     this.#copyRules = copyRules;
-    this.basePhys = geometry?.basePhys ?? 0 as PhysAddr;
-    this.slots = geometry?.slots ?? 0;
-    this.areas = geometry?.areas ?? 1;
-    this.areaSlots = Math.floor(this.slots / this.areas);
-    this.sizeBytes = this.slots * SLOT_BYTES;
     this.#end = this.basePhys + this.sizeBytes;
-    this.#index = new Int32Array(this.areas);
-    this.#areaUsed = new Int32Array(this.areas);
-  }
-
-  /** True when the machine has a pool. */
-  get active(): boolean {
-    return this.slots > 0;
-  }
-
-  get usedSlots(): number {
-    return Math.max(0, this.#usedSlots);
-  }
-
-  /** Most slots ever in use at once. */
-  get highWaterSlots(): number {
-    return this.#highWaterSlots;
-  }
-
-  /** The longest run of free slots a buffer could get, alignment aside. */
-  get largestFreeSlots(): number {
-    if (!this.#ready) return Math.min(this.slots, SET_SLOTS);
-    let largest = 0;
-    for (const run of this.#freeRun) if (run > largest) largest = run;
-    return largest;
-  }
-
-  /** Slots in use in an area. */
-  areaUsedSlots(area: number): number {
-    return this.#areaUsed[area]!;
-  }
-
-  /** Where an area's next search starts, relative to the area. */
-  areaIndex(area: number): number {
-    return this.#index[area]!;
-  }
-
-  /** True when a slot belongs to somebody, as data or padding. */
-  slotUsed(slot: number): boolean {
-    return this.#ready && this.#freeRun[slot] === 0;
   }
 
   /** Calls back with every buffer in the pool, the lowest first. */
@@ -249,17 +181,18 @@ export class SwiotlbPool {
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
     const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
-    const first = this.#search(dev, orig, totalBytes, slots, allocAlignMask);
+    const first = this.search(events.cpu, dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
       this.#reportFull(dev, sizeBytes, slots, allocAlignMask, attrs);
       return DMA_MAPPING_ERROR;
     }
     dev.skipSync = false;
+    if (!this.#ready) this.#prepare();
 
     const padSlots = Math.floor(pad / SLOT_BYTES);
     const phase = pad % SLOT_BYTES;
     const dataSlot = first + padSlots;
-    this.#take(first, slots);
+    this.take(first, slots);
     for (let slot = first; slot < dataSlot; slot++) this.#origin[slot] = NOTHING;
     for (let slot = dataSlot; slot < first + slots; slot++) {
       const before = (slot - dataSlot) * SLOT_BYTES;
@@ -338,7 +271,11 @@ export class SwiotlbPool {
     const askedBytes = leftBytes === 0 ? 0 : this.#askedBytes[dataSlot]!;
     const first = dataSlot - padSlots;
     const origin = this.#origin[dataSlot]!;
-    this.#give(first, Math.min(slots, this.slots - first));
+    const given = Math.min(slots, this.slots - first);
+    this.give(first, given);
+    this.#origin.fill(NOTHING, first, first + given);
+    this.#left.fill(0, first, first + given);
+    this.#padSlots.fill(0, first, first + given);
     this.#releases++;
     if (events.tick(SWIOTLB_UNMAP)) {
       events.emit(SWIOTLB_UNMAP, {
@@ -368,113 +305,6 @@ export class SwiotlbPool {
    */
   syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
     return !this.#copyRules.fillsForDevice(dir) || this.#copy(tlb, sizeBytes, "in");
-  }
-
-  /** Starts the high-water mark again from what is in use. */
-  resetHighWater(): void {
-    this.#highWaterSlots = this.usedSlots;
-  }
-
-  /** Finds the first slot for a buffer in any area, beginning with the CPU's. */
-  #search(
-    dev: BouncingDevice,
-    orig: number,
-    totalBytes: Bytes,
-    slots: number,
-    allocAlignMask: number,
-  ): number {
-    if (!this.active || slots > SET_SLOTS) return -1;
-    if (!this.#ready) this.#prepare();
-    // For an area count that is no power of two, the mask leaves some areas out as starting points.
-    let area = this.#around.events.cpu & (this.areas - 1);
-    for (let tried = 0; tried < this.areas; tried++) {
-      const first = this.#searchArea(dev, orig, totalBytes, slots, allocAlignMask, area);
-      if (first >= 0) return first;
-      area = (area + 1) % this.areas;
-    }
-    return -1;
-  }
-
-  #searchArea(
-    dev: BouncingDevice,
-    orig: number,
-    totalBytes: Bytes,
-    slots: number,
-    allocAlignMask: number,
-    area: number,
-  ): number {
-    if (this.#areaUsed[area]! + slots > this.areaSlots) return -1;
-    const wholePages = allocAlignMask === 0 && dev.minAlignMask === 0 && totalBytes >= 4096;
-    const alignMask = Math.max(wholePages ? 4095 : allocAlignMask, SLOT_BYTES - 1);
-    const keepMask = dev.minAlignMask > alignMask ? dev.minAlignMask - alignMask : 0;
-    const stride = Math.floor(Math.max(alignMask, keepMask) / SLOT_BYTES) + 1;
-    // Masks are below 2^31, so the low 31 bits decide and 32-bit operators are safe.
-    const keptBits = (orig % 2 ** 31) & keepMask;
-    const areaBase = area * this.areaSlots;
-    const lowBase = (this.basePhys + areaBase * SLOT_BYTES) % 2 ** 31;
-    const boundaryBytes = dev.segmentBoundaryMask + 1;
-
-    let index = this.#index[area]!;
-    for (let step = 0; step < this.areaSlots;) {
-      const low = (lowBase + index * SLOT_BYTES) & 0x7fff_ffff;
-      if ((low & alignMask) !== 0 || (orig !== 0 && (low & keepMask) !== keptBits)) {
-        index = this.#wrap(index + 1);
-        step++;
-        continue;
-      }
-      const first = areaBase + index;
-      if (this.#freeRun[first]! >= slots && !this.#crosses(first, slots, boundaryBytes)) {
-        this.#index[area] = this.#wrap(index + slots);
-        return first;
-      }
-      index = this.#wrap(index + stride);
-      step += stride;
-    }
-    return -1;
-  }
-
-  #wrap(index: number): number {
-    return index >= this.areaSlots ? 0 : index;
-  }
-
-  /** True when a block would reach across one of the device's boundaries. */
-  #crosses(first: number, slots: number, boundaryBytes: Bytes): boolean {
-    const start = (this.basePhys + first * SLOT_BYTES) % boundaryBytes;
-    return start + slots * SLOT_BYTES > boundaryBytes;
-  }
-
-  #take(first: number, slots: number): void {
-    this.#freeRun.fill(0, first, first + slots);
-    let run = 0;
-    for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
-      if (this.#freeRun[slot] === 0) break;
-      this.#freeRun[slot] = ++run;
-    }
-    this.#count(first, slots);
-    if (this.#usedSlots > this.#highWaterSlots) this.#highWaterSlots = this.#usedSlots;
-  }
-
-  #give(first: number, slots: number): void {
-    const next = first + slots;
-    let run = next % SET_SLOTS !== 0 && next < this.slots ? this.#freeRun[next]! : 0;
-    for (let slot = next - 1; slot >= first; slot--) {
-      if ((slot + 1) % SET_SLOTS === 0) run = 0;
-      this.#freeRun[slot] = ++run;
-      this.#origin[slot] = NOTHING;
-      this.#left[slot] = 0;
-      this.#padSlots[slot] = 0;
-    }
-    for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
-      if (this.#freeRun[slot] === 0) break;
-      this.#freeRun[slot] = ++run;
-    }
-    this.#count(first, -slots);
-  }
-
-  #count(first: number, slots: number): void {
-    this.#usedSlots += slots;
-    const area = Math.min(Math.floor(first / this.areaSlots), this.areas - 1);
-    this.#areaUsed[area]! += slots;
   }
 
   /** Copies between a buffer and its original, from any address inside it. */
@@ -551,6 +381,7 @@ export class SwiotlbPool {
 
   /** Slots of buffers that have been mapped for suspiciously long. */
   #oldSlots(): number {
+    if (!this.#ready) return 0;
     let old = 0;
     for (let slot = 0; slot < this.slots; slot++) {
       const bytes = this.#left[slot]!;
@@ -566,10 +397,6 @@ export class SwiotlbPool {
   }
 
   #prepare(): void {
-    this.#freeRun = new Uint8Array(this.slots);
-    for (let slot = 0; slot < this.slots; slot++) {
-      this.#freeRun[slot] = Math.min(SET_SLOTS - slot % SET_SLOTS, this.slots - slot);
-    }
     this.#origin = new Float64Array(this.slots).fill(NOTHING);
     this.#left = new Int32Array(this.slots);
     this.#phase = new Uint16Array(this.slots);
