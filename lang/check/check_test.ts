@@ -134,11 +134,6 @@ Deno.test("fields and methods of known kinds are known before the run", () => {
   assertEquals(errorsOf("let r = { a: 1 }\nprint r.b"), [], "entries are known in the run only");
 });
 
-Deno.test("statements that are not built yet are refused, never ignored", () => {
-  const errors = errorsOf("let x = race { } and { }");
-  assertEquals(errors.map((line) => line.slice(0, 5)), ["E0601"]);
-});
-
 Deno.test("`fail` names a point that there is, and an error that it can have", () => {
   assertEquals(errorsOf("fail dma_iova_link nth 3 with ENOMEM { print 1 }"), []);
   assertEquals(errorsOf("fail iova.alloc nth 1..=2 { print 1 }"), []);

@@ -145,8 +145,8 @@ export class KindInference {
       case "Compare":
         return "list";
       case "Fork":
-        return "record";
       case "Race":
+        return "record";
       case "ErrorExpression":
         return "any";
     }

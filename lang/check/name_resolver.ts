@@ -1,13 +1,6 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type {
-  Block,
-  BranchesExpression,
-  Expression,
-  Name,
-  NameExpression,
-  Statement,
-} from "../syntax/ast.ts";
+import type { Block, BranchesExpression, Expression, Name, NameExpression } from "../syntax/ast.ts";
 import { BRANCH_NAMES } from "../vm/branch_outcome.ts";
 import {
   type Binding,
@@ -94,15 +87,6 @@ export abstract class NameResolver {
     return true;
   }
 
-  protected notBuilt(node: Statement | Expression, word: string): void {
-    this.bag.error(
-      "E0601",
-      node.span,
-      `\`${word}\` is not built yet`,
-      "it is part of the language and will come; leave it out for now",
-    );
-  }
-
   // Expressions.
 
   protected expression(expression: Expression, scope: Scope): void {
@@ -167,10 +151,8 @@ export abstract class NameResolver {
         return;
       }
       case "Fork":
-        this.#fork(expression, scope);
-        return;
       case "Race":
-        this.notBuilt(expression, "race");
+        this.#branches(expression, scope);
         return;
       case "Integer":
       case "Ratio":
@@ -184,15 +166,16 @@ export abstract class NameResolver {
     }
   }
 
-  #fork({ branches, span }: BranchesExpression, scope: Scope): void {
+  #branches({ branches, kind, span }: BranchesExpression, scope: Scope): void {
+    const word = kind.toLowerCase();
     if (branches.length > BRANCH_NAMES.length) {
       this.bag.error(
         "E0322",
         span,
-        `\`fork\` has ${branches.length} blocks, more than ${BRANCH_NAMES.length}`,
+        `\`${word}\` has ${branches.length} blocks, more than ${BRANCH_NAMES.length}`,
       );
     }
-    for (const branch of branches) this.sealedBlock(branch, scope, "fork");
+    for (const branch of branches) this.sealedBlock(branch, scope, word);
   }
 
   protected find(name: string, scope: Scope): Variable | null {

@@ -13,6 +13,7 @@ import type {
   FunctionCode,
   InvariantInfo,
   OutcomeInfo,
+  RaceInfo,
 } from "../vm/code.ts";
 import type { Value } from "../vm/value.ts";
 import type { FunctionBuilder } from "./function_builder.ts";
@@ -36,6 +37,8 @@ export class CodeBuilder implements Code {
   readonly fails: FailInfo[] = [];
   readonly failEachs: FailEachInfo[] = [];
   readonly comparisons: CompareInfo[] = [];
+  readonly races: RaceInfo[] = [];
+  readonly racePoints: Span[] = [];
   readonly invariants: InvariantInfo[] = [];
   readonly expectations: ExpectationInfo[] = [];
   readonly sites: Span[] = [];

@@ -115,6 +115,9 @@ export abstract class ExpressionCompiler {
   /** Writes the blocks of a `fork` and what they come to. */
   protected abstract fork(expression: BranchesExpression): void;
 
+  /** Writes the blocks of a `race`, and what it comes to. */
+  protected abstract race(expression: BranchesExpression): void;
+
   /** A compiler for a lambda inside this code. */
   protected abstract nested(): ExpressionCompiler;
 
@@ -221,6 +224,8 @@ export abstract class ExpressionCompiler {
         this.fork(expression);
         return;
       case "Race":
+        this.race(expression);
+        return;
       case "ErrorExpression":
         throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
     }

@@ -29,6 +29,11 @@ import { ExpressionCompiler } from "./expression_compiler.ts";
 import { type FunctionBuilder, Label } from "./function_builder.ts";
 
 export class StatementCompiler extends ExpressionCompiler {
+  /** Statements stand in a block of a race, where another one may go on before each. */
+  #inRace = false;
+  /** The race that is a statement of its own. */
+  #raceStatement: Expression | null = null;
+
   protected override nested(): StatementCompiler {
     return new StatementCompiler(this.tables);
   }
@@ -50,6 +55,7 @@ export class StatementCompiler extends ExpressionCompiler {
     this.builder.at(statement.span);
     this.site = null;
     this.root = null;
+    if (this.#inRace && statement.kind !== "While") this.#racePoint(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(statement.span);
       if (!isLoop(statement)) this.builder.emit(0, Op.Site, this.site);
@@ -141,6 +147,7 @@ export class StatementCompiler extends ExpressionCompiler {
         return;
       case "Expression":
         if (statement.expected === null) {
+          this.#raceStatement = statement.expression;
           this.#rootExpression(statement.expression);
           // A comparison that nobody takes the value of is there to be looked at.
           builder.emit(-1, statement.expression.kind === "Compare" ? Op.Show : Op.Pop);
@@ -240,6 +247,8 @@ export class StatementCompiler extends ExpressionCompiler {
     const again = new Label();
     const out = new Label();
     builder.place(again);
+    // Each turn asks anew, and another block may have changed the answer.
+    if (this.#inRace) this.#racePoint(statement);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
     this.condition(statement.condition, out);
     this.#loopBody(statement.body, again, out);
@@ -439,13 +448,20 @@ export class StatementCompiler extends ExpressionCompiler {
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
   }
 
-  /** Writes a block inside an expression; what is known of the statement around it stays. */
-  #innerBlock(block: Block): void {
+  /**
+   * Writes a block inside an expression; what is known of the statement around it stays.
+   *
+   * @param raced Whether another block may go on between its statements.
+   */
+  #innerBlock(block: Block, raced = false): void {
     const { builder, recorded, root, site } = this;
     const { loop } = builder;
+    const inRace = this.#inRace;
     builder.loop = null;
     this.recorded = null;
+    this.#inRace = raced;
     this.block(block);
+    this.#inRace = inRace;
     builder.loop = loop;
     this.recorded = recorded;
     this.root = root;
@@ -513,6 +529,33 @@ export class StatementCompiler extends ExpressionCompiler {
     builder.place(after);
     // The value is there when all blocks have run; none of them leaves one by itself.
     builder.holds(1);
+  }
+
+  /** The blocks share a frame; each keeps its slots, because the others run in between. */
+  protected override race(expression: BranchesExpression): void {
+    const { builder } = this;
+    const { branches, span } = expression;
+    const whole = this.#raceStatement === expression;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const entries = branches.map(() => new Label());
+    const info = this.code.races.push({ span, blocks: branches.length, whole }) - 1;
+    builder.jump(0, Op.RaceStart, after, info);
+    for (const entry of entries) builder.jump(0, Op.Jump, entry);
+    branches.forEach((branch, index) => {
+      builder.place(entries[index]!);
+      this.#innerBlock(branch, true);
+      builder.emit(0, Op.RaceEnd);
+      builder.take(builder.slots - builder.usedSlots);
+    });
+    builder.release(before);
+    builder.at(span);
+    builder.place(after);
+    builder.holds(1);
+  }
+
+  #racePoint({ span }: Statement): void {
+    this.builder.emit(0, Op.RacePoint, this.code.racePoints.push(span) - 1);
   }
 
   protected override compare(expression: CompareExpression): void {

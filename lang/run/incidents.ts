@@ -7,24 +7,77 @@ import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../render/numbers.ts";
 import { reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
-import type { Vm } from "../vm/vm.ts";
+import type { Failure } from "../vm/failure.ts";
+import type { VmBranches } from "../vm/vm_branches.ts";
+import type { RaceIncident } from "../vm/vm_races.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
 /** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: Vm): readonly MachineEvent[] {
+export function unexpectedIncidents(vm: VmBranches): readonly MachineEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
-/** An incident as plain data. @param style Colours for its lines. */
-export function describeIncident(event: MachineEvent, vm: Vm, style?: FailureStyle): Incident {
-  const options = style === undefined ? {} : { style };
-  return event.name === "dma.report"
-    ? describeReport(event, vm, options)
-    : describeFault(event, vm, options);
+/** With `checker = fail`, incidents that nobody expected fail a run that came to its end. */
+export function judgeIncidents(vm: VmBranches): Failure | null {
+  if (!vm.world.checkerFails) return null;
+  const [first] = unexpectedIncidents(vm);
+  if (first === undefined) return null;
+  const { kind, name, text } = describeIncident(first, vm);
+  return {
+    kind: "failed",
+    diagnostic: {
+      code: "E0908",
+      severity: "error",
+      span: spanOf(first.site, vm) ?? vm.span,
+      message: `Unexpected ${kind} ${name}`,
+      hint: kind === "fault"
+        ? `where it is meant, write \`faults ${name}\` after the call`
+        : `where it is meant, write \`warns ${name}\` after the call`,
+      related: relatedTo(first, vm),
+    },
+    parts: [],
+    notes: [text],
+  };
 }
 
-function describeReport(event: MachineEvent, vm: Vm, options: RenderOptions): Incident {
+/** An incident of some orders of a race. */
+export function describeRaceIncident(
+  { event, order, orders, run, runs }: RaceIncident,
+  style?: FailureStyle,
+): Incident {
+  const where = `${orders} of ${runs} of the race, such as ${order.letters}`;
+  const incident = describeIncident(event, run, style, [["orders", where]]);
+  return { ...incident, text: `${incident.text} (in ${where})` };
+}
+
+/** What there is to say of an incident beside its message: a word and a text each. */
+type Facts = readonly (readonly [label: string, text: string])[];
+
+/**
+ * An incident as plain data.
+ *
+ * @param style Colours for its lines.
+ * @param facts More lines of it.
+ */
+export function describeIncident(
+  event: MachineEvent,
+  vm: VmBranches,
+  style?: FailureStyle,
+  facts: Facts = [],
+): Incident {
+  const options = style === undefined ? {} : { style };
+  return event.name === "dma.report"
+    ? describeReport(event, vm, options, facts)
+    : describeFault(event, vm, options, facts);
+}
+
+function describeReport(
+  event: MachineEvent,
+  vm: VmBranches,
+  options: RenderOptions,
+  facts: Facts,
+): Incident {
   const fields = event.fields as EventFields<"dma.report">;
   const { beyond_kernel: beyondKernel, class: reportClass, rule } = fields;
   const first = spanOf(fields.first_site as number | null, vm);
@@ -36,10 +89,10 @@ function describeReport(event: MachineEvent, vm: Vm, options: RenderOptions): In
     message: fields.text,
     span: second,
     related: relatedTo(event, vm),
-    facts: [[
-      "rule",
-      `${rule}, ${beyondKernel ? "which no kernel checks" : "which a kernel checks"}`,
-    ]],
+    facts: [
+      ["rule", `${rule}, ${beyondKernel ? "which no kernel checks" : "which a kernel checks"}`],
+      ...facts,
+    ],
     hint: `where it is meant, write \`warns ${reportClass}\` after the call`,
   }, options);
   return {
@@ -59,7 +112,7 @@ function describeReport(event: MachineEvent, vm: Vm, options: RenderOptions): In
 }
 
 /** The statement that made what a report is about, where that is another one. */
-export function relatedTo(event: MachineEvent, vm: Vm): RelatedSpan[] {
+export function relatedTo(event: MachineEvent, vm: VmBranches): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
   const { first_site: first, rule, second_site: second } = event.fields as EventFields<
     "dma.report"
@@ -70,7 +123,12 @@ export function relatedTo(event: MachineEvent, vm: Vm): RelatedSpan[] {
   return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];
 }
 
-function describeFault(event: MachineEvent, vm: Vm, options: RenderOptions): Incident {
+function describeFault(
+  event: MachineEvent,
+  vm: VmBranches,
+  options: RenderOptions,
+  facts: Facts,
+): Incident {
   const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
   const lines = renderFinding({
     word: "unexpected fault",
@@ -78,17 +136,18 @@ function describeFault(event: MachineEvent, vm: Vm, options: RenderOptions): Inc
     tag: reason,
     message: `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`,
     span: spanOf(event.site, vm),
+    facts,
     hint: `where it is meant, write \`faults ${reason}\` after the call`,
   }, options);
   const text = formatEventText(event);
   return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };
 }
 
-function spanOf(site: number | null, vm: Vm): Span | null {
+function spanOf(site: number | null, vm: VmBranches): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }
 
-function placeOf(site: number | null, vm: Vm): string | null {
+function placeOf(site: number | null, vm: VmBranches): string | null {
   const span = spanOf(site, vm);
   return span === null ? null : spanPlace(span);
 }

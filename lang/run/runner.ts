@@ -7,7 +7,12 @@ import { LimitError } from "../vm/script_error.ts";
 import type { Value } from "../vm/value.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Output } from "../vm/vm_core.ts";
-import { describeIncident, relatedTo, unexpectedIncidents } from "./incidents.ts";
+import {
+  describeIncident,
+  describeRaceIncident,
+  judgeIncidents,
+  unexpectedIncidents,
+} from "./incidents.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { propertyCases } from "./property_cases.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
@@ -219,7 +224,7 @@ class Tally {
     }
     const start = { functionIndex, args };
     machine.vm.runs = new SideRuns(this.#program, config, [variant], options, start);
-    const failure = machine.run(functionIndex, args) ?? this.#judgeIncidents(machine);
+    const failure = machine.run(functionIndex, args) ?? judgeIncidents(machine.vm);
     const { vm, world } = machine;
     this.#cases++;
     this.#assertions += vm.assertions;
@@ -264,33 +269,14 @@ class Tally {
     };
   }
 
-  /** With `checker = fail`, incidents that nobody expected fail a test that came to its end. */
-  #judgeIncidents(machine: TestMachine): Failure | null {
-    if (!machine.world.checkerFails) return null;
-    const [first] = unexpectedIncidents(machine.vm);
-    if (first === undefined) return null;
-    const { kind, name, text } = describeIncident(first, machine.vm);
-    const span = first.site === null ? null : machine.vm.siteSpan(first.site);
-    return {
-      kind: "failed",
-      diagnostic: {
-        code: "E0908",
-        severity: "error",
-        span: span ?? machine.vm.span,
-        message: `Unexpected ${kind} ${name}`,
-        hint: kind === "fault"
-          ? `where it is meant, write \`faults ${name}\` after the call`
-          : `where it is meant, write \`warns ${name}\` after the call`,
-        related: relatedTo(first, machine.vm),
-      },
-      parts: [],
-      notes: [text],
-    };
-  }
-
   #addIncidents(machine: TestMachine): void {
-    for (const event of unexpectedIncidents(machine.vm)) {
-      const incident = describeIncident(event, machine.vm, this.#options.style);
+    const { vm } = machine;
+    const style = this.#options.style;
+    const incidents = [
+      ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
+      ...vm.raceIncidents.map((incident) => describeRaceIncident(incident, style)),
+    ];
+    for (const incident of incidents) {
       if (incident.kind === "fault") this.#faults++;
       else this.#reports++;
       if (this.#incidents.length < LISTED_INCIDENTS) this.#incidents.push(incident);

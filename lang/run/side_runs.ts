@@ -3,9 +3,10 @@ import type { LabConfig } from "../../devices/lab_config.ts";
 import type { ComparedMachine } from "../vm/code.ts";
 import type { Closure, Value } from "../vm/value.ts";
 import type { Vm } from "../vm/vm.ts";
-import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
+import { type AgainRequest, goesOn, type Runs } from "../vm/vm_branches.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { MachineVariant } from "./combinations.ts";
+import { judgeIncidents } from "./incidents.ts";
 import type { Program } from "./program.ts";
 import { type MachineOptions, TestMachine } from "./test_machine.ts";
 
@@ -64,7 +65,10 @@ export class SideRuns implements Runs {
       output.open = true;
     });
     vm.runs = this;
-    return this.#run(vm);
+    this.#run(vm);
+    // What goes on to the end of the test is judged as the test is.
+    if (request.goals.every(goesOn)) vm.failure ??= judgeIncidents(vm);
+    return vm;
   }
 
   elsewhere(machine: ComparedMachine, config: LabConfig, block: Closure, steps: number): Vm {

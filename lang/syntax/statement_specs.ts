@@ -220,6 +220,14 @@ export const STATEMENT_SPECS: readonly StatementSpec[] = [
     example: "let both = fork { advance 1us } and { advance 2us }\nprint both.second.time",
   },
   {
+    word: "race",
+    form: "race { … } and { … }",
+    doc:
+      "Runs the statements of its blocks in every order there is, and what follows after each; " +
+      "as a value it counts the orders, what failed in them and how they end.",
+    example: "let n = 0\nrace { n += 1 } and { n += 1 }\nassert n == 2",
+  },
+  {
     word: "compare",
     form: "compare { key = [ … ] } { … }",
     doc: "Runs its block on a machine for each combination of settings, and shows them side by " +

@@ -98,6 +98,14 @@ export interface FailEachInfo {
   readonly expectation: number;
 }
 
+/** `race`. */
+export interface RaceInfo {
+  readonly span: Span;
+  readonly blocks: number;
+  /** Whether what follows is run after each order, too; else the race has a value. */
+  readonly whole: boolean;
+}
+
 /** `compare`: each machine that the block runs on. */
 export interface CompareInfo {
   readonly span: Span;
@@ -148,6 +156,9 @@ export interface Code {
   readonly fails: readonly FailInfo[];
   readonly failEachs: readonly FailEachInfo[];
   readonly comparisons: readonly CompareInfo[];
+  readonly races: readonly RaceInfo[];
+  /** The statements of races: places where another block may go on. */
+  readonly racePoints: readonly Span[];
   readonly invariants: readonly InvariantInfo[];
   readonly expectations: readonly ExpectationInfo[];
   /** Statements that call something, by `site - 1`: events carry the number. */

@@ -24,6 +24,9 @@ export const BUILTIN_STEPS = 200;
 /** What one activity of the machine costs in steps. */
 export const ACTIVITY_STEPS = 500;
 
+/** What another machine costs in steps, to do a run again on it. */
+export const MACHINE_STEPS = 50_000;
+
 /**
  * Builtins that call the script, inside each other, as `list.map(x => list.map(…))` does: each
  * takes a part of the host's own stack.

@@ -25,7 +25,7 @@ import {
 } from "./operators.ts";
 import { Closure, ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
 import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
-import { VmBranches } from "./vm_branches.ts";
+import { type RaceEntry, VmRaces } from "./vm_races.ts";
 
 /** Instructions. What stands in brackets follows the opcode as operands. */
 export const enum Op {
@@ -166,6 +166,11 @@ export const enum Op {
   /** [branches, target] A table of jumps follows, one for each block. */
   Fork,
   BranchEnd,
+  /** [info, target] A table of jumps follows, one for each block. */
+  RaceStart,
+  /** [point] A statement of a race begins: another block may go on instead. */
+  RacePoint,
+  RaceEnd,
   /** [info] Takes the block. */
   Compare,
   /** [info] Takes the condition. */
@@ -177,7 +182,16 @@ export const enum Op {
 /** Words of a `Jump`. */
 const JUMP_WORDS = 2;
 
-export class Vm extends VmBranches {
+export class Vm extends VmRaces {
+  /** The first statement of each block of a race; those without any have none. */
+  #entries(info: number, table: number): readonly (RaceEntry | null)[] {
+    const { instructions: code, races } = this.code;
+    return Array.from({ length: races[info]!.blocks }, (_, block) => {
+      const entry = code[table + JUMP_WORDS * block + 1]!;
+      return code[entry] === Op.RacePoint ? { point: code[entry + 1]!, pc: entry + 2 } : null;
+    });
+  }
+
   protected override loop(floor: number): VmState {
     const { constants, functions, instructions: code } = this.code;
     const { globals } = this;
@@ -838,6 +852,32 @@ export class Vm extends VmBranches {
           case Op.BranchEnd:
             this.endBranch();
             break;
+          case Op.RaceStart: {
+            const info = code[pc++]!;
+            const target = code[pc++]!;
+            this.sp = sp;
+            this.fp = fp;
+            const entered = this.startRace(info, target, this.#entries(info, pc));
+            if (typeof entered === "number") pc = entered;
+            else {
+              stack[sp++] = entered;
+              pc = target;
+            }
+            break;
+          }
+          case Op.RacePoint: {
+            const point = code[pc++]!;
+            pc = this.atRacePoint(point, pc);
+            break;
+          }
+          case Op.RaceEnd: {
+            pc = this.endRaceBlock();
+            if (pc < 0) {
+              pc = -pc;
+              stack[sp++] = null;
+            }
+            break;
+          }
           case Op.Compare: {
             const info = this.code.comparisons[code[pc++]!]!;
             this.sp = sp;

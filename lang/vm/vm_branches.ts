@@ -28,6 +28,8 @@ import type {
 import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
 import { describeValue } from "./operators.ts";
+import type { RaceOrder } from "./race_order.ts";
+import { MACHINE_STEPS } from "./limits.ts";
 import { LimitError, ScriptError } from "./script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
@@ -37,8 +39,17 @@ import { VmStatements } from "./vm_statements.ts";
 /** A turn off the main way: at which branching, and which way. */
 export interface Goal {
   readonly branching: number;
-  /** The block of `fork`, from 0, or for `fail each` the place that fails. */
-  readonly way: number | FaultPlaceName;
+  /** The block of `fork`, from 0; for `fail each` the place that fails; for `race` the order. */
+  readonly way: number | FaultPlaceName | RaceWay;
+}
+
+/** One order of a `race`. */
+export class RaceWay {
+  /**
+   * @param wanted Which block goes on, wherever more than one can.
+   * @param whole Whether the run goes on after the race, or ends with it.
+   */
+  constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
 }
 
 /** What a run needs to know to be done again. */
@@ -105,9 +116,13 @@ export abstract class VmBranches extends VmStatements {
   onBranch: () => void = () => {};
   /** Values of branchings that were tried out. */
   readonly known = new Map<number, Value>();
+  /** The order in which the wanted race has gone so far. */
+  raceOrder: RaceOrder | null = null;
   #branchings = 0;
   #turns = 0;
   #branch: Branch | null = null;
+  /** Assertions before the wanted branch began. */
+  #assertionsBefore: number | null = null;
   #checking = false;
 
   override resume(steps?: number): VmState {
@@ -137,8 +152,8 @@ export abstract class VmBranches extends VmStatements {
   }
 
   protected startFailEach(info: FailEachInfo): void {
-    const branching = ++this.#branchings;
-    const goal = this.#turn(branching);
+    const branching = this.nextBranching();
+    const goal = this.turn(branching);
     if (goal !== null) {
       const { nth, point } = goal.way as FaultPlaceName;
       const disarm = this.world.armFault({ point, first: nth, last: nth, error: null });
@@ -151,7 +166,7 @@ export abstract class VmBranches extends VmStatements {
       this.scopes.push(new EachScope(info, branching, "known", () => [], () => [], leave));
       return;
     }
-    this.#wantRuns("fail each");
+    this.wantRuns("fail each");
     const count = this.world.countFaults();
     const watch = this.world.watchResources();
     const leave = () => {
@@ -176,7 +191,7 @@ export abstract class VmBranches extends VmStatements {
     const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
     for (const place of places) {
       this.expecting(info.expectation);
-      const side = this.#again({ branching, way: place }, false);
+      const side = this.again({ branching, way: place }, false);
       if (side.failure !== null) throw new ScriptFailure(whileFailing(side.failure, place));
       const leaks = side.#branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks });
@@ -233,17 +248,17 @@ export abstract class VmBranches extends VmStatements {
    * @returns The block to run, in a run that is here for it; else the value of the whole.
    */
   protected fork(branches: number): number | RecordValue {
-    const branching = ++this.#branchings;
-    const goal = this.#turn(branching);
+    const branching = this.nextBranching();
+    const goal = this.turn(branching);
     if (goal !== null) return goal.way as number;
     const known = this.known.get(branching);
     if (known instanceof RecordValue) return known;
-    this.#wantRuns("fork");
+    this.wantRuns("fork");
     const entries = new Map<string, Value>();
     for (let way = 0; way < branches; way++) {
-      const side = this.#again({ branching, way }, true);
+      const side = this.again({ branching, way }, true);
       if (side.failure !== null) throw new ScriptFailure(side.failure);
-      entries.set(BRANCH_NAMES[way]!, this.registry.outcomeValue(this.#outcomeOf(side, [])));
+      entries.set(BRANCH_NAMES[way]!, this.registry.outcomeValue(this.outcomeOf(side, [])));
     }
     const value = new RecordValue(entries);
     this.known.set(branching, value);
@@ -256,10 +271,10 @@ export abstract class VmBranches extends VmStatements {
 
   /** Runs the block of a `compare` on each of its machines. */
   protected compare({ machines }: CompareInfo, block: Value): ListValue {
-    const branching = ++this.#branchings;
+    const branching = this.nextBranching();
     const known = this.known.get(branching);
     if (known instanceof ListValue) return known;
-    const runs = this.#wantRuns("compare");
+    const runs = this.wantRuns("compare");
     const closure = block as Closure;
     for (const value of closure.captured) refuseForeign(value);
     const outcomes = machines.map((machine) => {
@@ -274,7 +289,7 @@ export abstract class VmBranches extends VmStatements {
       if (side.failure !== null) {
         throw new ScriptFailure(withNote(side.failure, `on the machine with ${label}`));
       }
-      return this.registry.outcomeValue(this.#outcomeOf(side, machine.settings));
+      return this.registry.outcomeValue(this.outcomeOf(side, machine.settings));
     });
     const value = new ListValue(outcomes);
     this.known.set(branching, value);
@@ -311,18 +326,26 @@ export abstract class VmBranches extends VmStatements {
     return true;
   }
 
+  /** The number of the branching that the run has come to. */
+  protected nextBranching(): number {
+    return ++this.#branchings;
+  }
+
   /** The turn to take at a branching; null where the way goes straight on. */
-  #turn(branching: number): Goal | null {
+  protected turn(branching: number): Goal | null {
     const goal = this.goals[this.#turns];
     if (goal?.branching !== branching) return null;
     this.#turns++;
-    if (this.#turns === this.goals.length) this.beginBranch();
+    if (!goesOn(goal) && this.goals.slice(this.#turns).every(goesOn)) this.beginBranch();
+    if (this.#turns === this.goals.length) this.#assertionsBefore = this.assertions;
     return goal;
   }
 
-  #again(goal: Goal, speaks: boolean): VmBranches {
+  protected again(goal: Goal, speaks: boolean, word = "fork"): VmBranches {
+    this.steps -= MACHINE_STEPS;
+    if (this.steps < 0) throw this.tooManySteps();
     const given = this.steps;
-    const side = this.#wantRuns("fork").again({
+    const side = this.wantRuns(word).again({
       goals: [...this.goals.slice(0, this.#turns), goal],
       known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
       steps: given,
@@ -339,7 +362,8 @@ export abstract class VmBranches extends VmStatements {
   #adopt(side: VmBranches, given: number): void {
     this.steps -= Math.max(0, given - side.stepsLeft);
     for (const expectation of side.reached) this.reached.add(expectation);
-    this.assertions += side.assertions - (side.#branch?.assertions ?? side.assertions);
+    const before = side.#assertionsBefore ?? side.#branch?.assertions ?? side.assertions;
+    this.assertions += side.assertions - before;
     const { failure } = side;
     if (failure?.kind !== "limit") return;
     // Its own limit was what this run had left.
@@ -347,7 +371,7 @@ export abstract class VmBranches extends VmStatements {
     throw new ScriptFailure(failure);
   }
 
-  #outcomeOf(side: VmBranches, settings: readonly MachineSetting[]): BranchOutcome {
+  protected outcomeOf(side: VmBranches, settings: readonly MachineSetting[]): BranchOutcome {
     const { raised, counts, seq, startNs, watch } = side.#branch!;
     const { recorder } = side.world;
     if (recorder.droppedEvents > 0) {
@@ -369,7 +393,7 @@ export abstract class VmBranches extends VmStatements {
     };
   }
 
-  #wantRuns(word: string): Runs {
+  protected wantRuns(word: string): Runs {
     if (this.runs === null) {
       throw new ScriptError(
         "E0922",
@@ -440,6 +464,11 @@ export abstract class VmBranches extends VmStatements {
   }
 }
 
+/** A run that goes on after its branching, as if there were no other way. */
+export function goesOn({ way }: Goal): boolean {
+  return way instanceof RaceWay && way.whole;
+}
+
 /** Asking must not make anything happen: it would change what is asked about. */
 function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
   return new ExpectationError(
@@ -480,7 +509,7 @@ function whileFailing(failure: Failure, place: FaultPlaceName): Failure {
   return withNote(failure, `while ${placeText(place)} (\`fail each\`)`);
 }
 
-function withNote(failure: Failure, note: string): Failure {
+export function withNote(failure: Failure, note: string): Failure {
   return { ...failure, notes: [note, ...failure.notes] };
 }
 

@@ -40,7 +40,7 @@ export const FRAME_NUMBERS = 3;
 export const TO_NATIVE = -1;
 
 /** Something that takes kernel errors: `try`, or an expected outcome. */
-interface Handler {
+export interface Handler {
   readonly pc: number;
   readonly sp: number;
   readonly fp: number;
@@ -337,6 +337,7 @@ export abstract class VmCore implements Run {
     const handler = this.handlers.at(-1);
     if (handler === undefined || handler.depth <= floor) throw raising;
     this.handlers.pop();
+    this.handlerTaken();
     const site = this.world.stream.site;
     this.depth = handler.depth;
     this.fp = handler.fp;
@@ -352,6 +353,9 @@ export abstract class VmCore implements Run {
     }
     this.pc = handler.pc;
   }
+
+  /** A handler was taken off to take an error. */
+  protected handlerTaken(): void {}
 
   protected settle(
     info: OutcomeInfo,

@@ -1,4 +1,4 @@
-/** Diagnostic codes of names, calls, kinds, files used and what is not built yet (E03.., E04.., E06.., E07.., W..). A code is never reused. */
+/** Diagnostic codes of names, calls, kinds, and files used (E03.., E04.., E07.., W..). A code is never reused. */
 import type { CodeEntry } from "./entry.ts";
 
 export const CHECK_CODES = {
@@ -129,7 +129,7 @@ export const CHECK_CODES = {
   },
   E0322: {
     title: "too many blocks",
-    explanation: "`fork` runs two blocks from the same state, and up to four.",
+    explanation: "`fork` and `race` have two blocks, and up to four.",
     example: "let all = fork { } and { } and { } and { } and { }",
   },
   E0401: {
@@ -166,12 +166,6 @@ export const CHECK_CODES = {
     title: "cast that is not possible",
     explanation: "`as phys` and `as dma` read an int, a size or an address as an address.",
     example: "print ssd as dma     # write ssd.name, or an address as dma",
-  },
-  E0601: {
-    title: "not built yet",
-    explanation:
-      "The statement is part of the language, and dmalab does not run it yet. It is refused instead of being ignored.",
-    example: "let both = race { } and { }",
   },
   E0701: {
     title: "file not found",

@@ -151,7 +151,7 @@ export const RUN_CODES = {
   E0922: {
     title: "run that cannot be done again",
     explanation:
-      "`fork`, `compare` and `fail each` reach their blocks by doing the test again on new machines. A bench and a const " +
+      "`fork`, `race`, `compare` and `fail each` reach their blocks by doing the test again on new machines. A bench and a const " +
       "are no such runs.",
     example: "const both = fork { } and { }",
   },

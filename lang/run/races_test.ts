@@ -1,0 +1,276 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { Session } from "./session.ts";
+import { errorsOf, failureOf, memoryLoader, onlyOutcome, printed, run } from "./test_support.ts";
+
+const STRICT = `machine {
+  cpus = 2
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+`;
+
+/** The text of the only outcome's failure. */
+function failureText(text: string): string {
+  return onlyOutcome(text).failure?.lines.join("\n") ?? "it passed";
+}
+
+Deno.test("`race` runs the rest of the test after each order, and finds a lost update", () => {
+  const text = `let x = 0
+race {
+  let seen = x
+  x = seen + 1
+} and {
+  let seen = x
+  x = seen + 1
+}
+assert x == 2`;
+  const said = failureText(text);
+  assertStringIncludes(said, "assertion failed");
+  assertStringIncludes(said, "4 of 6 orders fail");
+  // The one that is shown changes between the blocks as seldom as can be.
+  assertStringIncludes(
+    said,
+    [
+      "A  t.dma:3:3  let seen = x",
+      "     B  t.dma:6:3          let seen = x",
+      "     B  t.dma:7:3          x = seen + 1",
+      "     A  t.dma:4:3  x = seen + 1",
+    ].join("\n"),
+  );
+});
+
+Deno.test("two blocks of six statements run in all 924 orders, each from the very same state", () => {
+  const text = `let n = 0
+let orders = 0
+race {
+  n += 1; n += 1; n += 1; n += 1; n += 1; n += 1
+} and {
+  n += 1; n += 1; n += 1; n += 1; n += 1; n += 1
+}
+assert n == 12`;
+  const { report } = run(text);
+  assertEquals(report.outcomes[0]!.failure, null);
+  // Once in every order, and once in the run that goes on with the first.
+  assertEquals(report.counts.assertions, 925);
+});
+
+Deno.test("a bug that shows in one order of 924 is found, and that order is shown", () => {
+  const text = `let a = 0
+let b = 0
+race {
+  a = 1; a = 2; a = 3; a = 4; a = 5; a = 6
+} and {
+  b = 1; b = 2
+  assert not (a == 3 and b == 2), "at three"
+  b = 4; b = 5; b = 6
+}`;
+  const said = failureText(text);
+  assertStringIncludes(said, "assertion failed: at three");
+  assertStringIncludes(said, "in this order of the race");
+  const steps = said.split("\n").flatMap((line) => line.match(/^ {5}([AB]) {2}t\.dma/)?.[1] ?? []);
+  assertEquals(steps.join("").slice(-1), "B");
+  assertEquals(steps.filter((letter) => letter === "A").length, 3);
+  // Three statements of A before two of B, or between them: 5 choose 2 ways, all ending in the assert.
+  assertStringIncludes(said, "10 of ");
+});
+
+Deno.test("as a value `race` leaves the machine as it is, and says what came of the orders", () => {
+  const text = `${STRICT}
+let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+let r = race {
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+} and {
+  let found = iommu.translate(ssd, m.addr)
+  assert found != none
+}
+print [r.runs, r.failures.length, r.failures[0].order, r.failures[0].message]
+print [r.outcomes.length, r.outcomes[0].orders, iommu.live_mappings]
+dma_unmap_phys(ssd, m, 4KiB, to_device)`;
+  assertEquals(printed(text), [
+    '[3, 1, "ABB", "Assertion failed"]',
+    "[1, 2, 1]",
+  ]);
+});
+
+Deno.test("outcomes of a race are told apart by how they end", () => {
+  const text = `${STRICT}
+let r = race {
+  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+} and {
+  if iommu.live_mappings == 0 { dma_map_phys(ssd, 0x20_0000, 4KiB, to_device) }
+}
+print r.outcomes.map(o => [o.order, o.orders, o.outcome.live_mappings])`;
+  assertEquals(printed(text), ['[["AB", 1, 1], ["BAB", 2, 2]]']);
+});
+
+Deno.test("conditions, turns of loops and statements in blocks are places where the other goes on", () => {
+  const count = (first: string, second: string) =>
+    printed(`let x = 0
+let y = 0
+let r = race { ${first} } and { ${second} }
+print [r.runs, x, y]`)[0];
+  assertEquals(count("x = 1", "y = 1"), "[2, 0, 0]");
+  assertEquals(count("if y == 0 { x = 1 }", "y = 1"), "[3, 0, 0]");
+  assertEquals(count("repeat 2 { x += 1 }", "y = 1"), "[4, 0, 0]");
+  // Two turns, and the condition that ends the loop: five statements.
+  assertEquals(count("while x < 2 { x += 1 }", "y = 1"), "[6, 0, 0]");
+  assertEquals(count("x = 1", ""), "[1, 0, 0]");
+  assertEquals(count("x = [1, 2].map(n => n + y).sum()", "y = 1; y = 2"), "[3, 0, 0]");
+});
+
+Deno.test("a function that a block calls is one statement of it", () => {
+  const text = `fn twice(x) {
+  let y = x + 1
+  return y + 1
+}
+let r = race { let a = twice(1); assert a == 3 } and { let b = twice(2); assert b == 4 }
+print r.runs`;
+  assertEquals(printed(text), ["6"]);
+});
+
+Deno.test("each block keeps its CPU, the errors it takes and the points it makes fail", () => {
+  const text = `${STRICT}
+race {
+  expect error ENOMEM {
+    advance 1us
+    fail dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+  }
+} and {
+  expect error EIO {
+    let state = iova_state()
+    assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB)
+    dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device)
+  }
+}
+let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)`;
+  assertEquals(failureOf(text), null);
+  const cpus = `${STRICT}
+race {
+  on cpu 1 { advance 1us; dma_unmap_phys(ssd, dma_map_phys(ssd, 0x10_0000, 4KiB, to_device), 4KiB, to_device) }
+} and {
+  dma_unmap_phys(ssd, dma_map_phys(ssd, 0x20_0000, 4KiB, to_device), 4KiB, to_device)
+}
+assert events.filter(e => e.name == "call.dma_map_phys" and e.cpu == 1).events.length == 1
+assert events.filter(e => e.name == "call.dma_map_phys" and e.cpu == 0).events.length == 1`;
+  assertEquals(failureOf(cpus), null);
+});
+
+Deno.test("an error that no block takes ends the race in that order, and the statement around it takes it", () => {
+  const text = `${STRICT}
+let x = 0
+expect error ENOMEM {
+  race {
+    fail dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+  } and {
+    on cpu 1 { x = 1; x = 2 }
+  }
+}
+let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+dma_unmap_phys(ssd, m, 4KiB, to_device)
+assert x < 3`;
+  const { report } = run(text);
+  assertEquals(report.outcomes[0]!.failure, null);
+});
+
+Deno.test("only the first order speaks, and the run goes on with it", () => {
+  const text = `let log = []
+race { print "a"; log += ["a"] } and { print "b"; log += ["b"] }
+print log`;
+  assertEquals(printed(text), ["a", "b", '["a", "b"]']);
+});
+
+Deno.test("an invariant holds in every order of a race, or the order is shown", () => {
+  const text = `${STRICT}
+invariant "one at a time" { iommu.live_mappings <= 1 }
+race {
+  let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+} and {
+  let n = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+  dma_unmap_phys(ssd, n, 4KiB, to_device)
+}`;
+  const said = failureText(text);
+  assertStringIncludes(said, 'invariant "one at a time" does not hold');
+  assertStringIncludes(said, "orders fail");
+});
+
+const LAZY_RACE = `
+  let m = dma_map_phys(ssd, 0x10_0000, 4KiB, from_device)
+  ssd.dma_write(m.addr, bytes"00")
+  race {
+    ssd.dma_write(m.addr, bytes"01")
+  } and {
+    dma_unmap_phys(ssd, m, 4KiB, from_device)
+  }
+`;
+
+Deno.test("a report that comes in some orders only is printed with them, and fails with `checker = fail`", () => {
+  const lazy = STRICT.replace("strict", "lazy");
+  const { report } = run(`${lazy}test "t" {${LAZY_RACE}}`);
+  const [outcome] = report.outcomes;
+  assertEquals(outcome!.failure, null);
+  assertEquals(outcome!.incidents.map(({ name }) => name), ["stale_iotlb_access"]);
+  assertStringIncludes(outcome!.incidents[0]!.lines.join("\n"), "1 of 2 of the race, such as BA");
+  assertEquals(report.counts.reports, 1);
+  const strictly = `${
+    lazy.replace("cpus = 2", "cpus = 2\n checker = fail")
+  }test "t" {${LAZY_RACE}}`;
+  const said = failureText(strictly);
+  assertStringIncludes(said, "unexpected report stale_iotlb_access");
+  assertStringIncludes(said, "the only one of 2 orders that fails");
+});
+
+Deno.test("races one after the other run in all combinations of their orders", () => {
+  const text = `let x = 0
+race { x += 1 } and { x += 10 }
+race { x += 100 } and { x += 1000 }
+assert x == 1111`;
+  // Each run of the first tries both orders of the second and goes on with one.
+  assertEquals(run(text).report.counts.assertions, 2 * 3 + 3);
+});
+
+Deno.test("a race in a branch of `fork` is run there in every order", () => {
+  const text = `let x = 0
+let both = fork { race { x += 1 } and { x += 1 }; assert x == 2 } and { x = 5 }
+print [both.first == both.second, x]`;
+  assertEquals(printed(text), ["[true, 0]"]);
+  const wrong = text.replace("x == 2", "x == 3");
+  assertStringIncludes(failureText(wrong), "2 of 2 orders fail");
+});
+
+Deno.test("more orders than the limits allow end the run, and what failed before is shown", () => {
+  const long = (check: string) =>
+    `let x = 0
+race { repeat 20 { x += 1 } } and { repeat 20 { x += 1 } }
+assert x == ${check}`;
+  const limits = { ...DEFAULT_LIMITS, steps: 5_000_000 };
+  const failure = failureOf(long("40"), { limits });
+  assert(
+    /^E0801 .*; \d+ orders of the race were tried, and there are more$/.test(failure!),
+    failure!,
+  );
+  const wrong = onlyOutcome(long("41"), { limits }).failure!;
+  assertEquals(wrong.code, "E0901");
+  assert(/\d+ of the \d+ orders tried fail/.test(wrong.lines.join("\n")));
+});
+
+Deno.test("blocks of a race are only left at their end, are four at most, and not for a bench", () => {
+  assertEquals(errorsOf('test "t" { race { return } and { } }'), [
+    "E0309 1:19 This cannot stand here: the block of `race` is only left at its end",
+  ]);
+  assertEquals(errorsOf("race { } and { } and { } and { } and { }"), [
+    "E0322 1:1 `race` has 5 blocks, more than 4",
+  ]);
+});
+
+Deno.test("a session shows a race's value, and goes on as if it had not been", () => {
+  const session = new Session({ loader: memoryLoader() });
+  session.feed("let x = 0");
+  const { failure, values } = session.feed("race { x += 1 } and { x = x * 2 }");
+  assertEquals(failure, null);
+  assertStringIncludes(values[0]!.text, "runs: 2");
+  assertEquals(session.feed("x").values[0]!.text, "0");
+  session.back(1);
+  assertEquals(session.feed("x").values[0]!.text, "0");
+});

@@ -1,0 +1,85 @@
+/** In which order the statements of a `race` run, and which orders there are. */
+import { formatCount } from "../render/numbers.ts";
+import { type Span, spanPlace } from "../source.ts";
+
+/** A moment at which more than one block could go on. */
+export interface RaceChoice {
+  /** Which of them did, counted among those that could. */
+  readonly taken: number;
+  readonly of: number;
+}
+
+/** A statement that was run, and the number of its block, from 0. */
+export interface RaceStep {
+  readonly block: number;
+  readonly statement: Span;
+}
+
+/** What blocks are called where an order is shown. */
+const BLOCK_LETTERS = "ABCD";
+/** Statements of an order that are listed. */
+const LISTED_STEPS = 48;
+const STATEMENT_CHARACTERS = 60;
+
+/**
+ * One order: made while the blocks run, by following the choices that were wanted and taking the
+ * first block that can go on after those.
+ */
+export class RaceOrder {
+  readonly choices: RaceChoice[] = [];
+  readonly steps: RaceStep[] = [];
+
+  constructor(readonly wanted: readonly number[]) {}
+
+  /** @returns Which of so many goes on. */
+  choose(of: number): number {
+    if (of === 1) return 0;
+    const taken = Math.min(this.wanted[this.choices.length] ?? 0, of - 1);
+    this.choices.push({ taken, of });
+    return taken;
+  }
+
+  /** `ABBA`: the block of each statement. */
+  get letters(): string {
+    return this.steps.map(({ block }) => BLOCK_LETTERS[block]).join("");
+  }
+
+  /** How often another block goes on than the one before: the fewer, the easier to follow. */
+  get changes(): number {
+    return this.steps.filter(({ block }, index) =>
+      index > 0 && block !== this.steps[index - 1]!.block
+    ).length;
+  }
+
+  /** The order as lines of text: a statement a line, with its block and its place. */
+  lines(): string[] {
+    const places = this.steps.map(({ statement }) => spanPlace(statement));
+    const width = Math.max(0, ...places.map((place) => place.length));
+    const lines = this.steps.map(({ block, statement }, index) =>
+      `  ${BLOCK_LETTERS[block]}  ${places[index]!.padEnd(width)}  ${"  ".repeat(4 * block)}${
+        statementText(statement)
+      }`
+    );
+    const more = lines.length - LISTED_STEPS;
+    if (more <= 0) return lines;
+    const shown = lines.slice(0, LISTED_STEPS / 2);
+    return [...shown, `  … ${formatCount(more, "statement")} …`, ...lines.slice(-LISTED_STEPS / 2)];
+  }
+}
+
+/** The choices of the next order, deepest last; null when all were taken. */
+export function nextOrder(choices: readonly RaceChoice[]): readonly number[] | null {
+  for (let index = choices.length - 1; index >= 0; index--) {
+    const { of, taken } = choices[index]!;
+    if (taken + 1 < of) return [...choices.slice(0, index).map((one) => one.taken), taken + 1];
+  }
+  return null;
+}
+
+/** A statement on one line. */
+function statementText({ end, source, start }: Span): string {
+  const text = source.text.slice(start, end);
+  const newline = text.indexOf("\n");
+  const line = newline < 0 ? text : `${text.slice(0, newline).trimEnd()} …`;
+  return line.length <= STATEMENT_CHARACTERS ? line : `${line.slice(0, STATEMENT_CHARACTERS - 1)}…`;
+}
