@@ -86,6 +86,7 @@ export const NVME: DeviceKind = {
         mdtsExponent: mdtsBytes === null ? 0 : Math.log2(mdtsBytes / CONTROLLER_PAGE_BYTES),
         sgl: settings.sgl ?? false,
         metadataSgl: settings.metadataSgl ?? false,
+        chainsLastPrp: machine.config.quirks.has("controller_chains_last_prp"),
         maxQueues: queues,
         depth,
       },

@@ -34,7 +34,7 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "sgl_unmap_args_swapped",
     profiles: [],
-    doc: "Unmapping an SGL swaps address and length (6.17 to some 6.18).",
+    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
   },
   {
     name: "metadata_uses_data_gap",
@@ -160,6 +160,26 @@ export const QUIRKS: readonly QuirkSpec[] = [
     name: "bounce_link_no_middle",
     profiles: [],
     doc: "A bounced link that is all head and tail maps an empty middle (June 2026).",
+  },
+  {
+    name: "controller_chains_last_prp",
+    profiles: [],
+    doc: "A controller takes the last entry of a PRP page for a link, needed or not.",
+  },
+  {
+    name: "prp_pool_aligned_512",
+    profiles: [],
+    doc: "Small PRP lists are aligned to 512 bytes, so that none ends where a page does.",
+  },
+  {
+    name: "prp_full_page_chained",
+    profiles: [],
+    doc: "A PRP page that is exactly full gets a link to one more.",
+  },
+  {
+    name: "prp_single_page",
+    profiles: [],
+    doc: "The driver has one PRP page for a command, and writes past its end.",
   },
   {
     name: "p2p_design_2021",

@@ -21,6 +21,8 @@ export interface GapRule {
   cut(front: Bio, rest: Bio, walkedGap: number): void;
   /** A bio joins a request; `joinGap` is that of the two vectors that meet, 0 if they touch. */
   joined(request: BlockRequest, bio: Bio, joinGap: number): void;
+  /** The same is done for bios that have no vectors: a defect. */
+  readonly looksAtDataless: boolean;
 }
 
 /** The mapping calls a failed range is given back with; `runtime/dma/mapping.ts` has them. */
@@ -73,6 +75,8 @@ export interface BlockRules {
   readonly metadataLengthBytes: (request: BlockRequest) => Bytes;
   /** A request by bus address clears the IOVA state that the tag's last request left. */
   readonly busAddressClearsState: boolean;
+  /** So does a request whose segments are mapped one by one because of its gaps. */
+  readonly gapClearsState: boolean;
 }
 
 /** The gap bit of a bio's own joins. */
@@ -99,6 +103,7 @@ const NO_GAP_BIT: GapRule = {
   whole() {},
   cut() {},
   joined() {},
+  looksAtDataless: false,
 };
 
 function keepLowest(request: BlockRequest, bio: Bio, joinGap: number): void {
@@ -115,6 +120,7 @@ const OWN_JOINS: GapRule = {
     rest.gapBit = 0;
   },
   joined: keepLowest,
+  looksAtDataless: false,
 };
 
 const NEXT_PIECE_COUNTS: GapRule = {
@@ -127,6 +133,7 @@ const NEXT_PIECE_COUNTS: GapRule = {
     rest.gapBit = 0;
   },
   joined: keepLowest,
+  looksAtDataless: false,
 };
 
 const LOST_ON_SPLIT: GapRule = {
@@ -139,6 +146,7 @@ const LOST_ON_SPLIT: GapRule = {
     rest.gapBit = walkedGap;
   },
   joined: keepLowest,
+  looksAtDataless: false,
 };
 
 /** What was linked is destroyed, and the range goes back as if it were no longer than that. */
@@ -152,10 +160,22 @@ const releaseWholeRange: PartialRangeRule = (calls, dev, state, mappedBytes, dir
   calls.dmaIovaFree(dev, state);
 };
 
+/** What was linked stays so, and the range is not given back: whoever unmaps the request does that. */
+const leaveRange: PartialRangeRule = () => {};
+
+function partialRangeRule(quirks: ReadonlySet<string>): PartialRangeRule {
+  if (quirks.has("half_linked_on_error")) return leaveRange;
+  return quirks.has("partial_destroy_on_link_failure") ? destroyLinkedPart : releaseWholeRange;
+}
+
 function gapRule(kernel: string, quirks: ReadonlySet<string>): GapRule {
   if (kernel === "6.12") return NO_GAP_BIT;
-  if (quirks.has("gap_bit_lost_on_split")) return LOST_ON_SPLIT;
-  return quirks.has("gap_of_next_piece_counts") ? NEXT_PIECE_COUNTS : OWN_JOINS;
+  const rule = quirks.has("gap_bit_lost_on_split")
+    ? LOST_ON_SPLIT
+    : quirks.has("gap_of_next_piece_counts")
+    ? NEXT_PIECE_COUNTS
+    : OWN_JOINS;
+  return quirks.has("gap_bits_without_data") ? { ...rule, looksAtDataless: true } : rule;
 }
 
 function formatBytes(request: BlockRequest): Bytes {
@@ -188,14 +208,13 @@ export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRu
     alignsEveryBuffer: kernel === "6.12",
     joinsInsideBio: kernel !== "6.12",
     gap: gapRule(kernel, quirks),
-    releasePartialRange: quirks.has("partial_destroy_on_link_failure")
-      ? destroyLinkedPart
-      : releaseWholeRange,
+    releasePartialRange: partialRangeRule(quirks),
     metadataGap: quirks.has("metadata_uses_data_gap")
       ? (request) => request.gapBit
       : ownMetadataGap,
     metadataRangeBytes: quirks.has("metadata_iova_from_format") ? formatBytes : attachedBytes,
     metadataLengthBytes: quirks.has("metadata_length_from_format") ? formatBytes : attachedBytes,
     busAddressClearsState: !quirks.has("stale_iova_state_p2p"),
+    gapClearsState: !quirks.has("stale_iova_state_uncoalesced"),
   };
 }

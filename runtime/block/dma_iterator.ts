@@ -58,7 +58,8 @@ export class BlkDma {
    * Maps a whole request as one range if it can, else its first segment.
    *
    * @param state The caller's IOVA state. Written only where the request may use an IOVA; with the
-   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left.
+   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left, and with
+   * `stale_iova_state_uncoalesced` one whose gaps keep it from being one range.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
   start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
@@ -182,7 +183,7 @@ export class BlkDma {
       const lengthBytes = metadata ? rules.metadataLengthBytes(request) : rangeBytes;
       return this.#linkAll(request, dev, state, iter, lengthBytes);
     }
-    state.clear();
+    if (rules.gapClearsState) state.clear();
     return this.#mapSegment(request, dev, iter);
   }
 

@@ -10,6 +10,7 @@ import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.
 import type { GapRule } from "./block_rules.ts";
 import { pairGap } from "./gap_bit.ts";
 import { canJoin } from "./mergeable.ts";
+import { dereferenceNull } from "../null_dereference.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 import type { BlockRequest } from "./request.ts";
 
@@ -114,6 +115,13 @@ export class RequestMerger {
       : this.#refusal(request, bio, nrSegments, side);
     if (this.#events.tick(BLOCK_MERGE)) this.#emit(request, bio, nrSegments, refusal ?? side);
     if (refusal !== null) return false;
+    if (bio.vecs.length === 0 && this.#gap.looksAtDataless) {
+      dereferenceNull(
+        this.#events,
+        "attempt_merge",
+        `bios of ${bio.op} have no vector to look at for gaps`,
+      );
+    }
     if (side === "discard") {
       request.bios.push(bio);
       return true;

@@ -10,9 +10,14 @@ import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys }
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
 /** 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions, or none. */
-function bench(options: DmaDeviceOptions, pool: "pool" | "no pool" | "forced" = "pool") {
+function bench(
+  options: DmaDeviceOptions,
+  pool: "pool" | "no pool" | "forced" = "pool",
+  quirks: readonly string[] = [],
+) {
   const machine = new Machine({
     ...defaultMachineConfig(),
+    quirks: new Set(quirks),
     ramSizeBytes: 8 * GIB,
     swiotlb: pool === "no pool"
       ? { sizeBytes: 0, force: false, areas: null }
@@ -57,12 +62,21 @@ Deno.test("MMIO is never bounced (dma.md ch. 2 assertion 4)", () => {
 });
 
 Deno.test("forced bouncing takes everything plain and refuses the rest in silence (dma.md ch. 2 assertion 5)", () => {
-  const { map, machine } = bench({}, "forced");
+  const { map, machine } = bench({}, "forced", ["host_bridge_p2p_with_forced_bounce"]);
   assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
   assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
   assertEquals(map(0x1000_0000, 0x1000), 0x6000_0000);
   assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.CC_SHARED), 0x1000_0000);
   assertEquals(machine.warnings.total, 0);
+});
+
+Deno.test("without host_bridge_p2p_with_forced_bounce MMIO in reach is mapped, bouncing forced or not", () => {
+  const { map, machine } = bench({ maskBits: 32 }, "forced");
+  assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), 0xe000_0000);
+  assertEquals(map(0x40_0000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000), 0x6000_0000);
+  assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 2]);
 });
 
 Deno.test("a shared mapping needs forced bouncing (dma.md 2.1, row 3)", () => {

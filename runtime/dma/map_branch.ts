@@ -210,7 +210,8 @@ export function directBranch(
 ): MapBranch {
   const shared = (attrs & CC_SHARED) !== 0;
   if (machine.forcesBounce) {
-    if (!shared) {
+    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
+    if (!shared && !exempt) {
       return (attrs & NOT_TO_TOUCH) === 0 ? BRANCH.FORCED_BOUNCE : BRANCH.FORCED_BOUNCE_FORBIDDEN;
     }
   } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;

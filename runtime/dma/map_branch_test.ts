@@ -22,6 +22,9 @@ interface Given {
   readonly attrs?: number;
 }
 
+/** What 7.2 has of the defects that decide here. */
+const RELEASE: ReadonlySet<string> = new Set(["host_bridge_p2p_with_forced_bounce"]);
+
 /** 8 GiB, a pool at 0x6000_0000 as in the assertions, and a device without translation. */
 function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): TestBench {
   return testBench({
@@ -34,6 +37,7 @@ function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): Tes
         ...(pool === "none" ? {} : { basePhys: at(POOL) }),
       },
       memoryEncryption: pool === "encrypted",
+      quirks: RELEASE,
       ...machine,
     },
     iommu: { mode },

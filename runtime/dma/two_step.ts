@@ -123,6 +123,10 @@ function linkPlain(
  * Links a buffer for a device that is not trusted: the partly used granules at its ends go through
  * bounce buffers, what lies between is mapped as it is.
  *
+ * With the quirk `bounce_link_no_middle` a buffer of two parts of granules fails: the nothing between
+ * them is linked too, which no page table takes, and the unwinding begins where the walk had come to
+ * instead of where it began.
+ *
  * A slot keeps the buffer's offset only as far as the device's min-align mask says, so a device
  * without one cannot have a head bounced: the page table refuses the address.
  *
@@ -150,7 +154,9 @@ function linkBounced(
     done = length;
   }
   const middle = sizeBytes - done - (done < sizeBytes ? tail : 0);
-  if (middle > 0) {
+  const { linksEmptyMiddle } = machine.dma.rules;
+  const empty = linksEmptyMiddle && done > 0 && done < sizeBytes;
+  if (middle > 0 || empty) {
     const at = phys + done as PhysAddr;
     error = linkPlain(machine, dev, domain, state, at, offset + done, middle, dir, attrs);
     if (error === 0) done += middle;
@@ -160,7 +166,8 @@ function linkBounced(
     error = linkThroughSlot(machine, dev, domain, state, at, offset + done, tail, dir, attrs);
   }
   if (error !== 0 && done > 0) {
-    unlinkRange(machine, dev, domain, state, offset, done, dir, attrs, true);
+    const from = linksEmptyMiddle ? offset + done : offset;
+    unlinkRange(machine, dev, domain, state, from, done, dir, attrs, true);
   }
   return error;
 }

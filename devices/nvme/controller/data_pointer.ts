@@ -17,6 +17,8 @@ const DATA_POINTER = 24;
 export interface SglSupport {
   readonly sgl: boolean;
   readonly metadataSgl: boolean;
+  /** @see PrpWalk */
+  readonly chainsLastPrp?: boolean;
 }
 
 export class DataPointer {
@@ -28,7 +30,7 @@ export class DataPointer {
   constructor(host: HostPort, support: SglSupport) {
     this.#host = host;
     this.#support = support;
-    this.prp = new PrpWalk(host);
+    this.prp = new PrpWalk(host, support.chainsLastPrp ?? false);
     this.#sgl = new SglWalk(host);
   }
 

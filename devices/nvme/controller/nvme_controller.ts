@@ -64,6 +64,8 @@ export interface ControllerSettings {
   readonly maxQueues: number;
   /** Most entries of an I/O queue, 2 to 65536. */
   readonly depth: number;
+  /** It takes the last entry of a PRP page for a link though no data is behind it: a defect. */
+  readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
   readonly doorbellStride?: number;
 }

@@ -22,11 +22,17 @@ const PAGE_MASK = PAGE - 1;
 
 export class PrpWalk {
   readonly #host: HostPort;
+  readonly #chainsLast: boolean;
   readonly #list = new Uint8Array(PAGE);
   readonly #entries = new DataView(this.#list.buffer);
 
-  constructor(host: HostPort) {
+  /**
+   * @param chainsLast A controller with a defect: the entry at the end of a page leads to another
+   * list although all that is left would be behind it.
+   */
+  constructor(host: HostPort, chainsLast = false) {
     this.#host = host;
+    this.#chainsLast = chainsLast;
   }
 
   /**
@@ -76,7 +82,7 @@ export class PrpWalk {
     while (true) {
       const needed = Math.ceil(rest / PAGE);
       const space = (PAGE - (list % PAGE)) / ENTRY_BYTES;
-      const chained = needed > space;
+      const chained = needed > space || needed === space && this.#chainsLast;
       const count = chained ? space : needed;
       if (!this.#host.read(list, this.#list, 0, count * ENTRY_BYTES)) {
         return STATUS.DATA_TRANSFER_ERROR;

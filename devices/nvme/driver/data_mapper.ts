@@ -30,9 +30,11 @@ import { MetadataMapper } from "./metadata_mapper.ts";
 import type { NvmeRequest, UnmapRule } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { PrpBuilder } from "./prp_builder.ts";
-import { CTRL_PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+import { PrpUnmap } from "./prp_unmap.ts";
+import { CTRL_PAGE_BYTES, SGL_TYPE, SQE } from "./protocol.ts";
 import { SavedVectors } from "./saved_vectors.ts";
 import { SglBuilder } from "./sgl_builder.ts";
+import { SglUnmap } from "./sgl_unmap.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { OK, RESOURCE } = BLK_STS;
@@ -64,6 +66,8 @@ export class TwoStepDataMapper implements DataMapper {
   readonly #saved: SavedVectors;
   readonly #prps: PrpBuilder;
   readonly #sgls: SglBuilder;
+  readonly #prpUnmap: PrpUnmap;
+  readonly #sglUnmap: SglUnmap;
   readonly #metadata: MetadataMapper;
 
   constructor(
@@ -82,7 +86,9 @@ export class TwoStepDataMapper implements DataMapper {
     this.#writer = new DescriptorWriter(machine.events, machine.memory);
     this.#saved = new SavedVectors(machine, dev, this.#blk, vecSource, rules);
     this.#prps = new PrpBuilder(machine, dev, this.#blk, this.#writer, this.#saved, rules);
-    this.#sgls = new SglBuilder(machine, dev, this.#blk, this.#writer);
+    this.#sgls = new SglBuilder(machine, dev, this.#blk, this.#writer, rules);
+    this.#prpUnmap = new PrpUnmap(machine, dev, this.#writer);
+    this.#sglUnmap = new SglUnmap(machine, dev, this.#writer, rules.swapsSglArguments);
     this.#metadata = new MetadataMapper(machine, dev, settings, this.#blk, this.#writer, rules);
   }
 
@@ -90,7 +96,13 @@ export class TwoStepDataMapper implements DataMapper {
     const status = this.#mapData(iod, request);
     if (status !== OK || request.nrIntegritySegments === 0) return status;
     const metadataStatus = this.#metadata.map(iod, request);
-    if (metadataStatus !== OK) this.#unmapData(iod, request);
+    if (metadataStatus !== OK) {
+      this.#unmapData(iod, request);
+      // A read's or write's flags are made anew at each try; these are the command's own.
+      if (this.#rules.keepsFlagsOfFirstTry && request.template !== null) {
+        request.template[SQE.FLAGS] = iod.sqe[SQE.FLAGS]!;
+      }
+    }
     return metadataStatus;
   }
 
@@ -105,7 +117,10 @@ export class TwoStepDataMapper implements DataMapper {
       return this.#mapSimple(iod, request, use);
     }
     const iter = this.#iter;
-    if (!this.#blk.start(request, this.#dev, iod.dmaState, iter)) return iter.status;
+    if (!this.#blk.start(request, this.#dev, iod.dmaState, iter)) {
+      if (this.#rules.unmapsFailedRanges) this.#unmapFailedRange(iod, request);
+      return iter.status;
+    }
     if (iter.kind === "bus_addr") iod.flags |= DATA_P2P;
     else if (iter.kind === "thru_host_bridge") iod.flags |= DATA_MMIO;
 
@@ -131,6 +146,13 @@ export class TwoStepDataMapper implements DataMapper {
       this.#unmapData(iod, request);
     }
     return status;
+  }
+
+  /** A range that stands although it could not be linked as a whole is ended as if it had been. */
+  #unmapFailedRange(iod: Iod, request: NvmeRequest): void {
+    if (this.#iter.kind === "not_supported" || !this.#blk.coalesce(iod.dmaState)) return;
+    iod.totalBytes = request.payloadBytes;
+    this.#unmapData(iod, request);
   }
 
   #unmapData(iod: Iod, request: NvmeRequest): void {
@@ -192,25 +214,16 @@ export class TwoStepDataMapper implements DataMapper {
       return kind === "bus_addr" ? "bus" : usesIova ? "iova" : "nothing";
     }
     const attrs = kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
-    if (!iod.usesSgl) {
-      this.#saved.unmapAll(iod, request, attrs);
-      return "saved";
+    if (iod.usesSgl) {
+      this.#sglUnmap.unmap(iod, request, attrs);
+      return "from_sgl";
     }
-    if (iod.sglIsDataBlock) {
-      this.#unmapOne(request, iod.sglAddress, iod.sglLengthBytes, attrs);
-    } else {
-      const listPhys = iod.descriptors[0]!.phys;
-      for (let done = 0; done < iod.sglLengthBytes; done += SGL_DESCRIPTOR_BYTES) {
-        const at = (listPhys + done) as PhysAddr;
-        this.#unmapOne(
-          request,
-          this.#writer.readSglAddress(at),
-          this.#writer.readSglLengthBytes(at),
-          attrs,
-        );
-      }
+    if (!this.#rules.savesMappings) {
+      this.#prpUnmap.unmap(iod, request, attrs);
+      return "from_prp";
     }
-    return "from_sgl";
+    this.#saved.unmapAll(iod, request, attrs);
+    return "saved";
   }
 
   #unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {

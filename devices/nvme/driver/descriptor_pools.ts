@@ -1,5 +1,5 @@
 /** Where descriptor lists come from: a small and a large pool for each NUMA node. */
-import type { DmaAddr } from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { type DescriptorPool, DmaPool, type PoolBlock } from "../../../runtime/dma/pool.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
@@ -22,11 +22,14 @@ export interface DescriptorPools {
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
+  readonly #smallAlignBytes: Bytes;
   readonly #pools: (DescriptorPools | undefined)[] = [];
 
-  constructor(machine: Machine, dev: DmaDevice) {
+  /** @param smallAlignBytes What a small block is aligned to; its size is rounded up to that. */
+  constructor(machine: Machine, dev: DmaDevice, smallAlignBytes: Bytes) {
     this.#machine = machine;
     this.#dev = dev;
+    this.#smallAlignBytes = smallAlignBytes;
   }
 
   of(node: number): DescriptorPools {
@@ -36,7 +39,7 @@ export class NodePools {
         this.#dev,
         "small",
         SMALL_DESCRIPTOR_BYTES,
-        SMALL_DESCRIPTOR_BYTES,
+        this.#smallAlignBytes,
       ),
       large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
     };
@@ -74,5 +77,5 @@ export function returnDescriptor(
 }
 
 function poolName(pool: DescriptorPool): string {
-  return pool.blockSizeBytes === SMALL_DESCRIPTOR_BYTES ? "small" : "large";
+  return pool.blockSizeBytes < CTRL_PAGE_BYTES ? "small" : "large";
 }

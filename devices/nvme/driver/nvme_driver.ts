@@ -142,7 +142,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       block: this.blockRules,
       nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
     };
-    this.#nodePools = new NodePools(machine, dev);
+    this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
     this.#mapper = machine.config.kernel === "6.12"
       ? new ScatterlistDataMapper(machine, dev, this.format, this.#rules.nvme)
       : new TwoStepDataMapper(

@@ -14,6 +14,7 @@ export type UnmapRule =
   | "iova"
   | "nothing"
   | "from_sgl"
+  | "from_prp"
   | "saved"
   | "scatterlist";
 

@@ -6,7 +6,7 @@
 import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import type { Iod } from "./iod.ts";
-import { CTRL_PAGE_BYTES, MAX_SEGMENTS } from "./protocol.ts";
+import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 
 export interface NvmeRules {
   /** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
@@ -21,6 +21,30 @@ export interface NvmeRules {
   readonly mapsFirstMetadataVecOnly: boolean;
   /** A mapping that could not be saved is undone whenever that happens, not only for the first. */
   readonly undoesUnsavedMapping: boolean;
+  /** The first mapping is undone when there is no array to save it in, or no list to describe it. */
+  readonly undoesFirstMapping: boolean;
+  /** Mappings are saved as they are made; else what to unmap is worked out from the PRPs. */
+  readonly savesMappings: boolean;
+  /** One range of IO addresses is saved too, in an array that its unmap never looks at. */
+  readonly savesRanges: boolean;
+  /** Bus addresses are saved too, in an array that their unmap never looks at. */
+  readonly savesBusAddresses: boolean;
+  /** An array can be had whenever one is first needed, not only at a request's first mapping. */
+  readonly savesFromAnyMapping: boolean;
+  /** An array that went back to its pool is forgotten. */
+  readonly forgetsReturnedArray: boolean;
+  /** A range that could not be linked as a whole is left to the unmap of the whole request. */
+  readonly unmapsFailedRanges: boolean;
+  /** The unmap of SGLs takes the list for the command's descriptor, and that for the list. */
+  readonly swapsSglArguments: boolean;
+  /** The bit for SGLs that a first try left in a command of the kernel's own stays for the second. */
+  readonly keepsFlagsOfFirstTry: boolean;
+  /** What a block of small lists is aligned to. */
+  readonly smallListAlignBytes: Bytes;
+  /** A PRP page that is exactly full is followed by another, as if more were to come. */
+  readonly chainsFullPage: boolean;
+  /** The list goes on in a further page where one is full; else beyond the end of the only one. */
+  readonly chainsPages: boolean;
 }
 
 /** The strategies of a release with these defects. */
@@ -35,5 +59,17 @@ export function nvmeRules(kernel: string, quirks: ReadonlySet<string>): NvmeRule
     badRequestWritesPrps: !quirks.has("list_returned_with_stale_address"),
     mapsFirstMetadataVecOnly: quirks.has("mptr_first_vector_only"),
     undoesUnsavedMapping: !quirks.has("bounce_slot_lost_on_array_failure"),
+    undoesFirstMapping: !quirks.has("first_mapping_leaked"),
+    savesMappings: !quirks.has("unmap_rebuilt_from_prps"),
+    savesRanges: quirks.has("vectors_allocated_for_iova"),
+    savesBusAddresses: quirks.has("vectors_leaked_p2p"),
+    savesFromAnyMapping: !quirks.has("need_unmap_flip_null_list"),
+    forgetsReturnedArray: !quirks.has("double_return_of_saved_vectors"),
+    unmapsFailedRanges: quirks.has("half_linked_on_error"),
+    swapsSglArguments: quirks.has("sgl_unmap_args_swapped"),
+    keepsFlagsOfFirstTry: quirks.has("sgl_flag_survives_requeue"),
+    smallListAlignBytes: quirks.has("prp_pool_aligned_512") ? 512 : SMALL_DESCRIPTOR_BYTES,
+    chainsFullPage: quirks.has("prp_full_page_chained"),
+    chainsPages: !quirks.has("prp_single_page"),
   };
 }

@@ -108,7 +108,7 @@ export class PrpBuilder {
     this.#prp2 = list.dma;
     let index = 0;
     for (;;) {
-      if (index === PRPS_PER_PAGE) {
+      if (index === PRPS_PER_PAGE && this.#rules.chainsPages) {
         list = this.#chain(iod, pool, list.phys);
         if (list === null) return BLK_STS.RESOURCE;
         index = 1;
@@ -117,8 +117,15 @@ export class PrpBuilder {
       const takenBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES);
       if (iter.lengthBytes < takenBytes) return BAD_REQUEST;
       const outcome = this.#consume(iod, request, iter, takenBytes);
-      if (outcome !== BLK_STS.OK || this.#leftBytes === 0) return outcome;
+      if (outcome !== BLK_STS.OK) return outcome;
+      if (this.#leftBytes === 0) return this.#endList(iod, pool, list.phys, index);
     }
+  }
+
+  /** With the quirk `prp_full_page_chained` a full page gets a link that nobody needs. */
+  #endList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
+    if (entries !== PRPS_PER_PAGE || !this.#rules.chainsFullPage) return BLK_STS.OK;
+    return this.#chain(iod, pool, listPhys) === null ? BLK_STS.RESOURCE : BLK_STS.OK;
   }
 
   /** Adds a list page; the last entry of the full one moves over and makes room for the link. */

@@ -7,6 +7,7 @@ import { attributesOf, type BlkDma, type BlkDmaIter } from "../../../runtime/blo
 import { opDirection } from "../../../runtime/block/bio.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { Machine } from "../../../runtime/machine.ts";
+import { dereferenceNull } from "../../../runtime/null_dereference.ts";
 import type { DmaVecSource } from "./dma_vec_pool.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
@@ -39,30 +40,43 @@ export class SavedVectors implements MappingKeeper {
    *
    * @param first The request's first mapping, which has nothing behind it to unwind.
    * @returns False when there is no array; the mapping is then undone, except, with the quirk
-   * `bounce_slot_lost_on_array_failure`, one that is not the first.
+   * `bounce_slot_lost_on_array_failure`, one that is not the first, and with the quirk
+   * `first_mapping_leaked` the first.
+   * @throws {KernelError} EFAULT with the quirk `need_unmap_flip_null_list`, when something must be
+   * saved and the first mapping needed no array.
    */
   save(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, first: boolean): boolean {
-    if (this.#blk.coalesce(iod.dmaState) || iod.hasFlag(IOD_FLAG.DATA_P2P)) return true;
-    const dma = this.#machine.dma;
-    if (!dma.dmaNeedUnmap(this.#dev)) return true;
-    if (iod.nrDmaVecs === 0) {
-      const vecs = this.#source.take();
-      if (vecs === null) {
-        if (first || this.#rules.undoesUnsavedMapping) {
-          dma.dmaUnmapPhys(
-            this.#dev,
-            iter.addr,
-            iter.lengthBytes,
-            opDirection(request.op),
-            attributesOf(iter.kind),
-          );
-        }
-        return false;
-      }
-      iod.dmaVecs = vecs;
-    }
+    const rules = this.#rules;
+    if (!rules.savesRanges && this.#blk.coalesce(iod.dmaState)) return true;
+    if (!rules.savesBusAddresses && iod.hasFlag(IOD_FLAG.DATA_P2P)) return true;
+    if (!rules.savesMappings || !this.#machine.dma.dmaNeedUnmap(this.#dev)) return true;
+    if (iod.nrDmaVecs === 0 && !this.#takeArray(iod, request, iter, first)) return false;
     iod.dmaVecs!.set(iod.nrDmaVecs++, iter.addr, iter.lengthBytes);
     return true;
+  }
+
+  #takeArray(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, first: boolean): boolean {
+    const rules = this.#rules;
+    if (!first && !rules.savesFromAnyMapping) {
+      dereferenceNull(
+        this.#machine.events,
+        "nvme_pci_setup_data_prp",
+        `request ${request.id} must save a mapping, and its first one needed no array`,
+      );
+    }
+    iod.dmaVecs = this.#source.take();
+    if (iod.dmaVecs !== null) return true;
+    const undone = first ? rules.undoesFirstMapping : rules.undoesUnsavedMapping;
+    if (undone) {
+      this.#machine.dma.dmaUnmapPhys(
+        this.#dev,
+        iter.addr,
+        iter.lengthBytes,
+        opDirection(request.op),
+        attributesOf(iter.kind),
+      );
+    }
+    return false;
   }
 
   /** Unmaps what was saved and gives the array back. */
@@ -80,6 +94,6 @@ export class SavedVectors implements MappingKeeper {
       );
     }
     this.#source.put(vecs);
-    iod.dmaVecs = null;
+    if (this.#rules.forgetsReturnedArray) iod.dmaVecs = null;
   }
 }

@@ -13,6 +13,7 @@ import { takeList } from "./descriptor_lists.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
+import type { NvmeRules } from "./nvme_rules.ts";
 import { MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 
 export class SglBuilder {
@@ -20,12 +21,20 @@ export class SglBuilder {
   readonly #dev: DmaDevice;
   readonly #blk: BlkDma;
   readonly #writer: DescriptorWriter;
+  readonly #rules: NvmeRules;
 
-  constructor(machine: Machine, dev: DmaDevice, blk: BlkDma, writer: DescriptorWriter) {
+  constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    blk: BlkDma,
+    writer: DescriptorWriter,
+    rules: NvmeRules,
+  ) {
     this.#machine = machine;
     this.#dev = dev;
     this.#blk = blk;
     this.#writer = writer;
+    this.#rules = rules;
   }
 
   /**
@@ -46,7 +55,7 @@ export class SglBuilder {
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
     const list = takeList(this.#machine.events, iod, pool);
     if (list === null) {
-      this.#undoFirst(iod, request, iter);
+      if (this.#rules.undoesFirstMapping) this.#undoFirst(iod, request, iter);
       return BLK_STS.RESOURCE;
     }
     let mapped = 0;

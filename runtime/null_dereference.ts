@@ -1,0 +1,28 @@
+/**
+ * The end of a task that follows a null pointer: the kernel prints what happened, and whoever was
+ * running goes no further.
+ *
+ * What it held stays held: locks, tags and memory of a request are not given back. The machine goes
+ * on with what others do.
+ */
+import { KernelError } from "./errno.ts";
+import { eventId } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
+
+const KERNEL_WARN = eventId("kernel.warn");
+
+/**
+ * Ends the running activity as a null pointer does.
+ *
+ * @param at The kernel function, in kernel words.
+ * @param text What was expected behind the pointer, as a sentence without a final period.
+ * @throws {KernelError} EFAULT, always.
+ */
+export function dereferenceNull(events: EventStream, at: string, text: string): never {
+  const message = `null pointer in ${at}(): ${text}`;
+  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message });
+  // The activity never comes to its own end, where it would leave these as it found them.
+  events.device = null;
+  events.request = null;
+  throw new KernelError("EFAULT", `The kernel follows a ${message}`);
+}
