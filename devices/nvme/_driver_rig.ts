@@ -65,6 +65,7 @@ export class DriverRig {
         mdtsExponent: options.mdtsExponent ?? 0,
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
+        chainsLastPrp: this.machine.config.quirks.has("controller_chains_last_prp"),
         maxQueues: options.queues ?? 1,
         depth: options.depth ?? 1024,
       },

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../clock.ts";
+import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { blockRules } from "./block_rules.ts";
@@ -28,12 +29,12 @@ class Queue {
   readonly events: MachineEvent<"block.merge">[] = [];
   readonly #splitter: BioSplitter;
 
-  constructor(input: LimitsInput = {}, kernel = "7.2") {
+  constructor(input: LimitsInput = {}, kernel = "7.2", quirks: readonly string[] = []) {
     const limits = deriveLimits({ ...WIDE, ...input }, 8192);
     assert(typeof limits !== "number");
     const events = new EventStream(new VirtualClock());
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
-    const { gap } = blockRules(kernel, new Set());
+    const { gap } = blockRules(kernel, new Set(quirks));
     this.limits = limits;
     this.merger = new RequestMerger(limits, gap, events);
     this.#splitter = new BioSplitter(limits, gap, events);
@@ -302,4 +303,38 @@ Deno.test("a list is searched eight requests back (block.md 1.5)", () => {
   assertEquals(behind(8), waiting[8]!);
   assertEquals(behind(1), waiting[1]!);
   assertEquals(behind(0), null);
+});
+
+Deno.test("gap_bits_without_data: a discard that joins another has no vector to look at (defects.md M6)", () => {
+  const kinds: readonly BlockOp[] = ["read", "write", "flush", "write_zeroes", "discard"];
+  const crashes = (...quirks: string[]): BlockOp[] =>
+    kinds.filter((op) => {
+      const queue = new Queue(
+        { maxDiscardSegments: 256, maxDiscardSectors: 1000, maxWriteZeroesSectors: 1000 },
+        "7.2",
+        quirks,
+      );
+      const hasData = op === "read" || op === "write";
+      const next = (sector: number): Bio =>
+        bio(sector, hasData ? [vec(0x10_0000 + sector * 512, 4096)] : [], {
+          op,
+          sizeBytes: op === "flush" ? 0 : 4096,
+        });
+      const request = queue.request(next(0));
+      if (quirks.length === 0) return void queue.join(request, next(8));
+      try {
+        queue.join(request, next(8));
+        return false;
+      } catch (error) {
+        return error instanceof KernelError && error.errno === "EFAULT";
+      }
+    });
+  assertEquals(crashes(), []);
+  assertEquals(crashes("gap_bits_without_data"), ["discard"]);
+  const old = new Queue({ maxDiscardSegments: 256, maxDiscardSectors: 1000 }, "6.12", [
+    "gap_bits_without_data",
+  ]);
+  const discard = (sector: number): Bio => bio(sector, [], { op: "discard", sizeBytes: 4096 });
+  // A release without gap bits has nothing to get wrong.
+  assertEquals(old.join(old.request(discard(0)), discard(8)), true);
 });

@@ -367,3 +367,31 @@ Deno.test("caches are maintained for non-coherent devices, unless told not to (d
     0x2000_0000,
   ] as never);
 });
+
+Deno.test("bounce_link_no_middle: all head and tail fails, and the head is not unwound (defects.md M15)", () => {
+  const link = (...quirks: string[]) => {
+    const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
+    const { machine, state } = bench;
+    // 256 bytes on either side of a page boundary.
+    bench.tryAlloc(0x1234_5f00, 0x200);
+    const result = bench.link(0x1234_5f00, 0, 0x200);
+    return [result, machine.swiotlb.usedSlots, state.linkedBytes, leaves(bench).length];
+  };
+  assertEquals(link(), [0, 4, 0x2000, 2]);
+  assertEquals(link("bounce_link_no_middle"), [-ERRNO.EINVAL, 2, 0x1000, 1]);
+});
+
+Deno.test("bounce_link_no_middle: what has a middle, or only a head, is linked (defects.md M15)", () => {
+  for (const sizeBytes of [0x100, 0x1100, 0x1200, 0x3000]) {
+    const bench = twoStep({
+      device: NVME_UNTRUSTED,
+      machine: { quirks: new Set(["bounce_link_no_middle"]) },
+    });
+    bench.tryAlloc(0x1234_5f00, sizeBytes);
+    const middle = sizeBytes - 0x100 >= 0x1000;
+    assertEquals(
+      bench.link(0x1234_5f00, 0, sizeBytes),
+      sizeBytes === 0x100 || middle ? 0 : -ERRNO.EINVAL,
+    );
+  }
+});

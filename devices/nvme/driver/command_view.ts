@@ -1,7 +1,7 @@
 /** A command as people look at it: the 64 bytes with the lists they lead to. */
 import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { PhysicalMemory } from "../../../runtime/memory/physical_memory.ts";
-import { getU64 } from "./fields.ts";
+import { getU64, readListedAddress } from "./fields.ts";
 import type { Iod } from "./iod.ts";
 import {
   CTRL_PAGE_BYTES,
@@ -120,7 +120,7 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
     const entries: DmaAddr[] = [];
     const { phys } = iod.descriptors[page - 1]!;
     for (let index = 0; index < count; index++) {
-      entries.push(memory.readU64((phys + index * PRP_BYTES) as PhysAddr) as DmaAddr);
+      entries.push(readListedAddress(memory, (phys + index * PRP_BYTES) as PhysAddr));
     }
     pages.push({ dma, entries });
     dataEntries -= PRPS_PER_PAGE - 1;
@@ -147,7 +147,7 @@ function readDescriptors(phys: PhysAddr, count: number, memory: PhysicalMemory):
     const at = (phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
     return {
       type: memory.readU32((at + 12) as PhysAddr) >>> 24,
-      address: memory.readU64(at) as DmaAddr,
+      address: readListedAddress(memory, at),
       sizeBytes: memory.readU32((at + 8) as PhysAddr),
     };
   });

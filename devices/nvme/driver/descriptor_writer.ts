@@ -3,6 +3,7 @@ import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import type { PhysicalMemory } from "../../../runtime/memory/physical_memory.ts";
+import { readListedAddress } from "./fields.ts";
 import type { Iod } from "./iod.ts";
 import { PRP_BYTES, SGL_TYPE } from "./protocol.ts";
 
@@ -51,7 +52,7 @@ export class DescriptorWriter {
 
   /** Reads one entry of a PRP list back. */
   readPrp(pagePhys: PhysAddr, index: number): DmaAddr {
-    return this.#memory.readU64((pagePhys + index * PRP_BYTES) as PhysAddr) as DmaAddr;
+    return readListedAddress(this.#memory, (pagePhys + index * PRP_BYTES) as PhysAddr);
   }
 
   /** Puts the data's SGL descriptor into the command. */
@@ -77,7 +78,7 @@ export class DescriptorWriter {
 
   /** Reads the address of a descriptor back. */
   readSglAddress(descriptorPhys: PhysAddr): DmaAddr {
-    return this.#memory.readU64(descriptorPhys) as DmaAddr;
+    return readListedAddress(this.#memory, descriptorPhys);
   }
 
   /** Reads the length of a descriptor back. */

@@ -101,7 +101,8 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     {
       name: "unmapped_by",
       kind: "word",
-      doc: "How its mapping ended: single, bus, iova, nothing, from_sgl, saved or scatterlist.",
+      doc: "How its mapping ended: single, bus, iova, nothing, from_sgl, from_prp, saved or " +
+        "scatterlist.",
       get: (request) => request.unmappedBy === null ? null : word(request.unmappedBy),
     },
     {

@@ -1,0 +1,301 @@
+/**
+ * Defects of past releases in the driver's mapping code, each with the means that finds it without
+ * being told where to look.
+ *
+ * @see behaviour/defects.md, M1 to M12
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type DmaAddr, GIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import type { BioVec } from "../../../runtime/block/bio.ts";
+import { DMA_TO_DEVICE } from "../../../runtime/dma/attributes.ts";
+import { BLK_STS, KernelError } from "../../../runtime/errno.ts";
+import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
+import { HeldResources } from "../../../runtime/held_resources.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
+import type { NvmeRequest } from "./nvme_request.ts";
+
+/** Out of reach of 32 address bits. */
+const HIGH = 0x1_4000_0000;
+const LOW_MASK: RigOptions = { device: { maskBits: 32 } };
+const NOT_COHERENT: RigOptions = { device: { coherent: false } };
+const STRICT: RigOptions = { iommu: { mode: "strict" } };
+
+function rigWith(options: RigOptions, ...quirks: string[]): DriverRig {
+  return new DriverRig({
+    ...options,
+    machine: { ramSizeBytes: 8 * GIB, ...options.machine, quirks: new Set(quirks) },
+  });
+}
+
+/** Pieces of a page each, out of reach, that do not touch. */
+function highPages(count: number): BioVec[] {
+  return Array.from({ length: count }, (_, index) => vec(HIGH + index * 0x2000, 4096));
+}
+
+/** Reads once, and tells what was taken and not given back. */
+function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
+  const held = new HeldResources(rig.machine);
+  rig.read(vecs);
+  held.stop();
+  return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
+}
+
+/** Reads, with the n-th passing of a point failing; tells the status and the leaks. */
+function leaksUnder(
+  rig: DriverRig,
+  vecs: readonly BioVec[],
+  point: FaultPointName,
+): [status: string, ...leaks: string[]] {
+  const fault = new ArmedFault(FAULT[point], 1, 1);
+  rig.machine.armFault(fault);
+  const held = new HeldResources(rig.machine);
+  const { status } = rig.read(vecs);
+  held.stop();
+  rig.machine.disarmFault(fault);
+  assertEquals(fault.fired, 1);
+  return [status, ...held.leaks().map(({ amount, kind }) => `${kind} ${amount}`)];
+}
+
+function reportsOf(rig: DriverRig, work: () => void): string[] {
+  return rig.record(work, ["dma.report"]).map(({ fields }) => (fields as { class: string }).class);
+}
+
+/** Memory from 0x9000_0000 on belongs to a peer below the same switch. */
+function usePeers(rig: DriverRig): void {
+  rig.machine.peers = {
+    isPeerMemory: (phys) => phys >= 0x9000_0000,
+    mapType: (phys) => phys >= 0x9000_0000 ? "bus_addr" : "none",
+    busAddress: (phys) => phys as number as DmaAddr,
+    resolveBusAddress: () => -1,
+  };
+}
+
+// M1
+
+Deno.test("unmap_rebuilt_from_prps: bounced pages that lie side by side are unmapped as one (defects.md M1)", () => {
+  const unmaps = (quirks: string[]): [sizes: number[], reports: string[], slots: number] => {
+    const rig = rigWith(LOW_MASK, ...quirks);
+    const sizes: number[] = [];
+    rig.machine.events.listen(({ fields }) => sizes.push((fields as { size: number }).size), [
+      "call.dma_unmap_phys",
+    ]);
+    let request: NvmeRequest | undefined;
+    const reports = reportsOf(rig, () => request = rig.read(highPages(4)));
+    assertEquals(request!.unmappedBy, quirks.length === 0 ? "saved" : "from_prp");
+    return [sizes, reports, rig.machine.swiotlb.usedSlots];
+  };
+  assertEquals(unmaps([]), [[4096, 4096, 4096, 4096], [], 0]);
+  assertEquals(unmaps(["unmap_rebuilt_from_prps"]), [[16384], ["unmap_size"], 6]);
+});
+
+// M2
+
+Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ever (defects.md M2)", () => {
+  assertEquals(leaksOfRead(rigWith(STRICT), pages(4)), []);
+  const rig = rigWith(STRICT, "vectors_allocated_for_iova");
+  assertEquals(leaksOfRead(rig, pages(4)), ["memory 4096"]);
+  // Where no range is used the array goes back, and one page needs none.
+  assertEquals(leaksOfRead(rig, pages(1)), []);
+  assertEquals(leaksOfRead(rigWith(NOT_COHERENT, "vectors_allocated_for_iova"), pages(4)), []);
+  // A block of 8 MiB is 64 requests of 128 KiB.
+  const held = new HeldResources(rig.machine);
+  rig.finish(rig.disk.submit("read", { buffer: { segments: [vec(0x1000_0000, 8 * MIB)] } }));
+  assertEquals(held.leaks().map(({ amount }) => amount), [64 * 4096]);
+});
+
+// M7
+
+Deno.test("half_linked_on_error: what was never linked is unmapped, and the kernel warns (defects.md M7)", () => {
+  const warnings = (rig: DriverRig): string[] => {
+    const fault = new ArmedFault(FAULT.dma_iova_link, 3, 3);
+    rig.machine.armFault(fault);
+    const seen = rig.record(() => rig.read(pages(4)), ["dma.report", "kernel.warn"]);
+    rig.machine.disarmFault(fault);
+    return seen.map(({ fields, name }) =>
+      name === "dma.report" ? (fields as { class: string }).class : (fields as { at: string }).at
+    );
+  };
+  assertEquals(warnings(rigWith(STRICT)), []);
+  assertEquals(warnings(rigWith(STRICT, "half_linked_on_error")), [
+    "iommu_dma_unmap",
+    "unlink_unlinked",
+  ]);
+});
+
+Deno.test("half_linked_on_error: a sync that fails ends the same way, and nothing is missing (defects.md M7)", () => {
+  const rig = rigWith(STRICT, "half_linked_on_error");
+  assertEquals(leaksUnder(rig, pages(4), "dma_iova_sync"), ["IOERR"]);
+});
+
+// M8
+
+Deno.test("stale_iova_state_uncoalesced: after one range, eight pieces are one data block (defects.md M8)", () => {
+  const second = (quirks: string[]): [blocks: number[], right: boolean, reports: string[]] => {
+    const rig = rigWith({ ...STRICT, sgl: true }, ...quirks);
+    rig.read(pages(16));
+    const gaps = scattered(...Array.from({ length: 8 }, (): [number, number] => [512, 1024]));
+    let request: NvmeRequest | undefined;
+    const reports = reportsOf(rig, () => request = rig.read(gaps));
+    return [
+      request!.command!.sgl.map(({ sizeBytes }) => sizeBytes),
+      request!.status === "OK" && rig.holdsFreshData(gaps),
+      reports,
+    ];
+  };
+  assertEquals(second([]), [Array(8).fill(1024), true, []]);
+  const [blocks, right, reports] = second(["stale_iova_state_uncoalesced"]);
+  assertEquals([blocks, right], [[1024], false]);
+  // The range of the first request is destroyed again.
+  assert(reports.includes("destroy_twice"), reports.join(", "));
+});
+
+// M9
+
+Deno.test("sgl_unmap_args_swapped: of a list only the first block is unmapped (defects.md M9)", () => {
+  const gaps = scattered(...Array.from({ length: 5 }, (): [number, number] => [0, 1024]));
+  for (const [quirks, unmapped] of [[[], 5], [["sgl_unmap_args_swapped"], 1]] as const) {
+    const rig = rigWith({ ...NOT_COHERENT, sgl: true }, ...quirks);
+    const request = rig.read(gaps);
+    assertEquals(request.unmappedBy, "from_sgl");
+    assertEquals(rig.calls("dma_unmap_phys"), unmapped);
+    // The CPU reads what its caches held before in each line that was not invalidated.
+    const host = rig.machine.hostMemory;
+    const bytes = new Uint8Array(8);
+    const fresh = gaps.filter(({ phys }) => {
+      host.read(phys, bytes, 0, 8);
+      return bytes[7] === 0x5a;
+    });
+    assertEquals(fresh.length, unmapped);
+  }
+});
+
+Deno.test("sgl_unmap_args_swapped: bounced, the other slots are never given back, nor copied (defects.md M9)", () => {
+  const gaps = Array.from({ length: 5 }, (_, index) => vec(HIGH + index * 0x2000, 1024));
+  const rig = rigWith({ ...LOW_MASK, sgl: true }, "sgl_unmap_args_swapped");
+  assertEquals(leaksOfRead(rig, gaps), Array(4).fill("bounce_slots 1"));
+  const right = gaps.map((gap, index) => rig.holdsFreshData([gap], 2 * index));
+  assertEquals(right, [true, false, false, false, false]);
+});
+
+// M10
+
+Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no array (defects.md M10)", () => {
+  const mixed = [vec(0x4100_0000, 4096), vec(0x4100_4000, 4096), ...highPages(2)];
+  const sane = rigWith(LOW_MASK);
+  assertEquals(sane.read(mixed).unmappedBy, "saved");
+  assertEquals(sane.calls("dma_unmap_phys"), 2);
+  assert(sane.holdsFreshData(mixed.slice(0, 2)));
+
+  const rig = rigWith(LOW_MASK, "need_unmap_flip_null_list");
+  const io = rig.disk.submit("read", { buffer: { segments: mixed } });
+  const error = assertThrows(() => rig.run(), KernelError);
+  assertEquals(error.errno, "EFAULT");
+  assertEquals([io.done, rig.machine.events.device, rig.machine.events.request], [
+    false,
+    null,
+    null,
+  ]);
+  // Bounced from the first segment on, the array is there in time.
+  const bounced = rigWith(LOW_MASK, "need_unmap_flip_null_list");
+  assertEquals(bounced.read(highPages(3)).unmappedBy, "saved");
+});
+
+// M11
+
+Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and lost (defects.md M11)", () => {
+  const leaks = (quirks: string[], options: RigOptions): string[] => {
+    const rig = rigWith(options, ...quirks);
+    usePeers(rig);
+    const { request, iod } = rig.request([vec(0x9000_0000, 4096), vec(0x9000_2000, 4096)]);
+    const held = new HeldResources(rig.machine);
+    rig.driver.prepare(iod, request);
+    rig.driver.complete(iod, request);
+    held.stop();
+    assertEquals(request.unmappedBy, "bus");
+    return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
+  };
+  assertEquals(leaks([], STRICT), []);
+  assertEquals(leaks(["vectors_leaked_p2p"], STRICT), ["memory 4096"]);
+  // A coherent device without an IOMMU has nothing to remember.
+  assertEquals(leaks(["vectors_leaked_p2p"], {}), []);
+});
+
+// M12
+
+Deno.test("first_mapping_leaked: lost when the array or the list cannot be had, PRP and SGL (defects.md M12)", () => {
+  const prp = (...quirks: string[]) =>
+    leaksUnder(rigWith(LOW_MASK, ...quirks), highPages(3), "mempool_alloc");
+  assertEquals(prp(), ["OK"]);
+  assertEquals(prp("first_mapping_leaked"), ["OK", "bounce_slots 2"]);
+  const gaps = Array.from({ length: 3 }, (_, index) => vec(HIGH + index * 0x2000, 1024));
+  const sgl = (...quirks: string[]) =>
+    leaksUnder(rigWith({ ...LOW_MASK, sgl: true }, ...quirks), gaps, "dma_pool_alloc");
+  assertEquals(sgl(), ["OK"]);
+  assertEquals(sgl("first_mapping_leaked"), ["OK", "bounce_slots 1"]);
+});
+
+// Cases of nvme.md 7 that no system call reaches.
+
+Deno.test("double_return_of_saved_vectors: an array goes back twice, and two requests share it (nvme.md 7, case 7)", () => {
+  const shared = (...quirks: string[]): [leaks: string[], right: boolean[]] => {
+    const rig = rigWith(LOW_MASK, ...quirks);
+    const { dma } = rig.machine;
+    rig.read([vec(HIGH + 0x10_0000, 4096), vec(HIGH + 0x10_2000, 4096), vec(HIGH, 4096)]);
+    rig.machine.memory.fill(HIGH as PhysAddr, 4096, 0);
+    // Nothing is bounced and no unmap is needed when it is mapped; when it ends, one is.
+    dma.dmaSetMask(rig.dev, 64);
+    const { request, iod } = rig.request(pages(3));
+    const tag = rig.driver.ioQueues[0]!.takeTag(request)!;
+    rig.driver.prepare(tag, request);
+    dma.dmaSetMask(rig.dev, 32);
+    const flip = dma.dmaMapPhys(rig.dev, HIGH as PhysAddr, 4096, DMA_TO_DEVICE);
+    rig.driver.complete(tag, request);
+    dma.dmaUnmapPhys(rig.dev, flip, 4096, DMA_TO_DEVICE);
+    rig.driver.ioQueues[0]!.releaseTag(tag);
+    assertEquals(iod.dmaVecs, null);
+    // Two requests in flight at once.
+    const held = new HeldResources(rig.machine);
+    const two = [0, 1].map((n) => highPages(6).slice(3 * n, 3 * n + 3));
+    const ios = two.map((segments, n) =>
+      rig.disk.submit("read", { lba: 24 * n, buffer: { segments } })
+    );
+    rig.run();
+    held.stop();
+    assertEquals(ios.map(({ status }) => status), ["OK", "OK"]);
+    return [
+      held.leaks().map(({ amount, kind }) => `${kind} ${amount}`),
+      two.map((vecs, n) => rig.holdsFreshData(vecs, 24 * n)),
+    ];
+  };
+  assertEquals(shared(), [[], [true, true]]);
+  // The second's addresses are written over the first's: those are never unmapped, and the first to
+  // end takes the second's away before the device has written there.
+  assertEquals(shared("double_return_of_saved_vectors"), [["bounce_slots 6"], [false, false]]);
+});
+
+Deno.test("sgl_flag_survives_requeue: PRPs of a second try under the flag of the first (nvme.md 7, case 16)", () => {
+  const flags = (...quirks: string[]): [flags: number | undefined, prp1: number] => {
+    const rig = rigWith(
+      { sgl: true, metadataBytes: 8, driver: { sglThresholdBytes: 4096 } },
+      ...quirks,
+    );
+    usePeers(rig);
+    rig.machine.peers!.mapType = (phys) => phys >= 0x9000_0000 ? "thru_host_bridge" : "none";
+    const { request, iod } = rig.request(pages(2), {
+      op: "drv_in",
+      metadata: [vec(0x9000_0000, 128)],
+    });
+    request.template = new Uint8Array(64);
+    // Two pages of data, then the metadata.
+    const fault = new ArmedFault(FAULT.dma_map_phys, 3, 3);
+    rig.machine.armFault(fault);
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+    rig.machine.disarmFault(fault);
+    rig.driver.format.sglThresholdBytes = 65536;
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    return [iod.sqe[1], iod.prp1];
+  };
+  const first = pages(1)[0]!.phys;
+  assertEquals(flags(), [0, first]);
+  assertEquals(flags("sgl_flag_survives_requeue"), [0x40, first]);
+});
