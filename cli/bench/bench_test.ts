@@ -2,6 +2,16 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { formatResult, median, rounded } from "./benchmark.ts";
 import { BENCHMARKS } from "./mod.ts";
+import {
+  longFile,
+  LOOP,
+  loopHere,
+  loopInScript,
+  measureLoop,
+  measureParse,
+  readProgram,
+  TURNS,
+} from "./language.ts";
 import { layOut, measurePairs } from "./iova_pair.ts";
 import { measureLiveBytes } from "./live_bytes.ts";
 import { measureReads } from "./nvme_read.ts";
@@ -51,12 +61,27 @@ Deno.test("a live mapping takes at most 64 bytes, its part of the page tables in
   assert(bytes > 20 && bytes <= 64, `${bytes}`);
 });
 
+Deno.test("longFile() has exactly the lines it is asked for, and is right", () => {
+  const text = longFile(1000);
+  assertEquals(text.split("\n").length, 1000);
+  assertEquals(readProgram(text).tests.length, 33);
+  assertEquals(longFile().split("\n").length, 10_000);
+  assert(measureParse(1) > 0);
+});
+
+Deno.test("the loop of lang.loop comes to the same result in a script and in TypeScript", () => {
+  assertEquals(loopInScript(readProgram(LOOP)), loopHere(TURNS));
+  assert(measureLoop("script", 1) > 0);
+});
+
 Deno.test("benchmarks have names of their own, among them those that must be there", () => {
   const names = BENCHMARKS.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
   for (
     const name of [
       "start.cold",
+      "lang.parse10k",
+      "lang.loop",
       "nvme.read4k.off",
       "nvme.read4k.strict",
       "mapping.bytes_per_live",

@@ -1,6 +1,7 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
+import { LANGUAGE } from "./language.ts";
 import { LIVE_BYTES } from "./live_bytes.ts";
 import { MAPPING_COSTS } from "./mapping_cost.ts";
 import { NVME_READS } from "./nvme_read.ts";
@@ -9,6 +10,7 @@ import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
   START_CHECKOUT,
+  ...LANGUAGE,
   ...IOVA_PAIRS,
   ...LIVE_BYTES,
   ...MAPPING_COSTS,

@@ -8,6 +8,7 @@
  */
 import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
+import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
@@ -68,6 +69,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...SCATTERLIST_CALLS,
   ...QUERY_CALLS,
   ...BLOCK_CALLS,
+  ...BLOCK_ITERATOR_CALLS,
   ...P2P_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,

@@ -227,6 +227,11 @@ const EVENT_WORDS = [
     simple_prp: "One segment, described by PRP1 and PRP2 alone.",
     simple_sgl: "One segment, described by one SGL descriptor in the command.",
   }),
+  ...group("whether SGLs are used", {
+    unsupported: "The queue takes none.",
+    supported: "They are used for large segments.",
+    forced: "Nothing else can describe the request.",
+  }),
   ...group("SGL descriptor type", {
     data_block: "A piece of data.",
     segment: "A list of descriptors that goes on in another one.",

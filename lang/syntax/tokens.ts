@@ -211,14 +211,16 @@ function token(
 export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], ["\r", "\n"], true);
 const Blank = createToken({
   name: "Blank",
-  pattern: /[ \t\f\v\ufeff]+/,
+  // Sticky, as Chevrotain makes every pattern: it takes one that is already as it comes, and does
+  // not parse it in search of a quicker way, which would take longer than lexing most files.
+  pattern: /[ \t\f\v\ufeff]+/y,
   start_chars_hint: [..." \t\f\v\ufeff"],
   group: Lexer.SKIPPED,
   line_breaks: false,
 });
 const Comment = createToken({
   name: "Comment",
-  pattern: /#[^\r\n]*/,
+  pattern: /#[^\r\n]*/y,
   start_chars_hint: ["#"],
   group: Lexer.SKIPPED,
 });

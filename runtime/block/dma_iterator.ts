@@ -5,7 +5,9 @@
  * and means nothing after true. What earlier calls mapped is never undone here but in `start`'s own
  * range: unwinding is the driver's.
  *
- * @see behaviour/block.md 2.2 to 2.5, the table of exits in examples/23-blk-iter-exits.dma
+ * The `ret` event of what decides names the row of the rules that it left by, and its inputs.
+ *
+ * @see behaviour/block.md 2.2 to 2.5
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
@@ -13,6 +15,7 @@ import type { DmaDevice } from "../dma/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatus, blkStatusName, errnoToBlkStatus } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
+import type { Why } from "../events.ts";
 import type { Machine, PeerMapType } from "../machine.ts";
 import { opDirection } from "./bio.ts";
 import type { BlockRules } from "./block_rules.ts";
@@ -45,9 +48,24 @@ export class BlkDmaIter {
   readonly segments = new SegmentIterator();
 }
 
+/** How a call was left: a row of the rules. @see behaviour/block.md 2.3, 2.5 */
+type Exit =
+  | "block.2.3.1"
+  | "block.2.3.2"
+  | "block.2.3.3"
+  | "block.2.3.4"
+  | "block.2.3.4e"
+  | "block.2.3.5"
+  | "block.2.3.5e"
+  | "block.2.5.1"
+  | "block.2.5.2"
+  | "block.2.5.3";
+
 export class BlkDma {
   readonly #machine: Machine;
   readonly #rules: BlockRules;
+  /** The exit of the last call, for its event. */
+  #exit: Exit = "block.2.3.1";
 
   constructor(machine: Machine, rules: BlockRules) {
     this.#machine = machine;
@@ -67,7 +85,10 @@ export class BlkDma {
     if (events.tick(CALL_START)) events.emit(CALL_START, { req: request.id, dev: dev.name });
     iter.segments.start(request);
     const result = this.#start(request, dev, state, iter, false);
-    if (events.tick(RET_START)) events.emit(RET_START, { result, error: errorOf(result, iter) });
+    if (events.tick(RET_START)) {
+      const error = errorOf(result, iter);
+      events.emit(RET_START, { result, error }, this.#whyStarted(request, dev, iter, false));
+    }
     if (!result) this.#reportStatus(iter.status);
     return result;
   }
@@ -89,7 +110,8 @@ export class BlkDma {
     iter.segments.startMetadata(request);
     const result = this.#start(request, dev, state, iter, true);
     if (events.tick(RET_META_START)) {
-      events.emit(RET_META_START, { result, error: errorOf(result, iter) });
+      const error = errorOf(result, iter);
+      events.emit(RET_META_START, { result, error }, this.#whyStarted(request, dev, iter, true));
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -142,7 +164,12 @@ export class BlkDma {
       events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
     }
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
-    if (events.tick(RET_UNMAP)) events.emit(RET_UNMAP, { result, error: null });
+    if (events.tick(RET_UNMAP)) {
+      events.emit(RET_UNMAP, { result, error: null }, {
+        rule: this.#exit,
+        inputs: { map_type: kind, one_range: this.#exit === "block.2.5.2", nothing_left: result },
+      });
+    }
     return result;
   }
 
@@ -156,6 +183,7 @@ export class BlkDma {
     iter.status = BLK_STS.OK;
     iter.kind = "none";
     const segments = iter.segments;
+    this.#exit = "block.2.3.1";
     if (!segments.next()) return false;
 
     const peers = this.#machine.peers;
@@ -163,9 +191,11 @@ export class BlkDma {
     switch (iter.kind) {
       case "bus_addr":
         if (this.#rules.busAddressClearsState) state.clear();
+        this.#exit = "block.2.3.2";
         return this.#mapSegment(request, dev, iter);
       case "not_supported":
         iter.status = BLK_STS.INVAL;
+        this.#exit = "block.2.3.3";
         return false;
       case "none":
       case "thru_host_bridge":
@@ -174,7 +204,7 @@ export class BlkDma {
 
     const dma = this.#machine.dma;
     const rules = this.#rules;
-    const gapBit = metadata ? rules.metadataGap(request) : request.gapBit;
+    const gapBit = this.#gapBit(request, metadata);
     const rangeBytes = metadata ? rules.metadataRangeBytes(request) : request.payloadBytes;
     if (
       !gapMeets(gapBit, dma.dmaGetMergeBoundary(dev)) &&
@@ -184,7 +214,32 @@ export class BlkDma {
       return this.#linkAll(request, dev, state, iter, lengthBytes);
     }
     if (rules.gapClearsState) state.clear();
-    return this.#mapSegment(request, dev, iter);
+    const mapped = this.#mapSegment(request, dev, iter);
+    this.#exit = mapped ? "block.2.3.5" : "block.2.3.5e";
+    return mapped;
+  }
+
+  /** Which gap bit decides. @see behaviour/block.md 1.7, 2.7 */
+  #gapBit(request: BlockRequest, metadata: boolean): number {
+    return metadata ? this.#rules.metadataGap(request) : request.gapBit;
+  }
+
+  #whyStarted(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata: boolean): Why {
+    const rule = this.#exit;
+    // Rows 1 to 3 are left before anybody looks at gaps.
+    if (rule < "block.2.3.4") return { rule, inputs: { map_type: iter.kind } };
+    const gapBit = this.#gapBit(request, metadata);
+    const mergeBoundary = this.#machine.dma.dmaGetMergeBoundary(dev);
+    return {
+      rule,
+      inputs: {
+        map_type: iter.kind,
+        gap_bit: gapBit,
+        merge_boundary_bytes: mergeBoundary,
+        pieces_meet: !gapMeets(gapBit, mergeBoundary),
+        range_allocated: rule === "block.2.3.4" || rule === "block.2.3.4e",
+      },
+    };
   }
 
   /** Links every segment behind the other, makes the range visible, and says how long it is. */
@@ -219,8 +274,12 @@ export class BlkDma {
 
     if (error === 0) {
       error = dma.dmaIovaSync(dev, state, 0, mappedBytes);
-      if (error === 0) return true;
+      if (error === 0) {
+        this.#exit = "block.2.3.4";
+        return true;
+      }
     }
+    this.#exit = "block.2.3.4e";
     this.#rules.releasePartialRange(dma, dev, state, mappedBytes, dir, attrs);
     iter.status = errnoToBlkStatus(error);
     return false;
@@ -258,9 +317,11 @@ export class BlkDma {
     mappedBytes: Bytes,
     kind: PeerMapType,
   ): boolean {
+    this.#exit = "block.2.5.1";
     if (kind === "bus_addr") return true;
     const dma = this.#machine.dma;
     if (dma.dmaUseIova(state)) {
+      this.#exit = "block.2.5.2";
       dma.dmaIovaDestroy(
         dev,
         state,
@@ -270,6 +331,7 @@ export class BlkDma {
       );
       return true;
     }
+    this.#exit = "block.2.5.3";
     return !dma.dmaNeedUnmap(dev);
   }
 

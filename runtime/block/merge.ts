@@ -20,7 +20,7 @@ const BLOCK_MERGE = eventId("block.merge");
 type Side = "back" | "front" | "discard";
 
 /** What keeps a bio out of a request that it follows. */
-type Refusal = "integrity" | "gap" | "integrity_gap" | "sectors" | "segments" | "ranges";
+export type Refusal = "integrity" | "gap" | "integrity_gap" | "sectors" | "segments" | "ranges";
 
 /** Operations that are never merged. */
 const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_in", "drv_out"]);
@@ -84,6 +84,9 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
 
 /** Decides for one queue what may be joined, and joins it. */
 export class RequestMerger {
+  /** What kept the last bio out that `join` did not take; null where nobody had to look. */
+  refusal: Refusal | null = null;
+
   readonly #limits: QueueLimits;
   readonly #gap: GapRule;
   readonly #events: EventStream;
@@ -107,10 +110,11 @@ export class RequestMerger {
    * @returns True when the bio is part of the request now.
    */
   join(request: BlockRequest, bio: Bio, nrSegments: number): boolean {
+    this.refusal = null;
     if (!mayMerge(request, bio)) return false;
     const side = this.#side(request, bio);
     if (side === null) return false;
-    const refusal = side === "discard"
+    const refusal = this.refusal = side === "discard"
       ? this.#discardRefusal(request, bio)
       : this.#refusal(request, bio, nrSegments, side);
     if (this.#events.tick(BLOCK_MERGE)) this.#emit(request, bio, nrSegments, refusal ?? side);
@@ -214,6 +218,11 @@ export class RequestMerger {
     return this.#endOffset() % unit !== 0 || this.#next.offset % unit !== 0;
   }
 
+  /** Where in its page the joined request would begin. */
+  #firstOffset(request: BlockRequest, bio: Bio): number {
+    return (bio.sector < request.sector ? bio : request.bios[0]!).firstOffset;
+  }
+
   #touches(): boolean {
     const { phys, sizeBytes } = this.#end;
     const next = this.#next;
@@ -251,6 +260,11 @@ export class RequestMerger {
           segments: request.nrPhysSegments + nrSegments,
           max_segments: limits.maxSegments,
           virt_boundary_mask: limits.virtBoundaryMask,
+          ...rule === "discard" || bio.vecs.length === 0 ? {} : {
+            first_offset: this.#firstOffset(request, bio),
+            end_offset: this.#endOffset(),
+            next_offset: this.#next.offset,
+          },
         },
       },
     );

@@ -94,6 +94,9 @@ Deno.test("a bio joins behind or before the request that it touches on the disk 
       segments: 2,
       max_segments: 256,
       virt_boundary_mask: 0,
+      first_offset: 0,
+      end_offset: 4096,
+      next_offset: 0,
     },
   });
 });

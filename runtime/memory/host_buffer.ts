@@ -35,7 +35,8 @@ export interface BufferHome {
 }
 
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
-const COUNTING = Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
+const COUNTING = new Uint8Array(PAGE_SIZE_BYTES + 256);
+for (let index = 0; index < COUNTING.length; index++) COUNTING[index] = index;
 
 export class HostBuffer {
   readonly sizeBytes: Bytes;

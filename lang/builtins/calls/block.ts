@@ -1,38 +1,23 @@
-/** Bios and requests that a script builds by hand, and the block layer's DMA iterator. */
+/** Bios and requests that a script builds by hand. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import { integritySegments, RequestMerger } from "../../../runtime/block/merge.ts";
+import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
 import { formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
-import { isThing, thing, toInt, toSize, toThing } from "../arguments.ts";
+import { isThing, thing, toInt, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
-import { DMA_ITER } from "../things/dma_iter.ts";
 import { IO } from "../things/io.ts";
-import { IOVA_STATE } from "../things/iova_state.ts";
 import { NVME } from "../things/nvme.ts";
 import { diskOf, toDiskOp } from "../things/nvme_submit.ts";
 import { REQUEST } from "../things/request.ts";
-import { DEV, STATE, TRANSLATED_MACHINE } from "./parameters.ts";
-
-const REQ = { name: "req", kind: "@request", doc: "What request() gave." } as const;
-const ITER = { name: "iter", kind: "@dma_iter", doc: "What dma_iter() gave." } as const;
-
-const REQUEST_EXAMPLE = `${TRANSLATED_MACHINE}let buf = alloc_pages(3, contiguous: false)
-let req = request(bio(read, lba: 0, into: buf))
-let state = iova_state()
-let iter = dma_iter()
-assert blk_rq_dma_map_iter_start(req, ssd, state, iter)
-`;
+import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 /** The machine's only disk, for a bio that names none. */
 function onlyDisk(run: Run): LabDevice {
@@ -53,12 +38,6 @@ function sameProvider(run: Run): (a: BioVec, b: BioVec) => boolean {
 
 function segmentsOf(value: Value | undefined): readonly BioVec[] {
   return isThing(value, BUFFER) ? value.target.segments : [];
-}
-
-/** The DMA iterator's functions, with the release's behaviour. */
-function blkDma(run: Run): BlkDma {
-  const { machine } = run.lab;
-  return new BlkDma(machine, blockRules(machine.config.kernel, machine.config.quirks));
 }
 
 /**
@@ -84,15 +63,39 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
       request.gapBit = bio.gapBit;
       request.site = events.site;
       request.cpu = events.cpu;
-    } else if (!merger.join(request, bio, splitter.nrSegments)) {
-      throw new ScriptError(
-        "E0919",
-        "The block layer does not join these bios to one request",
-        "`explain` of the event block.merge says why",
-      );
+    } else {
+      const outer = events.device;
+      events.device = device.name;
+      const joined = merger.join(request, bio, splitter.nrSegments);
+      events.device = outer;
+      if (!joined) refuseJoin(merger.refusal);
     }
   }
   return request!;
+}
+
+/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.5 */
+const REFUSALS: Readonly<Record<Refusal, string>> = {
+  integrity: "only one of them has metadata, or together they have too much of it",
+  gap: "their memory does not meet on the boundary that the controller needs",
+  integrity_gap: "their metadata does not meet on the boundary that the controller needs",
+  sectors: "together they are longer than a request may be",
+  segments: "together they have more segments than a request may have",
+  ranges: "a discard has no room for another range",
+};
+
+function refuseJoin(refusal: Refusal | null): never {
+  if (refusal !== null) {
+    throw new KernelError(
+      "EINVAL",
+      `The block layer does not join these bios: ${REFUSALS[refusal]}`,
+    );
+  }
+  throw new ScriptError(
+    "E0919",
+    "These bios cannot be one request",
+    "they must be reads or writes that follow each other on the disk",
+  );
 }
 
 /** A bio must fit into one request as it is. */
@@ -108,18 +111,6 @@ function checkWhole(splitter: BioSplitter, bio: Bio): void {
       "The bio is too large for one request: it would be cut",
       "`explain ssd.limits` says why; submit_bio() cuts it",
     );
-  }
-}
-
-/** Sets the request of events while the iterator works on it. */
-function forRequest<T>(run: Run, request: NvmeRequest, work: () => T): T {
-  const { events } = run.lab.machine;
-  const outer = events.request;
-  events.request = request.id;
-  try {
-    return work();
-  } finally {
-    events.request = outer;
   }
 }
 
@@ -195,91 +186,14 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     parameters: [{ name: "bio", kind: "@bio", doc: "Bios that follow each other on the disk." }],
     variadic: true,
     result: "@request",
-    doc: "Makes one request of bios, as if they had been merged. Nothing is submitted: it is for " +
-      "the iterator functions.",
+    doc:
+      "Makes one request of bios that the block layer merges; EINVAL when it does not. Nothing is " +
+      "submitted: it is for the iterator functions.",
     example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,
     raises: ["EINVAL"],
     run: (run, bios) =>
       thing(REQUEST, mergedRequest(run, bios.map((bio) => toThing(bio, BIO, "bio")))),
-  },
-  {
-    name: "dma_iter",
-    parameters: [],
-    result: "@dma_iter",
-    doc: "An iterator for mapping a request.",
-    example: `assert dma_iter().status == OK`,
-    run: () => thing(DMA_ITER, new BlkDmaIter()),
-  },
-  {
-    name: "blk_rq_dma_map_iter_start",
-    parameters: [REQ, DEV, STATE, ITER],
-    result: "bool",
-    doc: "Maps a whole request as one range where its pieces meet, else its first segment. " +
-      "False at the end and on failure: the iterator's status tells which.",
-    example: `${REQUEST_EXAMPLE}assert iter.len == 12KiB
-assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run(run, [req, dev, stateArg, iterArg]) {
-      const request = toThing(req, REQUEST, "req");
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const state = toThing(stateArg, IOVA_STATE, "state");
-      const iter = toThing(iterArg, DMA_ITER, "iter");
-      state.device = device;
-      return forRequest(run, request, () => {
-        const started = blkDma(run).start(request, device, state.state, iter);
-        state.kind = iter.kind;
-        return started;
-      });
-    },
-  },
-  {
-    name: "blk_rq_dma_map_iter_next",
-    parameters: [REQ, DEV, STATE, ITER],
-    result: "bool",
-    doc: "Maps the next segment of a request that did not become one range.",
-    example: `${REQUEST_EXAMPLE}assert blk_rq_dma_map_coalesce(state)
-assert not blk_rq_dma_map_iter_next(req, ssd, state, iter)
-assert iter.status == OK
-assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run(run, [req, dev, , iterArg]) {
-      const request = toThing(req, REQUEST, "req");
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const iter = toThing(iterArg, DMA_ITER, "iter");
-      return forRequest(run, request, () => blkDma(run).next(request, device, iter));
-    },
-  },
-  {
-    name: "blk_rq_dma_map_coalesce",
-    parameters: [STATE],
-    result: "bool",
-    doc: "True when the whole request became one range, so that next must not be called.",
-    example: `${REQUEST_EXAMPLE}assert blk_rq_dma_map_coalesce(state)
-assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: (run, [state]) => blkDma(run).coalesce(toThing(state, IOVA_STATE, "state").state),
-  },
-  {
-    name: "blk_rq_dma_unmap",
-    parameters: [
-      REQ,
-      DEV,
-      STATE,
-      { name: "mapped", kind: "size", doc: "How many bytes of the range are linked." },
-    ],
-    result: "bool",
-    doc: "Ends a request's mapping as far as that takes no knowledge of single segments. False: " +
-      "unmap each segment yourself.",
-    example: `${REQUEST_EXAMPLE}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
-assert iommu.live_mappings == 0`,
-    run(run, [req, dev, stateArg, mapped]) {
-      const request = toThing(req, REQUEST, "req");
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const state = toThing(stateArg, IOVA_STATE, "state");
-      return forRequest(
-        run,
-        request,
-        () => blkDma(run).unmap(request, device, state.state, toSize(mapped, "mapped"), state.kind),
-      );
-    },
   },
 ];

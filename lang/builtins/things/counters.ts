@@ -35,21 +35,25 @@ function splitName(event: string): readonly [string, string | null] {
 }
 
 function buildGroups(): ReadonlyMap<string, TypeSpec<Counters>> {
-  const groups = new Map<string, FieldSpec<Counters>[]>();
+  const groups = new Map<string, string[]>();
   for (const event of EVENT_NAMES) {
     const [group, rest] = splitName(event);
     if (rest === null) continue;
-    if (!groups.has(group)) groups.set(group, []);
-    groups.get(group)!.push(countField(rest, event));
+    const names = groups.get(group);
+    if (names === undefined) groups.set(group, [rest]);
+    else names.push(rest);
   }
-  return new Map([...groups].map(([group, fields]) => [group, groupType(group, fields)]));
+  return new Map([...groups].map(([group, names]) => [group, groupType(group, names)]));
 }
 
-function groupType(group: string, fields: readonly FieldSpec<Counters>[]): TypeSpec<Counters> {
+function groupType(group: string, names: readonly string[]): TypeSpec<Counters> {
+  let fields: readonly FieldSpec<Counters>[] | null = null;
   const type: TypeSpec<Counters> = {
     name: `counters_${group}`,
     doc: `Counters of the events below ${group}.`,
-    fields,
+    get fields() {
+      return fields ??= names.map((name) => countField(name, `${group}.${name}`));
+    },
     methods: [],
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
     show: (counters) => counterLines(counters, `${group}.`),
@@ -96,10 +100,14 @@ function rootFields(): FieldSpec<Counters>[] {
   return [...groups, ...plain, ...KERNEL_CALLS.map((call) => countField(call, `call.${call}`))];
 }
 
+let allFields: readonly FieldSpec<Counters>[] | null = null;
+
 export const COUNTERS: TypeSpec<Counters> = {
   name: "counters",
   doc: "How often each event happened since the machine was ready: counters.iotlb.sync.",
-  fields: rootFields(),
+  get fields() {
+    return allFields ??= rootFields();
+  },
   methods: [
     {
       name: "mark",

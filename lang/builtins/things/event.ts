@@ -128,11 +128,16 @@ function vocabularyFields(): FieldSpec<MachineEvent>[] {
   }));
 }
 
+let allFields: readonly FieldSpec<MachineEvent>[] | null = null;
+
 export const EVENT: TypeSpec<MachineEvent> = {
   name: "event",
   doc: "One thing that happened. Its own fields can be asked by their names.",
   portable: true,
-  fields: [...OWN_FIELDS, ...vocabularyFields()],
+  // Most scripts ask no event for a field, and all would wait for the list.
+  get fields() {
+    return allFields ??= [...OWN_FIELDS, ...vocabularyFields()];
+  },
   methods: [],
   format: (event) => formatEventText(event),
   show: (event, run) => eventLines(event, run),

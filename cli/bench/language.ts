@@ -1,0 +1,177 @@
+/** How fast scripts are read, and how fast they run. */
+import { SourceFile } from "../../lang/source.ts";
+import { LoadError } from "../../lang/run/load_files.ts";
+import { loadProgram, type Program } from "../../lang/run/program.ts";
+import { runProgram } from "../../lang/run/runner.ts";
+import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import { measureInChild } from "./child.ts";
+import { cpuSeconds } from "./cpu_time.ts";
+
+/** Rounds that count, and rounds before those, for the compiler. */
+const ROUNDS = 15;
+const WARM_UPS = 6;
+
+/** Lines of the file that is read. */
+const LINES = 10_000;
+
+/** A function and a test as examples have them: the file that is read consists of such. */
+const PIECE = `
+# What the disk makes of a scattered buffer, number N.
+fn total_N(sizes, extra) {
+  let sum = 0B
+  for size in sizes { sum += size }
+  return sum + extra
+}
+
+test "32 scattered pages become one IOVA range, number N" {
+  let buf = alloc_pages(32, contiguous: false)
+  let req = ssd.submit(read, lba: N * 8, into: buf)
+  step until req.mapped
+  assert req.iova.size == 128KiB
+  if req.command.format == sgl {
+    assert req.command.sgl[0].address == req.iova.start, "one for {buf.pages.length} pages"
+  }
+  expect events [ iova.alloc, iommu.map+, iommu.sync_map ] in req
+  wait req
+  let state = iova_state()
+  if dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB) {
+    dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device) fails EIO
+    dma_iova_free(ssd, state)
+  }
+  assert total_N([4KiB, 8KiB], 4KiB) == 16KiB and iommu.live_mappings == 0
+  match ssd.queues {
+    0 => print "none"
+    1..=4 => { let few = ssd.queues * 2; print "few: {few}" }
+    _ => print "many"
+  }
+}
+`;
+
+const MACHINE = `machine {
+  cpus = 2
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 2, sgl = true } } }
+}
+`;
+
+/** A file of exactly so many lines, of the length that lines of examples have. */
+export function longFile(lines: number = LINES): string {
+  const pieceLines = PIECE.split("\n").length - 1;
+  const pieces = Math.floor((lines - MACHINE.split("\n").length) / pieceLines);
+  const text = MACHINE +
+    Array.from({ length: pieces }, (_, number) => PIECE.replaceAll("N", String(number))).join("");
+  return text + "# The end.\n".repeat(lines - text.split("\n").length) + "# The end.";
+}
+
+/** Reads, checks and compiles a file that uses no other. @throws {Error} When it is wrong. */
+export function readProgram(text: string): Program {
+  const { diagnostics, program } = loadProgram(new SourceFile("bench.dma", text), {
+    load: () => new LoadError("not_found", "The bench uses no file"),
+  });
+  if (program === null) throw new Error(diagnostics[0]?.message);
+  return program;
+}
+
+/** Milliseconds for 10,000 lines. */
+export function measureParse(rounds: number = ROUNDS): number {
+  const text = longFile();
+  const times: number[] = [];
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const start = cpuSeconds();
+    readProgram(text);
+    if (round >= 0) times.push(1000 * (cpuSeconds() - start));
+  }
+  return median(times);
+}
+
+/** Turns of one run of the loop: together they stay within the limits that scripts have. */
+export const TURNS = 2_000_000;
+/** Statements of one turn: all but every 16th run five, the others six. */
+const STATEMENTS_PER_TURN = 5 + 1 / 16;
+
+/** Assignments, a binding and a condition on ints: what a loop of a script consists of. */
+export const LOOP = `
+let sum = 1
+let rare = 0
+let turn = 0
+while turn < ${TURNS} {
+  let twice = sum * 2
+  sum = (twice + turn) % 65521
+  if turn % 16 == 3 { rare = rare + sum }
+  sum = sum + 1
+  turn += 1
+}
+print sum + rare
+`;
+
+/** The same in TypeScript. */
+export function loopHere(turns: number): number {
+  let sum = 1;
+  let rare = 0;
+  let turn = 0;
+  while (turn < turns) {
+    const twice = sum * 2;
+    sum = (twice + turn) % 65521;
+    if (turn % 16 === 3) rare = rare + sum;
+    sum = sum + 1;
+    turn += 1;
+  }
+  return sum + rare;
+}
+
+/** Runs the loop once, as any script is run. @returns What it printed. */
+export function loopInScript(program: Program): number {
+  const lines: string[] = [];
+  const report = runProgram(program, { onLine: (line) => lines.push(line) });
+  const failure = report.outcomes[0]?.failure;
+  if (failure != null) throw new Error(failure.message);
+  return Number(lines[0]);
+}
+
+/** Statements a second. */
+export function measureLoop(where: "script" | "typescript", rounds: number = ROUNDS): number {
+  const program = readProgram(LOOP);
+  const rates: number[] = [];
+  let seen = 0;
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const start = cpuSeconds();
+    seen += where === "script" ? loopInScript(program) : loopHere(TURNS);
+    if (round >= 0) rates.push(STATEMENTS_PER_TURN * TURNS / (cpuSeconds() - start));
+  }
+  if (!(seen > 0)) throw new Error("The loop was not run");
+  return median(rates);
+}
+
+const MAIN = "cli/bench/language_main.ts";
+/** One core means one thread: no garbage is collected and nothing compiled beside the script. */
+const ONE_THREAD = ["--single-threaded"];
+
+const LANG_PARSE: Benchmark = {
+  name: "lang.parse10k",
+  doc: "parse, check and compile 10,000 lines, warm",
+  run: (): BenchResult => ({
+    name: LANG_PARSE.name,
+    value: rounded(measureInChild(MAIN, ["parse"], ONE_THREAD)),
+    unit: "ms",
+    ratio: null,
+    to: null,
+  }),
+};
+
+const LANG_LOOP: Benchmark = {
+  name: "lang.loop",
+  doc: "simple statements of a script's loop, against the same loop in TypeScript",
+  run(): BenchResult {
+    const script = measureInChild(MAIN, ["script"], ONE_THREAD);
+    const typescript = measureInChild(MAIN, ["typescript"], ONE_THREAD);
+    return {
+      name: LANG_LOOP.name,
+      value: rounded(script),
+      unit: "statements/s",
+      ratio: rounded(script / typescript),
+      to: "the same loop in TypeScript",
+    };
+  },
+};
+
+export const LANGUAGE: readonly Benchmark[] = [LANG_PARSE, LANG_LOOP];
