@@ -229,3 +229,26 @@ Deno.test("dmalab without colours writes none, and into a pipe that closes it sa
   );
   assert(!output.includes("\x1b"), output);
 });
+
+Deno.test("fmt writes files in their style, --check only says which are not, and a wrong file stays", async () => {
+  const ugly = 'test   "a"{\nassert 1==1 # so\n }\n';
+  const neat = 'test "a" {\n  assert 1 == 1  # so\n}\n';
+  await withFiles(
+    { "ugly.dma": ugly, "neat.dma": neat, "sub/wrong.dma": "let =\n" },
+    async (folder) => {
+      const [one, wrong] = [join(folder, "ugly.dma"), join(folder, "sub")];
+      const checked = await dmalab("fmt", "--check", one, join(folder, "neat.dma"));
+      assertEquals(checked.code, 1);
+      assertMatch(checked.output, /^not formatted {2}\S*ugly\.dma:1$/m);
+      assertStringIncludes(checked.output, "FAILED | 2 files | 1 would change");
+      assertEquals(Deno.readTextFileSync(one), ugly);
+      assertEquals((await dmalab("fmt", one)).code, 0);
+      assertEquals(Deno.readTextFileSync(one), neat);
+      assertEquals((await dmalab("fmt", "--check", one)).code, 0);
+      const refused = await dmalab("fmt", wrong);
+      assertEquals(refused.code, 2);
+      assertStringIncludes(refused.errors, "error[E02");
+      assertEquals(Deno.readTextFileSync(join(wrong, "wrong.dma")), "let =\n");
+    },
+  );
+});

@@ -3,9 +3,10 @@ import type { Command } from "../command.ts";
 import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { EXPLAIN } from "./explain.ts";
+import { FMT } from "./fmt.ts";
 import { INIT } from "./init.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
 
-export const COMMANDS: readonly Command[] = [RUN, TEST, CHECK, BENCH, REPL, EXPLAIN, INIT];
+export const COMMANDS: readonly Command[] = [RUN, TEST, CHECK, FMT, BENCH, REPL, EXPLAIN, INIT];

@@ -1,0 +1,90 @@
+/** `dmalab fmt`: files in their one style, or the list of those that are not. */
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { readHostFile } from "../host_file.ts";
+import { painter } from "../paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import type { Screen } from "../screen.ts";
+import { formatSource } from "./format.ts";
+
+/** Formats files in place; with `check` it writes nothing and says which it would change. */
+export function formatFiles(
+  paths: readonly string[],
+  { check }: { readonly check: boolean },
+  screen: Screen,
+): ExitCode {
+  const paint = painter(screen.colour);
+  let exitCode: ExitCode = HELD;
+  let changed = 0;
+  for (const path of paths) {
+    const file = readHostFile(path);
+    if (!file.found) {
+      screen.err(`error: ${file.problem}\n`);
+      exitCode = WRONG;
+      continue;
+    }
+    const text = formatText(path, file.text, screen);
+    if (text === null) {
+      exitCode = WRONG;
+    } else if (text !== file.text) {
+      changed++;
+      if (check) {
+        screen.out(
+          `${paint("warning", "not formatted")}  ${path}:${firstChange(file.text, text)}\n`,
+        );
+        exitCode = worseExitCode(exitCode, FAILED);
+      } else if (writeFile(path, text, screen)) {
+        screen.out(`${paint("good", "formatted")}  ${path}\n`);
+      } else exitCode = WRONG;
+    }
+  }
+  const files = `${paths.length} file${paths.length === 1 ? "" : "s"}`;
+  const verb = check ? "would change" : "changed";
+  screen.out(`${exitCode === HELD ? "ok" : "FAILED"} | ${files} | ${changed} ${verb}\n`);
+  return exitCode;
+}
+
+/** Formats text from the standard input to the standard output. */
+export async function formatInput(
+  { check }: { readonly check: boolean },
+  screen: Screen,
+): Promise<ExitCode> {
+  const input = await new Response(Deno.stdin.readable).text();
+  const text = formatText("(input)", input, screen);
+  if (text === null) return WRONG;
+  if (check) return text === input ? HELD : FAILED;
+  screen.out(text);
+  return HELD;
+}
+
+/** The text in its style; null, after saying why, when it is wrong. */
+function formatText(name: string, text: string, screen: Screen): string | null {
+  const formatted = formatSource(new SourceFile(name, text));
+  if (formatted.ok) return formatted.text;
+  const style = diagnosticStyle(painter(screen.colour));
+  screen.err(`${renderDiagnostics(formatted.diagnostics, { style })}\n\n`);
+  return null;
+}
+
+/** The line (from 1) that changes first. */
+function firstChange(before: string, after: string): number {
+  const [old, now] = [before.split("\n"), after.split("\n")];
+  const index = old.findIndex((line, each) => line !== now[each]);
+  return (index < 0 ? old.length : index) + 1;
+}
+
+function writeFile(path: string, text: string, screen: Screen): boolean {
+  try {
+    Deno.writeTextFileSync(path, text);
+    return true;
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotCapable
+      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "the system does not permit it"
+      : String(error);
+    screen.err(`error: Cannot write "${path}": ${why}\n`);
+    return false;
+  }
+}
