@@ -29,7 +29,10 @@ const ANYTHING = ["cli", "mod", "lang", "devices", "runtime", "std"];
 
 /** A layer is named after its folder; `mod` is `mod.ts`. Each may import itself. */
 const RULES: Readonly<Record<string, LayerRule>> = {
-  cli: { layers: ANYTHING, packages: ["@optique/", "@std/", "node:", "chevrotain", "prettier/doc"] },
+  cli: {
+    layers: ANYTHING,
+    packages: ["@optique/", "@std/", "node:", "chevrotain", "prettier/doc"],
+  },
   mod: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: { layers: ["devices", "runtime"], packages: ["chevrotain"] },
   devices: { layers: ["runtime"], packages: [] },
