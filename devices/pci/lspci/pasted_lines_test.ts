@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import { pastedLines } from "./pasted_lines.ts";
+
+function linesOf(text: string): string[] {
+  return [...pastedLines(text)].map((line) => line.text);
+}
+
+Deno.test("quote marks, colours, carriage returns and byte order marks are taken off", () => {
+  assertEquals(linesOf("\ufeff> > \x1b[1;31m00:00.0\x1b[0m Host\r\n>\n> \tControl: x\r"), [
+    "00:00.0 Host",
+    "",
+    "\tControl: x",
+  ]);
+});
+
+Deno.test("lines keep their numbers and the blanks in front, which trees need", () => {
+  assertEquals([...pastedLines("a\n\n  \\-00.0\u00a0x\n")], [
+    { number: 1, text: "a" },
+    { number: 2, text: "" },
+    { number: 3, text: "  \\-00.0 x" },
+    { number: 4, text: "" },
+  ]);
+});
+
+Deno.test("a window title that never ends takes its line and no more", () => {
+  assertEquals(linesOf("\x1b]0;title\x07a\n\x1b]0;title\nb"), ["a", "", "b"]);
+});

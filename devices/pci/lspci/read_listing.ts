@@ -1,0 +1,312 @@
+/**
+ * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, trees,
+ * and several of these behind each other, as people paste them.
+ *
+ * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
+ * length, ends, and throws nothing.
+ */
+import { CpuReader, type ListedCpu } from "./cpu_lines.ts";
+import { decodeConfigSpace } from "./config_space.ts";
+import { DetailReader } from "./detail_lines.ts";
+import type { Finding, ListingCode } from "./finding.ts";
+import { readHeader, readIds } from "./function_header.ts";
+import { GrowingFunction } from "./growing_function.ts";
+import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
+import { addressKey, formatListedAddress, type ListedFunction } from "./listed_function.ts";
+import { pastedLines } from "./pasted_lines.ts";
+import { type TreeLine, TreeReader } from "./tree_lines.ts";
+
+/** What a text tells, before anything is put below anything. */
+export interface Listing {
+  /** By address. */
+  readonly functions: readonly ListedFunction[];
+  /** Buses that a tree draws as roots. */
+  readonly drawnRoots: readonly { readonly domain: number; readonly bus: number }[];
+  /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
+  readonly cpu: ListedCpu | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Longest text that is read; a dump of all registers takes 13 KiB a function. */
+export const MAX_TEXT_LENGTH = 32 * 2 ** 20;
+/** Most functions of a machine that are read. */
+export const MAX_FUNCTIONS = 4096;
+/** Most mentions of functions in all listings of a text. */
+const MAX_MENTIONS = 4 * MAX_FUNCTIONS;
+
+const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
+
+/** The line on which a command was typed, with or without a prompt. */
+const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci\b/;
+const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
+/** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
+const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
+/** `lspci -vmm`, which tells no capabilities. */
+const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
+
+export function readListing(text: string): Listing {
+  if (text.length > MAX_TEXT_LENGTH) {
+    const message = `The text has ${text.length} characters; ${MAX_TEXT_LENGTH} are read at most`;
+    return refused("E1004", 1, message, "leave out the parts that are no output of lspci");
+  }
+  return new ListingReader().read(text);
+}
+
+function refused(code: ListingCode, line: number, message: string, hint: string): Listing {
+  return {
+    functions: [],
+    drawnRoots: [],
+    cpu: null,
+    findings: [{ code, severity: "error", line, message, hint }],
+  };
+}
+
+class ListingReader {
+  readonly #mentions: GrowingFunction[] = [];
+  readonly #drawnRoots: { domain: number; bus: number }[] = [];
+  readonly #findings: Finding[] = [];
+  readonly #details = new DetailReader();
+  readonly #tree = new TreeReader();
+  readonly #cpu = new CpuReader();
+  #current: GrowingFunction | null = null;
+  #firstLine = 0;
+  #recordsLine = 0;
+  #looseDumpLine = 0;
+  #looseBranchLine = 0;
+
+  read(text: string): Listing {
+    for (const { number, text: line } of pastedLines(text)) {
+      this.#readLine(number, line);
+      if (this.#mentions.length > MAX_MENTIONS) return this.#tooMany(number);
+    }
+    this.#close();
+    if (this.#mentions.length === 0) return this.#nothing();
+    const functions = this.#join();
+    if (functions === null) {
+      return { functions: [], drawnRoots: [], cpu: null, findings: this.#findings };
+    }
+    if (functions.length > MAX_FUNCTIONS) return this.#tooMany(functions[MAX_FUNCTIONS]!.line);
+    this.#review(functions);
+    return {
+      functions,
+      drawnRoots: this.#drawnRoots,
+      cpu: this.#cpu.found,
+      findings: this.#findings,
+    };
+  }
+
+  #readLine(number: number, line: string): void {
+    const current = this.#current;
+    if (line.trim() === "") {
+      if (current !== null) current.sight.closed = true;
+      return;
+    }
+    this.#firstLine ||= number;
+    const dump = readDumpLine(line);
+    if (dump !== null) {
+      if (current === null) this.#looseDumpLine ||= number;
+      else {
+        current.sight.closed = true;
+        takeDumpLine(current, dump);
+      }
+      return;
+    }
+    const branches = this.#tree.read(line);
+    if (branches !== null) {
+      this.#close();
+      this.#takeBranches(number, branches);
+      return;
+    }
+    const header = readHeader(line);
+    if (header !== null) {
+      this.#close();
+      this.#current = new GrowingFunction(header.address, number);
+      this.#current.takeHeader(header);
+      this.#mentions.push(this.#current);
+      return;
+    }
+    if (COMMAND.test(line) || PROMPT.test(line) || line.startsWith("```")) {
+      this.#close();
+      this.#tree.reset();
+      return;
+    }
+    if (this.#cpu.read(line)) return;
+    if (current === null) {
+      if (RECORDS.test(line.trim())) this.#recordsLine ||= number;
+      if (/^\s*[+\\]-+(?:\[|[01][0-9a-f]\.)/i.test(line)) this.#looseBranchLine ||= number;
+      return;
+    }
+    if (this.#details.read(current, line)) return;
+    if (current.vendor === null && !current.sight.detailed) {
+      // The rest of a header that was wrapped.
+      const ids = readIds(line);
+      current.vendor = ids?.vendor ?? null;
+      current.device = ids?.device ?? null;
+    }
+  }
+
+  #takeBranches(number: number, { roots, functions }: TreeLine): void {
+    this.#drawnRoots.push(...roots);
+    for (const { address, buses, name } of functions) {
+      const drawn = new GrowingFunction(address, number);
+      drawn.buses = buses;
+      const ids = name === null ? null : readIds(name);
+      drawn.vendor = ids?.vendor ?? null;
+      drawn.device = ids?.device ?? null;
+      drawn.name = name === null ? null : name.replace(/ ?\[[0-9a-f]{4}:[0-9a-f]{4}\].*$/i, "");
+      this.#mentions.push(drawn);
+    }
+  }
+
+  /** Something else begins, so what was read of the last function is all there is. */
+  #close(): void {
+    const last = this.#current;
+    this.#current = null;
+    this.#details.reset();
+    if (last === null) return;
+    decodeConfigSpace(last);
+  }
+
+  /** One function for each address; null when a text holds two machines. */
+  #join(): readonly ListedFunction[] | null {
+    const byKey = new Map<number, GrowingFunction>();
+    for (const mention of this.#mentions) {
+      const key = addressKey(mention.address);
+      const known = byKey.get(key);
+      if (known === undefined) byKey.set(key, mention);
+      else if (isOther(known, mention)) {
+        this.#findings.push({
+          code: "E1002",
+          severity: "error",
+          line: mention.line,
+          message: `${formatListedAddress(mention.address)} is ${idsOf(mention)} here and ${
+            idsOf(known)
+          } in line ${known.line}: these are two machines`,
+          hint: "import each machine by itself",
+        });
+        return null;
+      } else known.join(mention);
+    }
+    return [...byKey].sort(([a], [b]) => a - b).map(([, growing]) => growing.finish());
+  }
+
+  #review(functions: readonly ListedFunction[]): void {
+    if (this.#looseBranchLine > 0) {
+      this.#warn(
+        "E1012",
+        this.#looseBranchLine,
+        "This line goes on from a branch that is not above it",
+        "paste the tree from its first line on, with the blanks at the beginning of lines",
+      );
+    }
+    if (this.#looseDumpLine > 0) {
+      this.#warn(
+        "E1012",
+        this.#looseDumpLine,
+        "Registers of no function: the line that names it is missing",
+        "paste the dump from the line above `00:` on",
+      );
+    }
+    const cut =
+      this.#mentions.find((mention) =>
+        mention.registers !== null && !DUMP_LENGTHS.has(mention.registerBytes)
+      ) ?? this.#cutAtEnd();
+    if (cut !== null && cut !== undefined) {
+      this.#warn(
+        "E1012",
+        cut.line,
+        `The listing of ${formatListedAddress(cut.address)} breaks off in its middle`,
+        "what follows there is unknown; paste the whole output",
+      );
+    }
+    const gone = functions.filter((each) => each.gone);
+    if (gone.length > 0) {
+      this.#warn(
+        "E1015",
+        gone[0]!.line,
+        `${formatListedAddress(gone[0]!.address)}${more(gone)} does not answer (all ones)`,
+        "it may have fallen off the bus, or sleep in D3cold",
+      );
+    }
+    const unknown = functions.filter((each) => each.acs.state !== "absent" && !each.acs.enabled);
+    if (unknown.length > 0) {
+      this.#warn(
+        "E1011",
+        unknown[0]!.line,
+        `Access control of ${formatListedAddress(unknown[0]!.address)}${
+          more(unknown)
+        } is not told: unknown, which is not off`,
+        "run lspci -vvv with root rights (`sudo`)",
+      );
+    }
+  }
+
+  /** The last function, when its capabilities began and nothing shows that they ended. */
+  #cutAtEnd(): GrowingFunction | null {
+    const last = this.#mentions.at(-1);
+    return last !== undefined && last.sight.begun && !last.sight.closed && !last.sight.denied
+      ? last
+      : null;
+  }
+
+  #nothing(): Listing {
+    if (this.#firstLine === 0) return refused("E1001", 1, "The text is empty", WANTED);
+    if (this.#recordsLine > 0) {
+      return refused(
+        "E1005",
+        this.#recordsLine,
+        "This is lspci -vmm, which tells neither buses nor capabilities",
+        WANTED,
+      );
+    }
+    if (this.#looseDumpLine > 0) {
+      return refused(
+        "E1001",
+        this.#looseDumpLine,
+        "Registers of no function: the lines that name the functions are missing",
+        WANTED,
+      );
+    }
+    if (this.#looseBranchLine > 0) {
+      return refused(
+        "E1001",
+        this.#looseBranchLine,
+        "A tree without its first line",
+        "paste it from the line that begins with `-[` or `-+-[` on",
+      );
+    }
+    return refused("E1001", this.#firstLine, "No line of this text is output of lspci", WANTED);
+  }
+
+  #tooMany(line: number): Listing {
+    return refused(
+      "E1004",
+      line,
+      `More than ${MAX_FUNCTIONS} functions`,
+      "leave out virtual functions, or import a part of the machine",
+    );
+  }
+
+  #warn(code: ListingCode, line: number, message: string, hint: string): void {
+    this.#findings.push({ code, severity: "warning", line, message, hint });
+  }
+}
+
+function isOther(one: GrowingFunction, other: GrowingFunction): boolean {
+  const differ = (a: number | null, b: number | null) => a !== null && b !== null && a !== b;
+  if (one.gone || other.gone) return false;
+  return differ(one.vendor, other.vendor) || differ(one.device, other.device) ||
+    differ(one.classCode, other.classCode) ||
+    differ(one.buses?.secondary ?? null, other.buses?.secondary ?? null);
+}
+
+function idsOf({ vendor, device, buses }: GrowingFunction): string {
+  const digits = (value: number | null) => (value ?? 0).toString(16).padStart(4, "0");
+  const leads = buses === null ? "" : ` (to bus ${buses.secondary.toString(16).padStart(2, "0")})`;
+  return vendor === null ? `a function${leads}` : `${digits(vendor)}:${digits(device)}${leads}`;
+}
+
+function more(functions: readonly ListedFunction[]): string {
+  const others = functions.length - 1;
+  return others === 0 ? "" : ` and of ${others} other${others === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,52 @@
+import { assertEquals } from "@std/assert";
+import { hex } from "./listed_function.ts";
+import { TreeReader } from "./tree_lines.ts";
+
+/** Each function as `bus:device.func` and, of a bridge, `>secondary-subordinate`. */
+function functionsOf(lines: readonly string[]): string[] {
+  const reader = new TreeReader();
+  return lines.flatMap((line) => reader.read(line)?.functions ?? []).map(({ address, buses }) => {
+    const below = buses === null ? "" : `>${hex(buses.secondary, 2)}-${hex(buses.subordinate, 2)}`;
+    return `${hex(address.bus, 2)}:${hex(address.device, 2)}.${address.func}${below}`;
+  });
+}
+
+Deno.test("a tree's lines go on in the columns of its forks", () => {
+  const lines = [
+    "-[0000:00]-+-00.0",
+    "           +-01.0-[01-05]----00.0-[02-05]--+-08.0-[03]----00.0",
+    "           |                               \\-10.0-[04]--+-00.0",
+    "           |                                            \\-00.1",
+    "           +-02.0-[06]--",
+    "           \\-1f.0",
+  ];
+  assertEquals(functionsOf(lines), [
+    "00:00.0",
+    "00:01.0>01-05",
+    "01:00.0>02-05",
+    "02:08.0>03-03",
+    "03:00.0",
+    "02:10.0>04-04",
+    "04:00.0",
+    "04:00.1",
+    "00:02.0>06-06",
+    "00:1f.0",
+  ]);
+});
+
+Deno.test("several root buses hang on one line of their own", () => {
+  const reader = new TreeReader();
+  const roots = ["-+-[10000:80]---02.0-[81]----00.0", " \\-[0000:00]-+-00.0"]
+    .flatMap((line) => reader.read(line)?.roots ?? []);
+  assertEquals(roots, [{ domain: 0x10000, bus: 0x80 }, { domain: 0, bus: 0 }]);
+});
+
+Deno.test("names behind functions are read, and end the line", () => {
+  const line = new TreeReader().read("-[0000:00]---02.0-[01]----00.0  Corp. [X] - a-[b] +-00.1");
+  assertEquals(line?.functions.at(-1)?.name, "Corp. [X] - a-[b] +-00.1");
+});
+
+Deno.test("a line that goes on from no fork is no part of a tree", () => {
+  assertEquals(new TreeReader().read("           +-01.0"), null);
+  assertEquals(new TreeReader().read("+-01.0"), null);
+});
