@@ -1,5 +1,6 @@
 /** Checks of the settings that a device's block may have, whoever made the configuration. */
 import { isPowerOfTwo, KIB, PAGE_SIZE_BYTES, TIB } from "../runtime/address.ts";
+import { TICK_NS } from "../runtime/clock.ts";
 import { DmaDevice } from "../runtime/dma/device.ts";
 import type { Machine } from "../runtime/machine.ts";
 import { ConfigError } from "./config_error.ts";
@@ -29,6 +30,7 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   metadataBytes: { key: "metadata", min: 0, max: 64 * KIB - 1 },
   blockSizeBytes: { key: "block_size", min: 512, max: 64 * KIB, powerOfTwo: true },
   p2pmemBytes: { key: "p2pmem", min: 0, max: TIB, multipleOf: PAGE_SIZE_BYTES },
+  timeoutNs: { key: "timeout", min: TICK_NS, max: 1e12 },
   nodes: { key: "nodes", min: 1, max: 1024 },
   capacityBytes: { key: "capacity", min: 64 * KIB, max: 2 ** 52 },
   barBytes: { key: "bar", min: 0, max: TIB, multipleOf: PAGE_SIZE_BYTES },

@@ -1,5 +1,5 @@
 /** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
-import type { Bytes } from "../runtime/address.ts";
+import type { Bytes, Nanoseconds } from "../runtime/address.ts";
 import type { DmaRange } from "../runtime/dma/range_map.ts";
 import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
@@ -45,6 +45,8 @@ export interface DeviceSettings {
   readonly blockSizeBytes?: Bytes;
   /** Memory that the device offers to its peers; 0, the default, is none. */
   readonly p2pmemBytes?: Bytes;
+  /** How long a read or write may take before its driver does something. Default 30 s. */
+  readonly timeoutNs?: Nanoseconds;
   /** NUMA nodes that the driver keeps descriptor pools for. Default 1. */
   readonly nodes?: number;
   /** Size of the disk. Default 1 TiB. */

@@ -246,6 +246,18 @@ export const EVENT_TABLE = {
     when: "the driver ended a request's data mapping",
     fields: { rule: "word" },
   },
+  "nvme.timeout": {
+    when: "a command had no answer in time, and what the driver did about it",
+    fields: { queue: "int", cid: "int", action: "word" },
+  },
+  "nvme.cancel": {
+    when: "the driver ended a command that its controller will not answer any more",
+    fields: { queue: "int", cid: "int" },
+  },
+  "nvme.state": {
+    when: "a controller came to be something else for its driver",
+    fields: { state: "word", reason: "word" },
+  },
   "irq": {
     when: "a completion interrupt was raised",
     fields: { vector: "int", cpu: "int" },

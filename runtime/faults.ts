@@ -29,8 +29,8 @@ export interface FaultPointSpec {
   /** What it can fail with, the natural one first; a function that only says no has one. */
   readonly errors: readonly FaultError[];
   /**
-   * False where the failure leaves the device dead, so that nothing of what it does can be undone:
-   * `fail each` passes over such places.
+   * False where the failure leaves the device dead or silent, so that nothing of what it does ends
+   * before its driver loses patience: `fail each` passes over such places.
    */
   readonly survivable: boolean;
 }
@@ -87,6 +87,8 @@ const POINTS = [
   point("device.write", ACCESS_REASONS, "a device's write to memory faults"),
   point("queue.read", ACCESS_REASONS, "a device cannot fetch a command, and is dead", false),
   point("queue.write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
+  point("device.answer", ["ETIMEDOUT"], "a device takes a command and never answers it", false),
+  point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
 ] as const;
 
 export type FaultPointName = (typeof POINTS)[number]["name"];

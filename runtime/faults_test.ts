@@ -171,6 +171,8 @@ Deno.test("the points that kill a device are no places to go on from", () => {
   assertEquals(FAULT_POINTS.filter(({ survivable }) => !survivable).map(({ name }) => name), [
     "queue.read",
     "queue.write",
+    "device.answer",
+    "device.interrupt",
   ]);
   const counter = new FaultCounter();
   [FAULT["queue.read"], FAULT["device.read"], FAULT["queue.write"], FAULT["device.read"]]

@@ -41,6 +41,7 @@ export const NVME: DeviceKind = {
     "metadataSgl",
     "blockSizeBytes",
     "p2pmemBytes",
+    "timeoutNs",
     "nodes",
     "capacityBytes",
   ],
@@ -99,6 +100,7 @@ export const NVME: DeviceKind = {
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
       sglThresholdBytes: settings.sglThresholdBytes ?? 32 * KIB,
       nodes: settings.nodes ?? 1,
+      ...(settings.timeoutNs === undefined ? {} : { timeoutNs: settings.timeoutNs }),
     });
     controller.interrupt = driver;
     controller.interruptCpu = (vector) => driver.cpuOfVector(vector);

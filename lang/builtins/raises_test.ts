@@ -101,6 +101,15 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${STRICT}ssd.write(from: buffer(size: 512B, offset: 2B)) fails EINVAL`,
     ENOMEM: `${UNREACHABLE}ssd.write(from: far) fails ENOMEM`,
   },
+  "nvme.reset": {
+    ENODEV: `${STRICT}ssd.remove()
+      ssd.reset() fails ENODEV`,
+    EIO: `${STRICT}fail device.answer { ssd.reset() fails EIO }`,
+  },
+  "nvme.remove": {
+    ENODEV: `${STRICT}ssd.remove()
+      ssd.remove() fails ENODEV`,
+  },
   "nvme.write_zeroes": {
     EIO: `${STRICT}ssd.write_zeroes(lba: 4_294_967_296, bytes: 4KiB) fails EIO`,
     EINVAL: `${STRICT}ssd.write_zeroes(bytes: 100B) fails EINVAL`,

@@ -354,6 +354,26 @@ const EVENT_WORDS = [
     sq_tail: "New commands in a submission queue.",
     cq_head: "Entries of a completion queue were taken.",
   }),
+  ...group("what a driver does about a command without answer", {
+    found: "It was answered, only the interrupt was lost.",
+    abort: "The controller is asked to abort it.",
+    reset: "The controller is reset.",
+    patience: "No further Abort may be outstanding: it is given as much time again.",
+  }),
+  ...group("what a controller is for its driver", {
+    live: "It takes commands.",
+    resetting: "It is stopped and brought up again; requests wait.",
+    dead: "It could not be brought up again: requests end at once.",
+    removed: "It has been pulled: requests end at once.",
+  }),
+  ...group("why a controller came to be something else", {
+    up: "It has been brought up.",
+    asked: "Somebody asked for it.",
+    timeout: "A command had no answer, not even after an Abort.",
+    failed: "It says that it has failed (CSTS.CFS).",
+    no_answer: "It did not come up again.",
+    pulled: "It is not there any more.",
+  }),
   ...group("protection", { read_write: "The device may read and write." }),
   ...group("fill pattern", {
     counting: "Byte k holds k modulo 256.",

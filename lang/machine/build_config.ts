@@ -171,6 +171,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   metadata_sgl: "metadataSgl",
   block_size: "blockSizeBytes",
   p2pmem: "p2pmemBytes",
+  timeout: "timeoutNs",
   nodes: "nodes",
   capacity: "capacityBytes",
   bar: "barBytes",

@@ -483,6 +483,12 @@ const BLOCKS = [
       },
       P2PMEM,
       {
+        key: "timeout",
+        shape: { kind: "duration" },
+        default: "30s",
+        doc: "How long a read or write may take before the driver does something about it.",
+      },
+      {
         key: "nodes",
         shape: int(1, 1024),
         default: "1",

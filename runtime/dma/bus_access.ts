@@ -6,7 +6,7 @@
  *
  * @see behaviour/dma.md chapter 5; p2p.md
  */
-import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../address.ts";
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
@@ -17,7 +17,6 @@ import type { DmaDevice } from "./device.ts";
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const READ = FAULT["device.read"];
 const WRITE = FAULT["device.write"];
-const LIMIT = ADDRESS_LIMIT;
 
 const PAGE_BYTES = 4096;
 
@@ -259,7 +258,9 @@ export class DeviceBus {
     access: DeviceAccess,
   ): PhysAddr | -1 {
     const { peers, iommu, memory } = this.#machine;
-    if (dma < 0 || dma >= LIMIT) return iommu.fault(dev, dma, access, "address_width");
+    if (dma < 0 || dma >= dev.addressEnd) {
+      return iommu.fault(dev, dma, access, dev.addressEnd === 0 ? "blocked" : "address_width");
+    }
     if (peers !== null) {
       const peer = peers.resolveBusAddress(dev, dma);
       if (peer >= 0) return peer;

@@ -61,6 +61,11 @@ export class DmaDevice {
   domain: IommuDomain | null = null;
   /** The device's place in the PCI tree; `devices/pci` alone knows what this is. */
   peer: unknown = null;
+  /**
+   * Where the addresses end that the device can ask for: behind all of them while it is plugged in,
+   * 0 once it has been pulled, so that every access is refused.
+   */
+  addressEnd: number = ADDRESS_LIMIT;
   /** Live streaming and two-step mappings; coherent memory does not count. */
   mappings = 0;
   /** What the checker keeps of the device; nobody else looks at it. */

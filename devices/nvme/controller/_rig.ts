@@ -166,7 +166,7 @@ export class Rig {
     });
     this.ioDepth = options.depth ?? 64;
     this.controller = new NvmeController({
-      machine: { events: this.events, activities: this.activities, bus: this.memory },
+      machine: { events: this.events, activities: this.activities, bus: this.memory, faults: null },
       dev: new DmaDevice("ssd"),
       media: this.media,
       settings: {

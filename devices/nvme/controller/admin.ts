@@ -47,6 +47,8 @@ export interface AdminOptions {
   readonly queues: QueueTable;
   readonly prp: PrpWalk;
   readonly transfer: HostTransfer;
+  /** Aborts a command; false when there is none to catch. */
+  readonly abort: (queueId: number, commandId: number) => boolean;
 }
 
 export class AdminCommands {
@@ -93,8 +95,7 @@ export class AdminCommands {
       case ADMIN_OPCODE.GET_LOG_PAGE:
         return this.#getLogPage(command);
       case ADMIN_OPCODE.ABORT:
-        this.result = 1; // "not aborted": every command runs whole, there is nothing to catch
-        return STATUS.SUCCESS;
+        return this.#abort(command);
       case ADMIN_OPCODE.ASYNC_EVENT_REQUEST:
         if (this.#openEvents > ASYNC_EVENT_LIMIT) return STATUS.ASYNC_EVENT_LIMIT;
         this.#openEvents++;
@@ -102,6 +103,13 @@ export class AdminCommands {
       default:
         return STATUS.INVALID_OPCODE;
     }
+  }
+
+  /** Bit 0 of the result says that the command was not aborted (5.1). */
+  #abort(command: DataView): number {
+    const aborted = this.#options.abort(command.getUint16(40, true), command.getUint16(42, true));
+    this.result = aborted ? 0 : 1;
+    return STATUS.SUCCESS;
   }
 
   #identify(command: DataView): number {

@@ -108,6 +108,7 @@ class Walker {
           events: new EventStream(new VirtualClock()),
           activities: new ActivityQueue(),
           bus: this.memory,
+          faults: null,
         },
         dev: new DmaDevice("captured"),
         media: new Media({

@@ -14,6 +14,7 @@ import type { DmaAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
+import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, NO_COMPLETION } from "./admin.ts";
 import { DataPointer } from "./data_pointer.ts";
@@ -34,6 +35,8 @@ import {
 const { SUCCESS } = STATUS;
 const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
 const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
+const ANSWER = FAULT["device.answer"];
+const INTERRUPT = FAULT["device.interrupt"];
 
 const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
@@ -53,6 +56,8 @@ export interface ControllerMachine {
   readonly events: EventStream;
   readonly activities: ActivityQueue;
   readonly bus: HostBus;
+  /** What is told to fail: answers and interrupts among it. */
+  readonly faults: FaultInjector | null;
 }
 
 export interface ControllerSettings {
@@ -68,6 +73,12 @@ export interface ControllerSettings {
   readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
   readonly doorbellStride?: number;
+}
+
+/** A command that has no answer yet. */
+interface SilentCommand {
+  readonly queue: SubmissionQueue;
+  readonly commandId: number;
 }
 
 /** What is known of a command from outside the controller; only events say it. */
@@ -93,6 +104,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** Which request a command serves; only events say it. */
   ledger: CommandLedger | null = null;
 
+  readonly #machine: ControllerMachine;
   readonly #events: EventStream;
   readonly #activities: ActivityQueue;
   readonly #host: HostPort;
@@ -104,12 +116,15 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
+  /** Commands that were taken and, since something is broken, are not worked on. */
+  readonly #silent: SilentCommand[] = [];
   /** Counts resets, so that activities of an earlier life do nothing. */
   #generation = 0;
 
   constructor({ machine, dev, media, settings }: ControllerOptions) {
     this.media = media;
     this.settings = settings;
+    this.#machine = machine;
     this.#events = machine.events;
     this.#activities = machine.activities;
     this.#host = new HostPort(machine.events, dev, machine.bus);
@@ -143,12 +158,19 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       queues: this.#queues,
       prp: pointer.prp,
       transfer,
+      abort: (queueId, commandId) => this.#abort(queueId, commandId),
     });
   }
 
   /** CSTS.CFS: the controller met something it cannot report in a completion. */
   get hasFailed(): boolean {
     return this.#registers.hasFailed;
+  }
+
+  /** It is pulled out of its slot: registers answer nobody, and nothing goes on. */
+  unplug(): void {
+    this.disable();
+    this.#registers.unplug();
   }
 
   read32(offset: number): number {
@@ -186,6 +208,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** @see RegisterOwner */
   disable(): void {
     this.#generation++;
+    this.#silent.length = 0;
     this.#queues.clear();
     this.#admin.reset();
   }
@@ -255,6 +278,11 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     }
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
+    const { faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(ANSWER) !== 0) {
+      this.#silent.push({ queue, commandId });
+      return;
+    }
     let status: number;
     let result = 0;
     if (queue.id === 0) {
@@ -265,6 +293,20 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       status = this.#nvm.execute(this.#command);
     }
     this.#complete(queue, commandId, status, result);
+  }
+
+  /**
+   * Aborts a command: one that is not worked on is completed with Command Abort Requested.
+   * @returns False when there is no such command; all others are done before an Abort is looked at.
+   */
+  #abort(queueId: number, commandId: number): boolean {
+    const index = this.#silent.findIndex((each) =>
+      each.queue.id === queueId && each.commandId === commandId
+    );
+    if (index < 0) return false;
+    const [{ queue }] = this.#silent.splice(index, 1) as [SilentCommand];
+    this.#complete(queue, commandId, STATUS.ABORT_REQUESTED, 0);
+    return true;
   }
 
   #complete(queue: SubmissionQueue, commandId: number, status: number, result: number): void {
@@ -287,6 +329,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     target.advance();
     if (events.tick(NVME_COMPLETE)) events.emit(NVME_COMPLETE, { cid: commandId, status });
     if (target.vector < 0) return;
+    const { faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
     if (events.tick(IRQ)) {
       events.emit(IRQ, { vector: target.vector, cpu: this.interruptCpu(target.vector) });
     }

@@ -54,9 +54,13 @@ const CAP_HIGH_NVM_COMMAND_SET = 2 ** 5;
 /** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
+/** What a read gives that nobody answers. */
+const ALL_ONES = 0xffff_ffff;
+
 export class Registers {
   readonly #owner: RegisterOwner;
   readonly #capabilities: Capabilities;
+  #unplugged = false;
   #configuration = 0;
   #status = 0;
   #adminAttributes = 0;
@@ -80,12 +84,19 @@ export class Registers {
     this.#status |= FATAL;
   }
 
+  /** Nobody answers any more: reads give all ones, writes go nowhere. */
+  unplug(): void {
+    this.#unplugged = true;
+    this.#status = 0;
+  }
+
   /** CSTS.CFS is set. */
   get hasFailed(): boolean {
     return (this.#status & FATAL) !== 0;
   }
 
   read32(offset: number): number {
+    if (this.#unplugged) return ALL_ONES;
     switch (offset) {
       case REGISTER.CAP_LOW:
         return (this.#capabilities.maxQueueEntries - 1) + CAP_CONTIGUOUS_QUEUES + CAP_TIMEOUT;
@@ -152,6 +163,7 @@ export class Registers {
   }
 
   #configure(value: number): void {
+    if (this.#unplugged) return;
     const wasEnabled = (this.#configuration & CC_ENABLE) !== 0;
     const enabled = (value & CC_ENABLE) !== 0;
     this.#configuration = value;

@@ -46,6 +46,8 @@ export class AdminCommands {
   readonly #name: string;
   readonly #submit: AdminSubmit;
   readonly #limits: () => QueueLimits;
+  /** Abort commands that may be outstanding, as the last Identify Controller said. */
+  abortLimit = 1;
   readonly #page = new Uint8Array(CTRL_PAGE_BYTES);
   readonly #view = new DataView(this.#page.buffer);
 
@@ -64,6 +66,7 @@ export class AdminCommands {
     const mdts = view.getUint8(77);
     const sgls = view.getUint32(536, true);
     const oncs = view.getUint16(520, true);
+    this.abortLimit = view.getUint8(258) + 1;
     return {
       mdtsBytes: mdts === 0 ? 0 : 2 ** (mdts + minPageExponent) * CTRL_PAGE_BYTES,
       sgl: (sgls & SGL_DATA_MASK) !== 0,

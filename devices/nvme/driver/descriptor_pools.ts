@@ -18,12 +18,18 @@ export interface DescriptorPools {
   readonly large: DescriptorPool;
 }
 
+/** Pools that the driver made by itself, and gives back by itself. */
+interface OwnPools extends DescriptorPools {
+  readonly small: DmaPool;
+  readonly large: DmaPool;
+}
+
 /** The pools of each node, made when the first queue of that node is. @see behaviour/nvme.md 1 */
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #smallAlignBytes: Bytes;
-  readonly #pools: (DescriptorPools | undefined)[] = [];
+  readonly #pools: (OwnPools | undefined)[] = [];
 
   /** @param smallAlignBytes What a small block is aligned to; its size is rounded up to that. */
   constructor(machine: Machine, dev: DmaDevice, smallAlignBytes: Bytes) {
@@ -43,6 +49,24 @@ export class NodePools {
       ),
       large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
     };
+  }
+
+  /** Blocks that requests hold. */
+  get usedBlocks(): number {
+    let used = 0;
+    for (const pools of this.#pools) {
+      if (pools !== undefined) used += pools.small.usedBlocks + pools.large.usedBlocks;
+    }
+    return used;
+  }
+
+  /** Gives all memory back: the driver leaves. */
+  destroy(): void {
+    for (const pools of this.#pools) {
+      pools?.small.destroy();
+      pools?.large.destroy();
+    }
+    this.#pools.length = 0;
   }
 }
 

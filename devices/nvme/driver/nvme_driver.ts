@@ -7,7 +7,7 @@
  * @see behaviour/nvme.md 4
  */
 import type { ActivityHandler } from "../../../runtime/activity.ts";
-import type { Bytes } from "../../../runtime/address.ts";
+import type { Bytes, Nanoseconds } from "../../../runtime/address.ts";
 import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
 import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
@@ -23,7 +23,9 @@ import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands } from "./bring_up.ts";
+import { AbortSlots } from "./abort_slots.ts";
 import { CommandArchive } from "./command_archive.ts";
+import { ControllerLife, type ControllerState } from "./controller_life.ts";
 import { setUpCommand } from "./command_setup.ts";
 import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
 import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
@@ -38,9 +40,10 @@ import {
   type NamespaceFacts,
   type ReleaseRules,
 } from "./nvme_limits.ts";
-import type { NvmeRequest } from "./nvme_request.ts";
+import { type NvmeRequest, speakFor } from "./nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
-import { ADMIN_DEPTH, ADMIN_TAGS } from "./protocol.ts";
+import { OverdueCommands } from "./overdue_commands.ts";
+import { ADMIN_DEPTH, ADMIN_TAGS, HOST_STATUS } from "./protocol.ts";
 import { QueuePair } from "./queue_pair.ts";
 import { QueueSet } from "./queue_set.ts";
 import {
@@ -50,6 +53,7 @@ import {
   readCapabilities,
 } from "./registers.ts";
 import { RequestFifo } from "./request_fifo.ts";
+import { RequestWatch } from "./request_watch.ts";
 import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
@@ -57,10 +61,15 @@ import { blockStatusOf, doNotRetry } from "./status.ts";
 const { IOERR, OK, RESOURCE } = BLK_STS;
 
 const BLOCK_STATUS = eventId("block.status");
+const NVME_CANCEL = eventId("nvme.cancel");
 
-/** Kinds of activities: dispatch the oldest waiting request, or the oldest waiting batch. */
+/** Kinds of activities: dispatch the oldest waiting request, or the oldest waiting batch; reset. */
 const DISPATCH = 0;
 const DISPATCH_BATCH = 1;
+const RESET = 2;
+/** How long an admin command may take. */
+const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
+const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 /** How often a failing command is tried again. */
 const MAX_RETRIES = 5;
 /**
@@ -84,6 +93,8 @@ export interface NvmeDriverOptions {
   readonly sglThresholdBytes?: Bytes;
   /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
   readonly nodes?: number;
+  /** How long a command of an I/O queue may take. Default 30 s. */
+  readonly timeoutNs?: Nanoseconds;
   /** Descriptor pools to use instead of the driver's own. */
   readonly pools?: DescriptorPools;
   /** Where arrays of saved mappings come from instead of the driver's own pool. */
@@ -119,6 +130,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #queues = new QueueSet();
   readonly #archive = new CommandArchive();
   readonly #rules: ReleaseRules;
+  readonly #life: ControllerLife;
+  readonly #watch: RequestWatch;
+  readonly #aborts: AbortSlots;
+  /** A reset has been posted and not begun. */
+  #resetDue: "timeout" | "failed" | null = null;
+  #capabilities: Capabilities | null = null;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
@@ -143,6 +160,34 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
     };
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
+    this.#aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
+    const overdue = new OverdueCommands({
+      events: machine.events,
+      registers: options.registers,
+      aborts: this.#aborts,
+      mayAct: () => this.#life.state === "live" && this.#resetDue === null,
+      poll: (queue) => this.#poll(queue),
+      resetSoon: (reason) => this.#resetSoon(reason),
+    });
+    const ioTimeoutNs = options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
+    this.#watch = new RequestWatch({
+      clock: machine.clock,
+      timeoutNs: (queue) => queue.id === 0 ? ADMIN_TIMEOUT_NS : ioTimeoutNs,
+      shortestNs: Math.min(ADMIN_TIMEOUT_NS, ioTimeoutNs),
+      queues: () => this.#queues.all,
+      overdue: (queue, iod) => overdue.handle(queue, iod),
+    });
+    this.#life = new ControllerLife({
+      events: machine.events,
+      name: dev.name,
+      queues: () => this.#queues.all,
+      stop: () => this.#stop(),
+      start: () => this.#restart(),
+      poll: (queue) => this.#poll(queue),
+      cancel: (queue) => this.#cancel(queue),
+      post: (request) => this.#post(request),
+      release: () => this.#release(),
+    });
     this.#mapper = machine.config.kernel === "6.12"
       ? new ScatterlistDataMapper(machine, dev, this.format, this.#rules.nvme)
       : new TwoStepDataMapper(
@@ -181,6 +226,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     );
   }
 
+  /** What the controller is to the driver just now. */
+  get state(): ControllerState {
+    return this.#life.state;
+  }
+
+  /** Blocks of descriptor pools that requests hold. */
+  get usedDescriptors(): number {
+    return this.#nodePools.usedBlocks;
+  }
+
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get ioQueues(): readonly QueuePair[] {
     return this.#queues.io;
@@ -195,29 +250,39 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   bringUp(): void {
     const { machine, dev } = this;
     const capabilities = readCapabilities(this.#registers, dev.name);
+    this.#capabilities = capabilities;
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, this.#registers, capabilities, dev.name);
     const admin = this.#addQueue(0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
-    enableController(
-      machine,
-      this.#registers,
-      capabilities,
-      { sqDma: admin.sq.dma, cqDma: admin.cq.dma },
-      dev.name,
-    );
-    admin.enabled = true;
-
-    const commands = new AdminCommands(
-      machine,
-      dev.name,
-      () => this.adminLimits,
-      (request) => this.#runAdmin(request),
-    );
-    this.#setController(commands.identifyController(capabilities.minPageExponent));
-    commands.identifyCommandSet(capabilities.version);
-    this.#createQueues(commands, capabilities);
+    const commands = this.#identify(admin, capabilities);
+    this.#addIoQueues(commands, capabilities);
+    this.#createQueues(commands);
     const namespace = commands.findNamespace(capabilities.version);
     if (namespace !== null) this.setNamespace(namespace);
+    // Whatever was in flight is done, and time begins anew when the machine is ready.
+    this.#watch.stop();
+    this.#life.begin();
+  }
+
+  /**
+   * Resets the controller: it is stopped, what it has not completed is cancelled and unmapped, and
+   * it is brought up again. Requests that came meanwhile, and those that may be tried again, follow.
+   *
+   * @throws {KernelError} ENODEV when it is dead or gone, EIO when it does not come up again.
+   */
+  reset(): void {
+    this.#resetDue = null;
+    this.#life.reset("asked");
+  }
+
+  /**
+   * The controller has been pulled: every request ends, and everything that the driver holds goes
+   * back. What is left mapped then, the checker reports.
+   *
+   * @throws {KernelError} ENODEV when it was pulled before.
+   */
+  remove(): void {
+    this.#life.remove();
   }
 
   /**
@@ -277,6 +342,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       const batch = this.#batches.shift();
       if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
       this.#dispatchBatch(batch);
+      return;
+    }
+    if (kind === RESET) {
+      this.#resetAsDue();
       return;
     }
     const request = this.#dispatch.shift();
@@ -391,7 +460,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #dispatchOne(request: NvmeRequest): void {
     const queue = this.#queues.get(request.queue);
     if (queue === undefined || !queue.enabled) {
-      this.#end(request, IOERR);
+      this.#refuse(request);
       return;
     }
     const iod = request.iod ?? queue.takeTag(request);
@@ -419,13 +488,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.#speakFor(request);
       const queue = this.#queues.get(request.queue);
       if (queue === undefined || !queue.enabled) {
-        this.#end(request, IOERR);
+        this.#refuse(request);
         continue;
       }
       const iod = queue.takeTag(request);
       if (iod === null) queue.waiting.push(request);
       else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
-      else again.push(request);
+      else {
+        queue.keepUnsent(iod);
+        again.push(request);
+      }
     }
     // A doorbell for several commands belongs to no request.
     if (batch.length > 1) events.request = null;
@@ -435,6 +507,27 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     events.device = device;
     events.request = outerRequest;
     events.site = site;
+  }
+
+  /**
+   * A request for a queue that takes none: it waits while the controller is reset, and ends when it
+   * is not there any more.
+   *
+   * @see behaviour/nvme.md 4.1
+   */
+  #refuse(request: NvmeRequest): void {
+    const { state } = this.#life;
+    if (state === "resetting") {
+      this.#life.hold(request);
+      return;
+    }
+    if (request.iod !== null) this.#queues.get(request.queue)!.releaseTag(request.iod);
+    if (state !== "dead" && state !== "removed") {
+      this.#end(request, IOERR);
+      return;
+    }
+    request.nvmeStatus = HOST_STATUS.PATH_ERROR;
+    this.#end(request, blockStatusOf(HOST_STATUS.PATH_ERROR));
   }
 
   /** Events are a request's from here on. */
@@ -480,6 +573,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       cpu,
       doorbellStrideBytes: capabilities.doorbellStrideBytes,
       pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
+      watch: this.#watch,
     });
     this.#queues.add(queue);
     return queue;
@@ -490,27 +584,129 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return Math.floor((cpu * (this.#options.nodes ?? 1)) / this.machine.config.cpus);
   }
 
+  /** Points the controller at its admin queue, and asks it what it can. */
+  #identify(admin: QueuePair, capabilities: Capabilities): AdminCommands {
+    const { machine, dev } = this;
+    enableController(
+      machine,
+      this.#registers,
+      capabilities,
+      { sqDma: admin.sq.dma, cqDma: admin.cq.dma },
+      dev.name,
+    );
+    admin.enabled = true;
+    const commands = new AdminCommands(
+      machine,
+      dev.name,
+      () => this.adminLimits,
+      (request) => this.#runAdmin(request),
+    );
+    this.#setController(commands.identifyController(capabilities.minPageExponent));
+    this.#aborts.restart(commands.abortLimit, () => this.adminLimits);
+    commands.identifyCommandSet(capabilities.version);
+    return commands;
+  }
+
   /** All queues get their memory first; then the controller is told of each. */
-  #createQueues(commands: AdminCommands, capabilities: Capabilities): void {
+  #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
     const asked = this.#options.queues ?? this.machine.config.cpus;
     const count = commands.numberOfQueues(asked);
     const depth = Math.min(capabilities.maxQueueEntries, this.#options.depthEntries ?? 1024);
     for (let id = 1; id <= count; id++) this.#addQueue(id, depth, depth - 1, capabilities);
-    for (let id = 1; id <= count; id++) {
-      const queue = this.#queues.get(id)!;
+  }
+
+  #createQueues(commands: AdminCommands): void {
+    for (const queue of this.#queues.io) {
       // A refusal keeps the queues made so far.
       if (!commands.createQueue(queue)) break;
       queue.enabled = true;
     }
   }
 
+  /** The controller touches nothing any more when this returns. */
+  #stop(): void {
+    disableController(this.machine, this.#registers, this.#capabilities!, this.dev.name);
+  }
+
+  /** Brings a stopped controller up with the queues there are. */
+  #restart(): void {
+    for (const queue of this.#queues.all) queue.restart();
+    const commands = this.#identify(this.#queues.get(0)!, this.#capabilities!);
+    if (commands.numberOfQueues(this.#queues.io.length) < this.#queues.io.length) {
+      throw new KernelError("EIO", `${this.dev.name} has fewer queues than before`);
+    }
+    this.#createQueues(commands);
+  }
+
+  /** Has the controller reset once the activities before are done. */
+  #resetSoon(reason: "timeout" | "failed"): void {
+    this.#resetDue = reason;
+    this.machine.activities.post(this, RESET, 0);
+  }
+
+  /** The reset that a timeout has asked for, unless somebody was faster. */
+  #resetAsDue(): void {
+    const reason = this.#resetDue;
+    this.#resetDue = null;
+    if (reason === null || this.#life.state !== "live") return;
+    try {
+      this.#life.reset(reason);
+    } catch (error) {
+      // Nobody asked for it: those who have requests hear of it by their statuses.
+      if (!(error instanceof KernelError)) throw error;
+    }
+  }
+
+  /** Takes what a queue has completed without having been interrupted. */
+  #poll(queue: QueuePair): void {
+    if (!queue.takeCompletion(this.#complete)) return;
+    while (queue.takeCompletion(this.#complete));
+    // The doorbell of a controller that was stopped is nobody's.
+    if (!queue.enabled) return;
+    const { events } = this.machine;
+    const { device, request } = events;
+    events.device = this.dev.name;
+    events.request = null;
+    queue.ringCompletionDoorbell();
+    events.device = device;
+    events.request = request;
+  }
+
+  /** Ends every command of a queue that was sent: its controller will not answer any more. */
+  #cancel(queue: QueuePair): void {
+    const { events } = this.machine;
+    for (const iod of queue.sent()) {
+      const request = iod.request!;
+      speakFor(events, request, () => {
+        if (events.tick(NVME_CANCEL)) {
+          events.emit(NVME_CANCEL, { queue: queue.id, cid: request.cid! });
+        }
+      });
+      iod.generation++;
+      this.#complete(iod, HOST_STATUS.ABORTED, 0);
+    }
+  }
+
+  /** Gives back what the driver holds of its own; the device has no driver any more. */
+  #release(): void {
+    this.#watch.stop();
+    for (const queue of this.#queues.all) queue.release();
+    this.#nodePools.destroy();
+    this.machine.dma.unbind(this.dev);
+  }
+
   #runAdmin(request: NvmeRequest): void {
     request.cpu = this.machine.cpu;
     this.queueRequest(request);
+    let patient = true;
     while (!request.done) {
-      if (!this.machine.runNextActivity()) {
+      if (this.machine.runNextActivity()) continue;
+      if (!patient) {
         throw new KernelError("EIO", `${this.dev.name} does not answer an admin command`);
       }
+      // The timer finds an answer whose interrupt was lost.
+      this.machine.advance(ADMIN_TIMEOUT_NS);
+      patient = false;
     }
   }
 }

@@ -23,6 +23,8 @@ export const CC_ENABLE = 1;
 /** Entry sizes 2^6 and 2^4, 4 KiB pages, round robin, NVM command set. */
 export const CC_SETTINGS = 0x0046_0000;
 export const CSTS_READY = 1;
+/** The controller has failed, and can only be reset. */
+export const CSTS_FATAL = 2;
 /** What a register reads as when the device is gone. */
 export const ALL_ONES = 0xffff_ffff;
 
@@ -37,8 +39,12 @@ export const ADMIN_OPCODE = {
   CREATE_SQ: 0x01,
   CREATE_CQ: 0x05,
   IDENTIFY: 0x06,
+  ABORT: 0x08,
   SET_FEATURES: 0x09,
 } as const;
+
+/** Statuses that a driver gives by itself: Host Pathing Error, Command Aborted By Host. */
+export const HOST_STATUS = { PATH_ERROR: 0x370, ABORTED: 0x371 } as const;
 
 export const NVM_OPCODE = {
   FLUSH: 0x00,

@@ -36,6 +36,14 @@ export class QueueEntries {
     return this.#pageOf(slot)[(slot & this.#mask) * this.#entryWords + index]! >>> 0;
   }
 
+  /** Makes the first `slots` entries zero. */
+  clear(slots: number): void {
+    for (let slot = 0; slot < slots; slot++) {
+      const first = (slot & this.#mask) * this.#entryWords;
+      this.#pageOf(slot).fill(0, first, first + this.#entryWords);
+    }
+  }
+
   #pageOf(slot: number): Int32Array {
     const index = slot >> this.#shift;
     return this.#pages[index] ?? this.#findPage(index);

@@ -3,6 +3,7 @@
  *
  * @see behaviour/nvme.md 4.1, 4.2
  */
+import type { Nanoseconds } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
 import { InvariantError, KernelError } from "../../../runtime/errno.ts";
@@ -15,6 +16,7 @@ import type { NvmeRequest } from "./nvme_request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
 import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
+import type { RequestWatch } from "./request_watch.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const RESULT_WORD = CQE.RESULT / 4;
@@ -43,7 +45,12 @@ export interface QueuePairOptions {
   /** Bytes between two doorbells: 4 << CAP.DSTRD. */
   readonly doorbellStrideBytes: number;
   readonly pools: DescriptorPools;
+  /** Looks after commands that are not answered. */
+  readonly watch: RequestWatch;
 }
+
+/** When a tag was taken for a command that could not be sent yet. */
+const NOT_SENT = -1;
 
 export class QueuePair {
   readonly id: number;
@@ -59,12 +66,16 @@ export class QueuePair {
   enabled = false;
 
   readonly #machine: Machine;
+  readonly #dev: DmaDevice;
   readonly #registers: NvmeRegisterPort;
   readonly #sqDoorbell: number;
   readonly #cqDoorbell: number;
   readonly #sqEntries: QueueEntries;
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
+  readonly #watch: RequestWatch;
+  /** When the command of each tag in flight was sent. */
+  readonly #sentNs: Float64Array;
   /** A stack: the tag freed last is used first. */
   readonly #freeTags: Uint16Array;
   #freeCount: number;
@@ -83,6 +94,7 @@ export class QueuePair {
     this.cpu = options.cpu;
     this.pools = options.pools;
     this.#machine = machine;
+    this.#dev = dev;
     this.#registers = options.registers;
     const stride = options.doorbellStrideBytes;
     this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
@@ -96,6 +108,8 @@ export class QueuePair {
     this.sq = sq;
     this.#cqEntries = new QueueEntries(machine.memory, cq, CQE_BYTES);
     this.#sqEntries = new QueueEntries(machine.memory, sq, SQE_BYTES);
+    this.#watch = options.watch;
+    this.#sentNs = new Float64Array(options.tags);
     this.#freeTags = new Uint16Array(options.tags);
     for (let index = 0; index < options.tags; index++) {
       this.#freeTags[index] = options.tags - 1 - index;
@@ -134,6 +148,51 @@ export class QueuePair {
     this.#freeTags[this.#freeCount++] = iod.tag;
   }
 
+  /** A tag that is kept although its command could not be sent. */
+  keepUnsent(iod: Iod): void {
+    this.#sentNs[iod.tag] = NOT_SENT;
+  }
+
+  /** Commands that the controller has and has not completed, in the order of their tags. */
+  sent(): readonly Iod[] {
+    const sent: Iod[] = [];
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null && this.#sentNs[iod.tag] !== NOT_SENT) {
+        sent.push(iod);
+      }
+    }
+    return sent;
+  }
+
+  /** When a command in flight was sent, or was given time again. */
+  sentAtNs(iod: Iod): Nanoseconds {
+    return this.#sentNs[iod.tag]!;
+  }
+
+  /** Gives a command that was not answered as much time again. */
+  restartTime(iod: Iod): void {
+    this.#sentNs[iod.tag] = this.#machine.clock.nowNs;
+  }
+
+  /**
+   * Empty rings, as the controller will find them when it is told of the queue again. Nothing may be
+   * in flight.
+   */
+  restart(): void {
+    this.#sqTail = 0;
+    this.#sqRung = 0;
+    this.#cqHead = 0;
+    this.#phase = 1;
+    this.#cqEntries.clear(this.depthEntries);
+  }
+
+  /** Gives the rings' memory back; the queue is of no use any more. */
+  release(): void {
+    const { dma } = this.#machine;
+    dma.dmaFreeCoherent(this.#dev, this.sq);
+    dma.dmaFreeCoherent(this.#dev, this.cq);
+  }
+
   /** Puts a command into the submission queue and rings its doorbell. */
   submit(iod: Iod): void {
     this.enqueue(iod);
@@ -148,6 +207,8 @@ export class QueuePair {
     const machine = this.#machine;
     const slot = this.#sqTail;
     this.#sqEntries.write(slot, iod.words);
+    this.#sentNs[iod.tag] = machine.clock.nowNs;
+    if (!this.#watch.armed) this.#watch.start();
     if (machine.events.tick(NVME_SUBMIT)) {
       machine.events.emit(NVME_SUBMIT, {
         queue: this.id,

@@ -19,6 +19,11 @@ export class QueueSet {
     return this.#queues[id];
   }
 
+  /** All queues, the admin queue first. */
+  get all(): readonly QueuePair[] {
+    return this.#queues;
+  }
+
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get io(): readonly QueuePair[] {
     return this.#queues.slice(1);

@@ -1,9 +1,10 @@
 /** NVMe disks: what they are, what they hold, their queues. */
 import type { LabDevice } from "../../../devices/lab.ts";
+import { unplugNvme } from "../../../devices/nvme/unplug.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
-import { size, thing, toInt, toSize } from "../arguments.ts";
+import { size, thing, toInt, toSize, word } from "../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
 import { DEVICE, deviceLines } from "./device.ts";
@@ -84,6 +85,42 @@ const METHODS: readonly MethodSpec<LabDevice>[] = [
       return thing(QUEUE, { queue: disk.driver.ioQueues[id - 1]!, device: device.name });
     },
   },
+  {
+    name: "reset",
+    parameters: [],
+    result: "nothing",
+    doc: "Stops the controller, cancels and unmaps what it has not completed, and brings it up " +
+      "again. Requests that may be tried again follow, and those that came meanwhile.",
+    example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+step until io.mapped
+ssd.reset()
+assert not io.done
+wait io
+assert io.status == OK and io.requests[0].retries == 1`,
+    raises: ["ENODEV", "EIO"],
+    run(_run, device) {
+      diskOf(device).driver.reset();
+      return null;
+    },
+  },
+  {
+    name: "remove",
+    parameters: [],
+    result: "nothing",
+    doc: "Pulls the device out of its slot while it is in use. Every access of it faults from " +
+      "then on, every request ends with TRANSPORT, and its driver gives back what it holds.",
+    example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+step until io.mapped
+ssd.remove()
+wait io
+assert io.status == TRANSPORT and ssd.state == removed
+ssd.dma_read(0x10_0000 as dma, 16B) faults blocked`,
+    raises: ["ENODEV"],
+    run(_run, device) {
+      unplugNvme(device);
+      return null;
+    },
+  },
 ];
 
 export const NVME: TypeSpec<LabDevice> = {
@@ -96,6 +133,12 @@ export const NVME: TypeSpec<LabDevice> = {
       kind: "int",
       doc: "How many queues take reads and writes.",
       get: (device) => diskOf(device).queueCount,
+    },
+    {
+      name: "state",
+      kind: "word",
+      doc: "What the controller is for its driver: live, resetting, dead or removed.",
+      get: (device) => word(diskOf(device).driver.state),
     },
     {
       name: "block_size",

@@ -1,0 +1,18 @@
+/** Surprise removal: the disk is pulled while it is in use. */
+import { invariant } from "../../runtime/errno.ts";
+import type { LabDevice } from "../device_kind.ts";
+
+/**
+ * Pulls a disk out of its slot. First the device is gone: nothing that it might still want to read
+ * or write reaches memory. Then its driver hears of it, ends every request, and gives back what it
+ * holds; what anybody else has left mapped for the device, the checker reports.
+ *
+ * @throws {KernelError} ENODEV when it was pulled before.
+ */
+export function unplugNvme(device: LabDevice): void {
+  const { controller, disk, dma } = device;
+  invariant(controller !== null && disk !== null, `${device.name} is no NVMe disk`);
+  controller.unplug();
+  dma.addressEnd = 0;
+  disk.driver.remove();
+}
