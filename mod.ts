@@ -71,7 +71,8 @@ export {
   type RunReport,
   type TestOutcome,
 } from "./lang/run/report.ts";
-export { type RunOptions, runProgram, runTest } from "./lang/run/runner.ts";
+export { type RunOptions } from "./lang/run/run_options.ts";
+export { runProgram, runTest } from "./lang/run/run_program.ts";
 export { type FeedResult, Session, type SessionOptions } from "./lang/run/session.ts";
 export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
 export { DEFAULT_LIMITS, type Limits } from "./lang/vm/limits.ts";

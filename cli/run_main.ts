@@ -31,7 +31,11 @@ const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
   "max-output",
 ]);
 
-function main(scenario: string | null, words: readonly string[], screen: Screen): ExitCode {
+async function main(
+  scenario: string | null,
+  words: readonly string[],
+  screen: Screen,
+): Promise<ExitCode> {
   const paths: string[] = scenario === null ? [] : [scenario];
   const values = new Map<ValueOption, string>();
   let trace = false;
@@ -58,7 +62,7 @@ function main(scenario: string | null, words: readonly string[], screen: Screen)
   }
   if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);
   const number = (name: ValueOption) => readWholeNumber(values.get(name) ?? "");
-  return runScenarios(paths, {
+  return await runScenarios(paths, {
     only: "all",
     trace,
     match: values.get("match") ?? null,
@@ -86,5 +90,5 @@ function startedScenario(): string | null {
 
 const screen = new ProcessScreen();
 // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
-Deno.exitCode = main(startedScenario(), Deno.args, screen);
+Deno.exitCode = await main(startedScenario(), Deno.args, screen);
 screen.flush();

@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
     packages: ["@optique/", "@std/", "node:", "chevrotain", "prettier/doc"],
   },
   mod: { layers: ["lang", "devices", "runtime"], packages: [] },
-  lang: { layers: ["devices", "runtime"], packages: ["chevrotain"] },
+  lang: { layers: ["devices", "runtime"], packages: ["chevrotain", "fast-check"] },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
   std: { layers: [], packages: ["deno-std/"] },

@@ -1,6 +1,7 @@
 /** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
-import { runProgram } from "../../lang/run/runner.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { runProgramWith } from "../../lang/run/runner.ts";
 import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
 import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { painter } from "../paint.ts";
@@ -30,11 +31,11 @@ export interface ScenarioOptions {
 }
 
 /** Runs each file in turn; a file that is wrong does not keep the others from running. */
-export function runScenarios(
+export async function runScenarios(
   paths: readonly string[],
   options: ScenarioOptions,
   screen: Screen,
-): ExitCode {
+): Promise<ExitCode> {
   const paint = painter(screen.colour);
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
@@ -51,7 +52,7 @@ export function runScenarios(
       const count = `${tests} test${tests === 1 ? "" : "s"}`;
       lines.head(paint("dim", `running ${count} from ${program.source.name}`));
     }
-    const report = runProgram(program, {
+    const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
       ...options.match === null ? {} : { match: options.match },
       ...options.seed === null ? {} : { seed: options.seed },
@@ -78,6 +79,13 @@ export function runScenarios(
     screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
   }
   return worseExitCode(exitCode, noTestFound(reports, options, screen));
+}
+
+/** What draws the cases of a program's properties: loaded for those that have any. */
+async function engineFor({ tests }: Program) {
+  if (!tests.some(({ kind }) => kind === "property")) return null;
+  const { FAST_CHECK } = await import("../../lang/run/fast_check_engine.ts");
+  return FAST_CHECK;
 }
 
 /** A file of statements that said what they had to say needs no summary. */

@@ -1,7 +1,7 @@
 /** Runs a script in tests of builtins, and tells how it ended. */
 import { LoadError } from "../run/load_files.ts";
 import { loadProgram } from "../run/program.ts";
-import { runProgram } from "../run/runner.ts";
+import { runProgram } from "../run/run_program.ts";
 import { SourceFile, spanPlace } from "../source.ts";
 import { BUILTINS } from "./mod.ts";
 

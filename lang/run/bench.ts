@@ -4,7 +4,8 @@ import type { Failure } from "../vm/failure.ts";
 import { Ratio, type Value } from "../vm/value.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { BenchOutcome } from "./report.ts";
-import { reportFailure, type RunOptions, type SharedOptions, sharedOptions } from "./runner.ts";
+import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
+import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 
 export interface BenchOptions extends RunOptions {

@@ -57,6 +57,7 @@ export interface TestEntry {
   /** What it changes of the machine block. */
   readonly variant: MachineVariant;
   readonly functionIndex: number;
+  readonly declaration: AnyTest;
   /** Of a property. */
   readonly forall: readonly ForallValues[];
   /** Of a bench. */
@@ -221,6 +222,7 @@ export function compileTest(
     name: test.name,
     span: test.nameSpan,
     skip: test.skip,
+    declaration: test,
     functionIndex: test.kind === "Test"
       ? compiler.test(test)
       : test.kind === "Property"

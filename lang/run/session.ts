@@ -40,7 +40,9 @@ import {
 } from "./program.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { FailureReport, TestOutcome } from "./report.ts";
-import { LimitedOutput, reportFailure, runTest } from "./runner.ts";
+import { LimitedOutput } from "./run_options.ts";
+import { runTest } from "./run_program.ts";
+import { reportFailure } from "./tally.ts";
 import { sendTo, SideRuns } from "./side_runs.ts";
 import { bindMachine, buildTestWorld, type MachineOptions } from "./test_machine.ts";
 import type { World } from "./world.ts";

@@ -6,7 +6,8 @@ import { SourceFile } from "../source.ts";
 import { LoadError, type SourceLoader } from "./load_files.ts";
 import { loadProgram, type LoadResult, type Program } from "./program.ts";
 import type { RunReport, TestOutcome } from "./report.ts";
-import { type RunOptions, runProgram } from "./runner.ts";
+import type { RunOptions } from "./run_options.ts";
+import { runProgram } from "./run_program.ts";
 
 /** Files in memory, by path; `use` finds them by their name. */
 export function memoryLoader(files: Readonly<Record<string, string>> = {}): SourceLoader {

@@ -1,0 +1,67 @@
+/** Values as a script writes them: text that, read again, is the same value. */
+import {
+  BytesValue,
+  ListValue,
+  Quantity,
+  RangeValue,
+  Ratio,
+  RecordValue,
+  type Value,
+  Word,
+} from "../vm/value.ts";
+import { formatAddress, formatHexBytes, formatSize } from "./numbers.ts";
+
+/**
+ * A value as an expression. Values that constants can have: numbers of all kinds, text, bytes,
+ * words, ranges, and lists and records of them.
+ *
+ * @example
+ * ```ts
+ * sourceText(new Quantity("duration", 1200)); // "1200ns"
+ * ```
+ */
+export function sourceText(value: Value): string {
+  if (value === null) return "none";
+  if (typeof value === "string") return quoted(value);
+  if (typeof value !== "object") return String(value);
+  if (value instanceof Quantity) return quantityText(value.value, value.kind);
+  if (value instanceof Word) return value.name;
+  if (value instanceof Ratio) return String(value.value);
+  if (value instanceof RangeValue) {
+    return `${operand(value.first, value.kind)}..${operand(value.end, value.kind)}`;
+  }
+  if (value instanceof BytesValue) return `bytes"${formatHexBytes(value.bytes)}"`;
+  if (value instanceof ListValue) return `[${value.items.map(sourceText).join(", ")}]`;
+  if (value instanceof RecordValue) {
+    const entries = [...value.entries].map(([key, entry]) => `${key}: ${sourceText(entry)}`);
+    return `{ ${entries.join(", ")} }`;
+  }
+  throw new Error("Things of a machine and functions are no constants");
+}
+
+/** A text in quotes, for a string that inserts nothing. */
+export function quoted(text: string): string {
+  const escaped = text.replace(/[\\"{}\n\r\t\0]/g, (character) =>
+    ({ "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" })[character] ?? `\\${character}`);
+  return `"${escaped}"`;
+}
+
+function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
+  switch (kind) {
+    case "int":
+      return String(value);
+    case "size":
+      // The largest number of bytes is shown as a word that no script can write.
+      return value === Number.MAX_SAFE_INTEGER ? `${value}B` : formatSize(value);
+    case "duration":
+      return `${value}ns`;
+    default:
+      return `${formatAddress(value)} as ${kind}`;
+  }
+}
+
+/** In parentheses where the operator around binds tighter than what stands in it. */
+function operand(value: number, kind: Quantity["kind"] | "int"): string {
+  const text = quantityText(value, kind);
+  return kind === "phys" || kind === "dma" ? `(${text})` : text;
+}

@@ -1,0 +1,72 @@
+/** What may be said about a run, and where its lines go. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
+import { LimitError } from "../vm/script_error.ts";
+import type { Output } from "../vm/vm_core.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { TestOutcome } from "./report.ts";
+import type { MachineOptions } from "./test_machine.ts";
+
+export interface RunOptions {
+  /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
+  readonly only?: "all" | "tests";
+  /** Only tests whose name, or whose machine, contains this text. */
+  readonly match?: string;
+  /** Instead of the seeds the file names. */
+  readonly seed?: number;
+  readonly limits?: Limits;
+  /** Gets every line of `print`, `show` and `explain` when it is written. */
+  readonly onLine?: (text: string) => void;
+  /** Gets every event of every test's machine. */
+  readonly onEvent?: (event: MachineEvent) => void;
+  /** Gets each outcome as soon as it is known. */
+  readonly onOutcome?: (outcome: TestOutcome) => void;
+  /** Colours for the lines of failures. */
+  readonly style?: FailureStyle;
+}
+
+/** Options in the form that every test gets them; the output's limit is one for the whole run. */
+export interface SharedOptions {
+  readonly machine: Omit<MachineOptions, "record">;
+  readonly style: FailureStyle | undefined;
+  /** True when the output's limit was reached: further tests could not say anything. */
+  readonly outputStopped: () => boolean;
+}
+
+export function sharedOptions(options: RunOptions): SharedOptions {
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  const output = new LimitedOutput(limits.outputLines, options.onLine);
+  return {
+    machine: {
+      limits,
+      output,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    },
+    style: options.style,
+    outputStopped: () => output.stopped,
+  };
+}
+
+/** Hands lines on until there were too many. */
+export class LimitedOutput implements Output {
+  stopped = false;
+  #left: number;
+
+  constructor(readonly limitLines: number, readonly onLine: ((text: string) => void) | undefined) {
+    this.#left = limitLines;
+  }
+
+  write(line: string): void {
+    if (this.#left === 0) {
+      this.stopped = true;
+      throw new LimitError(
+        "E0804",
+        `The script wrote more than ${this.limitLines} lines`,
+        "`--max-output` sets the limit",
+      );
+    }
+    this.#left--;
+    this.onLine?.(line);
+  }
+}

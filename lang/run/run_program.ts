@@ -1,0 +1,16 @@
+/** Runs programs, whatever is in them: with fast-check for their properties. */
+import { FAST_CHECK } from "./fast_check_engine.ts";
+import type { Program, TestEntry } from "./program.ts";
+import type { RunReport, TestOutcome } from "./report.ts";
+import type { RunOptions } from "./run_options.ts";
+import { runProgramWith, runTestWith } from "./runner.ts";
+
+/** Runs a program's statements and tests. Benches are run by `runBench`. */
+export function runProgram(program: Program, options: RunOptions = {}): RunReport {
+  return runProgramWith(FAST_CHECK, program, options);
+}
+
+/** Runs one test or property. */
+export function runTest(program: Program, test: TestEntry, options: RunOptions = {}): TestOutcome {
+  return runTestWith(FAST_CHECK, program, test, options);
+}

@@ -1,0 +1,171 @@
+/** What one test did on its machine, or one property on many. */
+import { spanPlace } from "../source.ts";
+import type { Failure } from "../vm/failure.ts";
+import type { Value } from "../vm/value.ts";
+import type { Output } from "../vm/vm_core.ts";
+import {
+  describeIncident,
+  describeRaceIncident,
+  judgeIncidents,
+  unexpectedIncidents,
+} from "./incidents.ts";
+import type { Program, TestEntry } from "./program.ts";
+import { type FailureStyle, renderFailure } from "./render_failure.ts";
+import type { FailureReport, Incident, Place, TestOutcome } from "./report.ts";
+import type { SharedOptions } from "./run_options.ts";
+import { SideRuns } from "./side_runs.ts";
+import { startMachine, TestMachine } from "./test_machine.ts";
+
+/** Incidents of one test that are listed; the others are counted. */
+const LISTED_INCIDENTS = 20;
+
+/** What a test is called, and where. */
+export interface EntryNames {
+  readonly kind: TestOutcome["kind"];
+  readonly name: string;
+  readonly combination: string;
+  readonly place: Place;
+  readonly functionIndex: number;
+}
+
+/** Code to run, and the machine to run it on. */
+export interface TestRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
+  /** The case of a property. */
+  readonly args: readonly Value[];
+}
+
+/** What came of a run. */
+export interface Attempt {
+  /** Null when everything held. */
+  readonly failure: Failure | null;
+  /** Null when there was none to be had. */
+  readonly machine: TestMachine | null;
+}
+
+/** Sums up what one test did on its machine, or one property on many. */
+export class Tally {
+  readonly seed: number;
+  readonly #program: Program;
+  readonly #options: SharedOptions;
+  readonly #reachedByAll: Set<number>;
+  readonly #reached = new Set<number>();
+  readonly #incidents: Incident[] = [];
+  #failure: FailureReport | null = null;
+  #assertions = 0;
+  #cases = 0;
+  #faults = 0;
+  #reports = 0;
+  #durationNs = 0;
+  #events = 0;
+
+  constructor(program: Program, seed: number, options: SharedOptions, reachedByAll: Set<number>) {
+    this.#program = program;
+    this.#options = options;
+    this.#reachedByAll = reachedByAll;
+    this.seed = options.machine.seed ?? seed;
+  }
+
+  /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
+  run(run: TestRun): boolean {
+    const { failure, machine } = this.attempt(run, this.#options.machine.output);
+    if (machine !== null) this.count(machine);
+    if (failure !== null) this.fail(failure);
+    return failure === null;
+  }
+
+  /** Runs the code on a fresh machine. */
+  attempt({ args, config, functionIndex, variant }: TestRun, output: Output): Attempt {
+    const { onEvent, ...common } = this.#options.machine;
+    // Who looks at events looks at those of the runs that speak.
+    const listened = onEvent === undefined || output !== common.output ? {} : { onEvent };
+    const options = { ...common, ...listened, output, record: true };
+    const { span } = this.#program.code.functions[functionIndex]!;
+    const machine = startMachine(this.#program, config, options, span);
+    if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };
+    const start = { functionIndex, args };
+    machine.vm.runs = new SideRuns(this.#program, config, [variant], options, start);
+    const failure = machine.run(functionIndex, args) ?? judgeIncidents(machine.vm);
+    return { failure, machine };
+  }
+
+  /** Adds what a run did. */
+  count(machine: TestMachine): void {
+    const { vm, world } = machine;
+    this.#cases++;
+    this.#assertions += vm.assertions;
+    this.#durationNs += world.nowNs();
+    this.#events += world.stream.seq;
+    for (const expectation of vm.reached) {
+      this.#reached.add(expectation);
+      this.#reachedByAll.add(expectation);
+    }
+    this.#addIncidents(machine);
+  }
+
+  /** The test has failed. @param notes Lines before the failure's own. */
+  fail(failure: Failure, notes: readonly string[] = []): void {
+    this.#failure = reportFailure(
+      { ...failure, notes: [...notes, ...failure.notes] },
+      this.#options.style,
+    );
+  }
+
+  /** Runs so far. */
+  get cases(): number {
+    return this.#cases;
+  }
+
+  outcome(entry: EntryNames): TestOutcome {
+    const outcome = this.#failure === null ? "passed" : "failed";
+    return { ...this.#numbers(entry), outcome, failure: this.#failure };
+  }
+
+  skipped(entry: EntryNames): TestOutcome {
+    return { ...this.#numbers(entry), outcome: "skipped", failure: null, unreached: [] };
+  }
+
+  #numbers(entry: EntryNames): Omit<TestOutcome, "outcome" | "failure"> {
+    const { functionIndex, ...names } = entry;
+    const { expectations, functions } = this.#program.code;
+    return {
+      ...names,
+      seed: this.seed,
+      assertions: this.#assertions,
+      cases: this.#cases,
+      incidents: this.#incidents,
+      unexpectedFaults: this.#faults,
+      unexpectedReports: this.#reports,
+      unreached: functions[functionIndex]!.expectations
+        .filter((expectation) => !this.#reached.has(expectation))
+        .map((expectation) => spanPlace(expectations[expectation]!.span)),
+      durationNs: this.#durationNs,
+      events: this.#events,
+    };
+  }
+
+  #addIncidents(machine: TestMachine): void {
+    const { vm } = machine;
+    const style = this.#options.style;
+    const incidents = [
+      ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
+      ...vm.raceIncidents.map((incident) => describeRaceIncident(incident, style)),
+    ];
+    for (const incident of incidents) {
+      if (incident.kind === "fault") this.#faults++;
+      else this.#reports++;
+      if (this.#incidents.length < LISTED_INCIDENTS) this.#incidents.push(incident);
+    }
+  }
+}
+
+/** A failure as plain data. */
+export function reportFailure(failure: Failure, style: FailureStyle | undefined): FailureReport {
+  const { code, message, span } = failure.diagnostic;
+  return {
+    kind: failure.kind,
+    code,
+    message,
+    place: spanPlace(span),
+    lines: renderFailure(failure, style),
+  };
+}
