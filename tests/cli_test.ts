@@ -89,6 +89,28 @@ Deno.test("a failure ends with the line that repeats it, and the line does", asy
   });
 });
 
+Deno.test("a property that fails on purpose ends with its smallest case as a test, which fails when pasted", async () => {
+  const property = `property "small enough" forall pages in 1..=512, skipped in 0B..4KiB {
+  let size = pages * 4KiB - skipped
+  assert size < 64KiB or skipped < 8B
+}
+`;
+  await withFiles({ "p.dma": property }, async (folder) => {
+    const { code, output } = await dmalab("run", join(folder, "p.dma"));
+    assertEquals(code, 1);
+    const lines = output.split("\n");
+    const start = lines.findIndex((line) => line.includes("as a test to paste:"));
+    const end = lines.findIndex((line) => line.startsWith("repeat it:"));
+    const pasted = lines.slice(start + 1, end).join("\n");
+    assertStringIncludes(pasted, 'test "small enough: pages = 17, skipped = 8B" {');
+    Deno.writeTextFileSync(join(folder, "pasted.dma"), pasted);
+    assertEquals((await dmalab("run", join(folder, "pasted.dma"))).code, 1);
+    const held = pasted.replace("let pages = 17", "let pages = 16");
+    Deno.writeTextFileSync(join(folder, "held.dma"), held);
+    assertEquals((await dmalab("run", join(folder, "held.dma"))).code, 0);
+  });
+});
+
 Deno.test("a wrong file shows every mistake with its place on the error stream, and runs nothing", async () => {
   await withFiles({ "wrong.dma": WRONG_FILE }, async (folder) => {
     const { output, errors } = await dmalab("run", join(folder, "wrong.dma"));

@@ -13,7 +13,7 @@ import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runBench } from "../lang/run/bench.ts";
-import { runProgram } from "../lang/run/runner.ts";
+import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
 import { memberNames } from "../lang/vm/types.ts";

@@ -2,7 +2,7 @@
 import { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram, type Program } from "../../lang/run/program.ts";
-import { runProgram } from "../../lang/run/runner.ts";
+import { runProgramWith } from "../../lang/run/runner.ts";
 import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
@@ -122,7 +122,7 @@ export function loopHere(turns: number): number {
 /** Runs the loop once, as any script is run. @returns What it printed. */
 export function loopInScript(program: Program): number {
   const lines: string[] = [];
-  const report = runProgram(program, { onLine: (line) => lines.push(line) });
+  const report = runProgramWith(null, program, { onLine: (line) => lines.push(line) });
   const failure = report.outcomes[0]?.failure;
   if (failure != null) throw new Error(failure.message);
   return Number(lines[0]);

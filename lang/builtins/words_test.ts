@@ -3,7 +3,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { SourceFile } from "../source.ts";
 import { LoadError } from "../run/load_files.ts";
 import { loadProgram } from "../run/program.ts";
-import { runProgram } from "../run/runner.ts";
+import { runProgram } from "../run/run_program.ts";
 import { eventFields } from "./event_values.ts";
 import { BUILTINS } from "./mod.ts";
 import { WORDS } from "./words.ts";

@@ -41,8 +41,11 @@ export function sourceText(value: Value): string {
 
 /** A text in quotes, for a string that inserts nothing. */
 export function quoted(text: string): string {
-  const escaped = text.replace(/[\\"{}\n\r\t\0]/g, (character) =>
-    ({ "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" })[character] ?? `\\${character}`);
+  const escaped = text.replace(
+    /[\\"{}\n\r\t\0]/g,
+    (character) =>
+      ({ "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" })[character] ?? `\\${character}`,
+  );
   return `"${escaped}"`;
 }
 

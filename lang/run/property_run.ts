@@ -3,7 +3,7 @@ import { formatCount } from "../render/numbers.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Value } from "../vm/value.ts";
 import type { Output } from "../vm/vm_core.ts";
-import { caseText, pastedTest } from "./pasted_test.ts";
+import { caseText, pastedTest } from "./pasted_case.ts";
 import type { TestEntry } from "./program.ts";
 import { type CaseEngine, caseSpace, caseValues } from "./property_cases.ts";
 import type { SharedOptions } from "./run_options.ts";
@@ -25,7 +25,7 @@ export function runProperty(
   engine: CaseEngine | null,
   entry: TestEntry,
   tally: Tally,
-  { output, seed = null }: SharedOptions["machine"],
+  { output, seed }: SharedOptions["machine"],
 ): void {
   const { combination, declaration, forall } = entry;
   if (engine === null || declaration.kind !== "Property") {
@@ -55,10 +55,10 @@ export function runProperty(
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { failure, values } = found;
-  const pasted = { property: declaration, values, combination, seed };
-  const tried = smaller === 0 ? "" : `, the smallest of ${formatCount(smaller, "more")} tried`;
+  const pasted = { property: declaration, values, combination, seed: seed ?? null };
   tally.fail(failure, [
-    `case ${tally.cases} of ${space.count} fails; ${caseText(pasted)}${tried}`,
+    `case ${tally.cases} of ${space.count} fails; ${formatCount(smaller, "smaller case")} tried`,
+    `the smallest that fails so: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
   ]);

@@ -1,9 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import { DEFAULT_LIMITS } from "../vm/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
-import { runTest } from "./runner.ts";
+import { runTest } from "./run_program.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";
 const LINK = "dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device)";
@@ -201,7 +201,9 @@ Deno.test("a property fails with the case that breaks it", () => {
   );
   assertEquals(failure?.code, "E0901");
   assertEquals(cases, 14);
-  assert(failure?.lines.some((line) => line.includes("case 14: n = 6, m = 2")));
+  const said = failure!.lines.join("\n");
+  assertStringIncludes(said, "case 14 of 20 fails; ");
+  assertStringIncludes(said, "the smallest that fails so: n = 6, m = 2");
 });
 
 Deno.test("a property's random cases and its machines follow the seed", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { runBench } from "../../run/bench.ts";
-import { runProgram } from "../../run/runner.ts";
+import { runProgram } from "../../run/run_program.ts";
 import { program } from "../../run/test_support.ts";
 import { DEFAULT_LIMITS } from "../../vm/limits.ts";
 import type { CodeEntry } from "./entry.ts";
