@@ -45,8 +45,6 @@ export function buildLab(config: LabConfig): Lab {
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ node }) => node.settings.coherent === false)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
-  // Without memory that peers could reach there is nothing to ask for at every access.
-  if (topology.lendsMemory) machine.peers = topology;
   const devices = new Map<string, LabDevice>();
   for (const device of tree.devices) {
     devices.set(device.node.name, kindOf(device).create(machine, device));

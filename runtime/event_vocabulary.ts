@@ -273,9 +273,30 @@ export const EVENT_TABLE = {
       cached: "bool",
     },
   },
+  "p2p.provider": {
+    when: "a device began, changed or ended lending its memory to peers",
+    fields: {
+      provider: "text",
+      state: "word",
+      size_bytes: "size",
+      available_bytes: "size",
+      references: "int",
+    },
+  },
+  "p2p.choose": {
+    when: "a provider was chosen for some clients",
+    fields: { clients: "words", provider: "value", distance: "value", tied: "words" },
+  },
   "pci.tlp": {
-    when: "the wire model moved a transaction",
-    fields: { from: "text", to: "text", hop: "text", address: "dma", verdict: "word" },
+    when: "a transaction went from one function to the next",
+    fields: {
+      from: "text",
+      to: "text",
+      hop: "int",
+      address: "dma",
+      verdict: "word",
+      kind: "word",
+    },
   },
   "inject": {
     when: "a fault was injected: the nth passing of a point failed, with this error",
@@ -325,6 +346,8 @@ export const KERNEL_CALLS = [
   "pci_p2pdma_map_type",
   "pci_p2pdma_distance",
   "pci_alloc_p2pmem",
+  "pci_free_p2pmem",
+  "pci_p2pmem_find",
 ] as const;
 
 export type KernelCall = (typeof KERNEL_CALLS)[number];
@@ -374,6 +397,8 @@ export const CALL_ARGUMENTS: Readonly<Record<KernelCall, readonly string[]>> = {
   pci_p2pdma_map_type: ["provider", "client"],
   pci_p2pdma_distance: ["provider", "clients"],
   pci_alloc_p2pmem: ["dev", "size"],
+  pci_free_p2pmem: ["dev", "phys", "size"],
+  pci_p2pmem_find: ["clients"],
 };
 
 type TableName = keyof typeof EVENT_TABLE;

@@ -14,7 +14,7 @@ import { DmaMapping } from "./dma/mapping.ts";
 import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
-import { Iommu } from "./iommu/iommu.ts";
+import { type DeviceAccess, Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
@@ -47,11 +47,18 @@ export interface PeerRouter {
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
   /** The PCI bus address of peer memory. */
   busAddress(phys: PhysAddr): DmaAddr;
+  /** What lends the memory at `phys`, to tell one provider from another; null for none. */
+  providerAt(phys: PhysAddr): unknown;
   /**
-   * Where an untranslated access of `client` ends when its bus address lies in a BAR that it reaches
-   * below a common switch; -1 when it does not.
+   * Where an access of `client` ends when its address lies in a BAR that it reaches without passing
+   * the root complex; -1 when it goes there; -2 when it, or the answer to it, is lost on the way.
    */
-  resolveBusAddress(client: DmaDevice, dma: number): PhysAddr | -1;
+  resolveBusAddress(client: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 | -2;
+  /**
+   * Whether the root complex carries on an access that it has translated, or need not.
+   * @param phys Where it leads; memory of the host is always carried on to.
+   */
+  passesRoot(client: DmaDevice, dma: number, phys: PhysAddr, access: DeviceAccess): boolean;
 }
 
 export class Machine {

@@ -11,23 +11,28 @@ interface Span {
   readonly end: number;
 }
 
+/** A pool of one or several ranges. What is taken lies in one of them. */
 export class PeerMemory {
-  readonly basePhys: PhysAddr;
-  readonly sizeBytes: Bytes;
-  /** Free spans, ascending, never touching each other. */
-  #free: Span[];
+  /** Free spans, ascending; those that touch are one. */
+  #free: Span[] = [];
   /** What was handed out: size in whole pages by address. */
   readonly #taken = new Map<PhysAddr, Bytes>();
+  #sizeBytes = 0;
 
-  constructor(basePhys: PhysAddr, sizeBytes: Bytes) {
-    this.basePhys = basePhys;
-    this.sizeBytes = sizeBytes;
-    this.#free = [{ start: basePhys, end: basePhys + sizeBytes }];
+  /** Bytes of all ranges together. */
+  get sizeBytes(): Bytes {
+    return this.#sizeBytes;
   }
 
   /** Bytes that can still be had, though perhaps not in one piece. */
   get availableBytes(): Bytes {
     return this.#free.reduce((sum, { start, end }) => sum + (end - start), 0);
+  }
+
+  /** Adds a range of whole pages that is not in the pool yet. */
+  add(basePhys: PhysAddr, sizeBytes: Bytes): void {
+    this.#sizeBytes += sizeBytes;
+    this.#giveBack(basePhys, sizeBytes);
   }
 
   /**
@@ -47,6 +52,22 @@ export class PeerMemory {
     return span.start as PhysAddr;
   }
 
+  /** Makes one piece that was taken into as many as it has pages, each to be given back by itself. */
+  split(phys: PhysAddr): readonly PhysAddr[] {
+    const sizeBytes = this.takenAt(phys);
+    const pages: PhysAddr[] = [];
+    for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
+      this.#taken.set((phys + at) as PhysAddr, PAGE_SIZE_BYTES);
+      pages.push((phys + at) as PhysAddr);
+    }
+    return pages;
+  }
+
+  /** What was taken at an address, in whole pages; 0 when nothing begins there. */
+  takenAt(phys: PhysAddr): Bytes {
+    return this.#taken.get(phys) ?? 0;
+  }
+
   /** Gives back what `alloc` returned. */
   free(phys: PhysAddr): void {
     const sizeBytes = this.#taken.get(phys);
@@ -54,6 +75,10 @@ export class PeerMemory {
       throw new InvariantError(`Peer memory at 0x${phys.toString(16)} was not handed out`);
     }
     this.#taken.delete(phys);
+    this.#giveBack(phys, sizeBytes);
+  }
+
+  #giveBack(phys: PhysAddr, sizeBytes: Bytes): void {
     const spans = [...this.#free, { start: phys as number, end: phys + sizeBytes }];
     spans.sort((a, b) => a.start - b.start);
     this.#free = [];

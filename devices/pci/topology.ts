@@ -1,37 +1,26 @@
 /**
- * The PCI tree as the kernel knows it: who may reach whose memory, and over which addresses.
+ * The PCI tree of a machine: who may reach whose memory as the kernel sees it, and where their
+ * transactions go on the wires.
  *
- * @see behaviour/p2p.md 9.1 to 9.5
+ * @see behaviour/p2p.md 9.1 to 9.8
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device.ts";
 import { invariant } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../runtime/events.ts";
-import type { PeerMapType, PeerRouter } from "../../runtime/machine.ts";
-import type { KernelWarnings } from "../../runtime/warnings.ts";
-import { PeerMemory } from "./peer_memory.ts";
+import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import { type PeerMapType, type PeerRouter } from "../../runtime/machine.ts";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
-import type { Bar } from "./pci_function.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { PciTree } from "./pci_tree.ts";
-import { findRoute, type PeerRoute } from "./route.ts";
+import type { PeerMemory } from "./peer_memory.ts";
+import { PeerProviders, type ProviderHost } from "./peer_providers.ts";
+import { PeerRoutes } from "./peer_routes.ts";
+import { Wire } from "./wire.ts";
 
-const P2P_ROUTE = eventId("p2p.route");
-
-/** A BAR that peers can address. */
-interface MemoryBar {
-  readonly owner: PciFunction;
-  readonly bar: Bar;
-  readonly peerEnd: number;
-  readonly busBase: number;
-}
-
-/** Where an access that never reaches the host bridge ends: a span of bus addresses of a BAR. */
-interface Reachable {
-  readonly busStart: number;
-  readonly busEnd: number;
-  readonly basePhys: number;
+/** What a topology needs of its machine. */
+export interface TopologyHost extends ProviderHost {
+  /** Asked from the moment on in which some function lends memory. */
+  peers?: PeerRouter | null;
 }
 
 export class PciTopology implements PeerRouter {
@@ -39,46 +28,33 @@ export class PciTopology implements PeerRouter {
   /** Every function in the order of addresses, ports of switches included. */
   readonly functions: readonly PciFunction[];
   readonly cpu: CpuIdentity;
-  readonly #events: EventStream;
-  readonly #warnings: KernelWarnings;
-  readonly #bars: readonly MemoryBar[];
-  readonly #memories = new Map<PciFunction, PeerMemory>();
-  /** By provider, then by the client's address. */
-  readonly #cache = new Map<PciFunction, Map<number, PeerRoute>>();
-  readonly #reachable = new Map<PciFunction, readonly Reachable[]>();
-  /** The client asked about last, and its answer: accesses come in runs. */
-  #lastClient: PciFunction | null = null;
-  #lastReachable: readonly Reachable[] = [];
+  readonly providers: PeerProviders;
+  readonly routes: PeerRoutes;
+  readonly wire: Wire;
+  readonly #host: TopologyHost;
 
   /**
-   * @param tree Its functions have their BARs.
+   * @param host Asks this topology from the moment on in which some function lends memory: without
+   * any there is nothing to ask for at every access.
+   * @param tree Its functions have their BARs; what these have for peers is lent and published.
    * @param cpu The processor that the machine booted on.
    */
-  constructor(
-    machine: { readonly events: EventStream; readonly warnings: KernelWarnings },
-    tree: PciTree,
-    cpu: CpuIdentity = ORDINARY_CPU,
-  ) {
-    this.cpu = cpu;
+  constructor(host: TopologyHost, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
     this.hostBridges = tree.hostBridges;
     this.functions = tree.functions;
-    this.#events = machine.events;
-    this.#warnings = machine.warnings;
-    const bars: MemoryBar[] = [];
-    for (const owner of tree.functions) {
-      for (const bar of owner.bars) {
-        if (bar.peerBytes === 0) continue;
-        const peerEnd = bar.basePhys + bar.peerBytes;
-        bars.push({ owner, bar, peerEnd, busBase: bar.basePhys + owner.hostBridge.busOffset });
-        this.#memories.set(owner, new PeerMemory(bar.basePhys, bar.peerBytes));
+    this.cpu = cpu;
+    this.#host = host;
+    this.providers = new PeerProviders(host, () => host.peers ??= this);
+    this.routes = new PeerRoutes(host, this.providers, cpu);
+    this.wire = new Wire(host.events, tree.functions, cpu);
+    for (const func of tree.functions) {
+      for (const { index, peerBytes } of func.bars) {
+        if (peerBytes === 0) continue;
+        const error = this.providers.addResource(func, index, peerBytes);
+        invariant(error === 0, `BAR ${index} of ${func.name} cannot be lent: ${error}`);
+        this.providers.publish(func, true);
       }
     }
-    this.#bars = bars;
-  }
-
-  /** Some function has memory that peers can address. */
-  get lendsMemory(): boolean {
-    return this.#bars.length > 0;
   }
 
   /** The function with this name, or undefined. */
@@ -88,155 +64,90 @@ export class PciTopology implements PeerRouter {
 
   /** The memory a function lends to peers, or null when it has none. */
   peerMemory(func: PciFunction): PeerMemory | null {
-    return this.#memories.get(func) ?? null;
+    return this.providers.of(func)?.pool ?? null;
   }
 
   /** The function whose peer memory holds an address, or null. */
   providerOf(phys: PhysAddr): PciFunction | null {
-    return this.#barOf(phys)?.owner ?? null;
+    return this.providers.holding(phys)?.func ?? null;
   }
 
-  /**
-   * The kind of a provider's memory for a client, from the cache where it has the answer.
-   *
-   * What is computed stays until `distance` computes it anew: neither switching services nor
-   * anything else refreshes it.
-   * @see behaviour/p2p.md 9.5
-   */
+  /** @see PeerRoutes.kind */
   kind(provider: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
-    const cached = this.#cache.get(provider)?.get(client.address.key);
-    const route = cached ?? this.#compute(provider, client);
-    if (cached === undefined) this.#warn("pci_p2pdma_map_type", provider, client, route);
-    this.#emit(provider, client, route, cached !== undefined);
-    return route.mapType;
+    return this.routes.kind(provider, client);
   }
 
-  /**
-   * The sum of distances from a provider to its clients: the smaller, the better.
-   *
-   * @param verbose Warn about what stands in the way.
-   * @returns -1 without clients and when one of them cannot reach the memory.
-   */
+  /** @see PeerRoutes.distance */
   distance(provider: PciFunction, clients: readonly PciFunction[], verbose = false): number {
-    if (clients.length === 0) return -1;
-    let sum = 0;
-    for (const client of clients) {
-      const route = this.#compute(provider, client);
-      if (verbose) this.#warn("pci_p2pdma_distance", provider, client, route);
-      this.#emit(provider, client, route, false);
-      if (route.mapType !== "not_supported") {
-        if (sum >= 0) sum += route.distance;
-        continue;
-      }
-      sum = -1;
-      if (!verbose) break;
-    }
-    return sum;
+    return this.routes.distance(provider, clients, verbose);
   }
 
   /** @see PeerRouter */
   isPeerMemory(phys: PhysAddr): boolean {
-    return this.#barOf(phys) !== null;
+    return this.providers.holding(phys) !== null;
+  }
+
+  /** @see PeerRouter */
+  providerAt(phys: PhysAddr): PciFunction | null {
+    return this.providerOf(phys);
   }
 
   /** @see PeerRouter */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType {
-    const bar = this.#barOf(phys);
-    if (bar === null) return "none";
-    return client.peer instanceof PciFunction ? this.kind(bar.owner, client.peer) : "not_supported";
+    const provider = this.providers.holding(phys);
+    if (provider === null) return "none";
+    return this.routes.kind(provider.func, functionOf(client));
   }
 
   /** @see PeerRouter */
   busAddress(phys: PhysAddr): DmaAddr {
-    const bar = this.#barOf(phys);
-    invariant(bar !== null, `0x${phys.toString(16)} is no peer memory`);
-    return (bar.busBase + (phys - bar.bar.basePhys)) as DmaAddr;
+    const provider = this.providers.holding(phys);
+    invariant(provider !== null, `0x${phys.toString(16)} is no peer memory`);
+    return provider.busAddress(phys);
   }
 
   /** @see PeerRouter */
-  resolveBusAddress(client: DmaDevice, dma: number): PhysAddr | -1 {
-    if (this.#bars.length === 0 || !(client.peer instanceof PciFunction)) return -1;
-    for (const { busStart, busEnd, basePhys } of this.#reachableFrom(client.peer)) {
-      if (dma >= busStart && dma < busEnd) return (basePhys + (dma - busStart)) as PhysAddr;
-    }
-    return -1;
+  resolveBusAddress(
+    client: DmaDevice,
+    dma: number,
+    access: DeviceAccess = "read",
+  ): PhysAddr | -1 | -2 {
+    if (!this.wire.mayBeBus(dma)) return -1;
+    const func = functionOf(client);
+    if (func === null) return -1;
+    const phys = this.wire.climb(func, dma, access);
+    if (phys >= 0) this.#arrived(client, dma, phys as PhysAddr);
+    return phys;
   }
 
-  #barOf(phys: number): MemoryBar | null {
-    for (const bar of this.#bars) {
-      if (phys >= bar.bar.basePhys && phys < bar.peerEnd) return bar;
+  /** @see PeerRouter */
+  passesRoot(client: DmaDevice, dma: number, phys: PhysAddr, access: DeviceAccess): boolean {
+    const func = functionOf(client);
+    const window = this.wire.mayBePhys(phys) ? this.wire.atPhys(phys) : null;
+    if (window === null) {
+      if (func !== null && client.domain === null && this.wire.mayBeBus(dma)) {
+        const meant = this.wire.atBus(func.hostBridge, dma);
+        if (meant !== null) this.#host.checker?.peers.misrouted(client, dma, phys, meant.func.name);
+      }
+      return true;
     }
-    return null;
+    // What is no PCI function is on the CPU's side of the host bridges.
+    if (func !== null && !this.wire.passRoot(func, dma, window, phys, access)) return false;
+    this.#arrived(client, dma, phys);
+    return true;
   }
 
-  #compute(provider: PciFunction, client: PciFunction): PeerRoute {
-    const route = findRoute(provider, client, this.cpu);
-    let routes = this.#cache.get(provider);
-    if (routes === undefined) {
-      routes = new Map();
-      this.#cache.set(provider, routes);
-    }
-    routes.set(client.address.key, route);
-    return route;
+  /** A transaction has come to a BAR: somebody should still be lending it. */
+  #arrived(client: DmaDevice, dma: number, phys: PhysAddr): void {
+    const { checker } = this.#host;
+    if (checker === null || checker === undefined) return;
+    const window = this.wire.atPhys(phys);
+    if (window === null) return;
+    const provider = this.providers.everOf(window.func);
+    if (provider?.leaving === "left") checker.peers.usedAfterUnbind(client, dma, window.func.name);
   }
+}
 
-  /** The wires do not ask the kernel: what is not redirected arrives below the common bridge. */
-  #reachableFrom(client: PciFunction): readonly Reachable[] {
-    if (client === this.#lastClient) return this.#lastReachable;
-    let reachable = this.#reachable.get(client);
-    if (reachable === undefined) {
-      reachable = this.#bars
-        .filter(({ owner }) => findRoute(owner, client).mapType === "bus_addr")
-        .map(({ bar, busBase }) => ({
-          busStart: busBase,
-          busEnd: busBase + bar.sizeBytes,
-          basePhys: bar.basePhys,
-        }));
-      this.#reachable.set(client, reachable);
-    }
-    this.#lastClient = client;
-    this.#lastReachable = reachable;
-    return reachable;
-  }
-
-  /** @param at The function that was asked, by its kernel name. */
-  #warn(at: string, provider: PciFunction, client: PciFunction, route: PeerRoute): void {
-    const between = `${client.name} and ${provider.name}`;
-    if (route.redirecting.length > 0) {
-      const list = route.redirecting.map(({ address }) => address).join(";");
-      this.#warnings.warn(at, `Access control redirects traffic between ${between}`);
-      this.#warnings.warn(at, `To let it pass, switch redirection off for ${list}`);
-    }
-    if (route.mapType !== "not_supported") return;
-    if (route.redirecting.length > 0) {
-      this.#warnings.warn(
-        at,
-        `The root device of ${route.check!.refused!.name} is not on the list`,
-      );
-    }
-    this.#warnings.warn(at, `No common bridge and no listed host bridge for ${between}`);
-  }
-
-  #emit(provider: PciFunction, client: PciFunction, route: PeerRoute, cached: boolean): void {
-    if (!this.#events.tick(P2P_ROUTE)) return;
-    this.#events.emit(
-      P2P_ROUTE,
-      {
-        provider: provider.name,
-        client: client.name,
-        distance: route.mapType === "not_supported" ? null : route.distance,
-        map_type: route.mapType,
-        hops: route.hops,
-        cached,
-      },
-      {
-        rule: "p2p.9.4",
-        inputs: {
-          common_bridge: route.commonBridge?.name ?? null,
-          redirecting: route.redirecting.map(({ name }) => name),
-          host_bridge: route.check === null ? "not asked" : route.check.reason,
-        },
-      },
-    );
-  }
+function functionOf(client: DmaDevice): PciFunction | null {
+  return client.peer instanceof PciFunction ? client.peer : null;
 }

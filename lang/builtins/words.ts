@@ -183,6 +183,12 @@ const REPORT_CLASSES = group("report class", {
   dirty_cacheline_lost: "Bytes that the CPU wrote while a device had them were dropped.",
   device_write_lost: "Bytes that a device wrote were overwritten by a line of the CPU's caches.",
   private_memory_access: "A device touched memory of a confidential guest that is not shared.",
+  peer_misrouted: "An address meant for a peer's memory led to the host's.",
+  peer_memory_without_pool: "Memory was asked for of a provider that was given none.",
+  peer_revoked_mapped: "A provider's driver left while its memory was mapped.",
+  peer_revoked_queued: "A provider's driver left while addresses of its memory awaited a flush.",
+  peer_revoked_cached: "A provider's driver left while the IOTLB still led to its memory.",
+  peer_use_after_unbind: "A device used memory whose provider's driver had left.",
 });
 
 const MACHINE_WORDS = [

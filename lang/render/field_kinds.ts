@@ -55,7 +55,8 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   clients: "text",
   from: "word",
   to: "word",
-  hop: "text",
+  hop: "int",
+  tied: "words",
   text: "text",
   at: "text",
   rule: "word",
@@ -80,6 +81,7 @@ const IN_EVENT: Readonly<Record<string, FieldReading>> = {
   "pci.tlp from": "text",
   "pci.tlp to": "text",
   "p2p.route distance": "value",
+  "p2p.choose clients": "words",
 };
 
 /** What the `result` of a kernel call is, where it is not plainly a number or nothing. */

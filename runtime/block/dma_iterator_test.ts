@@ -92,6 +92,8 @@ class Fixture {
   usePeers(kind: PeerMapType, busOffset = 0): void {
     this.machine.peers = {
       isPeerMemory: (phys) => phys >= 0x8000_0000,
+      providerAt: () => "peer",
+      passesRoot: () => true,
       mapType: (phys) => phys >= 0x8000_0000 ? kind : "none",
       busAddress: (phys) => (phys + busOffset) as DmaAddr,
       resolveBusAddress: () => -1,

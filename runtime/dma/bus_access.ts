@@ -1,8 +1,8 @@
 /**
  * What a device does to memory: reads and writes at addresses as it sees them.
  *
- * A request is cut at page borders. A switch that the device shares with a peer answers first, then
- * the IOMMU translates, and what is no memory in the end is blocked.
+ * A request is cut at page borders. The wires between peers come first; what they send to the root
+ * complex the IOMMU translates, and what is no memory in the end is blocked.
  *
  * @see behaviour/dma.md chapter 5; p2p.md
  */
@@ -19,6 +19,8 @@ const READ = FAULT["device.read"];
 const WRITE = FAULT["device.write"];
 
 const PAGE_BYTES = 4096;
+/** What a peer router says of an access that is lost below the root complex. */
+const PEER_LOST = -2;
 
 /** Makes the bytes of a page where they are wanted. */
 export interface PageMaker {
@@ -262,12 +264,16 @@ export class DeviceBus {
       return iommu.fault(dev, dma, access, dev.addressEnd === 0 ? "blocked" : "address_width");
     }
     if (peers !== null) {
-      const peer = peers.resolveBusAddress(dev, dma);
-      if (peer >= 0) return peer;
+      const peer = peers.resolveBusAddress(dev, dma, access);
+      if (peer >= 0) return peer as PhysAddr;
+      if (peer === PEER_LOST) return iommu.fault(dev, dma, access, "blocked");
     }
     const { staleAccesses } = iommu;
     const phys = iommu.translate(dev, dma, access);
     if (phys < 0) return -1;
+    if (peers !== null && !peers.passesRoot(dev, dma, phys as PhysAddr, access)) {
+      return iommu.fault(dev, dma, access, "blocked");
+    }
     if (!memory.covers(phys, sizeBytes)) return iommu.fault(dev, dma, access, "blocked");
     if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
       this.#checker.accesses.touched(dev, dma, sizeBytes, access);

@@ -73,6 +73,8 @@ Deno.test("a peer below a common switch answers before any translation", () => {
   });
   machine.peers = {
     isPeerMemory: () => true,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: () => "bus_addr",
     busAddress: (phys) => phys as number as DmaAddr,
     resolveBusAddress: (_client, dma) =>

@@ -22,7 +22,7 @@ import {
 } from "./iommu_path.ts";
 import { mustBounce } from "./map_branch.ts";
 import type { Scatterlist } from "./scatterlist.ts";
-import { PEER_REFUSED, peerBusAddress } from "./scatterlist_peer.ts";
+import { PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /**
  * Maps a list.
@@ -70,11 +70,12 @@ function layOut(
   list: Scatterlist,
 ): number {
   const boundaryBytes = dev.segmentBoundaryMask + 1;
+  const memo = peerMemo(machine);
   let totalBytes = 0;
   let previous = -1;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
-    const bus = machine.peers === null ? null : peerBusAddress(machine, dev, phys);
+    const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       restoreFromOutputs(list, index);
       return invalidate(list, -ERRNO.EREMOTEIO);

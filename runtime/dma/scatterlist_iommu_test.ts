@@ -32,6 +32,8 @@ function withPeer(
   const peer = { kind: "none" as PeerMapType };
   bench.machine.peers = {
     isPeerMemory: () => true,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: () => peer.kind,
     busAddress: (phys: PhysAddr) => phys + 0x10 as DmaAddr,
     resolveBusAddress: () => -1,

@@ -11,7 +11,7 @@ import type { DmaDevice } from "./device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
-import { PEER_REFUSED, peerBusAddress } from "./scatterlist_peer.ts";
+import { PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /**
  * Maps a list.
@@ -48,10 +48,11 @@ function directMapSg(
 ): number {
   // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
   const asMemory = attrs & ~DMA_ATTR.MMIO;
+  const memo = peerMemo(machine);
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
-    const bus = machine.peers === null ? null : peerBusAddress(machine, dev, phys);
+    const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EREMOTEIO);
     }

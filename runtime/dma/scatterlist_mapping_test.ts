@@ -116,6 +116,8 @@ function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
   });
   bench.machine.peers = {
     isPeerMemory: () => kind !== "none",
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: () => kind,
     busAddress: (phys: PhysAddr) => phys as number as DmaAddr,
     resolveBusAddress: () => -1,

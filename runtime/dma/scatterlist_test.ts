@@ -126,6 +126,8 @@ Deno.test("peer memory is a bus address, RAM-like across the host bridge, or ref
     const bench = testBench({ machine: { windows: [window], ramSizeBytes: 2 ** 31 } });
     bench.machine.peers = {
       isPeerMemory: () => true,
+      providerAt: () => "peer",
+      passesRoot: () => true,
       mapType: () => type,
       busAddress: (phys: PhysAddr) => phys + 0x10 as DmaAddr,
       resolveBusAddress: () => -1,

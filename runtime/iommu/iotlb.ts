@@ -169,6 +169,25 @@ export class Iotlb {
     return used;
   }
 
+  /**
+   * Calls back with every entry, the one used longest ago first.
+   * @param visit `iova` and `phys` are where the entry's page begins.
+   */
+  forEach(
+    visit: (domain: number, iova: number, phys: number, sizeBytes: number, flags: number) => void,
+  ): void {
+    for (let entry = this.#oldest; entry !== NONE; entry = this.#newer[entry]!) {
+      const sizeBytes = POWER[this.#sizeBit[entry]!]!;
+      visit(
+        this.#domain[entry]!,
+        this.#page[entry]! * sizeBytes,
+        this.#phys[entry]!,
+        sizeBytes,
+        this.#flags[entry]!,
+      );
+    }
+  }
+
   #removeOfDomain(domain: number, first: number, last: number): void {
     for (let entry = this.#oldest; entry !== NONE;) {
       const newer = this.#newer[entry]!;

@@ -98,6 +98,8 @@ Deno.test("a single data block from the iterator is unmapped from the command (n
 function usePeers(rig: DriverRig, kind: PeerMapType): void {
   rig.machine.peers = {
     isPeerMemory: (phys) => phys >= 0x8000_0000,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: (phys) => phys >= 0x8000_0000 ? kind : "none",
     busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
     resolveBusAddress: () => -1,

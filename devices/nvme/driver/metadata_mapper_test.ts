@@ -307,6 +307,8 @@ Deno.test("peer metadata takes the iterator: no descriptor for one piece, none n
   const rig = new DriverRig(PLAIN);
   rig.machine.peers = {
     isPeerMemory: (phys) => phys >= 0x8000_0000,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
     busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
     resolveBusAddress: () => -1,

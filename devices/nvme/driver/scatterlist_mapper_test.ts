@@ -161,6 +161,8 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
 
   rig.machine.peers = {
     isPeerMemory: () => true,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: () => "not_supported",
     busAddress: (phys) => phys as number as DmaAddr,
     resolveBusAddress: () => -1,

@@ -17,6 +17,7 @@ import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
 import { MemoryChecks } from "./memory_checks.ts";
+import { PeerChecks } from "./peer_checks.ts";
 import { MADE, type MadeBy } from "./record_table.ts";
 import { SyncChecks } from "./sync_checks.ts";
 
@@ -31,6 +32,7 @@ export class DmaChecker {
   readonly ranges: RangeChecks;
   readonly accesses: AccessChecks;
   readonly memory: MemoryChecks;
+  readonly peers: PeerChecks;
   readonly #ledger: Ledger;
 
   constructor(machine: Machine) {
@@ -42,6 +44,7 @@ export class DmaChecker {
     this.ranges = new RangeChecks(ledger);
     this.accesses = new AccessChecks(ledger);
     this.memory = new MemoryChecks(ledger);
+    this.peers = new PeerChecks(ledger);
   }
 
   /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */

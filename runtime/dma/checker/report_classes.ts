@@ -87,6 +87,12 @@ const REPORT_CLASS_TABLE = {
   dirty_cacheline_lost: hazard("dma.2.2"),
   device_write_lost: hazard("dma.2.2"),
   private_memory_access: hazard("dma.1.5"),
+  peer_misrouted: hazard("p2p.9.2"),
+  peer_memory_without_pool: hazard("p2p.9.7"),
+  peer_revoked_mapped: hazard("p2p.9.8"),
+  peer_revoked_cached: hazard("p2p.9.8"),
+  peer_revoked_queued: hazard("p2p.9.8"),
+  peer_use_after_unbind: hazard("p2p.9.8"),
 } as const satisfies Record<string, ReportClassEntry>;
 
 export type ReportClass = keyof typeof REPORT_CLASS_TABLE;

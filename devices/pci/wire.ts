@@ -1,0 +1,249 @@
+/**
+ * The wires of a PCI tree: where a transaction goes, whatever the kernel thinks of it.
+ *
+ * A transaction climbs from its function towards the root. A bridge that has its address on the other
+ * side of one of its ports lets it turn round there, unless access control sends it on: in a switch
+ * it is the port by which it came in that redirects, and a port that it would leave by the way it
+ * came redirects as well when it forwards upstream. What arrives at the root complex is translated,
+ * and goes down again when it leads to a BAR and the host bridges in question carry such traffic.
+ *
+ * A host bridge carries it exactly when the kernel's check says so: real ones that are on no list may
+ * carry it, or lose it, or corrupt it, and that is why they are on no list.
+ *
+ * The vector of egress control is 0 and stops nothing. Completions find their way by the requester's
+ * number; a port with completion redirect sends those of a read that turned round up to the root
+ * complex, where they are lost if the host bridge does not carry them.
+ *
+ * @see PCI Express Base Specification, 2.2.4 and 6.12; behaviour/p2p.md 9.2, 9.4
+ */
+import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../runtime/events.ts";
+import type { AcsService } from "./access_control.ts";
+import { checkHostBridges, type CpuIdentity, type HostBridge } from "./host_bridge.ts";
+import type { PciFunction } from "./pci_function.ts";
+
+const PCI_TLP = eventId("pci.tlp");
+
+/** The transaction goes on to the root complex. */
+export const TO_ROOT = -1;
+/** The transaction, or its completion, is lost. */
+export const LOST = -2;
+
+/** A BAR as the wires know it. */
+export interface BarWindow {
+  readonly func: PciFunction;
+  readonly busStart: number;
+  readonly busEnd: number;
+  readonly basePhys: number;
+}
+
+/** What moves: a request, or the answer to a read. */
+export type TlpKind = "read" | "write" | "completion";
+
+export class Wire {
+  readonly #events: EventStream;
+  readonly #cpu: CpuIdentity;
+  readonly #windows: readonly BarWindow[];
+  readonly #byBridge = new Map<HostBridge, BarWindow[]>();
+  /** No BAR lies outside of these, on any bus and in physical memory. */
+  #busLow = Infinity;
+  #busHigh = 0;
+  #physLow = Infinity;
+  #physHigh = 0;
+  /** The request at hand has been told of up to its host bridge. */
+  #told = false;
+  #hop = 0;
+
+  /** @param functions All of a tree, with their BARs. */
+  constructor(events: EventStream, functions: readonly PciFunction[], cpu: CpuIdentity) {
+    this.#events = events;
+    this.#cpu = cpu;
+    const windows: BarWindow[] = [];
+    for (const func of functions) {
+      const { hostBridge } = func;
+      for (const { basePhys, sizeBytes } of func.bars) {
+        const busStart = basePhys + hostBridge.busOffset;
+        const window = { func, busStart, busEnd: busStart + sizeBytes, basePhys };
+        windows.push(window);
+        const known = this.#byBridge.get(hostBridge);
+        if (known === undefined) this.#byBridge.set(hostBridge, [window]);
+        else known.push(window);
+        this.#busLow = Math.min(this.#busLow, busStart);
+        this.#busHigh = Math.max(this.#busHigh, window.busEnd);
+        this.#physLow = Math.min(this.#physLow, basePhys);
+        this.#physHigh = Math.max(this.#physHigh, basePhys + sizeBytes);
+      }
+    }
+    this.#windows = windows;
+  }
+
+  /** Whether any bus has a BAR near an address: false is certain, and found out at once. */
+  mayBeBus(address: number): boolean {
+    return address >= this.#busLow && address < this.#busHigh;
+  }
+
+  /** Whether any BAR lies near a physical address: false is certain, and found out at once. */
+  mayBePhys(phys: number): boolean {
+    return phys >= this.#physLow && phys < this.#physHigh;
+  }
+
+  /** The BAR that has an address on the bus of a host bridge, or null. */
+  atBus(hostBridge: HostBridge, address: number): BarWindow | null {
+    const windows = this.#byBridge.get(hostBridge);
+    if (windows === undefined) return null;
+    return windows.find(({ busStart, busEnd }) => address >= busStart && address < busEnd) ?? null;
+  }
+
+  /** The BAR that lies at a physical address, or null. */
+  atPhys(phys: number): BarWindow | null {
+    return this.#windows.find(({ basePhys, busStart, busEnd }) =>
+      phys >= basePhys && phys < basePhys + (busEnd - busStart)
+    ) ?? null;
+  }
+
+  /**
+   * Sends a request up from its function, as far as the host bridge.
+   *
+   * @param address As the function gives it.
+   * @returns Where it ends below the root complex, `TO_ROOT` or `LOST`.
+   */
+  climb(client: PciFunction, address: number, kind: "read" | "write"): PhysAddr | -1 | -2 {
+    this.#begin();
+    const window = this.mayBeBus(address) ? this.atBus(client.hostBridge, address) : null;
+    if (window === null) return TO_ROOT;
+    const target = window.func;
+    const common = commonBridge(client, target);
+    const turnsAt = common === null ? -1 : client.chain.indexOf(common);
+    const redirector = common === null
+      ? null
+      : redirectorOf(client, common, turnsAt, "request_redirect");
+    if (common === null || redirector !== null) {
+      this.#tellUp(client, address, kind, redirector);
+      return TO_ROOT;
+    }
+    for (let at = 0; at < turnsAt; at++) {
+      this.#tell(client.chain[at]!.name, client.chain[at + 1]!.name, address, "forward", kind);
+    }
+    this.#tellDown(common, target, address, kind);
+    if (kind === "read" && !this.#answers(client, target, common, address)) return LOST;
+    return (window.basePhys + (address - window.busStart)) as PhysAddr;
+  }
+
+  /**
+   * What the root complex does with a request that it has translated, or need not.
+   *
+   * @param address As the function gave it.
+   * @param window The BAR that it is for.
+   * @param phys Where it leads in physical memory.
+   * @returns False when the host bridges do not carry it.
+   */
+  passRoot(
+    client: PciFunction,
+    address: number,
+    window: BarWindow,
+    phys: number,
+    kind: "read" | "write",
+  ): boolean {
+    // An address that no bus has was not sent up by itself.
+    if (!this.mayBeBus(address)) this.#begin();
+    if (!this.#told) this.#tellUp(client, address, kind, null);
+    const { func } = window;
+    const { passes } = checkHostBridges(this.#cpu, func.hostBridge, client.hostBridge);
+    const bus = phys + func.hostBridge.busOffset;
+    const root = func.chain.at(-1)!;
+    const verdict = passes ? "forward" : "block";
+    this.#tell(client.hostBridge.name, root.name, bus, verdict, kind);
+    if (passes) this.#tellDown(root, func, bus, kind);
+    return passes;
+  }
+
+  #begin(): void {
+    this.#told = false;
+    this.#hop = 0;
+  }
+
+  /** Whether the answer to a read finds its way back from where its request turned round. */
+  #answers(
+    client: PciFunction,
+    target: PciFunction,
+    common: PciFunction,
+    address: number,
+  ): boolean {
+    const turnsAt = target.chain.indexOf(common);
+    const redirector = redirectorOf(target, common, turnsAt, "completion_redirect");
+    if (redirector === null) return true;
+    const above = redirector.upstream?.name ?? redirector.hostBridge.name;
+    this.#tell(redirector.name, above, address, "redirect", "completion");
+    const { passes } = checkHostBridges(this.#cpu, target.hostBridge, client.hostBridge);
+    const verdict = passes ? "forward" : "block";
+    this.#tell(client.hostBridge.name, client.name, address, verdict, "completion");
+    return passes;
+  }
+
+  #tellUp(
+    client: PciFunction,
+    address: number,
+    kind: TlpKind,
+    redirector: PciFunction | null,
+  ): void {
+    this.#told = true;
+    for (const func of client.chain) {
+      const above = func.upstream?.name ?? func.hostBridge.name;
+      this.#tell(func.name, above, address, func === redirector ? "redirect" : "forward", kind);
+    }
+  }
+
+  #tellDown(from: PciFunction, to: PciFunction, address: number, kind: TlpKind): void {
+    for (let at = to.chain.indexOf(from); at > 0; at--) {
+      this.#tell(to.chain[at]!.name, to.chain[at - 1]!.name, address, "forward", kind);
+    }
+  }
+
+  #tell(
+    from: string,
+    to: string,
+    address: number,
+    verdict: "forward" | "redirect" | "block",
+    kind: TlpKind,
+  ): void {
+    this.#hop++;
+    if (!this.#events.tick(PCI_TLP)) return;
+    this.#events.emit(PCI_TLP, {
+      from,
+      to,
+      hop: this.#hop,
+      address: address as DmaAddr,
+      verdict,
+      kind,
+    });
+  }
+}
+
+/** The lowest function that both have in their chains; null when they meet in a host bridge. */
+function commonBridge(a: PciFunction, b: PciFunction): PciFunction | null {
+  return a.chain.find((node) => b.chain.includes(node)) ?? null;
+}
+
+/**
+ * The function that sends a transaction on which would turn round at a bridge; null when none does.
+ *
+ * @param from Where it comes from.
+ * @param turnsAt The bridge's place in the chain of `from`.
+ */
+function redirectorOf(
+  from: PciFunction,
+  bridge: PciFunction,
+  turnsAt: number,
+  service: AcsService,
+): PciFunction | null {
+  // It stays inside the function itself.
+  if (turnsAt === 0) return null;
+  if (bridge.role === "upstream_port") {
+    const ingress = from.chain[turnsAt - 1]!;
+    return ingress.acs.enabled.has(service) ? ingress : null;
+  }
+  // It would leave by the port that it came by: between functions of one device.
+  const { enabled } = bridge.acs;
+  return enabled.has(service) || enabled.has("upstream_forwarding") ? bridge : null;
+}

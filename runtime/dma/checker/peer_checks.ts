@@ -1,0 +1,103 @@
+/**
+ * Checks of memory that devices lend to each other: what no kernel looks at.
+ *
+ * @see behaviour/p2p.md 9.2, 9.7, 9.8
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import type { DmaDevice } from "../device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes } from "./describe.ts";
+import type { Ledger } from "./ledger.ts";
+import { MADE } from "./record_table.ts";
+
+export class PeerChecks {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /**
+   * The memory of a device is taken away: whatever still leads there leads nowhere from now on.
+   *
+   * @param provider The device's name.
+   * @param basePhys Where its memory was.
+   */
+  revoked(provider: string, basePhys: PhysAddr, sizeBytes: Bytes): void {
+    const end = basePhys + sizeBytes;
+    this.#mappings(provider, basePhys, end);
+    const { iommu } = this.#ledger.machine;
+    iommu.iotlb.forEach((domainId, iova, phys, pageBytes, flags) => {
+      if (flags === 0 || phys >= end || phys + pageBytes <= basePhys) return;
+      const domain = iommu.domains.find(({ id }) => id === domainId)!;
+      // What is still mapped has been told of.
+      if (domain.table.walk(iova)) return;
+      const waits = domain.flushQueue !== null &&
+        domain.flushQueue.parkedAtNs(Math.floor(iova / domain.granuleBytes)) >= 0;
+      const where = `the memory of "${provider}" at ${hexAddress(phys)}`;
+      const device = `device "${domain.device.name}"`;
+      if (waits) {
+        this.#ledger.report(
+          "peer_revoked_queued",
+          `The driver of "${provider}" leaves, but ${hexAddress(iova)} of ${device} waits in a ` +
+            `flush queue and still leads to ${where}: an unlink would have flushed at once`,
+          null,
+        );
+      } else {
+        this.#ledger.report(
+          "peer_revoked_cached",
+          `The driver of "${provider}" leaves, but the IOTLB still leads ${device} from ` +
+            `${hexAddress(iova)} to ${where}`,
+          null,
+        );
+      }
+    });
+  }
+
+  /** An address for a peer's memory has led to the host's instead. */
+  misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
+    this.#ledger.report(
+      "peer_misrouted",
+      `Device "${dev.name}" means the memory of "${provider}" by the bus address ` +
+        `${hexAddress(dma)}, but its request went up to the root complex and ended in the host's ` +
+        `memory at ${hexAddress(phys)}`,
+      null,
+    );
+  }
+
+  /** A device still uses memory whose provider has gone. */
+  usedAfterUnbind(dev: DmaDevice, dma: number, provider: string): void {
+    this.#ledger.report(
+      "peer_use_after_unbind",
+      `Device "${dev.name}" uses the memory of "${provider}" at ${hexAddress(dma)}, whose driver ` +
+        "has left",
+      null,
+    );
+  }
+
+  /** Memory is wanted of a provider that never got a pool: a kernel would crash here. */
+  withoutPool(provider: string): void {
+    this.#ledger.report(
+      "peer_memory_without_pool",
+      `Memory of "${provider}" is asked for, which was initialised but given no memory: the kernel ` +
+        "follows a null pointer",
+      null,
+    );
+  }
+
+  #mappings(provider: string, start: number, end: number): void {
+    const { table } = this.#ledger;
+    table.each((record) => {
+      if (table.madeBy(record) === MADE.RANGE) return;
+      const phys = table.phys[record]!;
+      const sizeBytes = table.sizeBytes[record]!;
+      if (phys >= end || phys + sizeBytes <= start) return;
+      this.#ledger.report(
+        "peer_revoked_mapped",
+        `The driver of "${provider}" leaves, but ${bytes(sizeBytes)} of its memory are still ` +
+          `mapped: ${this.#ledger.describe(record)}`,
+        table.site(record),
+      );
+    });
+  }
+}
