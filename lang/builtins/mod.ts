@@ -13,6 +13,7 @@ import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
+import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
@@ -42,6 +43,7 @@ import { NVME } from "./things/nvme.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/port.ts";
 import { PRICES } from "./things/prices.ts";
+import { P2PMEM } from "./things/provider.ts";
 import { QUEUE } from "./things/queue.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/request.ts";
@@ -71,6 +73,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...BLOCK_CALLS,
   ...BLOCK_ITERATOR_CALLS,
   ...P2P_CALLS,
+  ...P2P_MEMORY_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,
   ...MACHINE_CALLS,
@@ -95,6 +98,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   ENDPOINT,
   PORT,
   TOPOLOGY,
+  P2PMEM,
   REGION,
   QUEUE,
   LIMITS,

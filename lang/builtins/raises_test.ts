@@ -83,6 +83,15 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
   },
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
+  pci_p2pdma_add_resource: {
+    EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EINVAL`,
+    EEXIST: `${PEER}pci_p2pdma_add_resource(gpu, 0, 64KiB) fails EEXIST`,
+  },
+  p2pmem_mmap: {
+    EINVAL: `${PEER}p2pmem_mmap(gpu, 4KiB, private: true) fails EINVAL`,
+    ENODEV: `${PEER}p2pmem_mmap(ssd, 4KiB) fails ENODEV`,
+    ENOMEM: `${PEER}p2pmem_mmap(gpu, 1MiB) fails ENOMEM`,
+  },
   alloc_pages: { ENOMEM: `alloc_pages(2_000_000) fails ENOMEM` },
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
   "iommu.set_mode": {

@@ -324,6 +324,14 @@ const EVENT_WORDS = [
     forward: "Passed on.",
     redirect: "Sent up.",
     block: "Stopped.",
+    completion: "The answer to a read.",
+  }),
+  ...group("state of a provider of peer memory", {
+    initialised: "Known as a provider, without memory that has pages.",
+    unpublished: "It has memory for peers, which is not offered to those who look for some.",
+    published: "It has memory for peers, and is found by those who look for some.",
+    unbinding: "Its driver is leaving and waits for the last page.",
+    unbound: "Its driver has left.",
   }),
   ...group("why a bio was cut", {
     max_sectors: "More than the queue takes by default.",

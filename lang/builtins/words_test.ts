@@ -9,7 +9,12 @@ import { BUILTINS } from "./mod.ts";
 import { WORDS } from "./words.ts";
 
 /** Fields with an open set of values: call sites, and the names of devices and ports. */
-const OPEN_FIELDS: ReadonlySet<string> = new Set(["kernel.warn.at", "p2p.route.hops"]);
+const OPEN_FIELDS: ReadonlySet<string> = new Set([
+  "kernel.warn.at",
+  "p2p.route.hops",
+  "p2p.choose.clients",
+  "p2p.choose.tied",
+]);
 
 const SCRIPT = `machine {
   cpus = 2
@@ -50,6 +55,12 @@ test "calls of a script" with { iommu.mode = strict } {
   dma_set_mask(ssd, 32)
   assert pci_p2pdma_map_type(near, ssd) == bus_addr
   assert pci_p2pdma_distance(near, [ssd, old]) == 8
+  pci_dev_put(pci_p2pmem_find([ssd]))
+  let lent = pci_alloc_p2pmem(near, 4KiB)
+  set_acs("sw.down4", [completion_redirect])
+  ssd.dma_read(pci_p2pmem_virt_to_bus(near, lent), 16B) faults blocked
+  assert not unbind_provider(near)
+  pci_free_p2pmem(near, lent)
   ssd.dma_read(0x1000 as dma, 16B)
 }
 `;

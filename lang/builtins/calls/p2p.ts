@@ -1,14 +1,17 @@
-/** Peer-to-peer memory: how devices reach each other. */
+/** Peer-to-peer routes: how devices reach each other's memory. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import type { PhysAddr } from "../../../runtime/address.ts";
+import { acsPresent, type AcsService, isAcsService } from "../../../devices/pci/access_control.ts";
+import type { PciFunction } from "../../../devices/pci/pci_function.ts";
 import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../run/run.ts";
-import { bufferHome, thing, toItems, toSize, toThing, word } from "../arguments.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import { Handle, type Value, Word } from "../../vm/value.ts";
+import { isThing, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
 import type { FunctionSpec, ParameterSpec } from "../spec.ts";
-import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
+import { ENDPOINT } from "../things/endpoint.ts";
+import { NVME } from "../things/nvme.ts";
+import { PORT } from "../things/port.ts";
 import { TOPOLOGY } from "../things/topology.ts";
 
 const PROVIDER: ParameterSpec = {
@@ -17,7 +20,14 @@ const PROVIDER: ParameterSpec = {
   doc: "The device whose memory is used.",
 };
 
-const PEER_MACHINE = `machine {
+const CLIENTS: ParameterSpec = {
+  name: "clients",
+  kind: "list",
+  doc: "The devices that read or write it.",
+};
+
+/** A machine for examples: a disk and a provider below one switch. */
+export const PEER_MACHINE = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { switch sw0 {
     nvme ssd { queues = 1 }
@@ -26,28 +36,36 @@ const PEER_MACHINE = `machine {
 }
 `;
 
-const MAP_TYPE = callIds("pci_p2pdma_map_type");
-const DISTANCE = callIds("pci_p2pdma_distance");
-const ALLOC = callIds("pci_alloc_p2pmem");
-
-interface CallIds {
+/** The events of a call to the peer-to-peer layer. */
+export interface PeerCall {
   readonly call: EventId;
   readonly ret: EventId;
 }
 
-function callIds(name: "pci_p2pdma_map_type" | "pci_p2pdma_distance" | "pci_alloc_p2pmem") {
-  return { call: eventId(`call.${name}`), ret: eventId(`ret.${name}`) } satisfies CallIds;
+type PeerCallName =
+  | "pci_p2pdma_map_type"
+  | "pci_p2pdma_distance"
+  | "pci_alloc_p2pmem"
+  | "pci_free_p2pmem"
+  | "pci_p2pmem_find";
+
+export function peerCall(name: PeerCallName): PeerCall {
+  return { call: eventId(`call.${name}`), ret: eventId(`ret.${name}`) };
 }
+
+const MAP_TYPE = peerCall("pci_p2pdma_map_type");
+const DISTANCE = peerCall("pci_p2pdma_distance");
+const FIND = peerCall("pci_p2pmem_find");
 
 /**
  * The topology is asked by the kernel's layers too, so the call itself is an event only here.
  *
  * @param device The device it is asked for: the one that would do the DMA, or that has the memory.
  */
-function calling<T>(
+export function calling<T>(
   run: Run,
-  ids: CallIds,
-  device: string,
+  ids: PeerCall,
+  device: string | null,
   args: Readonly<Record<string, FieldValue>>,
   work: () => T,
   result: (value: T) => FieldValue,
@@ -60,6 +78,40 @@ function calling<T>(
   if (events.tick(ids.ret)) events.emit(ids.ret, { result: result(value), error: null });
   events.device = outer;
   return value;
+}
+
+function toDevices(value: Value | undefined): LabDevice[] {
+  return toItems(value, "clients").map((item): LabDevice => toThing(item, DEVICE, "a client"));
+}
+
+/** A device as its name in a script means it. */
+function deviceNamed(run: Run, name: string): Value {
+  const device = run.lab.devices.get(name)!;
+  return new Handle(device.kind === "nvme" ? NVME : ENDPOINT, device);
+}
+
+/** The functions whose access control a script means: a device, a port by name, all of a switch. */
+function toFunctions(run: Run, at: Value | undefined): readonly PciFunction[] {
+  const { functions } = run.lab.topology;
+  if (isThing(at, DEVICE)) return [at.target.function];
+  const name = isThing(at, PORT) ? at.target.name : at;
+  if (typeof name !== "string") throw wrongKind(at, "at", "a device, a port or the name of one");
+  const found = functions.filter((func) =>
+    func.name === name || func.name.startsWith(`${name}.down`)
+  );
+  if (found.length > 0) return found;
+  throw new ScriptError(
+    "E0919",
+    `No function of the PCI tree is called "${name}"`,
+    `one of ${functions.map((func) => func.name).join(", ")}`,
+  );
+}
+
+function toServices(value: Value | undefined): readonly AcsService[] {
+  return toItems(value, "services").map((item) => {
+    if (item instanceof Word && isAcsService(item.name)) return item.name;
+    throw wrongKind(item, "a part of services", "an access control service");
+  });
 }
 
 export const P2P_CALLS: readonly FunctionSpec[] = [
@@ -79,7 +131,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     ],
     result: "word",
     doc: "How the client reaches the provider's memory: bus_addr, thru_host_bridge or " +
-      "not_supported.",
+      "not_supported. What was worked out once is remembered.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr`,
     run(run, [provider, client]) {
       const from = toThing(provider, DEVICE, "provider");
@@ -96,63 +148,97 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   },
   {
     name: "pci_p2pdma_distance",
-    parameters: [
-      PROVIDER,
-      { name: "clients", kind: "list", doc: "The devices that read or write it." },
-    ],
+    parameters: [PROVIDER, CLIENTS, {
+      name: "verbose",
+      kind: "bool",
+      optional: true,
+      named: true,
+      doc: "Warn about what stands in the way. Default true.",
+    }],
     result: "int",
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
-      "cannot reach the memory.",
+      "cannot reach the memory. It is worked out anew, and remembered for pci_p2pdma_map_type.",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
-    run(run, [provider, clients]) {
+    run(run, [provider, clients, verbose = true]) {
       const from = toThing(provider, DEVICE, "provider");
-      const to = toItems(clients, "clients").map((item): LabDevice =>
-        toThing(item, DEVICE, "a client")
-      );
+      const to = toDevices(clients);
+      const functions = to.map((device) => device.function);
       const distance = calling(
         run,
         DISTANCE,
         from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
-        () => run.lab.topology.distance(from.function, to.map((device) => device.function), true),
+        () => run.lab.topology.distance(from.function, functions, verbose as boolean),
         (value) => value,
       );
       return distance < 0 ? null : distance;
     },
   },
   {
-    name: "pci_alloc_p2pmem",
-    parameters: [
-      { name: "dev", kind: "@device", doc: "The device that has the memory." },
-      { name: "size", kind: "size", doc: "How many bytes; whole pages are taken." },
-    ],
-    result: "@buffer",
-    doc: "Takes memory of a device, for peers and for requests.",
-    example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 8KiB)
-ssd.read(lba: 0, into: buf)
-assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
-    raises: ["ENOMEM"],
-    run(run, [dev, length]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const sizeBytes = toSize(length, "size");
-      const memory = run.lab.topology.peerMemory(device.function);
-      const phys = calling(
+    name: "pci_p2pmem_find",
+    parameters: [CLIENTS],
+    result: "@device",
+    doc: "The published provider that is nearest to all clients, by chance one of those equally " +
+      "near; none when nobody's memory is reached by all. The device is kept until pci_dev_put.",
+    example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
+    run(run, [clients]) {
+      const to = toDevices(clients);
+      const { routes } = run.lab.topology;
+      const found = calling(
         run,
-        ALLOC,
-        device.name,
-        { dev: device.name, size: sizeBytes },
-        (): PhysAddr | null => memory?.alloc(sizeBytes) ?? null,
-        (value) => value,
+        FIND,
+        null,
+        { clients: to.map((device) => device.name) },
+        () => routes.find(to.map((device) => device.function), run.lab.machine.random),
+        (value) => value?.func.name ?? null,
       );
-      if (phys === null) {
-        throw new KernelError(
-          "ENOMEM",
-          memory === null
-            ? `${device.name} has no memory for peers`
-            : `${device.name} has no ${sizeBytes} bytes left for peers`,
-        );
+      return found === null ? null : deviceNamed(run, found.func.name);
+    },
+  },
+  {
+    name: "pci_dev_put",
+    parameters: [{ name: "dev", kind: "@device", doc: "A device that pci_p2pmem_find gave." }],
+    result: "nothing",
+    doc: "Drops the reference that pci_p2pmem_find took.",
+    example: `${PEER_MACHINE}let found = pci_p2pmem_find([ssd])\n` +
+      `assert p2pmem(found).device_references == 1\npci_dev_put(found)\n` +
+      `assert p2pmem(cmb).device_references == 0`,
+    run(run, [dev]) {
+      const device = toThing(dev, DEVICE, "dev");
+      const provider = run.lab.topology.providers.everOf(device.function);
+      if (provider === null || provider.deviceReferences === 0) {
+        throw new ScriptError("E0919", `Nobody holds a reference to ${device.name}`);
       }
-      return thing(BUFFER, new HostBuffer(bufferHome(run), [{ phys, sizeBytes }]));
+      provider.deviceReferences--;
+      return null;
+    },
+  },
+  {
+    name: "set_acs",
+    parameters: [
+      {
+        name: "at",
+        kind: ["@device", "@port", "string"],
+        doc: 'A device, a root port, a switch (all its ports), or a port by name: "sw0.down0".',
+      },
+      {
+        name: "services",
+        kind: "list",
+        doc: "The services that are on from here; others are off.",
+      },
+    ],
+    result: "nothing",
+    doc: "Switches access control services while the machine runs. What the kernel has worked " +
+      "out before it does not work out anew.",
+    example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
+set_acs("sw0.down1", [request_redirect])
+assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
+assert pci_p2pdma_distance(cmb, [ssd]) == none
+assert pci_p2pdma_map_type(cmb, ssd) == not_supported`,
+    run(run, [at, services]) {
+      const on = toServices(services);
+      for (const func of toFunctions(run, at)) func.acs = acsPresent(on);
+      return null;
     },
   },
 ];
