@@ -64,6 +64,8 @@ function reportsOf(rig: DriverRig, work: () => void): string[] {
 function usePeers(rig: DriverRig): void {
   rig.machine.peers = {
     isPeerMemory: (phys) => phys >= 0x9000_0000,
+    providerAt: () => "peer",
+    passesRoot: () => true,
     mapType: (phys) => phys >= 0x9000_0000 ? "bus_addr" : "none",
     busAddress: (phys) => phys as number as DmaAddr,
     resolveBusAddress: () => -1,
