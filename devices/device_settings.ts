@@ -47,6 +47,8 @@ export const COMMON_SETTINGS = [
   "segmentBoundaryBytes",
   "ranges",
   "acs",
+  "acsCapable",
+  "at",
 ] as const satisfies readonly (keyof DeviceSettings)[];
 
 /** The error for one key of a device. `key` is spelled as in scripts. */

@@ -5,7 +5,15 @@ import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_con
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 
 /** The blocks of the `pci` part of a machine. */
-export type PciNodeKind = "host_bridge" | "root_port" | "switch" | "device" | "nvme" | "endpoint";
+export type PciNodeKind =
+  | "host_bridge"
+  | "root_port"
+  | "switch"
+  | "port"
+  | "bridge"
+  | "device"
+  | "nvme"
+  | "endpoint";
 
 /**
  * The keys of a PCI block. Each is optional: what is left out has the default of its device kind
@@ -58,6 +66,14 @@ export interface DeviceSettings {
    * capability; `unknown` one of which nobody knows.
    */
   readonly acs?: readonly string[] | "unknown" | null;
+  /** The same of a switch's upstream port, which has such a capability only beside functions. */
+  readonly upstreamAcs?: readonly string[] | "unknown" | null;
+  /** What its capability implements. Default: all services. */
+  readonly acsCapable?: readonly string[];
+  /** Where the function is, such as `3b:00.0`. Default: where firmware would have put it. */
+  readonly at?: string;
+  /** The root bus of a host bridge. Default: the next that is free. */
+  readonly bus?: number;
   /**
    * The kernel's list allows peer traffic across this host bridge, or does not, whatever stands on
    * its root bus. Default: as `vendorDevice` is listed.

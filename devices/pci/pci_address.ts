@@ -1,12 +1,40 @@
 /** Where a PCI function is: domain, bus, device, function. */
 import { invariant } from "../../runtime/errno.ts";
 
-export const MAX_DOMAIN = 0xffff;
+/** More than 16 bits: bridges that software makes have theirs above 0xffff. */
+export const MAX_DOMAIN = 0xffff_ffff;
 export const MAX_BUS = 255;
 /** Devices on one bus. */
 export const MAX_DEVICES = 32;
 /** Functions of one device. */
 export const MAX_FUNCTIONS = 8;
+
+/** Where on a domain's buses. */
+export interface PciPlace {
+  readonly bus: number;
+  readonly device: number;
+  readonly func: number;
+}
+
+/** Reads `3b:00.0`, or returns null for what is no such place. */
+export function parsePlace(text: string): PciPlace | null {
+  const match = /^([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/i.exec(text);
+  return match === null ? null : {
+    bus: parseInt(match[1]!, 16),
+    device: parseInt(match[2]!, 16),
+    func: Number(match[3]),
+  };
+}
+
+/** `3b:00.0` */
+export function formatPlace({ bus, device, func }: PciPlace): string {
+  return `${hexByte(bus)}:${hexByte(device)}.${func}`;
+}
+
+/** Two hex digits, as buses and devices are written. */
+export function hexByte(value: number): string {
+  return value.toString(16).padStart(2, "0");
+}
 
 export class PciAddress {
   constructor(
@@ -30,7 +58,6 @@ export class PciAddress {
 
   /** `0000:03:00.1` */
   toString(): string {
-    const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
-    return `${hex(this.domain, 4)}:${hex(this.bus, 2)}:${hex(this.device, 2)}.${this.func}`;
+    return `${this.domain.toString(16).padStart(4, "0")}:${formatPlace(this)}`;
   }
 }

@@ -5,7 +5,11 @@
  * Bus 0, device 0 is the host bridge itself; what stands directly below it follows from device 1
  * on. Several devices below one root port are the functions of one device, since a link has two
  * ends; a `device` block is such a device anywhere. A switch is one upstream port and a downstream
- * port for each block in it. Each domain counts its buses for itself.
+ * port for each block in it; a `port` block is a downstream port by itself. Each domain counts its
+ * buses for itself.
+ *
+ * A machine that is there already says where everything is: blocks with `at` stand for functions
+ * one by one, and none is added to them but what is behind a bridge.
  */
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { ConfigError } from "../config_error.ts";
@@ -20,7 +24,8 @@ import {
   isAcsService,
 } from "./access_control.ts";
 import { HostBridge, parseVendorDevice, type VendorDevice } from "./host_bridge.ts";
-import { MAX_BUS, MAX_DEVICES, MAX_DOMAIN, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
+import { BusNumbers, placeOf } from "./bus_numbers.ts";
+import { MAX_DEVICES, MAX_DOMAIN, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
@@ -46,9 +51,11 @@ export interface PciTree {
 
 /** Which keys a block that is no device may have. Devices have theirs in `registry.ts`. */
 const PORT_KEYS: Readonly<Record<string, readonly (keyof DeviceSettings)[]>> = {
-  host_bridge: ["whitelisted", "vendorDevice", "busOffset", "domain"],
-  root_port: ["acs", "external", "whitelisted"],
-  switch: ["acs"],
+  host_bridge: ["whitelisted", "vendorDevice", "busOffset", "domain", "bus"],
+  root_port: ["acs", "acsCapable", "at", "external", "whitelisted"],
+  switch: ["acs", "acsCapable", "at", "upstreamAcs"],
+  port: ["acs", "acsCapable", "at"],
+  bridge: ["acs", "acsCapable", "at"],
   device: [],
 };
 
@@ -75,8 +82,7 @@ class TreeBuilder {
   readonly #functions: PciFunction[] = [];
   readonly #devices: PciDevice[] = [];
   readonly #names = new Set<string>();
-  /** The next bus number of each domain. */
-  readonly #nextBus = new Map<number, number>();
+  readonly #buses = new BusNumbers();
 
   build(nodes: readonly PciNodeConfig[]): PciTree {
     const hostBridges: HostBridge[] = [];
@@ -109,7 +115,7 @@ class TreeBuilder {
         `anything from 0 to ${MAX_DOMAIN}`,
       );
     }
-    const rootBus = this.#takeBus(domain, path);
+    const rootBus = this.#buses.take(domain, -1, settings.bus ?? null, children, path);
     const bridge = new HostBridge({
       name,
       domain,
@@ -126,22 +132,16 @@ class TreeBuilder {
         `Bus addresses cannot be ${bridge.busOffset} bytes off: that is no whole number of pages`,
       );
     }
-    if (children.length >= MAX_DEVICES) {
+    if (children.length >= MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);
     }
+    const root: Place = { bus: rootBus, device: 0, bridge, above: null, external: false };
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const place: Place = {
-        bus: rootBus,
-        device: index + 1,
-        bridge,
-        above: null,
-        external: false,
-      };
+      const place = placed(child, { ...root, device: index + 1 }, childPath);
       if (child.kind === "root_port") this.#addRootPort(child, place, childPath);
-      else if (child.kind === "switch" || child.kind === "host_bridge") {
-        throw misplaced(childPath, child, "the root bus");
-      } else this.#addDevice(child, place, childPath);
+      else if (child.kind === "switch") throw misplaced(childPath, child, "the root bus");
+      else this.#addBelow(child, place, childPath);
     }
     return bridge;
   }
@@ -151,48 +151,72 @@ class TreeBuilder {
     this.#checkKeys(node, path);
     const port = this.#addFunction(node.name, "root_port", place, node, path);
     const { children } = node;
-    const shared = children.find(({ kind }) => kind === "switch" || kind === "device");
-    if (children.length > 1 && shared !== undefined) {
-      throw new ConfigError(
-        path,
-        `Root port "${node.name}" has a ${shared.kind} and something else on one link`,
-        "put all of it into the switch",
-      );
-    }
-    if (children.length > MAX_FUNCTIONS) {
-      throw new ConfigError(
-        path,
-        `Root port "${node.name}" leads to one device, and a device has at most ${MAX_FUNCTIONS} functions`,
-        "put a switch between",
-      );
-    }
-    const behind = this.#behind(port, place, path, node.settings.external ?? false);
-    for (const [index, child] of children.entries()) {
+    if (!sayWhere(children)) checkLink(node, path);
+    const behind = this.#behind(port, node, place, path, node.settings.external ?? false);
+    this.#addLink(children, behind, path);
+  }
+
+  /** What stands at the end of a link: the functions of one device, or a switch. */
+  #addLink(children: readonly PciNodeConfig[], behind: Place, path: readonly string[]): void {
+    for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
-      if (child.kind === "switch") this.#addSwitch(child, behind, childPath);
-      else if (child.kind === "device") this.#addDevice(child, behind, childPath);
-      else this.#addDevice(child, { ...behind, func: index }, childPath);
+      const alone = child.kind === "switch" || child.kind === "device" || child.kind === "bridge";
+      const place = placed(child, alone ? behind : { ...behind, func }, childPath);
+      this.#addBelow(child, place, childPath);
     }
+  }
+
+  /** Whatever may stand below a port. */
+  #addBelow(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+    if (node.kind === "switch") this.#addSwitch(node, place, path);
+    else if (node.kind === "bridge") this.#addConventional(node, place, path);
+    else this.#addDevice(node, place, path);
   }
 
   #addSwitch(node: PciNodeConfig, place: Place, path: readonly string[]): void {
     this.#claimName(path);
     this.#checkKeys(node, path);
-    if (node.children.length > MAX_DEVICES) {
+    const { children, name, settings } = node;
+    if (children.length > MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A switch has at most ${MAX_DEVICES} downstream ports`);
     }
-    // The services guard what leaves a downstream port; an upstream port has none of them.
-    const bare = { ...node, settings: {} };
-    const { name } = node;
-    const up = this.#addFunction(`${name}.up`, "upstream_port", place, bare, path);
-    const inner = this.#behind(up, place, path);
-    for (const [index, child] of node.children.entries()) {
+    // The services guard what leaves a downstream port; an upstream port has none of them, or its
+    // own.
+    const own = { ...node, settings: { acs: settings.upstreamAcs ?? null } };
+    const up = this.#addFunction(`${name}.up`, "upstream_port", place, own, path);
+    const inner = this.#behind(up, node, place, path);
+    for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const slot: Place = { ...inner, device: index };
-      const down = this.#addFunction(`${name}.down${index}`, "downstream_port", slot, node, path);
-      const behind = this.#behind(down, slot, path);
-      if (child.kind === "switch") this.#addSwitch(child, behind, childPath);
-      else this.#addDevice(child, behind, childPath);
+      const slot = placed(child, { ...inner, device: index }, childPath);
+      if (child.kind === "port") {
+        this.#claimName(childPath);
+        this.#checkKeys(child, childPath);
+        if (!sayWhere(child.children)) checkLink(child, childPath);
+        const said = child.settings.acs === undefined ? node : child;
+        const down = this.#addFunction(child.name, "downstream_port", slot, said, childPath);
+        this.#addLink(child.children, this.#behind(down, child, slot, childPath), childPath);
+      } else if (child.settings.at !== undefined) {
+        // Beside the ports, on the bus inside the switch: no port is made up for it.
+        this.#addBelow(child, slot, childPath);
+      } else {
+        const down = this.#addFunction(`${name}.down${index}`, "downstream_port", slot, node, path);
+        this.#addBelow(child, this.#behind(down, null, slot, path), childPath);
+      }
+    }
+  }
+
+  /** A bridge to a bus of conventional PCI, where every device has a number of its own. */
+  #addConventional(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+    this.#claimName(path);
+    this.#checkKeys(node, path);
+    if (node.children.length > MAX_DEVICES && !sayWhere(node.children)) {
+      throw new ConfigError(path, `A bus has room for ${MAX_DEVICES} blocks`);
+    }
+    const bridge = this.#addFunction(node.name, "pci_bridge", place, node, path);
+    const behind = this.#behind(bridge, node, place, path);
+    for (const [device, child] of node.children.entries()) {
+      const childPath = [...path, child.name];
+      this.#addBelow(child, placed(child, { ...behind, device }, childPath), childPath);
     }
   }
 
@@ -235,29 +259,36 @@ class TreeBuilder {
     name: string,
     role: PciRole,
     { bus, device, func = 0, bridge, above }: Place,
-    node: PciNodeConfig,
+    { settings: { acs, acsCapable } }: PciNodeConfig,
     path: readonly string[],
   ): PciFunction {
+    const address = new PciAddress(bus, device, func, bridge.domain);
+    this.#buses.claim(address, path);
     const made = new PciFunction({
       name,
       role,
-      address: new PciAddress(bus, device, func, bridge.domain),
+      address,
       hostBridge: bridge,
       upstream: above,
-      acs: readCapability(node.settings.acs, path),
+      acs: readCapability(acs, acsCapable, path),
     });
     this.#functions.push(made);
     return made;
   }
 
-  /** The first device on a new bus behind a bridge. */
+  /**
+   * The first device on a new bus behind a bridge.
+   * @param node The block whose children stand there; null for a port that has none of its own.
+   */
   #behind(
     bridge: PciFunction,
+    node: PciNodeConfig | null,
     place: Place,
     path: readonly string[],
     external = place.external,
   ): Place {
-    const bus = this.#takeBus(place.bridge.domain, path);
+    const { domain } = place.bridge;
+    const bus = this.#buses.take(domain, place.bus, null, node?.children ?? [], path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };
   }
 
@@ -277,40 +308,67 @@ class TreeBuilder {
       }
     }
   }
+}
 
-  #takeBus(domain: number, path: readonly string[]): number {
-    const bus = this.#nextBus.get(domain) ?? 0;
-    if (bus > MAX_BUS) {
-      throw new ConfigError(
-        path,
-        `The tree needs more than ${MAX_BUS + 1} bus numbers`,
-        "a host_bridge with another `domain` has bus numbers of its own",
-      );
-    }
-    this.#nextBus.set(domain, bus + 1);
-    return bus;
+/** Blocks that stand for functions one by one, each with its `at`. */
+function sayWhere(nodes: readonly PciNodeConfig[]): boolean {
+  return nodes.some(({ settings }) => settings.at !== undefined);
+}
+
+/** Where a block is: where it says, or else where its order puts it. */
+function placed(node: PciNodeConfig, place: Place, path: readonly string[]): Place {
+  return { ...place, ...placeOf(node, path) };
+}
+
+/** @throws {ConfigError} When more hangs on a link than one device, or one switch. */
+function checkLink(node: PciNodeConfig, path: readonly string[]): void {
+  const { children } = node;
+  const who = `${node.kind === "root_port" ? "Root port" : "Port"} "${node.name}"`;
+  const shared = children.find(({ kind }) =>
+    kind === "switch" || kind === "device" || kind === "bridge"
+  );
+  if (children.length > 1 && shared !== undefined) {
+    throw new ConfigError(
+      path,
+      `${who} has a ${shared.kind} and something else on one link`,
+      "put all of it into the switch",
+    );
+  }
+  if (children.length > MAX_FUNCTIONS) {
+    throw new ConfigError(
+      path,
+      `${who} leads to one device, and a device has at most ${MAX_FUNCTIONS} functions`,
+      "put a switch between",
+    );
   }
 }
 
-/** `acs` as a block has it: left out or null is no capability, a list is what is switched on. */
+/**
+ * `acs` as a block has it: left out or null is no capability, a list is what is switched on.
+ * @param capable What it implements; all services when left out.
+ */
 function readCapability(
   acs: DeviceSettings["acs"],
+  capable: DeviceSettings["acsCapable"],
   path: readonly string[],
 ): AcsCapability {
   if (acs === undefined || acs === null) return ACS_ABSENT;
   if (acs === "unknown") return ACS_UNKNOWN;
-  const services = new Set<AcsService>();
-  for (const name of acs) {
-    if (!isAcsService(name)) {
-      throw new ConfigError(
-        [...path, "acs"],
-        `There is no access control service "${name}"`,
-        `one of ${ACS_SERVICES.join(", ")}`,
-      );
-    }
-    services.add(name);
-  }
-  return acsPresent(services);
+  const enabled = readServices(acs, [...path, "acs"]);
+  return capable === undefined
+    ? acsPresent(enabled)
+    : acsPresent(enabled, readServices(capable, [...path, "acs_capable"]));
+}
+
+function readServices(names: readonly string[], path: readonly string[]): readonly AcsService[] {
+  return names.map((name) => {
+    if (isAcsService(name)) return name;
+    throw new ConfigError(
+      path,
+      `There is no access control service "${name}"`,
+      `one of ${ACS_SERVICES.join(", ")}`,
+    );
+  });
 }
 
 function readVendorDevice(
@@ -332,6 +390,8 @@ function misplaced(path: readonly string[], node: PciNodeConfig, where: string):
     ? "a switch hangs below a root port or another switch"
     : node.kind === "root_port"
     ? "a root port stands in pci or in a host_bridge"
+    : node.kind === "port"
+    ? "a port stands in a switch"
     : node.kind === "device"
     ? "a device stands in pci, a host_bridge, a root port or a switch"
     : "a host_bridge stands in pci";

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
@@ -159,8 +159,102 @@ Deno.test("each domain counts its buses for itself", () => {
     "1000:00:01.0 b",
     "1000:01:00.0 y",
   ]);
-  const wrong = [block("host_bridge", "h", [], { domain: 0x1_0000 })];
-  assertThrows(() => buildPciTree(wrong), ConfigError, "There is no PCI domain 65536");
+  const wrong = [block("host_bridge", "h", [], { domain: 2 ** 32 })];
+  assertThrows(() => buildPciTree(wrong), ConfigError, "There is no PCI domain 4294967296");
+});
+
+Deno.test("blocks with `at` are the functions of a machine that is there, and no others", () => {
+  const tree = buildPciTree([
+    block("host_bridge", "h", [
+      block("endpoint", "lpc", [], { at: "3a:1f.0" }),
+      block("endpoint", "smbus", [], { at: "3a:1f.4" }),
+      block("root_port", "rp", [
+        block("switch", "sw", [
+          block("port", "p0", [block("nvme", "ssd", [], { at: "3d:00.0" })], {
+            at: "3c:04.0",
+            acs: ["request_redirect"],
+            acsCapable: ["request_redirect", "completion_redirect"],
+          }),
+          block("port", "p1", [], { at: "3c:08.0" }),
+          block("endpoint", "dma", [], { at: "3c:00.0" }),
+        ], { at: "3b:00.0", acs: [] }),
+        block("endpoint", "manager", [], { at: "3b:00.1" }),
+      ], { at: "3a:00.0" }),
+    ], { bus: 0x3a, domain: 0x10000 }),
+  ]);
+  assertEquals(tree.functions.map(({ address, role, name }) => `${address} ${role} ${name}`), [
+    "10000:3a:00.0 root_port rp",
+    "10000:3a:1f.0 endpoint lpc",
+    "10000:3a:1f.4 endpoint smbus",
+    "10000:3b:00.0 upstream_port sw.up",
+    "10000:3b:00.1 endpoint manager",
+    "10000:3c:00.0 endpoint dma",
+    "10000:3c:04.0 downstream_port p0",
+    "10000:3c:08.0 downstream_port p1",
+    "10000:3d:00.0 nvme ssd",
+  ]);
+  const [p0, p1] = ["p0", "p1"].map((name) => tree.functions.find((each) => each.name === name)!);
+  assertEquals([p0!.acs.supported.size, p0!.redirects], [2, true]);
+  // What a port does not say for itself, its switch says.
+  assertEquals([p1!.acs.presence, p1!.redirects], ["present", false]);
+});
+
+Deno.test("places that contradict each other are refused with their block", () => {
+  const refused: readonly (readonly [PciNodeConfig[], string])[] = [
+    [[block("endpoint", "a", [], { at: "00:20.0" })], "no place on a bus"],
+    [
+      [block("endpoint", "a", [], { at: "00:01.0" }), block("endpoint", "b")],
+      '"b" does not say where it is, and "a" beside it does',
+    ],
+    [
+      [
+        block("endpoint", "a", [], { at: "00:01.0" }),
+        block("endpoint", "b", [], { at: "01:00.0" }),
+      ],
+      '"b" is on bus 01, and "a" beside it on bus 00',
+    ],
+    [
+      [
+        block("endpoint", "a", [], { at: "00:01.0" }),
+        block("endpoint", "b", [], { at: "00:01.0" }),
+      ],
+      "Two functions are at 0000:00:01.0",
+    ],
+    [
+      [block("root_port", "rp", [block("nvme", "x", [], { at: "04:00.0" })], { at: "05:00.0" })],
+      "numbers grow downwards",
+    ],
+    [
+      [
+        block("root_port", "a", [block("nvme", "x", [], { at: "01:00.0" })], { at: "00:01.0" }),
+        block("root_port", "b", [block("nvme", "y", [], { at: "01:00.1" })], { at: "00:02.0" }),
+      ],
+      "there is one of that number",
+    ],
+    [
+      [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
+      "are on bus 01, not on 02",
+    ],
+    [[block("root_port", "rp", [block("port", "p")])], "a port stands in a switch"],
+  ];
+  for (const [tree, message] of refused) {
+    const error = assertThrows(() => buildPciTree(tree), ConfigError);
+    assert(`${error.message} ${error.hint}`.includes(message), `${error.message}: ${message}`);
+  }
+});
+
+Deno.test("behind a bridge to conventional PCI every device has a number of its own", () => {
+  const tree = [
+    block("root_port", "rp", [
+      block("bridge", "br", [block("endpoint", "vga"), block("endpoint", "sound")]),
+    ]),
+  ];
+  assertEquals(addresses(tree), [
+    "0000:00:01.0 rp",
+    "0000:01:00.0 br",
+    "0000:02:00.0 vga",
+    "0000:02:01.0 sound",
+  ]);
 });
 
 Deno.test("access control is absent, unknown, or there with what is switched on", () => {

@@ -43,6 +43,8 @@ const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
   host_bridge: PORT,
   root_port: PORT,
   switch: PORT,
+  port: PORT,
+  bridge: PORT,
   device: PORT,
 };
 

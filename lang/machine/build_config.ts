@@ -176,6 +176,10 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   capacity: "capacityBytes",
   bar: "barBytes",
   acs: "acs",
+  acs_capable: "acsCapable",
+  upstream_acs: "upstreamAcs",
+  at: "at",
+  bus: "bus",
   whitelisted: "whitelisted",
   vendor_device: "vendorDevice",
   domain: "domain",
@@ -184,7 +188,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
 };
 
 /** Keys whose `none` is not 0. */
-const NULL_KEYS: ReadonlySet<string> = new Set(["mdts", "acs"]);
+const NULL_KEYS: ReadonlySet<string> = new Set(["mdts", "acs", "upstream_acs"]);
 
 function readPciNode(block: ConfigBlock): PciNodeConfig {
   const settings: Record<string, SettingValue> = {};

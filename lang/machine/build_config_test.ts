@@ -234,7 +234,7 @@ for (
       "a device outside PCI",
       "machine { nvme ssd { queues = 1 } }",
       "E0505 nvme: The block `nvme` cannot stand inside the machine " +
-      "(it belongs into pci, host_bridge, root_port, switch or device)",
+      "(it belongs into pci, host_bridge, root_port, switch, port, bridge or device)",
     ],
     [
       "a region without a name",

@@ -32,6 +32,7 @@ export type ValueShape =
     readonly orNone?: boolean;
   }
   | { readonly kind: "vendor_device" }
+  | { readonly kind: "pci_place" }
   | { readonly kind: "sizes"; readonly min: number; readonly max: number }
   | { readonly kind: "ranges" }
   | { readonly kind: "dma_ranges" }
@@ -86,6 +87,23 @@ const ACS: SettingSpec = {
   default: "none",
   doc: "Access control services that are switched on; none: it has no such capability.",
 };
+
+const ACS_CAPABLE: SettingSpec = {
+  key: "acs_capable",
+  shape: { kind: "words", choices: ACS_BITS },
+  default: "all",
+  doc: "Access control services that its capability implements.",
+};
+
+const AT: SettingSpec = {
+  key: "at",
+  shape: { kind: "pci_place" },
+  default: "where firmware would put it",
+  doc: "Where the function is: bus, device, function.",
+};
+
+/** Keys of every block that stands for a function. */
+const FUNCTION_SETTINGS: readonly SettingSpec[] = [ACS, ACS_CAPABLE, AT];
 
 /** Keys of everything that does DMA. */
 const DEVICE_SETTINGS: readonly SettingSpec[] = [
@@ -356,7 +374,7 @@ const BLOCKS = [
     naming: "none",
     repeats: false,
     doc: "The PCI tree.",
-    children: ["host_bridge", "root_port", "device", "nvme", "endpoint"],
+    children: ["host_bridge", "root_port", "bridge", "device", "nvme", "endpoint"],
     settings: [],
   },
   {
@@ -364,7 +382,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A host bridge with root ports. Root ports outside of one share a bridge.",
-    children: ["root_port", "device", "nvme", "endpoint"],
+    children: ["root_port", "bridge", "device", "nvme", "endpoint"],
     settings: [
       {
         key: "whitelisted",
@@ -380,9 +398,15 @@ const BLOCKS = [
       },
       {
         key: "domain",
-        shape: int(0, 0xffff),
+        shape: int(0, 0xffff_ffff),
         default: "0",
         doc: "Its PCI domain, which counts bus numbers for itself.",
+      },
+      {
+        key: "bus",
+        shape: int(0, 0xff),
+        default: "the next that is free",
+        doc: "Its root bus.",
       },
       {
         key: "bus_offset",
@@ -397,9 +421,9 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A root port.",
-    children: ["switch", "device", "nvme", "endpoint"],
+    children: ["switch", "bridge", "device", "nvme", "endpoint"],
     settings: [
-      ACS,
+      ...FUNCTION_SETTINGS,
       {
         key: "external",
         shape: BOOL,
@@ -419,8 +443,27 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A switch; each block inside hangs on a downstream port of its own.",
-    children: ["switch", "device", "nvme", "endpoint"],
-    settings: [ACS],
+    children: ["port", "switch", "bridge", "device", "nvme", "endpoint"],
+    settings: [
+      ...FUNCTION_SETTINGS,
+      { ...ACS, key: "upstream_acs", doc: "The same of the port that leads up." },
+    ],
+  },
+  {
+    keyword: "port",
+    naming: "required",
+    repeats: true,
+    doc: "A downstream port of a switch, with access control of its own.",
+    children: ["switch", "bridge", "device", "nvme", "endpoint"],
+    settings: FUNCTION_SETTINGS,
+  },
+  {
+    keyword: "bridge",
+    naming: "required",
+    repeats: true,
+    doc: "A bridge to conventional PCI: what is below it passes for the bridge.",
+    children: ["bridge", "device", "nvme", "endpoint"],
+    settings: FUNCTION_SETTINGS,
   },
   {
     keyword: "device",
@@ -500,7 +543,7 @@ const BLOCKS = [
         default: "1TiB",
         doc: "How much the disk holds.",
       },
-      ACS,
+      ...FUNCTION_SETTINGS,
       ...DEVICE_SETTINGS,
     ],
   },
@@ -518,7 +561,7 @@ const BLOCKS = [
         doc: "Its window of memory that CPUs and peers can address.",
       },
       P2PMEM,
-      ACS,
+      ...FUNCTION_SETTINGS,
       ...DEVICE_SETTINGS,
     ],
   },

@@ -1,5 +1,6 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
 import { parseVendorDevice } from "../../devices/pci/host_bridge.ts";
+import { parsePlace } from "../../devices/pci/pci_address.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { EvaluateConstant } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -82,6 +83,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   dma_ranges: "a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }]",
   quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
   vendor_device: 'a vendor and a device such as "8086:2030"',
+  pci_place: 'a bus, a device and a function such as "3b:00.0"',
 };
 
 const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
@@ -179,6 +181,11 @@ export class SettingReader {
         if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
         if (parseVendorDevice(value) !== null) return value.toLowerCase();
         this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, WANTED.vendor_device);
+        return undefined;
+      case "pci_place":
+        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
+        if (parsePlace(value) !== null) return value.toLowerCase();
+        this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, WANTED.pci_place);
         return undefined;
       case "words":
         if (value === null && shape.orNone) return null;

@@ -11,6 +11,8 @@ const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
   host_bridge: "host bridge",
   root_port: "root port",
   switch: "switch",
+  port: "port",
+  bridge: "bridge",
   device: "device",
   nvme: "nvme",
   endpoint: "endpoint",

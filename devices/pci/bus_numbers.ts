@@ -1,0 +1,97 @@
+/** Which bus numbers and addresses of a PCI tree are taken. */
+import { ConfigError } from "../config_error.ts";
+import type { PciNodeConfig } from "../lab_config.ts";
+import { hexByte, MAX_BUS, parsePlace, type PciAddress, type PciPlace } from "./pci_address.ts";
+
+export class BusNumbers {
+  /** Behind the highest number of each domain. */
+  readonly #next = new Map<number, number>();
+  readonly #taken = new Set<number>();
+  readonly #addresses = new Set<number>();
+
+  /**
+   * The number of a bus: the one that `at` of a block on it says, or else the next.
+   *
+   * @param above The bus above, or -1 for a root bus.
+   * @param wanted The number that somebody else has said; null for none.
+   */
+  take(
+    domain: number,
+    above: number,
+    wanted: number | null,
+    children: readonly PciNodeConfig[],
+    path: readonly string[],
+  ): number {
+    const next = this.#next.get(domain) ?? 0;
+    const said = saidBus(children, path);
+    if (wanted !== null && said !== null && said !== wanted) {
+      throw new ConfigError(
+        path,
+        `The blocks in "${path.at(-1)}" are on bus ${hexByte(said)}, not on ${hexByte(wanted)}`,
+      );
+    }
+    const bus = wanted ?? said ?? next;
+    if (this.#taken.has(domain * 256 + bus) || bus <= above) {
+      throw new ConfigError(
+        path,
+        `Bus ${hexByte(bus)} cannot lie below "${path.at(-1) ?? "pci"}": ` +
+          (bus <= above ? "numbers grow downwards" : "there is one of that number"),
+      );
+    }
+    if (bus > MAX_BUS) {
+      throw new ConfigError(
+        path,
+        `The tree needs more than ${MAX_BUS + 1} bus numbers`,
+        "a host_bridge with another `domain` has bus numbers of its own",
+      );
+    }
+    this.#taken.add(domain * 256 + bus);
+    this.#next.set(domain, Math.max(next, bus + 1));
+    return bus;
+  }
+
+  /** Notes that a function is there. */
+  claim(address: PciAddress, path: readonly string[]): void {
+    if (this.#addresses.has(address.key)) {
+      throw new ConfigError([...path, "at"], `Two functions are at ${address}`);
+    }
+    this.#addresses.add(address.key);
+  }
+}
+
+/** Where a block says that it is, or null. */
+export function placeOf(node: PciNodeConfig, path: readonly string[]): PciPlace | null {
+  const { at } = node.settings;
+  if (at === undefined) return null;
+  const place = parsePlace(at);
+  if (place !== null) return place;
+  throw new ConfigError([...path, "at"], `"${at}" is no place on a bus`, 'such as "3b:00.0"');
+}
+
+/** The bus that blocks say they are on; null when they leave it to the tree. */
+function saidBus(children: readonly PciNodeConfig[], path: readonly string[]): number | null {
+  const places = children.map((child) => placeOf(child, [...path, child.name]));
+  const first = places.findIndex((place) => place !== null);
+  if (first < 0) return null;
+  const { bus } = places[first]!;
+  for (const [index, place] of places.entries()) {
+    const child = children[index]!;
+    if (place === null) {
+      throw new ConfigError(
+        [...path, child.name],
+        `"${child.name}" does not say where it is, and "${children[first]!.name}" beside it does`,
+        "give each block on a bus its `at`, or none",
+      );
+    }
+    if (place.bus !== bus) {
+      throw new ConfigError(
+        [...path, child.name, "at"],
+        `"${child.name}" is on bus ${hexByte(place.bus)}, and "${
+          children[first]!.name
+        }" beside it ` +
+          `on bus ${hexByte(bus)}`,
+      );
+    }
+  }
+  return bus;
+}
