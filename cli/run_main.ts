@@ -7,7 +7,7 @@
  */
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
-import { readWholeNumber } from "./numbers.ts";
+import { milliseconds, readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
@@ -17,18 +17,28 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
   --trace            print every event
   --match TEXT       run only tests whose name contains TEXT
   --seed NUMBER      use this seed instead of the file's
-  --max-steps NUMBER, --max-memory BYTES, --max-output LINES
+  --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-output LINES,
+  --max-time SECONDS
                      limits of the script, each with exit code 3
 `;
 
 /** Options with a value; the command line of `dmalab run` has the same. */
-type ValueOption = "match" | "seed" | "max-steps" | "max-memory" | "max-output";
+type ValueOption =
+  | "match"
+  | "seed"
+  | "max-steps"
+  | "max-memory"
+  | "max-depth"
+  | "max-output"
+  | "max-time";
 const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
   "match",
   "seed",
   "max-steps",
   "max-memory",
+  "max-depth",
   "max-output",
+  "max-time",
 ]);
 
 async function main(
@@ -71,6 +81,8 @@ async function main(
       steps: number("max-steps"),
       memoryBytes: number("max-memory"),
       outputLines: number("max-output"),
+      depth: number("max-depth"),
+      timeMs: milliseconds(number("max-time")),
     },
   }, screen);
 }

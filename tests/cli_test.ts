@@ -66,6 +66,51 @@ Deno.test("each limit of a script can be set, and reaching it is exit code 3", a
   });
 });
 
+Deno.test("time and depth of calls are limits as well, and their errors say how to raise them", async () => {
+  const files = {
+    "long.dma": 'test "takes long" { while true { } }\n',
+    "deep.dma": "fn f(n) {\n  if n == 0 { return 0 }\n  return f(n - 1)\n}\n" +
+      'test "goes deep" { assert f(1200) == 0 }\n',
+  };
+  await withFiles(files, async (folder) => {
+    const long = await dmalab(
+      "run",
+      join(folder, "long.dma"),
+      "--max-time",
+      "1",
+      "--max-steps=1_000_000_000_000",
+    );
+    assertEquals(long.code, 3);
+    assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
+    assertStringIncludes(long.output, "`--max-time 2` allows twice as much");
+    const deep = await dmalab("run", join(folder, "deep.dma"));
+    assertEquals(deep.code, 3);
+    assertStringIncludes(deep.output, "`--max-depth 2000` allows twice as many");
+    assertEquals((await dmalab("run", join(folder, "deep.dma"), "--max-depth", "2000")).code, 0);
+  });
+});
+
+Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", async () => {
+  const text = 'test "fails at once" { assert 1 == 2 }\n' +
+    'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
+  await withFiles({ "endless.dma": text, "next.dma": GOOD }, async (folder) => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-R", "cli/main.ts", "run", "--max-steps=1_000_000_000_000", folder],
+      cwd: ROOT,
+      stdout: "piped",
+    }).spawn();
+    // Nothing can be heard of a run that hands no control back: it is given time to begin.
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    child.kill("SIGINT");
+    const { code, stdout } = await child.output();
+    const output = new TextDecoder().decode(stdout);
+    assertEquals(code, 130);
+    assertStringIncludes(output, "fails at once ... FAILED");
+    assertStringIncludes(output, "error[E0807]: interrupted");
+    assertMatch(output, /0 passed \| 2 failed \| 1 not run/);
+  });
+});
+
 Deno.test("run says what the file said, one line a test, and a summary", async () => {
   await withFiles({ "fails.dma": FAILS }, async (folder) => {
     const { output } = await dmalab("run", join(folder, "fails.dma"));

@@ -1,5 +1,6 @@
 /** What commands that run scenarios have in common. */
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
+import { milliseconds } from "../numbers.ts";
 import type { LimitOptions } from "../scenario/run_scenarios.ts";
 
 export const SCENARIOS = {
@@ -43,6 +44,16 @@ export const LIMITS = {
     placeholder: "LINES",
     doc: "lines of print, show and explain in the whole run (100000)",
   },
+  "max-depth": {
+    kind: "integer",
+    placeholder: "CALLS",
+    doc: "calls inside each other (1000)",
+  },
+  "max-time": {
+    kind: "integer",
+    placeholder: "SECONDS",
+    doc: "time of one test (60)",
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 /** The limits that the options name, the usual ones for the others. */
@@ -53,5 +64,7 @@ export function limitsOf(
     steps: options["max-steps"],
     memoryBytes: options["max-memory"],
     outputLines: options["max-output"],
+    depth: options["max-depth"],
+    timeMs: milliseconds(options["max-time"]),
   };
 }

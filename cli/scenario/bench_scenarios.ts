@@ -3,7 +3,16 @@ import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { matching } from "../../lang/run/runner.ts";
 import { formatDuration, formatTimeRounded } from "../../lang/render/numbers.ts";
-import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import {
+  type ExitCode,
+  FAILED,
+  HELD,
+  INTERRUPTED,
+  STOPPED,
+  worseExitCode,
+  WRONG,
+} from "../exit_code.ts";
+import { Interrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
@@ -21,6 +30,21 @@ export function benchScenarios(
   options: BenchScenarioOptions,
   screen: Screen,
 ): ExitCode {
+  const interrupts = new Interrupts();
+  try {
+    const exitCode = benchAll(paths, options, screen, interrupts);
+    return interrupts.interrupted() ? INTERRUPTED : exitCode;
+  } finally {
+    interrupts.close();
+  }
+}
+
+function benchAll(
+  paths: readonly string[],
+  options: BenchScenarioOptions,
+  screen: Screen,
+  watch: Interrupts,
+): ExitCode {
   const paint = painter(screen.colour);
   let exitCode: ExitCode = HELD;
   let found = 0;
@@ -32,9 +56,11 @@ export function benchScenarios(
     }
     const all = program.tests.filter(({ kind }) => kind === "bench");
     for (const bench of matching(all, options.match ?? undefined)) {
+      if (watch.interrupted()) break;
       found++;
       const outcome = runBench(program, bench, {
         clock: () => performance.now(),
+        watch,
         ...options.seed === null ? {} : { seed: options.seed },
         onLine: (line) => screen.out(`${line}\n`),
         style: diagnosticStyle(paint),

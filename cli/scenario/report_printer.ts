@@ -74,6 +74,7 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
   const unreached = reports.flatMap((report) => report.unreached);
   const broken = reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== null));
   const skipped = total(({ counts }) => counts.skipped);
+  const notRun = total(({ counts }) => counts.notRun);
   const filtered = total(({ counts }) => counts.filtered);
   const reportsSeen = total(({ counts }) => counts.reports);
   const faults = total(({ counts }) => counts.faults);
@@ -83,6 +84,7 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
     `${total(({ counts }) => counts.passed)} passed`,
     `${total(({ counts }) => counts.failed)} failed`,
     ...skipped > 0 ? [`${skipped} ignored`] : [],
+    ...notRun > 0 ? [`${notRun} not run`] : [],
     ...filtered > 0 ? [`${filtered} filtered out`] : [],
     counted(total(({ counts }) => counts.assertions), "assertion"),
     ...reportsSeen > 0 ? [counted(reportsSeen, "unexpected report")] : [],

@@ -3,7 +3,16 @@ import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
-import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import {
+  type ExitCode,
+  FAILED,
+  HELD,
+  INTERRUPTED,
+  STOPPED,
+  worseExitCode,
+  WRONG,
+} from "../exit_code.ts";
+import { Interrupts } from "../interrupts.ts";
 import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
@@ -16,6 +25,8 @@ export interface LimitOptions {
   readonly steps: number | null;
   readonly memoryBytes: number | null;
   readonly outputLines: number | null;
+  readonly depth: number | null;
+  readonly timeMs: number | null;
 }
 
 export interface ScenarioOptions {
@@ -36,10 +47,26 @@ export async function runScenarios(
   options: ScenarioOptions,
   screen: Screen,
 ): Promise<ExitCode> {
+  const interrupts = new Interrupts();
+  try {
+    const exitCode = await runAll(paths, options, screen, interrupts);
+    return interrupts.interrupted() ? INTERRUPTED : exitCode;
+  } finally {
+    interrupts.close();
+  }
+}
+
+async function runAll(
+  paths: readonly string[],
+  options: ScenarioOptions,
+  screen: Screen,
+  watch: Interrupts,
+): Promise<ExitCode> {
   const paint = painter(screen.colour);
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
   for (const path of paths) {
+    if (watch.interrupted()) break;
     const { program } = loadScenario(path, screen);
     if (program === null) {
       exitCode = WRONG;
@@ -64,6 +91,7 @@ export async function runScenarios(
         else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
       },
       style: diagnosticStyle(paint),
+      watch,
       limits: {
         ...DEFAULT_LIMITS,
         ...Object.fromEntries(Object.entries(options.limits).filter(([, limit]) => limit !== null)),
@@ -91,7 +119,7 @@ async function engineFor({ tests }: Program) {
 /** A file of statements that said what they had to say needs no summary. */
 function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
   return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
-    counts.filtered + counts.reports + counts.faults + unreached.length > 0;
+    counts.filtered + counts.notRun + counts.reports + counts.faults + unreached.length > 0;
 }
 
 function codeOf(report: RunReport): ExitCode {

@@ -1,6 +1,7 @@
 /** Runs a bench: counts what one turn of its loop costs, and times it by a clock that is given. */
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
+import { RunWatch } from "../vm/run_watch.ts";
 import { Ratio, type Value } from "../vm/value.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { BenchOutcome } from "./report.ts";
@@ -75,7 +76,12 @@ class BenchRun {
 
   #run(): void {
     const { config, functionIndex, usesEvents } = this.#bench;
-    const options = { ...this.#shared.machine, record: usesEvents };
+    const { machine: common, watch } = this.#shared;
+    const options = {
+      ...common,
+      record: usesEvents,
+      ...watch === undefined ? {} : { watch: new RunWatch(watch, common.limits.timeMs) },
+    };
     const machine = startMachine(this.#program, config, options, this.#bench.span);
     this.#failure = machine instanceof TestMachine ? machine.failure : machine;
     if (!(machine instanceof TestMachine) || machine.failure !== null) return;

@@ -61,6 +61,8 @@ export interface RunCounts {
   readonly skipped: number;
   /** Tests and properties left out because their name did not match. */
   readonly filtered: number;
+  /** Tests and properties that were not come to, because the whole run was stopped. */
+  readonly notRun: number;
   readonly assertions: number;
   readonly reports: number;
   readonly faults: number;

@@ -2,6 +2,8 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
 import { LimitError } from "../vm/script_error.ts";
+import { groupThousands } from "../render/numbers.ts";
+import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome } from "./report.ts";
@@ -23,14 +25,17 @@ export interface RunOptions {
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle;
+  /** A clock, and who may interrupt; without one the limit of time does not count. */
+  readonly watch?: HostWatch;
 }
 
 /** Options in the form that every test gets them; the output's limit is one for the whole run. */
 export interface SharedOptions {
   readonly machine: Omit<MachineOptions, "record">;
   readonly style: FailureStyle | undefined;
-  /** True when the output's limit was reached: further tests could not say anything. */
-  readonly outputStopped: () => boolean;
+  readonly watch: HostWatch | undefined;
+  /** True when no further test is to be run: it could not say anything, or is not wanted. */
+  readonly stopped: () => boolean;
 }
 
 export function sharedOptions(options: RunOptions): SharedOptions {
@@ -44,7 +49,8 @@ export function sharedOptions(options: RunOptions): SharedOptions {
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     },
     style: options.style,
-    outputStopped: () => output.stopped,
+    watch: options.watch,
+    stopped: () => output.stopped || options.watch?.interrupted() === true,
   };
 }
 
@@ -62,8 +68,8 @@ export class LimitedOutput implements Output {
       this.stopped = true;
       throw new LimitError(
         "E0804",
-        `The script wrote more than ${this.limitLines} lines`,
-        "`--max-output` sets the limit",
+        `The script wrote more than ${groupThousands(this.limitLines)} lines`,
+        `\`--max-output ${groupThousands(2 * this.limitLines)}\` allows twice as many`,
       );
     }
     this.#left--;

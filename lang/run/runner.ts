@@ -36,7 +36,7 @@ export function runProgramWith(
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
   const wanted = matching(tests, options.match);
   for (const test of wanted) {
-    if (shared.outputStopped()) break;
+    if (shared.stopped()) break;
     finished(runEntry(engine, program, test, shared, reached));
   }
   const complete = wanted.length === tests.length &&
@@ -44,7 +44,7 @@ export function runProgramWith(
   return {
     file: program.source.name,
     outcomes,
-    counts: countOutcomes(outcomes, tests.length - wanted.length),
+    counts: countOutcomes(outcomes, tests.length - wanted.length, wanted.length),
     unreached: neverReached(program, wanted, outcomes, reached, complete),
     limitReached: outcomes.some(({ failure }) => failure?.kind === "limit"),
   };
@@ -104,7 +104,11 @@ function runEntry(
   return tally.outcome(entry);
 }
 
-function countOutcomes(outcomes: readonly TestOutcome[], filtered: number): RunCounts {
+function countOutcomes(
+  outcomes: readonly TestOutcome[],
+  filtered: number,
+  wanted: number,
+): RunCounts {
   const tests = outcomes.filter(({ kind }) => kind !== "main");
   const sum = (of: (outcome: TestOutcome) => number) =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0);
@@ -113,6 +117,7 @@ function countOutcomes(outcomes: readonly TestOutcome[], filtered: number): RunC
     failed: tests.filter(({ outcome }) => outcome === "failed").length,
     skipped: tests.filter(({ outcome }) => outcome === "skipped").length,
     filtered,
+    notRun: wanted - tests.length,
     assertions: sum(({ assertions }) => assertions),
     reports: sum(({ unexpectedReports }) => unexpectedReports),
     faults: sum(({ unexpectedFaults }) => unexpectedFaults),

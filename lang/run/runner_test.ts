@@ -32,6 +32,7 @@ Deno.test("runProgram() runs the statements, then the tests, each on a machine o
     passed: 2,
     failed: 0,
     skipped: 0,
+    notRun: 0,
     filtered: 0,
     assertions: 3,
     reports: 0,

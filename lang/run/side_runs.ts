@@ -80,12 +80,13 @@ export class SideRuns implements Runs {
   }
 
   #machine(config: LabConfig, steps: number, output: Output): Vm {
-    const { limits, seed } = this.#options;
+    const { limits, seed, watch } = this.#options;
     const machine = new TestMachine(this.#program, config, {
       record: true,
       limits: { ...limits, steps },
       output,
       ...(seed === undefined ? {} : { seed }),
+      ...(watch === undefined ? {} : { watch }),
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
     return machine.vm;

@@ -2,6 +2,7 @@
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Value } from "../vm/value.ts";
+import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import {
   describeIncident,
@@ -48,6 +49,7 @@ export class Tally {
   readonly #program: Program;
   readonly #options: SharedOptions;
   readonly #reachedByAll: Set<number>;
+  readonly #watch: { readonly watch?: RunWatch };
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
   #failure: FailureReport | null = null;
@@ -63,6 +65,8 @@ export class Tally {
     this.#options = options;
     this.#reachedByAll = reachedByAll;
     this.seed = options.machine.seed ?? seed;
+    const { machine: { limits }, watch } = options;
+    this.#watch = watch === undefined ? {} : { watch: new RunWatch(watch, limits.timeMs) };
   }
 
   /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
@@ -78,7 +82,7 @@ export class Tally {
     const { onEvent, ...common } = this.#options.machine;
     // Who looks at events looks at those of the runs that speak.
     const listened = onEvent === undefined || output !== common.output ? {} : { onEvent };
-    const options = { ...common, ...listened, output, record: true };
+    const options = { ...common, ...listened, ...this.#watch, output, record: true };
     const { span } = this.#program.code.functions[functionIndex]!;
     const machine = startMachine(this.#program, config, options, span);
     if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };

@@ -7,6 +7,7 @@ import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../vm/limits.ts";
 import type { Value } from "../vm/value.ts";
 import { Vm } from "../vm/vm.ts";
+import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { Program } from "./program.ts";
 import type { World } from "./world.ts";
@@ -18,6 +19,7 @@ export interface MachineOptions {
   readonly limits: Limits;
   readonly output: Output;
   readonly onEvent?: (event: MachineEvent) => void;
+  readonly watch?: RunWatch;
 }
 
 /** Builds the world of a configuration. */
@@ -45,6 +47,7 @@ export class TestMachine {
     const { code, registry } = program;
     this.world = buildTestWorld(program, config, options);
     this.vm = new Vm(code, registry, this.world, options.limits, options.output);
+    this.vm.watch = options.watch ?? null;
     bindMachine(this.vm, program.machineGlobals);
     this.failure = this.#workOutConsts(program);
   }

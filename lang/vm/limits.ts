@@ -8,6 +8,8 @@ export interface Limits {
   readonly depth: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
+  /** How long one test, or a property with all its cases, may take by the host's clock. */
+  readonly timeMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -16,6 +18,7 @@ export const DEFAULT_LIMITS: Limits = {
   memoryBytes: 2 ** 30,
   depth: 1000,
   outputLines: 100_000,
+  timeMs: 60_000,
 };
 
 /** What a call of a builtin costs in steps: it does much more than one instruction. */

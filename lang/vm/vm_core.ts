@@ -24,6 +24,7 @@ import { Members } from "./members.ts";
 import { attempt, wrongCount } from "./mistakes.ts";
 import { describeValue } from "./operators.ts";
 import { type Raised, settleOutcome } from "./outcome.ts";
+import type { RunWatch } from "./run_watch.ts";
 import { LimitError, ScriptError } from "./script_error.ts";
 import { Closure, RecordValue, type Value, Word } from "./value.ts";
 
@@ -88,6 +89,8 @@ export abstract class VmCore implements Run {
   readonly expectedIncidents = new Set<MachineEvent>();
   /** How often events happened in the turns that a budget is about, for `Count`. */
   budgetCount: (eventName: string) => Value = () => 0;
+  /** Looked at now and then; null where nobody has a clock. */
+  watch: RunWatch | null = null;
   /** What the last run gave back. */
   result: Value = null;
   /** Why it failed. */
@@ -144,7 +147,7 @@ export abstract class VmCore implements Run {
   }
 
   call(closure: Closure, args: readonly Value[]): Value {
-    if (this.#nativeDepth >= NATIVE_DEPTH) throw this.#tooDeep();
+    if (this.#nativeDepth >= NATIVE_DEPTH) throw this.#tooDeepInside();
     const code = this.code.functions[closure.functionIndex]!;
     if (args.length !== code.parameters.length) throw wrongCount(code, args.length);
     const pc = this.pc;
@@ -180,8 +183,8 @@ export abstract class VmCore implements Run {
     if (this.#memory < 0) {
       throw new LimitError(
         "E0802",
-        `The script's values take more than ${this.limits.memoryBytes} bytes`,
-        "`--max-memory` sets the limit",
+        `The script's values take more than ${groupThousands(this.limits.memoryBytes)} bytes`,
+        memoryHint(this.limits),
       );
     }
   }
@@ -283,7 +286,17 @@ export abstract class VmCore implements Run {
     return new LimitError(
       "E0803",
       `Calls are nested more than ${this.limits.depth} deep`,
-      "a function that calls itself must come to an end",
+      "a function that calls itself must come to an end; " +
+        `\`--max-depth ${2 * this.limits.depth}\` allows twice as many`,
+    );
+  }
+
+  /** Each call of the script by a builtin takes a part of the host's own stack. */
+  #tooDeepInside(): LimitError {
+    return new LimitError(
+      "E0803",
+      `Builtins that call the script, as \`map\` does, are nested more than ${NATIVE_DEPTH} deep`,
+      "no option allows more: a loop with `for` has no such limit",
     );
   }
 
@@ -330,7 +343,9 @@ export abstract class VmCore implements Run {
         throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
       }
       if (known.kind === "memory_limit") {
-        throw new ScriptFailure(this.#describe(new LimitError("E0802", known.what)));
+        throw new ScriptFailure(
+          this.#describe(new LimitError("E0802", known.what, memoryHint(this.limits))),
+        );
       }
       raising = new Raising(known, this.#spanAt(this.pc), this.#callers());
     }
@@ -432,6 +447,7 @@ export abstract class VmCore implements Run {
   protected refuel(floor: number): number {
     const budget = floor === 0 ? this.#budget : Infinity;
     if (budget <= 0) return 0;
+    this.watch?.check();
     if (this.steps <= 0) throw this.tooManySteps();
     const fuel = Math.min(SLICE_STEPS, this.steps, budget);
     this.steps -= fuel;
@@ -500,4 +516,8 @@ export abstract class VmCore implements Run {
     this.stack[first] = entry;
     return true;
   }
+}
+
+function memoryHint({ memoryBytes }: Limits): string {
+  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }

@@ -13,7 +13,12 @@ import { isDone } from "./waiting.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
 
+/** Activities between two looks at the clock. */
+const WATCHED_ACTIVITIES = 64;
+
 export abstract class VmStatements extends VmCore {
+  #activities = 0;
+
   protected expecting(expectation: number): void {
     this.assertions++;
     this.reached.add(expectation);
@@ -21,6 +26,7 @@ export abstract class VmStatements extends VmCore {
 
   protected runActivity(): boolean {
     this.steps -= ACTIVITY_STEPS;
+    if (++this.#activities % WATCHED_ACTIVITIES === 0) this.watch?.check();
     if (this.steps < 0) throw this.tooManySteps();
     const ran = this.world.runNextActivity();
     if (this.broken !== null) this.throwBroken();

@@ -214,7 +214,7 @@ Deno.test("calls nested too deeply are stopped, by functions and by builtins tha
   );
   assertEquals(
     failureOf("fn f(l) { return l.map(x => f(l)) }\nlet x = f([1])"),
-    "E0803 Calls are nested more than 1000 deep",
+    "E0803 Builtins that call the script, as `map` does, are nested more than 100 deep",
   );
 });
 
@@ -222,11 +222,11 @@ Deno.test("values that grow without end are stopped by the limit of memory", () 
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 1_000_000 };
   assertEquals(
     failureOf('let s = "x"\nwhile true { s = "{s}{s}" }', { limits }),
-    "E0802 The script's values take more than 1000000 bytes",
+    "E0802 The script's values take more than 1_000_000 bytes",
   );
   assertEquals(
     failureOf("let l = [1]\nwhile true { l = l + l }", { limits }),
-    "E0802 The script's values take more than 1000000 bytes",
+    "E0802 The script's values take more than 1_000_000 bytes",
   );
 });
 

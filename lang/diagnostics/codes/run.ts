@@ -31,6 +31,19 @@ export const RUN_CODES = {
       "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it.",
     example: "let t = trace { ssd.read(lba: 0, into: buf) }     # after a million events",
   },
+  E0806: {
+    title: "too much time",
+    explanation:
+      "A test, or a property with all its cases, may take only so long by the clock of the host: steps alone do not say " +
+      "how much work a single call is.",
+    example: "race { repeat 99 { advance 1s } } and { repeat 99 { advance 1s } }",
+  },
+  E0807: {
+    title: "interrupted",
+    explanation:
+      "Ctrl-C ended the run. What was found before is reported; tests that were not come to are counted.",
+    example: "while true { }     # and Ctrl-C",
+  },
   E0901: {
     title: "assertion failed",
     explanation:
