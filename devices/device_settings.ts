@@ -28,6 +28,7 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   mdtsBytes: { key: "mdts", min: 8 * KIB, max: 2 ** 52, powerOfTwo: true },
   sglThresholdBytes: { key: "sgl_threshold", min: 0, max: 2 ** 32 - 1 },
   metadataBytes: { key: "metadata", min: 0, max: 64 * KIB - 1 },
+  protectionType: { key: "protection", min: 0, max: 3 },
   blockSizeBytes: { key: "block_size", min: 512, max: 64 * KIB, powerOfTwo: true },
   p2pmemBytes: { key: "p2pmem", min: 0, max: TIB, multipleOf: PAGE_SIZE_BYTES },
   timeoutNs: { key: "timeout", min: TICK_NS, max: 1e12 },

@@ -49,6 +49,8 @@ export interface DeviceSettings {
   readonly metadataBytes?: Bytes;
   /** The controller takes SGLs for metadata. Default false. */
   readonly metadataSgl?: boolean;
+  /** Type of the protection information at the end of the metadata; 0, the default, is none. */
+  readonly protectionType?: 0 | 1 | 2 | 3;
   /** Logical block size, a power of two from 512 B to 64 KiB. Default 512. */
   readonly blockSizeBytes?: Bytes;
   /** Memory that the device offers to its peers; 0, the default, is none. */

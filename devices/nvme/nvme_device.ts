@@ -4,10 +4,16 @@ import { KernelError } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceKind, LabDevice } from "../device_kind.ts";
-import { attachDmaDevice, checkSettings, COMMON_SETTINGS } from "../device_settings.ts";
+import {
+  attachDmaDevice,
+  checkSettings,
+  COMMON_SETTINGS,
+  settingError,
+} from "../device_settings.ts";
 import type { BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
 import { Media } from "./controller/media.ts";
+import { TUPLE_BYTES } from "./controller/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import { NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
@@ -39,6 +45,7 @@ export const NVME: DeviceKind = {
     "sglThresholdBytes",
     "metadataBytes",
     "metadataSgl",
+    "protectionType",
     "blockSizeBytes",
     "p2pmemBytes",
     "timeoutNs",
@@ -70,10 +77,20 @@ export const NVME: DeviceKind = {
       minAlignBytes: CONTROLLER_PAGE_BYTES,
       maxSegmentSizeBytes: 2 ** 32 - 1,
     });
+    const protectionType = settings.protectionType ?? 0;
+    if (protectionType !== 0 && (settings.metadataBytes ?? 0) < TUPLE_BYTES) {
+      throw settingError(
+        device,
+        "protection",
+        `Protection information of "${name}" needs ${TUPLE_BYTES} bytes of metadata`,
+        "metadata = 8B",
+      );
+    }
     const media = new Media({
       blockSizeBytes: settings.blockSizeBytes ?? 512,
       capacityBytes: settings.capacityBytes ?? TIB,
       metadataBytes: settings.metadataBytes ?? 0,
+      protectionType,
       budget: machine.memory,
     });
     const queues = settings.queues ?? DEFAULT_QUEUES;

@@ -169,6 +169,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   sgl_threshold: "sglThresholdBytes",
   metadata: "metadataBytes",
   metadata_sgl: "metadataSgl",
+  protection: "protectionType",
   block_size: "blockSizeBytes",
   p2pmem: "p2pmemBytes",
   timeout: "timeoutNs",

@@ -519,6 +519,12 @@ const BLOCKS = [
         doc: "The controller reads SGLs for metadata.",
       },
       {
+        key: "protection",
+        shape: int(0, 3),
+        default: "0",
+        doc: "Type of the protection information that ends each block's metadata; 0: none.",
+      },
+      {
         key: "block_size",
         shape: { kind: "size", min: 512, max: 64 * KIB, powerOfTwo: true },
         default: "512B",

@@ -140,6 +140,8 @@ export class AdminCommands {
   #setFeatures(command: DataView): number {
     const feature = command.getUint8(40);
     const value = command.getUint32(44, true);
+    // SV: nothing outlives a reset here.
+    if (command.getUint8(43) >= 0x80) return STATUS.FEATURE_NOT_SAVEABLE;
     if (feature !== FEATURE_QUEUES) {
       if (!PLAIN_FEATURES.includes(feature)) return STATUS.INVALID_FIELD;
       this.#features.set(feature, value);
@@ -157,6 +159,8 @@ export class AdminCommands {
 
   #getFeatures(command: DataView): number {
     const feature = command.getUint8(40);
+    // SEL: only current values are kept (ONCS bit 4).
+    if ((command.getUint8(41) & 0x7) !== 0) return STATUS.INVALID_FIELD;
     if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();
     else if (PLAIN_FEATURES.includes(feature)) this.result = this.#features.get(feature) ?? 0;
     else return STATUS.INVALID_FIELD;
@@ -190,7 +194,9 @@ export class AdminCommands {
     const id = command.getUint16(40, true);
     const depth = command.getUint16(42, true) + 1;
     const completionId = command.getUint16(46, true);
-    const completion = completionId === 0 ? undefined : queues.completion(completionId);
+    // The admin queue's, or one beyond the granted ones, can never be meant (5.4).
+    if (completionId === 0 || completionId > this.#grantedQueues) return STATUS.INVALID_QUEUE_ID;
+    const completion = queues.completion(completionId);
     if (completion === undefined) return STATUS.COMPLETION_QUEUE_INVALID;
     const invalid = this.#checkNewQueue(command, id, depth, command.getUint16(44, true));
     if (invalid !== STATUS.SUCCESS) return invalid;

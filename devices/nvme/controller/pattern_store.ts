@@ -34,6 +34,8 @@ export interface MemoryBudget {
 export class PatternStore {
   readonly capacityBytes: Bytes;
   readonly #budget: MemoryBudget;
+  /** Not written reads as all ones, zeroed or fresh. */
+  readonly #ones: boolean;
   readonly #base: number;
   readonly #unit: number;
   readonly #written = new Map<number, Uint8Array>();
@@ -45,12 +47,14 @@ export class PatternStore {
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
    * @param capacityBytes At most 2^52.
    * @param budget What the store's own memory counts against, together with what is in use there.
+   * @param ones What was not written, or was zeroed, reads as bytes of 0xff instead.
    */
-  constructor(tagHigh: number, capacityBytes: Bytes, budget: MemoryBudget) {
+  constructor(tagHigh: number, capacityBytes: Bytes, budget: MemoryBudget, ones = false) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
     invariant(capacityBytes <= 2 ** 52, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
     this.#budget = budget;
+    this.#ones = ones;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
     this.#unit = this.#base * 2 ** -52;
   }
@@ -88,7 +92,7 @@ export class PatternStore {
           position,
         );
       } else if (this.#zeroed.has(chunk)) {
-        into.bytes.fill(0, position, position + count);
+        into.bytes.fill(this.#erased, position, position + count);
       } else {
         const lead = position & WORD_MASK;
         const words = Math.ceil((lead + count) / WORD_BYTES);
@@ -152,7 +156,12 @@ export class PatternStore {
     if (start >= end) return;
     const chunk = Math.floor(start / CHUNK_BYTES);
     const inside = start - chunk * CHUNK_BYTES;
-    this.#chunkForWriting(chunk, false).fill(0, inside, inside + (end - start));
+    this.#chunkForWriting(chunk, false).fill(this.#erased, inside, inside + (end - start));
+  }
+
+  /** What a byte reads as that was zeroed. */
+  get #erased(): number {
+    return this.#ones ? 0xff : 0;
   }
 
   #dropChunks(first: number, end: number): void {
@@ -170,7 +179,8 @@ export class PatternStore {
     if (present !== undefined) return present;
     this.#charge(CHUNK_BYTES);
     const bytes = new Uint8Array(CHUNK_BYTES);
-    if (!whole && !this.#zeroed.has(chunk)) {
+    if (!whole && this.#ones) bytes.fill(0xff);
+    else if (!whole && !this.#zeroed.has(chunk)) {
       this.#fill(this.#scratch, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
       bytes.set(this.#scratch.bytes);
     }
@@ -186,6 +196,10 @@ export class PatternStore {
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
   #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
+    if (this.#ones) {
+      into.bytes.fill(0xff, firstWord * WORD_BYTES, (firstWord + count) * WORD_BYTES);
+      return;
+    }
     if (count === CHUNK_WORDS && firstWord === 0) {
       fillChunk(into.doubles, this.#base + offsetBytes * this.#unit, this.#unit);
       return;

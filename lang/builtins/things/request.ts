@@ -137,6 +137,12 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       get: (request) => request.gapBit,
     },
     {
+      name: "nvme_status",
+      kind: "int",
+      doc: "The status field of its completion without the phase bit; 0x4000 of it: do not retry.",
+      get: (request) => request.nvmeStatus,
+    },
+    {
       name: "retries",
       kind: "int",
       doc: "How often it was tried again.",
