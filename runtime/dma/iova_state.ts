@@ -25,9 +25,15 @@ export class DmaIovaState {
   /** The checker's records of the range and of its last link; -1 for none. */
   rangeRecord = -1;
   lastLinkRecord = -1;
+  /** The request that wrote it last, null for what is none. It tells of state that is stale. */
+  writtenBy: number | null = null;
 
-  /** All zero, as `dma_iova_try_alloc` leaves it before it looks. */
-  clear(): void {
+  /**
+   * All zero, as `dma_iova_try_alloc` leaves it before it looks.
+   * @param request The request that this is done for.
+   */
+  clear(request: number | null = null): void {
+    this.writtenBy = request;
     this.addr = 0 as DmaAddr;
     this.sizeBytes = 0;
     this.bounced = false;

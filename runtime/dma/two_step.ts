@@ -35,7 +35,7 @@ export function iovaTryAlloc(
   phys: PhysAddr,
   sizeBytes: Bytes,
 ): boolean {
-  state.clear();
+  state.clear(machine.events.request);
   const { domain } = dev;
   if (domain === null) return false;
   if (sizeBytes <= 0 || sizeBytes >= SIZE_LIMIT) {

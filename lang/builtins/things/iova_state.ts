@@ -66,6 +66,12 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       get: ({ state }) => state.sizeBytes !== 0,
     },
     {
+      name: "written_by",
+      kind: "int",
+      doc: "The number of the request that it was last written for; none outside of requests.",
+      get: ({ state }) => state.writtenBy,
+    },
+    {
       name: "linked",
       kind: "size",
       doc: "Bytes of page-table entries that links made and nothing has ended yet.",
@@ -88,9 +94,13 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       device: device?.name ?? null,
       runs: device === null || !state.held ? [] : picturedRuns(device, state, run),
     }),
-  explain: ({ state }, run) =>
-    state.sizeBytes === 0
+  explain: ({ state }, run) => [
+    ...state.writtenBy === null
+      ? []
+      : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
+    ...state.sizeBytes === 0
       ? ["the state has no range: nothing was allocated, or the allocation failed"]
       : explainAddress("dma", state.addr, run),
+  ],
   equals: ({ state }, other) => isThing(other, IOVA_STATE) && other.target.state === state,
 };

@@ -9,6 +9,7 @@ import { explainEvents } from "../explain_events.ts";
 import { picturedRequest } from "../pictured_request.ts";
 import type { TypeSpec } from "../spec.ts";
 import { COMMAND } from "./command.ts";
+import { IOVA_STATE } from "./iova_state.ts";
 import { TRACE } from "./trace.ts";
 
 /** The events that a request caused. */
@@ -110,6 +111,17 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       kind: "@trace",
       doc: "The events it caused.",
       get: (request, run) => traceOf(requestEvents([request], run)),
+    },
+    {
+      name: "state",
+      kind: "@iova_state",
+      doc: "The IOVA state of its tag, which outlives requests; none without a tag.",
+      get: (request, run) =>
+        request.iod === null ? null : thing(IOVA_STATE, {
+          state: request.iod.dmaState,
+          device: run.lab.devices.get(request.device)!.dma,
+          kind: "none",
+        }),
     },
     { name: "device", kind: "string", doc: "The disk's name.", get: (request) => request.device },
     {
