@@ -209,6 +209,10 @@ export const EVENT_TABLE = {
     when: "the data pointer format was chosen",
     fields: { format: "word" },
   },
+  "nvme.metadata": {
+    when: "it was chosen how the command leads to its metadata",
+    fields: { format: "word" },
+  },
   "nvme.prp": {
     when: "a PRP entry was written; index -1 and -2 are PRP1 and PRP2 of the command",
     fields: { index: "int", entry: "dma", list_page: "value" },

@@ -238,6 +238,7 @@ const EVENT_WORDS = [
     supported: "They are used for large segments.",
     forced: "Nothing else can describe the request.",
   }),
+  ...group("metadata format", { pointer: "MPTR is where the metadata lies." }),
   ...group("SGL descriptor type", {
     data_block: "A piece of data.",
     segment: "A list of descriptors that goes on in another one.",
@@ -307,6 +308,9 @@ const EVENT_WORDS = [
     controller: "What the controller says it takes.",
     dma_mapping: "What the mapping layer maps without extra cost.",
     driver: "What the driver allows itself.",
+    block_layer: "What the block layer sets where nobody else does.",
+    user: "What the user asked for.",
+    max_transfer: "It follows from the hardware limit of one transfer.",
   }),
   ...group("unmap rule", {
     single: "One segment was unmapped.",

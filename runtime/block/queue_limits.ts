@@ -11,7 +11,10 @@ import { ERRNO } from "../errno.ts";
 import type { FieldValue } from "../event_vocabulary.ts";
 import type { SegmentLimits } from "./segment_iterator.ts";
 
-/** Who set a limit: the rule that decided, and what it looked at. */
+/**
+ * Who set a limit: the rule that decided, and what it looked at. The input `set_by` names who:
+ * `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or another limit.
+ */
 export interface LimitReason {
   readonly limit: keyof LimitValues;
   readonly value: number;
@@ -111,13 +114,16 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   const hwAsked = input.maxHwSectors || 255;
   if (hwAsked < MIN_SECTORS || hwAsked < logicalSectors) return -ERRNO.EINVAL;
   const maxHwSectors = alignDown(hwAsked, logicalSectors);
-  if (!input.maxHwSectors) note("maxHwSectors", maxHwSectors, "block.1.1", { default: true });
+  if (!input.maxHwSectors) {
+    note("maxHwSectors", maxHwSectors, "block.1.1", { set_by: "block_layer" });
+  }
 
   const bound = minNotZero(maxHwSectors, input.maxDevSectors ?? 0);
   const soft = softLimit(bound, input.maxUserSectors ?? 0, ioOpt, ioMin, softCapSectors);
   if (soft < 0) return soft;
   const softSectors = alignDown(soft, logicalSectors);
   note("maxSectors", softSectors, "block.1.1", {
+    set_by: softSetter(soft, bound, input.maxUserSectors ?? 0, ioOpt, ioMin),
     hardware_sectors: maxHwSectors,
     device_sectors: input.maxDevSectors ?? 0,
     user_sectors: input.maxUserSectors ?? 0,
@@ -135,6 +141,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   if (virtBoundaryMask === 0 && maxSegmentSizeBytes < PAGE_SIZE_BYTES) return -ERRNO.EINVAL;
   if (!input.maxSegmentSizeBytes) {
     note("maxSegmentSizeBytes", maxSegmentSizeBytes, "block.1.1", {
+      set_by: "block_layer",
       virt_boundary_mask: virtBoundaryMask,
     });
   }
@@ -143,7 +150,9 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   if (dmaAlignmentMask > PAGE_SIZE_BYTES) return -ERRNO.EINVAL;
 
   const maxSegments = input.maxSegments || 128;
-  if (!input.maxSegments) note("maxSegments", maxSegments, "block.1.1", { default: true });
+  if (!input.maxSegments) {
+    note("maxSegments", maxSegments, "block.1.1", { set_by: "block_layer" });
+  }
 
   const metadataBytes = input.metadataBytes ?? 0;
   const maxSectors = Math.min(
@@ -151,7 +160,10 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     metadataLimitSectors(metadataBytes, logical, maxSegmentSizeBytes),
   );
   if (maxSectors < softSectors) {
-    note("maxSectors", maxSectors, "block.1.2", { metadata_bytes: metadataBytes });
+    note("maxSectors", maxSectors, "block.1.2", {
+      set_by: "metadata",
+      metadata_bytes: metadataBytes,
+    });
   }
 
   const maxDiscardSectors = input.maxDiscardSectors ?? 0;
@@ -179,6 +191,19 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     p2pdma: input.p2pdma ?? 0,
     why,
   };
+}
+
+/** Who settled the soft limit that `softLimit` gave. */
+function softSetter(
+  soft: number,
+  bound: number,
+  userSectors: number,
+  ioOptBytes: Bytes,
+  ioMinBytes: Bytes,
+): string {
+  if (soft === bound) return "max_transfer";
+  if (userSectors !== 0) return "user";
+  return Math.max(ioOptBytes, ioMinBytes) > OWN_SIZE_ABOVE_BYTES ? "controller" : "block_layer";
 }
 
 /** What the metadata of one transfer may be: its buffer has 2 MiB at most. */

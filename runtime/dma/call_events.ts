@@ -52,6 +52,21 @@ export class CallEvents {
     this.#events.device = outer;
   }
 
+  /** Ends a call that answers yes or no; a no tells what it looked at. */
+  leaveWithAnswer(
+    call: Call,
+    yes: boolean,
+    outer: string | null,
+    dev: DmaDevice,
+    injected: boolean,
+  ): void {
+    if (this.#events.tick(call.ret)) {
+      const inputs = { translated: dev.domain !== null, injected };
+      this.#ret(call, yes, null, { rule: call.rule, inputs });
+    }
+    this.#events.device = outer;
+  }
+
   /**
    * Ends a call that returns an address for the device, or the error value.
    * @param why What made it fail, where that is known.

@@ -5,6 +5,7 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR } from "../address.ts";
 import { ERRNO } from "../errno.ts";
+import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { ramEndPhys } from "../memory/layout.ts";
 import type { DmaDevice } from "./device.ts";
@@ -52,6 +53,19 @@ export function optMappingSize(machine: Machine, dev: DmaDevice): Bytes {
   const max = maxMappingSize(machine, dev);
   if (dev.domain === null) return max;
   return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
+}
+
+/** What the two sizes come from, for those who tell why a limit is what it is. */
+export function mappingSizeInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
+  const max = maxMappingSize(machine, dev);
+  return {
+    translated: dev.domain !== null,
+    largest_mapping_bytes: max,
+    bounced: max !== UNLIMITED_BYTES,
+    cached_pages: CACHED_RANGE_PAGES,
+    page_bytes: machine.config.pageSizeBytes,
+    min_align_mask: dev.minAlignMask,
+  };
 }
 
 /** Mask of the boundary on which buffers can be joined into one range; 0 where they cannot. */

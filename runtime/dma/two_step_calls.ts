@@ -62,7 +62,7 @@ export class TwoStepCalls {
     const refused = this.#injected(FAULT.dma_iova_try_alloc) !== 0;
     if (refused) state.clear();
     const allocated = !refused && iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
-    this.#calls.leaveWithResult(TRY_ALLOC, allocated, outer);
+    this.#calls.leaveWithAnswer(TRY_ALLOC, allocated, outer, dev, refused);
     return allocated;
   }
 

@@ -53,6 +53,17 @@ export interface DataMapper {
   unmap(iod: Iod, request: NvmeRequest): void;
 }
 
+/** The row of 2.6 that each way to end a mapping is. */
+const UNMAP_ROWS: Readonly<Record<UnmapRule, string>> = {
+  single: "nvme.2.6.1",
+  bus: "nvme.2.6.2",
+  iova: "nvme.2.6.3",
+  nothing: "nvme.2.6.4",
+  from_sgl: "nvme.2.6.5",
+  saved: "nvme.2.6.6",
+  scatterlist: "nvme.6",
+};
+
 type ChosenFormat = "prp" | "sgl" | "simple_prp" | "simple_sgl";
 
 export class TwoStepDataMapper implements DataMapper {
@@ -158,11 +169,11 @@ export class TwoStepDataMapper implements DataMapper {
   #unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(SINGLE_SEGMENT)) {
       this.#unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes, 0);
-      this.#ended(request, "single", "nvme.2.6.1");
+      this.#ended(request, "single");
       return;
     }
     const rule = this.#unmapSegments(iod, request);
-    this.#ended(request, rule, "nvme.2.6");
+    this.#ended(request, rule);
     freeDescriptors(this.#machine.events, this.#writer, iod);
   }
 
@@ -251,17 +262,26 @@ export class TwoStepDataMapper implements DataMapper {
         coalesced,
         average_bytes: averageBytes,
         threshold_bytes: this.#settings.sglThresholdBytes,
+        span_bytes: spanBytes(firstPhys(request), request.payloadBytes),
+        user_command: request.userCommand,
+        metadata_segments: request.nrIntegritySegments,
       },
     });
   }
 
-  #ended(request: NvmeRequest, rule: UnmapRule, source: string): void {
+  #ended(request: NvmeRequest, rule: UnmapRule): void {
     request.unmappedBy = rule;
     const events = this.#machine.events;
     if (!events.tick(NVME_UNMAP)) return;
     events.emit(NVME_UNMAP, { rule }, {
-      rule: source,
-      inputs: { format: request.format, iova_bytes: request.iovaSizeBytes },
+      rule: UNMAP_ROWS[rule],
+      inputs: {
+        format: request.format,
+        iova_bytes: request.iovaSizeBytes,
+        needs_unmap: this.#machine.dma.dmaNeedUnmap(this.#dev),
+        coherent: this.#dev.coherent,
+        translated: this.#dev.domain !== null,
+      },
     });
   }
 }

@@ -6,9 +6,20 @@ import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
 import { PRPS_PER_PAGE } from "./protocol.ts";
 
-/** Takes one more list for a request's data. Null when there is no memory. */
-export function takeList(events: EventStream, iod: Iod, pool: DescriptorPool): PoolBlock | null {
-  const block = takeDescriptor(events, pool);
+/**
+ * Takes one more list for a request's data. Null when there is no memory.
+ *
+ * @param rule The rule that asks for it.
+ * @param entries How many entries there are for it and the lists behind it.
+ */
+export function takeList(
+  events: EventStream,
+  iod: Iod,
+  pool: DescriptorPool,
+  rule: string,
+  entries: number,
+): PoolBlock | null {
+  const block = takeDescriptor(events, pool, rule, entries);
   if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
   return block;
 }

@@ -70,15 +70,26 @@ export class NodePools {
   }
 }
 
-/** Takes a block and counts what the request costs. Null when there is none. */
-export function takeDescriptor(events: EventStream, pool: DescriptorPool): PoolBlock | null {
+/**
+ * Takes a block and counts what the request costs. Null when there is none.
+ *
+ * @param rule The rule that chose the pool.
+ * @param entries How many entries it was chosen for.
+ */
+export function takeDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  rule: string,
+  entries: number,
+): PoolBlock | null {
   const block = pool.alloc();
   if (block !== null && events.tick(MEM_ALLOC)) {
-    events.emit(MEM_ALLOC, {
-      what: "descriptor",
-      size_bytes: pool.blockSizeBytes,
-      from: poolName(pool),
-    });
+    const sizeBytes = pool.blockSizeBytes;
+    events.emit(
+      MEM_ALLOC,
+      { what: "descriptor", size_bytes: sizeBytes, from: poolName(pool) },
+      { rule, inputs: { entries } },
+    );
   }
   return block;
 }

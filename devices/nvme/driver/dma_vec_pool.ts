@@ -56,7 +56,10 @@ export class DmaVecPool implements DmaVecSource {
     const { events, faults } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
     if (events.tick(MEM_ALLOC)) {
-      events.emit(MEM_ALLOC, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
+      events.emit(MEM_ALLOC, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" }, {
+        rule: "nvme.2.3",
+        inputs: { room: MAX_SEGMENTS },
+      });
     }
     return this.#free.pop() ?? new DmaVecs();
   }

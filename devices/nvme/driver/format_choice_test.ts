@@ -126,6 +126,9 @@ Deno.test("the choice says why", () => {
       coalesced: true,
       average_bytes: 32768,
       threshold_bytes: 32768,
+      span_bytes: 32768,
+      user_command: false,
+      metadata_segments: 0,
     },
   });
 });

@@ -15,6 +15,7 @@ import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import type { FormatSettings } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
+import { tellMetadataChoice } from "./metadata_choice.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
@@ -52,8 +53,14 @@ export class MetadataMapper {
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const manyOrUser = request.nrIntegritySegments > 1 || request.userCommand;
     const wantsList = iod.usesSgl && this.#settings.metadataSgl && manyOrUser;
-    if (!wantsList && !this.#isPeerMemory(request)) return this.#mapPointer(iod, request);
-    return this.#mapIterated(iod, request);
+    if (wantsList || this.#isPeerMemory(request)) return this.#mapIterated(iod, request);
+    this.#chosen("pointer", iod, request);
+    return this.#mapPointer(iod, request);
+  }
+
+  #chosen(format: "pointer" | "sgl", iod: Iod, request: NvmeRequest): void {
+    const { metadataSgl } = this.#settings;
+    tellMetadataChoice(this.#machine.events, "nvme.3", format, iod, request, metadataSgl);
   }
 
   /** Ends the mapping, before the data's. */
@@ -121,11 +128,13 @@ export class MetadataMapper {
 
     const entries = this.#blk.coalesce(iod.metaState) ? 1 : request.nrIntegritySegments;
     if (!this.#settings.metadataSgl || (entries === 1 && !request.userCommand)) {
+      this.#chosen("pointer", iod, request);
       iod.setMetadataPointer(iter.addr);
       iod.metaTotalBytes = iter.lengthBytes;
       return BLK_STS.OK;
     }
-    const list = takeDescriptor(this.#machine.events, iod.pools.small);
+    this.#chosen("sgl", iod, request);
+    const list = takeDescriptor(this.#machine.events, iod.pools.small, "nvme.3", entries);
     if (list === null) {
       this.#undoFirst(iod, request);
       return BLK_STS.RESOURCE;

@@ -12,6 +12,7 @@ import {
   type QueueLimits,
 } from "../../../runtime/block/queue_limits.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { mappingSizeInputs } from "../../../runtime/dma/mapping_queries.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
@@ -73,6 +74,7 @@ function hardwareLimit(
         driver_bytes: MAX_TRANSFER_BYTES,
         optimal_mapping_bytes: mappingBytes,
         mdts_bytes: facts.mdtsBytes,
+        ...mappingSizeInputs(machine, dev),
       },
     },
   };
@@ -88,6 +90,11 @@ export interface ReleaseRules {
 function segmentLimit(maxHwSectors: number, { maxSegments }: NvmeRules): number {
   const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
   return Math.floor(Math.min(maxSegments, pages + 1));
+}
+
+/** A limit that the driver sets the same for every controller. */
+function byDriver(limit: LimitReason["limit"], value: number): LimitReason {
+  return { limit, value, rule: "nvme.1.1", inputs: { set_by: "driver" } };
 }
 
 function derive(input: LimitsInput, rules: BlockRules, name: string): QueueLimits {
@@ -138,6 +145,7 @@ export function ioLimits(
   const { sectors, reason } = hardwareLimit(machine, dev, facts);
   const maxSegments = segmentLimit(sectors, rules.nvme);
   const virtBoundaryMask = facts.sgl ? rules.nvme.sglVirtBoundaryMask : CTRL_PAGE_BYTES - 1;
+  const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;
   const block = namespace.blockSizeBytes;
   const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
   const reasons: LimitReason[] = [
@@ -146,23 +154,44 @@ export function ioLimits(
       limit: "maxSegments",
       value: maxSegments,
       rule: "nvme.1.1",
-      inputs: { list_entries: rules.nvme.maxSegments, hardware_sectors: sectors },
+      inputs: {
+        set_by: maxSegments === rules.nvme.maxSegments ? "driver" : "max_transfer",
+        list_entries: rules.nvme.maxSegments,
+        hardware_sectors: sectors,
+      },
     },
     {
       limit: "virtBoundaryMask",
       value: virtBoundaryMask,
       rule: "nvme.1.1",
-      inputs: { controller_sgl: facts.sgl, kernel: machine.config.kernel },
+      inputs: { set_by: "driver", controller_sgl: facts.sgl, kernel: machine.config.kernel },
     },
-    { limit: "dmaAlignmentMask", value: 3, rule: "nvme.1.1", inputs: {} },
-    { limit: "maxSegmentSizeBytes", value: ALL_ONES_32, rule: "nvme.1.1", inputs: {} },
+    byDriver("dmaAlignmentMask", 3),
+    byDriver("maxSegmentSizeBytes", ALL_ONES_32),
+    byDriver("segBoundaryMask", ALL_ONES_32),
+    {
+      limit: "maxIntegritySegments",
+      value: maxIntegritySegments,
+      rule: "nvme.1",
+      inputs: { set_by: "driver", controller_metadata_sgl: facts.metadataSgl },
+    },
+    {
+      limit: "logicalBlockSizeBytes",
+      value: block,
+      rule: "nvme.5.2",
+      inputs: { set_by: "controller", metadata_bytes: namespace.metadataBytes },
+    },
   ];
   if (chunkSectors !== 0) {
     reasons.push({
       limit: "chunkSectors",
       value: chunkSectors,
       rule: "nvme.5.2",
-      inputs: { boundary_blocks: namespace.boundaryBlocks, block_bytes: block },
+      inputs: {
+        set_by: "controller",
+        boundary_blocks: namespace.boundaryBlocks,
+        block_bytes: block,
+      },
     });
   }
   return derive(
@@ -176,7 +205,7 @@ export function ioLimits(
       virtBoundaryMask,
       dmaAlignmentMask: 3,
       chunkSectors,
-      maxIntegritySegments: facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1,
+      maxIntegritySegments,
       metadataBytes: namespace.metadataBytes,
       maxDiscardSegments: MAX_DISCARD_RANGES,
       maxDiscardSectors: facts.discard ? ALL_ONES_32 : 0,

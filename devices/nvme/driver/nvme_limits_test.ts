@@ -64,7 +64,21 @@ Deno.test("each limit says who set it", () => {
     ["virtBoundaryMask", 4095, "nvme.1.1"],
     ["dmaAlignmentMask", 3, "nvme.1.1"],
     ["maxSegmentSizeBytes", 0xffff_ffff, "nvme.1.1"],
+    ["segBoundaryMask", 0xffff_ffff, "nvme.1.1"],
+    ["maxIntegritySegments", 1, "nvme.1"],
+    ["logicalBlockSizeBytes", 512, "nvme.5.2"],
     ["maxSectors", 8192, "block.1.1"],
+  ]);
+  assertEquals(why.map(({ inputs }) => inputs["set_by"]), [
+    "driver",
+    "driver",
+    "driver",
+    "driver",
+    "driver",
+    "driver",
+    "driver",
+    "controller",
+    "block_layer",
   ]);
 });
 

@@ -99,11 +99,12 @@ export class PrpBuilder {
   }
 
   #fillList(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): Outcome {
-    const small = Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES) <= MAX_SMALL_PRPS;
+    const entries = this.#leftEntries();
+    const small = entries <= MAX_SMALL_PRPS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
 
-    let list = takeList(this.#machine.events, iod, pool);
+    let list = takeList(this.#machine.events, iod, pool, "nvme.2.3.4", entries);
     if (list === null) return BLK_STS.RESOURCE;
     this.#prp2 = list.dma;
     let index = 0;
@@ -128,9 +129,16 @@ export class PrpBuilder {
     return this.#chain(iod, pool, listPhys) === null ? BLK_STS.RESOURCE : BLK_STS.OK;
   }
 
+  /** Entries for what is not yet behind one. */
+  #leftEntries(): number {
+    return Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES);
+  }
+
   /** Adds a list page; the last entry of the full one moves over and makes room for the link. */
   #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
-    const list = takeList(this.#machine.events, iod, pool);
+    // The entry that makes room for the link goes over, too.
+    const entries = 1 + this.#leftEntries();
+    const list = takeList(this.#machine.events, iod, pool, "nvme.2.3.5", entries);
     if (list === null) return null;
     const page = iod.nrDescriptors - 1;
     const moved = this.#writer.readPrp(fullPhys, PRPS_PER_PAGE - 1);

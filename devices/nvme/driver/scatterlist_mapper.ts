@@ -170,7 +170,7 @@ export class ScatterlistDataMapper implements DataMapper {
     const small = entries <= MAX_SMALL_SGLS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
-    const block = takeList(this.#machine.events, iod, pool);
+    const block = takeList(this.#machine.events, iod, pool, "nvme.6", entries);
     if (block === null) return BLK_STS.RESOURCE;
     for (let index = 0; index < entries; index++) {
       const at = (block.phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
@@ -228,6 +228,8 @@ export class ScatterlistDataMapper implements DataMapper {
         mapped_segments: mappedSegments,
         average_bytes: averageBytes,
         threshold_bytes: this.#settings.sglThresholdBytes,
+        user_command: request.userCommand,
+        metadata_segments: request.nrIntegritySegments,
       },
     });
   }

@@ -17,6 +17,7 @@ import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import type { FormatSettings } from "./format_choice.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
+import { tellMetadataChoice } from "./metadata_choice.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES } from "./protocol.ts";
@@ -54,9 +55,11 @@ export class ScatterlistMetadataMapper {
 
   /** Maps and describes, after the data, which is the caller's to undo on failure. */
   map(iod: Iod, request: NvmeRequest): BlkStatus {
-    return iod.usesSgl && wantsMetadataSgl(request, this.#settings)
-      ? this.#mapList(iod, request)
-      : this.#mapPointer(iod, request);
+    const { events } = this.#machine;
+    const wantsList = iod.usesSgl && wantsMetadataSgl(request, this.#settings);
+    const format = wantsList ? "sgl" : "pointer";
+    tellMetadataChoice(events, "nvme.6", format, iod, request, this.#settings.metadataSgl);
+    return wantsList ? this.#mapList(iod, request) : this.#mapPointer(iod, request);
   }
 
   /** Ends the mapping, before the data's. */
@@ -101,7 +104,7 @@ export class ScatterlistMetadataMapper {
       this.#giveBack(iod, list);
       return BLK_STS.RESOURCE;
     }
-    const block = takeDescriptor(events, iod.pools.small);
+    const block = takeDescriptor(events, iod.pools.small, "nvme.6", list.outputs);
     if (block === null) {
       dma.dmaUnmapSg(this.#dev, list, dir);
       this.#giveBack(iod, list);

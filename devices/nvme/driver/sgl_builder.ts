@@ -53,7 +53,7 @@ export class SglBuilder {
     const small = entries <= MAX_SMALL_SGLS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
-    const list = takeList(this.#machine.events, iod, pool);
+    const list = takeList(this.#machine.events, iod, pool, "nvme.2.4", entries);
     if (list === null) {
       if (this.#rules.undoesFirstMapping) this.#undoFirst(iod, request, iter);
       return BLK_STS.RESOURCE;
