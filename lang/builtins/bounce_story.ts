@@ -5,21 +5,12 @@ import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb.ts
 import { clip, PICTURE_COLUMNS, wrapText } from "../render/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";
-import { formatInputs } from "./explain_events.ts";
+import { formatInputs } from "./explain/inputs.ts";
+import { POOL_VERDICTS } from "./explain/mapping_told.ts";
 import { siteText } from "./things/event.ts";
 
 /** Statements that are named before the rest is only counted. */
 const SHOWN_HOLDERS = 8;
-
-/** What each verdict means, and what would help. */
-const VERDICTS: Readonly<Record<string, string>> = {
-  no_pool: "the machine has no pool: a device that cannot reach a buffer gets none",
-  over_segment: "no buffer is larger than a set of slots, however much is free: use smaller pieces",
-  full: "all slots are in use by young buffers: fewer at a time, or a larger pool",
-  leak_suspected: "old buffers hold most of the pool: somebody forgets to unmap",
-  fragmented: "enough slots are free, but not side by side",
-  alignment: "enough slots are free side by side, but none of them starts where it must",
-};
 
 /** Live buffers that one statement made. */
 interface Holder {
@@ -95,7 +86,7 @@ function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
     `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
       siteText(last.site, run) ?? "the machine"
     }`,
-    ...wrapText(`${cause}: ${VERDICTS[cause] ?? "?"}`, PICTURE_COLUMNS - 2)
+    ...wrapText(`${cause}: ${POOL_VERDICTS[cause] ?? "?"}`, PICTURE_COLUMNS - 2)
       .map((line) => `  ${line}`),
     ...wrapText(inputs, PICTURE_COLUMNS - 4).map((line) => `    ${line}`),
   ];

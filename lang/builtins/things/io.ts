@@ -8,10 +8,9 @@ import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
 import { errorValue, isThing, list, size, thing, word } from "../arguments.ts";
-import { explainEvents } from "../explain_events.ts";
 import { picturedRequest } from "../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../spec.ts";
-import { formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
+import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
 
 /** Requests of a picture before the rest is only listed. */
 const PICTURED_REQUESTS = 1;
@@ -101,10 +100,6 @@ export const IO: TypeSpec<Io> = {
       ),
     ];
   },
-  explain: (io, run) =>
-    io.requests.flatMap((request) => [
-      formatRequest(request),
-      ...explainEvents(requestEvents([request], run)),
-    ]),
+  explain: (io, run) => io.requests.flatMap((request) => explainRequest(request, run)),
   equals: (io, other) => isThing(other, IO) && other.target === io,
 };

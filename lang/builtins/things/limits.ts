@@ -6,7 +6,7 @@ import { formatMask, formatSize } from "../../render/numbers.ts";
 import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
-import { formatInputs } from "../explain_events.ts";
+import { formatInputs } from "../explain/inputs.ts";
 import type { TypeSpec } from "../spec.ts";
 
 export interface LimitsTarget {

@@ -5,7 +5,7 @@ import type { Run } from "../../run/run.ts";
 import { requestPicture } from "../../render/request_picture.ts";
 import type { Value } from "../../vm/value.ts";
 import { dma, errorValue, isThing, list, phys, record, size, thing, word } from "../arguments.ts";
-import { explainEvents } from "../explain_events.ts";
+import { requestStory } from "../explain/request_story.ts";
 import { picturedRequest } from "../pictured_request.ts";
 import type { TypeSpec } from "../spec.ts";
 import { COMMAND } from "./command.ts";
@@ -164,12 +164,14 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
   methods: [],
   format: formatRequest,
   show: (request, run) => requestPicture(picturedRequest(request, run)),
-  explain: (request, run) => [
-    formatRequest(request),
-    ...explainEvents(requestEvents([request], run)),
-  ],
+  explain: explainRequest,
   equals: (request, other) => isThing(other, REQUEST) && other.target === request,
 };
+
+/** Every decision about a request, in words. */
+export function explainRequest(request: NvmeRequest, run: Run): string[] {
+  return requestStory(request, formatRequest(request), requestEvents([request], run), run);
+}
 
 /** A request on one line. */
 export function formatRequest(request: NvmeRequest): string {

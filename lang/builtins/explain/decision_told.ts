@@ -1,0 +1,68 @@
+/**
+ * Decisions in words: what was decided, and why, out of the event that recorded it. Nothing is
+ * worked out again; numbers are those that the deciding code looked at.
+ */
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { formatEventText } from "../../render/event_line.ts";
+import { iteratorStartTold, iteratorUnmapTold, mergeTold, splitTold } from "./block_told.ts";
+import { formatInputs } from "./inputs.ts";
+import {
+  faultTold,
+  flushTold,
+  iotlbTold,
+  iovaAllocTold,
+  iovaFreeTold,
+  mapTold,
+  poolFullTold,
+  refusalTold,
+} from "./mapping_told.ts";
+import { formatTold, memoryTold, metadataTold, unmapTold } from "./nvme_told.ts";
+import { Facts, type Told } from "./told.ts";
+
+/** A decision in words. */
+export function decisionTold(event: MachineEvent): Told {
+  const facts = new Facts(event);
+  switch (event.name) {
+    case "block.split":
+      return splitTold(facts);
+    case "block.merge":
+      return mergeTold(facts);
+    case "ret.blk_rq_dma_map_iter_start":
+    case "ret.blk_rq_integrity_dma_map_iter_start":
+      return iteratorStartTold(facts);
+    case "ret.blk_rq_dma_unmap":
+      return iteratorUnmapTold(facts);
+    case "nvme.choose":
+      return formatTold(facts);
+    case "nvme.metadata":
+      return metadataTold(facts);
+    case "nvme.unmap":
+      return unmapTold(facts);
+    case "mem.alloc":
+      return memoryTold(facts);
+    case "dma.map":
+      return mapTold(facts);
+    case "iova.alloc":
+      return iovaAllocTold(facts);
+    case "iova.free":
+      return iovaFreeTold(facts);
+    case "iotlb.sync":
+      return iotlbTold(facts);
+    case "flush_queue.flush":
+      return flushTold(facts);
+    case "swiotlb.full":
+      return poolFullTold(facts);
+    case "iommu.fault":
+      return faultTold(facts);
+    default:
+      return event.name.startsWith("ret.") ? refusalTold(facts) : plainTold(event);
+  }
+}
+
+/** An event that nobody has words for: itself, and what it looked at. */
+function plainTold(event: MachineEvent): Told {
+  return {
+    title: formatEventText(event, 0, true),
+    why: formatInputs(event.why?.inputs ?? {}),
+  };
+}

@@ -1,0 +1,184 @@
+/** What the DMA layer and the IOMMU decided, in words. */
+import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/map_branch.ts";
+import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
+import type { Facts, Told } from "./told.ts";
+
+/** A sentence of the rules as a part of one. */
+function asClause(sentence: string): string {
+  const text = sentence.replace(/\.$/, "");
+  return /^[A-Z][A-Z]/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+function branchDoc(name: unknown): string | null {
+  const all = [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)];
+  const found = all.find((branch) => branch.name === name);
+  return found === undefined ? null : asClause(found.doc);
+}
+
+function reach(facts: Facts): string {
+  return `the device reaches up to ${formatAddress(facts.inputNumber("last_address_of_device"))}`;
+}
+
+/** What the branch of a map comes to, with what it depends on. */
+function branchReason(facts: Facts): string {
+  const branch = facts.input("branch");
+  const doc = branchDoc(branch);
+  if (doc === null) return "";
+  const translated = facts.inputIs("translated");
+  return translated
+    ? `${doc}; mode ${String(facts.input("iommu_mode"))}`
+    : `${doc}; ${reach(facts)}`;
+}
+
+/** @see behaviour/dma.md 1.4, 1.6, 2.1 */
+export function mapTold(facts: Facts): Told {
+  return {
+    title: `${facts.word("api")}: ${facts.address("phys")} ${facts.size("size_bytes")} is ${
+      facts.address("dma")
+    } for the device`,
+    why: facts.word("path") === "bus" ? "peer memory by its bus address" : branchReason(facts),
+  };
+}
+
+/** @see behaviour/dma.md 4.1 to 4.4 */
+export function iovaAllocTold(facts: Facts): Told {
+  const pages = formatCount(facts.inputNumber("granules"), "page");
+  const title = `IO addresses ${facts.address("start")}, ${facts.size("size_bytes")}, from ${
+    SOURCES[facts.word("source")] ?? facts.word("source")
+  }`;
+  if (facts.word("source") === "rcache") {
+    return { title, why: `a range of ${pages} was given back before and kept` };
+  }
+  const limit = `the highest free ones up to ${facts.address("limit")}`;
+  return {
+    title,
+    why: facts.inputIs("cacheable")
+      ? `none of ${pages} is in the cache; ${limit}`
+      : `${pages} are more than caches hold; ${limit}`,
+  };
+}
+
+const SOURCES: Readonly<Record<string, string>> = {
+  rcache: "a cache of the CPU",
+  tree: "the tree",
+  tree_after_flush: "the tree, once the caches were emptied",
+};
+
+/** @see behaviour/dma.md 4.3, 5.3 */
+export function iovaFreeTold(facts: Facts): Told {
+  const what = `IO addresses ${facts.address("start")}, ${facts.size("size_bytes")}`;
+  const pages = formatCount(facts.inputNumber("granules"), "page");
+  const largest = facts.inputNumber("largest_cached_granules");
+  switch (facts.word("to")) {
+    case "flush_queue":
+      return {
+        title: `${what}, wait for a flush`,
+        why: "lazy mode: the IOTLB may know them still",
+      };
+    case "tree":
+      return {
+        title: `${what}, go back to the tree`,
+        why: `${pages}; caches hold up to ${largest}`,
+      };
+    default:
+      return {
+        title: `${what}, are kept in a cache`,
+        why: `${pages}, of at most ${largest}: for the next range of that size`,
+      };
+  }
+}
+
+/** @see behaviour/dma.md 5.2, 5.3 */
+export function iotlbTold(facts: Facts): Told {
+  if (facts.word("kind") === "all") {
+    return { title: "the IOTLB forgets everything of the device", why: "a flush of the queue" };
+  }
+  const range = `${facts.address("start")}, ${facts.size("size_bytes")}`;
+  const whole = facts.inputIs("whole_domain") ? "; the hardware is told to forget everything" : "";
+  return facts.word("kind") === "map"
+    ? { title: `the IOTLB hears of ${range}`, why: `caching mode: of new mappings too${whole}` }
+    : {
+      title: `the IOTLB forgets ${range}`,
+      why: `strict: before the addresses are used again (${String(facts.input("model"))})${whole}`,
+    };
+}
+
+const FLUSH_REASONS: Readonly<Record<string, string>> = {
+  full: "the queue was full",
+  timer: "its timer expired",
+  pressure: "no address was left",
+};
+
+/** @see behaviour/dma.md 5.3 */
+export function flushTold(facts: Facts): Told {
+  const reason = facts.word("reason");
+  return {
+    title: `the flush queue gives back ${formatCount(facts.number("entries"), "range")}`,
+    why: `${FLUSH_REASONS[reason] ?? reason}; it holds ${
+      facts.inputNumber("usable_entries")
+    } and waits ${formatMilliseconds(facts.inputNumber("timeout_ns"))}`,
+  };
+}
+
+function formatMilliseconds(durationNs: number): string {
+  return `${durationNs / 1e6}ms`;
+}
+
+/** What each verdict of a pool without room means, and what would help. */
+export const POOL_VERDICTS: Readonly<Record<string, string>> = {
+  no_pool: "the machine has no pool: a device that cannot reach a buffer gets none",
+  over_segment: "no buffer is larger than a set of slots, however much is free: use smaller pieces",
+  full: "all slots are in use by young buffers: fewer at a time, or a larger pool",
+  leak_suspected: "old buffers hold most of the pool: somebody forgets to unmap",
+  fragmented: "enough slots are free, but not side by side",
+  alignment: "enough slots are free side by side, but none of them starts where it must",
+};
+
+/** @see behaviour/dma.md 6.2 */
+export function poolFullTold(facts: Facts): Told {
+  const cause = facts.word("cause");
+  return {
+    title: `no bounce buffer of ${facts.size("wanted_bytes")}: ${cause}`,
+    why: `${POOL_VERDICTS[cause] ?? cause}; ${
+      formatCount(facts.inputNumber("slots_wanted"), "slot")
+    } wanted, ${facts.inputNumber("slots_in_use")} of ${
+      facts.inputNumber("slots_of_the_pool")
+    } in use, ${facts.inputNumber("largest_free_run")} free side by side`,
+  };
+}
+
+const FAULTS: Readonly<Record<string, string>> = {
+  not_present: "nothing is mapped there",
+  not_writable: "the mapping allows no write",
+  not_readable: "the mapping allows no read",
+  address_width: "the address is wider than what the IOMMU translates",
+  reserved: "the address lies in a reserved range",
+  blocked: "there is nothing that the device may reach",
+};
+
+export function faultTold(facts: Facts): Told {
+  const reason = facts.word("reason");
+  const translated = facts.inputIs("translated") ? "translated" : "not translated";
+  return {
+    title: `fault: ${facts.word("access")} of ${facts.address("dma")}, ${reason}`,
+    why: `${FAULTS[reason] ?? reason}; the device is ${translated}`,
+  };
+}
+
+/** A call that answered no, or with an error. */
+export function refusalTold(facts: Facts): Told {
+  const call = facts.name.slice("ret.".length);
+  const error = facts.word("error");
+  if (call === "dma_iova_try_alloc") {
+    return {
+      title: "dma_iova_try_alloc says no",
+      why: facts.inputIs("injected")
+        ? "it was told to fail"
+        : facts.inputIs("translated")
+        ? "no range of that size is free"
+        : "the device is not translated: it has no IO addresses",
+    };
+  }
+  const limit = facts.input("branch") === undefined ? "" : branchReason(facts);
+  return { title: `${call} fails: ${error}`, why: limit };
+}

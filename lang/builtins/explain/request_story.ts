@@ -1,0 +1,134 @@
+/** The story of a request, as its events tell it: every decision, with its rule and its reasons. */
+import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
+import { formatEventText } from "../../render/event_line.ts";
+import { formatCount, formatSize } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import { siteText } from "../things/event.ts";
+import { decisionList } from "./decision_list.ts";
+import { entryOrigins } from "./entry_origins.ts";
+import { reasonLines, toldLines } from "./told.ts";
+
+/** Told although nobody decided anything: they say why what follows happened. */
+const CAUSES: ReadonlySet<string> = new Set(["inject", "dma.report", "kernel.warn"]);
+
+/**
+ * Why a request became what it is.
+ *
+ * @param title The request on one line.
+ * @param events The events it caused.
+ */
+export function requestStory(
+  request: NvmeRequest,
+  title: string,
+  events: readonly MachineEvent[],
+  run: Run,
+): string[] {
+  const unmappedByDriver = events.some(({ name }) => name === "nvme.unmap");
+  const decisions = events.filter(({ name, why }) =>
+    (why !== null || CAUSES.has(name)) &&
+    // The driver's own decision, which follows, says the same and more.
+    !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
+  );
+  const more = (event: MachineEvent) => moreAbout(event, request, events);
+  return [
+    title,
+    ...placeLines(request, run),
+    ...wholeLines(request, events),
+    ...decisions.length === 0 ? ["  nothing was decided yet"] : decisionList(decisions, more),
+    ...endLines(request, events),
+  ];
+}
+
+function placeLines(request: NvmeRequest, run: Run): string[] {
+  const place = [
+    request.device,
+    ...request.queue === 0 ? [] : [`queue ${request.queue}`],
+    ...request.cid === null ? [] : [`cid ${request.cid}`],
+    ...request.retries === 0 ? [] : [formatCount(request.retries, "retry", "retries")],
+  ].join(" ");
+  const site = siteText(request.site, run);
+  return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, PICTURE_COLUMNS)];
+}
+
+/** A request that nobody cut: how far it is from the limits. */
+function wholeLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
+  if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
+  const { limits } = request;
+  const sectors = request.userCommand ? limits.maxHwSectors : limits.maxSectors;
+  const why = `${formatSize(request.bytes)} of at most ${
+    formatSize(sectors * SECTOR_SIZE_BYTES)
+  }, ${formatCount(request.nrPhysSegments, "segment")} of at most ${limits.maxSegments}`;
+  return toldLines({ title: "not cut", why }, null, "block.1.3");
+}
+
+function moreAbout(
+  event: MachineEvent,
+  request: NvmeRequest,
+  events: readonly MachineEvent[],
+): readonly string[] {
+  switch (event.name) {
+    case "nvme.choose":
+    case "nvme.metadata":
+      return originLines(event, request, events);
+    case "nvme.unmap":
+      return unmapLines(event, events);
+    default:
+      return [];
+  }
+}
+
+/** The entries that a choice of format led to, up to the next choice. */
+function originLines(
+  event: MachineEvent,
+  request: NvmeRequest,
+  events: readonly MachineEvent[],
+): string[] {
+  const next = events.find(({ seq, name }) =>
+    seq > event.seq &&
+    (name === "nvme.choose" || name === "nvme.metadata" || name === "nvme.submit")
+  );
+  const segments = event.name === "nvme.metadata" ? request.metadataSegments() : request.segments();
+  return entryOrigins(events, event.seq, next?.seq ?? Infinity, segments)
+    .map((line) => clip(`          ${line}`, PICTURE_COLUMNS));
+}
+
+/** The calls that ended the request's mappings, and what the IOTLB was told meanwhile. */
+function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): string[] {
+  const begin =
+    events.findLast(({ seq, name }) =>
+      seq < event.seq && (name === "nvme.submit" || name === "nvme.choose")
+    )?.seq ?? 0;
+  const ended = events.filter(({ seq }) => seq > begin && seq < event.seq);
+  const calls = new Map<string, { count: number; sizeBytes: number }>();
+  for (const { name, fields } of ended) {
+    if (name !== "dma.unmap") continue;
+    const { api, size_bytes } = fields as EventFields<"dma.unmap">;
+    const call = calls.get(api) ?? { count: 0, sizeBytes: 0 };
+    call.count++;
+    call.sizeBytes += size_bytes;
+    calls.set(api, call);
+  }
+  const texts = [...calls].map(([api, { count, sizeBytes }]) =>
+    `${formatCount(count, "call")} of ${api}, ${formatSize(sizeBytes)}`
+  );
+  const syncs = ended.filter(({ name }) => name === "iotlb.sync").length;
+  if (syncs > 0) texts.push(formatCount(syncs, "IOTLB invalidation"));
+  return reasonLines(texts.join("; "));
+}
+
+function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
+  if (!request.done) return [];
+  const answer = events.findLast(({ name }) => name === "nvme.complete");
+  if (answer === undefined) return [`  ended with ${request.status}, before it became a command`];
+  const text = formatEventText(answer, 0, true);
+  return [
+    clip(
+      `  #${String(answer.seq).padEnd(7)}ended with ${request.status}: ${text}`,
+      PICTURE_COLUMNS,
+    ),
+  ];
+}

@@ -1,0 +1,91 @@
+/** How a decision is told: what was decided on a line, and why in sentences below. */
+import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
+import { formatAddress, formatSize } from "../../render/numbers.ts";
+
+export interface Told {
+  /** What was decided. */
+  readonly title: string;
+  /** Why, with the numbers that were looked at; empty where the title says it all. */
+  readonly why: string;
+}
+
+/** Where the sentences below a decision begin. */
+const INDENT = " ".repeat(10);
+
+/** A decision with its event's number at the left, its rule at the right, its reasons below. */
+export function toldLines({ title, why }: Told, seq: number | null, rule: string): string[] {
+  const head = seq === null ? INDENT : `  #${String(seq).padEnd(7)}`;
+  return [clip(spread(head + title, rule), PICTURE_COLUMNS), ...reasonLines(why)];
+}
+
+/** Sentences that belong to the decision above. */
+export function reasonLines(text: string): string[] {
+  if (text === "") return [];
+  return wrapText(text, PICTURE_COLUMNS - INDENT.length).map((line) => `${INDENT}${line}`);
+}
+
+/** The fields of an event and the inputs of its decision, read without knowing the event's type. */
+export class Facts {
+  readonly #fields: Readonly<Record<string, FieldValue | undefined>>;
+  readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
+
+  constructor(readonly event: MachineEvent) {
+    this.#fields = event.fields as Readonly<Record<string, FieldValue | undefined>>;
+    this.#inputs = event.why?.inputs ?? {};
+  }
+
+  get name(): string {
+    return this.event.name;
+  }
+
+  get rule(): string {
+    return this.event.why?.rule ?? "";
+  }
+
+  /** A field as a word; `none` where the event has no such field. */
+  word(field: string): string {
+    return String(this.#fields[field] ?? "none");
+  }
+
+  /** A field as a number, 0 where there is none. */
+  number(field: string): number {
+    const value = this.#fields[field];
+    return typeof value === "number" ? value : 0;
+  }
+
+  size(field: string): string {
+    return formatSize(this.number(field));
+  }
+
+  address(field: string): string {
+    return formatAddress(this.number(field));
+  }
+
+  is(field: string): boolean {
+    return this.#fields[field] === true;
+  }
+
+  input(name: string): FieldValue | undefined {
+    return this.#inputs[name];
+  }
+
+  inputNumber(name: string): number {
+    const value = this.#inputs[name];
+    return typeof value === "number" ? value : 0;
+  }
+
+  inputSize(name: string): string {
+    return formatSize(this.inputNumber(name));
+  }
+
+  inputIs(name: string): boolean {
+    return this.#inputs[name] === true;
+  }
+}
+
+/** The size that a gap bit stands for: bit 13 is 4 KiB. @see behaviour/block.md 1.6 */
+export function gapBitBytes(gapBit: number): number {
+  return gapBit === 0 ? 0 : 2 ** (gapBit - 1);
+}
