@@ -9,6 +9,7 @@ import {
   blkStatusName,
   type ErrnoName,
 } from "../../runtime/errno.ts";
+import type { Why } from "../../runtime/events.ts";
 import type { NvmeRequest } from "./driver/nvme_request.ts";
 
 /** Never written: the first request replaces it. */
@@ -27,6 +28,8 @@ class SharedOwner implements RequestOwner {
 export class Io implements RequestOwner {
   /** The first failure of a piece; OK until one fails. */
   statusCode: BlkStatus = BLK_STS.OK;
+  /** Why what is left of it was refused before it became a request; null when nothing was. */
+  refusal: Why | null = null;
   #requests: NvmeRequest[] = NO_REQUESTS;
   #pending = 0;
   #submitting = true;

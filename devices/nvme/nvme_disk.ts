@@ -24,6 +24,7 @@ import {
   KernelError,
 } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Why } from "../../runtime/events.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
@@ -141,25 +142,39 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       }
       // The block size is a power of two.
       if ((bio.sizeBytes & (this.limits.logicalBlockSizeBytes - 1)) !== 0) {
-        return this.#refuse(io, BLK_STS.INVAL);
+        return this.#refuse(io, BLK_STS.INVAL, {
+          reason: "no_whole_blocks",
+          bytes: bio.sizeBytes,
+          logical_block_bytes: this.limits.logicalBlockSizeBytes,
+        });
       }
       // A block layer never sends what lies beyond the disk's end to the driver.
       if (bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes > this.capacityBytes) {
-        return this.#refuse(io, BLK_STS.IOERR);
+        return this.#refuse(io, BLK_STS.IOERR, {
+          reason: "beyond_the_end",
+          end_bytes: bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes,
+          capacity_bytes: this.capacityBytes,
+        });
       }
     }
-    if (!this.#payload.fits(bio)) return this.#refuse(io, BLK_STS.INVAL);
+    if (!this.#payload.fits(bio)) {
+      return this.#refuse(io, BLK_STS.INVAL, {
+        reason: "metadata_length",
+        given_bytes: vecsSizeBytes(bio.metadata),
+        metadata_of_a_block: this.namespace.metadataBytes,
+      });
+    }
     const splitter = this.#splitter;
     for (;;) {
       const piece = this.#nextPiece(splitter, bio);
-      if (piece === null) return this.#refuse(io, splitter.status);
+      if (piece === null) return this.#refuseUnfit(io, splitter, bio);
       if (piece !== bio) this.#payload.cut(piece, bio);
       const request = this.#request(piece, splitter.nrSegments, queue);
       if (plug !== null) {
-        if (!this.#hold(plug, request, io)) return this.#refuse(io, BLK_STS.RESOURCE);
+        if (!this.#hold(plug, request, io)) return this.#refuseForMemory(io);
       } else {
         request.id = ++this.machine.events.lastRequest;
-        if (!this.#payload.attach(request)) return this.#refuse(io, BLK_STS.RESOURCE);
+        if (!this.#payload.attach(request)) return this.#refuseForMemory(io);
         io.add(request);
         this.driver.queueRequest(request);
       }
@@ -192,7 +207,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     const io = new Io(bio.sizeBytes);
     const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
     if (bio.sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) {
-      return this.#refuse(io, splitter.status);
+      return this.#refuseUnfit(io, splitter, bio);
     }
     const request = this.#request(bio, bio.sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
     request.id = ++this.machine.events.lastRequest;
@@ -259,13 +274,33 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     }
   }
 
+  /** What is left of a bio fits into no request. */
+  #refuseUnfit(io: Io, splitter: BioSplitter, bio: Bio): Io {
+    const { limits } = this;
+    return this.#refuse(io, splitter.status, {
+      reason: splitter.refusal,
+      bytes: bio.sizeBytes,
+      vectors: bio.vecs.length - bio.vecIndex,
+      fitting_segments: splitter.nrSegments,
+      max_segments: limits.maxSegments,
+      max_transfer_bytes: limits.maxHwSectors * SECTOR_SIZE_BYTES,
+      dma_alignment_mask: limits.dmaAlignmentMask,
+      virt_boundary_mask: limits.virtBoundaryMask,
+    });
+  }
+
+  #refuseForMemory(io: Io): Io {
+    return this.#refuse(io, BLK_STS.RESOURCE, { reason: "no_memory" });
+  }
+
   /** Ends what is left of an io; pieces already on their way run to their end. */
-  #refuse(io: Io, status: BlkStatus): Io {
+  #refuse(io: Io, status: BlkStatus, inputs: Why["inputs"]): Io {
     const { events } = this.machine;
+    io.refusal = { rule: "block.1.3", inputs };
     if (events.tick(BLOCK_STATUS)) {
       const { device } = events;
       events.device = this.name;
-      events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+      events.emit(BLOCK_STATUS, { status: blkStatusName(status) }, io.refusal);
       events.device = device;
     }
     io.close(status);

@@ -2,11 +2,17 @@
 import type { FunctionCode } from "./code.ts";
 import { describeValue } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
-import { RecordValue, type Value } from "./value.ts";
+import { AttemptValue, type Value } from "./value.ts";
 
-/** The value of `try`. */
-export function attempt(ok: boolean, value: Value, error: Value): RecordValue {
-  return new RecordValue(new Map<string, Value>([["ok", ok], ["value", value], ["error", error]]));
+/**
+ * The value of `try`.
+ * @param events How many events were kept when it ended.
+ */
+export function attempt(ok: boolean, value: Value, error: Value, events: number): AttemptValue {
+  return new AttemptValue(
+    new Map<string, Value>([["ok", ok], ["value", value], ["error", error]]),
+    events,
+  );
 }
 
 export function wantedBool(what: string, value: Value): ScriptError {

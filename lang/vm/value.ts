@@ -32,6 +32,13 @@ export class RecordValue {
   constructor(readonly entries: ReadonlyMap<string, Value>) {}
 }
 
+/** What `try` gave, and where in the recorded events it ended. */
+export class AttemptValue extends RecordValue {
+  constructor(entries: ReadonlyMap<string, Value>, readonly events: number) {
+    super(entries);
+  }
+}
+
 /** `first` up to, not including, `end`. Both ends have the same kind. */
 export class RangeValue {
   constructor(readonly first: number, readonly end: number, readonly kind: QuantityKind | "int") {}

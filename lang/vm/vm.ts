@@ -729,7 +729,7 @@ export class Vm extends VmRaces {
             break;
           case Op.TryEnd:
             this.handlers.pop();
-            stack[sp - 1] = attempt(true, stack[sp - 1]!, null);
+            stack[sp - 1] = attempt(true, stack[sp - 1]!, null, this.world.recorder.events.length);
             break;
           case Op.OutcomeStart: {
             const info = this.code.outcomes[code[pc++]!]!;

@@ -362,7 +362,7 @@ export abstract class VmCore implements Run {
     if (handler.outcome === null) {
       const { errno } = raising.raised;
       const word = this.registry.words.get(errno) ?? new Word(errno);
-      this.stack[this.sp++] = attempt(false, null, word);
+      this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.events.length);
     } else {
       this.settle(handler.outcome, handler.incidents, raising.raised, null, site);
     }

@@ -28,6 +28,21 @@ type CutRule =
   | "max_discard_sectors"
   | "max_write_zeroes_sectors";
 
+/** What makes a bio unfit for the queue, cut or not. @see behaviour/block.md 1.3 */
+export type BioRefusal =
+  /** Memory that does not lie as the device needs it. */
+  | "alignment"
+  /** It would have to be cut, and a user's command never is. */
+  | "uncut_command"
+  /** It would have to be cut, and is all or nothing. */
+  | "atomic"
+  /** It would have to be cut, and may not wait. */
+  | "nowait"
+  /** Not even one logical block fits. */
+  | "below_a_block"
+  /** The disk does not know the operation. */
+  | "unsupported";
+
 /**
  * Takes bios apart.
  *
@@ -44,8 +59,10 @@ type CutRule =
 export class BioSplitter {
   /** Segments of the piece that `next` returned. */
   nrSegments = 0;
-  /** Why `next` returned null. */
+  /** What a bio that `next` refused ends with. */
   status: BlkStatus = BLK_STS.OK;
+  /** Why `next` refused it. */
+  refusal: BioRefusal = "alignment";
 
   readonly #limits: QueueLimits;
   readonly #gap: GapRule;
@@ -110,12 +127,14 @@ export class BioSplitter {
     const passthrough = bio.op === "drv_in" || bio.op === "drv_out";
     const maxBytes = passthrough ? this.#passthroughBytes() : this.#maxBytes(bio);
     const lengthMask = passthrough ? 0 : this.#limits.dmaAlignmentMask;
-    if (!this.#walk(bio, maxBytes, lengthMask)) return this.#refuse(BLK_STS.INVAL);
+    if (!this.#walk(bio, maxBytes, lengthMask)) {
+      return this.#refuse(BLK_STS.INVAL, "alignment");
+    }
     if (this.#fittingBytes === bio.sizeBytes) {
       this.#gap.whole(bio, this.#walkedGap);
       return bio;
     }
-    if (passthrough) return this.#refuse(BLK_STS.INVAL);
+    if (passthrough) return this.#refuse(BLK_STS.INVAL, "uncut_command");
     const fitting = alignDown(this.#fittingBytes, this.#limits.logicalBlockSizeBytes);
     return this.#cut(bio, fitting);
   }
@@ -234,16 +253,18 @@ export class BioSplitter {
   #nextOfSectors(bio: Bio, sectors: number, rule: CutRule): Bio | null {
     this.nrSegments = 0;
     this.#walkedGap = 0;
-    if (sectors === 0) return this.#refuse(BLK_STS.NOTSUPP);
+    if (sectors === 0) return this.#refuse(BLK_STS.NOTSUPP, "unsupported");
     if (bio.sizeBytes <= sectors * SECTOR_BYTES) return bio;
     this.#rule = rule;
     return this.#cut(bio, sectors * SECTOR_BYTES);
   }
 
   #cut(bio: Bio, frontBytes: Bytes): Bio | null {
-    if ((bio.flags & BIO_FLAG.ATOMIC) !== 0) return this.#refuse(BLK_STS.INVAL);
-    if ((bio.flags & BIO_FLAG.NOWAIT) !== 0) return this.#refuse(BLK_STS.AGAIN);
-    if (frontBytes === 0) return this.#refuse(BLK_STS.INVAL);
+    if ((bio.flags & BIO_FLAG.ATOMIC) !== 0) {
+      return this.#refuse(BLK_STS.INVAL, "atomic");
+    }
+    if ((bio.flags & BIO_FLAG.NOWAIT) !== 0) return this.#refuse(BLK_STS.AGAIN, "nowait");
+    if (frontBytes === 0) return this.#refuse(BLK_STS.INVAL, "below_a_block");
     const front = bio.clone(frontBytes);
     front.flags |= BIO_FLAG.NOMERGE;
     bio.advance(frontBytes);
@@ -284,8 +305,9 @@ export class BioSplitter {
     }
   }
 
-  #refuse(status: BlkStatus): null {
+  #refuse(status: BlkStatus, refusal: BioRefusal): null {
     this.status = status;
+    this.refusal = refusal;
     return null;
   }
 }

@@ -84,10 +84,19 @@ export class CallEvents {
     this.#events.device = outer;
   }
 
-  /** Ends a call that returns 0 or a negative errno. */
-  leaveWithErrno(call: Call, result: number, outer: string | null): void {
+  /**
+   * Ends a call that returns 0 or a negative errno.
+   * @param inputs What a refusal looked at, where that is known.
+   */
+  leaveWithErrno(
+    call: Call,
+    result: number,
+    outer: string | null,
+    inputs: Why["inputs"] | null = null,
+  ): void {
     if (this.#events.tick(call.ret)) {
-      this.#ret(call, result, result === 0 ? null : errnoName(result));
+      const why = inputs === null ? null : { rule: call.rule, inputs };
+      this.#ret(call, result, result === 0 ? null : errnoName(result), why);
     }
     this.#events.device = outer;
   }

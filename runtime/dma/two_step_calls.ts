@@ -116,7 +116,14 @@ export class TwoStepCalls {
       const dma = state.addr + offset as DmaAddr;
       this.#mappings.mapped(LINK.api, dev, phys, dma, sizeBytes, dir, attrs);
     }
-    this.#calls.leaveWithErrno(LINK, error, outer);
+    const looked = error === 0 ? null : {
+      injected: injected !== 0,
+      offset,
+      begins_at: domain.offsetOf(phys),
+      size_bytes: sizeBytes,
+      granule_bytes: domain.granuleBytes,
+    };
+    this.#calls.leaveWithErrno(LINK, error, outer, looked);
     return error;
   }
 
@@ -137,7 +144,7 @@ export class TwoStepCalls {
     const injected = this.#injected(FAULT.dma_iova_sync);
     const error = injected !== 0 ? injected : iovaSync(domain, state, offset, sizeBytes);
     if (error === 0) this.#machine.checker?.ranges.synced(dev, domain, state, offset, sizeBytes);
-    this.#calls.leaveWithErrno(SYNC, error, outer);
+    this.#calls.leaveWithErrno(SYNC, error, outer, error === 0 ? null : { injected: true });
     return error;
   }
 

@@ -60,6 +60,7 @@ const UNMAP_ROWS: Readonly<Record<UnmapRule, string>> = {
   iova: "nvme.2.6.3",
   nothing: "nvme.2.6.4",
   from_sgl: "nvme.2.6.5",
+  from_prp: "defects.M1",
   saved: "nvme.2.6.6",
   scatterlist: "nvme.6",
 };

@@ -68,13 +68,19 @@ function starting(start: Start): FunctionSpec["run"] {
     const request = toThing(req, REQUEST, "req");
     const device = toThing(dev, DEVICE, "dev").dma;
     const state = toThing(stateArg, IOVA_STATE, "state");
-    const iter = toThing(iterArg, DMA_ITER, "iter");
+    const target = toThing(iterArg, DMA_ITER, "iter");
+    const { iter } = target;
+    const { recorder } = run;
+    const before = recorder.events.length;
     state.device = device;
-    return forRequest(run, request, (blk) => {
-      const started = start(blk, request, device, state.state, iter);
-      state.kind = iter.kind;
-      return started;
-    });
+    const started = forRequest(
+      run,
+      request,
+      (blk) => start(blk, request, device, state.state, iter),
+    );
+    state.kind = iter.kind;
+    target.leftBy = recorder.events.slice(before);
+    return started;
   };
 }
 
@@ -82,8 +88,12 @@ function stepping(next: Next): FunctionSpec["run"] {
   return (run: Run, [req, dev, , iterArg]: Arguments) => {
     const request = toThing(req, REQUEST, "req");
     const device = toThing(dev, DEVICE, "dev").dma;
-    const iter = toThing(iterArg, DMA_ITER, "iter");
-    return forRequest(run, request, (blk) => next(blk, request, device, iter));
+    const target = toThing(iterArg, DMA_ITER, "iter");
+    const { recorder } = run;
+    const before = recorder.events.length;
+    const found = forRequest(run, request, (blk) => next(blk, request, device, target.iter));
+    target.leftBy = [...target.leftBy ?? [], ...recorder.events.slice(before)];
+    return found;
   };
 }
 
@@ -94,7 +104,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
     result: "@dma_iter",
     doc: "An iterator for mapping a request.",
     example: `assert dma_iter().status == OK`,
-    run: () => thing(DMA_ITER, new BlkDmaIter()),
+    run: () => thing(DMA_ITER, { iter: new BlkDmaIter(), leftBy: null }),
   },
   {
     name: "blk_rq_dma_map_iter_start",

@@ -34,7 +34,7 @@ export function decisionList(
 
 function decisionLines(event: MachineEvent, heard: Set<string>): string[] {
   const told = decisionTold(event);
-  const rule = event.why?.rule ?? "";
+  const rule = told.rule ?? event.why?.rule ?? "";
   const key = `${event.name} ${rule} ${told.why}`;
   const known: Told = heard.has(key) ? { ...told, why: "" } : told;
   heard.add(key);

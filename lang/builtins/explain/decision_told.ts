@@ -6,6 +6,7 @@ import type { MachineEvent } from "../../../runtime/events.ts";
 import { formatEventText } from "../../render/event_line.ts";
 import { iteratorStartTold, iteratorUnmapTold, mergeTold, splitTold } from "./block_told.ts";
 import { formatInputs } from "./inputs.ts";
+import { refusalReason } from "./io_refusal.ts";
 import {
   faultTold,
   flushTold,
@@ -54,6 +55,22 @@ export function decisionTold(event: MachineEvent): Told {
       return poolFullTold(facts);
     case "iommu.fault":
       return faultTold(facts);
+    case "inject":
+      return {
+        title: `${facts.word("point")} is told to fail: ${facts.word("error")}`,
+        why: `its passing number ${facts.number("nth")}`,
+      };
+    case "dma.report":
+      return {
+        title: `the checker: ${facts.word("class")}`,
+        why: facts.word("text"),
+        rule: facts.word("rule"),
+      };
+    case "block.status":
+      return {
+        title: `ended with ${facts.word("status")}`,
+        why: event.why === null ? "" : refusalReason(event.why.inputs),
+      };
     default:
       return event.name.startsWith("ret.") ? refusalTold(facts) : plainTold(event);
   }

@@ -33,6 +33,8 @@ interface Mapped {
 const LONGEST_LIST = 8;
 const KEPT_FIRST = 4;
 const KEPT_LAST = 2;
+/** `page 4 entry 511` is the longest label. */
+const LABEL_WIDTH = 16;
 
 /**
  * A line for each entry that was written.
@@ -110,7 +112,7 @@ function originLine(
   segments: readonly Segment[],
 ): string {
   const size = sizeBytes === null ? "" : ` ${formatSize(sizeBytes)}`;
-  const head = `${pad(label, label.startsWith("page") ? 17 : 9)} ${formatAddress(dma)}${size}`;
+  const head = `${pad(label, LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
   const by = mapped.findLast((each) => dma >= each.dma && dma < each.dma + each.sizeBytes);
   if (by === undefined) return `${head}, a list`;
   const phys = by.phys + (dma - by.dma);

@@ -1,6 +1,6 @@
 /** What the DMA layer and the IOMMU decided, in words. */
 import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/map_branch.ts";
-import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
+import { formatAddress, formatCount } from "../../render/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 
 /** A sentence of the rules as a part of one. */
@@ -33,9 +33,9 @@ function branchReason(facts: Facts): string {
 /** @see behaviour/dma.md 1.4, 1.6, 2.1 */
 export function mapTold(facts: Facts): Told {
   return {
-    title: `${facts.word("api")}: ${facts.address("phys")} ${facts.size("size_bytes")} is ${
+    title: `${facts.word("api")}: ${facts.address("phys")} ${facts.size("size_bytes")} seen at ${
       facts.address("dma")
-    } for the device`,
+    }`,
     why: facts.word("path") === "bus" ? "peer memory by its bus address" : branchReason(facts),
   };
 }
@@ -179,6 +179,32 @@ export function refusalTold(facts: Facts): Told {
         : "the device is not translated: it has no IO addresses",
     };
   }
-  const limit = facts.input("branch") === undefined ? "" : branchReason(facts);
-  return { title: `${call} fails: ${error}`, why: limit };
+  const title = `${call} fails: ${error}`;
+  if (facts.inputIs("injected")) return { title, why: "it was told to fail" };
+  if (call === "dma_iova_link") return { title, why: linkReason(facts, error) };
+  return { title, why: facts.input("branch") === undefined ? "" : branchReason(facts) };
+}
+
+/** @see behaviour/dma.md 3.3 */
+function linkReason(facts: Facts, error: string): string {
+  const begin = facts.inputNumber("begins_at");
+  const offset = facts.inputNumber("offset");
+  const page = facts.inputSize("granule_bytes");
+  if (begin !== 0 && offset > 0 && error === "EIO") {
+    return `only the first piece of a range may begin inside a page of ${page}: this one, at ` +
+      `offset ${offset} of the range, begins at byte ${begin} of one`;
+  }
+  switch (error) {
+    case "EOPNOTSUPP":
+      return "coherent memory is wanted, and the device or the range cannot have it";
+    case "EPERM":
+      return "a part of a page would have to be bounced, which an attribute forbids";
+    case "ENOMEM":
+      return "there is no memory for the page table, or no bounce buffer";
+    case "EADDRINUSE":
+      return "something is mapped in that place of the range already";
+    default:
+      return `the page table refuses: offset ${offset} of the range is not where a page of ${page} ` +
+        "begins";
+  }
 }

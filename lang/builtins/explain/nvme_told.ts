@@ -149,6 +149,11 @@ export function unmapTold(facts: Facts): Told {
         title: "unmapped segment by segment, as saved when mapped",
         why: `${needs}; PRP entries do not say where a segment ends`,
       };
+    case "from_prp":
+      return {
+        title: "unmapped as the PRP entries read",
+        why: `${needs}; but PRP entries do not say where a segment ends`,
+      };
     case "scatterlist":
       return { title: "unmapped: the scatterlist", why: "6.12 kept one for the request" };
     default:

@@ -4,7 +4,6 @@ import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
-import { formatEventText } from "../../render/event_line.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { siteText } from "../things/event.ts";
@@ -15,18 +14,22 @@ import { reasonLines, toldLines } from "./told.ts";
 /** Told although nobody decided anything: they say why what follows happened. */
 const CAUSES: ReadonlySet<string> = new Set(["inject", "dma.report", "kernel.warn"]);
 
+/** The events that a request caused. */
+export function requestEventsOf({ id }: NvmeRequest, run: Run): MachineEvent[] {
+  return run.recorder.events.filter(({ request }) => request === id);
+}
+
 /**
  * Why a request became what it is.
  *
  * @param title The request on one line.
- * @param events The events it caused.
  */
 export function requestStory(
   request: NvmeRequest,
   title: string,
-  events: readonly MachineEvent[],
   run: Run,
 ): string[] {
+  const events = requestEventsOf(request, run);
   const unmappedByDriver = events.some(({ name }) => name === "nvme.unmap");
   const decisions = events.filter(({ name, why }) =>
     (why !== null || CAUSES.has(name)) &&
@@ -76,6 +79,9 @@ function moreAbout(
       return originLines(event, request, events);
     case "nvme.unmap":
       return unmapLines(event, events);
+    case "ret.blk_rq_dma_map_iter_start":
+    case "ret.blk_rq_integrity_dma_map_iter_start":
+      return linkLines(event, events);
     default:
       return [];
   }
@@ -94,6 +100,23 @@ function originLines(
   const segments = event.name === "nvme.metadata" ? request.metadataSegments() : request.segments();
   return entryOrigins(events, event.seq, next?.seq ?? Infinity, segments)
     .map((line) => clip(`          ${line}`, PICTURE_COLUMNS));
+}
+
+/** How many links made a range. */
+function linkLines(event: MachineEvent, events: readonly MachineEvent[]): string[] {
+  const begin =
+    events.findLast(({ seq, name }) =>
+      seq < event.seq && name === event.name.replace("ret.", "call.")
+    )?.seq ?? 0;
+  const made = (wanted: string) =>
+    events.filter(({ seq, name }) => seq > begin && seq < event.seq && name === wanted).length;
+  const links = made("call.dma_iova_link");
+  if (links === 0) return [];
+  return reasonLines(
+    `${formatCount(links, "call")} of dma_iova_link, ${
+      made("call.dma_iova_sync")
+    } of dma_iova_sync`,
+  );
 }
 
 /** The calls that ended the request's mappings, and what the IOTLB was told meanwhile. */
@@ -124,11 +147,7 @@ function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string
   if (!request.done) return [];
   const answer = events.findLast(({ name }) => name === "nvme.complete");
   if (answer === undefined) return [`  ended with ${request.status}, before it became a command`];
-  const text = formatEventText(answer, 0, true);
-  return [
-    clip(
-      `  #${String(answer.seq).padEnd(7)}ended with ${request.status}: ${text}`,
-      PICTURE_COLUMNS,
-    ),
-  ];
+  const { status } = answer.fields as EventFields<"nvme.complete">;
+  const why = `the controller answered with status 0x${status.toString(16)}, #${answer.seq}`;
+  return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2");
 }

@@ -9,6 +9,8 @@ export interface Told {
   readonly title: string;
   /** Why, with the numbers that were looked at; empty where the title says it all. */
   readonly why: string;
+  /** The rule, where the event does not carry it as its reason. */
+  readonly rule?: string;
 }
 
 /** Where the sentences below a decision begin. */
@@ -19,6 +21,17 @@ export function toldLines({ title, why }: Told, seq: number | null, rule: string
   const head = seq === null ? INDENT : `  #${String(seq).padEnd(7)}`;
   return [clip(spread(head + title, rule), PICTURE_COLUMNS), ...reasonLines(why)];
 }
+
+/** A fact with its rule at the right edge and its reasons below, where there is no event of it. */
+export function factLines({ title, why }: Told, rule: string): string[] {
+  const text = why === "" ? [] : wrapText(why, PICTURE_COLUMNS - FACT_INDENT.length);
+  return [
+    clip(spread(`  ${title}`, rule), PICTURE_COLUMNS),
+    ...text.map((line) => FACT_INDENT + line),
+  ];
+}
+
+const FACT_INDENT = " ".repeat(6);
 
 /** Sentences that belong to the decision above. */
 export function reasonLines(text: string): string[] {

@@ -1,8 +1,10 @@
 /** The NVMe command that a request became. */
 import type { NvmeCommandView, SglDescriptor } from "../../../devices/nvme/driver/command_view.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import { formatAddress, formatHexBytes, formatSize } from "../../render/numbers.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
 import { dma, isThing, list, record, size, word } from "../arguments.ts";
+import { commandStory } from "../explain/command_story.ts";
 import type { TypeSpec } from "../spec.ts";
 
 /** Names of the SGL descriptor types. @see NVM Express Base Specification, SGL descriptors */
@@ -36,7 +38,13 @@ export function commandByteLines(bytes: Uint8Array): string[] {
   );
 }
 
-export const COMMAND: TypeSpec<NvmeCommandView> = {
+/** A command, and the request that it serves. */
+export interface CommandTarget {
+  readonly command: NvmeCommandView;
+  readonly request: NvmeRequest;
+}
+
+export const COMMAND: TypeSpec<CommandTarget> = {
   name: "command",
   doc: "The 64 bytes that the controller fetches, and the lists they lead to.",
   fields: [
@@ -44,33 +52,33 @@ export const COMMAND: TypeSpec<NvmeCommandView> = {
       name: "format",
       kind: "word",
       doc: "How it describes the data: prp or sgl.",
-      get: (command) => word(command.format),
+      get: ({ command }) => word(command.format),
     },
-    { name: "opcode", kind: "int", doc: "What it asks for.", get: (command) => command.opcode },
-    { name: "cid", kind: "int", doc: "The command's id.", get: (command) => command.cid },
+    { name: "opcode", kind: "int", doc: "What it asks for.", get: ({ command }) => command.opcode },
+    { name: "cid", kind: "int", doc: "The command's id.", get: ({ command }) => command.cid },
     {
       name: "prp1",
       kind: "dma",
       doc: "The first PRP entry; none in an SGL command.",
-      get: (command) => command.format === "prp" ? dma(command.prp1) : null,
+      get: ({ command }) => command.format === "prp" ? dma(command.prp1) : null,
     },
     {
       name: "prp2",
       kind: "dma",
       doc: "The second PRP entry, or where the list is; none in an SGL command.",
-      get: (command) => command.format === "prp" ? dma(command.prp2) : null,
+      get: ({ command }) => command.format === "prp" ? dma(command.prp2) : null,
     },
     {
       name: "prp_list",
       kind: "list",
       doc: "The data entries of the PRP list, without the links between its pages.",
-      get: (command) => list(command.prpList.map(dma)),
+      get: ({ command }) => list(command.prpList.map(dma)),
     },
     {
       name: "prp_lists",
       kind: "list",
       doc: "The pages of the PRP list: { dma, entries }, with the links between them.",
-      get: (command) =>
+      get: ({ command }) =>
         list(
           command.prpLists.map((page) =>
             record({ dma: dma(page.dma), entries: list(page.entries.map(dma)) })
@@ -81,39 +89,41 @@ export const COMMAND: TypeSpec<NvmeCommandView> = {
       name: "sgl",
       kind: "list",
       doc: "The data descriptors: { type, address, size }.",
-      get: (command) => list(command.sgl.map(descriptorValue)),
+      get: ({ command }) => list(command.sgl.map(descriptorValue)),
     },
     {
       name: "sgl_head",
       kind: "record",
       doc: "The descriptor in the command itself; none in a PRP command.",
-      get: (command) => command.format === "sgl" ? descriptorValue(command.sglOfCommand) : null,
+      get: ({ command }) => command.format === "sgl" ? descriptorValue(command.sglOfCommand) : null,
     },
     {
       name: "mptr",
       kind: "dma",
       doc: "Where the metadata is.",
-      get: (command) => dma(command.mptr),
+      get: ({ command }) => dma(command.mptr),
     },
     {
       name: "bytes",
       kind: "bytes",
       doc: "The 64 bytes.",
-      get: (command) => new BytesValue(command.bytes.slice()),
+      get: ({ command }) => new BytesValue(command.bytes.slice()),
     },
   ],
   methods: [],
-  format: (command) =>
+  format: ({ command }) =>
     command.format === "prp"
       ? `PRP command, PRP1 ${formatAddress(command.prp1)}, PRP2 ${formatAddress(command.prp2)}`
       : `SGL command, ${sglText(command.sglOfCommand)}`,
-  show: (command) => [
+  show: ({ command }) => [
     COMMAND_TITLES[command.format],
     ...commandByteLines(command.bytes),
   ],
-  equals: (command, other) =>
+  explain: ({ command, request }, run) =>
+    commandStory(command, request, COMMAND_TITLES[command.format], run),
+  equals: ({ command }, other) =>
     isThing(other, COMMAND) &&
-    other.target.bytes.every((byte, index) => byte === command.bytes[index]),
+    other.target.command.bytes.every((byte, index) => byte === command.bytes[index]),
 };
 
 const COMMAND_TITLES = {

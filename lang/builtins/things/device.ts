@@ -8,6 +8,7 @@ import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
 import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";
+import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
@@ -156,6 +157,8 @@ export const DEVICE: TypeSpec<LabDevice> = {
   ],
   format: (device) => `${device.kind} ${device.name}`,
   show: (device) => deviceLines(device),
+  explain: (device, run) =>
+    deviceStory(device, `${device.kind} ${device.name} at ${device.function.address}`, run),
   // Requests, mappings and events carry their device's name: `req.device == ssd` means it.
   equals: (device, other) =>
     other === device.name || isThing(other, DEVICE) && other.target === device,

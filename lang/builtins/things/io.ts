@@ -8,6 +8,7 @@ import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
 import { errorValue, isThing, list, size, thing, word } from "../arguments.ts";
+import { refusalLines } from "../explain/io_refusal.ts";
 import { picturedRequest } from "../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../spec.ts";
 import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
@@ -100,6 +101,12 @@ export const IO: TypeSpec<Io> = {
       ),
     ];
   },
-  explain: (io, run) => io.requests.flatMap((request) => explainRequest(request, run)),
+  explain: (io, run) => [
+    ...io.requests.flatMap((request) => explainRequest(request, run)),
+    ...io.refusal === null ? [] : [
+      io.requests.length === 0 ? `io of ${formatSize(io.bytes)}` : "what was left of it",
+      ...refusalLines(io.refusal, io.status),
+    ],
+  ],
   equals: (io, other) => isThing(other, IO) && other.target === io,
 };

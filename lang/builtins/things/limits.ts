@@ -1,12 +1,12 @@
 /** The limits of a device's queues, and who set each. */
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { tableLines, wrapText } from "../../render/columns.ts";
+import { tableLines } from "../../render/columns.ts";
 import { formatMask, formatSize } from "../../render/numbers.ts";
 import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
-import { formatInputs } from "../explain/inputs.ts";
+import { limitsStory, setterOf } from "../explain/limits_story.ts";
 import type { TypeSpec } from "../spec.ts";
 
 export interface LimitsTarget {
@@ -121,12 +121,10 @@ function formatLimit(shown: ShownLimit, limits: QueueLimits): string {
   return value % 2 === 1 ? formatMask(value) : formatSize(value);
 }
 
-/** Who settled a limit, in a word or two. */
-function setBy(limits: QueueLimits, shown: ShownLimit): string {
+/** Who settled a limit, and by which rule. */
+function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, rule: string] {
   const reason = reasonsFor(limits, shown).at(-1);
-  if (reason === undefined) return "";
-  const by = reason.inputs.set_by;
-  return typeof by === "string" ? by.replaceAll("_", " ") : reason.rule;
+  return reason === undefined ? ["nobody", ""] : [setterOf(reason), reason.rule];
 }
 
 export const LIMITS: TypeSpec<LimitsTarget> = {
@@ -155,18 +153,19 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
   show: ({ limits, device }) => [
     `limits of ${device}`,
     ...tableLines(
-      ["limit", "value", "set by"],
-      SHOWN.map((shown) => [shown.name, formatLimit(shown, limits), setBy(limits, shown)]),
+      ["limit", "value", "set by", "rule"],
+      SHOWN.map((shown) => [shown.name, formatLimit(shown, limits), ...setBy(limits, shown)]),
       ["left", "right"],
     ),
   ],
   explain: ({ limits }) =>
-    SHOWN.flatMap((shown) =>
-      reasonsFor(limits, shown).flatMap((reason) => [
-        `${shown.name} = ${formatLimit(shown, limits)}   (${reason.rule})`,
-        ...wrapText(formatInputs(reason.inputs), 76).filter((line) => line !== "")
-          .map((line) => `    ${line}`),
-      ])
+    limitsStory(
+      limits,
+      SHOWN.map((shown) => ({
+        name: shown.name,
+        key: shown.key,
+        text: formatLimit(shown, limits),
+      })),
     ),
   equals: (target, other) => isThing(other, LIMITS) && other.target.limits === target.limits,
 };

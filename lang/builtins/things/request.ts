@@ -91,7 +91,8 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       name: "command",
       kind: "@command",
       doc: "The command it became, also after it completed; none before.",
-      get: (request) => request.command === null ? null : thing(COMMAND, request.command),
+      get: (request) =>
+        request.command === null ? null : thing(COMMAND, { command: request.command, request }),
     },
     {
       name: "format",
@@ -170,7 +171,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
 
 /** Every decision about a request, in words. */
 export function explainRequest(request: NvmeRequest, run: Run): string[] {
-  return requestStory(request, formatRequest(request), requestEvents([request], run), run);
+  return requestStory(request, formatRequest(request), run);
 }
 
 /** A request on one line. */

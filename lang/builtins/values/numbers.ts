@@ -3,6 +3,7 @@ import { groupThousands } from "../../render/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
 import { Quantity, RangeValue, Word } from "../../vm/value.ts";
 import { size } from "../arguments.ts";
+import { explainError } from "../explain/error_story.ts";
 import type { TypeSpec } from "../spec.ts";
 import { rangeContains, rangeItem } from "./list.ts";
 
@@ -91,4 +92,5 @@ export const WORD: TypeSpec<Word> = {
   ],
   methods: [],
   format: (value) => value.name,
+  explain: (value, run) => explainError(value.name, run),
 };

@@ -1,7 +1,8 @@
 /** Records: their entries are their fields; methods see them as a whole. */
 import { pairLines } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { ListValue, type RecordValue, type Value } from "../../vm/value.ts";
+import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../vm/value.ts";
+import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import { checkedIndex } from "./list.ts";
 import type { TypeSpec } from "../spec.ts";
 
@@ -40,6 +41,13 @@ export const RECORD: TypeSpec<RecordValue> = {
     record.entries.size === 0
       ? ["{}"]
       : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)])),
+  explain(record, run) {
+    const error = record.entries.get("error");
+    if (record instanceof AttemptValue && error instanceof Word) {
+      return explainError(error.name, run, record.events);
+    }
+    return nothingLedTo("a record: explain what is in it");
+  },
   index(record, key): Value {
     if (typeof key !== "string") {
       return [...record.entries.values()][checkedIndex(key, record.entries.size, "a record")]!;

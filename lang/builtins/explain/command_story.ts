@@ -1,0 +1,107 @@
+/** What the 64 bytes of a command say, and which decisions put that there. */
+import type { NvmeCommandView } from "../../../devices/nvme/driver/command_view.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../render/columns.ts";
+import { formatAddress, formatHexBytes, formatSize } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import { decisionList } from "./decision_list.ts";
+import { requestEventsOf } from "./request_story.ts";
+
+/** The controller's page. @see behaviour/nvme.md 1 */
+const CONTROLLER_PAGE_BYTES = 4096;
+
+/** Decisions that are written into a command. */
+const WRITTEN: ReadonlySet<string> = new Set(["nvme.choose", "nvme.metadata", "mem.alloc"]);
+
+/** The command field by field, then the decisions that led to its data pointer. */
+export function commandStory(
+  command: NvmeCommandView,
+  request: NvmeRequest,
+  title: string,
+  run: Run,
+): string[] {
+  const decisions = requestEventsOf(request, run).filter(({ name, why }) =>
+    why !== null && WRITTEN.has(name)
+  );
+  return [
+    spread(title, "nvme.5.2"),
+    ...tableLines(["byte", "bytes", "what they say"], fieldRows(command, request)),
+    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions)],
+  ].map((line) => clip(line, PICTURE_COLUMNS));
+}
+
+type Row = readonly [offset: string, bytes: string, meaning: string];
+
+function fieldRows(command: NvmeCommandView, request: NvmeRequest): Row[] {
+  const { bytes } = command;
+  const at = (offset: number, length: number) =>
+    formatHexBytes(bytes.subarray(offset, offset + length));
+  return [
+    ["0", at(0, 1), `opcode, ${request.op}`],
+    ["1", at(1, 1), flagsText(bytes[1]!)],
+    [
+      "2",
+      at(2, 2),
+      `command id ${command.cid}: tag ${command.cid & 0xfff}, use ${command.cid >> 12}`,
+    ],
+    ["16", at(16, 8), metadataText(command, request)],
+    ...command.format === "prp" ? prpRows(command, at) : sglRows(command, at),
+    ...request.bytes === 0 || request.op === "flush"
+      ? []
+      : [["40", at(40, 8), `first block ${request.lba}`] as const],
+  ];
+}
+
+function flagsText(flags: number): string {
+  const kinds = ["PRP entries", "SGL, metadata by pointer", "SGL, metadata by SGL", "reserved"];
+  return `flags: ${kinds[flags >> 6]}`;
+}
+
+function metadataText(command: NvmeCommandView, request: NvmeRequest): string {
+  if (request.nrIntegritySegments === 0) return "MPTR: no metadata";
+  return `MPTR: ${command.bytes[1]! >> 6 === 2 ? "descriptors" : "metadata"} at ${
+    formatAddress(command.mptr)
+  }`;
+}
+
+function prpRows(
+  command: NvmeCommandView,
+  at: (offset: number, length: number) => string,
+): Row[] {
+  const { prp1, prp2, prpLists } = command;
+  const first = CONTROLLER_PAGE_BYTES - prp1 % CONTROLLER_PAGE_BYTES;
+  const second = prp2 === 0
+    ? "PRP2: not used, PRP1 reaches all data"
+    : prpLists.length > 0
+    ? `PRP2: list of ${command.prpList.length} entries at ${formatAddress(prp2)}`
+    : `PRP2: ${formatAddress(prp2)}, the second page`;
+  return [
+    ["24", at(24, 8), `PRP1: ${formatAddress(prp1)}, up to ${formatSize(first)} of its page`],
+    ["32", at(32, 8), second],
+  ];
+}
+
+function sglRows(
+  command: NvmeCommandView,
+  at: (offset: number, length: number) => string,
+): Row[] {
+  const head = command.sglOfCommand;
+  const count = command.sglList.length;
+  return [
+    [
+      "24",
+      at(24, 8),
+      count === 0
+        ? `data at ${formatAddress(head.address)}`
+        : `a list at ${formatAddress(head.address)}`,
+    ],
+    [
+      "32",
+      at(32, 4),
+      count === 0
+        ? `length ${formatSize(head.sizeBytes)}`
+        : `length of the list, ${formatSize(head.sizeBytes)}: ${count} descriptors`,
+    ],
+    ["39", at(39, 1), count === 0 ? "type: data block" : "type: last segment"],
+  ];
+}

@@ -1,0 +1,67 @@
+/** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
+import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import type { Run } from "../../run/run.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import { siteText } from "../things/event.ts";
+import { decisionList } from "./decision_list.ts";
+
+/** The story of an error; a mistake of the script when there is none. */
+export function explainError(name: string, run: Run, until = Infinity): string[] {
+  return errorStory(name, run, until) ?? nothingLedTo(`${name}: nothing ended with it`);
+}
+
+/** The script asks for the reasons of something that has none. */
+export function nothingLedTo(what: string): never {
+  throw new ScriptError(
+    "E0913",
+    `Nothing led to ${what}`,
+    "`explain` takes an address, an error, or a thing of the machine: a request, a device's limits",
+  );
+}
+
+/** Refusals just before a failing call that belong to it: it made these calls itself. */
+const INNER_EVENTS = 24;
+
+/**
+ * The last call that ended with an error, or the last thing that ended with a status.
+ *
+ * @param name An errno or a block status by name.
+ * @param until Events from this one on are later.
+ * @returns Null when nothing ended so.
+ */
+function errorStory(name: string, run: Run, until: number): string[] | null {
+  const { events } = run.recorder;
+  let index = Math.min(until, events.length) - 1;
+  while (index >= 0 && !endedWith(events[index]!, name)) index--;
+  if (index < 0) return null;
+  const last = events[index]!;
+  const before = events.slice(Math.max(0, index - INNER_EVENTS), index);
+  // A request may be tried many times; this is the last time.
+  const tried = before.findLastIndex(({ name, request }) =>
+    name === "call.blk_rq_dma_map_iter_start" && request === last.request
+  );
+  const led = before.slice(tried + 1).filter((event) => leadsTo(event, last));
+  const site = siteText(last.site, run);
+  return [
+    `${name}${site === null ? "" : `, at ${site}`}${
+      last.request === null ? "" : `, request ${last.request}`
+    }`,
+    ...decisionList([...led, last]),
+  ];
+}
+
+function endedWith(event: MachineEvent, name: string): boolean {
+  const { error, status } = event.fields as { readonly error?: unknown; readonly status?: unknown };
+  if (event.name !== "block.status") return error === name;
+  return status === name || blkStatusErrno(status as BlkStatusName) === name;
+}
+
+/** Something went wrong inside the call: a fault that was injected, a refusal, a failed mapping. */
+function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
+  if (event.site !== last.site || event.request !== last.request) return false;
+  if (event.name === "inject" || event.name === "iommu.map_failed") return true;
+  if (event.why === null) return false;
+  const { error, result } = event.fields as { readonly error?: unknown; readonly result?: unknown };
+  return typeof error === "string" || result === false || event.name === "swiotlb.full";
+}

@@ -1,0 +1,168 @@
+/** What bounds a request, who said so, and how it follows: the limits with their derivation. */
+import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
+import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
+import { formatSize } from "../../render/numbers.ts";
+import { formatInputs } from "./inputs.ts";
+
+/** A limit as scripts call it, with its value as text. */
+export interface NamedLimit {
+  readonly name: string;
+  readonly key: LimitReason["limit"];
+  readonly text: string;
+}
+
+const INDENT = "    ";
+
+/** Every limit that somebody chose, in the order in which one follows from the other. */
+export function limitsStory(limits: QueueLimits, named: readonly NamedLimit[]): string[] {
+  return [
+    ...named.flatMap(({ key, name, text }) =>
+      limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
+        spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason)),
+        ...sentences(reason),
+      ])
+    ),
+    "what that comes to",
+    ...capacity(limits),
+  ];
+}
+
+/** Who settled a limit, in a word or two. */
+export function setterOf(reason: LimitReason): string {
+  const by = reason.inputs.set_by;
+  return typeof by === "string" ? by.replaceAll("_", " ") : "";
+}
+
+function placeOf(reason: LimitReason): string {
+  const by = setterOf(reason);
+  return by === "" ? reason.rule : `set by ${by}  ${reason.rule}`;
+}
+
+function sentences(reason: LimitReason): string[] {
+  return reasonsOf(reason).flatMap((text) => indented(text));
+}
+
+function indented(text: string): string[] {
+  return wrapText(text, PICTURE_COLUMNS - INDENT.length).map((line) => INDENT + line);
+}
+
+function sizeIn(inputs: LimitReason["inputs"], name: string): string {
+  return formatSize(numberIn(inputs, name));
+}
+
+function numberIn(inputs: LimitReason["inputs"], name: string): number {
+  const value: FieldValue | undefined = inputs[name];
+  return typeof value === "number" ? value : 0;
+}
+
+function sectorsIn(inputs: LimitReason["inputs"], name: string): string {
+  return formatSize(numberIn(inputs, name) * SECTOR_SIZE_BYTES);
+}
+
+function reasonsOf(reason: LimitReason): string[] {
+  const { inputs, limit, rule } = reason;
+  switch (limit) {
+    case "maxHwSectors":
+      return rule === "nvme.1.1" ? transferReasons(inputs) : ["the block layer's default"];
+    case "maxSectors":
+      return rule === "block.1.2"
+        ? [`the metadata of a request, ${inputs.metadata_bytes} bytes a block, has 2MiB at most`]
+        : [softReason(inputs)];
+    case "maxSegments":
+      return [segmentsReason(reason)];
+    case "virtBoundaryMask":
+      return [boundaryReason(reason)];
+    case "maxIntegritySegments":
+      return [
+        inputs.controller_metadata_sgl === true
+          ? "a small block of 16 descriptors, less the one that leads to the others"
+          : "the controller takes no SGL for metadata: one pointer, one segment",
+      ];
+    case "dmaAlignmentMask":
+      return ["offset and length of memory must be multiples of this mask plus one"];
+    default:
+      return limit === "chunkSectors" || inputs.set_by === undefined ? [formatInputs(inputs)] : [];
+  }
+}
+
+/** The hardware limit: three who have a say, and what one of them goes by. */
+function transferReasons(inputs: LimitReason["inputs"]): string[] {
+  const mdts = numberIn(inputs, "mdts_bytes");
+  return [
+    `the smallest of: the driver's ceiling ${
+      sizeIn(inputs, "driver_bytes")
+    }, the optimal mapping ` +
+    `size ${sizeIn(inputs, "optimal_mapping_bytes")}, the controller's MDTS ${
+      mdts === 0 ? "none" : formatSize(mdts)
+    }`,
+    mappingReason(inputs),
+  ];
+}
+
+/** @see behaviour/dma.md 1.7 */
+function mappingReason(inputs: LimitReason["inputs"]): string {
+  const largest = sizeIn(inputs, "largest_mapping_bytes");
+  if (inputs.translated !== true) {
+    return inputs.bounced === true
+      ? `optimal mapping size ${largest}: mappings may be bounced, and a set of slots has 256KiB, ` +
+        `less what the alignment mask ${numberIn(inputs, "min_align_mask")} takes (dma.1.7)`
+      : "optimal mapping size unlimited: nothing is translated and nothing must be bounced (dma.1.7)";
+  }
+  const pages = numberIn(inputs, "cached_pages");
+  const page = numberIn(inputs, "page_bytes");
+  return `optimal mapping size: ${pages} pages of ${formatSize(page)} are ${
+    formatSize(pages * page)
+  }, the largest range of IO addresses that the CPUs' caches keep; a larger one comes from the ` +
+    `tree every time (dma.1.7, dma.4.3)`;
+}
+
+function softReason(inputs: LimitReason["inputs"]): string {
+  const user = numberIn(inputs, "user_sectors");
+  const device = numberIn(inputs, "device_sectors");
+  return "the smaller of: " + [
+    `max_transfer ${sectorsIn(inputs, "hardware_sectors")}`,
+    ...device === 0 ? [] : [`the device's own ${sectorsIn(inputs, "device_sectors")}`],
+    user === 0
+      ? `the release's default ${sectorsIn(inputs, "default_sectors")}`
+      : `the user's ${sectorsIn(inputs, "user_sectors")}`,
+  ].join(", ");
+}
+
+function segmentsReason({ inputs, value }: LimitReason): string {
+  if (inputs.list_entries === undefined) return "the block layer's default";
+  return `the smaller of: ${numberIn(inputs, "list_entries")} entries that a list has room for, ` +
+    `${sectorsIn(inputs, "hardware_sectors")} / ${formatSize(PAGE_SIZE_BYTES)} + 1 = ${
+      numberIn(inputs, "hardware_sectors") * SECTOR_SIZE_BYTES / PAGE_SIZE_BYTES + 1
+    } pages that a transfer can touch; so ${value}`;
+}
+
+function boundaryReason({ inputs, value }: LimitReason): string {
+  if (value === 0) return "the controller takes SGLs: pieces may meet anywhere";
+  return inputs.controller_sgl === true
+    ? `${String(inputs.kernel)} keeps it although the controller takes SGLs`
+    : "the controller takes PRP entries only: pieces must meet on its pages of 4KiB";
+}
+
+/** What scattered pages and long segments make of it. */
+function capacity(limits: QueueLimits): string[] {
+  const transfer = limits.maxHwSectors * SECTOR_SIZE_BYTES;
+  const soft = limits.maxSectors * SECTOR_SIZE_BYTES;
+  const scattered = limits.maxSegments * PAGE_SIZE_BYTES;
+  const sum = `${limits.maxSegments} segments × ${formatSize(PAGE_SIZE_BYTES)} = ${
+    formatSize(scattered)
+  }`;
+  const lines = scattered < transfer
+    ? [
+      `scattered pages: ${sum} in one command, the segments end it first`,
+      `${formatSize(transfer)} in one command: segments of ${
+        formatSize(Math.ceil(transfer / limits.maxSegments))
+      } on average (${formatSize(transfer)} / ${limits.maxSegments})`,
+    ]
+    : [`scattered pages: ${sum}, so ${formatSize(transfer)} fit, the length ends it first`];
+  if (soft < transfer) {
+    lines.push(`a read or write is cut at ${formatSize(soft)}; a user's own command is not`);
+  }
+  return lines.flatMap((line) => indented(line));
+}
