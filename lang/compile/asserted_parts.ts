@@ -1,7 +1,7 @@
 /** Which parts of an assertion's condition a failure shows, and where. */
 import type { Resolution } from "../check/bindings.ts";
 import type { Span } from "../source.ts";
-import type { Expression } from "../syntax/ast.ts";
+import type { BinaryExpression, Expression } from "../syntax/ast.ts";
 
 export interface AssertedExpression {
   readonly expression: Expression;
@@ -15,6 +15,15 @@ export function assertedParts(
   resolution: Resolution,
 ): readonly AssertedExpression[] {
   return [...parts(expression, resolution)];
+}
+
+/** Every `==` that must hold for the condition to hold. */
+export function* comparisonsOf(condition: Expression): Generator<BinaryExpression> {
+  if (condition.kind !== "Binary") return;
+  if (condition.operator === "==") yield condition;
+  if (condition.operator !== "and") return;
+  yield* comparisonsOf(condition.left);
+  yield* comparisonsOf(condition.right);
 }
 
 function* parts(expression: Expression, resolution: Resolution): Generator<AssertedExpression> {

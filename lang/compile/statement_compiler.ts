@@ -23,7 +23,7 @@ import type {
   WhileStatement,
 } from "../syntax/ast.ts";
 import { Op } from "../vm/vm.ts";
-import { assertedParts } from "./asserted_parts.ts";
+import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "./event_automaton.ts";
 import { ExpressionCompiler } from "./expression_compiler.ts";
 import { type FunctionBuilder, Label } from "./function_builder.ts";
@@ -343,16 +343,20 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     const before = builder.usedSlots;
     const parts = assertedParts(condition, this.resolution);
-    const first = builder.take(parts.length);
-    const slots = new Map(parts.map(({ expression }, index) => [expression, first + index]));
+    const comparisons = [...comparisonsOf(condition)];
+    const remembered = new Set(parts.map(({ expression }) => expression));
+    // Sides that are literals are not shown, but what is compared with them is.
+    for (const { left, right } of comparisons) remembered.add(left).add(right);
+    const first = builder.take(remembered.size);
+    const slots = new Map([...remembered].map((expression, index) => [expression, first + index]));
     const info = this.code.assertions.push({
       condition: condition.span,
-      parts: parts.map(({ anchor }, index) => ({ anchor, slot: first + index })),
-      compared: comparedSlots(condition, slots),
+      parts: parts.map(({ anchor, expression }) => ({ anchor, slot: slots.get(expression)! })),
+      compared: comparisons.map(({ left, right }) => [slots.get(left)!, slots.get(right)!]),
       hasMessage: message !== null,
       expectation,
     }) - 1;
-    if (parts.length > 0) builder.emit(0, Op.ForgetParts, first, parts.length);
+    if (slots.size > 0) builder.emit(0, Op.ForgetParts, first, slots.size);
     const outer = this.recorded;
     this.recorded = slots;
     this.#rootExpression(condition);
@@ -570,17 +574,6 @@ export class StatementCompiler extends ExpressionCompiler {
     }) - 1;
     this.builder.emit(0, Op.Compare, info);
   }
-}
-
-/** Where the two sides of an `==` are remembered. */
-function comparedSlots(
-  condition: Expression,
-  slots: ReadonlyMap<Expression, number>,
-): readonly [number, number] | null {
-  if (condition.kind !== "Binary" || condition.operator !== "==") return null;
-  const left = slots.get(condition.left);
-  const right = slots.get(condition.right);
-  return left === undefined || right === undefined ? null : [left, right];
 }
 
 /** Loops set the site themselves, before each turn. */

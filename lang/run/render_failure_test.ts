@@ -66,7 +66,9 @@ Deno.test("long values are cut, tabs keep their place", () => {
  2 |     assert words == []
    |            |     |
    |            |     false
-   |            ["${"x".repeat(40)}", "${"y".repeat(13)}…`,
+   |            ["${"x".repeat(39)} … ${"y".repeat(14)}"]
+   they differ at
+     .length: 2 is not 0`,
   );
 });
 

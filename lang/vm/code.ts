@@ -59,8 +59,8 @@ export interface AssertedPart {
 export interface AssertionInfo {
   readonly condition: Span;
   readonly parts: readonly AssertedPart[];
-  /** The slots of the two sides of an `==`, where both are remembered. */
-  readonly compared: readonly [number, number] | null;
+  /** The slots of the two sides of each `==` that the condition asks for. */
+  readonly compared: readonly (readonly [number, number])[];
   readonly hasMessage: boolean;
   /** Null for an invariant, which is asked again and again. */
   readonly expectation: number | null;

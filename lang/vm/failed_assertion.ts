@@ -1,16 +1,15 @@
-/** A failed `assert`: the values of the parts of its condition. */
+/** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
 import type { Run } from "../run/run.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
+import { valuesEqual } from "./equality.ts";
 import { ExpectationError, type ExplainedPart } from "./failure.ts";
-import { findMethod } from "./types.ts";
-import { BytesValue, Handle, ListValue, type Value } from "./value.ts";
+import type { Value } from "./value.ts";
+import { differenceLines } from "./value_difference.ts";
 
-/** Characters of one value under a source line. */
+/** Characters of one value under a source line, and those of its end that are kept. */
 const VALUE_CHARACTERS = 60;
-
-/** Differences between two buffers that are listed. */
-const DIFFERENCES = 4;
+const END_CHARACTERS = 16;
 
 /**
  * Describes a failed assertion.
@@ -29,33 +28,32 @@ export function failedAssertion(
     const value = slots(slot);
     if (value !== undefined) parts.push({ anchor, text: shortValue(value, run) });
   }
-  const [left, right] = (info.compared ?? []).map(slots);
   return new ExpectationError(
     "E0901",
     message === null ? "Assertion failed" : `Assertion failed: ${message}`,
-    { span: info.condition, parts, notes: differenceNotes(left, right, run) },
+    { span: info.condition, parts, notes: comparisonNotes(info, slots, run) },
   );
 }
 
-/** Where two things that were to be equal differ, if their type can tell. */
-function differenceNotes(left: Value | undefined, right: Value | undefined, run: Run): string[] {
-  if (!(left instanceof Handle) || !(right instanceof Handle || right instanceof BytesValue)) {
-    return [];
+/** Where the two sides of the comparison that does not hold differ. */
+function comparisonNotes(
+  { compared }: AssertionInfo,
+  slots: (slot: number) => Value | undefined,
+  run: Run,
+): string[] {
+  for (const [leftSlot, rightSlot] of compared) {
+    const left = slots(leftSlot);
+    const right = slots(rightSlot);
+    if (left === undefined || right === undefined || valuesEqual(left, right, run)) continue;
+    return differenceLines(left, right, run);
   }
-  const method = findMethod(left.type, "differences");
-  if (method === null || right instanceof Handle && right.type.name !== left.type.name) return [];
-  const differences = method.run(run, left.target as never, [right]);
-  if (!(differences instanceof ListValue)) return [];
-  const { items } = differences;
-  const shown = items.slice(0, DIFFERENCES).map((item) => formatValue(item, run, true));
-  const rest = items.length - shown.length;
-  const more = rest > 0 ? [`and ${rest} more`] : [];
-  return items.length === 0
-    ? []
-    : ["they differ at", ...[...shown, ...more].map((line) => `  ${line}`)];
+  return [];
 }
 
+/** A value on one line; of a long one the beginning and the end. */
 function shortValue(value: Value, run: Run): string {
   const text = formatValue(value, run, true).replaceAll("\n", " ");
-  return text.length <= VALUE_CHARACTERS ? text : `${text.slice(0, VALUE_CHARACTERS - 1)}…`;
+  if (text.length <= VALUE_CHARACTERS) return text;
+  const start = text.slice(0, VALUE_CHARACTERS - END_CHARACTERS - 3).trimEnd();
+  return `${start} … ${text.slice(-END_CHARACTERS).trimStart()}`;
 }

@@ -1,4 +1,5 @@
 /** Turns whatever ended a script into a failure that says where and why. */
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent } from "../render/event_line.ts";
@@ -12,6 +13,14 @@ const LAST_EVENTS = 8;
 
 /** Callers that a failure shows, innermost first. */
 const CALLERS = 8;
+
+/** Failures that what the device did last may explain. */
+const NOT_AS_EXPECTED: ReadonlySet<DiagnosticCode> = new Set([
+  "E0903",
+  "E0904",
+  "E0905",
+  "E0907",
+]);
 
 /** One script function that was running, seen from where it was called. */
 export interface CallerPlace {
@@ -48,7 +57,10 @@ export function describeFailure(error: unknown, context: FailureContext): Failur
         related: [...own, ...related],
       },
       parts: parts ?? [],
-      notes: notes ?? [],
+      notes: [
+        ...notes ?? [],
+        ...NOT_AS_EXPECTED.has(error.code) ? lastEvents(context.events) : [],
+      ],
     };
   }
   if (error instanceof ScriptError) {
