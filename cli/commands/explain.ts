@@ -25,6 +25,10 @@ export const EXPLAIN = command({
     { line: "explain defects.M5", doc: "one row of a table" },
     { line: "explain E0101", doc: "a diagnostic, with an example" },
     { line: "explain iommu.map", doc: "an event and its fields" },
+    {
+      line: "explain quirks",
+      doc: "every defect that can be switched on, and the releases with it",
+    },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
   ],
   async run({ words, screen }) {

@@ -1,8 +1,10 @@
-/** What `dmalab explain NAME` means: a rule, a diagnostic, an event or a function of the language. */
+/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, or a defect switch. */
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
+import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
 /** The pages of `docs/behaviour/`. */
@@ -37,6 +39,10 @@ export function explain(question: string, readPage: PageReader): Explanation {
   const event = eventLines(name);
   if (event !== null) return { found: true, lines: event };
 
+  if (name === "quirks") return { found: true, lines: quirkTable() };
+  const quirk = quirkLines(name, () => readPage("defects"));
+  if (quirk !== null) return { found: true, lines: quirk };
+
   const dot = name.indexOf(".");
   const pageName = (dot < 0 ? name : name.slice(0, dot)).toLowerCase();
   const page = RULE_PAGES.find((each) => each === pageName);
@@ -58,6 +64,8 @@ export function allNames(): string[] {
     ...Object.keys(DIAGNOSTIC_CODES),
     ...Object.keys(EVENT_TABLE),
     ...KERNEL_CALLS,
+    "quirks",
+    ...QUIRK_NAMES,
   ];
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { allNames, explain, RULE_PAGES } from "./lookup.ts";
@@ -50,6 +51,19 @@ Deno.test("explain() understands a citation the way comments write it", () => {
   }
   assertStringIncludes(text("dma.md 3.3 row 1"), "WARN1, −EIO");
   assertStringIncludes(text("dma.md 3 assertion 1"), "1. try-alloc");
+});
+
+Deno.test("explain() lists the defect switches, and tells of each what the page on defects does", () => {
+  const list = text("quirks");
+  for (const name of QUIRK_NAMES) {
+    assertStringIncludes(list, `| \`${name}\` |`);
+    assertStringIncludes(text(name), `## ${name}`);
+  }
+  assertStringIncludes(text("gap_bit_lost_on_split"), "The profiles 7.2.6 have it on.");
+  assertStringIncludes(text("gap_bit_lost_on_split"), "silent corruption, the call succeeds");
+  assertStringIncludes(text("vectors_leaked_p2p"), "M11 `vectors_leaked_p2p`");
+  assertStringIncludes(text("odp_populate_error_exit"), "Not built yet");
+  assertStringIncludes(problem("gap_bit_lost_on_splt"), 'did you mean "gap_bit_lost_on_split"?');
 });
 
 Deno.test("explain() knows every diagnostic, and events with their fields", () => {

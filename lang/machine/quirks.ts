@@ -11,6 +11,8 @@ export interface QuirkSpec {
   /** Profiles that have it switched on. */
   readonly profiles: readonly KernelProfile[];
   readonly doc: string;
+  /** A name that is kept for what is not built yet: a machine that asks for it is refused. */
+  readonly later?: true;
 }
 
 const BOTH: readonly KernelProfile[] = ["7.2", "7.2.6"];
@@ -104,16 +106,19 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "odp_read_only_refault",
     profiles: [],
+    later: true,
     doc: "Read-only pages fault again for ever (May 2025).",
   },
   {
     name: "hmm_without_dma_device",
     profiles: [],
+    later: true,
     doc: "Devices without DMA of their own crash the page-array helper (May 2025).",
   },
   {
     name: "sg_bus_length_missing",
     profiles: [],
+    later: true,
     doc: "Peer entries of a direct scatterlist have no DMA length (November 2025).",
   },
   {
@@ -149,11 +154,13 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "odp_populate_error_exit",
     profiles: [],
+    later: true,
     doc: "The error exit of page population skips the unmap (2026).",
   },
   {
     name: "sg_host_bridge_unmapped",
     profiles: [],
+    later: true,
     doc: "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
   },
   {
@@ -184,11 +191,13 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "p2p_design_2021",
     profiles: [],
+    later: true,
     doc: "Peer memory as first proposed: a flag in the scatterlist's page link.",
   },
   {
     name: "api_rfc_2024",
     profiles: [],
+    later: true,
     doc: "The two-step API as first posted: three state objects, attributes kept.",
   },
   {
@@ -210,6 +219,11 @@ export const QUIRKS: readonly QuirkSpec[] = [
 
 /** Every switch's name. */
 export const QUIRK_NAMES: readonly string[] = QUIRKS.map((quirk) => quirk.name);
+
+/** Names that are kept for what is not built yet. */
+export const LATER_QUIRKS: ReadonlySet<string> = new Set(
+  QUIRKS.filter(({ later }) => later === true).map(({ name }) => name),
+);
 
 /** The switches that a release has on. */
 export function profileQuirks(kernel: KernelProfile): Set<string> {

@@ -1,0 +1,34 @@
+/** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { QUIRKS } from "../lang/machine/quirks.ts";
+import { readSources, ROOT } from "./source_text.ts";
+
+const BUILT = QUIRKS.filter(({ later }) => later !== true);
+const SOURCES = readSources(["runtime", "devices"]).filter(({ path }) =>
+  !path.endsWith("_test.ts") && !path.includes("/_")
+);
+const ASKED = SOURCES.flatMap(({ path, text }) =>
+  [...text.matchAll(/"([a-z][a-z0-9_]+)"/g)].map(([, name]) => ({ name: name!, path }))
+);
+
+Deno.test("what a switch changes asks for it; nothing asks for one that is not built", () => {
+  for (const { later, name } of QUIRKS) {
+    const places = ASKED.filter((each) => each.name === name).map(({ path }) => path);
+    assertEquals(places.length === 0, later === true, `${name}: ${places.join(", ")}`);
+  }
+});
+
+Deno.test("a switch has a row on the page on defects", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
+  for (const { name } of BUILT) assertStringIncludes(page, `\`${name}\``);
+});
+
+Deno.test("a switch has a test that asks for it, or a scenario", () => {
+  const tests = readSources(["runtime", "devices", "tests", "lang", "cli"])
+    .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
+  const scenarios = [...Deno.readDirSync(join(ROOT, "examples"))]
+    .map(({ name }) => Deno.readTextFileSync(join(ROOT, "examples", name)));
+  const told = [...tests, ...scenarios].join("\n");
+  for (const { name } of BUILT) assert(told.includes(name), name);
+});
