@@ -3,9 +3,11 @@
  *
  * A transaction climbs from its function towards the root. A bridge that has its address on the other
  * side of one of its ports lets it turn round there, unless access control sends it on: in a switch
- * it is the port by which it came in that redirects, and a port that it would leave by the way it
- * came redirects as well when it forwards upstream. What arrives at the root complex is translated,
- * and goes down again when it leads to a BAR and the host bridges in question carry such traffic.
+ * it is the port by which it came in that redirects. Functions of one device reach each other inside
+ * it, unless the one that asks redirects; then it is the port above that lets the transaction turn
+ * round, unless that one redirects as well, or forwards upstream. What arrives at the root complex is
+ * translated, and goes down again when it leads to a BAR and the host bridges in question carry such
+ * traffic.
  *
  * A host bridge carries it exactly when the kernel's check says so: real ones that are on no list may
  * carry it, or lose it, or corrupt it, and that is why they are on no list.
@@ -113,20 +115,20 @@ export class Wire {
     const window = this.mayBeBus(address) ? this.atBus(client.hostBridge, address) : null;
     if (window === null) return TO_ROOT;
     const target = window.func;
-    const common = commonBridge(client, target);
-    const turnsAt = common === null ? -1 : client.chain.indexOf(common);
-    const redirector = common === null
-      ? null
-      : redirectorOf(client, common, turnsAt, "request_redirect");
-    if (common === null || redirector !== null) {
-      this.#tellUp(client, address, kind, redirector);
+    const turn = turnOf(client, target, "request_redirect");
+    if (turn.at === null || turn.redirector !== null) {
+      this.#tellUp(client, address, kind, turn.redirector);
       return TO_ROOT;
     }
-    for (let at = 0; at < turnsAt; at++) {
-      this.#tell(client.chain[at]!.name, client.chain[at + 1]!.name, address, "forward", kind);
+    if (turn.inside) this.#tell(client.name, target.name, address, "forward", kind);
+    else {
+      const turnsAt = client.chain.indexOf(turn.at);
+      for (let at = 0; at < turnsAt; at++) {
+        this.#tell(client.chain[at]!.name, client.chain[at + 1]!.name, address, "forward", kind);
+      }
+      this.#tellDown(turn.at, target, address, kind);
     }
-    this.#tellDown(common, target, address, kind);
-    if (kind === "read" && !this.#answers(client, target, common, address)) return LOST;
+    if (kind === "read" && !this.#answers(client, target, address)) return LOST;
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
   }
 
@@ -164,14 +166,8 @@ export class Wire {
   }
 
   /** Whether the answer to a read finds its way back from where its request turned round. */
-  #answers(
-    client: PciFunction,
-    target: PciFunction,
-    common: PciFunction,
-    address: number,
-  ): boolean {
-    const turnsAt = target.chain.indexOf(common);
-    const redirector = redirectorOf(target, common, turnsAt, "completion_redirect");
+  #answers(client: PciFunction, target: PciFunction, address: number): boolean {
+    const { redirector } = turnOf(target, client, "completion_redirect");
     if (redirector === null) return true;
     const above = redirector.upstream?.name ?? redirector.hostBridge.name;
     this.#tell(redirector.name, above, address, "redirect", "completion");
@@ -220,30 +216,36 @@ export class Wire {
   }
 }
 
-/** The lowest function that both have in their chains; null when they meet in a host bridge. */
-function commonBridge(a: PciFunction, b: PciFunction): PciFunction | null {
-  return a.chain.find((node) => b.chain.includes(node)) ?? null;
+/** Where a transaction turns round on its way between two functions. */
+interface Turn {
+  /** The bridge, or the function itself; null when they meet in a host bridge or above it. */
+  readonly at: PciFunction | null;
+  /** It does not leave the device. */
+  readonly inside: boolean;
+  /** What sends it on to the root complex instead; null when nothing does. */
+  readonly redirector: PciFunction | null;
 }
 
-/**
- * The function that sends a transaction on which would turn round at a bridge; null when none does.
- *
- * @param from Where it comes from.
- * @param turnsAt The bridge's place in the chain of `from`.
- */
-function redirectorOf(
-  from: PciFunction,
-  bridge: PciFunction,
-  turnsAt: number,
-  service: AcsService,
-): PciFunction | null {
-  // It stays inside the function itself.
-  if (turnsAt === 0) return null;
-  if (bridge.role === "upstream_port") {
-    const ingress = from.chain[turnsAt - 1]!;
-    return ingress.acs.enabled.has(service) ? ingress : null;
+/** @param service Redirects a transaction of this kind. */
+function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Turn {
+  const at = from.chain.find((node) => to.chain.includes(node)) ?? null;
+  if (at === null) return { at, inside: false, redirector: null };
+  if (at === from) return { at, inside: true, redirector: null };
+  if (isOneDevice(from, to)) {
+    if (!from.acs.enabled.has(service)) return { at, inside: true, redirector: null };
+    const { enabled } = at.acs;
+    const redirector = enabled.has(service) || enabled.has("upstream_forwarding") ? at : null;
+    return { at, inside: false, redirector };
   }
-  // It would leave by the port that it came by: between functions of one device.
-  const { enabled } = bridge.acs;
-  return enabled.has(service) || enabled.has("upstream_forwarding") ? bridge : null;
+  // On a conventional bus, and between a port and what is below it, nobody stands in the way.
+  const ingress = from.chain[from.chain.indexOf(at) - 1]!;
+  const redirector = at.role === "upstream_port" && ingress.acs.enabled.has(service)
+    ? ingress
+    : null;
+  return { at, inside: false, redirector };
+}
+
+function isOneDevice(a: PciFunction, b: PciFunction): boolean {
+  return a.upstream === b.upstream && a.hostBridge === b.hostBridge &&
+    a.address.bus === b.address.bus && a.address.device === b.address.device;
 }

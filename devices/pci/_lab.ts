@@ -1,0 +1,112 @@
+/** Small labs for tests of peers: a tree in a few words, and what happened on it. */
+import { MIB } from "../../runtime/address.ts";
+import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { IommuConfig } from "../../runtime/machine_config.ts";
+import { buildLab, type Lab } from "../lab.ts";
+import {
+  defaultLabConfig,
+  type DeviceSettings,
+  type LabConfig,
+  type PciNodeConfig,
+  type PciNodeKind,
+} from "../lab_config.ts";
+import type { PciFunction } from "./pci_function.ts";
+
+/** One block of a tree. */
+export function block(
+  kind: PciNodeKind,
+  name: string,
+  children: readonly PciNodeConfig[] = [],
+  settings: DeviceSettings = {},
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+/** An endpoint that lends 16 MiB. */
+export function lender(name: string, settings: DeviceSettings = {}): PciNodeConfig {
+  return block("endpoint", name, [], { p2pmemBytes: 16 * MIB, ...settings });
+}
+
+/** An endpoint that has no memory of its own. */
+export function client(name: string, settings: DeviceSettings = {}): PciNodeConfig {
+  return block("endpoint", name, [], settings);
+}
+
+/** A lab, its functions by name, and its events. */
+export class PeerBench {
+  readonly lab: Lab;
+  readonly events: MachineEvent[] = [];
+
+  constructor(
+    pci: readonly PciNodeConfig[],
+    more: Partial<Omit<LabConfig, "iommu" | "pci">> & { iommu?: Partial<IommuConfig> } = {},
+  ) {
+    const defaults = defaultLabConfig();
+    this.lab = buildLab({
+      ...defaults,
+      swiotlb: { ...defaults.swiotlb, sizeBytes: 0 },
+      ...more,
+      iommu: { ...defaults.iommu, ...more.iommu },
+      pci,
+    });
+    this.lab.machine.events.listen((event) => this.events.push(event));
+  }
+
+  func(name: string): PciFunction {
+    return this.lab.topology.find(name)!;
+  }
+
+  device(name: string): DmaDevice {
+    return this.lab.devices.get(name)!.dma;
+  }
+
+  kind(provider: string, client: string): string {
+    return this.lab.topology.kind(this.func(provider), this.func(client));
+  }
+
+  distance(provider: string, ...clients: string[]): number {
+    return this.lab.topology.distance(
+      this.func(provider),
+      clients.map((name) => this.func(name)),
+      true,
+    );
+  }
+
+  /** How often an event happened since the last `forget`. */
+  count(name: EventName): number {
+    return this.events.filter((event) => event.name === name).length;
+  }
+
+  /** The texts of the kernel's warnings since the last `forget`. */
+  get warnings(): string[] {
+    return this.events.filter((event) => event.name === "kernel.warn")
+      .map((event) => (event as MachineEvent<"kernel.warn">).fields.text);
+  }
+
+  /** The classes of the checker's reports since the last `forget`. */
+  get reports(): string[] {
+    return this.events.filter((event) => event.name === "dma.report")
+      .map((event) => (event as MachineEvent<"dma.report">).fields.class);
+  }
+
+  /** The hops of the last transaction, each as `from > to`, with its verdict when it is another. */
+  get hops(): string[] {
+    const tlps = this.events.filter((event) => event.name === "pci.tlp") as MachineEvent<
+      "pci.tlp"
+    >[];
+    const start = tlps.findLastIndex(({ fields }) => fields.hop === 1);
+    return start < 0
+      ? []
+      : tlps.slice(start).map(({ fields: { from, to, verdict, kind } }) =>
+        `${from} > ${to}${verdict === "forward" ? "" : ` ${verdict}`}${
+          kind === "completion" ? " (completion)" : ""
+        }`
+      );
+  }
+
+  forget(): void {
+    this.events.length = 0;
+  }
+}
