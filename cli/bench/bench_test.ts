@@ -15,6 +15,7 @@ import {
 import { layOut, measurePairs } from "./iova_pair.ts";
 import { measureLiveBytes } from "./live_bytes.ts";
 import { measureReads } from "./nvme_read.ts";
+import { askAll, largeTree, measureMatrix } from "./p2p_matrix.ts";
 
 const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -74,6 +75,19 @@ Deno.test("the loop of lang.loop comes to the same result in a script and in Typ
   assert(measureLoop("script", 1) > 0);
 });
 
+Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () => {
+  // Below a switch all reach all; below one that redirects, each reaches itself.
+  const ofBridge = 3 * 16 * 16 + 16;
+  // To and from the bridge that is not listed, and among its own functions.
+  const refused = 2 * 64 * 192 + 64 * 64 - ofBridge;
+  assertEquals(askAll(largeTree()), {
+    bus_addr: 4 * ofBridge,
+    thru_host_bridge: 256 * 256 - 4 * ofBridge - refused,
+    not_supported: refused,
+  });
+  assert(measureMatrix(1) > 0);
+});
+
 Deno.test("benchmarks have names of their own, among them those that must be there", () => {
   const names = BENCHMARKS.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
@@ -85,6 +99,7 @@ Deno.test("benchmarks have names of their own, among them those that must be the
       "nvme.read4k.off",
       "nvme.read4k.strict",
       "mapping.bytes_per_live",
+      "p2p.matrix256",
       ...["1p", "32p", "33p", "256p"].flatMap((size) =>
         ["0", "10k", "1m"].map((live) => `iova.pair.${size}.live${live}`)
       ),

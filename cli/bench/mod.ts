@@ -5,6 +5,7 @@ import { LANGUAGE } from "./language.ts";
 import { LIVE_BYTES } from "./live_bytes.ts";
 import { MAPPING_COSTS } from "./mapping_cost.ts";
 import { NVME_READS } from "./nvme_read.ts";
+import { P2P_MATRIX } from "./p2p_matrix.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -14,5 +15,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...IOVA_PAIRS,
   ...LIVE_BYTES,
   ...MAPPING_COSTS,
+  P2P_MATRIX,
   ...NVME_READS,
 ];

@@ -11,7 +11,7 @@ import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
 import type { PeerMapType } from "../../runtime/machine.ts";
 import type { DeviceSettings, PciNodeConfig } from "../lab_config.ts";
 import { block, PeerBench } from "./_lab.ts";
-import { ACS_SERVICES } from "./access_control.ts";
+import { ACS_SERVICES, acsPresent } from "./access_control.ts";
 import type { CpuIdentity } from "./host_bridge.ts";
 
 type Kind = Exclude<PeerMapType, "none">;
@@ -71,8 +71,8 @@ const cpu: fc.Arbitrary<CpuIdentity> = fc.constantFrom(
 
 const machine = fc.record({
   leaves: fc.array(leaf, { minLength: 2, maxLength: 40, size: "max" }),
-  switchAcs: fc.array(acs, { minLength: 4, maxLength: 4 }),
-  portAcs: fc.array(acs, { minLength: 3, maxLength: 3 }),
+  /** For the ports, one after the other. */
+  portAcs: fc.array(acs, { minLength: 17, maxLength: 17 }),
   bridges,
   cpu,
   mode: fc.constantFrom("off" as const, "strict" as const),
@@ -109,11 +109,11 @@ function treeOf(plan: Plan): PciNodeConfig[] {
           .flatMap((leaf) => devices < 64 ? [card(leaf)] : []);
         const children: readonly PciNodeConfig[] = below === null ? cards : [...cards, below];
         if (children.length === 0) continue;
-        below = block("switch", `s${name}_${depth}`, children, { acs: plan.switchAcs[depth]! });
+        below = block("switch", `s${name}_${depth}`, children);
       }
       // A single device may hang on the root port itself.
       const only = here.length === 1 && here[0]!.depth === 0 ? below!.children : [below!];
-      ports.push(block("root_port", `r${name}`, only, { acs: plan.portAcs[port]! }));
+      ports.push(block("root_port", `r${name}`, only));
     }
     if (ports.length === 0) return;
     tree.push(block("host_bridge", `h${bridge}`, ports, {
@@ -190,6 +190,10 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
       const bench = new PeerBench(treeOf(plan), {
         cpu: plan.cpu,
         iommu: { mode: plan.mode },
+      });
+      bench.lab.topology.functions.filter(({ isBridge }) => isBridge).forEach((port, index) => {
+        const services = plan.portAcs[index % plan.portAcs.length];
+        if (Array.isArray(services)) port.acs = acsPresent(services);
       });
       const names = [...bench.lab.devices.keys()];
       devices = Math.max(devices, names.length);

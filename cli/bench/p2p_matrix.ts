@@ -1,0 +1,90 @@
+/** What it costs to work out how each of many functions reaches the memory of each other one. */
+import type { PciNodeConfig } from "../../devices/lab_config.ts";
+import { buildPciTree, type PciTree } from "../../devices/pci/pci_tree.ts";
+import { PciTopology } from "../../devices/pci/topology.ts";
+import { physAddr } from "../../runtime/address.ts";
+import { VirtualClock } from "../../runtime/clock.ts";
+import { EventStream } from "../../runtime/events.ts";
+import { KernelWarnings } from "../../runtime/warnings.ts";
+import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import { cpuSeconds } from "./cpu_time.ts";
+
+/** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */
+const BRIDGES = 4;
+const PORTS = 4;
+const DEVICES = 16;
+const BAR_BYTES = 65536;
+const FIRST_BAR = 2 ** 40;
+
+/** Rounds that count, and rounds before those. */
+const ROUNDS = 15;
+const WARM_UPS = 3;
+
+function block(
+  kind: PciNodeConfig["kind"],
+  name: string,
+  children: readonly PciNodeConfig[],
+  settings: PciNodeConfig["settings"] = {},
+): PciNodeConfig {
+  return { kind, name, settings, children };
+}
+
+function series<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
+
+/** A large machine: one switch in four redirects, and one host bridge of the four is not listed. */
+export function largeTree(): PciTree {
+  const tree = buildPciTree(series(BRIDGES, (bridge) =>
+    block(
+      "host_bridge",
+      `h${bridge}`,
+      series(PORTS, (port) =>
+        block("root_port", `h${bridge}r${port}`, [
+          block(
+            "switch",
+            `h${bridge}s${port}`,
+            series(DEVICES, (device) => block("endpoint", `h${bridge}p${port}d${device}`, [])),
+            port === 0 ? { acs: ["request_redirect", "completion_redirect"] } : {},
+          ),
+        ])),
+      { domain: bridge, vendorDevice: bridge === 0 ? "8086:1237" : "8086:2030" },
+    )));
+  tree.devices.forEach(({ func }, index) => {
+    const basePhys = physAddr(FIRST_BAR + index * BAR_BYTES);
+    func.bars = [{ index: 0, sizeBytes: BAR_BYTES, peerBytes: BAR_BYTES, basePhys }];
+  });
+  return tree;
+}
+
+/** Asks for every pair, each for the first time; returns how many of each kind there are. */
+export function askAll(tree: PciTree): Readonly<Record<string, number>> {
+  const clock = new VirtualClock();
+  const events = new EventStream(clock);
+  const topology = new PciTopology({ events, warnings: new KernelWarnings(events, clock) }, tree);
+  const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
+  for (const { func: provider } of tree.devices) {
+    for (const { func: client } of tree.devices) counts[topology.kind(provider, client)]!++;
+  }
+  return counts;
+}
+
+/** The median time of all pairs in milliseconds. */
+export function measureMatrix(rounds: number = ROUNDS): number {
+  const tree = largeTree();
+  const times: number[] = [];
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    const start = cpuSeconds();
+    askAll(tree);
+    if (round >= 0) times.push((cpuSeconds() - start) * 1000);
+  }
+  return median(times);
+}
+
+export const P2P_MATRIX: Benchmark = {
+  name: "p2p.matrix256",
+  doc: "how each of 256 functions reaches the memory of each of them, worked out once",
+  run(): BenchResult {
+    return { name: this.name, value: rounded(measureMatrix()), unit: "ms", ratio: null, to: null };
+  },
+};
