@@ -8,7 +8,7 @@ import { formatAddress } from "../render/numbers.ts";
 import { reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
-import type { VmBranches } from "../vm/vm_branches.ts";
+import type { SweepIncident, VmBranches } from "../vm/vm_branches.ts";
 import type { RaceIncident } from "../vm/vm_races.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
@@ -49,6 +49,16 @@ export function describeRaceIncident(
   const where = `${orders} of ${runs} of the race, such as ${order.letters}`;
   const incident = describeIncident(event, run, style, [["orders", where]]);
   return { ...incident, text: `${incident.text} (in ${where})` };
+}
+
+/** An incident of some places of a `fail each`. */
+export function describeSweepIncident(
+  { event, places, run, tried, when }: SweepIncident,
+  style?: FailureStyle,
+): Incident {
+  const where = `${places} of ${tried} places of \`fail each\`, such as when ${when}`;
+  const incident = describeIncident(event, run, style, [["at", where]]);
+  return { ...incident, text: `${incident.text} (at ${where})` };
 }
 
 /** What there is to say of an incident beside its message: a word and a text each. */

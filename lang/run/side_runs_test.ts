@@ -139,6 +139,38 @@ Deno.test("`fail each` does not accept a block that leaks by itself", () => {
   );
 });
 
+Deno.test("`fail each` tells of a mistake that is made only when something fails", () => {
+  const body = `
+    fail each { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }`;
+  const machine = (checker: string) =>
+    strict(
+      `test "t" with { checker = ${checker}, quirks = [none, half_linked_on_error] } { ${body} }`,
+    );
+  // Each of four links: what was not linked is unmapped as well (defects.md M7).
+  const told = onlyOutcome(machine("report"));
+  assertEquals([told.failure, told.unexpectedReports], [null, 1]);
+  assertStringIncludes(
+    told.incidents[0]!.lines.join("\n"),
+    "4 of 17 places of `fail each`, such as when `dma_iova_link` fails the 1st time",
+  );
+  assertEquals(
+    failureOf(machine("fail")),
+    "E0908 Unexpected report unlink_unlinked when `dma_iova_link` fails the 1st time",
+  );
+  const mended = onlyOutcome(strict(`test "t" with { quirks = [none] } { ${body} }`));
+  assertEquals([mended.failure, mended.unexpectedReports], [null, 0]);
+  // What the block does without a fault is told once.
+  const always = onlyOutcome(strict(`fail each {
+    let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    if m.ok {
+      dma_sync_single_for_device(ssd, m.value, 8KiB, to_device)
+      dma_unmap_phys(ssd, m.value, 4KiB, to_device)
+    }
+  }`));
+  assertEquals([always.failure, always.unexpectedReports], [null, 1]);
+  assertEquals(always.incidents[0]!.name, "sync_size");
+});
+
 Deno.test("an assertion that fails under a fault says under which", () => {
   const text = `
     fail each {

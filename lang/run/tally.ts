@@ -7,6 +7,7 @@ import type { Output } from "../vm/vm_core.ts";
 import {
   describeIncident,
   describeRaceIncident,
+  describeSweepIncident,
   judgeIncidents,
   unexpectedIncidents,
 } from "./incidents.ts";
@@ -153,6 +154,7 @@ export class Tally {
     const incidents = [
       ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
       ...vm.raceIncidents.map((incident) => describeRaceIncident(incident, style)),
+      ...vm.sweepIncidents.map((incident) => describeSweepIncident(incident, style)),
     ];
     for (const incident of incidents) {
       if (incident.kind === "fault") this.#faults++;

@@ -8,6 +8,7 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { MachineVariant } from "../run/combinations.ts";
@@ -90,6 +91,18 @@ interface Branch {
   raised: Raised | null;
 }
 
+/** A mistake that the checker reported only because something failed. */
+export interface SweepIncident {
+  readonly event: MachineEvent;
+  /** The run it happened in. */
+  readonly run: VmBranches;
+  /** What failed, as a clause. */
+  readonly when: string;
+  /** At how many places of how many it was reported so. */
+  places: number;
+  readonly tried: number;
+}
+
 /** A `fail each` whose block is running. */
 class EachScope implements RunScope {
   /** @param leave Undoes what its beginning did. */
@@ -121,6 +134,8 @@ export abstract class VmBranches extends VmStatements {
   #branchings = 0;
   #turns = 0;
   #branch: Branch | null = null;
+  /** What `fail each` came upon and nobody expected. */
+  readonly sweepIncidents: SweepIncident[] = [];
   /** Assertions before the wanted branch began. */
   #assertionsBefore: number | null = null;
   #checking = false;
@@ -189,15 +204,55 @@ export abstract class VmBranches extends VmStatements {
     if (left.length > 0) throw this.#leaked(info, null, left);
     const places = scope.places();
     const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
+    const reported = new Map<string, SweepIncident>();
     for (const place of places) {
       this.expecting(info.expectation);
       const side = this.again({ branching, way: place }, false);
       if (side.failure !== null) throw new ScriptFailure(whileFailing(side.failure, place));
       const leaks = side.#branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks });
+      this.#addReports(reported, side, place, places.length);
     }
     this.known.set(branching, null);
     if (leaking.length > 0) throw this.#leakedAt(info, leaking, places.length);
+    if (this.world.checkerFails) this.#judgeReports(info, reported);
+    this.sweepIncidents.push(...reported.values());
+  }
+
+  /** Counts reports that the block without a fault does not draw: once for each place and class. */
+  #addReports(
+    reported: Map<string, SweepIncident>,
+    side: VmBranches,
+    place: FaultPlaceName,
+    tried: number,
+  ): void {
+    const usual = new Set(this.world.incidents.map(reportClass));
+    const keys = new Set<string>();
+    for (const event of side.world.incidents) {
+      const name = reportClass(event);
+      if (name === null || usual.has(name) || side.expectedIncidents.has(event)) continue;
+      const key = `${name} ${event.site}`;
+      if (event.seq <= side.#branch!.seq || keys.has(key)) continue;
+      keys.add(key);
+      const known = reported.get(key);
+      if (known !== undefined) known.places++;
+      else {
+        const when = placeText(place);
+        reported.set(key, { event, run: side, when, places: 1, tried });
+      }
+    }
+  }
+
+  #judgeReports(info: FailEachInfo, reported: ReadonlyMap<string, SweepIncident>): void {
+    const [first] = reported.values();
+    if (first === undefined) return;
+    const { event, places, tried, when } = first;
+    const { text } = event.fields as EventFields<"dma.report">;
+    throw new ExpectationError("E0908", `Unexpected report ${reportClass(event)} when ${when}`, {
+      span: headOf(info.span),
+      notes: [text, `${places} of ${tried} places draw it`],
+      hint: `where it is meant, write \`warns ${reportClass(event)}\` after the call`,
+    });
   }
 
   #leaked(info: FailEachInfo, where: string | null, leaks: readonly Leak[]): ExpectationError {
@@ -492,6 +547,11 @@ function passings(nth: Value): readonly [first: number, last: number] {
     );
   }
   return [first, last];
+}
+
+/** The class of a report; null for what is a fault. */
+function reportClass({ fields, name }: MachineEvent): string | null {
+  return name === "dma.report" ? (fields as EventFields<"dma.report">).class : null;
 }
 
 function placeText({ nth, point }: FaultPlaceName): string {
