@@ -6,11 +6,13 @@
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
 export type HostFile =
   | { readonly found: true; readonly realPath: string; readonly text: string }
-  | {
-    readonly found: false;
-    readonly reason: "not_found" | "unreadable";
-    readonly problem: string;
-  };
+  | NotRead;
+
+export interface NotRead {
+  readonly found: false;
+  readonly reason: "not_found" | "unreadable";
+  readonly problem: string;
+}
 
 /**
  * Reads a UTF-8 file; links are followed.
@@ -19,14 +21,28 @@ export type HostFile =
  * @param shown How messages call it.
  */
 export function readHostFile(path: string, shown: string = path): HostFile {
+  const file = readHostBytes(path, shown);
+  if (!file.found) return file;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(file.bytes);
+    return { found: true, realPath: file.realPath, text };
+  } catch {
+    return {
+      found: false,
+      reason: "unreadable",
+      problem: `Cannot read "${shown}": it is not UTF-8 text`,
+    };
+  }
+}
+
+/** The same for text of any encoding. */
+export function readHostBytes(
+  path: string,
+  shown: string = path,
+): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
   try {
     const realPath = Deno.realPathSync(path);
-    const bytes = Deno.readFileSync(realPath);
-    return {
-      found: true,
-      realPath,
-      text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-    };
+    return { found: true, realPath, bytes: Deno.readFileSync(realPath) };
   } catch (error) {
     const missing = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory;
@@ -44,7 +60,6 @@ function why(error: unknown, path: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno was not permitted to; start it with -R=DIR for the file's folder";
   }
-  if (error instanceof TypeError) return "it is not UTF-8 text";
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -8,5 +8,16 @@ import { INIT } from "./init.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
+import { TOPOLOGY } from "./topology.ts";
 
-export const COMMANDS: readonly Command[] = [RUN, TEST, CHECK, FMT, BENCH, REPL, EXPLAIN, INIT];
+export const COMMANDS: readonly Command[] = [
+  RUN,
+  TEST,
+  CHECK,
+  FMT,
+  BENCH,
+  REPL,
+  EXPLAIN,
+  TOPOLOGY,
+  INIT,
+];

@@ -5,6 +5,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
+import { LISTING_CODES } from "../topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
 /** The pages of `docs/behaviour/`. */
@@ -17,6 +18,9 @@ export const RULE_PAGES = [
   "nvme",
   "p2p",
 ] as const;
+
+/** Diagnostics of scripts, and findings of `dmalab topology`. */
+const CODES: Readonly<Record<string, CodeEntry>> = { ...DIAGNOSTIC_CODES, ...LISTING_CODES };
 
 /** Reads a page of `docs/behaviour/` by its name. */
 export type PageReader = (name: string) => string;
@@ -33,7 +37,7 @@ export type Explanation =
 export function explain(question: string, readPage: PageReader): Explanation {
   const name = normalise(question);
   const code = name.toUpperCase();
-  const entry = (DIAGNOSTIC_CODES as Readonly<Record<string, CodeEntry>>)[code];
+  const entry = CODES[code];
   if (entry !== undefined) return { found: true, lines: codeLines(code, entry) };
 
   const event = eventLines(name);
@@ -61,7 +65,7 @@ export function explain(question: string, readPage: PageReader): Explanation {
 export function allNames(): string[] {
   return [
     ...RULE_PAGES,
-    ...Object.keys(DIAGNOSTIC_CODES),
+    ...Object.keys(CODES),
     ...Object.keys(EVENT_TABLE),
     ...KERNEL_CALLS,
     "quirks",

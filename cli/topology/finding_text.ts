@@ -1,0 +1,35 @@
+/** Findings of a listing, shown as diagnostics of scripts are: the place, the line, a hint. */
+import type { Finding } from "../../devices/pci/lspci/finding.ts";
+import { renderFinding } from "../../lang/diagnostics/render.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { painter } from "../paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+
+/** @param name How the listing is called in messages. */
+export function findingText(
+  findings: readonly Finding[],
+  name: string,
+  text: string,
+  colour: boolean,
+): string {
+  const source = new SourceFile(name, text);
+  const style = diagnosticStyle(painter(colour));
+  return findings.map(({ code, severity, line, message, hint }) => {
+    const start = source.lineStarts[line - 1] ?? 0;
+    const whole = source.line(line);
+    const blanks = whole.length - whole.trimStart().length;
+    const lines = renderFinding({
+      word: severity,
+      severity,
+      tag: code,
+      message,
+      span: {
+        source,
+        start: start + blanks,
+        end: start + Math.max(blanks, whole.trimEnd().length),
+      },
+      ...hint === null ? {} : { hint },
+    }, { style });
+    return `${lines.join("\n")}\n`;
+  }).join("\n");
+}

@@ -1,0 +1,93 @@
+/** What the findings of a listing mean, for `dmalab explain E1003`. A code is never reused. */
+import type { ListingCode } from "../../devices/pci/lspci/finding.ts";
+import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+
+export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
+  E1001: {
+    title: "no output of lspci",
+    explanation: "Nothing in the text names a PCI function: no line begins with an address and a " +
+      "class, and no line draws a tree. What helps most is the whole output of lspci with -D -nn " +
+      "-vvv, taken with root rights; a tree (-t) and a dump of registers (-xxxx) are read too.",
+    example: `Dear all, the switch arrives on Monday.
+
+0000:00:00.0 Host bridge [0600]: Intel Corporation Sky Lake-E DMI3 Registers [8086:2020]`,
+  },
+  E1002: {
+    title: "two machines in one text",
+    explanation:
+      "One address is two different functions, so the text holds listings of two machines. " +
+      "Several listings of one machine may stand behind each other: each adds what it tells.",
+    example: `00:00.0 Host bridge [0600]: Intel Corporation DMI2 [8086:6f00]
+00:00.0 Host bridge [0600]: Advanced Micro Devices, Inc. [AMD] Root Complex [1022:1480]`,
+  },
+  E1003: {
+    title: "nothing tells what lies below the bridges",
+    explanation:
+      "Which bus lies below a bridge is told by -v and more, by -t and by -x, but not by the list " +
+      "alone. Without it no function can be put below another, and no distance is known.",
+    example: `00:01.0 PCI bridge: Intel Corporation PCI Express Root Port
+01:00.0 3D controller: NVIDIA Corporation GP100GL
+
+# lspci -t
+-[0000:00]---01.0-[01]----00.0`,
+  },
+  E1004: {
+    title: "more than is read",
+    explanation:
+      "A text of more than 32 Mi characters or 4096 functions is no machine's listing, " +
+      "or one with thousands of virtual functions. Nothing of it is imported, because a part " +
+      "would look like the whole.",
+    example: `$ lspci -D -nn -vvv > all.txt
+$ grep -v "Virtual Function" all.txt`,
+  },
+  E1005: {
+    title: "a form of output that tells too little",
+    explanation: "lspci -vmm writes records for programs: they have names, but neither buses nor " +
+      "capabilities.",
+    example: `Slot:   00:00.0
+Class:  Host bridge
+
+0000:00:00.0 Host bridge [0600]: Intel Corporation DMI2 [8086:6f00]`,
+  },
+  E1011: {
+    title: "access control is unknown",
+    explanation:
+      "Without root rights lspci shows no capabilities (`<access denied>`), and the list or the " +
+      "tree alone never does. Whether such a function redirects peer traffic is then unknown: " +
+      "answers that depend on it are marked with a question mark.",
+    example: `$ lspci -vvv            # Capabilities: <access denied>
+$ sudo lspci -vvv       # ACSCtl: SrcValid+ TransBlk- ReqRedir+ …`,
+  },
+  E1012: {
+    title: "the text breaks off",
+    explanation: "The last function has no end, a dump of registers stops in the middle, or a " +
+      "tree goes on from nothing: a part was not pasted. What is there is imported, and what " +
+      "the missing part would tell is unknown.",
+    example: `0000:05:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8]
+	Capabilities: [60] Power Mana`,
+  },
+  E1013: {
+    title: "no bridge leads to a bus",
+    explanation:
+      "Functions stand on a bus that no bridge of the text leads to, and nothing shows " +
+      "that it is a root bus. What is above them is unknown, so every answer that would go " +
+      "through it is marked with a question mark.",
+    example: `00:00.0 Host bridge [0600]: Intel Corporation DMI2 [8086:6f00]
+05:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8]`,
+  },
+  E1014: {
+    title: "a bridge that cannot be",
+    explanation: "Two bridges lead to one bus, or a bridge leads to a bus that is not below its " +
+      "own. Nothing is put below such a bridge.",
+    example: `00:02.0 PCI bridge [0604]: Intel Corporation Root Port [8086:6f04]
+	Bus: primary=00, secondary=00, subordinate=00`,
+  },
+  E1015: {
+    title: "a function does not answer",
+    explanation:
+      "All registers read as ones (rev ff): the function has fallen off the bus, or is " +
+      "switched off. Its access control is unknown.",
+    example: `01:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8] (rev ff)
+	!!! Unknown header type 7f`,
+  },
+};

@@ -1,0 +1,140 @@
+/** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
+import { ACS_SERVICES } from "../../devices/pci/access_control.ts";
+import { type CpuIdentity, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
+import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imported_machine.ts";
+import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
+import { readListing } from "../../devices/pci/lspci/read_listing.ts";
+import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/route_story.ts";
+import { wrapText } from "../../lang/render/columns.ts";
+import { formatCount } from "../../lang/render/numbers.ts";
+import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import type { Screen } from "../screen.ts";
+import { dmaText } from "./dma_text.ts";
+import { findFunction } from "./find_function.ts";
+import { findingText } from "./finding_text.ts";
+import { groupCheckLine } from "./group_check.ts";
+import { readListingText } from "./listing_text.ts";
+import { machineJson, pairJson } from "./machine_json.ts";
+import { matrixFunctions, matrixLines, pairOf } from "./pair_matrix.ts";
+import { shortName, treePicture } from "./tree_picture.ts";
+
+export interface TopologyOptions {
+  /** `dma`, or null for a picture. */
+  readonly as: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly cpu: string | null;
+  readonly json: boolean;
+  readonly all: boolean;
+}
+
+const LEGEND = `access control: ${
+  ACS_SERVICES.map((service) => `${SERVICE_LETTERS[service]} ${service.replaceAll("_", " ")}`)
+    .join(", ")
+}; off: there, nothing on; -: no such capability; ?: unknown`;
+
+const DEFAULT_COLUMNS = 80;
+const MOST_COLUMNS = 200;
+
+export function runTopology(path: string, options: TopologyOptions, screen: Screen): ExitCode {
+  const wrong = wrongOptions(options);
+  if (wrong !== null) return refuse(wrong, screen);
+  const cpu = options.cpu === null ? null : readCpu(options.cpu);
+  if (cpu === undefined) {
+    return refuse(`"${options.cpu}" is no CPU: write vendor:family, such as amd:0x19`, screen);
+  }
+  const file = readListingText(path);
+  if (!file.found) return refuse(file.problem, screen);
+  const listing = linkListing(readListing(file.text));
+  if (listing.findings.length > 0) {
+    screen.err(findingText(listing.findings, file.name, file.text, screen.colour));
+  }
+  if (listing.functions.length === 0) return WRONG;
+  const imported = importMachine(listing);
+  const machine = cpu === null ? imported : { ...imported, cpu };
+  return options.from === null
+    ? showMachine(machine, listing, file.name, options, screen)
+    : showPair(machine, options.from, options.to!, options, screen);
+}
+
+function wrongOptions({ as, from, to, json }: TopologyOptions): string | null {
+  if (as !== null && as !== "dma") return `--as takes "dma", not "${as}"`;
+  if ((from === null) !== (to === null)) return "--from and --to belong together";
+  if (as !== null && (json || from !== null)) return "--as dma writes the whole machine, and alone";
+  return null;
+}
+
+const CPU_VENDORS: readonly CpuIdentity["vendor"][] = ["amd", "intel", "hygon", "arm", "other"];
+
+function readCpu(text: string): CpuIdentity | undefined {
+  const [, name, family] = /^([a-z]+)(?::(0x[0-9a-f]{1,3}|\d{1,4}))?$/i.exec(text) ?? [];
+  const vendor = CPU_VENDORS.find((each) => each === name?.toLowerCase());
+  return vendor === undefined ? undefined : { vendor, family: Number(family ?? 0) };
+}
+
+function refuse(problem: string, screen: Screen): ExitCode {
+  screen.err(`error: ${problem}\n`);
+  return WRONG;
+}
+
+function showMachine(
+  machine: ImportedMachine,
+  { findings }: LinkedListing,
+  source: string,
+  { as, json, all }: TopologyOptions,
+  screen: Screen,
+): ExitCode {
+  if (as === "dma") screen.out(dmaText(machine, source, all));
+  else if (json) screen.out(`${JSON.stringify(machineJson(machine, findings, all), null, 2)}\n`);
+  else {
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const groups = groupCheckLine(machine);
+    const lines = [
+      ...wrapText(headline(machine, source), columns),
+      "",
+      ...treePicture(machine, { columns, all }),
+      "",
+      ...groups === null ? [] : wrapText(groups, columns),
+      ...wrapText(LEGEND, columns),
+      "",
+      ...matrixLines(machine, matrixFunctions(machine, all), columns),
+    ];
+    screen.out(lines.map((line) => `${line.trimEnd()}\n`).join(""));
+  }
+  return HELD;
+}
+
+function headline({ cpu, functions, hostBridges }: ImportedMachine, source: string): string {
+  const who = cpu === null
+    ? "CPU unknown (--cpu amd:0x19)"
+    : `CPU ${cpu.vendor}${cpu.family === 0 ? "" : ` family 0x${cpu.family.toString(16)}`}`;
+  return `${source}: ${formatCount(hostBridges.length, "host bridge")}, ${
+    formatCount(functions.length, "function")
+  }, ${who}`;
+}
+
+function showPair(
+  machine: ImportedMachine,
+  from: string,
+  to: string,
+  { json }: TopologyOptions,
+  screen: Screen,
+): ExitCode {
+  const provider = findFunction(machine, from);
+  if (typeof provider === "string") return refuse(provider, screen);
+  const client = findFunction(machine, to);
+  if (typeof client === "string") return refuse(client, screen);
+  const pair = pairOf(provider, client, machine);
+  if (json) {
+    screen.out(`${JSON.stringify(pairJson(pair), null, 2)}\n`);
+    return HELD;
+  }
+  const lines = routeStory(pair.route, {
+    functions: machine.functions,
+    cpu: machine.cpu ?? ORDINARY_CPU,
+    label: (func) => func.isBridge ? "" : shortName(machine.listed.get(func)!),
+    doubts: pair.doubts,
+  });
+  screen.out(lines.map((line) => `${line.trimEnd()}\n`).join(""));
+  return HELD;
+}

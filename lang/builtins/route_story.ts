@@ -1,0 +1,228 @@
+/**
+ * The story of a route between two peers: hop by hop, what decided, and the smallest change that
+ * would make it another.
+ *
+ * @see behaviour/p2p.md 9.4
+ */
+import type { AcsCapability, AcsService } from "../../devices/pci/access_control.ts";
+import {
+  bridgeListing,
+  type CpuIdentity,
+  formatVendorDevice,
+  HostBridge,
+} from "../../devices/pci/host_bridge.ts";
+import type { IommuGroup } from "../../devices/pci/iommu_groups.ts";
+import { hexByte } from "../../devices/pci/pci_address.ts";
+import type { PciFunction, PciRole } from "../../devices/pci/pci_function.ts";
+import { redirectChange } from "../../devices/pci/redirect_change.ts";
+import type { PathNode, PeerRoute } from "../../devices/pci/route.ts";
+import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../render/columns.ts";
+import { formatCount } from "../render/numbers.ts";
+
+export interface RouteSetting {
+  /** All functions of the machine, for its groups. */
+  readonly functions: readonly PciFunction[];
+  readonly cpu: CpuIdentity;
+  /** What a person calls a function, beside its name; empty for nothing more. */
+  readonly label?: (func: PciFunction) => string;
+  /** What is unknown and could change the answer. */
+  readonly doubts?: readonly string[];
+}
+
+const RULE = "p2p.9.4";
+const INDENT = "  ";
+
+/** Short names of services, as tables have them. */
+export const SERVICE_LETTERS: Readonly<Record<AcsService, string>> = {
+  source_validation: "SV",
+  translation_blocking: "TB",
+  request_redirect: "RR",
+  completion_redirect: "CR",
+  upstream_forwarding: "UF",
+  egress_control: "EC",
+  direct_translated: "DT",
+};
+
+const ROLES: Readonly<Record<PciRole, string>> = {
+  root_port: "root port",
+  upstream_port: "upstream port",
+  downstream_port: "downstream port",
+  pci_bridge: "PCI bridge",
+  nvme: "nvme",
+  endpoint: "endpoint",
+};
+
+/** The route as lines of at most 80 columns. */
+export function routeStory(route: PeerRoute, setting: RouteSetting): string[] {
+  return [
+    `${route.provider.name} lends memory, ${route.client.name} reads and writes it`,
+    "─".repeat(PICTURE_COLUMNS),
+    ...pathLines(route, setting),
+    "",
+    ...decisionLines(route, setting),
+    ...changeLines(route, setting),
+  ];
+}
+
+function pathLines(route: PeerRoute, { label }: RouteSetting): string[] {
+  const nameWidth = Math.max(...route.path.map(({ name }) => name.length));
+  const placeWidth = Math.max(...route.path.map((node) => placeText(node).length));
+  let step = 0;
+  return route.path.map((node) => {
+    if (node instanceof HostBridge) {
+      const place = pad(placeText(node), placeWidth);
+      return clip(
+        `${INDENT}   ${place}  ${pad(node.name, nameWidth)}  host bridge`,
+        PICTURE_COLUMNS,
+      );
+    }
+    const what = label?.(node) || ROLES[node.role];
+    const meet = node === route.commonBridge ? "  ◄ they meet here" : "";
+    const left =
+      `${INDENT}${pad(String(step++), 2, "right")} ${pad(placeText(node), placeWidth)}  ` +
+      `${pad(node.name, nameWidth)}  ${what}`;
+    return spread(left, `${accessText(node.acs)}${meet}`);
+  });
+}
+
+/** What a function's access control means for peers. */
+function accessText(acs: AcsCapability): string {
+  if (acs.presence === "absent") return "no access control";
+  if (acs.presence === "unknown") return "access control unknown";
+  const on = redirecting(acs);
+  return on === "" ? "does not redirect" : `redirects (${on})`;
+}
+
+function redirecting({ enabled }: AcsCapability): string {
+  const names: readonly AcsService[] = [
+    "request_redirect",
+    "completion_redirect",
+    "egress_control",
+  ];
+  return names.filter((name) => enabled.has(name)).map((name) => SERVICE_LETTERS[name]).join(" ");
+}
+
+function decisionLines(route: PeerRoute, { cpu, doubts = [] }: RouteSetting): string[] {
+  const { client, commonBridge, distance, mapType, provider, redirecting: redirects } = route;
+  const up = commonBridge === null ? provider.chain.length : provider.chain.indexOf(commonBridge);
+  const lines = [
+    spread(
+      `distance ${distance}: ${formatCount(up, "step")} up from ${provider.name}, ` +
+        `${distance - up} from ${client.name}`,
+      RULE,
+    ),
+  ];
+  if (commonBridge === null) {
+    lines.push("no bridge is above both: the host bridges are asked");
+  } else if (redirects.length === 0) {
+    lines.push(`nothing on the way redirects: ${commonBridge.name} turns the traffic round itself`);
+  } else {
+    lines.push(
+      `${formatCount(redirects.length, "function")} on the way ` +
+        `${redirects.length === 1 ? "redirects" : "redirect"} it to the root: ` +
+        "the host bridges are asked",
+    );
+  }
+  if (route.check !== null) lines.push(...checkLines(route, cpu));
+  lines.push(`answer: ${mapType}`);
+  for (const doubt of doubts) lines.push(...wrapText(`not certain: ${doubt}`, PICTURE_COLUMNS));
+  return lines;
+}
+
+function checkLines(route: PeerRoute, cpu: CpuIdentity): string[] {
+  const { check, client, provider } = route;
+  if (check!.reason === "cpu") {
+    return [`the CPU is AMD's, of family 0x${cpu.family.toString(16)}: any host bridge will do`];
+  }
+  return [...new Set([provider.hostBridge, client.hostBridge])].map((bridge) => {
+    const listing = bridgeListing(bridge);
+    const first = bridge.rootDevice === null
+      ? "no known first device"
+      : `first device ${formatVendorDevice(bridge.rootDevice)}`;
+    const found = {
+      any: "the kernel's list has it",
+      same_bridge_only: "the kernel's list has it, for traffic that stays below it",
+      not_listed: "not on the kernel's list",
+    }[listing];
+    return clip(
+      `${bridge.name}: ${bridge.whitelisted === null ? `${first}: ` : ""}${found}`,
+      PICTURE_COLUMNS,
+    );
+  });
+}
+
+/** What would have to change for a better answer. */
+function changeLines(route: PeerRoute, setting: RouteSetting): string[] {
+  if (route.mapType === "bus_addr") return [];
+  const change = redirectChange(route, setting.functions, setting.cpu);
+  if (change === null) return route.mapType === "not_supported" ? moveLines(route) : [];
+  const refused = route.mapType === "not_supported";
+  const { functions, parameter, after, groupsBefore, groupsAfter } = change;
+  return [
+    "",
+    `${refused ? "the smallest change" : "a shorter way"}: ` +
+    `no redirection in ${formatCount(functions.length, "function")}; start the kernel with`,
+    ...parameterLines(parameter),
+    ...functions.length > 1
+      ? [`${INDENT}(";" ends a word in shells and boot loaders: quote it)`]
+      : [],
+    `then ${after.mapType} at distance ${after.distance}, below ${after.commonBridge!.name}`,
+    ...isolationLines(groupsBefore, groupsAfter),
+  ];
+}
+
+/** A parameter is one word, so it is not broken: who copies it needs it whole. */
+function parameterLines(parameter: string): string[] {
+  return [`${INDENT}${parameter}`];
+}
+
+function isolationLines(before: readonly IommuGroup[], after: readonly IommuGroup[]): string[] {
+  if (before.length === 0 && after.length === 0) {
+    return ["it costs no isolation: the IOMMU groups stay as they are"];
+  }
+  return [
+    `it costs isolation: ${formatCount(before.length, "IOMMU group")} ` +
+    `${before.length === 1 ? "becomes" : "become"} ${after.length}`,
+    ...groupLines("before", before),
+    ...groupLines("after", after),
+    "functions of one group can be given to one guest only, all together",
+  ];
+}
+
+/** Groups behind each other, a bar between two. */
+function groupLines(when: string, groups: readonly IommuGroup[]): string[] {
+  const head = `${INDENT}${pad(when, 6)}  `;
+  const text = groups.map(({ functions }) => functions.map(({ name }) => name).join(" "))
+    .join(" | ");
+  return wrapText(text, PICTURE_COLUMNS - head.length)
+    .map((line, index) => (index === 0 ? head : " ".repeat(head.length)) + line);
+}
+
+/** Where no setting helps, only another place does. */
+function moveLines(route: PeerRoute): string[] {
+  const { check, client, provider } = route;
+  const lines = ["", "no setting of access control changes that: they meet in no bridge"];
+  const roomy = [provider, client].flatMap((end) =>
+    end.chain.filter(({ role }) => role === "upstream_port").slice(0, 1)
+  );
+  const [port] = roomy;
+  lines.push(
+    port === undefined
+      ? "put both below one switch"
+      : `put both below one switch: ${switchName(port)} (at ${port.address}) has one of them`,
+  );
+  if (check?.reason === "same_bridge_only") {
+    lines.push("or both below one host bridge: the list has it for that");
+  }
+  return lines;
+}
+
+function switchName({ name }: PciFunction): string {
+  return name.replace(/\.up$/, "");
+}
+
+/** Where something on a path is. */
+function placeText(node: PathNode): string {
+  if (!(node instanceof HostBridge)) return `${node.address}`;
+  return `${node.domain.toString(16).padStart(4, "0")}:${hexByte(node.rootBus)}`;
+}
