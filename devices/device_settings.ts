@@ -23,6 +23,7 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   maxSegmentSizeBytes: { key: "max_segment_size", min: 1, max: 2 ** 32 - 1 },
   segmentBoundaryBytes: { key: "segment_boundary", min: 4 * KIB, max: 2 ** 52, powerOfTwo: true },
   queues: { key: "queues", min: 1, max: 1024 },
+  pollQueues: { key: "poll_queues", min: 0, max: 1024 },
   depth: { key: "depth", min: 2, max: 4096 },
   // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 is taken for "no limit".
   mdtsBytes: { key: "mdts", min: 8 * KIB, max: 2 ** 52, powerOfTwo: true },

@@ -37,6 +37,8 @@ export interface DeviceSettings {
   readonly ranges?: readonly DmaRange[];
   /** I/O queue pairs of the controller. Default 1. */
   readonly queues?: number;
+  /** Further I/O queue pairs, which are polled. Default 0. */
+  readonly pollQueues?: number;
   /** Entries of an I/O queue. Default 1024. */
   readonly depth?: number;
   /** Largest transfer of one command; null, the default, is no limit. */

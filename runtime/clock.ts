@@ -36,13 +36,15 @@ export class VirtualClock {
   /**
    * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does.
    * A handler may be armed only once at a time.
+   *
+   * @param tickNs What is rounded to: a device has a clock of its own.
    */
-  arm(handler: TimerHandler, delayNs: Nanoseconds): void {
+  arm(handler: TimerHandler, delayNs: Nanoseconds, tickNs: Nanoseconds = TICK_NS): void {
     invariant(
       delayNs >= 0,
       `Cannot arm a timer ${delayNs} ns from now: the delay must not be negative`,
     );
-    const atNs = Math.ceil((this.nowNs + delayNs) / TICK_NS) * TICK_NS;
+    const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
     this.#timers.push({ atNs, order: this.#armed++, handler });
     this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
   }

@@ -27,6 +27,7 @@ export interface RigOptions {
   readonly mdtsExponent?: number;
   readonly blockSizeBytes?: Bytes;
   readonly queues?: number;
+  readonly pollQueues?: number;
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
 }
@@ -66,7 +67,7 @@ export class DriverRig {
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
         chainsLastPrp: this.machine.config.quirks.has("controller_chains_last_prp"),
-        maxQueues: options.queues ?? 1,
+        maxQueues: (options.queues ?? 1) + (options.pollQueues ?? 0),
         depth: options.depth ?? 1024,
       },
     });
@@ -75,6 +76,7 @@ export class DriverRig {
       dev: this.dev,
       registers: this.controller,
       queues: options.queues ?? 1,
+      pollQueues: options.pollQueues ?? 0,
       ...options.driver,
     });
     this.controller.interrupt = this.driver;

@@ -39,6 +39,7 @@ export const NVME: DeviceKind = {
   settings: [
     ...COMMON_SETTINGS,
     "queues",
+    "pollQueues",
     "depth",
     "mdtsBytes",
     "sgl",
@@ -55,8 +56,8 @@ export const NVME: DeviceKind = {
 
   bars(device: PciDevice): readonly BarRequest[] {
     checkSettings(device, NVME.settings);
-    const { queues, p2pmemBytes } = device.node.settings;
-    const pairs = (queues ?? DEFAULT_QUEUES) + 1;
+    const { queues, pollQueues, p2pmemBytes } = device.node.settings;
+    const pairs = (queues ?? DEFAULT_QUEUES) + (pollQueues ?? 0) + 1;
     const registersBytes = roundUpPowerOfTwo(
       Math.max(MIN_REGISTERS_BAR_BYTES, DOORBELLS_OFFSET_BYTES + pairs * DOORBELL_PAIR_BYTES),
     );
@@ -94,6 +95,7 @@ export const NVME: DeviceKind = {
       budget: machine.memory,
     });
     const queues = settings.queues ?? DEFAULT_QUEUES;
+    const pollQueues = settings.pollQueues ?? 0;
     const depth = settings.depth ?? DEFAULT_DEPTH;
     const mdtsBytes = settings.mdtsBytes ?? null;
     const controller = new NvmeController({
@@ -105,7 +107,7 @@ export const NVME: DeviceKind = {
         sgl: settings.sgl ?? false,
         metadataSgl: settings.metadataSgl ?? false,
         chainsLastPrp: machine.config.quirks.has("controller_chains_last_prp"),
-        maxQueues: queues,
+        maxQueues: queues + pollQueues,
         depth,
       },
     });
@@ -114,6 +116,7 @@ export const NVME: DeviceKind = {
       dev: dma,
       registers: controller,
       queues,
+      pollQueues,
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
       sglThresholdBytes: settings.sglThresholdBytes ?? 32 * KIB,
       nodes: settings.nodes ?? 1,

@@ -163,6 +163,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   segment_boundary: "segmentBoundaryBytes",
   ranges: "ranges",
   queues: "queues",
+  poll_queues: "pollQueues",
   depth: "depth",
   mdts: "mdtsBytes",
   sgl: "sgl",

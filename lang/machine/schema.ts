@@ -487,6 +487,12 @@ const BLOCKS = [
         doc: "Queues for reads and writes.",
       },
       {
+        key: "poll_queues",
+        shape: int(0, 1024),
+        default: "0",
+        doc: "Further queues, without interrupts: who submits to one polls it.",
+      },
+      {
         key: "depth",
         shape: int(2, 4096),
         default: "1024",

@@ -168,7 +168,13 @@ export class Rig {
     });
     this.ioDepth = options.depth ?? 64;
     this.controller = new NvmeController({
-      machine: { events: this.events, activities: this.activities, bus: this.memory, faults: null },
+      machine: {
+        events: this.events,
+        activities: this.activities,
+        bus: this.memory,
+        clock: this.clock,
+        faults: null,
+      },
       dev: new DmaDevice("ssd"),
       media: this.media,
       settings: {

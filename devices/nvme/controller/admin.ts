@@ -30,12 +30,13 @@ const CNS = {
 } as const;
 
 const FEATURE_QUEUES = 0x07;
+const FEATURE_COALESCING = 0x08;
+const FEATURE_VECTOR = 0x09;
 /**
  * Features that only keep what they are given: arbitration, power management, temperature
- * threshold, error recovery, write cache, interrupt coalescing and vectors, write atomicity,
- * asynchronous events.
+ * threshold, error recovery, write cache, write atomicity, asynchronous events.
  */
-const PLAIN_FEATURES = [0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0b];
+const PLAIN_FEATURES = [0x01, 0x02, 0x04, 0x05, 0x06, 0x0a, 0x0b];
 /** Error information, health, firmware slots: mandatory, and nothing to tell. */
 const LOG_PAGES = [0x01, 0x02, 0x03];
 
@@ -49,6 +50,8 @@ export interface AdminOptions {
   readonly transfer: HostTransfer;
   /** Aborts a command; false when there is none to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
+  /** Takes a value of feature 08h or 09h. */
+  readonly coalesce: (feature: "time_and_threshold" | "vector", value: number) => void;
 }
 
 export class AdminCommands {
@@ -57,6 +60,8 @@ export class AdminCommands {
   readonly #options: AdminOptions;
   readonly #ranges = new RangeList();
   readonly #features = new Map<number, number>();
+  /** Interrupt Vector Configuration, by vector. */
+  readonly #vectors = new Map<number, number>();
   #grantedQueues: number;
   #openEvents = 0;
 
@@ -68,6 +73,7 @@ export class AdminCommands {
   /** Back to what the controller is after a reset. */
   reset(): void {
     this.#features.clear();
+    this.#vectors.clear();
     this.#grantedQueues = this.#options.maxQueues;
     this.#openEvents = 0;
   }
@@ -142,6 +148,9 @@ export class AdminCommands {
     const value = command.getUint32(44, true);
     // SV: nothing outlives a reset here.
     if (command.getUint8(43) >= 0x80) return STATUS.FEATURE_NOT_SAVEABLE;
+    if (feature === FEATURE_COALESCING || feature === FEATURE_VECTOR) {
+      return this.#setCoalescing(feature, value);
+    }
     if (feature !== FEATURE_QUEUES) {
       if (!PLAIN_FEATURES.includes(feature)) return STATUS.INVALID_FIELD;
       this.#features.set(feature, value);
@@ -157,13 +166,32 @@ export class AdminCommands {
     return STATUS.SUCCESS;
   }
 
+  /** Interrupt Coalescing, and which vectors are excepted from it. */
+  #setCoalescing(feature: number, value: number): number {
+    if (feature === FEATURE_COALESCING) {
+      this.#features.set(feature, value & 0xffff);
+      this.#options.coalesce("time_and_threshold", value);
+      return STATUS.SUCCESS;
+    }
+    const vector = value & 0xffff;
+    if (vector > this.#options.maxQueues) return STATUS.INVALID_FIELD;
+    this.#vectors.set(vector, value & 0x1_ffff);
+    this.#options.coalesce("vector", value);
+    return STATUS.SUCCESS;
+  }
+
   #getFeatures(command: DataView): number {
     const feature = command.getUint8(40);
     // SEL: only current values are kept (ONCS bit 4).
     if ((command.getUint8(41) & 0x7) !== 0) return STATUS.INVALID_FIELD;
     if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();
-    else if (PLAIN_FEATURES.includes(feature)) this.result = this.#features.get(feature) ?? 0;
-    else return STATUS.INVALID_FIELD;
+    else if (feature === FEATURE_VECTOR) {
+      const vector = command.getUint16(44, true);
+      if (vector > this.#options.maxQueues) return STATUS.INVALID_FIELD;
+      this.result = this.#vectors.get(vector) ?? vector;
+    } else if (feature === FEATURE_COALESCING || PLAIN_FEATURES.includes(feature)) {
+      this.result = this.#features.get(feature) ?? 0;
+    } else return STATUS.INVALID_FIELD;
     return STATUS.SUCCESS;
   }
 

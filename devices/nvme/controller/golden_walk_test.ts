@@ -108,6 +108,7 @@ class Walker {
           events: new EventStream(new VirtualClock()),
           activities: new ActivityQueue(),
           bus: this.memory,
+          clock: new VirtualClock(),
           faults: null,
         },
         dev: new DmaDevice("captured"),

@@ -102,8 +102,9 @@ export class AdminCommands {
     const cq = this.#command(ADMIN_OPCODE.CREATE_CQ, null, (view) => {
       setU64(view, SQE.PRP1, queue.cq.dma);
       view.setUint32(SQE.CDW10, size, true);
-      view.setUint16(SQE.CDW11, CREATE_CONTIGUOUS | CREATE_INTERRUPTS, true);
-      view.setUint16(SQE.CDW11 + 2, queue.vector, true);
+      const interrupts = queue.polled ? 0 : CREATE_INTERRUPTS;
+      view.setUint16(SQE.CDW11, CREATE_CONTIGUOUS | interrupts, true);
+      view.setUint16(SQE.CDW11 + 2, queue.polled ? 0 : queue.vector, true);
     });
     if (cq.statusCode !== BLK_STS.OK) return false;
     const sq = this.#command(ADMIN_OPCODE.CREATE_SQ, null, (view) => {

@@ -63,10 +63,11 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 const BLOCK_STATUS = eventId("block.status");
 const NVME_CANCEL = eventId("nvme.cancel");
 
-/** Kinds of activities: dispatch the oldest waiting request, or the oldest waiting batch; reset. */
+/** Kinds of activities: dispatch the oldest waiting request or batch; reset; look at a queue. */
 const DISPATCH = 0;
 const DISPATCH_BATCH = 1;
 const RESET = 2;
+const POLL = 3;
 /** How long an admin command may take. */
 const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
 const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
@@ -85,6 +86,8 @@ export interface NvmeDriverOptions {
   readonly registers: NvmeRegisterPort;
   /** I/O queues to ask for; one for each CPU when left out. */
   readonly queues?: number;
+  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). Default 0. */
+  readonly pollQueues?: number;
   /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
   readonly depthEntries?: number;
   /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
@@ -136,6 +139,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** A reset has been posted and not begun. */
   #resetDue: "timeout" | "failed" | null = null;
   #capabilities: Capabilities | null = null;
+  /** I/O queues that interrupt: the first ones. */
+  #interruptQueues = 0;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
@@ -166,7 +171,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       registers: options.registers,
       aborts: this.#aborts,
       mayAct: () => this.#life.state === "live" && this.#resetDue === null,
-      poll: (queue) => this.#poll(queue),
+      poll: (queue) => this.#takeAll(queue),
       resetSoon: (reason) => this.#resetSoon(reason),
     });
     const ioTimeoutNs = options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
@@ -183,7 +188,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       queues: () => this.#queues.all,
       stop: () => this.#stop(),
       start: () => this.#restart(),
-      poll: (queue) => this.#poll(queue),
+      poll: (queue) => this.#takeAll(queue),
       cancel: (queue) => this.#cancel(queue),
       post: (request) => this.#post(request),
       release: () => this.#release(),
@@ -253,7 +258,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.#capabilities = capabilities;
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, this.#registers, capabilities, dev.name);
-    const admin = this.#addQueue(0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
+    const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
     const commands = this.#identify(admin, capabilities);
     this.#addIoQueues(commands, capabilities);
     this.#createQueues(commands);
@@ -337,15 +342,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine.activities.post(this, DISPATCH_BATCH, requests[0]!.queue);
   }
 
-  runActivity(kind: number, _argument: number): void {
-    if (kind === DISPATCH_BATCH) {
-      const batch = this.#batches.shift();
-      if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
-      this.#dispatchBatch(batch);
-      return;
-    }
-    if (kind === RESET) {
-      this.#resetAsDue();
+  runActivity(kind: number, argument: number): void {
+    // Nearly all are this kind: the others are out of the way.
+    if (kind !== DISPATCH) {
+      this.#runOther(kind, argument);
       return;
     }
     const request = this.#dispatch.shift();
@@ -361,6 +361,18 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     events.device = device;
     events.request = outerRequest;
     events.site = site;
+  }
+
+  #runOther(kind: number, queueId: number): void {
+    if (kind === RESET) {
+      this.#resetAsDue();
+    } else if (kind === POLL) {
+      this.poll(this.#queues.get(queueId)!);
+    } else {
+      const batch = this.#batches.shift();
+      if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
+      this.#dispatchBatch(batch);
+    }
   }
 
   /**
@@ -395,6 +407,30 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** A command as it stands, with its lists. */
   viewCommand(iod: Iod): NvmeCommandView {
     return viewCommand(iod, this.machine.memory);
+  }
+
+  /**
+   * Looks at a queue that the controller knows.
+   * @returns How many completions were taken.
+   */
+  poll(queue: QueuePair): number {
+    return queue.enabled ? this.#takeAll(queue) : 0;
+  }
+
+  /** Takes what a queue has completed without having been interrupted. */
+  #takeAll(queue: QueuePair): number {
+    let taken = 0;
+    while (queue.takeCompletion(this.#complete)) taken++;
+    // The doorbell of a controller that was stopped is nobody's.
+    if (taken === 0 || !queue.enabled) return taken;
+    const { events } = this.machine;
+    const { device, request } = events;
+    events.device = this.dev.name;
+    events.request = null;
+    queue.ringCompletionDoorbell();
+    events.device = device;
+    events.request = request;
+    return taken;
   }
 
   /** Takes the completions of every queue with this vector. */
@@ -452,6 +488,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
   }
 
+  /** Who has submitted to a polled queue looks at it when the device has had its turn. */
+  #pollSoon(queue: QueuePair): void {
+    this.machine.activities.post(this, POLL, queue.id);
+  }
+
   #post(request: NvmeRequest): void {
     this.#dispatch.push(request);
     this.machine.activities.post(this, DISPATCH, request.queue);
@@ -471,6 +512,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const status = this.prepare(iod, request);
     if (status === OK) {
       queue.submit(iod);
+      if (queue.polled) this.#pollSoon(queue);
       return;
     }
     queue.releaseTag(iod);
@@ -501,7 +543,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     // A doorbell for several commands belongs to no request.
     if (batch.length > 1) events.request = null;
-    for (const queue of this.#queues.io) queue.ring();
+    for (const queue of this.#queues.io) {
+      queue.ring();
+      if (queue.polled && queue.inFlight > 0) this.#pollSoon(queue);
+    }
     for (const request of again) this.#post(request);
     events.cpu = cpu;
     events.device = device;
@@ -560,8 +605,17 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.#adminLimits = null;
   }
 
-  #addQueue(id: number, depthEntries: number, tags: number, capabilities: Capabilities): QueuePair {
-    const cpu = id === 0 ? 0 : (id - 1) % this.machine.config.cpus;
+  /** @param vector Its interrupt, or -1 for a queue that is polled. */
+  #addQueue(
+    id: number,
+    vector: number,
+    depthEntries: number,
+    tags: number,
+    capabilities: Capabilities,
+  ): QueuePair {
+    // CPUs are dealt out to each kind of queue from the first one on.
+    const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
+    const cpu = id === 0 ? 0 : place % this.machine.config.cpus;
     const queue = new QueuePair({
       machine: this.machine,
       dev: this.dev,
@@ -569,7 +623,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       id,
       depthEntries,
       tags,
-      vector: id,
+      vector,
       cpu,
       doorbellStrideBytes: capabilities.doorbellStrideBytes,
       pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
@@ -609,10 +663,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** All queues get their memory first; then the controller is told of each. */
   #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
-    const asked = this.#options.queues ?? this.machine.config.cpus;
-    const count = commands.numberOfQueues(asked);
-    const depth = Math.min(capabilities.maxQueueEntries, this.#options.depthEntries ?? 1024);
-    for (let id = 1; id <= count; id++) this.#addQueue(id, depth, depth - 1, capabilities);
+    const { depthEntries = 1024, pollQueues = 0 } = this.#options;
+    const wanted = this.#options.queues ?? this.machine.config.cpus;
+    const count = commands.numberOfQueues(wanted + pollQueues);
+    // Where there are fewer than asked for, it is the polled ones that are missing.
+    this.#interruptQueues = Math.min(count, wanted);
+    const depth = Math.min(capabilities.maxQueueEntries, depthEntries);
+    for (let id = 1; id <= count; id++) {
+      const vector = id <= this.#interruptQueues ? id : -1;
+      this.#addQueue(id, vector, depth, depth - 1, capabilities);
+    }
   }
 
   #createQueues(commands: AdminCommands): void {
@@ -655,21 +715,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       // Nobody asked for it: those who have requests hear of it by their statuses.
       if (!(error instanceof KernelError)) throw error;
     }
-  }
-
-  /** Takes what a queue has completed without having been interrupted. */
-  #poll(queue: QueuePair): void {
-    if (!queue.takeCompletion(this.#complete)) return;
-    while (queue.takeCompletion(this.#complete));
-    // The doorbell of a controller that was stopped is nobody's.
-    if (!queue.enabled) return;
-    const { events } = this.machine;
-    const { device, request } = events;
-    events.device = this.dev.name;
-    events.request = null;
-    queue.ringCompletionDoorbell();
-    events.device = device;
-    events.request = request;
   }
 
   /** Ends every command of a queue that was sent: its controller will not answer any more. */

@@ -39,8 +39,9 @@ export interface QueuePairOptions {
   readonly depthEntries: number;
   /** Commands in flight at most; below the depth, so that the ring never fills. */
   readonly tags: number;
+  /** Interrupt vector; -1 for a queue that is polled. */
   readonly vector: number;
-  /** The CPU that its interrupt goes to. */
+  /** The CPU that its interrupt goes to, or that polls it. */
   readonly cpu: number;
   /** Bytes between two doorbells: 4 << CAP.DSTRD. */
   readonly doorbellStrideBytes: number;
@@ -56,6 +57,8 @@ export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
   readonly vector: number;
+  /** Nobody interrupts for it: who submits looks for the answer. */
+  readonly polled: boolean;
   readonly cpu: number;
   readonly pools: DescriptorPools;
   readonly sq: CoherentMemory;
@@ -91,6 +94,7 @@ export class QueuePair {
     this.id = options.id;
     this.depthEntries = depthEntries;
     this.vector = options.vector;
+    this.polled = options.vector < 0;
     this.cpu = options.cpu;
     this.pools = options.pools;
     this.#machine = machine;

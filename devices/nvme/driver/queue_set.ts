@@ -9,8 +9,13 @@ export class QueueSet {
   readonly #queues: QueuePair[] = [];
   readonly #byVector: QueuePair[][] = [];
 
+  /** I/O queues that interrupt. They have the lower numbers; those behind are polled. */
+  #interrupting = 0;
+
   add(queue: QueuePair): void {
     this.#queues[queue.id] = queue;
+    if (queue.polled) return;
+    if (queue.id > 0) this.#interrupting++;
     (this.#byVector[queue.vector] ??= []).push(queue);
   }
 
@@ -39,9 +44,12 @@ export class QueueSet {
     return this.#byVector[vector]?.[0]?.cpu ?? 0;
   }
 
-  /** The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. */
+  /**
+   * The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. Polled queues are
+   * for those who ask for them.
+   */
   ofCpu(cpu: number): number {
-    return 1 + cpu % Math.max(1, this.#queues.length - 1);
+    return 1 + cpu % Math.max(1, this.#interrupting);
   }
 
   /** The request that a command in flight serves, or null. */

@@ -2,6 +2,8 @@
 import type { QueuePair } from "../../../devices/nvme/driver/queue_pair.ts";
 import { formatCount } from "../../render/numbers.ts";
 import { dma } from "../arguments.ts";
+import { DIRECT_MACHINE } from "../calls/parameters.ts";
+import { diskOf } from "./nvme_submit.ts";
 import type { TypeSpec } from "../spec.ts";
 
 export interface QueueTarget {
@@ -26,6 +28,12 @@ export const QUEUE: TypeSpec<QueueTarget> = {
       doc: "Commands the controller has not completed.",
       get: ({ queue }) => queue.inFlight,
     },
+    {
+      name: "polled",
+      kind: "bool",
+      doc: "It does not interrupt: who submits to it looks for the answer.",
+      get: ({ queue }) => queue.polled,
+    },
     { name: "cpu", kind: "int", doc: "The CPU it interrupts.", get: ({ queue }) => queue.cpu },
     {
       name: "sq",
@@ -40,7 +48,20 @@ export const QUEUE: TypeSpec<QueueTarget> = {
       get: ({ queue }) => dma(queue.cq.dma),
     },
   ],
-  methods: [],
+  methods: [
+    {
+      name: "poll",
+      parameters: [],
+      result: "int",
+      doc: "Takes what the controller has completed, whether an interrupt said so or not, and " +
+        "tells how many completions there were.",
+      example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+fail device.interrupt nth 1 { step until io.mapped; step }
+assert not io.done and ssd.queue(1).poll() == 1
+assert io.done`,
+      run: (run, { queue, device }) => diskOf(run.lab.devices.get(device)!).driver.poll(queue),
+    },
+  ],
   format: ({ queue, device }) =>
     `queue ${queue.id} of ${device}: ${formatCount(queue.depthEntries, "entry", "entries")}, ${
       formatCount(queue.inFlight, "command")
