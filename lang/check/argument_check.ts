@@ -1,25 +1,48 @@
 /** Arguments of calls before the run: their number, their names and their kinds. */
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind, ParameterSpec } from "../builtins/spec.ts";
-import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Span } from "../source.ts";
 import type { Argument, CallExpression } from "../syntax/ast.ts";
 import { type Callable, castHint, describeKinds, positionalParameters } from "../vm/arguments.ts";
 import { describeKind, isQuantity } from "../vm/kinds.ts";
 import { isOfType } from "../vm/types.ts";
 
-/** Reports arguments that do not fit the parameters of a builtin. */
+/**
+ * Reports arguments that do not fit the parameters of a function.
+ *
+ * @param declared Where it is declared; null for a builtin.
+ */
 export function checkArguments(
   call: CallExpression,
   callable: Callable,
   kindOf: (argument: Argument) => Kind,
   registry: Registry,
   bag: DiagnosticBag,
+  declared: Span | null = null,
 ): void {
-  const given = matchArguments(call, callable, bag);
-  for (const [argument, parameter] of given) {
+  const given = matchArguments(call, callable, declared, bag);
+  const wrong = [...given].filter(([argument, parameter]) =>
+    !accepts(parameter, kindOf(argument), registry)
+  );
+  const [first, second] = wrong;
+  if (
+    wrong.length === 2 && accepts(first![1], kindOf(second![0]), registry) &&
+    accepts(second![1], kindOf(first![0]), registry)
+  ) {
+    const names = `\`${first![1].name}\` and \`${second![1].name}\``;
+    bag.error(
+      "E0402",
+      first![0].span,
+      `${names} of \`${callable.name}\` stand in each other's place`,
+      signature(callable),
+      [{ span: second![0].span, message: `this is \`${first![1].name}\`` }],
+    );
+    return;
+  }
+  for (const [argument, parameter] of wrong) {
     const kind = kindOf(argument);
-    if (accepts(parameter, kind, registry)) continue;
     bag.error(
       "E0402",
       argument.value.span,
@@ -34,6 +57,7 @@ export function checkArguments(
 function matchArguments(
   call: CallExpression,
   callable: Callable,
+  declared: Span | null,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {
   const { parameters } = callable;
@@ -46,8 +70,8 @@ function matchArguments(
       ? positional[position++] ?? (callable.variadic === true ? parameters.at(-1) : undefined)
       : parameters.find(({ name }) => name === argument.name!.text);
     if (parameter === undefined) {
-      if (argument.name === null) reportSurplus(call, callable, argument, bag);
-      else reportUnknownName(callable, argument.name, bag);
+      if (argument.name === null) reportSurplus(call, callable, argument, declared, bag);
+      else reportUnknownName(callable, argument.name, declared, bag);
       return given;
     }
     if (taken.has(parameter) && (argument.name !== null || callable.variadic !== true)) {
@@ -55,7 +79,14 @@ function matchArguments(
         "E0306",
         argument.span,
         `\`${callable.name}\` already got its argument \`${parameter.name}\``,
+        undefined,
+        [
+          ...[...given].filter(([, one]) => one === parameter)
+            .map(([{ span }]) => ({ span, message: "here" })),
+          ...declaredHere(declared),
+        ],
       );
+      return given;
     }
     taken.add(parameter);
     given.set(argument, parameter);
@@ -71,15 +102,21 @@ function matchArguments(
       call.span,
       `\`${callable.name}\` needs its argument${missing.length > 1 ? "s" : ""} ${names}`,
       signature(callable),
+      declaredHere(declared),
     );
   }
   return given;
+}
+
+function declaredHere(declared: Span | null): readonly RelatedSpan[] {
+  return declared === null ? [] : [{ span: declared, message: "declared here" }];
 }
 
 function reportSurplus(
   call: CallExpression,
   callable: Callable,
   argument: Argument,
+  declared: Span | null,
   bag: DiagnosticBag,
 ): void {
   const most = positionalParameters(callable).length;
@@ -89,6 +126,7 @@ function reportSurplus(
     argument.span,
     `\`${callable.name}\` takes at most ${most} positional ${plural(most)}, but got ${count}`,
     signature(callable),
+    declaredHere(declared),
   );
 }
 
@@ -99,6 +137,7 @@ function plural(count: number): string {
 function reportUnknownName(
   callable: Callable,
   name: NonNullable<Argument["name"]>,
+  declared: Span | null,
   bag: DiagnosticBag,
 ): void {
   const names = callable.parameters.map((parameter) => parameter.name);
@@ -107,6 +146,7 @@ function reportUnknownName(
     name.span,
     `\`${callable.name}\` has no argument \`${name.text}\``,
     didYouMean(name.text, names) ?? signature(callable),
+    declaredHere(declared),
   );
 }
 

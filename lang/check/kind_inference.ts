@@ -6,6 +6,7 @@ import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Span } from "../source.ts";
 import type {
   Argument,
   AssignStatement,
@@ -139,7 +140,8 @@ export class KindInference {
         return this.#indexKind(expression);
       case "Field":
         if (this.#resolution.eventNames.has(expression)) return "string";
-        return this.#resolution.counts.has(expression) ? "any" : this.#fieldKind(expression);
+        // A number of events, or of events for each turn.
+        return this.#resolution.counts.has(expression) ? "ratio" : this.#fieldKind(expression);
       case "Trace":
         return this.#registry.types.has("trace") ? "@trace" : "any";
       case "Compare":
@@ -435,6 +437,7 @@ export class KindInference {
       default:
         this.#wantFunction(callee, this.#bindingKind(binding));
         this.#checkValues(call);
+        if (binding?.kind === "variable") this.#checkLambdaCall(call, binding);
         return "any";
     }
   }
@@ -461,17 +464,19 @@ export class KindInference {
     return method.result;
   }
 
-  #checkArguments(call: CallExpression, callable: Callable): void {
+  #checkArguments(call: CallExpression, callable: Callable, declared: Span | null = null): void {
     const kindOf = (argument: Argument) => this.kindOf(argument.value);
     for (const argument of call.arguments) this.kindOf(argument.value);
-    checkArguments(call, callable, kindOf, this.#registry, this.#bag);
+    checkArguments(call, callable, kindOf, this.#registry, this.#bag, declared);
   }
 
   #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
-    this.#checkArguments(call, {
-      name: declaration.name.text,
-      parameters: declaration.parameters.map(({ text }) => ({ name: text, kind: "any", doc: "" })),
-    });
+    const { name, parameters } = declaration;
+    const callable = {
+      name: name.text,
+      parameters: parameters.map(({ text }) => ({ name: text, kind: "any" as const, doc: "" })),
+    };
+    this.#checkArguments(call, callable, name.span);
   }
 
   #wantFunction(callee: Expression, kind: Kind): void {
@@ -491,6 +496,21 @@ export class KindInference {
         );
       }
     }
+  }
+
+  /** A lambda that a name stands for, and nothing else, has as many arguments as it declares. */
+  #checkLambdaCall(call: CallExpression, { assigned, name, source }: Variable): void {
+    if (source?.kind !== "Lambda" || assigned.length > 0) return;
+    const wanted = source.parameters.length;
+    const given = call.arguments.length;
+    if (wanted === given) return;
+    this.#bag.error(
+      "E0304",
+      call.span,
+      `\`${name}\` takes ${wanted === 1 ? "1 argument" : `${wanted} arguments`}, but got ${given}`,
+      undefined,
+      [{ span: source.span, message: "declared here" }],
+    );
   }
 
   /** What a function of the script returns, when every way out returns the same kind. */

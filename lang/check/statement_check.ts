@@ -4,11 +4,13 @@ import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { fieldQuantity } from "../render/field_kinds.ts";
 import type { Block, Expression, FileNode, PatternEvent, Statement } from "../syntax/ast.ts";
+import { spanText } from "../source.ts";
 import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../vm/kinds.ts";
 import { mixHint } from "../vm/operators.ts";
 import { findField, typeOfKind } from "../vm/types.ts";
 import type { Resolution } from "./bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
+import { wayOut } from "./leaving.ts";
 import { expressionBlocks, innerBlocks, patternEvents } from "./syntax_walk.ts";
 
 export class StatementChecker {
@@ -37,12 +39,9 @@ export class StatementChecker {
     for (const [index, statement] of block.statements.entries()) {
       this.#statement(statement);
       const next = block.statements[index + 1];
-      if (next !== undefined && isWayOut(statement) && next.kind !== "ErrorStatement") {
-        this.#bag.warning(
-          "W0302",
-          next.span,
-          `This is never reached: \`${statement.kind.toLowerCase()}\` leaves the block before it`,
-        );
+      const reason = wayOut(statement);
+      if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
+        this.#bag.warning("W0302", next.span, `This is never reached: ${reason}`);
         return;
       }
     }
@@ -87,7 +86,7 @@ export class StatementChecker {
         break;
       case "ExpectEvents":
         for (const event of patternEvents(statement.pattern)) this.#patternEvent(event);
-        this.#kinds.kindOf(statement.subject);
+        this.#happening(statement.subject);
         break;
       case "Step":
         if (statement.count !== null) this.#want("int", statement.count, "`step`");
@@ -185,9 +184,34 @@ export class StatementChecker {
     );
   }
 
+  /** What has events to ask for. */
+  #happening(subject: Expression): void {
+    const kind = this.#kinds.kindOf(subject);
+    if (kind === "any" || kind.startsWith("@")) return;
+    this.#bag.error(
+      "E0405",
+      subject.span,
+      `\`expect events … in\` takes an io, a request, a trace or a device, but this is ${
+        describeKind(kind)
+      }`,
+    );
+  }
+
   #match(statement: Extract<Statement, { kind: "Match" }>): void {
     const subject = this.#kinds.kindOf(statement.subject);
-    for (const { pattern } of statement.arms) {
+    const above = new Set<string>();
+    let takesAll = false;
+    for (const { body, pattern } of statement.arms) {
+      const text = pattern === null ? "_" : spanText(pattern.span);
+      if (takesAll || above.has(text)) {
+        this.#bag.warning(
+          "W0302",
+          pattern?.span ?? body.span,
+          `This arm is never reached: ${takesAll ? "`_`" : "the same pattern"} stands above it`,
+        );
+      }
+      above.add(text);
+      takesAll ||= pattern === null;
       if (pattern === null) continue;
       const kind = pattern.kind === "Range"
         ? this.#rangeItem(pattern)
@@ -211,10 +235,6 @@ export class StatementChecker {
 function matchable(subject: Kind, pattern: Kind): boolean {
   if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
   return pattern === "range" || comparableKinds(subject, pattern);
-}
-
-function isWayOut(statement: Statement): boolean {
-  return statement.kind === "Return" || statement.kind === "Break" || statement.kind === "Continue";
 }
 
 function capitalized(text: string): string {

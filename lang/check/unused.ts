@@ -17,7 +17,8 @@ export function warnUnused(
   };
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;
-    if (variable.role === "let" && variable.reads === 0) warn(variable.name, variable.span);
+    const counts = variable.role === "let" || variable.role === "forall";
+    if (counts && variable.reads === 0) warn(variable.name, variable.span);
     const late = variable.assigned.find(({ span }) => span.start > variable.capturedAt);
     if (late !== undefined) {
       bag.warning(

@@ -31,8 +31,21 @@ export class DiagnosticBag {
     this.#all.push(diagnostic);
   }
 
-  error(code: DiagnosticCode, span: Span, message: string, hint?: string): void {
-    this.add({ code, severity: "error", span, message, ...(hint === undefined ? {} : { hint }) });
+  error(
+    code: DiagnosticCode,
+    span: Span,
+    message: string,
+    hint?: string,
+    related: readonly RelatedSpan[] = [],
+  ): void {
+    this.add({
+      code,
+      severity: "error",
+      span,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(related.length === 0 ? {} : { related }),
+    });
   }
 
   warning(code: DiagnosticCode, span: Span, message: string, hint?: string): void {

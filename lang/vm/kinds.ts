@@ -173,7 +173,8 @@ export function describeKind(kind: Kind): string {
       return "bytes";
     default: {
       const name = kind.startsWith("@") ? kind.slice(1).replaceAll("_", " ") : kind;
-      return `${/^[aeio]/.test(name) ? "an" : "a"} ${name}`;
+      // As it is spoken: "an en-vee-em-ee".
+      return `${/^(?:[aeio]|nvme)/.test(name) ? "an" : "a"} ${name}`;
     }
   }
 }

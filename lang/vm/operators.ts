@@ -231,6 +231,12 @@ export function mixHint(operator: string, left: string, right: string): string |
     return "a physical address and a device address are different things; " +
       "write `as dma` or `as phys` where it is meant";
   }
+  if (operator === "+" && (pair === "phys phys" || pair === "dma dma")) {
+    return "addresses are not added up: address - address is a size, address + size an address";
+  }
+  if (operator === "==" && /^(?:dma|phys) size$/.test(pair)) {
+    return "an address is written as an int: `0x1000`, or `4096`";
+  }
   if (pair.startsWith("@mapping ")) return "`.addr` is a mapping's address, `.size` its size";
   if (pair === "duration size") return "a duration and a size cannot be mixed";
   if ((operator === "&" || operator === "|") && /phys|dma|size/.test(pair)) {

@@ -176,7 +176,7 @@ Deno.test("values of different kinds are never silently equal", () => {
     failureOf(
       "machine { pci { root_port rp { nvme ssd { } } } }\nlet l = [ssd, 1]\nprint l[0] == l[1]",
     ),
-    "E0913 Cannot compare a nvme with an int",
+    "E0913 Cannot compare an nvme with an int",
   );
   assertEquals(printed("print [1, [2KiB]] == [1, [2KiB]]\nprint { a: 1 } == { a: 2 }"), [
     "true",

@@ -141,7 +141,7 @@ export const RUN_CODES = {
   E0917: {
     title: "wrong number of arguments",
     explanation: "A function of the script takes exactly the arguments it declares.",
-    example: "let f = (a, b) => a + b\nprint f(1)",
+    example: "fn call(f) { return f(1) }\nprint call((a, b) => a + b)",
   },
   E0918: {
     title: "address out of range",
