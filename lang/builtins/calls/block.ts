@@ -1,5 +1,6 @@
 /** Bios and requests that a script builds by hand. */
 import type { LabDevice } from "../../../devices/lab.ts";
+import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
 import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
@@ -9,7 +10,7 @@ import { formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
-import { isThing, thing, toInt, toThing } from "../arguments.ts";
+import { isThing, thing, toInt, toSize, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
@@ -38,6 +39,16 @@ function sameProvider(run: Run): (a: BioVec, b: BioVec) => boolean {
 
 function segmentsOf(value: Value | undefined): readonly BioVec[] {
   return isThing(value, BUFFER) ? value.target.segments : [];
+}
+
+/** The length of a bio that has no memory to tell it. */
+function datalessBytes(op: DiskOp, sizeBytes: number): number {
+  if (op === "write_zeroes" || op === "discard") return sizeBytes;
+  throw new ScriptError(
+    "E0917",
+    `The length of a ${op} bio is that of its memory`,
+    op === "flush" ? "leave `bytes` out" : "leave `bytes` out, and add memory",
+  );
 }
 
 /**
@@ -136,17 +147,25 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
         named: true,
         doc: "The disk; the machine's only one when left out.",
       },
+      {
+        name: "bytes",
+        kind: "size",
+        optional: true,
+        named: true,
+        doc: "How much of the disk, for write_zeroes and discard, which have no memory.",
+      },
     ],
     result: "@bio",
     doc: "Builds a bio. Nothing is submitted; bio_add() adds more memory.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0, into: alloc_pages(2))\n` +
       `assert b.bytes == 8KiB`,
-    run(run, [op, lba, into, from, metadata, dev]) {
+    run(run, [op, lba, into, from, metadata, dev, bytes]) {
       const device = isThing(dev, NVME) ? dev.target : onlyDisk(run);
       const bio = new BioTarget(
         device,
         toDiskOp(op),
         lba === undefined ? 0 : toInt(lba, "lba"),
+        bytes === undefined ? 0 : datalessBytes(toDiskOp(op), toSize(bytes, "bytes")),
       );
       bio.vecs.push(...segmentsOf(into ?? from));
       if (isThing(metadata, BUFFER)) bio.metadata = metadata.target.segments;

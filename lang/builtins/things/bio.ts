@@ -14,10 +14,18 @@ export class BioTarget {
   /** Memory for the blocks' metadata, or null for none. */
   metadata: readonly BioVec[] | null = null;
 
-  constructor(readonly device: LabDevice, readonly op: DiskOp, readonly lba: number) {}
+  /**
+   * @param datalessBytes How much of the disk an operation without memory covers; 0 for those with.
+   */
+  constructor(
+    readonly device: LabDevice,
+    readonly op: DiskOp,
+    readonly lba: number,
+    readonly datalessBytes = 0,
+  ) {}
 
   get sizeBytes(): number {
-    return vecsSizeBytes(this.vecs);
+    return vecsSizeBytes(this.vecs) + this.datalessBytes;
   }
 
   /**
