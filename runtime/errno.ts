@@ -69,6 +69,8 @@ export const BLK_STS = {
   OFFLINE: 16,
   DURATION_LIMIT: 17,
   INVAL: 19,
+  /** A first proposal of 2021 had it, for peer memory that cannot be reached; no release does. */
+  P2PDMA: 20,
 } as const;
 
 export type BlkStatusName = keyof typeof BLK_STS;
@@ -136,6 +138,7 @@ const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
   AGAIN: "EAGAIN",
   OFFLINE: "ENODEV",
   INVAL: "EINVAL",
+  P2PDMA: "EREMOTEIO",
 };
 
 /** The errno a synchronous read or write raises for a block status (language.md, nvme device). */

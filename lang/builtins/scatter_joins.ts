@@ -35,9 +35,9 @@ export function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRang
     const dma = list.dmaAddressAt(output);
     const sizeBytes = list.dmaLengthAt(output);
     const first = entry;
-    for (let covered = 0; covered < sizeBytes && entry < list.count; entry++) {
-      covered += list.lengthAt(entry);
-    }
+    // An output of no bytes, which a defect can leave, still stands for its entry.
+    let covered = 0;
+    do covered += list.lengthAt(entry++); while (covered < sizeBytes && entry < list.count);
     const separation = output === 0 ? null : separate(list, device, ranges.at(-1)!, first, output);
     ranges.push({ dma, sizeBytes, first, entries: entry - first, separation });
   }
@@ -52,6 +52,13 @@ function separate(
   output: number,
 ): Separation {
   const { domain } = device;
+  if (domain === null && list.isBusAddressAt(output)) {
+    return {
+      rule: "dma.7.1",
+      short: "bus address",
+      text: "a peer's bus address: nothing is mapped for it",
+    };
+  }
   if (domain === null) {
     return {
       rule: "dma.7.1",

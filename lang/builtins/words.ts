@@ -91,6 +91,7 @@ const STATUS_DOCS: Readonly<Record<keyof typeof BLK_STS, string>> = {
   OFFLINE: "The device is offline.",
   DURATION_LIMIT: "The command took longer than allowed.",
   INVAL: "The request can never be right for this device.",
+  P2PDMA: "Peer memory cannot be reached, as a first proposal of 2021 called it.",
 };
 
 const STATUSES: readonly WordSpec[] = Object.entries(STATUS_DOCS).map(([name, doc]) => ({
@@ -329,6 +330,10 @@ const EVENT_WORDS = [
     redirect: "Sent up.",
     block: "Stopped.",
     completion: "The answer to a read.",
+  }),
+  ...group("where a list's entry says that its output is a bus address", {
+    dma_flags: "In the flag word of its DMA fields.",
+    page_link: "In a spare bit of its link to the page, as first proposed.",
   }),
   ...group("state of a provider of peer memory", {
     initialised: "Known as a provider, without memory that has pages.",

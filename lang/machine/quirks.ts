@@ -118,7 +118,6 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "sg_bus_length_missing",
     profiles: [],
-    later: true,
     doc: "Peer entries of a direct scatterlist have no DMA length (November 2025).",
   },
   {
@@ -160,7 +159,6 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "sg_host_bridge_unmapped",
     profiles: [],
-    later: true,
     doc: "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
   },
   {
@@ -191,7 +189,6 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "p2p_design_2021",
     profiles: [],
-    later: true,
     doc: "Peer memory as first proposed: a flag in the scatterlist's page link.",
   },
   {

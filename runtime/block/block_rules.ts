@@ -7,6 +7,7 @@ import type { DmaDevice } from "../dma/device.ts";
 import type { DmaDirection } from "../dma/attributes.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import type { Bytes } from "../address.ts";
+import { BLK_STS, type BlkStatus } from "../errno.ts";
 import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
 import type { PageJoin } from "./bio_builder.ts";
@@ -77,6 +78,8 @@ export interface BlockRules {
   readonly busAddressClearsState: boolean;
   /** So does a request whose segments are mapped one by one because of its gaps. */
   readonly gapClearsState: boolean;
+  /** What a request ends with whose peer memory the device cannot reach. */
+  readonly peerRefused: BlkStatus;
 }
 
 /** The gap bit of a bio's own joins. */
@@ -216,5 +219,6 @@ export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRu
     metadataLengthBytes: quirks.has("metadata_length_from_format") ? formatBytes : attachedBytes,
     busAddressClearsState: !quirks.has("stale_iova_state_p2p"),
     gapClearsState: !quirks.has("stale_iova_state_uncoalesced"),
+    peerRefused: quirks.has("p2p_design_2021") ? BLK_STS.P2PDMA : BLK_STS.INVAL,
   };
 }

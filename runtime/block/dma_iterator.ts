@@ -194,7 +194,7 @@ export class BlkDma {
         this.#exit = "block.2.3.2";
         return this.#mapSegment(request, dev, iter);
       case "not_supported":
-        iter.status = BLK_STS.INVAL;
+        iter.status = this.#rules.peerRefused;
         this.#exit = "block.2.3.3";
         return false;
       case "none":

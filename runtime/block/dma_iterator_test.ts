@@ -230,6 +230,14 @@ Deno.test("peer memory that is refused makes no call (block.md ch. 2, assertion 
   assertEquals(fixture.state.sizeBytes, 77);
 });
 
+Deno.test("the design of 2021 has a status of its own for peer memory that is refused (p2p.md 9.9)", () => {
+  const fixture = new Fixture({ ...STRICT, quirks: ["p2p_design_2021"] });
+  fixture.usePeers("not_supported");
+  assert(!fixture.start(fixture.request([0x9000_0000, 4096])));
+  assertEquals(fixture.status, "P2PDMA");
+  assertEquals(fixture.calls, []);
+});
+
 Deno.test("peer memory by bus address is arithmetic (block.md ch. 2, assertion 7)", () => {
   const fixture = new Fixture(STRICT);
   fixture.usePeers("bus_addr", -0x1000_0000);

@@ -14,7 +14,16 @@ export interface DmaRules {
   readonly forcedBounceRefusesMmio: boolean;
   /** A bounced link that is all head and tail links the nothing between them as well. */
   readonly linksEmptyMiddle: boolean;
+  /** In a direct list, an output that is a peer's bus address says how long it is. */
+  readonly setsBusLength: boolean;
+  /** In a direct list, memory of a peer behind the host bridge is mapped; else its address stays. */
+  readonly mapsPeersBehindHostBridge: boolean;
+  /** Where an entry of a list says that its output is a bus address. */
+  readonly busMark: BusMark;
 }
+
+/** A flag word of the DMA fields, or a spare bit in the link to the page. */
+export type BusMark = "dma_flags" | "page_link";
 
 /** The strategies of a release with these defects. */
 export function dmaRules(kernel: string, quirks: ReadonlySet<string>): DmaRules {
@@ -22,5 +31,8 @@ export function dmaRules(kernel: string, quirks: ReadonlySet<string>): DmaRules 
     bouncesPeerMemory: kernel !== "6.12",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
+    setsBusLength: !quirks.has("sg_bus_length_missing"),
+    mapsPeersBehindHostBridge: !quirks.has("sg_host_bridge_unmapped"),
+    busMark: quirks.has("p2p_design_2021") ? "page_link" : "dma_flags",
   };
 }

@@ -10,6 +10,7 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
+import type { BusMark } from "./dma_rules.ts";
 
 /** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
  * on the link to the next. */
@@ -33,6 +34,8 @@ export interface ScatterOutput {
 const BUS_ADDRESS = 1;
 /** An output leads to a bounce buffer. */
 const THROUGH_BOUNCE = 2;
+/** The mark of a bus address stands in the entry's link to its page. */
+const IN_PAGE_LINK = 4;
 
 export class Scatterlist {
   /** Entries in use. */
@@ -101,7 +104,8 @@ export class Scatterlist {
     const index = this.count++;
     invariant(index < this.capacityEntries, `A list of ${this.capacityEntries} entries is full`);
     this.setSegment(index, phys, sizeBytes);
-    this.clearOutput(index);
+    // Memory for a list comes zeroed: an address that a map forgets to write is 0.
+    this.setOutput(index, 0 as PhysAddr, 0 as DmaAddr, 0);
   }
 
   /** First byte of an entry's buffer. */
@@ -147,6 +151,12 @@ export class Scatterlist {
     return (this.#marks[index]! & BUS_ADDRESS) !== 0;
   }
 
+  /** Where the entry says that its output is a bus address; null when it is none. */
+  busMarkAt(index: number): BusMark | null {
+    if (!this.isBusAddressAt(index)) return null;
+    return (this.#marks[index]! & IN_PAGE_LINK) !== 0 ? "page_link" : "dma_flags";
+  }
+
   isBouncedAt(index: number): boolean {
     return (this.#marks[index]! & THROUGH_BOUNCE) !== 0;
   }
@@ -159,10 +169,16 @@ export class Scatterlist {
     this.#marks[index] = 0;
   }
 
-  /** As `setOutput`, for a peer's bus address. */
-  setBusOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
+  /** As `setOutput`, for a peer's bus address. @param mark Where the entry says so. */
+  setBusOutput(
+    index: number,
+    phys: PhysAddr,
+    address: DmaAddr,
+    sizeBytes: Bytes,
+    mark: BusMark = "dma_flags",
+  ): void {
     this.setOutput(index, phys, address, sizeBytes);
-    this.#marks[index] = BUS_ADDRESS;
+    this.#marks[index] = mark === "page_link" ? BUS_ADDRESS | IN_PAGE_LINK : BUS_ADDRESS;
   }
 
   /** Notes that the device is led to a bounce buffer. */

@@ -22,7 +22,7 @@ import {
 } from "./iommu_path.ts";
 import { mustBounce } from "./map_branch.ts";
 import type { Scatterlist } from "./scatterlist.ts";
-import { PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
+import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /**
  * Maps a list.
@@ -80,8 +80,8 @@ function layOut(
       restoreFromOutputs(list, index);
       return invalidate(list, -ERRNO.EREMOTEIO);
     }
-    if (bus !== null) {
-      list.setBusOutput(index, phys, bus, list.lengthAt(index));
+    if (bus !== null && bus !== PEER_BEHIND_BRIDGE) {
+      list.setBusOutput(index, phys, bus, list.lengthAt(index), machine.dma.rules.busMark);
       continue;
     }
     // The entry has no output yet; what it still holds of an earlier map would read as one.
@@ -166,7 +166,8 @@ function finalise(dev: DmaDevice, domain: IommuDomain, list: Scatterlist, iova: 
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
     if (list.isBusAddressAt(index)) {
-      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes);
+      const mark = list.busMarkAt(index) ?? "dma_flags";
+      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes, mark);
       outputs++;
       currentBytes = 0;
       continue;

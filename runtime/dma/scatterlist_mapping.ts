@@ -11,7 +11,7 @@ import type { DmaDevice } from "./device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
-import { PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
+import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /**
  * Maps a list.
@@ -49,6 +49,7 @@ function directMapSg(
   // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
   const asMemory = attrs & ~DMA_ATTR.MMIO;
   const memo = peerMemo(machine);
+  const { rules } = machine.dma;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
@@ -56,8 +57,13 @@ function directMapSg(
     if (bus === PEER_REFUSED) {
       return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EREMOTEIO);
     }
-    if (bus !== null) {
-      list.setBusOutput(index, phys, bus, lengthBytes);
+    if (bus === PEER_BEHIND_BRIDGE) {
+      if (!rules.mapsPeersBehindHostBridge) {
+        list.setOutput(index, phys, list.dmaAddressAt(index), lengthBytes);
+        continue;
+      }
+    } else if (bus !== null) {
+      list.setBusOutput(index, phys, bus, rules.setsBusLength ? lengthBytes : 0, rules.busMark);
       continue;
     }
     const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, asMemory);

@@ -3,6 +3,8 @@ import type { DmaAddr, PhysAddr } from "../address.ts";
 import type { Machine, PeerMapType } from "../machine.ts";
 import type { DmaDevice } from "./device.ts";
 
+/** The memory is a peer's behind the host bridge: mapped as RAM is, and with this release's faults. */
+export const PEER_BEHIND_BRIDGE = "behind_bridge";
 /** The device may not reach this peer's memory at all. */
 export const PEER_REFUSED = "refused";
 
@@ -18,8 +20,8 @@ export function peerMemo(machine: Machine): PeerMemo | null {
 }
 
 /**
- * How an entry is mapped as peer memory: its bus address, `PEER_REFUSED`, or null for RAM and for
- * what is reached through the host bridge, which is mapped as RAM is.
+ * How an entry is mapped as peer memory: its bus address, `PEER_REFUSED`, `PEER_BEHIND_BRIDGE`, or
+ * null for RAM.
  *
  * @param memo Keeps the kind of the provider asked about last.
  */
@@ -28,7 +30,7 @@ export function peerBusAddress(
   dev: DmaDevice,
   phys: PhysAddr,
   memo: PeerMemo,
-): DmaAddr | typeof PEER_REFUSED | null {
+): DmaAddr | typeof PEER_REFUSED | typeof PEER_BEHIND_BRIDGE | null {
   const { peers, memory } = machine;
   if (peers === null || memory.kindAt(phys) !== "mmio") return null;
   const provider = peers.providerAt(phys);
@@ -42,6 +44,8 @@ export function peerBusAddress(
       return peers.busAddress(phys);
     case "not_supported":
       return PEER_REFUSED;
+    case "thru_host_bridge":
+      return PEER_BEHIND_BRIDGE;
     default:
       return null;
   }

@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
+import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Iod } from "./iod.ts";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 
@@ -45,6 +46,8 @@ export interface NvmeRules {
   readonly chainsFullPage: boolean;
   /** The list goes on in a further page where one is full; else beyond the end of the only one. */
   readonly chainsPages: boolean;
+  /** What a request ends with whose list has peer memory that the device cannot reach. */
+  readonly peerRefused: BlkStatus;
 }
 
 /** The strategies of a release with these defects. */
@@ -71,5 +74,6 @@ export function nvmeRules(kernel: string, quirks: ReadonlySet<string>): NvmeRule
     smallListAlignBytes: quirks.has("prp_pool_aligned_512") ? 512 : SMALL_DESCRIPTOR_BYTES,
     chainsFullPage: quirks.has("prp_full_page_chained"),
     chainsPages: !quirks.has("prp_single_page"),
+    peerRefused: quirks.has("p2p_design_2021") ? BLK_STS.P2PDMA : BLK_STS.TARGET,
   };
 }

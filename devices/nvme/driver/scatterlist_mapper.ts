@@ -50,9 +50,11 @@ export class ScatterlistDataMapper implements DataMapper {
   readonly #metadata: ScatterlistMetadataMapper;
   readonly #segments = new SegmentIterator();
   readonly #walk = new ScatterlistWalk();
+  readonly #rules: NvmeRules;
   readonly #iter = new BlkDmaIter();
 
   constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings, rules: NvmeRules) {
+    this.#rules = rules;
     this.#machine = machine;
     this.#dev = dev;
     this.#settings = settings;
@@ -143,7 +145,7 @@ export class ScatterlistDataMapper implements DataMapper {
     if (error !== 0) {
       this.#lists.put(list);
       iod.dataList = null;
-      return error === -ERRNO.EREMOTEIO ? BLK_STS.TARGET : BLK_STS.RESOURCE;
+      return error === -ERRNO.EREMOTEIO ? this.#rules.peerRefused : BLK_STS.RESOURCE;
     }
     if (list.outputs === 1) this.#noteRange(request, list.dmaAddressAt(0), list.dmaLengthAt(0));
 

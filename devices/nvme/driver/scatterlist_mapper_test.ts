@@ -153,12 +153,7 @@ Deno.test("a request without a list of descriptors is undone as a whole (nvme.md
   }
 });
 
-Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme.md 6)", () => {
-  const rig = rigOf({ device: { maskBits: 32 }, machine: { ramSizeBytes: 8 * 1024 * MIB } });
-  const far = rig.request([vec(0x1_0000_0000, 256 * KIB), vec(0x1_1000_0000, 512 * KIB)]);
-  assertEquals(rig.driver.prepare(far.iod, far.request), BLK_STS.RESOURCE);
-  assertEquals([rig.dev.mappings, rig.machine.swiotlb.usedSlots], [0, 0]);
-
+function refusePeers(rig: DriverRig): void {
   rig.machine.peers = {
     isPeerMemory: () => true,
     providerAt: () => "peer",
@@ -168,6 +163,22 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
     resolveBusAddress: () => -1,
   };
   rig.machine.memory.kindAt = () => "mmio";
+}
+
+Deno.test("the design of 2021 ends a refused peer with a status of its own (p2p.md 9.9)", () => {
+  const rig = rigOf({ machine: { quirks: new Set(["p2p_design_2021"]) } });
+  refusePeers(rig);
+  const { request, iod } = rig.request(pages(2));
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.P2PDMA);
+});
+
+Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme.md 6)", () => {
+  const rig = rigOf({ device: { maskBits: 32 }, machine: { ramSizeBytes: 8 * 1024 * MIB } });
+  const far = rig.request([vec(0x1_0000_0000, 256 * KIB), vec(0x1_1000_0000, 512 * KIB)]);
+  assertEquals(rig.driver.prepare(far.iod, far.request), BLK_STS.RESOURCE);
+  assertEquals([rig.dev.mappings, rig.machine.swiotlb.usedSlots], [0, 0]);
+
+  refusePeers(rig);
   for (const count of [1, 2]) {
     const { request, iod } = rig.request(pages(count));
     assertEquals(rig.driver.prepare(iod, request), BLK_STS.TARGET);

@@ -5,7 +5,7 @@ import { clip, PICTURE_COLUMNS, wrapText } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
 import { scatterlistPicture } from "../../render/scatterlist_picture.ts";
 import type { Value } from "../../vm/value.ts";
-import { dma, isThing, list, phys, record, size } from "../arguments.ts";
+import { dma, isThing, list, phys, record, size, word } from "../arguments.ts";
 import { scatterRanges } from "../scatter_joins.ts";
 import type { TypeSpec } from "../spec.ts";
 
@@ -54,6 +54,19 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
           ),
         );
       },
+    },
+    {
+      name: "bus_marks",
+      kind: "list",
+      doc: "The outputs that are a peer's bus address, and where their entries say so: a list of " +
+        "{ output, mark }, the mark being dma_flags or, in the design of 2021, page_link.",
+      get: ({ list: sg }) =>
+        list(
+          sg.mapped().flatMap((_, output) => {
+            const mark = sg.busMarkAt(output);
+            return mark === null ? [] : [record({ output, mark: word(mark) })];
+          }),
+        ),
     },
     {
       name: "size",
