@@ -7,10 +7,11 @@
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS } from "../render/columns.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../render/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";
+import { branchDoc } from "./explain/mapping_told.ts";
 import { siteText } from "./things/event.ts";
 
 /** One mapping, made by whichever API. */
@@ -160,7 +161,8 @@ function lifeLines(
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
-      lines.push(`│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`);
+      const text = `│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`;
+      lines.push(spread(text, event.why?.rule ?? ""));
     }
   }
   if (uses > 0) {
@@ -175,8 +177,12 @@ function lifeLines(
 /** Which branch a map took, where there was one to take. */
 function branchLine({ why }: MachineEvent): string[] {
   const branch = why?.inputs.branch;
-  if (why === null || typeof branch !== "string" || branch === "translated") return [];
-  return [`│        branch ${branch}, ${why.rule}`];
+  if (why === null || typeof branch !== "string") return [];
+  return [
+    spread(`│        branch ${branch}`, why.rule),
+    ...wrapText(branchDoc(branch) ?? "", PICTURE_COLUMNS - 9).filter((line) => line !== "")
+      .map((line) => `│        ${line}`),
+  ];
 }
 
 function momentText(what: string, event: MachineEvent, api: string, run: Run): string {

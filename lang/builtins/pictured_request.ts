@@ -5,6 +5,7 @@ import { formatSize } from "../render/numbers.ts";
 import {
   type PicturedEntry,
   type PicturedListPage,
+  type PicturedMemory,
   type PicturedRequest,
   segmentCountText,
 } from "../render/request_picture.ts";
@@ -15,6 +16,8 @@ import { commandByteLines } from "./things/command.ts";
 /** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */
 const CONTROLLER_PAGE_BYTES = 4096;
 const PRPS_PER_PAGE = 512;
+/** Type of an SGL descriptor that leads to data. */
+const DATA_BLOCK = 0;
 
 /** The drawing of a request in the state it is in. */
 export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest {
@@ -42,13 +45,54 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
       ? null
       : { dma: request.iova.start, sizeBytes: request.iova.sizeBytes },
     ...pointer,
+    metadata: command === null ? null : picturedMetadata(command, request),
     notes: command === null ? [`  ${state}`] : [
-      ...command.mptr === 0 ? [] : [`  metadata at ${formatAddress(command.mptr)} (MPTR)`],
       "",
       `  ${state}; the command's 64 bytes:`,
       ...commandByteLines(command.bytes),
     ],
   };
+}
+
+/** The metadata, and how the command leads to it. @see behaviour/nvme.md 3 */
+function picturedMetadata(
+  command: NvmeCommandView,
+  request: NvmeRequest,
+): PicturedMemory | null {
+  const segments = request.metadataSegments();
+  if (segments.length === 0) return null;
+  const sizeBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  const blocks = command.metadataSgl.filter(({ type }) => type === DATA_BLOCK);
+  if (blocks.length === 0) {
+    return {
+      segments,
+      range: oneRangeOf(command.mptr, sizeBytes, segments.length),
+      entries: [{ label: "MPTR", dma: command.mptr, sizeBytes, page: -1 }],
+      pages: [],
+      pointer: null,
+      showsSizes: false,
+    };
+  }
+  return {
+    segments,
+    range: blocks.length > 1
+      ? null
+      : oneRangeOf(blocks[0]!.address, blocks[0]!.sizeBytes, segments.length),
+    entries: blocks.map(({ address, sizeBytes }, index) => ({
+      label: String(index),
+      dma: address,
+      sizeBytes,
+      page: 0,
+    })),
+    pages: [{ dma: command.mptr, next: null }],
+    pointer: `MPTR  list at ${formatAddress(command.mptr)}`,
+    showsSizes: true,
+  };
+}
+
+/** Several segments behind one entry lie in one range. */
+function oneRangeOf(dma: number, sizeBytes: number, segments: number) {
+  return segments === 1 ? null : { dma, sizeBytes };
 }
 
 function placeOf(request: NvmeRequest): string {

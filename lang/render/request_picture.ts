@@ -36,12 +36,8 @@ export interface PicturedListPage {
   readonly next: { readonly label: string; readonly dma: number } | null;
 }
 
-export interface PicturedRequest {
-  readonly title: string;
-  /** At the right edge of the first line. */
-  readonly place: string;
-  /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
-  readonly seenAs: string;
+/** Memory, and the part of the command that leads to it. */
+export interface PicturedMemory {
   readonly segments: readonly PicturedSegment[];
   /** The one range that all memory became, or null when each segment has its own mapping. */
   readonly range: { readonly dma: number; readonly sizeBytes: number } | null;
@@ -51,6 +47,16 @@ export interface PicturedRequest {
   readonly pointer: string | null;
   /** True when lengths stand in the entries, as they do in an SGL. */
   readonly showsSizes: boolean;
+}
+
+export interface PicturedRequest extends PicturedMemory {
+  readonly title: string;
+  /** At the right edge of the first line. */
+  readonly place: string;
+  /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
+  readonly seenAs: string;
+  /** Metadata of the blocks, drawn below the data; null for none. */
+  readonly metadata: PicturedMemory | null;
   /** Lines below the drawing. */
   readonly notes: readonly string[];
 }
@@ -64,6 +70,8 @@ const GAP = 5;
 const LONGEST_LIST = 8;
 const KEPT_FIRST = 4;
 const KEPT_LAST = 2;
+/** List pages before those in the middle are left out. */
+const SHOWN_PAGES = 3;
 
 /** The drawing, in at most 80 columns. */
 export function requestPicture(request: PicturedRequest): string[] {
@@ -71,13 +79,21 @@ export function requestPicture(request: PicturedRequest): string[] {
   let body: readonly string[] = [];
   if (request.entries.length > 0) {
     head.push(`${pad("  physical memory", LEFT + GAP)}${pad(request.seenAs, MIDDLE + GAP)}command`);
-    body = request.range === null ? pieceByPiece(request) : oneRange(request, request.range);
+    body = memoryLines(request);
   } else if (request.segments.length > 0) {
     // No command yet: all there is to see is the memory.
     head.push("  physical memory");
     body = shorten(request.segments.map(segmentText), hiddenSegments);
   }
-  return [...head, ...body, ...request.notes].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
+  const { metadata } = request;
+  const below = metadata === null ? [] : ["  metadata", ...memoryLines(metadata)];
+  return [...head, ...body, ...below, ...request.notes].map((line) =>
+    clip(line, PICTURE_COLUMNS).trimEnd()
+  );
+}
+
+function memoryLines(memory: PicturedMemory): string[] {
+  return memory.range === null ? pieceByPiece(memory) : oneRange(memory, memory.range);
 }
 
 function segmentText(segment: PicturedSegment): string {
@@ -109,26 +125,47 @@ function shorten<T>(items: readonly T[], gap: (hidden: readonly T[]) => T): T[] 
 }
 
 /** All lines of the right column: entries of the command, then each list in a box. */
-function entryLines(request: PicturedRequest): EntryLine[] {
+function entryLines(request: PicturedMemory): EntryLine[] {
   const lines: EntryLine[] = commandEntries(request, -1).map((entry) => ({
     text: commandEntryText(request, entry),
     data: true,
   }));
   if (request.pointer !== null) lines.push({ text: request.pointer, data: false });
-  request.pages.forEach((page, index) => lines.push(...pageLines(request, page, index)));
+  for (const { page, index, hiddenBefore } of shownPages(request)) {
+    if (hiddenBefore > 0) lines.push({ text: hiddenPages(hiddenBefore), data: false });
+    lines.push(...pageLines(request, page, index));
+  }
   return lines;
 }
 
-function commandEntries(request: PicturedRequest, page: number): readonly PicturedEntry[] {
+interface ShownPage {
+  readonly page: PicturedListPage;
+  readonly index: number;
+  /** List pages that are left out before it. */
+  readonly hiddenBefore: number;
+}
+
+/** The list pages: all of a few, the first and the last of many. */
+function shownPages({ pages }: PicturedMemory): ShownPage[] {
+  const all = pages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
+  if (all.length <= SHOWN_PAGES) return all;
+  return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
+}
+
+function hiddenPages(count: number): string {
+  return `   ⋮  ${count} more list pages`;
+}
+
+function commandEntries(request: PicturedMemory, page: number): readonly PicturedEntry[] {
   return request.entries.filter((entry) => entry.page === page);
 }
 
-function commandEntryText(request: PicturedRequest, entry: PicturedEntry): string {
+function commandEntryText(request: PicturedMemory, entry: PicturedEntry): string {
   const size = request.showsSizes ? ` ${formatSize(entry.sizeBytes)}` : "";
   return `${entry.label}  ${formatAddress(entry.dma)}${size}`;
 }
 
-function pageLines(request: PicturedRequest, page: PicturedListPage, index: number): EntryLine[] {
+function pageLines(request: PicturedMemory, page: PicturedListPage, index: number): EntryLine[] {
   const entries = commandEntries(request, index).map((entry): EntryLine => ({
     text: boxed(request, entry),
     data: true,
@@ -160,14 +197,14 @@ function boxedText(text: string): string {
   return `│${pad(clip(text, RIGHT - 2), RIGHT - 2)}│`;
 }
 
-function boxed(request: PicturedRequest, entry: PicturedEntry): string {
+function boxed(request: PicturedMemory, entry: PicturedEntry): string {
   const size = request.showsSizes ? pad(formatSize(entry.sizeBytes), 7, "right") : "";
   return boxedText(`${pad(entry.label, 3, "right")} ${formatAddress(entry.dma)} ${size}`);
 }
 
 /** All segments run into one range, which fans out into the entries. */
 function oneRange(
-  request: PicturedRequest,
+  request: PicturedMemory,
   range: { readonly dma: number; readonly sizeBytes: number },
 ): string[] {
   const left = shorten(request.segments.map(segmentText), hiddenSegments);
@@ -231,24 +268,27 @@ interface PieceRow {
   /** What the right column holds leads to data. */
   readonly data: boolean;
   readonly gap: boolean;
+  /** The entry above covers this segment too. */
+  readonly joins: boolean;
 }
 
 function frame(right: string): PieceRow {
-  return { left: "", middle: "", right, data: false, gap: false };
+  return { left: "", middle: "", right, data: false, gap: false, joins: false };
 }
 
-function pieceByPiece(request: PicturedRequest): string[] {
+function pieceByPiece(request: PicturedMemory): string[] {
   const byPage = rowsByPage(request);
   const rows = shorten(byPage.get(-1) ?? [], (hidden) => gapRow(hidden, (text) => text));
   if (request.pointer !== null) rows.push(frame(request.pointer));
-  request.pages.forEach((page, index) => {
+  for (const { page, index, hiddenBefore } of shownPages(request)) {
+    if (hiddenBefore > 0) rows.push(frame(hiddenPages(hiddenBefore)));
     rows.push(
       frame(boxTop(page)),
       ...shorten(byPage.get(index) ?? [], (hidden) => gapRow(hidden, boxedText)),
       ...linkLines(page).map((line) => frame(line.text)),
       frame(BOX_BOTTOM),
     );
-  });
+  }
   return rows.map((row, index) => drawRow(row, rows, index));
 }
 
@@ -262,6 +302,7 @@ function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string
     right: rightText(segments === hidden.length ? "  ⋮" : `  ⋮  ${hidden.length} more`),
     data: false,
     gap: true,
+    joins: false,
   };
 }
 
@@ -271,45 +312,56 @@ function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): strin
   const next = rows.slice(index + 1).find((other) => other.data || other.gap);
   const goesOn = next !== undefined && next.data && next.left === "";
   const inside = !begins && !row.gap && (row.data || goesOn);
-  const trunk = begins
+  const joined = rows[index + 1]?.joins === true;
+  const trunk = row.joins
+    ? `─${joint(true, joined, true, false)}   `
+    : begins && joined
+    ? `─${joint(false, true, true, true)}─► `
+    : begins
     ? goesOn ? `─${joint(false, true, true, true)}─► ` : "───► "
     : inside
     ? ` ${joint(true, goesOn, false, row.data)}${row.data ? "─► " : "   "}`
     : " ".repeat(GAP);
   return [
     pad(row.left, LEFT),
-    begins ? "───► " : " ".repeat(GAP),
-    begins ? dashes(row.middle) : pad(row.middle, MIDDLE),
+    begins || row.joins ? "───► " : " ".repeat(GAP),
+    begins || row.joins ? dashes(row.middle) : pad(row.middle, MIDDLE),
     trunk,
     row.right,
   ].join("");
 }
 
 /** A row for each entry, by its list page (-1 for the command), in the order of the data. */
-function rowsByPage(request: PicturedRequest): Map<number, PieceRow[]> {
+function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
   const pages = new Map<number, PieceRow[]>();
   let next = 0;
   let segmentAt = 0;
   let entryAt = 0;
   for (const entry of request.entries) {
-    const segment = segmentAt <= entryAt ? request.segments[next] : undefined;
-    const row: PieceRow = {
-      left: segment === undefined ? "" : segmentText(segment),
-      middle: segment === undefined
-        ? ""
-        : addressAndSize(entry.dma + (segmentAt - entryAt), segment.sizeBytes).trimStart(),
-      right: entry.page < 0 ? commandEntryText(request, entry) : boxed(request, entry),
-      data: true,
-      gap: false,
-    };
-    if (segment !== undefined) {
+    const rows = pages.get(entry.page) ?? [];
+    pages.set(entry.page, rows);
+    const entryEnd = entryAt + entry.sizeBytes;
+    const right = entry.page < 0 ? commandEntryText(request, entry) : boxed(request, entry);
+    let joins = false;
+    // A segment that began before this entry goes on in it: the entry has a line without one.
+    do {
+      const segment = segmentAt < entryEnd ? request.segments[next] : undefined;
+      rows.push({
+        left: segment === undefined ? "" : segmentText(segment),
+        middle: segment === undefined
+          ? ""
+          : addressAndSize(entry.dma + (segmentAt - entryAt), segment.sizeBytes).trimStart(),
+        right: joins ? entry.page < 0 ? "" : boxedText("") : right,
+        data: !joins,
+        gap: false,
+        joins,
+      });
+      if (segment === undefined) break;
       segmentAt += segment.sizeBytes;
       next++;
-    }
-    entryAt += entry.sizeBytes;
-    const rows = pages.get(entry.page);
-    if (rows === undefined) pages.set(entry.page, [row]);
-    else rows.push(row);
+      joins = true;
+    } while (segmentAt < entryEnd && next < request.segments.length);
+    entryAt = entryEnd;
   }
   return pages;
 }

@@ -14,6 +14,7 @@ function picture(change: Partial<PicturedRequest>): PicturedRequest {
     pages: [],
     pointer: null,
     showsSizes: false,
+    metadata: null,
     notes: [],
     ...change,
   };
@@ -131,5 +132,67 @@ Deno.test("requestPicture() shows the memory alone while there is no command", (
     "  physical memory",
     "     0x10_2000    4KiB",
     "     0x10_4000    4KiB",
+  ]);
+});
+
+Deno.test("requestPicture() leads several segments into one entry where a list joined them", () => {
+  const lines = requestPicture(picture({
+    segments: pages(3, 0x10_2000, 0x2000),
+    entries: [
+      { label: "0", dma: 0xffff_c000, sizeBytes: 2 * PAGE, page: 0 },
+      { label: "1", dma: 0xfff0_0000, sizeBytes: PAGE, page: 0 },
+    ],
+    pages: [{ dma: 0xffff_f000, next: null }],
+    pointer: "SGL   list at 0xffff_f000",
+    showsSizes: true,
+  }));
+  assertEquals(lines.slice(4), [
+    "                                                      ┌─ list 0xffff_f000 ─────┐",
+    "     0x10_2000    4KiB ───► 0xffff_c000    4KiB ──┬─► │  0 0xffff_c000    8KiB │",
+    "     0x10_4000    4KiB ───► 0xffff_d000    4KiB ──┘   │                        │",
+    "     0x10_6000    4KiB ───► 0xfff0_0000    4KiB ────► │  1 0xfff0_0000    4KiB │",
+    "                                                      └────────────────────────┘",
+  ]);
+});
+
+Deno.test("requestPicture() leaves out the list pages between the first and the last", () => {
+  const entries = [{ label: "PRP1", dma: 0x4000_0000, sizeBytes: PAGE, page: -1 }];
+  for (let index = 0; index < 4 * 511 + 3; index++) {
+    const page = Math.min(4, Math.floor(index / 511));
+    const dma = 0x4000_1000 + index * PAGE;
+    entries.push({ label: String(index - 511 * page), dma, sizeBytes: PAGE, page });
+  }
+  const at = (page: number) => 0x10_0000 + page * PAGE;
+  const lines = requestPicture(picture({
+    segments: [{ phys: 0x4000_0000, sizeBytes: 2048 * PAGE }],
+    entries,
+    pages: [0, 1, 2, 3, 4].map((page) => ({
+      dma: at(page),
+      next: page === 4 ? null : { label: "511", dma: at(page + 1) },
+    })),
+    pointer: "PRP2  list at 0x10_0000",
+  }));
+  assertEquals(lines.filter((line) => line.includes("┌─ list")).length, 2);
+  assert(lines.some((line) => line.includes("⋮  3 more list pages")), lines.join("\n"));
+  assert(lines.at(-2)!.includes("│  2 0x407f_f000"), lines.join("\n"));
+});
+
+Deno.test("requestPicture() draws the metadata below the data, with what leads to it", () => {
+  const lines = requestPicture(picture({
+    segments: pages(1, 0x10_2000, 0),
+    entries: [{ label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: -1 }],
+    metadata: {
+      segments: [{ phys: 0x20_0040, sizeBytes: 64 }],
+      range: null,
+      entries: [{ label: "MPTR", dma: 0x20_0040, sizeBytes: 64, page: -1 }],
+      pages: [],
+      pointer: null,
+      showsSizes: false,
+    },
+  }));
+  assertEquals(lines.slice(3), [
+    "     0x10_2000    4KiB ───► 0x10_2000    4KiB ──────► PRP1  0x10_2000",
+    "  metadata",
+    "     0x20_0040     64B ───► 0x20_0040     64B ──────► MPTR  0x20_0040",
   ]);
 });

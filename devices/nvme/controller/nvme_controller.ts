@@ -24,7 +24,7 @@ import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./host_transfer.ts";
 import type { Media } from "./media.ts";
 import { NvmCommands, type ResolvedCommand } from "./nvm.ts";
-import { CompletionQueue, QueueTable, SubmissionQueue } from "./queues.ts";
+import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
 import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
 import {
   COMPLETION_ENTRY_BYTES,
@@ -226,6 +226,20 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#coalesces = false;
     this.#queues.clear();
     this.#admin.reset();
+  }
+
+  /** Where the controller stands in a pair of rings; null for a queue that it does not know. */
+  ringsOf(queueId: number): ControllerRings | null {
+    const queue = this.#queues.submission(queueId);
+    if (queue === undefined) return null;
+    const { completion } = queue;
+    return {
+      sqHead: queue.head,
+      sqTail: queue.tail,
+      cqHead: completion.head,
+      cqTail: completion.tail,
+      phase: completion.phase,
+    };
   }
 
   /** @see RegisterOwner */

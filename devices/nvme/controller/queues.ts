@@ -1,6 +1,20 @@
 /** The controller's view of its queues: rings in host memory, of which it knows base and indexes. */
 import type { DmaAddr } from "../../../runtime/address.ts";
 
+/** The controller's side of a pair of rings, for those who look at it. */
+export interface ControllerRings {
+  /** The next command to fetch. */
+  readonly sqHead: number;
+  /** What the host has put there, as its doorbell said. */
+  readonly sqTail: number;
+  /** What the host has taken, as its doorbell said. */
+  readonly cqHead: number;
+  /** Where the next completion goes. */
+  readonly cqTail: number;
+  /** The phase bit that it will have. */
+  readonly phase: number;
+}
+
 export class CompletionQueue {
   /** Submission queues that complete here. */
   users = 0;

@@ -400,7 +400,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Lists go back to their pool, so a command with lists is read now; the others can wait. */
   #keep(iod: Iod, request: NvmeRequest): void {
-    if (iod.nrDescriptors === 0) this.#archive.keep(request, iod.words);
+    const listed = iod.nrDescriptors !== 0 || iod.usesMetadataSgl;
+    if (!listed) this.#archive.keep(request, iod.words);
     else request.keep(viewCommand(iod, this.machine.memory));
   }
 

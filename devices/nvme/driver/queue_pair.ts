@@ -53,6 +53,21 @@ export interface QueuePairOptions {
 /** When a tag was taken for a command that could not be sent yet. */
 const NOT_SENT = -1;
 
+/** The host's side of a pair of rings. */
+export interface HostRings {
+  /** Where the next command goes. */
+  readonly sqTail: number;
+  /** The tail that the controller was told of last. */
+  readonly sqRung: number;
+  /** Where the next completion is looked for. */
+  readonly cqHead: number;
+  /** The phase bit that makes it valid. */
+  readonly phase: number;
+  /** Offsets of the two doorbells in the controller's registers. */
+  readonly sqDoorbell: number;
+  readonly cqDoorbell: number;
+}
+
 export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
@@ -119,6 +134,34 @@ export class QueuePair {
       this.#freeTags[index] = options.tags - 1 - index;
     }
     this.#freeCount = options.tags;
+  }
+
+  /** Where the host stands in its two rings, and where it rings. */
+  get rings(): HostRings {
+    return {
+      sqTail: this.#sqTail,
+      sqRung: this.#sqRung,
+      cqHead: this.#cqHead,
+      phase: this.#phase,
+      sqDoorbell: this.#sqDoorbell,
+      cqDoorbell: this.#cqDoorbell,
+    };
+  }
+
+  /** The command id that stands in a slot of the submission queue's memory. */
+  commandIdAt(slot: number): number {
+    return this.#sqEntries.word(slot, 0) >>> 16;
+  }
+
+  /** The command id and the phase bit that stand in a slot of the completion queue's memory. */
+  completionAt(slot: number): { readonly cid: number; readonly phase: number } {
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
+    return { cid: last & 0xffff, phase: last >>> 16 & 1 };
+  }
+
+  /** Commands in flight at most. */
+  get tags(): number {
+    return this.#freeTags.length;
   }
 
   /** Commands in flight. */

@@ -9,7 +9,8 @@ function asClause(sentence: string): string {
   return /^[A-Z][A-Z]/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-function branchDoc(name: unknown): string | null {
+/** When a branch of a map is taken and what comes of it, as a clause; null for no branch. */
+export function branchDoc(name: unknown): string | null {
   const all = [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)];
   const found = all.find((branch) => branch.name === name);
   return found === undefined ? null : asClause(found.doc);

@@ -98,6 +98,14 @@ export const COMMAND: TypeSpec<CommandTarget> = {
       get: ({ command }) => command.format === "sgl" ? descriptorValue(command.sglOfCommand) : null,
     },
     {
+      name: "metadata_sgl",
+      kind: "list",
+      doc:
+        "The descriptors that MPTR leads to: { type, address, size }; none when it leads to the " +
+        "metadata itself.",
+      get: ({ command }) => list(command.metadataSgl.map(descriptorValue)),
+    },
+    {
       name: "mptr",
       kind: "dma",
       doc: "Where the metadata is.",

@@ -1,9 +1,12 @@
 /** One pair of submission and completion queue. */
 import type { QueuePair } from "../../../devices/nvme/driver/queue_pair.ts";
 import { formatCount } from "../../render/numbers.ts";
+import { queuePicture } from "../../render/queue_picture.ts";
 import { dma } from "../arguments.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
 import { diskOf } from "./nvme_submit.ts";
+import { queueStory } from "../explain/queue_story.ts";
+import { controllerSide, picturedQueue } from "../pictured_queue.ts";
 import type { TypeSpec } from "../spec.ts";
 
 export interface QueueTarget {
@@ -33,6 +36,36 @@ export const QUEUE: TypeSpec<QueueTarget> = {
       kind: "bool",
       doc: "It does not interrupt: who submits to it looks for the answer.",
       get: ({ queue }) => queue.polled,
+    },
+    {
+      name: "waiting",
+      kind: "int",
+      doc: "Requests that wait for room in it.",
+      get: ({ queue }) => queue.waiting.length,
+    },
+    {
+      name: "sq_tail",
+      kind: "int",
+      doc: "The slot that the next command goes to.",
+      get: ({ queue }) => queue.rings.sqTail,
+    },
+    {
+      name: "sq_head",
+      kind: "int",
+      doc: "The slot that the controller fetches next; none when it does not know the queue.",
+      get: ({ queue, device }, run) => controllerSide(queue, device, run)?.sqHead ?? null,
+    },
+    {
+      name: "cq_head",
+      kind: "int",
+      doc: "The slot in which the next completion is looked for.",
+      get: ({ queue }) => queue.rings.cqHead,
+    },
+    {
+      name: "phase",
+      kind: "int",
+      doc: "The phase bit that makes a completion there a new one.",
+      get: ({ queue }) => queue.rings.phase,
     },
     { name: "cpu", kind: "int", doc: "The CPU it interrupts.", get: ({ queue }) => queue.cpu },
     {
@@ -66,4 +99,6 @@ assert io.done`,
     `queue ${queue.id} of ${device}: ${formatCount(queue.depthEntries, "entry", "entries")}, ${
       formatCount(queue.inFlight, "command")
     } in flight`,
+  show: ({ queue, device }, run) => queuePicture(picturedQueue(queue, device, run)),
+  explain: ({ queue, device }) => queueStory(queue, device),
 };
