@@ -12,6 +12,9 @@ const MACHINES = [
   "pci { root_port rp0 { nvme ssd { queues = 16 } } }",
   "cpus = 4\n iommu { mode = lazy, forcedac = true } pci { root_port rp0 { nvme ssd { } } }",
   "iommu { mode = strict } pci { root_port rp0 { external = true\n nvme ssd { } } }",
+  'kernel = "6.12"\n iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } }',
+  "pci { root_port rp0 { nvme ssd { coherent = false, mdts = 16KiB, sgl = true, metadata = 8B, " +
+  "metadata_sgl = true } } }",
 ];
 
 /** Requests of every shape, and everything that can be shown on the way. */
@@ -28,6 +31,7 @@ let shapes = [
 for buf in shapes {
   show buf
   let io = ssd.submit(read, lba: 16, into: buf)
+  show ssd.queue(1)
   show io
   explain io
   step until io.done or io.requests.all(r => r.mapped)
@@ -43,6 +47,7 @@ for buf in shapes {
     if request.command != none {
       print request.command
       show request.command
+      explain request.command
     }
   }
 }
@@ -78,6 +83,9 @@ print ssd.limits
 show ssd.limits
 explain ssd.limits
 print ssd.queue(1)
+show ssd.queue(1)
+explain ssd.queue(1)
+explain ssd
 show rp0
 print iommu
 show iommu
@@ -101,6 +109,27 @@ show events.first(nvme.submit)
 explain events.first(nvme.choose)
 print events[0]
 print dma_iter()
+explain dma_iter()
+let refused = ssd.submit(read, lba: 0, into: buffer(size: 510B, offset: 1B))
+wait refused
+explain refused
+explain refused.error
+let iterated = request(bio(write, lba: 0, from: alloc_pages(3, contiguous: false)))
+let started = dma_iter()
+let kept = iova_state()
+explain kept
+if blk_rq_dma_map_iter_start(iterated, ssd, kept, started) {
+  explain started
+  explain kept
+  explain iterated
+  if not blk_rq_dma_unmap(iterated, ssd, kept, 12KiB) {
+    dma_unmap_phys(ssd, started.addr, 4KiB, to_device)
+  }
+}
+let unset = try dma_set_mask(ssd, 8)
+if not unset.ok { explain unset }
+dma_set_mask(ssd, 64)
+explain trace { ssd.read(lba: 0, into: alloc_pages(3)) }
 print bio(read, into: shapes[0])
 show [1, 2]
 show { a: 1, b: 4KiB }

@@ -7,6 +7,7 @@ import { formatAddress, formatSize } from "../../render/numbers.ts";
 import { iovaStatePicture } from "../../render/iova_state_picture.ts";
 import type { Run } from "../../run/run.ts";
 import { dma, isThing, size } from "../arguments.ts";
+import { decisionList } from "../explain/decision_list.ts";
 import { explainAddress } from "../ledger.ts";
 import { mappedRuns } from "../mapped_runs.ts";
 import type { TypeSpec } from "../spec.ts";
@@ -35,6 +36,16 @@ function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
       buffers.find(({ tlbPhys }) => tlbPhys >= run.phys && tlbPhys < run.phys + run.sizeBytes)
         ?.origPhys ?? null,
   }));
+}
+
+/** Why the device's last allocation said no, if it did. */
+function lastRefusal(device: DmaDevice | null, run: Run): string[] {
+  const last = run.recorder.events.findLast((event) =>
+    event.name === "ret.dma_iova_try_alloc" && event.device === device?.name
+  );
+  return last === undefined || last.why === null
+    ? ["  nothing was allocated with it, or it was given back"]
+    : decisionList([last]);
 }
 
 export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
@@ -94,12 +105,12 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       device: device?.name ?? null,
       runs: device === null || !state.held ? [] : picturedRuns(device, state, run),
     }),
-  explain: ({ state }, run) => [
+  explain: ({ state, device }, run) => [
     ...state.writtenBy === null
       ? []
       : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
     ...state.sizeBytes === 0
-      ? ["the state has no range: nothing was allocated, or the allocation failed"]
+      ? ["the state has no range", ...lastRefusal(device, run)]
       : explainAddress("dma", state.addr, run),
   ],
   equals: ({ state }, other) => isThing(other, IOVA_STATE) && other.target.state === state,

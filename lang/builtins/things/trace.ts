@@ -9,6 +9,7 @@ import { ScriptError } from "../../vm/script_error.ts";
 import { Closure, ListValue, type Value, Word } from "../../vm/value.ts";
 import type { Run } from "../../run/run.ts";
 import { duration, isThing, thing, wrongKind } from "../arguments.ts";
+import { decisionList } from "../explain/decision_list.ts";
 import type { ParameterSpec, TypeSpec } from "../spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { EVENT } from "./event.ts";
@@ -150,6 +151,7 @@ export const TRACE: TypeSpec<Trace> = {
     `${formatCount(trace.events.length, "event")} in ${formatDuration(trace.spanNs)}`,
     ...trace.events.length === 0 ? [] : formatEvents(trace.events, PICTURE_COLUMNS),
   ],
+  explain: (trace) => decisionList(trace.events.filter(({ why }) => why !== null)),
   equals: (trace, other) =>
     isThing(other, TRACE) && other.target.events.length === trace.events.length &&
     other.target.events.every((event, index) => event === trace.events[index]),

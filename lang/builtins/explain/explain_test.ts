@@ -1,0 +1,174 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runScript } from "../_run_script.ts";
+
+/** What a script says. */
+function told(machine: string, body: string): string {
+  const { output, problems } = runScript(`machine { ${machine} }\n${body}`);
+  assertEquals(problems, []);
+  return output.join("\n");
+}
+
+/** The same with every run of blanks and line ends as one blank. */
+function sentence(machine: string, body: string): string {
+  return told(machine, body).replace(/\s+/g, " ");
+}
+
+const STRICT = "iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } }";
+const DIRECT = "pci { root_port rp0 { nvme ssd { sgl = true } } }";
+const PRP_ONLY = "pci { root_port rp0 { nvme ssd { sgl = false } } }";
+const SCATTERED = "alloc_pages(4, contiguous: false)";
+const WITH_GAP = "buffer(segments: [" +
+  "{ phys: 0x10_0000, size: 512B }, { phys: 0x20_0000, size: 512B }])";
+
+Deno.test("explain of a request says why it is one range and why PRP (block.md 2.3, nvme.md 2.1)", () => {
+  const text = sentence(STRICT, `explain ssd.read(lba: 0, into: ${SCATTERED})`);
+  assertStringIncludes(text, "one range of IO addresses for the data block.2.3.4");
+  assertStringIncludes(text, "gap bit 13), at the edges of the IOMMU's page of 4KiB");
+  assertStringIncludes(text, "4 calls of dma_iova_link, 1 of dma_iova_sync");
+  assertStringIncludes(text, "16KiB as one range: 16KiB on average, below the threshold of 32KiB");
+  assertStringIncludes(text, "unmapped: one range of 16KiB nvme.2.6.3");
+  assertStringIncludes(text, "1 call of dma_iova_destroy, 16KiB; 1 IOTLB invalidation");
+});
+
+Deno.test("explain of a request says what forced an SGL, and why there is no range", () => {
+  const text = sentence(STRICT, `explain ssd.read(lba: 0, into: ${WITH_GAP})`);
+  assertStringIncludes(text, "the data segment by segment, not as one range block.2.3.5");
+  assertStringIncludes(text, "512B only (gap bit 10), inside the IOMMU's page of 4KiB");
+  assertStringIncludes(text, "it must be one: pieces meet on multiples of 512B only (gap bit 10)");
+  assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
+});
+
+Deno.test("explain of a request leads each entry back to its segment and its mapping", () => {
+  const output = told(
+    PRP_ONLY,
+    `let io = ssd.read(lba: 0, into: ${SCATTERED})
+    explain io
+    for made in io.events.filter(dma.map).events { print "{made.seq}" }`,
+  ).split("\n");
+  const numbers = output.slice(-4);
+  const origins = output.filter((line) => line.includes("◄"));
+  assertEquals(origins.length, 4);
+  origins.forEach((line, index) => {
+    assertStringIncludes(line, `◄ segment ${index}, dma_map_phys #${numbers[index]}`);
+  });
+  assert(/PRP2 +0x[\da-f_]+, a list/.test(output.join("\n")), output.join("\n"));
+});
+
+Deno.test("explain of a request counts on when the list has a second page (nvme.md 2.3)", () => {
+  const text = sentence(PRP_ONLY, "explain ssd.read(lba: 0, into: buffer(size: 514 * 4KiB))");
+  assertStringIncludes(text, "513 entries after PRP1; a small block holds 32, a page 512");
+  assertStringIncludes(text, "the page is full and 1 entry is left: its last entry moves over");
+});
+
+Deno.test("explain of a request names the limit it was cut at, and its distance where it was not", () => {
+  const machine = "pci { root_port rp0 { nvme ssd { mdts = 64KiB } } }";
+  const text = sentence(machine, "explain ssd.read(lba: 0, into: buffer(size: 96KiB))");
+  assertStringIncludes(text, "cut after 64KiB, in 1 segment block.1.3");
+  assertStringIncludes(text, "max_sectors: a request has at most 128 sectors, 64KiB");
+  assertStringIncludes(text, "not cut block.1.3 32KiB of at most 64KiB, 1 segment of at most 17");
+});
+
+Deno.test("explain of limits derives 128 KiB behind an IOMMU from 32 pages (nvme.md 1.1, dma.md 1.7)", () => {
+  const text = sentence(STRICT, "explain ssd.limits");
+  assertStringIncludes(text, "max_transfer = 128KiB set by dma mapping nvme.1.1");
+  assertStringIncludes(text, "32 pages of 4KiB are 128KiB, the largest range of IO addresses");
+  assertStringIncludes(text, "128KiB / 4KiB + 1 = 33 pages that a transfer can touch; so 33");
+  assertStringIncludes(text, "33 segments × 4KiB = 132KiB, so 128KiB fit");
+});
+
+Deno.test("explain of limits says why 8 MiB need segments of 32 KiB (nvme.md 1.1)", () => {
+  const text = sentence(DIRECT, "explain ssd.limits");
+  assertStringIncludes(text, "the driver's ceiling 8MiB, the optimal mapping size unlimited");
+  assertStringIncludes(
+    text,
+    "256 segments × 4KiB = 1MiB in one command, the segments end it first",
+  );
+  assertStringIncludes(text, "8MiB in one command: segments of 32KiB on average (8MiB / 256)");
+  assertStringIncludes(text, "a read or write is cut at 4MiB; a user's own command is not");
+});
+
+Deno.test("explain of limits says what bounces leave of a transfer (nvme.md 1.1, row 2)", () => {
+  const text = sentence(`swiotlb { force = true } ${DIRECT}`, "explain ssd.limits");
+  assertStringIncludes(text, "max_transfer = 252KiB set by dma mapping");
+  assertStringIncludes(text, "less what the alignment mask 4095 takes");
+});
+
+Deno.test("explain of an error leads to the call that gave it, and to its reason (dma.md 3.3)", () => {
+  const text = sentence(
+    STRICT,
+    `let state = iova_state()
+    dma_iova_try_alloc(ssd, state, 0x10_0000, 64KiB)
+    let tried = try dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device)
+    let other = try dma_iova_link(ssd, state, 0x20_0400, 8KiB, 4KiB, to_device)
+    explain tried
+    assert not other.ok
+    dma_iova_free(ssd, state)`,
+  );
+  assertStringIncludes(text, "EIO, at script.dma:4:5");
+  assertStringIncludes(
+    text,
+    "dma_iova_link fails: EIO dma.3.3 only the first piece of a range may",
+  );
+  assertStringIncludes(text, "at offset 4096 of the range, begins at byte 2048 of one");
+});
+
+Deno.test("explain of a status shows what was told to fail", () => {
+  const text = sentence(
+    STRICT,
+    `fail dma_iova_link nth 1 with EIO {
+      let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
+      wait io
+      explain io.status
+    }`,
+  );
+  assertStringIncludes(text, "dma_iova_link is told to fail: EIO its passing number 1");
+  assertStringIncludes(text, "dma_iova_link fails: EIO dma.3.3 it was told to fail");
+  assertStringIncludes(text, "one range for the data failed: IOERR block.2.3.4e");
+});
+
+Deno.test("explain of a refused io says what it has and what a request takes (block.md 1.3)", () => {
+  assertStringIncludes(
+    sentence(PRP_ONLY, "explain ssd.submit(read, lba: 0, into: buffer(size: 512B, offset: 2B))"),
+    "refused: INVAL block.1.3 a piece begins or ends off a multiple of 4 bytes",
+  );
+  assertStringIncludes(
+    sentence(PRP_ONLY, "explain ssd.passthrough(2, into: alloc_pages(300, contiguous: false))"),
+    "a user's command is never cut: it has 1200KiB in 300 pieces, and a request takes 8MiB in 256",
+  );
+});
+
+Deno.test("explain of a device says how it is translated and why (dma.md 1.3)", () => {
+  const untrusted =
+    "iommu { mode = lazy } pci { root_port rp0 { external = true\n nvme ssd { } } }";
+  const text = sentence(untrusted, "explain ssd");
+  assertStringIncludes(text, "translation: strict dma.1.3");
+  assertStringIncludes(text, "the device is not trusted: strict, whatever is asked for (lazy)");
+  assertStringIncludes(sentence(DIRECT, "explain ssd"), "unmaps do nothing dma.1.7");
+});
+
+Deno.test("explain of a command reads its bytes, and tells what was decided for them", () => {
+  const text = sentence(DIRECT, `explain ssd.read(lba: 8, into: ${WITH_GAP}).command`);
+  assertStringIncludes(text, "1 40 flags: SGL, metadata by pointer");
+  assertStringIncludes(text, "length of the list, 32B: 2 descriptors");
+  assertStringIncludes(text, "40 08 00 00 00 00 00 00 00 first block 8");
+});
+
+Deno.test("explain of an iterator says by which row start was left (block.md 2.3)", () => {
+  const text = sentence(
+    DIRECT,
+    `let iter = dma_iter()
+    let state = iova_state()
+    assert not blk_rq_dma_map_iter_start(request(bio(flush)), ssd, state, iter)
+    explain iter`,
+  );
+  assertStringIncludes(text, "nothing to map of the data: no segment block.2.3.1");
+  assertStringIncludes(text, "false with status OK is an end, not a failure");
+});
+
+Deno.test("explain of what nothing led to is the script's mistake", () => {
+  for (const value of ["strict", "{ a: 1 }", "EBUSY"]) {
+    const { problems } = runScript(`explain ${value}`);
+    assertEquals(problems.length, 1, value);
+    assertStringIncludes(problems.join(), "othing led to");
+  }
+});
