@@ -20,9 +20,9 @@ export function picturedQueue(queue: QueuePair, device: string, run: Run): Pictu
   const waiting = queue.waiting.length;
   const inFlight = formatCount(queue.inFlight, "command");
   return {
-    title: `queue ${queue.id} of ${device}   ${
-      formatCount(depthEntries, "entry", "entries")
-    }   ${queue.polled ? "polled" : `vector ${queue.vector} to cpu ${queue.cpu}`}`,
+    title: `queue ${queue.id} of ${device}   ${formatCount(depthEntries, "entry", "entries")}   ${
+      queue.polled ? "polled" : `vector ${queue.vector} to cpu ${queue.cpu}`
+    }`,
     state: `${inFlight} in flight${waiting === 0 ? "" : `, ${waiting} waiting`}`,
     depthEntries,
     rings: [

@@ -26,9 +26,14 @@ export function queueStory(queue: QueuePair, device: string): string[] {
       title: `the completion in slot ${cqHead} is new when its phase bit is ${phase}`,
       why: "the bit flips each time the ring is through, so that old entries need no clearing",
     }, "nvme.4.2"),
-    ...factLines({
-      title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
-      why: "commands that this CPU submits go here unless a queue is named",
-    }, "nvme.5.1"),
+    ...factLines(
+      queue.polled
+        ? { title: "polled, never interrupts", why: "who submits to it looks for the answer" }
+        : {
+          title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
+          why: "commands that this CPU submits go here unless a queue is named",
+        },
+      "nvme.5.1",
+    ),
   ];
 }
