@@ -4,6 +4,7 @@ import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
+import { HUNT } from "./hunt.ts";
 import { INIT } from "./init.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
@@ -19,5 +20,6 @@ export const COMMANDS: readonly Command[] = [
   REPL,
   EXPLAIN,
   TOPOLOGY,
+  HUNT,
   INIT,
 ];

@@ -12,7 +12,7 @@ import {
   NO_VECS,
   vecsSizeBytes,
 } from "../../runtime/block/bio.ts";
-import { RequestMerger } from "../../runtime/block/merge.ts";
+import { integritySegments, RequestMerger } from "../../runtime/block/merge.ts";
 import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { BioSplitter } from "../../runtime/block/split.ts";
@@ -169,6 +169,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       const piece = this.#nextPiece(splitter, bio);
       if (piece === null) return this.#refuseUnfit(io, splitter, bio);
       if (piece !== bio) this.#payload.cut(piece, bio);
+      if (!this.#payload.segmentsFit(piece, this.limits)) return this.#refuseMetadata(io, piece);
       const request = this.#request(piece, splitter.nrSegments, queue);
       if (plug !== null) {
         if (!this.#hold(plug, request, io)) return this.#refuseForMemory(io);
@@ -205,6 +206,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), BIO_FLAG.USER);
     if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
     const io = new Io(bio.sizeBytes);
+    if (!this.#payload.segmentsFit(bio, this.limits)) return this.#refuseMetadata(io, bio);
     const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
     if (bio.sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) {
       return this.#refuseUnfit(io, splitter, bio);
@@ -286,6 +288,14 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       max_transfer_bytes: limits.maxHwSectors * SECTOR_SIZE_BYTES,
       dma_alignment_mask: limits.dmaAlignmentMask,
       virt_boundary_mask: limits.virtBoundaryMask,
+    });
+  }
+
+  #refuseMetadata(io: Io, bio: Bio): Io {
+    return this.#refuse(io, BLK_STS.INVAL, {
+      reason: "metadata_segments",
+      segments: integritySegments(bio, this.limits),
+      max_integrity_segments: this.limits.maxIntegritySegments,
     });
   }
 

@@ -284,3 +284,19 @@ Deno.test("a plug joins bios with their metadata, and gives all of it back (bloc
   assertEquals(ios[0]!.requests[0]!.nrIntegritySegments, 3);
   assertEquals(ios.map(({ status }) => status), ["OK", "OK", "OK"]);
 });
+
+Deno.test("metadata in more segments than the queue takes is refused with INVAL (nvme.md 1)", () => {
+  const [first, second, third] = scattered([0, 8], [0, 8], [0, 8]);
+  const data = { segments: [vec(0x900_0000, 1536)] };
+  const metadata = { segments: [first!, second!, third!] };
+  const end = (metadataSgl: boolean) => {
+    const rig = new DriverRig({ sgl: true, metadataSgl, metadataBytes: 8 });
+    const user = { opcode: 2, buffer: data, metadata, dwords: { 12: 2 } };
+    return [
+      rig.finish(rig.disk.submit("read", { buffer: data, metadata })).status,
+      rig.finish(rig.disk.passthrough(user)).status,
+    ];
+  };
+  assertEquals(end(false), ["INVAL", "INVAL"]);
+  assertEquals(end(true), ["OK", "OK"]);
+});

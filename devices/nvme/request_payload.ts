@@ -10,6 +10,8 @@ import {
   SECTOR_SIZE_BYTES,
 } from "../../runtime/address.ts";
 import { type Bio, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
+import { integritySegments } from "../../runtime/block/merge.ts";
+import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
@@ -34,6 +36,15 @@ export class RequestPayload {
   fits(bio: Bio): boolean {
     return bio.metadata.length === 0 ||
       vecsSizeBytes(bio.metadata) === this.#metadataBytes(bio.sizeBytes);
+  }
+
+  /**
+   * Whether a request's metadata is in no more segments than the queue takes.
+   * @see behaviour/block.md 1.5, nvme.md 1 (max metadata segments)
+   */
+  segmentsFit(bio: Bio, limits: QueueLimits): boolean {
+    return bio.metadata.length <= 1 ||
+      integritySegments(bio, limits) <= limits.maxIntegritySegments;
   }
 
   /** Gives the front of a cut its part of the metadata that the caller brought. */

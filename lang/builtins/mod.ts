@@ -13,6 +13,7 @@ import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
+import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
@@ -71,6 +72,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...SCATTERLIST_CALLS,
   ...QUERY_CALLS,
   ...BLOCK_CALLS,
+  ...PLUGGED_BIO_CALLS,
   ...BLOCK_ITERATOR_CALLS,
   ...P2P_CALLS,
   ...P2P_MEMORY_CALLS,

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR } from "../../../runtime/address.ts";
 import { Plug } from "../../../runtime/block/plug.ts";
+import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
 import { DriverRig, pages, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import type { Io } from "../io.ts";
@@ -81,4 +82,18 @@ Deno.test("a permanent error in a batch makes all its calls twice (nvme.md 7, ca
   rig.run();
   assertEquals(ios.map(({ status }) => status), ["IOERR", "IOERR"]);
   assertEquals(rig.calls("dma_iova_try_alloc"), 4);
+});
+
+Deno.test("who waits for a tag gets that of a request that could not be prepared (nvme.md 4.1)", () => {
+  const rig = new DriverRig({ depth: 2 });
+  const plug = new Plug<NvmeRequest>();
+  // The first cannot be mapped however often it is tried; the second finds no tag.
+  rig.machine.armFault(new ArmedFault(FAULT.dma_map_phys, 1, 17));
+  const [one, other] = pages(2).map((page, index) =>
+    rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug })
+  );
+  plug.flush();
+  rig.run();
+  assertEquals([one!.done, one!.status], [true, "RESOURCE"]);
+  assertEquals([other!.done, other!.status], [true, "OK"]);
 });

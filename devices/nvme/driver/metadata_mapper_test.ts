@@ -269,7 +269,8 @@ Deno.test("metadata comes back as it was written, in every mode", () => {
 });
 
 Deno.test("a cut bio's metadata is cut with it", () => {
-  const rig = new DriverRig({ ...PLAIN, iommu: { mode: "strict" } });
+  // A queue that takes several segments of it.
+  const rig = new DriverRig({ ...PLAIN, sgl: true, metadataSgl: true, iommu: { mode: "strict" } });
   const metadata = { segments: [vec(META, 1024), vec(META + 0x2000, 3072)] };
   const io = rig.disk.submit("read", { buffer: { segments: pages(64) }, metadata });
   assertEquals(

@@ -517,8 +517,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       return;
     }
     queue.releaseTag(iod);
-    if (status === RESOURCE && this.#mayTryAgain(request)) this.#post(request);
-    else this.#end(request, status);
+    if (status === RESOURCE && this.#mayTryAgain(request)) {
+      this.#post(request);
+      return;
+    }
+    this.#end(request, status);
+    // Whoever waits for a tag gets this one: no completion will give it away.
+    const next = queue.waiting.shift();
+    if (next !== null) this.#post(next);
   }
 
   /** What could not be prepared keeps its tag, and takes the single way when all others are sent. */

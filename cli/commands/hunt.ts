@@ -1,0 +1,47 @@
+import { command } from "../command.ts";
+import { WRONG } from "../exit_code.ts";
+import { SEED } from "./scenario_options.ts";
+
+export const HUNT = command({
+  name: "hunt",
+  brief: "Hunt for defects with random requests on random machines.",
+  description:
+    "Tries random requests on random machines, with random failures, and holds them to one " +
+    "property: right bytes, a right status, no fault, nothing used outside the request's memory, " +
+    "nothing left behind. What breaks it is shrunk and printed as a test that fails when it is " +
+    "run, with the switch that it is gone without; then the hunt goes on without that switch. " +
+    "Exit code 0: nothing found; 1: something found.",
+  argument: null,
+  options: {
+    kernel: {
+      kind: "text",
+      placeholder: "RELEASE",
+      doc: "the release to hunt in: 6.12, 7.2 or 7.2.6 (7.2)",
+    },
+    quirks: {
+      kind: "text",
+      placeholder: "LIST",
+      doc: 'defects besides the release\'s own, as in a machine: "none", "none, x", "not x"',
+    },
+    cases: { kind: "integer", placeholder: "NUMBER", doc: "requests to try (20000)" },
+    seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after so long" },
+    seed: { ...SEED, doc: "where the random choices begin (1)" },
+    shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N parts of the cases" },
+  },
+  examples: [
+    { line: "hunt", doc: "20000 requests on 7.2" },
+    { line: "hunt --kernel 7.2.6 --seconds 60", doc: "a minute on another release" },
+    { line: "hunt --quirks none --cases 100000", doc: "does the intended behaviour hold?" },
+    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, for another core" },
+  ],
+  async run({ options, screen }) {
+    const { runHunt } = await import("../hunt/run_hunt.ts");
+    const { readHuntOptions } = await import("../hunt/hunt_options.ts");
+    const read = readHuntOptions(options);
+    if (typeof read === "string") {
+      screen.err(`error: ${read}\n`);
+      return WRONG;
+    }
+    return runHunt(read, screen);
+  },
+});

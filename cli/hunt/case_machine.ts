@@ -1,0 +1,94 @@
+/** The machine of a case as the simulator builds it. */
+import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
+import { alignUp, GIB, MIB } from "../../runtime/address.ts";
+import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
+
+/** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
+const RAM_BYTES = 8 * GIB;
+export const PEER_BYTES = 16 * MIB;
+
+export const CACHE_LINE_BYTES = 64;
+
+const DEFAULTS = defaultLabConfig();
+
+/** The configuration of a case's machine. The disk is `ssd`, the peer `peer`. */
+export function caseConfig(machine: HuntMachine, release: HuntRelease): LabConfig {
+  return {
+    ...DEFAULTS,
+    kernel: release.kernel,
+    quirks: release.quirks,
+    ramSizeBytes: RAM_BYTES,
+    iommu: { ...DEFAULTS.iommu, mode: machine.mode, model: machine.table },
+    swiotlb: { ...DEFAULTS.swiotlb, force: machine.forceBounce },
+    pci: pciTree(machine, release),
+  };
+}
+
+/**
+ * Metadata of a block: whole cache lines for a device that does not see them, since a cut bio's
+ * requests share the lines that it is cut in.
+ */
+export function metadataBytesOf(machine: HuntMachine): number {
+  return machine.coherent
+    ? machine.metadataBytes
+    : alignUp(machine.metadataBytes, CACHE_LINE_BYTES);
+}
+
+/**
+ * Whether the device is not trusted. In 6.12 such a device has no peers: its lists are bounced without
+ * a look at what memory is whose, and it faults (p2p.md 9.6).
+ */
+export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
+  return machine.untrusted && (kernel !== "6.12" || machine.peer === "none");
+}
+
+/** SGLs for metadata are a part of SGLs. */
+export function takesMetadataSgl(machine: HuntMachine): boolean {
+  return machine.sgl && machine.metadataSgl;
+}
+
+function pciTree(machine: HuntMachine, release: HuntRelease): readonly PciNodeConfig[] {
+  const disk: PciNodeConfig = {
+    kind: "nvme",
+    name: "ssd",
+    settings: {
+      depth: machine.depth,
+      sgl: machine.sgl,
+      sglThresholdBytes: machine.sglThresholdBytes,
+      blockSizeBytes: machine.blockSizeBytes,
+      metadataBytes: metadataBytesOf(machine),
+      metadataSgl: takesMetadataSgl(machine),
+      mdtsBytes: machine.mdtsBytes,
+      dmaMaskBits: machine.dmaMaskBits,
+      coherent: machine.coherent,
+      untrusted: isUntrusted(machine, release),
+    },
+    children: [],
+  };
+  const peer: PciNodeConfig = {
+    kind: "endpoint",
+    name: "peer",
+    settings: { barBytes: PEER_BYTES, p2pmemBytes: PEER_BYTES },
+    children: [],
+  };
+  const port = (name: string, children: readonly PciNodeConfig[]): PciNodeConfig => ({
+    kind: "root_port",
+    name,
+    settings: {},
+    children,
+  });
+  switch (machine.peer) {
+    case "none":
+      return [port("rp0", [disk])];
+    case "same_switch":
+      return [port("rp0", [{ kind: "switch", name: "sw0", settings: {}, children: [disk, peer] }])];
+    case "host_bridge":
+    case "refused":
+      return [{
+        kind: "host_bridge",
+        name: "hb0",
+        settings: { whitelisted: machine.peer === "host_bridge" },
+        children: [port("rp0", [disk]), port("rp1", [peer])],
+      }];
+  }
+}

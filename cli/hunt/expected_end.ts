@@ -1,0 +1,79 @@
+/**
+ * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
+ * published limits exclude.
+ */
+import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
+import type { BlkStatusName } from "../../runtime/errno.ts";
+import type { KernelProfile } from "../../runtime/machine_config.ts";
+import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
+import { metadataBytesOf } from "./case_machine.ts";
+import type { PlacedIo } from "./case_run.ts";
+
+const OK: readonly BlkStatusName[] = ["OK"];
+
+/** The ends that are right. @see behaviour/block.md 1.3, nvme.md 6 */
+export function allowedEnds(
+  machine: HuntMachine,
+  kernel: KernelProfile,
+  limits: QueueLimits,
+  { data, io, memory, metadata }: PlacedIo,
+): readonly BlkStatusName[] {
+  const user = isUserCommand(io.op);
+  if (io.peer) {
+    const ends = peerEnds(machine, kernel);
+    if (ends !== null) return ends;
+  }
+  const formatBytes = (memory.dataBytes / machine.blockSizeBytes) * metadataBytesOf(machine);
+  const tooShort = user && metadata !== null && metadata.sizeBytes < formatBytes;
+  // The device cannot deliver what has no place.
+  if (tooShort) return ["IOERR", "INVAL"];
+  // A list that describes more than the command moves is the device's to refuse.
+  if (user && metadata !== null && metadata.sizeBytes > formatBytes) {
+    return ["OK", "IOERR", "INVAL"];
+  }
+  const misaligned = data.segments.some(({ phys, sizeBytes }) =>
+    ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
+  );
+  if (misaligned) return ["OK", "INVAL"];
+  if (metadata !== null && metadata.segments.length > limits.maxIntegritySegments) {
+    return ["OK", "INVAL"];
+  }
+  if (user) return wholeFits(limits, memory.data, memory.dataBytes) ? OK : ["OK", "INVAL"];
+  // A block in several pieces may have to be cut where no cut can be.
+  const blockInPieces = data.segments.some(({ sizeBytes }) =>
+    sizeBytes % machine.blockSizeBytes !== 0
+  );
+  return blockInPieces ? ["OK", "INVAL"] : OK;
+}
+
+/** A user's command is never cut. */
+function wholeFits(
+  limits: QueueLimits,
+  data: readonly { readonly phys: number; readonly sizeBytes: number }[],
+  dataBytes: number,
+): boolean {
+  if (data.length > limits.maxSegments || dataBytes > limits.maxHwSectors * 512) return false;
+  const mask = limits.virtBoundaryMask;
+  return data.every(({ phys, sizeBytes }, index) =>
+    (index === 0 || (phys & mask) === 0) &&
+    (index === data.length - 1 || ((phys + sizeBytes) & mask) === 0)
+  );
+}
+
+/**
+ * How a request to a peer's memory may end besides well, or null when it must. What cannot be reached
+ * is an error; what has to be copied and cannot be, too. 6.12 has one code for all that cannot be
+ * mapped, and does not look at kinds where a list is bounced.
+ * @see behaviour/p2p.md 9.6, block.md 2.3, nvme.md 6
+ */
+function peerEnds(
+  { forceBounce, mode, peer, untrusted }: HuntMachine,
+  kernel: KernelProfile,
+): readonly BlkStatusName[] | null {
+  const lists = kernel === "6.12";
+  if (peer === "refused") return lists ? ["TARGET", "INVAL", "OK"] : ["INVAL"];
+  if (peer !== "host_bridge") return null;
+  if (untrusted) return ["OK", "INVAL", "IOERR", "RESOURCE", "TARGET"];
+  const direct = mode === "off" || mode === "passthrough";
+  return lists && forceBounce && direct ? ["OK", "RESOURCE", "INVAL"] : null;
+}

@@ -1,0 +1,220 @@
+/**
+ * The hunt: random cases on random machines, held to one property. What breaks it is shrunk, given the
+ * name of the switch that it is gone without, written down as a scenario, and left out from then on.
+ */
+import fc, { type Arbitrary } from "fast-check";
+import { huntCases } from "./arbitraries.ts";
+import { CaseRun, runCase } from "./case_run.ts";
+import { endsOf, lastRule, remediesOf, signatureOf, without } from "./diagnose.ts";
+import type { HuntCase, HuntRelease } from "./hunt_case.ts";
+import { passedPoints } from "./passed_points.ts";
+import { runScenarioText } from "./scenario_check.ts";
+import { scenarioText } from "./scenario_text.ts";
+import { simplify } from "./simplify.ts";
+import type { Violation } from "./violation.ts";
+
+/** Machines of one turn of the generator: what was found is left out from the next turn on. */
+const MACHINES_A_TURN = 40;
+/** Tries to make a case smaller before it is taken as it is. */
+const MOST_TRIES = 1500;
+/** Seeds of one hunt's turns lie side by side; those of two hunts do not meet. */
+const SEED_STRIDE = 7_368_787;
+
+export interface HuntOptions {
+  readonly release: HuntRelease;
+  readonly seed: number;
+  /** Steps to try; what runs when they are reached comes to its end. */
+  readonly cases: number;
+  /** One of several hunts that share the work: this one takes every `of`-th turn. */
+  readonly shard: { readonly index: number; readonly of: number };
+  /** Whether there is time for more. */
+  readonly mayGoOn: () => boolean;
+  /** Gets each finding as soon as it is written down. */
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+export interface Finding {
+  /** Smallest case that shows it. */
+  readonly case: HuntCase;
+  /** The release, without what was found before. */
+  readonly release: HuntRelease;
+  readonly violation: Violation;
+  /** The switch that it is gone without, or two that it takes both; none: it is nobody's. */
+  readonly switches: readonly string[];
+  /** What else makes it go away. */
+  readonly others: readonly (readonly string[])[];
+  /** The last rule that decided anything before it happened. */
+  readonly rule: string | null;
+  /** Steps tried until then. */
+  readonly cases: number;
+  /** Tries that made it small. */
+  readonly tries: number;
+  /** A test that fails. */
+  readonly scenario: string;
+  /** What the scenario says when it is run; null when it does not fail. */
+  readonly proof: string | null;
+}
+
+export interface HuntResult {
+  readonly findings: readonly Finding[];
+  /** Steps tried. */
+  readonly cases: number;
+  /** Machines that they ran on. */
+  readonly machines: number;
+}
+
+/** Hunts until its cases or its time are used up. */
+export function hunt(options: HuntOptions): HuntResult {
+  const search = new Search(options);
+  let turn = options.shard.index - 1;
+  while (search.cases < options.cases && options.mayGoOn()) {
+    search.turn(options.seed * SEED_STRIDE + turn);
+    turn += options.shard.of;
+  }
+  return { findings: search.findings, cases: search.cases, machines: search.machines };
+}
+
+class Search {
+  cases = 0;
+  machines = 0;
+  readonly findings: Finding[] = [];
+  readonly #options: HuntOptions;
+  /** What no switch takes away, by what it looks like. */
+  readonly #known = new Set<string>();
+  #release: HuntRelease;
+  readonly #arbitrary: Arbitrary<HuntCase>;
+  #tries = 0;
+  #shrinking = false;
+
+  constructor(options: HuntOptions) {
+    this.#options = options;
+    this.#release = options.release;
+    this.#arbitrary = huntCases(passedPoints(options.release));
+  }
+
+  /** Tries some machines; ends with the first finding. */
+  turn(seed: number): void {
+    this.#shrinking = false;
+    this.#tries = 0;
+    const property = fc.property(this.#arbitrary, (each) => this.#holds(each));
+    const { counterexample } = fc.check(property, {
+      // A seed is a signed word to the generator.
+      seed: seed | 0,
+      numRuns: MACHINES_A_TURN,
+    });
+    if (counterexample !== null) this.#found(counterexample[0]);
+  }
+
+  #holds(each: HuntCase): boolean {
+    if (this.#shrinking) {
+      return ++this.#tries > MOST_TRIES || !this.#fails(each);
+    }
+    if (this.cases >= this.#options.cases || !this.#options.mayGoOn()) return true;
+    this.machines++;
+    const run = new CaseRun(each.machine, this.#release);
+    for (const step of each.steps) {
+      this.cases++;
+      const violation = run.step(step);
+      if (violation === null) continue;
+      this.#shrinking = !this.#known.has(signatureOf(violation));
+      break;
+    }
+    return !this.#shrinking;
+  }
+
+  #fails(each: HuntCase): boolean {
+    const violation = runCase(each, this.#release);
+    return violation !== null && !this.#known.has(signatureOf(violation));
+  }
+
+  #found(shrunk: HuntCase): void {
+    const release = this.#release;
+    const small = simplify(shrunk, (each) => {
+      this.#tries++;
+      return this.#fails(each);
+    });
+    const violation = runCase(small, release)!;
+    const [switches = [], ...others] = remediesOf(small, release);
+    const finding = written(
+      {
+        case: small,
+        release,
+        violation,
+        switches,
+        others,
+        rule: lastRule(small, release),
+        cases: this.cases,
+        tries: this.#tries,
+      },
+      this.#options.release,
+      this.#options.seed,
+    );
+    this.findings.push(finding);
+    if (switches.length === 0) this.#known.add(signatureOf(violation));
+    else this.#release = without(release, switches.slice(0, 1));
+    this.#options.onFinding?.(finding);
+  }
+}
+
+/** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
+function written(
+  found: Omit<Finding, "scenario" | "proof">,
+  plain: HuntRelease,
+  seed: number,
+): Finding {
+  const { case: each, release, switches } = found;
+  const comment = commentOf(found, seed);
+  const known = switches.length > 0;
+  const ends = known
+    ? endsOf(each, without(release, switches))
+    : each.steps.at(-1)!.ios.map(() => "OK");
+  // As the release is; with this defect alone; without those that were found before.
+  const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
+  let scenario = "";
+  for (const shown of known ? [plain, alone, release] : [plain, release]) {
+    const violation = runCase(each, shown);
+    if (violation === null) continue;
+    for (const explicit of [false, true]) {
+      const text = (at: HuntRelease) =>
+        scenarioText(each, at, violation, { comment, ends, explicit });
+      scenario ||= text(shown);
+      const end = runScenarioText(text(shown));
+      if (end.end !== "failed") continue;
+      const holds = !known || runScenarioText(text(without(shown, switches))).end === "held";
+      if (holds) return { ...found, scenario: text(shown), proof: end.text };
+    }
+  }
+  return { ...found, scenario, proof: null };
+}
+
+function commentOf(
+  { rule, switches, violation }: Omit<Finding, "scenario" | "proof">,
+  seed: number,
+): string[] {
+  const cause = switches.length === 0
+    ? "No switch, and no two of them, make it hold."
+    : `Gone with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
+  return [
+    `Found by: dmalab hunt --seed ${seed}`,
+    ...wrapped(`${sentence(violation.text)}.`),
+    cause,
+    ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
+  ];
+}
+
+function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Lines of a comment of at most 88 columns. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > 88) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,63 @@
+import { assert, assertEquals } from "@std/assert";
+import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { type HuntSettings, type HuntWords, readHuntOptions } from "./hunt_options.ts";
+
+const NOTHING: HuntWords = {
+  kernel: null,
+  quirks: null,
+  cases: null,
+  seconds: null,
+  seed: null,
+  shard: null,
+};
+
+function settings(words: Partial<HuntWords>): HuntSettings {
+  const read = readHuntOptions({ ...NOTHING, ...words });
+  assert(typeof read !== "string", String(read));
+  return read;
+}
+
+Deno.test("a hunt without options tries 20000 cases on 7.2 with its defects", () => {
+  assertEquals(settings({}), {
+    release: { kernel: "7.2", quirks: profileQuirks("7.2") },
+    cases: 20_000,
+    seconds: Infinity,
+    seed: 1,
+    shard: { index: 1, of: 1 },
+  });
+});
+
+Deno.test("with a time alone only the time counts, with both the first that is used up", () => {
+  assertEquals([settings({ seconds: 5 }).cases, settings({ seconds: 5 }).seconds], [Infinity, 5]);
+  assertEquals(settings({ seconds: 5, cases: 7 }).cases, 7);
+});
+
+Deno.test("quirks are listed as in a machine block, with or without brackets", () => {
+  const own = profileQuirks("7.2.6");
+  const quirks = (list: string) => settings({ kernel: "7.2.6", quirks: list }).release.quirks;
+  assertEquals([...quirks("none")], []);
+  assertEquals([...quirks("[none, mptr_first_vector_only]")], ["mptr_first_vector_only"]);
+  assertEquals(quirks("not gap_bit_lost_on_split").size, own.size - 1);
+  assertEquals(quirks("sgl_unmap_args_swapped").size, own.size + 1);
+});
+
+Deno.test("a shard is a part of a whole", () => {
+  assertEquals(settings({ shard: "2/4" }).shard, { index: 2, of: 4 });
+  for (const shard of ["0/4", "5/4", "2", "a/b", "1/0"]) {
+    assertEquals(
+      readHuntOptions({ ...NOTHING, shard }),
+      `"${shard}" is no part of a whole such as 2/4`,
+    );
+  }
+});
+
+Deno.test("what does not exist is refused, with what was perhaps meant", () => {
+  assertEquals(
+    readHuntOptions({ ...NOTHING, kernel: "7.3" }),
+    'There is no release "7.3"; there are 6.12, 7.2, 7.2.6',
+  );
+  assertEquals(
+    readHuntOptions({ ...NOTHING, quirks: "not gap_bit_lost_on_splt" }),
+    'There is no defect "gap_bit_lost_on_splt"; did you mean "gap_bit_lost_on_split"?',
+  );
+});

@@ -1,0 +1,93 @@
+import { assert, assertEquals } from "@std/assert";
+import { profileQuirks } from "../../lang/machine/quirks.ts";
+import type { KernelProfile } from "../../runtime/machine_config.ts";
+import { without } from "./diagnose.ts";
+import { type Finding, hunt, type HuntResult } from "./hunt.ts";
+import type { HuntRelease } from "./hunt_case.ts";
+import { runCase } from "./case_run.ts";
+import { runScenarioText } from "./scenario_check.ts";
+
+const ALL = { index: 1, of: 1 };
+
+function release(kernel: KernelProfile, ...quirks: readonly string[]): HuntRelease {
+  return { kernel, quirks: quirks.length === 0 ? profileQuirks(kernel) : new Set(quirks) };
+}
+
+function huntIn(where: HuntRelease, cases: number, seed: number, shard = ALL): HuntResult {
+  return hunt({ release: where, seed, cases, shard, mayGoOn: () => true });
+}
+
+/** Findings by the switch that each is gone without. */
+function bySwitch({ findings }: HuntResult): Map<string, Finding> {
+  return new Map(findings.map((finding) => [finding.switches.join(" and "), finding]));
+}
+
+function checkFindings({ findings }: HuntResult): void {
+  for (const finding of findings) {
+    const { case: each, proof, release: where, scenario, switches } = finding;
+    const name = switches.join(" and ");
+    assert(switches.length > 0, `nobody's:\n${scenario}`);
+    assert(proof !== null, `${name} is not proved:\n${scenario}`);
+    // Told nothing, it names the defect: with it the case fails, without it holds.
+    assert(runCase(each, where) !== null, name);
+    assertEquals(runCase(each, without(where, switches)), null, name);
+    // What is printed is what is run.
+    assertEquals(runScenarioText(scenario).end, "failed", name);
+    // Small enough for a person to read.
+    const ios = each.steps.flatMap((step) => step.ios);
+    assert(ios.length <= 3, `${name}: ${ios.length} requests`);
+    assert(scenario.split("\n").length <= 50, scenario);
+  }
+}
+
+Deno.test("on 7.2 the hunt finds eight defects in 2000 requests, each as a small test that fails (defects.md)", () => {
+  const result = huntIn(release("7.2"), 2000, 10);
+  checkFindings(result);
+  assertEquals([...bySwitch(result).keys()].toSorted(), [
+    "host_bridge_p2p_with_forced_bounce",
+    "metadata_iova_from_format",
+    "metadata_length_from_format",
+    "metadata_uses_data_gap",
+    "mptr_first_vector_only",
+    "partial_destroy_on_link_failure",
+    "partial_destroy_on_list_failure",
+    "stale_iova_state_p2p",
+  ]);
+});
+
+Deno.test("on 7.2.6 the hunt finds that a cut forgets gaps, as one read of 512-byte pieces (nvme.md 7, case 1)", () => {
+  const result = huntIn(release("7.2.6"), 120, 1);
+  checkFindings(result);
+  const { case: each } = bySwitch(result).get("gap_bit_lost_on_split")!;
+  assertEquals(each.steps.length, 1);
+  assertEquals(each.steps[0]!.ios.length, 1);
+});
+
+for (const kernel of ["6.12", "7.2", "7.2.6"] as const) {
+  Deno.test(`with quirks = [none] the hunt finds nothing in 1500 requests on ${kernel}`, () => {
+    const { cases, findings } = huntIn({ kernel, quirks: new Set() }, 1500, 11);
+    assertEquals(findings.map(({ scenario }) => scenario), []);
+    assert(cases >= 1500);
+  });
+}
+
+Deno.test("the same seed is the same hunt, and shards try different cases", () => {
+  const where = release("7.2");
+  const texts = (result: HuntResult) => result.findings.map(({ scenario }) => scenario);
+  assertEquals(texts(huntIn(where, 60, 5)), texts(huntIn(where, 60, 5)));
+  const first = huntIn(where, 60, 5, { index: 1, of: 2 });
+  const second = huntIn(where, 60, 5, { index: 2, of: 2 });
+  assert(texts(first).join() !== texts(second).join());
+});
+
+Deno.test("a hunt whose time is up ends", () => {
+  let asked = 0;
+  const { cases } = hunt({
+    release: release("7.2"),
+    seed: 1,
+    cases: Infinity,
+    shard: ALL,
+    mayGoOn: () => ++asked < 4,
+  });
+  assert(cases < 200, `${cases} cases`);
+});

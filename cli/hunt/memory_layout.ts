@@ -1,0 +1,175 @@
+/**
+ * Where the memory of a case's requests lies. A function of the case alone, so that what is shrunk
+ * lies where it lay.
+ */
+import {
+  alignUp,
+  type Bytes,
+  GIB,
+  KIB,
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../runtime/address.ts";
+import type { BioVec } from "../../runtime/block/bio.ts";
+import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
+
+/** Where buffers begin: scripts get their pages from here on as well. */
+const LOW_BASE = GIB;
+/** Above every window, in the upper half of the RAM. */
+const HIGH_BASE = 4 * GIB + 512 * MIB;
+/** More bytes than this are left off a request. */
+export const MOST_BYTES = 256 * KIB;
+
+/** The memory of one request. */
+export interface IoMemory {
+  readonly data: readonly BioVec[];
+  readonly dataBytes: Bytes;
+  /** Empty when the block layer brings it. */
+  readonly metadata: readonly BioVec[];
+  readonly metadataBytes: Bytes;
+}
+
+/** What the layout has to know of the machine. */
+export interface LayoutFacts {
+  readonly blockSizeBytes: Bytes;
+  /** Metadata of a block. */
+  readonly metadataBytes: Bytes;
+  /** First byte of the peer's memory; null where no peer lends any. */
+  readonly peerBase: number | null;
+  /** The controller is told how long metadata is. */
+  readonly metadataHasLength: boolean;
+  /** Lines that a piece may not share with another: a device that does not see the CPU's caches. */
+  readonly lineBytes: Bytes;
+}
+
+/** Hands out addresses, page after page, never the same page twice. */
+export class MemoryLayout {
+  readonly #facts: LayoutFacts;
+  #low: number = LOW_BASE;
+  #high: number = HIGH_BASE;
+  #peer: number;
+
+  constructor(facts: LayoutFacts) {
+    this.#facts = facts;
+    this.#peer = facts.peerBase ?? 0;
+  }
+
+  /** The memory of the next request. */
+  place(io: HuntIo): IoMemory {
+    const data = this.#data(io);
+    const dataBytes = data.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const metadata = this.#metadata(io, dataBytes);
+    const metadataBytes = metadata.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return { data, dataBytes, metadata, metadataBytes };
+  }
+
+  /** Whole blocks: the last piece is made shorter or, when there is no whole block, longer. */
+  #data(io: HuntIo): BioVec[] {
+    const { blockSizeBytes, peerBase } = this.#facts;
+    const peer = io.peer && peerBase !== null;
+    const pieces: BioVec[] = [];
+    let total = 0;
+    for (const run of io.runs) {
+      const sizeBytes = alignUp(run.sizeBytes, this.#facts.lineBytes);
+      const most = Math.floor((MOST_BYTES - total) / sizeBytes);
+      const count = Math.max(1, Math.min(run.count, most));
+      pieces.push(...this.#run({ ...run, sizeBytes, count }, peer));
+      total += count * sizeBytes;
+      if (total >= MOST_BYTES) break;
+    }
+    const excess = total % blockSizeBytes;
+    if (total < blockSizeBytes) {
+      const last = pieces.pop()!;
+      pieces.push({ phys: last.phys, sizeBytes: last.sizeBytes + blockSizeBytes - total });
+      this.#skip(vec(last.phys, blockSizeBytes), peer);
+      return pieces;
+    }
+    for (let left = excess; left > 0;) {
+      const last = pieces.pop()!;
+      const taken = Math.min(left, last.sizeBytes);
+      left -= taken;
+      if (last.sizeBytes > taken) {
+        pieces.push({ phys: last.phys, sizeBytes: last.sizeBytes - taken });
+      }
+    }
+    return pieces;
+  }
+
+  #metadata({ metadata: shape, op }: HuntIo, dataBytes: Bytes): BioVec[] {
+    const { blockSizeBytes, metadataBytes, metadataHasLength } = this.#facts;
+    if (metadataBytes === 0) return [];
+    const format = (dataBytes / blockSizeBytes) * metadataBytes;
+    const user = op === "user_read" || op === "user_write";
+    if (shape === null) {
+      // Nobody brings what a user's command lacks.
+      if (!user) return [];
+      return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
+    }
+    if (!user || shape.sizeBytes === null) return this.#metadataPieces(shape, format);
+    // A device that is not told the length goes by the format: the buffer must be that long.
+    const sizeBytes = metadataHasLength ? shape.sizeBytes : Math.max(shape.sizeBytes, format);
+    return this.#metadataPieces(shape, sizeBytes);
+  }
+
+  #metadataPieces(shape: Omit<MetadataShape, "sizeBytes">, sizeBytes: Bytes): BioVec[] {
+    const { lineBytes } = this.#facts;
+    // Every piece is at least a dword, and whole lines.
+    const unit = Math.max(4, lineBytes);
+    const count = Math.max(1, Math.min(shape.pieces, Math.floor(sizeBytes / unit)));
+    const each = Math.floor(sizeBytes / count / unit) * unit;
+    const pieces: BioVec[] = [];
+    let left = sizeBytes;
+    for (let piece = 0; piece < count; piece++) {
+      const bytes = piece === count - 1 ? left : each;
+      const last = pieces.at(-1);
+      if (shape.touching && lineBytes === 1 && last !== undefined) {
+        pieces.push(vec(last.phys + last.sizeBytes, bytes));
+        this.#skip(pieces.at(-1)!, false);
+      } else {
+        pieces.push(vec(this.#take(shape.offsetBytes, bytes, false, false), bytes));
+      }
+      left -= bytes;
+    }
+    return pieces;
+  }
+
+  #run({ count, high, offsetBytes, sizeBytes, touching }: PieceRun, peer: boolean): BioVec[] {
+    if (touching) {
+      const first = this.#take(offsetBytes, count * sizeBytes, high, peer);
+      return Array.from({ length: count }, (_, piece) => vec(first + piece * sizeBytes, sizeBytes));
+    }
+    return Array.from(
+      { length: count },
+      () => vec(this.#take(offsetBytes, sizeBytes, high, peer), sizeBytes),
+    );
+  }
+
+  /** Takes pages of its own for so many bytes, and leaves one free behind them. */
+  #take(wantedOffset: number, sizeBytes: Bytes, high: boolean, peer: boolean): number {
+    const offset = wantedOffset - wantedOffset % this.#facts.lineBytes;
+    const pages = alignUp(offset + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
+    if (peer) {
+      this.#peer += pages;
+      return this.#peer - pages + offset;
+    }
+    if (high) {
+      this.#high += pages;
+      return this.#high - pages + offset;
+    }
+    this.#low += pages;
+    return this.#low - pages + offset;
+  }
+
+  /** Goes on behind a piece that became longer than it was placed. */
+  #skip({ phys, sizeBytes }: BioVec, peer: boolean): void {
+    const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
+    if (peer) this.#peer = Math.max(this.#peer, end);
+    else if (phys >= HIGH_BASE) this.#high = Math.max(this.#high, end);
+    else this.#low = Math.max(this.#low, end);
+  }
+}
+
+function vec(phys: number, sizeBytes: Bytes): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
+}

@@ -1,0 +1,45 @@
+/** The hunt as a command: prints each finding when it is found, and a summary. */
+import { formatCount } from "../../lang/render/numbers.ts";
+import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
+import type { Screen } from "../screen.ts";
+import { type Finding, hunt } from "./hunt.ts";
+import type { HuntSettings } from "./hunt_options.ts";
+
+/** Hunts, and prints. */
+export function runHunt(settings: HuntSettings, screen: Screen): ExitCode {
+  const { cases, release, seconds, seed, shard } = settings;
+  const until = performance.now() + 1000 * seconds;
+  let found = 0;
+  const result = hunt({
+    release,
+    seed,
+    cases,
+    shard,
+    mayGoOn: () => performance.now() < until,
+    onFinding(finding) {
+      screen.out(findingText(++found, finding));
+    },
+  });
+  const what = found === 0 ? "nothing found" : formatCount(found, "finding");
+  screen.out(
+    `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
+      `${formatCount(result.cases, "case")} on ${formatCount(result.machines, "machine")} | ` +
+      `${what}\n`,
+  );
+  return found === 0 ? HELD : FAILED;
+}
+
+function findingText(number: number, finding: Finding): string {
+  const { cases, others, proof, scenario, switches, tries } = finding;
+  const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
+  const also = others.length === 0
+    ? ""
+    : ` (gone without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
+  const unproven = proof === null
+    ? "# This test does not fail by itself: what is wrong is seen only from outside.\n"
+    : "";
+  return `${number}. ${label}${also}: case ${cases}, shrunk in ${
+    formatCount(tries, "try", "tries")
+  }` +
+    `\n\n${unproven}${scenario}\n`;
+}

@@ -1,0 +1,27 @@
+/** Runs the text of a scenario, as pasting it into a file and running it would. */
+import { LoadError } from "../../lang/run/load_files.ts";
+import { loadProgram } from "../../lang/run/program.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
+import { SourceFile } from "../../lang/source.ts";
+
+/** `held`: every test passed; `failed`: one did not; `wrong`: it does not even load, and why. */
+export type ScenarioEnd =
+  | { readonly end: "held" }
+  | { readonly end: "failed" | "wrong"; readonly text: string };
+
+/** What becomes of a scenario. */
+export function runScenarioText(text: string): ScenarioEnd {
+  const { program, diagnostics } = loadProgram(new SourceFile("found.dma", text), {
+    load: (path) => new LoadError("not_found", `There is no file "${path}"`),
+  });
+  if (program === null) {
+    return {
+      end: "wrong",
+      text: diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"),
+    };
+  }
+  const { outcomes } = runProgram(program);
+  const failed = outcomes.find(({ outcome }) => outcome !== "passed");
+  if (failed === undefined) return { end: "held" };
+  return { end: "failed", text: failed.failure?.lines.join("\n") ?? failed.outcome };
+}

@@ -1,0 +1,298 @@
+/**
+ * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
+ * without the defect.
+ */
+import { formatAddress, formatSize } from "../../lang/render/numbers.ts";
+import type { BioVec } from "../../runtime/block/bio.ts";
+import { GIB } from "../../runtime/address.ts";
+import { metadataBytesOf } from "./case_machine.ts";
+import { type HuntCase, type HuntRelease, isUserCommand, readsDisk } from "./hunt_case.ts";
+import { type IoMemory, MemoryLayout } from "./memory_layout.ts";
+import { layoutFactsOf } from "./case_run.ts";
+import { machineLines } from "./scenario_machine.ts";
+import { bufferText, scenarioPhys } from "./scenario_memory.ts";
+import type { Violation } from "./violation.ts";
+
+export interface ScenarioOptions {
+  /** How the requests of the wrong step end when they end as they should. */
+  readonly ends: readonly string[];
+  /** Lines above the machine, without `#`. */
+  readonly comment: readonly string[];
+  /** Every buffer at the addresses of the case, with a look at what lies behind it. */
+  readonly explicit: boolean;
+}
+
+/** A request in the scenario. */
+interface WrittenIo {
+  /** What the variables of its buffers and its io are called: `buf`, `meta`, `io`. */
+  readonly data: string;
+  readonly metadata: string | null;
+  readonly io: string;
+  readonly lba: number;
+  readonly memory: IoMemory;
+}
+
+/** The scenario's text. */
+export function scenarioText(
+  each: HuntCase,
+  release: HuntRelease,
+  violation: Violation,
+  { comment, ends, explicit }: ScenarioOptions,
+): string {
+  const writer = new ScenarioWriter(each, violation, ends, explicit);
+  const body = writer.body();
+  const machine = machineLines(each.machine, release, {
+    high: writer.usesHigh,
+    strictChecker: ["fault", "report", "outside", "list"].includes(violation.kind),
+  });
+  return [
+    ...comment.map((line) => `# ${line}`.trimEnd()),
+    ...comment.length === 0 ? [] : [""],
+    ...machine,
+    "",
+    `test "${title(each, violation)}" {`,
+    ...body.map((line) => line === "" ? "" : `  ${line.replaceAll("\n", "\n  ")}`),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function title({ steps }: HuntCase, { io, kind, step }: Violation): string {
+  const wrong = steps[step]!.ios[io ?? 0]!;
+  const name = {
+    read: "a read",
+    write: "a write",
+    user_read: "a user's read",
+    user_write: "a user's write",
+  }[wrong.op];
+  switch (kind) {
+    case "status":
+      return `${name} ends as it should`;
+    case "bytes":
+      return `${name} moves the right bytes`;
+    case "fault":
+      return `${name} faults nowhere`;
+    case "outside":
+      return `${name} stays in its own memory`;
+    case "list":
+      return `${name} finds its list where it was written`;
+    case "left":
+      return `${name} leaves nothing behind`;
+    case "hang":
+      return `${name} comes to an end`;
+    case "report":
+      return `${name} is mapped and unmapped as it should be`;
+    case "crash":
+      return `${name} does not break the simulator`;
+  }
+}
+
+class ScenarioWriter {
+  usesHigh = false;
+  readonly #case: HuntCase;
+  readonly #violation: Violation;
+  readonly #ends: readonly string[];
+  readonly #explicit: boolean;
+  readonly #many: boolean;
+  #written = 0;
+  #peerBytes = 0;
+
+  constructor(
+    each: HuntCase,
+    violation: Violation,
+    ends: readonly string[],
+    explicit: boolean,
+  ) {
+    this.#ends = ends;
+    this.#case = each;
+    this.#violation = violation;
+    this.#explicit = explicit;
+    this.#many = each.steps.reduce((sum, { ios }) => sum + ios.length, 0) > 1;
+  }
+
+  body(): string[] {
+    const lines = this.#case.steps.flatMap((_, index) => this.#step(index));
+    if (this.#peerBytes === 0) return lines;
+    return [`let lent = pci_alloc_p2pmem(peer, ${formatSize(this.#peerBytes)})`, ...lines];
+  }
+
+  #step(index: number): string[] {
+    const step = this.#case.steps[index]!;
+    // Peer memory is written down by its distance from the first byte.
+    const layout = new MemoryLayout(layoutFactsOf(this.#case.machine, 0));
+    const checked = this.#violation.step === index;
+    let lba = 0;
+    const ios = step.ios.map((io): WrittenIo => {
+      const memory = layout.place(io);
+      const number = this.#many ? String(++this.#written) : "";
+      const written: WrittenIo = {
+        data: `buf${number}`,
+        metadata: memory.metadata.length === 0 ? null : `meta${number}`,
+        io: `io${number}`,
+        lba,
+        memory,
+      };
+      lba += memory.dataBytes / this.#case.machine.blockSizeBytes;
+      return written;
+    });
+    const buffers = ios.flatMap((io, place) => this.#bufferLines(index, place, io));
+    const guards = checked ? this.#guards(index) : [];
+    const left = checked && this.#violation.kind === "left";
+    const run = [
+      ...this.#submitLines(index, ios),
+      ...checked && !left ? this.#assertLines(index, ios) : [],
+    ];
+    const { fault } = step;
+    const tried = fault === null
+      ? run
+      : [`fail ${fault.point} nth ${fault.nth} {`, ...indent(run), "}"];
+    return [
+      ...buffers,
+      ...guards.map(({ before }) => before),
+      ...left
+        ? ["let after = fork {", ...indent(tried), "} and { }", "assert after.first.leaks == []"]
+        : tried,
+      ...guards.map(({ after }) => after),
+    ];
+  }
+
+  #bufferLines(step: number, place: number, { data, memory, metadata }: WrittenIo): string[] {
+    const io = this.#case.steps[step]!.ios[place]!;
+    const fill = readsDisk(io.op) ? "0xaa" : "random";
+    const lines: string[] = [];
+    if (this.#isPeer(step, place)) {
+      for (const { phys, sizeBytes } of memory.data) {
+        this.#peerBytes = Math.max(this.#peerBytes, phys + sizeBytes);
+      }
+      if (memory.data.length === 1) {
+        lines.push(`let ${data} = ${slice(memory.data[0]!)}`);
+        lines.push(`${data}.fill(${fill})`);
+      }
+    } else lines.push(`let ${data} = ${this.#buffer(memory.data, fill, step)}`);
+    if (metadata !== null) {
+      lines.push(`let ${metadata} = ${this.#buffer(memory.metadata, fill, step)}`);
+    }
+    return lines;
+  }
+
+  #buffer(vecs: readonly BioVec[], fill: string, step: number): string {
+    if (vecs.some(({ phys }) => phys >= 4 * GIB)) this.usesHigh = true;
+    return bufferText(vecs, fill, step, this.#explicit);
+  }
+
+  #isPeer(step: number, place: number): boolean {
+    return this.#case.machine.peer !== "none" && this.#case.steps[step]!.ios[place]!.peer;
+  }
+
+  #submitLines(index: number, ios: readonly WrittenIo[]): string[] {
+    const step = this.#case.steps[index]!;
+    const lines: string[] = [];
+    const plugged: WrittenIo[] = [];
+    const flush = () => {
+      if (plugged.length === 0) return;
+      const names = plugged.map(({ io }) => io);
+      const bios = names.map((name) => name.replace("io", "bio"));
+      lines.push(`let ${names[0]}s = submit_bios(${bios.join(", ")})`);
+      names.forEach((name, at) => lines.push(`let ${name} = ${names[0]}s[${at}]`));
+      plugged.length = 0;
+    };
+    for (const [place, written] of ios.entries()) {
+      const { op } = step.ios[place]!;
+      if (isUserCommand(op)) lines.push(this.#userLine(op === "user_read", written));
+      else if (step.plugged) {
+        lines.push(...this.#bioLines(index, place, written, written.io.replace("io", "bio")));
+        plugged.push(written);
+      } else if (this.#isPeer(index, place) && written.memory.data.length > 1) {
+        const bio = written.io.replace("io", "bio");
+        lines.push(...this.#bioLines(index, place, written, bio));
+        lines.push(`let ${written.io} = submit_bio(${bio})`);
+      } else {
+        const side = op === "read" ? "into" : "from";
+        const own = written.metadata === null ? "" : `, metadata: ${written.metadata}`;
+        lines.push(
+          `let ${written.io} = ssd.submit(${op}, lba: ${written.lba}, ` +
+            `${side}: ${written.data}${own})`,
+        );
+      }
+    }
+    flush();
+    const names = ios.map(({ io }) => io);
+    lines.push(names.length === 1 ? `wait ${names[0]}` : `wait [${names.join(", ")}]`);
+    return lines;
+  }
+
+  #userLine(reads: boolean, { data, io, lba, memory, metadata }: WrittenIo): string {
+    const blocks = memory.dataBytes / this.#case.machine.blockSizeBytes;
+    const own = metadata === null ? "" : `, metadata: ${metadata}`;
+    return `let ${io} = ssd.passthrough(0x0${reads ? 2 : 1}, ${reads ? "into" : "from"}: ${data}` +
+      `${own}, dwords: { cdw10: ${lba}, cdw12: ${blocks - 1} })`;
+  }
+
+  #bioLines(step: number, place: number, written: WrittenIo, name: string): string[] {
+    const { op } = this.#case.steps[step]!.ios[place]!;
+    const side = op === "read" ? "into" : "from";
+    const own = written.metadata === null ? "" : `, metadata: ${written.metadata}`;
+    const [first, ...others] = written.memory.data;
+    const pieces = this.#isPeer(step, place) && others.length > 0;
+    return [
+      `let ${name} = bio(${op}, lba: ${written.lba}, ${side}: ` +
+      `${pieces ? slice(first!) : written.data}${own}, dev: ssd)`,
+      ...pieces ? others.map((piece) => `bio_add(${name}, ${slice(piece)})`) : [],
+    ];
+  }
+
+  /** What must be true in the end of the request that went wrong, or of all. */
+  #assertLines(index: number, ios: readonly WrittenIo[]): string[] {
+    const { io: wrong } = this.#violation;
+    return ios.flatMap((written, place) => {
+      if (wrong !== null && place !== wrong) return [];
+      const end = this.#ends[place] ?? "OK";
+      return [
+        `assert ${written.io}.status == ${end}`,
+        ...end === "OK" ? this.#byteLines(index, place, written) : [],
+      ];
+    });
+  }
+
+  #byteLines(index: number, place: number, written: WrittenIo): string[] {
+    const { data, lba, memory, metadata } = written;
+    const { machine } = this.#case;
+    const lines: string[] = [];
+    if (this.#isPeer(index, place) && memory.data.length > 1) {
+      let at = lba;
+      for (const piece of memory.data) {
+        if (piece.sizeBytes % machine.blockSizeBytes !== 0) break;
+        const blocks = piece.sizeBytes / machine.blockSizeBytes;
+        lines.push(`assert ${slice(piece)} == ssd.media(lba: ${at}, blocks: ${blocks})`);
+        at += blocks;
+      }
+    } else lines.push(`assert ${data} == ssd.media(lba: ${lba}, bytes: ${data}.size)`);
+    if (metadata !== null) {
+      const blocks = memory.dataBytes / machine.blockSizeBytes;
+      const formatBytes = blocks * metadataBytesOf(machine);
+      const whole = formatBytes === memory.metadataBytes;
+      const part = whole ? metadata : `${metadata}.slice(0B..${formatSize(formatBytes)})`;
+      if (formatBytes <= memory.metadataBytes) {
+        lines.push(`assert ${part} == ssd.media(lba: ${lba}, blocks: ${blocks}, metadata: true)`);
+      }
+    }
+    return lines;
+  }
+
+  /** The bytes that the device wrote although they are nobody's, before and after. */
+  #guards(step: number): { before: string; after: string }[] {
+    const { outside } = this.#violation;
+    if (!this.#explicit || outside === null) return [];
+    const at = `${formatAddress(scenarioPhys(outside.phys, step))} as phys`;
+    const look = `peek(${at}, ${formatSize(outside.sizeBytes)})`;
+    return [{ before: `let behind = ${look}`, after: `assert ${look} == behind` }];
+  }
+}
+
+function slice({ phys, sizeBytes }: BioVec): string {
+  return `lent.slice(${formatSize(phys)}..${formatSize(phys + sizeBytes)})`;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`);
+}

@@ -1,0 +1,48 @@
+/** Leaves out of a case what it fails without: steps, requests, runs of pieces, faults. */
+import type { HuntCase, HuntStep } from "./hunt_case.ts";
+
+/**
+ * @param fails Whether a case still shows what it is about.
+ * @returns A case that does, of which no part can be left out.
+ */
+export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): HuntCase {
+  let best = start;
+  for (let smaller = nextSmaller(best, fails); smaller !== null;) {
+    best = smaller;
+    smaller = nextSmaller(best, fails);
+  }
+  return best;
+}
+
+function nextSmaller(each: HuntCase, fails: (each: HuntCase) => boolean): HuntCase | null {
+  for (const candidate of smallerCases(each)) if (fails(candidate)) return candidate;
+  return null;
+}
+
+function* smallerCases({ machine, steps }: HuntCase): Generator<HuntCase> {
+  // The last step is the one that shows it: what came before goes first.
+  if (steps.length > 2) yield { machine, steps: steps.slice(-1) };
+  for (let index = 0; index < steps.length && steps.length > 1; index++) {
+    yield { machine, steps: steps.toSpliced(index, 1) };
+  }
+  for (const [index, step] of steps.entries()) {
+    for (const smaller of smallerSteps(step)) {
+      yield { machine, steps: steps.with(index, smaller) };
+    }
+  }
+}
+
+function* smallerSteps(step: HuntStep): Generator<HuntStep> {
+  const { ios } = step;
+  if (step.fault !== null) yield { ...step, fault: null };
+  if (step.plugged) yield { ...step, plugged: false };
+  for (let index = 0; index < ios.length && ios.length > 1; index++) {
+    yield { ...step, ios: ios.toSpliced(index, 1) };
+  }
+  for (const [index, io] of ios.entries()) {
+    if (io.metadata !== null) yield { ...step, ios: ios.with(index, { ...io, metadata: null }) };
+    for (let at = 0; at < io.runs.length && io.runs.length > 1; at++) {
+      yield { ...step, ios: ios.with(index, { ...io, runs: io.runs.toSpliced(at, 1) }) };
+    }
+  }
+}
