@@ -104,7 +104,7 @@ export class CaseRun {
     const failed = armed !== null && armed.fired > 0;
 
     this.ends = ios.map(({ status }) => status);
-    return this.#damage(index, ios, placed, armed !== null && armed.fired > 0, fault) ??
+    return this.#damage(index, ios, placed, failed, fault) ??
       this.#leftOver(index, held) ?? this.#sight(index, ios, ["report"]);
   }
 
