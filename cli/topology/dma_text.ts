@@ -12,7 +12,9 @@ import { formatPlace } from "../../devices/pci/pci_address.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { TIB } from "../../runtime/address.ts";
 import { formatCount, formatSize } from "../../lang/render/numbers.ts";
-import { SERVICE_LETTERS } from "../../lang/builtins/route_story.ts";
+import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { formatSource } from "../format/format.ts";
 import { shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;
@@ -37,9 +39,9 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
   const written = writtenFunctions(machine, all);
   const left = machine.functions.length - written.size;
   const lines = [
-    `# Imported from ${source.replaceAll(/[\r\n]/g, " ")}: ${
-      formatCount(machine.functions.length, "function")
-    }` + (left === 0 ? "." : `, ${left} of the chipset left out (--all writes them).`),
+    `# Imported from ${source.replaceAll(/[\r\n]/g, " ")}.`,
+    `# ${formatCount(machine.functions.length, "function")}` +
+    (left === 0 ? "." : `, ${left} of the chipset left out (--all writes them).`),
     "# Memory lent to peers is the largest prefetchable BAR of each function: it could be lent.",
     ...serviceConstants(written),
     "machine {",
@@ -53,7 +55,10 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
     if (roots.length === 0) continue;
     lines.push(...bridgeLines(bridge, machine, roots, written));
   }
-  return [...lines, "  }", "}", ""].join("\n");
+  const text = [...lines, "  }", "}", ""].join("\n");
+  const formatted = formatSource(new SourceFile(source, text));
+  // Bridges nested deeper than blocks may be are no scenario, whoever reads it will hear so.
+  return formatted.ok ? formatted.text : text;
 }
 
 function bridgeLines(

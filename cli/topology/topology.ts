@@ -4,12 +4,11 @@ import { type CpuIdentity, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts
 import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imported_machine.ts";
 import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
 import { readListing } from "../../devices/pci/lspci/read_listing.ts";
-import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/route_story.ts";
+import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
 import { wrapText } from "../../lang/render/columns.ts";
 import { formatCount } from "../../lang/render/numbers.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { dmaText } from "./dma_text.ts";
 import { findFunction } from "./find_function.ts";
 import { findingText } from "./finding_text.ts";
 import { groupCheckLine } from "./group_check.ts";
@@ -36,7 +35,11 @@ const LEGEND = `access control: ${
 const DEFAULT_COLUMNS = 80;
 const MOST_COLUMNS = 200;
 
-export function runTopology(path: string, options: TopologyOptions, screen: Screen): ExitCode {
+export async function runTopology(
+  path: string,
+  options: TopologyOptions,
+  screen: Screen,
+): Promise<ExitCode> {
   const wrong = wrongOptions(options);
   if (wrong !== null) return refuse(wrong, screen);
   const cpu = options.cpu === null ? null : readCpu(options.cpu);
@@ -52,9 +55,12 @@ export function runTopology(path: string, options: TopologyOptions, screen: Scre
   if (listing.functions.length === 0) return WRONG;
   const imported = importMachine(listing);
   const machine = cpu === null ? imported : { ...imported, cpu };
-  return options.from === null
-    ? showMachine(machine, listing, file.name, options, screen)
-    : showPair(machine, options.from, options.to!, options, screen);
+  if (options.from !== null) return showPair(machine, options.from, options.to!, options, screen);
+  if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
+  // The style of scenarios takes a while to load.
+  const { dmaText } = await import("./dma_text.ts");
+  screen.out(dmaText(machine, file.name, options.all));
+  return HELD;
 }
 
 function wrongOptions({ as, from, to, json }: TopologyOptions): string | null {
@@ -81,11 +87,10 @@ function showMachine(
   machine: ImportedMachine,
   { findings }: LinkedListing,
   source: string,
-  { as, json, all }: TopologyOptions,
+  { json, all }: TopologyOptions,
   screen: Screen,
 ): ExitCode {
-  if (as === "dma") screen.out(dmaText(machine, source, all));
-  else if (json) screen.out(`${JSON.stringify(machineJson(machine, findings, all), null, 2)}\n`);
+  if (json) screen.out(`${JSON.stringify(machineJson(machine, findings, all), null, 2)}\n`);
   else {
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const groups = groupCheckLine(machine);

@@ -284,3 +284,11 @@ Deno.test("text saved as UTF-16 or Latin-1 is read too", () => {
   assertEquals(decode(Uint8Array.from(text, (character) => character.charCodeAt(0))), text);
   assertEquals(decode(new TextEncoder().encode(text)), text);
 });
+
+Deno.test("the machine of examples/36-p2p-acs-fix.dma is the one that its data imports as", () => {
+  const source = "examples/data/gpu-server.lspci.txt";
+  const listing = linkListing(readListing(Deno.readTextFileSync(source)));
+  assertEquals(listing.findings, []);
+  const written = dmaText(importMachine(listing), source, false);
+  assertStringIncludes(Deno.readTextFileSync("examples/36-p2p-acs-fix.dma"), written);
+});

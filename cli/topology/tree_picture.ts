@@ -16,7 +16,7 @@ import {
 } from "../../devices/pci/lspci/listed_function.ts";
 import { formatPlace } from "../../devices/pci/pci_address.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { SERVICE_LETTERS } from "../../lang/builtins/route_story.ts";
+import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
 import { pad, spread } from "../../lang/render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../lang/render/numbers.ts";
 

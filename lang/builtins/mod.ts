@@ -44,6 +44,7 @@ import { NVME } from "./things/nvme.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/port.ts";
 import { PRICES } from "./things/prices.ts";
+import { PEER_ROUTE } from "./things/peer_route.ts";
 import { P2PMEM } from "./things/provider.ts";
 import { QUEUE } from "./things/queue.ts";
 import { REGION } from "./things/region.ts";
@@ -100,6 +101,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   ENDPOINT,
   PORT,
   TOPOLOGY,
+  PEER_ROUTE,
   P2PMEM,
   REGION,
   QUEUE,

@@ -97,7 +97,8 @@ function toFunctions(run: Run, at: Value | undefined): readonly PciFunction[] {
   const name = isThing(at, PORT) ? at.target.name : at;
   if (typeof name !== "string") throw wrongKind(at, "at", "a device, a port or the name of one");
   const found = functions.filter((func) =>
-    func.name === name || func.name.startsWith(`${name}.down`)
+    func.name === name ||
+    (func.role === "downstream_port" && func.upstream?.name === `${name}.up`)
   );
   if (found.length > 0) return found;
   throw new ScriptError(

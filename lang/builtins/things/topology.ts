@@ -3,8 +3,12 @@ import type { Lab } from "../../../devices/lab.ts";
 import type { PciNodeConfig } from "../../../devices/lab_config.ts";
 import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
-import { list } from "../arguments.ts";
+import { iommuGroups } from "../../../devices/pci/iommu_groups.ts";
+import { findRoute } from "../../../devices/pci/route.ts";
+import { list, thing, toThing } from "../arguments.ts";
 import type { TypeSpec } from "../spec.ts";
+import { DEVICE } from "./device.ts";
+import { groupList, PEER_ROUTE } from "./peer_route.ts";
 
 /** What a block is called in the picture. */
 const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
@@ -28,8 +32,43 @@ export const TOPOLOGY: TypeSpec<Lab> = {
       doc: "The names of the devices.",
       get: (lab) => list([...lab.devices.keys()]),
     },
+    {
+      name: "groups",
+      kind: "list",
+      doc: "The IOMMU groups: which functions can be kept apart from the others, as names.",
+      get: (lab) => groupList(iommuGroups(lab.topology)),
+    },
   ],
-  methods: [],
+  methods: [
+    {
+      name: "route",
+      parameters: [
+        { name: "provider", kind: "@device", doc: "The device that lends memory." },
+        { name: "client", kind: "@device", doc: "The device that reads or writes it." },
+      ],
+      result: "@peer_route",
+      doc: "How the client would reach the provider's memory, whether or not it lends any.",
+      example: `machine {
+  pci { root_port rp0 { switch sw0 { acs = [request_redirect]
+    nvme ssd { queues = 1 }
+    endpoint gpu { bar = 64MiB }
+  } } }
+}
+let route = topology().route(gpu, ssd)
+assert route.map_type == not_supported
+assert route.change.parameter == "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0"
+explain route`,
+      run: (_run, lab, [provider, client]) =>
+        thing(
+          PEER_ROUTE,
+          findRoute(
+            toThing(provider, DEVICE, "provider").function,
+            toThing(client, DEVICE, "client").function,
+            lab.topology.cpu,
+          ),
+        ),
+    },
+  ],
   format: (lab) => `PCI tree with ${formatCount(lab.devices.size, "device")}`,
   show: (lab) =>
     lab.config.pci.length === 0

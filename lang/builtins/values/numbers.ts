@@ -4,6 +4,7 @@ import { formatQuantity, formatValue } from "../../render/value_text.ts";
 import { Quantity, RangeValue, Word } from "../../vm/value.ts";
 import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
+import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { TypeSpec } from "../spec.ts";
 import { rangeContains, rangeItem } from "./list.ts";
 
@@ -92,5 +93,5 @@ export const WORD: TypeSpec<Word> = {
   ],
   methods: [],
   format: (value) => value.name,
-  explain: (value, run) => explainError(value.name, run),
+  explain: (value, run) => peerAnswerStory(value.name, run) ?? explainError(value.name, run),
 };
