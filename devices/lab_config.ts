@@ -57,6 +57,8 @@ export interface DeviceSettings {
   readonly blockSizeBytes?: Bytes;
   /** Memory that the device offers to its peers; 0, the default, is none. */
   readonly p2pmemBytes?: Bytes;
+  /** The controller takes doorbells from memory. Default false. */
+  readonly shadowDoorbells?: boolean;
   /** How long a read or write may take before its driver does something. Default 30 s. */
   readonly timeoutNs?: Nanoseconds;
   /** NUMA nodes that the driver keeps descriptor pools for. Default 1. */

@@ -230,6 +230,10 @@ export const EVENT_TABLE = {
       "the host rang a doorbell: `sq_tail` after putting commands, `cq_head` after taking results",
     fields: { queue: "int", value: "int", which: "word" },
   },
+  "nvme.shadow_doorbell": {
+    when: "the host left a doorbell's value in memory; `rung`: it writes the register as well",
+    fields: { queue: "int", value: "int", which: "word", rung: "bool" },
+  },
   "nvme.fetch": {
     when: "the controller fetched a command",
     fields: { queue: "int", cid: "int" },

@@ -28,6 +28,8 @@ export interface RigOptions {
   readonly blockSizeBytes?: Bytes;
   readonly queues?: number;
   readonly pollQueues?: number;
+  readonly shadowDoorbells?: boolean;
+  readonly doorbellStride?: number;
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
 }
@@ -67,6 +69,8 @@ export class DriverRig {
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
         chainsLastPrp: this.machine.config.quirks.has("controller_chains_last_prp"),
+        shadowDoorbells: options.shadowDoorbells ?? false,
+        doorbellStride: options.doorbellStride ?? 0,
         maxQueues: (options.queues ?? 1) + (options.pollQueues ?? 0),
         depth: options.depth ?? 1024,
       },

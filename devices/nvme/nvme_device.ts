@@ -49,6 +49,7 @@ export const NVME: DeviceKind = {
     "protectionType",
     "blockSizeBytes",
     "p2pmemBytes",
+    "shadowDoorbells",
     "timeoutNs",
     "nodes",
     "capacityBytes",
@@ -108,6 +109,7 @@ export const NVME: DeviceKind = {
         metadataSgl: settings.metadataSgl ?? false,
         chainsLastPrp: machine.config.quirks.has("controller_chains_last_prp"),
         maxQueues: queues + pollQueues,
+        shadowDoorbells: settings.shadowDoorbells ?? false,
         depth,
       },
     });

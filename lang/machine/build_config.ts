@@ -173,6 +173,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   protection: "protectionType",
   block_size: "blockSizeBytes",
   p2pmem: "p2pmemBytes",
+  shadow_doorbells: "shadowDoorbells",
   timeout: "timeoutNs",
   nodes: "nodes",
   capacity: "capacityBytes",

@@ -538,6 +538,12 @@ const BLOCKS = [
       },
       P2PMEM,
       {
+        key: "shadow_doorbells",
+        shape: BOOL,
+        default: "false",
+        doc: "The controller takes doorbells from memory, so that few registers are written.",
+      },
+      {
         key: "timeout",
         shape: { kind: "duration" },
         default: "30s",

@@ -184,6 +184,7 @@ export class Rig {
         maxQueues: options.maxQueues ?? 2,
         depth: this.ioDepth,
         doorbellStride: options.doorbellStride ?? 0,
+        shadowDoorbells: options.shadowDoorbells ?? false,
       },
     });
     this.controller.interrupt = { raise: (vector) => this.interrupts.push(vector) };

@@ -50,6 +50,8 @@ export interface AdminOptions {
   readonly transfer: HostTransfer;
   /** Aborts a command; false when there is none to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
+  /** Takes doorbells from two buffers of the host from here on. */
+  readonly shadowDoorbells: (valuesDma: number, wakeupsDma: number) => void;
   /** Takes a value of feature 08h or 09h. */
   readonly coalesce: (feature: "time_and_threshold" | "vector", value: number) => void;
 }
@@ -102,6 +104,8 @@ export class AdminCommands {
         return this.#getLogPage(command);
       case ADMIN_OPCODE.ABORT:
         return this.#abort(command);
+      case ADMIN_OPCODE.DOORBELL_BUFFER_CONFIG:
+        return this.#configureDoorbells(command);
       case ADMIN_OPCODE.ASYNC_EVENT_REQUEST:
         if (this.#openEvents > ASYNC_EVENT_LIMIT) return STATUS.ASYNC_EVENT_LIMIT;
         this.#openEvents++;
@@ -163,6 +167,17 @@ export class AdminCommands {
     // Both kinds are granted alike: a queue pair is what the setting counts.
     this.#grantedQueues = Math.min(Math.max(submission, completion), this.#options.maxQueues);
     this.result = this.#queuesResult();
+    return STATUS.SUCCESS;
+  }
+
+  /** Two pages: the doorbells' values, and the values to be woken at (5.7). */
+  #configureDoorbells(command: DataView): number {
+    if (!this.#options.controller.shadowDoorbells) return STATUS.INVALID_OPCODE;
+    for (const at of [24, 32]) {
+      if (command.getUint32(at, true) % PAGE_BYTES !== 0) return STATUS.PRP_OFFSET;
+      if (command.getUint32(at + 4, true) >= WIDE_HALF) return STATUS.INVALID_FIELD;
+    }
+    this.#options.shadowDoorbells(addressAt(command, 24), addressAt(command, 32));
     return STATUS.SUCCESS;
   }
 
@@ -243,7 +258,7 @@ export class AdminCommands {
   }
 
   #base(command: DataView): DmaAddr {
-    return (command.getUint32(28, true) * 2 ** 32 + command.getUint32(24, true)) as DmaAddr;
+    return addressAt(command, 24) as DmaAddr;
   }
 
   #deleteSubmissionQueue(command: DataView): number {
@@ -274,4 +289,9 @@ export class AdminCommands {
     if (status !== STATUS.SUCCESS) return status;
     return this.#options.transfer.send(bytes, this.#ranges);
   }
+}
+
+/** An address that is known to be below 2^53. */
+function addressAt(command: DataView, at: number): number {
+  return command.getUint32(at + 4, true) * 2 ** 32 + command.getUint32(at, true);
 }

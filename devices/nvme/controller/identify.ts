@@ -12,6 +12,8 @@ export interface ControllerIdentity {
   readonly mdtsExponent: number;
   readonly sgl: boolean;
   readonly metadataSgl: boolean;
+  /** It takes Doorbell Buffer Config. */
+  readonly shadowDoorbells: boolean;
 }
 
 export interface NamespaceIdentity {
@@ -31,6 +33,7 @@ const CONTROLLER = {
   MDTS: 77, // Maximum Data Transfer Size
   VERSION: 80,
   TYPE: 111, // Controller Type: 1 is an I/O controller
+  OPTIONAL_ADMIN: 256, // OACS
   ABORT_LIMIT: 258,
   EVENT_LIMIT: 259,
   FIRMWARE_UPDATES: 260,
@@ -49,6 +52,8 @@ const ABORT_LIMIT = 3;
 
 /** ONCS: Compare, Dataset Management, Write Zeroes. */
 const OPTIONAL_COMMANDS = 0b1101;
+/** OACS: Doorbell Buffer Config. */
+const OPTIONAL_ADMIN_DOORBELLS = 2 ** 8;
 /** SGLS: SGLs without alignment requirement; MPTR may point at an SGL segment. */
 const SGL_BYTE_ALIGNED = 0x1;
 const SGL_METADATA_SEGMENT = 2 ** 19;
@@ -87,6 +92,8 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
   page[CONTROLLER.MDTS] = identity.mdtsExponent;
   view.setUint32(CONTROLLER.VERSION, identity.version, true);
   page[CONTROLLER.TYPE] = 1;
+  const admin = identity.shadowDoorbells ? OPTIONAL_ADMIN_DOORBELLS : 0;
+  view.setUint16(CONTROLLER.OPTIONAL_ADMIN, admin, true);
   page[CONTROLLER.ABORT_LIMIT] = ABORT_LIMIT;
   page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
   page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only

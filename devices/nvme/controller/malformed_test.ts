@@ -302,6 +302,17 @@ const MALFORMED: readonly Malformed[] = [
   admin(0x4109, "log page that does not exist", dword10(0x02, 0x007f_0005)),
   admin(0x4013, "log page to an odd address", { ...dword10(0x02, 0x007f_0002), prp1: BUFFER + 1 }),
 
+  // Doorbells in memory.
+  admin(0x4013, "shadow doorbells inside a page", { opcode: 0x7c, prp1: 0xa008, prp2: 0xb000 }, {
+    on: { shadowDoorbells: true },
+  }),
+  admin(0x4013, "wake-up values inside a page", { opcode: 0x7c, prp1: 0xa000, prp2: 0xb004 }, {
+    on: { shadowDoorbells: true },
+  }),
+  admin(0x4002, "shadow doorbells at 2^53", { opcode: 0x7c, prp1: 2n ** 53n, prp2: 0xb000 }, {
+    on: { shadowDoorbells: true },
+  }),
+
   // Queues.
   admin(0x4101, "completion queue 0", createCq({ 10: 0x003f_0000 })),
   admin(0x4101, "completion queue that exists", createCq({ 10: 0x003f_0001 })),

@@ -26,6 +26,7 @@ import type { Media } from "./media.ts";
 import { NvmCommands, type ResolvedCommand } from "./nvm.ts";
 import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
 import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
+import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import {
   COMPLETION_ENTRY_BYTES,
   PAGE_BYTES,
@@ -76,6 +77,8 @@ export interface ControllerSettings {
   readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
   readonly doorbellStride?: number;
+  /** The controller takes doorbells from memory if it is told to. Default false. */
+  readonly shadowDoorbells?: boolean;
 }
 
 /** A command that has no answer yet. */
@@ -119,6 +122,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
+  /** Doorbells in the host's memory; null while there are only registers. */
+  #shadows: ShadowDoorbells | null = null;
   readonly #coalescing: InterruptCoalescing;
   /** Somebody has asked for it since the last reset. */
   #coalesces = false;
@@ -152,6 +157,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         mdtsExponent: settings.mdtsExponent,
         sgl: settings.sgl,
         metadataSgl: settings.metadataSgl,
+        shadowDoorbells: settings.shadowDoorbells ?? false,
       },
       namespace: {
         blockCount: media.blockCount,
@@ -166,6 +172,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       prp: pointer.prp,
       transfer,
       abort: (queueId, commandId) => this.#abort(queueId, commandId),
+      shadowDoorbells: (valuesDma, wakeupsDma) => {
+        const stride = settings.doorbellStride ?? 0;
+        this.#shadows = new ShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
+      },
       coalesce: (feature, value) => {
         this.#coalesces = true;
         if (feature === "time_and_threshold") this.#coalescing.set(value);
@@ -222,6 +232,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   disable(): void {
     this.#generation++;
     this.#silent.length = 0;
+    this.#shadows = null;
     this.#coalescing.reset();
     this.#coalesces = false;
     this.#queues.clear();
@@ -273,7 +284,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (argument - queueId !== this.#generation * QUEUE_IDS || this.hasFailed) return;
     const queue = this.#queues.submission(queueId);
     if (queue === undefined || queue.isEmpty) return;
-    if (queue.completion.isFull) {
+    if (queue.completion.isFull && !this.#findsRoom(queue)) {
       queue.stalled++;
       return;
     }
@@ -282,8 +293,33 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     events.device = this.#host.dev.name;
     events.request = null;
     this.#process(queue);
+    if (this.#shadows !== null && queue.isEmpty && queueId !== 0) this.#lookForCommands(queue);
     events.device = device;
     events.request = request;
+  }
+
+  /** All commands are done that the controller knows of: are there more? */
+  #lookForCommands(queue: SubmissionQueue): void {
+    this.#events.request = null;
+    const known = queue.tail;
+    const look = this.#shadows!.lookForCommands(queue);
+    if (look === "fault") this.#registers.failFatally();
+    const fresh = queue.tail - known;
+    this.#postCommands(queue.id, fresh < 0 ? fresh + queue.depthEntries : fresh);
+  }
+
+  /** There was no room for a completion when the register was written last. */
+  #findsRoom(queue: SubmissionQueue): boolean {
+    if (this.#shadows === null || queue.id === 0) return false;
+    const events = this.#events;
+    const { device, request } = events;
+    events.device = this.#host.dev.name;
+    events.request = null;
+    const look = this.#shadows.lookForRoom(queue.completion);
+    if (look === "fault") this.#registers.failFatally();
+    events.device = device;
+    events.request = request;
+    return look === "moved" && !queue.completion.isFull;
   }
 
   #postCommands(queueId: number, count: number): void {

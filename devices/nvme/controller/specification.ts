@@ -46,6 +46,7 @@ export const ADMIN_OPCODE = {
   SET_FEATURES: 0x09,
   GET_FEATURES: 0x0a,
   ASYNC_EVENT_REQUEST: 0x0c,
+  DOORBELL_BUFFER_CONFIG: 0x7c,
 } as const;
 
 /** NVM commands (section 6). */

@@ -35,6 +35,7 @@ const SGL_DATA_MASK = 0x3;
 const SGL_METADATA_BIT = 19;
 const ONCS_DISCARD = 1 << 2;
 const ONCS_WRITE_ZEROES = 1 << 3;
+const OACS_SHADOW_DOORBELLS = 1 << 8;
 const FLBAS_FORMAT_MASK = 0xf;
 const FLBAS_EXTENDED = 0x10;
 
@@ -48,6 +49,8 @@ export class AdminCommands {
   readonly #limits: () => QueueLimits;
   /** Abort commands that may be outstanding, as the last Identify Controller said. */
   abortLimit = 1;
+  /** It can be told to take doorbells from memory. */
+  takesShadowDoorbells = false;
   readonly #page = new Uint8Array(CTRL_PAGE_BYTES);
   readonly #view = new DataView(this.#page.buffer);
 
@@ -66,6 +69,7 @@ export class AdminCommands {
     const mdts = view.getUint8(77);
     const sgls = view.getUint32(536, true);
     const oncs = view.getUint16(520, true);
+    this.takesShadowDoorbells = (view.getUint16(256, true) & OACS_SHADOW_DOORBELLS) !== 0;
     this.abortLimit = view.getUint8(258) + 1;
     return {
       mdtsBytes: mdts === 0 ? 0 : 2 ** (mdts + minPageExponent) * CTRL_PAGE_BYTES,
@@ -114,6 +118,18 @@ export class AdminCommands {
       view.setUint16(SQE.CDW11 + 2, queue.id, true);
     });
     return sq.statusCode === BLK_STS.OK;
+  }
+
+  /**
+   * Tells the controller where doorbells are left, and where it may say when to be woken.
+   * @returns False when it refuses.
+   */
+  configureDoorbells([values, wakeups]: readonly [number, number]): boolean {
+    const request = this.#command(ADMIN_OPCODE.DOORBELL_BUFFER_CONFIG, null, (view) => {
+      setU64(view, SQE.PRP1, values);
+      setU64(view, SQE.PRP2, wakeups);
+    });
+    return request.statusCode === BLK_STS.OK;
   }
 
   /** The first namespace that can be used, or null when there is none. */

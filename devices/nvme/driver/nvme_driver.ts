@@ -55,6 +55,7 @@ import {
 import { RequestFifo } from "./request_fifo.ts";
 import { RequestWatch } from "./request_watch.ts";
 import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
+import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
@@ -139,6 +140,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** A reset has been posted and not begun. */
   #resetDue: "timeout" | "failed" | null = null;
   #capabilities: Capabilities | null = null;
+  #shadows: ShadowDoorbells | null = null;
   /** I/O queues that interrupt: the first ones. */
   #interruptQueues = 0;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
@@ -260,8 +262,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     disableController(machine, this.#registers, capabilities, dev.name);
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
     const commands = this.#identify(admin, capabilities);
+    if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
     this.#addIoQueues(commands, capabilities);
     this.#createQueues(commands);
+    this.#announceShadows(commands);
     const namespace = commands.findNamespace(capabilities.version);
     if (namespace !== null) this.setNamespace(namespace);
     // Whatever was in flight is done, and time begins anew when the machine is ready.
@@ -671,15 +675,19 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** All queues get their memory first; then the controller is told of each. */
   #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
     const { depthEntries = 1024, pollQueues = 0 } = this.#options;
-    const wanted = this.#options.queues ?? this.machine.config.cpus;
-    const count = commands.numberOfQueues(wanted + pollQueues);
+    const count = commands.numberOfQueues(this.#wantedQueues);
     // Where there are fewer than asked for, it is the polled ones that are missing.
-    this.#interruptQueues = Math.min(count, wanted);
+    this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
     const depth = Math.min(capabilities.maxQueueEntries, depthEntries);
     for (let id = 1; id <= count; id++) {
       const vector = id <= this.#interruptQueues ? id : -1;
       this.#addQueue(id, vector, depth, depth - 1, capabilities);
     }
+  }
+
+  /** I/O queues to ask for, of either kind. */
+  get #wantedQueues(): number {
+    return (this.#options.queues ?? this.machine.config.cpus) + (this.#options.pollQueues ?? 0);
   }
 
   #createQueues(commands: AdminCommands): void {
@@ -703,6 +711,24 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       throw new KernelError("EIO", `${this.dev.name} has fewer queues than before`);
     }
     this.#createQueues(commands);
+    this.#announceShadows(commands);
+  }
+
+  /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
+  #allocateShadows({ doorbellStrideBytes }: Capabilities): ShadowDoorbells | null {
+    const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
+    return ShadowDoorbells.allocate(this.machine, this.dev, sizeBytes);
+  }
+
+  /** The controller takes doorbells from memory; one that refuses has its registers. */
+  #announceShadows(commands: AdminCommands): void {
+    if (this.#shadows === null) return;
+    this.#shadows.clear();
+    if (!commands.configureDoorbells(this.#shadows.dma)) {
+      this.#shadows.release();
+      this.#shadows = null;
+    }
+    for (const queue of this.#queues.io) queue.shadows = this.#shadows;
   }
 
   /** Has the controller reset once the activities before are done. */
@@ -744,6 +770,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.#watch.stop();
     for (const queue of this.#queues.all) queue.release();
     this.#nodePools.destroy();
+    this.#shadows?.release();
     this.machine.dma.unbind(this.dev);
   }
 

@@ -41,6 +41,7 @@ export const ADMIN_OPCODE = {
   IDENTIFY: 0x06,
   ABORT: 0x08,
   SET_FEATURES: 0x09,
+  DOORBELL_BUFFER_CONFIG: 0x7c,
 } as const;
 
 /** Statuses that a driver gives by itself: Host Pathing Error, Command Aborted By Host. */

@@ -17,6 +17,7 @@ import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
 import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
 import type { RequestWatch } from "./request_watch.ts";
+import type { ShadowDoorbells } from "./shadow_doorbells.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const RESULT_WORD = CQE.RESULT / 4;
@@ -24,6 +25,7 @@ const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
 
 const NVME_SUBMIT = eventId("nvme.submit");
 const NVME_DOORBELL = eventId("nvme.doorbell");
+const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 
 /** Bits of a command id that are the tag; the rest counts the tag's uses. */
 const TAG_BITS = 12;
@@ -80,6 +82,8 @@ export class QueuePair {
   readonly cq: CoherentMemory;
   /** Requests that wait for a tag. */
   readonly waiting = new RequestFifo();
+  /** Doorbells in memory, while the controller takes them from there. */
+  shadows: ShadowDoorbells | null = null;
   /** The controller knows the queue. */
   enabled = false;
 
@@ -226,6 +230,7 @@ export class QueuePair {
    * in flight.
    */
   restart(): void {
+    this.shadows = null;
     this.#sqTail = 0;
     this.#sqRung = 0;
     this.#cqHead = 0;
@@ -318,6 +323,13 @@ export class QueuePair {
 
   #ring(offset: number, value: number, which: "sq_tail" | "cq_head"): void {
     const events = this.#machine.events;
+    if (this.shadows !== null) {
+      const rung = this.shadows.update(offset - REGISTER.DOORBELLS, value);
+      if (events.tick(NVME_SHADOW_DOORBELL)) {
+        events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
+      }
+      if (!rung) return;
+    }
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
     this.#registers.write32(offset, value);
   }
