@@ -5,8 +5,9 @@ import type { Value } from "../vm/value.ts";
 import type { Output } from "../vm/vm_core.ts";
 import { caseText, pastedTest } from "./pasted_case.ts";
 import type { TestEntry } from "./program.ts";
-import { type CaseEngine, caseSpace, caseValues } from "./property_cases.ts";
+import { type CaseEngine, type CaseSpace, caseSpace, caseValues } from "./property_cases.ts";
 import type { SharedOptions } from "./run_options.ts";
+import { smallerNumbers } from "./smaller_numbers.ts";
 import type { Tally } from "./tally.ts";
 
 /** Smaller cases that are tried at most. */
@@ -16,6 +17,7 @@ const SMALLER_CASES = 1000;
 const SILENCE: Output = { write: () => {} };
 
 interface FailedCase {
+  readonly numbers: readonly number[];
   readonly values: readonly Value[];
   readonly failure: Failure;
 }
@@ -39,7 +41,7 @@ export function runProperty(
     if (smallest === null) {
       const { failure, machine } = tally.attempt(run, output);
       if (machine !== null) tally.count(machine);
-      if (failure !== null) smallest = { values, failure };
+      if (failure !== null) smallest = { numbers, values, failure };
       return failure === null;
     }
     // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
@@ -47,11 +49,12 @@ export function runProperty(
     smaller++;
     const { failure } = tally.attempt(run, SILENCE);
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
-    smallest = { values, failure };
+    smallest = { numbers, values, failure };
     return false;
   };
   const space = caseSpace(forall, tally.seed);
   engine.search(space, holds);
+  while (smallest !== null && makeSmaller(space, (smallest as FailedCase).numbers, holds));
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { failure, values } = found;
@@ -62,6 +65,19 @@ export function runProperty(
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
   ]);
+}
+
+/** Looks for a number that can be made smaller than fast-check has. False when there is none. */
+function makeSmaller(
+  { dimensions }: CaseSpace,
+  numbers: readonly number[],
+  holds: (numbers: readonly number[]) => boolean,
+): boolean {
+  return dimensions.some((dimension, index) =>
+    smallerNumbers(numbers[index]!, dimension).some((smaller) =>
+      !holds(numbers.with(index, smaller))
+    )
+  );
 }
 
 /** A smaller case must fail in the same way: another mistake would hide the first. */

@@ -59,6 +59,8 @@ interface FailedOrder {
 /** An end that some orders have in common. */
 interface RaceEnd {
   readonly order: RaceOrder;
+  /** The faults and reports on the way. */
+  readonly incidents: string;
   readonly outcome: Value;
   orders: number;
 }
@@ -284,15 +286,29 @@ export abstract class VmRaces extends VmBranches {
 
   /** Counts an order with those that came to the same end. */
   #addEnd(ends: RaceEnd[], side: VmBranches, order: RaceOrder): void {
-    const outcome = this.registry.outcomeValue(this.outcomeOf(side, []));
-    const same = ends.find((end) => valuesEqual(end.outcome, outcome, this));
-    if (same === undefined) ends.push({ order, outcome, orders: 1 });
+    const branch = this.outcomeOf(side, []);
+    const outcome = this.registry.outcomeValue(branch);
+    const incidents = incidentWords(branch.events);
+    const same = ends.find((end) =>
+      end.incidents === incidents && valuesEqual(end.outcome, outcome, this)
+    );
+    if (same === undefined) ends.push({ order, incidents, outcome, orders: 1 });
     else same.orders++;
   }
 }
 
 function record(entries: Readonly<Record<string, Value>>): RecordValue {
   return new RecordValue(new Map(Object.entries(entries)));
+}
+
+/** What the checker and the IOMMU had to say, in the order in which they did. */
+function incidentWords(events: readonly MachineEvent[]): string {
+  return events.filter(({ name }) => name === "dma.report" || name === "iommu.fault")
+    .map(({ fields }) => {
+      const { class: reportClass, reason } = fields as Readonly<Record<string, unknown>>;
+      return reportClass ?? reason;
+    })
+    .join(" ");
 }
 
 function isLimit(error: unknown): boolean {
