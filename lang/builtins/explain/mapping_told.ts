@@ -54,7 +54,7 @@ export function iovaAllocTold(facts: Facts): Told {
   return {
     title,
     why: facts.inputIs("cacheable")
-      ? `none of ${pages} is in the cache; ${limit}`
+      ? `the CPU's cache has no range of ${pages}; ${limit}`
       : `${pages} are more than caches hold; ${limit}`,
   };
 }
