@@ -73,11 +73,18 @@ function separate(
       text: "entries that may be bounced are mapped one by one",
     };
   }
-  if (list.isBusAddressAt(output) || list.isBusAddressAt(output - 1)) {
+  if (list.isBusAddressAt(output)) {
     return {
       rule: "dma.7.2.5",
       short: "bus address",
       text: "a peer's bus address is a range of its own",
+    };
+  }
+  if (list.isBusAddressAt(output - 1)) {
+    return {
+      rule: "dma.7.2.5",
+      short: "behind a bus address",
+      text: "a peer's bus address before it has ended the range",
     };
   }
   const granule = domain.granuleBytes;
