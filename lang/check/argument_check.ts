@@ -4,10 +4,17 @@ import type { Kind, ParameterSpec } from "../builtins/spec.ts";
 import type { DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import type { Span } from "../source.ts";
-import type { Argument, CallExpression } from "../syntax/ast.ts";
+import type { Argument, CallExpression, Expression } from "../syntax/ast.ts";
 import { type Callable, castHint, describeKinds, positionalParameters } from "../vm/arguments.ts";
 import { describeKind, isQuantity } from "../vm/kinds.ts";
 import { isOfType } from "../vm/types.ts";
+
+/** What is known of values before the run. */
+export interface KnownValues {
+  readonly kindOf: (argument: Argument) => Kind;
+  /** Where a value comes from, when that is another line. */
+  readonly originOf: (value: Expression) => readonly RelatedSpan[];
+}
 
 /**
  * Reports arguments that do not fit the parameters of a function.
@@ -17,19 +24,19 @@ import { isOfType } from "../vm/types.ts";
 export function checkArguments(
   call: CallExpression,
   callable: Callable,
-  kindOf: (argument: Argument) => Kind,
+  known: KnownValues,
   registry: Registry,
   bag: DiagnosticBag,
   declared: Span | null = null,
 ): void {
   const given = matchArguments(call, callable, declared, bag);
   const wrong = [...given].filter(([argument, parameter]) =>
-    !accepts(parameter, kindOf(argument), registry)
+    !accepts(parameter, known.kindOf(argument), registry)
   );
   const [first, second] = wrong;
   if (
-    wrong.length === 2 && accepts(first![1], kindOf(second![0]), registry) &&
-    accepts(second![1], kindOf(first![0]), registry)
+    wrong.length === 2 && accepts(first![1], known.kindOf(second![0]), registry) &&
+    accepts(second![1], known.kindOf(first![0]), registry)
   ) {
     const names = `\`${first![1].name}\` and \`${second![1].name}\``;
     bag.error(
@@ -42,14 +49,18 @@ export function checkArguments(
     return;
   }
   for (const [argument, parameter] of wrong) {
-    const kind = kindOf(argument);
-    bag.error(
-      "E0402",
-      argument.value.span,
-      `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as \`${parameter.name}\`, ` +
-        `but this is ${describeKind(kind)}`,
-      castHint(parameter.kind, kind) ?? undefined,
-    );
+    const kind = known.kindOf(argument);
+    const hint = castHint(parameter.kind, kind);
+    bag.add({
+      code: "E0402",
+      severity: "error",
+      span: argument.value.span,
+      message: `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as ` +
+        `\`${parameter.name}\`, but this is ${describeKind(kind)}`,
+      ...hint === null ? {} : { hint },
+      // An address that only lacks its cast is no mistake of the line that made it.
+      related: hint === null ? known.originOf(argument.value) : [],
+    });
   }
 }
 

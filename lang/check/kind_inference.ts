@@ -32,6 +32,7 @@ import {
 import { mixHint } from "../vm/operators.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
 import { checkArguments } from "./argument_check.ts";
+import { originOf } from "./origin.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
 import { innerBlocks } from "./syntax_walk.ts";
 
@@ -401,16 +402,21 @@ export class KindInference {
     const noun = describeKind(object);
     const wrongUse = names.includes(name);
     const listed = names.length === 0 ? undefined : `it has ${names.join(", ")}`;
-    const otherwise = didYouMean(name, names) ?? listed;
+    const meant = didYouMean(name, names);
+    const otherwise = meant ?? listed;
     const useHint = what === "field" ? `call it: \`.${name}(…)\`` : "leave the parentheses out";
-    this.#bag.error(
-      "E0315",
-      expression.field.span,
-      wrongUse
+    const hint = wrongUse ? useHint : otherwise;
+    this.#bag.add({
+      code: "E0315",
+      severity: "error",
+      span: expression.field.span,
+      message: wrongUse
         ? `\`${name}\` of ${noun} is ${what === "field" ? "a method" : "not a method"}`
         : `${noun[0]!.toUpperCase()}${noun.slice(1)} has no ${what} \`${name}\``,
-      wrongUse ? useHint : otherwise,
-    );
+      ...hint === undefined ? {} : { hint },
+      // A misspelled member is no mistake of the line that made the value.
+      related: wrongUse || meant !== undefined ? [] : originOf(expression.object, this.#resolution),
+    });
   }
 
   #callKind(call: CallExpression): Kind {
@@ -467,7 +473,15 @@ export class KindInference {
   #checkArguments(call: CallExpression, callable: Callable, declared: Span | null = null): void {
     const kindOf = (argument: Argument) => this.kindOf(argument.value);
     for (const argument of call.arguments) this.kindOf(argument.value);
-    checkArguments(call, callable, kindOf, this.#registry, this.#bag, declared);
+    const origin = (value: Expression) => originOf(value, this.#resolution);
+    checkArguments(
+      call,
+      callable,
+      { kindOf, originOf: origin },
+      this.#registry,
+      this.#bag,
+      declared,
+    );
   }
 
   #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {

@@ -4,6 +4,7 @@ import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../builtins/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/constant_value.ts";
+import { withoutConsequences } from "../check/consequences.ts";
 import type { FileScope } from "../check/file_scope.ts";
 import {
   comparisonsIn,
@@ -107,11 +108,15 @@ export function loadProgram(
   // A tree with error nodes has no meaning to be checked.
   if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
   const checked = checkFiles(loaded, files.files, registry, bag);
+  const refused = () => ({
+    program: null,
+    diagnostics: withoutConsequences(bag.sorted(), checked.machine.declaration?.span ?? null),
+  });
   const variants = bag.hasErrors
     ? new Map<AnyTest, TestVariants>()
     : variantsOf(checked, registry, bag);
   if (!bag.hasErrors) findComparedMachines(checked, registry, bag);
-  if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
+  if (bag.hasErrors) return refused();
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const compiler = new ProgramCompiler(registry, checked.resolution);
   const consts = compiler.consts(checked.consts);

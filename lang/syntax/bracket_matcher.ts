@@ -41,10 +41,14 @@ export type BracketFix =
   /** The wrong closing bracket. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
 
-/** How many braces do not pair up. */
+/** How many brackets do not pair up. */
 export interface Surplus {
+  /** Braces that nobody closes. */
   readonly open: number;
+  /** Braces that close nothing. */
   readonly close: number;
+  /** Round and square brackets that nobody closes. */
+  readonly rows: number;
 }
 
 export interface BracketMatch {
@@ -127,6 +131,8 @@ interface Open {
   sawAssign: boolean;
   /** Where a missing closing bracket would stand: the first place where a line could end. */
   breakAt: number | null;
+  /** The same, where the next line is a row like this one: the end of the opener's line. */
+  rowEnd: number | null;
 }
 
 /**
@@ -155,6 +161,7 @@ class Matcher {
   /** How many fixes the indentation may still make. */
   #mayClose: number;
   #mayDrop: number;
+  #mayEndRow: number;
 
   constructor(
     readonly source: SourceFile,
@@ -163,6 +170,7 @@ class Matcher {
   ) {
     this.#mayClose = surplus?.open ?? 0;
     this.#mayDrop = surplus?.close ?? 0;
+    this.#mayEndRow = surplus?.rows ?? 0;
   }
 
   run(): BracketMatch {
@@ -197,7 +205,10 @@ class Matcher {
       if (this.#top!.type === LBrace) this.#unclosed++;
       this.#popUnclosed(tokens.length);
     }
-    return { fixes: this.#fixes, surplus: { open: this.#unclosed, close: this.#stray } };
+    const rows =
+      this.#fixes.filter((fix) => fix.kind === "close" && tokens[fix.opener]!.tokenType !== LBrace)
+        .length;
+    return { fixes: this.#fixes, surplus: { open: this.#unclosed, close: this.#stray, rows } };
   }
 
   get #top(): Open | undefined {
@@ -213,7 +224,7 @@ class Matcher {
     this.#line++;
     if (token.tokenType === Newline) return;
     if (beginsStatement(token, this.tokens[index + 1])) this.#popParens(index);
-    if (this.#mayClose > 0 || this.#mayDrop > 0) {
+    if (this.#mayClose > 0 || this.#mayDrop > 0 || this.#mayEndRow > 0) {
       this.#indent = this.#column(index);
       if (this.#mayClose > 0) this.#closeByIndent(index);
     }
@@ -245,12 +256,24 @@ class Matcher {
     let next = index + 1;
     while (this.tokens[next]?.tokenType === Newline) next++;
     if (this.#top !== undefined && this.#top.type !== LBrace) {
+      this.#endRow(index, next);
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
     } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
       this.#mayDrop--;
       this.#fixes.push({ kind: "open", at: index, head: this.#lineStart });
       this.#push(this.#lineStart, LBrace, true);
     }
+  }
+
+  /**
+   * A bracket opened in this line, and the next line stands no deeper: the two are rows of a list,
+   * and the bracket should have been closed here.
+   */
+  #endRow(index: number, next: number): void {
+    const top = this.#top!;
+    if (this.#mayEndRow === 0 || top.line !== this.#line || next >= this.tokens.length) return;
+    if (this.#column(next) > this.#indent || this.#continuesWith(next)) return;
+    top.rowEnd = this.tokens[index - 1]!.tokenType === Comma ? index - 1 : index;
   }
 
   #continuesWith(index: number): boolean {
@@ -287,6 +310,7 @@ class Matcher {
       inline,
       sawAssign: false,
       breakAt: null,
+      rowEnd: null,
     });
   }
 
@@ -320,6 +344,7 @@ class Matcher {
 
   #closeParen(index: number): void {
     const type = this.tokens[index]!.tokenType;
+    this.#closeRows(index, type);
     const partner = this.#findPartner(type);
     if (partner === null) {
       const top = this.#top;
@@ -333,6 +358,17 @@ class Matcher {
     }
     while (this.#stack.length > partner + 1) this.#popUnclosed(index);
     this.#stack.pop();
+  }
+
+  /** Before a `]` that stands to the left of rows: it does not close one of them. */
+  #closeRows(index: number, type: TokenType): void {
+    if (index !== this.#lineStart) return;
+    for (let top = this.#top; top !== undefined && top.rowEnd !== null; top = this.#top) {
+      const outer = this.#stack.slice(0, -1).some((open) => PARTNERS.get(open.type) === type);
+      if (this.#mayEndRow === 0 || !outer || this.#indent >= top.indent) return;
+      this.#mayEndRow--;
+      this.#popUnclosed(index);
+    }
   }
 
   /** Depth of the bracket that a `)` or `]` closes. A brace is passed only on its own line. */
@@ -391,7 +427,8 @@ class Matcher {
   #popUnclosed(index: number): void {
     const open = this.#stack.pop()!;
     const forced = this.#lineEndBefore(index);
-    const at = Math.max(Math.min(open.breakAt ?? forced, forced), open.index + 1);
+    const place = open.rowEnd ?? open.breakAt ?? forced;
+    const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
     // What is open around it ends there too, unless it is closed after all.
     if (this.#top !== undefined) this.#top.breakAt ??= at;

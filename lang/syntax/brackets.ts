@@ -4,16 +4,24 @@
  * blocks around it are still read as blocks.
  */
 import type { IToken, TokenType } from "chevrotain";
-import { type BracketFix, endsValue, matchBrackets, PARTNERS } from "./bracket_matcher.ts";
+import {
+  type BracketFix,
+  continuesAfter,
+  endsValue,
+  matchBrackets,
+  PARTNERS,
+} from "./bracket_matcher.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,
+  CLOSERS,
   Colon,
   Comma,
   LBrace,
   LBracket,
   LParen,
   Newline,
+  OPENERS,
   retype,
   tokenEnd,
   virtualToken,
@@ -35,7 +43,8 @@ export function balanceBrackets(
   const { source } = reporter;
   let match = matchBrackets(source, tokens, null);
   if (match.fixes.length === 0) return tokens;
-  if (mode === "file" && (match.surplus.open > 0 || match.surplus.close > 0)) {
+  const { open, close, rows } = match.surplus;
+  if (mode === "file" && open + close + rows > 0) {
     match = matchBrackets(source, tokens, match.surplus);
   }
   const fixes = mode === "file" ? match.fixes : atTheEnd(match.fixes, tokens.length);
@@ -108,7 +117,7 @@ function reportFixes(
         );
         break;
       case "drop":
-        reportStray(tokens[fix.at]!, reporter);
+        reportStray(fix.at, tokens, reporter);
         break;
       case "replace": {
         const token = tokens[fix.at]!;
@@ -165,7 +174,8 @@ function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
   return [{ span, message: `\`${opener.image}\` opened here` }];
 }
 
-function reportStray(token: IToken, reporter: Reporter): void {
+function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter): void {
+  const token = tokens[at]!;
   const message = token.tokenType === LBrace
     ? "`{` opens nothing: there is one before it already"
     : `\`${token.image}\` closes nothing`;
@@ -173,7 +183,34 @@ function reportStray(token: IToken, reporter: Reporter): void {
     hint: token.tokenType === LBrace
       ? "leave one of the two out"
       : "leave it out, or put the opening bracket where it belongs",
+    related: statementBegin(at, tokens, reporter),
   });
+}
+
+/** Tokens that are looked at for the beginning of a statement. */
+const LONGEST_STATEMENT = 300;
+
+/** Shows where a statement of several lines begins: what is missing may be missing there. */
+function statementBegin(at: number, tokens: readonly IToken[], { source }: Reporter) {
+  let depth = 0;
+  let begin = at;
+  for (let index = at - 1; index >= 0; index--) {
+    if (index < at - LONGEST_STATEMENT) return undefined;
+    const token = tokens[index]!;
+    if (CLOSERS.has(token.tokenType)) depth++;
+    else if (OPENERS.has(token.tokenType)) {
+      if (depth === 0) break;
+      depth--;
+    } else if (token.tokenType === Newline && depth === 0 && !continuesAfter(tokens[index - 1])) {
+      break;
+    }
+    if (token.tokenType !== Newline) begin = index;
+  }
+  const first = tokens[begin]!;
+  const line = source.position(first.startOffset).line;
+  if (line === source.position(tokens[at]!.startOffset).line) return undefined;
+  const span = { source, start: first.startOffset, end: tokenEnd(first) };
+  return [{ span, message: "the statement begins here" }];
 }
 
 /** What a bracket encloses, judged by the token before it. */

@@ -4,14 +4,22 @@
  * A statement that is broken in one place draws more complaints: from the parser, which has to find
  * its way back, and from the builder, which sees a torn tree. Errors of an earlier phase are nearer
  * to the mistake, so in one stretch of text between two ends of statements or braces they silence
- * those of later phases, and of the parser's only the first is kept.
+ * those of later phases, and of the parser's only the first is kept. Of one declaration a few are
+ * kept: the rest comes to light when these are put right.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { End, isA, LBrace, RBrace } from "./tokens.ts";
+import { CLOSERS, End, isA, LBrace, RBrace } from "./tokens.ts";
 
 /** How many errors of each phase one stretch may show: tokens, brackets, syntax, meaning. */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
+
+/**
+ * Errors of brackets, syntax and meaning that one declaration, or one statement of the top level,
+ * may show. What begins in the first column begins one. A block that is read as a
+ * record, or the other way round, draws one for each of its lines: more than three teach nothing.
+ */
+const MOST_IN_DECLARATION = 3;
 
 /**
  * @param phases The diagnostics of the phases, earliest first.
@@ -49,7 +57,35 @@ export function onePerStatement(
     }
     for (const stretch of counts.keys()) taken.add(stretch);
   }
-  return kept.sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end);
+  return fewPerDeclaration(
+    kept.sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end),
+    new Set(phases[0]),
+    tokens,
+  );
+}
+
+/** Leaves a few errors of each declaration; errors of `always` are not counted. */
+function fewPerDeclaration(
+  diagnostics: readonly Diagnostic[],
+  always: ReadonlySet<Diagnostic>,
+  tokens: readonly IToken[],
+): Diagnostic[] {
+  if (diagnostics.length <= MOST_IN_DECLARATION) return [...diagnostics];
+  const { source } = diagnostics[0]!.span;
+  const starts = tokens
+    .filter((token) =>
+      !CLOSERS.has(token.tokenType) && !isA(token, End) &&
+      source.position(token.startOffset).column === 1
+    )
+    .map(({ startOffset }) => startOffset);
+  const counts = new Map<number, number>();
+  return diagnostics.filter((diagnostic) => {
+    if (always.has(diagnostic)) return true;
+    const declaration = countBefore(starts, diagnostic.span.start + 1);
+    const count = (counts.get(declaration) ?? 0) + 1;
+    counts.set(declaration, count);
+    return count <= MOST_IN_DECLARATION;
+  });
 }
 
 /** How many of the sorted numbers are smaller than one. */

@@ -1,0 +1,27 @@
+/** One fuzz case after the other: the same seed and number give the same text. */
+import { Choices } from "./choices.ts";
+import type { Corpus } from "./corpus.ts";
+import { mutate } from "./mutations.ts";
+import { generateProgram } from "./program_generator.ts";
+
+export interface FuzzCase {
+  readonly text: string;
+  /** Run it, when it is right. */
+  readonly run: boolean;
+}
+
+/** A seed and a number as one seed. */
+const STRIDE = 2 ** 32;
+
+/** Most cases are short pieces, which are read fast; some are programs that may still run. */
+export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase {
+  const choices = new Choices(seed * STRIDE + number);
+  const share = choices.below(100);
+  const program = () => generateProgram(choices.below(STRIDE), { small: true });
+  if (share < 74) {
+    return { text: mutate(choices.pick(corpus.pieces), choices, corpus.pieces), run: false };
+  }
+  if (share < 95) return { text: mutate(program(), choices, corpus.pieces), run: true };
+  if (share < 99) return { text: program(), run: true };
+  return { text: mutate(choices.pick(corpus.files), choices, corpus.pieces), run: false };
+}

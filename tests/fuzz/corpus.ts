@@ -1,0 +1,41 @@
+/** The texts that mutations start from: the project's own scripts, whole and in pieces. */
+import { join } from "@std/path";
+import { SourceFile } from "../../lang/source.ts";
+import { parse } from "../../lang/syntax/parse.ts";
+import { SAMPLES } from "../../lang/syntax/testing_samples.ts";
+import { filesBelow, ROOT } from "../source_text.ts";
+
+export interface Corpus {
+  /** Whole files, right ones and wrong ones. */
+  readonly files: readonly string[];
+  /** Declarations and statements of them, most of them short. */
+  readonly pieces: readonly string[];
+}
+
+/** Longest piece, in characters: short texts make many cases a second. */
+const MAX_PIECE_LENGTH = 700;
+
+export function readCorpus(): Corpus {
+  const paths = ["examples", "tests/bad", "benches"].flatMap((folder) =>
+    filesBelow(join(ROOT, folder)).filter((path) => path.endsWith(".dma"))
+  ).sort();
+  const files = [
+    ...paths.map((path) => Deno.readTextFileSync(path)),
+    ...SAMPLES.map(({ text }) => text),
+  ];
+  return { files, pieces: files.flatMap(piecesOf) };
+}
+
+function piecesOf(text: string): string[] {
+  const { file } = parse(new SourceFile("corpus.dma", text));
+  const pieces: string[] = [];
+  for (const item of file.items) {
+    const { start, end } = item.span;
+    if (end - start <= MAX_PIECE_LENGTH) pieces.push(text.slice(start, end));
+    if (!("body" in item) || !("statements" in item.body)) continue;
+    for (const { span } of item.body.statements) {
+      if (span.end - span.start <= MAX_PIECE_LENGTH) pieces.push(text.slice(span.start, span.end));
+    }
+  }
+  return pieces.filter((piece) => piece.length > 8);
+}

@@ -1,0 +1,62 @@
+/** What must be true of the answer to any text, and which answers came. */
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { LoadError } from "../../lang/run/load_files.ts";
+import { loadProgram } from "../../lang/run/program.ts";
+import { runProgram } from "../../lang/run/runner.ts";
+import { SourceFile } from "../../lang/source.ts";
+
+/** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
+export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Of a bug: what happened. */
+  readonly problem: string;
+}
+
+/** Small enough that a thousand programs run in seconds. */
+const LIMITS = {
+  steps: 200_000,
+  memoryBytes: 2 ** 24,
+  depth: 64,
+  outputLines: 100,
+};
+
+/** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
+export function judge(text: string, run: boolean): Judgement {
+  try {
+    const source = new SourceFile("fuzz.dma", text);
+    const { program, diagnostics } = loadProgram(source, {
+      load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`),
+    });
+    for (const { span, message } of diagnostics) {
+      const fits = span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length;
+      if (!fits) return bug(`a place outside the text: ${message}`);
+      if (message === "" || message.includes("undefined") && !text.includes("undefined")) {
+        return bug(`a message that says nothing: ${message}`);
+      }
+    }
+    // Eighty lines are as much as anybody reads; the rest is made of the same.
+    renderDiagnostics(diagnostics.slice(0, 20));
+    const wrong = diagnostics.some(({ severity }) => severity === "error");
+    if (program === null) return wrong ? verdict("refused") : bug("no program, and no error");
+    if (wrong) return bug("a program with errors");
+    if (!run) return verdict("not run");
+    const report = runProgram(program, { limits: LIMITS });
+    for (const { failure } of report.outcomes) {
+      if (failure?.kind === "bug") return bug(failure.lines.join("\n"));
+    }
+    if (report.limitReached) return verdict("stopped");
+    return verdict(report.counts.failed > 0 ? "failed" : "held");
+  } catch (error) {
+    return bug(error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
+  }
+}
+
+function verdict(verdict: Verdict): Judgement {
+  return { verdict, problem: "" };
+}
+
+function bug(problem: string): Judgement {
+  return { verdict: "bug", problem };
+}

@@ -1,0 +1,78 @@
+/** Damage of all kinds to a text: characters, words, lines, pieces of other texts. */
+import type { Choices } from "./choices.ts";
+
+/** Characters that mean something, some that should not be there, and halves of a pair. */
+const CHARACTERS = [
+  ..."{}()[]\"'`#;,.:=+-*/%&|<>!?\\_@$~^ \t\n\r\0\x7f09azAZ",
+  "é",
+  "“",
+  "\u00a0",
+  "\ufeff",
+  "\u2028",
+  "\ud83d",
+  "\ude00",
+  "😀",
+];
+
+/** Words of the language and of its neighbours. */
+const WORDS = [
+  ..."let const fn if else for in while match return test bench property machine use assert expect"
+    .split(" "),
+  ..."true false none not or and print show explain step wait advance on fail repeat break continue"
+    .split(" "),
+  ..."invariant skip trace fork race compare try as fails faults warns error fault warning events"
+    .split(" "),
+  ..."until cpu each nth with matrix forall setup loop budget per iteration dma phys ssd buf read"
+    .split(" "),
+  ..."== != <= >= .. ..= ... => += << >> && || -> ++ -- // /* */ 0x 0b 4KiB 4K 1.5 1e9 0755".split(
+    " ",
+  ),
+  ...'9007199254740992 0xffff_ffff_ffff_ffff 1__0 10us NULL \'c\' "{ "{x}" bytes"de" bytes" #!'
+    .split(
+      " ",
+    ),
+];
+
+/** The text with one to four kinds of damage. */
+export function mutate(text: string, choices: Choices, others: readonly string[]): string {
+  let result = text;
+  for (let left = choices.between(1, 4); left > 0; left--) {
+    result = damage(result, choices, others);
+  }
+  return result;
+}
+
+function damage(text: string, choices: Choices, others: readonly string[]): string {
+  const at = choices.below(text.length + 1);
+  const length = Math.min(choices.pick([1, 1, 2, 5, 20]), text.length - at);
+  const splice = (removed: number, added: string) =>
+    text.slice(0, at) + added + text.slice(at + removed);
+  return choices.way([
+    () => splice(length, ""),
+    () => splice(0, text.slice(at, at + length)),
+    () => splice(0, choices.pick(CHARACTERS)),
+    () => splice(length, choices.pick(CHARACTERS)),
+    () => splice(0, ` ${choices.pick(WORDS)} `),
+    () => splice(length, choices.pick(WORDS)),
+    () => splice(1, String.fromCharCode(text.charCodeAt(at) ^ (1 << choices.below(7)))),
+    () => splice(0, choices.pick(CHARACTERS).repeat(choices.pick([2, 8, 64]))),
+    () => text.slice(0, at),
+    () => text.slice(at),
+    () => {
+      const other = choices.pick(others);
+      const from = choices.below(other.length);
+      return splice(
+        choices.pick([0, length]),
+        other.slice(from, from + choices.pick([10, 60, 200])),
+      );
+    },
+    () => swapLines(text, choices),
+  ]);
+}
+
+function swapLines(text: string, choices: Choices): string {
+  const lines = text.split("\n");
+  const [one, other] = [choices.below(lines.length), choices.below(lines.length)];
+  [lines[one], lines[other]] = [lines[other]!, lines[one]!];
+  return lines.join("\n");
+}

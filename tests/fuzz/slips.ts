@@ -1,0 +1,110 @@
+/**
+ * Slips of a hand in the examples: each token left out, doubled, or swapped with the next.
+ *
+ * What is asked: at most three errors, and the first at the place. The place is the line that was
+ * touched or a neighbour of it with code on it, and what counts is where the error points: itself,
+ * or its note ("opened here", "bound here").
+ */
+import { join } from "@std/path";
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { LoadError } from "../../lang/run/load_files.ts";
+import { loadProgram } from "../../lang/run/program.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { parse } from "../../lang/syntax/parse.ts";
+import { scenariosBelow } from "../examples.ts";
+import { ROOT } from "../source_text.ts";
+import { type TokenEdit, tokenEdits } from "./token_edits.ts";
+
+export const MOST_ERRORS = 3;
+
+export interface SlipCounts {
+  variants: number;
+  /** Variants that are programs as good as the example. */
+  valid: number;
+  /** Variants that the grammar refuses. */
+  syntax: number;
+  /** Variants that only the checker refuses: the grammar has nothing against them. */
+  meaning: number;
+  syntaxFar: number;
+  syntaxMany: number;
+  meaningFar: number;
+  meaningMany: number;
+}
+
+export interface SlipReport {
+  readonly counts: SlipCounts;
+  /** Variants that are not answered as asked, as text. */
+  readonly poor: readonly string[];
+}
+
+/**
+ * Tries the variants of every example.
+ *
+ * @param step 1 for all of them, 10 for every tenth.
+ */
+export function trySlips(step: number): SlipReport {
+  const counts: SlipCounts = {
+    variants: 0,
+    valid: 0,
+    syntax: 0,
+    meaning: 0,
+    syntaxFar: 0,
+    syntaxMany: 0,
+    meaningFar: 0,
+    meaningMany: 0,
+  };
+  const poor: string[] = [];
+  let number = 0;
+  for (const path of scenariosBelow("examples")) {
+    const source = new SourceFile(path, Deno.readTextFileSync(join(ROOT, path)));
+    for (const edit of tokenEdits(source)) {
+      if (number++ % step === 0) {
+        const said = judgeSlip(path, edit, counts);
+        if (said !== null) poor.push(said);
+      }
+    }
+  }
+  return { counts, poor };
+}
+
+function judgeSlip(path: string, edit: TokenEdit, counts: SlipCounts): string | null {
+  const source = new SourceFile(path, edit.text);
+  const syntax = parse(source).diagnostics;
+  const errors = syntax.length > 0 ? syntax : loadProgram(source, {
+    load: (used) => new LoadError("not_found", `Cannot find the file "${used}"`),
+  }).diagnostics.filter(({ severity }) => severity === "error");
+  counts.variants++;
+  const [first] = errors;
+  if (first === undefined) {
+    counts.valid++;
+    return null;
+  }
+  const isFar = !pointsNear(first, edit);
+  const isMany = errors.length > MOST_ERRORS;
+  if (syntax.length > 0) {
+    counts.syntax++;
+    if (isFar) counts.syntaxFar++;
+    if (isMany) counts.syntaxMany++;
+  } else {
+    counts.meaning++;
+    if (isFar) counts.meaningFar++;
+    if (isMany) counts.meaningMany++;
+  }
+  if (!isFar && !isMany) return null;
+  const { line } = source.position(first.span.start);
+  return `${path}:${edit.firstLine} (${edit.kind}): ${errors.length} errors, ` +
+    `the first in line ${line}: ${first.message}`;
+}
+
+/** True when an error, or one of its notes, points at a touched line or its neighbour. */
+function pointsNear({ span, related = [] }: Diagnostic, edit: TokenEdit): boolean {
+  const lines = edit.text.split("\n");
+  /** How many lines with code stand above a line. */
+  const rank = (line: number) =>
+    lines.slice(0, line - 1).filter((text) => !/^\s*(?:#|$)/.test(text)).length;
+  const [least, most] = [rank(edit.firstLine) - 1, rank(edit.lastLine + 1)];
+  return [span, ...related.map((other) => other.span)].some(({ source, start }) => {
+    const place = rank(source.position(start).line);
+    return least <= place && place <= most;
+  });
+}

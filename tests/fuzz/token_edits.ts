@@ -1,0 +1,35 @@
+/** A text with one token left out, doubled, or swapped with the next: slips of a hand. */
+import type { SourceFile } from "../../lang/source.ts";
+import { tokenEnd, tokenize } from "../../lang/syntax/tokens.ts";
+
+export interface TokenEdit {
+  readonly kind: "delete" | "double" | "swap";
+  readonly text: string;
+  /** Lines that were touched, from 1. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+}
+
+/** All edits of a text, in the order of its tokens. Ends of lines are no tokens here. */
+export function* tokenEdits(source: SourceFile): Generator<TokenEdit> {
+  const { text } = source;
+  const tokens = tokenize(text).filter((token) => !/^[\r\n]/.test(token.image));
+  for (const [index, token] of tokens.entries()) {
+    const { startOffset: start, image } = token;
+    const end = tokenEnd(token);
+    const firstLine = source.position(start).line;
+    const cut = (from: number, to: number, middle: string) =>
+      text.slice(0, from) + middle + text.slice(to);
+    yield { kind: "delete", text: cut(start, end, ""), firstLine, lastLine: firstLine };
+    yield { kind: "double", text: cut(end, end, ` ${image}`), firstLine, lastLine: firstLine };
+    const next = tokens[index + 1];
+    if (next === undefined) continue;
+    const between = text.slice(end, next.startOffset);
+    yield {
+      kind: "swap",
+      text: cut(start, tokenEnd(next), next.image + between + image),
+      firstLine,
+      lastLine: source.position(next.startOffset).line,
+    };
+  }
+}

@@ -1,0 +1,51 @@
+/// <reference lib="deno.worker" />
+/** A share of the fuzz cases, in a worker, so that one that hangs can be found and ended. */
+import { readCorpus } from "./corpus.ts";
+import { fuzzCase } from "./cases.ts";
+import { judge, type Verdict } from "./judge.ts";
+
+export interface WorkerShare {
+  readonly seed: number;
+  /** Numbers of its cases: from the first, every `stride`-th, up to `end`. */
+  readonly first: number;
+  readonly stride: number;
+  readonly end: number;
+  /** Where it writes the number of the case it is at. */
+  readonly progress: Int32Array;
+}
+
+export interface FoundBug {
+  readonly number: number;
+  readonly problem: string;
+  readonly text: string;
+}
+
+export interface WorkerResult {
+  readonly verdicts: Readonly<Record<Verdict, number>>;
+  readonly bugs: readonly FoundBug[];
+}
+
+/** Bugs that one worker tells of; there may be many of one kind. */
+const MAX_BUGS = 20;
+
+self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
+  const { seed, first, stride, end, progress } = data;
+  const corpus = readCorpus();
+  const verdicts: Record<Verdict, number> = {
+    refused: 0,
+    held: 0,
+    failed: 0,
+    stopped: 0,
+    "not run": 0,
+    bug: 0,
+  };
+  const bugs: FoundBug[] = [];
+  for (let number = first; number < end; number += stride) {
+    Atomics.store(progress, 0, number);
+    const { text, run } = fuzzCase(seed, number, corpus);
+    const { verdict, problem } = judge(text, run);
+    verdicts[verdict]++;
+    if (verdict === "bug" && bugs.length < MAX_BUGS) bugs.push({ number, problem, text });
+  }
+  self.postMessage({ verdicts, bugs } satisfies WorkerResult);
+};
