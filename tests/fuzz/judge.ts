@@ -2,7 +2,7 @@
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
-import { runProgram } from "../../lang/run/runner.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
 
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
@@ -20,6 +20,7 @@ const LIMITS = {
   memoryBytes: 2 ** 24,
   depth: 64,
   outputLines: 100,
+  timeMs: 5000,
 };
 
 /** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
