@@ -194,7 +194,6 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "api_rfc_2024",
     profiles: [],
-    later: true,
     doc: "The two-step API as first posted: three state objects, attributes kept.",
   },
   {

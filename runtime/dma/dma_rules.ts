@@ -3,6 +3,7 @@
  *
  * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
  */
+import type { Bytes } from "../address.ts";
 
 export interface DmaRules {
   /**
@@ -20,7 +21,24 @@ export interface DmaRules {
   readonly mapsPeersBehindHostBridge: boolean;
   /** Where an entry of a list says that its output is a bus address. */
   readonly busMark: BusMark;
+  /**
+   * A range keeps the direction and the attributes of its first link, and every later call goes by
+   * these, whatever it says itself: the two-step API as first posted.
+   */
+  readonly keepsAttributes: boolean;
+  /** What a caller of the two-step API declares for one range. */
+  readonly rangeObjects: RangeObjects;
 }
+
+export interface RangeObjects {
+  readonly count: number;
+  readonly sizeBytes: Bytes;
+}
+
+/** One object: where the range is, and how long. */
+const MERGED_OBJECTS: RangeObjects = { count: 1, sizeBytes: 16 };
+/** Besides that: direction and attributes; the kind of memory and its provider. Two words each. */
+const FIRST_POSTED_OBJECTS: RangeObjects = { count: 3, sizeBytes: 48 };
 
 /** A flag word of the DMA fields, or a spare bit in the link to the page. */
 export type BusMark = "dma_flags" | "page_link";
@@ -31,6 +49,8 @@ export function dmaRules(kernel: string, quirks: ReadonlySet<string>): DmaRules 
     bouncesPeerMemory: kernel !== "6.12",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
+    keepsAttributes: quirks.has("api_rfc_2024"),
+    rangeObjects: quirks.has("api_rfc_2024") ? FIRST_POSTED_OBJECTS : MERGED_OBJECTS,
     setsBusLength: !quirks.has("sg_bus_length_missing"),
     mapsPeersBehindHostBridge: !quirks.has("sg_host_bridge_unmapped"),
     busMark: quirks.has("p2p_design_2021") ? "page_link" : "dma_flags",

@@ -7,6 +7,13 @@
  * @see behaviour/dma.md 3.1
  */
 import type { Bytes, DmaAddr } from "../address.ts";
+import type { DmaDirection } from "./attributes.ts";
+
+/** What a range is mapped for, as the API of 2024 kept it. @see behaviour/defects.md */
+export interface KeptAttributes {
+  readonly dir: DmaDirection;
+  readonly attrs: number;
+}
 
 export class DmaIovaState {
   /** First byte of the range as the device will see it; 0 when there is none. */
@@ -25,6 +32,8 @@ export class DmaIovaState {
   /** The checker's records of the range and of its last link; -1 for none. */
   rangeRecord = -1;
   lastLinkRecord = -1;
+  /** What the range's first link said, where the API keeps that; null before. */
+  kept: KeptAttributes | null = null;
   /** The request that wrote it last, null for what is none. It tells of state that is stale. */
   writtenBy: number | null = null;
 
@@ -34,6 +43,7 @@ export class DmaIovaState {
    */
   clear(request: number | null = null): void {
     this.writtenBy = request;
+    this.kept = null;
     this.addr = 0 as DmaAddr;
     this.sizeBytes = 0;
     this.bounced = false;

@@ -94,6 +94,7 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
+    if (machine.dma.rules.keepsAttributes) ({ dir, attrs } = state.kept ??= { dir, attrs });
     const injected = this.#injected(FAULT.dma_iova_link);
     const error = injected !== 0
       ? injected
@@ -170,6 +171,7 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
+    if (state.kept !== null) ({ dir, attrs } = state.kept);
     const dma = state.addr + offset as DmaAddr;
     const phys = machine.iommu.lookup(dev, dma);
     iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
@@ -197,6 +199,7 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
+    if (state.kept !== null) ({ dir, attrs } = state.kept);
     const { addr } = state;
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
     iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../errno.ts";
 import { PTE_READ } from "../iommu/page_table.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./attributes.ts";
@@ -366,6 +366,35 @@ Deno.test("caches are maintained for non-coherent devices, unless told not to (d
     0x1000_0000,
     0x2000_0000,
   ] as never);
+});
+
+Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
+  const rights = (...quirks: string[]): unknown[] => {
+    const bench = twoStep({ machine: { quirks: new Set(quirks) } });
+    bench.tryAlloc(0x1000_0000, 0x2000);
+    assertEquals(bench.link(0x1000_0000, 0, 0x1000, 0, DMA_TO_DEVICE), 0);
+    assertEquals(bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.MMIO, DMA_FROM_DEVICE), 0);
+    return bench.fields("iommu.map").map(({ prot }) => prot);
+  };
+  const [first, second] = rights();
+  assertNotEquals(first, second);
+  assertEquals(rights("api_rfc_2024"), [first, first]);
+});
+
+Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, and the range forgets", () => {
+  const copies = (...quirks: string[]): [copied: unknown[], reports: unknown[]] => {
+    const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
+    bench.tryAlloc(0x1000_0100, 0x200);
+    bench.link(0x1000_0100, 0, 0x200, 0, DMA_FROM_DEVICE);
+    bench.destroy(0x200, DMA_TO_DEVICE);
+    const copied = bench.fields("swiotlb.copy").map(({ direction }) => direction);
+    bench.tryAlloc(0x1000_0000, 0x1000);
+    assertEquals(bench.state.kept, null);
+    return [copied, classes(bench)];
+  };
+  // Merged: what the device wrote is lost, and no kernel sees it (dma.md 3.6).
+  assertEquals(copies(), [["in"], ["unlink_direction"]]);
+  assertEquals(copies("api_rfc_2024"), [["in", "out"], []]);
 });
 
 Deno.test("bounce_link_no_middle: all head and tail fails, and the head is not unwound (defects.md M15)", () => {

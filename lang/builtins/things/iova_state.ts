@@ -77,6 +77,18 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       get: ({ state }) => state.sizeBytes !== 0,
     },
     {
+      name: "objects",
+      kind: "int",
+      doc: "How many objects a driver declares for one range.",
+      get: (_state, run) => run.lab.machine.dma.rules.rangeObjects.count,
+    },
+    {
+      name: "stored",
+      kind: "size",
+      doc: "What they take together.",
+      get: (_state, run) => size(run.lab.machine.dma.rules.rangeObjects.sizeBytes),
+    },
+    {
       name: "written_by",
       kind: "int",
       doc: "The number of the request that it was last written for; none outside of requests.",
