@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { QUIRKS } from "../lang/machine/quirks.ts";
-import { readSources, ROOT } from "./source_text.ts";
+import { filesBelow, readSources, ROOT } from "./source_text.ts";
 
 const BUILT = QUIRKS.filter(({ later }) => later !== true);
 const SOURCES = readSources(["runtime", "devices"]).filter(({ path }) =>
@@ -27,8 +27,8 @@ Deno.test("a switch has a row on the page on defects", () => {
 Deno.test("a switch has a test that asks for it, or a scenario", () => {
   const tests = readSources(["runtime", "devices", "tests", "lang", "cli"])
     .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
-  const scenarios = [...Deno.readDirSync(join(ROOT, "examples"))]
-    .map(({ name }) => Deno.readTextFileSync(join(ROOT, "examples", name)));
+  const scenarios = filesBelow(join(ROOT, "examples"))
+    .filter((path) => path.endsWith(".dma")).map((path) => Deno.readTextFileSync(path));
   const told = [...tests, ...scenarios].join("\n");
   for (const { name } of BUILT) assert(told.includes(name), name);
 });
