@@ -74,6 +74,27 @@ Deno.test("dma_map_sg() without translation joins nothing, and all fails when on
   assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EIO);
 });
 
+Deno.test("dma_map_sg() leaves every entry's offset and length as they were (dma.md ch. 7 assertion 7)", () => {
+  const lists: [segments: [number, number][], options?: TestBenchOptions][] = [
+    [[[0x10000, 0x1000], [0x20000, 0x1000], [0x30200, 0x600]]],
+    [[[0x10200, 0xe00], [0x20000, 0x1000], [0x30000, 0x800], [0x40000, 0x1000]]],
+    [[[0x10_0000, 0x1_0000], [0x20_0000, 0x8000]]],
+    [[[0x10_0000, 0x6000], [0x20_0000, 0x6000], [0x30_0000, 0x6000]], boundary(0xffff)],
+    [
+      [[0x10_0000, 0x8000], [0x20_0000, 0x8000], [0x30_0000, 0x4000]],
+      boundary(0xffff, 2 ** 20),
+    ],
+  ];
+  for (const [segments, options] of lists) {
+    const { list, machine, dev } = mapped(segments, options);
+    const entries = () =>
+      list.segments().map(({ phys, sizeBytes }): [number, number] => [phys, sizeBytes]);
+    assertEquals(entries(), segments);
+    machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
+    assertEquals(entries(), segments);
+  }
+});
+
 Deno.test("dma_unmap_sg() ends a list by one tear-down, and nothing is left", () => {
   const { machine, dev, list, fields } = mapped([[0x10200, 0xe00], [0x20000, 0x1000]]);
   assertEquals([machine.iommu.liveMappings, dev.mappings], [1, 1]);

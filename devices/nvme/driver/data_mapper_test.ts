@@ -138,7 +138,7 @@ Deno.test("peer memory across the host bridge is one range of MMIO (nvme.md 2.6)
   assertEquals(request.unmappedBy, "iova");
 });
 
-Deno.test("stale_iova_state_p2p: the tag's last range makes several bus addresses one data block", () => {
+Deno.test("stale_iova_state_p2p: the tag's last range makes several bus addresses one data block (nvme.md 7, case 5)", () => {
   const descriptors = (quirks: string[]): number[] => {
     const rig = new DriverRig({
       sgl: true,

@@ -345,7 +345,7 @@ Deno.test("list_returned_with_stale_address: the list's next user sends the devi
   assertEquals(intended, entry);
 });
 
-Deno.test("a first segment shorter than PRP1 wraps the rest and reads on (nvme.md 7, case 1)", () => {
+Deno.test("a first segment shorter than PRP1 wraps the rest and reads on (nvme.md 7, cases 1 and 2)", () => {
   const rig = new DriverRig();
   const vecs = scattered(...Array.from({ length: 33 }, (): [number, number] => [0, 1024]));
   const { request, iod } = rig.request(vecs, { gapBit: 0 });

@@ -1,0 +1,96 @@
+/**
+ * Every numbered assertion of the rules has a test that says so in its name, and so has every corner
+ * case that a kernel can be brought into.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { filesBelow, ROOT } from "./source_text.ts";
+
+/** Pages whose assertions are tested one by one. */
+const PAGES = ["block", "nvme", "dma", "p2p"];
+/** Corner cases of nvme.md 7 that no system call leads to, as the page says. */
+const UNREACHABLE_CASES = [7, 14, 16, 17, 18, 19];
+
+interface Assertion {
+  readonly page: string;
+  readonly chapter: string;
+  readonly number: number;
+}
+
+/** The lists below headings that speak of assertions. */
+function assertionsOf(page: string): Assertion[] {
+  const assertions: Assertion[] = [];
+  let chapter = "";
+  let listed = false;
+  for (const line of pageLines(page)) {
+    const heading = line.match(/^(#+) (.*)$/);
+    if (heading !== null) {
+      const [, , title] = heading;
+      chapter = title!.match(/^(\d+)\. /)?.[1] ?? chapter;
+      listed = /assertions/i.test(title!);
+      continue;
+    }
+    const item = line.match(/^(\d+)\. /);
+    if (listed && item !== null) assertions.push({ page, chapter, number: Number(item[1]) });
+  }
+  return assertions;
+}
+
+function pageLines(page: string): string[] {
+  return Deno.readTextFileSync(join(ROOT, "docs/behaviour", `${page}.md`)).split("\n");
+}
+
+/** The names of all tests, where they stand in the sources as they are. */
+function testNames(): string[] {
+  const files = filesBelow(ROOT).filter((path) => path.endsWith("_test.ts"));
+  return files.flatMap((path) =>
+    [...Deno.readTextFileSync(path).matchAll(/Deno\.test\(\s*(["`])(.*?)\1/gs)]
+      .map(([, , name]) => name!)
+  );
+}
+
+/** The numbers in `assertion 4` or `cases 1 and 2`. */
+function numbersIn(text: string): number[] {
+  return [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+}
+
+/** What a name cites: `(block.md ch. 2, assertion 3)`. */
+function cites(name: string, { page, chapter, number }: Assertion): boolean {
+  const citation = new RegExp(
+    String.raw`\b${page}\.md(?:[^()]*ch\. ([\d-]+)| ([\d.]+))?,? assertions? ([\d, and]+)`,
+    "g",
+  );
+  return [...name.matchAll(citation)].some(([, ch, section, numbers]) => {
+    const first = (ch ?? section ?? chapter).split(".")[0]!;
+    const [from, to] = first.includes("-") ? first.split("-") : [first, first];
+    const inChapter = Number(chapter) >= Number(from) && Number(chapter) <= Number(to);
+    return inChapter && numbersIn(numbers!).includes(number);
+  });
+}
+
+Deno.test("every numbered assertion of the rules has a test that names it", () => {
+  const names = testNames();
+  assert(names.length > 1000, `${names.length} tests`);
+  const all = PAGES.flatMap(assertionsOf);
+  assert(all.length > 80, `${all.length} assertions`);
+  const untested = all.filter((assertion) => !names.some((name) => cites(name, assertion)));
+  assertEquals(
+    untested.map(({ page, chapter, number }) => `${page}.md ch. ${chapter} assertion ${number}`),
+    [],
+  );
+});
+
+Deno.test("every corner case of nvme.md 7 that can be reached has a test that names it", () => {
+  const lines = pageLines("nvme");
+  const chapter = lines.slice(lines.findIndex((line) => line.startsWith("## 7.")));
+  const cases = chapter.flatMap((line) => line.match(/^(\d+)\. \*\*/)?.[1] ?? []).map(Number);
+  assertEquals(cases.length, 20);
+  const tested = new Set(
+    testNames().flatMap((name) =>
+      [...name.matchAll(/nvme\.md [^()]*?\b7,? cases? ([\d, and]+)/g)]
+        .flatMap(([, numbers]) => numbersIn(numbers!))
+    ),
+  );
+  const reachable = cases.filter((number) => !UNREACHABLE_CASES.includes(number));
+  assertEquals(reachable.filter((number) => !tested.has(number)), []);
+});
