@@ -89,6 +89,7 @@ explain ssd
 show rp0
 print iommu
 show iommu
+explain iommu
 print swiotlb
 show swiotlb
 explain swiotlb

@@ -18,6 +18,7 @@ import {
   refusalTold,
 } from "./mapping_told.ts";
 import { formatTold, memoryTold, metadataTold, unmapTold } from "./nvme_told.ts";
+import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
 
 /** A decision in words. */
@@ -55,6 +56,10 @@ export function decisionTold(event: MachineEvent): Told {
       return poolFullTold(facts);
     case "iommu.fault":
       return faultTold(facts);
+    case "p2p.route":
+      return routeTold(facts);
+    case "kernel.warn":
+      return { title: `the kernel warns in ${facts.word("at")}`, why: facts.word("text") };
     case "inject":
       return {
         title: `${facts.word("point")} is told to fail: ${facts.word("error")}`,

@@ -14,7 +14,7 @@ const SHOWN_RULES = 12;
 export function deviceStory(device: LabDevice, title: string, run: Run): string[] {
   return [
     title,
-    ...factLines(translation(device, run), "dma.1.3"),
+    ...factLines(translationTold(device, run), "dma.1.3"),
     ...factLines(reach(device), "dma.1.2"),
     ...factLines(unmaps(device, run), "dma.1.7"),
     ...factLines(sizes(device, run), "dma.1.7"),
@@ -22,7 +22,8 @@ export function deviceStory(device: LabDevice, title: string, run: Run): string[
   ];
 }
 
-function translation({ dma }: LabDevice, run: Run): Told {
+/** How a device is translated, and why not otherwise. */
+export function translationTold({ dma }: LabDevice, run: Run): Told {
   const { iommu, config } = run.lab.machine;
   const mode = iommu.modeOf(dma);
   const asked = config.iommu.mode;

@@ -12,6 +12,7 @@ import type { Run } from "../../run/run.ts";
 import { RecordValue, type Value } from "../../vm/value.ts";
 import { duration } from "../arguments.ts";
 import { fieldKind, fieldValue, plainInput } from "../event_values.ts";
+import { decisionList } from "../explain/decision_list.ts";
 import type { FieldSpec, Kind, TypeSpec } from "../spec.ts";
 
 const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
@@ -142,6 +143,7 @@ export const EVENT: TypeSpec<MachineEvent> = {
   format: (event) => formatEventText(event),
   show: (event, run) => eventLines(event, run),
   explain: (event, run) => [
+    ...event.why === null ? [] : decisionList([event]),
     ...eventLines(event, run),
     ...event.why === null && event.name !== "dma.report" ? ["  nothing was decided here"] : [],
   ],

@@ -23,6 +23,7 @@ import {
   word,
 } from "../arguments.ts";
 import { type MappedRun, mappedRuns } from "../mapped_runs.ts";
+import { iommuStory } from "../explain/iommu_story.ts";
 import type { TypeSpec } from "../spec.ts";
 import { TRANSLATED_MACHINE } from "../calls/parameters.ts";
 import { DEVICE } from "./device.ts";
@@ -177,6 +178,7 @@ assert space.cached == before + 1, "what is given back stays in a cache"`,
   format: (machine) =>
     `iommu ${machine.iommu.mode}, ${formatCount(machine.iommu.liveMappings, "live mapping")}`,
   show: iommuLines,
+  explain: iommuStory,
   // The mapping path is called `iommu` too, and so is this thing: `m.path == iommu`.
   equals: (machine, other) =>
     other instanceof Word

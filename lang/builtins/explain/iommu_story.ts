@@ -1,0 +1,39 @@
+/** How an IOMMU translates each device, and what its faults were about. */
+import type { Machine } from "../../../runtime/machine.ts";
+import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
+import { formatCount } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import { explainAddress } from "../ledger.ts";
+import { decisionList } from "./decision_list.ts";
+import { translationTold } from "./device_story.ts";
+import { factLines } from "./told.ts";
+
+/** Faults that are told of before the rest is only counted. */
+const SHOWN_FAULTS = 4;
+
+/** The devices, then the newest faults, each with the story of its address. */
+export function iommuStory(machine: Machine, run: Run): string[] {
+  const { config } = machine;
+  const devices = [...run.lab.devices.values()];
+  return [
+    `iommu ${config.iommu.model}, ${config.iommu.mode} asked for`,
+    ...devices.flatMap((device) => {
+      const told = translationTold(device, run);
+      return factLines({ ...told, title: `${device.name}: ${told.title}` }, "dma.1.3");
+    }),
+    ...faultLines(run),
+  ];
+}
+
+function faultLines(run: Run): string[] {
+  const faults = run.recorder.events.filter(({ name }) => name === "iommu.fault");
+  const rest = faults.length - SHOWN_FAULTS;
+  return [
+    ...faults.slice(-SHOWN_FAULTS).flatMap((fault) => [
+      ...decisionList([fault]),
+      ...explainAddress("dma", (fault.fields as { readonly dma: number }).dma, run)
+        .map((line) => clip(`  ${line}`, PICTURE_COLUMNS)),
+    ]),
+    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "fault")} before`] : [],
+  ];
+}
