@@ -16,6 +16,9 @@ interface NumberRule {
   readonly multipleOf?: number;
 }
 
+/** What an NVMe controller counts sizes in. */
+const CONTROLLER_PAGE_BYTES = 4 * KIB;
+
 const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   dmaMaskBits: { key: "dma_mask_bits", min: 1, max: 64 },
   busLimitBits: { key: "bus_limit_bits", min: 0, max: 64 },
@@ -32,6 +35,10 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   protectionType: { key: "protection", min: 0, max: 3 },
   blockSizeBytes: { key: "block_size", min: 512, max: 64 * KIB, powerOfTwo: true },
   p2pmemBytes: { key: "p2pmem", min: 0, max: TIB, multipleOf: PAGE_SIZE_BYTES },
+  hmbBytes: { key: "hmb", min: 0, max: TIB, multipleOf: CONTROLLER_PAGE_BYTES },
+  hmbMinBytes: { key: "hmb_min", min: 0, max: TIB, multipleOf: CONTROLLER_PAGE_BYTES },
+  hmbMinChunkBytes: { key: "hmb_min_chunk", min: 0, max: TIB, multipleOf: CONTROLLER_PAGE_BYTES },
+  hmbMaxChunks: { key: "hmb_max_chunks", min: 0, max: 65535 },
   timeoutNs: { key: "timeout", min: TICK_NS, max: 1e12 },
   nodes: { key: "nodes", min: 1, max: 1024 },
   capacityBytes: { key: "capacity", min: 64 * KIB, max: 2 ** 52 },

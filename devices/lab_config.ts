@@ -57,6 +57,14 @@ export interface DeviceSettings {
   readonly blockSizeBytes?: Bytes;
   /** Memory that the device offers to its peers; 0, the default, is none. */
   readonly p2pmemBytes?: Bytes;
+  /** Host memory that the controller would like to use; 0, the default, is none. */
+  readonly hmbBytes?: Bytes;
+  /** How much of it the controller needs at least. Default 0. */
+  readonly hmbMinBytes?: Bytes;
+  /** The smallest piece of it that the controller can use. Default 0. */
+  readonly hmbMinChunkBytes?: Bytes;
+  /** How many pieces of it the controller can use; 0, the default, is any number. */
+  readonly hmbMaxChunks?: number;
   /** The controller takes doorbells from memory. Default false. */
   readonly shadowDoorbells?: boolean;
   /** How long a read or write may take before its driver does something. Default 30 s. */

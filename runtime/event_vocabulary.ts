@@ -246,6 +246,10 @@ export const EVENT_TABLE = {
     when: "the controller moved data",
     fields: { dma: "dma", size_bytes: "size", dir: "word" },
   },
+  "nvme.host_memory": {
+    when: "the controller looked a block up in memory that the host has lent it",
+    fields: { dma: "dma", hit: "bool" },
+  },
   "nvme.complete": {
     when: "the controller posted a completion",
     fields: { cid: "int", status: "int" },

@@ -8,6 +8,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
 import type { MachineConfig } from "../../runtime/machine_config.ts";
+import type { HostMemoryNeeds } from "./controller/host_memory.ts";
 import { Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
@@ -29,6 +30,7 @@ export interface RigOptions {
   readonly queues?: number;
   readonly pollQueues?: number;
   readonly shadowDoorbells?: boolean;
+  readonly hostMemory?: HostMemoryNeeds;
   readonly doorbellStride?: number;
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
@@ -69,6 +71,7 @@ export class DriverRig {
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
         chainsLastPrp: this.machine.config.quirks.has("controller_chains_last_prp"),
+        ...(options.hostMemory === undefined ? {} : { hostMemory: options.hostMemory }),
         shadowDoorbells: options.shadowDoorbells ?? false,
         doorbellStride: options.doorbellStride ?? 0,
         maxQueues: (options.queues ?? 1) + (options.pollQueues ?? 0),

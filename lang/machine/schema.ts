@@ -538,6 +538,30 @@ const BLOCKS = [
       },
       P2PMEM,
       {
+        key: "hmb",
+        shape: { kind: "size", min: 4 * KIB, max: TIB, multipleOf: 4 * KIB, orNone: true },
+        default: "none",
+        doc: "Memory of the host that the controller would like to use.",
+      },
+      {
+        key: "hmb_min",
+        shape: { kind: "size", min: 0, max: TIB, multipleOf: 4 * KIB },
+        default: "0B",
+        doc: "How much of it the controller needs at least.",
+      },
+      {
+        key: "hmb_min_chunk",
+        shape: { kind: "size", min: 0, max: TIB, multipleOf: 4 * KIB },
+        default: "0B",
+        doc: "The smallest piece of it that the controller can use.",
+      },
+      {
+        key: "hmb_max_chunks",
+        shape: int(0, 65535),
+        default: "0",
+        doc: "How many pieces of it the controller can use; 0: any number.",
+      },
+      {
         key: "shadow_doorbells",
         shape: BOOL,
         default: "false",

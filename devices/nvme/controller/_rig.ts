@@ -184,6 +184,7 @@ export class Rig {
         maxQueues: options.maxQueues ?? 2,
         depth: this.ioDepth,
         doorbellStride: options.doorbellStride ?? 0,
+        ...(options.hostMemory === undefined ? {} : { hostMemory: options.hostMemory }),
         shadowDoorbells: options.shadowDoorbells ?? false,
       },
     });

@@ -10,6 +10,7 @@ import {
   namespaceDescriptors,
   type NamespaceIdentity,
 } from "./identify.ts";
+import type { HostMemoryBuffer } from "./host_memory.ts";
 import type { HostTransfer } from "./host_transfer.ts";
 import type { PrpWalk } from "./prp_walk.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
@@ -32,6 +33,10 @@ const CNS = {
 const FEATURE_QUEUES = 0x07;
 const FEATURE_COALESCING = 0x08;
 const FEATURE_VECTOR = 0x09;
+const FEATURE_HOST_MEMORY = 0x0d;
+/** Bits of the Host Memory Buffer feature. */
+const HOST_MEMORY_ENABLE = 0x1;
+const HOST_MEMORY_RETURNED = 0x2;
 /**
  * Features that only keep what they are given: arbitration, power management, temperature
  * threshold, error recovery, write cache, write atomicity, asynchronous events.
@@ -50,6 +55,8 @@ export interface AdminOptions {
   readonly transfer: HostTransfer;
   /** Aborts a command; false when there is none to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
+  /** Memory of the host that the controller may use; null for one that wants none. */
+  readonly hostMemory: HostMemoryBuffer | null;
   /** Takes doorbells from two buffers of the host from here on. */
   readonly shadowDoorbells: (valuesDma: number, wakeupsDma: number) => void;
   /** Takes a value of feature 08h or 09h. */
@@ -155,6 +162,7 @@ export class AdminCommands {
     if (feature === FEATURE_COALESCING || feature === FEATURE_VECTOR) {
       return this.#setCoalescing(feature, value);
     }
+    if (feature === FEATURE_HOST_MEMORY) return this.#setHostMemory(command, value);
     if (feature !== FEATURE_QUEUES) {
       if (!PLAIN_FEATURES.includes(feature)) return STATUS.INVALID_FIELD;
       this.#features.set(feature, value);
@@ -195,10 +203,44 @@ export class AdminCommands {
     return STATUS.SUCCESS;
   }
 
+  #setHostMemory(command: DataView, value: number): number {
+    const { hostMemory } = this.#options;
+    if (hostMemory === null) return STATUS.INVALID_FIELD;
+    if ((value & HOST_MEMORY_ENABLE) === 0) {
+      hostMemory.disable();
+      return STATUS.SUCCESS;
+    }
+    return hostMemory.enable({
+      sizeBytes: command.getUint32(48, true) * PAGE_BYTES,
+      listLow: command.getUint32(52, true),
+      listHigh: command.getUint32(56, true),
+      count: command.getUint32(60, true),
+      returned: (value & HOST_MEMORY_RETURNED) !== 0,
+    });
+  }
+
+  /** Whether host memory is in use, and in the data which (5.21.1.13). */
+  #getHostMemory(command: DataView): number {
+    const { hostMemory } = this.#options;
+    if (hostMemory === null) return STATUS.INVALID_FIELD;
+    const { grant } = hostMemory;
+    const page = new Uint8Array(PAGE_BYTES);
+    const view = new DataView(page.buffer);
+    if (grant !== null) {
+      view.setUint32(0, grant.sizeBytes / PAGE_BYTES, true);
+      view.setUint32(4, grant.listLow, true);
+      view.setUint32(8, grant.listHigh, true);
+      view.setUint32(12, grant.count, true);
+    }
+    this.result = grant === null ? 0 : HOST_MEMORY_ENABLE;
+    return this.#send(command, page);
+  }
+
   #getFeatures(command: DataView): number {
     const feature = command.getUint8(40);
     // SEL: only current values are kept (ONCS bit 4).
     if ((command.getUint8(41) & 0x7) !== 0) return STATUS.INVALID_FIELD;
+    if (feature === FEATURE_HOST_MEMORY) return this.#getHostMemory(command);
     if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();
     else if (feature === FEATURE_VECTOR) {
       const vector = command.getUint16(44, true);

@@ -1,5 +1,6 @@
 /** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
 import type { Bytes } from "../../../runtime/address.ts";
+import type { HostMemoryNeeds } from "./host_memory.ts";
 import type { ProtectionType } from "./protection.ts";
 
 export const IDENTIFY_BYTES = 4096;
@@ -14,6 +15,8 @@ export interface ControllerIdentity {
   readonly metadataSgl: boolean;
   /** It takes Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
+  /** Memory that it would like to have of the host. */
+  readonly hostMemory: HostMemoryNeeds;
 }
 
 export interface NamespaceIdentity {
@@ -37,6 +40,10 @@ const CONTROLLER = {
   ABORT_LIMIT: 258,
   EVENT_LIMIT: 259,
   FIRMWARE_UPDATES: 260,
+  HOST_MEMORY_PREFERRED: 272, // HMPRE
+  HOST_MEMORY_MINIMUM: 276, // HMMIN
+  HOST_MEMORY_CHUNK: 332, // HMMINDS
+  HOST_MEMORY_CHUNKS: 336, // HMMAXD
   SUBMISSION_SIZES: 512, // SQES
   COMPLETION_SIZES: 513, // CQES
   NAMESPACES: 516, // NN
@@ -52,6 +59,8 @@ const ABORT_LIMIT = 3;
 
 /** ONCS: Compare, Dataset Management, Write Zeroes. */
 const OPTIONAL_COMMANDS = 0b1101;
+/** What sizes of host memory are counted in. */
+const UNIT_BYTES = 4096;
 /** OACS: Doorbell Buffer Config. */
 const OPTIONAL_ADMIN_DOORBELLS = 2 ** 8;
 /** SGLS: SGLs without alignment requirement; MPTR may point at an SGL segment. */
@@ -97,6 +106,11 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
   page[CONTROLLER.ABORT_LIMIT] = ABORT_LIMIT;
   page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
   page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only
+  const { hostMemory } = identity;
+  view.setUint32(CONTROLLER.HOST_MEMORY_PREFERRED, hostMemory.preferredBytes / UNIT_BYTES, true);
+  view.setUint32(CONTROLLER.HOST_MEMORY_MINIMUM, hostMemory.minimumBytes / UNIT_BYTES, true);
+  view.setUint32(CONTROLLER.HOST_MEMORY_CHUNK, hostMemory.smallestChunkBytes / UNIT_BYTES, true);
+  view.setUint16(CONTROLLER.HOST_MEMORY_CHUNKS, hostMemory.mostChunks, true);
   page[CONTROLLER.SUBMISSION_SIZES] = 0x66;
   page[CONTROLLER.COMPLETION_SIZES] = 0x44;
   view.setUint32(CONTROLLER.NAMESPACES, 1, true);

@@ -120,6 +120,27 @@ function pi(info: number, more: CommandFields, tags: Record<number, number> = {}
   return { mptr: 0x30_0000, ...more, dwords: { 12: info * 2 ** 26 + blocks - 1, ...tags } };
 }
 
+/** Set Features, Host Memory Buffer: 2 MiB in one piece. */
+const lend = (dwords: Record<number, number>): CommandFields => ({
+  opcode: 0x09,
+  dwords: { 10: 0x0d, 11: 1, 12: 512, 13: LIST, 15: 1, ...dwords },
+});
+
+/** A controller that wants host memory, and a list of one piece of 2 MiB. */
+function hostMemory(address: number | bigint = 0x40_0000): More {
+  return {
+    on: {
+      hostMemory: {
+        preferredBytes: 2 ** 22,
+        minimumBytes: 2 ** 20,
+        smallestChunkBytes: 0,
+        mostChunks: 2,
+      },
+    },
+    prepare: ({ memory }) => memory.putSgl(LIST, address, 512, 0),
+  };
+}
+
 const MALFORMED: readonly Malformed[] = [
   // What every command has: opcode, namespace, flags.
   io(0x4001, "opcode that does not exist", { opcode: 0x7f, prp1: BUFFER }),
@@ -312,6 +333,27 @@ const MALFORMED: readonly Malformed[] = [
   admin(0x4002, "shadow doorbells at 2^53", { opcode: 0x7c, prp1: 2n ** 53n, prp2: 0xb000 }, {
     on: { shadowDoorbells: true },
   }),
+
+  // Memory that the host lends: 4 MiB are wanted, 1 MiB is needed, in at most two pieces.
+  admin(0x4002, "host memory for a controller that wants none", lend({})),
+  admin(0x4002, "less host memory than is needed", lend({ 12: 255 }), hostMemory()),
+  admin(0x4002, "host memory in no piece", lend({ 15: 0 }), hostMemory()),
+  admin(0x4002, "host memory in too many pieces", lend({ 15: 3 }), hostMemory()),
+  admin(
+    0x4002,
+    "list of host memory not at a multiple of 16",
+    lend({ 13: LIST + 8 }),
+    hostMemory(),
+  ),
+  admin(0x4002, "list of host memory at 2^53", lend({ 14: 2 ** 21 }), hostMemory()),
+  admin(0x0004, "list of host memory that the device cannot read", {
+    ...lend({ 13: HOLE_AT }),
+  }, hostMemory()),
+  admin(0x4002, "host memory inside a page", lend({}), hostMemory(0x40_0010)),
+  admin(0x4002, "host memory at 2^60", lend({}), hostMemory(2n ** 60n)),
+  admin(0x4002, "host memory that is smaller than it is said to be", {
+    ...lend({ 12: 1024 }),
+  }, hostMemory()),
 
   // Queues.
   admin(0x4101, "completion queue 0", createCq({ 10: 0x003f_0000 })),

@@ -177,6 +177,12 @@ export class NvmCommands {
   }
 }
 
+/** The first block of a command that moves blocks; null for any other. */
+export function blockOf(command: DataView): number | null {
+  const opcode = command.getUint8(0);
+  return opcode === READ || opcode === WRITE || opcode === COMPARE ? firstBlock(command, 40) : null;
+}
+
 function isKnown(opcode: number): boolean {
   return opcode === READ || opcode === WRITE ||
     opcode === COMPARE || opcode === WRITE_ZEROES ||

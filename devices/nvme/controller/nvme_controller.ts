@@ -20,10 +20,11 @@ import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, NO_COMPLETION } from "./admin.ts";
 import { InterruptCoalescing } from "./coalescing.ts";
 import { DataPointer } from "./data_pointer.ts";
+import { HostMemoryBuffer, type HostMemoryNeeds } from "./host_memory.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./host_transfer.ts";
 import type { Media } from "./media.ts";
-import { NvmCommands, type ResolvedCommand } from "./nvm.ts";
+import { blockOf, NvmCommands, type ResolvedCommand } from "./nvm.ts";
 import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
 import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
@@ -54,6 +55,13 @@ const QUEUE_IDS = 65536;
 /** Version 1.4 of the specification. */
 const VERSION = 0x0001_0400;
 
+const NO_HOST_MEMORY: HostMemoryNeeds = {
+  preferredBytes: 0,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+};
+
 /** What the controller needs of its machine. */
 export interface ControllerMachine {
   readonly events: EventStream;
@@ -79,6 +87,8 @@ export interface ControllerSettings {
   readonly doorbellStride?: number;
   /** The controller takes doorbells from memory if it is told to. Default false. */
   readonly shadowDoorbells?: boolean;
+  /** Memory that the controller would like to have of the host. Default none. */
+  readonly hostMemory?: HostMemoryNeeds;
 }
 
 /** A command that has no answer yet. */
@@ -122,6 +132,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
+  /** Memory that the host lends; null for a controller that wants none. */
+  readonly #hostMemory: HostMemoryBuffer | null;
   /** Doorbells in the host's memory; null while there are only registers. */
   #shadows: ShadowDoorbells | null = null;
   readonly #coalescing: InterruptCoalescing;
@@ -150,6 +162,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       ? Infinity
       : PAGE_BYTES * 2 ** settings.mdtsExponent;
     this.#nvm = new NvmCommands(media, pointer, transfer, maxTransferBytes);
+    this.#hostMemory = settings.hostMemory === undefined || settings.hostMemory.preferredBytes === 0
+      ? null
+      : new HostMemoryBuffer(this.#host, settings.hostMemory);
     this.#admin = new AdminCommands({
       controller: {
         serial: dev.name,
@@ -158,6 +173,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         sgl: settings.sgl,
         metadataSgl: settings.metadataSgl,
         shadowDoorbells: settings.shadowDoorbells ?? false,
+        hostMemory: settings.hostMemory ?? NO_HOST_MEMORY,
       },
       namespace: {
         blockCount: media.blockCount,
@@ -172,6 +188,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       prp: pointer.prp,
       transfer,
       abort: (queueId, commandId) => this.#abort(queueId, commandId),
+      hostMemory: this.#hostMemory,
       shadowDoorbells: (valuesDma, wakeupsDma) => {
         const stride = settings.doorbellStride ?? 0;
         this.#shadows = new ShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
@@ -233,6 +250,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#generation++;
     this.#silent.length = 0;
     this.#shadows = null;
+    this.#hostMemory?.disable();
     this.#coalescing.reset();
     this.#coalesces = false;
     this.#queues.clear();
@@ -298,6 +316,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     events.request = request;
   }
 
+  /** Looks the first block of a read or write up in what the host has lent. */
+  #lookUp(memory: HostMemoryBuffer): void {
+    const lba = blockOf(this.#command);
+    if (lba !== null && lba < this.media.blockCount) memory.lookUp(lba);
+  }
+
   /** All commands are done that the controller knows of: are there more? */
   #lookForCommands(queue: SubmissionQueue): void {
     this.#events.request = null;
@@ -356,6 +380,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       if (status === NO_COMPLETION) return;
       result = status === SUCCESS ? this.#admin.result : 0;
     } else {
+      if (this.#hostMemory !== null) this.#lookUp(this.#hostMemory);
       status = this.#nvm.execute(this.#command);
     }
     this.#complete(queue, commandId, status, result);

@@ -12,6 +12,7 @@ import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { BLK_STS, KernelError } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { getU64, setU64 } from "./fields.ts";
+import type { HostMemory, HostMemoryWishes } from "./host_memory.ts";
 import type { ControllerFacts, NamespaceFacts } from "./nvme_limits.ts";
 import { NvmeRequest } from "./nvme_request.ts";
 import {
@@ -20,6 +21,7 @@ import {
   CREATE_CONTIGUOUS,
   CREATE_INTERRUPTS,
   CTRL_PAGE_BYTES,
+  FEATURE_HOST_MEMORY,
   FEATURE_NUMBER_OF_QUEUES,
   SQE,
   SQE_BYTES,
@@ -39,6 +41,13 @@ const OACS_SHADOW_DOORBELLS = 1 << 8;
 const FLBAS_FORMAT_MASK = 0xf;
 const FLBAS_EXTENDED = 0x10;
 
+const NO_WISHES: HostMemoryWishes = {
+  preferredBytes: 0,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+};
+
 /** Sends one admin command and returns when it is done. */
 export type AdminSubmit = (request: NvmeRequest) => void;
 
@@ -49,6 +58,8 @@ export class AdminCommands {
   readonly #limits: () => QueueLimits;
   /** Abort commands that may be outstanding, as the last Identify Controller said. */
   abortLimit = 1;
+  /** Memory that it would like to have of the host. */
+  hostMemory: HostMemoryWishes = NO_WISHES;
   /** It can be told to take doorbells from memory. */
   takesShadowDoorbells = false;
   readonly #page = new Uint8Array(CTRL_PAGE_BYTES);
@@ -70,6 +81,12 @@ export class AdminCommands {
     const sgls = view.getUint32(536, true);
     const oncs = view.getUint16(520, true);
     this.takesShadowDoorbells = (view.getUint16(256, true) & OACS_SHADOW_DOORBELLS) !== 0;
+    this.hostMemory = {
+      preferredBytes: view.getUint32(272, true) * CTRL_PAGE_BYTES,
+      minimumBytes: view.getUint32(276, true) * CTRL_PAGE_BYTES,
+      smallestChunkBytes: view.getUint32(332, true) * CTRL_PAGE_BYTES,
+      mostChunks: view.getUint16(336, true),
+    };
     this.abortLimit = view.getUint8(258) + 1;
     return {
       mdtsBytes: mdts === 0 ? 0 : 2 ** (mdts + minPageExponent) * CTRL_PAGE_BYTES,
@@ -118,6 +135,22 @@ export class AdminCommands {
       view.setUint16(SQE.CDW11 + 2, queue.id, true);
     });
     return sq.statusCode === BLK_STS.OK;
+  }
+
+  /**
+   * Lends the controller memory.
+   * @param returned It is what the controller had before, untouched since.
+   * @returns False when it refuses.
+   */
+  lendMemory(memory: HostMemory, returned: boolean): boolean {
+    const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
+      view.setUint32(SQE.CDW10, FEATURE_HOST_MEMORY, true);
+      view.setUint32(SQE.CDW11, returned ? 3 : 1, true);
+      view.setUint32(SQE.CDW12, memory.sizeBytes / CTRL_PAGE_BYTES, true);
+      setU64(view, SQE.CDW13, memory.listDma);
+      view.setUint32(SQE.CDW15, memory.chunks.length, true);
+    });
+    return request.statusCode === BLK_STS.OK;
   }
 
   /**

@@ -32,6 +32,7 @@ import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
 import { type DescriptorPools, NodePools } from "./descriptor_pools.ts";
 import { DmaVecPool, type DmaVecSource } from "./dma_vec_pool.ts";
 import type { FormatSettings } from "./format_choice.ts";
+import { allocateHostMemory, type HostMemory } from "./host_memory.ts";
 import type { Iod } from "./iod.ts";
 import {
   adminLimits,
@@ -141,6 +142,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #resetDue: "timeout" | "failed" | null = null;
   #capabilities: Capabilities | null = null;
   #shadows: ShadowDoorbells | null = null;
+  #hostMemory: HostMemory | null = null;
   /** I/O queues that interrupt: the first ones. */
   #interruptQueues = 0;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
@@ -238,6 +240,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return this.#life.state;
   }
 
+  /** Memory that the controller has borrowed, or null. */
+  get hostMemory(): HostMemory | null {
+    return this.#hostMemory;
+  }
+
   /** Blocks of descriptor pools that requests hold. */
   get usedDescriptors(): number {
     return this.#nodePools.usedBlocks;
@@ -263,6 +270,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
     const commands = this.#identify(admin, capabilities);
     if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
+    this.#hostMemory = allocateHostMemory(machine, dev, commands.hostMemory);
+    this.#lendMemory(commands, false);
     this.#addIoQueues(commands, capabilities);
     this.#createQueues(commands);
     this.#announceShadows(commands);
@@ -707,11 +716,19 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #restart(): void {
     for (const queue of this.#queues.all) queue.restart();
     const commands = this.#identify(this.#queues.get(0)!, this.#capabilities!);
+    this.#lendMemory(commands, true);
     if (commands.numberOfQueues(this.#queues.io.length) < this.#queues.io.length) {
       throw new KernelError("EIO", `${this.dev.name} has fewer queues than before`);
     }
     this.#createQueues(commands);
     this.#announceShadows(commands);
+  }
+
+  /** One that does not want the memory does without. */
+  #lendMemory(commands: AdminCommands, returned: boolean): void {
+    if (this.#hostMemory === null || commands.lendMemory(this.#hostMemory, returned)) return;
+    this.#hostMemory.release();
+    this.#hostMemory = null;
   }
 
   /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
@@ -771,6 +788,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     for (const queue of this.#queues.all) queue.release();
     this.#nodePools.destroy();
     this.#shadows?.release();
+    this.#hostMemory?.release();
+    this.#hostMemory = null;
     this.machine.dma.unbind(this.dev);
   }
 

@@ -67,6 +67,7 @@ export const CNS = {
 } as const;
 
 export const FEATURE_NUMBER_OF_QUEUES = 0x07;
+export const FEATURE_HOST_MEMORY = 0x0d;
 
 /** Field offsets in a submission queue entry. */
 export const SQE = {

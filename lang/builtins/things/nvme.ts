@@ -4,7 +4,7 @@ import { unplugNvme } from "../../../devices/nvme/unplug.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
-import { size, thing, toInt, toSize, word } from "../arguments.ts";
+import { dma, list, record, size, thing, toInt, toSize, word } from "../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
 import { DEVICE, deviceLines } from "./device.ts";
@@ -139,6 +139,17 @@ export const NVME: TypeSpec<LabDevice> = {
       kind: "word",
       doc: "What the controller is for its driver: live, resetting, dead or removed.",
       get: (device) => word(diskOf(device).driver.state),
+    },
+    {
+      name: "hmb",
+      kind: "list",
+      doc: "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
+      get: (device) => {
+        const chunks = diskOf(device).driver.hostMemory?.chunks ?? [];
+        return list(
+          chunks.map((chunk) => record({ addr: dma(chunk.dma), size: size(chunk.sizeBytes) })),
+        );
+      },
     },
     {
       name: "block_size",
