@@ -119,6 +119,26 @@ print [r.runs, x, y]`)[0];
   assertEquals(count("x = [1, 2].map(n => n + y).sum()", "y = 1; y = 2"), "[3, 0, 0]");
 });
 
+Deno.test("blocks may be empty, and races stand in each other and in every other block", () => {
+  assertEquals(printed("race { } and { }\nprint 1"), ["1"]);
+  assertEquals(printed("let r = race { } and { }\nprint r.runs"), ["1"]);
+  const nested = `race { race { advance 1us } and { advance 2us } } and { advance 3us }
+assert now() == 6us
+for k in 0..2 { race { advance 1us } and { advance 2us } }
+let c = compare { cpus = [1, 2] } { race { advance 1us } and { advance 2us } }
+print [now(), c.map(o => o.time)]`;
+  assertEquals(printed(nested), ["[12us, [3us, 3us]]"]);
+  const each = `${STRICT}
+race {
+  fail each {
+    let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
+  }
+} and { advance 1us }
+print iommu.live_mappings`;
+  assertEquals(printed(each), ["0"]);
+});
+
 Deno.test("a function that a block calls is one statement of it", () => {
   const text = `fn twice(x) {
   let y = x + 1

@@ -858,9 +858,10 @@ export class Vm extends VmRaces {
             this.sp = sp;
             this.fp = fp;
             const entered = this.startRace(info, target, this.#entries(info, pc));
-            if (typeof entered === "number") pc = entered;
+            if (typeof entered === "number" && entered >= 0) pc = entered;
             else {
-              stack[sp++] = entered;
+              // Blocks without statements are at their end at once.
+              stack[sp++] = typeof entered === "number" ? null : entered;
               pc = target;
             }
             break;

@@ -96,7 +96,7 @@ export abstract class VmRaces extends VmBranches {
    *
    * @param target Where the code goes on after it.
    * @param entries The first statement of each block.
-   * @returns Where to go on in a block, or the value of the whole.
+   * @returns Where to go on in a block, negative when none has a statement, or the value of the whole.
    */
   protected startRace(
     index: number,
