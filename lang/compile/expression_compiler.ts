@@ -15,6 +15,7 @@ import type {
 import type { CallShape } from "../vm/code.ts";
 import { BytesValue, Quantity, Ratio, type Value } from "../vm/value.ts";
 import { Op } from "../vm/vm.ts";
+import { RareOp } from "../vm/vm_rare.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { FunctionBuilder, Label } from "./function_builder.ts";
 import type { ProgramTables } from "./program_tables.ts";
@@ -171,11 +172,11 @@ export abstract class ExpressionCompiler {
         return;
       case "Try": {
         const after = new Label();
-        builder.jump(0, Op.TryStart, after);
+        builder.jump(0, RareOp.TryStart, after);
         builder.cleanups.push({ kind: "try" });
         this.expression(expression.operand);
         builder.cleanups.pop();
-        builder.emit(0, Op.TryEnd);
+        builder.emit(0, RareOp.TryEnd);
         builder.place(after);
         return;
       }
@@ -186,12 +187,12 @@ export abstract class ExpressionCompiler {
         this.expression(expression.first);
         this.expression(expression.last);
         builder.at(expression.span);
-        builder.emit(-1, Op.MakeRange, expression.inclusive ? 1 : 0);
+        builder.emit(-1, RareOp.MakeRange, expression.inclusive ? 1 : 0);
         return;
       case "Cast":
         this.expression(expression.operand);
         builder.at(expression.span);
-        builder.emit(0, Op.Cast, expression.target.text === "dma" ? 1 : 0);
+        builder.emit(0, RareOp.Cast, expression.target.text === "dma" ? 1 : 0);
         return;
       case "Call":
         this.#call(expression);
@@ -249,14 +250,14 @@ export abstract class ExpressionCompiler {
       if (typeof part === "string") this.#constant(part);
       else this.expression(part);
     }
-    this.builder.emit(1 - parts.length, Op.Interpolate, parts.length);
+    this.builder.emit(1 - parts.length, RareOp.Interpolate, parts.length);
   }
 
   /** True when the expression stands for an event's count, in a budget. */
   #count(expression: Expression): boolean {
     const event = this.resolution.counts.get(expression);
     if (event === undefined) return false;
-    this.builder.emit(1, Op.Count, this.code.nameIndex(event));
+    this.builder.emit(1, RareOp.Count, this.code.nameIndex(event));
     return true;
   }
 
@@ -430,7 +431,7 @@ export abstract class ExpressionCompiler {
     this.builder.expectations.push(...inner.builder.expectations);
     for (const variable of captures) this.load(variable);
     this.builder.at(node.span);
-    this.builder.emit(1 - captures.length, Op.MakeClosure, index, captures.length);
+    this.builder.emit(1 - captures.length, RareOp.MakeClosure, index, captures.length);
   }
 }
 

@@ -23,6 +23,7 @@ import type {
   WhileStatement,
 } from "../syntax/ast.ts";
 import { Op } from "../vm/vm.ts";
+import { RareOp } from "../vm/vm_rare.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "./event_automaton.ts";
 import { ExpressionCompiler } from "./expression_compiler.ts";
@@ -46,7 +47,7 @@ export class StatementCompiler extends ExpressionCompiler {
     for (const statement of block.statements) this.statement(statement);
     // Invariants hold to the end of the block they stand in.
     const invariants = builder.cleanups.length - cleanups;
-    if (invariants > 0) builder.emit(0, Op.LeaveScope, invariants);
+    if (invariants > 0) builder.emit(0, RareOp.LeaveScope, invariants);
     builder.cleanups.length = cleanups;
     builder.release(before);
   }
@@ -123,34 +124,37 @@ export class StatementCompiler extends ExpressionCompiler {
       case "Wait":
         this.#rootExpression(statement.subject);
         builder.at(statement.span);
-        builder.emit(-1, Op.Wait);
+        builder.emit(-1, RareOp.Wait);
         return;
       case "Advance":
         this.#rootExpression(statement.duration);
         builder.at(statement.span);
-        builder.emit(-1, Op.Advance);
+        builder.emit(-1, RareOp.Advance);
         return;
       case "OnCpu": {
         this.#rootExpression(statement.cpu);
         const slot = builder.take(1);
-        builder.emit(-1, Op.EnterCpu, slot);
+        builder.emit(-1, RareOp.EnterCpu, slot);
         builder.cleanups.push({ kind: "cpu", slot });
         this.block(statement.body);
         builder.cleanups.pop();
-        builder.emit(0, Op.LeaveCpu, slot);
+        builder.emit(0, RareOp.LeaveCpu, slot);
         return;
       }
       case "Output":
         this.#rootExpression(statement.value);
         builder.at(statement.span);
-        builder.emit(-1, { print: Op.Print, show: Op.Show, explain: Op.Explain }[statement.verb]);
+        builder.emit(
+          -1,
+          { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[statement.verb],
+        );
         return;
       case "Expression":
         if (statement.expected === null) {
           this.#raceStatement = statement.expression;
           this.#rootExpression(statement.expression);
           // A comparison that nobody takes the value of is there to be looked at.
-          builder.emit(-1, statement.expression.kind === "Compare" ? Op.Show : Op.Pop);
+          builder.emit(-1, statement.expression.kind === "Compare" ? RareOp.Show : Op.Pop);
         } else {
           this.#outcome(statement.expected, statement.span, true, () => {
             this.#rootExpression(statement.expression);
@@ -187,10 +191,10 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     for (let index = builder.cleanups.length - 1; index >= pending; index--) {
       const cleanup = builder.cleanups[index]!;
-      if (cleanup.kind === "cpu") builder.emit(0, Op.LeaveCpu, cleanup.slot);
-      else if (cleanup.kind === "outcome") builder.emit(0, Op.OutcomeEnd);
-      else if (cleanup.kind === "scope") builder.emit(0, Op.LeaveScope, 1);
-      else builder.emit(0, Op.DropHandlers, 1);
+      if (cleanup.kind === "cpu") builder.emit(0, RareOp.LeaveCpu, cleanup.slot);
+      else if (cleanup.kind === "outcome") builder.emit(0, RareOp.OutcomeEnd);
+      else if (cleanup.kind === "scope") builder.emit(0, RareOp.LeaveScope, 1);
+      else builder.emit(0, RareOp.DropHandlers, 1);
     }
   }
 
@@ -309,7 +313,7 @@ export class StatementCompiler extends ExpressionCompiler {
       if (arm.pattern !== null) {
         builder.emit(1, Op.LoadLocal, subject);
         this.expression(arm.pattern);
-        builder.emit(-1, Op.MatchTest);
+        builder.emit(-1, RareOp.MatchTest);
         builder.jump(-1, Op.JumpIfFalse, next);
       }
       this.block(arm.body);
@@ -366,9 +370,9 @@ export class StatementCompiler extends ExpressionCompiler {
     builder.jump(-1, Op.Assert, holds, info);
     if (message !== null) {
       this.expression(message);
-      builder.emit(-1, Op.AssertFailed, info);
+      builder.emit(-1, RareOp.AssertFailed, info);
     } else {
-      builder.emit(0, Op.AssertFailed, info);
+      builder.emit(0, RareOp.AssertFailed, info);
     }
     builder.place(holds);
     builder.release(before);
@@ -391,12 +395,12 @@ export class StatementCompiler extends ExpressionCompiler {
       expectation: this.#expectation(span),
     }) - 1;
     const after = new Label();
-    builder.jump(0, Op.OutcomeStart, after, index);
+    builder.jump(0, RareOp.OutcomeStart, after, index);
     builder.cleanups.push({ kind: oneCall ? "try" : "outcome" });
     body();
     builder.cleanups.pop();
     builder.at(span);
-    builder.emit(oneCall ? -1 : 0, Op.OutcomeEnd);
+    builder.emit(oneCall ? -1 : 0, RareOp.OutcomeEnd);
     builder.place(after);
   }
 
@@ -412,7 +416,7 @@ export class StatementCompiler extends ExpressionCompiler {
       expectation: this.#expectation(statement.span),
     }) - 1;
     builder.at(statement.span);
-    builder.emit(-1 - pattern.values.length, Op.ExpectEvents, index);
+    builder.emit(-1 - pattern.values.length, RareOp.ExpectEvents, index);
   }
 
   // The machine.
@@ -423,7 +427,7 @@ export class StatementCompiler extends ExpressionCompiler {
       if (statement.count === null) builder.emit(1, Op.PushInt, 1);
       else this.#rootExpression(statement.count);
       builder.at(statement.span);
-      builder.emit(-1, Op.StepEvents);
+      builder.emit(-1, RareOp.StepEvents);
       return;
     }
     const again = new Label();
@@ -435,7 +439,7 @@ export class StatementCompiler extends ExpressionCompiler {
     builder.place(step);
     builder.at(statement.span);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
-    builder.emit(0, Op.StepActivity);
+    builder.emit(0, RareOp.StepActivity);
     builder.jump(0, Op.Jump, again);
     builder.place(done);
   }
@@ -444,10 +448,10 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     const before = builder.usedSlots;
     const slot = builder.take(2);
-    builder.emit(0, Op.TraceStart, slot);
+    builder.emit(0, RareOp.TraceStart, slot);
     this.#innerBlock(expression.body);
     builder.at(expression.span);
-    builder.emit(1, Op.TraceEnd, slot);
+    builder.emit(1, RareOp.TraceEnd, slot);
     builder.release(before);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
   }
@@ -480,10 +484,10 @@ export class StatementCompiler extends ExpressionCompiler {
     const expectation = this.#expectation(span);
     if (point === null) {
       const info = this.code.failEachs.push({ span, expectation }) - 1;
-      builder.emit(0, Op.FailEachStart, info);
+      builder.emit(0, RareOp.FailEachStart, info);
       this.#innerBlock(body);
       builder.at(span);
-      builder.emit(0, Op.FailEachEnd);
+      builder.emit(0, RareOp.FailEachEnd);
       return;
     }
     if (nth !== null) this.#rootExpression(nth);
@@ -494,11 +498,11 @@ export class StatementCompiler extends ExpressionCompiler {
       hasNth: nth !== null,
       expectation,
     }) - 1;
-    builder.emit(nth === null ? 0 : -1, Op.FailStart, info);
+    builder.emit(nth === null ? 0 : -1, RareOp.FailStart, info);
     builder.cleanups.push({ kind: "scope" });
     this.block(body);
     builder.cleanups.pop();
-    builder.emit(0, Op.LeaveScope, 1);
+    builder.emit(0, RareOp.LeaveScope, 1);
   }
 
   /** The condition is code of its own, which is run after every event. */
@@ -513,7 +517,7 @@ export class StatementCompiler extends ExpressionCompiler {
     builder.at(condition.span);
     const expectation = this.#expectation(span);
     const info = this.code.invariants.push({ name, span: condition.span, expectation }) - 1;
-    builder.emit(-1, Op.InvariantStart, info);
+    builder.emit(-1, RareOp.InvariantStart, info);
     builder.cleanups.push({ kind: "scope" });
   }
 
@@ -522,12 +526,12 @@ export class StatementCompiler extends ExpressionCompiler {
     const { branches, span } = expression;
     const after = new Label();
     const entries = branches.map(() => new Label());
-    builder.jump(0, Op.Fork, after, branches.length);
+    builder.jump(0, RareOp.Fork, after, branches.length);
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
       this.#innerBlock(branch);
-      builder.emit(0, Op.BranchEnd);
+      builder.emit(0, RareOp.BranchEnd);
     });
     builder.at(span);
     builder.place(after);
@@ -544,12 +548,12 @@ export class StatementCompiler extends ExpressionCompiler {
     const after = new Label();
     const entries = branches.map(() => new Label());
     const info = this.code.races.push({ span, blocks: branches.length, whole }) - 1;
-    builder.jump(0, Op.RaceStart, after, info);
+    builder.jump(0, RareOp.RaceStart, after, info);
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
       this.#innerBlock(branch, true);
-      builder.emit(0, Op.RaceEnd);
+      builder.emit(0, RareOp.RaceEnd);
       builder.take(builder.slots - builder.usedSlots);
     });
     builder.release(before);
@@ -559,7 +563,7 @@ export class StatementCompiler extends ExpressionCompiler {
   }
 
   #racePoint({ span }: Statement): void {
-    this.builder.emit(0, Op.RacePoint, this.code.racePoints.push(span) - 1);
+    this.builder.emit(0, RareOp.RacePoint, this.code.racePoints.push(span) - 1);
   }
 
   protected override compare(expression: CompareExpression): void {
@@ -572,7 +576,7 @@ export class StatementCompiler extends ExpressionCompiler {
       span: expression.span,
       machines: this.resolution.comparisons.get(expression) ?? [],
     }) - 1;
-    this.builder.emit(0, Op.Compare, info);
+    this.builder.emit(0, RareOp.Compare, info);
   }
 }
 

@@ -3,29 +3,19 @@
  *
  * It can stop between any two instructions and go on later, which is what limits, stepping and
  * benchmarks need. Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and
- * calls is done in a module of its own, so that the loop stays small enough for the host's
- * optimizing compiler. The opcodes stand here and not in a file of their own because only a
- * `const enum` of the same module becomes the literal `case` labels of a jump table.
+ * calls is done in `vm_rare.ts`, so that the loop stays small enough for the host's
+ * optimizing compiler. The opcodes stand beside the code that knows them, and not in a file of
+ * their own, because only a `const enum` of the same module becomes the literal `case` labels of a
+ * jump table.
  */
-import { formatValue } from "../render/value_text.ts";
-import { indexValue, iterationItems, patternMatches } from "./collections.ts";
+import { indexValue, iterationItems } from "./collections.ts";
 import { valuesEqual } from "./equality.ts";
-import { failedAssertion } from "./failed_assertion.ts";
 import { BUILTIN_STEPS } from "./limits.ts";
-import { attempt, wantedBool, wantedCount } from "./mistakes.ts";
-import {
-  arithmetic,
-  bitwise,
-  cast,
-  compare,
-  divideExactly,
-  INTEGER_LIMIT,
-  makeRange,
-  negate,
-} from "./operators.ts";
-import { Closure, ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
+import { wantedBool, wantedCount } from "./mistakes.ts";
+import { arithmetic, bitwise, compare, divideExactly, INTEGER_LIMIT, negate } from "./operators.ts";
+import { ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
 import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
-import { type RaceEntry, VmRaces } from "./vm_races.ts";
+import { VmRare } from "./vm_rare.ts";
 
 /** Instructions. What stands in brackets follows the opcode as operands. */
 export const enum Op {
@@ -93,20 +83,10 @@ export const enum Op {
   ForNext,
   /** [slot] Takes a count; uses two slots, walked by `ForNext`. */
   RepeatStart,
-  /** Takes subject and pattern of a `match` arm. */
-  MatchTest,
   /** [count] */
   MakeList,
   /** [record keys] */
   MakeRecord,
-  /** [1 for `..=`] */
-  MakeRange,
-  /** [function, captured] */
-  MakeClosure,
-  /** [parts] */
-  Interpolate,
-  /** [1 for `as dma`] */
-  Cast,
   Index,
   /** [name] */
   Field,
@@ -127,73 +107,13 @@ export const enum Op {
   RecordPart,
   /** [assertion, target] Takes the condition; jumps to the target when it holds. */
   Assert,
-  /** [assertion] Takes the message, if there is one, and fails. */
-  AssertFailed,
-  /** [target] */
-  TryStart,
-  TryEnd,
-  /** [outcome, target] */
-  OutcomeStart,
-  OutcomeEnd,
-  /** [count] Ends handlers when a `break`, `continue` or `return` leaves their blocks. */
-  DropHandlers,
-  /** [pattern] Takes the values of the pattern's fields and the subject. */
-  ExpectEvents,
-  StepEvents,
-  StepActivity,
-  Wait,
-  Advance,
-  /** [slot] Takes the CPU; the slot keeps the one before. */
-  EnterCpu,
-  /** [slot] */
-  LeaveCpu,
-  /** [slot] Uses two slots. */
-  TraceStart,
-  /** [slot] */
-  TraceEnd,
-  Print,
-  Show,
-  Explain,
   /** Hands control back, as a bench does before each turn of its loop. */
   Yield,
-  /** [info] Takes the occurrences that fail, if there are any named. */
-  FailStart,
-  /** [info] */
-  FailEachStart,
-  FailEachEnd,
-  /** [count] */
-  LeaveScope,
-  /** [branches, target] A table of jumps follows, one for each block. */
-  Fork,
-  BranchEnd,
-  /** [info, target] A table of jumps follows, one for each block. */
-  RaceStart,
-  /** [point] A statement of a race begins: another block may go on instead. */
-  RacePoint,
-  RaceEnd,
-  /** [info] Takes the block. */
-  Compare,
-  /** [info] Takes the condition. */
-  InvariantStart,
-  /** [name] How often an event happened in the turns a budget is about. */
-  Count,
 }
 
-/** Words of a `Jump`. */
-const JUMP_WORDS = 2;
-
-export class Vm extends VmRaces {
-  /** The first statement of each block of a race; those without any have none. */
-  #entries(info: number, table: number): readonly (RaceEntry | null)[] {
-    const { instructions: code, races } = this.code;
-    return Array.from({ length: races[info]!.blocks }, (_, block) => {
-      const entry = code[table + JUMP_WORDS * block + 1]!;
-      return code[entry] === Op.RacePoint ? { point: code[entry + 1]!, pc: entry + 2 } : null;
-    });
-  }
-
+export class Vm extends VmRare {
   protected override loop(floor: number): VmState {
-    const { constants, functions, instructions: code } = this.code;
+    const { constants, instructions: code } = this.code;
     const { globals } = this;
     const stack = this.stack;
     const { stream } = this.world;
@@ -560,13 +480,6 @@ export class Vm extends VmRaces {
             stack[slot + 1] = 0;
             break;
           }
-          case Op.MatchTest: {
-            const pattern = stack[--sp]!;
-            this.sp = sp;
-            this.fp = fp;
-            stack[sp - 1] = patternMatches(stack[sp - 1]!, pattern, this);
-            break;
-          }
           case Op.MakeList: {
             const count = code[pc++]!;
             sp -= count;
@@ -584,36 +497,6 @@ export class Vm extends VmRaces {
             stack[sp++] = new RecordValue(entries);
             break;
           }
-          case Op.MakeRange: {
-            const last = stack[--sp]!;
-            stack[sp - 1] = makeRange(stack[sp - 1]!, last, code[pc++] === 1);
-            break;
-          }
-          case Op.MakeClosure: {
-            const index = code[pc++]!;
-            const count = code[pc++]!;
-            sp -= count;
-            const captured = stack.slice(sp, sp + count) as Value[];
-            stack[sp++] = new Closure(index, captured, functions[index]!.name);
-            break;
-          }
-          case Op.Interpolate: {
-            const count = code[pc++]!;
-            this.sp = sp;
-            this.fp = fp;
-            let text = "";
-            for (let at = sp - count; at < sp; at++) {
-              const part = formatValue(stack[at]!, this);
-              this.chargeMemory(2 * part.length);
-              text += part;
-            }
-            sp -= count;
-            stack[sp++] = text;
-            break;
-          }
-          case Op.Cast:
-            stack[sp - 1] = cast(stack[sp - 1]!, code[pc++] === 1 ? "dma" : "phys");
-            break;
           case Op.Index: {
             const index = stack[--sp]!;
             this.sp = sp;
@@ -715,189 +598,17 @@ export class Vm extends VmRaces {
             if (value) pc = target;
             break;
           }
-          case Op.AssertFailed: {
-            const info = this.code.assertions[code[pc++]!]!;
-            this.sp = sp;
-            this.fp = fp;
-            const message = info.hasMessage ? formatValue(stack[--sp]!, this) : null;
-            throw failedAssertion(info, (slot) => stack[fp + slot], message, this);
-          }
-          case Op.TryStart:
-            this.sp = sp;
-            this.fp = fp;
-            this.handle(null, code[pc++]!);
-            break;
-          case Op.TryEnd:
-            this.handlers.pop();
-            stack[sp - 1] = attempt(true, stack[sp - 1]!, null, this.world.recorder.events.length);
-            break;
-          case Op.OutcomeStart: {
-            const info = this.code.outcomes[code[pc++]!]!;
-            this.expecting(info.expectation);
-            this.sp = sp;
-            this.fp = fp;
-            this.handle(info, code[pc++]!);
-            break;
-          }
-          case Op.OutcomeEnd: {
-            this.sp = sp;
-            this.fp = fp;
-            const { incidents, outcome } = this.handlers.pop()!;
-            // The value of the one call is still on the stack; a block leaves none.
-            const value = outcome!.oneCall ? stack[--sp]! : null;
-            const text = value === null ? null : formatValue(value, this);
-            this.settle(outcome!, incidents, null, text, stream.site);
-            break;
-          }
-          case Op.DropHandlers:
-            this.handlers.length -= code[pc++]!;
-            break;
-          case Op.ExpectEvents: {
-            const pattern = code[pc++]!;
-            const { expectation, matcher } = this.code.patterns[pattern]!;
-            const subject = stack[--sp]!;
-            const first = sp - matcher.values;
-            this.expecting(expectation);
-            this.sp = sp;
-            this.fp = fp;
-            this.expectEvents(pattern, first, subject);
-            sp = first;
-            break;
-          }
-          case Op.StepEvents:
-            this.sp = --sp;
-            this.fp = fp;
-            this.stepEvents(stack[sp]!);
-            break;
-          case Op.StepActivity:
-            this.sp = sp;
-            this.fp = fp;
-            this.stepActivity();
-            break;
-          case Op.Wait:
-            this.sp = --sp;
-            this.fp = fp;
-            this.wait(stack[sp]!);
-            break;
-          case Op.Advance:
-            this.sp = --sp;
-            this.fp = fp;
-            this.advance(stack[sp]!);
-            break;
-          case Op.EnterCpu:
-            stack[fp + code[pc++]!] = stream.cpu;
-            this.enterCpu(stack[--sp]!);
-            break;
-          case Op.LeaveCpu:
-            stream.cpu = stack[fp + code[pc++]!] as number;
-            break;
-          case Op.TraceStart: {
-            const slot = fp + code[pc++]!;
-            this.startTrace();
-            stack[slot] = stream.seq;
-            stack[slot + 1] = this.world.nowNs();
-            break;
-          }
-          case Op.TraceEnd: {
-            const slot = fp + code[pc++]!;
-            stack[sp++] = this.endTrace(stack[slot]!, stack[slot + 1]!);
-            break;
-          }
-          case Op.Print:
-          case Op.Show:
-          case Op.Explain: {
-            const op = code[pc - 1];
-            const verb = op === Op.Print ? "print" : op === Op.Show ? "show" : "explain";
-            this.sp = --sp;
-            this.fp = fp;
-            this.output(verb, stack[sp]!);
-            break;
-          }
           case Op.Yield:
             return "yielded";
-          case Op.FailStart: {
-            const info = this.code.fails[code[pc++]!]!;
-            const nth = info.hasNth ? stack[--sp]! : null;
-            this.sp = sp;
-            this.fp = fp;
-            this.startFail(info, nth);
-            break;
-          }
-          case Op.FailEachStart:
-            this.sp = sp;
-            this.fp = fp;
-            this.startFailEach(this.code.failEachs[code[pc++]!]!);
-            break;
-          case Op.FailEachEnd:
-            this.sp = sp;
-            this.fp = fp;
-            this.endFailEach();
-            break;
-          case Op.LeaveScope:
-            this.leaveScopes(code[pc++]!);
-            break;
-          case Op.Fork: {
-            const branches = code[pc++]!;
-            const target = code[pc++]!;
-            this.sp = sp;
-            this.fp = fp;
-            const taken = this.fork(branches);
-            if (typeof taken === "number") pc += JUMP_WORDS * taken;
-            else {
-              stack[sp++] = taken;
-              pc = target;
-            }
-            break;
-          }
-          case Op.BranchEnd:
-            this.endBranch();
-            break;
-          case Op.RaceStart: {
-            const info = code[pc++]!;
-            const target = code[pc++]!;
-            this.sp = sp;
-            this.fp = fp;
-            const entered = this.startRace(info, target, this.#entries(info, pc));
-            if (typeof entered === "number" && entered >= 0) pc = entered;
-            else {
-              // Blocks without statements are at their end at once.
-              stack[sp++] = typeof entered === "number" ? null : entered;
-              pc = target;
-            }
-            break;
-          }
-          case Op.RacePoint: {
-            const point = code[pc++]!;
-            pc = this.atRacePoint(point, pc);
-            break;
-          }
-          case Op.RaceEnd: {
-            pc = this.endRaceBlock();
-            if (pc < 0) {
-              pc = -pc;
-              stack[sp++] = null;
-            }
-            break;
-          }
-          case Op.Compare: {
-            const info = this.code.comparisons[code[pc++]!]!;
-            this.sp = sp;
-            this.fp = fp;
-            stack[sp - 1] = this.compare(info, stack[sp - 1]!);
-            break;
-          }
-          case Op.InvariantStart: {
-            const info = this.code.invariants[code[pc++]!]!;
-            this.sp = --sp;
-            this.fp = fp;
-            this.startInvariant(info, stack[sp]!);
-            break;
-          }
-          case Op.Count:
-            stack[sp++] = this.budgetCount(this.code.names[code[pc++]!]!);
-            break;
           default:
-            throw new Error(`Unknown instruction ${code[pc - 1]} at ${pc - 1}`);
+            this.pc = pc;
+            this.sp = sp;
+            this.fp = fp;
+            this.rare(code[pc - 1]!);
+            pc = this.pc;
+            sp = this.sp;
+            fp = this.fp;
+            break;
         }
       }
     } finally {
