@@ -33,12 +33,12 @@ export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {
 }
 
 /** The fields that a pattern's events ask for. */
-export function* patternFields(pattern: EventPattern): Generator<PatternField> {
-  for (const event of patternEvents(pattern)) yield* event.fields;
+export function patternFields(pattern: EventPattern): readonly PatternField[] {
+  return [...patternEvents(pattern)].flatMap(({ fields }) => fields);
 }
 
 /** The blocks a statement consists of; those of `trace`, `fork` and `compare` belong to expressions. */
-export function* innerBlocks(statement: Statement): Generator<Block> {
+export function innerBlocks(statement: Statement): readonly Block[] {
   switch (statement.kind) {
     case "Function":
     case "Test":
@@ -49,167 +49,164 @@ export function* innerBlocks(statement: Statement): Generator<Block> {
     case "ExpectOutcome":
     case "OnCpu":
     case "Fail":
-      yield statement.body;
-      return;
+      return [statement.body];
     case "Bench":
-      if (statement.setup !== null) yield statement.setup;
-      yield statement.loop;
-      return;
-    case "If":
-      yield statement.then;
-      if (statement.otherwise === null) return;
-      if ("kind" in statement.otherwise) yield* innerBlocks(statement.otherwise);
-      else yield statement.otherwise;
-      return;
+      return statement.setup === null ? [statement.loop] : [statement.setup, statement.loop];
+    case "If": {
+      const { otherwise, then } = statement;
+      if (otherwise === null) return [then];
+      return "kind" in otherwise ? [then, ...innerBlocks(otherwise)] : [then, otherwise];
+    }
     case "Match":
-      for (const arm of statement.arms) yield arm.body;
-      return;
+      return statement.arms.map(({ body }) => body);
+    default:
+      return NO_BLOCKS;
   }
 }
 
+const NO_BLOCKS: readonly Block[] = [];
+const NO_EXPRESSIONS: readonly Expression[] = [];
+
 /** The expressions a statement consists of, those of its blocks aside. */
-export function* statementExpressions(statement: Statement): Generator<Expression> {
+export function statementExpressions(statement: Statement): readonly Expression[] {
   switch (statement.kind) {
     case "Const":
     case "Let":
     case "Assign":
     case "Output":
-      yield statement.value;
-      return;
+      return [statement.value];
     case "Property":
-      for (const binding of statement.forall) yield binding.values;
-      return;
+      return statement.forall.map(({ values }) => values);
     case "Bench":
-      for (const budget of statement.budgets) yield budget.condition;
-      return;
-    case "If":
-      yield statement.condition;
-      if (statement.otherwise !== null && "kind" in statement.otherwise) {
-        yield* statementExpressions(statement.otherwise);
-      }
-      return;
+      return statement.budgets.map(({ condition }) => condition);
+    case "If": {
+      const { condition, otherwise } = statement;
+      return otherwise !== null && "kind" in otherwise
+        ? [condition, ...statementExpressions(otherwise)]
+        : [condition];
+    }
     case "While":
-      yield statement.condition;
-      return;
-    case "For":
-      yield statement.values;
-      return;
-    case "Repeat":
-      yield statement.count;
-      return;
-    case "Match":
-      yield statement.subject;
-      for (const arm of statement.arms) if (arm.pattern !== null) yield arm.pattern;
-      return;
-    case "Return":
-      if (statement.value !== null) yield statement.value;
-      return;
-    case "Assert":
-      yield statement.condition;
-      if (statement.message !== null) yield statement.message;
-      return;
-    case "ExpectEvents":
-      for (const field of patternFields(statement.pattern)) yield field.value;
-      yield statement.subject;
-      return;
-    case "Step":
-      if (statement.count !== null) yield statement.count;
-      if (statement.until !== null) yield statement.until;
-      return;
-    case "Wait":
-      yield statement.subject;
-      return;
-    case "Advance":
-      yield statement.duration;
-      return;
-    case "OnCpu":
-      yield statement.cpu;
-      return;
-    case "Fail":
-      if (statement.nth !== null) yield statement.nth;
-      return;
     case "Invariant":
-      yield statement.condition;
-      return;
+      return [statement.condition];
+    case "For":
+      return [statement.values];
+    case "Repeat":
+      return [statement.count];
+    case "Match":
+      return [statement.subject, ...present(statement.arms.map(({ pattern }) => pattern))];
+    case "Return":
+      return present([statement.value]);
+    case "Assert":
+      return present([statement.condition, statement.message]);
+    case "ExpectEvents":
+      return [...patternFields(statement.pattern).map(({ value }) => value), statement.subject];
+    case "Step":
+      return present([statement.count, statement.until]);
+    case "Wait":
+      return [statement.subject];
+    case "Advance":
+      return [statement.duration];
+    case "OnCpu":
+      return [statement.cpu];
+    case "Fail":
+      return present([statement.nth]);
     case "Expression":
-      yield statement.expression;
-      return;
+      return [statement.expression];
+    default:
+      return NO_EXPRESSIONS;
   }
 }
 
-/** The expressions directly inside one; what stands in a block, such as that of a `trace`, is not. */
-function* childExpressions(expression: Expression): Generator<Expression> {
+function present(expressions: readonly (Expression | null)[]): readonly Expression[] {
+  return expressions.filter((expression) => expression !== null);
+}
+
+/**
+ * Looks at an expression and everything inside it, as long as the answer is no; what stands in a
+ * block, such as that of a `trace`, is not inside it.
+ *
+ * Files of ten thousand lines have a hundred thousand of these: a walk makes no garbage.
+ */
+export function someExpression(
+  expression: Expression,
+  test: (expression: Expression) => boolean,
+): boolean {
+  if (test(expression)) return true;
   switch (expression.kind) {
     case "String":
-      for (const part of expression.parts) if (typeof part !== "string") yield part;
-      return;
+      for (const part of expression.parts) {
+        if (typeof part !== "string" && someExpression(part, test)) return true;
+      }
+      return false;
     case "List":
-      yield* expression.items;
-      return;
+      for (const item of expression.items) if (someExpression(item, test)) return true;
+      return false;
     case "Record":
-      for (const entry of expression.entries) yield entry.value;
-      return;
+      for (const { value } of expression.entries) if (someExpression(value, test)) return true;
+      return false;
     case "Lambda":
-      yield expression.body;
-      return;
+      return someExpression(expression.body, test);
     case "Unary":
     case "Try":
     case "Cast":
-      yield expression.operand;
-      return;
+      return someExpression(expression.operand, test);
     case "Binary":
-      yield expression.left;
-      yield expression.right;
-      return;
+      return someExpression(expression.left, test) || someExpression(expression.right, test);
     case "Range":
-      yield expression.first;
-      yield expression.last;
-      return;
+      return someExpression(expression.first, test) || someExpression(expression.last, test);
     case "Call":
-      yield expression.callee;
-      for (const argument of expression.arguments) yield argument.value;
-      return;
+      if (someExpression(expression.callee, test)) return true;
+      for (const { value } of expression.arguments) if (someExpression(value, test)) return true;
+      return false;
     case "Index":
-      yield expression.object;
-      yield expression.index;
-      return;
+      return someExpression(expression.object, test) || someExpression(expression.index, test);
     case "Field":
-      yield expression.object;
-      return;
+      return someExpression(expression.object, test);
+    default:
+      return false;
   }
 }
 
-/** An expression and everything inside it. */
-export function* expressionTree(expression: Expression): Generator<Expression> {
-  yield expression;
-  for (const child of childExpressions(expression)) yield* expressionTree(child);
-}
-
-/** The blocks in a statement's expressions: of `trace`, `fork` and `compare`. */
-export function* expressionBlocks(statement: Statement): Generator<Block> {
+/** The blocks in a statement's expressions: of `trace`, `fork`, `race` and `compare`. */
+export function expressionBlocks(statement: Statement): readonly Block[] {
+  let blocks: Block[] | null = null;
   for (const expression of statementExpressions(statement)) {
-    for (const inner of expressionTree(expression)) {
-      if (inner.kind === "Trace" || inner.kind === "Compare") yield inner.body;
-      else if (inner.kind === "Fork" || inner.kind === "Race") yield* inner.branches;
-    }
+    someExpression(expression, (inner) => {
+      if (inner.kind === "Trace" || inner.kind === "Compare") (blocks ??= []).push(inner.body);
+      else if (inner.kind === "Fork" || inner.kind === "Race") {
+        (blocks ??= []).push(...inner.branches);
+      }
+      return false;
+    });
   }
+  return blocks ?? NO_BLOCKS;
 }
 
 /** Every `compare` in a statement, wherever it stands in it. */
-export function* comparisonsIn(statement: Statement): Generator<CompareExpression> {
+export function comparisonsIn(statement: Statement): readonly CompareExpression[] {
+  const found: CompareExpression[] = [];
+  addComparisons(statement, found);
+  return found;
+}
+
+function addComparisons(statement: Statement, found: CompareExpression[]): void {
   for (const expression of statementExpressions(statement)) {
-    for (const inner of expressionTree(expression)) if (inner.kind === "Compare") yield inner;
+    someExpression(expression, (inner) => {
+      if (inner.kind === "Compare") found.push(inner);
+      return false;
+    });
   }
-  for (const block of [...innerBlocks(statement), ...expressionBlocks(statement)]) {
-    for (const inner of block.statements) yield* comparisonsIn(inner);
+  for (const blocks of [innerBlocks(statement), expressionBlocks(statement)]) {
+    for (const block of blocks) for (const inner of block.statements) addComparisons(inner, found);
   }
 }
 
 /** True when a statement's own expressions call something or let the machine run. */
 export function callsSomething(statement: Statement): boolean {
   if (["Step", "Wait", "Advance"].includes(statement.kind)) return true;
-  for (const expression of statementExpressions(statement)) {
-    for (const inner of expressionTree(expression)) if (inner.kind === "Call") return true;
-  }
-  return false;
+  return statementExpressions(statement).some((expression) => someExpression(expression, isCall));
+}
+
+function isCall({ kind }: Expression): boolean {
+  return kind === "Call";
 }

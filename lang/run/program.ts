@@ -8,8 +8,8 @@ import { withoutConsequences } from "../check/consequences.ts";
 import type { FileScope } from "../check/file_scope.ts";
 import {
   comparisonsIn,
-  expressionTree,
   innerBlocks,
+  someExpression,
   statementExpressions,
 } from "../check/syntax_walk.ts";
 import { warnUnused } from "../check/unused.ts";
@@ -18,6 +18,7 @@ import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type {
   BenchDeclaration,
+  Expression,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
@@ -253,13 +254,22 @@ export function compileTest(
 /** True when a bench asks for events or commands: then they must be kept. */
 function usesEvents(statement: Statement): boolean {
   if (statement.kind === "ExpectEvents") return true;
-  for (const expression of statementExpressions(statement)) {
-    for (const inner of expressionTree(expression)) {
-      if (inner.kind === "Trace") return true;
-      if (inner.kind === "Field" && ["events", "command"].includes(inner.field.text)) return true;
-      if (inner.kind === "Name" && inner.name === "events") return true;
-    }
+  if (statementExpressions(statement).some((one) => someExpression(one, asksForEvents))) {
+    return true;
   }
   for (const block of innerBlocks(statement)) if (block.statements.some(usesEvents)) return true;
   return false;
+}
+
+function asksForEvents(expression: Expression): boolean {
+  switch (expression.kind) {
+    case "Trace":
+      return true;
+    case "Field":
+      return ["events", "command"].includes(expression.field.text);
+    case "Name":
+      return expression.name === "events";
+    default:
+      return false;
+  }
 }
