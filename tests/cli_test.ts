@@ -277,6 +277,39 @@ Deno.test("explain prints a rule, and exits 2 with a hint for a name it does not
   assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');
 });
 
+Deno.test("hunt prints what it finds as a test that fails when it is run, and exits 1; else 0", async () => {
+  const defect = "none, mptr_first_vector_only";
+  const found = await dmalab("hunt", "--quirks", defect, "--cases", "100", "--seed", "1");
+  assertEquals(found.code, 1);
+  const scenario = /^# Found by:[^]*?^}\n(?=\n\w+ \|)/m.exec(found.output)![0];
+  await withFiles({ "found.dma": scenario }, async (folder) => {
+    assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
+  });
+  const nothing = await dmalab("hunt", "--quirks", "none", "--cases", "40", "--shard", "2/3");
+  assertEquals(nothing.code, 0);
+  assertMatch(
+    nothing.output,
+    /^ok \| kernel 7\.2, seed 1 \| \d+ cases on \d+ machines \| nothing found\n$/,
+  );
+  const wrong = await dmalab("hunt", "--kernel", "5.0");
+  assertEquals([wrong.code, wrong.output], [2, ""]);
+});
+
+Deno.test("vectors writes to a file or to the standard output, and says when it cannot", async () => {
+  const printed = await dmalab("vectors", "--count", "3");
+  assertEquals(printed.code, 0);
+  await withFiles({}, async (folder) => {
+    const path = join(folder, "v.json");
+    const { code, output } = await dmalab("vectors", "--count", "3", "--out", path);
+    assertEquals(code, 0);
+    assertMatch(output, /^Wrote \d+ vectors to /);
+    assertEquals(Deno.readTextFileSync(path), printed.output);
+    const nowhere = await dmalab("vectors", "--count", "0", "--out", join(folder, "no", "v.json"));
+    assertEquals(nowhere.code, 2);
+    assertStringIncludes(nowhere.errors, "error: Cannot write");
+  });
+});
+
 Deno.test("every command has help with examples, and every example's command exists", async () => {
   for (const { name, examples } of COMMANDS) {
     const { code, output } = await dmalab(name, "--help");

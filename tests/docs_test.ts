@@ -122,7 +122,7 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
 
 Deno.test("a block says what it is: fences without a language do not occur", () => {
   for (const block of BLOCKS) {
-    assert(["dma", "console", "sh", "text"].includes(block.language), place(block));
+    assert(["dma", "console", "sh", "text", "json"].includes(block.language), place(block));
   }
 });
 

@@ -10,6 +10,7 @@ import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
 import { TOPOLOGY } from "./topology.ts";
+import { VECTORS } from "./vectors.ts";
 
 export const COMMANDS: readonly Command[] = [
   RUN,
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   EXPLAIN,
   TOPOLOGY,
   HUNT,
+  VECTORS,
   INIT,
 ];

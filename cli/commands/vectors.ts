@@ -1,0 +1,44 @@
+import { command } from "../command.ts";
+import { HELD, WRONG } from "../exit_code.ts";
+import { SEED } from "./scenario_options.ts";
+
+/** Random vectors when nobody says how many. */
+const DEFAULT_COUNT = 100;
+const DEFAULT_SEED = 1;
+
+export const VECTORS = command({
+  name: "vectors",
+  brief: "Write test vectors for other builders of NVMe commands.",
+  description:
+    "Writes JSON: memory segments and limits, and what must come of them: requests, mapped " +
+    "ranges, PRP lists, SGLs, IO addresses, statuses, for both releases in every mode. The edges " +
+    "come first and are the same in every file, then random requests. docs/vectors.md says what " +
+    "each field is.",
+  argument: null,
+  options: {
+    out: { kind: "text", placeholder: "FILE", doc: "where to write; - is the standard output (-)" },
+    count: { kind: "integer", placeholder: "NUMBER", doc: `random requests (${DEFAULT_COUNT})` },
+    seed: { ...SEED, doc: `where the random choices begin (${DEFAULT_SEED})` },
+  },
+  examples: [
+    { line: "vectors --out vectors.json", doc: "the edges and 100 random requests" },
+    { line: "vectors --count 1000 --seed 7", doc: "more, to the standard output" },
+  ],
+  async run({ options, screen }) {
+    const { makeVectorFile, vectorFileText } = await import("../vectors/vector_file.ts");
+    const file = makeVectorFile(options.count ?? DEFAULT_COUNT, options.seed ?? DEFAULT_SEED);
+    const text = vectorFileText(file);
+    if (options.out === null || options.out === "-") {
+      screen.out(text);
+      return HELD;
+    }
+    try {
+      Deno.writeTextFileSync(options.out, text);
+    } catch (error) {
+      screen.err(`error: Cannot write "${options.out}": ${(error as Error).message}\n`);
+      return WRONG;
+    }
+    screen.out(`Wrote ${file.vectors.length} vectors to ${options.out}.\n`);
+    return HELD;
+  },
+});

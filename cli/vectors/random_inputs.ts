@@ -1,0 +1,58 @@
+/** Random requests for vectors: those of the hunt, on machines that map memory where it is. */
+import fc from "fast-check";
+import { huntCases } from "../hunt/arbitraries.ts";
+import { type HuntMachine, isUserCommand } from "../hunt/hunt_case.ts";
+import { MemoryLayout } from "../hunt/memory_layout.ts";
+import type { VectorInput } from "./edge_shapes.ts";
+
+/** Machines drawn at once. */
+const MACHINES = 16;
+const MOST_OF_A_MACHINE = 2;
+
+/** @returns So many inputs; the same seed gives the same. */
+export function randomInputs(count: number, seed: number): readonly VectorInput[] {
+  const inputs: VectorInput[] = [];
+  for (let batch = 0; inputs.length < count; batch++) {
+    const cases = fc.sample(huntCases([]), {
+      seed: (seed * 65_537 + batch) | 0,
+      numRuns: MACHINES,
+    });
+    for (const { machine, steps } of cases) {
+      const ios = steps.flatMap((step) => step.ios).filter(({ op }) => !isUserCommand(op));
+      for (const io of ios.slice(0, MOST_OF_A_MACHINE)) {
+        if (inputs.length === count) break;
+        inputs.push({
+          about: "random",
+          kernel: inputs.length % 2 === 0 ? "7.2" : "6.12",
+          iommu: machine.mode,
+          controller: controllerOf(machine),
+          op: io.op as "read" | "write",
+          lba: 0,
+          segments: memoryOf(machine).place({ ...io, peer: false, metadata: null }).data.map((
+            { phys, sizeBytes },
+          ) => [phys, sizeBytes] as const),
+        });
+      }
+    }
+  }
+  return inputs;
+}
+
+function controllerOf(machine: HuntMachine): VectorInput["controller"] {
+  return {
+    sgl: machine.sgl,
+    sgl_threshold_bytes: machine.sglThresholdBytes,
+    block_bytes: machine.blockSizeBytes,
+    mdts_bytes: machine.mdtsBytes,
+  };
+}
+
+function memoryOf({ blockSizeBytes }: HuntMachine): MemoryLayout {
+  return new MemoryLayout({
+    blockSizeBytes,
+    metadataBytes: 0,
+    peerBase: null,
+    metadataHasLength: false,
+    lineBytes: 1,
+  });
+}
