@@ -8,6 +8,7 @@ import {
 } from "../devices/pci/lspci/linked_listing.ts";
 import { formatListedAddress, hex } from "../devices/pci/lspci/listed_function.ts";
 import { readListing } from "../devices/pci/lspci/read_listing.ts";
+import { damage, Dice } from "./_damage.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 const FOLDER = join(ROOT, "tests", "lspci");
@@ -237,83 +238,6 @@ Deno.test("a machine with more functions than are read is refused, not read in p
   assertEquals(functions, []);
   assertEquals(findings.map(({ code }) => code), ["E1004"]);
 });
-
-/** Numbers from a seed, so that a failure can be repeated. */
-class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** 0 to `sides` - 1. */
-  roll(sides: number): number {
-    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(this.#state / 2 ** 32 * sides);
-  }
-}
-
-const SCRAPS = [
-  "\n",
-  "\r",
-  "\t",
-  " ",
-  "> ",
-  "|",
-  "+-",
-  "\\-",
-  "-[",
-  "]",
-  "[",
-  "<",
-  ">",
-  ":",
-  ".",
-  "\x1b[",
-  "\0",
-  "ffff",
-  "00:00.0 ",
-  "0000:",
-  "Capabilities: [",
-  "ACSCtl:\t",
-  "Region 9: Memory at ",
-  "🙂",
-  "\ud800",
-  "Bus: primary=ff, secondary=ff, subordinate=ff",
-  "100: ff ff ff",
-  "-+-[0000:00]-+-",
-  "((((((((",
-];
-
-function damage(text: string, dice: Dice): string {
-  let damaged = text;
-  for (let times = dice.roll(6) + 1; times > 0; times--) {
-    const at = dice.roll(damaged.length + 1);
-    const end = Math.min(damaged.length, at + dice.roll(dice.roll(4) === 0 ? 2000 : 12));
-    const scrap = SCRAPS[dice.roll(SCRAPS.length)]!;
-    const other = dice.roll(damaged.length + 1);
-    switch (dice.roll(6)) {
-      case 0:
-        damaged = damaged.slice(0, at);
-        break;
-      case 1:
-        damaged = damaged.slice(0, at) + damaged.slice(end);
-        break;
-      case 2:
-        damaged = damaged.slice(0, at) + scrap + damaged.slice(at);
-        break;
-      case 3:
-        damaged = damaged.slice(0, at) + scrap + damaged.slice(end);
-        break;
-      case 4:
-        damaged = damaged.slice(0, at) + damaged.slice(other, other + 400) + damaged.slice(at);
-        break;
-      default:
-        damaged = damaged.slice(at) + damaged.slice(0, at);
-    }
-  }
-  return damaged;
-}
 
 Deno.test("4000 damaged texts are imported or refused: none throws, none loses its way", () => {
   const originals = filesBelow(FOLDER).map((path) => Deno.readTextFileSync(path))

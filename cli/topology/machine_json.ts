@@ -9,6 +9,9 @@ import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";
 
+/** Pairs are written for so many functions at most: their number grows with the square. */
+const MAX_PAIRED = 200;
+
 /** The machine as a value to be written by `JSON.stringify`. */
 export function machineJson(
   machine: ImportedMachine,
@@ -17,6 +20,7 @@ export function machineJson(
 ): unknown {
   const groups = groupMarks(machine);
   const peers = matrixFunctions(machine, all);
+  const paired = peers.slice(0, MAX_PAIRED);
   return {
     cpu: machine.cpu,
     hostBridges: machine.hostBridges.map((bridge) => ({
@@ -36,10 +40,11 @@ export function machineJson(
         missing,
       })),
     })),
-    pairs: peers.flatMap((provider) =>
-      peers.filter((client) => client !== provider)
+    pairs: paired.flatMap((provider) =>
+      paired.filter((client) => client !== provider)
         .map((client) => pairJson(pairOf(provider, client, machine)))
     ),
+    unpaired: peers.slice(MAX_PAIRED).map(({ address }) => `${address}`),
     findings,
   };
 }

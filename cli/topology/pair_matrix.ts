@@ -7,6 +7,7 @@ import {
 } from "../../devices/pci/lspci/imported_machine.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { findRoute, type PeerRoute } from "../../devices/pci/route.ts";
+import { alikeRuns } from "./alike.ts";
 import { pad } from "../../lang/render/columns.ts";
 
 export interface Pair {
@@ -18,9 +19,11 @@ export interface Pair {
 /** More are not drawn: nobody reads ten thousand cells. */
 export const MAX_SHOWN = 96;
 
-/** The functions of the matrix. */
+/** The functions of the matrix: of those that are alike one, unless all are wanted. */
 export function matrixFunctions(machine: ImportedMachine, all: boolean): readonly PciFunction[] {
-  return all ? machine.functions.filter(({ isBridge }) => !isBridge) : peersOf(machine);
+  return all
+    ? machine.functions.filter(({ isBridge }) => !isBridge)
+    : alikeRuns(peersOf(machine), machine).map(({ func }) => func);
 }
 
 export function pairOf(
@@ -74,7 +77,9 @@ export function matrixLines(
     "b bus address, h through the host bridge, x refused, ? not certain",
   );
   if (shown.length < functions.length) {
-    lines.push(`the first ${shown.length} of ${functions.length}; --json has all`);
+    lines.push(
+      `the first ${shown.length} of ${functions.length}; --from and --to answer for the rest`,
+    );
   }
   return lines;
 }

@@ -12,10 +12,13 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { SourceFile } from "../../lang/source.ts";
+import { damage, Dice } from "../../tests/_damage.ts";
 import { main } from "../main.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { dmaText, writtenFunctions } from "./dma_text.ts";
 import { decode } from "./listing_text.ts";
+import { matrixFunctions, matrixLines } from "./pair_matrix.ts";
+import { treePicture } from "./tree_picture.ts";
 
 const FOLDER = "tests/lspci";
 const MACHINES = [
@@ -89,6 +92,53 @@ Deno.test("--as dma writes a machine that loads back to the same topology, all f
       })),
       name,
     );
+  }
+});
+
+Deno.test("300 damaged listings are drawn, and written as what they were imported as", () => {
+  const originals = MACHINES.map((name) => Deno.readTextFileSync(fileOf(name)).slice(0, 12_000));
+  let imported = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const text = damage(originals[seed % originals.length]!, new Dice(seed));
+    const listing = linkListing(readListing(text));
+    if (listing.functions.length === 0) continue;
+    imported++;
+    const machine = importMachine(listing);
+    const lines = [
+      ...treePicture(machine, { columns: 80, all: seed % 2 === 0 }),
+      ...matrixLines(machine, matrixFunctions(machine, true), 80),
+    ];
+    for (const line of lines) assert(line.length <= 80, `Seed ${seed}: ${line}`);
+    const cpu = machine.cpu ?? ORDINARY_CPU;
+    const tree = buildPciTree(loadConfig(dmaText(machine, "damaged", true)).pci);
+    assertEquals(factsOf(tree.functions, cpu), factsOf(machine.functions, cpu), `Seed ${seed}`);
+  }
+  assert(imported > 150, `Only ${imported} were imported`);
+});
+
+Deno.test("functions that are alike are drawn as one, and asked about as one", async () => {
+  const lines = [
+    "00:00.0 0600: 8086:2020",
+    "00:01.0 0604: 8086:2030",
+    "\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0",
+    "",
+    "01:00.0 0200: 8086:1592",
+  ];
+  for (let func = 0; func < 64; func++) {
+    lines.push(`01:${(func >> 3).toString(16).padStart(2, "0")}.${func & 7} 0200: 8086:1889`);
+  }
+  // The first one is the card itself.
+  lines.splice(5, 1);
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(path, lines.join("\n"));
+    const { output } = await topology(path);
+    assertStringIncludes(output, "⋮ 62 more like it, to 01:07.7 nic63");
+    assertStringIncludes(output, "      nic0 nic1\n");
+    const all = JSON.parse((await topology(path, "--all", "--json")).output);
+    assertEquals([all.pairs.length, all.unpaired.length], [65 * 64, 0]);
+  } finally {
+    Deno.removeSync(path);
   }
 });
 

@@ -17,6 +17,7 @@ import {
 import { formatPlace } from "../../devices/pci/pci_address.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
+import { alikeRuns } from "./alike.ts";
 import { pad, spread } from "../../lang/render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../lang/render/numbers.ts";
 
@@ -95,9 +96,17 @@ class TreePainter {
     const sorted = [...functions].sort((a, b) => a.address.key - b.address.key);
     const shown = sorted.filter((func) => this.#shown.has(func));
     const hidden = sorted.length - shown.length;
-    const lines = shown.flatMap((func, index) => {
-      const last = index === shown.length - 1 && hidden === 0;
-      return this.#functionLines(func, indent, last);
+    const runs = this.#options.all
+      ? shown.map((func) => ({ func, others: [] }))
+      : alikeRuns(shown, this.#machine);
+    const lines = runs.flatMap(({ func, others }, index) => {
+      const last = index === runs.length - 1 && hidden === 0;
+      const after = others.length === 0 ? [] : [
+        `${indent}${last ? "   " : "│  "}⋮ ${others.length} more like it, to ${
+          formatPlace(others.at(-1)!.address)
+        } ${others.at(-1)!.name}`,
+      ];
+      return [...this.#functionLines(func, indent, last), ...after];
     });
     if (hidden > 0) lines.push(`${indent}└─ ${formatCount(hidden, "function")} of the chipset`);
     return lines;

@@ -288,7 +288,11 @@ class TreeBuilder {
     external = place.external,
   ): Place {
     const { domain } = place.bridge;
-    const bus = this.#buses.take(domain, place.bus, null, node?.children ?? [], path);
+    const children = node?.children ?? [];
+    // In a machine that is there, an empty bus has a number that nobody says: none is made up that
+    // another block may say later.
+    const unsaid = children.length === 0 && node?.settings.at !== undefined;
+    const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };
   }
 

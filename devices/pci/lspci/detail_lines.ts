@@ -23,8 +23,8 @@ const REGION =
 const SIZE = /\[[^\]=]{1,20}=(\d{1,5}) ?([KMGT])?\]/;
 /** `Memory behind bridge: 92000000-923fffff [size=4M]` */
 const WINDOW = /^([^:]{4,40}):\s*([0-9a-f]{4,16})-([0-9a-f]{4,16})(?: |$)/i;
-const GROUP = /^(?:.*[,;] )?IOMMU[^\d,]{1,20}?(\d{1,6})(?:,|$)/;
-const NODE = /^(?:.*[,;] )?NUMA[^\d,]{1,20}?(\d{1,4})(?:,|$)/;
+const GROUP = /^(?:.*[,;] |\p{L}{2,12} )?IOMMU[^\d,]{1,20}?(\d{1,6})(?:,|$)/u;
+const NODE = /^(?:.*[,;] |\p{L}{2,12} )?NUMA[^\d,]{1,20}?(\d{1,4})(?:,|$)/u;
 const DRIVER = /^Kernel driver in use: (\S+)/;
 const BEHIND_CAPABILITIES = /^Kernel (?:driver|modules)/;
 /** `Control: I/O+ Mem+ …` and `Flags: bus master, …`: only shown together with capabilities. */

@@ -3,7 +3,7 @@
  * routes and groups can be asked.
  */
 import { ACS_ABSENT, ACS_UNKNOWN, type AcsCapability, acsPresent } from "../access_control.ts";
-import { type CpuIdentity, HostBridge, type VendorDevice } from "../host_bridge.ts";
+import { bridgeListing, type CpuIdentity, HostBridge, type VendorDevice } from "../host_bridge.ts";
 import { PciAddress } from "../pci_address.ts";
 import { PciFunction } from "../pci_function.ts";
 import type { PeerRoute } from "../route.ts";
@@ -145,16 +145,30 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
     doubts.push(`whether ${list} redirect${route.uncertain.length === 1 ? "s" : ""} is unknown`);
   }
   if (check?.refused != null) {
-    const { rootDevice, roots } = check.refused;
-    const first = roots[0] === undefined ? undefined : machine.listed.get(roots[0]);
-    if (rootDevice === null && (first === undefined || first.vendor === null)) {
+    const bridges = [...new Set([provider.hostBridge, client.hostBridge])];
+    const firstKnown = (bridge: HostBridge) =>
+      !machine.assumed.has(bridge) &&
+      (bridge.rootDevice !== null || machine.listed.get(bridge.roots[0]!)!.vendor !== null);
+    // One that is refused for certain settles it, whatever the other one is.
+    const settled = bridges.some((bridge) =>
+      firstKnown(bridge) && bridgeListing(bridge) === "not_listed"
+    );
+    if (!settled && !bridges.every(firstKnown)) {
       doubts.push("which device is first on the root bus is unknown: the list may have it");
     }
-    if (machine.cpu === null && rootDevice?.vendor !== INTEL) {
+    if (machine.cpu === null && mayBeAmd(bridges, machine)) {
       doubts.push("the CPU is unknown: from AMD's Zen on it would pass");
     }
   }
   return doubts;
+}
+
+/** Makers of hardware that software plays, and whose root complexes say nothing about the CPU. */
+const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
+
+function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
+  if (bridges.some(({ rootDevice }) => rootDevice?.vendor !== INTEL)) return true;
+  return [...machine.listed.values()].some(({ vendor }) => vendor !== null && EMULATED.has(vendor));
 }
 
 /** The functions that people ask about when peers are meant, by address. */

@@ -37,7 +37,7 @@ const MAX_MENTIONS = 4 * MAX_FUNCTIONS;
 const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
 
 /** The line on which a command was typed, with or without a prompt. */
-const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci\b/;
+const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
 /** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);

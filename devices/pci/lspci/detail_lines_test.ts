@@ -1,0 +1,129 @@
+import { assertEquals } from "@std/assert";
+import { DetailReader } from "./detail_lines.ts";
+import { GrowingFunction } from "./growing_function.ts";
+import type { ListedFunction } from "./listed_function.ts";
+
+function read(...lines: readonly string[]): ListedFunction {
+  const growing = new GrowingFunction({ domain: 0, bus: 0, device: 0, func: 0 }, 1);
+  const reader = new DetailReader();
+  for (const line of lines) reader.read(growing, line);
+  growing.sight.closed = true;
+  return growing.finish();
+}
+
+const CONTROL =
+  "\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir- UpstreamFwd+ EgressCtrl- DirectTrans-";
+
+Deno.test("what ACSCtl switches on is read, wrapped lines too", () => {
+  const whole = read("\tCapabilities: [110 v1] Access Control Services", CONTROL);
+  assertEquals([...whole.acs.enabled!], [
+    "source_validation",
+    "request_redirect",
+    "upstream_forwarding",
+  ]);
+  const wrapped = read(
+    "Capabilities: [110 v1] Access Control Services",
+    "ACSCtl: SrcValid+ TransBlk- ReqRedir+ CmpltRedir-",
+    "UpstreamFwd+ EgressCtrl+ DirectTrans-",
+  );
+  assertEquals(wrapped.acs.enabled!.has("egress_control"), true);
+});
+
+Deno.test("a capability whose register is cut off is there, and what it does is unknown", () => {
+  const cut = read("\tCapabilities: [110 v1] Access Control Services", "\tACSCtl:\tSrcValid+ Tr");
+  assertEquals(cut.acs, { state: "present", capable: null, enabled: null });
+});
+
+Deno.test("access control is absent only where all capabilities were to be seen", () => {
+  const control = "\tControl: I/O- Mem+ BusMaster+";
+  assertEquals(read(control).acs.state, "absent");
+  assertEquals(read(control, "\tCapabilities: [40] Power Management").acs.state, "absent");
+  assertEquals(read(control, "\tCapabilities: <access denied>").acs.state, "unknown");
+  assertEquals(read("\tKernel driver in use: nvme").acs.state, "unknown");
+  assertEquals(read().acs.state, "unknown");
+});
+
+Deno.test("BARs by -vvv have their numbers, and those by -v follow each other", () => {
+  const bars = (listed: ListedFunction) =>
+    listed.bars.map(({ index, space, bits, prefetchable, base, sizeBytes }) =>
+      [index, space, bits, prefetchable, base, sizeBytes] as const
+    );
+  assertEquals(
+    bars(read(
+      "\tRegion 0: Memory at 383ffff00000 (64-bit, prefetchable) [size=64K]",
+      "\tRegion 2: Memory at <unassigned> (64-bit, non-prefetchable) [disabled] [size=16G]",
+      "\tRegion 4: I/O ports at e000 [disabled] [size=128]",
+      "\tExpansion ROM at 92000000 [disabled] [size=512K]",
+    )),
+    [
+      [0, "memory", 64, true, 0x383f_fff0_0000, 65536],
+      [2, "memory", 64, false, null, 16 * 2 ** 30],
+      [4, "io", 32, false, 0xe000, 128],
+    ],
+  );
+  assertEquals(
+    bars(read(
+      "\tFlags: bus master, fast devsel, latency 0, IRQ 16, NUMA node 1, IOMMU group 7",
+      "\tMemory at b8000000 (32-bit, non-prefetchable) [size=16M]",
+      "\tMemory at 28000000000 (64-bit, prefetchable) [size=64G]",
+      "\tI/O ports at 3000 [size=64]",
+    )),
+    [
+      [0, "memory", 32, false, 0xb800_0000, 16 * 2 ** 20],
+      [1, "memory", 64, true, 0x280_0000_0000, 64 * 2 ** 30],
+      [3, "io", 32, false, 0x3000, 64],
+    ],
+  );
+});
+
+Deno.test("regions of virtual functions are no BARs of the function", () => {
+  const listed = read(
+    "\tRegion 0: Memory at 1000000 (64-bit, prefetchable) [size=32M]",
+    "\tCapabilities: [180 v1] Single Root I/O Virtualization (SR-IOV)",
+    "\t\tRegion 0: Memory at 0000000003000000 (64-bit, prefetchable)",
+  );
+  assertEquals(listed.bars.length, 1);
+});
+
+Deno.test("group and node are read from -vvv, from -v, and in other languages", () => {
+  for (
+    const lines of [
+      ["\tNUMA node: 1", "\tIOMMU group: 12"],
+      ["\tFlags: bus master, fast devsel, latency 0, NUMA node 1, IOMMU group 12"],
+      ["\tNUMA-Knoten: 1", "\tIOMMU-Gruppe: 12"],
+      ["Nœud NUMA : 1", "Groupe IOMMU : 12"],
+    ]
+  ) {
+    const { iommuGroup, numaNode } = read(...lines);
+    assertEquals([iommuGroup, numaNode], [12, 1]);
+  }
+});
+
+Deno.test("kinds of ports are told apart", () => {
+  for (
+    const [text, type] of [
+      ["Express (v2) Root Port (Slot+), IntMsgNum 0", "root_port"],
+      ["Express (v1) Root Port (Slot-), MSI 00", "root_port"],
+      ["Express (v2) Upstream Port, MSI 00", "upstream_port"],
+      ["Express (v2) Downstream Port (Slot+), MSI 00", "downstream_port"],
+      ["Express (v2) Root Complex Integrated Endpoint, MSI 00", "integrated_endpoint"],
+      ["Express (v2) Legacy Endpoint, MSI 00", "legacy_endpoint"],
+      ["Express (v2) Endpoint, MSI 00", "endpoint"],
+      ["Express (v1) PCI-Express to PCI/PCI-X Bridge, MSI 00", "pcie_to_pci"],
+    ] as const
+  ) assertEquals(read(`\tCapabilities: [40] ${text}`).portType, type);
+});
+
+Deno.test("windows of bridges are read, those that are switched off are not", () => {
+  const { windows, buses } = read(
+    "\tBus: primary=3a, secondary=3b, subordinate=41, sec-latency=0",
+    "\tI/O behind bridge: [disabled] [16-bit]",
+    "\tMemory behind bridge: b8000000-b9ffffff [size=32M] [32-bit]",
+    "\tPrefetchable memory behind bridge: 0000380000000000-0000380fffffffff [size=64G] [64-bit]",
+  );
+  assertEquals(buses, { primary: 0x3a, secondary: 0x3b, subordinate: 0x41 });
+  assertEquals(windows, [
+    { space: "memory", base: 0xb800_0000, limit: 0xb9ff_ffff },
+    { space: "prefetchable", base: 0x3800_0000_0000, limit: 0x380f_ffff_ffff },
+  ]);
+});

@@ -1,0 +1,106 @@
+import { assertEquals } from "@std/assert";
+import { findRoute } from "../route.ts";
+import { doubtsAbout, importMachine, peersOf } from "./imported_machine.ts";
+import { linkListing } from "./linked_listing.ts";
+import { readListing } from "./read_listing.ts";
+
+function machineOf(text: string) {
+  return importMachine(linkListing(readListing(text)));
+}
+
+function bridge(at: string, ids: string, buses: readonly [number, number], details = ""): string {
+  const [secondary, subordinate] = buses.map((bus) => bus.toString(16).padStart(2, "0"));
+  const primary = at.slice(0, 2);
+  return `${at} 0604: ${ids}\n\tControl: Mem+\n` +
+    `\tBus: primary=${primary}, secondary=${secondary}, subordinate=${subordinate}, sec-latency=0\n` +
+    `${details}\n`;
+}
+
+const ROOT = "00:00.0 0600: 8086:6f00\n\tControl: Mem+\n\n";
+const DISK = (at: string) => `${at} 0108: 144d:a822\n\tControl: Mem+\n\n`;
+
+Deno.test("roles follow from places: root port, switch, downstream port, bridge to PCI", () => {
+  const machine = machineOf(
+    ROOT +
+      bridge("00:01.0", "8086:6f02", [1, 4], "\tCapabilities: [40] Express (v2) Root Port\n") +
+      bridge("01:00.0", "10b5:8747", [2, 4]) +
+      bridge("02:01.0", "10b5:8747", [3, 3]) +
+      DISK("03:00.0") +
+      bridge("02:02.0", "10b5:8747", [4, 4]) +
+      // Nothing says what it is; devices stand behind it, and no bridges.
+      bridge("00:02.0", "8086:6f04", [5, 6], "\tCapabilities: [40] Express (v2) Root Port\n") +
+      bridge("05:00.0", "1a03:1150", [6, 6]) +
+      "06:00.0 0300: 1a03:2000\n\tControl: Mem+\n\n" +
+      // Everything of it was to be seen, and it is no PCI Express.
+      bridge("00:1e.0", "8086:244e", [7, 7]),
+  );
+  assertEquals(machine.functions.map(({ address, name, role }) => `${address} ${name} ${role}`), [
+    "0000:00:00.0 chip0 endpoint",
+    "0000:00:01.0 rp0 root_port",
+    "0000:00:02.0 rp1 root_port",
+    "0000:00:1e.0 br1 pci_bridge",
+    "0000:01:00.0 sw0.up upstream_port",
+    "0000:02:01.0 sw0p0 downstream_port",
+    "0000:02:02.0 sw0p1 downstream_port",
+    "0000:03:00.0 ssd0 nvme",
+    "0000:05:00.0 br0 pci_bridge",
+    "0000:06:00.0 gpu0 endpoint",
+  ]);
+  assertEquals(peersOf(machine).map(({ name }) => name), ["ssd0", "gpu0"]);
+});
+
+Deno.test("the list is asked about the first device if it is 00.0 or a root port (p2p.md 9.4)", () => {
+  const first = (text: string) => machineOf(text).hostBridges[0]!.rootDevice;
+  assertEquals(first(ROOT), { vendor: 0x8086, device: 0x6f00 });
+  const rootPort = "\tCapabilities: [40] Express (v2) Root Port (Slot+)\n";
+  assertEquals(first(bridge("00:03.0", "8086:2031", [1, 1], rootPort)), {
+    vendor: 0x8086,
+    device: 0x2031,
+  });
+  assertEquals(first("00:05.0 0880: 8086:2034\n\tControl: Mem+\n\n"), null);
+  assertEquals(first("-[0000:00]-+-00.0\n           \\-1f.0\n"), null);
+});
+
+Deno.test("a Zen is known by its root complex, and everything by lscpu", () => {
+  const root = (ids: string) => `00:00.0 0600: ${ids}\n\n`;
+  assertEquals(machineOf(root("1022:1480")).cpu, { vendor: "amd", family: 0x17 });
+  assertEquals(machineOf(root("1022:14a4")).cpu, { vendor: "amd", family: 0x19 });
+  assertEquals(machineOf(root("8086:2020")).cpu, null);
+  const told = `${root("8086:29c0")}$ lscpu\nVendor ID:   AuthenticAMD\nCPU family:  25\n`;
+  assertEquals(machineOf(told).cpu, { vendor: "amd", family: 25 });
+  const old = `${root("1022:1480")}vendor_id : HygonGenuine\ncpu family : 24\n`;
+  assertEquals(machineOf(old).cpu, { vendor: "hygon", family: 24 });
+});
+
+Deno.test("what is unknown and could change an answer is a doubt, and nothing else is", () => {
+  const port = (at: string, bus: number, acs: string) =>
+    bridge(at, "10b5:8747", [bus, bus], `\tCapabilities: ${acs}\n`);
+  const switchOf = (acs: string) =>
+    machineOf(
+      ROOT + bridge("00:01.0", "8086:6f02", [1, 4]) + bridge("01:00.0", "10b5:8747", [2, 4]) +
+        port("02:01.0", 3, acs) + DISK("03:00.0") + port("02:02.0", 4, acs) + DISK("04:00.0"),
+    );
+  const doubts = (machine: ReturnType<typeof machineOf>) => {
+    const [provider, client] = peersOf(machine);
+    return doubtsAbout(findRoute(provider!, client!), machine);
+  };
+  assertEquals(doubts(switchOf("[70] Express (v2) Downstream Port")), []);
+  assertEquals(doubts(switchOf("<access denied>")), [
+    "whether 0000:02:01.0, 0000:02:02.0 redirect is unknown",
+  ]);
+  // One bus hangs in the air.
+  const apart = machineOf(
+    ROOT + bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") + DISK("09:00.0"),
+  );
+  // The host bridge that is known refuses whatever the other one is, and its CPU may pass.
+  assertEquals(doubts(apart), [
+    "what is above bus 0000:09 is not in the text",
+    "the CPU is unknown: from AMD's Zen on it would pass",
+  ]);
+  // A root complex of Intel's is inside a CPU of Intel's, unless software plays it.
+  const disks = bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") +
+    bridge("00:02.0", "8086:6f04", [2, 2]) + DISK("02:00.0");
+  assertEquals(doubts(machineOf(ROOT + disks)), []);
+  const guest = `${ROOT}${disks}00:05.0 0100: 1af4:1042\n\n`;
+  assertEquals(doubts(machineOf(guest)), ["the CPU is unknown: from AMD's Zen on it would pass"]);
+});
