@@ -2,7 +2,7 @@
 import type { NvmeCommandView } from "../../../devices/nvme/driver/command_view.ts";
 import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../render/columns.ts";
-import { formatAddress, formatHexBytes, formatSize } from "../../render/numbers.ts";
+import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
 import { decisionList } from "./decision_list.ts";
 import { requestEventsOf } from "./request_story.ts";
@@ -46,9 +46,19 @@ function fieldRows(command: NvmeCommandView, request: NvmeRequest): Row[] {
     ],
     ["16", at(16, 8), metadataText(command, request)],
     ...command.format === "prp" ? prpRows(command, at) : sglRows(command, at),
-    ...request.bytes === 0 || request.op === "flush"
-      ? []
-      : [["40", at(40, 8), `first block ${request.lba}`] as const],
+    ...request.op === "read" || request.op === "write" ? blockRows(command, request, at) : [],
+  ];
+}
+
+function blockRows(
+  command: NvmeCommandView,
+  request: NvmeRequest,
+  at: (offset: number, length: number) => string,
+): Row[] {
+  const blocks = 1 + command.bytes[48]! + 256 * command.bytes[49]!;
+  return [
+    ["40", at(40, 8), `first block ${request.lba}`],
+    ["48", at(48, 2), `${formatCount(blocks, "block")}, less one`],
   ];
 }
 

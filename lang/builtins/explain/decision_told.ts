@@ -17,7 +17,7 @@ import {
   poolFullTold,
   refusalTold,
 } from "./mapping_told.ts";
-import { formatTold, memoryTold, metadataTold, unmapTold } from "./nvme_told.ts";
+import { completionTold, formatTold, memoryTold, metadataTold, unmapTold } from "./nvme_told.ts";
 import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
 
@@ -38,6 +38,8 @@ export function decisionTold(event: MachineEvent): Told {
       return formatTold(facts);
     case "nvme.metadata":
       return metadataTold(facts);
+    case "nvme.complete":
+      return completionTold(facts);
     case "nvme.unmap":
       return unmapTold(facts);
     case "mem.alloc":

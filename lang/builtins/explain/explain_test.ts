@@ -126,6 +126,36 @@ Deno.test("explain of a status shows what was told to fail", () => {
   assertStringIncludes(text, "one range for the data failed: IOERR block.2.3.4e");
 });
 
+Deno.test("explain of a request tells each try, and what the controller answered (nvme.md 4.2)", () => {
+  const text = sentence(
+    STRICT,
+    `expect fault blocked {
+      fail device.write nth 1 {
+        let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
+        wait io
+        explain io
+      }
+    }`,
+  );
+  assertStringIncludes(text, "device.write is told to fail: blocked its passing number 1");
+  assertStringIncludes(
+    text,
+    "the controller answers with status 0x4 nvme.4.2 IOERR; it may be tried",
+  );
+  assertStringIncludes(text, "1 retry");
+  assertEquals(text.split("PRP1 0x").length - 1, 2, "the entries of both tries");
+  assertStringIncludes(text, "ended with OK nvme.4.2 the controller answered with status 0, #");
+});
+
+Deno.test("explain of what carries no data measures it by its own limit (block.md 1.3)", () => {
+  const text = sentence(DIRECT, "explain ssd.discard(lba: 0, bytes: 1MiB)");
+  assertStringIncludes(text, "not cut block.1.3 1MiB of at most 2199023255040B");
+  assertStringIncludes(
+    sentence(DIRECT, "explain ssd.write_zeroes(lba: 0, bytes: 16MiB)"),
+    "max_write_zeroes_sectors: one write of zeroes covers at most 16_384 sectors, 8MiB",
+  );
+});
+
 Deno.test("explain of a refused io says what it has and what a request takes (block.md 1.3)", () => {
   assertStringIncludes(
     sentence(PRP_ONLY, "explain ssd.submit(read, lba: 0, into: buffer(size: 512B, offset: 2B))"),

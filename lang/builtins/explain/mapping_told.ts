@@ -100,7 +100,7 @@ export function iotlbTold(facts: Facts): Told {
     ? { title: `the IOTLB hears of ${range}`, why: `caching mode: of new mappings too${whole}` }
     : {
       title: `the IOTLB forgets ${range}`,
-      why: `strict: before the addresses are used again (${String(facts.input("model"))})${whole}`,
+      why: `at once, before the addresses are used again (${String(facts.input("model"))})${whole}`,
     };
 }
 

@@ -1,4 +1,6 @@
 /** What the NVMe driver decided, in words. */
+import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/status.ts";
+import { blkStatusName } from "../../../runtime/errno.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";
 
@@ -21,8 +23,11 @@ export function formatTold(facts: Facts): Told {
 
 function formatReason(facts: Facts, format: string): string {
   const simple = format.startsWith("simple");
-  const span = `one segment, which ends ${facts.inputSize("span_bytes")} from the start of its ` +
-    "page; two PRP entries reach 8KiB";
+  const spanned = facts.input("span_bytes") === undefined
+    ? ""
+    : `, and it ends ${facts.inputSize("span_bytes")} from there`;
+  const span = `one segment of ${facts.inputSize("payload_bytes")}; two PRP entries reach 8KiB ` +
+    `from the start of its page${spanned}`;
   switch (facts.input("sgl")) {
     case "unsupported": {
       const why = "the controller takes no SGL, or the queue is the admin queue";
@@ -114,6 +119,22 @@ export function memoryTold(facts: Facts): Told {
           (small ? "" : ", a page 256"),
       };
   }
+}
+
+/** What the controller answered. @see behaviour/nvme.md 4.2 */
+export function completionTold(facts: Facts): Told {
+  const status = facts.number("status");
+  const meaning = blkStatusName(blockStatusOf(status));
+  const retry = status === 0
+    ? ""
+    : doNotRetry(status)
+    ? "; trying again is useless, it says"
+    : "; it may be tried again";
+  return {
+    title: `the controller answers with status 0x${status.toString(16)}`,
+    why: `${meaning}${retry}`,
+    rule: "nvme.4.2",
+  };
 }
 
 /** @see behaviour/nvme.md 2.6 */

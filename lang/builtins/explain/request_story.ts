@@ -31,8 +31,9 @@ export function requestStory(
 ): string[] {
   const events = requestEventsOf(request, run);
   const unmappedByDriver = events.some(({ name }) => name === "nvme.unmap");
-  const decisions = events.filter(({ name, why }) =>
-    (why !== null || CAUSES.has(name)) &&
+  const decisions = events.filter(({ fields, name, why }) =>
+    (why !== null || CAUSES.has(name) ||
+      name === "nvme.complete" && (fields as EventFields<"nvme.complete">).status !== 0) &&
     // The driver's own decision, which follows, says the same and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
@@ -41,7 +42,11 @@ export function requestStory(
     title,
     ...placeLines(request, run),
     ...wholeLines(request, events),
-    ...decisions.length === 0 ? ["  nothing was decided yet"] : decisionList(decisions, more),
+    ...decisions.length > 0
+      ? decisionList(decisions, more)
+      : request.done
+      ? []
+      : ["  nothing was decided yet"],
     ...endLines(request, events),
   ];
 }
@@ -60,12 +65,28 @@ function placeLines(request: NvmeRequest, run: Run): string[] {
 /** A request that nobody cut: how far it is from the limits. */
 function wholeLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
-  const { limits } = request;
-  const sectors = request.userCommand ? limits.maxHwSectors : limits.maxSectors;
-  const why = `${formatSize(request.bytes)} of at most ${
-    formatSize(sectors * SECTOR_SIZE_BYTES)
-  }, ${formatCount(request.nrPhysSegments, "segment")} of at most ${limits.maxSegments}`;
+  const most = formatSize(limitSectors(request) * SECTOR_SIZE_BYTES);
+  // Only data that the caller brings is cut by its segments.
+  const segments = request.nrPhysSegments === 0 || request.op === "discard"
+    ? ""
+    : `, ${
+      formatCount(request.nrPhysSegments, "segment")
+    } of at most ${request.limits.maxSegments}`;
+  const why = `${formatSize(request.bytes)} of at most ${most}${segments}`;
   return toldLines({ title: "not cut", why }, null, "block.1.3");
+}
+
+/** The limit of its length. @see behaviour/block.md 1.3 */
+function limitSectors({ limits, op, userCommand }: NvmeRequest): number {
+  if (userCommand) return limits.maxHwSectors;
+  switch (op) {
+    case "discard":
+      return limits.maxDiscardSectors;
+    case "write_zeroes":
+      return limits.maxWriteZeroesSectors;
+    default:
+      return limits.maxSectors;
+  }
 }
 
 function moreAbout(
@@ -148,6 +169,7 @@ function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string
   const answer = events.findLast(({ name }) => name === "nvme.complete");
   if (answer === undefined) return [`  ended with ${request.status}, before it became a command`];
   const { status } = answer.fields as EventFields<"nvme.complete">;
-  const why = `the controller answered with status 0x${status.toString(16)}, #${answer.seq}`;
+  // Any other answer has been told where it came.
+  const why = status === 0 ? `the controller answered with status 0, #${answer.seq}` : "";
   return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2");
 }
