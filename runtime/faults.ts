@@ -79,6 +79,7 @@ const POINTS = [
   point("dma_pool_alloc", NO_MEMORY, "the call gives no block"),
   point("dma_set_mask", ["EIO"], "the call refuses the mask"),
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, can be had"),
+  point("pci_alloc_p2pmem", NO_MEMORY, "no memory of a device can be had"),
   point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
   point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
   point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),

@@ -9,6 +9,7 @@
 import { type Bytes, type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaChecker } from "../../runtime/dma/checker/dma_checker.ts";
 import { ERRNO } from "../../runtime/errno.ts";
+import { FAULT, type FaultInjector } from "../../runtime/faults.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../runtime/events.ts";
 import type { KernelWarnings } from "../../runtime/warnings.ts";
@@ -27,6 +28,10 @@ export interface ProviderHost {
   readonly warnings: KernelWarnings;
   /** Finds what still leads to memory that is taken away; absent or null, nobody looks. */
   readonly checker?: DmaChecker | null;
+  /** May tell an allocation to fail. */
+  readonly faults?: FaultInjector | null;
+  /** The release; 6.12 knows no provider without pages. */
+  readonly config?: { readonly kernel: string };
 }
 
 /** How a user's program asks for memory through the provider's file. */
@@ -42,6 +47,9 @@ export class PeerProviders {
   readonly #onLend: () => void;
   /** The provider that answered last: what is looked up comes in runs. */
   #last: PeerProvider | null = null;
+  /** No lent memory lies outside of these: what every request of host memory asks is soon answered. */
+  #low = Infinity;
+  #high = 0;
 
   /** @param onLend Called when memory with pages is added. */
   constructor(host: ProviderHost, onLend: () => void) {
@@ -67,6 +75,7 @@ export class PeerProviders {
 
   /** The provider whose pages hold an address, or null. */
   holding(phys: number): PeerProvider | null {
+    if (phys < this.#low || phys >= this.#high) return null;
     if (this.#last !== null && this.#last.rangeOf(phys) !== null) return this.#last;
     for (const provider of this.#providers.values()) {
       if (provider.leaving === "left" || provider.rangeOf(phys) === null) continue;
@@ -88,9 +97,11 @@ export class PeerProviders {
 
   /**
    * What the memory of one BAR is to peers, without pages: its life is the driver's.
-   * @returns Null for what is no memory BAR, and with a warning before `init`.
+   * @returns Null for what is no memory BAR, with a warning before `init`, and always in 6.12.
+   * @see behaviour/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
+    if (this.#host.config?.kernel === "6.12") return null;
     if (!func.bars.some(({ index }) => index === barIndex)) return null;
     const provider = this.of(func);
     if (provider === null) {
@@ -135,6 +146,8 @@ export class PeerProviders {
     provider.pool ??= new PeerMemory();
     provider.pool.add(basePhys, wantedBytes);
     provider.ranges.push({ bar, basePhys, sizeBytes: wantedBytes });
+    this.#low = Math.min(this.#low, basePhys);
+    this.#high = Math.max(this.#high, end);
     this.#onLend();
     this.#emit(provider);
     return 0;
@@ -159,6 +172,8 @@ export class PeerProviders {
       this.#host.checker?.peers.withoutPool(func.name);
       return null;
     }
+    const { faults } = this.#host;
+    if (faults && faults.errnoAt(FAULT.pci_alloc_p2pmem) !== 0) return null;
     return provider.take(sizeBytes);
   }
 
@@ -169,6 +184,8 @@ export class PeerProviders {
   free(func: PciFunction, phys: PhysAddr): boolean {
     const provider = this.of(func);
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
+    // A page that a user has mapped comes back when he unmaps it.
+    for (const { pages } of provider.userMappings) if (pages.includes(phys)) return false;
     provider.give(phys);
     this.#mayLeave(provider);
     return true;

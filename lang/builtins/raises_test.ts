@@ -87,6 +87,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EINVAL`,
     EEXIST: `${PEER}pci_p2pdma_add_resource(gpu, 0, 64KiB) fails EEXIST`,
   },
+  pci_p2pdma_enable_store: {
+    ENODEV: `${PEER}pci_p2pdma_enable_store("0000:01:00.0") fails ENODEV`,
+    EINVAL: `${PEER}pci_p2pdma_enable_store("maybe") fails EINVAL`,
+  },
   p2pmem_mmap: {
     EINVAL: `${PEER}p2pmem_mmap(gpu, 4KiB, private: true) fails EINVAL`,
     ENODEV: `${PEER}p2pmem_mmap(ssd, 4KiB) fails ENODEV`,

@@ -1,12 +1,14 @@
 /** Peer-to-peer routes: how devices reach each other's memory. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import { acsPresent, type AcsService, isAcsService } from "../../../devices/pci/access_control.ts";
+import { readPeerChoice } from "../../../devices/pci/enable_text.ts";
 import type { PciFunction } from "../../../devices/pci/pci_function.ts";
+import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { Handle, type Value, Word } from "../../vm/value.ts";
-import { isThing, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
+import { isThing, record, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
 import type { FunctionSpec, ParameterSpec } from "../spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { ENDPOINT } from "../things/endpoint.ts";
@@ -212,6 +214,36 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       }
       provider.deviceReferences--;
       return null;
+    },
+  },
+  {
+    name: "pci_p2pdma_enable_store",
+    parameters: [{
+      name: "text",
+      kind: "string",
+      doc: "What an administrator writes: a PCI address, or a word that says yes or no.",
+    }],
+    result: "record",
+    doc: "Whether peer memory is to be used, and whose if only one device's will do: " +
+      "{ enabled, provider }.",
+    example: `${PEER_MACHINE}let choice = pci_p2pdma_enable_store("0000:04:00.0")
+assert choice.enabled and choice.provider == cmb
+assert pci_p2pdma_enable_store("off") == { enabled: false, provider: none }
+pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
+    raises: ["ENODEV", "EINVAL"],
+    run(run, [text]) {
+      const choice = readPeerChoice(run.lab.topology, text as string);
+      if (typeof choice === "number") {
+        throw new KernelError(
+          errnoName(choice),
+          `"${text as string}" names no device that publishes memory, and says neither yes nor no`,
+        );
+      }
+      const { enabled, provider } = choice;
+      return record({
+        enabled,
+        provider: provider === null ? null : deviceNamed(run, provider.name),
+      });
     },
   },
   {

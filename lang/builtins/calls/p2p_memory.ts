@@ -86,7 +86,7 @@ export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
     result: "record",
     doc:
       "What the memory of one BAR is to peers: { phys, size, bus_address }, or none. It has no " +
-      "pages, and nothing keeps it when the device's driver leaves.",
+      "pages, and nothing keeps it when the device's driver leaves. 6.12 has no such thing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)
 let provider = pcim_p2pdma_provider(gpu, 0)
 assert provider.size == 16MiB
