@@ -83,7 +83,7 @@ function title({ steps }: HuntCase, { io, kind, step }: Violation): string {
     case "report":
       return `${name} is mapped and unmapped as it should be`;
     case "crash":
-      return `${name} does not break the simulator`;
+      return `${name} does not crash`;
   }
 }
 
