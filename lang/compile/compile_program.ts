@@ -17,7 +17,8 @@ import { Op } from "../vm/vm.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { Label } from "./function_builder.ts";
 import { ProgramTables } from "./program_tables.ts";
-import { endFunction, StatementCompiler } from "./statement_compiler.ts";
+import { StatementCompiler } from "./statement_compiler.ts";
+import { endFunction } from "./trial_compiler.ts";
 
 /** A const that is worked out when a machine is ready, before anything else runs on it. */
 export interface ConstCode {

@@ -6,41 +6,31 @@ import type {
   AssertStatement,
   AssignStatement,
   Block,
-  BranchesExpression,
-  CompareExpression,
   ExpectedOutcome,
   ExpectEventsStatement,
   Expression,
-  FailStatement,
   ForStatement,
   IfStatement,
-  InvariantStatement,
   MatchStatement,
   RepeatStatement,
   Statement,
   StepStatement,
-  TraceExpression,
   WhileStatement,
 } from "../syntax/ast.ts";
 import { Op } from "../vm/vm.ts";
 import { RareOp } from "../vm/vm_rare.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "./event_automaton.ts";
-import { ExpressionCompiler } from "./expression_compiler.ts";
-import { type FunctionBuilder, Label } from "./function_builder.ts";
+import { Label } from "./function_builder.ts";
+import { TrialCompiler } from "./trial_compiler.ts";
 
-export class StatementCompiler extends ExpressionCompiler {
-  /** Statements stand in a block of a race, where another one may go on before each. */
-  #inRace = false;
-  /** The race that is a statement of its own. */
-  #raceStatement: Expression | null = null;
-
+export class StatementCompiler extends TrialCompiler {
   protected override nested(): StatementCompiler {
     return new StatementCompiler(this.tables);
   }
 
   /** Writes the statements of a block; the slots of its variables are free again after it. */
-  block(block: Block): void {
+  override block(block: Block): void {
     const { builder } = this;
     const before = builder.usedSlots;
     const cleanups = builder.cleanups.length;
@@ -56,7 +46,7 @@ export class StatementCompiler extends ExpressionCompiler {
     this.builder.at(statement.span);
     this.site = null;
     this.root = null;
-    if (this.#inRace && statement.kind !== "While") this.#racePoint(statement);
+    if (this.inRace && statement.kind !== "While") this.racePoint(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(statement.span);
       if (!isLoop(statement)) this.builder.emit(0, Op.Site, this.site);
@@ -69,7 +59,7 @@ export class StatementCompiler extends ExpressionCompiler {
     this.builder.at(statement.span);
     this.site = this.code.sites.push(statement.span);
     this.builder.emit(0, Op.Site, this.site);
-    this.#rootExpression(shown);
+    this.rootExpression(shown);
   }
 
   #statement(statement: Statement): void {
@@ -98,7 +88,7 @@ export class StatementCompiler extends ExpressionCompiler {
         return;
       case "Return":
         if (statement.value === null) builder.emit(1, Op.PushNone);
-        else this.#rootExpression(statement.value);
+        else this.rootExpression(statement.value);
         this.#cleanUp(0);
         builder.emit(-1, Op.Return);
         return;
@@ -122,17 +112,17 @@ export class StatementCompiler extends ExpressionCompiler {
         this.#step(statement);
         return;
       case "Wait":
-        this.#rootExpression(statement.subject);
+        this.rootExpression(statement.subject);
         builder.at(statement.span);
         builder.emit(-1, RareOp.Wait);
         return;
       case "Advance":
-        this.#rootExpression(statement.duration);
+        this.rootExpression(statement.duration);
         builder.at(statement.span);
         builder.emit(-1, RareOp.Advance);
         return;
       case "OnCpu": {
-        this.#rootExpression(statement.cpu);
+        this.rootExpression(statement.cpu);
         const slot = builder.take(1);
         builder.emit(-1, RareOp.EnterCpu, slot);
         builder.cleanups.push({ kind: "cpu", slot });
@@ -142,7 +132,7 @@ export class StatementCompiler extends ExpressionCompiler {
         return;
       }
       case "Output":
-        this.#rootExpression(statement.value);
+        this.rootExpression(statement.value);
         builder.at(statement.span);
         builder.emit(
           -1,
@@ -151,13 +141,13 @@ export class StatementCompiler extends ExpressionCompiler {
         return;
       case "Expression":
         if (statement.expected === null) {
-          this.#raceStatement = statement.expression;
-          this.#rootExpression(statement.expression);
+          this.raceStatement = statement.expression;
+          this.rootExpression(statement.expression);
           // A comparison that nobody takes the value of is there to be looked at.
           builder.emit(-1, statement.expression.kind === "Compare" ? RareOp.Show : Op.Pop);
         } else {
           this.#outcome(statement.expected, statement.span, true, () => {
-            this.#rootExpression(statement.expression);
+            this.rootExpression(statement.expression);
           });
         }
         return;
@@ -171,19 +161,14 @@ export class StatementCompiler extends ExpressionCompiler {
         // Declarations are compiled by whoever compiles the file.
         return;
       case "Fail":
-        this.#fail(statement);
+        this.failing(statement);
         return;
       case "Invariant":
-        this.#invariant(statement);
+        this.invariant(statement);
         return;
       case "ErrorStatement":
         throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
     }
-  }
-
-  #rootExpression(expression: Expression): void {
-    this.root = expression;
-    this.expression(expression);
   }
 
   /** Ends what blocks that are left early have begun, innermost first. */
@@ -202,7 +187,7 @@ export class StatementCompiler extends ExpressionCompiler {
 
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;
-    this.#rootExpression(statement.value);
+    this.rootExpression(statement.value);
     if (variable.owner === null) {
       this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
     } else {
@@ -220,7 +205,7 @@ export class StatementCompiler extends ExpressionCompiler {
       return;
     }
     if (statement.operator === "+=") this.load(variable);
-    this.#rootExpression(statement.value);
+    this.rootExpression(statement.value);
     builder.at(statement.span);
     if (statement.operator === "+=") builder.emit(-1, Op.Add);
     if (local) builder.emit(-1, Op.StoreLocal, this.slotOf(variable));
@@ -252,7 +237,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const out = new Label();
     builder.place(again);
     // Each turn asks anew, and another block may have changed the answer.
-    if (this.#inRace) this.#racePoint(statement);
+    if (this.inRace) this.racePoint(statement);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
     this.condition(statement.condition, out);
     this.#loopBody(statement.body, again, out);
@@ -264,7 +249,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     const before = builder.usedSlots;
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
-    this.#rootExpression(statement.values);
+    this.rootExpression(statement.values);
     const slot = builder.take(2);
     const variable = this.bind(this.resolution.variables.get(statement)!);
     this.#walk(statement.body, Op.ForStart, slot, variable);
@@ -275,7 +260,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     const before = builder.usedSlots;
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
-    this.#rootExpression(statement.count);
+    this.rootExpression(statement.count);
     const slot = builder.take(3);
     this.#walk(statement.body, Op.RepeatStart, slot, slot + 2);
     builder.release(before);
@@ -306,7 +291,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const before = builder.usedSlots;
     const after = new Label();
     const subject = builder.take(1);
-    this.#rootExpression(statement.subject);
+    this.rootExpression(statement.subject);
     builder.emit(-1, Op.StoreLocal, subject);
     for (const arm of statement.arms) {
       const next = new Label();
@@ -326,19 +311,12 @@ export class StatementCompiler extends ExpressionCompiler {
 
   // Expectations.
 
-  /** Numbers a statement that expects something, so that the report knows what was never reached. */
-  #expectation(span: Span): number {
-    const index = this.code.expectations.push({ span }) - 1;
-    this.builder.expectations.push(index);
-    return index;
-  }
-
   #assert({ condition, message, span }: AssertStatement): void {
-    this.#check(condition, message, span, this.#expectation(span));
+    this.check(condition, message, span, this.expectation(span));
   }
 
   /** @param expectation Null where being asked is nothing to be reached. */
-  #check(
+  protected check(
     condition: Expression,
     message: Expression | null,
     span: Span,
@@ -363,7 +341,7 @@ export class StatementCompiler extends ExpressionCompiler {
     if (slots.size > 0) builder.emit(0, Op.ForgetParts, first, slots.size);
     const outer = this.recorded;
     this.recorded = slots;
-    this.#rootExpression(condition);
+    this.rootExpression(condition);
     this.recorded = outer;
     const holds = new Label();
     builder.at(span);
@@ -392,7 +370,7 @@ export class StatementCompiler extends ExpressionCompiler {
       // An alias such as BLK_STS_INVAL means the status it is another spelling of.
       code: this.tables.registry.words.get(written)?.name ?? written,
       oneCall,
-      expectation: this.#expectation(span),
+      expectation: this.expectation(span),
     }) - 1;
     const after = new Label();
     builder.jump(0, RareOp.OutcomeStart, after, index);
@@ -413,7 +391,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const index = this.code.patterns.push({
       span: statement.pattern.span,
       matcher: pattern.matcher,
-      expectation: this.#expectation(statement.span),
+      expectation: this.expectation(statement.span),
     }) - 1;
     builder.at(statement.span);
     builder.emit(-1 - pattern.values.length, RareOp.ExpectEvents, index);
@@ -425,7 +403,7 @@ export class StatementCompiler extends ExpressionCompiler {
     const { builder } = this;
     if (statement.until === null) {
       if (statement.count === null) builder.emit(1, Op.PushInt, 1);
-      else this.#rootExpression(statement.count);
+      else this.rootExpression(statement.count);
       builder.at(statement.span);
       builder.emit(-1, RareOp.StepEvents);
       return;
@@ -442,141 +420,6 @@ export class StatementCompiler extends ExpressionCompiler {
     builder.emit(0, RareOp.StepActivity);
     builder.jump(0, Op.Jump, again);
     builder.place(done);
-  }
-
-  protected override trace(expression: TraceExpression): void {
-    const { builder } = this;
-    const before = builder.usedSlots;
-    const slot = builder.take(2);
-    builder.emit(0, RareOp.TraceStart, slot);
-    this.#innerBlock(expression.body);
-    builder.at(expression.span);
-    builder.emit(1, RareOp.TraceEnd, slot);
-    builder.release(before);
-    if (this.site !== null) builder.emit(0, Op.Site, this.site);
-  }
-
-  /**
-   * Writes a block inside an expression; what is known of the statement around it stays.
-   *
-   * @param raced Whether another block may go on between its statements.
-   */
-  #innerBlock(block: Block, raced = false): void {
-    const { builder, recorded, root, site } = this;
-    const { loop } = builder;
-    const inRace = this.#inRace;
-    builder.loop = null;
-    this.recorded = null;
-    this.#inRace = raced;
-    this.block(block);
-    this.#inRace = inRace;
-    builder.loop = loop;
-    this.recorded = recorded;
-    this.root = root;
-    this.site = site;
-  }
-
-  // Trying things out.
-
-  #fail(statement: FailStatement): void {
-    const { builder } = this;
-    const { body, error, nth, point, span } = statement;
-    const expectation = this.#expectation(span);
-    if (point === null) {
-      const info = this.code.failEachs.push({ span, expectation }) - 1;
-      builder.emit(0, RareOp.FailEachStart, info);
-      this.#innerBlock(body);
-      builder.at(span);
-      builder.emit(0, RareOp.FailEachEnd);
-      return;
-    }
-    if (nth !== null) this.#rootExpression(nth);
-    builder.at(span);
-    const info = this.code.fails.push({
-      point: point.text,
-      error: error?.text ?? null,
-      hasNth: nth !== null,
-      expectation,
-    }) - 1;
-    builder.emit(nth === null ? 0 : -1, RareOp.FailStart, info);
-    builder.cleanups.push({ kind: "scope" });
-    this.block(body);
-    builder.cleanups.pop();
-    builder.emit(0, RareOp.LeaveScope, 1);
-  }
-
-  /** The condition is code of its own, which is run after every event. */
-  #invariant(statement: InvariantStatement): void {
-    const { builder } = this;
-    const { condition, name, span } = statement;
-    const inner = this.nested();
-    this.closure(statement, inner, [], () => {
-      inner.#check(condition, null, condition.span, null);
-      endFunction(inner.builder);
-    });
-    builder.at(condition.span);
-    const expectation = this.#expectation(span);
-    const info = this.code.invariants.push({ name, span: condition.span, expectation }) - 1;
-    builder.emit(-1, RareOp.InvariantStart, info);
-    builder.cleanups.push({ kind: "scope" });
-  }
-
-  protected override fork(expression: BranchesExpression): void {
-    const { builder } = this;
-    const { branches, span } = expression;
-    const after = new Label();
-    const entries = branches.map(() => new Label());
-    builder.jump(0, RareOp.Fork, after, branches.length);
-    for (const entry of entries) builder.jump(0, Op.Jump, entry);
-    branches.forEach((branch, index) => {
-      builder.place(entries[index]!);
-      this.#innerBlock(branch);
-      builder.emit(0, RareOp.BranchEnd);
-    });
-    builder.at(span);
-    builder.place(after);
-    // The value is there when all blocks have run; none of them leaves one by itself.
-    builder.holds(1);
-  }
-
-  /** The blocks share a frame; each keeps its slots, because the others run in between. */
-  protected override race(expression: BranchesExpression): void {
-    const { builder } = this;
-    const { branches, span } = expression;
-    const whole = this.#raceStatement === expression;
-    const before = builder.usedSlots;
-    const after = new Label();
-    const entries = branches.map(() => new Label());
-    const info = this.code.races.push({ span, blocks: branches.length, whole }) - 1;
-    builder.jump(0, RareOp.RaceStart, after, info);
-    for (const entry of entries) builder.jump(0, Op.Jump, entry);
-    branches.forEach((branch, index) => {
-      builder.place(entries[index]!);
-      this.#innerBlock(branch, true);
-      builder.emit(0, RareOp.RaceEnd);
-      builder.take(builder.slots - builder.usedSlots);
-    });
-    builder.release(before);
-    builder.at(span);
-    builder.place(after);
-    builder.holds(1);
-  }
-
-  #racePoint({ span }: Statement): void {
-    this.builder.emit(0, RareOp.RacePoint, this.code.racePoints.push(span) - 1);
-  }
-
-  protected override compare(expression: CompareExpression): void {
-    const inner = this.nested();
-    this.closure(expression, inner, [], () => {
-      inner.block(expression.body);
-      endFunction(inner.builder);
-    });
-    const info = this.code.comparisons.push({
-      span: expression.span,
-      machines: this.resolution.comparisons.get(expression) ?? [],
-    }) - 1;
-    this.builder.emit(0, RareOp.Compare, info);
   }
 }
 
@@ -598,10 +441,4 @@ function smallInt(expression: Expression): number | null {
   return expression.kind === "Integer" && expression.value === (expression.value | 0)
     ? expression.value
     : null;
-}
-
-/** The code of a whole function: its body, and a return for those who reach its end. */
-export function endFunction(builder: FunctionBuilder): void {
-  builder.emit(1, Op.PushNone);
-  builder.emit(-1, Op.Return);
 }

@@ -14,8 +14,9 @@ import { type Failure, ScriptFailure } from "./failure.ts";
 import { nextOrder, RaceOrder } from "./race_order.ts";
 import { LimitError } from "./script_error.ts";
 import { ListValue, RecordValue, type Value } from "./value.ts";
-import { RaceWay, VmBranches, withNote } from "./vm_branches.ts";
+import { RaceWay, type VmBranches, withNote } from "./vm_branches.ts";
 import { BranchEnded, type Handler, type RunScope } from "./vm_core.ts";
+import { VmInvariants } from "./vm_invariants.ts";
 
 /** The statement that a block comes to next. */
 export interface RaceEntry {
@@ -86,7 +87,7 @@ interface Explored {
   readonly limit: Error | null;
 }
 
-export abstract class VmRaces extends VmBranches {
+export abstract class VmRaces extends VmInvariants {
   /** What happened in orders of races, but not in the first, which this run has gone on with. */
   readonly raceIncidents: RaceIncident[] = [];
   #race: RunningRace | null = null;

@@ -1,0 +1,78 @@
+/** `invariant`: what must hold after every event, to the end of the block it stands in. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import { formatEventText } from "../render/event_line.ts";
+import type { InvariantInfo } from "./code.ts";
+import { ExpectationError, ScriptFailure } from "./failure.ts";
+import type { Closure, Value } from "./value.ts";
+import { Raising } from "./vm_core.ts";
+import { VmSweeps } from "./vm_sweeps.ts";
+
+export abstract class VmInvariants extends VmSweeps {
+  #checking = false;
+
+  /** Checks a condition now and after every event, until the block it stands in ends. */
+  protected startInvariant(info: InvariantInfo, condition: Value): void {
+    const closure = condition as Closure;
+    this.expecting(info.expectation);
+    this.#check(info, closure, null);
+    if (this.broken !== null) this.throwBroken();
+    const stop = this.world.listen((event) => {
+      // What asking makes happen is found out when it has been asked.
+      if (!this.#checking) this.#check(info, closure, event);
+    });
+    this.scopes.push({ leave: stop });
+  }
+
+  #check(info: InvariantInfo, condition: Closure, event: MachineEvent | null): void {
+    if (this.broken !== null) return;
+    const { seq, site } = this.world.stream;
+    this.#checking = true;
+    try {
+      this.call(condition, []);
+      if (this.world.stream.seq !== seq) {
+        this.broken = notOnlyLooking(info, this.recorder.after(seq)[0]?.name ?? "an event");
+      }
+    } catch (error) {
+      this.broken ??= this.#breach(info, event, error);
+    } finally {
+      this.#checking = false;
+      this.world.stream.site = site;
+    }
+  }
+
+  /** What is said of an invariant that does not hold, or that cannot be asked. */
+  #breach(info: InvariantInfo, event: MachineEvent | null, error: unknown): Error {
+    if (error instanceof Raising) {
+      const { errno, what } = error.raised;
+      return new ExpectationError("E0923", `Invariant "${info.name}" cannot be asked`, {
+        span: info.span,
+        notes: [`${errno}: ${what}`],
+      });
+    }
+    if (!(error instanceof ScriptFailure)) return error as Error;
+    const { failure } = error;
+    if (failure.diagnostic.code !== "E0901") return error;
+    const span = event === null || event.site === null ? null : this.siteSpan(event.site);
+    const moment = event === null ? "where it begins" : `after event ${event.seq}, ${event.name}`;
+    const here = span === null ? [] : [{ span, message: "the statement that was running" }];
+    return new ScriptFailure({
+      ...failure,
+      diagnostic: {
+        ...failure.diagnostic,
+        code: "E0923",
+        message: `Invariant "${info.name}" does not hold ${moment}`,
+        related: here,
+      },
+      notes: event === null ? [] : [`event ${event.seq}: ${formatEventText(event)}`],
+    });
+  }
+}
+
+/** Asking must not make anything happen: it would change what is asked about. */
+function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
+  return new ExpectationError(
+    "E0924",
+    `Invariant "${info.name}" makes something happen: ${eventName}`,
+    { span: info.span, hint: "it may look at the machine, and call only what answers questions" },
+  );
+}

@@ -1,0 +1,233 @@
+/** Points that are made to fail: one by one by `fail POINT`, all of them in turn by `fail each`. */
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Leak } from "../../runtime/held_resources.ts";
+import type { FaultPlaceName } from "../run/world.ts";
+import { formatCount } from "../render/numbers.ts";
+import { formatOrdinal } from "../render/ordinal.ts";
+import type { Span } from "../source.ts";
+import type { FailEachInfo, FailInfo } from "./code.ts";
+import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
+import { describeValue } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { RangeValue, type Value } from "./value.ts";
+import { VmBranches, withNote } from "./vm_branches.ts";
+import { BranchEnded, type RunScope } from "./vm_core.ts";
+
+/** A mistake that the checker reported only because something failed. */
+export interface SweepIncident {
+  readonly event: MachineEvent;
+  /** The run it happened in. */
+  readonly run: VmBranches;
+  /** What failed, as a clause. */
+  readonly when: string;
+  /** At how many places of how many it was reported so. */
+  places: number;
+  readonly tried: number;
+}
+
+/** A `fail each` whose block is running. */
+class EachScope implements RunScope {
+  /** @param leave Undoes what its beginning did. */
+  constructor(
+    readonly info: FailEachInfo,
+    readonly branching: number,
+    /** `wanted`: this run is here for one place only; `known`: its places were all tried before. */
+    readonly role: "main" | "wanted" | "known",
+    readonly places: () => readonly FaultPlaceName[],
+    readonly leaks: () => readonly Leak[],
+    readonly leave: () => void,
+  ) {}
+}
+
+const NOTHING: RunScope = { leave: () => {} };
+/** Leaks and places that a failure lists. */
+const LISTED = 6;
+
+export abstract class VmSweeps extends VmBranches {
+  /** What `fail each` came upon and nobody expected. */
+  readonly sweepIncidents: SweepIncident[] = [];
+
+  protected startFail(info: FailInfo, nth: Value): void {
+    const [first, last] = passings(info.hasNth ? nth : null);
+    const disarm = this.world.armFault({ point: info.point, first, last, error: info.error });
+    this.scopes.push({
+      leave: () => {
+        if (disarm() > 0) this.expecting(info.expectation);
+      },
+    });
+  }
+
+  protected startFailEach(info: FailEachInfo): void {
+    const branching = this.nextBranching();
+    const goal = this.turn(branching);
+    if (goal !== null) {
+      const { nth, point } = goal.way as FaultPlaceName;
+      const disarm = this.world.armFault({ point, first: nth, last: nth, error: null });
+      const scope = new EachScope(info, branching, "wanted", () => [], () => [], disarm);
+      this.scopes.push(scope);
+      return;
+    }
+    if (this.known.has(branching)) {
+      const { leave } = NOTHING;
+      this.scopes.push(new EachScope(info, branching, "known", () => [], () => [], leave));
+      return;
+    }
+    this.wantRuns("fail each");
+    const count = this.world.countFaults();
+    const watch = this.world.watchResources();
+    const leave = () => {
+      count.stop();
+      watch.stop();
+    };
+    this.scopes.push(
+      new EachScope(info, branching, "main", () => count.places, () => watch.leaks(), leave),
+    );
+  }
+
+  protected endFailEach(): void {
+    const scope = this.scopes.pop() as EachScope;
+    scope.leave();
+    if (scope.role === "wanted") throw new BranchEnded();
+    if (scope.role === "known") return;
+    const { branching, info } = scope;
+    this.expecting(info.expectation);
+    const left = scope.leaks();
+    if (left.length > 0) throw this.#leaked(info, null, left);
+    const places = scope.places();
+    const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
+    const reported = new Map<string, SweepIncident>();
+    for (const place of places) {
+      this.expecting(info.expectation);
+      const side = this.again({ branching, way: place }, false);
+      if (side.failure !== null) throw new ScriptFailure(whileFailing(side.failure, place));
+      const leaks = side.branch!.watch.leaks();
+      if (leaks.length > 0) leaking.push({ place, leaks });
+      this.#addReports(reported, side, place, places.length);
+    }
+    this.known.set(branching, null);
+    if (leaking.length > 0) throw this.#leakedAt(info, leaking, places.length);
+    if (this.world.checkerFails) this.#judgeReports(info, reported);
+    this.sweepIncidents.push(...reported.values());
+  }
+
+  /** Counts reports that the block without a fault does not draw: once for each place and class. */
+  #addReports(
+    reported: Map<string, SweepIncident>,
+    side: VmBranches,
+    place: FaultPlaceName,
+    tried: number,
+  ): void {
+    const usual = new Set(this.world.incidents.map(reportClass));
+    const keys = new Set<string>();
+    for (const event of side.world.incidents) {
+      const name = reportClass(event);
+      if (name === null || usual.has(name) || side.expectedIncidents.has(event)) continue;
+      const key = `${name} ${event.site}`;
+      if (event.seq <= side.branch!.seq || keys.has(key)) continue;
+      keys.add(key);
+      const known = reported.get(key);
+      if (known !== undefined) known.places++;
+      else {
+        const when = placeText(place);
+        reported.set(key, { event, run: side, when, places: 1, tried });
+      }
+    }
+  }
+
+  #judgeReports(info: FailEachInfo, reported: ReadonlyMap<string, SweepIncident>): void {
+    const [first] = reported.values();
+    if (first === undefined) return;
+    const { event, places, tried, when } = first;
+    const { text } = event.fields as EventFields<"dma.report">;
+    throw new ExpectationError("E0908", `Unexpected report ${reportClass(event)} when ${when}`, {
+      span: headOf(info.span),
+      notes: [text, `${places} of ${tried} places draw it`],
+      hint: `where it is meant, write \`warns ${reportClass(event)}\` after the call`,
+    });
+  }
+
+  #leaked(info: FailEachInfo, where: string | null, leaks: readonly Leak[]): ExpectationError {
+    const [first] = leaks;
+    const site = first?.taken?.site ?? null;
+    const taken = site === null ? null : this.siteSpan(site);
+    return new ExpectationError(
+      "E0921",
+      where === null
+        ? "The block itself leaks, before anything is made to fail"
+        : `Something leaks when ${where}`,
+      {
+        span: headOf(info.span),
+        notes: leakLines(leaks),
+        ...(taken === null ? {} : { related: [{ span: taken, message: "taken here" }] }),
+        ...(where === null ? { hint: "what it takes must be given back in the block" } : {}),
+      },
+    );
+  }
+
+  #leakedAt(
+    info: FailEachInfo,
+    leaking: readonly { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[],
+    tried: number,
+  ): ExpectationError {
+    const [{ leaks, place }, ...others] = leaking as [typeof leaking[number], ...typeof leaking];
+    const error = this.#leaked(info, placeText(place), leaks);
+    const more = others.slice(0, LISTED).flatMap((other) => [
+      `and when ${placeText(other.place)}:`,
+      ...leakLines(other.leaks),
+    ]);
+    const rest = others.length - LISTED;
+    return new ExpectationError(error.code, error.message, {
+      ...error.details,
+      notes: [
+        ...error.details.notes ?? [],
+        ...more,
+        ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
+        `${leaking.length} of ${tried} places leak`,
+      ],
+    });
+  }
+}
+
+/** The passings that fail: all where nothing is said, one, or those of a range. */
+function passings(nth: Value): readonly [first: number, last: number] {
+  if (nth === null) return [1, Infinity];
+  const [first, last] = nth instanceof RangeValue && nth.kind === "int"
+    ? [nth.first, nth.end - 1]
+    : [nth, nth];
+  if (typeof first !== "number" || typeof last !== "number" || first < 1 || last < first) {
+    throw new ScriptError(
+      "E0919",
+      `Cannot fail at occurrence ${describeValue(nth)}`,
+      "`nth` takes an int from 1 on, or a range such as `2..=4`",
+    );
+  }
+  return [first, last];
+}
+
+/** The class of a report; null for what is a fault. */
+function reportClass({ fields, name }: MachineEvent): string | null {
+  return name === "dma.report" ? (fields as EventFields<"dma.report">).class : null;
+}
+
+function placeText({ nth, point }: FaultPlaceName): string {
+  return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
+}
+
+function leakLines(leaks: readonly Leak[]): string[] {
+  const lines = leaks.slice(0, LISTED).map(({ device, text }) =>
+    `  ${device === null || device === "" ? "" : `${device}: `}${text}`
+  );
+  return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;
+}
+
+function whileFailing(failure: Failure, place: FaultPlaceName): Failure {
+  return withNote(failure, `while ${placeText(place)} (\`fail each\`)`);
+}
+
+/** The first line of a statement stands for all of it. */
+function headOf(span: Span): Span {
+  const { end, source, start } = span;
+  const newline = source.text.indexOf("\n", start);
+  return newline < 0 || newline > end ? span : { source, start, end: newline };
+}
