@@ -173,6 +173,15 @@ Deno.test("concatenated: a plain list, the tree and lscpu make one machine", () 
   assertEquals(epyc.cpu, { vendor: "AuthenticAMD", family: 25 });
 });
 
+Deno.test("lspci -PP tells the tree by itself", () => {
+  const machine = importText(
+    "00:00.0 Host bridge: Intel Corporation DMI2\n00:01.0 PCI bridge: Intel Corporation Port\n" +
+      "00:01.0/01:00.0 PCI bridge: PLX PEX 8747\n00:01.0/01:00.0/02:08.0 PCI bridge: PLX\n" +
+      "00:01.0/01:00.0/02:08.0/03:00.0 Non-Volatile memory controller: Samsung\n",
+  );
+  assertEquals(shape(machine.roots[0]!.functions), "00:00.0 00:01.0(01:00.0(02:08.0(03:00.0)))");
+});
+
 Deno.test("nonsense is refused with what is wanted", () => {
   const { findings, functions } = importFile("nonsense");
   assertEquals(functions, []);

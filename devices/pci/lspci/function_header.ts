@@ -2,6 +2,7 @@
  * The line that begins a function: address, class, vendor and device, in words (`lspci`), in
  * numbers (`-n`), or in both (`-nn`).
  */
+import { parsePlace } from "../pci_address.ts";
 import type { ListedAddress } from "./listed_function.ts";
 
 export interface FunctionHeader {
@@ -13,9 +14,12 @@ export interface FunctionHeader {
   readonly name: string | null;
   /** `(rev ff)`: nothing answers there. */
   readonly gone: boolean;
+  /** The bridges above it, from the root bus down, as `-PP` writes them in front. */
+  readonly above: readonly ListedAddress[];
 }
 
-const ADDRESS = /^\s*(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])(?:\s+(.*))?$/i;
+const ADDRESS =
+  /^\s*(?:([0-9a-f]{4,8}):)?((?:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]\/){0,64})([0-9a-f]{2}):([01][0-9a-f])\.([0-7])(?:\s+(.*))?$/i;
 /** `0604: 8086:2030` */
 const NUMBERS = /^(?:Class )?([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})(?: |$)/i;
 /** `PCI bridge [0604]: …`; the words may be of any language. */
@@ -75,16 +79,13 @@ const CLASSES: readonly (readonly [name: string, code: number])[] = [
 export function readHeader(line: string): FunctionHeader | null {
   const match = ADDRESS.exec(line);
   if (match === null) return null;
-  const [, domain, bus, device, func, rest = ""] = match;
+  const [, domainText, path, bus, device, func, rest = ""] = match;
+  const domain = parseInt(domainText ?? "0", 16);
   const found = readRest(rest.trim());
   if (found === null) return null;
   return {
-    address: {
-      domain: parseInt(domain ?? "0", 16),
-      bus: parseInt(bus!, 16),
-      device: parseInt(device!, 16),
-      func: Number(func),
-    },
+    address: { domain, bus: parseInt(bus!, 16), device: parseInt(device!, 16), func: Number(func) },
+    above: path!.split("/").slice(0, -1).map((place) => ({ domain, ...parsePlace(place)! })),
     gone: /\(rev ff\)/i.test(rest),
     ...found,
   };
@@ -98,7 +99,7 @@ export function readIds(line: string): { readonly vendor: number; readonly devic
     : { vendor: parseInt(match[1]!, 16), device: parseInt(match[2]!, 16) };
 }
 
-type Rest = Omit<FunctionHeader, "address" | "gone">;
+type Rest = Omit<FunctionHeader, "address" | "gone" | "above">;
 
 function readRest(rest: string): Rest | null {
   const numbers = NUMBERS.exec(rest);

@@ -7,6 +7,7 @@ const EPYC_PORT = {
   vendor: 0x1022,
   device: 0x1483,
   gone: false,
+  above: [],
 };
 
 Deno.test("a header by -nn has words and numbers", () => {
@@ -20,6 +21,15 @@ Deno.test("a header by -nn has words and numbers", () => {
       name: "Advanced Micro Devices, Inc. [AMD] GPP Bridge",
     },
   );
+});
+
+Deno.test("a header by -PP has the bridges above in front", () => {
+  const header = readHeader("0000:00:01.0/01:00.0/02:08.0 PCI bridge: PLX PEX 8747");
+  assertEquals(header?.address, { domain: 0, bus: 2, device: 8, func: 0 });
+  assertEquals(header?.above, [
+    { domain: 0, bus: 0, device: 1, func: 0 },
+    { domain: 0, bus: 1, device: 0, func: 0 },
+  ]);
 });
 
 Deno.test("a header by -n has numbers, and the class gets its name", () => {

@@ -12,7 +12,12 @@ import type { Finding, ListingCode } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
-import { addressKey, formatListedAddress, type ListedFunction } from "./listed_function.ts";
+import {
+  addressKey,
+  formatListedAddress,
+  type ListedAddress,
+  type ListedFunction,
+} from "./listed_function.ts";
 import { pastedLines } from "./pasted_lines.ts";
 import { type TreeLine, TreeReader } from "./tree_lines.ts";
 
@@ -32,7 +37,7 @@ export const MAX_TEXT_LENGTH = 32 * 2 ** 20;
 /** Most functions of a machine that are read. */
 export const MAX_FUNCTIONS = 4096;
 /** Most mentions of functions in all listings of a text. */
-const MAX_MENTIONS = 4 * MAX_FUNCTIONS;
+const MAX_MENTIONS = 16 * MAX_FUNCTIONS;
 
 const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
 
@@ -123,6 +128,7 @@ class ListingReader {
       this.#current = new GrowingFunction(header.address, number);
       this.#current.takeHeader(header);
       this.#mentions.push(this.#current);
+      this.#takePath([...header.above, header.address], number);
       return;
     }
     if (COMMAND.test(line) || PROMPT.test(line) || line.startsWith("```")) {
@@ -142,6 +148,16 @@ class ListingReader {
       const ids = readIds(line);
       current.vendor = ids?.vendor ?? null;
       current.device = ids?.device ?? null;
+    }
+  }
+
+  /** Bridges that a path names: each leads to the bus of the next. */
+  #takePath(path: readonly ListedAddress[], number: number): void {
+    for (const [index, next] of path.slice(1).entries()) {
+      const bridge = new GrowingFunction(path[index]!, number);
+      const { bus } = next;
+      bridge.buses = { primary: path[index]!.bus, secondary: bus, subordinate: bus };
+      this.#mentions.push(bridge);
     }
   }
 

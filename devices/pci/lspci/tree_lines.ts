@@ -33,7 +33,10 @@ interface Bus {
 /** Deeper nesting is no tree of a machine: each level takes a bus number. */
 const MAX_PARTS = 600;
 
-const START = /^(?:-(?=[+[])|-*\+-\[|\s+[|+\\\s]*[+\\]-|[+\\]-)/;
+/** A first line; the whole tree may be indented. */
+const ROOT = /^\s*-(?:\+-)?\[/;
+/** A line that goes on from one above. */
+const BRANCH = /^[\s|]*[+\\]-/;
 const BUS = /^-*\[(?:([0-9a-f]{4,8}):)?([0-9a-f]{2})(?:-([0-9a-f]{2}))?\]/i;
 const FUNCTION = /^-*([01][0-9a-f])\.([0-7])/i;
 
@@ -48,19 +51,20 @@ export class TreeReader {
 
   /** Reads a line; null when it is no part of a tree. */
   read(line: string): TreeLine | null {
-    if (!START.test(line)) return null;
+    const isRoot = ROOT.test(line);
+    if (!isRoot && !BRANCH.test(line)) return null;
     const roots: Bus[] = [];
     const functions: TreeFunction[] = [];
     let at = line.search(/[^\s|]/);
     let bus: Bus | null = null;
-    if (line[at] === "+" || line[at] === "\\") {
+    if (isRoot) this.#branches.clear();
+    else {
       const branch = this.#branches.get(at);
       if (branch === undefined) return null;
       for (const column of this.#branches.keys()) if (column > at) this.#branches.delete(column);
       bus = branch;
       at++;
-    } else if (at === 0) this.#branches.clear();
-    else return null;
+    }
 
     for (let part = 0; part < MAX_PARTS && at < line.length; part++) {
       const rest = line.slice(at);

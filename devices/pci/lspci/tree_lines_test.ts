@@ -34,6 +34,15 @@ Deno.test("a tree's lines go on in the columns of its forks", () => {
   ]);
 });
 
+Deno.test("a tree may be indented as a whole, as code in a page is", () => {
+  const lines = [
+    "    -+-[0000:80]-+-00.0",
+    "     |           \\-01.0-[81]----00.0",
+    "     \\-[0000:00]---02.0",
+  ];
+  assertEquals(functionsOf(lines), ["80:00.0", "80:01.0>81-81", "81:00.0", "00:02.0"]);
+});
+
 Deno.test("several root buses hang on one line of their own", () => {
   const reader = new TreeReader();
   const roots = ["-+-[10000:80]---02.0-[81]----00.0", " \\-[0000:00]-+-00.0"]

@@ -3,9 +3,11 @@ import type { Lab } from "../../../devices/lab.ts";
 import type { PciNodeConfig } from "../../../devices/lab_config.ts";
 import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
+import { isAcsService } from "../../../devices/pci/access_control.ts";
 import { iommuGroups } from "../../../devices/pci/iommu_groups.ts";
 import { findRoute } from "../../../devices/pci/route.ts";
 import { list, thing, toThing } from "../arguments.ts";
+import { SERVICE_LETTERS } from "../explain/route_story.ts";
 import type { TypeSpec } from "../spec.ts";
 import { DEVICE } from "./device.ts";
 import { groupList, PEER_ROUTE } from "./peer_route.ts";
@@ -90,13 +92,17 @@ function branches(lab: Lab, nodes: readonly PciNodeConfig[], indent: string): st
 
 function nodeText(lab: Lab, node: PciNodeConfig): string {
   const { settings } = node;
-  const address = lab.topology.find(node.name)?.address;
+  const func = lab.topology.find(node.name) ?? lab.topology.find(`${node.name}.up`);
+  const address = func?.address;
   const facts = [KINDS[node.kind]];
   if (address !== undefined) facts.push(String(address));
   if (settings.external) facts.push("external");
   if (settings.whitelisted) facts.push("on the kernel's list");
   if (settings.acs === "unknown") facts.push("acs unknown");
-  else if (settings.acs?.length) facts.push(`acs ${settings.acs.join(" ")}`);
+  else if (settings.acs?.length) {
+    const services = settings.acs.filter(isAcsService);
+    facts.push(`acs ${services.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
+  }
   if (settings.p2pmemBytes) facts.push(`${formatSize(settings.p2pmemBytes)} for peers`);
   return `${node.name}   ${facts.join(", ")}`;
 }
