@@ -96,7 +96,19 @@ Deno.test("a bio that cannot be is refused at once, with a status", () => {
     { status: "INVAL" },
     { status: "AGAIN" },
   ]);
+  assertEquals(statuses.map(({ why }) => [why!.rule, why!.inputs["reason"]]), [
+    ["block.1.3", "no_whole_blocks"],
+    ["block.1.3", "alignment"],
+    ["block.1.3", "nowait"],
+  ]);
   assertEquals(rig.machine.activities.length, 0);
+});
+
+Deno.test("an io keeps why it was refused", () => {
+  const rig = new DriverRig();
+  const beyond = rig.disk.submit("read", { lba: 2 ** 40, buffer: { segments: pages(1) } });
+  assertEquals([beyond.status, beyond.refusal?.inputs["reason"]], ["IOERR", "beyond_the_end"]);
+  assertEquals(rig.disk.submit("read", { buffer: { segments: pages(1) } }).refusal, null);
 });
 
 Deno.test("a bio whose later part is refused still ends, with the refusal", () => {

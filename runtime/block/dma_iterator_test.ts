@@ -408,3 +408,47 @@ Deno.test("a range through a bounce buffer, or by bus, says its path", () => {
   assertEquals(paths(new Fixture(STRICT), 0x10_0000), ["iommu"]);
   assertEquals(DMA_ATTR.MMIO, 1024);
 });
+
+Deno.test("each call tells by which row it was left, and what it looked at (block.md 2.3, 2.5)", () => {
+  const left: [rule: string, inputs: unknown][] = [];
+  const watch = (fixture: Fixture) =>
+    fixture.machine.events.listen(({ name, why }) => {
+      if (name.startsWith("ret.blk_rq") && why !== null) left.push([why.rule, why.inputs]);
+    });
+  const strict = new Fixture(STRICT);
+  watch(strict);
+  const request = strict.request(...FIRST);
+  assert(strict.start(request));
+  assert(strict.blk.unmap(request, strict.dev, strict.state, 0x2200, "none"));
+  assert(strict.start(strict.request([0x10_0200, 0xe00], [0x14_0000, 0xf00], [0x17_7000, 0x400])));
+  const looked = { map_type: "none", merge_boundary_bytes: 4095 };
+  assertEquals(left.splice(0), [
+    ["block.2.3.4", { ...looked, gap_bit: 13, pieces_meet: true, range_allocated: true }],
+    ["block.2.5.2", { map_type: "none", one_range: true, nothing_left: true }],
+    ["block.2.3.5", { ...looked, gap_bit: 9, pieces_meet: false, range_allocated: false }],
+  ]);
+
+  const direct = new Fixture();
+  watch(direct);
+  assert(!direct.start(direct.request()));
+  assert(direct.start(direct.request(...FIRST)));
+  assert(direct.blk.unmap(request, direct.dev, direct.state, 0, "none"));
+  assertEquals(left.splice(0), [
+    ["block.2.3.1", { map_type: "none" }],
+    ["block.2.3.5", {
+      map_type: "none",
+      merge_boundary_bytes: 0,
+      gap_bit: 13,
+      pieces_meet: true,
+      range_allocated: false,
+    }],
+    ["block.2.5.3", { map_type: "none", one_range: false, nothing_left: true }],
+  ]);
+
+  strict.usePeers("bus_addr");
+  assert(strict.start(strict.request([0x9000_0000, 0x1000])));
+  assert(strict.blk.unmap(request, strict.dev, strict.state, 0, "bus_addr"));
+  strict.usePeers("not_supported");
+  assert(!strict.start(strict.request([0x9000_0000, 0x1000])));
+  assertEquals(left.map(([rule]) => rule), ["block.2.3.2", "block.2.5.1", "block.2.3.3"]);
+});

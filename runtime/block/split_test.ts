@@ -6,7 +6,7 @@ import { EventStream, type MachineEvent } from "../events.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { bioGap, blockRules } from "./block_rules.ts";
 import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
-import { BioSplitter } from "./split.ts";
+import { type BioRefusal, BioSplitter } from "./split.ts";
 
 /** Limits under which only what a test states can cut. */
 const WIDE: LimitsInput = {
@@ -27,6 +27,7 @@ interface Piece {
 interface Outcome {
   readonly pieces: Piece[];
   readonly status: BlkStatusName;
+  readonly refusal: BioRefusal | null;
   readonly events: readonly MachineEvent[];
 }
 
@@ -70,7 +71,10 @@ function split(
   const pieces: Piece[] = [];
   for (;;) {
     const piece = splitter.next(bio);
-    if (piece === null) return { pieces, status: blkStatusName(splitter.status), events: seen };
+    if (piece === null) {
+      const status = blkStatusName(splitter.status);
+      return { pieces, status, refusal: splitter.refusal, events: seen };
+    }
     pieces.push({
       sector: piece.sector,
       bytes: piece.sizeBytes,
@@ -78,7 +82,7 @@ function split(
       gapBit: piece.gapBit,
       flags: piece.flags,
     });
-    if (piece === bio) return { pieces, status: "OK", events: seen };
+    if (piece === bio) return { pieces, status: "OK", refusal: null, events: seen };
   }
 }
 
@@ -99,6 +103,22 @@ Deno.test("without a virt boundary the gap is remembered instead (block.md ch. 1
   assertEquals(pieces.length, 1);
   assertEquals(pieces[0]!.segments, 4);
   assertEquals(pieces[0]!.gapBit, 10);
+});
+
+Deno.test("what is refused says why (block.md 1.3)", () => {
+  const gap = { virtBoundaryMask: 4095 };
+  const inBlock = scattered([0, 256], [0, 256]);
+  const refusal = (vecs: readonly BioVec[], limits: LimitsInput, options = {}) => {
+    const end = split(vecs, limits, options);
+    return [end.status, end.refusal];
+  };
+  assertEquals(refusal(scattered([0x202, 512]), {}), ["INVAL", "alignment"]);
+  assertEquals(refusal(WITH_GAP, gap, { op: "drv_in" }), ["INVAL", "uncut_command"]);
+  assertEquals(refusal(WITH_GAP, gap, { flags: BIO_FLAG.ATOMIC }), ["INVAL", "atomic"]);
+  assertEquals(refusal(WITH_GAP, gap, { flags: BIO_FLAG.NOWAIT }), ["AGAIN", "nowait"]);
+  assertEquals(refusal(inBlock, gap), ["INVAL", "below_a_block"]);
+  assertEquals(refusal([], {}, { op: "discard", sizeBytes: 4096 }), ["NOTSUPP", "unsupported"]);
+  assertEquals(refusal(WITH_GAP, {}), ["OK", null]);
 });
 
 Deno.test("too many segments cut at the last one that fits (block.md ch. 1, assertion 4)", () => {

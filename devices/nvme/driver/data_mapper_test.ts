@@ -53,6 +53,9 @@ Deno.test("a simple mapping that fails is RESOURCE (nvme.md 2.2)", () => {
   assertEquals([request.mapped, iod.flags], [false, 0]);
 });
 
+/** The rows of 2.6, in their order. */
+const ROWS: readonly UnmapRule[] = ["single", "bus", "iova", "nothing", "from_sgl", "saved"];
+
 Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
   const gaps = scattered([0, 512], [0, 512], [0, 512]);
   const whole = pages(3);
@@ -76,6 +79,10 @@ Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
       assertEquals([rq.status, rq.unmappedBy], ["OK", rule]);
     }, ["nvme.unmap"]);
     assertEquals(ended.map(({ fields }) => fields), [{ rule }]);
+    assertEquals(ended[0]!.why!.rule, `nvme.2.6.${ROWS.indexOf(rule) + 1}`);
+    const { domain, coherent } = rig.driver.dev;
+    const { translated, coherent: toldCoherent } = ended[0]!.why!.inputs;
+    assertEquals([translated, toldCoherent], [domain !== null, coherent]);
     assertEquals(rig.calls("dma_unmap_phys"), unmaps, rule);
     assertEquals(rig.calls("dma_iova_destroy"), rule === "iova" ? 1 : 0);
     assertEquals(rig.calls("dma_pool_alloc"), rig.calls("dma_pool_free"));

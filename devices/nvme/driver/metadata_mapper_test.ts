@@ -46,6 +46,35 @@ Deno.test("one piece of metadata is a plain pointer (nvme.md ch. 1-5, assertion 
   }
 });
 
+Deno.test("how a command leads to its metadata is an event that says why (nvme.md 3, 6)", () => {
+  const choice = (options: RigOptions, segments: number) => {
+    const rig = new DriverRig(options);
+    const buffer = { segments: pages(1) };
+    const metadata = { segments: pieces(segments, 64 / segments) };
+    const told = rig.record(
+      () => rig.finish(rig.disk.submit("read", { buffer, metadata })),
+      ["nvme.metadata"],
+    );
+    return told.map(({ fields, why }) => [
+      (fields as { format: string }).format,
+      why!.rule,
+      why!.inputs,
+    ]);
+  };
+  const looked = { data_sgl: true, controller_metadata_sgl: true, user_command: false };
+  assertEquals(choice(BOTH, 2), [
+    ["sgl", "nvme.3", { ...looked, metadata_segments: 2 }],
+  ]);
+  assertEquals(choice(PLAIN, 1), [[
+    "pointer",
+    "nvme.3",
+    { ...looked, data_sgl: false, controller_metadata_sgl: false, metadata_segments: 1 },
+  ]]);
+  assertEquals(choice({ ...BOTH, machine: { kernel: "6.12" } }, 2), [
+    ["sgl", "nvme.6", { ...looked, metadata_segments: 2 }],
+  ]);
+});
+
 Deno.test("metadata is mapped after the data and unmapped before it (nvme.md 2.6, 3)", () => {
   const rig = new DriverRig(PLAIN);
   const sizes = rig.record(() => rig.read(pages(1)), ["call.dma_map_phys", "call.dma_unmap_phys"])

@@ -118,6 +118,24 @@ Deno.test("a list of 512 entries has no link, one of 513 has (nvme.md ch. 1-5, a
   assertEquals(freed, [first!.dma, second!.dma]);
 });
 
+Deno.test("a list says which rule chose its pool, and for how many entries (nvme.md 2.3)", () => {
+  const taken = (sizeBytes: number) => {
+    const rig = new DriverRig();
+    return rig.record(() => rig.read([vec(0x1000_0000, sizeBytes)]), ["mem.alloc"])
+      // What a pool takes to grow has no such reason.
+      .filter(({ why }) => why !== null)
+      .map(({ fields, why }) => [
+        (fields as { from: string }).from,
+        why!.rule,
+        why!.inputs["entries"],
+      ]);
+  };
+  assertEquals(taken(33 * 4096), [["small", "nvme.2.3.4", 32]]);
+  assertEquals(taken(34 * 4096), [["large", "nvme.2.3.4", 33]]);
+  // The entry that makes room for the link goes over to the new page.
+  assertEquals(taken(514 * 4096), [["large", "nvme.2.3.4", 513], ["large", "nvme.2.3.5", 2]]);
+});
+
 Deno.test("three entries on two pages (nvme.md ch. 1-5, assertion 1)", () => {
   const rig = new DriverRig();
   const calls = rig.watchCalls();

@@ -26,6 +26,10 @@ export function refusalReason(inputs: Why["inputs"]): string {
       return `it brings ${size("given_bytes")} of metadata, which is not ${
         number("metadata_of_a_block")
       } bytes for each block`;
+    case "metadata_segments":
+      return `its metadata has ${formatCount(number("segments"), "segment")}, and a request takes ${
+        number("max_integrity_segments")
+      }`;
     case "alignment":
       return "a piece begins or ends off a multiple of " +
         `${number("dma_alignment_mask") + 1} bytes (dma_alignment ${number("dma_alignment_mask")})`;
