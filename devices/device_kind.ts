@@ -7,6 +7,7 @@ import type { NvmeController } from "./nvme/controller/nvme_controller.ts";
 import type { NvmeDisk } from "./nvme/nvme_disk.ts";
 import type { BarRequest, PciFunction } from "./pci/pci_function.ts";
 import type { PciDevice } from "./pci/pci_tree.ts";
+import type { PciTopology } from "./pci/topology.ts";
 
 /** A device of a lab, by the name its block gave it. */
 export interface LabDevice {
@@ -37,5 +38,5 @@ export interface DeviceKind {
    */
   bars(device: PciDevice): readonly BarRequest[];
   /** Makes it part of a machine and brings it up. @throws {ConfigError} */
-  create(machine: Machine, device: PciDevice): LabDevice;
+  create(machine: Machine, device: PciDevice, topology: PciTopology): LabDevice;
 }

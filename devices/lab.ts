@@ -47,7 +47,7 @@ export function buildLab(config: LabConfig): Lab {
   const topology = new PciTopology(machine, tree, config.cpu);
   const devices = new Map<string, LabDevice>();
   for (const device of tree.devices) {
-    devices.set(device.node.name, kindOf(device).create(machine, device));
+    devices.set(device.node.name, kindOf(device).create(machine, device, topology));
   }
   machine.markReady();
   return new Lab(config, machine, topology, devices);

@@ -57,6 +57,8 @@ export interface DeviceSettings {
   readonly blockSizeBytes?: Bytes;
   /** Memory that the device offers to its peers; 0, the default, is none. */
   readonly p2pmemBytes?: Bytes;
+  /** A disk's submission queues lie in the memory that it offers to its peers. Default false. */
+  readonly cmbQueues?: boolean;
   /** Host memory that the controller would like to use; 0, the default, is none. */
   readonly hmbBytes?: Bytes;
   /** How much of it the controller needs at least. Default 0. */

@@ -1,5 +1,5 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
-import { KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
+import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { ConfigError } from "../config_error.ts";
@@ -10,11 +10,13 @@ import {
   COMMON_SETTINGS,
   settingError,
 } from "../device_settings.ts";
-import type { BarRequest } from "../pci/pci_function.ts";
+import type { Bar, BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
+import type { PciTopology } from "../pci/topology.ts";
 import { Media } from "./controller/media.ts";
 import { TUPLE_BYTES } from "./controller/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
+import type { ControllerMemoryBar } from "./driver/controller_memory.ts";
 import { NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 
@@ -49,6 +51,7 @@ export const NVME: DeviceKind = {
     "protectionType",
     "blockSizeBytes",
     "p2pmemBytes",
+    "cmbQueues",
     "hmbBytes",
     "hmbMinBytes",
     "hmbMinChunkBytes",
@@ -76,7 +79,7 @@ export const NVME: DeviceKind = {
     return bars;
   },
 
-  create(machine: Machine, device: PciDevice): LabDevice {
+  create(machine: Machine, device: PciDevice, topology: PciTopology): LabDevice {
     const { name, settings } = device.node;
     // The limits that the driver sets when it probes (nvme.md 1.1).
     const dma = attachDmaDevice(machine, device, {
@@ -99,6 +102,15 @@ export const NVME: DeviceKind = {
       protectionType,
       budget: machine.memory,
     });
+    const lent = device.func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
+    if (lent === null && settings.cmbQueues === true) {
+      throw settingError(
+        device,
+        "cmb_queues",
+        `"${name}" has no memory for its queues`,
+        "give it some: p2pmem = 1MiB",
+      );
+    }
     const queues = settings.queues ?? DEFAULT_QUEUES;
     const pollQueues = settings.pollQueues ?? 0;
     const depth = settings.depth ?? DEFAULT_DEPTH;
@@ -113,6 +125,15 @@ export const NVME: DeviceKind = {
         metadataSgl: settings.metadataSgl ?? false,
         chainsLastPrp: machine.config.quirks.has("controller_chains_last_prp"),
         maxQueues: queues + pollQueues,
+        ...(lent === null ? {} : {
+          localMemory: {
+            memory: machine.memory,
+            basePhys: lent.basePhys,
+            sizeBytes: lent.peerBytes,
+            barIndex: lent.index,
+            submissionQueues: settings.cmbQueues === true,
+          },
+        }),
         hostMemory: {
           preferredBytes: settings.hmbBytes ?? 0,
           minimumBytes: settings.hmbMinBytes ?? 0,
@@ -131,6 +152,7 @@ export const NVME: DeviceKind = {
       pollQueues,
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
       sglThresholdBytes: settings.sglThresholdBytes ?? 32 * KIB,
+      controllerMemory: lent === null ? null : controllerMemoryBar(topology, device, lent),
       nodes: settings.nodes ?? 1,
       ...(settings.timeoutNs === undefined ? {} : { timeoutNs: settings.timeoutNs }),
     });
@@ -149,6 +171,21 @@ export const NVME: DeviceKind = {
     };
   },
 };
+
+/** The memory that a disk lends to peers, as its own driver uses it. */
+function controllerMemoryBar(
+  { providers }: PciTopology,
+  { func }: PciDevice,
+  lent: Bar,
+): ControllerMemoryBar {
+  return {
+    sizeBytes: lent.sizeBytes,
+    busBase: lent.basePhys + func.hostBridge.busOffset as DmaAddr,
+    alloc: (sizeBytes) => providers.alloc(func, sizeBytes),
+    free: (phys) => providers.free(func, phys),
+    busAddress: (phys) => providers.busAddress(func, phys),
+  };
+}
 
 /** What the kernel cannot bring up on this machine is a machine that cannot be. */
 function bringUp(driver: NvmeDriver, device: PciDevice): void {

@@ -1,6 +1,7 @@
 /** Surprise removal: the disk is pulled while it is in use. */
 import { invariant } from "../../runtime/errno.ts";
 import type { LabDevice } from "../device_kind.ts";
+import type { PciTopology } from "../pci/topology.ts";
 
 /**
  * Pulls a disk out of its slot. First the device is gone: nothing that it might still want to read
@@ -9,10 +10,12 @@ import type { LabDevice } from "../device_kind.ts";
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */
-export function unplugNvme(device: LabDevice): void {
-  const { controller, disk, dma } = device;
+export function unplugNvme(device: LabDevice, { providers }: PciTopology): void {
+  const { controller, disk, dma, function: func } = device;
   invariant(controller !== null && disk !== null, `${device.name} is no NVMe disk`);
   controller.unplug();
   dma.addressEnd = 0;
   disk.driver.remove();
+  // What it has lent to peers goes with the last of them.
+  providers.unbind(func);
 }

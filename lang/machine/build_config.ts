@@ -173,6 +173,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   protection: "protectionType",
   block_size: "blockSizeBytes",
   p2pmem: "p2pmemBytes",
+  cmb_queues: "cmbQueues",
   hmb: "hmbBytes",
   hmb_min: "hmbMinBytes",
   hmb_min_chunk: "hmbMinChunkBytes",

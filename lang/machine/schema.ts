@@ -538,6 +538,12 @@ const BLOCKS = [
       },
       P2PMEM,
       {
+        key: "cmb_queues",
+        shape: BOOL,
+        default: "false",
+        doc: "Commands lie in the disk's own memory (`p2pmem`), which it reads without the bus.",
+      },
+      {
         key: "hmb",
         shape: { kind: "size", min: 4 * KIB, max: TIB, multipleOf: 4 * KIB, orNone: true },
         default: "none",

@@ -5,6 +5,7 @@ import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
+import type { LocalMemory } from "./local_memory.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const QUEUE_READ = FAULT["queue.read"];
@@ -20,9 +21,17 @@ export type HostBus = Pick<
 
 export class HostPort {
   readonly #bus: HostBus;
+  /** Memory of the controller itself; null for one without. */
+  readonly #local: LocalMemory | null;
 
-  constructor(readonly events: EventStream, readonly dev: DmaDevice, bus: HostBus) {
+  constructor(
+    readonly events: EventStream,
+    readonly dev: DmaDevice,
+    bus: HostBus,
+    local: LocalMemory | null = null,
+  ) {
     this.#bus = bus;
+    this.#local = local;
   }
 
   /** Reads host memory. False when the access faulted; `into` is then not to be used. */
@@ -42,6 +51,7 @@ export class HostPort {
 
   /** Reads a command from a queue. False when the access faulted. */
   fetch(dma: number, into: Int32Array): boolean {
+    if (this.#local !== null && this.#local.readWords(dma, into)) return true;
     return this.#bus.readWords(this.dev, dma, into, QUEUE_READ);
   }
 

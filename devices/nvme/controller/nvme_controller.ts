@@ -23,6 +23,7 @@ import { DataPointer } from "./data_pointer.ts";
 import { HostMemoryBuffer, type HostMemoryNeeds } from "./host_memory.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./host_transfer.ts";
+import { LocalMemory, type LocalMemorySettings } from "./local_memory.ts";
 import type { Media } from "./media.ts";
 import { blockOf, NvmCommands, type ResolvedCommand } from "./nvm.ts";
 import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
@@ -87,6 +88,8 @@ export interface ControllerSettings {
   readonly doorbellStride?: number;
   /** The controller takes doorbells from memory if it is told to. Default false. */
   readonly shadowDoorbells?: boolean;
+  /** Memory that the controller has itself. Default none. */
+  readonly localMemory?: LocalMemorySettings;
   /** Memory that the controller would like to have of the host. Default none. */
   readonly hostMemory?: HostMemoryNeeds;
 }
@@ -150,11 +153,13 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#machine = machine;
     this.#events = machine.events;
     this.#activities = machine.activities;
-    this.#host = new HostPort(machine.events, dev, machine.bus);
+    const local = settings.localMemory === undefined ? null : new LocalMemory(settings.localMemory);
+    this.#host = new HostPort(machine.events, dev, machine.bus, local);
     this.#registers = new Registers({
       maxQueueEntries: settings.depth,
       doorbellStride: settings.doorbellStride ?? 0,
       version: VERSION,
+      localMemory: local,
     }, this);
     const pointer = new DataPointer(this.#host, settings);
     const transfer = new HostTransfer(this.#host);

@@ -38,7 +38,18 @@ export interface RegisterOwner {
   completionDoorbell(queue: number, head: number): void;
 }
 
+/** The registers of memory that the controller has itself. */
+export interface LocalMemoryRegisters {
+  readonly location: number;
+  readonly size: number;
+  readonly controlLow: number;
+  readonly controlHigh: number;
+  control(low: number, high: number): void;
+}
+
 export interface Capabilities {
+  /** Memory of the controller; null for one without. */
+  readonly localMemory: LocalMemoryRegisters | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   /** Doorbells are 4 << this bytes apart. */
@@ -51,6 +62,7 @@ export interface Capabilities {
 const CAP_CONTIGUOUS_QUEUES = 2 ** 16;
 const CAP_TIMEOUT = 15 * 2 ** 24; // in units of 500 ms
 const CAP_HIGH_NVM_COMMAND_SET = 2 ** 5;
+const CAP_HIGH_LOCAL_MEMORY = 2 ** 25; // CMBS
 /** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
@@ -101,7 +113,8 @@ export class Registers {
       case REGISTER.CAP_LOW:
         return (this.#capabilities.maxQueueEntries - 1) + CAP_CONTIGUOUS_QUEUES + CAP_TIMEOUT;
       case REGISTER.CAP_HIGH:
-        return this.#capabilities.doorbellStride + CAP_HIGH_NVM_COMMAND_SET;
+        return this.#capabilities.doorbellStride + CAP_HIGH_NVM_COMMAND_SET +
+          (this.#capabilities.localMemory === null ? 0 : CAP_HIGH_LOCAL_MEMORY);
       case REGISTER.VS:
         return this.#capabilities.version;
       case REGISTER.CC:
@@ -118,6 +131,14 @@ export class Registers {
         return this.#completionLow;
       case REGISTER.ACQ_HIGH:
         return this.#completionHigh;
+      case REGISTER.CMBLOC:
+        return this.#capabilities.localMemory?.location ?? 0;
+      case REGISTER.CMBSZ:
+        return this.#capabilities.localMemory?.size ?? 0;
+      case REGISTER.CMBMSC_LOW:
+        return this.#capabilities.localMemory?.controlLow ?? 0;
+      case REGISTER.CMBMSC_HIGH:
+        return this.#capabilities.localMemory?.controlHigh ?? 0;
       default:
         return 0;
     }
@@ -147,9 +168,21 @@ export class Registers {
       case REGISTER.ACQ_HIGH:
         this.#completionHigh = value >>> 0;
         break;
+      case REGISTER.CMBMSC_LOW:
+      case REGISTER.CMBMSC_HIGH:
+        this.#controlLocalMemory(offset, value >>> 0);
+        break;
       default:
         // Read-only and absent registers ignore writes.
     }
+  }
+
+  #controlLocalMemory(offset: number, value: number): void {
+    const { localMemory } = this.#capabilities;
+    if (localMemory === null || this.#unplugged) return;
+    const { controlHigh, controlLow } = localMemory;
+    if (offset === REGISTER.CMBMSC_LOW) localMemory.control(value, controlHigh);
+    else localMemory.control(controlLow, value);
   }
 
   #doorbell(offset: number, value: number): void {

@@ -24,6 +24,10 @@ export const REGISTER = {
   ASQ_HIGH: 0x2c,
   ACQ_LOW: 0x30, // Admin Completion Queue Base Address
   ACQ_HIGH: 0x34,
+  CMBLOC: 0x38, // Controller Memory Buffer Location
+  CMBSZ: 0x3c, // Controller Memory Buffer Size
+  CMBMSC_LOW: 0x50, // Controller Memory Buffer Memory Space Control
+  CMBMSC_HIGH: 0x54,
   DOORBELLS: 0x1000,
 } as const;
 

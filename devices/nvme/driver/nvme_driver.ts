@@ -26,6 +26,7 @@ import { AdminCommands } from "./bring_up.ts";
 import { AbortSlots } from "./abort_slots.ts";
 import { CommandArchive } from "./command_archive.ts";
 import { ControllerLife, type ControllerState } from "./controller_life.ts";
+import { ControllerMemory, type ControllerMemoryBar } from "./controller_memory.ts";
 import { setUpCommand } from "./command_setup.ts";
 import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
 import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
@@ -100,6 +101,8 @@ export interface NvmeDriverOptions {
   readonly nodes?: number;
   /** How long a command of an I/O queue may take. Default 30 s. */
   readonly timeoutNs?: Nanoseconds;
+  /** The BAR with the controller's own memory; none when left out. */
+  readonly controllerMemory?: ControllerMemoryBar | null;
   /** Descriptor pools to use instead of the driver's own. */
   readonly pools?: DescriptorPools;
   /** Where arrays of saved mappings come from instead of the driver's own pool. */
@@ -142,6 +145,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #resetDue: "timeout" | "failed" | null = null;
   #capabilities: Capabilities | null = null;
   #shadows: ShadowDoorbells | null = null;
+  #controllerMemory: ControllerMemory | null = null;
+  /** Commands of I/O queues lie in the controller's memory. */
+  #queuesInController = false;
   #hostMemory: HostMemory | null = null;
   /** I/O queues that interrupt: the first ones. */
   #interruptQueues = 0;
@@ -265,6 +271,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { machine, dev } = this;
     const capabilities = readCapabilities(this.#registers, dev.name);
     this.#capabilities = capabilities;
+    const bar = this.#options.controllerMemory ?? null;
+    if (bar !== null) this.#controllerMemory = ControllerMemory.open(this.#registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, this.#registers, capabilities, dev.name);
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
@@ -648,6 +656,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       doorbellStrideBytes: capabilities.doorbellStrideBytes,
       pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
       watch: this.#watch,
+      submissionMemory: id > 0 && this.#queuesInController
+        ? this.#controllerMemory!.take(depthEntries)
+        : null,
     });
     this.#queues.add(queue);
     return queue;
@@ -687,7 +698,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const count = commands.numberOfQueues(this.#wantedQueues);
     // Where there are fewer than asked for, it is the polled ones that are missing.
     this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
-    const depth = Math.min(capabilities.maxQueueEntries, depthEntries);
+    const wanted = Math.min(capabilities.maxQueueEntries, depthEntries);
+    const there = this.#controllerMemory?.queueDepth(count, wanted) ?? 0;
+    this.#queuesInController = there > 0;
+    const depth = there > 0 ? there : wanted;
     for (let id = 1; id <= count; id++) {
       const vector = id <= this.#interruptQueues ? id : -1;
       this.#addQueue(id, vector, depth, depth - 1, capabilities);

@@ -16,7 +16,23 @@ export const REGISTER = {
   AQA: 0x24, // admin queue attributes
   ASQ: 0x28, // admin submission queue base address
   ACQ: 0x30, // admin completion queue base address
+  CMBLOC: 0x38, // controller memory buffer location
+  CMBSZ: 0x3c, // controller memory buffer size
+  CMBMSC: 0x50, // controller memory buffer memory space control
   DOORBELLS: 0x1000,
+} as const;
+
+/** Bits and fields of the registers about the controller's own memory. */
+export const CMB = {
+  /** In the upper half of CAP. */
+  CAP_SUPPORTED: 1 << 25,
+  SUBMISSION_QUEUES: 1,
+  UNIT_SHIFT: 8,
+  UNIT_MASK: 0xf,
+  SIZE_SHIFT: 12,
+  OFFSET_SHIFT: 12,
+  CAPABILITIES_ENABLED: 1,
+  MEMORY_ENABLED: 2,
 } as const;
 
 export const CC_ENABLE = 1;

@@ -10,6 +10,7 @@ import { InvariantError, KernelError } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../register_port.ts";
+import type { SubmissionMemory } from "./controller_memory.ts";
 import type { DescriptorPools } from "./descriptor_pools.ts";
 import { Iod } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
@@ -50,6 +51,8 @@ export interface QueuePairOptions {
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
   readonly watch: RequestWatch;
+  /** Memory of the controller for the commands; the host's when left out. */
+  readonly submissionMemory?: SubmissionMemory | null;
 }
 
 /** When a tag was taken for a command that could not be sent yet. */
@@ -96,6 +99,7 @@ export class QueuePair {
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
   readonly #watch: RequestWatch;
+  readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;
   /** A stack: the tag freed last is used first. */
@@ -123,7 +127,10 @@ export class QueuePair {
     this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
     this.#cqDoorbell = REGISTER.DOORBELLS + (2 * this.id + 1) * stride;
     const cq = machine.dma.dmaAllocCoherent(dev, depthEntries * CQE_BYTES);
-    const sq = machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES);
+    this.#submissionMemory = options.submissionMemory ?? null;
+    const sq = this.#submissionMemory === null
+      ? machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES)
+      : this.#submissionMemory.memory;
     if (cq === null || sq === null) {
       throw new KernelError("ENOMEM", `Cannot allocate queue ${this.id} of ${dev.name}`);
     }
@@ -241,7 +248,8 @@ export class QueuePair {
   /** Gives the rings' memory back; the queue is of no use any more. */
   release(): void {
     const { dma } = this.#machine;
-    dma.dmaFreeCoherent(this.#dev, this.sq);
+    if (this.#submissionMemory !== null) this.#submissionMemory.release();
+    else dma.dmaFreeCoherent(this.#dev, this.sq);
     dma.dmaFreeCoherent(this.#dev, this.cq);
   }
 

@@ -116,8 +116,8 @@ wait io
 assert io.status == TRANSPORT and ssd.state == removed
 ssd.dma_read(0x10_0000 as dma, 16B) faults blocked`,
     raises: ["ENODEV"],
-    run(_run, device) {
-      unplugNvme(device);
+    run(run, device) {
+      unplugNvme(device, run.lab.topology);
       return null;
     },
   },

@@ -1,0 +1,157 @@
+/** Submission queues in the controller's own memory, and what becomes of it. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { ConfigError } from "../config_error.ts";
+import { buildLab, type Lab, type LabDevice } from "../lab.ts";
+import { defaultLabConfig, type DeviceSettings } from "../lab_config.ts";
+import { LocalMemory } from "./controller/local_memory.ts";
+import type { Io } from "./io.ts";
+import { unplugNvme } from "./unplug.ts";
+
+function lab(settings: DeviceSettings, mode: "off" | "strict" = "strict"): Lab {
+  const base = defaultLabConfig();
+  return buildLab({
+    ...base,
+    iommu: { ...base.iommu, mode },
+    pci: [{
+      kind: "root_port",
+      name: "rp0",
+      settings: {},
+      children: [{ kind: "nvme", name: "ssd", settings, children: [] }],
+    }],
+  });
+}
+
+function ssdOf({ devices }: Lab): LabDevice {
+  return devices.get("ssd")!;
+}
+
+function run({ machine }: Lab): void {
+  while (machine.runNextActivity());
+}
+
+function read(on: Lab, count: number): readonly Io[] {
+  return Array.from({ length: count }, (_, index) =>
+    ssdOf(on).disk!.submit("read", {
+      lba: index * 8,
+      buffer: { segments: [{ phys: 0x800_0000 + index * 8192 as PhysAddr, sizeBytes: 4096 }] },
+    }));
+}
+
+function record(on: Lab, names: readonly EventName[], work: () => void): MachineEvent[] {
+  const events: MachineEvent[] = [];
+  const stop = on.machine.events.listen((event) => events.push(event), names);
+  work();
+  stop();
+  return events;
+}
+
+const depths = (on: Lab): number[] =>
+  ssdOf(on).disk!.driver.ioQueues.map(({ depthEntries }) => depthEntries);
+
+Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.4)", () => {
+  const on = lab({ queues: 2, p2pmemBytes: MIB, cmbQueues: true, depth: 256 });
+  const { disk, function: func } = ssdOf(on);
+  const bar = func.bars.find(({ peerBytes }) => peerBytes > 0)!;
+  const rings = disk!.driver.ioQueues.map(({ sq }) => sq.dma as number);
+  assertEquals(rings, [bar.basePhys, bar.basePhys + 256 * 64]);
+  assertEquals(on.machine.iommu.lookup(ssdOf(on).dma, rings[0]!), -1);
+  assertEquals(on.topology.providers.of(func)!.availableBytes, MIB - 2 * 256 * 64);
+  // The controller fetches by itself: the page that it reads is not asked for on the bus.
+  const ios: Io[] = [];
+  const translated = record(on, ["iommu.translate", "pci.tlp"], () => {
+    ios.push(...read(on, 5));
+    run(on);
+  });
+  assertEquals(ios.map((io) => io.status), new Array(5).fill("OK"));
+  // Each command: its data and its completion, and nothing else.
+  assertEquals(translated.filter(({ name }) => name === "iommu.translate").length, 10);
+  const host = lab({ queues: 2, p2pmemBytes: MIB, depth: 256 });
+  const more = record(host, ["iommu.translate"], () => {
+    read(host, 5);
+    run(host);
+  });
+  assertEquals(more.length, 15);
+});
+
+Deno.test("queues that do not all fit are cut to their share; below 64 entries it is given up (nvme.md 5.4)", () => {
+  const of = (queues: number, p2pmemBytes: number, depth = 1024): Lab =>
+    lab({ queues, p2pmemBytes, depth, cmbQueues: true });
+  assertEquals(depths(of(1, 64 * KIB)), [1024]);
+  assertEquals(depths(of(2, 64 * KIB)), [512, 512]);
+  assertEquals(depths(of(4, 64 * KIB)), [256, 256, 256, 256]);
+  assertEquals(depths(of(3, 64 * KIB)), [320, 320, 320]); // shares of 5 pages
+  assertEquals(depths(of(16, 64 * KIB)), new Array(16).fill(64));
+  const abandoned = of(17, 64 * KIB);
+  assertEquals(depths(abandoned), new Array(17).fill(1024));
+  const { driver } = ssdOf(abandoned).disk!;
+  assert(
+    driver.ioQueues.every(({ sq }) => abandoned.machine.memory.kindAt(sq.physOf(0)) === "ram"),
+  );
+  const cut = of(4, 64 * KIB);
+  const ios = read(cut, 600);
+  run(cut);
+  assertEquals(new Set(ios.map((io) => io.status)), new Set(["OK"]));
+});
+
+Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {
+  const on = lab({ p2pmemBytes: MIB });
+  const { disk, function: func } = ssdOf(on);
+  assertEquals(on.topology.providers.of(func)!.availableBytes, MIB);
+  assertEquals(on.machine.memory.kindAt(disk!.driver.ioQueues[0]!.sq.physOf(0)), "ram");
+});
+
+Deno.test("a reset finds the queues where they were; pulled, their memory goes with the provider", () => {
+  for (let moment = 0; moment < 14; moment++) {
+    const on = lab({ p2pmemBytes: MIB, cmbQueues: true, depth: 4 * KIB / 64 });
+    const ios = read(on, 6);
+    for (let count = 0; count < moment; count++) on.machine.runNextActivity();
+    ssdOf(on).disk!.driver.reset();
+    run(on);
+    assertEquals(ios.map((io) => io.status), new Array(6).fill("OK"));
+    const last = read(on, 3);
+    on.machine.runNextActivity();
+    const { function: func } = ssdOf(on);
+    const reports = record(on, ["dma.report"], () => unplugNvme(ssdOf(on), on.topology));
+    run(on);
+    assertEquals(reports, []);
+    assertEquals(last.map((io) => io.status), ["TRANSPORT", "TRANSPORT", "TRANSPORT"]);
+    assertEquals(on.topology.providers.everOf(func)!.state, "unbound");
+    assertEquals(on.machine.iommu.liveMappings, 0);
+  }
+});
+
+Deno.test("what peers still hold of a pulled disk keeps its provider (p2p.md 9.8)", () => {
+  const on = lab({ p2pmemBytes: MIB });
+  const { function: func } = ssdOf(on);
+  const { providers } = on.topology;
+  const held = providers.alloc(func, 8 * KIB)!;
+  unplugNvme(ssdOf(on), on.topology);
+  assertEquals(providers.of(func)!.state, "unbinding");
+  providers.free(func, held);
+  assertEquals(providers.everOf(func)!.state, "unbound");
+});
+
+Deno.test("queues in memory that a disk does not have are an error of the configuration", () => {
+  assertThrows(() => lab({ cmbQueues: true }), ConfigError, "no memory for its queues");
+});
+
+Deno.test("CMBSZ counts in the largest unit that leaves more than one; nothing shows before CRE", () => {
+  for (const sizeBytes of [4 * KIB, 64 * KIB, MIB, 3 * MIB, 64 * MIB, 1024 * MIB, 2 ** 40]) {
+    const on = lab({}, "off");
+    const local = new LocalMemory({
+      memory: on.machine.memory,
+      basePhys: 0 as PhysAddr,
+      sizeBytes,
+      barIndex: 2,
+      submissionQueues: true,
+    });
+    assertEquals([local.size, local.location], [0, 0]);
+    local.control(1, 0);
+    const unit = 4096 * 16 ** (local.size >>> 8 & 0xf);
+    assertEquals((local.size >>> 12) * unit, sizeBytes);
+    assertEquals([local.size & 0x1f, local.location], [0x19, 2]);
+  }
+});
