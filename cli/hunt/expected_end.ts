@@ -28,9 +28,8 @@ export function allowedEnds(
   // The device cannot deliver what has no place.
   if (tooShort) return ["IOERR", "INVAL"];
   // A list that describes more than the command moves is the device's to refuse.
-  if (user && metadata !== null && metadata.sizeBytes > formatBytes) {
-    return ["OK", "IOERR", "INVAL"];
-  }
+  const inParts = metadata !== null && metadata.segments.length > 1;
+  if (user && inParts && metadata.sizeBytes > formatBytes) return ["OK", "IOERR", "INVAL"];
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
   );

@@ -1,0 +1,270 @@
+/**
+ * The tables of docs/behaviour/defects.md, row by row: what each switch does to a request in each
+ * mode, and that nothing is wrong without it.
+ */
+import { assertEquals } from "@std/assert";
+import { CaseRun } from "../cli/hunt/case_run.ts";
+import type {
+  HuntFault,
+  HuntIo,
+  HuntMachine,
+  HuntStep,
+  MetadataShape,
+  PieceRun,
+} from "../cli/hunt/hunt_case.ts";
+import type { Violation } from "../cli/hunt/violation.ts";
+import { readRow } from "../cli/markdown.ts";
+import { profileQuirks } from "../lang/machine/quirks.ts";
+import type { KernelProfile } from "../runtime/machine_config.ts";
+
+const PAGE = Deno.readTextFileSync(new URL("../docs/behaviour/defects.md", import.meta.url));
+
+const PLAIN: HuntMachine = {
+  mode: "off",
+  table: "vtd",
+  forceBounce: false,
+  untrusted: false,
+  coherent: true,
+  dmaMaskBits: 64,
+  sgl: false,
+  sglThresholdBytes: 32768,
+  blockSizeBytes: 512,
+  metadataBytes: 0,
+  metadataSgl: false,
+  mdtsBytes: null,
+  // One tag: the next request gets what the last one left.
+  depth: 2,
+  peer: "none",
+};
+const METADATA_SGL = { sgl: true, metadataSgl: true, metadataBytes: 8 };
+
+const MODES = {
+  off: {},
+  bounced: { forceBounce: true },
+  strict: { mode: "strict" },
+  lazy: { mode: "lazy" },
+} as const satisfies Record<string, Partial<HuntMachine>>;
+type Mode = keyof typeof MODES;
+
+/** What became of the last request. `corrupt`: other bytes, or bytes in somebody else's memory. */
+type Outcome = "right" | "corrupt" | "EIO" | "fault" | "left behind" | "tried for ever";
+
+function run(count: number, sizeBytes: number, more: Partial<PieceRun> = {}): PieceRun {
+  return { count, sizeBytes, offsetBytes: 0, touching: false, high: false, ...more };
+}
+
+function io(op: HuntIo["op"], runs: readonly PieceRun[], more: Partial<HuntIo> = {}): HuntStep {
+  const one: HuntIo = { op, peer: false, runs, metadata: null, ...more };
+  return { ios: [one], plugged: false, fault: null };
+}
+
+function failing(step: HuntStep, point: HuntFault["point"], nth: number): HuntStep {
+  return { ...step, fault: { point, nth } };
+}
+
+function metadata(sizeBytes: number | null, more: Partial<MetadataShape> = {}): Partial<HuntIo> {
+  return { metadata: { pieces: 1, offsetBytes: 0, touching: false, sizeBytes, ...more } };
+}
+
+interface Row {
+  readonly kernel?: KernelProfile;
+  /** Other defects that the damage takes. */
+  readonly with?: readonly string[];
+  readonly machine?: Partial<HuntMachine>;
+  readonly steps: readonly HuntStep[];
+  readonly seen: Readonly<Record<Mode, Outcome>>;
+}
+
+const NEEDS_TRANSLATION = { off: "right", bounced: "right" } as const;
+
+const ROWS: Readonly<Record<string, Row>> = {
+  gap_bit_lost_on_split: {
+    kernel: "7.2.6",
+    machine: { sgl: true, mdtsBytes: 128 * 1024 },
+    steps: [io("read", [run(34, 512)])],
+    seen: { off: "corrupt", bounced: "corrupt", strict: "EIO", lazy: "EIO" },
+  },
+  list_returned_with_stale_address: {
+    kernel: "7.2.6",
+    with: ["gap_bit_lost_on_split"],
+    machine: { sgl: true, mdtsBytes: 128 * 1024 },
+    // PRP2 leads to a page; then a request is refused half way; then somebody needs a list.
+    steps: [
+      io("read", [run(2, 4096)]),
+      io("read", [run(40, 6144)]),
+      io("read", [run(16, 4096)]),
+    ],
+    seen: { off: "corrupt", bounced: "fault", strict: "right", lazy: "right" },
+  },
+  gap_of_next_piece_counts: {
+    machine: { sgl: true, mdtsBytes: 128 * 1024 },
+    steps: [io("read", [run(32, 4096), run(1, 512, { offsetBytes: 512 })])],
+    seen: { ...NEEDS_TRANSLATION, strict: "right", lazy: "right" },
+  },
+  sgl_unmap_args_swapped: {
+    machine: { sgl: true, coherent: false },
+    steps: [io("read", [run(2, 32768)])],
+    seen: { off: "corrupt", bounced: "corrupt", strict: "right", lazy: "right" },
+  },
+  metadata_uses_data_gap: {
+    machine: METADATA_SGL,
+    steps: [io("read", [run(2, 4096)], metadata(null, { pieces: 2, offsetBytes: 64 }))],
+    seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
+  },
+  metadata_iova_from_format: {
+    with: ["metadata_length_from_format"],
+    machine: METADATA_SGL,
+    steps: [io("user_read", [run(1, 4096)], metadata(8192))],
+    // The second page meets an address that is taken, or of which a free one is given out next.
+    seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "tried for ever" },
+  },
+  metadata_length_from_format: {
+    machine: METADATA_SGL,
+    steps: [io("user_read", [run(1, 4096)], metadata(8))],
+    seen: { ...NEEDS_TRANSLATION, strict: "corrupt", lazy: "corrupt" },
+  },
+  stale_iova_state_p2p: {
+    machine: { sgl: true, peer: "same_switch" },
+    steps: [
+      io("read", [run(3, 16384)]),
+      io("read", [run(3, 4096, { offsetBytes: 512 })], { peer: true }),
+    ],
+    seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
+  },
+  partial_destroy_on_list_failure: {
+    steps: [failing(io("read", [run(32, 4096)]), "dma_pool_alloc", 1)],
+    seen: { ...NEEDS_TRANSLATION, strict: "left behind", lazy: "left behind" },
+  },
+  partial_destroy_on_link_failure: {
+    steps: [failing(io("read", [run(12, 4096)]), "dma_iova_link", 3)],
+    seen: { ...NEEDS_TRANSLATION, strict: "left behind", lazy: "left behind" },
+  },
+  bounce_slot_lost_on_array_failure: {
+    machine: { dmaMaskBits: 32 },
+    steps: [
+      failing(io("read", [run(2, 4096), run(2, 4096, { high: true })]), "mempool_alloc", 1),
+    ],
+    // Where everything bounces the first one is undone, and behind an IOMMU nothing has to.
+    seen: { off: "left behind", bounced: "right", strict: "right", lazy: "right" },
+  },
+  mptr_first_vector_only: {
+    machine: { metadataBytes: 8 },
+    // Two vectors that touch: one ends a page, the other begins the next.
+    steps: [
+      io("read", [run(1, 4096)], metadata(null, { pieces: 2, touching: true, offsetBytes: 4064 })),
+    ],
+    seen: { off: "right", bounced: "corrupt", strict: "corrupt", lazy: "fault" },
+  },
+  host_bridge_p2p_with_forced_bounce: {
+    machine: { peer: "host_bridge" },
+    steps: [io("read", [run(1, 4096)], { peer: true })],
+    seen: { off: "right", bounced: "tried for ever", strict: "right", lazy: "right" },
+  },
+};
+
+/** Not reachable by system calls: the page says so. */
+const UNREACHABLE = ["double_return_of_saved_vectors", "sgl_flag_survives_requeue"];
+
+function outcomeOf(violation: Violation | null, end: string): Outcome {
+  switch (violation?.kind) {
+    case undefined:
+      return "right";
+    case "status":
+      return end === "RESOURCE" ? "tried for ever" : "EIO";
+    case "left":
+      return "left behind";
+    case "fault":
+      return "fault";
+    case "bytes":
+    case "outside":
+    case "list":
+      return "corrupt";
+    default:
+      throw new Error(`${violation!.kind}: ${violation!.text}`);
+  }
+}
+
+/** Runs all steps, whatever goes wrong; tells of the last. */
+function lastOutcome(row: Row, mode: Mode, quirks: ReadonlySet<string>): Outcome {
+  const release = { kernel: row.kernel ?? "7.2", quirks } as const;
+  const machine = new CaseRun({ ...PLAIN, ...row.machine, ...MODES[mode] }, release);
+  let violation: Violation | null = null;
+  for (const step of row.steps) violation = machine.step(step);
+  return outcomeOf(violation, machine.ends[0]!);
+}
+
+function tableRows(heading: string): string[][] {
+  const lines = PAGE.slice(PAGE.indexOf(heading)).split("\n");
+  const first = lines.findIndex((line) => line.startsWith("| ---")) + 1;
+  const rows: string[][] = [];
+  for (let at = first; lines[at]?.startsWith("|"); at++) rows.push(readRow(lines[at]!));
+  return rows;
+}
+
+Deno.test("every switch of the table is tried in every mode, and does what is said there (defects.md)", async (t) => {
+  const names = tableRows("# Defects").flatMap(([cell]) =>
+    [...cell!.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
+  );
+  assertEquals(names.toSorted(), [...Object.keys(ROWS), ...UNREACHABLE].toSorted());
+  for (const name of Object.keys(ROWS)) {
+    const row = ROWS[name]!;
+    for (const mode of Object.keys(MODES) as Mode[]) {
+      await t.step(`${name}, ${mode}: ${row.seen[mode]}`, () => {
+        const quirks = new Set([name, ...row.with ?? []]);
+        assertEquals(lastOutcome(row, mode, quirks), row.seen[mode]);
+        assertEquals(lastOutcome(row, mode, new Set()), "right", "without it");
+      });
+    }
+  }
+});
+
+Deno.test("gap_of_next_piece_counts: a front whose pieces meet is mapped piece by piece (defects.md)", () => {
+  const { steps } = ROWS.gap_of_next_piece_counts!;
+  const maps = (quirks: readonly string[]) => {
+    const machine = new CaseRun({
+      ...PLAIN,
+      sgl: true,
+      mdtsBytes: 128 * 1024,
+      mode: "strict",
+    }, { kernel: "7.2", quirks: new Set(quirks) });
+    let single = 0;
+    machine.machine.events.listen(() => single++, ["call.dma_map_phys"]);
+    assertEquals(machine.step(steps[0]!), null);
+    return single;
+  };
+  // The front's 32 pages and the rest, each by itself; without it only the rest.
+  assertEquals([maps(["gap_of_next_piece_counts"]), maps([])], [33, 1]);
+});
+
+/** What becomes of a read of such pieces, each at the start of its page. */
+function readOf(kernel: KernelProfile, mode: Mode, count: number, bytes: number) {
+  const machine = new CaseRun({
+    ...PLAIN,
+    ...MODES[mode],
+    sgl: true,
+    mdtsBytes: 128 * 1024,
+    depth: 1024,
+  }, { kernel, quirks: profileQuirks(kernel) });
+  const violation = machine.step(io("read", [run(count, bytes)]));
+  return outcomeOf(violation, machine.ends[0]!);
+}
+
+Deno.test("gap_bit_lost_on_split: right, corrupt or EIO as measured, for each row and column (defects.md)", async (t) => {
+  const rows = tableRows("## Measurement");
+  assertEquals(rows.length, 7);
+  const columns = [["7.2.6", "off"], ["7.2.6", "strict"], ["7.2", "off"]] as const;
+  for (const [layout, ...cells] of rows) {
+    const [, count, bytes] = /^(\d+) × (\d+)/.exec(layout!)!.map(Number);
+    for (const [index, [kernel, mode]] of columns.entries()) {
+      const cell = cells[index]!;
+      const expected: Outcome = cell.startsWith("EIO")
+        ? "EIO"
+        : cell.includes("wrong")
+        ? "corrupt"
+        : "right";
+      await t.step(`${layout}, ${kernel} ${mode}: ${expected}`, () => {
+        assertEquals(readOf(kernel, mode, count!, bytes!), expected, cell);
+      });
+    }
+  }
+});
