@@ -1,6 +1,8 @@
 /** What commands that run scenarios have in common. */
+import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
 import { milliseconds } from "../numbers.ts";
+import type { Screen } from "../screen.ts";
 import type { LimitOptions } from "../scenario/run_scenarios.ts";
 
 export const SCENARIOS = {
@@ -67,4 +69,21 @@ export function limitsOf(
     depth: options["max-depth"],
     timeMs: milliseconds(options["max-time"]),
   };
+}
+
+/** The value of an option that takes one of a few words, the first without one; null after saying so. */
+export function oneOf<const W extends string>(
+  name: string,
+  words: readonly [W, ...W[]],
+  value: string | null,
+  screen: Screen,
+): W | null {
+  const found = words.find((word) => word === (value ?? words[0]));
+  if (found !== undefined) return found;
+  const [nearest] = nearestNames(value!, words, 1);
+  const hint = nearest === undefined
+    ? `it takes ${words.join(", ")}`
+    : `did you mean "${nearest}"?`;
+  screen.err(`error: --${name} has no "${value}"; ${hint}\n`);
+  return null;
 }

@@ -1,6 +1,6 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { loadProgram, type Program } from "../../lang/run/program.ts";
+import { loadProgram, type LoadResult, type Program } from "../../lang/run/program.ts";
 import { HostLoader } from "../host_loader.ts";
 import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
@@ -13,14 +13,22 @@ export interface LoadedScenario {
   readonly warnings: number;
 }
 
+/** A scenario with all that is wrong with it, or why it cannot be read, as a sentence. */
+export function openScenario(path: string): LoadResult | { readonly problem: string } {
+  const opened = HostLoader.open(path);
+  return typeof opened === "string"
+    ? { problem: opened }
+    : loadProgram(opened.entry, opened.loader);
+}
+
 /** Loads a scenario; problems, warnings among them, go to the screen's error stream. */
 export function loadScenario(path: string, screen: Screen): LoadedScenario {
-  const opened = HostLoader.open(path);
-  if (typeof opened === "string") {
-    screen.err(`error: ${opened}\n`);
+  const opened = openScenario(path);
+  if ("problem" in opened) {
+    screen.err(`error: ${opened.problem}\n`);
     return { program: null, errors: 1, warnings: 0 };
   }
-  const { program, diagnostics } = loadProgram(opened.entry, opened.loader);
+  const { program, diagnostics } = opened;
   if (diagnostics.length > 0) {
     const style = diagnosticStyle(painter(screen.colour));
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);

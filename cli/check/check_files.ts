@@ -1,0 +1,75 @@
+/** `dmalab check`: everything that is wrong with files, at once. */
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { painter } from "../paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { openScenario } from "../scenario/load_scenario.ts";
+import type { Screen } from "../screen.ts";
+import { type Problem, problemOf } from "./problem.ts";
+import { sarifLog } from "./sarif.ts";
+
+export type CheckFormat = "pretty" | "json" | "sarif";
+
+interface Findings {
+  /** Each once, however many files use the file it is in. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Files that could not be read, as sentences. */
+  readonly unreadable: readonly string[];
+}
+
+/** Reads files with what they use, and writes all that is wrong with them. */
+export function checkFiles(
+  paths: readonly string[],
+  format: CheckFormat,
+  screen: Screen,
+): ExitCode {
+  const { diagnostics, unreadable } = findProblems(paths);
+  const problems = diagnostics.map(problemOf);
+  const count = (severity: Problem["severity"]) =>
+    problems.filter((problem) => problem.severity === severity).length;
+  const errors = count("error") + unreadable.length;
+  switch (format) {
+    case "pretty":
+      for (const problem of unreadable) screen.err(`error: ${problem}\n`);
+      if (diagnostics.length > 0) {
+        const style = diagnosticStyle(painter(screen.colour));
+        screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
+      }
+      screen.out(
+        `${errors === 0 ? "ok" : "wrong"} | ${counted(paths.length, "file")} | ` +
+          `${counted(errors, "error")} | ${counted(count("warning"), "warning")}\n`,
+      );
+      break;
+    case "json":
+      screen.out(
+        `${JSON.stringify({ files: paths.length, errors, problems, unreadable }, null, 2)}\n`,
+      );
+      break;
+    case "sarif":
+      screen.out(`${JSON.stringify(sarifLog(problems, unreadable), null, 2)}\n`);
+      break;
+  }
+  return errors === 0 ? HELD : WRONG;
+}
+
+function findProblems(paths: readonly string[]): Findings {
+  const diagnostics = new Map<string, Diagnostic>();
+  const unreadable: string[] = [];
+  for (const path of paths) {
+    const opened = openScenario(path);
+    if ("problem" in opened) {
+      unreadable.push(opened.problem);
+      continue;
+    }
+    for (const diagnostic of opened.diagnostics) {
+      const { code, span, message } = diagnostic;
+      diagnostics.set(`${span.source.name}:${span.start}:${code}:${message}`, diagnostic);
+    }
+  }
+  return { diagnostics: [...diagnostics.values()], unreadable };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
