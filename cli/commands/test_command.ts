@@ -1,26 +1,81 @@
 // Not `test.ts`: `deno test` would take that for a module of tests.
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { LIMITS, limitsOf, MATCH, oneOf, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+
+const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
 export const TEST = command({
   name: "test",
   brief: "Run only the tests of scenarios.",
   description: "Runs the tests and properties of each file, not the statements at its top. " +
-    "Finding no test is a failure.",
-  argument: SCENARIOS,
-  options: { trace: TRACE, match: MATCH, seed: SEED, ...LIMITS },
+    "Without a FILE everything below the current folder is run. Finding no test is a failure. " +
+    "--snapshot update writes what the tests print to FILE.snap beside the scenario, the only file " +
+    "that is ever written; --snapshot check holds them to it. --coverage counts the rules of " +
+    "docs/behaviour and the ways to say no that the passing tests come by. Exit code 0: all held; " +
+    "1: a test failed, a snapshot differs, or there is no test; 2: a file is wrong; 3: a limit " +
+    "stopped the run.",
+  argument: { ...SCENARIOS, count: "any" },
+  options: {
+    match: MATCH,
+    seed: SEED,
+    shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N equal parts of the tests" },
+    jobs: { kind: "integer", placeholder: "N", doc: "files at the same time (1)" },
+    watch: { kind: "flag", doc: "run again whenever a scenario changes" },
+    reporter: {
+      kind: "text",
+      placeholder: "FORM",
+      doc: "pretty (as it is), dot, tap, junit or json",
+    },
+    snapshot: { kind: "text", placeholder: "WHAT", doc: "check or update what tests print" },
+    coverage: { kind: "flag", doc: "count the rules and exits that the tests come by" },
+    trace: TRACE,
+    ...LIMITS,
+  },
   examples: [
     { line: "test examples", doc: "all tests of a folder" },
     { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
+    { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
+    { line: "test --shard 1/3", doc: "a third of the tests" },
+    { line: "test examples --coverage", doc: "which rules nobody exercises" },
   ],
   async run({ words, options, screen }) {
+    const reporter = oneOf("reporter", REPORTERS, options.reporter, screen);
+    const snapshot = options.snapshot === null
+      ? null
+      : oneOf("snapshot", ["check", "update"], options.snapshot, screen);
+    if (reporter === null || (snapshot === null && options.snapshot !== null)) return WRONG;
+    const { readShard } = await import("../testing/shard.ts");
+    const shard = options.shard === null ? null : readShard(options.shard);
+    if (shard === null && options.shard !== null) {
+      screen.err(`error: --shard takes a part such as 2/3, not "${options.shard}"\n`);
+      return WRONG;
+    }
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
-    const { runScenarios } = await import("../scenario/run_scenarios.ts");
-    const paths = findScenarios(words, screen);
-    if (paths === null) return WRONG;
-    const { trace, match, seed } = options;
-    const limits = limitsOf(options);
-    return runScenarios(paths, { only: "tests", trace, match, seed, limits }, screen);
+    const { runTests } = await import("../testing/run_tests.ts");
+    const { makeReporter } = await import("../testing/reporters/mod.ts");
+    const places = words.length === 0 ? ["."] : words;
+    const run = async () => {
+      const paths = findScenarios(places, screen);
+      if (paths === null) return WRONG;
+      return await runTests(
+        paths,
+        {
+          match: options.match,
+          seed: options.seed,
+          shard,
+          workers: options.jobs ?? 1,
+          trace: options.trace,
+          limits: limitsOf(options),
+          snapshot,
+          coverage: options.coverage,
+        },
+        makeReporter(reporter, screen),
+        screen,
+      );
+    };
+    if (!options.watch) return await run();
+    const { watchScenarios } = await import("../testing/watch.ts");
+    return await watchScenarios(places, run, screen);
   },
 });

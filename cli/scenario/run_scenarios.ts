@@ -18,6 +18,7 @@ import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { loadScenario } from "./load_scenario.ts";
 import { failureLines, incidentLines, outcomeLine, summaryLines } from "./report_printer.ts";
+import { SpacedLines } from "./spaced_lines.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
 /** Limits of the script that differ from the usual ones; null for those. */
@@ -101,16 +102,18 @@ async function runAll(
     exitCode = worseExitCode(exitCode, codeOf(report));
   }
   if (reports.length === 0) return exitCode;
+  const noTest = noTestFound(reports, options, screen);
+  if (noTest !== HELD) return worseExitCode(exitCode, noTest);
   const failures = failureLines(reports, paint);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
     screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
   }
-  return worseExitCode(exitCode, noTestFound(reports, options, screen));
+  return exitCode;
 }
 
 /** What draws the cases of a program's properties: loaded for those that have any. */
-async function engineFor({ tests }: Program) {
+export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
   const { FAST_CHECK } = await import("../../lang/run/fast_check_engine.ts");
   return FAST_CHECK;
@@ -122,7 +125,8 @@ function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
     counts.filtered + counts.notRun + counts.reports + counts.faults + unreached.length > 0;
 }
 
-function codeOf(report: RunReport): ExitCode {
+/** What the shell is told of one file. */
+export function codeOf(report: RunReport): ExitCode {
   if (report.limitReached) return STOPPED;
   const failed = ({ failure }: TestOutcome) => failure !== null;
   return report.outcomes.some(failed) ? FAILED : HELD;
@@ -141,39 +145,4 @@ function noTestFound(
       : `error: No test found: no name contains "${match}"\n`,
   );
   return FAILED;
-}
-
-/** Lines with an empty one around what a test says, so that it is seen whose words they are. */
-class SpacedLines {
-  readonly #screen: Screen;
-  /** What the last line was. */
-  #last: "head" | "body" | "verdict" | null = null;
-  #bodyBefore = false;
-
-  constructor(screen: Screen) {
-    this.#screen = screen;
-  }
-
-  head(line: string): void {
-    this.#write("head", line);
-  }
-
-  body(line: string): void {
-    if (this.#last === "head" || this.#last === "verdict") this.#screen.out("\n");
-    this.#bodyBefore = true;
-    this.#write("body", line);
-  }
-
-  verdict(line: string, below: readonly string[]): void {
-    // The verdict ends what its test said; the next test begins after an empty line.
-    if (this.#last === "verdict" && this.#bodyBefore) this.#screen.out("\n");
-    this.#bodyBefore = this.#last === "body";
-    this.#write("verdict", line);
-    for (const each of below) this.#screen.out(`${each}\n`);
-  }
-
-  #write(kind: "head" | "body" | "verdict", line: string): void {
-    this.#last = kind;
-    this.#screen.out(`${line}\n`);
-  }
 }

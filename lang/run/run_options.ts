@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly only?: "all" | "tests";
   /** Only tests whose name, or whose machine, contains this text. */
   readonly match?: string;
+  /** Only tests for which it is true; `number` counts the file's tests and properties from 0. */
+  readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
   readonly seed?: number;
   readonly limits?: Limits;
@@ -21,6 +23,8 @@ export interface RunOptions {
   readonly onLine?: (text: string) => void;
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
+  /** Gets every event of the machines that `fork`, `fail each`, `compare` and `race` run beside. */
+  readonly onSideEvent?: (event: MachineEvent) => void;
   /** Gets each outcome as soon as it is known. */
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
@@ -47,6 +51,7 @@ export function sharedOptions(options: RunOptions): SharedOptions {
       output,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+      ...(options.onSideEvent === undefined ? {} : { onSideEvent: options.onSideEvent }),
     },
     style: options.style,
     watch: options.watch,

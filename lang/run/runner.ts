@@ -34,7 +34,8 @@ export function runProgramWith(
     finished(runMain(program, program.main, shared, reached));
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
-  const wanted = matching(tests, options.match);
+  const { select = () => true } = options;
+  const wanted = matching(tests.filter((_, number) => select(number)), options.match);
   for (const test of wanted) {
     if (shared.stopped()) break;
     finished(runEntry(engine, program, test, shared, reached));

@@ -80,13 +80,14 @@ export class SideRuns implements Runs {
   }
 
   #machine(config: LabConfig, steps: number, output: Output): Vm {
-    const { limits, seed, watch } = this.#options;
+    const { limits, onSideEvent, seed, watch } = this.#options;
     const machine = new TestMachine(this.#program, config, {
       record: true,
       limits: { ...limits, steps },
       output,
       ...(seed === undefined ? {} : { seed }),
       ...(watch === undefined ? {} : { watch }),
+      ...(onSideEvent === undefined ? {} : { onEvent: onSideEvent }),
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
     return machine.vm;

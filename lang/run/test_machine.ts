@@ -19,6 +19,8 @@ export interface MachineOptions {
   readonly limits: Limits;
   readonly output: Output;
   readonly onEvent?: (event: MachineEvent) => void;
+  /** Gets the events of machines that run beside this one. */
+  readonly onSideEvent?: (event: MachineEvent) => void;
   readonly watch?: RunWatch;
 }
 

@@ -1,0 +1,114 @@
+/** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
+import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import { runProgramWith } from "../../lang/run/runner.ts";
+import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
+import { type ExitCode, WRONG } from "../exit_code.ts";
+import { MemoryScreen } from "../memory_screen.ts";
+import { painter } from "../paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
+import { codeOf, engineFor, type LimitOptions } from "../scenario/run_scenarios.ts";
+import { TracePrinter } from "../scenario/trace_printer.ts";
+import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
+
+export interface FileJob {
+  readonly path: string;
+  readonly match: string | null;
+  readonly seed: number | null;
+  /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
+  readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
+  readonly trace: boolean;
+  readonly limits: LimitOptions;
+  readonly colour: boolean;
+  /** Note which rules and exits the tests come by. */
+  readonly coverage: boolean;
+}
+
+/** What happens, in this order. */
+export type FileEvent =
+  /** What is wrong with the file, rendered, when there is anything. */
+  | { readonly kind: "problems"; readonly text: string }
+  | { readonly kind: "start"; readonly file: string; readonly tests: number }
+  | { readonly kind: "trace"; readonly text: string }
+  /** What a test said. */
+  | { readonly kind: "line"; readonly text: string }
+  | {
+    readonly kind: "outcome";
+    readonly outcome: TestOutcome;
+    readonly printed: readonly string[];
+    /** By the host's clock. */
+    readonly wallMs: number;
+  }
+  | {
+    readonly kind: "end";
+    readonly path: string;
+    /** Null when the file is wrong. */
+    readonly report: RunReport | null;
+    readonly exitCode: ExitCode;
+    readonly coverage: CoverageRecord | null;
+  };
+
+/** Runs the tests of one file. */
+export async function runFile(
+  job: FileJob,
+  tell: (event: FileEvent) => void,
+  watch?: HostWatch,
+): Promise<void> {
+  const paint = painter(job.colour);
+  const problems = new MemoryScreen();
+  const { program } = loadScenario(job.path, problems);
+  if (problems.errors !== "") tell({ kind: "problems", text: problems.errors });
+  if (program === null) {
+    tell({ kind: "end", path: job.path, report: null, exitCode: WRONG, coverage: null });
+    return;
+  }
+  const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
+  tell({ kind: "start", file: program.source.name, tests });
+  const trace = new TracePrinter((text) => tell({ kind: "trace", text }), paint);
+  const recorder = job.coverage ? new CoverageRecorder(program) : null;
+  let printed: string[] = [];
+  let began = performance.now();
+  const { shard } = job;
+  const report = runProgramWith(await engineFor(program), program, {
+    only: "tests",
+    ...job.match === null ? {} : { match: job.match },
+    ...job.seed === null ? {} : { seed: job.seed },
+    ...shard === null
+      ? {}
+      : { select: (number) => (shard.first + number) % shard.count === shard.index },
+    ...job.trace || recorder !== null
+      ? {
+        onEvent: (event) => {
+          recorder?.event(event);
+          if (job.trace) trace.print(event);
+        },
+      }
+      : {},
+    ...recorder === null ? {} : { onSideEvent: (event) => recorder.event(event) },
+    onLine: (text) => {
+      printed.push(text);
+      tell({ kind: "line", text });
+    },
+    onOutcome: (outcome) => {
+      recorder?.outcome(outcome);
+      const now = performance.now();
+      tell({ kind: "outcome", outcome, printed, wallMs: now - began });
+      printed = [];
+      began = now;
+    },
+    style: diagnosticStyle(paint),
+    ...watch === undefined ? {} : { watch },
+    limits: {
+      ...DEFAULT_LIMITS,
+      ...Object.fromEntries(Object.entries(job.limits).filter(([, limit]) => limit !== null)),
+    },
+  });
+  tell({
+    kind: "end",
+    path: job.path,
+    report,
+    exitCode: codeOf(report),
+    coverage: recorder?.record(report) ?? null,
+  });
+}

@@ -1,0 +1,164 @@
+/** For programs: TAP 14, JUnit's XML, and JSON. */
+import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
+import type { Screen } from "../../screen.ts";
+import type { FileEvent } from "../file_run.ts";
+import type { Reporter, RunSummary } from "../reporter.ts";
+
+type OutcomeEvent = FileEvent & { readonly kind: "outcome" };
+
+interface FileOutcomes {
+  readonly file: string;
+  readonly outcomes: OutcomeEvent[];
+}
+
+/** Collects the outcomes by file. */
+class Collector {
+  readonly files: FileOutcomes[] = [];
+
+  add(event: FileEvent): void {
+    if (event.kind === "start") this.files.push({ file: event.file, outcomes: [] });
+    else if (event.kind === "outcome") this.files.at(-1)!.outcomes.push(event);
+  }
+}
+
+/** The Test Anything Protocol, version 14: a line as soon as its test has run. */
+export function tapReporter(screen: Screen): Reporter {
+  let file = "";
+  let number = 0;
+  screen.out("TAP version 14\n");
+  return {
+    event(event): void {
+      if (event.kind === "problems") screen.err(event.text);
+      else if (event.kind === "start") file = event.file;
+      else if (event.kind === "line") screen.out(`# ${event.text}\n`);
+      else if (event.kind === "outcome") {
+        number++;
+        screen.out(tapLines(number, file, event.outcome).map((line) => `${line}\n`).join(""));
+      }
+    },
+    end({ snapshots }): void {
+      for (const { place, lines } of snapshots) {
+        number++;
+        screen.out(`not ok ${number} - snapshot ${tapText(place)}\n`);
+        screen.out(
+          ["  ---", "  diff: |", ...lines.map((line) => `    ${line}`), "  ..."]
+            .map((line) => `${line}\n`).join(""),
+        );
+      }
+      screen.out(`1..${number}\n`);
+    },
+  };
+}
+
+function tapLines(number: number, file: string, outcome: TestOutcome): string[] {
+  const name = tapText(`${file}: ${displayName(outcome)}`);
+  const { failure } = outcome;
+  if (outcome.outcome === "skipped") return [`ok ${number} - ${name} # SKIP`];
+  if (failure === null) return [`ok ${number} - ${name}`];
+  return [
+    `not ok ${number} - ${name}`,
+    "  ---",
+    `  message: ${JSON.stringify(failure.message)}`,
+    `  at: ${JSON.stringify(failure.place)}`,
+    `  seed: ${outcome.seed}`,
+    "  diagnostic: |",
+    ...failure.lines.map((line) => `    ${line}`),
+    "  ...",
+  ];
+}
+
+/** A description in which nothing is a directive. */
+function tapText(text: string): string {
+  return text.replace(/[\\#]/g, "\\$&").replace(/\s+/g, " ");
+}
+
+/** XML in the form that CI systems read as JUnit's. */
+export function junitReporter(screen: Screen): Reporter {
+  const collector = new Collector();
+  return {
+    event(event): void {
+      if (event.kind === "problems") screen.err(event.text);
+      collector.add(event);
+    },
+    end(summary): void {
+      screen.out(junitText(collector.files, summary));
+    },
+  };
+}
+
+function junitText(files: readonly FileOutcomes[], { snapshots }: RunSummary): string {
+  const suites = files.filter(({ outcomes }) => outcomes.length > 0).map(suiteText);
+  if (snapshots.length > 0) {
+    const cases = snapshots.map(({ place, lines }) =>
+      `    <testcase name="${xml(place)}" classname="snapshots">\n` +
+      `      <failure message="the output differs">${xml(lines.join("\n"))}</failure>\n` +
+      `    </testcase>\n`
+    );
+    const counts = `tests="${cases.length}" failures="${cases.length}" skipped="0" errors="0"`;
+    suites.push(`  <testsuite name="snapshots" ${counts}>\n${cases.join("")}  </testsuite>\n`);
+  }
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="dmalab">\n${
+    suites.join("")
+  }</testsuites>\n`;
+}
+
+function suiteText({ file, outcomes }: FileOutcomes): string {
+  const count = (which: TestOutcome["outcome"]) =>
+    outcomes.filter(({ outcome }) => outcome.outcome === which).length;
+  const seconds = outcomes.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000;
+  const cases = outcomes.map(({ outcome, printed, wallMs }) => {
+    const { failure, place } = outcome;
+    const line = place.match(/:(\d+):\d+$/)?.[1] ?? "1";
+    const inside = [
+      ...outcome.outcome === "skipped" ? ["      <skipped/>\n"] : [],
+      ...failure === null ? [] : [
+        `      <failure type="${xml(failure.code)}" message="${xml(failure.message)}">${
+          xml(failure.lines.join("\n"))
+        }</failure>\n`,
+      ],
+      ...printed.length === 0
+        ? []
+        : [`      <system-out>${xml(printed.join("\n"))}</system-out>\n`],
+    ].join("");
+    const head = `    <testcase name="${xml(displayName(outcome))}" classname="${xml(file)}" ` +
+      `file="${xml(file)}" line="${line}" time="${(wallMs / 1000).toFixed(3)}"`;
+    return inside === "" ? `${head}/>\n` : `${head}>\n${inside}    </testcase>\n`;
+  });
+  return `  <testsuite name="${xml(file)}" tests="${outcomes.length}" ` +
+    `failures="${count("failed")}" skipped="${count("skipped")}" errors="0" ` +
+    `time="${seconds.toFixed(3)}">\n${cases.join("")}  </testsuite>\n`;
+}
+
+// deno-lint-ignore no-control-regex
+const NO_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+
+/** Text as XML has it; characters that XML cannot hold are shown as what they are. */
+function xml(text: string): string {
+  const shown = (character: string) => `\\u{${character.charCodeAt(0).toString(16)}}`;
+  return text.replace(NO_XML, shown)
+    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
+
+/** One JSON document with everything that is known. */
+export function jsonReporter(screen: Screen): Reporter {
+  const collector = new Collector();
+  const wrong: string[] = [];
+  return {
+    event(event): void {
+      if (event.kind === "problems") screen.err(event.text);
+      if (event.kind === "end" && event.report === null) wrong.push(event.path);
+      collector.add(event);
+    },
+    end({ reports, snapshots, exitCode }): void {
+      const files = collector.files.map(({ file, outcomes }) => ({
+        file,
+        ...(({ counts, unreached }) => ({ counts, unreached }))(
+          reports.find((report) => report.file === file)!,
+        ),
+        tests: outcomes.map(({ outcome, printed, wallMs }) => ({ ...outcome, printed, wallMs })),
+      }));
+      screen.out(`${JSON.stringify({ exitCode, files, wrong, snapshots }, null, 2)}\n`);
+    },
+  };
+}

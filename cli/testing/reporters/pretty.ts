@@ -1,0 +1,86 @@
+/** For people: a line for each test, what failed, a summary; or only a dot for each test. */
+import type { RunReport } from "../../../lang/run/report.ts";
+import { painter } from "../../paint.ts";
+import {
+  failureLines,
+  incidentLines,
+  outcomeLine,
+  summaryLines,
+} from "../../scenario/report_printer.ts";
+import { SpacedLines } from "../../scenario/spaced_lines.ts";
+import type { Screen } from "../../screen.ts";
+import type { FileEvent } from "../file_run.ts";
+import type { Reporter, RunSummary } from "../reporter.ts";
+
+export function prettyReporter(screen: Screen): Reporter {
+  const paint = painter(screen.colour);
+  let lines = new SpacedLines(screen);
+  return {
+    event(event: FileEvent): void {
+      switch (event.kind) {
+        case "problems":
+          screen.err(event.text);
+          return;
+        case "start":
+          lines = new SpacedLines(screen);
+          if (event.tests > 0) {
+            const count = `${event.tests} test${event.tests === 1 ? "" : "s"}`;
+            lines.head(paint("dim", `running ${count} from ${event.file}`));
+          }
+          return;
+        case "trace":
+        case "line":
+          lines.body(event.text);
+          return;
+        case "outcome": {
+          const line = outcomeLine(event.outcome, paint);
+          if (line !== null) lines.verdict(line, incidentLines(event.outcome, paint));
+          return;
+        }
+      }
+    },
+    end: (summary) => writeEnd(screen, summary),
+  };
+}
+
+/** Dots in a row. */
+const ROW_LENGTH = 80;
+
+export function dotReporter(screen: Screen): Reporter {
+  const paint = painter(screen.colour);
+  let column = 0;
+  return {
+    event(event: FileEvent): void {
+      if (event.kind === "problems") screen.err(event.text);
+      if (event.kind !== "outcome") return;
+      const { outcome } = event.outcome;
+      if (column === ROW_LENGTH) {
+        screen.out("\n");
+        column = 0;
+      }
+      column++;
+      if (outcome === "passed") screen.out(paint("good", "."));
+      else if (outcome === "skipped") screen.out(paint("warning", ","));
+      else screen.out(paint("bad", "!"));
+    },
+    end(summary): void {
+      screen.out("\n");
+      writeEnd(screen, summary);
+    },
+  };
+}
+
+function writeEnd(screen: Screen, { reports, snapshots }: RunSummary): void {
+  const paint = painter(screen.colour);
+  const failures = failureLines(reports, paint);
+  if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
+  for (const { place, lines } of snapshots) {
+    screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
+  }
+  const all: readonly RunReport[] = reports;
+  const [last, ...above] = summaryLines(all, paint).reverse();
+  const wrong = snapshots.length === 0
+    ? []
+    : [`${snapshots.length} snapshot${snapshots.length === 1 ? "" : "s"} differ`];
+  screen.out(`\n${[...above.reverse(), [last, ...wrong].join(" | ")].join("\n")}\n`);
+}

@@ -1,0 +1,63 @@
+/** Files of tests in this process or in several workers; either way their events come file by file. */
+import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import { type FileEvent, type FileJob, runFile } from "./file_run.ts";
+
+/**
+ * Runs jobs.
+ *
+ * @param workers How many at once; with 1 they run here.
+ * @param tell Gets the events of the first file, then those of the second, and so on.
+ */
+export async function runJobs(
+  jobs: readonly FileJob[],
+  workers: number,
+  tell: (event: FileEvent) => void,
+  watch: HostWatch,
+): Promise<void> {
+  if (workers <= 1 || jobs.length <= 1) {
+    for (const job of jobs) {
+      if (watch.interrupted()) return;
+      await runFile(job, tell, watch);
+    }
+    return;
+  }
+  const waiting = jobs.map((): FileEvent[] => []);
+  let next = 0;
+  /** The file whose events are told as they come. */
+  let shown = 0;
+  const hear = (index: number, event: FileEvent) => {
+    waiting[index]!.push(event);
+    while (shown < jobs.length) {
+      const events = waiting[shown]!.splice(0);
+      for (const each of events) tell(each);
+      if (events.at(-1)?.kind !== "end") return;
+      shown++;
+    }
+  };
+  const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    try {
+      while (next < jobs.length) {
+        const index = next++;
+        await runIn(worker, jobs[index]!, (event) => hear(index, event));
+      }
+    } finally {
+      worker.terminate();
+    }
+  });
+  await Promise.all(lanes);
+}
+
+function runIn(worker: Worker, job: FileJob, tell: (event: FileEvent) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<FileEvent>) => {
+      tell(data);
+      if (data.kind === "end") resolve();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`A worker ended while it ran "${job.path}": ${event.message}`));
+    };
+    worker.postMessage(job);
+  });
+}

@@ -1,0 +1,151 @@
+/** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
+import { displayName, type RunReport } from "../../lang/run/report.ts";
+import { type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
+import { readRulePage } from "../explain/rule_pages.ts";
+import { readHostFile } from "../host_file.ts";
+import { Interrupts } from "../interrupts.ts";
+import { openScenario } from "../scenario/load_scenario.ts";
+import type { LimitOptions } from "../scenario/run_scenarios.ts";
+import type { Screen } from "../screen.ts";
+import { coverageLines, coverageReport } from "./coverage/report.ts";
+import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
+import type { FileEvent } from "./file_run.ts";
+import type { Reporter } from "./reporter.ts";
+import { runJobs } from "./run_jobs.ts";
+import type { Shard } from "./shard.ts";
+import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
+
+export interface TestOptions {
+  readonly match: string | null;
+  readonly seed: number | null;
+  readonly shard: Shard | null;
+  readonly workers: number;
+  readonly trace: boolean;
+  readonly limits: LimitOptions;
+  /** Hold what is printed against the file beside the scenario, or write that file. */
+  readonly snapshot: "check" | "update" | null;
+  readonly coverage: boolean;
+}
+
+/** Runs the tests of some files once. Finding no test is a failure. */
+export async function runTests(
+  paths: readonly string[],
+  options: TestOptions,
+  reporter: Reporter,
+  screen: Screen,
+): Promise<ExitCode> {
+  const { match, seed, shard, trace, limits, coverage } = options;
+  const firsts = shard === null ? null : countTests(paths);
+  const jobs = paths.map((path, index) => ({
+    path,
+    match,
+    seed,
+    shard: shard === null ? null : { ...shard, first: firsts![index]! },
+    trace,
+    limits,
+    colour: screen.colour,
+    coverage,
+  }));
+  const results = new Results(options, screen);
+  const interrupts = new Interrupts();
+  try {
+    await runJobs(jobs, options.workers, (event) => {
+      results.event(event);
+      reporter.event(event);
+    }, interrupts);
+    if (interrupts.interrupted()) results.exitCode = INTERRUPTED;
+  } finally {
+    interrupts.close();
+  }
+  if (!results.foundTest && (shard === null || firsts!.at(-1) === 0)) {
+    const why = match === null
+      ? "there is no `test` or `property` in what was given"
+      : `no name contains "${match}"`;
+    // A file that is wrong has been complained about; it is no matter of its tests.
+    if (results.exitCode === HELD) screen.err(`error: No test found: ${why}\n`);
+    return worseExitCode(results.exitCode, FAILED);
+  }
+  const { reports, snapshots, exitCode } = results;
+  reporter.end({ reports, snapshots, exitCode });
+  if (coverage) {
+    const report = coverageReport(joinRecords(results.records), readRulePage);
+    screen.out(`\n${coverageLines(report).join("\n")}\n`);
+  }
+  return exitCode;
+}
+
+/** How many tests stand before those of each file, and at the end how many there are. */
+function countTests(paths: readonly string[]): number[] {
+  const firsts = [0];
+  for (const path of paths) {
+    const opened = openScenario(path);
+    const tests = "problem" in opened ? [] : opened.program?.tests ?? [];
+    firsts.push(firsts.at(-1)! + tests.filter(({ kind }) => kind !== "bench").length);
+  }
+  return firsts;
+}
+
+class Results {
+  readonly reports: RunReport[] = [];
+  readonly snapshots: SnapshotProblem[] = [];
+  readonly records: CoverageRecord[] = [];
+  exitCode: ExitCode = HELD;
+  foundTest = false;
+  #printed = new Map<string, readonly string[]>();
+
+  constructor(readonly options: TestOptions, readonly screen: Screen) {}
+
+  event(event: FileEvent): void {
+    if (event.kind === "start") this.#printed = new Map();
+    else if (event.kind === "outcome") {
+      this.foundTest = true;
+      // What a failed test says is a matter of its failure.
+      if (event.outcome.outcome === "passed") {
+        this.#printed.set(displayName(event.outcome), event.printed);
+      }
+    } else if (event.kind === "end") this.#end(event);
+  }
+
+  #end({ path, report, exitCode, coverage }: FileEvent & { readonly kind: "end" }): void {
+    this.exitCode = worseExitCode(this.exitCode, exitCode);
+    if (report === null) return;
+    this.reports.push(report);
+    if (coverage !== null) this.records.push(coverage);
+    if (this.options.snapshot === null) return;
+    const { counts } = report;
+    const complete = counts.failed + counts.filtered === 0 && this.options.shard === null;
+    if (this.options.snapshot === "update" && complete) {
+      if (!writeSnapshot(path, this.#printed, this.screen)) this.exitCode = FAILED;
+      return;
+    }
+    const before = readHostFile(snapshotPath(path));
+    const text = before.found ? before.text : null;
+    const problems = this.options.snapshot === "update"
+      ? [{ place: snapshotPath(path), lines: ["not written: not all tests of the file passed"] }]
+      : compareSnapshot(path, text, this.#printed, complete);
+    this.snapshots.push(...problems);
+    if (problems.length > 0) this.exitCode = worseExitCode(this.exitCode, FAILED);
+  }
+}
+
+/** Writes the snapshot of a file whose tests print something; false after saying why not. */
+function writeSnapshot(
+  path: string,
+  printed: ReadonlyMap<string, readonly string[]>,
+  screen: Screen,
+): boolean {
+  const file = snapshotPath(path);
+  if ([...printed.values()].every((lines) => lines.length === 0)) return true;
+  try {
+    Deno.writeTextFileSync(file, snapshotText(printed));
+    return true;
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotCapable
+      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    screen.err(`error: Cannot write "${file}": ${why}\n`);
+    return false;
+  }
+}

@@ -1,0 +1,44 @@
+import { assertEquals } from "@std/assert";
+import { compareSnapshot, readSnapshot, snapshotText } from "./snapshots.ts";
+
+const PRINTED = new Map([
+  ["first [iommu.mode = lazy]", ["one", "", "== no name", "| no line"]],
+  ["silent", []],
+  ["last", ["  indented"]],
+]);
+
+Deno.test("a snapshot is read as it was written, whatever the tests print", () => {
+  const read = readSnapshot(snapshotText(PRINTED));
+  assertEquals([...read.keys()], ["first [iommu.mode = lazy]", "last"]);
+  assertEquals(read.get("first [iommu.mode = lazy]"), PRINTED.get("first [iommu.mode = lazy]"));
+  assertEquals(read.get("last"), ["  indented"]);
+});
+
+Deno.test("equal output is no problem, and neither is a file that prints nothing", () => {
+  assertEquals(compareSnapshot("a.dma", snapshotText(PRINTED), PRINTED, true), []);
+  assertEquals(compareSnapshot("a.dma", null, new Map([["silent", []]]), true), []);
+});
+
+Deno.test("what changed is shown with a little around it, old lines before new ones", () => {
+  const lines = ["a", "b", "c", "d", "e", "f", "g"];
+  const text = snapshotText(new Map([["t", lines]]));
+  const [problem] = compareSnapshot("a.dma", text, new Map([["t", lines.with(3, "D")]]), true);
+  assertEquals(problem, {
+    place: "a.dma.snap: t",
+    lines: ["  b", "  c", "- d", "+ D", "  e", "  f"],
+  });
+});
+
+Deno.test("a test that is gone is told of only when all tests ran", () => {
+  const text = snapshotText(PRINTED);
+  const some = new Map([["last", ["  indented"]]]);
+  assertEquals(compareSnapshot("a.dma", text, some, false), []);
+  assertEquals(compareSnapshot("a.dma", text, some, true).map(({ place }) => place), [
+    "a.dma.snap: first [iommu.mode = lazy]",
+  ]);
+});
+
+Deno.test("output without a snapshot asks for one", () => {
+  const [problem] = compareSnapshot("a.dma", null, PRINTED, true);
+  assertEquals(problem!.lines, ["there is no snapshot yet: write it with --snapshot update"]);
+});

@@ -1,0 +1,53 @@
+/**
+ * Which rules the project itself exercises: its scenarios by running them, its other tests by the
+ * rules that their names cite.
+ *
+ * A test's name says what it holds and where that stands ("… (dma.md 3.3)"); all of them pass, or
+ * `deno task test` fails. The ways to say no are counted over the scenarios alone: only they are
+ * listened to.
+ */
+import { join, relative } from "@std/path";
+import { citedRules } from "../cli/testing/coverage/citations.ts";
+import { type CoverageRecord, joinRecords } from "../cli/testing/coverage/recorder.ts";
+import { type FileJob, runFile } from "../cli/testing/file_run.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
+
+const SOURCES = ["cli", "devices", "lang", "runtime", "tests"];
+/** Names of tests and of their steps. */
+const TEST_NAME = /(?:Deno\.test|\bstep)\(\s*(?:\{\s*name:\s*)?(["'`])((?:(?!\1)[^\\]|\\.)*)\1/g;
+
+/** What the names of the project's own tests cite. */
+export function citedByTests(): string[] {
+  const files = SOURCES.flatMap((folder) => filesBelow(join(ROOT, folder)))
+    .filter((path) => path.endsWith("_test.ts"));
+  return files.flatMap((path) =>
+    [...Deno.readTextFileSync(path).matchAll(TEST_NAME)].flatMap(([, , name]) => citedRules(name!))
+  );
+}
+
+/** What the scenarios below a folder come by. */
+export async function recordScenarios(folder: string): Promise<CoverageRecord> {
+  const records: CoverageRecord[] = [];
+  for (const path of filesBelow(join(ROOT, folder)).filter((each) => each.endsWith(".dma"))) {
+    const job: FileJob = {
+      path: relative(Deno.cwd(), path),
+      match: null,
+      seed: null,
+      shard: null,
+      trace: false,
+      limits: { steps: null, memoryBytes: null, outputLines: null, depth: null, timeMs: null },
+      colour: false,
+      coverage: true,
+    };
+    await runFile(job, (event) => {
+      if (event.kind === "end" && event.coverage !== null) records.push(event.coverage);
+    });
+  }
+  return joinRecords(records);
+}
+
+/** Scenarios and tests together. */
+export async function projectCoverage(): Promise<CoverageRecord> {
+  const tests: CoverageRecord = { decided: [], cited: citedByTests(), exits: [] };
+  return joinRecords([await recordScenarios("examples"), tests]);
+}

@@ -1,0 +1,236 @@
+/** `dmalab test`: what to run, how to say it, and what it holds the output to. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { main } from "../cli/main.ts";
+import { MemoryScreen } from "../cli/memory_screen.ts";
+import { runDeno } from "./deno_process.ts";
+import { coverageReport } from "../cli/testing/coverage/report.ts";
+import { readRulePage } from "../cli/explain/rule_pages.ts";
+import { projectCoverage } from "./coverage.ts";
+import { ROOT } from "./source_text.ts";
+
+const TEXT = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } } }
+}
+
+test "maps & <unmaps>" matrix { iommu.mode = [strict, lazy] } {
+  let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  print "mapped {m.size}"
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+}
+
+skip test "later" { }
+
+# (dma.md 3.3 row 1)
+test "refuses" {
+  let state = iova_state()
+  assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB)
+  dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
+  dma_iova_free(ssd, state)
+}
+`;
+const FAILS = 'test "is wrong" {\n  print "said"\n  assert 1 == 2, "a \\"b\\" & c"\n}\n';
+
+async function dmalab(...words: string[]) {
+  const screen = new MemoryScreen();
+  const code = await main(words, screen);
+  return { code, output: screen.output, errors: screen.errors };
+}
+
+async function inFolder(
+  files: Readonly<Record<string, string>>,
+  body: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-test-" }));
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      Deno.writeTextFileSync(join(folder, name), text);
+    }
+    await body(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("every test is in exactly one shard, and an empty shard is no failure", async () => {
+  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
+    const seen: string[] = [];
+    for (let part = 1; part <= 7; part++) {
+      const { code, output } = await dmalab("test", folder, "--shard", `${part}/7`);
+      const names = [...output.matchAll(/^(.+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, n]) => n!);
+      seen.push(...names);
+      assertEquals(code, names.includes("is wrong") ? 1 : 0);
+    }
+    assertEquals(seen.sort(), [
+      "is wrong",
+      "later",
+      "maps & <unmaps> [iommu.mode = lazy]",
+      "maps & <unmaps> [iommu.mode = strict]",
+      "refuses",
+    ]);
+    const wrong = await dmalab("test", folder, "--shard", "8/7");
+    assertEquals([wrong.code, wrong.output], [2, ""]);
+  });
+});
+
+Deno.test("with --jobs the output is the same, in the order of the files", async () => {
+  const files = Object.fromEntries(
+    ["a", "b", "c", "d"].map((name) => [`${name}.dma`, TEXT.replaceAll("maps", `maps ${name}`)]),
+  );
+  await inFolder(files, async (folder) => {
+    const one = await dmalab("test", folder);
+    const three = await dmalab("test", folder, "--jobs", "3");
+    assertEquals(three, one);
+    assertStringIncludes(one.output, "ok | 4 files | 12 passed | 0 failed | 4 ignored");
+  });
+});
+
+Deno.test("a name that nothing contains is one sentence and exit code 1", async () => {
+  await inFolder({ "a.dma": TEXT }, async (folder) => {
+    const said = await dmalab("test", folder, "--match", "zebra");
+    assertEquals(said, {
+      code: 1,
+      output: "",
+      errors: 'error: No test found: no name contains "zebra"\n',
+    });
+    const run = await dmalab("run", folder, "--match", "zebra");
+    assertEquals([run.code, run.output], [1, ""]);
+  });
+});
+
+Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fails", async () => {
+  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
+    const { code, output } = await dmalab("test", folder, "--reporter", "tap");
+    assertEquals(code, 1);
+    const lines = output.split("\n");
+    assertEquals([lines[0], lines.at(-2)], ["TAP version 14", "1..5"]);
+    assertEquals(lines.filter((line) => /^(?:not )?ok \d+ - /.test(line)).length, 5);
+    assertMatch(output, /^ok 3 - \S*a\.dma: later # SKIP$/m);
+    assertMatch(output, /^not ok 5 - \S*b\.dma: is wrong$/m);
+    assertStringIncludes(output, '  message: "Assertion failed: a \\"b\\" & c"');
+    assert(lines.includes("# said"));
+  });
+});
+
+Deno.test("JUnit's XML counts, escapes, and carries failures and output", async () => {
+  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
+    const { output } = await dmalab("test", folder, "--reporter", "junit");
+    assertMatch(
+      output,
+      /<testsuite name="\S*a\.dma" tests="4" failures="0" skipped="1" errors="0"/,
+    );
+    assertMatch(output, /<testsuite name="\S*b\.dma" tests="1" failures="1"/);
+    assertStringIncludes(output, 'name="maps &amp; &lt;unmaps&gt; [iommu.mode = lazy]"');
+    assertMatch(
+      output,
+      /<failure type="E0901" message="Assertion failed: a &quot;b&quot; &amp; c">/,
+    );
+    assertStringIncludes(output, "<system-out>said</system-out>");
+    const opened = [...output.matchAll(/<(\w[\w-]*)[^>]*[^/>?]>|<(testsuite)>/g)].length;
+    assertEquals(opened, [...output.matchAll(/<\/\w/g)].length);
+  });
+});
+
+Deno.test("JSON has every outcome with what it printed; dots are one a test", async () => {
+  await inFolder({ "a.dma": TEXT, "b.dma": FAILS, "c.dma": "let\n" }, async (folder) => {
+    const json = await dmalab("test", folder, "--reporter", "json");
+    const { exitCode, files, wrong } = JSON.parse(json.output);
+    assertEquals([json.code, exitCode, wrong.length], [2, 2, 1]);
+    assertEquals(files[0].tests[0].printed, ["mapped 4KiB"]);
+    assertEquals(files[1].tests[0].failure.code, "E0901");
+    const dots = await dmalab("test", folder, "--reporter", "dot");
+    assertMatch(dots.output, /^\.\.,\.!$/m);
+    assertEquals((await dmalab("test", folder, "--reporter", "dots")).code, 2);
+  });
+});
+
+Deno.test("--snapshot writes beside the scenario only when told, and holds later runs to it", async () => {
+  await inFolder({ "a.dma": TEXT }, async (folder) => {
+    const [file, snap] = [join(folder, "a.dma"), join(folder, "a.dma.snap")];
+    const none = await dmalab("test", file, "--snapshot", "check");
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.output, "there is no snapshot yet");
+    assertEquals([...Deno.readDirSync(folder)].length, 1);
+    assertEquals((await dmalab("test", file, "--snapshot", "update")).code, 0);
+    assertStringIncludes(Deno.readTextFileSync(snap), "== maps & <unmaps> [iommu.mode = lazy]\n| ");
+    assertEquals((await dmalab("test", file, "--snapshot", "check")).code, 0);
+    Deno.writeTextFileSync(file, TEXT.replace("mapped", "Mapped"));
+    const changed = await dmalab("test", file, "--snapshot", "check");
+    assertEquals(changed.code, 1);
+    assertStringIncludes(changed.output, "- mapped 4KiB\n+ Mapped 4KiB");
+    assertStringIncludes(changed.output, "| 2 snapshots differ");
+  });
+});
+
+Deno.test("--coverage counts what passing tests decide by and cite, and the exits they take", async () => {
+  await inFolder({ "a.dma": TEXT }, async (folder) => {
+    const { output } = await dmalab("test", folder, "--coverage");
+    assertMatch(output, /^ {2}dma\.md +\d+ +[1-9]\d* +1 +[1-9]\d* /m);
+    assertMatch(output, /^ {2}errors of calls +\d+ +1 /m);
+    assertMatch(output, /^ {2}report +\d+ +1 /m);
+    assertMatch(output, /^rule coverage \d+ of \d+ \(\d+\.\d %\), exits 2 of \d+ \(\d+\.\d %\)$/m);
+    assert(!/^ {2}dma\.3\.3 /m.test(output), "it is cited, so it is not open");
+    assertMatch(output, /^ {2}dma\.7\.2 +\S/m);
+  });
+});
+
+Deno.test("--watch runs again when a scenario changes", async () => {
+  await inFolder({ "a.dma": 'test "one" { }\n' }, async (folder) => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "-R", "cli/main.ts", "test", folder, "--watch"],
+      cwd: ROOT,
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    const until = async (text: string) => {
+      while (!output.includes(text)) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        output += value;
+      }
+      assertStringIncludes(output, text);
+    };
+    await until("watching for changes");
+    output = "";
+    Deno.writeTextFileSync(join(folder, "a.dma"), 'test "two" { }\n');
+    await until("two ... ok");
+    child.kill("SIGKILL");
+    await reader.cancel();
+    await child.status;
+  });
+});
+
+Deno.test("the project exercises the rules it is built from, and says which it does not", async () => {
+  const { pages, exits, openRules } = coverageReport(await projectCoverage(), readRulePage);
+  const sum = (of: (page: typeof pages[number]) => number) =>
+    pages.reduce((total, page) => total + of(page), 0);
+  // What is not built yet is what nobody can exercise: HMM, RDMA and VFIO.
+  const built = pages.filter(({ page }) => page !== "hmm-rdma-vfio");
+  for (const { page, rules, exercised } of built) {
+    assert(exercised >= rules * 0.7, `${page}: ${exercised} of ${rules}`);
+  }
+  assert(sum(({ exercised }) => exercised) >= 60);
+  assertEquals(openRules.length, sum(({ rules, exercised }) => rules - exercised));
+  const reached = exits.reduce((total, row) => total + row.reached, 0);
+  assert(reached >= 60, `${reached} exits`);
+});
+
+Deno.test("dmalab test needs to read and nothing else", async () => {
+  const { code, output } = await runDeno(
+    [
+      "run",
+      "--no-prompt",
+      "-R=.",
+      "cli/main.ts",
+      "test",
+      "examples/50-first-look.dma",
+      "--jobs",
+      "2",
+    ],
+    { folder: ROOT },
+  );
+  assertEquals(code, 0, output);
+});
