@@ -1,0 +1,108 @@
+/**
+ * Notes what the passing tests of one file come by.
+ *
+ * A rule counts as *decided* when an event of a passing test names it as the reason (`why.rule`), or
+ * when the checker reported a breach of it; as *cited* when a passing test names it in its own
+ * text or in the comment above it. What stands at the head of a file or in its functions is cited
+ * when all tests of the file pass. An exit counts when an event of a passing test takes it.
+ */
+import type { Program } from "../../../lang/run/program.ts";
+import type { RunReport, TestOutcome } from "../../../lang/run/report.ts";
+import { parse } from "../../../lang/syntax/parse.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { citedRules } from "./citations.ts";
+
+/** Names as events and texts give them, for any number of files. */
+export interface CoverageRecord {
+  readonly decided: readonly string[];
+  readonly cited: readonly string[];
+  readonly exits: readonly string[];
+}
+
+export class CoverageRecorder {
+  readonly #decided = new Set<string>();
+  readonly #exits = new Set<string>();
+  #pendingDecided = new Set<string>();
+  #pendingExits = new Set<string>();
+
+  constructor(readonly program: Program) {}
+
+  /** An event of the test that runs. */
+  event({ name, fields, why }: MachineEvent): void {
+    if (why !== null) this.#pendingDecided.add(why.rule);
+    const values = fields as Readonly<Record<string, unknown>>;
+    if (name.startsWith("ret.")) {
+      if (typeof values["error"] === "string") {
+        this.#pendingExits.add(`${name.slice("ret.".length)} ${values["error"]}`);
+      }
+      return;
+    }
+    switch (name) {
+      case "block.status":
+        this.#pendingExits.add(`status ${values["status"]}`);
+        return;
+      case "iommu.fault":
+        this.#pendingExits.add(`fault ${values["reason"]}`);
+        return;
+      case "dma.report":
+        this.#pendingExits.add(`report ${values["class"]}`);
+        this.#pendingDecided.add(String(values["rule"]));
+        return;
+      case "inject":
+        this.#pendingExits.add(`point ${values["point"]}`);
+        return;
+    }
+  }
+
+  /** The test that ran has ended; what a failed one came by proves nothing. */
+  outcome({ outcome }: TestOutcome): void {
+    if (outcome === "passed") {
+      for (const rule of this.#pendingDecided) this.#decided.add(rule);
+      for (const exit of this.#pendingExits) this.#exits.add(exit);
+    }
+    this.#pendingDecided = new Set();
+    this.#pendingExits = new Set();
+  }
+
+  record({ outcomes }: RunReport): CoverageRecord {
+    const passed = new Set(
+      outcomes.filter(({ outcome }) => outcome === "passed").map(({ name }) => name),
+    );
+    const complete = outcomes.length > 0 && outcomes.every(({ outcome }) => outcome === "passed");
+    return {
+      decided: [...this.#decided],
+      cited: citationsOf(this.program, passed, complete),
+      exits: [...this.#exits],
+    };
+  }
+}
+
+function citationsOf(
+  { source }: Program,
+  passed: ReadonlySet<string>,
+  complete: boolean,
+): string[] {
+  const cited = new Set<string>();
+  let from = 0;
+  for (const item of parse(source).file.items) {
+    const isTest = item.kind === "Test" || item.kind === "Property";
+    if (isTest ? passed.has(item.name) : complete) {
+      // The comment above it belongs to it.
+      for (const rule of citedRules(source.text.slice(from, item.span.end))) cited.add(rule);
+    }
+    from = item.span.end;
+  }
+  return [...cited];
+}
+
+/** Several records as one. */
+export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord {
+  const all = (of: (record: CoverageRecord) => readonly string[]) => [
+    ...new Set(records.flatMap(of)),
+  ];
+  return {
+    decided: all(({ decided }) => decided),
+    cited: all(({ cited }) => cited),
+    exits: all(({ exits }) => exits),
+  };
+}

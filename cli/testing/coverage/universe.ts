@@ -1,0 +1,93 @@
+/** All that a suite could come by: the rules of `docs/behaviour/`, and the ways a machine says no. */
+import { KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
+import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
+import { BLK_STS } from "../../../runtime/errno.ts";
+import { FAULT_POINTS } from "../../../runtime/faults.ts";
+import { BUILTINS } from "../../../lang/builtins/mod.ts";
+import { RULE_PAGES } from "../../explain/lookup.ts";
+import { RulePage } from "../../explain/rule_book.ts";
+
+/** Pages that hold rules. The others tell what was measured, and which releases were wrong. */
+const PAGES = RULE_PAGES.filter((page) => page !== "captured" && page !== "defects");
+
+/** A numbered rule: a heading with a number and no numbered heading below it. */
+export interface Rule {
+  /** As it is cited: `dma.3.3`. */
+  readonly name: string;
+  readonly page: string;
+  readonly title: string;
+}
+
+/** Every rule, in the order of the pages. */
+export function allRules(readPage: (name: string) => string): Rule[] {
+  return PAGES.flatMap((page) => {
+    const book = new RulePage(page, readPage(page));
+    const numbers = book.names.map((name) => name.slice(page.length + 1))
+      .filter((key) => /^\d+(?:\.\d+)*$/.test(key));
+    return numbers
+      .filter((key) => !numbers.some((other) => other.startsWith(`${key}.`)))
+      .map((key) => ({
+        name: `${page}.${key}`,
+        page,
+        title: titleOf(book.find(key)!.lines[0]!),
+      }));
+  });
+}
+
+/** A heading without its number and without the sources it names. */
+function titleOf(heading: string): string {
+  return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ [[(].*$/, "");
+}
+
+/** The rule that a citation means, which may name a row of its table; null when there is none. */
+export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule | null {
+  for (let name = citation; name.includes("."); name = name.slice(0, name.lastIndexOf("."))) {
+    const rule = rules.get(name);
+    if (rule !== undefined) return rule;
+  }
+  return null;
+}
+
+/** A way in which the machine says no. */
+export interface Exit {
+  /** As events tell it: `dma_iova_link EIO`. */
+  readonly name: string;
+  readonly group: ExitGroup;
+}
+
+export type ExitGroup =
+  | "errors of calls"
+  | "block status"
+  | "device fault"
+  | "report"
+  | "injection";
+
+/** Why a device's access is refused. @see docs/events.md, iommu.fault */
+const FAULT_REASONS = [
+  "not_present",
+  "not_readable",
+  "not_writable",
+  "blocked",
+  "address_width",
+  "reserved",
+] as const;
+
+/** Every exit. The errors of a call are those that its entry in `lang/builtins/` names. */
+export function allExits(): Exit[] {
+  const calls = new Set<string>(KERNEL_CALLS);
+  const errors = [...BUILTINS.functions.values()].filter(({ name }) => calls.has(name)).flatMap(
+    ({ name, raises = [] }) => raises.map((error) => `${name} ${error}`),
+  );
+  const inGroup = (group: ExitGroup, names: readonly string[]) =>
+    names.map((name): Exit => ({ group, name }));
+  return [
+    ...inGroup("errors of calls", errors),
+    ...inGroup(
+      "block status",
+      Object.keys(BLK_STS).filter((status) => status !== "OK").map((status) => `status ${status}`),
+    ),
+    ...inGroup("device fault", FAULT_REASONS.map((reason) => `fault ${reason}`)),
+    ...inGroup("report", Object.keys(REPORT_CLASSES).map((name) => `report ${name}`)),
+    ...inGroup("injection", FAULT_POINTS.map(({ name }) => `point ${name}`)),
+  ];
+}
