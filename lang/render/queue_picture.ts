@@ -50,6 +50,8 @@ const LABEL = 14;
 const BEFORE_FOCUS = 3;
 /** Commands listed before the rest is only counted. */
 const SHOWN_COMMANDS = 8;
+/** Numbers to the right, but for the operation between them. */
+const ALIGNMENTS = ["right", "right", "left", "right", "right"] as const;
 
 /** The drawing, in at most 80 columns. */
 export function queuePicture(queue: PicturedQueue): string[] {
@@ -60,7 +62,7 @@ export function queuePicture(queue: PicturedQueue): string[] {
     ...queue.rings.flatMap((ring) => ringLines(ring, queue.depthEntries)),
     ...queue.rows.length === 0
       ? ["nothing in flight"]
-      : tableLines(queue.header, queue.rows.slice(0, SHOWN_COMMANDS), ["right", "right"]),
+      : tableLines(queue.header, queue.rows.slice(0, SHOWN_COMMANDS), ALIGNMENTS),
     ...rest > 0 ? [`⋮ ${rest} more`] : [],
     ...queue.notes,
   ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
