@@ -86,25 +86,29 @@ export class CallEvents {
 
   /**
    * Ends a call that returns 0 or a negative errno.
-   * @param inputs What a refusal looked at, where that is known.
+   * @param why What made it fail, where that is known.
    */
   leaveWithErrno(
     call: Call,
     result: number,
     outer: string | null,
-    inputs: Why["inputs"] | null = null,
+    why: Why | null = null,
   ): void {
     if (this.#events.tick(call.ret)) {
-      const why = inputs === null ? null : { rule: call.rule, inputs };
       this.#ret(call, result, result === 0 ? null : errnoName(result), why);
     }
     this.#events.device = outer;
   }
 
   /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */
-  leaveWithCount(call: Call, result: number, outer: string | null): void {
+  leaveWithCount(
+    call: Call,
+    result: number,
+    outer: string | null,
+    why: Why | null = null,
+  ): void {
     if (this.#events.tick(call.ret)) {
-      this.#ret(call, Math.max(result, 0), result < 0 ? errnoName(result) : null);
+      this.#ret(call, Math.max(result, 0), result < 0 ? errnoName(result) : null, why);
     }
     this.#events.device = outer;
   }

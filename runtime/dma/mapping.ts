@@ -37,7 +37,7 @@ import type { DmaChecker } from "./checker/dma_checker.ts";
 import { KernelAreas } from "./kernel_areas.ts";
 import { MADE, type MadeBy } from "./checker/record_table.ts";
 import { hexAddress } from "./hex_address.ts";
-import { refuseMap, whyRefused } from "./refusal.ts";
+import { refuseMap, whyMaskRefused, whyRefused } from "./refusal.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
@@ -434,7 +434,8 @@ export class DmaMapping {
     if (events.tick(SET_MASK.call)) events.emit(SET_MASK.call, { dev: dev.name, bits });
     const injected = this.#injected(SET_MASK);
     const error = injected !== 0 ? injected : setMask(this.#machine, dev, bits);
-    this.#calls.leaveWithErrno(SET_MASK, error, outer);
+    const why = error === 0 ? null : whyMaskRefused(SET_MASK.rule, bits, injected !== 0);
+    this.#calls.leaveWithErrno(SET_MASK, error, outer, why);
     return error;
   }
 
@@ -446,7 +447,8 @@ export class DmaMapping {
       events.emit(SET_COHERENT_MASK.call, { dev: dev.name, bits });
     }
     const error = setCoherentMask(this.#machine, dev, bits);
-    this.#calls.leaveWithErrno(SET_COHERENT_MASK, error, outer);
+    const why = error === 0 ? null : whyMaskRefused(SET_COHERENT_MASK.rule, bits, false);
+    this.#calls.leaveWithErrno(SET_COHERENT_MASK, error, outer, why);
     return error;
   }
 

@@ -16,6 +16,11 @@ export function whyRefused(machine: Machine, dev: DmaDevice, branch: MapBranch):
   return { rule: branch.rule, inputs: { branch: branch.name, ...mapInputs(machine, dev) } };
 }
 
+/** Why a mask was refused: without translation it must reach the zone that DMA memory comes from. */
+export function whyMaskRefused(rule: string, bits: number, injected: boolean): Why {
+  return { rule, inputs: { bits, injected } };
+}
+
 /** What the choice of a branch looks at. */
 export function mapInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
   const { config, forcesBounce } = machine;

@@ -4,7 +4,7 @@
  * @see behaviour/dma.md chapter 7
  */
 import { eventId } from "../event_vocabulary.ts";
-import type { EventStream } from "../events.ts";
+import type { EventStream, Why } from "../events.ts";
 import { FAULT, type FaultPoint } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import {
@@ -15,6 +15,7 @@ import {
 } from "./attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "./device.ts";
+import { whyRefused } from "./refusal.ts";
 import type { MappingEvents } from "./mapping_events.ts";
 import type { Scatterlist } from "./scatterlist.ts";
 import { mapSg, sgtableResult, syncSg, unmapSg } from "./scatterlist_mapping.ts";
@@ -42,21 +43,29 @@ export class ScatterlistCalls {
   /** The number of outputs, 0 for any failure. */
   map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SG, dev, list, dir, attrs, list.count);
+    this.#machine.dma.refusal = null;
     const outputs = this.#outputs(FAULT.dma_map_sg, dev, list, dir, attrs);
     this.#mapped(dev, list, dir, attrs);
     const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithCount(MAP_SG, result, outer);
+    this.#calls.leaveWithCount(MAP_SG, result, outer, this.#whyRefused(dev, result));
     return Math.max(outputs, 0);
   }
 
   /** 0 or a negative errno. */
   mapTable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs, list.count);
+    this.#machine.dma.refusal = null;
     const outputs = this.#outputs(FAULT.dma_map_sgtable, dev, list, dir, attrs);
     this.#mapped(dev, list, dir, attrs);
     const result = sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer);
+    this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer, this.#whyRefused(dev, result));
     return result;
+  }
+
+  /** The branch of the entry that could not be mapped, where one was refused by itself. */
+  #whyRefused(dev: DmaDevice, result: number): Why | null {
+    const { refusal } = this.#machine.dma;
+    return result >= 0 || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
   }
 
   /** @param entries How many the driver says the list has; only as many are looked at. */

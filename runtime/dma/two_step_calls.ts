@@ -117,14 +117,17 @@ export class TwoStepCalls {
       const dma = state.addr + offset as DmaAddr;
       this.#mappings.mapped(LINK.api, dev, phys, dma, sizeBytes, dir, attrs);
     }
-    const looked = error === 0 ? null : {
-      injected: injected !== 0,
-      offset,
-      begins_at: domain.offsetOf(phys),
-      size_bytes: sizeBytes,
-      granule_bytes: domain.granuleBytes,
+    const why = error === 0 ? null : {
+      rule: LINK.rule,
+      inputs: {
+        injected: injected !== 0,
+        offset,
+        begins_at: domain.offsetOf(phys),
+        size_bytes: sizeBytes,
+        granule_bytes: domain.granuleBytes,
+      },
     };
-    this.#calls.leaveWithErrno(LINK, error, outer, looked);
+    this.#calls.leaveWithErrno(LINK, error, outer, why);
     return error;
   }
 
@@ -145,7 +148,8 @@ export class TwoStepCalls {
     const injected = this.#injected(FAULT.dma_iova_sync);
     const error = injected !== 0 ? injected : iovaSync(domain, state, offset, sizeBytes);
     if (error === 0) this.#machine.checker?.ranges.synced(dev, domain, state, offset, sizeBytes);
-    this.#calls.leaveWithErrno(SYNC, error, outer, error === 0 ? null : { injected: true });
+    const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
+    this.#calls.leaveWithErrno(SYNC, error, outer, why);
     return error;
   }
 

@@ -182,6 +182,13 @@ export function refusalTold(facts: Facts): Told {
   }
   const title = `${call} fails: ${error}`;
   if (facts.inputIs("injected")) return { title, why: "it was told to fail" };
+  if (call === "dma_set_mask" || call === "dma_set_coherent_mask") {
+    return {
+      title,
+      why: `${facts.inputNumber("bits")} bits do not reach the zone that memory for DMA comes ` +
+        "from, and the device is not translated",
+    };
+  }
   if (call === "dma_iova_link") return { title, why: linkReason(facts, error) };
   return { title, why: facts.input("branch") === undefined ? "" : branchReason(facts) };
 }
