@@ -121,6 +121,7 @@ export function attachDmaDevice(
     ...(settings.ranges === undefined ? {} : { ranges: settings.ranges }),
   });
   dev.peer = device.func;
+  dev.hostBridge = device.func.hostBridge.name;
   machine.iommu.attach(dev);
   return dev;
 }

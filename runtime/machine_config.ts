@@ -23,6 +23,8 @@ export interface MemoryWindow {
   readonly sizeBytes: Bytes;
   /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
   readonly busOffset?: number;
+  /** The host bridge whose window it is, by name; left out, it is every device's. */
+  readonly hostBridge?: string;
 }
 
 /** A `region` of the machine block: a named part of the RAM, or an MMIO window. */

@@ -10,12 +10,12 @@ import type { PciTopology } from "../pci/topology.ts";
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */
-export function unplugNvme(device: LabDevice, { providers }: PciTopology): void {
+export function unplugNvme(device: LabDevice, topology: PciTopology): void {
   const { controller, disk, dma, function: func } = device;
   invariant(controller !== null && disk !== null, `${device.name} is no NVMe disk`);
   controller.unplug();
   dma.addressEnd = 0;
   disk.driver.remove();
-  // What it has lent to peers goes with the last of them.
-  providers.unbind(func);
+  // Its memory answers nobody any more; what it has lent to peers goes with the last of them.
+  topology.unplug(func);
 }

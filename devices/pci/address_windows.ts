@@ -102,6 +102,7 @@ export function planAddressWindows(
       basePhys,
       sizeBytes,
       busOffset: bridge.busOffset,
+      hostBridge: bridge.name,
     });
   }
 
@@ -146,6 +147,7 @@ function placeLow(
       basePhys: base as PhysAddr,
       sizeBytes,
       busOffset: bridge.busOffset,
+      hostBridge: bridge.name,
     };
   };
   for (let base = alignUp(LOW_START, unit); base + sizeBytes <= LOW_END;) {

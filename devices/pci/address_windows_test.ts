@@ -30,8 +30,20 @@ Deno.test("small BARs share a window from 3 GiB on, large ones one above all RAM
     bridge({ ssd: [16 * KIB], cmb: [16 * KIB, 64 * MIB], gpu: [16 * GIB] }),
   ]);
   assertEquals(plan.windows, [
-    { name: "pci.mem32", basePhys: physAddr(0xc000_0000), sizeBytes: 80 * MIB, busOffset: 0 },
-    { name: "pci.mem64", basePhys: physAddr(16 * GIB), sizeBytes: 16 * GIB, busOffset: 0 },
+    {
+      name: "pci.mem32",
+      basePhys: physAddr(0xc000_0000),
+      sizeBytes: 80 * MIB,
+      busOffset: 0,
+      hostBridge: "pci",
+    },
+    {
+      name: "pci.mem64",
+      basePhys: physAddr(16 * GIB),
+      sizeBytes: 16 * GIB,
+      busOffset: 0,
+      hostBridge: "pci",
+    },
   ]);
   assertEquals(plan.bars.get("cmb")!.map(({ basePhys }) => basePhys), [
     physAddr(0xc400_4000),

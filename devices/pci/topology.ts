@@ -62,6 +62,15 @@ export class PciTopology implements PeerRouter {
     return this.functions.find((func) => func.name === name);
   }
 
+  /**
+   * A device has been pulled out of its slot: none of its BARs answers any more, and its driver
+   * leaves, or waits for the memory it has lent.
+   */
+  unplug(func: PciFunction): void {
+    func.present = false;
+    this.providers.unbind(func);
+  }
+
   /** The memory a function lends to peers, or null when it has none. */
   peerMemory(func: PciFunction): PeerMemory | null {
     return this.providers.of(func)?.pool ?? null;

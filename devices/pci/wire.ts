@@ -16,6 +16,9 @@
  * number; a port with completion redirect sends those of a read that turned round up to the root
  * complex, where they are lost if the host bridge does not carry them.
  *
+ * No function here sends translated requests, so translation blocking and direct translated have
+ * nothing to decide; and none lies about who it is, which source validation would find out.
+ *
  * @see PCI Express Base Specification, 2.2.4 and 6.12; behaviour/p2p.md 9.2, 9.4
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
@@ -120,15 +123,17 @@ export class Wire {
       this.#tellUp(client, address, kind, turn.redirector);
       return TO_ROOT;
     }
-    if (turn.inside) this.#tell(client.name, target.name, address, "forward", kind);
-    else {
+    const { present } = target;
+    if (turn.inside) {
+      this.#tell(client.name, target.name, address, present ? "forward" : "block", kind);
+    } else {
       const turnsAt = client.chain.indexOf(turn.at);
       for (let at = 0; at < turnsAt; at++) {
         this.#tell(client.chain[at]!.name, client.chain[at + 1]!.name, address, "forward", kind);
       }
       this.#tellDown(turn.at, target, address, kind);
     }
-    if (kind === "read" && !this.#answers(client, target, address)) return LOST;
+    if (!present || kind === "read" && !this.#answers(client, target, address)) return LOST;
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
   }
 
@@ -157,7 +162,7 @@ export class Wire {
     const verdict = passes ? "forward" : "block";
     this.#tell(client.hostBridge.name, root.name, bus, verdict, kind);
     if (passes) this.#tellDown(root, func, bus, kind);
-    return passes;
+    return passes && func.present;
   }
 
   #begin(): void {
@@ -192,7 +197,8 @@ export class Wire {
 
   #tellDown(from: PciFunction, to: PciFunction, address: number, kind: TlpKind): void {
     for (let at = to.chain.indexOf(from); at > 0; at--) {
-      this.#tell(to.chain[at]!.name, to.chain[at - 1]!.name, address, "forward", kind);
+      const verdict = at > 1 || to.present ? "forward" : "block";
+      this.#tell(to.chain[at]!.name, to.chain[at - 1]!.name, address, verdict, kind);
     }
   }
 

@@ -169,3 +169,37 @@ Deno.test("a BAR is where the CPU's map says, on the bus of its own host bridge 
   assertEquals(wire.atPhys(base + 100)?.func.name, "p");
   assertEquals(wire.atPhys(physAddr(0x1000)), null);
 });
+
+Deno.test("what was pulled out of its slot answers nobody, whichever way one comes", () => {
+  const bench = switchUnder(true);
+  const { dma } = bench.lab.machine;
+  const phys = bench.func("p").bars[0]!.basePhys;
+  const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
+  bench.lab.topology.unplug(bench.func("p"));
+  assertEquals(bench.lab.topology.providers.of(bench.func("p")), null);
+  assertEquals(write(bench, phys).hops.at(-1), "s.down0 > p block");
+  assertEquals(bench.count("iommu.fault"), 1);
+  const through = write(bench, mapped);
+  assertEquals([through.arrived, through.hops.at(-1)], [false, "s.down0 > p block"]);
+  assertEquals(bench.count("iommu.fault"), 1);
+});
+
+Deno.test("a device gets no IO address at which its own bridge has a BAR (p2p.md 9.6)", () => {
+  // Both bridges' windows are as far up the bus as IO addresses begin: just below 4 GiB.
+  const top = 2 ** 32;
+  const far = block("host_bridge", "g", [port("rq", client("d"))]);
+  const near = block("host_bridge", "h", [port("rp", P, C)], {
+    busOffset: top - 16 * MIB - 0xc000_0000,
+  });
+  const bench = new PeerBench([near, far], { iommu: { mode: "strict" } });
+  assertEquals(busBase(bench), top - 16 * MIB);
+  const first = (name: string) =>
+    bench.lab.machine.dma.dmaMapPhys(
+      bench.device(name),
+      physAddr(0x10_0000),
+      4096,
+      DMA_BIDIRECTIONAL,
+    ) as number;
+  assertEquals(first("c"), top - 16 * MIB - 4096);
+  assertEquals(first("d"), top - 4096);
+});

@@ -61,6 +61,8 @@ export class DmaDevice {
   domain: IommuDomain | null = null;
   /** The device's place in the PCI tree; `devices/pci` alone knows what this is. */
   peer: unknown = null;
+  /** The host bridge above it, by name; null where nobody said. */
+  hostBridge: string | null = null;
   /**
    * Where the addresses end that the device can ask for: behind all of them while it is plugged in,
    * 0 once it has been pulled, so that every access is refused.

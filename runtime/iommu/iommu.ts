@@ -131,7 +131,7 @@ export class Iommu {
       iotlb: this.iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
       cachingMode: cachingMode && model !== "arm",
-      reserved: [...this.#reservedRanges(), ...gaps],
+      reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
     });
     this.#domains.push(domain);
     dev.domain = domain;
@@ -177,11 +177,18 @@ export class Iommu {
     return 0;
   }
 
-  #reservedRanges(): { readonly start: number; readonly end: number }[] {
-    const ranges = this.#machine.config.windows.map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
-      start: basePhys + busOffset,
-      end: basePhys + busOffset + sizeBytes,
-    }));
+  /**
+   * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
+   * peers answer, and what the machine has kept for itself.
+   * @see behaviour/dma.md 4.6, behaviour/p2p.md 9.6
+   */
+  #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {
+    const ranges = this.#machine.config.windows
+      .filter(({ hostBridge = behind }) => behind === null || hostBridge === behind)
+      .map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
+        start: basePhys + busOffset,
+        end: basePhys + busOffset + sizeBytes,
+      }));
     if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
     if (this.#msiWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
     if (this.#config.model === "amd") ranges.push(AMD_RESERVED);

@@ -3,6 +3,7 @@ import type { LabDevice } from "../../../devices/lab.ts";
 import type { PeerProvider } from "../../../devices/pci/peer_provider.ts";
 import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
+import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
@@ -22,6 +23,7 @@ import type { FunctionSpec, ParameterSpec } from "../spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
 import { P2PMEM } from "../things/provider.ts";
+import { SCATTERLIST } from "../things/scatterlist.ts";
 import { calling, PEER_MACHINE, peerCall } from "./p2p.ts";
 
 const ALLOC = peerCall("pci_alloc_p2pmem");
@@ -215,6 +217,51 @@ assert p2pmem(cmb).available == 1MiB`,
         "E0919",
         `Nothing that ${device.name} lent begins at this buffer`,
         "give back the very buffer that pci_alloc_p2pmem gave, and once",
+      );
+    },
+  },
+  {
+    name: "pci_p2pmem_alloc_sgl",
+    parameters: [OWNER, {
+      name: "size",
+      kind: "size",
+      doc: "How many bytes; whole pages are taken.",
+    }],
+    result: "@scatterlist",
+    doc: "Takes memory of a device as a list of one entry, or gives none when there is none.",
+    example: `${PEER_MACHINE}let sg = pci_p2pmem_alloc_sgl(cmb, 8KiB)
+assert dma_map_sg(ssd, sg, from_device) == 1 and sg.bus_marks.length == 1
+dma_unmap_sg(ssd, sg, from_device)
+pci_p2pmem_free_sgl(cmb, sg)
+assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
+    run(run, [dev, length]) {
+      const device = toThing(dev, DEVICE, "dev");
+      const sizeBytes = toSize(length, "size");
+      if (sizeBytes >= 2 ** 32) {
+        throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
+      }
+      const at = run.lab.topology.providers.alloc(device.function, sizeBytes);
+      if (at === null) return null;
+      return thing(SCATTERLIST, { list: new Scatterlist([{ phys: at, sizeBytes }]), device: null });
+    },
+  },
+  {
+    name: "pci_p2pmem_free_sgl",
+    parameters: [OWNER, {
+      name: "sg",
+      kind: "@scatterlist",
+      doc: "What pci_p2pmem_alloc_sgl gave.",
+    }],
+    result: "nothing",
+    doc: "Gives its memory back.",
+    example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
+    run(run, [dev, sg]) {
+      const device = toThing(dev, DEVICE, "dev");
+      const { list } = toThing(sg, SCATTERLIST, "sg");
+      if (run.lab.topology.providers.free(device.function, list.physAt(0))) return null;
+      throw new ScriptError(
+        "E0919",
+        `Nothing that ${device.name} lent begins at this list's entry`,
       );
     },
   },

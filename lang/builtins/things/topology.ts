@@ -40,6 +40,18 @@ export const TOPOLOGY: TypeSpec<Lab> = {
       doc: "The IOMMU groups: which functions can be kept apart from the others, as names.",
       get: (lab) => groupList(iommuGroups(lab.topology)),
     },
+    {
+      name: "routes_computed",
+      kind: "int",
+      doc: "How often the kernel has worked out a route between peers.",
+      get: (lab) => lab.topology.routes.computed,
+    },
+    {
+      name: "routes_remembered",
+      kind: "int",
+      doc: "How often it answered with what it had worked out before.",
+      get: (lab) => lab.topology.routes.remembered,
+    },
   ],
   methods: [
     {
