@@ -8,6 +8,7 @@ import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device.ts";
 import { invariant } from "../../runtime/errno.ts";
 import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import { PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
 import { type PeerMapType, type PeerRouter } from "../../runtime/machine.ts";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
 import { PciFunction } from "./pci_function.ts";
@@ -121,8 +122,14 @@ export class PciTopology implements PeerRouter {
     dma: number,
     access: DeviceAccess = "read",
   ): PhysAddr | -1 | -2 {
-    if (!this.wire.mayBeBus(dma)) return -1;
     const func = functionOf(client);
+    if (!this.wire.mayBeBus(dma)) {
+      // Only who listens wants to hear of the way up before the translation.
+      if (func !== null && this.#host.events.attentive && this.#leadsToBar(client, dma, access)) {
+        this.wire.announce(func, dma, access);
+      }
+      return -1;
+    }
     if (func === null) return -1;
     const phys = this.wire.climb(func, dma, access);
     if (phys >= 0) this.#arrived(client, dma, phys as PhysAddr);
@@ -144,6 +151,15 @@ export class PciTopology implements PeerRouter {
     if (func !== null && !this.wire.passRoot(func, dma, window, phys, access)) return false;
     this.#arrived(client, dma, phys);
     return true;
+  }
+
+  /** Whether the IOMMU will lead an access to a BAR. */
+  #leadsToBar({ domain }: DmaDevice, dma: number, access: DeviceAccess): boolean {
+    if (domain === null || !domain.table.walk(dma)) return false;
+    const { walkPhys, walkFlags } = domain.table;
+    const needed = access === "read" ? PTE_READ : PTE_WRITE;
+    return (walkFlags & needed) !== 0 && this.wire.mayBePhys(walkPhys) &&
+      this.wire.atPhys(walkPhys) !== null;
   }
 
   /** A transaction has come to a BAR: somebody should still be lending it. */

@@ -56,8 +56,9 @@ export class Wire {
   #busHigh = 0;
   #physLow = Infinity;
   #physHigh = 0;
-  /** The request at hand has been told of up to its host bridge. */
-  #told = false;
+  /** The request that has been told of up to its host bridge: whose it is, and its address. */
+  #toldOf: PciFunction | null = null;
+  #toldAddress = 0;
   #hop = 0;
 
   /** @param functions All of a tree, with their BARs. */
@@ -137,6 +138,12 @@ export class Wire {
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
   }
 
+  /** Tells of a request's way up, before it is translated; `passRoot` then tells the rest. */
+  announce(client: PciFunction, address: number, kind: "read" | "write"): void {
+    this.#begin();
+    this.#tellUp(client, address, kind, null);
+  }
+
   /**
    * What the root complex does with a request that it has translated, or need not.
    *
@@ -152,9 +159,10 @@ export class Wire {
     phys: number,
     kind: "read" | "write",
   ): boolean {
-    // An address that no bus has was not sent up by itself.
-    if (!this.mayBeBus(address)) this.#begin();
-    if (!this.#told) this.#tellUp(client, address, kind, null);
+    if (this.#toldOf !== client || this.#toldAddress !== address) {
+      this.announce(client, address, kind);
+    }
+    this.#toldOf = null;
     const { func } = window;
     const { passes } = checkHostBridges(this.#cpu, func.hostBridge, client.hostBridge);
     const bus = phys + func.hostBridge.busOffset;
@@ -166,7 +174,7 @@ export class Wire {
   }
 
   #begin(): void {
-    this.#told = false;
+    this.#toldOf = null;
     this.#hop = 0;
   }
 
@@ -188,7 +196,8 @@ export class Wire {
     kind: TlpKind,
     redirector: PciFunction | null,
   ): void {
-    this.#told = true;
+    this.#toldOf = client;
+    this.#toldAddress = address;
     for (const func of client.chain) {
       const above = func.upstream?.name ?? func.hostBridge.name;
       this.#tell(func.name, above, address, func === redirector ? "redirect" : "forward", kind);

@@ -203,3 +203,21 @@ Deno.test("a device gets no IO address at which its own bridge has a BAR (p2p.md
   assertEquals(first("c"), top - 16 * MIB - 4096);
   assertEquals(first("d"), top - 4096);
 });
+
+Deno.test("a request is told of up to the root, then translated, then told of down to its end", () => {
+  const bench = switchUnder(true);
+  const { dma } = bench.lab.machine;
+  const phys = bench.func("p").bars[0]!.basePhys;
+  const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
+  assert(write(bench, mapped).arrived);
+  const told = bench.events.map(({ name, fields }) =>
+    name === "pci.tlp" ? `hop ${Reflect.get(fields, "hop")}` : name
+  );
+  assertEquals(told, [
+    ...["hop 1", "hop 2", "hop 3", "hop 4"],
+    "iommu.translate",
+    ...["hop 5", "hop 6", "hop 7", "hop 8"],
+  ]);
+  assert(write(bench, mapped).arrived);
+  assertEquals(bench.count("pci.tlp"), 8, "the same again");
+});

@@ -200,6 +200,7 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
   if (event.name === "nvme.prp" && isInCommand(event.fields)) {
     return `${pad(event.name, nameWidth)}  ${formatPointer(event.fields)}`;
   }
+  if (event.name === "pci.tlp") return `${pad(event.name, nameWidth)}  ${formatHop(event)}`;
   const shown = leadsTo(fields);
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
@@ -221,6 +222,13 @@ function isInCommand(fields: object): fields is { readonly index: number; readon
 /** `PRP1 0xfffb_c200`. */
 function formatPointer({ entry, index }: { readonly index: number; readonly entry: number }) {
   return `PRP${-index} ${formatAddress(entry)}`;
+}
+
+/** `3: sw0.up → rp0 0xffff_d000 write`, with a verdict that is not to go on. */
+function formatHop(event: MachineEvent): string {
+  const { from, to, hop, address, verdict, kind } = (event as MachineEvent<"pci.tlp">).fields;
+  const stop = verdict === "forward" ? "" : `: ${verdict}`;
+  return `${hop}: ${from} → ${to} ${formatAddress(address)} ${kind}${stop}`;
 }
 
 /** `= result`: what a call gave, or the error it ended with. */

@@ -101,4 +101,10 @@ Deno.test("formatEvent() names the entries of the command as the specification d
   assertEquals(line(-1, null), "nvme.prp          PRP1 0xffff_d200");
   assertEquals(line(-2, null), "nvme.prp          PRP2 0xffff_d200");
   assertEquals(line(3, 0), "nvme.prp          index 3 entry 0xffff_d200 list_page 0");
+  const hop = (verdict: string) =>
+    formatEvent(event(1, "pci.tlp", {
+      ...{ from: "sw0.up", to: "rp0", hop: 3, address: 0xc000_0000, verdict, kind: "read" },
+    })).slice(31);
+  assertEquals(hop("forward"), "pci.tlp           3: sw0.up → rp0 0xc000_0000 read");
+  assertEquals(hop("block"), "pci.tlp           3: sw0.up → rp0 0xc000_0000 read: block");
 });
