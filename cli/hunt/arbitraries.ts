@@ -22,7 +22,8 @@ function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean
   return fc.constantFrom(...Array.from({ length: times - 1 }, () => usual), other);
 }
 
-const machine: Arbitrary<HuntMachine> = fc.record({
+/** A machine of every kind. */
+export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
   mode: fc.constantFrom("off" as const, "strict" as const, "lazy" as const, "passthrough" as const),
   table: fc.constantFrom("vtd" as const, "vtd" as const, "amd" as const, "arm" as const),
   forceBounce: oneIn(6, false, true),
@@ -137,7 +138,7 @@ export function huntCases(points: readonly FaultPointName[]): Arbitrary<HuntCase
     fault: faultOrNot(points),
   });
   return fc.record({
-    machine,
+    machine: HUNT_MACHINES,
     steps: fc.array(step, { minLength: 1, maxLength: MOST_STEPS, size: "max" }),
   });
 }

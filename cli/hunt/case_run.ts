@@ -67,7 +67,8 @@ export class CaseRun {
   /** How the requests of the last step ended. */
   ends: readonly BlkStatusName[] = [];
 
-  constructor(spec: HuntMachine, release: HuntRelease) {
+  /** @param mostBytes What is left of a request that is longer. */
+  constructor(spec: HuntMachine, release: HuntRelease, mostBytes: number = MOST_BYTES) {
     const lab = buildLab(caseConfig(spec, release));
     const device = lab.devices.get("ssd")!;
     this.machine = lab.machine;
@@ -77,7 +78,10 @@ export class CaseRun {
     this.#watch = new DeviceWatch(lab.machine, device.dma);
     const peer = lab.devices.get("peer");
     const peerMemory = peer === undefined ? null : lab.topology.peerMemory(peer.function);
-    this.#facts = layoutFactsOf(spec, peerMemory?.alloc(PEER_BYTES) ?? 0);
+    this.#facts = {
+      ...layoutFactsOf(spec, peerMemory?.alloc(PEER_BYTES) ?? 0),
+      mostBytes,
+    };
   }
 
   /** Runs one step. @returns What is wrong, or null. */
@@ -241,6 +245,7 @@ export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFac
     metadataBytes: metadataBytesOf(machine),
     peerBase: machine.peer === "none" ? null : peerBase,
     metadataHasLength: takesMetadataSgl(machine),
+    mostBytes: MOST_BYTES,
     lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
   };
 }
@@ -273,20 +278,31 @@ function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): Placed
   });
 }
 
-/** Bytes to write: no two places of a step, and no two steps after one another, have the same. */
-const NOISE = noise(MOST_BYTES + 2 ** 16);
+const NOISE_BYTES = 2 ** 16;
+/** Bytes to write; `fillWithNoise` begins anywhere in them. */
+const NOISE = noise(NOISE_BYTES);
 
 function prepareMemory(placed: readonly PlacedIo[], step: number): void {
   for (const [index, { data, io, metadata }] of placed.entries()) {
     for (const [part, buffer] of [data, metadata].entries()) {
       if (buffer === null) continue;
       if (readsDisk(io.op)) buffer.fill(UNTOUCHED);
-      else {
-        const from = ((step * 8 + index * 2 + part) * 251) % 2 ** 16;
-        buffer.writeAll(NOISE.subarray(from, from + buffer.sizeBytes));
-      }
+      else fillWithNoise(buffer, step * 8 + index * 2 + part);
     }
   }
+}
+
+/** No two places of a buffer, no two buffers of a step, and no two steps in a row have the same. */
+function fillWithNoise(buffer: HostBuffer, number: number): void {
+  const bytes = new Uint8Array(buffer.sizeBytes);
+  for (let at = 0, round = 0; at < bytes.length; round++) {
+    // The distance between two rounds is no part of the noise's length.
+    const from = (number * 251 + round * 4099) % NOISE_BYTES;
+    const part = NOISE.subarray(from, from + bytes.length - at);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  buffer.writeAll(bytes);
 }
 
 function noise(sizeBytes: number): Uint8Array {

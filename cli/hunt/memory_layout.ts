@@ -18,7 +18,7 @@ import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 const LOW_BASE = GIB;
 /** Above every window, in the upper half of the RAM. */
 const HIGH_BASE = 4 * GIB + 512 * MIB;
-/** More bytes than this are left off a request. */
+/** What a hunt leaves a request at most: enough for every limit there is. */
 export const MOST_BYTES = 256 * KIB;
 
 /** The memory of one request. */
@@ -39,6 +39,8 @@ export interface LayoutFacts {
   readonly peerBase: number | null;
   /** The controller is told how long metadata is. */
   readonly metadataHasLength: boolean;
+  /** More bytes than this are left off a request. */
+  readonly mostBytes: Bytes;
   /** Lines that a piece may not share with another: a device that does not see the CPU's caches. */
   readonly lineBytes: Bytes;
 }
@@ -66,17 +68,17 @@ export class MemoryLayout {
 
   /** Whole blocks: the last piece is made shorter or, when there is no whole block, longer. */
   #data(io: HuntIo): BioVec[] {
-    const { blockSizeBytes, peerBase } = this.#facts;
+    const { blockSizeBytes, mostBytes, peerBase } = this.#facts;
     const peer = io.peer && peerBase !== null;
     const pieces: BioVec[] = [];
     let total = 0;
     for (const run of io.runs) {
       const sizeBytes = alignUp(run.sizeBytes, this.#facts.lineBytes);
-      const most = Math.floor((MOST_BYTES - total) / sizeBytes);
+      const most = Math.floor((mostBytes - total) / sizeBytes);
       const count = Math.max(1, Math.min(run.count, most));
       pieces.push(...this.#run({ ...run, sizeBytes, count }, peer));
       total += count * sizeBytes;
-      if (total >= MOST_BYTES) break;
+      if (total >= mostBytes) break;
     }
     const excess = total % blockSizeBytes;
     if (total < blockSizeBytes) {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { huntCases } from "../hunt/arbitraries.ts";
 import { type HuntMachine, isUserCommand } from "../hunt/hunt_case.ts";
-import { MemoryLayout } from "../hunt/memory_layout.ts";
+import { MemoryLayout, MOST_BYTES } from "../hunt/memory_layout.ts";
 import type { VectorInput } from "./edge_shapes.ts";
 
 /** Machines drawn at once. */
@@ -53,6 +53,7 @@ function memoryOf({ blockSizeBytes }: HuntMachine): MemoryLayout {
     metadataBytes: 0,
     peerBase: null,
     metadataHasLength: false,
+    mostBytes: MOST_BYTES,
     lineBytes: 1,
   });
 }
