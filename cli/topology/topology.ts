@@ -12,10 +12,11 @@ import type { Screen } from "../screen.ts";
 import { findFunction } from "./find_function.ts";
 import { findingText } from "./finding_text.ts";
 import { groupCheckLine } from "./group_check.ts";
+import { groupLines } from "./group_lines.ts";
 import { readListingText } from "./listing_text.ts";
 import { machineJson, pairJson } from "./machine_json.ts";
 import { matrixFunctions, matrixLines, pairOf } from "./pair_matrix.ts";
-import { shortName, treePicture } from "./tree_picture.ts";
+import { shortName, shownFunctions, treePicture } from "./tree_picture.ts";
 
 export interface TopologyOptions {
   /** `dma`, or null for a picture. */
@@ -99,7 +100,9 @@ function showMachine(
       "",
       ...treePicture(machine, { columns, all }),
       "",
+      ...groupLines(machine, shownFunctions(machine, all), columns),
       ...groups === null ? [] : wrapText(groups, columns),
+      "",
       ...wrapText(LEGEND, columns),
       "",
       ...matrixLines(machine, matrixFunctions(machine, all), columns),

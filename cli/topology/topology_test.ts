@@ -254,8 +254,39 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
 Deno.test("where no bridge is above both, no parameter helps, and that is said", async () => {
   const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "82:00.0");
   assertStringIncludes(output, "no setting of access control changes that");
-  assertStringIncludes(output, "put both below one switch: sw0 (at 0000:02:00.0) has one of them");
+  assertStringIncludes(output, "put gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
   assert(!output.includes("disable_acs_redir"));
+});
+
+Deno.test("a port that is free is named as the place to move to", async () => {
+  const text = Deno.readTextFileSync(fileOf("full"));
+  const path = Deno.makeTempFileSync();
+  try {
+    // The network card is pulled.
+    Deno.writeTextFileSync(path, text.replace(/0000:06:00\.0[^]*?\n\n/, ""));
+    const { output } = await topology(path, "--from", "gpu0", "--to", "ssd2");
+    assertStringIncludes(
+      output,
+      "put ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
+    );
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("groups of several functions are told with what joins them", async () => {
+  const { output } = await topology(fileOf("full"));
+  assertStringIncludes(
+    output,
+    "  chip1 hba0\n" +
+      "    chip1 has no access control: the functions of its device are not kept apart\n" +
+      "    hba0 has no access control: the functions of its device are not kept apart\n",
+  );
+  const guest = await topology(fileOf("crlf_prompt"));
+  assertStringIncludes(
+    guest.output,
+    "    rp0 lacks SV RR CR UF: what is behind it and around it is not kept apart\n",
+  );
 });
 
 Deno.test("what is unknown is said with the answer", async () => {

@@ -45,6 +45,11 @@ export function groupMarks({ functions }: ImportedMachine): ReadonlyMap<PciFunct
   );
 }
 
+/** The listing names the group of each function. */
+export function groupsTold({ listed }: ImportedMachine): boolean {
+  return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
+}
+
 /** The tree as lines. */
 export function treePicture(machine: ImportedMachine, options: TreePictureOptions): string[] {
   return new TreePainter(machine, options).lines();
@@ -62,8 +67,8 @@ class TreePainter {
     this.#machine = machine;
     this.#options = options;
     this.#groups = groupMarks(machine);
-    this.#groupsTold = [...machine.listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
-    this.#shown = options.all ? new Set(machine.functions) : shownByDefault(machine);
+    this.#groupsTold = groupsTold(machine);
+    this.#shown = shownFunctions(machine, options.all);
   }
 
   lines(): string[] {
@@ -130,8 +135,9 @@ class TreePainter {
   }
 }
 
-/** What people ask about, the bridges above it, and what stands in one device with it. */
-function shownByDefault(machine: ImportedMachine): ReadonlySet<PciFunction> {
+/** What people ask about, the bridges above it, and what stands in one device with it; or all. */
+export function shownFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
+  if (all) return new Set(machine.functions);
   const shown = new Set<PciFunction>();
   for (const peer of peersOf(machine)) {
     for (const func of peer.chain) shown.add(func);

@@ -202,15 +202,27 @@ function groupLines(when: string, groups: readonly IommuGroup[]): string[] {
 function moveLines(route: PeerRoute): string[] {
   const { check, client, provider } = route;
   const lines = ["", "no setting of access control changes that: they meet in no bridge"];
-  const roomy = [provider, client].flatMap((end) =>
-    end.chain.filter(({ role }) => role === "upstream_port").slice(0, 1)
+  // The switch that one of them is below already, and has room for the other.
+  const switches = [[provider, client], [client, provider]].flatMap(([inside, outside]) =>
+    inside!.chain.filter(({ role }) => role === "upstream_port").map((port) => ({
+      port,
+      outside: outside!,
+      free: port.below.filter(({ role, below }) =>
+        role === "downstream_port" && below.length === 0
+      ),
+    }))
   );
-  const [port] = roomy;
-  lines.push(
-    port === undefined
-      ? "put both below one switch"
-      : `put both below one switch: ${switchName(port)} (at ${port.address}) has one of them`,
-  );
+  const [best] = [...switches.filter(({ free }) => free.length > 0), ...switches];
+  if (best === undefined) lines.push("put both below one switch");
+  else {
+    const { free, outside, port } = best;
+    lines.push(
+      `put ${outside.name} below ${switchName(port)} (at ${port.address}): ` +
+        (free.length === 0
+          ? "no port of it is free"
+          : `${free[0]!.name} (${free[0]!.address}) is free`),
+    );
+  }
   if (check?.reason === "same_bridge_only") {
     lines.push("or both below one host bridge: the list has it for that");
   }

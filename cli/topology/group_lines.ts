@@ -1,0 +1,94 @@
+/** IOMMU groups of several functions, and what keeps each from being several groups. */
+import { type GroupCause, iommuGroups } from "../../devices/pci/iommu_groups.ts";
+import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
+import type { PciFunction } from "../../devices/pci/pci_function.ts";
+import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
+import { groupsTold } from "./tree_picture.ts";
+import { wrapText } from "../../lang/render/columns.ts";
+import { formatCount } from "../../lang/render/numbers.ts";
+
+/** More members, and more causes, are only counted. */
+const MOST_MEMBERS = 12;
+const MOST_CAUSES = 3;
+/** More groups are only counted: --json has them. */
+const MOST_GROUPS = 12;
+
+/**
+ * A few lines for each group of several functions that a reader sees some of.
+ * @param shown The functions that the picture shows.
+ */
+export function groupLines(
+  machine: ImportedMachine,
+  shown: ReadonlySet<PciFunction>,
+  columns: number,
+): string[] {
+  const modelled = iommuGroups(machine);
+  const groups = (groupsTold(machine) ? toldGroups(machine, modelled) : modelled)
+    .filter(({ functions }) => functions.length > 1 && functions.some((func) => shown.has(func)));
+  if (groups.length === 0) return ["every function shown is in a group of its own"];
+  return [
+    "groups of several functions, which can be given to one guest only, all together:",
+    ...groups.slice(0, MOST_GROUPS).flatMap(({ functions, causes }) => [
+      ...indented(membersText(functions), columns, "  "),
+      ...causes.slice(0, MOST_CAUSES).flatMap((cause) =>
+        indented(causeText(cause), columns, "    ")
+      ),
+      ...causes.length > MOST_CAUSES
+        ? [`    and ${formatCount(causes.length - MOST_CAUSES, "more reason")}`]
+        : [],
+    ]),
+    ...groups.length > MOST_GROUPS
+      ? [`  and ${formatCount(groups.length - MOST_GROUPS, "more group")}; --json has all`]
+      : [],
+  ];
+}
+
+interface SharedGroup {
+  readonly functions: readonly PciFunction[];
+  readonly causes: readonly GroupCause[];
+}
+
+/** The groups of the listing; what joins them is told where the model has the same ones. */
+function toldGroups(
+  { functions, listed }: ImportedMachine,
+  modelled: readonly SharedGroup[],
+): readonly SharedGroup[] {
+  const members = new Map<number, PciFunction[]>();
+  for (const func of functions) {
+    const group = listed.get(func)!.iommuGroup!;
+    const known = members.get(group);
+    if (known === undefined) members.set(group, [func]);
+    else known.push(func);
+  }
+  return [...members.values()].map((group) => {
+    const same = modelled.find((each) =>
+      each.functions.length === group.length && each.functions.every((func) => group.includes(func))
+    );
+    return { functions: group, causes: same?.causes ?? [] };
+  });
+}
+
+function membersText(functions: readonly PciFunction[]): string {
+  const names = functions.slice(0, MOST_MEMBERS).map(({ name }) => name).join(" ");
+  const rest = functions.length - MOST_MEMBERS;
+  return rest > 0 ? `${names} and ${rest} more` : names;
+}
+
+/** What a function lacks, and what that joins. */
+function causeText({ func, joins, missing }: GroupCause): string {
+  if (joins === "conventional") {
+    return `${func.name} leads to conventional PCI: all behind it pass for it`;
+  }
+  const lacks = func.acs.presence === "absent"
+    ? "has no access control"
+    : func.acs.presence === "unknown"
+    ? "may have access control, nobody knows"
+    : `lacks ${missing.map((service) => SERVICE_LETTERS[service]).join(" ")}`;
+  return joins === "port"
+    ? `${func.name} ${lacks}: what is behind it and around it is not kept apart`
+    : `${func.name} ${lacks}: the functions of its device are not kept apart`;
+}
+
+function indented(text: string, columns: number, indent: string): string[] {
+  return wrapText(text, columns - indent.length).map((line) => `${indent}${line}`);
+}
