@@ -14,16 +14,8 @@
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceSettings, PciNodeConfig } from "../lab_config.ts";
-import {
-  ACS_ABSENT,
-  ACS_SERVICES,
-  ACS_UNKNOWN,
-  type AcsCapability,
-  acsPresent,
-  type AcsService,
-  isAcsService,
-} from "./access_control.ts";
-import { HostBridge, parseVendorDevice, type VendorDevice } from "./host_bridge.ts";
+import { HostBridge } from "./host_bridge.ts";
+import { readCapability, readVendorDevice } from "./block_settings.ts";
 import { BusNumbers, placeOf } from "./bus_numbers.ts";
 import { MAX_DEVICES, MAX_DOMAIN, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
@@ -345,48 +337,6 @@ function checkLink(node: PciNodeConfig, path: readonly string[]): void {
       "put a switch between",
     );
   }
-}
-
-/**
- * `acs` as a block has it: left out or null is no capability, a list is what is switched on.
- * @param capable What it implements; all services when left out.
- */
-function readCapability(
-  acs: DeviceSettings["acs"],
-  capable: DeviceSettings["acsCapable"],
-  path: readonly string[],
-): AcsCapability {
-  if (acs === undefined || acs === null) return ACS_ABSENT;
-  if (acs === "unknown") return ACS_UNKNOWN;
-  const enabled = readServices(acs, [...path, "acs"]);
-  return capable === undefined
-    ? acsPresent(enabled)
-    : acsPresent(enabled, readServices(capable, [...path, "acs_capable"]));
-}
-
-function readServices(names: readonly string[], path: readonly string[]): readonly AcsService[] {
-  return names.map((name) => {
-    if (isAcsService(name)) return name;
-    throw new ConfigError(
-      path,
-      `There is no access control service "${name}"`,
-      `one of ${ACS_SERVICES.join(", ")}`,
-    );
-  });
-}
-
-function readVendorDevice(
-  text: string | undefined,
-  path: readonly string[],
-): VendorDevice | null {
-  if (text === undefined) return null;
-  const pair = parseVendorDevice(text);
-  if (pair !== null) return pair;
-  throw new ConfigError(
-    [...path, "vendor_device"],
-    `"${text}" names no vendor and device`,
-    'four hexadecimal digits each, such as "8086:2030"',
-  );
 }
 
 function misplaced(path: readonly string[], node: PciNodeConfig, where: string): ConfigError {

@@ -19,6 +19,7 @@ import {
   type ListedFunction,
 } from "./listed_function.ts";
 import { pastedLines } from "./pasted_lines.ts";
+import { reviewListing } from "./review_listing.ts";
 import { type TreeLine, TreeReader } from "./tree_lines.ts";
 
 /** What a text tells, before anything is put below anything. */
@@ -44,8 +45,6 @@ const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspc
 /** The line on which a command was typed, with or without a prompt. */
 const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
-/** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
-const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 /** `lspci -vmm`, which tells no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
@@ -67,9 +66,11 @@ function refused(code: ListingCode, line: number, message: string, hint: string)
 }
 
 class ListingReader {
+  /** Every mention of a function, in trees and paths too. */
   readonly #mentions: GrowingFunction[] = [];
+  /** Those in lists and dumps. */
+  readonly #listed: GrowingFunction[] = [];
   readonly #drawnRoots: { domain: number; bus: number }[] = [];
-  readonly #findings: Finding[] = [];
   readonly #details = new DetailReader();
   readonly #tree = new TreeReader();
   readonly #cpu = new CpuReader();
@@ -87,16 +88,20 @@ class ListingReader {
     this.#close();
     if (this.#mentions.length === 0) return this.#nothing();
     const functions = this.#join();
-    if (functions === null) {
-      return { functions: [], drawnRoots: [], cpu: null, findings: this.#findings };
+    if ("code" in functions) {
+      return { functions: [], drawnRoots: [], cpu: null, findings: [functions] };
     }
     if (functions.length > MAX_FUNCTIONS) return this.#tooMany(functions[MAX_FUNCTIONS]!.line);
-    this.#review(functions);
     return {
       functions,
       drawnRoots: this.#drawnRoots,
       cpu: this.#cpu.found,
-      findings: this.#findings,
+      findings: reviewListing({
+        listed: this.#listed,
+        functions,
+        looseBranchLine: this.#looseBranchLine,
+        looseDumpLine: this.#looseDumpLine,
+      }),
     };
   }
 
@@ -128,6 +133,7 @@ class ListingReader {
       this.#current = new GrowingFunction(header.address, number);
       this.#current.takeHeader(header);
       this.#mentions.push(this.#current);
+      this.#listed.push(this.#current);
       this.#takePath([...header.above, header.address], number);
       return;
     }
@@ -183,86 +189,17 @@ class ListingReader {
     decodeConfigSpace(last);
   }
 
-  /** One function for each address; null when a text holds two machines. */
-  #join(): readonly ListedFunction[] | null {
+  /** One function for each address; or that the text holds two machines. */
+  #join(): readonly ListedFunction[] | Finding {
     const byKey = new Map<number, GrowingFunction>();
     for (const mention of this.#mentions) {
       const key = addressKey(mention.address);
       const known = byKey.get(key);
       if (known === undefined) byKey.set(key, mention);
-      else if (isOther(known, mention)) {
-        this.#findings.push({
-          code: "E1002",
-          severity: "error",
-          line: mention.line,
-          message: `${formatListedAddress(mention.address)} is ${idsOf(mention)} here and ${
-            idsOf(known)
-          } in line ${known.line}: these are two machines`,
-          hint: "import each machine by itself",
-        });
-        return null;
-      } else known.join(mention);
+      else if (isOther(known, mention)) return twoMachines(known, mention);
+      else known.join(mention);
     }
     return [...byKey].sort(([a], [b]) => a - b).map(([, growing]) => growing.finish());
-  }
-
-  #review(functions: readonly ListedFunction[]): void {
-    if (this.#looseBranchLine > 0) {
-      this.#warn(
-        "E1012",
-        this.#looseBranchLine,
-        "This line goes on from a branch that is not above it",
-        "paste the tree from its first line on, with the blanks at the beginning of lines",
-      );
-    }
-    if (this.#looseDumpLine > 0) {
-      this.#warn(
-        "E1012",
-        this.#looseDumpLine,
-        "Registers of no function: the line that names it is missing",
-        "paste the dump from the line above `00:` on",
-      );
-    }
-    const cut =
-      this.#mentions.find((mention) =>
-        mention.registers !== null && !DUMP_LENGTHS.has(mention.registerBytes)
-      ) ?? this.#cutAtEnd();
-    if (cut !== null && cut !== undefined) {
-      this.#warn(
-        "E1012",
-        cut.line,
-        `The listing of ${formatListedAddress(cut.address)} breaks off in its middle`,
-        "what follows there is unknown; paste the whole output",
-      );
-    }
-    const gone = functions.filter((each) => each.gone);
-    if (gone.length > 0) {
-      this.#warn(
-        "E1015",
-        gone[0]!.line,
-        `${formatListedAddress(gone[0]!.address)}${more(gone)} does not answer (all ones)`,
-        "it may have fallen off the bus, or sleep in D3cold",
-      );
-    }
-    const unknown = functions.filter((each) => each.acs.state !== "absent" && !each.acs.enabled);
-    if (unknown.length > 0) {
-      this.#warn(
-        "E1011",
-        unknown[0]!.line,
-        `Access control of ${formatListedAddress(unknown[0]!.address)}${
-          more(unknown)
-        } is not told: unknown, which is not off`,
-        "run lspci -vvv with root rights (`sudo`)",
-      );
-    }
-  }
-
-  /** The last function, when its capabilities began and nothing shows that they ended. */
-  #cutAtEnd(): GrowingFunction | null {
-    const last = this.#mentions.at(-1);
-    return last !== undefined && last.sight.begun && !last.sight.closed && !last.sight.denied
-      ? last
-      : null;
   }
 
   #nothing(): Listing {
@@ -302,10 +239,6 @@ class ListingReader {
       "leave out virtual functions, or import a part of the machine",
     );
   }
-
-  #warn(code: ListingCode, line: number, message: string, hint: string): void {
-    this.#findings.push({ code, severity: "warning", line, message, hint });
-  }
 }
 
 function isOther(one: GrowingFunction, other: GrowingFunction): boolean {
@@ -316,13 +249,20 @@ function isOther(one: GrowingFunction, other: GrowingFunction): boolean {
     differ(one.buses?.secondary ?? null, other.buses?.secondary ?? null);
 }
 
+function twoMachines(first: GrowingFunction, second: GrowingFunction): Finding {
+  const address = formatListedAddress(second.address);
+  return {
+    code: "E1002",
+    severity: "error",
+    line: second.line,
+    message: `${address} is ${idsOf(second)} here and ${idsOf(first)} in line ${first.line}: ` +
+      "these are two machines",
+    hint: "import each machine by itself",
+  };
+}
+
 function idsOf({ vendor, device, buses }: GrowingFunction): string {
   const digits = (value: number | null) => (value ?? 0).toString(16).padStart(4, "0");
   const leads = buses === null ? "" : ` (to bus ${buses.secondary.toString(16).padStart(2, "0")})`;
   return vendor === null ? `a function${leads}` : `${digits(vendor)}:${digits(device)}${leads}`;
-}
-
-function more(functions: readonly ListedFunction[]): string {
-  const others = functions.length - 1;
-  return others === 0 ? "" : ` and of ${others} other${others === 1 ? "" : "s"}`;
 }
