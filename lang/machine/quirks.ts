@@ -192,6 +192,11 @@ export const QUIRKS: readonly QuirkSpec[] = [
     doc: "Peer memory as first proposed: a flag in the scatterlist's page link.",
   },
   {
+    name: "sgl_segment_chains",
+    profiles: [],
+    doc: "What if SGL lists went on in further segments: up to 2048 data segments a request.",
+  },
+  {
     name: "api_rfc_2024",
     profiles: [],
     doc: "The two-step API as first posted: three state objects, attributes kept.",

@@ -14,15 +14,21 @@ const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
 const ENTRY_BYTES = 16;
-const ARRAY_BYTES = MAX_SEGMENTS * ENTRY_BYTES;
 
 /** Room for the mappings of one request. */
 export class DmaVecs {
-  readonly #addrs = new Float64Array(MAX_SEGMENTS);
-  readonly #sizes = new Float64Array(MAX_SEGMENTS);
+  readonly #addrs: Float64Array;
+  readonly #sizes: Float64Array;
+
+  /** @param room How many mappings it remembers. */
+  constructor(room: number) {
+    this.#addrs = new Float64Array(room);
+    this.#sizes = new Float64Array(room);
+  }
 
   set(index: number, addr: DmaAddr, sizeBytes: Bytes): void {
-    invariant(index < MAX_SEGMENTS, `More than ${MAX_SEGMENTS} mappings of one request to save`);
+    const room = this.#addrs.length;
+    invariant(index < room, `More than ${room} mappings of one request to save`);
     this.#addrs[index] = addr;
     this.#sizes[index] = sizeBytes;
   }
@@ -47,28 +53,39 @@ export interface DmaVecSource {
 export class DmaVecPool implements DmaVecSource {
   readonly #free: DmaVecs[] = [];
   readonly #machine: Machine;
+  readonly #room: number;
 
-  constructor(machine: Machine) {
+  /** @param room Mappings that an array remembers: as many as a request has segments. */
+  constructor(machine: Machine, room: number = MAX_SEGMENTS) {
     this.#machine = machine;
+    this.#room = room;
   }
 
   take(): DmaVecs | null {
     const { events, faults } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
     if (events.tick(MEM_ALLOC)) {
-      events.emit(MEM_ALLOC, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" }, {
+      events.emit(MEM_ALLOC, {
+        what: "dma_vecs",
+        size_bytes: this.#room * ENTRY_BYTES,
+        from: "mempool",
+      }, {
         rule: "nvme.2.3",
-        inputs: { room: MAX_SEGMENTS },
+        inputs: { room: this.#room },
       });
     }
-    return this.#free.pop() ?? new DmaVecs();
+    return this.#free.pop() ?? new DmaVecs(this.#room);
   }
 
   put(vecs: DmaVecs): void {
     const { events } = this.#machine;
     this.#free.push(vecs);
     if (events.tick(MEM_FREE)) {
-      events.emit(MEM_FREE, { what: "dma_vecs", size_bytes: ARRAY_BYTES, from: "mempool" });
+      events.emit(MEM_FREE, {
+        what: "dma_vecs",
+        size_bytes: this.#room * ENTRY_BYTES,
+        from: "mempool",
+      });
     }
   }
 }

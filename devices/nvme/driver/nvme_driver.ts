@@ -209,7 +209,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
         machine,
         dev,
         this.format,
-        options.dmaVecs ?? new DmaVecPool(machine),
+        options.dmaVecs ?? new DmaVecPool(machine, this.#rules.nvme.maxSglSegments),
         this.blockRules,
         this.#rules.nvme,
       );

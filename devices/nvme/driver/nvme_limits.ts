@@ -87,7 +87,7 @@ export interface ReleaseRules {
 }
 
 /** Data segments of one command: what its list holds, and no more than the bytes could need. */
-function segmentLimit(maxHwSectors: number, { maxSegments }: NvmeRules): number {
+function segmentLimit(maxHwSectors: number, maxSegments: number): number {
   const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
   return Math.floor(Math.min(maxSegments, pages + 1));
 }
@@ -117,7 +117,7 @@ export function adminLimits(
   return derive(
     {
       maxHwSectors: hardware.sectors,
-      maxSegments: segmentLimit(hardware.sectors, rules.nvme),
+      maxSegments: segmentLimit(hardware.sectors, rules.nvme.maxSegments),
       maxSegmentSizeBytes: ALL_ONES_32,
       segBoundaryMask: ALL_ONES_32,
       virtBoundaryMask: CTRL_PAGE_BYTES - 1,
@@ -143,7 +143,8 @@ export function ioLimits(
   maxUserSectors = 0,
 ): QueueLimits {
   const { sectors, reason } = hardwareLimit(machine, dev, facts);
-  const maxSegments = segmentLimit(sectors, rules.nvme);
+  const listEntries = facts.sgl ? rules.nvme.maxSglSegments : rules.nvme.maxSegments;
+  const maxSegments = segmentLimit(sectors, listEntries);
   const virtBoundaryMask = facts.sgl ? rules.nvme.sglVirtBoundaryMask : CTRL_PAGE_BYTES - 1;
   const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;
   const block = namespace.blockSizeBytes;
@@ -155,8 +156,8 @@ export function ioLimits(
       value: maxSegments,
       rule: "nvme.1.1",
       inputs: {
-        set_by: maxSegments === rules.nvme.maxSegments ? "driver" : "max_transfer",
-        list_entries: rules.nvme.maxSegments,
+        set_by: maxSegments === listEntries ? "driver" : "max_transfer",
+        list_entries: listEntries,
         hardware_sectors: sectors,
       },
     },

@@ -7,11 +7,18 @@ import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Iod } from "./iod.ts";
-import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
+import {
+  CTRL_PAGE_BYTES,
+  MAX_CHAINED_SEGMENTS,
+  MAX_SEGMENTS,
+  SMALL_DESCRIPTOR_BYTES,
+} from "./protocol.ts";
 
 export interface NvmeRules {
   /** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
   readonly maxSegments: number;
+  /** The same for a queue that takes SGLs. */
+  readonly maxSglSegments: number;
   /** The boundary on which segments must meet although the controller takes SGLs; 0 is none. */
   readonly sglVirtBoundaryMask: number;
   /** How much of a coalesced range is destroyed when building the command fails half way. */
@@ -53,8 +60,11 @@ export interface NvmeRules {
 /** The strategies of a release with these defects. */
 export function nvmeRules(kernel: string, quirks: ReadonlySet<string>): NvmeRules {
   const usesLists = kernel === "6.12";
+  const maxSegments = usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
+  const chains = quirks.has("sgl_segment_chains") && !usesLists;
   return {
-    maxSegments: usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS,
+    maxSegments,
+    maxSglSegments: chains ? MAX_CHAINED_SEGMENTS : maxSegments,
     sglVirtBoundaryMask: usesLists ? CTRL_PAGE_BYTES - 1 : 0,
     failedRangeBytes: quirks.has("partial_destroy_on_list_failure")
       ? (iod) => iod.totalBytes

@@ -109,7 +109,7 @@ export const SQE = {
 export const PSDT = { PRP: 0x00, SGL: 0x40, SGL_AND_METADATA_SGL: 0x80 } as const;
 
 /** Type byte of an SGL descriptor. */
-export const SGL_TYPE = { DATA_BLOCK: 0x00, LAST_SEGMENT: 0x30 } as const;
+export const SGL_TYPE = { DATA_BLOCK: 0x00, SEGMENT: 0x20, LAST_SEGMENT: 0x30 } as const;
 
 /** Bits of the control half of a read's or write's cdw12. */
 export const CONTROL = { LIMITED_RETRY: 0x8000, FORCE_UNIT_ACCESS: 0x4000 } as const;
@@ -131,10 +131,15 @@ export const ADMIN_TAGS = 30;
 
 /** Most data segments of one request: what one list page of SGL descriptors holds. */
 export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
+/** With lists of several segments (`sgl_segment_chains`): what the longest transfer is in pages. */
+export const MAX_CHAINED_SEGMENTS = 2048;
 /** Most bytes of one request, whatever the controller says. */
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
 export const SMALL_DESCRIPTOR_BYTES = 256;
 export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;
 export const MAX_SMALL_SGLS = SMALL_DESCRIPTOR_BYTES / SGL_DESCRIPTOR_BYTES;
+export const SGLS_PER_PAGE = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
+/** Where a page full of descriptors has the one that leads to the next page. */
+export const SGL_LINK_OFFSET_BYTES = CTRL_PAGE_BYTES - SGL_DESCRIPTOR_BYTES;
 export const PRPS_PER_PAGE = CTRL_PAGE_BYTES / PRP_BYTES;
 export const MAX_DESCRIPTORS = 5;
