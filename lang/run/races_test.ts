@@ -275,6 +275,12 @@ assert x == ${check}`;
   assert(/\d+ of the \d+ orders tried fail/.test(wrong.lines.join("\n")));
 });
 
+Deno.test("a race whose blocks never end is stopped by the limits of a script", () => {
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: 10_000_000 };
+  const text = "race { while true { advance 1us } } and { while true { advance 1us } }";
+  assertEquals(failureOf(text, { limits })?.slice(0, 5), "E0802");
+});
+
 Deno.test("blocks of a race are only left at their end, are four at most, and not for a bench", () => {
   assertEquals(errorsOf('test "t" { race { return } and { } }'), [
     "E0309 1:19 This cannot stand here: the block of `race` is only left at its end",

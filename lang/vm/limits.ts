@@ -27,6 +27,20 @@ export const BUILTIN_STEPS = 200;
 /** What one activity of the machine costs in steps. */
 export const ACTIVITY_STEPS = 500;
 
+/**
+ * What values cost of the memory limit: about what they take of the host's. What a script lets go
+ * of is not given back, because nobody could say when; so these are no more than they have to be.
+ */
+export const LIST_BYTES = 64;
+export const ITEM_BYTES = 8;
+/** An item that is a new value itself, such as a size or a part of a text. */
+export const NEW_ITEM_BYTES = 40;
+export const RECORD_BYTES = 256;
+export const ENTRY_BYTES = 40;
+export const CLOSURE_BYTES = 96;
+/** A statement that an order of a race has run. */
+export const RACE_STEP_BYTES = 128;
+
 /** What another machine costs in steps, to do a run again on it. */
 export const MACHINE_STEPS = 50_000;
 

@@ -16,6 +16,7 @@ import {
   type OrderOperator,
   rangeEndsKind,
 } from "./kinds.ts";
+import { ITEM_BYTES, LIST_BYTES } from "./limits.ts";
 import { ScriptError } from "./script_error.ts";
 import {
   BytesValue,
@@ -117,7 +118,7 @@ function join(left: Value, right: Value, charge: ChargeMemory): Value | null {
     return left + right;
   }
   if (left instanceof ListValue && right instanceof ListValue) {
-    charge(8 * (left.items.length + right.items.length));
+    charge(LIST_BYTES + ITEM_BYTES * (left.items.length + right.items.length));
     return new ListValue([...left.items, ...right.items]);
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {

@@ -10,7 +10,7 @@
  */
 import { indexValue, iterationItems } from "./collections.ts";
 import { valuesEqual } from "./equality.ts";
-import { BUILTIN_STEPS } from "./limits.ts";
+import { BUILTIN_STEPS, ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "./limits.ts";
 import { wantedBool, wantedCount } from "./mistakes.ts";
 import { arithmetic, bitwise, compare, divideExactly, INTEGER_LIMIT, negate } from "./operators.ts";
 import { ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
@@ -483,7 +483,7 @@ export class Vm extends VmRare {
           case Op.MakeList: {
             const count = code[pc++]!;
             sp -= count;
-            this.chargeMemory(16 + 8 * count);
+            this.chargeMemory(LIST_BYTES + ITEM_BYTES * count);
             stack[sp] = new ListValue(stack.slice(sp, sp + count) as Value[]);
             sp++;
             break;
@@ -491,7 +491,7 @@ export class Vm extends VmRare {
           case Op.MakeRecord: {
             const keys = this.code.recordKeys[code[pc++]!]!;
             sp -= keys.length;
-            this.chargeMemory(16 + 32 * keys.length);
+            this.chargeMemory(RECORD_BYTES + ENTRY_BYTES * keys.length);
             const entries = new Map<string, Value>();
             for (let at = 0; at < keys.length; at++) entries.set(keys[at]!, stack[sp + at]!);
             stack[sp++] = new RecordValue(entries);

@@ -34,6 +34,9 @@ export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
 
+/** Calls of builtins between two looks at the clock: one of them may take a tenth of a second. */
+const WATCHED_CALLS = 16;
+
 /** Frames hold three numbers each: where to return to, the caller's frame, the function. */
 export const FRAME_NUMBERS = 3;
 
@@ -119,6 +122,7 @@ export abstract class VmCore implements Run {
   #budget = Infinity;
   #memory: number;
   #nativeDepth = 0;
+  #builtinCalls = 0;
   /** What lists and strings that operators make cost. */
   protected readonly charge = (bytes: number) => this.chargeMemory(bytes);
   /** What `for` walks, where it is no range of ints, by the slot of the loop. */
@@ -409,6 +413,7 @@ export abstract class VmCore implements Run {
   }
 
   protected callBuiltin(builtin: number, index: number, first: number): Value {
+    if (++this.#builtinCalls % WATCHED_CALLS === 0) this.watch?.check();
     const spec = this.code.builtins[builtin]!;
     const value = spec.run(this, this.#arguments(index, this.code.shapes[index]!, spec, first));
     if (this.broken !== null) this.throwBroken();
@@ -417,6 +422,7 @@ export abstract class VmCore implements Run {
 
   /** Calls a method; the receiver stands before the arguments. */
   protected callMethod(index: number, first: number): Value {
+    if (++this.#builtinCalls % WATCHED_CALLS === 0) this.watch?.check();
     const shape = this.code.shapes[index]!;
     const { method, target } = this.members.method(this.stack[first]!, shape.name);
     const value = method.run(this, target, this.#arguments(index, shape, method, first + 1));

@@ -12,6 +12,7 @@ import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "./equality.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { nextOrder, RaceOrder } from "./race_order.ts";
+import { RACE_STEP_BYTES } from "./limits.ts";
 import { LimitError } from "./script_error.ts";
 import { ListValue, RecordValue, type Value } from "./value.ts";
 import { RaceWay, type VmBranches, withNote } from "./vm_branches.ts";
@@ -178,6 +179,7 @@ export abstract class VmRaces extends VmInvariants {
       if (!race.whole) throw new BranchEnded();
       return -race.target;
     }
+    this.chargeMemory(RACE_STEP_BYTES);
     const block = able[race.order.choose(able.length)]!;
     const { pc, point } = block.next!;
     race.order.steps.push({

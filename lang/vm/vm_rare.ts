@@ -7,6 +7,7 @@
 import { formatValue } from "../render/value_text.ts";
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
+import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "./limits.ts";
 import { attempt } from "./mistakes.ts";
 import { cast, makeRange } from "./operators.ts";
 import { Closure, type Value } from "./value.ts";
@@ -98,6 +99,7 @@ export abstract class VmRare extends VmRaces {
         const index = code[this.pc++]!;
         const count = code[this.pc++]!;
         this.sp -= count;
+        this.chargeMemory(CLOSURE_BYTES + ITEM_BYTES * count);
         const captured = stack.slice(this.sp, this.sp + count) as Value[];
         stack[this.sp++] = new Closure(index, captured, functions[index]!.name);
         break;
@@ -127,6 +129,7 @@ export abstract class VmRare extends VmRaces {
         break;
       case RareOp.TryEnd:
         this.handlers.pop();
+        this.chargeMemory(RECORD_BYTES);
         stack[this.sp - 1] = attempt(
           true,
           stack[this.sp - 1]!,

@@ -230,6 +230,18 @@ Deno.test("values that grow without end are stopped by the limit of memory", () 
   );
 });
 
+Deno.test("closures, parts of lists and what \`try\` gives count as memory as well", () => {
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: 1_000_000 };
+  const stopped = (text: string) => failureOf(text, { limits })?.slice(0, 5);
+  assertEquals(stopped("let f = x => x\nwhile true { let g = f; f = x => g(x) }"), "E0802");
+  assertEquals(stopped("let r = none\nwhile true { r = try r }"), "E0802");
+  assertEquals(
+    stopped("let a = [1]\nrepeat 9 { a = a + a }\nwhile true { a.slice(0..500) }"),
+    "E0802",
+  );
+  assertEquals(stopped("let r = { a: 1 }\nwhile true { r = { a: r } }"), "E0802");
+});
+
 Deno.test("values the host cannot hold are limits as well, and no bug", () => {
   assertEquals(
     failureOf("let l = []\nrepeat 100_000 { l = [l] }\nprint l"),

@@ -1,4 +1,5 @@
 /** Lists: fields and methods. */
+import { ITEM_BYTES, LIST_BYTES, NEW_ITEM_BYTES } from "../../vm/limits.ts";
 import { valuesEqual } from "../../vm/equality.ts";
 import { arithmetic, compare, numberIn } from "../../vm/operators.ts";
 import { ScriptError } from "../../vm/script_error.ts";
@@ -73,7 +74,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     doc: "The list of what the function gives for each item.",
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
-      run.chargeMemory(8 * list.items.length);
+      run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
       return new ListValue(list.items.map((item) => run.call(change as Closure, [item])));
     },
   },
@@ -84,6 +85,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     doc: "The items for which the function says true.",
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
     run(run, list, [test]) {
+      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
       return new ListValue(list.items.filter(holds(list, test, run)));
     },
   },
@@ -149,8 +151,9 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "list",
     doc: "The items at a range of positions.",
     example: `assert [1, 2, 3, 4].slice(1..3) == [2, 3]`,
-    run(_run, list, [range]) {
+    run(run, list, [range]) {
       const { first, end } = checkedSlice(range, list.items.length, "a list");
+      run.chargeMemory(LIST_BYTES + ITEM_BYTES * (end - first));
       return new ListValue(list.items.slice(first, end));
     },
   },
@@ -160,7 +163,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "list",
     doc: "The numbers of the list, smallest first.",
     example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
-    run(_run, list) {
+    run(run, list) {
+      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
       return new ListValue(
         [...list.items].sort((a, b) => compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0),
       );

@@ -1,4 +1,5 @@
 /** Records: their entries are their fields; methods see them as a whole. */
+import { ITEM_BYTES, LIST_BYTES } from "../../vm/limits.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../vm/value.ts";
@@ -17,7 +18,10 @@ export const RECORD: TypeSpec<RecordValue> = {
       result: "list",
       doc: "The names of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.keys() == ["a", "b"]`,
-      run: (_run, record) => new ListValue([...record.entries.keys()]),
+      run(run, record) {
+        run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
+        return new ListValue([...record.entries.keys()]);
+      },
     },
     {
       name: "values",
@@ -25,7 +29,10 @@ export const RECORD: TypeSpec<RecordValue> = {
       result: "list",
       doc: "The values of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.values() == [1, 2]`,
-      run: (_run, record) => new ListValue([...record.entries.values()]),
+      run(run, record) {
+        run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
+        return new ListValue([...record.entries.values()]);
+      },
     },
     {
       name: "has",

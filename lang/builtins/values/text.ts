@@ -1,4 +1,5 @@
 /** Strings and bytes: fields and methods. */
+import { LIST_BYTES, NEW_ITEM_BYTES } from "../../vm/limits.ts";
 import { formatAddress, formatHexBytes } from "../../render/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { BytesValue, ListValue } from "../../vm/value.ts";
@@ -41,8 +42,9 @@ export const STRING: TypeSpec<string> = {
       doc: "The parts between the separators.",
       example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,
       run(run, text, [separator]) {
-        run.chargeMemory(2 * text.length);
-        return new ListValue(text.split(separator as string));
+        const parts = text.split(separator as string);
+        run.chargeMemory(LIST_BYTES + 2 * text.length + NEW_ITEM_BYTES * parts.length);
+        return new ListValue(parts);
       },
     },
   ],
