@@ -379,6 +379,29 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   ],
   ["an empty range to choose from", "print random(3..3)", /E0919/],
   [
+    "memory for a bio that covers blocks without any",
+    `${STRICT}bio_add(bio(discard, lba: 0, bytes: 64KiB), alloc_pages(1))`,
+    /E0917.*discard.*no memory/,
+  ],
+  [
+    "peer memory given back twice",
+    `${PEERS}let m = pci_alloc_p2pmem(cmb, 4KiB)\nfor n in 0..2 { pci_free_p2pmem(cmb, m) }`,
+    /E0919.*Nothing that cmb lent/i,
+  ],
+  [
+    "another's memory by a provider's bus address",
+    `${PEERS}pci_p2pmem_virt_to_bus(cmb, alloc_pages(1))`,
+    /E0919.*no memory of cmb/,
+  ],
+  ["access control where nothing is", `${PEERS}set_acs("sw9", [])`, /E0919.*called "sw9"/],
+  [
+    "a service that is none",
+    `${PEERS}set_acs(sw0, [strict])`,
+    /E0913.*an access control service/,
+  ],
+  ["a reference that nobody holds", `${PEERS}pci_dev_put(cmb)`, /E0919.*nobody holds/i],
+  ["the memory of a device that lends none", `${PEERS}show p2pmem(ssd)`, /E0919.*lends no memory/],
+  [
     "a bio too large for one request",
     `${STRICT}request(bio(read, into: alloc_pages(64)))`,
     /E0919.*too large/,

@@ -4,6 +4,7 @@ import { Bio, type BioVec, vecsSizeBytes } from "../../../runtime/block/bio.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
+import { ScriptError } from "../../vm/script_error.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../spec.ts";
 import { diskOf } from "./nvme_submit.ts";
@@ -34,6 +35,9 @@ export class BioTarget {
    * @see behaviour/block.md 1.4
    */
   add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {
+    if (this.datalessBytes > 0) {
+      throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
+    }
     const last = this.vecs.at(-1);
     if (last !== undefined && segments.some((segment) => !sameProvider(last, segment))) {
       return false;
