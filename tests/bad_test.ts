@@ -2,32 +2,69 @@
  * Scripts with mistakes, and the exact words they are answered with.
  *
  * Each `tests/bad/NAME.dma` has a `NAME.txt`: everything the program says about the file before it
- * runs. `deno test -A tests/bad_test.ts -- --update` writes the texts anew; read them then.
+ * runs, and for one that may run what ends it. `deno test -A tests/bad_test.ts -- --update` writes the texts anew; read them then.
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { explain } from "../cli/explain/lookup.ts";
 import { DIAGNOSTIC_CODES } from "../lang/diagnostics/codes.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { LoadError } from "../lang/run/load_files.ts";
-import { loadProgram } from "../lang/run/program.ts";
+import { runBench } from "../lang/run/bench.ts";
+import { loadProgram, type Program } from "../lang/run/program.ts";
+import { runProgram } from "../lang/run/run_program.ts";
+import type { HostWatch } from "../lang/vm/run_watch.ts";
 import { SourceFile } from "../lang/source.ts";
 
 const FOLDER = "tests/bad";
 const UPDATE = Deno.args.includes("--update");
 
+/** Small limits, so that reaching one takes no time. */
+const LIMITS = {
+  steps: 2_000_000,
+  memoryBytes: 2 ** 24,
+  depth: 100,
+  outputLines: 50,
+  timeMs: 60_000,
+};
+
 /** Loads a script as `dmalab run` does; files that it uses are looked for beside it. */
 function answer(name: string): string {
   const path = `${FOLDER}/${name}`;
   const entry = new SourceFile(path, Deno.readTextFileSync(path));
-  const { diagnostics } = loadProgram(entry, { load });
-  return `${renderDiagnostics(diagnostics)}\n`;
+  const { program, diagnostics } = loadProgram(entry, { load });
+  const lines = diagnostics.length === 0 ? [] : [renderDiagnostics(diagnostics)];
+  if (program !== null && name.startsWith("run-")) lines.push(...failures(name, program));
+  return `${lines.join("\n\n")}\n`;
+}
+
+function failures(name: string, program: Program): string[] {
+  const { outcomes } = runProgram(program, { limits: LIMITS, watch: watchOf(name) });
+  const benches = program.tests.filter(({ kind }) => kind === "bench")
+    .map((bench) => runBench(program, bench, { iterations: 10 }));
+  return [...outcomes, ...benches].flatMap(({ failure }) =>
+    failure === null ? [] : [failure.lines.join("\n")]
+  );
+}
+
+/** A clock that a script of that name sees: a second passes with each look, or Ctrl-C comes. */
+function watchOf(name: string): HostWatch {
+  let looks = 0;
+  return {
+    nowMs: () => name === "run-time.dma" ? 1000 * looks++ : 0,
+    interrupted: () => name === "run-interrupted.dma" && looks++ > 3,
+  };
 }
 
 function load(path: string, from: SourceFile | null): SourceFile | LoadError {
   const file = join(from === null ? "." : dirname(from.name), path);
   try {
-    return new SourceFile(file, Deno.readTextFileSync(file));
-  } catch {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(file));
+    return new SourceFile(file, text);
+  } catch (error) {
+    if (error instanceof TypeError) {
+      return new LoadError("unreadable", `Cannot read "${path}": it is not UTF-8 text`);
+    }
     return new LoadError("not_found", `Cannot find the file "${path}"`);
   }
 }
@@ -38,7 +75,7 @@ const names = [...Deno.readDirSync(FOLDER)]
   .sort();
 
 Deno.test("tests/bad holds scripts, and each has its answer", () => {
-  assert(names.length >= 18, `only ${names.length} scripts`);
+  assert(names.length >= 120, `only ${names.length} scripts`);
 });
 
 for (const name of names) {
@@ -51,14 +88,46 @@ for (const name of names) {
   });
 }
 
-Deno.test("every code of text and syntax has a script that shows it", () => {
-  const said = names
-    .map((name) => Deno.readTextFileSync(join(FOLDER, name.replace(/\.dma$/, ".txt"))))
-    .join("\n");
-  // A file of 4 MiB and one of 200 brackets would show nothing worth reading.
-  const tooLong = ["E0115", "E0214"];
+/** Texts of all scripts' answers. */
+function answers(): string[] {
+  return names.map((name) => Deno.readTextFileSync(join(FOLDER, name.replace(/\.dma$/, ".txt"))));
+}
+
+/** A file of 4 MiB, a million events and a bug of dmalab would show nothing worth reading. */
+const NOT_SHOWN = ["E0115", "E0805", "E0999"];
+
+Deno.test("every code has a script that shows it", () => {
+  const said = answers().join("\n");
   const missing = Object.keys(DIAGNOSTIC_CODES).filter((code) =>
-    /^E0[12]/.test(code) && !tooLong.includes(code) && !said.includes(`[${code}]`)
+    !NOT_SHOWN.includes(code) && !said.includes(`[${code}]`)
   );
   assertEquals(missing, []);
+});
+
+Deno.test("dmalab explain says of every code what it means, with an example", () => {
+  for (const [code, entry] of Object.entries(DIAGNOSTIC_CODES)) {
+    const explained = explain(code.toLowerCase(), () => "");
+    assert(explained.found, code);
+    const text = explained.lines.join("\n");
+    assert(text.includes(entry.title) && entry.explanation.length > 40, code);
+    assert(text.includes(entry.explanation) && text.includes(entry.example), code);
+    assert(entry.example.length > 10 || code === "E0999", code);
+  }
+});
+
+Deno.test("no two scripts say the same: each has an answer that no other has", () => {
+  // Numbers in a message are what it is about, not what it says.
+  const heads = answers().map((said) =>
+    new Set(
+      said.split("\n\n").map((part) => {
+        const [, code, message] = part.match(/^(?:error|warning)\[(\w+)\]: (.*)$/m) ?? [];
+        const hint = part.match(/^ +\S+ hint: (.*)$/m)?.[1] ?? "";
+        return `${code} ${`${message} ${hint}`.replaceAll(/\d[\w.]*/g, "…")}`;
+      }),
+    )
+  );
+  const own = heads.map((mine, index) =>
+    [...mine].filter((head) => heads.every((other, at) => at === index || !other.has(head)))
+  );
+  assertEquals(names.filter((_, index) => own[index]!.length === 0), []);
 });

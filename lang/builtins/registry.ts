@@ -30,7 +30,11 @@ export interface ConfigModifier {
  * The value of an expression that needs no machine: literals, words, `const`s and operators.
  * Returns undefined when it has none; the reason is then in the bag.
  */
-export type EvaluateConstant = (expression: Expression) => Value | undefined;
+export type EvaluateConstant = (
+  expression: Expression,
+  /** What is wanted, for a name that means nothing. */
+  wanted?: string,
+) => Value | undefined;
 
 /** What `classifyError` makes of something thrown by a builtin. */
 export type RaisedError =

@@ -128,7 +128,12 @@ export function buildMachine(
   bag: DiagnosticBag,
 ): LabConfig {
   const evaluator = new ConstantEvaluator(scope, bag);
-  return registry.buildConfig(declaration, [], (value) => evaluator.evaluate(value), bag);
+  return registry.buildConfig(
+    declaration,
+    [],
+    (value, wanted) => evaluator.evaluate(value, wanted),
+    bag,
+  );
 }
 
 interface FoundMachine {

@@ -27,13 +27,17 @@ export class ConstantEvaluator {
   readonly #pending = new Set<ConstDeclaration>();
   #memory = MEMORY_LIMIT_BYTES;
 
+  /** What is said of a name that means nothing. */
+  #wanted: string | undefined;
+
   constructor(scope: FileScope, bag: DiagnosticBag) {
     this.#scope = scope;
     this.#bag = bag;
   }
 
   /** The value of an expression; undefined when it has none, which is then reported. */
-  evaluate(expression: Expression): Value | undefined {
+  evaluate(expression: Expression, wanted?: string): Value | undefined {
+    this.#wanted = wanted;
     try {
       return this.#value(expression);
     } catch (error) {
@@ -117,7 +121,7 @@ export class ConstantEvaluator {
         this.#pending.delete(declaration);
       }
     }
-    const hint = this.#scope.hint(name, [], false);
+    const hint = this.#wanted ?? this.#scope.hint(name, [], false);
     if (binding === null) {
       this.#bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
       throw new NotConstant();

@@ -239,7 +239,12 @@ export class KindInference {
     const kind = this.kindOf(operand);
     if (kind === "any") return "any";
     if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
-    this.#bag.error("E0401", operand.span, `Cannot negate ${describeKind(kind)}`);
+    this.#bag.error(
+      "E0401",
+      operand.span,
+      `Cannot negate ${describeKind(kind)}`,
+      kind === "word" ? "the name of an errno has no sign; `f() fails EIO` expects it" : undefined,
+    );
     return "any";
   }
 
@@ -267,8 +272,7 @@ export class KindInference {
       case "&":
       case "<<":
       case ">>":
-        this.#checkBits(expression);
-        return "int";
+        return this.#bitsKind(expression);
       default:
         return this.#arithmetic(expression, operator);
     }
@@ -282,13 +286,13 @@ export class KindInference {
     this.#reportMix("E0401", expression, "cannot be compared");
   }
 
-  #checkBits(expression: BinaryExpression): void {
+  #bitsKind(expression: BinaryExpression): Kind {
     const left = this.kindOf(expression.left);
     const right = this.kindOf(expression.right);
     const plain = (kind: Kind) => kind === "int" || kind === "any";
-    if (!plain(left) || !plain(right)) {
-      this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
-    }
+    if (plain(left) && plain(right)) return "int";
+    this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
+    return "any";
   }
 
   #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {

@@ -17,6 +17,26 @@ import type { FileScope } from "./file_scope.ts";
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
 
+/** Names of other languages, and what to write instead. */
+const FOREIGN_NAMES: Readonly<Record<string, string>> = {
+  printf: 'write `print "{n} pages"`: values stand in the text',
+  printk: 'write `print "{n} pages"`: values stand in the text',
+  println: 'write `print "{n} pages"`: values stand in the text',
+  pr_info: 'write `print "{n} pages"`: values stand in the text',
+  sizeof: "sizes are fields: `buf.size`",
+  len: "lengths are fields: `list.length`",
+  malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  alloc_page: "write `alloc_pages(1)`",
+  kfree: "memory is given back when the test ends",
+  free: "memory is given back when the test ends",
+  PAGE_SIZE: "write it out: `4KiB`",
+  PAGE_SHIFT: "write the size itself: `4KiB`",
+  virt_to_phys: "a buffer has the field `.phys`",
+  BUG_ON: "write `assert not …`",
+  WARN_ON: "write `assert not …`",
+};
+
 export abstract class NameResolver {
   protected readonly fileScope: FileScope;
   protected readonly bag: DiagnosticBag;
@@ -240,7 +260,7 @@ export abstract class NameResolver {
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
     }
-    return this.fileScope.hint(name, scope.names(), called);
+    return FOREIGN_NAMES[name] ?? this.fileScope.hint(name, scope.names(), called);
   }
 
   /** The statements of a `trace`. */

@@ -225,11 +225,19 @@ export class ConfigTreeReader {
     const last = modifier.path.at(-1)!;
     if (spec === null) {
       const known = block.spec.settings.map((setting) => setting.key);
+      const home = rest.length > 0
+        ? undefined
+        : [...MACHINE_SCHEMA.values()].find((spec) =>
+          spec.naming !== "required" && root.spec.children.includes(spec.keyword) &&
+          spec.settings.some((setting) => setting.key === key)
+        );
       this.#bag.error(
         "E0512",
         last.span,
         `There is no "${key}" in ${describe(block)}`,
-        suggestOr(key, known, known.length === 0 ? "it has no keys" : oneOf(known)),
+        home !== undefined
+          ? `write \`${home.keyword}.${key}\``
+          : suggestOr(key, known, known.length === 0 ? "it has no keys" : oneOf(known)),
       );
       return;
     }

@@ -140,7 +140,10 @@ export class SettingReader {
         return value === undefined ? undefined : this.#item(shape, name, value, item.span);
       }));
     }
-    const value = this.evaluate(expression);
+    const choices = shape.kind === "word" && expression.kind === "Name"
+      ? suggestOr(expression.name, shape.choices, oneOf(shape.choices))
+      : undefined;
+    const value = this.evaluate(expression, choices);
     if (value === undefined) return undefined;
     return this.#convert(shape, name, value, expression.span);
   }

@@ -24,9 +24,11 @@ import {
   ForeignText,
   Hard,
   Identifier,
+  Newline,
   NotEqual,
   NumberToken,
   retype,
+  RParen,
   Text,
   tokenEnd,
   tokenize,
@@ -75,6 +77,8 @@ const CHARACTER_HINTS: Readonly<Record<string, string>> = {
 /** Checks the tokens of a file; returns those that the parser is to see. */
 export function checkTokens(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const kept: IToken[] = [];
+  /** The last string without an end. */
+  let unclosed: IToken | undefined;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     switch (token.tokenType) {
@@ -95,7 +99,11 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
         for (const part of giveBackTail(token, NAMED_BLOCKS.has(kept.at(-1)?.image ?? ""))) {
           kept.push(part);
         }
-        reportUnclosed(token, reporter);
+        if (endsTextOfLineBefore(token, unclosed, reporter)) {
+          // What stands before it is the rest of that text.
+          while (kept.length > 0 && kept.at(-1)!.tokenType !== Newline) kept.pop();
+        } else reportUnclosed(token, reporter);
+        unclosed = token;
         continue;
       case ForeignText:
         reportForeignText(token, reporter);
@@ -182,6 +190,16 @@ function tailOf(text: string, characters: string): string {
   return text.slice(start);
 }
 
+/** The quote that ends a string begun in the line before: that it does not end there is said. */
+function endsTextOfLineBefore(
+  { image, startOffset }: IToken,
+  before: IToken | undefined,
+  { source }: Reporter,
+): boolean {
+  return image === '"' && before !== undefined &&
+    source.position(startOffset).line - source.position(before.startOffset).line === 1;
+}
+
 function reportUnclosed(token: IToken, reporter: Reporter): void {
   const end = tokenEnd(token);
   if (token.tokenType === UnclosedBytes) {
@@ -230,7 +248,9 @@ function replaceOperator(
   const known = FOREIGN_OPERATORS[token.image];
   const sign = token.image.slice(0, -1);
   const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
-  const hint = (known?.hint ?? `write \`name = name ${sign} …\``).replaceAll("name", name);
+  const hint = token.image === "->" && previous?.tokenType === RParen
+    ? "a function does not say what it returns: write `fn name(n) { … }`"
+    : (known?.hint ?? `write \`name = name ${sign} …\``).replaceAll("name", name);
   reporter.error(
     "E0112",
     token.startOffset,

@@ -21,6 +21,7 @@ import {
   LBracket,
   Literal,
   LParen,
+  Minus,
   Name,
   Newline,
   NumberToken,
@@ -236,6 +237,11 @@ const STATEMENT_HINTS: Readonly<Record<string, string>> = {
   do: "a block stands in braces",
 };
 
+/** Blocks of the machine that have a name. */
+const MACHINE_BLOCKS: ReadonlySet<string> = new Set(
+  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint"],
+);
+
 function hintFor(
   expected: string,
   token: IToken,
@@ -258,11 +264,25 @@ function hintFor(
   if (expected === "`=>`") {
     return "a pattern is a literal, a constant, a range or `_`, and no condition";
   }
+  if (expected === "`=`" && previous?.image === "mut") {
+    return "leave `mut` out: every variable can be given another value";
+  }
+  if (expected.startsWith("a key and `:`") && type === Hard.return) {
+    return "`{` begins a record here; the body of a lambda is one expression, without `return`";
+  }
+  if (expected.startsWith("`=` and a value") && MACHINE_BLOCKS.has(previous?.image ?? "")) {
+    return `names in the machine have no quotes: \`${previous!.image} ${
+      shortened(token.image.replaceAll('"', ""))
+    } { … }\``;
+  }
   if (expected.startsWith("`=` and a value") && isA(token, Literal) && previous !== undefined) {
     return `write \`${shortened(previous.image)} = ${shortened(token.image)}\``;
   }
   if (expected === "a field's name" && type === NumberToken) {
     return `items of a list are counted in brackets: \`[${token.image}]\``;
+  }
+  if (expected === "the outcome's name" && type === Minus) {
+    return "the name of an errno has no sign: `fails EIO`";
   }
   if (expected === "the outcome's name") {
     return "as in `expect error EINVAL { … }` or `f() fails EINVAL`";
@@ -270,6 +290,12 @@ function hintFor(
   if (expected === "`in`" && type === Assign) return "write `for name in 0..n { … }`";
   if (expected === "a name" && type === LParen && previous?.tokenType === Hard.for) {
     return "write `for name in 0..n { … }`";
+  }
+  if (expected.endsWith("in quotes") && type === LBrace && previous !== undefined) {
+    return `say what it shows: \`${previous.image} "what it shows" { … }\``;
+  }
+  if (previous?.tokenType === Hard.expect && /^E[A-Z]+$/.test(token.image)) {
+    return `write \`expect error ${token.image} { … }\``;
   }
   if (expected.endsWith("in quotes") && isA(token, Name)) {
     return `write it between double quotes: "${token.image}"`;
@@ -317,5 +343,8 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
   if (token.tokenType === Colon) return "`:` stands in records, arguments and event patterns only";
   if (token.tokenType === Comma) return "a list stands in brackets: `[a, b]`";
   if (token.tokenType === Soft.as) return undefined;
+  if (/^0x/i.test(token.image) && previous?.tokenType === RParen) {
+    return `a cast stands behind its value: \`${shortened(token.image)} as dma\``;
+  }
   return "put it on a line of its own, or `;` between the two";
 }

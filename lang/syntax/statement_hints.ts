@@ -47,6 +47,7 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   elif: "write `else if`",
   elsif: "write `else if`",
   elseif: "write `else if`",
+  goto: "there is no `goto`: undo what was done where it fails, and return",
   unless: "write `if not …`",
   until: "write `while not …`",
   do: "write `while` or `repeat n { … }`",

@@ -240,6 +240,9 @@ export function mixHint(operator: string, left: string, right: string): string |
   }
   if (pair.startsWith("@mapping ")) return "`.addr` is a mapping's address, `.size` its size";
   if (pair === "duration size") return "a duration and a size cannot be mixed";
+  if (operator === "|" && pair === "word word") {
+    return "words are no flags: a direction is `to_device`, `from_device` or `bidirectional`";
+  }
   if ((operator === "&" || operator === "|") && /phys|dma|size/.test(pair)) {
     return "bit operators take ints; `address % 4KiB` is the offset in a page";
   }
