@@ -32,6 +32,7 @@ import { COMMAND } from "./things/command.ts";
 import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
 import { DMA_ITER } from "./things/dma_iter.ts";
+import { DMA_POOL, POOL_BLOCK } from "./things/dma_pool.ts";
 import { ENDPOINT } from "./things/endpoint.ts";
 import { EVENT } from "./things/event.ts";
 import { IO } from "./things/io.ts";
@@ -116,6 +117,8 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   MAPPING,
   SCATTERLIST,
   COHERENT_MEMORY,
+  DMA_POOL,
+  POOL_BLOCK,
   CACHE_LINES,
   BUFFER,
   IOMMU,

@@ -98,6 +98,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   alloc_pages: { ENOMEM: `alloc_pages(2_000_000) fails ENOMEM` },
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
+  "dma_pool.alloc": {
+    ENOMEM: `${DIRECT}let pool = dma_pool(ssd, 256B, 256B)
+      fail dma_pool_alloc { pool.alloc() fails ENOMEM }`,
+  },
   "iommu.set_mode": {
     EPERM: `${STRICT}iommu.set_mode(ssd, passthrough) fails EPERM`,
     EINVAL: `${STRICT}iommu.set_mode(ssd, off) fails EINVAL`,

@@ -371,6 +371,7 @@ const EVENT_WORDS = [
     kmalloc: "The kernel's general allocator.",
     large: "The driver's pool of 4096-byte descriptors.",
     mempool: "A pool that keeps a reserve.",
+    pool: "A pool that a script made.",
     small: "The driver's pool of 256-byte descriptors.",
   }),
   ...group("doorbell", {

@@ -1,10 +1,13 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
+import { alignUp, isPowerOfTwo, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { DmaPool } from "../../../runtime/dma/pool.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import { raiseErrno, size, thing, toInt, toSize, toThing } from "../arguments.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { FunctionSpec } from "../spec.ts";
 import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
 import { DEVICE } from "../things/device.ts";
+import { DMA_POOL } from "../things/dma_pool.ts";
 import { DEV, DIRECT_MACHINE, MAPPED, SIZE, TRANSLATED_MACHINE } from "./parameters.ts";
 import { toMappedAddress } from "./streaming.ts";
 
@@ -172,6 +175,35 @@ assert dma_addressing_limited(ssd)`,
       target.freed = true;
       run.lab.machine.dma.dmaFreeCoherent(dma, target.memory);
       return null;
+    },
+  },
+  {
+    name: "dma_pool",
+    parameters: [
+      DEV,
+      { ...SIZE, doc: "How many bytes a block has, at most a page." },
+      { name: "align", kind: "size", doc: "What its address is a multiple of, a power of two." },
+    ],
+    result: "@dma_pool",
+    doc: "Makes a pool of blocks that CPU and device share; it takes its first page when the " +
+      "first block is asked for.",
+    example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, size: 200B, align: 256B)\n` +
+      `assert pool.block_size == 256B and pool.size == 0B`,
+    run(run, [dev, length, alignment]) {
+      const device = toThing(dev, DEVICE, "dev").dma;
+      const sizeBytes = toSize(length, "size");
+      const alignBytes = toSize(alignment, "align");
+      if (!isPowerOfTwo(alignBytes) || alignUp(sizeBytes, alignBytes) > PAGE_SIZE_BYTES) {
+        throw new ScriptError(
+          "E0919",
+          `Cannot make blocks of ${sizeBytes} bytes aligned to ${alignBytes}`,
+          "the alignment is a power of two, and a block is no longer than a page",
+        );
+      }
+      if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot make blocks of 0 bytes");
+      const { machine } = run.lab;
+      const pool = new DmaPool(machine, device, "pool", sizeBytes, alignBytes);
+      return thing(DMA_POOL, { pool, destroyed: 0 });
     },
   },
 ];
