@@ -1,10 +1,12 @@
 /** A machine as JSON, for programs: everything that the pictures show, and all pairs. */
-import { bridgeListing, formatVendorDevice } from "../../devices/pci/host_bridge.ts";
+import { bridgeListing, formatVendorDevice, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
 import { iommuGroups } from "../../devices/pci/iommu_groups.ts";
 import type { Finding } from "../../devices/pci/lspci/finding.ts";
 import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
 import { hex } from "../../devices/pci/lspci/listed_function.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
+import { redirectChange } from "../../devices/pci/redirect_change.ts";
+import type { PeerRoute } from "../../devices/pci/route.ts";
 import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";
@@ -88,5 +90,21 @@ export function pairJson({ route, doubts }: Pair) {
     redirecting: route.redirecting.map(({ address }) => `${address}`),
     hostBridgeCheck: route.check?.reason ?? null,
     doubts,
+  };
+}
+
+/** The smallest change that lets a route stay below its common bridge, as JSON. */
+export function changeJson(route: PeerRoute, machine: ImportedMachine) {
+  const change = redirectChange(route, machine.functions, machine.cpu ?? ORDINARY_CPU);
+  if (change === null) return null;
+  const addresses = (functions: readonly PciFunction[]) =>
+    functions.map(({ address }) => `${address}`);
+  return {
+    functions: addresses(change.functions),
+    parameter: change.parameter,
+    mapType: change.after.mapType,
+    distance: change.after.distance,
+    groupsBefore: change.groupsBefore.map(({ functions }) => addresses(functions)),
+    groupsAfter: change.groupsAfter.map(({ functions }) => addresses(functions)),
   };
 }

@@ -9,6 +9,7 @@ import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { findRoute, type PeerRoute } from "../../devices/pci/route.ts";
 import { alikeRuns } from "./alike.ts";
 import { pad } from "../../lang/render/columns.ts";
+import type { Paint, Role } from "../paint.ts";
 
 export interface Pair {
   readonly route: PeerRoute;
@@ -41,16 +42,24 @@ const MARKS: Readonly<Record<PeerRoute["mapType"], string>> = {
   not_supported: "x",
 };
 
+const ROLES: Readonly<Record<PeerRoute["mapType"], Role>> = {
+  bus_addr: "good",
+  thru_host_bridge: "iommu",
+  not_supported: "bad",
+};
+
 const CELL = 5;
 
 /**
  * The matrix as lines, cut into as many parts as the width asks for.
  * @param functions Rows lend memory, columns reach for it.
+ * @param paint Gives cells their colours.
  */
 export function matrixLines(
   machine: ImportedMachine,
   functions: readonly PciFunction[],
   columns: number,
+  paint: Paint,
 ): string[] {
   if (functions.length < 2) return ["there are no two functions that could be peers"];
   const shown = functions.slice(0, MAX_SHOWN);
@@ -65,9 +74,12 @@ export function matrixLines(
       " ".repeat(labelWidth) + part.map(({ name }) => pad(name, cell, "right")).join(""),
     );
     for (const provider of shown) {
-      const cells = part.map((client) =>
-        pad(provider === client ? "·" : cellText(pairOf(provider, client, machine)), cell, "right")
-      );
+      const cells = part.map((client) => {
+        if (provider === client) return pad("·", cell, "right");
+        const pair = pairOf(provider, client, machine);
+        const role = pair.doubts.length > 0 ? "warning" : ROLES[pair.route.mapType];
+        return paint(role, pad(cellText(pair), cell, "right"));
+      });
       lines.push(pad(provider.name, labelWidth) + cells.join(""));
     }
   }

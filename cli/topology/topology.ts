@@ -8,13 +8,14 @@ import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/explain/route_s
 import { wrapText } from "../../lang/render/columns.ts";
 import { formatCount } from "../../lang/render/numbers.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
 import { findFunction } from "./find_function.ts";
 import { findingText } from "./finding_text.ts";
 import { groupCheckLine } from "./group_check.ts";
 import { groupLines } from "./group_lines.ts";
 import { readListingText } from "./listing_text.ts";
-import { machineJson, pairJson } from "./machine_json.ts";
+import { changeJson, machineJson, pairJson } from "./machine_json.ts";
 import { matrixFunctions, matrixLines, pairOf } from "./pair_matrix.ts";
 import { shortName, shownFunctions, treePicture } from "./tree_picture.ts";
 
@@ -105,7 +106,7 @@ function showMachine(
       "",
       ...wrapText(LEGEND, columns),
       "",
-      ...matrixLines(machine, matrixFunctions(machine, all), columns),
+      ...matrixLines(machine, matrixFunctions(machine, all), columns, painter(screen.colour)),
     ];
     screen.out(lines.map((line) => `${line.trimEnd()}\n`).join(""));
   }
@@ -134,7 +135,8 @@ function showPair(
   if (typeof client === "string") return refuse(client, screen);
   const pair = pairOf(provider, client, machine);
   if (json) {
-    screen.out(`${JSON.stringify(pairJson(pair), null, 2)}\n`);
+    const value = { ...pairJson(pair), change: changeJson(pair.route, machine) };
+    screen.out(`${JSON.stringify(value, null, 2)}\n`);
     return HELD;
   }
   const lines = routeStory(pair.route, {

@@ -15,6 +15,7 @@ import { SourceFile } from "../../lang/source.ts";
 import { damage, Dice } from "../../tests/_damage.ts";
 import { main } from "../main.ts";
 import { MemoryScreen } from "../memory_screen.ts";
+import { painter } from "../paint.ts";
 import { dmaText, writtenFunctions } from "./dma_text.ts";
 import { decode } from "./listing_text.ts";
 import { matrixFunctions, matrixLines } from "./pair_matrix.ts";
@@ -106,7 +107,7 @@ Deno.test("300 damaged listings are drawn, and written as what they were importe
     const machine = importMachine(listing);
     const lines = [
       ...treePicture(machine, { columns: 80, all: seed % 2 === 0 }),
-      ...matrixLines(machine, matrixFunctions(machine, true), 80),
+      ...matrixLines(machine, matrixFunctions(machine, true), 80, painter(false)),
     ];
     for (const line of lines) assert(line.length <= 80, `Seed ${seed}: ${line}`);
     const cpu = machine.cpu ?? ORDINARY_CPU;
@@ -314,6 +315,16 @@ Deno.test("--json has functions, groups and pairs", async () => {
       doubts: [],
     },
   );
+});
+
+Deno.test("--json of a pair has the change, and what it costs", async () => {
+  const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "ssd0", "--json");
+  const { change, distance } = JSON.parse(output);
+  assertEquals(distance, 4);
+  assertEquals(change.parameter, "pci=disable_acs_redir=0000:03:08.0;0000:03:10.0");
+  assertEquals([change.groupsBefore.length, change.groupsAfter.length], [7, 1]);
+  const apart = await topology(fileOf("full"), "--from", "gpu0", "--to", "gpu1", "--json");
+  assertEquals(JSON.parse(apart.output).change, null);
 });
 
 Deno.test("text that is no listing exits with 2, a code, the line and a hint", async () => {

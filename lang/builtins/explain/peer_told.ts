@@ -32,5 +32,12 @@ function reasons(facts: Facts): string[] {
       ? [HOST_BRIDGES[bridge]]
       : [],
     ...facts.is("cached") ? ["remembered from before"] : [],
+    ...facts.word("map_type") === "not_supported"
+      ? [
+        `what would help, explain topology().route(${facts.word("provider")}, ${
+          facts.word("client")
+        }) says`,
+      ]
+      : [],
   ];
 }
