@@ -7,7 +7,7 @@
  *
  * A pool that grows keeps its page for others, so what a growing pool takes counts as nobody's.
  */
-import type { Bytes } from "./address.ts";
+import { alignUp, type Bytes, PAGE_SIZE_BYTES } from "./address.ts";
 import { hexAddress } from "./dma/hex_address.ts";
 import type { EventFields, EventName, FieldValue } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
@@ -20,6 +20,7 @@ export type HeldKind =
   | "iova"
   | "bounce_slots"
   | "pool_block"
+  | "peer_memory"
   | "memory"
   | "mapping";
 
@@ -50,6 +51,9 @@ const WATCHED: readonly EventName[] = [
   "call.dma_pool_alloc",
   "ret.dma_pool_alloc",
   "call.dma_pool_free",
+  "call.pci_alloc_p2pmem",
+  "ret.pci_alloc_p2pmem",
+  "call.pci_free_p2pmem",
 ];
 
 interface Held {
@@ -134,9 +138,13 @@ export class HeldResources {
   readonly #slots = new RangeBook();
   readonly #blocks = new Map<string, PoolBlock[]>();
   readonly #memory = new Map<string, MemoryUse>();
+  /** Memory of devices, wherever it lies. */
+  readonly #peerMemory = new RangeBook();
   readonly #mappingsBefore: number;
   /** The call of a pool that is running, and the size of its blocks. */
   #growing: MachineEvent | null = null;
+  /** How much memory of a device is being asked for. */
+  #askedBytes: Bytes = 0;
 
   /** Begins to watch. */
   constructor(machine: Machine) {
@@ -177,6 +185,14 @@ export class HeldResources {
         device: event.device,
         amount: sizeBytes,
         text: `a block of ${sizeBytes} bytes of the pool "${pool}" at ${hexAddress(dma)} was ` +
+          "not given back",
+        taken: event,
+      })),
+      ...this.#peerMemory.left().map(({ end, event, start }): Leak => ({
+        kind: "peer_memory",
+        device: event.device,
+        amount: end - start,
+        text: `${end - start} bytes of memory of "${event.device}" at ${hexAddress(start)} were ` +
           "not given back",
         taken: event,
       })),
@@ -254,8 +270,20 @@ export class HeldResources {
       case "ret.dma_pool_alloc":
         this.#gotBlock(event, fields as EventFields<"ret.dma_pool_alloc">);
         return;
-      case "call.dma_pool_free": {
+      case "call.dma_pool_free":
         this.#giveBlock(event);
+        return;
+      case "call.pci_alloc_p2pmem":
+        this.#askedBytes = wholePages(fields);
+        return;
+      case "ret.pci_alloc_p2pmem": {
+        const { result } = fields as EventFields<"ret.pci_alloc_p2pmem">;
+        if (typeof result === "number") this.#peerMemory.take(result, this.#askedBytes, event);
+        return;
+      }
+      case "call.pci_free_p2pmem": {
+        const { phys } = fields as EventFields<"call.pci_free_p2pmem">;
+        this.#peerMemory.give(phys as number, wholePages(fields));
       }
     }
   }
@@ -319,6 +347,11 @@ export class HeldResources {
     this.#blocks.set(key, blocks);
     return blocks;
   }
+}
+
+/** What a call that takes or gives memory of a device means by its size: pages are handed out. */
+function wholePages(fields: object): Bytes {
+  return alignUp(Reflect.get(fields, "size") as number, PAGE_SIZE_BYTES);
 }
 
 /** The book of the device that an event is about. */

@@ -208,3 +208,21 @@ Deno.test("watching changes no event and takes no time", () => {
   };
   assertEquals(eventsOf(true), eventsOf(false));
 });
+
+Deno.test("memory of a device is held in whole pages, from its call to the one that gives it back", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const call = eventId("call.pci_alloc_p2pmem");
+  const ret = eventId("ret.pci_alloc_p2pmem");
+  const free = eventId("call.pci_free_p2pmem");
+  events.device = "cmb";
+  for (const result of [0xc000_0000, null]) {
+    if (events.tick(call)) events.emit(call, { dev: "cmb", size: 5000 });
+    if (events.tick(ret)) events.emit(ret, { result, error: null });
+  }
+  assertEquals(held.leaks().map(({ text }) => text), [
+    '8192 bytes of memory of "cmb" at 0xc000_0000 were not given back',
+  ]);
+  if (events.tick(free)) events.emit(free, { dev: "cmb", phys: 0xc000_0000, size: 5000 });
+  assertEquals(held.leaks(), []);
+});

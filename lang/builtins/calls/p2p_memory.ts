@@ -57,6 +57,29 @@ function toProvider(run: Run, device: LabDevice): PeerProvider {
   );
 }
 
+function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
+  return calling(
+    run,
+    ALLOC,
+    device.name,
+    { dev: device.name, size: sizeBytes },
+    () => run.lab.topology.providers.alloc(device.function, sizeBytes),
+    (value) => value,
+  );
+}
+
+/** False when nothing of the device's was handed out there. */
+function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): boolean {
+  return calling(
+    run,
+    FREE,
+    device.name,
+    { dev: device.name, phys: at, size: sizeBytes },
+    () => run.lab.topology.providers.free(device.function, at),
+    () => null,
+  );
+}
+
 function raiseOn(error: number, message: string): void {
   if (error !== 0) throw new KernelError(errnoName(error), message);
 }
@@ -172,14 +195,7 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
       const device = toThing(dev, DEVICE, "dev");
       const sizeBytes = toSize(length, "size");
       const { providers } = run.lab.topology;
-      const at = calling(
-        run,
-        ALLOC,
-        device.name,
-        { dev: device.name, size: sizeBytes },
-        () => providers.alloc(device.function, sizeBytes),
-        (value) => value,
-      );
+      const at = take(run, device, sizeBytes);
       if (at !== null) return toBuffer(run, at, sizeBytes);
       const provider = providers.of(device.function);
       throw new KernelError(
@@ -204,15 +220,7 @@ assert p2pmem(cmb).available == 1MiB`,
     run(run, [dev, buffer]) {
       const device = toThing(dev, DEVICE, "dev");
       const { phys: at, sizeBytes } = toThing(buffer, BUFFER, "buffer");
-      const given = calling(
-        run,
-        FREE,
-        device.name,
-        { dev: device.name, phys: at, size: sizeBytes },
-        () => run.lab.topology.providers.free(device.function, at),
-        () => null,
-      );
-      if (given) return null;
+      if (give(run, device, at, sizeBytes)) return null;
       throw new ScriptError(
         "E0919",
         `Nothing that ${device.name} lent begins at this buffer`,
@@ -240,7 +248,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
       if (sizeBytes >= 2 ** 32) {
         throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
       }
-      const at = run.lab.topology.providers.alloc(device.function, sizeBytes);
+      const at = take(run, device, sizeBytes);
       if (at === null) return null;
       return thing(SCATTERLIST, { list: new Scatterlist([{ phys: at, sizeBytes }]), device: null });
     },
@@ -258,7 +266,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
     run(run, [dev, sg]) {
       const device = toThing(dev, DEVICE, "dev");
       const { list } = toThing(sg, SCATTERLIST, "sg");
-      if (run.lab.topology.providers.free(device.function, list.physAt(0))) return null;
+      if (give(run, device, list.physAt(0), list.lengthAt(0))) return null;
       throw new ScriptError(
         "E0919",
         `Nothing that ${device.name} lent begins at this list's entry`,
