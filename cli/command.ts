@@ -10,8 +10,8 @@ export interface ArgumentSpec {
   /** What help calls it: `FILE`. */
   readonly placeholder: string;
   readonly doc: string;
-  /** What completion offers: `.dma` files, folders, these words, or nothing. */
-  readonly completes: "scenarios" | "folders" | "nothing" | (() => readonly string[]);
+  /** What completion offers: `.dma` files, any files, folders, these words, or nothing. */
+  readonly completes: "scenarios" | "files" | "folders" | "nothing" | (() => readonly string[]);
   /** How many are taken. */
   readonly count: "one" | "maybe" | "some" | "any";
 }

@@ -181,6 +181,8 @@ function word(spec: ArgumentSpec): ValueParser<"sync", string> {
     *suggest(prefix): Iterable<Suggestion> {
       if (spec.completes === "scenarios") {
         yield { kind: "file", type: "any", extensions: [".dma"] };
+      } else if (spec.completes === "files") {
+        yield { kind: "file", type: "any" };
       } else if (spec.completes === "folders") {
         yield { kind: "file", type: "directory" };
       } else if (spec.completes !== "nothing") {

@@ -12,7 +12,7 @@ export const TOPOLOGY = command({
   argument: {
     placeholder: "FILE",
     doc: "the text of lspci; - reads standard input",
-    completes: "nothing",
+    completes: "files",
     count: "one",
   },
   options: {

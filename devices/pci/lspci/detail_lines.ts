@@ -120,6 +120,11 @@ function readPlain(into: GrowingFunction, text: string): boolean {
     into.buses = { primary: primary!, secondary: secondary!, subordinate: subordinate! };
     return true;
   }
+  if (text === "Capabilities:") {
+    // A page has taken `<access denied>` for one of its own tags.
+    into.sight.detailed = into.sight.begun = into.sight.denied = true;
+    return true;
+  }
   if (UNKNOWN_HEADER.test(text)) {
     into.gone = true;
     return true;

@@ -39,6 +39,7 @@ Deno.test("access control is absent only where all capabilities were to be seen"
   assertEquals(read(control).acs.state, "absent");
   assertEquals(read(control, "\tCapabilities: [40] Power Management").acs.state, "absent");
   assertEquals(read(control, "\tCapabilities: <access denied>").acs.state, "unknown");
+  assertEquals(read(control, "\tCapabilities: ").acs.state, "unknown");
   assertEquals(read("\tKernel driver in use: nvme").acs.state, "unknown");
   assertEquals(read().acs.state, "unknown");
 });

@@ -21,6 +21,9 @@ const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x
 const INVISIBLE = /[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]/g;
 /** Blanks of word processors and chat programs. */
 const ODD_BLANKS = /[\u00a0\u2000-\u200a\u202f\u3000]/g;
+/** What pages make of brackets: `&lt;access denied&gt;` has to be read as such. */
+const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+const ENTITY = /&(?:lt|gt|amp);/g;
 /** `> ` of mail and `» ` of some readers of it, as often as the text was quoted. */
 const QUOTE = /^(?: {0,3}[>»] ?)+/;
 
@@ -38,6 +41,7 @@ export function* pastedLines(text: string): Generator<PastedLine> {
 }
 
 function clean(raw: string): string {
-  return raw.replace(ESCAPES, "").replace(INVISIBLE, "").replace(ODD_BLANKS, " ")
+  const text = raw.replace(ESCAPES, "").replace(INVISIBLE, "").replace(ODD_BLANKS, " ");
+  return (text.includes("&") ? text.replace(ENTITY, (entity) => ENTITIES[entity]!) : text)
     .replace(QUOTE, "").trimEnd();
 }

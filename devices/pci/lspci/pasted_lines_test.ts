@@ -13,6 +13,12 @@ Deno.test("quote marks, colours, carriage returns and byte order marks are taken
   ]);
 });
 
+Deno.test("brackets that a page has escaped are brackets, and quote marks too", () => {
+  assertEquals(linesOf("&gt; \tCapabilities: &lt;access denied&gt; &amp;c &nbsp;"), [
+    "\tCapabilities: <access denied> &c &nbsp;",
+  ]);
+});
+
 Deno.test("lines keep their numbers and the blanks in front, which trees need", () => {
   assertEquals([...pastedLines("a\n\n  \\-00.0\u00a0x\n")], [
     { number: 1, text: "a" },

@@ -33,11 +33,7 @@ function reasons(facts: Facts): string[] {
       : [],
     ...facts.is("cached") ? ["remembered from before"] : [],
     ...facts.word("map_type") === "not_supported"
-      ? [
-        `what would help, explain topology().route(${facts.word("provider")}, ${
-          facts.word("client")
-        }) says`,
-      ]
+      ? [`explain topology().route(${facts.word("provider")}, ${facts.word("client")}) says more`]
       : [],
   ];
 }
