@@ -35,6 +35,7 @@ const PLAIN: HuntMachine = {
   // One tag: the next request gets what the last one left.
   depth: 2,
   peer: "none",
+  given: null,
 };
 const METADATA_SGL = { sgl: true, metadataSgl: true, metadataBytes: 8 };
 

@@ -11,7 +11,12 @@ export const HUNT = command({
     "nothing left behind. What breaks it is shrunk and printed as a test that fails when it is " +
     "run, with the switch that it is gone without; then the hunt goes on without that switch. " +
     "Exit code 0: nothing found; 1: something found.",
-  argument: null,
+  argument: {
+    placeholder: "FILE",
+    doc: "a scenario, to hunt on its machine; random machines when left out",
+    completes: "scenarios",
+    count: "maybe",
+  },
   options: {
     kernel: {
       kind: "text",
@@ -32,16 +37,14 @@ export const HUNT = command({
     { line: "hunt", doc: "20000 requests on 7.2" },
     { line: "hunt --kernel 7.2.6 --seconds 60", doc: "a minute on another release" },
     { line: "hunt --quirks none --cases 100000", doc: "does the intended behaviour hold?" },
+    { line: "hunt examples/48-museum-gap-bit.dma", doc: "on the machine of a scenario" },
     { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, for another core" },
   ],
-  async run({ options, screen }) {
+  async run({ words, options, screen }) {
+    const { openHunt } = await import("../hunt/open_hunt.ts");
     const { runHunt } = await import("../hunt/run_hunt.ts");
-    const { readHuntOptions } = await import("../hunt/hunt_options.ts");
-    const read = readHuntOptions(options);
-    if (typeof read === "string") {
-      screen.err(`error: ${read}\n`);
-      return WRONG;
-    }
-    return runHunt(read, screen);
+    const opened = openHunt(words[0] ?? null, options, screen);
+    if (opened === null) return WRONG;
+    return runHunt(opened.settings, screen, opened.where);
   },
 });

@@ -44,6 +44,7 @@ export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
     "host_bridge" as const,
     "refused" as const,
   ),
+  given: fc.constant(null),
 });
 
 /** Few are common, many must occur: queues take up to 256 segments. */
@@ -126,8 +127,12 @@ function faultOrNot(points: readonly FaultPointName[]): Arbitrary<HuntFault | nu
  * A machine, and what is asked of it.
  *
  * @param points Points that may be told to fail; none: nothing fails.
+ * @param machines Where it is asked.
  */
-export function huntCases(points: readonly FaultPointName[]): Arbitrary<HuntCase> {
+export function huntCases(
+  points: readonly FaultPointName[],
+  machines: Arbitrary<HuntMachine> = HUNT_MACHINES,
+): Arbitrary<HuntCase> {
   const step: Arbitrary<HuntStep> = fc.record({
     ios: fc.oneof(
       { withCrossShrink: true },
@@ -138,7 +143,7 @@ export function huntCases(points: readonly FaultPointName[]): Arbitrary<HuntCase
     fault: faultOrNot(points),
   });
   return fc.record({
-    machine: HUNT_MACHINES,
+    machine: machines,
     steps: fc.array(step, { minLength: 1, maxLength: MOST_STEPS, size: "max" }),
   });
 }

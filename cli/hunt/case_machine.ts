@@ -5,7 +5,8 @@ import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
 const RAM_BYTES = 8 * GIB;
-export const PEER_BYTES = 16 * MIB;
+/** More than the requests of a step can take. */
+export const PEER_BYTES = 32 * MIB;
 
 export const CACHE_LINE_BYTES = 64;
 
@@ -13,6 +14,7 @@ const DEFAULTS = defaultLabConfig();
 
 /** The configuration of a case's machine. The disk is `ssd`, the peer `peer`. */
 export function caseConfig(machine: HuntMachine, release: HuntRelease): LabConfig {
+  if (machine.given !== null) return { ...machine.given.config, ...release };
   return {
     ...DEFAULTS,
     kernel: release.kernel,
@@ -29,7 +31,7 @@ export function caseConfig(machine: HuntMachine, release: HuntRelease): LabConfi
  * requests share the lines that it is cut in.
  */
 export function metadataBytesOf(machine: HuntMachine): number {
-  return machine.coherent
+  return machine.coherent || machine.given !== null
     ? machine.metadataBytes
     : alignUp(machine.metadataBytes, CACHE_LINE_BYTES);
 }

@@ -3,10 +3,11 @@
  * name of the switch that it is gone without, written down as a scenario, and left out from then on.
  */
 import fc, { type Arbitrary } from "fast-check";
-import { huntCases } from "./arbitraries.ts";
+import { HUNT_MACHINES, huntCases } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import { endsOf, lastRule, remediesOf, signatureOf, without } from "./diagnose.ts";
-import type { HuntCase, HuntRelease } from "./hunt_case.ts";
+import type { SourceLoader } from "../../lang/run/load_files.ts";
+import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import { scenarioText } from "./scenario_text.ts";
@@ -27,6 +28,8 @@ export interface HuntOptions {
   readonly cases: number;
   /** One of several hunts that share the work: this one takes every `of`-th turn. */
   readonly shard: { readonly index: number; readonly of: number };
+  /** The only machine to hunt on, and where its file is found; random ones when left out. */
+  readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader };
   /** Whether there is time for more. */
   readonly mayGoOn: () => boolean;
   /** Gets each finding as soon as it is written down. */
@@ -89,7 +92,10 @@ class Search {
   constructor(options: HuntOptions) {
     this.#options = options;
     this.#release = options.release;
-    this.#arbitrary = huntCases(passedPoints(options.release));
+    const machines = options.where === undefined
+      ? HUNT_MACHINES
+      : fc.constant(options.where.machine);
+    this.#arbitrary = huntCases(passedPoints(options.release, machines), machines);
   }
 
   /** Tries some machines; ends with the first finding. */
@@ -146,8 +152,7 @@ class Search {
         cases: this.cases,
         tries: this.#tries,
       },
-      this.#options.release,
-      this.#options.seed,
+      this.#options,
     );
     this.findings.push(finding);
     if (switches.length === 0) this.#known.add(signatureOf(violation));
@@ -159,8 +164,7 @@ class Search {
 /** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
 function written(
   found: Omit<Finding, "scenario" | "proof">,
-  plain: HuntRelease,
-  seed: number,
+  { release: plain, seed, where }: HuntOptions,
 ): Finding {
   const { case: each, release, switches } = found;
   const comment = commentOf(found, seed);
@@ -178,9 +182,10 @@ function written(
       const text = (at: HuntRelease) =>
         scenarioText(each, at, violation, { comment, ends, explicit });
       scenario ||= text(shown);
-      const end = runScenarioText(text(shown));
+      const end = runScenarioText(text(shown), where?.loader);
       if (end.end !== "failed") continue;
-      const holds = !known || runScenarioText(text(without(shown, switches))).end === "held";
+      const holds = !known ||
+        runScenarioText(text(without(shown, switches)), where?.loader).end === "held";
       if (holds) return { ...found, scenario: text(shown), proof: end.text };
     }
   }

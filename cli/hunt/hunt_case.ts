@@ -2,6 +2,7 @@
  * What the hunt tries: a machine, and what is asked of its disk step by step. Plain data, so that it
  * can be made at random, shrunk, run, and written down as a scenario.
  */
+import type { LabConfig } from "../../devices/lab_config.ts";
 import type { FaultPointName } from "../../runtime/faults.ts";
 import type { IommuMode, KernelProfile } from "../../runtime/machine_config.ts";
 
@@ -13,6 +14,16 @@ export interface HuntRelease {
 
 /** Where memory of a peer lies, as seen from the disk; `none`: no peer lends any. */
 export type PeerPlace = "none" | "same_switch" | "host_bridge" | "refused";
+
+/** A machine out of a file, to which the words of a `HuntMachine` fit. */
+export interface GivenMachine {
+  readonly config: LabConfig;
+  /** Names of the disk and of who lends it memory. */
+  readonly disk: string;
+  readonly peer: string;
+  /** How a scenario beside the file calls it. */
+  readonly file: string;
+}
 
 /** A machine with one disk. What is simplest stands first in the choice of each. */
 export interface HuntMachine {
@@ -35,6 +46,8 @@ export interface HuntMachine {
   /** Entries of the only I/O queue: one more than it has tags. */
   readonly depth: number;
   readonly peer: PeerPlace;
+  /** Null for a machine that is built from the above. */
+  readonly given: GivenMachine | null;
 }
 
 /** Pieces of memory of one size, one after the other. */

@@ -27,13 +27,22 @@ export interface HuntSettings {
   readonly shard: { readonly index: number; readonly of: number };
 }
 
-/** @returns The settings, or a sentence that says what is wrong. */
-export function readHuntOptions(words: HuntWords): HuntSettings | string {
-  const kernel = KERNELS.find((name) => name === (words.kernel ?? "7.2"));
+const USUAL: HuntRelease = { kernel: "7.2", quirks: profileQuirks("7.2") };
+
+/**
+ * @param usual The release when the options name none: that of the machine that is hunted on.
+ * @returns The settings, or a sentence that says what is wrong.
+ */
+export function readHuntOptions(
+  words: HuntWords,
+  usual: HuntRelease = USUAL,
+): HuntSettings | string {
+  const kernel = KERNELS.find((name) => name === (words.kernel ?? usual.kernel));
   if (kernel === undefined) {
     return `There is no release "${words.kernel}"; there are ${KERNELS.join(", ")}`;
   }
-  const quirks = readQuirks(kernel, words.quirks);
+  const own = words.kernel === null ? usual.quirks : profileQuirks(kernel);
+  const quirks = readQuirks(own, words.quirks);
   if (typeof quirks === "string") return quirks;
   const shard = readShard(words.shard);
   if (typeof shard === "string") return shard;
@@ -48,10 +57,10 @@ export function readHuntOptions(words: HuntWords): HuntSettings | string {
 }
 
 /** A list as in a machine block: `x` adds, `not x` takes away, `none` begins with nothing. */
-function readQuirks(kernel: KernelProfile, list: string | null): Set<string> | string {
+function readQuirks(own: ReadonlySet<string>, list: string | null): Set<string> | string {
   const words = (list ?? "").replace(/^\s*\[|\]\s*$/g, "").split(",").map((word) => word.trim())
     .filter((word) => word !== "");
-  const quirks = words.includes("none") ? new Set<string>() : profileQuirks(kernel);
+  const quirks = new Set<string>(words.includes("none") ? [] : own);
   for (const word of words) {
     if (word === "none") continue;
     const off = /^not\s+/.test(word);

@@ -15,9 +15,9 @@ import type { BioVec } from "../../runtime/block/bio.ts";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
 /** Where buffers begin: scripts get their pages from here on as well. */
-const LOW_BASE = GIB;
+export const LOW_BASE = GIB;
 /** Above every window, in the upper half of the RAM. */
-const HIGH_BASE = 4 * GIB + 512 * MIB;
+export const HIGH_BASE = 4 * GIB + 512 * MIB;
 /** What a hunt leaves a request at most: enough for every limit there is. */
 export const MOST_BYTES = 256 * KIB;
 
@@ -39,6 +39,8 @@ export interface LayoutFacts {
   readonly peerBase: number | null;
   /** The controller is told how long metadata is. */
   readonly metadataHasLength: boolean;
+  /** There is memory above 4 GiB. */
+  readonly hasHigh: boolean;
   /** More bytes than this are left off a request. */
   readonly mostBytes: Bytes;
   /** Lines that a piece may not share with another: a device that does not see the CPU's caches. */
@@ -155,7 +157,7 @@ export class MemoryLayout {
       this.#peer += pages;
       return this.#peer - pages + offset;
     }
-    if (high) {
+    if (high && this.#facts.hasHigh) {
       this.#high += pages;
       return this.#high - pages + offset;
     }

@@ -2,11 +2,18 @@
 import { formatCount } from "../../lang/render/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Finding, hunt } from "./hunt.ts";
+import { type Finding, hunt, type HuntOptions } from "./hunt.ts";
 import type { HuntSettings } from "./hunt_options.ts";
 
-/** Hunts, and prints. */
-export function runHunt(settings: HuntSettings, screen: Screen): ExitCode {
+/**
+ * Hunts, and prints.
+ * @param where The machine of a file; random ones when left out.
+ */
+export function runHunt(
+  settings: HuntSettings,
+  screen: Screen,
+  where?: HuntOptions["where"],
+): ExitCode {
   const { cases, release, seconds, seed, shard } = settings;
   const until = performance.now() + 1000 * seconds;
   let found = 0;
@@ -15,6 +22,7 @@ export function runHunt(settings: HuntSettings, screen: Screen): ExitCode {
     seed,
     cases,
     shard,
+    ...where === undefined ? {} : { where },
     mayGoOn: () => performance.now() < until,
     onFinding(finding) {
       screen.out(findingText(++found, finding));

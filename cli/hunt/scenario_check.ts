@@ -1,5 +1,5 @@
 /** Runs the text of a scenario, as pasting it into a file and running it would. */
-import { LoadError } from "../../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -9,11 +9,13 @@ export type ScenarioEnd =
   | { readonly end: "held" }
   | { readonly end: "failed" | "wrong"; readonly text: string };
 
-/** What becomes of a scenario. */
-export function runScenarioText(text: string): ScenarioEnd {
-  const { program, diagnostics } = loadProgram(new SourceFile("found.dma", text), {
-    load: (path) => new LoadError("not_found", `There is no file "${path}"`),
-  });
+const NO_FILES: SourceLoader = {
+  load: (path) => new LoadError("not_found", `There is no file "${path}"`),
+};
+
+/** What becomes of a scenario. @param loader Where the files that it uses come from. */
+export function runScenarioText(text: string, loader: SourceLoader = NO_FILES): ScenarioEnd {
+  const { program, diagnostics } = loadProgram(new SourceFile("found.dma", text), loader);
   if (program === null) {
     return {
       end: "wrong",

@@ -31,6 +31,17 @@ export function machineLines(
   ];
 }
 
+/** What a test changes of a machine that stands in a file: ` with { … }`. */
+export function changeText(release: HuntRelease, strictChecker: boolean): string {
+  const quirks = quirkList(release);
+  const changes = [
+    `kernel = "${release.kernel}"`,
+    ...quirks === null ? [] : [`quirks = [${quirks}]`],
+    ...strictChecker ? ["checker = fail"] : [],
+  ];
+  return ` with { ${changes.join(", ")} }`;
+}
+
 /** What has to be added to a release's defects, or taken away; null when they are the release's. */
 function quirkList({ kernel, quirks }: HuntRelease): string | null {
   const own = profileQuirks(kernel);

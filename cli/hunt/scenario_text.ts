@@ -9,7 +9,7 @@ import { metadataBytesOf } from "./case_machine.ts";
 import { type HuntCase, type HuntRelease, isUserCommand, readsDisk } from "./hunt_case.ts";
 import { type IoMemory, MemoryLayout } from "./memory_layout.ts";
 import { layoutFactsOf } from "./case_run.ts";
-import { machineLines } from "./scenario_machine.ts";
+import { changeText, machineLines } from "./scenario_machine.ts";
 import { bufferText, scenarioPhys } from "./scenario_memory.ts";
 import type { Violation } from "./violation.ts";
 
@@ -41,16 +41,18 @@ export function scenarioText(
 ): string {
   const writer = new ScenarioWriter(each, violation, ends, explicit);
   const body = writer.body();
-  const machine = machineLines(each.machine, release, {
-    high: writer.usesHigh,
-    strictChecker: ["fault", "report", "outside", "list"].includes(violation.kind),
-  });
+  const strictChecker = ["fault", "report", "outside", "list"].includes(violation.kind);
+  const { given } = each.machine;
+  const machine = given === null
+    ? machineLines(each.machine, release, { high: writer.usesHigh, strictChecker })
+    : [`use "${given.file}"`];
+  const changes = given === null ? "" : changeText(release, strictChecker);
   return [
     ...comment.map((line) => `# ${line}`.trimEnd()),
     ...comment.length === 0 ? [] : [""],
     ...machine,
     "",
-    `test "${title(each, violation)}" {`,
+    `test "${title(each, violation)}"${changes} {`,
     ...body.map((line) => line === "" ? "" : `  ${line.replaceAll("\n", "\n  ")}`),
     "}",
     "",
@@ -90,6 +92,8 @@ function title({ steps }: HuntCase, { io, kind, step }: Violation): string {
 class ScenarioWriter {
   usesHigh = false;
   readonly #case: HuntCase;
+  readonly #disk: string;
+  readonly #peer: string;
   readonly #violation: Violation;
   readonly #ends: readonly string[];
   readonly #explicit: boolean;
@@ -105,6 +109,8 @@ class ScenarioWriter {
   ) {
     this.#ends = ends;
     this.#case = each;
+    this.#disk = each.machine.given?.disk ?? "ssd";
+    this.#peer = each.machine.given?.peer ?? "peer";
     this.#violation = violation;
     this.#explicit = explicit;
     this.#many = each.steps.reduce((sum, { ios }) => sum + ios.length, 0) > 1;
@@ -113,7 +119,7 @@ class ScenarioWriter {
   body(): string[] {
     const lines = this.#case.steps.flatMap((_, index) => this.#step(index));
     if (this.#peerBytes === 0) return lines;
-    return [`let lent = pci_alloc_p2pmem(peer, ${formatSize(this.#peerBytes)})`, ...lines];
+    return [`let lent = pci_alloc_p2pmem(${this.#peer}, ${formatSize(this.#peerBytes)})`, ...lines];
   }
 
   #step(index: number): string[] {
@@ -210,7 +216,7 @@ class ScenarioWriter {
         const side = op === "read" ? "into" : "from";
         const own = written.metadata === null ? "" : `, metadata: ${written.metadata}`;
         lines.push(
-          `let ${written.io} = ssd.submit(${op}, lba: ${written.lba}, ` +
+          `let ${written.io} = ${this.#disk}.submit(${op}, lba: ${written.lba}, ` +
             `${side}: ${written.data}${own})`,
         );
       }
@@ -224,7 +230,9 @@ class ScenarioWriter {
   #userLine(reads: boolean, { data, io, lba, memory, metadata }: WrittenIo): string {
     const blocks = memory.dataBytes / this.#case.machine.blockSizeBytes;
     const own = metadata === null ? "" : `, metadata: ${metadata}`;
-    return `let ${io} = ssd.passthrough(0x0${reads ? 2 : 1}, ${reads ? "into" : "from"}: ${data}` +
+    return `let ${io} = ${this.#disk}.passthrough(0x0${reads ? 2 : 1}, ${
+      reads ? "into" : "from"
+    }: ${data}` +
       `${own}, dwords: { cdw10: ${lba}, cdw12: ${blocks - 1} })`;
   }
 
@@ -236,7 +244,7 @@ class ScenarioWriter {
     const pieces = this.#isPeer(step, place) && others.length > 0;
     return [
       `let ${name} = bio(${op}, lba: ${written.lba}, ${side}: ` +
-      `${pieces ? slice(first!) : written.data}${own}, dev: ssd)`,
+      `${pieces ? slice(first!) : written.data}${own}, dev: ${this.#disk})`,
       ...pieces ? others.map((piece) => `bio_add(${name}, ${slice(piece)})`) : [],
     ];
   }
@@ -263,17 +271,19 @@ class ScenarioWriter {
       for (const piece of memory.data) {
         if (piece.sizeBytes % machine.blockSizeBytes !== 0) break;
         const blocks = piece.sizeBytes / machine.blockSizeBytes;
-        lines.push(`assert ${slice(piece)} == ssd.media(lba: ${at}, blocks: ${blocks})`);
+        lines.push(`assert ${slice(piece)} == ${this.#disk}.media(lba: ${at}, blocks: ${blocks})`);
         at += blocks;
       }
-    } else lines.push(`assert ${data} == ssd.media(lba: ${lba}, bytes: ${data}.size)`);
+    } else lines.push(`assert ${data} == ${this.#disk}.media(lba: ${lba}, bytes: ${data}.size)`);
     if (metadata !== null) {
       const blocks = memory.dataBytes / machine.blockSizeBytes;
       const formatBytes = blocks * metadataBytesOf(machine);
       const whole = formatBytes === memory.metadataBytes;
       const part = whole ? metadata : `${metadata}.slice(0B..${formatSize(formatBytes)})`;
       if (formatBytes <= memory.metadataBytes) {
-        lines.push(`assert ${part} == ssd.media(lba: ${lba}, blocks: ${blocks}, metadata: true)`);
+        lines.push(
+          `assert ${part} == ${this.#disk}.media(lba: ${lba}, blocks: ${blocks}, metadata: true)`,
+        );
       }
     }
     return lines;

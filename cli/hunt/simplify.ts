@@ -1,5 +1,14 @@
 /** Leaves out of a case what it fails without: steps, requests, runs of pieces, faults. */
-import type { HuntCase, HuntStep } from "./hunt_case.ts";
+import type { HuntCase, HuntStep, PieceRun } from "./hunt_case.ts";
+
+/** Pieces that are tried instead of several runs: more than fit into most requests. */
+const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
+  count,
+  sizeBytes: 512,
+  offsetBytes: 0,
+  touching: false,
+  high: false,
+}));
 
 /**
  * @param fails Whether a case still shows what it is about.
@@ -44,5 +53,21 @@ function* smallerSteps(step: HuntStep): Generator<HuntStep> {
     for (let at = 0; at < io.runs.length && io.runs.length > 1; at++) {
       yield { ...step, ios: ios.with(index, { ...io, runs: io.runs.toSpliced(at, 1) }) };
     }
+    if (io.runs.length > 1) {
+      for (const run of MANY_PIECES) {
+        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
+      }
+    } else {
+      for (const run of fewerPieces(io.runs[0]!)) {
+        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
+      }
+    }
+  }
+}
+
+/** The same with fewer pieces: by half, by some, by one. */
+function* fewerPieces(run: PieceRun): Generator<PieceRun> {
+  for (const less of [Math.ceil(run.count / 2), 5, 1]) {
+    if (less < run.count) yield { ...run, count: run.count - less };
   }
 }

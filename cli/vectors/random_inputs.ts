@@ -53,6 +53,7 @@ function memoryOf({ blockSizeBytes }: HuntMachine): MemoryLayout {
     metadataBytes: 0,
     peerBase: null,
     metadataHasLength: false,
+    hasHigh: true,
     mostBytes: MOST_BYTES,
     lineBytes: 1,
   });
