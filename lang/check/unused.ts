@@ -17,8 +17,9 @@ export function warnUnused(
   };
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;
-    const counts = variable.role === "let" || variable.role === "forall";
-    if (counts && variable.reads === 0) warn(variable.name, variable.span);
+    // A loop may just count, and a lambda be there for its value.
+    const counts = variable.role === "loop" || variable.owner?.role === "lambda";
+    if (!counts && variable.reads === 0) warn(variable.name, variable.span);
     const late = variable.assigned.find(({ span }) => span.start > variable.capturedAt);
     if (late !== undefined) {
       bag.warning(
