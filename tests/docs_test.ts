@@ -1,12 +1,13 @@
 /**
  * The code in the pages is true: scenarios run, fragments are read, transcripts are repeated.
  *
- * What a fence says after `dma`: nothing, and the block runs and holds; `fragment`, and it must be
- * free of mistakes of syntax; `later`, and it shows something that is not built yet: it must be
+ * What a fence says after `dma`: nothing, and the block runs and holds; `fails`, and it runs and a
+ * test in it fails; `fragment`, and it must be free of mistakes of syntax; `later`, and it shows something that is not built yet: it must be
  * read, and `dmalab check` must say that it is not built.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "@std/path";
+import { formatSource } from "../cli/format/format.ts";
 import { readRow } from "../cli/markdown.ts";
 import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
@@ -61,6 +62,15 @@ function runBlock(block: CodeBlock): void {
   }
 }
 
+function failBlock(block: CodeBlock): void {
+  const { program, diagnostics } = loadProgram(sourceOf(block), NO_FILES);
+  assert(program !== null && diagnostics.length === 0, `${place(block)} is wrong`);
+  const { outcomes } = runProgram(program);
+  const failures = outcomes.flatMap(({ failure }) => failure === null ? [] : [failure]);
+  assert(failures.length > 0, `${place(block)} holds: drop the mark "fails"`);
+  for (const { kind, code } of failures) assertEquals([kind, code], ["failed", "E0901"]);
+}
+
 function readBlock(block: CodeBlock): void {
   const { diagnostics } = parse(sourceOf(block), { mode: "repl" });
   if (diagnostics.length > 0) {
@@ -86,6 +96,8 @@ Deno.test("every block of the language in the pages runs, is read, or is marked 
       switch (block.marks.join(" ")) {
         case "":
           return runBlock(block);
+        case "fails":
+          return failBlock(block);
         case "fragment":
           return readBlock(block);
         case "later":
@@ -131,6 +143,25 @@ Deno.test("pages link to pages and files that are there", () => {
     for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
       Deno.statSync(join(ROOT, page, "..", target!));
     }
+  }
+});
+
+Deno.test("the tutorial has ten steps with code, and its last finds the bug in the file that it names", () => {
+  const text = textOf("docs/tutorial.md");
+  const steps = [...text.matchAll(/^## (\d+)\. /gm)].map(([, number]) => Number(number));
+  assertEquals(steps, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const blocks = BLOCKS.filter(({ page, language }) =>
+    page === "docs/tutorial.md" && language === "dma"
+  );
+  assertEquals(new Set(blocks.map(({ heading }) => heading)).size, steps.length);
+  const failing = blocks.filter(({ marks }) => marks.includes("fails"));
+  assertEquals(failing.map(({ code }) => `${code}\n`), [
+    Deno.readTextFileSync(join(ROOT, "docs/tutorial/gaps.dma")),
+  ]);
+  for (const { code, line } of blocks) {
+    const formatted = formatSource(new SourceFile(`docs/tutorial.md:${line}`, `${code}\n`));
+    assert(formatted.ok);
+    assertEquals(`${code}\n`, formatted.text, `docs/tutorial.md:${line} is not formatted`);
   }
 });
 
