@@ -132,6 +132,7 @@ if not unset.ok { explain unset }
 dma_set_mask(ssd, 64)
 explain trace { ssd.read(lba: 0, into: alloc_pages(3)) }
 print bio(read, into: shapes[0])
+for shape in shapes { show bio(read, into: shape) }
 show [1, 2]
 show { a: 1, b: 4KiB }
 show bytes"01 02"

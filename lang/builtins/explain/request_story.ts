@@ -48,7 +48,18 @@ export function requestStory(
       ? []
       : ["  nothing was decided yet"],
     ...endLines(request, events),
+    ...missingLines(run),
   ];
+}
+
+/** What cannot be told, since nobody kept the events of it. */
+function missingLines({ recorder }: Run): string[] {
+  if (recorder.droppedEvents > 0) {
+    return [
+      `  no events were kept after #${recorder.events.at(-1)?.seq}: what came later is missing`,
+    ];
+  }
+  return recorder.recording ? [] : ["  no events are kept here: decisions are missing"];
 }
 
 function placeLines(request: NvmeRequest, run: Run): string[] {

@@ -1,8 +1,11 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import { Bio, type BioVec, vecsSizeBytes } from "../../../runtime/block/bio.ts";
+import { Bio, type BioVec, vecOffset, vecsSizeBytes } from "../../../runtime/block/bio.ts";
+import { bioGap } from "../../../runtime/block/block_rules.ts";
+import { pairGap } from "../../../runtime/block/gap_bit.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
+import { bioPicture, type PicturedBio, type PicturedVector } from "../../render/bio_picture.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
@@ -68,6 +71,26 @@ export class BioTarget {
   }
 }
 
+/** What the picture of a bio needs. @see behaviour/block.md 1.6 */
+function picturedBio(target: BioTarget): PicturedBio {
+  const { lba, op, sizeBytes, vecs } = target;
+  const gapBit = bioGap(target.toBio());
+  const vectors = vecs.map((vec, index): PicturedVector => {
+    const before = vecs[index - 1];
+    if (before === undefined) return { ...vec, meetsBytes: null };
+    // That two touch makes no difference inside a bio.
+    const gap = pairGap(vecOffset(before.phys) + before.sizeBytes, vecOffset(vec.phys));
+    return { ...vec, meetsBytes: 2 ** (gap - 1) };
+  });
+  return {
+    title: `bio   ${op}   lba ${lba}   ${formatSize(sizeBytes)} in ${
+      formatCount(vecs.length, "vector")
+    }`,
+    gap: gapBit === 0 ? "" : `gap bit ${gapBit}, ${formatSize(2 ** (gapBit - 1))}`,
+    vectors,
+  };
+}
+
 export const BIO: TypeSpec<BioTarget> = {
   name: "bio",
   doc: "A piece of block I/O before it becomes requests.",
@@ -88,5 +111,6 @@ export const BIO: TypeSpec<BioTarget> = {
     `bio: ${bio.op} lba ${bio.lba}, ${formatSize(bio.sizeBytes)} in ${
       formatCount(bio.vecs.length, "vector")
     }`,
+  show: (bio) => bioPicture(picturedBio(bio)),
   equals: (bio, other) => isThing(other, BIO) && other.target === bio,
 };
