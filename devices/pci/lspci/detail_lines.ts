@@ -29,6 +29,8 @@ const DRIVER = /^Kernel driver in use: (\S+)/;
 const BEHIND_CAPABILITIES = /^Kernel (?:driver|modules)/;
 /** `Control: I/O+ Mem+ …` and `Flags: bus master, …`: only shown together with capabilities. */
 const DETAILED = /^[^:]{3,20}: .*\bMem[+-]|^Flags: /;
+/** `Status: Cap+ 66MHz- …` */
+const PROMISED = /^[^:]{3,20}: Cap\+ /;
 const UNKNOWN_HEADER = /^!!! Unknown header type 7f/i;
 
 const SERVICES: Readonly<Record<string, AcsService>> = {
@@ -129,6 +131,7 @@ function readPlain(into: GrowingFunction, text: string): boolean {
     into.gone = true;
     return true;
   }
+  if (PROMISED.test(text)) into.sight.promised = true;
   let known = false;
   if (DETAILED.test(text)) known = into.sight.detailed = true;
   if (BEHIND_CAPABILITIES.test(text)) known = into.sight.closed = true;

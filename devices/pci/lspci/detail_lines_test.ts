@@ -40,6 +40,9 @@ Deno.test("access control is absent only where all capabilities were to be seen"
   assertEquals(read(control, "\tCapabilities: [40] Power Management").acs.state, "absent");
   assertEquals(read(control, "\tCapabilities: <access denied>").acs.state, "unknown");
   assertEquals(read(control, "\tCapabilities: ").acs.state, "unknown");
+  // Somebody has filtered them out.
+  assertEquals(read(control, "\tStatus: Cap+ 66MHz- UDF-").acs.state, "unknown");
+  assertEquals(read(control, "\tStatus: Cap- 66MHz- UDF-").acs.state, "absent");
   assertEquals(read("\tKernel driver in use: nvme").acs.state, "unknown");
   assertEquals(read().acs.state, "unknown");
 });

@@ -20,6 +20,8 @@ export interface FoundBar extends Omit<ListedBar, "index"> {
 export interface CapabilitySight {
   /** Registers or `Flags`/`Control` were shown, so that capabilities would have been too. */
   detailed: boolean;
+  /** The status register says that there are some: `Cap+`. */
+  promised: boolean;
   /** One capability at least, or what stands in their place. */
   begun: boolean;
   /** `<access denied>` stood in their place. */
@@ -49,6 +51,7 @@ export class GrowingFunction {
   gone = false;
   readonly sight: CapabilitySight = {
     detailed: false,
+    promised: false,
     begun: false,
     denied: false,
     closed: false,
@@ -91,6 +94,7 @@ export class GrowingFunction {
     this.gone ||= other.gone;
     this.sight.denied = (this.sight.denied || other.sight.denied) && !this.#seen && !other.#seen;
     this.sight.detailed ||= other.sight.detailed;
+    this.sight.promised ||= other.sight.promised;
     this.sight.begun ||= other.sight.begun;
     this.sight.closed ||= other.sight.closed;
   }
@@ -136,8 +140,8 @@ export class GrowingFunction {
 
   /** Whether all capabilities were to be seen, so that one that was not is not there. */
   get #seen(): boolean {
-    const { detailed, denied, closed } = this.sight;
-    return detailed && closed && !denied;
+    const { detailed, promised, begun, denied, closed } = this.sight;
+    return detailed && closed && !denied && (begun || !promised);
   }
 
   #acs(): ListedAcs {
