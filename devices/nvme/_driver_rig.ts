@@ -13,7 +13,8 @@ import { Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
-import { NvmeDriver, type NvmeDriverOptions } from "./driver/nvme_driver.ts";
+import { NvmeDriver } from "./driver/nvme_driver.ts";
+import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
 import { Iod } from "./driver/iod.ts";
 import { NvmeRequest } from "./driver/nvme_request.ts";
 

@@ -39,6 +39,8 @@ export interface LifeOwner {
   poll(queue: QueuePair): void;
   /** Ends every command of a queue that was sent and not completed. */
   cancel(queue: QueuePair): void;
+  /** Has `ControllerLife.resetAsDue` called when the activities before are done. */
+  resetSoon(): void;
   /** Has a request dispatched, now or again. */
   post(request: NvmeRequest): void;
   /** Gives all memory of the driver back. */
@@ -49,6 +51,8 @@ export class ControllerLife {
   readonly #owner: LifeOwner;
   readonly #held = new RequestFifo();
   #state: ControllerState = "new";
+  /** Why a reset has been asked for that has not begun. */
+  #due: "timeout" | "failed" | null = null;
 
   constructor(owner: LifeOwner) {
     this.#owner = owner;
@@ -68,6 +72,30 @@ export class ControllerLife {
     this.#held.push(request);
   }
 
+  /** It is live, and stays so. */
+  get isStable(): boolean {
+    return this.#state === "live" && this.#due === null;
+  }
+
+  /** Asks for a reset once the activities before are done. */
+  resetSoon(reason: "timeout" | "failed"): void {
+    this.#due = reason;
+    this.#owner.resetSoon();
+  }
+
+  /** The reset that was asked for, unless somebody was faster. */
+  resetAsDue(): void {
+    const reason = this.#due;
+    this.#due = null;
+    if (reason === null || this.#state !== "live") return;
+    try {
+      this.reset(reason);
+    } catch (error) {
+      // Nobody waits for it: those who have requests hear of it by their statuses.
+      if (!(error instanceof KernelError)) throw error;
+    }
+  }
+
   /**
    * Stops the controller, ends what it has not completed, and brings it up again.
    *
@@ -78,6 +106,7 @@ export class ControllerLife {
     if (this.#state !== "live") {
       throw new KernelError("ENODEV", `Cannot reset ${this.#owner.name}: it is ${this.#state}`);
     }
+    this.#due = null;
     this.#enter("resetting", reason);
     try {
       this.#end();

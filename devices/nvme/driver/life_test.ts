@@ -76,6 +76,16 @@ const ENVIRONMENTS: Readonly<Record<string, RigOptions>> = {
   "not coherent": { device: { coherent: false } },
   "bounced": { device: { maskBits: 32 } },
   "SGLs, strict": { iommu: { mode: "strict" }, sgl: true },
+  "shadow doorbells and host memory": {
+    iommu: { mode: "strict" },
+    shadowDoorbells: true,
+    hostMemory: {
+      preferredBytes: 2 ** 20,
+      minimumBytes: 0,
+      smallestChunkBytes: 0,
+      mostChunks: 0,
+    },
+  },
   "metadata SGLs": { iommu: { mode: "strict" }, sgl: true, metadataSgl: true, metadataBytes: 8 },
 };
 

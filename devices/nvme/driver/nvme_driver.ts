@@ -7,7 +7,7 @@
  * @see behaviour/nvme.md 4
  */
 import type { ActivityHandler } from "../../../runtime/activity.ts";
-import type { Bytes, Nanoseconds } from "../../../runtime/address.ts";
+import type { Nanoseconds } from "../../../runtime/address.ts";
 import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
 import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
@@ -21,19 +21,18 @@ import {
 } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
-import { AdminCommands } from "./bring_up.ts";
+import type { NvmeInterruptLine } from "../register_port.ts";
 import { AbortSlots } from "./abort_slots.ts";
 import { CommandArchive } from "./command_archive.ts";
 import { ControllerLife, type ControllerState } from "./controller_life.ts";
-import { ControllerMemory, type ControllerMemoryBar } from "./controller_memory.ts";
+import { ControllerSetup } from "./controller_setup.ts";
 import { setUpCommand } from "./command_setup.ts";
 import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
 import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
-import { type DescriptorPools, NodePools } from "./descriptor_pools.ts";
-import { DmaVecPool, type DmaVecSource } from "./dma_vec_pool.ts";
+import { NodePools } from "./descriptor_pools.ts";
+import { DmaVecPool } from "./dma_vec_pool.ts";
 import type { FormatSettings } from "./format_choice.ts";
-import { allocateHostMemory, type HostMemory } from "./host_memory.ts";
+import type { HostMemory } from "./host_memory.ts";
 import type { Iod } from "./iod.ts";
 import {
   adminLimits,
@@ -42,22 +41,16 @@ import {
   type NamespaceFacts,
   type ReleaseRules,
 } from "./nvme_limits.ts";
+import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
 import { type NvmeRequest, speakFor } from "./nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
 import { OverdueCommands } from "./overdue_commands.ts";
-import { ADMIN_DEPTH, ADMIN_TAGS, HOST_STATUS } from "./protocol.ts";
-import { QueuePair } from "./queue_pair.ts";
+import { HOST_STATUS } from "./protocol.ts";
+import type { QueuePair } from "./queue_pair.ts";
 import { QueueSet } from "./queue_set.ts";
-import {
-  type Capabilities,
-  disableController,
-  enableController,
-  readCapabilities,
-} from "./registers.ts";
 import { RequestFifo } from "./request_fifo.ts";
 import { RequestWatch } from "./request_watch.ts";
 import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
-import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
@@ -82,33 +75,6 @@ const MAX_RETRIES = 5;
  */
 const MAX_STARVED_TRIES = 16;
 
-export interface NvmeDriverOptions {
-  readonly machine: Machine;
-  readonly dev: DmaDevice;
-  /** The controller's registers. */
-  readonly registers: NvmeRegisterPort;
-  /** I/O queues to ask for; one for each CPU when left out. */
-  readonly queues?: number;
-  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). Default 0. */
-  readonly pollQueues?: number;
-  /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
-  readonly depthEntries?: number;
-  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
-  readonly maxUserSectors?: number;
-  /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
-  readonly sglThresholdBytes?: Bytes;
-  /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
-  readonly nodes?: number;
-  /** How long a command of an I/O queue may take. Default 30 s. */
-  readonly timeoutNs?: Nanoseconds;
-  /** The BAR with the controller's own memory; none when left out. */
-  readonly controllerMemory?: ControllerMemoryBar | null;
-  /** Descriptor pools to use instead of the driver's own. */
-  readonly pools?: DescriptorPools;
-  /** Where arrays of saved mappings come from instead of the driver's own pool. */
-  readonly dmaVecs?: DmaVecSource;
-}
-
 /** A controller that nothing is known of yet. */
 const UNKNOWN_CONTROLLER: ControllerFacts = {
   mdtsBytes: 0,
@@ -129,7 +95,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Keep each command with its lists for those who ask after it completed. */
   keepCommands = true;
 
-  readonly #registers: NvmeRegisterPort;
   readonly #options: NvmeDriverOptions;
   readonly #mapper: DataMapper;
   readonly #nodePools: NodePools;
@@ -140,17 +105,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #rules: ReleaseRules;
   readonly #life: ControllerLife;
   readonly #watch: RequestWatch;
-  readonly #aborts: AbortSlots;
-  /** A reset has been posted and not begun. */
-  #resetDue: "timeout" | "failed" | null = null;
-  #capabilities: Capabilities | null = null;
-  #shadows: ShadowDoorbells | null = null;
-  #controllerMemory: ControllerMemory | null = null;
-  /** Commands of I/O queues lie in the controller's memory. */
-  #queuesInController = false;
-  #hostMemory: HostMemory | null = null;
-  /** I/O queues that interrupt: the first ones. */
-  #interruptQueues = 0;
+  readonly #setup: ControllerSetup;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
@@ -163,7 +118,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine = machine;
     this.dev = dev;
     this.#options = options;
-    this.#registers = options.registers;
     this.blockRules = blockRules(machine.config.kernel, machine.config.quirks);
     this.format = {
       sgl: false,
@@ -175,14 +129,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
     };
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
-    this.#aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
+    const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
     const overdue = new OverdueCommands({
       events: machine.events,
       registers: options.registers,
-      aborts: this.#aborts,
-      mayAct: () => this.#life.state === "live" && this.#resetDue === null,
+      aborts,
+      mayAct: () => this.#life.isStable,
       poll: (queue) => this.#takeAll(queue),
-      resetSoon: (reason) => this.#resetSoon(reason),
+      resetSoon: (reason) => this.#life.resetSoon(reason),
     });
     const ioTimeoutNs = options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
     this.#watch = new RequestWatch({
@@ -192,14 +146,25 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       queues: () => this.#queues.all,
       overdue: (queue, iod) => overdue.handle(queue, iod),
     });
+    this.#setup = new ControllerSetup({
+      options,
+      queues: this.#queues,
+      pools: this.#nodePools,
+      watch: this.#watch,
+      aborts,
+      adminLimits: () => this.adminLimits,
+      identified: (controller) => this.#setController(controller),
+      runAdmin: (request) => this.#runAdmin(request),
+    });
     this.#life = new ControllerLife({
       events: machine.events,
       name: dev.name,
       queues: () => this.#queues.all,
-      stop: () => this.#stop(),
-      start: () => this.#restart(),
+      stop: () => this.#setup.stop(),
+      start: () => this.#setup.restart(),
       poll: (queue) => this.#takeAll(queue),
       cancel: (queue) => this.#cancel(queue),
+      resetSoon: () => machine.activities.post(this, RESET, 0),
       post: (request) => this.#post(request),
       release: () => this.#release(),
     });
@@ -248,7 +213,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** Memory that the controller has borrowed, or null. */
   get hostMemory(): HostMemory | null {
-    return this.#hostMemory;
+    return this.#setup.hostMemory;
   }
 
   /** Blocks of descriptor pools that requests hold. */
@@ -268,22 +233,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @see behaviour/nvme.md 5
    */
   bringUp(): void {
-    const { machine, dev } = this;
-    const capabilities = readCapabilities(this.#registers, dev.name);
-    this.#capabilities = capabilities;
-    const bar = this.#options.controllerMemory ?? null;
-    if (bar !== null) this.#controllerMemory = ControllerMemory.open(this.#registers, bar);
-    machine.dma.dmaSetMask(dev, dev.maskBits);
-    disableController(machine, this.#registers, capabilities, dev.name);
-    const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS, capabilities);
-    const commands = this.#identify(admin, capabilities);
-    if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
-    this.#hostMemory = allocateHostMemory(machine, dev, commands.hostMemory);
-    this.#lendMemory(commands, false);
-    this.#addIoQueues(commands, capabilities);
-    this.#createQueues(commands);
-    this.#announceShadows(commands);
-    const namespace = commands.findNamespace(capabilities.version);
+    const namespace = this.#setup.bringUp();
     if (namespace !== null) this.setNamespace(namespace);
     // Whatever was in flight is done, and time begins anew when the machine is ready.
     this.#watch.stop();
@@ -297,7 +247,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @throws {KernelError} ENODEV when it is dead or gone, EIO when it does not come up again.
    */
   reset(): void {
-    this.#resetDue = null;
     this.#life.reset("asked");
   }
 
@@ -386,7 +335,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   #runOther(kind: number, queueId: number): void {
     if (kind === RESET) {
-      this.#resetAsDue();
+      this.#life.resetAsDue();
     } else if (kind === POLL) {
       this.poll(this.#queues.get(queueId)!);
     } else {
@@ -633,154 +582,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.#adminLimits = null;
   }
 
-  /** @param vector Its interrupt, or -1 for a queue that is polled. */
-  #addQueue(
-    id: number,
-    vector: number,
-    depthEntries: number,
-    tags: number,
-    capabilities: Capabilities,
-  ): QueuePair {
-    // CPUs are dealt out to each kind of queue from the first one on.
-    const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
-    const cpu = id === 0 ? 0 : place % this.machine.config.cpus;
-    const queue = new QueuePair({
-      machine: this.machine,
-      dev: this.dev,
-      registers: this.#registers,
-      id,
-      depthEntries,
-      tags,
-      vector,
-      cpu,
-      doorbellStrideBytes: capabilities.doorbellStrideBytes,
-      pools: this.#options.pools ?? this.#nodePools.of(this.#nodeOf(cpu)),
-      watch: this.#watch,
-      submissionMemory: id > 0 && this.#queuesInController
-        ? this.#controllerMemory!.take(depthEntries)
-        : null,
-    });
-    this.#queues.add(queue);
-    return queue;
-  }
-
-  /** CPUs are dealt out to nodes in runs of equal length. */
-  #nodeOf(cpu: number): number {
-    return Math.floor((cpu * (this.#options.nodes ?? 1)) / this.machine.config.cpus);
-  }
-
-  /** Points the controller at its admin queue, and asks it what it can. */
-  #identify(admin: QueuePair, capabilities: Capabilities): AdminCommands {
-    const { machine, dev } = this;
-    enableController(
-      machine,
-      this.#registers,
-      capabilities,
-      { sqDma: admin.sq.dma, cqDma: admin.cq.dma },
-      dev.name,
-    );
-    admin.enabled = true;
-    const commands = new AdminCommands(
-      machine,
-      dev.name,
-      () => this.adminLimits,
-      (request) => this.#runAdmin(request),
-    );
-    this.#setController(commands.identifyController(capabilities.minPageExponent));
-    this.#aborts.restart(commands.abortLimit, () => this.adminLimits);
-    commands.identifyCommandSet(capabilities.version);
-    return commands;
-  }
-
-  /** All queues get their memory first; then the controller is told of each. */
-  #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
-    const { depthEntries = 1024, pollQueues = 0 } = this.#options;
-    const count = commands.numberOfQueues(this.#wantedQueues);
-    // Where there are fewer than asked for, it is the polled ones that are missing.
-    this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
-    const wanted = Math.min(capabilities.maxQueueEntries, depthEntries);
-    const there = this.#controllerMemory?.queueDepth(count, wanted) ?? 0;
-    this.#queuesInController = there > 0;
-    const depth = there > 0 ? there : wanted;
-    for (let id = 1; id <= count; id++) {
-      const vector = id <= this.#interruptQueues ? id : -1;
-      this.#addQueue(id, vector, depth, depth - 1, capabilities);
-    }
-  }
-
-  /** I/O queues to ask for, of either kind. */
-  get #wantedQueues(): number {
-    return (this.#options.queues ?? this.machine.config.cpus) + (this.#options.pollQueues ?? 0);
-  }
-
-  #createQueues(commands: AdminCommands): void {
-    for (const queue of this.#queues.io) {
-      // A refusal keeps the queues made so far.
-      if (!commands.createQueue(queue)) break;
-      queue.enabled = true;
-    }
-  }
-
-  /** The controller touches nothing any more when this returns. */
-  #stop(): void {
-    disableController(this.machine, this.#registers, this.#capabilities!, this.dev.name);
-  }
-
-  /** Brings a stopped controller up with the queues there are. */
-  #restart(): void {
-    for (const queue of this.#queues.all) queue.restart();
-    const commands = this.#identify(this.#queues.get(0)!, this.#capabilities!);
-    this.#lendMemory(commands, true);
-    if (commands.numberOfQueues(this.#queues.io.length) < this.#queues.io.length) {
-      throw new KernelError("EIO", `${this.dev.name} has fewer queues than before`);
-    }
-    this.#createQueues(commands);
-    this.#announceShadows(commands);
-  }
-
-  /** One that does not want the memory does without. */
-  #lendMemory(commands: AdminCommands, returned: boolean): void {
-    if (this.#hostMemory === null || commands.lendMemory(this.#hostMemory, returned)) return;
-    this.#hostMemory.release();
-    this.#hostMemory = null;
-  }
-
-  /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
-  #allocateShadows({ doorbellStrideBytes }: Capabilities): ShadowDoorbells | null {
-    const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
-    return ShadowDoorbells.allocate(this.machine, this.dev, sizeBytes);
-  }
-
-  /** The controller takes doorbells from memory; one that refuses has its registers. */
-  #announceShadows(commands: AdminCommands): void {
-    if (this.#shadows === null) return;
-    this.#shadows.clear();
-    if (!commands.configureDoorbells(this.#shadows.dma)) {
-      this.#shadows.release();
-      this.#shadows = null;
-    }
-    for (const queue of this.#queues.io) queue.shadows = this.#shadows;
-  }
-
-  /** Has the controller reset once the activities before are done. */
-  #resetSoon(reason: "timeout" | "failed"): void {
-    this.#resetDue = reason;
-    this.machine.activities.post(this, RESET, 0);
-  }
-
-  /** The reset that a timeout has asked for, unless somebody was faster. */
-  #resetAsDue(): void {
-    const reason = this.#resetDue;
-    this.#resetDue = null;
-    if (reason === null || this.#life.state !== "live") return;
-    try {
-      this.#life.reset(reason);
-    } catch (error) {
-      // Nobody asked for it: those who have requests hear of it by their statuses.
-      if (!(error instanceof KernelError)) throw error;
-    }
-  }
-
   /** Ends every command of a queue that was sent: its controller will not answer any more. */
   #cancel(queue: QueuePair): void {
     const { events } = this.machine;
@@ -799,11 +600,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Gives back what the driver holds of its own; the device has no driver any more. */
   #release(): void {
     this.#watch.stop();
-    for (const queue of this.#queues.all) queue.release();
-    this.#nodePools.destroy();
-    this.#shadows?.release();
-    this.#hostMemory?.release();
-    this.#hostMemory = null;
+    this.#setup.release();
     this.machine.dma.unbind(this.dev);
   }
 

@@ -1,0 +1,35 @@
+/** What an NVMe driver is made from. */
+import type { Bytes, Nanoseconds } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import type { ControllerMemoryBar } from "./controller_memory.ts";
+import type { DescriptorPools } from "./descriptor_pools.ts";
+import type { DmaVecSource } from "./dma_vec_pool.ts";
+
+export interface NvmeDriverOptions {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  /** The controller's registers. */
+  readonly registers: NvmeRegisterPort;
+  /** I/O queues to ask for; one for each CPU when left out. */
+  readonly queues?: number;
+  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). Default 0. */
+  readonly pollQueues?: number;
+  /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
+  readonly depthEntries?: number;
+  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
+  readonly maxUserSectors?: number;
+  /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
+  readonly sglThresholdBytes?: Bytes;
+  /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
+  readonly nodes?: number;
+  /** How long a command of an I/O queue may take. Default 30 s. */
+  readonly timeoutNs?: Nanoseconds;
+  /** The BAR with the controller's own memory; none when left out. */
+  readonly controllerMemory?: ControllerMemoryBar | null;
+  /** Descriptor pools to use instead of the driver's own. */
+  readonly pools?: DescriptorPools;
+  /** Where arrays of saved mappings come from instead of the driver's own pool. */
+  readonly dmaVecs?: DmaVecSource;
+}
