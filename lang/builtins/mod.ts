@@ -14,6 +14,7 @@ import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
+import { P2P_LENDING_CALLS } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
@@ -77,6 +78,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...PLUGGED_BIO_CALLS,
   ...BLOCK_ITERATOR_CALLS,
   ...P2P_CALLS,
+  ...P2P_LENDING_CALLS,
   ...P2P_MEMORY_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,
