@@ -236,6 +236,25 @@ Deno.test("a part of a machine is imported, and the bridge that is missing is na
   assertEquals(machine.roots.map(({ bus, assumed }) => [bus, assumed]), [[0, false], [5, true]]);
 });
 
+Deno.test("what a text lacks is said at its line, and the rest is imported", () => {
+  const root = "00:00.0 0600: 8086:1918\n\tControl: Mem+\n\n";
+  const warnings: readonly (readonly [text: string, code: string, line: number])[] = [
+    // Fallen off the bus.
+    [`${root}01:00.0 0302: 10de:15f8 (rev ff)\n\t!!! Unknown header type 7f\n\n`, "E1015", 4],
+    // A dump and a tree without their beginnings.
+    [`00: 86 80 18 19\n${root}`, "E1012", 1],
+    [`           \\-1f.0\n${root}`, "E1012", 1],
+    // A dump that stops after a line.
+    [`${root}00:1f.0 0601: 8086:a143\n00: 86 80 43 a1\n\n`, "E1012", 4],
+  ];
+  for (const [text, code, line] of warnings) {
+    const { findings, functions } = importText(text);
+    assert(functions.length > 0, text);
+    const found = findings.find((each) => each.code === code);
+    assertEquals([found?.severity, found?.line], ["warning", line], text);
+  }
+});
+
 Deno.test("a machine with more functions than are read is refused, not read in part", () => {
   const lines: string[] = [];
   for (let bus = 0; bus < 256; bus++) {

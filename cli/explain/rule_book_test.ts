@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
+import { LISTING_CODES } from "../topology/listing_codes.ts";
 import { allNames, explain, RULE_PAGES } from "./lookup.ts";
 import { RulePage } from "./rule_book.ts";
 import { readRulePage } from "./rule_pages.ts";
@@ -91,4 +92,14 @@ Deno.test("explain() finds the rule of every class of report", () => {
   for (const { rule } of Object.values(REPORT_CLASSES)) text(rule);
   assertStringIncludes(text(REPORT_CLASSES.iova_leak_at_unbind.rule), "state leaked at unbind");
   assertStringIncludes(text(REPORT_CLASSES.sync_for_device_write_only.rule), "device-write-only");
+});
+
+Deno.test("explain() knows every finding of a listing, as it knows diagnostics", () => {
+  for (const [code, { title, explanation, example }] of Object.entries(LISTING_CODES)) {
+    const answer = text(code);
+    assertStringIncludes(answer, `${code}: ${title}`);
+    assert(explanation.length > 80 && example !== "", code);
+    assert(allNames().includes(code));
+    assert(!(code in DIAGNOSTIC_CODES), `${code} is a diagnostic of scripts already`);
+  }
 });
