@@ -49,5 +49,6 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
 /** Scenarios and tests together. */
 export async function projectCoverage(): Promise<CoverageRecord> {
   const tests: CoverageRecord = { decided: [], cited: citedByTests(), exits: [] };
-  return joinRecords([await recordScenarios("examples"), tests]);
+  const scenarios = [await recordScenarios("examples"), await recordScenarios("tests/suites")];
+  return joinRecords([...scenarios, tests]);
 }

@@ -10,7 +10,7 @@ import { ROOT } from "./source_text.ts";
 /** Programs of the generator; each is read, laid out, compared, and laid out again. */
 const GENERATED = 10_000;
 
-for (const path of [...scenariosBelow("examples"), ...scenariosBelow("benches")]) {
+for (const path of ["examples", "benches", "tests/suites"].flatMap(scenariosBelow)) {
   Deno.test(`${path} is formatted`, () => {
     const text = Deno.readTextFileSync(join(ROOT, path));
     const formatted = formatSource(new SourceFile(path, text));
