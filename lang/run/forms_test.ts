@@ -1,0 +1,228 @@
+/** Forms of the language as docs/language.md lists them, each run once. */
+import { assertEquals } from "@std/assert";
+import { errorsOf, failureOf, memoryLoader, printed, run } from "./test_support.ts";
+import { Session } from "./session.ts";
+
+const STRICT = `machine {
+  cpus = 2
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 2 } } }
+}
+`;
+
+/** What a script prints on a machine with a disk. */
+function strict(text: string): readonly string[] {
+  return printed(STRICT + text);
+}
+
+Deno.test("lines are joined where something is missing, and ended by `;` (language.md, Text)", () => {
+  assertEquals(printed("let a = 1; let b = 2\nprint a + b"), ["3"]);
+  assertEquals(
+    printed("let a = 1 +\n  2\nlet b = [\n  1,\n  2,\n]\nlet c = (1\n  + 2)\nprint [a, b, c]"),
+    [
+      "[3, [1, 2], 3]",
+    ],
+  );
+  assertEquals(printed('let n = "abc"\n  .length\nprint n'), ["3"]);
+  assertEquals(
+    printed("if false { print 1 }\nelse if false { print 2 }\nelse { print 3 }"),
+    ["3"],
+  );
+  assertEquals(
+    printed("let both = fork { advance 1us }\nand { advance 2us }\nprint both.second.time"),
+    ["2us"],
+  );
+});
+
+Deno.test("soft words are names everywhere but where their statement begins (language.md, Text)", () => {
+  const words = [
+    ..."print show explain step wait advance on fail repeat invariant skip".split(" "),
+    ..."trace fork race compare as until with nth each error fault warning".split(" "),
+    ..."fails faults warns events setup loop budget per iteration forall matrix".split(" "),
+    ..."read size queue base key".split(" "),
+  ];
+  const lets = words.map((word, index) => `let ${word} = ${index}`).join("\n");
+  const sum = words.length * (words.length - 1) / 2;
+  // `print` is a name here, and opens a statement all the same.
+  assertEquals(printed(`${lets}\nprint 0 + ${words.join(" + ")}`), [String(sum)]);
+  assertEquals(printed("let step = 3\nstep = 4\nstep += 1\nprint step"), ["5"]);
+  assertEquals(printed("let r = { in: 1, match: 2, test: 3 }\nprint [r.in, r.match, r.test]"), [
+    "[1, 2, 3]",
+  ]);
+});
+
+Deno.test("literals of every kind, and what they print as (language.md, Text)", () => {
+  assertEquals(printed("print [4096, 1_000_000, 0xffff_f000, 0b1010]"), [
+    "[4096, 1000000, 4294963200, 10]",
+  ]);
+  assertEquals(printed("print [512B, 4KiB, 1MiB, 8GiB, 1TiB]\nprint [10ns, 5us, 10ms, 1s]"), [
+    "[512B, 4KiB, 1MiB, 8GiB, 1TiB]",
+    "[10ns, 5us, 10ms, 1s]",
+  ]);
+  assertEquals(printed('print [0..3, 0..=3]\nprint "a\\tb{1 + 1}\\{x\\}"\nprint bytes"de ad"'), [
+    "[0..3, 0..4]",
+    "a\tb2{x}",
+    'bytes"de ad"',
+  ]);
+  assertEquals(printed("print [DMA_TO_DEVICE, BLK_STS_INVAL, OK, RESOURCE]"), [
+    "[to_device, INVAL, OK, RESOURCE]",
+  ]);
+  assertEquals(errorsOf("print 9_007_199_254_740_992")[0]?.slice(0, 5), "E0106");
+});
+
+Deno.test("operators by their order, and kinds by their algebra (language.md, Text)", () => {
+  assertEquals(printed("print [1 | 2, 6 & 3, 1 << 4, 256 >> 4, 7 / 2, 7 % 3, -5, 2 + 3 * 4]"), [
+    "[3, 2, 16, 16, 3, 1, -5, 14]",
+  ]);
+  assertEquals(printed("print [not true or true and false, 1 < 2 and 2 <= 2, (3 > 2) == true]"), [
+    "[false, true, true]",
+  ]);
+  assertEquals(printed("let p = 0x10_0000 as phys\nprint [p + 4KiB, (p + 8KiB) - p, p % 4KiB]"), [
+    "[0x10_1000, 8KiB, 0]",
+  ]);
+  assertEquals(printed("print [4KiB + 512B, 4KiB * 2, 4KiB / 2, 4KiB / 512B, 4100B % 4KiB]"), [
+    "[4608B, 8KiB, 2KiB, 8, 4B]",
+  ]);
+  assertEquals(printed("print [10us + 5us, 10us / 2, 10us / 5us, 11us % 5us, 4KiB + 10]"), [
+    "[15us, 5us, 2, 1us, 4106B]",
+  ]);
+});
+
+Deno.test("lambdas, records and functions hold each other (language.md, Text)", () => {
+  const text = `let f = (a, b) => a + b
+let g = x => x * 2
+let r = { go: x => x + 1, nested: { list: [1, { x: 2 }] } }
+let add = x => y => x + y
+print [f(1, 2), g(4), (() => 5)(), r.go(4), add(1)(2), r.nested.list[1].x]`;
+  assertEquals(printed(text), ["[3, 8, 5, 5, 3, 2]"]);
+  const named = `fn minus(a, b) { return a - b }
+print [minus(3, 1), minus(b: 3, a: 1), minus(3, b: 1)]`;
+  assertEquals(printed(named), ["[2, -2, 2]"]);
+  assertEquals(printed("fn f(n) { if n == 0 { return }\nreturn n }\nprint [f(0), f(1)]"), [
+    "[none, 1]",
+  ]);
+  const files = { "lib.dma": "const a = 1\nfn f(x) { return x + a }\n" };
+  assertEquals(run('use "lib.dma"\nprint f(a)', {}, files).lines, ["2"]);
+});
+
+Deno.test("loops, `break`, `continue`, and scopes that hide (language.md, Statements)", () => {
+  const text = `let i = 0
+while i < 5 {
+  i += 1
+  if i == 2 { continue }
+  if i == 4 { break }
+  print i
+}
+repeat 2 { print "r" }
+for x in [7, 8] { print x }
+for b in bytes"01 02" { print b }
+if true { let i = "inner"; print i }
+print i`;
+  assertEquals(printed(text), ["1", "3", "r", "r", "7", "8", "1", "2", "inner", "4"]);
+  const sums = `let x = 1; x += 2
+let s = "a"; s += "b"
+let l = [1]; l += [2]
+let z = 4KiB; z += 512B
+print [x, s, l, z]`;
+  assertEquals(printed(sums), ['[3, "ab", [1, 2], 4608B]']);
+});
+
+Deno.test("`match` takes literals, constants, consts, ranges and `_` (language.md, Statements)", () => {
+  const text = `const four = 4
+match 3 { 1 => print "one"
+  2..=4 => { print "few" }
+  _ => print "many" }
+match to_device { to_device => print "to", _ => print "other" }
+match "x" { "y" => print 1; "x" => print 2 }
+match 4 { four => print "four"; _ => print "no" }
+match 4KiB { 4096 => print "4k"; _ => print "no" }
+match none { none => print "none"; _ => print "no" }
+match true { false => print "f"; true => print "t" }
+match 5 { 1..=3 => print "low"; 4..6 => print "mid" }
+match 9 { 1 => print 1 }`;
+  assertEquals(printed(text), ["few", "to", "2", "four", "4k", "none", "t", "mid"]);
+});
+
+Deno.test("outcomes as blocks and on one line, `try`, and `fail` (language.md, Statements)", () => {
+  const text = `let s = iova_state()
+assert dma_iova_try_alloc(ssd, s, phys: 0x10_0000, size: 64KiB)
+dma_iova_link(ssd, s, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device) fails EIO
+expect error EIO { dma_iova_link(ssd, s, 0x20_0800, 4KiB, 4KiB, to_device) }
+ssd.dma_read(0x5000, 4B) faults not_present
+expect fault not_present { ssd.dma_read(0x5000, 4B) }
+let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+dma_unmap_phys(ssd, m, 8KiB, to_device) warns unmap_size
+let n = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+expect warning unmap_size { dma_unmap_phys(ssd, n, 8KiB, to_device) }
+fail dma_map_phys nth 2..=3 {
+  print [1, 2, 3, 4].map(n => (try dma_map_phys(ssd, n * 0x10_0000, 4KiB, to_device)).error)
+}`;
+  assertEquals(strict(text), ["[none, ENOMEM, ENOMEM, none]"]);
+  assertEquals(failureOf('assert 1 == 2, "with {1 + 1}"'), "E0901 Assertion failed: with 2");
+});
+
+Deno.test("events by name, group, choice, number and field (language.md, Event patterns)", () => {
+  const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(3, contiguous: false))
+wait io
+expect events [ iova.alloc, iommu.map{3}, iommu.sync_map ] in io
+expect events [ iova.alloc, (iommu.map){1,5}, ... ] in io
+expect events [ iova.*+ ] in io
+expect events [ iova.alloc | iova.free, iova.free ] in io
+expect events [ iommu.map(size_bytes: 4KiB)+, !iommu.fault ] in io.requests[0]
+expect events [ dma_iova_try_alloc, dma_iova_link{3}, dma_iova_sync, ... ] in io
+expect events [ ret.dma_iova_link(result: 0){3} ] in ssd
+let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }
+expect events [ iommu.map ] in t
+print [t.count("iommu.map"), t.count(iommu.map), t.filter(e => e.name == "iova.free").length]`;
+  assertEquals(strict(text), ["[1, 1, 1]"]);
+});
+
+Deno.test("the machine is moved by step, wait and advance, and looked at (language.md, Stepping)", () => {
+  const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+step
+print io.done
+step 3
+step until io.done
+wait io
+advance 10ms
+print [io.done, now()]
+on cpu 1 { ssd.read(lba: 0, into: alloc_pages(1)) }
+print events.filter(e => e.name == "nvme.submit" and e.cpu == 1).length
+let mark = counters.mark()
+ssd.read(lba: 0, into: alloc_pages(1))
+print counters.since(mark).iotlb.sync`;
+  assertEquals(strict(text), ["false", "[true, 10ms]", "1", "1"]);
+});
+
+Deno.test("`with`, `matrix` and `forall` go together in any order (language.md, Declarations)", () => {
+  const text = `${STRICT}
+test "t" with { iommu.mode = lazy } matrix { ssd.queues = [1, 2] } with { cpus = 4 } {
+  print [iommu.mode, ssd.queues]
+}
+skip test "left out" { assert false }
+skip property "left out, too" forall n in 0..3 { assert n < 0 }
+property "p" matrix { cpus = [1, 2] } forall n in 0..3, word in [read, write] {
+  assert n < 3 and word != flush
+}`;
+  const { lines, report } = run(text);
+  assertEquals(lines, ["[lazy, 1]", "[lazy, 2]"]);
+  assertEquals(report.outcomes.map(({ outcome }) => outcome), [
+    "passed",
+    "passed",
+    "skipped",
+    "skipped",
+    "passed",
+    "passed",
+  ]);
+  assertEquals(report.outcomes.map(({ cases }) => cases), [1, 1, 0, 0, 6, 6]);
+});
+
+Deno.test("a session takes any expression, and everything a file has (language.md, Stepping)", () => {
+  const session = new Session({ loader: memoryLoader() });
+  const shown = (text: string) => session.feed(text).values.map((value) => value.text);
+  assertEquals(shown("1 + 1"), ["2"]);
+  assertEquals(shown("fn f(x) { return x * 2 }"), []);
+  assertEquals(shown("f(4KiB)"), ["8KiB"]);
+  assertEquals(shown("(try f(2)).value"), ["4"]);
+  assertEquals(session.feed('test "t" { assert f(1) == 2 }').tests[0]?.outcome, "passed");
+});
