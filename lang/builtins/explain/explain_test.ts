@@ -147,6 +147,15 @@ Deno.test("explain of a request tells each try, and what the controller answered
   assertStringIncludes(text, "ended with OK nvme.4.2 the controller answered with status 0, #");
 });
 
+Deno.test("explain of an io tells once what was decided about many of its requests", () => {
+  const machine = "iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } }";
+  const text = told(machine, "explain ssd.read(lba: 0, into: alloc_pages(260, contiguous: false))");
+  // Eight of 128 KiB were cut off, and a ninth of four pages was left.
+  assertStringIncludes(text, "⋮ the same was decided about 7 more requests, up to request 8");
+  assertEquals(text.split("cut after 128KiB, in 32 segments").length - 1, 1);
+  assertStringIncludes(text, "16KiB of at most 128KiB, 4 segments of at most 33");
+});
+
 Deno.test("explain of what carries no data measures it by its own limit (block.md 1.3)", () => {
   const text = sentence(DIRECT, "explain ssd.discard(lba: 0, bytes: 1MiB)");
   assertStringIncludes(text, "not cut block.1.3 1MiB of at most 2199023255040B");

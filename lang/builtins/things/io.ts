@@ -9,6 +9,7 @@ import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
 import { errorValue, isThing, list, size, thing, word } from "../arguments.ts";
 import { refusalLines } from "../explain/io_refusal.ts";
+import { ioStory } from "../explain/io_story.ts";
 import { picturedRequest } from "../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../spec.ts";
 import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
@@ -102,7 +103,7 @@ export const IO: TypeSpec<Io> = {
     ];
   },
   explain: (io, run) => [
-    ...io.requests.flatMap((request) => explainRequest(request, run)),
+    ...ioStory(io.requests, (request) => explainRequest(request, run), run),
     ...io.refusal === null ? [] : [
       io.requests.length === 0 ? `io of ${formatSize(io.bytes)}` : "what was left of it",
       ...refusalLines(io.refusal, io.status),
