@@ -2,7 +2,6 @@
 import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
 import { formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
-import { requestEventsOf } from "./request_story.ts";
 
 /** Where addresses came from differs from request to request, and says nothing about the io. */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
@@ -18,11 +17,11 @@ export function ioStory(
   run: Run,
 ): string[] {
   const lines: string[] = [];
+  const decisions = decisionsOf(requests, run);
   for (let first = 0; first < requests.length;) {
     const request = requests[first]!;
-    const decided = decisionsOf(request, run);
     let next = first + 1;
-    while (next < requests.length && decisionsOf(requests[next]!, run) === decided) next++;
+    while (next < requests.length && decisions[next] === decisions[first]) next++;
     lines.push(...tell(request));
     if (next - first > 1) {
       const last = requests[next - 1]!;
@@ -36,11 +35,14 @@ export function ioStory(
   return lines;
 }
 
-/** What was decided about a request, by which rules, and how it ended; each thing once. */
-function decisionsOf(request: NvmeRequest, run: Run): string {
-  const decided = new Set<string>();
-  for (const { name, why } of requestEventsOf(request, run)) {
-    if (why !== null && !DETAILS.test(name)) decided.add(`${name} ${why.rule}`);
+/** What was decided about each request, by which rules, and how it ended; each thing once. */
+function decisionsOf(requests: readonly NvmeRequest[], run: Run): string[] {
+  const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
+  for (const { name, request, why } of run.recorder.events) {
+    if (why === null || request === null || DETAILS.test(name)) continue;
+    decided.get(request)?.add(`${name} ${why.rule}`);
   }
-  return [...decided, request.done ? request.status : "under way"].join(", ");
+  return requests.map((request) =>
+    [...decided.get(request.id)!, request.done ? request.status : "under way"].join(", ")
+  );
 }
