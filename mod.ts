@@ -56,6 +56,7 @@ export { renderDiagnostic, renderDiagnostics } from "./lang/diagnostics/render.t
 export { formatEvent, formatEvents } from "./lang/render/event_line.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
 export {
+  checkProgram,
   LoadError,
   loadProgram,
   type LoadResult,

@@ -4,7 +4,7 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { painter } from "../paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { openScenario } from "../scenario/load_scenario.ts";
+import { checkScenario } from "../scenario/load_scenario.ts";
 import type { Screen } from "../screen.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { sarifLog } from "./sarif.ts";
@@ -57,12 +57,12 @@ function findProblems(paths: readonly string[]): Findings {
   const diagnostics = new Map<string, Diagnostic>();
   const unreadable: string[] = [];
   for (const path of paths) {
-    const opened = openScenario(path);
-    if ("problem" in opened) {
-      unreadable.push(opened.problem);
+    const found = checkScenario(path);
+    if ("problem" in found) {
+      unreadable.push(found.problem);
       continue;
     }
-    for (const diagnostic of opened.diagnostics) {
+    for (const diagnostic of found) {
       const { code, span, message } = diagnostic;
       diagnostics.set(`${span.source.name}:${span.start}:${code}:${message}`, diagnostic);
     }

@@ -1,6 +1,12 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { loadProgram, type LoadResult, type Program } from "../../lang/run/program.ts";
+import {
+  checkProgram,
+  loadProgram,
+  type LoadResult,
+  type Program,
+} from "../../lang/run/program.ts";
 import { HostLoader } from "../host_loader.ts";
 import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
@@ -19,6 +25,14 @@ export function openScenario(path: string): LoadResult | { readonly problem: str
   return typeof opened === "string"
     ? { problem: opened }
     : loadProgram(opened.entry, opened.loader);
+}
+
+/** All that is wrong with a scenario, or why it cannot be read, as a sentence. */
+export function checkScenario(path: string): readonly Diagnostic[] | { readonly problem: string } {
+  const opened = HostLoader.open(path);
+  return typeof opened === "string"
+    ? { problem: opened }
+    : checkProgram(opened.entry, opened.loader);
 }
 
 /** Loads a scenario; problems, warnings among them, go to the screen's error stream. */

@@ -31,7 +31,7 @@ import {
   comparedMachines,
   type MachineVariant,
 } from "./combinations.ts";
-import { FileLoader, type SourceLoader } from "./load_files.ts";
+import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";
 
 export { LoadError, type SourceLoader } from "./load_files.ts";
 
@@ -92,6 +92,56 @@ export interface LoadResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** A program with nothing wrong in it, before it is compiled. */
+interface RightProgram {
+  readonly files: readonly LoadedFile[];
+  readonly loaded: LoadedFile;
+  readonly checked: CheckedFiles;
+  readonly variants: ReadonlyMap<AnyTest, TestVariants>;
+}
+
+/**
+ * Loads and checks a program.
+ *
+ * @param entry The file that would be run.
+ * @param loader Where the files it uses come from.
+ * @returns Errors and warnings, by file and place.
+ */
+export function checkProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  registry: Registry = BUILTINS,
+): readonly Diagnostic[] {
+  return readProgram(entry, loader, registry).diagnostics;
+}
+
+function readProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  registry: Registry,
+): { readonly right: RightProgram | null; readonly diagnostics: readonly Diagnostic[] } {
+  const bag = new DiagnosticBag();
+  const files = new FileLoader(loader, bag);
+  const loaded = files.entry(entry);
+  // A tree with error nodes has no meaning to be checked.
+  if (bag.hasErrors) return { right: null, diagnostics: bag.sorted() };
+  const checked = checkFiles(loaded, files.files, registry, bag);
+  const variants = bag.hasErrors
+    ? new Map<AnyTest, TestVariants>()
+    : variantsOf(checked, registry, bag);
+  if (!bag.hasErrors) findComparedMachines(checked, registry, bag);
+  if (bag.hasErrors) {
+    const { declaration } = checked.machine;
+    return {
+      right: null,
+      diagnostics: withoutConsequences(bag.sorted(), declaration?.span ?? null),
+    };
+  }
+  warnUnused(loaded.file, checked.scope, checked.resolution, bag);
+  const right = { files: files.files, loaded, checked, variants };
+  return { right, diagnostics: bag.sorted() };
+}
+
 /**
  * Loads, checks and compiles a program.
  *
@@ -103,30 +153,17 @@ export function loadProgram(
   loader: SourceLoader,
   registry: Registry = BUILTINS,
 ): LoadResult {
-  const bag = new DiagnosticBag();
-  const files = new FileLoader(loader, bag);
-  const loaded = files.entry(entry);
-  // A tree with error nodes has no meaning to be checked.
-  if (bag.hasErrors) return { program: null, diagnostics: bag.sorted() };
-  const checked = checkFiles(loaded, files.files, registry, bag);
-  const refused = () => ({
-    program: null,
-    diagnostics: withoutConsequences(bag.sorted(), checked.machine.declaration?.span ?? null),
-  });
-  const variants = bag.hasErrors
-    ? new Map<AnyTest, TestVariants>()
-    : variantsOf(checked, registry, bag);
-  if (!bag.hasErrors) findComparedMachines(checked, registry, bag);
-  if (bag.hasErrors) return refused();
-  warnUnused(loaded.file, checked.scope, checked.resolution, bag);
+  const { diagnostics, right } = readProgram(entry, loader, registry);
+  if (right === null) return { program: null, diagnostics };
+  const { checked, files, loaded, variants } = right;
   const compiler = new ProgramCompiler(registry, checked.resolution);
   const consts = compiler.consts(checked.consts);
-  for (const { file } of files.files) {
+  for (const { file } of files) {
     for (const item of file.items) if (item.kind === "Function") compiler.function(item);
   }
   const program: Program = {
     source: entry,
-    files: files.files.map(({ file }) => file.span.source),
+    files: files.map(({ file }) => file.span.source),
     registry,
     code: compiler.code,
     machine: checked.machine,
@@ -138,7 +175,7 @@ export function loadProgram(
       compileTest(declaration, variant, compiler)
     ),
   };
-  return { program, diagnostics: bag.sorted() };
+  return { program, diagnostics };
 }
 
 export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
