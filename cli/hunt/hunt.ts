@@ -11,6 +11,7 @@ import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import { scenarioText } from "./scenario_text.ts";
+import { quirkList } from "./scenario_machine.ts";
 import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
 
@@ -164,10 +165,11 @@ class Search {
 /** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
 function written(
   found: Omit<Finding, "scenario" | "proof">,
-  { release: plain, seed, where }: HuntOptions,
+  options: HuntOptions,
 ): Finding {
+  const { release: plain, where } = options;
   const { case: each, release, switches } = found;
-  const comment = commentOf(found, seed);
+  const comment = commentOf(found, options);
   const known = switches.length > 0;
   const ends = known
     ? endsOf(each, without(release, switches))
@@ -194,17 +196,30 @@ function written(
 
 function commentOf(
   { rule, switches, violation }: Omit<Finding, "scenario" | "proof">,
-  seed: number,
+  options: HuntOptions,
 ): string[] {
   const cause = switches.length === 0
     ? "No switch, and no two of them, make it hold."
     : `Gone with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
   return [
-    `Found by: dmalab hunt --seed ${seed}`,
+    ...wrapped(`Found by: ${commandOf(options)}`),
     ...wrapped(`${sentence(violation.text)}.`),
     cause,
     ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
   ];
+}
+
+/** The command line that finds it again. */
+function commandOf({ release, seed, shard, where }: HuntOptions): string {
+  const quirks = quirkList(release);
+  return [
+    "dmalab hunt",
+    ...where?.machine.given == null ? [] : [where.machine.given.file],
+    ...release.kernel === "7.2" && where === undefined ? [] : [`--kernel ${release.kernel}`],
+    ...quirks === null ? [] : [`--quirks "${quirks}"`],
+    ...shard.of === 1 ? [] : [`--shard ${shard.index}/${shard.of}`],
+    `--seed ${seed}`,
+  ].join(" ");
 }
 
 function sentence(text: string): string {

@@ -43,7 +43,7 @@ export function changeText(release: HuntRelease, strictChecker: boolean): string
 }
 
 /** What has to be added to a release's defects, or taken away; null when they are the release's. */
-function quirkList({ kernel, quirks }: HuntRelease): string | null {
+export function quirkList({ kernel, quirks }: HuntRelease): string | null {
   const own = profileQuirks(kernel);
   const added = [...quirks].filter((quirk) => !own.has(quirk));
   const removed = [...own].filter((quirk) => !quirks.has(quirk));
