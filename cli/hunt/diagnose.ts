@@ -29,15 +29,59 @@ export function without(release: HuntRelease, quirks: readonly string[]): HuntRe
   };
 }
 
-/** The last rule that decided anything before the case went wrong, such as `nvme.2.1.C`; or null. */
+/** What is wrong in each step of a case, whatever was wrong before. */
+export function violationsOf(each: HuntCase, release: HuntRelease): readonly (Violation | null)[] {
+  const run = new CaseRun(each.machine, release);
+  return each.steps.map((step) => run.step(step));
+}
+
+/** A defect that shows only where others are, and the first step in which it does. */
+export interface HiddenDefect {
+  readonly name: string;
+  readonly step: number;
+}
+
+/**
+ * Looks for a defect that spoils a step which the known ones alone leave right.
+ * @param known Switches that were found before.
+ */
+export function hiddenDefect(
+  each: HuntCase,
+  release: HuntRelease,
+  known: ReadonlySet<string>,
+): HiddenDefect | null {
+  const before = violationsOf(each, { ...release, quirks: known });
+  for (const name of release.quirks) {
+    if (known.has(name)) continue;
+    const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
+    const step = after.findIndex((violation, index) =>
+      violation !== null && before[index] === null
+    );
+    if (step >= 0) return { name, step };
+  }
+  return null;
+}
+
+/** The last rule that decided anything in a case, such as `nvme.2.1.C`; or null. */
 export function lastRule(each: HuntCase, release: HuntRelease): string | null {
   const run = new CaseRun(each.machine, release);
   let rule: string | null = null;
   run.machine.events.listen(({ why }: MachineEvent) => {
     if (why !== null) rule = why.rule;
   });
-  for (const step of each.steps) if (run.step(step) !== null) break;
+  for (const step of each.steps) run.step(step);
   return rule;
+}
+
+/** The switches besides its own that a case's last step needs to go wrong. */
+export function neededBy(
+  each: HuntCase,
+  release: HuntRelease,
+  name: string,
+): readonly string[] {
+  return [...release.quirks].filter((other) =>
+    other !== name && violationsOf(each, without(release, [other])).at(-1) === null
+  );
 }
 
 /** How the requests of a case's last step end. */

@@ -5,7 +5,16 @@
 import fc, { type Arbitrary } from "fast-check";
 import { HUNT_MACHINES, huntCases } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
-import { endsOf, lastRule, remediesOf, signatureOf, without } from "./diagnose.ts";
+import {
+  endsOf,
+  hiddenDefect,
+  lastRule,
+  neededBy,
+  remediesOf,
+  signatureOf,
+  violationsOf,
+  without,
+} from "./diagnose.ts";
 import type { SourceLoader } from "../../lang/run/load_files.ts";
 import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
@@ -19,6 +28,8 @@ import type { Violation } from "./violation.ts";
 const MACHINES_A_TURN = 40;
 /** Tries to make a case smaller before it is taken as it is. */
 const MOST_TRIES = 1500;
+/** Once something is found, every so many turns look for what shows only together with it. */
+const HIDDEN_EVERY = 10;
 /** Seeds of one hunt's turns lie side by side; those of two hunts do not meet. */
 const SEED_STRIDE = 7_368_787;
 
@@ -45,6 +56,8 @@ export interface Finding {
   readonly violation: Violation;
   /** The switch that it is gone without, or two that it takes both; none: it is nobody's. */
   readonly switches: readonly string[];
+  /** Switches that were found before, without which it does not show. */
+  readonly needs: readonly string[];
   /** What else makes it go away. */
   readonly others: readonly (readonly string[])[];
   /** The last rule that decided anything before it happened. */
@@ -71,8 +84,11 @@ export interface HuntResult {
 export function hunt(options: HuntOptions): HuntResult {
   const search = new Search(options);
   let turn = options.shard.index - 1;
+  let turns = 0;
   while (search.cases < options.cases && options.mayGoOn()) {
-    search.turn(options.seed * SEED_STRIDE + turn);
+    const seed = options.seed * SEED_STRIDE + turn;
+    if (++turns % HIDDEN_EVERY === 0 && search.findings.length > 0) search.turnForHidden(seed);
+    else search.turn(seed);
     turn += options.shard.of;
   }
   return { findings: search.findings, cases: search.cases, machines: search.machines };
@@ -85,6 +101,8 @@ class Search {
   readonly #options: HuntOptions;
   /** What no switch takes away, by what it looks like. */
   readonly #known = new Set<string>();
+  /** Switches that were found. */
+  readonly #named = new Set<string>();
   #release: HuntRelease;
   readonly #arbitrary: Arbitrary<HuntCase>;
   #tries = 0;
@@ -101,15 +119,61 @@ class Search {
 
   /** Tries some machines; ends with the first finding. */
   turn(seed: number): void {
+    const found = this.#search(seed, (each) => this.#holds(each));
+    if (found !== null) this.#found(found);
+  }
+
+  /** The same for a defect that only shows where those that were found are switched on again. */
+  turnForHidden(seed: number): void {
+    const found = this.#search(seed, (each) => this.#hidesNothing(each));
+    if (found !== null) this.#foundHidden(found);
+  }
+
+  #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
     this.#shrinking = false;
     this.#tries = 0;
-    const property = fc.property(this.#arbitrary, (each) => this.#holds(each));
-    const { counterexample } = fc.check(property, {
+    const { counterexample } = fc.check(fc.property(this.#arbitrary, holds), {
       // A seed is a signed word to the generator.
       seed: seed | 0,
       numRuns: MACHINES_A_TURN,
     });
-    if (counterexample !== null) this.#found(counterexample[0]);
+    return counterexample === null ? null : counterexample[0];
+  }
+
+  #hidden(each: HuntCase) {
+    return hiddenDefect(each, this.#options.release, this.#named);
+  }
+
+  #hidesNothing(each: HuntCase): boolean {
+    if (this.#shrinking) return ++this.#tries > MOST_TRIES || this.#hidden(each) === null;
+    if (this.cases >= this.#options.cases || !this.#options.mayGoOn()) return true;
+    this.machines++;
+    this.cases += each.steps.length;
+    this.#shrinking = this.#hidden(each) !== null;
+    return !this.#shrinking;
+  }
+
+  #foundHidden(shrunk: HuntCase): void {
+    const small = simplify(shrunk, (each) => {
+      this.#tries++;
+      return this.#hidden(each) !== null;
+    });
+    const { name, step } = this.#hidden(small)!;
+    const each: HuntCase = { ...small, steps: small.steps.slice(0, step + 1) };
+    const release = { ...this.#options.release, quirks: new Set([...this.#named, name]) };
+    this.#report({
+      case: each,
+      release,
+      violation: violationsOf(each, release)[step]!,
+      switches: [name],
+      needs: neededBy(each, release, name),
+      others: [],
+      rule: lastRule(each, release),
+      cases: this.cases,
+      tries: this.#tries,
+    });
+    this.#named.add(name);
+    this.#release = without(this.#release, [name]);
   }
 
   #holds(each: HuntCase): boolean {
@@ -142,25 +206,37 @@ class Search {
     });
     const violation = runCase(small, release)!;
     const [switches = [], ...others] = remediesOf(small, release);
-    const finding = written(
-      {
-        case: small,
-        release,
-        violation,
-        switches,
-        others,
-        rule: lastRule(small, release),
-        cases: this.cases,
-        tries: this.#tries,
-      },
-      this.#options,
-    );
-    this.findings.push(finding);
+    this.#report({
+      case: small,
+      release,
+      violation,
+      switches,
+      needs: [],
+      others,
+      rule: lastRule(small, release),
+      cases: this.cases,
+      tries: this.#tries,
+    });
     if (switches.length === 0) this.#known.add(signatureOf(violation));
-    else this.#release = without(release, switches.slice(0, 1));
+    else {
+      this.#named.add(switches[0]!);
+      this.#release = without(release, switches.slice(0, 1));
+    }
+  }
+
+  #report(found: Omit<Finding, "scenario" | "proof">): void {
+    const finding = written(found, this.#options);
+    this.findings.push(finding);
     this.#options.onFinding?.(finding);
   }
 }
+
+/** How a scenario can be written, the form that reads best first. */
+const FORMS = [
+  { explicit: false, lenient: false },
+  { explicit: true, lenient: false },
+  { explicit: false, lenient: true },
+] as const;
 
 /** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
 function written(
@@ -178,11 +254,11 @@ function written(
   const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
   let scenario = "";
   for (const shown of known ? [plain, alone, release] : [plain, release]) {
-    const violation = runCase(each, shown);
+    const violation = violationsOf(each, shown).findLast((wrong) => wrong !== null) ?? null;
     if (violation === null) continue;
-    for (const explicit of [false, true]) {
+    for (const form of FORMS) {
       const text = (at: HuntRelease) =>
-        scenarioText(each, at, violation, { comment, ends, explicit });
+        scenarioText(each, at, violation, { comment, ends, ...form });
       scenario ||= text(shown);
       const end = runScenarioText(text(shown), where?.loader);
       if (end.end !== "failed") continue;
@@ -195,7 +271,7 @@ function written(
 }
 
 function commentOf(
-  { rule, switches, violation }: Omit<Finding, "scenario" | "proof">,
+  { needs, rule, switches, violation }: Omit<Finding, "scenario" | "proof">,
   options: HuntOptions,
 ): string[] {
   const cause = switches.length === 0
@@ -205,6 +281,7 @@ function commentOf(
     ...wrapped(`Found by: ${commandOf(options)}`),
     ...wrapped(`${sentence(violation.text)}.`),
     cause,
+    ...needs.length === 0 ? [] : [`It shows only together with ${needs.join(" and ")}.`],
     ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
   ];
 }

@@ -38,15 +38,16 @@ export function runHunt(
 }
 
 function findingText(number: number, finding: Finding): string {
-  const { cases, others, proof, scenario, switches, tries } = finding;
+  const { cases, needs, others, proof, scenario, switches, tries } = finding;
   const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
   const also = others.length === 0
     ? ""
     : ` (gone without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
+  const together = needs.length === 0 ? "" : ` (together with ${needs.join(" and ")})`;
   const unproven = proof === null
     ? "# This test does not fail by itself: what is wrong is seen only from outside.\n"
     : "";
-  return `${number}. ${label}${also}: case ${cases}, shrunk in ${
+  return `${number}. ${label}${together}${also}: case ${cases}, shrunk in ${
     formatCount(tries, "try", "tries")
   }` +
     `\n\n${unproven}${scenario}\n`;
