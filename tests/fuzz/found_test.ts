@@ -1,0 +1,78 @@
+/** What `deno task fuzz` found, each with the answer it has now. */
+import { assertEquals } from "@std/assert";
+import { LoadError } from "../../lang/run/load_files.ts";
+import { loadProgram } from "../../lang/run/program.ts";
+import { SourceFile } from "../../lang/source.ts";
+
+/** `E0301 4 nothing … (hint)` for each error, with the lines of its notes. */
+function errorsOf(text: string): string[] {
+  const { diagnostics } = loadProgram(new SourceFile("found.dma", text), {
+    load: () => new LoadError("not_found", "no such file"),
+  });
+  const lineOf = (span: { source: SourceFile; start: number }) =>
+    span.source.position(span.start).line;
+  return diagnostics.filter(({ severity }) => severity === "error").map((diagnostic) => {
+    const { code, related = [], span } = diagnostic;
+    return [code, lineOf(span), ...related.map((other) => `note ${lineOf(other.span)}`)].join(" ");
+  });
+}
+
+const MACHINE =
+  "machine {\n  iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } }\n}\n";
+
+Deno.test("a bracket that is missing in one row of a table is missed in that row", () => {
+  const table = (row: string) => `assert f() == [\n  [1, 2, 3],\n  ${row}\n  [7, 8, 9],\n]\n`;
+  assertEquals(errorsOf(table("[4, 5, 6,")), ["E0203 3"]);
+  assertEquals(errorsOf(table("[ [4, 5, 6],")), ["E0203 3"]);
+  assertEquals(errorsOf(`let r = {\n  a: f( (1),\n  b: 2,\n}\n`), ["E0203 2"]);
+});
+
+Deno.test("a bracket that closes nothing shows where its statement begins", () => {
+  assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0204 4 note 1"]);
+});
+
+Deno.test("braces that are taken for a record cost three errors at most, however long they are", () => {
+  const lines = Array.from({ length: 9 }, (_, index) => `  dma_iova_free(ssd, s${index})\n`).join(
+    "",
+  );
+  const text = `test "t" {\n  let ways = { fork\n${lines}  } and {\n${lines}  }\n}\n`;
+  const errors = errorsOf(text);
+  assertEquals(errors.length <= 3 && errors[0]?.endsWith(" 2"), true, errors.join(", "));
+});
+
+Deno.test("mistakes in declarations of their own are all told", () => {
+  assertEquals(errorsOf("let =\nlet =\nlet =\nlet =\nlet =\n").length, 5);
+});
+
+Deno.test("a `let` without its word is one mistake, however often the name is used", () => {
+  const uses = "  print page\n".repeat(5);
+  assertEquals(
+    errorsOf(`${MACHINE}test "t" {\n  buf = alloc_pages(1)\n${uses.replaceAll("page", "buf")}}\n`),
+    [
+      "E0301 6",
+    ],
+  );
+});
+
+Deno.test("while the machine is wrong nobody misses what it declares", () => {
+  const text = `${
+    MACHINE.replace("root_port rp0", "rootport rp0")
+  }test "t" { show ssd; ssd.flush() }\n`;
+  assertEquals(errorsOf(text), ["E0501 3"]);
+});
+
+Deno.test("a value of the wrong kind is one mistake, and the note says where it comes from", () => {
+  const text = `${MACHINE}test "t" {\n  let state = (4KiB)\n  dma_iova_free(ssd, state)\n` +
+    "  dma_iova_sync(ssd, state, 0, 4KiB)\n  print state.addr\n}\n";
+  assertEquals(errorsOf(text), ["E0402 7 note 6"]);
+});
+
+Deno.test("a text over two lines is one mistake", () => {
+  assertEquals(errorsOf('print "one\n  two"\nprint 3\n'), ["E0102 1"]);
+});
+
+Deno.test("an operator between words is one mistake, not one of its argument too", () => {
+  const text = `${MACHINE}test "t" {\n` +
+    "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device | from_device)\n}\n";
+  assertEquals(errorsOf(text), ["E0401 6"]);
+});
