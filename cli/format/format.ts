@@ -13,7 +13,7 @@ import { parse } from "../../lang/syntax/parse.ts";
 import { alignComments } from "./comment_columns.ts";
 import { groupWords } from "./groups.ts";
 import { findLandmarks } from "./landmarks.ts";
-import { COMMENT_MARK, layOutFile } from "./layout.ts";
+import { layOutFile } from "./layout.ts";
 import { sameTree } from "./same_tree.ts";
 import { readWords, type Words } from "./words_and_comments.ts";
 
@@ -73,12 +73,23 @@ function read(source: SourceFile): ReadFile {
   return { source, file, words, comments, diagnostics };
 }
 
-function layOut({ file, words }: ReadFile): string {
+function layOut({ file, source, words }: ReadFile): string {
+  const mark = unusedCharacter(source.text);
+  // So that comments that end lines are found again when they are put in columns.
+  for (const word of words.words) word.after = word.after.map((comment) => `${mark}${comment}`);
   const { items, end } = groupWords(words, findLandmarks(file));
   const { formatted } = printer.printDocToString(layOutFile(items, end), {
     printWidth: LINE_WIDTH,
     tabWidth: INDENT_WIDTH,
     useTabs: false,
   });
-  return alignComments(formatted, COMMENT_MARK);
+  return alignComments(formatted, mark);
+}
+
+/** A character that does not occur in a text. */
+function unusedCharacter(text: string): string {
+  for (let code = 0;; code++) {
+    const character = String.fromCharCode(code);
+    if (!/\s/.test(character) && !text.includes(character)) return character;
+  }
 }

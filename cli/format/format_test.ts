@@ -104,6 +104,11 @@ Deno.test("comments behind lines that follow each other stand in one column", ()
   assertEquals(line("a()    # one\nbcd()# two"), "a()    # one\nbcd()  # two");
 });
 
+Deno.test("a comment may hold any character", () => {
+  const text = "a()  # \0 one\nbb()  # \0\u0001 two\n";
+  assertEquals(format(text), "a()   # \0 one\nbb()  # \0\u0001 two\n");
+});
+
 Deno.test("a file with mistakes is not formatted, and its mistakes are given", () => {
   const formatted = formatSource(new SourceFile("test.dma", "let x = \n"));
   assert(!formatted.ok);

@@ -19,9 +19,6 @@ type Doc = builders.Doc;
 const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuffix, softline } =
   builders;
 
-/** Stands before a comment that ends a line, so that such comments can be put in one column. */
-export const COMMENT_MARK = "\u0000";
-
 /** A whole file. */
 export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
   const doc: Doc[] = [...statementList(items, true)];
@@ -68,7 +65,7 @@ function* leadingComments({ leading, blankAfterComments }: Item): Generator<Doc>
 }
 
 function trailingComments(comments: readonly string[]): Doc[] {
-  return comments.map((comment) => [lineSuffix(`${COMMENT_MARK}${comment}`), breakParent]);
+  return comments.map((comment) => [lineSuffix(comment), breakParent]);
 }
 
 /** True when something in it takes several lines wherever it stands. */

@@ -1,9 +1,11 @@
 /** What must be true of the answer to any text, and which answers came. */
+import { formatSource } from "../../cli/format/format.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
+import { parse } from "../../lang/syntax/parse.ts";
 
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";
@@ -40,8 +42,12 @@ export function judge(text: string, run: boolean): Judgement {
     // Eighty lines are as much as anybody reads; the rest is made of the same.
     renderDiagnostics(diagnostics.slice(0, 20));
     const wrong = diagnostics.some(({ severity }) => severity === "error");
+    // What is typed at the prompt may end anywhere.
+    if (text.length % 4 === 0) parse(source, { mode: "repl" });
     if (program === null) return wrong ? verdict("refused") : bug("no program, and no error");
     if (wrong) return bug("a program with errors");
+    // The formatter throws when its result would mean something else.
+    if (text.length % 4 === 0) formatSource(source);
     if (!run) return verdict("not run");
     const report = runProgram(program, { limits: LIMITS });
     for (const { failure } of report.outcomes) {
