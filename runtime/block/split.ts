@@ -269,18 +269,32 @@ export class BioSplitter {
     front.flags |= BIO_FLAG.NOMERGE;
     bio.advance(frontBytes);
     this.#gap.cut(front, bio, this.#walkedGap);
-    if (this.#events.tick(BLOCK_SPLIT)) this.#emitSplit(front);
+    if (this.#events.tick(BLOCK_SPLIT)) this.#emitSplit(front, bio);
     return front;
   }
 
-  #emitSplit(front: Bio): void {
+  /** @param rest What is left, which begins where the cut is. */
+  #emitSplit(front: Bio, rest: Bio): void {
     const limit = this.#limitOf(this.#rule);
+    const next = rest.vecs[rest.vecIndex];
+    const before = rest.vecDoneBytes === 0 ? rest.vecs[rest.vecIndex - 1] : next;
+    const place = next === undefined || before === undefined ? {} : {
+      piece: rest.vecIndex,
+      piece_done_bytes: rest.vecDoneBytes,
+      ends_at_bytes: vecOffset((before.phys + (rest.vecDoneBytes || before.sizeBytes)) as PhysAddr),
+      begins_at_bytes: vecOffset((next.phys + rest.vecDoneBytes) as PhysAddr),
+    };
     this.#events.emit(
       BLOCK_SPLIT,
       { at_sectors: front.sizeBytes / SECTOR_BYTES, rule: this.#rule, limit },
       {
         rule: "block.1.3",
-        inputs: { [this.#rule]: limit, segments: this.nrSegments, fitting_bytes: front.sizeBytes },
+        inputs: {
+          [this.#rule]: limit,
+          segments: this.nrSegments,
+          fitting_bytes: front.sizeBytes,
+          ...place,
+        },
       },
     );
   }

@@ -93,6 +93,15 @@ Deno.test("a gap against the virt boundary cuts before the vector (block.md ch. 
   const { pieces, events } = split(WITH_GAP, { virtBoundaryMask: 4095 });
   assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[8192, 2], [7680, 2]]);
   assertEquals(pieces[1]!.sector, 16);
+  assertEquals(events[0]!.why?.inputs, {
+    virt_boundary: 4095,
+    segments: 2,
+    fitting_bytes: 8192,
+    piece: 2,
+    piece_done_bytes: 0,
+    ends_at_bytes: 0,
+    begins_at_bytes: 0x200,
+  });
   assertEquals(events.map(({ name, fields }) => [name, fields]), [
     ["block.split", { at_sectors: 16, rule: "virt_boundary", limit: 4095 }],
   ]);

@@ -15,8 +15,27 @@ export function splitTold(facts: Facts): Told {
   const counted = segments === 0 ? "" : `, in ${formatCount(segments, "segment")}`;
   return {
     title: `cut after ${formatSize(facts.number("at_sectors") * SECTOR_SIZE_BYTES)}${counted}`,
-    why: `${rule}: ${splitReason(rule, limit)}; the rest goes on as a bio of its own`,
+    why: `${rule}: ${splitReason(rule, limit)}; ${
+      cutPlace(facts)
+    }the rest goes on as a bio of its own`,
   };
+}
+
+/** Where in the bio's memory the cut is. */
+function cutPlace(facts: Facts): string {
+  if (facts.input("piece") === undefined) return "";
+  const piece = facts.inputNumber("piece");
+  if (facts.inputNumber("piece_done_bytes") !== 0) {
+    return `the cut is ${facts.inputSize("piece_done_bytes")} into piece ${piece}; `;
+  }
+  const cut = `the cut is before piece ${piece}`;
+  if (facts.word("rule") !== "virt_boundary") return `${cut}; `;
+  const end = facts.inputNumber("ends_at_bytes");
+  const begin = facts.inputNumber("begins_at_bytes");
+  return `${cut}: the one before ends ${
+    end === 0 ? "with its page" : `at ${formatSize(end)} of one`
+  }` +
+    `, this one begins ${begin === 0 ? "a page" : `at ${formatSize(begin)} of its page`}; `;
 }
 
 function splitReason(rule: string, limit: number): string {
@@ -24,8 +43,9 @@ function splitReason(rule: string, limit: number): string {
     case "max_segments":
       return `a request has at most ${formatCount(limit, "segment")}`;
     case "virt_boundary":
-      return `the next piece and this one do not meet on a multiple of ${formatSize(limit + 1)}, ` +
-        "which PRP entries cannot describe";
+      return `PRP entries cannot say that pieces do not meet on a multiple of ${
+        formatSize(limit + 1)
+      }`;
     case "chunk_sectors":
       return `no request crosses a multiple of ${sectorsText(limit)}`;
     case "max_hw_sectors":

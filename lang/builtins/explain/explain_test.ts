@@ -65,7 +65,22 @@ Deno.test("explain of a request names the limit it was cut at, and its distance 
   const text = sentence(machine, "explain ssd.read(lba: 0, into: buffer(size: 96KiB))");
   assertStringIncludes(text, "cut after 64KiB, in 1 segment block.1.3");
   assertStringIncludes(text, "max_sectors: a request has at most 128 sectors, 64KiB");
+  assertStringIncludes(text, "the cut is 64KiB into piece 0;");
   assertStringIncludes(text, "not cut block.1.3 32KiB of at most 64KiB, 1 segment of at most 17");
+});
+
+Deno.test("explain of a request says between which pieces a gap cut it (block.md 1.3 row 2)", () => {
+  const text = sentence(
+    PRP_ONLY,
+    `explain ssd.read(lba: 0, into: buffer(segments: [
+      { phys: 0x10_0000, size: 4KiB }, { phys: 0x20_0200, size: 3584B },
+    ]))`,
+  );
+  assertStringIncludes(text, "cut after 4KiB, in 1 segment block.1.3");
+  assertStringIncludes(
+    text,
+    "the cut is before piece 1: the one before ends with its page, this one begins at 512B of",
+  );
 });
 
 Deno.test("explain of limits derives 128 KiB behind an IOMMU from 32 pages (nvme.md 1.1, dma.md 1.7)", () => {
