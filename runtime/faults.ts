@@ -90,6 +90,7 @@ const POINTS = [
   point("queue.write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
   point("device.answer", ["ETIMEDOUT"], "a device takes a command and never answers it", false),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
+  point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),
 ] as const;
 
 export type FaultPointName = (typeof POINTS)[number]["name"];

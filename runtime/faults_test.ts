@@ -173,6 +173,7 @@ Deno.test("the points that kill a device are no places to go on from", () => {
     "queue.write",
     "device.answer",
     "device.interrupt",
+    "device.stop",
   ]);
   const counter = new FaultCounter();
   [FAULT["queue.read"], FAULT["device.read"], FAULT["queue.write"], FAULT["device.read"]]

@@ -64,8 +64,8 @@ export class DmaDevice {
   /** The host bridge above it, by name; null where nobody said. */
   hostBridge: string | null = null;
   /**
-   * Where the addresses end that the device can ask for: behind all of them while it is plugged in,
-   * 0 once it has been pulled, so that every access is refused.
+   * Where the addresses end that the device can ask for: behind all of them while it may master the
+   * bus, 0 once it may not or has been pulled, so that every access is refused.
    */
   addressEnd: number = ADDRESS_LIMIT;
   /** Live streaming and two-step mappings; coherent memory does not count. */

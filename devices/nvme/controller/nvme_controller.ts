@@ -42,6 +42,7 @@ const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
 const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
 const ANSWER = FAULT["device.answer"];
 const INTERRUPT = FAULT["device.interrupt"];
+const STOP = FAULT["device.stop"];
 
 const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
@@ -218,6 +219,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#registers.unplug();
   }
 
+  /** @see NvmeRegisterPort */
+  resetFunction(): void {
+    this.disable();
+    this.#registers.reset();
+  }
+
   read32(offset: number): number {
     return this.#registers.read32(offset);
   }
@@ -248,6 +255,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#queues.addSubmission(
       new SubmissionQueue(0, setup.submissionBase as DmaAddr, setup.submissionDepth, completion),
     );
+  }
+
+  /** @see RegisterOwner */
+  mayStop(): boolean {
+    const { faults } = this.#machine;
+    return faults === null || faults.errnoAt(STOP) === 0;
   }
 
   /** @see RegisterOwner */

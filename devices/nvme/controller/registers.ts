@@ -32,6 +32,8 @@ export interface AdminQueueSetup {
 export interface RegisterOwner {
   /** CC.EN went from 0 to 1 with a valid setup. */
   enable(setup: AdminQueueSetup): void;
+  /** CC.EN is cleared: whether the controller obeys. */
+  mayStop(): boolean;
   /** CC.EN went from 1 to 0: everything but the registers is forgotten. */
   disable(): void;
   submissionDoorbell(queue: number, tail: number): void;
@@ -73,6 +75,8 @@ export class Registers {
   readonly #owner: RegisterOwner;
   readonly #capabilities: Capabilities;
   #unplugged = false;
+  /** It has been enabled, and has not stopped since. */
+  #isRunning = false;
   #configuration = 0;
   #status = 0;
   #adminAttributes = 0;
@@ -100,6 +104,19 @@ export class Registers {
   unplug(): void {
     this.#unplugged = true;
     this.#status = 0;
+  }
+
+  /** Everything is as after power-on. */
+  reset(): void {
+    this.#isRunning = false;
+    this.#configuration = 0;
+    this.#status = 0;
+    this.#adminAttributes = 0;
+    this.#submissionLow = 0;
+    this.#submissionHigh = 0;
+    this.#completionLow = 0;
+    this.#completionHigh = 0;
+    this.#capabilities.localMemory?.control(0, 0);
   }
 
   /** CSTS.CFS is set. */
@@ -197,10 +214,10 @@ export class Registers {
 
   #configure(value: number): void {
     if (this.#unplugged) return;
-    const wasEnabled = (this.#configuration & CC_ENABLE) !== 0;
     const enabled = (value & CC_ENABLE) !== 0;
     this.#configuration = value;
-    if (enabled && !wasEnabled) {
+    if (enabled && !this.#isRunning) {
+      this.#isRunning = true;
       const setup = this.#adminSetup();
       // CC fields that the controller cannot do leave it not ready, with CFS set (3.1.5).
       if (setup === null) {
@@ -209,7 +226,8 @@ export class Registers {
         this.#status = READY;
         this.#owner.enable(setup);
       }
-    } else if (!enabled && wasEnabled) {
+    } else if (!enabled && this.#isRunning && this.#owner.mayStop()) {
+      this.#isRunning = false;
       this.#status = 0;
       this.#owner.disable();
     }

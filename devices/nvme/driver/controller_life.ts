@@ -33,6 +33,8 @@ export interface LifeOwner {
   queues(): readonly QueuePair[];
   /** Stops the controller. @throws {KernelError} When it does not stop, or is not there. */
   stop(): void;
+  /** Keeps a controller that does not stop from memory: it masters the bus no more. */
+  cutOff(): void;
   /** Brings it up again, with empty rings. @throws {KernelError} When it does not come up. */
   start(): void;
   /** Takes what a queue has completed, whether an interrupt said so or not. */
@@ -139,8 +141,9 @@ export class ControllerLife {
     try {
       this.#owner.stop();
     } catch (error) {
-      // It does not even stop; there is nothing more that a driver could do.
+      // It does not even stop. What it still reads and writes must not be anybody's memory.
       if (!(error instanceof KernelError)) throw error;
+      this.#owner.cutOff();
     }
     this.#takeLeft();
     this.#drain();

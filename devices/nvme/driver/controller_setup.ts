@@ -95,6 +95,10 @@ export class ControllerSetup {
   /** Brings a stopped controller up with the queues there are. @throws {KernelError} */
   restart(): void {
     const { options, queues } = this.#owner;
+    // A reset of the function has closed it.
+    if (this.#controllerMemory !== null) {
+      ControllerMemory.open(options.registers, options.controllerMemory!);
+    }
     for (const queue of queues.all) queue.restart();
     const commands = this.#identify(queues.get(0)!);
     this.#lendMemory(commands, true);

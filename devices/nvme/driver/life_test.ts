@@ -402,3 +402,50 @@ Deno.test("a request of a batch that could not be prepared waits out a reset wit
     assertEquals([rig.driver.ioQueues[0]!.inFlight, rig.driver.usedDescriptors], [0, 0]);
   }
 });
+
+Deno.test("a controller that does not stop has its function reset, and is told once more (nvme.md 5.1 row 5)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
+  rig.machine.runNextActivity();
+  failing(rig, "device.stop", 1, () => {
+    const events = rig.record(() => rig.driver.reset(), ["nvme.cancel", "nvme.complete"]);
+    // It went on for all of CAP.TO: the command in flight was done as if nothing had been asked.
+    assertEquals(events[0]!.name, "nvme.complete");
+    assertEquals(events.filter(({ name }) => name === "nvme.cancel"), []);
+  });
+  assertEquals(rig.machine.clock.nowNs, 7.5 * SECOND_NS);
+  assertEquals([io.status, io.requests[0]!.retries, rig.driver.state], ["OK", 0, "live"]);
+  assertEquals(rig.read(pages(1)).status, "OK");
+});
+
+Deno.test("one that never stops is cut off from memory before anything is unmapped", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const held = new HeldResources(rig.machine);
+  // Commands that it has taken and not begun to work on, so that they are in flight to the end.
+  const silence = new ArmedFault(FAULT["device.answer"]);
+  const endless = new ArmedFault(FAULT["device.stop"]);
+  rig.machine.armFault(silence);
+  const ios = workload(rig);
+  rig.run();
+  rig.machine.disarmFault(silence);
+  rig.machine.armFault(endless);
+  const reset = rig.controller.resetFunction.bind(rig.controller);
+  let resets = 0;
+  rig.controller.resetFunction = () => {
+    // A function whose reset does nothing either.
+    resets++;
+  };
+  let reachable = true;
+  rig.machine.events.listen(() => {
+    reachable &&= rig.dev.addressEnd !== 0;
+  }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
+  assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
+  rig.run();
+  assertEquals([resets, reachable, rig.driver.state], [2, false, "dead"]);
+  assertEquals(new Set(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
+  assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
+  held.stop();
+  assertEquals(held.leaks(), []);
+  rig.machine.disarmFault(endless);
+  reset();
+});

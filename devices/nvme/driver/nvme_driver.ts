@@ -161,6 +161,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       name: dev.name,
       queues: () => this.#queues.all,
       stop: () => this.#setup.stop(),
+      cutOff: () => {
+        dev.addressEnd = 0;
+      },
       start: () => this.#setup.restart(),
       poll: (queue) => this.#takeAll(queue),
       cancel: (queue) => this.#cancel(queue),

@@ -47,8 +47,11 @@ export function readCapabilities(registers: NvmeRegisterPort, name: string): Cap
 }
 
 /**
- * Disables the controller and waits until it is.
- * @throws {KernelError} ENODEV when it stays ready.
+ * Disables the controller and waits until it is. One that does not obey has its function reset, and
+ * is told once more.
+ *
+ * @throws {KernelError} ENODEV when it stays ready, or is not there.
+ * @see behaviour/nvme.md 5.1, row 5
  */
 export function disableController(
   machine: Machine,
@@ -56,9 +59,16 @@ export function disableController(
   capabilities: Capabilities,
   name: string,
 ): void {
+  clearEnable(registers);
+  if (becomesReady(machine, registers, capabilities, 0, name)) return;
+  registers.resetFunction();
+  clearEnable(registers);
+  waitReady(machine, registers, capabilities, 0, name);
+}
+
+function clearEnable(registers: NvmeRegisterPort): void {
   const settings = registers.read32(REGISTER.CC);
   registers.write32(REGISTER.CC, (settings & ~CC_ENABLE) >>> 0);
-  waitReady(machine, registers, capabilities, 0, name);
 }
 
 /**
@@ -96,15 +106,25 @@ function waitReady(
   wanted: number,
   name: string,
 ): void {
+  if (becomesReady(machine, registers, capabilities, wanted, name)) return;
+  const what = wanted === 0 ? "disabled" : "ready";
+  throw new KernelError("ENODEV", `${name} did not get ${what} in time`);
+}
+
+/** Waits for CSTS.RDY as long as the controller says that it may take. False when it took longer. */
+function becomesReady(
+  machine: Machine,
+  registers: NvmeRegisterPort,
+  capabilities: Capabilities,
+  wanted: number,
+  name: string,
+): boolean {
   const deadlineNs = machine.clock.nowNs + capabilities.timeoutNs;
   for (;;) {
     const status = registers.read32(REGISTER.CSTS);
     if (status === ALL_ONES) throw new KernelError("ENODEV", `${name} has gone`);
-    if ((status & CSTS_READY) === wanted) return;
-    if (machine.clock.nowNs >= deadlineNs) {
-      const what = wanted === 0 ? "disabled" : "ready";
-      throw new KernelError("ENODEV", `${name} did not get ${what} in time`);
-    }
+    if ((status & CSTS_READY) === wanted) return true;
+    if (machine.clock.nowNs >= deadlineNs) return false;
     if (!machine.runNextActivity()) machine.advance(POLL_NS);
   }
 }
