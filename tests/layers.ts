@@ -31,7 +31,7 @@ const ANYTHING = ["cli", "mod", "lang", "devices", "runtime", "std"];
 const RULES: Readonly<Record<string, LayerRule>> = {
   cli: {
     layers: ANYTHING,
-    packages: ["@optique/", "@std/", "node:", "chevrotain", "fast-check", "prettier/doc"],
+    packages: ["@optique/", "@std/", "node:", "chevrotain", "fast-check", "prettier/doc", "sarif"],
   },
   mod: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: { layers: ["devices", "runtime"], packages: ["chevrotain", "fast-check"] },

@@ -1,8 +1,10 @@
 /**
- * Problems as SARIF 2.1.0, for editors and for code scanning in CI.
+ * Problems as SARIF 2.1.0, for editors and for code scanning in CI. Its shape is held to the types of
+ * `@types/sarif`, of which nothing is loaded.
  *
  * @see https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
  */
+import type { Location, Log, ReportingDescriptor, Result } from "sarif";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { VERSION } from "../package_version.ts";
@@ -15,7 +17,7 @@ const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
  *
  * @param unreadable What is wrong with files that could not be read at all, as sentences.
  */
-export function sarifLog(problems: readonly Problem[], unreadable: readonly string[]): object {
+export function sarifLog(problems: readonly Problem[], unreadable: readonly string[]): Log {
   const codes = [...new Set(problems.map(({ code }) => code))].sort();
   return {
     $schema: SCHEMA,
@@ -35,7 +37,7 @@ export function sarifLog(problems: readonly Problem[], unreadable: readonly stri
   };
 }
 
-function ruleOf(code: string): object {
+function ruleOf(code: string): ReportingDescriptor {
   const { title, explanation, example } =
     (DIAGNOSTIC_CODES as Readonly<Record<string, CodeEntry>>)[code]!;
   return {
@@ -50,7 +52,7 @@ function ruleOf(code: string): object {
   };
 }
 
-function resultOf(problem: Problem, ruleIndex: number): object {
+function resultOf(problem: Problem, ruleIndex: number): Result {
   const { code, severity, message, hint, region, related } = problem;
   return {
     ruleId: code,
@@ -68,7 +70,7 @@ function resultOf(problem: Problem, ruleIndex: number): object {
   };
 }
 
-function locationOf({ file, line, column, endLine, endColumn }: Region): object {
+function locationOf({ file, line, column, endLine, endColumn }: Region): Location {
   return {
     physicalLocation: {
       artifactLocation: { uri: uriOf(file) },
