@@ -8,6 +8,8 @@ import { filesBelow, ROOT } from "./source_text.ts";
 
 /** Pages whose assertions are tested one by one. */
 const PAGES = ["block", "nvme", "dma", "p2p"];
+/** Where tests stand. */
+const FOLDERS = ["cli", "devices", "lang", "runtime", "tests"];
 /** Corner cases of nvme.md 7 that no system call leads to, as the page says. */
 const UNREACHABLE_CASES = [7, 14, 16, 17, 18, 19];
 
@@ -42,7 +44,8 @@ function pageLines(page: string): string[] {
 
 /** The names of all tests, where they stand in the sources as they are. */
 function testNames(): string[] {
-  const files = filesBelow(ROOT).filter((path) => path.endsWith("_test.ts"));
+  const files = FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))
+    .filter((path) => path.endsWith("_test.ts"));
   return files.flatMap((path) =>
     [...Deno.readTextFileSync(path).matchAll(/Deno\.test\(\s*(["`])(.*?)\1/gs)]
       .map(([, , name]) => name!)
