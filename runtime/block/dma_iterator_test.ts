@@ -170,7 +170,7 @@ Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)
     "iova_link(0x100200, 0x0, 0xe00)",
     "iova_destroy(0xe00)",
   ]);
-  // scenarios.md (23): the range is gone, the state still says "in use", the address is stale.
+  // The range is gone (examples/23-blk-iter-exits.dma), the state still says "in use", the address is stale.
   assertEquals(fixture.state.sizeBytes, 0x2200);
   assertEquals(fixture.iter.addr, fixture.state.addr);
 });
@@ -339,7 +339,7 @@ Deno.test("a granule of 64 KiB asks for gaps on 64 KiB (block.md 1.7)", () => {
   assertEquals(whole.calls[0], "iova_try_alloc(0x100000, 0x20000)");
 });
 
-Deno.test("start() on a request without segments says so and touches nothing (scenarios.md 23)", () => {
+Deno.test("start() on a request without segments says so and touches nothing (block.md 2.3 row 1)", () => {
   const fixture = new Fixture(STRICT);
   fixture.state.sizeBytes = 77;
   fixture.iter.status = BLK_STS.IOERR;
@@ -348,7 +348,7 @@ Deno.test("start() on a request without segments says so and touches nothing (sc
   assertEquals([fixture.state.sizeBytes, fixture.calls], [77, []]);
 });
 
-Deno.test("a mapping that fails is RESOURCE, with the error value in the address (scenarios.md 23)", () => {
+Deno.test("a mapping that fails is RESOURCE, with the error value in the address (block.md 2.3 row 5e)", () => {
   const fixture = new Fixture({ device: { maskBits: 32 }, swiotlbForce: false });
   const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
   fixture.machine.dma.dmaMapPhys = () => DMA_MAPPING_ERROR;
