@@ -17,7 +17,15 @@ import {
   poolFullTold,
   refusalTold,
 } from "./mapping_told.ts";
-import { completionTold, formatTold, memoryTold, metadataTold, unmapTold } from "./nvme_told.ts";
+import {
+  cancelTold,
+  completionTold,
+  formatTold,
+  memoryTold,
+  metadataTold,
+  timeoutTold,
+  unmapTold,
+} from "./nvme_told.ts";
 import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
 
@@ -42,6 +50,10 @@ export function decisionTold(event: MachineEvent): Told {
       return completionTold(facts);
     case "nvme.unmap":
       return unmapTold(facts);
+    case "nvme.timeout":
+      return timeoutTold(facts);
+    case "nvme.cancel":
+      return cancelTold();
     case "mem.alloc":
       return memoryTold(facts);
     case "dma.map":

@@ -226,3 +226,20 @@ Deno.test("explain of what nothing led to is the script's mistake", () => {
     assertStringIncludes(problems.join(), "othing led to");
   }
 });
+
+Deno.test("explain of a request says what was done when nobody answered it", () => {
+  const text = sentence(
+    STRICT,
+    `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
+    fail device.answer nth 1 { step until io.mapped; step }
+    advance 30s
+    ssd.reset()
+    step until io.mapped and io.requests[0].cid == 4096
+    ssd.remove()
+    wait io
+    explain io`,
+  );
+  assertStringIncludes(text, "no answer in time nvme.5.2 the controller is asked to abort it");
+  assertEquals(text.split("the driver ends the command: Command Aborted By Host").length, 3);
+  assertStringIncludes(text, "ended with TRANSPORT, no controller has answered it");
+});

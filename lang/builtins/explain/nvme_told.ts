@@ -137,6 +137,31 @@ export function completionTold(facts: Facts): Told {
   };
 }
 
+const TIMEOUT_ACTIONS: Readonly<Record<string, string>> = {
+  found: "it was answered, only the interrupt was lost",
+  abort: "the controller is asked to abort it",
+  reset: "the controller is to be reset",
+  patience: "it is given as much time again",
+};
+
+/** Nobody captured what a driver does then; the model's way is in docs/language.md. */
+export function timeoutTold(facts: Facts): Told {
+  return {
+    title: "no answer in time",
+    why: TIMEOUT_ACTIONS[facts.word("action")] ?? "",
+    rule: "nvme.5.2",
+  };
+}
+
+/** @see behaviour/nvme.md 4.2 */
+export function cancelTold(): Told {
+  return {
+    title: "the driver ends the command: Command Aborted By Host",
+    why: "its controller was stopped, or is gone; the request may be tried again",
+    rule: "nvme.4.2",
+  };
+}
+
 /** @see behaviour/nvme.md 2.6 */
 export function unmapTold(facts: Facts): Told {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");

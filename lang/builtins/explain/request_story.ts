@@ -12,7 +12,13 @@ import { entryOrigins } from "./entry_origins.ts";
 import { reasonLines, toldLines } from "./told.ts";
 
 /** Told although nobody decided anything: they say why what follows happened. */
-const CAUSES: ReadonlySet<string> = new Set(["inject", "dma.report", "kernel.warn"]);
+const CAUSES: ReadonlySet<string> = new Set([
+  "inject",
+  "dma.report",
+  "kernel.warn",
+  "nvme.timeout",
+  "nvme.cancel",
+]);
 
 /** The events that a request caused. */
 export function requestEventsOf({ id }: NvmeRequest, run: Run): MachineEvent[] {
@@ -178,7 +184,11 @@ function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): strin
 function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
   if (!request.done) return [];
   const answer = events.findLast(({ name }) => name === "nvme.complete");
-  if (answer === undefined) return [`  ended with ${request.status}, before it became a command`];
+  if (answer === undefined) {
+    const sent = events.some(({ name }) => name === "nvme.submit");
+    const when = sent ? "no controller has answered it" : "before it became a command";
+    return [`  ended with ${request.status}, ${when}`];
+  }
   const { status } = answer.fields as EventFields<"nvme.complete">;
   // Any other answer has been told where it came.
   const why = status === 0 ? `the controller answered with status 0, #${answer.seq}` : "";
