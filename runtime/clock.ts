@@ -26,6 +26,8 @@ export class VirtualClock {
   /** Nanoseconds since the machine was ready. */
   nowNs: Nanoseconds = 0;
   #timers: Timer[] = [];
+  /** When the first timer expires: asked after every activity, and mostly far away. */
+  #nextNs: Nanoseconds = Infinity;
   #armed = 0;
 
   /** The number of timers waiting. */
@@ -47,33 +49,27 @@ export class VirtualClock {
     const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
     this.#timers.push({ atNs, order: this.#armed++, handler });
     this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
+    this.#noteNext();
   }
 
   /** Disarms a handler's timer; does nothing when it is not armed. */
   disarm(handler: TimerHandler): void {
     this.#timers = this.#timers.filter((timer) => timer.handler !== handler);
+    this.#noteNext();
   }
 
   /** Fires every timer that is due now, in the order of their times. */
   runDue(): void {
-    let next = this.#timers[0];
-    while (next !== undefined && next.atNs <= this.nowNs) {
-      this.#timers.shift();
-      next.handler.timerExpired();
-      next = this.#timers[0];
-    }
+    while (this.#nextNs <= this.nowNs) this.#fireNext();
   }
 
   /** Moves time forward, firing each timer on the way at its own time. */
   advance(durationNs: Nanoseconds): void {
     invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);
     const targetNs = this.nowNs + durationNs;
-    let next = this.#timers[0];
-    while (next !== undefined && next.atNs <= targetNs) {
-      this.#timers.shift();
-      this.nowNs = Math.max(this.nowNs, next.atNs);
-      next.handler.timerExpired();
-      next = this.#timers[0];
+    while (this.#nextNs <= targetNs) {
+      this.nowNs = Math.max(this.nowNs, this.#nextNs);
+      this.#fireNext();
     }
     this.nowNs = Math.max(this.nowNs, targetNs);
   }
@@ -82,5 +78,16 @@ export class VirtualClock {
   reset(): void {
     this.nowNs = 0;
     this.#timers = [];
+    this.#noteNext();
+  }
+
+  #fireNext(): void {
+    const next = this.#timers.shift();
+    this.#noteNext();
+    next?.handler.timerExpired();
+  }
+
+  #noteNext(): void {
+    this.#nextNs = this.#timers[0]?.atNs ?? Infinity;
   }
 }
