@@ -142,28 +142,14 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       }
       // The block size is a power of two.
       if ((bio.sizeBytes & (this.limits.logicalBlockSizeBytes - 1)) !== 0) {
-        return this.#refuse(io, BLK_STS.INVAL, {
-          reason: "no_whole_blocks",
-          bytes: bio.sizeBytes,
-          logical_block_bytes: this.limits.logicalBlockSizeBytes,
-        });
+        return this.#refusePartOfBlock(io, bio);
       }
       // A block layer never sends what lies beyond the disk's end to the driver.
       if (bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes > this.capacityBytes) {
-        return this.#refuse(io, BLK_STS.IOERR, {
-          reason: "beyond_the_end",
-          end_bytes: bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes,
-          capacity_bytes: this.capacityBytes,
-        });
+        return this.#refuseBeyondEnd(io, bio);
       }
     }
-    if (!this.#payload.fits(bio)) {
-      return this.#refuse(io, BLK_STS.INVAL, {
-        reason: "metadata_length",
-        given_bytes: vecsSizeBytes(bio.metadata),
-        metadata_of_a_block: this.namespace.metadataBytes,
-      });
-    }
+    if (!this.#payload.fits(bio)) return this.#refuseMetadataLength(io, bio);
     const splitter = this.#splitter;
     for (;;) {
       const piece = this.#nextPiece(splitter, bio);
@@ -274,6 +260,32 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     if (queue < 0 || queue > this.queueCount) {
       throw new KernelError("EINVAL", `${this.name} has no queue ${queue}`);
     }
+  }
+
+  // Refusals are rare, and what they say takes code: out of the way of those that are accepted.
+
+  #refusePartOfBlock(io: Io, bio: Bio): Io {
+    return this.#refuse(io, BLK_STS.INVAL, {
+      reason: "no_whole_blocks",
+      bytes: bio.sizeBytes,
+      logical_block_bytes: this.limits.logicalBlockSizeBytes,
+    });
+  }
+
+  #refuseBeyondEnd(io: Io, bio: Bio): Io {
+    return this.#refuse(io, BLK_STS.IOERR, {
+      reason: "beyond_the_end",
+      end_bytes: bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes,
+      capacity_bytes: this.capacityBytes,
+    });
+  }
+
+  #refuseMetadataLength(io: Io, bio: Bio): Io {
+    return this.#refuse(io, BLK_STS.INVAL, {
+      reason: "metadata_length",
+      given_bytes: vecsSizeBytes(bio.metadata),
+      metadata_of_a_block: this.namespace.metadataBytes,
+    });
   }
 
   /** What is left of a bio fits into no request. */

@@ -14,7 +14,7 @@ export function unplugNvme(device: LabDevice, topology: PciTopology): void {
   const { controller, disk, dma, function: func } = device;
   invariant(controller !== null && disk !== null, `${device.name} is no NVMe disk`);
   controller.unplug();
-  dma.addressEnd = 0;
+  dma.cutOff = true;
   disk.driver.remove();
   // Its memory answers nobody any more; what it has lent to peers goes with the last of them.
   topology.unplug(func);

@@ -63,11 +63,8 @@ export class DmaDevice {
   peer: unknown = null;
   /** The host bridge above it, by name; null where nobody said. */
   hostBridge: string | null = null;
-  /**
-   * Where the addresses end that the device can ask for: behind all of them while it may master the
-   * bus, 0 once it may not or has been pulled, so that every access is refused.
-   */
-  addressEnd: number = ADDRESS_LIMIT;
+  /** It may not master the bus any more, or has been pulled: every access is refused. */
+  cutOff = false;
   /** Live streaming and two-step mappings; coherent memory does not count. */
   mappings = 0;
   /** What the checker keeps of the device; nobody else looks at it. */

@@ -220,6 +220,12 @@ export class Iommu {
     return phys < 0 && this.#machine.memory.kindAt(dma) === "mmio" ? dma as PhysAddr : phys;
   }
 
+  /** What `translate` does for a device without translation; short enough to be inlined. */
+  passThrough(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
+    const phys = this.#throughBus(dev, dma);
+    return phys < 0 ? this.fault(dev, dma, access, "blocked") : phys;
+  }
+
   /**
    * Translates one access of a device, which must not cross a granule: from the IOTLB, where an
    * entry may be stale, or by a walk.
@@ -229,10 +235,7 @@ export class Iommu {
    */
   translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
     const { domain } = dev;
-    if (domain === null) {
-      const phys = this.#throughBus(dev, dma);
-      return phys < 0 ? this.fault(dev, dma, access, "blocked") : phys;
-    }
+    if (domain === null) return this.passThrough(dev, dma, access);
     const { table } = domain;
     if (dma < 0 || dma > table.lastAddress) return this.fault(dev, dma, access, "address_width");
     if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {

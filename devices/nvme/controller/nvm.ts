@@ -57,24 +57,12 @@ export class NvmCommands {
   /** Executes one command and returns its status. */
   execute(command: DataView): number {
     const opcode = command.getUint8(0);
-    const namespaceId = command.getUint32(4, true);
-    if (opcode === FLUSH) {
-      // Everything written is on the medium already.
-      return namespaceId === NAMESPACE_ID || namespaceId === ALL_NAMESPACES
-        ? SUCCESS
-        : STATUS.INVALID_NAMESPACE;
+    // Reads and writes are nearly all there is: the rest has functions of its own.
+    if (opcode !== READ && opcode !== WRITE && opcode !== COMPARE) {
+      return this.#executeOther(opcode, command);
     }
-    if (!isKnown(opcode)) return STATUS.INVALID_OPCODE;
-    if (namespaceId !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
-    if (opcode === DATASET_MANAGEMENT) return this.#datasetManagement(command);
+    if (command.getUint32(4, true) !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
     const lba = firstBlock(command, 40);
-    if (opcode === WRITE_ZEROES) {
-      const blocks = blockCount(command);
-      if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
-      if (this.#protected !== null) return this.#protected.writeZeroes(command, lba, blocks);
-      this.#media.zeroBlocks(lba, blocks);
-      return SUCCESS;
-    }
     const toHost = opcode === READ;
     let status = this.#resolveData(command, lba, toHost);
     if (status !== SUCCESS) return status;
@@ -89,6 +77,29 @@ export class NvmCommands {
     status = this.#resolveMetadata(command, toHost);
     if (status !== SUCCESS) return status;
     return this.#move(opcode, media.metadata, lba * media.metadataBytes, this.#metadata);
+  }
+
+  #executeOther(opcode: number, command: DataView): number {
+    const namespaceId = command.getUint32(4, true);
+    if (opcode === FLUSH) {
+      // Everything written is on the medium already.
+      return namespaceId === NAMESPACE_ID || namespaceId === ALL_NAMESPACES
+        ? SUCCESS
+        : STATUS.INVALID_NAMESPACE;
+    }
+    if (!isKnown(opcode)) return STATUS.INVALID_OPCODE;
+    if (namespaceId !== NAMESPACE_ID) return STATUS.INVALID_NAMESPACE;
+    if (opcode === DATASET_MANAGEMENT) return this.#datasetManagement(command);
+    return this.#writeZeroes(command);
+  }
+
+  #writeZeroes(command: DataView): number {
+    const lba = firstBlock(command, 40);
+    const blocks = blockCount(command);
+    if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
+    if (this.#protected !== null) return this.#protected.writeZeroes(command, lba, blocks);
+    this.#media.zeroBlocks(lba, blocks);
+    return SUCCESS;
   }
 
   /** Resolves a command's pointers as `execute` would, and moves nothing. */

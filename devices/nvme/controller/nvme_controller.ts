@@ -387,10 +387,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
     const { faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(ANSWER) !== 0) {
-      this.#silent.push({ queue, commandId });
-      return;
-    }
+    if (faults !== null && this.#fallsSilent(faults, queue, commandId)) return;
     let status: number;
     let result = 0;
     if (queue.id === 0) {
@@ -402,6 +399,13 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       status = this.#nvm.execute(this.#command);
     }
     this.#complete(queue, commandId, status, result);
+  }
+
+  /** True for a command that something broken keeps from being worked on. */
+  #fallsSilent(faults: FaultInjector, queue: SubmissionQueue, commandId: number): boolean {
+    if (faults.errnoAt(ANSWER) === 0) return false;
+    this.#silent.push({ queue, commandId });
+    return true;
   }
 
   /**

@@ -128,6 +128,10 @@ export class TwoStepDataMapper implements DataMapper {
     if (request.nrPhysSegments === 1 && this.#takesSimplePath(request, use)) {
       return this.#mapSimple(iod, request, use);
     }
+    return this.#mapSegments(iod, request, use);
+  }
+
+  #mapSegments(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
     const iter = this.#iter;
     if (!this.#blk.start(request, this.#dev, iod.dmaState, iter)) {
       if (this.#rules.unmapsFailedRanges) this.#unmapFailedRange(iod, request);

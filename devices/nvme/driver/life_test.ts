@@ -22,7 +22,7 @@ const BUFFERS = 0x1_2000_0000;
 /** Pulls the rig's disk as a lab does it. */
 function pull(rig: DriverRig): void {
   rig.controller.unplug();
-  rig.dev.addressEnd = 0;
+  rig.dev.cutOff = true;
   rig.driver.remove();
 }
 
@@ -437,7 +437,7 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   };
   let reachable = true;
   rig.machine.events.listen(() => {
-    reachable &&= rig.dev.addressEnd !== 0;
+    reachable &&= !rig.dev.cutOff;
   }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
   assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
   rig.run();

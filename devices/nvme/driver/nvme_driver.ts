@@ -162,7 +162,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       queues: () => this.#queues.all,
       stop: () => this.#setup.stop(),
       cutOff: () => {
-        dev.addressEnd = 0;
+        dev.cutOff = true;
       },
       start: () => this.#setup.restart(),
       poll: (queue) => this.#takeAll(queue),

@@ -311,10 +311,7 @@ export class QueuePair {
     const cid = last & 0xffff;
     const iod = this.#iods[cid & TAG_MASK];
     if (iod === undefined || iod.request?.cid !== cid) {
-      this.#machine.warnings.warnRatelimited(
-        "nvme_handle_cqe",
-        `queue ${this.id} completed command id ${cid}, which is not in flight`,
-      );
+      this.#warnOfStranger(cid);
       return true;
     }
     iod.generation++;
@@ -324,6 +321,13 @@ export class QueuePair {
     return true;
   }
 
+  #warnOfStranger(cid: number): void {
+    this.#machine.warnings.warnRatelimited(
+      "nvme_handle_cqe",
+      `queue ${this.id} completed command id ${cid}, which is not in flight`,
+    );
+  }
+
   /** Tells the controller how far completions were taken. */
   ringCompletionDoorbell(): void {
     this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
@@ -331,14 +335,23 @@ export class QueuePair {
 
   #ring(offset: number, value: number, which: "sq_tail" | "cq_head"): void {
     const events = this.#machine.events;
-    if (this.shadows !== null) {
-      const rung = this.shadows.update(offset - REGISTER.DOORBELLS, value);
-      if (events.tick(NVME_SHADOW_DOORBELL)) {
-        events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
-      }
-      if (!rung) return;
-    }
+    if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
     this.#registers.write32(offset, value);
+  }
+
+  /** Writes a doorbell in memory. True when the register has to be written too. */
+  #ringsThrough(
+    shadows: ShadowDoorbells,
+    offset: number,
+    value: number,
+    which: "sq_tail" | "cq_head",
+  ): boolean {
+    const { events } = this.#machine;
+    const rung = shadows.update(offset - REGISTER.DOORBELLS, value);
+    if (events.tick(NVME_SHADOW_DOORBELL)) {
+      events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
+    }
+    return rung;
   }
 }
