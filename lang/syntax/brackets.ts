@@ -47,9 +47,20 @@ export function balanceBrackets(
   if (mode === "file" && open + close + rows > 0) {
     match = matchBrackets(source, tokens, match.surplus);
   }
-  const fixes = mode === "file" ? match.fixes : atTheEnd(match.fixes, tokens.length);
+  const late = atTheEnd(match.fixes, tokens.length);
+  // `[ ( ]`: to close the `(` at the end would tear the pair apart that stands around it.
+  const fixes = mode === "repl" && isBalanced(apply(late, tokens)) ? late : match.fixes;
   reportFixes(fixes, tokens, reporter, endName);
   return apply(fixes, tokens);
+}
+
+function isBalanced(tokens: readonly IToken[]): boolean {
+  const open: (TokenType | undefined)[] = [];
+  for (const { tokenType } of tokens) {
+    if (OPENERS.has(tokenType)) open.push(PARTNERS.get(tokenType));
+    else if (CLOSERS.has(tokenType) && open.pop() !== tokenType) return false;
+  }
+  return open.length === 0;
 }
 
 /** In the REPL whatever is open ends with the text, not with a line of it. */

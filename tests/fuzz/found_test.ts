@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { SourceFile } from "../../lang/source.ts";
+import { parse } from "../../lang/syntax/parse.ts";
 
 /** `E0301 4 nothing … (hint)` for each error, with the lines of its notes. */
 function errorsOf(text: string): string[] {
@@ -75,4 +76,14 @@ Deno.test("an operator between words is one mistake, not one of its argument too
   const text = `${MACHINE}test "t" {\n` +
     "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device | from_device)\n}\n";
   assertEquals(errorsOf(text), ["E0401 6"]);
+});
+
+Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside it is open", () => {
+  // It was read for ever: the parser came back to where it had been.
+  const text = 'x } { y {s tl; show [[  ( + 0b101).sum(), trace { , into:)) }.count(""irq"), ' +
+    "-e1 / 512B]][0]\n  } }\n   prices { iotlb_sync = 300ns";
+  for (const start of ["", '" 0" with { iommu} { if 1Mhy']) {
+    const { diagnostics } = parse(new SourceFile("x.dma", start + text), { mode: "repl" });
+    assertEquals(diagnostics.length > 0, true);
+  }
 });
