@@ -64,7 +64,7 @@ export function onePerStatement(
   );
 }
 
-/** Leaves a few errors of each declaration; errors of `always` are not counted. */
+/** Leaves a few errors of each declaration; errors of `always` stay. */
 function fewPerDeclaration(
   diagnostics: readonly Diagnostic[],
   always: ReadonlySet<Diagnostic>,
@@ -80,11 +80,10 @@ function fewPerDeclaration(
     .map(({ startOffset }) => startOffset);
   const counts = new Map<number, number>();
   return diagnostics.filter((diagnostic) => {
-    if (always.has(diagnostic)) return true;
     const declaration = countBefore(starts, diagnostic.span.start + 1);
     const count = (counts.get(declaration) ?? 0) + 1;
     counts.set(declaration, count);
-    return count <= MOST_IN_DECLARATION;
+    return count <= MOST_IN_DECLARATION || always.has(diagnostic);
   });
 }
 
