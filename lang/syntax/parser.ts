@@ -13,6 +13,7 @@
  */
 import type {
   CstNode,
+  ILookaheadStrategy,
   IOrAlt,
   IRecognitionException,
   IToken,
@@ -20,7 +21,7 @@ import type {
   TokenType,
 } from "chevrotain";
 import { expectedProvider } from "./messages.ts";
-import { LazyLookahead } from "./lazy_lookahead.ts";
+import { OneTokenLookahead } from "./one_token_lookahead.ts";
 import { RecoveringParser } from "./recovering_parser.ts";
 import * as t from "./tokens.ts";
 
@@ -44,15 +45,20 @@ export interface DmaParserOptions {
   readonly validate?: boolean;
   /** Go on after an error. Getting ready for that costs time, and most texts have none. */
   readonly recover?: boolean;
+  /** How it decides; by the next token when left out. */
+  readonly lookahead?: ILookaheadStrategy;
 }
 
 export class DmaParser extends RecoveringParser {
-  constructor({ validate = false, recover = true }: DmaParserOptions = {}) {
+  constructor(
+    { validate = false, recover = true, lookahead = new OneTokenLookahead() }: DmaParserOptions =
+      {},
+  ) {
     super(t.VOCABULARY, {
       recoveryEnabled: recover,
       skipValidations: !validate,
       maxLookahead: 1,
-      lookaheadStrategy: new LazyLookahead({ maxLookahead: 1 }),
+      lookaheadStrategy: lookahead,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: expectedProvider,
     });

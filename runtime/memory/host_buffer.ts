@@ -34,9 +34,13 @@ export interface BufferHome {
   readonly random: Random;
 }
 
-/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
-const COUNTING = new Uint8Array(PAGE_SIZE_BYTES + 256);
-for (let index = 0; index < COUNTING.length; index++) COUNTING[index] = index;
+let counting: Uint8Array | null = null;
+
+/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. Made when wanted. */
+function countingPage(): Uint8Array {
+  counting ??= Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
+  return counting;
+}
 
 export class HostBuffer {
   readonly sizeBytes: Bytes;
@@ -163,7 +167,7 @@ export class HostBuffer {
       }
       return;
     }
-    const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : COUNTING;
+    const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : countingPage();
     let done = 0;
     for (const { phys, sizeBytes } of this.segments) {
       for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
