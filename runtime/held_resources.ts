@@ -177,7 +177,9 @@ export class HeldResources {
         kind: "bounce_slots",
         device: event.device,
         amount: end - start,
-        text: `${end - start} bounce slots from ${start} on were not given back`,
+        text: end - start === 1
+          ? `bounce slot ${start} was not given back`
+          : `${end - start} bounce slots from ${start} on were not given back`,
         taken: event,
       })),
       ...[...this.#blocks.values()].flat().map(({ dma, event, pool, sizeBytes }): Leak => ({
