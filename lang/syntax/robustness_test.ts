@@ -5,8 +5,8 @@ import { SourceFile } from "../source.ts";
 import { MAX_BRACKET_DEPTH, MAX_TREE_DEPTH } from "./nesting.ts";
 import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
 import { parseText, places } from "./testing.ts";
+import { tokenEdits } from "./testing_edits.ts";
 import { SAMPLES } from "./testing_samples.ts";
-import { tokenEnd, tokenize } from "./tokens.ts";
 
 /** A small seeded generator: tests say the same every time. */
 function generator(seed: number): (below: number) => number {
@@ -27,50 +27,18 @@ function parseBoth(text: string): void {
   }
 }
 
-interface Variant {
-  readonly kind: "delete" | "double" | "swap";
-  readonly text: string;
-  /** Lines that were touched. */
-  readonly first: number;
-  readonly last: number;
-}
-
-/** The text with each token left out, doubled, or swapped with the next. */
-function* variants(source: SourceFile): Generator<Variant> {
-  const { text } = source;
-  const tokens = tokenize(text).filter((token) => !/^[\r\n]/.test(token.image));
-  for (const [index, token] of tokens.entries()) {
-    const { startOffset: start, image } = token;
-    const end = tokenEnd(token);
-    const first = source.position(start).line;
-    const cut = (from: number, to: number, middle: string) =>
-      text.slice(0, from) + middle + text.slice(to);
-    yield { kind: "delete", text: cut(start, end, ""), first, last: first };
-    yield { kind: "double", text: cut(end, end, ` ${image}`), first, last: first };
-    const next = tokens[index + 1];
-    if (next === undefined) continue;
-    const between = text.slice(end, next.startOffset);
-    yield {
-      kind: "swap",
-      text: cut(start, tokenEnd(next), next.image + between + image),
-      first,
-      last: source.position(next.startOffset).line,
-    };
-  }
-}
-
 Deno.test("every token left out, doubled or swapped: few errors, and the first at the place", () => {
   const counts = { broken: 0, far: 0, many: 0, single: 0 };
   for (const sample of SAMPLES) {
     assertEquals(places(parse(sample).diagnostics), [], sample.name);
-    for (const variant of variants(sample)) {
-      const source = new SourceFile("x.dma", variant.text);
+    for (const edit of tokenEdits(sample)) {
+      const source = new SourceFile("x.dma", edit.text);
       const { diagnostics } = parse(source);
       const [first] = diagnostics;
       if (first === undefined) continue;
       counts.broken++;
       const { line } = source.position(first.span.start);
-      if (line < variant.first - 1 || line > variant.last + 1) counts.far++;
+      if (line < edit.firstLine - 1 || line > edit.lastLine + 1) counts.far++;
       if (diagnostics.length > 3) counts.many++;
       if (diagnostics.length === 1) counts.single++;
     }

@@ -13,7 +13,7 @@ import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
-import { type TokenEdit, tokenEdits } from "./token_edits.ts";
+import { type TokenEdit, tokenEdits } from "../../lang/syntax/testing_edits.ts";
 
 export const MOST_ERRORS = 3;
 

@@ -1,6 +1,6 @@
 /** A text with one token left out, doubled, or swapped with the next: slips of a hand. */
-import type { SourceFile } from "../../lang/source.ts";
-import { tokenEnd, tokenize } from "../../lang/syntax/tokens.ts";
+import type { SourceFile } from "../source.ts";
+import { tokenEnd, tokenize } from "./tokens.ts";
 
 export interface TokenEdit {
   readonly kind: "delete" | "double" | "swap";
