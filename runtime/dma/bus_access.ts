@@ -22,6 +22,8 @@ const LIMIT = ADDRESS_LIMIT;
 const PAGE_BYTES = 4096;
 /** What a peer router says of an access that is lost below the root complex. */
 const PEER_LOST = -2;
+/** The access goes on to the root complex. */
+const TO_ROOT = -3;
 
 /** Makes the bytes of a page where they are wanted. */
 export interface PageMaker {
@@ -262,41 +264,35 @@ export class DeviceBus {
   ): PhysAddr | -1 {
     const { peers, iommu, memory } = this.#machine;
     if (dma < 0 || dma >= LIMIT || dev.cutOff) return this.#outOfReach(dev, dma, access);
-    // Most machines have no peers. Their wires stand apart, so that this stays small and quick.
-    if (peers !== null) return this.#resolveAmongPeers(peers, dev, dma, sizeBytes, access);
+    if (peers !== null) {
+      const peer = this.#askPeers(peers, dev, dma, access);
+      if (peer !== TO_ROOT) return peer;
+    }
     const { staleAccesses } = iommu;
     const phys = dev.domain === null
       ? iommu.passThrough(dev, dma, access)
       : iommu.translate(dev, dma, access);
     if (phys < 0) return -1;
-    if (!memory.covers(phys, sizeBytes)) return iommu.fault(dev, dma, access, "blocked");
+    if (
+      (peers !== null && !peers.passesRoot(dev, dma, phys as PhysAddr, access)) ||
+      !memory.covers(phys, sizeBytes)
+    ) return iommu.fault(dev, dma, access, "blocked");
     if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
       this.#checker.accesses.touched(dev, dma, sizeBytes, access);
     }
     return phys;
   }
 
-  #resolveAmongPeers(
+  /** Where the wires below the root complex lead: to a peer's memory, nowhere, or on to the root. */
+  #askPeers(
     peers: PeerRouter,
     dev: DmaDevice,
     dma: number,
-    sizeBytes: Bytes,
     access: DeviceAccess,
-  ): PhysAddr | -1 {
-    const { iommu, memory } = this.#machine;
+  ): PhysAddr | -1 | typeof TO_ROOT {
     const peer = peers.resolveBusAddress(dev, dma, access);
     if (peer >= 0) return peer as PhysAddr;
-    if (peer === PEER_LOST) return iommu.fault(dev, dma, access, "blocked");
-    const { staleAccesses } = iommu;
-    const phys = iommu.translate(dev, dma, access);
-    if (phys < 0) return -1;
-    if (!peers.passesRoot(dev, dma, phys as PhysAddr, access) || !memory.covers(phys, sizeBytes)) {
-      return iommu.fault(dev, dma, access, "blocked");
-    }
-    if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
-      this.#checker.accesses.touched(dev, dma, sizeBytes, access);
-    }
-    return phys;
+    return peer === PEER_LOST ? this.#machine.iommu.fault(dev, dma, access, "blocked") : TO_ROOT;
   }
 
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
