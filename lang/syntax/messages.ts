@@ -35,6 +35,8 @@ import {
 } from "./tokens.ts";
 
 const END_OF_STATEMENT = "end of line";
+/** What `fork { … }` and `race { … }` go on with. */
+const OTHER_BLOCK = "`and` with the other block";
 
 /** What may stand where a closing bracket is missed, by rule. */
 const BEFORE_CLOSER: Readonly<Record<string, string>> = {
@@ -122,11 +124,15 @@ function reportParserError(
   reporter: Reporter,
   endName: string,
 ): void {
-  const { token } = error;
+  let { token } = error;
+  let expected = error.message;
+  if (expected === OTHER_BLOCK && token.tokenType === Hard.and) {
+    // An `and` without its block is an operator: what is wrong is what stands behind it.
+    token = tokens[tokenIndex(token, tokens) + 1] ?? token;
+    expected = "`{` to begin the other block";
+  }
   const previous = tokenBefore(token, tokens);
-  const expected = error.message === END_OF_STATEMENT && beginsLine(previous)
-    ? "a statement"
-    : error.message;
+  if (expected === END_OF_STATEMENT && beginsLine(previous)) expected = "a statement";
   const behind = previous === undefined ? null : tokenEnd(previous);
   const place = placeOf(token, behind, reporter, endName);
   const hint = hintFor(expected, token, previous);
@@ -300,7 +306,7 @@ function hintFor(
   if (expected.endsWith("in quotes") && isA(token, Name)) {
     return `write it between double quotes: "${token.image}"`;
   }
-  if (expected === "`and` with the other block") return "write `fork { … } and { … }`";
+  if (expected.endsWith("the other block")) return "write `fork { … } and { … }`";
   return undefined;
 }
 

@@ -4,15 +4,20 @@
  * A statement that is broken in one place draws more complaints: from the parser, which has to find
  * its way back, and from the builder, which sees a torn tree. Errors of an earlier phase are nearer
  * to the mistake, so in one stretch of text between two ends of statements or braces they silence
- * those of later phases, and of the parser's only the first is kept. Of one declaration a few are
- * kept: the rest comes to light when these are put right.
+ * those of later phases, and of the parser's only the first is kept. The builder's complaint about
+ * a text that holds such an error is left out as well: who cannot read it cannot judge it. Of one
+ * declaration a few are kept: the rest comes to light when these are put right.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Span } from "../source.ts";
 import { CLOSERS, End, isA, LBrace, RBrace } from "./tokens.ts";
 
 /** How many errors of each phase one stretch may show: tokens, brackets, syntax, meaning. */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
+
+/** The phase that judges what the others have read. */
+const MEANING = 3;
 
 /**
  * Errors of brackets, syntax and meaning that one declaration, or one statement of the top level,
@@ -45,6 +50,7 @@ export function onePerStatement(
       // Twice the same in one stretch says nothing new, nor do two errors of one kind at one place;
       // and typographic quotes come in pairs.
       const { code, message, span } = diagnostic;
+      if (phase === MEANING && kept.some((other) => isWithin(other, span, borders))) continue;
       const keys = [
         `${stretch} ${code} ${code === "E0101" ? "" : message}`,
         `${span.start} ${code}`,
@@ -62,6 +68,12 @@ export function onePerStatement(
     new Set(phases[0]),
     tokens,
   );
+}
+
+/** True when an error lies in a text, or behind it where its last stretch goes on. */
+function isWithin({ span }: Diagnostic, whole: Span, borders: readonly number[]): boolean {
+  const end = borders[countBefore(borders, whole.end)] ?? Infinity;
+  return span.start > whole.start && span.start < end;
 }
 
 /** Leaves a few errors of each declaration; errors of `always` stay. */

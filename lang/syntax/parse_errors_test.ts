@@ -242,6 +242,50 @@ Deno.test("the parts of a declaration are checked", () => {
   ]);
 });
 
+/** The only error of a text: its place, its sentence, and what is noted elsewhere. */
+function expectOne(cases: readonly (readonly [text: string, said: string, ...notes: string[]])[]) {
+  for (const [text, said, ...notes] of cases) {
+    const { diagnostics } = parseText(text);
+    assertEquals(summaries(diagnostics), [said], text);
+    const related = (diagnostics[0]?.related ?? []).map(({ span, message }) => {
+      const { line, column } = span.source.position(span.start);
+      return `${line}:${column} ${message}`;
+    });
+    assertEquals(related, notes, text);
+  }
+}
+
+Deno.test("options without their word are one error, at their brace", () => {
+  const wanted = "Expected `with` before the options, found `{`";
+  expectOne([
+    ['test "a" {\n  iommu.mode = lazy\n  cpus = 2\n} {\n  f()\n}', `E0201 1:10 ${wanted}`],
+    ['skip test "a" { cpus = 2 } {\n  f()\n}', `E0201 1:15 ${wanted}`],
+    ['test "a" { } {\n  f()\n}', `E0201 1:10 ${wanted}`],
+    ['bench "a" { cpus = 2 } {\n  loop { f() }\n}', `E0201 1:11 ${wanted}`],
+    ['property "a" { cpus = 2 } forall x in 0..4 {\n  f()\n}', `E0201 1:14 ${wanted}`],
+    ['test "a" { cpus = 2 } matrix { seed = [1] } {\n  f()\n}', `E0201 1:10 ${wanted}`],
+    [
+      'test "a" with { cpus = 2 } {\n  seed = [1]\n} {\n  f()\n}',
+      "E0201 1:28 Expected `matrix` before the options, found `{`",
+    ],
+    ['test "a" { f() } { g() }', "E0205 1:18 Expected end of line, found `{`"],
+  ]);
+  const [lists] = parseText('test "a" { seed = [1, 2] } { f() }').diagnostics;
+  assertEquals(lists?.hint, "`with` sets options, `matrix` runs once for each value of its lists");
+});
+
+Deno.test("nothing is said about a statement that holds an error", () => {
+  const wanted = "Expected `{` to begin the other block, found";
+  expectOne([
+    ["race {\n  f()\n} and and {\n  g()\n}", `E0201 3:7 ${wanted} \`and\``],
+    ["race {\n  f()\n} and on 1 {\n  g()\n}", `E0201 3:7 ${wanted} name \`on\``],
+    [
+      "if x == y { } { f() }",
+      "E0209 1:13 `{ }` may be an empty record, but this `{` opens a block",
+    ],
+  ]);
+});
+
 Deno.test("messages name what is expected, what is found, and the way out", () => {
   const said = (text: string) => {
     const [diagnostic] = parseText(text).diagnostics;

@@ -8,6 +8,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./bracket_matcher.ts";
 import { shortened } from "./messages.ts";
+import { insertMissingModifier, isCaseWord } from "./missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import {
   AndThen,
@@ -95,14 +96,18 @@ const VALUE_WORDS: ReadonlySet<TokenType> = new Set(
   [Hard.if, Hard.while, Hard.match, Hard.in, Soft.repeat, Soft.cpu],
 );
 
-/** Gives words their types; puts a stand-in where a condition was forgotten. */
+/** Gives words their types; puts a stand-in where a condition or a `with` was forgotten. */
 export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const result: IToken[] = [];
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     const previous = result.at(-1);
     const next = tokens[index + 1];
-    if (token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous)) {
+    if (previous?.tokenType === RBrace) insertMissingModifier(result, token, reporter);
+    if (
+      token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous) &&
+      !isCaseWord(result.at(-2))
+    ) {
       const end = matchingBrace(tokens, index);
       if (tokens[end + 1]?.tokenType === LBrace) {
         reportRecord(next!, reporter);
@@ -218,11 +223,14 @@ function matchingBrace(tokens: readonly IToken[], open: number): number {
 
 /** `if x == y { a: 1 } { … }`: the record was meant to be a value. */
 export function reportRecord(key: IToken, reporter: Reporter): void {
+  const what = key.tokenType === RBrace
+    ? "`{ }` may be an empty record"
+    : `\`${key.image}:\` belongs to a record`;
   reporter.error(
     "E0209",
     key.startOffset,
     tokenEnd(key),
-    `\`${key.image}:\` belongs to a record, but this \`{\` opens a block`,
+    `${what}, but this \`{\` opens a block`,
     {
       hint: "after a complete value `{` opens a block: put the record in parentheses, " +
         "or bind it to a name before",
