@@ -17,8 +17,8 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
   --trace            print every event
   --match TEXT       run only tests whose name contains TEXT
   --seed NUMBER      use this seed instead of the file's
-  --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-output LINES,
-  --max-time SECONDS
+  --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
+  --max-output LINES, --max-time SECONDS
                      limits of the script, each with exit code 3
 `;
 
@@ -29,6 +29,7 @@ type ValueOption =
   | "max-steps"
   | "max-memory"
   | "max-depth"
+  | "max-events"
   | "max-output"
   | "max-time";
 const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
@@ -37,6 +38,7 @@ const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
   "max-steps",
   "max-memory",
   "max-depth",
+  "max-events",
   "max-output",
   "max-time",
 ]);
@@ -82,6 +84,7 @@ async function main(
       memoryBytes: number("max-memory"),
       outputLines: number("max-output"),
       depth: number("max-depth"),
+      events: number("max-events"),
       timeMs: milliseconds(number("max-time")),
     },
   }, screen);

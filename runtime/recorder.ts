@@ -6,9 +6,6 @@
  */
 import type { EventStream, MachineEvent } from "./events.ts";
 
-/** Events kept when the owner names no other limit. */
-const DEFAULT_LIMIT_EVENTS = 1_000_000;
-
 export class EventRecorder {
   #events: MachineEvent[] = [];
   #stop: (() => void) | null = null;
@@ -17,7 +14,8 @@ export class EventRecorder {
 
   constructor(
     readonly stream: EventStream,
-    readonly limitEvents: number = DEFAULT_LIMIT_EVENTS,
+    /** How many are kept. */
+    readonly limitEvents: number,
   ) {}
 
   /** Starts keeping events, unless there is no room for more. */

@@ -42,7 +42,7 @@ Deno.test("a full EventRecorder does not start again, and others go on listening
 
 Deno.test("EventRecorder.after() gives the events above a number", () => {
   const stream = new EventStream(new VirtualClock());
-  const recorder = new EventRecorder(stream);
+  const recorder = new EventRecorder(stream, 10);
   recorder.start();
   raise(stream, 4);
   assertEquals(recorder.after(2).map((event) => event.seq), [3, 4]);

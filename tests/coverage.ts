@@ -35,7 +35,14 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       seed: null,
       shard: null,
       trace: false,
-      limits: { steps: null, memoryBytes: null, outputLines: null, depth: null, timeMs: null },
+      limits: {
+        steps: null,
+        memoryBytes: null,
+        events: null,
+        outputLines: null,
+        depth: null,
+        timeMs: null,
+      },
       colour: false,
       coverage: true,
     };

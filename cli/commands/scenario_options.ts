@@ -46,6 +46,11 @@ export const LIMITS = {
     placeholder: "LINES",
     doc: "lines of print, show and explain in the whole run (100000)",
   },
+  "max-events": {
+    kind: "integer",
+    placeholder: "NUMBER",
+    doc: "events kept of one machine (1000000)",
+  },
   "max-depth": {
     kind: "integer",
     placeholder: "CALLS",
@@ -67,6 +72,7 @@ export function limitsOf(
     memoryBytes: options["max-memory"],
     outputLines: options["max-output"],
     depth: options["max-depth"],
+    events: options["max-events"],
     timeMs: milliseconds(options["max-time"]),
   };
 }

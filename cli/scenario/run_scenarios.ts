@@ -27,6 +27,7 @@ export interface LimitOptions {
   readonly memoryBytes: number | null;
   readonly outputLines: number | null;
   readonly depth: number | null;
+  readonly events: number | null;
   readonly timeMs: number | null;
 }
 

@@ -174,6 +174,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
     const world = BUILTINS.buildWorld(config(random), {
       record: true,
       memoryLimitBytes: 64 * 1048576,
+      eventLimit: 1_000_000,
     });
     let budget = 64 * 1048576;
     const run: Run = {

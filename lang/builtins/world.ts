@@ -64,7 +64,7 @@ class LabWorld implements World {
       machine.memory.touchedBytes + options.memoryLimitBytes,
     );
     this.stream = machine.events;
-    this.recorder = new EventRecorder(machine.events);
+    this.recorder = new EventRecorder(machine.events, options.eventLimit);
     if (options.record) this.recorder.start();
     else {
       // Nobody can ask for what is not recorded, and copies of commands cost time.

@@ -1,6 +1,4 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { EventRecorder } from "../../runtime/recorder.ts";
-import { BUILTINS } from "../builtins/mod.ts";
 import { DEFAULT_LIMITS } from "../vm/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
 import { runTest } from "./run_program.ts";
@@ -253,20 +251,13 @@ Deno.test("a run that a limit stopped says so", () => {
 });
 
 Deno.test("a trace of more events than are kept is refused, not cut", () => {
-  const registry = {
-    ...BUILTINS,
-    buildWorld(...args: Parameters<typeof BUILTINS.buildWorld>) {
-      const world = BUILTINS.buildWorld(...args);
-      const recorder = new EventRecorder(world.lab.machine.events, 10);
-      recorder.start();
-      return Object.create(world, { recorder: { value: recorder } });
-    },
-  };
   const text = inTest(
     "let buf = alloc_pages(1)\nlet t = trace { ssd.read(lba: 0, into: buf) }\nprint t",
   );
-  const { failure } = run(text, {}, {}, registry).report.outcomes[0]!;
+  const limits = { ...DEFAULT_LIMITS, events: 10 };
+  const { failure } = run(text, { limits }).report.outcomes[0]!;
   assertEquals(failure?.code, "E0805");
+  assertEquals(run(text, { limits: { ...limits, events: 100 } }).report.outcomes[0]!.failure, null);
 });
 
 Deno.test("events carry the statement that called, in functions and after them", () => {

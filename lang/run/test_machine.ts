@@ -32,7 +32,11 @@ export function buildTestWorld(
 ): World {
   const world = program.registry.buildWorld(
     options.seed === undefined ? config : { ...config, seed: options.seed },
-    { record: options.record, memoryLimitBytes: options.limits.memoryBytes },
+    {
+      record: options.record,
+      memoryLimitBytes: options.limits.memoryBytes,
+      eventLimit: options.limits.events,
+    },
   );
   if (options.onEvent !== undefined) world.lab.machine.events.listen(options.onEvent);
   return world;

@@ -84,4 +84,6 @@ export interface WorldOptions {
   readonly record: boolean;
   /** Most bytes of simulated memory that may be touched; past it a limit error is thrown. */
   readonly memoryLimitBytes: number;
+  /** Most events that the recorder keeps. */
+  readonly eventLimit: number;
 }

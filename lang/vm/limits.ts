@@ -6,6 +6,8 @@ export interface Limits {
   readonly memoryBytes: number;
   /** Calls inside each other. */
   readonly depth: number;
+  /** Events of one machine that are kept for those who ask: traces, `events`, what tests look at. */
+  readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
   /** How long one test, or a property with all its cases, may take by the host's clock. */
@@ -17,6 +19,7 @@ export const DEFAULT_LIMITS: Limits = {
   steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
+  events: 1_000_000,
   outputLines: 100_000,
   timeMs: 60_000,
 };

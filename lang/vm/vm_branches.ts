@@ -15,7 +15,7 @@ import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { MACHINE_STEPS } from "./limits.ts";
-import { LimitError, ScriptError } from "./script_error.ts";
+import { ScriptError } from "./script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 import { BranchEnded, Raising, type VmState } from "./vm_core.ts";
@@ -237,9 +237,7 @@ export abstract class VmBranches extends VmStatements {
   protected outcomeOf(side: VmBranches, settings: readonly MachineSetting[]): BranchOutcome {
     const { raised, counts, seq, startNs, watch } = side.branch!;
     const { recorder } = side.world;
-    if (recorder.droppedEvents > 0) {
-      throw new LimitError("E0805", `More than ${recorder.limitEvents} events happened`);
-    }
+    this.wantAllEvents(recorder);
     this.chargeMemory(side.world.touchedBytes);
     return {
       settings,

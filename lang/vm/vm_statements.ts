@@ -1,4 +1,6 @@
 /** Statements that move the machine or ask what it did, as far as they are more than an instruction. */
+import type { EventRecorder } from "../../runtime/recorder.ts";
+import { groupThousands } from "../render/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import { checkEvents } from "./expected_events.ts";
 import { ExpectationError } from "./failure.ts";
@@ -81,7 +83,7 @@ export abstract class VmStatements extends VmCore {
   }
 
   protected expectEvents(pattern: number, first: number, subject: Value): void {
-    this.#wantAllEvents();
+    this.wantAllEvents(this.world.recorder);
     const info = this.code.patterns[pattern]!;
     const events = this.registry.eventsOf(subject, this);
     if (events === null) {
@@ -102,18 +104,18 @@ export abstract class VmStatements extends VmCore {
   }
 
   /** Events that were lost must not look as if they had not happened. */
-  #wantAllEvents(): void {
-    const { droppedEvents, limitEvents } = this.world.recorder;
+  protected wantAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
     if (droppedEvents === 0) return;
     throw new LimitError(
       "E0805",
-      `Only the first ${limitEvents} events are kept, and ${droppedEvents} more happened`,
-      "look at a part of them at a time",
+      `Only the first ${groupThousands(limitEvents)} events are kept, and ` +
+        `${groupThousands(droppedEvents)} more happened`,
+      `\`--max-events ${groupThousands(2 * limitEvents)}\` keeps twice as many`,
     );
   }
 
   protected endTrace(seq: Value, startNs: Value): Value {
-    this.#wantAllEvents();
+    this.wantAllEvents(this.world.recorder);
     const events = this.world.recorder.after(seq as number);
     return this.registry.traceValue(events, this.world.nowNs() - (startNs as number));
   }

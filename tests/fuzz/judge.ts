@@ -20,6 +20,7 @@ export interface Judgement {
 const LIMITS = {
   steps: 200_000,
   memoryBytes: 2 ** 24,
+  events: 100_000,
   depth: 64,
   outputLines: 100,
   timeMs: 5000,

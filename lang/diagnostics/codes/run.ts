@@ -28,7 +28,8 @@ export const RUN_CODES = {
   E0805: {
     title: "too many events to look at",
     explanation:
-      "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it.",
+      "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it. " +
+      "`--max-events` keeps more.",
     example: "let t = trace { ssd.read(lba: 0, into: buf) }     # after a million events",
   },
   E0806: {
