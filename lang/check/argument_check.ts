@@ -1,25 +1,28 @@
 /** Arguments of calls before the run: their number, their names and their kinds. */
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind, ParameterSpec } from "../builtins/spec.ts";
-import type { DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { Span } from "../source.ts";
-import type { Argument, CallExpression, Expression } from "../syntax/ast.ts";
+import type { Argument, CallExpression, FunctionDeclaration } from "../syntax/ast.ts";
 import { type Callable, castHint, describeKinds, positionalParameters } from "../vm/arguments.ts";
 import { describeKind, isQuantity } from "../vm/kinds.ts";
 import { isOfType } from "../vm/types.ts";
+import type { Misfits } from "./misfits.ts";
+import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /** What is known of values before the run. */
 export interface KnownValues {
   readonly kindOf: (argument: Argument) => Kind;
-  /** Where a value comes from, when that is another line. */
-  readonly originOf: (value: Expression) => readonly RelatedSpan[];
+  /** Takes values that do not fit. */
+  readonly misfits: Misfits;
+  /** Takes arguments that the script's own functions have no parameters for. */
+  readonly surplus: SurplusArguments;
 }
 
 /**
  * Reports arguments that do not fit the parameters of a function.
  *
- * @param declared Where it is declared; null for a builtin.
+ * @param declared Its declaration; null for a builtin.
  */
 export function checkArguments(
   call: CallExpression,
@@ -27,9 +30,9 @@ export function checkArguments(
   known: KnownValues,
   registry: Registry,
   bag: DiagnosticBag,
-  declared: Span | null = null,
+  declared: FunctionDeclaration | null = null,
 ): void {
-  const given = matchArguments(call, callable, declared, bag);
+  const given = matchArguments(call, callable, declared, known.surplus, bag);
   const wrong = [...given].filter(([argument, parameter]) =>
     !accepts(parameter, known.kindOf(argument), registry)
   );
@@ -50,17 +53,17 @@ export function checkArguments(
   }
   for (const [argument, parameter] of wrong) {
     const kind = known.kindOf(argument);
-    const hint = castHint(parameter.kind, kind);
-    bag.add({
-      code: "E0402",
-      severity: "error",
+    const hint = kind === "nothing" ? null : castHint(parameter.kind, kind);
+    const error = {
+      code: "E0402" as const,
       span: argument.value.span,
       message: `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as ` +
         `\`${parameter.name}\`, but this is ${describeKind(kind)}`,
-      ...hint === null ? {} : { hint },
-      // An address that only lacks its cast is no mistake of the line that made it.
-      related: hint === null ? known.originOf(argument.value) : [],
-    });
+      hint: hint ?? undefined,
+    };
+    // An address that only lacks its cast is no mistake of the line that made it.
+    if (hint === null) known.misfits.add(error, [argument.value, kind]);
+    else known.misfits.add(error);
   }
 }
 
@@ -68,7 +71,8 @@ export function checkArguments(
 function matchArguments(
   call: CallExpression,
   callable: Callable,
-  declared: Span | null,
+  declared: FunctionDeclaration | null,
+  surplus: SurplusArguments,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {
   const { parameters } = callable;
@@ -81,8 +85,11 @@ function matchArguments(
       ? positional[position++] ?? (callable.variadic === true ? parameters.at(-1) : undefined)
       : parameters.find(({ name }) => name === argument.name!.text);
     if (parameter === undefined) {
-      if (argument.name === null) reportSurplus(call, callable, argument, declared, bag);
-      else reportUnknownName(callable, argument.name, declared, bag);
+      if (argument.name === null && declared === null) {
+        bag.add(surplusError(call, callable, argument, null));
+      } else if (argument.name === null) {
+        surplus.add(declared!, call, surplusError(call, callable, argument, declared));
+      } else reportUnknownName(callable, argument.name, declared, bag);
       return given;
     }
     if (taken.has(parameter) && (argument.name !== null || callable.variadic !== true)) {
@@ -119,26 +126,28 @@ function matchArguments(
   return given;
 }
 
-function declaredHere(declared: Span | null): readonly RelatedSpan[] {
-  return declared === null ? [] : [{ span: declared, message: "declared here" }];
+function declaredHere(declared: FunctionDeclaration | null): readonly RelatedSpan[] {
+  return declared === null ? [] : [{ span: declared.name.span, message: "declared here" }];
 }
 
-function reportSurplus(
+function surplusError(
   call: CallExpression,
   callable: Callable,
   argument: Argument,
-  declared: Span | null,
-  bag: DiagnosticBag,
-): void {
+  declared: FunctionDeclaration | null,
+): Diagnostic {
   const most = positionalParameters(callable).length;
   const count = call.arguments.filter(({ name }) => name === null).length;
-  bag.error(
-    "E0304",
-    argument.span,
-    `\`${callable.name}\` takes at most ${most} positional ${plural(most)}, but got ${count}`,
-    signature(callable),
-    declaredHere(declared),
-  );
+  return {
+    code: "E0304",
+    severity: "error",
+    span: argument.span,
+    message: `\`${callable.name}\` takes at most ${most} positional ${
+      plural(most)
+    }, but got ${count}`,
+    hint: signature(callable),
+    related: declaredHere(declared),
+  };
 }
 
 function plural(count: number): string {
@@ -148,7 +157,7 @@ function plural(count: number): string {
 function reportUnknownName(
   callable: Callable,
   name: NonNullable<Argument["name"]>,
-  declared: Span | null,
+  declared: FunctionDeclaration | null,
   bag: DiagnosticBag,
 ): void {
   const names = callable.parameters.map((parameter) => parameter.name);

@@ -9,13 +9,12 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { LoadedFile } from "../run/load_files.ts";
 import type { FileNode, MachineDeclaration, Statement } from "../syntax/ast.ts";
 import { type ConstBinding, Resolution } from "./bindings.ts";
+import { checkKinds } from "./check_kinds.ts";
 import { orderConsts } from "./const_order.ts";
 import { ConstantEvaluator } from "./constant_value.ts";
 import { FileScope } from "./file_scope.ts";
-import { KindInference } from "./kind_inference.ts";
 import type { Owner } from "./name_resolver.ts";
 import { Resolver } from "./resolve.ts";
-import { StatementChecker } from "./statement_check.ts";
 
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {
@@ -55,11 +54,7 @@ export function checkFiles(
   }
   const consts = orderConsts(uses, bag);
   // Kinds of what means nothing would only repeat the first error in other words.
-  if (!bag.hasErrors) {
-    const inference = new KindInference(resolution, registry, bag);
-    const checker = new StatementChecker(inference, resolution, registry, bag);
-    for (const { file } of files) checker.file(file);
-  }
+  if (!bag.hasErrors) checkKinds(files, resolution, registry, bag);
   warnSameNames(entry.file, bag);
   return { entry, scope: scopes.get(entry)!, scopes, resolution, machine, consts };
 }

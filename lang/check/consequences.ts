@@ -2,14 +2,11 @@
  * Leaves one error for one mistake among those about names.
  *
  * A `let` without its word, or a misspelled device, makes every later use of the name an error as
- * well, and a value of the wrong kind fits nowhere: the first is shown and says how many there are. What a machine block declares is not
- * missed elsewhere while the block itself is wrong.
+ * well: the first is shown and says how many there are. What a machine block declares is not missed
+ * elsewhere while the block itself is wrong. (Values that do not fit: `misfits.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
-
-/** Errors that each use of a value of the wrong kind draws again; they say where it comes from. */
-const ABOUT_VALUES: ReadonlySet<string> = new Set(["E0315", "E0402"]);
 
 /** Errors that each use of a name draws again. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
@@ -28,17 +25,14 @@ export function withoutConsequences(
   /** Where the first of each kind is kept, and how many more there are. */
   const first = new Map<string, { readonly index: number; more: number }>();
   for (const diagnostic of diagnostics) {
-    const { code, message, span, related: [origin] = [] } = diagnostic;
-    const isAboutName = ABOUT_NAMES.has(code);
-    if (!isAboutName && (!ABOUT_VALUES.has(code) || origin === undefined)) {
+    const { code, message, span } = diagnostic;
+    if (!ABOUT_NAMES.has(code)) {
       kept.push(diagnostic);
       continue;
     }
-    const isOfMachine = isAboutName && machineWords.has(spanText(span));
+    const isOfMachine = machineWords.has(spanText(span));
     if (isOfMachine && !isInside(span, machine!)) continue;
-    const key = isAboutName
-      ? `${span.source.name} ${code} ${message}`
-      : `${origin!.span.source.name} ${origin!.span.start}`;
+    const key = `${span.source.name} ${code} ${message}`;
     const known = first.get(key);
     if (known === undefined) {
       first.set(key, { index: kept.length, more: 0 });
@@ -52,10 +46,7 @@ export function withoutConsequences(
 }
 
 function withMore(diagnostic: Diagnostic, more: number): Diagnostic {
-  const places = `${more} more place${more === 1 ? "" : "s"}`;
-  const said = ABOUT_NAMES.has(diagnostic.code)
-    ? `the same in ${places}`
-    : `it does not fit in ${places}`;
+  const said = `the same in ${more} more place${more === 1 ? "" : "s"}`;
   const { hint } = diagnostic;
   return { ...diagnostic, hint: hint === undefined ? said : `${hint}\n(${said})` };
 }

@@ -6,12 +6,10 @@ import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { Span } from "../source.ts";
 import type {
   Argument,
   AssignStatement,
   BinaryExpression,
-  Block,
   CallExpression,
   Expression,
   FieldExpression,
@@ -32,9 +30,10 @@ import {
 import { mixHint } from "../vm/operators.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
 import { checkArguments } from "./argument_check.ts";
-import { originOf } from "./origin.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
-import { innerBlocks } from "./syntax_walk.ts";
+import { endsInReturn, type FunctionResults } from "./function_results.ts";
+import type { Misfits } from "./misfits.ts";
+import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
  * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
@@ -42,20 +41,38 @@ import { innerBlocks } from "./syntax_walk.ts";
  */
 const CHAIN_LIMIT = 100;
 
+/** Where what is found goes that is looked at as a whole, at the end. */
+export interface KindReports {
+  readonly misfits: Misfits;
+  readonly surplus: SurplusArguments;
+  readonly results: FunctionResults;
+}
+
 export class KindInference {
   readonly #resolution: Resolution;
   readonly #registry: Registry;
   readonly #bag: DiagnosticBag;
+  readonly #misfits: Misfits;
+  readonly #surplus: SurplusArguments;
+  readonly #results: FunctionResults;
   readonly #kinds = new Map<Expression, Kind>();
   readonly #pending = new Set<Expression>();
   #chain = 0;
   readonly #variables = new Map<Variable, Kind>();
   readonly #functions = new Map<FunctionDeclaration, Kind>();
 
-  constructor(resolution: Resolution, registry: Registry, bag: DiagnosticBag) {
+  constructor(
+    resolution: Resolution,
+    registry: Registry,
+    bag: DiagnosticBag,
+    { misfits, results, surplus }: KindReports,
+  ) {
     this.#resolution = resolution;
     this.#registry = registry;
     this.#bag = bag;
+    this.#misfits = misfits;
+    this.#surplus = surplus;
+    this.#results = results;
   }
 
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
@@ -75,12 +92,12 @@ export class KindInference {
   wantBool(expression: Expression, what: string): void {
     const kind = this.kindOf(expression);
     if (kind === "bool" || kind === "any") return;
-    this.#bag.error(
-      "E0403",
-      expression.span,
-      `${what} takes true or false, but this is ${describeKind(kind)}`,
-      kind === "nothing" ? "compare it: `x != none`" : undefined,
-    );
+    this.#misfits.add({
+      code: "E0403",
+      span: expression.span,
+      message: `${what} takes true or false, but this is ${describeKind(kind)}`,
+      hint: kind === "nothing" ? "compare it: `x != none`" : undefined,
+    }, [expression, kind]);
   }
 
   /** The kind of what a `for` or `forall` gives its variable. */
@@ -239,12 +256,14 @@ export class KindInference {
     const kind = this.kindOf(operand);
     if (kind === "any") return "any";
     if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
-    this.#bag.error(
-      "E0401",
-      operand.span,
-      `Cannot negate ${describeKind(kind)}`,
-      kind === "word" ? "the name of an errno has no sign; `f() fails EIO` expects it" : undefined,
-    );
+    this.#misfits.add({
+      code: "E0401",
+      span: operand.span,
+      message: `Cannot negate ${describeKind(kind)}`,
+      hint: kind === "word"
+        ? "the name of an errno has no sign; `f() fails EIO` expects it"
+        : undefined,
+    }, [operand, kind]);
     return "any";
   }
 
@@ -313,25 +332,36 @@ export class KindInference {
     const left = this.kindOf(expression.left);
     const right = this.kindOf(expression.right);
     const subject = `${describeKind(left)} and ${describeKind(right)}`;
-    this.#bag.error(
-      code,
-      expression.operatorSpan,
-      `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
-      mixHint(expression.operator, left, right) ?? undefined,
+    this.#misfits.add(
+      {
+        code,
+        span: expression.operatorSpan,
+        message: `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
+        hint: mixHint(expression.operator, left, right) ?? undefined,
+      },
+      [expression.left, left],
+      [expression.right, right],
     );
   }
 
   #rangeKind(expression: Extract<Expression, { kind: "Range" }>): Kind {
     const first = this.kindOf(expression.first);
     const last = this.kindOf(expression.last);
-    if (first !== "any" && last !== "any" && rangeEndsKind(first, last) === null) {
-      this.#bag.error(
-        "E0401",
-        expression.span,
-        `A range cannot go from ${describeKind(first)} to ${describeKind(last)}`,
+    const isOrdered = [first, last].every((kind) => kind === "any" || isNumeric(kind));
+    const isKnown = first !== "any" && last !== "any";
+    if (!isOrdered || isKnown && rangeEndsKind(first, last) === null) {
+      this.#misfits.add(
+        {
+          code: "E0401",
+          span: expression.span,
+          message: `A range cannot go from ${describeKind(first)} to ${describeKind(last)}`,
+        },
+        [expression.first, first],
+        [expression.last, last],
       );
     }
-    return "range";
+    // Two dots for one make a range of what has no order: whoever uses it learns nothing new.
+    return isOrdered ? "range" : "any";
   }
 
   #castKind(expression: Extract<Expression, { kind: "Cast" }>): Kind {
@@ -347,12 +377,15 @@ export class KindInference {
       return "any";
     }
     if (kind !== "any" && !castable(kind)) {
-      this.#bag.error(
-        "E0406",
-        expression.operand.span,
-        `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
-        kind.startsWith("@") ? "take its address first, such as `.phys` or `.addr`" : undefined,
-      );
+      const isThing = kind.startsWith("@");
+      const error = {
+        code: "E0406" as const,
+        span: expression.operand.span,
+        message: `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
+        hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
+      };
+      if (isThing) this.#misfits.add(error);
+      else this.#misfits.add(error, [expression.operand, kind]);
     }
     return target;
   }
@@ -366,16 +399,20 @@ export class KindInference {
     const plain = ["any", "list", "bytes", "string", "record"].includes(object);
     const indexed = type !== undefined && inherited(type, "index") !== undefined;
     if (!plain && !indexed && (type !== undefined || !object.startsWith("@"))) {
-      this.#bag.error("E0405", expression.span, `Cannot index ${describeKind(object)}`);
+      this.#misfits.add({
+        code: "E0405",
+        span: expression.span,
+        message: `Cannot index ${describeKind(object)}`,
+      }, [expression.object, object]);
     } else if (
       (object === "list" || object === "bytes" || object === "string") &&
       index !== "int" && index !== "any"
     ) {
-      this.#bag.error(
-        "E0405",
-        expression.index.span,
-        `An index is an int, but this is ${describeKind(index)}`,
-      );
+      this.#misfits.add({
+        code: "E0405",
+        span: expression.index.span,
+        message: `An index is an int, but this is ${describeKind(index)}`,
+      }, [expression.index, index]);
     }
     if (object === "string") return "string";
     return object === "bytes" ? "int" : "any";
@@ -410,25 +447,24 @@ export class KindInference {
     const otherwise = meant ?? listed;
     const useHint = what === "field" ? `call it: \`.${name}(…)\`` : "leave the parentheses out";
     const hint = wrongUse ? useHint : otherwise;
-    this.#bag.add({
-      code: "E0315",
-      severity: "error",
+    const error = {
+      code: "E0315" as const,
       span: expression.field.span,
       message: wrongUse
         ? `\`${name}\` of ${noun} is ${what === "field" ? "a method" : "not a method"}`
         : `${noun[0]!.toUpperCase()}${noun.slice(1)} has no ${what} \`${name}\``,
-      ...hint === undefined ? {} : { hint },
-      // A misspelled member is no mistake of the line that made the value.
-      related: wrongUse || meant !== undefined ? [] : originOf(expression.object, this.#resolution),
-    });
+      hint,
+    };
+    // A misspelled member is no mistake of the line that made the value.
+    if (wrongUse || meant !== undefined) this.#misfits.add(error);
+    else this.#misfits.add(error, [expression.object, object]);
   }
 
   #callKind(call: CallExpression): Kind {
     const { callee } = call;
     if (callee.kind === "Name") return this.#namedCallKind(call, callee);
     if (callee.kind === "Field") return this.#methodCallKind(call, callee);
-    this.#wantFunction(callee, this.kindOf(callee));
-    this.#checkValues(call);
+    if (this.#isCallable(callee, this.kindOf(callee))) this.#checkValues(call);
     return "any";
   }
 
@@ -445,7 +481,7 @@ export class KindInference {
         for (const argument of call.arguments) this.kindOf(argument.value);
         return "any";
       default:
-        this.#wantFunction(callee, this.#bindingKind(binding));
+        if (!this.#isCallable(callee, this.#bindingKind(binding))) return "any";
         this.#checkValues(call);
         if (binding?.kind === "variable") this.#checkLambdaCall(call, binding);
         return "any";
@@ -474,14 +510,17 @@ export class KindInference {
     return method.result;
   }
 
-  #checkArguments(call: CallExpression, callable: Callable, declared: Span | null = null): void {
+  #checkArguments(
+    call: CallExpression,
+    callable: Callable,
+    declared: FunctionDeclaration | null = null,
+  ): void {
     const kindOf = (argument: Argument) => this.kindOf(argument.value);
     for (const argument of call.arguments) this.kindOf(argument.value);
-    const origin = (value: Expression) => originOf(value, this.#resolution);
     checkArguments(
       call,
       callable,
-      { kindOf, originOf: origin },
+      { kindOf, misfits: this.#misfits, surplus: this.#surplus },
       this.#registry,
       this.#bag,
       declared,
@@ -490,16 +529,23 @@ export class KindInference {
 
   #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
     const { name, parameters } = declaration;
+    this.#surplus.called(declaration);
     const callable = {
       name: name.text,
       parameters: parameters.map(({ text }) => ({ name: text, kind: "any" as const, doc: "" })),
     };
-    this.#checkArguments(call, callable, name.span);
+    this.#checkArguments(call, callable, declaration);
   }
 
-  #wantFunction(callee: Expression, kind: Kind): void {
-    if (kind === "function" || kind === "any") return;
-    this.#bag.error("E0303", callee.span, `Cannot call ${describeKind(kind)}`);
+  /** False, and an error, for what is no function: then the arguments do not matter either. */
+  #isCallable(callee: Expression, kind: Kind): boolean {
+    if (kind === "function" || kind === "any") return true;
+    this.#misfits.add({
+      code: "E0303",
+      span: callee.span,
+      message: `Cannot call ${describeKind(kind)}`,
+    }, [callee, kind]);
+    return false;
   }
 
   /** Arguments of a lambda, which have no names. */
@@ -536,12 +582,16 @@ export class KindInference {
     const known = this.#functions.get(declaration);
     if (known !== undefined) return known;
     this.#functions.set(declaration, "any");
-    const returned = [...returnedValues(declaration.body)];
     const kinds = new Set(
-      returned.map((value) => value === null ? "nothing" : this.kindOf(value)),
+      this.#results.of(declaration).map(({ value }) =>
+        value === null ? "nothing" : this.kindOf(value)
+      ),
     );
-    const falls = declaration.body.statements.at(-1)?.kind !== "Return";
-    const kind = kinds.size === 0 ? "nothing" : kinds.size > 1 || falls ? "any" : [...kinds][0]!;
+    const kind = this.#results.isNone(declaration)
+      ? "nothing"
+      : kinds.size > 1 || !endsInReturn(declaration)
+      ? "any"
+      : [...kinds][0]!;
     this.#functions.set(declaration, kind);
     return kind;
   }
@@ -549,12 +599,4 @@ export class KindInference {
 
 function isJoinable(kind: Kind): boolean {
   return kind === "string" || kind === "list" || kind === "bytes";
-}
-
-/** The values of all `return`s in a block; null for a bare one. */
-function* returnedValues(block: Block): Generator<Expression | null> {
-  for (const statement of block.statements) {
-    if (statement.kind === "Return") yield statement.value;
-    for (const inner of innerBlocks(statement)) yield* returnedValues(inner);
-  }
 }

@@ -1,6 +1,16 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Block, BranchesExpression, Expression, Name, NameExpression } from "../syntax/ast.ts";
+import type { Span } from "../source.ts";
+import type {
+  Block,
+  BranchesExpression,
+  CallExpression,
+  Expression,
+  FileNode,
+  FunctionDeclaration,
+  Name,
+  NameExpression,
+} from "../syntax/ast.ts";
 import { BRANCH_NAMES } from "../vm/branch_outcome.ts";
 import {
   type Binding,
@@ -13,6 +23,7 @@ import {
 } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
+import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
 
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
@@ -46,6 +57,9 @@ export abstract class NameResolver {
   /** Names that the file's top-level `let`s bind, for a better hint. */
   protected readonly topLevelLets = new Set<string>();
   protected owner: Owner | null = null;
+  readonly #unknown: UnknownName[] = [];
+  /** Calls of the file's functions. */
+  readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
 
   constructor(
     file: FileScope,
@@ -112,7 +126,7 @@ export abstract class NameResolver {
   protected expression(expression: Expression, scope: Scope): void {
     switch (expression.kind) {
       case "Name":
-        this.name(expression, scope, false);
+        this.name(expression, scope);
         return;
       case "String":
         for (const part of expression.parts) {
@@ -147,7 +161,7 @@ export abstract class NameResolver {
         this.expression(expression.last, scope);
         return;
       case "Call":
-        if (expression.callee.kind === "Name") this.name(expression.callee, scope, true);
+        if (expression.callee.kind === "Name") this.name(expression.callee, scope, expression);
         // A method may be called like an event: `iommu.translate(…)`.
         else if (expression.callee.kind === "Field") {
           this.expression(expression.callee.object, scope);
@@ -206,7 +220,9 @@ export abstract class NameResolver {
       : null;
   }
 
-  protected name(node: NameExpression, scope: Scope, called: boolean): void {
+  /** @param call The call whose function the name is. */
+  protected name(node: NameExpression, scope: Scope, call: CallExpression | null = null): void {
+    const called = call !== null;
     const variable = this.find(node.name, scope);
     if (variable !== null) {
       variable.reads++;
@@ -216,14 +232,10 @@ export abstract class NameResolver {
     }
     const binding = this.fileScope.find(node.name, called);
     if (binding === null) {
-      this.bag.error(
-        called ? "E0303" : "E0301",
-        node.span,
-        called ? `There is no function \`${node.name}\`` : `Nothing is called \`${node.name}\``,
-        this.unknownHint(node.name, scope, called),
-      );
+      this.unknown(node.name, node.span, scope, call, this.unknownHint(node.name, scope, called));
       return;
     }
+    if (binding.kind === "function" && call !== null) this.#noteCall(binding.declaration, call);
     if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
       this.bag.error(
         "E0307",
@@ -233,6 +245,43 @@ export abstract class NameResolver {
       );
     }
     this.use(node, binding);
+  }
+
+  /** Takes note of a name that nothing is called; it is reported when the whole file is known. */
+  protected unknown(
+    name: string,
+    span: Span,
+    { code }: Scope,
+    call: CallExpression | null,
+    hint: string | undefined,
+  ): void {
+    const inside = this.owner?.kind === "function" ? this.owner.declaration : null;
+    this.#unknown.push({ name, span, call, code: outermost(code), inside, hint });
+  }
+
+  #noteCall(declaration: FunctionDeclaration, call: CallExpression): void {
+    const calls = this.#calls.get(declaration);
+    if (calls === undefined) this.#calls.set(declaration, [call]);
+    else calls.push(call);
+  }
+
+  /** Reports the names of a file that mean nothing, once all that do are known. */
+  protected reportUnknown(file: FileNode): void {
+    if (this.#unknown.length === 0) return;
+    const unused: UnusedName[] = [];
+    const { source } = file.span;
+    for (const { name, owner, reads, span } of this.resolution.variables.values()) {
+      if (reads > 0 || owner === null || span.source !== source) continue;
+      unused.push({ name, span, declaration: null, code: outermost(owner) });
+    }
+    for (const { declaration, reads } of this.fileScope.declared.values()) {
+      if (reads > 0 || declaration.span.source !== source) continue;
+      const { span, text: name } = declaration.name;
+      const isFunction = declaration.kind === "Function";
+      unused.push({ name, span, declaration: isFunction ? declaration : null, code: null });
+    }
+    const callsOf = (declaration: FunctionDeclaration) => this.#calls.get(declaration) ?? [];
+    reportUnknownNames(this.#unknown, { unused, callsOf }, this.bag);
   }
 
   protected use(node: NameExpression, binding: Binding): void {

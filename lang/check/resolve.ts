@@ -43,6 +43,7 @@ export class Resolver extends NameResolver {
     for (const item of file.items) {
       this.#statement(item, { scope, inLoop: false }, session);
     }
+    this.reportUnknown(file);
   }
 
   // Declarations.
@@ -313,17 +314,18 @@ export class Resolver extends NameResolver {
     const variable = this.find(target.text, scope);
     if (variable === null) {
       const outer = this.fileScope.find(target.text, false);
-      const hint = outer === null
-        ? this.unknownHint(target.text, scope, false) ?? `\`let ${target.text} = …\` binds it`
-        : "bind a variable with `let`";
-      this.bag.error(
-        outer === null ? "E0301" : "E0308",
-        target.span,
-        outer === null
-          ? `Nothing is called \`${target.text}\``
-          : `Cannot assign to \`${target.text}\`: it is ${bindingNoun(outer.kind)}`,
-        hint,
-      );
+      if (outer === null) {
+        const hint = this.unknownHint(target.text, scope, false) ??
+          `\`let ${target.text} = …\` binds it`;
+        this.unknown(target.text, target.span, scope, null, hint);
+      } else {
+        this.bag.error(
+          "E0308",
+          target.span,
+          `Cannot assign to \`${target.text}\`: it is ${bindingNoun(outer.kind)}`,
+          "bind a variable with `let`",
+        );
+      }
       return;
     }
     if (variable.owner !== null && variable.owner !== scope.code) {
@@ -352,7 +354,7 @@ export class Resolver extends NameResolver {
     }
     const variable = this.find(pattern.name, scope);
     if (variable === null) {
-      this.name(pattern, scope, false);
+      this.name(pattern, scope);
       return;
     }
     variable.reads++;

@@ -11,6 +11,7 @@ import { findField, typeOfKind } from "../vm/types.ts";
 import type { Resolution } from "./bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
 import { wayOut } from "./leaving.ts";
+import type { Misfits } from "./misfits.ts";
 import { expressionBlocks, innerBlocks, patternEvents } from "./syntax_walk.ts";
 
 export class StatementChecker {
@@ -18,17 +19,20 @@ export class StatementChecker {
   readonly #resolution: Resolution;
   readonly #registry: Registry;
   readonly #bag: DiagnosticBag;
+  readonly #misfits: Misfits;
 
   constructor(
     kinds: KindInference,
     resolution: Resolution,
     registry: Registry,
     bag: DiagnosticBag,
+    misfits: Misfits,
   ) {
     this.#kinds = kinds;
     this.#resolution = resolution;
     this.#registry = registry;
     this.#bag = bag;
+    this.#misfits = misfits;
   }
 
   file(file: FileNode): void {
@@ -112,6 +116,7 @@ export class StatementChecker {
         break;
       case "Expression":
         this.#kinds.kindOf(statement.expression);
+        this.#misfits.discarded(statement.expression);
         break;
     }
     for (const block of innerBlocks(statement)) this.#block(block);
@@ -129,44 +134,46 @@ export class StatementChecker {
       const kind = this.#kinds.kindOf(value);
       const wanted = fieldQuantity(event, name.text);
       if (event.endsWith("*") || wanted === null || comparableKinds(wanted, kind)) continue;
-      this.#bag.error(
-        "E0404",
-        value.span,
-        `\`${name.text}\` is ${describeKind(wanted)} and never equals ${describeKind(kind)}`,
-        mixHint("==", wanted, kind) ?? undefined,
-      );
+      this.#misfits.add({
+        code: "E0404",
+        span: value.span,
+        message: `\`${name.text}\` is ${describeKind(wanted)} and never equals ${
+          describeKind(kind)
+        }`,
+        hint: mixHint("==", wanted, kind) ?? undefined,
+      }, [value, kind]);
     }
   }
 
   #walkable(values: Expression, what: string): void {
     const kind = this.#kinds.kindOf(values);
     if (["any", "range", "list", "bytes"].includes(kind)) return;
-    this.#bag.error(
-      "E0405",
-      values.span,
-      `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`,
-      kind === "int" ? "a range of ints is `0..n`" : undefined,
-    );
+    this.#misfits.add({
+      code: "E0405",
+      span: values.span,
+      message: `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`,
+      hint: kind === "int" ? "a range of ints is `0..n`" : undefined,
+    }, [values, kind]);
   }
 
   #want(wanted: "int" | "duration", value: Expression, what: string): void {
     const kind = this.#kinds.kindOf(value);
     if (kind === "any" || kind === wanted || kind === "int") return;
-    this.#bag.error(
-      "E0405",
-      value.span,
-      `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
-    );
+    this.#misfits.add({
+      code: "E0405",
+      span: value.span,
+      message: `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
+    }, [value, kind]);
   }
 
   #occurrences(nth: Expression): void {
     const kind = this.#kinds.kindOf(nth);
     if (kind === "any" || kind === "int" || kind === "range") return;
-    this.#bag.error(
-      "E0405",
-      nth.span,
-      `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`,
-    );
+    this.#misfits.add({
+      code: "E0405",
+      span: nth.span,
+      message: `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`,
+    }, [nth, kind]);
   }
 
   #wait(subject: Expression): void {
@@ -174,27 +181,27 @@ export class StatementChecker {
     if (kind === "any" || kind === "list") return;
     const type = typeOfKind(kind, this.#registry.types);
     if (kind.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
-    this.#bag.error(
-      "E0405",
-      subject.span,
-      `Cannot wait for ${describeKind(kind)}`,
-      kind === "duration"
+    this.#misfits.add({
+      code: "E0405",
+      span: subject.span,
+      message: `Cannot wait for ${describeKind(kind)}`,
+      hint: kind === "duration"
         ? "`advance` moves time"
         : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
-    );
+    }, [subject, kind]);
   }
 
   /** What has events to ask for. */
   #happening(subject: Expression): void {
     const kind = this.#kinds.kindOf(subject);
     if (kind === "any" || kind.startsWith("@")) return;
-    this.#bag.error(
-      "E0405",
-      subject.span,
-      `\`expect events … in\` takes an io, a request, a trace or a device, but this is ${
+    this.#misfits.add({
+      code: "E0405",
+      span: subject.span,
+      message: `\`expect events … in\` takes an io, a request, a trace or a device, but this is ${
         describeKind(kind)
       }`,
-    );
+    }, [subject, kind]);
   }
 
   #match(statement: Extract<Statement, { kind: "Match" }>): void {

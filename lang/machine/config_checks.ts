@@ -16,6 +16,8 @@ import type { ConfigBlock } from "./config_tree.ts";
 /** Checks a configuration whose keys are each right by themselves. */
 export function checkConfig(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   checkRegions(tree, config, bag);
+  // A key that is wrong itself is missing in the whole.
+  if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
   if (!bag.hasErrors) checkBuilds(tree, config, bag);

@@ -11,9 +11,8 @@ import { buildMachine, type ProgramMachine, resolveFile } from "../check/check_f
 import { Resolution } from "../check/bindings.ts";
 import { orderConsts } from "../check/const_order.ts";
 import { FileScope } from "../check/file_scope.ts";
-import { KindInference } from "../check/kind_inference.ts";
 import type { Owner } from "../check/name_resolver.ts";
-import { StatementChecker } from "../check/statement_check.ts";
+import { checkKinds } from "../check/check_kinds.ts";
 import {
   type ConstCode,
   isDeclaration,
@@ -328,9 +327,7 @@ class SessionState {
     const consts = orderConsts(uses, bag);
     if (bag.hasErrors) return null;
     findComparedMachines({ machine, resolution: this.#resolution, scopes }, this.#registry, bag);
-    const inference = new KindInference(this.#resolution, this.#registry, bag);
-    const checker = new StatementChecker(inference, this.#resolution, this.#registry, bag);
-    for (const [{ file }] of scopes) checker.file(file);
+    checkKinds(scopes.keys(), this.#resolution, this.#registry, bag);
     return { scope, machine, consts, files: [...scopes.keys()] };
   }
 

@@ -167,6 +167,19 @@ export const CHECK_CODES = {
     explanation: "`as phys` and `as dma` read an int, a size or an address as an address.",
     example: "print ssd as dma     # write ssd.name, or an address as dma",
   },
+  E0407: {
+    title: "function that gives nothing back",
+    explanation:
+      "The value of a call is used, but the function has no `return` with a value: its result is none, whoever calls it.",
+    example: "fn two() { alloc_pages(2) }     # write return alloc_pages(2)\nprint two().phys",
+  },
+  E0408: {
+    title: "value that does not fit its uses",
+    explanation:
+      "What a name is bound to, or what a function returns, is of the wrong kind for most of its uses. The mistake is " +
+      "likelier here than in all of them; the notes show two.",
+    example: "let page = (1)     # write alloc_pages(1)\nprint page.phys\nprint page.segments",
+  },
   E0701: {
     title: "file not found",
     explanation: "The path of `use` is relative to the file it stands in.",

@@ -1,0 +1,40 @@
+/** What the functions of a script give back. */
+import type { Block, FunctionDeclaration, ReturnStatement, Statement } from "../syntax/ast.ts";
+import { innerBlocks } from "./syntax_walk.ts";
+
+/** The `return`s of functions; each function is looked through once. */
+export class FunctionResults {
+  readonly #known = new Map<FunctionDeclaration, readonly ReturnStatement[]>();
+
+  /** All `return`s of a function, in the order of the text. */
+  of(declaration: FunctionDeclaration): readonly ReturnStatement[] {
+    let found = this.#known.get(declaration);
+    if (found === undefined) {
+      found = [...returns(declaration.body)];
+      this.#known.set(declaration, found);
+    }
+    return found;
+  }
+
+  /** True for a function that gives nothing back, whichever way it ends. */
+  isNone(declaration: FunctionDeclaration): boolean {
+    return this.of(declaration).every(({ value }) => value === null);
+  }
+
+  /** The statement that most likely wants a `return` with a value: a bare one, or else the last. */
+  lastWords(declaration: FunctionDeclaration): Statement | null {
+    return this.of(declaration).at(-1) ?? declaration.body.statements.at(-1) ?? null;
+  }
+}
+
+/** True when a function's last statement is a `return`: a bare one there has lost its value. */
+export function endsInReturn({ body }: FunctionDeclaration): boolean {
+  return body.statements.at(-1)?.kind === "Return";
+}
+
+function* returns({ statements }: Block): Generator<ReturnStatement> {
+  for (const statement of statements) {
+    if (statement.kind === "Return") yield statement;
+    for (const inner of innerBlocks(statement)) yield* returns(inner);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * Values that do not fit where they are used, and where the mistake is then.
+ *
+ * `let page = (1)` is a fine line, and a function without its `return` is a fine function; it is
+ * their uses that make no sense, each of them. One mistake gets one error: where the value comes
+ * from, when most of its uses find it wrong; else at the first use, which says where it comes from.
+ */
+import type { Kind } from "../builtins/spec.ts";
+import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { type Span, spanText } from "../source.ts";
+import type { Expression, FunctionDeclaration } from "../syntax/ast.ts";
+import { describeKind } from "../vm/kinds.ts";
+import type { Word } from "../vm/value.ts";
+import type {
+  ConstBinding,
+  FunctionBinding,
+  Resolution,
+  Variable,
+  WordBinding,
+} from "./bindings.ts";
+import { endsInReturn, type FunctionResults } from "./function_results.ts";
+
+/** What a value can come from. */
+type Origin = Variable | ConstBinding | FunctionBinding | WordBinding;
+
+/** A use of a value that makes no sense. */
+interface Misfit {
+  readonly diagnostic: Diagnostic;
+  /** The name or call whose value it is; null when the value stands right there. */
+  readonly use: Expression | null;
+  readonly kind: Kind;
+}
+
+/** How far a value is followed back. */
+const CHAIN_LIMIT = 100;
+
+/** How many uses an error about their origin shows. */
+const SHOWN_USES = 2;
+
+export class Misfits {
+  readonly #resolution: Resolution;
+  readonly #results: FunctionResults;
+  readonly #found: Misfit[] = [];
+  /** Uses of an origin that found its value wrong. */
+  readonly #accusers = new Map<Origin, Set<Expression>>();
+  /** Functions that are called for what they do: what they return says nothing about them. */
+  readonly #procedures = new Set<FunctionDeclaration>();
+  /** One binding for each word: there is a new one at every use. */
+  readonly #words = new Map<Word, WordBinding>();
+
+  constructor(resolution: Resolution, results: FunctionResults) {
+    this.#resolution = resolution;
+    this.#results = results;
+  }
+
+  /**
+   * Takes note of a use that makes no sense.
+   *
+   * @param values The values that it is about, with their kinds; of two that do not go together the
+   *   one is blamed that has an origin, or that is none or a word.
+   */
+  add(
+    diagnostic: Omit<Diagnostic, "severity" | "hint"> & { readonly hint?: string | undefined },
+    ...values: readonly (readonly [Expression, Kind])[]
+  ): void {
+    const { hint, ...said } = diagnostic;
+    const error: Diagnostic = {
+      ...said,
+      severity: "error",
+      ...hint === undefined ? {} : { hint },
+    };
+    const traced = values.filter(([value]) => this.#originOf(value) !== null);
+    const odd = traced.filter(([, kind]) => kind === "nothing" || kind === "word");
+    const [use, kind]: readonly [Expression | null, Kind] =
+      (odd.length === 1 ? odd[0] : traced.length === 1 ? traced[0] : undefined) ?? [null, "any"];
+    this.#found.push({ diagnostic: error, use, kind });
+    if (use !== null) this.#accuse(use, kind);
+  }
+
+  /** Takes note of a value that nobody wants: the result of a call that is a statement. */
+  discarded(value: Expression): void {
+    const origin = this.#originOf(value);
+    if (origin?.kind === "function") this.#procedures.add(origin.declaration);
+  }
+
+  /** Reports what was found: one error for each origin. */
+  settle(bag: DiagnosticBag): void {
+    const groups = new Map<Origin, Misfit[]>();
+    for (const misfit of this.#found) {
+      const origin = misfit.use === null ? null : this.#culprit(misfit.use, misfit.kind);
+      if (origin === null) bag.add(misfit.diagnostic);
+      else if (groups.has(origin)) groups.get(origin)!.push(misfit);
+      else groups.set(origin, [misfit]);
+    }
+    for (const [origin, misfits] of groups) bag.add(this.#report(origin, misfits));
+  }
+
+  /** What a name or a call gets its value from; null for anything else. */
+  #originOf(use: Expression): Origin | null {
+    const name = use.kind === "Call" ? use.callee : use;
+    if (name.kind !== "Name") return null;
+    const binding = this.#resolution.names.get(name);
+    switch (binding?.kind) {
+      case "function":
+        return use.kind === "Call" ? binding : null;
+      case "variable":
+      case "const":
+        return use.kind === "Name" ? binding : null;
+      case "word":
+        return use.kind === "Name" ? this.#wordBinding(binding) : null;
+      default:
+        return null;
+    }
+  }
+
+  #wordBinding(binding: WordBinding): WordBinding {
+    const known = this.#words.get(binding.word);
+    if (known === undefined) this.#words.set(binding.word, binding);
+    return known ?? binding;
+  }
+
+  /** The one expression that an origin has its value from; null when there is not just one. */
+  #sourceOf(origin: Origin): Expression | null {
+    switch (origin.kind) {
+      case "variable":
+        return origin.role === "let" && origin.assigned.length === 0 ? origin.source : null;
+      case "const":
+        return origin.declaration.value;
+      case "function": {
+        const [only, ...others] = this.#results.of(origin.declaration);
+        return others.length === 0 ? only?.value ?? null : null;
+      }
+      case "word":
+        return null;
+    }
+  }
+
+  /** A use finds its origin wrong; one that most uses find wrong passes the blame on. */
+  #accuse(first: Expression, kind: Kind): void {
+    let use: Expression | null = first;
+    for (let step = 0; step < CHAIN_LIMIT && use !== null; step++) {
+      const origin = this.#originOf(use);
+      if (origin === null) return;
+      let accusers = this.#accusers.get(origin);
+      if (accusers === undefined) this.#accusers.set(origin, accusers = new Set());
+      if (accusers.has(use)) return;
+      accusers.add(use);
+      use = this.#isConvicted(origin, kind) ? this.#sourceOf(origin) : null;
+    }
+  }
+
+  /**
+   * Most uses find it wrong. For a value that is none one is enough: nobody binds the result of a
+   * call that has none, or returns it, on purpose; but a written `none` is one.
+   */
+  #isConvicted(origin: Origin, kind: Kind): boolean {
+    if (origin.kind === "word") return false;
+    if (kind === "nothing") return this.#isNoneByMistake(origin);
+    return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
+  }
+
+  #isNoneByMistake(first: Origin): boolean {
+    let origin: Origin | null = first;
+    for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
+      if (origin.kind === "function") {
+        const { declaration } = origin;
+        if (this.#results.isNone(declaration)) {
+          return endsInReturn(declaration) || !this.#procedures.has(declaration);
+        }
+        return this.#results.of(declaration).every(({ value }) => value?.kind !== "None");
+      }
+      const source = this.#sourceOf(origin);
+      if (source === null || source.kind === "None") return false;
+      origin = this.#originOf(source);
+    }
+    return true;
+  }
+
+  /** The farthest origin of a use's value that can be blamed; the nearest when none can. */
+  #culprit(use: Expression, kind: Kind): Origin | null {
+    let origin = this.#originOf(use);
+    for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
+      const source = this.#isConvicted(origin, kind) ? this.#sourceOf(origin) : null;
+      const next = source === null ? null : this.#originOf(source);
+      if (next === null || !this.#isConvicted(next, kind)) break;
+      origin = next;
+    }
+    return origin;
+  }
+
+  #report(origin: Origin, misfits: readonly Misfit[]): Diagnostic {
+    const [{ diagnostic, kind, use }] = misfits as readonly [Misfit, ...Misfit[]];
+    if (use!.span.source === placeOf(origin)?.source) {
+      const isSure = misfits.length > 1 || kind === "nothing" ||
+        hasNeedlessParentheses(this.#sourceOf(origin));
+      if (isSure && this.#isConvicted(origin, kind)) return this.#atOrigin(origin, kind, misfits);
+    }
+    return atFirstUse(diagnostic, use!, origin, misfits.length - 1);
+  }
+
+  #atOrigin(origin: Origin, kind: Kind, misfits: readonly Misfit[]): Diagnostic {
+    const related = misfits.slice(0, SHOWN_USES).map(({ diagnostic: { message, span } }) => ({
+      span,
+      message: message[0]!.toLowerCase() + message.slice(1),
+    }));
+    const name = nameOf(origin);
+    if (origin.kind === "function" && this.#results.isNone(origin.declaration)) {
+      const last = this.#results.lastWords(origin.declaration);
+      const isReturn = last?.kind === "Return";
+      return {
+        code: "E0407",
+        severity: "error",
+        span: last?.span ?? origin.declaration.name.span,
+        message: `\`${name}\` is used for its value, but returns none`,
+        hint: isReturn
+          ? "write the value behind `return`"
+          : "`return` before the value hands it on",
+        related,
+      };
+    }
+    const wrong = this.#accusers.get(origin)?.size ?? misfits.length;
+    const uses = origin.kind === "word" ? 0 : origin.reads;
+    const source = this.#sourceOf(origin);
+    return {
+      code: "E0408",
+      severity: "error",
+      span: source?.span ?? placeOf(origin)!,
+      message:
+        `\`${name}\` ${origin.kind === "function" ? "returns" : "is"} ${describeKind(kind)}` +
+        `, which ${verdict(wrong, uses)}`,
+      ...hasNeedlessParentheses(source)
+        ? { hint: "is the name of a function missing before the `(`?" }
+        : {},
+      related,
+    };
+  }
+}
+
+function placeOf(origin: Origin): Span | null {
+  switch (origin.kind) {
+    case "variable":
+      return origin.span;
+    case "const":
+    case "function":
+      return origin.declaration.name.span;
+    case "word":
+      return null;
+  }
+}
+
+function nameOf(origin: Origin): string {
+  switch (origin.kind) {
+    case "variable":
+      return origin.name;
+    case "const":
+    case "function":
+      return origin.declaration.name.text;
+    case "word":
+      return origin.word.name;
+  }
+}
+
+/** `(1)` where `1` would do: a call that lost its function. */
+function hasNeedlessParentheses(value: Expression | null): boolean {
+  const text = value === null ? "" : spanText(value.span);
+  if (!text.startsWith("(")) return false;
+  let depth = 0;
+  for (const [index, letter] of [...text].entries()) {
+    if (letter === "(") depth++;
+    else if (letter === ")" && --depth === 0) return index === text.length - 1;
+  }
+  return false;
+}
+
+function verdict(wrong: number, uses: number): string {
+  if (wrong < uses) return `fits only ${uses - wrong} of its ${uses} uses`;
+  return uses === 1 ? "does not fit its use" : `fits none of its ${uses} uses`;
+}
+
+/** The first use with all the others, and where the value comes from when that is another line. */
+function atFirstUse(
+  diagnostic: Diagnostic,
+  use: Expression,
+  origin: Origin,
+  more: number,
+): Diagnostic {
+  const place = placeOf(origin);
+  const line = (span: Span) => span.source.position(span.start).line;
+  const isElsewhere = place !== null &&
+    (place.source !== use.span.source || line(place) !== line(use.span));
+  const origins: RelatedSpan[] = isElsewhere
+    ? [{
+      span: place,
+      message: `\`${nameOf(origin)}\` is ${origin.kind === "variable" ? "bound" : "declared"} here`,
+    }]
+    : [];
+  const hints = diagnostic.hint === undefined ? [] : [diagnostic.hint];
+  if (origin.kind === "word" && hints.length === 0) {
+    hints.push(`\`${nameOf(origin)}\` is a word here: nothing of that name is bound`);
+  }
+  if (more > 0) {
+    const places = `${more} more place${more === 1 ? "" : "s"}`;
+    const also = origin.kind === "word" ? `the same in ${places}` : `it does not fit in ${places}`;
+    hints.push(hints.length === 0 ? also : `(${also})`);
+  }
+  return {
+    ...diagnostic,
+    ...hints.length === 0 ? {} : { hint: hints.join("\n") },
+    related: [...diagnostic.related ?? [], ...origins],
+  };
+}
