@@ -21,9 +21,14 @@ export class FunctionResults {
     return this.of(declaration).every(({ value }) => value === null);
   }
 
-  /** The statement that most likely wants a `return` with a value: a bare one, or else the last. */
-  lastWords(declaration: FunctionDeclaration): Statement | null {
-    return this.of(declaration).at(-1) ?? declaration.body.statements.at(-1) ?? null;
+  /**
+   * The statement that most likely lost a value: a bare `return`, or else the last one of a
+   * function that gives nothing back. Null when no way out has lost any.
+   */
+  loss(declaration: FunctionDeclaration): Statement | null {
+    const bare = this.of(declaration).findLast(({ value }) => value === null);
+    const isNone = this.isNone(declaration);
+    return bare ?? (isNone ? declaration.body.statements.at(-1) : undefined) ?? null;
   }
 }
 

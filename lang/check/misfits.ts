@@ -43,8 +43,8 @@ export class Misfits {
   readonly #found: Misfit[] = [];
   /** Uses of an origin that found its value wrong. */
   readonly #accusers = new Map<Origin, Set<Expression>>();
-  /** Functions that are called for what they do: what they return says nothing about them. */
-  readonly #procedures = new Set<FunctionDeclaration>();
+  /** How often a function's result is of no interest: it is called for what it does. */
+  readonly #discarded = new Map<FunctionDeclaration, number>();
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<Word, WordBinding>();
 
@@ -80,7 +80,8 @@ export class Misfits {
   /** Takes note of a value that nobody wants: the result of a call that is a statement. */
   discarded(value: Expression): void {
     const origin = this.#originOf(value);
-    if (origin?.kind === "function") this.#procedures.add(origin.declaration);
+    if (origin?.kind !== "function") return;
+    this.#discarded.set(origin.declaration, (this.#discarded.get(origin.declaration) ?? 0) + 1);
   }
 
   /** Reports what was found: one error for each origin. */
@@ -156,6 +157,7 @@ export class Misfits {
   #isConvicted(origin: Origin, kind: Kind): boolean {
     if (origin.kind === "word") return false;
     if (kind === "nothing") return this.#isNoneByMistake(origin);
+    if (hasNeedlessParentheses(this.#sourceOf(origin))) return true;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
@@ -163,11 +165,12 @@ export class Misfits {
     let origin: Origin | null = first;
     for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
       if (origin.kind === "function") {
-        const { declaration } = origin;
+        const { declaration, reads } = origin;
         if (this.#results.isNone(declaration)) {
-          return endsInReturn(declaration) || !this.#procedures.has(declaration);
+          return endsInReturn(declaration) || 2 * (this.#discarded.get(declaration) ?? 0) < reads;
         }
-        return this.#results.of(declaration).every(({ value }) => value?.kind !== "None");
+        const returned = this.#results.of(declaration).map(({ value }) => value?.kind);
+        return returned.includes(undefined) || !returned.includes("None");
       }
       const source = this.#sourceOf(origin);
       if (source === null || source.kind === "None") return false;
@@ -204,15 +207,15 @@ export class Misfits {
       message: message[0]!.toLowerCase() + message.slice(1),
     }));
     const name = nameOf(origin);
-    if (origin.kind === "function" && this.#results.isNone(origin.declaration)) {
-      const last = this.#results.lastWords(origin.declaration);
-      const isReturn = last?.kind === "Return";
+    const declaration = origin.kind === "function" ? origin.declaration : null;
+    const loss = declaration === null ? null : this.#results.loss(declaration);
+    if (declaration !== null && (loss !== null || this.#results.isNone(declaration))) {
       return {
         code: "E0407",
         severity: "error",
-        span: last?.span ?? origin.declaration.name.span,
+        span: loss?.span ?? declaration.name.span,
         message: `\`${name}\` is used for its value, but returns none`,
-        hint: isReturn
+        hint: loss?.kind === "Return"
           ? "write the value behind `return`"
           : "`return` before the value hands it on",
         related,
