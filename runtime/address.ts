@@ -19,6 +19,8 @@ type Brand<T, S extends string> = T & { readonly [space]: S };
 export type PhysAddr = Brand<number, "phys">;
 /** An address as a device sees it, in bytes: IOVA, physical or PCI bus address. */
 export type DmaAddr = Brand<number, "dma">;
+/** An address of a process, in bytes: what its page table leads to memory. */
+export type VirtAddr = Brand<number, "virt">;
 /** A page frame number: physical address divided by the host page size. */
 export type Pfn = Brand<number, "pfn">;
 /** An IO virtual page frame number: IOVA divided by the IOMMU granule. */
@@ -67,6 +69,11 @@ export function physAddr(address: number): PhysAddr {
 /** Makes a device-visible address of a number. Throws `RangeError` outside 0 … 2^53 - 1. */
 export function dmaAddr(address: number): DmaAddr {
   return checked(address, "DMA address") as DmaAddr;
+}
+
+/** Makes an address of a process of a number. Throws `RangeError` outside 0 … 2^53 - 1. */
+export function virtAddr(address: number): VirtAddr {
+  return checked(address, "virtual address") as VirtAddr;
 }
 
 /** The frame that holds a physical address. */

@@ -8,12 +8,13 @@
  *
  * To add an event, add one entry here and emit it.
  */
-import type { DmaAddr, PhysAddr } from "./address.ts";
+import type { DmaAddr, PhysAddr, VirtAddr } from "./address.ts";
 
 /** What a field holds. `leaves` is a list of `[leaf size in bytes, count]` pairs. */
 export type FieldKind =
   | "dma"
   | "phys"
+  | "virt"
   | "size"
   | "int"
   | "bool"
@@ -25,6 +26,7 @@ export type FieldKind =
 
 type FieldType<K extends FieldKind> = K extends "dma" ? DmaAddr
   : K extends "phys" ? PhysAddr
+  : K extends "virt" ? VirtAddr
   : K extends "size" | "int" ? number
   : K extends "bool" ? boolean
   : K extends "word" | "text" ? string
@@ -310,6 +312,21 @@ export const EVENT_TABLE = {
       kind: "word",
     },
   },
+  "hmm.fault": {
+    when: "a part of a process's page table was read into a list of page frames",
+    fields: {
+      virt: "virt",
+      size_bytes: "size",
+      valid: "int",
+      writable: "int",
+      brought_in: "int",
+      result: "word",
+    },
+  },
+  "hmm.invalidate": {
+    when: "a part of a process's address space is about to change",
+    fields: { virt: "virt", size_bytes: "size", reason: "word" },
+  },
   "inject": {
     when: "a fault was injected: the nth passing of a point failed, with this error",
     fields: { point: "text", nth: "int", error: "word" },
@@ -360,6 +377,10 @@ export const KERNEL_CALLS = [
   "pci_alloc_p2pmem",
   "pci_free_p2pmem",
   "pci_p2pmem_find",
+  "hmm_dma_map_alloc",
+  "hmm_dma_map_free",
+  "hmm_dma_map_pfn",
+  "hmm_dma_unmap_pfn",
 ] as const;
 
 export type KernelCall = (typeof KERNEL_CALLS)[number];
@@ -411,6 +432,10 @@ export const CALL_ARGUMENTS: Readonly<Record<KernelCall, readonly string[]>> = {
   pci_alloc_p2pmem: ["dev", "size"],
   pci_free_p2pmem: ["dev", "phys", "size"],
   pci_p2pmem_find: ["clients"],
+  hmm_dma_map_alloc: ["dev", "pages", "size"],
+  hmm_dma_map_free: ["dev"],
+  hmm_dma_map_pfn: ["dev", "index"],
+  hmm_dma_unmap_pfn: ["dev", "index"],
 };
 
 type TableName = keyof typeof EVENT_TABLE;

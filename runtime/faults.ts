@@ -81,6 +81,8 @@ const POINTS = [
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, can be had"),
   point("pci_alloc_p2pmem", NO_MEMORY, "no memory of a device can be had"),
   point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
+  point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames can be had"),
+  point("hmm_dma_list.alloc", NO_MEMORY, "no list of the addresses of pages can be had"),
   point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
   point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),
   point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),

@@ -4,7 +4,7 @@
  * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
@@ -42,6 +42,11 @@ export function phys(address: PhysAddr): Quantity {
 /** An address as a device sees it as a value. */
 export function dma(address: DmaAddr): Quantity {
   return new Quantity("dma", address);
+}
+
+/** An address of a process as a value. */
+export function virt(address: VirtAddr): Quantity {
+  return new Quantity("virt", address);
 }
 
 /** A constant as a value. */
@@ -114,7 +119,16 @@ export function toDma(value: Value | undefined, what: string): DmaAddr {
   return toAddress(value, "dma", what) as DmaAddr;
 }
 
-function toAddress(value: Value | undefined, kind: "phys" | "dma", what: string): number {
+/** An address of a process or plain int. */
+export function toVirt(value: Value | undefined, what: string): VirtAddr {
+  return toAddress(value, "virt", what) as VirtAddr;
+}
+
+function toAddress(
+  value: Value | undefined,
+  kind: "phys" | "dma" | "virt",
+  what: string,
+): number {
   const address = toQuantity(value, kind, what);
   if (address < 0) throw new ScriptError("E0918", `An address cannot be negative: ${address}`);
   return address;

@@ -41,6 +41,7 @@ function readingOf(eventName: string, field: string): Reading {
 const KINDS: Readonly<Record<Reading, Kind>> = {
   dma: "dma",
   phys: "phys",
+  virt: "virt",
   size: "size",
   int: "int",
   bool: "bool",
@@ -72,10 +73,11 @@ export function fieldValue(event: MachineEvent, field: string, run: Run): Value 
   if (typeof raw === "boolean") return raw;
   if (typeof raw === "string") return reading === "text" ? raw : word(raw);
   if (typeof raw !== "number") return null;
-  if (raw < 0 && (reading === "dma" || reading === "phys")) return null;
+  if (raw < 0 && (reading === "dma" || reading === "phys" || reading === "virt")) return null;
   switch (reading) {
     case "dma":
     case "phys":
+    case "virt":
     case "size":
       return new Quantity(reading, raw);
     case "site": {

@@ -10,6 +10,7 @@ import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
 import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
+import { HMM_CALLS } from "./calls/hmm.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
@@ -36,12 +37,14 @@ import { DMA_ITER } from "./things/dma_iter.ts";
 import { DMA_POOL, POOL_BLOCK } from "./things/dma_pool.ts";
 import { ENDPOINT } from "./things/endpoint.ts";
 import { EVENT } from "./things/event.ts";
+import { HMM_MAP, P2PDMA_STATE } from "./things/hmm_map.ts";
 import { IO } from "./things/io.ts";
 import { IOMMU } from "./things/iommu.ts";
 import { IOVA_SPACE } from "./things/iova_space.ts";
 import { IOVA_STATE } from "./things/iova_state.ts";
 import { LIMITS } from "./things/limits.ts";
 import { MAPPING } from "./things/mapping.ts";
+import { MM } from "./things/mm.ts";
 import { NVME } from "./things/nvme.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/port.ts";
@@ -58,7 +61,7 @@ import { TRACE } from "./things/trace.ts";
 import { thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
-import { DMA_ADDRESS, PHYS_ADDRESS } from "./values/addresses.ts";
+import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
 import { WORD_SPECS, WORDS } from "./words.ts";
@@ -80,6 +83,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...P2P_CALLS,
   ...P2P_LENDING_CALLS,
   ...P2P_MEMORY_CALLS,
+  ...HMM_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,
   ...MACHINE_CALLS,
@@ -93,6 +97,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   DURATION,
   PHYS_ADDRESS,
   DMA_ADDRESS,
+  VIRT_ADDRESS,
   RANGE,
   WORD,
   LIST,
@@ -118,6 +123,9 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   IOVA_STATE,
   MAPPING,
   SCATTERLIST,
+  MM,
+  HMM_MAP,
+  P2PDMA_STATE,
   COHERENT_MEMORY,
   DMA_POOL,
   POOL_BLOCK,

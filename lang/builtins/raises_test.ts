@@ -27,6 +27,23 @@ const PEER = `machine {
 }
 let peer = pci_alloc_p2pmem(gpu, 4KiB)
 `;
+/** A process with two pages of memory, of which the first may only be read. */
+const PROCESS = `let mm = address_space()
+let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
+let more = mm.mmap(4KiB)
+`;
+/** The same, with a map for a device that needs no unmaps yet. */
+const MAPPED = `machine {
+  ram { size = 8GiB }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+${PROCESS}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])
+let map = hmm_dma_map_alloc(nic, 2)
+hmm_range_fault(mm, map, at, 1)
+hmm_dma_map_pfn(nic, map, 0)
+dma_set_mask(nic, 32)
+let bounced = dma_map_phys(nic, far, 4KiB, to_device)
+`;
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
 /** A script that makes the call raise the error; written `CALL fails ERRNO`. */
@@ -101,6 +118,55 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "dma_pool.alloc": {
     ENOMEM: `${DIRECT}let pool = dma_pool(ssd, 256B, 256B)
       fail dma_pool_alloc { pool.alloc() fails ENOMEM }`,
+  },
+  "mm.mmap": { EEXIST: `${PROCESS}mm.mmap(4KiB, at: at) fails EEXIST\nmm.touch(more, 1B)` },
+  "mm.migrate": {
+    ENOENT: `${PROCESS}mm.migrate(at) fails ENOENT\nmm.migrate(more) fails ENOENT`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nmm.touch(at, 1B)
+      fail alloc_pages { mm.migrate(at) fails ENOMEM }`,
+  },
+  "mm.poison": { ENOENT: `${PROCESS}mm.poison(at) fails ENOENT\nmm.touch(more, 1B)` },
+  "mm.touch": {
+    EFAULT: `${PROCESS}mm.touch(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
+    EPERM: `${PROCESS}mm.touch(at, 1B, write: true) fails EPERM\nmm.touch(more, 1B)`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nfail alloc_pages { mm.touch(at, 1B) fails ENOMEM }`,
+  },
+  "mm.read": {
+    EFAULT: `${PROCESS}mm.read(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nfail alloc_pages { mm.read(at, 1B) fails ENOMEM }`,
+  },
+  "mm.write": {
+    EFAULT: `${PROCESS}mm.write(more + 4KiB, bytes"01") fails EFAULT\nmm.touch(at, 1B)`,
+    EPERM: `${PROCESS}mm.write(at, bytes"01") fails EPERM\nmm.touch(more, 1B)`,
+    ENOMEM: `${PROCESS}mm.touch(at, 1B)
+      fail alloc_pages { mm.write(more, bytes"01") fails ENOMEM }`,
+  },
+  hmm_range_fault: {
+    EFAULT: `${MAPPED}hmm_range_fault(mm, map, more, 2) fails EFAULT
+      dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+    EPERM: `${MAPPED}hmm_range_fault(mm, map, at, 1, write: true) fails EPERM
+      mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+    ENOMEM: `${MAPPED}fail alloc_pages { hmm_range_fault(mm, map, more, 1) fails ENOMEM }
+      dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+  },
+  hmm_dma_map_alloc: {
+    EOPNOTSUPP: `${MAPPED}hmm_dma_map_alloc(nic, 1) fails EOPNOTSUPP
+      mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+    ENOMEM: `${STRICT.replace("let state = iova_state()", "")}
+      fail hmm_pfn_list.alloc { hmm_dma_map_alloc(ssd, 1) fails ENOMEM }`,
+    EINVAL: `${STRICT.replace("let state = iova_state()", "")}
+      hmm_dma_map_alloc(ssd, 1, 2MiB) fails EINVAL`,
+  },
+  hmm_dma_map_pfn: {
+    ENOMEM: `${MAPPED}hmm_range_fault(mm, map, more, 1, first: 1)
+      hmm_dma_map_pfn(nic, map, 1) fails ENOMEM
+      dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+    EFAULT: `${MAPPED}hmm_dma_map_pfn(nic, map, 0) fails EFAULT
+      mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+  },
+  hmm_dma_unmap_pfn: {
+    EFAULT: `${MAPPED}hmm_dma_unmap_pfn(nic, map, 0) fails EFAULT
+      mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
   },
   "iommu.set_mode": {
     EPERM: `${STRICT}iommu.set_mode(ssd, passthrough) fails EPERM`,

@@ -22,6 +22,7 @@ const PLAIN_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   "duration",
   "phys",
   "dma",
+  "virt",
   "bytes",
   "bool",
   "string",

@@ -20,6 +20,7 @@ export type Kind =
   | "duration"
   | "phys"
   | "dma"
+  | "virt"
   | "bytes"
   | "bool"
   | "string"

@@ -366,6 +366,8 @@ const EVENT_WORDS = [
     dma_vecs: "Addresses and lengths kept for the unmap.",
     metadata: "A kernel's own buffer for metadata.",
     pool_page: "Coherent memory that a pool cuts into blocks.",
+    hmm_pfn_list: "The list of page frames of a page-wise map.",
+    hmm_dma_list: "The list of addresses of a page-wise map without a range.",
   }),
   ...group("where memory comes from", {
     kmalloc: "The kernel's general allocator.",
@@ -373,6 +375,25 @@ const EVENT_WORDS = [
     mempool: "A pool that keeps a reserve.",
     pool: "A pool that a script made.",
     small: "The driver's pool of 256-byte descriptors.",
+    slab: "The kernel's allocator of arrays.",
+  }),
+  ...group("flag of a page's entry", {
+    valid: "There is a page.",
+    error: "The page is broken.",
+    dma_mapped: "The device can reach the page.",
+    p2pdma: "The page is a peer's behind the host bridge.",
+    p2pdma_bus: "The page is a peer's, mapped by its bus address.",
+  }),
+  ...group("how a page-wise map reaches memory", {
+    iova: "One range of IO addresses.",
+    list: "An address for each page is kept.",
+    stateless: "Nothing is kept.",
+  }),
+  ...group("why an address space changes", {
+    migrate: "A page moves to other memory.",
+    unmap: "Memory is taken away.",
+    protect: "What the process may do with it changes.",
+    exit: "The process ends.",
   }),
   ...group("doorbell", {
     sq_tail: "New commands in a submission queue.",

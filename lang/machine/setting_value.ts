@@ -91,6 +91,7 @@ const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
   duration: "a duration",
   phys: "a physical address",
   dma: "a DMA address",
+  virt: "an address of a process",
 };
 
 /** What kind of value this is, for messages. */

@@ -10,7 +10,7 @@
  */
 import type { MachineEvent } from "../../runtime/events.ts";
 import { clip, pad } from "./columns.ts";
-import { type FieldReading, fieldReading } from "./field_kinds.ts";
+import { type FieldReading, fieldReading, isAddressReading } from "./field_kinds.ts";
 import { shownParts } from "./repeats.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "./numbers.ts";
 
@@ -256,7 +256,7 @@ function leadsTo(fields: readonly (readonly [string, unknown])[]): string[] {
 function formatField(event: string, name: string, value: unknown): string {
   const reading = fieldReading(event, name);
   const text = formatFieldValue(reading, value);
-  const plain = typeof value === "number" && !["dma", "phys", "size"].includes(reading);
+  const plain = typeof value === "number" && reading !== "size" && !isAddressReading(reading);
   return SELF_EXPLAINING.has(name) && !plain ? text : `${name.replace(/_bytes$/, "")} ${text}`;
 }
 
@@ -275,7 +275,7 @@ export function formatFieldValue(reading: FieldReading, value: unknown): string 
     return value.join("+");
   }
   if (typeof value !== "number") return String(value);
-  if (reading === "dma" || reading === "phys") return formatAddress(value);
+  if (isAddressReading(reading)) return formatAddress(value);
   return reading === "size" ? formatSize(value) : String(value);
 }
 

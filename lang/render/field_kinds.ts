@@ -13,6 +13,7 @@ import type { QuantityKind } from "../vm/value.ts";
 export type FieldReading =
   | "dma"
   | "phys"
+  | "virt"
   | "size"
   | "int"
   | "word"
@@ -40,6 +41,8 @@ const BY_NAME: Readonly<Record<string, FieldReading>> = {
   orig_phys: "phys",
   tlb_phys: "phys",
   page: "phys",
+  // Addresses of processes.
+  virt: "virt",
   // Sizes among the arguments of kernel calls.
   size: "size",
   offset: "size",
@@ -93,13 +96,19 @@ const RESULTS: Readonly<Record<string, FieldReading>> = {
   dma_alloc_coherent: "dma",
   dma_pool_alloc: "dma",
   pci_alloc_p2pmem: "phys",
+  hmm_dma_map_pfn: "dma",
 };
 
 /** What a field holds that a pattern can only ask for in kind; null where any number may do. */
 export function fieldQuantity(event: string, field: string): QuantityKind | null {
   if (field.endsWith("_ns")) return "duration";
   const reading = fieldReading(event, field);
-  return reading === "dma" || reading === "phys" || reading === "size" ? reading : null;
+  return reading === "size" || isAddressReading(reading) ? reading : null;
+}
+
+/** True for an address of one kind or another. */
+export function isAddressReading(reading: FieldReading): reading is "dma" | "phys" | "virt" {
+  return reading === "dma" || reading === "phys" || reading === "virt";
 }
 
 /**

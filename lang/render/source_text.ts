@@ -58,6 +58,9 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
       return value === Number.MAX_SAFE_INTEGER ? `${value}B` : formatSize(value);
     case "duration":
       return `${value}ns`;
+    case "virt":
+      // An int takes the kind that is wanted; there is no `as virt`.
+      return formatAddress(value);
     default:
       return `${formatAddress(value)} as ${kind}`;
   }

@@ -50,18 +50,19 @@ export function kindOf(value: Value): Kind {
   return value satisfies never;
 }
 
-/** True for int, ratio, size, duration, phys and dma. */
+/** True for int, ratio, size, duration and addresses. */
 export function isNumeric(kind: Kind): kind is NumericKind {
   return kind === "int" || kind === "ratio" || isQuantity(kind);
 }
 
 /** True for the kinds a plain int takes where one is wanted. */
 export function isQuantity(kind: Kind): kind is QuantityKind {
-  return kind === "size" || kind === "duration" || kind === "phys" || kind === "dma";
+  return kind === "size" || kind === "duration" || isAddress(kind);
 }
 
-function isAddress(kind: NumericKind): boolean {
-  return kind === "phys" || kind === "dma";
+/** Where a byte is, for whoever it is: nothing that could be negative, scaled or added up. */
+export function isAddress(kind: Kind): boolean {
+  return kind === "phys" || kind === "dma" || kind === "virt";
 }
 
 /** Sizes and durations: what may be added up, scaled and compared with its like. */
@@ -169,6 +170,8 @@ export function describeKind(kind: Kind): string {
       return "a physical address (phys)";
     case "dma":
       return "a device address (dma)";
+    case "virt":
+      return "an address of a process (virt)";
     case "bytes":
       return "bytes";
     default: {

@@ -11,6 +11,7 @@ import {
   castable,
   comparableNumbers,
   describeKind,
+  isAddress,
   kindOf,
   type NumericKind,
   type OrderOperator,
@@ -44,7 +45,7 @@ function makeNumber(kind: NumericKind, value: number): Value {
   if (kind === "ratio") return new Ratio(value);
   if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow(kind);
   if (kind === "int") return value;
-  if (value < 0 && (kind === "phys" || kind === "dma")) {
+  if (value < 0 && isAddress(kind)) {
     throw new ScriptError(
       "E0918",
       `An address cannot be negative: the result would be ${value}`,
@@ -182,7 +183,7 @@ export function compare(operator: OrderOperator, left: Value, right: Value): boo
 /** `-value`. */
 export function negate(value: Value): Value {
   const kind = kindOf(value);
-  if (!isNumber(value) || kind === "phys" || kind === "dma") {
+  if (!isNumber(value) || isAddress(kind)) {
     throw new ScriptError("E0913", `Cannot negate ${describeValue(value)}`);
   }
   return makeNumber(numericKind(value), 0 - numberIn(value));
@@ -212,7 +213,7 @@ export function makeRange(first: Value, last: Value, inclusive: boolean): RangeV
 
 /** Converts a value to a kind that only an int can become; null when it cannot. */
 export function intAsQuantity(value: number, kind: QuantityKind): Quantity | null {
-  if (value < 0 && (kind === "phys" || kind === "dma")) return null;
+  if (value < 0 && isAddress(kind)) return null;
   return new Quantity(kind, value);
 }
 
@@ -228,14 +229,17 @@ function wrongOperands(operator: string, left: Value, right: Value): ScriptError
 /** What to write instead of a mix of kinds; null when nothing is known. */
 export function mixHint(operator: string, left: string, right: string): string | null {
   const pair = [left, right].sort().join(" ");
+  if (pair === "dma virt" || pair === "phys virt") {
+    return "an address of a process means nothing without its page table: ask `mm.page(address)`";
+  }
   if (pair === "dma phys") {
     return "a physical address and a device address are different things; " +
       "write `as dma` or `as phys` where it is meant";
   }
-  if (operator === "+" && (pair === "phys phys" || pair === "dma dma")) {
+  if (operator === "+" && /^(phys|dma|virt) \1$/.test(pair)) {
     return "addresses are not added up: address - address is a size, address + size an address";
   }
-  if (operator === "==" && /^(?:dma|phys) size$/.test(pair)) {
+  if (operator === "==" && /^(?:dma|phys) size$|^size virt$/.test(pair)) {
     return "an address is written as an int: `0x1000`, or `4096`";
   }
   if (pair.startsWith("@mapping ")) return "`.addr` is a mapping's address, `.size` its size";
@@ -243,10 +247,10 @@ export function mixHint(operator: string, left: string, right: string): string |
   if (operator === "|" && pair === "word word") {
     return "words are no flags: a direction is `to_device`, `from_device` or `bidirectional`";
   }
-  if ((operator === "&" || operator === "|") && /phys|dma|size/.test(pair)) {
+  if ((operator === "&" || operator === "|") && /phys|dma|virt|size/.test(pair)) {
     return "bit operators take ints; `address % 4KiB` is the offset in a page";
   }
-  if (operator === "/" && (left === "phys" || left === "dma")) {
+  if (operator === "/" && /^(?:phys|dma|virt)$/.test(left)) {
     return "addresses are not divided; subtract the start first: `(address - start) / 4KiB`";
   }
   if (operator === "*" && left === "size" && right === "size") {

@@ -7,7 +7,7 @@
  */
 import type { TypeSpec } from "../builtins/spec.ts";
 
-export type QuantityKind = "size" | "duration" | "phys" | "dma";
+export type QuantityKind = "size" | "duration" | "phys" | "dma" | "virt";
 
 /** A number with a unit or an address space: bytes, nanoseconds, a physical or a DMA address. */
 export class Quantity {

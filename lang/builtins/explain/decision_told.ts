@@ -5,6 +5,7 @@
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { formatEventText } from "../../render/event_line.ts";
 import { iteratorStartTold, iteratorUnmapTold, mergeTold, splitTold } from "./block_told.ts";
+import { hmmAllocTold, hmmMapTold, hmmUnmapTold, rangeFaultTold } from "./hmm_told.ts";
 import { formatInputs } from "./inputs.ts";
 import { refusalReason } from "./io_refusal.ts";
 import {
@@ -70,6 +71,14 @@ export function decisionTold(event: MachineEvent): Told {
       return poolFullTold(facts);
     case "iommu.fault":
       return faultTold(facts);
+    case "hmm.fault":
+      return rangeFaultTold(facts);
+    case "ret.hmm_dma_map_alloc":
+      return hmmAllocTold(facts);
+    case "ret.hmm_dma_map_pfn":
+      return hmmMapTold(facts);
+    case "ret.hmm_dma_unmap_pfn":
+      return hmmUnmapTold(facts);
     case "p2p.route":
       return routeTold(facts);
     case "kernel.warn":

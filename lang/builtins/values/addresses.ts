@@ -1,12 +1,15 @@
 /** Addresses: what they have, and why they mean what they mean. */
 import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { formatQuantity } from "../../render/value_text.ts";
+import type { Run } from "../../run/run.ts";
 import { Quantity } from "../../vm/value.ts";
 import { explainAddress } from "../ledger.ts";
 import { size } from "../arguments.ts";
 import type { TypeSpec } from "../spec.ts";
 
-function addressType(name: "phys" | "dma", doc: string): TypeSpec<Quantity> {
+type AddressKind = "phys" | "dma" | "virt";
+
+function addressType(name: AddressKind, doc: string): TypeSpec<Quantity> {
   return {
     name,
     doc,
@@ -32,9 +35,13 @@ function addressType(name: "phys" | "dma", doc: string): TypeSpec<Quantity> {
     ],
     methods: [],
     format: formatQuantity,
-    explain: (address, run) => explainAddress(name, address.value, run),
+    // What an address of a process leads to is for its page table to say.
+    ...name === "virt"
+      ? {}
+      : { explain: (address: Quantity, run: Run) => explainAddress(name, address.value, run) },
   };
 }
 
 export const PHYS_ADDRESS = addressType("phys", "An address as the CPU sees it.");
 export const DMA_ADDRESS = addressType("dma", "An address as a device sees it.");
+export const VIRT_ADDRESS = addressType("virt", "An address as a process sees it.");

@@ -1,0 +1,286 @@
+/** Pages of processes, and the DMA map that follows them one by one. */
+import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { PeerMemo, peerMemo } from "../../../runtime/dma/scatterlist_peer.ts";
+import { KernelError } from "../../../runtime/errno.ts";
+import {
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+} from "../../../runtime/mm/hmm_calls.ts";
+import { AddressSpace } from "../../../runtime/mm/address_space.ts";
+import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
+import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
+import type { Run } from "../../run/run.ts";
+import { ScriptError } from "../../vm/script_error.ts";
+import type { Value } from "../../vm/value.ts";
+import { dma, isThing, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";
+import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import { DEVICE } from "../things/device.ts";
+import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/hmm_map.ts";
+import { MM, pagesOf, raise, toMm, VIRT } from "../things/mm.ts";
+import { DEV } from "./parameters.ts";
+
+/** More pages than one map may have. */
+const MAX_PAGES = 2 ** 20;
+/** What a page of a list is charged. */
+const ENTRY_BYTES = 16;
+
+/** The machine of the examples: a network card behind an IOMMU, and a process with 16 KiB. */
+const MACHINE = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+let mm = address_space()
+let at = mm.mmap(16KiB)
+`;
+/** The same without the process. */
+const CARD = MACHINE.split("let mm")[0]!;
+
+const MAP: ParameterSpec = {
+  name: "map",
+  kind: "@hmm_map",
+  doc: "What hmm_dma_map_alloc() gave.",
+};
+
+const INDEX: ParameterSpec = {
+  name: "index",
+  kind: "int",
+  doc: "Which entry, from 0.",
+};
+
+const PROCESS: ParameterSpec = { name: "mm", kind: "@mm", doc: "What address_space() gave." };
+
+/** The map behind a value, which must not have been given back. */
+function toMap(value: Value | undefined): HmmMapTarget {
+  const target = toThing(value, HMM_MAP, "map");
+  if (target.map.held) return target;
+  throw new ScriptError("E0919", "The map was given back: there are no lists any more");
+}
+
+/** An entry that the map has: its number is one of the device's table. */
+function toIndex(value: Value | undefined, { map }: HmmMapTarget): number {
+  const entries = Math.floor(map.pfns.length * PAGE_SIZE_BYTES / map.entrySizeBytes);
+  return toInt(value, "index", 0, entries - 1);
+}
+
+function memoOf(value: Value | undefined, run: Run): PeerMemo | null {
+  if (run.lab.machine.peers === null) return null;
+  return isThing(value, P2PDMA_STATE) ? value.target : peerMemo(run.lab.machine);
+}
+
+export const HMM_CALLS: readonly FunctionSpec[] = [
+  {
+    name: "address_space",
+    parameters: [],
+    result: "@mm",
+    doc: "A process with an address space that is empty.",
+    example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
+      `assert mm.pages == 1`,
+    run(run) {
+      const { machine } = run.lab;
+      if (machine.config.pageSizeBytes !== PAGE_SIZE_BYTES) {
+        throw new ScriptError("E0919", "Processes have pages of 4 KiB: leave `page_size` as it is");
+      }
+      return thing(MM, new AddressSpace(machine));
+    },
+  },
+  {
+    name: "p2pdma_state",
+    parameters: [],
+    result: "@p2pdma_state",
+    doc: "What is remembered of peers along one batch of hmm_dma_map_pfn().",
+    example: `assert p2pdma_state().kind == none, "nobody was asked yet"`,
+    run: () => thing(P2PDMA_STATE, new PeerMemo()),
+  },
+  {
+    name: "hmm_range_fault",
+    parameters: [
+      PROCESS,
+      MAP,
+      VIRT,
+      { name: "pages", kind: "int", doc: "How many pages of 4 KiB." },
+      {
+        name: "first",
+        kind: "int",
+        optional: true,
+        named: true,
+        doc: "The first entry. Default 0.",
+      },
+      {
+        name: "fault",
+        kind: "bool",
+        optional: true,
+        named: true,
+        doc: "Bring pages in that are not there, the default; false: only look.",
+      },
+      {
+        name: "write",
+        kind: "bool",
+        optional: true,
+        named: true,
+        doc: "The process must be able to write them. Default false.",
+      },
+    ],
+    result: "nothing",
+    doc: "Reads a part of a process's page table into a map's list. Flags of the DMA side stay, " +
+      "everything else of an entry is replaced. Nothing guards what is read here: who shares it " +
+      "with a device uses a memory region, or holds still.",
+    example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
+hmm_range_fault(mm, map, at, 4, write: true)
+assert map.valid == 4 and map.entry(3).flags == [valid, write]
+hmm_dma_map_free(nic, map)`,
+    raises: ["EFAULT", "EPERM", "ENOMEM"],
+    run(run, [process, mapped, addr, pages, first, fault, write]) {
+      const mm = toMm(process);
+      const { map } = toMap(mapped);
+      const firstIndex = first === undefined ? 0 : toInt(first, "first", 0, map.pfns.length - 1);
+      const count = toInt(pages, "pages", 1, map.pfns.length - firstIndex);
+      run.chargeMemory(ENTRY_BYTES * count);
+      const valid = fault === false ? 0 : HMM_PFN.VALID;
+      const error = hmmRangeFault(run.lab.machine, {
+        mm,
+        notifier: null,
+        sequence: 0,
+        list: map.pfns,
+        firstIndex,
+        start: alignDown(toVirt(addr, "addr"), PAGE_SIZE_BYTES) as ReturnType<typeof toVirt>,
+        pages: count,
+        wanted: valid + (write === true ? HMM_PFN.WRITE : 0),
+      });
+      return raise(error, "The process's pages cannot be had as wanted");
+    },
+  },
+  {
+    name: "hmm_dma_map_alloc",
+    parameters: [
+      DEV,
+      { name: "pages", kind: "int", doc: "How many pages of 4 KiB." },
+      {
+        name: "entry_size",
+        kind: "size",
+        optional: true,
+        doc: "What an entry of the device's table stands for. Default 4KiB.",
+      },
+    ],
+    result: "@hmm_map",
+    doc:
+      "A map for pages of a process, with nothing mapped: a list of page frames, and a range of " +
+      "IO addresses where the device is translated. Devices that would need bounce buffers, cache " +
+      "maintenance or a wider mask are refused.",
+    example: `${CARD}let map = hmm_dma_map_alloc(nic, 512)
+assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
+hmm_dma_map_free(nic, map)`,
+    raises: ["EOPNOTSUPP", "ENOMEM", "EINVAL"],
+    run(run, [dev, pages, entrySize]) {
+      const device = toThing(dev, DEVICE, "dev").dma;
+      const count = toInt(pages, "pages", 1, MAX_PAGES);
+      const entryBytes = entrySize === undefined
+        ? PAGE_SIZE_BYTES
+        : toSize(entrySize, "entry_size");
+      if (entryBytes === 0 || entryBytes % PAGE_SIZE_BYTES !== 0) {
+        throw new ScriptError("E0919", "An entry stands for whole pages of 4 KiB");
+      }
+      run.chargeMemory(ENTRY_BYTES * count);
+      const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
+      if (typeof map === "number") return raise(map, `${device.name} gets no map of pages`);
+      return thing(HMM_MAP, { map, device });
+    },
+  },
+  {
+    name: "hmm_dma_map_free",
+    parameters: [DEV, MAP],
+    result: "nothing",
+    doc: "Gives range and lists back. Nothing is unmapped: all entries must have been.",
+    example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
+assert iommu.live_mappings == 0`,
+    run(run, [dev, mapped]) {
+      hmmDmaMapFree(run.lab.machine, toThing(dev, DEVICE, "dev").dma, toMap(mapped).map);
+      return null;
+    },
+  },
+  {
+    name: "hmm_dma_map_pfn",
+    parameters: [DEV, MAP, INDEX, {
+      name: "p2p",
+      kind: "@p2pdma_state",
+      optional: true,
+      doc: "What is remembered of peers along a batch. Default: nothing.",
+    }],
+    result: "dma",
+    doc:
+      "Makes an entry reachable that has a page: one link and one sync the first time, nothing " +
+      "the next.",
+    example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
+hmm_range_fault(mm, map, at, 4)
+assert hmm_dma_map_pfn(nic, map, 2) == map.state.addr + 8KiB
+assert hmm_dma_unmap_pfn(nic, map, 2)
+hmm_dma_map_free(nic, map)`,
+    raises: ["ENOMEM", "EFAULT"],
+    run(run, [dev, mapped, index, p2p]) {
+      const target = toMap(mapped);
+      const device = toThing(dev, DEVICE, "dev").dma;
+      const entry = toIndex(index, target);
+      if (!target.map.pfns.has(entry, HMM_PFN.VALID)) {
+        throw new ScriptError(
+          "E0919",
+          `Entry ${entry} has no page that could be mapped`,
+          "call hmm_range_fault first; the caller must know that the entry is valid",
+        );
+      }
+      const { machine } = run.lab;
+      const address = hmmDmaMapPfn(machine, device, target.map, entry, memoOf(p2p, run));
+      if (address !== DMA_MAPPING_ERROR) return dma(address);
+      throw new KernelError("ENOMEM", `Entry ${entry} cannot be mapped for ${device.name}`);
+    },
+  },
+  {
+    name: "hmm_dma_unmap_pfn",
+    parameters: [DEV, MAP, INDEX],
+    result: "bool",
+    doc: "Ends an entry's mapping, and has the IOTLB forget it at once, in lazy mode too. False, " +
+      "with nothing done, for an entry that has no page or is not mapped.",
+    example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
+hmm_range_fault(mm, map, at, 4)
+assert not hmm_dma_unmap_pfn(nic, map, 0)
+hmm_dma_map_free(nic, map)`,
+    raises: ["EFAULT"],
+    run(run, [dev, mapped, index]) {
+      const target = toMap(mapped);
+      const device = toThing(dev, DEVICE, "dev").dma;
+      return hmmDmaUnmapPfn(run.lab.machine, device, target.map, toIndex(index, target));
+    },
+  },
+  {
+    name: "mmu_notifier_invalidate_range_start",
+    parameters: [PROCESS, VIRT, { name: "size", kind: "size", doc: "How many bytes." }],
+    result: "nothing",
+    doc: "Says that a part of an address space is about to change: who shares it with a device " +
+      "takes the device off, and nobody reads the page table there until " +
+      "mmu_notifier_invalidate_range_end(). What changes pages says it by itself; saying it by hand " +
+      "shows what may come between.",
+    example: `${MACHINE}mm.touch(at, 4KiB)
+mmu_notifier_invalidate_range_start(mm, at, 4KiB)
+mm.migrate(at)
+mmu_notifier_invalidate_range_end(mm, at, 4KiB)
+assert counters.hmm.invalidate == 1`,
+    run(_run, [process, addr, length]) {
+      const mm = toMm(process);
+      mm.beginChange({ ...pagesOf(addr, length), blockable: true }, "asked");
+      return null;
+    },
+  },
+  {
+    name: "mmu_notifier_invalidate_range_end",
+    parameters: [PROCESS, VIRT, { name: "size", kind: "size", doc: "How many bytes." }],
+    result: "nothing",
+    doc: "The change that mmu_notifier_invalidate_range_start() began is over.",
+    example: `${MACHINE}mmu_notifier_invalidate_range_start(mm, at, 4KiB)
+mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
+    run(_run, [process, addr, length]) {
+      const { end, start } = pagesOf(addr, length);
+      if (toMm(process).notifiers.end(start, end)) return null;
+      throw new ScriptError("E0919", "No change of these addresses has begun");
+    },
+  },
+];

@@ -1,0 +1,192 @@
+import { assert, assertEquals } from "@std/assert";
+import { KIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../address.ts";
+import { testBench } from "../dma/testing.ts";
+import { ERRNO } from "../errno.ts";
+import { AddressSpace, HUGE_ORDER } from "./address_space.ts";
+import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
+import type { ChangedRange, IntervalNotifier } from "./interval_notifier.ts";
+import { hmmRangeFault } from "./range_fault.ts";
+
+const at = (address: number) => address as VirtAddr;
+const START = at(0x7f00_0000_0000);
+const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+function process(pages = 4, order = 0) {
+  const bench = testBench();
+  const mm = new AddressSpace(bench.machine);
+  mm.map({ start: START, sizeBytes: pages * PAGE, writable: true, order });
+  const list = new HmmPfnList(pages);
+  const fault = (wanted: number, notifier: IntervalNotifier | null = null, sequence = 0) =>
+    hmmRangeFault(bench.machine, {
+      mm,
+      notifier,
+      sequence,
+      list,
+      firstIndex: 0,
+      start: START,
+      pages,
+      wanted,
+    });
+  return {
+    ...bench,
+    mm,
+    list,
+    fault,
+    flags: () => Array.from({ length: pages }, (_, index) => flagWords(list.flags(index)).join()),
+  };
+}
+
+/** A driver that notes what it is told, and takes its device off each time. */
+function watch(mm: AddressSpace, start: VirtAddr = START, end = at(START + MIB), agrees = true) {
+  const told: ChangedRange[] = [];
+  const notifier = mm.notifiers.insert(start, end, {
+    invalidate: (own, range) => {
+      told.push(range);
+      if (agrees) own.advance();
+      return agrees;
+    },
+  });
+  return { notifier, told };
+}
+
+Deno.test("a look brings nothing in; a fault brings in what is not there, writable when asked (hmm-rdma-vfio.md 1.1)", () => {
+  const { fault, fields, flags, mm } = process();
+  mm.faultIn(START + PAGE, false);
+  assertEquals(fault(0), 0);
+  assertEquals(flags(), ["", "valid", "", ""]);
+  assertEquals(fault(VALID), 0);
+  assertEquals(flags(), ["valid", "valid", "valid", "valid"]);
+  assertEquals(fault(VALID + WRITE), 0);
+  assertEquals(flags(), Array(4).fill("valid,write"));
+  assertEquals(fields("hmm.fault").map(({ brought_in }) => brought_in), [0, 3, 4]);
+});
+
+Deno.test("wishes that stand in the list count where they are to, entry by entry (hmm-rdma-vfio.md 1.1)", () => {
+  const { fault, flags, list, machine, mm } = process();
+  list.addFlags(1, VALID);
+  list.addFlags(2, VALID + WRITE);
+  const range = { mm, notifier: null, sequence: 0, list, firstIndex: 0, start: START, pages: 4 };
+  assertEquals(hmmRangeFault(machine, { ...range, wanted: 0, wishes: VALID + WRITE }), 0);
+  assertEquals(flags(), ["", "valid", "valid,write", ""]);
+  assertEquals(fault(0), 0);
+  assertEquals(flags(), ["", "valid", "valid,write", ""]);
+});
+
+Deno.test("a page that is upgraded keeps its mapping, one that went keeps only that (hmm-rdma-vfio.md 1.5)", () => {
+  const { fault, flags, list, mm } = process();
+  fault(VALID);
+  list.addFlags(0, DMA_MAPPED);
+  list.addFlags(1, DMA_MAPPED);
+  mm.discard(at(START + PAGE), at(START + 2 * PAGE), true);
+  fault(0);
+  assertEquals(flags().slice(0, 2), ["valid,dma_mapped", "dma_mapped"]);
+  fault(VALID + WRITE);
+  assertEquals(flags()[0], "valid,write,dma_mapped");
+});
+
+Deno.test("no memory is EFAULT, a write to what may only be read EPERM, a broken page EFAULT", () => {
+  const { fault, flags, machine, mm, list } = process();
+  mm.protect(START, at(START + PAGE), false);
+  assertEquals(fault(VALID + WRITE), -ERRNO.EPERM);
+  assertEquals(fault(VALID), 0);
+  mm.pageAt(START)!.frame.broken = true;
+  assertEquals(fault(VALID), -ERRNO.EFAULT);
+  assertEquals(fault(0), 0);
+  assertEquals(flags()[0], "error");
+  const beyond = { mm, notifier: null, sequence: 0, list, firstIndex: 0, pages: 1 };
+  const start = at(START + 4 * PAGE);
+  assertEquals(hmmRangeFault(machine, { ...beyond, start, wanted: VALID }), -ERRNO.EFAULT);
+  mm.exit();
+  assertEquals(fault(VALID), -ERRNO.EFAULT);
+});
+
+Deno.test("a huge page comes as one, with the order in each of its entries (hmm-rdma-vfio.md 1.1)", () => {
+  const { fault, list, mm } = process(512, HUGE_ORDER);
+  assertEquals(fault(VALID + WRITE), 0);
+  assertEquals([list.order(0), list.order(511)], [9, 9]);
+  assertEquals(list.pfn(511), list.pfn(0) + 511);
+  assertEquals(list.pfn(0) % 512, 0);
+  mm.protect(at(START + PAGE), at(START + 2 * PAGE), false);
+  fault(0);
+  assertEquals([list.order(0), list.order(511)], [0, 0]);
+});
+
+Deno.test("who watches is told before the page table changes, and the change takes place after it (hmm-rdma-vfio.md 1.5)", () => {
+  const { mm } = process();
+  mm.faultIn(START, true);
+  const before = mm.pageAt(START)!.phys;
+  let seen = -1;
+  mm.notifiers.insert(START, at(START + PAGE), {
+    invalidate: (own) => {
+      seen = mm.pageAt(START)!.phys;
+      own.advance();
+      return true;
+    },
+  });
+  assertEquals(mm.migrate(START), 0);
+  assertEquals(seen, before);
+  assert(mm.pageAt(START)!.phys !== before);
+  assertEquals(mm.migrate(at(START + PAGE)), -ERRNO.ENOENT);
+});
+
+Deno.test("a moved page has the same bytes, and the old memory is free again", () => {
+  const { machine, mm } = process();
+  mm.faultIn(START, true);
+  const taken = machine.pages.takenBytes;
+  const before = mm.pageAt(START)!.phys;
+  machine.memory.write(before, new Uint8Array([7, 8]), 0, 2);
+  mm.migrate(START);
+  const bytes = new Uint8Array(2);
+  machine.memory.read(mm.pageAt(START)!.phys, bytes, 0, 2);
+  assertEquals([...bytes], [7, 8]);
+  assertEquals(machine.pages.takenBytes, taken);
+  assert(!machine.pages.inUse(before));
+});
+
+Deno.test("only intervals that a change touches are told, and their number goes up (hmm-rdma-vfio.md 2.2)", () => {
+  const { mm } = process();
+  const near = watch(mm, START, at(START + PAGE));
+  const far = watch(mm, at(START + 2 * PAGE), at(START + 3 * PAGE));
+  const sequence = near.notifier.readBegin();
+  mm.discard(START, at(START + 2 * PAGE), true);
+  assertEquals([near.told.length, far.told.length], [1, 0]);
+  assert(near.notifier.readRetry(sequence));
+  assert(!far.notifier.readRetry(0));
+  mm.notifiers.remove(near.notifier);
+  mm.discard(START, at(START + 2 * PAGE), true);
+  assertEquals(near.told.length, 1);
+});
+
+Deno.test("who refuses keeps the pages (hmm-rdma-vfio.md 2.3)", () => {
+  const { mm } = process();
+  mm.faultIn(START, true);
+  watch(mm, START, at(START + PAGE), false);
+  assertEquals(mm.discard(START, at(START + PAGE), false), -ERRNO.EAGAIN);
+  assert(mm.pageAt(START) !== null);
+  assertEquals(mm.notifiers.isChanging(START, at(START + PAGE)), false);
+});
+
+Deno.test("while a range changes, or after it has, a range fault is EBUSY (hmm-rdma-vfio.md 2.2)", () => {
+  const { fault, fields, mm } = process();
+  const { notifier } = watch(mm);
+  const range = { start: START, end: at(START + PAGE), blockable: true };
+  assert(mm.beginChange(range, "asked"));
+  assertEquals(fault(VALID, notifier, notifier.readBegin()), -ERRNO.EBUSY);
+  mm.notifiers.end(range.start, range.end);
+  assertEquals(fault(VALID, notifier, notifier.sequence - 1), -ERRNO.EBUSY);
+  assertEquals(fault(VALID, notifier, notifier.readBegin()), 0);
+  assertEquals(fields("hmm.fault").map(({ result }) => result), ["EBUSY", "EBUSY", "OK"]);
+});
+
+Deno.test("areas do not overlap, are cut, and end with the process", () => {
+  const { mm } = process(8);
+  assertEquals(
+    mm.map({ start: at(START + PAGE), sizeBytes: PAGE, writable: true, order: 0 }),
+    -ERRNO.EEXIST,
+  );
+  mm.unmap(at(START + 2 * PAGE), at(START + 4 * PAGE));
+  assertEquals(mm.areas.map(({ end, start }) => (end - start) / KIB), [8, 16]);
+  mm.faultIn(START, true);
+  mm.exit();
+  assertEquals([mm.alive, mm.presentPages, mm.areas.length], [false, 0, 0]);
+});

@@ -1,0 +1,148 @@
+/**
+ * The calls of the page-wise DMA map with their events; `hmm_dma_map.ts` is what they do.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 1
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
+import { callOf } from "../dma/call_events.ts";
+import type { DmaDevice } from "../dma/device.ts";
+import { addressingLimited } from "../dma/mapping_queries.ts";
+import type { PeerMemo } from "../dma/scatterlist_peer.ts";
+import { type ErrnoName, errnoName } from "../errno.ts";
+import type { Why } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import {
+  type HmmDmaMap,
+  hmmDmaMapAlloc as alloc,
+  hmmDmaMapFree as free,
+  hmmDmaMapPfn as mapPfn,
+  hmmDmaUnmapPfn as unmapPfn,
+} from "./hmm_dma_map.ts";
+import { flagWords } from "./hmm_pfn_list.ts";
+
+const ALLOC = callOf("hmm_dma_map_alloc", "hmm-rdma-vfio.1.2");
+const FREE = callOf("hmm_dma_map_free", "hmm-rdma-vfio.1.2");
+const MAP = callOf("hmm_dma_map_pfn", "hmm-rdma-vfio.1.3");
+const UNMAP = callOf("hmm_dma_unmap_pfn", "hmm-rdma-vfio.1.4");
+
+/** Runs a call between its two events, as work for a device. */
+function during<T>(
+  machine: Machine,
+  dev: DmaDevice | null,
+  call: typeof ALLOC,
+  args: Readonly<Record<string, number | string | null>>,
+  act: () => T,
+  told: (result: T) => { result: number | boolean | null; error: ErrnoName | null; why: Why },
+): T {
+  const { events } = machine;
+  const outer = events.device;
+  events.device = dev?.name ?? null;
+  if (events.tick(call.call)) events.emit(call.call, { dev: events.device, ...args });
+  const result = act();
+  if (events.tick(call.ret)) {
+    const { error, result: value, why } = told(result);
+    events.emit(call.ret, { result: value, error }, why);
+  }
+  events.device = outer;
+  return result;
+}
+
+/**
+ * A map for a list of pages, with nothing mapped.
+ * @returns A map, or a negative errno.
+ * @see behaviour/hmm-rdma-vfio.md 1.2
+ */
+export function hmmDmaMapAlloc(
+  machine: Machine,
+  dev: DmaDevice | null,
+  pages: number,
+  entrySizeBytes: Bytes,
+): HmmDmaMap | number {
+  return during(
+    machine,
+    dev,
+    ALLOC,
+    { pages, size: entrySizeBytes },
+    () => alloc(machine, dev, pages, entrySizeBytes),
+    (made) => {
+      const error = typeof made === "number" ? errnoName(made) : null;
+      return {
+        result: typeof made === "number" ? made : 0,
+        error,
+        why: {
+          rule: ALLOC.rule,
+          inputs: {
+            mode: typeof made === "number" ? null : made.mode,
+            needs_sync: dev === null || !dev.skipSync,
+            addressing_limited: dev !== null && addressingLimited(machine, dev),
+            memory_bytes: typeof made === "number" ? 0 : made.memoryBytes,
+          },
+        },
+      };
+    },
+  );
+}
+
+/** Gives the range and the lists back. @see behaviour/hmm-rdma-vfio.md 1.2 (free) */
+export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
+  const why = { rule: FREE.rule, inputs: { mode: map.mode } };
+  during(
+    machine,
+    dev,
+    FREE,
+    {},
+    () => free(machine, dev, map),
+    () => ({ result: null, error: null, why }),
+  );
+}
+
+/**
+ * Makes one entry reachable.
+ * @returns Its address for the device, or `DMA_MAPPING_ERROR`.
+ * @see behaviour/hmm-rdma-vfio.md 1.3
+ */
+export function hmmDmaMapPfn(
+  machine: Machine,
+  dev: DmaDevice,
+  map: HmmDmaMap,
+  index: number,
+  memo: PeerMemo | null,
+): DmaAddr {
+  return during(
+    machine,
+    dev,
+    MAP,
+    { index },
+    () => mapPfn(machine, dev, map, index, memo),
+    ({ dma, why }) =>
+      dma === DMA_MAPPING_ERROR
+        ? { result: null, error: "ENOMEM", why }
+        : { result: dma, error: null, why },
+  ).dma;
+}
+
+/**
+ * Ends one entry's mapping.
+ * @returns False for an entry that is not valid, or not mapped.
+ * @see behaviour/hmm-rdma-vfio.md 1.4
+ */
+export function hmmDmaUnmapPfn(
+  machine: Machine,
+  dev: DmaDevice,
+  map: HmmDmaMap,
+  index: number,
+): boolean {
+  const flags = flagWords(map.pfns.flags(index));
+  return during(
+    machine,
+    dev,
+    UNMAP,
+    { index },
+    () => unmapPfn(machine, dev, map, index),
+    (result) => ({
+      result,
+      error: null,
+      why: { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode } },
+    }),
+  );
+}

@@ -1,0 +1,274 @@
+/**
+ * Pages of a process, made reachable for a device one by one, in any order, for as long as the
+ * process keeps them: one range of IO addresses for all of them, and a list that says which are
+ * mapped.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 1
+ */
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  pfnToPhys,
+} from "../address.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
+import type { DmaDevice } from "../dma/device.ts";
+import { DmaIovaState } from "../dma/iova_state.ts";
+import { addressingLimited } from "../dma/mapping_queries.ts";
+import {
+  PEER_BEHIND_BRIDGE,
+  PEER_REFUSED,
+  peerBusAddress,
+  type PeerMemo,
+} from "../dma/scatterlist_peer.ts";
+import { ERRNO } from "../errno.ts";
+import { eventId } from "../event_vocabulary.ts";
+import type { Why } from "../events.ts";
+import { FAULT, type FaultPoint } from "../faults.ts";
+import type { Machine } from "../machine.ts";
+import { dereferenceNull } from "../null_dereference.ts";
+import { HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
+
+const { DMA_MAPPED, P2PDMA, P2PDMA_BUS, VALID } = HMM_PFN;
+const STICKY = DMA_MAPPED + P2PDMA + P2PDMA_BUS;
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** Bytes of an address in the list of addresses. */
+const DMA_LIST_ENTRY_BYTES = 8;
+
+/** How a map reaches memory. */
+export type HmmMapMode =
+  /** One range of IO addresses. */
+  | "iova"
+  /** A list of addresses, because there is no range and unmapping has work to do. */
+  | "list"
+  /** Nothing is kept: addresses are found again by mapping again. */
+  | "stateless";
+
+/** Why an entry was mapped as it was, or not. */
+export interface HmmOutcome {
+  /** For the device, or `DMA_MAPPING_ERROR`. */
+  readonly dma: DmaAddr;
+  readonly why: Why;
+}
+
+export class HmmDmaMap {
+  readonly state = new DmaIovaState();
+  /** One entry for 4 KiB. */
+  readonly pfns: HmmPfnList;
+  /** One address for 4 KiB, or null. */
+  dmaList: Float64Array | null = null;
+  /** Bytes that an entry of the device's table stands for. */
+  readonly entrySizeBytes: Bytes;
+  /** It owns its lists. */
+  held = true;
+
+  constructor(pages: number, entrySizeBytes: Bytes) {
+    this.pfns = new HmmPfnList(pages);
+    this.entrySizeBytes = entrySizeBytes;
+  }
+
+  /** How it reaches memory. */
+  get mode(): HmmMapMode {
+    if (this.state.sizeBytes !== 0) return "iova";
+    return this.dmaList === null ? "stateless" : "list";
+  }
+
+  /** Host memory that its lists take. */
+  get memoryBytes(): Bytes {
+    return this.pfns.sizeBytes + (this.dmaList?.byteLength ?? 0);
+  }
+}
+
+/**
+ * A map for a list of pages, with nothing mapped.
+ *
+ * @param dev Null for a device without DMA: no kernel survives that.
+ * @param pages How many of 4 KiB; they must be one entry at least.
+ * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
+ * maintenance, or cannot reach all memory; -ENOMEM; -EINVAL for less than one entry.
+ * @throws {KernelError} EFAULT without a device.
+ * @see behaviour/hmm-rdma-vfio.md 1.2
+ */
+export function hmmDmaMapAlloc(
+  machine: Machine,
+  dev: DmaDevice | null,
+  pages: number,
+  entrySizeBytes: Bytes,
+): HmmDmaMap | number {
+  if (dev === null) {
+    return dereferenceNull(machine.events, "hmm_dma_map_alloc", "the device that does DMA");
+  }
+  if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
+  const sizeBytes = pages * PAGE_SIZE_BYTES;
+  if (sizeBytes < entrySizeBytes) return -ERRNO.EINVAL;
+  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
+  const map = new HmmDmaMap(pages, entrySizeBytes);
+  if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as never, sizeBytes)) return map;
+  if (machine.dma.dmaNeedUnmap(dev)) {
+    if (!takeList(machine, "hmm_dma_list", pages, FAULT["hmm_dma_list.alloc"])) {
+      giveList(machine, "hmm_pfn_list", pages);
+      return -ERRNO.ENOMEM;
+    }
+    map.dmaList = new Float64Array(pages);
+  }
+  return map;
+}
+
+/** A list of page frames alone, for a device that is nothing but software. */
+export function hmmPfnListAlone(
+  machine: Machine,
+  pages: number,
+  entrySizeBytes: Bytes,
+): HmmDmaMap | number {
+  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
+  return new HmmDmaMap(pages, entrySizeBytes);
+}
+
+/**
+ * Gives the range and the lists back. Nothing is unmapped: all entries must have been.
+ * @see behaviour/hmm-rdma-vfio.md 1.2 (free)
+ */
+export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
+  if (dev !== null && machine.dma.dmaUseIova(map.state)) {
+    machine.dma.dmaIovaFree(dev, map.state);
+    map.state.clear();
+  }
+  if (map.dmaList !== null) giveList(machine, "hmm_dma_list", map.pfns.length);
+  giveList(machine, "hmm_pfn_list", map.pfns.length);
+  map.dmaList = null;
+  map.held = false;
+}
+
+/**
+ * Makes one entry reachable. The caller knows that it is valid, and holds its lock.
+ *
+ * @param memo What is known of peers from the entries before it; null where nobody lends memory.
+ * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
+ * @see behaviour/hmm-rdma-vfio.md 1.3
+ */
+export function hmmDmaMapPfn(
+  machine: Machine,
+  dev: DmaDevice,
+  map: HmmDmaMap,
+  index: number,
+  memo: PeerMemo | null,
+): HmmOutcome {
+  const { pfns, state } = map;
+  const { dma } = machine;
+  const usesIova = dma.dmaUseIova(state);
+  if (pfns.has(index, DMA_MAPPED) && !pfns.has(index, P2PDMA_BUS)) {
+    if (usesIova) return outcome(1, map, index, iovaOf(map, index));
+    if (dma.dmaNeedUnmap(dev)) {
+      return outcome(2, map, index, listOf(machine, map, "hmm_dma_map_pfn")[index]! as DmaAddr);
+    }
+    // A mapping that has no state is made again: that costs nothing and changes nothing.
+  }
+  const phys = pfnToPhys(pfns.pfn(index));
+  let attrs: number = DMA_ATTR.REQUIRE_COHERENT;
+  const peer = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
+  if (peer === PEER_REFUSED) return outcome(4, map, index, DMA_MAPPING_ERROR);
+  if (typeof peer === "number") {
+    pfns.addFlags(index, P2PDMA_BUS + DMA_MAPPED);
+    return outcome(5, map, index, peer);
+  }
+  if (peer === PEER_BEHIND_BRIDGE) {
+    pfns.addFlags(index, P2PDMA);
+    attrs |= DMA_ATTR.MMIO;
+  }
+  const size = map.entrySizeBytes;
+  let row = 7;
+  let address: DmaAddr = DMA_MAPPING_ERROR;
+  if (usesIova) {
+    const offset = index * size;
+    if (dma.dmaIovaLink(dev, state, phys, offset, size, DMA_BIDIRECTIONAL, attrs) === 0) {
+      if (dma.dmaIovaSync(dev, state, offset, size) === 0) address = iovaOf(map, index);
+      else dma.dmaIovaUnlink(dev, state, offset, size, DMA_BIDIRECTIONAL, attrs);
+    }
+  } else if (map.dmaList === null && dma.dmaNeedUnmap(dev)) {
+    row = 8;
+    machine.warnings.warnOnce(
+      "hmm_dma_map_pfn",
+      `Device "${dev.name}" needs unmaps now, and there is no list to keep addresses in`,
+    );
+  } else {
+    row = 9;
+    address = dma.dmaMapPhys(dev, phys, size, DMA_BIDIRECTIONAL, attrs);
+    if (address !== DMA_MAPPING_ERROR && map.dmaList !== null) map.dmaList[index] = address;
+  }
+  if (address === DMA_MAPPING_ERROR) pfns.clearFlags(index, P2PDMA);
+  else pfns.addFlags(index, DMA_MAPPED);
+  return outcome(row, map, index, address);
+}
+
+/**
+ * Ends one entry's mapping.
+ * @returns False, with nothing done, for an entry that is not valid, or not mapped.
+ * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
+ * @see behaviour/hmm-rdma-vfio.md 1.4
+ */
+export function hmmDmaUnmapPfn(
+  machine: Machine,
+  dev: DmaDevice,
+  map: HmmDmaMap,
+  index: number,
+): boolean {
+  const { entrySizeBytes: size, pfns, state } = map;
+  const { dma } = machine;
+  if (!pfns.has(index, VALID + DMA_MAPPED)) return false;
+  let attrs: number = DMA_ATTR.REQUIRE_COHERENT;
+  if (pfns.has(index, P2PDMA)) attrs |= DMA_ATTR.MMIO;
+  if (!pfns.has(index, P2PDMA_BUS)) {
+    if (dma.dmaUseIova(state)) {
+      dma.dmaIovaUnlink(dev, state, index * size, size, DMA_BIDIRECTIONAL, attrs);
+    } else if (dma.dmaNeedUnmap(dev)) {
+      const address = listOf(machine, map, "hmm_dma_unmap_pfn")[index]! as DmaAddr;
+      dma.dmaUnmapPhys(dev, address, size, DMA_BIDIRECTIONAL, attrs);
+    }
+  }
+  pfns.clearFlags(index, STICKY);
+  return true;
+}
+
+function iovaOf({ entrySizeBytes, state }: HmmDmaMap, index: number): DmaAddr {
+  return state.addr + index * entrySizeBytes as DmaAddr;
+}
+
+function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmOutcome {
+  return {
+    dma,
+    why: { rule: `hmm-rdma-vfio.1.3.${row}`, inputs: { index, mode: map.mode } },
+  };
+}
+
+/**
+ * The list of addresses. Whether there is one to look into is asked of the device and not of the
+ * map: a device that has bounced since has none, and no kernel survives the look.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 4, case 3
+ */
+function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64Array {
+  return dmaList ?? dereferenceNull(machine.events, call, "the list of addresses of a map");
+}
+
+function takeList(
+  machine: Machine,
+  what: "hmm_pfn_list" | "hmm_dma_list",
+  pages: number,
+  point: FaultPoint,
+): boolean {
+  const { events, faults } = machine;
+  if (faults !== null && faults.errnoAt(point) !== 0) return false;
+  const sizeBytes = pages * DMA_LIST_ENTRY_BYTES;
+  machine.memory.chargeHost(sizeBytes);
+  if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "slab" });
+  return true;
+}
+
+function giveList(machine: Machine, what: "hmm_pfn_list" | "hmm_dma_list", pages: number): void {
+  const { events } = machine;
+  const sizeBytes = pages * DMA_LIST_ENTRY_BYTES;
+  if (events.tick(MEM_FREE)) events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "slab" });
+}

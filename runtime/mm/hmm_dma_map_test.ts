@@ -1,0 +1,362 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type DmaAddr, GIB, KIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr } from "../address.ts";
+import { DMA_FROM_DEVICE } from "../dma/attributes.ts";
+import { peerMemo } from "../dma/scatterlist_peer.ts";
+import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/testing.ts";
+import { ERRNO, KernelError } from "../errno.ts";
+import { ArmedFault, FAULT, type FaultPointName } from "../faults.ts";
+import type { PeerMapType } from "../machine.ts";
+import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
+import type { HmmDmaMap } from "./hmm_dma_map.ts";
+import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
+
+const RAM = 0x10_0000;
+const PEER = 0xf000_0000;
+const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+interface Rig extends TestBench {
+  readonly map: HmmDmaMap;
+  /** Has a page lie behind an entry, as a range fault would leave it. */
+  page(index: number, phys?: number): void;
+  mapPfn(index: number): DmaAddr;
+  unmapPfn(index: number): boolean;
+  flags(index: number): readonly string[];
+  free(): void;
+}
+
+function allocated(
+  options: TestBenchOptions,
+  pages: number,
+  entrySizeBytes: number = PAGE,
+): Rig {
+  const bench = testBench(options);
+  const { dev, machine } = bench;
+  const map = hmmDmaMapAlloc(machine, dev, pages, entrySizeBytes);
+  if (typeof map === "number") throw new Error(`no map: ${map}`);
+  return {
+    ...bench,
+    map,
+    page: (index, phys = RAM + index * 3 * PAGE) =>
+      map.pfns.replace(index, VALID + WRITE, 0, phys / PAGE),
+    mapPfn: (index) => hmmDmaMapPfn(machine, dev, map, index, peerMemo(machine)),
+    unmapPfn: (index) => hmmDmaUnmapPfn(machine, dev, map, index),
+    flags: (index) => flagWords(map.pfns.flags(index)),
+    free: () => hmmDmaMapFree(machine, dev, map),
+  };
+}
+
+const STRICT: TestBenchOptions = {};
+const DIRECT: TestBenchOptions = { iommu: { mode: "off" } };
+
+/** The same, with everything above `PEER` lent by a peer that is reached in one way. */
+function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
+  const rig = allocated({
+    iommu: { mode },
+    machine: {
+      ramSizeBytes: 2 * GIB,
+      windows: [{ name: "peer", basePhys: at(PEER), sizeBytes: MIB }],
+    },
+  }, 16);
+  rig.machine.peers = {
+    isPeerMemory: (phys) => phys >= PEER,
+    providerAt: (phys) => phys >= PEER ? "peer" : null,
+    mapType: () => kind,
+    busAddress: (phys) => phys + 2 ** 40 as DmaAddr,
+    resolveBusAddress: () => -1,
+    passesRoot: () => true,
+  };
+  return rig;
+}
+
+function failing<T>({ machine }: Rig, point: FaultPointName, act: () => T): T {
+  const fault = new ArmedFault(FAULT[point], 1, 1);
+  machine.armFault(fault);
+  const result = act();
+  machine.disarmFault(fault);
+  return result;
+}
+
+Deno.test("behind an IOMMU: one word a page, no list of addresses, one range of 2 MiB (hmm-rdma-vfio.md 1.2, assertion 1)", () => {
+  const { fields, map } = allocated(STRICT, 512);
+  assertEquals([map.mode, map.pfns.sizeBytes, map.dmaList], ["iova", 4096, null]);
+  assertEquals(fields("call.dma_iova_try_alloc"), [{ dev: "dev", phys: 0, size: 2 * MIB }]);
+  assertEquals(map.state.addr % (2 * MIB), 0);
+  assertEquals(map.state.sizeBytes, 2 * MIB);
+});
+
+Deno.test("an entry is linked and synced once, and found again for nothing (hmm-rdma-vfio.md 1.3, assertion 2)", () => {
+  const rig = allocated(STRICT, 512);
+  rig.page(5);
+  rig.forget();
+  assertEquals(rig.mapPfn(5), rig.map.state.addr + 0x5000);
+  const [link] = rig.fields("call.dma_iova_link");
+  const asked = link as Readonly<Record<string, unknown>>;
+  assertEquals([asked.phys, asked.offset, asked.size], [RAM + 15 * PAGE, 0x5000, 0x1000]);
+  assertEquals([asked.dir, asked.attrs], ["bidirectional", ["require_coherent"]]);
+  assertEquals(rig.fields("call.dma_iova_sync"), [{ dev: "dev", offset: 0x5000, size: 0x1000 }]);
+
+  rig.forget();
+  assertEquals(rig.mapPfn(5), rig.map.state.addr + 0x5000);
+  assertEquals(rig.names(), ["call.hmm_dma_map_pfn", "ret.hmm_dma_map_pfn"]);
+  assertEquals(rig.seen[1]!.why?.rule, "hmm-rdma-vfio.1.3.1");
+});
+
+Deno.test("direct and coherent: mapped again each time, never unmapped (hmm-rdma-vfio.md 1.3, assertion 3)", () => {
+  const rig = allocated(DIRECT, 8);
+  assertEquals([rig.map.mode, rig.map.memoryBytes], ["stateless", 64]);
+  rig.page(2);
+  assertEquals([rig.mapPfn(2), rig.mapPfn(2)], [RAM + 6 * PAGE, RAM + 6 * PAGE]);
+  assertEquals(rig.names("call.dma_map_phys").length, 2);
+  assert(rig.unmapPfn(2));
+  assertEquals(rig.flags(2), ["valid", "write"]);
+  assertEquals(rig.names("call.dma_unmap_phys"), []);
+});
+
+Deno.test("a device that has bounced gets no map (hmm-rdma-vfio.md 1.2, assertion 4)", () => {
+  const bench = testBench({
+    iommu: { mode: "off" },
+    machine: { ramSizeBytes: 8 * GIB },
+    device: { maskBits: 32 },
+  });
+  const { dev, machine } = bench;
+  machine.dma.dmaMapPhys(dev, at(0x1_4000_0000), PAGE, DMA_FROM_DEVICE);
+  dev.maskBits = 64;
+  bench.forget();
+  assertEquals(hmmDmaMapAlloc(machine, dev, 8, PAGE), -ERRNO.EOPNOTSUPP);
+  assertEquals(bench.names("mem.alloc", "call.dma_iova_try_alloc"), []);
+});
+
+Deno.test("non-coherent devices and those that do not reach all memory get no map (hmm-rdma-vfio.md 1.2)", () => {
+  for (const device of [{ coherent: false }, { maskBits: 31 }]) {
+    for (const mode of ["off", "strict"] as const) {
+      const { dev, machine } = testBench({ iommu: { mode }, device });
+      assertEquals(hmmDmaMapAlloc(machine, dev, 8, PAGE), -ERRNO.EOPNOTSUPP);
+    }
+  }
+});
+
+Deno.test("a failing sync unlinks what was linked, and the next map tries again (hmm-rdma-vfio.md 1.3, assertion 5)", () => {
+  const rig = allocated(STRICT, 8);
+  rig.page(3);
+  assertEquals(failing(rig, "dma_iova_sync", () => rig.mapPfn(3)), -1);
+  const unlinks = rig.fields("call.dma_iova_unlink") as Readonly<Record<string, unknown>>[];
+  assertEquals(unlinks.map(({ offset, size }) => [offset, size]), [[0x3000, 0x1000]]);
+  assertEquals(rig.flags(3), ["valid", "write"]);
+  rig.forget();
+  assertEquals(rig.mapPfn(3), rig.map.state.addr + 0x3000);
+  assertEquals(rig.names("call.dma_iova_link").length, 1);
+});
+
+Deno.test("a failing link leaves the entry as it was (hmm-rdma-vfio.md 1.3)", () => {
+  const rig = allocated(STRICT, 8);
+  rig.page(3);
+  assertEquals(failing(rig, "dma_iova_link", () => rig.mapPfn(3)), -1);
+  assertEquals(rig.names("call.dma_iova_unlink", "call.dma_iova_sync"), []);
+  assertEquals(rig.flags(3), ["valid", "write"]);
+});
+
+Deno.test("what was never mapped is not unmapped (hmm-rdma-vfio.md 1.4, assertion 6)", () => {
+  const rig = allocated(STRICT, 8);
+  rig.page(1);
+  rig.forget();
+  assertEquals([rig.unmapPfn(1), rig.unmapPfn(2)], [false, false]);
+  assertEquals(rig.names().filter((name) => !name.includes("hmm")), []);
+  assertEquals(rig.flags(1), ["valid", "write"]);
+});
+
+Deno.test("a peer behind the host bridge is linked as MMIO (hmm-rdma-vfio.md 1.3, assertion 7)", () => {
+  const rig = withPeer("thru_host_bridge");
+  rig.page(4, PEER + 8 * PAGE);
+  assertEquals(rig.mapPfn(4), rig.map.state.addr + 0x4000);
+  assertEquals(rig.flags(4), ["valid", "write", "dma_mapped", "p2pdma"]);
+  assert(rig.unmapPfn(4));
+  const attrs = ["call.dma_iova_link", "call.dma_iova_unlink"] as const;
+  for (const name of attrs) {
+    const [call] = rig.fields(name) as Readonly<Record<string, unknown>>[];
+    assertEquals(call!.attrs, ["mmio", "require_coherent"]);
+  }
+  assertEquals(rig.flags(4), ["valid", "write"]);
+});
+
+Deno.test("a link or sync that fails takes the mark of a peer away (hmm-rdma-vfio.md 1.3)", () => {
+  for (const point of ["dma_iova_link", "dma_iova_sync"] as const) {
+    const rig = withPeer("thru_host_bridge");
+    rig.page(4, PEER);
+    assertEquals(failing(rig, point, () => rig.mapPfn(4)), -1);
+    assertEquals(rig.flags(4), ["valid", "write"]);
+  }
+});
+
+Deno.test("a peer by its bus address is worked out anew each time (hmm-rdma-vfio.md 1.3, assertion 8)", () => {
+  const rig = withPeer("bus_addr");
+  rig.page(4, PEER);
+  rig.forget();
+  for (let times = 0; times < 2; times++) {
+    assertEquals(rig.mapPfn(4), PEER + 2 ** 40);
+    assertEquals(rig.flags(4), ["valid", "write", "dma_mapped", "p2pdma_bus"]);
+    assertEquals(rig.seen.at(-1)!.why?.rule, "hmm-rdma-vfio.1.3.5");
+  }
+  assert(rig.unmapPfn(4));
+  assertEquals(rig.names().filter((name) => !name.includes("hmm")), []);
+  assertEquals(rig.flags(4), ["valid", "write"]);
+});
+
+Deno.test("a peer out of reach is refused, and nothing is called (hmm-rdma-vfio.md 1.3)", () => {
+  const rig = withPeer("not_supported");
+  rig.page(4, PEER);
+  rig.forget();
+  assertEquals(rig.mapPfn(4), -1);
+  assertEquals(rig.names().filter((name) => !name.includes("hmm")), []);
+  assertEquals(rig.flags(4), ["valid", "write"]);
+});
+
+Deno.test("a page of memory between two of a peer's is memory, and the peer is not looked up again (hmm-rdma-vfio.md 1.3)", () => {
+  const rig = withPeer("thru_host_bridge");
+  const { dev, machine, map } = rig;
+  let asked = 0;
+  const { mapType } = machine.peers!;
+  machine.peers = {
+    ...machine.peers!,
+    mapType: (phys, client) => {
+      asked++;
+      return mapType(phys, client);
+    },
+  };
+  const memo = peerMemo(machine);
+  for (const [index, phys] of [PEER, RAM, PEER + PAGE].entries()) {
+    rig.page(index, phys);
+    hmmDmaMapPfn(machine, dev, map, index, memo);
+  }
+  assertEquals([0, 1, 2].map((index) => rig.flags(index).includes("p2pdma")), [true, false, true]);
+  assertEquals(asked, 1);
+});
+
+for (const mode of ["strict", "lazy"] as const) {
+  Deno.test(`512 entries are 512 links, syncs, unmaps and invalidations, ${mode} (hmm-rdma-vfio.md 1.3, 1.4, assertion 9)`, () => {
+    const rig = allocated({ iommu: { mode } }, 512);
+    for (let index = 0; index < 512; index++) {
+      rig.page(index);
+      rig.mapPfn(index);
+    }
+    for (let index = 0; index < 512; index++) assert(rig.unmapPfn(index));
+    const count = (name: Parameters<typeof rig.names>[0]) => rig.names(name!).length;
+    assertEquals(
+      [
+        count("call.dma_iova_link"),
+        count("iommu.sync_map"),
+        count("iommu.unmap"),
+        count("iotlb.sync"),
+      ],
+      [512, 512, 512, 512],
+    );
+    assertEquals([count("iova.alloc"), count("iova.free")], [1, 0]);
+    rig.free();
+    assertEquals([count("iova.free"), count("mem.free")], [1, 1]);
+    assertEquals(rig.machine.iommu.liveMappings, 0);
+  });
+}
+
+Deno.test("a range of 512 pages costs 512 invalidations, though one would do (hmm-rdma-vfio.md ch. 4, case 4)", () => {
+  const rig = allocated({ iommu: { mode: "lazy" } }, 512);
+  for (let index = 0; index < 512; index++) {
+    rig.page(index);
+    rig.mapPfn(index);
+  }
+  rig.forget();
+  for (let index = 0; index < 512; index++) rig.unmapPfn(index);
+  assertEquals([rig.names("iotlb.sync").length, rig.names("flush_queue.add").length], [512, 0]);
+});
+
+Deno.test("no range of IO addresses: a list of addresses, 16 bytes a page (hmm-rdma-vfio.md 1.2)", () => {
+  const bench = testBench();
+  const { dev, machine } = bench;
+  const fault = new ArmedFault(FAULT["iova.alloc"], 1, 1);
+  machine.armFault(fault);
+  const map = hmmDmaMapAlloc(machine, dev, 8, PAGE) as HmmDmaMap;
+  machine.disarmFault(fault);
+  assertEquals([map.mode, map.memoryBytes], ["list", 128]);
+  map.pfns.replace(2, VALID, 0, RAM / PAGE);
+  const dma = hmmDmaMapPfn(machine, dev, map, 2, null);
+  bench.forget();
+  assertEquals(hmmDmaMapPfn(machine, dev, map, 2, null), dma);
+  assertEquals(bench.names("call.dma_map_phys"), []);
+  assert(hmmDmaUnmapPfn(machine, dev, map, 2));
+  assertEquals(bench.names("call.dma_unmap_phys").length, 1);
+  hmmDmaMapFree(machine, dev, map);
+  assertEquals(bench.names("mem.free").length, 2);
+  assertEquals(machine.iommu.liveMappings, 0);
+});
+
+Deno.test("a list that cannot be had is ENOMEM, and nothing is kept (hmm-rdma-vfio.md 1.2)", () => {
+  for (const points of [["hmm_pfn_list.alloc"], ["iova.alloc", "hmm_dma_list.alloc"]] as const) {
+    const bench = testBench();
+    const { dev, machine } = bench;
+    const faults = points.map((point) => new ArmedFault(FAULT[point]));
+    for (const fault of faults) machine.armFault(fault);
+    assertEquals(hmmDmaMapAlloc(machine, dev, 8, PAGE), -ERRNO.ENOMEM);
+    assertEquals(bench.names("mem.alloc").length, bench.names("mem.free").length);
+    assertEquals(machine.iommu.liveMappings, 0);
+  }
+});
+
+Deno.test("less than one entry of the device's table is no map (hmm-rdma-vfio.md 1.2)", () => {
+  const { dev, machine } = testBench();
+  assertEquals(hmmDmaMapAlloc(machine, dev, 511, 2 * MIB), -ERRNO.EINVAL);
+});
+
+/** A device that needed no unmaps when its map was made, and does now: it has bounced since. */
+function lateBounce(): Rig {
+  const rig = allocated({
+    iommu: { mode: "off" },
+    machine: { ramSizeBytes: 8 * GIB },
+    device: { maskBits: 64 },
+  }, 8);
+  const { dev, machine } = rig;
+  rig.page(1);
+  rig.page(2);
+  rig.mapPfn(1);
+  dev.maskBits = 32;
+  machine.dma.dmaMapPhys(dev, at(0x1_4000_0000) as PhysAddr, PAGE, DMA_FROM_DEVICE);
+  return rig;
+}
+
+Deno.test("a device that bounces later: new entries fail with one warning, old ones crash (hmm-rdma-vfio.md ch. 4, case 3)", () => {
+  const rig = lateBounce();
+  rig.forget();
+  assertEquals([rig.mapPfn(2), rig.mapPfn(2)], [-1, -1]);
+  assertEquals(rig.names("kernel.warn").length, 1);
+  assertEquals(rig.flags(2), ["valid", "write"]);
+  assertThrows(() => rig.mapPfn(1), KernelError, "null pointer in hmm_dma_map_pfn()");
+  assertThrows(() => rig.unmapPfn(1), KernelError, "null pointer in hmm_dma_unmap_pfn()");
+});
+
+Deno.test("forced bouncing: maps are given until the first streaming map, and map nothing then (hmm-rdma-vfio.md ch. 4, case 9)", () => {
+  const rig = allocated({
+    iommu: { mode: "off" },
+    machine: {
+      swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null, basePhys: at(0x6000_0000) },
+    },
+  }, 8);
+  const { dev, machine } = rig;
+  rig.page(1);
+  assertEquals(rig.mapPfn(1), -1, "it may not be bounced");
+  assertEquals(rig.names("kernel.warn"), []);
+  machine.dma.dmaMapPhys(dev, at(RAM), 4 * KIB, DMA_FROM_DEVICE);
+  assertEquals(hmmDmaMapAlloc(machine, dev, 8, PAGE), -ERRNO.EOPNOTSUPP);
+});
+
+Deno.test("an entry that is mapped and not valid is refused, and linking it again collides (hmm-rdma-vfio.md 1.5 and ch. 4, case 6)", () => {
+  const rig = allocated({ iommu: { model: "x86" } }, 8);
+  rig.page(1);
+  rig.mapPfn(1);
+  rig.map.pfns.replace(1, 0, 0, 0);
+  assertEquals(rig.flags(1), ["dma_mapped"]);
+  assertEquals(rig.unmapPfn(1), false);
+  rig.map.pfns.clearFlags(1);
+  rig.page(1, RAM + 100 * PAGE);
+  rig.forget();
+  assertEquals(rig.mapPfn(1), -1);
+  const [link] = rig.fields("ret.dma_iova_link");
+  assertEquals(link!.error, "EADDRINUSE");
+  assertEquals(rig.map.pfns.has(1, DMA_MAPPED), false);
+});
