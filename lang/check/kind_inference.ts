@@ -9,7 +9,6 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import type {
   Argument,
   AssignStatement,
-  BinaryExpression,
   CallExpression,
   Expression,
   FieldExpression,
@@ -17,22 +16,13 @@ import type {
   IndexExpression,
 } from "../syntax/ast.ts";
 import type { Callable } from "../vm/arguments.ts";
-import {
-  arithmeticKind,
-  type ArithmeticOperator,
-  castable,
-  comparableKinds,
-  comparableNumbers,
-  describeKind,
-  isNumeric,
-  rangeEndsKind,
-} from "../vm/kinds.ts";
-import { mixHint } from "../vm/operators.ts";
+import { describeKind, rangeEndsKind } from "../vm/kinds.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
 import { checkArguments } from "./argument_check.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
 import { endsInReturn, type FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
+import { OperatorKinds } from "./operator_kinds.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
@@ -55,6 +45,7 @@ export class KindInference {
   readonly #misfits: Misfits;
   readonly #surplus: SurplusArguments;
   readonly #results: FunctionResults;
+  readonly #operators: OperatorKinds;
   readonly #kinds = new Map<Expression, Kind>();
   readonly #pending = new Set<Expression>();
   #chain = 0;
@@ -73,6 +64,7 @@ export class KindInference {
     this.#misfits = misfits;
     this.#surplus = surplus;
     this.#results = results;
+    this.#operators = new OperatorKinds(this, bag, misfits);
   }
 
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
@@ -142,16 +134,16 @@ export class KindInference {
         this.kindOf(expression.body);
         return "function";
       case "Unary":
-        return this.#unaryKind(expression.operator, expression.operand);
+        return this.#operators.unary(expression.operator, expression.operand);
       case "Try":
         this.kindOf(expression.operand);
         return "record";
       case "Binary":
-        return this.#binaryKind(expression);
+        return this.#operators.binary(expression);
       case "Range":
-        return this.#rangeKind(expression);
+        return this.#operators.range(expression);
       case "Cast":
-        return this.#castKind(expression);
+        return this.#operators.cast(expression);
       case "Call":
         return this.#callKind(expression);
       case "Index":
@@ -211,7 +203,7 @@ export class KindInference {
       // A value that is made of the variable itself is looked at by `assigned`, afterwards.
       if (this.#pending.has(assignment.value)) continue;
       const kind = this.kindOf(assignment.value);
-      const result = assignment.operator === "=" ? kind : this.#addedKind(first, assignment);
+      const result = assignment.operator === "=" ? kind : this.#operators.added(first, assignment);
       if (result !== first) {
         this.#variables.set(variable, "any");
         return "any";
@@ -225,169 +217,6 @@ export class KindInference {
     const value = this.kindOf(assignment.value);
     const kind = this.variableKind(variable);
     if (assignment.operator === "=" && value !== kind) this.#variables.set(variable, "any");
-  }
-
-  /** The kind after `x += e`; reports a mix that has no meaning. */
-  #addedKind(left: Kind, assignment: AssignStatement): Kind {
-    const right = this.kindOf(assignment.value);
-    if (left === "any" || right === "any") return "any";
-    if (isNumeric(left) && isNumeric(right)) {
-      const kind = arithmeticKind("+", left, right);
-      if (kind !== null) return kind;
-    } else if (left === right && isJoinable(left)) {
-      return left;
-    }
-    this.#bag.error(
-      "E0401",
-      assignment.span,
-      `Cannot add ${describeKind(right)} to ${describeKind(left)}`,
-      mixHint("+", left, right) ?? undefined,
-    );
-    return "any";
-  }
-
-  // Operators.
-
-  #unaryKind(operator: "not" | "-", operand: Expression): Kind {
-    if (operator === "not") {
-      this.wantBool(operand, "`not`");
-      return "bool";
-    }
-    const kind = this.kindOf(operand);
-    if (kind === "any") return "any";
-    if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
-    this.#misfits.add({
-      code: "E0401",
-      span: operand.span,
-      message: `Cannot negate ${describeKind(kind)}`,
-      hint: kind === "word"
-        ? "the name of an errno has no sign; `f() fails EIO` expects it"
-        : undefined,
-    }, [operand, kind]);
-    return "any";
-  }
-
-  #binaryKind(expression: BinaryExpression): Kind {
-    const { left, operator, right } = expression;
-    switch (operator) {
-      case "and":
-      case "or":
-        this.wantBool(left, `\`${operator}\``);
-        this.wantBool(right, `\`${operator}\``);
-        return "bool";
-      case "==":
-      case "!=":
-        if (!comparableKinds(this.kindOf(left), this.kindOf(right))) {
-          this.#reportMix("E0404", expression, "can never be equal");
-        }
-        return "bool";
-      case "<":
-      case "<=":
-      case ">":
-      case ">=":
-        this.#checkOrder(expression);
-        return "bool";
-      case "|":
-      case "&":
-      case "<<":
-      case ">>":
-        return this.#bitsKind(expression);
-      default:
-        return this.#arithmetic(expression, operator);
-    }
-  }
-
-  #checkOrder(expression: BinaryExpression): void {
-    const left = this.kindOf(expression.left);
-    const right = this.kindOf(expression.right);
-    if (left === "any" || right === "any") return;
-    if (isNumeric(left) && isNumeric(right) && comparableNumbers(left, right)) return;
-    this.#reportMix("E0401", expression, "cannot be compared");
-  }
-
-  #bitsKind(expression: BinaryExpression): Kind {
-    const left = this.kindOf(expression.left);
-    const right = this.kindOf(expression.right);
-    const plain = (kind: Kind) => kind === "int" || kind === "any";
-    if (plain(left) && plain(right)) return "int";
-    this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
-    return "any";
-  }
-
-  #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {
-    const left = this.kindOf(expression.left);
-    const right = this.kindOf(expression.right);
-    if (left === "any" || right === "any") return "any";
-    if (isNumeric(left) && isNumeric(right)) {
-      const kind = arithmeticKind(operator, left, right);
-      if (kind !== null) return kind;
-    } else if (operator === "+" && left === right && isJoinable(left)) {
-      return left;
-    }
-    this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
-    return "any";
-  }
-
-  #reportMix(code: "E0401" | "E0404", expression: BinaryExpression, what: string): void {
-    const left = this.kindOf(expression.left);
-    const right = this.kindOf(expression.right);
-    const subject = `${describeKind(left)} and ${describeKind(right)}`;
-    this.#misfits.add(
-      {
-        code,
-        span: expression.operatorSpan,
-        message: `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
-        hint: mixHint(expression.operator, left, right) ?? undefined,
-      },
-      [expression.left, left],
-      [expression.right, right],
-    );
-  }
-
-  #rangeKind(expression: Extract<Expression, { kind: "Range" }>): Kind {
-    const first = this.kindOf(expression.first);
-    const last = this.kindOf(expression.last);
-    const isOrdered = [first, last].every((kind) => kind === "any" || isNumeric(kind));
-    const isKnown = first !== "any" && last !== "any";
-    if (!isOrdered || isKnown && rangeEndsKind(first, last) === null) {
-      this.#misfits.add(
-        {
-          code: "E0401",
-          span: expression.span,
-          message: `A range cannot go from ${describeKind(first)} to ${describeKind(last)}`,
-        },
-        [expression.first, first],
-        [expression.last, last],
-      );
-    }
-    // Two dots for one make a range of what has no order: whoever uses it learns nothing new.
-    return isOrdered ? "range" : "any";
-  }
-
-  #castKind(expression: Extract<Expression, { kind: "Cast" }>): Kind {
-    const kind = this.kindOf(expression.operand);
-    const target = expression.target.text;
-    if (target !== "phys" && target !== "dma") {
-      this.#bag.error(
-        "E0406",
-        expression.target.span,
-        `There is no cast \`as ${target}\``,
-        "`as phys` and `as dma` are the two there are",
-      );
-      return "any";
-    }
-    if (kind !== "any" && !castable(kind)) {
-      const isThing = kind.startsWith("@");
-      const error = {
-        code: "E0406" as const,
-        span: expression.operand.span,
-        message: `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
-        hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
-      };
-      if (isThing) this.#misfits.add(error);
-      else this.#misfits.add(error, [expression.operand, kind]);
-    }
-    return target;
   }
 
   // Members and calls.
@@ -595,8 +424,4 @@ export class KindInference {
     this.#functions.set(declaration, kind);
     return kind;
   }
-}
-
-function isJoinable(kind: Kind): boolean {
-  return kind === "string" || kind === "list" || kind === "bytes";
 }
