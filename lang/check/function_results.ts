@@ -1,40 +1,54 @@
 /** What the functions of a script give back. */
-import type { Block, FunctionDeclaration, ReturnStatement, Statement } from "../syntax/ast.ts";
+import type {
+  Block,
+  Expression,
+  FunctionDeclaration,
+  ReturnStatement,
+  Statement,
+} from "../syntax/ast.ts";
 import { innerBlocks } from "./syntax_walk.ts";
 
-/** The `return`s of functions; each function is looked through once. */
+/** What a function gives back, as far as its text says. */
+export interface FunctionResult {
+  /** The values behind its `return`s; null for a bare one. */
+  readonly values: readonly (Expression | null)[];
+  /** True when it gives nothing back, whichever way it ends. */
+  readonly isNone: boolean;
+  /** True when one of its `return`s says `none`, which is a value. */
+  readonly saysNone: boolean;
+  /** Its last bare `return`. */
+  readonly bare: ReturnStatement | null;
+  /** True when its last statement is a `return`: a bare one there has lost its value. */
+  readonly endsInReturn: boolean;
+  /** Its last statement. */
+  readonly last: Statement | null;
+}
+
+/** Looks through each function once. */
 export class FunctionResults {
-  readonly #known = new Map<FunctionDeclaration, readonly ReturnStatement[]>();
+  readonly #known = new Map<FunctionDeclaration, FunctionResult>();
 
-  /** All `return`s of a function, in the order of the text. */
-  of(declaration: FunctionDeclaration): readonly ReturnStatement[] {
-    let found = this.#known.get(declaration);
-    if (found === undefined) {
-      found = [...returns(declaration.body)];
-      this.#known.set(declaration, found);
+  of(declaration: FunctionDeclaration): FunctionResult {
+    let result = this.#known.get(declaration);
+    if (result === undefined) {
+      result = resultOf(declaration);
+      this.#known.set(declaration, result);
     }
-    return found;
-  }
-
-  /** True for a function that gives nothing back, whichever way it ends. */
-  isNone(declaration: FunctionDeclaration): boolean {
-    return this.of(declaration).every(({ value }) => value === null);
-  }
-
-  /**
-   * The statement that most likely lost a value: a bare `return`, or else the last one of a
-   * function that gives nothing back. Null when no way out has lost any.
-   */
-  loss(declaration: FunctionDeclaration): Statement | null {
-    const bare = this.of(declaration).findLast(({ value }) => value === null);
-    const isNone = this.isNone(declaration);
-    return bare ?? (isNone ? declaration.body.statements.at(-1) : undefined) ?? null;
+    return result;
   }
 }
 
-/** True when a function's last statement is a `return`: a bare one there has lost its value. */
-export function endsInReturn({ body }: FunctionDeclaration): boolean {
-  return body.statements.at(-1)?.kind === "Return";
+function resultOf({ body }: FunctionDeclaration): FunctionResult {
+  const found = [...returns(body)];
+  const last = body.statements.at(-1) ?? null;
+  return {
+    values: found.map(({ value }) => value),
+    isNone: found.every(({ value }) => value === null),
+    saysNone: found.some(({ value }) => value?.kind === "None"),
+    bare: found.findLast(({ value }) => value === null) ?? null,
+    endsInReturn: last?.kind === "Return",
+    last,
+  };
 }
 
 function* returns({ statements }: Block): Generator<ReturnStatement> {

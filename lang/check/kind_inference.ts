@@ -20,7 +20,7 @@ import { describeKind, rangeEndsKind } from "../vm/kinds.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
 import { checkArguments } from "./argument_check.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
-import { endsInReturn, type FunctionResults } from "./function_results.ts";
+import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
@@ -411,16 +411,9 @@ export class KindInference {
     const known = this.#functions.get(declaration);
     if (known !== undefined) return known;
     this.#functions.set(declaration, "any");
-    const kinds = new Set(
-      this.#results.of(declaration).map(({ value }) =>
-        value === null ? "nothing" : this.kindOf(value)
-      ),
-    );
-    const kind = this.#results.isNone(declaration)
-      ? "nothing"
-      : kinds.size > 1 || !endsInReturn(declaration)
-      ? "any"
-      : [...kinds][0]!;
+    const { endsInReturn, isNone, values } = this.#results.of(declaration);
+    const kinds = new Set(values.map((value) => value === null ? "nothing" : this.kindOf(value)));
+    const kind = isNone ? "nothing" : kinds.size > 1 || !endsInReturn ? "any" : [...kinds][0]!;
     this.#functions.set(declaration, kind);
     return kind;
   }

@@ -18,7 +18,7 @@ import type {
   Variable,
   WordBinding,
 } from "./bindings.ts";
-import { endsInReturn, type FunctionResults } from "./function_results.ts";
+import type { FunctionResults } from "./function_results.ts";
 
 /** What a value can come from. */
 type Origin = Variable | ConstBinding | FunctionBinding | WordBinding;
@@ -45,6 +45,8 @@ export class Misfits {
   readonly #accusers = new Map<Origin, Set<Expression>>();
   /** How often a function's result is of no interest: it is called for what it does. */
   readonly #discarded = new Map<FunctionDeclaration, number>();
+  /** Values that were looked at, and whether they stand in parentheses for nothing. */
+  readonly #needless = new Map<Expression, boolean>();
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<Word, WordBinding>();
 
@@ -128,8 +130,8 @@ export class Misfits {
       case "const":
         return origin.declaration.value;
       case "function": {
-        const [only, ...others] = this.#results.of(origin.declaration);
-        return others.length === 0 ? only?.value ?? null : null;
+        const { values } = this.#results.of(origin.declaration);
+        return values.length === 1 ? values[0]! : null;
       }
       case "word":
         return null;
@@ -157,7 +159,7 @@ export class Misfits {
   #isConvicted(origin: Origin, kind: Kind): boolean {
     if (origin.kind === "word") return false;
     if (kind === "nothing") return this.#isNoneByMistake(origin);
-    if (hasNeedlessParentheses(this.#sourceOf(origin))) return true;
+    if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
@@ -166,11 +168,9 @@ export class Misfits {
     for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
       if (origin.kind === "function") {
         const { declaration, reads } = origin;
-        if (this.#results.isNone(declaration)) {
-          return endsInReturn(declaration) || 2 * (this.#discarded.get(declaration) ?? 0) < reads;
-        }
-        const returned = this.#results.of(declaration).map(({ value }) => value?.kind);
-        return returned.includes(undefined) || !returned.includes("None");
+        const { bare, endsInReturn, isNone, saysNone } = this.#results.of(declaration);
+        if (!isNone) return bare !== null || !saysNone;
+        return endsInReturn || 2 * (this.#discarded.get(declaration) ?? 0) < reads;
       }
       const source = this.#sourceOf(origin);
       if (source === null || source.kind === "None") return false;
@@ -191,11 +191,22 @@ export class Misfits {
     return origin;
   }
 
+  /** `(1)` where `1` would do: a call that lost its function. */
+  #hasNeedlessParentheses(value: Expression | null): boolean {
+    if (value === null) return false;
+    let needless = this.#needless.get(value);
+    if (needless === undefined) {
+      needless = isInParentheses(spanText(value.span));
+      this.#needless.set(value, needless);
+    }
+    return needless;
+  }
+
   #report(origin: Origin, misfits: readonly Misfit[]): Diagnostic {
     const [{ diagnostic, kind, use }] = misfits as readonly [Misfit, ...Misfit[]];
     if (use!.span.source === placeOf(origin)?.source) {
       const isSure = misfits.length > 1 || kind === "nothing" ||
-        hasNeedlessParentheses(this.#sourceOf(origin));
+        this.#hasNeedlessParentheses(this.#sourceOf(origin));
       if (isSure && this.#isConvicted(origin, kind)) return this.#atOrigin(origin, kind, misfits);
     }
     return atFirstUse(diagnostic, use!, origin, misfits.length - 1);
@@ -208,14 +219,15 @@ export class Misfits {
     }));
     const name = nameOf(origin);
     const declaration = origin.kind === "function" ? origin.declaration : null;
-    const loss = declaration === null ? null : this.#results.loss(declaration);
-    if (declaration !== null && (loss !== null || this.#results.isNone(declaration))) {
+    const result = declaration === null ? null : this.#results.of(declaration);
+    if (declaration !== null && kind === "nothing" && (result!.isNone || result!.bare !== null)) {
+      const { bare, last } = result!;
       return {
         code: "E0407",
         severity: "error",
-        span: loss?.span ?? declaration.name.span,
+        span: (bare ?? last ?? declaration.name).span,
         message: `\`${name}\` is used for its value, but returns none`,
-        hint: loss?.kind === "Return"
+        hint: bare !== null
           ? "write the value behind `return`"
           : "`return` before the value hands it on",
         related,
@@ -231,7 +243,7 @@ export class Misfits {
       message:
         `\`${name}\` ${origin.kind === "function" ? "returns" : "is"} ${describeKind(kind)}` +
         `, which ${verdict(wrong, uses)}`,
-      ...hasNeedlessParentheses(source)
+      ...this.#hasNeedlessParentheses(source)
         ? { hint: "is the name of a function missing before the `(`?" }
         : {},
       related,
@@ -263,14 +275,13 @@ function nameOf(origin: Origin): string {
   }
 }
 
-/** `(1)` where `1` would do: a call that lost its function. */
-function hasNeedlessParentheses(value: Expression | null): boolean {
-  const text = value === null ? "" : spanText(value.span);
+/** True for `(1)`, but not for `(1) + (2)`. */
+function isInParentheses(text: string): boolean {
   if (!text.startsWith("(")) return false;
   let depth = 0;
-  for (const [index, letter] of [...text].entries()) {
-    if (letter === "(") depth++;
-    else if (letter === ")" && --depth === 0) return index === text.length - 1;
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === "(") depth++;
+    else if (text[index] === ")" && --depth === 0) return index === text.length - 1;
   }
   return false;
 }
