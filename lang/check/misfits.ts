@@ -31,6 +31,18 @@ interface Misfit {
   readonly kind: Kind;
 }
 
+/** A misfit that has an origin. */
+interface TracedMisfit extends Misfit {
+  readonly use: Expression;
+  readonly isBlamed: boolean;
+}
+
+interface Culprit {
+  readonly origin: Origin;
+  /** False when the use is the likelier mistake. */
+  readonly isBlamed: boolean;
+}
+
 /** How far a value is followed back. */
 const CHAIN_LIMIT = 100;
 
@@ -76,7 +88,7 @@ export class Misfits {
     const [use, kind]: readonly [Expression | null, Kind] =
       (odd.length === 1 ? odd[0] : traced.length === 1 ? traced[0] : undefined) ?? [null, "any"];
     this.#found.push({ diagnostic: error, use, kind });
-    if (use !== null) this.#accuse(use, kind);
+    if (use !== null && kind !== "nothing") this.#accuse(use);
   }
 
   /** Takes note of a value that nobody wants: the result of a call that is a statement. */
@@ -88,12 +100,17 @@ export class Misfits {
 
   /** Reports what was found: one error for each origin. */
   settle(bag: DiagnosticBag): void {
-    const groups = new Map<Origin, Misfit[]>();
-    for (const misfit of this.#found) {
-      const origin = misfit.use === null ? null : this.#culprit(misfit.use, misfit.kind);
-      if (origin === null) bag.add(misfit.diagnostic);
-      else if (groups.has(origin)) groups.get(origin)!.push(misfit);
-      else groups.set(origin, [misfit]);
+    const groups = new Map<Origin, TracedMisfit[]>();
+    for (const { diagnostic, kind, use } of this.#found) {
+      if (use === null) {
+        bag.add(diagnostic);
+        continue;
+      }
+      const { isBlamed, origin } = this.#culprit(use, kind);
+      const misfit = { diagnostic, kind, use, isBlamed };
+      const group = groups.get(origin);
+      if (group === undefined) groups.set(origin, [misfit]);
+      else group.push(misfit);
     }
     for (const [origin, misfits] of groups) bag.add(this.#report(origin, misfits));
   }
@@ -139,7 +156,7 @@ export class Misfits {
   }
 
   /** A use finds its origin wrong; one that most uses find wrong passes the blame on. */
-  #accuse(first: Expression, kind: Kind): void {
+  #accuse(first: Expression): void {
     let use: Expression | null = first;
     for (let step = 0; step < CHAIN_LIMIT && use !== null; step++) {
       const origin = this.#originOf(use);
@@ -148,21 +165,21 @@ export class Misfits {
       if (accusers === undefined) this.#accusers.set(origin, accusers = new Set());
       if (accusers.has(use)) return;
       accusers.add(use);
-      use = this.#isConvicted(origin, kind) ? this.#sourceOf(origin) : null;
+      use = this.#isConvicted(origin) ? this.#sourceOf(origin) : null;
     }
   }
 
-  /**
-   * Most uses find it wrong. For a value that is none one is enough: nobody binds the result of a
-   * call that has none, or returns it, on purpose; but a written `none` is one.
-   */
-  #isConvicted(origin: Origin, kind: Kind): boolean {
+  /** True when most uses of an origin find its value wrong, or its text does by itself. */
+  #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
-    if (kind === "nothing") return this.#isNoneByMistake(origin);
     if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
+  /**
+   * For a value that is none one use is enough: nobody binds the result of a call that has none, or
+   * returns it, on purpose. A written `none` is meant.
+   */
   #isNoneByMistake(first: Origin): boolean {
     let origin: Origin | null = first;
     for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
@@ -179,16 +196,18 @@ export class Misfits {
     return true;
   }
 
-  /** The farthest origin of a use's value that can be blamed; the nearest when none can. */
-  #culprit(use: Expression, kind: Kind): Origin | null {
-    let origin = this.#originOf(use);
-    for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
-      const source = this.#isConvicted(origin, kind) ? this.#sourceOf(origin) : null;
+  /** The farthest origin of a use's value that can be blamed, and whether it can. */
+  #culprit(use: Expression, kind: Kind): Culprit {
+    let origin = this.#originOf(use)!;
+    const isNone = kind === "nothing" && this.#isNoneByMistake(origin);
+    const isBlamed = (one: Origin) => kind === "nothing" ? isNone : this.#isConvicted(one);
+    for (let step = 0; step < CHAIN_LIMIT; step++) {
+      const source = isBlamed(origin) ? this.#sourceOf(origin) : null;
       const next = source === null ? null : this.#originOf(source);
-      if (next === null || !this.#isConvicted(next, kind)) break;
+      if (next === null || !isBlamed(next)) break;
       origin = next;
     }
-    return origin;
+    return { origin, isBlamed: isBlamed(origin) };
   }
 
   /** `(1)` where `1` would do: a call that lost its function. */
@@ -202,17 +221,17 @@ export class Misfits {
     return needless;
   }
 
-  #report(origin: Origin, misfits: readonly Misfit[]): Diagnostic {
-    const [{ diagnostic, kind, use }] = misfits as readonly [Misfit, ...Misfit[]];
-    if (use!.span.source === placeOf(origin)?.source) {
-      const isSure = misfits.length > 1 || kind === "nothing" ||
-        this.#hasNeedlessParentheses(this.#sourceOf(origin));
-      if (isSure && this.#isConvicted(origin, kind)) return this.#atOrigin(origin, kind, misfits);
-    }
-    return atFirstUse(diagnostic, use!, origin, misfits.length - 1);
+  #report(origin: Origin, misfits: readonly TracedMisfit[]): Diagnostic {
+    const [first] = misfits as readonly [TracedMisfit, ...TracedMisfit[]];
+    const { diagnostic, isBlamed, kind, use } = first;
+    const isSure = misfits.length > 1 || kind === "nothing" ||
+      this.#hasNeedlessParentheses(this.#sourceOf(origin));
+    return isBlamed && isSure && use.span.source === placeOf(origin)?.source
+      ? this.#atOrigin(origin, kind, misfits)
+      : atFirstUse(diagnostic, use, origin, misfits.length - 1);
   }
 
-  #atOrigin(origin: Origin, kind: Kind, misfits: readonly Misfit[]): Diagnostic {
+  #atOrigin(origin: Origin, kind: Kind, misfits: readonly TracedMisfit[]): Diagnostic {
     const related = misfits.slice(0, SHOWN_USES).map(({ diagnostic: { message, span } }) => ({
       span,
       message: message[0]!.toLowerCase() + message.slice(1),
@@ -233,21 +252,26 @@ export class Misfits {
         related,
       };
     }
-    const wrong = this.#accusers.get(origin)?.size ?? misfits.length;
-    const uses = origin.kind === "word" ? 0 : origin.reads;
     const source = this.#sourceOf(origin);
+    const verb = origin.kind === "function" ? "returns" : "is";
     return {
       code: "E0408",
       severity: "error",
       span: source?.span ?? placeOf(origin)!,
-      message:
-        `\`${name}\` ${origin.kind === "function" ? "returns" : "is"} ${describeKind(kind)}` +
-        `, which ${verdict(wrong, uses)}`,
+      message: `\`${name}\` ${verb} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
       ...this.#hasNeedlessParentheses(source)
         ? { hint: "is the name of a function missing before the `(`?" }
         : {},
       related,
     };
+  }
+
+  #verdict(origin: Origin, kind: Kind): string {
+    const uses = origin.kind === "word" ? 0 : origin.reads;
+    if (kind === "nothing") return `and its ${uses === 1 ? "use wants" : "uses want"} a value`;
+    const wrong = this.#accusers.get(origin)?.size ?? 0;
+    if (wrong < uses) return `which fits only ${uses - wrong} of its ${uses} uses`;
+    return uses === 1 ? "which does not fit its use" : `which fits none of its ${uses} uses`;
   }
 }
 
@@ -284,11 +308,6 @@ function isInParentheses(text: string): boolean {
     else if (text[index] === ")" && --depth === 0) return index === text.length - 1;
   }
   return false;
-}
-
-function verdict(wrong: number, uses: number): string {
-  if (wrong < uses) return `fits only ${uses - wrong} of its ${uses} uses`;
-  return uses === 1 ? "does not fit its use" : `fits none of its ${uses} uses`;
 }
 
 /** The first use with all the others, and where the value comes from when that is another line. */

@@ -23,7 +23,12 @@ import {
 } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
-import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
+import {
+  MOST_EXAMINED,
+  reportUnknownNames,
+  type UnknownName,
+  type UnusedName,
+} from "./unknown_names.ts";
 
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
@@ -305,6 +310,8 @@ export abstract class NameResolver {
   }
 
   protected unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
+    // Comparing every name with every other takes longer than anybody waits.
+    if (this.#unknown.length >= MOST_EXAMINED) return undefined;
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";

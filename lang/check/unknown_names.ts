@@ -12,7 +12,7 @@ import type { CallExpression, FunctionDeclaration } from "../syntax/ast.ts";
 import type { CodeScope } from "./bindings.ts";
 
 /** How many unknown names are looked into. Who has more than a hundred has another trouble. */
-const MOST_EXAMINED = 100;
+export const MOST_EXAMINED = 100;
 
 /** A use of a name that nothing is called. */
 export interface UnknownName {

@@ -57,3 +57,12 @@ Deno.test("a variable of another test or of an inner block is not what was meant
     "E0301 2:7 Nothing is called `a`",
   ]);
 });
+
+Deno.test("of a thousand unknown names a hundred are compared with the others", () => {
+  const text = Array.from({ length: 1000 }, (_, index) => `print alloc_pages${index}(1)`).join(
+    "\n",
+  );
+  const { diagnostics } = load(text);
+  assertEquals(diagnostics.length, 1000);
+  assertEquals(diagnostics.filter(({ hint }) => hint?.startsWith("did you mean")).length, 100);
+});

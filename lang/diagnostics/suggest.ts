@@ -26,7 +26,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
       : Math.abs(other.length - lower.length) > allowed
       ? Infinity
       // Letters left out are likelier than letters exchanged.
-      : editDistance(lower, other) - (other.includes(lower) ? 0.25 : 0);
+      : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
     // Two letters of five are much: then at least the word must begin as the other does.
     const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
     if (distance === 0.5 || distance <= allowed && !far) found.push({ name, distance });
@@ -49,12 +49,18 @@ function sortedParts(name: string): string {
   return name.split("_").sort().join("_");
 }
 
-/** Edit distance with neighbours exchanged (optimal string alignment). */
-export function editDistance(a: string, b: string): number {
+/**
+ * Edit distance with neighbours exchanged (optimal string alignment).
+ *
+ * @param most Past it the distance does not matter, and is infinite.
+ */
+export function editDistance(a: string, b: string, most = Infinity): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let lastLeast = 0;
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
+    let least = i;
     for (let j = 1; j <= b.length; j++) {
       const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1);
       let cost = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (same ? 0 : 1));
@@ -62,7 +68,11 @@ export function editDistance(a: string, b: string): number {
         a.charCodeAt(i - 2) === b.charCodeAt(j - 1);
       if (exchanged) cost = Math.min(cost, beforeLast[j - 2]! + 1);
       row.push(cost);
+      least = Math.min(least, cost);
     }
+    // An exchange looks two rows back.
+    if (least > most && lastLeast > most) return Infinity;
+    lastLeast = least;
     beforeLast = last;
     last = row;
   }
