@@ -7,6 +7,7 @@
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../source.ts";
+import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
 import {
   Assign,
   Colon,
@@ -30,17 +31,6 @@ import {
   RParen,
 } from "./tokens.ts";
 
-/** One thing to put right. Token numbers are those of the unbalanced tokens. */
-export type BracketFix =
-  /** A closing bracket is missing before token `at`. */
-  | { readonly kind: "close"; readonly at: number; readonly opener: number }
-  /** `{` is missing before token `at`. */
-  | { readonly kind: "open"; readonly at: number; readonly head: number }
-  /** A bracket that closes or opens nothing. */
-  | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
-  /** The wrong closing bracket. */
-  | { readonly kind: "replace"; readonly at: number; readonly opener: number };
-
 /** How many brackets do not pair up. */
 export interface Surplus {
   /** Braces that nobody closes. */
@@ -55,12 +45,6 @@ export interface BracketMatch {
   readonly fixes: readonly BracketFix[];
   readonly surplus: Surplus;
 }
-
-export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([
-  [LParen, RParen],
-  [LBracket, RBracket],
-  [LBrace, RBrace],
-]);
 
 const STATEMENT_WORDS: ReadonlySet<TokenType> = new Set(
   ([
@@ -260,7 +244,7 @@ class Matcher {
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
     } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
       this.#mayDrop--;
-      this.#fixes.push({ kind: "open", at: index, head: this.#lineStart });
+      this.#fixes.push({ kind: "open", at: index, type: LBrace });
       this.#push(this.#lineStart, LBrace, true);
     }
   }

@@ -3,14 +3,11 @@
  * each such place is reported once. After this pass a broken bracket costs one error, and all
  * blocks around it are still read as blocks.
  */
-import type { IToken, TokenType } from "chevrotain";
-import {
-  type BracketFix,
-  continuesAfter,
-  endsValue,
-  matchBrackets,
-  PARTNERS,
-} from "./bracket_matcher.ts";
+import type { IToken } from "chevrotain";
+import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
+import { type Reads, reconsider } from "./bracket_guesses.ts";
+import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import { shortened } from "./messages.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,
@@ -22,7 +19,7 @@ import {
   LParen,
   Newline,
   OPENERS,
-  retype,
+  RBrace,
   tokenEnd,
   virtualToken,
 } from "./tokens.ts";
@@ -33,12 +30,14 @@ import {
  * @param mode In the REPL an open bracket at the end means that more is to come, so neither
  * indentation nor the next line's first word close one.
  * @param endName What the end of the text is called.
+ * @param reads Judges a guess; without it none is made.
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
   reporter: Reporter,
   mode: "file" | "repl",
   endName = "end of file",
+  reads: Reads | null = null,
 ): readonly IToken[] {
   const { source } = reporter;
   let match = matchBrackets(source, tokens, null);
@@ -47,58 +46,23 @@ export function balanceBrackets(
   if (mode === "file" && open + close + rows > 0) {
     match = matchBrackets(source, tokens, match.surplus);
   }
-  const late = atTheEnd(match.fixes, tokens.length);
-  // `[ ( ]`: to close the `(` at the end would tear the pair apart that stands around it.
-  const fixes = mode === "repl" && isBalanced(apply(late, tokens)) ? late : match.fixes;
+  const fixes = mode === "repl"
+    ? fixesAtTheEnd(match.fixes, tokens)
+    : reads === null
+    ? match.fixes
+    : reconsider(source, tokens, match.fixes, reads);
   reportFixes(fixes, tokens, reporter, endName);
-  return apply(fixes, tokens);
-}
-
-function isBalanced(tokens: readonly IToken[]): boolean {
-  const open: (TokenType | undefined)[] = [];
-  for (const { tokenType } of tokens) {
-    if (OPENERS.has(tokenType)) open.push(PARTNERS.get(tokenType));
-    else if (CLOSERS.has(tokenType) && open.pop() !== tokenType) return false;
-  }
-  return open.length === 0;
+  return applyFixes(fixes, tokens);
 }
 
 /** In the REPL whatever is open ends with the text, not with a line of it. */
-function atTheEnd(fixes: readonly BracketFix[], count: number): BracketFix[] {
-  return fixes.map((fix) => fix.kind === "close" ? { ...fix, at: count } : fix);
-}
-
-function apply(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[] {
-  const before = new Map<number, IToken[]>();
-  const dropped = new Set<number>();
-  const insert = (at: number, type: TokenType) => {
-    const token = virtualToken(type, endBefore(tokens, at));
-    const others = before.get(at);
-    if (others === undefined) before.set(at, [token]);
-    else others.push(token);
-  };
-  for (const fix of fixes) {
-    if (fix.kind === "drop") dropped.add(fix.at);
-    else if (fix.kind === "open") insert(fix.at, LBrace);
-    else {
-      const closer = PARTNERS.get(tokens[fix.opener]!.tokenType) ?? PARTNERS.get(LBrace)!;
-      if (fix.kind === "close") insert(fix.at, closer);
-      else retype(tokens[fix.at]!, closer);
-    }
-  }
-  const balanced: IToken[] = [];
-  for (let index = 0; index <= tokens.length; index++) {
-    for (const inserted of before.get(index) ?? []) balanced.push(inserted);
-    if (index < tokens.length && !dropped.has(index)) balanced.push(tokens[index]!);
-  }
-  return balanced;
-}
-
-/** Offset just behind the last token with text before token `at`. */
-function endBefore(tokens: readonly IToken[], at: number): number {
-  let index = at - 1;
-  while (index >= 0 && tokens[index]!.tokenType === Newline) index--;
-  return index < 0 ? 0 : tokenEnd(tokens[index]!);
+function fixesAtTheEnd(
+  fixes: readonly BracketFix[],
+  tokens: readonly IToken[],
+): readonly BracketFix[] {
+  const late = fixes.map((fix) => fix.kind === "close" ? { ...fix, at: tokens.length } : fix);
+  // `[ ( ]`: to close the `(` at the end would tear the pair apart that stands around it.
+  return isBalanced(applyFixes(late, tokens)) ? late : fixes;
 }
 
 function reportFixes(
@@ -117,15 +81,13 @@ function reportFixes(
         places.add(place);
         break;
       case "open":
-        reporter.error(
-          "E0203",
-          place,
-          place,
-          "Expected `{` to begin the block, found end of line",
-          {
-            label: "expected `{` here",
-          },
-        );
+        reportUnopened(fix, place, tokens, reporter);
+        break;
+      case "unclosed":
+        reportTwice(fix, tokens, reporter);
+        break;
+      case "order":
+        reportOrder(fix.at, tokens, reporter);
         break;
       case "drop":
         reportStray(fix.at, tokens, reporter);
@@ -156,15 +118,8 @@ function reportUnclosed(
   endName: string,
 ): void {
   const opener = tokens[fix.opener]!;
-  const closer = (PARTNERS.get(opener.tokenType) ?? PARTNERS.get(LBrace)!).LABEL;
-  const next = tokens[fix.at];
-  let rest = fix.at;
-  while (tokens[rest]?.tokenType === Newline) rest++;
-  const found = rest >= tokens.length
-    ? endName
-    : next!.tokenType === Newline
-    ? "end of line"
-    : `\`${next!.image}\``;
+  const closer = (PARTNERS.get(opener.tokenType) ?? RBrace).LABEL;
+  const found = foundAt(fix.at, tokens, endName);
   reporter.error(
     "E0203",
     place,
@@ -172,9 +127,93 @@ function reportUnclosed(
     `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
     {
       label: `expected ${closer} here`,
-      related: openedHere(opener, virtualToken(Newline, place), reporter),
+      hint: opener.tokenType === LBrace && fix.at === fix.opener + 1 && found === "end of line"
+        ? "nothing stands deeper below: an empty block is closed in its own line"
+        : undefined,
+      related: fix.latest === undefined
+        ? openedHere(opener, virtualToken(Newline, place), reporter)
+        : missedHere(`or ${closer} is missing here`, fix.latest, tokens, reporter),
     },
   );
+}
+
+/** What stands where a bracket is missed. */
+function foundAt(at: number, tokens: readonly IToken[], endName: string): string {
+  let rest = at;
+  while (tokens[rest]?.tokenType === Newline) rest++;
+  const next = tokens[at];
+  return rest >= tokens.length
+    ? endName
+    : next!.tokenType === Newline
+    ? "end of line"
+    : `\`${shortened(next!.image)}\``;
+}
+
+function reportUnopened(
+  fix: BracketFix & { kind: "open" },
+  place: number,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const { LABEL } = fix.type;
+  const found = foundAt(fix.at, tokens, "end of file");
+  const closer = fix.closer === undefined ? undefined : tokens[fix.closer];
+  reporter.error(
+    "E0203",
+    place,
+    place,
+    `Expected ${LABEL} to begin ${openedNoun(fix, tokens)}, found ${found}`,
+    {
+      label: `expected ${LABEL} here`,
+      related: closer === undefined ? undefined : [{
+        span: { source: reporter.source, start: closer.startOffset, end: tokenEnd(closer) },
+        message: `\`${closer.image}\` closes nothing without it`,
+      }],
+    },
+  );
+}
+
+function reportTwice(
+  { at, latest }: BracketFix & { kind: "unclosed" },
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const token = tokens[at]!;
+  const closer = PARTNERS.get(token.tokenType)!.LABEL;
+  reporter.error(
+    "E0203",
+    token.startOffset,
+    tokenEnd(token),
+    `\`${token.image}\` is never closed`,
+    {
+      hint: `leave one of the two \`${token.image}\` out, or close both`,
+      related: latest === undefined
+        ? undefined
+        : missedHere(`or ${closer} is missing here`, latest, tokens, reporter),
+    },
+  );
+}
+
+function reportOrder(at: number, tokens: readonly IToken[], reporter: Reporter): void {
+  const [first, second] = [tokens[at]!, tokens[at + 1]!];
+  const wanted = `${second.image}${first.image}`;
+  reporter.error(
+    "E0203",
+    first.startOffset,
+    tokenEnd(second),
+    `Expected \`${wanted}\`, found \`${first.image}${second.image}\``,
+    { hint: "the bracket that is opened last is closed first" },
+  );
+}
+
+function missedHere(
+  message: string,
+  latest: number,
+  tokens: readonly IToken[],
+  { source }: Reporter,
+) {
+  const place = endBefore(tokens, latest);
+  return [{ span: { source, start: place, end: place }, message }];
 }
 
 /** Shows the opening bracket when it stands on another line. */
@@ -222,6 +261,15 @@ function statementBegin(at: number, tokens: readonly IToken[], { source }: Repor
   if (line === source.position(tokens[at]!.startOffset).line) return undefined;
   const span = { source, start: first.startOffset, end: tokenEnd(first) };
   return [{ span, message: "the statement begins here" }];
+}
+
+/** What a missing bracket would begin, judged by its neighbours. */
+function openedNoun({ at, type }: BracketFix & { kind: "open" }, tokens: readonly IToken[]) {
+  if (type === LBracket) return "the list";
+  if (type === LParen) return endsValue(tokens[at - 1]) ? "the call" : "the parentheses";
+  let next = at;
+  while (tokens[next]?.tokenType === Newline) next++;
+  return tokens[next + 1]?.tokenType === Colon ? "the record" : "the block";
 }
 
 /** What a bracket encloses, judged by the token before it. */

@@ -12,7 +12,15 @@ import type {
   RecordEntry,
 } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
-import { childNode, childNodes, children, childToken, isNode, isToken } from "./cst.ts";
+import {
+  childNode,
+  childNodes,
+  children,
+  childToken,
+  childTokens,
+  isNode,
+  isToken,
+} from "./cst.ts";
 import { groupOperands, type Operand } from "./group_operands.ts";
 import { readBytes, readNumber, readString } from "./literals.ts";
 import * as t from "./tokens.ts";
@@ -338,9 +346,20 @@ export class ExpressionBuilder {
       if (isToken(token)) parameters.push(context.declare(token));
       else {
         const span = context.nodeSpan(token);
-        context.reporter.error("E0220", span.start, span.end, "A parameter must be a name", {
-          hint: "a function is written `x => e` or `(a, b) => e`; at least is written `>=`",
-        });
+        const arrow = childToken(node, "FatArrow")!.startOffset;
+        const written = context.source.text.slice(span.start, Math.min(span.end, arrow)).trimEnd();
+        const isField = childTokens(node, "suffix").some(({ tokenType }) => tokenType === t.Dot);
+        context.reporter.error(
+          "E0220",
+          span.start,
+          span.start + written.length,
+          "A parameter must be a name",
+          {
+            hint: isField
+              ? "a function that is given to a call stands in parentheses: `list.map(x => e)`"
+              : "a function is written `x => e` or `(a, b) => e`; at least is written `>=`",
+          },
+        );
       }
     }
     return { kind: "Lambda", parameters, body, span: context.span(start, body.span.end) };

@@ -810,6 +810,9 @@ const MESSAGES: ReadonlySet<TokenType> = new Set([t.Text, t.UnclosedText, t.Fore
 let plain: DmaParser | null = null;
 let recovering: DmaParser | null = null;
 
+/** The rules that a text can be parsed by. */
+type Start = "file" | "insertion";
+
 /** What came of parsing tokens by a rule. */
 export interface ParsedTokens {
   readonly tree: CstNode;
@@ -822,12 +825,18 @@ export interface ParsedTokens {
  * Building a parser takes longer than parsing most files. There is one of each sort, and the one
  * that recovers is built for the first mistake.
  */
-export function parseByRule(rule: "file" | "insertion", tokens: IToken[]): ParsedTokens {
-  plain ??= new DmaParser({ recover: false });
-  plain.input = tokens;
-  const tree = plain[rule]();
-  if (plain.errors.length === 0) return { tree, errors: [] };
+export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
+  const tree = parsePlainly(rule, tokens);
+  if (tree !== null) return { tree, errors: [] };
   recovering ??= new DmaParser();
   recovering.input = tokens;
   return { tree: recovering[rule](), errors: recovering.errors };
+}
+
+/** Parses tokens by a rule; `null` when there is an error in them. */
+export function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
+  plain ??= new DmaParser({ recover: false });
+  plain.input = tokens;
+  const tree = plain[rule]();
+  return plain.errors.length === 0 ? tree : null;
 }

@@ -29,7 +29,9 @@ Deno.test("a bracket that is missing in one row of a table is missed in that row
 });
 
 Deno.test("a bracket that closes nothing shows where its statement begins", () => {
-  assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0204 4 note 1"]);
+  assertEquals(errorsOf("let table = f(\n  1,\n  2,\n))\n"), ["E0204 4 note 1"]);
+  // Where it can be said what is missing there, the two change places.
+  assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0203 1 note 4"]);
 });
 
 Deno.test("braces that are taken for a record cost three errors at most, however long they are", () => {

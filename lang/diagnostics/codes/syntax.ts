@@ -118,10 +118,11 @@ export const SYNTAX_CODES = {
     example: "let pages =\nlet pages = 4   # right",
   },
   E0203: {
-    title: "bracket that is not closed",
+    title: "bracket without its partner",
     explanation:
       "Every `(`, `[` and `{` needs its partner. The place shown is where the partner is missed " +
-      "first, judged by line ends and indentation; the line with the opening bracket is shown too.",
+      "first, judged by line ends, by indentation and by what could be read if it stood there; the " +
+      "line with the other bracket, or with another place that would do, is shown too.",
     example: "dma_map_phys(ssd, buf\ndma_map_phys(ssd, buf)   # right",
   },
   E0204: {
