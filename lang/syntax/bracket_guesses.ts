@@ -88,13 +88,14 @@ function likeliest(
   const { start, end, fixes } = declaration;
   const surplus = surplusOf(tokens.slice(start, end));
   const own = lines.filter((line) => line.start >= start && line.end <= end);
-  let isSound: boolean | null = null;
+  let sound: boolean | null = null;
+  const isSound = () => sound ??= isRead(fixes);
   for (const { fix, isLikely } of guessesFor(surplus, own, tokens, fixes)) {
-    if (!isLikely && (isSound ??= isRead(fixes))) continue;
+    if (!isLikely && isSound()) continue;
     if (!isRead([fix])) continue;
     if (fix.kind !== "close" && fix.kind !== "unclosed") return fix;
     // The other place is worth a word only where the bracket could stand there.
-    return (isSound ??= isRead(fixes)) ? fix : { ...fix, latest: undefined };
+    return isSound() ? fix : { ...fix, latest: undefined };
   }
   return null;
 }
@@ -131,13 +132,18 @@ function surplusOf(tokens: readonly IToken[]): Surplus[] {
   return found;
 }
 
-/** `f[(` with `])` below: two side by side that should stand the other way round. */
+/** `f[(` with `])` below, or `} {`: two side by side that should stand the other way round. */
 function* inWrongOrder(lines: readonly Line[], tokens: readonly IToken[]): Generator<Guess> {
-  for (const brackets of [CLOSERS, OPENERS]) {
+  const pairs = [
+    (first: TokenType, second: TokenType) => CLOSERS.has(first) && CLOSERS.has(second),
+    (first: TokenType, second: TokenType) => OPENERS.has(first) && OPENERS.has(second),
+    (first: TokenType, second: TokenType) => PARTNERS.get(second) === first,
+  ];
+  for (const isPair of pairs) {
     for (const { start, end } of lines) {
       for (let at = start; at + 1 < end; at++) {
         const [first, second] = [tokens[at]!.tokenType, tokens[at + 1]!.tokenType];
-        if (first !== second && brackets.has(first) && brackets.has(second)) {
+        if (first !== second && isPair(first, second)) {
           yield { fix: { kind: "order", at }, isLikely: true };
         }
       }

@@ -196,13 +196,18 @@ function reportTwice(
 
 function reportOrder(at: number, tokens: readonly IToken[], reporter: Reporter): void {
   const [first, second] = [tokens[at]!, tokens[at + 1]!];
-  const wanted = `${second.image}${first.image}`;
+  const blank = tokenEnd(first) < second.startOffset ? " " : "";
+  const wanted = `${second.image}${blank}${first.image}`;
   reporter.error(
     "E0203",
     first.startOffset,
     tokenEnd(second),
-    `Expected \`${wanted}\`, found \`${first.image}${second.image}\``,
-    { hint: "the bracket that is opened last is closed first" },
+    `Expected \`${wanted}\`, found \`${first.image}${blank}${second.image}\``,
+    {
+      hint: OPENERS.has(first.tokenType) || CLOSERS.has(second.tokenType)
+        ? "the bracket that is opened last is closed first"
+        : undefined,
+    },
   );
 }
 

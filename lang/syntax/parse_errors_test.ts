@@ -458,6 +458,7 @@ Deno.test("two brackets in the wrong order are one error", () => {
   expectOne([
     [body("  g[(", "    1,", "    2,", "  ])"), "E0203 2:4 Expected `([`, found `[(`"],
     [body("  g([", "    1,", "    2,", "  )]"), "E0203 5:3 Expected `])`, found `)]`"],
+    ['test "a" } {\ntest "b" { f() }\n', "E0203 1:10 Expected `{ }`, found `} {`"],
   ]);
 });
 

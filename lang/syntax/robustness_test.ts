@@ -46,8 +46,8 @@ Deno.test("every token left out, doubled or swapped: few errors, and the first a
   assert(counts.broken > 2000, `only ${counts.broken} broken variants`);
   const share = (count: number) => count / counts.broken;
   // Wanted are 95 %; the grammar does better, and a change that costs shows here.
-  assert(share(counts.far) < 0.005, `${counts.far} of ${counts.broken} too far away`);
-  assert(share(counts.many) < 0.01, `${counts.many} of ${counts.broken} with more than 3 errors`);
+  assert(share(counts.far) < 0.001, `${counts.far} of ${counts.broken} too far away`);
+  assert(share(counts.many) < 0.001, `${counts.many} of ${counts.broken} with more than 3 errors`);
   assert(share(counts.single) > 0.9, `only ${counts.single} of ${counts.broken} with one error`);
 });
 

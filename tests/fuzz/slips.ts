@@ -2,8 +2,8 @@
  * Slips of a hand in the examples: each token left out, doubled, or swapped with the next.
  *
  * What is asked: at most three errors, and the first at the place. The place is the line that was
- * touched or a neighbour of it with code on it, and what counts is where the error points: itself,
- * or its note ("opened here", "bound here").
+ * touched or a neighbour of it with code on it. An error of the grammar must point there itself;
+ * for one of the checker its note counts as well ("bound here").
  */
 import { join } from "@std/path";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
@@ -79,7 +79,7 @@ function judgeSlip(path: string, edit: TokenEdit, counts: SlipCounts): string | 
     counts.valid++;
     return null;
   }
-  const isFar = !pointsNear(first, edit);
+  const isFar = !pointsNear(syntax.length > 0 ? { ...first, related: [] } : first, edit);
   const isMany = errors.length > MOST_ERRORS;
   if (syntax.length > 0) {
     counts.syntax++;
