@@ -8,11 +8,19 @@ import type { NvmeDisk } from "./nvme/nvme_disk.ts";
 import type { BarRequest, PciFunction } from "./pci/pci_function.ts";
 import type { PciDevice } from "./pci/pci_tree.ts";
 import type { PciTopology } from "./pci/topology.ts";
+import type { MigrationDriver } from "./vfio/driver/migration_driver.ts";
+import type { MigrationFunction } from "./vfio/function/migration_function.ts";
+
+/** Both sides of a function that can be migrated. */
+export interface Migration {
+  readonly driver: MigrationDriver;
+  readonly function: MigrationFunction;
+}
 
 /** A device of a lab, by the name its block gave it. */
 export interface LabDevice {
   readonly name: string;
-  readonly kind: "nvme" | "endpoint";
+  readonly kind: "nvme" | "endpoint" | "vfio";
   /** What the DMA layer knows of it. */
   readonly dma: DmaDevice;
   /** Its place in the PCI tree. */
@@ -23,11 +31,13 @@ export interface LabDevice {
   readonly controller: NvmeController | null;
   /** What a disk holds. */
   readonly media: Media | null;
+  /** How its state is saved and loaded; null for what cannot be migrated. */
+  readonly migration: Migration | null;
 }
 
 /** A kind of device that a `pci` block can hold. */
 export interface DeviceKind {
-  readonly kind: "nvme" | "endpoint";
+  readonly kind: "nvme" | "endpoint" | "vfio";
   /** One sentence for help. */
   readonly doc: string;
   /** The keys its block takes. */

@@ -1,5 +1,5 @@
 /** Checks of the settings that a device's block may have, whoever made the configuration. */
-import { isPowerOfTwo, KIB, PAGE_SIZE_BYTES, TIB } from "../runtime/address.ts";
+import { isPowerOfTwo, KIB, MIB, PAGE_SIZE_BYTES, TIB } from "../runtime/address.ts";
 import { TICK_NS } from "../runtime/clock.ts";
 import { DmaDevice } from "../runtime/dma/device.ts";
 import type { Machine } from "../runtime/machine.ts";
@@ -39,6 +39,7 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   hmbMinBytes: { key: "hmb_min", min: 0, max: TIB, multipleOf: CONTROLLER_PAGE_BYTES },
   hmbMinChunkBytes: { key: "hmb_min_chunk", min: 0, max: TIB, multipleOf: CONTROLLER_PAGE_BYTES },
   hmbMaxChunks: { key: "hmb_max_chunks", min: 0, max: 65535 },
+  stateBytes: { key: "state", min: 1, max: 64 * MIB },
   timeoutNs: { key: "timeout", min: TICK_NS, max: 1e12 },
   nodes: { key: "nodes", min: 1, max: 1024 },
   capacityBytes: { key: "capacity", min: 64 * KIB, max: 2 ** 52 },

@@ -13,7 +13,8 @@ export type PciNodeKind =
   | "bridge"
   | "device"
   | "nvme"
-  | "endpoint";
+  | "endpoint"
+  | "vfio";
 
 /**
  * The keys of a PCI block. Each is optional: what is left out has the default of its device kind
@@ -69,6 +70,8 @@ export interface DeviceSettings {
   readonly hmbMaxChunks?: number;
   /** The controller takes doorbells from memory. Default false. */
   readonly shadowDoorbells?: boolean;
+  /** What there is of a device to migrate. Default 64 KiB. */
+  readonly stateBytes?: Bytes;
   /** How long a read or write may take before its driver does something. Default 30 s. */
   readonly timeoutNs?: Nanoseconds;
   /** NUMA nodes that the driver keeps descriptor pools for. Default 1. */

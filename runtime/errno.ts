@@ -29,6 +29,7 @@ export const ERRNO = {
   EILSEQ: 84,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
+  ENOTCONN: 107,
   ETIMEDOUT: 110,
   EREMOTEIO: 121,
 } as const;

@@ -83,6 +83,7 @@ const POINTS = [
   point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
   point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames can be had"),
   point("hmm_dma_list.alloc", NO_MEMORY, "no list of the addresses of pages can be had"),
+  point("kvmalloc", NO_MEMORY, "no memory for an array or a table of a driver can be had"),
   point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
   point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),
   point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
@@ -93,6 +94,7 @@ const POINTS = [
   point("device.answer", ["ETIMEDOUT"], "a device takes a command and never answers it", false),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
   point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),
+  point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device makes no key to a migration buffer"),
 ] as const;
 
 export type FaultPointName = (typeof POINTS)[number]["name"];

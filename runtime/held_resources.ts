@@ -36,6 +36,9 @@ export interface Leak {
   readonly taken: MachineEvent | null;
 }
 
+/** Pages of migration buffers, which are no cost of a mapping but can be lost all the same. */
+const MIGRATION_PAGES = "pages of migration buffers";
+
 /** Memory that has a keeper of its own, or none that could lose it. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
@@ -48,6 +51,8 @@ const WATCHED: readonly EventName[] = [
   "swiotlb.unmap",
   "mem.alloc",
   "mem.free",
+  "vfio.add_pages",
+  "vfio.free_pages",
   "call.dma_pool_alloc",
   "ret.dma_pool_alloc",
   "call.dma_pool_free",
@@ -266,6 +271,21 @@ export class HeldResources {
         use.taken.shift();
         return;
       }
+      case "vfio.add_pages": {
+        const { pages } = fields as EventFields<"vfio.add_pages">;
+        const use = this.#useOf(MIGRATION_PAGES);
+        use.blocks += pages;
+        use.bytes += pages * this.#machine.pages.pageSizeBytes;
+        use.taken.push(event);
+        return;
+      }
+      case "vfio.free_pages": {
+        const { pages } = fields as EventFields<"vfio.free_pages">;
+        const use = this.#useOf(MIGRATION_PAGES);
+        use.blocks -= pages;
+        use.bytes -= pages * this.#machine.pages.pageSizeBytes;
+        return;
+      }
       case "call.dma_pool_alloc":
         this.#growing = event;
         return;
@@ -305,14 +325,19 @@ export class HeldResources {
   #takeMemory(event: MachineEvent, fields: EventFields<"mem.alloc">): void {
     const { size_bytes, what } = fields;
     if (COUNTED_ELSEWHERE.has(what)) return;
+    const use = this.#useOf(what);
+    use.blocks++;
+    use.bytes += size_bytes;
+    use.taken.push(event);
+  }
+
+  #useOf(what: string): MemoryUse {
     let use = this.#memory.get(what);
     if (use === undefined) {
       use = { blocks: 0, bytes: 0, taken: [] };
       this.#memory.set(what, use);
     }
-    use.blocks++;
-    use.bytes += size_bytes;
-    use.taken.push(event);
+    return use;
   }
 
   #gotBlock(event: MachineEvent, { error, result }: EventFields<"ret.dma_pool_alloc">): void {

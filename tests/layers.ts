@@ -49,6 +49,7 @@ const MEETING_PLACES = ["lang/builtins/", "lang/machine/"];
 /** Two sides that share no code: neither may reach the other, over however many files. */
 const STRANGERS: readonly (readonly [string, string])[] = [
   ["devices/nvme/controller/", "devices/nvme/driver/"],
+  ["devices/vfio/function/", "devices/vfio/driver/"],
 ];
 
 /** The layer a file belongs to, or null for a file that has none (tests of the whole project). */

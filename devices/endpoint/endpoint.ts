@@ -50,6 +50,7 @@ export const ENDPOINT: DeviceKind = {
       disk: null,
       controller: null,
       media: null,
+      migration: null,
     };
   },
 };

@@ -168,6 +168,7 @@ export const NVME: DeviceKind = {
       disk: new NvmeDisk(driver),
       controller,
       media,
+      migration: null,
     };
   },
 };

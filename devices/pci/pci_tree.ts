@@ -217,7 +217,7 @@ class TreeBuilder {
       this.#addFunctions(node, place, path);
       return;
     }
-    if (node.kind !== "nvme" && node.kind !== "endpoint") {
+    if (node.kind !== "nvme" && node.kind !== "endpoint" && node.kind !== "vfio") {
       throw misplaced(path, node, `"${path.at(-2) ?? DEFAULT_BRIDGE}"`);
     }
     if (node.children.length > 0) {
@@ -227,7 +227,8 @@ class TreeBuilder {
       );
     }
     this.#claimName(path);
-    const func = this.#addFunction(node.name, node.kind, place, node, path);
+    const role = node.kind === "nvme" ? "nvme" : "endpoint";
+    const func = this.#addFunction(node.name, role, place, node, path);
     this.#devices.push({ node, func, path, external: place.external });
   }
 

@@ -58,6 +58,7 @@ import { SCATTERLIST } from "./things/scatterlist.ts";
 import { SWIOTLB } from "./things/swiotlb.ts";
 import { TOPOLOGY } from "./things/topology.ts";
 import { TRACE } from "./things/trace.ts";
+import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio.ts";
 import { thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
@@ -107,6 +108,9 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   DEVICE,
   NVME,
   ENDPOINT,
+  VFIO,
+  VFIO_BUFFER,
+  DIRTY_TRACKER,
   PORT,
   TOPOLOGY,
   PEER_ROUTE,

@@ -44,6 +44,16 @@ hmm_dma_map_pfn(nic, map, 0)
 dma_set_mask(nic, 32)
 let bounced = dma_map_phys(nic, far, 4KiB, to_device)
 `;
+/** A function that can be migrated, with 64 KiB of state, and buffers of it for either way. */
+const MIGRATING = `machine {
+  ram { size = 64MiB }
+  swiotlb { size = 0B }
+  iommu { mode = strict }
+  pci { root_port rp0 { vfio vf { } } }
+}
+let into = vf.alloc_buffer(16, from_device)
+let from = vf.alloc_buffer(16, to_device)
+`;
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
 /** A script that makes the call raise the error; written `CALL fails ERRNO`. */
@@ -193,6 +203,44 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENODEV: `${STRICT}ssd.remove()
       ssd.remove() fails ENODEV`,
   },
+  "vfio.alloc_buffer": newBuffer("alloc_buffer"),
+  "vfio.get_buffer": newBuffer("get_buffer"),
+  "vfio.save": {
+    EIO: `${MIGRATING}vf.save(from) fails EIO`,
+    EINVAL: `${MIGRATING}vf.save(vf.alloc_buffer(16, none)) fails EINVAL`,
+    ENOSPC: `${MIGRATING}vf.save(vf.alloc_buffer(15, from_device)) fails ENOSPC`,
+    ENOTCONN: `${MIGRATING}vf.detach()
+      vf.save(into) fails ENOTCONN`,
+  },
+  "vfio.load": {
+    EIO: `${MIGRATING}fail device.read { vf.load(from) fails EIO }`,
+    EINVAL: `${MIGRATING}vf.load(from, 128KiB) fails EINVAL`,
+    ENOTCONN: `${MIGRATING}vf.detach()
+      vf.load(from) fails ENOTCONN`,
+  },
+  "vfio.track": {
+    EBUSY: `${MIGRATING}vf.track(0, 1MiB)
+      vf.track(0, 1MiB) fails EBUSY`,
+    ENOMEM: `${MIGRATING}fail kvmalloc { vf.track(0, 1MiB) fails ENOMEM }`,
+    ENOTCONN: `${MIGRATING}vf.detach()
+      vf.track(0, 1MiB) fails ENOTCONN`,
+    EIO: `${MIGRATING}fail vfio.key { vf.track(0, 1MiB) fails EIO }`,
+    EFAULT: `${MIGRATING}vf.track(0, 1MiB, pages: 20_000) fails EFAULT`,
+  },
+  "vfio_buffer.map": {
+    EINVAL: `${MIGRATING}into.map() fails EINVAL`,
+    ENOTCONN: `${MIGRATING}vf.detach()
+      into.map() fails ENOTCONN`,
+  },
+  "dirty_tracker.report": {
+    EIO: `${MIGRATING}let tracker = vf.track(0, 1MiB)
+      vf.detach()
+      vf.attach()
+      tracker.report() fails EIO`,
+    ENOTCONN: `${MIGRATING}let tracker = vf.track(0, 1MiB)
+      vf.detach()
+      tracker.report() fails ENOTCONN`,
+  },
   "nvme.write_zeroes": {
     EIO: `${STRICT}ssd.write_zeroes(lba: 4_294_967_296, bytes: 4KiB) fails EIO`,
     EINVAL: `${STRICT}ssd.write_zeroes(bytes: 100B) fails EINVAL`,
@@ -202,6 +250,18 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${STRICT}ssd.discard(bytes: 100B) fails EINVAL`,
   },
 };
+
+/** How each of the two ways to a migration buffer fails. */
+function newBuffer(call: string): Readonly<Record<string, string>> {
+  return {
+    ENOMEM: `${MIGRATING}fail alloc_pages { vf.${call}(4, none) fails ENOMEM }`,
+    ENOTCONN: `${MIGRATING}vf.detach()
+      vf.${call}(4, from_device) fails ENOTCONN`,
+    EINVAL: `${MIGRATING}vf.${call}(0, from_device) fails EINVAL`,
+    EIO: `${MIGRATING}fail vfio.key { vf.${call}(4, to_device) fails EIO }`,
+    EFAULT: `${MIGRATING}vf.${call}(20_000, none) fails EFAULT`,
+  };
+}
 
 /** What the entries declare, as `name ERRNO`. */
 function declared(): string[] {

@@ -86,6 +86,7 @@ function config(random: Random): LabConfig {
             children: [],
           },
           { kind: "endpoint", name: "gpu", settings: { p2pmemBytes: 1048576 }, children: [] },
+          { kind: "vfio", name: "vf", settings: { stateBytes: 4096 }, children: [] },
         ],
       }],
     }],

@@ -122,6 +122,7 @@ const ERRNO_DOCS: Readonly<Record<keyof typeof ERRNO, string>> = {
   EILSEQ: "The protection information does not match.",
   EOPNOTSUPP: "Not supported.",
   EADDRINUSE: "Something is mapped there already.",
+  ENOTCONN: "Not connected: the device is detached.",
   ETIMEDOUT: "Timed out.",
   EREMOTEIO: "The other side refused: peer memory that cannot be reached.",
 };
@@ -368,9 +369,12 @@ const EVENT_WORDS = [
     pool_page: "Coherent memory that a pool cuts into blocks.",
     hmm_pfn_list: "The list of page frames of a page-wise map.",
     hmm_dma_list: "The list of addresses of a page-wise map without a range.",
+    page_array: "The addresses of a migration buffer's pages.",
+    key_table: "What a device makes a key to a migration buffer from.",
   }),
   ...group("where memory comes from", {
     kmalloc: "The kernel's general allocator.",
+    kvmalloc: "The same for what may be large: contiguous for the CPU only.",
     large: "The driver's pool of 4096-byte descriptors.",
     mempool: "A pool that keeps a reserve.",
     pool: "A pool that a script made.",
@@ -418,6 +422,16 @@ const EVENT_WORDS = [
     failed: "It says that it has failed (CSTS.CFS).",
     no_answer: "It did not come up again.",
     pulled: "It is not there any more.",
+  }),
+  ...group("what became of a migration buffer", {
+    allocated: "It is new.",
+    reused: "It is a spare one.",
+    put: "It is spare from here on.",
+    freed: "Nothing of it is left.",
+  }),
+  ...group("what became of a key", {
+    made: "The device has read its table.",
+    destroyed: "The device has forgotten it.",
   }),
   ...group("protection", { read_write: "The device may read and write." }),
   ...group("fill pattern", {

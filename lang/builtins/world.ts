@@ -35,11 +35,13 @@ import { REGION } from "./things/region.ts";
 import { REQUEST, requestEvents } from "./things/request.ts";
 import { SWIOTLB } from "./things/swiotlb.ts";
 import { TRACE, type Trace } from "./things/trace.ts";
+import { VFIO } from "./things/vfio.ts";
 
 /** The type of each kind of block that binds a name. */
 const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
   nvme: NVME,
   endpoint: ENDPOINT,
+  vfio: VFIO,
   host_bridge: PORT,
   root_port: PORT,
   switch: PORT,

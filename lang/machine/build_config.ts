@@ -179,6 +179,7 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   hmb_min_chunk: "hmbMinChunkBytes",
   hmb_max_chunks: "hmbMaxChunks",
   shadow_doorbells: "shadowDoorbells",
+  state: "stateBytes",
   timeout: "timeoutNs",
   nodes: "nodes",
   capacity: "capacityBytes",

@@ -167,6 +167,16 @@ export const QUIRKS: readonly QuirkSpec[] = [
     doc: "A bounced link that is all head and tail maps an empty middle (June 2026).",
   },
   {
+    name: "vfio_page_array_crash",
+    profiles: BOTH,
+    doc: "A migration buffer whose pages come in part only is given back through a wrong pointer.",
+  },
+  {
+    name: "vfio_partial_destroy",
+    profiles: BOTH,
+    doc: "When a link of a migration buffer fails, less is released than was reserved.",
+  },
+  {
     name: "controller_chains_last_prp",
     profiles: [],
     doc: "A controller takes the last entry of a PRP page for a link, needed or not.",

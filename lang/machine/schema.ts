@@ -164,6 +164,9 @@ const P2PMEM: SettingSpec = {
   doc: "Memory of the device that peers may use.",
 };
 
+/** Blocks that stand for a function of a device, and may hang on any bus. */
+const DEVICE_BLOCKS = ["nvme", "endpoint", "vfio"] as const;
+
 const BLOCKS = [
   {
     keyword: "machine",
@@ -374,7 +377,7 @@ const BLOCKS = [
     naming: "none",
     repeats: false,
     doc: "The PCI tree.",
-    children: ["host_bridge", "root_port", "bridge", "device", "nvme", "endpoint"],
+    children: ["host_bridge", "root_port", "bridge", "device", ...DEVICE_BLOCKS],
     settings: [],
   },
   {
@@ -382,7 +385,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A host bridge with root ports. Root ports outside of one share a bridge.",
-    children: ["root_port", "bridge", "device", "nvme", "endpoint"],
+    children: ["root_port", "bridge", "device", ...DEVICE_BLOCKS],
     settings: [
       {
         key: "whitelisted",
@@ -421,7 +424,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A root port.",
-    children: ["switch", "bridge", "device", "nvme", "endpoint"],
+    children: ["switch", "bridge", "device", ...DEVICE_BLOCKS],
     settings: [
       ...FUNCTION_SETTINGS,
       {
@@ -443,7 +446,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A switch; each block inside hangs on a downstream port of its own.",
-    children: ["port", "switch", "bridge", "device", "nvme", "endpoint"],
+    children: ["port", "switch", "bridge", "device", ...DEVICE_BLOCKS],
     settings: [
       ...FUNCTION_SETTINGS,
       { ...ACS, key: "upstream_acs", doc: "The same of the port that leads up." },
@@ -454,7 +457,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A downstream port of a switch, with access control of its own.",
-    children: ["switch", "bridge", "device", "nvme", "endpoint"],
+    children: ["switch", "bridge", "device", ...DEVICE_BLOCKS],
     settings: FUNCTION_SETTINGS,
   },
   {
@@ -462,7 +465,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A bridge to conventional PCI: what is below it passes for the bridge.",
-    children: ["bridge", "device", "nvme", "endpoint"],
+    children: ["bridge", "device", ...DEVICE_BLOCKS],
     settings: FUNCTION_SETTINGS,
   },
   {
@@ -470,7 +473,7 @@ const BLOCKS = [
     naming: "required",
     repeats: true,
     doc: "A device of several functions: each block inside is one of them.",
-    children: ["nvme", "endpoint"],
+    children: [...DEVICE_BLOCKS],
     settings: [],
   },
   {
@@ -609,6 +612,23 @@ const BLOCKS = [
         doc: "Its window of memory that CPUs and peers can address.",
       },
       P2PMEM,
+      ...FUNCTION_SETTINGS,
+      ...DEVICE_SETTINGS,
+    ],
+  },
+  {
+    keyword: "vfio",
+    naming: "required",
+    repeats: true,
+    doc: "A function whose state can be saved, and loaded into another one.",
+    children: [],
+    settings: [
+      {
+        key: "state",
+        shape: size(1, 64 * MIB),
+        default: "64KiB",
+        doc: "How much of it there is to migrate.",
+      },
       ...FUNCTION_SETTINGS,
       ...DEVICE_SETTINGS,
     ],

@@ -245,7 +245,7 @@ const STATEMENT_HINTS: Readonly<Record<string, string>> = {
 
 /** Blocks of the machine that have a name. */
 const MACHINE_BLOCKS: ReadonlySet<string> = new Set(
-  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint"],
+  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint", "vfio"],
 );
 
 function hintFor(

@@ -174,6 +174,37 @@ export class PageAllocator {
     return starts.map((start) => start * this.pageSizeBytes as PhysAddr);
   }
 
+  /**
+   * Takes single pages, one by one, as long as there are any and nobody says stop.
+   *
+   * @param into Takes their addresses; what it holds already are pages of the same user.
+   * @param pages How many are wanted.
+   * @param apart No two of them are neighbours, as far as there is room.
+   * @param goesOn Asked before each page.
+   */
+  allocEach(into: PhysAddr[], pages: number, apart: boolean, goesOn: () => boolean): void {
+    const { from, lowest, spans } = this.#scope({ owner: "driver" });
+    const last = into.at(-1);
+    const begin = apart && last !== undefined ? last / this.pageSizeBytes + 2 : from;
+    // Up to the top, then from the bottom up, then whatever is left in the gaps.
+    const rounds = [{ begin, step: apart ? 2 : 1 }, { begin: lowest, step: apart ? 2 : 1 }, {
+      begin: lowest,
+      step: 1,
+    }];
+    const wanted = into.length + pages;
+    for (const { begin, step } of rounds) {
+      let at = begin;
+      while (into.length < wanted) {
+        const page = this.#bitmap.nextFree(at, spans);
+        if (page < 0) break;
+        if (!goesOn()) return;
+        this.#bitmap.take(page);
+        into.push(page * this.pageSizeBytes as PhysAddr);
+        at = page + step;
+      }
+    }
+  }
+
   /** Gives pages back. Giving back a page nobody has is a bug of ours. */
   free(pages: readonly PhysAddr[]): void {
     for (const phys of pages) {

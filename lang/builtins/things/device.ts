@@ -151,7 +151,9 @@ export const DEVICE: TypeSpec<LabDevice> = {
       run(run, device, [where, content]) {
         const { bytes } = content as BytesValue;
         const address = isThing(where, MAPPING) ? where.target.addr : toDma(where, "dma");
-        return run.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
+        const written = run.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
+        if (written) device.migration?.function.noteWrite(address, bytes.length);
+        return written;
       },
     },
   ],

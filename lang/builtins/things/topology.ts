@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
   device: "device",
   nvme: "nvme",
   endpoint: "endpoint",
+  vfio: "vfio",
 };
 
 export const TOPOLOGY: TypeSpec<Lab> = {

@@ -1,0 +1,111 @@
+/** A machine with two functions that can be migrated, for tests, and what happened on it. */
+import type { DmaDevice } from "../../runtime/dma/device.ts";
+import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
+import { eventNumber } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { ArmedFault, FAULT, type FaultError, type FaultPointName } from "../../runtime/faults.ts";
+import { HeldResources } from "../../runtime/held_resources.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { IommuConfig } from "../../runtime/machine_config.ts";
+import { buildLab } from "../lab.ts";
+import { defaultLabConfig, type DeviceSettings, type LabConfig } from "../lab_config.ts";
+import type { MigrationDriver } from "./driver/migration_driver.ts";
+import type { MigrationFunction } from "./function/migration_function.ts";
+
+/** The defects that 7.2 has. */
+const DEFECTS = ["vfio_page_array_crash", "vfio_partial_destroy"];
+
+interface BenchOptions extends Partial<Omit<LabConfig, "iommu" | "pci" | "quirks">> {
+  readonly iommu?: Partial<IommuConfig>;
+  readonly quirks?: readonly string[];
+  readonly settings?: DeviceSettings;
+}
+
+export class MigrationBench {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly driver: MigrationDriver;
+  readonly function: MigrationFunction;
+  /** The other one. */
+  readonly peer: { readonly driver: MigrationDriver; readonly function: MigrationFunction };
+  readonly events: MachineEvent[] = [];
+
+  constructor({ iommu, quirks, settings = {}, ...more }: BenchOptions = {}) {
+    const defaults = defaultLabConfig();
+    const lab = buildLab({
+      ...defaults,
+      ...more,
+      quirks: new Set(quirks ?? DEFECTS),
+      iommu: { ...defaults.iommu, mode: "strict", ...iommu },
+      pci: [{
+        kind: "root_port",
+        name: "rp0",
+        settings: {},
+        children: [{ kind: "vfio", name: "vf", settings, children: [] }],
+      }, {
+        kind: "root_port",
+        name: "rp1",
+        settings: {},
+        children: [{ kind: "vfio", name: "vg", settings, children: [] }],
+      }],
+    });
+    const vf = lab.devices.get("vf")!;
+    this.machine = lab.machine;
+    this.dev = vf.dma;
+    this.driver = vf.migration!.driver;
+    this.function = vf.migration!.function;
+    this.peer = lab.devices.get("vg")!.migration!;
+    lab.machine.events.listen((event) => this.events.push(event));
+  }
+
+  count(name: EventName): number {
+    return this.machine.events.count(eventNumber(name));
+  }
+
+  /** Counts of several events, in that order. */
+  counts(...names: EventName[]): number[] {
+    return names.map((name) => this.count(name));
+  }
+
+  /** A field of each event of a name. */
+  fields(name: EventName, field: string): unknown[] {
+    return this.events.filter((event) => event.name === name)
+      .map(({ fields }) => Reflect.get(fields, field));
+  }
+
+  /** Does something while passings of a point fail. */
+  failing<T>(
+    point: FaultPointName,
+    [first, last]: readonly [number, number],
+    act: () => T,
+    error: FaultError | null = null,
+  ): T {
+    const fault = new ArmedFault(FAULT[point], first, last, error);
+    this.machine.armFault(fault);
+    try {
+      return act();
+    } finally {
+      this.machine.disarmFault(fault);
+    }
+  }
+
+  /** What something leaves behind: kinds and amounts. */
+  leaksOf(act: () => void): (readonly [string, number])[] {
+    const held = new HeldResources(this.machine);
+    act();
+    held.stop();
+    return held.leaks().map(({ kind, amount }) => [kind, amount]);
+  }
+}
+
+/** The errno that something raises. @throws {Error} When it raises none. */
+export function errnoOf(act: () => unknown): ErrnoName {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof KernelError) return error.errno;
+    throw error;
+  }
+  throw new Error("Nothing was raised");
+}

@@ -1,0 +1,48 @@
+/**
+ * What the driver of a device that can be migrated tells it, and what the device answers. It is all
+ * that both sides know of each other, besides memory.
+ *
+ * How commands travel is the model's own: no rule says so. Tables are fetched by the device out of a
+ * page that it shares with its driver, 512 entries at a time.
+ */
+import type { Bytes, DmaAddr } from "../../runtime/address.ts";
+
+/** Entries of a key's table that the shared page holds: 8 bytes each, an address, little-endian. */
+export const ENTRIES_PER_COMMAND = 512;
+
+/** What a device says of a report of dirty pages. */
+export interface DirtyReport {
+  /** Records written: 8 bytes each, an address of the device, little-endian. */
+  readonly records: number;
+  /** The buffer was full: there is more to report. */
+  readonly more: boolean;
+}
+
+export interface CommandPort {
+  /** How many bytes a save writes. */
+  readonly stateBytes: Bytes;
+  /** Where the page lies that tables are fetched from. */
+  shareCommandPage(dma: DmaAddr): void;
+  /**
+   * Begins a key: a name for a buffer that need not be contiguous.
+   * @param lengthBytes What the buffer holds.
+   * @returns The key's number.
+   */
+  beginKey(entries: number, pageBytes: Bytes, lengthBytes: Bytes): number;
+  /** Has the device fetch a part of the key's table; false when it cannot read it. */
+  fetchEntries(key: number, first: number, count: number): boolean;
+  /** Ends a key. A number that is none is passed over. */
+  destroyKey(key: number): void;
+  /** Writes the device's state to the memory behind a key; false when some of it cannot be written. */
+  save(key: number): boolean;
+  /** Takes `sizeBytes` bytes behind a key for the device's state; false when it cannot read them. */
+  load(key: number, sizeBytes: Bytes): boolean;
+  /** Begins to note which pages of a range of its addresses the device writes. */
+  track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes): void;
+  /** Writes what was noted to the memory behind a key, and forgets it; null when it cannot. */
+  report(key: number): DirtyReport | null;
+  /** Ends that. */
+  stopTracking(): void;
+  /** The device is reset: it knows no keys, and tracks nothing. */
+  forget(): void;
+}

@@ -1,0 +1,67 @@
+/**
+ * Which pages the device has written, as the device tells: it writes records into a receive buffer,
+ * which is mapped as any buffer of a migration is.
+ *
+ * That it is mapped so is the rule; the form of the records is the model's own.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 3.1
+ */
+import type { DmaAddr } from "../../../runtime/address.ts";
+import { KernelError } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { MigrationBuffer } from "./migration_buffer.ts";
+import type { MigrationDriver } from "./migration_driver.ts";
+
+const DIRTY = eventId("vfio.dirty");
+const RECORD_BYTES = 8;
+
+export class DirtyTracker {
+  constructor(readonly driver: MigrationDriver, readonly buffer: MigrationBuffer) {}
+
+  /**
+   * The pages that the device has written since the last report, ascending.
+   * @throws {KernelError} ENOTCONN, or EIO when the device cannot write its report.
+   */
+  report(): readonly DmaAddr[] {
+    const { detached, dev, machine, port } = this.driver;
+    if (detached) throw new KernelError("ENOTCONN", `${dev.name} is detached`);
+    const { events } = machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const pages: DmaAddr[] = [];
+    let more = true;
+    while (more) {
+      const told = port.report(this.buffer.key!);
+      if (told === null) {
+        events.device = outer;
+        throw new KernelError("EIO", `${dev.name} cannot write its report of dirty pages`);
+      }
+      this.#read(told.records, pages);
+      more = told.more;
+      if (events.tick(DIRTY)) events.emit(DIRTY, { records: told.records, more });
+    }
+    events.device = outer;
+    return pages;
+  }
+
+  /** Ends the tracking. */
+  stop(): void {
+    this.driver.stopTracking(this);
+  }
+
+  /** Reads records out of the pages of the receive buffer. */
+  #read(records: number, into: DmaAddr[]): void {
+    const { pageBytes, pages } = this.buffer;
+    const { hostMemory } = this.driver.machine;
+    const perPage = pageBytes / RECORD_BYTES;
+    for (let index = 0; index < records; index += perPage) {
+      const count = Math.min(perPage, records - index);
+      const bytes = new Uint8Array(count * RECORD_BYTES);
+      hostMemory.read(pages[index / perPage]!, bytes, 0, bytes.length);
+      const view = new DataView(bytes.buffer);
+      for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
+        into.push(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32 as DmaAddr);
+      }
+    }
+  }
+}

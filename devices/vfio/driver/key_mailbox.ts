@@ -1,0 +1,38 @@
+/** What a driver writes down for a key before the device makes it: the addresses of all pages. */
+import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+
+const ENTRY_BYTES = 8;
+/** Entries come in pairs: the device counts the table in units of 16 bytes. */
+const ENTRIES_PER_UNIT = 2;
+
+export class KeyMailbox {
+  readonly #table: Float64Array;
+  /** Bytes behind the key. */
+  readonly lengthBytes: Bytes;
+  /** Pages of the buffer. */
+  readonly entries: number;
+
+  constructor(pages: number, pageBytes: Bytes) {
+    this.entries = pages;
+    this.lengthBytes = pages * pageBytes;
+    this.#table = new Float64Array(Math.ceil(pages / ENTRIES_PER_UNIT) * ENTRIES_PER_UNIT);
+  }
+
+  /** How many entries it has room for. */
+  get roomEntries(): number {
+    return this.#table.length;
+  }
+
+  /** Host memory of the table. */
+  get sizeBytes(): Bytes {
+    return this.roomEntries * ENTRY_BYTES;
+  }
+
+  setEntry(index: number, dma: DmaAddr): void {
+    this.#table[index] = dma;
+  }
+
+  entryAt(index: number): DmaAddr {
+    return this.#table[index]! as DmaAddr;
+  }
+}

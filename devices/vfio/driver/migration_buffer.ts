@@ -1,0 +1,57 @@
+/**
+ * A buffer of a migration: pages of the host's, and what leads the device to them.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 3.1
+ */
+import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
+import {
+  type DirectionWord,
+  directionWord,
+  type DmaDirection,
+} from "../../../runtime/dma/attributes.ts";
+import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import { SCATTER_ENTRY_BYTES, type Scatterlist } from "../../../runtime/dma/scatterlist.ts";
+import type { KeyMailbox } from "./key_mailbox.ts";
+
+/** A page's address in the array of pages. */
+export const PAGE_ENTRY_BYTES = 8;
+/** The state of the two-step API, which each buffer has in itself. */
+const IOVA_STATE_BYTES = 16;
+
+/** Which way the bytes go; `none` is for headers, which the device never sees. */
+export type BufferDirection = DirectionWord | "none";
+
+export class MigrationBuffer {
+  readonly pages: PhysAddr[] = [];
+  readonly state = new DmaIovaState();
+  /** The pages as the scatterlist that 6.12 keeps instead of an array. */
+  list: Scatterlist | null = null;
+  mailbox: KeyMailbox | null = null;
+  /** The device's number for it. */
+  key: number | null = null;
+  /** It was freed: nothing of it is left. */
+  freed = false;
+
+  /** @param dir Null: pages only, never mapped. */
+  constructor(readonly dir: DmaDirection | null, readonly pageBytes: Bytes) {}
+
+  get npages(): number {
+    return this.pages.length;
+  }
+
+  get sizeBytes(): Bytes {
+    return this.pages.length * this.pageBytes;
+  }
+
+  get direction(): BufferDirection {
+    return this.dir === null ? "none" : directionWord(this.dir);
+  }
+
+  /** Host memory that it takes besides its pages: array or list, state, table. */
+  get costBytes(): Bytes {
+    const table = this.mailbox?.sizeBytes ?? 0;
+    return this.list === null
+      ? this.pages.length * PAGE_ENTRY_BYTES + IOVA_STATE_BYTES + table
+      : this.list.count * SCATTER_ENTRY_BYTES + table;
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The driver of a device that can be migrated: buffers for its state, and the keys by which the
+ * device finds them.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 3
+ */
+import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
+import {
+  ERRNO,
+  type ErrnoName,
+  errnoName,
+  invariant,
+  KernelError,
+} from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { Why } from "../../../runtime/events.ts";
+import { FAULT } from "../../../runtime/faults.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { type CommandPort, ENTRIES_PER_COMMAND } from "../command_port.ts";
+import { DirtyTracker } from "./dirty_tracker.ts";
+import { KeyMailbox } from "./key_mailbox.ts";
+import { MigrationBuffer } from "./migration_buffer.ts";
+import { addPages, dropPages, giveCost, takeCost } from "./page_array.ts";
+import { PageMapper } from "./page_mapper.ts";
+import { type VfioRules, vfioRules } from "./vfio_rules.ts";
+
+const BUFFER = eventId("vfio.buffer");
+const KEY = eventId("vfio.key");
+const RULE = "hmm-rdma-vfio.3.3";
+const COMMAND_PAGE_BYTES = 4096;
+const ENTRY_BYTES = 8;
+
+export class MigrationDriver {
+  /** Buffers that somebody has. */
+  readonly buffers = new Set<MigrationBuffer>();
+  /** Buffers that were put back and wait for the next user, the first to come first. */
+  readonly spare: MigrationBuffer[] = [];
+  /** The device cannot be reached for now. */
+  detached = false;
+  /** Who follows which pages the device writes; null while nobody does. */
+  tracker: DirtyTracker | null = null;
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly port: CommandPort;
+  readonly #rules: VfioRules;
+  readonly #mapper: PageMapper;
+  readonly #commandPage: CoherentMemory;
+
+  /** @throws {KernelError} ENOMEM when there is no page for commands. */
+  constructor(machine: Machine, dev: DmaDevice, port: CommandPort) {
+    this.machine = machine;
+    this.dev = dev;
+    this.port = port;
+    const { kernel, quirks } = machine.config;
+    this.#rules = vfioRules(kernel, quirks);
+    this.#mapper = new PageMapper(machine, dev, this.#rules);
+    const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
+    if (page === null) throw this.#failed("ENOMEM", "has no page for commands");
+    this.#commandPage = page;
+    port.shareCommandPage(page.dma);
+  }
+
+  /**
+   * Allocates a buffer, and maps it unless it is for headers.
+   *
+   * @param dir Null: pages only.
+   * @param apart No two pages are neighbours, as far as memory goes.
+   * @throws {KernelError} ENOMEM, or what `mapBuffer` raises; nothing of the buffer is left then,
+   *   but for the defects of 4.7 and 4.8.
+   */
+  allocBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
+    return this.#told(() => {
+      const buffer = this.#newBuffer(npages, dir, apart);
+      this.#tell("allocated", buffer);
+      return buffer;
+    });
+  }
+
+  /**
+   * A buffer of at least so many pages: the first spare one of the same direction that is large
+   * enough. Smaller ones that are met on the way are freed; when there is none, one is allocated.
+   */
+  getBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
+    return this.#told(() => {
+      let freed = 0;
+      for (const buffer of [...this.spare]) {
+        if (buffer.dir !== dir) continue;
+        this.spare.splice(this.spare.indexOf(buffer), 1);
+        if (buffer.npages >= npages) {
+          this.buffers.add(buffer);
+          this.#tell("reused", buffer, { wanted_pages: npages, freed });
+          return buffer;
+        }
+        this.#release(buffer);
+        freed++;
+      }
+      const buffer = this.#newBuffer(npages, dir, apart);
+      this.#tell("allocated", buffer, { wanted_pages: npages, freed });
+      return buffer;
+    });
+  }
+
+  /** Keeps a buffer, mapped as it is, for the next one who wants some. */
+  putBuffer(buffer: MigrationBuffer): void {
+    this.#told(() => {
+      this.#drop(buffer);
+      this.spare.push(buffer);
+      this.#tell("put", buffer);
+    });
+  }
+
+  /** Frees a buffer: its key, its mappings, its table, its pages. */
+  freeBuffer(buffer: MigrationBuffer): void {
+    this.#told(() => {
+      this.#drop(buffer);
+      this.#release(buffer);
+    });
+  }
+
+  /**
+   * Has the device see a buffer's pages: a table is written, the pages are mapped, and the device
+   * makes a key of both.
+   *
+   * @throws {KernelError} ENOTCONN, EINVAL, ENOMEM, or what mapping and the device fail with.
+   * @see behaviour/hmm-rdma-vfio.md 3.3
+   */
+  mapBuffer(buffer: MigrationBuffer): void {
+    this.#told(() => this.#map(buffer));
+  }
+
+  /** Has the device write its state into a buffer. @returns How many bytes. @throws {KernelError} */
+  save(buffer: MigrationBuffer): Bytes {
+    return this.#told(() => {
+      const key = this.#keyOf(buffer);
+      const { stateBytes } = this.port;
+      if (buffer.sizeBytes < stateBytes) {
+        throw this.#failed("ENOSPC", `has ${stateBytes} bytes of state, not ${buffer.sizeBytes}`);
+      }
+      if (!this.port.save(key)) throw this.#failed("EIO", "cannot write its state to the buffer");
+      return stateBytes;
+    });
+  }
+
+  /** Has the device take its state out of a buffer. @throws {KernelError} */
+  load(buffer: MigrationBuffer, sizeBytes: Bytes): void {
+    this.#told(() => {
+      const key = this.#keyOf(buffer);
+      if (sizeBytes > buffer.sizeBytes || sizeBytes > this.port.stateBytes) {
+        throw this.#failed("EINVAL", `cannot take ${sizeBytes} bytes out of the buffer`);
+      }
+      if (!this.port.load(key, sizeBytes)) {
+        throw this.#failed("EIO", "cannot read its state from the buffer");
+      }
+    });
+  }
+
+  /**
+   * Begins to follow which pages of a range the device writes; it will say so through a buffer of
+   * its own.
+   * @throws {KernelError} EBUSY when that is done already, else as `allocBuffer`.
+   */
+  track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {
+    return this.#told(() => {
+      if (this.tracker !== null) throw this.#failed("EBUSY", "is followed already");
+      const buffer = this.#newBuffer(npages, DMA_FROM_DEVICE, false);
+      this.port.track(first, sizeBytes, pageBytes);
+      this.tracker = new DirtyTracker(this, buffer);
+      return this.tracker;
+    });
+  }
+
+  /** Ends that, and frees the buffer. */
+  stopTracking(tracker: DirtyTracker): void {
+    this.port.stopTracking();
+    this.tracker = null;
+    this.freeBuffer(tracker.buffer);
+  }
+
+  /** The device is reset, and cannot be reached until it is attached again. It forgets all keys. */
+  detach(): void {
+    this.detached = true;
+    this.port.forget();
+  }
+
+  /** What a buffer's key is good for. @throws {KernelError} ENOTCONN, EINVAL */
+  #keyOf(buffer: MigrationBuffer): number {
+    if (this.detached) throw this.#failed("ENOTCONN", "is detached");
+    if (buffer.key === null) throw this.#failed("EINVAL", "has no key to the buffer");
+    return buffer.key;
+  }
+
+  #newBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
+    const { machine } = this;
+    const buffer = new MigrationBuffer(dir, machine.pages.pageSizeBytes);
+    if (npages > 0 && addPages(machine, buffer, npages, apart, this.#rules) !== 0) {
+      throw this.#failed("ENOMEM", `gets no ${npages} pages`);
+    }
+    if (dir !== null) {
+      try {
+        this.#map(buffer);
+      } catch (error) {
+        dropPages(machine, buffer);
+        throw error;
+      }
+    }
+    this.buffers.add(buffer);
+    return buffer;
+  }
+
+  #map(buffer: MigrationBuffer): void {
+    const { dir, npages, pageBytes } = buffer;
+    if (this.detached) throw this.#failed("ENOTCONN", "is detached");
+    if (buffer.mailbox !== null || npages === 0) {
+      throw this.#failed("EINVAL", npages === 0 ? "maps no pages" : "has mapped the buffer before");
+    }
+    invariant(dir !== null, "A buffer for headers is never mapped");
+    const mailbox = new KeyMailbox(npages, pageBytes);
+    const { machine } = this;
+    if (!takeCost(machine, "key_table", mailbox.sizeBytes)) {
+      throw this.#failed("ENOMEM", `gets no table of ${mailbox.sizeBytes} bytes`);
+    }
+    const registration = { buffer, mailbox, dir };
+    let error = this.#mapper.register(registration);
+    if (error === 0) {
+      error = this.#createKey(buffer, mailbox);
+      if (error !== 0) this.#mapper.unregister(registration);
+    }
+    if (error !== 0) {
+      giveCost(machine.events, "key_table", mailbox.sizeBytes);
+      throw this.#failed(errnoName(error), `cannot map a buffer of ${npages} pages`);
+    }
+    buffer.mailbox = mailbox;
+  }
+
+  /** The device makes a key of a table; 0 or a negative errno. */
+  #createKey(buffer: MigrationBuffer, mailbox: KeyMailbox): number {
+    const { events, faults } = this.machine;
+    const injected = faults === null ? 0 : faults.errnoAt(FAULT["vfio.key"]);
+    if (injected !== 0) return injected;
+    const { entries, lengthBytes } = mailbox;
+    const key = this.port.beginKey(entries, buffer.pageBytes, lengthBytes);
+    for (let first = 0; first < entries; first += ENTRIES_PER_COMMAND) {
+      const count = Math.min(ENTRIES_PER_COMMAND, entries - first);
+      this.#writeEntries(mailbox, first, count);
+      if (this.port.fetchEntries(key, first, count)) continue;
+      this.port.destroyKey(key);
+      return -ERRNO.EIO;
+    }
+    buffer.key = key;
+    if (events.tick(KEY)) {
+      events.emit(KEY, { key, entries, size_bytes: lengthBytes, state: "made" });
+    }
+    return 0;
+  }
+
+  /** Puts a part of a table where the device fetches it. */
+  #writeEntries(mailbox: KeyMailbox, first: number, count: number): void {
+    const bytes = new Uint8Array(count * ENTRY_BYTES);
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at < count; at++) {
+      const dma = mailbox.entryAt(first + at);
+      view.setUint32(at * ENTRY_BYTES, dma % 2 ** 32, true);
+      view.setUint32(at * ENTRY_BYTES + 4, Math.floor(dma / 2 ** 32), true);
+    }
+    this.machine.hostMemory.write(this.#commandPage.physOf(0), bytes, 0, bytes.length);
+  }
+
+  /** A buffer is nobody's any more. */
+  #drop(buffer: MigrationBuffer): void {
+    invariant(this.buffers.delete(buffer), `The buffer is not in use by ${this.dev.name}`);
+  }
+
+  #release(buffer: MigrationBuffer): void {
+    const { dir, key, mailbox } = buffer;
+    const { events } = this.machine;
+    this.#tell("freed", buffer);
+    if (key !== null && mailbox !== null) {
+      this.port.destroyKey(key);
+      if (events.tick(KEY)) {
+        const { entries, lengthBytes } = mailbox;
+        events.emit(KEY, { key, entries, size_bytes: lengthBytes, state: "destroyed" });
+      }
+    }
+    if (mailbox !== null && dir !== null) {
+      this.#mapper.unregister({ buffer, mailbox, dir });
+      giveCost(events, "key_table", mailbox.sizeBytes);
+    }
+    buffer.key = null;
+    buffer.mailbox = null;
+    dropPages(this.machine, buffer);
+    buffer.freed = true;
+  }
+
+  #tell(action: string, buffer: MigrationBuffer, inputs: Why["inputs"] | null = null): void {
+    const { events } = this.machine;
+    if (!events.tick(BUFFER)) return;
+    const why = inputs === null ? null : { rule: RULE, inputs };
+    events.emit(BUFFER, { action, pages: buffer.npages, dir: buffer.direction }, why);
+  }
+
+  /** Does something of which the events are this device's. */
+  #told<T>(act: () => T): T {
+    const { events } = this.machine;
+    const { device } = events;
+    events.device = this.dev.name;
+    try {
+      return act();
+    } finally {
+      events.device = device;
+    }
+  }
+
+  #failed(errno: ErrnoName, what: string): KernelError {
+    return new KernelError(errno, `${this.dev.name} ${what}`);
+  }
+}

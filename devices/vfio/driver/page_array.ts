@@ -1,0 +1,129 @@
+/**
+ * How a buffer gets its pages, and gives them back.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 3.1, 3.3, 4.7
+ */
+import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
+import { SCATTER_ENTRY_BYTES, Scatterlist } from "../../../runtime/dma/scatterlist.ts";
+import { ERRNO } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../runtime/events.ts";
+import { FAULT } from "../../../runtime/faults.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { allocPagesBulk } from "../../../runtime/memory/bulk_pages.ts";
+import { dereferenceNull } from "../../../runtime/null_dereference.ts";
+import { type MigrationBuffer, PAGE_ENTRY_BYTES } from "./migration_buffer.ts";
+import type { VfioRules } from "./vfio_rules.ts";
+
+const ADD_PAGES = eventId("vfio.add_pages");
+const FREE_PAGES = eventId("vfio.free_pages");
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** What the memory is for that a buffer costs. */
+type Cost = "page_array" | "scatterlist" | "key_table";
+
+/** Takes a driver's own memory; false when there is none. */
+export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolean {
+  const { events, faults } = machine;
+  if (faults !== null && faults.errnoAt(FAULT.kvmalloc) !== 0) return false;
+  if (events.tick(MEM_ALLOC)) {
+    events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "kvmalloc" });
+  }
+  return true;
+}
+
+/** Gives it back. */
+export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): void {
+  if (events.tick(MEM_FREE)) {
+    events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "kvmalloc" });
+  }
+}
+
+/**
+ * Takes the pages of a new buffer, in bulk, until it has all of them.
+ *
+ * @param apart No two pages are neighbours, as far as memory goes.
+ * @returns 0, or -ENOMEM with nothing taken.
+ * @throws {KernelError} EFAULT for the defect of 4.7: what was taken stays so.
+ */
+export function addPages(
+  machine: Machine,
+  buffer: MigrationBuffer,
+  wantedPages: number,
+  apart: boolean,
+  rules: VfioRules,
+): number {
+  const arrayBytes = wantedPages * PAGE_ENTRY_BYTES;
+  if (!rules.keepsScatterlist && !takeCost(machine, "page_array", arrayBytes)) {
+    return -ERRNO.ENOMEM;
+  }
+  const { events } = machine;
+  while (buffer.npages < wantedPages) {
+    const wanted = wantedPages - buffer.npages;
+    const taken = allocPagesBulk(machine, buffer.pages, wanted, apart);
+    if (events.tick(ADD_PAGES)) {
+      events.emit(ADD_PAGES, { pages: taken, wanted_pages: wanted }, {
+        rule: "hmm-rdma-vfio.3.1",
+        inputs: { had: buffer.npages - taken, apart },
+      });
+    }
+    if (taken > 0) continue;
+    if (rules.walksFromWrongPointer && buffer.npages >= 2) walkFromWrongPointer(machine, buffer);
+    freePages(machine, buffer);
+    if (!rules.keepsScatterlist) giveCost(events, "page_array", arrayBytes);
+    return -ERRNO.ENOMEM;
+  }
+  if (!rules.keepsScatterlist) return 0;
+  const list = chunksOf(buffer);
+  if (takeCost(machine, "scatterlist", list.count * SCATTER_ENTRY_BYTES)) {
+    buffer.list = list;
+    return 0;
+  }
+  freePages(machine, buffer);
+  return -ERRNO.ENOMEM;
+}
+
+/** Gives the pages back, the last first, and what they were written down in. */
+export function dropPages(machine: Machine, buffer: MigrationBuffer): void {
+  const { list, npages } = buffer;
+  if (npages === 0) return;
+  freePages(machine, buffer);
+  const { events } = machine;
+  if (list === null) giveCost(events, "page_array", npages * PAGE_ENTRY_BYTES);
+  else giveCost(events, "scatterlist", list.count * SCATTER_ENTRY_BYTES);
+  buffer.list = null;
+}
+
+function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
+  if (buffer.npages === 0) return;
+  pages.free([...buffer.pages].reverse());
+  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { pages: buffer.npages });
+  buffer.pages.length = 0;
+}
+
+/**
+ * Index 0 of the walk is the first page. Index 1 is not the second entry of the array but the word
+ * behind the pointer to it: the address in the IOVA state, which is 0 as long as nothing is mapped.
+ */
+function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
+  pages.free([buffer.pages[0]!]);
+  buffer.pages.shift();
+  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { pages: 1 });
+  dereferenceNull(
+    events,
+    "mlx5vf_add_pages",
+    `the word behind the pointer to the page array, ${buffer.state.addr}, is taken for a page`,
+  );
+}
+
+/** The pages as a list of the contiguous runs that they make. */
+function chunksOf({ pageBytes, pages }: MigrationBuffer): Scatterlist {
+  const chunks: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
+  for (const phys of pages) {
+    const last = chunks.at(-1);
+    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageBytes;
+    else chunks.push({ phys, sizeBytes: pageBytes });
+  }
+  return new Scatterlist(chunks);
+}

@@ -1,0 +1,190 @@
+/**
+ * How a buffer's pages come to be seen by the device: `register_dma_pages` and its opposite.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 3.2, 3.3
+ */
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
+import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { ERRNO } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { KeyMailbox } from "./key_mailbox.ts";
+import type { MigrationBuffer } from "./migration_buffer.ts";
+import type { VfioRules } from "./vfio_rules.ts";
+
+const REGISTER = eventId("vfio.register");
+const UNREGISTER = eventId("vfio.unregister");
+const UNWIND = eventId("vfio.unwind");
+const RULE = "hmm-rdma-vfio.3.2";
+
+/** One range of IO addresses, page by page, or one list. */
+type Way = "iova" | "single" | "scatterlist";
+
+/** The range is asked for without any page: it begins on a granule. */
+const NO_PAGE = 0 as PhysAddr;
+
+/** A buffer that is mapped, with its table. */
+interface Registration {
+  readonly buffer: MigrationBuffer;
+  readonly mailbox: KeyMailbox;
+  readonly dir: DmaDirection;
+}
+
+export class PageMapper {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #rules: VfioRules;
+
+  constructor(machine: Machine, dev: DmaDevice, rules: VfioRules) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#rules = rules;
+  }
+
+  /**
+   * Maps all pages and fills the table with their addresses.
+   * @returns 0, or a negative errno with nothing mapped.
+   */
+  register(registration: Registration): number {
+    const { buffer, mailbox, dir } = registration;
+    const { dma, events } = this.#machine;
+    const outer = events.device;
+    events.device = this.#dev.name;
+    let way: Way = "iova";
+    let error: number;
+    if (buffer.list !== null) {
+      way = "scatterlist";
+      error = this.#mapList(registration);
+    } else if (dma.dmaIovaTryAlloc(this.#dev, buffer.state, NO_PAGE, buffer.sizeBytes)) {
+      error = this.#linkAll(registration);
+    } else {
+      way = "single";
+      error = this.#mapAll(registration);
+    }
+    if (error === 0 && events.tick(REGISTER)) {
+      events.emit(REGISTER, {
+        pages: buffer.npages,
+        dma: mailbox.entryAt(0),
+        rule: way,
+        dir: buffer.direction,
+      }, {
+        rule: RULE,
+        inputs: {
+          range: way === "iova",
+          translated: this.#dev.domain !== null,
+          bytes: buffer.sizeBytes,
+          direction: dir,
+        },
+      });
+    }
+    events.device = outer;
+    return error;
+  }
+
+  /** Ends all mappings of a buffer. */
+  unregister({ buffer, mailbox, dir }: Registration): void {
+    const { dma, events } = this.#machine;
+    const dev = this.#dev;
+    const outer = events.device;
+    events.device = dev.name;
+    const way: Way = buffer.list !== null
+      ? "scatterlist"
+      : dma.dmaUseIova(buffer.state)
+      ? "iova"
+      : "single";
+    if (buffer.list !== null) dma.dmaUnmapSg(dev, buffer.list, dir);
+    else if (way === "iova") dma.dmaIovaDestroy(dev, buffer.state, buffer.sizeBytes, dir);
+    else this.#unmapBelow(buffer.npages, { buffer, mailbox, dir });
+    if (events.tick(UNREGISTER)) {
+      events.emit(UNREGISTER, {
+        pages: buffer.npages,
+        dma: mailbox.entryAt(0),
+        rule: way,
+        dir: buffer.direction,
+      });
+    }
+    events.device = outer;
+  }
+
+  /** One link for each page, and one sync for all of them. */
+  #linkAll({ buffer, mailbox, dir }: Registration): number {
+    const { dma } = this.#machine;
+    const dev = this.#dev;
+    const { pageBytes, pages, state } = buffer;
+    for (const [index, page] of pages.entries()) {
+      const offset = index * pageBytes;
+      const error = dma.dmaIovaLink(dev, state, page, offset, pageBytes, dir);
+      if (error !== 0) {
+        this.#undoLinks(index, { buffer, mailbox, dir });
+        return error;
+      }
+      mailbox.setEntry(index, state.addr + offset as DmaAddr);
+    }
+    const error = dma.dmaIovaSync(dev, state, 0, buffer.sizeBytes);
+    if (error !== 0) {
+      this.#tellUnwind(pages.length, buffer, "iova");
+      dma.dmaIovaDestroy(dev, state, buffer.sizeBytes, dir);
+    }
+    return error;
+  }
+
+  /** @see behaviour/hmm-rdma-vfio.md 3.2 and 4.8 */
+  #undoLinks(linked: number, { buffer, dir }: Registration): void {
+    const { dma } = this.#machine;
+    const dev = this.#dev;
+    this.#tellUnwind(linked, buffer, "iova");
+    const linkedBytes = linked * buffer.pageBytes;
+    if (this.#rules.releasesLinkedOnly) {
+      dma.dmaIovaDestroy(dev, buffer.state, linkedBytes, dir);
+      return;
+    }
+    if (linked > 0) dma.dmaIovaUnlink(dev, buffer.state, 0, linkedBytes, dir);
+    dma.dmaIovaFree(dev, buffer.state);
+  }
+
+  #mapAll({ buffer, mailbox, dir }: Registration): number {
+    const { dma } = this.#machine;
+    for (const [index, page] of buffer.pages.entries()) {
+      const address = dma.dmaMapPage(this.#dev, page, 0, buffer.pageBytes, dir);
+      if (dma.dmaMappingError(this.#dev, address) !== 0) {
+        this.#tellUnwind(index, buffer, "single");
+        this.#unmapBelow(index, { buffer, mailbox, dir });
+        return -ERRNO.ENOMEM;
+      }
+      mailbox.setEntry(index, address);
+    }
+    return 0;
+  }
+
+  /** The last first, at the addresses that stand in the table. */
+  #unmapBelow(end: number, { buffer, mailbox, dir }: Registration): void {
+    const { dma } = this.#machine;
+    for (let index = end - 1; index >= 0; index--) {
+      dma.dmaUnmapPage(this.#dev, mailbox.entryAt(index), buffer.pageBytes, dir);
+    }
+  }
+
+  /** The whole list at once, and an entry for each page of its ranges. */
+  #mapList({ buffer, mailbox, dir }: Registration): number {
+    const list = buffer.list!;
+    const error = this.#machine.dma.dmaMapSgtable(this.#dev, list, dir);
+    if (error !== 0) return error;
+    let index = 0;
+    for (const { dma, sizeBytes } of list.mapped()) {
+      for (let at = 0; at < sizeBytes; at += buffer.pageBytes) {
+        mailbox.setEntry(index++, dma + at as DmaAddr);
+      }
+    }
+    return 0;
+  }
+
+  #tellUnwind(mapped: number, buffer: MigrationBuffer, way: Way): void {
+    const { events } = this.#machine;
+    if (!events.tick(UNWIND)) return;
+    events.emit(UNWIND, { mapped_pages: mapped, pages: buffer.npages, rule: way }, {
+      rule: RULE,
+      inputs: { linked_only: way === "iova" && this.#rules.releasesLinkedOnly },
+    });
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The device side of a migration: it has a state, and moves it to and from memory behind a key.
+ *
+ * A key's table is the device's own once it was fetched; the addresses in it are looked up page by
+ * page, through the IOMMU if there is one, like every access of a device.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 3
+ */
+import { ADDRESS_LIMIT, type Bytes, type DmaAddr } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import { invariant } from "../../../runtime/errno.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { FAULT } from "../../../runtime/faults.ts";
+import type { DeviceAccess } from "../../../runtime/iommu/iommu.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { Random } from "../../../runtime/random.ts";
+import type { CommandPort, DirtyReport } from "../command_port.ts";
+import { DeviceKey } from "./device_key.ts";
+import { DirtyPages } from "./dirty_pages.ts";
+
+const VFIO_DATA = eventId("vfio.data");
+const ENTRY_BYTES = 8;
+const RECORD_BYTES = 8;
+
+export class MigrationFunction implements CommandPort {
+  readonly stateBytes: Bytes;
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #seed: number;
+  /** Made when somebody wants it. */
+  #state: Uint8Array | null = null;
+  readonly #keys = new Map<number, DeviceKey>();
+  #lastKey = 0;
+  #commandPage: DmaAddr | null = null;
+  #dirty: DirtyPages | null = null;
+
+  /** @param seed What a fresh device's state is made from. */
+  constructor(machine: Machine, dev: DmaDevice, stateBytes: Bytes, seed: number) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.stateBytes = stateBytes;
+    this.#seed = seed;
+  }
+
+  /** What the device is: all that a migration has to carry. */
+  get state(): Uint8Array {
+    return this.#state ??= freshState(this.#seed, this.stateBytes);
+  }
+
+  /** The device has worked, and is another than before. Bytes that are left out stay. */
+  changeState(bytes: Uint8Array): void {
+    this.state.set(bytes.subarray(0, this.stateBytes));
+  }
+
+  /** Keys that the device knows. */
+  get keyCount(): number {
+    return this.#keys.size;
+  }
+
+  /** The device has written memory of its guest's, not of a migration. */
+  noteWrite(dma: number, sizeBytes: Bytes): void {
+    this.#dirty?.note(dma, sizeBytes);
+  }
+
+  shareCommandPage(dma: DmaAddr): void {
+    this.#commandPage = dma;
+  }
+
+  beginKey(entries: number, pageBytes: Bytes, lengthBytes: Bytes): number {
+    const key = ++this.#lastKey;
+    this.#keys.set(key, new DeviceKey(entries, pageBytes, lengthBytes));
+    return key;
+  }
+
+  fetchEntries(key: number, first: number, count: number): boolean {
+    invariant(this.#commandPage !== null, `${this.#dev.name} shares no page with its driver`);
+    const words = new Int32Array(count * ENTRY_BYTES / 4);
+    const { bus } = this.#machine;
+    if (!bus.readWords(this.#dev, this.#commandPage, words, FAULT["queue.read"])) return false;
+    this.#keys.get(key)?.take(first, words);
+    return true;
+  }
+
+  destroyKey(key: number): void {
+    this.#keys.delete(key);
+  }
+
+  save(key: number): boolean {
+    return this.#move(key, this.state, this.stateBytes, "write");
+  }
+
+  load(key: number, sizeBytes: Bytes): boolean {
+    const taken = new Uint8Array(sizeBytes);
+    if (!this.#move(key, taken, sizeBytes, "read")) return false;
+    this.changeState(taken);
+    return true;
+  }
+
+  track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes): void {
+    this.#dirty = new DirtyPages(first, sizeBytes, pageBytes);
+  }
+
+  report(key: number): DirtyReport | null {
+    const room = Math.floor((this.#keys.get(key)?.lengthBytes ?? 0) / RECORD_BYTES);
+    const dirty = this.#dirty;
+    if (dirty === null || room === 0) return null;
+    const pages = dirty.lowest(room);
+    const records = new Uint8Array(pages.length * RECORD_BYTES);
+    const view = new DataView(records.buffer);
+    pages.forEach((page, index) => {
+      view.setUint32(index * RECORD_BYTES, page % 2 ** 32, true);
+      view.setUint32(index * RECORD_BYTES + 4, Math.floor(page / 2 ** 32), true);
+    });
+    if (!this.#move(key, records, records.length, "write")) return null;
+    dirty.forget(pages);
+    return { records: pages.length, more: dirty.count > 0 };
+  }
+
+  stopTracking(): void {
+    this.#dirty = null;
+  }
+
+  forget(): void {
+    this.#keys.clear();
+    this.#dirty = null;
+  }
+
+  /**
+   * Moves bytes between the device and the memory behind a key, page by page.
+   * @returns False at the first page that cannot be reached; those before it have been moved.
+   */
+  #move(number: number, bytes: Uint8Array, sizeBytes: Bytes, access: DeviceAccess): boolean {
+    const key = this.#keys.get(number);
+    if (key === undefined || key.fetched < key.entries || sizeBytes > key.lengthBytes) return false;
+    const { bus, events } = this.#machine;
+    const dev = this.#dev;
+    for (let entry = 0, done = 0; done < sizeBytes; entry++) {
+      const count = Math.min(key.pageBytes, sizeBytes - done);
+      const dma = key.addressAt(entry);
+      if (dma >= ADDRESS_LIMIT) {
+        bus.faultWide(dev, access);
+        return false;
+      }
+      const reached = access === "write"
+        ? bus.write(dev, dma, bytes, done, count)
+        : bus.read(dev, dma, bytes, done, count);
+      if (!reached) return false;
+      if (events.tick(VFIO_DATA)) {
+        events.emit(VFIO_DATA, {
+          key: number,
+          index: entry,
+          dma: dma as DmaAddr,
+          size_bytes: count,
+          access,
+        });
+      }
+      done += count;
+    }
+    return true;
+  }
+}
+
+/** Bytes that look like nothing else's, the same for the same seed. */
+function freshState(seed: number, sizeBytes: Bytes): Uint8Array {
+  const random = new Random(seed);
+  const words = new Uint32Array(Math.ceil(sizeBytes / 4));
+  for (let at = 0; at < words.length; at++) words[at] = random.nextU32();
+  return new Uint8Array(words.buffer, 0, sizeBytes);
+}
