@@ -22,8 +22,8 @@ export type OptionSpec =
   & (
     | { readonly kind: "flag" }
     | { readonly kind: "text"; readonly placeholder: string }
-    /** Decimal or hexadecimal, not negative. */
-    | { readonly kind: "integer"; readonly placeholder: string }
+    /** Decimal or hexadecimal, not below `least` (0). */
+    | { readonly kind: "integer"; readonly placeholder: string; readonly least?: number }
   );
 
 export interface Example {

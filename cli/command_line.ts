@@ -143,7 +143,7 @@ function optionOf(name: string, spec: OptionSpec) {
   if (spec.kind === "flag") return option(`--${name}`, description);
   const value: ValueParser<"sync", string | number> = spec.kind === "text"
     ? string({ metavar: spec.placeholder as "TEXT" })
-    : wholeNumber(spec.placeholder);
+    : wholeNumber(spec.placeholder, spec.least ?? 0);
   return withDefault(option(`--${name}`, value, description), null);
 }
 
@@ -194,15 +194,18 @@ function word(spec: ArgumentSpec): ValueParser<"sync", string> {
   };
 }
 
-function wholeNumber(placeholder: string): ValueParser<"sync", number> {
+function wholeNumber(placeholder: string, least: number): ValueParser<"sync", number> {
   return {
     mode: "sync",
     metavar: placeholder as "NUMBER",
     placeholder: 0,
     parse: (input) => {
       const value = readWholeNumber(input);
-      return value === null
-        ? { success: false, error: plain(`"${input}" is no whole number such as 12 or 0x1f`) }
+      if (value === null) {
+        return { success: false, error: plain(`"${input}" is no whole number such as 12 or 0x1f`) };
+      }
+      return value < least
+        ? { success: false, error: plain(`it takes at least ${least}, not ${input}`) }
         : { success: true, value };
     },
     format: String,

@@ -3,7 +3,8 @@
  *
  * A run does not hand control back to the event loop until it is over, so that no signal would be
  * heard in it. A worker hears it instead, and sets a flag in memory that both share. Most runs are
- * over before that is worth its start: until then a signal ends the process as always.
+ * over before that is worth its start: until then a signal ends the process as always. Where the
+ * runs are in workers of their own, this thread is free to hear the signal itself.
  */
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 
@@ -16,25 +17,55 @@ const LISTENER = `onmessage = ({ data }) => {
 
 export class Interrupts implements HostWatch {
   readonly #startMs = performance.now();
-  readonly #flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  /** What {@linkcode SharedInterrupts} of other threads look at. */
+  readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  readonly #flag = new Int32Array(this.shared);
+  readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
   #worker: Worker | null = null;
+  #listening = false;
 
   nowMs(): number {
     return performance.now();
   }
 
   interrupted(): boolean {
-    if (this.#worker === null && performance.now() - this.#startMs > DEAF_MS) {
+    const deaf = this.#worker === null && !this.#listening;
+    if (deaf && performance.now() - this.#startMs > DEAF_MS) {
       const url = `data:application/javascript,${encodeURIComponent(LISTENER)}`;
       this.#worker = new Worker(url, { type: "module" });
-      this.#worker.postMessage(this.#flag.buffer);
+      this.#worker.postMessage(this.shared);
     }
     return Atomics.load(this.#flag, 0) === 1;
+  }
+
+  /** Hears the signal in this thread from now on: it only waits for others. */
+  listen(): void {
+    this.#listening = true;
+    Deno.addSignalListener("SIGINT", this.#raise);
   }
 
   /** Stops listening: else the process would not end. */
   close(): void {
     this.#worker?.terminate();
     this.#worker = null;
+    if (this.#listening) Deno.removeSignalListener("SIGINT", this.#raise);
+    this.#listening = false;
+  }
+}
+
+/** The interrupts that another thread hears. */
+export class SharedInterrupts implements HostWatch {
+  readonly #flag: Int32Array;
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#flag = new Int32Array(shared);
+  }
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  interrupted(): boolean {
+    return Atomics.load(this.#flag, 0) === 1;
   }
 }

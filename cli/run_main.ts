@@ -5,6 +5,7 @@
  * which file was meant, `Deno.mainModule` knows. Start-up is what a reader of a scenario waits for,
  * so that the few options are read here and the command line's framework is not loaded.
  */
+import { didYouMean } from "../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
 import { milliseconds, readWholeNumber } from "./numbers.ts";
@@ -62,14 +63,20 @@ async function main(
     } else if (name !== undefined && VALUE_OPTIONS.has(name)) {
       const value = attached ?? words[++index];
       const wanted = name === "match" ? "a text" : "a whole number such as 12 or 0x1f";
-      if (value === undefined || (name !== "match" && readWholeNumber(value) === null)) {
+      const number = readWholeNumber(value ?? "");
+      if (value === undefined || (name !== "match" && number === null)) {
         return wrong(`--${name} needs ${wanted}`, screen);
+      }
+      if (name.startsWith("max-") && number === 0) {
+        return wrong(`--${name} takes at least 1, not ${value}`, screen);
       }
       values.set(name as ValueOption, value);
     } else if (scenario === null && !word.startsWith("-")) {
       paths.push(word);
     } else {
-      return wrong(`"${word}" is no option of a scenario`, screen);
+      const options = ["trace", "help", ...VALUE_OPTIONS];
+      const hint = didYouMean(word.replace(/=.*$/s, ""), options.map((option) => `--${option}`));
+      return wrong(`"${word}" is no option of a scenario${hint ? `; ${hint}` : ""}`, screen);
     }
   }
   if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);

@@ -26,7 +26,8 @@ export class ProcessScreen implements Screen {
   constructor() {
     const isTerminal = Deno.stdout.isTerminal();
     this.colour = isTerminal && !Deno.noColor;
-    this.columns = isTerminal ? Deno.consoleSize().columns : null;
+    // A terminal that does not know its width says 0.
+    this.columns = isTerminal ? Deno.consoleSize().columns || null : null;
   }
 
   out(text: string): void {

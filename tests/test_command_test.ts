@@ -99,6 +99,15 @@ Deno.test("a name that nothing contains is one sentence and exit code 1", async 
   });
 });
 
+Deno.test("numbers of zero, and places that cannot be watched, are refused in a sentence", async () => {
+  const none = await dmalab("test", "examples", "--jobs", "0");
+  assertEquals([none.code, none.errors], [2, "error: `--jobs`: it takes at least 1, not 0\n"]);
+  const zero = await dmalab("run", "examples/01-hello-map.dma", "--max-time", "0");
+  assertEquals([zero.code, zero.errors], [2, "error: `--max-time`: it takes at least 1, not 0\n"]);
+  const gone = await dmalab("test", "no-such.dma", "--watch");
+  assertEquals([gone.code, gone.errors], [2, 'error: Cannot watch: there is no "no-such.dma"\n']);
+});
+
 Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fails", async () => {
   await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
     const { code, output } = await dmalab("test", folder, "--reporter", "tap");
@@ -110,6 +119,75 @@ Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fail
     assertMatch(output, /^not ok 5 - \S*b\.dma: is wrong$/m);
     assertStringIncludes(output, '  message: "Assertion failed: a \\"b\\" & c"');
     assert(lines.includes("# said"));
+  });
+});
+
+Deno.test("a file that is wrong, and finding no test, are complete documents of every reporter for programs", async () => {
+  await inFolder({ "a.dma": FAILS, "wrong.dma": "let\n" }, async (folder) => {
+    const wrong = join(folder, "wrong.dma");
+    const tap = await dmalab("test", folder, "--reporter", "tap");
+    assertEquals(tap.code, 2);
+    assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file is wrong$/m);
+    assertStringIncludes(tap.output, "    error[E0201]");
+    assertMatch(tap.output, /\n1\.\.2\n$/);
+    const junit = await dmalab("test", wrong, "--reporter", "junit");
+    assertMatch(junit.output, /wrong\.dma" tests="1" failures="0" skipped="0" errors="1">/);
+    assertStringIncludes(junit.output, '<error message="the file is wrong">error[E0201]');
+    assertStringIncludes(junit.output, "</testsuites>\n");
+    const json = JSON.parse((await dmalab("test", wrong, "--reporter", "json")).output);
+    assertEquals([json.exitCode, json.wrong.length, json.noTest], [2, 1, null]);
+
+    const none = ["test", join(folder, "a.dma"), "--match", "zebra", "--reporter"];
+    const why = 'No test found: no name contains "zebra"';
+    assertEquals((await dmalab(...none, "tap")).output, `TAP version 14\nBail out! ${why}\n`);
+    const noJunit = await dmalab(...none, "junit");
+    assertStringIncludes(noJunit.output, 'errors="1">');
+    assertStringIncludes(noJunit.output, `<error message="${why.replaceAll('"', "&quot;")}">`);
+    const noJson = JSON.parse((await dmalab(...none, "json")).output);
+    assertEquals([noJson.exitCode, noJson.noTest], [1, why]);
+  });
+});
+
+Deno.test("what a script says and what its tests are called cannot command the terminal", async () => {
+  const text = 'test "rings \\u{7} in\\ntwo" { print "\\u{1b}[2J"; assert false, "\\u{1b}[31m" }\n';
+  await inFolder({ "a.dma": text }, async (folder) => {
+    for (const reporter of ["pretty", "dot", "tap", "junit"]) {
+      const { output } = await dmalab("test", folder, "--reporter", reporter);
+      // deno-lint-ignore no-control-regex
+      assertEquals(output.match(/[\x00-\x09\x0b-\x1f]/g), null, reporter);
+    }
+    const { output } = await dmalab("test", folder);
+    assertStringIncludes(output, "\n\u241b[2J\nrings \u2407 in\u240atwo ... FAILED");
+    assertStringIncludes(output, "error[E0901]: assertion failed: \u241b[31m\n");
+    assertMatch(output, /repeat it: dmalab test \S+ --match "rings " --seed/);
+    const json = JSON.parse((await dmalab("test", folder, "--reporter", "json")).output);
+    assertEquals(json.files[0].tests[0].printed, ["\x1b[2J"]);
+  });
+});
+
+Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report", async () => {
+  const endless = 'test "fails at once" { assert 1 == 2 }\n' +
+    'test "never ends" { while true { } }\ntest "not come to" { assert true }\n';
+  await inFolder({ "a.dma": FAILS, "b.dma": endless, "c.dma": FAILS }, async (folder) => {
+    const options = ["--jobs", "2", "--max-steps", "1_000_000_000_000"];
+    const long = await dmalab("test", folder, ...options, "--max-time", "1");
+    assertEquals(long.code, 3);
+    assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
+
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-R", "cli/main.ts", "test", folder, ...options, "--reporter", "tap"],
+      cwd: ROOT,
+      stdout: "piped",
+    }).spawn();
+    // Nothing is said before the first file is done: it is given time to begin.
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    child.kill("SIGINT");
+    const { code, stdout } = await child.output();
+    const output = new TextDecoder().decode(stdout);
+    assertEquals(code, 130, output);
+    assertMatch(output, /^not ok 1 - \S*a\.dma: is wrong$/m);
+    assertMatch(output, /^not ok 2 - \S*b\.dma: fails at once$/m);
+    assertStringIncludes(output, "error[E0807]: interrupted");
   });
 });
 

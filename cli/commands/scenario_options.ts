@@ -33,31 +33,37 @@ export const SEED = {
 export const LIMITS = {
   "max-steps": {
     kind: "integer",
+    least: 1,
     placeholder: "NUMBER",
     doc: "instructions of one test (500000000)",
   },
   "max-memory": {
     kind: "integer",
+    least: 1,
     placeholder: "BYTES",
     doc: "memory of one test (1073741824)",
   },
   "max-output": {
     kind: "integer",
+    least: 1,
     placeholder: "LINES",
     doc: "lines of print, show and explain in the whole run (100000)",
   },
   "max-events": {
     kind: "integer",
+    least: 1,
     placeholder: "NUMBER",
     doc: "events kept of one machine (1000000)",
   },
   "max-depth": {
     kind: "integer",
+    least: 1,
     placeholder: "CALLS",
     doc: "calls inside each other (1000)",
   },
   "max-time": {
     kind: "integer",
+    least: 1,
     placeholder: "SECONDS",
     doc: "time of one test (60)",
   },

@@ -20,7 +20,7 @@ export const TEST = command({
     match: MATCH,
     seed: SEED,
     shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N equal parts of the tests" },
-    jobs: { kind: "integer", placeholder: "N", doc: "files at the same time (1)" },
+    jobs: { kind: "integer", least: 1, placeholder: "N", doc: "files at the same time (1)" },
     watch: { kind: "flag", doc: "run again whenever a scenario changes" },
     reporter: {
       kind: "text",

@@ -2,6 +2,7 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { formatTimeRounded } from "../../lang/render/numbers.ts";
@@ -56,7 +57,7 @@ export class Repl {
     this.session = new Session({
       loader,
       ...seed === undefined ? {} : { seed },
-      onLine: (line) => this.say(line),
+      onLine: (line) => this.say(printable(line)),
       style: diagnosticStyle(this.paint),
     });
   }
@@ -128,7 +129,7 @@ export class Repl {
       this.say(renderDiagnostics(diagnostics, { style: diagnosticStyle(this.paint) }));
     }
     if (this.traceAlways) this.sayEvents(result.events);
-    for (const { text } of values) this.say(text);
+    for (const { text } of values) this.say(printable(text));
     for (const line of failure?.lines ?? []) this.say(line);
     for (const outcome of tests) {
       const line = outcomeLine(outcome, this.paint);

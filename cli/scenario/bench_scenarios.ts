@@ -1,4 +1,5 @@
 /** `dmalab bench`: the benches of scenarios, on each machine of their matrix. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { matching } from "../../lang/run/runner.ts";
@@ -62,7 +63,7 @@ function benchAll(
         clock: () => performance.now(),
         watch,
         ...options.seed === null ? {} : { seed: options.seed },
-        onLine: (line) => screen.out(`${line}\n`),
+        onLine: (line) => screen.out(`${printable(line)}\n`),
         style: diagnosticStyle(paint),
       });
       const lines = options.json ? jsonLines(outcome) : textLines(outcome, paint);
@@ -86,7 +87,7 @@ function turnsPerSecond({ timed }: BenchOutcome): number | null {
 }
 
 function textLines(outcome: BenchOutcome, paint: Paint): string[] {
-  const name = paint("strong", displayName(outcome));
+  const name = paint("strong", printable(displayName(outcome)));
   if (outcome.outcome === "skipped") return [`${name} ... ${paint("warning", "ignored")}`];
   if (outcome.failure !== null) {
     return [`${name} ... ${paint("bad", "FAILED")}`, ...outcome.failure.lines];

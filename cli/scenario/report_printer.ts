@@ -1,4 +1,5 @@
 /** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import type { Paint } from "../paint.ts";
 
@@ -60,7 +61,9 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
 export function repeatCommand(file: string, outcome: TestOutcome): string {
   const seed = `--seed 0x${outcome.seed.toString(16)}`;
   if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
-  return `dmalab test ${shellWord(file)} --match ${quoted(displayName(outcome))} ${seed}`;
+  return `dmalab test ${shellWord(file)} --match ${
+    quoted(plainPart(displayName(outcome)))
+  } ${seed}`;
 }
 
 /**
@@ -98,11 +101,18 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
 }
 
 function nameOf(outcome: TestOutcome): string {
-  return outcome.kind === "main" ? "(statements)" : displayName(outcome);
+  return outcome.kind === "main" ? "(statements)" : printable(displayName(outcome));
 }
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** The longest part of a name that can be typed: `--match` looks for a part. */
+function plainPart(name: string): string {
+  // deno-lint-ignore no-control-regex
+  const parts = name.split(/[\x00-\x1f\x7f-\x9f]+/);
+  return parts.reduce((longest, part) => part.length > longest.length ? part : longest);
 }
 
 /** A word as a shell takes it. */

@@ -1,4 +1,5 @@
 /** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
@@ -86,7 +87,7 @@ async function runAll(
       ...options.match === null ? {} : { match: options.match },
       ...options.seed === null ? {} : { seed: options.seed },
       ...options.trace ? { onEvent: (event) => trace.print(event) } : {},
-      onLine: (line) => lines.body(line),
+      onLine: (line) => lines.body(printable(line)),
       onOutcome: (outcome) => {
         const line = outcomeLine(outcome, paint);
         if (line !== null) lines.verdict(line, incidentLines(outcome, paint));

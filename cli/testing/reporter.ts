@@ -9,11 +9,15 @@ export interface RunSummary {
   readonly reports: readonly RunReport[];
   readonly snapshots: readonly SnapshotProblem[];
   readonly exitCode: ExitCode;
+  /** Why there was no test, when there was none and no file is to blame. */
+  readonly noTest: string | null;
 }
 
 export interface Reporter {
+  /** Whether it writes for people: then colour is welcome. */
+  readonly forPeople: boolean;
   event(event: FileEvent): void;
-  /** All files have run, and at least one test was found. */
+  /** All files have run; what is written is to be complete now, whatever came of them. */
   end(summary: RunSummary): void;
 }
 

@@ -1,6 +1,7 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import type { Interrupts } from "../interrupts.ts";
 import { type FileEvent, type FileJob, runFile } from "./file_run.ts";
+import type { WorkerJob } from "./worker.ts";
 
 /**
  * Runs jobs.
@@ -12,12 +13,12 @@ export async function runJobs(
   jobs: readonly FileJob[],
   workers: number,
   tell: (event: FileEvent) => void,
-  watch: HostWatch,
+  interrupts: Interrupts,
 ): Promise<void> {
   if (workers <= 1 || jobs.length <= 1) {
     for (const job of jobs) {
-      if (watch.interrupted()) return;
-      await runFile(job, tell, watch);
+      if (interrupts.interrupted()) return;
+      await runFile(job, tell, interrupts);
     }
     return;
   }
@@ -34,12 +35,14 @@ export async function runJobs(
       shown++;
     }
   };
+  interrupts.listen();
   const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     try {
-      while (next < jobs.length) {
+      while (next < jobs.length && !interrupts.interrupted()) {
         const index = next++;
-        await runIn(worker, jobs[index]!, (event) => hear(index, event));
+        const job = { job: jobs[index]!, interrupts: interrupts.shared };
+        await runIn(worker, job, (event) => hear(index, event));
       }
     } finally {
       worker.terminate();
@@ -48,7 +51,7 @@ export async function runJobs(
   await Promise.all(lanes);
 }
 
-function runIn(worker: Worker, job: FileJob, tell: (event: FileEvent) => void): Promise<void> {
+function runIn(worker: Worker, job: WorkerJob, tell: (event: FileEvent) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<FileEvent>) => {
       tell(data);
@@ -56,7 +59,7 @@ function runIn(worker: Worker, job: FileJob, tell: (event: FileEvent) => void): 
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new Error(`A worker ended while it ran "${job.path}": ${event.message}`));
+      reject(new Error(`A worker ended while it ran "${job.job.path}": ${event.message}`));
     };
     worker.postMessage(job);
   });

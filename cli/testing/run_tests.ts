@@ -43,7 +43,7 @@ export async function runTests(
     shard: shard === null ? null : { ...shard, first: firsts![index]! },
     trace,
     limits,
-    colour: screen.colour,
+    colour: screen.colour && reporter.forPeople,
     coverage,
   }));
   const results = new Results(options, screen);
@@ -57,16 +57,18 @@ export async function runTests(
   } finally {
     interrupts.close();
   }
-  if (!results.foundTest && (shard === null || firsts!.at(-1) === 0)) {
-    const why = match === null
-      ? "there is no `test` or `property` in what was given"
-      : `no name contains "${match}"`;
-    // A file that is wrong has been complained about; it is no matter of its tests.
-    if (results.exitCode === HELD) screen.err(`error: No test found: ${why}\n`);
-    return worseExitCode(results.exitCode, FAILED);
-  }
+  const missesTests = !results.foundTest && (shard === null || firsts!.at(-1) === 0);
+  // A file that is wrong has been complained about; it is no matter of its tests.
+  const noTest = !missesTests || results.exitCode !== HELD
+    ? null
+    : match === null
+    ? "No test found: there is no `test` or `property` in what was given"
+    : `No test found: no name contains "${match}"`;
+  if (noTest !== null) screen.err(`error: ${noTest}\n`);
+  if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode } = results;
-  reporter.end({ reports, snapshots, exitCode });
+  if (!missesTests || !reporter.forPeople) reporter.end({ reports, snapshots, exitCode, noTest });
+  if (missesTests) return exitCode;
   if (coverage) {
     const report = coverageReport(joinRecords(results.records), readRulePage);
     screen.out(`\n${coverageLines(report).join("\n")}\n`);

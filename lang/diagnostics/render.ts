@@ -89,9 +89,9 @@ function lineOf(span: Span): number {
 
 /** A message follows a colon, so its first word is no beginning of a sentence. */
 function lowered(message: string): string {
-  return /^[A-Z](?:[a-z]| )/.test(message)
-    ? message.charAt(0).toLowerCase() + message.slice(1)
-    : message;
+  // What a script has `assert` say is the script's, and no more to be trusted than its lines.
+  const shown = message.split("\n").map(printable).join("\n");
+  return /^[A-Z](?:[a-z]| )/.test(shown) ? shown.charAt(0).toLowerCase() + shown.slice(1) : shown;
 }
 
 function snippet(

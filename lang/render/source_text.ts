@@ -41,12 +41,26 @@ export function sourceText(value: Value): string {
 
 /** A text in quotes, for a string that inserts nothing. */
 export function quoted(text: string): string {
-  const escaped = text.replace(
-    /[\\"{}\n\r\t\0]/g,
-    (character) =>
-      ({ "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" })[character] ?? `\\${character}`,
-  );
-  return `"${escaped}"`;
+  return `"${text.replace(ESCAPED, escape)}"`;
+}
+
+/** What a string cannot hold as it is, and what would not be seen in it. */
+// deno-lint-ignore no-control-regex
+const ESCAPED = /[\\"{}\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+const NAMED_ESCAPES: Readonly<Record<string, string>> = {
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\0": "\\0",
+};
+
+function escape(character: string): string {
+  const named = NAMED_ESCAPES[character];
+  if (named !== undefined) return named;
+  return /[\\"{}]/.test(character)
+    ? `\\${character}`
+    : `\\u{${character.charCodeAt(0).toString(16)}}`;
 }
 
 function quantityText(value: number, kind: Quantity["kind"] | "int"): string {

@@ -19,6 +19,7 @@ import {
   formatRatio,
   formatSize,
 } from "./numbers.ts";
+import { quoted } from "./source_text.ts";
 
 /** Items of a list, entries of a record and bytes shown before the rest is only counted. */
 const SHOWN_ITEMS = 16;
@@ -40,7 +41,7 @@ export function formatQuantity(quantity: Quantity): string {
  */
 export function formatValue(value: Value, run: Run | null = null, nested = false): string {
   if (value === null) return "none";
-  if (typeof value === "string") return nested ? JSON.stringify(value) : value;
+  if (typeof value === "string") return nested ? quoted(value) : value;
   if (typeof value !== "object") return String(value);
   if (value instanceof Quantity) return formatQuantity(value);
   if (value instanceof Word) return value.name;

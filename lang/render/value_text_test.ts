@@ -31,6 +31,8 @@ Deno.test("formatValue() quotes strings inside lists and records", () => {
   assertEquals(formatValue(new ListValue(["a", 1])), '["a", 1]');
   assertEquals(formatValue(new RecordValue(new Map([["key", "a"]]))), '{ key: "a" }');
   assertEquals(formatValue(new RecordValue(new Map())), "{}");
+  // As a script would write it: a brace inserts, and JSON's \u0007 is no escape of the language.
+  assertEquals(formatValue(new ListValue(["a{\x07\n"])), '["a\\{\\u{7}\\n"]');
 });
 
 Deno.test("formatValue() counts what a long list does not show", () => {

@@ -24,9 +24,9 @@ export type FailureStyle = NonNullable<RenderOptions["style"]>;
 /** Columns of a source line beyond which values are listed instead of drawn. */
 const DRAWN_COLUMNS = 120;
 
-/** Lines of the rendered diagnostic before the source line, and with it and its carets. */
-const HEAD_LINES = 3;
-const SNIPPET_LINES = 5;
+/** Lines of the rendered diagnostic between its message and the source line; that one, and its carets. */
+const PLACE_LINES = 2;
+const SOURCE_LINES = 2;
 
 /** Blanks that stand for a tab. */
 const TAB = "    ";
@@ -39,9 +39,10 @@ export function renderFailure(failure: Failure, style?: FailureStyle): readonly 
   if (parts.length > 0) {
     const plain = style ?? ((_role, text) => text);
     const rows = explainedLines(diagnostic.span.source, parts, gutterWidth(failure), plain);
-    lines.splice(HEAD_LINES, SNIPPET_LINES - HEAD_LINES, ...rows);
+    const messageLines = diagnostic.message.split("\n").length;
+    lines.splice(messageLines + PLACE_LINES, SOURCE_LINES, ...rows);
   }
-  return [...lines, ...notes.map((note) => `   ${note}`)];
+  return [...lines, ...notes.map((note) => `   ${printable(note)}`)];
 }
 
 /** As wide as the widest line number that is shown. */

@@ -66,9 +66,40 @@ Deno.test("long values are cut, tabs keep their place", () => {
  2 |     assert words == []
    |            |     |
    |            |     false
-   |            ["${"x".repeat(39)} … ${"y".repeat(14)}"]
+   |            ["${"x".repeat(40)}", … 1 more]
    they differ at
      .length: 2 is not 0`,
+  );
+});
+
+Deno.test("a long list is cut between its items, a long text in its middle", () => {
+  const long = (literal: string) =>
+    linesOf(`let v = ${literal}\nassert v == none`)!.split("\n").at(-1);
+  const numbers = Array.from({ length: 40 }, (_, at) => at + 100).join(", ");
+  assertEquals(
+    long(`[${numbers}]`),
+    "   |        [100, 101, 102, 103, 104, 105, 106, 107, 108, … 31 more]",
+  );
+  assertEquals(
+    long(`{ first: "${"x".repeat(30)}", second: "${"y".repeat(30)}" }`),
+    `   |        { first: "${"x".repeat(30)}", … 1 more }`,
+  );
+  assertEquals(
+    long(`"${"x".repeat(50)}${"y".repeat(50)}"`),
+    `   |        "${"x".repeat(40)} … ${"y".repeat(15)}"`,
+  );
+});
+
+Deno.test("a message of several lines stands above the place, with the values in their columns", () => {
+  assertEquals(
+    linesOf(`let a = 1\nassert a == 2, "one\\ntwo \\u{1b}"`),
+    `error[E0901]: assertion failed: one
+two \u241b
+  --> t.dma:2:8
+   |
+ 2 | assert a == 2, "one\\ntwo \\u{1b}"
+   |        | |
+   |        1 false`,
   );
 });
 

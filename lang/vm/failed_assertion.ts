@@ -4,7 +4,7 @@ import { formatValue } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
 import { valuesEqual } from "./equality.ts";
 import { ExpectationError, type ExplainedPart } from "./failure.ts";
-import type { Value } from "./value.ts";
+import { ListValue, RecordValue, type Value } from "./value.ts";
 import { differenceLines } from "./value_difference.ts";
 
 /** Characters of one value under a source line, and those of its end that are kept. */
@@ -50,10 +50,40 @@ function comparisonNotes(
   return [];
 }
 
-/** A value on one line; of a long one the beginning and the end. */
+/** A value on one line; of a long one the first items, or the beginning and the end. */
 function shortValue(value: Value, run: Run): string {
   const text = formatValue(value, run, true).replaceAll("\n", " ");
   if (text.length <= VALUE_CHARACTERS) return text;
+  if (value instanceof ListValue) {
+    return shortItems("[", value.items, (item) => formatValue(item, run, true), "]") ?? cut(text);
+  }
+  if (value instanceof RecordValue) {
+    const entry = ([key, value]: [string, Value]) => `${key}: ${formatValue(value, run, true)}`;
+    return shortItems("{ ", [...value.entries], entry, " }") ?? cut(text);
+  }
+  return cut(text);
+}
+
+/** As many whole items as there is room for, and how many more there are; null if not even one fits. */
+function shortItems<T>(
+  open: string,
+  items: readonly T[],
+  itemText: (item: T) => string,
+  close: string,
+): string | null {
+  let shown = "";
+  for (const [index, item] of items.entries()) {
+    const longer = `${shown}${index === 0 ? "" : ", "}${itemText(item).replaceAll("\n", " ")}`;
+    const rest = `, … ${items.length - index - 1} more`;
+    if (open.length + longer.length + rest.length + close.length > VALUE_CHARACTERS) {
+      return index === 0 ? null : `${open}${shown}, … ${items.length - index} more${close}`;
+    }
+    shown = longer;
+  }
+  return `${open}${shown}${close}`;
+}
+
+function cut(text: string): string {
   const start = text.slice(0, VALUE_CHARACTERS - END_CHARACTERS - 3).trimEnd();
   return `${start} … ${text.slice(-END_CHARACTERS).trimStart()}`;
 }

@@ -1,6 +1,7 @@
 /** Where two values that were to be equal differ, as lines for a reader. */
 import type { Run } from "../run/run.ts";
 import { formatCount, groupThousands } from "../render/numbers.ts";
+import { quoted } from "../render/source_text.ts";
 import { formatValue } from "../render/value_text.ts";
 import { valuesEqual } from "./equality.ts";
 import { findField } from "./types.ts";
@@ -118,7 +119,7 @@ function textLines(left: string, right: string): string[] {
 function cutText(text: string, from: number): string {
   const cut = text.slice(from, from + TEXT_CHARACTERS);
   const more = from + TEXT_CHARACTERS < text.length ? "…" : "";
-  return `${from > 0 ? "…" : ""}${JSON.stringify(cut)}${more}`;
+  return `${from > 0 ? "…" : ""}${quoted(cut)}${more}`;
 }
 
 // Lists and records.

@@ -1,4 +1,5 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
+import { printable } from "../../../lang/diagnostics/display_width.ts";
 import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
@@ -11,13 +12,37 @@ interface FileOutcomes {
   readonly outcomes: OutcomeEvent[];
 }
 
+/** A file whose tests could not be run, and why. */
+interface WrongFile {
+  readonly path: string;
+  readonly problems: string;
+}
+
 /** Collects the outcomes by file. */
 class Collector {
   readonly files: FileOutcomes[] = [];
+  readonly wrong: WrongFile[] = [];
+  readonly #problems = new Problems();
 
   add(event: FileEvent): void {
     if (event.kind === "start") this.files.push({ file: event.file, outcomes: [] });
     else if (event.kind === "outcome") this.files.at(-1)!.outcomes.push(event);
+    const wrong = this.#problems.wrongFile(event);
+    if (wrong !== null) this.wrong.push(wrong);
+  }
+}
+
+/** Finds the files that are wrong. */
+class Problems {
+  #text = "";
+
+  /** The file that ends with this event, if it is wrong. */
+  wrongFile(event: FileEvent): WrongFile | null {
+    if (event.kind === "problems") this.#text = event.text.trimEnd();
+    if (event.kind !== "end") return null;
+    const problems = this.#text;
+    this.#text = "";
+    return event.report === null ? { path: event.path, problems } : null;
   }
 }
 
@@ -25,29 +50,41 @@ class Collector {
 export function tapReporter(screen: Screen): Reporter {
   let file = "";
   let number = 0;
+  const problems = new Problems();
   screen.out("TAP version 14\n");
   return {
+    forPeople: false,
     event(event): void {
+      const wrong = problems.wrongFile(event);
+      if (wrong !== null) {
+        number++;
+        screen.out(`not ok ${number} - ${tapText(wrong.path)}: the file is wrong\n`);
+        screen.out(tapBlock("diagnostic", wrong.problems.split("\n")));
+      }
       if (event.kind === "problems") screen.err(event.text);
       else if (event.kind === "start") file = event.file;
-      else if (event.kind === "line") screen.out(`# ${event.text}\n`);
+      else if (event.kind === "line") screen.out(`# ${printable(event.text)}\n`);
       else if (event.kind === "outcome") {
         number++;
         screen.out(tapLines(number, file, event.outcome).map((line) => `${line}\n`).join(""));
       }
     },
-    end({ snapshots }): void {
+    end({ noTest, snapshots }): void {
       for (const { place, lines } of snapshots) {
         number++;
         screen.out(`not ok ${number} - snapshot ${tapText(place)}\n`);
-        screen.out(
-          ["  ---", "  diff: |", ...lines.map((line) => `    ${line}`), "  ..."]
-            .map((line) => `${line}\n`).join(""),
-        );
+        screen.out(tapBlock("diff", lines));
       }
-      screen.out(`1..${number}\n`);
+      // A plan of no tests would read as one that was skipped.
+      screen.out(noTest === null ? `1..${number}\n` : `Bail out! ${noTest}\n`);
     },
   };
+}
+
+/** A YAML block of one key, whose value is these lines. */
+function tapBlock(key: string, lines: readonly string[]): string {
+  return ["  ---", `  ${key}: |`, ...lines.map((line) => `    ${line}`), "  ..."]
+    .map((line) => `${line}\n`).join("");
 }
 
 function tapLines(number: number, file: string, outcome: TestOutcome): string[] {
@@ -69,25 +106,30 @@ function tapLines(number: number, file: string, outcome: TestOutcome): string[] 
 
 /** A description in which nothing is a directive. */
 function tapText(text: string): string {
-  return text.replace(/[\\#]/g, "\\$&").replace(/\s+/g, " ");
+  return printable(text.replace(/[\\#]/g, "\\$&").replace(/\s+/g, " "));
 }
 
 /** XML in the form that CI systems read as JUnit's. */
 export function junitReporter(screen: Screen): Reporter {
   const collector = new Collector();
   return {
+    forPeople: false,
     event(event): void {
       if (event.kind === "problems") screen.err(event.text);
       collector.add(event);
     },
     end(summary): void {
-      screen.out(junitText(collector.files, summary));
+      screen.out(junitText(collector, summary));
     },
   };
 }
 
-function junitText(files: readonly FileOutcomes[], { snapshots }: RunSummary): string {
+function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummary): string {
   const suites = files.filter(({ outcomes }) => outcomes.length > 0).map(suiteText);
+  for (const { path, problems } of wrong) {
+    suites.push(errorSuite(path, "the file is wrong", problems));
+  }
+  if (noTest !== null) suites.push(errorSuite("dmalab", noTest, ""));
   if (snapshots.length > 0) {
     const cases = snapshots.map(({ place, lines }) =>
       `    <testcase name="${xml(place)}" classname="snapshots">\n` +
@@ -102,6 +144,14 @@ function junitText(files: readonly FileOutcomes[], { snapshots }: RunSummary): s
   }</testsuites>\n`;
 }
 
+/** A suite whose tests could not be run: CI systems show an error of a test, and nothing else. */
+function errorSuite(name: string, message: string, text: string): string {
+  return `  <testsuite name="${xml(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
+    `    <testcase name="${xml(message)}" classname="${xml(name)}" file="${xml(name)}">\n` +
+    `      <error message="${xml(message)}">${xml(text)}</error>\n` +
+    `    </testcase>\n  </testsuite>\n`;
+}
+
 function suiteText({ file, outcomes }: FileOutcomes): string {
   const count = (which: TestOutcome["outcome"]) =>
     outcomes.filter(({ outcome }) => outcome.outcome === which).length;
@@ -112,7 +162,7 @@ function suiteText({ file, outcomes }: FileOutcomes): string {
     const inside = [
       ...outcome.outcome === "skipped" ? ["      <skipped/>\n"] : [],
       ...failure === null ? [] : [
-        `      <failure type="${xml(failure.code)}" message="${xml(failure.message)}">${
+        `      <failure type="${xml(failure.code)}" message="${attribute(failure.message)}">${
           xml(failure.lines.join("\n"))
         }</failure>\n`,
       ],
@@ -120,7 +170,8 @@ function suiteText({ file, outcomes }: FileOutcomes): string {
         ? []
         : [`      <system-out>${xml(printed.join("\n"))}</system-out>\n`],
     ].join("");
-    const head = `    <testcase name="${xml(displayName(outcome))}" classname="${xml(file)}" ` +
+    const head =
+      `    <testcase name="${attribute(displayName(outcome))}" classname="${xml(file)}" ` +
       `file="${xml(file)}" line="${line}" time="${(wallMs / 1000).toFixed(3)}"`;
     return inside === "" ? `${head}/>\n` : `${head}>\n${inside}    </testcase>\n`;
   });
@@ -140,17 +191,21 @@ function xml(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
+/** Text of an attribute: line ends and tabs would be read as blanks. */
+function attribute(text: string): string {
+  return xml(text).replace(/[\t\n\r]/g, (blank) => `&#${blank.charCodeAt(0)};`);
+}
+
 /** One JSON document with everything that is known. */
 export function jsonReporter(screen: Screen): Reporter {
   const collector = new Collector();
-  const wrong: string[] = [];
   return {
+    forPeople: false,
     event(event): void {
       if (event.kind === "problems") screen.err(event.text);
-      if (event.kind === "end" && event.report === null) wrong.push(event.path);
       collector.add(event);
     },
-    end({ reports, snapshots, exitCode }): void {
+    end({ reports, snapshots, exitCode, noTest }): void {
       const files = collector.files.map(({ file, outcomes }) => ({
         file,
         ...(({ counts, unreached }) => ({ counts, unreached }))(
@@ -158,7 +213,8 @@ export function jsonReporter(screen: Screen): Reporter {
         ),
         tests: outcomes.map(({ outcome, printed, wallMs }) => ({ ...outcome, printed, wallMs })),
       }));
-      screen.out(`${JSON.stringify({ exitCode, files, wrong, snapshots }, null, 2)}\n`);
+      const wrong = collector.wrong.map(({ path }) => path);
+      screen.out(`${JSON.stringify({ exitCode, files, wrong, noTest, snapshots }, null, 2)}\n`);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
+import { printable } from "../../../lang/diagnostics/display_width.ts";
 import type { RunReport } from "../../../lang/run/report.ts";
 import { painter } from "../../paint.ts";
 import {
@@ -16,6 +17,7 @@ export function prettyReporter(screen: Screen): Reporter {
   const paint = painter(screen.colour);
   let lines = new SpacedLines(screen);
   return {
+    forPeople: true,
     event(event: FileEvent): void {
       switch (event.kind) {
         case "problems":
@@ -29,8 +31,10 @@ export function prettyReporter(screen: Screen): Reporter {
           }
           return;
         case "trace":
-        case "line":
           lines.body(event.text);
+          return;
+        case "line":
+          lines.body(printable(event.text));
           return;
         case "outcome": {
           const line = outcomeLine(event.outcome, paint);
@@ -50,6 +54,7 @@ export function dotReporter(screen: Screen): Reporter {
   const paint = painter(screen.colour);
   let column = 0;
   return {
+    forPeople: true,
     event(event: FileEvent): void {
       if (event.kind === "problems") screen.err(event.text);
       if (event.kind !== "outcome") return;
