@@ -7,9 +7,11 @@
  * @see behaviour/dma.md chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
-import { ERRNO, KernelError } from "../errno.ts";
+import { ERRNO } from "../errno.ts";
+import type { EventStream } from "../events.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
 import type { Machine } from "../machine.ts";
+import { dereferenceNull } from "../null_dereference.ts";
 import { DMA_ATTR, type DmaDirection } from "./attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import type { DmaDevice } from "./device.ts";
@@ -346,15 +348,10 @@ function forget(machine: Machine, dev: DmaDevice): void {
 
 /**
  * The device's domain. Calls after a false try-alloc have none to work on.
- * @throws {KernelError} EFAULT: a kernel would crash.
+ * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
  * @see behaviour/dma.md 3.5
  */
-export function domainOf(dev: DmaDevice, call: string): IommuDomain {
-  if (dev.domain === null) {
-    throw new KernelError(
-      "EFAULT",
-      `${call}() on device "${dev.name}", which has no IO address space`,
-    );
-  }
-  return dev.domain;
+export function domainOf(events: EventStream, dev: DmaDevice, call: string): IommuDomain {
+  const { domain, name } = dev;
+  return domain ?? dereferenceNull(events, call, `device "${name}" has no IO address space`);
 }

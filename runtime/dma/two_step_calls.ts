@@ -80,7 +80,7 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): number {
-    const domain = domainOf(dev, LINK.api);
+    const domain = domainOf(this.#events, dev, LINK.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(LINK.call)) {
@@ -139,7 +139,7 @@ export class TwoStepCalls {
 
   /** Makes what was linked visible to the device; 0 unless told to fail. @see behaviour/dma.md 3.5 */
   sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
-    const domain = domainOf(dev, SYNC.api);
+    const domain = domainOf(this.#events, dev, SYNC.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(SYNC.call)) {
@@ -162,7 +162,7 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): void {
-    const domain = domainOf(dev, UNLINK.api);
+    const domain = domainOf(this.#events, dev, UNLINK.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(UNLINK.call)) {
@@ -191,7 +191,7 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): void {
-    const domain = domainOf(dev, DESTROY.api);
+    const domain = domainOf(this.#events, dev, DESTROY.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(DESTROY.call)) {
@@ -213,7 +213,7 @@ export class TwoStepCalls {
 
   /** Gives a range back in which nothing is linked any more. */
   free(dev: DmaDevice, state: DmaIovaState): void {
-    const domain = domainOf(dev, FREE.api);
+    const domain = domainOf(this.#events, dev, FREE.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });

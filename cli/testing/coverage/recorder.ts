@@ -48,6 +48,12 @@ export class CoverageRecorder {
         this.#pendingExits.add(`report ${values["class"]}`);
         this.#pendingDecided.add(String(values["rule"]));
         return;
+      case "kernel.warn":
+        // A call that follows a null pointer never returns.
+        if (String(values["text"]).startsWith("null pointer in ")) {
+          this.#pendingExits.add(`${values["at"]} EFAULT`);
+        }
+        return;
       case "inject":
         this.#pendingExits.add(`point ${values["point"]}`);
         return;
