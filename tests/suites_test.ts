@@ -7,5 +7,5 @@ const SUITES = scenariosBelow("tests/suites");
 for (const path of SUITES) Deno.test(path, (t) => runExample(t, path));
 
 Deno.test("there are suites to run", () => {
-  assertEquals(SUITES.length, 4);
+  assertEquals(SUITES.length, 5);
 });
