@@ -4,6 +4,8 @@ import { runScript } from "./_run_script.ts";
 const STRICT =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } } }\n";
 const DIRECT = "machine { pci { root_port rp0 { nvme ssd { sgl = true } } } }\n";
+/** Two functions that can be migrated. */
+const MIGRATING = "machine { pci { root_port rp0 { switch sw0 { vfio vf { } vfio vg { } } } } }\n";
 const PEERS = `machine { iommu { mode = strict } pci {
   root_port rp0 { switch sw0 { nvme ssd { sgl = true }  nvme cmb { p2pmem = 1MiB } } }
   root_port rp1 { endpoint far { p2pmem = 1MiB } }
@@ -382,6 +384,51 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     "memory for a bio that covers blocks without any",
     `${STRICT}bio_add(bio(discard, lba: 0, bytes: 64KiB), alloc_pages(1))`,
     /E0917.*discard.*no memory/,
+  ],
+  [
+    "a length and memory for the same bio",
+    `${STRICT}show bio(write_zeroes, from: alloc_pages(1), bytes: 64KiB)`,
+    /E0917.*write_zeroes.*no memory/,
+  ],
+  [
+    "a migration buffer that was freed before",
+    `${MIGRATING}let b = vf.alloc_buffer(2, none)\nfor n in 0..2 { vf.free_buffer(b) }`,
+    /E0919.*freed before/,
+  ],
+  [
+    "a migration buffer that was put back before",
+    `${MIGRATING}let b = vf.alloc_buffer(2, none)\nfor n in 0..2 { vf.put_buffer(b) }`,
+    /E0919.*put back before/,
+  ],
+  [
+    "another device's migration buffer",
+    `${MIGRATING}vg.save(vf.alloc_buffer(16, from_device))`,
+    /E0919.*vf's, not vg's/,
+  ],
+  [
+    "a buffer for headers to be mapped",
+    `${MIGRATING}vf.alloc_buffer(2, none).map()`,
+    /E0919.*headers/,
+  ],
+  [
+    "the buffer of a dirty tracker",
+    `${MIGRATING}vf.free_buffer(vf.track(0, 1MiB).buffer)`,
+    /E0919.*dirty tracker's/,
+  ],
+  [
+    "a dirty tracker that was stopped before",
+    `${MIGRATING}let t = vf.track(0, 1MiB)\nfor n in 0..2 { t.stop() }`,
+    /E0919.*stopped before/,
+  ],
+  [
+    "a range to be followed that begins inside a page",
+    `${MIGRATING}vf.track(100, 1MiB)`,
+    /E0919.*inside a page of 4KiB/,
+  ],
+  [
+    "more state than a device has",
+    `machine { pci { root_port rp0 { vfio vf { state = 1B } } } }\nvf.change_state(bytes"01 02")`,
+    /E0919.*more than 1B/,
   ],
   [
     "peer memory given back twice",

@@ -167,6 +167,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
         lba === undefined ? 0 : toInt(lba, "lba"),
         bytes === undefined ? 0 : datalessBytes(toDiskOp(op), toSize(bytes, "bytes")),
       );
+      if (into !== undefined || from !== undefined) bio.checkTakesMemory();
       bio.vecs.push(...segmentsOf(into ?? from));
       if (isThing(metadata, BUFFER)) bio.metadata = metadata.target.segments;
       return thing(BIO, bio);

@@ -32,15 +32,19 @@ export class BioTarget {
     return vecsSizeBytes(this.vecs) + this.datalessBytes;
   }
 
+  /** A length of its own, and memory, do not go together. */
+  checkTakesMemory(): void {
+    if (this.datalessBytes === 0) return;
+    throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
+  }
+
   /**
    * Adds memory behind what is there.
    * @returns False when it may not stand in one bio with the memory there is.
    * @see behaviour/block.md 1.4
    */
   add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {
-    if (this.datalessBytes > 0) {
-      throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
-    }
+    this.checkTakesMemory();
     const last = this.vecs.at(-1);
     if (last !== undefined && segments.some((segment) => !sameProvider(last, segment))) {
       return false;

@@ -4,7 +4,7 @@ import type { DmaDevice } from "../../../runtime/dma/device.ts";
 import type { PeerMemo } from "../../../runtime/dma/scatterlist_peer.ts";
 import type { HmmDmaMap } from "../../../runtime/mm/hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
-import { tableLines } from "../../render/columns.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
 import { shownParts } from "../../render/repeats.ts";
 import type { Run } from "../../run/run.ts";
@@ -79,7 +79,7 @@ export function entryRows(target: HmmMapTarget): string[][] {
 const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
   iova: "one range of IO addresses",
   list: "an address for each page is kept",
-  stateless: "nothing is kept, mapping is free of state",
+  stateless: "nothing is kept",
 };
 
 function formatMap({ device, map }: HmmMapTarget): string {
@@ -174,7 +174,7 @@ hmm_dma_map_free(nic, map)`,
   ],
   format: formatMap,
   show: (target) => [
-    `${formatMap(target)}, ${formatSize(target.map.memoryBytes)}`,
+    clip(`${formatMap(target)}, ${formatSize(target.map.memoryBytes)}`, PICTURE_COLUMNS),
     ...tableLines(["page", "flags", "memory", "order", "device address"], entryRows(target), [
       "right",
     ]),
