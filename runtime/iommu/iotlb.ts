@@ -82,6 +82,16 @@ export class Iotlb {
     return NONE;
   }
 
+  /** Whether there is an entry that lets an access through; looking changes nothing. */
+  holds(domain: number, iova: number): boolean {
+    for (let index = 0; index < this.#sizes; index++) {
+      const sizeBit = this.#sizesInUse[index]!;
+      const entry = this.#find(domain, Math.floor(iova * INVERSE_POWER[sizeBit]!), sizeBit);
+      if (entry !== NONE) return this.#flags[entry]! !== 0;
+    }
+    return false;
+  }
+
   /** Physical address of a byte that an entry covers. */
   physOf(entry: number, iova: number): number {
     const sizeBytes = POWER[this.#sizeBit[entry]!]!;

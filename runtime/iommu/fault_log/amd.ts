@@ -1,0 +1,120 @@
+/**
+ * Event lines of the AMD IOMMU:
+ *
+ *     AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x000e address=0xfdf8 flags=0x0020]
+ *     nvme 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000e address=0x… flags=0x…]
+ *
+ * Older releases write the part in brackets on a line of its own.
+ *
+ * @see AMD I/O Virtualization Technology (IOMMU) Specification (48882), 2.5
+ */
+import {
+  amdEvent,
+  type AmdEventName,
+  isAmdEvent,
+  PAGE_FAULT_FLAGS,
+  pageFaultReason,
+} from "./amd_events.ts";
+import type { LogCursor } from "./log_cursor.ts";
+import type { LoggedFault, LoggedSource } from "./logged_fault.ts";
+import { PCI_PLACE, sourceOf } from "./pci_source.ts";
+import { digitCount, HEX_DIGITS, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
+
+const SPEC = "AMD IOMMU specification, 2.5";
+/** Flags of an entry are what is left of 16 bits beside the code of the event. */
+const MAX_FLAGS = 0xfff;
+const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
+const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';
+
+export function decodeAmd(cursor: LogCursor): LoggedFault {
+  const logged = cursor.need(/Event logged\s*\[/i, '"Event logged ["');
+  cursor.stopBefore(/Event logged/i);
+  const name = eventName(cursor);
+  const values = fieldsOf(cursor, name);
+  const code = numberIn(values, "flags", cursor, MAX_FLAGS) ?? 0;
+  const source = values.source ?? sourceBefore(cursor, logged.index);
+  const isPageFault = name === "IO_PAGE_FAULT";
+  const end = cursor.at;
+  if (isPageFault && values.address === null) cursor.fail('expected "address=0x…"', end);
+  if (isPageFault && !values.numbers.has("flags")) cursor.fail('expected "flags=0x…"', end);
+  const flags = isPageFault ? PAGE_FAULT_FLAGS.filter((_, bit) => (code >> bit) % 2 === 1) : [];
+  const has = new Set<string>(flags);
+  const access = has.has("RW") ? "write" : "read";
+  const told = isPageFault ? pageFaultReason(has, access) : amdEvent(name);
+  return {
+    format: "amd",
+    event: name,
+    code,
+    ...told,
+    source,
+    streamId: null,
+    access: isPageFault && !has.has("I") ? access : null,
+    // "RW is only meaningful when PR=1, TR=0, and I=0" is how the specification limits the bit.
+    accessCertain: has.has("PR") && !has.has("TR") && !has.has("I"),
+    address: values.address,
+    addressUnitBytes: 1,
+    domainId: numberIn(values, "domain", cursor, 0xffff),
+    pasid: numberIn(values, "pasid", cursor, 0xf_ffff),
+    flags,
+    spec: `${SPEC}: ${name}`,
+  };
+}
+
+/** What stands behind a key: text, and where it begins. */
+interface Field {
+  readonly digits: string;
+  readonly offset: number;
+}
+
+interface Fields {
+  source: LoggedSource | null;
+  address: Word64 | null;
+  readonly numbers: Map<string, Field>;
+}
+
+/** The name may stand on the next line, behind that line's own prefix. */
+function eventName(cursor: LogCursor): AmdEventName {
+  const match = cursor.need(/\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/, "the name of an event");
+  const name = match[1]!;
+  if (isAmdEvent(name)) return name;
+  return cursor.fail("No event of that name is known", match.index);
+}
+
+/** `key=value` up to the closing bracket. */
+function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
+  const fields: Fields = { source: null, address: null, numbers: new Map() };
+  while (true) {
+    cursor.take(/[\s,]+/);
+    if (cursor.take(/\]/) !== null) return fields;
+    const key = cursor.take(/(device|domain|pasid|address|flags|tag)=/)?.[1] ??
+      cursor.fail(`expected ${KEYS} or "]" in ${name}`);
+    if (key === "device") {
+      const place = cursor.needHere(PCI_PLACE, "bus:device.function, as 01:00.0");
+      fields.source = sourceOf(place, cursor);
+      continue;
+    }
+    const digits = cursor.needHere(NUMBER, `a number in hex after "${key}="`)[1]!;
+    const offset = cursor.at - digits.length;
+    if (digitCount(digits) > WORD64_DIGITS) {
+      cursor.fail("A number has at most 16 hex digits", offset);
+    }
+    if (key === "address") fields.address = parseHex64(digits);
+    else fields.numbers.set(key, { digits, offset });
+  }
+}
+
+function numberIn(fields: Fields, key: string, cursor: LogCursor, max: number): number | null {
+  const field = fields.numbers.get(key);
+  if (field === undefined) return null;
+  const value = parseInt(field.digits, 16);
+  if (value > max) cursor.fail(`${key} is at most 0x${max.toString(16)}`, field.offset);
+  return value;
+}
+
+/** Newer releases name the device before the message, as any message of a device does. */
+function sourceBefore(cursor: LogCursor, logged: number): LoggedSource | null {
+  const lineStart = cursor.text.lastIndexOf("\n", logged - 1) + 1;
+  const before = cursor.text.slice(lineStart, logged);
+  const match = new RegExp(`${PCI_PLACE.source}(?=: (?:AMD-Vi|$))`, "i").exec(before);
+  return match === null ? null : sourceOf(match, cursor);
+}

@@ -1,0 +1,275 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { decodeFaultLog } from "./decode_fault_log.ts";
+import type { FaultLogProblem, LoggedFault } from "./logged_fault.ts";
+import { formatSource } from "./pci_source.ts";
+import { formatWord64, numberOf } from "./word64.ts";
+
+function decoded(text: string): LoggedFault {
+  const read = decodeFaultLog(text);
+  if (!read.ok) throw new Error(`${read.problem.message} at ${read.problem.offset}`);
+  return read.fault;
+}
+
+function problem(text: string): FaultLogProblem {
+  const read = decodeFaultLog(text);
+  assert(!read.ok, text);
+  return read.problem;
+}
+
+/** Source, access, address, code and reason, as one line. */
+function summary(text: string): string {
+  const { access, address, code, format, reason, source } = decoded(text);
+  return [
+    format,
+    source === null ? "nobody" : formatSource(source),
+    access ?? "no access",
+    address === null ? "no address" : formatWord64(address),
+    `0x${code.toString(16)}`,
+    reason,
+  ].join(" ");
+}
+
+const VTD = "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xff000000 " +
+  "[fault reason 0x06] PTE Read access is not set";
+const AMD = "AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x000e " +
+  "address=0xfdf800c0 flags=0x0070]";
+const SMMU = `arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:
+arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000210000000010
+arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020800000000
+arm-smmu-v3 arm-smmu-v3.0.auto: \t0x000000090000f040
+arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000`;
+const SMMU_TOLD = `arm-smmu-v3 fc900000.iommu: event: F_TRANSLATION client: 0002:21:00.0 ` +
+  `sid: 0x2100 ssid: 0x0 iova: 0x90000f040 ipa: 0x0
+arm-smmu-v3 fc900000.iommu: unpriv data read s1 "Input address caused fault" stag: 0x0`;
+
+Deno.test("decodeFaultLog() reads VT-d's source, direction, address and reason (appendix A)", () => {
+  assertEquals(summary(VTD), "vtd 01:00.0 read 0xff00_0000 0x6 not_readable");
+  assertEquals(
+    summary(VTD.replace("Read NO", "Write NO").replace("0x06", "0x05")),
+    "vtd 01:00.0 write 0xff00_0000 0x5 not_writable",
+  );
+  assertEquals(decoded(VTD).spec, "VT-d specification, appendix A: 06h");
+  assertEquals(decoded(VTD).addressUnitBytes, 4096);
+  assertEquals(decoded(VTD).pasid, null);
+});
+
+Deno.test("decodeFaultLog() reads the forms of older releases: reasons in decimal, in two lines", () => {
+  assertEquals(
+    summary(
+      "[10672.868940] DMAR: [DMA Write] Request device [00:12.0] fault addr 0 [fault reason 05] …",
+    ),
+    "vtd 00:12.0 write 0x0 0x5 not_writable",
+  );
+  assertEquals(
+    summary(
+      "[ 1692.021403] dmar: DMAR:[DMA Read] Request device [00:02.0] fault addr 1a45aa9000 \n" +
+        "[ 1692.021403] DMAR:[fault reason 12] non-zero reserved fields in PTE",
+    ),
+    "vtd 00:02.0 read 0x1a_45aa_9000 0xc bad_entry",
+  );
+  assertEquals(
+    summary(
+      "kernel: DMAR: [DMA Read NO_PASID] Request device [0x00:0x02.0] fault addr 0x70ad5000 " +
+        "[fault reason 0x07] Next page table ptr is invalid",
+    ),
+    "vtd 00:02.0 read 0x70ad_5000 0x7 fetch_failed",
+  );
+  const pasid = "DMAR: [DMA Read] Request device [00:02.0] PASID ffffffff fault addr 9c000000 " +
+    "[fault reason 06] x";
+  assertEquals(decoded(pasid).pasid, null, "all ones is none: a PASID has 20 bits");
+  assertEquals(decoded(pasid.replace("ffffffff", "2a")).pasid, 42);
+  assertEquals(decoded(VTD.replace("NO_PASID", "PASID 0x2a")).pasid, 42);
+});
+
+Deno.test("decodeFaultLog() tells reasons of scalable mode, and those that it does not know by group", () => {
+  const reason = (code: string) => decoded(VTD.replace("0x06", code));
+  assertEquals(reason("0x71").reason, "not_present");
+  assertEquals(reason("0x79").reason, "not_readable");
+  assertEquals(reason("0x59").reason, "no_entry");
+  assertEquals(reason("0x5a").reason, "bad_entry");
+  assertEquals(reason("0x04").reason, "address_width");
+  assertEquals(reason("0x47").reason, "unknown");
+  assertEquals(reason("0x47").name, "reason 0x47, scalable mode, context entry");
+  // Each number has an answer, and a sentence to it.
+  for (let code = 0; code < 256; code++) {
+    const { means, name } = reason(`0x${code.toString(16)}`);
+    assert(name.length > 5 && means.length > 20, `${code}`);
+  }
+});
+
+Deno.test("decodeFaultLog() reads refused interrupts, which have no address (VT-d 20h to 26h)", () => {
+  const line =
+    "DMAR: [INTR-REMAP] Request device [e2:00.0] fault index 0xa00 [fault reason 0x25] B";
+  assertEquals(summary(line), "vtd e2:00.0 no access no address 0x25 interrupt_refused");
+  assertEquals(
+    summary(line.replace("0xa00", "3b").replace("0x25", "38")),
+    "vtd e2:00.0 no access no address 0x26 interrupt_refused",
+  );
+});
+
+Deno.test("decodeFaultLog() reads AMD's flags bit by bit (48882, 2.5)", () => {
+  assertEquals(summary(AMD), "amd 01:00.0 write 0xfdf8_00c0 0x70 not_writable");
+  const { accessCertain, domainId, flags } = decoded(AMD);
+  assertEquals([flags, domainId, accessCertain], [["PR", "RW", "PE"], 14, true]);
+  const flagged = (value: string) => decoded(AMD.replace("0x0070", value));
+  assertEquals(flagged("0x0050").reason, "not_readable");
+  assertEquals(flagged("0x0000").reason, "not_present");
+  assertEquals(flagged("0x0020").reason, "not_present");
+  assertEquals(flagged("0x0020").access, "write");
+  assertEquals(flagged("0x0020").accessCertain, false, "RW counts only where PR is set");
+  assertEquals(flagged("0x00b0").reason, "bad_entry");
+  assertEquals(flagged("0x0008").reason, "interrupt_refused");
+  assertEquals(flagged("0x0052").reason, "not_allowed");
+  assertEquals(flagged("0x0052").flags, ["NX", "PR", "PE"]);
+  for (let value = 0; value < 512; value++) {
+    const { flags, name } = flagged(`0x${value.toString(16)}`);
+    assertEquals(flags.length, value.toString(2).replaceAll("0", "").length);
+    assert(name.length > 5);
+  }
+});
+
+Deno.test("decodeFaultLog() finds AMD's device in the prefix, and the entry on the next line", () => {
+  assertEquals(
+    summary(
+      "[   40.182570] ath10k_pci 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000d " +
+        "address=0xcff49550 flags=0x0070]",
+    ),
+    "amd 0000:01:00.0 write 0xcff4_9550 0x70 not_writable",
+  );
+  assertEquals(
+    summary(
+      "kernel: [  221.562629] AMD-Vi: Event logged [\nkernel: [  221.565929] IO_PAGE_FAULT " +
+        "device=05:00.0 domain=0x0012 address=0x00000000ff6101b0 flags=0x0070]",
+    ),
+    "amd 05:00.0 write 0xff61_01b0 0x70 not_writable",
+  );
+  assertEquals(
+    summary(
+      "iommu ivhd0: AMD-Vi: Event logged [IOTLB_INV_TIMEOUT device=0000:63:00.0 address=0x42b5b01a0]",
+    ),
+    "amd 0000:63:00.0 no access 0x4_2b5b_01a0 0x0 command_failed",
+  );
+});
+
+Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases make of them", () => {
+  assertEquals(summary(SMMU), "arm 21:00.0 read 0x9_0000_f040 0x10 not_present");
+  assertEquals(decoded(SMMU).streamId, 0x2100);
+  assertEquals(decoded(SMMU).flags, ["RnW", "CLASS=IN"]);
+  assertEquals(decoded(SMMU).spec, "Arm SMMUv3 specification, 7.3.13: F_TRANSLATION");
+  assertEquals(summary(SMMU_TOLD), "arm 0002:21:00.0 read 0x9_0000_f040 0x10 not_present");
+  assertEquals(
+    summary(`${SMMU}\n${SMMU_TOLD}`),
+    "arm 0002:21:00.0 read 0x9_0000_f040 0x10 not_present",
+  );
+  const permission = SMMU.replace("0x10 ", "0x13 ").replace("0010\n", "0013\n")
+    .replace("0x00000208", "0x00000200");
+  assertEquals(summary(permission), "arm 21:00.0 write 0x9_0000_f040 0x13 not_writable");
+  const substream = SMMU.replace("00000010\n", "0002a810\n");
+  assertEquals(decoded(substream).pasid, 42);
+  assertEquals(
+    summary(
+      "arm-smmu-v3 arm-smmu-v3.0.auto: event: C_BAD_STREAMID client: (unassigned sid) " +
+        "sid: 0x900 ssid: 0x0",
+    ),
+    "arm 09:00.0 no access no address 0x2 no_entry",
+  );
+  assertEquals(
+    summary(SMMU.replace("event 0x10", "event 0x02").replace("00000010\n", "00000002\n")),
+    "arm 21:00.0 no access no address 0x2 no_entry",
+  );
+});
+
+Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and more", () => {
+  const at = (digits: string) => decoded(VTD.replace("0xff000000", digits)).address!;
+  assertEquals(formatWord64(at("0xfffffffdf8000000")), "0xffff_fffd_f800_0000");
+  assertEquals(numberOf(at("0xfffffffdf8000000")), null);
+  assertEquals(numberOf(at("0x1ffffffffff000")), 2 ** 53 - 4096);
+  assertEquals(numberOf(at("0x20000000000000")), null);
+  assertEquals(numberOf(at("0x1ffffffff0000")), 0x1_ffff_ffff_0000);
+});
+
+Deno.test("decodeFaultLog() says what is wrong with a damaged line, and where", () => {
+  const damaged = VTD.replace("fault addr", "fault adr");
+  assertEquals(
+    problem(damaged).message,
+    'expected "fault addr", found " fault adr 0xff000000 [f…"',
+  );
+  assertEquals(damaged.slice(problem(damaged).offset).startsWith(" fault adr"), true);
+  assertEquals(
+    problem("").message,
+    'expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3", the text ends',
+  );
+  assertStringIncludes(problem(VTD.slice(0, 60)).message, "fault addr");
+  assertStringIncludes(problem(VTD.replace("01:00.0", "01:20.0")).message, "at most 1f, not 20");
+  assertStringIncludes(problem(VTD.replace("01:00.0", "01:00.9")).message, "at most 7, not 9");
+  assertStringIncludes(problem(VTD.replace("0x06", "0x106")).message, "has 8 bits");
+  assertStringIncludes(problem(VTD.replace("0x06", "0c")).message, "decimal");
+  assertStringIncludes(problem(VTD.replace("ff000000", "1ff000000ff000000")).message, "16 hex");
+  assertStringIncludes(problem(AMD.replace("flags=0x0070", "")).message, 'expected "flags=0x…"');
+  assertStringIncludes(
+    problem(AMD.replace("flags=0x0070", "flags=0x1070")).message,
+    "at most 0xfff",
+  );
+  assertStringIncludes(problem(AMD.slice(0, -1)).message, '"]" in IO_PAGE_FAULT, the text ends');
+  assertStringIncludes(problem(AMD.replace("IO_PAGE", "IO_CAGE")).message, "No event of that name");
+  assertStringIncludes(
+    problem(SMMU.replace("event 0x10", "event 0x13")).message,
+    "first word event 0x10",
+  );
+  const short = SMMU.split("\n").slice(0, 3).join("\n");
+  assertEquals(problem(short), {
+    message: "expected 4 words of 64 bits, there are 2, the text ends",
+    offset: short.length,
+  });
+  assertStringIncludes(
+    problem("arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402").message,
+    "SMMUv2",
+  );
+});
+
+Deno.test("decodeFaultLog() mixes no two faults: the second one gives nothing to a damaged first", () => {
+  const cut = VTD.slice(0, VTD.indexOf("fault addr"));
+  assertStringIncludes(problem(`${cut}\n${VTD}`).message, '"fault addr"');
+  assertStringIncludes(problem(`${AMD.slice(0, 30)}\n${AMD}`).message, "name of an event");
+  const words = SMMU.split("\n").slice(0, 3).join("\n");
+  assertStringIncludes(problem(`${words}\n${SMMU}`).message, "there are 2");
+});
+
+Deno.test("decodeFaultLog() answers thousands of damaged texts with a value, never an exception", () => {
+  let state = 0x1234_5678;
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * limit);
+  };
+  const alphabet = "0123456789abcdefx[]=:. \n\tDMARSeventIO_PAGE€\u{1f600}";
+  const texts = [VTD, AMD, SMMU, SMMU_TOLD, `${SMMU}\n${SMMU_TOLD}`, `[ 1.2] kernel: ${VTD}`];
+  let read = 0;
+  for (let round = 0; round < 20_000; round++) {
+    let text = texts[below(texts.length)]!;
+    for (let edits = 1 + below(4); edits > 0; edits--) {
+      const at = below(text.length + 1);
+      const length = below(6);
+      const kind = below(4);
+      const piece = kind === 0
+        ? ""
+        : kind === 1
+        ? alphabet[below(alphabet.length)]!.repeat(1 + below(20))
+        : text.slice(below(text.length), below(text.length));
+      text = kind === 3 ? text.slice(0, at) : text.slice(0, at) + piece + text.slice(at + length);
+    }
+    const answer = decodeFaultLog(text);
+    if (!answer.ok) {
+      const { message, offset } = answer.problem;
+      assert(offset >= 0 && offset <= text.length, text);
+      assertMatch(message, /^\S.{10,}$/s);
+      continue;
+    }
+    read++;
+    const { address, name, source } = answer.fault;
+    const number = address === null ? 0 : numberOf(address);
+    assert(number === null || Number.isSafeInteger(number) && number >= 0, text);
+    assert(source === null || source.requesterId >= 0 && source.requesterId < 65536, text);
+    assert(name.length > 0);
+  }
+  assert(read > 1000 && read < 19_000, `${read} of 20000 could still be read`);
+});

@@ -1,0 +1,104 @@
+/** What a fault line of a kernel log says, whichever IOMMU wrote it. */
+import type { DeviceAccess } from "../iommu.ts";
+import type { Word64 } from "./word64.ts";
+
+/** Whose line it is: Intel VT-d, AMD, or Arm SMMUv3. */
+export type FaultLogFormat = "vtd" | "amd" | "arm";
+
+/** What the hardware objected to, in one vocabulary for all three. */
+export type LoggedReason =
+  /** No translation for the address. */
+  | "not_present"
+  /** No permission to read it. */
+  | "not_readable"
+  /** No permission to write it. */
+  | "not_writable"
+  /** No permission, by something else than reading and writing: to execute, or the privilege. */
+  | "not_allowed"
+  /** More address bits than are translated. */
+  | "address_width"
+  /** The entry of the device itself, or of its address space, is not there. */
+  | "no_entry"
+  /** An entry is there and makes no sense: reserved bits, contradictions. */
+  | "bad_entry"
+  /** The IOMMU could not read its own tables. */
+  | "fetch_failed"
+  /** A request of the device's own translation cache was refused. */
+  | "ats_refused"
+  /** An interrupt was refused. */
+  | "interrupt_refused"
+  /** A command of the driver to the IOMMU failed. */
+  | "command_failed"
+  /** Anything else that has a name in the specification. */
+  | "other"
+  /** A number that the tables here do not have. */
+  | "unknown";
+
+/** Reasons that are about an address and what a driver has mapped there, or has not. */
+const ABOUT_MAPPINGS: ReadonlySet<LoggedReason> = new Set<LoggedReason>([
+  "not_present",
+  "not_readable",
+  "not_writable",
+  "not_allowed",
+  "address_width",
+]);
+
+export function isAboutMappings(reason: LoggedReason): boolean {
+  return ABOUT_MAPPINGS.has(reason);
+}
+
+/** Who sent the transaction. */
+export interface LoggedSource {
+  /** PCI domain, null where the line has none. */
+  readonly domain: number | null;
+  /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
+  readonly requesterId: number;
+}
+
+/** What the tables of a specification say of a code. */
+export interface ReasonEntry {
+  readonly reason: LoggedReason;
+  /** Its name, or what it says in a few words. */
+  readonly name: string;
+  /** What it usually means to who writes the driver. */
+  readonly means: string;
+}
+
+export interface LoggedFault extends ReasonEntry {
+  readonly format: FaultLogFormat;
+  /** The kind of record: `DMA`, `INTR-REMAP`, `IO_PAGE_FAULT`, `F_TRANSLATION` …. */
+  readonly event: string;
+  /** Fault reason of VT-d, flags of AMD, event number of SMMUv3. */
+  readonly code: number;
+  /** Null where the line names nobody. */
+  readonly source: LoggedSource | null;
+  /** SMMUv3's number for the source. */
+  readonly streamId: number | null;
+  /** Null where the record has no direction. */
+  readonly access: DeviceAccess | null;
+  /** False where the specification leaves the bit of the direction open for such a record. */
+  readonly accessCertain: boolean;
+  /** Null where the record has no address. */
+  readonly address: Word64 | null;
+  /** How much of memory the address stands for: VT-d keeps no more than the page. */
+  readonly addressUnitBytes: 1 | 4096;
+  /** AMD's number of the address space. */
+  readonly domainId: number | null;
+  readonly pasid: number | null;
+  /** Bits of the record that are set, by the specification's names. */
+  readonly flags: readonly string[];
+  /** Where the specification has it. */
+  readonly spec: string;
+}
+
+/** Why a line could not be read. */
+export interface FaultLogProblem {
+  /** What is wrong there, as a sentence without a final period. */
+  readonly message: string;
+  /** Where in the text, from 0; its length when something is missing at the end. */
+  readonly offset: number;
+}
+
+export type DecodedFaultLog =
+  | { readonly ok: true; readonly fault: LoggedFault }
+  | { readonly ok: false; readonly problem: FaultLogProblem };

@@ -1,0 +1,242 @@
+/**
+ * Fault reasons of Intel VT-d.
+ *
+ * The numbers and what they stand for are those of the VT-d architecture specification, appendix A
+ * (Fault Reason Encodings) and 7.1.3; the sentences are ours. Numbers of scalable mode beyond those
+ * in the table are told by their group.
+ */
+import type { DeviceAccess } from "../iommu.ts";
+import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
+
+const NO_PRESENT_BIT =
+  "Entries of these tables have no present bit: a page that was never mapped, one that was " +
+  "unmapped too early, and one that was mapped the other way all read like this";
+
+function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
+  return { reason, name, means };
+}
+
+/** The denied direction, where the number stands for both. */
+function denied(access: DeviceAccess | null): LoggedReason {
+  if (access === null) return "not_allowed";
+  return access === "read" ? "not_readable" : "not_writable";
+}
+
+/** What a fault reason says. */
+export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
+  return code < 0x20 ? legacy(code) : code < 0x30 ? interrupt(code) : scalable(code, access);
+}
+
+function legacy(code: number): ReasonEntry {
+  switch (code) {
+    case 0x01:
+      return entry(
+        "no_entry",
+        "root entry not present",
+        "The IOMMU knows no device on that bus. Usually a device that firmware left running, or " +
+          "one that reaches memory before a driver has bound it",
+      );
+    case 0x02:
+      return entry(
+        "no_entry",
+        "context entry not present",
+        "The IOMMU knows the bus but not this function. Usually a device that works under the " +
+          "requester id of another, or one whose driver is not bound, or not any more",
+      );
+    case 0x03:
+      return entry(
+        "bad_entry",
+        "context entry invalid",
+        "What the kernel wrote for the device contradicts what the hardware can do; no mapping " +
+          "of the driver is to blame",
+      );
+    case 0x04:
+      return entry(
+        "address_width",
+        "address beyond what is translated",
+        "The device sent an address with more bits than the IOMMU translates: the error value " +
+          "of a failed map, a virtual address, or a descriptor with a damaged upper half",
+      );
+    case 0x05:
+      return entry("not_writable", "no write permission", NO_PRESENT_BIT);
+    case 0x06:
+      return entry("not_readable", "no read permission", NO_PRESENT_BIT);
+    case 0x07:
+      return entry(
+        "fetch_failed",
+        "next table not readable",
+        "An entry on the way leads to a table that is not there: tables freed while still in " +
+          "use, or memory overwritten",
+      );
+    case 0x08:
+      return entry(
+        "fetch_failed",
+        "root table not readable",
+        "The address of the root table leads nowhere; the kernel or firmware set it up wrong",
+      );
+    case 0x09:
+      return entry(
+        "fetch_failed",
+        "context table not readable",
+        "The root entry leads to no context table; tables overwritten or freed",
+      );
+    case 0x0a:
+      return entry(
+        "bad_entry",
+        "reserved bits in root entry",
+        "The root table holds what nobody should have written: often memory overwritten by DMA " +
+          "from before the IOMMU was on",
+      );
+    case 0x0b:
+      return entry(
+        "bad_entry",
+        "reserved bits in context entry",
+        "The context table holds what nobody should have written",
+      );
+    case 0x0c:
+      return entry(
+        "bad_entry",
+        "reserved bits in page-table entry",
+        "A page-table entry has bits that this hardware does not know, such as a large page " +
+          "or snooping it cannot do, or a table that was overwritten",
+      );
+    case 0x0d:
+      return entry(
+        "ats_refused",
+        "translation request blocked",
+        "The device asked for a translation, or sent an address it had translated itself, and " +
+          "is not allowed to: its ATS is on while the IOMMU's entry says it is off",
+      );
+  }
+  return unknown(code, "DMA remapping");
+}
+
+function interrupt(code: number): ReasonEntry {
+  const told = (name: string, means: string) => entry("interrupt_refused", name, means);
+  switch (code) {
+    case 0x20:
+      return told(
+        "reserved bits in interrupt request",
+        "The device wrote an interrupt message with bits set that mean nothing",
+      );
+    case 0x21:
+      return told(
+        "interrupt index beyond the table",
+        "The message names an entry that the table does not have: its address or data is not " +
+          "what the kernel programmed",
+      );
+    case 0x22:
+      return told(
+        "interrupt entry not present",
+        "The message names an entry that nobody set up, or that was given back: an interrupt " +
+          "that comes after its vector was freed",
+      );
+    case 0x23:
+      return told(
+        "interrupt table not readable",
+        "The IOMMU could not read its interrupt table",
+      );
+    case 0x24:
+      return told(
+        "reserved bits in interrupt entry",
+        "The interrupt table holds what nobody should have written",
+      );
+    case 0x25:
+      return told(
+        "compatibility format blocked",
+        "The device sent an interrupt message that was not made for remapping: the message it " +
+          "keeps was written by somebody else than the kernel, or was lost in a reset",
+      );
+    case 0x26:
+      return told(
+        "source of interrupt not verified",
+        "The message came under another requester id than the one its entry is for: a bridge " +
+          "or a second function in between",
+      );
+  }
+  return { ...unknown(code, "interrupt remapping"), reason: "interrupt_refused" };
+}
+
+function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
+  switch (code) {
+    case 0x38:
+      return entry("fetch_failed", "root entry not readable", SETUP);
+    case 0x39:
+      return entry(
+        "no_entry",
+        "root entry not present",
+        "The IOMMU knows no device on that bus, or on that half of it",
+      );
+    case 0x3a:
+      return entry("bad_entry", "reserved bits in root entry", SETUP);
+    case 0x40:
+      return entry("fetch_failed", "context entry not readable", SETUP);
+    case 0x41:
+      return entry(
+        "no_entry",
+        "context entry not present",
+        "The IOMMU does not know this function: no driver is bound, or not any more, or the " +
+          "device works under the requester id of another",
+      );
+    case 0x42:
+      return entry("bad_entry", "reserved bits in context entry", SETUP);
+    case 0x43:
+      return entry("bad_entry", "context entry invalid", SETUP);
+    case 0x50:
+      return entry("fetch_failed", "PASID directory not readable", SETUP);
+    case 0x51:
+      return entry("no_entry", "PASID directory entry not present", PASID_UNKNOWN);
+    case 0x52:
+      return entry("bad_entry", "reserved bits in PASID directory entry", SETUP);
+    case 0x58:
+      return entry("fetch_failed", "PASID table entry not readable", SETUP);
+    case 0x59:
+      return entry("no_entry", "PASID table entry not present", PASID_UNKNOWN);
+    case 0x5a:
+      return entry("bad_entry", "reserved bits in PASID table entry", SETUP);
+    case 0x5b:
+      return entry("bad_entry", "PASID table entry invalid", SETUP);
+    case 0x70:
+      return entry("fetch_failed", "first-stage entry not readable", TABLE_LOST);
+    case 0x71:
+      return entry(
+        "not_present",
+        "first-stage entry not present",
+        "Nothing is mapped at the address: never, or not any more when the device came",
+      );
+    case 0x72:
+      return entry("bad_entry", "reserved bits in first-stage entry", TABLE_LOST);
+    case 0x78:
+      return entry("fetch_failed", "second-stage entry not readable", TABLE_LOST);
+    case 0x79:
+      return entry(denied(access), "no permission in second-stage entry", NO_PRESENT_BIT);
+    case 0x7a:
+      return entry("bad_entry", "reserved bits in second-stage entry", TABLE_LOST);
+  }
+  return unknown(code, groupOf(code));
+}
+
+const SETUP = "What the kernel set up for the device is damaged or contradicts what the hardware " +
+  "can do; no mapping of the driver is to blame";
+const PASID_UNKNOWN = "The address space that the access was for is not set up: a PASID that was " +
+  "never bound or is unbound already, or, without a PASID, a device without a domain";
+const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
+
+/** What a number of scalable mode is about, by where it stands. */
+function groupOf(code: number): string {
+  if (code < 0x40) return "scalable mode, root table";
+  if (code < 0x50) return "scalable mode, context entry";
+  if (code < 0x58) return "scalable mode, PASID directory";
+  if (code < 0x60) return "scalable mode, PASID table";
+  if (code >= 0x70 && code < 0x78) return "scalable mode, first-stage table";
+  if (code >= 0x78 && code < 0x80) return "scalable mode, second-stage table";
+  return "scalable mode";
+}
+
+function unknown(code: number, group: string): ReasonEntry {
+  return entry(
+    "unknown",
+    `reason 0x${code.toString(16).padStart(2, "0")}, ${group}`,
+    "This number is not in the table here; appendix A of the specification has it",
+  );
+}
