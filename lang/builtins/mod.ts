@@ -11,6 +11,7 @@ import { BLOCK_CALLS } from "./calls/block.ts";
 import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
+import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
@@ -38,6 +39,8 @@ import { DMA_POOL, POOL_BLOCK } from "./things/dma_pool.ts";
 import { ENDPOINT } from "./things/endpoint.ts";
 import { EVENT } from "./things/event.ts";
 import { HMM_MAP, P2PDMA_STATE } from "./things/hmm_map.ts";
+import { FAULT } from "./things/fault.ts";
+import { FAULT_LOG } from "./things/fault_log.ts";
 import { IO } from "./things/io.ts";
 import { IOMMU } from "./things/iommu.ts";
 import { IOVA_SPACE } from "./things/iova_space.ts";
@@ -89,6 +92,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...COHERENCE_CALLS,
   ...MACHINE_CALLS,
   ...VIEW_CALLS,
+  ...FAULT_LOG_CALLS,
 ]);
 
 /** Every type of things, and the plain values with fields and methods. */
@@ -142,6 +146,8 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   ...COUNTER_GROUPS,
   TRACE,
   EVENT,
+  FAULT,
+  FAULT_LOG,
   OUTCOME,
 ]);
 

@@ -138,6 +138,36 @@ const FAULT_REASONS = group("fault reason", {
   blocked: "The device may not reach anything there.",
 });
 
+/** Beside those that are fault reasons of the machine, too. */
+const LOGGED_REASONS = group("reason in a fault log", {
+  not_allowed: "No permission, by something else than reading and writing.",
+  no_entry: "The IOMMU has no entry for the device, or none for its address space.",
+  bad_entry: "An entry is there and makes no sense.",
+  fetch_failed: "The IOMMU could not read its own tables.",
+  ats_refused: "A request of the device's own translation cache was refused.",
+  interrupt_refused: "An interrupt was refused.",
+  command_failed: "A command to the IOMMU failed.",
+});
+
+const VERDICTS = group("verdict on a fault log", {
+  never_mapped: "Nothing was ever mapped there for the device.",
+  unmapped_early: "A mapping was there, and a call had ended it before the device came.",
+  still_cached: "A mapping was there and has ended, but the IOTLB lets the device through.",
+  wrong_direction: "A mapping is there, for the other direction.",
+  past_end: "The address lies behind the end of a mapping.",
+  before_start: "The address lies before the start of a mapping.",
+  not_linked: "The range of IO addresses was taken, but nothing was linked there.",
+  not_visible: "A mapping is there, and the hardware remembers that nothing was.",
+  physical_address: "It is the physical address of mapped memory, not the device's address.",
+  other_device: "It is mapped for another device.",
+  error_value: "It is the error value of a map that failed.",
+  out_of_range: "It has more bits than are translated.",
+  access_allowed: "A mapping is there and allows the access.",
+  not_translated: "The device is not translated in this machine.",
+  no_device: "This machine has no such device.",
+  not_a_mapping: "The line is about something else than what a driver maps.",
+});
+
 const REPORT_CLASSES = group("report class", {
   unmap_unknown: "Unmapped what was never mapped, or twice.",
   unmap_error_value: "Unmapped the error value.",
@@ -469,6 +499,8 @@ export const WORD_SPECS: readonly WordSpec[] = [
   ...STATUSES,
   ...ERRNOS,
   ...FAULT_REASONS,
+  ...LOGGED_REASONS,
+  ...VERDICTS,
   ...REPORT_CLASSES,
   ...MACHINE_WORDS,
   ...EVENT_WORDS,

@@ -1,7 +1,6 @@
 /** Devices: what does DMA. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatAddress, formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
@@ -12,6 +11,7 @@ import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
+import { ledgerMapping } from "./ledger_mapping.ts";
 import { LIMITS } from "./limits.ts";
 import { MAPPING } from "./mapping.ts";
 
@@ -31,31 +31,13 @@ function limitsOf(device: LabDevice): Value {
   return thing(LIMITS, { limits: device.disk.limits, device: device.name });
 }
 
-/** The branch that a map took, out of its event. */
-function branchOf({ why }: MachineEvent): string | null {
-  const branch = why?.inputs.branch;
-  return typeof branch === "string" ? branch : null;
-}
-
 /** Live mappings, read out of the events. */
 export function liveMappings(device: LabDevice, run: Run): Value {
   const live = readLedger(run.recorder.events).filter((entry) =>
     entry.died === null && entry.device === device.name
   );
   run.chargeMemory(64 * live.length);
-  return list(live.map((entry) =>
-    thing(MAPPING, {
-      device: entry.device,
-      phys: entry.phys,
-      addr: entry.dma,
-      sizeBytes: entry.sizeBytes,
-      dir: entry.dir,
-      path: entry.path,
-      attrs: [],
-      branch: branchOf(entry.born),
-      site: entry.born.site,
-    })
-  ));
+  return list(live.map((entry) => thing(MAPPING, ledgerMapping(entry))));
 }
 
 export const DEVICE: TypeSpec<LabDevice> = {

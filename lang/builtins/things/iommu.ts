@@ -1,7 +1,6 @@
 /** The machine's IOMMU. */
 import type { Machine } from "../../../runtime/machine.ts";
 import type { FlushQueue } from "../../../runtime/iommu/flush_queue.ts";
-import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
 import { reservedLines } from "../../render/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../../render/numbers.ts";
@@ -10,7 +9,6 @@ import type { Value } from "../../vm/value.ts";
 import { Word } from "../../vm/value.ts";
 import {
   dma,
-  duration,
   isThing,
   list,
   phys,
@@ -27,21 +25,12 @@ import { iommuStory } from "../explain/iommu_story.ts";
 import type { TypeSpec } from "../spec.ts";
 import { TRANSLATED_MACHINE } from "../calls/parameters.ts";
 import { DEVICE } from "./device.ts";
+import { FAULT } from "./fault.ts";
 import { IOVA_SPACE, spaceBody } from "./iova_space.ts";
 import { MAPPING } from "./mapping.ts";
 
 /** Ranges of a device in a picture before the rest is only counted. */
 const SHOWN_RANGES = 8;
-
-function faultValue(fault: IommuFault): Value {
-  return record({
-    device: fault.device,
-    dma: fault.dma < 0 ? null : dma(fault.dma),
-    access: word(fault.access),
-    reason: word(fault.reason),
-    at: duration(fault.atNs),
-  });
-}
 
 function runValue(run: MappedRun): Value {
   return record({
@@ -78,8 +67,8 @@ export const IOMMU: TypeSpec<Machine> = {
     {
       name: "faults",
       kind: "list",
-      doc: "Accesses that went nowhere: { device, dma, access, reason, at }.",
-      get: (machine) => list(machine.iommu.faults.map(faultValue)),
+      doc: "Accesses that went nowhere, oldest first.",
+      get: (machine) => list(machine.iommu.faults.map((fault) => thing(FAULT, fault))),
     },
     {
       name: "pending_flushes",

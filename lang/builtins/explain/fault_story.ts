@@ -1,0 +1,194 @@
+/** What the fault line of a log says, and, held against a run, whose fault the fault was. */
+import type { MachineEvent } from "../../../runtime/events.ts";
+import type { FaultLogFormat, LoggedFault } from "../../../runtime/iommu/fault_log/logged_fault.ts";
+import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
+import { formatWord64 } from "../../../runtime/iommu/fault_log/word64.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
+import {
+  formatAddress,
+  formatCount,
+  formatDuration,
+  formatSize,
+  formatTimeRounded,
+} from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import { apiOf, type FaultVerdict, type JudgedFault } from "../fault_verdict.ts";
+import type { LedgerEntry } from "../ledger.ts";
+import { siteText } from "../things/event.ts";
+
+const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
+  vtd: "Intel VT-d",
+  amd: "AMD IOMMU",
+  arm: "Arm SMMUv3",
+};
+
+const LABEL_WIDTH = 12;
+
+function row(label: string, text: string): string[] {
+  return wrapText(text, PICTURE_COLUMNS - LABEL_WIDTH).map((line, index) =>
+    clip((index === 0 ? label : "").padEnd(LABEL_WIDTH) + line, PICTURE_COLUMNS)
+  );
+}
+
+/** `write of 0xfffd_c000`; of VT-d, which keeps no more, the page. */
+export function accessText({ access, address, addressUnitBytes }: LoggedFault): string | null {
+  if (address === null) return null;
+  const where = `${addressUnitBytes === 1 ? "" : "the page at "}${formatWord64(address)}`;
+  return access === null ? where : `${access} of ${where}`;
+}
+
+/** The line, field by field. */
+export function loggedFaultLines(fault: LoggedFault): string[] {
+  const { domainId, event, flags, format, means, name, pasid, source, spec, streamId } = fault;
+  const access = accessText(fault);
+  return [
+    spread(`${MAKERS[format]}: ${event}`, spec),
+    ...row("  source", source === null ? "not named" : formatSource(source)),
+    ...streamId === null ? [] : row("  stream", `0x${streamId.toString(16)}`),
+    ...access === null ? [] : row(
+      "  access",
+      fault.access === null || fault.accessCertain
+        ? access
+        : `${access}; the specification promises the direction only where PR is set`,
+    ),
+    ...domainId === null ? [] : row("  domain", `0x${domainId.toString(16)}`),
+    ...pasid === null ? [] : row("  PASID", `0x${pasid.toString(16)}`),
+    ...flags.length === 0 ? [] : row("  flags", flags.join(" ")),
+    ...row("  reason", name),
+    ...row("", means),
+  ];
+}
+
+/** The line, and what this run knows of it. */
+export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): string[] {
+  const { device, mapping, neighbour, verdict } = judged;
+  const who = device === null
+    ? []
+    : row("  device", `${device.kind} ${device.name} at ${device.function.address}`);
+  return [
+    ...loggedFaultLines(fault),
+    "─".repeat(PICTURE_COLUMNS),
+    ...who,
+    ...row("  verdict", VERDICTS[verdict](judged, run)),
+    ...mapping === null ? [] : mappingLines(mapping, judged, run),
+    ...neighbour === null ? [] : row(
+      "  or else",
+      `it ${besideText(neighbour)} of a mapping that lives: ${mappingText(neighbour.mapping!)}, ` +
+        callText(neighbour.mapping!.born, run),
+    ),
+    ...run.recorder.droppedEvents === 0 ? [] : row(
+      "  but",
+      `${formatCount(run.recorder.droppedEvents, "event")} were not kept: a mapping may be missing`,
+    ),
+  ];
+}
+
+function mappingText(mapping: LedgerEntry): string {
+  return `${formatAddress(mapping.dma)} ${formatSize(mapping.sizeBytes)} ${mapping.dir}`;
+}
+
+function callText(event: MachineEvent, run: Run): string {
+  const site = siteText(event.site, run);
+  return `${apiOf(event)}${site === null ? "" : ` at ${site}`}`;
+}
+
+/** A moment of a mapping's life. */
+function momentLines(label: string, event: MachineEvent, text: string): string[] {
+  return row(
+    label,
+    `#${event.seq}, ${formatTimeRounded(event.at_ns)}${text === "" ? "" : `: ${text}`}`,
+  );
+}
+
+function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): string[] {
+  const { fault, forgotten, staleUses } = judged;
+  const { born, died } = mapping;
+  const owner = judged.verdict === "other_device" ? `for ${mapping.device}: ` : "";
+  return [
+    ...row(
+      "  mapping",
+      `${owner}${mappingText(mapping)}, physical ${formatAddress(mapping.phys)}`,
+    ),
+    ...momentLines("  made", born, callText(born, run)),
+    ...died === null ? [] : momentLines("  ended", died, callText(died, run)),
+    ...staleUses === 0 ? [] : row(
+      "",
+      `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
+    ),
+    ...forgotten === null ? [] : momentLines("  forgotten", forgotten, "by the IOTLB"),
+    ...fault === null
+      ? []
+      : momentLines("  fault", fault, died === null ? "" : afterText(died, fault)),
+  ];
+}
+
+function afterText(died: MachineEvent, fault: MachineEvent): string {
+  return `${formatDuration(fault.at_ns - died.at_ns)} after the mapping's end`;
+}
+
+function besideText({ line, offByBytes, verdict }: JudgedFault): string {
+  const edge = verdict === "past_end" ? "behind the end" : "before the start";
+  if (offByBytes === 0) return `lies right ${edge}`;
+  return `lies ${line.addressUnitBytes > 1 ? "at least " : ""}${formatSize(offByBytes!)} ${edge}`;
+}
+
+function culpritText({ culprit }: JudgedFault, run: Run): string {
+  return culprit === null ? "a call" : callText(culprit, run);
+}
+
+/** One sentence each, for who has to change something. */
+const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) => string>> = {
+  never_mapped: ({ device }) =>
+    `never mapped: ${device!.name} had no mapping there, and none near by. Look at what was ` +
+    "written into the descriptor: an address from another place, or a damaged one",
+  unmapped_early: (judged, run) =>
+    `unmapped too early: ${
+      culpritText(judged, run)
+    } ended the mapping while the device was still ` +
+    "going to use it. It may only be called when the device has said that it is done",
+  still_cached: (judged, run) =>
+    `unmapped by ${culpritText(judged, run)}, but still in the IOTLB: in this machine the access ` +
+    "goes through until the flush, and reaches memory that the driver has taken back",
+  wrong_direction: (judged, run) =>
+    `wrong direction: ${culpritText(judged, run)} mapped it ${judged.mapping!.dir}, ` +
+    (judged.mapping!.dir === "to_device"
+      ? "so the device may only read it"
+      : "so the device may only write it"),
+  past_end: (judged, run) =>
+    `past the end: it ${besideText(judged)} of what ${culpritText(judged, run)} mapped; the ` +
+    "length given to the map, or the one given to the device, is wrong",
+  before_start: (judged, run) =>
+    `before the start: it ${besideText(judged)} of what ${culpritText(judged, run)} mapped; the ` +
+    "address given to the device is wrong",
+  not_linked: (judged, run) =>
+    `not linked: ${culpritText(judged, run)} took the range of IO addresses, but nothing was ` +
+    "linked at this place of it",
+  not_visible: (judged, run) =>
+    `not visible: ${culpritText(judged, run)} mapped it, but the hardware remembers that nothing ` +
+    "was there; the mapping was not made visible (dma_iova_sync)",
+  physical_address: (judged, run) =>
+    `a physical address: this memory was mapped by ${
+      culpritText(judged, run)
+    }, and the device was ` +
+    `given its physical address instead of ${formatAddress(judged.mapping!.dma)}`,
+  other_device: (judged, run) =>
+    `mapped for another device: ${culpritText(judged, run)} was given ${
+      judged.mapping!.device
+    }, and ${judged.device!.name} came`,
+  error_value: (judged, run) =>
+    "the error value of a map, all ones, was given to the device: " +
+    (judged.culprit === null ? "a map failed" : `${callText(judged.culprit, run)} failed`) +
+    ", and nobody asked dma_mapping_error",
+  out_of_range: ({ device }) =>
+    `out of range: ${device!.name} is translated up to ${
+      formatAddress(device!.dma.domain!.table.lastAddress)
+    }; a virtual address, or a descriptor with a damaged upper half`,
+  access_allowed: () =>
+    "no fault here: as this run is now, the access would go through. The line is of another " +
+    "moment, or of another machine",
+  not_translated: ({ device }) =>
+    `${device!.name} is not translated in this machine: no access of it can end like this here`,
+  no_device: () =>
+    "no device of this machine has that address; `show topology()` has those there are",
+  not_a_mapping: () => "nothing that a driver maps or unmaps leads to this line",
+};

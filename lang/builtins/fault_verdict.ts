@@ -1,0 +1,350 @@
+/**
+ * Whose fault a fault was: the line of a log held against what this run has mapped and unmapped.
+ *
+ * Everything comes from the recorded events, as in the ledger. Where the run had the very fault that
+ * the line tells of, its moment is the fault's; else it is now.
+ */
+import type { LabDevice } from "../../devices/lab.ts";
+import {
+  ADDRESS_LIMIT,
+  alignDown,
+  alignUp,
+  type DmaAddr,
+  type PhysAddr,
+} from "../../runtime/address.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import {
+  isAboutMappings,
+  type LoggedFault,
+  type LoggedSource,
+} from "../../runtime/iommu/fault_log/logged_fault.ts";
+import { numberOf, type Word64 } from "../../runtime/iommu/fault_log/word64.ts";
+import type { Run } from "../run/run.ts";
+import { type LedgerEntry, readLedger } from "./ledger.ts";
+
+export type FaultVerdict =
+  | "never_mapped"
+  | "unmapped_early"
+  | "still_cached"
+  | "wrong_direction"
+  | "past_end"
+  | "before_start"
+  | "not_linked"
+  | "not_visible"
+  | "physical_address"
+  | "other_device"
+  | "error_value"
+  | "out_of_range"
+  | "access_allowed"
+  | "not_translated"
+  | "no_device"
+  | "not_a_mapping";
+
+export interface JudgedFault {
+  readonly line: LoggedFault;
+  readonly verdict: FaultVerdict;
+  /** Who has the address of the line's source; null where nobody of this machine has. */
+  readonly device: LabDevice | null;
+  /** The fault of this run that the line tells of, or null. */
+  readonly fault: MachineEvent | null;
+  /** The mapping that the verdict is about, or null. */
+  readonly mapping: LedgerEntry | null;
+  /** The call that is to blame: its mapping's birth or end, or a range's reservation. */
+  readonly culprit: MachineEvent | null;
+  /** Beside a mapping that has ended: one that lives and ends or begins near by, or null. */
+  readonly neighbour: JudgedFault | null;
+  /**
+   * How far behind the end, or before the start, of the mapping; null for other verdicts. At least
+   * so far, where the line has the page alone.
+   */
+  readonly offByBytes: number | null;
+  /** Accesses that still went through the IOTLB after the mapping's end. */
+  readonly staleUses: number;
+  /** The flush after the mapping's end that made the IOTLB forget it, where it came later. */
+  readonly forgotten: MachineEvent | null;
+}
+
+/** All ones, or the page that they lie in. */
+function isErrorValue({ high, low }: Word64): boolean {
+  return high === 0xffff_ffff && low >= 0xffff_f000;
+}
+
+/** Holds a line against this run. */
+export function judgeFault(fault: LoggedFault, run: Run): JudgedFault {
+  const device = fault.source === null ? null : deviceAt(fault.source, run);
+  const none: JudgedFault = {
+    line: fault,
+    verdict: "not_a_mapping",
+    device,
+    fault: null,
+    mapping: null,
+    culprit: null,
+    neighbour: null,
+    offByBytes: null,
+    staleUses: 0,
+    forgotten: null,
+  };
+  if (fault.address === null || !isAboutMappings(fault.reason)) return none;
+  if (device === null) return { ...none, verdict: "no_device" };
+  const own = ownFault(fault, device, run);
+  const found: JudgedFault = { ...none, fault: own };
+  if (isErrorValue(fault.address)) {
+    return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, run) };
+  }
+  const { domain } = device.dma;
+  if (domain === null) return { ...found, verdict: "not_translated" };
+  const address = numberOf(fault.address) ?? ADDRESS_LIMIT;
+  if (address > domain.table.lastAddress) return { ...found, verdict: "out_of_range" };
+  return new Judgement(fault, address, device, own, run).judge(found);
+}
+
+/** The function at a place; a line without a domain means the first that has one there. */
+function deviceAt({ domain, requesterId }: LoggedSource, run: Run): LabDevice | null {
+  let found: LabDevice | null = null;
+  for (const device of run.lab.devices.values()) {
+    const { address } = device.function;
+    if (address.key % 65536 !== requesterId) continue;
+    if (domain !== null && address.domain !== domain) continue;
+    if (found === null || address.domain < found.function.address.domain) found = device;
+  }
+  return found;
+}
+
+/** The newest fault of this run that the line can be of. */
+function ownFault(line: LoggedFault, device: LabDevice, run: Run): MachineEvent | null {
+  const { access, accessCertain, addressUnitBytes } = line;
+  const address = numberOf(line.address!);
+  if (address === null && !isErrorValue(line.address!)) return null;
+  return run.recorder.events.findLast((event) => {
+    if (event.name !== "iommu.fault" || event.device !== device.name) return false;
+    const fields = event.fields as EventFields<"iommu.fault">;
+    if (accessCertain && access !== null && fields.access !== access) return false;
+    if (address === null) return fields.dma < 0;
+    return alignDown(fields.dma, addressUnitBytes) === alignDown(address, addressUnitBytes);
+  }) ?? null;
+}
+
+/** The call that gave the error value: the last map of the device that failed. */
+function lastFailedMap(
+  device: LabDevice,
+  before: MachineEvent | null,
+  run: Run,
+): MachineEvent | null {
+  return run.recorder.events.findLast((event) =>
+    event.device === device.name && event.name.startsWith("ret.dma_map_") &&
+    event.seq < (before?.seq ?? Infinity) &&
+    typeof (event.fields as EventFields<"ret.dma_map_phys">).error === "string"
+  ) ?? null;
+}
+
+/** Memory that CPU and device share, as mappings: the calls tell of it, and no `dma.map` does. */
+function sharedMemory(events: readonly MachineEvent[]): LedgerEntry[] {
+  const all: LedgerEntry[] = [];
+  let sizeBytes = 0;
+  let phys = 0;
+  for (const event of events) {
+    const fields = event.fields as Readonly<Record<string, unknown>>;
+    if (event.name === "call.dma_alloc_coherent") sizeBytes = fields.size as number;
+    else if (event.name === "iommu.map") phys = fields.phys as number;
+    else if (event.name === "ret.dma_alloc_coherent" && typeof fields.result === "number") {
+      all.push({
+        device: event.device ?? "",
+        api: "dma_alloc_coherent",
+        phys: phys as PhysAddr,
+        dma: fields.result as DmaAddr,
+        sizeBytes,
+        dir: "bidirectional",
+        path: "iommu",
+        born: event,
+        died: null,
+      });
+    } else if (event.name === "call.dma_free_coherent") {
+      const freed = all.find((entry) =>
+        entry.died === null && entry.device === event.device && entry.dma === fields.dma
+      );
+      if (freed !== undefined) freed.died = event;
+    }
+  }
+  return all;
+}
+
+class Judgement {
+  readonly #line: LoggedFault;
+  readonly #address: number;
+  readonly #device: LabDevice;
+  readonly #events: readonly MachineEvent[];
+  readonly #own: MachineEvent | null;
+  readonly #run: Run;
+  readonly #granuleBytes: number;
+
+  constructor(
+    line: LoggedFault,
+    address: number,
+    device: LabDevice,
+    own: MachineEvent | null,
+    run: Run,
+  ) {
+    this.#line = line;
+    this.#address = address;
+    this.#device = device;
+    this.#own = own;
+    this.#run = run;
+    this.#granuleBytes = run.lab.machine.iommu.granuleBytes;
+    const { events } = run.recorder;
+    this.#events = own === null ? events : events.slice(0, events.indexOf(own));
+  }
+
+  judge(found: JudgedFault): JudgedFault {
+    const all = [...readLedger(this.#events), ...sharedMemory(this.#events)]
+      .sort((a, b) => a.born.seq - b.born.seq);
+    const ours = all.filter(({ device }) => device === this.#device.name);
+    const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
+    const live = there.findLast(({ died }) => died === null);
+    if (live !== undefined) return this.#living(found, live);
+    const dead = there.at(-1);
+    if (dead !== undefined) {
+      const neighbour = this.#beside(found, ours.filter(({ died }) => died === null));
+      return { ...this.#dead(found, dead), neighbour };
+    }
+    return this.#untold(found) ?? this.#reserved(found) ?? this.#beside(found, ours) ??
+      this.#elsewhere(found, all, ours);
+  }
+
+  /** Whether the line's address, or its page, lies in the granules that a range takes. */
+  #isIn(start: number, sizeBytes: number): boolean {
+    const granule = this.#granuleBytes;
+    return this.#address + this.#line.addressUnitBytes > alignDown(start, granule) &&
+      this.#address < alignUp(start + sizeBytes, granule);
+  }
+
+  #living(found: JudgedFault, mapping: LedgerEntry): JudgedFault {
+    const { access, accessCertain } = this.#line;
+    const forbidden = mapping.dir === "to_device"
+      ? "write"
+      : mapping.dir === "from_device"
+      ? "read"
+      : null;
+    if (accessCertain && access !== null && access === forbidden) {
+      return { ...found, verdict: "wrong_direction", mapping, culprit: mapping.born };
+    }
+    const own = this.#own?.fields as EventFields<"iommu.fault"> | undefined;
+    const isHidden = own?.reason === "not_present";
+    return {
+      ...found,
+      verdict: isHidden ? "not_visible" : "access_allowed",
+      mapping,
+      culprit: isHidden ? mapping.born : null,
+    };
+  }
+
+  #dead(found: JudgedFault, mapping: LedgerEntry): JudgedFault {
+    const died = mapping.died!;
+    const after = this.#events.filter(({ seq }) => seq > died.seq);
+    const staleUses = after.filter((event) => {
+      if (event.name !== "iommu.translate" || event.device !== mapping.device) return false;
+      const { dma, hit } = event.fields as EventFields<"iommu.translate">;
+      return hit === "stale" && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
+    }).length;
+    const forgotten = after.find((event) => {
+      if (event.name !== "iotlb.sync") return false;
+      const { hw_size_bytes, hw_start, kind } = event.fields as EventFields<"iotlb.sync">;
+      return kind !== "map" && this.#address >= hw_start &&
+        this.#address < hw_start + hw_size_bytes;
+    }) ?? null;
+    const { iotlb } = this.#run.lab.machine.iommu;
+    const isCached = this.#own === null && iotlb.holds(this.#device.dma.domain!.id, this.#address);
+    return {
+      ...found,
+      verdict: isCached ? "still_cached" : "unmapped_early",
+      mapping,
+      culprit: died,
+      staleUses,
+      forgotten,
+    };
+  }
+
+  /** Translations that no mapping call tells of: a device's queues, pages of a pool. */
+  #untold(found: JudgedFault): JudgedFault | null {
+    const { iommu } = this.#run.lab.machine;
+    if (this.#own === null && iommu.lookup(this.#device.dma, this.#address) >= 0) {
+      return { ...found, verdict: "access_allowed" };
+    }
+    const gone = this.#events.findLast((event) => {
+      if (event.name !== "iommu.unmap" || event.device !== this.#device.name) return false;
+      const { iova, size_bytes } = event.fields as EventFields<"iommu.unmap">;
+      return this.#isIn(iova, size_bytes);
+    });
+    return gone === undefined ? null : { ...found, verdict: "unmapped_early", culprit: gone };
+  }
+
+  /** Inside a range that the two-step API has taken, where nothing was linked. */
+  #reserved(found: JudgedFault): JudgedFault | null {
+    const taken = new Map<number, MachineEvent>();
+    for (const event of this.#events) {
+      if (event.device !== this.#device.name) continue;
+      if (event.name === "iova.alloc") {
+        taken.set((event.fields as EventFields<"iova.alloc">).start, event);
+      } else if (event.name === "iova.free") {
+        taken.delete((event.fields as EventFields<"iova.free">).start);
+      }
+    }
+    for (const event of taken.values()) {
+      const { size_bytes, start } = event.fields as EventFields<"iova.alloc">;
+      if (this.#isIn(start, size_bytes)) {
+        return { ...found, verdict: "not_linked", culprit: event };
+      }
+    }
+    return null;
+  }
+
+  /** Behind the end of a mapping, or before its start, and no further off than it is long. */
+  #beside(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
+    let best: JudgedFault | null = null;
+    const isBetter = (mapping: LedgerEntry, offByBytes: number) => {
+      if (best === null) return true;
+      const bestLives = best.mapping!.died === null;
+      if (bestLives !== (mapping.died === null)) return !bestLives;
+      return offByBytes <= best.offByBytes!;
+    };
+    for (const mapping of ours) {
+      const end = mapping.dma + mapping.sizeBytes;
+      const isBehind = this.#address >= end;
+      const offByBytes = isBehind
+        ? this.#address - end
+        : mapping.dma - (this.#address + this.#line.addressUnitBytes);
+      const limitBytes = Math.max(mapping.sizeBytes, this.#granuleBytes);
+      if (offByBytes > limitBytes || !isBetter(mapping, offByBytes)) continue;
+      const verdict = isBehind ? "past_end" : "before_start";
+      best = { ...found, verdict, mapping, culprit: mapping.born, offByBytes };
+    }
+    return best;
+  }
+
+  /** Mapped for somebody else, or under another kind of address. */
+  #elsewhere(
+    found: JudgedFault,
+    all: readonly LedgerEntry[],
+    ours: readonly LedgerEntry[],
+  ): JudgedFault {
+    const byPhys = ours.findLast((entry) => this.#isIn(entry.phys, entry.sizeBytes));
+    if (byPhys !== undefined) {
+      return { ...found, verdict: "physical_address", mapping: byPhys, culprit: byPhys.born };
+    }
+    const others = all.findLast((entry) =>
+      entry.died === null && this.#isIn(entry.dma, entry.sizeBytes)
+    );
+    if (others !== undefined) {
+      return { ...found, verdict: "other_device", mapping: others, culprit: others.born };
+    }
+    return { ...found, verdict: "never_mapped" };
+  }
+}
+
+/** The function of the kernel's API that an event is of. */
+export function apiOf(event: MachineEvent): string {
+  const match = /^(?:call|ret)\.(.+)$/.exec(event.name);
+  if (match !== null) return match[1]!;
+  const { api } = event.fields as { readonly api?: unknown };
+  return typeof api === "string" ? api : event.name;
+}

@@ -1,0 +1,93 @@
+/** One access of a device that went nowhere, as `iommu.faults` lists them. */
+import { decodeFaultLog } from "../../../runtime/iommu/fault_log/decode_fault_log.ts";
+import { printFaultLog } from "../../../runtime/iommu/fault_log/print_fault_log.ts";
+import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
+import { wrapText } from "../../render/columns.ts";
+import { formatAddress, formatDuration } from "../../render/numbers.ts";
+import type { Run } from "../../run/run.ts";
+import { dma, duration, isThing, word } from "../arguments.ts";
+import { faultStory } from "../explain/fault_story.ts";
+import { explainAddress } from "../ledger.ts";
+import { judgeFault } from "../fault_verdict.ts";
+import type { TypeSpec } from "../spec.ts";
+
+/** What the log of a kernel would have, on a machine with this IOMMU. */
+function logOf(fault: IommuFault, run: Run): string | null {
+  const device = run.lab.devices.get(fault.device);
+  // A bridge to conventional PCI sends what comes from behind it under a number of its own.
+  if (
+    device === undefined || device.dma.domain === null ||
+    device.function.chain.some(({ role }) => role === "pci_bridge")
+  ) return null;
+  const { address } = device.function;
+  return printFaultLog(run.lab.machine.config.iommu.model, {
+    dma: fault.dma,
+    access: fault.access,
+    reason: fault.reason,
+    pciDomain: address.domain,
+    requesterId: address.key % 65536,
+    domainId: device.dma.domain.id,
+  });
+}
+
+function formatFault({ access, atNs, device, dma, reason }: IommuFault): string {
+  return `${access} of ${formatAddress(dma)} by ${device}: ${reason}, at ${formatDuration(atNs)}`;
+}
+
+export const FAULT: TypeSpec<IommuFault> = {
+  name: "fault",
+  doc: "An access of a device that went nowhere.",
+  portable: true,
+  fields: [
+    { name: "device", kind: "string", doc: "Whose it was, by name.", get: (fault) => fault.device },
+    {
+      name: "dma",
+      kind: "dma",
+      doc: "Where it came to; none for the error value.",
+      get: (fault) => fault.dma < 0 ? null : dma(fault.dma),
+    },
+    {
+      name: "access",
+      kind: "word",
+      doc: "Whether it read or wrote.",
+      get: (fault) => word(fault.access),
+    },
+    {
+      name: "reason",
+      kind: "word",
+      doc: "Why it went nowhere.",
+      get: (fault) => word(fault.reason),
+    },
+    { name: "at", kind: "duration", doc: "When it was.", get: (fault) => duration(fault.atNs) },
+    {
+      name: "log",
+      kind: "string",
+      doc: "What a kernel would write to its log, in the form of the machine's `iommu.model`, " +
+        "several lines on Arm; none where no IOMMU is known to record such an access.",
+      get: logOf,
+    },
+  ],
+  methods: [],
+  format: formatFault,
+  show(fault, run) {
+    const log = logOf(fault, run);
+    return [
+      formatFault(fault),
+      ...log === null
+        ? []
+        : log.split("\n").flatMap((line) => wrapText(line, 78).map((part) => `  ${part}`)),
+    ];
+  },
+  explain(fault, run) {
+    const log = logOf(fault, run);
+    const read = log === null ? null : decodeFaultLog(log);
+    if (read === null || !read.ok) {
+      return [formatFault(fault), ...explainAddress("dma", fault.dma, run)];
+    }
+    return faultStory(read.fault, judgeFault(read.fault, run), run);
+  },
+  equals: (fault, other) =>
+    isThing(other, FAULT) && other.target.device === fault.device &&
+    other.target.dma === fault.dma && other.target.access === fault.access &&
+    other.target.reason === fault.reason && other.target.atNs === fault.atNs,
+};
