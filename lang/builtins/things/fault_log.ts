@@ -38,7 +38,7 @@ const LINE_FIELDS: readonly FieldSpec<LoggedFault>[] = [
   {
     name: "reason",
     kind: "word",
-    doc: "What the hardware objected to, in one vocabulary for all: not_present, not_writable …",
+    doc: "What the hardware objected to, in one vocabulary for all, such as not_present.",
     get: (fault) => word(fault.reason),
   },
   {
@@ -139,7 +139,7 @@ const RUN_FIELDS: readonly FieldSpec<LoggedFault>[] = [
   {
     name: "verdict",
     kind: "word",
-    doc: "Whose fault it was: never_mapped, unmapped_early, wrong_direction, past_end …",
+    doc: "Whose fault it was, such as unmapped_early, wrong_direction or past_end.",
     get: (fault, run) => word(judgeFault(fault, run).verdict),
   },
   {
