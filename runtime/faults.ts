@@ -91,6 +91,7 @@ const POINTS = [
   point("device.write", ACCESS_REASONS, "a device's write to memory faults"),
   point("queue.read", ACCESS_REASONS, "a device cannot fetch a command, and is dead", false),
   point("queue.write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
+  point("queue.create", ["EIO"], "a controller makes no further queue"),
   point("device.answer", ["ETIMEDOUT"], "a device takes a command and never answers it", false),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
   point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),

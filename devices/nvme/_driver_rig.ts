@@ -5,6 +5,7 @@ import { bioGap } from "../../runtime/block/block_rules.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device.ts";
 import { EVENT_NAMES, type EventName } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { ArmedFault } from "../../runtime/faults.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
 import type { MachineConfig } from "../../runtime/machine_config.ts";
@@ -35,6 +36,8 @@ export interface RigOptions {
   readonly doorbellStride?: number;
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
+  /** What fails already while the controller is brought up. */
+  readonly faults?: readonly ArmedFault[];
 }
 
 export class DriverRig {
@@ -94,7 +97,9 @@ export class DriverRig {
     const stop = beforeReady === undefined
       ? () => {}
       : this.machine.events.listen((event) => seen.push(event));
+    for (const fault of options.faults ?? []) this.machine.armFault(fault);
     this.driver.bringUp();
+    for (const fault of options.faults ?? []) this.machine.disarmFault(fault);
     stop();
     beforeReady?.(seen);
     this.disk = new NvmeDisk(this.driver);

@@ -76,8 +76,6 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   readonly machine: Machine;
   readonly namespace: NamespaceFacts;
   readonly limits: QueueLimits;
-  /** I/O queues that can be submitted to. */
-  readonly queueCount: number;
   readonly merger: RequestMerger;
   readonly #payload: RequestPayload;
   readonly #splitter: BioSplitter;
@@ -90,7 +88,6 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     this.machine = driver.machine;
     this.namespace = driver.namespace;
     this.limits = driver.limits;
-    this.queueCount = driver.ioQueues.length;
     this.#payload = new RequestPayload(this.machine, this.namespace);
     const { gap } = driver.blockRules;
     const { events } = driver.machine;
@@ -101,6 +98,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
 
   get name(): string {
     return this.driver.dev.name;
+  }
+
+  /** I/O queues that can be submitted to. */
+  get queueCount(): number {
+    return this.driver.ioQueueCount;
   }
 
   /** Size of a logical block's data. */

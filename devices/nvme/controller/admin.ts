@@ -53,6 +53,8 @@ export interface AdminOptions {
   readonly queues: QueueTable;
   readonly prp: PrpWalk;
   readonly transfer: HostTransfer;
+  /** Asked before a queue is made: true when it is not to be. */
+  readonly refusesQueue: () => boolean;
   /** Aborts a command; false when there is none to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
   /** Memory of the host that the controller may use; null for one that wants none. */
@@ -266,6 +268,7 @@ export class AdminCommands {
     const invalid = this.#checkNewQueue(command, id, depth, flags);
     if (invalid !== STATUS.SUCCESS) return invalid;
     if (queues.completion(id) !== undefined) return STATUS.INVALID_QUEUE_ID;
+    if (this.#options.refusesQueue()) return STATUS.INTERNAL_ERROR;
     if (vector > this.#options.maxQueues) return STATUS.INVALID_INTERRUPT_VECTOR;
     const interrupts = (flags & 0x2) !== 0;
     queues.addCompletion(
@@ -286,6 +289,7 @@ export class AdminCommands {
     const invalid = this.#checkNewQueue(command, id, depth, command.getUint16(44, true));
     if (invalid !== STATUS.SUCCESS) return invalid;
     if (queues.submission(id) !== undefined) return STATUS.INVALID_QUEUE_ID;
+    if (this.#options.refusesQueue()) return STATUS.INTERNAL_ERROR;
     queues.addSubmission(new SubmissionQueue(id, this.#base(command), depth, completion));
     return STATUS.SUCCESS;
   }

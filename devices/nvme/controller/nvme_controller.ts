@@ -43,6 +43,7 @@ const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
 const ANSWER = FAULT["device.answer"];
 const INTERRUPT = FAULT["device.interrupt"];
 const STOP = FAULT["device.stop"];
+const CREATE_QUEUE = FAULT["queue.create"];
 
 const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
@@ -193,6 +194,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       queues: this.#queues,
       prp: pointer.prp,
       transfer,
+      refusesQueue: () => machine.faults !== null && machine.faults.errnoAt(CREATE_QUEUE) !== 0,
       abort: (queueId, commandId) => this.#abort(queueId, commandId),
       hostMemory: this.#hostMemory,
       shadowDoorbells: (valuesDma, wakeupsDma) => {

@@ -117,7 +117,10 @@ export class AdminCommands {
     return Math.min(asked, granted);
   }
 
-  /** Creates a queue's completion side, then its submission side. @returns False when refused. */
+  /**
+   * Creates a queue's completion side, then its submission side.
+   * @returns False when either is refused; the controller does not know the queue then.
+   */
   createQueue(queue: QueuePair): boolean {
     const size = (queue.depthEntries - 1) * 0x1_0000 + queue.id;
     const cq = this.#command(ADMIN_OPCODE.CREATE_CQ, null, (view) => {
@@ -134,7 +137,20 @@ export class AdminCommands {
       view.setUint16(SQE.CDW11, CREATE_CONTIGUOUS, true);
       view.setUint16(SQE.CDW11 + 2, queue.id, true);
     });
-    return sq.statusCode === BLK_STS.OK;
+    if (sq.statusCode === BLK_STS.OK) return true;
+    this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
+    return false;
+  }
+
+  /** Deletes queues: every submission side before any completion side. */
+  deleteQueues(queues: readonly QueuePair[]): void {
+    for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_SQ, queue);
+    for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
+  }
+
+  /** What is refused here is refused again when the queue is to be made anew. */
+  #delete(opcode: number, queue: QueuePair): void {
+    this.#command(opcode, null, (view) => view.setUint32(SQE.CDW10, queue.id, true));
   }
 
   /**

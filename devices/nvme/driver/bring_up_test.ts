@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../../runtime/errno.ts";
 import { KIB } from "../../../runtime/address.ts";
-import { DriverRig, pages } from "../_driver_rig.ts";
+import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
+import { DriverRig, pages, type RigOptions } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "./protocol.ts";
 
@@ -64,6 +65,87 @@ Deno.test("queues are of the sizes that captured probes allocate", () => {
 Deno.test("four queues are granted where 16 are asked for (nvme.md ch. 1-5, assertion 12)", () => {
   const rig = new DriverRig({ queues: 4, driver: { queues: 16 } });
   assertEquals(rig.disk.queueCount, 4);
+});
+
+/** Opcodes of the admin commands that make and delete queues, in the order of bring-up. */
+function queueCommands(options: RigOptions): {
+  readonly rig: DriverRig;
+  readonly opcodes: readonly number[];
+  readonly freed: number;
+} {
+  const opcodes: number[] = [];
+  let freed = 0;
+  const rig = new DriverRig(options, (events) => {
+    for (const { name, fields } of events) {
+      if (name === "call.dma_free_coherent") freed++;
+      if (name !== "nvme.submit") continue;
+      const { opcode } = fields as { opcode: number };
+      if ([0, 1, 4, 5].includes(opcode)) opcodes.push(opcode);
+    }
+  });
+  return { rig, opcodes, freed };
+}
+
+/** The queue that each CPU's read goes to. */
+function queuesOfCpus(rig: DriverRig): number[] {
+  return Array.from({ length: rig.machine.config.cpus }, (_, cpu) => {
+    rig.machine.cpu = cpu;
+    const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
+    assertEquals(io.status, "OK");
+    return io.requests[0]!.queue;
+  });
+}
+
+const PAIR = [5, 1];
+const FOUR = { queues: 4, machine: { cpus: 4 } };
+
+Deno.test("the third queue is refused: all are deleted, submission sides first, and two are made (nvme.md 5.2)", () => {
+  // Passings of the point: CQ 1, SQ 1, CQ 2, SQ 2, CQ 3.
+  const faults = [new ArmedFault(FAULT["queue.create"], 5, 5)];
+  const { rig, opcodes, freed } = queueCommands({ ...FOUR, faults });
+  assertEquals(opcodes, [...PAIR, ...PAIR, 5, 0, 0, 4, 4, ...PAIR, ...PAIR]);
+  assertEquals(rig.disk.queueCount, 2);
+  assertEquals(freed, 4, "both rings of queues 3 and 4");
+  assertEquals(queuesOfCpus(rig), [1, 2, 1, 2]);
+});
+
+Deno.test("a refused submission side takes its completion side with it (nvme.md 5.2)", () => {
+  const faults = [new ArmedFault(FAULT["queue.create"], 6, 6)];
+  const { rig, opcodes } = queueCommands({ ...FOUR, faults });
+  assertEquals(opcodes, [...PAIR, ...PAIR, ...PAIR, 4, 0, 0, 4, 4, ...PAIR, ...PAIR]);
+  assertEquals(queuesOfCpus(rig), [1, 2, 1, 2]);
+});
+
+Deno.test("the set is tried with ever fewer queues (nvme.md 5.2)", () => {
+  // With three made the fourth is refused; of these three the second is.
+  const faults = [[7, 7], [10, 10]].map(([first, last]) =>
+    new ArmedFault(FAULT["queue.create"], first, last)
+  );
+  const { rig, opcodes } = queueCommands({ ...FOUR, faults });
+  const first = [...PAIR, ...PAIR, ...PAIR, 5, 0, 0, 0, 4, 4, 4];
+  assertEquals(opcodes, [...first, ...PAIR, 5, 0, 4, ...PAIR]);
+  assertEquals(queuesOfCpus(rig), [1, 1, 1, 1]);
+});
+
+Deno.test("no queue at all: the controller is kept, and requests end with IOERR (nvme.md 5.2)", () => {
+  const faults = [new ArmedFault(FAULT["queue.create"])];
+  const { rig, opcodes } = queueCommands({ ...FOUR, faults });
+  assertEquals(opcodes, [5]);
+  assertEquals([rig.disk.queueCount, rig.driver.state], [0, "live"]);
+  const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
+  assertEquals(io.status, "IOERR");
+});
+
+Deno.test("of fewer queues it is polled ones that are missing, and vectors stay those of their queues (nvme.md 5.2)", () => {
+  const lost = (passing: number) => {
+    const faults = [new ArmedFault(FAULT["queue.create"], passing, passing)];
+    const { rig } = queueCommands({ queues: 2, pollQueues: 2, machine: { cpus: 2 }, faults });
+    assertEquals(queuesOfCpus(rig), passing < 4 ? [1, 1] : [1, 2]);
+    return rig.driver.ioQueues.map(({ vector }) => vector);
+  };
+  assertEquals(lost(7), [1, 2, -1]);
+  assertEquals(lost(5), [1, 2]);
+  assertEquals(lost(3), [1]);
 });
 
 Deno.test("the smaller of the queue depths is used (nvme.md 1)", () => {

@@ -5,7 +5,6 @@
  * @see behaviour/nvme.md 5
  */
 import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { KernelError } from "../../../runtime/errno.ts";
 import type { AbortSlots } from "./abort_slots.ts";
 import { AdminCommands } from "./bring_up.ts";
 import { ControllerMemory } from "./controller_memory.ts";
@@ -40,6 +39,8 @@ export interface SetupOwner {
   identified(controller: ControllerFacts): void;
   /** Sends an admin command, and returns when it is done. @throws {KernelError} */
   runAdmin(request: NvmeRequest): void;
+  /** Has a request dispatched again, which waited at a queue that is no more. */
+  dispatchAgain(request: NvmeRequest): void;
 }
 
 export class ControllerSetup {
@@ -92,7 +93,10 @@ export class ControllerSetup {
     disableController(machine, registers, this.#capabilities!, dev.name);
   }
 
-  /** Brings a stopped controller up with the queues there are. @throws {KernelError} */
+  /**
+   * Brings a stopped controller up with the queues there are, or as many of them as it grants now.
+   * @throws {KernelError} When it does not come up.
+   */
   restart(): void {
     const { options, queues } = this.#owner;
     // A reset of the function has closed it.
@@ -103,9 +107,7 @@ export class ControllerSetup {
     const commands = this.#identify(queues.get(0)!);
     this.#lendMemory(commands, true);
     const count = queues.io.length;
-    if (count > 0 && commands.numberOfQueues(count) < count) {
-      throw new KernelError("EIO", `${options.dev.name} has fewer queues than before`);
-    }
+    if (count > 0) this.#keepQueues(commands.numberOfQueues(count));
     this.#createQueues(commands);
     this.#announceShadows(commands);
   }
@@ -206,12 +208,34 @@ export class ControllerSetup {
     return queues + pollQueues;
   }
 
+  /**
+   * Tells the controller of the I/O queues. A refusal keeps those that were made so far, which are
+   * too few for the interrupts that were set up: all are deleted, and made anew as so many.
+   *
+   * @see behaviour/nvme.md 5.2
+   */
   #createQueues(commands: AdminCommands): void {
-    for (const queue of this.#owner.queues.io) {
-      // A refusal keeps the queues made so far.
-      if (!commands.createQueue(queue)) break;
-      queue.enabled = true;
+    const { queues } = this.#owner;
+    for (;;) {
+      const { io } = queues;
+      const refused = io.findIndex((queue) => !commands.createQueue(queue));
+      if (refused < 0) {
+        for (const queue of io) queue.enabled = true;
+        return;
+      }
+      commands.deleteQueues(io.slice(0, refused));
+      this.#keepQueues(refused);
     }
+  }
+
+  /** Does without the I/O queues beyond so many: their requests go to the others. */
+  #keepQueues(count: number): void {
+    const { dispatchAgain, queues } = this.#owner;
+    for (const queue of queues.keep(count)) {
+      for (const request of queue.abandon()) dispatchAgain(request);
+      queue.release();
+    }
+    this.#interruptQueues = Math.min(this.#interruptQueues, count);
   }
 
   /** One that does not want the memory does without. */

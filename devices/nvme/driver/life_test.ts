@@ -59,6 +59,8 @@ function workload(rig: DriverRig): readonly Io[] {
   ];
   return shapes.map(([op, count], index) => {
     const lba = index * 4096;
+    // From each CPU in turn, so that every queue has something to do.
+    rig.machine.cpu = index % rig.machine.config.cpus;
     if (op === "flush") return rig.disk.submit(op);
     if (op === "discard") return rig.disk.submit(op, { lba, sizeBytes: 8192 });
     const segments = Array.from(
@@ -175,6 +177,59 @@ for (const kernel of KERNELS) {
     });
   }
 }
+
+Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
+  // Passings: two for each queue that is made. The third queue, and the second one, are refused.
+  for (const [nth, left] of [[5, 2], [4, 1]] as const) {
+    for (const mode of ["strict", "off"] as const) {
+      let moments = 0;
+      for (;; moments++) {
+        const machine = { cpus: 3, quirks: new Set<string>() };
+        const ending = interrupted(
+          { queues: 3, depth: 2, iommu: { mode }, machine },
+          moments,
+          (rig) => {
+            failing(rig, "queue.create", nth, () => rig.driver.reset());
+            assertEquals(rig.disk.queueCount, left);
+          },
+        );
+        if (ending === null) break;
+        assertEquals(new Set(ending.statuses), new Set(["OK"]), `reset after ${moments}`);
+      }
+      assert(moments >= 16, `only ${moments} moments`);
+    }
+  }
+});
+
+Deno.test("a reset that brings no queue back: every request ends with IOERR (nvme.md 5.2)", () => {
+  const rig = new DriverRig({ queues: 2, depth: 3, machine: { cpus: 2, ramSizeBytes: 8 * GIB } });
+  const ios = workload(rig);
+  const fault = new ArmedFault(FAULT["queue.create"]);
+  rig.machine.armFault(fault);
+  rig.driver.reset();
+  rig.machine.disarmFault(fault);
+  rig.run();
+  // One Create command for each try: with two queues, and there is nothing to try with none.
+  assertEquals([fault.fired, rig.disk.queueCount, rig.driver.state], [1, 0, "live"]);
+  assertEquals(new Set(ios.map((io) => io.status)), new Set(["IOERR"]));
+});
+
+Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5.2, number of queues)", () => {
+  const rig = new DriverRig({ queues: 4, machine: { cpus: 4, ramSizeBytes: 8 * GIB } });
+  const read = rig.machine.bus.readWords.bind(rig.machine.bus);
+  rig.machine.bus.readWords = (dev, dma, into, point) => {
+    const done = read(dev, dma, into, point);
+    // Set Features 07h as the controller fetches it: it is asked for 2 of each.
+    if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
+    return done;
+  };
+  rig.driver.reset();
+  rig.machine.bus.readWords = read;
+  assertEquals(rig.disk.queueCount, 2);
+  const ios = workload(rig);
+  rig.run();
+  assertEquals(new Set(ios.map((io) => io.status)), new Set(["OK"]));
+});
 
 Deno.test("resets and removal at random moments, one after the other", () => {
   const steps = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 5 });

@@ -155,6 +155,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       adminLimits: () => this.adminLimits,
       identified: (controller) => this.#setController(controller),
       runAdmin: (request) => this.#runAdmin(request),
+      dispatchAgain: (request) => this.#post(request),
     });
     this.#life = new ControllerLife({
       events: machine.events,
@@ -227,6 +228,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get ioQueues(): readonly QueuePair[] {
     return this.#queues.io;
+  }
+
+  /** How many there are: fewer than at first where a reset has brought fewer back. */
+  get ioQueueCount(): number {
+    return this.#queues.ioCount;
   }
 
   /**
@@ -340,7 +346,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (kind === RESET) {
       this.#life.resetAsDue();
     } else if (kind === POLL) {
-      this.poll(this.#queues.get(queueId)!);
+      const queue = this.#queues.get(queueId);
+      if (queue !== undefined) this.poll(queue);
     } else {
       const batch = this.#batches.shift();
       if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
@@ -535,8 +542,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   /**
-   * A request for a queue that takes none: it waits while the controller is reset, and ends when it
-   * is not there any more.
+   * A request for a queue that takes none: it waits while the controller is reset, goes to another
+   * queue when its own did not come up again, and ends when the controller is not there any more.
    *
    * @see behaviour/nvme.md 4.1
    */
@@ -544,6 +551,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { state } = this.#life;
     if (state === "resetting") {
       this.#life.hold(request);
+      return;
+    }
+    if (request.queue > this.#queues.ioCount && this.#queues.ioCount > 0 && state === "live") {
+      request.queue = this.#queues.ofCpu(request.cpu);
+      this.#post(request);
       return;
     }
     if (request.iod !== null) this.#queues.get(request.queue)!.releaseTag(request.iod);

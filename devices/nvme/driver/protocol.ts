@@ -52,7 +52,9 @@ export const PRP_BYTES = 8;
 export const CTRL_PAGE_BYTES = 4096;
 
 export const ADMIN_OPCODE = {
+  DELETE_SQ: 0x00,
   CREATE_SQ: 0x01,
+  DELETE_CQ: 0x04,
   CREATE_CQ: 0x05,
   IDENTIFY: 0x06,
   ABORT: 0x08,

@@ -245,6 +245,21 @@ export class QueuePair {
     this.#cqEntries.clear(this.depthEntries);
   }
 
+  /**
+   * Gives up every tag, and every request that waits for one: nothing of the queue is in flight.
+   * @returns Those that waited. Who holds a tag has been dispatched again already.
+   */
+  abandon(): readonly NvmeRequest[] {
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
+    }
+    const waiting: NvmeRequest[] = [];
+    for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
   /** Gives the rings' memory back; the queue is of no use any more. */
   release(): void {
     const { dma } = this.#machine;

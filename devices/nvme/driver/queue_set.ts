@@ -19,6 +19,22 @@ export class QueueSet {
     (this.#byVector[queue.vector] ??= []).push(queue);
   }
 
+  /** Keeps the I/O queues up to a number. @returns The others, which are no part of it any more. */
+  keep(lastId: number): readonly QueuePair[] {
+    const dropped = this.#queues.splice(lastId + 1);
+    for (const queue of dropped) {
+      if (queue.polled) continue;
+      this.#interrupting--;
+      this.#byVector[queue.vector] = this.ofVector(queue.vector).filter((each) => each !== queue);
+    }
+    return dropped;
+  }
+
+  /** How many I/O queues there are. */
+  get ioCount(): number {
+    return this.#queues.length - 1;
+  }
+
   /** The queue with this number. */
   get(id: number): QueuePair | undefined {
     return this.#queues[id];
