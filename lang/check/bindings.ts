@@ -111,6 +111,10 @@ export class Resolution {
   readonly counts = new Map<Expression, string>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
   readonly eventNames = new Map<Expression, string>();
+  /** Statements that cannot stand where they stand, and so lead nowhere. */
+  readonly misplaced = new Set<Statement>();
+  /** Functions with names in them that nothing is called: parameters of theirs may be missing. */
+  readonly incomplete = new Set<FunctionDeclaration>();
 }
 
 /** Names visible in one block; falls back to the block around it. */

@@ -5,7 +5,7 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
-import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { LoadedFile } from "../run/load_files.ts";
 import type { FileNode, MachineDeclaration, Statement } from "../syntax/ast.ts";
 import { type ConstBinding, Resolution } from "./bindings.ts";
@@ -31,6 +31,8 @@ export interface CheckedFiles {
   readonly scopes: ReadonlyMap<LoadedFile, FileScope>;
   readonly resolution: Resolution;
   readonly machine: ProgramMachine;
+  /** False when something is wrong with the machine block: then its configuration is a part of it. */
+  readonly machineIsRight: boolean;
   /** Every const of every file, each after those it needs. */
   readonly consts: readonly ConstBinding[];
 }
@@ -44,7 +46,10 @@ export function checkFiles(
 ): CheckedFiles {
   const scopes = new Map<LoadedFile, FileScope>();
   for (const loaded of files) scopes.set(loaded, declareNames(loaded, scopes, registry, bag));
-  const machine = findMachine(entry, scopes, registry, bag);
+  const aboutMachine = new DiagnosticBag();
+  const machine = findMachine(entry, scopes, registry, aboutMachine);
+  const machineIsRight = !aboutMachine.hasErrors;
+  for (const diagnostic of aboutMachine.sorted()) bag.add(diagnostic);
   const kinds = registry.globalKinds(machine.config);
   const resolution = new Resolution();
   const uses = new Map<Owner, Set<Owner>>();
@@ -53,10 +58,10 @@ export function checkFiles(
     if (file !== entry.file) warnStatements(file, bag);
   }
   const consts = orderConsts(uses, bag);
-  // Kinds of what means nothing would only repeat the first error in other words.
-  if (!bag.hasErrors) checkKinds(files, resolution, registry, bag);
+  checkKinds(files, resolution, registry, bag);
   warnSameNames(entry.file, bag);
-  return { entry, scope: scopes.get(entry)!, scopes, resolution, machine, consts };
+  const scope = scopes.get(entry)!;
+  return { entry, scope, scopes, resolution, machine, machineIsRight, consts };
 }
 
 /** Resolves one file; `uses` collects which consts and functions need which. */

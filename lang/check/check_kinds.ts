@@ -9,7 +9,7 @@ import { Misfits } from "./misfits.ts";
 import { StatementChecker } from "./statement_check.ts";
 import { SurplusArguments } from "./surplus_arguments.ts";
 
-/** Checks files whose names all mean something. */
+/** Checks files whose names are resolved; what a name means that nothing is called is not known. */
 export function checkKinds(
   files: Iterable<LoadedFile>,
   resolution: Resolution,
@@ -18,7 +18,7 @@ export function checkKinds(
 ): void {
   const results = new FunctionResults();
   const misfits = new Misfits(resolution, results);
-  const surplus = new SurplusArguments();
+  const surplus = new SurplusArguments(resolution.incomplete);
   const inference = new KindInference(resolution, registry, bag, { misfits, surplus, results });
   const checker = new StatementChecker(inference, resolution, registry, bag, misfits);
   for (const { file } of files) checker.file(file);

@@ -186,3 +186,25 @@ Deno.test("unused names and unreachable code are warnings", () => {
   assertEquals(codesOf("let n = 1\nn = 2\nlet f = x => x + n\nprint f(1)"), []);
   assertEquals(codesOf('test "a" { }\ntest "a" { }'), ["W0305"]);
 });
+
+Deno.test("names, kinds, settings of tests and of comparisons are reported at once", () => {
+  const text = `test "a" with { iommu.mod = lazy } { print stat }
+test "b" { print 4KiB + 1us }
+test "c" { print compare { kernl = ["7.2"] } { step } }
+print now(1)`;
+  assertEquals(errorsOf(text), [
+    'E0512 1:23 There is no "mod" in iommu',
+    "E0301 1:44 Nothing is called `stat`",
+    "E0401 2:23 A size and a duration do not go with `+`",
+    'E0512 3:28 There is no "kernl" in the machine',
+    "E0304 4:11 `now` takes at most 0 positional arguments, but got 1",
+  ]);
+  // What changes a machine that is wrong would only repeat what is wrong with it.
+  assertEquals(errorsOf(`machine { cpuz = 2 }\ntest "a" with { cpuz = 3 } { }`), [
+    'E0501 1:11 There is no "cpuz" in the machine',
+  ]);
+});
+
+Deno.test("code behind a statement that cannot stand there is no code that is never reached", () => {
+  assertEquals(load("continue\nprint 1").diagnostics.map(({ code }) => code), ["E0309"]);
+});

@@ -261,6 +261,7 @@ export abstract class NameResolver {
     hint: string | undefined,
   ): void {
     const inside = this.owner?.kind === "function" ? this.owner.declaration : null;
+    if (inside !== null) this.resolution.incomplete.add(inside);
     this.#unknown.push({ name, span, call, code: outermost(code), inside, hint });
   }
 

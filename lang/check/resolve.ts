@@ -373,6 +373,7 @@ export class Resolver extends NameResolver {
   }
 
   #misplaced(statement: Statement, rule: string): void {
+    this.resolution.misplaced.add(statement);
     this.bag.error("E0309", statement.span, `This cannot stand here: ${rule}`);
   }
 

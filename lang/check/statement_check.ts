@@ -43,7 +43,7 @@ export class StatementChecker {
     for (const [index, statement] of block.statements.entries()) {
       this.#statement(statement);
       const next = block.statements[index + 1];
-      const reason = wayOut(statement);
+      const reason = this.#resolution.misplaced.has(statement) ? null : wayOut(statement);
       if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
         this.#bag.warning("W0302", next.span, `This is never reached: ${reason}`);
         return;

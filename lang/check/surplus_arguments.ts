@@ -11,7 +11,13 @@ interface Calls {
 }
 
 export class SurplusArguments {
+  readonly #incomplete: ReadonlySet<FunctionDeclaration>;
   readonly #calls = new Map<FunctionDeclaration, Calls>();
+
+  /** @param incomplete Functions that lack a name, which may be the parameter that is missing. */
+  constructor(incomplete: ReadonlySet<FunctionDeclaration>) {
+    this.#incomplete = incomplete;
+  }
 
   called(declaration: FunctionDeclaration): void {
     const calls = this.#calls.get(declaration);
@@ -26,7 +32,9 @@ export class SurplusArguments {
 
   /** Reports them: each at its call, or all of a function's at its declaration. */
   settle(bag: DiagnosticBag): void {
-    for (const [{ name, parameters }, { count, surplus }] of this.#calls) {
+    for (const [declaration, { count, surplus }] of this.#calls) {
+      if (this.#incomplete.has(declaration)) continue;
+      const { name, parameters } = declaration;
       if (surplus.length < 2 || surplus.length < count) {
         for (const { diagnostic } of surplus) bag.add(diagnostic);
         continue;

@@ -126,10 +126,10 @@ function readProgram(
   // A tree with error nodes has no meaning to be checked.
   if (bag.hasErrors) return { right: null, diagnostics: bag.sorted() };
   const checked = checkFiles(loaded, files.files, registry, bag);
-  const variants = bag.hasErrors
-    ? new Map<AnyTest, TestVariants>()
-    : variantsOf(checked, registry, bag);
-  if (!bag.hasErrors) findComparedMachines(checked, registry, bag);
+  const { machineIsRight } = checked;
+  // What changes a machine that is wrong would repeat what is wrong with it.
+  const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();
+  if (machineIsRight) findComparedMachines(checked, registry, bag);
   if (bag.hasErrors) {
     const { declaration } = checked.machine;
     return {
