@@ -342,7 +342,11 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0919.*5120 bytes/,
   ],
   ["an index outside a trace", "print events[0]", /E0915.*outside a trace of length 0/],
-  ["an unknown event", 'print events.count("iova.aloc")', /E0919.*no event is called "iova\.aloc"/],
+  [
+    "an unknown event",
+    `let name = "iova.aloc"\nprint events.count(name)`,
+    /E0919.*did you mean `iova.alloc`/,
+  ],
   [
     "a direction that is none",
     `${STRICT}dma_map_phys(ssd, 0x10_0000, 4KiB, read)`,

@@ -61,7 +61,13 @@ export function fieldKind(eventName: string, field: string): Kind {
 
 /** A field of an event as a value: addresses, sizes and words by what their names say. */
 export function fieldValue(event: MachineEvent, field: string, run: Run): Value {
-  const raw = (event.fields as Readonly<Record<string, FieldValue | undefined>>)[field];
+  const fields = event.fields as Readonly<Record<string, FieldValue | undefined>>;
+  const raw = fields[field];
+  // A call that raises has no other result than its error, which has a name here, and no number.
+  const isNumberOfError = raw === null || typeof raw === "number" && raw < 0;
+  if (field === "result" && isNumberOfError && typeof fields["error"] === "string") {
+    return word(fields["error"]);
+  }
   if (raw === undefined || raw === null) return null;
   const reading = readingOf(event.name, field);
   if (Array.isArray(raw)) {

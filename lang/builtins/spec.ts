@@ -40,6 +40,8 @@ export interface ParameterSpec {
   readonly optional?: boolean;
   /** May only be given by name. */
   readonly named?: boolean;
+  /** A text is the name of an event, or of all below one. */
+  readonly event?: boolean;
   readonly doc: string;
 }
 

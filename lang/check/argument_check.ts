@@ -3,10 +3,11 @@ import type { Registry } from "../builtins/registry.ts";
 import type { Kind, ParameterSpec } from "../builtins/spec.ts";
 import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { Argument, CallExpression, FunctionDeclaration } from "../syntax/ast.ts";
+import type { Argument, CallExpression, Expression, FunctionDeclaration } from "../syntax/ast.ts";
 import { type Callable, castHint, describeKinds, positionalParameters } from "../vm/arguments.ts";
 import { describeKind, isQuantity } from "../vm/kinds.ts";
 import { isOfType } from "../vm/types.ts";
+import { eventsNamed, patternNames } from "./event_names.ts";
 import type { Misfits } from "./misfits.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
 
@@ -33,6 +34,7 @@ export function checkArguments(
   declared: FunctionDeclaration | null = null,
 ): void {
   const given = matchArguments(call, callable, declared, known.surplus, bag);
+  for (const [{ value }, { event }] of given) if (event) checkEventName(value, registry, bag);
   const wrong = [...given].filter(([argument, parameter]) =>
     !accepts(parameter, known.kindOf(argument), registry)
   );
@@ -65,6 +67,20 @@ export function checkArguments(
     if (hint === null) known.misfits.add(error, [argument.value, kind]);
     else known.misfits.add(error);
   }
+}
+
+/** Reports a text that is to name events, and names none. */
+function checkEventName(value: Expression, registry: Registry, bag: DiagnosticBag): void {
+  if (value.kind !== "String") return;
+  const [name = "", ...more] = value.parts;
+  if (typeof name !== "string" || more.length > 0) return;
+  if (eventsNamed(name, registry).length > 0) return;
+  bag.error(
+    "E0310",
+    value.span,
+    `No event is called "${name}"`,
+    didYouMean(name, patternNames(registry)) ?? "docs/events.md lists them",
+  );
 }
 
 /** Finds the parameter of each argument; reports what is too much, unknown, doubled or missing. */

@@ -208,3 +208,37 @@ print now(1)`;
 Deno.test("code behind a statement that cannot stand there is no code that is never reached", () => {
   assertEquals(load("continue\nprint 1").diagnostics.map(({ code }) => code), ["E0309"]);
 });
+
+Deno.test("names of events are checked as values too, and as texts that name events", () => {
+  const trace = "let t = trace { step }\n";
+  assertEquals(errorsOf(`${trace}print t.count(iova.aloc)`), [
+    "E0310 2:15 No event is called `iova.aloc`",
+  ]);
+  assertEquals(hintOf(`${trace}print t.count(iova.aloc)`), "did you mean `iova.alloc`?");
+  assertEquals(errorsOf(`${trace}print t.count("iommu.mapp")`), [
+    'E0310 2:15 No event is called "iommu.mapp"',
+  ]);
+  assertEquals(
+    errorsOf(`${trace}print [t.first("dma_iova_link"), t.filter("iommu.*"), t.last(irq)]`),
+    [],
+  );
+  // A thing of the machine that is called as a group of events.
+  assertEquals(hintOf(`${trace}print t.count(iommu.mpa)`), "did you mean `iommu.map`?");
+});
+
+Deno.test("hints name each name once, and no more names than can be read", () => {
+  const mapped = `${MACHINE}test "a" { print iomu.mode }\ntest "b" { print counters.nosuch }`;
+  const [first, second] = load(mapped).diagnostics;
+  assertEquals(first!.hint, "did you mean `iommu`?");
+  assertEquals(second!.hint!.split(", ").length, 16);
+  assertEquals(second!.hint!.match(/ and \d+ more$/)?.length, 1);
+  assertEquals(hintOf("print [1].push(2)")!.match(/\bsum\b/g)?.length, 1);
+  assertEquals(errorsOf("print counters.iotlb.sink"), [
+    "E0315 1:22 Counters.iotlb has no field `sink`",
+  ]);
+});
+
+Deno.test("a statement's word that is called gets its hint, whatever files are used", () => {
+  const { diagnostics } = load('use "lib.dma"\nprint (0..4).length', { "lib.dma": "" });
+  assertEquals(diagnostics[0]?.hint, "`print` is a statement: leave the parentheses out");
+});

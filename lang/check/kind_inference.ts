@@ -5,7 +5,7 @@
 import type { Registry } from "../builtins/registry.ts";
 import type { Kind } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type {
   Argument,
   AssignStatement,
@@ -19,6 +19,7 @@ import type { Callable } from "../vm/arguments.ts";
 import { describeKind, rangeEndsKind } from "../vm/kinds.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../vm/types.ts";
 import { checkArguments } from "./argument_check.ts";
+import { eventNameOf } from "./event_names.ts";
 import type { Binding, Resolution, Variable } from "./bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
@@ -271,8 +272,8 @@ export class KindInference {
     const name = expression.field.text;
     const noun = describeKind(object);
     const wrongUse = names.includes(name);
-    const listed = names.length === 0 ? undefined : `it has ${names.join(", ")}`;
-    const meant = didYouMean(name, names);
+    const listed = names.length === 0 ? undefined : itHas(names);
+    const meant = didYouMean(name, names) ?? this.#meantEvent(expression);
     const otherwise = meant ?? listed;
     const useHint = what === "field" ? `call it: \`.${name}(…)\`` : "leave the parentheses out";
     const hint = wrongUse ? useHint : otherwise;
@@ -287,6 +288,15 @@ export class KindInference {
     // A misspelled member is no mistake of the line that made the value.
     if (wrongUse || meant !== undefined) this.#misfits.add(error);
     else this.#misfits.add(error, [expression.object, object]);
+  }
+
+  /** `iommu.mpa`: what begins as a thing of the machine may have been meant for an event's name. */
+  #meantEvent(expression: FieldExpression): string | undefined {
+    const name = eventNameOf(expression);
+    const dot = name?.indexOf(".") ?? -1;
+    if (name === null || dot < 0) return undefined;
+    const group = name.slice(0, dot + 1);
+    return didYouMean(name, this.#registry.eventNames.filter((event) => event.startsWith(group)));
   }
 
   #callKind(call: CallExpression): Kind {

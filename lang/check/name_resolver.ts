@@ -1,16 +1,19 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import type { Span } from "../source.ts";
 import type {
   Block,
   BranchesExpression,
   CallExpression,
   Expression,
+  FieldExpression,
   FileNode,
   FunctionDeclaration,
   Name,
   NameExpression,
 } from "../syntax/ast.ts";
+import { CALLED_WORDS } from "../syntax/called_words.ts";
 import { BRANCH_NAMES } from "../vm/branch_outcome.ts";
 import {
   type Binding,
@@ -85,6 +88,29 @@ export abstract class NameResolver {
     const first = name.slice(0, name.indexOf("."));
     if (this.find(first, scope) !== null || this.fileScope.declared.has(first)) return false;
     this.resolution.eventNames.set(expression, name);
+    return true;
+  }
+
+  /** Reports what begins as names of events do, and as nothing else that has fields. */
+  #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
+    const { declared, machineKinds, registry, variables } = this.fileScope;
+    const name = eventNameOf(expression);
+    const dot = name?.indexOf(".") ?? -1;
+    if (name === null || dot < 0) return false;
+    const first = name.slice(0, dot);
+    const isBound = this.find(first, scope) !== null || declared.has(first) ||
+      variables.has(first) || machineKinds.has(first);
+    if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
+      return false;
+    }
+    // A word has a name of its own.
+    if (registry.words.has(first) && name === `${first}.name`) return false;
+    this.bag.error(
+      "E0310",
+      expression.span,
+      `No event is called \`${name}\``,
+      didYouMean(name, registry.eventNames) ?? "docs/events.md lists them",
+    );
     return true;
   }
 
@@ -178,7 +204,8 @@ export abstract class NameResolver {
         this.expression(expression.index, scope);
         return;
       case "Field":
-        if (!this.#eventName(expression, scope)) this.expression(expression.object, scope);
+        if (this.#eventName(expression, scope) || this.#misspelledEvent(expression, scope)) return;
+        this.expression(expression.object, scope);
         return;
       case "Trace":
         this.traceBlock(expression.body, scope);
@@ -316,6 +343,9 @@ export abstract class NameResolver {
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+    }
+    if (called && CALLED_WORDS.has(name)) {
+      return `\`${name}\` is a statement: leave the parentheses out`;
     }
     return FOREIGN_NAMES[name] ?? this.fileScope.hint(name, scope.names(), called);
   }

@@ -2,7 +2,7 @@
 import type { Registry } from "../builtins/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../compile/event_automaton.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../syntax/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
 import { patternEvents } from "./syntax_walk.ts";
@@ -55,7 +55,7 @@ function fieldHint(name: string, known: readonly string[]): string {
   const withUnit = known.find((field) => field.startsWith(`${name}_`));
   return withUnit !== undefined
     ? `did you mean \`${withUnit}\`?`
-    : didYouMean(name, known) ?? `it has ${known.join(", ")}`;
+    : didYouMean(name, known) ?? itHas(known);
 }
 
 /** Fields that at least one of the events has. */

@@ -15,7 +15,6 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/ast.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
 import { type ConstBinding, type FunctionBinding, Scope, Variable } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
@@ -102,15 +101,6 @@ export class Resolver extends NameResolver {
       this.resolution.counts.set(condition, name);
       return;
     }
-    if (name !== null && this.#misspelledEvent(name)) {
-      this.bag.error(
-        "E0310",
-        condition.span,
-        `No event is called \`${name}\``,
-        didYouMean(name, this.fileScope.registry.eventNames) ?? "docs/events.md lists them",
-      );
-      return;
-    }
     if (condition.kind === "Binary") {
       this.#budget(condition.left);
       this.#budget(condition.right);
@@ -119,16 +109,6 @@ export class Resolver extends NameResolver {
     } else {
       this.expression(condition, new Scope(codeScope("constant", null), null));
     }
-  }
-
-  /** A name with a dot that begins as names of events do, and as nothing that is declared. */
-  #misspelledEvent(name: string): boolean {
-    const dot = name.indexOf(".");
-    if (dot < 0) return false;
-    const { declared, machineKinds, registry } = this.fileScope;
-    const first = name.slice(0, dot);
-    return !declared.has(first) && !machineKinds.has(first) &&
-      registry.eventNames.some((event) => event.startsWith(`${first}.`));
   }
 
   // Statements.

@@ -18,7 +18,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
   const parts = sortedParts(lower);
   const allowed = tolerance(word.length);
   const found: { readonly name: string; readonly distance: number }[] = [];
-  for (const name of candidates) {
+  for (const name of new Set(candidates)) {
     if (name === word) continue;
     const other = name.toLowerCase();
     const distance = other === lower || (parts.includes("_") && sortedParts(other) === parts)
@@ -43,6 +43,16 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return names.length === 0
     ? undefined
     : `did you mean ${names.map((name) => `\`${name}\``).join(" or ")}?`;
+}
+
+/** Names of a list that is longer than anybody reads. */
+const LISTED = 16;
+
+/** `it has a, b and c`; of many names the first, and how many more there are. */
+export function itHas(names: readonly string[]): string {
+  const more = names.length - LISTED;
+  if (more <= 1) return `it has ${names.join(", ")}`;
+  return `it has ${names.slice(0, LISTED).join(", ")} and ${more} more`;
 }
 
 function sortedParts(name: string): string {

@@ -177,6 +177,16 @@ print [t.count("iommu.map"), t.count(iommu.map), t.filter(e => e.name == "iova.f
   assertEquals(strict(text), ["[1, 1, 1]"]);
 });
 
+Deno.test("the result of a call that raises is its error", () => {
+  const text = `let state = iova_state()
+dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
+dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
+expect events [ ret.dma_iova_link(result: EIO, error: EIO) ] in ssd
+expect events [ dma_iova_try_alloc, !ret.dma_iova_sync ] in ssd
+print [events.last(ret.dma_iova_link).result, events.last(ret.dma_iova_try_alloc).result]`;
+  assertEquals(strict(text), ["[EIO, true]"]);
+});
+
 Deno.test("the machine is moved by step, wait and advance, and looked at (language.md, Stepping)", () => {
   const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 step

@@ -2,6 +2,7 @@
 import type { CstNode } from "chevrotain";
 import { didYouMean, nearestNames } from "../diagnostics/suggest.ts";
 import type { Expression } from "./ast.ts";
+import { CALLED_WORDS } from "./called_words.ts";
 import type { BuildContext } from "./build_context.ts";
 import { children, childToken, isNode, isToken } from "./cst.ts";
 import { shortened } from "./messages.ts";
@@ -63,11 +64,6 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   describe: 'write `test "name" { … }`',
   it: 'write `test "name" { … }`',
 };
-
-/** Statements whose word people follow with a parenthesis, as if it were a function. */
-const CALLED_WORDS: ReadonlySet<string> = new Set(
-  ["print", "show", "explain", "step", "wait", "advance", "fail", "break", "continue"],
-);
 
 /** Explains a line that begins with a word nobody knows. */
 export function explainUnknownWord(node: CstNode, context: BuildContext): void {

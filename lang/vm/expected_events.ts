@@ -98,7 +98,10 @@ function eventText(event: MachineEvent): string {
 /** True when an event's field has the value that a pattern asks for. */
 function fieldMatches(event: MachineEvent, name: string, value: Value, run: Run): boolean {
   const fields: Readonly<Record<string, unknown>> = event.fields;
-  const actual = name in fields ? fields[name] : commonField(event, name);
+  // A call that raises has no other result than its error.
+  const raised = name === "result" && typeof fields["error"] === "string" && value instanceof Word;
+  const own = raised ? fields["error"] : fields[name];
+  const actual = name in fields ? own : commonField(event, name);
   const wanted = fieldQuantity(event.name, name);
   if (value instanceof Quantity && wanted !== null && wanted !== value.kind) {
     throw new ScriptError(

@@ -158,6 +158,9 @@ export function castable(kind: Kind): boolean {
 }
 
 /** A kind in the words of a message: "a size", "an int", "a device". */
+/** How the types of counters begin that stand for a group of events: `counters.iotlb`. */
+const COUNTERS_OF = "@counters_";
+
 export function describeKind(kind: Kind): string {
   switch (kind) {
     case "any":
@@ -175,6 +178,7 @@ export function describeKind(kind: Kind): string {
     case "bytes":
       return "bytes";
     default: {
+      if (kind.startsWith(COUNTERS_OF)) return `counters.${kind.slice(COUNTERS_OF.length)}`;
       const name = kind.startsWith("@") ? kind.slice(1).replaceAll("_", " ") : kind;
       // As it is spoken: "an en-vee-em-ee".
       return `${/^(?:[aeio]|nvme)/.test(name) ? "an" : "a"} ${name}`;

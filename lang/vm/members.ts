@@ -1,5 +1,5 @@
 /** `value.field` and `value.method(…)` while a script runs. */
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type { FieldSpec, MethodSpec, TypeSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import { describeKind, kindOf } from "./kinds.ts";
@@ -75,8 +75,8 @@ function noMember(
 ): ScriptError {
   const noun = describeKind(kindOf(value));
   const found = typeAndTarget(value, types);
-  const names = found === null ? [] : [...memberNames(found.type)];
-  if (value instanceof RecordValue) names.push(...value.entries.keys());
+  const own = value instanceof RecordValue ? value.entries.keys() : [];
+  const names = [...new Set([...own, ...found === null ? [] : memberNames(found.type)])];
   if (names.includes(name)) {
     return what === "field"
       ? new ScriptError("E0914", `\`${name}\` of ${noun} is a method`, `call it: \`.${name}(…)\``)
@@ -95,7 +95,7 @@ function noMember(
 
 function hintFor(value: Value, names: readonly string[]): string | null {
   if (value === null) return "the value is none; test it before asking for more";
-  return names.length === 0 ? null : `it has ${names.join(", ")}`;
+  return names.length === 0 ? null : itHas(names);
 }
 
 function capitalized(text: string): string {

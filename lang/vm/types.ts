@@ -55,12 +55,12 @@ export function inherited<K extends "show" | "explain" | "equals" | "index">(
 
 /** Every name after the dot that a type knows, for suggestions and completion. */
 export function memberNames(type: AnyType): readonly string[] {
-  const names: string[] = [];
+  const names = new Set<string>();
   for (const candidate of typeChain(type)) {
-    names.push(...candidate.fields.map((field) => field.name));
-    names.push(...candidate.methods.map((method) => method.name));
+    for (const field of candidate.fields) names.add(field.name);
+    for (const method of candidate.methods) names.add(method.name);
   }
-  return names;
+  return [...names];
 }
 
 /** The type that describes what is behind a kind's dot; undefined for `any` and kinds without. */

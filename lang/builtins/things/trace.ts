@@ -54,6 +54,7 @@ export function toEventName(value: Value | undefined, what: string): string {
 const NAME_PARAMETER: ParameterSpec = {
   name: "name",
   kind: ["string", "word"],
+  event: true,
   doc: 'An event\'s name, such as "iova.alloc", or "iommu.*" for all below.',
 };
 
@@ -114,6 +115,7 @@ export const TRACE: TypeSpec<Trace> = {
       parameters: [{
         name: "test",
         kind: ["string", "word", "function"],
+        event: true,
         doc: "An event's name, or a function that says true for an event.",
       }],
       result: "@trace",
