@@ -264,7 +264,7 @@ Deno.test("bench counts what a turn of a loop costs; --json prints one object a 
   assertStringIncludes(none.errors, "No bench found");
 });
 
-Deno.test("explain prints a rule, and exits 2 with a hint for a name it does not know", async () => {
+Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint for a name it does not know", async () => {
   const rule = await dmalab("explain", "dma.3.3");
   assertEquals(rule.code, 0);
   assertStringIncludes(rule.output, "−EOPNOTSUPP");
@@ -272,6 +272,13 @@ Deno.test("explain prints a rule, and exits 2 with a hint for a name it does not
   assertStringIncludes(call.output, "call.dma_iova_link, ret.dma_iova_link");
   assertStringIncludes(call.output, "dma_iova_link(dev, state, phys, offset");
   assertStringIncludes((await dmalab("explain", "strict")).output, "IOMMU mode");
+  const line = "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xff000000";
+  const fault = await dmalab("explain", `${line} [fault reason 0x06] x`);
+  assertEquals(fault.code, 0, fault.errors);
+  assertStringIncludes(fault.output, "read of the page at 0xff00_0000");
+  const cut = await dmalab("explain", line);
+  assertEquals(cut.code, 2);
+  assertStringIncludes(cut.errors, 'error: expected "[fault reason", the text ends');
   const unknown = await dmalab("explain", "dma.3.33");
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');

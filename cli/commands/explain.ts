@@ -7,14 +7,16 @@ const DEFAULT_COLUMNS = 80;
 
 export const EXPLAIN = command({
   name: "explain",
-  brief: "Print a rule, a diagnostic, an event or a function.",
+  brief: "Print a rule, a diagnostic, an event, a function; decode a fault line of a log.",
   description:
     "Prints what a name means: a rule of docs/behaviour as code and tests cite it, the " +
     "longer text of a diagnostic, an event with its fields, or a function, a statement, a type " +
-    "or a constant of the language.",
+    "or a constant of the language. A line in which a kernel says that an IOMMU refused an " +
+    "access (VT-d, AMD, Arm SMMUv3) is decoded; `-` takes a whole log from the standard input. " +
+    "To learn which mapping it was, give the line to `fault_log` in a scenario.",
   argument: {
     placeholder: "NAME",
-    doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc",
+    doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, a fault line, or -",
     completes: "nothing",
     count: "some",
   },
@@ -30,13 +32,19 @@ export const EXPLAIN = command({
       doc: "every defect that can be switched on, and the releases with it",
     },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
+    { line: "explain - < dmesg.txt", doc: "the IOMMU's faults in a kernel's log" },
   ],
   async run({ words, screen }) {
+    const question = words.join(" ");
+    const { isFaultLine, printFaultLine, printInput } = await import(
+      "../explain/fault_log_text.ts"
+    );
+    if (question === "-") return printInput(screen);
+    if (isFaultLine(question)) return printFaultLine(question, screen);
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../explain/rule_pages.ts");
     const { describeLanguage } = await import("../repl/describe_name.ts");
-    const question = words.join(" ");
     const found = explain(question, readRulePage);
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);

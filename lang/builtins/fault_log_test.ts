@@ -276,7 +276,7 @@ Deno.test("a damaged line is an error with its place, what was expected and what
     'fault_log("[ 1.0] DMAR: [DMA Read NO_PASID] Request device [01:00.0] at")',
   );
   assertStringIncludes(damaged, "error[E0919]");
-  assertStringIncludes(damaged, 'ead the fault log at 1:58: expected "fault addr", found " at"');
+  assertStringIncludes(damaged, 'ead the fault log at 1:59: expected "fault addr", found "at"');
   const second = problemOf('fault_log("a\\nAMD-Vi: Event logged [IO_PAGE_FAULT device=01:77.0]")');
   assertStringIncludes(second, "ead the fault log at 2:44: A PCI device number is at most 1f");
   assertStringIncludes(problemOf('fault_log("hello")'), 'expected a line with "DMAR:", "AMD-Vi:"');

@@ -192,9 +192,9 @@ Deno.test("decodeFaultLog() says what is wrong with a damaged line, and where", 
   const damaged = VTD.replace("fault addr", "fault adr");
   assertEquals(
     problem(damaged).message,
-    'expected "fault addr", found " fault adr 0xff000000 [f…"',
+    'expected "fault addr", found "fault adr 0xff000000 [fa…"',
   );
-  assertEquals(damaged.slice(problem(damaged).offset).startsWith(" fault adr"), true);
+  assertEquals(damaged.slice(problem(damaged).offset).startsWith("fault adr"), true);
   assertEquals(
     problem("").message,
     'expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3", the text ends',

@@ -59,13 +59,17 @@ export class LogCursor {
     return this.take(pattern) ?? this.fail(`expected ${expected}`);
   }
 
-  /** Ends the reading. @param offset Where it is wrong; here when left out. */
-  fail(message: string, offset: number = this.at): never {
+  /** Ends the reading. @param offset Where it is wrong; behind the blanks here when left out. */
+  fail(message: string, offset: number = this.#behindBlanks()): never {
     const rest = this.#text.slice(offset).split("\n", 1)[0]!;
     const found = rest === ""
       ? offset >= this.#text.length ? "the text ends" : "the line ends"
       : `found "${rest.length > SHOWN ? `${rest.slice(0, SHOWN)}…` : rest}"`;
     throw new LogError({ message: `${message}, ${found}`, offset });
+  }
+
+  #behindBlanks(): number {
+    return this.at + /^[ \t]*/.exec(this.#text.slice(this.at))![0].length;
   }
 
   #match(pattern: RegExp, flag: "g" | "y"): RegExpExecArray | null {

@@ -1,0 +1,40 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { explainFaultLine, explainLog, isFaultLine } from "./fault_log_text.ts";
+
+const LINE = "[    1.1] DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x7cd80000 " +
+  "[fault reason 0x06] PTE Read access is not set";
+
+Deno.test("explain tells a fault line from the name of a rule", () => {
+  assert(
+    isFaultLine(LINE) && isFaultLine("AMD-Vi: Event logged [") && isFaultLine("arm-smmu-v3 x"),
+  );
+  for (const name of ["dma.3.3", "iommu.fault", "fault_log", "E0101", "vtd", "arm"]) {
+    assert(!isFaultLine(name), name);
+  }
+});
+
+Deno.test("explain decodes a line, and shows a damaged one with a caret", () => {
+  const { lines, problems } = explainFaultLine(LINE);
+  assertEquals(problems, []);
+  assertStringIncludes(
+    lines.join("\n"),
+    "source    00:02.0\n  access    read of the page at 0x7cd8_0000",
+  );
+  const damaged = explainFaultLine(LINE.replace("addr 0x", "addr zz"));
+  assertEquals(damaged.lines, []);
+  const [message, line, caret] = damaged.problems;
+  assertEquals(message, 'expected an address in hex digits, found "zz7cd80000 [fault reason…"');
+  assertEquals(line!.indexOf("zz7cd"), caret!.indexOf("^"));
+});
+
+Deno.test("explain of a whole log counts faults that are alike, and names lines it cannot read", () => {
+  const log = `boot\n${LINE}\n${LINE.replace("1.1", "1.2")}\n${LINE.replace("0x06", "0x6zz")}\n`;
+  const { lines, problems } = explainLog(log);
+  assertEquals(lines[0], "2 times, first in line 2");
+  assertEquals(lines.filter((line) => line.startsWith("Intel VT-d")).length, 1);
+  assertStringIncludes(problems[0]!, "line 4: expected the number of a reason");
+  assertEquals(problems.length, 3);
+  assertEquals(explainLog("nothing\n").problems, [
+    "The log has no fault line of VT-d (DMAR:), AMD-Vi or arm-smmu-v3",
+  ]);
+});

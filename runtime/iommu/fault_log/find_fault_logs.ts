@@ -1,0 +1,58 @@
+/** Every fault in a whole log: what `dmesg` prints, with all that is none in between. */
+import { decodeFaultLog } from "./decode_fault_log.ts";
+import type { DecodedFaultLog } from "./logged_fault.ts";
+
+export interface FoundFaultLog {
+  /** The line of the log in which it begins, from 1. */
+  readonly line: number;
+  /** Its text: from the beginning of that line to where the next fault begins. */
+  readonly text: string;
+  readonly read: DecodedFaultLog;
+}
+
+/** What a fault begins with, of each maker. */
+const BEGINNING =
+  /\[\s*(?:DMA Read|DMA Write|INTR-REMAP)\b|Event logged\s*\[|\bevent 0x[0-9a-f]+ received|\bevent: [CEF]_/gi;
+const TOLD = /\bevent: [CEF]_/i;
+
+/** The faults of a log, in its order; those that cannot be read are among them. */
+export function findFaultLogs(log: string): FoundFaultLog[] {
+  const found: FoundFaultLog[] = [];
+  const starts = [...log.matchAll(BEGINNING)].map(({ index }) => lineStart(log, index));
+  const distinct = starts.filter((start, index) => start !== starts[index - 1]);
+  let line = 1;
+  let counted = 0;
+  distinct.forEach((start, index) => {
+    const text = log.slice(start, distinct[index + 1]);
+    line += lineEnds(log.slice(counted, start));
+    counted = start;
+    const read = decodeFaultLog(text);
+    const before = found.at(-1);
+    // An SMMU's record, and what a newer release says of it below, are one fault.
+    if (before !== undefined && TOLD.test(text) && !TOLD.test(before.text)) {
+      const both = decodeFaultLog(before.text + text);
+      if (isSame(before.read, read) && both.ok) {
+        found[found.length - 1] = { line: before.line, text: before.text + text, read: both };
+        return;
+      }
+    }
+    found.push({ line, text, read });
+  });
+  return found;
+}
+
+function lineStart(log: string, index: number): number {
+  return log.lastIndexOf("\n", index) + 1;
+}
+
+function lineEnds(text: string): number {
+  return text.split("\n").length - 1;
+}
+
+/** Two readings of one event: the same stream and address. */
+function isSame(a: DecodedFaultLog, b: DecodedFaultLog): boolean {
+  return a.ok && b.ok && a.fault.format === "arm" && b.fault.format === "arm" &&
+    a.fault.code === b.fault.code && a.fault.streamId === b.fault.streamId &&
+    a.fault.address?.low === b.fault.address?.low &&
+    a.fault.address?.high === b.fault.address?.high;
+}
