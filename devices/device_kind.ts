@@ -7,6 +7,7 @@ import type { NvmeController } from "./nvme/controller/nvme_controller.ts";
 import type { NvmeDisk } from "./nvme/nvme_disk.ts";
 import type { BarRequest, PciFunction } from "./pci/pci_function.ts";
 import type { PciDevice } from "./pci/pci_tree.ts";
+import type { RdmaAdapter } from "./rdma/rdma_adapter.ts";
 import type { PciTopology } from "./pci/topology.ts";
 import type { MigrationDriver } from "./vfio/driver/migration_driver.ts";
 import type { MigrationFunction } from "./vfio/function/migration_function.ts";
@@ -20,7 +21,7 @@ export interface Migration {
 /** A device of a lab, by the name its block gave it. */
 export interface LabDevice {
   readonly name: string;
-  readonly kind: "nvme" | "endpoint" | "vfio";
+  readonly kind: "nvme" | "endpoint" | "vfio" | "rdma";
   /** What the DMA layer knows of it. */
   readonly dma: DmaDevice;
   /** Its place in the PCI tree. */
@@ -33,11 +34,13 @@ export interface LabDevice {
   readonly media: Media | null;
   /** How its state is saved and loaded; null for what cannot be migrated. */
   readonly migration: Migration | null;
+  /** How scripts use it as an RDMA device; null for what is none. */
+  readonly rdma: RdmaAdapter | null;
 }
 
 /** A kind of device that a `pci` block can hold. */
 export interface DeviceKind {
-  readonly kind: "nvme" | "endpoint" | "vfio";
+  readonly kind: LabDevice["kind"];
   /** One sentence for help. */
   readonly doc: string;
   /** The keys its block takes. */

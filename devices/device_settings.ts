@@ -43,6 +43,7 @@ const RULES: Readonly<Partial<Record<keyof DeviceSettings, NumberRule>>> = {
   timeoutNs: { key: "timeout", min: TICK_NS, max: 1e12 },
   nodes: { key: "nodes", min: 1, max: 1024 },
   capacityBytes: { key: "capacity", min: 64 * KIB, max: 2 ** 52 },
+  updateBytes: { key: "update", min: 64, max: 16 * MIB, multipleOf: 64 },
   barBytes: { key: "bar", min: 0, max: TIB, multipleOf: PAGE_SIZE_BYTES },
 };
 

@@ -14,7 +14,8 @@ export type PciNodeKind =
   | "device"
   | "nvme"
   | "endpoint"
-  | "vfio";
+  | "vfio"
+  | "rdma";
 
 /**
  * The keys of a PCI block. Each is optional: what is left out has the default of its device kind
@@ -78,6 +79,10 @@ export interface DeviceSettings {
   readonly nodes?: number;
   /** Size of the disk. Default 1 TiB. */
   readonly capacityBytes?: Bytes;
+  /** An RDMA device that is nothing but software: it does no DMA. Default false. */
+  readonly software?: boolean;
+  /** How much of an RDMA device's table one update writes. Default 64 KiB. */
+  readonly updateBytes?: Bytes;
   /** The endpoint's memory BAR; 0, the default, is none unless it has `p2pmem`. */
   readonly barBytes?: Bytes;
   /**

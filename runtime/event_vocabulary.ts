@@ -363,6 +363,36 @@ export const EVENT_TABLE = {
     when: "a device reported pages that it has written; `more`: the buffer had no room for all",
     fields: { records: "int", more: "bool" },
   },
+  "odp.fault": {
+    when: "an RDMA device met a page that it was not told of",
+    fields: { region: "text", virt: "virt", size_bytes: "size", access: "word" },
+  },
+  "odp.handled": {
+    when: "the host ended a page fault of an RDMA device",
+    fields: { region: "text", virt: "virt", pages: "int", result: "word" },
+  },
+  "odp.retry": {
+    when: "a process's page table was read in vain: it was changing, or changed since",
+    fields: { region: "text", cause: "word" },
+  },
+  "odp.table": {
+    when: "the host wrote entries of an RDMA device's table",
+    fields: { region: "text", index: "int", entries: "int", valid: "int" },
+  },
+  "odp.invalidate": {
+    when: "pages were taken back from an RDMA device",
+    fields: {
+      region: "text",
+      virt: "virt",
+      size_bytes: "size",
+      zapped: "int",
+      unmapped: "int",
+    },
+  },
+  "odp.dirty": {
+    when: "a page that an RDMA device may have written was marked as written",
+    fields: { region: "text", phys: "phys" },
+  },
   "inject": {
     when: "a fault was injected: the nth passing of a point failed, with this error",
     fields: { point: "text", nth: "int", error: "word" },

@@ -84,6 +84,7 @@ const POINTS = [
   point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames can be had"),
   point("hmm_dma_list.alloc", NO_MEMORY, "no list of the addresses of pages can be had"),
   point("kvmalloc", NO_MEMORY, "no memory for an array or a table of a driver can be had"),
+  point("mmu_interval_notifier_insert", NO_MEMORY, "a driver cannot be told of changes"),
   point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
   point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),
   point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),

@@ -35,9 +35,6 @@ export function quirkLines(name: string, readDefects: () => string): string[] | 
       : `The profiles ${releases(quirk)} have it on.`,
     "",
   ];
-  if (quirk.later === true) {
-    return [...head, "Not built yet: a machine that asks for it is refused."];
-  }
   return [
     ...head,
     "```",
@@ -47,8 +44,7 @@ export function quirkLines(name: string, readDefects: () => string): string[] | 
   ];
 }
 
-function releases({ later, profiles }: QuirkSpec): string {
-  if (later === true) return "not built";
+function releases({ profiles }: QuirkSpec): string {
   return profiles.length === 0 ? "–" : profiles.join(", ");
 }
 

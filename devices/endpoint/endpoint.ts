@@ -51,6 +51,7 @@ export const ENDPOINT: DeviceKind = {
       controller: null,
       media: null,
       migration: null,
+      rdma: null,
     };
   },
 };

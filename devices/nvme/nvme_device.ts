@@ -169,6 +169,7 @@ export const NVME: DeviceKind = {
       controller,
       media,
       migration: null,
+      rdma: null,
     };
   },
 };

@@ -70,6 +70,11 @@ interface Place {
   readonly external: boolean;
 }
 
+/** True for a block that is a device by itself. */
+function isDeviceKind(kind: PciNodeConfig["kind"]): boolean {
+  return kind === "nvme" || kind === "endpoint" || kind === "vfio" || kind === "rdma";
+}
+
 class TreeBuilder {
   readonly #functions: PciFunction[] = [];
   readonly #devices: PciDevice[] = [];
@@ -217,7 +222,7 @@ class TreeBuilder {
       this.#addFunctions(node, place, path);
       return;
     }
-    if (node.kind !== "nvme" && node.kind !== "endpoint" && node.kind !== "vfio") {
+    if (!isDeviceKind(node.kind)) {
       throw misplaced(path, node, `"${path.at(-2) ?? DEFAULT_BRIDGE}"`);
     }
     if (node.children.length > 0) {

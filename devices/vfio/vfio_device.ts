@@ -41,6 +41,7 @@ export const VFIO: DeviceKind = {
       disk: null,
       controller: null,
       media: null,
+      rdma: null,
       migration: { driver: bringUp(machine, device, dma, migrating), function: migrating },
     };
   },

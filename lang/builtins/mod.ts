@@ -54,7 +54,10 @@ import { PORT } from "./things/port.ts";
 import { PRICES } from "./things/prices.ts";
 import { PEER_ROUTE } from "./things/peer_route.ts";
 import { P2PMEM } from "./things/provider.ts";
+import { MR } from "./things/mr.ts";
+import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma_access.ts";
 import { QUEUE } from "./things/queue.ts";
+import { RDMA } from "./things/rdma.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/request.ts";
 import { SCATTERLIST } from "./things/scatterlist.ts";
@@ -115,6 +118,7 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   VFIO,
   VFIO_BUFFER,
   DIRTY_TRACKER,
+  RDMA,
   PORT,
   TOPOLOGY,
   PEER_ROUTE,
@@ -134,6 +138,9 @@ export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
   MM,
   HMM_MAP,
   P2PDMA_STATE,
+  MR,
+  RDMA_ACCESS,
+  PAGE_FAULT,
   COHERENT_MEMORY,
   DMA_POOL,
   POOL_BLOCK,

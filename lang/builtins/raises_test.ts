@@ -54,6 +54,15 @@ const MIGRATING = `machine {
 let into = vf.alloc_buffer(16, from_device)
 let from = vf.alloc_buffer(16, to_device)
 `;
+/** A region of those two pages, with a device that is translated. */
+const RDMA = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { rdma nic { } } }
+}
+${PROCESS}`;
+const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
+/** The same of a page that may only be read, for a device that would like to write it. */
+const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
 /** A script that makes the call raise the error; written `CALL fails ERRNO`. */
@@ -177,6 +186,83 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   hmm_dma_unmap_pfn: {
     EFAULT: `${MAPPED}hmm_dma_unmap_pfn(nic, map, 0) fails EFAULT
       mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
+  },
+  "rdma.reg_mr": {
+    EINVAL: `${RDMA}nic.reg_mr(mm, at, 4KiB, odp: false) fails EINVAL\nmm.touch(more, 1B)`,
+    EOVERFLOW: `${RDMA}nic.reg_mr(mm, 0x1f_ffff_ffff_f000, 4KiB) fails EOVERFLOW
+      mm.touch(more, 1B)\nmm.touch(at, 1B)`,
+    EOPNOTSUPP: `${RDMA.replace("rdma nic { }", "rdma nic { coherent = false }")}
+      nic.reg_mr(mm, at, 4KiB) fails EOPNOTSUPP\nmm.touch(more, 1B)`,
+    ENOMEM: `${RDMA}mm.touch(more, 1B)
+      fail mmu_interval_notifier_insert { nic.reg_mr(mm, at, 4KiB) fails ENOMEM }`,
+    EFAULT: `${
+      RDMA.replace("rdma nic { }", "rdma nic { software = true }")
+        .replace("machine {", "machine {\n  quirks = [hmm_without_dma_device]")
+    }nic.reg_mr(mm, at, 4KiB) fails EFAULT\nmm.touch(more, 1B)`,
+  },
+  "rdma.reg_implicit_mr": {
+    EINVAL: `${RDMA}nic.reg_implicit_mr(mm, huge: true) fails EINVAL
+      mm.touch(more, 1B)\nmm.touch(at, 1B)`,
+  },
+  "mr.read": {
+    EACCES: `${REGION}mr.read(more + 1B, 4KiB) fails EACCES`,
+    EFAULT: `${REGION}mm.munmap(more, 4KiB)\n mr.read(more, 1B) fails EFAULT`,
+    EPERM: `${DENIED}mr.read(at, 1B) fails EPERM`,
+    ENOMEM: `${REGION}fail alloc_pages { mr.read(more, 1B) fails ENOMEM }`,
+    EIO:
+      `${REGION}fail device.read { expect fault blocked { expect error EIO { mr.read(more, 1B) } } }`,
+    EINVAL: `${REGION}mm.exit()\n mr.read(more, 1B) fails EINVAL`,
+  },
+  "mr.write": {
+    EACCES: `${REGION}mr.write(more + 1B, buffer(size: 4KiB).bytes) fails EACCES`,
+    EFAULT: `${REGION}mm.munmap(more, 4KiB)\n mr.write(more, bytes"01") fails EFAULT`,
+    EPERM: `${DENIED}mr.write(at, bytes"01") fails EPERM`,
+    ENOMEM: `${REGION}fail alloc_pages { mr.write(more, bytes"01") fails ENOMEM }`,
+    EIO:
+      `${REGION}fail device.write { expect fault blocked { expect error EIO { mr.write(more, bytes"01") } } }`,
+    EINVAL: `${REGION}mm.exit()\n mr.write(more, bytes"01") fails EINVAL`,
+  },
+  "mr.prefetch": {
+    EFAULT: `${REGION}mr.prefetch(more + 4KiB, 1B) fails EFAULT`,
+    EINVAL: `${REGION}mm.exit()\n mr.prefetch(more, 1B) fails EINVAL`,
+    EBUSY: `${REGION}mmu_notifier_invalidate_range_start(mm, more, 4KiB)
+      mr.prefetch(more, 1B) fails EBUSY`,
+    EPERM: `${DENIED}mr.prefetch(at, 1B) fails EPERM`,
+    ENOMEM: `${REGION}fail alloc_pages { mr.prefetch(more, 1B) fails ENOMEM }`,
+  },
+  "mr.page_fault": {
+    EFAULT: `${RDMA}let all = nic.reg_implicit_mr(mm)\nmm.touch(at, 1B)
+      mm.exit()\n all.page_fault(more, 1B) fails EFAULT`,
+  },
+  "mr.dereg": {
+    ETIMEDOUT: `${REGION.replace("machine {", "machine {\n  quirks = [odp_populate_error_exit]")}
+      fail dma_iova_link { mr.prefetch(more, 1B) fails EFAULT }
+      mr.dereg() fails ETIMEDOUT`,
+  },
+  "page_fault.read_begin": {
+    EFAULT: `${REGION}let pf = mr.page_fault(more + 4KiB, 1B)\n pf.read_begin() fails EFAULT`,
+    EINVAL: `${REGION}let pf = mr.page_fault(more, 1B)\n mm.exit()\n pf.read_begin() fails EINVAL`,
+  },
+  "page_fault.range_fault": {
+    EFAULT: `${REGION}let pf = mr.page_fault(more, 1B)\n mm.munmap(more, 4KiB)\n pf.read_begin()
+      pf.range_fault() fails EFAULT`,
+    EPERM:
+      `${DENIED}let pf = mr.page_fault(at, 1B)\n pf.read_begin()\n pf.range_fault() fails EPERM`,
+    ENOMEM: `${REGION}let pf = mr.page_fault(more, 1B)\n pf.read_begin()
+      fail alloc_pages { pf.range_fault() fails ENOMEM }`,
+  },
+  "page_fault.map": {
+    EFAULT: `${REGION}let pf = mr.page_fault(more, 1B)\n pf.read_begin()\n assert pf.range_fault()
+      fail dma_iova_link { pf.map() fails EFAULT }`,
+    EINVAL: `${RDMA}mm.touch(at, 1B)\nmm.touch(more, 1B)
+      let big = mm.mmap(2MiB)
+      mm.touch(big, 2MiB)
+      let mr = nic.reg_mr(mm, big, 2MiB, huge: true)
+      let pf = mr.page_fault(big, 1B)\n pf.read_begin()\n assert pf.range_fault()
+      pf.map() fails EINVAL`,
+  },
+  "mm.discard": {
+    EAGAIN: `${REGION}mm.discard(more, 4KiB, blockable: false) fails EAGAIN\nmr.dereg()`,
   },
   "iommu.set_mode": {
     EPERM: `${STRICT}iommu.set_mode(ssd, passthrough) fails EPERM`,

@@ -428,6 +428,16 @@ const EVENT_WORDS = [
     unmap: "Memory is taken away.",
     protect: "What the process may do with it changes.",
     exit: "The process ends.",
+    asked: "Somebody asked for it.",
+  }),
+  ...group("kind of memory region", {
+    explicit: "A stretch of addresses that the driver named.",
+    implicit: "Everything that a process has.",
+    child: "A part of an implicit one.",
+  }),
+  ...group("why a page table was read in vain", {
+    busy: "It was changing.",
+    sequence: "It has changed since.",
   }),
   ...group("doorbell", {
     sq_tail: "New commands in a submission queue.",

@@ -25,6 +25,7 @@ const SCRIPT = `machine {
     nvme far { untrusted = true }
     nvme odd { coherent = false }
     nvme near { p2pmem = 1MiB }
+    rdma nic { }
   } } }
 }
 test "many ways" matrix { iommu.mode = [off, strict, lazy], kernel = ["6.12", "7.2"] } {
@@ -62,6 +63,33 @@ test "calls of a script" with { iommu.mode = strict } {
   assert not unbind_provider(near)
   pci_free_p2pmem(near, lent)
   ssd.dma_read(0x1000 as dma, 16B)
+}
+test "pages of a process" with { iommu.mode = strict } {
+  let mm = address_space()
+  let at = mm.mmap(64KiB, at: 0x7f00_0000_0000)
+  let mr = nic.reg_mr(mm, at, 64KiB)
+  mr.write(at, bytes"01")
+  mm.migrate(at)
+  let pf = mr.page_fault(at, 4KiB)
+  pf.read_begin()
+  mmu_notifier_invalidate_range_start(mm, at, 4KiB)
+  assert not pf.range_fault()
+  mmu_notifier_invalidate_range_end(mm, at, 4KiB)
+  pf.read_begin()
+  assert pf.range_fault()
+  mm.protect(at, 4KiB, false)
+  assert not pf.map()
+  mm.munmap(at, 4KiB)
+  mr.read(at, 1B) fails EFAULT
+  mm.discard(at + 4KiB, 4KiB)
+  mr.dereg()
+  mm.exit()
+  let map = hmm_dma_map_alloc(nic, 1)
+  let other = address_space()
+  hmm_range_fault(other, map, other.mmap(4KiB), 1)
+  hmm_dma_map_pfn(nic, map, 0)
+  hmm_dma_unmap_pfn(nic, map, 0)
+  hmm_dma_map_free(nic, map)
 }
 `;
 

@@ -31,6 +31,7 @@ import { IO } from "./things/io.ts";
 import { IOMMU } from "./things/iommu.ts";
 import { NVME } from "./things/nvme.ts";
 import { PORT } from "./things/port.ts";
+import { RDMA } from "./things/rdma.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST, requestEvents } from "./things/request.ts";
 import { SWIOTLB } from "./things/swiotlb.ts";
@@ -42,6 +43,7 @@ const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
   nvme: NVME,
   endpoint: ENDPOINT,
   vfio: VFIO,
+  rdma: RDMA,
   host_bridge: PORT,
   root_port: PORT,
   switch: PORT,

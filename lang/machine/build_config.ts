@@ -184,6 +184,8 @@ const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
   nodes: "nodes",
   capacity: "capacityBytes",
   bar: "barBytes",
+  software: "software",
+  update: "updateBytes",
   acs: "acs",
   acs_capable: "acsCapable",
   upstream_acs: "upstreamAcs",

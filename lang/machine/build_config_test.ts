@@ -379,12 +379,6 @@ for (
       'E0513 gap_bit_lost_on_splt: No defect switch is called "gap_bit_lost_on_splt" ' +
       "(did you mean `gap_bit_lost_on_split`?)",
     ],
-    [
-      "a defect that would change nothing",
-      "machine { quirks = [none, odp_populate_error_exit] }",
-      'E0513 odp_populate_error_exit: The defect switch "odp_populate_error_exit" is not built ' +
-      "yet (leave it out: it would change nothing)",
-    ],
   ] as const
 ) {
   Deno.test(`buildConfig() refuses ${what}`, () => {

@@ -11,8 +11,6 @@ export interface QuirkSpec {
   /** Profiles that have it switched on. */
   readonly profiles: readonly KernelProfile[];
   readonly doc: string;
-  /** A name that is kept for what is not built yet: a machine that asks for it is refused. */
-  readonly later?: true;
 }
 
 const BOTH: readonly KernelProfile[] = ["7.2", "7.2.6"];
@@ -106,13 +104,11 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "odp_read_only_refault",
     profiles: [],
-    later: true,
     doc: "Read-only pages fault again for ever (May 2025).",
   },
   {
     name: "hmm_without_dma_device",
     profiles: [],
-    later: true,
     doc: "Devices without DMA of their own crash the page-array helper (May 2025).",
   },
   {
@@ -153,8 +149,7 @@ export const QUIRKS: readonly QuirkSpec[] = [
   {
     name: "odp_populate_error_exit",
     profiles: [],
-    later: true,
-    doc: "The error exit of page population skips the unmap (2026).",
+    doc: "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
   },
   {
     name: "sg_host_bridge_unmapped",
@@ -230,11 +225,6 @@ export const QUIRKS: readonly QuirkSpec[] = [
 
 /** Every switch's name. */
 export const QUIRK_NAMES: readonly string[] = QUIRKS.map((quirk) => quirk.name);
-
-/** Names that are kept for what is not built yet. */
-export const LATER_QUIRKS: ReadonlySet<string> = new Set(
-  QUIRKS.filter(({ later }) => later === true).map(({ name }) => name),
-);
 
 /** The switches that a release has on. */
 export function profileQuirks(kernel: KernelProfile): Set<string> {

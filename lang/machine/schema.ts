@@ -165,7 +165,7 @@ const P2PMEM: SettingSpec = {
 };
 
 /** Blocks that stand for a function of a device, and may hang on any bus. */
-const DEVICE_BLOCKS = ["nvme", "endpoint", "vfio"] as const;
+const DEVICE_BLOCKS = ["nvme", "endpoint", "vfio", "rdma"] as const;
 
 const BLOCKS = [
   {
@@ -628,6 +628,29 @@ const BLOCKS = [
         shape: size(1, 64 * MIB),
         default: "64KiB",
         doc: "How much of it there is to migrate.",
+      },
+      ...FUNCTION_SETTINGS,
+      ...DEVICE_SETTINGS,
+    ],
+  },
+  {
+    keyword: "rdma",
+    naming: "required",
+    repeats: true,
+    doc: "An RDMA device whose memory regions are paged on demand.",
+    children: [],
+    settings: [
+      {
+        key: "software",
+        shape: BOOL,
+        default: "false",
+        doc: "It is nothing but software: the CPU moves its bytes, and nothing is mapped.",
+      },
+      {
+        key: "update",
+        shape: { kind: "size", min: 64, max: 16 * MIB, multipleOf: 64 },
+        default: "64KiB",
+        doc: "How much of its table one update writes, 8 bytes for a page.",
       },
       ...FUNCTION_SETTINGS,
       ...DEVICE_SETTINGS,

@@ -18,7 +18,7 @@ import {
   type Value,
   Word,
 } from "../vm/value.ts";
-import { LATER_QUIRKS, QUIRK_NAMES } from "./quirks.ts";
+import { QUIRK_NAMES } from "./quirks.ts";
 import type { SettingSpec, ValueShape } from "./schema.ts";
 
 /** A range of addresses, end exclusive. */
@@ -435,15 +435,6 @@ export class SettingReader {
   }
 
   #knownQuirk(name: string, span: Span): boolean {
-    if (LATER_QUIRKS.has(name)) {
-      this.bag.error(
-        "E0513",
-        span,
-        `The defect switch "${name}" is not built yet`,
-        "leave it out: it would change nothing",
-      );
-      return false;
-    }
     if (QUIRK_NAMES.includes(name)) return true;
     this.bag.error(
       "E0513",

@@ -73,6 +73,7 @@ export function hmmDmaMapAlloc(
           rule: ALLOC.rule,
           inputs: {
             mode: typeof made === "number" ? null : made.mode,
+            range: typeof made === "number" ? 0 : made.firstDma,
             needs_sync: dev === null || !dev.skipSync,
             addressing_limited: dev !== null && addressingLimited(machine, dev),
             memory_bytes: typeof made === "number" ? 0 : made.memoryBytes,
@@ -142,7 +143,7 @@ export function hmmDmaUnmapPfn(
     (result) => ({
       result,
       error: null,
-      why: { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode } },
+      why: { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode, range: map.firstDma } },
     }),
   );
 }

@@ -11,6 +11,7 @@ import {
   type DmaAddr,
   PAGE_SIZE_BYTES,
   pfnToPhys,
+  type PhysAddr,
 } from "../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
 import type { DmaDevice } from "../dma/device.ts";
@@ -64,6 +65,8 @@ export class HmmDmaMap {
   readonly entrySizeBytes: Bytes;
   /** It owns its lists. */
   held = true;
+  /** Where its range began, also after it was given back; 0 without one. */
+  firstDma = 0 as DmaAddr;
 
   constructor(pages: number, entrySizeBytes: Bytes) {
     this.pfns = new HmmPfnList(pages);
@@ -106,7 +109,10 @@ export function hmmDmaMapAlloc(
   if (sizeBytes < entrySizeBytes) return -ERRNO.EINVAL;
   if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
   const map = new HmmDmaMap(pages, entrySizeBytes);
-  if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as never, sizeBytes)) return map;
+  if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as PhysAddr, sizeBytes)) {
+    map.firstDma = map.state.addr;
+    return map;
+  }
   if (machine.dma.dmaNeedUnmap(dev)) {
     if (!takeList(machine, "hmm_dma_list", pages, FAULT["hmm_dma_list.alloc"])) {
       giveList(machine, "hmm_pfn_list", pages);
@@ -196,7 +202,8 @@ export function hmmDmaMapPfn(
   } else {
     row = 9;
     address = dma.dmaMapPhys(dev, phys, size, DMA_BIDIRECTIONAL, attrs);
-    if (address !== DMA_MAPPING_ERROR && map.dmaList !== null) map.dmaList[index] = address;
+    const failed = dma.dmaMappingError(dev, address) !== 0;
+    if (!failed && map.dmaList !== null) map.dmaList[index] = address;
   }
   if (address === DMA_MAPPING_ERROR) pfns.clearFlags(index, P2PDMA);
   else pfns.addFlags(index, DMA_MAPPED);
@@ -239,7 +246,10 @@ function iovaOf({ entrySizeBytes, state }: HmmDmaMap, index: number): DmaAddr {
 function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmOutcome {
   return {
     dma,
-    why: { rule: `hmm-rdma-vfio.1.3.${row}`, inputs: { index, mode: map.mode } },
+    why: {
+      rule: `hmm-rdma-vfio.1.3.${row}`,
+      inputs: { index, mode: map.mode, range: map.firstDma },
+    },
   };
 }
 

@@ -27,6 +27,7 @@ import {
   timeoutTold,
   unmapTold,
 } from "./nvme_told.ts";
+import { handledTold, retryTold, tableTold, takenBackTold } from "./odp_told.ts";
 import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
 
@@ -79,6 +80,14 @@ export function decisionTold(event: MachineEvent): Told {
       return hmmMapTold(facts);
     case "ret.hmm_dma_unmap_pfn":
       return hmmUnmapTold(facts);
+    case "odp.handled":
+      return handledTold(facts);
+    case "odp.retry":
+      return retryTold(facts);
+    case "odp.table":
+      return tableTold(facts);
+    case "odp.invalidate":
+      return takenBackTold(facts);
     case "p2p.route":
       return routeTold(facts);
     case "kernel.warn":

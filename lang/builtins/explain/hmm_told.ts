@@ -84,11 +84,9 @@ export function rangeFaultTold(facts: Facts): Told {
     ? "wanted"
     : "only looked at";
   return {
-    title: `pages at ${where}: ${formatCount(facts.number("valid"), "page")} there, ${
-      facts.number("writable")
-    } writable`,
-    why: `${wanted}; ${
-      formatCount(facts.number("brought_in"), "page")
+    title: `the process has ${formatCount(facts.number("valid"), "page")} at ${where}`,
+    why: `${facts.number("writable")} writable; ${wanted}; ${
+      facts.number("brought_in")
     } brought in, or made writable`,
   };
 }

@@ -1,6 +1,7 @@
 /** The page-wise DMA map, and what is remembered of peers along one batch of its entries. */
 import { type DmaAddr, pfnToPhys } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
 import type { PeerMemo } from "../../../runtime/dma/scatterlist_peer.ts";
 import type { HmmDmaMap } from "../../../runtime/mm/hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
@@ -64,7 +65,7 @@ export function entryRows(target: HmmMapTarget): string[][] {
     return [
       String(index),
       flags.length === 0 ? "–" : flags.join(" "),
-      flags.length === 0 ? "" : formatAddress(pfnToPhys(pfns.pfn(index))),
+      pfns.has(index, HMM_PFN.VALID) ? formatAddress(pfnToPhys(pfns.pfn(index))) : "",
       pfns.order(index) === 0 ? "" : String(pfns.order(index)),
       at === null ? "" : formatAddress(at),
     ];
@@ -96,11 +97,15 @@ const NAMES: ReadonlySet<string> = new Set([
   "ret.hmm_dma_unmap_pfn",
 ]);
 
-/** What was decided for the device's pages, in order. */
-function explainMap({ device }: HmmMapTarget, run: Run): string[] {
-  return decisionList(
-    run.recorder.events.filter((event) => NAMES.has(event.name) && event.device === device?.name),
-  );
+/** True for an event of a map's calls: what has a range is known by it. */
+export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
+  return NAMES.has(event.name) && event.device === (device?.name ?? null) &&
+    event.why?.inputs.range === map.firstDma;
+}
+
+/** What was decided for the map's pages, in order. */
+function explainMap(target: HmmMapTarget, run: Run): string[] {
+  return decisionList(run.recorder.events.filter((event) => isOfMap(event, target)));
 }
 
 export const HMM_MAP: TypeSpec<HmmMapTarget> = {

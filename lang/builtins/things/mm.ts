@@ -43,6 +43,13 @@ export const PROCESS = `let mm = address_space()
 let at = mm.mmap(16KiB)
 `;
 
+/** The same with an RDMA device that is translated. */
+export const NIC = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { rdma nic { } } }
+}
+${PROCESS}`;
+
 export const VIRT: ParameterSpec = {
   name: "addr",
   kind: "virt",
@@ -195,6 +202,7 @@ const METHODS: readonly MethodSpec<AddressSpace>[] = [
     doc: "Pages go, the area stays: the next touch brings fresh ones.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nmm.discard(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.pages == 1`,
+    raises: ["EAGAIN"],
     run(_run, mm, [addr, length, blockable]) {
       const { end, start } = pagesOf(addr, length);
       return raise(

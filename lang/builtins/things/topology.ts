@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
   nvme: "nvme",
   endpoint: "endpoint",
   vfio: "vfio",
+  rdma: "rdma",
 };
 
 export const TOPOLOGY: TypeSpec<Lab> = {

@@ -165,8 +165,7 @@ test "slow" with { ssd.mdts = 64KiB } {
     explanation:
       "`quirks` is a list of switches: a name adds one, `not` and a name removes one, and `none` " +
       "as the first item clears what the kernel's profile has on. `dmalab explain quirks` lists " +
-      "the names. One that is kept for what is not built yet is refused, since it would change " +
-      "nothing.",
+      "the names.",
     example: `machine {
   quirks = [gap_bit_lost]     # no such switch
 }

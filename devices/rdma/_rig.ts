@@ -1,0 +1,114 @@
+/** A machine with an RDMA device and a process, for the tests of this folder. */
+import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../../runtime/address.ts";
+import { type TestBench, testBench, type TestBenchOptions } from "../../runtime/dma/testing.ts";
+import { ArmedFault, FAULT, type FaultPointName } from "../../runtime/faults.ts";
+import { AddressSpace, HUGE_ORDER } from "../../runtime/mm/address_space.ts";
+import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
+import { MemoryRegion } from "./memory_region.ts";
+import { RdmaAccess } from "./rdma_access.ts";
+import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
+import { rdmaRules } from "./rdma_rules.ts";
+
+export const virt = (address: number) => address as VirtAddr;
+export const START = virt(0x7f00_0000_0000);
+
+export interface RigOptions extends TestBenchOptions {
+  readonly pages?: number;
+  readonly huge?: boolean;
+  readonly software?: boolean;
+  readonly quirks?: readonly string[];
+  readonly updateBytes?: number;
+}
+
+export interface Rig extends TestBench {
+  readonly mm: AddressSpace;
+  readonly adapter: RdmaAdapter;
+  /** Registers memory; an errno is an error of the test. */
+  region(request?: Partial<RegionRequest>): MemoryRegion;
+  register(request?: Partial<RegionRequest>): MemoryRegion | number;
+  /** Tells the device of pages by their numbers, brought in as for a write. */
+  fault(region: MemoryRegion, page: number, count?: number): number;
+  /** Queues an access. */
+  access(region: MemoryRegion, page: number, sizeBytes: number, write?: boolean): RdmaAccess;
+  /** Runs activities until nothing is left, at most `most`. */
+  run(most?: number): number;
+  /** The process takes pages back. */
+  discard(page: number, count?: number): void;
+  flags(region: MemoryRegion, index: number): string;
+  count(name: Parameters<TestBench["fields"]>[0]): number;
+  failing<T>(point: FaultPointName, act: () => T): T;
+}
+
+export function rig(options: RigOptions = {}): Rig {
+  const bench = testBench({
+    ...options,
+    machine: { ramSizeBytes: 2 * GIB, ...options.machine },
+  });
+  const { machine } = bench;
+  const dev = options.software === true ? null : bench.dev;
+  const mm = new AddressSpace(machine);
+  const huge = options.huge === true;
+  const pages = options.pages ?? 16;
+  mm.map({
+    start: START,
+    sizeBytes: pages * PAGE,
+    writable: true,
+    order: huge ? HUGE_ORDER : 0,
+  });
+  const adapter = new RdmaAdapter(
+    machine,
+    "dev",
+    dev,
+    rdmaRules(new Set(options.quirks)),
+    options.updateBytes ?? 65536,
+  );
+  const register = (request: Partial<RegionRequest> = {}) =>
+    adapter.register({
+      mm,
+      virt: START,
+      sizeBytes: pages * PAGE,
+      writable: true,
+      huge,
+      onDemand: true,
+      ...request,
+    });
+  return {
+    ...bench,
+    mm,
+    adapter,
+    register,
+    region: (request) => {
+      const region = register(request);
+      if (typeof region === "number") throw new Error(`no region: ${region}`);
+      return region;
+    },
+    fault: (region, page, count = 1) =>
+      adapter.prefetch(region, virt(START + page * PAGE), count * PAGE, true, false),
+    access: (region, page, sizeBytes, write = false) => {
+      const at = virt(START + page * PAGE);
+      const access = new RdmaAccess(region, write, at, new Uint8Array(sizeBytes));
+      adapter.submit(access);
+      return access;
+    },
+    run: (most = 1000) => {
+      let ran = 0;
+      while (ran < most && machine.runNextActivity()) ran++;
+      return ran;
+    },
+    discard: (page, count = 1) => {
+      const start = virt(START + page * PAGE);
+      mm.discard(start, virt(start + count * PAGE), true);
+    },
+    flags: (region, index) => flagWords(region.umem.map.pfns.flags(index)).join(" "),
+    count: (name) => bench.fields(name).length,
+    failing: (point, act) => {
+      const fault = new ArmedFault(FAULT[point], 1, 1);
+      machine.armFault(fault);
+      const result = act();
+      machine.disarmFault(fault);
+      return result;
+    },
+  };
+}
+
+export { MIB, PAGE };

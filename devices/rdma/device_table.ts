@@ -1,0 +1,52 @@
+/**
+ * The translation table of a memory region as the device has it: for each page an address for DMA,
+ * and whether the device may read and write there.
+ *
+ * The host writes it in updates of its own; an entry of zero is not there, and an access to it is a
+ * page fault.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
+ */
+import type { DmaAddr } from "../../runtime/address.ts";
+
+/** What an entry lets the device do; 0 is an entry that is not there. */
+export const TABLE_READ = 1;
+export const TABLE_WRITE = 2;
+
+/** Entries are written in blocks of 64 bytes. */
+export const ENTRIES_OF_BLOCK = 8;
+export const TABLE_ENTRY_BYTES = 8;
+
+export class DeviceTable {
+  readonly #addresses: Float64Array;
+  readonly #access: Uint8Array;
+
+  constructor(entries: number) {
+    this.#addresses = new Float64Array(entries);
+    this.#access = new Uint8Array(entries);
+  }
+
+  get length(): number {
+    return this.#access.length;
+  }
+
+  /** Bits of `TABLE_READ` and `TABLE_WRITE`. */
+  access(index: number): number {
+    return this.#access[index]!;
+  }
+
+  address(index: number): DmaAddr {
+    return this.#addresses[index]! as DmaAddr;
+  }
+
+  write(index: number, address: DmaAddr, access: number): void {
+    this.#addresses[index] = address;
+    this.#access[index] = access;
+  }
+
+  /** Entries that are not there any more; those behind the table's end never were. */
+  zap(first: number, count: number): void {
+    this.#addresses.fill(0, first, first + count);
+    this.#access.fill(0, first, first + count);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A region of everything that a process has: it keeps no pages itself, but makes a child for each
+ * stretch of addresses that the device comes to, and lets it go when it is empty.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.1, 2.3 (6)
+ */
+import { alignDown, type Bytes, type VirtAddr } from "../../runtime/address.ts";
+import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
+
+/** What one child covers. The rules do not say how much that is; this is a table of 4 KiB. */
+export const CHILD_BYTES: Bytes = 2 * 1024 * 1024;
+
+export class ImplicitRegion {
+  /** It was deregistered. */
+  released = false;
+  /** By their first addresses, in the order in which they were made. */
+  readonly #children = new Map<number, MemoryRegion>();
+  readonly #gone: RegionStatistics = newStatistics();
+
+  constructor(
+    readonly name: string,
+    readonly mm: AddressSpace,
+    readonly writable: boolean,
+    readonly make: (start: VirtAddr) => MemoryRegion | number,
+  ) {}
+
+  get children(): readonly MemoryRegion[] {
+    return [...this.#children.values()];
+  }
+
+  /** What all children, those that are gone too, have counted. */
+  get statistics(): RegionStatistics {
+    const sum = { ...this.#gone };
+    for (const child of this.children) addTo(sum, child.statistics);
+    return sum;
+  }
+
+  /** The child that an address belongs to, or null while there is none. */
+  childAt(virt: number): MemoryRegion | null {
+    return this.#children.get(alignDown(virt, CHILD_BYTES)) ?? null;
+  }
+
+  /** The child that an address belongs to, made when there is none; or a negative errno. */
+  childFor(virt: number): MemoryRegion | number {
+    const start = alignDown(virt, CHILD_BYTES) as VirtAddr;
+    const known = this.#children.get(start);
+    if (known !== undefined) return known;
+    const made = this.make(start);
+    if (typeof made !== "number") this.#children.set(start, made);
+    return made;
+  }
+
+  /** A child is on its way out: the next access makes a new one. */
+  forget(child: MemoryRegion): void {
+    if (this.#children.get(child.virt) !== child) return;
+    this.#children.delete(child.virt);
+    addTo(this.#gone, child.statistics);
+  }
+
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    for (const child of this.children) {
+      this.forget(child);
+      child.release();
+    }
+  }
+}
+
+function addTo(sum: RegionStatistics, more: RegionStatistics): void {
+  for (const key of Object.keys(sum) as (keyof RegionStatistics)[]) sum[key] += more[key];
+}

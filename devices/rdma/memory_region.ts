@@ -1,0 +1,316 @@
+/**
+ * A memory region that is paged on demand: memory of a process, the device's table of it, and what
+ * happens when the device meets an entry that is not there, or the process takes a page back.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.2 (7, 8), 2.3, 2.4, 2.5
+ */
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  pfnToPhys,
+  type VirtAddr,
+} from "../../runtime/address.ts";
+import { peerMemo } from "../../runtime/dma/scatterlist_peer.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { hmmDmaMapPfn } from "../../runtime/mm/hmm_calls.ts";
+import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+import type {
+  ChangedRange,
+  IntervalClient,
+  IntervalNotifier,
+} from "../../runtime/mm/interval_notifier.ts";
+import {
+  DeviceTable,
+  ENTRIES_OF_BLOCK,
+  TABLE_ENTRY_BYTES,
+  TABLE_READ,
+  TABLE_WRITE,
+} from "./device_table.ts";
+import type { RdmaRules } from "./rdma_rules.ts";
+import type { UmemOdp } from "./umem_odp.ts";
+
+const TABLE = eventId("odp.table");
+const INVALIDATE = eventId("odp.invalidate");
+const { VALID, WRITE } = HMM_PFN;
+
+/** What a region counts. @see behaviour/hmm-rdma-vfio.md 2.4 */
+export interface RegionStatistics {
+  /** Pages that page faults brought. */
+  faults: number;
+  faultsHandled: number;
+  /** Entries taken out of the device's table, counted as the kernel does. */
+  invalidations: number;
+  invalidationsHandled: number;
+  /** Pages that were asked for ahead. */
+  prefetch: number;
+}
+
+export function newStatistics(): RegionStatistics {
+  return { faults: 0, faultsHandled: 0, invalidations: 0, invalidationsHandled: 0, prefetch: 0 };
+}
+
+/** Where an access goes on. */
+export interface Reached {
+  /** For the device, or for the CPU where the device is software. */
+  readonly address: number;
+  /** Bytes from there on that the same entry leads to. */
+  readonly leftBytes: Bytes;
+}
+
+/** What a region is made with. */
+export interface RegionInit {
+  readonly name: string;
+  /** The device that it was registered with, as events call it. */
+  readonly device: string;
+  /** The first byte that the device may use. */
+  readonly virt: VirtAddr;
+  readonly sizeBytes: Bytes;
+  readonly rules: RdmaRules;
+  /** Bytes of one update of the device's table. */
+  readonly updateBytes: Bytes;
+  /** A child without pages is to be destroyed. */
+  readonly onEmpty: ((region: MemoryRegion) => void) | null;
+}
+
+export class MemoryRegion implements IntervalClient {
+  readonly name: string;
+  readonly virt: VirtAddr;
+  readonly sizeBytes: Bytes;
+  readonly statistics = newStatistics();
+  /** Null for a software device, which looks at the list of page frames itself. */
+  table: DeviceTable | null = null;
+  /** It was deregistered, or destroyed for being empty. */
+  released = false;
+  readonly #machine: Machine;
+  readonly #init: RegionInit;
+  #umem: UmemOdp | null = null;
+
+  constructor(machine: Machine, init: RegionInit) {
+    this.#machine = machine;
+    this.#init = init;
+    this.name = init.name;
+    this.virt = init.virt;
+    this.sizeBytes = init.sizeBytes;
+  }
+
+  get umem(): UmemOdp {
+    return this.#umem!;
+  }
+
+  /** The device gets a table with nothing in it, and may use the region from here on. */
+  attach(umem: UmemOdp): void {
+    this.#umem = umem;
+    this.table = umem.dev === null ? null : new DeviceTable(umem.entries);
+  }
+
+  /** True when the device may use these addresses. */
+  covers(virt: number, sizeBytes: Bytes): boolean {
+    return virt >= this.virt && virt + sizeBytes <= this.virt + this.sizeBytes;
+  }
+
+  /** Where the device gets to by an address of the region, or null where it must ask for the page. */
+  reach(virt: number, write: boolean): Reached | null {
+    const { umem } = this;
+    const index = umem.indexOf(virt);
+    const inPage = (virt - umem.start) % umem.pageBytes;
+    const leftBytes = umem.pageBytes - inPage;
+    if (this.table === null) {
+      const { pfns } = umem.map;
+      const wanted = write ? VALID + WRITE : VALID;
+      const asked = this.#init.rules.readOnlyLooksAbsent ? VALID + WRITE : wanted;
+      if (!pfns.has(index, asked)) return null;
+      return { address: pfnToPhys(pfns.pfn(index)) + inPage, leftBytes };
+    }
+    const wanted = write ? TABLE_WRITE : TABLE_READ;
+    if ((this.table.access(index) & wanted) === 0) return null;
+    return { address: this.table.address(index) + inPage, leftBytes };
+  }
+
+  /**
+   * Tells the device of pages: those asked for and what shares a block of the table with them. The
+   * caller holds the lock, which is given back.
+   *
+   * @param downgrade The device is not to write, whatever the process may.
+   * @returns 0, or -EFAULT when a page cannot be mapped; what was mapped before it stays mapped.
+   * @see behaviour/hmm-rdma-vfio.md 2.2 (7, 8)
+   */
+  populate(first: number, entries: number, downgrade: boolean): number {
+    const { umem } = this;
+    if (this.table === null) {
+      umem.unlock();
+      return 0;
+    }
+    const from = alignDown(first, ENTRIES_OF_BLOCK);
+    const end = alignUp(first + entries, ENTRIES_OF_BLOCK);
+    const chunk = Math.max(ENTRIES_OF_BLOCK, this.#init.updateBytes / TABLE_ENTRY_BYTES);
+    const memo = peerMemo(this.#machine);
+    let error = 0;
+    for (let at = from; at < end && error === 0; at += chunk) {
+      error = this.#update(at, Math.min(chunk, end - at), downgrade, memo);
+    }
+    if (error === 0 || !this.#init.rules.keepsLockOnError) umem.unlock();
+    return error;
+  }
+
+  /** One update: it reaches the device as a whole, or not at all. */
+  #update(
+    first: number,
+    count: number,
+    downgrade: boolean,
+    memo: ReturnType<typeof peerMemo>,
+  ): number {
+    const { table, umem } = this;
+    const { map } = umem;
+    const last = Math.min(first + count, umem.entries);
+    const addresses: DmaAddr[] = [];
+    const access: number[] = [];
+    for (let index = first; index < last; index++) {
+      if (!map.pfns.has(index, VALID)) {
+        addresses.push(0 as DmaAddr);
+        access.push(0);
+        continue;
+      }
+      const address = hmmDmaMapPfn(this.#machine, umem.dev!, map, index, memo);
+      if (address === DMA_MAPPING_ERROR) return -ERRNO.EFAULT;
+      addresses.push(address);
+      const writable = map.pfns.has(index, WRITE) && !downgrade;
+      access.push(writable ? TABLE_READ | TABLE_WRITE : TABLE_READ);
+      umem.npages++;
+    }
+    for (let index = first; index < last; index++) {
+      table!.write(index, addresses[index - first]!, access[index - first]!);
+    }
+    this.#tellTable(first, count, access.filter((each) => each !== 0).length, "2.2");
+    return 0;
+  }
+
+  #tellTable(index: number, entries: number, valid: number, rule: string): void {
+    const { events } = this.#machine;
+    if (!events.tick(TABLE)) return;
+    events.emit(TABLE, { region: this.name, index, entries, valid }, {
+      rule: `hmm-rdma-vfio.${rule}`,
+      inputs: { block: ENTRIES_OF_BLOCK, npages: this.umem.npages },
+    });
+  }
+
+  /**
+   * The process takes pages back: first they leave the device's table, then the IOMMU's.
+   * @see behaviour/hmm-rdma-vfio.md 2.3
+   */
+  invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
+    if (!range.blockable) return false;
+    const { events } = this.#machine;
+    const outer = events.device;
+    const umem = this.#umem;
+    // Nobody has told the device of it yet.
+    if (umem === null) {
+      notifier.advance();
+      return true;
+    }
+    umem.lock("mlx5_ib_invalidate_range");
+    events.device = this.#init.device;
+    notifier.advance();
+    if (this.table === null) this.#forget(range);
+    else if (umem.npages !== 0) this.#takeBack(range);
+    umem.unlock();
+    events.device = outer;
+    return true;
+  }
+
+  /** The entries that a change touches. */
+  #clip({ end, start }: ChangedRange): { readonly first: number; readonly last: number } {
+    const { umem } = this;
+    return {
+      first: umem.indexOf(Math.max(start, umem.start)),
+      last: umem.indexOf(Math.min(end, umem.end) - 1),
+    };
+  }
+
+  #takeBack(range: ChangedRange): void {
+    const { statistics, umem } = this;
+    const { first, last } = this.#clip(range);
+    const before = statistics.invalidations;
+    const zapped = this.#zap(first, last);
+    statistics.invalidationsHandled++;
+    const unmapped = umem.unmapPages(first, last - first + 1, this.name);
+    this.#tellInvalidate(range, zapped, unmapped, statistics.invalidations - before);
+    if (umem.npages === 0 && umem.kind === "child") this.#init.onEmpty?.(this);
+  }
+
+  /** Software has no table and nothing mapped: the pages are forgotten. */
+  #forget(range: ChangedRange): void {
+    const { pfns } = this.umem.map;
+    const { first, last } = this.#clip(range);
+    let valid = 0;
+    for (let index = first; index <= last; index++) {
+      if (pfns.has(index, VALID)) valid++;
+      pfns.clearFlags(index);
+    }
+    this.statistics.invalidations += valid;
+    this.statistics.invalidationsHandled++;
+    this.#tellInvalidate(range, 0, valid, valid);
+  }
+
+  /**
+   * Takes runs of entries out of the device's table. A run begins with a valid entry, and ends at
+   * the first that is not and stands at the beginning of a block, or at the end of the range. One
+   * that ends before the range does is counted one longer than it is.
+   *
+   * @returns How many entries were taken out.
+   * @see behaviour/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5
+   */
+  #zap(first: number, last: number): number {
+    const { statistics, umem } = this;
+    const { pfns } = umem.map;
+    let start = -1;
+    let zapped = 0;
+    const close = (from: number, entries: number, counted: number) => {
+      this.table!.zap(from, entries);
+      this.#tellTable(from, entries, 0, "2.3");
+      zapped += entries;
+      statistics.invalidations += counted;
+    };
+    for (let index = first; index <= last; index++) {
+      if (pfns.has(index, VALID)) {
+        if (start < 0) start = index;
+      } else if (start >= 0 && index % ENTRIES_OF_BLOCK === 0) {
+        close(start, index - start, index - start + 1);
+        start = -1;
+      }
+    }
+    if (start >= 0) close(start, last - start + 1, last - start + 1);
+    return zapped;
+  }
+
+  #tellInvalidate(range: ChangedRange, zapped: number, unmapped: number, counted: number): void {
+    const { events } = this.#machine;
+    if (!events.tick(INVALIDATE)) return;
+    events.emit(INVALIDATE, {
+      region: this.name,
+      virt: range.start,
+      size_bytes: range.end - range.start,
+      zapped,
+      unmapped,
+    }, {
+      rule: "hmm-rdma-vfio.2.3",
+      inputs: { counted, npages: this.umem.npages, kind: this.umem.kind },
+    });
+  }
+
+  /** The device forgets the region, then everything is unmapped and given back. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    const { umem } = this;
+    this.table?.zap(0, this.table.length);
+    umem.lock("ib_umem_odp_free");
+    umem.unmapPages(0, umem.entries, this.name);
+    umem.unlock();
+    umem.release();
+  }
+}

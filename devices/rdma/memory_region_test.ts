@@ -1,0 +1,337 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type DmaAddr, KIB } from "../../runtime/address.ts";
+import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+import { PageFault } from "./page_fault.ts";
+
+Deno.test("a region of 1 MiB that begins inside a page has 257 entries, and a range for all of them (hmm-rdma-vfio.md 2.1, assertion 1)", () => {
+  const { fields, region } = rig({ pages: 512 });
+  const { umem } = region({ virt: virt(START + 0x800), sizeBytes: MIB });
+  assertEquals([umem.start, umem.end], [START, virt(0x7f00_0010_1000)]);
+  assertEquals(umem.entries, 257);
+  assertEquals(fields("call.dma_iova_try_alloc"), [{ dev: "dev", phys: 0, size: 1052672 }]);
+});
+
+Deno.test("a fault on one page writes a block of eight entries, of which one is valid (hmm-rdma-vfio.md 2.2, assertion 2)", () => {
+  const { count, fault, fields, region } = rig();
+  const mr = region();
+  assertEquals(fault(mr, 9), 1);
+  assertEquals(fields("odp.table"), [{ region: "mr1", index: 8, entries: 8, valid: 1 }]);
+  assertEquals(
+    [count("call.dma_iova_link"), count("call.dma_iova_sync"), count("iova.alloc")],
+    [1, 1, 1],
+  );
+  assertEquals(mr.umem.npages, 1);
+  assertEquals([mr.table!.access(9), mr.table!.access(10)], [TABLE_READ | TABLE_WRITE, 0]);
+  assertEquals(mr.table!.address(9), mr.umem.map.state.addr + 9 * PAGE as DmaAddr);
+});
+
+Deno.test("its neighbour is told again with it, and npages drifts (hmm-rdma-vfio.md 2.2, assertion 3)", () => {
+  const { count, fault, fields, region } = rig();
+  const mr = region();
+  fault(mr, 9);
+  fault(mr, 10);
+  assertEquals(fields("odp.table")[1], { region: "mr1", index: 8, entries: 8, valid: 2 });
+  assertEquals(count("call.dma_iova_link"), 2);
+  assertEquals(mr.umem.npages, 3);
+});
+
+Deno.test("a run that ends at a block is zapped to there, and counted one longer (hmm-rdma-vfio.md 2.3, assertion 4)", () => {
+  const { count, discard, fault, fields, forget, region } = rig();
+  const mr = region();
+  fault(mr, 0, 4);
+  forget();
+  discard(0, 16);
+  assertEquals(fields("odp.table"), [{ region: "mr1", index: 0, entries: 8, valid: 0 }]);
+  const { invalidations, invalidationsHandled } = mr.statistics;
+  assertEquals([invalidations, invalidationsHandled], [9, 1]);
+  assertEquals([count("call.dma_iova_unlink"), count("iotlb.sync")], [4, 4]);
+  assertEquals(mr.umem.npages, 0);
+});
+
+Deno.test("a run that ends with the range is counted right (hmm-rdma-vfio.md 2.3, assertion 5)", () => {
+  const { discard, fault, fields, forget, region } = rig();
+  const mr = region();
+  fault(mr, 0, 4);
+  forget();
+  discard(0, 8);
+  assertEquals(fields("odp.table"), [{ region: "mr1", index: 0, entries: 8, valid: 0 }]);
+  assertEquals(mr.statistics.invalidations, 8);
+});
+
+Deno.test("each run that closes inside the range is counted one too long (hmm-rdma-vfio.md ch. 4, case 5)", () => {
+  const { discard, fault, region } = rig({ pages: 32 });
+  const mr = region();
+  fault(mr, 0);
+  fault(mr, 16);
+  discard(0, 32);
+  // Two runs of eight, each closed by the block behind it, and one invalidation.
+  assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [18, 1]);
+});
+
+Deno.test("a page that may be written is marked dirty once, one that may only be read is not (hmm-rdma-vfio.md 2.3, assertion 6)", () => {
+  const { adapter, discard, fault, fields, mm, region } = rig();
+  const mr = region();
+  fault(mr, 0);
+  const { phys } = mm.pageAt(START)!;
+  mm.faultIn(virt(START + 8 * PAGE), false);
+  adapter.prefetch(mr, virt(START + 8 * PAGE), PAGE, true, true);
+  assertEquals(mr.table!.access(8), TABLE_READ);
+  discard(0, 16);
+  assertEquals(fields("odp.dirty"), [{ region: "mr1", phys }]);
+});
+
+Deno.test("the device's table goes first, then the IOMMU's, then the page (hmm-rdma-vfio.md 2.3)", () => {
+  const { discard, fault, forget, names, region } = rig();
+  const mr = region();
+  fault(mr, 3);
+  forget();
+  discard(3);
+  assertEquals(
+    names("hmm.invalidate", "odp.table", "iommu.unmap", "iotlb.sync", "odp.invalidate"),
+    ["hmm.invalidate", "odp.table", "iommu.unmap", "iotlb.sync", "odp.invalidate"],
+  );
+});
+
+Deno.test("a page that moves between reading and mapping is read again, and never mapped where it was (hmm-rdma-vfio.md 2.2, assertion 7)", () => {
+  const { fields, machine, mm, region } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  const before = mm.pageAt(START)!.phys;
+  const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
+  const fault = new PageFault(machine, mr, request);
+  assertEquals([fault.begin(), fault.readPages()], [0, 0]);
+  mm.migrate(START);
+  assertEquals(fault.map(), "again");
+  assertEquals(fields("odp.retry"), [{ region: "mr1", cause: "sequence" }]);
+  assertEquals([fault.begin(), fault.readPages(), fault.map()], [0, 0, 0]);
+  const links = fields("call.dma_iova_link") as unknown as { phys: number }[];
+  assertEquals(links.map(({ phys }) => phys), [mm.pageAt(START)!.phys]);
+  assert(links[0]!.phys !== before);
+});
+
+Deno.test("without the comparison the device is told of memory that is not the process's any more (hmm-rdma-vfio.md 2.2)", () => {
+  const { machine, mm, region } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  const before = mm.pageAt(START)!.phys;
+  const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
+  const fault = new PageFault(machine, mr, request);
+  fault.begin();
+  fault.readPages();
+  mm.migrate(START);
+  assertEquals(fault.map(false), 0);
+  assertEquals(machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0)), before);
+  assert(!machine.pages.inUse(before), "and nobody's");
+});
+
+Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays mapped (hmm-rdma-vfio.md 2.2, assertion 8)", () => {
+  const { adapter, discard, flags, machine, mm, region } = rig({ pages: 4 });
+  const peer = 0x7000_0000;
+  machine.peers = {
+    isPeerMemory: (phys) => phys >= peer,
+    providerAt: (phys) => phys >= peer ? "peer" : null,
+    mapType: () => "not_supported",
+    busAddress: (phys) => phys as number as DmaAddr,
+    resolveBusAddress: () => -1,
+    passesRoot: () => true,
+  };
+  // Memory that is not RAM: what the peer lends lies in a window.
+  const { kindAt } = machine.memory;
+  machine.memory.kindAt = (phys) => phys >= peer ? "mmio" : kindAt.call(machine.memory, phys);
+  mm.unmap(virt(START + 2 * PAGE), virt(START + 3 * PAGE));
+  mm.map({
+    start: virt(START + 2 * PAGE),
+    sizeBytes: PAGE,
+    writable: true,
+    order: 0,
+    pages: [peer as never],
+  });
+  const mr = region();
+  assertEquals(adapter.prefetch(mr, START, 4 * PAGE, true, false), -ERRNO.EFAULT);
+  assertEquals([0, 1, 2, 3].map((index) => flags(mr, index)), [
+    "valid write dma_mapped",
+    "valid write dma_mapped",
+    "valid write",
+    "valid write",
+  ]);
+  assertEquals(mr.table!.access(0), 0, "the update never reached the device");
+  assertEquals(mr.umem.locked, false);
+  discard(0, 2);
+  assertEquals([flags(mr, 0), mr.umem.npages], ["", 0]);
+  mr.release();
+  assertEquals(machine.iommu.liveMappings, 0);
+});
+
+Deno.test("after two faults in one block and their invalidation a region is never empty again (hmm-rdma-vfio.md ch. 4, case 1)", () => {
+  const { count, discard, fault, forget, region } = rig();
+  const mr = region();
+  fault(mr, 9);
+  fault(mr, 10);
+  discard(9, 2);
+  assertEquals(mr.umem.npages, 1);
+  forget();
+  discard(0, 16);
+  assertEquals(count("odp.invalidate"), 1, "the early way out is not taken");
+});
+
+Deno.test("an empty region has nothing to take back (hmm-rdma-vfio.md 2.3)", () => {
+  const { count, discard, region } = rig();
+  const mr = region();
+  discard(0, 16);
+  assertEquals([count("odp.invalidate"), mr.statistics.invalidationsHandled], [0, 0]);
+  assertEquals(mr.umem.notifier!.sequence, 1);
+});
+
+Deno.test("a change that cannot wait is refused (hmm-rdma-vfio.md 2.3)", () => {
+  const { fault, flags, mm, region } = rig();
+  const mr = region();
+  fault(mr, 0);
+  assertEquals(mm.discard(START, virt(START + PAGE), false), -ERRNO.EAGAIN);
+  assertEquals(flags(mr, 0), "valid write dma_mapped");
+});
+
+Deno.test("release unmaps everything and gives the range back once (hmm-rdma-vfio.md 2.5)", () => {
+  const { count, fault, machine, mm, region } = rig();
+  const mr = region();
+  fault(mr, 0, 16);
+  mr.release();
+  assertEquals([count("call.dma_iova_unlink"), count("iova.free")], [16, 1]);
+  assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
+});
+
+Deno.test("a permission that was upgraded is told to the device without a new mapping (hmm-rdma-vfio.md 1.5, 2.2)", () => {
+  const { adapter, count, flags, mm, region } = rig();
+  const mr = region();
+  mm.faultIn(START, false);
+  adapter.prefetch(mr, START, PAGE, false, false);
+  assertEquals([flags(mr, 0), mr.table!.access(0)], ["valid dma_mapped", TABLE_READ]);
+  adapter.prefetch(mr, START, PAGE, true, false);
+  assertEquals(flags(mr, 0), "valid write dma_mapped");
+  assertEquals(mr.table!.access(0), TABLE_READ | TABLE_WRITE);
+  assertEquals(count("call.dma_iova_link"), 1);
+});
+
+Deno.test("a downgrade keeps the device from writing what the process may write (hmm-rdma-vfio.md 2.2)", () => {
+  const { adapter, flags, mm, region } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  adapter.prefetch(mr, START, PAGE, true, true);
+  assertEquals([flags(mr, 0), mr.table!.access(0)], ["valid write dma_mapped", TABLE_READ]);
+});
+
+Deno.test("the table is written in updates as large as their buffer (hmm-rdma-vfio.md 2.2)", () => {
+  const { fault, fields, region } = rig({ pages: 64, updateBytes: 128 });
+  const mr = region();
+  assertEquals(fault(mr, 3, 40), 40);
+  assertEquals(fields("odp.table").map(({ entries, index, valid }) => [index, entries, valid]), [
+    [0, 16, 13],
+    [16, 16, 16],
+    [32, 16, 11],
+  ]);
+});
+
+Deno.test("the first fault of N pages costs N links and syncs, and no range (hmm-rdma-vfio.md 2.2)", () => {
+  const { count, fault, forget, region } = rig({ pages: 64 });
+  const mr = region();
+  forget();
+  fault(mr, 0, 64);
+  assertEquals(
+    [count("call.dma_iova_link"), count("iommu.sync_map"), count("iova.alloc")],
+    [64, 64, 0],
+  );
+});
+
+Deno.test("huge entries: the second one is linked to the page behind the first one's start (hmm-rdma-vfio.md ch. 4, case 2)", () => {
+  const { fault, fields, mm, region } = rig({ pages: 1024, huge: true });
+  const mr = region();
+  assertEquals([mr.umem.pageBytes, mr.umem.entries], [2 * MIB, 2]);
+  fault(mr, 0, 1024);
+  const first = mm.pageAt(START)!.phys;
+  const second = mm.pageAt(START + 2 * MIB)!.phys;
+  const links = fields("call.dma_iova_link") as unknown as { phys: number; size: number }[];
+  assertEquals(links.map(({ phys, size }) => [phys, size]), [
+    [first, 2 * MIB],
+    [first + 4 * KIB, 2 * MIB],
+  ]);
+  assert(second !== first + 4 * KIB);
+});
+
+Deno.test("huge entries: pages that the CPU maps smaller are refused (hmm-rdma-vfio.md 2.2)", () => {
+  const { adapter, mm, region } = rig({ pages: 512, huge: true });
+  const mr = region();
+  mm.faultIn(START, true);
+  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), true);
+  const mapped = adapter.prefetch(mr, START, PAGE, true, false);
+  assertEquals([mapped, mr.umem.locked], [-ERRNO.EINVAL, false]);
+});
+
+Deno.test("what cannot be registered is said by name, and leaves nothing behind (hmm-rdma-vfio.md 2.1)", () => {
+  const { adapter, failing, machine, mm, register } = rig();
+  assertEquals(register({ virt: virt(2 ** 53 - 4096) }), -ERRNO.EOVERFLOW);
+  assertEquals(register({ onDemand: false }), -ERRNO.EINVAL);
+  assertEquals(register({ sizeBytes: 0 }), -ERRNO.EINVAL);
+  assertEquals(failing("mmu_interval_notifier_insert", register), -ERRNO.ENOMEM);
+  const implicit = { mm, writable: true, huge: true, onDemand: true };
+  assertEquals(adapter.registerImplicit(implicit), -ERRNO.EINVAL);
+  assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
+  const { register: direct } = rig({ iommu: { mode: "off" }, device: { coherent: false } });
+  assertEquals(direct(), -ERRNO.EOPNOTSUPP);
+});
+
+Deno.test("outside of the region is EFAULT, a process that is gone EINVAL (hmm-rdma-vfio.md 2.2)", () => {
+  const { adapter, fault, mm, region } = rig();
+  const mr = region({ sizeBytes: 4 * PAGE });
+  assertEquals(fault(mr, 4), -ERRNO.EFAULT);
+  assertEquals(adapter.prefetch(mr, virt(START - PAGE), PAGE, true, false), -ERRNO.EFAULT);
+  fault(mr, 0);
+  mm.exit();
+  assertEquals(mr.umem.npages, 0);
+  assertEquals(fault(mr, 0), -ERRNO.EINVAL);
+});
+
+Deno.test("a page table that keeps changing is tried for a second (hmm-rdma-vfio.md 2.2)", () => {
+  const { fault, fields, machine, mm, region } = rig();
+  const mr = region();
+  const end = virt(START + PAGE);
+  mm.beginChange({ start: START, end, blockable: true }, "asked");
+  const before = machine.clock.nowNs;
+  assertEquals(fault(mr, 0), -ERRNO.EBUSY);
+  assertEquals(machine.clock.nowNs - before, 1_000_000_000);
+  assertEquals(fields("odp.retry").length, 1001);
+  mm.notifiers.end(START, end);
+  assertEquals(fault(mr, 0), 1);
+});
+
+Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region locked for ever (defects.md M13)", () => {
+  for (const quirks of [[], ["odp_populate_error_exit"]]) {
+    const { failing, fault, mm, region } = rig({ quirks });
+    const mr = region();
+    fault(mr, 8);
+    assertEquals(failing("dma_iova_link", () => fault(mr, 0)), -ERRNO.EFAULT);
+    assertEquals(mr.umem.locked, quirks.length === 1);
+    const takeBack = () => mm.discard(virt(START + 8 * PAGE), virt(START + 9 * PAGE), true);
+    if (quirks.length === 0) assertEquals(takeBack(), 0);
+    else assertThrows(takeBack, KernelError, "its holder is gone");
+  }
+});
+
+Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md 2.2, 2.3)", () => {
+  // Read out of the rules: an empty region takes the early way out of an invalidation, so that what
+  // an unfinished page fault has read stays in the list, and the block of the next one includes it.
+  const { fault, machine, mm, region } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  const before = mm.pageAt(START)!.phys;
+  const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
+  const slow = new PageFault(machine, mr, request);
+  slow.begin();
+  slow.readPages();
+  mm.migrate(START);
+  fault(mr, 1);
+  assertEquals(slow.map(), "again");
+  assertEquals([slow.begin(), slow.readPages(), slow.map()], [0, 0, 0]);
+  const led = machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0));
+  assertEquals([led === before, led === mm.pageAt(START)!.phys], [true, false]);
+});

@@ -1,0 +1,157 @@
+/**
+ * A page fault of a device, step by step: the sequence number is read, the process's page table is
+ * read, and under the region's lock both are compared before anything is mapped.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.2
+ */
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "../../runtime/address.ts";
+import { TICK_NS } from "../../runtime/clock.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+import { hmmRangeFault } from "../../runtime/mm/range_fault.ts";
+import type { MemoryRegion } from "./memory_region.ts";
+
+const RETRY = eventId("odp.retry");
+
+/** How long a page table that keeps changing is tried to be read. */
+const PATIENCE_NS = 1000 * TICK_NS;
+
+export interface PageFaultRequest {
+  readonly virt: VirtAddr;
+  readonly sizeBytes: Bytes;
+  /** Bring pages in; else only what is there already is told to the device. */
+  readonly fault: boolean;
+  /** The device is not to write. */
+  readonly downgrade: boolean;
+}
+
+/** What a step came to: it is done, it must be begun again, or it failed with an errno. */
+export type StepResult = number | "again";
+
+export class PageFault {
+  /** The number when it began; null before. */
+  sequence: number | null = null;
+  /** Entries of the region that the device was told of; 0 before. */
+  mappedEntries = 0;
+  readonly #machine: Machine;
+
+  constructor(
+    machine: Machine,
+    readonly region: MemoryRegion,
+    readonly request: PageFaultRequest,
+  ) {
+    this.#machine = machine;
+  }
+
+  /**
+   * Reads the sequence number.
+   * @returns 0, -EFAULT outside of the region, -EINVAL when the process is gone.
+   */
+  begin(): number {
+    const { region, request: { sizeBytes, virt } } = this;
+    const { umem } = region;
+    if (region.released || !umem.covers(virt, virt + sizeBytes)) return -ERRNO.EFAULT;
+    if (!umem.mm.alive) return -ERRNO.EINVAL;
+    this.sequence = umem.notifier!.readBegin();
+    return 0;
+  }
+
+  /** Reads the process's page table; `again` while it is changing. */
+  readPages(): StepResult {
+    const { region: { umem }, request: { downgrade, fault } } = this;
+    const { end, start } = this.#range();
+    const write = umem.writable && !downgrade ? HMM_PFN.WRITE : 0;
+    const error = hmmRangeFault(this.#machine, {
+      mm: umem.mm,
+      notifier: umem.notifier,
+      sequence: this.sequence!,
+      list: umem.map.pfns,
+      firstIndex: (start - umem.start) / PAGE_SIZE_BYTES,
+      start,
+      pages: (end - start) / PAGE_SIZE_BYTES,
+      wanted: fault ? HMM_PFN.VALID + write : 0,
+    });
+    if (error !== -ERRNO.EBUSY) return error;
+    this.#tellRetry("busy");
+    return "again";
+  }
+
+  /**
+   * Takes the lock, compares the sequence number, and tells the device of the pages.
+   *
+   * @param compare False leaves the comparison out: a driver that forgets it.
+   * @returns 0; `again` when the page table has changed since it was read; -EINVAL for a page that is
+   * too small; -EFAULT for one that cannot be mapped.
+   */
+  map(compare = true): StepResult {
+    const { region: { umem }, region, request: { downgrade } } = this;
+    umem.lock("ib_umem_odp_map_dma_and_lock");
+    if (compare && umem.notifier!.readRetry(this.sequence!)) {
+      umem.unlock();
+      this.#tellRetry("sequence");
+      return "again";
+    }
+    const { end, start } = this.#range();
+    const first = umem.indexOf(start);
+    const entries = (end - start) / umem.pageBytes;
+    if (!umem.hasOrder(first, entries)) {
+      umem.unlock();
+      return -ERRNO.EINVAL;
+    }
+    const error = region.populate(first, entries, downgrade);
+    if (error === 0) this.mappedEntries = entries;
+    return error;
+  }
+
+  /**
+   * All steps in a row, for a caller that waits. A page table that keeps changing is tried again
+   * tick by tick for a second.
+   *
+   * @returns How many entries were mapped, or a negative errno.
+   */
+  run(): number {
+    const { clock } = this.#machine;
+    const deadlineNs = clock.nowNs + PATIENCE_NS;
+    for (;;) {
+      const begun = this.begin();
+      if (begun !== 0) return begun;
+      const read = this.readPages();
+      if (read === "again") {
+        if (clock.nowNs >= deadlineNs) return -ERRNO.EBUSY;
+        clock.advance(TICK_NS);
+        continue;
+      }
+      if (read !== 0) return read;
+      const mapped = this.map();
+      if (mapped === "again") continue;
+      return mapped === 0 ? this.mappedEntries : mapped;
+    }
+  }
+
+  /** Whole pages of the region. */
+  #range(): { readonly start: VirtAddr; readonly end: VirtAddr } {
+    const { region: { umem }, request: { sizeBytes, virt } } = this;
+    return {
+      start: alignDown(virt, umem.pageBytes) as VirtAddr,
+      end: alignUp(virt + sizeBytes, umem.pageBytes) as VirtAddr,
+    };
+  }
+
+  #tellRetry(cause: "busy" | "sequence"): void {
+    const { events } = this.#machine;
+    if (!events.tick(RETRY)) return;
+    const { notifier } = this.region.umem;
+    events.emit(RETRY, { region: this.region.name, cause }, {
+      rule: "hmm-rdma-vfio.2.2",
+      inputs: { sequence: this.sequence, sequence_now: notifier?.sequence ?? null },
+    });
+  }
+}

@@ -1,0 +1,46 @@
+/** An access of a device to a memory region: what a peer or a program asks of it. */
+import type { Bytes, VirtAddr } from "../../runtime/address.ts";
+import type { ErrnoName } from "../../runtime/errno.ts";
+import type { ImplicitRegion } from "./implicit_region.ts";
+import type { MemoryRegion } from "./memory_region.ts";
+import type { PageFault } from "./page_fault.ts";
+
+export class RdmaAccess {
+  done = false;
+  /** Why it ended early; null while all is well. */
+  error: ErrnoName | null = null;
+  /** Bytes that are done. */
+  doneBytes: Bytes = 0;
+  /** How often the device had to ask for pages. */
+  faults = 0;
+  /** How often it asked for the very byte that it had just been given the page of. */
+  refaults = 0;
+  /** The page fault that is being handled; null while there is none. */
+  fault: PageFault | null = null;
+  /** Where the last page fault was; -1 before the first. */
+  faultedAt = -1;
+
+  constructor(
+    readonly region: MemoryRegion | ImplicitRegion,
+    readonly write: boolean,
+    readonly virt: VirtAddr,
+    /** What is read goes here, and what is written comes from here. */
+    readonly bytes: Uint8Array,
+  ) {}
+
+  get sizeBytes(): Bytes {
+    return this.bytes.length;
+  }
+
+  /** The address that is next. */
+  get at(): VirtAddr {
+    return this.virt + this.doneBytes as VirtAddr;
+  }
+
+  /** It ends, well or not. */
+  end(error: ErrnoName | null): void {
+    this.error = error;
+    this.done = true;
+    this.fault = null;
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * An RDMA device that pages on demand, with its driver: accesses of the device, and the host's work
+ * on its page faults, each step an activity of its own, so that anything may come between them.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 2
+ */
+import type { ActivityHandler } from "../../runtime/activity.ts";
+import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
+import { TICK_NS } from "../../runtime/clock.ts";
+import type { DmaDevice } from "../../runtime/dma/device.ts";
+import { ERRNO, errnoName, invariant } from "../../runtime/errno.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
+import { MemoryRegion } from "./memory_region.ts";
+import { PageFault } from "./page_fault.ts";
+import { RdmaAccess } from "./rdma_access.ts";
+import type { RdmaRules } from "./rdma_rules.ts";
+import { getUmem, type UmemKind } from "./umem_odp.ts";
+
+const FAULT_EVENT = eventId("odp.fault");
+const HANDLED = eventId("odp.handled");
+
+/** Activities: the device goes on with an access; the host's two steps of a page fault; an empty child goes. */
+const ACCESS = 0;
+const READ_PAGES = 1;
+const MAP_PAGES = 2;
+const DESTROY = 3;
+
+/** How long the host tries to read a page table that keeps changing. @see 2.2 (3) */
+const PATIENCE_NS = 1000 * TICK_NS;
+
+export interface RegionRequest {
+  readonly mm: AddressSpace;
+  readonly virt: VirtAddr;
+  readonly sizeBytes: Bytes;
+  readonly writable: boolean;
+  readonly huge: boolean;
+  readonly onDemand: boolean;
+}
+
+export class RdmaAdapter implements ActivityHandler {
+  readonly regions: (MemoryRegion | ImplicitRegion)[] = [];
+  readonly #machine: Machine;
+  readonly #rules: RdmaRules;
+  readonly #accesses = new Map<number, RdmaAccess>();
+  readonly #leaving = new Map<number, MemoryRegion>();
+  readonly #deadlines = new Map<number, number>();
+  #numbered = 0;
+  #posted = 0;
+
+  constructor(
+    machine: Machine,
+    readonly name: string,
+    /** What does its DMA; null where it is nothing but software. */
+    readonly dev: DmaDevice | null,
+    rules: RdmaRules,
+    /** Bytes of one update of the device's table. */
+    readonly updateBytes: Bytes,
+  ) {
+    this.#machine = machine;
+    this.#rules = rules;
+  }
+
+  /** Software: it has a list of page frames, and the CPU moves the bytes. */
+  get software(): boolean {
+    return this.dev === null;
+  }
+
+  /**
+   * Registers memory of a process.
+   * @returns The region, or a negative errno.
+   * @throws {KernelError} EFAULT where a map is asked for a software device.
+   * @see behaviour/hmm-rdma-vfio.md 2.1
+   */
+  register(request: RegionRequest): MemoryRegion | number {
+    const made = this.#asMine(() =>
+      this.#make("explicit", `mr${this.#numbered + 1}`, request, null)
+    );
+    if (typeof made === "number") return made;
+    this.#numbered++;
+    this.regions.push(made);
+    return made;
+  }
+
+  /**
+   * Registers everything that a process has.
+   * @returns The region, or -EINVAL for huge pages, or without leave to page on demand.
+   * @see behaviour/hmm-rdma-vfio.md 2.1
+   */
+  registerImplicit(
+    request: Omit<RegionRequest, "virt" | "sizeBytes">,
+  ): ImplicitRegion | number {
+    const { huge, mm, onDemand, writable } = request;
+    if (!onDemand || huge) return -ERRNO.EINVAL;
+    const name = `mr${++this.#numbered}`;
+    let children = 0;
+    const parent: ImplicitRegion = new ImplicitRegion(name, mm, writable, (start) =>
+      this.#make(
+        "child",
+        `${name}.${++children}`,
+        { ...request, virt: start, sizeBytes: CHILD_BYTES },
+        (child) => {
+          parent.forget(child);
+          this.#leaving.set(this.#post(DESTROY), child);
+        },
+      ));
+    this.regions.push(parent);
+    return parent;
+  }
+
+  #make(
+    kind: UmemKind,
+    name: string,
+    request: RegionRequest,
+    onEmpty: ((region: MemoryRegion) => void) | null,
+  ): MemoryRegion | number {
+    const { sizeBytes, virt } = request;
+    const region = new MemoryRegion(this.#machine, {
+      name,
+      device: this.name,
+      virt,
+      sizeBytes,
+      rules: this.#rules,
+      updateBytes: this.updateBytes,
+      onEmpty,
+    });
+    const umem = getUmem(
+      this.#machine,
+      this.dev,
+      this.#rules.mapsSoftwareDevices,
+      { ...request, kind, start: virt },
+      region,
+    );
+    if (typeof umem === "number") return umem;
+    region.attach(umem);
+    return region;
+  }
+
+  /** Ends a region: accesses to it end with EACCES. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  deregister(region: MemoryRegion | ImplicitRegion): void {
+    const index = this.regions.indexOf(region);
+    if (index >= 0) this.regions.splice(index, 1);
+    this.#asMine(() => region.release());
+  }
+
+  /** Queues an access of the device. */
+  submit(access: RdmaAccess): void {
+    const id = this.#post(ACCESS);
+    this.#accesses.set(id, access);
+  }
+
+  /** Tells the device of pages ahead; how many, or a negative errno. @see 2.4 */
+  prefetch(
+    region: MemoryRegion | ImplicitRegion,
+    virt: VirtAddr,
+    sizeBytes: Bytes,
+    fault: boolean,
+    downgrade: boolean,
+  ): number {
+    let pages = 0;
+    for (const part of this.#parts(region, virt, sizeBytes)) {
+      if (typeof part === "number") return part;
+      const request = { virt: part.virt, sizeBytes: part.sizeBytes, fault, downgrade };
+      const pageFault = new PageFault(this.#machine, part.region, request);
+      const mapped = this.#asMine(() => pageFault.run());
+      if (mapped < 0) return mapped;
+      part.region.statistics.prefetch += mapped;
+      pages += mapped;
+    }
+    return pages;
+  }
+
+  /** The regions that some addresses belong to; a negative errno where there is none. */
+  *#parts(region: MemoryRegion | ImplicitRegion, virt: VirtAddr, sizeBytes: Bytes) {
+    if (!(region instanceof ImplicitRegion)) {
+      yield { region, virt, sizeBytes };
+      return;
+    }
+    let at = virt as number;
+    const end = virt + sizeBytes;
+    while (at < end) {
+      const child = region.childFor(at);
+      if (typeof child === "number") {
+        yield child;
+        return;
+      }
+      const stop = Math.min(end, child.virt + child.sizeBytes);
+      yield { region: child, virt: at as VirtAddr, sizeBytes: stop - at };
+      at = stop;
+    }
+  }
+
+  /** A page fault of a region that somebody takes step by step; or a negative errno. */
+  pageFault(
+    region: MemoryRegion | ImplicitRegion,
+    virt: VirtAddr,
+    sizeBytes: Bytes,
+    downgrade: boolean,
+  ): PageFault | number {
+    const [part] = this.#parts(region, virt, sizeBytes);
+    if (part === undefined || typeof part === "number") return part ?? -ERRNO.EFAULT;
+    return new PageFault(this.#machine, part.region, {
+      virt: part.virt,
+      sizeBytes: part.sizeBytes,
+      fault: true,
+      downgrade,
+    });
+  }
+
+  #post(kind: number): number {
+    const id = ++this.#posted;
+    this.#machine.activities.post(this, kind, id);
+    return id;
+  }
+
+  /** Has events say that something happens for this device. */
+  #asMine<T>(act: () => T): T {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = this.name;
+    try {
+      return act();
+    } finally {
+      events.device = outer;
+    }
+  }
+
+  runActivity(kind: number, id: number): void {
+    this.#asMine(() => this.#run(kind, id));
+  }
+
+  #run(kind: number, id: number): void {
+    if (kind === DESTROY) {
+      this.#leaving.get(id)!.release();
+      this.#leaving.delete(id);
+    } else {
+      const access = this.#accesses.get(id);
+      invariant(access !== undefined, `No access has the number ${id}`);
+      if (kind === ACCESS) this.#goOn(id, access);
+      else if (kind === READ_PAGES) this.#readPages(id, access);
+      else this.#mapPages(id, access);
+      if (access.done) {
+        this.#accesses.delete(id);
+        this.#deadlines.delete(id);
+      }
+    }
+  }
+
+  /** The device moves bytes until it meets a page that it must ask for. */
+  #goOn(id: number, access: RdmaAccess): void {
+    const { region, sizeBytes, write } = access;
+    const bounded = region instanceof ImplicitRegion || region.covers(access.virt, sizeBytes);
+    const allowed = region instanceof ImplicitRegion ? region.writable : region.umem.writable;
+    if (region.released || !bounded || write && !allowed) {
+      access.end("EACCES");
+      return;
+    }
+    while (access.doneBytes < sizeBytes) {
+      const part = region instanceof ImplicitRegion ? region.childAt(access.at) : region;
+      const reached = part === null ? null : part.reach(access.at, write);
+      if (reached === null) {
+        this.#raise(id, access);
+        return;
+      }
+      const count = Math.min(reached.leftBytes, sizeBytes - access.doneBytes);
+      if (!this.#move(access, reached.address, count)) {
+        access.end("EIO");
+        return;
+      }
+      access.doneBytes += count;
+    }
+    access.end(null);
+  }
+
+  /** Moves bytes by DMA, or by the CPU where the device is software. */
+  #move(access: RdmaAccess, address: number, count: Bytes): boolean {
+    const { bus, hostMemory } = this.#machine;
+    const { bytes, doneBytes, write } = access;
+    if (this.dev !== null) {
+      return write
+        ? bus.write(this.dev, address as DmaAddr, bytes, doneBytes, count)
+        : bus.read(this.dev, address as DmaAddr, bytes, doneBytes, count);
+    }
+    if (write) hostMemory.write(address as PhysAddr, bytes, doneBytes, count);
+    else hostMemory.read(address as PhysAddr, bytes, doneBytes, count);
+    return true;
+  }
+
+  /** The device cannot go on without a page: the host is told what is left of the access. */
+  #raise(id: number, access: RdmaAccess): void {
+    const { events } = this.#machine;
+    const { at, region, sizeBytes, write } = access;
+    access.faults++;
+    if (access.faultedAt === at) access.refaults++;
+    access.faultedAt = at;
+    if (events.tick(FAULT_EVENT)) {
+      events.emit(FAULT_EVENT, {
+        region: region.name,
+        virt: at,
+        size_bytes: sizeBytes - access.doneBytes,
+        access: write ? "write" : "read",
+      });
+    }
+    const fault = this.pageFault(region, at, sizeBytes - access.doneBytes, false);
+    if (typeof fault === "number") {
+      this.#handled(access, null, fault);
+      return;
+    }
+    access.fault = fault;
+    this.#deadlines.set(id, this.#machine.clock.nowNs + PATIENCE_NS);
+    this.#machine.activities.post(this, READ_PAGES, id);
+  }
+
+  /** The host reads the process's page table. */
+  #readPages(id: number, access: RdmaAccess): void {
+    const fault = access.fault!;
+    const begun = fault.begin();
+    const read = begun === 0 ? fault.readPages() : begun;
+    const { activities, clock } = this.#machine;
+    if (read === "again") {
+      if (clock.nowNs >= this.#deadlines.get(id)!) {
+        this.#handled(access, fault, -ERRNO.EBUSY);
+        return;
+      }
+      clock.advance(TICK_NS);
+      activities.post(this, READ_PAGES, id);
+    } else if (read === 0) activities.post(this, MAP_PAGES, id);
+    else this.#handled(access, fault, read);
+  }
+
+  /** The host tells the device of the pages, if they are still what was read. */
+  #mapPages(id: number, access: RdmaAccess): void {
+    const fault = access.fault!;
+    const mapped = fault.map();
+    const { activities } = this.#machine;
+    if (mapped === "again") {
+      activities.post(this, READ_PAGES, id);
+      return;
+    }
+    this.#handled(access, fault, mapped);
+    if (mapped === 0) activities.post(this, ACCESS, id);
+  }
+
+  /** A page fault is over: the device goes on, or the access ends. */
+  #handled(access: RdmaAccess, fault: PageFault | null, error: number): void {
+    const { events } = this.#machine;
+    if (fault !== null && error === 0) {
+      const { statistics } = fault.region;
+      statistics.faults += fault.mappedEntries;
+      statistics.faultsHandled++;
+    }
+    if (events.tick(HANDLED)) {
+      events.emit(HANDLED, {
+        region: fault?.region.name ?? access.region.name,
+        virt: access.at,
+        pages: error === 0 ? fault?.mappedEntries ?? 0 : 0,
+        result: error === 0 ? "OK" : errnoName(error),
+      }, { rule: "hmm-rdma-vfio.2.2", inputs: { refaults: access.refaults } });
+    }
+    access.fault = null;
+    if (error !== 0) access.end(errnoName(error));
+  }
+}

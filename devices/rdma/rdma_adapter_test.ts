@@ -1,0 +1,219 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
+import { ImplicitRegion } from "./implicit_region.ts";
+import type { MemoryRegion } from "./memory_region.ts";
+
+Deno.test("an access to a page that is not there: the device asks, the host reads, the host maps, the device goes on (hmm-rdma-vfio.md 2.2)", () => {
+  const { access, machine, mm, names, region, run } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  machine.memory.write(mm.pageAt(START)!.phys, new Uint8Array([7, 8]), 0, 2);
+  const read = access(mr, 0, 2);
+  assertEquals(run(), 4);
+  assertEquals([read.done, read.error, [...read.bytes]], [true, null, [7, 8]]);
+  assertEquals(names("odp.fault", "hmm.fault", "odp.table", "odp.handled", "iommu.translate"), [
+    "odp.fault",
+    "hmm.fault",
+    "odp.table",
+    "odp.handled",
+    "iommu.translate",
+  ]);
+  const { faults, faultsHandled } = mr.statistics;
+  assertEquals([faults, faultsHandled, read.refaults], [1, 1, 0]);
+});
+
+Deno.test("one page fault asks for all that is left of an access (hmm-rdma-vfio.md 2.4)", () => {
+  const { access, region, run } = rig();
+  const mr = region();
+  const write = access(mr, 2, 5 * PAGE, true);
+  run();
+  assertEquals([write.done, write.faults], [true, 1]);
+  assertEquals([mr.statistics.faults, mr.statistics.faultsHandled], [5, 1]);
+});
+
+Deno.test("pages that were asked for ahead cost no fault (hmm-rdma-vfio.md 2.4)", () => {
+  const { access, fault, region, run } = rig();
+  const mr = region();
+  assertEquals(fault(mr, 0, 4), 4);
+  const read = access(mr, 0, 4 * PAGE);
+  assertEquals(run(), 1);
+  assertEquals([read.faults, mr.statistics.prefetch, mr.statistics.faults], [0, 4, 0]);
+});
+
+Deno.test("a page that is taken back between the host's two steps is read again (hmm-rdma-vfio.md 2.2)", () => {
+  const { access, fields, machine, mm, region, run } = rig();
+  const mr = region();
+  mm.faultIn(START, true);
+  const read = access(mr, 0, 1);
+  run(2);
+  mm.migrate(START);
+  run();
+  assertEquals([read.done, read.error, read.faults], [true, null, 1]);
+  assertEquals(fields("odp.retry").length, 1);
+  const led = machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0));
+  assertEquals(led, mm.pageAt(START)!.phys);
+});
+
+Deno.test("after an invalidation the device has no way to the old page (hmm-rdma-vfio.md 2.3)", () => {
+  const { access, machine, mm, region, run, dev } = rig();
+  const mr = region();
+  access(mr, 0, 1, true);
+  run();
+  const address = mr.table!.address(0);
+  mm.migrate(START);
+  assertEquals([mr.table!.access(0), machine.iommu.lookup(dev, address)], [0, -1]);
+  const again = access(mr, 0, 1);
+  run();
+  assertEquals([again.faults, again.error], [1, null]);
+});
+
+Deno.test("a page table that is changing makes the fault wait, tick by tick, a second at most (hmm-rdma-vfio.md 2.2)", () => {
+  for (const ends of [true, false]) {
+    const { access, machine, mm, region, run } = rig();
+    const mr = region();
+    const end = virt(START + PAGE);
+    mm.beginChange({ start: START, end, blockable: true }, "asked");
+    const read = access(mr, 0, 1);
+    if (ends) {
+      machine.clock.arm({ timerExpired: () => void mm.notifiers.end(START, end) }, 5_000_000);
+    }
+    run(5000);
+    assertEquals([read.done, read.error], [true, ends ? null : "EBUSY"]);
+  }
+});
+
+Deno.test("what the region or the process does not allow ends the access", () => {
+  const { access, mm, region, run } = rig();
+  const mr = region({ sizeBytes: 4 * PAGE, writable: false });
+  const beyond = access(mr, 3, 2 * PAGE);
+  const write = access(mr, 0, 1, true);
+  run();
+  assertEquals([beyond.error, write.error, beyond.faults], ["EACCES", "EACCES", 0]);
+  const all = region();
+  mm.protect(START, virt(START + PAGE), false);
+  const denied = access(all, 0, 1);
+  run();
+  // The umem may be written, so that the pages are wanted writable, whatever the access is.
+  assertEquals(denied.error, "EPERM");
+  mm.unmap(START, virt(START + PAGE));
+  const gone = access(all, 0, 1);
+  all.release();
+  const late = access(all, 0, 1);
+  run();
+  assertEquals([gone.error, late.error], ["EACCES", "EACCES"]);
+});
+
+Deno.test("an access whose DMA faults ends with EIO", () => {
+  const { access, failing, fault, region, run } = rig();
+  const mr = region();
+  fault(mr, 0);
+  const read = failing("device.read", () => {
+    const made = access(mr, 0, 1);
+    run();
+    return made;
+  });
+  assertEquals(read.error, "EIO");
+});
+
+Deno.test("a child without pages is destroyed, and made anew when it is wanted (hmm-rdma-vfio.md 2.1, 2.3)", () => {
+  const { adapter, count, machine, mm, run } = rig({ pages: 1024 });
+  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+  assert(all instanceof ImplicitRegion);
+  assertEquals([count("mem.alloc"), mm.notifiers.count], [0, 0], "it has no range and no lists");
+  assertEquals(adapter.prefetch(all, virt(START + 511 * PAGE), 2 * PAGE, true, false), 2);
+  assertEquals(all.children.map(({ umem }) => [umem.start - START, umem.entries]), [
+    [0, 512],
+    [2 * MIB, 512],
+  ]);
+  mm.discard(virt(START + 511 * PAGE), virt(START + 512 * PAGE), true);
+  assertEquals([all.children.length, mm.notifiers.count], [1, 2], "it is on its way out");
+  run();
+  assertEquals(mm.notifiers.count, 1);
+  adapter.prefetch(all, virt(START), PAGE, true, false);
+  assertEquals([all.children.length, all.statistics.prefetch], [2, 3]);
+  adapter.deregister(all);
+  assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
+});
+
+Deno.test("a child whose count has drifted is never seen to be empty (hmm-rdma-vfio.md ch. 4, case 1)", () => {
+  const { adapter, mm, run } = rig();
+  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+  assert(all instanceof ImplicitRegion);
+  adapter.prefetch(all, START, PAGE, true, false);
+  adapter.prefetch(all, virt(START + PAGE), PAGE, true, false);
+  mm.discard(START, virt(START + 2 * PAGE), true);
+  run();
+  assertEquals(all.children.map(({ umem }) => umem.npages), [1]);
+});
+
+Deno.test("a child of a process that is gone is EFAULT (hmm-rdma-vfio.md 2.1)", () => {
+  const { adapter, mm } = rig();
+  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+  assert(all instanceof ImplicitRegion);
+  mm.exit();
+  assertEquals(adapter.prefetch(all, START, PAGE, true, false), -ERRNO.EFAULT);
+});
+
+/** A software device whose process may only read the first page, and write the second. */
+function software(quirks: readonly string[]) {
+  const bench = rig({ software: true, quirks });
+  const { mm } = bench;
+  mm.faultIn(virt(START + PAGE), true);
+  mm.protect(START, virt(START + PAGE), false);
+  const mr = bench.region({ writable: false, sizeBytes: 2 * PAGE });
+  return { ...bench, mr };
+}
+
+Deno.test("a software device has a list of page frames and nothing else (hmm-rdma-vfio.md 2.1)", () => {
+  const { access, count, fields, mr, run } = software([]);
+  const read = access(mr, 0, 2 * PAGE);
+  run();
+  assertEquals([read.error, read.faults, mr.table], [null, 1, null]);
+  assertEquals(fields("mem.alloc"), [{ what: "hmm_pfn_list", size_bytes: 16, from: "slab" }]);
+  assertEquals([count("call.dma_iova_try_alloc"), count("call.hmm_dma_map_pfn")], [0, 0]);
+  assertEquals(count("iommu.translate"), 0);
+});
+
+Deno.test("a software device loses what the process takes back", () => {
+  const { access, discard, flags, mr, run } = software([]);
+  access(mr, 0, 2 * PAGE);
+  run();
+  discard(0);
+  assertEquals([flags(mr, 0), flags(mr, 1)], ["", "valid write"]);
+  const again = access(mr, 0, 2 * PAGE);
+  run();
+  assertEquals([again.error, again.faults], [null, 1]);
+});
+
+/** A property of every page fault: the byte that was asked for is there afterwards. */
+function progresses(mr: MemoryRegion, page: number): boolean {
+  return mr.reach(START + page * PAGE, false) !== null;
+}
+
+Deno.test("odp_read_only_refault: a page that may only be read is asked for for ever (defects.md M3)", () => {
+  for (const quirks of [[], ["odp_read_only_refault"]]) {
+    const { access, mr, run } = software(quirks);
+    const read = access(mr, 0, 1);
+    const ran = run(300);
+    const wrong = quirks.length === 1;
+    assertEquals([read.done, ran], [!wrong, wrong ? 300 : 4]);
+    assertEquals([read.faults, read.refaults], wrong ? [100, 99] : [1, 0]);
+    assertEquals(progresses(mr, 0), !wrong);
+    // Whoever may write is let in: what it may do is not 0.
+    const other = access(mr, 1, 1);
+    run(40);
+    assertEquals(other.done, true);
+  }
+});
+
+Deno.test("hmm_without_dma_device: a map is asked for a device without DMA, and the kernel crashes (defects.md M4)", () => {
+  for (const quirks of [[], ["hmm_without_dma_device"]]) {
+    // The matrix of device kinds that finds it.
+    for (const isSoftware of [false, true]) {
+      const { register } = rig({ software: isSoftware, quirks });
+      if (quirks.length === 0 || !isSoftware) assert(typeof register() !== "number");
+      else assertThrows(register, KernelError, "null pointer in hmm_dma_map_alloc()");
+    }
+  }
+});

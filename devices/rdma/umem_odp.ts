@@ -1,0 +1,203 @@
+/**
+ * The memory of a process that a device may use without holding it: nothing is pinned, pages come
+ * when the device asks for them and go when the process wants them back.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (1–6), 2.5
+ */
+import {
+  ADDRESS_LIMIT,
+  alignDown,
+  alignUp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "../../runtime/address.ts";
+import type { DmaDevice } from "../../runtime/dma/device.ts";
+import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import { FAULT } from "../../runtime/faults.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaUnmapPfn } from "../../runtime/mm/hmm_calls.ts";
+import { type HmmDmaMap, hmmPfnListAlone } from "../../runtime/mm/hmm_dma_map.ts";
+import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+import type { IntervalClient, IntervalNotifier } from "../../runtime/mm/interval_notifier.ts";
+
+const DIRTY = eventId("odp.dirty");
+const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+/** Pages of 4 KiB, and of 2 MiB where huge pages are asked for. */
+export const PAGE_SHIFT = 12;
+export const HUGE_PAGE_SHIFT = 21;
+
+/** `child`: one of those that an implicit region makes for itself. */
+export type UmemKind = "explicit" | "child";
+
+export interface UmemRequest {
+  readonly mm: AddressSpace;
+  readonly kind: UmemKind;
+  readonly start: VirtAddr;
+  readonly sizeBytes: Bytes;
+  readonly writable: boolean;
+  readonly huge: boolean;
+  /** Asked for without saying that pages come on demand: refused. */
+  readonly onDemand: boolean;
+}
+
+export class UmemOdp {
+  /** How many pages the device's table was told of, one by one. @see chapter 4, case 1 */
+  npages = 0;
+  /** Somebody works on it. */
+  locked = false;
+  notifier: IntervalNotifier | null = null;
+  readonly #machine: Machine;
+
+  constructor(
+    machine: Machine,
+    /** Null for a software device. */
+    readonly dev: DmaDevice | null,
+    readonly mm: AddressSpace,
+    readonly kind: UmemKind,
+    /** The first page. */
+    readonly start: VirtAddr,
+    /** The first address behind the last page. */
+    readonly end: VirtAddr,
+    readonly pageShift: number,
+    readonly writable: boolean,
+    readonly map: HmmDmaMap,
+  ) {
+    this.#machine = machine;
+  }
+
+  get pageBytes(): Bytes {
+    return 2 ** this.pageShift;
+  }
+
+  /** How many pages of its own size it has. */
+  get entries(): number {
+    return (this.end - this.start) / this.pageBytes;
+  }
+
+  /** The entry that holds an address. */
+  indexOf(virt: number): number {
+    return Math.floor((virt - this.start) / this.pageBytes);
+  }
+
+  /** True when some addresses are its own. */
+  covers(start: number, end: number): boolean {
+    return start >= this.start && end <= this.end && start < end;
+  }
+
+  /**
+   * Takes the lock. Nothing in here is interrupted, so that a lock that is held will be so for ever.
+   * @throws {KernelError} ETIMEDOUT: the caller waits, and nobody will ever wake it.
+   */
+  lock(who: string): void {
+    if (this.locked) {
+      const { warnings } = this.#machine;
+      const what = `${who}() waits for ever for the lock of a region: its holder is gone`;
+      warnings.warn("mutex_lock", what);
+      throw new KernelError("ETIMEDOUT", what);
+    }
+    this.locked = true;
+  }
+
+  unlock(): void {
+    this.locked = false;
+  }
+
+  /**
+   * Whether every page of a range can stand for an entry of the device's table: the CPU must map it
+   * as large as that.
+   * @see behaviour/hmm-rdma-vfio.md 2.2 (5)
+   */
+  hasOrder(first: number, entries: number): boolean {
+    const order = this.pageShift - PAGE_SHIFT;
+    const { pfns } = this.map;
+    for (let entry = first; entry < first + entries; entry++) {
+      const index = entry * 2 ** order;
+      const fresh = pfns.has(index, VALID) && !pfns.has(index, DMA_MAPPED);
+      if (fresh && pfns.order(index) < order) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Unmaps entries, tells the process which of them were written, and forgets them. The caller holds
+   * the lock and has taken them out of the device's table.
+   *
+   * @returns How many were mapped.
+   * @see behaviour/hmm-rdma-vfio.md 2.3 (5)
+   */
+  unmapPages(first: number, entries: number, region: string): number {
+    const { pfns } = this.map;
+    let unmapped = 0;
+    for (let index = first; index < first + entries; index++) {
+      const writable = pfns.has(index, WRITE);
+      if (this.dev !== null && hmmDmaUnmapPfn(this.#machine, this.dev, this.map, index)) {
+        unmapped++;
+        this.npages--;
+        if (writable) this.#markDirty(index, region);
+      }
+      pfns.clearFlags(index);
+    }
+    return unmapped;
+  }
+
+  #markDirty(index: number, region: string): void {
+    const { events } = this.#machine;
+    const frame = this.mm.frameOf(this.map.pfns.pfn(index));
+    if (frame === null) return;
+    frame.dirty = true;
+    if (events.tick(DIRTY)) events.emit(DIRTY, { region, phys: frame.phys });
+  }
+
+  /** Nobody is told any more, and map and range go. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  release(): void {
+    if (this.notifier !== null) this.mm.notifiers.remove(this.notifier);
+    this.notifier = null;
+    hmmDmaMapFree(this.#machine, this.dev, this.map);
+  }
+}
+
+/**
+ * Memory of a process for a device.
+ *
+ * @param dev Null for a software device, which gets a list of page frames and no map.
+ * @param mapsSoftware The map is asked for a software device all the same, and crashes.
+ * @param client Who is told when the process changes it.
+ * @returns The memory, or a negative errno.
+ * @see behaviour/hmm-rdma-vfio.md 2.1
+ */
+export function getUmem(
+  machine: Machine,
+  dev: DmaDevice | null,
+  mapsSoftware: boolean,
+  request: UmemRequest,
+  client: IntervalClient,
+): UmemOdp | number {
+  const { huge, kind, mm, onDemand, sizeBytes, writable } = request;
+  // The kernel's addresses have 64 bits, and overflow there; those of the model end at 2^53.
+  if (request.start + sizeBytes >= ADDRESS_LIMIT - 2 ** HUGE_PAGE_SHIFT) return -ERRNO.EOVERFLOW;
+  if (!onDemand) return -ERRNO.EINVAL;
+  if (kind === "child" && !mm.alive) return -ERRNO.EFAULT;
+  const pageShift = huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
+  const pageBytes = 2 ** pageShift;
+  const start = alignDown(request.start, pageBytes) as VirtAddr;
+  const end = alignUp(request.start + sizeBytes, pageBytes) as VirtAddr;
+  if (start === end) return -ERRNO.EINVAL;
+  const pages = (end - start) / PAGE_SIZE_BYTES;
+  const map = dev === null && !mapsSoftware
+    ? hmmPfnListAlone(machine, pages, pageBytes)
+    : hmmDmaMapAlloc(machine, dev, pages, pageBytes);
+  if (typeof map === "number") return map;
+  const { faults } = machine;
+  const refused = faults === null ? 0 : faults.errnoAt(FAULT["mmu_interval_notifier_insert"]);
+  if (refused !== 0) {
+    hmmDmaMapFree(machine, dev, map);
+    return refused;
+  }
+  const umem = new UmemOdp(machine, dev, mm, kind, start, end, pageShift, writable, map);
+  umem.notifier = mm.notifiers.insert(start, end, client);
+  return umem;
+}
