@@ -258,6 +258,24 @@ Deno.test("explain of a line and of its fault tell the same story", () => {
   assertStringIncludes(sentence, "fault #13, 0ns: 0ns after the mapping's end");
 });
 
+Deno.test("a mapping of a request is told with the request, and the statement that submitted it", () => {
+  const output = holds(
+    "mode = strict, model = amd",
+    `let io = ssd.read(lba: 0, into: alloc_pages(4, contiguous: false))
+    let at = io.requests[0].iova.start
+    ssd.dma_write(at + 4KiB, bytes"00") faults not_present
+    let line = fault_log(iommu.faults[0].log)
+    assert line.verdict == unmapped_early and line.culprit_event.request == io.requests[0].id
+    explain line`,
+  );
+  const sentence = output.replace(/\s+/g, " ");
+  assertStringIncludes(
+    sentence,
+    "unmapped too early: dma_iova_destroy for request 1 at script.dma",
+  );
+  assertStringIncludes(sentence, "dma_iova_link for request 1 at script.dma:16:1");
+});
+
 Deno.test("a mapping that has ended beside one that lives is told with both", () => {
   const output = holds(
     "mode = strict",

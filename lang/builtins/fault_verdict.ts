@@ -70,8 +70,16 @@ function isErrorValue({ high, low }: Word64): boolean {
   return high === 0xffff_ffff && low >= 0xffff_f000;
 }
 
-/** Holds a line against this run. */
-export function judgeFault(fault: LoggedFault, run: Run): JudgedFault {
+/**
+ * Holds a line against this run.
+ *
+ * @param known The fault of this run that the line is of, where that is known; else it is looked for.
+ */
+export function judgeFault(
+  fault: LoggedFault,
+  run: Run,
+  known: MachineEvent | null = null,
+): JudgedFault {
   const device = fault.source === null ? null : deviceAt(fault.source, run);
   const none: JudgedFault = {
     line: fault,
@@ -87,7 +95,7 @@ export function judgeFault(fault: LoggedFault, run: Run): JudgedFault {
   };
   if (fault.address === null || !isAboutMappings(fault.reason)) return none;
   if (device === null) return { ...none, verdict: "no_device" };
-  const own = ownFault(fault, device, run);
+  const own = known ?? ownFault(fault, device, run);
   const found: JudgedFault = { ...none, fault: own };
   if (isErrorValue(fault.address)) {
     return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, run) };

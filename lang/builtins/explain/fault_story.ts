@@ -89,7 +89,8 @@ function mappingText(mapping: LedgerEntry): string {
 
 function callText(event: MachineEvent, run: Run): string {
   const site = siteText(event.site, run);
-  return `${apiOf(event)}${site === null ? "" : ` at ${site}`}`;
+  const request = event.request === null ? "" : ` for request ${event.request}`;
+  return `${apiOf(event)}${request}${site === null ? "" : ` at ${site}`}`;
 }
 
 /** A moment of a mapping's life. */

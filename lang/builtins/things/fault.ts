@@ -1,4 +1,6 @@
 /** One access of a device that went nowhere, as `iommu.faults` lists them. */
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
 import { decodeFaultLog } from "../../../runtime/iommu/fault_log/decode_fault_log.ts";
 import { printFaultLog } from "../../../runtime/iommu/fault_log/print_fault_log.ts";
 import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
@@ -30,6 +32,16 @@ function logOf(fault: IommuFault, run: Run): string | null {
   });
 }
 
+/** The event that tells of it; null where events were not kept. */
+function eventOf(fault: IommuFault, run: Run): MachineEvent | null {
+  return run.recorder.events.find((event) => {
+    if (event.name !== "iommu.fault" || event.device !== fault.device) return false;
+    const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
+    return event.at_ns === fault.atNs && dma === fault.dma && access === fault.access &&
+      reason === fault.reason;
+  }) ?? null;
+}
+
 function formatFault({ access, atNs, device, dma, reason }: IommuFault): string {
   return `${access} of ${formatAddress(dma)} by ${device}: ${reason}, at ${formatDuration(atNs)}`;
 }
@@ -37,7 +49,6 @@ function formatFault({ access, atNs, device, dma, reason }: IommuFault): string 
 export const FAULT: TypeSpec<IommuFault> = {
   name: "fault",
   doc: "An access of a device that went nowhere.",
-  portable: true,
   fields: [
     { name: "device", kind: "string", doc: "Whose it was, by name.", get: (fault) => fault.device },
     {
@@ -84,7 +95,7 @@ export const FAULT: TypeSpec<IommuFault> = {
     if (read === null || !read.ok) {
       return [formatFault(fault), ...explainAddress("dma", fault.dma, run)];
     }
-    return faultStory(read.fault, judgeFault(read.fault, run), run);
+    return faultStory(read.fault, judgeFault(read.fault, run, eventOf(fault, run)), run);
   },
   equals: (fault, other) =>
     isThing(other, FAULT) && other.target.device === fault.device &&

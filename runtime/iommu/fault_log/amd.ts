@@ -84,7 +84,7 @@ function eventName(cursor: LogCursor): AmdEventName {
 function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
   const fields: Fields = { source: null, address: null, numbers: new Map() };
   while (true) {
-    cursor.take(/[\s,]+/);
+    cursor.take(/[\s,>]+/);
     if (cursor.take(/\]/) !== null) return fields;
     const key = cursor.take(/(device|domain|pasid|address|flags|tag)=/)?.[1] ??
       cursor.fail(`expected ${KEYS} or "]" in ${name}`);

@@ -151,6 +151,23 @@ Deno.test("decodeFaultLog() finds AMD's device in the prefix, and the entry on t
   );
 });
 
+Deno.test("decodeFaultLog() reads AMD's other entries, broken lines of quoted mail among them", () => {
+  const request = "kernel: iommu ivhd0: AMD-Vi: Event logged [INVALID_DEVICE_REQUEST " +
+    "device=0000:00:00.0 pasid=0x00000 address=0xfffffffdf8000000 flags=0x0a00]";
+  assertEquals(
+    summary(request),
+    "amd 0000:00:00.0 no access 0xffff_fffd_f800_0000 0xa00 other",
+  );
+  assertEquals([decoded(request).pasid, decoded(request).flags], [0, []]);
+  assertEquals(
+    summary(
+      "> > iommu ivhd0: AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY\n> > device=c0:00.1 " +
+        "pasid=0x00000\n> > address=0xfffffffdf8140000 flags=0x0008]",
+    ),
+    "amd c0:00.1 no access 0xffff_fffd_f814_0000 0x8 bad_entry",
+  );
+});
+
 Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases make of them", () => {
   assertEquals(summary(SMMU), "arm 21:00.0 read 0x9_0000_f040 0x10 not_present");
   assertEquals(decoded(SMMU).streamId, 0x2100);

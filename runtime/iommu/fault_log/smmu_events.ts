@@ -12,13 +12,13 @@ export interface SmmuEvent {
   readonly name: string;
   /** Section of the specification. */
   readonly section: string;
-  /** Has the input address, and the bits that say how it was accessed. */
+  /** Its input address is read, and the bits that say how it was accessed. */
   readonly hasAddress: boolean;
 }
 
 /** `[number, name, section, has an address]`. */
 const EVENTS: readonly (readonly [number, string, string, boolean])[] = [
-  [0x01, "F_UUT", "7.3.2", true],
+  [0x01, "F_UUT", "7.3.2", false],
   [0x02, "C_BAD_STREAMID", "7.3.3", false],
   [0x03, "F_STE_FETCH", "7.3.4", false],
   [0x04, "C_BAD_STE", "7.3.5", false],
@@ -77,12 +77,12 @@ export function smmuReason(
       return told(
         "address_width",
         "address too wide",
-        "A table leads to an address with more bits than the system has; usually a damaged " +
-          "page-table entry rather than the device's own address",
+        "A table leads to an address with more bits than the system has, as a damaged entry " +
+          "does; where nothing is translated, the device's own address has too many",
       );
     case "F_ACCESS":
       return told(
-        "not_allowed",
+        "other",
         "access flag clear",
         "The page is mapped, but marked as one that nobody has used yet, and nothing updates " +
           "the mark: a matter of the page table, not of the driver's mapping",
