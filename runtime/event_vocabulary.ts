@@ -329,31 +329,31 @@ export const EVENT_TABLE = {
   },
   "vfio.buffer": {
     when: "a migration buffer was allocated, taken from the spare ones, put there, or freed",
-    fields: { action: "word", pages: "int", dir: "word" },
+    fields: { buffer: "int", action: "word", pages: "int", dir: "word" },
   },
   "vfio.add_pages": {
     when: "pages were taken in bulk for a migration buffer, as many as could be had",
-    fields: { pages: "int", wanted_pages: "int" },
+    fields: { buffer: "int", pages: "int", wanted_pages: "int" },
   },
   "vfio.free_pages": {
     when: "pages of a migration buffer were given back",
-    fields: { pages: "int" },
+    fields: { buffer: "int", pages: "int" },
   },
   "vfio.register": {
     when: "the pages of a migration buffer were mapped; `dma`: the first of them",
-    fields: { pages: "int", dma: "dma", rule: "word", dir: "word" },
+    fields: { buffer: "int", pages: "int", dma: "dma", rule: "word", dir: "word" },
   },
   "vfio.unwind": {
     when: "a page of a migration buffer could not be mapped: those before it are undone",
-    fields: { mapped_pages: "int", pages: "int", rule: "word" },
+    fields: { buffer: "int", mapped_pages: "int", pages: "int", rule: "word", error: "word" },
   },
   "vfio.unregister": {
     when: "the mappings of a migration buffer ended",
-    fields: { pages: "int", dma: "dma", rule: "word", dir: "word" },
+    fields: { buffer: "int", pages: "int", dma: "dma", rule: "word", dir: "word" },
   },
   "vfio.key": {
     when: "a device made a key to a migration buffer out of its table, or forgot one",
-    fields: { key: "int", entries: "int", size_bytes: "size", state: "word" },
+    fields: { buffer: "int", key: "int", entries: "int", size_bytes: "size", state: "word" },
   },
   "vfio.data": {
     when: "a device moved a page of migration data: `index` is its entry in the key's table",

@@ -32,8 +32,15 @@ export class MigrationBuffer {
   /** It was freed: nothing of it is left. */
   freed = false;
 
-  /** @param dir Null: pages only, never mapped. */
-  constructor(readonly dir: DmaDirection | null, readonly pageBytes: Bytes) {}
+  /**
+   * @param id Its number among the buffers of its driver, from 1.
+   * @param dir Null: pages only, never mapped.
+   */
+  constructor(
+    readonly id: number,
+    readonly dir: DmaDirection | null,
+    readonly pageBytes: Bytes,
+  ) {}
 
   get npages(): number {
     return this.pages.length;

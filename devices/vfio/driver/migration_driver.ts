@@ -48,6 +48,7 @@ export class MigrationDriver {
   readonly #rules: VfioRules;
   readonly #mapper: PageMapper;
   readonly #commandPage: CoherentMemory;
+  #lastBuffer = 0;
 
   /** @throws {KernelError} ENOMEM when there is no page for commands. */
   constructor(machine: Machine, dev: DmaDevice, port: CommandPort) {
@@ -194,7 +195,7 @@ export class MigrationDriver {
 
   #newBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     const { machine } = this;
-    const buffer = new MigrationBuffer(dir, machine.pages.pageSizeBytes);
+    const buffer = new MigrationBuffer(++this.#lastBuffer, dir, machine.pages.pageSizeBytes);
     if (npages > 0 && addPages(machine, buffer, npages, apart, this.#rules) !== 0) {
       throw this.#failed("ENOMEM", `gets no ${npages} pages`);
     }
@@ -251,7 +252,13 @@ export class MigrationDriver {
     }
     buffer.key = key;
     if (events.tick(KEY)) {
-      events.emit(KEY, { key, entries, size_bytes: lengthBytes, state: "made" });
+      events.emit(KEY, {
+        buffer: buffer.id,
+        key,
+        entries,
+        size_bytes: lengthBytes,
+        state: "made",
+      });
     }
     return 0;
   }
@@ -281,7 +288,13 @@ export class MigrationDriver {
       this.port.destroyKey(key);
       if (events.tick(KEY)) {
         const { entries, lengthBytes } = mailbox;
-        events.emit(KEY, { key, entries, size_bytes: lengthBytes, state: "destroyed" });
+        events.emit(KEY, {
+          buffer: buffer.id,
+          key,
+          entries,
+          size_bytes: lengthBytes,
+          state: "destroyed",
+        });
       }
     }
     if (mailbox !== null && dir !== null) {
@@ -298,7 +311,8 @@ export class MigrationDriver {
     const { events } = this.machine;
     if (!events.tick(BUFFER)) return;
     const why = inputs === null ? null : { rule: RULE, inputs };
-    events.emit(BUFFER, { action, pages: buffer.npages, dir: buffer.direction }, why);
+    const { direction, id, npages } = buffer;
+    events.emit(BUFFER, { buffer: id, action, pages: npages, dir: direction }, why);
   }
 
   /** Does something of which the events are this device's. */

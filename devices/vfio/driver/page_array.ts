@@ -63,7 +63,7 @@ export function addPages(
     const wanted = wantedPages - buffer.npages;
     const taken = allocPagesBulk(machine, buffer.pages, wanted, apart);
     if (events.tick(ADD_PAGES)) {
-      events.emit(ADD_PAGES, { pages: taken, wanted_pages: wanted }, {
+      events.emit(ADD_PAGES, { buffer: buffer.id, pages: taken, wanted_pages: wanted }, {
         rule: "hmm-rdma-vfio.3.1",
         inputs: { had: buffer.npages - taken, apart },
       });
@@ -98,7 +98,7 @@ export function dropPages(machine: Machine, buffer: MigrationBuffer): void {
 function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
   if (buffer.npages === 0) return;
   pages.free([...buffer.pages].reverse());
-  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { pages: buffer.npages });
+  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { buffer: buffer.id, pages: buffer.npages });
   buffer.pages.length = 0;
 }
 
@@ -109,7 +109,7 @@ function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
 function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
   pages.free([buffer.pages[0]!]);
   buffer.pages.shift();
-  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { pages: 1 });
+  if (events.tick(FREE_PAGES)) events.emit(FREE_PAGES, { buffer: buffer.id, pages: 1 });
   dereferenceNull(
     events,
     "mlx5vf_add_pages",

@@ -6,7 +6,7 @@
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
+import { ERRNO, errnoName } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { KeyMailbox } from "./key_mailbox.ts";
@@ -64,6 +64,7 @@ export class PageMapper {
     }
     if (error === 0 && events.tick(REGISTER)) {
       events.emit(REGISTER, {
+        buffer: buffer.id,
         pages: buffer.npages,
         dma: mailbox.entryAt(0),
         rule: way,
@@ -98,6 +99,7 @@ export class PageMapper {
     else this.#unmapBelow(buffer.npages, { buffer, mailbox, dir });
     if (events.tick(UNREGISTER)) {
       events.emit(UNREGISTER, {
+        buffer: buffer.id,
         pages: buffer.npages,
         dma: mailbox.entryAt(0),
         rule: way,
@@ -116,24 +118,24 @@ export class PageMapper {
       const offset = index * pageBytes;
       const error = dma.dmaIovaLink(dev, state, page, offset, pageBytes, dir);
       if (error !== 0) {
-        this.#undoLinks(index, { buffer, mailbox, dir });
+        this.#undoLinks(index, { buffer, mailbox, dir }, error);
         return error;
       }
       mailbox.setEntry(index, state.addr + offset as DmaAddr);
     }
     const error = dma.dmaIovaSync(dev, state, 0, buffer.sizeBytes);
     if (error !== 0) {
-      this.#tellUnwind(pages.length, buffer, "iova");
+      this.#tellUnwind(pages.length, buffer, "iova", error);
       dma.dmaIovaDestroy(dev, state, buffer.sizeBytes, dir);
     }
     return error;
   }
 
   /** @see behaviour/hmm-rdma-vfio.md 3.2 and 4.8 */
-  #undoLinks(linked: number, { buffer, dir }: Registration): void {
+  #undoLinks(linked: number, { buffer, dir }: Registration, error: number): void {
     const { dma } = this.#machine;
     const dev = this.#dev;
-    this.#tellUnwind(linked, buffer, "iova");
+    this.#tellUnwind(linked, buffer, "iova", error);
     const linkedBytes = linked * buffer.pageBytes;
     if (this.#rules.releasesLinkedOnly) {
       dma.dmaIovaDestroy(dev, buffer.state, linkedBytes, dir);
@@ -148,7 +150,7 @@ export class PageMapper {
     for (const [index, page] of buffer.pages.entries()) {
       const address = dma.dmaMapPage(this.#dev, page, 0, buffer.pageBytes, dir);
       if (dma.dmaMappingError(this.#dev, address) !== 0) {
-        this.#tellUnwind(index, buffer, "single");
+        this.#tellUnwind(index, buffer, "single", -ERRNO.ENOMEM);
         this.#unmapBelow(index, { buffer, mailbox, dir });
         return -ERRNO.ENOMEM;
       }
@@ -179,12 +181,22 @@ export class PageMapper {
     return 0;
   }
 
-  #tellUnwind(mapped: number, buffer: MigrationBuffer, way: Way): void {
+  #tellUnwind(mapped: number, buffer: MigrationBuffer, way: Way, error: number): void {
     const { events } = this.#machine;
     if (!events.tick(UNWIND)) return;
-    events.emit(UNWIND, { mapped_pages: mapped, pages: buffer.npages, rule: way }, {
+    events.emit(UNWIND, {
+      buffer: buffer.id,
+      mapped_pages: mapped,
+      pages: buffer.npages,
+      rule: way,
+      error: errnoName(error),
+    }, {
       rule: RULE,
-      inputs: { linked_only: way === "iova" && this.#rules.releasesLinkedOnly },
+      inputs: {
+        linked_only: way === "iova" && mapped < buffer.npages && this.#rules.releasesLinkedOnly,
+        bytes: buffer.sizeBytes,
+        page_bytes: buffer.pageBytes,
+      },
     });
   }
 }

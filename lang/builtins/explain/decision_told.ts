@@ -30,6 +30,7 @@ import {
 import { handledTold, retryTold, tableTold, takenBackTold } from "./odp_told.ts";
 import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
+import { bufferTold, pagesTold, registerTold, unwindTold } from "./vfio_told.ts";
 
 /** A decision in words. */
 export function decisionTold(event: MachineEvent): Told {
@@ -90,6 +91,14 @@ export function decisionTold(event: MachineEvent): Told {
       return takenBackTold(facts);
     case "p2p.route":
       return routeTold(facts);
+    case "vfio.add_pages":
+      return pagesTold(facts);
+    case "vfio.register":
+      return registerTold(facts);
+    case "vfio.unwind":
+      return unwindTold(facts);
+    case "vfio.buffer":
+      return bufferTold(facts);
     case "kernel.warn":
       return { title: `the kernel warns in ${facts.word("at")}`, why: facts.word("text") };
     case "inject":

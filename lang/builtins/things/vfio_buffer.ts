@@ -2,12 +2,14 @@
 import type { DirtyTracker } from "../../../devices/vfio/driver/dirty_tracker.ts";
 import type { MigrationBuffer } from "../../../devices/vfio/driver/migration_buffer.ts";
 import type { MigrationDriver } from "../../../devices/vfio/driver/migration_driver.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { pairLines, tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
 import { bufferHome, dma, isThing, list, phys, size, thing, word } from "../arguments.ts";
+import { decisionList } from "../explain/decision_list.ts";
 import type { TypeSpec } from "../spec.ts";
 import { BUFFER } from "./buffer.ts";
 import { IOVA_STATE } from "./iova_state.ts";
@@ -32,6 +34,12 @@ export const VFIO_MACHINE = `machine {
 
 function directionValue({ direction }: MigrationBuffer): Value {
   return direction === "none" ? null : word(direction);
+}
+
+/** True for a decision about a buffer. */
+function isOfBuffer(event: MachineEvent, { buffer, driver }: VfioBufferTarget): boolean {
+  return event.why !== null && event.device === driver.dev.name && event.name.startsWith("vfio.") &&
+    (event.fields as { readonly buffer?: number }).buffer === buffer.id;
 }
 
 function formatBuffer({ buffer }: VfioBufferTarget): string {
@@ -198,6 +206,10 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
       ...rest > 0 ? [`… ${formatCount(rest, "page")} more`] : [],
     ];
   },
+  explain: (target, run) => [
+    formatBuffer(target),
+    ...decisionList(run.recorder.events.filter((event) => isOfBuffer(event, target))),
+  ],
   equals: ({ buffer }, other) => isThing(other, VFIO_BUFFER) && other.target.buffer === buffer,
 };
 

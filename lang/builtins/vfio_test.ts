@@ -1,0 +1,103 @@
+/** Migration buffers as scripts see them: pictures, explanations, and what becomes of handles. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runScript } from "./_run_script.ts";
+
+const STRICT = "machine { iommu { mode = strict } pci { root_port rp0 { vfio vf { } } } }\n";
+const DIRECT = "machine { pci { root_port rp0 { vfio vf { } } } }\n";
+const OLD = STRICT.replace("machine {", 'machine { kernel = "6.12"\n');
+
+/** What a script prints, which runs without a problem. */
+function output(text: string): string {
+  const { output: lines, problems } = runScript(text);
+  assertEquals(problems, []);
+  assert(lines.every((line) => line.length <= 80), lines.join("\n"));
+  return lines.join("\n");
+}
+
+Deno.test("show of a migration buffer: how it is mapped, its table, what it costs, its first pages", () => {
+  const scattered = "vf.alloc_buffer(9, from_device, contiguous: false)";
+  const text = output(`${STRICT}show ${scattered}`);
+  assertStringIncludes(text, "migration buffer of 9 pages, from_device, key 1");
+  assertStringIncludes(text, "one range of 36KiB at 0x");
+  assertStringIncludes(text, "room for 10 entries, 80B, key of 36KiB");
+  assertStringIncludes(text, "168B besides its pages");
+  assertStringIncludes(text, "… 1 page more");
+  assertStringIncludes(output(`${DIRECT}show ${scattered}`), "mapped  page by page");
+  assertStringIncludes(output(`${OLD}show ${scattered}`), "a scatterlist of 9 entries");
+  const header = output(`${STRICT}show vf.alloc_buffer(1, none)`);
+  assertStringIncludes(header, "migration buffer of 1 page, for headers");
+  assertStringIncludes(header, "table   none");
+  const freed = output(`${STRICT}let b = vf.alloc_buffer(1, none)\nvf.free_buffer(b)\nshow b`);
+  assertEquals(freed, "migration buffer, freed");
+});
+
+Deno.test("explain of a migration buffer: pages, way, and whose it was before (hmm-rdma-vfio.md 3.1, 3.2, 3.3)", () => {
+  const text = output(`${STRICT}let b = vf.alloc_buffer(4, from_device)
+    vf.put_buffer(vf.alloc_buffer(2, from_device))
+    vf.put_buffer(b)
+    explain vf.get_buffer(3, from_device)`);
+  assertStringIncludes(text, "4 pages taken in bulk");
+  assertStringIncludes(text, "behind an IOMMU a range of 16KiB could be had");
+  assertStringIncludes(text, "a spare buffer of 4 pages is used again");
+  assertStringIncludes(
+    text,
+    "the first of its direction that has 3 pages; 1 smaller one on the way",
+  );
+  const single = output(`${STRICT}fail dma_iova_try_alloc {
+      fail alloc_pages nth 3 { explain vf.alloc_buffer(8, from_device) }
+    }`);
+  assertStringIncludes(single, "6 pages were wanted; 2 pages were there");
+  assertStringIncludes(single, "no range of 32KiB could be had");
+  assertStringIncludes(
+    output(`${DIRECT}explain vf.alloc_buffer(1, to_device)`),
+    "nothing is translated, so that there is no range",
+  );
+  assertStringIncludes(
+    output(`${OLD}explain vf.alloc_buffer(1, to_device)`),
+    "1 page mapped as one scatterlist",
+  );
+});
+
+Deno.test("explain of an error says what was undone, and how much of the range goes back (hmm-rdma-vfio.md 4.8)", () => {
+  const failing = (point: string, nth: number, errno: string) =>
+    output(`${STRICT}fail ${point} nth ${nth} {
+        vf.alloc_buffer(8, from_device) fails ${errno}
+      }
+      explain ${errno}`);
+  const link = failing("dma_iova_link", 3, "ENOMEM");
+  assertStringIncludes(link, "dma_iova_link is told to fail: ENOMEM");
+  assertStringIncludes(link, "page 2 of 8 could not be mapped");
+  assertStringIncludes(
+    link,
+    "2 pages are unmapped; of the range of 32KiB as much goes back as was",
+  );
+  assertStringIncludes(link, "linked, 8KiB");
+  const first = failing("dma_iova_link", 1, "ENOMEM");
+  assertStringIncludes(first, "page 0 of 8 could not be mapped");
+  assertStringIncludes(first, "there is nothing to unmap");
+  const sync = failing("dma_iova_sync", 1, "EIO");
+  assertStringIncludes(sync, "the sync of 8 pages failed");
+  assertStringIncludes(sync, "8 pages are unmapped");
+});
+
+Deno.test("buffers, spare ones and keys are told by the device", () => {
+  const text = output(`${STRICT}let b = vf.alloc_buffer(2, to_device)
+    vf.put_buffer(vf.alloc_buffer(2, to_device))
+    vf.alloc_buffer(1, none)
+    show vf
+    assert vf.buffers.first == b and vf.spare_buffers.length == 1 and vf.keys == 2
+    vf.detach()
+    show vf
+    assert vf.keys == 0 and vf.detached`);
+  assertStringIncludes(text, "2 buffers, 1 spare, 2 keys");
+  assertStringIncludes(text, "detached     yes");
+});
+
+Deno.test("a buffer's content is the memory that the device is led to", () => {
+  output(`${STRICT}let b = vf.alloc_buffer(16, to_device, contiguous: false)
+    b.content.fill(counting)
+    assert vf.dma_read(b.table[3] + 5B, 2B) == bytes"05 06"
+    vf.load(b, 1000B)
+    assert vf.state.slice(0..1000) == b.content.slice(0..1000)
+    assert vf.state.slice(1000..2000) != b.content.slice(1000..2000), "the rest is as it was"`);
+});
