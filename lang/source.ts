@@ -52,6 +52,11 @@ export function spanBetween(first: Span, last: Span): Span {
   return { source: first.source, start: first.start, end: Math.max(first.end, last.end) };
 }
 
+/** True when one span lies in another. */
+export function isInside(span: Span, outer: Span): boolean {
+  return span.source === outer.source && span.start >= outer.start && span.end <= outer.end;
+}
+
 /** The text a span covers. */
 export function spanText(span: Span): string {
   return span.source.text.slice(span.start, span.end);

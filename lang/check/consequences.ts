@@ -6,7 +6,7 @@
  * elsewhere while the block itself is wrong. (Values that do not fit: `misfits.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { type Span, spanText } from "../source.ts";
+import { isInside, type Span, spanText } from "../source.ts";
 
 /** Errors that each use of a name draws again. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
@@ -49,8 +49,4 @@ function withMore(diagnostic: Diagnostic, more: number): Diagnostic {
   const said = `the same in ${more} more place${more === 1 ? "" : "s"}`;
   const { hint } = diagnostic;
   return { ...diagnostic, hint: hint === undefined ? said : `${hint}\n(${said})` };
-}
-
-function isInside(span: Span, outer: Span): boolean {
-  return span.source === outer.source && span.start >= outer.start && span.end <= outer.end;
 }

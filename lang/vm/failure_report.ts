@@ -3,7 +3,8 @@ import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent } from "../render/event_line.ts";
-import type { Span } from "../source.ts";
+import { formatCount } from "../render/numbers.ts";
+import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
 import { LimitError, ScriptError } from "./script_error.ts";
@@ -11,8 +12,9 @@ import { LimitError, ScriptError } from "./script_error.ts";
 /** Events of the device that a failure shows. */
 const LAST_EVENTS = 8;
 
-/** Callers that a failure shows, innermost first. */
-const CALLERS = 8;
+/** Places of callers that a failure shows: the innermost, and the outermost of many. */
+const INNER_PLACES = 6;
+const OUTER_PLACES = 2;
 
 /** Failures that what the device did last may explain. */
 const NOT_AS_EXPECTED: ReadonlySet<DiagnosticCode> = new Set([
@@ -138,9 +140,26 @@ function describeBug(
   };
 }
 
+/** Callers, innermost first; of one that calls itself, and of very many, how often. */
 function callerSpans(callers: readonly CallerPlace[]): RelatedSpan[] {
-  return callers.slice(0, CALLERS).map(({ callee, span }) => ({
-    span,
-    message: callee === "" ? "the lambda was called here" : `\`${callee}\` was called here`,
-  }));
+  const places: { readonly caller: CallerPlace; times: number }[] = [];
+  for (const caller of callers) {
+    const last = places.at(-1);
+    const same = last !== undefined && last.caller.callee === caller.callee &&
+      isInside(last.caller.span, caller.span) && isInside(caller.span, last.caller.span);
+    if (same) last.times++;
+    else places.push({ caller, times: 1 });
+  }
+  const hidden = Math.max(0, places.length - INNER_PLACES - OUTER_PLACES);
+  const left = places.slice(INNER_PLACES, INNER_PLACES + hidden)
+    .reduce((sum, { times }) => sum + times, 0);
+  const shown = [...places.slice(0, INNER_PLACES), ...places.slice(INNER_PLACES + hidden)];
+  return shown.map(({ caller: { callee, span }, times }, index) => {
+    const name = callee === "" ? "the lambda" : `\`${callee}\``;
+    const often = times === 1 ? "" : `, ${formatCount(times, "time")}`;
+    const gap = hidden > 0 && index === INNER_PLACES
+      ? `; ${formatCount(left, "call")} between are not shown`
+      : "";
+    return { span, message: `${name} was called here${often}${gap}` };
+  });
 }

@@ -540,6 +540,7 @@ export class Vm extends VmRare {
             this.fp = fp;
             fuel -= BUILTIN_STEPS;
             const first = sp - shape.positional - shape.named.length;
+            this.pc = pc;
             stack[first] = this.callBuiltin(builtin, index, first);
             sp = first + 1;
             break;
@@ -559,6 +560,7 @@ export class Vm extends VmRare {
               fp = this.fp;
               break;
             }
+            this.pc = pc;
             stack[first] = this.callMethod(index, first);
             sp = first + 1;
             break;
@@ -569,7 +571,7 @@ export class Vm extends VmRare {
             const returnPc = this.frames[frame]!;
             sp = fp;
             fp = this.frames[frame + 1]!;
-            if (returnPc === TO_NATIVE) {
+            if (returnPc <= TO_NATIVE) {
               this.result = value;
               return "done";
             }

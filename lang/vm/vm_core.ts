@@ -11,7 +11,7 @@ import type { FunctionSpec, MethodSpec } from "../builtins/spec.ts";
 import type { Run } from "../run/run.ts";
 import type { World } from "../run/world.ts";
 import { groupThousands } from "../render/numbers.ts";
-import type { Span } from "../source.ts";
+import { isInside, type Span } from "../source.ts";
 import { convertArguments } from "./arguments.ts";
 import { type Binding, bindShape } from "./call_shape.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
@@ -40,7 +40,10 @@ const WATCHED_CALLS = 16;
 /** Frames hold three numbers each: where to return to, the caller's frame, the function. */
 export const FRAME_NUMBERS = 3;
 
-/** Where a frame returns to that was called by a builtin and not by an instruction. */
+/**
+ * Where a frame returns to that was called by no instruction: by the runner, or, so much less, by a
+ * builtin in the instruction of that number.
+ */
 export const TO_NATIVE = -1;
 
 /** Something that takes kernel errors: `try`, or an expected outcome. */
@@ -162,7 +165,7 @@ export abstract class VmCore implements Run {
     this.reserve(sp + args.length);
     for (let index = 0; index < args.length; index++) this.stack[sp + index] = args[index];
     this.sp = sp + args.length;
-    this.enter(closure.functionIndex, args.length, TO_NATIVE);
+    this.enter(closure.functionIndex, args.length, TO_NATIVE - 1 - pc);
     this.bindCaptured(closure);
     this.#nativeDepth++;
     try {
@@ -317,10 +320,11 @@ export abstract class VmCore implements Run {
       const frame = FRAME_NUMBERS * depth;
       const returnPc = this.frames[frame]!;
       if (returnPc === TO_NATIVE) continue;
-      callers.push({
-        span: this.#spanAt(returnPc),
-        callee: this.code.functions[this.frames[frame + 2]!]!.name,
-      });
+      const isNative = returnPc < TO_NATIVE;
+      const span = this.#spanAt(isNative ? TO_NATIVE - 1 - returnPc : returnPc);
+      // A lambda that stands in the very call that calls it is seen there.
+      if (isNative && isInside(callers.at(-1)?.span ?? this.#spanAt(this.pc), span)) continue;
+      callers.push({ span, callee: this.code.functions[this.frames[frame + 2]!]!.name });
     }
     return callers;
   }

@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { onlyOutcome } from "../run/test_support.ts";
+
+/** `message line:column` of each note of the only failure. */
+function notesOf(text: string): string[] {
+  const lines = onlyOutcome(text).failure?.lines ?? [];
+  return lines.flatMap((line, index) => {
+    const [, message] = line.match(/= note: (.*)$/) ?? [];
+    if (message === undefined) return [];
+    return [`${message} ${lines[index + 1]!.match(/\d+:\d+$/)![0]}`];
+  });
+}
+
+Deno.test("a lambda that a builtin calls is told with the call that it was handed to", () => {
+  const text = `fn half(n) { return 8 / n }
+fn walk(list, f) {
+  let same = list.map(x => x + 0)
+  return same.map(f)
+}
+print walk([1, 0], x => half(x))`;
+  assertEquals(notesOf(text), [
+    "`half` was called here 6:25",
+    "the lambda was called here 4:10",
+    "`walk` was called here 6:7",
+  ]);
+});
+
+Deno.test("a lambda that stands in the call that calls it is seen there already", () => {
+  assertEquals(notesOf("fn half(n) { return 8 / n }\nprint [1, 0].map(x => half(x))"), [
+    "`half` was called here 2:23",
+  ]);
+});
+
+Deno.test("a function that calls itself is counted, and who called it first is shown", () => {
+  assertEquals(
+    notesOf("fn down(n) {\n  if n == 0 { return 1 / n }\n  return down(n - 1)\n}\nprint down(20)"),
+    [
+      "`down` was called here, 20 times 3:10",
+      "`down` was called here 5:7",
+    ],
+  );
+});
+
+Deno.test("of many calls the innermost and the outermost are shown, the others counted", () => {
+  const text = `fn even(n) {
+  if n == 0 { return 1 / n }
+  return odd(n - 1)
+}
+fn odd(n) { return even(n - 1) }
+print even(30)`;
+  assertEquals(notesOf(text), [
+    "`even` was called here 5:20",
+    "`odd` was called here 3:10",
+    "`even` was called here 5:20",
+    "`odd` was called here 3:10",
+    "`even` was called here 5:20",
+    "`odd` was called here 3:10",
+    "`odd` was called here; 23 calls between are not shown 3:10",
+    "`even` was called here 6:7",
+  ]);
+});
