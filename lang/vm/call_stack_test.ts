@@ -59,3 +59,21 @@ print even(30)`;
     "`even` was called here 6:7",
   ]);
 });
+
+Deno.test("an error that is not the expected one is told with its place and its callers inside", () => {
+  const machine = "machine { iommu { mode = strict } pci { root_port rp { nvme ssd { } } } }\n";
+  const text = `${machine}fn link(state) {
+  dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device)
+}
+let state = iova_state()
+dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
+`;
+  assertEquals(notesOf(`${text}expect error ENOMEM { link(state) }`), [
+    "EIO was raised here 3:3",
+    "\`link\` was called here 7:23",
+  ]);
+  assertEquals(notesOf(`${text}link(state) fails ENOMEM`), ["EIO was raised here 3:3"]);
+  // On one line the place is seen.
+  const line = "dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails ENOMEM";
+  assertEquals(notesOf(`${text}${line}`), []);
+});

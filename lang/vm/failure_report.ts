@@ -140,6 +140,19 @@ function describeBug(
   };
 }
 
+/**
+ * Where an error was raised, and who called there.
+ *
+ * @param count How many of its callers are told: those inside of what took it.
+ */
+export function raisedPlaces(
+  { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerPlace[] },
+  count: number,
+): readonly RelatedSpan[] {
+  const own = { span, message: `${raised.errno} was raised here` };
+  return [own, ...callerSpans(callers.slice(0, count))];
+}
+
 /** Callers, innermost first; of one that calls itself, and of very many, how often. */
 function callerSpans(callers: readonly CallerPlace[]): RelatedSpan[] {
   const places: { readonly caller: CallerPlace; times: number }[] = [];

@@ -1,5 +1,6 @@
 /** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
 import type { RaisedError } from "../builtins/registry.ts";
+import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
@@ -10,6 +11,8 @@ export type Raised = Extract<RaisedError, { readonly kind: "kernel" }>;
 /** What a call or block did: how it ended, and what the machine reported meanwhile. */
 export interface Happened {
   readonly raised: Raised | null;
+  /** Where it was raised, and who called there, innermost first; empty when nothing was. */
+  readonly raisedAt: readonly RelatedSpan[];
   /** The value of the one call, as text; null for a block or a call that gives none. */
   readonly value: string | null;
   /** Faults and reports meanwhile, oldest first. */
@@ -47,11 +50,16 @@ function settleError(info: OutcomeInfo, happened: Happened): readonly MachineEve
       raised === null
         ? `Expected ${info.code}, but ${subject} ${returned(info, happened)}`
         : `Expected ${info.code}, but ${errorText(raised)}`,
-      { span: info.codeSpan },
+      { span: info.codeSpan, related: placesIn(info, happened) },
     );
   }
   // In a block only what the failing statement itself drew belongs to the error.
   return happened.incidents.filter((event) => info.oneCall || event.site === happened.site);
+}
+
+/** What a block raised is looked for in it; a call on the same line is seen. */
+function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSpan[] {
+  return info.oneCall ? raisedAt.slice(0, -1) : raisedAt;
 }
 
 function returned(info: OutcomeInfo, happened: Happened): string {
@@ -93,7 +101,7 @@ function settleIncident(
     parts.length === 0
       ? `Expected the ${noun} ${info.code}, but there was no ${noun}`
       : `Expected the ${noun} ${info.code}, but ${parts.join(", and ")}`,
-    { span: info.codeSpan },
+    { span: info.codeSpan, related: placesIn(info, happened) },
   );
 }
 

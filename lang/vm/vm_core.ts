@@ -17,7 +17,7 @@ import { type Binding, bindShape } from "./call_shape.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import { type CallerPlace, describeFailure } from "./failure_report.ts";
+import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
 import { hostLimit } from "./host_limits.ts";
 import { type Limits, NATIVE_DEPTH } from "./limits.ts";
 import { Members } from "./members.ts";
@@ -372,7 +372,7 @@ export abstract class VmCore implements Run {
       const word = this.registry.words.get(errno) ?? new Word(errno);
       this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.events.length);
     } else {
-      this.settle(handler.outcome, handler.incidents, raising.raised, null, site);
+      this.settle(handler.outcome, handler.incidents, raising, null, site);
     }
     this.pc = handler.pc;
   }
@@ -383,14 +383,18 @@ export abstract class VmCore implements Run {
   protected settle(
     info: OutcomeInfo,
     incidentsBefore: number,
-    raised: Raised | null,
+    raising: Raising | null,
     value: string | null,
     site: number | null,
   ): void {
     const incidents = this.world.incidents.slice(incidentsBefore);
+    const raised = raising?.raised ?? null;
     let expected: readonly MachineEvent[];
     try {
-      expected = settleOutcome(info, { raised, value, incidents, site });
+      const raisedAt = raising === null
+        ? []
+        : raisedPlaces(raising, raising.callers.length - this.#callers().length);
+      expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
     } catch (error) {
       throw new ScriptFailure(this.#describe(error));
     }
