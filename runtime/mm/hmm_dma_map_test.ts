@@ -256,6 +256,22 @@ for (const mode of ["strict", "lazy"] as const) {
   });
 }
 
+Deno.test("sparse users reserve once, link and sync page by page, unlink page by page, free at the end (dma.md 3.7)", () => {
+  const rig = allocated(STRICT, 4);
+  for (const index of [2, 0]) {
+    rig.page(index);
+    rig.mapPfn(index);
+  }
+  for (const index of [0, 2]) rig.unmapPfn(index);
+  rig.free();
+  assertEquals(rig.names().filter((name) => name.startsWith("call.dma_iova")), [
+    "call.dma_iova_try_alloc",
+    ...Array(2).fill(["call.dma_iova_link", "call.dma_iova_sync"]).flat(),
+    ...Array(2).fill("call.dma_iova_unlink"),
+    "call.dma_iova_free",
+  ]);
+});
+
 Deno.test("a range of 512 pages costs 512 invalidations, though one would do (hmm-rdma-vfio.md ch. 4, case 4)", () => {
   const rig = allocated({ iommu: { mode: "lazy" } }, 512);
   for (let index = 0; index < 512; index++) {
