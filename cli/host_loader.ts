@@ -4,6 +4,7 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
+import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
@@ -54,14 +55,21 @@ export class HostLoader implements SourceLoader {
     // Asked first, so that a script learns nothing about files outside.
     if (!isInside(wanted, this.root)) return this.#outside(path);
     const file = readHostFile(wanted, path);
-    if (!file.found) return new LoadError(file.reason, file.problem);
+    if (!file.found) {
+      const hint = file.reason === "not_found" ? meantFile(wanted, path) : undefined;
+      return new LoadError(file.reason, file.problem, hint);
+    }
     if (!isInside(file.realPath, this.root)) return this.#outside(path);
     return this.#sources.get(file.realPath) ?? this.#keep(file.realPath, file.text);
   }
 
   #outside(path: string): LoadError {
     const root = this.root === this.#cwd ? "this folder" : `"${shortPath(this.root, this.#cwd)}"`;
-    return new LoadError("outside_root", `Cannot use "${path}": it lies outside ${root}`);
+    return new LoadError(
+      "outside_root",
+      `Cannot use "${path}": it lies outside ${root}`,
+      "a `deno.json` or `package.json` in a folder above both files lets them use each other",
+    );
   }
 
   #keep(realPath: string, text: string): SourceFile {
@@ -69,6 +77,19 @@ export class HostLoader implements SourceLoader {
     this.#realPaths.set(source, realPath);
     this.#sources.set(realPath, source);
     return source;
+  }
+}
+
+/** The file beside the one that is not there whose name is much like its name. */
+function meantFile(wanted: string, path: string): string | undefined {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  try {
+    const others = [...Deno.readDirSync(folderOf(wanted))].map((entry) => entry.name);
+    const [meant] = nearestNames(name, others.filter((other) => other.endsWith(".dma")), 1);
+    return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
+  } catch {
+    // There is no such folder either, or it may not be read.
+    return undefined;
   }
 }
 

@@ -247,6 +247,7 @@ Deno.test("use reads below the root and never outside it, links included", async
     const missing = await dmalab("run", join(folder, "lab/sub/missing.dma"));
     assertEquals(missing.code, 2);
     assertStringIncludes(missing.errors, "there is no such file");
+    assertStringIncludes(missing.errors, 'hint: did you mean "../lib/pages.dma"?');
   });
 });
 

@@ -94,6 +94,8 @@ export interface TypeSpec<T = never> {
   explain?(target: T, run: Run): readonly string[];
   /** `==`: identity when left out. */
   equals?(target: T, other: Value, run: Run): boolean;
+  /** What two that are not equal differ in, one thing a line; for failed assertions. */
+  differences?(target: T, other: T, run: Run): readonly string[];
   /** Its values are no part of a machine: they may go from one to another. */
   readonly portable?: boolean;
   /** Several values as one table, for `show` of a list or record of them. */

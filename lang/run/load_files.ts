@@ -10,6 +10,8 @@ export class LoadError {
     readonly reason: "not_found" | "outside_root" | "unreadable",
     /** What is wrong, as a sentence without a final period. */
     readonly message: string,
+    /** How to put it right, where that is known. */
+    readonly hint?: string,
   ) {}
 }
 
@@ -93,7 +95,7 @@ export class FileLoader {
     const source = this.#loader.load(path, declaration.span.source);
     if (source instanceof LoadError) {
       const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
-      this.#bag.error(code[source.reason], pathSpan, source.message);
+      this.#bag.error(code[source.reason], pathSpan, source.message, source.hint);
       return null;
     }
     const known = this.#known.get(source.name);

@@ -35,6 +35,8 @@ export function runProperty(
   }
   let smallest: FailedCase | null = null;
   let smaller = 0;
+  /** Somebody wants to end the run: no smaller case would come to its end. */
+  let interrupted = false;
   const holds = (numbers: readonly number[]): boolean => {
     const values = caseValues(forall, numbers);
     const run = { ...entry, args: values };
@@ -45,9 +47,11 @@ export function runProperty(
       return failure === null;
     }
     // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
-    if (smallest.failure.kind !== "failed" || smaller === SMALLER_CASES) return true;
+    const isEnough = interrupted || smaller === SMALLER_CASES;
+    if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
     const { failure } = tally.attempt(run, SILENCE);
+    interrupted = failure?.diagnostic.code === "E0807";
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
     smallest = { numbers, values, failure };
     return false;
@@ -58,9 +62,12 @@ export function runProperty(
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { failure, values } = found;
+  const ended = interrupted ? ", until somebody ended the run: there may be smaller ones" : "";
   const pasted = { property: declaration, values, combination, seed: seed ?? null };
   tally.fail(failure, [
-    `case ${tally.cases} of ${space.count} fails; ${formatCount(smaller, "smaller case")} tried`,
+    `case ${tally.cases} of ${space.count} fails; ${
+      formatCount(smaller, "smaller case")
+    } tried${ended}`,
     `the smallest that fails so: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),

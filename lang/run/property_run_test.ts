@@ -184,3 +184,15 @@ property "nothing stays mapped" forall pages in 1..=32, kept in 0..8 {
 }`;
   assertEquals(smallest(failureLines(text)), "pages = 3, kept = 1");
 });
+
+Deno.test("who ends a run while smaller cases are tried is told that there may be smaller ones", () => {
+  const text =
+    `property "few" forall n in 0..100000 { let i = 0; while i < 2000 { i += 1 }; assert n < 5 }`;
+  let looks = 0;
+  const watch = { nowMs: () => 0, interrupted: () => looks++ > 12 };
+  const lines = failureLines(text, { watch });
+  assertStringIncludes(
+    lines.join("\n"),
+    "tried, until somebody ended the run: there may be smaller",
+  );
+});

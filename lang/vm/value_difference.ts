@@ -24,6 +24,10 @@ export function differenceLines(left: Value, right: Value, run: Run): string[] {
   const rightBytes = contentOf(right, run);
   if (leftBytes !== null && rightBytes !== null) return byteLines(leftBytes, rightBytes);
   if (typeof left === "string" && typeof right === "string") return textLines(left, right);
+  if (left instanceof Handle && right instanceof Handle && left.type === right.type) {
+    const lines = thingLines(left, right, run);
+    return lines.length === 0 ? [] : ["they differ in", ...lines.map((line) => `  ${line}`)];
+  }
   const compound = left instanceof ListValue && right instanceof ListValue ||
     left instanceof RecordValue && right instanceof RecordValue;
   if (!compound) return [];
@@ -53,6 +57,12 @@ function contentOf(value: Value, run: Run): Uint8Array | null {
 
 function fieldOf({ target, type }: Handle, name: string, run: Run): Value {
   return findField(type, name)?.get(target as never, run) ?? null;
+}
+
+/** What things of one type say themselves. */
+function thingLines(left: Handle, right: Handle, run: Run): readonly string[] {
+  const { type } = left;
+  return type.differences?.(left.target as never, right.target as never, run) ?? [];
 }
 
 // Bytes.

@@ -95,3 +95,18 @@ test "t" { fail dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
   assertStringIncludes(lines, "last events of ssd:");
   assertStringIncludes(lines, "inject");
 });
+
+Deno.test("outcomes that differ are told by what they are compared by", () => {
+  const text = `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+let f = fork { dma_unmap_phys(ssd, m, 4KiB, to_device) } and { poke(0x20_0000, bytes"ff") }
+assert f.first == f.second`;
+  assertEquals(below(text), [
+    "they differ in",
+    "  live mappings: 0 is not 1",
+    "  what ssd sees",
+    "  what memory holds",
+  ]);
+  const ends = `${DISK}let f = fork { iommu.set_mode(ssd, off) } and { now() }
+assert f.first == f.second`;
+  assertEquals(below(ends), ["they differ in", "  the end: EINVAL is not ok"]);
+});

@@ -58,6 +58,29 @@ function endsLike(one: BranchOutcome, other: BranchOutcome, run: Run): boolean {
     sameViews(viewsOf(one), viewsOf(other), run) && sameMemory(here, there);
 }
 
+/** What `endsLike` looks at, as far as it is not the same. */
+function differencesOf(one: BranchOutcome, other: BranchOutcome, run: Run): string[] {
+  const here = one.world.lab.machine;
+  const there = other.world.lab.machine;
+  const [views, others] = [viewsOf(one), viewsOf(other)];
+  const seen = [...views].filter(([name, view]) => {
+    const theirs = others.get(name);
+    return theirs === undefined ||
+      !sameViews(new Map([[name, view]]), new Map([[name, theirs]]), run);
+  });
+  const pairs: readonly (readonly [string, string | number, string | number])[] = [
+    ["the end", endText(one), endText(other)],
+    ["live mappings", here.iommu.liveMappings, there.iommu.liveMappings],
+    ["bounce slots in use", here.swiotlb.usedSlots, there.swiotlb.usedSlots],
+  ];
+  return [
+    ...pairs.filter(([, left, right]) => left !== right)
+      .map(([what, left, right]) => `${what}: ${left} is not ${right}`),
+    ...seen.map(([name]) => `what ${name} sees`),
+    ...sameMemory(here, there) ? [] : ["what memory holds"],
+  ];
+}
+
 /** The columns of the table; what an outcome has besides is left to its fields. */
 const COLUMNS = ["end", "calls", "memory", "invalidations", "time"] as const;
 const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
@@ -185,5 +208,6 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     ];
   },
   showAll: outcomeTable,
+  differences: differencesOf,
   equals: (outcome, other, run) => isThing(other, OUTCOME) && endsLike(outcome, other.target, run),
 };
