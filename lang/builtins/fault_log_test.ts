@@ -203,6 +203,20 @@ Deno.test("lines about nobody, about devices without translation, and about no m
   );
 });
 
+Deno.test("a fault that the scenario asked for is injected, and no mapping is to blame", () => {
+  holds(
+    "mode = strict",
+    `let m = dma_map_phys(nic, alloc_pages(1), 4KiB, bidirectional)
+    fail device.read with not_present { nic.dma_read(m.addr, 4B) faults not_present }
+    let line = fault_log(iommu.faults[0].log)
+    assert line.verdict == injected and line.culprit == none
+    assert vtd_line("02:00.0", "Write", m.addr).verdict == access_allowed
+    dma_unmap_phys(nic, m, 4KiB, bidirectional)
+    nic.dma_read(m.addr, 4B) faults not_present
+    assert line.verdict == unmapped_early`,
+  );
+});
+
 for (const model of ["vtd", "amd", "arm"]) {
   Deno.test(`${model}: whatever is done too early, its own line leads back to it`, () => {
     holds(

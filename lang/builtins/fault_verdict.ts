@@ -38,6 +38,7 @@ export type FaultVerdict =
   | "out_of_range"
   | "access_allowed"
   | "not_translated"
+  | "injected"
   | "no_device"
   | "not_a_mapping";
 
@@ -97,6 +98,7 @@ export function judgeFault(
   if (device === null) return { ...none, verdict: "no_device" };
   const own = known ?? ownFault(fault, device, run);
   const found: JudgedFault = { ...none, fault: own };
+  if (own !== null && isInjected(own, run)) return { ...found, verdict: "injected" };
   if (isErrorValue(fault.address)) {
     return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, run) };
   }
@@ -131,6 +133,15 @@ function ownFault(line: LoggedFault, device: LabDevice, run: Run): MachineEvent 
     if (address === null) return fields.dma < 0;
     return alignDown(fields.dma, addressUnitBytes) === alignDown(address, addressUnitBytes);
   }) ?? null;
+}
+
+/** Whether the fault was asked for: `fail device.read` says so right before it. */
+function isInjected(fault: MachineEvent, run: Run): boolean {
+  const { events } = run.recorder;
+  const before = events[events.indexOf(fault) - 1];
+  return before !== undefined && before.name === "inject" && before.site === fault.site &&
+    (before.fields as EventFields<"inject">).error ===
+      (fault.fields as EventFields<"iommu.fault">).reason;
 }
 
 /** The call that gave the error value: the last map of the device that failed. */
@@ -237,7 +248,7 @@ class Judgement {
       return { ...found, verdict: "wrong_direction", mapping, culprit: mapping.born };
     }
     const own = this.#own?.fields as EventFields<"iommu.fault"> | undefined;
-    const isHidden = own?.reason === "not_present";
+    const isHidden = own?.reason === "not_present" && this.#device.dma.domain!.cachingMode;
     return {
       ...found,
       verdict: isHidden ? "not_visible" : "access_allowed",

@@ -164,6 +164,7 @@ const VERDICTS = group("verdict on a fault log", {
   out_of_range: "It has more bits than are translated.",
   access_allowed: "A mapping is there and allows the access.",
   not_translated: "The device is not translated in this machine.",
+  injected: "The scenario told the access to fail.",
   no_device: "This machine has no such device.",
   not_a_mapping: "The line is about something else than what a driver maps.",
 });

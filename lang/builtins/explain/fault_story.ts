@@ -189,6 +189,7 @@ const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) =>
     "moment, or of another machine",
   not_translated: ({ device }) =>
     `${device!.name} is not translated in this machine: no access of it can end like this here`,
+  injected: () => "asked for: the scenario told the access to fail",
   no_device: () =>
     "no device of this machine has that address; `show topology()` has those there are",
   not_a_mapping: () => "nothing that a driver maps or unmaps leads to this line",

@@ -43,7 +43,7 @@ const CLASS = 40;
 const SSV = 11;
 
 /** What both forms tell. */
-interface Record {
+interface SmmuRecord {
   readonly event: SmmuEvent;
   readonly streamId: number;
   readonly substream: number | null;
@@ -87,7 +87,7 @@ function usualSource(streamId: number): LoggedSource {
   };
 }
 
-function rawForm(cursor: LogCursor, raw: RegExpExecArray): Record {
+function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   cursor.stopBefore(/\bevent 0x[0-9a-f]+ received/i);
   const words: Word64[] = [];
   const starts: number[] = [];
@@ -152,7 +152,7 @@ function clientSource(line: RegExpExecArray, cursor: LogCursor): LoggedSource | 
   return sourceOf(place, cursor);
 }
 
-function decodedForm(cursor: LogCursor): Record {
+function decodedForm(cursor: LogCursor): SmmuRecord {
   const named = cursor.need(
     /\bevent:\s*([A-Z][A-Z_]+)\b/,
     '"event 0x… received:" and four words, or "event: NAME"',
