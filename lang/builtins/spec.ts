@@ -32,6 +32,9 @@ export type Kind =
   /** A thing of the machine, by its type's name, such as `device` or `request`. */
   | `@${string}`;
 
+/** What a list holds: things of a kind, or records with entries of these kinds; or those of a record. */
+export type Contents = Kind | Readonly<Record<string, Kind>>;
+
 export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several of which any will do. */
@@ -54,6 +57,8 @@ export interface FunctionSpec {
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
   readonly result: Kind;
+  /** Of a list or record: what is in it, where that is always the same. */
+  readonly of?: Contents;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
   /** A script that runs by itself and shows the call. */
@@ -70,6 +75,8 @@ export interface FunctionSpec {
 export interface FieldSpec<T = never> {
   readonly name: string;
   readonly kind: Kind;
+  /** Of a list or record: what is in it, where that is always the same. */
+  readonly of?: Contents;
   readonly doc: string;
   get(target: T, run: Run): Value;
 }

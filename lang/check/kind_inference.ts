@@ -3,7 +3,7 @@
  * mixes that have no meaning. What cannot be known is `any` and is checked while the script runs.
  */
 import type { Registry } from "../builtins/registry.ts";
-import type { Kind } from "../builtins/spec.ts";
+import type { Kind, TypeSpec } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type {
@@ -24,6 +24,7 @@ import type { Binding, Resolution, Variable } from "./bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
+import { Shapes } from "./shapes.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
@@ -47,6 +48,7 @@ export class KindInference {
   readonly #surplus: SurplusArguments;
   readonly #results: FunctionResults;
   readonly #operators: OperatorKinds;
+  readonly #shapes: Shapes;
   readonly #kinds = new Map<Expression, Kind>();
   readonly #pending = new Set<Expression>();
   #chain = 0;
@@ -66,6 +68,7 @@ export class KindInference {
     this.#surplus = surplus;
     this.#results = results;
     this.#operators = new OperatorKinds(this, bag, misfits);
+    this.#shapes = new Shapes((expression) => this.kindOf(expression), resolution, registry);
   }
 
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
@@ -99,7 +102,7 @@ export class KindInference {
       const kind = rangeEndsKind(this.kindOf(values.first), this.kindOf(values.last));
       return kind ?? "any";
     }
-    return this.kindOf(values) === "bytes" ? "int" : "any";
+    return this.kindOf(values) === "bytes" ? "int" : this.#shapes.item(values).kind;
   }
 
   #infer(expression: Expression): Kind {
@@ -194,7 +197,9 @@ export class KindInference {
   variableKind(variable: Variable): Kind {
     const known = this.#variables.get(variable);
     if (known !== undefined) return known;
-    if (variable.owner === null || variable.source === null) return "any";
+    if (variable.owner === null || variable.source === null) {
+      return this.#shapes.parameter(variable);
+    }
     this.#variables.set(variable, "any");
     const first = variable.role === "let"
       ? this.kindOf(variable.source)
@@ -245,21 +250,38 @@ export class KindInference {
       }, [expression.index, index]);
     }
     if (object === "string") return "string";
-    return object === "bytes" ? "int" : "any";
+    if (object === "bytes") return "int";
+    return object === "list" ? this.#shapes.item(expression.object).kind : "any";
   }
 
   #fieldKind(expression: FieldExpression): Kind {
     const object = this.kindOf(expression.object);
-    if (object === "any" || object === "record") return "any";
+    if (object === "any") return "any";
     const type = typeOfKind(object, this.#registry.types);
+    if (object === "record") return this.#entryKind(expression, type);
     if (type === undefined) {
       // A type the registry does not list is checked while the script runs.
       if (!object.startsWith("@")) this.#noMember(expression, object, [], "field");
       return "any";
     }
     const field = findField(type, expression.field.text);
-    if (field !== null) return field.kind;
+    if (field !== null) {
+      return object === "list" && field.kind === "any"
+        ? this.#shapes.of(expression).kind
+        : field.kind;
+    }
     this.#noMember(expression, object, memberNames(type), "field");
+    return "any";
+  }
+
+  /** An entry of a record whose entries are known; of any other it is a matter of the run. */
+  #entryKind(expression: FieldExpression, type: TypeSpec | undefined): Kind {
+    const { entries } = this.#shapes.of(expression.object);
+    if (entries === null) return "any";
+    const entry = entries.get(expression.field.text);
+    if (entry !== undefined) return entry.kind;
+    const names = [...entries.keys(), ...type === undefined ? [] : memberNames(type)];
+    this.#noMember(expression, "record", names, "field");
     return "any";
   }
 
@@ -345,8 +367,11 @@ export class KindInference {
       this.#noMember(callee, object, memberNames(type), "method");
       return "any";
     }
+    this.#shapes.noteLambda(call, callee);
     this.#checkArguments(call, method);
-    return method.result;
+    return object === "list" && method.result === "any"
+      ? this.#shapes.of(call).kind
+      : method.result;
   }
 
   #checkArguments(

@@ -98,13 +98,16 @@ Deno.test("virtual time is exact to 2^53 and never goes on rounded", () => {
   );
 });
 
+/** Hides from the checker what a value is: kinds of parameters are not known before the run. */
+const ANY = "fn any(value) { return value }\n";
+
 Deno.test("conditions take true and false only", () => {
   assertEquals(
-    failureOf("let l = [1]\nif l[0] { }"),
+    failureOf(`${ANY}if any(1) { }`),
     "E0913 A condition takes true or false, not the int 1",
   );
   assertEquals(
-    failureOf("let l = [none]\nassert l[0]"),
+    failureOf(`${ANY}assert any(none)`),
     "E0913 `assert` takes true or false, not none",
   );
 });
@@ -154,7 +157,7 @@ Deno.test("records, lists, strings and bytes have their parts", () => {
     "[1, 2, 3]",
   ]);
   assertEquals(failureOf("print [1][3]"), "E0915 Index 3 is outside the list of length 1");
-  assertEquals(failureOf("let r = { a: 1 }\nprint r.b"), "E0914 A record has no field `b`");
+  assertEquals(failureOf(`${ANY}print any({ a: 1 }).b`), "E0914 A record has no field `b`");
 });
 
 Deno.test("a string's braces hold expressions of any kind", () => {

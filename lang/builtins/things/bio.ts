@@ -105,6 +105,7 @@ export const BIO: TypeSpec<BioTarget> = {
     {
       name: "vectors",
       kind: "list",
+      of: { phys: "phys", size: "size" },
       doc: "Its runs of memory: a list of { phys, size }.",
       get: (bio) =>
         list(bio.vecs.map((vec) => record({ phys: phys(vec.phys), size: size(vec.sizeBytes) }))),

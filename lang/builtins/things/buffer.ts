@@ -98,6 +98,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     {
       name: "pages",
       kind: "list",
+      of: "phys",
       doc: "Physical addresses of the pages it lies in, in its order.",
       get(buffer, run) {
         run.chargeMemory(ITEM_BYTES * Math.ceil(buffer.sizeBytes / PAGE_SIZE_BYTES));
@@ -107,6 +108,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     {
       name: "segments",
       kind: "list",
+      of: { phys: "phys", size: "size" },
       doc: "Its pieces of physical memory: a list of { phys, size }.",
       get: (buffer) =>
         list(
@@ -165,6 +167,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
         doc: "What its content should be.",
       }],
       result: "list",
+      of: { offset: "size", size: "size" },
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",
       example: `let a = buffer(size: 4KiB, fill: 0)\nlet b = buffer(size: 4KiB, fill: 0)\n` +
         `b.slice(16..24).fill(1)\nassert a.differences(b) == [{ offset: 16B, size: 8B }]`,

@@ -71,6 +71,7 @@ export const COMMAND: TypeSpec<CommandTarget> = {
     {
       name: "prp_list",
       kind: "list",
+      of: "dma",
       doc: "The data entries of the PRP list, without the links between its pages.",
       get: ({ command }) => list(command.prpList.map(dma)),
     },
@@ -88,6 +89,7 @@ export const COMMAND: TypeSpec<CommandTarget> = {
     {
       name: "sgl",
       kind: "list",
+      of: { type: "any", address: "dma", size: "size" },
       doc: "The data descriptors: { type, address, size }.",
       get: ({ command }) => list(command.sgl.map(descriptorValue)),
     },

@@ -78,6 +78,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
     {
       name: "mappings",
       kind: "list",
+      of: "@mapping",
       doc: "Its live mappings, those of the two-step API included, oldest first.",
       get: liveMappings,
     },

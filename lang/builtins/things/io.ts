@@ -21,6 +21,7 @@ const OWN_FIELDS: readonly FieldSpec<Io>[] = [
   {
     name: "requests",
     kind: "list",
+    of: "@request",
     doc: "The requests it was cut into, in the order of their sectors.",
     get: (io) => list(io.requests.map((request) => thing(REQUEST, request))),
   },

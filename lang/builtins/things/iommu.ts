@@ -67,6 +67,7 @@ export const IOMMU: TypeSpec<Machine> = {
     {
       name: "faults",
       kind: "list",
+      of: "@fault",
       doc: "Accesses that went nowhere, oldest first.",
       get: (machine) => list(machine.iommu.faults.map((fault) => thing(FAULT, fault))),
     },

@@ -78,6 +78,7 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
     {
       name: "ranges",
       kind: "list",
+      of: { start: "dma", size: "size", use: "word", cpu: "any" },
       doc: "Ranges in use, the highest first: { start, size, use, cpu }. What was given back and " +
         "is cached or waiting is in use as well.",
       get(domain, run) {

@@ -144,6 +144,7 @@ export const NVME: TypeSpec<LabDevice> = {
     {
       name: "hmb",
       kind: "list",
+      of: { addr: "dma", size: "size" },
       doc: "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
       get: (device) => {
         const chunks = diskOf(device).driver.hostMemory?.chunks ?? [];

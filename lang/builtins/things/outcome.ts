@@ -162,18 +162,21 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     {
       name: "reports",
       kind: "list",
+      of: "word",
       doc: "Classes of what the checker reported in it.",
       get: (outcome) => list(wordsIn(outcome, "dma.report", "class").map(word)),
     },
     {
       name: "faults",
       kind: "list",
+      of: "word",
       doc: "Reasons of the faults of the IOMMU in it.",
       get: (outcome) => list(wordsIn(outcome, "iommu.fault", "reason").map(word)),
     },
     {
       name: "leaks",
       kind: "list",
+      of: "string",
       doc: "What it took and did not give back, in words.",
       get: ({ leaks }) => list(leaks.map(({ text }) => text)),
     },

@@ -34,6 +34,7 @@ export const PEER_ROUTE: TypeSpec<PeerRoute> = {
     {
       name: "hops",
       kind: "list",
+      of: "string",
       doc: "The names on the way, from the provider to the client.",
       get: (route) => list(route.hops),
     },

@@ -45,6 +45,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     {
       name: "segments",
       kind: "list",
+      of: { phys: "phys", size: "size" },
       doc: "Its memory after joining what touches: a list of { phys, size }.",
       get: (request) =>
         list(
@@ -80,6 +81,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     {
       name: "iova",
       kind: "record",
+      of: { start: "dma", size: "size" },
       doc: "The one range all memory became: { start, size }; none when there was none.",
       get: (request) =>
         request.iova === null ? null : record({

@@ -25,6 +25,7 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
     {
       name: "entries",
       kind: "list",
+      of: { phys: "phys", size: "size" },
       doc: "Its buffers: { phys, size }.",
       get({ list: sg }, run): Value {
         run.chargeMemory(ENTRY_BYTES * sg.count);
@@ -44,6 +45,7 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
     {
       name: "mapped",
       kind: "list",
+      of: { addr: "dma", size: "size" },
       doc: "What the device is told: { addr, size }, fewer than buffers where some were joined; " +
         "empty while it is not mapped.",
       get({ list: sg }, run): Value {

@@ -33,6 +33,7 @@ export const TOPOLOGY: TypeSpec<Lab> = {
     {
       name: "devices",
       kind: "list",
+      of: "string",
       doc: "The names of the devices.",
       get: (lab) => list([...lab.devices.keys()]),
     },

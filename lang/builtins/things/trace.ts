@@ -81,6 +81,7 @@ export const TRACE: TypeSpec<Trace> = {
     {
       name: "events",
       kind: "list",
+      of: "@event",
       doc: "The events as a list.",
       get(trace, run) {
         run.chargeMemory(32 * trace.events.length);
