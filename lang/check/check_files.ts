@@ -10,6 +10,7 @@ import type { LoadedFile } from "../run/load_files.ts";
 import type { FileNode, MachineDeclaration, Statement } from "../syntax/ast.ts";
 import { type ConstBinding, Resolution } from "./bindings.ts";
 import { checkKinds } from "./check_kinds.ts";
+import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./const_order.ts";
 import { ConstantEvaluator } from "./constant_value.ts";
 import { FileScope } from "./file_scope.ts";
@@ -58,7 +59,9 @@ export function checkFiles(
     if (file !== entry.file) warnStatements(file, bag);
   }
   const consts = orderConsts(uses, bag);
-  checkKinds(files, resolution, registry, bag);
+  const aboutKinds = new DiagnosticBag();
+  checkKinds(files, resolution, registry, aboutKinds);
+  for (const diagnostic of withoutEchoes(aboutKinds.sorted(), bag.sorted())) bag.add(diagnostic);
   warnSameNames(entry.file, bag);
   const scope = scopes.get(entry)!;
   return { entry, scope, scopes, resolution, machine, machineIsRight, consts };

@@ -242,3 +242,16 @@ Deno.test("a statement's word that is called gets its hint, whatever files are u
   const { diagnostics } = load('use "lib.dma"\nprint (0..4).length', { "lib.dma": "" });
   assertEquals(diagnostics[0]?.hint, "`print` is a statement: leave the parentheses out");
 });
+
+Deno.test("where a name is missing its line is not searched for wrong kinds as well", () => {
+  assertEquals(errorsOf("let a = sise + [1] + 4KiB"), ["E0301 1:9 Nothing is called `sise`"]);
+  assertEquals(errorsOf("print sise\nprint 4KiB + 10us"), [
+    "E0301 1:7 Nothing is called `sise`",
+    "E0401 2:12 A size and a duration do not go with `+`",
+  ]);
+  assertEquals(errorsOf("print [\n  sise,\n  4KiB + 10us,\n].sizes"), [
+    "E0301 2:3 Nothing is called `sise`",
+    "E0401 3:8 A size and a duration do not go with `+`",
+    "E0315 4:3 A list has no field `sizes`",
+  ]);
+});

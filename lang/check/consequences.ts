@@ -3,10 +3,11 @@
  *
  * A `let` without its word, or a misspelled device, makes every later use of the name an error as
  * well: the first is shown and says how many there are. What a machine block declares is not missed
- * elsewhere while the block itself is wrong. (Values that do not fit: `misfits.ts`.)
+ * elsewhere while the block itself is wrong, and kinds are not looked at where a name is missing.
+ * (Values that do not fit: `misfits.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { isInside, type Span, spanText } from "../source.ts";
+import { isInside, type SourceFile, type Span, spanText } from "../source.ts";
 
 /** Errors that each use of a name draws again. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
@@ -43,6 +44,43 @@ export function withoutConsequences(
     if (more > 0) kept[index] = withMore(kept[index]!, more);
   }
   return kept;
+}
+
+/**
+ * Errors about kinds without those on the lines of an error about names: what nothing is called has
+ * no kind, and what is made of it has a strange one.
+ */
+export function withoutEchoes(
+  aboutKinds: readonly Diagnostic[],
+  aboutNames: readonly Diagnostic[],
+): readonly Diagnostic[] {
+  /** Where errors about names are, in the order of the text. */
+  const places = new Map<SourceFile, number[]>();
+  for (const { code, severity, span: { source, start } } of aboutNames) {
+    if (severity !== "error" || !ABOUT_NAMES.has(code)) continue;
+    const known = places.get(source);
+    if (known === undefined) places.set(source, [start]);
+    else known.push(start);
+  }
+  return aboutKinds.filter(({ severity, span: { end, source, start } }) => {
+    const starts = places.get(source);
+    if (severity !== "error" || starts === undefined) return true;
+    const lineOf = (offset: number) => source.position(offset).line;
+    const next = starts[firstAtLeast(starts, source.lineStarts[lineOf(start) - 1]!)];
+    return next === undefined || lineOf(next) > lineOf(end);
+  });
+}
+
+/** Index of the first number that is not below a limit, in a list in ascending order. */
+function firstAtLeast(numbers: readonly number[], limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function withMore(diagnostic: Diagnostic, more: number): Diagnostic {

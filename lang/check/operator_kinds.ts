@@ -145,8 +145,9 @@ export class OperatorKinds {
         [expression.last, last],
       );
     }
-    // Two dots for one make a range of what has no order: whoever uses it learns nothing new.
-    return isOrdered ? "range" : "any";
+    // Two dots for one make a range of what has no order, or of names that nothing is called:
+    // whoever uses it learns nothing new.
+    return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
   }
 
   cast(expression: Extract<Expression, { kind: "Cast" }>): Kind {
