@@ -31,6 +31,7 @@ import {
   RBracket,
   RParen,
   Soft,
+  Text,
   tokenEnd,
 } from "./tokens.ts";
 
@@ -254,6 +255,8 @@ function hintFor(
   previous: IToken | undefined,
 ): string | undefined {
   const type = token.tokenType;
+  const isTwice = previous?.image === token.image && type !== Assign && token.image !== "";
+  if (isTwice && !isListed(expected)) return `\`${shortened(token.image)}\` stands here twice`;
   if (isReservedName(expected, token)) {
     return "take another name; reserved words may stand after `.` and before `:` only";
   }
@@ -262,7 +265,8 @@ function hintFor(
   if (word !== undefined) return word;
   if (expected === "a value") return valueHint(token, previous);
   if (expected === END_OF_STATEMENT) return endHint(token, previous);
-  if (expected === "`,` or `)`" || expected === "`,` or `]`") {
+  if (isListed(expected)) {
+    if (isTwice) return `\`${shortened(token.image)}\` stands here twice, or a comma is missing`;
     if (isA(token, Literal) || isA(token, Name)) return "is a comma missing?";
     if (type === Colon) return "`:` stands behind an argument's name: `size: 4KiB`";
   }
@@ -310,6 +314,11 @@ function hintFor(
   return undefined;
 }
 
+/** True where a comma may go on with a list of values. */
+function isListed(expected: string): boolean {
+  return expected === "`,` or `)`" || expected === "`,` or `]`";
+}
+
 function valueHint(token: IToken, previous: IToken | undefined): string | undefined {
   switch (token.tokenType) {
     case Hard.if:
@@ -341,6 +350,13 @@ const BLOCK_WORDS = ["trace", "fork", "race", "compare"];
 
 function endHint(token: IToken, previous: IToken | undefined): string | undefined {
   if (token.tokenType === LBrace) {
+    if (previous?.tokenType === Text) {
+      const name = previous.image.length <= 40 ? previous.image : '"…"';
+      return `write \`test ${name} { … }\``;
+    }
+    if (previous?.tokenType === RParen) {
+      return "a function is declared `fn name(…) { … }`; a call has no block";
+    }
     const word = previous === undefined ? undefined : nearestNames(previous.image, BLOCK_WORDS)[0];
     return word === undefined
       ? "`{` opens a block after `if`, `for`, `trace` and their like only"

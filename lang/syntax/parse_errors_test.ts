@@ -476,6 +476,25 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     return `${diagnostic?.message}; ${diagnostic?.hint ?? "-"}`;
   };
   assertEquals(said("f(a b)"), "Expected `,` or `)`, found name `b`; is a comma missing?");
+  const twice = (word: string) => `\`${word}\` stands here twice`;
+  assertEquals(said("x. .f()"), `Expected a field's name, found \`.\`; ${twice(".")}`);
+  assertEquals(
+    said("f(a, b b)"),
+    `Expected \`,\` or \`)\`, found name \`b\`; ${twice("b")}, or a comma is missing`,
+  );
+  assertEquals(
+    said("let let x = 4"),
+    `\`let\` is a reserved word and cannot be a name; ${twice("let")}`,
+  );
+  assertEquals(
+    said('"first" { f() }'),
+    'Expected end of line, found `{`; write `test "first" { … }`',
+  );
+  assertEquals(
+    said("first(a) { f() }"),
+    "Expected end of line, found `{`; " +
+      "a function is declared `fn name(…) { … }`; a call has no block",
+  );
   assertEquals(said("let x =\n"), "Expected a value after `=`, found end of file; -");
   assertEquals(said("let x = 1 +\nlet y = 2"), "Expected a value after `+`, found end of line; -");
   assertEquals(
