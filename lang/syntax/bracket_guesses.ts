@@ -2,27 +2,15 @@
  * Second thoughts about a bracket without its partner.
  *
  * `bracket_matcher.ts` finds where a partner is missed at the latest; the slip itself may be far
- * above. Here the layout is asked where it is likelier: two brackets of one sort side by side, a
- * line that ends with a bracket and has nothing deeper below, a line of closing brackets whose
- * opening ones are not in the line above it that stands as deep. Such a guess counts only when the
- * whole declaration, put right in this one place, is read without an error. So none of it is more
- * than a guess about the place, and none of it is looked at as long as brackets pair up.
+ * above. `bracket_layout.ts` says where it is likelier. Such a guess counts only when the whole
+ * declaration, put right in this one place, is read without an error. None of it is looked at as
+ * long as brackets pair up.
  */
-import type { IToken, TokenType } from "chevrotain";
+import type { IToken } from "chevrotain";
 import type { SourceFile } from "../source.ts";
-import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
-import { endsValue } from "./bracket_matcher.ts";
-import {
-  CLOSERS,
-  Dot,
-  InfixOperator,
-  isA,
-  LBrace,
-  Newline,
-  NumberToken,
-  OPENERS,
-  RBrace,
-} from "./tokens.ts";
+import { applyFixes, type BracketFix, endBefore, isBalanced } from "./bracket_fixes.ts";
+import { guessesFor, type Line, linesOf, surplusOf } from "./bracket_layout.ts";
+import { CLOSERS } from "./tokens.ts";
 
 /** True when tokens with balanced brackets are read without a complaint. They are not touched. */
 export type Reads = (tokens: readonly IToken[]) => boolean;
@@ -37,18 +25,6 @@ interface Declaration {
   readonly start: number;
   readonly end: number;
   readonly fixes: readonly BracketFix[];
-}
-
-interface Guess {
-  readonly fix: BracketFix;
-  /** The layout speaks for it, even when the text could be read otherwise. */
-  readonly isLikely: boolean;
-}
-
-interface Line {
-  readonly start: number;
-  readonly end: number;
-  readonly column: number;
 }
 
 /** The fixes, with those replaced for which the layout knows a likelier place. */
@@ -98,217 +74,6 @@ function likeliest(
     return isSound() ? fix : { ...fix, latest: undefined };
   }
   return null;
-}
-
-function guessesFor(
-  surplus: readonly Surplus[],
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-  fixes: readonly BracketFix[],
-): Iterable<Guess> {
-  const [first, ...more] = surplus;
-  if (first === undefined) return inWrongOrder(lines, tokens);
-  if (more.length > 0) return [];
-  if (first.count === 1) return unclosed(first.type, lines, tokens, fixes);
-  return first.count === -1 ? unopened(first.type, lines, tokens, fixes) : [];
-}
-
-/** A sort of bracket that is opened more often than closed, or less often. */
-interface Surplus {
-  readonly type: TokenType;
-  readonly count: number;
-}
-
-function surplusOf(tokens: readonly IToken[]): Surplus[] {
-  const found: Surplus[] = [];
-  for (const [opener, closer] of PARTNERS) {
-    let count = 0;
-    for (const { tokenType } of tokens) {
-      if (tokenType === opener) count++;
-      else if (tokenType === closer) count--;
-    }
-    if (count !== 0) found.push({ type: opener, count });
-  }
-  return found;
-}
-
-/** `f[(` with `])` below, or `} {`: two side by side that should stand the other way round. */
-function* inWrongOrder(lines: readonly Line[], tokens: readonly IToken[]): Generator<Guess> {
-  const pairs = [
-    (first: TokenType, second: TokenType) => CLOSERS.has(first) && CLOSERS.has(second),
-    (first: TokenType, second: TokenType) => OPENERS.has(first) && OPENERS.has(second),
-    (first: TokenType, second: TokenType) => PARTNERS.get(second) === first,
-  ];
-  for (const isPair of pairs) {
-    for (const { start, end } of lines) {
-      for (let at = start; at + 1 < end; at++) {
-        const [first, second] = [tokens[at]!.tokenType, tokens[at + 1]!.tokenType];
-        if (first !== second && isPair(first, second)) {
-          yield { fix: { kind: "order", at }, isLikely: true };
-        }
-      }
-    }
-  }
-}
-
-// -- An opening bracket that nobody closes ---------------------------------------------------------
-
-function* unclosed(
-  type: TokenType,
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-  fixes: readonly BracketFix[],
-): Generator<Guess> {
-  const missed = fixes.find((fix) =>
-    fix.kind === "close" && tokens[fix.opener]!.tokenType === type
-  );
-  const latest = missed?.at ?? fixes[0]!.at;
-  for (const at of twice(type, lines, tokens)) {
-    yield { fix: { kind: "unclosed", at, latest }, isLikely: true };
-  }
-  if (type === LBrace) yield* emptyBlocks(lines, tokens);
-  if (missed?.kind === "close") yield* closedInLine(missed.opener, latest, lines, tokens);
-}
-
-/** `endpoint nic {` with nothing deeper below it: the `}` is missing in that line. */
-function* emptyBlocks(lines: readonly Line[], tokens: readonly IToken[]): Generator<Guess> {
-  const opensBlock = ({ end }: Line) => tokens[end - 1]!.tokenType === LBrace;
-  const next = (index: number) => lines[index + 1];
-  // Where no block stands deeper than its head, the layout says nothing.
-  const isIndented = lines.some((line, index) =>
-    opensBlock(line) && (next(index)?.column ?? 0) > line.column
-  );
-  if (!isIndented) return;
-  for (const [index, line] of lines.entries()) {
-    const below = next(index);
-    if (!opensBlock(line) || below === undefined || below.column > line.column) continue;
-    if (below.column === line.column && tokens[below.start]!.tokenType === RBrace) continue;
-    yield { fix: { kind: "close", at: line.end, opener: line.end - 1 }, isLikely: true };
-  }
-}
-
-/** The places in the opening bracket's own line where it could be closed, last one first. */
-function* closedInLine(
-  opener: number,
-  latest: number,
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-): Generator<Guess> {
-  const index = lines.findIndex(({ end }) => opener < end);
-  const line = lines[index];
-  if (line === undefined || line.end >= latest) return;
-  const places: number[] = [];
-  let depth = 0;
-  for (let at = opener + 1; at <= line.end && depth >= 0; at++) {
-    const previous = tokens[at - 1];
-    if (depth === 0 && (at === opener + 1 || endsValue(previous))) places.unshift(at);
-    if (at < line.end) depth += nesting(tokens[at]!);
-  }
-  const below = lines[index + 1];
-  const guesses = places.map((at) => ({
-    fix: { kind: "close" as const, at, opener, latest },
-    isLikely: at === line.end
-      ? below !== undefined && tokens[below.start]!.tokenType === Dot
-      : isA(tokens[at], InfixOperator) ||
-        (tokens[at]!.tokenType === Dot && tokens[at - 1]!.tokenType === NumberToken),
-  }));
-  for (const guess of guesses) if (guess.isLikely) yield guess;
-  for (const guess of guesses) if (!guess.isLikely) yield guess;
-}
-
-function nesting({ tokenType }: IToken): number {
-  return OPENERS.has(tokenType) ? 1 : CLOSERS.has(tokenType) ? -1 : 0;
-}
-
-// -- A closing bracket that closes nothing ---------------------------------------------------------
-
-function* unopened(
-  type: TokenType,
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-  fixes: readonly BracketFix[],
-): Generator<Guess> {
-  // Of two side by side, where one is found to be, one is too much.
-  const broken = lines.filter(({ start, end }) => fixes.some(({ at }) => start <= at && at < end));
-  for (const at of twice(PARTNERS.get(type)!, broken, tokens)) {
-    yield { fix: { kind: "drop", at: at + 1, opener: null }, isLikely: true };
-  }
-  yield* openedAbove(type, lines, tokens);
-}
-
-/**
- * A line begins with closing brackets. The line that opened them is the one above it that stands
- * no deeper: when it opens fewer, one is missing there.
- */
-function* openedAbove(
-  type: TokenType,
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-): Generator<Guess> {
-  for (const [index, line] of lines.entries()) {
-    const behind = afterClosers(line, tokens);
-    const closers = tokens.slice(line.start, behind);
-    const wanted = closers.filter(({ tokenType }) => tokenType === PARTNERS.get(type)).length;
-    if (wanted === 0) continue;
-    const head = lastNoDeeper(lines, index);
-    if (head === undefined) continue;
-    const from = afterClosers(head, tokens);
-    let opened = 0;
-    for (const { tokenType } of tokens.slice(from, head.end)) {
-      if (tokenType === type) opened++;
-      else if (tokenType === PARTNERS.get(type)) opened--;
-    }
-    if (opened >= wanted) continue;
-    const closer = line.start +
-      closers.findLastIndex((token) => token.tokenType === PARTNERS.get(type));
-    for (let at = head.end; at >= from; at--) {
-      yield { fix: { kind: "open", at, type, closer }, isLikely: true };
-    }
-  }
-}
-
-/** The last line above one that stands no deeper. */
-function lastNoDeeper(lines: readonly Line[], index: number): Line | undefined {
-  let above = index - 1;
-  while (above >= 0 && lines[above]!.column > lines[index]!.column) above--;
-  return lines[above];
-}
-
-/** The number of the first token of a line that is no closing bracket. */
-function afterClosers({ start, end }: Line, tokens: readonly IToken[]): number {
-  let at = start;
-  while (at < end && CLOSERS.has(tokens[at]!.tokenType)) at++;
-  return at;
-}
-
-/** Two brackets of one sort side by side: the number of the first. */
-function* twice(
-  type: TokenType,
-  lines: readonly Line[],
-  tokens: readonly IToken[],
-): Generator<number> {
-  for (const { start, end } of lines) {
-    for (let at = start; at + 1 < end; at++) {
-      if (tokens[at]!.tokenType === type && tokens[at + 1]!.tokenType === type) yield at;
-    }
-  }
-}
-
-// -- Lines and declarations ------------------------------------------------------------------------
-
-/** The lines with tokens in them, their ends left out. */
-function linesOf(source: SourceFile, tokens: readonly IToken[]): Line[] {
-  const lines: Line[] = [];
-  let start = 0;
-  for (let at = 0; at <= tokens.length; at++) {
-    if (at < tokens.length && tokens[at]!.tokenType !== Newline) continue;
-    if (at > start) {
-      const { column } = source.position(tokens[start]!.startOffset);
-      lines.push({ start, end: at, column });
-    }
-    start = at + 1;
-  }
-  return lines;
 }
 
 /** The stretches of the file that hold fixes. Each begins in the first column. */

@@ -7,7 +7,7 @@ import type { IToken } from "chevrotain";
 import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
 import { type Reads, reconsider } from "./bracket_guesses.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
-import { shortened } from "./messages.ts";
+import { shortened } from "./token_text.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,

@@ -8,7 +8,7 @@ import type { IToken } from "chevrotain";
 import { type Span, spanBetween, spanText } from "../source.ts";
 import type { BinaryOperator, Expression } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
-import { shortened } from "./messages.ts";
+import { shortened } from "./token_text.ts";
 import * as t from "./tokens.ts";
 
 /** How tightly operators bind: the larger, the tighter. */

@@ -12,7 +12,7 @@ import {
   SIZE_UNITS,
   TIME_UNITS,
 } from "./literals.ts";
-import { shortened } from "./messages.ts";
+import { shortened } from "./token_text.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,

@@ -5,7 +5,7 @@ import type { Expression } from "./ast.ts";
 import { CALLED_WORDS } from "./called_words.ts";
 import type { BuildContext } from "./build_context.ts";
 import { children, childToken, isNode, isToken } from "./cst.ts";
-import { shortened } from "./messages.ts";
+import { shortened } from "./token_text.ts";
 import * as t from "./tokens.ts";
 
 /** Words that a line may begin with. */

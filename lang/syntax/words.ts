@@ -7,7 +7,7 @@
  */
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./bracket_matcher.ts";
-import { shortened } from "./messages.ts";
+import { shortened } from "./token_text.ts";
 import { insertMissingModifier, isCaseWord } from "./missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import {

@@ -67,7 +67,7 @@ Deno.test("while the machine is wrong nobody misses what it declares", () => {
 Deno.test("a value of the wrong kind is one mistake, and the note says where it comes from", () => {
   const text = `${MACHINE}test "t" {\n  let state = (4KiB)\n  dma_iova_free(ssd, state)\n` +
     "  dma_iova_sync(ssd, state, 0, 4KiB)\n  print state.addr\n}\n";
-  assertEquals(errorsOf(text), ["E0402 7 note 6"]);
+  assertEquals(errorsOf(text), ["E0408 6 note 7 note 8"]);
 });
 
 Deno.test("a text over two lines is one mistake", () => {
