@@ -12,6 +12,7 @@ import {
   Colon,
   Dot,
   Hard,
+  Identifier,
   isA,
   LBrace,
   LBracket,
@@ -27,17 +28,17 @@ import {
 const CASE_WORDS: ReadonlySet<TokenType> = new Set([Hard.test, Hard.property, Hard.bench]);
 const WORDS_BEHIND: ReadonlySet<string> = new Set(["with", "matrix", "forall"]);
 
+/** True for a token that may stand behind options: the next ones, or the block. */
+export function followsOptions({ tokenType, image }: IToken): boolean {
+  return tokenType === LBrace || (tokenType === Identifier && WORDS_BEHIND.has(image));
+}
+
 /**
  * Puts `with`, or `matrix`, before options that stand without.
  *
- * @param before The tokens before the next one; the word is put among them.
+ * @param before The tokens up to a `}` behind which a test goes on; the word is put among them.
  */
-export function insertMissingModifier(
-  before: IToken[],
-  next: IToken,
-  reporter: Reporter,
-): void {
-  if (next.tokenType !== LBrace && !WORDS_BEHIND.has(next.image)) return;
+export function insertMissingModifier(before: IToken[], reporter: Reporter): void {
   const open = openingBrace(before, before.length - 1);
   if (!beginsOptions(before, open)) return;
   const written = modifierBefore(before, open);

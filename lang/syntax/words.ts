@@ -8,7 +8,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
-import { insertMissingModifier, isCaseWord } from "./missing_modifier.ts";
+import { followsOptions, insertMissingModifier, isCaseWord } from "./missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import {
   AndThen,
@@ -103,7 +103,9 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
     const token = tokens[index]!;
     const previous = result.at(-1);
     const next = tokens[index + 1];
-    if (previous?.tokenType === RBrace) insertMissingModifier(result, token, reporter);
+    if (previous?.tokenType === RBrace && followsOptions(token)) {
+      insertMissingModifier(result, reporter);
+    }
     if (
       token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous) &&
       !isCaseWord(result.at(-2))
