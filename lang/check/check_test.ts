@@ -238,6 +238,13 @@ Deno.test("hints name each name once, and no more names than can be read", () =>
   ]);
 });
 
+Deno.test("of many names those are listed first that share a part with what was written", () => {
+  const hint = hintOf("now() warns unmap_not_mapped")!;
+  const names = hint.replace(/^there are | and \d+ more$/g, "").split(", ");
+  assertEquals(names.length, 16);
+  assertEquals(names.slice(0, 7).every((name) => /unmap|mapped/.test(name)), true, hint);
+});
+
 Deno.test("a statement's word that is called gets its hint, whatever files are used", () => {
   const { diagnostics } = load('use "lib.dma"\nprint (0..4).length', { "lib.dma": "" });
   assertEquals(diagnostics[0]?.hint, "`print` is a statement: leave the parentheses out");

@@ -1,7 +1,7 @@
 /** What `fail` names: a point, and the error it is to fail with. */
 import type { Registry } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, listed } from "../diagnostics/suggest.ts";
 import type { FailStatement } from "../syntax/ast.ts";
 
 /** Reports a point that does not exist, and an error that it cannot have. */
@@ -25,7 +25,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       "E0320",
       point.span,
       `Nothing that can fail is called \`${point.text}\``,
-      didYouMean(point.text, names) ?? `there are ${names.join(", ")}`,
+      didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
     );
   } else if (error !== null && !errors.includes(error.text)) {
     bag.error(

@@ -1,7 +1,7 @@
 /** What `fails`, `faults` and `warns` name. */
 import type { Registry } from "../builtins/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, listed } from "../diagnostics/suggest.ts";
 import type { ExpectedOutcome, OutcomeKind } from "../syntax/ast.ts";
 
 /** Reports an error, fault or report that does not exist. */
@@ -18,7 +18,8 @@ export function checkOutcomeName(
     "E0313",
     expected.code.span,
     `${NOUNS[expected.outcome]} is called \`${written}\``,
-    otherOutcome(name, registry) ?? didYouMean(written, known) ?? `there are ${known.join(", ")}`,
+    otherOutcome(name, registry) ?? didYouMean(written, known) ??
+      `there are ${listed(known, written)}`,
   );
 }
 

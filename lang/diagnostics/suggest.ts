@@ -48,11 +48,27 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 /** Names of a list that is longer than anybody reads. */
 const LISTED = 16;
 
-/** `it has a, b and c`; of many names the first, and how many more there are. */
-export function itHas(names: readonly string[]): string {
+/**
+ * `a, b, c`; of many names the first, and how many more there are.
+ *
+ * @param like Of many, those that share a part with this name (`unmap` of `unmap_size`) come first.
+ */
+export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
-  if (more <= 1) return `it has ${names.join(", ")}`;
-  return `it has ${names.slice(0, LISTED).join(", ")} and ${more} more`;
+  if (more <= 1) return names.join(", ");
+  const parts = new Set(partsOf(like));
+  const alike = (name: string) => partsOf(name).some((part) => parts.has(part));
+  const ordered = [...names.filter(alike), ...names.filter((name) => !alike(name))];
+  return `${ordered.slice(0, LISTED).join(", ")} and ${more} more`;
+}
+
+/** `it has a, b, c`, see {@linkcode listed}. */
+export function itHas(names: readonly string[]): string {
+  return `it has ${listed(names)}`;
+}
+
+function partsOf(name: string): readonly string[] {
+  return name.toLowerCase().split(/[._]/).filter((part) => part.length > 2);
 }
 
 function sortedParts(name: string): string {

@@ -126,8 +126,10 @@ export const RUN_CODES = {
   },
   E0914: {
     title: "no such field or method",
-    explanation: "The value has no field or method of that name.",
-    example: "let r = { start: 1 }\nprint r.end",
+    explanation:
+      "The value has no field or method of that name. Where the checker knows the value it says so before the " +
+      "run; what a function gets it does not know.",
+    example: "fn end(range) { return range.end }\nprint end({ start: 1 })",
   },
   E0915: {
     title: "index out of range",
