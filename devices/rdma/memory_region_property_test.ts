@@ -124,7 +124,7 @@ for (const [where, options] of Object.entries(MACHINES)) {
   });
 }
 
-Deno.test("an empty region keeps what a failed page fault has read, and its neighbour tells the device of it (hmm-rdma-vfio.md 2.2, 2.3)", () => {
+Deno.test("an empty region keeps what a failed page fault has read, and its neighbour tells the device of it (hmm-rdma-vfio.md ch. 4, case 10)", () => {
   // Read out of the rules, as the sequence that the property above found without its kept page: the
   // range fault fails at its second page, the first one moves, and nobody clears the list.
   const { fault, machine, mm, region } = rig();

@@ -317,9 +317,7 @@ Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region 
   }
 });
 
-Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md 2.2, 2.3)", () => {
-  // Read out of the rules: an empty region takes the early way out of an invalidation, so that what
-  // an unfinished page fault has read stays in the list, and the block of the next one includes it.
+Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md ch. 4, case 10)", () => {
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);

@@ -64,9 +64,11 @@ export class PageFault {
     return 0;
   }
 
-  /** Reads the process's page table; `again` while it is changing. */
+  /** Reads the process's page table; `again` while it is changing, -EFAULT once the region is gone. */
   readPages(): StepResult {
-    const { region: { umem }, request: { downgrade, fault } } = this;
+    const { region, request: { downgrade, fault } } = this;
+    if (region.released) return -ERRNO.EFAULT;
+    const { umem } = region;
     const { end, start } = this.#range();
     const write = umem.writable && !downgrade ? HMM_PFN.WRITE : 0;
     const error = hmmRangeFault(this.#machine, {
@@ -92,7 +94,9 @@ export class PageFault {
    * too small; -EFAULT for one that cannot be mapped.
    */
   map(compare = true): StepResult {
-    const { region: { umem }, region, request: { downgrade } } = this;
+    const { region, request: { downgrade } } = this;
+    if (region.released) return -ERRNO.EFAULT;
+    const { umem } = region;
     umem.lock("ib_umem_odp_map_dma_and_lock");
     if (compare && umem.notifier!.readRetry(this.sequence!)) {
       umem.unlock();

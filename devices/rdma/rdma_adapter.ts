@@ -238,7 +238,7 @@ export class RdmaAdapter implements ActivityHandler {
     } else {
       const access = this.#accesses.get(id);
       invariant(access !== undefined, `No access has the number ${id}`);
-      if (kind === ACCESS) this.#goOn(id, access);
+      if (kind === ACCESS || access.fault!.region.released) this.#goOn(id, access);
       else if (kind === READ_PAGES) this.#readPages(id, access);
       else this.#mapPages(id, access);
       if (access.done) {
@@ -248,7 +248,11 @@ export class RdmaAdapter implements ActivityHandler {
     }
   }
 
-  /** The device moves bytes until it meets a page that it must ask for. */
+  /**
+   * The device moves bytes until it meets a page that it must ask for. It comes here too when the
+   * region of its page fault is gone: with the whole region the access ends, and where only a child
+   * went, it asks again.
+   */
   #goOn(id: number, access: RdmaAccess): void {
     const { region, sizeBytes, write } = access;
     const bounded = region instanceof ImplicitRegion || region.covers(access.virt, sizeBytes);

@@ -3,6 +3,7 @@ import { ERRNO, KernelError } from "../../runtime/errno.ts";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
+import { RdmaAccess } from "./rdma_access.ts";
 
 Deno.test("an access to a page that is not there: the device asks, the host reads, the host maps, the device goes on (hmm-rdma-vfio.md 2.2)", () => {
   const { access, machine, mm, names, region, run } = rig();
@@ -145,6 +146,32 @@ Deno.test("a child whose count has drifted is never seen to be empty (hmm-rdma-v
   mm.discard(START, virt(START + 2 * PAGE), true);
   run();
   assertEquals(all.children.map(({ umem }) => umem.npages), [1]);
+});
+
+Deno.test("a region that goes while the host handles its page fault ends the access; a child that goes is made anew", () => {
+  for (const ran of [1, 2]) {
+    const { access, adapter, region, run } = rig();
+    const mr = region();
+    const read = access(mr, 0, 1);
+    run(ran);
+    adapter.deregister(mr);
+    run();
+    assertEquals([read.done, read.error], [true, "EACCES"]);
+  }
+  const { adapter, machine, mm, run } = rig();
+  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+  assert(all instanceof ImplicitRegion);
+  const first = all.childFor(START);
+  assert(typeof first !== "number");
+  const read = new RdmaAccess(all, false, START, new Uint8Array(1));
+  adapter.submit(read);
+  run(2);
+  all.forget(first);
+  first.release();
+  run();
+  assertEquals([read.done, read.error, read.faults], [true, null, 2]);
+  adapter.deregister(all);
+  assertEquals(machine.iommu.liveMappings, 0);
 });
 
 Deno.test("a child of a process that is gone is EFAULT (hmm-rdma-vfio.md 2.1)", () => {

@@ -133,6 +133,8 @@ export class UmemOdp {
     const { pfns } = this.map;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
+      // The call would say no; gigabytes that nobody has touched are to make no events.
+      if (pfns.flags(index) === 0) continue;
       const writable = pfns.has(index, WRITE);
       if (this.dev !== null && hmmDmaUnmapPfn(this.#machine, this.dev, this.map, index)) {
         unmapped++;

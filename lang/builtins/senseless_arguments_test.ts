@@ -56,6 +56,9 @@ const NUMBERS = [
   2 ** 53 - 1,
 ];
 
+/** Where the first memory of a process lies. */
+const PROCESS = 0x7f00_0000_0000;
+
 function config(random: Random): LabConfig {
   const base = defaultLabConfig();
   return {
@@ -86,6 +89,12 @@ function config(random: Random): LabConfig {
             children: [],
           },
           { kind: "endpoint", name: "gpu", settings: { p2pmemBytes: 1048576 }, children: [] },
+          {
+            kind: "rdma",
+            name: "nic",
+            settings: { software: random.below(3) === 0, coherent: random.below(4) !== 0 },
+            children: [],
+          },
           { kind: "vfio", name: "vf", settings: { stateBytes: 4096 }, children: [] },
         ],
       }],
@@ -120,6 +129,12 @@ class Values {
       case "phys":
       case "dma":
         return new Quantity(kind, number);
+      case "virt":
+        // Where processes have their memory, more often than not.
+        return new Quantity(
+          kind,
+          random.below(3) === 0 ? number : PROCESS + random.below(8) * 4096,
+        );
       case "bool":
         return random.below(2) === 0;
       case "string":
@@ -150,7 +165,7 @@ class Values {
   }
 
   #anyKind(): Kind {
-    const kinds: Kind[] = ["int", "size", "word", "string", "phys", "@buffer", "@device"];
+    const kinds: Kind[] = ["int", "size", "word", "string", "phys", "virt", "@buffer", "@device"];
     return kinds[this.random.below(kinds.length)]!;
   }
 

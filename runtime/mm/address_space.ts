@@ -171,9 +171,9 @@ export class AddressSpace {
       // What may be written again is written to first, and faults: pages are never upgraded here.
       this.#split(start, end);
       if (writable) return;
-      for (let at = start as number; at < end; at += PAGE_SIZE_BYTES) {
-        const page = this.pageAt(at);
-        if (page !== null) page.writable = false;
+      for (const [pageNumber, page] of this.#pages) {
+        const at = pageNumber * PAGE_SIZE_BYTES;
+        if (at >= start && at < end) page.writable = false;
       }
     });
   }

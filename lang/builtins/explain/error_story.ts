@@ -1,5 +1,6 @@
 /** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
 import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
@@ -52,7 +53,9 @@ function errorStory(name: string, run: Run, until: number): string[] | null {
 }
 
 function endedWith(event: MachineEvent, name: string): boolean {
-  const { error, status } = event.fields as { readonly error?: unknown; readonly status?: unknown };
+  const { error, result, status } = event.fields as Readonly<Record<string, unknown>>;
+  // A page fault of a device, which is no call.
+  if (event.name === "odp.handled" || event.name === "hmm.fault") return result === name;
   if (event.name !== "block.status") return error === name;
   return status === name || blkStatusErrno(status as BlkStatusName) === name;
 }
@@ -62,6 +65,7 @@ function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (event.site !== last.site || event.request !== last.request) return false;
   if (event.name === "inject" || event.name === "iommu.map_failed") return true;
   if (event.why === null) return false;
+  if (event.name === "hmm.fault") return (event.fields as EventFields<"hmm.fault">).result !== "OK";
   const { error, result } = event.fields as { readonly error?: unknown; readonly result?: unknown };
   return typeof error === "string" || result === false || event.name === "swiotlb.full";
 }

@@ -243,3 +243,24 @@ Deno.test("explain of a request says what was done when nobody answered it", () 
   assertEquals(text.split("the driver ends the command: Command Aborted By Host").length, 3);
   assertStringIncludes(text, "ended with TRANSPORT, no controller has answered it");
 });
+
+Deno.test("explain tells a region's pages with their rules, and why an access of it failed (hmm-rdma-vfio.md 2.2)", () => {
+  const text = sentence(
+    "iommu { mode = strict } pci { root_port rp0 { rdma nic { } rdma other { } } }",
+    `let mm = address_space()
+let at = mm.mmap(8KiB, at: 0x7f00_0000_0000)
+let mr = nic.reg_mr(mm, at, 64KiB)
+other.reg_mr(mm, at, 8KiB).read(at, 1B)
+mr.write(at, bytes"01")
+mr.read(at + 4KiB, 1B)
+explain mr
+let beyond = try mr.read(at + 8KiB, 1B)
+explain beyond`,
+  );
+  assertStringIncludes(text, "entries 0 to 7 of the device's table: 2 valid");
+  assertStringIncludes(text, "npages is 3");
+  assertStringIncludes(text, "it is mapped already: its place in the range");
+  assertStringIncludes(text, "page fault at 0x7f00_0000_2000 ends with EFAULT");
+  assertStringIncludes(text, "the process has no memory there, or it is broken");
+  assertEquals(text.split("hmm_dma_map_alloc").length, 2, "the other device's map is not told");
+});

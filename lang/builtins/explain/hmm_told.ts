@@ -65,6 +65,13 @@ export function hmmUnmapTold(facts: Facts): Told {
   return { title: `${page} is unmapped`, why: work };
 }
 
+/** Why a page cannot be had as it is wanted. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EFAULT: "the process has no memory there, or it is broken",
+  EPERM: "it is wanted writable, and the process may only read it",
+  ENOMEM: "there is no memory for a page",
+};
+
 /** @see behaviour/hmm-rdma-vfio.md 1.1, 2.2 */
 export function rangeFaultTold(facts: Facts): Told {
   const where = `${facts.address("virt")}, ${facts.size("size_bytes")}`;
@@ -77,7 +84,9 @@ export function rangeFaultTold(facts: Facts): Told {
       }, or a change is under way: read it again`,
     };
   }
-  if (result !== "OK") return { title: `pages at ${where} cannot be had: ${result}`, why: "" };
+  if (result !== "OK") {
+    return { title: `pages at ${where} cannot be had: ${result}`, why: REFUSALS[result] ?? "" };
+  }
   const wanted = facts.inputIs("wanted_write")
     ? "wanted writable"
     : facts.inputIs("wanted_valid")

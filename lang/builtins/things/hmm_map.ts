@@ -15,6 +15,8 @@ import { decisionList } from "../explain/decision_list.ts";
 import type { TypeSpec } from "../spec.ts";
 import { IOVA_STATE } from "./iova_state.ts";
 
+/** Entries of a picture that are looked at: more than that are only counted. */
+export const PICTURED_ENTRIES = 16_384;
 /** Digits of 32 bits. */
 const HALF_DIGITS = 8;
 
@@ -71,10 +73,14 @@ export function entryRows(target: HmmMapTarget): string[][] {
     ];
   };
   const same = (a: number, b: number) => pfns.flags(a) === pfns.flags(b);
-  return shownParts(pfns.length, same).flatMap(({ end, hiddenTimes, start }) => [
+  const looked = Math.min(pfns.length, PICTURED_ENTRIES);
+  const rows = shownParts(looked, same).flatMap(({ end, hiddenTimes, start }) => [
     ...Array.from({ length: end - start }, (_, offset) => row(start + offset)),
     ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
   ]);
+  return looked === pfns.length
+    ? rows
+    : [...rows, ["⋮", `${pfns.length - looked} that are not looked at`, "", "", ""]];
 }
 
 const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {

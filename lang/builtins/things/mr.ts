@@ -30,7 +30,7 @@ import {
 } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { FieldSpec, MethodSpec, ParameterSpec, TypeSpec } from "../spec.ts";
-import { entryRecord, HMM_MAP, isOfMap } from "./hmm_map.ts";
+import { entryRecord, HMM_MAP, isOfMap, PICTURED_ENTRIES } from "./hmm_map.ts";
 import { NIC, VIRT } from "./mm.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./rdma_access.ts";
 
@@ -386,10 +386,14 @@ function tableRows({ table, umem }: MemoryRegion): string[][] {
       access === 0 ? "page fault" : (access & TABLE_WRITE) !== 0 ? "read, write" : "read",
     ];
   };
-  return shownParts(table.length, same).flatMap(({ end, hiddenTimes, start }) => [
+  const looked = Math.min(table.length, PICTURED_ENTRIES);
+  const rows = shownParts(looked, same).flatMap(({ end, hiddenTimes, start }) => [
     ...Array.from({ length: end - start }, (_, offset) => row(start + offset)),
     ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", ""]] : [],
   ]);
+  return looked === table.length
+    ? rows
+    : [...rows, ["⋮", `${table.length - looked} that are not looked at`, "", ""]];
 }
 
 function showMr(target: MrTarget): string[] {
@@ -426,7 +430,7 @@ function explainMr({ adapter, region }: MrTarget, run: Run): string[] {
   const mine = (event: MachineEvent) =>
     parts.some(({ umem }) => {
       if (isOfMap(event, { map: umem.map, device: umem.dev })) return true;
-      if (event.name !== "hmm.fault") return false;
+      if (event.name !== "hmm.fault" || event.device !== adapter.name) return false;
       const { virt: at } = event.fields as EventFields<"hmm.fault">;
       return umem.covers(at, at + 1);
     });
