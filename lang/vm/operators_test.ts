@@ -10,6 +10,7 @@ const calc = (left: Value, operator: ArithmeticOperator, right: Value) =>
 const codeOf = (run: () => unknown) => assertThrows(run, ScriptError).code;
 const size = (value: number) => new Quantity("size", value);
 const phys = (value: number) => new Quantity("phys", value);
+const virt = (value: number) => new Quantity("virt", value);
 const dma = (value: number) => new Quantity("dma", value);
 const time = (value: number) => new Quantity("duration", value);
 
@@ -88,12 +89,19 @@ Deno.test("kinds: the results of the table in language.md", () => {
   assertEquals(calc(time(9), "/", time(4)), 2);
   assertEquals(calc(size(8), "+", 1), size(9), "a plain int takes the kind wanted");
   assertEquals(calc(phys(8), "+", 1), phys(9));
+  assertEquals(calc(virt(0x7f00_0000_1000), "-", virt(0x7f00_0000_0000)), size(0x1000));
+  assertEquals(calc(size(1), "+", virt(0x7f00_0000_0000)), virt(0x7f00_0000_0001));
+  assertEquals(calc(virt(0x7f00_0000_1234), "%", size(4096)), 0x234);
 });
 
 Deno.test("kinds: mixes that have no meaning are errors", () => {
   const mixes: [Value, ArithmeticOperator, Value][] = [
     [phys(1), "+", phys(1)],
     [phys(1), "-", dma(1)],
+    [virt(1), "+", virt(1)],
+    [virt(1), "-", phys(1)],
+    [virt(1), "*", 2],
+    [virt(1), "/", 2],
     [size(1), "+", time(1)],
     [size(1), "*", size(1)],
     [8, "/", size(1)],
@@ -111,6 +119,7 @@ Deno.test("kinds: mixes that have no meaning are errors", () => {
 
 Deno.test("an address is never negative and never past 2^53 - 1", () => {
   assertEquals(codeOf(() => calc(phys(4096), "-", size(8192))), "E0918");
+  assertEquals(codeOf(() => calc(virt(4096), "-", size(8192))), "E0918");
   assertEquals(codeOf(() => calc(phys(LIMIT), "+", size(1))), "E0911");
   assertEquals(codeOf(() => cast(-1, "dma")), "E0918");
   assertEquals(cast(phys(4096), "dma"), dma(4096));
@@ -122,6 +131,7 @@ Deno.test("comparisons need the same kind, or a plain int", () => {
   assertEquals(compare(">=", size(4096), 4096), true);
   assertEquals(compare("<=", new Ratio(1.5), 2), true);
   assertEquals(codeOf(() => compare("<", phys(1), dma(2))), "E0913");
+  assertEquals(codeOf(() => compare("<", virt(1), dma(2))), "E0913");
   assertEquals(codeOf(() => compare("<", "a", "b")), "E0913");
 });
 

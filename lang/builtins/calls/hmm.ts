@@ -14,12 +14,13 @@ import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
 import type { Run } from "../../run/run.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import type { Value } from "../../vm/value.ts";
-import { dma, isThing, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";
+import { dma, isThing, raiseErrno, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";
 import type { FunctionSpec, ParameterSpec } from "../spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/hmm_map.ts";
-import { MM, pagesOf, raise, toMm, VIRT } from "../things/mm.ts";
-import { DEV } from "./parameters.ts";
+import { MM, toMm } from "../things/mm.ts";
+import { pagesOf } from "../things/mm_methods.ts";
+import { DEV, SIZE, VIRT } from "./parameters.ts";
 
 /** More pages than one map may have. */
 const MAX_PAGES = 2 ** 20;
@@ -148,7 +149,7 @@ hmm_dma_map_free(nic, map)`,
         pages: count,
         wanted: valid + (write === true ? HMM_PFN.WRITE : 0),
       });
-      return raise(error, "The process's pages cannot be had as wanted");
+      return raiseErrno(error, "The process's pages cannot be had as wanted");
     },
   },
   {
@@ -183,7 +184,7 @@ hmm_dma_map_free(nic, map)`,
       }
       run.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
-      if (typeof map === "number") return raise(map, `${device.name} gets no map of pages`);
+      if (typeof map === "number") return raiseErrno(map, `${device.name} gets no map of pages`);
       return thing(HMM_MAP, { map, device });
     },
   },
@@ -253,7 +254,7 @@ hmm_dma_map_free(nic, map)`,
   },
   {
     name: "mmu_notifier_invalidate_range_start",
-    parameters: [PROCESS, VIRT, { name: "size", kind: "size", doc: "How many bytes." }],
+    parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
     doc: "Says that a part of an address space is about to change: who shares it with a device " +
       "takes the device off, and nobody reads the page table there until " +
@@ -272,7 +273,7 @@ assert counters.hmm.invalidate == 1`,
   },
   {
     name: "mmu_notifier_invalidate_range_end",
-    parameters: [PROCESS, VIRT, { name: "size", kind: "size", doc: "How many bytes." }],
+    parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
     doc: "The change that mmu_notifier_invalidate_range_start() began is over.",
     example: `${MACHINE}mmu_notifier_invalidate_range_start(mm, at, 4KiB)

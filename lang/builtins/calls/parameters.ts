@@ -63,3 +63,22 @@ export const DIRECT_MACHINE = `machine {
   pci { root_port rp0 { nvme ssd { queues = 1 } } }
 }
 `;
+
+/** Where something lies in an address space. */
+export const VIRT: ParameterSpec = {
+  name: "addr",
+  kind: "virt",
+  doc: "Where, as the process sees it.",
+};
+
+/** The beginning of examples: a process with 16 KiB. */
+export const PROCESS = `let mm = address_space()
+let at = mm.mmap(16KiB)
+`;
+
+/** The same with an RDMA device that is translated. */
+export const RDMA_PROCESS = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { rdma nic { } } }
+}
+${PROCESS}`;

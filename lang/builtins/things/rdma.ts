@@ -7,7 +7,8 @@ import { ScriptError } from "../../vm/script_error.ts";
 import { list, toSize, toVirt } from "../arguments.ts";
 import type { ParameterSpec, TypeSpec } from "../spec.ts";
 import { DEVICE, deviceLines } from "./device.ts";
-import { NIC, toMm } from "./mm.ts";
+import { RDMA_PROCESS } from "../calls/parameters.ts";
+import { toMm } from "./mm.ts";
 import { mrValue } from "./mr.ts";
 
 /** What a page of a region is charged. */
@@ -81,7 +82,7 @@ export const RDMA: TypeSpec<LabDevice> = {
       doc:
         "Registers memory of a process. Nothing of it needs to be there; a range of IO addresses " +
         "is reserved for all of it.",
-      example: `${NIC}let mr = nic.reg_mr(mm, at, 16KiB)
+      example: `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 assert mr.entries == 4 and mr.map.mode == iova and mm.pages == 0
 mr.dereg()`,
       raises: ["EINVAL", "EOVERFLOW", "EOPNOTSUPP", "ENOMEM", "EFAULT"],
@@ -113,7 +114,7 @@ mr.dereg()`,
       result: "@mr",
       doc: "Registers everything that a process has and will have: a region without pages, which " +
         "makes a child for each 2 MiB that the device comes to.",
-      example: `${NIC}let all = nic.reg_implicit_mr(mm)
+      example: `${RDMA_PROCESS}let all = nic.reg_implicit_mr(mm)
 all.read(at, 4KiB)
 assert all.children.length == 1 and all.children[0].npages == 1
 all.dereg()`,

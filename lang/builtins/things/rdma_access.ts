@@ -7,7 +7,7 @@ import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue } from "../../vm/value.ts";
 import { errorValue, isThing, size, virt, word } from "../arguments.ts";
 import type { TypeSpec } from "../spec.ts";
-import { NIC } from "./mm.ts";
+import { RDMA_PROCESS } from "../calls/parameters.ts";
 
 function formatAccess(access: RdmaAccess): string {
   const { done, error, faults, sizeBytes, write } = access;
@@ -88,7 +88,7 @@ function begun(fault: PageFault): PageFault {
 }
 
 /** The beginning of examples: a region of 16 KiB that nobody has touched. */
-const FAULT = `${NIC}let mr = nic.reg_mr(mm, at, 16KiB)
+const FAULT = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 let pf = mr.page_fault(at, 4KiB)
 `;
 
