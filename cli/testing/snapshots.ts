@@ -5,6 +5,8 @@
  * something, and its lines behind `| `. It is written with `--snapshot update` only.
  */
 
+import { printable } from "../../lang/diagnostics/display_width.ts";
+
 /** Output that is not what the snapshot says. */
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
@@ -26,10 +28,17 @@ export function snapshotPath(path: string): string {
 
 /** The text of a snapshot; tests that print nothing are left out. */
 export function snapshotText(printed: Printed): string {
-  const parts = [...printed].filter(([, lines]) => lines.length > 0).map(([name, lines]) =>
+  const parts = [...inLines(printed)].filter(([, lines]) => lines.length > 0).map(([name, lines]) =>
     [`${NAME_MARK}${name}`, ...lines.map((line) => `${LINE_MARK}${line}`.trimEnd()), ""].join("\n")
   );
   return [HEAD, "", ...parts].join("\n");
+}
+
+/** Names and lines as they can stand in a line of a text file, whatever is in them. */
+function inLines(printed: Printed): Printed {
+  return new Map(
+    [...printed].map(([name, lines]) => [printable(name), lines.map((line) => printable(line))]),
+  );
 }
 
 /** Reads a snapshot back. */
@@ -65,14 +74,15 @@ export function compareSnapshot(
   }
   const known = readSnapshot(text);
   const problems: SnapshotProblem[] = [];
-  for (const [name, lines] of printed) {
+  const shown = inLines(printed);
+  for (const [name, lines] of shown) {
     const now = lines.map((line) => line.trimEnd());
     const before = known.get(name) ?? [];
     if (before.join("\n") === now.join("\n") && before.length === now.length) continue;
     problems.push({ place: `${file}: ${name}`, lines: changedLines(before, now) });
   }
   for (const name of known.keys()) {
-    if (complete && !printed.has(name)) {
+    if (complete && !shown.has(name)) {
       problems.push({ place: `${file}: ${name}`, lines: ["there is no such test any more"] });
     }
   }

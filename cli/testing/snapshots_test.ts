@@ -14,6 +14,14 @@ Deno.test("a snapshot is read as it was written, whatever the tests print", () =
   assertEquals(read.get("last"), ["  indented"]);
 });
 
+Deno.test("control characters in names and lines change nothing from one run to the next", () => {
+  const odd = new Map([["two\nlines", ["\x1b[2J", "a\rb\u2028c"]]]);
+  const text = snapshotText(odd);
+  assertEquals(compareSnapshot("a.dma", text, odd, true), []);
+  // deno-lint-ignore no-control-regex
+  assertEquals(/[\x00-\x09\x0b-\x1f]/.test(text), false);
+});
+
 Deno.test("equal output is no problem, and neither is a file that prints nothing", () => {
   assertEquals(compareSnapshot("a.dma", snapshotText(PRINTED), PRINTED, true), []);
   assertEquals(compareSnapshot("a.dma", null, new Map([["silent", []]]), true), []);
