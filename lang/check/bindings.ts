@@ -117,6 +117,9 @@ export class Resolution {
   readonly incomplete = new Set<FunctionDeclaration>();
 }
 
+/** The hint for a name in a pattern that stands for nothing a value could be compared with. */
+export const PATTERN_BINDS_NOTHING = "a pattern binds no name: `_` takes whatever is left";
+
 /** Names visible in one block; falls back to the block around it. */
 export class Scope {
   readonly #own = new Map<string, Variable>();

@@ -262,3 +262,18 @@ Deno.test("where a name is missing its line is not searched for wrong kinds as w
     "E0315 4:3 A list has no field `sizes`",
   ]);
 });
+
+Deno.test("words cannot be called, and patterns bind no names: the hint says what can be done", () => {
+  assertEquals(errorsOf("for i in range(3) { print i }"), [
+    "E0303 1:10 There is no function `range`",
+  ]);
+  assertEquals(hintOf("for i in range(3) { print i }"), "a range is written `0..n`");
+  assertEquals(
+    hintOf("match 3 { 1 => now(), whatever => now() }"),
+    "a pattern binds no name: `_` takes whatever is left",
+  );
+  const word = "match 3 { 1 => now(), other => now() }";
+  assertEquals(errorsOf(word), ["E0404 1:23 An int never matches a word"]);
+  assertEquals(hintOf(word), "a pattern binds no name: `_` takes whatever is left");
+  assertEquals(hintOf("match 3 { strikt => now() }"), "did you mean `strict`?");
+});

@@ -107,7 +107,8 @@ export class FileScope {
     const valueKind = this.machineKinds.get(name);
     if (valueKind !== undefined) return { kind: "machine", name, valueKind };
     const word = this.registry.words.get(name);
-    if (word !== undefined) return { kind: "word", word };
+    // A word can do nothing: who calls one means a function that there is not.
+    if (word !== undefined) return called ? null : { kind: "word", word };
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 

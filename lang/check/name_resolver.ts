@@ -44,6 +44,7 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   pr_info: 'write `print "{n} pages"`: values stand in the text',
   sizeof: "sizes are fields: `buf.size`",
   len: "lengths are fields: `list.length`",
+  range: "a range is written `0..n`",
   malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
   kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
   alloc_page: "write `alloc_pages(1)`",

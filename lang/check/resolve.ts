@@ -15,7 +15,13 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/ast.ts";
-import { type ConstBinding, type FunctionBinding, Scope, Variable } from "./bindings.ts";
+import {
+  type ConstBinding,
+  type FunctionBinding,
+  PATTERN_BINDS_NOTHING,
+  Scope,
+  Variable,
+} from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
 import { checkFail } from "./fault_names.ts";
@@ -334,7 +340,12 @@ export class Resolver extends NameResolver {
     }
     const variable = this.find(pattern.name, scope);
     if (variable === null) {
-      this.name(pattern, scope);
+      const { name, span } = pattern;
+      if (this.fileScope.find(name, false) === null) {
+        const hint = this.unknownHint(name, scope, false) ??
+          PATTERN_BINDS_NOTHING;
+        this.unknown(name, span, scope, null, hint);
+      } else this.name(pattern, scope);
       return;
     }
     variable.reads++;

@@ -8,7 +8,7 @@ import { spanText } from "../source.ts";
 import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../vm/kinds.ts";
 import { mixHint } from "../vm/operators.ts";
 import { findField, typeOfKind } from "../vm/types.ts";
-import type { Resolution } from "./bindings.ts";
+import { PATTERN_BINDS_NOTHING, type Resolution } from "./bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
 import { wayOut } from "./leaving.ts";
 import type { Misfits } from "./misfits.ts";
@@ -228,7 +228,8 @@ export class StatementChecker {
         "E0404",
         pattern.span,
         `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
-        mixHint("==", subject, kind) ?? undefined,
+        mixHint("==", subject, kind) ??
+          (pattern.kind === "Name" && kind === "word" ? PATTERN_BINDS_NOTHING : undefined),
       );
     }
   }
