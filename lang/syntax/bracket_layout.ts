@@ -12,9 +12,11 @@ import { endsValue } from "./bracket_matcher.ts";
 import {
   CLOSERS,
   Dot,
+  Identifier,
   InfixOperator,
   isA,
   LBrace,
+  LParen,
   Newline,
   NumberToken,
   OPENERS,
@@ -164,23 +166,34 @@ function* unopened(
   tokens: readonly IToken[],
   fixes: readonly BracketFix[],
 ): Generator<Guess> {
+  const heads = [...headsOf(type, lines, tokens)];
+  if (type === LParen) yield* runTogether(heads, tokens);
   // Of two side by side, where one is found to be, one is too much.
   const broken = lines.filter(({ start, end }) => fixes.some(({ at }) => start <= at && at < end));
   for (const at of twice(PARTNERS.get(type)!, broken, tokens)) {
     yield { fix: { kind: "drop", at: at + 1, opener: null }, isLikely: true };
   }
-  yield* openedAbove(type, lines, tokens);
+  yield* openedAbove(type, heads);
+}
+
+/** A line that opens fewer brackets than are closed below it. */
+interface Head {
+  readonly line: Line;
+  /** Its first token that is no closing bracket. */
+  readonly from: number;
+  /** The closing bracket that closes nothing. */
+  readonly closer: number;
 }
 
 /**
  * A line begins with closing brackets. The line that opened them is the one above it that stands
  * no deeper: when it opens fewer, one is missing there.
  */
-function* openedAbove(
+function* headsOf(
   type: TokenType,
   lines: readonly Line[],
   tokens: readonly IToken[],
-): Generator<Guess> {
+): Generator<Head> {
   for (const [index, line] of lines.entries()) {
     const behind = afterClosers(line, tokens);
     const closers = tokens.slice(line.start, behind);
@@ -197,8 +210,36 @@ function* openedAbove(
     if (opened >= wanted) continue;
     const closer = line.start +
       closers.findLastIndex((token) => token.tokenType === PARTNERS.get(type));
-    for (let at = head.end; at >= from; at--) {
+    yield { line: head, from, closer };
+  }
+}
+
+function* openedAbove(
+  type: TokenType,
+  heads: readonly Head[],
+): Generator<Guess> {
+  for (const { line, from, closer } of heads) {
+    for (let at = line.end; at >= from; at--) {
       yield { fix: { kind: "open", at, type, closer }, isLikely: true };
+    }
+  }
+}
+
+/** `requestbio(`: a word that stands nowhere else, made of two that do. */
+function* runTogether(heads: readonly Head[], tokens: readonly IToken[]): Generator<Guess> {
+  if (heads.length === 0) return;
+  const counts = new Map<string, number>();
+  for (const { tokenType, image } of tokens) {
+    if (tokenType === Identifier) counts.set(image, (counts.get(image) ?? 0) + 1);
+  }
+  for (const { line, from, closer } of heads) {
+    for (let at = from; at < line.end; at++) {
+      const { tokenType, image } = tokens[at]!;
+      if (tokenType !== Identifier || counts.get(image) !== 1) continue;
+      for (let length = image.length - 1; length > 0; length--) {
+        if (!counts.has(image.slice(0, length)) || !counts.has(image.slice(length))) continue;
+        yield { fix: { kind: "split", at, length, closer }, isLikely: true };
+      }
     }
   }
 }

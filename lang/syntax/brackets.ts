@@ -83,6 +83,9 @@ function reportFixes(
       case "open":
         reportUnopened(fix, place, tokens, reporter);
         break;
+      case "split":
+        reportRunTogether(fix, tokens, reporter);
+        break;
       case "unclosed":
         reportTwice(fix, tokens, reporter);
         break;
@@ -165,11 +168,29 @@ function reportUnopened(
     `Expected ${LABEL} to begin ${openedNoun(fix, tokens)}, found ${found}`,
     {
       label: `expected ${LABEL} here`,
-      related: closer === undefined ? undefined : [{
-        span: { source: reporter.source, start: closer.startOffset, end: tokenEnd(closer) },
-        message: `\`${closer.image}\` closes nothing without it`,
-      }],
+      related: closer === undefined ? undefined : closedBelow(closer, reporter),
     },
+  );
+}
+
+function closedBelow(closer: IToken, { source }: Reporter) {
+  const span = { source, start: closer.startOffset, end: tokenEnd(closer) };
+  return [{ span, message: `\`${closer.image}\` closes nothing without it` }];
+}
+
+function reportRunTogether(
+  { at, length, closer }: BracketFix & { kind: "split" },
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const { startOffset, image } = tokens[at]!;
+  const [first, second] = [image.slice(0, length), image.slice(length)].map(shortened);
+  reporter.error(
+    "E0203",
+    startOffset,
+    startOffset + image.length,
+    `Expected \`(\` between \`${first}\` and \`${second}\`, found \`${shortened(image)}\``,
+    { related: closedBelow(tokens[closer]!, reporter) },
   );
 }
 
