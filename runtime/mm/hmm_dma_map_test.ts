@@ -315,6 +315,15 @@ Deno.test("a list that cannot be had is ENOMEM, and nothing is kept (hmm-rdma-vf
   }
 });
 
+Deno.test("a kernel with DMA debugging always unmaps, and keeps addresses for it (hmm-rdma-vfio.md 1.2)", () => {
+  const rig = allocated({ iommu: { mode: "off" }, machine: { dmaDebug: true } }, 4);
+  assertEquals([rig.map.mode, rig.map.memoryBytes], ["list", 64]);
+  rig.page(1);
+  rig.mapPfn(1);
+  assert(rig.unmapPfn(1));
+  assertEquals(rig.names("call.dma_unmap_phys").length, 1);
+});
+
 Deno.test("less than one entry of the device's table is no map (hmm-rdma-vfio.md 1.2)", () => {
   const { dev, machine } = testBench();
   assertEquals(hmmDmaMapAlloc(machine, dev, 511, 2 * MIB), -ERRNO.EINVAL);
