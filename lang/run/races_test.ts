@@ -300,3 +300,25 @@ Deno.test("a session shows a race's value, and goes on as if it had not been", (
   session.back(1);
   assertEquals(session.feed("x").values[0]!.text, "0");
 });
+
+Deno.test("a race inside `fail each` is run in all orders, once as it is and once for each place", () => {
+  const work = `fn work() {
+  let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
+}
+`;
+  const text = `${STRICT}${work}fail each { race { work() } and { work() } }
+assert iommu.live_mappings == 0`;
+  assertEquals(failureText(text), "it passed");
+});
+
+Deno.test("`fail each` finds what leaks in one order of a race only", () => {
+  const said = failureText(`${STRICT}fail each {
+  let done = false
+  let m = none
+  race { m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) } and { done = m != none }
+  if done { dma_unmap_phys(ssd, m, 4KiB, to_device) }
+}`);
+  assertStringIncludes(said, "error[E0921]: the block itself leaks");
+  assertStringIncludes(said, "the only one of 2 orders that fails");
+});

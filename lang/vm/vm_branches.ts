@@ -106,6 +106,11 @@ export abstract class VmBranches extends VmStatements {
     return this.goals.length > 0 && this.#turns === this.goals.length;
   }
 
+  /** The run has still to come to the branch that it was sent to. */
+  protected get onItsWay(): boolean {
+    return this.#turns < this.goals.length;
+  }
+
   /**
    * Comes to a `fork`.
    * @returns The block to run, in a run that is here for it; else the value of the whole.

@@ -32,8 +32,11 @@ class EachScope implements RunScope {
   constructor(
     readonly info: FailEachInfo,
     readonly branching: number,
-    /** `wanted`: this run is here for one place only; `known`: its places were all tried before. */
-    readonly role: "main" | "wanted" | "known",
+    /**
+     * `wanted`: this run is here for one place only; `known`: its places were all tried before;
+     * `passing`: they are tried by the run that sent this one to a branching inside the block.
+     */
+    readonly role: "main" | "wanted" | "known" | "passing",
     readonly places: () => readonly FaultPlaceName[],
     readonly leaks: () => readonly Leak[],
     readonly leave: () => void,
@@ -80,8 +83,9 @@ export abstract class VmSweeps extends VmBranches {
       count.stop();
       watch.stop();
     };
+    const role = this.onItsWay ? "passing" : "main";
     this.scopes.push(
-      new EachScope(info, branching, "main", () => count.places, () => watch.leaks(), leave),
+      new EachScope(info, branching, role, () => count.places, () => watch.leaks(), leave),
     );
   }
 
@@ -94,6 +98,7 @@ export abstract class VmSweeps extends VmBranches {
     this.expecting(info.expectation);
     const left = scope.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left);
+    if (scope.role === "passing") return;
     const places = scope.places();
     const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
     const reported = new Map<string, SweepIncident>();
