@@ -57,7 +57,7 @@ export function renderFinding(finding: Finding, options: RenderOptions = {}): st
   const width = Math.max(1, ...spans.map((one) => String(lineOf(one)).length));
   const margin = " ".repeat(width + 2);
   const lines = [
-    `${style(severity, word)}${style("code", `[${tag}]`)}: ${lowered(message)}`,
+    `${style(severity, word)}${style("code", `[${tag}]`)}: ${shownMessage(message)}`,
     ...span === null ? [] : snippet(span, label ?? "", severity, width, style),
   ];
   for (const other of related) {
@@ -87,11 +87,16 @@ function lineOf(span: Span): number {
   return span.source.position(span.start).line;
 }
 
-/** A message follows a colon, so its first word is no beginning of a sentence. */
-function lowered(message: string): string {
-  // What a script has `assert` say is the script's, and no more to be trusted than its lines.
-  const shown = message.split("\n").map(printable).join("\n");
-  return /^[A-Z](?:[a-z]| )/.test(shown) ? shown.charAt(0).toLowerCase() + shown.slice(1) : shown;
+/** A sentence that follows a colon: its first word is no beginning any more. */
+export function afterColon(sentence: string): string {
+  return /^[A-Z](?:[a-z]| )/.test(sentence)
+    ? sentence.charAt(0).toLowerCase() + sentence.slice(1)
+    : sentence;
+}
+
+/** What a script has `assert` say is the script's, and no more to be trusted than its lines. */
+function shownMessage(message: string): string {
+  return afterColon(message.split("\n").map(printable).join("\n"));
 }
 
 function snippet(

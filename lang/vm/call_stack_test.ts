@@ -77,3 +77,10 @@ dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
   const line = "dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails ENOMEM";
   assertEquals(notesOf(`${text}${line}`), []);
 });
+
+Deno.test("the reason of an error goes on behind its colon", () => {
+  assertEquals(
+    onlyOutcome("alloc_pages(1_000_000)").failure?.message,
+    "Unexpected ENOMEM: cannot take 4096000000 bytes of host memory",
+  );
+});

@@ -1,8 +1,9 @@
 /** Turns whatever ended a script into a failure that says where and why. */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import { formatEvent } from "../render/event_line.ts";
+import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
 import { formatCount } from "../render/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
@@ -11,6 +12,9 @@ import { LimitError, ScriptError } from "./script_error.ts";
 
 /** Events of the device that a failure shows. */
 const LAST_EVENTS = 8;
+
+/** What an event says in a sentence, as a report does, is said whole above. */
+const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 
 /** Places of callers that a failure shows: the innermost, and the outermost of many. */
 const INNER_PLACES = 6;
@@ -97,7 +101,7 @@ function describeRaised(
       code: "E0902",
       severity: "error",
       span: context.span,
-      message: `Unexpected ${raised.errno}${status}: ${raised.what}`,
+      message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
       hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
         `\`expect error ${raised.errno} { … }\` or \`try\``,
       related,
@@ -115,7 +119,10 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
   for (let index = events.length - 1; index >= 0 && last.length < LAST_EVENTS; index--) {
     if (events[index]!.device === device) last.unshift(events[index]!);
   }
-  return [`last events of ${device}:`, ...last.map((event) => `  ${formatEvent(event)}`)];
+  return [
+    `last events of ${device}:`,
+    ...last.map((event) => `  ${formatEvent(event, EVENT_LAYOUT)}`),
+  ];
 }
 
 function describeBug(

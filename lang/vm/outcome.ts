@@ -1,6 +1,7 @@
 /** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
 import type { RaisedError } from "../builtins/registry.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
@@ -73,7 +74,7 @@ function isCode(raised: Raised, code: string): boolean {
 
 function errorText(raised: Raised): string {
   const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
-  return `${raised.errno}${status} was raised: ${raised.what}`;
+  return `${raised.errno}${status} was raised: ${afterColon(raised.what)}`;
 }
 
 function settleIncident(
