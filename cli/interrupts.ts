@@ -44,6 +44,11 @@ export class Interrupts implements HostWatch {
     Deno.addSignalListener("SIGINT", this.#raise);
   }
 
+  /** Forgets what was heard: what is done next is another matter. */
+  reset(): void {
+    Atomics.store(this.#flag, 0, 0);
+  }
+
   /** Stops listening: else the process would not end. */
   close(): void {
     this.#worker?.terminate();

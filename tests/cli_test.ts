@@ -90,6 +90,22 @@ Deno.test("time and depth of calls are limits as well, and their errors say how 
   });
 });
 
+Deno.test("what says how to raise a limit can be said: bench and repl have them, too", async () => {
+  const bench = 'bench "long" { loop { let i = 0; while i < 10_000 { i += 1 } } }\n';
+  await withFiles({ "long.dma": bench }, async (folder) => {
+    const few = await dmalab("bench", join(folder, "long.dma"), "--max-steps", "1000");
+    assertEquals(few.code, 3);
+    assertStringIncludes(few.output, "`--max-steps 2_000` allows twice as many");
+    assertEquals((await dmalab("bench", join(folder, "long.dma"))).code, 0);
+  });
+  for (const name of ["run", "test", "bench", "repl"]) {
+    const { output } = await dmalab(name, "--help");
+    for (const limit of ["steps", "memory", "output", "events", "depth", "time"]) {
+      assertStringIncludes(output, `--max-${limit} `, name);
+    }
+  }
+});
+
 Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", async () => {
   const text = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
+import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
@@ -14,6 +14,7 @@ export const BENCH = command({
     match: MATCH,
     seed: SEED,
     json: { kind: "flag", doc: "one JSON object a line" },
+    ...LIMITS,
   },
   examples: [{ line: "bench benches/nvme_read.dma", doc: "one file" }],
   async run({ words, options, screen }) {
@@ -21,6 +22,6 @@ export const BENCH = command({
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    return benchScenarios(paths, options, screen);
+    return benchScenarios(paths, { ...options, limits: limitsOf(options) }, screen);
   },
 });

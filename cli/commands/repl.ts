@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { SEED } from "./scenario_options.ts";
+import { LIMITS, limitsOf, SEED } from "./scenario_options.ts";
 
 export const REPL = command({
   name: "repl",
@@ -13,13 +13,13 @@ export const REPL = command({
     completes: "scenarios",
     count: "maybe",
   },
-  options: { seed: SEED },
+  options: { seed: SEED, ...LIMITS },
   examples: [
     { line: "repl", doc: "a machine of 1 CPU and 4 GiB" },
     { line: "repl examples/01-hello-map.dma", doc: "the machine of a scenario" },
   ],
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");
-    return await runTerminalRepl(words[0] ?? null, options.seed, screen);
+    return await runTerminalRepl(words[0] ?? null, options.seed, limitsOf(options), screen);
   },
 });

@@ -3,7 +3,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
 import { milliseconds } from "../numbers.ts";
 import type { Screen } from "../screen.ts";
-import type { LimitOptions } from "../scenario/run_scenarios.ts";
+import type { LimitOptions } from "../scenario/limit_options.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",

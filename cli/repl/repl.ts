@@ -7,6 +7,8 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { formatTimeRounded } from "../../lang/render/numbers.ts";
 import type { SourceLoader } from "../../lang/run/load_files.ts";
+import type { Limits } from "../../lang/vm/limits.ts";
+import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { type FeedResult, Session } from "../../lang/run/session.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
@@ -25,6 +27,8 @@ export interface ReplConsole {
   write(text: string): void;
   /** Asks for the next line. */
   prompt(text: string): void;
+  /** Does what was typed, which may take long; what watches it hears Ctrl-C meanwhile. */
+  work?<T>(task: () => T): T;
 }
 
 /** Stands for Ctrl-C in the lines: what was typed so far is dropped. */
@@ -36,6 +40,8 @@ export interface ReplOptions {
   readonly colour: boolean;
   /** Columns for tables and events. */
   readonly columns: number;
+  readonly limits?: Limits;
+  readonly watch?: HostWatch;
 }
 
 export class Repl {
@@ -50,13 +56,16 @@ export class Repl {
   /** Lines of a statement that is not complete yet. */
   #pending = "";
 
-  constructor(console: ReplConsole, { loader, seed, colour, columns }: ReplOptions) {
+  constructor(console: ReplConsole, options: ReplOptions) {
+    const { loader, seed, colour, columns, limits, watch } = options;
     this.#console = console;
     this.paint = painter(colour);
     this.columns = columns;
     this.session = new Session({
       loader,
       ...seed === undefined ? {} : { seed },
+      ...limits === undefined ? {} : { limits },
+      ...watch === undefined ? {} : { watch },
       onLine: (line) => this.say(printable(line)),
       style: diagnosticStyle(this.paint),
     });
@@ -74,7 +83,11 @@ export class Repl {
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */
   start(source: SourceFile): void {
-    this.#show(this.session.feedSource(source));
+    this.#show(this.#work(() => this.session.feedSource(source)));
+  }
+
+  #work<T>(task: () => T): T {
+    return this.#console.work?.(task) ?? task();
   }
 
   /** One line of output. */
@@ -112,7 +125,7 @@ export class Repl {
     }
     const before = this.session.summary().seq;
     const input = this.#pending + line;
-    const result = this.session.feed(input);
+    const result = this.#work(() => this.session.feed(input));
     if (result.incomplete) {
       this.#pending = `${input}\n`;
       return true;
@@ -124,7 +137,7 @@ export class Repl {
   }
 
   #show(result: FeedResult): void {
-    const { diagnostics, failure, newMachine, tests, values } = result;
+    const { diagnostics, failure, newMachine, tests, undone, values } = result;
     if (diagnostics.length > 0) {
       this.say(renderDiagnostics(diagnostics, { style: diagnosticStyle(this.paint) }));
     }
@@ -137,6 +150,7 @@ export class Repl {
       for (const incident of incidentLines(outcome, this.paint)) this.say(incident);
       for (const each of outcome.failure?.lines ?? []) this.say(each);
     }
+    if (undone) this.say(this.paint("dim", "undone: the session is as it was before this input"));
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
       this.say(this.paint("dim", `a new machine, with ${names}`));

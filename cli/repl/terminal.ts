@@ -2,7 +2,9 @@
 import * as readline from "node:readline";
 import process from "node:process";
 import { HostLoader } from "../host_loader.ts";
-import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { type ExitCode, HELD, INTERRUPTED, WRONG } from "../exit_code.ts";
+import { Interrupts } from "../interrupts.ts";
+import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import type { Screen } from "../screen.ts";
 import { readHistory, writeHistory } from "./history.ts";
 import { LineQueue } from "./line_queue.ts";
@@ -14,6 +16,7 @@ const DEFAULT_COLUMNS = 80;
 export async function runTerminalRepl(
   path: string | null,
   seed: number | null,
+  limits: LimitOptions,
   screen: Screen & { flush?(): void },
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
@@ -29,12 +32,29 @@ export async function runTerminalRepl(
   };
   // Filled in below: each side needs the other.
   let ask = (_text: string) => {};
-  const repl = new Repl({ lines, write, prompt: (text) => ask(text) }, {
+  const interrupts = new Interrupts();
+  // A listener of its own, so that a signal ends an input and never the session.
+  const outlive = () => {};
+  const isRaw = isTerminal && process.stdin.isTTY;
+  const work = <T>(task: () => T): T => {
+    interrupts.reset();
+    // A raw terminal hands Ctrl-C over as a letter, which nobody reads during the work.
+    if (isRaw) process.stdin.setRawMode(false);
+    try {
+      return task();
+    } finally {
+      if (isRaw) process.stdin.setRawMode(true);
+    }
+  };
+  const repl = new Repl({ lines, write, prompt: (text) => ask(text), work }, {
     loader: opened?.loader ?? HostLoader.here(),
     ...seed === null ? {} : { seed },
     colour: screen.colour,
     columns: screen.columns ?? DEFAULT_COLUMNS,
+    limits: allLimits(limits),
+    watch: interrupts,
   });
+  if (isTerminal) Deno.addSignalListener("SIGINT", outlive);
   const history = isTerminal ? readHistory() : [];
   const terminal = readline.createInterface({
     input: process.stdin,
@@ -67,6 +87,10 @@ export async function runTerminalRepl(
   if (opened !== null) repl.start(opened.entry);
   await repl.run();
   terminal.close();
+  const isEnded = interrupts.interrupted();
+  interrupts.close();
+  if (isTerminal) Deno.removeSignalListener("SIGINT", outlive);
+  else if (isEnded) return INTERRUPTED;
   if (isTerminal) writeHistory([...history, ...typed]);
   return HELD;
 }

@@ -16,6 +16,7 @@ import {
 import { Interrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
+import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { loadScenario } from "./load_scenario.ts";
 
@@ -23,6 +24,7 @@ export interface BenchScenarioOptions {
   readonly match: string | null;
   readonly seed: number | null;
   readonly json: boolean;
+  readonly limits: LimitOptions;
 }
 
 /** Runs the benches of each file; none found is a failure. */
@@ -62,6 +64,7 @@ function benchAll(
       const outcome = runBench(program, bench, {
         clock: () => performance.now(),
         watch,
+        limits: allLimits(options.limits),
         ...options.seed === null ? {} : { seed: options.seed },
         onLine: (line) => screen.out(`${printable(line)}\n`),
         style: diagnosticStyle(paint),

@@ -3,7 +3,6 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
-import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
 import {
   type ExitCode,
   FAILED,
@@ -17,21 +16,13 @@ import { Interrupts } from "../interrupts.ts";
 import { painter } from "../paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
+import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { loadScenario } from "./load_scenario.ts";
 import { failureLines, incidentLines, outcomeLine, summaryLines } from "./report_printer.ts";
 import { SpacedLines } from "./spaced_lines.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
 /** Limits of the script that differ from the usual ones; null for those. */
-export interface LimitOptions {
-  readonly steps: number | null;
-  readonly memoryBytes: number | null;
-  readonly outputLines: number | null;
-  readonly depth: number | null;
-  readonly events: number | null;
-  readonly timeMs: number | null;
-}
-
 export interface ScenarioOptions {
   /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
   readonly only: "all" | "tests";
@@ -95,10 +86,7 @@ async function runAll(
       },
       style: diagnosticStyle(paint),
       watch,
-      limits: {
-        ...DEFAULT_LIMITS,
-        ...Object.fromEntries(Object.entries(options.limits).filter(([, limit]) => limit !== null)),
-      },
+      limits: allLimits(options.limits),
     });
     reports.push(report);
     exitCode = worseExitCode(exitCode, codeOf(report));

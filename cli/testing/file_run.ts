@@ -2,13 +2,13 @@
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { DEFAULT_LIMITS } from "../../lang/vm/limits.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { painter } from "../paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { codeOf, engineFor, type LimitOptions } from "../scenario/run_scenarios.ts";
+import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { codeOf, engineFor } from "../scenario/run_scenarios.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
@@ -99,10 +99,7 @@ export async function runFile(
     },
     style: diagnosticStyle(paint),
     ...watch === undefined ? {} : { watch },
-    limits: {
-      ...DEFAULT_LIMITS,
-      ...Object.fromEntries(Object.entries(job.limits).filter(([, limit]) => limit !== null)),
-    },
+    limits: allLimits(job.limits),
   });
   tell({
     kind: "end",

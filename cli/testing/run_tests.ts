@@ -5,7 +5,7 @@ import { readRulePage } from "../explain/rule_pages.ts";
 import { readHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
-import type { LimitOptions } from "../scenario/run_scenarios.ts";
+import type { LimitOptions } from "../scenario/limit_options.ts";
 import type { Screen } from "../screen.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";

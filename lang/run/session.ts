@@ -26,6 +26,7 @@ import type { FileNode } from "../syntax/ast.ts";
 import { parse } from "../syntax/parse.ts";
 import { describeKind, kindOf } from "../vm/kinds.ts";
 import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
+import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
 import type { Value } from "../vm/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
@@ -50,6 +51,8 @@ export interface SessionOptions {
   readonly loader: SourceLoader;
   readonly registry?: Registry;
   readonly limits?: Limits;
+  /** A clock, and who may want an input to end. An input that one of them ends is undone. */
+  readonly watch?: HostWatch;
   /** Instead of the seed of the machine block. */
   readonly seed?: number;
   readonly onLine?: (text: string) => void;
@@ -73,6 +76,8 @@ export interface FeedResult {
   readonly events: readonly MachineEvent[];
   /** True when the input declared another machine: the variables of the old one are gone. */
   readonly newMachine: boolean;
+  /** True when it took too long, or somebody ended it: then it is as if it had not been. */
+  readonly undone: boolean;
 }
 
 export interface ShownValue {
@@ -105,6 +110,9 @@ export interface SessionSummary {
   readonly machineNames: readonly string[];
 }
 
+/** Failures that depend on when somebody looked. */
+const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
+
 /** Something that was done and can be done again. */
 type Move =
   | { readonly kind: "input"; readonly source: SourceFile }
@@ -119,7 +127,15 @@ export class Session {
   #inputs = 0;
 
   constructor(options: SessionOptions) {
-    this.#options = options;
+    const { watch } = options;
+    // What was done before is done again to its end, or it would not be the same.
+    this.#options = watch === undefined ? options : {
+      ...options,
+      watch: {
+        nowMs: () => this.#current === null ? 0 : watch.nowMs(),
+        interrupted: () => this.#current !== null && watch.interrupted(),
+      },
+    };
     this.#state = this.#newState(null);
   }
 
@@ -133,6 +149,12 @@ export class Session {
     this.#current = source;
     const result = this.#state.input(source);
     this.#current = null;
+    const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
+    if (failures.some((failure) => failure !== null && BY_CLOCK.has(failure.code))) {
+      // It would end elsewhere when it is done again.
+      this.#again();
+      return { ...result, newMachine: false, undone: true };
+    }
     const done = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
     if (done) this.#moves.push({ kind: "input", source });
@@ -396,6 +418,7 @@ class SessionState {
       tests: this.#runTests(file),
       events: this.world.recorder.after(before),
       newMachine,
+      undone: false,
     };
   }
 
@@ -412,6 +435,8 @@ class SessionState {
     const { stream } = this.world;
     const { cpu } = stream;
     this.vm.refillLimits();
+    const { watch } = this.#options;
+    if (watch !== undefined) this.vm.watch = new RunWatch(watch, this.#limits.timeMs);
     this.vm.start(functionIndex);
     const state = this.vm.resume();
     const { failure } = this.vm;
@@ -467,9 +492,10 @@ class SessionState {
   }
 
   #testOptions() {
-    const { seed, style } = this.#options;
+    const { seed, style, watch } = this.#options;
     return {
       limits: this.#limits,
+      ...(watch === undefined ? {} : { watch }),
       onLine: (line: string) => this.output.write(line),
       ...(seed === undefined ? {} : { seed }),
       ...(style === undefined ? {} : { style }),
@@ -535,4 +561,5 @@ const NOTHING: FeedResult = {
   tests: [],
   events: [],
   newMachine: false,
+  undone: false,
 };

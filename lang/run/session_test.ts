@@ -141,3 +141,30 @@ Deno.test("each input of a session has the limits of a test", () => {
   assertEquals(s.feed("while true { }").failure?.kind, "limit");
   assertEquals(texts(s.feed("1")), ["1"]);
 });
+
+Deno.test("an input that somebody ends, or that takes too long, is undone", () => {
+  let looks = 0;
+  let now = 0;
+  let ends = true;
+  const watch = { nowMs: () => now++, interrupted: () => ends && looks++ > 2 };
+  const s = new Session({
+    loader: memoryLoader({}),
+    limits: { ...DEFAULT_LIMITS, timeMs: 20 },
+    watch,
+  });
+  s.feed(MACHINE);
+  s.feed("let i = 1");
+  const mapping = "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)";
+  const ended = s.feed(`${mapping}\nwhile true { i += 1 }`);
+  assertEquals([ended.failure?.code, ended.undone], ["E0807", true]);
+  assertEquals(s.summary().seq, 0);
+  ends = false;
+  assertEquals(texts(s.feed("i")), ["1"]);
+  const late = s.feed("while true { i += 1 }");
+  assertEquals([late.failure?.code, late.undone], ["E0806", true]);
+  assertEquals(texts(s.feed("i")), ["1"]);
+  // A limit that counts is reached at the same place each time, and nothing is undone.
+  const failed = s.feed("i = 5\nassert i == 6");
+  assertEquals([failed.failure?.code, failed.undone], ["E0901", false]);
+  assertEquals(texts(s.feed("i")), ["5"]);
+});

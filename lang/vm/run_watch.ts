@@ -27,7 +27,7 @@ export class RunWatch {
       throw new LimitError(
         "E0807",
         "Interrupted",
-        "what came before it counts; the rest was not run",
+        "the rest was not run",
       );
     }
     if (this.#host.nowMs() < this.#endMs) return;
