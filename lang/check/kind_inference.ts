@@ -24,7 +24,7 @@ import type { Binding, Resolution, Variable } from "./bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
-import { Shapes } from "./shapes.ts";
+import { Shapes, takesItems } from "./shapes.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
@@ -68,7 +68,12 @@ export class KindInference {
     this.#surplus = surplus;
     this.#results = results;
     this.#operators = new OperatorKinds(this, bag, misfits);
-    this.#shapes = new Shapes((expression) => this.kindOf(expression), resolution, registry);
+    this.#shapes = new Shapes(
+      (expression) => this.kindOf(expression),
+      resolution,
+      registry,
+      results,
+    );
   }
 
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
@@ -354,6 +359,7 @@ export class KindInference {
     const type = typeOfKind(object, this.#registry.types);
     if (object === "any" || object === "record" || type === undefined) {
       for (const argument of call.arguments) this.kindOf(argument.value);
+      if (object === "record") this.#entryCalled(callee, type);
       if (
         type === undefined && object !== "any" && !object.startsWith("@") && object !== "record"
       ) {
@@ -369,9 +375,36 @@ export class KindInference {
     }
     this.#shapes.noteLambda(call, callee);
     this.#checkArguments(call, method);
+    this.#checkItemFunction(call, callee, object);
     return object === "list" && method.result === "any"
       ? this.#shapes.of(call).kind
       : method.result;
+  }
+
+  /** A function that a method calls with each item takes one, and where it chooses says which. */
+  #checkItemFunction(call: CallExpression, { field }: FieldExpression, object: Kind): void {
+    const lambda = call.arguments[0]?.value;
+    if (lambda?.kind !== "Lambda" || !takesItems(object, field.text)) return;
+    const count = lambda.parameters.length;
+    if (count !== 1) {
+      this.#bag.error(
+        "E0304",
+        lambda.span,
+        `\`${field.text}\` calls its function with 1 argument, but this one takes ${count}`,
+      );
+    } else if (field.text !== "map") {
+      this.wantBool(lambda.body, `\`${field.text}\``);
+    }
+  }
+
+  /** An entry of a record that is called, or a method of records. */
+  #entryCalled(callee: FieldExpression, type: TypeSpec | undefined): void {
+    const { entries } = this.#shapes.of(callee.object);
+    const name = callee.field.text;
+    if (entries === null || entries.has(name)) return;
+    if (type !== undefined && findMethod(type, name) !== null) return;
+    const names = [...entries.keys(), ...type === undefined ? [] : memberNames(type)];
+    this.#noMember(callee, "record", names, "method");
   }
 
   #checkArguments(

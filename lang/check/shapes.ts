@@ -5,11 +5,17 @@
  */
 import type { Registry } from "../builtins/registry.ts";
 import type { Contents, Kind } from "../builtins/spec.ts";
-import type { CallExpression, Expression, FieldExpression } from "../syntax/ast.ts";
+import type {
+  CallExpression,
+  Expression,
+  FieldExpression,
+  FunctionDeclaration,
+} from "../syntax/ast.ts";
 import { BRANCH_NAMES } from "../vm/branch_outcome.ts";
 import { isNumeric, rangeEndsKind } from "../vm/kinds.ts";
 import { findField, findMethod, typeOfKind } from "../vm/types.ts";
 import type { Resolution, Variable } from "./bindings.ts";
+import type { FunctionResults } from "./function_results.ts";
 
 /** A kind, and what is known of what is inside. */
 export interface Shape {
@@ -35,6 +41,7 @@ export class Shapes {
   readonly #kindOf: (expression: Expression) => Kind;
   readonly #resolution: Resolution;
   readonly #registry: Registry;
+  readonly #results: FunctionResults;
   readonly #known = new Map<Expression, Shape>();
   /** Parameters of lambdas that are called with items. */
   readonly #parameters = new Map<Variable, Shape>();
@@ -44,10 +51,12 @@ export class Shapes {
     kindOf: (expression: Expression) => Kind,
     resolution: Resolution,
     registry: Registry,
+    results: FunctionResults,
   ) {
     this.#kindOf = kindOf;
     this.#resolution = resolution;
     this.#registry = registry;
+    this.#results = results;
   }
 
   /** What is known of a value. */
@@ -82,11 +91,9 @@ export class Shapes {
     if (variable === undefined) return;
     const { text } = callee.field;
     const object = this.#kindOf(callee.object);
-    if (object === "list" && EACH_ITEM.has(text)) {
-      this.#parameters.set(variable, this.item(callee.object));
-    } else if (object === "@trace" && text === "filter") {
-      this.#parameters.set(variable, shapeOf("@event", undefined));
-    }
+    if (!takesItems(object, text)) return;
+    const item = object === "list" ? this.item(callee.object) : shapeOf("@event", undefined);
+    this.#parameters.set(variable, item);
   }
 
   #infer(expression: Expression): Shape {
@@ -176,6 +183,7 @@ export class Shapes {
     const { callee } = call;
     if (callee.kind === "Name") {
       const binding = this.#resolution.names.get(callee);
+      if (binding?.kind === "function") return this.#returned(binding.declaration);
       return binding?.kind === "builtin" ? shapeOf(binding.spec.result, binding.spec.of) : null;
     }
     if (callee.kind !== "Field") return null;
@@ -191,11 +199,25 @@ export class Shapes {
     return method === null ? null : shapeOf(method.result, method.of);
   }
 
+  /** What a function of the script gives, where there is only one way out of it. */
+  #returned(declaration: FunctionDeclaration): Shape | null {
+    const { endsInReturn, values } = this.#results.of(declaration);
+    const [value, ...others] = values;
+    return !endsInReturn || others.length > 0 || value === undefined || value === null
+      ? null
+      : this.of(value);
+  }
+
   #mapped({ arguments: given }: CallExpression): Shape | null {
     const body = given[0]?.value;
     if (body?.kind !== "Lambda") return null;
     return { kind: "list", item: this.of(body.body), entries: null };
   }
+}
+
+/** True for methods that call a function with each item: of lists, and a trace's `filter`. */
+export function takesItems(object: Kind, method: string): boolean {
+  return object === "list" ? EACH_ITEM.has(method) : object === "@trace" && method === "filter";
 }
 
 /** What a builtin says of what it gives. */

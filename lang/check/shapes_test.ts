@@ -81,6 +81,34 @@ Deno.test("what things of the machine list is known", () => {
   );
 });
 
+Deno.test("a function that a method calls with items takes one, and says which are meant", () => {
+  assertEquals(errorsOf("print [1, 2].map((a, b) => a)"), [
+    "E0304 1:18 `map` calls its function with 1 argument, but this one takes 2",
+  ]);
+  assertEquals(errorsOf("print [1, 2].filter(n => n + 1)"), [
+    "E0403 1:26 `filter` takes true or false, but this is an int",
+  ]);
+  assertEquals(errorsOf("print [1, 2].all(n => n > 1)"), []);
+  assertEquals(errorsOf("print events.filter(e => e.cpu)"), [
+    "E0403 1:26 `filter` takes true or false, but this is an int",
+  ]);
+});
+
+Deno.test("what a function with one way out gives is known, and which entries can be called", () => {
+  const sizes = "fn sizes() { return [4KiB, 8KiB] }\n";
+  assertEquals(errorsOf(`${sizes}for size in sizes() { advance size }`), [
+    "E0405 2:31 `advance` takes a duration, but this is a size",
+  ]);
+  assertEquals(
+    errorsOf("fn f(n) { if n > 1 { return [1us] }\n return [4KiB] }\nprint f(1)[0] + 1us"),
+    [],
+  );
+  assertEquals(errorsOf("let r = { f: x => x + 1 }\nprint [r.f(1), r.keys(), r.g(1)]"), [
+    "E0315 2:28 A record has no method `g`",
+  ]);
+  assertEquals(errorsOf("wait [1, 2]"), ["E0405 1:6 Cannot wait for an int in a list"]);
+});
+
 Deno.test("a chain of ten thousand names ends", () => {
   const chain = Array.from({ length: 10_000 }, (_, n) => `let a${n + 1} = a${n}\n`).join("");
   assertEquals(errorsOf(`let a0 = [1]\n${chain}print a10000[0]`), []);

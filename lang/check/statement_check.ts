@@ -178,17 +178,21 @@ export class StatementChecker {
 
   #wait(subject: Expression): void {
     const kind = this.#kinds.kindOf(subject);
-    if (kind === "any" || kind === "list") return;
-    const type = typeOfKind(kind, this.#registry.types);
-    if (kind.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
-    this.#misfits.add({
-      code: "E0405",
+    const isList = kind === "list";
+    const each = isList ? this.#kinds.itemKind(subject) : kind;
+    if (each === "any" || each === "list") return;
+    const type = typeOfKind(each, this.#registry.types);
+    if (each.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
+    const error = {
+      code: "E0405" as const,
       span: subject.span,
-      message: `Cannot wait for ${describeKind(kind)}`,
-      hint: kind === "duration"
+      message: `Cannot wait for ${describeKind(each)}${isList ? " in a list" : ""}`,
+      hint: each === "duration"
         ? "`advance` moves time"
         : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
-    }, [subject, kind]);
+    };
+    if (isList) this.#misfits.add(error);
+    else this.#misfits.add(error, [subject, kind]);
   }
 
   /** What has events to ask for. */
