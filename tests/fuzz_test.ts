@@ -10,7 +10,7 @@ import { trySlips } from "./fuzz/slips.ts";
 
 const CASES = 100_000;
 /** Every so many slips one is tried. */
-const SLIP_STEP = 29;
+const SLIP_STEP = 13;
 
 Deno.test(`${CASES} mutated programs are answered: no crash, no stack trace, no hang`, async () => {
   const workers = Math.max(1, navigator.hardwareConcurrency);
@@ -28,13 +28,8 @@ Deno.test(`${CASES} mutated programs are answered: no crash, no stack trace, no 
 Deno.test("a slip of a hand in an example costs at most three errors, the first at the place", () => {
   const { counts, poor } = trySlips(SLIP_STEP);
   console.log(counts);
-  const { variants, syntax, syntaxMany, syntaxFar, meaning, meaningMany, meaningFar } = counts;
-  assert(variants > 1500, `only ${variants}`);
-  assertEquals(syntaxMany, 0, poor.join("\n"));
-  // Where a bracket is missing among others of its kind nobody can tell which: about 1 in 3000.
-  assert(syntaxFar <= syntax / 500, poor.join("\n"));
-  // `let n = (4KiB)` for `let n = take(4KiB)` is a fine line; its uses are not.
-  assert(meaningMany <= meaning / 100 && meaningFar <= meaning / 25, poor.join("\n"));
+  assert(counts.variants > 10_000, `only ${counts.variants}`);
+  assertEquals(poor, []);
 });
 
 Deno.test("the generator's programs are right: they parse, and most of them are sound", () => {

@@ -39,6 +39,12 @@ Deno.test("a block on one line stays there when it fits, and statements get line
   assertEquals(line("if x { a() } else {\nb() }"), "if x {\n  a()\n} else {\n  b()\n}");
 });
 
+Deno.test("separators that separate nothing go, also at the head of a block", () => {
+  assertEquals(line("if x {; a()\n b() }"), "if x {\n  a()\n  b()\n}");
+  assertEquals(line("if x {;;a(); ;b();}"), "if x { a(); b() }");
+  assertEquals(line("if x { ;; }"), "if x { }");
+});
+
 Deno.test("what is too long for a line is broken: arguments, lists, chains, operators", () => {
   const name = (letter: string) => letter.repeat(30);
   assertEquals(

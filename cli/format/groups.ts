@@ -148,6 +148,14 @@ class GroupReader {
     }
   }
 
+  /** The first word behind an opening brace that separates nothing: a block may begin with `;`. */
+  #firstInside(): Word {
+    for (let next = this.#at + 1;; next++) {
+      const word = this.words[next]!;
+      if (word.token.tokenType !== t.Semicolon && word.token.tokenType !== t.Comma) return word;
+    }
+  }
+
   #node(inside: GroupKind, previous: Node | undefined): Node {
     const open = this.words[this.#at]!;
     if (!t.OPENERS.has(open.token.tokenType)) return open;
@@ -180,11 +188,11 @@ class GroupReader {
         return behindValue ? "index" : "list";
       default: {
         if (isPattern) return "count";
-        const first = this.words[this.#at + 1]!.token;
-        if (first.tokenType === t.RBrace) return "block";
-        const landmark = this.landmarks.get(first.startOffset);
+        const first = this.#firstInside();
+        if (first.token.tokenType === t.RBrace) return "block";
+        const landmark = this.landmarks.get(first.token.startOffset);
         if (landmark !== undefined) return BRACE_KINDS[landmark];
-        return this.#beginsEntry(this.words[this.#at + 1]!) ? "block" : "condition";
+        return this.#beginsEntry(first) ? "block" : "condition";
       }
     }
   }

@@ -17,9 +17,13 @@ export function checkKinds(
   bag: DiagnosticBag,
 ): void {
   const results = new FunctionResults();
-  const misfits = new Misfits(resolution, results);
+  const misfits: Misfits = new Misfits(resolution, results, (use) => inference.madeBy(use));
   const surplus = new SurplusArguments(resolution.incomplete);
-  const inference = new KindInference(resolution, registry, bag, { misfits, surplus, results });
+  const inference: KindInference = new KindInference(resolution, registry, bag, {
+    misfits,
+    surplus,
+    results,
+  });
   const checker = new StatementChecker(inference, resolution, registry, bag, misfits);
   for (const { file } of files) checker.file(file);
   misfits.settle(bag);

@@ -89,6 +89,11 @@ export class KindInference {
     return kind;
   }
 
+  /** What made the item of a list or the entry of a record that an expression takes, if it does. */
+  madeBy(expression: Expression): Expression | null {
+    return this.#shapes.of(expression).madeBy;
+  }
+
   /** Reports a condition that can be neither true nor false. */
   wantBool(expression: Expression, what: string): void {
     const kind = this.kindOf(expression);

@@ -20,8 +20,14 @@ import type {
 } from "./bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 
+/** An expression that makes the items of a list, or an entry of a record. */
+interface MadeItem {
+  readonly kind: "item";
+  readonly madeBy: Expression;
+}
+
 /** What a value can come from. */
-type Origin = Variable | ConstBinding | FunctionBinding | WordBinding;
+type Origin = Variable | ConstBinding | FunctionBinding | WordBinding | MadeItem;
 
 /** A use of a value that makes no sense. */
 interface Misfit {
@@ -61,10 +67,20 @@ export class Misfits {
   readonly #needless = new Map<Expression, boolean>();
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<Word, WordBinding>();
+  readonly #items = new Map<Expression, MadeItem>();
+  readonly #madeBy: (use: Expression) => Expression | null;
 
-  constructor(resolution: Resolution, results: FunctionResults) {
+  /**
+   * @param madeBy What made the item or entry that an expression takes; null for anything else.
+   */
+  constructor(
+    resolution: Resolution,
+    results: FunctionResults,
+    madeBy: (use: Expression) => Expression | null,
+  ) {
     this.#resolution = resolution;
     this.#results = results;
+    this.#madeBy = madeBy;
   }
 
   /**
@@ -85,8 +101,9 @@ export class Misfits {
     };
     const traced = values.filter(([value]) => this.#originOf(value) !== null);
     const odd = traced.filter(([, kind]) => kind === "nothing" || kind === "word");
+    const origins = new Set(traced.map(([value]) => this.#originOf(value)));
     const [use, kind]: readonly [Expression | null, Kind] =
-      (odd.length === 1 ? odd[0] : traced.length === 1 ? traced[0] : undefined) ?? [null, "any"];
+      (odd.length === 1 ? odd[0] : origins.size === 1 ? traced[0] : undefined) ?? [null, "any"];
     this.#found.push({ diagnostic: error, use, kind });
     if (use !== null && kind !== "nothing") this.#accuse(use);
   }
@@ -118,12 +135,14 @@ export class Misfits {
   /** What a name or a call gets its value from; null for anything else. */
   #originOf(use: Expression): Origin | null {
     const name = use.kind === "Call" ? use.callee : use;
-    if (name.kind !== "Name") return null;
+    if (name.kind !== "Name") return this.#madeItem(use);
     const binding = this.#resolution.names.get(name);
     switch (binding?.kind) {
       case "function":
         return use.kind === "Call" ? binding : null;
       case "variable":
+        if (use.kind !== "Name") return null;
+        return (binding.role === "let" ? null : this.#madeItem(use)) ?? binding;
       case "const":
         return use.kind === "Name" ? binding : null;
       case "word":
@@ -131,6 +150,16 @@ export class Misfits {
       default:
         return null;
     }
+  }
+
+  #madeItem(use: Expression): MadeItem | null {
+    const madeBy = this.#madeBy(use);
+    if (madeBy === null || madeBy === use) return null;
+    const known = this.#items.get(madeBy);
+    if (known !== undefined) return known;
+    const item: MadeItem = { kind: "item", madeBy };
+    this.#items.set(madeBy, item);
+    return item;
   }
 
   #wordBinding(binding: WordBinding): WordBinding {
@@ -146,6 +175,8 @@ export class Misfits {
         return origin.role === "let" && origin.assigned.length === 0 ? origin.source : null;
       case "const":
         return origin.declaration.value;
+      case "item":
+        return origin.madeBy;
       case "function": {
         const { values } = this.#results.of(origin.declaration);
         return values.length === 1 ? values[0]! : null;
@@ -173,6 +204,8 @@ export class Misfits {
   #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
     if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
+    // How often it is used nobody has counted.
+    if (origin.kind === "item") return false;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
@@ -236,7 +269,6 @@ export class Misfits {
       span,
       message: message[0]!.toLowerCase() + message.slice(1),
     }));
-    const name = nameOf(origin);
     const declaration = origin.kind === "function" ? origin.declaration : null;
     const result = declaration === null ? null : this.#results.of(declaration);
     if (declaration !== null && kind === "nothing" && (result!.isNone || result!.bare !== null)) {
@@ -245,7 +277,7 @@ export class Misfits {
         code: "E0407",
         severity: "error",
         span: (bare ?? last ?? declaration.name).span,
-        message: `\`${name}\` is used for its value, but returns none`,
+        message: `\`${declaration.name.text}\` is used for its value, but returns none`,
         hint: bare !== null
           ? "write the value behind `return`"
           : "`return` before the value hands it on",
@@ -253,12 +285,11 @@ export class Misfits {
       };
     }
     const source = this.#sourceOf(origin);
-    const verb = origin.kind === "function" ? "returns" : "is";
     return {
       code: "E0408",
       severity: "error",
       span: source?.span ?? placeOf(origin)!,
-      message: `\`${name}\` ${verb} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
+      message: `${subjectOf(origin)} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
       ...this.#hasNeedlessParentheses(source)
         ? { hint: "is the name of a function missing before the `(`?" }
         : {},
@@ -267,7 +298,8 @@ export class Misfits {
   }
 
   #verdict(origin: Origin, kind: Kind): string {
-    const uses = origin.kind === "word" ? 0 : origin.reads;
+    if (origin.kind === "word" || origin.kind === "item") return "which does not fit its uses";
+    const uses = origin.reads;
     if (kind === "nothing") return `and its ${uses === 1 ? "use wants" : "uses want"} a value`;
     const wrong = this.#accusers.get(origin)?.size ?? 0;
     if (wrong < uses) return `which fits only ${uses - wrong} of its ${uses} uses`;
@@ -282,20 +314,41 @@ function placeOf(origin: Origin): Span | null {
     case "const":
     case "function":
       return origin.declaration.name.span;
+    case "item":
+      return origin.madeBy.span;
     case "word":
       return null;
   }
 }
 
-function nameOf(origin: Origin): string {
+/** What an error about an origin begins with. */
+function subjectOf(origin: Origin): string {
   switch (origin.kind) {
     case "variable":
-      return origin.name;
+      return `\`${origin.name}\` is`;
+    case "const":
+      return `\`${origin.declaration.name.text}\` is`;
+    case "function":
+      return `\`${origin.declaration.name.text}\` returns`;
+    case "item":
+      return "What is put in here is";
+    case "word":
+      return `\`${origin.word.name}\` is`;
+  }
+}
+
+/** What a note at an origin says. */
+function noteOf(origin: Origin): string {
+  switch (origin.kind) {
+    case "variable":
+      return `\`${origin.name}\` is bound here`;
     case "const":
     case "function":
-      return origin.declaration.name.text;
+      return `\`${origin.declaration.name.text}\` is declared here`;
+    case "item":
+      return "it is put in here";
     case "word":
-      return origin.word.name;
+      return `\`${origin.word.name}\` stands here`;
   }
 }
 
@@ -321,15 +374,10 @@ function atFirstUse(
   const line = (span: Span) => span.source.position(span.start).line;
   const isElsewhere = place !== null &&
     (place.source !== use.span.source || line(place) !== line(use.span));
-  const origins: RelatedSpan[] = isElsewhere
-    ? [{
-      span: place,
-      message: `\`${nameOf(origin)}\` is ${origin.kind === "variable" ? "bound" : "declared"} here`,
-    }]
-    : [];
+  const origins: RelatedSpan[] = isElsewhere ? [{ span: place, message: noteOf(origin) }] : [];
   const hints = diagnostic.hint === undefined ? [] : [diagnostic.hint];
   if (origin.kind === "word" && hints.length === 0) {
-    hints.push(`\`${nameOf(origin)}\` is a word here: nothing of that name is bound`);
+    hints.push(`\`${origin.word.name}\` is a word here: nothing of that name is bound`);
   }
   if (more > 0) {
     const places = `${more} more place${more === 1 ? "" : "s"}`;

@@ -126,3 +126,32 @@ Deno.test("a chain of ten thousand names is followed a hundred far, and ends", (
   const { diagnostics } = load(`let a0 = (1)\n${links.join("\n")}\nprint a10000.phys`);
   assertEquals(diagnosticLines(diagnostics).length, 1);
 });
+
+Deno.test("blame goes through lists and records to what was put in", () => {
+  const none = "fn take(n) {\n  iova_state()\n  return\n}\n";
+  assertEquals(
+    errorsOf(
+      `${none}let all = [1, 2].map(n => take(n))\nprint all.map(s => s.addr)\nprint all[0].size`,
+    ),
+    ["E0407 3:3 `take` is used for its value, but returns none"],
+  );
+  assertEquals(errorsOf(`${none}let one = { state: take(1) }\nprint one.state.addr`), [
+    "E0407 3:3 `take` is used for its value, but returns none",
+  ]);
+  const lost =
+    "let pages = [1, 2].map(n => (n))\nprint pages[0].phys\nfor p in pages { print p.size }";
+  assertEquals(errorsOf(lost), [
+    "E0408 1:29 What is put in here is an int, which does not fit its uses",
+  ]);
+  assertEquals(hintOf(lost), "is the name of a function missing before the `(`?");
+  const plain = "let pages = [1, 2]\nprint pages[0].phys\nfor p in pages { print p.size }";
+  assertEquals(errorsOf(plain), ["E0315 2:16 An int has no field `phys`"]);
+  assertEquals(notesOf(plain), ["1:14 it is put in here"]);
+  assertEquals(hintOf(plain), "it does not fit in 1 more place");
+});
+
+Deno.test("two values from one place are one value to blame", () => {
+  assertEquals(errorsOf("let s = [1, 2].map(n => (4KiB))\nprint s[0] * s[1]"), [
+    "E0408 1:25 What is put in here is a size, which does not fit its uses",
+  ]);
+});

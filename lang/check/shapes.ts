@@ -24,6 +24,8 @@ export interface Shape {
   readonly item: Shape | null;
   /** The entries of a record; null when they are not known. */
   readonly entries: ReadonlyMap<string, Shape> | null;
+  /** What made it an item or an entry: an item of a list, the body of a lambda; null elsewhere. */
+  readonly madeBy: Expression | null;
 }
 
 /** How far a value is followed back: the host's stack is no place for a chain of ten thousand. */
@@ -35,7 +37,7 @@ const ONE_ITEM: ReadonlySet<string> = new Set(["first", "last", "max", "min"]);
 /** Methods that hand each item to a function. */
 const EACH_ITEM: ReadonlySet<string> = new Set(["map", "filter", "any", "all"]);
 
-const UNKNOWN: Shape = { kind: "any", item: null, entries: null };
+const UNKNOWN: Shape = { kind: "any", item: null, entries: null, madeBy: null };
 
 export class Shapes {
   readonly #kindOf: (expression: Expression) => Kind;
@@ -98,13 +100,13 @@ export class Shapes {
 
   #infer(expression: Expression): Shape {
     const kind = this.#kindOf(expression);
-    const plain = { kind, item: null, entries: null };
+    const plain: Shape = { kind, item: null, entries: null, madeBy: null };
     switch (expression.kind) {
       case "List":
-        return { ...plain, item: joined(expression.items.map((item) => this.of(item))) };
+        return { ...plain, item: joined(expression.items.map((item) => this.#madeBy(item))) };
       case "Record": {
         const entries = expression.entries.map(({ key, value }) =>
-          [key.text, this.of(value)] as const
+          [key.text, this.#madeBy(value)] as const
         );
         return { ...plain, entries: new Map(entries) };
       }
@@ -122,7 +124,9 @@ export class Shapes {
         return { ...plain, item: item === null ? null : shapeOf(item, undefined) };
       }
       case "Try": {
-        const value = this.of(expression.operand);
+        // Nothing is left for a second `try` to take.
+        if (expression.operand.kind === "Try") return plain;
+        const value = this.#madeBy(expression.operand);
         const entries = [["ok", "bool"], ["error", "any"]] as const;
         return {
           ...plain,
@@ -154,6 +158,11 @@ export class Shapes {
       default:
         return plain;
     }
+  }
+
+  /** What a value is once it is an item or an entry. */
+  #madeBy(expression: Expression): Shape {
+    return { ...this.of(expression), madeBy: expression };
   }
 
   #named(expression: Extract<Expression, { kind: "Name" }>): Shape | null {
@@ -190,7 +199,7 @@ export class Shapes {
     const { item, kind } = this.of(callee.object);
     const { text } = callee.field;
     if (kind === "list") {
-      if (SAME_ITEMS.has(text)) return { kind: "list", item, entries: null };
+      if (SAME_ITEMS.has(text)) return { kind: "list", item, entries: null, madeBy: null };
       if (text === "map") return this.#mapped(call);
       return ONE_ITEM.has(text) || text === "sum" && isNumber(item) ? item : null;
     }
@@ -211,7 +220,7 @@ export class Shapes {
   #mapped({ arguments: given }: CallExpression): Shape | null {
     const body = given[0]?.value;
     if (body?.kind !== "Lambda") return null;
-    return { kind: "list", item: this.of(body.body), entries: null };
+    return { kind: "list", item: this.#madeBy(body.body), entries: null, madeBy: null };
   }
 }
 
@@ -222,17 +231,20 @@ export function takesItems(object: Kind, method: string): boolean {
 
 /** What a builtin says of what it gives. */
 function shapeOf(kind: Kind, contents: Contents | undefined): Shape {
-  if (contents === undefined) return { kind, item: null, entries: null };
+  if (contents === undefined) return { kind, item: null, entries: null, madeBy: null };
   const inside: Shape = typeof contents === "string"
-    ? { kind: contents, item: null, entries: null }
+    ? { kind: contents, item: null, entries: null, madeBy: null }
     : {
       kind: "record",
       item: null,
       entries: new Map(
         Object.entries(contents).map(([name, entry]) => [name, shapeOf(entry, undefined)]),
       ),
+      madeBy: null,
     };
-  return kind === "list" ? { kind, item: inside, entries: null } : { ...inside, kind };
+  return kind === "list"
+    ? { kind, item: inside, entries: null, madeBy: null }
+    : { ...inside, kind };
 }
 
 function isNumber(shape: Shape | null): boolean {
@@ -253,6 +265,7 @@ function joined(shapes: readonly Shape[]): Shape | null {
         [key, joined(shapes.map(({ entries }) => entries!.get(key)!))!] as const
       ),
     ),
+    madeBy: kind === "any" ? null : first.madeBy,
   };
 }
 

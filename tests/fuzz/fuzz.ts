@@ -5,9 +5,12 @@ import type { Verdict } from "./judge.ts";
 import type { FoundBug, WorkerResult, WorkerShare } from "./worker.ts";
 
 export interface FuzzOptions {
+  /** How many; Infinity when only the time counts. */
   readonly cases: number;
   readonly seed: number;
   readonly workers: number;
+  /** When no further case is begun; Infinity when only the cases count. */
+  readonly seconds?: number;
 }
 
 export interface FuzzResult {
@@ -19,7 +22,13 @@ export interface FuzzResult {
 const PATIENCE_MS = 60_000;
 
 /** Runs the cases of a seed. */
-export async function fuzz({ cases, seed, workers }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz(
+  { cases, seconds = Infinity, seed, workers }: FuzzOptions,
+): Promise<FuzzResult> {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const timer = seconds === Infinity
+    ? null
+    : setTimeout(() => Atomics.store(stop, 0, 1), 1000 * seconds);
   const shares = Array.from({ length: workers }, (_, first) =>
     runShare({
       seed,
@@ -27,8 +36,10 @@ export async function fuzz({ cases, seed, workers }: FuzzOptions): Promise<FuzzR
       stride: workers,
       end: cases,
       progress: new Int32Array(new SharedArrayBuffer(4)),
+      stop,
     }));
   const results = await Promise.all(shares);
+  if (timer !== null) clearTimeout(timer);
   const verdicts: Record<string, number> = {};
   for (const result of results) {
     for (const [name, count] of Object.entries(result.verdicts)) {

@@ -1,52 +1,98 @@
 /**
- * `deno task fuzz [--cases N] [--seed S] [--workers N]`: a million mutated programs, then every slip
- * of a hand in the examples.
+ * `deno task fuzz [--cases N] [--seconds N] [--seed S] [--workers N]`: mutated programs for the
+ * language, random requests for what is simulated.
+ *
+ * A million programs, every slip of a hand in the examples, and twenty thousand requests on machines
+ * without a known defect; or, with `--seconds`, programs and requests until the time is over.
  *
  * No text may be answered with a crash, a stack trace, or not at all. What is found is printed with
  * its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
+import { HELD } from "../../cli/exit_code.ts";
+import { type HuntSettings, readHuntOptions } from "../../cli/hunt/hunt_options.ts";
+import { runHunt } from "../../cli/hunt/run_hunt.ts";
 import { readWholeNumber } from "../../cli/numbers.ts";
+import { ProcessScreen } from "../../cli/screen.ts";
 import { fuzz } from "./fuzz.ts";
 import { trySlips } from "./slips.ts";
 
 const SHOWN = 10;
+const CASES = 1_000_000;
+/** The part of a given time that programs get; the rest is for requests. */
+const PROGRAMS_PART = 0.7;
 
-function numberOption(name: string, otherwise: number): number {
+function numberOption(name: string): number | null {
   const at = Deno.args.indexOf(`--${name}`);
-  if (at < 0) return otherwise;
+  if (at < 0) return null;
   const value = readWholeNumber(Deno.args[at + 1] ?? "");
   if (value !== null) return value;
   console.error(`error: --${name} takes a whole number`);
   Deno.exit(2);
 }
 
-const cases = numberOption("cases", 1_000_000);
-const seed = numberOption("seed", 1);
-const workers = numberOption("workers", Math.max(1, navigator.hardwareConcurrency));
+const grouped = (count: number) => count.toLocaleString("en-US");
 
-const start = performance.now();
-const { verdicts, bugs } = await fuzz({ cases, seed, workers });
-const seconds = (performance.now() - start) / 1000;
-console.log(
-  `${cases.toLocaleString("en-US")} mutated programs of seed ${seed} in ${seconds.toFixed(0)} s`,
-);
-for (const [verdict, count] of Object.entries(verdicts)) {
-  console.log(`  ${verdict.padEnd(8)} ${count.toLocaleString("en-US").padStart(11)}`);
-}
-for (const { number, problem, text } of bugs.slice(0, SHOWN)) {
-  console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
+/** Mutated programs; true when none found a bug. */
+async function tryPrograms(seed: number, seconds: number | null): Promise<boolean> {
+  const start = performance.now();
+  const { verdicts, bugs } = await fuzz({
+    seed,
+    cases: numberOption("cases") ?? (seconds === null ? CASES : Infinity),
+    seconds: seconds === null ? Infinity : PROGRAMS_PART * seconds,
+    workers: numberOption("workers") ?? Math.max(1, navigator.hardwareConcurrency),
+  });
+  const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
+  const took = (performance.now() - start) / 1000;
+  console.log(`${grouped(cases)} mutated programs of seed ${seed} in ${took.toFixed(0)} s`);
+  for (const [verdict, count] of Object.entries(verdicts)) {
+    console.log(`  ${verdict.padEnd(8)} ${grouped(count).padStart(11)}`);
+  }
+  for (const { number, problem, text } of bugs.slice(0, SHOWN)) {
+    console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
+  }
+  return bugs.length === 0;
 }
 
-const { counts, poor } = trySlips(1);
-const { variants, valid, syntax, meaning, syntaxFar, syntaxMany, meaningFar, meaningMany } = counts;
-console.log(
-  `\n${
-    variants.toLocaleString("en-US")
-  } slips of a hand in the examples: a token left out, doubled, swapped\n` +
-    `  ${valid} are valid programs\n` +
-    `  ${syntax} break the grammar: ${syntaxFar} with the first error elsewhere, ${syntaxMany} with more than 3\n` +
-    `  ${meaning} break the meaning: ${meaningFar} with the first error elsewhere, ${meaningMany} with more than 3`,
-);
-for (const line of poor.slice(0, SHOWN)) console.log(`  ${line}`);
-if (poor.length > SHOWN) console.log(`  … and ${poor.length - SHOWN} more`);
-Deno.exit(bugs.length > 0 || syntaxMany > 0 ? 1 : 0);
+/** Every slip of a hand in the examples; true when each is answered as it should be. */
+function tryAllSlips(): boolean {
+  const { counts, poor } = trySlips(1);
+  const { variants, valid, syntax, meaning } = counts;
+  const { syntaxFar, syntaxMany, meaningFar, meaningMany } = counts;
+  console.log(
+    `\n${grouped(variants)} slips of a hand in the examples: a token left out, doubled, swapped\n` +
+      `  ${grouped(valid)} are valid programs\n` +
+      `  ${grouped(syntax)} break the grammar: ${syntaxFar} with the first error elsewhere, ` +
+      `${syntaxMany} with more than 3\n` +
+      `  ${grouped(meaning)} break the meaning: ${meaningFar} with the first error elsewhere, ` +
+      `${meaningMany} with more than 3`,
+  );
+  for (const line of poor.slice(0, SHOWN)) console.log(`  ${line}`);
+  if (poor.length > SHOWN) console.log(`  … and ${poor.length - SHOWN} more`);
+  return poor.length === 0;
+}
+
+/** Random requests on machines without a known defect; true when nothing breaks. */
+function tryRequests(seed: number, seconds: number | null): boolean {
+  console.log();
+  const settings = readHuntOptions({
+    kernel: null,
+    quirks: "none",
+    cases: null,
+    seconds: seconds === null ? null : Math.max(1, (1 - PROGRAMS_PART) * seconds),
+    seed,
+    shard: null,
+  }) as HuntSettings;
+  const screen = new ProcessScreen();
+  const exitCode = runHunt(settings, screen);
+  screen.flush();
+  return exitCode === HELD;
+}
+
+const seed = numberOption("seed") ?? 1;
+const seconds = numberOption("seconds");
+const held = [
+  await tryPrograms(seed, seconds),
+  seconds !== null || tryAllSlips(),
+  tryRequests(seed, seconds),
+];
+Deno.exit(held.every(Boolean) ? 0 : 1);

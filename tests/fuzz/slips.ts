@@ -2,8 +2,8 @@
  * Slips of a hand in the examples: each token left out, doubled, or swapped with the next.
  *
  * What is asked: at most three errors, and the first at the place. The place is the line that was
- * touched or a neighbour of it with code on it. An error of the grammar must point there itself;
- * for one of the checker its note counts as well ("bound here").
+ * touched or a neighbour of it with code on it, and the error itself must point there: a note does
+ * not count.
  */
 import { join } from "@std/path";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
@@ -79,7 +79,7 @@ function judgeSlip(path: string, edit: TokenEdit, counts: SlipCounts): string | 
     counts.valid++;
     return null;
   }
-  const isFar = !pointsNear(syntax.length > 0 ? { ...first, related: [] } : first, edit);
+  const isFar = !pointsNear(first, edit);
   const isMany = errors.length > MOST_ERRORS;
   if (syntax.length > 0) {
     counts.syntax++;
@@ -96,15 +96,12 @@ function judgeSlip(path: string, edit: TokenEdit, counts: SlipCounts): string | 
     `the first in line ${line}: ${first.message}`;
 }
 
-/** True when an error, or one of its notes, points at a touched line or its neighbour. */
-function pointsNear({ span, related = [] }: Diagnostic, edit: TokenEdit): boolean {
+/** True when an error points at a touched line or its neighbour. */
+function pointsNear({ span: { source, start } }: Diagnostic, edit: TokenEdit): boolean {
   const lines = edit.text.split("\n");
   /** How many lines with code stand above a line. */
   const rank = (line: number) =>
     lines.slice(0, line - 1).filter((text) => !/^\s*(?:#|$)/.test(text)).length;
-  const [least, most] = [rank(edit.firstLine) - 1, rank(edit.lastLine + 1)];
-  return [span, ...related.map((other) => other.span)].some(({ source, start }) => {
-    const place = rank(source.position(start).line);
-    return least <= place && place <= most;
-  });
+  const place = rank(source.position(start).line);
+  return rank(edit.firstLine) - 1 <= place && place <= rank(edit.lastLine + 1);
 }

@@ -12,6 +12,8 @@ export interface WorkerShare {
   readonly end: number;
   /** Where it writes the number of the case it is at. */
   readonly progress: Int32Array;
+  /** Not 0 once the time is over. */
+  readonly stop: Int32Array;
 }
 
 export interface FoundBug {
@@ -29,7 +31,7 @@ export interface WorkerResult {
 const MAX_BUGS = 20;
 
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
-  const { seed, first, stride, end, progress } = data;
+  const { seed, first, stride, end, progress, stop } = data;
   const corpus = readCorpus();
   const verdicts: Record<Verdict, number> = {
     refused: 0,
@@ -40,7 +42,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
     bug: 0,
   };
   const bugs: FoundBug[] = [];
-  for (let number = first; number < end; number += stride) {
+  for (let number = first; number < end && Atomics.load(stop, 0) === 0; number += stride) {
     Atomics.store(progress, 0, number);
     const { text, run } = fuzzCase(seed, number, corpus);
     const { verdict, problem } = judge(text, run);
