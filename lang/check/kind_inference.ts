@@ -6,6 +6,7 @@ import type { Registry } from "../builtins/registry.ts";
 import type { Kind, TypeSpec } from "../builtins/spec.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
+import type { Span } from "../source.ts";
 import type {
   Argument,
   AssignStatement,
@@ -24,7 +25,7 @@ import type { Binding, Resolution, Variable } from "./bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
-import { Shapes, takesItems } from "./shapes.ts";
+import { type Shape, Shapes, takesItems } from "./shapes.ts";
 import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
@@ -49,6 +50,8 @@ export class KindInference {
   readonly #results: FunctionResults;
   readonly #operators: OperatorKinds;
   readonly #shapes: Shapes;
+  /** Entries whose names were found to be two words. */
+  readonly #joined = new Set<Span>();
   readonly #kinds = new Map<Expression, Kind>();
   readonly #pending = new Set<Expression>();
   #chain = 0;
@@ -290,9 +293,31 @@ export class KindInference {
     if (entries === null) return "any";
     const entry = entries.get(expression.field.text);
     if (entry !== undefined) return entry.kind;
+    if (this.#runsTogether(expression, entries)) return "any";
     const names = [...entries.keys(), ...type === undefined ? [] : memberNames(type)];
     this.#noMember(expression, "record", names, "field");
     return "any";
+  }
+
+  /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
+  #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, Shape>): boolean {
+    const { span, text } = field;
+    // What is nearly the name is the slip of the one who asks.
+    if (didYouMean(text, entries.keys()) !== undefined) return false;
+    const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));
+    const place = found?.[1].madeBy?.span;
+    if (found === undefined || place === undefined || place.source !== span.source) return false;
+    if (!this.#joined.has(place)) {
+      this.#bag.error(
+        "E0315",
+        place,
+        `This is put in as \`${found[0]}\`, and asked for as \`${text}\``,
+        "one of the two is misspelled",
+        [{ span, message: "asked for here" }],
+      );
+    }
+    this.#joined.add(place);
+    return true;
   }
 
   #noMember(

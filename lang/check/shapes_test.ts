@@ -174,3 +174,11 @@ function kindsIn(value: Value, of: Contents): Contents {
     [...value.entries].map(([name, entry]) => [name, of[name] === "any" ? "any" : kindOf(entry)]),
   );
 }
+
+Deno.test("an entry whose name has run into the next word is an error where it is put in", () => {
+  const text = "let rows = [1, 2].map(n => { at: n, sizemax: 4KiB })\n" +
+    "print rows[0].size\nprint rows.map(row => row.size)";
+  assertEquals(errorsOf(text), [
+    "E0315 1:46 This is put in as `sizemax`, and asked for as `size`",
+  ]);
+});
