@@ -2,7 +2,7 @@
  * How long a scenario of five lines takes from the shell's point of view.
  *
  * `start.cold` is what users have: dmalab as the package that `dmalab init` and npm install, one
- * file. `start.checkout` is the same scenario in this project, from some three hundred sources.
+ * bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
 import { fromFileUrl, join } from "@std/path";
 import { initFolder } from "../init/init_folder.ts";

@@ -1,9 +1,10 @@
 /**
- * The npm package `dmalab`: the runner as one JavaScript file, and the `package.json` that sends
- * every `*.dma` to it.
+ * The npm package `dmalab`: the runner as JavaScript, and the `package.json` that sends every
+ * `*.dma` to it.
  *
  * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries a
- * bundle. `dmalab init` puts one into the new folder; publishing takes the same folder.
+ * bundle. What only some scenarios need lies in files of its own beside it, and is not read before
+ * it is wanted. `dmalab init` puts one into the new folder; publishing takes the same folder.
  */
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
@@ -28,9 +29,18 @@ export type BuildOutcome =
 /** Writes the package into a folder, which is made. Needs permission to run Deno itself. */
 export function buildPackage(folder: string): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
-  const bundle = join(folder, "run_main.js");
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--minify", "--config", DENO_JSON, "--output", bundle, RUNNER],
+    args: [
+      "bundle",
+      "--quiet",
+      "--minify",
+      "--code-splitting",
+      "--config",
+      DENO_JSON,
+      "--outdir",
+      folder,
+      RUNNER,
+    ],
     stdout: "null",
     stderr: "piped",
   }).outputSync();
