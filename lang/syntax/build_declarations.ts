@@ -252,7 +252,8 @@ export class DeclarationBuilder {
   #reportBench(item: CstNode, message: string): void {
     const { start, end } = this.context.nodeSpan(item);
     this.context.reporter.error("E0218", start, end, message, {
-      hint: "a bench has at most one `setup`, one `loop` that is measured, and budgets",
+      hint:
+        "a bench has at most one `setup`, one `loop` that is measured, and budgets, each on a line of its own",
     });
   }
 }

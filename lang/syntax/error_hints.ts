@@ -44,7 +44,7 @@ const STATEMENT_HINTS: Readonly<Record<string, string>> = {
 
 /** Blocks of the machine that have a name. */
 const MACHINE_BLOCKS: ReadonlySet<string> = new Set(
-  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint", "vfio"],
+  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint", "vfio", "rdma"],
 );
 
 /** A way out of what the parser met, where there is a likely one. */
@@ -54,6 +54,9 @@ export function hintFor(
   previous: IToken | undefined,
 ): string | undefined {
   const type = token.tokenType;
+  if (expected.endsWith("the other block")) {
+    return "`fork` and `race` have two blocks at least: `fork { … } and { … }`";
+  }
   const isTwice = previous?.image === token.image && type !== Assign && token.image !== "";
   if (isTwice && !isListed(expected)) return `\`${shortened(token.image)}\` stands here twice`;
   if (isReservedName(expected, token)) {
@@ -109,7 +112,6 @@ export function hintFor(
   if (expected.endsWith("in quotes") && isA(token, Name)) {
     return `write it between double quotes: "${token.image}"`;
   }
-  if (expected.endsWith("the other block")) return "write `fork { … } and { … }`";
   return undefined;
 }
 
@@ -164,6 +166,8 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
   if (token.tokenType === Colon) return "`:` stands in records, arguments and event patterns only";
   if (token.tokenType === Comma) return "a list stands in brackets: `[a, b]`";
   if (token.tokenType === Soft.as) return undefined;
+  if (token.tokenType === Hard.in) return "what a list has is asked with `list.contains(x)`";
+  if (token.tokenType === Hard.if) return "`if` is a statement: `if … { … } else { … }`";
   if (/^0x/i.test(token.image) && previous?.tokenType === RParen) {
     return `a cast stands behind its value: \`${shortened(token.image)} as dma\``;
   }

@@ -46,7 +46,7 @@ const FOREIGN_OPERATORS: Readonly<
   "===": { type: EqualEqual, hint: "write `==`" },
   "!==": { type: NotEqual, hint: "write `!=`" },
   "<>": { type: NotEqual, hint: "write `!=`" },
-  "->": { type: Dot, hint: "there are no pointers: write `.`" },
+  "->": { type: Dot, hint: "there are no pointers: write `.`; arms and lambdas have `=>`" },
   ":=": { type: Assign, hint: "write `let name = …`, or `name = …` to assign again" },
   "++": { type: null, hint: "write `name += 1`" },
   "--": { type: null, hint: "write `name = name - 1`" },

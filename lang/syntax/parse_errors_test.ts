@@ -543,3 +543,17 @@ Deno.test("errors keep their places in a long file, which is parsed in parts", (
   const test = `test "long" {\n${lines.join("\n")}\n}\nlet = 1`;
   assertEquals(places(parseText(test).diagnostics).length, places(diagnostics).length + 1);
 });
+
+Deno.test("habits of other languages are met with what is written here", () => {
+  const hintOf = (text: string) => parseText(text).diagnostics[0]?.hint;
+  assertEquals(hintOf("assert x in [1, 2]"), "what a list has is asked with `list.contains(x)`");
+  assertEquals(hintOf("let y = 1 if x else 2"), "`if` is a statement: `if … { … } else { … }`");
+  assertEquals(
+    hintOf('test "t" {\n  race { f() }\n}'),
+    "`fork` and `race` have two blocks at least: `fork { … } and { … }`",
+  );
+  assertEquals(
+    hintOf("match x { 1 -> f() }"),
+    "there are no pointers: write `.`; arms and lambdas have `=>`",
+  );
+});
