@@ -12,6 +12,7 @@ import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
+import { VFIO_CALLS } from "./calls/vfio.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
@@ -96,6 +97,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...MACHINE_CALLS,
   ...VIEW_CALLS,
   ...FAULT_LOG_CALLS,
+  ...VFIO_CALLS,
 ]);
 
 /** Every type of things, and the plain values with fields and methods. */

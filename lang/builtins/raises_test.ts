@@ -144,6 +144,11 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENOMEM: `${PROCESS}mm.touch(more, 1B)\nmm.touch(at, 1B)
       fail alloc_pages { mm.migrate(at) fails ENOMEM }`,
   },
+  migrate: {
+    ENOENT: `${PROCESS}migrate(mm, at) fails ENOENT\nmigrate(mm, more) fails ENOENT`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nmm.touch(at, 1B)
+      fail alloc_pages { migrate(mm, at) fails ENOMEM }`,
+  },
   "mm.poison": { ENOENT: `${PROCESS}mm.poison(at) fails ENOENT\nmm.touch(more, 1B)` },
   "mm.touch": {
     EFAULT: `${PROCESS}mm.touch(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
@@ -289,8 +294,9 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENODEV: `${STRICT}ssd.remove()
       ssd.remove() fails ENODEV`,
   },
-  "vfio.alloc_buffer": newBuffer("alloc_buffer"),
-  "vfio.get_buffer": newBuffer("get_buffer"),
+  "vfio.alloc_buffer": newBuffer("vf.alloc_buffer("),
+  "vfio.get_buffer": newBuffer("vf.get_buffer("),
+  vfio_dma_pages: newBuffer("vfio_dma_pages(vf, "),
   "vfio.save": {
     EIO: `${MIGRATING}vf.save(from) fails EIO`,
     EINVAL: `${MIGRATING}vf.save(vf.alloc_buffer(16, none)) fails EINVAL`,
@@ -337,15 +343,15 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** How each of the two ways to a migration buffer fails. */
+/** How each way to a migration buffer fails. */
 function newBuffer(call: string): Readonly<Record<string, string>> {
   return {
-    ENOMEM: `${MIGRATING}fail alloc_pages { vf.${call}(4, none) fails ENOMEM }`,
+    ENOMEM: `${MIGRATING}fail alloc_pages { ${call}4, none) fails ENOMEM }`,
     ENOTCONN: `${MIGRATING}vf.detach()
-      vf.${call}(4, from_device) fails ENOTCONN`,
-    EINVAL: `${MIGRATING}vf.${call}(0, from_device) fails EINVAL`,
-    EIO: `${MIGRATING}fail vfio.key { vf.${call}(4, to_device) fails EIO }`,
-    EFAULT: `${MIGRATING}vf.${call}(20_000, none) fails EFAULT`,
+      ${call}4, from_device) fails ENOTCONN`,
+    EINVAL: `${MIGRATING}${call}0, from_device) fails EINVAL`,
+    EIO: `${MIGRATING}fail vfio.key { ${call}4, to_device) fails EIO }`,
+    EFAULT: `${MIGRATING}${call}20_000, none) fails EFAULT`,
   };
 }
 

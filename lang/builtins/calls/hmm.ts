@@ -19,7 +19,7 @@ import type { FunctionSpec, ParameterSpec } from "../spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/hmm_map.ts";
 import { MM, toMm } from "../things/mm.ts";
-import { pagesOf } from "../things/mm_methods.ts";
+import { migratePage, pagesOf } from "../things/mm_methods.ts";
 import { DEV, SIZE, VIRT } from "./parameters.ts";
 
 /** More pages than one map may have. */
@@ -283,5 +283,33 @@ mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
       if (toMm(process).notifiers.end(start, end)) return null;
       throw new ScriptError("E0919", "No change of these addresses has begun");
     },
+  },
+  {
+    name: "invalidate_range",
+    parameters: [PROCESS, VIRT, SIZE],
+    result: "nothing",
+    doc: "A change of a part of an address space that begins and is over at once: who shares it " +
+      "with a device takes the device off.",
+    example: `${MACHINE}invalidate_range(mm, at, 16KiB)
+assert counters.hmm.invalidate == 1`,
+    run(_run, [process, addr, length]) {
+      const mm = toMm(process);
+      const { end, start } = pagesOf(addr, length);
+      mm.beginChange({ start, end, blockable: true }, "asked");
+      mm.notifiers.end(start, end);
+      return null;
+    },
+  },
+  {
+    name: "migrate",
+    parameters: [PROCESS, VIRT],
+    result: "nothing",
+    doc: "Moves the page at an address to other memory with what it holds: `mm.migrate(addr)`.",
+    example: `${MACHINE}mm.touch(at, 4KiB)
+let before = mm.page(at).phys
+migrate(mm, at)
+assert mm.page(at).phys != before`,
+    raises: ["ENOENT", "ENOMEM"],
+    run: (_run, [process, addr]) => migratePage(toMm(process), addr),
   },
 ];

@@ -60,6 +60,12 @@ function eachPage(
   }
 }
 
+/** Moves the page at an address. */
+export function migratePage(mm: AddressSpace, addr: Value | undefined): Value {
+  const where = toVirt(addr, "addr");
+  return raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
+}
+
 function hex(address: number): string {
   return address.toString(16);
 }
@@ -202,10 +208,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     example: `${PROCESS}mm.write(at, bytes"01 02")\nlet before = mm.page(at).phys\n` +
       `mm.migrate(at)\nassert mm.page(at).phys != before and mm.read(at, 2B) == bytes"01 02"`,
     raises: ["ENOENT", "ENOMEM"],
-    run(_run, mm, [addr]) {
-      const where = toVirt(addr, "addr");
-      return raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
-    },
+    run: (_run, mm, [addr]) => migratePage(mm, addr),
   },
   {
     name: "poison",

@@ -7,7 +7,8 @@ import { formatCount, formatSize } from "../../render/numbers.ts";
 import { ScriptError } from "../../vm/script_error.ts";
 import { BytesValue, type Value } from "../../vm/value.ts";
 import { list, size, thing, toDirection, toDma, toInt, toSize, toThing } from "../arguments.ts";
-import type { ParameterSpec, TypeSpec } from "../spec.ts";
+import type { Run } from "../../run/run.ts";
+import type { Arguments, ParameterSpec, TypeSpec } from "../spec.ts";
 import { DEVICE, deviceLines } from "./device.ts";
 import { DIRTY_TRACKER, usableBuffer, VFIO_BUFFER, VFIO_MACHINE } from "./vfio_buffer.ts";
 
@@ -16,15 +17,16 @@ export { DIRTY_TRACKER, VFIO_BUFFER } from "./vfio_buffer.ts";
 /** More pages than this, 4 GiB of them, are a slip of the pen. */
 const MOST_PAGES = 2 ** 20;
 
-const PAGES: ParameterSpec = { name: "pages", kind: "int", doc: "How many pages." };
+/** What `alloc_buffer` and `vfio_dma_pages` take. */
+export const PAGES: ParameterSpec = { name: "pages", kind: "int", doc: "How many pages." };
 
-const DIR: ParameterSpec = {
+export const DIR: ParameterSpec = {
   name: "dir",
   kind: ["word", "nothing"],
   doc: "from_device for a save, to_device for a load; none for headers, which are never mapped.",
 };
 
-const CONTIGUOUS: ParameterSpec = {
+export const CONTIGUOUS: ParameterSpec = {
   name: "contiguous",
   kind: "bool",
   optional: true,
@@ -44,6 +46,20 @@ function migrationOf(device: LabDevice): Migration {
 
 function toBufferDirection(value: Value | undefined): DmaDirection | null {
   return value === null ? null : toDirection(value);
+}
+
+/** Allocates a migration buffer, as `[pages, dir, contiguous]` say. */
+export function allocBuffer(
+  run: Run,
+  device: LabDevice,
+  [pages, dir, contiguous]: Arguments,
+): Value {
+  const count = toInt(pages, "pages", 0, MOST_PAGES);
+  const direction = toBufferDirection(dir);
+  run.chargeMemory(32 * count);
+  const { driver } = migrationOf(device);
+  const buffer = driver.allocBuffer(count, direction, contiguous === false);
+  return thing(VFIO_BUFFER, { buffer, driver });
 }
 
 function buffersValue({ driver }: Migration, buffers: Iterable<MigrationBuffer>): Value {
@@ -108,14 +124,7 @@ assert counters.dma_iova_link == 1024 and counters.dma_iova_sync == 1
 assert b.table[1023] == b.table[0] + 4092KiB
 vf.free_buffer(b)`,
       raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
-      run(run, device, [pages, dir, contiguous]) {
-        const count = toInt(pages, "pages", 0, MOST_PAGES);
-        const direction = toBufferDirection(dir);
-        run.chargeMemory(32 * count);
-        const { driver } = migrationOf(device);
-        const buffer = driver.allocBuffer(count, direction, contiguous === false);
-        return thing(VFIO_BUFFER, { buffer, driver });
-      },
+      run: (run, device, args) => allocBuffer(run, device, args),
     },
     {
       name: "get_buffer",
