@@ -7,6 +7,7 @@ import {
   Assign,
   Colon,
   Comma,
+  Dot,
   Hard,
   InfixOperator,
   isA,
@@ -166,6 +167,7 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
   if (token.tokenType === Colon) return "`:` stands in records, arguments and event patterns only";
   if (token.tokenType === Comma) return "a list stands in brackets: `[a, b]`";
   if (token.tokenType === Soft.as) return undefined;
+  if (token.tokenType === Dot) return "`.` asks a value for something, and none stands before it";
   if (token.tokenType === Hard.in) return "what a list has is asked with `list.contains(x)`";
   if (token.tokenType === Hard.if) return "`if` is a statement: `if … { … } else { … }`";
   if (/^0x/i.test(token.image) && previous?.tokenType === RParen) {

@@ -6,6 +6,7 @@
  */
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { continuesAfter } from "./bracket_matcher.ts";
 import { END_OF_STATEMENT, hintFor, isReservedName } from "./error_hints.ts";
 import type { Reporter } from "./report.ts";
 import { describeToken } from "./token_text.ts";
@@ -119,13 +120,18 @@ function reportParserError(
   let expected = error.message;
   if (expected === OTHER_BLOCK && token.tokenType === Hard.and) {
     // An `and` without its block is an operator: what is wrong is what stands behind it.
-    token = tokens[tokenIndex(token, tokens) + 1] ?? token;
+    token = tokenAfter(token, tokens);
     expected = "`{` to begin the other block";
   }
-  const previous = tokenBefore(token, tokens);
+  let previous = tokenBefore(token, tokens);
   if (expected === END_OF_STATEMENT && beginsLine(previous)) expected = "a statement";
+  const dangling = expected === END_OF_STATEMENT ? operatorAbove(token, tokens, reporter) : null;
+  if (dangling !== null) {
+    [previous, token] = [dangling, tokenAfter(dangling, tokens)];
+    expected = "a value";
+  }
   const behind = previous === undefined ? null : tokenEnd(previous);
-  const place = placeOf(token, behind, reporter, endName);
+  const place = placeOf(expected, token, behind, reporter, endName);
   const hint = hintFor(expected, token, previous);
   const reserved = isReservedName(expected, token);
   const sentence = reserved
@@ -135,6 +141,30 @@ function reportParserError(
     hint,
     ...(place.start === place.end ? { label: `expected ${expected} here` } : {}),
   });
+}
+
+/**
+ * The operator that ends the line above a token's, when more than a line end lies between: then it
+ * has lost its value, and taken the next statement's first word for one.
+ */
+function operatorAbove(
+  token: IToken,
+  tokens: readonly IToken[],
+  { source }: Reporter,
+): IToken | null {
+  const lineOf = (offset: number) => source.position(offset).line;
+  if (token.tokenType.name === "EOF") return null;
+  const line = lineOf(token.startOffset);
+  let first = tokenIndex(token, tokens);
+  while (first > 0 && lineOf(tokens[first - 1]!.startOffset) === line) first--;
+  const above = tokens[first - 1];
+  const isOperator = above !== undefined && continuesAfter(above) &&
+    line - lineOf(above.startOffset) > 1;
+  return isOperator ? above : null;
+}
+
+function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
+  return tokens[tokenIndex(token, tokens) + 1] ?? token;
 }
 
 /** The token before one; Chevrotain's own answer is another one after it has skipped some. */
@@ -179,6 +209,7 @@ interface ErrorPlace {
 
 /** A token that begins the next line is shown as the end of the line before. */
 function placeOf(
+  expected: string,
   token: IToken,
   behind: number | null,
   { source }: Reporter,
@@ -189,7 +220,8 @@ function placeOf(
     const end = behind ?? source.text.length;
     return { start: end, end, found: endName };
   }
-  if (behind !== null) {
+  // Where the line was to end its end is not what is wrong, but what goes on with it.
+  if (behind !== null && expected !== END_OF_STATEMENT) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
     if (token.tokenType === Newline || isOnNextLine) {
       return { start: behind, end: behind, found: "end of line" };

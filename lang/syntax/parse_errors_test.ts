@@ -557,3 +557,20 @@ Deno.test("habits of other languages are met with what is written here", () => {
     "there are no pointers: write `.`; arms and lambdas have `=>`",
   );
 });
+
+Deno.test("what goes on with a line that is complete is the mistake, not the line's end", () => {
+  expectErrors([
+    ["f() warns x\n# why\n.g(1) warns y", "E0205 3:1"],
+    ["f(1) fails EIO .x", "E0205 1:16"],
+  ]);
+});
+
+Deno.test("an operator that took the next statement's first word for its value has lost its own", () => {
+  expectErrors([
+    ["assert a ==\n\n# why\nf(1) fails EIO", "E0202 1:12"],
+    ["let x = 1 +\n  # more\n  2 3", "E0202 1:12"],
+    // Without a line between them the two may well be one.
+    ["let x = 1 +\n  2 3", "E0205 2:5"],
+    ["let x = 1 +\n  # more\n  2"],
+  ]);
+});
