@@ -25,6 +25,7 @@ import {
   RParen,
   Soft,
   Text,
+  tokenEnd,
 } from "./tokens.ts";
 
 /** What the parser expects where a statement is complete. */
@@ -58,7 +59,8 @@ export function hintFor(
   if (expected.endsWith("the other block")) {
     return "`fork` and `race` have two blocks at least: `fork { … } and { … }`";
   }
-  const isTwice = previous?.image === token.image && type !== Assign && token.image !== "";
+  const isTwice = previous?.image === token.image && type !== Assign && token.image !== "" &&
+    token.startOffset - tokenEnd(previous) <= 1;
   if (isTwice && !isListed(expected)) return `\`${shortened(token.image)}\` stands here twice`;
   if (isReservedName(expected, token)) {
     return "take another name; reserved words may stand after `.` and before `:` only";

@@ -220,8 +220,9 @@ function placeOf(
     const end = behind ?? source.text.length;
     return { start: end, end, found: endName };
   }
-  // Where the line was to end its end is not what is wrong, but what goes on with it.
-  if (behind !== null && expected !== END_OF_STATEMENT) {
+  // Where the line was to end, or an entry to begin, its end is not what is wrong.
+  const mayEnd = expected === END_OF_STATEMENT || expected.startsWith("a key and");
+  if (behind !== null && !mayEnd) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
     if (token.tokenType === Newline || isOnNextLine) {
       return { start: behind, end: behind, found: "end of line" };

@@ -562,6 +562,8 @@ Deno.test("what goes on with a line that is complete is the mistake, not the lin
   expectErrors([
     ["f() warns x\n# why\n.g(1) warns y", "E0205 3:1"],
     ["f(1) fails EIO .x", "E0205 1:16"],
+    ["let a = {\n  # why\n  : 4,\n}", "E0201 3:3"],
+    ["machine {\n  # why\n  { cpus = 1 }\n}", "E0201 3:3"],
   ]);
 });
 
