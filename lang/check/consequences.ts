@@ -7,7 +7,7 @@
  * (Values that do not fit: `misfits.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { isInside, type SourceFile, type Span, spanText } from "../source.ts";
+import { isInside, type Span, spanText } from "../source.ts";
 
 /** Errors that each use of a name draws again. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
@@ -54,33 +54,24 @@ export function withoutEchoes(
   aboutKinds: readonly Diagnostic[],
   aboutNames: readonly Diagnostic[],
 ): readonly Diagnostic[] {
-  /** Where errors about names are, in the order of the text. */
-  const places = new Map<SourceFile, number[]>();
-  for (const { code, severity, span: { source, start } } of aboutNames) {
-    if (severity !== "error" || !ABOUT_NAMES.has(code)) continue;
-    const known = places.get(source);
-    if (known === undefined) places.set(source, [start]);
-    else known.push(start);
-  }
-  return aboutKinds.filter(({ severity, span: { end, source, start } }) => {
-    const starts = places.get(source);
-    if (severity !== "error" || starts === undefined) return true;
-    const lineOf = (offset: number) => source.position(offset).line;
-    const next = starts[firstAtLeast(starts, source.lineStarts[lineOf(start) - 1]!)];
-    return next === undefined || lineOf(next) > lineOf(end);
+  const errors = aboutNames.filter(({ code, severity }) =>
+    severity === "error" && ABOUT_NAMES.has(code)
+  );
+  const lineOf = ({ source }: Span, offset: number) => source.position(offset).line;
+  const lines = new Map(
+    [...Map.groupBy(errors, ({ span }) => span.source)].map(([source, inFile]) =>
+      [source, new Set(inFile.map(({ span }) => lineOf(span, span.start)))] as const
+    ),
+  );
+  return aboutKinds.filter(({ severity, span }) => {
+    const wrong = lines.get(span.source);
+    if (severity !== "error" || wrong === undefined) return true;
+    const last = lineOf(span, span.end);
+    for (let line = lineOf(span, span.start); line <= last; line++) {
+      if (wrong.has(line)) return false;
+    }
+    return true;
   });
-}
-
-/** Index of the first number that is not below a limit, in a list in ascending order. */
-function firstAtLeast(numbers: readonly number[], limit: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle]! < limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function withMore(diagnostic: Diagnostic, more: number): Diagnostic {

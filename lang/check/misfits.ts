@@ -37,16 +37,15 @@ interface Misfit {
   readonly kind: Kind;
 }
 
-/** A misfit that has an origin. */
-interface TracedMisfit extends Misfit {
-  readonly use: Expression;
-  readonly isBlamed: boolean;
-}
-
 interface Culprit {
   readonly origin: Origin;
   /** False when the use is the likelier mistake. */
   readonly isBlamed: boolean;
+}
+
+/** A misfit that has an origin. */
+interface TracedMisfit extends Misfit, Culprit {
+  readonly use: Expression;
 }
 
 /** How far a value is followed back. */
@@ -117,19 +116,14 @@ export class Misfits {
 
   /** Reports what was found: one error for each origin. */
   settle(bag: DiagnosticBag): void {
-    const groups = new Map<Origin, TracedMisfit[]>();
+    const traced: TracedMisfit[] = [];
     for (const { diagnostic, kind, use } of this.#found) {
-      if (use === null) {
-        bag.add(diagnostic);
-        continue;
-      }
-      const { isBlamed, origin } = this.#culprit(use, kind);
-      const misfit = { diagnostic, kind, use, isBlamed };
-      const group = groups.get(origin);
-      if (group === undefined) groups.set(origin, [misfit]);
-      else group.push(misfit);
+      if (use === null) bag.add(diagnostic);
+      else traced.push({ diagnostic, kind, use, ...this.#culprit(use, kind) });
     }
-    for (const [origin, misfits] of groups) bag.add(this.#report(origin, misfits));
+    for (const [origin, misfits] of Map.groupBy(traced, (misfit) => misfit.origin)) {
+      bag.add(this.#report(origin, misfits));
+    }
   }
 
   /** What a name or a call gets its value from; null for anything else. */

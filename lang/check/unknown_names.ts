@@ -77,16 +77,10 @@ export function reportUnknownNames(
 
 /** Uses of one name: of a function in the whole file, of a value in one piece of code. */
 function groups(unknown: readonly UnknownName[]): UnknownName[][] {
-  const found = new Map<string, Map<CodeScope | null, UnknownName[]>>();
-  for (const use of unknown) {
-    const code = use.call === null ? use.code : null;
-    const ofName = found.get(use.name) ?? new Map<CodeScope | null, UnknownName[]>();
-    found.set(use.name, ofName);
-    const group = ofName.get(code);
-    if (group === undefined) ofName.set(code, [use]);
-    else group.push(use);
-  }
-  return [...found.values()].flatMap((ofName) => [...ofName.values()]);
+  const ofNames = Map.groupBy(unknown, ({ name }) => name).values();
+  return [...ofNames].flatMap((uses) => [
+    ...Map.groupBy(uses, ({ call, code }) => call === null ? code : null).values(),
+  ]);
 }
 
 /** The unused name that was to be the one of these uses; null when the uses are the mistake. */
