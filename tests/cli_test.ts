@@ -110,16 +110,11 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
   const text = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
   await withFiles({ "endless.dma": text, "next.dma": GOOD }, async (folder) => {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-R", "cli/main.ts", "run", "--max-steps=1_000_000_000_000", folder],
-      cwd: ROOT,
-      stdout: "piped",
-    }).spawn();
     // Nothing can be heard of a run that hands no control back: it is given time to begin.
-    await new Promise((resolve) => setTimeout(resolve, 4000));
-    child.kill("SIGINT");
-    const { code, stdout } = await child.output();
-    const output = new TextDecoder().decode(stdout);
+    const { code, output } = await runDeno(
+      ["run", "-R", "cli/main.ts", "run", "--max-steps=1_000_000_000_000", folder],
+      { folder: ROOT, interruptAfterMs: 4000 },
+    );
     assertEquals(code, 130);
     assertStringIncludes(output, "fails at once ... FAILED");
     assertStringIncludes(output, "error[E0807]: interrupted");

@@ -13,12 +13,14 @@ export interface DenoOptions {
   /** Pass on what is written while it is written. */
   readonly show?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Sends Ctrl-C when so many milliseconds have passed. */
+  readonly interruptAfterMs?: number;
 }
 
 /** Runs the Deno that runs us, to its end. */
 export async function runDeno(
   args: readonly string[],
-  { folder, show = false, env = {} }: DenoOptions,
+  { folder, show = false, env = {}, interruptAfterMs }: DenoOptions,
 ): Promise<DenoRun> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -28,6 +30,9 @@ export async function runDeno(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  const interrupt = interruptAfterMs === undefined
+    ? undefined
+    : setTimeout(() => child.kill("SIGINT"), interruptAfterMs);
   let output = "";
   const read = async (
     stream: ReadableStream<Uint8Array>,
@@ -41,6 +46,7 @@ export async function runDeno(
   };
   await Promise.all([read(child.stdout, Deno.stdout), read(child.stderr, Deno.stderr)]);
   const { success, code } = await child.status;
+  clearTimeout(interrupt);
   // With an empty cache the first run fetches packages, and says so among the program's words.
   return {
     success,

@@ -174,16 +174,11 @@ Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report", as
     assertEquals(long.code, 3);
     assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
 
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-R", "cli/main.ts", "test", folder, ...options, "--reporter", "tap"],
-      cwd: ROOT,
-      stdout: "piped",
-    }).spawn();
     // Nothing is said before the first file is done: it is given time to begin.
-    await new Promise((resolve) => setTimeout(resolve, 4000));
-    child.kill("SIGINT");
-    const { code, stdout } = await child.output();
-    const output = new TextDecoder().decode(stdout);
+    const { code, output } = await runDeno(
+      ["run", "-R", "cli/main.ts", "test", folder, ...options, "--reporter", "tap"],
+      { folder: ROOT, interruptAfterMs: 4000 },
+    );
     assertEquals(code, 130, output);
     assertMatch(output, /^not ok 1 - \S*a\.dma: is wrong$/m);
     assertMatch(output, /^not ok 2 - \S*b\.dma: fails at once$/m);
