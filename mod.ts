@@ -76,7 +76,7 @@ export { type RunOptions } from "./lang/run/run_options.ts";
 export { runProgram, runTest } from "./lang/run/run_program.ts";
 export { type FeedResult, Session, type SessionOptions } from "./lang/run/session.ts";
 export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
-export { DEFAULT_LIMITS, type Limits } from "./lang/vm/limits.ts";
+export { DEFAULT_LIMITS, type Limits } from "./lang/values/limits.ts";
 export { type HostWatch } from "./lang/vm/run_watch.ts";
 export { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "./runtime/address.ts";
 export {

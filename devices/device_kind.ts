@@ -1,8 +1,8 @@
 /** What a kind of device says about itself; `registry.ts` lists the kinds there are. */
-import type { DmaDevice } from "../runtime/dma/device.ts";
+import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { Machine } from "../runtime/machine.ts";
 import type { DeviceSettings } from "./lab_config.ts";
-import type { Media } from "./nvme/controller/media.ts";
+import type { Media } from "./nvme/controller/media/media.ts";
 import type { NvmeController } from "./nvme/controller/nvme_controller.ts";
 import type { NvmeDisk } from "./nvme/nvme_disk.ts";
 import type { BarRequest, PciFunction } from "./pci/pci_function.ts";

@@ -1,7 +1,7 @@
 /** Checks of the settings that a device's block may have, whoever made the configuration. */
 import { isPowerOfTwo, KIB, MIB, PAGE_SIZE_BYTES, TIB } from "../runtime/address.ts";
 import { TICK_NS } from "../runtime/clock.ts";
-import { DmaDevice } from "../runtime/dma/device.ts";
+import { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { Machine } from "../runtime/machine.ts";
 import { ConfigError } from "./config_error.ts";
 import type { DeviceSettings } from "./lab_config.ts";

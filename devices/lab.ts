@@ -1,7 +1,7 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
 import { invariant } from "../runtime/errno.ts";
 import { Machine } from "../runtime/machine.ts";
-import { PoolPlaceError } from "../runtime/memory/swiotlb_geometry.ts";
+import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { ConfigError } from "./config_error.ts";
 import type { DeviceKind, LabDevice } from "./device_kind.ts";
 import type { LabConfig } from "./lab_config.ts";

@@ -1,6 +1,6 @@
 /** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
 import type { Bytes, Nanoseconds } from "../runtime/address.ts";
-import type { DmaRange } from "../runtime/dma/range_map.ts";
+import type { DmaRange } from "../runtime/dma/device/range_map.ts";
 import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 

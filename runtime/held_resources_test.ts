@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { KIB } from "./address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./dma/attributes.ts";
-import { DmaDevice } from "./dma/device.ts";
+import { DmaDevice } from "./dma/device/device.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
-import { DmaPool } from "./dma/pool.ts";
+import { DmaPool } from "./dma/calls/pool.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { HeldResources } from "./held_resources.ts";

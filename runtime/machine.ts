@@ -6,11 +6,11 @@
 import { ActivityQueue } from "./activity.ts";
 import type { DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
 import { VirtualClock } from "./clock.ts";
-import { DeviceBus } from "./dma/bus_access.ts";
+import { DeviceBus } from "./dma/device/bus_access.ts";
 import { DmaChecker } from "./dma/checker/dma_checker.ts";
-import type { DmaDevice } from "./dma/device.ts";
-import { DeviceMemory } from "./dma/device_memory.ts";
-import { DmaMapping } from "./dma/mapping.ts";
+import type { DmaDevice } from "./dma/device/device.ts";
+import { DeviceMemory } from "./dma/device/device_memory.ts";
+import { DmaMapping } from "./dma/calls/mapping.ts";
 import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
@@ -22,16 +22,16 @@ import { layOutMemory } from "./memory/layout.ts";
 import { MemoryEncryption } from "./memory/memory_encryption.ts";
 import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
-import { SwiotlbPool } from "./memory/swiotlb.ts";
-import { swiotlbCopyRules } from "./memory/swiotlb_copy_rules.ts";
+import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
+import { swiotlbCopyRules } from "./memory/swiotlb/swiotlb_copy_rules.ts";
 import {
   areasForSlots,
   placePool,
   PoolPlaceError,
   sizePool,
   SLOT_BYTES,
-} from "./memory/swiotlb_geometry.ts";
-import type { SwiotlbGeometry } from "./memory/swiotlb_geometry.ts";
+} from "./memory/swiotlb/swiotlb_geometry.ts";
+import type { SwiotlbGeometry } from "./memory/swiotlb/swiotlb_geometry.ts";
 import { applyPrices, Charges } from "./prices.ts";
 import { Random } from "./random.ts";
 import { KernelWarnings } from "./warnings.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GIB, MIB, type PhysAddr } from "./address.ts";
 import type { TimerHandler } from "./clock.ts";
-import { DmaDevice } from "./dma/device.ts";
+import { DmaDevice } from "./dma/device/device.ts";
 import { InvariantError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { Machine } from "./machine.ts";

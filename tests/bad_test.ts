@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { explain } from "../cli/explain/lookup.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
-import type { Registry } from "../lang/builtins/registry.ts";
+import type { Registry } from "../lang/values/registry.ts";
 import { DIAGNOSTIC_CODES } from "../lang/diagnostics/codes.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { LoadError } from "../lang/run/load_files.ts";

@@ -6,8 +6,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import type { GroupResult } from "../cli/conformance/group_result.ts";
-import { replayAll } from "../cli/conformance/replay.ts";
+import type { GroupResult } from "../conformance/group_result.ts";
+import { replayAll } from "../conformance/replay.ts";
 import recorded from "./conformance_agreement.json" with { type: "json" };
 
 /** Groups in which every case must agree. */

@@ -3,7 +3,7 @@
  * mode, and that nothing is wrong without it.
  */
 import { assertEquals } from "@std/assert";
-import { CaseRun } from "../cli/hunt/case_run.ts";
+import { CaseRun } from "../instruments/hunt/case_run.ts";
 import type {
   HuntFault,
   HuntIo,
@@ -11,8 +11,8 @@ import type {
   HuntStep,
   MetadataShape,
   PieceRun,
-} from "../cli/hunt/hunt_case.ts";
-import type { Violation } from "../cli/hunt/violation.ts";
+} from "../instruments/hunt/hunt_case.ts";
+import type { Violation } from "../instruments/hunt/violation.ts";
 import { readRow } from "../cli/markdown.ts";
 import { profileQuirks } from "../lang/machine/quirks.ts";
 import type { KernelProfile } from "../runtime/machine_config.ts";

@@ -7,7 +7,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "@std/path";
-import { formatSource } from "../cli/format/format.ts";
+import { formatSource } from "../lang/format/format.ts";
 import { readRow } from "../cli/markdown.ts";
 import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
@@ -17,7 +17,7 @@ import { runBench } from "../lang/run/bench.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
-import { memberNames } from "../lang/vm/types.ts";
+import { memberNames } from "../lang/values/types.ts";
 import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
 import { ScenarioError } from "./examples.ts";
 import { filesBelow, ROOT } from "./source_text.ts";

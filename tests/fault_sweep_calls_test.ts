@@ -5,9 +5,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../runtime/address.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../runtime/dma/attributes.ts";
-import type { DmaDeviceOptions } from "../runtime/dma/device.ts";
+import type { DmaDeviceOptions } from "../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../runtime/dma/iova_state.ts";
-import { DmaPool } from "../runtime/dma/pool.ts";
+import { DmaPool } from "../runtime/dma/calls/pool.ts";
 import { Scatterlist } from "../runtime/dma/scatterlist.ts";
 import { at, type TestBench, testBench } from "../runtime/dma/testing.ts";
 import { errnoName } from "../runtime/errno.ts";

@@ -1,7 +1,7 @@
 /** `dmalab fmt` on the project's own scenarios, and on ten thousand drawn by lot. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { formatSource } from "../cli/format/format.ts";
+import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
 import { generateProgram } from "./fuzz/program_generator.ts";
 import { scenariosBelow } from "./examples.ts";

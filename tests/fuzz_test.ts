@@ -1,6 +1,6 @@
 /** A part of `deno task fuzz`, small enough for every run of the tests. */
 import { assert, assertEquals } from "@std/assert";
-import { formatSource } from "../cli/format/format.ts";
+import { formatSource } from "../lang/format/format.ts";
 import { LoadError } from "../lang/run/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { SourceFile } from "../lang/source.ts";

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { buildLab } from "../devices/lab.ts";
 import { defaultLabConfig } from "../devices/lab_config.ts";
-import type { NvmeRequest } from "../devices/nvme/driver/nvme_request.ts";
+import type { NvmeRequest } from "../devices/nvme/driver/command/nvme_request.ts";
 import { profileQuirks } from "../lang/machine/quirks.ts";
 import { KIB, type PhysAddr } from "../runtime/address.ts";
 import type { EventName } from "../runtime/event_vocabulary.ts";

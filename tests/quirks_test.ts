@@ -21,7 +21,15 @@ Deno.test("a switch has a row on the page on defects", () => {
 });
 
 Deno.test("a switch has a test that asks for it, or a scenario", () => {
-  const tests = readSources(["runtime", "devices", "tests", "lang", "cli"])
+  const tests = readSources([
+    "runtime",
+    "devices",
+    "tests",
+    "lang",
+    "cli",
+    "conformance",
+    "instruments",
+  ])
     .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
   const scenarios = filesBelow(join(ROOT, "examples"))
     .filter((path) => path.endsWith(".dma")).map((path) => Deno.readTextFileSync(path));

@@ -6,7 +6,7 @@
  */
 import type { PhysAddr } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE } from "../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../runtime/dma/device.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig } from "../../runtime/machine_config.ts";
 

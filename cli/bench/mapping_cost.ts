@@ -7,7 +7,7 @@
  */
 import { GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE } from "../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../runtime/dma/device.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import { eventId, type EventName } from "../../runtime/event_vocabulary.ts";

@@ -2,7 +2,7 @@
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
 import type { Screen } from "../screen.ts";

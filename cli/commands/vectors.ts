@@ -25,7 +25,9 @@ export const VECTORS = command({
     { line: "vectors --count 1000 --seed 7", doc: "more, to the standard output" },
   ],
   async run({ options, screen }) {
-    const { makeVectorFile, vectorFileText } = await import("../vectors/vector_file.ts");
+    const { makeVectorFile, vectorFileText } = await import(
+      "../../instruments/vectors/vector_file.ts"
+    );
     const file = makeVectorFile(options.count ?? DEFAULT_COUNT, options.seed ?? DEFAULT_SEED);
     const text = vectorFileText(file);
     if (options.out === null || options.out === "-") {

@@ -5,7 +5,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
-import { LISTING_CODES } from "../topology/listing_codes.ts";
+import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
 /** The pages of `docs/behaviour/`. */

@@ -3,10 +3,10 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile } from "../host_file.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import type { Screen } from "../screen.ts";
-import { formatSource } from "./format.ts";
+import { formatSource } from "../../lang/format/format.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */
 export function formatFiles(

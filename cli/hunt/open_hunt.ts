@@ -2,9 +2,13 @@
 import { HostLoader } from "../host_loader.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import type { Screen } from "../screen.ts";
-import { givenMachine } from "./given_machine.ts";
-import type { HuntOptions } from "./hunt.ts";
-import { type HuntSettings, type HuntWords, readHuntOptions } from "./hunt_options.ts";
+import { givenMachine } from "../../instruments/hunt/given_machine.ts";
+import type { HuntOptions } from "../../instruments/hunt/hunt.ts";
+import {
+  type HuntSettings,
+  type HuntWords,
+  readHuntOptions,
+} from "../../instruments/hunt/hunt_options.ts";
 
 export interface OpenedHunt {
   readonly settings: HuntSettings;

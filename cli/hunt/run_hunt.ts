@@ -2,8 +2,8 @@
 import { formatCount } from "../../lang/render/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Finding, hunt, type HuntOptions } from "./hunt.ts";
-import type { HuntSettings } from "./hunt_options.ts";
+import { type Finding, hunt, type HuntOptions } from "../../instruments/hunt/hunt.ts";
+import type { HuntSettings } from "../../instruments/hunt/hunt_options.ts";
 
 /**
  * Hunts, and prints.

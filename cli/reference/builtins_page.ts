@@ -7,8 +7,8 @@ import type {
   MethodSpec,
   ParameterSpec,
   TypeSpec,
-} from "../../lang/builtins/spec.ts";
-import { describeKind } from "../../lang/vm/kinds.ts";
+} from "../../lang/values/spec.ts";
+import { describeKind } from "../../lang/values/kinds.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
 
 /** The command that writes the page anew. */

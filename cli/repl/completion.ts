@@ -1,6 +1,6 @@
 /** What the Tab key offers in the REPL. */
 import type { Session } from "../../lang/run/session.ts";
-import { memberNames } from "../../lang/vm/types.ts";
+import { memberNames } from "../../lang/values/types.ts";
 import { REPL_COMMANDS } from "./commands.ts";
 import { knownNames, typeOf } from "./describe_name.ts";
 

@@ -1,16 +1,11 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
 import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
-import type {
-  FunctionSpec,
-  MethodSpec,
-  ParameterSpec,
-  TypeSpec,
-} from "../../lang/builtins/spec.ts";
+import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { pairLines, wrapText } from "../../lang/render/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
-import { describeKind } from "../../lang/vm/kinds.ts";
+import { describeKind } from "../../lang/values/kinds.ts";
 import { STATEMENT_SPECS, type StatementSpec } from "../../lang/syntax/statement_specs.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";

@@ -14,7 +14,7 @@ import {
   WRONG,
 } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
-import { type Paint, painter } from "../paint.ts";
+import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";

@@ -1,6 +1,6 @@
 /** The colours of diagnostics and failures. */
 import type { StyleRole } from "../../lang/diagnostics/render.ts";
-import type { Paint, Role } from "../paint.ts";
+import type { Paint, Role } from "../../lang/render/paint.ts";
 
 const ROLES: Readonly<Record<StyleRole, Role>> = {
   error: "bad",

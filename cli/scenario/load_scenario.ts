@@ -8,7 +8,7 @@ import {
   type Program,
 } from "../../lang/run/program.ts";
 import { HostLoader } from "../host_loader.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 

@@ -1,7 +1,7 @@
 /** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
-import type { Paint } from "../paint.ts";
+import type { Paint } from "../../lang/render/paint.ts";
 
 /** The line of a test; null for top-level statements that came to their end. */
 export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {

@@ -13,7 +13,7 @@ import {
   WRONG,
 } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
@@ -105,7 +105,7 @@ async function runAll(
 /** What draws the cases of a program's properties: loaded for those that have any. */
 export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
-  const { FAST_CHECK } = await import("../../lang/run/fast_check_engine.ts");
+  const { FAST_CHECK } = await import("../../lang/run/property/fast_check_engine.ts");
   return FAST_CHECK;
 }
 

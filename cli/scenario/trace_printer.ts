@@ -1,7 +1,7 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
 import { formatEvent } from "../../lang/render/event_line.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import type { Paint, Role } from "../paint.ts";
+import type { Paint, Role } from "../../lang/render/paint.ts";
 
 /** Colours by the first part of an event's name; what is not here has none. */
 const ROLES: Readonly<Record<string, Role>> = {

@@ -4,7 +4,7 @@ import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";

@@ -2,7 +2,7 @@
 import type { Finding } from "../../devices/pci/lspci/finding.ts";
 import { renderFinding } from "../../lang/diagnostics/render.ts";
 import { SourceFile } from "../../lang/source.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 
 /** @param name How the listing is called in messages. */

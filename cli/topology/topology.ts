@@ -1,5 +1,5 @@
 /** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
-import { ACS_SERVICES } from "../../devices/pci/access_control.ts";
+import { ACS_SERVICES } from "../../devices/pci/peers/access_control.ts";
 import { type CpuIdentity, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
 import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imported_machine.ts";
 import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
@@ -8,16 +8,16 @@ import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/explain/route_s
 import { wrapText } from "../../lang/render/columns.ts";
 import { formatCount } from "../../lang/render/numbers.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import { painter } from "../paint.ts";
+import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
-import { findFunction } from "./find_function.ts";
+import { findFunction } from "../../instruments/topology/find_function.ts";
 import { findingText } from "./finding_text.ts";
-import { groupCheckLine } from "./group_check.ts";
-import { groupLines } from "./group_lines.ts";
+import { groupCheckLine } from "../../instruments/topology/group_check.ts";
+import { groupLines } from "../../instruments/topology/group_lines.ts";
 import { readListingText } from "./listing_text.ts";
-import { changeJson, machineJson, pairJson } from "./machine_json.ts";
-import { matrixFunctions, matrixLines, pairOf } from "./pair_matrix.ts";
-import { shortName, shownFunctions, treePicture } from "./tree_picture.ts";
+import { changeJson, machineJson, pairJson } from "../../instruments/topology/machine_json.ts";
+import { matrixFunctions, matrixLines, pairOf } from "../../instruments/topology/pair_matrix.ts";
+import { shortName, shownFunctions, treePicture } from "../../instruments/topology/tree_picture.ts";
 
 export interface TopologyOptions {
   /** `dma`, or null for a picture. */
@@ -60,7 +60,7 @@ export async function runTopology(
   if (options.from !== null) return showPair(machine, options.from, options.to!, options, screen);
   if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
   // The style of scenarios takes a while to load.
-  const { dmaText } = await import("./dma_text.ts");
+  const { dmaText } = await import("../../instruments/topology/dma_text.ts");
   screen.out(dmaText(machine, file.name, options.all));
   return HELD;
 }

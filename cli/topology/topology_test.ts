@@ -7,7 +7,7 @@ import { linkListing } from "../../devices/pci/lspci/linked_listing.ts";
 import { readListing } from "../../devices/pci/lspci/read_listing.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { buildPciTree } from "../../devices/pci/pci_tree.ts";
-import { findRoute } from "../../devices/pci/route.ts";
+import { findRoute } from "../../devices/pci/peers/route.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
@@ -15,11 +15,11 @@ import { SourceFile } from "../../lang/source.ts";
 import { damage, Dice } from "../../tests/_damage.ts";
 import { main } from "../main.ts";
 import { MemoryScreen } from "../memory_screen.ts";
-import { painter } from "../paint.ts";
-import { dmaText, writtenFunctions } from "./dma_text.ts";
+import { painter } from "../../lang/render/paint.ts";
+import { dmaText, writtenFunctions } from "../../instruments/topology/dma_text.ts";
 import { decode } from "./listing_text.ts";
-import { matrixFunctions, matrixLines } from "./pair_matrix.ts";
-import { treePicture } from "./tree_picture.ts";
+import { matrixFunctions, matrixLines } from "../../instruments/topology/pair_matrix.ts";
+import { treePicture } from "../../instruments/topology/tree_picture.ts";
 
 const FOLDER = "tests/lspci";
 const MACHINES = [

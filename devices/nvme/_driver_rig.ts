@@ -2,22 +2,22 @@
 import { type Bytes, MIB, type PhysAddr } from "../../runtime/address.ts";
 import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { bioGap } from "../../runtime/block/block_rules.ts";
-import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device/device.ts";
 import { EVENT_NAMES, type EventName } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { ArmedFault } from "../../runtime/faults.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
 import type { MachineConfig } from "../../runtime/machine_config.ts";
-import type { HostMemoryNeeds } from "./controller/host_memory.ts";
-import { Media } from "./controller/media.ts";
+import type { HostMemoryNeeds } from "./controller/data/host_memory.ts";
+import { Media } from "./controller/media/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 import { NvmeDriver } from "./driver/nvme_driver.ts";
 import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
-import { Iod } from "./driver/iod.ts";
-import { NvmeRequest } from "./driver/nvme_request.ts";
+import { Iod } from "./driver/command/iod.ts";
+import { NvmeRequest } from "./driver/command/nvme_request.ts";
 
 export interface RigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;

@@ -6,7 +6,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab, type LabDevice } from "../lab.ts";
 import { defaultLabConfig, type DeviceSettings } from "../lab_config.ts";
-import { LocalMemory } from "./controller/local_memory.ts";
+import { LocalMemory } from "./controller/data/local_memory.ts";
 import type { Io } from "./io.ts";
 import { unplugNvme } from "./unplug.ts";
 

@@ -10,7 +10,7 @@ import {
   type ErrnoName,
 } from "../../runtime/errno.ts";
 import type { Why } from "../../runtime/events.ts";
-import type { NvmeRequest } from "./driver/nvme_request.ts";
+import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 
 /** Never written: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];

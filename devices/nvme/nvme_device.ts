@@ -13,10 +13,10 @@ import {
 import type { Bar, BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
 import type { PciTopology } from "../pci/topology.ts";
-import { Media } from "./controller/media.ts";
-import { TUPLE_BYTES } from "./controller/protection.ts";
+import { Media } from "./controller/media/media.ts";
+import { TUPLE_BYTES } from "./controller/media/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
-import type { ControllerMemoryBar } from "./driver/controller_memory.ts";
+import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 

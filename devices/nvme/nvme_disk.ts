@@ -29,7 +29,7 @@ import type { Machine } from "../../runtime/machine.ts";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
-import { NvmeRequest } from "./driver/nvme_request.ts";
+import { NvmeRequest } from "./driver/command/nvme_request.ts";
 import { Io } from "./io.ts";
 import { RequestPayload } from "./request_payload.ts";
 

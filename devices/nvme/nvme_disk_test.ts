@@ -5,7 +5,7 @@ import { Plug } from "../../runtime/block/plug.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
-import type { NvmeRequest } from "./driver/nvme_request.ts";
+import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 import type { Io } from "./io.ts";
 
 Deno.test("what is written is read back", () => {

@@ -15,9 +15,9 @@ import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import { DSM_RANGE_BYTES } from "./driver/command_setup.ts";
+import { DSM_RANGE_BYTES } from "./driver/command/command_setup.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
-import type { NvmeRequest } from "./driver/nvme_request.ts";
+import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "./driver/protocol.ts";
 
 const MEM_ALLOC = eventId("mem.alloc");

@@ -9,7 +9,7 @@ import {
   acsPresent,
   type AcsService,
   isAcsService,
-} from "./access_control.ts";
+} from "./peers/access_control.ts";
 import { parseVendorDevice, type VendorDevice } from "./host_bridge.ts";
 
 /**

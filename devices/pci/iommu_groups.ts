@@ -17,7 +17,7 @@
  *
  * @see PCI Express Base Specification, 6.12.1
  */
-import type { AcsService } from "./access_control.ts";
+import type { AcsService } from "./peers/access_control.ts";
 import type { PciFunction } from "./pci_function.ts";
 
 /** The services of a port that keeps apart what is below it. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
-import { acsPresent } from "./access_control.ts";
+import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
 import { iommuGroups, PORT_ISOLATION } from "./iommu_groups.ts";
 import { PciAddress } from "./pci_address.ts";

@@ -5,7 +5,7 @@
  * @see behaviour/p2p.md 9.1 to 9.8
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { invariant } from "../../runtime/errno.ts";
 import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
 import { PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
@@ -13,10 +13,10 @@ import { type PeerMapType, type PeerRouter } from "../../runtime/machine.ts";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { PciTree } from "./pci_tree.ts";
-import type { PeerMemory } from "./peer_memory.ts";
-import { PeerProviders, type ProviderHost } from "./peer_providers.ts";
-import { PeerRoutes } from "./peer_routes.ts";
-import { Wire } from "./wire.ts";
+import type { PeerMemory } from "./peers/peer_memory.ts";
+import { PeerProviders, type ProviderHost } from "./peers/peer_providers.ts";
+import { PeerRoutes } from "./peers/peer_routes.ts";
+import { Wire } from "./peers/wire.ts";
 
 /** What a topology needs of its machine. */
 export interface TopologyHost extends ProviderHost {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
-import { DmaDevice } from "../../runtime/dma/device.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../runtime/events.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
 import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";

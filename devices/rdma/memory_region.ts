@@ -13,7 +13,7 @@ import {
   pfnToPhys,
   type VirtAddr,
 } from "../../runtime/address.ts";
-import { peerMemo } from "../../runtime/dma/scatterlist_peer.ts";
+import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
 import { ERRNO } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";

@@ -12,7 +12,7 @@ import {
   PAGE_SIZE_BYTES,
   type VirtAddr,
 } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { ERRNO, KernelError } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";

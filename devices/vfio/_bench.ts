@@ -1,5 +1,5 @@
 /** A machine with two functions that can be migrated, for tests, and what happened on it. */
-import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";

@@ -16,12 +16,12 @@ import { type ErrnoName, errnoName, KernelError } from "../../runtime/errno.ts";
 import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Run } from "../run/run.ts";
-import { describeKind } from "../vm/kinds.ts";
-import { describeValue } from "../vm/operators.ts";
-import { ScriptError } from "../vm/script_error.ts";
-import { isOfType } from "../vm/types.ts";
-import { Handle, ListValue, Quantity, RecordValue, type Value, Word } from "../vm/value.ts";
-import type { TypeSpec } from "./spec.ts";
+import { describeKind } from "../values/kinds.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { isOfType } from "../values/types.ts";
+import { Handle, ListValue, Quantity, RecordValue, type Value, Word } from "../values/value.ts";
+import type { TypeSpec } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
 
 /** A size in bytes as a value. */

@@ -1,7 +1,7 @@
 /** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb.ts";
+import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
 import { clip, PICTURE_COLUMNS, wrapText } from "../render/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";

@@ -11,9 +11,9 @@ import { formatFieldValue } from "../render/event_line.ts";
 import { fieldReading } from "../render/field_kinds.ts";
 import { spanPlace } from "../source.ts";
 import type { Run } from "../run/run.ts";
-import { ListValue, Quantity, RecordValue, type Value } from "../vm/value.ts";
+import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
 import { list, size, word } from "./arguments.ts";
-import type { Kind } from "./spec.ts";
+import type { Kind } from "../values/spec.ts";
 
 /** What a call's end carries. */
 const RESULT_FIELDS = ["result", "error"];

@@ -1,5 +1,5 @@
 /** What a device's page table says, as runs of consecutive addresses. */
-import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { PTE_MMIO, PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
 
 /** Consecutive IO addresses that lead to consecutive physical ones. */

@@ -1,8 +1,8 @@
 /** What the picture of a queue needs, read from both of its sides and from the rings' memory. */
-import type { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
-import type { HostRings, QueuePair } from "../../devices/nvme/driver/queue_pair.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import type { HostRings, QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
 import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
-import type { PicturedQueue, RingMark } from "../render/queue_picture.ts";
+import type { PicturedQueue, RingMark } from "../render/pictures/queue_picture.ts";
 import type { Run } from "../run/run.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;

@@ -1,6 +1,6 @@
 /** What the picture of a request needs, read out of the request. */
-import type { NvmeCommandView } from "../../devices/nvme/driver/command_view.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/nvme_request.ts";
+import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import { formatSize } from "../render/numbers.ts";
 import {
   type PicturedEntry,
@@ -8,10 +8,10 @@ import {
   type PicturedMemory,
   type PicturedRequest,
   segmentCountText,
-} from "../render/request_picture.ts";
+} from "../render/pictures/request_picture.ts";
 import { formatAddress } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";
-import { commandByteLines } from "./things/command.ts";
+import { commandByteLines } from "./things/nvme/command.ts";
 
 /** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */
 const CONTROLLER_PAGE_BYTES = 4096;

@@ -1,8 +1,8 @@
 /** Whether devices see the same, one by one. */
-import { sameView, type SeenRange } from "../../runtime/dma/device_view.ts";
+import { sameView, type SeenRange } from "../../runtime/dma/device/device_view.ts";
 import { formatSize } from "../render/numbers.ts";
 import type { Run } from "../run/run.ts";
-import { ScriptError } from "../vm/script_error.ts";
+import { ScriptError } from "../values/script_error.ts";
 
 /** What one device sees, by the device's name. */
 export type Views = ReadonlyMap<string, readonly SeenRange[]>;

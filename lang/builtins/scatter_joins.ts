@@ -4,7 +4,7 @@
  *
  * @see behaviour/dma.md 7.1, 7.2 step 5
  */
-import type { DmaDevice } from "../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import { formatSize } from "../render/numbers.ts";
 

@@ -8,8 +8,8 @@ import { Random } from "../../runtime/random.ts";
 import type { Run } from "../run/run.ts";
 import { convertArguments } from "../vm/arguments.ts";
 import { outputLines } from "../vm/output.ts";
-import { ScriptError } from "../vm/script_error.ts";
-import { typeChain } from "../vm/types.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { typeChain } from "../values/types.ts";
 import {
   BytesValue,
   Closure,
@@ -19,9 +19,9 @@ import {
   RangeValue,
   RecordValue,
   type Value,
-} from "../vm/value.ts";
+} from "../values/value.ts";
 import { BUILTINS, FUNCTIONS, TYPES, WORD_SPECS } from "./mod.ts";
-import type { FunctionSpec, Kind, MethodSpec } from "./spec.ts";
+import type { FunctionSpec, Kind, MethodSpec } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
 
 /** Calls on one machine, and machines of each mode. */

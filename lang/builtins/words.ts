@@ -6,10 +6,10 @@
  * list of its group.
  */
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { Word } from "../vm/value.ts";
+import { Word } from "../values/value.ts";
 
 /** One constant as help and the reference page show it. */
 export interface WordSpec {

@@ -21,22 +21,22 @@ import type {
   WorldOptions,
   WorldStream,
 } from "../run/world.ts";
-import { Handle, type Value } from "../vm/value.ts";
+import { Handle, type Value } from "../values/value.ts";
 import { isThing, thing } from "./arguments.ts";
-import type { Kind, TypeSpec } from "./spec.ts";
+import type { Kind, TypeSpec } from "../values/spec.ts";
 import { COUNTERS } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
-import { ENDPOINT } from "./things/endpoint.ts";
-import { IO } from "./things/io.ts";
-import { IOMMU } from "./things/iommu.ts";
-import { NVME } from "./things/nvme.ts";
-import { PORT } from "./things/port.ts";
-import { RDMA } from "./things/rdma.ts";
+import { ENDPOINT } from "./things/pci/endpoint.ts";
+import { IO } from "./things/nvme/io.ts";
+import { IOMMU } from "./things/dma/iommu.ts";
+import { NVME } from "./things/nvme/nvme.ts";
+import { PORT } from "./things/pci/port.ts";
+import { RDMA } from "./things/rdma/rdma.ts";
 import { REGION } from "./things/region.ts";
-import { REQUEST, requestEvents } from "./things/request.ts";
-import { SWIOTLB } from "./things/swiotlb.ts";
+import { REQUEST, requestEvents } from "./things/nvme/request.ts";
+import { SWIOTLB } from "./things/dma/swiotlb.ts";
 import { TRACE, type Trace } from "./things/trace.ts";
-import { VFIO } from "./things/vfio.ts";
+import { VFIO } from "./things/vfio/vfio.ts";
 
 /** The type of each kind of block that binds a name. */
 const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {

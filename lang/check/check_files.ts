@@ -3,19 +3,19 @@
  * it runs is told here.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { Registry } from "../builtins/registry.ts";
-import type { Kind } from "../builtins/spec.ts";
+import type { Registry } from "../values/registry.ts";
+import type { Kind } from "../values/spec.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { LoadedFile } from "../run/load_files.ts";
-import type { FileNode, MachineDeclaration, Statement } from "../syntax/ast.ts";
-import { type ConstBinding, Resolution } from "./bindings.ts";
-import { checkKinds } from "./check_kinds.ts";
+import type { FileNode, MachineDeclaration, Statement } from "../syntax/tree/ast.ts";
+import { type ConstBinding, Resolution } from "./names/bindings.ts";
+import { checkKinds } from "./kinds/check_kinds.ts";
 import { withoutEchoes } from "./consequences.ts";
-import { orderConsts } from "./const_order.ts";
-import { ConstantEvaluator } from "./constant_value.ts";
-import { FileScope } from "./file_scope.ts";
-import type { Owner } from "./name_resolver.ts";
-import { Resolver } from "./resolve.ts";
+import { orderConsts } from "./names/const_order.ts";
+import { ConstantEvaluator } from "./kinds/constant_value.ts";
+import { FileScope } from "./names/file_scope.ts";
+import type { Owner } from "./names/name_resolver.ts";
+import { Resolver } from "./names/resolve.ts";
 
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {

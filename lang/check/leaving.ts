@@ -1,5 +1,5 @@
 /** Statements after which nothing in their block is reached. */
-import type { Block, Statement } from "../syntax/ast.ts";
+import type { Block, Statement } from "../syntax/tree/ast.ts";
 
 /**
  * Why what follows a statement in its block is never reached, as the end of a sentence.

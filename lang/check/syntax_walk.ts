@@ -7,7 +7,7 @@ import type {
   PatternEvent,
   PatternField,
   Statement,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 
 /** The events of a pattern, in the order of the text. */
 export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {

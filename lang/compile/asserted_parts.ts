@@ -1,7 +1,7 @@
 /** Which parts of an assertion's condition a failure shows, and where. */
-import type { Resolution } from "../check/bindings.ts";
+import type { Resolution } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";
-import type { BinaryExpression, Expression } from "../syntax/ast.ts";
+import type { BinaryExpression, Expression } from "../syntax/tree/ast.ts";
 
 export interface AssertedExpression {
   readonly expression: Expression;

@@ -1,5 +1,5 @@
 /** Collects the code of a program: instructions of finished functions, and the tables they use. */
-import type { FunctionSpec } from "../builtins/spec.ts";
+import type { FunctionSpec } from "../values/spec.ts";
 import type { Span } from "../source.ts";
 import type {
   AssertionInfo,
@@ -15,7 +15,7 @@ import type {
   OutcomeInfo,
   RaceInfo,
 } from "../vm/code.ts";
-import type { Value } from "../vm/value.ts";
+import type { Value } from "../values/value.ts";
 import type { FunctionBuilder } from "./function_builder.ts";
 
 const INITIAL_WORDS = 1024;

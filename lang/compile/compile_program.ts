@@ -1,6 +1,6 @@
 /** Checked files → the code of a program. */
-import type { Registry } from "../builtins/registry.ts";
-import type { ConstBinding, Resolution } from "../check/bindings.ts";
+import type { Registry } from "../values/registry.ts";
+import type { ConstBinding, Resolution } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";
 import type {
   BenchBudget,
@@ -11,7 +11,7 @@ import type {
   PropertyDeclaration,
   Statement,
   TestDeclaration,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import type { FunctionRole } from "../vm/code.ts";
 import { Op } from "../vm/vm.ts";
 import type { CodeBuilder } from "./code_builder.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { program } from "../run/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
-import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 
 /** How many instructions a script's top-level statements take. */
 function instructions(text: string): number {

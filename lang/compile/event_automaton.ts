@@ -1,7 +1,7 @@
 /** Turns an event pattern into the automaton that `lang/vm/event_pattern.ts` follows. */
 import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "../vm/event_pattern.ts";
 import { spanText } from "../source.ts";
-import type { EventPattern, Expression, PatternEvent } from "../syntax/ast.ts";
+import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.ts";
 
 /** Most states an automaton may have; repetitions are written out, so `{1000}` costs 1000. */
 export const AUTOMATON_LIMIT_STATES = 10_000;

@@ -1,5 +1,5 @@
 /** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
-import type { ClosureNode, Resolution, Variable } from "../check/bindings.ts";
+import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,
   BinaryExpression,
@@ -11,9 +11,9 @@ import type {
   LambdaExpression,
   NameExpression,
   TraceExpression,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import type { CallShape } from "../vm/code.ts";
-import { BytesValue, Quantity, Ratio, type Value } from "../vm/value.ts";
+import { BytesValue, Quantity, Ratio, type Value } from "../values/value.ts";
 import { Op } from "../vm/vm.ts";
 import { RareOp } from "../vm/vm_rare.ts";
 import type { CodeBuilder } from "./code_builder.ts";

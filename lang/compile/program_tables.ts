@@ -1,7 +1,12 @@
 /** What the functions of a program share while it is compiled: globals and function numbers. */
-import type { ConstBinding, FunctionBinding, Resolution, Variable } from "../check/bindings.ts";
-import type { Registry } from "../builtins/registry.ts";
-import type { FunctionDeclaration } from "../syntax/ast.ts";
+import type {
+  ConstBinding,
+  FunctionBinding,
+  Resolution,
+  Variable,
+} from "../check/names/bindings.ts";
+import type { Registry } from "../values/registry.ts";
+import type { FunctionDeclaration } from "../syntax/tree/ast.ts";
 import { CodeBuilder } from "./code_builder.ts";
 
 export class ProgramTables {

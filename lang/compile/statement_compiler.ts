@@ -1,5 +1,5 @@
 /** Statements → instructions. */
-import { eventsNamed } from "../check/event_names.ts";
+import { eventsNamed } from "../check/names/event_names.ts";
 import { callsSomething } from "../check/syntax_walk.ts";
 import type { Span } from "../source.ts";
 import type {
@@ -16,7 +16,7 @@ import type {
   Statement,
   StepStatement,
   WhileStatement,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import { Op } from "../vm/vm.ts";
 import { RareOp } from "../vm/vm_rare.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";

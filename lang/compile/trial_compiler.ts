@@ -9,7 +9,7 @@ import type {
   InvariantStatement,
   Statement,
   TraceExpression,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import { Op } from "../vm/vm.ts";
 import { RareOp } from "../vm/vm_rare.ts";
 import { ExpressionCompiler } from "./expression_compiler.ts";

@@ -22,9 +22,9 @@ import type {
   MemoryRegion,
   SwiotlbConfig,
 } from "../../runtime/machine_config.ts";
-import type { ConfigModifier, EvaluateConstant } from "../builtins/registry.ts";
+import type { ConfigModifier, EvaluateConstant } from "../values/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { MachineDeclaration } from "../syntax/ast.ts";
+import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { profileQuirks } from "./quirks.ts";

@@ -4,7 +4,7 @@
  * `with`, `matrix` and `compare` change settings in this tree, so that one conversion to a
  * configuration serves every machine of a file.
  */
-import type { ConfigModifier, EvaluateConstant } from "../builtins/registry.ts";
+import type { ConfigModifier, EvaluateConstant } from "../values/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../source.ts";
 import type {
@@ -13,7 +13,7 @@ import type {
   MachineDeclaration,
   MachineEntry,
   Name,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import { type BlockSpec, blockSpec, MACHINE_SCHEMA, type SettingSpec } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 

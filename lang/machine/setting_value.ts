@@ -2,13 +2,13 @@
 import { parseVendorDevice } from "../../devices/pci/host_bridge.ts";
 import { parsePlace } from "../../devices/pci/pci_address.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import type { EvaluateConstant } from "../builtins/registry.ts";
+import type { EvaluateConstant } from "../values/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { formatAddress, formatDuration, formatSize, groupThousands } from "../render/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
-import type { Expression } from "../syntax/ast.ts";
+import type { Expression } from "../syntax/tree/ast.ts";
 import {
   ListValue,
   Quantity,
@@ -17,7 +17,7 @@ import {
   RecordValue,
   type Value,
   Word,
-} from "../vm/value.ts";
+} from "../values/value.ts";
 import { QUIRK_NAMES } from "./quirks.ts";
 import type { SettingSpec, ValueShape } from "./schema.ts";
 

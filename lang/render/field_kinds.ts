@@ -7,7 +7,7 @@
  * runtime's table.
  */
 
-import type { QuantityKind } from "../vm/value.ts";
+import type { QuantityKind } from "../values/value.ts";
 
 /** How a field's value reads. */
 export type FieldReading =

@@ -8,7 +8,7 @@ import {
   RecordValue,
   type Value,
   Word,
-} from "../vm/value.ts";
+} from "../values/value.ts";
 import { formatAddress, formatHexBytes, formatSize } from "./numbers.ts";
 
 /**

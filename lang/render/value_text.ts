@@ -11,7 +11,7 @@ import {
   RecordValue,
   type Value,
   Word,
-} from "../vm/value.ts";
+} from "../values/value.ts";
 import {
   formatAddress,
   formatDuration,

@@ -8,7 +8,7 @@ import {
   Ratio,
   RecordValue,
   Word,
-} from "../vm/value.ts";
+} from "../values/value.ts";
 import { formatValue } from "./value_text.ts";
 
 Deno.test("formatValue() writes values as literals of the language", () => {

@@ -2,7 +2,7 @@
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import { Ratio, type Value } from "../vm/value.ts";
+import { Ratio, type Value } from "../values/value.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { BenchOutcome } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";

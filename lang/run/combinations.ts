@@ -1,12 +1,17 @@
 /** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { ConfigModifier, Registry } from "../builtins/registry.ts";
+import type { ConfigModifier, Registry } from "../values/registry.ts";
 import type { ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/constant_value.ts";
-import type { FileScope } from "../check/file_scope.ts";
+import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import type { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
-import type { CompareExpression, Expression, MachineModifier, PathEntry } from "../syntax/ast.ts";
+import type {
+  CompareExpression,
+  Expression,
+  MachineModifier,
+  PathEntry,
+} from "../syntax/tree/ast.ts";
 import { describeSettings } from "../vm/branch_outcome.ts";
 import type { ComparedMachine, MachineSetting } from "../vm/code.ts";
 

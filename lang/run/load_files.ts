@@ -1,7 +1,7 @@
 /** Reads a script and the files it uses. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "../source.ts";
-import type { FileNode, UseDeclaration } from "../syntax/ast.ts";
+import type { FileNode, UseDeclaration } from "../syntax/tree/ast.ts";
 import { parse, type ParseMode } from "../syntax/parse.ts";
 
 /** Why a file could not be had. */

@@ -1,18 +1,18 @@
 /** From source text to a program that can be run, or to the reasons why not. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import { BUILTINS } from "../builtins/mod.ts";
-import type { Registry } from "../builtins/registry.ts";
+import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/constant_value.ts";
+import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import { withoutConsequences } from "../check/consequences.ts";
-import type { FileScope } from "../check/file_scope.ts";
+import type { FileScope } from "../check/names/file_scope.ts";
 import {
   comparisonsIn,
   innerBlocks,
   someExpression,
   statementExpressions,
 } from "../check/syntax_walk.ts";
-import { warnUnused } from "../check/unused.ts";
+import { warnUnused } from "../check/names/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
@@ -22,9 +22,9 @@ import type {
   PropertyDeclaration,
   Statement,
   TestDeclaration,
-} from "../syntax/ast.ts";
+} from "../syntax/tree/ast.ts";
 import type { Code } from "../vm/code.ts";
-import { ListValue, RangeValue } from "../vm/value.ts";
+import { ListValue, RangeValue } from "../values/value.ts";
 import {
   type Combination,
   combinationsOf,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { Session } from "./session.ts";
 import { errorsOf, failureOf, memoryLoader, onlyOutcome, printed, run } from "./test_support.ts";
 

@@ -1,7 +1,7 @@
 /** What may be said about a run, and where its lines go. */
 import type { MachineEvent } from "../../runtime/events.ts";
-import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
-import { LimitError } from "../vm/script_error.ts";
+import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
+import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../render/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";

@@ -1,5 +1,5 @@
 /** Runs programs, whatever is in them: with fast-check for their properties. */
-import { FAST_CHECK } from "./fast_check_engine.ts";
+import { FAST_CHECK } from "./property/fast_check_engine.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { RunReport, TestOutcome } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";

@@ -1,8 +1,8 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
 import type { Program, TestEntry } from "./program.ts";
-import type { CaseEngine } from "./property_cases.ts";
-import { runProperty } from "./property_run.ts";
+import type { CaseEngine } from "./property/property_cases.ts";
+import { runProperty } from "./property/property_run.ts";
 import {
   displayName,
   type Place,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
 import { runTest } from "./run_program.ts";
 

@@ -6,13 +6,13 @@
  */
 import type { MachineEvent } from "../../runtime/events.ts";
 import { BUILTINS } from "../builtins/mod.ts";
-import type { Registry } from "../builtins/registry.ts";
+import type { Registry } from "../values/registry.ts";
 import { buildMachine, type ProgramMachine, resolveFile } from "../check/check_files.ts";
-import { Resolution } from "../check/bindings.ts";
-import { orderConsts } from "../check/const_order.ts";
-import { FileScope } from "../check/file_scope.ts";
-import type { Owner } from "../check/name_resolver.ts";
-import { checkKinds } from "../check/check_kinds.ts";
+import { Resolution } from "../check/names/bindings.ts";
+import { orderConsts } from "../check/names/const_order.ts";
+import { FileScope } from "../check/names/file_scope.ts";
+import type { Owner } from "../check/names/name_resolver.ts";
+import { checkKinds } from "../check/kinds/check_kinds.ts";
 import {
   type ConstCode,
   isDeclaration,
@@ -22,12 +22,12 @@ import {
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatValue } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
-import type { FileNode } from "../syntax/ast.ts";
+import type { FileNode } from "../syntax/tree/ast.ts";
 import { parse } from "../syntax/parse.ts";
-import { describeKind, kindOf } from "../vm/kinds.ts";
-import { DEFAULT_LIMITS, type Limits } from "../vm/limits.ts";
+import { describeKind, kindOf } from "../values/kinds.ts";
+import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
-import type { Value } from "../vm/value.ts";
+import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_LIMITS } from "../vm/limits.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { type FeedResult, Session } from "./session.ts";
 import { diagnosticLines, memoryLoader } from "./test_support.ts";
 

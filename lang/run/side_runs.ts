@@ -1,7 +1,7 @@
 /** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { ComparedMachine } from "../vm/code.ts";
-import type { Closure, Value } from "../vm/value.ts";
+import type { Closure, Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
 import { type AgainRequest, goesOn, type Runs } from "../vm/vm_branches.ts";
 import type { Output } from "../vm/vm_core.ts";

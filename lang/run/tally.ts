@@ -1,7 +1,7 @@
 /** What one test did on its machine, or one property on many. */
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
-import type { Value } from "../vm/value.ts";
+import type { Value } from "../values/value.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import {

@@ -1,6 +1,6 @@
 /** What tests of the language share: scripts from strings, and what came of them. */
 import { BUILTINS } from "../builtins/mod.ts";
-import type { Registry } from "../builtins/registry.ts";
+import type { Registry } from "../values/registry.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import { LoadError, type SourceLoader } from "./load_files.ts";

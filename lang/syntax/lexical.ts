@@ -3,7 +3,7 @@
  * and leaves tokens that the parser can take without a second complaint.
  */
 import type { IToken, TokenType } from "chevrotain";
-import type { LiteralProblem } from "./literals.ts";
+import type { LiteralProblem } from "./tree/literals.ts";
 import {
   readBytes,
   readNumber,
@@ -11,7 +11,7 @@ import {
   rightUnit,
   SIZE_UNITS,
   TIME_UNITS,
-} from "./literals.ts";
+} from "./tree/literals.ts";
 import { shortened } from "./token_text.ts";
 import type { Reporter } from "./report.ts";
 import {

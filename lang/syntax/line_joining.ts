@@ -8,7 +8,7 @@
  * newlines at the end say nothing and are dropped as well.
  */
 import type { IToken } from "chevrotain";
-import { beginsStatement, continuesAfter } from "./bracket_matcher.ts";
+import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 import type { Reporter } from "./report.ts";
 import {
   Comma,

@@ -8,21 +8,21 @@
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "../source.ts";
-import type { Expression, FileNode, Statement } from "./ast.ts";
-import { AstBuilder } from "./ast_builder.ts";
-import { balanceBrackets } from "./brackets.ts";
-import { BuildContext, type ParseMode } from "./build_context.ts";
+import type { Expression, FileNode, Statement } from "./tree/ast.ts";
+import { AstBuilder } from "./tree/ast_builder.ts";
+import { balanceBrackets } from "./recovery/brackets.ts";
+import { BuildContext, type ParseMode } from "./tree/build_context.ts";
 import { checkTokens } from "./lexical.ts";
 import { joinLines } from "./line_joining.ts";
-import { reportParserErrors } from "./messages.ts";
-import { isShallow } from "./nesting.ts";
-import { onePerStatement } from "./one_per_statement.ts";
+import { reportParserErrors } from "./recovery/messages.ts";
+import { isShallow } from "./recovery/nesting.ts";
+import { onePerStatement } from "./recovery/one_per_statement.ts";
 import { parseByRule, parsePlainly } from "./parser.ts";
 import { Reporter } from "./report.ts";
 import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
 
-export type { ParseMode } from "./build_context.ts";
+export type { ParseMode } from "./tree/build_context.ts";
 
 export interface ParseResult {
   /** The tree. With errors it holds error nodes and must not be run. */

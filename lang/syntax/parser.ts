@@ -20,9 +20,9 @@ import type {
   OrMethodOpts,
   TokenType,
 } from "chevrotain";
-import { expectedProvider } from "./messages.ts";
+import { expectedProvider } from "./recovery/messages.ts";
 import { OneTokenLookahead } from "./one_token_lookahead.ts";
-import { RecoveringParser } from "./recovering_parser.ts";
+import { RecoveringParser } from "./recovery/recovering_parser.ts";
 import * as t from "./tokens.ts";
 
 const { Hard, Soft } = t;

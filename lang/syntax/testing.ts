@@ -1,7 +1,7 @@
 /** Helpers of the front end's tests: short forms of sources, trees and diagnostics. */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
-import type { Block, EventPattern, Expression, Name, Statement } from "./ast.ts";
+import type { Block, EventPattern, Expression, Name, Statement } from "./tree/ast.ts";
 import { parse, type ParseOptions, type ParseResult } from "./parse.ts";
 
 export function parseText(text: string, options: ParseOptions = {}): ParseResult {

@@ -6,9 +6,9 @@
  * rules are those of language.md, "Reserved".
  */
 import type { IToken, TokenType } from "chevrotain";
-import { endsValue } from "./bracket_matcher.ts";
+import { endsValue } from "./recovery/bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
-import { followsOptions, insertMissingModifier, isCaseWord } from "./missing_modifier.ts";
+import { followsOptions, insertMissingModifier, isCaseWord } from "./recovery/missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import {
   AndThen,

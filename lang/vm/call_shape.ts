@@ -2,7 +2,7 @@
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { type Callable, positionalParameters } from "./arguments.ts";
 import type { CallShape } from "./code.ts";
-import { ScriptError } from "./script_error.ts";
+import { ScriptError } from "../values/script_error.ts";
 
 /** Where the arguments of a call go. */
 export interface Binding {

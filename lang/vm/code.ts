@@ -5,12 +5,12 @@
  * while a REPL session goes on; nothing in it ever changes once it is written.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { FunctionSpec } from "../builtins/spec.ts";
+import type { FunctionSpec } from "../values/spec.ts";
 import type { MachineVariant } from "../run/combinations.ts";
 import type { Span } from "../source.ts";
-import type { OutcomeKind } from "../syntax/ast.ts";
+import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "./event_pattern.ts";
-import type { Value } from "./value.ts";
+import type { Value } from "../values/value.ts";
 
 /** What a piece of code was in the source. */
 export type FunctionRole =

@@ -1,10 +1,16 @@
 /** What can be walked, indexed and matched. */
 import type { Run } from "../run/run.ts";
-import { valuesEqual } from "./equality.ts";
-import { comparableKinds, comparableNumbers, describeKind, isNumeric, kindOf } from "./kinds.ts";
-import { describeValue, mixHint, numberIn } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { inherited } from "./types.ts";
+import { valuesEqual } from "../values/equality.ts";
+import {
+  comparableKinds,
+  comparableNumbers,
+  describeKind,
+  isNumeric,
+  kindOf,
+} from "../values/kinds.ts";
+import { describeValue, mixHint, numberIn } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { inherited } from "../values/types.ts";
 import {
   BytesValue,
   Handle,
@@ -14,7 +20,7 @@ import {
   Ratio,
   RecordValue,
   type Value,
-} from "./value.ts";
+} from "../values/value.ts";
 
 /** What a `for` walks: items by position. */
 export interface Walk {

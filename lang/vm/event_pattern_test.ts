@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { compilePattern } from "../compile/event_automaton.ts";
 import { SourceFile, type Span } from "../source.ts";
-import type { EventPattern, PatternEvent } from "../syntax/ast.ts";
+import type { EventPattern, PatternEvent } from "../syntax/tree/ast.ts";
 import { matchEvents } from "./event_pattern.ts";
 
 const SPAN: Span = { source: new SourceFile("p", "p"), start: 0, end: 1 };

@@ -7,10 +7,10 @@ import { fieldQuantity } from "../render/field_kinds.ts";
 import type { EventsInfo } from "./code.ts";
 import { matchEvents, type Mismatch, type PatternItem } from "./event_pattern.ts";
 import { ExpectationError } from "./failure.ts";
-import { describeKind } from "./kinds.ts";
-import { ScriptError } from "./script_error.ts";
-import { findField } from "./types.ts";
-import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "./value.ts";
+import { describeKind } from "../values/kinds.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { findField } from "../values/types.ts";
+import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "../values/value.ts";
 
 /** Events shown after the one that did not fit. */
 const EVENTS_AFTER = 3;

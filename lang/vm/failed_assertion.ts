@@ -2,9 +2,9 @@
 import type { Run } from "../run/run.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
-import { valuesEqual } from "./equality.ts";
+import { valuesEqual } from "../values/equality.ts";
 import { ExpectationError, type ExplainedPart } from "./failure.ts";
-import { ListValue, RecordValue, type Value } from "./value.ts";
+import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { differenceLines } from "./value_difference.ts";
 
 /** Characters of one value under a source line, and those of its end that are kept. */

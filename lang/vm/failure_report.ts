@@ -8,7 +8,7 @@ import { formatCount } from "../render/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
-import { LimitError, ScriptError } from "./script_error.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
 
 /** Events of the device that a failure shows. */
 const LAST_EVENTS = 8;

@@ -1,8 +1,8 @@
 /** Values that one machine may hand to another: all but things that are part of a machine. */
-import type { TypeSpec } from "../builtins/spec.ts";
-import { describeValue } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { Closure, Handle, ListValue, RecordValue, type Value } from "./value.ts";
+import type { TypeSpec } from "../values/spec.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 
 /** @throws {ScriptError} E0925 for a thing of a machine, or what holds one. */
 export function refuseForeign(value: Value): void {

@@ -1,5 +1,5 @@
 /** What the host says when a script has used up something of its. */
-import { LimitError } from "./script_error.ts";
+import { LimitError } from "../values/script_error.ts";
 
 /**
  * The limit behind an error of the host: values nested too deeply for its stack, or too large for

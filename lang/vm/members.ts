@@ -1,11 +1,11 @@
 /** `value.field` and `value.method(…)` while a script runs. */
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
-import type { FieldSpec, MethodSpec, TypeSpec } from "../builtins/spec.ts";
+import type { FieldSpec, MethodSpec, TypeSpec } from "../values/spec.ts";
 import type { Run } from "../run/run.ts";
-import { describeKind, kindOf } from "./kinds.ts";
-import { ScriptError } from "./script_error.ts";
-import { findField, findMethod, memberNames, typeAndTarget } from "./types.ts";
-import { RecordValue, type Value } from "./value.ts";
+import { describeKind, kindOf } from "../values/kinds.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { findField, findMethod, memberNames, typeAndTarget } from "../values/types.ts";
+import { RecordValue, type Value } from "../values/value.ts";
 
 /** A method and what it is called on. */
 export interface Member {

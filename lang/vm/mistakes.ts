@@ -1,8 +1,8 @@
 /** Errors and values that several instructions have in common. */
 import type { FunctionCode } from "./code.ts";
-import { describeValue } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { AttemptValue, type Value } from "./value.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { AttemptValue, type Value } from "../values/value.ts";
 
 /**
  * The value of `try`.

@@ -1,5 +1,5 @@
 /** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
-import type { RaisedError } from "../builtins/registry.ts";
+import type { RaisedError } from "../values/registry.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";

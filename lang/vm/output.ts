@@ -1,12 +1,12 @@
 /** What `print`, `show` and `explain` say about a value. */
-import type { TypeSpec } from "../builtins/spec.ts";
+import type { TypeSpec } from "../values/spec.ts";
 import type { Run } from "../run/run.ts";
 import { pairLines } from "../render/columns.ts";
 import { formatValue } from "../render/value_text.ts";
-import { describeValue } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { inherited, typeAndTarget } from "./types.ts";
-import { Handle, ListValue, RecordValue, type Value } from "./value.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { inherited, typeAndTarget } from "../values/types.ts";
+import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 
 /** The lines one of the three verbs writes. */
 export function outputLines(

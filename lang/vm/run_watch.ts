@@ -1,5 +1,5 @@
 /** Stops a run that takes too long, or that somebody wants to end. */
-import { LimitError } from "./script_error.ts";
+import { LimitError } from "../values/script_error.ts";
 
 /** What a run asks of its host now and then: the language has no clock of its own. */
 export interface HostWatch {

@@ -3,9 +3,16 @@ import type { Run } from "../run/run.ts";
 import { formatCount, groupThousands } from "../render/numbers.ts";
 import { quoted } from "../render/source_text.ts";
 import { formatValue } from "../render/value_text.ts";
-import { valuesEqual } from "./equality.ts";
-import { findField } from "./types.ts";
-import { BytesValue, Handle, ListValue, Quantity, RecordValue, type Value } from "./value.ts";
+import { valuesEqual } from "../values/equality.ts";
+import { findField } from "../values/types.ts";
+import {
+  BytesValue,
+  Handle,
+  ListValue,
+  Quantity,
+  RecordValue,
+  type Value,
+} from "../values/value.ts";
 
 /** Bytes on one row of a dump, and rows that are shown. */
 const ROW_BYTES = 16;

@@ -9,11 +9,24 @@
  * jump table.
  */
 import { indexValue, iterationItems } from "./collections.ts";
-import { valuesEqual } from "./equality.ts";
-import { BUILTIN_STEPS, ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "./limits.ts";
+import { valuesEqual } from "../values/equality.ts";
+import {
+  BUILTIN_STEPS,
+  ENTRY_BYTES,
+  ITEM_BYTES,
+  LIST_BYTES,
+  RECORD_BYTES,
+} from "../values/limits.ts";
 import { wantedBool, wantedCount } from "./mistakes.ts";
-import { arithmetic, bitwise, compare, divideExactly, INTEGER_LIMIT, negate } from "./operators.ts";
-import { ListValue, RangeValue, RecordValue, type Value } from "./value.ts";
+import {
+  arithmetic,
+  bitwise,
+  compare,
+  divideExactly,
+  INTEGER_LIMIT,
+  negate,
+} from "../values/operators.ts";
+import { ListValue, RangeValue, RecordValue, type Value } from "../values/value.ts";
 import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
 import { VmRare } from "./vm_rare.ts";
 

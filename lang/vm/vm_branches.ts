@@ -14,10 +14,10 @@ import type { ComparedMachine, CompareInfo, MachineSetting } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";
 import type { RaceOrder } from "./race_order.ts";
-import { MACHINE_STEPS } from "./limits.ts";
-import { ScriptError } from "./script_error.ts";
+import { MACHINE_STEPS } from "../values/limits.ts";
+import { ScriptError } from "../values/script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
-import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
+import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, Raising, type VmState } from "./vm_core.ts";
 import { VmStatements } from "./vm_statements.ts";
 

@@ -6,8 +6,8 @@
 import type { Lab } from "../../devices/lab.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { Registry } from "../builtins/registry.ts";
-import type { FunctionSpec, MethodSpec } from "../builtins/spec.ts";
+import type { Registry } from "../values/registry.ts";
+import type { FunctionSpec, MethodSpec } from "../values/spec.ts";
 import type { Run } from "../run/run.ts";
 import type { World } from "../run/world.ts";
 import { groupThousands } from "../render/numbers.ts";
@@ -19,14 +19,14 @@ import type { Walk } from "./collections.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
 import { hostLimit } from "./host_limits.ts";
-import { type Limits, NATIVE_DEPTH } from "./limits.ts";
+import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import { Members } from "./members.ts";
 import { attempt, wrongCount } from "./mistakes.ts";
-import { describeValue } from "./operators.ts";
+import { describeValue } from "../values/operators.ts";
 import { type Raised, settleOutcome } from "./outcome.ts";
 import type { RunWatch } from "./run_watch.ts";
-import { LimitError, ScriptError } from "./script_error.ts";
-import { Closure, RecordValue, type Value, Word } from "./value.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
+import { Closure, RecordValue, type Value, Word } from "../values/value.ts";
 
 /** How a run of the VM came to its end, or to a pause. */
 export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";

@@ -3,7 +3,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
-import type { Closure, Value } from "./value.ts";
+import type { Closure, Value } from "../values/value.ts";
 import { Raising } from "./vm_core.ts";
 import { VmSweeps } from "./vm_sweeps.ts";
 

@@ -9,12 +9,12 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatCount } from "../render/numbers.ts";
 import type { RaceInfo } from "./code.ts";
-import { valuesEqual } from "./equality.ts";
+import { valuesEqual } from "../values/equality.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { nextOrder, RaceOrder } from "./race_order.ts";
-import { RACE_STEP_BYTES } from "./limits.ts";
-import { LimitError } from "./script_error.ts";
-import { ListValue, RecordValue, type Value } from "./value.ts";
+import { RACE_STEP_BYTES } from "../values/limits.ts";
+import { LimitError } from "../values/script_error.ts";
+import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { RaceWay, type VmBranches, withNote } from "./vm_branches.ts";
 import { BranchEnded, type Handler, type RunScope } from "./vm_core.ts";
 import { VmInvariants } from "./vm_invariants.ts";

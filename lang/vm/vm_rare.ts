@@ -7,10 +7,10 @@
 import { formatValue } from "../render/value_text.ts";
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
-import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "./limits.ts";
+import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
 import { attempt } from "./mistakes.ts";
-import { cast, makeRange } from "./operators.ts";
-import { Closure, type Value } from "./value.ts";
+import { cast, makeRange } from "../values/operators.ts";
+import { Closure, type Value } from "../values/value.ts";
 import { type RaceEntry, VmRaces } from "./vm_races.ts";
 
 /** Instructions, with numbers that those of `vm.ts` do not have. What stands in brackets follows as operands. */

@@ -4,12 +4,12 @@ import { groupThousands } from "../render/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import { checkEvents } from "./expected_events.ts";
 import { ExpectationError } from "./failure.ts";
-import { ACTIVITY_STEPS } from "./limits.ts";
+import { ACTIVITY_STEPS } from "../values/limits.ts";
 import { wantedCount } from "./mistakes.ts";
-import { describeValue } from "./operators.ts";
+import { describeValue } from "../values/operators.ts";
 import { outputLines } from "./output.ts";
-import { LimitError, ScriptError } from "./script_error.ts";
-import { Quantity, type Value } from "./value.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
+import { Quantity, type Value } from "../values/value.ts";
 import { VmCore } from "./vm_core.ts";
 import { isDone } from "./waiting.ts";
 

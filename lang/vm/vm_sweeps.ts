@@ -8,9 +8,9 @@ import { formatOrdinal } from "../render/ordinal.ts";
 import type { Span } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
-import { describeValue } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { RangeValue, type Value } from "./value.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { RangeValue, type Value } from "../values/value.ts";
 import { VmBranches, withNote } from "./vm_branches.ts";
 import { BranchEnded, type RunScope } from "./vm_core.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { failureOf, onlyOutcome, printed, program } from "../run/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
-import { DEFAULT_LIMITS } from "./limits.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 
 Deno.test("let, = and += bind and assign, each block with its own names", () => {
   assertEquals(

@@ -1,10 +1,10 @@
 /** What `wait` waits for. */
-import type { TypeSpec } from "../builtins/spec.ts";
+import type { TypeSpec } from "../values/spec.ts";
 import type { Run } from "../run/run.ts";
-import { describeValue } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
-import { findField } from "./types.ts";
-import { Handle, ListValue, type Value } from "./value.ts";
+import { describeValue } from "../values/operators.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { findField } from "../values/types.ts";
+import { Handle, ListValue, type Value } from "../values/value.ts";
 
 /** True when a thing with a field `.done` says so; a list is done when all of it is. */
 export function isDone(value: Value, run: Run): boolean {

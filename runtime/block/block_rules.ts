@@ -3,7 +3,7 @@
  *
  * @see behaviour/block.md 1.1, 1.6, 2.3 and behaviour/defects.md
  */
-import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaDirection } from "../dma/attributes.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import type { Bytes } from "../address.ts";
@@ -26,7 +26,7 @@ export interface GapRule {
   readonly looksAtDataless: boolean;
 }
 
-/** The mapping calls a failed range is given back with; `runtime/dma/mapping.ts` has them. */
+/** The mapping calls a failed range is given back with; `runtime/dma/calls/mapping.ts` has them. */
 export interface RangeCalls {
   dmaIovaUnlink(
     dev: DmaDevice,

@@ -11,7 +11,7 @@
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
-import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatus, blkStatusName, errnoToBlkStatus } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";

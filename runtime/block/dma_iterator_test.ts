@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../address.ts";
 import { DMA_ATTR } from "../dma/attributes.ts";
-import { DmaDevice, type DmaDeviceOptions } from "../dma/device.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../dma/device/device.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatusName, blkStatusName, ERRNO } from "../errno.ts";
 import { EVENT_NAMES, type EventName } from "../event_vocabulary.ts";

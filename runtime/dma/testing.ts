@@ -4,7 +4,7 @@ import type { EventFields, EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig, type IommuConfig, type MachineConfig } from "../machine_config.ts";
-import { DmaDevice, type DmaDeviceOptions } from "./device.ts";
+import { DmaDevice, type DmaDeviceOptions } from "./device/device.ts";
 
 /** A number as a physical address. */
 export const at = (phys: number): PhysAddr => phys as PhysAddr;

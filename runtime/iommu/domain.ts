@@ -7,7 +7,7 @@
  * @see behaviour/dma.md 4.2, 5.2, 5.3
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
-import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
 import { errnoName } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
-import { DmaDevice } from "../dma/device.ts";
+import { DmaDevice } from "../dma/device/device.ts";
 import { ERRNO } from "../errno.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";

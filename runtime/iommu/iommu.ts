@@ -5,7 +5,7 @@
  * @see behaviour/dma.md 1.3, chapters 4 and 5
  */
 import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
-import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
 import { ERRNO } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";

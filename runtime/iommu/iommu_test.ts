@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DmaDevice } from "../dma/device.ts";
+import { DmaDevice } from "../dma/device/device.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
 import { at, type TestBench, testBench } from "../dma/testing.ts";
 

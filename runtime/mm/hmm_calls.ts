@@ -4,10 +4,10 @@
  * @see behaviour/hmm-rdma-vfio.md chapter 1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
-import { callOf } from "../dma/call_events.ts";
-import type { DmaDevice } from "../dma/device.ts";
-import { addressingLimited } from "../dma/mapping_queries.ts";
-import type { PeerMemo } from "../dma/scatterlist_peer.ts";
+import { callOf } from "../dma/calls/call_events.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
+import { addressingLimited } from "../dma/calls/mapping_queries.ts";
+import type { PeerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { type ErrnoName, errnoName } from "../errno.ts";
 import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";

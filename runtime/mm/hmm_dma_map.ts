@@ -14,15 +14,15 @@ import {
   type PhysAddr,
 } from "../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
-import type { DmaDevice } from "../dma/device.ts";
+import type { DmaDevice } from "../dma/device/device.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
-import { addressingLimited } from "../dma/mapping_queries.ts";
+import { addressingLimited } from "../dma/calls/mapping_queries.ts";
 import {
   PEER_BEHIND_BRIDGE,
   PEER_REFUSED,
   peerBusAddress,
   type PeerMemo,
-} from "../dma/scatterlist_peer.ts";
+} from "../dma/paths/scatterlist_peer.ts";
 import { ERRNO } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";

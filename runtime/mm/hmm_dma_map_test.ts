@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, GIB, KIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr } from "../address.ts";
 import { DMA_FROM_DEVICE } from "../dma/attributes.ts";
-import { peerMemo } from "../dma/scatterlist_peer.ts";
+import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { ERRNO, KernelError } from "../errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../faults.ts";

@@ -9,7 +9,7 @@
  * its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
 import { HELD } from "../../cli/exit_code.ts";
-import { type HuntSettings, readHuntOptions } from "../../cli/hunt/hunt_options.ts";
+import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_options.ts";
 import { runHunt } from "../../cli/hunt/run_hunt.ts";
 import { readWholeNumber } from "../../cli/numbers.ts";
 import { ProcessScreen } from "../../cli/screen.ts";

@@ -1,5 +1,5 @@
 /** What must be true of the answer to any text, and which answers came. */
-import { formatSource } from "../../cli/format/format.ts";
+import { formatSource } from "../../lang/format/format.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/run/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";

@@ -4,11 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HUNT_MACHINES, huntCases } from "../../cli/hunt/arbitraries.ts";
-import { CaseRun } from "../../cli/hunt/case_run.ts";
-import { remediesOf } from "../../cli/hunt/diagnose.ts";
-import type { HuntStep } from "../../cli/hunt/hunt_case.ts";
-import { passedPoints } from "../../cli/hunt/passed_points.ts";
+import { HUNT_MACHINES, huntCases } from "../../instruments/hunt/arbitraries.ts";
+import { CaseRun } from "../../instruments/hunt/case_run.ts";
+import { remediesOf } from "../../instruments/hunt/diagnose.ts";
+import type { HuntStep } from "../../instruments/hunt/hunt_case.ts";
+import { passedPoints } from "../../instruments/hunt/passed_points.ts";
 import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { MIB } from "../../runtime/address.ts";
 

@@ -1,7 +1,7 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
 import { printable } from "../../../lang/diagnostics/display_width.ts";
 import type { RunReport } from "../../../lang/run/report.ts";
-import { painter } from "../../paint.ts";
+import { painter } from "../../../lang/render/paint.ts";
 import {
   failureLines,
   incidentLines,

@@ -4,13 +4,13 @@
  */
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
-import type { PageMaker } from "../../../runtime/dma/bus_access.ts";
-import { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
 import type { EventName } from "../../../runtime/event_vocabulary.ts";
 import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
 import type { HostBus } from "./host_port.ts";
-import { Media } from "./media.ts";
+import { Media } from "./media/media.ts";
 import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
 
 const MEMORY_BYTES = 16 * 2 ** 20;

@@ -10,11 +10,11 @@ import {
   namespaceDescriptors,
   type NamespaceIdentity,
 } from "./identify.ts";
-import type { HostMemoryBuffer } from "./host_memory.ts";
-import type { HostTransfer } from "./host_transfer.ts";
-import type { PrpWalk } from "./prp_walk.ts";
+import type { HostMemoryBuffer } from "./data/host_memory.ts";
+import type { HostTransfer } from "./data/host_transfer.ts";
+import type { PrpWalk } from "./data/prp_walk.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
-import { RangeList } from "./range_list.ts";
+import { RangeList } from "./data/range_list.ts";
 import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
 
 /** What `execute` returns for a command that stays open until something happens. */

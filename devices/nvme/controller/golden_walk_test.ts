@@ -5,10 +5,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
-import { DmaDevice } from "../../../runtime/dma/device.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream } from "../../../runtime/events.ts";
 import type { HostBus } from "./host_port.ts";
-import { Media } from "./media.ts";
+import { Media } from "./media/media.ts";
 import { NvmeController } from "./nvme_controller.ts";
 
 const GOLDEN = new URL("../../../tests/golden/", import.meta.url);

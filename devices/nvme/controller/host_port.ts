@@ -1,11 +1,11 @@
 /** The controller's side of its PCIe link: everything it does to host memory goes through here. */
 import type { DmaAddr } from "../../../runtime/address.ts";
-import type { DeviceBus, PageMaker } from "../../../runtime/dma/bus_access.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DeviceBus, PageMaker } from "../../../runtime/dma/device/bus_access.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
-import type { LocalMemory } from "./local_memory.ts";
+import type { LocalMemory } from "./data/local_memory.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const QUEUE_READ = FAULT["queue.read"];

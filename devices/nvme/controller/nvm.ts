@@ -1,11 +1,11 @@
 /** The NVM command set: what reads, writes and forgets blocks (section 6). */
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
-import type { DataPointer } from "./data_pointer.ts";
-import type { HostTransfer } from "./host_transfer.ts";
-import type { Media } from "./media.ts";
-import type { PatternStore } from "./pattern_store.ts";
-import { ProtectedBlocks } from "./protected_blocks.ts";
-import { RangeList } from "./range_list.ts";
+import type { DataPointer } from "./data/data_pointer.ts";
+import type { HostTransfer } from "./data/host_transfer.ts";
+import type { Media } from "./media/media.ts";
+import type { PatternStore } from "./media/pattern_store.ts";
+import { ProtectedBlocks } from "./media/protected_blocks.ts";
+import { RangeList } from "./data/range_list.ts";
 import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.

@@ -12,7 +12,7 @@ import { BLK_STS, KernelError } from "../../../runtime/errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
 import { HeldResources } from "../../../runtime/held_resources.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
-import type { NvmeRequest } from "./nvme_request.ts";
+import type { NvmeRequest } from "./command/nvme_request.ts";
 
 /** Out of reach of 32 address bits. */
 const HIGH = 0x1_4000_0000;

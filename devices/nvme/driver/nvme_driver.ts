@@ -10,7 +10,7 @@ import type { ActivityHandler } from "../../../runtime/activity.ts";
 import type { Nanoseconds } from "../../../runtime/address.ts";
 import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
 import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import {
   BLK_STS,
   type BlkStatus,
@@ -22,18 +22,18 @@ import {
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeInterruptLine } from "../register_port.ts";
-import { AbortSlots } from "./abort_slots.ts";
-import { CommandArchive } from "./command_archive.ts";
-import { ControllerLife, type ControllerState } from "./controller_life.ts";
-import { ControllerSetup } from "./controller_setup.ts";
-import { setUpCommand } from "./command_setup.ts";
-import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command_view.ts";
-import { type DataMapper, TwoStepDataMapper } from "./data_mapper.ts";
-import { NodePools } from "./descriptor_pools.ts";
-import { DmaVecPool } from "./dma_vec_pool.ts";
-import type { FormatSettings } from "./format_choice.ts";
-import type { HostMemory } from "./host_memory.ts";
-import type { Iod } from "./iod.ts";
+import { AbortSlots } from "./queues/abort_slots.ts";
+import { CommandArchive } from "./command/command_archive.ts";
+import { ControllerLife, type ControllerState } from "./life/controller_life.ts";
+import { ControllerSetup } from "./life/controller_setup.ts";
+import { setUpCommand } from "./command/command_setup.ts";
+import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command/command_view.ts";
+import { type DataMapper, TwoStepDataMapper } from "./data/data_mapper.ts";
+import { NodePools } from "./command/descriptor_pools.ts";
+import { DmaVecPool } from "./data/dma_vec_pool.ts";
+import type { FormatSettings } from "./data/format_choice.ts";
+import type { HostMemory } from "./life/host_memory.ts";
+import type { Iod } from "./command/iod.ts";
 import {
   adminLimits,
   type ControllerFacts,
@@ -42,16 +42,16 @@ import {
   type ReleaseRules,
 } from "./nvme_limits.ts";
 import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
-import { type NvmeRequest, speakFor } from "./nvme_request.ts";
+import { type NvmeRequest, speakFor } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
-import { OverdueCommands } from "./overdue_commands.ts";
+import { OverdueCommands } from "./queues/overdue_commands.ts";
 import { HOST_STATUS } from "./protocol.ts";
-import type { QueuePair } from "./queue_pair.ts";
-import { QueueSet } from "./queue_set.ts";
-import { RequestFifo } from "./request_fifo.ts";
-import { RequestWatch } from "./request_watch.ts";
-import { ScatterlistDataMapper } from "./scatterlist_mapper.ts";
-import { blockStatusOf, doNotRetry } from "./status.ts";
+import type { QueuePair } from "./queues/queue_pair.ts";
+import { QueueSet } from "./queues/queue_set.ts";
+import { RequestFifo } from "./queues/request_fifo.ts";
+import { RequestWatch } from "./queues/request_watch.ts";
+import { ScatterlistDataMapper } from "./data_6_12/scatterlist_mapper.ts";
+import { blockStatusOf, doNotRetry } from "./command/status.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { IOERR, OK, RESOURCE } = BLK_STS;

@@ -1,11 +1,11 @@
 /** What an NVMe driver is made from. */
 import type { Bytes, Nanoseconds } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../register_port.ts";
-import type { ControllerMemoryBar } from "./controller_memory.ts";
-import type { DescriptorPools } from "./descriptor_pools.ts";
-import type { DmaVecSource } from "./dma_vec_pool.ts";
+import type { ControllerMemoryBar } from "./life/controller_memory.ts";
+import type { DescriptorPools } from "./command/descriptor_pools.ts";
+import type { DmaVecSource } from "./data/dma_vec_pool.ts";
 
 export interface NvmeDriverOptions {
   readonly machine: Machine;

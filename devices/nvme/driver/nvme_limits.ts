@@ -11,8 +11,8 @@ import {
   type LimitsInput,
   type QueueLimits,
 } from "../../../runtime/block/queue_limits.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import { mappingSizeInputs } from "../../../runtime/dma/mapping_queries.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { mappingSizeInputs } from "../../../runtime/dma/calls/mapping_queries.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { NvmeRules } from "./nvme_rules.ts";

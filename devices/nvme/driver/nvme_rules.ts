@@ -6,7 +6,7 @@
 import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
-import type { Iod } from "./iod.ts";
+import type { Iod } from "./command/iod.ts";
 import {
   CTRL_PAGE_BYTES,
   MAX_CHAINED_SEGMENTS,

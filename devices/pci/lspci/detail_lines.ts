@@ -5,7 +5,7 @@
  * enough, so that translated words do no harm.
  */
 import { ADDRESS_LIMIT } from "../../../runtime/address.ts";
-import type { AcsService } from "../access_control.ts";
+import type { AcsService } from "../peers/access_control.ts";
 import type { FoundBar, GrowingFunction } from "./growing_function.ts";
 import type { PortType } from "./listed_function.ts";
 

@@ -2,11 +2,16 @@
  * From a listing to the model: host bridges and functions with their access control, of which
  * routes and groups can be asked.
  */
-import { ACS_ABSENT, ACS_UNKNOWN, type AcsCapability, acsPresent } from "../access_control.ts";
+import {
+  ACS_ABSENT,
+  ACS_UNKNOWN,
+  type AcsCapability,
+  acsPresent,
+} from "../peers/access_control.ts";
 import { bridgeListing, type CpuIdentity, HostBridge, type VendorDevice } from "../host_bridge.ts";
 import { PciAddress } from "../pci_address.ts";
 import { PciFunction } from "../pci_function.ts";
-import type { PeerRoute } from "../route.ts";
+import type { PeerRoute } from "../peers/route.ts";
 import type { ListedCpu } from "./cpu_lines.ts";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";

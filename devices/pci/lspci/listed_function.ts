@@ -1,6 +1,6 @@
 /** What a listing tells about one PCI function. Null is what it does not tell. */
 import type { Bytes } from "../../../runtime/address.ts";
-import type { AcsService } from "../access_control.ts";
+import type { AcsService } from "../peers/access_control.ts";
 
 /** Where a function is. */
 export interface ListedAddress {

@@ -6,8 +6,8 @@
  */
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/mapping.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { CoherentMemory } from "../../../runtime/dma/calls/mapping.ts";
 import {
   ERRNO,
   type ErrnoName,

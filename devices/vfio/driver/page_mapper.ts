@@ -5,7 +5,7 @@
  */
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { ERRNO, errnoName } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";

@@ -7,7 +7,7 @@
  * @see behaviour/hmm-rdma-vfio.md chapter 3
  */
 import { ADDRESS_LIMIT, type Bytes, type DmaAddr } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { invariant } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../../runtime/faults.ts";

@@ -1,23 +1,23 @@
 /** Bios and requests that a script builds by hand. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
 import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
 import { formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Value } from "../../values/value.ts";
 import { isThing, thing, toInt, toSize, toThing } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { IO } from "../things/io.ts";
-import { NVME } from "../things/nvme.ts";
-import { diskOf, toDiskOp } from "../things/nvme_submit.ts";
-import { REQUEST } from "../things/request.ts";
+import { IO } from "../things/nvme/io.ts";
+import { NVME } from "../things/nvme/nvme.ts";
+import { diskOf, toDiskOp } from "../things/nvme/nvme_submit.ts";
+import { REQUEST } from "../things/nvme/request.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 /** The machine's only disk, for a bio that names none. */

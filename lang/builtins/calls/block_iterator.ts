@@ -1,16 +1,16 @@
 /** The block layer's DMA iterator, for a request's data and for its metadata. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { Run } from "../../run/run.ts";
 import { thing, toSize, toThing } from "../arguments.ts";
-import type { Arguments, FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { Arguments, FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";
-import { IOVA_STATE } from "../things/iova_state.ts";
-import { REQUEST } from "../things/request.ts";
+import { IOVA_STATE } from "../things/dma/iova_state.ts";
+import { REQUEST } from "../things/nvme/request.ts";
 import { DEV, STATE, TRANSLATED_MACHINE } from "./parameters.ts";
 
 const REQ: ParameterSpec = { name: "req", kind: "@request", doc: "What request() gave." };

@@ -2,12 +2,12 @@
 import type { PhysAddr } from "../../../runtime/address.ts";
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { MemoryEncryption } from "../../../runtime/memory/memory_encryption.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Value } from "../../values/value.ts";
 import { isThing, thing, toInt, toSize } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { CACHE_LINES, cacheLines } from "../things/cache_lines.ts";
+import { CACHE_LINES, cacheLines } from "../things/dma/cache_lines.ts";
 import { PHYS } from "./parameters.ts";
 import { physOfValue } from "./memory.ts";
 

@@ -1,6 +1,6 @@
 /** Reading what a kernel's log says of a fault. */
 import { thing } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { FAULT_LOG, readFaultLog } from "../things/fault_log.ts";
 
 export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [

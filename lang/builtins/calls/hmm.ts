@@ -1,6 +1,6 @@
 /** Pages of processes, and the DMA map that follows them one by one. */
 import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { PeerMemo, peerMemo } from "../../../runtime/dma/scatterlist_peer.ts";
+import { PeerMemo, peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import {
   hmmDmaMapAlloc,
@@ -12,14 +12,14 @@ import { AddressSpace } from "../../../runtime/mm/address_space.ts";
 import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Value } from "../../values/value.ts";
 import { dma, isThing, raiseErrno, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/hmm_map.ts";
-import { MM, toMm } from "../things/mm.ts";
-import { migratePage, pagesOf } from "../things/mm_methods.ts";
+import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
+import { MM, toMm } from "../things/rdma/mm.ts";
+import { migratePage, pagesOf } from "../things/rdma/mm_methods.ts";
 import { DEV, SIZE, VIRT } from "./parameters.ts";
 
 /** More pages than one map may have. */

@@ -1,9 +1,9 @@
 /** Time, chance, and the state that the two-step API wants. */
 import { duration, thing } from "../arguments.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { RangeValue } from "../../vm/value.ts";
-import type { FunctionSpec } from "../spec.ts";
-import { IOVA_STATE, newIovaState } from "../things/iova_state.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { RangeValue } from "../../values/value.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
 import { PRICES } from "../things/prices.ts";
 import { rangeItem } from "../values/list.ts";
 

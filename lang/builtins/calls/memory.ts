@@ -11,8 +11,8 @@ import {
 } from "../../../runtime/memory/allocate_buffer.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { BytesValue, RecordValue, type Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { BytesValue, RecordValue, type Value } from "../../values/value.ts";
 import {
   bufferHome,
   isThing,
@@ -25,9 +25,9 @@ import {
   toSize,
   wrongKind,
 } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER, contentOf, toFillPattern } from "../things/buffer.ts";
-import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
+import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { REGION } from "../things/region.ts";
 
 /** More pages than one call may take. */

@@ -1,20 +1,24 @@
 /** Peer-to-peer routes: how devices reach each other's memory. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import { acsPresent, type AcsService, isAcsService } from "../../../devices/pci/access_control.ts";
-import { readPeerChoice } from "../../../devices/pci/enable_text.ts";
+import {
+  acsPresent,
+  type AcsService,
+  isAcsService,
+} from "../../../devices/pci/peers/access_control.ts";
+import { readPeerChoice } from "../../../devices/pci/peers/enable_text.ts";
 import type { PciFunction } from "../../../devices/pci/pci_function.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { Handle, type Value, Word } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { Handle, type Value, Word } from "../../values/value.ts";
 import { isThing, record, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { ENDPOINT } from "../things/endpoint.ts";
-import { NVME } from "../things/nvme.ts";
-import { PORT } from "../things/port.ts";
-import { TOPOLOGY } from "../things/topology.ts";
+import { ENDPOINT } from "../things/pci/endpoint.ts";
+import { NVME } from "../things/nvme/nvme.ts";
+import { PORT } from "../things/pci/port.ts";
+import { TOPOLOGY } from "../things/pci/topology.ts";
 
 const PROVIDER: ParameterSpec = {
   name: "provider",

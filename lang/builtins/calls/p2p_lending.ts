@@ -1,14 +1,14 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import type { PeerProvider } from "../../../devices/pci/peer_provider.ts";
+import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import { dma, phys, record, size, thing, toNumber, toSize, toThing } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
-import { P2PMEM } from "../things/provider.ts";
+import { P2PMEM } from "../things/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
 import { MEMORY, OWNER, toBuffer } from "./p2p_memory.ts";
 

@@ -5,13 +5,13 @@ import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Value } from "../../values/value.ts";
 import { bufferHome, dma, thing, toSize, toThing } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
-import { SCATTERLIST } from "../things/scatterlist.ts";
+import { SCATTERLIST } from "../things/dma/scatterlist.ts";
 import { calling, PEER_MACHINE, peerCall } from "./p2p.ts";
 
 const ALLOC = peerCall("pci_alloc_p2pmem");

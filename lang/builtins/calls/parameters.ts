@@ -1,5 +1,5 @@
 /** Parameters and examples that many kernel functions share. */
-import type { ParameterSpec } from "../spec.ts";
+import type { ParameterSpec } from "../../values/spec.ts";
 
 export const DEV: ParameterSpec = {
   name: "dev",

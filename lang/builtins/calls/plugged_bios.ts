@@ -1,13 +1,13 @@
 /** Submitting several bios at once, as a task does that holds its requests back. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { type Bio, BIO_FLAG } from "../../../runtime/block/bio.ts";
 import { Plug } from "../../../runtime/block/plug.ts";
 import type { Run } from "../../run/run.ts";
 import { list, thing, toThing } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, type BioTarget } from "../things/bio.ts";
-import { IO } from "../things/io.ts";
-import { diskOf } from "../things/nvme_submit.ts";
+import { IO } from "../things/nvme/io.ts";
+import { diskOf } from "../things/nvme/nvme_submit.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 /** A bio that may be joined to others; one with a peer's memory may not (block.md 1.4). */

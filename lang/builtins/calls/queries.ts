@@ -1,13 +1,13 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
 import { alignUp, isPowerOfTwo, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { DmaPool } from "../../../runtime/dma/pool.ts";
+import { DmaPool } from "../../../runtime/dma/calls/pool.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import { raiseErrno, size, thing, toInt, toSize, toThing } from "../arguments.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { FunctionSpec } from "../spec.ts";
-import { COHERENT_MEMORY } from "../things/coherent_memory.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DEVICE } from "../things/device.ts";
-import { DMA_POOL } from "../things/dma_pool.ts";
+import { DMA_POOL } from "../things/dma/dma_pool.ts";
 import { DEV, DIRECT_MACHINE, MAPPED, SIZE, TRANSLATED_MACHINE } from "./parameters.ts";
 import { toMappedAddress } from "./streaming.ts";
 

@@ -1,10 +1,10 @@
 /** Scatterlists: several buffers mapped by one call. */
 import { Scatterlist, type ScatterSegment } from "../../../runtime/dma/scatterlist.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import type { DmaMapping } from "../../../runtime/dma/mapping.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { RecordValue, type Value } from "../../vm/value.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { DmaMapping } from "../../../runtime/dma/calls/mapping.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { RecordValue, type Value } from "../../values/value.ts";
 import {
   isThing,
   raiseErrno,
@@ -18,10 +18,10 @@ import {
   toThing,
   wrongKind,
 } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
-import { SCATTERLIST, type ScatterlistTarget } from "../things/scatterlist.ts";
+import { SCATTERLIST, type ScatterlistTarget } from "../things/dma/scatterlist.ts";
 import { ATTRS, DEV, DIR, TRANSLATED_MACHINE } from "./parameters.ts";
 
 const SG: ParameterSpec = {

@@ -7,15 +7,15 @@ import {
   DMA_ATTR,
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
-import { type MapBranch, mapBranch } from "../../../runtime/dma/map_branch.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { type MapBranch, mapBranch } from "../../../runtime/dma/paths/map_branch.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../run/run.ts";
-import type { Value } from "../../vm/value.ts";
+import type { Value } from "../../values/value.ts";
 import { isThing, thing, toAttributes, toDirection, toDma, toSize, toThing } from "../arguments.ts";
-import type { Arguments, FunctionSpec, ParameterSpec } from "../spec.ts";
+import type { Arguments, FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { MAPPING } from "../things/mapping.ts";
+import { MAPPING } from "../things/dma/mapping.ts";
 import { physOfValue } from "./memory.ts";
 import {
   ATTRS,

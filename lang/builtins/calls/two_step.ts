@@ -1,13 +1,13 @@
 /** The two-step API: reserve addresses once, link buffers one by one, sync once, destroy. */
 import { raiseErrno, toAttributes, toDirection, toSize, toThing } from "../arguments.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { IOVA_STATE } from "../things/iova_state.ts";
+import { IOVA_STATE } from "../things/dma/iova_state.ts";
 import { ATTRS, DEV, DIR, OFFSET, PHYS, SIZE, STATE, TRANSLATED_MACHINE } from "./parameters.ts";
 import { physOfValue } from "./memory.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
-import type { Value } from "../../vm/value.ts";
+import type { Value } from "../../values/value.ts";
 
 const RANGE_EXAMPLE = `${TRANSLATED_MACHINE}let state = iova_state()
 assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 8KiB)

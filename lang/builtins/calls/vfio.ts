@@ -1,8 +1,8 @@
 /** Migration buffers by the function that a driver of one has. */
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { toThing } from "../arguments.ts";
-import { allocBuffer, CONTIGUOUS, DIR, PAGES, VFIO } from "../things/vfio.ts";
-import { VFIO_MACHINE } from "../things/vfio_buffer.ts";
+import { allocBuffer, CONTIGUOUS, DIR, PAGES, VFIO } from "../things/vfio/vfio.ts";
+import { VFIO_MACHINE } from "../things/vfio/vfio_buffer.ts";
 
 export const VFIO_CALLS: readonly FunctionSpec[] = [
   {

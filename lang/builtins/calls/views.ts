@@ -1,15 +1,15 @@
 /** What devices see, held side by side. */
-import { viewOf } from "../../../runtime/dma/device_view.ts";
+import { viewOf } from "../../../runtime/dma/device/device_view.ts";
 import type { Run } from "../../run/run.ts";
-import type { Value } from "../../vm/value.ts";
+import type { Value } from "../../values/value.ts";
 import { isThing, wrongKind } from "../arguments.ts";
 import { sameViews, type Views } from "../same_views.ts";
-import type { FunctionSpec } from "../spec.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { IOVA_STATE } from "../things/iova_state.ts";
-import { MAPPING } from "../things/mapping.ts";
+import { IOVA_STATE } from "../things/dma/iova_state.ts";
+import { MAPPING } from "../things/dma/mapping.ts";
 import { OUTCOME, viewsOf } from "../things/outcome.ts";
-import { SCATTERLIST } from "../things/scatterlist.ts";
+import { SCATTERLIST } from "../things/dma/scatterlist.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;

@@ -1,6 +1,6 @@
 /** What the 64 bytes of a command say, and which decisions put that there. */
-import type { NvmeCommandView } from "../../../devices/nvme/driver/command_view.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import type { NvmeCommandView } from "../../../devices/nvme/driver/command/command_view.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";

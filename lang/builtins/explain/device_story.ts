@@ -1,6 +1,6 @@
 /** Why a device maps as it does: each fact about it, with the rule it follows from. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/mapping_queries.ts";
+import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";

@@ -1,5 +1,5 @@
 /** What the DMA layer and the IOMMU decided, in words. */
-import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/paths/map_branch.ts";
 import { formatAddress, formatCount } from "../../render/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 

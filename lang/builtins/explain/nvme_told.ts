@@ -1,5 +1,5 @@
 /** What the NVMe driver decided, in words. */
-import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/status.ts";
+import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";

@@ -1,5 +1,5 @@
 /** Why a queue is as long as it is, and what makes its rings turn. */
-import type { QueuePair } from "../../../devices/nvme/driver/queue_pair.ts";
+import type { QueuePair } from "../../../devices/nvme/driver/queues/queue_pair.ts";
 import { formatCount } from "../../render/numbers.ts";
 import { factLines } from "./told.ts";
 

@@ -1,5 +1,5 @@
 /** The story of a request, as its events tell it: every decision, with its rule and its reasons. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/nvme_request.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";

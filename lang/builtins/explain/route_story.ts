@@ -4,7 +4,7 @@
  *
  * @see behaviour/p2p.md 9.4
  */
-import type { AcsCapability, AcsService } from "../../../devices/pci/access_control.ts";
+import type { AcsCapability, AcsService } from "../../../devices/pci/peers/access_control.ts";
 import {
   bridgeListing,
   type CpuIdentity,
@@ -14,8 +14,8 @@ import {
 import type { IommuGroup } from "../../../devices/pci/iommu_groups.ts";
 import { hexByte } from "../../../devices/pci/pci_address.ts";
 import type { PciFunction, PciRole } from "../../../devices/pci/pci_function.ts";
-import { redirectChange } from "../../../devices/pci/redirect_change.ts";
-import type { PathNode, PeerRoute } from "../../../devices/pci/route.ts";
+import { redirectChange } from "../../../devices/pci/peers/redirect_change.ts";
+import type { PathNode, PeerRoute } from "../../../devices/pci/peers/route.ts";
 import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
 import { formatCount } from "../../render/numbers.ts";
 

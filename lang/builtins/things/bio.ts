@@ -5,12 +5,16 @@ import { bioGap } from "../../../runtime/block/block_rules.ts";
 import { pairGap } from "../../../runtime/block/gap_bit.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
-import { bioPicture, type PicturedBio, type PicturedVector } from "../../render/bio_picture.ts";
+import {
+  bioPicture,
+  type PicturedBio,
+  type PicturedVector,
+} from "../../render/pictures/bio_picture.ts";
 import { formatCount, formatSize } from "../../render/numbers.ts";
-import { ScriptError } from "../../vm/script_error.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
-import { diskOf } from "./nvme_submit.ts";
+import type { TypeSpec } from "../../values/spec.ts";
+import { diskOf } from "./nvme/nvme_submit.ts";
 
 export class BioTarget {
   /** Runs of memory in order; touching ones were joined when they were added. */

@@ -4,11 +4,11 @@ import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffe
 import { tableLines } from "../../render/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
-import { bytesEqual } from "../../vm/equality.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../vm/value.ts";
+import { bytesEqual } from "../../values/equality.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../values/value.ts";
 import { isThing, list, phys, record, refusing, size, thing, wrongKind } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { dumpLines } from "../values/text.ts";
 

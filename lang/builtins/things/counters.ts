@@ -8,7 +8,7 @@ import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_v
 import { tableLines } from "../../render/columns.ts";
 import { formatCount, groupThousands } from "../../render/numbers.ts";
 import { isThing, thing, toThing } from "../arguments.ts";
-import type { FieldSpec, TypeSpec } from "../spec.ts";
+import type { FieldSpec, TypeSpec } from "../../values/spec.ts";
 
 /** Numbers by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {

@@ -1,19 +1,19 @@
 /** Devices: what does DMA. */
 import type { LabDevice } from "../../../devices/lab.ts";
-import type { DmaDevice } from "../../../runtime/dma/device.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatAddress, formatCount } from "../../render/numbers.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { BytesValue, type Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { BytesValue, type Value } from "../../values/value.ts";
 import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";
 import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { DIRECT_MACHINE } from "../calls/parameters.ts";
-import { ledgerMapping } from "./ledger_mapping.ts";
+import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS } from "./limits.ts";
-import { MAPPING } from "./mapping.ts";
+import { MAPPING } from "./dma/mapping.ts";
 
 /** The translation a device has, in a few words. */
 function translationText(device: DmaDevice): string {

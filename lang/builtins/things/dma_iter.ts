@@ -5,7 +5,7 @@ import { blkStatusName } from "../../../runtime/errno.ts";
 import { formatAddress, formatSize } from "../../render/numbers.ts";
 import { dma, isThing, size, word } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 /** An iterator, and what its last start or step did. */
 export interface DmaIterTarget {

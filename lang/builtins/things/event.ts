@@ -9,11 +9,11 @@ import { reportLines } from "../../render/report_text.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
 import type { Run } from "../../run/run.ts";
-import { RecordValue, type Value } from "../../vm/value.ts";
+import { RecordValue, type Value } from "../../values/value.ts";
 import { duration } from "../arguments.ts";
 import { fieldKind, fieldValue, plainInput } from "../event_values.ts";
 import { decisionList } from "../explain/decision_list.ts";
-import type { FieldSpec, Kind, TypeSpec } from "../spec.ts";
+import type { FieldSpec, Kind, TypeSpec } from "../../values/spec.ts";
 
 const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
   {

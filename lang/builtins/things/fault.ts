@@ -11,7 +11,7 @@ import { dma, duration, isThing, word } from "../arguments.ts";
 import { faultStory } from "../explain/fault_story.ts";
 import { explainAddress } from "../ledger.ts";
 import { judgeFault } from "../fault_verdict.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 /** What the log of a kernel would have, on a machine with this IOMMU. */
 function logOf(fault: IommuFault, run: Run): string | null {

@@ -5,15 +5,15 @@ import type { LoggedFault } from "../../../runtime/iommu/fault_log/logged_fault.
 import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
 import { formatWord64, numberOf } from "../../../runtime/iommu/fault_log/word64.ts";
 import type { Run } from "../../run/run.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import type { Value } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Value } from "../../values/value.ts";
 import { dma, duration, list, size, thing, word } from "../arguments.ts";
 import { accessText, faultStory, loggedFaultLines } from "../explain/fault_story.ts";
 import { apiOf, judgeFault } from "../fault_verdict.ts";
-import type { FieldSpec, TypeSpec } from "../spec.ts";
+import type { FieldSpec, TypeSpec } from "../../values/spec.ts";
 import { EVENT, siteText } from "./event.ts";
-import { ledgerMapping } from "./ledger_mapping.ts";
-import { MAPPING } from "./mapping.ts";
+import { ledgerMapping } from "./dma/ledger_mapping.ts";
+import { MAPPING } from "./dma/mapping.ts";
 
 /** What a line says by itself. */
 const LINE_FIELDS: readonly FieldSpec<LoggedFault>[] = [

@@ -3,11 +3,11 @@ import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limi
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { tableLines } from "../../render/columns.ts";
 import { formatMask, formatSize } from "../../render/numbers.ts";
-import { type Quantity, RecordValue, type Value } from "../../vm/value.ts";
+import { type Quantity, RecordValue, type Value } from "../../values/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
 import { limitsStory, setterOf } from "../explain/limits_story.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 export interface LimitsTarget {
   readonly limits: QueueLimits;

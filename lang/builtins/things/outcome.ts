@@ -1,5 +1,5 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
-import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device_view.ts";
+import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
@@ -8,7 +8,7 @@ import type { Run } from "../../run/run.ts";
 import { type BranchOutcome, describeSettings } from "../../vm/branch_outcome.ts";
 import { duration, errorValue, isThing, list, size, thing, word } from "../arguments.ts";
 import { sameViews } from "../same_views.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { TRACE } from "./trace.ts";
 
 /** Events of a picture before the rest is only counted. */

@@ -4,9 +4,9 @@ import { PRICE_KEYS } from "../../../runtime/prices.ts";
 import { tableLines } from "../../render/columns.ts";
 import { formatCount, formatDuration } from "../../render/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { ScriptError } from "../../vm/script_error.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import { duration, isThing } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 /** The prices that are not 0, by key or event name. */
 export interface PriceList {

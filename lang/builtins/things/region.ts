@@ -2,7 +2,7 @@
 import type { MemoryRegion } from "../../../runtime/machine_config.ts";
 import { formatAddress, formatSize } from "../../render/numbers.ts";
 import { phys, size, word } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 export const REGION: TypeSpec<MemoryRegion> = {
   name: "region",

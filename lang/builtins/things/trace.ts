@@ -5,12 +5,12 @@ import { PICTURE_COLUMNS } from "../../render/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../render/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { ScriptError } from "../../vm/script_error.ts";
-import { Closure, ListValue, type Value, Word } from "../../vm/value.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import { Closure, ListValue, type Value, Word } from "../../values/value.ts";
 import type { Run } from "../../run/run.ts";
 import { duration, isThing, thing, wrongKind } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
-import type { ParameterSpec, TypeSpec } from "../spec.ts";
+import type { ParameterSpec, TypeSpec } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { EVENT } from "./event.ts";
 

@@ -2,10 +2,10 @@
 import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { formatQuantity } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
-import { Quantity } from "../../vm/value.ts";
+import { Quantity } from "../../values/value.ts";
 import { explainAddress } from "../ledger.ts";
 import { size } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 type AddressKind = "phys" | "dma" | "virt";
 

@@ -1,8 +1,8 @@
 /** Lists: fields and methods. */
-import { ITEM_BYTES, LIST_BYTES, NEW_ITEM_BYTES } from "../../vm/limits.ts";
-import { valuesEqual } from "../../vm/equality.ts";
-import { arithmetic, compare, numberIn } from "../../vm/operators.ts";
-import { ScriptError } from "../../vm/script_error.ts";
+import { ITEM_BYTES, LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
+import { valuesEqual } from "../../values/equality.ts";
+import { arithmetic, compare, numberIn } from "../../values/operators.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import {
   Closure,
   ListValue,
@@ -11,12 +11,12 @@ import {
   Ratio,
   RecordValue,
   type Value,
-} from "../../vm/value.ts";
+} from "../../values/value.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../run/run.ts";
 import { toInt } from "../arguments.ts";
-import type { MethodSpec, TypeSpec } from "../spec.ts";
+import type { MethodSpec, TypeSpec } from "../../values/spec.ts";
 
 /** The position an index or a method's argument means, in 0 … length - 1. */
 export function checkedIndex(index: Value, length: number, what: string): number {

@@ -1,11 +1,11 @@
 /** Numbers with and without a unit: the few fields they have. */
 import { groupThousands } from "../../render/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
-import { Quantity, RangeValue, Word } from "../../vm/value.ts";
+import { Quantity, RangeValue, Word } from "../../values/value.ts";
 import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { rangeContains, rangeItem } from "./list.ts";
 
 const PAGE_BYTES = 4096;

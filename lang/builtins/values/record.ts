@@ -1,11 +1,11 @@
 /** Records: their entries are their fields; methods see them as a whole. */
-import { ITEM_BYTES, LIST_BYTES } from "../../vm/limits.ts";
+import { ITEM_BYTES, LIST_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../render/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../vm/value.ts";
+import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import { checkedIndex } from "./list.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 
 export const RECORD: TypeSpec<RecordValue> = {
   name: "record",

@@ -1,10 +1,10 @@
 /** Strings and bytes: fields and methods. */
-import { LIST_BYTES, NEW_ITEM_BYTES } from "../../vm/limits.ts";
+import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { formatAddress, formatHexBytes } from "../../render/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { BytesValue, ListValue } from "../../vm/value.ts";
+import { BytesValue, ListValue } from "../../values/value.ts";
 import { size } from "../arguments.ts";
-import type { TypeSpec } from "../spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { checkedIndex, checkedSlice } from "./list.ts";
 
 export const STRING: TypeSpec<string> = {

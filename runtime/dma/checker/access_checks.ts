@@ -9,7 +9,7 @@
  */
 import type { Bytes } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";

@@ -9,7 +9,7 @@
  */
 import type { Bytes } from "../../address.ts";
 import type { Machine } from "../../machine.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import { KernelAreas } from "../kernel_areas.ts";
 import { type CheckedDevice, Ledger } from "./ledger.ts";

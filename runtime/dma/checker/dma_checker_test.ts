@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { type DmaAddr, GIB, MIB } from "../../address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import { DmaDevice } from "../device.ts";
+import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, testBench } from "../testing.ts";
 import { checkerBench, DIRECT } from "./_bench.ts";

@@ -9,7 +9,7 @@ import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { CacheLines } from "./cache_lines.ts";
 import { type DebugRules, debugRules } from "./debug_rules.ts";
 import { describeRecord } from "./describe.ts";

@@ -4,7 +4,7 @@
  * @see behaviour/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
 import { DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";

@@ -7,7 +7,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { CacheHazard } from "../../memory/cache_hazard.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";

@@ -4,7 +4,7 @@
  * @see behaviour/p2p.md 9.2, 9.7, 9.8
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";

@@ -10,7 +10,7 @@ import type { Bytes, PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes } from "./describe.ts";

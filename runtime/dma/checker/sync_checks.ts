@@ -15,7 +15,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../attributes.ts";
-import type { DmaDevice } from "../device.ts";
+import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";

@@ -1,0 +1,90 @@
+/** The shapes of the defects that real kernels showed (tests/golden/defects/README.md). */
+import type { Json } from "../difference.ts";
+import type { Extent } from "../kernel/kernel_data.ts";
+
+export interface DefectCase {
+  /** `<scenario>_<mode>/<kernel>` */
+  readonly id: string;
+  readonly kernel: string;
+  /** Numbers in docs/behaviour/nvme.md chapter 7. */
+  readonly cases?: readonly number[];
+  readonly machine: DefectMachine;
+  readonly injection?: DefectInjection;
+  readonly steps: readonly DefectStep[];
+}
+
+export interface DefectMachine {
+  readonly iommu: string;
+  readonly granule: number;
+  readonly cpus: number;
+  readonly controller: {
+    readonly sgl: boolean;
+    readonly metadata_sgl: boolean;
+    readonly metadata_bytes_per_block?: number;
+  };
+  readonly limits: DefectLimits;
+}
+
+export interface DefectLimits {
+  readonly max_hw_sectors_kb: number;
+  readonly max_sectors_kb: number;
+  readonly max_segments: number;
+  readonly virt_boundary_mask: number;
+  readonly dma_alignment: number;
+  readonly logical_block_size: number;
+  readonly max_integrity_segments: number;
+}
+
+/** A function that failed on purpose, or a device that was told it reaches less. */
+export interface DefectInjection {
+  readonly function?: string;
+  readonly calls_failed?: number;
+  readonly skip?: number;
+  readonly bus_dma_limit_set_to?: number;
+}
+
+export interface DefectStep {
+  readonly request: DefectRequest;
+  readonly result: { readonly [field: string]: Json };
+  readonly block_events?: readonly (readonly [string, number])[];
+  readonly commands: readonly DefectCommand[];
+  /** The request was tried this often; the commands are the first tries. */
+  readonly attempts?: number;
+  readonly damage?: { readonly [field: string]: Json };
+}
+
+export interface DefectRequest {
+  readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
+  readonly op?: "read" | "write";
+  /** Which memory belongs to a peer. */
+  readonly memory?: string;
+  readonly offset_bytes?: number;
+  /** Parts of the user's buffer, each contiguous for the user. */
+  readonly pieces?: readonly Extent[];
+  /** Such as `40 pieces of 6144 bytes, 16384 bytes apart`. */
+  readonly pieces_rule?: string;
+  /** Passthrough: one part each. io_uring: where the data begins. */
+  readonly data?: Extent | number;
+  readonly metadata?: Extent;
+  readonly metadata_second_page?: number;
+  readonly blocks_each?: number;
+  /** io_uring: for each I/O the first byte of the metadata on its first and on its last page. */
+  readonly metadata_pages?: readonly (readonly [number, number])[];
+}
+
+/** One line of a command's life: what was called, then arguments and results. */
+export type CallLine = readonly [string, ...(number | null)[]];
+
+export interface DefectCommand {
+  readonly bytes: number;
+  readonly sector: number | null;
+  readonly tag: number;
+  readonly segments: number;
+  readonly integrity_segments: number;
+  readonly gap_bit: number;
+  readonly calls: readonly CallLine[];
+  readonly outcome: string;
+  readonly command?: Json;
+  readonly status?: number;
+  readonly device?: Json;
+}

@@ -1,0 +1,184 @@
+/** Builds the machine of a recorded defect, and brings its disk up. */
+import { alignDown, GIB, KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import { ArmedFault, FAULT, FAULT_POINTS } from "../../runtime/faults.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  type KernelProfile,
+  type MachineConfig,
+} from "../../runtime/machine_config.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { Media } from "../../devices/nvme/controller/media/media.ts";
+import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
+import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
+import { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
+import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
+import { profileOf } from "../kernel/kernel_machine.ts";
+import { RecordedPool } from "../kernel/recorded_pool.ts";
+import type {
+  CallLine,
+  DefectCase,
+  DefectInjection,
+  DefectMachine,
+  DefectStep,
+} from "./defect_data.ts";
+import { GivenIovas } from "./given_iovas.ts";
+import { GivenSlots } from "./given_slots.ts";
+import { shownMemory } from "./shown_memory.ts";
+
+const QUEUE_DEPTH = 1024;
+const CAPACITY_BYTES = 16 * GIB;
+/** The driver's own limit; a controller that allows as much has none. */
+const NO_MDTS_KB = 8192;
+const POOL_BYTES = 64 * MIB;
+/** A bounce-buffer pool begins where a set of slots does. */
+const SLOT_SET_BYTES = 256 * KIB;
+/** What AMD's table format can have as a leaf. @see tests/golden/pagetable/README.md */
+const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bit);
+/** Where the pool lies when no buffer of a run is bounced. */
+const QUIET_POOL = 0x7800_0000;
+
+export interface DefectHost {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly controller: NvmeController;
+  readonly driver: NvmeDriver;
+  readonly disk: NvmeDisk;
+  readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
+  /** Null where nothing is translated. */
+  readonly iovas: GivenIovas | null;
+  readonly slots: GivenSlots;
+}
+
+/** The machine before a case's first step. */
+export function defectHost(captured: DefectCase): DefectHost {
+  const { limits, controller: { sgl, metadata_sgl, metadata_bytes_per_block } } = captured.machine;
+  const bounced = firstBounced(captured.machine, captured.steps);
+  const machine = new Machine(machineConfig(captured, bounced));
+  const dev = new DmaDevice("nvme", {
+    minAlignMask: 4 * KIB - 1,
+    maxSegmentSizeBytes: 2 ** 32 - 1,
+  });
+  machine.iommu.attach(dev);
+  const span = peerSpanOf(
+    captured.steps.flatMap(({ commands }) => commands).flatMap((command) => {
+      const { data, metadata } = shownMemory(command);
+      return [...data, ...metadata];
+    }),
+  );
+  if (span !== null) attachPeers(machine, dev, "same switch", span);
+  const controller = new NvmeController({
+    machine,
+    dev,
+    media: new Media({
+      capacityBytes: CAPACITY_BYTES,
+      blockSizeBytes: limits.logical_block_size,
+      metadataBytes: metadata_bytes_per_block ?? 0,
+      budget: machine.memory,
+    }),
+    settings: {
+      mdtsExponent: limits.max_hw_sectors_kb === NO_MDTS_KB
+        ? 0
+        : Math.log2(limits.max_hw_sectors_kb / 4),
+      sgl,
+      metadataSgl: metadata_sgl,
+      maxQueues: 1,
+      depth: QUEUE_DEPTH,
+    },
+  });
+  const pools = {
+    small: new RecordedPool(machine, dev, "small", 256),
+    large: new RecordedPool(machine, dev, "large", 4096),
+  };
+  const driver = new NvmeDriver({
+    machine,
+    dev,
+    registers: controller,
+    queues: 1,
+    depthEntries: QUEUE_DEPTH,
+    maxUserSectors: limits.max_sectors_kb * 2,
+    pools,
+  });
+  controller.interrupt = driver;
+  driver.bringUp();
+  machine.markReady();
+  return {
+    machine,
+    dev,
+    controller,
+    driver,
+    disk: new NvmeDisk(driver),
+    pools,
+    iovas: dev.domain === null ? null : new GivenIovas(dev.domain),
+    slots: new GivenSlots(machine, POOL_BYTES),
+  };
+}
+
+/** Does to a machine what was done to the captured one just before the first step. */
+export function inject({ machine, dev }: DefectHost, injection: DefectInjection | undefined): void {
+  if (injection === undefined) return;
+  const { bus_dma_limit_set_to: limit, calls_failed: count, skip = 0 } = injection;
+  if (limit !== undefined) dev.busLimitBits = Math.log2(limit + 1);
+  if (injection.function === undefined || count === undefined) return;
+  const point = FAULT_POINTS.findIndex(({ name }) => name === injection.function);
+  if (point < 0) throw new Error(`No point of the model fails as ${injection.function} did`);
+  machine.armFault(new ArmedFault(point as typeof FAULT.dma_map_phys, skip + 1, skip + count));
+}
+
+function machineConfig(captured: DefectCase, bounced: number | null): MachineConfig {
+  const { iommu, cpus, granule } = captured.machine;
+  const profile = profileOfCase(captured);
+  const base = defaultMachineConfig();
+  return {
+    ...base,
+    kernel: profile,
+    quirks: profileQuirks(profile),
+    cpus,
+    checker: "off",
+    ramSizeBytes: 6 * GIB,
+    iommu: {
+      ...base.iommu,
+      mode: modeOf(iommu),
+      // The second model's table has leaves of every size, which is what its cases show.
+      ...(iommu.includes("second IOMMU model")
+        ? { model: "amd", pageSizesBytes: EVERY_PAGE_SIZE }
+        : { model: "vtd" }),
+      granuleBytes: granule,
+    },
+    swiotlb: {
+      sizeBytes: POOL_BYTES,
+      force: iommu.includes("every mapping bounced"),
+      areas: null,
+      basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
+    },
+  };
+}
+
+/** The data calls the release of the default profile by its full number. */
+function profileOfCase({ kernel }: DefectCase): KernelProfile {
+  const profile = profileOf(kernel);
+  if (profile === null) throw new Error(`There is no profile for kernel ${kernel}`);
+  return profile;
+}
+
+function modeOf(words: string): IommuMode {
+  if (!words.startsWith("translated")) return "off";
+  return words.includes("lazy") ? "lazy" : "strict";
+}
+
+/**
+ * The first bounce buffer that some steps took, or null. Where nothing is translated, all else is
+ * mapped where it is.
+ */
+export function firstBounced(
+  { iommu }: DefectMachine,
+  steps: readonly DefectStep[],
+): number | null {
+  if (iommu.startsWith("translated")) return null;
+  const lines = steps.flatMap(({ commands }) => commands).flatMap(({ calls }) => calls);
+  const isBounced = ([name, phys, , dma]: CallLine) =>
+    name === "dma.map" && dma !== null && dma !== phys;
+  return lines.find(isBounced)?.[3] ?? null;
+}

@@ -1,0 +1,203 @@
+/**
+ * Tells what happened inside a captured call, in the words of the captured data.
+ *
+ * The probes sat where the kernel's functions begin or end, so the order is not always that of our
+ * events: a bounce buffer's copy is told before the buffer it goes to, because that line was written
+ * when the function that took the buffer returned.
+ */
+import type { FieldValue } from "../../runtime/event_vocabulary.ts";
+import { attributeBits, directionNumber, type Fields } from "./capture_words.ts";
+import type { Json } from "../difference.ts";
+
+/** Every captured machine used pages of 4 KiB. */
+const GRANULE_BYTES = 4096;
+
+/** One line below a call. */
+export type Inner = { readonly op: string; readonly [field: string]: Json };
+
+/** How a captured run tells of ranges that wait for a flush. */
+export interface DeferralWords {
+  /** 6.12 had no probe where a range is parked. */
+  readonly told: boolean;
+  /**
+   * Ranges that the record shows freed as the very next thing. The captures take such a range for
+   * one that was freed at once, although it was parked and a flush came in between.
+   */
+  readonly freedNext: ReadonlySet<number>;
+}
+
+/** A range that a request reserved for linking, as its calls tell of it. */
+export interface LinkedRange {
+  readonly addr: number;
+  readonly sizeBytes: number;
+  bounced: boolean;
+}
+
+/** Calls whose bouncing had a probe of its own, where 7.2 takes a buffer for a translated device. */
+const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
+
+/** The operations inside one call, collected event by event. */
+export class InnerOperations {
+  readonly list: Inner[] = [];
+  readonly #api: string;
+  readonly #arguments: Fields;
+  readonly #range: LinkedRange | null;
+  readonly #deferral: DeferralWords;
+  /** A range was parked inside this call; what is given back after that was parked before. */
+  #parked = false;
+
+  /**
+   * @param api The call's kernel name.
+   * @param given Its arguments.
+   * @param range The range that the call links into; null for other calls.
+   * @param deferral How ranges that were parked are told.
+   */
+  constructor(api: string, given: Fields, range: LinkedRange | null, deferral: DeferralWords) {
+    this.#api = api;
+    this.#arguments = given;
+    this.#range = range;
+    this.#deferral = deferral;
+  }
+
+  /** A coherent allocation is one line inside the call that needed it. */
+  addCoherent(dma: number, sizeBytes: number): void {
+    this.list.push({ op: "dma_alloc", dma, size: sizeBytes });
+  }
+
+  /** Takes an event in: none, one or more lines. */
+  add(name: string, fields: Fields): void {
+    const number = (field: string) => fields[field] as number;
+    switch (name) {
+      case "iova.alloc":
+        this.list.push({
+          op: "iova_alloc",
+          size: number("size_bytes"),
+          iova: number("start"),
+          source: fields.source === "rcache" ? "cache" : "tree",
+          limit_pfn: Math.floor(number("limit") / GRANULE_BYTES),
+        });
+        break;
+      case "iova.free":
+        this.#addFree(number("start"), number("size_bytes"), fields.to === "flush_queue");
+        break;
+      case "iommu.map":
+        this.list.push({
+          op: "iommu_map",
+          iova: number("iova"),
+          phys: number("phys"),
+          size: number("size_bytes"),
+        });
+        break;
+      case "iommu.unmap":
+        this.list.push({
+          op: "iommu_unmap",
+          iova: number("iova"),
+          size: number("size_bytes"),
+          unmapped: number("unmapped_bytes"),
+        });
+        break;
+      case "iommu.sync_map":
+        // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+        if (this.#api === "dma_iova_sync") {
+          this.list.push({
+            op: "iommu_sync_map",
+            iova: number("iova"),
+            size: number("size_bytes"),
+          });
+        }
+        break;
+      case "iotlb.sync":
+        this.#addFlush(fields);
+        break;
+      case "swiotlb.map":
+        this.#addBounce(fields);
+        break;
+      case "swiotlb.unmap":
+        this.#addRelease(fields);
+        break;
+      case "swiotlb.copy":
+        this.#addCopy(number("tlb_phys"), number("size_bytes"), fields.direction);
+        break;
+    }
+  }
+
+  #addFree(iova: number, size: number, deferred: boolean): void {
+    if (deferred) {
+      this.#parked = true;
+      if (!this.#deferral.told) return;
+    } else if (this.#parked) {
+      this.list.push({ op: "iova_free_late", iova, size });
+      return;
+    }
+    const told = deferred && !this.#deferral.freedNext.has(iova);
+    this.list.push({ op: "iova_free", iova, size, deferred: told });
+  }
+
+  #addFlush(fields: Fields): void {
+    if (fields.kind === "all") {
+      this.list.push(
+        { op: "iotlb_flush_all" },
+        { op: "iotlb_flush_range", start: 0, end: null },
+      );
+      return;
+    }
+    const start = fields.start as number;
+    const op = fields.kind === "map" ? "iotlb_flush_np" : "iotlb_flush_range";
+    this.list.push({ op, start, end: start + (fields.size_bytes as number) - 1 });
+  }
+
+  #addBounce(fields: Fields): void {
+    const phys = fields.orig_phys as number;
+    const size = fields.size_bytes as number;
+    const tlb = fields.tlb_phys as number;
+    const alignMask = fields.align_mask as number;
+    if (this.#range !== null) {
+      this.#range.bounced = true;
+      const begin = (this.#arguments.offset as number) - (this.#arguments.phys as number);
+      this.list.push({
+        op: "bounce_and_link",
+        addr: this.#range.addr + begin + phys,
+        phys,
+        len: size,
+      });
+    }
+    this.list.push({
+      op: "swiotlb_map_single",
+      orig: phys,
+      size,
+      align_mask: alignMask,
+      dir: directionNumber(fields.dir),
+      tlb,
+    });
+    if (alignMask !== 0 && SHOWS_IOMMU_BOUNCE.has(this.#api)) {
+      this.list.push({ op: "iommu_dma_map_swiotlb", phys, size, ret: tlb });
+    }
+  }
+
+  /** A copy in was made inside the call that took the buffer, whose line was written at its end. */
+  #addCopy(tlb: number, size: number, direction: FieldValue | undefined): void {
+    const copyIn = direction === "in";
+    const copy = { op: "swiotlb_bounce", tlb, size, dir: copyIn ? 1 : 2 };
+    const taken = copyIn ? this.list.findLastIndex(({ op }) => op === "swiotlb_map_single") : -1;
+    if (taken < 0) this.list.push(copy);
+    else this.list.splice(taken, 0, copy);
+  }
+
+  /** Where the release itself copied, its line was written first. */
+  #addRelease(fields: Fields): void {
+    const tlb = fields.tlb_phys as number;
+    const attrs = fields.attrs as readonly string[];
+    const release = {
+      op: "swiotlb_unmap_single",
+      tlb,
+      size: fields.size_bytes as number,
+      dir: directionNumber(fields.dir),
+      attrs: attributeBits(attrs),
+    };
+    const last = this.list.at(-1);
+    const copied = last !== undefined && last.op === "swiotlb_bounce" && last.tlb === tlb;
+    if (copied && !attrs.includes("skip_cpu_sync")) {
+      this.list.splice(this.list.length - 1, 0, release);
+    } else this.list.push(release);
+  }
+}

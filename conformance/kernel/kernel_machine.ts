@@ -1,0 +1,158 @@
+/** Builds the machine that a captured run was made on, from its description. */
+import { GIB, KIB, MIB, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  type KernelProfile,
+  type MachineConfig,
+} from "../../runtime/machine_config.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { Media } from "../../devices/nvme/controller/media/media.ts";
+import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
+import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
+import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { attachPeers, type PeerSpan } from "./captured_peers.ts";
+import type { CaptureConfig, CaptureEnvironment } from "./kernel_data.ts";
+import { RecordedPool } from "./recorded_pool.ts";
+
+/** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
+const DEFAULT_MDTS_EXPONENT = 7;
+/** The captured disks' queues had this depth. */
+const QUEUE_DEPTH = 1024;
+const BLOCK_BYTES = 512;
+const CAPACITY_BYTES = 16 * GIB;
+
+const MODES: Readonly<Record<CaptureConfig["mode"], IommuMode>> = {
+  direct: "off",
+  passthrough: "passthrough",
+  "dma-strict": "strict",
+  "dma-lazy": "lazy",
+};
+
+/** A captured machine: the driver under test, and a controller to resolve its commands. */
+export interface CapturedMachine {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly driver: NvmeDriver;
+  readonly controller: NvmeController;
+  readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
+}
+
+/** The profile of a kernel's version string, or null for one that dmalab does not have. */
+export function profileOf(kernel: string): KernelProfile | null {
+  if (kernel.startsWith("7.2.6")) return "7.2.6";
+  if (kernel.startsWith("7.2.")) return "7.2";
+  if (kernel.startsWith("6.12.")) return "6.12";
+  return null;
+}
+
+/**
+ * Builds a captured machine. Nothing has been mapped yet: not even the driver's own queues.
+ * @param peerSpan Where another device's memory is, if the run shows any.
+ */
+export function capturedMachine(
+  environment: CaptureEnvironment,
+  profile: KernelProfile,
+  peerSpan: PeerSpan | null = null,
+): CapturedMachine {
+  const { config } = environment;
+  const machine = new Machine(machineConfig(environment, profile));
+  const dev = new DmaDevice("nvme", {
+    minAlignMask: 4 * KIB - 1,
+    maxSegmentSizeBytes: 2 ** 32 - 1,
+    untrusted: config.untrusted === true,
+  });
+  machine.iommu.attach(dev);
+  if (config.p2p_topology !== undefined && peerSpan !== null) {
+    attachPeers(machine, dev, config.p2p_topology, peerSpan);
+  }
+  const pools = {
+    small: new RecordedPool(machine, dev, "small", 256),
+    large: new RecordedPool(machine, dev, "large", 4096),
+  };
+  const mdtsExponent = config.mdts ?? DEFAULT_MDTS_EXPONENT;
+  const sgl = config.device_sgl !== false;
+  const metadataBytes = config.metadata_bytes ?? 0;
+  const metadataSgl = config.metadata_sgl === true;
+  const controller = new NvmeController({
+    machine,
+    dev,
+    media: new Media({
+      capacityBytes: CAPACITY_BYTES,
+      blockSizeBytes: BLOCK_BYTES,
+      metadataBytes,
+      budget: machine.memory,
+    }),
+    settings: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus, depth: QUEUE_DEPTH },
+  });
+  const driver = new NvmeDriver({
+    machine,
+    dev,
+    registers: controller,
+    queues: config.cpus,
+    depthEntries: QUEUE_DEPTH,
+    sglThresholdBytes: config.sgl_threshold,
+    ...(config.max_sectors_kb_set === undefined
+      ? {}
+      : { maxUserSectors: (config.max_sectors_kb_set * KIB) / SECTOR_SIZE_BYTES }),
+    pools,
+  });
+  driver.assumeController(
+    {
+      mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
+      sgl,
+      metadataSgl,
+      discard: true,
+      writeZeroes: true,
+      volatileWriteCache: true,
+    },
+    {
+      nsid: 1,
+      blockCount: CAPACITY_BYTES / BLOCK_BYTES,
+      blockSizeBytes: BLOCK_BYTES,
+      metadataBytes,
+      boundaryBlocks: 0,
+    },
+  );
+  return { machine, dev, driver, controller, pools };
+}
+
+/**
+ * Whether the run shows by itself that its IOMMU had no caching mode, whatever was asked for: a
+ * kernel that batches has found none (captured.md). An untrusted device is strict all the same, so
+ * there the wish to batch is what tells.
+ */
+function remembersNothing({ mode, lazy_requested, untrusted }: CaptureConfig): boolean {
+  return mode === "dma-lazy" || (lazy_requested === true && untrusted === true);
+}
+
+function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
+  const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
+  const base = defaultMachineConfig();
+  const poolStart = swiotlb_pool[0]?.[0];
+  return {
+    ...base,
+    kernel: profile,
+    quirks: profileQuirks(profile),
+    cpus: config.cpus,
+    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
+    // touches the hole, and a window here would be kept out of the IO addresses as well.
+    ramSizeBytes: 6 * GIB,
+    iommu: {
+      ...base.iommu,
+      mode: MODES[config.mode],
+      cachingMode: config.caching_mode === true && !remembersNothing(config),
+      reserved: (reserved_iova_pfn_ranges ?? []).map(([first, last]) => ({
+        start: first * 4 * KIB,
+        end: (last + 1) * 4 * KIB,
+      })),
+    },
+    swiotlb: {
+      sizeBytes: poolStart === undefined ? 0 : 64 * MIB,
+      force: config.swiotlb_force,
+      areas: null,
+      ...(poolStart === undefined ? {} : { basePhys: poolStart as PhysAddr }),
+    },
+  };
+}

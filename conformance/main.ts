@@ -1,0 +1,96 @@
+/**
+ * `deno task conformance [--data DIR] [--json] [FILTER]`: replays golden data and counts agreement.
+ *
+ * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
+ * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
+ */
+import { replayAll } from "./replay.ts";
+import { formatGroup, type GroupResult } from "./group_result.ts";
+
+const USAGE = `usage: deno task conformance [--data DIR] [--json] [FILTER]
+
+  --data DIR   a folder with the layout of tests/golden (default: tests/golden)
+  --json       one JSON object: {"groups":[…],"agree":N,"total":M}
+  FILTER       only groups whose name contains this text`;
+
+interface Options {
+  readonly data: string;
+  readonly json: boolean;
+  readonly filter: string;
+}
+
+function parseOptions(args: readonly string[]): Options | string {
+  let data = "tests/golden";
+  let json = false;
+  let filter = "";
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index]!;
+    if (word === "--json") json = true;
+    else if (word === "--data") {
+      const next = args[++index];
+      if (next === undefined) return "--data needs a folder";
+      data = next;
+    } else if (word.startsWith("--data=")) data = word.slice("--data=".length);
+    else if (word.startsWith("-")) return `Unknown option: ${word}`;
+    else filter = word;
+  }
+  return { data, json, filter };
+}
+
+function printJson(results: readonly GroupResult[]): void {
+  const groups = results.map((result) => ({
+    name: result.name,
+    agree: result.agree,
+    total: result.total,
+    first_difference: result.firstDifference === null ? result.note : {
+      case: result.firstDifference.caseName,
+      path: result.firstDifference.difference.path,
+      expected: result.firstDifference.difference.expected ?? null,
+      got: result.firstDifference.difference.got ?? null,
+      rule: result.firstDifference.rule,
+    },
+  }));
+  console.log(
+    JSON.stringify({ groups, agree: sum(results, "agree"), total: sum(results, "total") }),
+  );
+}
+
+function sum(results: readonly GroupResult[], key: "agree" | "total"): number {
+  return results.reduce((total, result) => total + result[key], 0);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(USAGE);
+    return 0;
+  }
+  const options = parseOptions(args);
+  if (typeof options === "string") {
+    console.error(`error: ${options}\n\n${USAGE}`);
+    return 2;
+  }
+  const results: GroupResult[] = [];
+  try {
+    for await (const result of replayAll(options.data, options.filter)) {
+      results.push(result);
+      if (!options.json) { for (const line of formatGroup(result)) console.log(line); }
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable)) {
+      throw error;
+    }
+    console.error(`error: cannot read the data folder "${options.data}": ${error.message}`);
+    return 2;
+  }
+  if (results.length === 0) {
+    console.error(`error: no group in "${options.data}" matches "${options.filter}"`);
+    return 2;
+  }
+  const agree = sum(results, "agree");
+  const total = sum(results, "total");
+  if (options.json) printJson(results);
+  else console.log(`\nagree ${agree} of ${total}`);
+  return agree === total && results.every((result) => !result.unreadable) ? 0 : 1;
+}
+
+Deno.exit(await main(Deno.args));

@@ -1,0 +1,42 @@
+/** Sends each group of golden data to whoever can replay its kind. */
+import {
+  type GoldenFile,
+  GoldenReadError,
+  listGoldenFiles,
+  parseLines,
+  readGoldenText,
+} from "./golden_files.ts";
+import { type GroupResult, groupUnreadable } from "./group_result.ts";
+import type { DefectCase } from "./defects/defect_data.ts";
+import { replayDefects } from "./defects/defect_replay.ts";
+import type { TraceLine } from "./traces/iova_trace.ts";
+import { KernelGroups } from "./kernel/kernel_groups.ts";
+import { replayTrace } from "./traces/traces.ts";
+
+/**
+ * Replays every group below `directory` whose name contains `filter`.
+ *
+ * @throws {Deno.errors.NotFound} When the folder does not exist.
+ */
+export async function* replayAll(directory: string, filter: string): AsyncGenerator<GroupResult> {
+  const kernel = new KernelGroups(directory);
+  for (const file of listGoldenFiles(directory)) {
+    if (!file.group.includes(filter)) continue;
+    try {
+      yield await replayFile(file, kernel);
+    } catch (error) {
+      // A damaged file must be counted against us, and must not stop the others.
+      if (!(error instanceof GoldenReadError)) throw error;
+      yield groupUnreadable(file.group, error.message);
+    }
+  }
+}
+
+async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<GroupResult> {
+  const kind = file.group.split("/")[0]!;
+  if (kind === "kernel") return await kernel.replay(file);
+  const text = await readGoldenText(file.path);
+  return kind === "defects"
+    ? replayDefects(file.group, parseLines<DefectCase>(text))
+    : replayTrace(file.group, parseLines<TraceLine>(text));
+}

@@ -1,0 +1,33 @@
+/** The shapes of the captured system calls (tests/golden/kernel/README.md, `submissions/`). */
+import type { CaptureCase, CaptureRequest, Extent } from "../kernel/kernel_data.ts";
+
+/** One system call of the test program. */
+export interface CapturedCall {
+  /** Its number, from 1. */
+  readonly submission: number;
+  /** The layout family. */
+  readonly kind: string;
+  readonly how: "preadv" | "aio" | "passthru" | "passthru_vec" | "ioctl";
+  readonly op: "read" | "write" | "discard";
+  readonly slba: number;
+  readonly bytes: number;
+  /** What it returned, and `errno` when that was a failure. */
+  readonly result: number;
+  readonly errno: number;
+  /** The physical runs behind each buffer. */
+  readonly pieces: readonly (readonly Extent[])[];
+}
+
+/** A request as far as it tells where it came from. */
+export interface TracedRequest extends CaptureRequest {
+  readonly cmd_flags: number;
+  readonly kind: string | null;
+  /** The calls it holds a part of; absent when it was refused before it had a command. */
+  readonly submissions?: readonly number[];
+  /** The first call of those that were submitted together. */
+  readonly group?: number;
+}
+
+export interface TracedCase extends CaptureCase {
+  readonly request: TracedRequest;
+}

@@ -1,0 +1,253 @@
+/**
+ * Replays captured system calls and compares the requests that come of each.
+ *
+ * What a call gave is in the captured requests that refer to it. Addresses of memory that the kernel
+ * took for itself (pages of the page cache, a discard's list of ranges) are no outcome of these
+ * rules; they are taken from the captures, all else is compared.
+ */
+import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { type Bio, BIO_FLAG, type BlockOp } from "../../runtime/block/bio.ts";
+import { blockRules } from "../../runtime/block/block_rules.ts";
+import { deriveLimits, type QueueLimits } from "../../runtime/block/queue_limits.ts";
+import type { BlockRequest } from "../../runtime/block/request.ts";
+import { invariant } from "../../runtime/errno.ts";
+import type { KernelProfile } from "../../runtime/machine_config.ts";
+import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { firstDifference, type Json } from "../difference.ts";
+import type { GroupCount } from "../group_result.ts";
+import { type CaptureEnvironment, caseNumber, type Extent } from "../kernel/kernel_data.ts";
+import { LostRequests } from "../kernel/lost_requests.ts";
+import type { CapturedCall, TracedCase } from "./submission_data.ts";
+import { CapturedMemory } from "./submission_memory.ts";
+import { type KernelPages, SubmissionModel } from "./submission_model.ts";
+
+/** The kernel's flag of a request that takes no more bios. */
+const REQ_NOMERGE = 0x4000;
+const ERRNO_EINVAL = 22;
+const RULE = "block.1.5";
+
+/** What one configuration's calls became. */
+export interface CapturedSubmissions {
+  readonly environment: CaptureEnvironment;
+  readonly profile: KernelProfile;
+  readonly calls: readonly CapturedCall[];
+  /** All requests of the run, those the kernel itself built wrongly too. */
+  readonly cases: readonly TracedCase[];
+}
+
+/** Replays all calls of a run and counts each. */
+export function replaySubmissions(captured: CapturedSubmissions, count: GroupCount): void {
+  const { environment, profile, calls } = captured;
+  const limits = capturedLimits(environment);
+  const memory = new CapturedMemory(calls);
+  const rules = blockRules(profile, profileQuirks(profile));
+  const lost = new LostRequests(environment, captured.cases);
+  const groups = new Set(captured.cases.map(({ request }) => request.group));
+  const sameGroup = (last: CapturedCall, call: CapturedCall) =>
+    last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
+  for (const group of chunk(calls, sameGroup)) {
+    const model = new SubmissionModel(limits, rules);
+    const refused = new Map<CapturedCall, boolean>();
+    const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
+    for (const burst of chunk(group, continues)) {
+      const outcomes = model.run(
+        burst,
+        (call) => memory.piecesOf(call),
+        (call) => new GivenPages(call, expected.get(call)!),
+      );
+      burst.forEach((call, index) => refused.set(call, outcomes[index]!));
+    }
+    for (const call of group) {
+      const cases = expected.get(call)!;
+      const sent = model.sent.filter((request) => belongsTo(request, call));
+      const got = lost.withoutLost(sent, cases);
+      const difference = firstDifference(
+        expectedForm(call, cases),
+        gotForm(got, refused.get(call)!, cases, call),
+      );
+      count.add(`submission ${call.submission}`, difference, RULE);
+    }
+  }
+}
+
+/** Cuts a list where an item does not go with the one before it. */
+function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean): T[][] {
+  const chunks: T[][] = [];
+  for (const item of items) {
+    const last = chunks.at(-1)?.at(-1);
+    if (last !== undefined && together(last, item)) chunks.at(-1)!.push(item);
+    else chunks.push([item]);
+  }
+  return chunks;
+}
+
+/**
+ * Whether two calls were submitted together so that it matters.
+ *
+ * The captures do not say which calls were. Calls of a burst that continue each other on the disk
+ * do not happen by chance; others cannot be merged, so that nothing depends on it.
+ */
+function continues(previous: CapturedCall, call: CapturedCall): boolean {
+  return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
+    previous.op === call.op && previous.submission + 1 === call.submission &&
+    previous.slba + previous.bytes / SECTOR_SIZE_BYTES === call.slba;
+}
+
+/** The captured requests that hold a part of a call, in the order in which they were sent. */
+function casesOf(
+  call: CapturedCall,
+  group: readonly CapturedCall[],
+  cases: readonly TracedCase[],
+): readonly TracedCase[] {
+  return cases.filter(({ request }) => {
+    if (request.submissions !== undefined) return request.submissions.includes(call.submission);
+    // A request that never had a command names only the first call of its group.
+    return group[0]!.submission === request.group && holdsPartOf(request.bios, call);
+  }).sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
+}
+
+function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): boolean {
+  const start = call.pieces[0]?.[0]?.[0];
+  return bios.some((vecs) => vecs[0]?.[0] === start);
+}
+
+/** The kernel's own memory in a call's requests, in order. */
+class GivenPages implements KernelPages {
+  readonly #phys: readonly number[];
+  #index = 0;
+
+  constructor(call: CapturedCall, cases: readonly TracedCase[]) {
+    const runs = call.pieces.flat();
+    this.#phys = cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
+      .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
+  }
+
+  next(): PhysAddr {
+    return (this.#phys[this.#index++] ?? 0) as PhysAddr;
+  }
+}
+
+function pagesOf([phys, sizeBytes]: Extent): number[] {
+  const pages: number[] = [];
+  for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) pages.push(phys + at);
+  return pages;
+}
+
+/** The captures name every call of the group that a request's blocks are part of. */
+function belongsTo(request: BlockRequest, call: CapturedCall): boolean {
+  if (call.how === "ioctl") return true;
+  if (opName(request.op) !== call.op) return false;
+  const first = request.sector;
+  const last = first + request.bytes / SECTOR_SIZE_BYTES;
+  return first < call.slba + call.bytes / SECTOR_SIZE_BYTES && call.slba < last;
+}
+
+function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
+  return {
+    refused: call.errno === ERRNO_EINVAL,
+    requests: cases.map((captured) => {
+      const { request } = captured;
+      const form: Record<string, Json> = {
+        op: request.op,
+        bytes: request.bytes,
+        bios: request.bios,
+        nr_phys_segments: request.nr_phys_segments,
+      };
+      // A passthrough command's metadata lies in the caller's memory, which is not given.
+      if (request.user_command !== true) {
+        form["nr_integrity_segments"] = request.nr_integrity_segments;
+      }
+      if (request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.phys_gap_bit;
+      if (request.segments !== undefined) form["segments"] = request.segments;
+      if (captured.command !== null) {
+        form["user_command"] = request.user_command;
+        form["no_merge"] = (request.cmd_flags & REQ_NOMERGE) !== 0;
+        if (request.op !== "dsm") form["slba"] = request.slba;
+      }
+      return form;
+    }),
+  };
+}
+
+function gotForm(
+  requests: readonly BlockRequest[],
+  refused: boolean,
+  cases: readonly TracedCase[],
+  call: CapturedCall,
+): Json {
+  // A driver or device that refused a request tells nothing about the block layer.
+  const failedLater = cases.some(({ command, status }) => command === null || status !== 0);
+  return {
+    refused: failedLater ? call.errno === ERRNO_EINVAL : refused,
+    requests: requests.map((request, index) => {
+      const captured = cases[index];
+      const ranges = request.specialPayload;
+      const form: Record<string, Json> = {
+        op: opName(request.op),
+        bytes: request.payloadBytes,
+        bios: ranges === null ? request.bios.map(extentsOf) : [[[ranges.phys, ranges.sizeBytes]]],
+        nr_phys_segments: request.nrPhysSegments,
+      };
+      if (!request.userCommand) form["nr_integrity_segments"] = request.nrIntegritySegments;
+      if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
+      if (captured?.request.segments !== undefined) {
+        form["segments"] = request.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
+      }
+      if (captured === undefined || captured.command !== null) {
+        form["user_command"] = request.userCommand;
+        form["no_merge"] = request.closed || request.hasFlag(BIO_FLAG.NOMERGE);
+        if (ranges === null) form["slba"] = request.sector;
+      }
+      return form;
+    }),
+  };
+}
+
+function opName(op: BlockOp): string {
+  switch (op) {
+    case "drv_in":
+      return "read";
+    case "drv_out":
+      return "write";
+    case "discard":
+      return "dsm";
+    default:
+      return op;
+  }
+}
+
+function extentsOf(bio: Bio): readonly Extent[] {
+  const extents: Extent[] = [];
+  let leftBytes = bio.sizeBytes;
+  let doneBytes = bio.vecDoneBytes;
+  for (let index = bio.vecIndex; leftBytes > 0; index++) {
+    const vec = bio.vecs[index]!;
+    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+    extents.push([vec.phys + doneBytes, sizeBytes]);
+    leftBytes -= sizeBytes;
+    doneBytes = 0;
+  }
+  return extents;
+}
+
+/** A captured queue's limits, as given. */
+function capturedLimits({ limits, config, kernel }: CaptureEnvironment): QueueLimits {
+  const derived = deriveLimits({
+    logicalBlockSizeBytes: limits.logical_block_size,
+    maxHwSectors: limits.max_hw_sectors_kb * 2,
+    maxUserSectors: limits.max_sectors_kb * 2,
+    maxSegments: limits.max_segments,
+    maxSegmentSizeBytes: limits.max_segment_size,
+    virtBoundaryMask: limits.virt_boundary_mask,
+    dmaAlignmentMask: limits.dma_alignment,
+    maxIntegritySegments: limits.max_integrity_segments,
+    metadataBytes: config.metadata_bytes ?? 0,
+    maxDiscardSegments: 256,
+    maxDiscardSectors: 2 ** 32 - 1,
+    discardGranularityBytes: limits.logical_block_size,
+    joinsInsideBio: !kernel.startsWith("6.12."),
+    p2pdma: 1,
+  }, limits.max_sectors_kb * 2);
+  invariant(typeof derived !== "number", "a captured queue's limits are refused");
+  return derived;
+}

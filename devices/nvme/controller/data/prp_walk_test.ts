@@ -1,0 +1,229 @@
+import { assertEquals } from "@std/assert";
+import { VirtualClock } from "../../../../runtime/clock.ts";
+import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
+import { commandBytes, FlatMemory } from "../_rig.ts";
+import { HostPort } from "../host_port.ts";
+import { PrpWalk } from "./prp_walk.ts";
+import { RangeList } from "./range_list.ts";
+
+interface Walked {
+  readonly status: number;
+  readonly ranges: [number, number][];
+  readonly entries: [entry: number, dma: number][];
+}
+
+function walk(
+  memory: FlatMemory,
+  prp1: number | bigint,
+  prp2: number | bigint,
+  lengthBytes: number,
+): Walked {
+  const events = new EventStream(new VirtualClock());
+  const entries: [number, number][] = [];
+  events.listen((event) => {
+    const { entry, dma } = (event as MachineEvent<"nvme.walk">).fields;
+    entries.push([entry, dma]);
+  }, ["nvme.walk"]);
+  const walker = new PrpWalk(new HostPort(events, new DmaDevice("ssd"), memory));
+  const ranges = new RangeList();
+  const command = new DataView(commandBytes({ prp1, prp2 }).buffer);
+  const status = walker.walk(command, 24, lengthBytes, true, ranges);
+  return { status, ranges: ranges.pairs(), entries };
+}
+
+const DATA = 0x10_0000;
+/** Data pages far apart, in no order, so that a wrong entry cannot look right. */
+const page = (index: number): number => DATA + ((index * 7) % 2999) * 4096;
+
+/**
+ * Lays out a list by hand: `count` entries from `list` on, in list pages given by address, each
+ * page but the last giving its last slot to the link.
+ */
+function putList(memory: FlatMemory, lists: number[], first: number, count: number): void {
+  let index = first;
+  const end = first + count;
+  for (const [number, list] of lists.entries()) {
+    const slots = (4096 - (list % 4096)) / 8;
+    const link = lists[number + 1];
+    const data = link === undefined ? end - index : slots - 1;
+    for (let slot = 0; slot < data; slot++) memory.putU64(list + slot * 8, page(index++));
+    if (link !== undefined) memory.putU64(list + (slots - 1) * 8, link);
+  }
+  assertEquals(index, end, "the test's own list is wrong");
+}
+
+/** What a transfer over `page(0)`, `page(1)` … resolves to. */
+function expectedRanges(offset: number, length: number): [number, number][] {
+  const ranges: [number, number][] = [];
+  let rest = length;
+  for (let index = 0; rest > 0; index++) {
+    const start = index === 0 ? offset : 0;
+    const piece = Math.min(rest, 4096 - start);
+    ranges.push([page(index) + start, piece]);
+    rest -= piece;
+  }
+  return ranges;
+}
+
+Deno.test("PRP1 alone describes what fits its page, from any multiple of 4 (nvme.md 2.3)", () => {
+  const memory = new FlatMemory();
+  for (const [offset, length] of [[0, 512], [0, 4096], [0x200, 3584], [0xffc, 4]]) {
+    const { status, ranges, entries } = walk(memory, DATA + offset!, 0xdead_beefn, length!);
+    assertEquals(status, 0);
+    assertEquals(ranges, [[DATA + offset!, length!]]);
+    assertEquals(entries, []);
+  }
+  assertEquals(memory.reads, []);
+});
+
+Deno.test("PRP2 is data when the rest fits one page, and no list is read (nvme.md 2.3)", () => {
+  const memory = new FlatMemory();
+  for (const [offset, length] of [[0, 8192], [0x200, 4096], [0xffc, 4100], [0x200, 7680]]) {
+    const { status, ranges } = walk(memory, DATA + offset!, 0x55_5000, length!);
+    const first = 4096 - offset!;
+    assertEquals(status, 0);
+    assertEquals(ranges, [[DATA + offset!, first], [0x55_5000, length! - first]]);
+  }
+  assertEquals(memory.reads, []);
+});
+
+Deno.test("every length and offset of the table in nvme.md 2.3 resolves through its list pages", () => {
+  const table: [length: number, offset: number, listPages: number][] = [
+    [8192, 0x200, 1],
+    [8704, 0x000, 1],
+    [8704, 0x200, 1],
+    [131072, 0x000, 1],
+    [131072, 0x200, 1],
+    [135168, 0x000, 1],
+    [135168, 0x200, 1],
+    [2097152, 0x000, 1],
+    [2097152, 0x200, 1],
+    [2101248, 0x200, 2],
+    [4194304, 0x000, 2],
+    [4194304, 0x200, 3],
+    [8388608, 0x000, 5],
+    [8388608, 0x200, 5],
+  ];
+  for (const [length, offset, listPages] of table) {
+    const memory = new FlatMemory();
+    const lists = [0x9000, 0x3000, 0x7000, 0x1000, 0x5000].slice(0, listPages);
+    const entries = Math.ceil((length - (4096 - offset)) / 4096);
+    putList(memory, lists, 1, entries);
+    const result = walk(memory, page(0) + offset, lists[0]!, length);
+    assertEquals(result.status, 0, `${length} at ${offset}`);
+    assertEquals(result.ranges, expectedRanges(offset, length));
+    assertEquals(memory.reads.length, listPages);
+    assertEquals(result.entries.length, entries + listPages - 1);
+  }
+});
+
+Deno.test("512 entries fill a list page without a link; 513 take the last slot for one", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9000], 1, 512);
+  const full = walk(memory, page(0), 0x9000, 4096 + 512 * 4096);
+  assertEquals(full.ranges.length, 513);
+  assertEquals(full.ranges.at(-1), [page(512), 4096]);
+  assertEquals(memory.reads, [[0x9000, 4096]]);
+
+  const more = new FlatMemory();
+  putList(more, [0x9000, 0x5000], 1, 513);
+  const chained = walk(more, page(0), 0x9000, 4096 + 513 * 4096);
+  assertEquals(chained.ranges.length, 514);
+  assertEquals(chained.ranges, expectedRanges(0, 514 * 4096));
+  assertEquals(more.reads, [[0x9000, 4096], [0x5000, 16]]);
+  assertEquals(chained.entries[511], [511, 0x9ff8]);
+  assertEquals(chained.entries[512], [512, 0x5000]);
+});
+
+Deno.test("a list may begin inside a page; its last slot there is the link", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9fe0, 0x5000], 1, 10);
+  const result = walk(memory, page(0), 0x9fe0, 11 * 4096);
+  assertEquals(result.status, 0);
+  assertEquals(result.ranges, expectedRanges(0, 11 * 4096));
+  assertEquals(memory.reads, [[0x9fe0, 32], [0x5000, 56]]);
+});
+
+Deno.test("a list that begins in a page's last slot is nothing but a link", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9ff8, 0x5000], 1, 2);
+  const result = walk(memory, page(0), 0x9ff8, 3 * 4096);
+  assertEquals(result.ranges, expectedRanges(0, 3 * 4096));
+  assertEquals(memory.reads, [[0x9ff8, 8], [0x5000, 16]]);
+});
+
+Deno.test("entries that end exactly with the page need no link, wherever the list begins", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9fe0], 1, 4);
+  const result = walk(memory, page(0), 0x9fe0, 5 * 4096);
+  assertEquals(result.ranges, expectedRanges(0, 5 * 4096));
+  assertEquals(memory.reads, [[0x9fe0, 32]]);
+});
+
+Deno.test("only the entries needed are read, and nothing past them decides anything", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9000], 1, 3);
+  memory.putU64(0x9018, 0x123);
+  const result = walk(memory, page(0), 0x9000, 4096 + 2 * 4096 + 512);
+  assertEquals(result.status, 0);
+  assertEquals(result.ranges.at(-1), [page(3), 512]);
+  assertEquals(memory.reads, [[0x9000, 24]]);
+});
+
+Deno.test("a wrong PRP is refused with 0x13 at its entry, and the walk ends there", () => {
+  const cases: [text: string, prp1: number, prp2: number, length: number, entries: number][] = [
+    ["PRP1 not a multiple of 4", DATA + 2, 0, 512, 0],
+    ["PRP2 as data with an offset", DATA, 0x5200, 8192, 0],
+    ["PRP2 as list not a multiple of 8", DATA, 0x9004, 16384, 0],
+  ];
+  for (const [text, prp1, prp2, length, entries] of cases) {
+    const result = walk(new FlatMemory(), prp1, prp2, length);
+    assertEquals(result.status, 0x4013, text);
+    assertEquals(result.entries.length, entries, text);
+  }
+  const memory = new FlatMemory();
+  putList(memory, [0x9000], 1, 8);
+  memory.putU64(0x9018, page(4) + 8);
+  const result = walk(memory, page(0), 0x9000, 9 * 4096);
+  assertEquals(result.status, 0x4013);
+  assertEquals(result.entries.length, 4);
+});
+
+Deno.test("a link with an offset is refused with 0x13", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9000, 0x5000], 1, 513);
+  memory.putU64(0x9ff8, 0x5008);
+  assertEquals(walk(memory, page(0), 0x9000, 514 * 4096).status, 0x4013);
+});
+
+Deno.test("a list that cannot be read, at once or at a link, is a data transfer error", () => {
+  const memory = new FlatMemory();
+  memory.holes.add(9);
+  assertEquals(walk(memory, page(0), 0x9000, 4 * 4096).status, 0x0004);
+  assertEquals(memory.faults, ["read 0x9000"]);
+
+  const later = new FlatMemory();
+  putList(later, [0x9000, 0x5000], 1, 513);
+  later.holes.add(5);
+  assertEquals(walk(later, page(0), 0x9000, 514 * 4096).status, 0x0004);
+  assertEquals(later.faults, ["read 0x5000"]);
+});
+
+Deno.test("an address of 2^53 or more faults before it is a number, data as a write, lists as a read", () => {
+  const memory = new FlatMemory();
+  const wide = 2n ** 53n;
+  assertEquals(walk(memory, wide, 0, 512).status, 0x0004);
+  assertEquals(walk(memory, DATA, wide, 8192).status, 0x0004);
+  assertEquals(walk(memory, DATA, wide, 16384).status, 0x0004);
+  putList(memory, [0x9000], 1, 3);
+  memory.putU64(0x9008, 0xffff_ffff_ffff_f000n);
+  assertEquals(walk(memory, page(0), 0x9000, 4 * 4096).status, 0x0004);
+  assertEquals(memory.faults, ["write wide", "write wide", "read wide", "write wide"]);
+});
+
+Deno.test("the largest address below 2^53 is walked like any other", () => {
+  const memory = new FlatMemory();
+  const top = 2 ** 53 - 4096;
+  assertEquals(walk(memory, top, 0, 4096).ranges, [[top, 4096]]);
+});

@@ -1,0 +1,237 @@
+/**
+ * Sparse storage of any size whose fresh content tells where it came from.
+ *
+ * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
+ * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
+ * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
+ *
+ * Fresh content is produced on every read, and reads are what benchmarks do, so it has to be
+ * cheap: read as a double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's
+ * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
+ * Typed arrays have the host's byte order, which is little-endian wherever this runs.
+ */
+import type { Bytes } from "../../../../runtime/address.ts";
+import { invariant } from "../../../../runtime/errno.ts";
+import { MemoryLimitError } from "../../../../runtime/memory/physical_memory.ts";
+import { ExtentSet } from "../data/extent_set.ts";
+import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
+
+const CHUNK_BYTES = 4096;
+const WORD_BYTES = 8;
+/** The low bits of an offset, exact for any below 2^53 (address.ts). */
+const WORD_MASK = WORD_BYTES - 1;
+const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
+/** What a zeroed range is charged: two array slots, with room for growth. */
+const EXTENT_BYTES = 32;
+
+/** Bounds of the memory a run may use. */
+export interface MemoryBudget {
+  readonly limitBytes: Bytes;
+  /** Bytes already in use elsewhere. */
+  readonly touchedBytes: Bytes;
+}
+
+export class PatternStore {
+  readonly capacityBytes: Bytes;
+  readonly #budget: MemoryBudget;
+  /** Not written reads as all ones, zeroed or fresh. */
+  readonly #ones: boolean;
+  readonly #base: number;
+  readonly #unit: number;
+  readonly #written = new Map<number, Uint8Array>();
+  /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
+  readonly #zeroed = new ExtentSet();
+  readonly #scratch = new TransferBuffer(CHUNK_BYTES);
+
+  /**
+   * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
+   * @param capacityBytes At most 2^52.
+   * @param budget What the store's own memory counts against, together with what is in use there.
+   * @param ones What was not written, or was zeroed, reads as bytes of 0xff instead.
+   */
+  constructor(tagHigh: number, capacityBytes: Bytes, budget: MemoryBudget, ones = false) {
+    invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
+    invariant(capacityBytes <= 2 ** 52, `Capacity ${capacityBytes}`);
+    this.capacityBytes = capacityBytes;
+    this.#budget = budget;
+    this.#ones = ones;
+    this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
+    this.#unit = this.#base * 2 ** -52;
+  }
+
+  /** Memory that written chunks and zeroed ranges take. */
+  get storedBytes(): Bytes {
+    return this.#written.size * CHUNK_BYTES + this.#zeroed.count * EXTENT_BYTES;
+  }
+
+  /**
+   * Reads into a buffer at the position that shares the source's alignment to 8 bytes.
+   *
+   * @param offsetBytes Any byte of the store.
+   * @param into Has room for `sizeBytes` plus what alignment takes on either side.
+   * @returns Index in `into` of the first byte read: `offsetBytes % 8`. Bytes around it are
+   *   scratch.
+   */
+  read(offsetBytes: number, into: StoreTarget, sizeBytes: Bytes): number {
+    const start = offsetBytes & WORD_MASK;
+    if (this.#written.size === 0 && this.#zeroed.count === 0) {
+      this.#fill(into, 0, offsetBytes - start, Math.ceil((start + sizeBytes) / WORD_BYTES));
+      return start;
+    }
+    let at = offsetBytes;
+    let position = start;
+    const end = offsetBytes + sizeBytes;
+    while (at < end) {
+      const chunk = Math.floor(at / CHUNK_BYTES);
+      const inside = at - chunk * CHUNK_BYTES;
+      const count = Math.min(end - at, CHUNK_BYTES - inside);
+      const written = this.#written.get(chunk);
+      if (written !== undefined) {
+        into.bytes.set(
+          count === CHUNK_BYTES ? written : written.subarray(inside, inside + count),
+          position,
+        );
+      } else if (this.#zeroed.has(chunk)) {
+        into.bytes.fill(this.#erased, position, position + count);
+      } else {
+        const lead = position & WORD_MASK;
+        const words = Math.ceil((lead + count) / WORD_BYTES);
+        this.#fill(into, (position - lead) / WORD_BYTES, at - lead, words);
+      }
+      at += count;
+      position += count;
+    }
+    return start;
+  }
+
+  /** A copy of `sizeBytes` bytes. */
+  bytes(offsetBytes: number, sizeBytes: Bytes): Uint8Array {
+    const lead = offsetBytes & WORD_MASK;
+    const buffer = new TransferBuffer(Math.ceil((lead + sizeBytes) / WORD_BYTES) * WORD_BYTES);
+    const start = this.read(offsetBytes, buffer, sizeBytes);
+    return buffer.bytes.slice(start, start + sizeBytes);
+  }
+
+  /**
+   * Stores `sizeBytes` bytes of `from`, starting at its index `at`.
+   * @throws {MemoryLimitError} When the budget is spent; what came before stays written.
+   */
+  write(offsetBytes: number, from: Uint8Array, at: number, sizeBytes: Bytes): void {
+    let target = offsetBytes;
+    let source = at;
+    const end = offsetBytes + sizeBytes;
+    while (target < end) {
+      const chunk = Math.floor(target / CHUNK_BYTES);
+      const inside = target - chunk * CHUNK_BYTES;
+      const count = Math.min(end - target, CHUNK_BYTES - inside);
+      const bytes = this.#chunkForWriting(chunk, count === CHUNK_BYTES);
+      bytes.set(
+        count === from.length ? from : from.subarray(source, source + count),
+        inside,
+      );
+      target += count;
+      source += count;
+    }
+  }
+
+  /** Makes a span read as zeros. Whole chunks in it give their memory back. */
+  zero(offsetBytes: number, sizeBytes: Bytes): void {
+    const end = offsetBytes + sizeBytes;
+    const firstWhole = Math.ceil(offsetBytes / CHUNK_BYTES);
+    const endWhole = Math.floor(end / CHUNK_BYTES);
+    if (firstWhole >= endWhole) {
+      this.#zeroPart(offsetBytes, Math.min(end, firstWhole * CHUNK_BYTES));
+      this.#zeroPart(Math.max(offsetBytes, firstWhole * CHUNK_BYTES), end);
+      return;
+    }
+    this.#zeroPart(offsetBytes, firstWhole * CHUNK_BYTES);
+    this.#dropChunks(firstWhole, endWhole);
+    this.#charge(EXTENT_BYTES);
+    this.#zeroed.add(firstWhole, endWhole);
+    this.#zeroPart(endWhole * CHUNK_BYTES, end);
+  }
+
+  /** Zeroes a span within one chunk. */
+  #zeroPart(start: number, end: number): void {
+    if (start >= end) return;
+    const chunk = Math.floor(start / CHUNK_BYTES);
+    const inside = start - chunk * CHUNK_BYTES;
+    this.#chunkForWriting(chunk, false).fill(this.#erased, inside, inside + (end - start));
+  }
+
+  /** What a byte reads as that was zeroed. */
+  get #erased(): number {
+    return this.#ones ? 0xff : 0;
+  }
+
+  #dropChunks(first: number, end: number): void {
+    if (end - first < this.#written.size) {
+      for (let chunk = first; chunk < end; chunk++) this.#written.delete(chunk);
+      return;
+    }
+    for (const chunk of this.#written.keys()) {
+      if (chunk >= first && chunk < end) this.#written.delete(chunk);
+    }
+  }
+
+  #chunkForWriting(chunk: number, whole: boolean): Uint8Array {
+    const present = this.#written.get(chunk);
+    if (present !== undefined) return present;
+    this.#charge(CHUNK_BYTES);
+    const bytes = new Uint8Array(CHUNK_BYTES);
+    if (!whole && this.#ones) bytes.fill(0xff);
+    else if (!whole && !this.#zeroed.has(chunk)) {
+      this.#fill(this.#scratch, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
+      bytes.set(this.#scratch.bytes);
+    }
+    this.#written.set(chunk, bytes);
+    return bytes;
+  }
+
+  #charge(bytes: Bytes): void {
+    if (this.#budget.touchedBytes + this.storedBytes + bytes > this.#budget.limitBytes) {
+      throw new MemoryLimitError(this.#budget.limitBytes);
+    }
+  }
+
+  /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
+  #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
+    if (this.#ones) {
+      into.bytes.fill(0xff, firstWord * WORD_BYTES, (firstWord + count) * WORD_BYTES);
+      return;
+    }
+    if (count === CHUNK_WORDS && firstWord === 0) {
+      fillChunk(into.doubles, this.#base + offsetBytes * this.#unit, this.#unit);
+      return;
+    }
+    const { doubles } = this.#scratch;
+    for (let done = 0; done < count; done += CHUNK_WORDS) {
+      const offset = offsetBytes + done * WORD_BYTES;
+      fillChunk(doubles, this.#base + offset * this.#unit, this.#unit);
+      const rest = count - done;
+      into.doubles.set(rest < CHUNK_WORDS ? doubles.subarray(0, rest) : doubles, firstWord + done);
+    }
+  }
+}
+
+/**
+ * Writes the 512 words `base`, `base + 8 * unit` … Four running sums hide the latency of adding,
+ * and the fixed bounds let the compiler drop its checks: other shapes take two to five times longer.
+ */
+function fillChunk(words: Float64Array, base: number, unit: number): void {
+  let first = base;
+  let second = base + WORD_BYTES * unit;
+  let third = base + 2 * WORD_BYTES * unit;
+  let fourth = base + 3 * WORD_BYTES * unit;
+  const step = 4 * WORD_BYTES * unit;
+  for (let index = 0; index < CHUNK_WORDS; index += 4) {
+    words[index] = first;
+    words[index + 1] = second;
+    words[index + 2] = third;
+    words[index + 3] = fourth;
+    first += step;
+    second += step;
+    third += step;
+    fourth += step;
+  }
+}

@@ -1,0 +1,51 @@
+/** Takes and gives back the lists that describe a request's data. */
+import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
+import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
+import type { EventStream } from "../../../../runtime/events.ts";
+import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
+import type { DescriptorWriter } from "./descriptor_writer.ts";
+import { type Iod, IOD_FLAG } from "./iod.ts";
+import { PRPS_PER_PAGE, SGL_LINK_OFFSET_BYTES } from "../protocol.ts";
+
+/**
+ * Takes one more list for a request's data. Null when there is no memory.
+ *
+ * @param rule The rule that asks for it.
+ * @param entries How many entries there are for it and the lists behind it.
+ */
+export function takeList(
+  events: EventStream,
+  iod: Iod,
+  pool: DescriptorPool,
+  rule: string,
+  entries: number,
+): PoolBlock | null {
+  const block = takeDescriptor(events, pool, rule, entries);
+  if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
+  return block;
+}
+
+/**
+ * Frees the lists of a request's data in chain order. Their device addresses are read back from the
+ * command and from the links, each before its page goes.
+ *
+ * @see behaviour/nvme.md 2.6
+ */
+export function freeDescriptors(events: EventStream, writer: DescriptorWriter, iod: Iod): void {
+  const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
+  const count = iod.nrDescriptors;
+  let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
+  for (let index = 0; index < count; index++) {
+    const block = iod.descriptors[index]!;
+    const next = index + 1 < count ? readLink(writer, iod, block.phys) : dma;
+    returnDescriptor(events, pool, block, dma);
+    dma = next;
+  }
+  iod.nrDescriptors = 0;
+}
+
+/** Where a list page says that the next one is: in its last PRP, or its last SGL descriptor. */
+function readLink(writer: DescriptorWriter, iod: Iod, pagePhys: PhysAddr): DmaAddr {
+  if (!iod.usesSgl) return writer.readPrp(pagePhys, PRPS_PER_PAGE - 1);
+  return writer.readSglAddress(pagePhys + SGL_LINK_OFFSET_BYTES as PhysAddr);
+}

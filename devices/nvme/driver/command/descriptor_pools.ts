@@ -1,0 +1,120 @@
+/** Where descriptor lists come from: a small and a large pool for each NUMA node. */
+import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import {
+  type DescriptorPool,
+  DmaPool,
+  type PoolBlock,
+} from "../../../../runtime/dma/calls/pool.ts";
+import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../../runtime/events.ts";
+import type { Machine } from "../../../../runtime/machine.ts";
+import { CTRL_PAGE_BYTES, SMALL_DESCRIPTOR_BYTES } from "../protocol.ts";
+
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** The two pools a queue takes its descriptor lists from. */
+export interface DescriptorPools {
+  /** Lists of up to 32 PRP entries or 16 SGL descriptors: 256 bytes. */
+  readonly small: DescriptorPool;
+  /** Everything longer: whole pages. */
+  readonly large: DescriptorPool;
+}
+
+/** Pools that the driver made by itself, and gives back by itself. */
+interface OwnPools extends DescriptorPools {
+  readonly small: DmaPool;
+  readonly large: DmaPool;
+}
+
+/** The pools of each node, made when the first queue of that node is. @see behaviour/nvme.md 1 */
+export class NodePools {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #smallAlignBytes: Bytes;
+  readonly #pools: (OwnPools | undefined)[] = [];
+
+  /** @param smallAlignBytes What a small block is aligned to; its size is rounded up to that. */
+  constructor(machine: Machine, dev: DmaDevice, smallAlignBytes: Bytes) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#smallAlignBytes = smallAlignBytes;
+  }
+
+  of(node: number): DescriptorPools {
+    return this.#pools[node] ??= {
+      small: new DmaPool(
+        this.#machine,
+        this.#dev,
+        "small",
+        SMALL_DESCRIPTOR_BYTES,
+        this.#smallAlignBytes,
+      ),
+      large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
+    };
+  }
+
+  /** Blocks that requests hold. */
+  get usedBlocks(): number {
+    let used = 0;
+    for (const pools of this.#pools) {
+      if (pools !== undefined) used += pools.small.usedBlocks + pools.large.usedBlocks;
+    }
+    return used;
+  }
+
+  /** Gives all memory back: the driver leaves. */
+  destroy(): void {
+    for (const pools of this.#pools) {
+      pools?.small.destroy();
+      pools?.large.destroy();
+    }
+    this.#pools.length = 0;
+  }
+}
+
+/**
+ * Takes a block and counts what the request costs. Null when there is none.
+ *
+ * @param rule The rule that chose the pool.
+ * @param entries How many entries it was chosen for.
+ */
+export function takeDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  rule: string,
+  entries: number,
+): PoolBlock | null {
+  const block = pool.alloc();
+  if (block !== null && events.tick(MEM_ALLOC)) {
+    const sizeBytes = pool.blockSizeBytes;
+    events.emit(
+      MEM_ALLOC,
+      { what: "descriptor", size_bytes: sizeBytes, from: poolName(pool) },
+      { rule, inputs: { entries } },
+    );
+  }
+  return block;
+}
+
+/** Gives a block back under the address that the command says it has. */
+export function returnDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  block: PoolBlock,
+  dma: DmaAddr,
+): void {
+  pool.free(block, dma);
+  if (events.tick(MEM_FREE)) {
+    events.emit(MEM_FREE, {
+      what: "descriptor",
+      size_bytes: pool.blockSizeBytes,
+      from: poolName(pool),
+    });
+  }
+}
+
+function poolName(pool: DescriptorPool): string {
+  return pool.blockSizeBytes < CTRL_PAGE_BYTES ? "small" : "large";
+}

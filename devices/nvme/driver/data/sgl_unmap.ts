@@ -1,0 +1,82 @@
+/**
+ * Ends the mappings of a request that SGL descriptors describe: what the device was given is what
+ * was mapped, so the addresses are read back from there.
+ *
+ * @see behaviour/nvme.md 2.6, row 5
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
+import { opDirection } from "../../../../runtime/block/bio.ts";
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import type { Machine } from "../../../../runtime/machine.ts";
+import { dereferenceNull } from "../../../../runtime/null_dereference.ts";
+import type { DescriptorWriter } from "../command/descriptor_writer.ts";
+import type { Iod } from "../command/iod.ts";
+import type { NvmeRequest } from "../command/nvme_request.ts";
+import { SGL_DESCRIPTOR_BYTES } from "../protocol.ts";
+
+export class SglUnmap {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #writer: DescriptorWriter;
+  readonly #swapsArguments: boolean;
+
+  /**
+   * @param swapsArguments With the quirk `sgl_unmap_args_swapped`: both arguments are pointers to a
+   * descriptor, and each is taken for the other.
+   */
+  constructor(machine: Machine, dev: DmaDevice, writer: DescriptorWriter, swapsArguments: boolean) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#writer = writer;
+    this.#swapsArguments = swapsArguments;
+  }
+
+  /** Unmaps a data block in the command, or each block of the list that the command leads to. */
+  unmap(iod: Iod, request: NvmeRequest, attrs: number): void {
+    if (this.#swapsArguments) {
+      this.#unmapSwapped(iod, request, attrs);
+      return;
+    }
+    if (iod.sglIsDataBlock) {
+      this.#unmapBlock(request, iod.sglAddress, iod.sglLengthBytes, attrs);
+      return;
+    }
+    let segmentBytes = iod.sglLengthBytes;
+    for (let segment = 1; segment <= iod.nrDescriptors; segment++) {
+      const { phys } = iod.descriptors[segment - 1]!;
+      // The last descriptor of a segment that is not the last leads to the next one.
+      const isLast = segment === iod.nrDescriptors;
+      const dataBytes = isLast ? segmentBytes : segmentBytes - SGL_DESCRIPTOR_BYTES;
+      for (let done = 0; done < dataBytes; done += SGL_DESCRIPTOR_BYTES) {
+        this.#unmapListed(request, (phys + done) as PhysAddr, attrs);
+      }
+      if (!isLast) segmentBytes = this.#writer.readSglLengthBytes((phys + dataBytes) as PhysAddr);
+    }
+  }
+
+  /**
+   * The list stands where the command's descriptor is looked for. A list begins with a data block,
+   * so that one block is unmapped and no list is looked for. A request without a list hands in what
+   * its tag's last one has left, or nothing.
+   */
+  #unmapSwapped(iod: Iod, request: NvmeRequest, attrs: number): void {
+    const list = iod.descriptors[0];
+    if (list === undefined) {
+      dereferenceNull(
+        this.#machine.events,
+        "nvme_unmap_data",
+        `request ${request.id} has no list of descriptors`,
+      );
+    }
+    this.#unmapListed(request, list.phys, attrs);
+  }
+
+  #unmapListed(request: NvmeRequest, at: PhysAddr, attrs: number): void {
+    const address = this.#writer.readSglAddress(at);
+    this.#unmapBlock(request, address, this.#writer.readSglLengthBytes(at), attrs);
+  }
+
+  #unmapBlock(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {
+    this.#machine.dma.dmaUnmapPhys(this.#dev, addr, sizeBytes, opDirection(request.op), attrs);
+  }
+}

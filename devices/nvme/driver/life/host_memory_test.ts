@@ -1,0 +1,151 @@
+/** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
+import { assert, assertEquals } from "@std/assert";
+import { KIB, MIB } from "../../../../runtime/address.ts";
+import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { allocateHostMemory } from "./host_memory.ts";
+import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+
+const NEEDS = {
+  preferredBytes: 10 * MIB,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+};
+
+function chunksOf(rig: DriverRig): readonly number[] {
+  return rig.driver.hostMemory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
+}
+
+/** The fields of each Set Features, Host Memory Buffer. */
+function grants(rig: DriverRig, work: () => void): readonly Record<string, number>[] {
+  const found: Record<string, number>[] = [];
+  const original = rig.machine.bus.readWords.bind(rig.machine.bus);
+  rig.machine.bus.readWords = (dev, dma, into, point) => {
+    const read = original(dev, dma, into, point);
+    if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x0d) {
+      const [flags, size, listLow, , count] = into.subarray(11);
+      found.push({ flags: flags!, size: size!, listLow: listLow!, count: count! });
+    }
+    return read;
+  };
+  work();
+  rig.machine.bus.readWords = original;
+  return found;
+}
+
+Deno.test("behind an IOMMU it is one range of any pages, with one descriptor (nvme.md 5.3)", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
+  assertEquals(chunksOf(rig), [10 * MIB]);
+});
+
+Deno.test("without one it is pieces of 4 MiB, the rest smaller (nvme.md 5.3)", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS });
+  assertEquals(chunksOf(rig), [4 * MIB, 4 * MIB, 2 * MIB]);
+  const list = rig.driver.hostMemory!.listDma;
+  const { memory } = rig.machine;
+  rig.driver.hostMemory!.chunks.forEach(({ dma, sizeBytes }, index) => {
+    assertEquals(memory.readU64(list + index * 16 as never), dma as number);
+    assertEquals(memory.readU32(list + index * 16 + 8 as never), sizeBytes / 4096);
+  });
+});
+
+Deno.test("at most 128 MiB are given, and a controller that needs more gets nothing (nvme.md 5.3)", () => {
+  const large = { ...NEEDS, preferredBytes: 1024 * MIB };
+  assertEquals(new DriverRig({ hostMemory: large }).driver.hostMemory!.sizeBytes, 128 * MIB);
+  const needy = { ...large, minimumBytes: 128 * MIB + 4 * KIB };
+  assertEquals(new DriverRig({ hostMemory: needy }).driver.hostMemory, null);
+  assertEquals(new DriverRig().driver.hostMemory, null);
+});
+
+Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing (nvme.md 5.3)", () => {
+  const two = { ...NEEDS, mostChunks: 2 };
+  assertEquals(chunksOf(new DriverRig({ hostMemory: two })), [4 * MIB, 4 * MIB]);
+  const needy = { ...two, minimumBytes: 9 * MIB };
+  assertEquals(chunksOf(new DriverRig({ hostMemory: needy })), []);
+});
+
+Deno.test("pieces are halved while too few can be had, down to HMMINDS (nvme.md 5.3)", () => {
+  const odd = { ...NEEDS, preferredBytes: 3 * MIB, minimumBytes: 2 * MIB };
+  /** What is had of a machine that has no free megabyte in one piece. */
+  const bringUp = (needs: typeof NEEDS): readonly number[] => {
+    const other = new DriverRig();
+    const original = other.machine.dma.dmaAllocCoherent.bind(other.machine.dma);
+    other.machine.dma.dmaAllocCoherent = (dev, sizeBytes) =>
+      sizeBytes >= MIB ? null : original(dev, sizeBytes);
+    const memory = allocateHostMemory(other.machine, other.dev, needs);
+    return memory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
+  };
+  assertEquals(bringUp(odd), [768 * KIB, 768 * KIB, 768 * KIB, 768 * KIB]);
+  assertEquals(bringUp({ ...odd, smallestChunkBytes: MIB }), []);
+});
+
+Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS });
+  const [grant, ...more] = grants(rig, () => rig.driver.reset());
+  assertEquals(more, []);
+  assertEquals(grant, {
+    flags: 3,
+    size: 2560,
+    listLow: rig.driver.hostMemory!.listDma as number,
+    count: 3,
+  });
+  const io = rig.finish(rig.disk.passthrough({
+    opcode: 0x0a,
+    admin: true,
+    buffer: { segments: [vec(0x100_0000, 4096)] },
+    dwords: { 10: 0x0d },
+  }));
+  assertEquals(io.requests[0]!.result, 1);
+  assertEquals(rig.machine.memory.readU32(0x100_0000 as never), 2560);
+  assertEquals(rig.machine.memory.readU32(0x100_000c as never), 3);
+});
+
+const MODES: readonly RigOptions[] = [{}, { iommu: { mode: "strict" } }];
+
+Deno.test("the controller looks blocks up there: a miss is entered, and found again after a reset", () => {
+  for (const options of MODES) {
+    const rig = new DriverRig({ hostMemory: NEEDS, ...options });
+    const hits = (lba: number): boolean[] =>
+      rig.record(() => rig.read(pages(1), lba), ["nvme.host_memory"]).map(({ fields }) =>
+        (fields as { hit: boolean }).hit
+      );
+    const far = 10 * MIB / 8;
+    assertEquals([hits(7), hits(7), hits(far - 1), hits(7 + far), hits(7)], [
+      [false],
+      [true],
+      [false],
+      [false], // the same slot
+      [false],
+    ]);
+    rig.driver.reset();
+    assertEquals([hits(7), hits(far - 1)], [[true], [true]]);
+    assertEquals(rig.machine.iommu.faults, []);
+  }
+});
+
+Deno.test("memory that is gone costs the controller time, and nobody data", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
+  rig.read(pages(1));
+  const fault = new ArmedFault(FAULT["device.read"], 1, 1);
+  rig.machine.armFault(fault);
+  assertEquals(rig.read(pages(1)).status, "OK");
+  assert(rig.holdsFreshData(pages(1)));
+  rig.machine.disarmFault(fault);
+  const looked = rig.record(() => rig.read(pages(1)), ["nvme.host_memory"]);
+  assertEquals(looked, [], "it is not tried again");
+});
+
+Deno.test("pulled: the memory goes back; nothing of the device is left for the checker", () => {
+  for (const options of MODES) {
+    const rig = new DriverRig({ hostMemory: NEEDS, ...options });
+    const frees = rig.calls("dma_free_coherent");
+    const reports = rig.record(() => {
+      rig.controller.unplug();
+      rig.driver.remove();
+    }, ["dma.report"]);
+    assertEquals([reports.length, rig.driver.hostMemory], [0, null]);
+    // Rings of two queues, the pieces, their list.
+    const pieces = options.iommu === undefined ? 3 : 1;
+    assertEquals(rig.calls("dma_free_coherent") - frees, 4 + pieces + 1);
+  }
+});

@@ -1,0 +1,58 @@
+/** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
+import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+
+const WORD_BYTES = 4;
+
+export class QueueEntries {
+  readonly #memory: PhysicalMemory;
+  readonly #shared: CoherentMemory;
+  /** The words of each page, looked up when the page is first used. */
+  readonly #pages: (Int32Array | undefined)[] = [];
+  readonly #entryWords: number;
+  /** Entries of a page, as a power of two. */
+  readonly #shift: number;
+  readonly #mask: number;
+
+  /** @param entryBytes A power of two, so that no entry crosses a page. */
+  constructor(memory: PhysicalMemory, shared: CoherentMemory, entryBytes: Bytes) {
+    this.#memory = memory;
+    this.#shared = shared;
+    this.#entryWords = entryBytes / WORD_BYTES;
+    this.#shift = Math.log2(PAGE_SIZE_BYTES / entryBytes);
+    this.#mask = PAGE_SIZE_BYTES / entryBytes - 1;
+  }
+
+  /** Writes an entry. */
+  write(slot: number, words: Int32Array): void {
+    const page = this.#pageOf(slot);
+    const first = (slot & this.#mask) * this.#entryWords;
+    for (let index = 0; index < words.length; index++) page[first + index] = words[index]!;
+  }
+
+  /** Reads one 32-bit word of an entry, as an unsigned number. */
+  word(slot: number, index: number): number {
+    return this.#pageOf(slot)[(slot & this.#mask) * this.#entryWords + index]! >>> 0;
+  }
+
+  /** Makes the first `slots` entries zero. */
+  clear(slots: number): void {
+    for (let slot = 0; slot < slots; slot++) {
+      const first = (slot & this.#mask) * this.#entryWords;
+      this.#pageOf(slot).fill(0, first, first + this.#entryWords);
+    }
+  }
+
+  #pageOf(slot: number): Int32Array {
+    const index = slot >> this.#shift;
+    return this.#pages[index] ?? this.#findPage(index);
+  }
+
+  #findPage(index: number): Int32Array {
+    const phys = this.#shared.physOf(index * PAGE_SIZE_BYTES);
+    const { words } = this.#memory.pageForWriting(phys);
+    this.#pages[index] = words;
+    return words;
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * A submission queue with its completion queue, both in memory the device reads and writes.
+ *
+ * @see behaviour/nvme.md 4.1, 4.2
+ */
+import type { Nanoseconds } from "../../../../runtime/address.ts";
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import { InvariantError, KernelError } from "../../../../runtime/errno.ts";
+import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../../../runtime/machine.ts";
+import type { NvmeRegisterPort } from "../../register_port.ts";
+import type { SubmissionMemory } from "../life/controller_memory.ts";
+import type { DescriptorPools } from "../command/descriptor_pools.ts";
+import { Iod } from "../command/iod.ts";
+import type { NvmeRequest } from "../command/nvme_request.ts";
+import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "../protocol.ts";
+import { QueueEntries } from "./queue_entries.ts";
+import { RequestFifo } from "./request_fifo.ts";
+import type { RequestWatch } from "./request_watch.ts";
+import type { ShadowDoorbells } from "./shadow_doorbells.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const RESULT_WORD = CQE.RESULT / 4;
+const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
+
+const NVME_SUBMIT = eventId("nvme.submit");
+const NVME_DOORBELL = eventId("nvme.doorbell");
+const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
+
+/** Bits of a command id that are the tag; the rest counts the tag's uses. */
+const TAG_BITS = 12;
+const TAG_MASK = (1 << TAG_BITS) - 1;
+const GENERATION_MASK = 0xf;
+
+export interface QueuePairOptions {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly registers: NvmeRegisterPort;
+  /** 0 for the admin queue. */
+  readonly id: number;
+  readonly depthEntries: number;
+  /** Commands in flight at most; below the depth, so that the ring never fills. */
+  readonly tags: number;
+  /** Interrupt vector; -1 for a queue that is polled. */
+  readonly vector: number;
+  /** The CPU that its interrupt goes to, or that polls it. */
+  readonly cpu: number;
+  /** Bytes between two doorbells: 4 << CAP.DSTRD. */
+  readonly doorbellStrideBytes: number;
+  readonly pools: DescriptorPools;
+  /** Looks after commands that are not answered. */
+  readonly watch: RequestWatch;
+  /** Memory of the controller for the commands; the host's when left out. */
+  readonly submissionMemory?: SubmissionMemory | null;
+}
+
+/** When a tag was taken for a command that could not be sent yet. */
+const NOT_SENT = -1;
+
+/** The host's side of a pair of rings. */
+export interface HostRings {
+  /** Where the next command goes. */
+  readonly sqTail: number;
+  /** The tail that the controller was told of last. */
+  readonly sqRung: number;
+  /** Where the next completion is looked for. */
+  readonly cqHead: number;
+  /** The phase bit that makes it valid. */
+  readonly phase: number;
+  /** Offsets of the two doorbells in the controller's registers. */
+  readonly sqDoorbell: number;
+  readonly cqDoorbell: number;
+}
+
+export class QueuePair {
+  readonly id: number;
+  readonly depthEntries: number;
+  readonly vector: number;
+  /** Nobody interrupts for it: who submits looks for the answer. */
+  readonly polled: boolean;
+  readonly cpu: number;
+  readonly pools: DescriptorPools;
+  readonly sq: CoherentMemory;
+  readonly cq: CoherentMemory;
+  /** Requests that wait for a tag. */
+  readonly waiting = new RequestFifo();
+  /** Doorbells in memory, while the controller takes them from there. */
+  shadows: ShadowDoorbells | null = null;
+  /** The controller knows the queue. */
+  enabled = false;
+
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #registers: NvmeRegisterPort;
+  readonly #sqDoorbell: number;
+  readonly #cqDoorbell: number;
+  readonly #sqEntries: QueueEntries;
+  readonly #cqEntries: QueueEntries;
+  readonly #iods: (Iod | undefined)[] = [];
+  readonly #watch: RequestWatch;
+  readonly #submissionMemory: SubmissionMemory | null;
+  /** When the command of each tag in flight was sent. */
+  readonly #sentNs: Float64Array;
+  /** A stack: the tag freed last is used first. */
+  readonly #freeTags: Uint16Array;
+  #freeCount: number;
+  #sqTail = 0;
+  /** The tail that the controller knows. */
+  #sqRung = 0;
+  #cqHead = 0;
+  #phase = 1;
+
+  /** @throws {KernelError} ENOMEM when the queue's memory cannot be had. */
+  constructor(options: QueuePairOptions) {
+    const { machine, dev, depthEntries } = options;
+    this.id = options.id;
+    this.depthEntries = depthEntries;
+    this.vector = options.vector;
+    this.polled = options.vector < 0;
+    this.cpu = options.cpu;
+    this.pools = options.pools;
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#registers = options.registers;
+    const stride = options.doorbellStrideBytes;
+    this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
+    this.#cqDoorbell = REGISTER.DOORBELLS + (2 * this.id + 1) * stride;
+    const cq = machine.dma.dmaAllocCoherent(dev, depthEntries * CQE_BYTES);
+    this.#submissionMemory = options.submissionMemory ?? null;
+    const sq = this.#submissionMemory === null
+      ? machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES)
+      : this.#submissionMemory.memory;
+    if (cq === null || sq === null) {
+      throw new KernelError("ENOMEM", `Cannot allocate queue ${this.id} of ${dev.name}`);
+    }
+    this.cq = cq;
+    this.sq = sq;
+    this.#cqEntries = new QueueEntries(machine.memory, cq, CQE_BYTES);
+    this.#sqEntries = new QueueEntries(machine.memory, sq, SQE_BYTES);
+    this.#watch = options.watch;
+    this.#sentNs = new Float64Array(options.tags);
+    this.#freeTags = new Uint16Array(options.tags);
+    for (let index = 0; index < options.tags; index++) {
+      this.#freeTags[index] = options.tags - 1 - index;
+    }
+    this.#freeCount = options.tags;
+  }
+
+  /** Where the host stands in its two rings, and where it rings. */
+  get rings(): HostRings {
+    return {
+      sqTail: this.#sqTail,
+      sqRung: this.#sqRung,
+      cqHead: this.#cqHead,
+      phase: this.#phase,
+      sqDoorbell: this.#sqDoorbell,
+      cqDoorbell: this.#cqDoorbell,
+    };
+  }
+
+  /** The command id that stands in a slot of the submission queue's memory. */
+  commandIdAt(slot: number): number {
+    return this.#sqEntries.word(slot, 0) >>> 16;
+  }
+
+  /** The command id and the phase bit that stand in a slot of the completion queue's memory. */
+  completionAt(slot: number): { readonly cid: number; readonly phase: number } {
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
+    return { cid: last & 0xffff, phase: last >>> 16 & 1 };
+  }
+
+  /** Commands in flight at most. */
+  get tags(): number {
+    return this.#freeTags.length;
+  }
+
+  /** Commands in flight. */
+  get inFlight(): number {
+    return this.#freeTags.length - this.#freeCount;
+  }
+
+  /** Takes a tag for a request. @returns Its record, or null when all are in use. */
+  takeTag(request: NvmeRequest): Iod | null {
+    if (this.#freeCount === 0) return null;
+    const tag = this.#freeTags[--this.#freeCount]!;
+    const iod = this.#iods[tag] ??= new Iod(tag, this.pools);
+    iod.request = request;
+    request.iod = iod;
+    request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
+    return iod;
+  }
+
+  /** The request that a command in flight serves. */
+  requestOf(commandId: number): NvmeRequest | null {
+    const request = this.#iods[commandId & TAG_MASK]?.request ?? null;
+    return request?.cid === commandId ? request : null;
+  }
+
+  /** Gives a tag back. */
+  releaseTag(iod: Iod): void {
+    const { request } = iod;
+    if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
+    request.iod = null;
+    iod.request = null;
+    this.#freeTags[this.#freeCount++] = iod.tag;
+  }
+
+  /** A tag that is kept although its command could not be sent. */
+  keepUnsent(iod: Iod): void {
+    this.#sentNs[iod.tag] = NOT_SENT;
+  }
+
+  /** Commands that the controller has and has not completed, in the order of their tags. */
+  sent(): readonly Iod[] {
+    const sent: Iod[] = [];
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null && this.#sentNs[iod.tag] !== NOT_SENT) {
+        sent.push(iod);
+      }
+    }
+    return sent;
+  }
+
+  /** When a command in flight was sent, or was given time again. */
+  sentAtNs(iod: Iod): Nanoseconds {
+    return this.#sentNs[iod.tag]!;
+  }
+
+  /** Gives a command that was not answered as much time again. */
+  restartTime(iod: Iod): void {
+    this.#sentNs[iod.tag] = this.#machine.clock.nowNs;
+  }
+
+  /**
+   * Empty rings, as the controller will find them when it is told of the queue again. Nothing may be
+   * in flight.
+   */
+  restart(): void {
+    this.shadows = null;
+    this.#sqTail = 0;
+    this.#sqRung = 0;
+    this.#cqHead = 0;
+    this.#phase = 1;
+    this.#cqEntries.clear(this.depthEntries);
+  }
+
+  /**
+   * Gives up every tag, and every request that waits for one: nothing of the queue is in flight.
+   * @returns Those that waited. Who holds a tag has been dispatched again already.
+   */
+  abandon(): readonly NvmeRequest[] {
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
+    }
+    const waiting: NvmeRequest[] = [];
+    for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
+  /** Gives the rings' memory back; the queue is of no use any more. */
+  release(): void {
+    const { dma } = this.#machine;
+    if (this.#submissionMemory !== null) this.#submissionMemory.release();
+    else dma.dmaFreeCoherent(this.#dev, this.sq);
+    dma.dmaFreeCoherent(this.#dev, this.cq);
+  }
+
+  /** Puts a command into the submission queue and rings its doorbell. */
+  submit(iod: Iod): void {
+    this.enqueue(iod);
+    this.ring();
+  }
+
+  /**
+   * Puts a command into the submission queue and leaves the doorbell to `ring`, unless the next
+   * command would bring the tail to where it was rung last: that would look like nothing new.
+   */
+  enqueue(iod: Iod): void {
+    const machine = this.#machine;
+    const slot = this.#sqTail;
+    this.#sqEntries.write(slot, iod.words);
+    this.#sentNs[iod.tag] = machine.clock.nowNs;
+    if (!this.#watch.armed) this.#watch.start();
+    if (machine.events.tick(NVME_SUBMIT)) {
+      machine.events.emit(NVME_SUBMIT, {
+        queue: this.id,
+        slot,
+        cid: iod.view.getUint16(SQE.COMMAND_ID, true),
+        opcode: iod.sqe[SQE.OPCODE]!,
+      });
+    }
+    this.#sqTail = this.#after(slot);
+    if (this.#after(this.#sqTail) === this.#sqRung) this.ring();
+  }
+
+  /** Tells the controller of all commands that it has not been told of. */
+  ring(): void {
+    if (this.#sqTail === this.#sqRung) return;
+    this.#sqRung = this.#sqTail;
+    this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
+  }
+
+  #after(slot: number): number {
+    return slot + 1 === this.depthEntries ? 0 : slot + 1;
+  }
+
+  /**
+   * Takes the next completion, if there is one.
+   *
+   * @param take Called with the command's record, its status field and its result. A completion for
+   * a command that is not in flight is skipped, as the kernel does after logging it.
+   * @returns False when the next entry is not valid yet.
+   */
+  takeCompletion(take: (iod: Iod, status: number, result: number) => void): boolean {
+    const slot = this.#cqHead;
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
+    if ((last >>> 16 & 1) !== this.#phase) return false;
+    this.#cqHead++;
+    if (this.#cqHead === this.depthEntries) {
+      this.#cqHead = 0;
+      this.#phase ^= 1;
+    }
+    const cid = last & 0xffff;
+    const iod = this.#iods[cid & TAG_MASK];
+    if (iod === undefined || iod.request?.cid !== cid) {
+      this.#warnOfStranger(cid);
+      return true;
+    }
+    iod.generation++;
+    // Only commands that somebody wrote by hand have a result to look at.
+    const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
+    take(iod, last >>> 17, result);
+    return true;
+  }
+
+  #warnOfStranger(cid: number): void {
+    this.#machine.warnings.warnRatelimited(
+      "nvme_handle_cqe",
+      `queue ${this.id} completed command id ${cid}, which is not in flight`,
+    );
+  }
+
+  /** Tells the controller how far completions were taken. */
+  ringCompletionDoorbell(): void {
+    this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
+  }
+
+  #ring(offset: number, value: number, which: "sq_tail" | "cq_head"): void {
+    const events = this.#machine.events;
+    if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
+    if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
+    this.#registers.write32(offset, value);
+  }
+
+  /** Writes a doorbell in memory. True when the register has to be written too. */
+  #ringsThrough(
+    shadows: ShadowDoorbells,
+    offset: number,
+    value: number,
+    which: "sq_tail" | "cq_head",
+  ): boolean {
+    const { events } = this.#machine;
+    const rung = shadows.update(offset - REGISTER.DOORBELLS, value);
+    if (events.tick(NVME_SHADOW_DOORBELL)) {
+      events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
+    }
+    return rung;
+  }
+}

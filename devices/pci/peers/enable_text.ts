@@ -1,0 +1,36 @@
+/**
+ * What an administrator may write where a driver is told whether to use peer memory, and whose.
+ *
+ * @see behaviour/p2p.md 9.5, "Enable attribute"
+ */
+import { ERRNO } from "../../../runtime/errno.ts";
+import type { PciFunction } from "../pci_function.ts";
+import type { PciTopology } from "../topology.ts";
+
+/** Peer memory is used or not, and if only one device's will do, whose. */
+export interface PeerChoice {
+  readonly enabled: boolean;
+  readonly provider: PciFunction | null;
+}
+
+const ON: ReadonlySet<string> = new Set(["1", "y", "Y", "t", "T", "yes", "true", "on"]);
+const OFF: ReadonlySet<string> = new Set(["0", "n", "N", "f", "F", "no", "false", "off"]);
+
+/**
+ * Reads such a text: a PCI address, or a word that says yes or no.
+ * @returns The choice, or -ENODEV for a device that is none or publishes nothing, -EINVAL for what
+ *   is neither.
+ */
+export function readPeerChoice(topology: PciTopology, text: string): PeerChoice | number {
+  const named = text.trim();
+  const func = topology.functions.find(({ address }) => String(address) === named);
+  if (func !== undefined) {
+    const publishes = topology.providers.of(func)?.state === "published";
+    return publishes ? { enabled: true, provider: func } : -ERRNO.ENODEV;
+  }
+  // "0000:01:00.1" of a device that is not there would otherwise read as a word that begins with 0.
+  if (/^[01]./.test(named)) return -ERRNO.ENODEV;
+  if (ON.has(named)) return { enabled: true, provider: null };
+  if (OFF.has(named)) return { enabled: false, provider: null };
+  return -ERRNO.EINVAL;
+}

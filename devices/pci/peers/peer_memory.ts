@@ -1,0 +1,92 @@
+/**
+ * The memory that a provider lends to its peers, handed out in pages.
+ *
+ * @see behaviour/p2p.md 9.7
+ */
+import { alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { InvariantError } from "../../../runtime/errno.ts";
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A pool of one or several ranges. What is taken lies in one of them. */
+export class PeerMemory {
+  /** Free spans, ascending; those that touch are one. */
+  #free: Span[] = [];
+  /** What was handed out: size in whole pages by address. */
+  readonly #taken = new Map<PhysAddr, Bytes>();
+  #sizeBytes = 0;
+
+  /** Bytes of all ranges together. */
+  get sizeBytes(): Bytes {
+    return this.#sizeBytes;
+  }
+
+  /** Bytes that can still be had, though perhaps not in one piece. */
+  get availableBytes(): Bytes {
+    return this.#free.reduce((sum, { start, end }) => sum + (end - start), 0);
+  }
+
+  /** Adds a range of whole pages that is not in the pool yet. */
+  add(basePhys: PhysAddr, sizeBytes: Bytes): void {
+    this.#sizeBytes += sizeBytes;
+    this.#giveBack(basePhys, sizeBytes);
+  }
+
+  /**
+   * Takes the first span that fits.
+   * @param sizeBytes Rounded up to whole pages.
+   * @returns Its address, or null for 0 bytes and when nothing fits.
+   */
+  alloc(sizeBytes: Bytes): PhysAddr | null {
+    const wanted = alignUp(sizeBytes, PAGE_SIZE_BYTES);
+    if (wanted === 0) return null;
+    const index = this.#free.findIndex(({ start, end }) => end - start >= wanted);
+    const span = this.#free[index];
+    if (span === undefined) return null;
+    const rest = { start: span.start + wanted, end: span.end };
+    this.#free.splice(index, 1, ...(rest.start < rest.end ? [rest] : []));
+    this.#taken.set(span.start as PhysAddr, wanted);
+    return span.start as PhysAddr;
+  }
+
+  /** Makes one piece that was taken into as many as it has pages, each to be given back by itself. */
+  split(phys: PhysAddr): readonly PhysAddr[] {
+    const sizeBytes = this.takenAt(phys);
+    const pages: PhysAddr[] = [];
+    for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
+      this.#taken.set((phys + at) as PhysAddr, PAGE_SIZE_BYTES);
+      pages.push((phys + at) as PhysAddr);
+    }
+    return pages;
+  }
+
+  /** What was taken at an address, in whole pages; 0 when nothing begins there. */
+  takenAt(phys: PhysAddr): Bytes {
+    return this.#taken.get(phys) ?? 0;
+  }
+
+  /** Gives back what `alloc` returned. */
+  free(phys: PhysAddr): void {
+    const sizeBytes = this.#taken.get(phys);
+    if (sizeBytes === undefined) {
+      throw new InvariantError(`Peer memory at 0x${phys.toString(16)} was not handed out`);
+    }
+    this.#taken.delete(phys);
+    this.#giveBack(phys, sizeBytes);
+  }
+
+  #giveBack(phys: PhysAddr, sizeBytes: Bytes): void {
+    const spans = [...this.#free, { start: phys as number, end: phys + sizeBytes }];
+    spans.sort((a, b) => a.start - b.start);
+    this.#free = [];
+    for (const span of spans) {
+      const last = this.#free.at(-1);
+      if (last?.end === span.start) {
+        this.#free[this.#free.length - 1] = { start: last.start, end: span.end };
+      } else this.#free.push(span);
+    }
+  }
+}

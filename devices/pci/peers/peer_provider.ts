@@ -1,0 +1,111 @@
+/**
+ * A function that takes part in peer-to-peer DMA as the one that has the memory: from its first
+ * registration to the unbinding of its driver.
+ *
+ * @see behaviour/p2p.md 9.3, 9.7, 9.8
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
+import { invariant } from "../../../runtime/errno.ts";
+import type { Bar, PciFunction } from "../pci_function.ts";
+import { PeerMemory } from "./peer_memory.ts";
+import type { PeerRoute } from "./route.ts";
+
+/** A part of a BAR that has pages, so that requests can be made of it. */
+export interface LentRange {
+  readonly bar: Bar;
+  readonly basePhys: PhysAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/** What the memory of one BAR is to peers, with pages or without. */
+export interface BarProvider {
+  readonly func: PciFunction;
+  readonly bar: Bar;
+  /** Bus address minus CPU address. */
+  readonly busOffset: number;
+}
+
+/**
+ * `initialised`: known as a provider, without memory that has pages. `unpublished` and `published`:
+ * with such memory, and found by `find` only in the second. `unbinding`: the driver is leaving and
+ * waits for the last page. `unbound`: it has left.
+ */
+export type ProviderState = "initialised" | "unpublished" | "published" | "unbinding" | "unbound";
+
+/** What a user's program has mapped: each page is held by itself. */
+export interface UserMapping {
+  readonly pages: readonly PhysAddr[];
+}
+
+export class PeerProvider {
+  readonly func: PciFunction;
+  /** Its standard memory BARs, by number. */
+  readonly bars: ReadonlyMap<number, BarProvider>;
+  /** What has pages. */
+  readonly ranges: LentRange[] = [];
+  /** Kinds that were worked out, by the client's address. */
+  readonly routes = new Map<number, PeerRoute>();
+  /** Handed out in pages; null before the first range is added. */
+  pool: PeerMemory | null = null;
+  publishes = false;
+  /** References to the device that `find` handed out and nobody has dropped. */
+  deviceReferences = 0;
+  /** The driver has left, or is leaving. */
+  leaving: "no" | "waits" | "left" = "no";
+  /** References to the page map: one for each allocation, one for each page that a user has mapped. */
+  references = 0;
+  readonly userMappings = new Set<UserMapping>();
+
+  constructor(func: PciFunction) {
+    this.func = func;
+    const { busOffset } = func.hostBridge;
+    this.bars = new Map(func.bars.map((bar) => [bar.index, { func, bar, busOffset }]));
+  }
+
+  get state(): ProviderState {
+    if (this.leaving !== "no") return this.leaving === "waits" ? "unbinding" : "unbound";
+    if (this.pool === null) return "initialised";
+    return this.publishes ? "published" : "unpublished";
+  }
+
+  get sizeBytes(): Bytes {
+    return this.pool?.sizeBytes ?? 0;
+  }
+
+  get availableBytes(): Bytes {
+    return this.pool?.availableBytes ?? 0;
+  }
+
+  /** The range that holds an address, or null. */
+  rangeOf(phys: number): LentRange | null {
+    for (const range of this.ranges) {
+      if (phys >= range.basePhys && phys < range.basePhys + range.sizeBytes) return range;
+    }
+    return null;
+  }
+
+  /** The bus address of memory in one of its BARs. @see behaviour/p2p.md 9.1 */
+  busAddress(phys: PhysAddr): DmaAddr {
+    for (const { bar, busOffset } of this.bars.values()) {
+      if (phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes) {
+        return (phys + busOffset) as DmaAddr;
+      }
+    }
+    invariant(false, `0x${phys.toString(16)} is in no BAR of ${this.func.name}`);
+  }
+
+  /** Takes memory and a reference; null when there is none, or the driver is leaving. */
+  take(sizeBytes: Bytes): PhysAddr | null {
+    if (this.pool === null || this.leaving !== "no") return null;
+    const phys = this.pool.alloc(sizeBytes);
+    if (phys !== null) this.references++;
+    return phys;
+  }
+
+  /** Gives memory back, and drops the reference. */
+  give(phys: PhysAddr): void {
+    invariant(this.pool !== null, `${this.func.name} has no memory to give back`);
+    this.pool.free(phys);
+    this.references--;
+  }
+}

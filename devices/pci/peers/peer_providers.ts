@@ -1,0 +1,269 @@
+/**
+ * Every provider of a machine, and the calls by which drivers register, hand out and take back the
+ * memory they lend.
+ *
+ * As elsewhere in the runtime, calls return 0 or a negative errno.
+ *
+ * @see behaviour/p2p.md 9.3, 9.7, 9.8
+ */
+import {
+  type Bytes,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../../runtime/address.ts";
+import type { DmaChecker } from "../../../runtime/dma/checker/dma_checker.ts";
+import { ERRNO } from "../../../runtime/errno.ts";
+import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../runtime/events.ts";
+import type { KernelWarnings } from "../../../runtime/warnings.ts";
+import type { PciFunction } from "../pci_function.ts";
+import { PeerMemory } from "./peer_memory.ts";
+import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provider.ts";
+
+const P2P_PROVIDER = eventId("p2p.provider");
+
+/** Standard memory BARs of a function: 0 to 5. */
+const STANDARD_BARS = 6;
+
+/** What the calls need of a machine. */
+export interface ProviderHost {
+  readonly events: EventStream;
+  readonly warnings: KernelWarnings;
+  /** Finds what still leads to memory that is taken away; absent or null, nobody looks. */
+  readonly checker?: DmaChecker | null;
+  /** May tell an allocation to fail. */
+  readonly faults?: FaultInjector | null;
+  /** The release; 6.12 knows no provider without pages. */
+  readonly config?: { readonly kernel: string };
+}
+
+/** How a user's program asks for memory through the provider's file. */
+export interface UserMapRequest {
+  readonly sizeBytes: Bytes;
+  readonly offsetBytes?: Bytes;
+  readonly isPrivate?: boolean;
+}
+
+export class PeerProviders {
+  readonly #host: ProviderHost;
+  readonly #providers = new Map<PciFunction, PeerProvider>();
+  readonly #onLend: () => void;
+  /** The provider that answered last: what is looked up comes in runs. */
+  #last: PeerProvider | null = null;
+  /** No lent memory lies outside of these: what every request of host memory asks is soon answered. */
+  #low = Infinity;
+  #high = 0;
+
+  /** @param onLend Called when memory with pages is added. */
+  constructor(host: ProviderHost, onLend: () => void) {
+    this.#host = host;
+    this.#onLend = onLend;
+  }
+
+  /** Every provider whose driver is bound, in the order of registration. */
+  get all(): readonly PeerProvider[] {
+    return [...this.#providers.values()].filter(({ leaving }) => leaving !== "left");
+  }
+
+  /** The provider that a function is, or null before its registration and after its unbinding. */
+  of(func: PciFunction): PeerProvider | null {
+    const provider = this.#providers.get(func);
+    return provider === undefined || provider.leaving === "left" ? null : provider;
+  }
+
+  /** What became of a function that was a provider; null when it never was one. */
+  everOf(func: PciFunction): PeerProvider | null {
+    return this.#providers.get(func) ?? null;
+  }
+
+  /** The provider whose pages hold an address, or null. */
+  holding(phys: number): PeerProvider | null {
+    if (phys < this.#low || phys >= this.#high) return null;
+    if (this.#last !== null && this.#last.rangeOf(phys) !== null) return this.#last;
+    for (const provider of this.#providers.values()) {
+      if (provider.leaving === "left" || provider.rangeOf(phys) === null) continue;
+      this.#last = provider;
+      return provider;
+    }
+    return null;
+  }
+
+  /** Makes a function known as a provider; a second call does nothing. */
+  init(func: PciFunction): PeerProvider {
+    const known = this.of(func);
+    if (known !== null) return known;
+    const provider = new PeerProvider(func);
+    this.#providers.set(func, provider);
+    this.#emit(provider);
+    return provider;
+  }
+
+  /**
+   * What the memory of one BAR is to peers, without pages: its life is the driver's.
+   * @returns Null for what is no memory BAR, with a warning before `init`, and always in 6.12.
+   * @see behaviour/p2p.md 9.3, 9.9
+   */
+  barProvider(func: PciFunction, barIndex: number): BarProvider | null {
+    if (this.#host.config?.kernel === "6.12") return null;
+    if (!func.bars.some(({ index }) => index === barIndex)) return null;
+    const provider = this.of(func);
+    if (provider === null) {
+      this.#host.warnings.warn(
+        "pcim_p2pdma_provider",
+        `${func.name} is asked for a provider, but was never initialised`,
+      );
+      return null;
+    }
+    return provider.bars.get(barIndex) ?? null;
+  }
+
+  /**
+   * Gives a part of a BAR pages, and puts it into the function's pool.
+   * @param sizeBytes 0 is the rest of the BAR.
+   * @returns 0, or -EINVAL for a BAR that is none and a part that does not lie in it.
+   */
+  addResource(
+    func: PciFunction,
+    barIndex: number,
+    sizeBytes: Bytes = 0,
+    offsetBytes: Bytes = 0,
+  ): number {
+    const bar = barIndex < STANDARD_BARS
+      ? func.bars.find(({ index }) => index === barIndex)
+      : undefined;
+    if (bar === undefined || offsetBytes < 0 || offsetBytes >= bar.sizeBytes) return -ERRNO.EINVAL;
+    const wantedBytes = sizeBytes === 0 ? bar.sizeBytes - offsetBytes : sizeBytes;
+    if (wantedBytes < 0 || wantedBytes + offsetBytes > bar.sizeBytes) return -ERRNO.EINVAL;
+    const basePhys = (bar.basePhys + offsetBytes) as PhysAddr;
+    if (wantedBytes % PAGE_SIZE_BYTES !== 0 || basePhys % PAGE_SIZE_BYTES !== 0) {
+      return -ERRNO.EINVAL;
+    }
+    const end = basePhys + wantedBytes;
+    const provider = this.init(func);
+    // Pages can be made once only.
+    if (
+      provider.ranges.some((range) =>
+        range.basePhys < end && basePhys < range.basePhys + range.sizeBytes
+      )
+    ) return -ERRNO.EEXIST;
+    provider.pool ??= new PeerMemory();
+    provider.pool.add(basePhys, wantedBytes);
+    provider.ranges.push({ bar, basePhys, sizeBytes: wantedBytes });
+    this.#low = Math.min(this.#low, basePhys);
+    this.#high = Math.max(this.#high, end);
+    this.#onLend();
+    this.#emit(provider);
+    return 0;
+  }
+
+  /** Lets `find` offer the memory, or not; nothing happens before `init`. */
+  publish(func: PciFunction, publishes: boolean): void {
+    const provider = this.of(func);
+    if (provider === null) return;
+    provider.publishes = publishes;
+    this.#emit(provider);
+  }
+
+  /**
+   * Takes memory of a provider.
+   * @returns Its address, or null when there is none, or the function is no provider.
+   */
+  alloc(func: PciFunction, sizeBytes: Bytes): PhysAddr | null {
+    const provider = this.of(func);
+    if (provider === null) return null;
+    if (provider.pool === null && provider.leaving === "no") {
+      this.#host.checker?.peers.withoutPool(func.name);
+      return null;
+    }
+    const { faults } = this.#host;
+    if (faults && faults.errnoAt(FAULT.pci_alloc_p2pmem) !== 0) return null;
+    return provider.take(sizeBytes);
+  }
+
+  /**
+   * Gives back what `alloc` returned.
+   * @returns False when nothing of this function's was handed out there.
+   */
+  free(func: PciFunction, phys: PhysAddr): boolean {
+    const provider = this.of(func);
+    if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
+    // A page that a user has mapped comes back when he unmaps it.
+    for (const { pages } of provider.userMappings) if (pages.includes(phys)) return false;
+    provider.give(phys);
+    this.#mayLeave(provider);
+    return true;
+  }
+
+  /** The bus address of a function's memory; 0 for null and when it is no provider. */
+  busAddress(func: PciFunction, phys: PhysAddr | null): DmaAddr {
+    const provider = this.of(func);
+    return provider === null || phys === null ? 0 as DmaAddr : provider.busAddress(phys);
+  }
+
+  /** Maps memory into a user's program, or returns a negative errno. */
+  userMap(func: PciFunction, request: UserMapRequest): UserMapping | number {
+    if (request.isPrivate === true || (request.offsetBytes ?? 0) !== 0) return -ERRNO.EINVAL;
+    const provider = this.of(func);
+    if (provider === null || provider.pool === null || provider.leaving !== "no") {
+      return -ERRNO.ENODEV;
+    }
+    const phys = provider.pool.alloc(request.sizeBytes);
+    if (phys === null) return -ERRNO.ENOMEM;
+    const pages = provider.pool.split(phys);
+    provider.references += pages.length;
+    const mapping = { pages };
+    provider.userMappings.add(mapping);
+    return mapping;
+  }
+
+  /** The program unmaps it, or ends. */
+  userUnmap(func: PciFunction, mapping: UserMapping): void {
+    const provider = this.of(func);
+    if (provider === null || !provider.userMappings.delete(mapping)) return;
+    for (const page of mapping.pages) provider.give(page);
+    this.#mayLeave(provider);
+  }
+
+  /**
+   * The function's driver leaves: users lose their mappings, nobody gets any more, and it waits until
+   * all pages have come back.
+   *
+   * Memory without pages is protected by nothing: it is gone when this returns.
+   *
+   * @returns False while it waits. It goes on by itself when the last page comes back.
+   */
+  unbind(func: PciFunction): boolean {
+    const provider = this.of(func);
+    if (provider === null) return true;
+    for (const mapping of [...provider.userMappings]) this.userUnmap(func, mapping);
+    provider.leaving = "waits";
+    if (provider.references > 0) this.#emit(provider);
+    return this.#mayLeave(provider);
+  }
+
+  #mayLeave(provider: PeerProvider): boolean {
+    if (provider.leaving !== "waits" || provider.references > 0) return provider.leaving === "left";
+    provider.leaving = "left";
+    provider.routes.clear();
+    if (this.#last === provider) this.#last = null;
+    for (const { bar, func } of provider.bars.values()) {
+      this.#host.checker?.peers.revoked(func.name, bar.basePhys, bar.sizeBytes);
+    }
+    this.#emit(provider);
+    return true;
+  }
+
+  #emit(provider: PeerProvider): void {
+    const { events } = this.#host;
+    if (!events.tick(P2P_PROVIDER)) return;
+    events.emit(P2P_PROVIDER, {
+      provider: provider.func.name,
+      state: provider.state,
+      size_bytes: provider.sizeBytes,
+      available_bytes: provider.availableBytes,
+      references: provider.references,
+    });
+  }
+}

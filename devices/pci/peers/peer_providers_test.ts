@@ -1,0 +1,190 @@
+import { assert, assertEquals } from "@std/assert";
+import { MIB, type PhysAddr } from "../../../runtime/address.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
+import { ERRNO } from "../../../runtime/errno.ts";
+import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { block, client, lender, PeerBench } from "../_lab.ts";
+import type { PeerProviders } from "./peer_providers.ts";
+
+function benchOf(mode: IommuMode = "off", kernel: "7.2" | "6.12" = "7.2") {
+  const bridge = block("host_bridge", "h", [
+    block("root_port", "rp", [
+      block("switch", "s", [
+        lender("p"),
+        client("c"),
+        client("plain", { barBytes: 4 * MIB }),
+      ]),
+    ]),
+  ], { whitelisted: true });
+  const bench = new PeerBench([bridge], { iommu: { mode }, kernel });
+  return { bench, providers: bench.lab.topology.providers };
+}
+
+function stateOf(providers: PeerProviders, bench: PeerBench, name: string): string | null {
+  return providers.everOf(bench.func(name))?.state ?? null;
+}
+
+Deno.test("a provider goes from initialised to published, and forth and back (p2p.md 9.3)", () => {
+  const { bench, providers } = benchOf();
+  const plain = bench.func("plain");
+  assertEquals(stateOf(providers, bench, "plain"), null);
+  assertEquals(providers.barProvider(plain, 0), null);
+  assertEquals(bench.warnings.length, 1, "asked before it was initialised");
+  assertEquals(providers.barProvider(plain, 3), null);
+  assertEquals(bench.warnings.length, 1, "that is no BAR at all");
+
+  const first = providers.init(plain);
+  assertEquals(providers.init(plain), first, "a second call does nothing");
+  assertEquals(first.state, "initialised");
+  assertEquals(providers.barProvider(plain, 0)!.bar.sizeBytes, 4 * MIB);
+  providers.publish(plain, true);
+  assertEquals(first.state, "initialised", "nothing to publish yet");
+  assertEquals(providers.addResource(plain, 0, MIB, MIB), 0);
+  assertEquals(first.state, "published");
+  providers.publish(plain, false);
+  assertEquals(first.state, "unpublished");
+  assertEquals(bench.kind("plain", "c"), "bus_addr");
+});
+
+Deno.test("adding what does not lie in the BAR is EINVAL, size 0 is the rest (p2p.md 9.3)", () => {
+  const { bench, providers } = benchOf();
+  const plain = bench.func("plain");
+  const add = (bar: number, size?: number, offset?: number) =>
+    providers.addResource(plain, bar, size, offset);
+  for (
+    const wrong of [
+      add(1),
+      add(6),
+      add(0, 4096, 4 * MIB),
+      add(0, 4 * MIB, 4096),
+      add(0, 8 * MIB),
+      add(0, 100),
+    ]
+  ) assertEquals(wrong, -ERRNO.EINVAL);
+  assertEquals(stateOf(providers, bench, "plain"), null, "a refused call registers nothing");
+  assertEquals(add(0, 0, 3 * MIB), 0);
+  assertEquals(providers.of(plain)!.sizeBytes, MIB);
+  assertEquals(add(0, 2 * MIB, 2 * MIB), -ERRNO.EEXIST, "pages are made once");
+  assertEquals(add(0, MIB), 0);
+  assertEquals(providers.of(plain)!.availableBytes, 2 * MIB, "one pool of two ranges");
+});
+
+Deno.test("before registration nothing can be had (p2p.md 9.5, 9.7)", () => {
+  const { bench, providers } = benchOf();
+  const plain = bench.func("plain");
+  assertEquals(bench.kind("plain", "c"), "not_supported");
+  assertEquals(providers.alloc(plain, 4096), null);
+  assertEquals(providers.busAddress(plain, 0x1000 as PhysAddr), 0);
+  assertEquals(bench.reports, []);
+  providers.init(plain);
+  assertEquals(providers.alloc(plain, 4096), null, "initialised, but without a pool");
+  assertEquals(bench.reports, ["peer_memory_without_pool"]);
+  const p = bench.func("p");
+  assertEquals(providers.busAddress(p, null), 0);
+  const { basePhys } = p.bars[0]!;
+  assertEquals(providers.busAddress(p, basePhys) as number, basePhys as number);
+});
+
+Deno.test("6.12 has no provider without pages (p2p.md 9.9)", () => {
+  const { bench, providers } = benchOf("off", "6.12");
+  providers.init(bench.func("p"));
+  assertEquals(providers.barProvider(bench.func("p"), 0), null);
+  assertEquals(bench.kind("p", "c"), "bus_addr");
+});
+
+Deno.test("a user's pages are held one by one, and zapped at unbind (p2p.md 9.7, 9.8)", () => {
+  const { bench, providers } = benchOf();
+  const p = bench.func("p");
+  const map = (sizeBytes: number, more = {}) => providers.userMap(p, { sizeBytes, ...more });
+  assertEquals(map(4096, { isPrivate: true }), -ERRNO.EINVAL);
+  assertEquals(map(4096, { offsetBytes: 4096 }), -ERRNO.EINVAL);
+  assertEquals(map(32 * MIB), -ERRNO.ENOMEM);
+  assertEquals(providers.userMap(bench.func("c"), { sizeBytes: 4096 }), -ERRNO.ENODEV);
+
+  const mapping = map(10_000);
+  assert(typeof mapping !== "number");
+  const provider = providers.of(p)!;
+  assertEquals([mapping.pages.length, provider.references], [3, 3]);
+  providers.userUnmap(p, mapping);
+  assertEquals([provider.references, provider.availableBytes], [0, 16 * MIB]);
+  providers.userUnmap(p, mapping);
+  assertEquals(provider.references, 0, "once is enough");
+
+  map(8192);
+  const kept = providers.alloc(p, 4096)!;
+  assertEquals(providers.unbind(p), false);
+  assertEquals(provider.references, 1, "users are gone, the allocation is not");
+  assertEquals(map(4096), -ERRNO.ENODEV);
+  assert(providers.free(p, kept));
+  assertEquals(provider.state, "unbound");
+  assertEquals(providers.unbind(p), true);
+});
+
+Deno.test("free() gives back what was handed out, and nothing else", () => {
+  const { bench, providers } = benchOf();
+  const p = bench.func("p");
+  const phys = providers.alloc(p, 8192)!;
+  assertEquals(providers.free(p, (phys + 4096) as PhysAddr), false);
+  assertEquals(providers.free(p, phys), true);
+  assertEquals(providers.free(p, phys), false);
+  assertEquals(providers.free(bench.func("c"), phys), false);
+  const mapping = providers.userMap(p, { sizeBytes: 8192 });
+  assert(typeof mapping !== "number");
+  assertEquals(providers.free(p, mapping.pages[0]!), false, "a user has it");
+});
+
+/** Memory without pages, mapped by a client, and used through the mapping. */
+function mappedExport(mode: IommuMode) {
+  const { bench, providers } = benchOf(mode);
+  const { dma, bus } = bench.lab.machine;
+  const plain = bench.func("plain");
+  providers.init(plain);
+  const { basePhys } = providers.barProvider(plain, 0)!.bar;
+  const dev = bench.device("c");
+  const address = dma.dmaMapPhys(dev, basePhys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
+  dma.dmaMappingError(dev, address);
+  assert(bus.write(dev, address, Uint8Array.of(1), 0, 1));
+  return {
+    bench,
+    unmap: () => dma.dmaUnmapPhys(dev, address, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO),
+    use: () => bus.write(dev, address, Uint8Array.of(2), 0, 1),
+    unbind: () => providers.unbind(plain),
+  };
+}
+
+Deno.test("what still leads to memory that is taken away is reported (p2p.md 9.8)", () => {
+  for (const mode of ["off", "strict", "lazy"] as const) {
+    const { bench, unbind } = mappedExport(mode);
+    assertEquals(unbind(), true, "nothing protects it");
+    assertEquals(bench.reports, ["peer_revoked_mapped"], mode);
+  }
+  const strict = mappedExport("strict");
+  strict.unmap();
+  strict.unbind();
+  assertEquals(strict.bench.reports, []);
+
+  const lazy = mappedExport("lazy");
+  lazy.unmap();
+  lazy.unbind();
+  assertEquals(lazy.bench.reports, ["peer_revoked_queued"]);
+  assert(lazy.use());
+  assertEquals(lazy.bench.reports.slice(1).sort(), ["peer_use_after_unbind", "stale_iotlb_access"]);
+
+  const flushed = mappedExport("lazy");
+  flushed.unmap();
+  flushed.bench.lab.machine.advance(10_000_000);
+  flushed.unbind();
+  assertEquals(flushed.bench.reports, []);
+  assertEquals(flushed.use(), false);
+});
+
+Deno.test("p2p.provider tells each state once (docs/events.md)", () => {
+  const { bench, providers } = benchOf();
+  bench.forget();
+  const p = bench.func("p");
+  const phys = providers.alloc(p, 4096)!;
+  providers.unbind(p);
+  providers.free(p, phys);
+  const told = bench.events.filter(({ name }) => name === "p2p.provider");
+  assertEquals(told.map(({ fields }) => Reflect.get(fields, "state")), ["unbinding", "unbound"]);
+});

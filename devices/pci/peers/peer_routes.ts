@@ -1,0 +1,197 @@
+/**
+ * What the kernel answers when it is asked how peers reach each other, and what it remembers of it.
+ *
+ * @see behaviour/p2p.md 9.4, 9.5
+ */
+import type { PeerMapType } from "../../../runtime/machine.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventStream } from "../../../runtime/events.ts";
+import type { Random } from "../../../runtime/random.ts";
+import type { KernelWarnings } from "../../../runtime/warnings.ts";
+import type { CpuIdentity } from "../host_bridge.ts";
+import type { PciFunction } from "../pci_function.ts";
+import type { PeerProvider } from "./peer_provider.ts";
+import type { PeerProviders } from "./peer_providers.ts";
+import { findRoute, type PeerRoute } from "./route.ts";
+
+const P2P_ROUTE = eventId("p2p.route");
+const P2P_CHOOSE = eventId("p2p.choose");
+
+/** No more providers than this can be tied. */
+const MOST_TIED = 512;
+
+export class PeerRoutes {
+  /** Routes that were worked out, and answers that were remembered. */
+  computed = 0;
+  remembered = 0;
+  readonly #events: EventStream;
+  readonly #warnings: KernelWarnings;
+  readonly #providers: PeerProviders;
+  readonly #cpu: CpuIdentity;
+
+  constructor(
+    host: { readonly events: EventStream; readonly warnings: KernelWarnings },
+    providers: PeerProviders,
+    cpu: CpuIdentity,
+  ) {
+    this.#events = host.events;
+    this.#warnings = host.warnings;
+    this.#providers = providers;
+    this.#cpu = cpu;
+  }
+
+  /**
+   * The kind of a provider's memory for a client, from the cache where it has the answer.
+   *
+   * What is computed stays until `distance` computes it anew: neither switching services nor
+   * anything else refreshes it.
+   *
+   * @param client Null for a device that is no PCI function.
+   */
+  kind(func: PciFunction, client: PciFunction | null): Exclude<PeerMapType, "none"> {
+    const provider = this.#providers.of(func);
+    if (provider === null || client === null) return "not_supported";
+    const cached = provider.routes.get(client.address.key);
+    if (cached !== undefined) {
+      this.remembered++;
+      this.#emit(cached, true);
+      return cached.mapType;
+    }
+    const route = this.#compute(func, client);
+    this.#warn("pci_p2pdma_map_type", route, true);
+    this.#emit(route, false);
+    return route.mapType;
+  }
+
+  /**
+   * The sum of distances from a provider to its clients: the smaller, the better.
+   *
+   * @param clients Each is the nearest PCI function at or above a client, null where there is none.
+   * @param verbose Warn about what stands in the way, and go on after the first that cannot.
+   * @returns -1 without clients and when one of them cannot reach the memory.
+   */
+  distance(
+    provider: PciFunction,
+    clients: readonly (PciFunction | null)[],
+    verbose = false,
+  ): number {
+    if (clients.length === 0) return -1;
+    let sum = 0;
+    for (const client of clients) {
+      if (client === null) {
+        if (verbose) {
+          this.#warnings.warn(
+            "pci_p2pdma_distance",
+            `A client of ${provider.name} is no PCI device, nor is anything above it`,
+          );
+        }
+        return -1;
+      }
+      const route = this.#compute(provider, client);
+      this.#warn("pci_p2pdma_distance", route, verbose);
+      this.#emit(route, false);
+      if (route.mapType !== "not_supported") {
+        if (sum >= 0) sum += route.distance;
+        continue;
+      }
+      sum = -1;
+      if (!verbose) break;
+    }
+    return sum;
+  }
+
+  /**
+   * The published provider that is nearest to all clients. The device gets a reference that the
+   * caller has to drop.
+   *
+   * @param random Chooses among those that are equally near.
+   * @returns Null when none reaches all of them.
+   */
+  find(clients: readonly (PciFunction | null)[], random: Random): PeerProvider | null {
+    let nearest = -1;
+    let tied: PeerProvider[] = [];
+    for (const provider of this.#providers.all) {
+      if (provider.state !== "published") continue;
+      const distance = this.distance(provider.func, clients);
+      if (distance < 0 || (nearest >= 0 && distance > nearest)) continue;
+      if (distance < nearest || nearest < 0) {
+        nearest = distance;
+        tied = [];
+      }
+      if (tied.length < MOST_TIED) tied.push(provider);
+    }
+    const chosen = tied.length === 0 ? null : tied[random.below(tied.length)]!;
+    if (chosen !== null) chosen.deviceReferences++;
+    if (this.#events.tick(P2P_CHOOSE)) {
+      this.#events.emit(P2P_CHOOSE, {
+        clients: clients.map((client) => client?.name ?? "none"),
+        provider: chosen === null ? null : chosen.func.name,
+        distance: chosen === null ? null : nearest,
+        tied: tied.map(({ func }) => func.name),
+      }, { rule: "p2p.9.5", inputs: { candidates: this.#providers.all.length } });
+    }
+    return chosen;
+  }
+
+  #compute(func: PciFunction, client: PciFunction): PeerRoute {
+    this.computed++;
+    const route = findRoute(func, client, this.#cpu);
+    this.#providers.of(func)?.routes.set(client.address.key, route);
+    return route;
+  }
+
+  /**
+   * Warns as the kernel does, on behalf of the client.
+   * @param at The function that was asked, by its kernel name.
+   */
+  #warn(at: string, route: PeerRoute, verbose: boolean): void {
+    const { provider, client, redirecting, mapType, check } = route;
+    const refused = mapType === "not_supported";
+    if (redirecting.length === 0 && !refused) return;
+    const outer = this.#events.device;
+    this.#events.device = client.name;
+    const between = `${client.name} and ${provider.name}`;
+    if (redirecting.length > 0) {
+      if (verbose) {
+        const list = redirecting.map(({ address }) => address).join(";");
+        this.#warnings.warn(at, `Access control redirects traffic between ${between}`);
+        this.#warnings.warn(
+          at,
+          `To let it pass directly, boot with pci=disable_acs_redir=${list}: what is below these ` +
+            "functions is then not kept apart",
+        );
+      }
+      if (refused) {
+        const bridge = check!.refused!;
+        this.#warnings.warn(at, `The root device of ${bridge.name} is not on the list`);
+      }
+    }
+    if (refused && verbose) {
+      this.#warnings.warn(at, `No common bridge and no listed host bridge for ${between}`);
+    }
+    this.#events.device = outer;
+  }
+
+  #emit(route: PeerRoute, cached: boolean): void {
+    if (!this.#events.tick(P2P_ROUTE)) return;
+    this.#events.emit(
+      P2P_ROUTE,
+      {
+        provider: route.provider.name,
+        client: route.client.name,
+        distance: route.mapType === "not_supported" ? null : route.distance,
+        map_type: route.mapType,
+        hops: route.hops,
+        cached,
+      },
+      {
+        rule: "p2p.9.4",
+        inputs: {
+          common_bridge: route.commonBridge?.name ?? null,
+          redirecting: route.redirecting.map(({ name }) => name),
+          host_bridge: route.check === null ? "not asked" : route.check.reason,
+        },
+      },
+    );
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What it takes that a switch lets two peers talk directly, and what isolation that costs.
+ *
+ * @see behaviour/p2p.md 9.4
+ */
+import { acsPresent, type AcsService } from "./access_control.ts";
+import type { CpuIdentity } from "../host_bridge.ts";
+import { type IommuGroup, iommuGroups } from "../iommu_groups.ts";
+import type { PciFunction } from "../pci_function.ts";
+import { findRoute, type PeerRoute } from "./route.ts";
+
+/** Switching redirection off on all functions of a route that have it on: no fewer will do. */
+export interface RedirectChange {
+  /** By address. */
+  readonly functions: readonly PciFunction[];
+  /** What a kernel is started with: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
+  readonly parameter: string;
+  readonly after: PeerRoute;
+  /** The groups that change, as they are … */
+  readonly groupsBefore: readonly IommuGroup[];
+  /** … and as they would be. */
+  readonly groupsAfter: readonly IommuGroup[];
+}
+
+/** What counts as redirection, and what the boot parameter switches off. */
+export const REDIRECTION: readonly AcsService[] = [
+  "request_redirect",
+  "completion_redirect",
+  "egress_control",
+];
+
+/**
+ * The smallest change that lets a route stay below its common bridge.
+ *
+ * @param functions All of the machine's.
+ * @returns Null when nothing redirects on the way, or there is no common bridge to turn round at.
+ */
+export function redirectChange(
+  route: PeerRoute,
+  functions: readonly PciFunction[],
+  cpu: CpuIdentity,
+): RedirectChange | null {
+  if (route.commonBridge === null || route.redirecting.length === 0) return null;
+  const changed = [...new Set(route.redirecting)].sort((a, b) => a.address.key - b.address.key);
+  const before = iommuGroups({ functions });
+  const kept = changed.map((func) => [func, func.acs] as const);
+  try {
+    for (const [func, { enabled, supported }] of kept) {
+      func.acs = acsPresent(
+        [...enabled].filter((service) => !REDIRECTION.includes(service)),
+        supported,
+      );
+    }
+    const after = iommuGroups({ functions });
+    return {
+      functions: changed,
+      parameter: `pci=disable_acs_redir=${changed.map(({ address }) => address).join(";")}`,
+      after: findRoute(route.provider, route.client, cpu),
+      groupsBefore: groupsMissingFrom(after, before),
+      groupsAfter: groupsMissingFrom(before, after),
+    };
+  } finally {
+    for (const [func, acs] of kept) func.acs = acs;
+  }
+}
+
+/** Those of `groups` that `others` does not have with the same functions. */
+function groupsMissingFrom(
+  others: readonly IommuGroup[],
+  groups: readonly IommuGroup[],
+): readonly IommuGroup[] {
+  const key = ({ functions }: IommuGroup) => functions.map(({ address }) => address.key).join(" ");
+  const known = new Set(others.map(key));
+  return groups.filter((group) => !known.has(key(group)));
+}

@@ -1,0 +1,223 @@
+import { assert, assertEquals } from "@std/assert";
+import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
+import type { PciNodeConfig } from "../../lab_config.ts";
+import { block, client, lender, PeerBench } from "../_lab.ts";
+import { acsPresent, type AcsService } from "./access_control.ts";
+
+const P = lender("p");
+const C = client("c");
+const BYTES = Uint8Array.of(1, 2, 3, 4);
+
+function port(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
+  return block("root_port", name, children);
+}
+
+function sw(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
+  return block("switch", name, children);
+}
+
+/** What a write of the client to the provider's first bytes does, by this address. */
+function write(bench: PeerBench, address: number): { arrived: boolean; hops: string[] } {
+  bench.forget();
+  const { machine } = bench.lab;
+  const base = bench.func("p").bars[0]!.basePhys;
+  machine.memory.fill(base, 4096, 0);
+  machine.bus.write(bench.device("c"), address, BYTES, 0, BYTES.length);
+  const found = new Uint8Array(BYTES.length);
+  machine.memory.read(base, found, 0, found.length);
+  return { arrived: found.every((byte, index) => byte === BYTES[index]), hops: bench.hops };
+}
+
+function read(bench: PeerBench, address: number): { arrived: boolean; hops: string[] } {
+  const { machine } = bench.lab;
+  machine.memory.write(bench.func("p").bars[0]!.basePhys, BYTES, 0, BYTES.length);
+  bench.forget();
+  const found = new Uint8Array(BYTES.length);
+  const arrived = machine.bus.read(bench.device("c"), address, found, 0, found.length) &&
+    found.every((byte, index) => byte === BYTES[index]);
+  return { arrived, hops: bench.hops };
+}
+
+function busBase(bench: PeerBench): number {
+  return bench.lab.topology.busAddress(bench.func("p").bars[0]!.basePhys);
+}
+
+function switchUnder(whitelisted: boolean, mode: "off" | "strict" = "strict"): PeerBench {
+  const bridge = block("host_bridge", "h", [port("rp", sw("s", P, C))], { whitelisted });
+  return new PeerBench([bridge], { iommu: { mode } });
+}
+
+Deno.test("a request turns round in the switch, and no IOMMU sees it (p2p.md 9.2)", () => {
+  const bench = switchUnder(false);
+  assertEquals(write(bench, busBase(bench)), {
+    arrived: true,
+    hops: ["c > s.down1", "s.down1 > s.up", "s.up > s.down0", "s.down0 > p"],
+  });
+  assertEquals(bench.count("iommu.translate") + bench.count("iommu.fault"), 0);
+});
+
+Deno.test("a port that redirects requests sends it up, where the IOMMU knows no such address", () => {
+  const bench = switchUnder(true);
+  bench.func("s.down1").acs = acsPresent(["request_redirect"]);
+  assertEquals(write(bench, busBase(bench)), {
+    arrived: false,
+    hops: ["c > s.down1", "s.down1 > s.up redirect", "s.up > rp", "rp > h"],
+  });
+  assertEquals(bench.count("iommu.fault"), 1);
+});
+
+Deno.test("a mapping leads it through the root complex, if that carries it (p2p.md 9.4)", () => {
+  for (const whitelisted of [true, false]) {
+    const bench = switchUnder(whitelisted);
+    const dma = bench.lab.machine.dma.dmaMapPhys(
+      bench.device("c"),
+      bench.func("p").bars[0]!.basePhys,
+      4096,
+      DMA_BIDIRECTIONAL,
+      DMA_ATTR.MMIO,
+    );
+    const up = ["c > s.down1", "s.down1 > s.up", "s.up > rp", "rp > h"];
+    const down = ["h > rp", "rp > s.up", "s.up > s.down0", "s.down0 > p"];
+    assertEquals(write(bench, dma), {
+      arrived: whitelisted,
+      hops: [...up, ...whitelisted ? down : ["h > rp block"]],
+    });
+    assertEquals(bench.count("iommu.translate"), 1);
+    assertEquals(bench.count("iommu.fault"), whitelisted ? 0 : 1);
+  }
+});
+
+Deno.test("redirected completions: writes arrive, and reads only through a bridge that carries them", () => {
+  for (const whitelisted of [true, false]) {
+    const bench = switchUnder(whitelisted);
+    bench.func("s.down0").acs = acsPresent(["completion_redirect"]);
+    assert(write(bench, busBase(bench)).arrived);
+    const { arrived, hops } = read(bench, busBase(bench));
+    assertEquals(arrived, whitelisted);
+    assertEquals(hops.slice(4), [
+      "s.down0 > s.up redirect (completion)",
+      whitelisted ? "h > c (completion)" : "h > c block (completion)",
+    ]);
+    assertEquals(bench.count("iommu.fault"), whitelisted ? 0 : 1);
+  }
+});
+
+Deno.test("a redirected bus address without an IOMMU is whatever memory the CPU has there (p2p.md 9.2)", () => {
+  const tree = [
+    block("host_bridge", "h", [port("rp", sw("s", lender("p", { p2pmemBytes: 128 * MIB }), C))], {
+      busOffset: 0xe000_0000 - 0x20_0000_0000,
+      whitelisted: true,
+    }),
+  ];
+  const bench = new PeerBench(tree, { ramSizeBytes: 0x20_0000_0000 });
+  assert(write(bench, 0xe000_0000).arrived);
+  assertEquals(bench.reports, []);
+  bench.func("s.down1").acs = acsPresent(["request_redirect"]);
+  assert(!write(bench, 0xe000_0000).arrived);
+  const inRam = new Uint8Array(4);
+  bench.lab.machine.memory.read(0xe000_0000 as PhysAddr, inRam, 0, 4);
+  assertEquals(inRam, BYTES, "somebody else's memory is overwritten");
+  assertEquals(bench.reports, ["peer_misrouted"]);
+  // By the CPU's address, which the rules give, it arrives.
+  assert(write(bench, 0x20_0000_0000).arrived);
+  assertEquals(bench.reports, []);
+});
+
+Deno.test("functions of one device meet inside it, or at the port above when they redirect", () => {
+  const card = block("device", "card", [P, C]);
+  const bench = new PeerBench([port("rp", card)], { iommu: { mode: "strict" } });
+  assertEquals(write(bench, busBase(bench)), { arrived: true, hops: ["c > p"] });
+  const hopsWith = (func: AcsService[], above: AcsService[]) => {
+    bench.func("c").acs = acsPresent(func);
+    bench.func("rp").acs = acsPresent(above);
+    return write(bench, busBase(bench));
+  };
+  assertEquals(hopsWith(["request_redirect"], []), { arrived: true, hops: ["c > rp", "rp > p"] });
+  for (const service of ["upstream_forwarding", "request_redirect"] as const) {
+    assertEquals(hopsWith(["request_redirect"], [service]), {
+      arrived: false,
+      hops: ["c > rp", "rp > pci redirect"],
+    });
+  }
+  assertEquals(hopsWith([], ["upstream_forwarding"]).hops, ["c > p"]);
+});
+
+Deno.test("what a device does to the host's memory is told to nobody here", () => {
+  const bench = switchUnder(true, "off");
+  bench.lab.machine.bus.write(bench.device("c"), 0x10_0000, BYTES, 0, 4);
+  assertEquals(bench.count("pci.tlp"), 0);
+  assertEquals(bench.reports, []);
+});
+
+Deno.test("memory of a provider whose driver has left is still there, and using it is reported (p2p.md 9.8)", () => {
+  const bench = switchUnder(true);
+  const bus = busBase(bench);
+  assert(bench.lab.topology.providers.unbind(bench.func("p")));
+  assert(write(bench, bus).arrived);
+  assertEquals(bench.reports, ["peer_use_after_unbind"]);
+});
+
+Deno.test("a BAR is where the CPU's map says, on the bus of its own host bridge only", () => {
+  const far = block("host_bridge", "g", [port("rq", client("d"))], { busOffset: 2 ** 40 });
+  const near = block("host_bridge", "h", [port("rp", P, C)], { busOffset: 2 ** 41 });
+  const bench = new PeerBench([near, far]);
+  const base = bench.func("p").bars[0]!.basePhys;
+  const { wire } = bench.lab.topology;
+  assertEquals(wire.atBus(bench.func("c").hostBridge, base + 2 ** 41)?.func.name, "p");
+  assertEquals(wire.atBus(bench.func("d").hostBridge, base + 2 ** 41), null);
+  assertEquals(wire.atPhys(base + 100)?.func.name, "p");
+  assertEquals(wire.atPhys(physAddr(0x1000)), null);
+});
+
+Deno.test("what was pulled out of its slot answers nobody, whichever way one comes", () => {
+  const bench = switchUnder(true);
+  const { dma } = bench.lab.machine;
+  const phys = bench.func("p").bars[0]!.basePhys;
+  const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
+  bench.lab.topology.unplug(bench.func("p"));
+  assertEquals(bench.lab.topology.providers.of(bench.func("p")), null);
+  assertEquals(write(bench, phys).hops.at(-1), "s.down0 > p block");
+  assertEquals(bench.count("iommu.fault"), 1);
+  const through = write(bench, mapped);
+  assertEquals([through.arrived, through.hops.at(-1)], [false, "s.down0 > p block"]);
+  assertEquals(bench.count("iommu.fault"), 1);
+});
+
+Deno.test("a device gets no IO address at which its own bridge has a BAR (p2p.md 9.6)", () => {
+  // Both bridges' windows are as far up the bus as IO addresses begin: just below 4 GiB.
+  const top = 2 ** 32;
+  const far = block("host_bridge", "g", [port("rq", client("d"))]);
+  const near = block("host_bridge", "h", [port("rp", P, C)], {
+    busOffset: top - 16 * MIB - 0xc000_0000,
+  });
+  const bench = new PeerBench([near, far], { iommu: { mode: "strict" } });
+  assertEquals(busBase(bench), top - 16 * MIB);
+  const first = (name: string) =>
+    bench.lab.machine.dma.dmaMapPhys(
+      bench.device(name),
+      physAddr(0x10_0000),
+      4096,
+      DMA_BIDIRECTIONAL,
+    ) as number;
+  assertEquals(first("c"), top - 16 * MIB - 4096);
+  assertEquals(first("d"), top - 4096);
+});
+
+Deno.test("a request is told of up to the root, then translated, then told of down to its end", () => {
+  const bench = switchUnder(true);
+  const { dma } = bench.lab.machine;
+  const phys = bench.func("p").bars[0]!.basePhys;
+  const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
+  assert(write(bench, mapped).arrived);
+  const told = bench.events.map(({ name, fields }) =>
+    name === "pci.tlp" ? `hop ${Reflect.get(fields, "hop")}` : name
+  );
+  assertEquals(told, [
+    ...["hop 1", "hop 2", "hop 3", "hop 4"],
+    "iommu.translate",
+    ...["hop 5", "hop 6", "hop 7", "hop 8"],
+  ]);
+  assert(write(bench, mapped).arrived);
+  assertEquals(bench.count("pci.tlp"), 8, "the same again");
+});

@@ -1,0 +1,342 @@
+/**
+ * Runs a case and holds it to the property: right bytes, a right status, no device fault, nothing
+ * that the device is told to use outside the request's memory, and nothing left behind.
+ *
+ * Nothing here knows of any defect.
+ */
+import { buildLab } from "../../devices/lab.ts";
+import type { Media } from "../../devices/nvme/controller/media/media.ts";
+import type { Io } from "../../devices/nvme/io.ts";
+import type { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import { Bio, BIO_FLAG } from "../../runtime/block/bio.ts";
+import { Plug } from "../../runtime/block/plug.ts";
+import { GIB, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import type { BlkStatusName } from "../../runtime/errno.ts";
+import { ArmedFault, FAULT } from "../../runtime/faults.ts";
+import { HeldResources } from "../../runtime/held_resources.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { Random } from "../../runtime/random.ts";
+import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import {
+  CACHE_LINE_BYTES,
+  caseConfig,
+  metadataBytesOf,
+  PEER_BYTES,
+  takesMetadataSgl,
+} from "./case_machine.ts";
+import { DeviceWatch, type Extent } from "./device_watch.ts";
+import { allowedEnds } from "./expected_end.ts";
+import {
+  type HuntCase,
+  type HuntFault,
+  type HuntIo,
+  type HuntMachine,
+  type HuntRelease,
+  type HuntStep,
+  isUserCommand,
+  readsDisk,
+} from "./hunt_case.ts";
+import {
+  HIGH_BASE,
+  type IoMemory,
+  type LayoutFacts,
+  MemoryLayout,
+  MOST_BYTES,
+} from "./memory_layout.ts";
+import type { Violation, ViolationKind } from "./violation.ts";
+
+/** More activities than any step needs; a request that is tried for ever has more. */
+const MOST_ACTIVITIES = 40_000;
+/** What memory holds before the device writes it. */
+const UNTOUCHED = 0xaa;
+const OPCODE = { user_read: 2, user_write: 1 } as const;
+
+/** A request with its memory, while its step lasts. */
+export interface PlacedIo {
+  readonly io: HuntIo;
+  readonly memory: IoMemory;
+  readonly lba: number;
+  readonly data: HostBuffer;
+  readonly metadata: HostBuffer | null;
+}
+
+/** A case's machine, step after step. */
+export class CaseRun {
+  readonly machine: Machine;
+  readonly disk: NvmeDisk;
+  readonly #media: Media;
+  readonly #watch: DeviceWatch;
+  readonly #facts: LayoutFacts;
+  readonly #spec: HuntMachine;
+  #step = 0;
+  /** How the requests of the last step ended. */
+  ends: readonly BlkStatusName[] = [];
+
+  /** @param mostBytes What is left of a request that is longer. */
+  constructor(spec: HuntMachine, release: HuntRelease, mostBytes: number = MOST_BYTES) {
+    const lab = buildLab(caseConfig(spec, release));
+    const device = lab.devices.get(spec.given?.disk ?? "ssd")!;
+    this.machine = lab.machine;
+    this.disk = device.disk!;
+    this.#media = device.media!;
+    this.#spec = spec;
+    this.#watch = new DeviceWatch(lab.machine, device.dma);
+    const peer = lab.devices.get(spec.given?.peer ?? "peer");
+    const peerMemory = peer === undefined || spec.peer === "none"
+      ? null
+      : lab.topology.peerMemory(peer.function);
+    this.#facts = {
+      ...layoutFactsOf(spec, peerMemory?.alloc(PEER_BYTES) ?? 0),
+      mostBytes,
+    };
+  }
+
+  /** Runs one step. @returns What is wrong, or null. */
+  step(step: HuntStep): Violation | null {
+    const index = this.#step++;
+    const placed = placeStep(step, this.machine, this.#facts);
+    prepareMemory(placed, index);
+    const held = new HeldResources(this.machine);
+    this.#watch.begin(placed.flatMap(({ memory }) => [...memory.data, ...memory.metadata]));
+    const { fault } = step;
+    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
+    if (armed !== null) this.machine.armFault(armed);
+    let ios: readonly Io[];
+    try {
+      ios = this.#submit(step, placed);
+      this.#finish(ios);
+    } catch (error) {
+      held.stop();
+      return violation(index, "crash", (error as Error).message);
+    } finally {
+      if (armed !== null) this.machine.disarmFault(armed);
+    }
+    held.stop();
+    const failed = armed !== null && armed.fired > 0;
+
+    this.ends = ios.map(({ status }) => status);
+    return this.#damage(index, ios, placed, failed, fault) ??
+      this.#leftOver(index, held) ?? this.#sight(index, ios, ["report"]);
+  }
+
+  /** What went wrong for the caller, or on the bus. */
+  #damage(
+    step: number,
+    ios: readonly Io[],
+    placed: readonly PlacedIo[],
+    failed: boolean,
+    fault: HuntFault | null,
+  ): Violation | null {
+    const refused = failed && fault!.point.startsWith("device.");
+    const seen = this.#sight(
+      step,
+      ios,
+      refused ? ["outside", "list"] : ["fault", "outside", "list"],
+    );
+    if (seen !== null) return seen;
+    for (const [number, io] of ios.entries()) {
+      const found = (kind: ViolationKind, text: string) => violation(step, kind, text, number);
+      if (!io.done) return found("hang", "the request never ends");
+      const ends = allowedEnds(
+        this.#spec,
+        this.machine.config.kernel,
+        this.disk.limits,
+        placed[number]!,
+      );
+      if (!ends.includes(io.status) && !(failed && io.status !== "OK")) {
+        return found("status", `it ends with ${io.status}, not ${ends.join(" or ")}`);
+      }
+      const wrong = this.#wrongBytes(placed[number]!, io);
+      if (wrong !== null) return found("bytes", wrong);
+    }
+    return null;
+  }
+
+  #leftOver(step: number, held: HeldResources): Violation | null {
+    const [leak] = held.leaks();
+    return leak === undefined ? null : violation(step, "left", leak.text);
+  }
+
+  /** What was seen that may not be, if it is of these kinds. */
+  #sight(
+    step: number,
+    ios: readonly Io[],
+    kinds: readonly ViolationKind[],
+  ): Violation | null {
+    const sight = this.#watch.sights.find(({ kind }) => kinds.includes(kind));
+    if (sight === undefined) return null;
+    const io = ios.findIndex(({ requests }) => requests.some(({ id }) => id === sight.request));
+    const outside = sight.outside?.written === true ? sight.outside : null;
+    return violation(step, sight.kind, sight.text, io < 0 ? null : io, outside);
+  }
+
+  #submit(step: HuntStep, placed: readonly PlacedIo[]): readonly Io[] {
+    const plug = step.plugged ? new Plug<NvmeRequest>() : null;
+    const ios = placed.map((each) => {
+      const io = this.#submitOne(each, plug);
+      for (const request of io.requests) this.#watch.follow(request);
+      return io;
+    });
+    plug?.flush();
+    return ios;
+  }
+
+  #submitOne({ data, io, lba, memory, metadata }: PlacedIo, plug: Plug<NvmeRequest> | null): Io {
+    const { blockSizeBytes } = this.#spec;
+    const own = metadata === null ? {} : { metadata };
+    if (isUserCommand(io.op)) {
+      return this.disk.passthrough({
+        opcode: OPCODE[io.op as keyof typeof OPCODE],
+        buffer: data,
+        ...own,
+        dwords: { 10: lba, 12: memory.dataBytes / blockSizeBytes - 1 },
+      });
+    }
+    const bio = new Bio(
+      io.op as "read" | "write",
+      (lba * blockSizeBytes) / SECTOR_SIZE_BYTES,
+      data.segments,
+      data.sizeBytes,
+      // Memory of a peer is never joined to other memory (block.md 1.4).
+      io.peer && this.#facts.peerBase !== null ? BIO_FLAG.NOMERGE : 0,
+    );
+    if (metadata !== null) bio.metadata = metadata.segments;
+    return this.disk.submitBio(bio, 0, plug);
+  }
+
+  #finish(ios: readonly Io[]): void {
+    for (let count = 0; count < MOST_ACTIVITIES; count++) {
+      if (this.machine.runNextActivity()) continue;
+      if (ios.every(({ done }) => done)) return;
+      this.machine.advance(1e6);
+    }
+  }
+
+  /** What was told to be done was done, and nothing else. */
+  #wrongBytes({ data, io, lba, metadata }: PlacedIo, { status }: Io): string | null {
+    if (status !== "OK") return null;
+    const { blockSizeBytes, metadataBytes } = this.#facts;
+    const stored = this.#media.data.bytes(lba * blockSizeBytes, data.sizeBytes);
+    const wrong = countDifferences(data.readAll(), stored, data.sizeBytes);
+    const where = readsDisk(io.op) ? "in memory" : "on the disk";
+    if (wrong > 0) return `${wrong} of ${data.sizeBytes} bytes ${where} are wrong`;
+    if (metadata === null) return null;
+    const formatBytes = (data.sizeBytes / blockSizeBytes) * metadataBytes;
+    const held = metadata.readAll();
+    const moved = this.#media.metadata.bytes(lba * metadataBytes, formatBytes);
+    const wrongMetadata = countDifferences(held, moved, Math.min(held.length, formatBytes));
+    if (wrongMetadata > 0) {
+      return `${wrongMetadata} of ${formatBytes} bytes of metadata ${where} are wrong`;
+    }
+    if (readsDisk(io.op) && held.subarray(formatBytes).some((byte) => byte !== UNTOUCHED)) {
+      return "metadata behind that of the blocks has changed";
+    }
+    return null;
+  }
+}
+
+function violation(
+  step: number,
+  kind: ViolationKind,
+  text: string,
+  io: number | null = null,
+  outside: Extent | null = null,
+): Violation {
+  return { kind, text, step, io, outside };
+}
+
+/** What the layout of a machine's memory depends on. @param peerBase Where the peer's memory begins. */
+export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
+  return {
+    blockSizeBytes: machine.blockSizeBytes,
+    metadataBytes: metadataBytesOf(machine),
+    peerBase: machine.peer === "none" ? null : peerBase,
+    metadataHasLength: takesMetadataSgl(machine),
+    hasHigh: machine.given === null || hasMemoryAbove(machine.given.config.ramSizeBytes),
+    mostBytes: MOST_BYTES,
+    lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
+  };
+}
+
+/** Room for the pieces of every step above 4 GiB. */
+function hasMemoryAbove(ramSizeBytes: number): boolean {
+  return ramSizeBytes >= HIGH_BASE + GIB;
+}
+
+/** Runs all of a case. @returns What is wrong first, or null. */
+export function runCase(each: HuntCase, release: HuntRelease): Violation | null {
+  const run = new CaseRun(each.machine, release);
+  for (const step of each.steps) {
+    const violation = run.step(step);
+    if (violation !== null) return violation;
+  }
+  return null;
+}
+
+/** Gives each request of a step its memory and its place on the disk: one behind the other. */
+function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): PlacedIo[] {
+  const layout = new MemoryLayout(facts);
+  let lba = 0;
+  return step.ios.map((io) => {
+    const memory = layout.place(io);
+    const placed: PlacedIo = {
+      io,
+      memory,
+      lba,
+      data: new HostBuffer(machine, memory.data),
+      metadata: memory.metadata.length === 0 ? null : new HostBuffer(machine, memory.metadata),
+    };
+    lba += memory.dataBytes / facts.blockSizeBytes;
+    return placed;
+  });
+}
+
+const NOISE_BYTES = 2 ** 16;
+/** Bytes to write; `fillWithNoise` begins anywhere in them. */
+const NOISE = noise(NOISE_BYTES);
+
+function prepareMemory(placed: readonly PlacedIo[], step: number): void {
+  for (const [index, { data, io, metadata }] of placed.entries()) {
+    for (const [part, buffer] of [data, metadata].entries()) {
+      if (buffer === null) continue;
+      if (readsDisk(io.op)) buffer.fill(UNTOUCHED);
+      else fillWithNoise(buffer, step * 8 + index * 2 + part);
+    }
+  }
+}
+
+/** No two places of a buffer, no two buffers of a step, and no two steps in a row have the same. */
+function fillWithNoise(buffer: HostBuffer, number: number): void {
+  const bytes = new Uint8Array(buffer.sizeBytes);
+  for (let at = 0, round = 0; at < bytes.length; round++) {
+    // The distance between two rounds is no part of the noise's length.
+    const from = (number * 251 + round * 4099) % NOISE_BYTES;
+    const part = NOISE.subarray(from, from + bytes.length - at);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  buffer.writeAll(bytes);
+}
+
+function noise(sizeBytes: number): Uint8Array {
+  const random = new Random(0x5eed);
+  const words = Uint32Array.from({ length: sizeBytes / 4 }, () => random.nextU32());
+  return new Uint8Array(words.buffer);
+}
+
+function countDifferences(left: Uint8Array, right: Uint8Array, sizeBytes: number): number {
+  if (sameWords(left, right, sizeBytes)) return 0;
+  let wrong = 0;
+  for (let index = 0; index < sizeBytes; index++) if (left[index] !== right[index]) wrong++;
+  return wrong;
+}
+
+/** Word by word, which is how nearly every comparison ends. */
+function sameWords(left: Uint8Array, right: Uint8Array, sizeBytes: number): boolean {
+  if ((left.byteOffset | right.byteOffset | sizeBytes) % 4 !== 0) return false;
+  const one = new Uint32Array(left.buffer, left.byteOffset, sizeBytes / 4);
+  const other = new Uint32Array(right.buffer, right.byteOffset, sizeBytes / 4);
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
+}

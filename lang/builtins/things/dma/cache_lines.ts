@@ -1,0 +1,128 @@
+/** Lines of the CPU's caches over a span of memory: whose they are, and how they stand to it. */
+import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
+import type { Machine } from "../../../../runtime/machine.ts";
+import type { CacheLine, LineState } from "../../../../runtime/memory/cached_page.ts";
+import { CACHE_LINE_BYTES } from "../../../../runtime/memory/line_owners.ts";
+import { pad, spread } from "../../../render/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import type { Value } from "../../../values/value.ts";
+import { list, phys, record, word } from "../../arguments.ts";
+import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
+import { checkedIndex } from "../../values/list.ts";
+
+export interface CacheLines {
+  readonly sizeBytes: Bytes;
+  readonly lines: readonly CacheLine[];
+}
+
+/** Lines of a row of the picture: a page of them. */
+const ROW_LINES = 64;
+/** Rows of a picture before the rest is only counted. */
+const SHOWN_ROWS = 8;
+
+const SIGNS: Readonly<Record<LineState, string>> = {
+  clean: "·",
+  dirty: "D",
+  stale: "s",
+  conflict: "!",
+};
+
+/** The lines over a span; all clean and the CPU's where every device sees the caches. */
+export function cacheLines(machine: Machine, from: PhysAddr, sizeBytes: Bytes): CacheLines {
+  if (machine.caches !== null) return { sizeBytes, lines: machine.caches.linesOf(from, sizeBytes) };
+  const first = from - from % CACHE_LINE_BYTES;
+  const count = Math.ceil((from + sizeBytes - first) / CACHE_LINE_BYTES);
+  const lines = Array.from({ length: count }, (_, index): CacheLine => ({
+    phys: first + index * CACHE_LINE_BYTES as PhysAddr,
+    owner: "cpu",
+    state: "clean",
+  }));
+  return { sizeBytes, lines };
+}
+
+function lineValue({ phys: at, owner, state }: CacheLine): Value {
+  return record({ phys: phys(at), owner: word(owner), state: word(state) });
+}
+
+function countField(state: LineState, doc: string): FieldSpec<CacheLines> {
+  return {
+    name: state,
+    kind: "int",
+    doc,
+    get: ({ lines }) => lines.filter((line) => line.state === state).length,
+  };
+}
+
+function devicesLines({ lines }: CacheLines): number {
+  return lines.filter(({ owner }) => owner === "device").length;
+}
+
+export const CACHE_LINES: TypeSpec<CacheLines> = {
+  name: "cache_lines",
+  doc: "Lines of 64 bytes of the CPU's caches, as they were when somebody looked.",
+  fields: [
+    {
+      name: "length",
+      kind: "int",
+      doc: "How many lines there are.",
+      get: ({ lines }) => lines.length,
+    },
+    {
+      name: "lines",
+      kind: "list",
+      doc: "Each of them: { phys, owner, state }.",
+      get({ lines }, run) {
+        run.chargeMemory(256 * lines.length);
+        return list(lines.map(lineValue));
+      },
+    },
+    countField("clean", "Lines whose copy, if there is one, is what memory holds."),
+    countField("dirty", "Lines that the CPU has written and memory does not have yet."),
+    countField("stale", "Lines whose memory a device has written since."),
+    countField("conflict", "Lines that both have written: one of the two will be lost."),
+    {
+      name: "devices",
+      kind: "int",
+      doc: "Lines that a driver has handed to a device.",
+      get: devicesLines,
+    },
+  ],
+  methods: [],
+  format: formatLines,
+  show: (target) => {
+    const rows: string[] = [];
+    for (let at = 0; at < target.lines.length; at += ROW_LINES) {
+      if (rows.length === 2 * SHOWN_ROWS) {
+        rows.push(
+          `${pad("⋮", 14, "right")}  ${formatCount(target.lines.length - at, "line")} more`,
+        );
+        break;
+      }
+      rows.push(...rowLines(target.lines.slice(at, at + ROW_LINES)));
+    }
+    return [
+      spread(formatLines(target), "· clean  D dirty  s stale  ! both wrote"),
+      ...rows,
+    ];
+  },
+  index: ({ lines }, index) => lineValue(lines[checkedIndex(index, lines.length, "lines")]!),
+};
+
+function formatLines(target: CacheLines): string {
+  const count = formatCount(target.lines.length, "cache line");
+  return `${count} over ${formatSize(target.sizeBytes)}`;
+}
+
+/** Two rows: how the lines stand to memory, and under them whose they are. */
+function rowLines(lines: readonly CacheLine[]): string[] {
+  const states = lines.map(({ state }) => SIGNS[state]).join("");
+  const owners = lines.map(({ owner }) => owner === "device" ? "▔" : " ").join("").trimEnd();
+  const address = formatAddress(lines[0]!.phys);
+  const isLong = address.length > 14;
+  return [
+    // A row of lines fills the picture: an address far up has a line of its own.
+    ...isLong ? [address] : [],
+    `${pad(isLong ? "" : address, 14, "right")}  ${states}`,
+    ...owners === "" ? [] : [`${pad("the device's", 14, "right")}  ${owners}`],
+  ];
+}

@@ -1,0 +1,129 @@
+/** The caller's state of the two-step API. */
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import type { BouncedBuffer } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
+import type { PeerMapType } from "../../../../runtime/machine.ts";
+import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
+import { formatAddress, formatSize } from "../../../render/numbers.ts";
+import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
+import type { Run } from "../../../run/run.ts";
+import { dma, isThing, size } from "../../arguments.ts";
+import { decisionList } from "../../explain/decision_list.ts";
+import { explainAddress } from "../../ledger.ts";
+import { mappedRuns } from "../../mapped_runs.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
+
+/** The state, and the device it was last given to, which alone knows what its addresses mean. */
+export interface IovaStateTarget {
+  readonly state: DmaIovaState;
+  device: DmaDevice | null;
+  /** What kind of memory the block iterator mapped with it, which its unmap must know. */
+  kind: PeerMapType;
+}
+
+/** A state as a driver declares it: all zero. */
+export function newIovaState(): IovaStateTarget {
+  return { state: new DmaIovaState(), device: null, kind: "none" };
+}
+
+/** What the page table has for a range, and which of it are bounce buffers. */
+function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
+  const { swiotlb } = lab.machine;
+  const buffers: BouncedBuffer[] = [];
+  if (state.bounced) swiotlb.forEachBuffer((buffer) => buffers.push(buffer));
+  return mappedRuns(device, state.addr, state.addr + state.sizeBytes - 1).map((run) => ({
+    ...run,
+    bounceFor:
+      buffers.find(({ tlbPhys }) => tlbPhys >= run.phys && tlbPhys < run.phys + run.sizeBytes)
+        ?.origPhys ?? null,
+  }));
+}
+
+/** Why the device's last allocation said no, if it did. */
+function lastRefusal(device: DmaDevice | null, run: Run): string[] {
+  const last = run.recorder.events.findLast((event) =>
+    event.name === "ret.dma_iova_try_alloc" && event.device === device?.name
+  );
+  return last === undefined || last.why === null
+    ? ["  nothing was allocated with it, or it was given back"]
+    : decisionList([last]);
+}
+
+export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
+  name: "iova_state",
+  doc: "Sixteen bytes that a driver keeps for the two-step API: where its range is, and how long.",
+  fields: [
+    {
+      name: "addr",
+      kind: "dma",
+      doc: "First byte of the range as the device will see it.",
+      get: ({ state }) => dma(state.addr),
+    },
+    {
+      name: "size",
+      kind: "size",
+      doc: "Bytes asked for; 0 while no range is in use.",
+      get: ({ state }) => size(state.sizeBytes),
+    },
+    {
+      name: "bounced",
+      kind: "bool",
+      doc: "Some part went through a bounce buffer (bit 63 of the kernel's size).",
+      get: ({ state }) => state.bounced,
+    },
+    {
+      name: "use_iova",
+      kind: "bool",
+      doc: "A range is in use, as dma_use_iova() says.",
+      get: ({ state }) => state.sizeBytes !== 0,
+    },
+    {
+      name: "objects",
+      kind: "int",
+      doc: "How many objects a driver declares for one range.",
+      get: (_state, run) => run.lab.machine.dma.rules.rangeObjects.count,
+    },
+    {
+      name: "stored",
+      kind: "size",
+      doc: "What they take together.",
+      get: (_state, run) => size(run.lab.machine.dma.rules.rangeObjects.sizeBytes),
+    },
+    {
+      name: "written_by",
+      kind: "int",
+      doc: "The number of the request that it was last written for; none outside of requests.",
+      get: ({ state }) => state.writtenBy,
+    },
+    {
+      name: "linked",
+      kind: "size",
+      doc: "Bytes of page-table entries that links made and nothing has ended yet.",
+      get: ({ state }) => size(state.linkedBytes),
+    },
+  ],
+  methods: [],
+  format: ({ state }) =>
+    state.sizeBytes === 0
+      ? "iova_state without a range"
+      : `iova_state ${formatAddress(state.addr)} ${formatSize(state.sizeBytes)}, ` +
+        `${formatSize(state.linkedBytes)} linked`,
+  show: ({ state, device }, run) =>
+    iovaStatePicture({
+      addr: state.addr,
+      sizeBytes: state.sizeBytes,
+      linkedBytes: state.linkedBytes,
+      bounced: state.bounced,
+      held: state.held,
+      device: device?.name ?? null,
+      runs: device === null || !state.held ? [] : picturedRuns(device, state, run),
+    }),
+  explain: ({ state, device }, run) => [
+    ...state.writtenBy === null
+      ? []
+      : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
+    ...state.sizeBytes === 0
+      ? ["the state has no range", ...lastRefusal(device, run)]
+      : explainAddress("dma", state.addr, run),
+  ],
+  equals: ({ state }, other) => isThing(other, IOVA_STATE) && other.target.state === state,
+};

@@ -1,0 +1,114 @@
+/** An io: one bio as its submitter sees it, however many requests it became. */
+import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
+import type { Io } from "../../../../devices/nvme/io.ts";
+import { requestPicture } from "../../../render/pictures/request_picture.ts";
+import { formatCount, formatSize } from "../../../render/numbers.ts";
+import { tableLines } from "../../../render/columns.ts";
+import type { Run } from "../../../run/run.ts";
+import { ScriptError } from "../../../values/script_error.ts";
+import type { Value } from "../../../values/value.ts";
+import { errorValue, isThing, list, size, thing, word } from "../../arguments.ts";
+import { refusalLines } from "../../explain/io_refusal.ts";
+import { ioStory } from "../../explain/io_story.ts";
+import { picturedRequest } from "../../pictured_request.ts";
+import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
+import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
+
+/** Requests of a picture before the rest is only listed. */
+const PICTURED_REQUESTS = 1;
+
+const OWN_FIELDS: readonly FieldSpec<Io>[] = [
+  {
+    name: "requests",
+    kind: "list",
+    of: "@request",
+    doc: "The requests it was cut into, in the order of their sectors.",
+    get: (io) => list(io.requests.map((request) => thing(REQUEST, request))),
+  },
+  {
+    name: "status",
+    kind: "word",
+    doc: "How it ended: the first failure of a request; OK until one fails.",
+    get: (io) => word(io.status),
+  },
+  { name: "done", kind: "bool", doc: "All its requests have ended.", get: (io) => io.done },
+  {
+    name: "error",
+    kind: "word",
+    doc: "The errno a caller would get; none while all is well.",
+    get: (io) => errorValue(io.error),
+  },
+  { name: "bytes", kind: "size", doc: "Its length.", get: (io) => size(io.bytes) },
+  {
+    name: "events",
+    kind: "@trace",
+    doc: "The events its requests caused.",
+    get: (io, run) => traceOf(requestEvents(io.requests, run)),
+  },
+];
+
+function onlyRequest(io: Io, field: string): NvmeRequest {
+  if (io.requests.length === 1) return io.requests[0]!;
+  throw new ScriptError(
+    "E0914",
+    `Cannot ask an io of ${formatCount(io.requests.length, "request")} for its ${field}`,
+    io.requests.length === 0
+      ? `it was refused before it became a request: ${io.status}`
+      : `ask one of them: \`.requests[0].${field}\``,
+  );
+}
+
+/** An io of one request also answers for that request. */
+function requestFields(): FieldSpec<Io>[] {
+  const own = new Set(OWN_FIELDS.map((field) => field.name));
+  return REQUEST.fields.filter((field) => !own.has(field.name)).map((field) => ({
+    name: field.name,
+    kind: field.kind,
+    doc: `${field.doc} Only for an io of one request.`,
+    get: (io: Io, run: Run): Value => field.get(onlyRequest(io, field.name), run),
+  }));
+}
+
+export const IO: TypeSpec<Io> = {
+  name: "io",
+  doc: "One bio as its submitter sees it. It may have been cut into several requests.",
+  fields: [...OWN_FIELDS, ...requestFields()],
+  methods: [],
+  format: (io) => {
+    if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;
+    const state = io.done ? io.status : "under way";
+    return `io of ${formatSize(io.bytes)} in ${
+      formatCount(io.requests.length, "request")
+    }, ${state}`;
+  },
+  show: (io, run) => {
+    if (io.requests.length <= PICTURED_REQUESTS) {
+      return io.requests.length === 0
+        ? [`io of ${formatSize(io.bytes)}, refused: ${io.status}`]
+        : requestPicture(picturedRequest(io.requests[0]!, run));
+    }
+    return [
+      `io of ${formatSize(io.bytes)}, cut into ${formatCount(io.requests.length, "request")}`,
+      ...tableLines(
+        ["request", "lba", "bytes", "segments", "format", "status"],
+        io.requests.map((request) => [
+          String(request.id),
+          String(request.lba),
+          formatSize(request.bytes),
+          String(request.nrPhysSegments),
+          request.format ?? "",
+          request.done ? request.status : request.mapped ? "mapped" : "queued",
+        ]),
+        ["right", "right", "right", "right"],
+      ),
+    ];
+  },
+  explain: (io, run) => [
+    ...ioStory(io.requests, (request) => explainRequest(request, run), run),
+    ...io.refusal === null ? [] : [
+      io.requests.length === 0 ? `io of ${formatSize(io.bytes)}` : "what was left of it",
+      ...refusalLines(io.refusal, io.status),
+    ],
+  ],
+  equals: (io, other) => isThing(other, IO) && other.target === io,
+};

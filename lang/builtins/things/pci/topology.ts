@@ -1,0 +1,123 @@
+/** The PCI tree as a picture. */
+import type { Lab } from "../../../../devices/lab.ts";
+import type { PciNodeConfig } from "../../../../devices/lab_config.ts";
+import { clip, PICTURE_COLUMNS } from "../../../render/columns.ts";
+import { formatCount, formatSize } from "../../../render/numbers.ts";
+import { isAcsService } from "../../../../devices/pci/peers/access_control.ts";
+import { iommuGroups } from "../../../../devices/pci/iommu_groups.ts";
+import { findRoute } from "../../../../devices/pci/peers/route.ts";
+import { list, thing, toThing } from "../../arguments.ts";
+import { SERVICE_LETTERS } from "../../explain/route_story.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
+import { DEVICE } from "../device.ts";
+import { groupList, PEER_ROUTE } from "./peer_route.ts";
+
+/** What a block is called in the picture. */
+const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
+  host_bridge: "host bridge",
+  root_port: "root port",
+  switch: "switch",
+  port: "port",
+  bridge: "bridge",
+  device: "device",
+  nvme: "nvme",
+  endpoint: "endpoint",
+  vfio: "vfio",
+  rdma: "rdma",
+};
+
+export const TOPOLOGY: TypeSpec<Lab> = {
+  name: "topology",
+  doc: "How the devices hang together: host bridges, ports, switches, functions.",
+  fields: [
+    {
+      name: "devices",
+      kind: "list",
+      of: "string",
+      doc: "The names of the devices.",
+      get: (lab) => list([...lab.devices.keys()]),
+    },
+    {
+      name: "groups",
+      kind: "list",
+      doc: "The IOMMU groups: which functions can be kept apart from the others, as names.",
+      get: (lab) => groupList(iommuGroups(lab.topology)),
+    },
+    {
+      name: "routes_computed",
+      kind: "int",
+      doc: "How often the kernel has worked out a route between peers.",
+      get: (lab) => lab.topology.routes.computed,
+    },
+    {
+      name: "routes_remembered",
+      kind: "int",
+      doc: "How often it answered with what it had worked out before.",
+      get: (lab) => lab.topology.routes.remembered,
+    },
+  ],
+  methods: [
+    {
+      name: "route",
+      parameters: [
+        { name: "provider", kind: "@device", doc: "The device that lends memory." },
+        { name: "client", kind: "@device", doc: "The device that reads or writes it." },
+      ],
+      result: "@peer_route",
+      doc: "How the client would reach the provider's memory, whether or not it lends any.",
+      example: `machine {
+  pci { root_port rp0 { switch sw0 { acs = [request_redirect]
+    nvme ssd { queues = 1 }
+    endpoint gpu { bar = 64MiB }
+  } } }
+}
+let route = topology().route(gpu, ssd)
+assert route.map_type == not_supported
+assert route.change.parameter == "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0"
+explain route`,
+      run: (_run, lab, [provider, client]) =>
+        thing(
+          PEER_ROUTE,
+          findRoute(
+            toThing(provider, DEVICE, "provider").function,
+            toThing(client, DEVICE, "client").function,
+            lab.topology.cpu,
+          ),
+        ),
+    },
+  ],
+  format: (lab) => `PCI tree with ${formatCount(lab.devices.size, "device")}`,
+  show: (lab) =>
+    lab.config.pci.length === 0
+      ? ["the machine has no PCI devices"]
+      : ["pci", ...branches(lab, lab.config.pci, "")],
+};
+
+/** A line for each block, drawn below the one it stands in. */
+function branches(lab: Lab, nodes: readonly PciNodeConfig[], indent: string): string[] {
+  return nodes.flatMap((node, index) => {
+    const last = index === nodes.length - 1;
+    const line = `${indent}${last ? "└─" : "├─"} ${nodeText(lab, node)}`;
+    return [
+      clip(line, PICTURE_COLUMNS),
+      ...branches(lab, node.children, `${indent}${last ? "   " : "│  "}`),
+    ];
+  });
+}
+
+function nodeText(lab: Lab, node: PciNodeConfig): string {
+  const { settings } = node;
+  const func = lab.topology.find(node.name) ?? lab.topology.find(`${node.name}.up`);
+  const address = func?.address;
+  const facts = [KINDS[node.kind]];
+  if (address !== undefined) facts.push(String(address));
+  if (settings.external) facts.push("external");
+  if (settings.whitelisted) facts.push("on the kernel's list");
+  if (settings.acs === "unknown") facts.push("acs unknown");
+  else if (settings.acs?.length) {
+    const services = settings.acs.filter(isAcsService);
+    facts.push(`acs ${services.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
+  }
+  if (settings.p2pmemBytes) facts.push(`${formatSize(settings.p2pmemBytes)} for peers`);
+  return `${node.name}   ${facts.join(", ")}`;
+}

@@ -1,0 +1,214 @@
+/** The page-wise DMA map, and what is remembered of peers along one batch of its entries. */
+import { type DmaAddr, pfnToPhys } from "../../../../runtime/address.ts";
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
+import type { MachineEvent } from "../../../../runtime/events.ts";
+import type { PeerMemo } from "../../../../runtime/dma/paths/scatterlist_peer.ts";
+import type { HmmDmaMap } from "../../../../runtime/mm/hmm_dma_map.ts";
+import { flagWords, HMM_PFN } from "../../../../runtime/mm/hmm_pfn_list.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../../../render/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { shownParts } from "../../../render/repeats.ts";
+import type { Run } from "../../../run/run.ts";
+import type { Value } from "../../../values/value.ts";
+import { dma, isThing, list, phys, record, size, thing, toInt, word } from "../../arguments.ts";
+import { decisionList } from "../../explain/decision_list.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
+import { IOVA_STATE } from "../dma/iova_state.ts";
+
+/** Entries of a picture that are looked at: more than that are only counted. */
+export const PICTURED_ENTRIES = 16_384;
+/** Digits of 32 bits. */
+const HALF_DIGITS = 8;
+
+/** The map, and the device that it is for; null for a device that is nothing but software. */
+export interface HmmMapTarget {
+  readonly map: HmmDmaMap;
+  readonly device: DmaDevice | null;
+}
+
+/** Where the device sees an entry, or null while it is not mapped. */
+function addressOf({ map }: HmmMapTarget, index: number): DmaAddr | null {
+  const { pfns } = map;
+  if (!pfns.has(index, HMM_PFN.DMA_MAPPED) || pfns.has(index, HMM_PFN.P2PDMA_BUS)) return null;
+  if (map.mode === "iova") return map.state.addr + index * map.entrySizeBytes as DmaAddr;
+  const at = map.dmaList?.[index] ?? pfnToPhys(pfns.pfn(index));
+  return at as number as DmaAddr;
+}
+
+/** One entry as a record. */
+export function entryRecord(target: HmmMapTarget, index: number): Value {
+  const { pfns } = target.map;
+  const at = addressOf(target, index);
+  const [high, low] = pfns.word(index);
+  const half = (value: number) => value.toString(16).padStart(HALF_DIGITS, "0");
+  return record({
+    flags: list(flagWords(pfns.flags(index)).map(word)),
+    pfn: pfns.pfn(index),
+    phys: pfns.pfn(index) === 0 ? null : phys(pfnToPhys(pfns.pfn(index))),
+    order: pfns.order(index),
+    dma: at === null ? null : dma(at),
+    word: `0x${half(high)}_${half(low)}`,
+  });
+}
+
+/** How many entries have all of these flags. */
+function count({ map: { pfns } }: HmmMapTarget, flags: number): number {
+  let found = 0;
+  for (let index = 0; index < pfns.length; index++) if (pfns.has(index, flags)) found++;
+  return found;
+}
+
+/** The entries as rows, those alike only counted. */
+export function entryRows(target: HmmMapTarget): string[][] {
+  const { pfns } = target.map;
+  const row = (index: number) => {
+    const flags = flagWords(pfns.flags(index));
+    const at = addressOf(target, index);
+    return [
+      String(index),
+      flags.length === 0 ? "–" : flags.join(" "),
+      pfns.has(index, HMM_PFN.VALID) ? formatAddress(pfnToPhys(pfns.pfn(index))) : "",
+      pfns.order(index) === 0 ? "" : String(pfns.order(index)),
+      at === null ? "" : formatAddress(at),
+    ];
+  };
+  const same = (a: number, b: number) => pfns.flags(a) === pfns.flags(b);
+  const looked = Math.min(pfns.length, PICTURED_ENTRIES);
+  const rows = shownParts(looked, same).flatMap(({ end, hiddenTimes, start }) => [
+    ...Array.from({ length: end - start }, (_, offset) => row(start + offset)),
+    ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
+  ]);
+  return looked === pfns.length
+    ? rows
+    : [...rows, ["⋮", `${pfns.length - looked} that are not looked at`, "", "", ""]];
+}
+
+const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
+  iova: "one range of IO addresses",
+  list: "an address for each page is kept",
+  stateless: "nothing is kept",
+};
+
+function formatMap({ device, map }: HmmMapTarget): string {
+  const pages = formatCount(map.pfns.length, "page");
+  if (!map.held) return `hmm_map of ${pages}, given back`;
+  return device === null
+    ? `list of ${pages} for a device of software`
+    : `hmm_map of ${pages} for ${device.name}, ${MODES[map.mode]}`;
+}
+
+const NAMES: ReadonlySet<string> = new Set([
+  "ret.hmm_dma_map_alloc",
+  "ret.hmm_dma_map_pfn",
+  "ret.hmm_dma_unmap_pfn",
+]);
+
+/** True for an event of a map's calls: what has a range is known by it. */
+export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
+  return NAMES.has(event.name) && event.device === (device?.name ?? null) &&
+    event.why?.inputs.range === map.firstDma;
+}
+
+/** What was decided for the map's pages, in order. */
+function explainMap(target: HmmMapTarget, run: Run): string[] {
+  return decisionList(run.recorder.events.filter((event) => isOfMap(event, target)));
+}
+
+export const HMM_MAP: TypeSpec<HmmMapTarget> = {
+  name: "hmm_map",
+  doc:
+    "Pages of a process made reachable for a device one by one: a list of page frames, and one " +
+    "range of IO addresses where there is an IOMMU.",
+  fields: [
+    {
+      name: "mode",
+      kind: "word",
+      doc:
+        "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
+        "nothing is kept.",
+      get: ({ map }) => word(map.mode),
+    },
+    {
+      name: "pages",
+      kind: "int",
+      doc: "How many pages of 4 KiB it has entries for.",
+      get: ({ map }) => map.pfns.length,
+    },
+    {
+      name: "entry_size",
+      kind: "size",
+      doc: "What an entry of the device's table stands for.",
+      get: ({ map }) => size(map.entrySizeBytes),
+    },
+    {
+      name: "memory",
+      kind: "size",
+      doc: "Host memory that its lists take: 8 bytes for a page, or 16.",
+      get: ({ map }) => size(map.memoryBytes),
+    },
+    {
+      name: "state",
+      kind: "@iova_state",
+      doc: "Its range.",
+      get: ({ device, map }) => thing(IOVA_STATE, { state: map.state, device, kind: "none" }),
+    },
+    {
+      name: "valid",
+      kind: "int",
+      doc: "How many entries have a page.",
+      get: (target) => count(target, HMM_PFN.VALID),
+    },
+    {
+      name: "mapped",
+      kind: "int",
+      doc: "How many entries the device can reach.",
+      get: (target) => count(target, HMM_PFN.DMA_MAPPED),
+    },
+  ],
+  methods: [
+    {
+      name: "entry",
+      parameters: [{ name: "index", kind: "int", doc: "The number of the page, from 0." }],
+      result: "record",
+      doc:
+        "One entry: { flags, pfn, phys, order, dma, word }. The flags are valid, write, error, " +
+        "dma_mapped, p2pdma and p2pdma_bus; `word` is the 64 bits as text.",
+      example: `machine { pci { root_port rp0 { endpoint nic { } } } }
+let map = hmm_dma_map_alloc(nic, 4)
+let mm = address_space()
+hmm_range_fault(mm, map, mm.mmap(16KiB), 4)
+assert map.entry(0).flags == [valid]
+hmm_dma_map_free(nic, map)`,
+      run: (_run, target, [index]) =>
+        entryRecord(target, toInt(index, "index", 0, target.map.pfns.length - 1)),
+    },
+  ],
+  format: formatMap,
+  show: (target) => [
+    clip(`${formatMap(target)}, ${formatSize(target.map.memoryBytes)}`, PICTURE_COLUMNS),
+    ...tableLines(["page", "flags", "memory", "order", "device address"], entryRows(target), [
+      "right",
+    ]),
+  ],
+  explain: explainMap,
+  equals: ({ map }, other) => isThing(other, HMM_MAP) && other.target.map === map,
+};
+
+export const P2PDMA_STATE: TypeSpec<PeerMemo> = {
+  name: "p2pdma_state",
+  doc: "What is remembered of peers while pages are mapped one after the other: as long as the " +
+    "provider stays the same, its kind is not asked for again.",
+  fields: [
+    {
+      name: "kind",
+      kind: "word",
+      doc: "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
+        "not_supported; none while nobody was asked about.",
+      get: ({ kind, provider }) => provider === null ? null : word(kind),
+    },
+  ],
+  methods: [],
+  format: ({ kind, provider }) =>
+    provider === null ? "p2pdma_state that knows no peer" : `p2pdma_state: ${kind}`,
+  equals: (memo, other) => isThing(other, P2PDMA_STATE) && other.target === memo,
+};

@@ -1,0 +1,100 @@
+/** The address space of a process, as devices that share it are concerned with it. */
+import { PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
+import type { AddressSpace, MappedPage } from "../../../../runtime/mm/address_space.ts";
+import { tableLines } from "../../../render/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { shownParts } from "../../../render/repeats.ts";
+import type { Value } from "../../../values/value.ts";
+import { isThing, list, record, size, virt, wrongKind } from "../../arguments.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
+import { MM_METHODS } from "./mm_methods.ts";
+
+/** Rows of a picture that are looked at: more pages than that are only counted. */
+const PICTURED_PAGES = 4096;
+
+/** The pages of all areas as rows, those alike only counted. */
+function pageRows(mm: AddressSpace): string[][] {
+  const pages: (readonly [number, MappedPage | null])[] = [];
+  for (const { end, start } of mm.areas) {
+    for (let at = start as number; at < end && pages.length < PICTURED_PAGES;) {
+      const page = mm.pageAt(at);
+      pages.push([at, page]);
+      at += PAGE_SIZE_BYTES * 2 ** (page?.order ?? 0);
+    }
+  }
+  const same = (a: number, b: number) => {
+    const [, left] = pages[a]!;
+    const [, right] = pages[b]!;
+    return left?.writable === right?.writable && left?.order === right?.order &&
+      left?.frame.dirty === right?.frame.dirty && left?.frame.broken === right?.frame.broken;
+  };
+  return shownParts(pages.length, same).flatMap(({ end, hiddenTimes, start }) => [
+    ...pages.slice(start, end).map(([at, page]) => [
+      formatAddress(at),
+      page === null ? "absent" : formatAddress(page.phys),
+      page === null ? "" : page.writable ? "read, write" : "read",
+      page === null ? "" : formatSize(PAGE_SIZE_BYTES * 2 ** page.order),
+      page === null ? "" : page.frame.broken ? "broken" : page.frame.dirty ? "dirty" : "",
+    ]),
+    ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
+  ]);
+}
+
+function formatMm(mm: AddressSpace): string {
+  if (!mm.alive) return "address space of a process that is gone";
+  return `address space of ${formatCount(mm.areas.length, "area")}, ${
+    formatCount(mm.presentPages, "page")
+  } present`;
+}
+
+export const MM: TypeSpec<AddressSpace> = {
+  name: "mm",
+  doc: "The address space of a process: which pages it has, and who is told before one goes.",
+  fields: [
+    {
+      name: "alive",
+      kind: "bool",
+      doc: "The process is there.",
+      get: (mm) => mm.alive,
+    },
+    {
+      name: "pages",
+      kind: "int",
+      doc: "How many pages of 4 KiB are there.",
+      get: (mm) => mm.presentPages,
+    },
+    {
+      name: "areas",
+      kind: "list",
+      doc: "What it may touch: a list of { start, size, writable }, in the order of addresses.",
+      get: (mm) =>
+        list(
+          mm.areas.map(({ end, start, writable }) =>
+            record({ start: virt(start), size: size(end - start), writable })
+          ),
+        ),
+    },
+    {
+      name: "notifiers",
+      kind: "int",
+      doc: "How many drivers want to be told of changes.",
+      get: (mm) => mm.notifiers.count,
+    },
+  ],
+  methods: MM_METHODS,
+  format: formatMm,
+  show: (mm) => [
+    formatMm(mm),
+    ...mm.areas.length === 0 ? [] : tableLines(
+      ["address", "memory", "may", "mapped as", ""],
+      pageRows(mm),
+    ),
+  ],
+  equals: (mm, other) => isThing(other, MM) && other.target === mm,
+};
+
+/** The process behind a value. */
+export function toMm(value: Value | undefined): AddressSpace {
+  if (isThing(value, MM)) return value.target;
+  throw wrongKind(value, "mm", "what address_space() gave");
+}

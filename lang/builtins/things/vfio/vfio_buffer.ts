@@ -1,0 +1,268 @@
+/** Migration buffers, and what tells which pages a device has written. */
+import type { DirtyTracker } from "../../../../devices/vfio/driver/dirty_tracker.ts";
+import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_buffer.ts";
+import type { MigrationDriver } from "../../../../devices/vfio/driver/migration_driver.ts";
+import type { MachineEvent } from "../../../../runtime/events.ts";
+import { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
+import { pairLines, tableLines } from "../../../render/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { ScriptError } from "../../../values/script_error.ts";
+import type { Value } from "../../../values/value.ts";
+import { bufferHome, dma, isThing, list, phys, size, thing, word } from "../../arguments.ts";
+import { decisionList } from "../../explain/decision_list.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
+import { BUFFER } from "../buffer.ts";
+import { IOVA_STATE } from "../dma/iova_state.ts";
+
+/** A buffer, and the driver whose it is. */
+export interface VfioBufferTarget {
+  readonly buffer: MigrationBuffer;
+  readonly driver: MigrationDriver;
+}
+
+/** Bytes that an item of a list of addresses is charged. */
+const ITEM_BYTES = 64;
+/** Pages of a picture before the rest is only counted. */
+const SHOWN_PAGES = 8;
+
+/** The machine of the examples: a function that can be migrated, behind an IOMMU. */
+export const VFIO_MACHINE = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { vfio vf { } } }
+}
+`;
+
+function directionValue({ direction }: MigrationBuffer): Value {
+  return direction === "none" ? null : word(direction);
+}
+
+/** True for a decision about a buffer. */
+function isOfBuffer(event: MachineEvent, { buffer, driver }: VfioBufferTarget): boolean {
+  return event.why !== null && event.device === driver.dev.name && event.name.startsWith("vfio.") &&
+    (event.fields as { readonly buffer?: number }).buffer === buffer.id;
+}
+
+function formatBuffer({ buffer }: VfioBufferTarget): string {
+  if (buffer.freed) return "migration buffer, freed";
+  const way = buffer.dir === null ? "for headers" : buffer.direction;
+  return `migration buffer of ${formatCount(buffer.npages, "page")}, ${way}${
+    buffer.key === null ? "" : `, key ${buffer.key}`
+  }`;
+}
+
+/** The buffer of a call. Raises when it was freed, or is another device's. */
+export function usableBuffer(
+  target: VfioBufferTarget,
+  driver: MigrationDriver,
+): MigrationBuffer {
+  const { buffer } = target;
+  const problem = target.driver !== driver
+    ? `The buffer is ${target.driver.dev.name}'s, not ${driver.dev.name}'s`
+    : buffer.freed
+    ? "The buffer was freed before"
+    : driver.spare.includes(buffer)
+    ? "The buffer was put back before"
+    : driver.tracker?.buffer === buffer
+    ? "The buffer is the dirty tracker's"
+    : null;
+  if (problem !== null) throw new ScriptError("E0919", problem);
+  return buffer;
+}
+
+export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
+  name: "vfio_buffer",
+  doc: "A buffer of a migration: pages of the host's, and the key by which a device finds them.",
+  fields: [
+    { name: "npages", kind: "int", doc: "How many pages.", get: ({ buffer }) => buffer.npages },
+    {
+      name: "size",
+      kind: "size",
+      doc: "Bytes of its pages.",
+      get: ({ buffer }) => size(buffer.sizeBytes),
+    },
+    {
+      name: "dir",
+      kind: "word",
+      doc: "Which way its bytes go: from_device (save), to_device (load), none: for headers.",
+      get: ({ buffer }) => directionValue(buffer),
+    },
+    {
+      name: "pages",
+      kind: "list",
+      doc: "Physical addresses of its pages.",
+      get({ buffer }, run) {
+        run.chargeMemory(ITEM_BYTES * buffer.npages);
+        return list(buffer.pages.map(phys));
+      },
+    },
+    {
+      name: "content",
+      kind: "@buffer",
+      doc: "The same memory as a buffer, to read, fill and compare.",
+      get({ buffer }, run) {
+        run.chargeMemory(ITEM_BYTES * buffer.npages);
+        const { pageBytes, pages } = buffer;
+        const segments = pages.map((page) => ({ phys: page, sizeBytes: pageBytes }));
+        return thing(BUFFER, new HostBuffer(bufferHome(run), segments));
+      },
+    },
+    {
+      name: "table",
+      kind: "list",
+      doc: "What the device was told of each page; empty while the buffer is not mapped.",
+      get({ buffer: { mailbox } }, run) {
+        if (mailbox === null) return list([]);
+        run.chargeMemory(ITEM_BYTES * mailbox.entries);
+        return list(
+          Array.from({ length: mailbox.entries }, (_, index) => dma(mailbox.entryAt(index))),
+        );
+      },
+    },
+    {
+      name: "table_room",
+      kind: "int",
+      doc: "Entries that the table has room for: an even number.",
+      get: ({ buffer }) => buffer.mailbox?.roomEntries ?? 0,
+    },
+    {
+      name: "key",
+      kind: "int",
+      doc: "The device's number for it; none while there is no key.",
+      get: ({ buffer }) => buffer.key,
+    },
+    {
+      name: "key_length",
+      kind: "size",
+      doc: "How many bytes the device was told lie behind the key.",
+      get: ({ buffer }) => size(buffer.mailbox?.lengthBytes ?? 0),
+    },
+    {
+      name: "iova",
+      kind: "@iova_state",
+      doc: "The state of the two-step API that it has in itself.",
+      get: ({ buffer, driver }) =>
+        thing(IOVA_STATE, { state: buffer.state, device: driver.dev, kind: "none" }),
+    },
+    {
+      name: "memory",
+      kind: "size",
+      doc:
+        "Host memory that it takes besides its pages: 8 bytes a page and 16 for the state (7.2) " +
+        "or 32 for each contiguous run (6.12), and the table.",
+      get: ({ buffer }) => size(buffer.costBytes),
+    },
+  ],
+  methods: [
+    {
+      name: "map",
+      parameters: [],
+      result: "nothing",
+      doc: "Has the device see the pages: writes the table, maps the pages, makes the key. A " +
+        "buffer that is allocated with a direction is mapped already.",
+      example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, from_device)\nb.map() fails EINVAL`,
+      raises: ["ENOTCONN", "EINVAL"],
+      run(_run, target) {
+        const buffer = usableBuffer(target, target.driver);
+        if (buffer.dir === null) {
+          throw new ScriptError("E0919", "A buffer for headers has no direction to be mapped in");
+        }
+        target.driver.mapBuffer(buffer);
+        return null;
+      },
+    },
+  ],
+  format: formatBuffer,
+  show(target) {
+    const { buffer } = target;
+    const { mailbox, pages, state } = buffer;
+    if (buffer.freed) return [formatBuffer(target)];
+    const rows = pages.slice(0, SHOWN_PAGES).map((page, index) => [
+      String(index),
+      formatAddress(page),
+      mailbox === null ? "–" : formatAddress(mailbox.entryAt(index)),
+    ]);
+    const rest = pages.length - rows.length;
+    const way = mailbox === null
+      ? "not mapped"
+      : buffer.list !== null
+      ? `a scatterlist of ${formatCount(buffer.list.count, "entry", "entries")}`
+      : state.sizeBytes === 0
+      ? "page by page"
+      : `one range of ${formatSize(state.sizeBytes)} at ${formatAddress(state.addr)}`;
+    return [
+      formatBuffer(target),
+      ...pairLines([
+        ["mapped", way],
+        [
+          "table",
+          mailbox === null
+            ? "none"
+            : `room for ${formatCount(mailbox.roomEntries, "entry", "entries")}, ` +
+              `${formatSize(mailbox.sizeBytes)}, key of ${formatSize(mailbox.lengthBytes)}`,
+        ],
+        ["memory", `${formatSize(buffer.costBytes)} besides its pages`],
+      ]),
+      ...tableLines(["page", "phys", "table entry"], rows, ["right", "right", "right"]),
+      ...rest > 0 ? [`… ${formatCount(rest, "page")} more`] : [],
+    ];
+  },
+  explain: (target, run) => [
+    formatBuffer(target),
+    ...decisionList(run.recorder.events.filter((event) => isOfBuffer(event, target))),
+  ],
+  equals: ({ buffer }, other) => isThing(other, VFIO_BUFFER) && other.target.buffer === buffer,
+};
+
+export const DIRTY_TRACKER: TypeSpec<DirtyTracker> = {
+  name: "dirty_tracker",
+  doc: "Follows which pages of a range a device writes, until it is stopped.",
+  fields: [
+    {
+      name: "buffer",
+      kind: "@vfio_buffer",
+      doc: "Where the device writes its reports: mapped from_device like any migration buffer.",
+      get: (tracker) => thing(VFIO_BUFFER, { buffer: tracker.buffer, driver: tracker.driver }),
+    },
+  ],
+  methods: [
+    {
+      name: "report",
+      parameters: [],
+      result: "list",
+      doc: "The pages that the device has written since the last report, by their addresses; the " +
+        "device writes them into the buffer, 8 bytes each.",
+      example: `${VFIO_MACHINE}let m = dma_map_phys(vf, alloc_pages(4), 16KiB, from_device)
+let tracker = vf.track(m.addr, 16KiB)
+vf.dma_write(m.addr + 8KiB, bytes"01")
+assert tracker.report() == [m.addr + 8KiB] and tracker.report() == []
+tracker.stop()
+dma_unmap_phys(vf, m, 16KiB, from_device)`,
+      raises: ["EIO", "ENOTCONN"],
+      run(run, tracker) {
+        requireRunning(tracker);
+        const pages = tracker.report();
+        run.chargeMemory(ITEM_BYTES * pages.length);
+        return list(pages.map(dma));
+      },
+    },
+    {
+      name: "stop",
+      parameters: [],
+      result: "nothing",
+      doc: "Ends the tracking and frees the buffer.",
+      example: `${VFIO_MACHINE}let tracker = vf.track(0, 1MiB)\ntracker.stop()\n` +
+        `assert iommu.live_mappings == 0`,
+      run(_run, tracker) {
+        requireRunning(tracker);
+        tracker.stop();
+        return null;
+      },
+    },
+  ],
+  format: (tracker) =>
+    `dirty tracker of ${tracker.driver.dev.name}${tracker.buffer.freed ? ", stopped" : ""}`,
+};
+
+function requireRunning(tracker: DirtyTracker): void {
+  if (tracker.buffer.freed) throw new ScriptError("E0919", "The tracker was stopped before");
+}

@@ -1,0 +1,224 @@
+/** Arguments of calls before the run: their number, their names and their kinds. */
+import type { Registry } from "../../values/registry.ts";
+import type { Kind, ParameterSpec } from "../../values/spec.ts";
+import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
+import type {
+  Argument,
+  CallExpression,
+  Expression,
+  FunctionDeclaration,
+} from "../../syntax/tree/ast.ts";
+import {
+  type Callable,
+  castHint,
+  describeKinds,
+  positionalParameters,
+} from "../../vm/arguments.ts";
+import { describeKind, isQuantity } from "../../values/kinds.ts";
+import { isOfType } from "../../values/types.ts";
+import { eventsNamed, patternNames } from "../names/event_names.ts";
+import type { Misfits } from "./misfits.ts";
+import type { SurplusArguments } from "./surplus_arguments.ts";
+
+/** What is known of values before the run. */
+export interface KnownValues {
+  readonly kindOf: (argument: Argument) => Kind;
+  /** Takes values that do not fit. */
+  readonly misfits: Misfits;
+  /** Takes arguments that the script's own functions have no parameters for. */
+  readonly surplus: SurplusArguments;
+}
+
+/**
+ * Reports arguments that do not fit the parameters of a function.
+ *
+ * @param declared Its declaration; null for a builtin.
+ */
+export function checkArguments(
+  call: CallExpression,
+  callable: Callable,
+  known: KnownValues,
+  registry: Registry,
+  bag: DiagnosticBag,
+  declared: FunctionDeclaration | null = null,
+): void {
+  const given = matchArguments(call, callable, declared, known.surplus, bag);
+  for (const [{ value }, { event }] of given) if (event) checkEventName(value, registry, bag);
+  const wrong = [...given].filter(([argument, parameter]) =>
+    !accepts(parameter, known.kindOf(argument), registry)
+  );
+  const [first, second] = wrong;
+  if (
+    wrong.length === 2 && accepts(first![1], known.kindOf(second![0]), registry) &&
+    accepts(second![1], known.kindOf(first![0]), registry)
+  ) {
+    const names = `\`${first![1].name}\` and \`${second![1].name}\``;
+    bag.error(
+      "E0402",
+      first![0].span,
+      `${names} of \`${callable.name}\` stand in each other's place`,
+      signature(callable),
+      [{ span: second![0].span, message: `this is \`${first![1].name}\`` }],
+    );
+    return;
+  }
+  for (const [argument, parameter] of wrong) {
+    const kind = known.kindOf(argument);
+    const hint = kind === "nothing" ? null : castHint(parameter.kind, kind);
+    const error = {
+      code: "E0402" as const,
+      span: argument.value.span,
+      message: `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as ` +
+        `\`${parameter.name}\`, but this is ${describeKind(kind)}`,
+      hint: hint ?? undefined,
+    };
+    // An address that only lacks its cast is no mistake of the line that made it.
+    if (hint === null) known.misfits.add(error, [argument.value, kind]);
+    else known.misfits.add(error);
+  }
+}
+
+/** Reports a text that is to name events, and names none. */
+function checkEventName(value: Expression, registry: Registry, bag: DiagnosticBag): void {
+  if (value.kind !== "String") return;
+  const [name = "", ...more] = value.parts;
+  if (typeof name !== "string" || more.length > 0) return;
+  if (eventsNamed(name, registry).length > 0) return;
+  bag.error(
+    "E0310",
+    value.span,
+    `No event is called "${name}"`,
+    didYouMean(name, patternNames(registry)) ?? "docs/events.md lists them",
+  );
+}
+
+/** Finds the parameter of each argument; reports what is too much, unknown, doubled or missing. */
+function matchArguments(
+  call: CallExpression,
+  callable: Callable,
+  declared: FunctionDeclaration | null,
+  surplus: SurplusArguments,
+  bag: DiagnosticBag,
+): Map<Argument, ParameterSpec> {
+  const { parameters } = callable;
+  const positional = positionalParameters(callable);
+  const given = new Map<Argument, ParameterSpec>();
+  const taken = new Set<ParameterSpec>();
+  let position = 0;
+  for (const argument of call.arguments) {
+    const parameter = argument.name === null
+      ? positional[position++] ?? (callable.variadic === true ? parameters.at(-1) : undefined)
+      : parameters.find(({ name }) => name === argument.name!.text);
+    if (parameter === undefined) {
+      if (argument.name === null && declared === null) {
+        bag.add(surplusError(call, callable, argument, null));
+      } else if (argument.name === null) {
+        surplus.add(declared!, call, surplusError(call, callable, argument, declared));
+      } else reportUnknownName(callable, argument.name, declared, bag);
+      return given;
+    }
+    if (taken.has(parameter) && (argument.name !== null || callable.variadic !== true)) {
+      bag.error(
+        "E0306",
+        argument.span,
+        `\`${callable.name}\` already got its argument \`${parameter.name}\``,
+        undefined,
+        [
+          ...[...given].filter(([, one]) => one === parameter)
+            .map(([{ span }]) => ({ span, message: "here" })),
+          ...declaredHere(declared),
+        ],
+      );
+      return given;
+    }
+    taken.add(parameter);
+    given.set(argument, parameter);
+  }
+  const missing = parameters.filter((parameter) =>
+    parameter.optional !== true && !taken.has(parameter) &&
+    !(callable.variadic === true && parameter === parameters.at(-1))
+  );
+  if (missing.length > 0) {
+    const names = missing.map((parameter) => `\`${parameter.name}\``).join(", ");
+    bag.error(
+      "E0304",
+      call.span,
+      `\`${callable.name}\` needs its argument${missing.length > 1 ? "s" : ""} ${names}`,
+      signature(callable),
+      declaredHere(declared),
+    );
+  }
+  return given;
+}
+
+function declaredHere(declared: FunctionDeclaration | null): readonly RelatedSpan[] {
+  return declared === null ? [] : [{ span: declared.name.span, message: "declared here" }];
+}
+
+function surplusError(
+  call: CallExpression,
+  callable: Callable,
+  argument: Argument,
+  declared: FunctionDeclaration | null,
+): Diagnostic {
+  const most = positionalParameters(callable).length;
+  const count = call.arguments.filter(({ name }) => name === null).length;
+  return {
+    code: "E0304",
+    severity: "error",
+    span: argument.span,
+    message: `\`${callable.name}\` takes at most ${most} positional ${
+      plural(most)
+    }, but got ${count}`,
+    hint: signature(callable),
+    related: declaredHere(declared),
+  };
+}
+
+function plural(count: number): string {
+  return count === 1 ? "argument" : "arguments";
+}
+
+function reportUnknownName(
+  callable: Callable,
+  name: NonNullable<Argument["name"]>,
+  declared: FunctionDeclaration | null,
+  bag: DiagnosticBag,
+): void {
+  const names = callable.parameters.map((parameter) => parameter.name);
+  bag.error(
+    "E0305",
+    name.span,
+    `\`${callable.name}\` has no argument \`${name.text}\``,
+    didYouMean(name.text, names) ?? signature(callable),
+    declaredHere(declared),
+  );
+}
+
+/** How the call is written: `dma_map_phys(dev, phys, size, dir, [attrs])`. */
+function signature(callable: Callable): string {
+  const parts = callable.parameters.map((parameter, index) => {
+    const last = index === callable.parameters.length - 1;
+    const name = `${parameter.name}${parameter.named === true ? ":" : ""}` +
+      `${last && callable.variadic === true ? " …" : ""}`;
+    return parameter.optional === true ? `[${name}]` : name;
+  });
+  return `it is \`${callable.name}(${parts.join(", ")})\``;
+}
+
+/** True when a value of this kind may be given for the parameter. */
+function accepts(parameter: ParameterSpec, given: Kind, registry: Registry): boolean {
+  if (given === "any") return true;
+  if (given === "nothing" && parameter.optional === true) return true;
+  const wanted = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
+  return wanted.some((kind) => acceptsOne(kind, given, registry));
+}
+
+function acceptsOne(wanted: Kind, given: Kind, registry: Registry): boolean {
+  if (wanted === "any" || wanted === given) return true;
+  if (given === "int") return isQuantity(wanted) || wanted === "ratio";
+  if (!wanted.startsWith("@") || !given.startsWith("@")) return false;
+  const type = registry.types.get(given.slice(1));
+  return type === undefined || isOfType(type, wanted.slice(1));
+}

@@ -1,0 +1,198 @@
+/**
+ * Values that are needed before there is a machine: in `machine`, `with`, `matrix` and `forall`.
+ *
+ * Literals, constants, consts and operators have one; anything that calls something has not.
+ */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { BinaryExpression, ConstDeclaration, Expression } from "../../syntax/tree/ast.ts";
+import { valuesEqual } from "../../values/equality.ts";
+import { arithmetic, bitwise, cast, compare, makeRange, negate } from "../../values/operators.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import {
+  BytesValue,
+  ListValue,
+  Quantity,
+  Ratio,
+  RecordValue,
+  type Value,
+} from "../../values/value.ts";
+import { formatValue } from "../../render/value_text.ts";
+import type { FileScope } from "../names/file_scope.ts";
+
+/** Bytes of lists and strings that one constant may make. */
+const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
+
+/** Consts that one may need, each by way of the next. */
+const CHAIN_LIMIT = 200;
+
+/** An expression that has no value before the run. */
+class NotConstant extends Error {}
+
+export class ConstantEvaluator {
+  readonly #scope: FileScope;
+  readonly #bag: DiagnosticBag;
+  readonly #pending = new Set<ConstDeclaration>();
+  #memory = MEMORY_LIMIT_BYTES;
+
+  /** What is said of a name that means nothing. */
+  #wanted: string | undefined;
+
+  constructor(scope: FileScope, bag: DiagnosticBag) {
+    this.#scope = scope;
+    this.#bag = bag;
+  }
+
+  /** The value of an expression; undefined when it has none, which is then reported. */
+  evaluate(expression: Expression, wanted?: string): Value | undefined {
+    this.#wanted = wanted;
+    try {
+      return this.#value(expression);
+    } catch (error) {
+      if (error instanceof NotConstant) return undefined;
+      if (!(error instanceof ScriptError)) throw error;
+      const hint = error.hint ?? undefined;
+      this.#bag.error(error.code, expression.span, error.message, hint);
+      return undefined;
+    }
+  }
+
+  #value(expression: Expression): Value {
+    switch (expression.kind) {
+      case "Integer":
+        return expression.value;
+      case "Ratio":
+        return new Ratio(expression.value);
+      case "Size":
+        return new Quantity("size", expression.valueBytes);
+      case "Duration":
+        return new Quantity("duration", expression.valueNs);
+      case "String":
+        return expression.parts
+          .map((part) => typeof part === "string" ? part : formatValue(this.#value(part)))
+          .join("");
+      case "Bytes":
+        return new BytesValue(expression.bytes);
+      case "Boolean":
+        return expression.value;
+      case "None":
+        return null;
+      case "Name":
+        return this.#name(expression);
+      case "List":
+        return new ListValue(expression.items.map((item) => this.#value(item)));
+      case "Record":
+        return new RecordValue(
+          new Map(expression.entries.map(({ key, value }) => [key.text, this.#value(value)])),
+        );
+      case "Unary": {
+        const operand = this.#value(expression.operand);
+        return expression.operator === "-" ? negate(operand) : !this.#bool(operand, expression);
+      }
+      case "Binary":
+        return this.#binary(expression);
+      case "Range":
+        return makeRange(
+          this.#value(expression.first),
+          this.#value(expression.last),
+          expression.inclusive,
+        );
+      case "Cast":
+        return this.#cast(expression);
+      case "ErrorExpression":
+        throw new NotConstant();
+      default:
+        return this.#refuse(expression, "This is needed before there is a machine");
+    }
+  }
+
+  #name(expression: Extract<Expression, { kind: "Name" }>): Value {
+    const { name } = expression;
+    const binding = this.#scope.find(name, false);
+    if (binding?.kind === "word") return binding.word;
+    if (binding?.kind === "const") {
+      const { declaration } = binding;
+      binding.reads++;
+      if (this.#pending.has(declaration)) {
+        return this.#refuse(expression, `\`${name}\` needs itself`);
+      }
+      if (this.#pending.size >= CHAIN_LIMIT) {
+        return this.#refuse(
+          expression,
+          `\`${name}\` hangs on more than ${CHAIN_LIMIT} other consts`,
+        );
+      }
+      this.#pending.add(declaration);
+      try {
+        return this.#value(declaration.value);
+      } finally {
+        this.#pending.delete(declaration);
+      }
+    }
+    const hint = this.#wanted ?? this.#scope.hint(name, [], false);
+    if (binding === null) {
+      this.#bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
+      throw new NotConstant();
+    }
+    return this.#refuse(expression, `\`${name}\` is not known before there is a machine`);
+  }
+
+  #binary(expression: BinaryExpression): Value {
+    const { operator } = expression;
+    const left = this.#value(expression.left);
+    if (operator === "and" || operator === "or") {
+      const first = this.#bool(left, expression.left);
+      if (first !== (operator === "and")) return first;
+      return this.#bool(this.#value(expression.right), expression.right);
+    }
+    const right = this.#value(expression.right);
+    switch (operator) {
+      case "==":
+        return valuesEqual(left, right, null);
+      case "!=":
+        return !valuesEqual(left, right, null);
+      case "<":
+      case "<=":
+      case ">":
+      case ">=":
+        return compare(operator, left, right);
+      case "|":
+      case "&":
+      case "<<":
+      case ">>":
+        return bitwise(operator, left, right);
+      default:
+        return arithmetic(operator, left, right, (bytes) => this.#charge(bytes));
+    }
+  }
+
+  #cast(expression: Extract<Expression, { kind: "Cast" }>): Value {
+    const target = expression.target.text;
+    if (target !== "phys" && target !== "dma") {
+      return this.#refuse(expression, `There is no cast \`as ${target}\``);
+    }
+    return cast(this.#value(expression.operand), target);
+  }
+
+  #bool(value: Value, expression: Expression): boolean {
+    if (typeof value === "boolean") return value;
+    this.#bag.error("E0403", expression.span, "This is neither true nor false");
+    throw new NotConstant();
+  }
+
+  #charge(bytes: number): void {
+    this.#memory -= bytes;
+    if (this.#memory < 0) {
+      throw new ScriptError("E0802", "The values of the file's constants take too much memory");
+    }
+  }
+
+  #refuse(expression: Expression, message: string): never {
+    this.#bag.error(
+      "E0316",
+      expression.span,
+      message,
+      "literals, constants, consts and operators are known there",
+    );
+    throw new NotConstant();
+  }
+}

@@ -1,0 +1,59 @@
+/** What the functions of a script give back. */
+import type {
+  Block,
+  Expression,
+  FunctionDeclaration,
+  ReturnStatement,
+  Statement,
+} from "../../syntax/tree/ast.ts";
+import { innerBlocks } from "../syntax_walk.ts";
+
+/** What a function gives back, as far as its text says. */
+export interface FunctionResult {
+  /** The values behind its `return`s; null for a bare one. */
+  readonly values: readonly (Expression | null)[];
+  /** True when it gives nothing back, whichever way it ends. */
+  readonly isNone: boolean;
+  /** True when one of its `return`s says `none`, which is a value. */
+  readonly saysNone: boolean;
+  /** Its last bare `return`. */
+  readonly bare: ReturnStatement | null;
+  /** True when its last statement is a `return`: a bare one there has lost its value. */
+  readonly endsInReturn: boolean;
+  /** Its last statement. */
+  readonly last: Statement | null;
+}
+
+/** Looks through each function once. */
+export class FunctionResults {
+  readonly #known = new Map<FunctionDeclaration, FunctionResult>();
+
+  of(declaration: FunctionDeclaration): FunctionResult {
+    let result = this.#known.get(declaration);
+    if (result === undefined) {
+      result = resultOf(declaration);
+      this.#known.set(declaration, result);
+    }
+    return result;
+  }
+}
+
+function resultOf({ body }: FunctionDeclaration): FunctionResult {
+  const found = [...returns(body)];
+  const last = body.statements.at(-1) ?? null;
+  return {
+    values: found.map(({ value }) => value),
+    isNone: found.every(({ value }) => value === null),
+    saysNone: found.some(({ value }) => value?.kind === "None"),
+    bare: found.findLast(({ value }) => value === null) ?? null,
+    endsInReturn: last?.kind === "Return",
+    last,
+  };
+}
+
+function* returns({ statements }: Block): Generator<ReturnStatement> {
+  for (const statement of statements) {
+    if (statement.kind === "Return") yield statement;
+    for (const inner of innerBlocks(statement)) yield* returns(inner);
+  }
+}

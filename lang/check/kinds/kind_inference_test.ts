@@ -1,0 +1,158 @@
+import { assertEquals } from "@std/assert";
+import { errorsOf, failureOf, load } from "../../run/test_support.ts";
+
+const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\nlet buf = alloc_pages(1)\n";
+const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
+
+Deno.test("kinds: what the table of language.md allows is no error", () => {
+  for (
+    const text of [
+      "print buf.phys + 4KiB",
+      "print buf.phys + 0x1000",
+      "print buf.phys - buf.phys + 4KiB",
+      "print buf.phys % 4KiB + 1",
+      "print 4KiB * 3 - 512B",
+      "print 3 * 4KiB / 2",
+      "print 4KiB / 512B + 1",
+      "print 10us + 5ns",
+      "print 10us / 2 == 5us",
+      "print 4KiB == 4096",
+      "print 1.5 * 2 < 4",
+      "print 4KiB + (buf.phys as dma)",
+      "print buf.phys == none",
+      'print "a" + "b"',
+      "print [1] + [2]",
+    ]
+  ) assertEquals(errorsOf(MACHINE + text), [], text);
+});
+
+Deno.test("kinds: other mixes are found before the run", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["print 4KiB + 10ns", "E0401 3:12 A size and a duration do not go with `+`"],
+    [
+      "print buf.phys + buf.phys",
+      "E0401 3:16 A physical address (phys) and a physical address " +
+      "(phys) do not go with `+`",
+    ],
+    ["print buf.phys * 2", "E0401 3:16 A physical address (phys) and an int do not go with `*`"],
+    ["print 4KiB * 4KiB", "E0401 3:12 A size and a size do not go with `*`"],
+    ["print 2 / 4KiB", "E0401 3:9 An int and a size do not go with `/`"],
+    [
+      "print buf.phys & 0xfff",
+      "E0401 3:16 A physical address (phys) and an int do not go with `&`",
+    ],
+    ["print 1.5 * 4KiB", "E0401 3:11 A ratio and a size do not go with `*`"],
+    ["print 1 < true", "E0401 3:9 An int and a bool cannot be compared"],
+    ["print -buf.phys", "E0401 3:8 Cannot negate a physical address (phys)"],
+    ["print 4KiB..10ns", "E0401 3:7 A range cannot go from a size to a duration"],
+    ['print 1 + "a"', "E0401 3:9 An int and a string do not go with `+`"],
+  ];
+  for (const [text, error] of cases) assertEquals(errorsOf(MACHINE + text), [error], text);
+});
+
+Deno.test("an address of the wrong space is refused, with the cast to write", () => {
+  assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys, 512B)`), [
+    "E0402 3:14 `dma_read` wants a device address (dma) or a mapping as `dma`, " +
+    "but this is a physical address (phys)",
+  ]);
+  assertEquals(
+    hintOf(`${MACHINE}ssd.dma_read(buf.phys, 512B)`),
+    "write `as dma` where it is meant",
+  );
+  assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys as dma, 512B)`), []);
+  assertEquals(errorsOf(`${MACHINE}ssd.dma_read(0x1000, 512)`), [], "a plain int is welcome");
+});
+
+Deno.test("a pattern asks for a field in the kind it has, before the run and in it", () => {
+  const asking = (field: string) =>
+    `${MACHINE}let t = trace { ssd.read(lba: 0, into: buf) }\nexpect events [ ${field}, ... ] in t`;
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      "mem.alloc(size_bytes: 4096ns)",
+      "`size_bytes` is a size and never equals a duration",
+    ],
+    [
+      "dma.map(phys: (0x1000 as dma))",
+      "`phys` is a physical address (phys) and never equals a device address (dma)",
+    ],
+    ["dma_map_phys(size: to_device)", "`size` is a size and never equals a word"],
+    ["irq(at_ns: 4KiB)", "`at_ns` is a duration and never equals a size"],
+  ];
+  for (const [field, message] of cases) {
+    assertEquals(load(asking(field)).diagnostics.map((each) => each.message), [message]);
+  }
+  const late = `fn same(x) { return x }\n${asking("dma.map(phys: (same(0x1000 as dma)))")}`;
+  assertEquals(
+    failureOf(late),
+    "E0913 Cannot compare the field phys (a physical address (phys)) with " +
+      "a device address (dma)",
+  );
+  assertEquals(errorsOf(asking("dma.map(phys: (buf.phys), size_bytes: 4096)")), []);
+});
+
+Deno.test("values of some kinds are never equal", () => {
+  assertEquals(errorsOf(`${MACHINE}print buf.phys == (0x1000 as dma)`), [
+    "E0404 3:16 A physical address (phys) and a device address (dma) can never be equal",
+  ]);
+  assertEquals(errorsOf("print strict == 1"), ["E0404 1:14 A word and an int can never be equal"]);
+  const mapped = `${MACHINE}print dma_map_phys(ssd, 0x1000, 4KiB, to_device) == 0xffff_f000`;
+  assertEquals(errorsOf(mapped), ["E0404 3:50 A mapping and an int can never be equal"]);
+  assertEquals(hintOf(mapped), "`.addr` is a mapping's address, `.size` its size");
+  assertEquals(errorsOf('match 1 { "a" => print 1 }'), [
+    "E0404 1:11 An int never matches a string",
+  ]);
+  assertEquals(errorsOf("match 4KiB { 1us..2us => print 1 }"), [
+    "E0404 1:14 A size never matches a duration",
+  ]);
+});
+
+Deno.test("conditions are true or false", () => {
+  assertEquals(errorsOf("if 1 { }"), ["E0403 1:4 `if` takes true or false, but this is an int"]);
+  assertEquals(errorsOf("assert 4KiB"), [
+    "E0403 1:8 `assert` takes true or false, but this is a size",
+  ]);
+  assertEquals(errorsOf("print 1 and true"), [
+    "E0403 1:7 `and` takes true or false, but this is an int",
+  ]);
+  assertEquals(errorsOf("print not 1"), [
+    "E0403 1:11 `not` takes true or false, but this is an int",
+  ]);
+});
+
+Deno.test("statements say what they take", () => {
+  assertEquals(errorsOf("advance 4KiB"), [
+    "E0405 1:9 `advance` takes a duration, but this is a size",
+  ]);
+  assertEquals(errorsOf("repeat 4KiB { }"), [
+    "E0405 1:8 `repeat` takes an int, but this is a size",
+  ]);
+  assertEquals(errorsOf("for i in 3 { }"), [
+    "E0405 1:10 `for` walks a range, a list or bytes, but this is an int",
+  ]);
+  assertEquals(errorsOf("wait 10ms"), ["E0405 1:6 Cannot wait for a duration"]);
+  assertEquals(errorsOf(`${MACHINE}wait ssd.submit(read, lba: 0, into: buf)`), []);
+});
+
+Deno.test("casts: ints, sizes and addresses only, and to phys and dma only", () => {
+  assertEquals(errorsOf(`${MACHINE}print buf as dma`), [
+    "E0406 3:7 Cannot read a buffer as a " +
+    "device address (dma)",
+  ]);
+  assertEquals(errorsOf("print 1 as size"), ["E0406 1:12 There is no cast `as size`"]);
+});
+
+Deno.test("a variable has a kind when all that it is given has", () => {
+  assertEquals(errorsOf("let a = 4KiB\na = a * 2\nprint a + 1us").length, 1);
+  assertEquals(errorsOf("let a = 1\na = 1us\nprint a + 4KiB"), [], "known in the run only");
+  assertEquals(errorsOf("let n = 0\nwhile n < 3 { n += 1 }\nprint n + strict").length, 1);
+  assertEquals(errorsOf("let a = 4KiB\na += 1us"), ["E0401 2:1 Cannot add a duration to a size"]);
+  assertEquals(errorsOf("for i in 0..3 { print i + strict }").length, 1);
+});
+
+Deno.test("a function has a kind when every return has the same one", () => {
+  const text = `${MACHINE}fn size(n) { return n * 1 }\nfn start(b) { return b.phys }\n`;
+  assertEquals(errorsOf(`${text}print size(1) + start(buf)`), []);
+  assertEquals(errorsOf("fn f() { return 4KiB }\nprint f() + 1us").length, 1);
+  assertEquals(errorsOf("fn f(x) { if x { return 4KiB }\n return 1us }\nprint f(true) + 1us"), []);
+  assertEquals(errorsOf("fn f(n) { return f(n) }\nprint f(1) + 1us"), [], "round in a circle");
+});

@@ -1,0 +1,386 @@
+/**
+ * Values that do not fit where they are used, and where the mistake is then.
+ *
+ * `let page = (1)` is a fine line, and a function without its `return` is a fine function; it is
+ * their uses that make no sense, each of them. One mistake gets one error: where the value comes
+ * from, when most of its uses find it wrong; else at the first use, which says where it comes from.
+ */
+import type { Kind } from "../../values/spec.ts";
+import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
+import { type Span, spanText } from "../../source.ts";
+import type { Expression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
+import { describeKind } from "../../values/kinds.ts";
+import type { Word } from "../../values/value.ts";
+import type {
+  ConstBinding,
+  FunctionBinding,
+  Resolution,
+  Variable,
+  WordBinding,
+} from "../names/bindings.ts";
+import type { FunctionResults } from "./function_results.ts";
+
+/** An expression that makes the items of a list, or an entry of a record. */
+interface MadeItem {
+  readonly kind: "item";
+  readonly madeBy: Expression;
+}
+
+/** What a value can come from. */
+type Origin = Variable | ConstBinding | FunctionBinding | WordBinding | MadeItem;
+
+/** A use of a value that makes no sense. */
+interface Misfit {
+  readonly diagnostic: Diagnostic;
+  /** The name or call whose value it is; null when the value stands right there. */
+  readonly use: Expression | null;
+  readonly kind: Kind;
+}
+
+interface Culprit {
+  readonly origin: Origin;
+  /** False when the use is the likelier mistake. */
+  readonly isBlamed: boolean;
+}
+
+/** A misfit that has an origin. */
+interface TracedMisfit extends Misfit, Culprit {
+  readonly use: Expression;
+}
+
+/** How far a value is followed back. */
+const CHAIN_LIMIT = 100;
+
+/** How many uses an error about their origin shows. */
+const SHOWN_USES = 2;
+
+export class Misfits {
+  readonly #resolution: Resolution;
+  readonly #results: FunctionResults;
+  readonly #found: Misfit[] = [];
+  /** Uses of an origin that found its value wrong. */
+  readonly #accusers = new Map<Origin, Set<Expression>>();
+  /** How often a function's result is of no interest: it is called for what it does. */
+  readonly #discarded = new Map<FunctionDeclaration, number>();
+  /** Values that were looked at, and whether they stand in parentheses for nothing. */
+  readonly #needless = new Map<Expression, boolean>();
+  /** One binding for each word: there is a new one at every use. */
+  readonly #words = new Map<Word, WordBinding>();
+  readonly #items = new Map<Expression, MadeItem>();
+  readonly #madeBy: (use: Expression) => Expression | null;
+
+  /**
+   * @param madeBy What made the item or entry that an expression takes; null for anything else.
+   */
+  constructor(
+    resolution: Resolution,
+    results: FunctionResults,
+    madeBy: (use: Expression) => Expression | null,
+  ) {
+    this.#resolution = resolution;
+    this.#results = results;
+    this.#madeBy = madeBy;
+  }
+
+  /**
+   * Takes note of a use that makes no sense.
+   *
+   * @param values The values that it is about, with their kinds; of two that do not go together the
+   *   one is blamed that has an origin, or that is none or a word.
+   */
+  add(
+    diagnostic: Omit<Diagnostic, "severity" | "hint"> & { readonly hint?: string | undefined },
+    ...values: readonly (readonly [Expression, Kind])[]
+  ): void {
+    const { hint, ...said } = diagnostic;
+    const error: Diagnostic = {
+      ...said,
+      severity: "error",
+      ...hint === undefined ? {} : { hint },
+    };
+    const traced = values.filter(([value]) => this.#originOf(value) !== null);
+    const odd = traced.filter(([, kind]) => kind === "nothing" || kind === "word");
+    const origins = new Set(traced.map(([value]) => this.#originOf(value)));
+    const [use, kind]: readonly [Expression | null, Kind] =
+      (odd.length === 1 ? odd[0] : origins.size === 1 ? traced[0] : undefined) ?? [null, "any"];
+    this.#found.push({ diagnostic: error, use, kind });
+    if (use !== null && kind !== "nothing") this.#accuse(use);
+  }
+
+  /** Takes note of a value that nobody wants: the result of a call that is a statement. */
+  discarded(value: Expression): void {
+    const origin = this.#originOf(value);
+    if (origin?.kind !== "function") return;
+    this.#discarded.set(origin.declaration, (this.#discarded.get(origin.declaration) ?? 0) + 1);
+  }
+
+  /** Reports what was found: one error for each origin. */
+  settle(bag: DiagnosticBag): void {
+    const traced: TracedMisfit[] = [];
+    for (const { diagnostic, kind, use } of this.#found) {
+      if (use === null) bag.add(diagnostic);
+      else traced.push({ diagnostic, kind, use, ...this.#culprit(use, kind) });
+    }
+    for (const [origin, misfits] of Map.groupBy(traced, (misfit) => misfit.origin)) {
+      bag.add(this.#report(origin, misfits));
+    }
+  }
+
+  /** What a name or a call gets its value from; null for anything else. */
+  #originOf(use: Expression): Origin | null {
+    const name = use.kind === "Call" ? use.callee : use;
+    if (name.kind !== "Name") return this.#madeItem(use);
+    const binding = this.#resolution.names.get(name);
+    switch (binding?.kind) {
+      case "function":
+        return use.kind === "Call" ? binding : null;
+      case "variable":
+        if (use.kind !== "Name") return null;
+        return (binding.role === "let" ? null : this.#madeItem(use)) ?? binding;
+      case "const":
+        return use.kind === "Name" ? binding : null;
+      case "word":
+        return use.kind === "Name" ? this.#wordBinding(binding) : null;
+      default:
+        return null;
+    }
+  }
+
+  #madeItem(use: Expression): MadeItem | null {
+    const madeBy = this.#madeBy(use);
+    if (madeBy === null || madeBy === use) return null;
+    const known = this.#items.get(madeBy);
+    if (known !== undefined) return known;
+    const item: MadeItem = { kind: "item", madeBy };
+    this.#items.set(madeBy, item);
+    return item;
+  }
+
+  #wordBinding(binding: WordBinding): WordBinding {
+    const known = this.#words.get(binding.word);
+    if (known === undefined) this.#words.set(binding.word, binding);
+    return known ?? binding;
+  }
+
+  /** The one expression that an origin has its value from; null when there is not just one. */
+  #sourceOf(origin: Origin): Expression | null {
+    switch (origin.kind) {
+      case "variable":
+        return origin.role === "let" && origin.assigned.length === 0 ? origin.source : null;
+      case "const":
+        return origin.declaration.value;
+      case "item":
+        return origin.madeBy;
+      case "function": {
+        const { values } = this.#results.of(origin.declaration);
+        return values.length === 1 ? values[0]! : null;
+      }
+      case "word":
+        return null;
+    }
+  }
+
+  /** A use finds its origin wrong; one that most uses find wrong passes the blame on. */
+  #accuse(first: Expression): void {
+    let use: Expression | null = first;
+    for (let step = 0; step < CHAIN_LIMIT && use !== null; step++) {
+      const origin = this.#originOf(use);
+      if (origin === null) return;
+      let accusers = this.#accusers.get(origin);
+      if (accusers === undefined) this.#accusers.set(origin, accusers = new Set());
+      if (accusers.has(use)) return;
+      accusers.add(use);
+      use = this.#isConvicted(origin) ? this.#sourceOf(origin) : null;
+    }
+  }
+
+  /** True when most uses of an origin find its value wrong, or its text does by itself. */
+  #isConvicted(origin: Origin): boolean {
+    if (origin.kind === "word") return false;
+    if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
+    // How often it is used nobody has counted.
+    if (origin.kind === "item") return false;
+    return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
+  }
+
+  /**
+   * For a value that is none one use is enough: nobody binds the result of a call that has none, or
+   * returns it, on purpose. A written `none` is meant.
+   */
+  #isNoneByMistake(first: Origin): boolean {
+    let origin: Origin | null = first;
+    for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
+      if (origin.kind === "function") {
+        const { declaration, reads } = origin;
+        const { bare, endsInReturn, isNone, saysNone } = this.#results.of(declaration);
+        if (!isNone) return bare !== null || !saysNone;
+        return endsInReturn || 2 * (this.#discarded.get(declaration) ?? 0) < reads;
+      }
+      const source = this.#sourceOf(origin);
+      if (source === null || source.kind === "None") return false;
+      origin = this.#originOf(source);
+    }
+    return true;
+  }
+
+  /** The farthest origin of a use's value that can be blamed, and whether it can. */
+  #culprit(use: Expression, kind: Kind): Culprit {
+    let origin = this.#originOf(use)!;
+    const isNone = kind === "nothing" && this.#isNoneByMistake(origin);
+    const isBlamed = (one: Origin) => kind === "nothing" ? isNone : this.#isConvicted(one);
+    for (let step = 0; step < CHAIN_LIMIT; step++) {
+      const source = isBlamed(origin) ? this.#sourceOf(origin) : null;
+      const next = source === null ? null : this.#originOf(source);
+      if (next === null || !isBlamed(next)) break;
+      origin = next;
+    }
+    return { origin, isBlamed: isBlamed(origin) };
+  }
+
+  /** `(1)` where `1` would do: a call that lost its function. */
+  #hasNeedlessParentheses(value: Expression | null): boolean {
+    if (value === null) return false;
+    let needless = this.#needless.get(value);
+    if (needless === undefined) {
+      needless = isInParentheses(spanText(value.span));
+      this.#needless.set(value, needless);
+    }
+    return needless;
+  }
+
+  #report(origin: Origin, misfits: readonly TracedMisfit[]): Diagnostic {
+    const [first] = misfits as readonly [TracedMisfit, ...TracedMisfit[]];
+    const { diagnostic, isBlamed, kind, use } = first;
+    const isSure = misfits.length > 1 || kind === "nothing" ||
+      this.#hasNeedlessParentheses(this.#sourceOf(origin));
+    return isBlamed && isSure && use.span.source === placeOf(origin)?.source
+      ? this.#atOrigin(origin, kind, misfits)
+      : atFirstUse(diagnostic, use, origin, misfits.length - 1);
+  }
+
+  #atOrigin(origin: Origin, kind: Kind, misfits: readonly TracedMisfit[]): Diagnostic {
+    const related = misfits.slice(0, SHOWN_USES).map(({ diagnostic: { message, span } }) => ({
+      span,
+      message: message[0]!.toLowerCase() + message.slice(1),
+    }));
+    const declaration = origin.kind === "function" ? origin.declaration : null;
+    const result = declaration === null ? null : this.#results.of(declaration);
+    if (declaration !== null && kind === "nothing" && (result!.isNone || result!.bare !== null)) {
+      const { bare, last } = result!;
+      return {
+        code: "E0407",
+        severity: "error",
+        span: (bare ?? last ?? declaration.name).span,
+        message: `\`${declaration.name.text}\` is used for its value, but returns none`,
+        hint: bare !== null
+          ? "write the value behind `return`"
+          : "`return` before the value hands it on",
+        related,
+      };
+    }
+    const source = this.#sourceOf(origin);
+    return {
+      code: "E0408",
+      severity: "error",
+      span: source?.span ?? placeOf(origin)!,
+      message: `${subjectOf(origin)} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
+      ...this.#hasNeedlessParentheses(source)
+        ? { hint: "is the name of a function missing before the `(`?" }
+        : {},
+      related,
+    };
+  }
+
+  #verdict(origin: Origin, kind: Kind): string {
+    if (origin.kind === "word" || origin.kind === "item") return "which does not fit its uses";
+    const uses = origin.reads;
+    if (kind === "nothing") return `and its ${uses === 1 ? "use wants" : "uses want"} a value`;
+    const wrong = this.#accusers.get(origin)?.size ?? 0;
+    if (wrong < uses) return `which fits only ${uses - wrong} of its ${uses} uses`;
+    return uses === 1 ? "which does not fit its use" : `which fits none of its ${uses} uses`;
+  }
+}
+
+function placeOf(origin: Origin): Span | null {
+  switch (origin.kind) {
+    case "variable":
+      return origin.span;
+    case "const":
+    case "function":
+      return origin.declaration.name.span;
+    case "item":
+      return origin.madeBy.span;
+    case "word":
+      return null;
+  }
+}
+
+/** What an error about an origin begins with. */
+function subjectOf(origin: Origin): string {
+  switch (origin.kind) {
+    case "variable":
+      return `\`${origin.name}\` is`;
+    case "const":
+      return `\`${origin.declaration.name.text}\` is`;
+    case "function":
+      return `\`${origin.declaration.name.text}\` returns`;
+    case "item":
+      return "What is put in here is";
+    case "word":
+      return `\`${origin.word.name}\` is`;
+  }
+}
+
+/** What a note at an origin says. */
+function noteOf(origin: Origin): string {
+  switch (origin.kind) {
+    case "variable":
+      return `\`${origin.name}\` is bound here`;
+    case "const":
+    case "function":
+      return `\`${origin.declaration.name.text}\` is declared here`;
+    case "item":
+      return "it is put in here";
+    case "word":
+      return `\`${origin.word.name}\` stands here`;
+  }
+}
+
+/** True for `(1)`, but not for `(1) + (2)`. */
+function isInParentheses(text: string): boolean {
+  if (!text.startsWith("(")) return false;
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === "(") depth++;
+    else if (text[index] === ")" && --depth === 0) return index === text.length - 1;
+  }
+  return false;
+}
+
+/** The first use with all the others, and where the value comes from when that is another line. */
+function atFirstUse(
+  diagnostic: Diagnostic,
+  use: Expression,
+  origin: Origin,
+  more: number,
+): Diagnostic {
+  const place = placeOf(origin);
+  const line = (span: Span) => span.source.position(span.start).line;
+  const isElsewhere = place !== null &&
+    (place.source !== use.span.source || line(place) !== line(use.span));
+  const origins: RelatedSpan[] = isElsewhere ? [{ span: place, message: noteOf(origin) }] : [];
+  const hints = diagnostic.hint === undefined ? [] : [diagnostic.hint];
+  if (origin.kind === "word" && hints.length === 0) {
+    hints.push(`\`${origin.word.name}\` is a word here: nothing of that name is bound`);
+  }
+  if (more > 0) {
+    const places = `${more} more place${more === 1 ? "" : "s"}`;
+    const also = origin.kind === "word" ? `the same in ${places}` : `it does not fit in ${places}`;
+    hints.push(hints.length === 0 ? also : `(${also})`);
+  }
+  return {
+    ...diagnostic,
+    ...hints.length === 0 ? {} : { hint: hints.join("\n") },
+    related: [...diagnostic.related ?? [], ...origins],
+  };
+}

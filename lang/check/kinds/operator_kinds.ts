@@ -1,0 +1,201 @@
+/** Kinds of what operators make, and the mixes that have no meaning. */
+import type { Kind } from "../../values/spec.ts";
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { AssignStatement, BinaryExpression, Expression } from "../../syntax/tree/ast.ts";
+import {
+  arithmeticKind,
+  type ArithmeticOperator,
+  castable,
+  comparableKinds,
+  comparableNumbers,
+  describeKind,
+  isNumeric,
+  rangeEndsKind,
+} from "../../values/kinds.ts";
+import { mixHint } from "../../values/operators.ts";
+import type { Misfits } from "./misfits.ts";
+
+/** Kinds of operands, as far as they are known. */
+export interface OperandKinds {
+  kindOf(expression: Expression): Kind;
+  /** Reports what can be neither true nor false. */
+  wantBool(expression: Expression, what: string): void;
+}
+
+export class OperatorKinds {
+  readonly #values: OperandKinds;
+  readonly #bag: DiagnosticBag;
+  readonly #misfits: Misfits;
+
+  constructor(values: OperandKinds, bag: DiagnosticBag, misfits: Misfits) {
+    this.#values = values;
+    this.#bag = bag;
+    this.#misfits = misfits;
+  }
+
+  unary(operator: "not" | "-", operand: Expression): Kind {
+    if (operator === "not") {
+      this.#values.wantBool(operand, "`not`");
+      return "bool";
+    }
+    const kind = this.#values.kindOf(operand);
+    if (kind === "any") return "any";
+    if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
+    this.#misfits.add({
+      code: "E0401",
+      span: operand.span,
+      message: `Cannot negate ${describeKind(kind)}`,
+      hint: kind === "word"
+        ? "the name of an errno has no sign; `f() fails EIO` expects it"
+        : undefined,
+    }, [operand, kind]);
+    return "any";
+  }
+
+  binary(expression: BinaryExpression): Kind {
+    const { left, operator, right } = expression;
+    switch (operator) {
+      case "and":
+      case "or":
+        this.#values.wantBool(left, `\`${operator}\``);
+        this.#values.wantBool(right, `\`${operator}\``);
+        return "bool";
+      case "==":
+      case "!=":
+        if (!comparableKinds(this.#values.kindOf(left), this.#values.kindOf(right))) {
+          this.#reportMix("E0404", expression, "can never be equal");
+        }
+        return "bool";
+      case "<":
+      case "<=":
+      case ">":
+      case ">=":
+        this.#checkOrder(expression);
+        return "bool";
+      case "|":
+      case "&":
+      case "<<":
+      case ">>":
+        return this.#bitsKind(expression);
+      default:
+        return this.#arithmetic(expression, operator);
+    }
+  }
+
+  #checkOrder(expression: BinaryExpression): void {
+    const left = this.#values.kindOf(expression.left);
+    const right = this.#values.kindOf(expression.right);
+    if (left === "any" || right === "any") return;
+    if (isNumeric(left) && isNumeric(right) && comparableNumbers(left, right)) return;
+    this.#reportMix("E0401", expression, "cannot be compared");
+  }
+
+  #bitsKind(expression: BinaryExpression): Kind {
+    const left = this.#values.kindOf(expression.left);
+    const right = this.#values.kindOf(expression.right);
+    const plain = (kind: Kind) => kind === "int" || kind === "any";
+    if (plain(left) && plain(right)) return "int";
+    this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
+    return "any";
+  }
+
+  #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {
+    const left = this.#values.kindOf(expression.left);
+    const right = this.#values.kindOf(expression.right);
+    if (left === "any" || right === "any") return "any";
+    if (isNumeric(left) && isNumeric(right)) {
+      const kind = arithmeticKind(operator, left, right);
+      if (kind !== null) return kind;
+    } else if (operator === "+" && left === right && isJoinable(left)) {
+      return left;
+    }
+    this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
+    return "any";
+  }
+
+  #reportMix(code: "E0401" | "E0404", expression: BinaryExpression, what: string): void {
+    const left = this.#values.kindOf(expression.left);
+    const right = this.#values.kindOf(expression.right);
+    const subject = `${describeKind(left)} and ${describeKind(right)}`;
+    this.#misfits.add(
+      {
+        code,
+        span: expression.operatorSpan,
+        message: `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
+        hint: mixHint(expression.operator, left, right) ?? undefined,
+      },
+      [expression.left, left],
+      [expression.right, right],
+    );
+  }
+
+  range(expression: Extract<Expression, { kind: "Range" }>): Kind {
+    const first = this.#values.kindOf(expression.first);
+    const last = this.#values.kindOf(expression.last);
+    const isOrdered = [first, last].every((kind) => kind === "any" || isNumeric(kind));
+    const isKnown = first !== "any" && last !== "any";
+    if (!isOrdered || isKnown && rangeEndsKind(first, last) === null) {
+      this.#misfits.add(
+        {
+          code: "E0401",
+          span: expression.span,
+          message: `A range cannot go from ${describeKind(first)} to ${describeKind(last)}`,
+        },
+        [expression.first, first],
+        [expression.last, last],
+      );
+    }
+    // Two dots for one make a range of what has no order, or of names that nothing is called:
+    // whoever uses it learns nothing new.
+    return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
+  }
+
+  cast(expression: Extract<Expression, { kind: "Cast" }>): Kind {
+    const kind = this.#values.kindOf(expression.operand);
+    const target = expression.target.text;
+    if (target !== "phys" && target !== "dma") {
+      this.#bag.error(
+        "E0406",
+        expression.target.span,
+        `There is no cast \`as ${target}\``,
+        "`as phys` and `as dma` are the two there are",
+      );
+      return "any";
+    }
+    if (kind !== "any" && !castable(kind)) {
+      const isThing = kind.startsWith("@");
+      const error = {
+        code: "E0406" as const,
+        span: expression.operand.span,
+        message: `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
+        hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
+      };
+      if (isThing) this.#misfits.add(error);
+      else this.#misfits.add(error, [expression.operand, kind]);
+    }
+    return target;
+  }
+
+  /** The kind after `x += e`; reports a mix that has no meaning. */
+  added(left: Kind, assignment: AssignStatement): Kind {
+    const right = this.#values.kindOf(assignment.value);
+    if (left === "any" || right === "any") return "any";
+    if (isNumeric(left) && isNumeric(right)) {
+      const kind = arithmeticKind("+", left, right);
+      if (kind !== null) return kind;
+    } else if (left === right && isJoinable(left)) {
+      return left;
+    }
+    this.#bag.error(
+      "E0401",
+      assignment.span,
+      `Cannot add ${describeKind(right)} to ${describeKind(left)}`,
+      mixHint("+", left, right) ?? undefined,
+    );
+    return "any";
+  }
+}
+
+function isJoinable(kind: Kind): boolean {
+  return kind === "string" || kind === "list" || kind === "bytes";
+}

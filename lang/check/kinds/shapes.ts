@@ -1,0 +1,280 @@
+/**
+ * What is known, before the run, of the inside of lists and records: the kind of their items, the
+ * names and kinds of their entries. Lists and records never change, so that what a literal holds is
+ * what a name for it holds, as long as the name is given nothing else.
+ */
+import type { Registry } from "../../values/registry.ts";
+import type { Contents, Kind } from "../../values/spec.ts";
+import type {
+  CallExpression,
+  Expression,
+  FieldExpression,
+  FunctionDeclaration,
+} from "../../syntax/tree/ast.ts";
+import { BRANCH_NAMES } from "../../vm/branch_outcome.ts";
+import { isNumeric, rangeEndsKind } from "../../values/kinds.ts";
+import { findField, findMethod, typeOfKind } from "../../values/types.ts";
+import type { Resolution, Variable } from "../names/bindings.ts";
+import type { FunctionResults } from "./function_results.ts";
+
+/** A kind, and what is known of what is inside. */
+export interface Shape {
+  readonly kind: Kind;
+  /** What each item of a list is; null when nothing is known of them. */
+  readonly item: Shape | null;
+  /** The entries of a record; null when they are not known. */
+  readonly entries: ReadonlyMap<string, Shape> | null;
+  /** What made it an item or an entry: an item of a list, the body of a lambda; null elsewhere. */
+  readonly madeBy: Expression | null;
+}
+
+/** How far a value is followed back: the host's stack is no place for a chain of ten thousand. */
+const CHAIN_LIMIT = 50;
+
+/** Methods of lists whose result has the items of the list, and those that give one of them. */
+const SAME_ITEMS: ReadonlySet<string> = new Set(["filter", "slice", "sorted"]);
+const ONE_ITEM: ReadonlySet<string> = new Set(["first", "last", "max", "min"]);
+/** Methods that hand each item to a function. */
+const EACH_ITEM: ReadonlySet<string> = new Set(["map", "filter", "any", "all"]);
+
+const UNKNOWN: Shape = { kind: "any", item: null, entries: null, madeBy: null };
+
+export class Shapes {
+  readonly #kindOf: (expression: Expression) => Kind;
+  readonly #resolution: Resolution;
+  readonly #registry: Registry;
+  readonly #results: FunctionResults;
+  readonly #known = new Map<Expression, Shape>();
+  /** Parameters of lambdas that are called with items. */
+  readonly #parameters = new Map<Variable, Shape>();
+  #depth = 0;
+
+  constructor(
+    kindOf: (expression: Expression) => Kind,
+    resolution: Resolution,
+    registry: Registry,
+    results: FunctionResults,
+  ) {
+    this.#kindOf = kindOf;
+    this.#resolution = resolution;
+    this.#registry = registry;
+    this.#results = results;
+  }
+
+  /** What is known of a value. */
+  of(expression: Expression): Shape {
+    const known = this.#known.get(expression);
+    if (known !== undefined) return known;
+    if (this.#depth >= CHAIN_LIMIT) return UNKNOWN;
+    // Whoever asks again while this is being worked out goes round in a circle.
+    this.#known.set(expression, UNKNOWN);
+    this.#depth++;
+    const shape = this.#infer(expression);
+    this.#depth--;
+    this.#known.set(expression, shape);
+    return shape;
+  }
+
+  /** What the items of a list, or of whatever else can be walked, are. */
+  item(values: Expression): Shape {
+    return this.of(values).item ?? UNKNOWN;
+  }
+
+  /** The kind of a lambda's parameter, where it is known what it is called with. */
+  parameter(variable: Variable): Kind {
+    return this.#parameters.get(variable)?.kind ?? "any";
+  }
+
+  /** Takes note of what a method hands to a lambda, before the lambda is looked at. */
+  noteLambda({ arguments: given }: CallExpression, callee: FieldExpression): void {
+    const [argument] = given;
+    if (argument?.value.kind !== "Lambda" || argument.value.parameters.length !== 1) return;
+    const variable = this.#resolution.variables.get(argument.value.parameters[0]!);
+    if (variable === undefined) return;
+    const { text } = callee.field;
+    const object = this.#kindOf(callee.object);
+    if (!takesItems(object, text)) return;
+    const item = object === "list" ? this.item(callee.object) : shapeOf("@event", undefined);
+    this.#parameters.set(variable, item);
+  }
+
+  #infer(expression: Expression): Shape {
+    const kind = this.#kindOf(expression);
+    const plain: Shape = { kind, item: null, entries: null, madeBy: null };
+    switch (expression.kind) {
+      case "List":
+        return { ...plain, item: joined(expression.items.map((item) => this.#madeBy(item))) };
+      case "Record": {
+        const entries = expression.entries.map(({ key, value }) =>
+          [key.text, this.#madeBy(value)] as const
+        );
+        return { ...plain, entries: new Map(entries) };
+      }
+      case "Name":
+        return this.#named(expression) ?? plain;
+      case "Field":
+        return this.#field(expression) ?? plain;
+      case "Index":
+        return kind === "string" ? plain : this.of(expression.object).item ?? plain;
+      case "Call":
+        return this.#call(expression) ?? plain;
+      case "Range": {
+        const ends = [expression.first, expression.last].map((end) => this.#kindOf(end));
+        const item = rangeEndsKind(ends[0]!, ends[1]!);
+        return { ...plain, item: item === null ? null : shapeOf(item, undefined) };
+      }
+      case "Try": {
+        // Nothing is left for a second `try` to take.
+        if (expression.operand.kind === "Try") return plain;
+        const value = this.#madeBy(expression.operand);
+        const entries = [["ok", "bool"], ["error", "any"]] as const;
+        return {
+          ...plain,
+          entries: new Map([
+            ...entries.map(([name, kind]) => [name, shapeOf(kind, undefined)] as const),
+            // None where the operand has raised.
+            ["value", value] as const,
+          ]),
+        };
+      }
+      case "Compare":
+        return shapeOf("list", "@outcome");
+      case "Fork":
+        return {
+          ...plain,
+          entries: new Map(
+            expression.branches.map((_, index) =>
+              [BRANCH_NAMES[index]!, shapeOf("@outcome", undefined)] as const
+            ),
+          ),
+        };
+      case "Binary": {
+        if (expression.operator !== "+" || kind !== "list") return plain;
+        return {
+          ...plain,
+          item: joined([this.item(expression.left), this.item(expression.right)]),
+        };
+      }
+      default:
+        return plain;
+    }
+  }
+
+  /** What a value is once it is an item or an entry. */
+  #madeBy(expression: Expression): Shape {
+    return { ...this.of(expression), madeBy: expression };
+  }
+
+  #named(expression: Extract<Expression, { kind: "Name" }>): Shape | null {
+    const binding = this.#resolution.names.get(expression);
+    if (binding?.kind === "const") return this.of(binding.declaration.value);
+    if (binding?.kind !== "variable") return null;
+    const known = this.#parameters.get(binding);
+    if (known !== undefined) return known;
+    const { assigned, owner, role, source } = binding;
+    if (owner === null || source === null || assigned.length > 0) return null;
+    return role === "let" ? this.of(source) : this.of(source).item;
+  }
+
+  #field({ field, object }: FieldExpression): Shape | null {
+    const { entries, item, kind } = this.of(object);
+    const entry = entries?.get(field.text);
+    if (entry !== undefined) return entry;
+    if (kind === "list") {
+      return ONE_ITEM.has(field.text) || field.text === "sum" && isNumber(item) ? item : null;
+    }
+    const type = kind === "record" ? undefined : typeOfKind(kind, this.#registry.types);
+    const spec = type === undefined ? null : findField(type, field.text);
+    return spec === null ? null : shapeOf(spec.kind, spec.of);
+  }
+
+  #call(call: CallExpression): Shape | null {
+    const { callee } = call;
+    if (callee.kind === "Name") {
+      const binding = this.#resolution.names.get(callee);
+      if (binding?.kind === "function") return this.#returned(binding.declaration);
+      return binding?.kind === "builtin" ? shapeOf(binding.spec.result, binding.spec.of) : null;
+    }
+    if (callee.kind !== "Field") return null;
+    const { item, kind } = this.of(callee.object);
+    const { text } = callee.field;
+    if (kind === "list") {
+      if (SAME_ITEMS.has(text)) return { kind: "list", item, entries: null, madeBy: null };
+      if (text === "map") return this.#mapped(call);
+      return ONE_ITEM.has(text) || text === "sum" && isNumber(item) ? item : null;
+    }
+    const type = typeOfKind(kind, this.#registry.types);
+    const method = type === undefined ? null : findMethod(type, text);
+    return method === null ? null : shapeOf(method.result, method.of);
+  }
+
+  /** What a function of the script gives, where there is only one way out of it. */
+  #returned(declaration: FunctionDeclaration): Shape | null {
+    const { endsInReturn, values } = this.#results.of(declaration);
+    const [value, ...others] = values;
+    return !endsInReturn || others.length > 0 || value === undefined || value === null
+      ? null
+      : this.of(value);
+  }
+
+  #mapped({ arguments: given }: CallExpression): Shape | null {
+    const body = given[0]?.value;
+    if (body?.kind !== "Lambda") return null;
+    return { kind: "list", item: this.#madeBy(body.body), entries: null, madeBy: null };
+  }
+}
+
+/** True for methods that call a function with each item: of lists, and a trace's `filter`. */
+export function takesItems(object: Kind, method: string): boolean {
+  return object === "list" ? EACH_ITEM.has(method) : object === "@trace" && method === "filter";
+}
+
+/** What a builtin says of what it gives. */
+function shapeOf(kind: Kind, contents: Contents | undefined): Shape {
+  if (contents === undefined) return { kind, item: null, entries: null, madeBy: null };
+  const inside: Shape = typeof contents === "string"
+    ? { kind: contents, item: null, entries: null, madeBy: null }
+    : {
+      kind: "record",
+      item: null,
+      entries: new Map(
+        Object.entries(contents).map(([name, entry]) => [name, shapeOf(entry, undefined)]),
+      ),
+      madeBy: null,
+    };
+  return kind === "list"
+    ? { kind, item: inside, entries: null, madeBy: null }
+    : { ...inside, kind };
+}
+
+function isNumber(shape: Shape | null): boolean {
+  return shape !== null && isNumeric(shape.kind);
+}
+
+/** What several values have in common. */
+function joined(shapes: readonly Shape[]): Shape | null {
+  const [first, ...others] = shapes;
+  if (first === undefined) return null;
+  const kind = others.every((other) => other.kind === first.kind) ? first.kind : "any";
+  const isRecord = kind === "record" && shapes.every(({ entries }) => hasKeys(entries, first));
+  return {
+    kind,
+    item: kind === "list" ? joinedOrNull(shapes.map(({ item }) => item)) : null,
+    entries: !isRecord ? null : new Map(
+      [...first.entries!.keys()].map((key) =>
+        [key, joined(shapes.map(({ entries }) => entries!.get(key)!))!] as const
+      ),
+    ),
+    madeBy: kind === "any" ? null : first.madeBy,
+  };
+}
+
+function joinedOrNull(shapes: readonly (Shape | null)[]): Shape | null {
+  const known = shapes.filter((shape) => shape !== null);
+  return known.length === shapes.length ? joined(known) : null;
+}
+
+function hasKeys(entries: ReadonlyMap<string, Shape> | null, { entries: wanted }: Shape): boolean {
+  return entries !== null && wanted !== null && entries.size === wanted.size &&
+    [...wanted.keys()].every((key) => entries.has(key));
+}

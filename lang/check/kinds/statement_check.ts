@@ -1,0 +1,260 @@
+/** Kinds in statements, and code that is never reached. */
+import type { Registry } from "../../values/registry.ts";
+import type { Kind } from "../../values/spec.ts";
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { fieldQuantity } from "../../render/field_kinds.ts";
+import type {
+  Block,
+  Expression,
+  FileNode,
+  PatternEvent,
+  Statement,
+} from "../../syntax/tree/ast.ts";
+import { spanText } from "../../source.ts";
+import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../../values/kinds.ts";
+import { mixHint } from "../../values/operators.ts";
+import { findField, typeOfKind } from "../../values/types.ts";
+import { PATTERN_BINDS_NOTHING, type Resolution } from "../names/bindings.ts";
+import type { KindInference } from "./kind_inference.ts";
+import { wayOut } from "../leaving.ts";
+import type { Misfits } from "./misfits.ts";
+import { expressionBlocks, innerBlocks, patternEvents } from "../syntax_walk.ts";
+
+export class StatementChecker {
+  readonly #kinds: KindInference;
+  readonly #resolution: Resolution;
+  readonly #registry: Registry;
+  readonly #bag: DiagnosticBag;
+  readonly #misfits: Misfits;
+
+  constructor(
+    kinds: KindInference,
+    resolution: Resolution,
+    registry: Registry,
+    bag: DiagnosticBag,
+    misfits: Misfits,
+  ) {
+    this.#kinds = kinds;
+    this.#resolution = resolution;
+    this.#registry = registry;
+    this.#bag = bag;
+    this.#misfits = misfits;
+  }
+
+  file(file: FileNode): void {
+    for (const item of file.items) this.#statement(item);
+  }
+
+  #block(block: Block): void {
+    for (const [index, statement] of block.statements.entries()) {
+      this.#statement(statement);
+      const next = block.statements[index + 1];
+      const reason = this.#resolution.misplaced.has(statement) ? null : wayOut(statement);
+      if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
+        this.#bag.warning("W0302", next.span, `This is never reached: ${reason}`);
+        return;
+      }
+    }
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case "Const":
+      case "Let":
+        this.#kinds.kindOf(statement.value);
+        break;
+      case "Assign":
+        this.#assign(statement);
+        break;
+      case "Property":
+        for (const binding of statement.forall) this.#kinds.kindOf(binding.values);
+        break;
+      case "Bench":
+        for (const budget of statement.budgets) {
+          this.#kinds.wantBool(budget.condition, "`budget`");
+        }
+        break;
+      case "If":
+      case "While":
+        this.#kinds.wantBool(statement.condition, `\`${statement.kind.toLowerCase()}\``);
+        break;
+      case "For":
+        this.#walkable(statement.values, "`for`");
+        break;
+      case "Repeat":
+        this.#want("int", statement.count, "`repeat`");
+        break;
+      case "Match":
+        this.#match(statement);
+        break;
+      case "Return":
+        if (statement.value !== null) this.#kinds.kindOf(statement.value);
+        break;
+      case "Assert":
+        this.#kinds.wantBool(statement.condition, "`assert`");
+        if (statement.message !== null) this.#kinds.kindOf(statement.message);
+        break;
+      case "ExpectEvents":
+        for (const event of patternEvents(statement.pattern)) this.#patternEvent(event);
+        this.#happening(statement.subject);
+        break;
+      case "Step":
+        if (statement.count !== null) this.#want("int", statement.count, "`step`");
+        if (statement.until !== null) this.#kinds.wantBool(statement.until, "`step until`");
+        break;
+      case "Wait":
+        this.#wait(statement.subject);
+        break;
+      case "Advance":
+        this.#want("duration", statement.duration, "`advance`");
+        break;
+      case "OnCpu":
+        this.#want("int", statement.cpu, "`on cpu`");
+        break;
+      case "Fail":
+        if (statement.nth !== null) this.#occurrences(statement.nth);
+        break;
+      case "Invariant":
+        this.#kinds.wantBool(statement.condition, "`invariant`");
+        break;
+      case "Output":
+        this.#kinds.kindOf(statement.value);
+        break;
+      case "Expression":
+        this.#kinds.kindOf(statement.expression);
+        this.#misfits.discarded(statement.expression);
+        break;
+    }
+    for (const block of innerBlocks(statement)) this.#block(block);
+    for (const block of expressionBlocks(statement)) this.#block(block);
+  }
+
+  #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
+    const variable = this.#resolution.targets.get(statement);
+    if (variable !== undefined) this.#kinds.assigned(variable, statement);
+  }
+
+  /** A field asked for in another kind than it has would never match, or match by accident. */
+  #patternEvent({ fields, name: event }: PatternEvent): void {
+    for (const { name, value } of fields) {
+      const kind = this.#kinds.kindOf(value);
+      const wanted = fieldQuantity(event, name.text);
+      if (event.endsWith("*") || wanted === null || comparableKinds(wanted, kind)) continue;
+      this.#misfits.add({
+        code: "E0404",
+        span: value.span,
+        message: `\`${name.text}\` is ${describeKind(wanted)} and never equals ${
+          describeKind(kind)
+        }`,
+        hint: mixHint("==", wanted, kind) ?? undefined,
+      }, [value, kind]);
+    }
+  }
+
+  #walkable(values: Expression, what: string): void {
+    const kind = this.#kinds.kindOf(values);
+    if (["any", "range", "list", "bytes"].includes(kind)) return;
+    this.#misfits.add({
+      code: "E0405",
+      span: values.span,
+      message: `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`,
+      hint: kind === "int" ? "a range of ints is `0..n`" : undefined,
+    }, [values, kind]);
+  }
+
+  #want(wanted: "int" | "duration", value: Expression, what: string): void {
+    const kind = this.#kinds.kindOf(value);
+    if (kind === "any" || kind === wanted || kind === "int") return;
+    this.#misfits.add({
+      code: "E0405",
+      span: value.span,
+      message: `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
+    }, [value, kind]);
+  }
+
+  #occurrences(nth: Expression): void {
+    const kind = this.#kinds.kindOf(nth);
+    if (kind === "any" || kind === "int" || kind === "range") return;
+    this.#misfits.add({
+      code: "E0405",
+      span: nth.span,
+      message: `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`,
+    }, [nth, kind]);
+  }
+
+  #wait(subject: Expression): void {
+    const kind = this.#kinds.kindOf(subject);
+    const isList = kind === "list";
+    const each = isList ? this.#kinds.itemKind(subject) : kind;
+    if (each === "any" || each === "list") return;
+    const type = typeOfKind(each, this.#registry.types);
+    if (each.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
+    const error = {
+      code: "E0405" as const,
+      span: subject.span,
+      message: `Cannot wait for ${describeKind(each)}${isList ? " in a list" : ""}`,
+      hint: each === "duration"
+        ? "`advance` moves time"
+        : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+    };
+    if (isList) this.#misfits.add(error);
+    else this.#misfits.add(error, [subject, kind]);
+  }
+
+  /** What has events to ask for. */
+  #happening(subject: Expression): void {
+    const kind = this.#kinds.kindOf(subject);
+    if (kind === "any" || kind.startsWith("@")) return;
+    this.#misfits.add({
+      code: "E0405",
+      span: subject.span,
+      message: `\`expect events … in\` takes an io, a request, a trace or a device, but this is ${
+        describeKind(kind)
+      }`,
+    }, [subject, kind]);
+  }
+
+  #match(statement: Extract<Statement, { kind: "Match" }>): void {
+    const subject = this.#kinds.kindOf(statement.subject);
+    const above = new Set<string>();
+    let takesAll = false;
+    for (const { body, pattern } of statement.arms) {
+      const text = pattern === null ? "_" : spanText(pattern.span);
+      if (takesAll || above.has(text)) {
+        this.#bag.warning(
+          "W0302",
+          pattern?.span ?? body.span,
+          `This arm is never reached: ${takesAll ? "`_`" : "the same pattern"} stands above it`,
+        );
+      }
+      above.add(text);
+      takesAll ||= pattern === null;
+      if (pattern === null) continue;
+      const kind = pattern.kind === "Range"
+        ? this.#rangeItem(pattern)
+        : this.#kinds.kindOf(pattern);
+      if (matchable(subject, kind)) continue;
+      this.#bag.error(
+        "E0404",
+        pattern.span,
+        `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
+        mixHint("==", subject, kind) ??
+          (pattern.kind === "Name" && kind === "word" ? PATTERN_BINDS_NOTHING : undefined),
+      );
+    }
+  }
+
+  #rangeItem(pattern: Extract<Expression, { kind: "Range" }>): Kind {
+    this.#kinds.kindOf(pattern);
+    return this.#kinds.itemKind(pattern);
+  }
+}
+
+function matchable(subject: Kind, pattern: Kind): boolean {
+  if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
+  return pattern === "range" || comparableKinds(subject, pattern);
+}
+
+function capitalized(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,161 @@
+/** What names mean. */
+import type { FunctionSpec, Kind } from "../../values/spec.ts";
+import type { Span } from "../../source.ts";
+import type {
+  AssignStatement,
+  CompareExpression,
+  ConstDeclaration,
+  Expression,
+  FunctionDeclaration,
+  InvariantStatement,
+  LambdaExpression,
+  Name,
+  NameExpression,
+  Statement,
+} from "../../syntax/tree/ast.ts";
+import type { ComparedMachine } from "../../vm/code.ts";
+import type { Word } from "../../values/value.ts";
+
+/** Code that stands inside other code and has a frame of its own. */
+export type ClosureNode = LambdaExpression | CompareExpression | InvariantStatement;
+
+/** A piece of code with a frame of its own: a function, a lambda, a test's body. */
+export interface CodeScope {
+  readonly role:
+    | "main"
+    | "function"
+    | "lambda"
+    | "compare"
+    | "test"
+    | "property"
+    | "bench"
+    | "constant";
+  /** The code around a closure; null for everything else, which closes over nothing. */
+  readonly parent: CodeScope | null;
+  /** Variables of the code around it that a closure uses, in the order of their first use. */
+  readonly captures: Variable[];
+}
+
+/** A name bound by `let`, `for`, `forall` or a parameter. */
+export class Variable {
+  readonly kind = "variable";
+  /** Values it gets after its first: `x = e` and `x += e`. */
+  readonly assigned: AssignStatement[] = [];
+  /** How often its value is used. */
+  reads = 0;
+  /** Where the first lambda that uses it does so, as an offset; infinite when none does. */
+  capturedAt = Infinity;
+
+  constructor(
+    readonly name: string,
+    readonly span: Span,
+    /** Null for a variable of a session, which outlives the code that made it. */
+    readonly owner: CodeScope | null,
+    readonly role: "let" | "parameter" | "loop" | "forall",
+    /** Where its value comes from: the whole for `let`, what is walked for a loop. */
+    readonly source: Expression | null,
+  ) {}
+}
+
+export interface ConstBinding {
+  readonly kind: "const";
+  readonly declaration: ConstDeclaration;
+  reads: number;
+}
+
+export interface FunctionBinding {
+  readonly kind: "function";
+  readonly declaration: FunctionDeclaration;
+  reads: number;
+}
+
+/** A device, `iommu`, `counters` …: a name the machine binds. */
+export interface MachineBinding {
+  readonly kind: "machine";
+  readonly name: string;
+  readonly valueKind: Kind;
+}
+
+export interface BuiltinBinding {
+  readonly kind: "builtin";
+  readonly spec: FunctionSpec;
+}
+
+export interface WordBinding {
+  readonly kind: "word";
+  readonly word: Word;
+}
+
+export type Binding =
+  | Variable
+  | ConstBinding
+  | FunctionBinding
+  | MachineBinding
+  | BuiltinBinding
+  | WordBinding;
+
+/** What a file declares at its top level and others may use. */
+export type Declared = ConstBinding | FunctionBinding;
+
+/** What every name in the checked files means. Nodes are the keys. */
+export class Resolution {
+  readonly names = new Map<NameExpression, Binding>();
+  readonly targets = new Map<AssignStatement, Variable>();
+  /** The variable that a `let`, a `for`, a parameter's or a `forall`'s name makes. */
+  readonly variables = new Map<Statement | Name, Variable>();
+  /** Code inside other code: it takes along the values of the variables that it uses. */
+  readonly closures = new Map<ClosureNode, CodeScope>();
+  /** The machines of each `compare`. */
+  readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
+  /** Expressions in a budget that stand for an event's count. */
+  readonly counts = new Map<Expression, string>();
+  /** Names of events used as values: `trace.count(iotlb.sync)`. */
+  readonly eventNames = new Map<Expression, string>();
+  /** Statements that cannot stand where they stand, and so lead nowhere. */
+  readonly misplaced = new Set<Statement>();
+  /** Functions with names in them that nothing is called: parameters of theirs may be missing. */
+  readonly incomplete = new Set<FunctionDeclaration>();
+}
+
+/** The hint for a name in a pattern that stands for nothing a value could be compared with. */
+export const PATTERN_BINDS_NOTHING = "a pattern binds no name: `_` takes whatever is left";
+
+/** Names visible in one block; falls back to the block around it. */
+export class Scope {
+  readonly #own = new Map<string, Variable>();
+
+  /**
+   * @param sealedBy The word of a block that is only left at its end; null for any other.
+   */
+  constructor(
+    readonly code: CodeScope,
+    readonly parent: Scope | null,
+    readonly sealedBy: string | null = null,
+  ) {}
+
+  /** The word of the innermost block around that is only left at its end; null when there is none. */
+  get seal(): string | null {
+    const outer = this.parent?.code === this.code ? this.parent.seal : null;
+    return this.sealedBy ?? outer;
+  }
+
+  /** The variable of that name bound in this very block. */
+  ownVariable(name: string): Variable | undefined {
+    return this.#own.get(name);
+  }
+
+  declare(variable: Variable): void {
+    this.#own.set(variable.name, variable);
+  }
+
+  /** The variable of that name, here or in a block around. */
+  find(name: string): Variable | null {
+    return this.#own.get(name) ?? this.parent?.find(name) ?? null;
+  }
+
+  /** Every variable's name that can be seen from here, for suggestions. */
+  *names(): Generator<string> {
+    yield* this.#own.keys();
+    if (this.parent !== null) yield* this.parent.names();
+  }
+}

@@ -1,0 +1,38 @@
+/** Names of events as scripts write them. */
+import type { Registry } from "../../values/registry.ts";
+import type { Expression } from "../../syntax/tree/ast.ts";
+
+/** `iotlb.sync` written as a name with fields; null for any other expression. */
+export function eventNameOf(expression: Expression): string | null {
+  if (expression.kind === "Name") return expression.name;
+  if (expression.kind !== "Field") return null;
+  const object = eventNameOf(expression.object);
+  return object === null ? null : `${object}.${expression.field.text}`;
+}
+
+/**
+ * The events that a name in a pattern means: one; all below `iommu.*`; `call.NAME` for the bare
+ * name of a kernel function. Empty when it means none.
+ */
+export function eventsNamed(name: string, registry: Registry): readonly string[] {
+  if (name.endsWith(".*")) {
+    const prefix = name.slice(0, -1);
+    return registry.eventNames.filter((event) => event.startsWith(prefix));
+  }
+  if (registry.eventNames.includes(name)) return [name];
+  return registry.kernelCalls.has(name) ? [`call.${name}`] : [];
+}
+
+/** Everything a pattern may name, for suggestions. */
+export function patternNames(registry: Registry): readonly string[] {
+  const groups = new Set(
+    registry.eventNames.filter((name) => name.includes("."))
+      .map((name) => `${name.slice(0, name.indexOf("."))}.*`),
+  );
+  return [
+    ...registry.eventNames.filter((name) => !/^(call|ret)\./.test(name)),
+    ...registry.kernelCalls,
+    ...groups,
+    ...registry.eventNames.filter((name) => /^(call|ret)\./.test(name)),
+  ];
+}

@@ -1,0 +1,127 @@
+/** The names a file sees at its top level: its own, those of the files it uses, and the world's. */
+import type { Registry } from "../../values/registry.ts";
+import type { Kind } from "../../values/spec.ts";
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
+import type { FileNode } from "../../syntax/tree/ast.ts";
+import type { Binding, Declared, Variable } from "./bindings.ts";
+
+export class FileScope {
+  /** Names the machine binds, with their kinds; known once the machine block is read. */
+  machineKinds: ReadonlyMap<string, Kind> = new Map();
+  /** Consts and functions: the file's own and, from files it uses, all that those see. */
+  readonly declared: Map<string, Declared>;
+  /** Variables of a session, or of the file's top level while it is checked. */
+  readonly variables: Map<string, Variable>;
+
+  constructor(
+    readonly registry: Registry,
+    declared: ReadonlyMap<string, Declared> = new Map(),
+    variables: ReadonlyMap<string, Variable> = new Map(),
+  ) {
+    this.declared = new Map(declared);
+    this.variables = new Map(variables);
+  }
+
+  /** Takes over the names that a used file sees. */
+  include(other: FileScope, bag: DiagnosticBag, use: { readonly span: FileNode["span"] }): void {
+    for (const [name, binding] of other.declared) {
+      const known = this.declared.get(name);
+      if (known !== undefined && known.declaration !== binding.declaration) {
+        bag.add({
+          code: "E0705",
+          severity: "error",
+          span: use.span,
+          message: `\`${name}\` comes from two of the files used here`,
+          hint: "rename one of them",
+          related: [known, binding].map((each) => ({
+            span: each.declaration.name.span,
+            message: `\`${name}\` is declared here`,
+          })),
+        });
+      } else {
+        this.declared.set(name, binding);
+      }
+    }
+  }
+
+  /**
+   * Declares the file's own consts and functions.
+   *
+   * @param redeclare True in a session, where a later input may replace an earlier one.
+   */
+  declareAll(file: FileNode, bag: DiagnosticBag, redeclare = false): void {
+    const own = new Set<string>();
+    for (const item of file.items) {
+      if (item.kind !== "Const" && item.kind !== "Function") continue;
+      const name = item.name.text;
+      const known = this.declared.get(name);
+      if (own.has(name) || known !== undefined && !redeclare) {
+        bag.add({
+          code: "E0302",
+          severity: "error",
+          span: item.name.span,
+          message: `\`${name}\` is already declared`,
+          hint: "choose another name",
+          related: known === undefined
+            ? []
+            : [{ span: known.declaration.name.span, message: "declared here first" }],
+        });
+        continue;
+      }
+      own.add(name);
+      this.declared.set(
+        name,
+        item.kind === "Const"
+          ? { kind: "const", declaration: item, reads: 0 }
+          : { kind: "function", declaration: item, reads: 0 },
+      );
+    }
+  }
+
+  /** Reports the file's own names that the machine has, too. */
+  checkMachineNames(file: FileNode, bag: DiagnosticBag): void {
+    for (const { declaration } of this.declared.values()) {
+      const { span, text } = declaration.name;
+      if (span.source === file.span.source && this.machineKinds.has(text)) {
+        bag.error(
+          "E0302",
+          span,
+          `\`${text}\` is already the name of a part of the machine`,
+          "choose another name",
+        );
+      }
+    }
+  }
+
+  /**
+   * What a name means outside any block.
+   *
+   * @param called True where it stands before `(`: there a function goes before a word.
+   */
+  find(name: string, called: boolean): Binding | null {
+    const declared = this.declared.get(name);
+    if (declared !== undefined) return declared;
+    const spec = this.registry.functions.get(name);
+    if (called && spec !== undefined) return { kind: "builtin", spec };
+    const valueKind = this.machineKinds.get(name);
+    if (valueKind !== undefined) return { kind: "machine", name, valueKind };
+    const word = this.registry.words.get(name);
+    // A word can do nothing: who calls one means a function that there is not.
+    if (word !== undefined) return called ? null : { kind: "word", word };
+    return spec === undefined ? null : { kind: "builtin", spec };
+  }
+
+  /** A hint with the name that was meant, if one is near. */
+  hint(name: string, locals: Iterable<string>, called: boolean): string | undefined {
+    const functions = this.registry.functions.keys();
+    return didYouMean(name, [
+      ...locals,
+      ...this.variables.keys(),
+      ...this.declared.keys(),
+      ...(called ? functions : this.machineKinds.keys()),
+      ...(called ? this.machineKinds.keys() : this.registry.words.keys()),
+      ...(called ? [] : functions),
+    ]);
+  }
+}

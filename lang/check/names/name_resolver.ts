@@ -1,0 +1,379 @@
+/** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
+import type { Span } from "../../source.ts";
+import type {
+  Block,
+  BranchesExpression,
+  CallExpression,
+  Expression,
+  FieldExpression,
+  FileNode,
+  FunctionDeclaration,
+  Name,
+  NameExpression,
+} from "../../syntax/tree/ast.ts";
+import { CALLED_WORDS } from "../../syntax/recovery/called_words.ts";
+import { BRANCH_NAMES } from "../../vm/branch_outcome.ts";
+import {
+  type Binding,
+  type CodeScope,
+  type ConstBinding,
+  type FunctionBinding,
+  type Resolution,
+  Scope,
+  Variable,
+} from "./bindings.ts";
+import { eventNameOf } from "./event_names.ts";
+import type { FileScope } from "./file_scope.ts";
+import {
+  MOST_EXAMINED,
+  reportUnknownNames,
+  type UnknownName,
+  type UnusedName,
+} from "./unknown_names.ts";
+
+/** A const or function, for the graph of what needs what. */
+export type Owner = ConstBinding | FunctionBinding;
+
+/** Names of other languages, and what to write instead. */
+const FOREIGN_NAMES: Readonly<Record<string, string>> = {
+  printf: 'write `print "{n} pages"`: values stand in the text',
+  printk: 'write `print "{n} pages"`: values stand in the text',
+  println: 'write `print "{n} pages"`: values stand in the text',
+  pr_info: 'write `print "{n} pages"`: values stand in the text',
+  sizeof: "sizes are fields: `buf.size`",
+  len: "lengths are fields: `list.length`",
+  range: "a range is written `0..n`",
+  malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  alloc_page: "write `alloc_pages(1)`",
+  kfree: "memory is given back when the test ends",
+  free: "memory is given back when the test ends",
+  PAGE_SIZE: "write it out: `4KiB`",
+  PAGE_SHIFT: "write the size itself: `4KiB`",
+  virt_to_phys: "a buffer has the field `.phys`",
+  BUG_ON: "write `assert not …`",
+  WARN_ON: "write `assert not …`",
+};
+
+export abstract class NameResolver {
+  protected readonly fileScope: FileScope;
+  protected readonly bag: DiagnosticBag;
+  protected readonly resolution: Resolution;
+  /** Consts and functions that a const or function uses. */
+  protected readonly uses: Map<Owner, Set<Owner>>;
+  /** Names that the file's top-level `let`s bind, for a better hint. */
+  protected readonly topLevelLets = new Set<string>();
+  protected owner: Owner | null = null;
+  readonly #unknown: UnknownName[] = [];
+  /** Calls of the file's functions. */
+  readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
+
+  constructor(
+    file: FileScope,
+    bag: DiagnosticBag,
+    resolution: Resolution,
+    uses: Map<Owner, Set<Owner>>,
+  ) {
+    this.fileScope = file;
+    this.bag = bag;
+    this.resolution = resolution;
+    this.uses = uses;
+  }
+
+  /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
+  #eventName(expression: Expression, scope: Scope): boolean {
+    const name = eventNameOf(expression);
+    if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;
+    const first = name.slice(0, name.indexOf("."));
+    if (this.find(first, scope) !== null || this.fileScope.declared.has(first)) return false;
+    this.resolution.eventNames.set(expression, name);
+    return true;
+  }
+
+  /** Reports what begins as names of events do, and as nothing else that has fields. */
+  #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
+    const { declared, machineKinds, registry, variables } = this.fileScope;
+    const name = eventNameOf(expression);
+    const dot = name?.indexOf(".") ?? -1;
+    if (name === null || dot < 0) return false;
+    const first = name.slice(0, dot);
+    const isBound = this.find(first, scope) !== null || declared.has(first) ||
+      variables.has(first) || machineKinds.has(first);
+    if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
+      return false;
+    }
+    // A word has a name of its own.
+    if (registry.words.has(first) && name === `${first}.name`) return false;
+    this.bag.error(
+      "E0310",
+      expression.span,
+      `No event is called \`${name}\``,
+      didYouMean(name, registry.eventNames) ?? "docs/events.md lists them",
+    );
+    return true;
+  }
+
+  protected parameters(parameters: readonly Name[], scope: Scope): void {
+    for (const name of parameters) {
+      this.resolution.variables.set(name, this.variable(name, scope, "parameter", null));
+    }
+  }
+
+  protected variable(
+    name: Name,
+    scope: Scope,
+    role: Variable["role"],
+    source: Expression | null,
+  ): Variable {
+    const known = scope.ownVariable(name.text);
+    if (known !== undefined) {
+      this.bag.add({
+        code: "E0302",
+        severity: "error",
+        span: name.span,
+        message: `\`${name.text}\` is already bound in this block`,
+        hint: role === "let" ? `to give it another value, write \`${name.text} = …\`` : "rename it",
+        related: [{ span: known.span, message: "bound here first" }],
+      });
+    }
+    const variable = new Variable(name.text, name.span, scope.code, role, source);
+    scope.declare(variable);
+    return variable;
+  }
+
+  /** Takes a bare name for a const or a word, where only these are meant; false if it is neither. */
+  protected constant(node: NameExpression): boolean {
+    const declared = this.fileScope.declared.get(node.name);
+    const word = this.fileScope.registry.words.get(node.name);
+    if (declared?.kind !== "const" && word === undefined) return false;
+    if (declared?.kind === "const") this.use(node, declared);
+    else this.resolution.names.set(node, { kind: "word", word: word! });
+    return true;
+  }
+
+  // Expressions.
+
+  protected expression(expression: Expression, scope: Scope): void {
+    switch (expression.kind) {
+      case "Name":
+        this.name(expression, scope);
+        return;
+      case "String":
+        for (const part of expression.parts) {
+          if (typeof part !== "string") this.expression(part, scope);
+        }
+        return;
+      case "List":
+        for (const item of expression.items) this.expression(item, scope);
+        return;
+      case "Record":
+        for (const entry of expression.entries) this.expression(entry.value, scope);
+        return;
+      case "Lambda": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.closures.set(expression, code);
+        const inner = new Scope(code, scope);
+        this.parameters(expression.parameters, inner);
+        this.expression(expression.body, inner);
+        return;
+      }
+      case "Unary":
+      case "Try":
+      case "Cast":
+        this.expression(expression.operand, scope);
+        return;
+      case "Binary":
+        this.expression(expression.left, scope);
+        this.expression(expression.right, scope);
+        return;
+      case "Range":
+        this.expression(expression.first, scope);
+        this.expression(expression.last, scope);
+        return;
+      case "Call":
+        if (expression.callee.kind === "Name") this.name(expression.callee, scope, expression);
+        // A method may be called like an event: `iommu.translate(…)`.
+        else if (expression.callee.kind === "Field") {
+          this.expression(expression.callee.object, scope);
+        } else this.expression(expression.callee, scope);
+        for (const argument of expression.arguments) this.expression(argument.value, scope);
+        return;
+      case "Index":
+        this.expression(expression.object, scope);
+        this.expression(expression.index, scope);
+        return;
+      case "Field":
+        if (this.#eventName(expression, scope) || this.#misspelledEvent(expression, scope)) return;
+        this.expression(expression.object, scope);
+        return;
+      case "Trace":
+        this.traceBlock(expression.body, scope);
+        return;
+      case "Compare": {
+        const code = codeScope("compare", scope.code);
+        this.resolution.closures.set(expression, code);
+        this.sealedBlock(expression.body, new Scope(code, scope), "compare");
+        return;
+      }
+      case "Fork":
+      case "Race":
+        this.#branches(expression, scope);
+        return;
+      case "Integer":
+      case "Ratio":
+      case "Size":
+      case "Duration":
+      case "Bytes":
+      case "Boolean":
+      case "None":
+      case "ErrorExpression":
+        return;
+    }
+  }
+
+  #branches({ branches, kind, span }: BranchesExpression, scope: Scope): void {
+    const word = kind.toLowerCase();
+    if (branches.length > BRANCH_NAMES.length) {
+      this.bag.error(
+        "E0322",
+        span,
+        `\`${word}\` has ${branches.length} blocks, more than ${BRANCH_NAMES.length}`,
+      );
+    }
+    for (const branch of branches) this.sealedBlock(branch, scope, word);
+  }
+
+  protected find(name: string, scope: Scope): Variable | null {
+    const local = scope.find(name);
+    if (local !== null) return local;
+    return outermost(scope.code).role === "main"
+      ? this.fileScope.variables.get(name) ?? null
+      : null;
+  }
+
+  /** @param call The call whose function the name is. */
+  protected name(node: NameExpression, scope: Scope, call: CallExpression | null = null): void {
+    const called = call !== null;
+    const variable = this.find(node.name, scope);
+    if (variable !== null) {
+      variable.reads++;
+      this.#capture(variable, scope.code, node.span.start);
+      this.resolution.names.set(node, variable);
+      return;
+    }
+    const binding = this.fileScope.find(node.name, called);
+    if (binding === null) {
+      this.unknown(node.name, node.span, scope, call, this.unknownHint(node.name, scope, called));
+      return;
+    }
+    if (binding.kind === "function" && call !== null) this.#noteCall(binding.declaration, call);
+    if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
+      this.bag.error(
+        "E0307",
+        node.span,
+        `\`${node.name}\` is a function: it is called, not used as a value`,
+        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
+      );
+    }
+    this.use(node, binding);
+  }
+
+  /** Takes note of a name that nothing is called; it is reported when the whole file is known. */
+  protected unknown(
+    name: string,
+    span: Span,
+    { code }: Scope,
+    call: CallExpression | null,
+    hint: string | undefined,
+  ): void {
+    const inside = this.owner?.kind === "function" ? this.owner.declaration : null;
+    if (inside !== null) this.resolution.incomplete.add(inside);
+    this.#unknown.push({ name, span, call, code: outermost(code), inside, hint });
+  }
+
+  #noteCall(declaration: FunctionDeclaration, call: CallExpression): void {
+    const calls = this.#calls.get(declaration);
+    if (calls === undefined) this.#calls.set(declaration, [call]);
+    else calls.push(call);
+  }
+
+  /** Reports the names of a file that mean nothing, once all that do are known. */
+  protected reportUnknown(file: FileNode): void {
+    if (this.#unknown.length === 0) return;
+    const unused: UnusedName[] = [];
+    const { source } = file.span;
+    for (const { name, owner, reads, span } of this.resolution.variables.values()) {
+      if (reads > 0 || owner === null || span.source !== source) continue;
+      unused.push({ name, span, declaration: null, code: outermost(owner) });
+    }
+    for (const { declaration, reads } of this.fileScope.declared.values()) {
+      if (reads > 0 || declaration.span.source !== source) continue;
+      const { span, text: name } = declaration.name;
+      const isFunction = declaration.kind === "Function";
+      unused.push({ name, span, declaration: isFunction ? declaration : null, code: null });
+    }
+    const callsOf = (declaration: FunctionDeclaration) => this.#calls.get(declaration) ?? [];
+    reportUnknownNames(this.#unknown, { unused, callsOf }, this.bag);
+  }
+
+  protected use(node: NameExpression, binding: Binding): void {
+    if (binding.kind === "const" || binding.kind === "function") {
+      binding.reads++;
+      if (this.owner !== null) this.uses.get(this.owner)!.add(binding);
+    }
+    this.resolution.names.set(node, binding);
+  }
+
+  /** Notes that the closures between a variable's owner and its use must carry its value. */
+  #capture(variable: Variable, user: CodeScope, offset: number): void {
+    // A session's variables are seen from everywhere, but not from another machine.
+    const owner = variable.owner ?? outsideCompare(user);
+    for (let code: CodeScope | null = user; code !== null && code !== owner;) {
+      if (!code.captures.includes(variable)) code.captures.push(variable);
+      // What is captured for a comparison is used at once, and cannot become old.
+      if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
+      code = code.parent;
+    }
+  }
+
+  protected unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
+    // Comparing every name with every other takes longer than anybody waits.
+    if (this.#unknown.length >= MOST_EXAMINED) return undefined;
+    const inside = outermost(scope.code).role !== "main";
+    if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
+      return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+    }
+    if (called && CALLED_WORDS.has(name)) {
+      return `\`${name}\` is a statement: leave the parentheses out`;
+    }
+    return FOREIGN_NAMES[name] ?? this.fileScope.hint(name, scope.names(), called);
+  }
+
+  /** The statements of a `trace`. */
+  protected abstract traceBlock(block: Block, scope: Scope): void;
+
+  /** The statements of a block that is only left at its end. */
+  protected abstract sealedBlock(block: Block, scope: Scope, word: string): void;
+}
+
+/** A piece of code with nothing in it yet. */
+export function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
+  return { role, parent, captures: [] };
+}
+
+/** The code around the outermost `compare` that a piece of code is in; itself outside of any. */
+function outsideCompare(code: CodeScope): CodeScope {
+  let outside = code;
+  for (let at: CodeScope | null = code; at !== null; at = at.parent) {
+    if (at.role === "compare") outside = at.parent!;
+  }
+  return outside;
+}
+
+function outermost(code: CodeScope): CodeScope {
+  let current = code;
+  while (current.parent !== null) current = current.parent;
+  return current;
+}

@@ -1,0 +1,393 @@
+/**
+ * Finds what every name means, and what stands where it cannot stand.
+ *
+ * Kinds come later (`kind_inference.ts`): they need to know all assignments of a variable first.
+ */
+import type {
+  AssignStatement,
+  BenchDeclaration,
+  Block,
+  Declaration,
+  Expression,
+  FileNode,
+  MatchArm,
+  PropertyDeclaration,
+  Statement,
+  TestDeclaration,
+} from "../../syntax/tree/ast.ts";
+import {
+  type ConstBinding,
+  type FunctionBinding,
+  PATTERN_BINDS_NOTHING,
+  Scope,
+  Variable,
+} from "./bindings.ts";
+import { eventNameOf } from "./event_names.ts";
+import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
+import { checkFail } from "./fault_names.ts";
+import { checkOutcomeName } from "./outcome_names.ts";
+import { checkPatternNames } from "./pattern_names.ts";
+import { patternFields } from "../syntax_walk.ts";
+
+/** Where a statement stands. */
+interface Place {
+  readonly scope: Scope;
+  readonly inLoop: boolean;
+}
+
+export class Resolver extends NameResolver {
+  /**
+   * Resolves a whole file.
+   *
+   * @param session True in a REPL, whose variables outlive the input.
+   */
+  file(file: FileNode, session: boolean): void {
+    const code = codeScope("main", null);
+    const scope = new Scope(code, null);
+    for (const item of file.items) if (item.kind === "Let") this.topLevelLets.add(item.name.text);
+    for (const item of file.items) {
+      this.#statement(item, { scope, inLoop: false }, session);
+    }
+    this.reportUnknown(file);
+  }
+
+  // Declarations.
+
+  #const(binding: ConstBinding): void {
+    this.#ownedBy(binding, () => {
+      const code = codeScope("constant", null);
+      this.expression(binding.declaration.value, new Scope(code, null));
+    });
+  }
+
+  #function(binding: FunctionBinding): void {
+    this.#ownedBy(binding, () => {
+      const { body, parameters } = binding.declaration;
+      const scope = new Scope(codeScope("function", null), null);
+      this.parameters(parameters, scope);
+      this.#body(body, { scope, inLoop: false });
+    });
+  }
+
+  #ownedBy(owner: Owner, resolve: () => void): void {
+    this.uses.set(owner, new Set());
+    this.owner = owner;
+    resolve();
+    this.owner = null;
+  }
+
+  #test(test: TestDeclaration): void {
+    const scope = new Scope(codeScope("test", null), null);
+    this.#body(test.body, { scope, inLoop: false });
+  }
+
+  #property(property: PropertyDeclaration): void {
+    const scope = new Scope(codeScope("property", null), null);
+    for (const binding of property.forall) {
+      // The values are worked out before there is a machine: nothing but consts is known there.
+      this.expression(binding.values, new Scope(codeScope("constant", null), null));
+      const variable = this.variable(binding.name, scope, "forall", binding.values);
+      this.resolution.variables.set(binding.name, variable);
+    }
+    this.#body(property.body, { scope, inLoop: false });
+  }
+
+  #bench(bench: BenchDeclaration): void {
+    const scope = new Scope(codeScope("bench", null), null);
+    const place = { scope, inLoop: false };
+    if (bench.setup !== null) this.#body(bench.setup, place);
+    this.#body(bench.loop, { ...place, scope: new Scope(scope.code, scope) });
+    for (const budget of bench.budgets) this.#budget(budget.condition);
+  }
+
+  /** Names of events stand for their counts; everything else is as usual. */
+  #budget(condition: Expression): void {
+    const name = eventNameOf(condition);
+    if (name !== null && this.fileScope.registry.eventNames.includes(name)) {
+      this.resolution.counts.set(condition, name);
+      return;
+    }
+    if (condition.kind === "Binary") {
+      this.#budget(condition.left);
+      this.#budget(condition.right);
+    } else if (condition.kind === "Unary") {
+      this.#budget(condition.operand);
+    } else {
+      this.expression(condition, new Scope(codeScope("constant", null), null));
+    }
+  }
+
+  // Statements.
+
+  #body(block: Block, place: Place): void {
+    for (const statement of block.statements) this.#statement(statement, place, false);
+  }
+
+  #block(block: Block, place: Place, inLoop = place.inLoop): void {
+    const scope = new Scope(place.scope.code, place.scope);
+    this.#body(block, { scope, inLoop });
+  }
+
+  #statement(statement: Statement, place: Place, session: boolean): void {
+    const { scope } = place;
+    switch (statement.kind) {
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Bench":
+        this.#declaration(statement);
+        return;
+      case "Let":
+        this.expression(statement.value, scope);
+        this.resolution.variables.set(
+          statement,
+          session ? this.#sessionVariable(statement) : this.#letVariable(statement, scope),
+        );
+        return;
+      case "Assign":
+        this.expression(statement.value, scope);
+        this.#assign(statement, scope);
+        return;
+      case "If":
+        this.expression(statement.condition, scope);
+        this.#block(statement.then, place);
+        if (statement.otherwise === null) return;
+        if ("kind" in statement.otherwise) {
+          this.#statement(statement.otherwise, place, false);
+        } else {
+          this.#block(statement.otherwise, place);
+        }
+        return;
+      case "While":
+        this.expression(statement.condition, scope);
+        this.#block(statement.body, place, true);
+        return;
+      case "For": {
+        this.expression(statement.values, scope);
+        const inner = new Scope(scope.code, scope);
+        const variable = this.variable(statement.name, inner, "loop", statement.values);
+        this.resolution.variables.set(statement, variable);
+        this.#body(statement.body, { scope: inner, inLoop: true });
+        return;
+      }
+      case "Repeat":
+        this.expression(statement.count, scope);
+        this.#block(statement.body, place, true);
+        return;
+      case "Match":
+        this.expression(statement.subject, scope);
+        for (const arm of statement.arms) this.#arm(arm, place);
+        return;
+      case "Return":
+        if (!["function", "test", "property"].includes(scope.code.role)) {
+          this.#misplaced(statement, "`return` stands in a function or a test");
+        } else if (scope.seal !== null) {
+          this.#misplaced(statement, `the block of \`${scope.seal}\` is only left at its end`);
+        }
+        if (statement.value !== null) this.expression(statement.value, scope);
+        return;
+      case "Break":
+      case "Continue":
+        if (!place.inLoop) {
+          const word = statement.kind.toLowerCase();
+          this.#misplaced(statement, `\`${word}\` stands in a loop`);
+        }
+        return;
+      case "Assert":
+        this.expression(statement.condition, scope);
+        if (statement.message !== null) this.expression(statement.message, scope);
+        return;
+      case "ExpectOutcome":
+        checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
+        this.#block(statement.body, place);
+        return;
+      case "ExpectEvents":
+        checkPatternNames(statement.pattern, this.fileScope.registry, this.bag);
+        for (const field of patternFields(statement.pattern)) this.#fieldValue(field.value, scope);
+        this.expression(statement.subject, scope);
+        return;
+      case "Step":
+        if (statement.count !== null) this.expression(statement.count, scope);
+        if (statement.until !== null) this.expression(statement.until, scope);
+        return;
+      case "Wait":
+        this.expression(statement.subject, scope);
+        return;
+      case "Advance":
+        this.expression(statement.duration, scope);
+        return;
+      case "OnCpu":
+        this.expression(statement.cpu, scope);
+        this.#block(statement.body, place);
+        return;
+      case "Output":
+        this.expression(statement.value, scope);
+        return;
+      case "Expression":
+        this.expression(statement.expression, scope);
+        if (statement.expected !== null) {
+          checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
+        }
+        return;
+      case "Fail":
+        checkFail(statement, this.fileScope.registry, this.bag);
+        if (statement.nth !== null) this.expression(statement.nth, scope);
+        if (statement.point === null) this.sealedBlock(statement.body, scope, "fail each");
+        else this.#block(statement.body, place);
+        return;
+      case "Invariant": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.closures.set(statement, code);
+        this.expression(statement.condition, new Scope(code, scope));
+        return;
+      }
+      case "ErrorStatement":
+        return;
+    }
+  }
+
+  #declaration(statement: Declaration): void {
+    switch (statement.kind) {
+      case "Const":
+      case "Function": {
+        const binding = this.fileScope.declared.get(statement.name.text);
+        // A second declaration of a name was refused; its inside still gets its errors.
+        const own = binding?.declaration === statement;
+        if (statement.kind === "Const") {
+          this.#const(
+            own && binding.kind === "const"
+              ? binding
+              : { kind: "const", declaration: statement, reads: 0 },
+          );
+        } else {
+          this.#function(
+            own && binding.kind === "function"
+              ? binding
+              : { kind: "function", declaration: statement, reads: 0 },
+          );
+        }
+        return;
+      }
+      case "Test":
+        this.#test(statement);
+        return;
+      case "Property":
+        this.#property(statement);
+        return;
+      case "Bench":
+        this.#bench(statement);
+        return;
+    }
+  }
+
+  #letVariable(statement: Extract<Statement, { kind: "Let" }>, scope: Scope): Variable {
+    return this.variable(statement.name, scope, "let", statement.value);
+  }
+
+  /** A variable of a session may be bound anew: that is what trying things out is like. */
+  #sessionVariable(statement: Extract<Statement, { kind: "Let" }>): Variable {
+    const { name, value } = statement;
+    const variable = new Variable(name.text, name.span, null, "let", value);
+    this.fileScope.variables.set(name.text, variable);
+    return variable;
+  }
+
+  #assign(statement: AssignStatement, scope: Scope): void {
+    const { target } = statement;
+    const variable = this.find(target.text, scope);
+    if (variable === null) {
+      const outer = this.fileScope.find(target.text, false);
+      if (outer === null) {
+        const hint = this.unknownHint(target.text, scope, false) ??
+          `\`let ${target.text} = …\` binds it`;
+        this.unknown(target.text, target.span, scope, null, hint);
+      } else {
+        this.bag.error(
+          "E0308",
+          target.span,
+          `Cannot assign to \`${target.text}\`: it is ${bindingNoun(outer.kind)}`,
+          "bind a variable with `let`",
+        );
+      }
+      return;
+    }
+    if (variable.owner !== null && variable.owner !== scope.code) {
+      this.bag.error("E0308", target.span, "Cannot assign to a variable of the code around");
+    }
+    variable.assigned.push(statement);
+    if (statement.operator === "+=") variable.reads++;
+    this.resolution.targets.set(statement, variable);
+  }
+
+  #arm(arm: MatchArm, place: Place): void {
+    if (arm.pattern !== null) this.#armPattern(arm.pattern, place.scope);
+    this.#block(arm.body, place);
+  }
+
+  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
+  #armPattern(pattern: Expression, scope: Scope): void {
+    if (pattern.kind === "Range") {
+      this.#armPattern(pattern.first, scope);
+      this.#armPattern(pattern.last, scope);
+      return;
+    }
+    if (pattern.kind !== "Name" || this.constant(pattern)) {
+      if (pattern.kind !== "Name") this.expression(pattern, scope);
+      return;
+    }
+    const variable = this.find(pattern.name, scope);
+    if (variable === null) {
+      const { name, span } = pattern;
+      if (this.fileScope.find(name, false) === null) {
+        const hint = this.unknownHint(name, scope, false) ??
+          PATTERN_BINDS_NOTHING;
+        this.unknown(name, span, scope, null, hint);
+      } else this.name(pattern, scope);
+      return;
+    }
+    variable.reads++;
+    this.bag.error(
+      "E0319",
+      pattern.span,
+      `A pattern is a literal, a constant or a const, and \`${pattern.name}\` is a variable`,
+      "compare with `if`, or make it a `const`",
+    );
+  }
+
+  /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */
+  #fieldValue(value: Expression, scope: Scope): void {
+    const bare = value.kind === "Name" && this.find(value.name, scope) === null;
+    if (!bare || !this.constant(value)) this.expression(value, scope);
+  }
+
+  #misplaced(statement: Statement, rule: string): void {
+    this.resolution.misplaced.add(statement);
+    this.bag.error("E0309", statement.span, `This cannot stand here: ${rule}`);
+  }
+
+  protected override traceBlock(block: Block, scope: Scope): void {
+    // The block's own loops decide about `break`: one that leaves the trace has no value.
+    this.#block(block, { scope, inLoop: false });
+  }
+
+  protected override sealedBlock(block: Block, scope: Scope, word: string): void {
+    this.#body(block, { scope: new Scope(scope.code, scope, word), inLoop: false });
+  }
+}
+
+function bindingNoun(kind: string): string {
+  switch (kind) {
+    case "const":
+      return "a `const`";
+    case "function":
+    case "builtin":
+      return "a function";
+    case "machine":
+      return "a part of the machine";
+    default:
+      return "a constant";
+  }
+}

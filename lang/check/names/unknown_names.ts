@@ -1,0 +1,164 @@
+/**
+ * Names that nothing is called, and where the mistake is then.
+ *
+ * A name is misspelled where it is used, most often. But when a function uses a name and is called
+ * with an argument more than it takes, a parameter is missing; and when one name is bound and never
+ * used while another, much like it, is used all over and bound nowhere, the first is the mistake.
+ */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { nearestNames } from "../../diagnostics/suggest.ts";
+import type { Span } from "../../source.ts";
+import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
+import type { CodeScope } from "./bindings.ts";
+
+/** How many unknown names are looked into. Who has more than a hundred has another trouble. */
+export const MOST_EXAMINED = 100;
+
+/** A use of a name that nothing is called. */
+export interface UnknownName {
+  readonly name: string;
+  readonly span: Span;
+  /** The call that it was to be the function of. */
+  readonly call: CallExpression | null;
+  /** The code that it stands in, the outermost of it. */
+  readonly code: CodeScope;
+  /** The function that it stands in. */
+  readonly inside: FunctionDeclaration | null;
+  readonly hint: string | undefined;
+}
+
+/** A name that is bound and never used. */
+export interface UnusedName {
+  readonly name: string;
+  readonly span: Span;
+  /** The function of that name; null for a value. */
+  readonly declaration: FunctionDeclaration | null;
+  /** The code that it can be seen in; null for the whole file. */
+  readonly code: CodeScope | null;
+}
+
+/** What a file has besides: whom the unknown names may have been meant for. */
+export interface NamesAround {
+  readonly unused: readonly UnusedName[];
+  readonly callsOf: (declaration: FunctionDeclaration) => readonly CallExpression[];
+}
+
+/** Reports unknown names, each group of them where its mistake is. */
+export function reportUnknownNames(
+  unknown: readonly UnknownName[],
+  around: NamesAround,
+  bag: DiagnosticBag,
+): void {
+  const left = new Set(unknown);
+  /** Calls of a name that a declaration was meant to have. */
+  const meant = new Map<FunctionDeclaration, readonly CallExpression[]>();
+  for (const uses of groups(unknown).slice(0, MOST_EXAMINED)) {
+    const bound = misspelled(uses, around.unused);
+    if (bound === null) continue;
+    reportMisspelled(bound, uses, bag);
+    for (const use of uses) left.delete(use);
+    if (bound.declaration !== null) {
+      meant.set(bound.declaration, uses.flatMap(({ call }) => call ?? []));
+    }
+  }
+  const inside = new Set([...left].flatMap(({ inside }) => inside ?? []));
+  for (const declaration of [...inside].slice(0, MOST_EXAMINED)) {
+    const uses = [...left].filter(({ call, inside }) => inside === declaration && call === null);
+    const calls = [...around.callsOf(declaration), ...meant.get(declaration) ?? []];
+    if (!areParameters(uses, declaration, calls, around.unused)) continue;
+    if (!meant.has(declaration)) reportParameters(uses, declaration, calls, bag);
+    for (const use of uses) left.delete(use);
+  }
+  for (const { call, hint, name, span } of left) {
+    if (call !== null) bag.error("E0303", span, `There is no function \`${name}\``, hint);
+    else bag.error("E0301", span, `Nothing is called \`${name}\``, hint);
+  }
+}
+
+/** Uses of one name: of a function in the whole file, of a value in one piece of code. */
+function groups(unknown: readonly UnknownName[]): UnknownName[][] {
+  const ofNames = Map.groupBy(unknown, ({ name }) => name).values();
+  return [...ofNames].flatMap((uses) => [
+    ...Map.groupBy(uses, ({ call, code }) => call === null ? code : null).values(),
+  ]);
+}
+
+/** The unused name that was to be the one of these uses; null when the uses are the mistake. */
+function misspelled(
+  uses: readonly UnknownName[],
+  unused: readonly UnusedName[],
+): UnusedName | null {
+  const [{ call, code, name }] = uses as readonly [UnknownName, ...UnknownName[]];
+  const candidates = unused.filter((bound) =>
+    bound.name !== name && (bound.declaration !== null) === (call !== null) &&
+    (bound.code === null || bound.code === code)
+  );
+  // A blank that is missing, or a word that was to stand elsewhere.
+  const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
+  if (joined !== undefined || uses.length < 2) return joined ?? null;
+  const [nearest] = nearestNames(name, candidates.map((bound) => bound.name));
+  return candidates.find((bound) => bound.name === nearest) ?? null;
+}
+
+function reportMisspelled(
+  { declaration, name: bound, span }: UnusedName,
+  uses: readonly UnknownName[],
+  bag: DiagnosticBag,
+): void {
+  const [first] = uses as readonly [UnknownName, ...UnknownName[]];
+  const count = uses.length === 1 ? "once" : `${uses.length} times`;
+  const [used, made] = declaration === null ? ["used", "bound"] : ["called", "declared"];
+  bag.error(
+    declaration === null ? "E0301" : "E0303",
+    span,
+    `\`${bound}\` is never ${used}, but \`${first.name}\` is, ${count}, and is ${made} nowhere`,
+    "one of the two is misspelled",
+    [{ span: first.span, message: `${used} here` }],
+  );
+}
+
+/** True when the calls of a function say that names unknown in it were to be its parameters. */
+function areParameters(
+  uses: readonly UnknownName[],
+  declaration: FunctionDeclaration,
+  calls: readonly CallExpression[],
+  unused: readonly UnusedName[],
+): boolean {
+  const names = new Set(uses.map(({ name }) => name));
+  const given = Math.max(...calls.map((call) => call.arguments.length));
+  const surplus = given - declaration.parameters.length;
+  if (names.size === 0 || surplus <= 0) return false;
+  const idle = declaration.parameters.filter(({ span }) =>
+    unused.some((bound) => bound.span === span)
+  );
+  return names.size <= surplus + idle.length;
+}
+
+function reportParameters(
+  uses: readonly UnknownName[],
+  declaration: FunctionDeclaration,
+  calls: readonly CallExpression[],
+  bag: DiagnosticBag,
+): void {
+  const firsts = new Map<string, Span>();
+  for (const { name, span } of uses) if (!firsts.has(name)) firsts.set(name, span);
+  const names = [...firsts.keys()].map((name) => `\`${name}\``);
+  const takes = declaration.parameters.length;
+  const call = calls.find(({ arguments: given }) => given.length > takes)!;
+  const count = `${call.arguments.length} argument${call.arguments.length === 1 ? "" : "s"}`;
+  bag.error(
+    "E0301",
+    declaration.name.span,
+    `\`${declaration.name.text}\` uses ${names.join(" and ")}, but has no parameter${
+      names.length === 1 ? " of that name" : "s of these names"
+    }`,
+    undefined,
+    [
+      ...[...firsts.values()].map((span) => ({ span, message: "used here" })),
+      {
+        span: call.span,
+        message: `called with ${count} here, and it takes ${takes === 0 ? "none" : takes}`,
+      },
+    ],
+  );
+}

@@ -1,0 +1,63 @@
+/** Names that nobody uses, and lambdas that keep an old value: warnings, never errors. */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { FileNode } from "../../syntax/tree/ast.ts";
+import type { Resolution } from "./bindings.ts";
+import type { FileScope } from "./file_scope.ts";
+
+/** Warns about names of a file that is run itself; in a file for others they are its purpose. */
+export function warnUnused(
+  file: FileNode,
+  scope: FileScope,
+  resolution: Resolution,
+  bag: DiagnosticBag,
+): void {
+  const warn = (name: string, span: FileNode["span"]) => {
+    if (name.startsWith("_")) return;
+    bag.warning("W0301", span, `\`${name}\` is never used`, `\`_${name}\` says that it is meant`);
+  };
+  for (const variable of resolution.variables.values()) {
+    if (variable.span.source !== file.span.source) continue;
+    // A loop may just count, and a lambda be there for its value.
+    const counts = variable.role === "loop" || variable.owner?.role === "lambda";
+    if (!counts && variable.reads === 0) warn(variable.name, variable.span);
+    const late = variable.assigned.find(({ span }) => span.start > variable.capturedAt);
+    if (late !== undefined) {
+      bag.warning(
+        "W0304",
+        late.span,
+        `A lambda or an invariant before keeps the value that \`${variable.name}\` had there`,
+      );
+    }
+  }
+  if (!file.items.some((item) => RUN.has(item.kind))) return;
+  for (const { declaration, reads } of scope.declared.values()) {
+    if (reads === 0 && declaration.span.source === file.span.source) {
+      warn(declaration.name.text, declaration.name.span);
+    }
+  }
+}
+
+/** What makes a file one that is run: tests and statements. */
+const RUN: ReadonlySet<string> = new Set([
+  "Test",
+  "Property",
+  "Bench",
+  "Let",
+  "Assign",
+  "If",
+  "While",
+  "For",
+  "Repeat",
+  "Match",
+  "Assert",
+  "ExpectOutcome",
+  "ExpectEvents",
+  "Step",
+  "Wait",
+  "Advance",
+  "OnCpu",
+  "Fail",
+  "Invariant",
+  "Output",
+  "Expression",
+]);

@@ -1,0 +1,95 @@
+/**
+ * One style for `.dma` files: `dmalab fmt`.
+ *
+ * The layout is made from words and comments; the tree only says where entries begin. Literals,
+ * parentheses and comments stay as they are written. A line end that the author puts behind an
+ * opening bracket keeps the bracket open; everything else is decided here.
+ */
+import { printer } from "prettier/doc";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { SourceFile } from "../source.ts";
+import type { FileNode } from "../syntax/tree/ast.ts";
+import { parse } from "../syntax/parse.ts";
+import { alignComments } from "./comment_columns.ts";
+import { groupWords } from "./groups.ts";
+import { findLandmarks } from "./landmarks.ts";
+import { layOutFile } from "./layout.ts";
+import { sameTree } from "./same_tree.ts";
+import { readWords, type Words } from "./words_and_comments.ts";
+
+/** Columns of a line. Longer ones are broken where that is possible. */
+export const LINE_WIDTH = 100;
+
+/** Columns of one step inwards. */
+const INDENT_WIDTH = 2;
+
+/** Most turns until nothing changes: a line broken in one may be seen as the author's in the next. */
+const MAX_TURNS = 6;
+
+export type Formatted =
+  | { readonly ok: true; readonly text: string }
+  /** The file is wrong, and stays as it is. */
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/**
+ * Formats a file.
+ *
+ * @throws {Error} When the result would mean something else: a bug of the formatter.
+ */
+export function formatSource(source: SourceFile): Formatted {
+  let current = read(source);
+  if (current.diagnostics.length > 0) return { ok: false, diagnostics: current.diagnostics };
+  const original = current;
+  for (let turn = 0; turn < MAX_TURNS; turn++) {
+    const text = layOut(current);
+    if (text === current.source.text) break;
+    current = read(new SourceFile(source.name, text));
+    if (current.diagnostics.length > 0) {
+      throw new Error(`Formatting "${source.name}" would break it`);
+    }
+  }
+  if (!sameTree(original.file, current.file) || !sameTree(original.comments, current.comments)) {
+    throw new Error(`Formatting "${source.name}" would change its meaning`);
+  }
+  return { ok: true, text: current.source.text };
+}
+
+interface ReadFile {
+  readonly source: SourceFile;
+  readonly file: FileNode;
+  readonly words: Words;
+  /** In the order of the text. */
+  readonly comments: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+function read(source: SourceFile): ReadFile {
+  const { file, diagnostics } = parse(source);
+  const words = readWords(source);
+  const comments = [
+    ...words.words.flatMap(({ before, after }) => [...before.map(({ text }) => text), ...after]),
+    ...words.end.map(({ text }) => text),
+  ];
+  return { source, file, words, comments, diagnostics };
+}
+
+function layOut({ file, source, words }: ReadFile): string {
+  const mark = unusedCharacter(source.text);
+  // So that comments that end lines are found again when they are put in columns.
+  for (const word of words.words) word.after = word.after.map((comment) => `${mark}${comment}`);
+  const { items, end } = groupWords(words, findLandmarks(file));
+  const { formatted } = printer.printDocToString(layOutFile(items, end), {
+    printWidth: LINE_WIDTH,
+    tabWidth: INDENT_WIDTH,
+    useTabs: false,
+  });
+  return alignComments(formatted, mark);
+}
+
+/** A character that does not occur in a text. */
+function unusedCharacter(text: string): string {
+  for (let code = 0;; code++) {
+    const character = String.fromCharCode(code);
+    if (!/\s/.test(character) && !text.includes(character)) return character;
+  }
+}

@@ -1,0 +1,147 @@
+import { assert, assertEquals } from "@std/assert";
+import { SourceFile } from "../source.ts";
+import { parse } from "../syntax/parse.ts";
+import { SAMPLES } from "../syntax/testing_samples.ts";
+import { formatSource, LINE_WIDTH } from "./format.ts";
+import { sameTree } from "./same_tree.ts";
+
+function format(text: string): string {
+  const formatted = formatSource(new SourceFile("test.dma", text));
+  assert(formatted.ok, "the text has errors");
+  return formatted.text;
+}
+
+/** A statement formatted inside of nothing, without the line end. */
+const line = (text: string) => format(text).trimEnd();
+
+Deno.test("blanks stand where the style wants them", () => {
+  assertEquals(line("let  x=a+ -b*( c-d )"), "let x = a + -b * (c - d)");
+  assertEquals(line("f( a ,[ 1,2, ] , b:1 )"), "f(a, [1, 2], b: 1)");
+  assertEquals(line("let r={a:1 , b : 2}"), "let r = { a: 1, b: 2 }");
+  assertEquals(line("let y = xs [ 0 .. 4 ] . length"), "let y = xs[0..4].length");
+  assertEquals(line("let z = - -1"), "let z = - -1");
+  assertEquals(line("let f=(a,b)=>not a"), "let f = (a, b) => not a");
+  assertEquals(line("if(a){ }"), "if (a) { }");
+  assertEquals(line("x+=1"), "x += 1");
+});
+
+Deno.test("an event pattern keeps its suffixes close", () => {
+  assertEquals(
+    line("expect events [a.b +,( c , d )* | e {2 , 3}, ...,x.* ? ,! y(n : 1)] in r"),
+    "expect events [ a.b+, (c, d)* | e{2,3}, ..., x.*?, !y(n: 1) ] in r",
+  );
+});
+
+Deno.test("a block on one line stays there when it fits, and statements get lines of their own", () => {
+  assertEquals(line("if x { a(); b() }"), "if x { a(); b() }");
+  assertEquals(line("a(); b()"), "a()\nb()");
+  assertEquals(line("if x {\na(); b() }"), "if x {\n  a()\n  b()\n}");
+  assertEquals(line("if x { a() } else {\nb() }"), "if x {\n  a()\n} else {\n  b()\n}");
+});
+
+Deno.test("separators that separate nothing go, also at the head of a block", () => {
+  assertEquals(line("if x {; a()\n b() }"), "if x {\n  a()\n  b()\n}");
+  assertEquals(line("if x {;;a(); ;b();}"), "if x { a(); b() }");
+  assertEquals(line("if x { ;; }"), "if x { }");
+});
+
+Deno.test("what is too long for a line is broken: arguments, lists, chains, operators", () => {
+  const name = (letter: string) => letter.repeat(30);
+  assertEquals(
+    line(`call(${name("a")}, ${name("b")}, ${name("c")}, d: 1)`),
+    `call(\n  ${name("a")},\n  ${name("b")},\n  ${name("c")},\n  d: 1,\n)`,
+  );
+  assertEquals(
+    line(`let x = [${name("a")}, ${name("b")}, ${name("c")}, ${name("d")}]`),
+    `let x = [\n  ${name("a")}, ${name("b")}, ${name("c")},\n  ${name("d")},\n]`,
+  );
+  assertEquals(
+    line(`assert ${name("a")} == ${name("b")} and ${name("c")} == ${name("d")}`),
+    `assert ${name("a")} == ${name("b")} and\n  ${name("c")} == ${name("d")}`,
+  );
+  assertEquals(
+    line(`let x = ${name("a")}(1).${name("b")}(2).${name("c")}(3)`),
+    `let x = ${name("a")}(1)\n  .${name("b")}(2)\n  .${name("c")}(3)`,
+  );
+});
+
+Deno.test("a bracket that the author breaks open stays open, with the lines in it", () => {
+  assertEquals(line("let x = [\n1, 2,\n3]"), "let x = [\n  1, 2,\n  3,\n]");
+  assertEquals(line("let x = [1,\n2]"), "let x = [1, 2]");
+});
+
+Deno.test("rows of a table stand in columns", () => {
+  assertEquals(
+    line("let x = [\n[1, 200, 3],\n[10, 2, 300],\n]"),
+    "let x = [\n  [1,  200, 3],\n  [10, 2,   300],\n]",
+  );
+});
+
+Deno.test("comments stay, where they belong", () => {
+  const text = `#!/usr/bin/env deno
+# first
+
+# second
+machine { # third
+  cpus = 2 # fourth
+  # fifth
+}
+test "a" {
+  let x = 1+   # sixth
+    2
+  f( # seventh
+    1, # eighth
+    # ninth
+  )
+  if x { }
+  # tenth
+  else { }
+}
+# eleventh`;
+  const said = format(text);
+  for (const word of ["first", "third", "sixth", "eighth", "tenth", "eleventh"]) {
+    assert(said.includes(`# ${word}`), word);
+  }
+  assertEquals(said.match(/#/g)!.length, text.match(/#/g)!.length);
+  assertEquals(format(said), said);
+});
+
+Deno.test("comments behind lines that follow each other stand in one column", () => {
+  assertEquals(line("a()    # one\nbcd()# two"), "a()    # one\nbcd()  # two");
+});
+
+Deno.test("a comment may hold any character", () => {
+  const text = "a()  # \0 one\nbb()  # \0\u0001 two\n";
+  assertEquals(format(text), "a()   # \0 one\nbb()  # \0\u0001 two\n");
+});
+
+Deno.test("a file with mistakes is not formatted, and its mistakes are given", () => {
+  const formatted = formatSource(new SourceFile("test.dma", "let x = \n"));
+  assert(!formatted.ok);
+  assertEquals(formatted.diagnostics.map(({ code }) => code), ["E0202"]);
+});
+
+Deno.test("line ends of every kind become one kind, and the last line has one", () => {
+  assertEquals(format("a()\r\nb()\rc()"), "a()\nb()\nc()\n");
+  assertEquals(format(""), "");
+  assertEquals(format("\n\n# only this\n\n"), "# only this\n");
+});
+
+Deno.test("the samples of the language keep their trees, and are formatted once for all", () => {
+  for (const sample of SAMPLES) {
+    const text = format(sample.text);
+    assert(sameTree(parse(sample).file, parse(new SourceFile("x.dma", text)).file), sample.name);
+    assertEquals(format(text), text, sample.name);
+    for (const each of text.split("\n")) {
+      if (!each.includes("#") && !each.includes('"')) assert(each.length <= LINE_WIDTH, each);
+    }
+  }
+});
+
+Deno.test("trees that differ in anything but places are different", () => {
+  const tree = (text: string) => parse(new SourceFile("x.dma", text)).file;
+  assert(sameTree(tree("f(1 + 2)"), tree("f( 1+2 )")));
+  assert(!sameTree(tree("f(1 + 2)"), tree("f(1 + 3)")));
+  assert(!sameTree(tree("f(1 + 2)"), tree("f(1 - 2)")));
+  assert(!sameTree(tree("f(a)"), tree("f(a: a)")));
+});

@@ -1,0 +1,216 @@
+/**
+ * Words as a tree of brackets: what the layout works on.
+ *
+ * Between brackets stand items: statements, entries, arguments. Separators are gone; the layout
+ * writes its own.
+ */
+import * as t from "../syntax/tokens.ts";
+import type { EntryKind, Landmarks } from "./landmarks.ts";
+import type { Comment, Word, Words } from "./words_and_comments.ts";
+
+/** A bracket with its items. */
+export interface Group {
+  readonly kind: GroupKind;
+  readonly open: Word;
+  readonly close: Word;
+  readonly items: readonly Item[];
+  /** Comments on lines of their own before the closing bracket. */
+  readonly dangling: readonly Comment[];
+  /** The text goes on in a new line behind the opening bracket. */
+  readonly opened: boolean;
+}
+
+export type GroupKind =
+  | "block"
+  | "settings"
+  | "paths"
+  | "record"
+  | "arms"
+  /** `invariant "x" { condition }`. */
+  | "condition"
+  | "arguments"
+  | "parentheses"
+  | "list"
+  | "index"
+  | "pattern"
+  /** `(a, b)` in an event pattern. */
+  | "pattern group"
+  /** `{2,3}` in an event pattern. */
+  | "count";
+
+export type Node = Word | Group;
+
+export interface Item {
+  readonly nodes: readonly Node[];
+  /** Comments on lines of their own before it. */
+  readonly leading: readonly Comment[];
+  /** Comments that end its last line. */
+  readonly trailing: readonly string[];
+  /** It begins a line. */
+  readonly newlineBefore: boolean;
+  readonly blankBefore: boolean;
+  readonly blankAfterComments: boolean;
+}
+
+export function isGroup(node: Node): node is Group {
+  return "items" in node;
+}
+
+/** The first word of a node. */
+export function firstWord(node: Node): Word {
+  return isGroup(node) ? node.open : node;
+}
+
+/** The last word of a node. */
+export function lastWord(node: Node): Word {
+  return isGroup(node) ? node.close : node;
+}
+
+/** A file as its statements, and the comments at its end. */
+export function groupWords(
+  { words, end }: Words,
+  landmarks: Landmarks,
+): { readonly items: readonly Item[]; readonly end: readonly Comment[] } {
+  const reader = new GroupReader(words, landmarks);
+  const { items, dangling } = reader.items("block");
+  return { items, end: [...dangling, ...end] };
+}
+
+const BRACE_KINDS: Readonly<Record<EntryKind, GroupKind>> = {
+  statement: "block",
+  setting: "settings",
+  path: "paths",
+  record: "record",
+  arm: "arms",
+};
+
+const SPLIT_BY_LANDMARK: ReadonlySet<GroupKind> = new Set(
+  ["block", "settings", "paths", "record", "arms"],
+);
+
+class GroupReader {
+  #at = 0;
+
+  constructor(readonly words: readonly Word[], readonly landmarks: Landmarks) {}
+
+  /** Reads items up to a closing bracket, or to the end of the file. */
+  items(kind: GroupKind): { items: Item[]; dangling: readonly Comment[] } {
+    const items: Item[] = [];
+    let nodes: Node[] = [];
+    let carried: readonly Comment[] = [];
+    const finish = () => {
+      if (nodes.length > 0) items.push(makeItem(nodes));
+      nodes = [];
+    };
+    for (; this.#at < this.words.length; this.#at++) {
+      const word = this.words[this.#at]!;
+      if (t.CLOSERS.has(word.token.tokenType)) break;
+      if (this.#separates(kind)) {
+        finish();
+        const last = items.at(-1);
+        // A comment before a comma belongs to what follows; behind it, to what it ends.
+        carried = [...carried, ...word.before];
+        if (last !== undefined) {
+          items[items.length - 1] = { ...last, trailing: [...last.trailing, ...word.after] };
+        }
+        continue;
+      }
+      if (carried.length > 0) {
+        word.before = [...carried, ...word.before];
+        carried = [];
+      }
+      if (SPLIT_BY_LANDMARK.has(kind) && this.#beginsEntry(word)) finish();
+      nodes.push(this.#node(kind, nodes.at(-1)));
+    }
+    finish();
+    const close = this.words[this.#at];
+    return { items, dangling: [...carried, ...close?.before ?? []] };
+  }
+
+  #beginsEntry(word: Word): boolean {
+    const { tokenType } = word.token;
+    return this.landmarks.has(word.token.startOffset) || tokenType === t.Soft.setup ||
+      tokenType === t.Soft.loop || tokenType === t.Soft.budget;
+  }
+
+  /** True at a separator between two items: the comma of `assert a, "b"` is none. */
+  #separates(kind: GroupKind): boolean {
+    const { tokenType } = this.words[this.#at]!.token;
+    if (tokenType === t.Semicolon) return true;
+    if (tokenType !== t.Comma) return false;
+    if (!SPLIT_BY_LANDMARK.has(kind)) return kind !== "condition";
+    for (let next = this.#at + 1;; next++) {
+      const word = this.words[next];
+      if (word === undefined) return true;
+      const type = word.token.tokenType;
+      if (type === t.Comma || type === t.Semicolon) continue;
+      return t.CLOSERS.has(type) || this.#beginsEntry(word);
+    }
+  }
+
+  /** The first word behind an opening brace that separates nothing: a block may begin with `;`. */
+  #firstInside(): Word {
+    for (let next = this.#at + 1;; next++) {
+      const word = this.words[next]!;
+      if (word.token.tokenType !== t.Semicolon && word.token.tokenType !== t.Comma) return word;
+    }
+  }
+
+  #node(inside: GroupKind, previous: Node | undefined): Node {
+    const open = this.words[this.#at]!;
+    if (!t.OPENERS.has(open.token.tokenType)) return open;
+    const kind = this.#kindOf(open, inside, previous);
+    this.#at++;
+    const opened = this.words[this.#at]!.newlineBefore;
+    const { items, dangling } = this.items(kind);
+    return { kind, open, close: this.words[this.#at]!, items, dangling, opened };
+  }
+
+  #kindOf(open: Word, inside: GroupKind, previous: Node | undefined): GroupKind {
+    const before = previous === undefined ? undefined : lastWord(previous).token;
+    const isPattern = inside === "pattern" || inside === "pattern group";
+    const behindValue = before !== undefined &&
+      (before.tokenType === t.Identifier || before.tokenType === t.RParen ||
+        before.tokenType === t.RBracket || before.tokenType === t.RBrace ||
+        before.tokenType === t.Text || before.tokenType === t.Bytes);
+    switch (open.token.tokenType) {
+      case t.LParen:
+        if (isPattern) {
+          const behindName = before !== undefined && previous !== undefined && !isGroup(previous) &&
+            (/^\w/.test(before.image) || before.tokenType === t.Star);
+          return behindName ? "arguments" : "pattern group";
+        }
+        return behindValue && before.tokenType !== t.RBrace && !t.isA(before, t.Literal)
+          ? "arguments"
+          : "parentheses";
+      case t.LBracket:
+        if (before?.tokenType === t.Soft.events) return "pattern";
+        return behindValue ? "index" : "list";
+      default: {
+        if (isPattern) return "count";
+        const first = this.#firstInside();
+        if (first.token.tokenType === t.RBrace) return "block";
+        const landmark = this.landmarks.get(first.token.startOffset);
+        if (landmark !== undefined) return BRACE_KINDS[landmark];
+        return this.#beginsEntry(first) ? "block" : "condition";
+      }
+    }
+  }
+}
+
+function makeItem(nodes: readonly Node[]): Item {
+  const first = firstWord(nodes[0]!);
+  const last = lastWord(nodes.at(-1)!);
+  const item: Item = {
+    nodes,
+    leading: first.before,
+    trailing: last.after,
+    newlineBefore: first.newlineBefore,
+    blankBefore: first.blankBefore,
+    blankAfterComments: first.blankAfterComments,
+  };
+  // They are the item's now.
+  first.before = [];
+  last.after = [];
+  return item;
+}

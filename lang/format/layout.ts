@@ -1,0 +1,429 @@
+/** From the tree of brackets to lines: which go on one, which are broken, and where. */
+import type { IToken } from "chevrotain";
+import { builders, printer } from "prettier/doc";
+import { displayWidth } from "../diagnostics/display_width.ts";
+import * as t from "../syntax/tokens.ts";
+import {
+  firstWord,
+  type Group,
+  type GroupKind,
+  isGroup,
+  type Item,
+  lastWord,
+  type Node,
+} from "./groups.ts";
+import { blankBetween, isPrefixMinus } from "./spacing.ts";
+import type { Comment, Word } from "./words_and_comments.ts";
+
+type Doc = builders.Doc;
+const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuffix, softline } =
+  builders;
+
+/** A whole file. */
+export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
+  const doc: Doc[] = [...statementList(items, true)];
+  for (const [index, comment] of end.entries()) {
+    if (index > 0 || items.length > 0) doc.push(hardline);
+    if (comment.blankBefore && (index > 0 || items.length > 0)) doc.push(hardline);
+    doc.push(comment.text);
+  }
+  if (doc.length > 0) doc.push(hardline);
+  return doc;
+}
+
+/** Declarations with a body stand apart from their neighbours. */
+const APART: ReadonlySet<t.HardWord> = new Set(["machine", "test", "property", "bench"]);
+
+function standsApart(item: Item): boolean {
+  const word = firstWord(item.nodes[0]!).token;
+  return [...APART].some((each) => word.tokenType === t.Hard[each]) ||
+    word.tokenType === t.Soft.skip;
+}
+
+/** Items one below the other; empty lines stay, one at most. */
+function* statementList(items: readonly Item[], atTop: boolean): Generator<Doc> {
+  for (const [index, item] of items.entries()) {
+    const previous = items[index - 1];
+    if (previous !== undefined) {
+      yield hardline;
+      const apart = atTop && (standsApart(previous) || standsApart(item));
+      if (apart || item.blankBefore) yield hardline;
+    }
+    yield* leadingComments(item);
+    yield [layOutItem(item, "block"), ...trailingComments(item.trailing)];
+  }
+}
+
+/** The comments above an item, each on its line. */
+function* leadingComments({ leading, blankAfterComments }: Item): Generator<Doc> {
+  for (const [index, comment] of leading.entries()) {
+    if (index > 0 && comment.blankBefore) yield hardline;
+    yield comment.text;
+    yield hardline;
+  }
+  if (blankAfterComments) yield hardline;
+}
+
+function trailingComments(comments: readonly string[]): Doc[] {
+  return comments.map((comment) => [lineSuffix(comment), breakParent]);
+}
+
+/** True when something in it takes several lines wherever it stands. */
+function mustBreak(node: Node): boolean {
+  if (!isGroup(node)) return node.before.length > 0 || node.after.length > 0;
+  return breaksItself(node) || node.items.some((item) => itemMustBreak(item)) ||
+    node.open.before.length > 0 || node.close.after.length > 0;
+}
+
+function itemMustBreak({ nodes, leading, trailing }: Item): boolean {
+  return leading.length > 0 || trailing.length > 0 || nodes.some(mustBreak);
+}
+
+/** Groups that the author breaks open: a line end behind the bracket is kept. */
+function breaksItself({ kind, opened, items, dangling, open }: Group): boolean {
+  if (dangling.length > 0 || open.after.length > 0) return true;
+  if (items.length === 0 || kind === "parentheses" || kind === "index") return false;
+  if (opened) return true;
+  return isBraces(kind) && items.some((item, index) => index > 0 && item.newlineBefore);
+}
+
+function isBraces(kind: GroupKind): boolean {
+  return kind === "block" || kind === "settings" || kind === "paths" || kind === "arms" ||
+    kind === "record" || kind === "condition";
+}
+
+/** Blocks of one statement are all on one line, or none is. */
+function isBody(node: Node): node is Group {
+  return isGroup(node) &&
+    (node.kind === "block" || node.kind === "arms" || node.kind === "condition");
+}
+
+/** One statement, entry or argument. */
+function layOutItem(item: Item, inside: GroupKind): Doc {
+  const docs: Doc[] = [];
+  let run: Node[] = [];
+  let hasBody = false;
+  let beforeRun: IToken | undefined;
+  const flush = () => {
+    if (run.length > 0) docs.push(layOutRun(run, inside, beforeRun));
+    run = [];
+  };
+  for (const [index, node] of item.nodes.entries()) {
+    const previous = item.nodes[index - 1];
+    if (!isBody(node)) {
+      if (run.length === 0 && previous !== undefined) {
+        beforeRun = lastWord(previous).token;
+        const first = firstWord(node);
+        const kind = isGroup(node) ? node.kind : null;
+        const blank = blankBetween(inside, undefined, beforeRun, first.token, kind);
+        if (blank && !comesDown(lastWord(previous), first)) docs.push(" ");
+      }
+      run.push(node);
+      continue;
+    }
+    flush();
+    hasBody = true;
+    if (previous !== undefined && !comesDown(lastWord(previous), node.open)) docs.push(" ");
+    docs.push(
+      ...commentsInside(node.open, previous && lastWord(previous)),
+      ...bracesDoc(node),
+      ...commentsBehind(node.close),
+    );
+  }
+  flush();
+  return hasBody ? group(docs) : docs;
+}
+
+/** Comments between two words of an item go on lines of their own. */
+function commentsInside(word: Word, previous: Word | undefined): Doc[] {
+  if (word.before.length === 0) return [];
+  // Behind another comment the line has ended already.
+  const start = previous === undefined || previous.after.length === 0 ? [hardline] : [];
+  return [...start, ...word.before.flatMap((comment): Doc[] => [comment.text, hardline])];
+}
+
+/** A comment in the middle of an item: the rest goes on in the next line. */
+function commentsBehind(word: Word): Doc[] {
+  return word.after.length === 0 ? [] : [...trailingComments(word.after), hardline];
+}
+
+/** True when a line ends between two words because of a comment. */
+function comesDown(previous: Word, next: Word): boolean {
+  return previous.after.length > 0 || next.before.length > 0;
+}
+
+/** A body without a group of its own: it breaks with its statement. */
+function bracesDoc(node: Group): Doc[] {
+  const { kind, items, dangling, open } = node;
+  if (items.length === 0 && dangling.length === 0 && open.after.length === 0) return ["{ }"];
+  const content: Doc[] = [];
+  for (const [index, item] of items.entries()) {
+    const previous = items[index - 1];
+    if (previous !== undefined) {
+      content.push(ifBreak("", separatorBetween(kind, previous)), line);
+      if (item.blankBefore) content.push(ifBreak(softline, ""));
+    }
+    content.push(...leadingComments(item), layOutItem(item, kind));
+    if (kind === "record") content.push(ifBreak(",", ""));
+    content.push(...trailingComments(item.trailing));
+  }
+  for (const [index, comment] of dangling.entries()) {
+    if (items.length > 0 || index > 0) content.push(hardline);
+    if (comment.blankBefore && (items.length > 0 || index > 0)) content.push(hardline);
+    content.push(comment.text);
+  }
+  const forced = breaksItself(node) || dangling.length > 0 ? [breakParent] : [];
+  return [
+    "{",
+    ...trailingComments(open.after),
+    indent([line, ...content]),
+    line,
+    "}",
+    ...forced,
+  ];
+}
+
+/** What stands between two entries on one line. */
+function separatorBetween(kind: GroupKind, previous: Item): string {
+  if (kind === "block") return ";";
+  const last = previous.nodes.at(-1)!;
+  return kind !== "record" && isGroup(last) && isBraces(last.kind) ? "" : ",";
+}
+
+/** Words and brackets in a row, broken behind the operator that binds loosest. */
+function layOutRun(
+  nodes: readonly Node[],
+  inside: GroupKind,
+  before: IToken | undefined,
+): Doc {
+  if (inside === "count") return nodes.map((node) => firstWord(node).token.image);
+  const places = breakPlaces(nodes, inside, before);
+  if (nodes.some(mustBreak)) return rowDoc(nodes, inside, before);
+  if (places.length === 0) return layOutChain(nodes, inside, before);
+  const parts: Doc[] = [];
+  let start = 0;
+  for (const place of [...places, nodes.length - 1]) {
+    const part = nodes.slice(start, place + 1);
+    const previous = start === 0 ? before : lastWord(nodes[start - 1]!).token;
+    // The operator stays with the value before it.
+    const isLast = place === nodes.length - 1;
+    const operator = isLast ? [] : part.splice(-1);
+    const value = layOutRun(part, inside, previous);
+    const sign = operator.map((node) => firstWord(node).token);
+    parts.push(
+      sign.length === 0
+        ? value
+        : [value, sign[0]!.tokenType === t.Comma ? "" : " ", sign[0]!.image],
+    );
+    start = place + 1;
+  }
+  const [first, ...rest] = parts;
+  return group([first!, indent(rest.map((part): Doc => [line, part]))]);
+}
+
+/** `a.filter(x).map(y)`: may go on in a new line before a dot that follows a call. */
+function layOutChain(
+  nodes: readonly Node[],
+  inside: GroupKind,
+  before: IToken | undefined,
+): Doc {
+  const dots = nodes.flatMap((node, index) => {
+    const previous = nodes[index - 1];
+    const isLink = !isGroup(node) && node.token.tokenType === t.Dot && previous !== undefined &&
+      isGroup(previous) && previous.kind === "arguments";
+    return isLink ? [index] : [];
+  });
+  if (dots.length === 0 || hasArrow(nodes)) return rowDoc(nodes, inside, before);
+  const links = dots.map((start, index) =>
+    rowDoc(nodes.slice(start, dots[index + 1]), inside, lastWord(nodes[start - 1]!).token)
+  );
+  return group([
+    rowDoc(nodes.slice(0, dots[0]), inside, before),
+    indent(links.map((link): Doc => [softline, link])),
+  ]);
+}
+
+function hasArrow(nodes: readonly Node[]): boolean {
+  return nodes.some((node) => !isGroup(node) && node.token.tokenType === t.FatArrow);
+}
+
+/** Operators a line may end in, loosest first. */
+const LEVELS: readonly ((token: IToken) => boolean)[] = [
+  ({ tokenType }) => tokenType === t.Comma,
+  ({ tokenType }) => tokenType === t.Hard.or,
+  ({ tokenType }) => tokenType === t.Hard.and,
+  ({ image, tokenType }) =>
+    tokenType === t.EqualEqual || tokenType === t.NotEqual ||
+    ["<", "<=", ">", ">="].includes(image),
+  ({ tokenType }) => tokenType === t.Pipe,
+  ({ tokenType }) => tokenType === t.Ampersand,
+  ({ image }) => image === "<<" || image === ">>",
+  ({ tokenType }) => tokenType === t.Plus || tokenType === t.Minus,
+  ({ image, tokenType }) => tokenType === t.Star || image === "/" || image === "%",
+];
+
+/** Where a row may be broken: behind each operator of its loosest level. */
+function breakPlaces(
+  nodes: readonly Node[],
+  inside: GroupKind,
+  before: IToken | undefined,
+): number[] {
+  if (inside === "pattern" || inside === "pattern group") return [];
+  // What follows an arrow belongs to the lambda: nothing before it can be split from it.
+  if (hasArrow(nodes)) return [];
+  for (const isOfLevel of LEVELS) {
+    const places = nodes.flatMap((node, index) => {
+      if (isGroup(node) || !isOfLevel(node.token) || index === nodes.length - 1) return [];
+      const previous = index === 0 ? before : lastWord(nodes[index - 1]!).token;
+      return isPrefixMinus(previous, node.token) ? [] : [index];
+    });
+    if (places.length > 0) return places;
+  }
+  return [];
+}
+
+/** Words and brackets in a row, with blanks where they belong and no place to break of its own. */
+function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | undefined): Doc {
+  const docs: Doc[] = [];
+  let beforePrevious: IToken | undefined;
+  let previous = before;
+  for (const [index, node] of nodes.entries()) {
+    const first = firstWord(node);
+    if (index > 0 && !comesDown(lastWord(nodes[index - 1]!), first)) {
+      const kind = isGroup(node) ? node.kind : null;
+      if (blankBetween(inside, beforePrevious, previous!, first.token, kind)) docs.push(" ");
+    }
+    docs.push(...commentsInside(first, index > 0 ? lastWord(nodes[index - 1]!) : undefined));
+    if (isGroup(node)) docs.push(bracketDoc(node), ...commentsBehind(node.close));
+    else docs.push(node.token.image, ...commentsBehind(node));
+    beforePrevious = previous;
+    previous = lastWord(node).token;
+  }
+  return nodes.some((node) => lastWord(node).after.length + firstWord(node).before.length > 0)
+    ? indent(docs)
+    : docs;
+}
+
+/** Brackets with a comma behind the last item when each stands on its line. */
+const TRAILING_COMMA: ReadonlySet<GroupKind> = new Set(["arguments", "list", "record"]);
+
+/** Items that share lines when they do not fit on one. */
+const FILLED: ReadonlySet<GroupKind> = new Set(["list", "record", "pattern", "pattern group"]);
+
+function bracketDoc(node: Group): Doc {
+  const { kind, items, dangling, open, close } = node;
+  if (kind === "settings" || kind === "paths" || isBody(node)) return group(bracesDoc(node));
+  const [left, right] = [open.token.image, close.token.image];
+  if (items.length === 0 && dangling.length === 0 && open.after.length === 0) {
+    return left === "{" ? "{ }" : `${left}${right}`;
+  }
+  const contents = tableRows(node) ?? items.map((item) => layOutItem(item, kind));
+  if (kind === "count") return [left, join(",", contents), right];
+  const pad = kind === "record" || kind === "pattern";
+  if (!breaksItself(node) && isHugged(items)) {
+    const edge = pad ? " " : "";
+    return [left, edge, join(", ", contents), edge, right];
+  }
+  const edge = pad ? line : softline;
+  const comma = TRAILING_COMMA.has(kind) ? ifBreak(",", "") : "";
+  const body: Doc[] = [];
+  for (const row of rowsOf(node)) {
+    if (body.length > 0) body.push(",", hardline);
+    body.push(rowOf(row.map((index) => [items[index]!, contents[index]!] as const), kind));
+  }
+  if (dangling.length > 0 && items.length > 0) body.push(comma, hardline);
+  body.push(join(hardline, dangling.map(({ text }) => text)));
+  const forced = breaksItself(node) ||
+    items.some(({ leading, trailing }) => leading.length + trailing.length > 0);
+  return group([
+    left,
+    ...trailingComments(open.after),
+    indent([edge, ...body]),
+    dangling.length > 0 ? "" : comma,
+    edge,
+    right,
+  ], { shouldBreak: forced });
+}
+
+/**
+ * A list of lists, or of records, with a line for each: what stands below each other gets one
+ * column. Null when it is no table, or when a row would not fit.
+ */
+function tableRows(node: Group): Doc[] | null {
+  if (node.kind !== "list" || !breaksItself(node) || node.items.length < 2) return null;
+  const rows = node.items.map((item, index) => {
+    const [row] = item.nodes;
+    const isRow = item.nodes.length === 1 && isGroup(row!) &&
+      (row.kind === "list" || row.kind === "record") && !breaksItself(row) &&
+      !row.items.some(itemMustBreak) && (index === 0 || item.newlineBefore);
+    return isRow ? row : null;
+  });
+  const [first] = rows;
+  if (first === null || first === undefined) return null;
+  const cells: string[][] = [];
+  for (const row of rows) {
+    if (row?.kind !== first.kind || row.items.length !== first.items.length) return null;
+    cells.push(row.items.map((item) => flatText(layOutItem(item, row.kind))));
+  }
+  const widths = first.items.map((_, column) =>
+    Math.max(...cells.map((row) => displayWidth(row[column]!)))
+  );
+  const edge = first.kind === "record" ? " " : "";
+  const total = widths.reduce((sum, width) => sum + width + 2, 2 * edge.length);
+  if (total > TABLE_WIDTH || first.items.length < 2) return null;
+  return cells.map((row) => {
+    const columns = row.map((cell, column) =>
+      column === row.length - 1
+        ? cell
+        : `${cell},${" ".repeat(widths[column]! - displayWidth(cell))} `
+    );
+    const last = row.at(-1)!;
+    const behind = edge === "" ? "" : " ".repeat(widths.at(-1)! - displayWidth(last) + 1);
+    return `${first.open.token.image}${edge}${columns.join("")}${behind}${first.close.token.image}`;
+  });
+}
+
+/** Columns a table's rows may take, so that they fit wherever they stand. */
+const TABLE_WIDTH = 90;
+
+function flatText(doc: Doc): string {
+  return printer.printDocToString(doc, { printWidth: Infinity, tabWidth: 2 }).formatted;
+}
+
+/** A bracket in a bracket, or a last item that takes several lines: no line ends at the outer one. */
+function isHugged(items: readonly Item[]): boolean {
+  if (items.some(({ leading, trailing }) => leading.length + trailing.length > 0)) return false;
+  const [only] = items;
+  if (items.length === 1 && only!.nodes.length === 1 && isGroup(only!.nodes[0]!)) return true;
+  const last = items.at(-1)!;
+  return last.nodes.some(mustBreak) && items.slice(0, -1).every((item) => !itemMustBreak(item)) &&
+    last.nodes.every((node) => isGroup(node) || !mustBreak(node));
+}
+
+/** The author's lines, when the brackets are broken open; else all in one. */
+function rowsOf(node: Group): number[][] {
+  const rows: number[][] = [];
+  for (const [index, item] of node.items.entries()) {
+    const previous = node.items[index - 1];
+    const begins = (breaksItself(node) && item.newlineBefore) || item.leading.length > 0 ||
+      (previous?.trailing.length ?? 0) > 0;
+    if (index === 0 || begins) rows.push([index]);
+    else rows.at(-1)!.push(index);
+  }
+  return rows;
+}
+
+function rowOf(row: readonly (readonly [Item, Doc])[], kind: GroupKind): Doc {
+  const docs = row.map(([item, doc]): Doc => [
+    ...leadingComments(item),
+    doc,
+    ...trailingComments(item.trailing),
+  ]);
+  if (!FILLED.has(kind)) return join([",", line], docs);
+  const parts: Doc[] = [];
+  for (const [index, doc] of docs.entries()) {
+    if (index < docs.length - 1) parts.push([doc, ","], line);
+    else parts.push(doc);
+  }
+  return fill(parts);
+}

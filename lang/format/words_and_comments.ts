@@ -1,0 +1,92 @@
+/** The words of a file with the comments and line ends between them. */
+import type { IToken } from "chevrotain";
+import type { SourceFile } from "../source.ts";
+import { balanceBrackets } from "../syntax/recovery/brackets.ts";
+import { checkTokens } from "../syntax/lexical.ts";
+import { joinLines } from "../syntax/line_joining.ts";
+import { Reporter } from "../syntax/report.ts";
+import { Newline, tokenEnd, tokenize } from "../syntax/tokens.ts";
+import { classifyWords } from "../syntax/words.ts";
+
+export interface Comment {
+  readonly text: string;
+  /** An empty line stands before it. */
+  readonly blankBefore: boolean;
+}
+
+/** A token, and what stood before and behind it in the text. */
+export interface Word {
+  readonly token: IToken;
+  /** Comments on lines of their own before it. */
+  before: readonly Comment[];
+  /** The comment that ends its line. */
+  after: readonly string[];
+  /** A line ended before it, or before the comments before it. */
+  readonly newlineBefore: boolean;
+  /** An empty line stands right before it, or before the first comment before it. */
+  readonly blankBefore: boolean;
+  /** An empty line stands between the comments before it and itself. */
+  readonly blankAfterComments: boolean;
+}
+
+export interface Words {
+  readonly words: readonly Word[];
+  /** Comments behind the last word, on lines of their own. */
+  readonly end: readonly Comment[];
+}
+
+/** The words of a file without errors, line ends left out, comments put to their neighbours. */
+export function readWords(source: SourceFile): Words {
+  const reporter = new Reporter(source);
+  const balanced = balanceBrackets(checkTokens(tokenize(source.text), reporter), reporter, "file");
+  const tokens = classifyWords(joinLines(balanced, reporter), reporter)
+    .filter(({ tokenType }) => tokenType !== Newline);
+  const words: Word[] = [];
+  let from = 0;
+  for (const token of tokens) {
+    const gap = readGap(source.text.slice(from, token.startOffset), words.length === 0);
+    const previous = words.at(-1);
+    if (previous !== undefined) previous.after = gap.trailing;
+    words.push({
+      token,
+      before: gap.own,
+      after: [],
+      newlineBefore: gap.newline,
+      blankBefore: gap.own[0]?.blankBefore ?? gap.blankAtEnd,
+      blankAfterComments: gap.own.length > 0 && gap.blankAtEnd,
+    });
+    from = tokenEnd(token);
+  }
+  const gap = readGap(source.text.slice(from), words.length === 0);
+  const last = words.at(-1);
+  if (last !== undefined) last.after = gap.trailing;
+  return { words, end: gap.own };
+}
+
+interface Gap {
+  readonly trailing: readonly string[];
+  readonly own: readonly Comment[];
+  readonly newline: boolean;
+  readonly blankAtEnd: boolean;
+}
+
+/** What stands between two words: blanks, line ends and comments. */
+function readGap(text: string, atStart: boolean): Gap {
+  const lines = text.split(/\r\n?|\n/);
+  const comments = lines.map((line) => {
+    const start = line.indexOf("#");
+    return start < 0 ? null : line.slice(start).trimEnd();
+  });
+  const trailing = !atStart && comments[0] !== null ? [comments[0]!] : [];
+  const own: Comment[] = [];
+  let blank = false;
+  // The last piece is the beginning of the next word's line.
+  for (let index = atStart ? 0 : 1; index < lines.length; index++) {
+    const comment = comments[index];
+    if (comment !== null && comment !== undefined) {
+      own.push({ text: comment, blankBefore: blank });
+      blank = false;
+    } else if (index < lines.length - 1) blank = true;
+  }
+  return { trailing, own, newline: lines.length > 1, blankAtEnd: blank };
+}

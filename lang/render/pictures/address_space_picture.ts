@@ -1,0 +1,183 @@
+/** A device's IO address space as a drawing: strips of cells, and the ranges from the top down. */
+import { pad, PICTURE_COLUMNS, spread, wrapText } from "../columns.ts";
+import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+
+/** One range in use. */
+export interface PicturedRange {
+  readonly start: number;
+  readonly sizeBytes: number;
+  readonly use: "mapped" | "taken" | "cached" | "waiting" | "reserved";
+  /** More about it, in a few words. */
+  readonly note: string;
+}
+
+export interface PicturedSpace {
+  /** The highest first. */
+  readonly ranges: readonly PicturedRange[];
+  readonly granuleBytes: number;
+  /** Where the next search below 4 GiB starts; null for the top. */
+  readonly cursor32: number | null;
+  /** The same above 4 GiB. */
+  readonly cursor64: number | null;
+  /** Full and half full magazines: `4KiB: 3+0 on cpu 0`. */
+  readonly caches: readonly string[];
+}
+
+const STRIP_CELLS = 60;
+/** From so many ranges of a kind on, the others are only counted. */
+const SAME_ROWS = 3;
+const LIMIT_32BIT = 2 ** 32;
+const CELLS = { mapped: "█", taken: "▓", cached: "▒", waiting: "▒", reserved: "╳" } as const;
+/** Uses by what a cell shows of them: the first that occurs in it. */
+const ORDER = ["mapped", "taken", "waiting", "cached", "reserved"] as const;
+
+/**
+ * The drawing, in at most 80 columns.
+ * @param rows Ranges that are listed before the rest is only counted.
+ */
+export function addressSpacePicture(space: PicturedSpace, rows: number): string[] {
+  const movable = space.ranges.filter(({ use }) => use !== "reserved");
+  const high = movable.filter(({ start }) => start >= LIMIT_32BIT);
+  const low = movable.filter(({ start }) => start < LIMIT_32BIT);
+  const strips = [
+    ...high.length > 0 ? strip(high, space) : [],
+    ...low.length > 0 ? strip(low, space) : [],
+  ];
+  return [
+    ...strips,
+    ...strips.length > 0 ? [legend(space.ranges, strips.join(""))] : [],
+    ...rangeLines(space, movable, rows),
+    ...cacheLines(space.caches),
+  ];
+}
+
+/** What a machine never hands out, on a line or two; none when there is no such thing. */
+export function reservedLines(
+  ranges: readonly { readonly start: number; readonly end: number }[],
+): string[] {
+  if (ranges.length === 0) return [];
+  const texts = ranges.map(({ start, end }) =>
+    `${formatAddress(start)} ${formatSize(end - start)}`
+  );
+  return indented(`never handed out: ${texts.join(", ")}`);
+}
+
+/** A window of cells that ends above the highest of some ranges and reaches the lowest. */
+function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[] {
+  const [highest] = ranges;
+  const lowest = ranges.at(-1)!;
+  const end = highest!.start + highest!.sizeBytes;
+  let cellBytes = space.granuleBytes;
+  while (Math.ceil(end / cellBytes) - Math.floor(lowest.start / cellBytes) > STRIP_CELLS) {
+    cellBytes *= 2;
+  }
+  const last = Math.ceil(end / cellBytes);
+  const first = Math.max(0, last - STRIP_CELLS);
+  const cells: (PicturedRange["use"] | null)[] = new Array(last - first).fill(null);
+  for (const { start, sizeBytes, use } of space.ranges) {
+    const from = Math.max(Math.floor(start / cellBytes), first);
+    const to = Math.min(Math.ceil((start + sizeBytes) / cellBytes), last);
+    for (let cell = from; cell < to; cell++) {
+      const there = cells[cell - first]!;
+      if (there === null || ORDER.indexOf(use) < ORDER.indexOf(there)) cells[cell - first] = use;
+    }
+  }
+  const drawn = cells.map((use) => use === null ? "░" : CELLS[use]).join("");
+  const bottom = formatAddress(first * cellBytes);
+  const top = formatAddress(last * cellBytes - 1);
+  return [
+    `  ▕${drawn}▏ ${formatSize(cellBytes)} a cell`,
+    `   ${bottom}${pad(top, drawn.length - bottom.length, "right")}`,
+  ];
+}
+
+/** What the cells that are drawn mean. */
+function legend(ranges: readonly PicturedRange[], drawn: string): string {
+  const kinds = new Map<string, string[]>();
+  for (const use of ORDER) {
+    const cell = CELLS[use];
+    if (!drawn.includes(cell) || !ranges.some((range) => range.use === use)) continue;
+    kinds.set(cell, [...kinds.get(cell) ?? [], use]);
+  }
+  const parts = [...kinds].map(([cell, names]) => `${cell} ${names.join(" or ")}`);
+  return `   ${[...parts, "░ free"].join("   ")}`;
+}
+
+/** A line for each range, and one for several of a kind that follow each other. */
+function rangeLines(
+  space: PicturedSpace,
+  movable: readonly PicturedRange[],
+  rows: number,
+): string[] {
+  const columns = Math.max(
+    0,
+    ...movable.slice(0, SAME_ROWS * rows).map(({ start }) => formatAddress(start).length),
+  );
+  const lines: string[] = [];
+  let at = 0;
+  for (; at < movable.length && lines.length < rows; at++) {
+    const range = movable[at]!;
+    lines.push(rangeLine(range, space, columns));
+    const same = likeIt(movable, at, space);
+    if (same < SAME_ROWS) continue;
+    lines.push(`${pad("⋮", columns + 2, "right")} ${same} more like it`);
+    at += same;
+  }
+  const rest = movable.slice(at);
+  if (rest.length === 0) return lines;
+  const counts = ORDER.flatMap((use) => {
+    const count = rest.filter((range) => range.use === use).length;
+    return count === 0 ? [] : [`${count} ${use}`];
+  });
+  return [...lines, `${pad("⋮", columns + 2, "right")} ${rest.length} more: ${counts.join(", ")}`];
+}
+
+function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number): string {
+  const cursors = [
+    ...range.start === space.cursor32 ? ["◂ cursor"] : [],
+    ...range.start === space.cursor64 ? ["◂ cursor above 4GiB"] : [],
+  ];
+  const text = `  ${pad(formatAddress(range.start), columns, "right")} ${
+    pad(formatSize(range.sizeBytes), 9, "right")
+  }  ${pad(range.use, 7)}  ${range.note}`.trimEnd();
+  return spread(text, cursors.join(" "));
+}
+
+/** How many ranges right below one are of its size and use, and told of in the same words. */
+function likeIt(ranges: readonly PicturedRange[], at: number, space: PicturedSpace): number {
+  const { sizeBytes, use, note } = ranges[at]!;
+  let count = 0;
+  for (let next = at + 1; next < ranges.length; next++) {
+    const range = ranges[next]!;
+    const same = range.sizeBytes === sizeBytes && range.use === use && range.note === note &&
+      range.start + sizeBytes === ranges[next - 1]!.start &&
+      range.start !== space.cursor32 && range.start !== space.cursor64;
+    if (!same) break;
+    count++;
+  }
+  return count;
+}
+
+function cacheLines(caches: readonly string[]): string[] {
+  return caches.length === 0 ? [] : indented(`caches, loaded + previous: ${caches.join(", ")}`);
+}
+
+/** Text below a drawing, broken into lines where it is too long for one. */
+export function indented(text: string): string[] {
+  return wrapText(text, PICTURE_COLUMNS - 4).map((line, index) =>
+    `${index === 0 ? "  " : "    "}${line}`
+  );
+}
+
+/** `3 ranges in use, 1 of them cached`. */
+export function countUses(ranges: readonly PicturedRange[]): string {
+  const movable = ranges.filter(({ use }) => use !== "reserved");
+  const cached = movable.filter(({ use }) => use === "cached").length;
+  const waiting = movable.filter(({ use }) => use === "waiting").length;
+  const parts = [
+    `${formatCount(movable.length, "range")} in use`,
+    ...cached > 0 ? [`${cached} cached`] : [],
+    ...waiting > 0 ? [`${waiting} waiting`] : [],
+  ];
+  return parts.join(", ");
+}

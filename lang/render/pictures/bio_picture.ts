@@ -1,0 +1,71 @@
+/**
+ * A bio as a drawing: where each piece of memory begins and ends in its page, and on what multiple
+ * it meets the piece before.
+ *
+ *        0x20_0000    4KiB  ▕████████████████▏                        4KiB
+ *        0x30_0200   3584B  ▕░░██████████████▏                        512B
+ */
+import { clip, pad, PICTURE_COLUMNS, spread } from "../columns.ts";
+import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+
+export interface PicturedVector {
+  readonly phys: number;
+  readonly sizeBytes: number;
+  /** The multiple on which it meets the one before; null for the first. */
+  readonly meetsBytes: number | null;
+}
+
+export interface PicturedBio {
+  readonly title: string;
+  /** At the right edge of the first line. */
+  readonly gap: string;
+  readonly vectors: readonly PicturedVector[];
+}
+
+const PAGE_BYTES = 4096;
+/** Cells of the bar that stands for a page. */
+const BAR_CELLS = 16;
+const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
+/** Vectors before the middle is left out, and how many stay at the ends. */
+const LONGEST_LIST = 12;
+const KEPT_FIRST = 8;
+const KEPT_LAST = 3;
+
+/** The drawing, in at most 80 columns. */
+export function bioPicture({ gap, title, vectors }: PicturedBio): string[] {
+  const lines = vectors.map(vectorLine);
+  const hidden = lines.length - KEPT_FIRST - KEPT_LAST;
+  return [
+    spread(title, gap),
+    "─".repeat(PICTURE_COLUMNS),
+    ...vectors.length === 0
+      ? ["  no memory"]
+      : [`${pad("  physical", 29)}${pad("first page", 22)}${pad("last page", 19)}meets on`],
+    ...lines.length <= LONGEST_LIST ? lines : [
+      ...lines.slice(0, KEPT_FIRST),
+      `  ⋮ ${formatCount(hidden, "more vector")}`,
+      ...lines.slice(-KEPT_LAST),
+    ],
+  ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
+}
+
+function vectorLine({ meetsBytes, phys, sizeBytes }: PicturedVector): string {
+  const begin = phys % PAGE_BYTES;
+  const end = begin + sizeBytes;
+  const rest = end % PAGE_BYTES || PAGE_BYTES;
+  const first = bar(begin, Math.min(end, PAGE_BYTES));
+  const last = end <= PAGE_BYTES ? "" : bar(0, rest);
+  const between = end <= 2 * PAGE_BYTES ? "    " : "  … ";
+  const meets = meetsBytes === null ? "" : formatSize(meetsBytes);
+  return `  ${pad(formatAddress(phys), 14, "right")} ${pad(formatSize(sizeBytes), 8, "right")}  ` +
+    `${first}${pad(last === "" ? "" : between + last, 22)} ${meets}`;
+}
+
+/** A page with what lies between two of its bytes filled. */
+function bar(from: number, to: number): string {
+  const cells = Array.from({ length: BAR_CELLS }, (_, cell) => {
+    const begin = cell * CELL_BYTES;
+    return begin < to && begin + CELL_BYTES > from ? "█" : "░";
+  });
+  return `▕${cells.join("")}▏`;
+}

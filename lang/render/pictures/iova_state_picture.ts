@@ -1,0 +1,63 @@
+/** The state of the two-step API as a drawing: how much of the range is linked, and to what. */
+import { pad, PICTURE_COLUMNS, spread } from "../columns.ts";
+import { formatAddress, formatSize } from "../numbers.ts";
+
+export interface PicturedIovaState {
+  readonly addr: number;
+  readonly sizeBytes: number;
+  readonly linkedBytes: number;
+  readonly bounced: boolean;
+  /** The range has not been given back. */
+  readonly held: boolean;
+  /** The device's name, once the state was given to one. */
+  readonly device: string | null;
+  /** What the page table has for the range, ascending. */
+  readonly runs: readonly {
+    readonly iova: number;
+    readonly phys: number;
+    readonly sizeBytes: number;
+    /** The memory that a bounce buffer there stands for; null for memory itself. */
+    readonly bounceFor: number | null;
+  }[];
+}
+
+/** Cells of the bar that stands for the range. */
+const BAR_CELLS = 60;
+/** Runs listed before the rest is only counted. */
+const SHOWN_RUNS = 8;
+
+/** The drawing, in at most 80 columns. */
+export function iovaStatePicture(state: PicturedIovaState): string[] {
+  if (state.sizeBytes === 0) return ["iova_state: no range, every field 0"];
+  const end = state.addr + state.sizeBytes;
+  const title = `iova_state ${formatAddress(state.addr)} .. ${formatAddress(end)}  ${
+    formatSize(state.sizeBytes)
+  }`;
+  const owner = state.held ? state.device ?? "" : "given back";
+  const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state)];
+  for (const run of state.runs.slice(0, SHOWN_RUNS)) {
+    lines.push(
+      `  ${pad(formatAddress(run.iova), 14, "right")} ${
+        pad(formatSize(run.sizeBytes), 8, "right")
+      } ───► ${
+        run.bounceFor === null
+          ? `physical ${formatAddress(run.phys)}`
+          : `bounce buffer ${formatAddress(run.phys)} for ${formatAddress(run.bounceFor)}`
+      }`,
+    );
+  }
+  const rest = state.runs.length - SHOWN_RUNS;
+  if (rest > 0) lines.push(`${pad("⋮", 16, "right")}  ${rest} more`);
+  if (state.bounced) lines.push("  some part is bounced: bit 63 of the size is set");
+  return lines;
+}
+
+function bar(state: PicturedIovaState): string {
+  const cellBytes = state.sizeBytes / BAR_CELLS;
+  const cells = Array.from({ length: BAR_CELLS }, (_, cell) => {
+    const from = state.addr + cell * cellBytes;
+    const to = from + cellBytes;
+    return state.runs.some((run) => run.iova < to && run.iova + run.sizeBytes > from) ? "█" : "░";
+  });
+  return `  ▕${cells.join("")}▏ ${formatSize(state.linkedBytes)} linked`;
+}

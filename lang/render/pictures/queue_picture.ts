@@ -1,0 +1,103 @@
+/**
+ * A pair of queues as a drawing: two rings, who stands where in them, and what is in flight.
+ *
+ *     submission queue at 0xffff_c000                               doorbell 0x1008
+ *       slot           0    1    2    3    4    5    6    7
+ *       tag            ·    ·    2    3    4    ·    ·    ·
+ *       controller               ▲ head 2
+ *       host                               ▲ rung 4
+ *                                               ▲ tail 5
+ */
+import { clip, pad, PICTURE_COLUMNS, spread, tableLines } from "../columns.ts";
+import { formatAddress } from "../numbers.ts";
+
+/** Somebody's position in a ring. */
+export interface RingMark {
+  readonly who: string;
+  readonly what: string;
+  readonly slot: number;
+}
+
+export interface PicturedRing {
+  readonly title: string;
+  readonly dma: number;
+  readonly doorbell: number;
+  /** What the row of cells shows. */
+  readonly shows: string;
+  /** The cell of a slot: one to four characters. */
+  cell(slot: number): string;
+  readonly marks: readonly RingMark[];
+  /** The slot that must be seen where the ring is too long to be drawn whole. */
+  readonly focus: number;
+}
+
+export interface PicturedQueue {
+  readonly title: string;
+  readonly state: string;
+  readonly depthEntries: number;
+  readonly rings: readonly PicturedRing[];
+  /** Title and rows of what is in flight. */
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly notes: readonly string[];
+}
+
+/** Slots that fit on a line, and how wide each is. */
+const SHOWN_SLOTS = 13;
+const CELL = 5;
+const LABEL = 14;
+/** Slots shown before the one that matters. */
+const BEFORE_FOCUS = 3;
+/** Commands listed before the rest is only counted. */
+const SHOWN_COMMANDS = 8;
+/** Numbers to the right, but for the operation between them. */
+const ALIGNMENTS = ["right", "right", "left", "right", "right"] as const;
+
+/** The drawing, in at most 80 columns. */
+export function queuePicture(queue: PicturedQueue): string[] {
+  const rest = queue.rows.length - SHOWN_COMMANDS;
+  return [
+    spread(queue.title, queue.state),
+    "─".repeat(PICTURE_COLUMNS),
+    ...queue.rings.flatMap((ring) => ringLines(ring, queue.depthEntries)),
+    ...queue.rows.length === 0
+      ? ["nothing in flight"]
+      : tableLines(queue.header, queue.rows.slice(0, SHOWN_COMMANDS), ALIGNMENTS),
+    ...rest > 0 ? [`⋮ ${rest} more`] : [],
+    ...queue.notes,
+  ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
+}
+
+function ringLines(ring: PicturedRing, depthEntries: number): string[] {
+  const slots = shownSlots(ring.focus, depthEntries);
+  const row = (label: string, cells: readonly string[]) =>
+    pad(`  ${label}`, LABEL) + cells.map((cell) => pad(cell, CELL)).join("");
+  const title = `${ring.title} at ${formatAddress(ring.dma)}`;
+  const doorbell = `doorbell 0x${ring.doorbell.toString(16)}`;
+  return [
+    spread(title, doorbell),
+    row("slot", slots.map(String)),
+    row(ring.shows, slots.map((slot) => ring.cell(slot))),
+    ...ring.marks.flatMap((mark) => markLine(mark, slots)),
+    "",
+  ];
+}
+
+/** All slots of a short ring; of a long one those around the slot that matters. */
+function shownSlots(focus: number, depthEntries: number): number[] {
+  if (depthEntries <= SHOWN_SLOTS) return Array.from({ length: depthEntries }, (_, slot) => slot);
+  const first = (focus - BEFORE_FOCUS + depthEntries) % depthEntries;
+  return Array.from({ length: SHOWN_SLOTS }, (_, at) => (first + at) % depthEntries);
+}
+
+function markLine({ who, what, slot }: RingMark, slots: readonly number[]): string[] {
+  const at = slots.indexOf(slot);
+  const label = pad(`  ${who}`, LABEL);
+  if (at < 0) return [`${label}${what} ${slot} →`];
+  const text = `${what} ${slot}`;
+  const before = " ".repeat(at * CELL);
+  // At the right edge the words stand before the arrow.
+  return LABEL + at * CELL + 2 + text.length <= PICTURE_COLUMNS
+    ? [`${label}${before}▲ ${text}`]
+    : [`${label}${before.slice(text.length + 1)}${text} ▲`];
+}

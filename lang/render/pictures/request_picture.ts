@@ -1,0 +1,372 @@
+/**
+ * A request as a drawing: the memory it covers, what the device sees, and the command that says so.
+ *
+ *     physical memory         IOVA                     command
+ *      0x10_2000    4KiB ─┐                         ┌─► PRP1  0xfffe_0000
+ *      0x10_4000    4KiB ─┼─► 0xfffe_0000   12KiB ──┤   PRP2  list at 0xffff_f000
+ *      0x10_6000    4KiB ─┘                         │  ┌─ list 0xffff_f000 ──────┐
+ *                                                   ├─►│   0  0xfffe_1000        │
+ *
+ * Where all memory became one range, pieces run together on the left and fan out again on the
+ * right. Where each piece has its own mapping, each has its own line.
+ */
+import { clip, pad, PICTURE_COLUMNS, spread } from "../columns.ts";
+import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+
+/** A run of memory, CPU physical. */
+export interface PicturedSegment {
+  readonly phys: number;
+  readonly sizeBytes: number;
+}
+
+/** One entry of the command's data pointer that leads to data. */
+export interface PicturedEntry {
+  /** `PRP1`, `PRP2`, or the number in its list page. */
+  readonly label: string;
+  readonly dma: number;
+  readonly sizeBytes: number;
+  /** Which list page it stands in; -1 for the command itself. */
+  readonly page: number;
+}
+
+/** A page of PRP entries or SGL descriptors. */
+export interface PicturedListPage {
+  readonly dma: number;
+  /** The entry that leads to the next page, or null. */
+  readonly next: { readonly label: string; readonly dma: number } | null;
+}
+
+/** Memory, and the part of the command that leads to it. */
+export interface PicturedMemory {
+  readonly segments: readonly PicturedSegment[];
+  /** The one range that all memory became, or null when each segment has its own mapping. */
+  readonly range: { readonly dma: number; readonly sizeBytes: number } | null;
+  readonly entries: readonly PicturedEntry[];
+  readonly pages: readonly PicturedListPage[];
+  /** The line for the pointer to the list: `PRP2  list at …`; null without a list. */
+  readonly pointer: string | null;
+  /** True when lengths stand in the entries, as they do in an SGL. */
+  readonly showsSizes: boolean;
+}
+
+export interface PicturedRequest extends PicturedMemory {
+  readonly title: string;
+  /** At the right edge of the first line. */
+  readonly place: string;
+  /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
+  readonly seenAs: string;
+  /** Metadata of the blocks, drawn below the data; null for none. */
+  readonly metadata: PicturedMemory | null;
+  /** Lines below the drawing. */
+  readonly notes: readonly string[];
+}
+
+/** Widths of the three columns and of the two gaps with the arrows between them. */
+const LEFT = 23;
+const MIDDLE = 21;
+const RIGHT = 26;
+const GAP = 5;
+/** Lines of one list before its middle is left out, and how many stay at its ends. */
+const LONGEST_LIST = 8;
+const KEPT_FIRST = 4;
+const KEPT_LAST = 2;
+/** List pages before those in the middle are left out. */
+const SHOWN_PAGES = 3;
+
+/** The drawing, in at most 80 columns. */
+export function requestPicture(request: PicturedRequest): string[] {
+  const head = [spread(request.title, request.place), "─".repeat(PICTURE_COLUMNS)];
+  let body: readonly string[] = [];
+  if (request.entries.length > 0) {
+    head.push(`${pad("  physical memory", LEFT + GAP)}${pad(request.seenAs, MIDDLE + GAP)}command`);
+    body = memoryLines(request);
+  } else if (request.segments.length > 0) {
+    // No command yet: all there is to see is the memory.
+    head.push("  physical memory");
+    body = shorten(request.segments.map(segmentText), hiddenSegments);
+  }
+  const { metadata } = request;
+  const below = metadata === null ? [] : ["  metadata", ...memoryLines(metadata)];
+  return [...head, ...body, ...below, ...request.notes].map((line) =>
+    clip(line, PICTURE_COLUMNS).trimEnd()
+  );
+}
+
+function memoryLines(memory: PicturedMemory): string[] {
+  return memory.range === null ? pieceByPiece(memory) : oneRange(memory, memory.range);
+}
+
+function segmentText(segment: PicturedSegment): string {
+  return addressAndSize(segment.phys, segment.sizeBytes);
+}
+
+function addressAndSize(address: number, sizeBytes: number): string {
+  return `${pad(formatAddress(address), 14, "right")} ${pad(formatSize(sizeBytes), 7, "right")}`;
+}
+
+function hiddenSegments(hidden: readonly unknown[]): string {
+  return `${pad("⋮", 9, "right")}  ${hidden.length} more`;
+}
+
+/** A line of the right column: what stands in it, and whether an arrow leads to it. */
+interface EntryLine {
+  readonly text: string;
+  readonly data: boolean;
+}
+
+/** Keeps both ends of a long list; `gap` makes the line for what is left out. */
+function shorten<T>(items: readonly T[], gap: (hidden: readonly T[]) => T): T[] {
+  if (items.length <= LONGEST_LIST) return [...items];
+  return [
+    ...items.slice(0, KEPT_FIRST),
+    gap(items.slice(KEPT_FIRST, -KEPT_LAST)),
+    ...items.slice(-KEPT_LAST),
+  ];
+}
+
+/** All lines of the right column: entries of the command, then each list in a box. */
+function entryLines(request: PicturedMemory): EntryLine[] {
+  const lines: EntryLine[] = commandEntries(request, -1).map((entry) => ({
+    text: commandEntryText(request, entry),
+    data: true,
+  }));
+  if (request.pointer !== null) lines.push({ text: request.pointer, data: false });
+  for (const { page, index, hiddenBefore } of shownPages(request)) {
+    if (hiddenBefore > 0) lines.push({ text: hiddenPages(hiddenBefore), data: false });
+    lines.push(...pageLines(request, page, index));
+  }
+  return lines;
+}
+
+interface ShownPage {
+  readonly page: PicturedListPage;
+  readonly index: number;
+  /** List pages that are left out before it. */
+  readonly hiddenBefore: number;
+}
+
+/** The list pages: all of a few, the first and the last of many. */
+function shownPages({ pages }: PicturedMemory): ShownPage[] {
+  const all = pages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
+  if (all.length <= SHOWN_PAGES) return all;
+  return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
+}
+
+function hiddenPages(count: number): string {
+  return `   ⋮  ${count} more list pages`;
+}
+
+function commandEntries(request: PicturedMemory, page: number): readonly PicturedEntry[] {
+  return request.entries.filter((entry) => entry.page === page);
+}
+
+function commandEntryText(request: PicturedMemory, entry: PicturedEntry): string {
+  const size = request.showsSizes ? ` ${formatSize(entry.sizeBytes)}` : "";
+  return `${entry.label}  ${formatAddress(entry.dma)}${size}`;
+}
+
+function pageLines(request: PicturedMemory, page: PicturedListPage, index: number): EntryLine[] {
+  const entries = commandEntries(request, index).map((entry): EntryLine => ({
+    text: boxed(request, entry),
+    data: true,
+  }));
+  return [
+    { text: boxTop(page), data: false },
+    ...shorten(
+      entries,
+      (hidden) => ({ text: boxedText(`  ⋮  ${hidden.length} more`), data: false }),
+    ),
+    ...linkLines(page),
+    { text: BOX_BOTTOM, data: false },
+  ];
+}
+
+function linkLines(page: PicturedListPage): EntryLine[] {
+  if (page.next === null) return [];
+  const text = `${pad(page.next.label, 3, "right")} ${formatAddress(page.next.dma)} next`;
+  return [{ text: boxedText(text), data: false }];
+}
+
+function boxTop(page: PicturedListPage): string {
+  return `┌─ list ${formatAddress(page.dma)} `.padEnd(RIGHT - 1, "─") + "┐";
+}
+
+const BOX_BOTTOM = `└${"─".repeat(RIGHT - 2)}┘`;
+
+function boxedText(text: string): string {
+  return `│${pad(clip(text, RIGHT - 2), RIGHT - 2)}│`;
+}
+
+function boxed(request: PicturedMemory, entry: PicturedEntry): string {
+  const size = request.showsSizes ? pad(formatSize(entry.sizeBytes), 7, "right") : "";
+  return boxedText(`${pad(entry.label, 3, "right")} ${formatAddress(entry.dma)} ${size}`);
+}
+
+/** All segments run into one range, which fans out into the entries. */
+function oneRange(
+  request: PicturedMemory,
+  range: { readonly dma: number; readonly sizeBytes: number },
+): string[] {
+  const left = shorten(request.segments.map(segmentText), hiddenSegments);
+  const right = entryLines(request);
+  const height = Math.max(left.length, right.length);
+  const leftTop = Math.floor((height - left.length) / 2);
+  const rightTop = Math.floor((height - right.length) / 2);
+  const centre = Math.floor((height - 1) / 2);
+  const lastData = right.findLastIndex((line) => line.data);
+
+  return Array.from({ length: height }, (_, row) => {
+    const segment = left[row - leftTop];
+    const entry = right[row - rightTop];
+    const atCentre = row === centre;
+    return [
+      pad(segment ?? "", LEFT),
+      gather(row - leftTop, left.length, atCentre, segment?.includes("⋮") ?? false),
+      atCentre ? dashes(`${formatAddress(range.dma)} ${formatSize(range.sizeBytes)}`) : BLANK,
+      fanOut(row - rightTop, lastData, atCentre, entry?.data ?? false),
+      entry?.text ?? "",
+    ].join("");
+  });
+}
+
+const BLANK = " ".repeat(MIDDLE);
+
+/** Text of the middle column with a line from it to the right. */
+function dashes(text: string): string {
+  return `${text} `.padEnd(MIDDLE, "─");
+}
+
+/** The gap in which lines from the left run together. */
+function gather(row: number, rows: number, atCentre: boolean, gap: boolean): string {
+  if (row < 0 || row >= rows) return " ".repeat(GAP);
+  if (rows === 1) return "───► ";
+  const stem = gap ? " " : "─";
+  const left = !gap;
+  return `${stem}${joint(row > 0, row < rows - 1, left, atCentre)}${atCentre ? "─► " : "   "}`;
+}
+
+/** The gap in which a range fans out to the right, down to the line `last`. */
+function fanOut(row: number, last: number, atCentre: boolean, data: boolean): string {
+  if (row < 0 || row > last) return " ".repeat(GAP);
+  if (last === 0) return "───► ";
+  const stem = atCentre ? "─" : " ";
+  return `${stem}${joint(row > 0, row < last, atCentre, data)}${data ? "─► " : "   "}`;
+}
+
+/** The box-drawing character that has these four arms. */
+function joint(up: boolean, down: boolean, left: boolean, right: boolean): string {
+  const arms = (up ? 8 : 0) + (down ? 4 : 0) + (left ? 2 : 0) + (right ? 1 : 0);
+  return " ╶╴─╷┌┐┬╵└┘┴│├┤┼"[arms]!;
+}
+
+/** A line of the drawing while each segment has its own mapping. */
+interface PieceRow {
+  /** The segment that begins here; empty in the lines that go on with it, and in frames. */
+  readonly left: string;
+  readonly middle: string;
+  readonly right: string;
+  /** What the right column holds leads to data. */
+  readonly data: boolean;
+  readonly gap: boolean;
+  /** The entry above covers this segment too. */
+  readonly joins: boolean;
+}
+
+function frame(right: string): PieceRow {
+  return { left: "", middle: "", right, data: false, gap: false, joins: false };
+}
+
+function pieceByPiece(request: PicturedMemory): string[] {
+  const byPage = rowsByPage(request);
+  const rows = shorten(byPage.get(-1) ?? [], (hidden) => gapRow(hidden, (text) => text));
+  if (request.pointer !== null) rows.push(frame(request.pointer));
+  for (const { page, index, hiddenBefore } of shownPages(request)) {
+    if (hiddenBefore > 0) rows.push(frame(hiddenPages(hiddenBefore)));
+    rows.push(
+      frame(boxTop(page)),
+      ...shorten(byPage.get(index) ?? [], (hidden) => gapRow(hidden, boxedText)),
+      ...linkLines(page).map((line) => frame(line.text)),
+      frame(BOX_BOTTOM),
+    );
+  }
+  return rows.map((row, index) => drawRow(row, rows, index));
+}
+
+function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string): PieceRow {
+  const segments = hidden.filter((row) => row.left !== "").length;
+  // Where only entries are left out, the line from their segment goes on.
+  if (segments === 0) return frame(rightText(`  ⋮  ${hidden.length} more`));
+  return {
+    left: `${pad("⋮", 9, "right")}  ${segments} more`,
+    middle: pad("⋮", 6, "right"),
+    right: rightText(segments === hidden.length ? "  ⋮" : `  ⋮  ${hidden.length} more`),
+    data: false,
+    gap: true,
+    joins: false,
+  };
+}
+
+function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): string {
+  const begins = row.data && row.left !== "";
+  // A trunk leads down as long as the next line with data goes on with the same segment.
+  const next = rows.slice(index + 1).find((other) => other.data || other.gap);
+  const goesOn = next !== undefined && next.data && next.left === "";
+  const inside = !begins && !row.gap && (row.data || goesOn);
+  const joined = rows[index + 1]?.joins === true;
+  const trunk = row.joins
+    ? `─${joint(true, joined, true, false)}   `
+    : begins && joined
+    ? `─${joint(false, true, true, true)}─► `
+    : begins
+    ? goesOn ? `─${joint(false, true, true, true)}─► ` : "───► "
+    : inside
+    ? ` ${joint(true, goesOn, false, row.data)}${row.data ? "─► " : "   "}`
+    : " ".repeat(GAP);
+  return [
+    pad(row.left, LEFT),
+    begins || row.joins ? "───► " : " ".repeat(GAP),
+    begins || row.joins ? dashes(row.middle) : pad(row.middle, MIDDLE),
+    trunk,
+    row.right,
+  ].join("");
+}
+
+/** A row for each entry, by its list page (-1 for the command), in the order of the data. */
+function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
+  const pages = new Map<number, PieceRow[]>();
+  let next = 0;
+  let segmentAt = 0;
+  let entryAt = 0;
+  for (const entry of request.entries) {
+    const rows = pages.get(entry.page) ?? [];
+    pages.set(entry.page, rows);
+    const entryEnd = entryAt + entry.sizeBytes;
+    const right = entry.page < 0 ? commandEntryText(request, entry) : boxed(request, entry);
+    let joins = false;
+    // A segment that began before this entry goes on in it: the entry has a line without one.
+    do {
+      const segment = segmentAt < entryEnd ? request.segments[next] : undefined;
+      rows.push({
+        left: segment === undefined ? "" : segmentText(segment),
+        middle: segment === undefined
+          ? ""
+          : addressAndSize(entry.dma + (segmentAt - entryAt), segment.sizeBytes).trimStart(),
+        right: joins ? entry.page < 0 ? "" : boxedText("") : right,
+        data: !joins,
+        gap: false,
+        joins,
+      });
+      if (segment === undefined) break;
+      segmentAt += segment.sizeBytes;
+      next++;
+      joins = true;
+    } while (segmentAt < entryEnd && next < request.segments.length);
+    entryAt = entryEnd;
+  }
+  return pages;
+}
+
+/** `32 segments`, for the title. */
+export function segmentCountText(segments: readonly PicturedSegment[]): string {
+  return formatCount(segments.length, "segment");
+}

@@ -1,0 +1,152 @@
+/** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
+import { pad, PICTURE_COLUMNS, spread } from "../columns.ts";
+import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+
+export interface PicturedBuffer {
+  /** First slot, padding included. */
+  readonly slot: number;
+  readonly slots: number;
+  readonly padSlots: number;
+  readonly origPhys: number;
+  readonly tlbPhys: number;
+  readonly sizeBytes: number;
+}
+
+export interface PicturedArea {
+  readonly usedSlots: number;
+  /** Where its next search starts, relative to the area. */
+  readonly nextSlot: number;
+}
+
+export interface PicturedPool {
+  readonly basePhys: number;
+  readonly sizeBytes: number;
+  readonly slots: number;
+  readonly slotBytes: number;
+  readonly setSlots: number;
+  readonly usedSlots: number;
+  readonly highWaterSlots: number;
+  readonly largestFreeSlots: number;
+  readonly areas: readonly PicturedArea[];
+  /** The lowest first. */
+  readonly buffers: readonly PicturedBuffer[];
+}
+
+/** Cells of the bar that stands for an area. */
+const BAR_CELLS = 50;
+/** Slots on a line of a map. */
+const LINE_SLOTS = 64;
+const SHOWN_AREAS = 8;
+const SHOWN_SETS = 2;
+const SHOWN_BUFFERS = 8;
+
+const FREE = "·";
+const PADDING = "░";
+const NEXT = "▾";
+/** Neighbours differ, so that one sees where a buffer ends. */
+const DATA = ["█", "▓"] as const;
+
+/** The drawing, in at most 80 columns. */
+export function swiotlbPicture(pool: PicturedPool): string[] {
+  return [
+    spread(
+      `swiotlb ${formatSize(pool.sizeBytes)} at ${formatAddress(pool.basePhys)}`,
+      `${pool.usedSlots} of ${
+        formatCount(pool.slots, "slot")
+      } in use, at most ${pool.highWaterSlots}`,
+    ),
+    "─".repeat(PICTURE_COLUMNS),
+    ...areaLines(pool),
+    ...setLines(pool),
+    ...bufferLines(pool),
+    `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
+      formatSize(pool.largestFreeSlots * pool.slotBytes)
+    }`,
+  ];
+}
+
+function areaLines(pool: PicturedPool): string[] {
+  const areaSlots = pool.slots / pool.areas.length;
+  const numbered = pool.areas.map((area, number) => ({ ...area, number }));
+  const busy = numbered.filter(({ usedSlots, nextSlot }) => usedSlots > 0 || nextSlot > 0);
+  const shown = (pool.areas.length <= SHOWN_AREAS ? numbered : busy).slice(0, SHOWN_AREAS);
+  const rest = pool.areas.length - shown.length;
+  return [
+    ...shown.map(({ number, usedSlots, nextSlot }) => {
+      const bar = areaBar(pool, number * areaSlots, areaSlots);
+      return `  area ${pad(String(number), 3)} ▕${bar}▏ ${usedSlots}, next ${nextSlot}`;
+    }),
+    ...rest > 0 ? [`       ⋮   ${formatCount(rest, "more area")}`] : [],
+  ];
+}
+
+/** Each cell stands for an equal part, marked when any slot of it is in use. */
+function areaBar(pool: PicturedPool, firstSlot: number, areaSlots: number): string {
+  const cellSlots = Math.max(1, Math.ceil(areaSlots / BAR_CELLS));
+  const cells = new Array<string>(Math.ceil(areaSlots / cellSlots)).fill("░");
+  for (const { slot, slots } of pool.buffers) {
+    const from = Math.max(slot - firstSlot, 0);
+    const to = Math.min(slot + slots - firstSlot, areaSlots);
+    for (let at = from; at < to; at++) cells[Math.floor(at / cellSlots)] = "█";
+  }
+  return cells.join("");
+}
+
+/** Maps of the sets that have something in them, a character for each slot. */
+function setLines(pool: PicturedPool): string[] {
+  const setOf = (slot: number) => Math.floor(slot / pool.setSlots);
+  const sets = [...new Set(pool.buffers.map(({ slot }) => setOf(slot)))];
+  if (sets.length === 0) return [];
+  const lines = sets.slice(0, SHOWN_SETS).flatMap((set) => setMap(pool, set));
+  const rest = sets.length - SHOWN_SETS;
+  const signs = [
+    "█ ▓ data",
+    ...lines.some((line) => line.includes(PADDING)) ? [`${PADDING} padding`] : [],
+    ...lines.some((line) => line.includes(NEXT)) ? [`${NEXT} the next search starts here`] : [],
+    `${FREE} free`,
+  ];
+  return [
+    ...lines,
+    `     ${signs.join("   ")}`,
+    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} with something in them`] : [],
+  ];
+}
+
+function setMap(pool: PicturedPool, set: number): string[] {
+  const first = set * pool.setSlots;
+  const count = Math.min(pool.setSlots, pool.slots - first);
+  const cells = new Array<string>(count).fill(FREE);
+  const areaSlots = pool.slots / pool.areas.length;
+  pool.areas.forEach(({ nextSlot }, area) => {
+    const slot = area * areaSlots + nextSlot - first;
+    if (slot >= 0 && slot < count) cells[slot] = NEXT;
+  });
+  pool.buffers.forEach(({ slot, slots, padSlots }, index) => {
+    for (let at = slot; at < slot + slots; at++) {
+      if (at < first || at >= first + count) continue;
+      cells[at - first] = at < slot + padSlots ? PADDING : DATA[index % 2]!;
+    }
+  });
+  const lines = [`  set ${set}, slots ${first} to ${first + count - 1}`];
+  for (let from = 0; from < count; from += LINE_SLOTS) {
+    lines.push(`    ▕${cells.slice(from, from + LINE_SLOTS).join("")}▏`);
+  }
+  return lines;
+}
+
+function bufferLines(pool: PicturedPool): string[] {
+  const columns = Math.max(
+    0,
+    ...pool.buffers.slice(0, SHOWN_BUFFERS).map(({ slot }) => String(slot).length),
+  );
+  const lines = pool.buffers.slice(0, SHOWN_BUFFERS).map((buffer) => {
+    const slots = `${formatCount(buffer.slots, "slot")}${
+      buffer.padSlots > 0 ? `, ${buffer.padSlots} padding` : ""
+    }`;
+    return `  slot ${pad(String(buffer.slot), columns, "right")}  ${pad(slots, 8)}  ${
+      formatSize(buffer.sizeBytes)
+    } at ${formatAddress(buffer.tlbPhys)} for ${formatAddress(buffer.origPhys)}`;
+  });
+  const rest = pool.buffers.length - SHOWN_BUFFERS;
+  return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more buffer")}`] : lines;
+}

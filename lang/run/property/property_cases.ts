@@ -1,0 +1,81 @@
+/** The cases that a property may be tried with, as numbers that can be drawn and made smaller. */
+import { ListValue, Quantity, RangeValue, type Value } from "../../values/value.ts";
+import type { ForallValues } from "../program.ts";
+
+/** Cases of one property on one machine. */
+export const PROPERTY_CASES = 100;
+
+/** The numbers that one name of a `forall` may be, both ends included. */
+export interface Dimension {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What a property is tried with. */
+export interface CaseSpace {
+  /** One for each name of the `forall`. */
+  readonly dimensions: readonly Dimension[];
+  /** Cases that are tried before any is drawn. */
+  readonly examples: readonly (readonly number[])[];
+  /** Cases to try, the examples among them. */
+  readonly count: number;
+  /** The same seed draws the same cases. */
+  readonly seed: number;
+}
+
+/** Draws cases, and makes one that fails smaller. */
+export interface CaseEngine {
+  /**
+   * Tries cases until one fails, then smaller ones: nearer to zero, or to the end of the range that
+   * is nearest to it.
+   *
+   * @param holds Tries a case; false when it fails.
+   */
+  search(space: CaseSpace, holds: (numbers: readonly number[]) => boolean): void;
+}
+
+/**
+ * What a property is tried with: all cases when there are few; else the first, the last, and others
+ * that are drawn. Mistakes like the ends of ranges.
+ */
+export function caseSpace(
+  forall: readonly ForallValues[],
+  seed: number,
+  count: number = PROPERTY_CASES,
+): CaseSpace {
+  const dimensions = forall.map(({ values }) =>
+    values instanceof RangeValue
+      ? { first: values.first, last: values.end - 1 }
+      : { first: 0, last: values.items.length - 1 }
+  );
+  const total = dimensions.reduce((product, { first, last }) => product * (last - first + 1), 1);
+  const examples = total <= count
+    ? Array.from({ length: total }, (_, number) => caseNumber(number, dimensions))
+    : [dimensions.map(({ first }) => first), dimensions.map(({ last }) => last)];
+  return { dimensions, examples, count: Math.min(total, count), seed };
+}
+
+/** The values that a case's numbers stand for. */
+export function caseValues(
+  forall: readonly ForallValues[],
+  numbers: readonly number[],
+): readonly Value[] {
+  return forall.map(({ values }, index) => {
+    const number = numbers[index]!;
+    if (values instanceof ListValue) return values.items[number]!;
+    return values.kind === "int" ? number : new Quantity(values.kind, number);
+  });
+}
+
+/** The case of that number when all are counted; the last name counts fastest. */
+function caseNumber(number: number, dimensions: readonly Dimension[]): number[] {
+  const numbers: number[] = [];
+  let rest = number;
+  for (let at = dimensions.length - 1; at >= 0; at--) {
+    const { first, last } = dimensions[at]!;
+    const length = last - first + 1;
+    numbers.unshift(first + rest % length);
+    rest = Math.floor(rest / length);
+  }
+  return numbers;
+}

@@ -1,0 +1,95 @@
+/** Runs a property: case after case, and when one fails, smaller ones. */
+import { formatCount } from "../../render/numbers.ts";
+import type { Failure } from "../../vm/failure.ts";
+import type { Value } from "../../values/value.ts";
+import type { Output } from "../../vm/vm_core.ts";
+import { caseText, pastedTest } from "./pasted_case.ts";
+import type { TestEntry } from "../program.ts";
+import { type CaseEngine, type CaseSpace, caseSpace, caseValues } from "./property_cases.ts";
+import type { SharedOptions } from "../run_options.ts";
+import { smallerNumbers } from "./smaller_numbers.ts";
+import type { Tally } from "../tally.ts";
+
+/** Smaller cases that are tried at most. */
+const SMALLER_CASES = 1000;
+
+/** Where the lines of smaller cases go: who reads them all would not see what fails. */
+const SILENCE: Output = { write: () => {} };
+
+interface FailedCase {
+  readonly numbers: readonly number[];
+  readonly values: readonly Value[];
+  readonly failure: Failure;
+}
+
+/** Runs a property's cases until one fails, makes that one smaller, and tells the tally. */
+export function runProperty(
+  engine: CaseEngine | null,
+  entry: TestEntry,
+  tally: Tally,
+  { output, seed }: SharedOptions["machine"],
+): void {
+  const { combination, declaration, forall } = entry;
+  if (engine === null || declaration.kind !== "Property") {
+    throw new Error("A property needs what draws its cases");
+  }
+  let smallest: FailedCase | null = null;
+  let smaller = 0;
+  /** Somebody wants to end the run: no smaller case would come to its end. */
+  let interrupted = false;
+  const holds = (numbers: readonly number[]): boolean => {
+    const values = caseValues(forall, numbers);
+    const run = { ...entry, args: values };
+    if (smallest === null) {
+      const { failure, machine } = tally.attempt(run, output);
+      if (machine !== null) tally.count(machine);
+      if (failure !== null) smallest = { numbers, values, failure };
+      return failure === null;
+    }
+    // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
+    const isEnough = interrupted || smaller === SMALLER_CASES;
+    if (isEnough || smallest.failure.kind !== "failed") return true;
+    smaller++;
+    const { failure } = tally.attempt(run, SILENCE);
+    interrupted = failure?.diagnostic.code === "E0807";
+    if (failure === null || !failsAlike(failure, smallest.failure)) return true;
+    smallest = { numbers, values, failure };
+    return false;
+  };
+  const space = caseSpace(forall, tally.seed);
+  engine.search(space, holds);
+  while (smallest !== null && makeSmaller(space, (smallest as FailedCase).numbers, holds));
+  const found = smallest as FailedCase | null;
+  if (found === null) return;
+  const { failure, values } = found;
+  const ended = interrupted ? ", until somebody ended the run: there may be smaller ones" : "";
+  const pasted = { property: declaration, values, combination, seed: seed ?? null };
+  tally.fail(failure, [
+    `case ${tally.cases} of ${space.count} fails; ${
+      formatCount(smaller, "smaller case")
+    } tried${ended}`,
+    `the smallest that fails so: ${caseText(pasted)}`,
+    "as a test to paste:",
+    ...pastedTest(pasted).map((line) => `  ${line}`),
+  ]);
+}
+
+/** Looks for a number that can be made smaller than fast-check has. False when there is none. */
+function makeSmaller(
+  { dimensions }: CaseSpace,
+  numbers: readonly number[],
+  holds: (numbers: readonly number[]) => boolean,
+): boolean {
+  return dimensions.some((dimension, index) =>
+    smallerNumbers(numbers[index]!, dimension).some((smaller) =>
+      !holds(numbers.with(index, smaller))
+    )
+  );
+}
+
+/** A smaller case must fail in the same way: another mistake would hide the first. */
+function failsAlike(one: Failure, other: Failure): boolean {
+  return one.diagnostic.code === other.diagnostic.code &&
+    one.diagnostic.span.source === other.diagnostic.span.source &&
+    one.diagnostic.span.start === other.diagnostic.span.start;
+}

@@ -1,0 +1,198 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_LIMITS } from "../../values/limits.ts";
+import { FAST_CHECK } from "./fast_check_engine.ts";
+import { caseSpace, caseValues } from "./property_cases.ts";
+import { ListValue, Quantity, RangeValue } from "../../values/value.ts";
+import { failureOf, onlyOutcome, run } from "../test_support.ts";
+
+/** The lines of the only outcome's failure. */
+function failureLines(text: string, options = {}): readonly string[] {
+  return onlyOutcome(text, options).failure?.lines ?? [];
+}
+
+/** The test to paste that a failure prints. */
+function pastedFrom(lines: readonly string[]): string {
+  const start = lines.findIndex((line) => line.includes("as a test to paste:"));
+  assert(start >= 0, lines.join("\n"));
+  return lines.slice(start + 1).join("\n");
+}
+
+/** The case that a failure names as the smallest. */
+function smallest(lines: readonly string[]): string | undefined {
+  return lines.find((line) => line.includes("the smallest"))?.split(": ")[1];
+}
+
+Deno.test("caseSpace() has every case when there are few, the last name counting fastest", () => {
+  const forall = [
+    { name: "a", values: new RangeValue(0, 2, "int") },
+    { name: "b", values: new ListValue(["x", "y", "z"]) },
+  ];
+  const { count, examples } = caseSpace(forall, 1);
+  assertEquals(count, 6);
+  assertEquals(examples.map((example) => caseValues(forall, example)), [
+    [0, "x"],
+    [0, "y"],
+    [0, "z"],
+    [1, "x"],
+    [1, "y"],
+    [1, "z"],
+  ]);
+});
+
+Deno.test("of many cases the ends come first, then drawn ones, the same for the same seed", () => {
+  const forall = [
+    { name: "a", values: new RangeValue(1, 513, "int") },
+    { name: "b", values: new RangeValue(0, 8, "size") },
+  ];
+  const cases = (seed: number) => {
+    const tried: (readonly number[])[] = [];
+    FAST_CHECK.search(caseSpace(forall, seed, 50), (numbers) => {
+      tried.push(numbers);
+      return true;
+    });
+    return tried;
+  };
+  const first = cases(1);
+  assertEquals(first.length, 50);
+  assertEquals(caseValues(forall, first[0]!), [1, new Quantity("size", 0)]);
+  assertEquals(caseValues(forall, first[1]!), [512, new Quantity("size", 7)]);
+  assertEquals(first, cases(1));
+  assert(JSON.stringify(first) !== JSON.stringify(cases(2)));
+  assert(JSON.stringify(first) !== JSON.stringify(cases(1 + 2 ** 40)), "all bits of a seed count");
+  for (const [a, b] of first) assert(a! >= 1 && a! <= 512 && b! >= 0 && b! <= 7, `${a} ${b}`);
+});
+
+Deno.test("what is thrown while a case is tried is no failure of it", () => {
+  const space = caseSpace([{ name: "a", values: new RangeValue(0, 5, "int") }], 1);
+  let tried = 0;
+  let thrown: unknown = null;
+  try {
+    FAST_CHECK.search(space, () => {
+      tried++;
+      throw new Error("broken");
+    });
+  } catch (error) {
+    thrown = error;
+  }
+  assertEquals((thrown as Error).message, "broken");
+  assertEquals(tried, 1);
+});
+
+Deno.test("a failing property shrinks to the smallest case that fails", () => {
+  const shrunk = (forall: string, condition: string) =>
+    smallest(failureLines(`property "p" forall ${forall} { assert not (${condition}) }`));
+  assertEquals(shrunk("pages in 1..=512", "pages >= 17"), "pages = 17");
+  assertEquals(shrunk("a in 0..1000, b in 0..1000", "a > 40 and b > 3"), "a = 41, b = 4");
+  assertEquals(shrunk("n in -1000..1000", "n < -7 or n > 300"), "n = -8");
+  assertEquals(shrunk("n in -1000..=-5", "n < -7"), "n = -8");
+  assertEquals(shrunk("gap in 0B..1MiB", "gap > 4KiB"), "gap = 4097B");
+  assertEquals(shrunk("t in 1us..1s", "t >= 1500ns"), "t = 1500ns");
+  // Not all that is larger fails, too.
+  assertEquals(shrunk("size in 1B..=1MiB", "size % 4KiB == 0B and size > 9KiB"), "size = 12KiB");
+  assertEquals(shrunk("a in 0..9999, b in 0..9999", "a % 8 == 5 and b % 100 == 0"), "a = 5, b = 0");
+  assertEquals(shrunk("op in [read, write, flush]", "op != read"), "op = write");
+});
+
+Deno.test("the test to paste fails in the same way, on the same machine", () => {
+  const head = `machine {
+  iommu { mode = off }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+const most = 9
+`;
+  const property =
+    `property "\\{some\\} layouts" matrix { iommu.mode = [strict] } with { cpus = 2 } forall pages in 1..=64, op in [write, read] {
+  # reads of more than nine pages are refused here, and only by an IOMMU
+  let buf = alloc_pages(pages)
+  if op == read {
+    assert pages <= most or iommu.mode != strict, "pages: {pages}"
+    ssd.read(lba: 0, into: buf)
+  }
+}
+`;
+  const lines = failureLines(head + property);
+  assertEquals(smallest(lines), "pages = 10, op = read");
+  const pasted = pastedFrom(lines);
+  assertEquals(pasted.split("\n").slice(0, 3).map((line) => line.trim()), [
+    'test "\\{some\\} layouts: pages = 10, op = read" with { cpus = 2 } with { iommu.mode = strict } {',
+    "let pages = 10",
+    "let op = read",
+  ]);
+  assertEquals(failureOf(head + pasted), "E0901 Assertion failed: pages: 10");
+  assertEquals(failureOf(head + pasted.replace("pages = 10\n", "pages = 9\n")), null);
+});
+
+Deno.test("a property on one line is pasted as a test, with the seed where it was given", () => {
+  const lines = failureLines('property "p" forall n in 0..9 { assert random(0..100) < n * 0 }', {
+    seed: 0x2a,
+  });
+  assertEquals(pastedFrom(lines).split("\n").map((line) => line.trim()), [
+    'test "p: n = 0" with { seed = 0x2a } {',
+    "let n = 0",
+    "assert random(0..100) < n * 0",
+    "}",
+  ]);
+  assertEquals(failureOf(pastedFrom(lines)), "E0901 Assertion failed");
+});
+
+Deno.test("smaller cases must fail at the same place", () => {
+  const lines = failureLines(`property "p" forall n in 0..1000 {
+  assert n != 3, "another mistake"
+  assert n < 500
+}`);
+  assertEquals(smallest(lines), "n = 500");
+});
+
+Deno.test("smaller cases say nothing and count for nothing", () => {
+  const { lines, report } = run(`property "p" forall n in 0..1000 {
+  print n
+  assert n < 500
+}`);
+  assertEquals(lines, ["0", "999"]);
+  const [outcome] = report.outcomes;
+  assertEquals([outcome!.cases, outcome!.assertions], [2, 2]);
+  assertStringIncludes(outcome!.failure!.lines.join("\n"), "case 2 of 100 fails; ");
+});
+
+Deno.test("a case that a limit stopped is not made smaller: each would take as long", () => {
+  const failure = onlyOutcome('property "p" forall n in 5..1000 { while true { } }', {
+    limits: { ...DEFAULT_LIMITS, steps: 100_000 },
+  }).failure!;
+  assertEquals([failure.code, failure.kind], ["E0801", "limit"]);
+  assertEquals(smallest(failure.lines), "n = 5");
+});
+
+Deno.test("a mapping bug shrinks to the layout that shows it: a hole in a range is kept by `destroy`", () => {
+  // A driver that unlinks all but its last piece, and says that nothing was mapped.
+  const text = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint dev { } } }
+}
+property "nothing stays mapped" forall pages in 1..=32, kept in 0..8 {
+  let buf = alloc_pages(pages, contiguous: false)
+  let state = iova_state()
+  assert dma_iova_try_alloc(dev, state, buf.phys, pages * 4KiB)
+  for k in 0..pages { dma_iova_link(dev, state, buf.pages[k], k * 4KiB, 4KiB, to_device) }
+  dma_iova_sync(dev, state, 0B, pages * 4KiB)
+  if kept < pages - 1 {
+    dma_iova_unlink(dev, state, 0B, (pages - kept) * 4KiB, to_device)
+    dma_iova_free(dev, state)
+  } else {
+    dma_iova_destroy(dev, state, pages * 4KiB, to_device)
+  }
+  assert iommu.live_mappings == 0
+}`;
+  assertEquals(smallest(failureLines(text)), "pages = 3, kept = 1");
+});
+
+Deno.test("who ends a run while smaller cases are tried is told that there may be smaller ones", () => {
+  const text =
+    `property "few" forall n in 0..100000 { let i = 0; while i < 2000 { i += 1 }; assert n < 5 }`;
+  let looks = 0;
+  const watch = { nowMs: () => 0, interrupted: () => looks++ > 12 };
+  const lines = failureLines(text, { watch });
+  assertStringIncludes(
+    lines.join("\n"),
+    "tried, until somebody ended the run: there may be smaller",
+  );
+});

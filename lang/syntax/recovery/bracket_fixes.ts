@@ -1,0 +1,131 @@
+/** What is put right where brackets do not pair up, and how the tokens look then. */
+import type { IToken, TokenType } from "chevrotain";
+import {
+  CLOSERS,
+  LBrace,
+  LBracket,
+  LParen,
+  Newline,
+  OPENERS,
+  RBrace,
+  RBracket,
+  retype,
+  RParen,
+  tokenEnd,
+  virtualToken,
+} from "../tokens.ts";
+
+/** One thing to put right. Token numbers are those of the unbalanced tokens. */
+export type BracketFix =
+  /** A closing bracket is missing before token `at`; the text reads well with it at `latest` too. */
+  | {
+    readonly kind: "close";
+    readonly at: number;
+    readonly opener: number;
+    readonly latest?: number | undefined;
+  }
+  /** An opening bracket is missing before token `at`; without it `closer` closes nothing. */
+  | {
+    readonly kind: "open";
+    readonly at: number;
+    readonly type: TokenType;
+    readonly closer?: number | undefined;
+  }
+  /** `(` is missing inside word `at`, behind `length` of its characters. */
+  | {
+    readonly kind: "split";
+    readonly at: number;
+    readonly length: number;
+    readonly closer: number;
+  }
+  /** A bracket that closes nothing, or a `{` that stands there twice. */
+  | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
+  /** The first of two opening brackets side by side; with a partner at `latest` it reads well. */
+  | { readonly kind: "unclosed"; readonly at: number; readonly latest?: number | undefined }
+  /** Two brackets side by side, the second of which should stand first. */
+  | { readonly kind: "order"; readonly at: number }
+  /** The wrong closing bracket. */
+  | { readonly kind: "replace"; readonly at: number; readonly opener: number };
+
+export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([
+  [LParen, RParen],
+  [LBracket, RBracket],
+  [LBrace, RBrace],
+]);
+
+/** True when every bracket has its partner. */
+export function isBalanced(tokens: readonly IToken[]): boolean {
+  const open: (TokenType | undefined)[] = [];
+  for (const { tokenType } of tokens) {
+    if (OPENERS.has(tokenType)) open.push(PARTNERS.get(tokenType));
+    else if (CLOSERS.has(tokenType) && open.pop() !== tokenType) return false;
+  }
+  return open.length === 0;
+}
+
+/** The tokens with what is missing put in, and what is too much left out. */
+export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[] {
+  const before = new Map<number, IToken[]>();
+  const dropped = new Set<number>();
+  const retyped = new Map<number, TokenType>();
+  const split = new Map<number, number>();
+  const insert = (at: number, type: TokenType) => {
+    const token = virtualToken(type, endBefore(tokens, at));
+    const others = before.get(at);
+    if (others === undefined) before.set(at, [token]);
+    else others.push(token);
+  };
+  const closerOf = (opener: number) => PARTNERS.get(tokens[opener]!.tokenType) ?? RBrace;
+  for (const fix of fixes) {
+    switch (fix.kind) {
+      case "open":
+        insert(fix.at, fix.type);
+        break;
+      case "close":
+        insert(fix.at, closerOf(fix.opener));
+        break;
+      case "replace":
+        retyped.set(fix.at, closerOf(fix.opener));
+        break;
+      case "split":
+        split.set(fix.at, fix.length);
+        break;
+      case "order":
+        retyped.set(fix.at, tokens[fix.at + 1]!.tokenType);
+        retyped.set(fix.at + 1, tokens[fix.at]!.tokenType);
+        break;
+      default:
+        dropped.add(fix.at);
+    }
+  }
+  const balanced: IToken[] = [];
+  for (let index = 0; index <= tokens.length; index++) {
+    for (const inserted of before.get(index) ?? []) balanced.push(inserted);
+    if (index === tokens.length || dropped.has(index)) continue;
+    const token = tokens[index]!;
+    const length = split.get(index);
+    if (length !== undefined) {
+      const middle = token.startOffset + length;
+      const second = { ...token, image: token.image.slice(length), startOffset: middle };
+      const first = { ...token, image: token.image.slice(0, length), endOffset: middle - 1 };
+      balanced.push(first, virtualToken(LParen, middle), second);
+      continue;
+    }
+    const type = retyped.get(index);
+    balanced.push(type === undefined ? token : withType(token, type));
+  }
+  return balanced;
+}
+
+function withType(token: IToken, type: TokenType): IToken {
+  const copy = { ...token };
+  retype(copy, type);
+  return copy;
+}
+
+/** Offset just behind the last token with text before token `at`. */
+export function endBefore(tokens: readonly IToken[], at: number): number {
+  let index = at - 1;
+  while (index >= 0 && tokens[index]!.tokenType === Newline) index--;
+  return index < 0 ? 0 : tokenEnd(tokens[index]!);
+}

@@ -1,0 +1,420 @@
+/**
+ * Finds the partner of every bracket, and where one is missing or one too many.
+ *
+ * Round and square brackets are judged by lines: one that nobody closes is taken to end with the
+ * first line that could be complete. Braces are judged by their number first; only when they do not
+ * pair up is the indentation asked where the mistake is, so that no style is forced on anybody.
+ */
+import type { IToken, TokenType } from "chevrotain";
+import type { SourceFile } from "../../source.ts";
+import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
+import {
+  Assign,
+  Colon,
+  Comma,
+  Dot,
+  FatArrow,
+  Hard,
+  type HardWord,
+  Identifier,
+  InfixOperator,
+  isA,
+  LBrace,
+  LBracket,
+  LeadingOperator,
+  Literal,
+  LParen,
+  Newline,
+  NumberToken,
+  RBrace,
+  RBracket,
+  RParen,
+} from "../tokens.ts";
+
+/** How many brackets do not pair up. */
+export interface Surplus {
+  /** Braces that nobody closes. */
+  readonly open: number;
+  /** Braces that close nothing. */
+  readonly close: number;
+  /** Round and square brackets that nobody closes. */
+  readonly rows: number;
+}
+
+export interface BracketMatch {
+  readonly fixes: readonly BracketFix[];
+  readonly surplus: Surplus;
+}
+
+const STATEMENT_WORDS: ReadonlySet<TokenType> = new Set(
+  ([
+    "let",
+    "const",
+    "if",
+    "fn",
+    "for",
+    "while",
+    "match",
+    "return",
+    "test",
+    "bench",
+    "property",
+    "machine",
+    "use",
+    "assert",
+    "expect",
+  ] satisfies HardWord[]).map((word) => Hard[word]),
+);
+
+const HEAD_WORDS: ReadonlySet<TokenType> = new Set(
+  ([
+    "if",
+    "else",
+    "fn",
+    "for",
+    "while",
+    "match",
+    "test",
+    "bench",
+    "property",
+    "machine",
+    "expect",
+  ] satisfies HardWord[]).map((word) => Hard[word]),
+);
+const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(["on", "repeat", "fail", "setup", "loop"]);
+const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(["trace", "fork", "race", "compare"]);
+
+/** True for a word that can only begin a statement: `let` and its like, but not `let:`. */
+export function beginsStatement(token: IToken, next: IToken | undefined): boolean {
+  return STATEMENT_WORDS.has(token.tokenType) && next?.tokenType !== Colon;
+}
+
+/** True when a value may end with this token. */
+export function endsValue(token: IToken | undefined): boolean {
+  return token !== undefined &&
+    (token.tokenType === Identifier || isA(token, Literal) || token.tokenType === RParen ||
+      token.tokenType === RBracket || token.tokenType === RBrace);
+}
+
+/** True when a line that ends with this token goes on in the next one. */
+export function continuesAfter(token: IToken | undefined): boolean {
+  return token !== undefined &&
+    (isA(token, InfixOperator) || token.tokenType === Comma || token.tokenType === Colon ||
+      token.tokenType === FatArrow);
+}
+
+interface Open {
+  readonly index: number;
+  readonly type: TokenType;
+  readonly line: number;
+  /** Column of the first token of the opener's line. */
+  readonly indent: number;
+  /** The block's lines are indented deeper than its head, or begin on the head's line. */
+  readonly indented: boolean;
+  readonly inline: boolean;
+  sawAssign: boolean;
+  /** Where a missing closing bracket would stand: the first place where a line could end. */
+  breakAt: number | null;
+  /** The same, where the next line is a row like this one: the end of the opener's line. */
+  rowEnd: number | null;
+}
+
+/**
+ * Matches the brackets of a file.
+ *
+ * @param surplus How many braces were found not to pair up; with it the indentation is asked.
+ */
+export function matchBrackets(
+  source: SourceFile,
+  tokens: readonly IToken[],
+  surplus: Surplus | null,
+): BracketMatch {
+  return new Matcher(source, tokens, surplus).run();
+}
+
+class Matcher {
+  readonly #stack: Open[] = [];
+  readonly #fixes: BracketFix[] = [];
+  #line = 0;
+  /** First token of the current line, and the depth there. */
+  #lineStart = 0;
+  #indent = 0;
+  #depthAtLineStart = 0;
+  #unclosed = 0;
+  #stray = 0;
+  /** How many fixes the indentation may still make. */
+  #mayClose: number;
+  #mayDrop: number;
+  #mayEndRow: number;
+
+  constructor(
+    readonly source: SourceFile,
+    readonly tokens: readonly IToken[],
+    surplus: Surplus | null,
+  ) {
+    this.#mayClose = surplus?.open ?? 0;
+    this.#mayDrop = surplus?.close ?? 0;
+    this.#mayEndRow = surplus?.rows ?? 0;
+  }
+
+  run(): BracketMatch {
+    const { tokens } = this;
+    for (let index = 0; index < tokens.length; index++) {
+      const token = tokens[index]!;
+      if (index === 0 || tokens[index - 1]!.tokenType === Newline) this.#beginLine(index);
+      switch (token.tokenType) {
+        case Newline:
+          this.#endLine(index);
+          break;
+        case LParen:
+        case LBracket:
+          this.#push(index);
+          break;
+        case LBrace:
+          this.#openBrace(index);
+          break;
+        case RParen:
+        case RBracket:
+          this.#closeParen(index);
+          break;
+        case RBrace:
+          this.#closeBrace(index);
+          break;
+        case Assign:
+          if (this.#top !== undefined) this.#top.sawAssign = true;
+          break;
+      }
+    }
+    while (this.#stack.length > 0) {
+      if (this.#top!.type === LBrace) this.#unclosed++;
+      this.#popUnclosed(tokens.length);
+    }
+    const rows =
+      this.#fixes.filter((fix) => fix.kind === "close" && tokens[fix.opener]!.tokenType !== LBrace)
+        .length;
+    return { fixes: this.#fixes, surplus: { open: this.#unclosed, close: this.#stray, rows } };
+  }
+
+  get #top(): Open | undefined {
+    return this.#stack.at(-1);
+  }
+
+  #column(index: number): number {
+    return this.source.position(this.tokens[index]!.startOffset).column;
+  }
+
+  #beginLine(index: number): void {
+    const token = this.tokens[index]!;
+    this.#line++;
+    if (token.tokenType === Newline) return;
+    if (beginsStatement(token, this.tokens[index + 1])) this.#popParens(index);
+    if (this.#mayClose > 0 || this.#mayDrop > 0 || this.#mayEndRow > 0) {
+      this.#indent = this.#column(index);
+      if (this.#mayClose > 0) this.#closeByIndent(index);
+    }
+    this.#lineStart = index;
+    this.#depthAtLineStart = this.#stack.length;
+  }
+
+  /** Closes the blocks that a line stands to the left of. */
+  #closeByIndent(index: number): void {
+    const closes = this.tokens[index]!.tokenType === RBrace;
+    for (let top = this.#top; top?.type === LBrace && top.indented; top = this.#top) {
+      const outside = closes ? this.#indent < top.indent : this.#indent <= top.indent;
+      if (!outside || this.#mayClose === 0) return;
+      this.#mayClose--;
+      this.#popUnclosed(this.#lineEndBefore(index));
+    }
+  }
+
+  /** The number of the newline token that ends the last line with text before `index`. */
+  #lineEndBefore(index: number): number {
+    let end = index;
+    while (end > 0 && this.tokens[end - 1]!.tokenType === Newline) end--;
+    return end;
+  }
+
+  #endLine(index: number): void {
+    const last = this.tokens[index - 1];
+    if (last === undefined || last.tokenType === Newline) return;
+    let next = index + 1;
+    while (this.tokens[next]?.tokenType === Newline) next++;
+    if (this.#top !== undefined && this.#top.type !== LBrace) {
+      this.#endRow(index, next);
+      if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
+    } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
+      this.#mayDrop--;
+      this.#fixes.push({ kind: "open", at: index, type: LBrace });
+      this.#push(this.#lineStart, LBrace, true);
+    }
+  }
+
+  /**
+   * A bracket opened in this line, and the next line stands no deeper: the two are rows of a list,
+   * and the bracket should have been closed here.
+   */
+  #endRow(index: number, next: number): void {
+    const top = this.#top!;
+    if (this.#mayEndRow === 0 || top.line !== this.#line || next >= this.tokens.length) return;
+    if (this.#column(next) > this.#indent || this.#continuesWith(next)) return;
+    top.rowEnd = this.tokens[index - 1]!.tokenType === Comma ? index - 1 : index;
+  }
+
+  #continuesWith(index: number): boolean {
+    const token = this.tokens[index];
+    return token !== undefined &&
+      (isA(token, LeadingOperator) || token.tokenType === Comma || token.tokenType === Dot ||
+        token.tokenType === RParen || token.tokenType === RBracket);
+  }
+
+  /** True when the line that ends at `end` looks like the head of a block without its `{`. */
+  #lacksBrace(end: number, next: number): boolean {
+    if (this.#stack.length !== this.#depthAtLineStart || next >= this.tokens.length) return false;
+    const last = this.tokens[end - 1]!;
+    if (continuesAfter(last) || this.#continuesWith(next)) return false;
+    if (this.#column(next) <= this.#indent) return false;
+    const first = this.tokens[this.#lineStart]!;
+    return HEAD_WORDS.has(first.tokenType) || SOFT_HEAD_WORDS.has(first.image) ||
+      BLOCK_VALUE_WORDS.has(last.image) ||
+      (first.tokenType === RBrace && end > this.#lineStart + 1) ||
+      (end <= this.#lineStart + 2 &&
+        this.tokens.slice(this.#lineStart, end).every((token) => token.tokenType === Identifier));
+  }
+
+  #push(index: number, type = this.tokens[index]!.tokenType, missing = false): void {
+    const next = this.tokens[index + 1];
+    const inline = !missing && next?.tokenType !== Newline;
+    const asked = this.#mayClose > 0 || this.#mayDrop > 0;
+    this.#stack.push({
+      index,
+      type,
+      line: this.#line,
+      indent: this.#indent,
+      indented: asked && type === LBrace && (inline || missing || this.#isIndented(index)),
+      inline,
+      sawAssign: false,
+      breakAt: null,
+      rowEnd: null,
+    });
+  }
+
+  #isIndented(index: number): boolean {
+    let next = index + 1;
+    while (this.tokens[next]?.tokenType === Newline) next++;
+    return next < this.tokens.length && this.#column(next) > this.#indent;
+  }
+
+  #openBrace(index: number): void {
+    const previous = this.tokens[index - 1];
+    const top = this.#top;
+    if (this.#mayClose > 0 && previous?.tokenType === LBrace) {
+      this.#mayClose--;
+      this.#fixes.push({ kind: "drop", at: index, opener: null });
+      return;
+    }
+    const afterValue = endsValue(previous) && previous!.tokenType !== RBrace &&
+      !BLOCK_VALUE_WORDS.has(previous!.image);
+    if (top !== undefined && afterValue) {
+      if (top.type !== LBrace) {
+        if (this.tokens[index + 1]?.tokenType !== NumberToken) top.breakAt ??= index;
+      } else if (this.#mayClose > 0 && top.line === this.#line && top.sawAssign) {
+        // `with { mode = lazy {`: the block of the test begins, the entries were not closed.
+        this.#mayClose--;
+        this.#popUnclosed(index);
+      }
+    }
+    this.#push(index);
+  }
+
+  #closeParen(index: number): void {
+    const type = this.tokens[index]!.tokenType;
+    this.#closeRows(index, type);
+    const partner = this.#findPartner(type);
+    if (partner === null) {
+      const top = this.#top;
+      if (top === undefined || top.type === LBrace) {
+        this.#fixes.push({ kind: "drop", at: index, opener: top?.index ?? null });
+      } else {
+        this.#stack.pop();
+        this.#fixes.push({ kind: "replace", at: index, opener: top.index });
+      }
+      return;
+    }
+    while (this.#stack.length > partner + 1) this.#popUnclosed(index);
+    this.#stack.pop();
+  }
+
+  /** Before a `]` that stands to the left of rows: it does not close one of them. */
+  #closeRows(index: number, type: TokenType): void {
+    if (index !== this.#lineStart) return;
+    for (let top = this.#top; top !== undefined && top.rowEnd !== null; top = this.#top) {
+      const outer = this.#stack.slice(0, -1).some((open) => PARTNERS.get(open.type) === type);
+      if (this.#mayEndRow === 0 || !outer || this.#indent >= top.indent) return;
+      this.#mayEndRow--;
+      this.#popUnclosed(index);
+    }
+  }
+
+  /** Depth of the bracket that a `)` or `]` closes. A brace is passed only on its own line. */
+  #findPartner(type: TokenType): number | null {
+    for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
+      const open = this.#stack[depth]!;
+      if (PARTNERS.get(open.type) === type) return depth;
+      if (open.type === LBrace && open.line !== this.#line) return null;
+    }
+    return null;
+  }
+
+  #closeBrace(index: number): void {
+    let depth = this.#stack.length - 1;
+    while (depth >= 0 && this.#stack[depth]!.type !== LBrace) depth--;
+    const open = this.#stack[depth];
+    if (open === undefined) {
+      this.#stray++;
+      this.#fixes.push({ kind: "drop", at: index, opener: null });
+      return;
+    }
+    if (this.#mayDrop > 0 && this.#isStray(index, open)) {
+      this.#mayDrop--;
+      this.#fixes.push({ kind: "drop", at: index, opener: open.index });
+      return;
+    }
+    while (this.#stack.length > depth + 1) this.#popUnclosed(index);
+    this.#stack.pop();
+    // `} else {`: what counts for this line is opened behind the `}`.
+    if (index === this.#lineStart) this.#depthAtLineStart = this.#stack.length;
+  }
+
+  #isStray(index: number, open: Open): boolean {
+    if (index !== this.#lineStart) {
+      return open.line !== this.#line && open.indented && this.#goesOnBehind(index, open);
+    }
+    return open.indented && !open.inline && this.#indent > open.indent;
+  }
+
+  /** True when the line after `index` still belongs to the block, or closes it itself. */
+  #goesOnBehind(index: number, open: Open): boolean {
+    let next = index + 1;
+    while (next < this.tokens.length && this.tokens[next]!.tokenType !== Newline) next++;
+    while (this.tokens[next]?.tokenType === Newline) next++;
+    if (next >= this.tokens.length) return false;
+    const column = this.#column(next);
+    return column > open.indent ||
+      (column === open.indent && this.tokens[next]!.tokenType === RBrace);
+  }
+
+  /** Closes round and square brackets that a new statement shows to be unclosed. */
+  #popParens(index: number): void {
+    while (this.#top !== undefined && this.#top.type !== LBrace) this.#popUnclosed(index);
+  }
+
+  #popUnclosed(index: number): void {
+    const open = this.#stack.pop()!;
+    const forced = this.#lineEndBefore(index);
+    const place = open.rowEnd ?? open.breakAt ?? forced;
+    const at = Math.max(Math.min(place, forced), open.index + 1);
+    this.#fixes.push({ kind: "close", at, opener: open.index });
+    // What is open around it ends there too, unless it is closed after all.
+    if (this.#top !== undefined) this.#top.breakAt ??= at;
+  }
+}

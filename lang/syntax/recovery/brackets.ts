@@ -1,0 +1,321 @@
+/**
+ * Gives the parser balanced brackets: what is missing is put in, what is too much is left out, and
+ * each such place is reported once. After this pass a broken bracket costs one error, and all
+ * blocks around it are still read as blocks.
+ */
+import type { IToken } from "chevrotain";
+import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
+import { type Reads, reconsider } from "./bracket_guesses.ts";
+import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import { shortened } from "../token_text.ts";
+import type { Reporter } from "../report.ts";
+import {
+  Assign,
+  CLOSERS,
+  Colon,
+  Comma,
+  LBrace,
+  LBracket,
+  LParen,
+  Newline,
+  OPENERS,
+  RBrace,
+  tokenEnd,
+  virtualToken,
+} from "../tokens.ts";
+
+/**
+ * Balances the brackets of a file.
+ *
+ * @param mode In the REPL an open bracket at the end means that more is to come, so neither
+ * indentation nor the next line's first word close one.
+ * @param endName What the end of the text is called.
+ * @param reads Judges a guess; without it none is made.
+ */
+export function balanceBrackets(
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  mode: "file" | "repl",
+  endName = "end of file",
+  reads: Reads | null = null,
+): readonly IToken[] {
+  const { source } = reporter;
+  let match = matchBrackets(source, tokens, null);
+  if (match.fixes.length === 0) return tokens;
+  const { open, close, rows } = match.surplus;
+  if (mode === "file" && open + close + rows > 0) {
+    match = matchBrackets(source, tokens, match.surplus);
+  }
+  const fixes = mode === "repl"
+    ? fixesAtTheEnd(match.fixes, tokens)
+    : reads === null
+    ? match.fixes
+    : reconsider(source, tokens, match.fixes, reads);
+  reportFixes(fixes, tokens, reporter, endName);
+  return applyFixes(fixes, tokens);
+}
+
+/** In the REPL whatever is open ends with the text, not with a line of it. */
+function fixesAtTheEnd(
+  fixes: readonly BracketFix[],
+  tokens: readonly IToken[],
+): readonly BracketFix[] {
+  const late = fixes.map((fix) => fix.kind === "close" ? { ...fix, at: tokens.length } : fix);
+  // `[ ( ]`: to close the `(` at the end would tear the pair apart that stands around it.
+  return isBalanced(applyFixes(late, tokens)) ? late : fixes;
+}
+
+function reportFixes(
+  fixes: readonly BracketFix[],
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  endName: string,
+): void {
+  const places = new Set<number>();
+  for (const fix of fixes) {
+    const place = endBefore(tokens, fix.at);
+    switch (fix.kind) {
+      case "close":
+        // Several brackets that end at one place are one mistake.
+        if (!places.has(place)) reportUnclosed(fix, place, tokens, reporter, endName);
+        places.add(place);
+        break;
+      case "open":
+        reportUnopened(fix, place, tokens, reporter);
+        break;
+      case "split":
+        reportRunTogether(fix, tokens, reporter);
+        break;
+      case "unclosed":
+        reportTwice(fix, tokens, reporter);
+        break;
+      case "order":
+        reportOrder(fix.at, tokens, reporter);
+        break;
+      case "drop":
+        reportStray(fix.at, tokens, reporter);
+        break;
+      case "replace": {
+        const token = tokens[fix.at]!;
+        const opener = tokens[fix.opener]!;
+        const closer = PARTNERS.get(opener.tokenType)!.LABEL;
+        reporter.error(
+          "E0203",
+          token.startOffset,
+          tokenEnd(token),
+          `Expected ${closer} to close ${
+            bracketNoun(tokens, fix.opener)
+          }, found \`${token.image}\``,
+          { label: `expected ${closer} here`, related: openedHere(opener, token, reporter) },
+        );
+      }
+    }
+  }
+}
+
+function reportUnclosed(
+  fix: BracketFix & { kind: "close" },
+  place: number,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  endName: string,
+): void {
+  const opener = tokens[fix.opener]!;
+  const closer = (PARTNERS.get(opener.tokenType) ?? RBrace).LABEL;
+  const found = foundAt(fix.at, tokens, endName);
+  reporter.error(
+    "E0203",
+    place,
+    place,
+    `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
+    {
+      label: `expected ${closer} here`,
+      hint: opener.tokenType === LBrace && fix.at === fix.opener + 1 && found === "end of line"
+        ? "nothing stands deeper below: an empty block is closed in its own line"
+        : undefined,
+      related: fix.latest === undefined
+        ? openedHere(opener, virtualToken(Newline, place), reporter)
+        : missedHere(`or ${closer} is missing here`, fix.latest, tokens, reporter),
+    },
+  );
+}
+
+/** What stands where a bracket is missed. */
+function foundAt(at: number, tokens: readonly IToken[], endName: string): string {
+  let rest = at;
+  while (tokens[rest]?.tokenType === Newline) rest++;
+  const next = tokens[at];
+  return rest >= tokens.length
+    ? endName
+    : next!.tokenType === Newline
+    ? "end of line"
+    : `\`${shortened(next!.image)}\``;
+}
+
+function reportUnopened(
+  fix: BracketFix & { kind: "open" },
+  place: number,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const { LABEL } = fix.type;
+  const found = foundAt(fix.at, tokens, "end of file");
+  const closer = fix.closer === undefined ? undefined : tokens[fix.closer];
+  reporter.error(
+    "E0203",
+    place,
+    place,
+    `Expected ${LABEL} to begin ${openedNoun(fix, tokens)}, found ${found}`,
+    {
+      label: `expected ${LABEL} here`,
+      related: closer === undefined ? undefined : closedBelow(closer, reporter),
+    },
+  );
+}
+
+function closedBelow(closer: IToken, { source }: Reporter) {
+  const span = { source, start: closer.startOffset, end: tokenEnd(closer) };
+  return [{ span, message: `\`${closer.image}\` closes nothing without it` }];
+}
+
+function reportRunTogether(
+  { at, length, closer }: BracketFix & { kind: "split" },
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const { startOffset, image } = tokens[at]!;
+  const [first, second] = [image.slice(0, length), image.slice(length)].map(shortened);
+  reporter.error(
+    "E0203",
+    startOffset,
+    startOffset + image.length,
+    `Expected \`(\` between \`${first}\` and \`${second}\`, found \`${shortened(image)}\``,
+    { related: closedBelow(tokens[closer]!, reporter) },
+  );
+}
+
+function reportTwice(
+  { at, latest }: BracketFix & { kind: "unclosed" },
+  tokens: readonly IToken[],
+  reporter: Reporter,
+): void {
+  const token = tokens[at]!;
+  const closer = PARTNERS.get(token.tokenType)!.LABEL;
+  reporter.error(
+    "E0203",
+    token.startOffset,
+    tokenEnd(token),
+    `\`${token.image}\` is never closed`,
+    {
+      hint: `leave one of the two \`${token.image}\` out, or close both`,
+      related: latest === undefined
+        ? undefined
+        : missedHere(`or ${closer} is missing here`, latest, tokens, reporter),
+    },
+  );
+}
+
+function reportOrder(at: number, tokens: readonly IToken[], reporter: Reporter): void {
+  const [first, second] = [tokens[at]!, tokens[at + 1]!];
+  const blank = tokenEnd(first) < second.startOffset ? " " : "";
+  const wanted = `${second.image}${blank}${first.image}`;
+  reporter.error(
+    "E0203",
+    first.startOffset,
+    tokenEnd(second),
+    `Expected \`${wanted}\`, found \`${first.image}${blank}${second.image}\``,
+    {
+      hint: OPENERS.has(first.tokenType) || CLOSERS.has(second.tokenType)
+        ? "the bracket that is opened last is closed first"
+        : undefined,
+    },
+  );
+}
+
+function missedHere(
+  message: string,
+  latest: number,
+  tokens: readonly IToken[],
+  { source }: Reporter,
+) {
+  const place = endBefore(tokens, latest);
+  return [{ span: { source, start: place, end: place }, message }];
+}
+
+/** Shows the opening bracket when it stands on another line. */
+function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
+  const from = source.position(opener.startOffset).line;
+  if (from === source.position(place.startOffset).line) return undefined;
+  const span = { source, start: opener.startOffset, end: tokenEnd(opener) };
+  return [{ span, message: `\`${opener.image}\` opened here` }];
+}
+
+function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter): void {
+  const token = tokens[at]!;
+  const message = token.tokenType === LBrace
+    ? "`{` opens nothing: there is one before it already"
+    : `\`${token.image}\` closes nothing`;
+  reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
+    hint: token.tokenType === LBrace
+      ? "leave one of the two out"
+      : "leave it out, or put the opening bracket where it belongs",
+    related: statementBegin(at, tokens, reporter),
+  });
+}
+
+/** Tokens that are looked at for the beginning of a statement. */
+const LONGEST_STATEMENT = 300;
+
+/** Shows where a statement of several lines begins: what is missing may be missing there. */
+function statementBegin(at: number, tokens: readonly IToken[], { source }: Reporter) {
+  let depth = 0;
+  let begin = at;
+  for (let index = at - 1; index >= 0; index--) {
+    if (index < at - LONGEST_STATEMENT) return undefined;
+    const token = tokens[index]!;
+    if (CLOSERS.has(token.tokenType)) depth++;
+    else if (OPENERS.has(token.tokenType)) {
+      if (depth === 0) break;
+      depth--;
+    } else if (token.tokenType === Newline && depth === 0 && !continuesAfter(tokens[index - 1])) {
+      break;
+    }
+    if (token.tokenType !== Newline) begin = index;
+  }
+  const first = tokens[begin]!;
+  const line = source.position(first.startOffset).line;
+  if (line === source.position(tokens[at]!.startOffset).line) return undefined;
+  const span = { source, start: first.startOffset, end: tokenEnd(first) };
+  return [{ span, message: "the statement begins here" }];
+}
+
+/** What a missing bracket would begin, judged by its neighbours. */
+function openedNoun({ at, type }: BracketFix & { kind: "open" }, tokens: readonly IToken[]) {
+  if (type === LBracket) return "the list";
+  if (type === LParen) return endsValue(tokens[at - 1]) ? "the call" : "the parentheses";
+  let next = at;
+  while (tokens[next]?.tokenType === Newline) next++;
+  return tokens[next + 1]?.tokenType === Colon ? "the record" : "the block";
+}
+
+/** What a bracket encloses, judged by the token before it. */
+function bracketNoun(tokens: readonly IToken[], opener: number): string {
+  const previous = tokens[opener - 1];
+  switch (tokens[opener]!.tokenType) {
+    case LParen:
+      return endsValue(previous) ? "the call" : "the parentheses";
+    case LBracket:
+      return previous?.image === "events"
+        ? "the pattern"
+        : endsValue(previous)
+        ? "the index"
+        : "the list";
+    default: {
+      const type = previous?.tokenType;
+      return type === Assign || type === Colon || type === Comma || type === LParen ||
+          type === LBracket
+        ? "the record"
+        : "the block";
+    }
+  }
+}

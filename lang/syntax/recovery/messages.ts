@@ -1,0 +1,241 @@
+/**
+ * Says in a sentence what the parser met.
+ *
+ * The grammar names what it expects; here the sentence is made, and the place is chosen: the end of
+ * the line before, when the next line is what does not fit. `error_hints.ts` knows ways out.
+ */
+import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
+import type { DiagnosticCode } from "../../diagnostics/codes.ts";
+import { continuesAfter } from "./bracket_matcher.ts";
+import { END_OF_STATEMENT, hintFor, isReservedName } from "./error_hints.ts";
+import type { Reporter } from "../report.ts";
+import { describeToken } from "../token_text.ts";
+import {
+  Assign,
+  Colon,
+  Comma,
+  End,
+  Hard,
+  InfixOperator,
+  isA,
+  LBrace,
+  Literal,
+  Newline,
+  RBrace,
+  RBracket,
+  RParen,
+  tokenEnd,
+} from "../tokens.ts";
+
+/** What `fork { … }` and `race { … }` go on with. */
+const OTHER_BLOCK = "`and` with the other block";
+
+/** What may stand where a closing bracket is missed, by rule. */
+const BEFORE_CLOSER: Readonly<Record<string, string>> = {
+  callArguments: "`,` or `)`",
+  parameters: "`,` or `)`",
+  parentheses: "`)`",
+  eventGroup: "`,`, `|` or `)`",
+  list: "`,` or `]`",
+  index: "`]`",
+  eventPattern: "`,`, `|` or `]`",
+  machineBody: "a key and `=`, or a block",
+  pathEntries: "a key and `=`",
+  record: "a key and `:`",
+  matchBody: "a pattern (a literal, a constant, a range or `_`)",
+  benchBody: "`setup`, `loop` or `budget`",
+  eventCount: "`}`",
+  invariantStatement: "`}`",
+};
+
+/** Gives Chevrotain the name of what is expected; `reportParserError` makes the sentence. */
+export const expectedProvider: IParserErrorMessageProvider = {
+  buildMismatchTokenMessage({ expected, ruleName }) {
+    if (expected.name === "EOF" || (ruleName === "block" && expected === RBrace)) {
+      return END_OF_STATEMENT;
+    }
+    if (expected === RParen || expected === RBracket || expected === RBrace) {
+      return BEFORE_CLOSER[ruleName] ?? expected.LABEL ?? expected.name;
+    }
+    return expected.LABEL ?? expected.name;
+  },
+  buildNotAllInputParsedMessage: () => END_OF_STATEMENT,
+  buildNoViableAltMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
+  buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
+};
+
+/** Rules that own a pair of braces. */
+const BRACE_RULES: ReadonlySet<string> = new Set([
+  ...["block", "machineBody", "matchBody", "benchBody", "pathEntries", "record"],
+  ...["anyBraces", "eventCount", "invariantStatement"],
+]);
+
+/**
+ * Turns the errors of the parser into diagnostics.
+ *
+ * @param tokens What the parser saw.
+ * @param endName What the end of the parsed text is called.
+ */
+export function reportParserErrors(
+  errors: readonly IRecognitionException[],
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  endName = "end of file",
+): void {
+  const reported = new Set<number>();
+  let braces: Int32Array | null = null;
+  for (const error of errors) {
+    // Braces taken for a record or for the entries of `with` may be a block: then each line of it
+    // is an error, and the first one says enough.
+    const rule = error.context.ruleStack.findLast((name) => BRACE_RULES.has(name));
+    if (rule === "record" || rule === "pathEntries") {
+      braces ??= enclosingBraces(tokens);
+      const brace = braces[tokenIndex(error.token, tokens)] ?? -1;
+      if (reported.has(brace)) continue;
+      reported.add(brace);
+    }
+    reportParserError(error, tokens, reporter, endName);
+  }
+}
+
+/** For each token the number of the `{` that is open before it, or -1. */
+function enclosingBraces(tokens: readonly IToken[]): Int32Array {
+  const result = new Int32Array(tokens.length);
+  const open: number[] = [];
+  for (const [index, { tokenType }] of tokens.entries()) {
+    result[index] = open.at(-1) ?? -1;
+    if (tokenType === LBrace) open.push(index);
+    else if (tokenType === RBrace) open.pop();
+  }
+  return result;
+}
+
+function reportParserError(
+  error: IRecognitionException,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  endName: string,
+): void {
+  let { token } = error;
+  let expected = error.message;
+  if (expected === OTHER_BLOCK && token.tokenType === Hard.and) {
+    // An `and` without its block is an operator: what is wrong is what stands behind it.
+    token = tokenAfter(token, tokens);
+    expected = "`{` to begin the other block";
+  }
+  let previous = tokenBefore(token, tokens);
+  if (expected === END_OF_STATEMENT && beginsLine(previous)) expected = "a statement";
+  const dangling = expected === END_OF_STATEMENT ? operatorAbove(token, tokens, reporter) : null;
+  if (dangling !== null) {
+    [previous, token] = [dangling, tokenAfter(dangling, tokens)];
+    expected = "a value";
+  }
+  const behind = previous === undefined ? null : tokenEnd(previous);
+  const place = placeOf(expected, token, behind, reporter, endName);
+  const hint = hintFor(expected, token, previous);
+  const reserved = isReservedName(expected, token);
+  const sentence = reserved
+    ? `\`${token.image}\` is a reserved word and cannot be a name`
+    : `Expected ${expected}${contextOf(expected, previous)}, found ${place.found}`;
+  reporter.error(codeFor(expected, reserved), place.start, place.end, sentence, {
+    hint,
+    ...(place.start === place.end ? { label: `expected ${expected} here` } : {}),
+  });
+}
+
+/**
+ * The operator that ends the line above a token's, when more than a line end lies between: then it
+ * has lost its value, and taken the next statement's first word for one.
+ */
+function operatorAbove(
+  token: IToken,
+  tokens: readonly IToken[],
+  { source }: Reporter,
+): IToken | null {
+  const lineOf = (offset: number) => source.position(offset).line;
+  if (token.tokenType.name === "EOF") return null;
+  const line = lineOf(token.startOffset);
+  let first = tokenIndex(token, tokens);
+  while (first > 0 && lineOf(tokens[first - 1]!.startOffset) === line) first--;
+  const above = tokens[first - 1];
+  const isOperator = above !== undefined && continuesAfter(above) &&
+    line - lineOf(above.startOffset) > 1;
+  return isOperator ? above : null;
+}
+
+function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
+  return tokens[tokenIndex(token, tokens) + 1] ?? token;
+}
+
+/** The token before one; Chevrotain's own answer is another one after it has skipped some. */
+function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
+  return tokens[tokenIndex(token, tokens) - 1];
+}
+
+function tokenIndex(token: IToken, tokens: readonly IToken[]): number {
+  if (token.tokenType.name === "EOF") return tokens.length;
+  // Tokens without text share their offset with a neighbour.
+  return tokens.indexOf(token, indexAt(tokens, token.startOffset));
+}
+
+/** The number of the first token at or behind an offset. */
+export function indexAt(tokens: readonly IToken[], offset: number): number {
+  let low = 0;
+  let high = tokens.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (tokens[middle]!.startOffset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function beginsLine(previous: IToken | undefined): boolean {
+  return previous === undefined || isA(previous, End) || previous.tokenType === LBrace;
+}
+
+function codeFor(expected: string, reserved: boolean): DiagnosticCode {
+  if (reserved) return "E0211";
+  if (expected === "a value") return "E0202";
+  if (expected === "`=>`" || expected.startsWith("a pattern (")) return "E0222";
+  return expected === END_OF_STATEMENT ? "E0205" : "E0201";
+}
+
+interface ErrorPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly found: string;
+}
+
+/** A token that begins the next line is shown as the end of the line before. */
+function placeOf(
+  expected: string,
+  token: IToken,
+  behind: number | null,
+  { source }: Reporter,
+  endName: string,
+): ErrorPlace {
+  const isEnd = token.tokenType.name === "EOF";
+  if (isEnd) {
+    const end = behind ?? source.text.length;
+    return { start: end, end, found: endName };
+  }
+  // Where the line was to end, or an entry to begin, its end is not what is wrong.
+  const mayEnd = expected === END_OF_STATEMENT || expected.startsWith("a key and");
+  if (behind !== null && !mayEnd) {
+    const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
+    if (token.tokenType === Newline || isOnNextLine) {
+      return { start: behind, end: behind, found: "end of line" };
+    }
+  }
+  return { start: token.startOffset, end: tokenEnd(token), found: describeToken(token) };
+}
+
+/** `after …`, where a value is due because of the token before. */
+function contextOf(expected: string, previous: IToken | undefined): string {
+  if (expected !== "a value" || previous === undefined) return "";
+  const type = previous.tokenType;
+  const wantsValue = isA(previous, InfixOperator) || type === Comma || type === Assign ||
+    type === Colon || (/^[a-z]+$/.test(previous.image) && !isA(previous, Literal));
+  return wantsValue ? ` after \`${previous.image}\`` : "";
+}

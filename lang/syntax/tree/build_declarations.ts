@@ -1,0 +1,259 @@
+/** Declarations: what stands at the top level of a file. */
+import type { CstNode, IToken } from "chevrotain";
+import type {
+  BenchBudget,
+  Block,
+  Expression,
+  ForallBinding,
+  MachineEntry,
+  MachineModifier,
+  Name,
+  PathEntry,
+  Statement,
+} from "./ast.ts";
+import type { AstBuilder } from "./ast_builder.ts";
+import type { BuildContext } from "./build_context.ts";
+import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
+import { readString } from "./literals.ts";
+import { Text, tokenEnd } from "../tokens.ts";
+
+/** The grammar's rules for declarations. */
+export const DECLARATIONS: ReadonlySet<string> = new Set([
+  "useDeclaration",
+  "machineDeclaration",
+  "constDeclaration",
+  "functionDeclaration",
+  "caseDeclaration",
+]);
+
+export class DeclarationBuilder {
+  constructor(readonly context: BuildContext, readonly builder: AstBuilder) {}
+
+  declaration(node: CstNode): Statement {
+    const span = this.context.nodeSpan(node);
+    switch (node.name) {
+      case "useDeclaration": {
+        this.context.noteUse();
+        const path = childToken(node, "name");
+        if (path === undefined) return { kind: "ErrorStatement", span };
+        return {
+          kind: "Use",
+          path: this.plainText(path, "The path of `use`"),
+          pathSpan: this.context.tokenSpan(path),
+          span,
+        };
+      }
+      case "machineDeclaration":
+        return { kind: "Machine", entries: this.#machine(childNode(node, "machineBody")), span };
+      case "constDeclaration": {
+        const value = this.builder.value(node);
+        return { kind: "Const", name: this.builder.declaredName(node), value, span };
+      }
+      case "functionDeclaration": {
+        const name = this.builder.declaredName(node);
+        const parameters = this.#parameters(childNode(node, "parameters"));
+        return { kind: "Function", name, parameters, body: this.#body(node), span };
+      }
+      default:
+        return this.#case(node);
+    }
+  }
+
+  /** The text of a name or path: a string without `{expr}`. */
+  plainText(token: IToken | undefined, what: string): string {
+    if (token === undefined || token.tokenType !== Text) return "";
+    const { parts } = readString(token.image);
+    const texts = parts.map((part) => {
+      if ("text" in part) return part.text;
+      const start = token.startOffset + part.start - 1;
+      this.context.reporter.error(
+        "E0109",
+        start,
+        token.startOffset + part.end + 1,
+        `${what} takes no \`{…}\``,
+        { hint: "a brace is written `\\{`" },
+      );
+      return "";
+    });
+    return texts.join("");
+  }
+
+  #body(node: CstNode): Block {
+    return this.builder.block(childNode(node, "block"));
+  }
+
+  #parameters(node: CstNode | undefined): readonly Name[] {
+    if (node === undefined) return [];
+    const names: Name[] = [];
+    let previousIsName = false;
+    for (const token of children(node, "item").filter(isToken)) {
+      const isName = token.image !== ",";
+      if (isName) names.push(this.context.declare(token));
+      else if (!previousIsName) {
+        this.context.errorOn("E0201", token, "Expected a parameter's name before `,`");
+      }
+      previousIsName = isName;
+    }
+    return names;
+  }
+
+  // -- Machine ----------------------------------------------------------------------------------
+
+  #machine(node: CstNode | undefined): readonly MachineEntry[] {
+    if (node === undefined) return [];
+    return this.context.separated(children(node, "item")).flatMap((entry) => {
+      const built = this.#machineEntry(entry);
+      return built === null ? [] : [built];
+    });
+  }
+
+  #machineEntry(node: CstNode): MachineEntry | null {
+    const span = this.context.nodeSpan(node);
+    const key = this.#dotted(childTokens(node, "key"));
+    if (key === null) return null;
+    const value = childNode(node, "expression");
+    const colon = childToken(node, "Colon");
+    if (value !== undefined || colon !== undefined || childToken(node, "Assign") !== undefined) {
+      this.#refuseColon(colon);
+      return { kind: "Setting", key, value: this.builder.value(node), span };
+    }
+    const name = childToken(node, "name");
+    return {
+      kind: "Block",
+      keyword: key,
+      name: name === undefined ? null : this.context.declare(name),
+      entries: this.#machine(childNode(node, "machineBody")),
+      span,
+    };
+  }
+
+  /** A key that is an event's name has dots in it: `iotlb.sync`. */
+  #dotted(words: readonly IToken[]): Name | null {
+    const first = words[0];
+    const last = words.at(-1);
+    if (first === undefined || last === undefined) return null;
+    return {
+      text: words.map((word) => word.image).join("."),
+      span: this.context.span(first.startOffset, tokenEnd(last)),
+    };
+  }
+
+  #refuseColon(colon: IToken | undefined): void {
+    if (colon === undefined) return;
+    this.context.errorOn(
+      "E0201",
+      colon,
+      "Expected `=` between a key and its value, found `:`",
+      "keys of the machine take `=`; `:` stands in records and arguments",
+    );
+  }
+
+  /** The entries of `with`, `matrix` and `compare`. */
+  pathEntries(node: CstNode | undefined): readonly PathEntry[] {
+    if (node === undefined) return [];
+    const seen = new Map<string, Name>();
+    return this.context.separated(children(node, "item")).map((entry) => {
+      this.#refuseColon(childToken(entry, "Colon"));
+      const words = childTokens(entry, "name");
+      const whole = this.#dotted(words);
+      if (whole !== null) {
+        const first = seen.get(whole.text);
+        if (first !== undefined) this.builder.expressions.reportTwice(whole, first);
+        else seen.set(whole.text, whole);
+      }
+      return {
+        path: words.map((word) => this.context.name(word)),
+        value: this.builder.value(entry),
+        span: this.context.nodeSpan(entry),
+      };
+    });
+  }
+
+  // -- Tests, properties, benches ---------------------------------------------------------------
+
+  #case(node: CstNode): Statement {
+    const { context } = this;
+    const span = context.nodeSpan(node);
+    const what = childToken(node, "Test") !== undefined
+      ? "a test"
+      : childToken(node, "Property") !== undefined
+      ? "a property"
+      : "a bench";
+    const token = childToken(node, "name");
+    if (token === undefined) return { kind: "ErrorStatement", span };
+    const common = {
+      name: this.plainText(token, `The name of ${what}`),
+      nameSpan: context.tokenSpan(token),
+      skip: childToken(node, "Skip") !== undefined,
+      modifiers: childNodes(node, "modifier").map((modifier) => this.#modifier(modifier)),
+      span,
+    };
+    if (what === "a test") return { kind: "Test", ...common, body: this.#body(node) };
+    if (what === "a property") {
+      const forall = this.#bindings(childNode(node, "bindings"));
+      return { kind: "Property", ...common, forall, body: this.#body(node) };
+    }
+    return { kind: "Bench", ...common, ...this.#bench(childNode(node, "benchBody"), span.end) };
+  }
+
+  #modifier(node: CstNode): MachineModifier {
+    return {
+      kind: childToken(node, "Matrix") !== undefined ? "Matrix" : "With",
+      entries: this.pathEntries(childNode(node, "pathEntries")),
+      span: this.context.nodeSpan(node),
+    };
+  }
+
+  #bindings(node: CstNode | undefined): readonly ForallBinding[] {
+    if (node === undefined) return [];
+    return childNodes(node, "binding").map((binding) => ({
+      name: this.builder.declaredName(binding),
+      values: this.builder.value(binding),
+      span: this.context.nodeSpan(binding),
+    }));
+  }
+
+  #bench(
+    node: CstNode | undefined,
+    end: number,
+  ): { setup: Block | null; loop: Block; budgets: readonly BenchBudget[] } {
+    const { context } = this;
+    let setup: Block | null = null;
+    let loop: Block | null = null;
+    let hasStrays = false;
+    const budgets: BenchBudget[] = [];
+    for (const item of node === undefined ? [] : childNodes(node, "item")) {
+      const span = context.nodeSpan(item);
+      if (item.name === "budget") {
+        const condition: Expression = this.builder.value(item);
+        budgets.push({ condition, perIteration: childToken(item, "Per") !== undefined, span });
+      } else if (item.name === "setup") {
+        if (setup !== null || loop !== null) {
+          this.#reportBench(item, setup !== null ? "Second `setup`" : "`setup` after `loop`");
+        }
+        setup = this.#body(item);
+      } else if (item.name === "loop") {
+        if (loop !== null) this.#reportBench(item, "Second `loop`");
+        loop = this.#body(item);
+      } else {
+        if (!hasStrays) this.#reportBench(item, "Statement outside `setup` and `loop`");
+        hasStrays = true;
+      }
+    }
+    if (loop === null && !hasStrays && node !== undefined && node.recoveredNode !== true) {
+      const at = context.nodeSpan(node).start;
+      context.reporter.error("E0218", at, at + 1, "Bench without `loop { … }`", {
+        hint: "what is measured stands in `loop { … }`",
+      });
+    }
+    return { setup, loop: loop ?? { statements: [], span: context.span(end, end) }, budgets };
+  }
+
+  #reportBench(item: CstNode, message: string): void {
+    const { start, end } = this.context.nodeSpan(item);
+    this.context.reporter.error("E0218", start, end, message, {
+      hint:
+        "a bench has at most one `setup`, one `loop` that is measured, and budgets, each on a line of its own",
+    });
+  }
+}

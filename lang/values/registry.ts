@@ -1,0 +1,110 @@
+/**
+ * Everything the checker, the compiler, the VM and the runner know about the world outside the
+ * language: one object, handed to them as a parameter.
+ *
+ * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a
+ * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the runtime
+ * or the devices at run time.
+ */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { ErrnoName } from "../../runtime/errno.ts";
+import type { FieldKind } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { Run } from "../run/run.ts";
+import type { World, WorldOptions } from "../run/world.ts";
+import type { Span } from "../source.ts";
+import type { Expression, MachineDeclaration, Name } from "../syntax/tree/ast.ts";
+import type { BranchOutcome } from "../vm/branch_outcome.ts";
+import type { Value, Word } from "./value.ts";
+import type { FunctionSpec, Kind, TypeSpec } from "./spec.ts";
+
+/** One `path = value` of `with`, or one choice of a `matrix`. */
+export interface ConfigModifier {
+  readonly path: readonly Name[];
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/**
+ * The value of an expression that needs no machine: literals, words, `const`s and operators.
+ * Returns undefined when it has none; the reason is then in the bag.
+ */
+export type EvaluateConstant = (
+  expression: Expression,
+  /** What is wanted, for a name that means nothing. */
+  wanted?: string,
+) => Value | undefined;
+
+/** What `classifyError` makes of something thrown by a builtin. */
+export type RaisedError =
+  /** A `KernelError`: what `fails`, `expect error` and `try` take. */
+  | {
+    readonly kind: "kernel";
+    readonly errno: ErrnoName;
+    /** What was attempted, as a sentence without a final period. */
+    readonly what: string;
+    readonly blkStatus: string | null;
+  }
+  /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
+  | { readonly kind: "memory_limit"; readonly what: string };
+
+/** A seeded source of random numbers, for the cases of a property. */
+export interface RandomSource {
+  /** A uniformly chosen integer from 0 to `limit - 1`. */
+  below(limit: number): number;
+}
+
+export interface Registry {
+  readonly functions: ReadonlyMap<string, FunctionSpec>;
+  /**
+   * Types of things by name, and the fields and methods of plain values under `list`, `string`,
+   * `bytes`, `range`, `record`, `size`, `duration`, `phys`, `dma`, `int`, `word`; the target of
+   * those is the value itself.
+   */
+  readonly types: ReadonlyMap<string, TypeSpec>;
+  /** Named constants; an alias maps to the same canonical `Word`. Errno names are among them. */
+  readonly words: ReadonlyMap<string, Word>;
+
+  /** Errno names that `fails` and `expect error` take. */
+  readonly errnoNames: ReadonlySet<string>;
+  /** Block status names that they take too, canonical (`RESOURCE`); aliases go through `words`. */
+  readonly blockStatusNames: ReadonlySet<string>;
+  /** Reasons of `iommu.fault`, for `faults`. */
+  readonly faultReasons: ReadonlySet<string>;
+  /** Classes of `dma.report`, for `warns`. */
+  readonly reportClasses: ReadonlySet<string>;
+  /** Every event's name. */
+  readonly eventNames: readonly string[];
+  /** Points that `fail` names, each with the errors it can have, its natural one first. */
+  readonly faultPoints: ReadonlyMap<string, readonly string[]>;
+  /** Kernel functions whose bare name in a pattern means `call.NAME`. */
+  readonly kernelCalls: ReadonlySet<string>;
+  /** The fields an event carries, by name. */
+  eventFields(eventName: string): ReadonlyMap<string, FieldKind>;
+
+  /**
+   * The machine that a block and its modifiers describe. What is wrong goes into the bag with its
+   * span; the configuration returned is then the best that could be made, for the checker only.
+   */
+  buildConfig(
+    declaration: MachineDeclaration | null,
+    modifiers: readonly ConfigModifier[],
+    evaluate: EvaluateConstant,
+    bag: DiagnosticBag,
+  ): LabConfig;
+  /** The kinds of the names that `World.globals` will bind, before any machine exists. */
+  globalKinds(config: LabConfig): ReadonlyMap<string, Kind>;
+  /** Builds the machine and brings its devices up. */
+  buildWorld(config: LabConfig, options: WorldOptions): World;
+
+  random(seed: number): RandomSource;
+  /** Null for an error the script cannot expect: a bug, or a `ScriptError`. */
+  classifyError(error: unknown): RaisedError | null;
+  /** The events a value caused, for `expect events … in x`; null when x has none to ask for. */
+  eventsOf(value: Value, run: Run): readonly MachineEvent[] | null;
+  /** The value of one block of `fork`, or of the block of `compare` on one machine. */
+  outcomeValue(outcome: BranchOutcome): Value;
+  /** The value of `trace { … }`. */
+  traceValue(events: readonly MachineEvent[], spanNs: number): Value;
+}

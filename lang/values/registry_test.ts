@@ -1,0 +1,121 @@
+import { assert, assertEquals } from "@std/assert";
+import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
+import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { runScript } from "../builtins/_run_script.ts";
+import { BUILTINS, FUNCTIONS, TYPES, WORD_SPECS, WORDS } from "../builtins/mod.ts";
+import type { FunctionSpec, Kind, MethodSpec } from "./spec.ts";
+
+/** Every function and method, with the name it is shown by. */
+const CALLABLES: readonly (readonly [string, FunctionSpec | MethodSpec])[] = [
+  ...FUNCTIONS,
+  ...[...TYPES.values()].flatMap((type) =>
+    type.methods.map((method) => [`${type.name}.${method.name}`, method] as const)
+  ),
+];
+
+const PLAIN_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  "any",
+  "nothing",
+  "int",
+  "ratio",
+  "size",
+  "duration",
+  "phys",
+  "dma",
+  "virt",
+  "bytes",
+  "bool",
+  "string",
+  "word",
+  "list",
+  "record",
+  "range",
+  "function",
+]);
+
+function isKnownKind(kind: Kind): boolean {
+  return kind.startsWith("@") ? TYPES.has(kind.slice(1)) : PLAIN_KINDS.has(kind);
+}
+
+for (const [name, spec] of CALLABLES) {
+  Deno.test(`${name}() has a doc, and an example that runs`, () => {
+    assert(/^[A-Z].*\.$/s.test(spec.doc), `"${spec.doc}" is no sentence`);
+    assert(spec.example.includes(spec.name), "The example does not show the call");
+    const { problems } = runScript(spec.example);
+    assertEquals(problems, [], spec.example);
+  });
+}
+
+Deno.test("every parameter has a doc, a known kind, and stands before those that may be left out", () => {
+  for (const [name, spec] of CALLABLES) {
+    assert(isKnownKind(spec.result), `${name}: ${spec.result}`);
+    let optional = false;
+    for (const parameter of spec.parameters) {
+      const where = `${name} ${parameter.name}`;
+      assert(/^[A-Za-z0-9].*\.$/s.test(parameter.doc), `${where}: "${parameter.doc}"`);
+      const kinds = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
+      for (const kind of kinds) assert(isKnownKind(kind), `${where}: ${kind}`);
+      assert(parameter.optional === true || !optional, `${where} follows an optional one`);
+      optional = parameter.optional === true;
+    }
+    const names = spec.parameters.map((parameter) => parameter.name);
+    assertEquals(new Set(names).size, names.length, name);
+  }
+});
+
+Deno.test("every type has a doc, and fields with docs, known kinds and names of their own", () => {
+  for (const type of TYPES.values()) {
+    assert(/^[A-Z0-9].*[.”"]$/s.test(type.doc), `${type.name}: "${type.doc}"`);
+    const names = type.fields.map((field) => field.name);
+    assertEquals(new Set(names).size, names.length, `${type.name} has a field twice`);
+    for (const field of type.fields) {
+      const where = `${type.name}.${field.name}`;
+      assert(/^[A-Z0-9].*\.$/s.test(field.doc), `${where}: "${field.doc}"`);
+      assert(isKnownKind(field.kind), `${where}: ${field.kind}`);
+    }
+  }
+});
+
+Deno.test("every word has a doc, and an alias means the very same word", () => {
+  for (const spec of WORD_SPECS) {
+    assert(/^[A-Z].*\.$/s.test(spec.doc), spec.name);
+    for (const alias of spec.aliases) {
+      assert(WORDS.get(alias) === WORDS.get(spec.name), `${alias} is not ${spec.name}`);
+    }
+  }
+  assertEquals(WORDS.get("DMA_TO_DEVICE")?.name, "to_device");
+  assertEquals(WORDS.get("BLK_STS_INVAL")?.name, "INVAL");
+  assertEquals(WORDS.get("DMA_ATTR_MMIO")?.name, "mmio");
+});
+
+Deno.test("counters have a field for every event", () => {
+  const { problems } = runScript(
+    EVENT_NAMES.map((event) => `assert counters.${event} == 0`).join("\n"),
+  );
+  assertEquals(problems, []);
+});
+
+Deno.test("the registry knows the classes of reports and the reasons of faults by name", () => {
+  assert(BUILTINS.reportClasses.has("stale_iotlb_access"));
+  assertEquals(BUILTINS.reportClasses.size, 52);
+  assertEquals([...BUILTINS.faultReasons].sort(), [
+    "address_width",
+    "blocked",
+    "not_present",
+    "not_readable",
+    "not_writable",
+    "reserved",
+  ]);
+  assert(BUILTINS.errnoNames.has("EREMOTEIO"));
+  assert(BUILTINS.blockStatusNames.has("PROTECTION"));
+});
+
+Deno.test("machine keys named in language.md are all in the tables of names", () => {
+  for (const name of ["iommu", "swiotlb", "counters", "events"]) {
+    assert(BUILTINS.globalKinds(BUILTINS.buildConfig(null, [], () => undefined, bag())).has(name));
+  }
+});
+
+function bag() {
+  return new DiagnosticBag();
+}

@@ -1,0 +1,112 @@
+/**
+ * How a builtin describes itself. The checker, completion, hover, help and the reference page all
+ * come from this entry; `lang/builtins/` is the one place where a language name meets a runtime
+ * function.
+ */
+import type { ErrnoName } from "../../runtime/errno.ts";
+import type { Run } from "../run/run.ts";
+import type { Value } from "./value.ts";
+
+/**
+ * What a parameter takes or a result is. A plain int is welcome wherever a size, duration or
+ * address is wanted; any other mix is an error found before the run.
+ */
+export type Kind =
+  | "any"
+  | "nothing"
+  | "int"
+  | "ratio"
+  | "size"
+  | "duration"
+  | "phys"
+  | "dma"
+  | "virt"
+  | "bytes"
+  | "bool"
+  | "string"
+  | "word"
+  | "list"
+  | "record"
+  | "range"
+  | "function"
+  /** A thing of the machine, by its type's name, such as `device` or `request`. */
+  | `@${string}`;
+
+/** What a list holds: things of a kind, or records with entries of these kinds; or those of a record. */
+export type Contents = Kind | Readonly<Record<string, Kind>>;
+
+export interface ParameterSpec {
+  readonly name: string;
+  /** One kind, or several of which any will do. */
+  readonly kind: Kind | readonly Kind[];
+  /** May be left out; `run` then sees `undefined` in its place. */
+  readonly optional?: boolean;
+  /** May only be given by name. */
+  readonly named?: boolean;
+  /** A text is the name of an event, or of all below one. */
+  readonly event?: boolean;
+  readonly doc: string;
+}
+
+/** Arguments in the order of the parameters; `undefined` for one left out. */
+export type Arguments = readonly (Value | undefined)[];
+
+export interface FunctionSpec {
+  readonly name: string;
+  readonly parameters: readonly ParameterSpec[];
+  /** Takes any number of further arguments of the last parameter's kind. */
+  readonly variadic?: boolean;
+  readonly result: Kind;
+  /** Of a list or record: what is in it, where that is always the same. */
+  readonly of?: Contents;
+  /** One sentence, then as many as it needs. */
+  readonly doc: string;
+  /** A script that runs by itself and shows the call. */
+  readonly example: string;
+  /** Errors it can raise. */
+  readonly raises?: readonly ErrnoName[];
+  /**
+   * Does it. Raises `KernelError` for what a script can expect, `ScriptError` for a call that
+   * makes no sense.
+   */
+  run(run: Run, args: Arguments): Value;
+}
+
+export interface FieldSpec<T = never> {
+  readonly name: string;
+  readonly kind: Kind;
+  /** Of a list or record: what is in it, where that is always the same. */
+  readonly of?: Contents;
+  readonly doc: string;
+  get(target: T, run: Run): Value;
+}
+
+export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
+  run(run: Run, target: T, args: Arguments): Value;
+}
+
+/** A type of things: what `value.field` and `value.method(…)` mean. */
+export interface TypeSpec<T = never> {
+  readonly name: string;
+  readonly doc: string;
+  /** Types whose fields and methods it has too: `nvme` extends `device`. */
+  readonly extends?: TypeSpec<T>;
+  readonly fields: readonly FieldSpec<T>[];
+  readonly methods: readonly MethodSpec<T>[];
+  /** The value on one line, for `print` and failed assertions. */
+  format(target: T, run: Run): string;
+  /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */
+  show?(target: T, run: Run): readonly string[];
+  /** Why it is as it is, one decision a line, for `explain`. */
+  explain?(target: T, run: Run): readonly string[];
+  /** `==`: identity when left out. */
+  equals?(target: T, other: Value, run: Run): boolean;
+  /** What two that are not equal differ in, one thing a line; for failed assertions. */
+  differences?(target: T, other: T, run: Run): readonly string[];
+  /** Its values are no part of a machine: they may go from one to another. */
+  readonly portable?: boolean;
+  /** Several values as one table, for `show` of a list or record of them. */
+  showAll?(named: readonly (readonly [name: string, target: T])[], run: Run): readonly string[];
+  /** `value[index]`. */
+  index?(target: T, index: Value, run: Run): Value;
+}

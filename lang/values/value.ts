@@ -1,0 +1,79 @@
+/**
+ * Values of the language while it runs.
+ *
+ * A plain int is an unboxed number, because loops count with it. A number with a kind (a size, a
+ * duration, an address) is a `Quantity`. Things of the machine are `Handle`s: a description of the
+ * type and the runtime object itself.
+ */
+import type { TypeSpec } from "./spec.ts";
+
+export type QuantityKind = "size" | "duration" | "phys" | "dma" | "virt";
+
+/** A number with a unit or an address space: bytes, nanoseconds, a physical or a DMA address. */
+export class Quantity {
+  constructor(readonly kind: QuantityKind, readonly value: number) {}
+}
+
+/** A decimal number: only for ratios. */
+export class Ratio {
+  constructor(readonly value: number) {}
+}
+
+/** A named constant, compared by its name: `strict`, `read`, `OK`, `EINVAL`, `to_device`. */
+export class Word {
+  constructor(readonly name: string) {}
+}
+
+export class ListValue {
+  constructor(readonly items: readonly Value[]) {}
+}
+
+export class RecordValue {
+  constructor(readonly entries: ReadonlyMap<string, Value>) {}
+}
+
+/** What `try` gave, and where in the recorded events it ended. */
+export class AttemptValue extends RecordValue {
+  constructor(entries: ReadonlyMap<string, Value>, readonly events: number) {
+    super(entries);
+  }
+}
+
+/** `first` up to, not including, `end`. Both ends have the same kind. */
+export class RangeValue {
+  constructor(readonly first: number, readonly end: number, readonly kind: QuantityKind | "int") {}
+}
+
+/** Raw bytes. */
+export class BytesValue {
+  constructor(readonly bytes: Uint8Array) {}
+}
+
+/** A function of the script: code and the values it closes over. The VM knows its inside. */
+export class Closure {
+  constructor(
+    readonly functionIndex: number,
+    readonly captured: readonly Value[],
+    readonly name: string,
+  ) {}
+}
+
+/** A thing of the machine: a device, a buffer, a request, a trace … */
+export class Handle<T = unknown> {
+  constructor(readonly type: TypeSpec, readonly target: T) {}
+}
+
+export type Value =
+  | number
+  | boolean
+  | string
+  | null
+  | Quantity
+  | Ratio
+  | Word
+  | ListValue
+  | RecordValue
+  | RangeValue
+  | BytesValue
+  | Closure
+  | Handle;

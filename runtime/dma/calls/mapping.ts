@@ -1,0 +1,701 @@
+/**
+ * The DMA mapping API as drivers call it.
+ *
+ * Each function bears its kernel name in camel case, chooses between the direct and the IOMMU path,
+ * and is an event when it is entered and when it is left. Results are the kernel's: 0 or a negative
+ * errno, `DMA_MAPPING_ERROR`, true or false.
+ *
+ * @see behaviour/dma.md 1.4, 1.7, 1.8, chapter 3
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { ERRNO, KernelError } from "../../errno.ts";
+import { eventId } from "../../event_vocabulary.ts";
+import type { EventStream } from "../../events.ts";
+import { FAULT, type FaultPointName } from "../../faults.ts";
+import type { Machine } from "../../machine.ts";
+import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { type Call, CallEvents, callOf } from "./call_events.ts";
+import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
+import type { DmaDevice } from "../device/device.ts";
+import { type DmaRules, dmaRules } from "../dma_rules.ts";
+import {
+  directMapPhys,
+  directSyncForCpu,
+  directSyncForDevice,
+  directUnmapPhys,
+} from "../paths/direct.ts";
+import {
+  iommuMapPhys,
+  iommuSyncForCpu,
+  iommuSyncForDevice,
+  iommuUnmapPhys,
+} from "../paths/iommu_path.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import { MAP_BRANCH, MAP_FAILURE, type MapBranch } from "../paths/map_branch.ts";
+import {
+  addressingLimited,
+  maxMappingSize,
+  mergeBoundary,
+  needUnmap,
+  optMappingSize,
+  requiredMask,
+  setCoherentMask,
+  setMask,
+} from "./mapping_queries.ts";
+import { MappingEvents } from "./mapping_events.ts";
+import type { DmaChecker } from "../checker/dma_checker.ts";
+import { KernelAreas } from "../kernel_areas.ts";
+import { MADE, type MadeBy } from "../checker/record_table.ts";
+import { hexAddress } from "../hex_address.ts";
+import { refuseMap, whyMaskRefused, whyRefused } from "../paths/refusal.ts";
+import type { Scatterlist } from "../scatterlist.ts";
+import { ScatterlistCalls } from "./scatterlist_calls.ts";
+import { TwoStepCalls } from "./two_step_calls.ts";
+
+export type { CoherentMemory } from "./coherent.ts";
+export { UNLIMITED_BYTES } from "./mapping_queries.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const ERROR = DMA_MAPPING_ERROR;
+const { PHYS, SINGLE } = MADE;
+const { CC_SHARED, REQUIRE_COHERENT } = DMA_ATTR;
+
+const MAP_PHYS = callOf("dma_map_phys", "dma.1.4");
+const UNMAP_PHYS = callOf("dma_unmap_phys", "dma.1.6");
+const MAP_PAGE = callOf("dma_map_page", "dma.1.4");
+const UNMAP_PAGE = callOf("dma_unmap_page", "dma.1.6");
+const MAP_SINGLE = callOf("dma_map_single", "dma.1.4");
+const UNMAP_SINGLE = callOf("dma_unmap_single", "dma.1.6");
+const MAP_RESOURCE = callOf("dma_map_resource", "dma.1.4");
+const UNMAP_RESOURCE = callOf("dma_unmap_resource", "dma.1.6");
+const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu", "dma.1.6");
+const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device", "dma.1.6");
+const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
+const FREE_COHERENT = callOf("dma_free_coherent", "dma.1.2");
+const SET_MASK = callOf("dma_set_mask", "dma.1.2");
+const SET_COHERENT_MASK = callOf("dma_set_coherent_mask", "dma.1.2");
+
+const DMA_SYNC = eventId("dma.sync");
+
+export class DmaMapping {
+  /** How the release maps. */
+  readonly rules: DmaRules;
+  /** The branch on which the last map failed; null where nothing in it decided that. */
+  refusal: MapBranch | null = null;
+  readonly #machine: Machine;
+  readonly #events: EventStream;
+  readonly #calls: CallEvents;
+  readonly #mappings: MappingEvents;
+  readonly #twoStep: TwoStepCalls;
+  readonly #scatterlists: ScatterlistCalls;
+  readonly #checker: DmaChecker | null;
+  readonly #areas: KernelAreas;
+
+  constructor(machine: Machine) {
+    this.rules = dmaRules(machine.config.kernel, machine.config.quirks);
+    this.#machine = machine;
+    this.#checker = machine.checker;
+    this.#areas = new KernelAreas(machine.config.regions);
+    this.#events = machine.events;
+    this.#calls = new CallEvents(machine.events);
+    this.#mappings = new MappingEvents(machine);
+    this.#twoStep = new TwoStepCalls(machine, this.#calls, this.#mappings);
+    this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
+  }
+
+  /**
+   * Maps a physical address range for a device.
+   *
+   * @param phys First byte; any alignment. The offset in the granule is kept.
+   * @param sizeBytes Length in bytes, > 0.
+   * @returns Address of the first byte for the device, or `DMA_MAPPING_ERROR`.
+   * @throws {KernelError} EFAULT for a direction that is none: a kernel would crash.
+   * @see behaviour/dma.md 1.4
+   */
+  dmaMapPhys(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(MAP_PHYS, PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Ends a mapping of `dmaMapPhys`. Size, direction and attributes must be those of the map. */
+  dmaUnmapPhys(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_PHYS, PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /**
+   * Maps a part of a page. Memory of a device is refused, and so is the MMIO attribute.
+   * @param page Physical address of the page.
+   */
+  dmaMapPage(
+    dev: DmaDevice,
+    page: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    this.#checkDirection(MAP_PAGE.api, dir);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(MAP_PAGE.call)) {
+      events.emit(MAP_PAGE.call, {
+        dev: dev.name,
+        page,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const phys = page + offset as PhysAddr;
+    this.refusal = null;
+    const dma = this.#refusesPage(phys, attrs) || this.#injected(MAP_PAGE) !== 0
+      ? ERROR
+      : this.#map(MAP_PAGE.api, MADE.PAGE, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveMap(MAP_PAGE, dev, dma, outer);
+    return dma;
+  }
+
+  /** Ends a mapping of `dmaMapPage`. */
+  dmaUnmapPage(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_PAGE, MADE.PAGE, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Maps a buffer that is contiguous in memory. */
+  dmaMapSingle(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(MAP_SINGLE, SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Ends a mapping of `dmaMapSingle`. */
+  dmaUnmapSingle(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(UNMAP_SINGLE, SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
+  }
+
+  /** Maps MMIO of another device: `dmaMapPhys` with the MMIO attribute. */
+  dmaMapResource(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): DmaAddr {
+    return this.#mapCall(
+      MAP_RESOURCE,
+      MADE.RESOURCE,
+      dev,
+      phys,
+      sizeBytes,
+      dir,
+      attrs,
+      attrs | DMA_ATTR.MMIO,
+    );
+  }
+
+  /** Ends a mapping of `dmaMapResource`. */
+  dmaUnmapResource(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#unmapCall(
+      UNMAP_RESOURCE,
+      MADE.RESOURCE,
+      dev,
+      dma,
+      sizeBytes,
+      dir,
+      attrs,
+      attrs | DMA_ATTR.MMIO,
+    );
+  }
+
+  /** Hands a mapping, or a part of one, to the CPU. */
+  dmaSyncSingleForCpu(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const events = this.#events;
+    const outer = this.#enterSync(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
+    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, true, 0);
+    if (events.tick(DMA_SYNC)) events.emit(DMA_SYNC, { for: "cpu", dma, size_bytes: sizeBytes });
+    if (this.#mustSync(dev)) {
+      if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
+      else iommuSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
+    }
+    this.#calls.leave(SYNC_FOR_CPU, outer);
+  }
+
+  /** Hands a mapping, or a part of one, to the device. */
+  dmaSyncSingleForDevice(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const events = this.#events;
+    const outer = this.#enterSync(SYNC_FOR_DEVICE, dev, dma, sizeBytes, dir);
+    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, false, 0);
+    if (events.tick(DMA_SYNC)) {
+      events.emit(DMA_SYNC, { for: "device", dma, size_bytes: sizeBytes });
+    }
+    if (this.#mustSync(dev)) {
+      if (dev.domain === null) directSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
+      else iommuSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
+    }
+    this.#calls.leave(SYNC_FOR_DEVICE, outer);
+  }
+
+  /**
+   * Reserves IO addresses for buffers that are linked later.
+   * @param phys First buffer; only its offset in the granule counts.
+   * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
+   * @see behaviour/dma.md 3.2
+   */
+  dmaIovaTryAlloc(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+  ): boolean {
+    return this.#twoStep.tryAlloc(dev, state, phys, sizeBytes);
+  }
+
+  /**
+   * Maps a buffer at an offset of a reserved range.
+   * @returns 0 or a negative errno.
+   * @throws {KernelError} EFAULT on a device that has no IO address space: a kernel would crash.
+   * @see behaviour/dma.md 3.3
+   */
+  dmaIovaLink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): number {
+    return this.#twoStep.link(dev, state, phys, offset, sizeBytes, dir, attrs);
+  }
+
+  /** Makes what was linked visible to the device. Always 0. @see behaviour/dma.md 3.5 */
+  dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
+    return this.#twoStep.sync(dev, state, offset, sizeBytes);
+  }
+
+  /** Ends the mappings of a part of a range, and flushes at once in every mode. */
+  dmaIovaUnlink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#twoStep.unlink(dev, state, offset, sizeBytes, dir, attrs);
+  }
+
+  /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
+  dmaIovaDestroy(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    this.#twoStep.destroy(dev, state, mappedBytes, dir, attrs);
+  }
+
+  /** Gives a range back in which nothing is linked any more. */
+  dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
+    this.#twoStep.free(dev, state);
+  }
+
+  /**
+   * Maps a list of buffers together.
+   * @returns How many outputs there are, at most the number of entries; 0 when it failed.
+   * @see behaviour/dma.md chapter 7
+   */
+  dmaMapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
+    return this.#scatterlists.map(dev, list, dir, attrs);
+  }
+
+  /** Maps a list of buffers together; 0 or a negative errno. @see behaviour/dma.md 1.8 */
+  dmaMapSgtable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
+    return this.#scatterlists.mapTable(dev, list, dir, attrs);
+  }
+
+  /** Ends the mapping of a list. @param entries How many it was mapped with, not its outputs. */
+  dmaUnmapSg(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs = 0,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.unmap(dev, list, dir, attrs, entries);
+  }
+
+  /** Hands a mapped list to the CPU. @param entries How many it was mapped with. */
+  dmaSyncSgForCpu(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.sync(dev, list, dir, "cpu", entries);
+  }
+
+  /** Hands a mapped list to the device. @param entries How many it was mapped with. */
+  dmaSyncSgForDevice(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    entries: number = list.count,
+  ): void {
+    this.#scatterlists.sync(dev, list, dir, "device", entries);
+  }
+
+  /** True when a range was reserved. Stays true after free and destroy: the size decides. */
+  dmaUseIova(state: DmaIovaState): boolean {
+    return state.sizeBytes !== 0;
+  }
+
+  /** 0, or -ENOMEM for the error value. */
+  dmaMappingError(dev: DmaDevice, dma: DmaAddr): number {
+    if (this.#checker !== null) this.#checker.mappings.tested(dev, dma);
+    return dma === ERROR ? -ERRNO.ENOMEM : 0;
+  }
+
+  /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
+  dmaNeedUnmap(dev: DmaDevice): boolean {
+    const needed = needUnmap(this.#machine, dev);
+    if (!needed && this.#checker !== null) this.#checker.mappings.needsNoUnmap(dev);
+    return needed;
+  }
+
+  /** Largest single mapping, or `UNLIMITED_BYTES`. */
+  dmaMaxMappingSize(dev: DmaDevice): Bytes {
+    return maxMappingSize(this.#machine, dev);
+  }
+
+  /** Largest mapping that costs no more than it must, or `UNLIMITED_BYTES`. */
+  dmaOptMappingSize(dev: DmaDevice): Bytes {
+    return optMappingSize(this.#machine, dev);
+  }
+
+  /** The mask with which the device would reach all memory, as its last address. */
+  dmaGetRequiredMask(dev: DmaDevice): number {
+    return requiredMask(this.#machine, dev);
+  }
+
+  /** True when the device cannot reach all memory by itself. */
+  dmaAddressingLimited(dev: DmaDevice): boolean {
+    return addressingLimited(this.#machine, dev);
+  }
+
+  /** Mask of the boundary on which buffers join into one range; 0 where they do not. */
+  dmaGetMergeBoundary(dev: DmaDevice): number {
+    return mergeBoundary(dev);
+  }
+
+  /**
+   * A driver leaves its device. What it has not ended is reported by the checker, and forgotten;
+   * nothing is unmapped.
+   * @returns How many mappings and ranges are left; 0 when the checker is off.
+   * @see behaviour/dma.md 3.6, 8.2 row 25
+   */
+  unbind(dev: DmaDevice): number {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const left = this.#checker?.unbind(dev) ?? 0;
+    events.device = outer;
+    return left;
+  }
+
+  /** Sets the streaming mask; 0 or -EIO. */
+  dmaSetMask(dev: DmaDevice, bits: number): number {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(SET_MASK.call)) events.emit(SET_MASK.call, { dev: dev.name, bits });
+    const injected = this.#injected(SET_MASK);
+    const error = injected !== 0 ? injected : setMask(this.#machine, dev, bits);
+    const why = error === 0 ? null : whyMaskRefused(SET_MASK.rule, bits, injected !== 0);
+    this.#calls.leaveWithErrno(SET_MASK, error, outer, why);
+    return error;
+  }
+
+  /** Sets the mask for memory that CPU and device share; 0 or -EIO. */
+  dmaSetCoherentMask(dev: DmaDevice, bits: number): number {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(SET_COHERENT_MASK.call)) {
+      events.emit(SET_COHERENT_MASK.call, { dev: dev.name, bits });
+    }
+    const error = setCoherentMask(this.#machine, dev, bits);
+    const why = error === 0 ? null : whyMaskRefused(SET_COHERENT_MASK.rule, bits, false);
+    this.#calls.leaveWithErrno(SET_COHERENT_MASK, error, outer, why);
+    return error;
+  }
+
+  /**
+   * Allocates zeroed memory that CPU and device share.
+   * @param pages Physical pages to use, one address a page; the allocator's when left out.
+   * @returns Null when there is no memory the device reaches, or no IO addresses.
+   */
+  dmaAllocCoherent(
+    dev: DmaDevice,
+    sizeBytes: Bytes,
+    pages: readonly PhysAddr[] | null = null,
+  ): CoherentMemory | null {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(ALLOC_COHERENT.call)) {
+      events.emit(ALLOC_COHERENT.call, { dev: dev.name, size: sizeBytes });
+    }
+    const memory = this.#injected(ALLOC_COHERENT) !== 0
+      ? null
+      : allocCoherent(this.#machine, dev, sizeBytes, pages);
+    if (memory !== null) this.#checker?.mappings.allocated(dev, memory);
+    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? ERROR, outer);
+    return memory;
+  }
+
+  /** Gives shared memory back. */
+  dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory): void {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(FREE_COHERENT.call)) {
+      events.emit(FREE_COHERENT.call, {
+        dev: dev.name,
+        size: memory.sizeBytes,
+        dma: memory.dma,
+      });
+    }
+    this.#checker?.mappings.freeing(dev, memory);
+    freeCoherent(this.#machine, dev, memory);
+    this.#calls.leave(FREE_COHERENT, outer);
+  }
+
+  /** A direction that is none is fatal. @see behaviour/dma.md 1.4 row 1 */
+  #checkDirection(api: string, dir: number): void {
+    if (dir === 0 || dir === 1 || dir === 2) return;
+    throw new KernelError("EFAULT", `${api}() with the direction ${dir}, which is none`);
+  }
+
+  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  #injected(call: Call): number {
+    const { faults } = this.#machine;
+    return faults === null ? 0 : faults.errnoAt(FAULT[call.api as FaultPointName]);
+  }
+
+  /** Apart from `#mapCall`, which is on the hot path and stays small enough for V8 to inline. */
+  #emitMap(
+    call: Call,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    this.#events.emit(call.call, {
+      dev: dev.name,
+      phys,
+      size: sizeBytes,
+      dir: directionWord(dir),
+      attrs: attributeWords(attrs),
+    });
+  }
+
+  #emitUnmap(
+    call: Call,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    this.#events.emit(call.call, {
+      dev: dev.name,
+      dma,
+      size: sizeBytes,
+      dir: directionWord(dir),
+      attrs: attributeWords(attrs),
+    });
+  }
+
+  #mapCall(
+    call: Call,
+    made: MadeBy,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    shownAttrs: number,
+    attrs: number,
+  ): DmaAddr {
+    this.#checkDirection(call.api, dir);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(call.call)) this.#emitMap(call, dev, phys, sizeBytes, dir, shownAttrs);
+    this.refusal = null;
+    const dma = this.#injected(call) !== 0
+      ? ERROR
+      : this.#map(call.api, made, dev, phys, sizeBytes, dir, attrs);
+    this.#leaveMap(call, dev, dma, outer);
+    return dma;
+  }
+
+  /** Ends a map; a failed one says on which branch it failed. */
+  #leaveMap(call: Call, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
+    const { refusal } = this;
+    const why = dma !== ERROR || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
+    this.#calls.leaveWithAddress(call, dma, outer, why);
+  }
+
+  /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
+  #map(
+    api: string,
+    made: MadeBy,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): DmaAddr {
+    const machine = this.#machine;
+    if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
+    }
+    if (made === SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
+      return refuseMap(machine, MAP_FAILURE.VMALLOC);
+    }
+    const { domain } = dev;
+    let dma: DmaAddr;
+    if (domain === null) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
+    else if ((attrs & CC_SHARED) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
+    } else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    if (dma === ERROR) return dma;
+    dev.mappings++;
+    if (domain !== null) machine.iommu.liveMappings++;
+    this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir, attrs);
+    if (this.#checker !== null) {
+      this.#checker.mappings.mapped(made, dev, phys, dma, sizeBytes, dir, attrs);
+    }
+    return dma;
+  }
+
+  #unmapCall(
+    call: Call,
+    made: MadeBy,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    shownAttrs: number,
+    attrs: number,
+  ): void {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(call.call)) this.#emitUnmap(call, dev, dma, sizeBytes, dir, shownAttrs);
+    if (this.#checker !== null) {
+      this.#checker.mappings.unmapping(made, dev, dma, sizeBytes, dir, attrs);
+    }
+    if (dma === ERROR) this.#unmapOfError(dev);
+    else {
+      const machine = this.#machine;
+      const { domain } = dev;
+      let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
+      if (domain === null) directUnmapPhys(machine, dev, dma, sizeBytes, dir, attrs);
+      else phys = iommuUnmapPhys(machine, dev, domain, dma, sizeBytes, dir, attrs);
+      if (phys >= 0) {
+        // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
+        if (dev.mappings > 0) dev.mappings--;
+        if (domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
+        this.#mappings.unmapped(call.api, dev, phys, dma, sizeBytes, dir);
+      }
+    }
+    this.#calls.leave(call, outer);
+  }
+
+  /** The all-ones address leads nowhere, so neither path finds anything to end. */
+  #unmapOfError(dev: DmaDevice): void {
+    if (dev.domain === null) return;
+    this.#machine.warnings.warn(
+      "iommu_dma_unmap_phys",
+      `Device "${dev.name}" ends a mapping at the error value`,
+    );
+  }
+
+  /** Pages are memory; a kernel with debugging refuses those that are a device's. */
+  #refusesPage(phys: PhysAddr, attrs: number): boolean {
+    const { config, memory, warnings } = this.#machine;
+    if ((attrs & DMA_ATTR.MMIO) !== 0) {
+      this.refusal = MAP_FAILURE.PAGE_WITH_MMIO;
+      return true;
+    }
+    if (!config.dmaDebug || memory.kindAt(phys) !== "mmio") return false;
+    warnings.warnOnce("dma_map_page", `The page at ${hexAddress(phys)} is a device's memory`);
+    this.refusal = MAP_FAILURE.PAGE_OF_A_DEVICE;
+    return true;
+  }
+
+  /** Memory that is contiguous for the CPU only cannot be mapped as one buffer. */
+  #isVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): boolean {
+    if (this.#areas.find(phys, sizeBytes) !== "vmalloc") return false;
+    this.#machine.warnings.warnOnce(
+      "dma_map_single",
+      `Device "${dev.name}" maps vmalloc memory at ${hexAddress(phys)}`,
+    );
+    this.#checker?.mappings.refusedVmalloc(dev, phys, sizeBytes);
+    return true;
+  }
+
+  #mustSync(dev: DmaDevice): boolean {
+    return !dev.skipSync || this.#machine.config.dmaDebug;
+  }
+
+  #enterSync(
+    call: Call,
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+  ): string | null {
+    const outer = this.#calls.enter(dev);
+    if (this.#events.tick(call.call)) {
+      this.#events.emit(call.call, {
+        dev: dev.name,
+        dma,
+        size: sizeBytes,
+        dir: directionWord(dir),
+      });
+    }
+    return outer;
+  }
+}

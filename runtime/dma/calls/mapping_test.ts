@@ -1,0 +1,331 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../../address.ts";
+import { ERRNO, KernelError } from "../../errno.ts";
+import {
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../attributes.ts";
+import { UNLIMITED_BYTES } from "./mapping.ts";
+import { requiredMask } from "./mapping_queries.ts";
+import { at, testBench } from "../testing.ts";
+
+const OFF = { mode: "off" } as const;
+
+Deno.test("dma_map_phys() keeps the offset in the granule, and unmap leaves nothing (dma.md 1.6)", () => {
+  const { machine, dev } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1234_5e00), 0x400, DMA_TO_DEVICE);
+  assertEquals(dma, 0xffff_ee00);
+  assertEquals(machine.iommu.lookup(dev, 0xffff_f1ff), 0x1234_61ff);
+  assertEquals([machine.iommu.liveMappings, dev.mappings], [1, 1]);
+  machine.dma.dmaUnmapPhys(dev, dma, 0x400, DMA_TO_DEVICE);
+  assertEquals(machine.iommu.lookup(dev, dma), -1);
+  assertEquals([machine.iommu.liveMappings, dev.mappings], [0, 0]);
+});
+
+Deno.test("a translated map and unmap make these events in this order", () => {
+  const { machine, dev, names, fields } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_FROM_DEVICE, DMA_ATTR.NO_WARN);
+  assertEquals(machine.dma.dmaMappingError(dev, dma), 0);
+  machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_FROM_DEVICE);
+  assertEquals(names(), [
+    "call.dma_map_phys",
+    "iova.alloc",
+    "iommu.map",
+    "iommu.sync_map",
+    "dma.map",
+    "ret.dma_map_phys",
+    "call.dma_unmap_phys",
+    "iommu.unmap",
+    "iotlb.sync",
+    "iova.free",
+    "dma.unmap",
+    "ret.dma_unmap_phys",
+  ]);
+  assertEquals(fields("call.dma_map_phys"), [{
+    dev: "dev",
+    phys: 0x1000,
+    size: 4096,
+    dir: "from_device",
+    attrs: ["no_warn"],
+  }]);
+  assertEquals(fields("ret.dma_map_phys"), [{ result: 0xffff_f000, error: null }]);
+  assertEquals(fields("dma.map"), [{
+    api: "dma_map_phys",
+    phys: 0x1000,
+    dma: 0xffff_f000,
+    size_bytes: 4096,
+    dir: "from_device",
+    path: "iommu",
+  }] as never);
+  assertEquals(fields("dma.unmap"), [{
+    api: "dma_unmap_phys",
+    phys: 0x1000,
+    dma: 0xffff_f000,
+    size_bytes: 4096,
+    dir: "from_device",
+    path: "iommu",
+  }] as never);
+});
+
+Deno.test("events inside a call bear the device's name, and the caller's comes back after", () => {
+  const { machine, dev, seen } = testBench();
+  machine.events.device = "caller";
+  machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
+  assertEquals(seen.every(({ device }) => device === "dev"), true);
+  assertEquals(machine.events.device, "caller");
+});
+
+Deno.test("without translation the address is the physical one, or a bounce buffer's (dma.md 1.4)", () => {
+  const { machine, dev, fields } = testBench({
+    iommu: OFF,
+    device: { maskBits: 32 },
+    machine: { ramSizeBytes: 8 * GIB },
+  });
+  machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
+  machine.dma.dmaMapPhys(dev, at(4 * GIB), 4096, DMA_TO_DEVICE);
+  assertEquals(fields("dma.map").map(({ dma, path }) => [dma, path]), [
+    [0x1000, "direct"],
+    [0x6000_0000, "swiotlb"],
+  ] as never);
+});
+
+Deno.test("an untrusted device's partial granules are bounced, whole ones are not (dma.md 1.6)", () => {
+  const { machine, dev, fields } = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  const part = machine.dma.dmaMapPhys(dev, at(0x1_0200), 0x1000, DMA_FROM_DEVICE);
+  const whole = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_FROM_DEVICE);
+  assertEquals(fields("dma.map").map(({ path }) => path), ["swiotlb", "iommu"]);
+  assertEquals(machine.iommu.lookup(dev, part), 0x6000_0200);
+  assertEquals(machine.iommu.lookup(dev, whole), 0x1_0000);
+  machine.dma.dmaUnmapPhys(dev, part, 0x1000, DMA_FROM_DEVICE);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+  const mmio = machine.dma.dmaMapPhys(dev, at(0x200), 8, DMA_TO_DEVICE, DMA_ATTR.MMIO);
+  assertEquals(mmio, DMA_MAPPING_ERROR);
+});
+
+Deno.test("the bounce buffer is released after the leaves are gone (captured.md)", () => {
+  const { machine, dev, names } = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0200), 0x1000, DMA_FROM_DEVICE);
+  machine.dma.dmaUnmapPhys(dev, dma, 0x1000, DMA_FROM_DEVICE);
+  assertEquals(names("iommu.unmap", "iotlb.sync", "iova.free", "swiotlb.unmap"), [
+    "iommu.unmap",
+    "iotlb.sync",
+    "iova.free",
+    "swiotlb.unmap",
+  ]);
+});
+
+Deno.test("a min-align mask above the granule cannot be mapped, and warns once (dma.md 1.6 row 3)", () => {
+  const { machine, dev } = testBench({ device: { minAlignMask: 0x1fff } });
+  for (let time = 0; time < 2; time++) {
+    assertEquals(
+      machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE),
+      DMA_MAPPING_ERROR,
+    );
+  }
+  assertEquals(machine.warnings.total, 1);
+});
+
+Deno.test("a map that finds no address fails with ENOMEM and leaves nothing (dma.md 1.6, 1.8)", () => {
+  const { machine, dev, fields } = testBench({ device: { maskBits: 12 } });
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
+  assertEquals(dma, DMA_MAPPING_ERROR);
+  assertEquals(machine.dma.dmaMappingError(dev, dma), -ERRNO.ENOMEM);
+  assertEquals(fields("ret.dma_map_phys"), [{ result: null, error: "ENOMEM" }]);
+  assertEquals(machine.dma.dmaMappingError(dev, 0 as DmaAddr), 0);
+});
+
+Deno.test("a direction that is none is fatal (dma.md 1.4 row 1)", () => {
+  const { machine, dev, seen } = testBench();
+  const error = assertThrows(
+    () => machine.dma.dmaMapPhys(dev, at(0x1000), 4096, 3 as DmaDirection),
+    KernelError,
+  );
+  assertEquals(error.errno, "EFAULT");
+  assertEquals(seen, []);
+});
+
+Deno.test("REQUIRE_COHERENT on a non-coherent device, and CC_SHARED with an IOMMU, fail silently (dma.md 1.4 rows 3, 5; ch. 1 assertion 5)", () => {
+  const bare = testBench({ device: { coherent: false } });
+  const map = (bench: typeof bare, attrs: number) =>
+    bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000), 4096, DMA_TO_DEVICE, attrs);
+  assertEquals(map(bare, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
+  assertEquals(map(testBench(), DMA_ATTR.CC_SHARED), DMA_MAPPING_ERROR);
+  assertEquals(bare.names("dma.map", "kernel.warn"), []);
+});
+
+Deno.test("dma_map_page() refuses MMIO; dma_map_resource() is dma_map_phys() with it (dma.md 1.4)", () => {
+  const { machine, dev, fields } = testBench();
+  const { dma } = machine;
+  assertEquals(
+    dma.dmaMapPage(dev, at(0x1000), 0, 4096, DMA_TO_DEVICE, DMA_ATTR.MMIO),
+    DMA_MAPPING_ERROR,
+  );
+  const page = dma.dmaMapPage(dev, at(0x1000), 0x200, 0x100, DMA_TO_DEVICE);
+  assertEquals(machine.iommu.lookup(dev, page), 0x1200);
+  const resource = dma.dmaMapResource(dev, at(0x8000), 4096, DMA_TO_DEVICE);
+  assertEquals(fields("call.dma_map_resource")[0]?.attrs, []);
+  dma.dmaUnmapPage(dev, page, 0x100, DMA_TO_DEVICE);
+  dma.dmaUnmapResource(dev, resource, 4096, DMA_TO_DEVICE);
+  const single = dma.dmaMapSingle(dev, at(0x9000), 16, DMA_TO_DEVICE);
+  dma.dmaUnmapSingle(dev, single, 16, DMA_TO_DEVICE);
+  assertEquals(machine.iommu.liveMappings, 0);
+});
+
+Deno.test("a kernel with debugging refuses pages that are a device's memory (dma.md 1.4)", () => {
+  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: MIB, type: "mmio" as const };
+  const { machine, dev } = testBench({ machine: { dmaDebug: true, regions: [window] } });
+  const dma = machine.dma.dmaMapPage(dev, at(0xf000_0000), 0, 4096, DMA_TO_DEVICE);
+  assertEquals(dma, DMA_MAPPING_ERROR);
+  assertEquals(machine.warnings.total, 1);
+});
+
+Deno.test("unmapping what was never mapped warns and frees nothing (dma.md 1.6)", () => {
+  const bench = testBench();
+  bench.machine.dma.dmaUnmapPhys(bench.dev, 0xffff_f000 as DmaAddr, 4096, DMA_TO_DEVICE);
+  bench.machine.dma.dmaUnmapPhys(bench.dev, DMA_MAPPING_ERROR, 4096, DMA_TO_DEVICE);
+  assertEquals(bench.names("iommu.unmap", "iova.free", "dma.unmap"), []);
+  assertEquals(bench.fields("dma.report").map((report) => report.class), [
+    "unmap_unknown",
+    "unmap_error_value",
+  ]);
+  assertEquals(bench.machine.iommu.liveMappings, 0);
+});
+
+Deno.test("the optimal mapping is what the caches hold, the boundary is the granule (dma.md ch. 1 assertion 3)", () => {
+  const { machine: { dma }, dev } = testBench();
+  assertEquals(dma.dmaOptMappingSize(dev), 131072);
+  assertEquals(dma.dmaMaxMappingSize(dev), UNLIMITED_BYTES);
+  assertEquals(dma.dmaGetMergeBoundary(dev), 0xfff);
+  const limited = (minAlignMask: number) => {
+    const bench = testBench({
+      iommu: OFF,
+      device: { maskBits: 32, minAlignMask },
+      machine: { ramSizeBytes: 8 * GIB },
+    });
+    const { machine } = bench;
+    return [machine.dma.dmaMaxMappingSize(bench.dev), machine.dma.dmaOptMappingSize(bench.dev)];
+  };
+  assertEquals(limited(0), [262144, 262144]);
+  assertEquals(limited(0xfff), [258048, 258048]);
+  const untrusted = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  assertEquals(untrusted.machine.dma.dmaMaxMappingSize(untrusted.dev), 258048);
+});
+
+Deno.test("a direct device that reaches everything has no largest mapping and no boundary (dma.md 1.7)", () => {
+  const { machine: { dma }, dev } = testBench({ iommu: OFF });
+  assertEquals(dma.dmaMaxMappingSize(dev), UNLIMITED_BYTES);
+  assertEquals(dma.dmaOptMappingSize(dev), UNLIMITED_BYTES);
+  assertEquals(dma.dmaGetMergeBoundary(dev), 0);
+});
+
+Deno.test("the required mask has all ones up to RAM's top bit, or 32 bits (dma.md ch. 1 assertion 2)", () => {
+  const ram = { ramSizeBytes: 34 * GIB };
+  const direct = testBench({ iommu: OFF, machine: ram });
+  assertEquals(requiredMask(direct.machine, direct.dev), 0xf_ffff_ffff);
+  const translated = testBench({ machine: ram });
+  assertEquals(requiredMask(translated.machine, translated.dev), 0xffff_ffff);
+});
+
+Deno.test("need-unmap turns true with a device's first bounce, and set-mask turns it back (dma.md ch. 1 assertion 4)", () => {
+  const { machine: { dma }, dev } = testBench({ iommu: OFF, machine: { ramSizeBytes: 8 * GIB } });
+  assertEquals(dma.dmaSetMask(dev, 32), 0);
+  assertEquals(dma.dmaNeedUnmap(dev), false);
+  dma.dmaMapPhys(dev, at(4 * GIB), 4096, DMA_TO_DEVICE);
+  assertEquals(dma.dmaNeedUnmap(dev), true);
+  dma.dmaSetMask(dev, 32);
+  assertEquals(dma.dmaNeedUnmap(dev), false);
+  const translated = testBench();
+  assertEquals(translated.machine.dma.dmaNeedUnmap(translated.dev), true);
+  const debug = testBench({ iommu: OFF, machine: { dmaDebug: true } });
+  assertEquals(debug.machine.dma.dmaNeedUnmap(debug.dev), true);
+  const incoherent = testBench({ iommu: OFF, device: { coherent: false } });
+  assertEquals(incoherent.machine.dma.dmaNeedUnmap(incoherent.dev), true);
+});
+
+Deno.test("dma_set_mask() refuses what cannot work without translation (dma.md 1.2)", () => {
+  const direct = testBench({ iommu: OFF });
+  assertEquals(direct.machine.dma.dmaSetMask(direct.dev, 23), -ERRNO.EIO);
+  assertEquals(direct.dev.maskBits, 64);
+  assertEquals(direct.machine.dma.dmaSetMask(direct.dev, 24), 0);
+  const translated = testBench();
+  assertEquals(translated.machine.dma.dmaSetMask(translated.dev, 20), 0);
+  assertEquals(direct.fields("ret.dma_set_mask"), [
+    { result: -ERRNO.EIO, error: "EIO" },
+    { result: 0, error: null },
+  ]);
+});
+
+Deno.test("syncs copy for a bounced mapping, and do nothing while skip-sync is set (dma.md 1.6, 1.7)", () => {
+  const bench = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  const { machine, dev } = bench;
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0200), 0x400, DMA_BIDIRECTIONAL);
+  bench.forget();
+  machine.dma.dmaSyncSingleForCpu(dev, dma, 0x400, DMA_BIDIRECTIONAL);
+  machine.dma.dmaSyncSingleForDevice(dev, dma, 0x400, DMA_BIDIRECTIONAL);
+  assertEquals(bench.fields("swiotlb.copy").map(({ direction }) => direction), ["out", "in"]);
+  assertEquals(bench.fields("dma.sync").map((sync) => sync.for), ["cpu", "device"]);
+
+  const trusted = testBench();
+  const plain = trusted.machine.dma.dmaMapPhys(trusted.dev, at(0x1000), 16, DMA_TO_DEVICE);
+  trusted.forget();
+  trusted.machine.dma.dmaSyncSingleForCpu(trusted.dev, plain, 16, DMA_TO_DEVICE);
+  assertEquals(trusted.names(), [
+    "call.dma_sync_single_for_cpu",
+    "dma.sync",
+    "ret.dma_sync_single_for_cpu",
+  ]);
+});
+
+Deno.test("map then unmap restores everything, whatever the order, in strict and lazy mode", () => {
+  const step = fc.record({
+    phys: fc.integer({ min: 0x1000, max: 0x1000_0000 }),
+    sizeBytes: fc.integer({ min: 1, max: 300_000 }),
+    unmapFirst: fc.boolean(),
+    pick: fc.nat(),
+  });
+  const modes = fc.constantFrom("strict" as const, "lazy" as const);
+  fc.assert(
+    fc.property(
+      modes,
+      fc.boolean(),
+      fc.array(step, { maxLength: 60 }),
+      (mode, untrusted, steps) => {
+        const { machine, dev } = testBench({
+          iommu: { mode },
+          device: { untrusted, minAlignMask: 0xfff },
+        });
+        const live: { dma: DmaAddr; phys: number; sizeBytes: number }[] = [];
+        const unmap = (index: number) => {
+          const [gone] = live.splice(index, 1);
+          machine.dma.dmaUnmapPhys(dev, gone!.dma, gone!.sizeBytes, DMA_TO_DEVICE);
+        };
+        for (const { phys, sizeBytes, unmapFirst, pick } of steps) {
+          if (unmapFirst && live.length > 0) unmap(pick % live.length);
+          const dma = machine.dma.dmaMapPhys(dev, at(phys), sizeBytes, DMA_TO_DEVICE);
+          if (dma !== DMA_MAPPING_ERROR) live.push({ dma, phys, sizeBytes });
+        }
+        if (!untrusted) {
+          for (const { dma, phys, sizeBytes } of live) {
+            assertEquals(machine.iommu.lookup(dev, dma), phys);
+            assertEquals(machine.iommu.lookup(dev, dma + sizeBytes - 1), phys + sizeBytes - 1);
+          }
+        }
+        while (live.length > 0) unmap(0);
+        machine.advance(10_000_000);
+        const { iova, table } = dev.domain!;
+        iova.flushCaches();
+        assertEquals(iova.ranges.count, 0);
+        assertEquals(machine.swiotlb.usedSlots, 0);
+        assertEquals([machine.iommu.liveMappings, dev.mappings], [0, 0]);
+        table.forEachLeaf(0, 2 ** 48 - 1, () => {
+          throw new Error("A leaf is left");
+        });
+      },
+    ),
+    { numRuns: 40 },
+  );
+});

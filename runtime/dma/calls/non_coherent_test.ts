@@ -1,0 +1,359 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { IommuMode } from "../../machine_config.ts";
+import {
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../attributes.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
+import { DmaIovaState } from "../iova_state.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, type TestBench, testBench } from "../testing.ts";
+
+const PAGE = at(0x10_0000);
+const MODES: readonly IommuMode[] = ["off", "strict", "lazy"];
+
+function bench(mode: IommuMode = "off", device: DmaDeviceOptions = {}): TestBench {
+  return testBench({ iommu: { mode }, device: { coherent: false, ...device } });
+}
+
+function cpuFill({ machine }: TestBench, phys: PhysAddr, sizeBytes: number, byte: number): void {
+  machine.hostMemory.fill(phys, sizeBytes, byte);
+}
+
+function cpuReads({ machine }: TestBench, phys: number): number {
+  const byte = new Uint8Array(1);
+  machine.hostMemory.read(at(phys), byte, 0, 1);
+  return byte[0]!;
+}
+
+function deviceReads({ machine, dev }: TestBench, dma: number): number {
+  const byte = new Uint8Array(1);
+  assert(machine.bus.read(dev, dma, byte, 0, 1));
+  return byte[0]!;
+}
+
+function deviceFill({ machine, dev }: TestBench, dma: number, size: number, byte: number): void {
+  assert(machine.bus.write(dev, dma, new Uint8Array(size).fill(byte), 0, size));
+}
+
+/** Classes of reports; nobody here tests what a map returns. */
+function reports({ fields }: TestBench): string[] {
+  return fields("dma.report").map((report) => report.class).filter((name) =>
+    name !== "error_unchecked"
+  );
+}
+
+/** The cache events as `name start+size`. */
+function maintenance({ seen }: TestBench): string[] {
+  return seen.filter(({ name }) => name.startsWith("cache.")).map(({ name, fields }) => {
+    const { phys, size_bytes } = fields as { phys: number; size_bytes: number };
+    return `${name.slice(6)} ${phys.toString(16)}+${size_bytes.toString(16)}`;
+  });
+}
+
+Deno.test("a machine whose devices all see the caches has none to ask", () => {
+  const { machine, dev } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_FROM_DEVICE);
+  machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_FROM_DEVICE);
+  assertEquals([machine.caches, machine.deviceMemory], [null, null]);
+  assert(machine.hostMemory === machine.memory);
+});
+
+for (const mode of MODES) {
+  for (const dir of [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const) {
+    Deno.test(`a map cleans and an unmap invalidates, whatever the direction: ${mode}, direction ${dir} (dma.md 1.6, 2.1, 2.2)`, () => {
+      const some = bench(mode);
+      const { dma } = some.machine;
+      cpuFill(some, PAGE, 4096, 0x22);
+      const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, dir);
+      if (dir !== DMA_FROM_DEVICE) assertEquals(deviceReads(some, mapped), 0x22);
+      if (dir !== DMA_TO_DEVICE) deviceFill(some, mapped, 4096, 0x33);
+      dma.dmaSyncSingleForCpu(some.dev, mapped + 64 as DmaAddr, 64, dir);
+      dma.dmaSyncSingleForDevice(some.dev, mapped + 64 as DmaAddr, 64, dir);
+      dma.dmaUnmapPhys(some.dev, mapped, 4096, dir);
+      assertEquals(cpuReads(some, PAGE + 4095), dir === DMA_TO_DEVICE ? 0x22 : 0x33);
+      assertEquals(maintenance(some), [
+        "clean 100000+1000",
+        "invalidate 100040+40",
+        "clean 100040+40",
+        "invalidate 100000+1000",
+      ]);
+      assertEquals(reports(some), []);
+    });
+  }
+}
+
+Deno.test("a map with SKIP_CPU_SYNC leaves the device the old bytes until the driver syncs (dma.md 1.5)", () => {
+  for (const mode of MODES) {
+    const some = bench(mode);
+    const { dma } = some.machine;
+    cpuFill(some, PAGE, 4096, 0x22);
+    const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_TO_DEVICE, DMA_ATTR.SKIP_CPU_SYNC);
+    assertEquals(deviceReads(some, mapped), 0);
+    assertEquals(reports(some), ["stale_memory_read"]);
+    dma.dmaSyncSingleForDevice(some.dev, mapped, 4096, DMA_TO_DEVICE);
+    assertEquals(deviceReads(some, mapped), 0x22);
+    dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_TO_DEVICE, DMA_ATTR.SKIP_CPU_SYNC);
+    assertEquals(maintenance(some), ["clean 100000+1000"]);
+    assertEquals(reports(some), ["stale_memory_read"]);
+  }
+});
+
+Deno.test("a CPU that looks before the sync sees the line from before, and the report says who wrote (dma.md 2.2)", () => {
+  const some = bench();
+  const { dma, events } = some.machine;
+  events.site = 1;
+  cpuFill(some, PAGE, 4096, 0x22);
+  events.site = 2;
+  const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_FROM_DEVICE);
+  events.site = 3;
+  deviceFill(some, mapped + 64, 64, 0x33);
+  events.site = 4;
+  assertEquals(cpuReads(some, PAGE + 64), 0x22);
+  assertEquals(some.fields("dma.report"), [{
+    class: "stale_cacheline_read",
+    rule: "dma.2.2",
+    text: 'The CPU reads 1 cache line at 0x10_0040 as it was before device "dev" wrote there: ' +
+      "nobody has invalidated since",
+    first_site: 3,
+    second_site: 4,
+    beyond_kernel: true,
+  }]);
+  dma.dmaSyncSingleForCpu(some.dev, mapped, 4096, DMA_FROM_DEVICE);
+  assertEquals(cpuReads(some, PAGE + 64), 0x33);
+  dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_FROM_DEVICE);
+  assertEquals(reports(some).length, 1);
+});
+
+Deno.test("what the CPU writes while the device has a buffer is dropped when it gets it back", () => {
+  const some = bench("strict");
+  const { dma } = some.machine;
+  const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_FROM_DEVICE);
+  cpuFill(some, PAGE, 64, 0x22);
+  deviceFill(some, mapped, 64, 0x33);
+  dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_FROM_DEVICE);
+  assertEquals(cpuReads(some, PAGE), 0x33);
+  assertEquals(reports(some), ["dirty_cacheline_lost"]);
+});
+
+Deno.test("two buffers that share a line destroy each other's bytes (dma.md 8.2 row 15)", () => {
+  const some = testBench({
+    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    iommu: { mode: "off" },
+    device: { coherent: false },
+  });
+  const { dma } = some.machine;
+  const sizeBytes = 4096 + 32;
+  const mapped = dma.dmaMapPhys(some.dev, PAGE, sizeBytes, DMA_FROM_DEVICE);
+  deviceFill(some, mapped + 4096, 32, 0x33);
+  cpuFill(some, at(PAGE + 4096 + 32), 32, 0x22);
+  dma.dmaUnmapPhys(some.dev, mapped, sizeBytes, DMA_FROM_DEVICE);
+  assertEquals([cpuReads(some, PAGE + 4096), cpuReads(some, PAGE + 4128)], [0, 0x22]);
+  assertEquals(reports(some), ["device_write_lost"]);
+});
+
+Deno.test("MMIO and SKIP need no maintenance, REQUIRE_COHERENT is refused (dma.md 1.4 row 3, 1.5, ch. 1 assertion 5)", () => {
+  for (const mode of MODES) {
+    const some = bench(mode);
+    const { dma } = some.machine;
+    for (const attrs of [DMA_ATTR.SKIP_CPU_SYNC, DMA_ATTR.MMIO]) {
+      const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_TO_DEVICE, attrs);
+      assert(mapped !== DMA_MAPPING_ERROR);
+      dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_TO_DEVICE, attrs);
+    }
+    const list = new Scatterlist([{ phys: PAGE, sizeBytes: 4096 }]);
+    const { REQUIRE_COHERENT } = DMA_ATTR;
+    assertEquals(dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_TO_DEVICE, REQUIRE_COHERENT), -1);
+    assertEquals(dma.dmaMapSg(some.dev, list, DMA_TO_DEVICE, REQUIRE_COHERENT), 0);
+    assertEquals(
+      dma.dmaMapSgtable(some.dev, list, DMA_TO_DEVICE, REQUIRE_COHERENT),
+      -ERRNO.EOPNOTSUPP,
+    );
+    assertEquals(maintenance(some), []);
+    const failed = some.seen.filter(({ name }) => name === "ret.dma_map_phys").at(-1);
+    assertEquals(failed?.why?.rule, "dma.1.4.3");
+    assertEquals(failed?.why?.inputs.branch, "needs_coherent");
+  }
+});
+
+Deno.test("a linked range is cleaned link by link and invalidated granule by granule (dma.md 3.3, 3.5)", () => {
+  const some = bench("lazy");
+  const { dma } = some.machine;
+  const state = new DmaIovaState();
+  cpuFill(some, PAGE, 8192, 0x22);
+  assert(dma.dmaIovaTryAlloc(some.dev, state, at(PAGE + 0x800), 0x1800));
+  assertEquals(dma.dmaIovaLink(some.dev, state, at(PAGE + 0x800), 0, 0x800, DMA_BIDIRECTIONAL), 0);
+  assertEquals(
+    dma.dmaIovaLink(some.dev, state, at(PAGE + 4096), 0x800, 4096, DMA_BIDIRECTIONAL),
+    0,
+  );
+  assertEquals(dma.dmaIovaSync(some.dev, state, 0, 0x1800), 0);
+  assertEquals(deviceReads(some, state.addr), 0x22);
+  deviceFill(some, state.addr, 0x1800, 0x33);
+  dma.dmaIovaDestroy(some.dev, state, 0x1800, DMA_BIDIRECTIONAL);
+  assertEquals([cpuReads(some, PAGE + 0x800), cpuReads(some, PAGE + 8191)], [0x33, 0x33]);
+  assertEquals(maintenance(some), [
+    "clean 100800+800",
+    "clean 101000+1000",
+    "invalidate 100800+800",
+    "invalidate 101000+1000",
+  ]);
+  assertEquals(reports(some), []);
+});
+
+Deno.test("a list is maintained entry by entry on every path (dma.md 7.1, 7.2, 1.6 sync)", () => {
+  for (const mode of MODES) {
+    const some = bench(mode);
+    const { dma } = some.machine;
+    const list = new Scatterlist([
+      { phys: PAGE, sizeBytes: 4096 },
+      { phys: at(0x20_0000), sizeBytes: 4096 },
+    ]);
+    cpuFill(some, at(0x20_0000), 4096, 0x22);
+    assert(dma.dmaMapSg(some.dev, list, DMA_BIDIRECTIONAL) > 0);
+    const second = mode === "off" ? list.dmaAddressAt(1) : list.dmaAddressAt(0) + 4096;
+    assertEquals(deviceReads(some, second), 0x22);
+    deviceFill(some, second, 4096, 0x33);
+    dma.dmaSyncSgForCpu(some.dev, list, DMA_BIDIRECTIONAL);
+    assertEquals(cpuReads(some, 0x20_0000), 0x33);
+    dma.dmaUnmapSg(some.dev, list, DMA_BIDIRECTIONAL);
+    assertEquals(maintenance(some), [
+      "clean 100000+1000",
+      "clean 200000+1000",
+      "invalidate 100000+1000",
+      "invalidate 200000+1000",
+      "invalidate 100000+1000",
+      "invalidate 200000+1000",
+    ]);
+    assertEquals(reports(some), []);
+  }
+});
+
+Deno.test("bounced bytes arrive both ways: a small buffer, one out of reach, and a translated one (dma.md 2.1, 1.6)", () => {
+  const cases: readonly (readonly [IommuMode, DmaDeviceOptions, number, number])[] = [
+    ["off", {}, PAGE, 32],
+    ["off", { maskBits: 32 }, 4 * GIB, 4096],
+    ["strict", {}, PAGE, 32],
+    ["strict", { untrusted: true, minAlignMask: 0xfff }, PAGE + 256, 512],
+  ];
+  for (const [mode, device, phys, sizeBytes] of cases) {
+    const some = testBench({
+      machine: { ramSizeBytes: 8 * GIB },
+      iommu: { mode },
+      device: { coherent: false, ...device },
+    });
+    const { dma, swiotlb } = some.machine;
+    cpuFill(some, at(phys), sizeBytes, 0x22);
+    const mapped = dma.dmaMapPhys(some.dev, at(phys), sizeBytes, DMA_BIDIRECTIONAL);
+    assert(swiotlb.usedSlots > 0);
+    assertEquals(deviceReads(some, mapped), 0x22);
+    deviceFill(some, mapped, sizeBytes - 1, 0x33);
+    dma.dmaUnmapPhys(some.dev, mapped, sizeBytes, DMA_BIDIRECTIONAL);
+    assertEquals([cpuReads(some, phys), cpuReads(some, phys + sizeBytes - 1)], [0x33, 0x22]);
+    assertEquals(swiotlb.usedSlots, 0);
+    assertEquals(reports(some), []);
+  }
+});
+
+Deno.test("an untrusted device that sees no caches finds zeros beside a bounced part (dma.md 1.6, 3.4)", () => {
+  const some = bench("strict", { untrusted: true, minAlignMask: 0xfff });
+  const { dma, swiotlb } = some.machine;
+  cpuFill(some, swiotlb.basePhys, 8192, 0x77);
+  cpuFill(some, at(PAGE + 0x600), 0x200, 0x22);
+  const state = new DmaIovaState();
+  assert(dma.dmaIovaTryAlloc(some.dev, state, at(PAGE + 0x600), 0x200));
+  assertEquals(dma.dmaIovaLink(some.dev, state, at(PAGE + 0x600), 0, 0x200, DMA_TO_DEVICE), 0);
+  dma.dmaIovaSync(some.dev, state, 0, 0x200);
+  const seen = [-0x600, -1, 0, 0x1ff, 0x200, 0x9ff].map((offset) =>
+    deviceReads(some, state.addr + offset)
+  );
+  assertEquals(seen, [0, 0, 0x22, 0x22, 0, 0]);
+  dma.dmaIovaDestroy(some.dev, state, 0x200, DMA_TO_DEVICE);
+});
+
+Deno.test("memory that CPU and device share needs no hand-over, and is cached again when it is freed", () => {
+  for (const mode of MODES) {
+    const some = bench(mode);
+    const { dma } = some.machine;
+    const memory = dma.dmaAllocCoherent(some.dev, 4096)!;
+    const phys = memory.physOf(0);
+    cpuFill(some, phys, 64, 0x22);
+    assertEquals(deviceReads(some, memory.dma), 0x22);
+    deviceFill(some, memory.dma, 64, 0x33);
+    assertEquals(cpuReads(some, phys), 0x33);
+    dma.dmaFreeCoherent(some.dev, memory);
+    cpuFill(some, phys, 64, 0x44);
+    assertEquals(some.machine.caches!.linesOf(phys, 64)[0]!.state, "dirty");
+    assertEquals([maintenance(some), reports(some)], [[], []]);
+  }
+});
+
+Deno.test("a device that sees the caches needs no hand-over beside one that does not", () => {
+  const some = bench();
+  const nic = new DmaDevice("nic");
+  some.machine.iommu.attach(nic);
+  cpuFill(some, PAGE, 64, 0x22);
+  const byte = new Uint8Array(1);
+  some.machine.bus.read(nic, PAGE, byte, 0, 1);
+  assertEquals(byte[0], 0x22);
+  some.machine.bus.write(nic, PAGE, new Uint8Array([0x33]), 0, 1);
+  assertEquals([cpuReads(some, PAGE), cpuReads(some, PAGE + 1)], [0x33, 0x22]);
+  assertEquals(reports(some), []);
+});
+
+Deno.test("a driver that hands its buffers over sees what was written last, in every mode and direction", () => {
+  const DIRS: readonly DmaDirection[] = [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL];
+  const step = fc.record({
+    buffer: fc.nat(3),
+    dir: fc.constantFrom(...DIRS),
+    partial: fc.boolean(),
+    rounds: fc.nat(2),
+    byte: fc.integer({ min: 1, max: 255 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...MODES),
+      fc.constantFrom(64, 192, 4096, 5120),
+      fc.array(step, { maxLength: 25 }),
+      (mode, sizeBytes, steps) => {
+        const some = bench(mode);
+        const { dma } = some.machine;
+        const last = [0, 0, 0, 0];
+        for (const { buffer, dir, partial, rounds, byte } of steps) {
+          const phys = at(PAGE + buffer * MIB);
+          if (dir !== DMA_FROM_DEVICE || partial) {
+            cpuFill(some, phys, sizeBytes, byte);
+            last[buffer] = byte;
+          }
+          const mapped = dma.dmaMapPhys(some.dev, phys, sizeBytes, dir);
+          for (let round = 0; round <= rounds; round++) {
+            if (dir !== DMA_FROM_DEVICE) assertEquals(deviceReads(some, mapped), last[buffer]);
+            if (dir !== DMA_TO_DEVICE) {
+              last[buffer] = (byte + round + 1) & 255;
+              deviceFill(some, mapped, sizeBytes, last[buffer]!);
+            }
+            if (round === rounds) break;
+            dma.dmaSyncSingleForCpu(some.dev, mapped, sizeBytes, dir);
+            assertEquals(cpuReads(some, phys + sizeBytes - 1), last[buffer]);
+            if (dir === DMA_BIDIRECTIONAL) {
+              cpuFill(some, phys, sizeBytes, byte);
+              last[buffer] = byte;
+            }
+            dma.dmaSyncSingleForDevice(some.dev, mapped, sizeBytes, dir);
+          }
+          dma.dmaUnmapPhys(some.dev, mapped, sizeBytes, dir);
+          assertEquals(cpuReads(some, phys), last[buffer]);
+        }
+        assertEquals(reports(some), []);
+        assertEquals(some.machine.caches!.owners.isDevices(PAGE), false);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,172 @@
+/**
+ * Pools of small blocks of coherent memory, as drivers keep them for descriptor lists.
+ *
+ * A pool grows by one page, which is cut into blocks in ascending order; the block freed last is
+ * handed out first.
+ *
+ * @see tests/golden/kernel/README.md (a pool's own order)
+ */
+import {
+  alignUp,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../address.ts";
+import { invariant } from "../../errno.ts";
+import { eventId } from "../../event_vocabulary.ts";
+import { FAULT } from "../../faults.ts";
+import type { Machine } from "../../machine.ts";
+import { CallEvents, callOf } from "./call_events.ts";
+import type { DmaDevice } from "../device/device.ts";
+import type { CoherentMemory } from "./mapping.ts";
+
+const ALLOC = callOf("dma_pool_alloc", "dma.1.2");
+const FREE = callOf("dma_pool_free", "dma.1.2");
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+/** A block of coherent memory. */
+export interface PoolBlock {
+  /** Where the CPU finds it. */
+  readonly phys: PhysAddr;
+  /** Where the device finds it, as the pool was told last. */
+  readonly dma: DmaAddr;
+}
+
+/** Where a driver gets its descriptor lists from. */
+export interface DescriptorPool {
+  readonly blockSizeBytes: Bytes;
+  /** A block, or null when there is no memory. */
+  alloc(): PoolBlock | null;
+  /**
+   * Gives a block back.
+   * @param dma The block's device address. The pool believes its caller, and hands the block out
+   * under this address the next time.
+   * @see behaviour/nvme.md 7, case 9
+   */
+  free(block: PoolBlock, dma: DmaAddr): void;
+}
+
+/** A block as its pool keeps it. */
+interface OwnBlock extends PoolBlock {
+  dma: DmaAddr;
+}
+
+export class DmaPool implements DescriptorPool {
+  readonly blockSizeBytes: Bytes;
+  readonly #machine: Machine;
+  readonly #device: DmaDevice;
+  readonly #calls: CallEvents;
+  readonly #pages: CoherentMemory[] = [];
+  readonly #blocks = new Set<PoolBlock>();
+  /** Free blocks, the next one last. */
+  readonly #free: OwnBlock[] = [];
+  /** Blocks that are handed out. */
+  #used = 0;
+
+  /**
+   * @param name As the driver calls it; events show it.
+   * @param blockSizeBytes Size of a block, at most a page.
+   * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
+   */
+  constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    readonly name: string,
+    blockSizeBytes: Bytes,
+    alignBytes: Bytes,
+  ) {
+    this.#machine = machine;
+    this.#device = dev;
+    this.#calls = new CallEvents(machine.events);
+    this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
+    invariant(
+      this.blockSizeBytes > 0 && this.blockSizeBytes <= PAGE_SIZE_BYTES,
+      `Cannot make a pool of ${blockSizeBytes} byte blocks aligned to ${alignBytes}`,
+    );
+  }
+
+  /** Blocks that are handed out. */
+  get usedBlocks(): number {
+    return this.#used;
+  }
+
+  /** Bytes of the pages the pool holds. */
+  get sizeBytes(): Bytes {
+    return this.#pages.length * PAGE_SIZE_BYTES;
+  }
+
+  alloc(): PoolBlock | null {
+    const { events, faults } = this.#machine;
+    const outer = this.#calls.enter(this.#device);
+    if (events.tick(ALLOC.call)) {
+      events.emit(ALLOC.call, { pool: this.name, size_bytes: this.blockSizeBytes });
+    }
+    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    if (!refused && this.#free.length === 0) this.#grow();
+    const block = refused ? null : this.#free.pop() ?? null;
+    if (block !== null) this.#used++;
+    this.#calls.leaveWithAddress(ALLOC, block?.dma ?? DMA_MAPPING_ERROR, outer);
+    return block;
+  }
+
+  free(block: PoolBlock, dma: DmaAddr): void {
+    const { events } = this.#machine;
+    const outer = this.#calls.enter(this.#device);
+    if (events.tick(FREE.call)) {
+      events.emit(FREE.call, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
+    }
+    invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
+    const own = block as OwnBlock;
+    own.dma = dma;
+    this.#free.push(own);
+    this.#used--;
+    this.#calls.leave(FREE, outer);
+  }
+
+  /** Gives all pages back: the driver leaves. Blocks still handed out are lost. */
+  destroy(): void {
+    for (const page of this.#pages) {
+      this.#machine.dma.dmaFreeCoherent(this.#device, page);
+      if (this.#machine.events.tick(MEM_FREE)) {
+        this.#machine.events.emit(MEM_FREE, {
+          what: "pool_page",
+          size_bytes: page.sizeBytes,
+          from: this.name,
+        });
+      }
+    }
+    this.#pages.length = 0;
+    this.#blocks.clear();
+    this.#free.length = 0;
+    this.#used = 0;
+  }
+
+  #grow(): void {
+    const { events, dma } = this.#machine;
+    // What a pool takes to grow belongs to no request (language.md, Event patterns).
+    const request = events.request;
+    events.request = null;
+    const page = dma.dmaAllocCoherent(this.#device, PAGE_SIZE_BYTES);
+    if (page !== null) {
+      this.#pages.push(page);
+      if (events.tick(MEM_ALLOC)) {
+        events.emit(MEM_ALLOC, {
+          what: "pool_page",
+          size_bytes: page.sizeBytes,
+          from: this.name,
+        });
+      }
+      const blocks = Math.floor(PAGE_SIZE_BYTES / this.blockSizeBytes);
+      for (let block = blocks - 1; block >= 0; block--) {
+        const offset = block * this.blockSizeBytes;
+        const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr };
+        this.#blocks.add(own);
+        this.#free.push(own);
+      }
+    }
+    events.request = request;
+  }
+}

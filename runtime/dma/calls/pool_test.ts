@@ -1,0 +1,113 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { DmaAddr } from "../../address.ts";
+import { InvariantError } from "../../errno.ts";
+import type { MachineEvent } from "../../events.ts";
+import { Machine } from "../../machine.ts";
+import { defaultMachineConfig } from "../../machine_config.ts";
+import { DmaDevice } from "../device/device.ts";
+import { DmaPool } from "./pool.ts";
+
+function bench(mode: "off" | "strict" = "off") {
+  const defaults = defaultMachineConfig();
+  const machine = new Machine({ ...defaults, iommu: { ...defaults.iommu, mode } });
+  const dev = new DmaDevice("ssd");
+  machine.iommu.attach(dev);
+  const seen: MachineEvent[] = [];
+  machine.events.listen((event) => seen.push(event));
+  return { machine, dev, seen };
+}
+
+Deno.test("DmaPool cuts a page into blocks ascending and hands out the one freed last", () => {
+  const { machine, dev } = bench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const blocks = Array.from({ length: 16 }, () => pool.alloc()!);
+  const first = blocks[0]!.dma;
+  assertEquals(blocks.map(({ dma }) => dma), blocks.map((_, at) => first + 256 * at as DmaAddr));
+  assertEquals(first % 4096, 0);
+  pool.free(blocks[3]!, blocks[3]!.dma);
+  pool.free(blocks[9]!, blocks[9]!.dma);
+  assertEquals([pool.alloc(), pool.alloc()], [blocks[9]!, blocks[3]!]);
+  assertEquals([pool.usedBlocks, pool.sizeBytes], [16, 4096]);
+});
+
+Deno.test("DmaPool grows by one page when no block is free", () => {
+  const { machine, dev } = bench();
+  const pool = new DmaPool(machine, dev, "large", 4096, 4096);
+  const first = pool.alloc()!.dma;
+  assertEquals(pool.sizeBytes, 4096);
+  const second = pool.alloc()!.dma;
+  assertEquals(pool.sizeBytes, 8192);
+  assertEquals([first % 4096, second % 4096, first === second], [0, 0, false]);
+});
+
+Deno.test("DmaPool knows where the CPU finds a block behind an IOMMU", () => {
+  const { machine, dev } = bench("strict");
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  pool.alloc();
+  const { dma, phys } = pool.alloc()!;
+  assertEquals(machine.iommu.lookup(dev, dma), phys);
+  machine.memory.writeU32(phys, 0x1234_5678);
+  const bytes = new Uint8Array(4);
+  assertEquals(machine.bus.read(dev, dma, bytes, 0, 4), true);
+  assertEquals([...bytes], [0x78, 0x56, 0x34, 0x12]);
+});
+
+Deno.test("DmaPool says what it does, and its growth belongs to no request", () => {
+  const { machine, dev, seen } = bench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  machine.events.request = 7;
+  const block = pool.alloc()!;
+  const { dma } = block;
+  pool.free(block, dma);
+  const mine = seen.filter(({ name }) => name.includes("pool") || name === "mem.alloc");
+  assertEquals(mine.map(({ name, request, device }) => [name, request, device]), [
+    ["call.dma_pool_alloc", 7, "ssd"],
+    ["mem.alloc", null, "ssd"],
+    ["ret.dma_pool_alloc", 7, "ssd"],
+    ["call.dma_pool_free", 7, "ssd"],
+    ["ret.dma_pool_free", 7, "ssd"],
+  ]);
+  assertEquals(mine.map(({ fields }) => fields), [
+    { pool: "small", size_bytes: 256 },
+    { what: "pool_page", size_bytes: 4096, from: "small" },
+    { result: dma, error: null },
+    { pool: "small", size_bytes: 256, dma },
+    { result: null, error: null },
+  ]);
+  assertEquals([machine.events.request, machine.events.device], [7, null]);
+});
+
+Deno.test("DmaPool hands a block out under the address it was given back with (nvme.md 7, case 9)", () => {
+  const { machine, dev } = bench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const block = pool.alloc()!;
+  const { dma, phys } = block;
+  pool.free(block, 0x1234_5000 as DmaAddr);
+  const again = pool.alloc()!;
+  assertEquals([again.phys, again.dma], [phys, 0x1234_5000 as DmaAddr]);
+  pool.free(again, dma);
+  assertEquals(pool.alloc()!.dma, dma);
+  assertThrows(() => pool.free({ phys, dma }, dma), InvariantError);
+});
+
+Deno.test("DmaPool has no block to give when memory is out", () => {
+  const { machine, dev, seen } = bench();
+  machine.pages.allocPattern([{ startPage: 0, pages: 0x1_0000 }]);
+  while (machine.pages.allocPattern([{ startPage: 0, pages: 256 }]) !== null);
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  assertEquals(pool.alloc(), null);
+  assertEquals(seen.at(-1)?.fields, { result: null, error: "ENOMEM" });
+  assertEquals(pool.usedBlocks, 0);
+});
+
+Deno.test("DmaPool.destroy() gives every page back", () => {
+  const { machine, dev } = bench();
+  const before = machine.pages.takenBytes;
+  const pool = new DmaPool(machine, dev, "large", 4096, 4096);
+  const block = pool.alloc()!;
+  pool.alloc();
+  pool.destroy();
+  assertEquals(machine.pages.takenBytes, before);
+  assertEquals(machine.pages.inUse(block.phys), false);
+  assertThrows(() => pool.free(block, block.dma), InvariantError);
+});

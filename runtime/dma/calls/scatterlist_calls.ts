@@ -1,0 +1,186 @@
+/**
+ * The scatterlist calls of the DMA API with their events; `scatterlist_mapping.ts` is what they do.
+ *
+ * @see behaviour/dma.md chapter 7
+ */
+import { eventId } from "../../event_vocabulary.ts";
+import type { EventStream, Why } from "../../events.ts";
+import { FAULT, type FaultPoint } from "../../faults.ts";
+import type { Machine } from "../../machine.ts";
+import {
+  attributeWords,
+  directionWord,
+  type DmaDirection,
+  type MappingPath,
+} from "../attributes.ts";
+import { type Call, CallEvents, callOf } from "./call_events.ts";
+import type { DmaDevice } from "../device/device.ts";
+import { whyRefused } from "../paths/refusal.ts";
+import type { MappingEvents } from "./mapping_events.ts";
+import type { Scatterlist } from "../scatterlist.ts";
+import { mapSg, sgtableResult, syncSg, unmapSg } from "../paths/scatterlist_mapping.ts";
+
+const MAP_SG = callOf("dma_map_sg", "dma.1.8");
+const MAP_SGTABLE = callOf("dma_map_sgtable", "dma.1.8");
+const UNMAP_SG = callOf("dma_unmap_sg", "dma.7.2");
+const SYNC_FOR_CPU = callOf("dma_sync_sg_for_cpu", "dma.1.6");
+const SYNC_FOR_DEVICE = callOf("dma_sync_sg_for_device", "dma.1.6");
+const DMA_SYNC = eventId("dma.sync");
+
+export class ScatterlistCalls {
+  readonly #machine: Machine;
+  readonly #events: EventStream;
+  readonly #calls: CallEvents;
+  readonly #mappings: MappingEvents;
+
+  constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
+    this.#machine = machine;
+    this.#events = machine.events;
+    this.#calls = calls;
+    this.#mappings = mappings;
+  }
+
+  /** The number of outputs, 0 for any failure. */
+  map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
+    const outer = this.#enter(MAP_SG, dev, list, dir, attrs, list.count);
+    this.#machine.dma.refusal = null;
+    const outputs = this.#outputs(FAULT.dma_map_sg, dev, list, dir, attrs);
+    this.#mapped(dev, list, dir, attrs);
+    const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
+    this.#calls.leaveWithCount(MAP_SG, result, outer, this.#whyRefused(dev, result));
+    return Math.max(outputs, 0);
+  }
+
+  /** 0 or a negative errno. */
+  mapTable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
+    const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs, list.count);
+    this.#machine.dma.refusal = null;
+    const outputs = this.#outputs(FAULT.dma_map_sgtable, dev, list, dir, attrs);
+    this.#mapped(dev, list, dir, attrs);
+    const result = sgtableResult(this.#machine, outputs);
+    this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer, this.#whyRefused(dev, result));
+    return result;
+  }
+
+  /** The branch of the entry that could not be mapped, where one was refused by itself. */
+  #whyRefused(dev: DmaDevice, result: number): Why | null {
+    const { refusal } = this.#machine.dma;
+    return result >= 0 || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
+  }
+
+  /** @param entries How many the driver says the list has; only as many are looked at. */
+  unmap(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs: number,
+    entries: number,
+  ): void {
+    const outer = this.#enter(UNMAP_SG, dev, list, dir, attrs, entries);
+    this.#machine.checker?.lists.unmapping(dev, list, entries, dir, attrs);
+    const { count } = list;
+    list.count = Math.min(entries, count);
+    unmapSg(this.#machine, dev, list, dir, attrs);
+    for (let index = 0; index < list.outputs; index++) {
+      this.#mappings.unmapped(
+        UNMAP_SG.api,
+        dev,
+        list.outputPhysAt(index),
+        list.dmaAddressAt(index),
+        list.dmaLengthAt(index),
+        dir,
+        pathOfOutput(dev, list, index),
+      );
+    }
+    list.count = count;
+    list.forgetMapping();
+    this.#calls.leave(UNMAP_SG, outer);
+  }
+
+  /** @param entries How many the driver says the list has; only as many are looked at. */
+  sync(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    owner: "cpu" | "device",
+    entries: number,
+  ): void {
+    const call = owner === "cpu" ? SYNC_FOR_CPU : SYNC_FOR_DEVICE;
+    const outer = this.#enter(call, dev, list, dir, 0, entries);
+    this.#machine.checker?.lists.syncing(dev, list, entries, dir, owner === "cpu");
+    const { count } = list;
+    list.count = Math.min(entries, count);
+    for (let index = 0; index < list.outputs; index++) {
+      if (this.#events.tick(DMA_SYNC)) {
+        const dma = list.dmaAddressAt(index);
+        this.#events.emit(DMA_SYNC, { for: owner, dma, size_bytes: list.dmaLengthAt(index) });
+      }
+    }
+    if (!dev.skipSync || this.#machine.config.dmaDebug) {
+      syncSg(this.#machine, dev, list, dir, owner);
+    }
+    list.count = count;
+    this.#calls.leave(call, outer);
+  }
+
+  /** How many outputs a map makes, or a negative errno: its own, or one it is told to fail with. */
+  #outputs(
+    point: FaultPoint,
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs: number,
+  ): number {
+    const { faults } = this.#machine;
+    const injected = faults === null ? 0 : faults.errnoAt(point);
+    if (injected === 0) return mapSg(this.#machine, dev, list, dir, attrs);
+    list.outputs = 0;
+    return injected;
+  }
+
+  #enter(
+    call: Call,
+    dev: DmaDevice,
+    list: Scatterlist,
+    dir: DmaDirection,
+    attrs: number,
+    entries: number,
+  ): string | null {
+    const outer = this.#calls.enter(dev);
+    if (this.#events.tick(call.call)) {
+      this.#events.emit(call.call, {
+        dev: dev.name,
+        sg: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const),
+        nents: entries,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    return outer;
+  }
+
+  /** One mapping for each output. */
+  #mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
+    this.#machine.checker?.lists.mapped(dev, list, dir, attrs);
+    for (let index = 0; index < list.outputs; index++) {
+      this.#mappings.mapped(
+        // Both functions make mappings of one kind, which one function ends.
+        MAP_SG.api,
+        dev,
+        list.outputPhysAt(index),
+        list.dmaAddressAt(index),
+        list.dmaLengthAt(index),
+        dir,
+        attrs,
+        pathOfOutput(dev, list, index),
+      );
+    }
+  }
+}
+
+/** How the device is led to an output's memory. */
+function pathOfOutput(dev: DmaDevice, list: Scatterlist, index: number): MappingPath {
+  if (list.isBusAddressAt(index)) return "bus";
+  if (list.isBouncedAt(index)) return "swiotlb";
+  return dev.domain === null ? "direct" : "iommu";
+}

@@ -1,0 +1,223 @@
+/**
+ * The calls of the two-step API with their events; `two_step.ts` is what they do.
+ *
+ * @see behaviour/dma.md chapter 3
+ */
+import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
+import type { EventStream } from "../../events.ts";
+import { FAULT, type FaultPoint } from "../../faults.ts";
+import type { Machine } from "../../machine.ts";
+import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
+import { CallEvents, callOf } from "./call_events.ts";
+import type { DmaDevice } from "../device/device.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import type { MappingEvents } from "./mapping_events.ts";
+import {
+  domainOf,
+  iovaDestroy,
+  iovaFree,
+  iovaLink,
+  iovaSync,
+  iovaTryAlloc,
+  iovaUnlink,
+} from "../paths/two_step.ts";
+
+const TRY_ALLOC = callOf("dma_iova_try_alloc", "dma.3.2");
+const LINK = callOf("dma_iova_link", "dma.3.3");
+const SYNC = callOf("dma_iova_sync", "dma.3.5");
+const UNLINK = callOf("dma_iova_unlink", "dma.3.5");
+const DESTROY = callOf("dma_iova_destroy", "dma.3.5");
+const FREE = callOf("dma_iova_free", "dma.3.5");
+
+export class TwoStepCalls {
+  readonly #machine: Machine;
+  readonly #events: EventStream;
+  readonly #calls: CallEvents;
+  readonly #mappings: MappingEvents;
+
+  constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
+    this.#machine = machine;
+    this.#events = machine.events;
+    this.#calls = calls;
+    this.#mappings = mappings;
+  }
+
+  /**
+   * Reserves IO addresses for buffers that are linked later.
+   * @param phys First buffer; only its offset in the granule counts.
+   * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
+   * @see behaviour/dma.md 3.2
+   */
+  tryAlloc(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+  ): boolean {
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(TRY_ALLOC.call)) {
+      events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
+    }
+    const refused = this.#injected(FAULT.dma_iova_try_alloc) !== 0;
+    if (refused) state.clear();
+    const allocated = !refused && iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
+    this.#calls.leaveWithAnswer(TRY_ALLOC, allocated, outer, dev, refused);
+    return allocated;
+  }
+
+  /**
+   * Maps a buffer at an offset of a reserved range.
+   * @returns 0 or a negative errno.
+   * @see behaviour/dma.md 3.3
+   */
+  link(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    phys: PhysAddr,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): number {
+    const domain = domainOf(this.#events, dev, LINK.api);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(LINK.call)) {
+      events.emit(LINK.call, {
+        dev: dev.name,
+        phys,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    if (machine.dma.rules.keepsAttributes) ({ dir, attrs } = state.kept ??= { dir, attrs });
+    const injected = this.#injected(FAULT.dma_iova_link);
+    const error = injected !== 0
+      ? injected
+      : iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+    if (injected === 0) {
+      // A link that is told to fail is nobody's mistake.
+      machine.checker?.ranges.linked(
+        dev,
+        domain,
+        state,
+        phys,
+        offset,
+        sizeBytes,
+        dir,
+        attrs,
+        error,
+      );
+    }
+    if (error === 0) {
+      const dma = state.addr + offset as DmaAddr;
+      this.#mappings.mapped(LINK.api, dev, phys, dma, sizeBytes, dir, attrs);
+    }
+    const why = error === 0 ? null : {
+      rule: LINK.rule,
+      inputs: {
+        injected: injected !== 0,
+        offset,
+        begins_at: domain.offsetOf(phys),
+        size_bytes: sizeBytes,
+        granule_bytes: domain.granuleBytes,
+      },
+    };
+    this.#calls.leaveWithErrno(LINK, error, outer, why);
+    return error;
+  }
+
+  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  #injected(point: FaultPoint): number {
+    const { faults } = this.#machine;
+    return faults === null ? 0 : faults.errnoAt(point);
+  }
+
+  /** Makes what was linked visible to the device; 0 unless told to fail. @see behaviour/dma.md 3.5 */
+  sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
+    const domain = domainOf(this.#events, dev, SYNC.api);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(SYNC.call)) {
+      events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
+    }
+    const injected = this.#injected(FAULT.dma_iova_sync);
+    const error = injected !== 0 ? injected : iovaSync(domain, state, offset, sizeBytes);
+    if (error === 0) this.#machine.checker?.ranges.synced(dev, domain, state, offset, sizeBytes);
+    const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
+    this.#calls.leaveWithErrno(SYNC, error, outer, why);
+    return error;
+  }
+
+  /** Ends the mappings of a part of a range, and flushes at once in every mode. */
+  unlink(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const domain = domainOf(this.#events, dev, UNLINK.api);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(UNLINK.call)) {
+      events.emit(UNLINK.call, {
+        dev: dev.name,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    if (state.kept !== null) ({ dir, attrs } = state.kept);
+    const dma = state.addr + offset as DmaAddr;
+    const phys = machine.iommu.lookup(dev, dma);
+    iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
+    this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, dir);
+    this.#calls.leave(UNLINK, outer);
+  }
+
+  /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
+  destroy(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const domain = domainOf(this.#events, dev, DESTROY.api);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(DESTROY.call)) {
+      events.emit(DESTROY.call, {
+        dev: dev.name,
+        mapped_len: mappedBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+    const machine = this.#machine;
+    if (state.kept !== null) ({ dir, attrs } = state.kept);
+    const { addr } = state;
+    const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
+    iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);
+    this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, dir);
+    this.#calls.leave(DESTROY, outer);
+  }
+
+  /** Gives a range back in which nothing is linked any more. */
+  free(dev: DmaDevice, state: DmaIovaState): void {
+    const domain = domainOf(this.#events, dev, FREE.api);
+    const events = this.#events;
+    const outer = this.#calls.enter(dev);
+    if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });
+    iovaFree(this.#machine, dev, domain, state);
+    this.#calls.leave(FREE, outer);
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * What a device does to memory: reads and writes at addresses as it sees them.
+ *
+ * A request is cut at page borders. The wires between peers come first; what they send to the root
+ * complex the IOMMU translates, and what is no memory in the end is blocked.
+ *
+ * @see behaviour/dma.md chapter 5; p2p.md
+ */
+import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
+import type { DeviceAccess } from "../../iommu/iommu.ts";
+import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
+import type { Machine, PeerRouter } from "../../machine.ts";
+import { MemoryPage } from "../../memory/physical_memory.ts";
+import type { DmaChecker } from "../checker/dma_checker.ts";
+import type { DmaDevice } from "./device.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const READ = FAULT["device.read"];
+const WRITE = FAULT["device.write"];
+const LIMIT = ADDRESS_LIMIT;
+
+const PAGE_BYTES = 4096;
+/** What a peer router says of an access that is lost below the root complex. */
+const PEER_LOST = -2;
+/** The access goes on to the root complex. */
+const TO_ROOT = -3;
+
+/** Makes the bytes of a page where they are wanted. */
+export interface PageMaker {
+  makePage(page: MemoryPage): void;
+}
+
+export class DeviceBus {
+  readonly #machine: Machine;
+  readonly #pageBytes: Bytes;
+  readonly #checker: DmaChecker | null;
+  /** The pieces of the request at hand: where each lies and how long it is. */
+  #phys = new Float64Array(64);
+  #sizeBytes = new Float64Array(64);
+  /** Where a page is made that cannot be made in place. */
+  #ownPage: MemoryPage | null = null;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#checker = machine.checker;
+    // No piece may cross a granule, nor a page of the memory behind.
+    this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
+  }
+
+  /**
+   * Reads memory for a device.
+   *
+   * @param dma First byte as the device sees it.
+   * @param into Takes the bytes from `offset` on.
+   * @param point What can be told to fail here: an access for data, or one to a queue.
+   * @returns False after a fault; nothing was read then.
+   */
+  read(
+    dev: DmaDevice,
+    dma: number,
+    into: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+    point: FaultPoint = READ,
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
+    if (this.#isOnePiece(dma, sizeBytes)) {
+      const phys = this.#resolveOne(dev, dma, sizeBytes, "read");
+      if (phys < 0) return false;
+      if (special === null) memory.read(phys as PhysAddr, into, offset, sizeBytes);
+      else special.read(dev, phys as PhysAddr, into, offset, sizeBytes);
+      return true;
+    }
+    const pieces = this.#resolve(dev, dma, sizeBytes, "read");
+    if (pieces < 0) return false;
+    let at = offset;
+    for (let piece = 0; piece < pieces; piece++) {
+      const count = this.#sizeBytes[piece]!;
+      const phys = this.#phys[piece]! as PhysAddr;
+      if (special === null) memory.read(phys, into, at, count);
+      else special.read(dev, phys, into, at, count);
+      at += count;
+    }
+    return true;
+  }
+
+  /**
+   * Writes memory for a device. Everything is translated before any byte changes.
+   * @param point What can be told to fail here: an access for data, or one to a queue.
+   * @returns False after a fault; nothing was written then.
+   */
+  write(
+    dev: DmaDevice,
+    dma: number,
+    from: Uint8Array,
+    offset: number,
+    sizeBytes: Bytes,
+    point: FaultPoint = WRITE,
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    if (this.#isOnePiece(dma, sizeBytes)) {
+      const phys = this.#resolveOne(dev, dma, sizeBytes, "write");
+      if (phys < 0) return false;
+      if (special === null) memory.write(phys as PhysAddr, from, offset, sizeBytes);
+      else special.write(dev, phys as PhysAddr, from, offset, sizeBytes);
+      return true;
+    }
+    const pieces = this.#resolve(dev, dma, sizeBytes, "write");
+    if (pieces < 0) return false;
+    let at = offset;
+    for (let piece = 0; piece < pieces; piece++) {
+      const count = this.#sizeBytes[piece]!;
+      const phys = this.#phys[piece]! as PhysAddr;
+      if (special === null) memory.write(phys, from, at, count);
+      else special.write(dev, phys, from, at, count);
+      at += count;
+    }
+    return true;
+  }
+
+  /**
+   * Reads 32-bit words that lie in one page, such as a queue's entry.
+   *
+   * @param dma A multiple of 4.
+   * @param into As many words as are to be read.
+   * @returns False after a fault; nothing was read then.
+   */
+  readWords(
+    dev: DmaDevice,
+    dma: number,
+    into: Int32Array,
+    point: FaultPoint = READ,
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
+    const phys = this.#resolveOne(dev, dma, into.byteLength, "read");
+    if (phys < 0) return false;
+    if (special === null) memory.readWords(phys as PhysAddr, into);
+    else special.read(dev, phys as PhysAddr, bytesOf(into), 0, into.byteLength);
+    return true;
+  }
+
+  /** Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault. */
+  writeWords(
+    dev: DmaDevice,
+    dma: number,
+    from: Int32Array,
+    point: FaultPoint = WRITE,
+  ): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    const phys = this.#resolveOne(dev, dma, from.byteLength, "write");
+    if (phys < 0) return false;
+    if (special === null) memory.writeWords(phys as PhysAddr, from);
+    else special.write(dev, phys as PhysAddr, bytesOf(from), 0, from.byteLength);
+    return true;
+  }
+
+  /**
+   * Writes a whole page that the device makes by itself, in place where nothing stands between.
+   *
+   * @param dma First byte of a page of 4 KiB.
+   * @returns False after a fault; nothing was made then.
+   */
+  writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
+    const { faults, memory, deviceMemory: special } = this.#machine;
+    const point = WRITE;
+    if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
+    const phys = this.#resolveOne(dev, dma, PAGE_BYTES, "write");
+    if (phys < 0) return false;
+    if (special === null) maker.makePage(memory.pageForWriting(phys));
+    else {
+      const page = this.#ownPage ??= new MemoryPage(new Uint8Array(PAGE_BYTES));
+      maker.makePage(page);
+      special.write(dev, phys as PhysAddr, page.bytes, 0, PAGE_BYTES);
+    }
+    return true;
+  }
+
+  /**
+   * A device asked for an address of 2^53 or more, which no number here can hold.
+   * The fault shows the error value in its place.
+   */
+  faultWide(dev: DmaDevice, access: DeviceAccess): void {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    this.#machine.iommu.fault(dev, DMA_MAPPING_ERROR, access, "address_width");
+    events.device = outer;
+  }
+
+  /** True after the fault that an access is told to raise. */
+  #isRefused(
+    faults: FaultInjector,
+    point: FaultPoint,
+    dev: DmaDevice,
+    dma: number,
+    access: DeviceAccess,
+  ): boolean {
+    const { events, iommu } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const reason = faults.reasonAt(point);
+    if (reason !== null) iommu.fault(dev, dma, access, reason);
+    events.device = outer;
+    return reason !== null;
+  }
+
+  /** Queue entries and whole pages, which are nearly everything, need no list of pieces. */
+  #isOnePiece(dma: number, sizeBytes: Bytes): boolean {
+    return sizeBytes > 0 && (dma & (this.#pageBytes - 1)) + sizeBytes <= this.#pageBytes;
+  }
+
+  /** Where a piece ends up, or -1 after a fault. */
+  #resolveOne(
+    dev: DmaDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
+    events.device = outer;
+    return phys;
+  }
+
+  /** Fills the list of pieces; returns how many there are, or -1 after a fault. */
+  #resolve(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): number {
+    const { events } = this.#machine;
+    const outer = events.device;
+    events.device = dev.name;
+    let pieces = 0;
+    let at = dma;
+    let left = sizeBytes;
+    while (left > 0) {
+      const page = Math.floor(at / this.#pageBytes) * this.#pageBytes;
+      const room = page + this.#pageBytes - at;
+      const count = left < room ? left : room;
+      const phys = this.#resolvePiece(dev, at, count, access);
+      if (phys < 0) {
+        events.device = outer;
+        return -1;
+      }
+      if (pieces === this.#phys.length) this.#grow();
+      this.#phys[pieces] = phys;
+      this.#sizeBytes[pieces] = count;
+      pieces++;
+      at += count;
+      left -= count;
+    }
+    events.device = outer;
+    return pieces;
+  }
+
+  #resolvePiece(
+    dev: DmaDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { peers, iommu, memory } = this.#machine;
+    if (dma < 0 || dma >= LIMIT || dev.cutOff) return this.#outOfReach(dev, dma, access);
+    if (peers !== null) {
+      const peer = this.#askPeers(peers, dev, dma, access);
+      if (peer !== TO_ROOT) return peer;
+    }
+    const { staleAccesses } = iommu;
+    const phys = dev.domain === null
+      ? iommu.passThrough(dev, dma, access)
+      : iommu.translate(dev, dma, access);
+    if (phys < 0) return -1;
+    if (
+      (peers !== null && !peers.passesRoot(dev, dma, phys as PhysAddr, access)) ||
+      !memory.covers(phys, sizeBytes)
+    ) return iommu.fault(dev, dma, access, "blocked");
+    if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
+      this.#checker.accesses.touched(dev, dma, sizeBytes, access);
+    }
+    return phys;
+  }
+
+  /** Where the wires below the root complex lead: to a peer's memory, nowhere, or on to the root. */
+  #askPeers(
+    peers: PeerRouter,
+    dev: DmaDevice,
+    dma: number,
+    access: DeviceAccess,
+  ): PhysAddr | -1 | typeof TO_ROOT {
+    const peer = peers.resolveBusAddress(dev, dma, access);
+    if (peer >= 0) return peer as PhysAddr;
+    return peer === PEER_LOST ? this.#machine.iommu.fault(dev, dma, access, "blocked") : TO_ROOT;
+  }
+
+  #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
+    return this.#machine.iommu.fault(dev, dma, access, dev.cutOff ? "blocked" : "address_width");
+  }
+
+  #grow(): void {
+    const phys = new Float64Array(2 * this.#phys.length);
+    phys.set(this.#phys);
+    this.#phys = phys;
+    const sizeBytes = new Float64Array(2 * this.#sizeBytes.length);
+    sizeBytes.set(this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+}
+
+/** The same memory in bytes. */
+function bytesOf(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}

@@ -1,0 +1,100 @@
+import { assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
+import { at, testBench } from "../testing.ts";
+
+const bytes = (count: number) => Uint8Array.from({ length: count }, (_, index) => index % 251);
+
+Deno.test("DeviceBus moves bytes through the translation, one event a page", () => {
+  const { machine, dev, fields } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0800), 0x1000, DMA_BIDIRECTIONAL);
+  assertEquals(machine.bus.write(dev, dma, bytes(0x1000), 0, 0x1000), true);
+  const memory = new Uint8Array(0x1000);
+  machine.memory.read(at(0x1_0800), memory, 0, 0x1000);
+  assertEquals(memory, bytes(0x1000));
+  const back = new Uint8Array(0x1010);
+  assertEquals(machine.bus.read(dev, dma, back, 0x10, 0x1000), true);
+  assertEquals(back.slice(0x10), bytes(0x1000));
+  assertEquals(fields("iommu.translate").map(({ hit }) => hit), ["walk", "walk", "iotlb", "iotlb"]);
+});
+
+Deno.test("a write that faults on its last page changes no byte", () => {
+  const { machine, dev, fields } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_BIDIRECTIONAL);
+  assertEquals(machine.bus.write(dev, dma, bytes(0x1001), 0, 0x1001), false);
+  assertEquals(machine.memory.readU32(at(0x1_0000)), 0);
+  // The range is the highest, so the next page lies at 4 GiB.
+  assertEquals(fields("iommu.fault").map((fault) => [fault.dma, fault.reason]), [
+    [0x1_0000_0000, "not_present"],
+  ] as never);
+});
+
+Deno.test("a device that may only read cannot write", () => {
+  const { machine, dev, fields } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_TO_DEVICE);
+  assertEquals(machine.bus.write(dev, dma, bytes(4), 0, 4), false);
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["not_writable"]);
+});
+
+Deno.test("without translation RAM and device memory answer, what is neither is blocked", () => {
+  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: 0x1000 };
+  const { machine, dev, fields, names } = testBench({
+    iommu: { mode: "off" },
+    machine: { windows: [window], ramSizeBytes: 2 ** 31 },
+  });
+  assertEquals(machine.bus.write(dev, 0x1000, bytes(8), 0, 8), true);
+  assertEquals(machine.bus.write(dev, 0xf000_0000, bytes(8), 0, 8), true);
+  assertEquals(machine.bus.read(dev, 0xe000_0000, bytes(8), 0, 8), false);
+  assertEquals(names("iommu.translate"), []);
+  assertEquals(fields("iommu.fault"), [
+    { dma: 0xe000_0000, access: "read", reason: "blocked" },
+  ] as never);
+});
+
+Deno.test("addresses that no number holds fault with address_width", () => {
+  const { machine, dev, fields } = testBench({ iommu: { mode: "off" } });
+  machine.bus.faultWide(dev, "write");
+  assertEquals(machine.bus.read(dev, DMA_MAPPING_ERROR, bytes(8), 0, 8), false);
+  assertEquals(machine.bus.read(dev, 2 ** 53, bytes(8), 0, 8), false);
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), [
+    "address_width",
+    "address_width",
+    "address_width",
+  ]);
+  assertEquals(machine.iommu.faults.length, 3);
+});
+
+Deno.test("a peer below a common switch answers before any translation", () => {
+  const { machine, dev, names } = testBench({
+    machine: {
+      windows: [{ name: "peer", basePhys: at(0xf000_0000), sizeBytes: 0x2000 }],
+      ramSizeBytes: 2 ** 31,
+    },
+  });
+  machine.peers = {
+    isPeerMemory: () => true,
+    providerAt: () => "peer",
+    passesRoot: () => true,
+    mapType: () => "bus_addr",
+    busAddress: (phys) => phys as number as DmaAddr,
+    resolveBusAddress: (_client, dma) =>
+      dma >= 0xf000_0000 && dma < 0xf000_2000 ? dma as PhysAddr : -1,
+  };
+  assertEquals(machine.bus.write(dev, 0xf000_0ff0, bytes(0x20), 0, 0x20), true);
+  assertEquals(machine.memory.readU32(at(0xf000_0ff0)), 0x0302_0100);
+  assertEquals(names("iommu.translate", "iommu.fault"), []);
+});
+
+Deno.test("a mapping of what is no memory is blocked behind the translation", () => {
+  const { machine, dev, fields } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(2 ** 40), 4096, DMA_TO_DEVICE);
+  assertEquals(machine.bus.read(dev, dma, bytes(8), 0, 8), false);
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["blocked"]);
+});
+
+Deno.test("faults bear the device's name", () => {
+  const { machine, dev, seen } = testBench();
+  machine.bus.read(dev, 0x1000, bytes(8), 0, 8);
+  assertEquals(seen.map(({ name, device }) => [name, device]), [["iommu.fault", "dev"]]);
+  assertEquals(machine.events.device, null);
+});

@@ -1,0 +1,140 @@
+/**
+ * What the DMA layer knows of a device: masks, limits, and how it is connected.
+ *
+ * The block layer, the drivers and the bus give their devices to the mapping functions as this
+ * object; what makes a device an NVMe controller or a switch port lives elsewhere.
+ *
+ * @see behaviour/dma.md 1.2
+ */
+import { ADDRESS_LIMIT, type Bytes } from "../../address.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import type { CheckedDevice } from "../checker/ledger.ts";
+import { type DmaRange, RangeMap } from "./range_map.ts";
+
+/** The attributes a device may be given when it is made; what is left out reads as the default. */
+export interface DmaDeviceOptions {
+  /** Width of the streaming mask in bits, 1 to 64. Default 64. */
+  readonly maskBits?: number;
+  /** Width of the mask for coherent memory in bits. Default: that of the streaming mask. */
+  readonly coherentMaskBits?: number;
+  /** Width of the bus limit in bits; 0, the default, is none. */
+  readonly busLimitBits?: number;
+  /** The device's accesses see the CPU's caches. Default true. */
+  readonly coherent?: boolean;
+  /** The device sits behind an external-facing port: always translated, strict, bounced. */
+  readonly untrusted?: boolean;
+  /** Address bits that a bounce buffer must keep; 0 (default) or a power of two minus one. */
+  readonly minAlignMask?: number;
+  /** Longest segment of a list. Default 65536. */
+  readonly maxSegmentSizeBytes?: Bytes;
+  /** A segment of a list may not cross a multiple of this mask plus one. Default 2^32 - 1. */
+  readonly segmentBoundaryMask?: number;
+  /** Where the device's bus has memory, when that is not at its physical address. */
+  readonly ranges?: readonly DmaRange[];
+  /** Look for IO addresses below 4 GiB first. Default true, as for PCI without force-DAC. */
+  readonly prefer32Bit?: boolean;
+}
+
+/** The last address of a mask `bits` wide; 64 bits and everything above 2^53 is "no limit". */
+function lastAddress(bits: number): number {
+  return bits >= 53 ? ADDRESS_LIMIT - 1 : 2 ** bits - 1;
+}
+
+export class DmaDevice {
+  readonly name: string;
+  readonly coherent: boolean;
+  readonly untrusted: boolean;
+  /** Where the device's bus has memory; null when at its physical address. */
+  readonly rangeMap: RangeMap | null;
+  minAlignMask: number;
+  maxSegmentSizeBytes: Bytes;
+  segmentBoundaryMask: number;
+  /**
+   * Sync calls have nothing to do: set with the mask when the device is coherent, cleared by the
+   * device's first bounce.
+   * @see behaviour/dma.md 1.7
+   */
+  skipSync: boolean;
+  /** Whether 32-bit IO addresses are tried first; goes off for good at the first failure (4.2). */
+  prefer32Bit: boolean;
+  /** The translation the device goes through; null without an IOMMU and for passthrough. */
+  domain: IommuDomain | null = null;
+  /** The device's place in the PCI tree; `devices/pci` alone knows what this is. */
+  peer: unknown = null;
+  /** The host bridge above it, by name; null where nobody said. */
+  hostBridge: string | null = null;
+  /** It may not master the bus any more, or has been pulled: every access is refused. */
+  cutOff = false;
+  /** Live streaming and two-step mappings; coherent memory does not count. */
+  mappings = 0;
+  /** What the checker keeps of the device; nobody else looks at it. */
+  checked: CheckedDevice | null = null;
+
+  #maskBits: number;
+  #coherentMaskBits: number;
+  #busLimitBits: number;
+  #lastStreaming = 0;
+  #lastCoherent = 0;
+
+  constructor(name: string, options: DmaDeviceOptions = {}) {
+    this.name = name;
+    this.#maskBits = options.maskBits ?? 64;
+    this.#coherentMaskBits = options.coherentMaskBits ?? this.#maskBits;
+    this.#busLimitBits = options.busLimitBits ?? 0;
+    this.coherent = options.coherent ?? true;
+    this.untrusted = options.untrusted ?? false;
+    this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
+    this.minAlignMask = options.minAlignMask ?? 0;
+    this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? 65536;
+    this.segmentBoundaryMask = options.segmentBoundaryMask ?? 2 ** 32 - 1;
+    this.prefer32Bit = options.prefer32Bit ?? true;
+    this.skipSync = this.coherent;
+    this.#refresh();
+  }
+
+  /** Width of the streaming mask in bits. */
+  get maskBits(): number {
+    return this.#maskBits;
+  }
+
+  set maskBits(bits: number) {
+    this.#maskBits = bits;
+    this.#refresh();
+  }
+
+  /** Width of the coherent mask in bits. */
+  get coherentMaskBits(): number {
+    return this.#coherentMaskBits;
+  }
+
+  set coherentMaskBits(bits: number) {
+    this.#coherentMaskBits = bits;
+    this.#refresh();
+  }
+
+  /** Width of the bus limit in bits; 0 is none. */
+  get busLimitBits(): number {
+    return this.#busLimitBits;
+  }
+
+  set busLimitBits(bits: number) {
+    this.#busLimitBits = bits;
+    this.#refresh();
+  }
+
+  /** The last address a streaming mapping may have: the smaller of mask and bus limit. */
+  get lastAddress(): number {
+    return this.#lastStreaming;
+  }
+
+  /** The last address coherent memory may have: the smaller of coherent mask and bus limit. */
+  get lastCoherentAddress(): number {
+    return this.#lastCoherent;
+  }
+
+  #refresh(): void {
+    const bus = this.#busLimitBits === 0 ? ADDRESS_LIMIT - 1 : lastAddress(this.#busLimitBits);
+    this.#lastStreaming = Math.min(lastAddress(this.#maskBits), bus);
+    this.#lastCoherent = Math.min(lastAddress(this.#coherentMaskBits), bus);
+  }
+}

@@ -1,0 +1,119 @@
+import { assertEquals } from "@std/assert";
+import { KIB } from "../../address.ts";
+import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { sameMemory, sameView, viewOf } from "./device_view.ts";
+import { DmaIovaState } from "../iova_state.ts";
+import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
+
+/** A bench on which two pages are filled and mapped, one after the other. */
+function mapped(
+  options: TestBenchOptions = {},
+  pages: readonly number[] = [0x10_0000, 0x20_0000],
+): TestBench {
+  const bench = testBench(options);
+  const { dev, machine } = bench;
+  pages.forEach((phys, index) => {
+    machine.memory.fill(at(phys), 4 * KIB, 0x11 * (index + 1));
+    machine.dma.dmaMapPhys(dev, at(phys), 4 * KIB, DMA_TO_DEVICE);
+  });
+  return bench;
+}
+
+const view = ({ machine, dev }: TestBench, first?: number, end?: number) =>
+  viewOf(machine, dev, first, end);
+const ranges = (bench: TestBench, first?: number, end?: number) =>
+  view(bench, first, end).map(({ start, sizeBytes, phys }) => [start, sizeBytes, phys as number]);
+
+Deno.test("a device sees what its page table says", () => {
+  assertEquals(ranges(mapped()), [
+    [0xffff_e000, 0x1000, 0x20_0000],
+    [0xffff_f000, 0x1000, 0x10_0000],
+  ]);
+});
+
+Deno.test("without translation a device sees all memory that is not zero", () => {
+  const bench = mapped({ iommu: { mode: "off" } });
+  bench.machine.memory.fill(at(0x30_0000), 4 * KIB, 0);
+  assertEquals(ranges(bench), [
+    [0x10_0000, 0x1000, 0x10_0000],
+    [0x20_0000, 0x1000, 0x20_0000],
+  ]);
+});
+
+Deno.test("a part of the view begins and ends where it is asked for", () => {
+  const bench = mapped();
+  assertEquals(ranges(bench, 0xffff_e800, 0xffff_f100), [
+    [0xffff_e800, 0x800, 0x20_0800],
+    [0xffff_f000, 0x100, 0x10_0000],
+  ]);
+  assertEquals(ranges(bench, 0xffff_f000, 0xffff_f000), []);
+  assertEquals(ranges(bench, 2 ** 60), []);
+});
+
+Deno.test("asking for a view makes no event", () => {
+  const bench = mapped();
+  bench.forget();
+  sameView(view(bench), view(bench));
+  assertEquals(bench.seen, []);
+});
+
+Deno.test("views are the same when the same bytes lie at the same addresses, wherever they are kept", () => {
+  const here = mapped();
+  const there = mapped({}, [0x50_0000, 0x40_0000]);
+  assertEquals(sameView(view(here), view(there)), true);
+  assertEquals(sameMemory(here.machine, there.machine), false);
+  there.machine.memory.fill(at(0x40_0fff), 1, 0);
+  assertEquals(sameView(view(here), view(there)), false, "the very last byte counts");
+});
+
+Deno.test("one range of three pages and three ranges of one page are the same view", () => {
+  const single = mapped({}, [0x10_2000, 0x10_1000, 0x10_0000]);
+  const together = testBench();
+  const { dma, memory } = together.machine;
+  [0x33, 0x22, 0x11].forEach((byte, page) => {
+    memory.fill(at(0x10_0000 + page * 4 * KIB), 4 * KIB, byte);
+  });
+  const state = new DmaIovaState();
+  dma.dmaIovaTryAlloc(together.dev, state, at(0x10_0000), 12 * KIB);
+  dma.dmaIovaLink(together.dev, state, at(0x10_0000), 0, 12 * KIB, DMA_TO_DEVICE, 0);
+  // The range was made as one and begins where the size class says: the bytes are held against it.
+  const start = ranges(single)[0]![0]!;
+  const moved = view(together).map((range) => ({
+    ...range,
+    start: range.start - state.addr + start,
+  }));
+  assertEquals(sameView(view(single), moved), true);
+});
+
+Deno.test("what a device may do at an address is part of the view", () => {
+  const dirs = [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const;
+  const views = dirs.map((dir) => {
+    const bench = testBench();
+    bench.machine.dma.dmaMapPhys(bench.dev, at(0x10_0000), 4 * KIB, dir);
+    return view(bench);
+  });
+  assertEquals(views.map((one) => views.map((other) => sameView(one, other))), [
+    [true, false, false],
+    [false, true, false],
+    [false, false, true],
+  ]);
+});
+
+Deno.test("a view that has more is another view, whichever side it is on", () => {
+  const less = view(mapped({}, [0x10_0000]));
+  const more = view(mapped());
+  assertEquals([sameView(less, more), sameView(more, less)], [false, false]);
+  assertEquals([sameView(less, []), sameView([], [])], [false, true]);
+});
+
+Deno.test("memory is the same when every byte is, also where only one machine has ever written", () => {
+  const here = testBench().machine;
+  const there = testBench().machine;
+  assertEquals(sameMemory(here, there), true);
+  here.memory.fill(at(0x10_0000), 8, 0);
+  assertEquals(sameMemory(here, there), true, "zeroes are what was there before");
+  here.memory.fill(at(0x10_0000), 8, 1);
+  assertEquals([sameMemory(here, there), sameMemory(there, here)], [false, false]);
+  there.memory.fill(at(0x10_0000), 8, 1);
+  assertEquals(sameMemory(here, there), true);
+});

@@ -1,0 +1,93 @@
+/**
+ * How a bus leads to memory that it does not see at its physical address: ranges of CPU addresses,
+ * each with the address at which devices find it.
+ *
+ * Without a map the two are the same. With one, memory outside every range cannot be reached at all.
+ * Windows of other devices are not memory: their addresses are used as they are.
+ *
+ * @see behaviour/dma.md 1.1
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { MemoryRange } from "../../memory/layout.ts";
+
+/** One range: `sizeBytes` bytes of memory from `cpuPhys` on are found from `dma` on. */
+export interface DmaRange {
+  readonly cpuPhys: PhysAddr;
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+export class RangeMap {
+  /** @param ranges In the order in which they are asked. */
+  constructor(readonly ranges: readonly DmaRange[]) {}
+
+  /** Where devices find a byte of memory; `DMA_MAPPING_ERROR` when they do not. */
+  dmaOf(phys: number): DmaAddr {
+    for (const { cpuPhys, dma, sizeBytes } of this.ranges) {
+      if (phys >= cpuPhys && phys < cpuPhys + sizeBytes) return dma + (phys - cpuPhys) as DmaAddr;
+    }
+    return DMA_MAPPING_ERROR;
+  }
+
+  /** Which byte of memory a device finds at an address; -1 when none. */
+  physOf(dma: number): PhysAddr | -1 {
+    for (const range of this.ranges) {
+      if (dma >= range.dma && dma < range.dma + range.sizeBytes) {
+        return range.cpuPhys + (dma - range.dma) as PhysAddr;
+      }
+    }
+    return -1;
+  }
+
+  /** The last address at which devices find a byte of RAM; 0 when they find none. */
+  lastRamAddress(memory: readonly MemoryRange[]): number {
+    let last = 0;
+    for (const { basePhys, sizeBytes, type } of memory) {
+      if (type !== "ram") continue;
+      for (const range of this.ranges) {
+        const end = Math.min(basePhys + sizeBytes, range.cpuPhys + range.sizeBytes);
+        if (end <= Math.max(basePhys, range.cpuPhys)) continue;
+        last = Math.max(last, range.dma + (end - 1 - range.cpuPhys));
+      }
+    }
+    return last;
+  }
+
+  /** True when devices find every byte of RAM. */
+  coversRam(memory: readonly MemoryRange[]): boolean {
+    return memory.every(({ basePhys, sizeBytes, type }) => {
+      if (type !== "ram") return true;
+      let at: number = basePhys;
+      while (at < basePhys + sizeBytes) {
+        const range = this.ranges.find(({ cpuPhys, sizeBytes }) =>
+          at >= cpuPhys && at < cpuPhys + sizeBytes
+        );
+        if (range === undefined) return false;
+        at = range.cpuPhys + range.sizeBytes;
+      }
+      return true;
+    });
+  }
+
+  /**
+   * The addresses that lead nowhere, for an allocator of IO addresses to leave out.
+   *
+   * @param lastAddress The last address that is translated.
+   * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all
+   *   lie behind the last address (EFAULT): such a domain cannot be set up.
+   * @see behaviour/dma.md 4.1, 4.6
+   */
+  gaps(lastAddress: number): readonly { start: number; end: number }[] | number {
+    const gaps: { start: number; end: number }[] = [];
+    let at = 0;
+    for (const { dma, sizeBytes } of [...this.ranges].sort((a, b) => a.dma - b.dma)) {
+      if (dma < at) return -ERRNO.EINVAL;
+      if (dma > at) gaps.push({ start: at, end: dma });
+      at = dma + sizeBytes;
+    }
+    if (gaps[0]?.start === 0 && gaps[0].end > lastAddress) return -ERRNO.EFAULT;
+    if (at <= lastAddress) gaps.push({ start: at, end: lastAddress + 1 });
+    return gaps;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Cache maintenance for devices that do not see the CPU's caches.
+ *
+ * Whatever the direction of the mapping, a hand-over to the device cleans, and one to the CPU
+ * invalidates.
+ *
+ * @see behaviour/dma.md 2.1, 2.2
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import { eventId } from "../../event_vocabulary.ts";
+import type { Machine } from "../../machine.ts";
+import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
+import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device/device.ts";
+
+const CACHE_CLEAN = eventId("cache.clean");
+const CACHE_INVALIDATE = eventId("cache.invalidate");
+
+/** A DMA buffer from the slab allocator shares no cache line when it is aligned to this. */
+const DMA_MINIMUM_ALIGN_BYTES = 128;
+
+/** Writes the CPU's view of a buffer back, so that the device reads it. */
+export function cleanCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+  const { events } = machine;
+  machine.useCaches().clean(phys, sizeBytes);
+  if (events.tick(CACHE_CLEAN)) events.emit(CACHE_CLEAN, { phys, size_bytes: sizeBytes });
+}
+
+/** Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. */
+export function invalidateCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+  const { events } = machine;
+  machine.useCaches().invalidate(phys, sizeBytes);
+  if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
+}
+
+/**
+ * True when a small buffer that the device writes may share a cache line with its neighbours, so
+ * that it must bounce.
+ *
+ * The rule needs a kernel built for machines without coherent DMA; in this model a non-coherent
+ * device implies such a kernel.
+ * @see behaviour/dma.md 2.1 (kmalloc rule)
+ */
+export function sharesCacheLine(dev: DmaDevice, sizeBytes: Bytes, dir: DmaDirection): boolean {
+  if (dev.coherent || dir === DMA_TO_DEVICE) return false;
+  if (sizeBytes >= 2 * DMA_MINIMUM_ALIGN_BYTES) return false;
+  return slabBytes(sizeBytes) % CACHE_LINE_BYTES !== 0;
+}
+
+/** Size of the slab object that holds a small allocation: powers of two from 8, and 96 and 192. */
+function slabBytes(sizeBytes: Bytes): Bytes {
+  if (sizeBytes > 64 && sizeBytes <= 96) return 96;
+  if (sizeBytes > 128 && sizeBytes <= 192) return 192;
+  let slab = 8;
+  while (slab < sizeBytes) slab *= 2;
+  return slab;
+}

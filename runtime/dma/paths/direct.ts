@@ -1,0 +1,157 @@
+/**
+ * Mapping for devices without translation: the physical address itself, or a bounce buffer.
+ *
+ * `DmaMapping` calls these for a device without a translating domain and emits `dma.map` and
+ * `dma.unmap`; a caller tells the two paths apart by `machine.swiotlb.contains(dma)`.
+ *
+ * @see behaviour/dma.md ch. 2
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
+import type { DmaDevice } from "../device/device.ts";
+import {
+  directAddress,
+  directBranch,
+  MAP_FAILURE,
+  type MapBranch,
+  reaches,
+  UNTOUCHABLE,
+} from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { SKIP_CPU_SYNC } = DMA_ATTR;
+const NOT_TO_TOUCH = UNTOUCHABLE;
+
+/**
+ * Maps a buffer where the device's bus has it, or through a bounce buffer when the device cannot
+ * reach it.
+ *
+ * @param phys First byte; any alignment.
+ * @param attrs Bits of `DMA_ATTR`.
+ * @returns The address for the device, or `DMA_MAPPING_ERROR`.
+ * @see behaviour/dma.md 2.1
+ */
+export function directMapPhys(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): DmaAddr {
+  const branch = directBranch(machine, dev, phys, sizeBytes, dir, attrs);
+  switch (branch.outcome) {
+    case "direct":
+      if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
+        cleanCaches(machine, phys, sizeBytes);
+      }
+      // The unencrypted address of a shared page is its address.
+      return directAddress(dev, phys);
+    case "mmio":
+      return phys as number as DmaAddr;
+    case "bounce":
+      return bounce(machine, dev, phys, sizeBytes, dir, attrs);
+    case "overflow":
+      return overflow(machine, dev, phys, sizeBytes, branch);
+    default:
+      return refuseMap(machine, branch);
+  }
+}
+
+/**
+ * Ends a direct mapping. What was never bounced on a coherent device leaves nothing to do, so an
+ * unbalanced call goes unnoticed.
+ *
+ * @see behaviour/dma.md 2.2
+ */
+export function directUnmapPhys(
+  machine: Machine,
+  dev: DmaDevice,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  if ((attrs & NOT_TO_TOUCH) !== 0) return;
+  if (dev.coherent && !machine.swiotlb.contains(physBehind(dev, dma))) return;
+  if ((attrs & SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
+  machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
+}
+
+/** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 2.2 */
+export function directSyncForCpu(
+  machine: Machine,
+  dev: DmaDevice,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  const phys = physBehind(dev, dma);
+  if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes);
+  machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
+}
+
+/** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 2.2 */
+export function directSyncForDevice(
+  machine: Machine,
+  dev: DmaDevice,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  const phys = physBehind(dev, dma);
+  machine.swiotlb.syncForDevice(phys, sizeBytes, dir);
+  if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
+}
+
+/** The memory behind an address that a map gave out; an address that leads nowhere is nobody's. */
+function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
+  return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
+}
+
+function bounce(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): DmaAddr {
+  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, dev, phys)) {
+    return overflow(machine, dev, phys, sizeBytes, MAP_FAILURE.PEER_NOT_BOUNCED);
+  }
+  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
+  if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
+  const dma = directAddress(dev, tlb);
+  if (reaches(dev, dma, sizeBytes)) {
+    // The copy lies in the CPU's caches, as what a sync copies does.
+    if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
+      cleanCaches(machine, tlb as PhysAddr, sizeBytes);
+    }
+    return dma;
+  }
+  machine.swiotlb.release(dev, tlb as PhysAddr, dir, attrs);
+  return overflow(machine, dev, tlb, sizeBytes, MAP_FAILURE.POOL_UNREACHABLE);
+}
+
+function isPeerMemory(machine: Machine, dev: DmaDevice, phys: PhysAddr): boolean {
+  return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
+}
+
+function overflow(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: number,
+  sizeBytes: Bytes,
+  branch: MapBranch,
+): DmaAddr {
+  machine.warnings.warnOnce(
+    "dma_direct_overflow",
+    `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
+      `its last address is 0x${dev.lastAddress.toString(16)}`,
+  );
+  return refuseMap(machine, branch);
+}

@@ -1,0 +1,171 @@
+import { assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, GIB, MIB, type PhysAddr } from "../../address.ts";
+import type { MachineEvent } from "../../events.ts";
+import { Machine } from "../../machine.ts";
+import { defaultMachineConfig } from "../../machine_config.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
+import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+
+const at = (phys: number): PhysAddr => phys as PhysAddr;
+
+/** 8 GiB of RAM, a pool at 0x6000_0000 as in the assertions, or none. */
+function bench(
+  options: DmaDeviceOptions,
+  pool: "pool" | "no pool" | "forced" = "pool",
+  quirks: readonly string[] = [],
+) {
+  const machine = new Machine({
+    ...defaultMachineConfig(),
+    quirks: new Set(quirks),
+    ramSizeBytes: 8 * GIB,
+    swiotlb: pool === "no pool"
+      ? { sizeBytes: 0, force: false, areas: null }
+      : { sizeBytes: 64 * MIB, force: pool === "forced", areas: null, basePhys: at(0x6000_0000) },
+  });
+  const dev = new DmaDevice("dev", options);
+  const seen: MachineEvent[] = [];
+  machine.events.listen((event) => seen.push(event));
+  const map = (phys: number, sizeBytes: number, attrs = 0, dir: 0 | 1 | 2 = DMA_TO_DEVICE) =>
+    directMapPhys(machine, dev, at(phys), sizeBytes, dir, attrs);
+  return { machine, dev, map, names: () => seen.map(({ name }) => name) };
+}
+
+Deno.test("a 32-bit device bounces above 4 GiB, or is refused with one warning (dma.md ch. 2 assertion 1)", () => {
+  const without = bench({ maskBits: 32 }, "no pool");
+  assertEquals(without.map(0x1_2345_6000, 0x1000), DMA_MAPPING_ERROR);
+  assertEquals(without.map(0x1_2345_6000, 0x1000), DMA_MAPPING_ERROR);
+  assertEquals(without.machine.warnings.total, 1);
+  const pooled = bench({ maskBits: 32 });
+  assertEquals(pooled.map(0x1_2345_6000, 0x1000), 0x6000_0000);
+  assertEquals(pooled.machine.swiotlb.usedSlots, 2);
+});
+
+Deno.test("the last byte decides whether a buffer is reached (dma.md ch. 2 assertion 2)", () => {
+  const { map, machine } = bench({ maskBits: 32 });
+  assertEquals(map(0xffff_f000, 0x1000), 0xffff_f000);
+  const bounced = map(0xffff_f000, 0x1001);
+  assertEquals(machine.swiotlb.contains(bounced), true);
+});
+
+Deno.test("a bus limit bounces as a mask does (dma.md ch. 2 assertion 3)", () => {
+  const { map } = bench({ maskBits: 64, busLimitBits: 32 });
+  assertEquals(map(0x1_0000_0000, 0x800), 0x6000_0000);
+});
+
+Deno.test("MMIO is never bounced (dma.md ch. 2 assertion 4)", () => {
+  const { map, machine } = bench({ maskBits: 32 });
+  assertEquals(map(0x40_0000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+  assertEquals(machine.warnings.total, 1);
+  assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), 0xe000_0000);
+});
+
+Deno.test("forced bouncing takes everything plain and refuses the rest in silence (dma.md ch. 2 assertion 5)", () => {
+  const { map, machine } = bench({}, "forced", ["host_bridge_p2p_with_forced_bounce"]);
+  assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000), 0x6000_0000);
+  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.CC_SHARED), 0x1000_0000);
+  assertEquals(machine.warnings.total, 0);
+});
+
+Deno.test("without host_bridge_p2p_with_forced_bounce MMIO in reach is mapped, bouncing forced or not", () => {
+  const { map, machine } = bench({ maskBits: 32 }, "forced");
+  assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), 0xe000_0000);
+  assertEquals(map(0x40_0000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
+  assertEquals(map(0x1000_0000, 0x1000), 0x6000_0000);
+  assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 2]);
+});
+
+Deno.test("a shared mapping needs forced bouncing (dma.md 2.1, row 3)", () => {
+  const { map, machine } = bench({});
+  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.CC_SHARED), DMA_MAPPING_ERROR);
+  assertEquals(machine.warnings.total, 0);
+});
+
+Deno.test("REQUIRE_COHERENT is refused where it would bounce (dma.md 2.1, last row)", () => {
+  const { map, machine } = bench({ maskBits: 32 });
+  assertEquals(map(0x1_0000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
+  assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 0]);
+});
+
+Deno.test("a bounce buffer out of reach is given back without a copy (dma.md 2.1)", () => {
+  const { map, machine, names } = bench({ maskBits: 30 });
+  assertEquals(map(0x5000_0000, 0x800), DMA_MAPPING_ERROR);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+  assertEquals(names(), ["swiotlb.map", "swiotlb.copy", "swiotlb.unmap", "kernel.warn"]);
+});
+
+Deno.test("small slab buffers of a non-coherent device bounce, unless the device only reads (dma.md 2.1, kmalloc rule)", () => {
+  const { map, machine } = bench({ coherent: false });
+  const bounced = [8, 32, 33, 64, 65, 96, 97, 128, 192, 255, 256].filter((sizeBytes) =>
+    machine.swiotlb.contains(map(0x1000_0000, sizeBytes, 0, DMA_FROM_DEVICE))
+  );
+  assertEquals(bounced, [8, 32, 65, 96]);
+  assertEquals(map(0x1000_0000, 8), 0x1000_0000);
+  const coherent = bench({});
+  assertEquals(coherent.map(0x1000_0000, 8, 0, DMA_FROM_DEVICE), 0x1000_0000);
+});
+
+Deno.test("caches are cleaned after a map for a non-coherent device, a bounced one after its copy, unless SKIP or MMIO (dma.md 2.1)", () => {
+  const { map, names } = bench({ coherent: false, maskBits: 32 });
+  map(0x1000_0000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
+  map(0xe000_0000, 0x1000, DMA_ATTR.MMIO);
+  assertEquals(names(), []);
+  map(0x1000_0000, 0x1000);
+  assertEquals(names(), ["cache.clean"]);
+  map(0x1_0000_0000, 0x1000);
+  assertEquals(names(), ["cache.clean", "swiotlb.map", "swiotlb.copy", "cache.clean"]);
+  map(0x1_0000_0000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
+  assertEquals(names().slice(4), ["swiotlb.map", "swiotlb.copy"]);
+  const coherent = bench({});
+  coherent.map(0x1000_0000, 0x1000);
+  assertEquals(coherent.names(), []);
+});
+
+Deno.test("syncs order cache and copy by who comes next (dma.md 2.2)", () => {
+  const { machine, dev, map, names } = bench({ coherent: false, maskBits: 32 });
+  const dma = map(0x1_0000_0000, 0x1000, 0, DMA_BIDIRECTIONAL);
+  directSyncForDevice(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL);
+  directSyncForCpu(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL);
+  directUnmapPhys(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL, 0);
+  assertEquals(names().slice(3), [
+    "swiotlb.copy",
+    "cache.clean",
+    "cache.invalidate",
+    "swiotlb.copy",
+    "cache.invalidate",
+    "swiotlb.copy",
+    "swiotlb.unmap",
+  ]);
+});
+
+Deno.test("unmap copies out once and gives the slots back; SKIP leaves the copy out (dma.md 2.2)", () => {
+  const { machine, dev, map } = bench({ maskBits: 32 });
+  for (const [attrs, expected] of [[0, 0x55], [DMA_ATTR.SKIP_CPU_SYNC, 0]] as const) {
+    machine.memory.fill(at(0x1_0000_0000), 0x1000, 0);
+    const dma = map(0x1_0000_0000, 0x1000, attrs, DMA_FROM_DEVICE);
+    machine.memory.fill(at(dma), 0x1000, 0x55);
+    directUnmapPhys(machine, dev, dma, 0x1000, DMA_FROM_DEVICE, attrs);
+    assertEquals(machine.memory.readU32(at(0x1_0000_0000)) & 255, expected);
+    assertEquals(machine.swiotlb.usedSlots, 0);
+  }
+});
+
+Deno.test("unmap with MMIO or REQUIRE_COHERENT does nothing, even to a bounced mapping (dma.md 2.2)", () => {
+  const { machine, dev, map } = bench({ maskBits: 32 });
+  const dma = map(0x1_0000_0000, 0x1000);
+  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, DMA_ATTR.MMIO);
+  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, DMA_ATTR.REQUIRE_COHERENT);
+  assertEquals(machine.swiotlb.usedSlots, 2);
+});
+
+Deno.test("an unbounced coherent mapping has no state, so unbalanced calls are invisible (dma.md 2.2)", () => {
+  const { machine, dev, map, names } = bench({});
+  const dma = map(0x1_0000_0000, 0x1000);
+  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, 0);
+  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, 0);
+  assertEquals(names(), []);
+});

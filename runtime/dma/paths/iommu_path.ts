@@ -1,0 +1,240 @@
+/**
+ * Mapping for translated devices: a range of IO addresses, leaves that lead it to the buffer, and
+ * for untrusted devices a bounce buffer under every partly used granule.
+ *
+ * @see behaviour/dma.md 1.6
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import {
+  PTE_CACHE,
+  PTE_MMIO,
+  PTE_PRIVILEGED,
+  PTE_READ,
+  PTE_WRITE,
+} from "../../iommu/page_table.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
+import type { DmaDevice } from "../device/device.ts";
+import { hexAddress } from "../hex_address.ts";
+import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const ERROR = DMA_MAPPING_ERROR;
+const NOT_TO_TOUCH = UNTOUCHABLE;
+const { MMIO, PRIVILEGED } = DMA_ATTR;
+const TO_DEVICE = DMA_TO_DEVICE;
+const FROM_DEVICE = DMA_FROM_DEVICE;
+const READABLE = PTE_READ;
+const WRITABLE = PTE_WRITE;
+const CACHED = PTE_CACHE;
+
+/** Attributes under which caches are left alone. */
+const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
+
+/** Flags of a leaf for a mapping. @see behaviour/dma.md 1.6 (protection) */
+export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): number {
+  let flags = dir === TO_DEVICE ? READABLE : dir === FROM_DEVICE ? WRITABLE : READABLE | WRITABLE;
+  if ((attrs & MMIO) !== 0) flags |= PTE_MMIO;
+  else if (dev.coherent) flags |= CACHED;
+  if ((attrs & PRIVILEGED) !== 0) flags |= PTE_PRIVILEGED;
+  return flags;
+}
+
+/** True when the CPU's caches must be maintained for a mapping. */
+export function maintainsCaches(dev: DmaDevice, attrs: number): boolean {
+  return !dev.coherent && (attrs & NO_MAINTENANCE) === 0;
+}
+
+/**
+ * Takes a bounce buffer of whole granules, with what is not data in them zeroed for a device that
+ * is not trusted.
+ * @returns Where the data's copy begins, or `DMA_MAPPING_ERROR`.
+ */
+export function bounceForIommu(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): PhysAddr | typeof DMA_MAPPING_ERROR {
+  const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, dir, attrs);
+  if (tlb === ERROR || !dev.untrusted) return tlb;
+  const before = domain.offsetOf(tlb);
+  if (before !== 0) zeroPadding(machine, tlb - before as PhysAddr, before);
+  const end = tlb + sizeBytes;
+  const after = domain.roundUp(end) - end;
+  if (after !== 0) zeroPadding(machine, end as PhysAddr, after);
+  return tlb;
+}
+
+/** Zeroes what the device will see beside a buffer, in memory itself. */
+function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+  if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);
+  else machine.caches.fillMemory(phys, sizeBytes, 0);
+}
+
+/**
+ * Maps a buffer at a fresh range of IO addresses.
+ *
+ * @param phys First byte; any alignment. The offset in the granule is kept.
+ * @returns The IO address of the first byte, or `DMA_MAPPING_ERROR`.
+ * @see behaviour/dma.md 1.6
+ */
+export function iommuMapPhys(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): DmaAddr {
+  let at = phys;
+  const bounced = mustBounce(dev, domain, phys, sizeBytes, dir);
+  if (bounced) {
+    if ((attrs & NOT_TO_TOUCH) !== 0) {
+      return refuseMap(machine, MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN);
+    }
+    const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    if (tlb === ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
+    at = tlb as PhysAddr;
+  }
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, sizeBytes);
+  const dma = mapAt(machine, dev, domain, at, sizeBytes, leafFlags(dev, dir, attrs));
+  if (dma === ERROR && bounced) machine.swiotlb.unmap(dev, at, sizeBytes, dir, attrs);
+  return dma;
+}
+
+/**
+ * Maps a buffer that needs no bounce; coherent memory and the lists come here as well.
+ * @returns The IO address of the first byte, or `DMA_MAPPING_ERROR`.
+ */
+function mapAt(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  flags: number,
+): DmaAddr {
+  if (dev.minAlignMask >= domain.granuleBytes) {
+    machine.warnings.warnOnce(
+      "__iommu_dma_map",
+      `Device "${dev.name}" wants more address bits kept than a granule has`,
+    );
+    return refuseMap(machine, MAP_FAILURE.MIN_ALIGN);
+  }
+  const offset = domain.offsetOf(phys);
+  const length = domain.roundUp(sizeBytes + offset);
+  const iova = domain.allocIova(length, false);
+  if (iova === 0) return refuseMap(machine, MAP_FAILURE.NO_IOVA);
+  if (domain.map(iova, phys - offset as PhysAddr, length, flags) !== 0) {
+    domain.freeIova(iova, length);
+    return refuseMap(machine, MAP_FAILURE.PAGE_TABLE);
+  }
+  domain.syncMap(iova, length);
+  // The sum would be a new number on the heap; most buffers start on a granule.
+  return (offset === 0 ? iova : iova + offset) as DmaAddr;
+}
+
+/**
+ * Ends a mapping: leaves, flush, IO addresses, and the bounce buffer with its copy out.
+ *
+ * @returns Where the address led before, or -1 when it led nowhere or was not looked up.
+ * @see behaviour/dma.md 1.6 (unmap)
+ */
+export function iommuUnmapPhys(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): PhysAddr | -1 {
+  const phys = machine.iommu.lookup(dev, dma);
+  if ((attrs & NOT_TO_TOUCH) === 0) {
+    if (phys <= 0) {
+      machine.warnings.warn(
+        "iommu_dma_unmap_phys",
+        `Device "${dev.name}" ends a mapping at ${hexAddress(dma)}, where nothing is mapped`,
+      );
+      return -1;
+    }
+    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
+  }
+  iommuTearDown(machine, domain, dma, sizeBytes);
+  if ((attrs & NOT_TO_TOUCH) === 0 && machine.swiotlb.contains(phys)) {
+    machine.swiotlb.unmap(dev, phys as PhysAddr, sizeBytes, dir, attrs);
+  }
+  return phys;
+}
+
+/** Clears a mapping's leaves and gives its range back, as the mode wants. */
+export function iommuTearDown(
+  machine: Machine,
+  domain: IommuDomain,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+): void {
+  const offset = domain.offsetOf(dma);
+  const start = offset === 0 ? dma : dma - offset;
+  const length = domain.roundUp(sizeBytes + offset);
+  const unmapped = domain.unmap(start, length, !domain.lazy);
+  if (unmapped !== length) warnUnmapped(machine, domain, start, length, unmapped);
+  domain.releaseIova(start, length);
+}
+
+/** The kernel's word on leaves that were not what the caller thought. */
+export function warnUnmapped(
+  machine: Machine,
+  domain: IommuDomain,
+  start: number,
+  askedBytes: Bytes,
+  unmappedBytes: Bytes,
+): void {
+  const { device } = domain;
+  machine.warnings.warn(
+    "iommu_dma_unmap",
+    `Device "${device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
+      `${hexAddress(start)} were mapped`,
+  );
+}
+
+/** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 1.6 (sync) */
+export function iommuSyncForCpu(
+  machine: Machine,
+  dev: DmaDevice,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  const phys = syncedPhys(machine, dev, dma);
+  if (phys < 0) return;
+  if (!dev.coherent) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
+  machine.swiotlb.syncForCpu(phys as PhysAddr, sizeBytes, dir);
+}
+
+/** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 1.6 (sync) */
+export function iommuSyncForDevice(
+  machine: Machine,
+  dev: DmaDevice,
+  dma: DmaAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  const phys = syncedPhys(machine, dev, dma);
+  if (phys < 0) return;
+  machine.swiotlb.syncForDevice(phys as PhysAddr, sizeBytes, dir);
+  if (!dev.coherent) cleanCaches(machine, phys as PhysAddr, sizeBytes);
+}
+
+/** Where a sync has something to do; -1 where it has not. */
+function syncedPhys(machine: Machine, dev: DmaDevice, dma: DmaAddr): PhysAddr | -1 {
+  return dev.coherent && !dev.untrusted ? -1 : machine.iommu.lookup(dev, dma);
+}

@@ -1,0 +1,259 @@
+/**
+ * The branch that a map takes, as a value: what is done, and why, by row of the rules.
+ *
+ * Mapping goes by it, and events and scripts ask for it again to say which it was.
+ *
+ * @see behaviour/dma.md 1.6, 2.1
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { sharesCacheLine } from "./cache_maintenance.ts";
+import type { DmaDevice } from "../device/device.ts";
+
+// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
+const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
+const ERROR = DMA_MAPPING_ERROR;
+
+/** What comes of a map. */
+export type MapOutcome =
+  /** The buffer's own address as the device's bus has it. */
+  | "direct"
+  /** The physical address, whatever the bus does to memory. */
+  | "mmio"
+  /** A copy in the pool. */
+  | "bounce"
+  /** A range of IO addresses. */
+  | "translate"
+  /** Nothing, without a word. */
+  | "refuse"
+  /** Nothing, and the kernel warns. */
+  | "overflow";
+
+export interface MapBranch {
+  /** How it is called. */
+  readonly name: string;
+  readonly outcome: MapOutcome;
+  /** Chapter and row of `docs/behaviour/`. */
+  readonly rule: string;
+  /** When it is taken, and what comes of it, as a sentence. */
+  readonly doc: string;
+}
+
+function branch(name: string, outcome: MapOutcome, rule: string, doc: string): MapBranch {
+  return { name, outcome, rule, doc };
+}
+
+const BRANCH = {
+  NEEDS_COHERENT: branch(
+    "needs_coherent",
+    "refuse",
+    "dma.1.4.3",
+    "Coherent memory is required for a device that is not coherent: refused.",
+  ),
+  FORCED_BOUNCE_FORBIDDEN: branch(
+    "forced_bounce_forbidden",
+    "refuse",
+    "dma.2.1.1",
+    "Bouncing is forced, and MMIO or required coherence forbids it: refused.",
+  ),
+  FORCED_BOUNCE: branch("forced_bounce", "bounce", "dma.2.1.2", "Bouncing is forced: bounced."),
+  SHARED_WITHOUT_ENCRYPTION: branch(
+    "shared_without_encryption",
+    "refuse",
+    "dma.2.1.3",
+    "Memory is said to be shared where bouncing is not forced: refused.",
+  ),
+  MMIO_REACHED: branch(
+    "mmio_reached",
+    "mmio",
+    "dma.2.1.4",
+    "MMIO in reach of the device: its physical address.",
+  ),
+  MMIO_UNREACHABLE: branch(
+    "mmio_unreachable",
+    "overflow",
+    "dma.2.1.5",
+    "MMIO out of reach of the device, never bounced: refused with a warning.",
+  ),
+  SHARED_REACHED: branch(
+    "shared_reached",
+    "direct",
+    "dma.2.1.6",
+    "Shared memory in reach of the device: its unencrypted address.",
+  ),
+  SHARED_UNREACHABLE: branch(
+    "shared_unreachable",
+    "overflow",
+    "dma.2.1.6",
+    "Shared memory out of reach of the device: refused with a warning.",
+  ),
+  MEMORY_REACHED: branch(
+    "memory_reached",
+    "direct",
+    "dma.2.1.7",
+    "Memory in reach of the device: its own address.",
+  ),
+  BOUNCE_UNREACHABLE: branch(
+    "bounce_unreachable",
+    "bounce",
+    "dma.2.1.8",
+    "Memory out of reach of the device: bounced.",
+  ),
+  BOUNCE_CACHE_LINE: branch(
+    "bounce_cache_line",
+    "bounce",
+    "dma.2.1.8",
+    "A small buffer that shares a cache line with its neighbours: bounced.",
+  ),
+  MEMORY_UNREACHABLE: branch(
+    "memory_unreachable",
+    "overflow",
+    "dma.2.1.9",
+    "Memory that would have to bounce, without a pool or without leave: refused with a warning.",
+  ),
+  SHARED_ON_IOMMU: branch(
+    "shared_on_iommu",
+    "refuse",
+    "dma.1.4.5",
+    "Memory is said to be shared for a device behind an IOMMU: refused.",
+  ),
+  TRANSLATED: branch("translated", "translate", "dma.1.6", "Behind an IOMMU: IO addresses."),
+  TRANSLATED_BOUNCE: branch(
+    "translated_bounce",
+    "bounce",
+    "dma.1.6.1",
+    "Behind an IOMMU, and parts of a granule are not the device's to see: bounced, IO addresses.",
+  ),
+  TRANSLATED_BOUNCE_FORBIDDEN: branch(
+    "translated_bounce_forbidden",
+    "refuse",
+    "dma.1.6.1",
+    "The same, but MMIO or required coherence forbids it: refused.",
+  ),
+} as const;
+
+/** The branches of a map, by name in capitals. */
+export const MAP_BRANCH = BRANCH;
+
+/** What can go wrong on a branch that was to succeed. */
+export const MAP_FAILURE = {
+  PAGE_WITH_MMIO: branch(
+    "page_with_mmio",
+    "refuse",
+    "dma.1.4",
+    "A page is mapped with the attribute for MMIO: refused.",
+  ),
+  PAGE_OF_A_DEVICE: branch(
+    "page_of_a_device",
+    "refuse",
+    "dma.1.4",
+    "A kernel with debugging maps a page of a device's memory: refused.",
+  ),
+  VMALLOC: branch(
+    "vmalloc_memory",
+    "refuse",
+    "dma.1.4",
+    "Memory that is contiguous for the CPU only is mapped as one buffer: refused.",
+  ),
+  POOL_FULL: branch("no_bounce_buffer", "refuse", "dma.6.2", "No slots fit: refused."),
+  POOL_UNREACHABLE: branch(
+    "bounce_buffer_unreachable",
+    "overflow",
+    "dma.2.1",
+    "The bounce buffer is out of the device's reach too: refused with a warning.",
+  ),
+  PEER_NOT_BOUNCED: branch(
+    "peer_memory_not_bounced",
+    "overflow",
+    "dma.7.3",
+    "Peer memory that would have to bounce, in 6.12: refused with a warning.",
+  ),
+  MIN_ALIGN: branch(
+    "min_align_beyond_granule",
+    "refuse",
+    "dma.1.6.3",
+    "The device wants more address bits kept than a granule has: refused with a warning.",
+  ),
+  NO_IOVA: branch("no_io_addresses", "refuse", "dma.1.6.4", "No IO addresses are free: refused."),
+  PAGE_TABLE: branch(
+    "page_table_refuses",
+    "refuse",
+    "dma.1.6.5",
+    "The page table cannot be written: refused.",
+  ),
+} as const;
+
+/** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
+export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
+const NOT_TO_TOUCH = UNTOUCHABLE;
+
+/** Where a device finds a byte of memory without translation. @see behaviour/dma.md 1.1 */
+export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
+  return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
+}
+
+/** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
+export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
+  return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
+}
+
+/** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
+export function directBranch(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): MapBranch {
+  const shared = (attrs & CC_SHARED) !== 0;
+  if (machine.forcesBounce) {
+    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
+    if (!shared && !exempt) {
+      return (attrs & NOT_TO_TOUCH) === 0 ? BRANCH.FORCED_BOUNCE : BRANCH.FORCED_BOUNCE_FORBIDDEN;
+    }
+  } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;
+  if ((attrs & MMIO) !== 0) {
+    return reaches(dev, phys, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
+  }
+  const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
+  if (shared) return reached ? BRANCH.SHARED_REACHED : BRANCH.SHARED_UNREACHABLE;
+  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return BRANCH.MEMORY_REACHED;
+  if ((attrs & REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
+    return reached ? BRANCH.BOUNCE_CACHE_LINE : BRANCH.BOUNCE_UNREACHABLE;
+  }
+  return BRANCH.MEMORY_UNREACHABLE;
+}
+
+/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
+export function mustBounce(
+  dev: DmaDevice,
+  domain: IommuDomain,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): boolean {
+  if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
+  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
+}
+
+/** The branch that a map of one buffer takes. @see behaviour/dma.md 1.4 */
+export function mapBranch(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): MapBranch {
+  const { domain } = dev;
+  if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) return BRANCH.NEEDS_COHERENT;
+  if (domain === null) return directBranch(machine, dev, phys, sizeBytes, dir, attrs);
+  if ((attrs & CC_SHARED) !== 0) return BRANCH.SHARED_ON_IOMMU;
+  if (!mustBounce(dev, domain, phys, sizeBytes, dir)) return BRANCH.TRANSLATED;
+  return (attrs & NOT_TO_TOUCH) === 0
+    ? BRANCH.TRANSLATED_BOUNCE
+    : BRANCH.TRANSLATED_BOUNCE_FORBIDDEN;
+}

@@ -1,0 +1,370 @@
+import { assert, assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { EventName } from "../../event_vocabulary.ts";
+import type { MachineConfig } from "../../machine_config.ts";
+import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
+import { at, type TestBench, testBench } from "../testing.ts";
+
+const POOL = 0x6000_0000;
+const { MMIO, REQUIRE_COHERENT, CC_SHARED, NO_WARN } = DMA_ATTR;
+
+interface Given {
+  readonly device?: DmaDeviceOptions;
+  readonly pool?: "none" | "forced" | "encrypted";
+  readonly machine?: Partial<MachineConfig>;
+  readonly mode?: "off" | "strict";
+  readonly phys?: number;
+  readonly sizeBytes?: number;
+  readonly dir?: DmaDirection;
+  readonly attrs?: number;
+}
+
+/** What 7.2 has of the defects that decide here. */
+const RELEASE: ReadonlySet<string> = new Set(["host_bridge_p2p_with_forced_bounce"]);
+
+/** 8 GiB, a pool at 0x6000_0000 as in the assertions, and a device without translation. */
+function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): TestBench {
+  return testBench({
+    machine: {
+      ramSizeBytes: 8 * GIB,
+      swiotlb: {
+        sizeBytes: pool === "none" ? 0 : 64 * 2 ** 20,
+        force: pool === "forced",
+        areas: null,
+        ...(pool === "none" ? {} : { basePhys: at(POOL) }),
+      },
+      memoryEncryption: pool === "encrypted",
+      quirks: RELEASE,
+      ...machine,
+    },
+    iommu: { mode },
+    device,
+  });
+}
+
+/** What a map gives and says: the address, the branch and its rule, the warnings. */
+function mapped(given: Given) {
+  const bench = benchFor(given);
+  const { phys = 0x1000_0000, sizeBytes = 0x1000, dir = DMA_TO_DEVICE, attrs = 0 } = given;
+  const dma = bench.machine.dma.dmaMapPhys(bench.dev, at(phys), sizeBytes, dir, attrs);
+  const name: EventName = dma === DMA_MAPPING_ERROR ? "ret.dma_map_phys" : "dma.map";
+  const why = bench.seen.find((event) => event.name === name)!.why!;
+  return [dma as number, why.inputs.branch, why.rule, bench.machine.warnings.total];
+}
+
+/** Every row of the table of 2.1, and what leads there. */
+const ROWS: readonly (readonly [string, Given, number, string, string, number])[] = [
+  [
+    "row 1, MMIO",
+    { pool: "forced", attrs: MMIO },
+    -1,
+    "forced_bounce_forbidden",
+    "dma.2.1.1",
+    0,
+  ],
+  [
+    "row 1, REQUIRE_COHERENT",
+    { pool: "forced", attrs: REQUIRE_COHERENT },
+    -1,
+    "forced_bounce_forbidden",
+    "dma.2.1.1",
+    0,
+  ],
+  ["row 2", { pool: "forced" }, POOL, "forced_bounce", "dma.2.1.2", 0],
+  ["row 2, encrypted", { pool: "encrypted" }, POOL, "forced_bounce", "dma.2.1.2", 0],
+  ["row 3", { attrs: CC_SHARED }, -1, "shared_without_encryption", "dma.2.1.3", 0],
+  [
+    "row 4",
+    { attrs: MMIO, phys: 0xe000_0000 },
+    0xe000_0000,
+    "mmio_reached",
+    "dma.2.1.4",
+    0,
+  ],
+  [
+    "row 4, forced bounce and shared",
+    { pool: "forced", attrs: MMIO | CC_SHARED, phys: 0xe000_0000 },
+    0xe000_0000,
+    "mmio_reached",
+    "dma.2.1.4",
+    0,
+  ],
+  [
+    "row 5",
+    { attrs: MMIO, phys: 0x40_0000_0000, device: { maskBits: 32 } },
+    -1,
+    "mmio_unreachable",
+    "dma.2.1.5",
+    1,
+  ],
+  [
+    "row 6",
+    { pool: "encrypted", attrs: CC_SHARED },
+    0x1000_0000,
+    "shared_reached",
+    "dma.2.1.6",
+    0,
+  ],
+  [
+    "row 6, out of reach",
+    { pool: "encrypted", attrs: CC_SHARED, phys: 4 * GIB, device: { maskBits: 32 } },
+    -1,
+    "shared_unreachable",
+    "dma.2.1.6",
+    1,
+  ],
+  ["row 7", {}, 0x1000_0000, "memory_reached", "dma.2.1.7", 0],
+  [
+    "row 7, the last byte in reach",
+    { device: { maskBits: 32 }, phys: 0xffff_f000 },
+    0xffff_f000,
+    "memory_reached",
+    "dma.2.1.7",
+    0,
+  ],
+  [
+    "row 8, mask",
+    { device: { maskBits: 32 }, phys: 0xffff_f000, sizeBytes: 0x1001 },
+    POOL,
+    "bounce_unreachable",
+    "dma.2.1.8",
+    0,
+  ],
+  [
+    "row 8, bus limit",
+    { device: { maskBits: 64, busLimitBits: 32 }, phys: 4 * GIB },
+    POOL,
+    "bounce_unreachable",
+    "dma.2.1.8",
+    0,
+  ],
+  [
+    "row 8, a line shared with others",
+    { device: { coherent: false }, sizeBytes: 32, dir: DMA_FROM_DEVICE },
+    POOL,
+    "bounce_cache_line",
+    "dma.2.1.8",
+    0,
+  ],
+  [
+    "row 9, no pool",
+    { pool: "none", device: { maskBits: 32 }, phys: 0x1_2345_6000 },
+    -1,
+    "memory_unreachable",
+    "dma.2.1.9",
+    1,
+  ],
+  [
+    "row 9, coherence required",
+    { device: { maskBits: 32 }, phys: 4 * GIB, attrs: REQUIRE_COHERENT },
+    -1,
+    "memory_unreachable",
+    "dma.2.1.9",
+    1,
+  ],
+  [
+    "a bounce buffer out of reach",
+    { device: { maskBits: 30 }, phys: 0x5000_0000 },
+    -1,
+    "bounce_buffer_unreachable",
+    "dma.2.1",
+    1,
+  ],
+  [
+    "more than the pool lends",
+    { pool: "forced", sizeBytes: 262145, attrs: NO_WARN },
+    -1,
+    "no_bounce_buffer",
+    "dma.6.2",
+    0,
+  ],
+];
+
+for (const [row, given, ...expected] of ROWS) {
+  Deno.test(`a map without translation, ${row}: ${expected[1]} (dma.md 2.1)`, () => {
+    assertEquals(mapped(given), expected);
+  });
+}
+
+Deno.test("a map behind an IOMMU names its branch too, and what fails in it (dma.md 1.4, 1.6)", () => {
+  const strict = { mode: "strict" } as const;
+  const untrusted = { ...strict, device: { untrusted: true, minAlignMask: 0xfff } };
+  const branch = (given: Given) => mapped(given).slice(1, 3);
+  assertEquals(branch(strict), ["translated", "dma.1.6"]);
+  assertEquals(branch({ ...untrusted, sizeBytes: 0x200 }), ["translated_bounce", "dma.1.6.1"]);
+  assertEquals(branch({ ...untrusted, sizeBytes: 0x200, attrs: MMIO }), [
+    "translated_bounce_forbidden",
+    "dma.1.6.1",
+  ]);
+  assertEquals(branch({ ...strict, attrs: CC_SHARED }), ["shared_on_iommu", "dma.1.4.5"]);
+  assertEquals(branch({ ...strict, device: { coherent: false }, attrs: REQUIRE_COHERENT }), [
+    "needs_coherent",
+    "dma.1.4.3",
+  ]);
+  assertEquals(branch({ ...strict, device: { minAlignMask: 0xffff } }), [
+    "min_align_beyond_granule",
+    "dma.1.6.3",
+  ]);
+  assertEquals(branch({ ...strict, device: { maskBits: 12 } }), ["no_io_addresses", "dma.1.6.4"]);
+  assertEquals(branch({ ...untrusted, pool: "none", sizeBytes: 0x200 }), [
+    "no_bounce_buffer",
+    "dma.6.2",
+  ]);
+});
+
+Deno.test("a page with the attribute for MMIO is refused and says so (dma.md 1.4)", () => {
+  const { machine, dev, seen } = benchFor({});
+  const dma = machine.dma.dmaMapPage(dev, at(0x1000_0000), 0, 0x1000, DMA_TO_DEVICE, MMIO);
+  assertEquals(dma, DMA_MAPPING_ERROR);
+  assertEquals(seen.at(-1)?.why?.inputs.branch, "page_with_mmio");
+});
+
+Deno.test("every branch has a name and a sentence of its own", () => {
+  const all = [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)];
+  assertEquals(new Set(all.map(({ name }) => name)).size, all.length);
+  for (const { doc } of all) assert(/^[A-Z].*\.$/.test(doc), doc);
+});
+
+const HIGH = { cpuPhys: at(0x8000_0000), dma: 0 as DmaAddr, sizeBytes: GIB };
+
+Deno.test("a bus with a range gives its own addresses, refuses what lies outside, and leaves MMIO alone (dma.md ch. 1 assertion 1)", () => {
+  const device = { ranges: [HIGH] };
+  assertEquals(mapped({ pool: "none", device, phys: 0x8000_1000 }).slice(0, 2), [
+    0x1000,
+    "memory_reached",
+  ]);
+  assertEquals(mapped({ pool: "none", device, phys: 0x7fff_f000 }).slice(0, 2), [
+    -1,
+    "memory_unreachable",
+  ]);
+  assertEquals(mapped({ pool: "none", device, phys: 0x8000_1000, attrs: MMIO }).slice(0, 2), [
+    0x8000_1000,
+    "mmio_reached",
+  ]);
+});
+
+Deno.test("a device reads and writes through its bus's ranges; what leads nowhere is blocked (dma.md 1.1)", () => {
+  const bench = benchFor({
+    pool: "none",
+    device: { ranges: [HIGH] },
+    machine: { windows: [{ name: "bar", basePhys: at(0xe000_0000), sizeBytes: 0x1000 }] },
+  });
+  const { machine, dev } = bench;
+  machine.memory.fill(at(0x8000_1000), 1, 0x22);
+  const dma = machine.dma.dmaMapPhys(dev, at(0x8000_1000), 64, DMA_FROM_DEVICE);
+  const bytes = new Uint8Array(1);
+  assert(machine.bus.read(dev, dma, bytes, 0, 1));
+  assertEquals(bytes[0], 0x22);
+  assert(machine.bus.write(dev, dma, new Uint8Array([0x33]), 0, 1));
+  assertEquals(machine.memory.readU32(at(0x8000_1000)) & 255, 0x33);
+  assertEquals(machine.iommu.lookup(dev, dma), 0x8000_1000);
+  assert(machine.bus.write(dev, 0xe000_0000, new Uint8Array([0x44]), 0, 1));
+  assertEquals(machine.memory.readU32(at(0xe000_0000)) & 255, 0x44);
+  assertEquals(machine.bus.read(dev, 0x7000_0000, bytes, 0, 1), false);
+  assertEquals(machine.iommu.faults.at(-1)?.reason, "blocked");
+  machine.dma.dmaUnmapPhys(dev, dma, 64, DMA_FROM_DEVICE);
+  assertEquals([dev.mappings, bench.fields("dma.unmap").length], [0, 1]);
+});
+
+Deno.test("a bounce buffer is given at its address on the bus, and found again by it (dma.md 1.1, 2.2)", () => {
+  const ranges = [{ cpuPhys: at(0x4000_0000), dma: 0x10_0000_0000 as DmaAddr, sizeBytes: GIB }];
+  const { machine, dev, fields } = benchFor({ device: { ranges } });
+  const phys = at(0x1000_0000);
+  machine.memory.fill(phys, 0x1000, 0x22);
+  const dma = machine.dma.dmaMapPhys(dev, phys, 0x1000, DMA_FROM_DEVICE);
+  assertEquals(dma, 0x10_2000_0000);
+  assertEquals(fields("dma.map")[0]?.path, "swiotlb");
+  assert(machine.bus.write(dev, dma, new Uint8Array([0x33]), 0, 1));
+  machine.dma.dmaSyncSingleForCpu(dev, dma, 0x1000, DMA_FROM_DEVICE);
+  assertEquals(machine.memory.readU32(phys) & 0xffff, 0x2233);
+  machine.dma.dmaUnmapPhys(dev, dma, 0x1000, DMA_FROM_DEVICE);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+});
+
+Deno.test("shared memory comes from where the bus has some (dma.md 1.1)", () => {
+  const coherent = (ranges: DmaDeviceOptions["ranges"], maskBits = 64) => {
+    const { machine, dev } = benchFor({ pool: "none", device: { ranges: ranges!, maskBits } });
+    const memory = machine.dma.dmaAllocCoherent(dev, 0x2000);
+    return memory === null ? null : [memory.dma as number, memory.physOf(0) as number];
+  };
+  assertEquals(coherent([HIGH]), [0, 0x8000_0000]);
+  const second = { cpuPhys: at(GIB), dma: 0x4000_0000 as DmaAddr, sizeBytes: GIB };
+  const far = { cpuPhys: at(0x8000_0000), dma: 0x10_0000_0000 as DmaAddr, sizeBytes: GIB };
+  assertEquals(coherent([far, second], 32), [0x6000_0000, 0x6000_0000]);
+  assertEquals(coherent([far], 32), null);
+});
+
+Deno.test("the required mask reaches the last RAM on the bus; RAM outside limits the device (dma.md 1.7, ch. 1 assertion 2)", () => {
+  const asked = (device: DmaDeviceOptions, ramSizeBytes = 0x8_8000_0000) => {
+    const { machine, dev } = benchFor({ device, machine: { ramSizeBytes } });
+    return [machine.dma.dmaGetRequiredMask(dev), machine.dma.dmaAddressingLimited(dev)];
+  };
+  assertEquals(asked({}), [0xf_ffff_ffff, false]);
+  assertEquals(asked({ maskBits: 35 }), [0xf_ffff_ffff, true]);
+  assertEquals(asked({ busLimitBits: 35 }), [0xf_ffff_ffff, true]);
+  assertEquals(asked({ maskBits: 30, ranges: [HIGH] }), [0x3fff_ffff, true]);
+  const all = { cpuPhys: at(0), dma: 0x8000_0000 as DmaAddr, sizeBytes: 2 * GIB };
+  const small = 2 * GIB;
+  assertEquals(asked({ maskBits: 32, ranges: [all] }, small), [0xffff_ffff, false]);
+  assertEquals(asked({ maskBits: 31, ranges: [all] }, small), [0xffff_ffff, true]);
+  const { machine, dev } = benchFor({ mode: "strict", device: { maskBits: 32 } });
+  assertEquals(machine.dma.dmaGetRequiredMask(dev), 0xffff_ffff);
+  assertEquals(machine.dma.dmaAddressingLimited(dev), false);
+});
+
+Deno.test("a mask is taken from 32 bits on, below only when it reaches the zone for DMA (dma.md 1.2)", () => {
+  const set = (bits: number, given: Given = {}) => {
+    const { machine, dev } = benchFor(given);
+    const streaming = machine.dma.dmaSetMask(dev, bits);
+    assertEquals(machine.dma.dmaSetCoherentMask(dev, bits), streaming);
+    const wanted = streaming === 0 ? bits : 64;
+    assertEquals([dev.maskBits, dev.coherentMaskBits], [wanted, wanted]);
+    return streaming;
+  };
+  assertEquals([64, 32, 24, 23, 1].map((bits) => set(bits)), [0, 0, 0, -ERRNO.EIO, -ERRNO.EIO]);
+  assertEquals(set(23, { mode: "strict" }), 0);
+  const low = { cpuPhys: at(0), dma: 0x4000_0000 as DmaAddr, sizeBytes: GIB };
+  assertEquals([30, 31].map((bits) => set(bits, { device: { ranges: [low] } })), [-ERRNO.EIO, 0]);
+  assertEquals(set(31, { device: { ranges: [HIGH] } }), -ERRNO.EIO);
+  assertEquals(set(32, { device: { ranges: [HIGH] } }), 0);
+});
+
+Deno.test("behind an IOMMU the gaps of a bus's ranges are never handed out; impossible ranges leave the device direct (dma.md 4.1, 4.6, 1.3)", () => {
+  const device = (...ranges: readonly (readonly [number, number])[]) => {
+    const { machine, dev } = benchFor({
+      mode: "strict",
+      device: {
+        ranges: ranges.map(([dma, sizeBytes], index) => ({
+          cpuPhys: at(index * GIB),
+          dma: dma as DmaAddr,
+          sizeBytes,
+        })),
+      },
+    });
+    return { machine, dev };
+  };
+  const { machine, dev } = device([0x1000_0000, 0x2000], [0x4000_0000, 0x1000]);
+  const map = () => machine.dma.dmaMapPhys(dev, 0x5000 as PhysAddr, 0x1000, DMA_TO_DEVICE);
+  assertEquals([map(), map(), map(), map()], [0x4000_0000, 0x1000_1000, 0x1000_0000, -1]);
+  assert(dev.domain !== null);
+  const overlap = device([0, 0x2000], [0x1000, 0x1000]);
+  assertEquals([overlap.dev.domain, overlap.machine.warnings.total], [null, 1]);
+  assertEquals(device([2 ** 48, 0x1000]).dev.domain, null);
+});
+
+Deno.test("largest mappings follow from who bounces (dma.md 1.7, ch. 1 assertion 3)", () => {
+  const max = (given: Given) => {
+    const { machine, dev } = benchFor(given);
+    return machine.dma.dmaMaxMappingSize(dev);
+  };
+  assertEquals(max({ device: { maskBits: 32 } }), 262144);
+  assertEquals(max({ device: { maskBits: 32, minAlignMask: 0xfff } }), 258048);
+  assertEquals(max({ device: { ranges: [HIGH] } }), 262144);
+  assertEquals(max({ pool: "encrypted", device: { minAlignMask: 0xfff } }), 258048);
+  assertEquals(max({}), Number.MAX_SAFE_INTEGER);
+  assertEquals(max({ pool: "none", device: { maskBits: 32 } }), Number.MAX_SAFE_INTEGER);
+  assertEquals(new DmaDevice("dev", { ranges: [HIGH] }).rangeMap?.ranges.length, 1);
+});

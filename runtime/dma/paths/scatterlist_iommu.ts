@@ -1,0 +1,307 @@
+/**
+ * Scatterlists behind an IOMMU: one range of IO addresses for the whole list, each entry on a
+ * granule of its own, outputs joined where the device may see one piece.
+ *
+ * @see behaviour/dma.md 7.2
+ */
+import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import type { DmaDevice } from "../device/device.ts";
+import {
+  iommuMapPhys,
+  iommuSyncForCpu,
+  iommuSyncForDevice,
+  iommuTearDown,
+  iommuUnmapPhys,
+  leafFlags,
+  maintainsCaches,
+} from "./iommu_path.ts";
+import { mustBounce } from "./map_branch.ts";
+import type { Scatterlist } from "../scatterlist.ts";
+import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
+
+/**
+ * Maps a list.
+ * @returns The number of outputs, or a negative errno with nothing mapped.
+ */
+export function iommuMapSg(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  if (mayBounce(dev, list, dir)) return mapEach(machine, dev, domain, list, dir, attrs);
+  if (maintainsCaches(dev, attrs)) {
+    for (let index = 0; index < list.count; index++) {
+      cleanCaches(machine, list.physAt(index), list.lengthAt(index));
+    }
+  }
+  const totalBytes = layOut(machine, dev, domain, list);
+  if (totalBytes < 0) return totalBytes;
+  if (totalBytes === 0) return finalise(dev, domain, list, 0);
+  const iova = domain.allocIova(totalBytes, false);
+  if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
+  const error = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
+  if (error !== 0) {
+    domain.freeIova(iova, totalBytes);
+    return invalidate(list, error === -ERRNO.ENOMEM ? error : -ERRNO.EINVAL);
+  }
+  domain.syncMap(iova, totalBytes);
+  return finalise(dev, domain, list, iova);
+}
+
+/**
+ * Gives each entry its place in the range. An entry that would cross a segment boundary moves
+ * behind it: what the entry before it maps grows, and with it what the device sees of memory that is
+ * none of the list's.
+ *
+ * @returns The bytes of the whole range, or -EREMOTEIO for a peer that cannot be reached.
+ */
+function layOut(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+): number {
+  const boundaryBytes = dev.segmentBoundaryMask + 1;
+  const memo = peerMemo(machine);
+  let totalBytes = 0;
+  let previous = -1;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
+    if (bus === PEER_REFUSED) {
+      restoreFromOutputs(list, index);
+      return invalidate(list, -ERRNO.EREMOTEIO);
+    }
+    if (bus !== null && bus !== PEER_BEHIND_BRIDGE) {
+      list.setBusOutput(index, phys, bus, list.lengthAt(index), machine.dma.rules.busMark);
+      continue;
+    }
+    // The entry has no output yet; what it still holds of an earlier map would read as one.
+    list.clearOutput(index);
+    const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
+    const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
+    if (pad !== 0 && pad < mappedBytes - 1 && previous >= 0) {
+      list.setMapped(previous, list.mappedAt(previous) + pad);
+      totalBytes += pad;
+    }
+    list.setMapped(index, mappedBytes);
+    totalBytes += mappedBytes;
+    previous = index;
+  }
+  return totalBytes;
+}
+
+/**
+ * Undoing a refused map takes each entry's offset and length from where laying out puts them aside:
+ * its DMA fields. Entries that laying out has not come to still hold what an earlier map left there.
+ *
+ * @param first The entry that was refused.
+ * @see behaviour/dma.md 7.2, hazards
+ */
+function restoreFromOutputs(list: Scatterlist, first: number): void {
+  for (let index = first; index < list.count; index++) {
+    if (list.isBusAddressAt(index)) continue;
+    const staleAddress = list.dmaAddressAt(index);
+    const staleBytes = list.dmaLengthAt(index);
+    const shift = staleAddress === DMA_MAPPING_ERROR ? 0 : staleAddress;
+    const lengthBytes = staleBytes === 0 ? list.lengthAt(index) : staleBytes;
+    list.setSegment(index, list.physAt(index) + shift as PhysAddr, lengthBytes);
+  }
+}
+
+/** Leaves no output behind; returns the error. */
+function invalidate(list: Scatterlist, error: number): number {
+  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  return error;
+}
+
+/** Writes the leaves, neighbours in memory by one call. On failure nothing stays mapped. */
+function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: number): number {
+  let doneBytes = 0;
+  let runStart = 0;
+  let runBytes = 0;
+  for (let index = 0; index <= list.count; index++) {
+    let start = 0;
+    let mappedBytes = 0;
+    if (index < list.count) {
+      if (list.isBusAddressAt(index)) continue;
+      const phys = list.physAt(index);
+      start = phys - domain.offsetOf(phys);
+      mappedBytes = list.mappedAt(index);
+      if (runBytes > 0 && start === runStart + runBytes) {
+        runBytes += mappedBytes;
+        continue;
+      }
+    }
+    if (runBytes > 0) {
+      const error = domain.map(iova + doneBytes, runStart as PhysAddr, runBytes, flags);
+      if (error !== 0) {
+        if (doneBytes > 0) domain.unmap(iova, doneBytes, true);
+        return error;
+      }
+      doneBytes += runBytes;
+    }
+    runStart = start;
+    runBytes = mappedBytes;
+  }
+  return 0;
+}
+
+/** Fills the outputs from the front; returns how many there are. */
+function finalise(dev: DmaDevice, domain: IommuDomain, list: Scatterlist, iova: number): number {
+  const boundaryBytes = dev.segmentBoundaryMask + 1;
+  let position = iova;
+  let outputs = 0;
+  /** Bytes of the output that may still grow; 0 when none may. */
+  let currentBytes = 0;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
+    if (list.isBusAddressAt(index)) {
+      const mark = list.busMarkAt(index) ?? "dma_flags";
+      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes, mark);
+      outputs++;
+      currentBytes = 0;
+      continue;
+    }
+    const offset = domain.offsetOf(phys);
+    // Unsigned in the kernel: an output that is too long already takes any more.
+    const room = dev.maxSegmentSizeBytes - currentBytes;
+    const joins = currentBytes !== 0 && offset === 0 && position % boundaryBytes !== 0 &&
+      (room < 0 || room >= lengthBytes);
+    if (joins) list.growOutput(outputs - 1, lengthBytes);
+    else {
+      list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes);
+      outputs++;
+      currentBytes = 0;
+    }
+    currentBytes += lengthBytes;
+    const mappedBytes = list.mappedAt(index);
+    if (lengthBytes + offset < mappedBytes) currentBytes = 0;
+    position += mappedBytes;
+  }
+  for (let index = outputs; index < list.count; index++) list.clearOutput(index);
+  return outputs;
+}
+
+/** True when any entry might bounce, so that each is mapped by itself. */
+function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolean {
+  if (dev.untrusted) return true;
+  if (dev.coherent) return false;
+  for (let index = 0; index < list.count; index++) {
+    if (sharesCacheLine(dev, list.lengthAt(index), dir)) return true;
+  }
+  return false;
+}
+
+/** Each entry by itself; whose memory it is, is not asked. */
+function mapEach(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  list.bounced = true;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
+    const dma = iommuMapPhys(machine, dev, domain, phys, lengthBytes, dir, attrs);
+    if (dma === DMA_MAPPING_ERROR) {
+      // Nothing was transferred, so nothing is copied out.
+      unmapEach(machine, dev, domain, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+      return invalidate(list, -ERRNO.EIO);
+    }
+    list.setOutput(index, phys, dma, lengthBytes);
+    if (mustBounce(dev, domain, phys, lengthBytes, dir)) list.markBounced(index);
+  }
+  return list.count;
+}
+
+/** Ends the first `count` entries' mappings one by one. */
+function unmapEach(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+  count: number,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  for (let index = 0; index < count; index++) {
+    const dma = list.dmaAddressAt(index);
+    if (dma !== DMA_MAPPING_ERROR) {
+      iommuUnmapPhys(machine, dev, domain, dma, list.dmaLengthAt(index), dir, attrs);
+      continue;
+    }
+    // A list that was joined since it was marked has entries without an output.
+    machine.warnings.warn(
+      "iommu_dma_unmap_phys",
+      `Device "${dev.name}" ends a mapping at the error value`,
+    );
+  }
+}
+
+/** Ends a list's mapping: entry by entry where some may have bounced, else all of it at once. */
+export function iommuUnmapSg(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  if (list.bounced) {
+    unmapEach(machine, dev, domain, list, list.count, dir, attrs);
+    return;
+  }
+  if (maintainsCaches(dev, attrs)) {
+    for (let index = 0; index < list.count; index++) {
+      invalidateCaches(machine, list.physAt(index), list.lengthAt(index));
+    }
+  }
+  let start: DmaAddr = DMA_MAPPING_ERROR;
+  let end = 0;
+  for (let index = 0; index < list.count; index++) {
+    if (list.dmaLengthAt(index) === 0) break;
+    if (list.isBusAddressAt(index)) continue;
+    const address = list.dmaAddressAt(index);
+    if (start === DMA_MAPPING_ERROR) start = address;
+    end = address + list.dmaLengthAt(index);
+  }
+  if (end !== 0) iommuTearDown(machine, domain, start, end - start);
+}
+
+/**
+ * Hands a list to the CPU or to the device. Only what may have bounced is looked up; else the
+ * buffers' own cache lines are all there is to maintain.
+ *
+ * @see behaviour/dma.md 1.6, sync of lists
+ */
+export function iommuSyncSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  owner: "cpu" | "device",
+): void {
+  const forCpu = owner === "cpu";
+  for (let index = 0; index < list.count; index++) {
+    if (list.bounced) {
+      const sync = forCpu ? iommuSyncForCpu : iommuSyncForDevice;
+      sync(machine, dev, list.dmaAddressAt(index), list.lengthAt(index), dir);
+    } else if (!dev.coherent) {
+      const maintain = forCpu ? invalidateCaches : cleanCaches;
+      maintain(machine, list.physAt(index), list.lengthAt(index));
+    }
+  }
+}

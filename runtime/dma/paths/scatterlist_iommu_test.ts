@@ -1,0 +1,236 @@
+import { assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, type DmaAddr, KIB, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { PeerMapType } from "../../machine.ts";
+import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaDevice } from "../device/device.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
+
+type Part = readonly [phys: number, sizeBytes: number];
+
+const listOf = (...parts: Part[]) =>
+  new Scatterlist(parts.map(([phys, sizeBytes]) => ({ phys: at(phys), sizeBytes })));
+const partsOf = (list: Scatterlist) =>
+  list.segments().map(({ phys, sizeBytes }) => [phys as number, sizeBytes]);
+const outputsOf = (list: Scatterlist) =>
+  list.mapped().map(({ dma, sizeBytes }) => [dma as number, sizeBytes]);
+
+function map(bench: TestBench, list: Scatterlist): number {
+  return bench.machine.dma.dmaMapSgtable(bench.dev, list, DMA_TO_DEVICE);
+}
+
+/** Peer memory at 0xf000_0000, of a kind that may change. */
+function withPeer(
+  options: TestBenchOptions = {},
+): { bench: TestBench; peer: { kind: PeerMapType } } {
+  const window = { name: "peer", basePhys: at(0xf000_0000), sizeBytes: 0x10000 };
+  const bench = testBench({
+    ...options,
+    machine: { windows: [window], ramSizeBytes: 2 ** 31, ...options.machine },
+  });
+  const peer = { kind: "none" as PeerMapType };
+  bench.machine.peers = {
+    isPeerMemory: () => true,
+    providerAt: () => "peer",
+    passesRoot: () => true,
+    mapType: () => peer.kind,
+    busAddress: (phys: PhysAddr) => phys + 0x10 as DmaAddr,
+    resolveBusAddress: () => -1,
+  };
+  return { bench, peer };
+}
+
+Deno.test("a list takes one range, one map-sync, and one page-table call for each run (dma.md 7.2)", () => {
+  const bench = testBench();
+  assertEquals(map(bench, listOf([0x1_0000, 0x1000], [0x1_1000, 0x800], [0x2_0200, 0x600])), 0);
+  assertEquals(bench.names("iova.alloc", "iommu.map", "iommu.sync_map"), [
+    "iova.alloc",
+    "iommu.map",
+    "iommu.map",
+    "iommu.sync_map",
+  ]);
+  assertEquals(bench.fields("iommu.map").map(({ phys, size_bytes }) => [phys, size_bytes]), [
+    [0x1_0000, 0x2000],
+    [0x2_0000, 0x1000],
+  ] as never);
+});
+
+Deno.test("padding behind an entry maps memory after its buffer (dma.md 7.2)", () => {
+  const bench = testBench({ device: { segmentBoundaryMask: 0xffff } });
+  map(bench, listOf([0x10_0000, 0x6000], [0x20_0000, 0x6000], [0x30_0000, 0x6000]));
+  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), [
+    0x6000,
+    0xa000,
+    0x6000,
+  ]);
+});
+
+Deno.test("an output longer than the longest segment takes any more (dma.md 7.2, 5)", () => {
+  const bench = testBench({ device: { maxSegmentSizeBytes: 0x1000 } });
+  const list = listOf([0x1_0000, 0x2000], [0x3_0000, 0x1000]);
+  map(bench, list);
+  assertEquals(outputsOf(list), [[0xffff_c000, 0x3000]]);
+});
+
+Deno.test("a list that the page table refuses leaves neither leaves nor addresses (dma.md 7.2, 4)", () => {
+  const bench = testBench();
+  const domain = bench.dev.domain!;
+  const write = domain.map.bind(domain);
+  domain.map = (iova, phys, sizeBytes, flags) =>
+    phys === 0x3_0000 ? -ERRNO.ENXIO : write(iova, phys, sizeBytes, flags);
+  const list = listOf([0x1_0000, 0x1000], [0x3_0000, 0x1000]);
+  assertEquals(map(bench, list), -ERRNO.EINVAL);
+  assertEquals(bench.names("iommu.map", "iommu.unmap", "iotlb.sync", "iova.free"), [
+    "iommu.map",
+    "iommu.unmap",
+    "iotlb.sync",
+    "iova.free",
+  ]);
+  assertEquals([list.outputs, list.dmaAddressAt(0)], [0, DMA_MAPPING_ERROR]);
+  assertEquals(partsOf(list), [[0x1_0000, 0x1000], [0x3_0000, 0x1000]]);
+  domain.map = () => -ERRNO.ENOMEM;
+  assertEquals(map(bench, list), -ERRNO.ENOMEM);
+  assertEquals([bench.dev.mappings, bench.machine.iommu.liveMappings], [0, 0]);
+});
+
+Deno.test("an empty list is no success, and said once (dma.md 1.8)", () => {
+  const bench = testBench();
+  assertEquals(map(bench, listOf()), -ERRNO.EIO);
+  assertEquals(map(bench, listOf()), -ERRNO.EIO);
+  assertEquals(bench.fields("kernel.warn").length, 1);
+});
+
+Deno.test("a refused peer reserves nothing and restores the list (p2p.md ch. 9 assertion 7)", () => {
+  const { bench, peer } = withPeer();
+  peer.kind = "not_supported";
+  const parts: Part[] = [[0x1000, 0x1000], [0xf000_0000, 0x1000], [0x5000, 0x800]];
+  const list = listOf(...parts);
+  assertEquals(map(bench, list), -ERRNO.EREMOTEIO);
+  assertEquals(bench.machine.dma.dmaMapSg(bench.dev, list, DMA_TO_DEVICE), 0);
+  assertEquals(partsOf(list), parts as never);
+  assertEquals(bench.names("iova.alloc"), []);
+});
+
+Deno.test("undoing a refusal trusts what an earlier map left in later entries (dma.md 7.2, hazards)", () => {
+  const { bench, peer } = withPeer();
+  const list = listOf([0x1000, 0x1000], [0xf000_0000, 0x800], [0x5000, 0x800]);
+  map(bench, list);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  // Entries 0 and 1 became one output of 0x1800 bytes, which lies in entry 0; entry 1 has the next.
+  assertEquals(list.dmaAddressAt(1), 0xffff_e000 as DmaAddr);
+  peer.kind = "not_supported";
+  assertEquals(map(bench, list), -ERRNO.EREMOTEIO);
+  assertEquals(partsOf(list), [
+    [0x1000, 0x1000],
+    [0xf000_0000 + 0xffff_e000, 0x800],
+    [0x5000, 0x800],
+  ]);
+  list.clear();
+  list.add(at(0x1000), 0x1000);
+  list.add(at(0xf000_0000), 0x800);
+  assertEquals(map(bench, list), -ERRNO.EREMOTEIO);
+  assertEquals(partsOf(list), [[0x1000, 0x1000], [0xf000_0000, 0x800]]);
+});
+
+Deno.test("a list of nothing but bus addresses needs no range, and its unmap does nothing (p2p.md 9.6)", () => {
+  const { bench, peer } = withPeer();
+  peer.kind = "bus_addr";
+  const list = listOf([0xf000_0000, 0x1000], [0xf000_4000, 0x1000]);
+  assertEquals(map(bench, list), 0);
+  assertEquals(outputsOf(list), [[0xf000_0010, 0x1000], [0xf000_4010, 0x1000]]);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  assertEquals(bench.names("iova.alloc", "iommu.map", "iommu.unmap", "kernel.warn"), []);
+  assertEquals(list.isBusAddressAt(0), false);
+});
+
+Deno.test("a bus entry neither grows by padding nor hides the entry before it", () => {
+  const { bench } = withPeer({ device: { segmentBoundaryMask: 0xffff } });
+  bench.machine.peers = {
+    ...bench.machine.peers!,
+    mapType: () => "bus_addr",
+    busAddress: (phys) => phys as number as DmaAddr,
+  };
+  const list = listOf([0x10_0000, 0xc000], [0xf000_0000, 0x1000], [0x30_0000, 0x6000]);
+  assertEquals(map(bench, list), 0);
+  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), [0x1_0000, 0x6000]);
+  assertEquals(outputsOf(list), [
+    [0xfffe_0000, 0xc000],
+    [0xf000_0000, 0x1000],
+    [0xffff_0000, 0x6000],
+  ]);
+});
+
+Deno.test("an untrusted device's list fails as a whole, without copying out (dma.md 7.2)", () => {
+  const bench = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  const list = listOf([0x1_0200, 0x600], [0x2_0000, 0x1000], [0x3_0200, 300 * KIB]);
+  assertEquals(
+    bench.machine.dma.dmaMapSgtable(bench.dev, list, DMA_FROM_DEVICE),
+    -ERRNO.EIO,
+  );
+  assertEquals(bench.fields("swiotlb.copy").map(({ direction }) => direction), ["in"]);
+  assertEquals(bench.machine.swiotlb.usedSlots, 0);
+  assertEquals(bench.names("iova.alloc").length, bench.names("iova.free").length);
+});
+
+Deno.test("whose memory it is, is not asked for an untrusted device (dma.md 7.2)", () => {
+  const { bench, peer } = withPeer({ device: { untrusted: true, minAlignMask: 0xfff } });
+  peer.kind = "not_supported";
+  assertEquals(map(bench, listOf([0xf000_0000, 0x1000])), 0);
+});
+
+Deno.test("the mark of a list that was mapped entry by entry stays (dma.md 7.2, hazards)", () => {
+  const bench = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
+  const trusted = new DmaDevice("trusted");
+  bench.machine.iommu.attach(trusted);
+  const list = listOf([0x1_0000, 0x1000], [0x3_0000, 0x1000]);
+  map(bench, list);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  assertEquals(bench.machine.dma.dmaMapSg(trusted, list, DMA_TO_DEVICE), 1);
+  bench.forget();
+  // Entry by entry: the first ends the one output, the second has none.
+  bench.machine.dma.dmaUnmapSg(trusted, list, DMA_TO_DEVICE);
+  assertEquals(bench.fields("iommu.unmap").map(({ size_bytes }) => size_bytes), [0x2000]);
+  assertEquals(bench.fields("kernel.warn").length, 1);
+  list.clear();
+  assertEquals(list.bounced, false);
+});
+
+Deno.test("a list that one tear-down ended is ended twice by a second (dma.md 7.2)", () => {
+  const bench = testBench();
+  const list = listOf([0x1_0000, 0x1000]);
+  map(bench, list);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  assertEquals(bench.fields("kernel.warn").map(({ at }) => at), ["iommu_dma_unmap"]);
+  assertEquals(bench.fields("dma.unmap").length, 1);
+  assertEquals([bench.dev.mappings, bench.machine.iommu.liveMappings], [0, 0]);
+});
+
+Deno.test("syncing a list maintains its buffers' caches, whatever the device sees as one (dma.md 1.6)", () => {
+  const parts: Part[] = [[0x1_0000, 0x1000], [0x3_0000, 0x1000]];
+  const run = (coherent: boolean) => {
+    const bench = testBench({ device: { coherent } });
+    const list = listOf(...parts);
+    bench.machine.dma.dmaMapSg(bench.dev, list, DMA_BIDIRECTIONAL);
+    bench.forget();
+    bench.machine.dma.dmaSyncSgForCpu(bench.dev, list, DMA_BIDIRECTIONAL);
+    bench.machine.dma.dmaSyncSgForDevice(bench.dev, list, DMA_BIDIRECTIONAL);
+    assertEquals(bench.fields("dma.sync").map(({ size_bytes }) => size_bytes), [0x2000, 0x2000]);
+    const ranges = (name: "cache.clean" | "cache.invalidate") =>
+      bench.fields(name).map(({ phys, size_bytes }) => [phys as number, size_bytes]);
+    return [ranges("cache.invalidate"), ranges("cache.clean")];
+  };
+  assertEquals(run(false), [parts, parts] as never);
+  assertEquals(run(true), [[], []]);
+});
+
+Deno.test("a small buffer that shares a cache line has all of its list mapped one by one (dma.md 7.2)", () => {
+  const bench = testBench({ device: { coherent: false, minAlignMask: 0xfff } });
+  const list = listOf([0x1_0000, 0x1000], [0x3_0040, 96]);
+  assertEquals(bench.machine.dma.dmaMapSg(bench.dev, list, DMA_FROM_DEVICE), 2);
+  assertEquals(bench.fields("dma.map").map(({ path }) => path), ["iommu", "swiotlb"]);
+  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_FROM_DEVICE);
+  assertEquals(bench.fields("dma.unmap").map(({ path }) => path), ["iommu", "swiotlb"]);
+  assertEquals(bench.machine.swiotlb.usedSlots, 0);
+});

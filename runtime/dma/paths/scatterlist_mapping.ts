@@ -1,0 +1,161 @@
+/**
+ * The scatterlist functions of the DMA API, below their events: the choice of path, and the codes.
+ *
+ * @see behaviour/dma.md 1.8, chapter 7
+ */
+import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { Machine } from "../../machine.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device/device.ts";
+import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+import type { Scatterlist } from "../scatterlist.ts";
+import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
+import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
+
+/**
+ * Maps a list.
+ * @returns The number of outputs, or a negative errno with nothing mapped.
+ */
+export function mapSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  list.outputs = 0;
+  if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return -ERRNO.EOPNOTSUPP;
+  const { domain } = dev;
+  const outputs = domain === null
+    ? directMapSg(machine, dev, list, dir, attrs)
+    : iommuMapSg(machine, dev, domain, list, dir, attrs);
+  if (outputs > 0) {
+    list.outputs = outputs;
+    dev.mappings++;
+    if (domain !== null) machine.iommu.liveMappings++;
+  }
+  return outputs;
+}
+
+/** Entry by entry, nothing joined. @see behaviour/dma.md 7.1 */
+function directMapSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
+  const asMemory = attrs & ~DMA_ATTR.MMIO;
+  const memo = peerMemo(machine);
+  const { rules } = machine.dma;
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    const lengthBytes = list.lengthAt(index);
+    const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
+    if (bus === PEER_REFUSED) {
+      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EREMOTEIO);
+    }
+    if (bus === PEER_BEHIND_BRIDGE) {
+      if (!rules.mapsPeersBehindHostBridge) {
+        list.setOutput(index, phys, list.dmaAddressAt(index), lengthBytes);
+        continue;
+      }
+    } else if (bus !== null) {
+      list.setBusOutput(index, phys, bus, rules.setsBusLength ? lengthBytes : 0, rules.busMark);
+      continue;
+    }
+    const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, asMemory);
+    if (dma === DMA_MAPPING_ERROR) {
+      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EIO);
+    }
+    list.setOutput(index, phys, dma, lengthBytes);
+    if (machine.swiotlb.contains(dma)) list.markBounced(index);
+  }
+  return list.count;
+}
+
+/** Ends the first `count` mappings, without copying out, and leaves no output; returns the error. */
+function undoDirect(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  count: number,
+  dir: DmaDirection,
+  attrs: number,
+  error: number,
+): number {
+  unmapDirect(machine, dev, list, count, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  return error;
+}
+
+function unmapDirect(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  count: number,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  for (let index = 0; index < count; index++) {
+    const lengthBytes: Bytes = list.dmaLengthAt(index);
+    if (list.isBusAddressAt(index) || lengthBytes === 0) continue;
+    directUnmapPhys(machine, dev, list.dmaAddressAt(index), lengthBytes, dir, attrs);
+  }
+}
+
+/** Ends a list's mapping. The outputs stay readable: only the marks of bus addresses go later. */
+export function unmapSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  const { domain } = dev;
+  if (domain !== null) iommuUnmapSg(machine, dev, domain, list, dir, attrs);
+  else unmapDirect(machine, dev, list, list.count, dir, attrs);
+  if (list.outputs === 0) return;
+  dev.mappings--;
+  if (domain !== null) machine.iommu.liveMappings--;
+}
+
+/** Hands a list to the CPU or to the device, entry by entry where there is something to do. */
+export function syncSg(
+  machine: Machine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection,
+  owner: "cpu" | "device",
+): void {
+  if (dev.domain !== null) {
+    iommuSyncSg(machine, dev, list, dir, owner);
+    return;
+  }
+  const sync = owner === "cpu" ? directSyncForCpu : directSyncForDevice;
+  for (let index = 0; index < list.count; index++) {
+    const lengthBytes: Bytes = list.dmaLengthAt(index);
+    if (list.isBusAddressAt(index) || lengthBytes === 0) continue;
+    sync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir);
+  }
+}
+
+/**
+ * The code `dma_map_sgtable` returns for what a list map returned: 0 for success, and -EIO with a
+ * warning for a code it does not know.
+ */
+export function sgtableResult(machine: Machine, outputs: number): number {
+  switch (outputs) {
+    case -ERRNO.EINVAL:
+    case -ERRNO.ENOMEM:
+    case -ERRNO.EIO:
+    case -ERRNO.EREMOTEIO:
+    case -ERRNO.EOPNOTSUPP:
+      return outputs;
+  }
+  if (outputs > 0) return 0;
+  machine.warnings.warnOnce("__dma_map_sg_attrs", `A list map ended with ${outputs}`);
+  return -ERRNO.EIO;
+}

@@ -1,0 +1,146 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { type DmaAddr, GIB, KIB, type PhysAddr } from "../../address.ts";
+import { ERRNO, InvariantError } from "../../errno.ts";
+import type { PeerMapType } from "../../machine.ts";
+import type { KernelProfile } from "../../machine_config.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at, testBench, type TestBenchOptions } from "../testing.ts";
+
+type Part = readonly [phys: number, sizeBytes: number];
+
+const listOf = (...parts: Part[]) =>
+  new Scatterlist(parts.map(([phys, sizeBytes]) => ({ phys: at(phys), sizeBytes })));
+
+/** Without translation, a device of 32 bits and memory it does not reach. */
+const NARROW: TestBenchOptions = {
+  iommu: { mode: "off" },
+  device: { maskBits: 32 },
+  machine: { ramSizeBytes: 8 * GIB },
+};
+
+Deno.test("a list's memory is its entries and the links between their tables", () => {
+  const cost = (count: number) => {
+    const list = new Scatterlist([], count);
+    for (let index = 0; index < count; index++) list.add(at(0x1000 * index), 0x1000);
+    return [list.tables, list.sizeBytes];
+  };
+  assertEquals(cost(1), [1, 32]);
+  assertEquals(cost(128), [1, 4096]);
+  assertEquals(cost(129), [2, 4096 + 64]);
+  assertEquals(cost(255), [2, 8192]);
+  assertEquals(cost(256), [3, 8192 + 64]);
+});
+
+Deno.test("a list that is full takes no more", () => {
+  const list = new Scatterlist([], 1);
+  list.add(at(0), 512);
+  assertThrows(() => list.add(at(0x1000), 512), InvariantError, "A list of 1 entries is full");
+});
+
+Deno.test("what a device does not reach is bounced entry by entry (dma.md 7.1)", () => {
+  const { machine, dev, fields } = testBench(NARROW);
+  const list = listOf([0x1000, 0x1000], [4 * GIB, 0x1000]);
+  assertEquals(machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE), 2);
+  assertEquals(fields("dma.map").map(({ api, path }) => [api, path]), [
+    ["dma_map_sg", "direct"],
+    ["dma_map_sg", "swiotlb"],
+  ]);
+  machine.dma.dmaSyncSgForCpu(dev, list, DMA_FROM_DEVICE);
+  machine.dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
+  assertEquals(fields("swiotlb.copy").map(({ direction }) => direction), ["in", "out", "out"]);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+});
+
+Deno.test("undoing a list without translation copies nothing out (dma.md 7.1)", () => {
+  const { machine, dev, fields } = testBench(NARROW);
+  const list = listOf([4 * GIB, 0x1000], [5 * GIB, 300 * KIB]);
+  assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_FROM_DEVICE), -ERRNO.EIO);
+  assertEquals(fields("swiotlb.copy").map(({ direction }) => direction), ["in"]);
+  assertEquals(machine.swiotlb.usedSlots, 0);
+  assertEquals(dev.mappings, 0);
+});
+
+Deno.test("a device that is not coherent has each entry's caches maintained (dma.md 7.1)", () => {
+  const { machine, dev, names } = testBench({
+    iommu: { mode: "off" },
+    device: { coherent: false },
+  });
+  const list = listOf([0x1000, 0x1000], [0x4000, 0x1000]);
+  machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
+  machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
+  assertEquals(names("cache.clean", "cache.invalidate"), [
+    "cache.clean",
+    "cache.clean",
+    "cache.invalidate",
+    "cache.invalidate",
+  ]);
+});
+
+Deno.test("the call tells its entries, and a failure its code though it returns 0 (dma.md 1.8)", () => {
+  const { machine, dev, fields } = testBench({
+    ...NARROW,
+    machine: { ...NARROW.machine, swiotlb: { sizeBytes: 0, force: false, areas: null } },
+  });
+  machine.dma.dmaMapSg(dev, listOf([0x1000, 0x1000], [4 * GIB, 512]), DMA_TO_DEVICE);
+  assertEquals(fields("call.dma_map_sg"), [{
+    dev: "dev",
+    sg: [[0x1000, 0x1000], [4 * GIB, 512]],
+    nents: 2,
+    dir: "to_device",
+    attrs: [],
+  }]);
+  assertEquals(fields("ret.dma_map_sg"), [{ result: 0, error: "EIO" }]);
+});
+
+Deno.test("dma_map_sgtable() makes mappings of the same kind, told as dma_map_sg", () => {
+  const { machine, dev, fields } = testBench();
+  const list = listOf([0x1000, 0x1000]);
+  assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), 0);
+  assertEquals(fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
+  assertEquals(fields("dma.map").map(({ api }) => api), ["dma_map_sg"]);
+});
+
+/** Maps one entry of a peer's memory that a device of 32 bits does not reach. */
+function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
+  const far = at(8 * GIB);
+  const bench = testBench({
+    iommu: { mode: "off" },
+    device: { maskBits: force ? 64 : 32 },
+    machine: {
+      kernel,
+      windows: [{ name: "peer", basePhys: far, sizeBytes: 0x10000 }],
+      ramSizeBytes: 4 * GIB,
+      swiotlb: { sizeBytes: 2 ** 26, force, areas: null },
+    },
+  });
+  bench.machine.peers = {
+    isPeerMemory: () => kind !== "none",
+    providerAt: () => "peer",
+    passesRoot: () => true,
+    mapType: () => kind,
+    busAddress: (phys: PhysAddr) => phys as number as DmaAddr,
+    resolveBusAddress: () => -1,
+  };
+  const list = new Scatterlist([{ phys: far, sizeBytes: 0x1000 }]);
+  return {
+    error: bench.machine.dma.dmaMapSgtable(bench.dev, list, DMA_TO_DEVICE),
+    paths: bench.fields("dma.map").map(({ path }) => path),
+  };
+}
+
+Deno.test("peer memory out of reach is bounced in 7.2 and refused in 6.12 (dma.md 7.3)", () => {
+  const bounced = { error: 0, paths: ["swiotlb"] };
+  const refused = { error: -ERRNO.EIO, paths: [] };
+  assertEquals(mapFarPeer("7.2", "thru_host_bridge", false), bounced);
+  assertEquals(mapFarPeer("7.2", "thru_host_bridge", true), bounced);
+  assertEquals(mapFarPeer("6.12", "thru_host_bridge", false), refused);
+  assertEquals(mapFarPeer("6.12", "thru_host_bridge", true), refused);
+});
+
+Deno.test("a bus address needs no reach (dma.md 7.1)", () => {
+  for (const kernel of ["6.12", "7.2"] as const) {
+    assertEquals(mapFarPeer(kernel, "bus_addr", false), { error: 0, paths: ["bus"] });
+  }
+  assertEquals(mapFarPeer("7.2", "not_supported", false).error, -ERRNO.EREMOTEIO);
+});

@@ -1,0 +1,357 @@
+/**
+ * The two-step API: reserve a range of IO addresses once, link buffers into it one by one, make all
+ * of them visible by one sync, and end everything by one call.
+ *
+ * `DmaMapping` wraps these with the events of the calls.
+ *
+ * @see behaviour/dma.md chapter 3
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
+import type { EventStream } from "../../events.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
+import type { Machine } from "../../machine.ts";
+import { dereferenceNull } from "../../null_dereference.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
+import type { DmaDevice } from "../device/device.ts";
+import { bounceForIommu, leafFlags, maintainsCaches, warnUnmapped } from "./iommu_path.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import { mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { hexAddress } from "../hex_address.ts";
+
+/** The kernel keeps one bit of the state's size for itself. */
+const SIZE_LIMIT = 2 ** 53;
+
+/**
+ * Reserves IO addresses for `sizeBytes` bytes.
+ *
+ * @param phys Only its offset in the granule counts: the range starts at the same offset.
+ * @returns False, with the state all zero, where there is no translation or no range.
+ * @see behaviour/dma.md 3.2
+ */
+export function iovaTryAlloc(
+  machine: Machine,
+  dev: DmaDevice,
+  state: DmaIovaState,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+): boolean {
+  state.clear(machine.events.request);
+  const { domain } = dev;
+  if (domain === null) return false;
+  if (sizeBytes <= 0 || sizeBytes >= SIZE_LIMIT) {
+    machine.warnings.warnOnce(
+      "dma_iova_try_alloc",
+      `Device "${dev.name}" asks for a range of ${sizeBytes} bytes`,
+    );
+    return false;
+  }
+  const offset = domain.offsetOf(phys);
+  const start = domain.allocIova(domain.roundUp(sizeBytes + offset), false);
+  if (start === 0) return false;
+  state.addr = start + offset as DmaAddr;
+  state.sizeBytes = sizeBytes;
+  state.held = true;
+  machine.iommu.liveMappings++;
+  dev.mappings++;
+  machine.checker?.ranges.reserved(dev, state);
+  return true;
+}
+
+/**
+ * Maps a buffer at an offset of the range. Nothing is visible to the device before the sync.
+ *
+ * @returns 0 or a negative errno; on failure nothing of this buffer stays mapped.
+ * @see behaviour/dma.md 3.3
+ */
+export function iovaLink(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  phys: PhysAddr,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  const inGranule = domain.offsetOf(phys);
+  const requireCoherent = (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0;
+  if (inGranule !== 0 && offset > 0) {
+    machine.warnings.warnOnce(
+      "dma_iova_link",
+      `Device "${dev.name}" links ${hexAddress(phys)} at offset ${offset} of a range`,
+    );
+    return -ERRNO.EIO;
+  }
+  if (state.bounced && requireCoherent) {
+    machine.warnings.warnOnce(
+      "dma_iova_link_coherent",
+      `Device "${dev.name}" wants coherent memory in a range that has bounce buffers`,
+    );
+    return -ERRNO.EOPNOTSUPP;
+  }
+  if (!dev.coherent && requireCoherent) return -ERRNO.EOPNOTSUPP;
+  if (mustBounce(dev, domain, phys, sizeBytes, dir)) {
+    if ((attrs & UNTOUCHABLE) !== 0) return -ERRNO.EPERM;
+    return linkBounced(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+  }
+  return linkPlain(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+}
+
+function linkPlain(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  phys: PhysAddr,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  const inGranule = domain.offsetOf(phys);
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, phys, sizeBytes);
+  const iova = state.addr + offset - inGranule;
+  const length = domain.roundUp(sizeBytes + inGranule);
+  const at = phys - inGranule as PhysAddr;
+  const error = domain.map(iova, at, length, leafFlags(dev, dir, attrs));
+  if (error === 0) state.linkedBytes += length;
+  return error;
+}
+
+/**
+ * Links a buffer for a device that is not trusted: the partly used granules at its ends go through
+ * bounce buffers, what lies between is mapped as it is.
+ *
+ * With the quirk `bounce_link_no_middle` a buffer of two parts of granules fails: the nothing between
+ * them is linked too, which no page table takes, and the unwinding begins where the walk had come to
+ * instead of where it began.
+ *
+ * A slot keeps the buffer's offset only as far as the device's min-align mask says, so a device
+ * without one cannot have a head bounced: the page table refuses the address.
+ *
+ * @see behaviour/dma.md 3.4
+ */
+function linkBounced(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  phys: PhysAddr,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  const head = domain.offsetOf(phys);
+  const tail = domain.offsetOf(phys + sizeBytes);
+  let done = 0;
+  let error = 0;
+  if (head !== 0) {
+    const length = Math.min(sizeBytes, domain.granuleBytes - head);
+    error = linkThroughSlot(machine, dev, domain, state, phys, offset, length, dir, attrs);
+    if (error !== 0) return error;
+    done = length;
+  }
+  const middle = sizeBytes - done - (done < sizeBytes ? tail : 0);
+  const { linksEmptyMiddle } = machine.dma.rules;
+  const empty = linksEmptyMiddle && done > 0 && done < sizeBytes;
+  if (middle > 0 || empty) {
+    const at = phys + done as PhysAddr;
+    error = linkPlain(machine, dev, domain, state, at, offset + done, middle, dir, attrs);
+    if (error === 0) done += middle;
+  }
+  if (error === 0 && done < sizeBytes) {
+    const at = phys + done as PhysAddr;
+    error = linkThroughSlot(machine, dev, domain, state, at, offset + done, tail, dir, attrs);
+  }
+  if (error !== 0 && done > 0) {
+    const from = linksEmptyMiddle ? offset + done : offset;
+    unlinkRange(machine, dev, domain, state, from, done, dir, attrs, true);
+  }
+  return error;
+}
+
+/** Links a part of one granule through a bounce buffer. */
+function linkThroughSlot(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  phys: PhysAddr,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): number {
+  const slot = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
+  if (slot === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, slot as PhysAddr, sizeBytes);
+  const inGranule = domain.offsetOf(phys);
+  const iova = state.addr + offset - inGranule;
+  const at = slot - inGranule as PhysAddr;
+  const error = domain.map(iova, at, domain.granuleBytes, leafFlags(dev, dir, attrs));
+  if (error !== 0) {
+    machine.swiotlb.unmap(dev, slot as PhysAddr, sizeBytes, dir, attrs);
+    return error;
+  }
+  state.bounced = true;
+  state.linkedBytes += domain.granuleBytes;
+  return 0;
+}
+
+/** Makes what was linked in a part of the range visible. @see behaviour/dma.md 3.5 */
+export function iovaSync(
+  domain: IommuDomain,
+  state: DmaIovaState,
+  offset: number,
+  sizeBytes: Bytes,
+): number {
+  const first = state.addr + offset;
+  const inGranule = domain.offsetOf(first);
+  domain.syncMap(first - inGranule, domain.roundUp(sizeBytes + inGranule));
+  return 0;
+}
+
+/** Ends the mappings of a part of the range; its addresses stay reserved. @see behaviour/dma.md 3.5 */
+export function iovaUnlink(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  const { checker } = machine;
+  checker?.ranges.unlinking(dev, domain, state, offset, sizeBytes, dir, attrs);
+  const unmapped = unlinkRange(machine, dev, domain, state, offset, sizeBytes, dir, attrs, true);
+  checker?.ranges.unlinked(dev, domain, state, offset, sizeBytes, false, unmapped);
+}
+
+/** Returns the bytes that the page table cleared. */
+
+function unlinkRange(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  offset: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+  flushNow: boolean,
+): Bytes {
+  const first = state.addr + offset;
+  if (state.bounced || maintainsCaches(dev, attrs)) {
+    leaveBuffers(machine, dev, domain, first, sizeBytes, dir, attrs);
+  }
+  const inGranule = domain.offsetOf(first);
+  const length = domain.roundUp(sizeBytes + inGranule);
+  const unmapped = domain.unmap(first - inGranule, length, flushNow);
+  if (unmapped !== length) warnUnmapped(machine, domain, first - inGranule, length, unmapped);
+  const before = state.linkedBytes;
+  state.linkedBytes -= Math.min(unmapped, before);
+  // What had leaked when the range was given back is ended after all.
+  if (!state.held && before > 0 && state.linkedBytes === 0) forget(machine, dev);
+  return unmapped;
+}
+
+/** Granule by granule: caches, and bounce buffers with their copy out. */
+function leaveBuffers(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  first: number,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  let at = first;
+  let left = sizeBytes;
+  while (left > 0) {
+    const count = Math.min(left, domain.granuleBytes - domain.offsetOf(at));
+    const phys = machine.iommu.lookup(dev, at);
+    if (phys <= 0) {
+      machine.warnings.warn(
+        "iommu_dma_iova_unlink_range_slow",
+        `Device "${dev.name}": nothing is linked at ${hexAddress(at)}`,
+      );
+      return;
+    }
+    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, count);
+    machine.swiotlb.unmap(dev, phys as PhysAddr, count, dir, attrs);
+    at += count;
+    left -= count;
+  }
+}
+
+/** Gives the range back at once; whatever is linked in it is not looked at. */
+export function iovaFree(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+): void {
+  const inGranule = domain.offsetOf(state.addr);
+  const start = state.addr - inGranule;
+  machine.checker?.ranges.released(dev, domain, state, null);
+  letGo(machine, dev, state);
+  domain.freeIova(start, domain.roundUp(state.sizeBytes + inGranule));
+}
+
+/**
+ * Ends the mappings of the first `mappedBytes` bytes and gives the range back, as long as those are:
+ * a shorter destroy frees a shorter range.
+ *
+ * @see behaviour/dma.md 3.5 (size-class effect)
+ */
+export function iovaDestroy(
+  machine: Machine,
+  dev: DmaDevice,
+  domain: IommuDomain,
+  state: DmaIovaState,
+  mappedBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): void {
+  if (mappedBytes === 0) {
+    iovaFree(machine, dev, domain, state);
+    return;
+  }
+  const { checker } = machine;
+  checker?.ranges.unlinking(dev, domain, state, 0, mappedBytes, dir, attrs);
+  const flushNow = !domain.lazy;
+  const unmapped = unlinkRange(machine, dev, domain, state, 0, mappedBytes, dir, attrs, flushNow);
+  checker?.ranges.unlinked(dev, domain, state, 0, mappedBytes, true, unmapped);
+  checker?.ranges.released(dev, domain, state, mappedBytes);
+  const inGranule = domain.offsetOf(state.addr);
+  letGo(machine, dev, state);
+  domain.releaseIova(state.addr - inGranule, domain.roundUp(mappedBytes + inGranule));
+}
+
+/** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
+function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
+  if (!state.held) return;
+  state.held = false;
+  if (state.linkedBytes === 0) forget(machine, dev);
+}
+
+/** One live mapping less. */
+function forget(machine: Machine, dev: DmaDevice): void {
+  machine.iommu.liveMappings--;
+  dev.mappings--;
+}
+
+/**
+ * The device's domain. Calls after a false try-alloc have none to work on.
+ * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
+ * @see behaviour/dma.md 3.5
+ */
+export function domainOf(events: EventStream, dev: DmaDevice, call: string): IommuDomain {
+  const { domain, name } = dev;
+  return domain ?? dereferenceNull(events, call, `device "${name}" has no IO address space`);
+}

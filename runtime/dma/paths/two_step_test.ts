@@ -1,0 +1,426 @@
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { ERRNO, KernelError } from "../../errno.ts";
+import { PTE_READ } from "../../iommu/page_table.ts";
+import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaIovaState } from "../iova_state.ts";
+import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
+
+const NVME_UNTRUSTED = { untrusted: true, minAlignMask: 0xfff };
+
+function twoStep(options: TestBenchOptions = {}) {
+  const bench = testBench(options);
+  const { machine, dev } = bench;
+  const state = new DmaIovaState();
+  return {
+    ...bench,
+    state,
+    tryAlloc: (phys: number, sizeBytes: number) =>
+      machine.dma.dmaIovaTryAlloc(dev, state, at(phys), sizeBytes),
+    link: (
+      phys: number,
+      offset: number,
+      sizeBytes: number,
+      attrs = 0,
+      dir: 1 | 2 = DMA_TO_DEVICE,
+    ) => machine.dma.dmaIovaLink(dev, state, at(phys), offset, sizeBytes, dir, attrs),
+    destroy: (mappedBytes: number, dir: 1 | 2 = DMA_TO_DEVICE) =>
+      machine.dma.dmaIovaDestroy(dev, state, mappedBytes, dir),
+  };
+}
+
+/** The leaves of the device's table, as [IO address, physical address, bytes]. */
+function leaves({ dev }: Pick<TestBench, "dev">): [number, number, number][] {
+  const list: [number, number, number][] = [];
+  dev.domain!.table.forEachLeaf(0, 2 ** 48 - 1, (iova, phys, sizeBytes) => {
+    list.push([iova, phys, sizeBytes]);
+  });
+  return list;
+}
+
+const classes = (bench: TestBench) => bench.fields("dma.report").map((report) => report.class);
+
+Deno.test("dma_iova_try_alloc() keeps the offset in the granule (dma.md ch. 3 assertion 1)", () => {
+  const { tryAlloc, state, fields } = twoStep();
+  assertEquals(tryAlloc(0x1234_5600, 0x2000), true);
+  assertEquals([state.addr, state.sizeBytes], [0xffff_c600, 0x2000]);
+  assertEquals(fields("iova.alloc"), [{
+    start: 0xffff_c000,
+    size_bytes: 0x3000,
+    limit: 0xffff_ffff,
+    source: "tree",
+  }] as never);
+});
+
+Deno.test("dma_iova_link() of a trusted device maps whole granules (dma.md ch. 3 assertion 2)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0x1234_5600, 0x2000);
+  assertEquals(bench.link(0x1234_5600, 0, 0x2000), 0);
+  assertEquals(bench.fields("iommu.map"), [{
+    iova: 0xffff_c000,
+    phys: 0x1234_5000,
+    size_bytes: 0x3000,
+    prot: "read",
+    leaves: [[4096, 3]],
+  }] as never);
+  assertEquals(bench.names("iommu.sync_map"), []);
+});
+
+Deno.test("dma_iova_link() of an untrusted device bounces head and tail only (dma.md ch. 3 assertion 3)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  bench.tryAlloc(0x1234_5600, 0x2000);
+  assertEquals(bench.link(0x1234_5600, 0, 0x2000), 0);
+  assertEquals(leaves(bench), [
+    [0xffff_c000, 0x6000_0000, 4096],
+    [0xffff_d000, 0x1234_6000, 4096],
+    [0xffff_e000, 0x6000_1000, 4096],
+  ]);
+  assertEquals(
+    bench.fields("swiotlb.map").map(({ tlb_phys, size_bytes }) => [tlb_phys, size_bytes]),
+    [[0x6000_0600, 0xa00], [0x6000_1000, 0x600]] as never,
+  );
+  assertEquals(bench.machine.swiotlb.usedSlots, 4);
+  assertEquals([bench.state.bounced, bench.state.sizeBytes], [true, 0x2000]);
+});
+
+Deno.test("an untrusted device without a min-align mask cannot have a head bounced (dma.md ch. 3 assertion 4)", () => {
+  const bench = twoStep({ device: { untrusted: true } });
+  bench.tryAlloc(0x1234_5600, 0x2000);
+  assertEquals(bench.link(0x1234_5600, 0, 0x2000), -ERRNO.ENXIO);
+  assertEquals(bench.machine.swiotlb.usedSlots, 0);
+  assertEquals(bench.state.bounced, false);
+});
+
+Deno.test("buffers join where one ends and the next starts on a granule (dma.md ch. 3 assertion 5)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0x1234_5600, 0x1a00);
+  assertEquals(bench.link(0x1234_5600, 0, 0xa00), 0);
+  assertEquals(bench.link(0x7000_0000, 0xa00, 0x1000), 0);
+  assertEquals(leaves(bench), [
+    [0xffff_e000, 0x1234_5000, 4096],
+    [0xffff_f000, 0x7000_0000, 4096],
+  ]);
+  assertEquals(classes(bench), []);
+});
+
+Deno.test("dma_iova_link() refuses an unaligned later phys with EIO (dma.md 3.3 row 1)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0x1234_5600, 0x1a00);
+  bench.link(0x1234_5600, 0, 0xa00);
+  assertEquals(bench.link(0x7000_0200, 0xa00, 0x1000), -ERRNO.EIO);
+  assertEquals(bench.machine.warnings.total, 1);
+  assertEquals(bench.link(0x7000_0200, 0xa00, 0x1000), -ERRNO.EIO);
+  assertEquals(bench.machine.warnings.total, 1);
+  assertEquals(classes(bench), ["link_unaligned", "link_unaligned"]);
+});
+
+Deno.test("a short destroy frees a short range: its class is smaller than its node (dma.md ch. 3 assertion 6)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0x1000_0000, 0x8000);
+  assertEquals(bench.state.addr, 0xffff_8000);
+  bench.link(0x1000_0000, 0, 0x3000);
+  bench.destroy(0x3000);
+  const { iova } = bench.dev.domain!;
+  assertEquals(iova.cache.fills(0, 2), [1, 0]);
+  iova.ranges.find(0xffff8);
+  assertEquals([iova.ranges.foundLo, iova.ranges.foundHi], [0xffff8, 0xfffff]);
+  const other = new DmaIovaState();
+  bench.machine.dma.dmaIovaTryAlloc(bench.dev, other, at(0), 0x4000);
+  assertEquals(other.addr, 0xffff_8000);
+});
+
+Deno.test("unlink flushes at once in lazy mode, destroy queues (dma.md ch. 3 assertion 7)", () => {
+  const bench = twoStep({ iommu: { mode: "lazy" } });
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x1000_0000, 0, 0x2000);
+  bench.forget();
+  bench.machine.dma.dmaIovaUnlink(bench.dev, bench.state, 0x1000, 0x1000, DMA_TO_DEVICE);
+  assertEquals(bench.names("iotlb.sync").length, 1);
+  assertEquals(bench.machine.iommu.pendingFlushes, 0);
+  bench.forget();
+  bench.destroy(0x1000);
+  assertEquals(bench.names("iotlb.sync"), []);
+  assertEquals(bench.machine.iommu.pendingFlushes, 1);
+});
+
+Deno.test("without translation try-alloc is false and the state stays zero (dma.md ch. 3 assertion 8)", () => {
+  const bench = twoStep({ iommu: { mode: "off" } });
+  assertEquals(bench.tryAlloc(0x1234_5600, 0x2000), false);
+  assertEquals([bench.state.addr, bench.state.sizeBytes], [0, 0]);
+  assertEquals(bench.machine.dma.dmaUseIova(bench.state), false);
+  assertEquals(bench.fields("ret.dma_iova_try_alloc"), [{ result: false, error: null }]);
+  const error = assertThrows(() => bench.link(0x1000, 0, 0x1000), KernelError);
+  assertEquals(error.errno, "EFAULT");
+});
+
+Deno.test("dma_iova_try_alloc() of nothing is false and warns once (dma.md 3.2)", () => {
+  const bench = twoStep();
+  assertEquals(bench.tryAlloc(0, 0), false);
+  assertEquals(bench.tryAlloc(0, 0), false);
+  assertEquals(bench.machine.warnings.total, 1);
+});
+
+Deno.test("REQUIRE_COHERENT is refused on non-coherent devices and after a bounce (dma.md 3.3 rows 2, 3)", () => {
+  const plain = twoStep({ device: { coherent: false } });
+  plain.tryAlloc(0, 0x1000);
+  assertEquals(
+    plain.link(0x1000_0000, 0, 0x1000, DMA_ATTR.REQUIRE_COHERENT),
+    -ERRNO.EOPNOTSUPP,
+  );
+  const bounced = twoStep({ device: NVME_UNTRUSTED });
+  bounced.tryAlloc(0x1200, 0x2000);
+  bounced.link(0x1200, 0, 0xe00);
+  assertEquals(
+    bounced.link(0x1000_0000, 0xe00, 0x1000, DMA_ATTR.REQUIRE_COHERENT),
+    -ERRNO.EOPNOTSUPP,
+  );
+  assertEquals(bounced.machine.warnings.total, 1);
+});
+
+Deno.test("what must bounce but must not be touched is refused with EPERM (dma.md 3.3 row 4)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  bench.tryAlloc(0x1200, 0x2000);
+  assertEquals(bench.link(0x1200, 0, 0xe00, DMA_ATTR.MMIO), -ERRNO.EPERM);
+  assertEquals(bench.link(0x1200, 0, 0xe00, DMA_ATTR.REQUIRE_COHERENT), -ERRNO.EPERM);
+});
+
+Deno.test("a bounced range of head and tail only has no middle to map (behaviour/defects.md M15)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  bench.tryAlloc(0x1_0f00, 0x200);
+  assertEquals(bench.link(0x1_0f00, 0, 0x200), 0);
+  assertEquals(leaves(bench), [
+    [0xffff_e000, 0x6000_0000, 4096],
+    [0xffff_f000, 0x6000_1000, 4096],
+  ]);
+  bench.destroy(0x200);
+  assertEquals(bench.machine.swiotlb.usedSlots, 0);
+  assertEquals(leaves(bench), []);
+});
+
+Deno.test("bytes around bounced data are zeroed for a device that is not trusted (dma.md 1.6)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  const { memory } = bench.machine;
+  memory.fill(at(0x6000_0000), 0x2000, 0xee);
+  memory.fill(at(0x1_0f00), 0x200, 0x11);
+  bench.tryAlloc(0x1_0f00, 0x200);
+  bench.link(0x1_0f00, 0, 0x200);
+  const page = new Uint8Array(0x2000);
+  memory.read(at(0x6000_0000), page, 0, 0x2000);
+  assertEquals(page.slice(0, 0xf00).every((byte) => byte === 0), true);
+  assertEquals(page.slice(0xf00, 0x1100).every((byte) => byte === 0x11), true);
+  assertEquals(page.slice(0x1100).every((byte) => byte === 0), true);
+});
+
+Deno.test("unlinking copies bounced data out, for what the device writes (dma.md 3.5)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  const { machine, dev, state } = bench;
+  bench.tryAlloc(0x1_0f00, 0x200);
+  bench.link(0x1_0f00, 0, 0x200, 0, DMA_FROM_DEVICE);
+  machine.dma.dmaIovaSync(dev, state, 0, 0x200);
+  const data = new Uint8Array(0x200).fill(0x5a);
+  assertEquals(machine.bus.write(dev, state.addr, data, 0, 0x200), true);
+  bench.destroy(0x200, DMA_FROM_DEVICE);
+  const back = new Uint8Array(0x200);
+  machine.memory.read(at(0x1_0f00), back, 0, 0x200);
+  assertEquals(back, data);
+});
+
+Deno.test("a part that finds no bounce buffer takes the earlier parts back: ENOMEM (dma.md 3.4)", () => {
+  const bench = twoStep({
+    device: NVME_UNTRUSTED,
+    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+  });
+  bench.tryAlloc(0x1_0000, 0x1200);
+  // No head; the middle is mapped before the tail fails.
+  assertEquals(bench.link(0x1_0000, 0, 0x1200), -ERRNO.ENOMEM);
+  assertEquals(leaves(bench), []);
+  assertEquals(bench.state.linkedBytes, 0);
+  assertEquals(bench.machine.warnings.total, 1);
+});
+
+Deno.test("dma_iova_sync() covers the granules of its range, and always says 0 (dma.md 3.5)", () => {
+  const bench = twoStep({ iommu: { cachingMode: true } });
+  bench.tryAlloc(0x1234_5600, 0x1a00);
+  bench.link(0x1234_5600, 0, 0xa00);
+  bench.link(0x7000_0000, 0xa00, 0x1000);
+  bench.forget();
+  assertEquals(bench.machine.dma.dmaIovaSync(bench.dev, bench.state, 0, 0x1a00), 0);
+  assertEquals(bench.fields("iommu.sync_map"), [
+    { iova: 0xffff_e000, size_bytes: 0x2000 },
+  ] as never);
+  assertEquals(bench.names("iotlb.sync", "iommu.sync_map"), ["iotlb.sync", "iommu.sync_map"]);
+});
+
+Deno.test("free gives the range back and looks at no leaf (dma.md 3.5)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 0x1000);
+  bench.machine.dma.dmaIovaFree(bench.dev, bench.state);
+  assertEquals(bench.fields("iova.free").map(({ to }) => to), ["rcache"]);
+  assertEquals(bench.names("iommu.unmap", "iotlb.sync"), []);
+  assertEquals(bench.machine.dma.dmaUseIova(bench.state), true);
+  assertEquals(bench.machine.iommu.liveMappings, 0);
+});
+
+Deno.test("misuse that the page table sees is an errno (dma.md 3.6)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 0x3000);
+  bench.link(0x1000_0000, 0, 0x1000);
+  assertEquals(bench.link(0x2000_0000, 0, 0x1000), -ERRNO.EADDRINUSE);
+  assertEquals(bench.link(0x2000_0000, 0x1000, 0), -ERRNO.EINVAL);
+  assertEquals(bench.link(0x2000_0000, 0x1800, 0x1000), -ERRNO.ENXIO);
+  assertEquals(classes(bench), ["link_overlap", "link_empty", "link_unaligned"]);
+});
+
+Deno.test("misuse that no kernel sees has the effect it has there, and a report here (dma.md 3.6)", () => {
+  const beyond = twoStep();
+  beyond.tryAlloc(0, 0x1000);
+  assertEquals(beyond.link(0x1000_0000, 0x1000, 0x1000), 0);
+  assertEquals(leaves(beyond), [[0x1_0000_0000, 0x1000_0000, 4096]]);
+
+  const freed = twoStep();
+  freed.tryAlloc(0, 0x1000);
+  freed.link(0x1000_0000, 0, 0x1000);
+  freed.machine.dma.dmaIovaFree(freed.dev, freed.state);
+  assertEquals(leaves(freed).length, 1);
+
+  const short = twoStep();
+  short.tryAlloc(0, 0x8000);
+  short.link(0x1000_0000, 0, 0x8000);
+  short.destroy(0x1000);
+  assertEquals(leaves(short).length, 7);
+
+  assertEquals([classes(beyond), classes(freed), classes(short)], [
+    ["link_beyond_range"],
+    ["free_while_linked"],
+    ["destroy_short"],
+  ]);
+  const beyondKernel = [beyond, freed, short].flatMap((bench) =>
+    bench.fields("dma.report").map((report) => report.beyond_kernel)
+  );
+  assertEquals(beyondKernel, [true, true, true]);
+  // What leaked stays a live mapping.
+  assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [1, 1]);
+
+  // Until somebody unlinks it after all.
+  freed.machine.dma.dmaIovaUnlink(freed.dev, freed.state, 0, 0x1000, DMA_TO_DEVICE);
+  short.machine.dma.dmaIovaUnlink(short.dev, short.state, 0x1000, 0x7000, DMA_TO_DEVICE);
+  assertEquals([leaves(freed), leaves(short)], [[], []]);
+  assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [0, 0]);
+  assertEquals([freed.dev.mappings, short.dev.mappings], [0, 0]);
+});
+
+Deno.test("destroying twice warns, and gives one range two owners (dma.md 3.6)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x1000_0000, 0, 0x1000);
+  bench.destroy(0x1000);
+  bench.destroy(0x1000);
+  assertEquals(bench.machine.warnings.total, 1);
+  assertEquals(classes(bench), ["destroy_twice"]);
+  const [one, two] = [new DmaIovaState(), new DmaIovaState()];
+  bench.machine.dma.dmaIovaTryAlloc(bench.dev, one, at(0), 0x1000);
+  bench.machine.dma.dmaIovaTryAlloc(bench.dev, two, at(0), 0x1000);
+  assertEquals(one.addr, two.addr);
+});
+
+Deno.test("unlinking nothing warns, and splitting a large leaf takes all of it (dma.md 3.6)", () => {
+  const nothing = twoStep();
+  nothing.tryAlloc(0, 0x1000);
+  nothing.machine.dma.dmaIovaUnlink(nothing.dev, nothing.state, 0, 0x1000, DMA_TO_DEVICE);
+  assertEquals(nothing.machine.warnings.total, 1);
+  assertEquals(classes(nothing), ["unlink_unlinked"]);
+
+  const large = twoStep({ device: { maxSegmentSizeBytes: 2 ** 21 } });
+  large.tryAlloc(0, 2 ** 21);
+  large.link(0x1000_0000, 0, 2 ** 21);
+  assertEquals(large.fields("iommu.map").map((map) => map.leaves), [[[2 ** 21, 1]]]);
+  large.machine.dma.dmaIovaUnlink(large.dev, large.state, 0, 0x1000, DMA_TO_DEVICE);
+  assertEquals(leaves(large), []);
+  assertEquals(classes(large), ["unlink_splits_leaf"]);
+});
+
+Deno.test("a link never joins leaves of an earlier one into a larger page (dma.md 5.1)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 2 ** 21);
+  bench.link(0x1000_0000, 0, 2 ** 20);
+  bench.link(0x1010_0000, 2 ** 20, 2 ** 20);
+  assertEquals(leaves(bench).length, 512);
+});
+
+Deno.test("the MMIO attribute and the direction become rights of the leaves (dma.md 1.6)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x1000_0000, 0, 0x1000, DMA_ATTR.MMIO);
+  const { table } = bench.dev.domain!;
+  table.walk(bench.state.addr);
+  assertEquals(table.walkFlags & 3, PTE_READ);
+});
+
+Deno.test("caches are maintained for non-coherent devices, unless told not to (dma.md 3.3, 3.5)", () => {
+  const bench = twoStep({ device: { coherent: false } });
+  bench.tryAlloc(0, 0x2000);
+  bench.link(0x1000_0000, 0, 0x1000);
+  bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
+  assertEquals(bench.fields("cache.clean").map(({ phys }) => phys), [0x1000_0000] as never);
+  bench.destroy(0x2000);
+  assertEquals(bench.fields("cache.invalidate").map(({ phys }) => phys), [
+    0x1000_0000,
+    0x2000_0000,
+  ] as never);
+});
+
+Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
+  const rights = (...quirks: string[]): unknown[] => {
+    const bench = twoStep({ machine: { quirks: new Set(quirks) } });
+    bench.tryAlloc(0x1000_0000, 0x2000);
+    assertEquals(bench.link(0x1000_0000, 0, 0x1000, 0, DMA_TO_DEVICE), 0);
+    assertEquals(bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.MMIO, DMA_FROM_DEVICE), 0);
+    return bench.fields("iommu.map").map(({ prot }) => prot);
+  };
+  const [first, second] = rights();
+  assertNotEquals(first, second);
+  assertEquals(rights("api_rfc_2024"), [first, first]);
+});
+
+Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, and the range forgets", () => {
+  const copies = (...quirks: string[]): [copied: unknown[], reports: unknown[]] => {
+    const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
+    bench.tryAlloc(0x1000_0100, 0x200);
+    bench.link(0x1000_0100, 0, 0x200, 0, DMA_FROM_DEVICE);
+    bench.destroy(0x200, DMA_TO_DEVICE);
+    const copied = bench.fields("swiotlb.copy").map(({ direction }) => direction);
+    bench.tryAlloc(0x1000_0000, 0x1000);
+    assertEquals(bench.state.kept, null);
+    return [copied, classes(bench)];
+  };
+  // Merged: what the device wrote is lost, and no kernel sees it (dma.md 3.6).
+  assertEquals(copies(), [["in"], ["unlink_direction"]]);
+  assertEquals(copies("api_rfc_2024"), [["in", "out"], []]);
+});
+
+Deno.test("bounce_link_no_middle: all head and tail fails, and the head is not unwound (defects.md M15)", () => {
+  const link = (...quirks: string[]) => {
+    const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
+    const { machine, state } = bench;
+    // 256 bytes on either side of a page boundary.
+    bench.tryAlloc(0x1234_5f00, 0x200);
+    const result = bench.link(0x1234_5f00, 0, 0x200);
+    return [result, machine.swiotlb.usedSlots, state.linkedBytes, leaves(bench).length];
+  };
+  assertEquals(link(), [0, 4, 0x2000, 2]);
+  assertEquals(link("bounce_link_no_middle"), [-ERRNO.EINVAL, 2, 0x1000, 1]);
+});
+
+Deno.test("bounce_link_no_middle: what has a middle, or only a head, is linked (defects.md M15)", () => {
+  for (const sizeBytes of [0x100, 0x1100, 0x1200, 0x3000]) {
+    const bench = twoStep({
+      device: NVME_UNTRUSTED,
+      machine: { quirks: new Set(["bounce_link_no_middle"]) },
+    });
+    bench.tryAlloc(0x1234_5f00, sizeBytes);
+    const middle = sizeBytes - 0x100 >= 0x1000;
+    assertEquals(
+      bench.link(0x1234_5f00, 0, sizeBytes),
+      sizeBytes === 0x100 || middle ? 0 : -ERRNO.EINVAL,
+    );
+  }
+});

@@ -1,0 +1,414 @@
+/**
+ * The bounce-buffer pool (swiotlb): memory every device can reach, lent out in slots of 2 KiB when
+ * a device cannot, or must not, reach the real buffer.
+ *
+ * Whose each slot is stands here; which are free, in the table of slots that this extends. All
+ * appears with the first mapping: most machines never bounce.
+ *
+ * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
+ */
+import {
+  alignUp,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type Nanoseconds,
+  type PhysAddr,
+} from "../../address.ts";
+import type { VirtualClock } from "../../clock.ts";
+import {
+  attributeWords,
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../../dma/attributes.ts";
+import { eventId } from "../../event_vocabulary.ts";
+import type { EventStream } from "../../events.ts";
+import { FAULT, type FaultInjector } from "../../faults.ts";
+import type { Charges } from "../../prices.ts";
+import type { KernelWarnings } from "../../warnings.ts";
+import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
+import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
+import { type BouncingDevice, SwiotlbSlots } from "./swiotlb_slots.ts";
+
+const SWIOTLB_MAP = eventId("swiotlb.map");
+const SWIOTLB_UNMAP = eventId("swiotlb.unmap");
+const SWIOTLB_COPY = eventId("swiotlb.copy");
+const SWIOTLB_FULL = eventId("swiotlb.full");
+
+/** A mapping this old, with the pool full, is more likely forgotten than in flight. */
+const LEAK_AGE_NS: Nanoseconds = 1_000_000_000;
+/** … and so is one that saw this many others end. */
+const LEAK_RELEASES = 1024;
+
+/** No original: the slot is free, or padding. */
+const NOTHING = -1;
+
+/** What the pool does to memory. */
+interface CopyingMemory {
+  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void;
+}
+
+/** What the pool needs around it. */
+export interface SwiotlbSurroundings {
+  readonly memory: CopyingMemory;
+  /** The CPU's caches, where they matter: the CPU is who copies. */
+  readonly caches?: CopyingMemory | null;
+  readonly events: EventStream;
+  readonly clock: VirtualClock;
+  readonly charges: Charges;
+  readonly warnings: KernelWarnings;
+  /** What is told to fail; nothing when left out. */
+  readonly faults?: FaultInjector | null;
+}
+
+/** One buffer in the pool, as `forEachBuffer` tells of it. */
+export interface BouncedBuffer {
+  /** The first slot, padding included. */
+  readonly slot: number;
+  /** Slots taken, padding included. */
+  readonly slots: number;
+  /** Slots before the data, taken so that the address keeps its low bits. */
+  readonly padSlots: number;
+  readonly origPhys: PhysAddr;
+  /** Where the data begins. */
+  readonly tlbPhys: PhysAddr;
+  readonly sizeBytes: Bytes;
+  readonly bornNs: Nanoseconds;
+}
+
+/** Why nothing fitted: the `cause` of `swiotlb.full`. */
+export type SwiotlbFullCause =
+  | "no_pool"
+  | "over_segment"
+  | "leak_suspected"
+  | "full"
+  | "fragmented"
+  | "alignment";
+
+export class SwiotlbPool extends SwiotlbSlots {
+  readonly #around: SwiotlbSurroundings;
+  readonly #copyRules: SwiotlbCopyRules;
+  readonly #end: number;
+  #releases = 0;
+
+  #ready = false;
+  /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
+  #origin = new Float64Array(0);
+  /** Bytes of the allocation from that byte on; 0 when free. */
+  #left = new Int32Array(0);
+  /** Where in its first slot the buffer's data starts. */
+  #phase = new Uint16Array(0);
+  /** Slots of padding before a buffer's first data slot; 0 elsewhere. */
+  #padSlots = new Uint16Array(0);
+  /** Bytes asked for by the buffer that starts with this data slot. */
+  #askedBytes = new Int32Array(0);
+  /** When, and after how many releases, the buffer that starts with this data slot was mapped. */
+  #bornNs = new Float64Array(0);
+  #bornReleases = new Float64Array(0);
+
+  /**
+   * @param geometry Null for a machine without a pool.
+   * @param copyRules When the buffer is copied in; those of today when left out.
+   */
+  constructor(
+    around: SwiotlbSurroundings,
+    geometry: SwiotlbGeometry | null,
+    copyRules: SwiotlbCopyRules = FILL_ALWAYS,
+  ) {
+    super(geometry);
+    this.#around = around;
+    this.#copyRules = copyRules;
+    this.#end = this.basePhys + this.sizeBytes;
+  }
+
+  /** Calls back with every buffer in the pool, the lowest first. */
+  forEachBuffer(visit: (buffer: BouncedBuffer) => void): void {
+    if (!this.#ready) return;
+    for (let slot = 0; slot < this.slots; slot++) {
+      const bytes = this.#left[slot]!;
+      // Every data slot knows what is left of its buffer; only the first knows its birth.
+      if (bytes === 0 || this.#bornNs[slot] === NOTHING) continue;
+      const padSlots = this.#padSlots[slot]!;
+      const phase = this.#phase[slot]!;
+      visit({
+        slot: slot - padSlots,
+        slots: padSlots + Math.ceil((bytes + phase) / SLOT_BYTES),
+        padSlots,
+        origPhys: this.#origin[slot]! as PhysAddr,
+        tlbPhys: this.basePhys + slot * SLOT_BYTES + phase as PhysAddr,
+        sizeBytes: this.#askedBytes[slot]!,
+        bornNs: this.#bornNs[slot]!,
+      });
+    }
+  }
+
+  /** True for an address inside the pool; so a direct mapping at it is a bounced one. */
+  contains(address: number): boolean {
+    return address >= this.basePhys && address < this.#end;
+  }
+
+  /**
+   * Largest mapping the pool promises a device; somewhat larger ones can still succeed.
+   * @see behaviour/dma.md 1.7
+   */
+  maxMappingSizeBytes(minAlignMask: number): Bytes {
+    return SET_BYTES - alignUp(minAlignMask, SLOT_BYTES);
+  }
+
+  /**
+   * Takes slots for a buffer and copies it in, for every direction unless a switch says otherwise:
+   * what the device does not write must keep its bytes.
+   *
+   * @param orig Address of the real buffer.
+   * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
+   * @returns The address the device is given, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
+   * @see behaviour/dma.md 6.2
+   */
+  map(
+    dev: BouncingDevice,
+    orig: PhysAddr,
+    sizeBytes: Bytes,
+    allocAlignMask: number,
+    dir: DmaDirection,
+    attrs: number,
+  ): PhysAddr | typeof DMA_MAPPING_ERROR {
+    const { events, faults } = this.#around;
+    // A slot that is told not to be there says nothing of the pool, so nothing is said of it either.
+    if (faults && faults.errnoAt(FAULT["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
+    const keep = dev.minAlignMask;
+    const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
+    const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);
+    const slots = Math.ceil(totalBytes / SLOT_BYTES);
+    const first = this.search(events.cpu, dev, orig, totalBytes, slots, allocAlignMask);
+    if (first < 0) {
+      this.#reportFull(dev, sizeBytes, slots, allocAlignMask, attrs);
+      return DMA_MAPPING_ERROR;
+    }
+    dev.skipSync = false;
+    if (!this.#ready) this.#prepare();
+
+    const padSlots = Math.floor(pad / SLOT_BYTES);
+    const phase = pad % SLOT_BYTES;
+    const dataSlot = first + padSlots;
+    this.take(first, slots);
+    for (let slot = first; slot < dataSlot; slot++) this.#origin[slot] = NOTHING;
+    for (let slot = dataSlot; slot < first + slots; slot++) {
+      const before = (slot - dataSlot) * SLOT_BYTES;
+      this.#origin[slot] = orig + before;
+      this.#left[slot] = totalBytes - pad - before;
+      this.#phase[slot] = phase;
+      this.#padSlots[slot] = 0;
+      this.#bornNs[slot] = NOTHING;
+    }
+    this.#padSlots[dataSlot] = padSlots;
+    this.#askedBytes[dataSlot] = sizeBytes;
+    this.#bornNs[dataSlot] = this.#around.clock.nowNs;
+    this.#bornReleases[dataSlot] = this.#releases;
+
+    const tlb = this.basePhys + dataSlot * SLOT_BYTES + phase as PhysAddr;
+    if (events.tick(SWIOTLB_MAP)) {
+      events.emit(SWIOTLB_MAP, {
+        slot: first,
+        slots,
+        orig_phys: orig,
+        tlb_phys: tlb,
+        size_bytes: sizeBytes,
+        align_mask: allocAlignMask,
+        dir: directionWord(dir),
+      });
+    }
+    if (this.#copyRules.fillsAtMap(dir, attrs)) this.#copy(tlb, sizeBytes, "in");
+    return tlb;
+  }
+
+  /**
+   * Copies a buffer out, where the direction and the attributes ask for it, and gives its slots
+   * back. An address outside the pool does nothing.
+   *
+   * @param tlb What `map` returned.
+   */
+  unmap(
+    dev: BouncingDevice,
+    tlb: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    if (!this.contains(tlb)) return;
+    if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0 && dir !== DMA_TO_DEVICE) {
+      this.#copy(tlb, sizeBytes, "out");
+    }
+    this.#release(dev, tlb, dir, attrs);
+  }
+
+  /**
+   * Gives a buffer's slots back without copying.
+   *
+   * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is 0 by
+   * then, so nothing happens unless the data began inside a slot, or the slots have a new owner.
+   * @see behaviour/dma.md 6.3
+   */
+  release(
+    dev: BouncingDevice,
+    tlb: PhysAddr,
+    dir: DmaDirection = DMA_BIDIRECTIONAL,
+    attrs = 0,
+  ): void {
+    this.#release(dev, tlb, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+  }
+
+  #release(dev: BouncingDevice, tlb: PhysAddr, dir: DmaDirection, attrs: number): void {
+    if (!this.contains(tlb) || !this.#ready) return;
+    const { events } = this.#around;
+    const dataSlot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
+    const phase = lowBits(tlb, dev.minAlignMask, SLOT_BYTES - 1);
+    const padSlots = this.#padSlots[dataSlot]!;
+    const leftBytes = this.#left[dataSlot]!;
+    const slots = padSlots + Math.ceil((leftBytes + phase) / SLOT_BYTES);
+    if (slots <= 0) return;
+    const askedBytes = leftBytes === 0 ? 0 : this.#askedBytes[dataSlot]!;
+    const first = dataSlot - padSlots;
+    const origin = this.#origin[dataSlot]!;
+    const given = Math.min(slots, this.slots - first);
+    this.give(first, given);
+    this.#origin.fill(NOTHING, first, first + given);
+    this.#left.fill(0, first, first + given);
+    this.#padSlots.fill(0, first, first + given);
+    this.#releases++;
+    if (events.tick(SWIOTLB_UNMAP)) {
+      events.emit(SWIOTLB_UNMAP, {
+        slot: first,
+        slots,
+        orig_phys: origin === NOTHING ? null : origin,
+        tlb_phys: tlb,
+        size_bytes: askedBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
+  }
+
+  /**
+   * Hands a buffer, or a part of one, to the CPU: copies out unless the device only reads.
+   * @returns False when the copy was longer than the buffer and was cut.
+   */
+  syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
+    return dir === DMA_TO_DEVICE || this.#copy(tlb, sizeBytes, "out");
+  }
+
+  /**
+   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, by
+   * today's rules.
+   * @returns False when the copy was longer than the buffer and was cut.
+   */
+  syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
+    return !this.#copyRules.fillsForDevice(dir) || this.#copy(tlb, sizeBytes, "in");
+  }
+
+  /** Copies between a buffer and its original, from any address inside it. */
+  #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): boolean {
+    if (!this.contains(tlb) || !this.#ready) return true;
+    const { events, charges, warnings } = this.#around;
+    const memory = this.#around.caches ?? this.#around.memory;
+    const slot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
+    const origin = this.#origin[slot]!;
+    if (origin === NOTHING) return true;
+    const within = tlb % SLOT_BYTES - this.#phase[slot]!;
+    const left = this.#left[slot]! - within;
+    let count = sizeBytes;
+    if (count > left) {
+      warnings.warnOnce("swiotlb_bounce", `A copy of ${sizeBytes} bytes is cut to ${left}`);
+      count = left;
+    }
+    const orig = origin + within as PhysAddr;
+    if (count > 0) {
+      if (direction === "in") memory.copy(orig, tlb, count);
+      else memory.copy(tlb, orig, count);
+      charges.copied(count);
+      if (events.tick(SWIOTLB_COPY)) {
+        events.emit(SWIOTLB_COPY, { direction, orig_phys: orig, tlb_phys: tlb, size_bytes: count });
+      }
+    }
+    return count === sizeBytes;
+  }
+
+  #reportFull(
+    dev: BouncingDevice,
+    sizeBytes: Bytes,
+    slots: number,
+    allocAlignMask: number,
+    attrs: number,
+  ): void {
+    const { events, warnings } = this.#around;
+    const cause = this.#fullCause(slots);
+    if (events.tick(SWIOTLB_FULL)) {
+      events.emit(SWIOTLB_FULL, { wanted_bytes: sizeBytes, cause }, {
+        rule: "dma.6.2",
+        inputs: {
+          slots_wanted: slots,
+          slots_of_a_set: SET_SLOTS,
+          slots_in_use: this.usedSlots,
+          slots_of_the_pool: this.slots,
+          largest_free_run: this.largestFreeSlots,
+          slots_in_use_for_long: this.#oldSlots(),
+          align_mask: allocAlignMask,
+          min_align_mask: dev.minAlignMask,
+        },
+      });
+    }
+    if (cause === "no_pool" || (attrs & DMA_ATTR.NO_WARN) === 0) {
+      warnings.warnRatelimited(
+        "swiotlb_full",
+        cause === "no_pool"
+          ? `Cannot bounce ${sizeBytes} bytes: the machine has no bounce-buffer pool`
+          : `Bounce buffers are full: ${sizeBytes} bytes asked, ` +
+            `${this.usedSlots} of ${this.slots} slots in use`,
+      );
+    }
+  }
+
+  /** What made a search fail; the kernel's one message hides which of these it was. */
+  #fullCause(slots: number): SwiotlbFullCause {
+    if (!this.active) return "no_pool";
+    if (slots > SET_SLOTS) return "over_segment";
+    if (this.slots - this.usedSlots < slots) {
+      return this.#oldSlots() * 2 > this.usedSlots ? "leak_suspected" : "full";
+    }
+    return this.largestFreeSlots < slots ? "fragmented" : "alignment";
+  }
+
+  /** Slots of buffers that have been mapped for suspiciously long. */
+  #oldSlots(): number {
+    if (!this.#ready) return 0;
+    let old = 0;
+    for (let slot = 0; slot < this.slots; slot++) {
+      const bytes = this.#left[slot]!;
+      // A buffer is judged at its first data slot; the others repeat it with less left.
+      if (bytes === 0 || this.#bornNs[slot] === NOTHING) continue;
+      const ageNs = this.#around.clock.nowNs - this.#bornNs[slot]!;
+      const outlived = this.#releases - this.#bornReleases[slot]!;
+      if (ageNs >= LEAK_AGE_NS || outlived >= LEAK_RELEASES) {
+        old += this.#padSlots[slot]! + Math.ceil((bytes + this.#phase[slot]!) / SLOT_BYTES);
+      }
+    }
+    return old;
+  }
+
+  #prepare(): void {
+    this.#origin = new Float64Array(this.slots).fill(NOTHING);
+    this.#left = new Int32Array(this.slots);
+    this.#phase = new Uint16Array(this.slots);
+    this.#padSlots = new Uint16Array(this.slots);
+    this.#askedBytes = new Int32Array(this.slots);
+    this.#bornNs = new Float64Array(this.slots).fill(NOTHING);
+    this.#bornReleases = new Float64Array(this.slots);
+    this.#ready = true;
+  }
+}
+
+/** The bits of an address that both masks, powers of two minus one, select. */
+function lowBits(address: number, mask: number, otherMask: number): number {
+  return address % (Math.min(mask, otherMask) + 1);
+}

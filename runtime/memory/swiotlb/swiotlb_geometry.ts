@@ -1,0 +1,97 @@
+/**
+ * Size and place of the bounce-buffer pool.
+ *
+ * @see behaviour/dma.md 6.1
+ */
+import {
+  alignDown,
+  type Bytes,
+  GIB,
+  MIB,
+  type PhysAddr,
+  roundUpPowerOfTwo,
+} from "../../address.ts";
+import type { MemoryRange } from "../layout.ts";
+
+/** What the pool hands out, in bytes. */
+export const SLOT_BYTES = 2048;
+/** Slots of a set: no buffer is larger than a set or crosses out of one. */
+export const SET_SLOTS = 128;
+/** The largest buffer, 256 KiB. */
+export const SET_BYTES = SET_SLOTS * SLOT_BYTES;
+/** A pool that does not fit is not made smaller than this. */
+const MINIMUM_BYTES = MIB;
+/** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
+const CEILING_PHYS = 2 * GIB;
+
+/** Somebody wants the pool where there is not all RAM. */
+export class PoolPlaceError extends RangeError {
+  override readonly name = "PoolPlaceError";
+
+  constructor(readonly basePhys: PhysAddr, readonly sizeBytes: Bytes) {
+    super(
+      `Cannot place ${sizeBytes} bytes of bounce buffers at 0x${basePhys.toString(16)}: ` +
+        "that is not all RAM",
+    );
+  }
+}
+
+export interface SwiotlbGeometry {
+  readonly basePhys: PhysAddr;
+  readonly slots: number;
+  /** Equal parts of the pool, each with a search position of its own. */
+  readonly areas: number;
+}
+
+/**
+ * Slots and areas of a pool: as many areas as CPUs, rounded up to a power of two, and as many slots
+ * as asked, rounded up to a power of two, but at least a set for each area.
+ *
+ * @param slots Slots asked for.
+ * @param areas Areas asked for, normally the number of CPUs; 0 counts as 1.
+ */
+export function sizePool(slots: number, areas: number): { slots: number; areas: number } {
+  const parts = roundUpPowerOfTwo(areas);
+  return { slots: Math.max(roundUpPowerOfTwo(slots), parts * SET_SLOTS), areas: parts };
+}
+
+/** Areas of a pool whose size is given: fewer than asked when one would get less than a set. */
+export function areasForSlots(slots: number, areasAsked: number): number {
+  return Math.min(areasAsked, Math.max(1, Math.floor(slots / SET_SLOTS)));
+}
+
+/**
+ * Chooses the pool's place: as high as it fits in one piece of RAM below 2 GiB, on a multiple of
+ * its size or of 2 MiB, whichever is less.
+ *
+ * With 4 GiB of RAM and the default size that is 0x7C00_0000. A kernel places it where boot memory
+ * happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful than another. A
+ * pool that would take more than half of that RAM is halved until it does not; one that does not
+ * fit with 1 MiB is left out.
+ *
+ * @returns Null when the machine has no pool.
+ */
+export function placePool(
+  ranges: readonly MemoryRange[],
+  sizeBytes: Bytes,
+  areasAsked: number,
+): SwiotlbGeometry | null {
+  if (sizeBytes === 0) return null;
+  const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
+  for (let slots = sized.slots;; slots /= 2) {
+    const basePhys = highestPlace(ranges, slots * SLOT_BYTES);
+    if (basePhys !== null) return { basePhys, slots, areas: areasForSlots(slots, sized.areas) };
+    if (slots * SLOT_BYTES <= MINIMUM_BYTES) return null;
+  }
+}
+
+function highestPlace(ranges: readonly MemoryRange[], sizeBytes: Bytes): PhysAddr | null {
+  const unit = Math.min(sizeBytes, 2 * MIB);
+  let place: PhysAddr | null = null;
+  for (const { basePhys, sizeBytes: rangeBytes, type } of ranges) {
+    const end = Math.min(basePhys + rangeBytes, CEILING_PHYS);
+    if (type !== "ram" || (end - basePhys) / 2 < sizeBytes) continue;
+    place = alignDown(end - sizeBytes, unit) as PhysAddr;
+  }
+  return place;
+}

@@ -1,0 +1,206 @@
+/**
+ * Which slots of the bounce-buffer pool are free, and where a buffer fits.
+ *
+ * The pool is cut into areas, and an area into sets of 128 slots. For each slot the table keeps how
+ * many slots are free from it to the end of its set, so that looking whether a buffer fits is one
+ * load. It appears with the first search: most machines never bounce.
+ *
+ * @see behaviour/dma.md 6.1 and 6.2
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
+
+/** What the pool must know of a device. */
+export interface BouncingDevice {
+  readonly name: string;
+  /** Address bits of the original that the copy must have too; 0 or a power of two minus one. */
+  readonly minAlignMask: number;
+  /** No buffer may cross a multiple of this plus one. */
+  readonly segmentBoundaryMask: number;
+  /** Cleared by the device's first bounce. @see behaviour/dma.md 1.7 */
+  skipSync: boolean;
+}
+
+/** The slots of a pool, without regard to what they hold. */
+export class SwiotlbSlots {
+  readonly basePhys: PhysAddr;
+  readonly sizeBytes: Bytes;
+  readonly slots: number;
+  readonly areas: number;
+  /** Slots of an area. */
+  readonly areaSlots: number;
+
+  /** Where each area's next search starts, relative to the area. */
+  readonly #index: Int32Array;
+  readonly #areaUsed: Int32Array;
+  #usedSlots = 0;
+  #highWaterSlots = 0;
+  /** Free slots from this one to the end of its set; 0 when taken. None before the first search. */
+  #freeRun = new Uint8Array(0);
+
+  /** @param geometry Null for a machine without a pool. */
+  constructor(geometry: SwiotlbGeometry | null) {
+    this.basePhys = geometry?.basePhys ?? 0 as PhysAddr;
+    this.slots = geometry?.slots ?? 0;
+    this.areas = geometry?.areas ?? 1;
+    this.sizeBytes = this.slots * SLOT_BYTES;
+    this.areaSlots = Math.floor(this.slots / this.areas);
+    this.#index = new Int32Array(this.areas);
+    this.#areaUsed = new Int32Array(this.areas);
+  }
+
+  /** True when the machine has a pool. */
+  get active(): boolean {
+    return this.slots > 0;
+  }
+
+  get usedSlots(): number {
+    return Math.max(0, this.#usedSlots);
+  }
+
+  /** Most slots ever in use at once. */
+  get highWaterSlots(): number {
+    return this.#highWaterSlots;
+  }
+
+  /** The longest run of free slots a buffer could get, alignment aside. */
+  get largestFreeSlots(): number {
+    if (this.#freeRun.length === 0) return Math.min(this.slots, SET_SLOTS);
+    let largest = 0;
+    for (const run of this.#freeRun) if (run > largest) largest = run;
+    return largest;
+  }
+
+  /** Slots in use in an area. */
+  areaUsedSlots(area: number): number {
+    return this.#areaUsed[area]!;
+  }
+
+  /** Where an area's next search starts, relative to the area. */
+  areaIndex(area: number): number {
+    return this.#index[area]!;
+  }
+
+  /** True when a slot belongs to somebody, as data or padding. */
+  slotUsed(slot: number): boolean {
+    return this.#freeRun.length > 0 && this.#freeRun[slot] === 0;
+  }
+
+  /** Starts the high-water mark again from what is in use. */
+  resetHighWater(): void {
+    this.#highWaterSlots = this.usedSlots;
+  }
+
+  /**
+   * Finds the first slot for a buffer in any area, beginning with the CPU's.
+   * @returns A slot, or -1 when it fits nowhere.
+   */
+  protected search(
+    cpu: number,
+    dev: BouncingDevice,
+    orig: number,
+    totalBytes: Bytes,
+    slots: number,
+    allocAlignMask: number,
+  ): number {
+    if (!this.active || slots > SET_SLOTS) return -1;
+    if (this.#freeRun.length === 0) this.#freeRun = allFree(this.slots);
+    // For an area count that is no power of two, the mask leaves some areas out as starting points.
+    let area = cpu & (this.areas - 1);
+    for (let tried = 0; tried < this.areas; tried++) {
+      const first = this.#searchArea(dev, orig, totalBytes, slots, allocAlignMask, area);
+      if (first >= 0) return first;
+      area = (area + 1) % this.areas;
+    }
+    return -1;
+  }
+
+  #searchArea(
+    dev: BouncingDevice,
+    orig: number,
+    totalBytes: Bytes,
+    slots: number,
+    allocAlignMask: number,
+    area: number,
+  ): number {
+    if (this.#areaUsed[area]! + slots > this.areaSlots) return -1;
+    const wholePages = allocAlignMask === 0 && dev.minAlignMask === 0 && totalBytes >= 4096;
+    const alignMask = Math.max(wholePages ? 4095 : allocAlignMask, SLOT_BYTES - 1);
+    const keepMask = dev.minAlignMask > alignMask ? dev.minAlignMask - alignMask : 0;
+    const stride = Math.floor(Math.max(alignMask, keepMask) / SLOT_BYTES) + 1;
+    // Masks are below 2^31, so the low 31 bits decide and 32-bit operators are safe.
+    const keptBits = (orig % 2 ** 31) & keepMask;
+    const areaBase = area * this.areaSlots;
+    const lowBase = (this.basePhys + areaBase * SLOT_BYTES) % 2 ** 31;
+    const boundaryBytes = dev.segmentBoundaryMask + 1;
+
+    let index = this.#index[area]!;
+    for (let step = 0; step < this.areaSlots;) {
+      const low = (lowBase + index * SLOT_BYTES) & 0x7fff_ffff;
+      if ((low & alignMask) !== 0 || (orig !== 0 && (low & keepMask) !== keptBits)) {
+        index = this.#wrap(index + 1);
+        step++;
+        continue;
+      }
+      const first = areaBase + index;
+      if (this.#freeRun[first]! >= slots && !this.#crosses(first, slots, boundaryBytes)) {
+        this.#index[area] = this.#wrap(index + slots);
+        return first;
+      }
+      index = this.#wrap(index + stride);
+      step += stride;
+    }
+    return -1;
+  }
+
+  #wrap(index: number): number {
+    return index >= this.areaSlots ? 0 : index;
+  }
+
+  /** True when a block would reach across one of the device's boundaries. */
+  #crosses(first: number, slots: number, boundaryBytes: Bytes): boolean {
+    const start = (this.basePhys + first * SLOT_BYTES) % boundaryBytes;
+    return start + slots * SLOT_BYTES > boundaryBytes;
+  }
+
+  /** Takes free slots. */
+  protected take(first: number, slots: number): void {
+    this.#freeRun.fill(0, first, first + slots);
+    let run = 0;
+    for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
+      if (this.#freeRun[slot] === 0) break;
+      this.#freeRun[slot] = ++run;
+    }
+    this.#count(first, slots);
+    if (this.#usedSlots > this.#highWaterSlots) this.#highWaterSlots = this.#usedSlots;
+  }
+
+  /** Gives slots back; they may be free already, as after a release that came twice. */
+  protected give(first: number, slots: number): void {
+    const next = first + slots;
+    let run = next % SET_SLOTS !== 0 && next < this.slots ? this.#freeRun[next]! : 0;
+    for (let slot = next - 1; slot >= first; slot--) {
+      if ((slot + 1) % SET_SLOTS === 0) run = 0;
+      this.#freeRun[slot] = ++run;
+    }
+    for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
+      if (this.#freeRun[slot] === 0) break;
+      this.#freeRun[slot] = ++run;
+    }
+    this.#count(first, -slots);
+  }
+
+  #count(first: number, slots: number): void {
+    this.#usedSlots += slots;
+    const area = Math.min(Math.floor(first / this.areaSlots), this.areas - 1);
+    this.#areaUsed[area]! += slots;
+  }
+}
+
+function allFree(slots: number): Uint8Array<ArrayBuffer> {
+  const runs = new Uint8Array(slots);
+  for (let slot = 0; slot < slots; slot++) {
+    runs[slot] = Math.min(SET_SLOTS - slot % SET_SLOTS, slots - slot);
+  }
+  return runs;
+}

@@ -1,0 +1,316 @@
+import { assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, GIB, KIB, MIB, type PhysAddr } from "../../address.ts";
+import { VirtualClock } from "../../clock.ts";
+import {
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../../dma/attributes.ts";
+import { EventStream, type MachineEvent } from "../../events.ts";
+import { Charges } from "../../prices.ts";
+import { KernelWarnings } from "../../warnings.ts";
+import { layOutMemory } from "../layout.ts";
+import { PhysicalMemory } from "../physical_memory.ts";
+import { SwiotlbPool } from "./swiotlb.ts";
+import { placePool } from "./swiotlb_geometry.ts";
+
+const at = (phys: number): PhysAddr => phys as PhysAddr;
+
+/** A pool at 0x6000_0000 with a device, as dma.md's assertions have it. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly events = new EventStream(this.clock);
+  readonly charges = new Charges(this.clock);
+  readonly warnings = new KernelWarnings(this.events, this.clock);
+  readonly memory = new PhysicalMemory(
+    layOutMemory({ ramSizeBytes: 4 * GIB, windows: [], regions: [] }),
+  );
+  readonly device = {
+    name: "dev",
+    minAlignMask: 0,
+    segmentBoundaryMask: 0xffff_ffff,
+    skipSync: true,
+  };
+  readonly seen: MachineEvent[] = [];
+  readonly pool: SwiotlbPool;
+
+  constructor(slots = 32768, areas = 1) {
+    this.pool = new SwiotlbPool(this, { basePhys: at(0x6000_0000), slots, areas });
+    this.events.listen((event) => this.seen.push(event));
+  }
+
+  map(orig: number, sizeBytes: number, allocAlignMask = 0, attrs = 0): number {
+    return this.pool.map(
+      this.device,
+      at(orig),
+      sizeBytes,
+      allocAlignMask,
+      DMA_BIDIRECTIONAL,
+      attrs,
+    );
+  }
+
+  fields(name: string): unknown[] {
+    return this.seen.filter((event) => event.name === name).map(({ fields }) => fields);
+  }
+}
+
+Deno.test("a page-sized bounce is page aligned, a smaller one takes the next slot (dma.md ch. 6 assertion 1)", () => {
+  const bench = new Bench();
+  assertEquals(bench.map(0x1000, 0x800), 0x6000_0000);
+  assertEquals(bench.map(0x1000, 0x1000), 0x6000_1000);
+  assertEquals(bench.map(0x1000, 0x200), 0x6000_2000);
+});
+
+Deno.test("a device's minimum alignment keeps the address bits (dma.md ch. 6 assertion 2)", () => {
+  const bench = new Bench();
+  bench.device.minAlignMask = 0xfff;
+  assertEquals(bench.map(0x12_3a00, 0x400), 0x6000_0a00);
+  assertEquals(bench.pool.usedSlots, 1);
+});
+
+Deno.test("an IOMMU's granule pads before the data (dma.md ch. 6 assertion 3)", () => {
+  const bench = new Bench();
+  bench.device.minAlignMask = 0xfff;
+  assertEquals(bench.map(0x12_3e00, 0x200, 0xfff), 0x6000_0e00);
+  assertEquals(bench.pool.usedSlots, 2);
+  assertEquals(bench.fields("swiotlb.map"), [{
+    slot: 0,
+    slots: 2,
+    orig_phys: 0x12_3e00,
+    tlb_phys: 0x6000_0e00,
+    size_bytes: 0x200,
+    align_mask: 0xfff,
+    dir: "bidirectional",
+  }]);
+});
+
+Deno.test("256 KiB is the largest buffer, less with alignment (dma.md ch. 6 assertion 4)", () => {
+  const bench = new Bench();
+  assertEquals(bench.map(0x1000, 262144), 0x6000_0000);
+  assertEquals(bench.pool.usedSlots, 128);
+  assertEquals(bench.map(0x1000, 262145), DMA_MAPPING_ERROR);
+  bench.device.minAlignMask = 0xfff;
+  assertEquals(bench.map(0x1400, 262144), DMA_MAPPING_ERROR);
+  assertEquals(bench.map(0x1400, 258048), 0x6004_0400);
+  assertEquals(bench.pool.usedSlots, 128 + 127);
+  assertEquals(bench.pool.maxMappingSizeBytes(0xfff), 258048);
+  assertEquals(bench.pool.maxMappingSizeBytes(0), 262144);
+});
+
+Deno.test("a full set takes exactly what is left (dma.md ch. 6 assertion 5)", () => {
+  const bench = new Bench(128);
+  assertEquals(bench.map(0x1000, 128 * KIB), 0x6000_0000);
+  assertEquals(bench.map(0x1000, 4 * KIB), 0x6002_0000);
+  assertEquals(bench.map(0x1000, 128 * KIB), DMA_MAPPING_ERROR);
+  assertEquals(bench.pool.largestFreeSlots, 62);
+  assertEquals(bench.map(0x1000, 124 * KIB), 0x6002_1000);
+  assertEquals(bench.pool.usedSlots, 128);
+});
+
+Deno.test("what the device does not write keeps its bytes, and SKIP leaves the original alone (dma.md ch. 6 assertion 6)", () => {
+  const text = (bench: Bench, attrs: number): string => {
+    bench.memory.write(at(0x9000), new TextEncoder().encode("AAAA"), 0, 4);
+    const tlb = bench.map(0x9000, 4, 0, attrs);
+    bench.memory.write(at(tlb), new TextEncoder().encode("BB"), 0, 2);
+    bench.pool.unmap(bench.device, at(tlb), 4, DMA_FROM_DEVICE, attrs);
+    const bytes = new Uint8Array(4);
+    bench.memory.read(at(0x9000), bytes, 0, 4);
+    return new TextDecoder().decode(bytes);
+  };
+  assertEquals(text(new Bench(), 0), "BBAA");
+  assertEquals(text(new Bench(), DMA_ATTR.SKIP_CPU_SYNC), "AAAA");
+});
+
+Deno.test("each event copies in the direction dma.md 6.3 says", () => {
+  const copies = (dir: DmaDirection): string[] => {
+    const bench = new Bench();
+    const tlb = at(bench.map(0x9000, 64));
+    bench.pool.syncForDevice(tlb, 64, dir);
+    bench.pool.syncForCpu(tlb, 64, dir);
+    bench.pool.unmap(bench.device, tlb, 64, dir, 0);
+    return bench.fields("swiotlb.copy").map((fields) =>
+      (fields as { direction: string }).direction
+    );
+  };
+  assertEquals(copies(DMA_TO_DEVICE), ["in", "in"]);
+  assertEquals(copies(DMA_FROM_DEVICE), ["in", "out", "out"]);
+  assertEquals(copies(DMA_BIDIRECTIONAL), ["in", "in", "out", "out"]);
+});
+
+Deno.test("a partial sync inside a buffer copies just that part (dma.md 6.3)", () => {
+  const bench = new Bench();
+  bench.device.minAlignMask = 0xfff;
+  const tlb = bench.map(0x9a00, 0x1800);
+  bench.memory.fill(at(tlb), 0x1800, 0x55);
+  bench.pool.syncForCpu(at(tlb + 0x700), 0x100, DMA_FROM_DEVICE);
+  const bytes = new Uint8Array(0x1800);
+  bench.memory.read(at(0x9a00), bytes, 0, bytes.length);
+  assertEquals([bytes.indexOf(0x55), bytes.lastIndexOf(0x55)], [0x700, 0x7ff]);
+});
+
+Deno.test("a copy longer than its buffer is cut, with one warning a boot (dma.md 6.3)", () => {
+  const bench = new Bench();
+  const tlb = at(bench.map(0x9000, 2048));
+  assertEquals(bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE), false);
+  assertEquals(bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE), false);
+  assertEquals(bench.warnings.total, 1);
+  assertEquals(
+    bench.fields("swiotlb.copy").map((fields) => (fields as { size_bytes: number }).size_bytes),
+    [2048, 2048, 2048],
+  );
+});
+
+Deno.test("releasing twice goes unnoticed until the slots have a new owner (dma.md 6.3)", () => {
+  const bench = new Bench(128);
+  const tlb = at(bench.map(0x9000, 2048));
+  bench.pool.release(bench.device, tlb);
+  bench.pool.release(bench.device, tlb);
+  assertEquals(bench.fields("swiotlb.unmap"), [{
+    slot: 0,
+    slots: 1,
+    orig_phys: 0x9000,
+    tlb_phys: 0x6000_0000,
+    size_bytes: 2048,
+    dir: "bidirectional",
+    attrs: ["skip_cpu_sync"],
+  }]);
+  assertEquals(bench.pool.usedSlots, 0);
+  assertEquals(bench.map(0x9000, 127 * 2048), tlb);
+  bench.pool.release(bench.device, tlb);
+  assertEquals(bench.pool.usedSlots, 0, "the new owner's slots are gone");
+});
+
+Deno.test("releasing twice frees one slot too many when the data began inside it (dma.md 6.3)", () => {
+  const bench = new Bench(128);
+  bench.device.minAlignMask = 0xfff;
+  const tlb = at(bench.map(0x9a00, 1024));
+  bench.pool.release(bench.device, tlb);
+  bench.map(0x9000, 64 * 2048);
+  bench.pool.release(bench.device, tlb);
+  assertEquals(bench.fields("swiotlb.unmap").at(-1), {
+    slot: 1,
+    slots: 1,
+    orig_phys: null,
+    tlb_phys: 0x6000_0a00,
+    size_bytes: 0,
+    dir: "bidirectional",
+    attrs: ["skip_cpu_sync"],
+  });
+});
+
+Deno.test("addresses outside the pool do nothing (dma.md 6.3)", () => {
+  const bench = new Bench();
+  bench.map(0x9000, 64);
+  bench.pool.unmap(bench.device, at(0x9000), 64, DMA_FROM_DEVICE, 0);
+  assertEquals(bench.pool.syncForDevice(at(0x9000), 64, DMA_TO_DEVICE), true);
+  assertEquals(bench.pool.usedSlots, 1);
+  assertEquals(bench.fields("swiotlb.copy").length, 1);
+});
+
+Deno.test("the first bounce clears the device's skip-sync flag (dma.md 1.7, 6.2)", () => {
+  const bench = new Bench();
+  assertEquals(bench.map(0x9000, 262145), DMA_MAPPING_ERROR);
+  assertEquals(bench.device.skipSync, true);
+  bench.map(0x9000, 1);
+  assertEquals(bench.device.skipSync, false);
+});
+
+Deno.test("the high-water mark keeps the most slots in use at once", () => {
+  const bench = new Bench();
+  const tlb = at(bench.map(0x9000, 8192));
+  bench.pool.unmap(bench.device, tlb, 8192, DMA_TO_DEVICE, 0);
+  bench.map(0x9000, 2048);
+  assertEquals([bench.pool.usedSlots, bench.pool.highWaterSlots], [1, 4]);
+  bench.pool.resetHighWater();
+  assertEquals(bench.pool.highWaterSlots, 1);
+});
+
+Deno.test("swiotlb.full tells apart what the kernel's one message hides", () => {
+  const cause = (prepare: (bench: Bench) => void, slots = 128): unknown => {
+    const bench = new Bench(slots);
+    prepare(bench);
+    return (bench.fields("swiotlb.full").at(-1) as { cause: string }).cause;
+  };
+  assertEquals(cause((bench) => bench.map(0x9000, 256 * KIB + 1)), "over_segment");
+  assertEquals(
+    cause((bench) => {
+      bench.map(0x9000, 256 * KIB);
+      bench.map(0x9000, 1);
+    }),
+    "full",
+  );
+  assertEquals(
+    cause((bench) => {
+      const tlbs = Array.from({ length: 64 }, () => bench.map(0x9000, 4096));
+      for (let index = 0; index < 64; index += 2) {
+        bench.pool.release(bench.device, at(tlbs[index]!));
+      }
+      bench.map(0x9000, 8192);
+    }),
+    "fragmented",
+  );
+  assertEquals(
+    cause((bench) => {
+      for (let slot = 0; slot < 128; slot += 2) bench.map(0x9000, 2048);
+      bench.device.minAlignMask = 0xffff;
+      for (let slot = 0; slot < 64; slot += 32) bench.map(0x1_0000, 2048);
+      bench.map(0x1_0000, 2048);
+      bench.map(0x1_0000, 2048);
+      bench.map(0x1_0000, 2048);
+    }),
+    "alignment",
+  );
+  assertEquals(
+    cause((bench) => {
+      bench.map(0x9000, 256 * KIB);
+      bench.clock.nowNs = 2_000_000_000;
+      bench.map(0x9000, 1);
+    }),
+    "leak_suspected",
+  );
+});
+
+Deno.test("a full pool is warned about ten times in five seconds, and not at all with NO_WARN", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 15; index++) bench.map(0x9000, 262145);
+  assertEquals(bench.warnings.total, 10);
+  bench.clock.nowNs = 6_000_000_000;
+  bench.map(0x9000, 262145, 0, DMA_ATTR.NO_WARN);
+  assertEquals(bench.warnings.total, 10);
+  bench.map(0x9000, 262145);
+  assertEquals(bench.warnings.total, 11);
+  assertEquals(bench.fields("swiotlb.full").length, 17);
+});
+
+Deno.test("a machine without a pool refuses every bounce", () => {
+  const { clock, events, charges, warnings, memory, device } = new Bench();
+  const pool = new SwiotlbPool({ clock, events, charges, warnings, memory }, null);
+  assertEquals(pool.active, false);
+  assertEquals(pool.map(device, at(0x1000), 1, 0, DMA_BIDIRECTIONAL, 0), DMA_MAPPING_ERROR);
+  assertEquals(pool.contains(0), false);
+});
+
+Deno.test("copying is charged by the KiB", () => {
+  const bench = new Bench();
+  bench.charges.copyPerKibNs = 100;
+  bench.map(0x9000, 1536);
+  assertEquals(bench.clock.nowNs, 150);
+});
+
+Deno.test("placePool() puts 64 MiB below 2 GiB, halves a pool that does not fit, and knows none", () => {
+  const ranges = (ramSizeBytes: number) => layOutMemory({ ramSizeBytes, windows: [], regions: [] });
+  const place = (ram: number, size: number) => {
+    const pool = placePool(ranges(ram), size, 4);
+    return pool === null ? null : [pool.basePhys, pool.slots, pool.areas];
+  };
+  assertEquals(place(4 * GIB, 64 * MIB), [0x7c00_0000, 32768, 4]);
+  assertEquals(place(GIB, 64 * MIB), [0x3c00_0000, 32768, 4]);
+  assertEquals(place(64 * MIB, 64 * MIB), [0x200_0000, 16384, 4]);
+  assertEquals(place(MIB, 64 * MIB), null);
+  assertEquals(place(4 * GIB, 0), null);
+  assertEquals(place(4 * GIB, 64 * KIB), [0x7ff0_0000, 512, 4]);
+  assertEquals(placePool(ranges(4 * GIB), 256 * KIB, 1)?.slots, 128);
+});
