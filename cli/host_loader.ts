@@ -5,7 +5,7 @@
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";

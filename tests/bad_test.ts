@@ -11,7 +11,7 @@ import { BUILTINS } from "../lang/builtins/mod.ts";
 import type { Registry } from "../lang/values/registry.ts";
 import { DIAGNOSTIC_CODES } from "../lang/diagnostics/codes.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { LoadError } from "../lang/run/load_files.ts";
+import { LoadError } from "../lang/syntax/load_files.ts";
 import { runBench } from "../lang/run/bench.ts";
 import { loadProgram, type Program } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";

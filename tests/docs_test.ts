@@ -11,7 +11,7 @@ import { formatSource } from "../lang/format/format.ts";
 import { readRow } from "../cli/markdown.ts";
 import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { LoadError, type SourceLoader } from "../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runBench } from "../lang/run/bench.ts";
 import { runProgram } from "../lang/run/run_program.ts";

@@ -1,7 +1,7 @@
 /** A part of `deno task fuzz`, small enough for every run of the tests. */
 import { assert, assertEquals } from "@std/assert";
 import { formatSource } from "../lang/format/format.ts";
-import { LoadError } from "../lang/run/load_files.ts";
+import { LoadError } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { fuzz } from "./fuzz/fuzz.ts";

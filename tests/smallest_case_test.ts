@@ -1,7 +1,7 @@
 /** `examples/55-smallest-case.dma` says what its property prints: this holds it to that. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { LoadError } from "../lang/run/load_files.ts";
+import { LoadError } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";

@@ -1,6 +1,6 @@
 /** How fast scripts are read, and how fast they run. */
 import { SourceFile } from "../../lang/source.ts";
-import { LoadError } from "../../lang/run/load_files.ts";
+import { LoadError } from "../../lang/syntax/load_files.ts";
 import {
   checkProgram,
   loadProgram,

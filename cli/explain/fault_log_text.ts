@@ -1,6 +1,6 @@
 /** What `dmalab explain` prints of the fault lines of a kernel's log. */
 import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
-import { formatCount } from "../../lang/render/numbers.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
 import { findFaultLogs } from "../../runtime/iommu/fault_log/find_fault_logs.ts";
 import type { FaultLogProblem } from "../../runtime/iommu/fault_log/logged_fault.ts";

@@ -1,5 +1,5 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
-import { formatCount } from "../../lang/render/numbers.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { type Finding, hunt, type HuntOptions } from "../../instruments/hunt/hunt.ts";

@@ -1,13 +1,13 @@
 /** The commands of the REPL: `:step`, `:back`, `:state`, `:who` … One entry each. */
 import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { pairLines, tableLines } from "../../lang/render/columns.ts";
+import { pairLines, tableLines } from "../../lang/text/columns.ts";
 import {
   formatAddress,
   formatCount,
   formatSize,
   formatTimeRounded,
-} from "../../lang/render/numbers.ts";
+} from "../../lang/text/numbers.ts";
 import { readWholeNumber } from "../numbers.ts";
 import type { Repl } from "./repl.ts";
 

@@ -3,7 +3,7 @@ import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
 import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { pairLines, wrapText } from "../../lang/render/columns.ts";
+import { pairLines, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
 import { STATEMENT_SPECS, type StatementSpec } from "../../lang/syntax/statement_specs.ts";

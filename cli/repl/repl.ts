@@ -5,8 +5,8 @@
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
-import { formatTimeRounded } from "../../lang/render/numbers.ts";
-import type { SourceLoader } from "../../lang/run/load_files.ts";
+import { formatTimeRounded } from "../../lang/text/numbers.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { type FeedResult, Session } from "../../lang/run/session.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { LoadError, type SourceLoader } from "../../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { INTERRUPT, Repl } from "./repl.ts";
 
 const MACHINE =

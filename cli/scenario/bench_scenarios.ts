@@ -3,7 +3,7 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { matching } from "../../lang/run/runner.ts";
-import { formatDuration, formatTimeRounded } from "../../lang/render/numbers.ts";
+import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
 import {
   type ExitCode,
   FAILED,

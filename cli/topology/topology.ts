@@ -5,8 +5,8 @@ import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imp
 import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
 import { readListing } from "../../devices/pci/lspci/read_listing.ts";
 import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
-import { wrapText } from "../../lang/render/columns.ts";
-import { formatCount } from "../../lang/render/numbers.ts";
+import { wrapText } from "../../lang/text/columns.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";

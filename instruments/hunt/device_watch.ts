@@ -5,7 +5,7 @@
  * It knows addresses only from the page table and from the bounce buffers' own events, not from the
  * driver that wrote them down.
  */
-import { formatAddress } from "../../lang/render/numbers.ts";
+import { formatAddress } from "../../lang/text/numbers.ts";
 import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { BlockRequest } from "../../runtime/block/request.ts";

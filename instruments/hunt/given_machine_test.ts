@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { loadProgram } from "../../lang/run/program.ts";
-import { LoadError, type SourceLoader } from "../../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { givenMachine } from "./given_machine.ts";
 import { hunt } from "./hunt.ts";

@@ -15,7 +15,7 @@ import {
   violationsOf,
   without,
 } from "./diagnose.ts";
-import type { SourceLoader } from "../../lang/run/load_files.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
 import { runScenarioText } from "./scenario_check.ts";

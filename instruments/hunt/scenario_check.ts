@@ -1,5 +1,5 @@
 /** Runs the text of a scenario, as pasting it into a file and running it would. */
-import { LoadError, type SourceLoader } from "../../lang/run/load_files.ts";
+import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";

@@ -1,6 +1,6 @@
 /** The machine block of a case: only what differs from the defaults is written. */
 import { profileQuirks } from "../../lang/machine/quirks.ts";
-import { formatSize } from "../../lang/render/numbers.ts";
+import { formatSize } from "../../lang/text/numbers.ts";
 import { isUntrusted, metadataBytesOf, PEER_BYTES, takesMetadataSgl } from "./case_machine.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 

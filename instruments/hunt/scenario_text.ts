@@ -2,7 +2,7 @@
  * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
  * without the defect.
  */
-import { formatAddress, formatSize } from "../../lang/render/numbers.ts";
+import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
 import { GIB } from "../../runtime/address.ts";
 import { metadataBytesOf } from "./case_machine.ts";

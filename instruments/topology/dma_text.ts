@@ -11,7 +11,7 @@ import type { ListedFunction } from "../../devices/pci/lspci/listed_function.ts"
 import { formatPlace } from "../../devices/pci/pci_address.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { TIB } from "../../runtime/address.ts";
-import { formatCount, formatSize } from "../../lang/render/numbers.ts";
+import { formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { formatSource } from "../../lang/format/format.ts";

@@ -4,8 +4,8 @@ import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.t
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
 import { groupsTold } from "./tree_picture.ts";
-import { wrapText } from "../../lang/render/columns.ts";
-import { formatCount } from "../../lang/render/numbers.ts";
+import { wrapText } from "../../lang/text/columns.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 
 /** More members, and more causes, are only counted. */
 const MOST_MEMBERS = 12;

@@ -8,7 +8,7 @@ import {
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { findRoute, type PeerRoute } from "../../devices/pci/peers/route.ts";
 import { alikeRuns } from "./alike.ts";
-import { pad } from "../../lang/render/columns.ts";
+import { pad } from "../../lang/text/columns.ts";
 import type { Paint, Role } from "../../lang/render/paint.ts";
 
 export interface Pair {

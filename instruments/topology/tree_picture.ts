@@ -18,8 +18,8 @@ import { formatPlace } from "../../devices/pci/pci_address.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
 import { alikeRuns } from "./alike.ts";
-import { pad, spread } from "../../lang/render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../lang/render/numbers.ts";
+import { pad, spread } from "../../lang/text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../lang/text/numbers.ts";
 
 export interface TreePictureOptions {
   /** Width of the picture. */

@@ -15,7 +15,7 @@ import {
 import { type ErrnoName, errnoName, KernelError } from "../../runtime/errno.ts";
 import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
 import { formatValue } from "../render/value_text.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { describeKind } from "../values/kinds.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 const STRICT =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } } }\n";

@@ -2,9 +2,9 @@
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
-import { clip, PICTURE_COLUMNS, wrapText } from "../render/columns.ts";
-import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
-import type { Run } from "../run/run.ts";
+import { clip, PICTURE_COLUMNS, wrapText } from "../text/columns.ts";
+import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
+import type { Run } from "../values/run.ts";
 import { formatInputs } from "./explain/inputs.ts";
 import { POOL_VERDICTS } from "./explain/mapping_told.ts";
 import { siteText } from "./things/event.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 const APART = `machine {
   pci { root_port rp0 { endpoint nic { coherent = false } } }

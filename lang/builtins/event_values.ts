@@ -10,7 +10,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { formatFieldValue } from "../render/event_line.ts";
 import { fieldReading } from "../render/field_kinds.ts";
 import { spanPlace } from "../source.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
 import { list, size, word } from "./arguments.ts";
 import type { Kind } from "../values/spec.ts";

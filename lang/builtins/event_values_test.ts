@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { EVENT_TABLE, type FieldKind } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { fieldReading } from "../render/field_kinds.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { ListValue, Quantity, RecordValue, Word } from "../values/value.ts";
 import { eventFields, fieldKind, fieldValue } from "./event_values.ts";
 

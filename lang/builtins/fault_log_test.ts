@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 const machineOf = (iommu: string) =>
   `machine {

@@ -20,7 +20,7 @@ import {
   type LoggedSource,
 } from "../../runtime/iommu/fault_log/logged_fault.ts";
 import { numberOf, type Word64 } from "../../runtime/iommu/fault_log/word64.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { type LedgerEntry, readLedger } from "./ledger.ts";
 
 export type FaultVerdict =

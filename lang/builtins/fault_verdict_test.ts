@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 /** What the script below does, step by step, and says of it. */
 interface Mapped {

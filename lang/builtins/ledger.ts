@@ -7,10 +7,10 @@
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS, spread, wrapText } from "../render/columns.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
-import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../render/numbers.ts";
-import type { Run } from "../run/run.ts";
+import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
+import type { Run } from "../values/run.ts";
 import { branchDoc } from "./explain/mapping_told.ts";
 import { siteText } from "./things/event.ts";
 

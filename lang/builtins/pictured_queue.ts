@@ -1,9 +1,9 @@
 /** What the picture of a queue needs, read from both of its sides and from the rings' memory. */
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { HostRings, QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
-import { formatCount, formatDuration, formatSize } from "../render/numbers.ts";
+import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { PicturedQueue, RingMark } from "../render/pictures/queue_picture.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
 

@@ -1,7 +1,7 @@
 /** What the picture of a request needs, read out of the request. */
 import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import { formatSize } from "../render/numbers.ts";
+import { formatSize } from "../text/numbers.ts";
 import {
   type PicturedEntry,
   type PicturedListPage,
@@ -9,8 +9,8 @@ import {
   type PicturedRequest,
   segmentCountText,
 } from "../render/pictures/request_picture.ts";
-import { formatAddress } from "../render/numbers.ts";
-import type { Run } from "../run/run.ts";
+import { formatAddress } from "../text/numbers.ts";
+import type { Run } from "../values/run.ts";
 import { commandByteLines } from "./things/nvme/command.ts";
 
 /** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */

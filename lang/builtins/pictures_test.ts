@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 /** Machines that draw differently: translated, direct, bounced, lists of both kinds, long ones. */
 const MACHINES = [

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 import { FUNCTIONS, TYPES } from "./mod.ts";
 
 const STRICT = `machine {

@@ -1,7 +1,7 @@
 /** Whether devices see the same, one by one. */
 import { sameView, type SeenRange } from "../../runtime/dma/device/device_view.ts";
-import { formatSize } from "../render/numbers.ts";
-import type { Run } from "../run/run.ts";
+import { formatSize } from "../text/numbers.ts";
+import type { Run } from "../values/run.ts";
 import { ScriptError } from "../values/script_error.ts";
 
 /** What one device sees, by the device's name. */

@@ -6,7 +6,7 @@
  */
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { formatSize } from "../render/numbers.ts";
+import { formatSize } from "../text/numbers.ts";
 
 /** Why two neighbours are not one range. */
 export interface Separation {

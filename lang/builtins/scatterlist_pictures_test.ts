@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 const MACHINE = `machine {
   ram { size = 8GiB }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 /** A device without queues, so that nothing of its own is mapped. */
 const MACHINE = `machine {

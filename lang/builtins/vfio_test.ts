@@ -1,6 +1,6 @@
 /** Migration buffers as scripts see them: pictures, explanations, and what becomes of handles. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runScript } from "./_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 
 const STRICT = "machine { iommu { mode = strict } pci { root_port rp0 { vfio vf { } } } }\n";
 const DIRECT = "machine { pci { root_port rp0 { vfio vf { } } } }\n";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { SourceFile } from "../source.ts";
-import { LoadError } from "../run/load_files.ts";
+import { LoadError } from "../syntax/load_files.ts";
 import { loadProgram } from "../run/program.ts";
 import { runProgram } from "../run/run_program.ts";
 import { eventFields } from "./event_values.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import type {
   FaultCount,
   FaultOrder,
@@ -20,7 +20,7 @@ import type {
   World,
   WorldOptions,
   WorldStream,
-} from "../run/world.ts";
+} from "../values/world.ts";
 import { Handle, type Value } from "../values/value.ts";
 import { isThing, thing } from "./arguments.ts";
 import type { Kind, TypeSpec } from "../values/spec.ts";

@@ -6,7 +6,7 @@ import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Kind } from "../values/spec.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { LoadedFile } from "../run/load_files.ts";
+import type { LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration, Statement } from "../syntax/tree/ast.ts";
 import { type ConstBinding, Resolution } from "./names/bindings.ts";
 import { checkKinds } from "./kinds/check_kinds.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { codesOf, errorsOf, load } from "../run/test_support.ts";
+import { codesOf, errorsOf, load } from "../testing/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\n";
 const hintOf = (text: string) => load(text).diagnostics[0]?.hint;

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { program } from "../run/test_support.ts";
+import { program } from "../testing/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 

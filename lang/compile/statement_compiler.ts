@@ -20,7 +20,7 @@ import type {
 import { Op } from "../vm/vm.ts";
 import { RareOp } from "../vm/vm_rare.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
-import { compilePattern } from "./event_automaton.ts";
+import { compilePattern } from "../patterns/event_automaton.ts";
 import { Label } from "./function_builder.ts";
 import { TrialCompiler } from "./trial_compiler.ts";
 

@@ -9,7 +9,7 @@ import { KIB, type PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { IommuConfig, IommuModel, MemoryRegion } from "../../runtime/machine_config.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { formatAddress, formatSize } from "../render/numbers.ts";
+import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 

@@ -5,7 +5,7 @@ import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { EvaluateConstant } from "../values/registry.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { formatAddress, formatDuration, formatSize, groupThousands } from "../render/numbers.ts";
+import { formatAddress, formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
 import type { Expression } from "../syntax/tree/ast.ts";

@@ -9,10 +9,10 @@
  * The call that led to an event stands above it, one step to the left; the call's result ends it.
  */
 import type { MachineEvent } from "../../runtime/events.ts";
-import { clip, pad } from "./columns.ts";
+import { clip, pad } from "../text/columns.ts";
 import { type FieldReading, fieldReading, isAddressReading } from "./field_kinds.ts";
-import { shownParts } from "./repeats.ts";
-import { formatAddress, formatCount, formatSize, formatTimeRounded } from "./numbers.ts";
+import { shownParts } from "../text/repeats.ts";
+import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 
 /** Fields whose name says no more than their value does, unless that is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([

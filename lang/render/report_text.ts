@@ -1,5 +1,5 @@
 /** A report of the checker as people read it: what, which rule, and the two statements. */
-import { PICTURE_COLUMNS, spread, wrapText } from "./columns.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
 
 export interface ToldReport {
   readonly reportClass: string;

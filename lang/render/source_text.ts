@@ -9,7 +9,7 @@ import {
   type Value,
   Word,
 } from "../values/value.ts";
-import { formatAddress, formatHexBytes, formatSize } from "./numbers.ts";
+import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
 
 /**
  * A value as an expression. Values that constants can have: numbers of all kinds, text, bytes,

@@ -1,5 +1,5 @@
 /** Values as one line of text, the way a script would write them. */
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import {
   BytesValue,
   Closure,
@@ -18,7 +18,7 @@ import {
   formatHexBytes,
   formatRatio,
   formatSize,
-} from "./numbers.ts";
+} from "../text/numbers.ts";
 import { quoted } from "./source_text.ts";
 
 /** Items of a list, entries of a record and bytes shown before the rest is only counted. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type BenchOptions, runBench } from "./bench.ts";
 import type { BenchOutcome } from "./report.ts";
-import { program } from "./test_support.ts";
+import { program } from "../testing/test_support.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";
 const BENCH = `${MACHINE}bench "read" matrix { iommu.mode = [strict, off] } {

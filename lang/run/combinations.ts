@@ -12,7 +12,7 @@ import type {
   MachineModifier,
   PathEntry,
 } from "../syntax/tree/ast.ts";
-import { describeSettings } from "../vm/branch_outcome.ts";
+import { describeSettings } from "../values/branch_outcome.ts";
 import type { ComparedMachine, MachineSetting } from "../vm/code.ts";
 
 /** More combinations than anybody would wait for. */

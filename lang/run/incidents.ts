@@ -4,7 +4,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
-import { formatAddress } from "../render/numbers.ts";
+import { formatAddress } from "../text/numbers.ts";
 import { reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";

@@ -31,9 +31,9 @@ import {
   comparedMachines,
   type MachineVariant,
 } from "./combinations.ts";
-import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";
+import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 
-export { LoadError, type SourceLoader } from "./load_files.ts";
+export { LoadError, type SourceLoader } from "../syntax/load_files.ts";
 
 /** A name of a property's `forall` and what it may be. */
 export interface ForallValues {

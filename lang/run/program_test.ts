@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { codesOf, errorsOf, load, printed, program, run } from "./test_support.ts";
+import { codesOf, errorsOf, load, printed, program, run } from "../testing/test_support.ts";
 
 Deno.test("use brings consts, functions and the machine of another file, and of those it uses", () => {
   const files = {

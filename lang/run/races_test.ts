@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { Session } from "./session.ts";
-import { errorsOf, failureOf, memoryLoader, onlyOutcome, printed, run } from "./test_support.ts";
+import {
+  errorsOf,
+  failureOf,
+  memoryLoader,
+  onlyOutcome,
+  printed,
+  run,
+} from "../testing/test_support.ts";
 
 const STRICT = `machine {
   cpus = 2

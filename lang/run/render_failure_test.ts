@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { valueRows } from "./render_failure.ts";
-import { onlyOutcome } from "./test_support.ts";
+import { onlyOutcome } from "../testing/test_support.ts";
 
 const linesOf = (text: string) => onlyOutcome(text).failure?.lines.join("\n");
 

@@ -2,7 +2,7 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
-import { groupThousands } from "../render/numbers.ts";
+import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { FailureStyle } from "./render_failure.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
-import { failureOf, onlyOutcome, program, run } from "./test_support.ts";
+import { failureOf, onlyOutcome, program, run } from "../testing/test_support.ts";
 import { runTest } from "./run_program.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }\n";

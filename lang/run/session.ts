@@ -30,7 +30,7 @@ import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
-import { FileLoader, type LoadedFile, type SourceLoader } from "./load_files.ts";
+import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import {
   compileTest,
   findComparedMachines,
@@ -45,7 +45,7 @@ import { runTest } from "./run_program.ts";
 import { reportFailure } from "./tally.ts";
 import { sendTo, SideRuns } from "./side_runs.ts";
 import { bindMachine, buildTestWorld, type MachineOptions } from "./test_machine.ts";
-import type { World } from "./world.ts";
+import type { World } from "../values/world.ts";
 
 export interface SessionOptions {
   readonly loader: SourceLoader;

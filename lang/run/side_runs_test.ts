@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "./session.ts";
-import { failureOf, memoryLoader, onlyOutcome, printed, run } from "./test_support.ts";
+import { failureOf, memoryLoader, onlyOutcome, printed, run } from "../testing/test_support.ts";
 
 const STRICT = `machine {
   iommu { mode = strict }

@@ -10,7 +10,7 @@ import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm_core.ts";
 import type { Program } from "./program.ts";
-import type { World } from "./world.ts";
+import type { World } from "../values/world.ts";
 
 export interface MachineOptions {
   /** Instead of the configuration's. */

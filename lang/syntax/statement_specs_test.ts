@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { run } from "../run/test_support.ts";
+import { run } from "../testing/test_support.ts";
 import { STATEMENT_SPECS } from "./statement_specs.ts";
 
 Deno.test("every statement has a form, a sentence and an example", () => {

@@ -1,5 +1,5 @@
 /** `==` on values. */
-import type { Run } from "../run/run.ts";
+import type { Run } from "./run.ts";
 import { comparableKinds, describeKind, kindOf } from "./kinds.ts";
 import { mixHint, numberIn } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";

@@ -3,7 +3,7 @@
  *
  * Every result is exact up to 2^53 - 1 or an error; nothing is ever rounded.
  */
-import { formatAddress, formatDuration, formatSize } from "../render/numbers.ts";
+import { formatAddress, formatDuration, formatSize } from "../text/numbers.ts";
 import {
   arithmeticKind,
   type ArithmeticOperator,

@@ -11,11 +11,11 @@ import type { ErrnoName } from "../../runtime/errno.ts";
 import type { FieldKind } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Run } from "../run/run.ts";
-import type { World, WorldOptions } from "../run/world.ts";
+import type { Run } from "./run.ts";
+import type { World, WorldOptions } from "./world.ts";
 import type { Span } from "../source.ts";
 import type { Expression, MachineDeclaration, Name } from "../syntax/tree/ast.ts";
-import type { BranchOutcome } from "../vm/branch_outcome.ts";
+import type { BranchOutcome } from "./branch_outcome.ts";
 import type { Value, Word } from "./value.ts";
 import type { FunctionSpec, Kind, TypeSpec } from "./spec.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { runScript } from "../builtins/_run_script.ts";
+import { runScript } from "../testing/run_script.ts";
 import { BUILTINS, FUNCTIONS, TYPES, WORD_SPECS, WORDS } from "../builtins/mod.ts";
 import type { FunctionSpec, Kind, MethodSpec } from "./spec.ts";
 

@@ -4,7 +4,7 @@
  * function.
  */
 import type { ErrnoName } from "../../runtime/errno.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "./run.ts";
 import type { Value } from "./value.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Which argument of a call goes to which parameter. */
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { type Callable, positionalParameters } from "./arguments.ts";
+import { type Callable, positionalParameters } from "../values/call_arguments.ts";
 import type { CallShape } from "./code.ts";
 import { ScriptError } from "../values/script_error.ts";
 

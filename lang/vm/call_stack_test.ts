@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { onlyOutcome } from "../run/test_support.ts";
+import { onlyOutcome } from "../testing/test_support.ts";
 
 /** `message line:column` of each note of the only failure. */
 function notesOf(text: string): string[] {

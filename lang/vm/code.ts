@@ -9,7 +9,7 @@ import type { FunctionSpec } from "../values/spec.ts";
 import type { MachineVariant } from "../run/combinations.ts";
 import type { Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/tree/ast.ts";
-import type { EventMatcher } from "./event_pattern.ts";
+import type { EventMatcher } from "../patterns/event_pattern.ts";
 import type { Value } from "../values/value.ts";
 
 /** What a piece of code was in the source. */

@@ -1,5 +1,5 @@
 /** What can be walked, indexed and matched. */
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { valuesEqual } from "../values/equality.ts";
 import {
   comparableKinds,

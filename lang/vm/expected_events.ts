@@ -1,11 +1,11 @@
 /** `expect events [ … ] in x` while a script runs. */
 import type { MachineEvent } from "../../runtime/events.ts";
-import type { Run } from "../run/run.ts";
-import { clip, pad, PICTURE_COLUMNS } from "../render/columns.ts";
+import type { Run } from "../values/run.ts";
+import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { fieldQuantity } from "../render/field_kinds.ts";
 import type { EventsInfo } from "./code.ts";
-import { matchEvents, type Mismatch, type PatternItem } from "./event_pattern.ts";
+import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_pattern.ts";
 import { ExpectationError } from "./failure.ts";
 import { describeKind } from "../values/kinds.ts";
 import { ScriptError } from "../values/script_error.ts";

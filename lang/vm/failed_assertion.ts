@@ -1,5 +1,5 @@
 /** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";

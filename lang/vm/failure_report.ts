@@ -4,7 +4,7 @@ import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
-import { formatCount } from "../render/numbers.ts";
+import { formatCount } from "../text/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";

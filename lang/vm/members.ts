@@ -1,7 +1,7 @@
 /** `value.field` and `value.method(…)` while a script runs. */
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type { FieldSpec, MethodSpec, TypeSpec } from "../values/spec.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { describeKind, kindOf } from "../values/kinds.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { findField, findMethod, memberNames, typeAndTarget } from "../values/types.ts";

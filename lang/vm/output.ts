@@ -1,7 +1,7 @@
 /** What `print`, `show` and `explain` say about a value. */
 import type { TypeSpec } from "../values/spec.ts";
-import type { Run } from "../run/run.ts";
-import { pairLines } from "../render/columns.ts";
+import type { Run } from "../values/run.ts";
+import { pairLines } from "../text/columns.ts";
 import { formatValue } from "../render/value_text.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";

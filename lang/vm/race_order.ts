@@ -1,5 +1,5 @@
 /** In which order the statements of a `race` run, and which orders there are. */
-import { formatCount } from "../render/numbers.ts";
+import { formatCount } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 
 /** A moment at which more than one block could go on. */

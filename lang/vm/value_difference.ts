@@ -1,6 +1,6 @@
 /** Where two values that were to be equal differ, as lines for a reader. */
-import type { Run } from "../run/run.ts";
-import { formatCount, groupThousands } from "../render/numbers.ts";
+import type { Run } from "../values/run.ts";
+import { formatCount, groupThousands } from "../text/numbers.ts";
 import { quoted } from "../render/source_text.ts";
 import { formatValue } from "../render/value_text.ts";
 import { valuesEqual } from "../values/equality.ts";

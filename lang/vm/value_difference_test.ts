@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { onlyOutcome } from "../run/test_support.ts";
+import { onlyOutcome } from "../testing/test_support.ts";
 
 const DISK = `machine {
   iommu { mode = strict }

@@ -8,8 +8,8 @@
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { MachineVariant } from "../run/combinations.ts";
-import type { FaultPlaceName, ResourceWatch } from "../run/world.ts";
-import { BRANCH_NAMES, type BranchOutcome, describeSettings } from "./branch_outcome.ts";
+import type { FaultPlaceName, ResourceWatch } from "../values/world.ts";
+import { BRANCH_NAMES, type BranchOutcome, describeSettings } from "../values/branch_outcome.ts";
 import type { ComparedMachine, CompareInfo, MachineSetting } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Raised } from "./outcome.ts";

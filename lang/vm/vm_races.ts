@@ -7,7 +7,7 @@
  * a run of its own from the very same state.
  */
 import type { MachineEvent } from "../../runtime/events.ts";
-import { formatCount } from "../render/numbers.ts";
+import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";

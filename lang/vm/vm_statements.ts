@@ -1,6 +1,6 @@
 /** Statements that move the machine or ask what it did, as far as they are more than an instruction. */
 import type { EventRecorder } from "../../runtime/recorder.ts";
-import { groupThousands } from "../render/numbers.ts";
+import { groupThousands } from "../text/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import { checkEvents } from "./expected_events.ts";
 import { ExpectationError } from "./failure.ts";

@@ -2,9 +2,9 @@
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
-import type { FaultPlaceName } from "../run/world.ts";
-import { formatCount } from "../render/numbers.ts";
-import { formatOrdinal } from "../render/ordinal.ts";
+import type { FaultPlaceName } from "../values/world.ts";
+import { formatCount } from "../text/numbers.ts";
+import { formatOrdinal } from "../text/ordinal.ts";
 import type { Span } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";

@@ -1,6 +1,6 @@
 /** What `wait` waits for. */
 import type { TypeSpec } from "../values/spec.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "../values/run.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";

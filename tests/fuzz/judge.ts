@@ -1,7 +1,7 @@
 /** What must be true of the answer to any text, and which answers came. */
 import { formatSource } from "../../lang/format/format.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { LoadError } from "../../lang/run/load_files.ts";
+import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/run/program.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";

@@ -4,7 +4,7 @@ import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { thing, toSize, toThing } from "../arguments.ts";
 import type { Arguments, FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";

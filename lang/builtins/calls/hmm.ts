@@ -11,7 +11,7 @@ import {
 import { AddressSpace } from "../../../runtime/mm/address_space.ts";
 import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { dma, isThing, raiseErrno, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";

@@ -10,7 +10,7 @@ import {
   claimBuffer,
 } from "../../../runtime/memory/allocate_buffer.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { BytesValue, RecordValue, type Value } from "../../values/value.ts";
 import {

@@ -9,7 +9,7 @@ import { readPeerChoice } from "../../../devices/pci/peers/enable_text.ts";
 import type { PciFunction } from "../../../devices/pci/pci_function.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { Handle, type Value, Word } from "../../values/value.ts";
 import { isThing, record, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";

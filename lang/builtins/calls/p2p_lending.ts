@@ -2,7 +2,7 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { dma, phys, record, size, thing, toNumber, toSize, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -4,7 +4,7 @@ import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
 import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { bufferHome, dma, thing, toSize, toThing } from "../arguments.ts";

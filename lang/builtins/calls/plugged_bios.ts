@@ -2,7 +2,7 @@
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { type Bio, BIO_FLAG } from "../../../runtime/block/bio.ts";
 import { Plug } from "../../../runtime/block/plug.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { list, thing, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, type BioTarget } from "../things/bio.ts";

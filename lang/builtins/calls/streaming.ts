@@ -10,7 +10,7 @@ import {
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { type MapBranch, mapBranch } from "../../../runtime/dma/paths/map_branch.ts";
 import { KernelError } from "../../../runtime/errno.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import type { Value } from "../../values/value.ts";
 import { isThing, thing, toAttributes, toDirection, toDma, toSize, toThing } from "../arguments.ts";
 import type { Arguments, FunctionSpec, ParameterSpec } from "../../values/spec.ts";

@@ -1,6 +1,6 @@
 /** What devices see, held side by side. */
 import { viewOf } from "../../../runtime/dma/device/device_view.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import type { Value } from "../../values/value.ts";
 import { isThing, wrongKind } from "../arguments.ts";
 import { sameViews, type Views } from "../same_views.ts";

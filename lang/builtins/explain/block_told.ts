@@ -1,6 +1,6 @@
 /** What the block layer decided, in words. */
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";
 
 function sectorsText(sectors: number): string {

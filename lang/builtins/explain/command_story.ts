@@ -1,9 +1,9 @@
 /** What the 64 bytes of a command say, and which decisions put that there. */
 import type { NvmeCommandView } from "../../../devices/nvme/driver/command/command_view.ts";
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../render/columns.ts";
-import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { decisionList } from "./decision_list.ts";
 import { requestEventsOf } from "./request_story.ts";
 

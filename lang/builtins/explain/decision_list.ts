@@ -1,7 +1,7 @@
 /** The decisions in a row of events: what was decided, by which rule, and why. */
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { repeatText } from "../../render/event_line.ts";
-import { shownParts } from "../../render/repeats.ts";
+import { shownParts } from "../../text/repeats.ts";
 import { decisionTold } from "./decision_told.ts";
 import { reasonLines, type Told, toldLines } from "./told.ts";
 

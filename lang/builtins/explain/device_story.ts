@@ -2,9 +2,9 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { tableLines } from "../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { tableLines } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { factLines, type Told } from "./told.ts";
 
 /** Rules that are listed before the rest is only counted. */

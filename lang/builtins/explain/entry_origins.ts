@@ -4,8 +4,8 @@
  */
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { pad } from "../../render/columns.ts";
-import { formatAddress, formatSize } from "../../render/numbers.ts";
+import { pad } from "../../text/columns.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 /** A run of memory of a request. */
 export interface Segment {

@@ -2,7 +2,7 @@
 import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { siteText } from "../things/event.ts";
 import { decisionList } from "./decision_list.ts";

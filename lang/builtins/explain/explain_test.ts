@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runScript } from "../_run_script.ts";
+import { runScript } from "../../testing/run_script.ts";
 
 /** What a script says. */
 function told(machine: string, body: string): string {

@@ -3,15 +3,15 @@ import type { MachineEvent } from "../../../runtime/events.ts";
 import type { FaultLogFormat, LoggedFault } from "../../../runtime/iommu/fault_log/logged_fault.ts";
 import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
 import { formatWord64 } from "../../../runtime/iommu/fault_log/word64.ts";
-import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import {
   formatAddress,
   formatCount,
   formatDuration,
   formatSize,
   formatTimeRounded,
-} from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+} from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { apiOf, type FaultVerdict, type JudgedFault } from "../fault_verdict.ts";
 import type { LedgerEntry } from "../ledger.ts";
 import { siteText } from "../things/event.ts";

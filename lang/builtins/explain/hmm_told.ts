@@ -1,5 +1,5 @@
 /** What was decided about pages of processes, in words. */
-import { formatAddress, formatCount } from "../../render/numbers.ts";
+import { formatAddress, formatCount } from "../../text/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 
 const MODES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** Why a bio never became a request. */
 import type { Why } from "../../../runtime/events.ts";
-import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
 import { factLines } from "./told.ts";
 
 /** The refusal of a bio, or of what was left of it after cuts. @see behaviour/block.md 1.3 */

@@ -1,7 +1,7 @@
 /** The story of an io: those of its requests, as far as they differ. */
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { formatCount } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { formatCount } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 
 /** Where addresses came from differs from request to request, and says nothing about the io. */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;

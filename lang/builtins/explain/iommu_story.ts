@@ -1,8 +1,8 @@
 /** How an IOMMU translates each device, and what its faults were about. */
 import type { Machine } from "../../../runtime/machine.ts";
-import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
-import { formatCount } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
+import { formatCount } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { explainAddress } from "../ledger.ts";
 import { decisionList } from "./decision_list.ts";
 import { translationTold } from "./device_story.ts";

@@ -2,8 +2,8 @@
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
-import { PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
-import { formatSize } from "../../render/numbers.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";
 
 /** A limit as scripts call it, with its value as text. */

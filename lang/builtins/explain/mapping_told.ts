@@ -1,6 +1,6 @@
 /** What the DMA layer and the IOMMU decided, in words. */
 import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/paths/map_branch.ts";
-import { formatAddress, formatCount } from "../../render/numbers.ts";
+import { formatAddress, formatCount } from "../../text/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 
 /** A sentence of the rules as a part of one. */

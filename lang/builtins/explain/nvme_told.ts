@@ -1,7 +1,7 @@
 /** What the NVMe driver decided, in words. */
 import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
-import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";
 
 /** The controller's page. @see behaviour/nvme.md 1 */

@@ -1,5 +1,5 @@
 /** What was decided about memory that is paged on demand, in words. */
-import { formatCount } from "../../render/numbers.ts";
+import { formatCount } from "../../text/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 
 /** @see behaviour/hmm-rdma-vfio.md 2.2 */

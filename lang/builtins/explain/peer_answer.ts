@@ -1,7 +1,7 @@
 /** Why the kernel answered a question about two peers as it did. */
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { findRoute, type PeerRoute } from "../../../devices/pci/peers/route.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { routeStory } from "./route_story.ts";
 
 /** The kinds of peer memory, which a script has as words. */

@@ -1,6 +1,6 @@
 /** Why a queue is as long as it is, and what makes its rings turn. */
 import type { QueuePair } from "../../../devices/nvme/driver/queues/queue_pair.ts";
-import { formatCount } from "../../render/numbers.ts";
+import { formatCount } from "../../text/numbers.ts";
 import { factLines } from "./told.ts";
 
 /** The facts of a queue, each with its rule. */

@@ -3,9 +3,9 @@ import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_requ
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS } from "../../render/columns.ts";
-import { formatCount, formatSize } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { siteText } from "../things/event.ts";
 import { decisionList } from "./decision_list.ts";
 import { entryOrigins } from "./entry_origins.ts";

@@ -16,8 +16,8 @@ import { hexByte } from "../../../devices/pci/pci_address.ts";
 import type { PciFunction, PciRole } from "../../../devices/pci/pci_function.ts";
 import { redirectChange } from "../../../devices/pci/peers/redirect_change.ts";
 import type { PathNode, PeerRoute } from "../../../devices/pci/peers/route.ts";
-import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
-import { formatCount } from "../../render/numbers.ts";
+import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { formatCount } from "../../text/numbers.ts";
 
 export interface RouteSetting {
   /** All functions of the machine, for its groups. */

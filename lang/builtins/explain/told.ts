@@ -1,8 +1,8 @@
 /** How a decision is told: what was decided on a line, and why in sentences below. */
 import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../render/columns.ts";
-import { formatAddress, formatSize } from "../../render/numbers.ts";
+import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 export interface Told {
   /** What was decided. */

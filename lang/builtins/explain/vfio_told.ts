@@ -1,5 +1,5 @@
 /** What the driver of a device that can be migrated decided, in words. */
-import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
 import type { Facts, Told } from "./told.ts";
 
 function pages(count: number): string {

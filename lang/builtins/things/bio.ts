@@ -10,7 +10,7 @@ import {
   type PicturedBio,
   type PicturedVector,
 } from "../../render/pictures/bio_picture.ts";
-import { formatCount, formatSize } from "../../render/numbers.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";

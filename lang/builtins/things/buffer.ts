@@ -1,9 +1,9 @@
 /** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import { tableLines } from "../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { tableLines } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { bytesEqual } from "../../values/equality.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../values/value.ts";

@@ -5,8 +5,8 @@
  * name counts its calls.
  */
 import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
-import { tableLines } from "../../render/columns.ts";
-import { formatCount, groupThousands } from "../../render/numbers.ts";
+import { tableLines } from "../../text/columns.ts";
+import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isThing, thing, toThing } from "../arguments.ts";
 import type { FieldSpec, TypeSpec } from "../../values/spec.ts";
 

@@ -1,9 +1,9 @@
 /** Devices: what does DMA. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { pairLines } from "../../render/columns.ts";
-import { formatAddress, formatCount } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
+import { pairLines } from "../../text/columns.ts";
+import { formatAddress, formatCount } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { BytesValue, type Value } from "../../values/value.ts";
 import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";

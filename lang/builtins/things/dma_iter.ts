@@ -2,7 +2,7 @@
 import type { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
-import { formatAddress, formatSize } from "../../render/numbers.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { dma, isThing, size, word } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { TypeSpec } from "../../values/spec.ts";

@@ -1,14 +1,14 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
 import { EVENT_TABLE, type EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { pairLines } from "../../render/columns.ts";
+import { pairLines } from "../../text/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
 import { fieldReading } from "../../render/field_kinds.ts";
-import { formatDuration } from "../../render/numbers.ts";
+import { formatDuration } from "../../text/numbers.ts";
 import { reportLines } from "../../render/report_text.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { duration } from "../arguments.ts";
 import { fieldKind, fieldValue, plainInput } from "../event_values.ts";

@@ -4,7 +4,7 @@ import { decodeFaultLog } from "../../../runtime/iommu/fault_log/decode_fault_lo
 import type { LoggedFault } from "../../../runtime/iommu/fault_log/logged_fault.ts";
 import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
 import { formatWord64, numberOf } from "../../../runtime/iommu/fault_log/word64.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { dma, duration, list, size, thing, word } from "../arguments.ts";

@@ -1,8 +1,8 @@
 /** The limits of a device's queues, and who set each. */
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { tableLines } from "../../render/columns.ts";
-import { formatMask, formatSize } from "../../render/numbers.ts";
+import { tableLines } from "../../text/columns.ts";
+import { formatMask, formatSize } from "../../text/numbers.ts";
 import { type Quantity, RecordValue, type Value } from "../../values/value.ts";
 import { isThing, record, size } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";

@@ -1,11 +1,11 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
-import { PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
+import { PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
-import { formatCount, formatDuration, formatSize } from "../../render/numbers.ts";
-import type { Run } from "../../run/run.ts";
-import { type BranchOutcome, describeSettings } from "../../vm/branch_outcome.ts";
+import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
+import type { Run } from "../../values/run.ts";
+import { type BranchOutcome, describeSettings } from "../../values/branch_outcome.ts";
 import { duration, errorValue, isThing, list, size, thing, word } from "../arguments.ts";
 import { sameViews } from "../same_views.ts";
 import type { TypeSpec } from "../../values/spec.ts";

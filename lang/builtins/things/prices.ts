@@ -1,8 +1,8 @@
 /** What things cost in virtual time: the price list of the machine block. */
 import { EVENT_NAMES } from "../../../runtime/event_vocabulary.ts";
 import { PRICE_KEYS } from "../../../runtime/prices.ts";
-import { tableLines } from "../../render/columns.ts";
-import { formatCount, formatDuration } from "../../render/numbers.ts";
+import { tableLines } from "../../text/columns.ts";
+import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { duration, isThing } from "../arguments.ts";

@@ -1,6 +1,6 @@
 /** A `region` of the machine block. */
 import type { MemoryRegion } from "../../../runtime/machine_config.ts";
-import { formatAddress, formatSize } from "../../render/numbers.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { phys, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 

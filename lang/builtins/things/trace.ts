@@ -1,13 +1,13 @@
 /** Events in order: what `trace { … }` gives, and `events`, all since the machine was ready. */
 import { EVENT_NAMES, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { PICTURE_COLUMNS } from "../../render/columns.ts";
+import { PICTURE_COLUMNS } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
-import { formatCount, formatDuration } from "../../render/numbers.ts";
+import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { Closure, ListValue, type Value, Word } from "../../values/value.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { duration, isThing, thing, wrongKind } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { ParameterSpec, TypeSpec } from "../../values/spec.ts";

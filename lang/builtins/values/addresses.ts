@@ -1,7 +1,7 @@
 /** Addresses: what they have, and why they mean what they mean. */
 import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { formatQuantity } from "../../render/value_text.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { Quantity } from "../../values/value.ts";
 import { explainAddress } from "../ledger.ts";
 import { size } from "../arguments.ts";

@@ -12,9 +12,9 @@ import {
   RecordValue,
   type Value,
 } from "../../values/value.ts";
-import { clip, PICTURE_COLUMNS, tableLines } from "../../render/columns.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import type { Run } from "../../run/run.ts";
+import type { Run } from "../../values/run.ts";
 import { toInt } from "../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../../values/spec.ts";
 

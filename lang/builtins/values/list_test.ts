@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runScript } from "../_run_script.ts";
+import { runScript } from "../../testing/run_script.ts";
 
 Deno.test("show of records with the same keys is a table, numbers to the right", () => {
   const { output, problems } = runScript(`

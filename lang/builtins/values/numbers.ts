@@ -1,5 +1,5 @@
 /** Numbers with and without a unit: the few fields they have. */
-import { groupThousands } from "../../render/numbers.ts";
+import { groupThousands } from "../../text/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
 import { Quantity, RangeValue, Word } from "../../values/value.ts";
 import { size } from "../arguments.ts";

@@ -1,6 +1,6 @@
 /** Records: their entries are their fields; methods see them as a whole. */
 import { ITEM_BYTES, LIST_BYTES } from "../../values/limits.ts";
-import { pairLines } from "../../render/columns.ts";
+import { pairLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";

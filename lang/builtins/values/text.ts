@@ -1,6 +1,6 @@
 /** Strings and bytes: fields and methods. */
 import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
-import { formatAddress, formatHexBytes } from "../../render/numbers.ts";
+import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { BytesValue, ListValue } from "../../values/value.ts";
 import { size } from "../arguments.ts";

@@ -14,7 +14,7 @@ import {
   castHint,
   describeKinds,
   positionalParameters,
-} from "../../vm/arguments.ts";
+} from "../../values/call_arguments.ts";
 import { describeKind, isQuantity } from "../../values/kinds.ts";
 import { isOfType } from "../../values/types.ts";
 import { eventsNamed, patternNames } from "../names/event_names.ts";

@@ -1,7 +1,7 @@
 /** The kinds of resolved files: mixes without meaning, values that do not fit, code never reached. */
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import type { LoadedFile } from "../../run/load_files.ts";
+import type { LoadedFile } from "../../syntax/load_files.ts";
 import type { Resolution } from "../names/bindings.ts";
 import { FunctionResults } from "./function_results.ts";
 import { KindInference } from "./kind_inference.ts";

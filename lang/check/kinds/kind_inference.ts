@@ -16,7 +16,7 @@ import type {
   FunctionDeclaration,
   IndexExpression,
 } from "../../syntax/tree/ast.ts";
-import type { Callable } from "../../vm/arguments.ts";
+import type { Callable } from "../../values/call_arguments.ts";
 import { describeKind, rangeEndsKind } from "../../values/kinds.ts";
 import { findField, findMethod, inherited, memberNames, typeOfKind } from "../../values/types.ts";
 import { checkArguments } from "./argument_check.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { errorsOf, failureOf, load } from "../../run/test_support.ts";
+import { errorsOf, failureOf, load } from "../../testing/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\nlet buf = alloc_pages(1)\n";
 const hintOf = (text: string) => load(text).diagnostics[0]?.hint;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { diagnosticLines, errorsOf, load } from "../../run/test_support.ts";
+import { diagnosticLines, errorsOf, load } from "../../testing/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\n";
 

@@ -11,7 +11,7 @@ import type {
   FieldExpression,
   FunctionDeclaration,
 } from "../../syntax/tree/ast.ts";
-import { BRANCH_NAMES } from "../../vm/branch_outcome.ts";
+import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import { isNumeric, rangeEndsKind } from "../../values/kinds.ts";
 import { findField, findMethod, typeOfKind } from "../../values/types.ts";
 import type { Resolution, Variable } from "../names/bindings.ts";

@@ -14,7 +14,7 @@ import type {
   NameExpression,
 } from "../../syntax/tree/ast.ts";
 import { CALLED_WORDS } from "../../syntax/recovery/called_words.ts";
-import { BRANCH_NAMES } from "../../vm/branch_outcome.ts";
+import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
   type Binding,
   type CodeScope,

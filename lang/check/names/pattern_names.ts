@@ -1,6 +1,6 @@
 /** Names in event patterns: the events, their fields, and the pattern's size. */
 import type { Registry } from "../../values/registry.ts";
-import { AUTOMATON_LIMIT_STATES, countStates } from "../../compile/event_automaton.ts";
+import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../../syntax/tree/ast.ts";

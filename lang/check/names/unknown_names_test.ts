@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { errorsOf, load } from "../../run/test_support.ts";
+import { errorsOf, load } from "../../testing/test_support.ts";
 
 Deno.test("a name that a function lacks a parameter for is an error of the function", () => {
   const text = "fn pages(n) { return alloc_pages(n, contiguous: joined) }\nprint pages(2, true)";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { diagnosticLines, load } from "../../run/test_support.ts";
+import { diagnosticLines, load } from "../../testing/test_support.ts";
 import { CHECK_CODES } from "./check.ts";
 import type { CodeEntry } from "./entry.ts";
 

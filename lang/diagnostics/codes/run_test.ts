@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runBench } from "../../run/bench.ts";
 import { runProgram } from "../../run/run_program.ts";
-import { program } from "../../run/test_support.ts";
+import { program } from "../../testing/test_support.ts";
 import { DEFAULT_LIMITS } from "../../values/limits.ts";
 import type { CodeEntry } from "./entry.ts";
 import { RUN_CODES } from "./run.ts";

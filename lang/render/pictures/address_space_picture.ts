@@ -1,6 +1,6 @@
 /** A device's IO address space as a drawing: strips of cells, and the ranges from the top down. */
-import { pad, PICTURE_COLUMNS, spread, wrapText } from "../columns.ts";
-import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 /** One range in use. */
 export interface PicturedRange {

@@ -5,8 +5,8 @@
  *        0x20_0000    4KiB  ▕████████████████▏                        4KiB
  *        0x30_0200   3584B  ▕░░██████████████▏                        512B
  */
-import { clip, pad, PICTURE_COLUMNS, spread } from "../columns.ts";
-import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+import { clip, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedVector {
   readonly phys: number;

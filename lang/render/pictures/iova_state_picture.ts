@@ -1,6 +1,6 @@
 /** The state of the two-step API as a drawing: how much of the range is linked, and to what. */
-import { pad, PICTURE_COLUMNS, spread } from "../columns.ts";
-import { formatAddress, formatSize } from "../numbers.ts";
+import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedIovaState {
   readonly addr: number;

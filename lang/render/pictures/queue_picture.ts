@@ -8,8 +8,8 @@
  *       host                               ▲ rung 4
  *                                               ▲ tail 5
  */
-import { clip, pad, PICTURE_COLUMNS, spread, tableLines } from "../columns.ts";
-import { formatAddress } from "../numbers.ts";
+import { clip, pad, PICTURE_COLUMNS, spread, tableLines } from "../../text/columns.ts";
+import { formatAddress } from "../../text/numbers.ts";
 
 /** Somebody's position in a ring. */
 export interface RingMark {

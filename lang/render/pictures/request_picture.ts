@@ -10,8 +10,8 @@
  * Where all memory became one range, pieces run together on the left and fan out again on the
  * right. Where each piece has its own mapping, each has its own line.
  */
-import { clip, pad, PICTURE_COLUMNS, spread } from "../columns.ts";
-import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+import { clip, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 /** A run of memory, CPU physical. */
 export interface PicturedSegment {

@@ -1,6 +1,6 @@
 /** A scatterlist as a drawing: buffers on the left, what the device is told of them on the right. */
-import { pad, PICTURE_COLUMNS, spread } from "../columns.ts";
-import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedEntry {
   readonly phys: number;

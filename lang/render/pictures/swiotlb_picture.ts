@@ -1,6 +1,6 @@
 /** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
-import { pad, PICTURE_COLUMNS, spread } from "../columns.ts";
-import { formatAddress, formatCount, formatSize } from "../numbers.ts";
+import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedBuffer {
   /** First slot, padding included. */

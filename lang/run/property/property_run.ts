@@ -1,5 +1,5 @@
 /** Runs a property: case after case, and when one fails, smaller ones. */
-import { formatCount } from "../../render/numbers.ts";
+import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Value } from "../../values/value.ts";
 import type { Output } from "../../vm/vm_core.ts";

@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS } from "../../values/limits.ts";
 import { FAST_CHECK } from "./fast_check_engine.ts";
 import { caseSpace, caseValues } from "./property_cases.ts";
 import { ListValue, Quantity, RangeValue } from "../../values/value.ts";
-import { failureOf, onlyOutcome, run } from "../test_support.ts";
+import { failureOf, onlyOutcome, run } from "../../testing/test_support.ts";
 
 /** The lines of the only outcome's failure. */
 function failureLines(text: string, options = {}): readonly string[] {

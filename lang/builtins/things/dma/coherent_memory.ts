@@ -1,6 +1,6 @@
 /** Memory that CPU and device share all the time: `dma_alloc_coherent`. */
 import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
-import { formatAddress, formatSize } from "../../../render/numbers.ts";
+import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { dma, phys, size } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 

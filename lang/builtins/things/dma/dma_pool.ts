@@ -2,7 +2,7 @@
 import type { DmaAddr } from "../../../../runtime/address.ts";
 import type { DmaPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import { KernelError } from "../../../../runtime/errno.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { dma, isThing, phys, size, thing, toThing } from "../../arguments.ts";
 import { TRANSLATED_MACHINE } from "../../calls/parameters.ts";

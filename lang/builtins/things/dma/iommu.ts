@@ -2,8 +2,8 @@
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { FlushQueue } from "../../../../runtime/iommu/flush_queue.ts";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
-import { PICTURE_COLUMNS, spread, wrapText } from "../../../render/columns.ts";
-import { formatCount, formatDuration, formatSize } from "../../../render/numbers.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
+import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { Word } from "../../../values/value.ts";

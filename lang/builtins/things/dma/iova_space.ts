@@ -7,14 +7,14 @@ import {
   indented,
   reservedLines,
 } from "../../../render/pictures/address_space_picture.ts";
-import { PICTURE_COLUMNS, spread } from "../../../render/columns.ts";
+import { PICTURE_COLUMNS, spread } from "../../../text/columns.ts";
 import {
   formatAddress,
   formatCount,
   formatRatio,
   formatSize,
   formatSizeCut,
-} from "../../../render/numbers.ts";
+} from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { Ratio, type Value } from "../../../values/value.ts";
 import { type AddressRange, addressRanges, freeSpace } from "../../address_ranges.ts";

@@ -1,7 +1,7 @@
 /** One streaming mapping: what `dma_map_*` gives, and what `device.mappings` lists. */
 import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import { directionWord, type DmaDirection } from "../../../../runtime/dma/attributes.ts";
-import { formatAddress, formatSize } from "../../../render/numbers.ts";
+import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { dma, isThing, list, phys, size, word } from "../../arguments.ts";
 import { explainAddress } from "../../ledger.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,8 +1,8 @@
 /** Scatterlists: buffers that are mapped together. */
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { clip, PICTURE_COLUMNS, wrapText } from "../../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { clip, PICTURE_COLUMNS, wrapText } from "../../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { scatterlistPicture } from "../../../render/pictures/scatterlist_picture.ts";
 import type { Value } from "../../../values/value.ts";
 import { dma, isThing, list, phys, record, size, word } from "../../arguments.ts";

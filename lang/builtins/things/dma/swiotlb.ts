@@ -1,7 +1,7 @@
 /** The pool of bounce buffers. */
 import type { BouncedBuffer, SwiotlbPool } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
 import { SET_SLOTS, SLOT_BYTES } from "../../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import { formatCount } from "../../../render/numbers.ts";
+import { formatCount } from "../../../text/numbers.ts";
 import { swiotlbPicture } from "../../../render/pictures/swiotlb_picture.ts";
 import { type Value, Word } from "../../../values/value.ts";
 import { duration, isThing, list, phys, record, size } from "../../arguments.ts";

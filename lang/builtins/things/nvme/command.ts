@@ -4,7 +4,7 @@ import type {
   SglDescriptor,
 } from "../../../../devices/nvme/driver/command/command_view.ts";
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
-import { formatAddress, formatHexBytes, formatSize } from "../../../render/numbers.ts";
+import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
 import { BytesValue, type Value } from "../../../values/value.ts";
 import { dma, isThing, list, record, size, word } from "../../arguments.ts";
 import { commandStory } from "../../explain/command_story.ts";

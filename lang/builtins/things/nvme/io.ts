@@ -2,9 +2,9 @@
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
 import type { Io } from "../../../../devices/nvme/io.ts";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
-import { formatCount, formatSize } from "../../../render/numbers.ts";
-import { tableLines } from "../../../render/columns.ts";
-import type { Run } from "../../../run/run.ts";
+import { formatCount, formatSize } from "../../../text/numbers.ts";
+import { tableLines } from "../../../text/columns.ts";
+import type { Run } from "../../../values/run.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { errorValue, isThing, list, size, thing, word } from "../../arguments.ts";

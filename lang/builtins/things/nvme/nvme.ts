@@ -1,7 +1,7 @@
 /** NVMe disks: what they are, what they hold, their queues. */
 import type { LabDevice } from "../../../../devices/lab.ts";
 import { unplugNvme } from "../../../../devices/nvme/unplug.ts";
-import { formatCount, formatSize } from "../../../render/numbers.ts";
+import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { BytesValue, type Value } from "../../../values/value.ts";
 import { dma, list, record, size, thing, toInt, toSize, word } from "../../arguments.ts";

@@ -5,7 +5,7 @@ import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../../devices/nvme/n
 import { SECTOR_SIZE_BYTES } from "../../../../runtime/address.ts";
 import { type ErrnoName, invariant, KernelError } from "../../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../../run/run.ts";
+import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
 import { RecordValue, type Value } from "../../../values/value.ts";
 import { isThing, refusing, thing, toInt, toSize, toWord } from "../../arguments.ts";

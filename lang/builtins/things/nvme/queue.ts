@@ -1,6 +1,6 @@
 /** One pair of submission and completion queue. */
 import type { QueuePair } from "../../../../devices/nvme/driver/queues/queue_pair.ts";
-import { formatCount } from "../../../render/numbers.ts";
+import { formatCount } from "../../../text/numbers.ts";
 import { queuePicture } from "../../../render/pictures/queue_picture.ts";
 import { dma } from "../../arguments.ts";
 import { DIRECT_MACHINE } from "../../calls/parameters.ts";

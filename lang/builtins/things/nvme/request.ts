@@ -1,7 +1,7 @@
 /** A request: what the block layer hands to the driver. */
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
-import { formatCount, formatSize } from "../../../render/numbers.ts";
-import type { Run } from "../../../run/run.ts";
+import { formatCount, formatSize } from "../../../text/numbers.ts";
+import type { Run } from "../../../values/run.ts";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import type { Value } from "../../../values/value.ts";
 import {

@@ -3,7 +3,7 @@ import type { IommuGroup } from "../../../../devices/pci/iommu_groups.ts";
 import { redirectChange } from "../../../../devices/pci/peers/redirect_change.ts";
 import type { PeerRoute } from "../../../../devices/pci/peers/route.ts";
 import type { Value } from "../../../values/value.ts";
-import type { Run } from "../../../run/run.ts";
+import type { Run } from "../../../values/run.ts";
 import { list, record, word } from "../../arguments.ts";
 import { peerStory } from "../../explain/peer_answer.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

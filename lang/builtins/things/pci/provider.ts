@@ -1,7 +1,7 @@
 /** What a device lends to its peers. */
 import type { PeerProvider } from "../../../../devices/pci/peers/peer_provider.ts";
-import { pairLines } from "../../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { pairLines } from "../../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { list, phys, record, size, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 

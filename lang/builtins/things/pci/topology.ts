@@ -1,8 +1,8 @@
 /** The PCI tree as a picture. */
 import type { Lab } from "../../../../devices/lab.ts";
 import type { PciNodeConfig } from "../../../../devices/lab_config.ts";
-import { clip, PICTURE_COLUMNS } from "../../../render/columns.ts";
-import { formatCount, formatSize } from "../../../render/numbers.ts";
+import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
+import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isAcsService } from "../../../../devices/pci/peers/access_control.ts";
 import { iommuGroups } from "../../../../devices/pci/iommu_groups.ts";
 import { findRoute } from "../../../../devices/pci/peers/route.ts";

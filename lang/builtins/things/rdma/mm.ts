@@ -1,9 +1,9 @@
 /** The address space of a process, as devices that share it are concerned with it. */
 import { PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
 import type { AddressSpace, MappedPage } from "../../../../runtime/mm/address_space.ts";
-import { tableLines } from "../../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
-import { shownParts } from "../../../render/repeats.ts";
+import { tableLines } from "../../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
+import { shownParts } from "../../../text/repeats.ts";
 import type { Value } from "../../../values/value.ts";
 import { isThing, list, record, size, virt, wrongKind } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -13,7 +13,7 @@ import {
   HUGE_ORDER,
   type MappedPage,
 } from "../../../../runtime/mm/address_space.ts";
-import { formatCount, formatSize } from "../../../render/numbers.ts";
+import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { BytesValue, type Value } from "../../../values/value.ts";
 import { phys, raiseErrno, record, toSize, toThing, toVirt, virt } from "../../arguments.ts";

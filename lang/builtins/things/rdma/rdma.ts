@@ -2,7 +2,7 @@
 import type { LabDevice } from "../../../../devices/lab.ts";
 import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
 import { errnoName, KernelError } from "../../../../runtime/errno.ts";
-import { formatCount } from "../../../render/numbers.ts";
+import { formatCount } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { list, toSize, toVirt } from "../../arguments.ts";
 import type { ParameterSpec, TypeSpec } from "../../../values/spec.ts";

@@ -2,7 +2,7 @@
 import { errnoName, KernelError } from "../../../../runtime/errno.ts";
 import type { PageFault, StepResult } from "../../../../devices/rdma/page_fault.ts";
 import type { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { BytesValue } from "../../../values/value.ts";
 import { errorValue, isThing, size, virt, word } from "../../arguments.ts";

@@ -4,8 +4,8 @@ import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_
 import type { MigrationDriver } from "../../../../devices/vfio/driver/migration_driver.ts";
 import type { MachineEvent } from "../../../../runtime/events.ts";
 import { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
-import { pairLines, tableLines } from "../../../render/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../../render/numbers.ts";
+import { pairLines, tableLines } from "../../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { bufferHome, dma, isThing, list, phys, size, thing, word } from "../../arguments.ts";

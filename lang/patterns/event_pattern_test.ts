@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { compilePattern } from "../compile/event_automaton.ts";
+import { compilePattern } from "./event_automaton.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { EventPattern, PatternEvent } from "../syntax/tree/ast.ts";
 import { matchEvents } from "./event_pattern.ts";

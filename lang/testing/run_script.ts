@@ -1,9 +1,9 @@
 /** Runs a script in tests of builtins, and tells how it ended. */
-import { LoadError } from "../run/load_files.ts";
+import { LoadError } from "../syntax/load_files.ts";
 import { loadProgram } from "../run/program.ts";
 import { runProgram } from "../run/run_program.ts";
 import { SourceFile, spanPlace } from "../source.ts";
-import { BUILTINS } from "./mod.ts";
+import { BUILTINS } from "../builtins/mod.ts";
 
 export interface ScriptEnd {
   /** Errors before the run, and failures of the run; empty when all went well. */

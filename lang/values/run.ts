@@ -6,7 +6,7 @@
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Span } from "../source.ts";
-import type { Closure, Value } from "../values/value.ts";
+import type { Closure, Value } from "./value.ts";
 
 export interface Run {
   /** The machine and its devices, as the `machine` block declared them. */

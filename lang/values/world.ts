@@ -8,7 +8,7 @@ import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventListener, EventStream, MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
-import type { Value } from "../values/value.ts";
+import type { Value } from "./value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
 export type WorldStream = Pick<EventStream, "seq" | "cpu" | "device" | "request" | "site">;

@@ -1,5 +1,5 @@
-/** Turns an event pattern into the automaton that `lang/vm/event_pattern.ts` follows. */
-import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "../vm/event_pattern.ts";
+/** Turns an event pattern into the automaton that `lang/patterns/event_pattern.ts` follows. */
+import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "./event_pattern.ts";
 import { spanText } from "../source.ts";
 import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.ts";
 

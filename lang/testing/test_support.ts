@@ -3,11 +3,11 @@ import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
-import { LoadError, type SourceLoader } from "./load_files.ts";
-import { loadProgram, type LoadResult, type Program } from "./program.ts";
-import type { RunReport, TestOutcome } from "./report.ts";
-import type { RunOptions } from "./run_options.ts";
-import { runProgram } from "./run_program.ts";
+import { LoadError, type SourceLoader } from "../syntax/load_files.ts";
+import { loadProgram, type LoadResult, type Program } from "../run/program.ts";
+import type { RunReport, TestOutcome } from "../run/report.ts";
+import type { RunOptions } from "../run/run_options.ts";
+import { runProgram } from "../run/run_program.ts";
 
 /** Files in memory, by path; `use` finds them by their name. */
 export function memoryLoader(files: Readonly<Record<string, string>> = {}): SourceLoader {

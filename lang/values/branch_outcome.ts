@@ -1,9 +1,9 @@
 /** What became of a block that ran on a machine of its own: one of `fork`, or that of `compare`. */
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
-import type { World } from "../run/world.ts";
-import type { MachineSetting } from "./code.ts";
-import type { Raised } from "./outcome.ts";
+import type { World } from "./world.ts";
+import type { MachineSetting } from "../vm/code.ts";
+import type { Raised } from "../vm/outcome.ts";
 
 export interface BranchOutcome {
   /** What its machine differs in, for `compare`; nothing for `fork`. */

@@ -1,8 +1,8 @@
 /** Reads a script and the files it uses. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "../source.ts";
-import type { FileNode, UseDeclaration } from "../syntax/tree/ast.ts";
-import { parse, type ParseMode } from "../syntax/parse.ts";
+import type { FileNode, UseDeclaration } from "./tree/ast.ts";
+import { parse, type ParseMode } from "./parse.ts";
 
 /** Why a file could not be had. */
 export class LoadError {

@@ -1,10 +1,10 @@
 /** Arguments of builtins: in the order of the parameters, of the right kinds. */
-import type { Arguments, Kind, ParameterSpec } from "../values/spec.ts";
-import { describeKind, isQuantity, kindOf } from "../values/kinds.ts";
-import { describeValue, intAsQuantity, mixHint } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
-import { isOfType } from "../values/types.ts";
-import { Handle, type Value } from "../values/value.ts";
+import type { Arguments, Kind, ParameterSpec } from "./spec.ts";
+import { describeKind, isQuantity, kindOf } from "./kinds.ts";
+import { describeValue, intAsQuantity, mixHint } from "./operators.ts";
+import { ScriptError } from "./script_error.ts";
+import { isOfType } from "./types.ts";
+import { Handle, type Value } from "./value.ts";
 
 /** What arguments and parameters have in common between functions and methods. */
 export interface Callable {
