@@ -29,7 +29,7 @@
  *     children: [{ kind: "nvme", name: "ssd", settings: { depth: 64 }, children: [] }],
  *   }],
  * });
- * const disk = lab.devices.get("ssd")!.disk!;
+ * const disk = lab.device("ssd", "nvme").disk;
  * const io = disk.submit("flush");
  * while (!io.done) lab.machine.runNextActivity();
  * if (io.status !== "OK") throw new Error(io.status);

@@ -69,10 +69,9 @@ const LAYOUTS: readonly BufferRequest[] = [
 /** Reads, writes and everything else, alone and many at a time; returns what the checker said. */
 function operate(lab: Lab): Report[] {
   const reports: Report[] = [];
-  const { machine, devices } = lab;
+  const { machine } = lab;
   machine.events.listen((event) => reports.push(event.fields as unknown as Report), ["dma.report"]);
-  const { disk, dma: dev } = devices.get("ssd")!;
-  assert(disk !== null);
+  const { disk, dma: dev } = lab.device("ssd", "nvme");
   const run = () => {
     while (machine.runNextActivity());
   };
@@ -177,12 +176,12 @@ Deno.test("peer memory by bus address is nobody's buffer, and nobody reports it"
       "dma.report",
     ]);
     const peer = devices.get("cmb")!.function.bars.find(({ peerBytes }) => peerBytes > 0)!;
-    const { disk } = devices.get("ssd")!;
+    const { disk } = lab.device("ssd", "nvme");
     const segments = [0, 3, 6].map((page) => ({
       phys: peer.basePhys + page * 4096 as never,
       sizeBytes: 4096,
     }));
-    const io = disk!.submit("read", { lba: 0, buffer: { segments } });
+    const io = disk.submit("read", { lba: 0, buffer: { segments } });
     while (machine.runNextActivity());
     assertEquals([io.status, reports.map(({ text }) => text)], ["OK", []]);
   }

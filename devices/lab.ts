@@ -3,14 +3,14 @@ import { invariant } from "../runtime/errno.ts";
 import { Machine } from "../runtime/machine.ts";
 import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { ConfigError } from "./config_error.ts";
-import type { DeviceKind, LabDevice } from "./device_kind.ts";
+import type { DeviceKind } from "./device_kind.ts";
 import type { LabConfig } from "./lab_config.ts";
 import { planAddressWindows } from "./pci/address_windows.ts";
 import { buildPciTree, type PciDevice, type PciTree } from "./pci/pci_tree.ts";
 import { PciTopology } from "./pci/topology.ts";
-import { deviceKind } from "./registry.ts";
+import { deviceKind, type DeviceOf, type DeviceWord, type LabDevice } from "./registry.ts";
 
-export type { LabDevice } from "./device_kind.ts";
+export type { LabDevice } from "./registry.ts";
 
 export class Lab {
   /** What the lab was built from, as it was given. */
@@ -31,6 +31,16 @@ export class Lab {
     this.machine = machine;
     this.topology = topology;
     this.devices = devices;
+  }
+
+  /**
+   * The device of this name and kind.
+   * @throws {RangeError} When the lab has none.
+   */
+  device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K> {
+    const device = this.devices.get(name);
+    if (device?.kind !== kind) throw new RangeError(`No ${kind} is called "${name}"`);
+    return device as DeviceOf<K>;
   }
 }
 
@@ -53,7 +63,7 @@ export function buildLab(config: LabConfig): Lab {
   return new Lab(config, machine, topology, devices);
 }
 
-function kindOf(device: PciDevice): DeviceKind {
+function kindOf(device: PciDevice): DeviceKind<LabDevice> {
   const kind = deviceKind(device.node.kind);
   invariant(kind !== undefined, `No device is called ${device.node.kind}`);
   return kind;

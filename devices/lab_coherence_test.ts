@@ -29,7 +29,7 @@ const LAYOUTS: readonly BufferRequest[] = [
 /** Writes and reads back through each layout; gives back the reports and what stays mapped. */
 function roundTrips(lab: Lab): { reports: string[]; left: number } {
   const { machine } = lab;
-  const { disk, dma } = lab.devices.get("ssd")!;
+  const { disk, dma } = lab.device("ssd", "nvme");
   const reports: string[] = [];
   machine.events.listen(
     ({ fields }) => reports.push((fields as EventFields<"dma.report">).class),
@@ -38,9 +38,9 @@ function roundTrips(lab: Lab): { reports: string[]; left: number } {
   for (const layout of LAYOUTS) {
     const source = allocateBuffer(machine, { ...layout, fill: "random" });
     const target = allocateBuffer(machine, { ...layout, fill: 0xaa });
-    disk!.submit("write", { lba: 64, buffer: source });
+    disk.submit("write", { lba: 64, buffer: source });
     while (machine.runNextActivity());
-    disk!.submit("read", { lba: 64, buffer: target });
+    disk.submit("read", { lba: 64, buffer: target });
     while (machine.runNextActivity());
     assertEquals(target.differences(source), [], `${layout.sizeBytes} bytes`);
   }
@@ -97,7 +97,7 @@ Deno.test("a disk whose bus has memory elsewhere reads and writes what it should
 Deno.test("discards and writes of metadata reach a disk that sees no caches", () => {
   const lab = labOf("off", { coherent: false, metadataBytes: 8 });
   const { machine } = lab;
-  const disk = lab.devices.get("ssd")!.disk!;
+  const disk = lab.device("ssd", "nvme").disk;
   const page = allocateBuffer(machine, { sizeBytes: 4 * KIB, fill: "counting" });
   const write = disk.submit("write", { lba: 0, buffer: page });
   while (machine.runNextActivity());

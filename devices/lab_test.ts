@@ -49,7 +49,7 @@ for (const mode of MODES) {
   for (const sgl of [false, true]) {
     Deno.test(`a disk reads and writes what it should: iommu ${mode}, SGLs ${sgl}`, () => {
       const lab = buildLab(config(mode, withDisk({ sgl, mdtsBytes: 2 * MIB })));
-      const { disk, media } = device(lab, "ssd");
+      const { disk, media } = lab.device("ssd", "nvme");
       const layouts: readonly BufferRequest[] = [
         { sizeBytes: 4096 },
         { sizeBytes: 4096, offsetBytes: 512, pieces: 2, pieceBytes: 2048 },
@@ -59,16 +59,16 @@ for (const mode of MODES) {
       for (const layout of layouts) {
         const sizeBytes = layout.sizeBytes!;
         const into = buffer(lab, layout);
-        const read = disk!.submit("read", { lba: 99, buffer: into });
+        const read = disk.submit("read", { lba: 99, buffer: into });
         run(lab);
         assertEquals(read.status, "OK");
-        assertEquals(into.readAll(), media!.data.bytes(99 * 512, sizeBytes));
+        assertEquals(into.readAll(), media.data.bytes(99 * 512, sizeBytes));
 
         const from = buffer(lab, { ...layout, fill: "counting" });
-        const write = disk!.submit("write", { lba: 5000, buffer: from });
+        const write = disk.submit("write", { lba: 5000, buffer: from });
         run(lab);
         assertEquals(write.status, "OK");
-        assertEquals(media!.data.bytes(5000 * 512, sizeBytes), from.readAll());
+        assertEquals(media.data.bytes(5000 * 512, sizeBytes), from.readAll());
       }
     });
   }
@@ -79,7 +79,7 @@ Deno.test("a lab starts with devices up, and counters, events and time at 0 (lan
   const { events, clock, activities, iommu } = lab.machine;
   assertEquals([events.seq, clock.nowNs, activities.length, iommu.pendingFlushes], [0, 0, 0, 0]);
   assert(events.counts.every((count) => count === 0));
-  assertEquals(device(lab, "ssd").disk!.queueCount, 1);
+  assertEquals(lab.device("ssd", "nvme").disk.queueCount, 1);
 });
 
 Deno.test("the same configuration gives the same events, one by one", () => {
@@ -89,7 +89,7 @@ Deno.test("the same configuration gives the same events, one by one", () => {
     lab.machine.events.listen((event) => lines.push(JSON.stringify(event)));
     const into = buffer(lab, { sizeBytes: 64 * KIB, offsetBytes: 0, pieces: 16 });
     for (let lba = 0; lba < 10; lba++) {
-      device(lab, "ssd").disk!.submit("read", { lba, buffer: into });
+      lab.device("ssd", "nvme").disk.submit("read", { lba, buffer: into });
     }
     run(lab);
     lab.machine.advance(20_000_000);
@@ -121,17 +121,18 @@ Deno.test("settings reach controller, medium, driver and DMA layer", () => {
       block("endpoint", "b", { segmentBoundaryBytes: 64 * KIB, maxSegmentSizeBytes: 4096 }),
     ]),
   ], { cpus: 4 }));
-  const a = device(lab, "a");
-  assertEquals(a.disk!.queueCount, 3);
-  assertEquals(a.disk!.limits.maxHwSectors, 128);
-  assertEquals(a.disk!.limits.virtBoundaryMask, 0);
-  assertEquals(a.media!.blockCount, GIB / 4096);
-  assertEquals([a.media!.blockSizeBytes, a.media!.metadataBytes], [4096, 8]);
+  const a = lab.device("a", "nvme");
+  assertEquals(a.disk.queueCount, 3);
+  assertEquals(a.disk.limits.maxHwSectors, 128);
+  assertEquals(a.disk.limits.virtBoundaryMask, 0);
+  assertEquals(a.media.blockCount, GIB / 4096);
+  assertEquals([a.media.blockSizeBytes, a.media.metadataBytes], [4096, 8]);
   assertEquals([a.dma.maskBits, a.dma.busLimitBits, a.dma.coherent], [40, 36, false]);
   assertEquals([a.dma.minAlignMask, a.dma.maxSegmentSizeBytes], [4095, 2 ** 32 - 1]);
   assertEquals(a.dma.untrusted, false);
   const b = device(lab, "b");
-  assertEquals([b.disk, b.media, b.controller], [null, null, null]);
+  assertEquals(b.kind, "endpoint");
+  assertThrows(() => lab.device("b", "nvme"), RangeError, 'No nvme is called "b"');
   assertEquals([b.dma.segmentBoundaryMask, b.dma.maxSegmentSizeBytes], [0xffff, 4096]);
   assertEquals([b.dma.minAlignMask, b.dma.untrusted], [0, true]);
 });
@@ -167,8 +168,8 @@ Deno.test("one controller reads into the memory of another below the same switch
       ]),
     ]));
     const target = lab.topology.peerMemory(device(lab, "cmb").function)!.alloc(4096)!;
-    const { disk, media } = device(lab, "ssd");
-    const io = disk!.submit("read", {
+    const { disk, media } = lab.device("ssd", "nvme");
+    const io = disk.submit("read", {
       lba: 8,
       buffer: { segments: [{ phys: target, sizeBytes: 4096 }] },
     });
@@ -176,7 +177,7 @@ Deno.test("one controller reads into the memory of another below the same switch
     assertEquals(io.status, "OK", mode);
     const found = new Uint8Array(4096);
     lab.machine.memory.read(target, found, 0, 4096);
-    assertEquals(found, media!.data.bytes(4096, 4096));
+    assertEquals(found, media.data.bytes(4096, 4096));
   }
 });
 
@@ -190,7 +191,7 @@ Deno.test("across root ports peer memory needs a listed host bridge (p2p.md 9.4)
         ]),
       ]));
       const target = lab.topology.peerMemory(device(lab, "gpu").function)!.alloc(4096)!;
-      const io = device(lab, "ssd").disk!.submit("read", {
+      const io = lab.device("ssd", "nvme").disk.submit("read", {
         buffer: { segments: [{ phys: target, sizeBytes: 4096 }] },
       });
       run(lab);
@@ -211,7 +212,7 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
     ]),
   ]));
   const phys = device(lab, "gpu").function.bars[0]!.basePhys;
-  const io = device(lab, "ssd").disk!.submit("read", {
+  const io = lab.device("ssd", "nvme").disk.submit("read", {
     buffer: { segments: [{ phys, sizeBytes: 4096 }] },
   });
   run(lab);
@@ -263,8 +264,8 @@ Deno.test("memory that overlaps is refused as a configuration, not as a crash", 
 /** A read of 128 KiB whose command waits in the queue, and the place of its PRP list in memory. */
 function queuedRead(lab: Lab) {
   const into = buffer(lab, { sizeBytes: 128 * KIB, pieces: 32, fill: 0xa5 });
-  const { disk, dma } = device(lab, "ssd");
-  const io = disk!.submit("read", { buffer: into });
+  const { disk, dma } = lab.device("ssd", "nvme");
+  const io = disk.submit("read", { buffer: into });
   lab.machine.runNextActivity();
   const list = lab.machine.iommu.lookup(dma, io.requests[0]!.command!.prpLists[0]!.dma);
   assert(list > 0);
@@ -299,5 +300,5 @@ Deno.test("a PRP entry that points nowhere faults; what is mapped anew on the re
   const dma = dmaAddr(0x1000);
   assertEquals(faults, [[1, { dma, access: "write", reason: "not_present" }]]);
   assertEquals(io.status, "OK");
-  assertEquals(into.readAll(), device(lab, "ssd").media!.data.bytes(0, 128 * KIB));
+  assertEquals(into.readAll(), lab.device("ssd", "nvme").media.data.bytes(0, 128 * KIB));
 });

@@ -104,13 +104,13 @@ function sweepRequest(each: Case): Sweep<string> {
   return sweep(() => {
     const lab = buildLab(config);
     const { machine } = lab;
-    const { disk, media } = lab.devices.get("ssd")!;
+    const { disk, media } = lab.device("ssd", "nvme");
     const buffer = each.shape(lab);
     if (each.op === "write") buffer.fill("random");
     return {
       machine,
       run() {
-        const io = disk!.submit(each.op, { lba: 8, buffer });
+        const io = disk.submit(each.op, { lba: 8, buffer });
         while (machine.runNextActivity());
         assert(io.done, "the request hangs");
         if (io.status === "OK") {

@@ -28,7 +28,7 @@ const INTENDED: Release = { kernel: "7.2", quirks: new Set() };
 
 /** What a read of some bios becomes, on a controller that takes SGLs. */
 function read(bios: readonly (readonly Piece[])[], release: Release, iommu: IommuSettings = {}) {
-  const { devices, machine } = buildLab({
+  const lab = buildLab({
     ...DEFAULTS,
     ...release,
     iommu: { ...DEFAULTS.iommu, ...iommu },
@@ -44,7 +44,8 @@ function read(bios: readonly (readonly Piece[])[], release: Release, iommu: Iomm
       }],
     }],
   });
-  const disk = devices.get("ssd")!.disk!;
+  const { machine } = lab;
+  const { disk } = lab.device("ssd", "nvme");
   const counts = new Map<EventName, number>();
   machine.events.listen(
     ({ name }) => counts.set(name, (counts.get(name) ?? 0) + 1),

@@ -58,9 +58,10 @@ class Reader {
   #lba = 0;
 
   constructor(options: ReadOptions) {
-    const { machine, devices } = makeLab(options);
+    const lab = makeLab(options);
+    const { machine } = lab;
     this.#machine = machine;
-    this.#disk = devices.get("ssd")!.disk!;
+    this.#disk = lab.device("ssd", "nvme").disk;
     // As in the benches of scenarios: nobody asks after a command that is done.
     this.#disk.driver.keepCommands = false;
     this.#buffers = Array.from(

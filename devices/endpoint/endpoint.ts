@@ -1,7 +1,7 @@
 /** A plain PCI endpoint: it does DMA when told to, and may lend memory to its peers. */
 import { isPowerOfTwo, roundUpPowerOfTwo } from "../../runtime/address.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import type { DeviceKind, LabDevice } from "../device_kind.ts";
+import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import {
   attachDmaDevice,
   checkSettings,
@@ -11,7 +11,10 @@ import {
 import type { BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
 
-export const ENDPOINT: DeviceKind = {
+/** A plain function of a lab. */
+export type EndpointDevice = DeviceBase<"endpoint">;
+
+export const ENDPOINT: DeviceKind<EndpointDevice> = {
   kind: "endpoint",
   doc: "A device that does DMA on demand and may have memory of its own.",
   settings: [...COMMON_SETTINGS, "barBytes", "p2pmemBytes"],
@@ -41,17 +44,12 @@ export const ENDPOINT: DeviceKind = {
     return [{ index: 0, sizeBytes, peerBytes }];
   },
 
-  create(machine: Machine, device: PciDevice): LabDevice {
+  create(machine: Machine, device: PciDevice): EndpointDevice {
     return {
       name: device.node.name,
       kind: "endpoint",
       dma: attachDmaDevice(machine, device, { minAlignBytes: 1, maxSegmentSizeBytes: 65536 }),
       function: device.func,
-      disk: null,
-      controller: null,
-      media: null,
-      migration: null,
-      rdma: null,
     };
   },
 };

@@ -4,7 +4,8 @@ import { KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { ConfigError } from "../config_error.ts";
-import { buildLab, type Lab, type LabDevice } from "../lab.ts";
+import { buildLab, type Lab } from "../lab.ts";
+import type { NvmeDevice } from "./nvme_device.ts";
 import { defaultLabConfig, type DeviceSettings } from "../lab_config.ts";
 import { LocalMemory } from "./controller/data/local_memory.ts";
 import type { Io } from "./io.ts";
@@ -24,8 +25,8 @@ function lab(settings: DeviceSettings, mode: "off" | "strict" = "strict"): Lab {
   });
 }
 
-function ssdOf({ devices }: Lab): LabDevice {
-  return devices.get("ssd")!;
+function ssdOf(on: Lab): NvmeDevice {
+  return on.device("ssd", "nvme");
 }
 
 function run({ machine }: Lab): void {
@@ -34,7 +35,7 @@ function run({ machine }: Lab): void {
 
 function read(on: Lab, count: number): readonly Io[] {
   return Array.from({ length: count }, (_, index) =>
-    ssdOf(on).disk!.submit("read", {
+    ssdOf(on).disk.submit("read", {
       lba: index * 8,
       buffer: { segments: [{ phys: 0x800_0000 + index * 8192 as PhysAddr, sizeBytes: 4096 }] },
     }));
@@ -49,13 +50,13 @@ function record(on: Lab, names: readonly EventName[], work: () => void): Machine
 }
 
 const depths = (on: Lab): number[] =>
-  ssdOf(on).disk!.driver.ioQueues.map(({ depthEntries }) => depthEntries);
+  ssdOf(on).disk.driver.ioQueues.map(({ depthEntries }) => depthEntries);
 
 Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.4)", () => {
   const on = lab({ queues: 2, p2pmemBytes: MIB, cmbQueues: true, depth: 256 });
   const { disk, function: func } = ssdOf(on);
   const bar = func.bars.find(({ peerBytes }) => peerBytes > 0)!;
-  const rings = disk!.driver.ioQueues.map(({ sq }) => sq.dma as number);
+  const rings = disk.driver.ioQueues.map(({ sq }) => sq.dma as number);
   assertEquals(rings, [bar.basePhys, bar.basePhys + 256 * 64]);
   assertEquals(on.machine.iommu.lookup(ssdOf(on).dma, rings[0]!), -1);
   assertEquals(on.topology.providers.of(func)!.availableBytes, MIB - 2 * 256 * 64);
@@ -86,7 +87,7 @@ Deno.test("queues that do not all fit are cut to their share; below 64 entries i
   assertEquals(depths(of(16, 64 * KIB)), new Array(16).fill(64));
   const abandoned = of(17, 64 * KIB);
   assertEquals(depths(abandoned), new Array(17).fill(1024));
-  const { driver } = ssdOf(abandoned).disk!;
+  const { driver } = ssdOf(abandoned).disk;
   assert(
     driver.ioQueues.every(({ sq }) => abandoned.machine.memory.kindAt(sq.physOf(0)) === "ram"),
   );
@@ -100,7 +101,7 @@ Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {
   const on = lab({ p2pmemBytes: MIB });
   const { disk, function: func } = ssdOf(on);
   assertEquals(on.topology.providers.of(func)!.availableBytes, MIB);
-  assertEquals(on.machine.memory.kindAt(disk!.driver.ioQueues[0]!.sq.physOf(0)), "ram");
+  assertEquals(on.machine.memory.kindAt(disk.driver.ioQueues[0]!.sq.physOf(0)), "ram");
 });
 
 Deno.test("a reset finds the queues where they were; pulled, their memory goes with the provider", () => {
@@ -108,7 +109,7 @@ Deno.test("a reset finds the queues where they were; pulled, their memory goes w
     const on = lab({ p2pmemBytes: MIB, cmbQueues: true, depth: 4 * KIB / 64 });
     const ios = read(on, 6);
     for (let count = 0; count < moment; count++) on.machine.runNextActivity();
-    ssdOf(on).disk!.driver.reset();
+    ssdOf(on).disk.driver.reset();
     run(on);
     assertEquals(ios.map((io) => io.status), new Array(6).fill("OK"));
     const last = read(on, 3);

@@ -3,7 +3,7 @@ import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/ad
 import { KernelError } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { ConfigError } from "../config_error.ts";
-import type { DeviceKind, LabDevice } from "../device_kind.ts";
+import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import {
   attachDmaDevice,
   checkSettings,
@@ -35,7 +35,17 @@ const MAX_DRIVER_DEPTH = 4095;
 const DEFAULT_QUEUES = 1;
 const DEFAULT_DEPTH = 1024;
 
-export const NVME: DeviceKind = {
+/** A disk of a lab. */
+export interface NvmeDevice extends DeviceBase<"nvme"> {
+  /** How scripts use it. */
+  readonly disk: NvmeDisk;
+  /** The device side: what the host cannot see. */
+  readonly controller: NvmeController;
+  /** What it holds. */
+  readonly media: Media;
+}
+
+export const NVME: DeviceKind<NvmeDevice> = {
   kind: "nvme",
   doc: "An NVMe controller with one disk.",
   settings: [
@@ -79,7 +89,7 @@ export const NVME: DeviceKind = {
     return bars;
   },
 
-  create(machine: Machine, device: PciDevice, topology: PciTopology): LabDevice {
+  create(machine: Machine, device: PciDevice, topology: PciTopology): NvmeDevice {
     const { name, settings } = device.node;
     // The limits that the driver sets when it probes (nvme.md 1.1).
     const dma = attachDmaDevice(machine, device, {
@@ -168,8 +178,9 @@ export const NVME: DeviceKind = {
       disk: new NvmeDisk(driver),
       controller,
       media,
-      migration: null,
-      rdma: null,
+      onUnrecorded() {
+        driver.keepCommands = false;
+      },
     };
   },
 };

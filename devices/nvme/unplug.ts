@@ -1,7 +1,6 @@
 /** Surprise removal: the disk is pulled while it is in use. */
-import { invariant } from "../../runtime/errno.ts";
-import type { LabDevice } from "../device_kind.ts";
 import type { PciTopology } from "../pci/topology.ts";
+import type { NvmeDevice } from "./nvme_device.ts";
 
 /**
  * Pulls a disk out of its slot. First the device is gone: nothing that it might still want to read
@@ -10,9 +9,8 @@ import type { PciTopology } from "../pci/topology.ts";
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */
-export function unplugNvme(device: LabDevice, topology: PciTopology): void {
+export function unplugNvme(device: NvmeDevice, topology: PciTopology): void {
   const { controller, disk, dma, function: func } = device;
-  invariant(controller !== null && disk !== null, `${device.name} is no NVMe disk`);
   controller.unplug();
   dma.cutOff = true;
   disk.driver.remove();

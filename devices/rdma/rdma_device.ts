@@ -1,7 +1,7 @@
 /** An RDMA device with its driver, as a block of the machine makes it. */
 import { KIB } from "../../runtime/address.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import type { DeviceKind, LabDevice } from "../device_kind.ts";
+import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { attachDmaDevice, checkSettings, COMMON_SETTINGS } from "../device_settings.ts";
 import type { BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
@@ -13,7 +13,12 @@ const MAX_SEGMENT_BYTES = 2 ** 31;
 /** One update of the device's table: 8192 entries. */
 const UPDATE_BYTES = 64 * KIB;
 
-export const RDMA: DeviceKind = {
+/** An RDMA device of a lab. */
+export interface RdmaDevice extends DeviceBase<"rdma"> {
+  readonly adapter: RdmaAdapter;
+}
+
+export const RDMA: DeviceKind<RdmaDevice> = {
   kind: "rdma",
   doc: "An RDMA device whose memory regions are paged on demand.",
   settings: [...COMMON_SETTINGS, "software", "updateBytes"],
@@ -23,7 +28,7 @@ export const RDMA: DeviceKind = {
     return [];
   },
 
-  create(machine: Machine, device: PciDevice): LabDevice {
+  create(machine: Machine, device: PciDevice): RdmaDevice {
     const { name, settings } = device.node;
     const dma = attachDmaDevice(machine, device, {
       minAlignBytes: 1,
@@ -34,11 +39,7 @@ export const RDMA: DeviceKind = {
       kind: "rdma",
       dma,
       function: device.func,
-      disk: null,
-      controller: null,
-      media: null,
-      migration: null,
-      rdma: new RdmaAdapter(
+      adapter: new RdmaAdapter(
         machine,
         name,
         settings.software === true ? null : dma,

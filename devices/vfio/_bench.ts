@@ -12,6 +12,7 @@ import { buildLab } from "../lab.ts";
 import { defaultLabConfig, type DeviceSettings, type LabConfig } from "../lab_config.ts";
 import type { MigrationDriver } from "./driver/migration_driver.ts";
 import type { MigrationFunction } from "./function/migration_function.ts";
+import type { VfioDevice } from "./vfio_device.ts";
 
 /** The defects that 7.2 has. */
 const DEFECTS = ["vfio_page_array_crash", "vfio_partial_destroy"];
@@ -28,7 +29,7 @@ export class MigrationBench {
   readonly driver: MigrationDriver;
   readonly function: MigrationFunction;
   /** The other one. */
-  readonly peer: { readonly driver: MigrationDriver; readonly function: MigrationFunction };
+  readonly peer: VfioDevice;
   readonly events: MachineEvent[] = [];
 
   constructor({ iommu, quirks, settings = {}, ...more }: BenchOptions = {}) {
@@ -50,12 +51,12 @@ export class MigrationBench {
         children: [{ kind: "vfio", name: "vg", settings, children: [] }],
       }],
     });
-    const vf = lab.devices.get("vf")!;
+    const vf = lab.device("vf", "vfio");
     this.machine = lab.machine;
     this.dev = vf.dma;
-    this.driver = vf.migration!.driver;
-    this.function = vf.migration!.function;
-    this.peer = lab.devices.get("vg")!.migration!;
+    this.driver = vf.driver;
+    this.function = vf.migration;
+    this.peer = lab.device("vg", "vfio");
     lab.machine.events.listen((event) => this.events.push(event));
   }
 

@@ -328,7 +328,10 @@ Deno.test("the state of one function goes through pages of the host's into anoth
   for (const mode of ["strict", "lazy", "off"] as const) {
     const bench = new MigrationBench({ iommu: { mode }, settings: { stateBytes: 3 * MIB + 512 } });
     const { driver, peer } = bench;
-    assert(bench.function.state.some((byte, at) => byte !== peer.function.state[at]), "two states");
+    assert(
+      bench.function.state.some((byte, at) => byte !== peer.migration.state[at]),
+      "two states",
+    );
     const pages = Math.ceil((3 * MIB + 512) / 4096);
     const saved = driver.allocBuffer(pages, DMA_FROM_DEVICE, true);
     const loaded = peer.driver.allocBuffer(pages, DMA_TO_DEVICE, false);
@@ -339,7 +342,7 @@ Deno.test("the state of one function goes through pages of the host's into anoth
       bench.machine.hostMemory.write(loaded.pages[index]!, bytes, 0, 4096);
     });
     peer.driver.load(loaded, 3 * MIB + 512);
-    assertEquals(peer.function.state, bench.function.state);
+    assertEquals(peer.migration.state, bench.function.state);
     assertEquals(bench.count("vfio.data"), 2 * pages);
     assertEquals(bench.fields("vfio.data", "size_bytes").at(-1), 512);
     // Each page of either is looked up once; the tables were fetched 512 entries at a time.

@@ -4,7 +4,7 @@ import { KIB } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { ConfigError } from "../config_error.ts";
-import type { DeviceKind, LabDevice } from "../device_kind.ts";
+import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { attachDmaDevice, checkSettings, COMMON_SETTINGS } from "../device_settings.ts";
 import type { BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
@@ -13,7 +13,13 @@ import { MigrationFunction } from "./function/migration_function.ts";
 
 const DEFAULT_STATE_BYTES: Bytes = 64 * KIB;
 
-export const VFIO: DeviceKind = {
+/** A device of a lab whose state can be saved and loaded: both sides of it. */
+export interface VfioDevice extends DeviceBase<"vfio"> {
+  readonly driver: MigrationDriver;
+  readonly migration: MigrationFunction;
+}
+
+export const VFIO: DeviceKind<VfioDevice> = {
   kind: "vfio",
   doc: "A function whose state can be saved, and loaded into another one.",
   settings: [...COMMON_SETTINGS, "stateBytes"],
@@ -23,7 +29,7 @@ export const VFIO: DeviceKind = {
     return [];
   },
 
-  create(machine: Machine, device: PciDevice): LabDevice {
+  create(machine: Machine, device: PciDevice): VfioDevice {
     const { name, settings } = device.node;
     const dma = attachDmaDevice(machine, device, {
       minAlignBytes: 1,
@@ -38,11 +44,9 @@ export const VFIO: DeviceKind = {
       kind: "vfio",
       dma,
       function: device.func,
-      disk: null,
-      controller: null,
-      media: null,
-      rdma: null,
-      migration: { driver: bringUp(machine, device, dma, migrating), function: migrating },
+      driver: bringUp(machine, device, dma, migrating),
+      migration: migrating,
+      onDmaWrite: (dma, sizeBytes) => migrating.noteWrite(dma, sizeBytes),
     };
   },
 };
@@ -51,7 +55,7 @@ export const VFIO: DeviceKind = {
 function bringUp(
   machine: Machine,
   device: PciDevice,
-  dma: LabDevice["dma"],
+  dma: VfioDevice["dma"],
   migrating: MigrationFunction,
 ): MigrationDriver {
   try {

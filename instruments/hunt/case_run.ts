@@ -76,10 +76,10 @@ export class CaseRun {
   /** @param mostBytes What is left of a request that is longer. */
   constructor(spec: HuntMachine, release: HuntRelease, mostBytes: number = MOST_BYTES) {
     const lab = buildLab(caseConfig(spec, release));
-    const device = lab.devices.get(spec.given?.disk ?? "ssd")!;
+    const device = lab.device(spec.given?.disk ?? "ssd", "nvme");
     this.machine = lab.machine;
-    this.disk = device.disk!;
-    this.#media = device.media!;
+    this.disk = device.disk;
+    this.#media = device.media;
     this.#spec = spec;
     this.#watch = new DeviceWatch(lab.machine, device.dma);
     const peer = lab.devices.get(spec.given?.peer ?? "peer");

@@ -30,7 +30,7 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  const device = [...lab.devices.values()].find(({ disk }) => disk !== null);
+  const device = [...lab.devices.values()].find((each) => each.kind === "nvme");
   if (device === undefined) {
     return `The machine of "${file}" has no disk: put an nvme block into it`;
   }
@@ -40,7 +40,7 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
         `machine of "${file}" has other things there, or none`;
     }
   }
-  const { driver, namespace } = device.disk!;
+  const { driver, namespace } = device.disk;
   const { controller } = driver;
   const { model } = config.iommu;
   const peer = lenderTo(lab, device);

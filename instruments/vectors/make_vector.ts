@@ -31,7 +31,7 @@ interface Seen {
 export function makeVector(input: VectorInput, id: number): Vector {
   const lab = buildLab(configOf(input));
   const { machine } = lab;
-  const disk = lab.devices.get("ssd")!.disk!;
+  const disk = lab.device("ssd", "nvme").disk;
   const buffer = new HostBuffer(
     machine,
     input.segments.map(([phys, sizeBytes]) => ({ phys: phys as PhysAddr, sizeBytes })),
@@ -121,7 +121,7 @@ function translationsOf({ devices, machine }: Lab, mapped: readonly Range[]): Tr
 }
 
 function limitsOf(lab: Lab): VectorLimits {
-  const { limits } = lab.devices.get("ssd")!.disk!;
+  const { limits } = lab.device("ssd", "nvme").disk;
   return {
     max_hw_sectors: limits.maxHwSectors,
     max_sectors: limits.maxSectors,

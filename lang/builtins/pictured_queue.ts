@@ -9,7 +9,7 @@ type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
 
 /** Where the controller stands in a queue; null once it does not know it. */
 export function controllerSide(queue: QueuePair, device: string, run: Run) {
-  return run.lab.devices.get(device)?.controller?.ringsOf(queue.id) ?? null;
+  return run.lab.device(device, "nvme").controller.ringsOf(queue.id);
 }
 
 /** The drawing of a queue in the state it is in. */

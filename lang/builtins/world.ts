@@ -23,34 +23,16 @@ import type {
 } from "../values/world.ts";
 import { Handle, type Value } from "../values/value.ts";
 import { isThing, thing } from "./arguments.ts";
-import type { Kind, TypeSpec } from "../values/spec.ts";
+import type { Kind } from "../values/spec.ts";
+import { deviceValue, nodeType } from "./node_types.ts";
 import { COUNTERS } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
-import { ENDPOINT } from "./things/pci/endpoint.ts";
 import { IO } from "./things/nvme/io.ts";
 import { IOMMU } from "./things/dma/iommu.ts";
-import { NVME } from "./things/nvme/nvme.ts";
-import { PORT } from "./things/pci/port.ts";
-import { RDMA } from "./things/rdma/rdma.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST, requestEvents } from "./things/nvme/request.ts";
 import { SWIOTLB } from "./things/dma/swiotlb.ts";
 import { TRACE, type Trace } from "./things/trace.ts";
-import { VFIO } from "./things/vfio/vfio.ts";
-
-/** The type of each kind of block that binds a name. */
-const NODE_TYPES: Readonly<Record<PciNodeConfig["kind"], TypeSpec>> = {
-  nvme: NVME,
-  endpoint: ENDPOINT,
-  vfio: VFIO,
-  rdma: RDMA,
-  host_bridge: PORT,
-  root_port: PORT,
-  switch: PORT,
-  port: PORT,
-  bridge: PORT,
-  device: PORT,
-};
 
 class LabWorld implements World {
   readonly lab: Lab;
@@ -72,9 +54,7 @@ class LabWorld implements World {
     if (options.record) this.recorder.start();
     else {
       // Nobody can ask for what is not recorded, and copies of commands cost time.
-      for (const { disk } of this.lab.devices.values()) {
-        if (disk !== null) disk.driver.keepCommands = false;
-      }
+      for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: MachineEvent[] = [];
     machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
@@ -169,7 +149,11 @@ function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value
   ]);
   for (const region of lab.config.regions) globals.set(region.name, thing(REGION, region));
   for (const node of allNodes(lab.config.pci)) {
-    globals.set(node.name, new Handle(NODE_TYPES[node.kind], lab.devices.get(node.name) ?? node));
+    const device = lab.devices.get(node.name);
+    globals.set(
+      node.name,
+      device === undefined ? new Handle(nodeType(node.kind), node) : deviceValue(device),
+    );
   }
   return globals;
 }
@@ -190,7 +174,7 @@ export function globalKinds(config: LabConfig): ReadonlyMap<string, Kind> {
     ["events", `@${TRACE.name}`],
   ]);
   for (const region of config.regions) kinds.set(region.name, `@${REGION.name}`);
-  for (const node of allNodes(config.pci)) kinds.set(node.name, `@${NODE_TYPES[node.kind].name}`);
+  for (const node of allNodes(config.pci)) kinds.set(node.name, `@${nodeType(node.kind).name}`);
   return kinds;
 }
 

@@ -1,5 +1,5 @@
 /** Bios and requests that a script builds by hand. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
@@ -16,13 +16,13 @@ import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { IO } from "../things/nvme/io.ts";
 import { NVME } from "../things/nvme/nvme.ts";
-import { diskOf, toDiskOp } from "../things/nvme/nvme_submit.ts";
+import { toDiskOp } from "../things/nvme/nvme_submit.ts";
 import { REQUEST } from "../things/nvme/request.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 /** The machine's only disk, for a bio that names none. */
-function onlyDisk(run: Run): LabDevice {
-  const disks = [...run.lab.devices.values()].filter((device) => device.disk !== null);
+function onlyDisk(run: Run): NvmeDevice {
+  const disks = [...run.lab.devices.values()].filter((device) => device.kind === "nvme");
   if (disks.length === 1) return disks[0]!;
   throw new ScriptError(
     "E0917",
@@ -58,7 +58,7 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
 function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
   const { events } = run.lab.machine;
   const { device } = targets[0]!;
-  const disk = diskOf(device);
+  const disk = device.disk;
   const { gap } = disk.driver.blockRules;
   const splitter = new BioSplitter(disk.limits, gap, events);
   const merger = new RequestMerger(disk.limits, gap, events);
@@ -198,7 +198,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       `assert buf == ssd.media(lba: 0, bytes: 4KiB)`,
     run(_run, [bio]) {
       const target = toThing(bio, BIO, "bio");
-      return thing(IO, diskOf(target.device).submitBio(target.toBio()));
+      return thing(IO, target.device.disk.submitBio(target.toBio()));
     },
   },
   {

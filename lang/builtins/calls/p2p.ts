@@ -11,12 +11,11 @@ import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { Handle, type Value, Word } from "../../values/value.ts";
+import { type Value, Word } from "../../values/value.ts";
 import { isThing, record, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
 import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
-import { ENDPOINT } from "../things/pci/endpoint.ts";
-import { NVME } from "../things/nvme/nvme.ts";
+import { deviceValue } from "../node_types.ts";
 import { PORT } from "../things/pci/port.ts";
 import { TOPOLOGY } from "../things/pci/topology.ts";
 
@@ -92,8 +91,7 @@ function toDevices(value: Value | undefined): LabDevice[] {
 
 /** A device as its name in a script means it. */
 function deviceNamed(run: Run, name: string): Value {
-  const device = run.lab.devices.get(name)!;
-  return new Handle(device.kind === "nvme" ? NVME : ENDPOINT, device);
+  return deviceValue(run.lab.devices.get(name)!);
 }
 
 /** The functions whose access control a script means: a device, a port by name, all of a switch. */

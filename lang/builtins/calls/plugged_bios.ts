@@ -7,7 +7,6 @@ import { list, thing, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, type BioTarget } from "../things/bio.ts";
 import { IO } from "../things/nvme/io.ts";
-import { diskOf } from "../things/nvme/nvme_submit.ts";
 import { TRANSLATED_MACHINE } from "./parameters.ts";
 
 /** A bio that may be joined to others; one with a peer's memory may not (block.md 1.4). */
@@ -37,7 +36,7 @@ assert ios.map(io => io.requests[0].bytes) == [8KiB, 8KiB]`,
       const plug = new Plug<NvmeRequest>();
       const ios = bios.map((bio) => {
         const target = toThing(bio, BIO, "bio");
-        return diskOf(target.device).submitBio(joinable(run, target), 0, plug);
+        return target.device.disk.submitBio(joinable(run, target), 0, plug);
       });
       plug.flush();
       return list(ios.map((io) => thing(IO, io)));

@@ -1,9 +1,9 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
-import type { LabDevice } from "../../../devices/lab.ts";
 import { Bio, type BioVec, vecOffset, vecsSizeBytes } from "../../../runtime/block/bio.ts";
 import { bioGap } from "../../../runtime/block/block_rules.ts";
 import { pairGap } from "../../../runtime/block/gap_bit.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import {
   bioPicture,
@@ -14,7 +14,6 @@ import { formatCount, formatSize } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { isThing, list, phys, record, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
-import { diskOf } from "./nvme/nvme_submit.ts";
 
 export class BioTarget {
   /** Runs of memory in order; touching ones were joined when they were added. */
@@ -26,7 +25,7 @@ export class BioTarget {
    * @param datalessBytes How much of the disk an operation without memory covers; 0 for those with.
    */
   constructor(
-    readonly device: LabDevice,
+    readonly device: NvmeDevice,
     readonly op: DiskOp,
     readonly lba: number,
     readonly datalessBytes = 0,
@@ -67,7 +66,7 @@ export class BioTarget {
 
   /** The bio as the block layer takes it. It is a new one each time: submitting moves it. */
   toBio(): Bio {
-    const block = diskOf(this.device).blockSizeBytes;
+    const block = this.device.disk.blockSizeBytes;
     const bio = new Bio(
       this.op,
       (this.lba * block) / SECTOR_SIZE_BYTES,

@@ -22,7 +22,7 @@ function translationText(device: DmaDevice): string {
 }
 
 function limitsOf(device: LabDevice): Value {
-  if (device.disk === null) {
+  if (device.kind !== "nvme") {
     throw new ScriptError(
       "E0914",
       `${device.name} has no limits: only disks have queues that requests are cut for`,
@@ -135,7 +135,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
         const { bytes } = content as BytesValue;
         const address = isThing(where, MAPPING) ? where.target.addr : toDma(where, "dma");
         const written = run.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
-        if (written) device.migration?.function.noteWrite(address, bytes.length);
+        if (written) device.onDmaWrite?.(address, bytes.length);
         return written;
       },
     },

@@ -1,5 +1,5 @@
 /** NVMe disks: what they are, what they hold, their queues. */
-import type { LabDevice } from "../../../../devices/lab.ts";
+import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
 import { unplugNvme } from "../../../../devices/nvme/unplug.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
@@ -8,16 +8,16 @@ import { dma, list, record, size, thing, toInt, toSize, word } from "../../argum
 import type { MethodSpec, TypeSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/parameters.ts";
 import { DEVICE, deviceLines } from "../device.ts";
-import { BYTES_PARAMETER, diskOf, LBA, SUBMIT_METHODS } from "./nvme_submit.ts";
+import { BYTES_PARAMETER, LBA, SUBMIT_METHODS } from "./nvme_submit.ts";
 import { QUEUE } from "./queue.ts";
 
 /** The number of blocks in `blocks:` or `bytes:`. */
 function mediaBlocks(
-  device: LabDevice,
+  device: NvmeDevice,
   bytes: Value | undefined,
   blocks: Value | undefined,
 ): number {
-  const blockBytes = device.media!.blockSizeBytes;
+  const blockBytes = device.media.blockSizeBytes;
   if (blocks !== undefined) return toInt(blocks, "blocks");
   if (bytes === undefined) return 1;
   const sizeBytes = toSize(bytes, "bytes");
@@ -28,7 +28,7 @@ function mediaBlocks(
   );
 }
 
-const METHODS: readonly MethodSpec<LabDevice>[] = [
+const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   ...SUBMIT_METHODS,
   {
     name: "media",
@@ -56,7 +56,7 @@ const METHODS: readonly MethodSpec<LabDevice>[] = [
     example:
       `${DIRECT_MACHINE}assert ssd.media(lba: 0).slice(0..8) == bytes"00 00 00 00 00 00 00 5a"`,
     run(run, device, [lba, bytes, blocks, metadata]) {
-      const media = device.media!;
+      const media = device.media;
       const first = lba === undefined ? 0 : toInt(lba, "lba");
       const count = mediaBlocks(device, bytes, blocks);
       if (first + count > media.blockCount) {
@@ -80,7 +80,7 @@ const METHODS: readonly MethodSpec<LabDevice>[] = [
     doc: "One of its queues.",
     example: `${DIRECT_MACHINE}assert ssd.queue(1).depth == 1024`,
     run(_run, device, [number]) {
-      const disk = diskOf(device);
+      const disk = device.disk;
       const id = toInt(number, "n", 1, disk.queueCount);
       return thing(QUEUE, { queue: disk.driver.ioQueues[id - 1]!, device: device.name });
     },
@@ -99,7 +99,7 @@ wait io
 assert io.status == OK and io.requests[0].retries == 1`,
     raises: ["ENODEV", "EIO"],
     run(_run, device) {
-      diskOf(device).driver.reset();
+      device.disk.driver.reset();
       return null;
     },
   },
@@ -124,7 +124,7 @@ ssd.dma_read(0x10_0000 as dma, 16B) faults blocked`,
   },
 ];
 
-export const NVME: TypeSpec<LabDevice> = {
+export const NVME: TypeSpec<NvmeDevice> = {
   name: "nvme",
   doc: "An NVMe controller with one disk.",
   extends: DEVICE,
@@ -133,13 +133,13 @@ export const NVME: TypeSpec<LabDevice> = {
       name: "queues",
       kind: "int",
       doc: "How many queues take reads and writes.",
-      get: (device) => diskOf(device).queueCount,
+      get: (device) => device.disk.queueCount,
     },
     {
       name: "state",
       kind: "word",
       doc: "What the controller is for its driver: live, resetting, dead or removed.",
-      get: (device) => word(diskOf(device).driver.state),
+      get: (device) => word(device.disk.driver.state),
     },
     {
       name: "hmb",
@@ -147,7 +147,7 @@ export const NVME: TypeSpec<LabDevice> = {
       of: { addr: "dma", size: "size" },
       doc: "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
       get: (device) => {
-        const chunks = diskOf(device).driver.hostMemory?.chunks ?? [];
+        const chunks = device.disk.driver.hostMemory?.chunks ?? [];
         return list(
           chunks.map((chunk) => record({ addr: dma(chunk.dma), size: size(chunk.sizeBytes) })),
         );
@@ -157,19 +157,19 @@ export const NVME: TypeSpec<LabDevice> = {
       name: "block_size",
       kind: "size",
       doc: "Its logical block.",
-      get: (device) => size(diskOf(device).blockSizeBytes),
+      get: (device) => size(device.disk.blockSizeBytes),
     },
     {
       name: "capacity",
       kind: "size",
       doc: "How much it holds.",
-      get: (device) => size(diskOf(device).capacityBytes),
+      get: (device) => size(device.disk.capacityBytes),
     },
   ],
   methods: METHODS,
   format: (device) => `nvme ${device.name}`,
   show: (device) => {
-    const disk = diskOf(device);
+    const disk = device.disk;
     const { controller } = disk.driver;
     return deviceLines(device, [
       ["disk", `${formatSize(disk.capacityBytes)} in blocks of ${formatSize(disk.blockSizeBytes)}`],

@@ -1,9 +1,9 @@
 /** Submitting to a disk: what an operation carries, and waiting for its end. */
-import type { LabDevice } from "../../../../devices/lab.ts";
+import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
 import type { Io } from "../../../../devices/nvme/io.ts";
 import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../../devices/nvme/nvme_disk.ts";
 import { SECTOR_SIZE_BYTES } from "../../../../runtime/address.ts";
-import { type ErrnoName, invariant, KernelError } from "../../../../runtime/errno.ts";
+import { type ErrnoName, KernelError } from "../../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
@@ -60,12 +60,6 @@ const QUEUE_PARAMETER: ParameterSpec = {
   named: true,
   doc: "The queue to use, from 1; the CPU's own when left out.",
 };
-
-/** The disk of a device whose type says that it has one. */
-export function diskOf(device: LabDevice): NvmeDisk {
-  invariant(device.disk !== null, `${device.name} is no disk`);
-  return device.disk;
-}
 
 /** Operations that carry data, and the argument that names its memory. */
 const DATA_ARGUMENT: Readonly<Partial<Record<DiskOp, "into" | "from">>> = {
@@ -169,7 +163,7 @@ function waiting(
   doc: string,
   example: string,
   raises: readonly ErrnoName[],
-): MethodSpec<LabDevice> {
+): MethodSpec<NvmeDevice> {
   // Where each argument of `submit` stands among this operation's own; -1 for one it lacks.
   const places = [LBA, INTO, FROM, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER].map((parameter) =>
     parameters.indexOf(parameter)
@@ -182,7 +176,7 @@ function waiting(
     example,
     raises,
     run(run, device, args) {
-      const io = submit(run, diskOf(device), op, places.map((place) => args[place]));
+      const io = submit(run, device.disk, op, places.map((place) => args[place]));
       return waitAndRaise(run, io, `${op} on ${device.name}`);
     },
   };
@@ -210,7 +204,7 @@ function dwordsOf(value: Value | undefined): Readonly<Record<number, number>> {
 }
 
 /** Everything that puts a command on its way. */
-export const SUBMIT_METHODS: readonly MethodSpec<LabDevice>[] = [
+export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
   {
     name: "submit",
     parameters: [
@@ -230,7 +224,7 @@ let io = ssd.submit(read, lba: 0, into: buf)
 assert not io.done
 wait io
 assert io.status == OK`,
-    run: (run, device, [op, ...rest]) => thing(IO, submit(run, diskOf(device), toDiskOp(op), rest)),
+    run: (run, device, [op, ...rest]) => thing(IO, submit(run, device.disk, toDiskOp(op), rest)),
   },
   waiting(
     "read",
@@ -301,7 +295,7 @@ wait io
 assert io.status == OK
 assert buf == ssd.media(lba: 0, blocks: 8)`,
     run(_run, device, [opcode, into, from, dwords, admin, metadata, queue]) {
-      const disk = diskOf(device);
+      const disk = device.disk;
       if (into !== undefined && from !== undefined) {
         throw new ScriptError("E0917", "passthrough moves data one way: give `into` or `from`");
       }

@@ -4,7 +4,6 @@ import { formatCount } from "../../../text/numbers.ts";
 import { queuePicture } from "../../../render/pictures/queue_picture.ts";
 import { dma } from "../../arguments.ts";
 import { DIRECT_MACHINE } from "../../calls/parameters.ts";
-import { diskOf } from "./nvme_submit.ts";
 import { queueStory } from "../../explain/queue_story.ts";
 import { controllerSide, picturedQueue } from "../../pictured_queue.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
@@ -92,7 +91,7 @@ export const QUEUE: TypeSpec<QueueTarget> = {
 fail device.interrupt nth 1 { step until io.mapped; step }
 assert not io.done and ssd.queue(1).poll() == 1
 assert io.done`,
-      run: (run, { queue, device }) => diskOf(run.lab.devices.get(device)!).driver.poll(queue),
+      run: (run, { queue, device }) => run.lab.device(device, "nvme").disk.driver.poll(queue),
     },
   ],
   format: ({ queue, device }) =>

@@ -1,6 +1,5 @@
 /** RDMA devices. */
-import type { LabDevice } from "../../../../devices/lab.ts";
-import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
+import type { RdmaDevice } from "../../../../devices/rdma/rdma_device.ts";
 import { errnoName, KernelError } from "../../../../runtime/errno.ts";
 import { formatCount } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
@@ -15,10 +14,6 @@ import { mrValue } from "./mr.ts";
 const PAGE_CHARGE_BYTES = 32;
 /** More than that is a slip of the pen: lists and tables have an entry for each page. */
 const MOST_BYTES = 4 * 2 ** 30;
-
-function adapterOf(device: LabDevice): RdmaAdapter {
-  return device.rdma!;
-}
 
 const PROCESS: ParameterSpec = { name: "mm", kind: "@mm", doc: "What address_space() gave." };
 
@@ -46,7 +41,7 @@ const HUGE: ParameterSpec = {
   doc: "An entry of the device's table stands for 2 MiB.",
 };
 
-export const RDMA: TypeSpec<LabDevice> = {
+export const RDMA: TypeSpec<RdmaDevice> = {
   name: "rdma",
   doc: "An RDMA device whose memory regions are paged on demand.",
   extends: DEVICE,
@@ -55,14 +50,14 @@ export const RDMA: TypeSpec<LabDevice> = {
       name: "software",
       kind: "bool",
       doc: "It is nothing but software: the CPU moves its bytes, and nothing is mapped.",
-      get: (device) => adapterOf(device).software,
+      get: (device) => device.adapter.software,
     },
     {
       name: "regions",
       kind: "list",
       doc: "What is registered with it.",
       get: (device) => {
-        const adapter = adapterOf(device);
+        const { adapter } = device;
         return list(adapter.regions.map((region) => mrValue(adapter, region)));
       },
     },
@@ -87,7 +82,7 @@ assert mr.entries == 4 and mr.map.mode == iova and mm.pages == 0
 mr.dereg()`,
       raises: ["EINVAL", "EOVERFLOW", "EOPNOTSUPP", "ENOMEM", "EFAULT"],
       run(run, device, [process, addr, length, odp, writable, huge]) {
-        const adapter = adapterOf(device);
+        const { adapter } = device;
         const mm = toMm(process);
         if (!mm.alive) throw new ScriptError("E0919", "The process is gone");
         const sizeBytes = toSize(length, "size");
@@ -120,7 +115,7 @@ assert all.children.length == 1 and all.children[0].npages == 1
 all.dereg()`,
       raises: ["EINVAL"],
       run(_run, device, [process, odp, writable, huge]) {
-        const adapter = adapterOf(device);
+        const { adapter } = device;
         const region = adapter.registerImplicit({
           mm: toMm(process),
           onDemand: odp !== false,
@@ -134,7 +129,7 @@ all.dereg()`,
   ],
   format: (device) => `rdma ${device.name}`,
   show: (device) => {
-    const adapter = adapterOf(device);
+    const { adapter } = device;
     return deviceLines(device, [
       ["moves bytes by", adapter.software ? "the CPU" : "DMA"],
       ["regions", formatCount(adapter.regions.length, "region")],

@@ -1,6 +1,5 @@
 /** Devices whose state can be migrated. */
-import type { LabDevice } from "../../../../devices/lab.ts";
-import type { Migration } from "../../../../devices/device_kind.ts";
+import type { VfioDevice } from "../../../../devices/vfio/vfio_device.ts";
 import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_buffer.ts";
 import type { DmaDirection } from "../../../../runtime/dma/attributes.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
@@ -40,10 +39,6 @@ const BUFFER: ParameterSpec = {
   doc: "What alloc_buffer() or get_buffer() gave.",
 };
 
-function migrationOf(device: LabDevice): Migration {
-  return device.migration!;
-}
-
 function toBufferDirection(value: Value | undefined): DmaDirection | null {
   return value === null ? null : toDirection(value);
 }
@@ -51,22 +46,22 @@ function toBufferDirection(value: Value | undefined): DmaDirection | null {
 /** Allocates a migration buffer, as `[pages, dir, contiguous]` say. */
 export function allocBuffer(
   run: Run,
-  device: LabDevice,
+  device: VfioDevice,
   [pages, dir, contiguous]: Arguments,
 ): Value {
   const count = toInt(pages, "pages", 0, MOST_PAGES);
   const direction = toBufferDirection(dir);
   run.chargeMemory(32 * count);
-  const { driver } = migrationOf(device);
+  const { driver } = device;
   const buffer = driver.allocBuffer(count, direction, contiguous === false);
   return thing(VFIO_BUFFER, { buffer, driver });
 }
 
-function buffersValue({ driver }: Migration, buffers: Iterable<MigrationBuffer>): Value {
+function buffersValue({ driver }: VfioDevice, buffers: Iterable<MigrationBuffer>): Value {
   return list([...buffers].map((buffer) => thing(VFIO_BUFFER, { buffer, driver })));
 }
 
-export const VFIO: TypeSpec<LabDevice> = {
+export const VFIO: TypeSpec<VfioDevice> = {
   name: "vfio",
   doc: "A function whose state can be saved to memory, and loaded into another one.",
   extends: DEVICE,
@@ -76,7 +71,7 @@ export const VFIO: TypeSpec<LabDevice> = {
       kind: "bytes",
       doc: "What the device is: all that a migration has to carry.",
       get(device, run) {
-        const { state } = migrationOf(device).function;
+        const { state } = device.migration;
         run.chargeMemory(state.length);
         return new BytesValue(state.slice());
       },
@@ -85,31 +80,31 @@ export const VFIO: TypeSpec<LabDevice> = {
       name: "state_size",
       kind: "size",
       doc: "How long that is.",
-      get: (device) => size(migrationOf(device).function.stateBytes),
+      get: (device) => size(device.migration.stateBytes),
     },
     {
       name: "buffers",
       kind: "list",
       doc: "Migration buffers that are in use.",
-      get: (device) => buffersValue(migrationOf(device), migrationOf(device).driver.buffers),
+      get: (device) => buffersValue(device, device.driver.buffers),
     },
     {
       name: "spare_buffers",
       kind: "list",
       doc: "Buffers that were put back, the first to come first.",
-      get: (device) => buffersValue(migrationOf(device), migrationOf(device).driver.spare),
+      get: (device) => buffersValue(device, device.driver.spare),
     },
     {
       name: "keys",
       kind: "int",
       doc: "How many keys the device knows.",
-      get: (device) => migrationOf(device).function.keyCount,
+      get: (device) => device.migration.keyCount,
     },
     {
       name: "detached",
       kind: "bool",
       doc: "It cannot be reached for now.",
-      get: (device) => migrationOf(device).driver.detached,
+      get: (device) => device.driver.detached,
     },
   ],
   methods: [
@@ -140,7 +135,7 @@ vf.free_buffer(b)`,
         const count = toInt(pages, "pages", 0, MOST_PAGES);
         const direction = toBufferDirection(dir);
         run.chargeMemory(32 * count);
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         const buffer = driver.getBuffer(count, direction, contiguous === false);
         return thing(VFIO_BUFFER, { buffer, driver });
       },
@@ -153,7 +148,7 @@ vf.free_buffer(b)`,
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, to_device)\nvf.put_buffer(b)\n` +
         `assert vf.spare_buffers == [b] and iommu.live_mappings == 1`,
       run(_run, device, [buffer]) {
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         driver.putBuffer(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver));
         return null;
       },
@@ -166,7 +161,7 @@ vf.free_buffer(b)`,
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(1024, to_device)\nvf.free_buffer(b)\n` +
         `assert counters.iommu.unmap == 1 and iommu.live_mappings == 0`,
       run(_run, device, [buffer]) {
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         driver.freeBuffer(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver));
         return null;
       },
@@ -181,7 +176,7 @@ vf.free_buffer(b)`,
         `assert vf.save(b) == 64KiB and b.content == vf.state\nvf.free_buffer(b)`,
       raises: ["EIO", "EINVAL", "ENOSPC", "ENOTCONN"],
       run(_run, device, [buffer]) {
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         return size(driver.save(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver)));
       },
     },
@@ -202,7 +197,7 @@ vf.free_buffer(b)`,
         `vf.load(b)\nassert b.content == vf.state\nvf.free_buffer(b)`,
       raises: ["EIO", "EINVAL", "ENOTCONN"],
       run(_run, device, [buffer, length]) {
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         const target = usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver);
         const sizeBytes = length === undefined ? driver.port.stateBytes : toSize(length, "size");
         driver.load(target, sizeBytes);
@@ -221,7 +216,7 @@ vf.free_buffer(b)`,
       example: `${VFIO_MACHINE}vf.change_state(bytes"01 02")\nassert vf.state[1] == 2`,
       run(_run, device, [content]) {
         const { bytes } = content as BytesValue;
-        const { function: migrating } = migrationOf(device);
+        const { migration: migrating } = device;
         if (bytes.length > migrating.stateBytes) {
           throw new ScriptError(
             "E0919",
@@ -260,7 +255,7 @@ vf.free_buffer(b)`,
         `vf.track(0, 1MiB) fails EBUSY\ntracker.stop()`,
       raises: ["EBUSY", "ENOMEM", "ENOTCONN", "EIO", "EFAULT"],
       run(run, device, [start, length, pageSize, pages]) {
-        const { driver } = migrationOf(device);
+        const { driver } = device;
         const first = toDma(start, "start");
         const sizeBytes = toSize(length, "size");
         const pageBytes = pageSize === undefined ? 4096 : toSize(pageSize, "page_size");
@@ -283,7 +278,7 @@ vf.free_buffer(b)`,
         "mapped for it.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.alloc_buffer(2, from_device) fails ENOTCONN`,
       run(_run, device) {
-        migrationOf(device).driver.detach();
+        device.driver.detach();
         return null;
       },
     },
@@ -295,14 +290,14 @@ vf.free_buffer(b)`,
       example: `${VFIO_MACHINE}vf.detach()\nvf.attach()\n` +
         `vf.free_buffer(vf.alloc_buffer(2, from_device))`,
       run(_run, device) {
-        migrationOf(device).driver.detached = false;
+        device.driver.detached = false;
         return null;
       },
     },
   ],
   format: (device) => `vfio ${device.name}`,
   show(device) {
-    const { driver, function: migrating } = migrationOf(device);
+    const { driver, migration: migrating } = device;
     return deviceLines(device, [
       ["state", formatSize(migrating.stateBytes)],
       [

@@ -1,0 +1,27 @@
+/** The type of each kind of block that binds a name. */
+import type { PciNodeConfig } from "../../devices/lab_config.ts";
+import type { DeviceOf, DeviceWord, LabDevice } from "../../devices/registry.ts";
+import type { TypeSpec } from "../values/spec.ts";
+import { Handle } from "../values/value.ts";
+import { NVME } from "./things/nvme/nvme.ts";
+import { ENDPOINT } from "./things/pci/endpoint.ts";
+import { PORT } from "./things/pci/port.ts";
+import { RDMA } from "./things/rdma/rdma.ts";
+import { VFIO } from "./things/vfio/vfio.ts";
+
+const DEVICE_TYPES: { readonly [K in DeviceWord]: TypeSpec<DeviceOf<K>> } = {
+  nvme: NVME,
+  endpoint: ENDPOINT,
+  vfio: VFIO,
+  rdma: RDMA,
+};
+
+/** The type of what a block of this kind is in a script: a device, or else a port. */
+export function nodeType(kind: PciNodeConfig["kind"]): TypeSpec {
+  return kind in DEVICE_TYPES ? DEVICE_TYPES[kind as DeviceWord] : PORT;
+}
+
+/** A device as a value. */
+export function deviceValue(device: LabDevice): Handle {
+  return new Handle(DEVICE_TYPES[device.kind], device);
+}
