@@ -55,15 +55,9 @@ export { DIAGNOSTIC_CODES, type DiagnosticCode } from "./lang/diagnostics/codes.
 export { renderDiagnostic, renderDiagnostics } from "./lang/diagnostics/render.ts";
 export { formatEvent, formatEvents } from "./lang/render/event_line.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
-export {
-  checkProgram,
-  LoadError,
-  loadProgram,
-  type LoadResult,
-  type Program,
-  type SourceLoader,
-  type TestEntry,
-} from "./lang/run/program.ts";
+export { checkProgram, loadProgram, Session } from "./lang/language.ts";
+export { LoadError, type SourceLoader } from "./lang/syntax/load_files.ts";
+export type { LoadResult, Program, TestEntry } from "./lang/run/program.ts";
 export {
   type BenchOutcome,
   displayName,
@@ -74,7 +68,7 @@ export {
 } from "./lang/run/report.ts";
 export { type RunOptions } from "./lang/run/run_options.ts";
 export { runProgram, runTest } from "./lang/run/run_program.ts";
-export { type FeedResult, Session, type SessionOptions } from "./lang/run/session.ts";
+export type { FeedResult, SessionOptions } from "./lang/run/session.ts";
 export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
 export { DEFAULT_LIMITS, type Limits } from "./lang/values/limits.ts";
 export { type HostWatch } from "./lang/vm/run_watch.ts";

@@ -13,7 +13,7 @@ const STEPS: readonly (readonly [string, readonly string[]])[] = [
   ["types", ["check", "--quiet", "."]],
   ["lint", ["lint", "--quiet"]],
   ["format", ["fmt", "--check", "--quiet"]],
-  ["layers", [...TEST, "tests/layers_test.ts"]],
+  ["layers", [...TEST, "tests/layers_test.ts", "tests/rooms_test.ts"]],
   ["purity", [...TEST, "tests/purity_test.ts"]],
   ["docs", [...TEST, "tests/docs_test.ts", "tests/readme_test.ts", "tests/vocabulary_test.ts"]],
   ["module examples", [...TEST, "tests/mod_test.ts"]],

@@ -12,7 +12,7 @@ import { readRow } from "../cli/markdown.ts";
 import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/run/program.ts";
+import { loadProgram } from "../lang/language.ts";
 import { runBench } from "../lang/run/bench.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
@@ -134,7 +134,10 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
 
 Deno.test("a block says what it is: fences without a language do not occur", () => {
   for (const block of BLOCKS) {
-    assert(["dma", "console", "sh", "text", "json"].includes(block.language), place(block));
+    assert(
+      ["dma", "console", "sh", "text", "json", "mermaid"].includes(block.language),
+      place(block),
+    );
   }
 });
 

@@ -7,7 +7,8 @@
 import { join, relative } from "@std/path";
 import { HostLoader } from "../cli/host_loader.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { loadProgram, type Program } from "../lang/run/program.ts";
+import { loadProgram } from "../lang/language.ts";
+import type { Program } from "../lang/run/program.ts";
 import { displayName, type TestOutcome } from "../lang/run/report.ts";
 import { runProgram, runTest } from "../lang/run/run_program.ts";
 import { filesBelow, ROOT } from "./source_text.ts";

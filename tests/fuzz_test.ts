@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { formatSource } from "../lang/format/format.ts";
 import { LoadError } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/run/program.ts";
+import { loadProgram } from "../lang/language.ts";
 import { SourceFile } from "../lang/source.ts";
 import { fuzz } from "./fuzz/fuzz.ts";
 import { generateProgram } from "./fuzz/program_generator.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { LoadError } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/run/program.ts";
+import { loadProgram } from "../lang/language.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { ROOT } from "./source_text.ts";

@@ -1,12 +1,9 @@
 /** How fast scripts are read, and how fast they run. */
 import { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import {
-  checkProgram,
-  loadProgram,
-  type Program,
-  type SourceLoader,
-} from "../../lang/run/program.ts";
+import { checkProgram, loadProgram } from "../../lang/language.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";

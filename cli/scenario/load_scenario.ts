@@ -1,12 +1,8 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import {
-  checkProgram,
-  loadProgram,
-  type LoadResult,
-  type Program,
-} from "../../lang/run/program.ts";
+import { checkProgram, loadProgram } from "../../lang/language.ts";
+import type { LoadResult, Program } from "../../lang/run/program.ts";
 import { HostLoader } from "../host_loader.ts";
 import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";

@@ -10,7 +10,7 @@ import { buildPciTree } from "../../devices/pci/pci_tree.ts";
 import { findRoute } from "../../devices/pci/peers/route.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { damage, Dice } from "../../tests/_damage.ts";
 import { main } from "../main.ts";

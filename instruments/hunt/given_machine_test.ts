@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { givenMachine } from "./given_machine.ts";

@@ -1,6 +1,6 @@
 /** Runs the text of a scenario, as pasting it into a file and running it would. */
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
 

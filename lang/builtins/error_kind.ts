@@ -1,7 +1,7 @@
 /** What the VM makes of an error that a builtin threw. */
 import { KernelError } from "../../runtime/errno.ts";
 import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
-import type { RaisedError } from "../values/registry.ts";
+import type { RaisedError } from "../values/raised_error.ts";
 
 /** Null for an error the script cannot expect: a bug, or a script's mistake. */
 export function errorKind(error: unknown): RaisedError | null {

@@ -2,10 +2,9 @@ import { assertEquals } from "@std/assert";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { SourceFile } from "../source.ts";
 import { LoadError } from "../syntax/load_files.ts";
-import { loadProgram } from "../run/program.ts";
+import { loadProgram } from "../language.ts";
 import { runProgram } from "../run/run_program.ts";
 import { eventFields } from "./event_values.ts";
-import { BUILTINS } from "./mod.ts";
 import { WORDS } from "./words.ts";
 
 /** Fields with an open set of values: call sites, and the names of devices and ports. */
@@ -98,7 +97,6 @@ function eventsOf(onEvent: (event: MachineEvent) => void): void {
   const { program } = loadProgram(
     new SourceFile("words.dma", SCRIPT),
     { load: () => new LoadError("not_found", "no file can be used here") },
-    BUILTINS,
   );
   const { outcomes } = runProgram(program!, { onEvent });
   assertEquals(outcomes.flatMap(({ failure }) => failure?.lines ?? []), []);

@@ -64,7 +64,7 @@ export abstract class ExpressionCompiler {
     this.tables = tables;
     this.code = tables.code;
     this.resolution = tables.resolution;
-    this.builder = new FunctionBuilder(tables.code);
+    this.builder = new FunctionBuilder(tables.code.spans);
   }
 
   /** Gives a variable of this frame its slot. */

@@ -1,6 +1,5 @@
 /** Writes the instructions of one function, and counts the slots and operands they need. */
 import type { Span } from "../source.ts";
-import type { CodeBuilder } from "./code_builder.ts";
 
 /** A place in a function that jumps go to. */
 export class Label {
@@ -35,21 +34,19 @@ export class FunctionBuilder {
   slots = 0;
   operands = 0;
 
-  readonly #code: CodeBuilder;
   #span = 0;
   #spanKey: Span | null = null;
   #usedSlots = 0;
   #depth = 0;
 
-  constructor(code: CodeBuilder) {
-    this.#code = code;
-  }
+  /** @param spans Pieces of the source that the program's instructions belong to. */
+  constructor(readonly spans: Span[]) {}
 
   /** Instructions from here on belong to this piece of the source. */
   at(span: Span): void {
     if (this.#spanKey === span) return;
     this.#spanKey = span;
-    this.#span = this.#code.spans.push(span) - 1;
+    this.#span = this.spans.push(span) - 1;
   }
 
   /**

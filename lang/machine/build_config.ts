@@ -22,7 +22,7 @@ import type {
   MemoryRegion,
   SwiotlbConfig,
 } from "../../runtime/machine_config.ts";
-import type { ConfigModifier, EvaluateConstant } from "../values/registry.ts";
+import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
 import { BUILTINS } from "../builtins/mod.ts";
-import type { ConfigModifier } from "../values/registry.ts";
+import type { ConfigModifier } from "../values/machine_variant.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";

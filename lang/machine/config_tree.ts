@@ -4,7 +4,7 @@
  * `with`, `matrix` and `compare` change settings in this tree, so that one conversion to a
  * configuration serves every machine of a file.
  */
-import type { ConfigModifier, EvaluateConstant } from "../values/registry.ts";
+import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../source.ts";
 import type {

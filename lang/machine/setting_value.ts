@@ -2,7 +2,7 @@
 import { parseVendorDevice } from "../../devices/pci/host_bridge.ts";
 import { parsePlace } from "../../devices/pci/pci_address.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import type { EvaluateConstant } from "../values/registry.ts";
+import type { EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { formatAddress, formatDuration, formatSize, groupThousands } from "../text/numbers.ts";

@@ -1,6 +1,6 @@
 /** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { ConfigModifier, Registry } from "../values/registry.ts";
+import type { Registry } from "../values/registry.ts";
 import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
@@ -12,17 +12,16 @@ import type {
   MachineModifier,
   PathEntry,
 } from "../syntax/tree/ast.ts";
-import { describeSettings } from "../values/branch_outcome.ts";
-import type { ComparedMachine, MachineSetting } from "../vm/code.ts";
+import {
+  type ComparedMachine,
+  type ConfigModifier,
+  describeSettings,
+  type MachineSetting,
+  type MachineVariant,
+} from "../values/machine_variant.ts";
 
 /** More combinations than anybody would wait for. */
 const COMBINATION_LIMIT = 1000;
-
-/** Settings that change a machine, and the names that their values may use. */
-export interface MachineVariant {
-  readonly settings: readonly ConfigModifier[];
-  readonly scope: FileScope;
-}
 
 /** One machine of a test. */
 export interface Combination {
@@ -42,7 +41,7 @@ export function combinationsOf(
   bag: DiagnosticBag,
 ): readonly Combination[] {
   if (modifiers.length === 0) {
-    return [{ label: "", config: machine.config, variant: { settings: [], scope } }];
+    return [{ label: "", config: machine.config, variant: variantIn(scope) }];
   }
   const fixed: ConfigModifier[] = [];
   const axes: Axis[] = [];
@@ -56,11 +55,25 @@ export function combinationsOf(
   const reported = new Set<string>();
   return choose(axes).map((varied) => {
     const own = new DiagnosticBag();
-    const variant = { settings: [...fixed, ...varied], scope };
+    const variant = variantIn(scope, [...fixed, ...varied]);
     const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
     return { label: describeSettings(varied.map(settingText)), config, variant };
   });
+}
+
+/** Settings whose values may use the names of a file. */
+export function variantIn(
+  scope: FileScope,
+  settings: readonly ConfigModifier[] = [],
+): MachineVariant {
+  return {
+    settings,
+    evaluator(bag) {
+      const constants = new ConstantEvaluator(scope, bag);
+      return (expression) => constants.evaluate(expression);
+    },
+  };
 }
 
 /** The machines of a `compare`; what is wrong with the settings goes into the bag, once. */
@@ -79,7 +92,7 @@ export function comparedMachines(
   const reported = new Set<string>();
   return choose(axes).map((settings) => {
     const own = new DiagnosticBag();
-    const variant = { settings, scope };
+    const variant = variantIn(scope, settings);
     variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
     return {
@@ -101,14 +114,14 @@ function variantConfig(
   registry: Registry,
   bag: DiagnosticBag,
 ): LabConfig {
-  const own = new ConstantEvaluator(machine.scope, bag);
-  const evaluators = variants.map(({ scope, settings }) => ({
-    evaluator: new ConstantEvaluator(scope, bag),
-    values: new Set(settings.map(({ value }) => value)),
+  const own = variantIn(machine.scope).evaluator(bag);
+  const evaluators = variants.map((variant) => ({
+    evaluate: variant.evaluator(bag),
+    values: new Set(variant.settings.map(({ value }) => value)),
   }));
   // The block's own values mean what they mean in its file, a modifier's what they mean in its own.
   const evaluate = (value: Expression) =>
-    (evaluators.find(({ values }) => isInside(value, values))?.evaluator ?? own).evaluate(value);
+    (evaluators.find(({ values }) => isInside(value, values))?.evaluate ?? own)(value);
   const settings = variants.flatMap((variant) => variant.settings);
   return registry.buildConfig(machine.declaration, settings, evaluate, bag);
 }

@@ -1,6 +1,5 @@
 /** From source text to a program that can be run, or to the reasons why not. */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
@@ -25,15 +24,9 @@ import type {
 } from "../syntax/tree/ast.ts";
 import type { Code } from "../vm/code.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
-import {
-  type Combination,
-  combinationsOf,
-  comparedMachines,
-  type MachineVariant,
-} from "./combinations.ts";
+import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
+import type { MachineVariant } from "../values/machine_variant.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
-
-export { LoadError, type SourceLoader } from "../syntax/load_files.ts";
 
 /** A name of a property's `forall` and what it may be. */
 export interface ForallValues {
@@ -100,17 +93,11 @@ interface RightProgram {
   readonly variants: ReadonlyMap<AnyTest, TestVariants>;
 }
 
-/**
- * Loads and checks a program.
- *
- * @param entry The file that would be run.
- * @param loader Where the files it uses come from.
- * @returns Errors and warnings, by file and place.
- */
+/** Loads and checks a program; what is wrong comes by file and place. */
 export function checkProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  registry: Registry = BUILTINS,
+  registry: Registry,
 ): readonly Diagnostic[] {
   return readProgram(entry, loader, registry).diagnostics;
 }
@@ -142,16 +129,11 @@ function readProgram(
   return { right, diagnostics: bag.sorted() };
 }
 
-/**
- * Loads, checks and compiles a program.
- *
- * @param entry The file that is run.
- * @param loader Where the files it uses come from.
- */
+/** Loads, checks and compiles a program. */
 export function loadProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  registry: Registry = BUILTINS,
+  registry: Registry,
 ): LoadResult {
   const { diagnostics, right } = readProgram(entry, loader, registry);
   if (right === null) return { program: null, diagnostics };
@@ -169,7 +151,7 @@ export function loadProgram(
     machine: checked.machine,
     machineGlobals: compiler.tables.machineGlobals,
     consts,
-    variant: { settings: [], scope: checked.scope },
+    variant: variantIn(checked.scope),
     main: compiler.main(loaded.file),
     tests: [...variants].flatMap(([declaration, variant]) =>
       compileTest(declaration, variant, compiler)

@@ -5,7 +5,6 @@
  * is reached by doing the list again up to there, on a new machine.
  */
 import type { MachineEvent } from "../../runtime/events.ts";
-import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";
 import { buildMachine, type ProgramMachine, resolveFile } from "../check/check_files.ts";
 import { Resolution } from "../check/names/bindings.ts";
@@ -31,6 +30,7 @@ import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
+import { variantIn } from "./combinations.ts";
 import {
   compileTest,
   findComparedMachines,
@@ -49,7 +49,6 @@ import type { World } from "../values/world.ts";
 
 export interface SessionOptions {
   readonly loader: SourceLoader;
-  readonly registry?: Registry;
   readonly limits?: Limits;
   /** A clock, and who may want an input to end. An input that one of them ends is undone. */
   readonly watch?: HostWatch;
@@ -58,6 +57,11 @@ export interface SessionOptions {
   readonly onLine?: (text: string) => void;
   /** Colours for failures. */
   readonly style?: FailureStyle;
+}
+
+/** What a session is made from. */
+export interface SessionParts extends SessionOptions {
+  readonly registry: Registry;
 }
 
 /** What came of one input. */
@@ -119,14 +123,14 @@ type Move =
   | { readonly kind: "step"; readonly events: number };
 
 export class Session {
-  readonly #options: SessionOptions;
+  readonly #options: SessionParts;
   readonly #moves: Move[] = [];
   /** What is being done, and would have to be done again after the moves. */
   #current: SourceFile | null = null;
   #state: SessionState;
   #inputs = 0;
 
-  constructor(options: SessionOptions) {
+  constructor(options: SessionParts) {
     const { watch } = options;
     // What was done before is done again to its end, or it would not be the same.
     this.#options = watch === undefined ? options : {
@@ -247,7 +251,7 @@ interface Repetition {
 /** Everything that is lost and made anew when a session goes back. */
 class SessionState {
   readonly output: SessionOutput;
-  readonly #options: SessionOptions;
+  readonly #options: SessionParts;
   readonly #registry: Registry;
   readonly #limits: Limits;
   readonly #resolution = new Resolution();
@@ -266,7 +270,7 @@ class SessionState {
 
   /** @param runsOf What starts runs beside this one. */
   constructor(
-    options: SessionOptions,
+    options: SessionParts,
     repetition: Repetition | null,
     runsOf: (state: SessionState) => Runs,
   ) {
@@ -274,7 +278,7 @@ class SessionState {
     this.#repetition = repetition;
     this.#runs = runsOf(this);
     this.#options = options;
-    this.#registry = options.registry ?? BUILTINS;
+    this.#registry = options.registry;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.output = new SessionOutput(this.#limits.outputLines, options.onLine, muted);
     this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
@@ -468,7 +472,7 @@ class SessionState {
       machine: this.#machine,
       machineGlobals: this.#compiler.tables.machineGlobals,
       consts: this.#consts,
-      variant: { settings: [], scope: this.#scope },
+      variant: variantIn(this.#scope),
       main: null,
       tests,
     };

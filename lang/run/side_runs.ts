@@ -1,11 +1,10 @@
 /** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { ComparedMachine } from "../vm/code.ts";
 import type { Closure, Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
 import { type AgainRequest, goesOn, type Runs } from "../vm/vm_branches.ts";
 import type { Output } from "../vm/vm_core.ts";
-import type { MachineVariant } from "./combinations.ts";
+import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeIncidents } from "./incidents.ts";
 import type { Program } from "./program.ts";
 import { type MachineOptions, TestMachine } from "./test_machine.ts";

@@ -1,9 +1,8 @@
 /** Runs a script in tests of builtins, and tells how it ended. */
 import { LoadError } from "../syntax/load_files.ts";
-import { loadProgram } from "../run/program.ts";
+import { loadProgram } from "../language.ts";
 import { runProgram } from "../run/run_program.ts";
 import { SourceFile, spanPlace } from "../source.ts";
-import { BUILTINS } from "../builtins/mod.ts";
 
 export interface ScriptEnd {
   /** Errors before the run, and failures of the run; empty when all went well. */
@@ -16,7 +15,7 @@ export interface ScriptEnd {
 export function runScript(text: string): ScriptEnd {
   const source = new SourceFile("script.dma", text);
   const loader = { load: () => new LoadError("not_found", "no file can be used here") };
-  const { program, diagnostics } = loadProgram(source, loader, BUILTINS);
+  const { program, diagnostics } = loadProgram(source, loader);
   if (program === null) {
     return {
       problems: diagnostics.map(({ code, span, message }) =>

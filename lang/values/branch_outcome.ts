@@ -2,8 +2,8 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { World } from "./world.ts";
-import type { MachineSetting } from "../vm/code.ts";
-import type { Raised } from "../vm/outcome.ts";
+import type { MachineSetting } from "./machine_variant.ts";
+import type { Raised } from "./raised_error.ts";
 
 export interface BranchOutcome {
   /** What its machine differs in, for `compare`; nothing for `fork`. */
@@ -20,11 +20,6 @@ export interface BranchOutcome {
   readonly durationNs: number;
   /** What it took and did not give back. */
   readonly leaks: readonly Leak[];
-}
-
-/** `kernel = "6.12", iommu.mode = strict`. */
-export function describeSettings(settings: readonly MachineSetting[]): string {
-  return settings.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }
 
 /** The entries of a fork's record, one for each of its blocks. */

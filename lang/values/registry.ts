@@ -7,47 +7,17 @@
  * or the devices at run time.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { ErrnoName } from "../../runtime/errno.ts";
 import type { FieldKind } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Run } from "./run.ts";
 import type { World, WorldOptions } from "./world.ts";
-import type { Span } from "../source.ts";
-import type { Expression, MachineDeclaration, Name } from "../syntax/tree/ast.ts";
+import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import type { BranchOutcome } from "./branch_outcome.ts";
+import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
+import type { RaisedError } from "./raised_error.ts";
 import type { Value, Word } from "./value.ts";
 import type { FunctionSpec, Kind, TypeSpec } from "./spec.ts";
-
-/** One `path = value` of `with`, or one choice of a `matrix`. */
-export interface ConfigModifier {
-  readonly path: readonly Name[];
-  readonly value: Expression;
-  readonly span: Span;
-}
-
-/**
- * The value of an expression that needs no machine: literals, words, `const`s and operators.
- * Returns undefined when it has none; the reason is then in the bag.
- */
-export type EvaluateConstant = (
-  expression: Expression,
-  /** What is wanted, for a name that means nothing. */
-  wanted?: string,
-) => Value | undefined;
-
-/** What `classifyError` makes of something thrown by a builtin. */
-export type RaisedError =
-  /** A `KernelError`: what `fails`, `expect error` and `try` take. */
-  | {
-    readonly kind: "kernel";
-    readonly errno: ErrnoName;
-    /** What was attempted, as a sentence without a final period. */
-    readonly what: string;
-    readonly blkStatus: string | null;
-  }
-  /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
-  | { readonly kind: "memory_limit"; readonly what: string };
 
 /** A seeded source of random numbers, for the cases of a property. */
 export interface RandomSource {

@@ -4,9 +4,8 @@
  * The whole program shares one array, so that a function is no more than an entry offset. It grows
  * while a REPL session goes on; nothing in it ever changes once it is written.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
 import type { FunctionSpec } from "../values/spec.ts";
-import type { MachineVariant } from "../run/combinations.ts";
+import type { ComparedMachine } from "../values/machine_variant.ts";
 import type { Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "../patterns/event_pattern.ts";
@@ -110,20 +109,6 @@ export interface RaceInfo {
 export interface CompareInfo {
   readonly span: Span;
   readonly machines: readonly ComparedMachine[];
-}
-
-/** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
-export interface MachineSetting {
-  readonly key: string;
-  readonly value: string;
-}
-
-export interface ComparedMachine {
-  readonly settings: readonly MachineSetting[];
-  /** What it changes. */
-  readonly variant: MachineVariant;
-  /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
-  build(test: readonly MachineVariant[]): LabConfig | string;
 }
 
 /** `invariant "name"`. */

@@ -7,7 +7,7 @@ import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
 import { formatCount } from "../text/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
-import type { Raised } from "./outcome.ts";
+import type { Raised } from "../values/raised_error.ts";
 import { LimitError, ScriptError } from "../values/script_error.ts";
 
 /** Events of the device that a failure shows. */

@@ -1,13 +1,10 @@
 /** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
-import type { RaisedError } from "../values/registry.ts";
+import type { Raised } from "../values/raised_error.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
-
-/** A kernel error as `classifyError` gives it. */
-export type Raised = Extract<RaisedError, { readonly kind: "kernel" }>;
 
 /** What a call or block did: how it ended, and what the machine reported meanwhile. */
 export interface Happened {

@@ -7,12 +7,17 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineVariant } from "../run/combinations.ts";
 import type { FaultPlaceName, ResourceWatch } from "../values/world.ts";
-import { BRANCH_NAMES, type BranchOutcome, describeSettings } from "../values/branch_outcome.ts";
-import type { ComparedMachine, CompareInfo, MachineSetting } from "./code.ts";
+import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
+import {
+  type ComparedMachine,
+  describeSettings,
+  type MachineSetting,
+  type MachineVariant,
+} from "../values/machine_variant.ts";
+import type { CompareInfo } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import type { Raised } from "./outcome.ts";
+import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";

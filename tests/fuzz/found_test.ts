@@ -1,7 +1,7 @@
 /** What `deno task fuzz` found, each with the answer it has now. */
 import { assertEquals } from "@std/assert";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
 

@@ -2,7 +2,7 @@
 import { formatSource } from "../../lang/format/format.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";

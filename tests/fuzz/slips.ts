@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
 import { scenariosBelow } from "../examples.ts";

@@ -13,7 +13,7 @@ import type {
   NameExpression,
   Statement,
 } from "../../syntax/tree/ast.ts";
-import type { ComparedMachine } from "../../vm/code.ts";
+import type { ComparedMachine } from "../../values/machine_variant.ts";
 import type { Word } from "../../values/value.ts";
 
 /** Code that stands inside other code and has a frame of its own. */

@@ -11,8 +11,8 @@ import type {
   PathEntry,
   Statement,
 } from "./ast.ts";
-import type { AstBuilder } from "./ast_builder.ts";
 import type { BuildContext } from "./build_context.ts";
+import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
 import { readString } from "./literals.ts";
 import { Text, tokenEnd } from "../tokens.ts";
@@ -26,8 +26,15 @@ export const DECLARATIONS: ReadonlySet<string> = new Set([
   "caseDeclaration",
 ]);
 
+/** Builds what declarations are made of. */
+interface PartBuilder extends Pick<BlockBuilder, "block"> {
+  readonly expressions: ExpressionBuilder;
+  value(node: CstNode): Expression;
+  declaredName(node: CstNode): Name;
+}
+
 export class DeclarationBuilder {
-  constructor(readonly context: BuildContext, readonly builder: AstBuilder) {}
+  constructor(readonly context: BuildContext, readonly builder: PartBuilder) {}
 
   declaration(node: CstNode): Statement {
     const span = this.context.nodeSpan(node);

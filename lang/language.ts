@@ -1,0 +1,42 @@
+/**
+ * The language with everything that dmalab can do: the builtins meet the runner here, and nowhere
+ * below.
+ */
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { BUILTINS } from "./builtins/mod.ts";
+import {
+  checkProgram as checkProgramWith,
+  loadProgram as loadProgramWith,
+  type LoadResult,
+} from "./run/program.ts";
+import { Session as SessionWith, type SessionOptions } from "./run/session.ts";
+import type { SourceFile } from "./source.ts";
+import type { SourceLoader } from "./syntax/load_files.ts";
+
+/**
+ * Loads and checks a program.
+ *
+ * @param entry The file that would be run.
+ * @param loader Where the files it uses come from.
+ * @returns Errors and warnings, by file and place.
+ */
+export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
+  return checkProgramWith(entry, loader, BUILTINS);
+}
+
+/**
+ * Loads, checks and compiles a program.
+ *
+ * @param entry The file that is run.
+ * @param loader Where the files it uses come from.
+ */
+export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
+  return loadProgramWith(entry, loader, BUILTINS);
+}
+
+/** A session without a terminal: takes text, keeps one machine, and goes back. */
+export class Session extends SessionWith {
+  constructor(options: SessionOptions) {
+    super({ ...options, registry: BUILTINS });
+  }
+}

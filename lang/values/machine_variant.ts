@@ -1,0 +1,50 @@
+/** Machines that differ from the one a file declares: by `with`, `matrix` and `compare`. */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { Span } from "../source.ts";
+import type { Expression, Name } from "../syntax/tree/ast.ts";
+import type { Value } from "./value.ts";
+
+/** One `path = value` of `with`, or one choice of a `matrix`. */
+export interface ConfigModifier {
+  readonly path: readonly Name[];
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/**
+ * The value of an expression that needs no machine: literals, words, `const`s and operators.
+ * Returns undefined when it has none; the reason is then in the bag.
+ */
+export type EvaluateConstant = (
+  expression: Expression,
+  /** What is wanted, for a name that means nothing. */
+  wanted?: string,
+) => Value | undefined;
+
+/** Settings that change a machine. */
+export interface MachineVariant {
+  readonly settings: readonly ConfigModifier[];
+  /** Works out their values, by the names of the file they stand in. */
+  evaluator(bag: DiagnosticBag): EvaluateConstant;
+}
+
+/** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
+export interface MachineSetting {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** One machine of a `compare`. */
+export interface ComparedMachine {
+  readonly settings: readonly MachineSetting[];
+  /** What it changes. */
+  readonly variant: MachineVariant;
+  /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
+  build(test: readonly MachineVariant[]): LabConfig | string;
+}
+
+/** `kernel = "6.12", iommu.mode = strict`. */
+export function describeSettings(settings: readonly MachineSetting[]): string {
+  return settings.map(({ key, value }) => `${key} = ${value}`).join(", ");
+}

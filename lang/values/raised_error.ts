@@ -1,0 +1,16 @@
+/** What `Registry.classifyError` makes of something thrown by a builtin. */
+import type { ErrnoName } from "../../runtime/errno.ts";
+
+/** A `KernelError`: what `fails`, `expect error` and `try` take. */
+export interface Raised {
+  readonly kind: "kernel";
+  readonly errno: ErrnoName;
+  /** What was attempted, as a sentence without a final period. */
+  readonly what: string;
+  readonly blkStatus: string | null;
+}
+
+export type RaisedError =
+  | Raised
+  /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
+  | { readonly kind: "memory_limit"; readonly what: string };
