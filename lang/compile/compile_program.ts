@@ -13,7 +13,7 @@ import type {
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
 import type { FunctionRole } from "../vm/code.ts";
-import { Op } from "../vm/vm.ts";
+import { Op } from "../vm/loop.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { Label } from "./function_builder.ts";
 import { ProgramTables } from "./program_tables.ts";

@@ -14,8 +14,8 @@ import type {
 } from "../syntax/tree/ast.ts";
 import type { CallShape } from "../vm/code.ts";
 import { BytesValue, Quantity, Ratio, type Value } from "../values/value.ts";
-import { Op } from "../vm/vm.ts";
-import { RareOp } from "../vm/vm_rare.ts";
+import { Op } from "../vm/loop.ts";
+import { RareOp } from "../vm/rare_ops.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { FunctionBuilder, Label } from "./function_builder.ts";
 import type { ProgramTables } from "./program_tables.ts";

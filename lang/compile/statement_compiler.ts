@@ -17,8 +17,8 @@ import type {
   StepStatement,
   WhileStatement,
 } from "../syntax/tree/ast.ts";
-import { Op } from "../vm/vm.ts";
-import { RareOp } from "../vm/vm_rare.ts";
+import { Op } from "../vm/loop.ts";
+import { RareOp } from "../vm/rare_ops.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "../patterns/event_automaton.ts";
 import { Label } from "./function_builder.ts";

@@ -10,8 +10,8 @@ import type {
   Statement,
   TraceExpression,
 } from "../syntax/tree/ast.ts";
-import { Op } from "../vm/vm.ts";
-import { RareOp } from "../vm/vm_rare.ts";
+import { Op } from "../vm/loop.ts";
+import { RareOp } from "../vm/rare_ops.ts";
 import { ExpressionCompiler } from "./expression_compiler.ts";
 import { type FunctionBuilder, Label } from "./function_builder.ts";
 

@@ -8,19 +8,19 @@ import { formatAddress } from "../text/numbers.ts";
 import { reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
-import type { VmBranches } from "../vm/vm_branches.ts";
-import type { SweepIncident } from "../vm/vm_sweeps.ts";
-import type { RaceIncident } from "../vm/vm_races.ts";
+import type { SideRun } from "../vm/branches.ts";
+import type { SweepIncident } from "../vm/sweeps.ts";
+import type { RaceIncident } from "../vm/races.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
 /** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: VmBranches): readonly MachineEvent[] {
+export function unexpectedIncidents(vm: SideRun): readonly MachineEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
 /** With `checker = fail`, incidents that nobody expected fail a run that came to its end. */
-export function judgeIncidents(vm: VmBranches): Failure | null {
+export function judgeIncidents(vm: SideRun): Failure | null {
   if (!vm.world.checkerFails) return null;
   const [first] = unexpectedIncidents(vm);
   if (first === undefined) return null;
@@ -73,7 +73,7 @@ type Facts = readonly (readonly [label: string, text: string])[];
  */
 export function describeIncident(
   event: MachineEvent,
-  vm: VmBranches,
+  vm: SideRun,
   style?: FailureStyle,
   facts: Facts = [],
 ): Incident {
@@ -85,7 +85,7 @@ export function describeIncident(
 
 function describeReport(
   event: MachineEvent,
-  vm: VmBranches,
+  vm: SideRun,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
@@ -123,7 +123,7 @@ function describeReport(
 }
 
 /** The statement that made what a report is about, where that is another one. */
-export function relatedTo(event: MachineEvent, vm: VmBranches): RelatedSpan[] {
+export function relatedTo(event: MachineEvent, vm: SideRun): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
   const { first_site: first, rule, second_site: second } = event.fields as EventFields<
     "dma.report"
@@ -136,7 +136,7 @@ export function relatedTo(event: MachineEvent, vm: VmBranches): RelatedSpan[] {
 
 function describeFault(
   event: MachineEvent,
-  vm: VmBranches,
+  vm: SideRun,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
@@ -154,11 +154,11 @@ function describeFault(
   return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };
 }
 
-function spanOf(site: number | null, vm: VmBranches): Span | null {
+function spanOf(site: number | null, vm: SideRun): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }
 
-function placeOf(site: number | null, vm: VmBranches): string | null {
+function placeOf(site: number | null, vm: SideRun): string | null {
   const span = spanOf(site, vm);
   return span === null ? null : spanPlace(span);
 }

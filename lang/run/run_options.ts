@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm_core.ts";
+import type { Output } from "../vm/vm.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome } from "./report.ts";
 import type { MachineOptions } from "./test_machine.ts";

@@ -28,7 +28,7 @@ import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
-import type { AgainRequest, Runs } from "../vm/vm_branches.ts";
+import type { AgainRequest, Runs } from "../vm/branches.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import { variantIn } from "./combinations.ts";
 import {
@@ -444,7 +444,7 @@ class SessionState {
     this.vm.start(functionIndex);
     const state = this.vm.resume();
     const { failure } = this.vm;
-    if (state === "branched" || failure !== null && this.vm.arrived) this.ended = true;
+    if (state === "branched" || failure !== null && this.vm.branches.arrived) this.ended = true;
     if (failure === null) return null;
     stream.cpu = cpu;
     return reportFailure(failure, this.#options.style);
@@ -517,8 +517,8 @@ class SessionState {
   #buildVm(): Vm {
     const { code } = this.#compiler;
     const vm = new Vm(code, this.#registry, this.world, this.#limits, this.output);
-    vm.runs = this.#runs;
-    const number = this.known.push(vm.known) - 1;
+    vm.branches.runs = this.#runs;
+    const number = this.known.push(vm.branches.known) - 1;
     this.#prepare(vm, number);
     return vm;
   }
@@ -533,7 +533,7 @@ class SessionState {
       });
       return;
     }
-    for (const [branching, value] of known[number] ?? []) vm.known.set(branching, value);
+    for (const [branching, value] of known[number] ?? []) vm.branches.known.set(branching, value);
   }
 }
 

@@ -2,8 +2,8 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Closure, Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
-import { type AgainRequest, goesOn, type Runs } from "../vm/vm_branches.ts";
-import type { Output } from "../vm/vm_core.ts";
+import { type AgainRequest, goesOn, type Runs } from "../vm/branches.ts";
+import type { Output } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeIncidents } from "./incidents.ts";
 import type { Program } from "./program.ts";
@@ -26,9 +26,9 @@ class BranchOutput implements Output {
 
 /** Makes a VM one that is on its way to a branch; `speak` lets its lines through. */
 export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
-  vm.goals = request.goals;
-  for (const [branching, value] of request.known) vm.known.set(branching, value);
-  if (request.speaks) vm.onBranch = speak;
+  vm.branches.goals = request.goals;
+  for (const [branching, value] of request.known) vm.branches.known.set(branching, value);
+  if (request.speaks) vm.branches.onBranch = speak;
 }
 
 /** How a run begins: a function with its arguments, or a block. */
@@ -63,7 +63,7 @@ export class SideRuns implements Runs {
     sendTo(vm, request, () => {
       output.open = true;
     });
-    vm.runs = this;
+    vm.branches.runs = this;
     this.#run(vm);
     // What goes on to the end of the test is judged as the test is.
     if (request.goals.every(goesOn)) vm.failure ??= judgeIncidents(vm);
@@ -74,7 +74,7 @@ export class SideRuns implements Runs {
     const variants = [...this.variants, machine.variant];
     const side = new SideRuns(this.#program, config, variants, this.#options, { block });
     const vm = this.#machine(config, steps, this.#options.output);
-    vm.runs = side;
+    vm.branches.runs = side;
     return side.#run(vm);
   }
 

@@ -3,7 +3,7 @@ import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Value } from "../values/value.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm_core.ts";
+import type { Output } from "../vm/vm.ts";
 import {
   describeIncident,
   describeRaceIncident,
@@ -88,7 +88,7 @@ export class Tally {
     const machine = startMachine(this.#program, config, options, span);
     if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };
     const start = { functionIndex, args };
-    machine.vm.runs = new SideRuns(this.#program, config, [variant], options, start);
+    machine.vm.branches.runs = new SideRuns(this.#program, config, [variant], options, start);
     const failure = machine.run(functionIndex, args) ?? judgeIncidents(machine.vm);
     return { failure, machine };
   }
@@ -153,8 +153,8 @@ export class Tally {
     const style = this.#options.style;
     const incidents = [
       ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
-      ...vm.raceIncidents.map((incident) => describeRaceIncident(incident, style)),
-      ...vm.sweepIncidents.map((incident) => describeSweepIncident(incident, style)),
+      ...vm.races.incidents.map((incident) => describeRaceIncident(incident, style)),
+      ...vm.sweeps.incidents.map((incident) => describeSweepIncident(incident, style)),
     ];
     for (const incident of incidents) {
       if (incident.kind === "fault") this.#faults++;

@@ -8,7 +8,7 @@ import type { Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm_core.ts";
+import type { Output } from "../vm/vm.ts";
 import type { Program } from "./program.ts";
 import type { World } from "../values/world.ts";
 

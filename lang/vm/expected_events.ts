@@ -6,8 +6,11 @@ import { formatEventText } from "../render/event_line.ts";
 import { fieldQuantity } from "../render/field_kinds.ts";
 import type { EventsInfo } from "./code.ts";
 import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_pattern.ts";
+import type { Control } from "./control.ts";
 import { ExpectationError } from "./failure.ts";
+import { wantAllEvents } from "./mistakes.ts";
 import { describeKind } from "../values/kinds.ts";
+import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
 import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "../values/value.ts";
@@ -19,16 +22,25 @@ const EVENTS_AFTER = 3;
 const PATTERN_COLUMNS = 34;
 
 /**
- * Fails unless a pattern matches the events.
+ * Fails unless a pattern matches the events that something caused.
  *
  * @param values The values of the pattern's fields.
  */
-export function checkEvents(
+export function expectEvents(
   info: EventsInfo,
-  events: readonly MachineEvent[],
   values: readonly Value[],
-  run: Run,
+  subject: Value,
+  run: Control,
 ): void {
+  wantAllEvents(run.recorder);
+  const events = run.registry.eventsOf(subject, run);
+  if (events === null) {
+    throw new ScriptError(
+      "E0913",
+      `Cannot ask ${describeValue(subject)} for its events`,
+      "`expect events … in` takes an io, a request, a trace or a device",
+    );
+  }
   const test = (item: PatternItem, event: MachineEvent) =>
     item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, run));
   const mismatch = matchEvents(info.matcher, events, test);

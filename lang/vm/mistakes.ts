@@ -1,7 +1,9 @@
 /** Errors and values that several instructions have in common. */
+import type { EventRecorder } from "../../runtime/recorder.ts";
+import { groupThousands } from "../text/numbers.ts";
 import type { FunctionCode } from "./code.ts";
 import { describeValue } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
 import { AttemptValue, type Value } from "../values/value.ts";
 
 /**
@@ -32,5 +34,20 @@ export function wrongCount(code: FunctionCode, count: number): ScriptError {
   return new ScriptError(
     "E0917",
     `${what} takes ${wanted} ${wanted === 1 ? "argument" : "arguments"}, but got ${count}`,
+  );
+}
+
+/**
+ * Events that were lost must not look as if they had not happened.
+ *
+ * @throws {LimitError} E0805 when some were.
+ */
+export function wantAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
+  if (droppedEvents === 0) return;
+  throw new LimitError(
+    "E0805",
+    `Only the first ${groupThousands(limitEvents)} events are kept, and ` +
+      `${groupThousands(droppedEvents)} more happened`,
+    `\`--max-events ${groupThousands(2 * limitEvents)}\` keeps twice as many`,
   );
 }

@@ -2,635 +2,470 @@
  * The machine that runs compiled scripts: a program counter, an operand stack and fuel.
  *
  * It can stop between any two instructions and go on later, which is what limits, stepping and
- * benchmarks need. Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and
- * calls is done in `vm_rare.ts`, so that the loop stays small enough for the host's
- * optimizing compiler. The opcodes stand beside the code that knows them, and not in a file of
- * their own, because only a `const enum` of the same module becomes the literal `case` labels of a
- * jump table.
+ * benchmarks need. The loop that does them is in `loop.ts`; here are frames, errors and fuel, and
+ * what else a run can do is in parts of their own, which are given no more of it than `Control`.
+ *
+ * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
  */
-import { indexValue, iterationItems } from "./collections.ts";
-import { valuesEqual } from "../values/equality.ts";
-import {
-  BUILTIN_STEPS,
-  ENTRY_BYTES,
-  ITEM_BYTES,
-  LIST_BYTES,
-  RECORD_BYTES,
-} from "../values/limits.ts";
-import { wantedBool, wantedCount } from "./mistakes.ts";
-import {
-  arithmetic,
-  bitwise,
-  compare,
-  divideExactly,
-  INTEGER_LIMIT,
-  negate,
-} from "../values/operators.ts";
-import { ListValue, RangeValue, RecordValue, type Value } from "../values/value.ts";
-import { FRAME_NUMBERS, TO_NATIVE, type VmState } from "./vm_core.ts";
-import { VmRare } from "./vm_rare.ts";
+import type { Lab } from "../../devices/lab.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { Registry } from "../values/registry.ts";
+import type { World } from "../values/world.ts";
+import { groupThousands } from "../text/numbers.ts";
+import { isInside, type Span } from "../source.ts";
+import { Activities } from "./activities.ts";
+import { Branches, type SideRun } from "./branches.ts";
+import { Calls } from "./calls.ts";
+import type { CallShape, Code, OutcomeInfo } from "./code.ts";
+import type { Walk } from "./collections.ts";
+import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts";
+import { type Failure, ScriptFailure } from "./failure.ts";
+import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
+import { hostLimit } from "./host_limits.ts";
+import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
+import { Invariants } from "./invariants.ts";
+import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
+import { Members } from "./members.ts";
+import { attempt, wrongCount } from "./mistakes.ts";
+import { describeValue } from "../values/operators.ts";
+import { settleOutcome } from "./outcome.ts";
+import { Races } from "./races.ts";
+import type { RunWatch } from "./run_watch.ts";
+import { Sweeps } from "./sweeps.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
+import { Closure, RecordValue, type Value, Word } from "../values/value.ts";
 
-/** Instructions. What stands in brackets follows the opcode as operands. */
-export const enum Op {
-  /** [int] */
-  PushInt,
-  /** [constant] */
-  PushConstant,
-  PushNone,
-  PushTrue,
-  PushFalse,
-  Pop,
-  /** [slot] */
-  LoadLocal,
-  /** [slot] */
-  StoreLocal,
-  /** [global] */
-  LoadGlobal,
-  /** [global] */
-  StoreGlobal,
-  Add,
-  Subtract,
-  Multiply,
-  Divide,
-  Modulo,
-  /** [int] */
-  AddInt,
-  /** [slot, int] */
-  IncrementLocal,
-  Negate,
-  BitOr,
-  BitAnd,
-  ShiftLeft,
-  ShiftRight,
-  Equal,
-  NotEqual,
-  Less,
-  LessEqual,
-  Greater,
-  GreaterEqual,
-  Not,
-  CheckBool,
-  /** [target] */
-  Jump,
-  /** [target] */
-  JumpIfFalse,
-  /** [target] For `and`: keeps the operand when it jumps. */
-  JumpIfFalseKeep,
-  /** [target] For `or`: keeps the operand when it jumps. */
-  JumpIfTrueKeep,
-  /** [target] */
-  JumpUnlessLess,
-  /** [target] */
-  JumpUnlessLessEqual,
-  /** [target] */
-  JumpUnlessGreater,
-  /** [target] */
-  JumpUnlessGreaterEqual,
-  /** [target] */
-  JumpUnlessEqual,
-  /** [target] */
-  JumpIfEqual,
-  /** [slot] Takes what is to be walked; uses two slots. */
-  ForStart,
-  /** [slot, variable, target] Jumps when there is no more. */
-  ForNext,
-  /** [slot] Takes a count; uses two slots, walked by `ForNext`. */
-  RepeatStart,
-  /** [count] */
-  MakeList,
-  /** [record keys] */
-  MakeRecord,
-  Index,
-  /** [name] */
-  Field,
-  /** [function, arguments] */
-  Call,
-  /** [shape] */
-  CallValue,
-  /** [builtin, shape] */
-  CallBuiltin,
-  /** [shape] */
-  CallMethod,
-  Return,
-  /** [site] The statement that the events to come belong to. */
-  Site,
-  /** [slot, count] */
-  ForgetParts,
-  /** [slot] */
-  RecordPart,
-  /** [assertion, target] Takes the condition; jumps to the target when it holds. */
-  Assert,
-  /** Hands control back, as a bench does before each turn of its loop. */
-  Yield,
+/** Instructions between two looks at the limits. */
+const SLICE_STEPS = 20_000;
+
+/** Where the lines of a run go; shared by all its tests, because the limit is. */
+export interface Output {
+  write(line: string): void;
 }
 
-export class Vm extends VmRare {
-  protected override loop(floor: number): VmState {
-    const { constants, instructions: code } = this.code;
-    const { globals } = this;
-    const stack = this.stack;
-    const { stream } = this.world;
-    let pc = this.pc;
-    let sp = this.sp;
-    let fp = this.fp;
-    let fuel = 0;
+export class Vm implements LoopVm, SideRun {
+  readonly code: Code;
+  readonly registry: Registry;
+  readonly world: World;
+  readonly limits: Limits;
+  /** Consts, names of the machine and a session's variables. */
+  readonly globals: (Value | undefined)[] = [];
+  readonly reached = new Set<number>();
+  assertions = 0;
+  readonly expectedIncidents = new Set<MachineEvent>();
+  budgetCount: (eventName: string) => Value = () => 0;
+  watch: RunWatch | null = null;
+  result: Value = null;
+  /** Why the last run failed. */
+  failure: Failure | null = null;
+
+  readonly activities: Activities = new Activities(this);
+  readonly branches: Branches = new Branches(this);
+  readonly calls: Calls;
+  readonly invariants: Invariants = new Invariants(this);
+  readonly races: Races = new Races(this, this.branches);
+  readonly sweeps: Sweeps = new Sweeps(this, this.branches);
+
+  readonly members: Members;
+  readonly stack: (Value | undefined)[] = [];
+  readonly frames: Int32Array;
+  readonly handlers: Handler[] = [];
+  readonly scopes: RunScope[] = [];
+  broken: Error | null = null;
+  depth = 0;
+  pc = 0;
+  sp = 0;
+  fp = 0;
+  steps: number;
+  readonly walks: (Walk | undefined)[] = [];
+  readonly charge = (bytes: number): void => this.chargeMemory(bytes);
+
+  readonly #output: Output;
+  /** How many scopes were open before the function that runs. */
+  #scopesBefore = 0;
+  /** Steps until the next pause. */
+  #budget = Infinity;
+  #memory: number;
+  #nativeDepth = 0;
+
+  constructor(code: Code, registry: Registry, world: World, limits: Limits, output: Output) {
+    this.code = code;
+    this.registry = registry;
+    this.world = world;
+    this.limits = limits;
+    this.members = new Members(registry.types);
+    this.calls = new Calls(this, this.stack, this.members);
+    this.#output = output;
+    this.steps = limits.steps;
+    this.#memory = limits.memoryBytes;
+    this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
+  }
+
+  // What builtins see of the run.
+
+  get lab(): Lab {
+    return this.world.lab;
+  }
+
+  get recorder(): EventRecorder {
+    return this.world.recorder;
+  }
+
+  call(closure: Closure, args: readonly Value[]): Value {
+    if (this.#nativeDepth >= NATIVE_DEPTH) throw this.#tooDeepInside();
+    const code = this.code.functions[closure.functionIndex]!;
+    if (args.length !== code.parameters.length) throw wrongCount(code, args.length);
+    const pc = this.pc;
+    const sp = this.sp;
+    const fp = this.fp;
+    const depth = this.depth;
+    const handlers = this.handlers.length;
+    this.#reserve(sp + args.length);
+    for (let index = 0; index < args.length; index++) this.stack[sp + index] = args[index];
+    this.sp = sp + args.length;
+    this.enter(closure.functionIndex, args.length, TO_NATIVE - 1 - pc);
+    this.#bindCaptured(closure);
+    this.#nativeDepth++;
     try {
-      for (;;) {
-        if (--fuel < 0) {
-          this.steps += fuel + 1;
-          // A limit is reported at the instruction that is next, not at the one before it.
-          pc++;
-          fuel = this.refuel(floor);
-          pc--;
-          if (fuel === 0) return "paused";
-          fuel--;
-        }
-        switch (code[pc++]!) {
-          case Op.PushInt:
-            stack[sp++] = code[pc++]!;
-            break;
-          case Op.PushConstant:
-            stack[sp++] = constants[code[pc++]!];
-            break;
-          case Op.PushNone:
-            stack[sp++] = null;
-            break;
-          case Op.PushTrue:
-            stack[sp++] = true;
-            break;
-          case Op.PushFalse:
-            stack[sp++] = false;
-            break;
-          case Op.Pop:
-            sp--;
-            break;
-          case Op.LoadLocal:
-            stack[sp++] = stack[fp + code[pc++]!];
-            break;
-          case Op.StoreLocal:
-            stack[fp + code[pc++]!] = stack[--sp];
-            break;
-          case Op.LoadGlobal:
-            stack[sp++] = globals[code[pc++]!];
-            break;
-          case Op.StoreGlobal:
-            globals[code[pc++]!] = stack[--sp];
-            break;
-          case Op.Add: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (typeof left === "number" && typeof right === "number") {
-              const result = left + right;
-              if (result <= INTEGER_LIMIT && result >= -INTEGER_LIMIT) {
-                stack[sp - 1] = result;
-                break;
-              }
-            }
-            stack[sp - 1] = arithmetic("+", left, right, this.charge);
-            break;
-          }
-          case Op.Subtract: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (typeof left === "number" && typeof right === "number") {
-              const result = left - right;
-              if (result <= INTEGER_LIMIT && result >= -INTEGER_LIMIT) {
-                stack[sp - 1] = result;
-                break;
-              }
-            }
-            stack[sp - 1] = arithmetic("-", left, right, this.charge);
-            break;
-          }
-          case Op.Multiply: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (typeof left === "number" && typeof right === "number") {
-              const result = left * right + 0;
-              if (result <= INTEGER_LIMIT && result >= -INTEGER_LIMIT) {
-                stack[sp - 1] = result;
-                break;
-              }
-            }
-            stack[sp - 1] = arithmetic("*", left, right, this.charge);
-            break;
-          }
-          case Op.Divide: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number" && right !== 0
-              ? divideExactly(left, right)
-              : arithmetic("/", left, right, this.charge);
-            break;
-          }
-          case Op.Modulo: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (typeof left === "number" && typeof right === "number" && right !== 0) {
-              // The host divides 32-bit integers many times faster than doubles.
-              stack[sp - 1] = (left | 0) === left && (right | 0) === right && left >= 0
-                ? (left | 0) % (right | 0)
-                : left % right + 0;
-              break;
-            }
-            stack[sp - 1] = arithmetic("%", left, right, this.charge);
-            break;
-          }
-          case Op.AddInt: {
-            const right = code[pc++]!;
-            const left = stack[sp - 1]!;
-            if (typeof left === "number") {
-              const result = left + right;
-              if (result <= INTEGER_LIMIT && result >= -INTEGER_LIMIT) {
-                stack[sp - 1] = result;
-                break;
-              }
-            }
-            stack[sp - 1] = arithmetic("+", left, right, this.charge);
-            break;
-          }
-          case Op.IncrementLocal: {
-            const slot = fp + code[pc++]!;
-            const right = code[pc++]!;
-            const left = stack[slot]!;
-            if (typeof left === "number") {
-              const result = left + right;
-              if (result <= INTEGER_LIMIT && result >= -INTEGER_LIMIT) {
-                stack[slot] = result;
-                break;
-              }
-            }
-            stack[slot] = arithmetic("+", left, right, this.charge);
-            break;
-          }
-          case Op.Negate:
-            stack[sp - 1] = negate(stack[sp - 1]!);
-            break;
-          case Op.BitOr: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (
-              typeof left === "number" && typeof right === "number" &&
-              (left | 0) === left && (right | 0) === right && left >= 0 && right >= 0
-            ) {
-              stack[sp - 1] = left | right;
-              break;
-            }
-            stack[sp - 1] = bitwise("|", left, right);
-            break;
-          }
-          case Op.BitAnd: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            if (
-              typeof left === "number" && typeof right === "number" &&
-              (left | 0) === left && (right | 0) === right && left >= 0 && right >= 0
-            ) {
-              stack[sp - 1] = left & right;
-              break;
-            }
-            stack[sp - 1] = bitwise("&", left, right);
-            break;
-          }
-          case Op.ShiftLeft: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-
-            stack[sp - 1] = bitwise("<<", left, right);
-            break;
-          }
-          case Op.ShiftRight: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-
-            stack[sp - 1] = bitwise(">>", left, right);
-            break;
-          }
-          case Op.Equal:
-          case Op.NotEqual: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            let same: boolean;
-            if (typeof left === "number" && typeof right === "number") {
-              same = left === right;
-            } else {
-              this.sp = sp;
-              this.fp = fp;
-              same = valuesEqual(left, right, this);
-            }
-            stack[sp - 1] = same === (code[pc - 1] === Op.Equal);
-            break;
-          }
-          case Op.Less: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number"
-              ? left < right
-              : compare("<", left, right);
-            break;
-          }
-          case Op.LessEqual: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number"
-              ? left <= right
-              : compare("<=", left, right);
-            break;
-          }
-          case Op.Greater: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number"
-              ? left > right
-              : compare(">", left, right);
-            break;
-          }
-          case Op.GreaterEqual: {
-            const right = stack[--sp]!;
-            const left = stack[sp - 1]!;
-            stack[sp - 1] = typeof left === "number" && typeof right === "number"
-              ? left >= right
-              : compare(">=", left, right);
-            break;
-          }
-          case Op.Not: {
-            const value = stack[sp - 1]!;
-            if (typeof value !== "boolean") throw wantedBool("`not`", value);
-            stack[sp - 1] = !value;
-            break;
-          }
-          case Op.CheckBool: {
-            const value = stack[sp - 1]!;
-            if (typeof value !== "boolean") throw wantedBool("`and` and `or`", value);
-            break;
-          }
-          case Op.Jump:
-            pc = code[pc]!;
-            break;
-          case Op.JumpIfFalse: {
-            const value = stack[--sp]!;
-            if (value === true) pc++;
-            else if (value === false) pc = code[pc]!;
-            else throw wantedBool("A condition", value);
-            break;
-          }
-          case Op.JumpIfFalseKeep: {
-            const value = stack[sp - 1]!;
-            if (value === true) {
-              sp--;
-              pc++;
-            } else if (value === false) pc = code[pc]!;
-            else throw wantedBool("`and`", value);
-            break;
-          }
-          case Op.JumpIfTrueKeep: {
-            const value = stack[sp - 1]!;
-            if (value === false) {
-              sp--;
-              pc++;
-            } else if (value === true) pc = code[pc]!;
-            else throw wantedBool("`or`", value);
-            break;
-          }
-          case Op.JumpUnlessLess: {
-            const right = stack[--sp]!;
-            const left = stack[--sp]!;
-            const target = code[pc++]!;
-            const holds = typeof left === "number" && typeof right === "number"
-              ? left < right
-              : compare("<", left, right);
-            if (!holds) pc = target;
-            break;
-          }
-          case Op.JumpUnlessLessEqual: {
-            const right = stack[--sp]!;
-            const left = stack[--sp]!;
-            const target = code[pc++]!;
-            const holds = typeof left === "number" && typeof right === "number"
-              ? left <= right
-              : compare("<=", left, right);
-            if (!holds) pc = target;
-            break;
-          }
-          case Op.JumpUnlessGreater: {
-            const right = stack[--sp]!;
-            const left = stack[--sp]!;
-            const target = code[pc++]!;
-            const holds = typeof left === "number" && typeof right === "number"
-              ? left > right
-              : compare(">", left, right);
-            if (!holds) pc = target;
-            break;
-          }
-          case Op.JumpUnlessGreaterEqual: {
-            const right = stack[--sp]!;
-            const left = stack[--sp]!;
-            const target = code[pc++]!;
-            const holds = typeof left === "number" && typeof right === "number"
-              ? left >= right
-              : compare(">=", left, right);
-            if (!holds) pc = target;
-            break;
-          }
-          case Op.JumpUnlessEqual:
-          case Op.JumpIfEqual: {
-            const right = stack[--sp]!;
-            const left = stack[--sp]!;
-            const wanted = code[pc - 1] === Op.JumpIfEqual;
-            const target = code[pc++]!;
-            let same: boolean;
-            if (typeof left === "number" && typeof right === "number") {
-              same = left === right;
-            } else {
-              this.sp = sp;
-              this.fp = fp;
-              same = valuesEqual(left, right, this);
-            }
-            if (same === wanted) pc = target;
-            break;
-          }
-          case Op.ForStart: {
-            const slot = fp + code[pc++]!;
-            const value = stack[--sp]!;
-            if (value instanceof RangeValue && value.kind === "int") {
-              stack[slot] = value.end;
-              stack[slot + 1] = value.first;
-            } else {
-              this.walks[slot] = iterationItems(value);
-              stack[slot] = null;
-              stack[slot + 1] = 0;
-            }
-            break;
-          }
-          case Op.ForNext: {
-            const slot = fp + code[pc++]!;
-            const variable = code[pc++]!;
-            const target = code[pc++]!;
-            const end = stack[slot];
-            const at = stack[slot + 1] as number;
-            if (typeof end === "number") {
-              if (at >= end) {
-                pc = target;
-                break;
-              }
-              stack[fp + variable] = at;
-            } else {
-              const walk = this.walks[slot]!;
-              if (at >= walk.length) {
-                pc = target;
-                break;
-              }
-              stack[fp + variable] = walk.at(at);
-            }
-            stack[slot + 1] = at + 1;
-            break;
-          }
-          case Op.RepeatStart: {
-            const slot = fp + code[pc++]!;
-            const count = stack[--sp]!;
-            if (typeof count !== "number" || count < 0) throw wantedCount("repeat", count);
-            stack[slot] = count;
-            stack[slot + 1] = 0;
-            break;
-          }
-          case Op.MakeList: {
-            const count = code[pc++]!;
-            sp -= count;
-            this.chargeMemory(LIST_BYTES + ITEM_BYTES * count);
-            stack[sp] = new ListValue(stack.slice(sp, sp + count) as Value[]);
-            sp++;
-            break;
-          }
-          case Op.MakeRecord: {
-            const keys = this.code.recordKeys[code[pc++]!]!;
-            sp -= keys.length;
-            this.chargeMemory(RECORD_BYTES + ENTRY_BYTES * keys.length);
-            const entries = new Map<string, Value>();
-            for (let at = 0; at < keys.length; at++) entries.set(keys[at]!, stack[sp + at]!);
-            stack[sp++] = new RecordValue(entries);
-            break;
-          }
-          case Op.Index: {
-            const index = stack[--sp]!;
-            this.sp = sp;
-            this.fp = fp;
-            stack[sp - 1] = indexValue(stack[sp - 1]!, index, this);
-            break;
-          }
-          case Op.Field: {
-            this.sp = sp;
-            this.fp = fp;
-            const name = this.code.names[code[pc++]!]!;
-            stack[sp - 1] = this.members.field(stack[sp - 1]!, name, this);
-            break;
-          }
-          case Op.Call: {
-            const index = code[pc++]!;
-            const count = code[pc++]!;
-            this.sp = sp;
-            this.fp = fp;
-            this.enter(index, count, pc);
-            pc = this.pc;
-            sp = this.sp;
-            fp = this.fp;
-            break;
-          }
-          case Op.CallValue: {
-            const shape = this.code.shapes[code[pc++]!]!;
-            this.sp = sp;
-            this.fp = fp;
-            this.callClosure(shape, pc);
-            pc = this.pc;
-            sp = this.sp;
-            fp = this.fp;
-            break;
-          }
-          case Op.CallBuiltin: {
-            const builtin = code[pc++]!;
-            const index = code[pc++]!;
-            const shape = this.code.shapes[index]!;
-            this.sp = sp;
-            this.fp = fp;
-            fuel -= BUILTIN_STEPS;
-            const first = sp - shape.positional - shape.named.length;
-            this.pc = pc;
-            stack[first] = this.callBuiltin(builtin, index, first);
-            sp = first + 1;
-            break;
-          }
-          case Op.CallMethod: {
-            const index = code[pc++]!;
-            const shape = this.code.shapes[index]!;
-            this.sp = sp;
-            this.fp = fp;
-            fuel -= BUILTIN_STEPS;
-            const first = sp - shape.positional - shape.named.length - 1;
-            if (this.entryClosure(shape, first)) {
-              // An entry of a record that holds a function is called like one.
-              this.callClosure(shape, pc);
-              pc = this.pc;
-              sp = this.sp;
-              fp = this.fp;
-              break;
-            }
-            this.pc = pc;
-            stack[first] = this.callMethod(index, first);
-            sp = first + 1;
-            break;
-          }
-          case Op.Return: {
-            const value = stack[sp - 1]!;
-            const frame = FRAME_NUMBERS * --this.depth;
-            const returnPc = this.frames[frame]!;
-            sp = fp;
-            fp = this.frames[frame + 1]!;
-            if (returnPc <= TO_NATIVE) {
-              this.result = value;
-              return "done";
-            }
-            pc = returnPc;
-            stack[sp++] = value;
-            break;
-          }
-          case Op.Site:
-            stream.site = code[pc++]!;
-            break;
-          case Op.ForgetParts: {
-            const slot = fp + code[pc++]!;
-            const count = code[pc++]!;
-            for (let at = 0; at < count; at++) stack[slot + at] = undefined;
-            break;
-          }
-          case Op.RecordPart:
-            stack[fp + code[pc++]!] = stack[sp - 1];
-            break;
-          case Op.Assert: {
-            const info = this.code.assertions[code[pc++]!]!;
-            const target = code[pc++]!;
-            const value = stack[--sp]!;
-            if (typeof value !== "boolean") throw wantedBool("`assert`", value);
-            if (info.expectation !== null) this.expecting(info.expectation);
-            if (value) pc = target;
-            break;
-          }
-          case Op.Yield:
-            return "yielded";
-          default:
-            this.pc = pc;
-            this.sp = sp;
-            this.fp = fp;
-            this.rare(code[pc - 1]!);
-            pc = this.pc;
-            sp = this.sp;
-            fp = this.fp;
-            break;
-        }
-      }
+      this.#execute(depth);
+      return this.result;
     } finally {
-      this.steps += Math.max(0, fuel);
+      this.#nativeDepth--;
+      this.handlers.length = handlers;
+      this.depth = depth;
       this.pc = pc;
       this.sp = sp;
       this.fp = fp;
     }
   }
+
+  print(line: string): void {
+    this.#output.write(line);
+  }
+
+  chargeMemory(bytes: number): void {
+    this.#memory -= bytes;
+    if (this.#memory < 0) {
+      throw new LimitError(
+        "E0802",
+        `The script's values take more than ${groupThousands(this.limits.memoryBytes)} bytes`,
+        memoryHint(this.limits),
+      );
+    }
+  }
+
+  // What its parts do with it.
+
+  atRest(): void {
+    const { broken } = this;
+    if (broken === null) return;
+    this.broken = null;
+    throw broken;
+  }
+
+  expecting(expectation: number): void {
+    this.assertions++;
+    this.reached.add(expectation);
+  }
+
+  jump(pc: number): void {
+    this.pc = pc;
+  }
+
+  push(value: Value): void {
+    this.stack[this.sp++] = value;
+  }
+
+  siteSpan(site: number): Span | null {
+    return this.code.sites[site - 1] ?? null;
+  }
+
+  // What the runner does with the VM.
+
+  /** Prepares a call of a function; `resume` runs it. */
+  start(functionIndex: number, args: readonly Value[] = []): void {
+    this.depth = 0;
+    this.handlers.length = 0;
+    this.#reserve(args.length);
+    for (let index = 0; index < args.length; index++) this.stack[index] = args[index];
+    this.sp = args.length;
+    this.failure = null;
+    this.#scopesBefore = this.scopes.length;
+    this.enter(functionIndex, args.length, TO_NATIVE);
+  }
+
+  /**
+   * Runs until the function returns, hands control back by `Yield`, or has done `steps`
+   * instructions; in the last two cases a further call goes on where it stopped.
+   */
+  resume(steps: number = Infinity): VmState {
+    this.#budget = steps;
+    try {
+      const state = this.#execute(0);
+      if (state === "done") this.atRest();
+      return state;
+    } catch (error) {
+      const branched = error instanceof BranchEnded ||
+        error instanceof Raising && this.branches.endedBy(error.raised);
+      if (branched) return "branched";
+      this.#fail(error);
+      return "failed";
+    } finally {
+      this.branches.branch?.watch.stop();
+    }
+  }
+
+  /** Enters a block that is run from its beginning; `resume` runs it. */
+  startBlock(block: Closure): void {
+    this.start(block.functionIndex);
+    this.#bindCaptured(block);
+    this.branches.begin();
+  }
+
+  /** The run has failed; scopes that it opened are left. */
+  #fail(error: unknown): void {
+    this.races.leaveAll();
+    this.failure = error instanceof ScriptFailure ? error.failure : this.#describe(error);
+    this.leaveScopes(this.scopes.length - this.#scopesBefore);
+  }
+
+  /** Gives back the steps and the memory of the limits, as before each turn of a bench. */
+  refillLimits(): void {
+    this.steps = this.limits.steps;
+    this.#memory = this.limits.memoryBytes;
+  }
+
+  /** Where the next instruction stands in the source. */
+  get span(): Span {
+    return this.#spanAt(this.pc);
+  }
+
+  // Frames.
+
+  #reserve(length: number): void {
+    const stack = this.stack;
+    while (stack.length < length) stack.push(undefined);
+  }
+
+  enter(functionIndex: number, count: number, returnPc: number): void {
+    if (this.depth >= this.limits.depth) throw this.#tooDeep();
+    const code = this.code.functions[functionIndex]!;
+    const frame = FRAME_NUMBERS * this.depth++;
+    this.frames[frame] = returnPc;
+    this.frames[frame + 1] = this.fp;
+    this.frames[frame + 2] = functionIndex;
+    const fp = this.sp - count;
+    this.#reserve(fp + code.slots + code.operands);
+    this.fp = fp;
+    this.sp = fp + code.slots;
+    this.pc = code.entry;
+  }
+
+  /** Puts a closure's captured values behind the parameters of the frame just entered. */
+  #bindCaptured(closure: Closure): void {
+    const first = this.fp + this.code.functions[closure.functionIndex]!.parameters.length;
+    const { captured } = closure;
+    for (let index = 0; index < captured.length; index++) {
+      this.stack[first + index] = captured[index];
+    }
+  }
+
+  #tooDeep(): LimitError {
+    return new LimitError(
+      "E0803",
+      `Calls are nested more than ${this.limits.depth} deep`,
+      "a function that calls itself must come to an end; " +
+        `\`--max-depth ${2 * this.limits.depth}\` allows twice as many`,
+    );
+  }
+
+  /** Each call of the script by a builtin takes a part of the host's own stack. */
+  #tooDeepInside(): LimitError {
+    return new LimitError(
+      "E0803",
+      `Builtins that call the script, as \`map\` does, are nested more than ${NATIVE_DEPTH} deep`,
+      "no option allows more: a loop with `for` has no such limit",
+    );
+  }
+
+  // Errors.
+
+  #spanAt(pc: number): Span {
+    const { spanIndexes, spans } = this.code;
+    return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
+  }
+
+  #callers(): CallerPlace[] {
+    const callers: CallerPlace[] = [];
+    for (let depth = this.depth - 1; depth >= 0; depth--) {
+      const frame = FRAME_NUMBERS * depth;
+      const returnPc = this.frames[frame]!;
+      if (returnPc === TO_NATIVE) continue;
+      const isNative = returnPc < TO_NATIVE;
+      const span = this.#spanAt(isNative ? TO_NATIVE - 1 - returnPc : returnPc);
+      // A lambda that stands in the very call that calls it is seen there.
+      if (isNative && isInside(callers.at(-1)?.span ?? this.#spanAt(this.pc), span)) continue;
+      callers.push({ span, callee: this.code.functions[this.frames[frame + 2]!]!.name });
+    }
+    return callers;
+  }
+
+  #describe(error: unknown): Failure {
+    const { recorder } = this.world;
+    return describeFailure(error, {
+      span: error instanceof Raising ? error.span : this.#spanAt(this.pc),
+      callers: error instanceof Raising ? error.callers : this.#callers(),
+      raised: error instanceof Raising ? error.raised : null,
+      events: recorder.events,
+    });
+  }
+
+  /** Gives a kernel error to the handler that takes it; throws everything else. */
+  #recover(error: unknown, floor: number): void {
+    if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
+    let raising: Raising;
+    if (error instanceof Raising) {
+      raising = error;
+    } else {
+      const known = this.registry.classifyError(error);
+      if (known === null) {
+        throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
+      }
+      if (known.kind === "memory_limit") {
+        throw new ScriptFailure(
+          this.#describe(new LimitError("E0802", known.what, memoryHint(this.limits))),
+        );
+      }
+      raising = new Raising(known, this.#spanAt(this.pc), this.#callers());
+    }
+    const handler = this.handlers.at(-1);
+    if (handler === undefined || handler.depth <= floor) throw raising;
+    this.handlers.pop();
+    this.races.handlerTaken();
+    const site = this.world.stream.site;
+    this.depth = handler.depth;
+    this.fp = handler.fp;
+    this.sp = handler.sp;
+    this.world.stream.cpu = handler.cpu;
+    this.leaveScopes(this.scopes.length - handler.scopes);
+    if (handler.outcome === null) {
+      const { errno } = raising.raised;
+      const word = this.registry.words.get(errno) ?? new Word(errno);
+      this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.events.length);
+    } else {
+      this.#settle(handler.outcome, handler.incidents, raising, null, site);
+    }
+    this.pc = handler.pc;
+  }
+
+  settle(info: OutcomeInfo, incidentsBefore: number, value: string | null): void {
+    this.#settle(info, incidentsBefore, null, value, this.world.stream.site);
+  }
+
+  #settle(
+    info: OutcomeInfo,
+    incidentsBefore: number,
+    raising: Raising | null,
+    value: string | null,
+    site: number | null,
+  ): void {
+    const incidents = this.world.incidents.slice(incidentsBefore);
+    const raised = raising?.raised ?? null;
+    let expected: readonly MachineEvent[];
+    try {
+      const raisedAt = raising === null
+        ? []
+        : raisedPlaces(raising, raising.callers.length - this.#callers().length);
+      expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
+    } catch (error) {
+      throw new ScriptFailure(this.#describe(error));
+    }
+    for (const event of expected) this.expectedIncidents.add(event);
+  }
+
+  // Calls.
+
+  enterClosure(shape: CallShape, returnPc: number): void {
+    const count = shape.positional;
+    const first = this.sp - count - shape.named.length;
+    const callee = this.stack[first - 1]!;
+    if (!(callee instanceof Closure)) {
+      throw new ScriptError("E0916", `Cannot call ${describeValue(callee)}`);
+    }
+    const code = this.code.functions[callee.functionIndex]!;
+    if (shape.named.length > 0) {
+      throw new ScriptError("E0917", "A lambda takes its arguments by position, not by name");
+    }
+    if (count !== code.parameters.length) throw wrongCount(code, count);
+    // The frame begins where the callee stood, so that returning drops it too.
+    this.stack.copyWithin(first - 1, first, this.sp);
+    this.sp--;
+    this.enter(callee.functionIndex, count, returnPc);
+    this.#bindCaptured(callee);
+  }
+
+  entryClosure(shape: CallShape, first: number): boolean {
+    const receiver = this.stack[first];
+    if (!(receiver instanceof RecordValue)) return false;
+    const entry = receiver.entries.get(shape.name);
+    if (!(entry instanceof Closure)) return false;
+    this.stack[first] = entry;
+    return true;
+  }
+
+  // Fuel.
+
+  tooManySteps(): LimitError {
+    return new LimitError(
+      "E0801",
+      `The script ran for more than ${groupThousands(this.limits.steps)} steps`,
+      `it may never end; \`--max-steps ${
+        groupThousands(2 * this.limits.steps)
+      }\` allows twice as many`,
+    );
+  }
+
+  refuel(floor: number): number {
+    const budget = floor === 0 ? this.#budget : Infinity;
+    if (budget <= 0) return 0;
+    this.watch?.check();
+    if (this.steps <= 0) throw this.tooManySteps();
+    const fuel = Math.min(SLICE_STEPS, this.steps, budget);
+    this.steps -= fuel;
+    if (floor === 0) this.#budget -= fuel;
+    return fuel;
+  }
+
+  /** Runs until the frame above `floor` returns. */
+  #execute(floor: number): VmState {
+    for (;;) {
+      try {
+        return loop(this, floor);
+      } catch (error) {
+        this.#recover(error, floor);
+      }
+    }
+  }
+
+  leaveScopes(count: number): void {
+    for (let left = count; left > 0; left--) this.scopes.pop()!.leave();
+  }
+
+  handle(outcome: OutcomeInfo | null, pc: number): void {
+    this.handlers.push({
+      pc,
+      sp: this.sp,
+      fp: this.fp,
+      depth: this.depth,
+      cpu: this.world.stream.cpu,
+      outcome,
+      incidents: this.world.incidents.length,
+      scopes: this.scopes.length,
+    });
+  }
+}
+
+function memoryHint({ memoryBytes }: Limits): string {
+  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }

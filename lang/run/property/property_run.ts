@@ -2,7 +2,7 @@
 import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Value } from "../../values/value.ts";
-import type { Output } from "../../vm/vm_core.ts";
+import type { Output } from "../../vm/vm.ts";
 import { caseText, pastedTest } from "./pasted_case.ts";
 import type { TestEntry } from "../program.ts";
 import { type CaseEngine, type CaseSpace, caseSpace, caseValues } from "./property_cases.ts";

@@ -17,14 +17,15 @@ import {
 } from "../values/machine_variant.ts";
 import type { CompareInfo } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
+import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
-import { BranchEnded, Raising, type VmState } from "./vm_core.ts";
-import { VmStatements } from "./vm_statements.ts";
+import { BranchEnded, type Control } from "./control.ts";
+import { wantAllEvents } from "./mistakes.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface Goal {
@@ -57,7 +58,7 @@ export interface AgainRequest {
 /** Starts runs beside the one that is going on. */
 export interface Runs {
   /** Does the run again, on a new machine, to the end of the branch that is wanted. */
-  again(request: AgainRequest): VmBranches;
+  again(request: AgainRequest): SideRun;
   /** What the test, and comparisons around, change of the machine block. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */
@@ -66,7 +67,19 @@ export interface Runs {
     config: LabConfig,
     block: Closure,
     steps: number,
-  ): VmBranches;
+  ): SideRun;
+}
+
+/** What a run tells those that go on beside it. */
+export interface SideRun
+  extends Pick<Control, "world" | "reached" | "assertions" | "expectedIncidents" | "siteSpan"> {
+  /** Why it failed. */
+  readonly failure: Failure | null;
+  /** Steps left until the limit. */
+  readonly steps: number;
+  /** Where the next instruction stands in the source. */
+  readonly span: Span;
+  readonly branches: Branches;
 }
 
 /** A branch that has begun. */
@@ -80,7 +93,7 @@ export interface Branch {
   raised: Raised | null;
 }
 
-export abstract class VmBranches extends VmStatements {
+export class Branches {
   /** Null where a run cannot be done again: in a bench, and while consts are worked out. */
   runs: Runs | null = null;
   goals: readonly Goal[] = [];
@@ -90,21 +103,14 @@ export abstract class VmBranches extends VmStatements {
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
   raceOrder: RaceOrder | null = null;
-  branchings = 0;
+  #branchings = 0;
   #turns = 0;
   /** The branch that has begun, in a run that is here for it. */
   branch: Branch | null = null;
   /** Assertions before the wanted branch began. */
   #assertionsBefore: number | null = null;
 
-  override resume(steps?: number): VmState {
-    const state = super.resume(steps);
-    this.branch?.watch.stop();
-    if (state !== "done" || this.broken === null) return state;
-    this.fail(this.broken);
-    this.broken = null;
-    return "failed";
-  }
+  constructor(readonly vm: Control) {}
 
   /** The run has come to the branch that it was sent to. */
   get arrived(): boolean {
@@ -112,7 +118,7 @@ export abstract class VmBranches extends VmStatements {
   }
 
   /** The run has still to come to the branch that it was sent to. */
-  protected get onItsWay(): boolean {
+  get onItsWay(): boolean {
     return this.#turns < this.goals.length;
   }
 
@@ -120,7 +126,7 @@ export abstract class VmBranches extends VmStatements {
    * Comes to a `fork`.
    * @returns The block to run, in a run that is here for it; else the value of the whole.
    */
-  protected fork(branches: number): number | RecordValue {
+  fork(branches: number): number | RecordValue {
     const branching = this.nextBranching();
     const goal = this.turn(branching);
     if (goal !== null) return goal.way as number;
@@ -131,19 +137,19 @@ export abstract class VmBranches extends VmStatements {
     for (let way = 0; way < branches; way++) {
       const side = this.again({ branching, way }, true);
       if (side.failure !== null) throw new ScriptFailure(side.failure);
-      entries.set(BRANCH_NAMES[way]!, this.registry.outcomeValue(this.outcomeOf(side, [])));
+      entries.set(BRANCH_NAMES[way]!, this.vm.registry.outcomeValue(this.outcomeOf(side, [])));
     }
     const value = new RecordValue(entries);
     this.known.set(branching, value);
     return value;
   }
 
-  protected endBranch(): never {
+  end(): never {
     throw new BranchEnded();
   }
 
   /** Runs the block of a `compare` on each of its machines. */
-  protected compare({ machines }: CompareInfo, block: Value): ListValue {
+  compare({ machines }: CompareInfo, block: Value): ListValue {
     const branching = this.nextBranching();
     const known = this.known.get(branching);
     if (known instanceof ListValue) return known;
@@ -156,36 +162,29 @@ export abstract class VmBranches extends VmStatements {
       if (typeof config === "string") {
         throw new ScriptError("E0919", `There is no machine with ${label}: ${config}`);
       }
-      const given = this.steps;
+      const given = this.vm.steps;
       const side = runs.elsewhere(machine, config, closure, given);
       this.#adopt(side, given);
       if (side.failure !== null) {
         throw new ScriptFailure(withNote(side.failure, `on the machine with ${label}`));
       }
-      return this.registry.outcomeValue(this.outcomeOf(side, machine.settings));
+      return this.vm.registry.outcomeValue(this.outcomeOf(side, machine.settings));
     });
     const value = new ListValue(outcomes);
     this.known.set(branching, value);
     return value;
   }
 
-  /** Enters a block that is run from its beginning; `resume` runs it. */
-  startBlock(block: Closure): void {
-    this.start(block.functionIndex);
-    this.bindCaptured(block);
-    this.beginBranch();
-  }
-
   /** What happens from here on is the branch's. */
-  protected beginBranch(): void {
-    const { registry, world } = this;
+  begin(): void {
+    const { assertions, handlers, registry, world } = this.vm;
     // What the way here was ready to take is not for the branch.
-    this.handlers.length = 0;
+    handlers.length = 0;
     this.branch?.watch.stop();
     this.branch = {
       seq: world.stream.seq,
       startNs: world.nowNs(),
-      assertions: this.assertions,
+      assertions,
       counts: registry.eventNames.map((name) => world.count(name)),
       watch: world.watchResources(),
       raised: null,
@@ -193,31 +192,32 @@ export abstract class VmBranches extends VmStatements {
     this.onBranch();
   }
 
-  protected override endsBranch(raising: Raising): boolean {
+  /** An error that nobody takes ends a branch, and not the run. False where there is none. */
+  endedBy(raised: Raised): boolean {
     if (this.branch === null) return false;
-    this.branch.raised = raising.raised;
+    this.branch.raised = raised;
     return true;
   }
 
   /** The number of the branching that the run has come to. */
-  protected nextBranching(): number {
-    return ++this.branchings;
+  nextBranching(): number {
+    return ++this.#branchings;
   }
 
   /** The turn to take at a branching; null where the way goes straight on. */
-  protected turn(branching: number): Goal | null {
+  turn(branching: number): Goal | null {
     const goal = this.goals[this.#turns];
     if (goal?.branching !== branching) return null;
     this.#turns++;
-    if (!goesOn(goal) && this.goals.slice(this.#turns).every(goesOn)) this.beginBranch();
-    if (this.#turns === this.goals.length) this.#assertionsBefore = this.assertions;
+    if (!goesOn(goal) && this.goals.slice(this.#turns).every(goesOn)) this.begin();
+    if (this.#turns === this.goals.length) this.#assertionsBefore = this.vm.assertions;
     return goal;
   }
 
-  protected again(goal: Goal, speaks: boolean, word = "fork"): VmBranches {
-    this.steps -= MACHINE_STEPS;
-    if (this.steps < 0) throw this.tooManySteps();
-    const given = this.steps;
+  again(goal: Goal, speaks: boolean, word = "fork"): SideRun {
+    this.vm.steps -= MACHINE_STEPS;
+    if (this.vm.steps < 0) throw this.vm.tooManySteps();
+    const given = this.vm.steps;
     const side = this.wantRuns(word).again({
       goals: [...this.goals.slice(0, this.#turns), goal],
       known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
@@ -225,37 +225,38 @@ export abstract class VmBranches extends VmStatements {
       speaks,
     });
     this.#adopt(side, given);
-    if (side.failure === null && !side.arrived) {
+    if (side.failure === null && !side.branches.arrived) {
       throw new Error("The run did not come to its branch again");
     }
     return side;
   }
 
   /** What a run beside this one has used, checked and reached counts here. */
-  #adopt(side: VmBranches, given: number): void {
-    this.steps -= Math.max(0, given - side.stepsLeft);
-    for (const expectation of side.reached) this.reached.add(expectation);
-    const before = side.#assertionsBefore ?? side.branch?.assertions ?? side.assertions;
-    this.assertions += side.assertions - before;
+  #adopt(side: SideRun, given: number): void {
+    this.vm.steps -= Math.max(0, given - side.steps);
+    for (const expectation of side.reached) this.vm.reached.add(expectation);
+    const before = side.branches.#assertionsBefore ?? side.branches.branch?.assertions ??
+      side.assertions;
+    this.vm.assertions += side.assertions - before;
     const { failure } = side;
     if (failure?.kind !== "limit") return;
     // Its own limit was what this run had left.
-    if (failure.diagnostic.code === "E0801") throw this.tooManySteps();
+    if (failure.diagnostic.code === "E0801") throw this.vm.tooManySteps();
     throw new ScriptFailure(failure);
   }
 
-  protected outcomeOf(side: VmBranches, settings: readonly MachineSetting[]): BranchOutcome {
-    const { raised, counts, seq, startNs, watch } = side.branch!;
+  outcomeOf(side: SideRun, settings: readonly MachineSetting[]): BranchOutcome {
+    const { raised, counts, seq, startNs, watch } = side.branches.branch!;
     const { recorder } = side.world;
-    this.wantAllEvents(recorder);
-    this.chargeMemory(side.world.touchedBytes);
+    wantAllEvents(recorder);
+    this.vm.chargeMemory(side.world.touchedBytes);
     return {
       settings,
       world: side.world,
       raised,
       events: recorder.after(seq),
       counts: new Map(
-        this.registry.eventNames.map((name, index) =>
+        this.vm.registry.eventNames.map((name, index) =>
           [name, side.world.count(name) - counts[index]!] as const
         ).filter(([, count]) => count > 0),
       ),
@@ -264,7 +265,7 @@ export abstract class VmBranches extends VmStatements {
     };
   }
 
-  protected wantRuns(word: string): Runs {
+  wantRuns(word: string): Runs {
     if (this.runs === null) {
       throw new ScriptError(
         "E0922",

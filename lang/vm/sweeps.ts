@@ -11,14 +11,14 @@ import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { RangeValue, type Value } from "../values/value.ts";
-import { VmBranches, withNote } from "./vm_branches.ts";
-import { BranchEnded, type RunScope } from "./vm_core.ts";
+import { type Branches, type SideRun, withNote } from "./branches.ts";
+import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
 /** A mistake that the checker reported only because something failed. */
 export interface SweepIncident {
   readonly event: MachineEvent;
   /** The run it happened in. */
-  readonly run: VmBranches;
+  readonly run: SideRun;
   /** What failed, as a clause. */
   readonly when: string;
   /** At how many places of how many it was reported so. */
@@ -47,55 +47,57 @@ const NOTHING: RunScope = { leave: () => {} };
 /** Leaks and places that a failure lists. */
 const LISTED = 6;
 
-export abstract class VmSweeps extends VmBranches {
+export class Sweeps {
   /** What `fail each` came upon and nobody expected. */
-  readonly sweepIncidents: SweepIncident[] = [];
+  readonly incidents: SweepIncident[] = [];
 
-  protected startFail(info: FailInfo, nth: Value): void {
+  constructor(readonly vm: Control, readonly branches: Branches) {}
+
+  start(info: FailInfo, nth: Value): void {
     const [first, last] = passings(info.hasNth ? nth : null);
-    const disarm = this.world.armFault({ point: info.point, first, last, error: info.error });
-    this.scopes.push({
+    const disarm = this.vm.world.armFault({ point: info.point, first, last, error: info.error });
+    this.vm.scopes.push({
       leave: () => {
-        if (disarm() > 0) this.expecting(info.expectation);
+        if (disarm() > 0) this.vm.expecting(info.expectation);
       },
     });
   }
 
-  protected startFailEach(info: FailEachInfo): void {
-    const branching = this.nextBranching();
-    const goal = this.turn(branching);
+  startEach(info: FailEachInfo): void {
+    const branching = this.branches.nextBranching();
+    const goal = this.branches.turn(branching);
     if (goal !== null) {
       const { nth, point } = goal.way as FaultPlaceName;
-      const disarm = this.world.armFault({ point, first: nth, last: nth, error: null });
+      const disarm = this.vm.world.armFault({ point, first: nth, last: nth, error: null });
       const scope = new EachScope(info, branching, "wanted", () => [], () => [], disarm);
-      this.scopes.push(scope);
+      this.vm.scopes.push(scope);
       return;
     }
-    if (this.known.has(branching)) {
+    if (this.branches.known.has(branching)) {
       const { leave } = NOTHING;
-      this.scopes.push(new EachScope(info, branching, "known", () => [], () => [], leave));
+      this.vm.scopes.push(new EachScope(info, branching, "known", () => [], () => [], leave));
       return;
     }
-    this.wantRuns("fail each");
-    const count = this.world.countFaults();
-    const watch = this.world.watchResources();
+    this.branches.wantRuns("fail each");
+    const count = this.vm.world.countFaults();
+    const watch = this.vm.world.watchResources();
     const leave = () => {
       count.stop();
       watch.stop();
     };
-    const role = this.onItsWay ? "passing" : "main";
-    this.scopes.push(
+    const role = this.branches.onItsWay ? "passing" : "main";
+    this.vm.scopes.push(
       new EachScope(info, branching, role, () => count.places, () => watch.leaks(), leave),
     );
   }
 
-  protected endFailEach(): void {
-    const scope = this.scopes.pop() as EachScope;
+  endEach(): void {
+    const scope = this.vm.scopes.pop() as EachScope;
     scope.leave();
     if (scope.role === "wanted") throw new BranchEnded();
     if (scope.role === "known") return;
     const { branching, info } = scope;
-    this.expecting(info.expectation);
+    this.vm.expecting(info.expectation);
     const left = scope.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left);
     if (scope.role === "passing") return;
@@ -103,33 +105,33 @@ export abstract class VmSweeps extends VmBranches {
     const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
     const reported = new Map<string, SweepIncident>();
     for (const place of places) {
-      this.expecting(info.expectation);
-      const side = this.again({ branching, way: place }, false);
+      this.vm.expecting(info.expectation);
+      const side = this.branches.again({ branching, way: place }, false);
       if (side.failure !== null) throw new ScriptFailure(whileFailing(side.failure, place));
-      const leaks = side.branch!.watch.leaks();
+      const leaks = side.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks });
       this.#addReports(reported, side, place, places.length);
     }
-    this.known.set(branching, null);
+    this.branches.known.set(branching, null);
     if (leaking.length > 0) throw this.#leakedAt(info, leaking, places.length);
-    if (this.world.checkerFails) this.#judgeReports(info, reported);
-    this.sweepIncidents.push(...reported.values());
+    if (this.vm.world.checkerFails) this.#judgeReports(info, reported);
+    this.incidents.push(...reported.values());
   }
 
   /** Counts reports that the block without a fault does not draw: once for each place and class. */
   #addReports(
     reported: Map<string, SweepIncident>,
-    side: VmBranches,
+    side: SideRun,
     place: FaultPlaceName,
     tried: number,
   ): void {
-    const usual = new Set(this.world.incidents.map(reportClass));
+    const usual = new Set(this.vm.world.incidents.map(reportClass));
     const keys = new Set<string>();
     for (const event of side.world.incidents) {
       const name = reportClass(event);
       if (name === null || usual.has(name) || side.expectedIncidents.has(event)) continue;
       const key = `${name} ${event.site}`;
-      if (event.seq <= side.branch!.seq || keys.has(key)) continue;
+      if (event.seq <= side.branches.branch!.seq || keys.has(key)) continue;
       keys.add(key);
       const known = reported.get(key);
       if (known !== undefined) known.places++;
@@ -155,7 +157,7 @@ export abstract class VmSweeps extends VmBranches {
   #leaked(info: FailEachInfo, where: string | null, leaks: readonly Leak[]): ExpectationError {
     const [first] = leaks;
     const site = first?.taken?.site ?? null;
-    const taken = site === null ? null : this.siteSpan(site);
+    const taken = site === null ? null : this.vm.siteSpan(site);
     return new ExpectationError(
       "E0921",
       where === null

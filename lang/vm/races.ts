@@ -15,9 +15,8 @@ import { nextOrder, RaceOrder } from "./race_order.ts";
 import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
-import { RaceWay, type VmBranches, withNote } from "./vm_branches.ts";
-import { BranchEnded, type Handler, type RunScope } from "./vm_core.ts";
-import { VmInvariants } from "./vm_invariants.ts";
+import { type Branches, RaceWay, type SideRun, withNote } from "./branches.ts";
+import { BranchEnded, type Control, type Handler, type RunScope } from "./control.ts";
 
 /** The statement that a block comes to next. */
 export interface RaceEntry {
@@ -71,7 +70,7 @@ interface RaceEnd {
 export interface RaceIncident {
   readonly event: MachineEvent;
   /** The run in which it happened. */
-  readonly run: VmBranches;
+  readonly run: SideRun;
   readonly order: RaceOrder;
   /** In how many orders it did. */
   orders: number;
@@ -88,62 +87,54 @@ interface Explored {
   readonly limit: Error | null;
 }
 
-export abstract class VmRaces extends VmInvariants {
+export class Races {
   /** What happened in orders of races, but not in the first, which this run has gone on with. */
-  readonly raceIncidents: RaceIncident[] = [];
+  readonly incidents: RaceIncident[] = [];
   #race: RunningRace | null = null;
+
+  constructor(readonly vm: Control, readonly branches: Branches) {}
 
   /**
    * Comes to a `race`.
    *
    * @param target Where the code goes on after it.
    * @param entries The first statement of each block.
-   * @returns Where to go on in a block, negative when none has a statement, or the value of the whole.
    */
-  protected startRace(
-    index: number,
-    target: number,
-    entries: readonly (RaceEntry | null)[],
-  ): number | Value {
-    const info = this.code.races[index]!;
-    const branching = this.nextBranching();
-    const goal = this.turn(branching);
+  start(index: number, target: number, entries: readonly (RaceEntry | null)[]): void {
+    const info = this.vm.code.races[index]!;
+    const { branches } = this;
+    const branching = branches.nextBranching();
+    const goal = branches.turn(branching);
     if (goal !== null) {
       const { wanted, whole } = goal.way as RaceWay;
-      this.raceOrder = new RaceOrder(wanted);
-      return this.#enter(this.raceOrder, whole, target, entries);
+      branches.raceOrder = new RaceOrder(wanted);
+      this.#enter(branches.raceOrder, whole, target, entries);
+    } else if (info.whole) {
+      if (!branches.known.has(branching)) this.#tryOrders(info, branching);
+      branches.known.set(branching, null);
+      this.#enter(new RaceOrder([]), true, target, entries);
+    } else {
+      const value = branches.known.get(branching) ?? this.#raceValue(branching);
+      branches.known.set(branching, value);
+      this.vm.push(value);
+      this.vm.jump(target);
     }
-    if (!info.whole) {
-      const known = this.known.get(branching) ?? this.#raceValue(branching);
-      this.known.set(branching, known);
-      return known;
-    }
-    if (!this.known.has(branching)) this.#tryOrders(info, branching);
-    this.known.set(branching, null);
-    return this.#enter(new RaceOrder([]), true, target, entries);
   }
 
-  /** A block comes to its next statement. @returns Where the block goes on whose turn it is. */
-  protected atRacePoint(point: number, pc: number): number {
-    this.#race!.current!.next = { point, pc };
-    return this.#goOn(this.#race!);
+  /** A block comes to its next statement, or with null to its end: whose turn it is goes on. */
+  comeTo(next: RaceEntry | null): void {
+    this.#race!.current!.next = next;
+    this.#goOn(this.#race!);
   }
 
-  /** A block is at its end. @returns As `atRacePoint`; negative when it was the last. */
-  protected endRaceBlock(): number {
-    const race = this.#race!;
-    race.current!.next = null;
-    return this.#goOn(race);
+  /** A handler was taken off to take an error: one that no block takes ends the race for all. */
+  handlerTaken(): void {
+    while (this.#race !== null && this.vm.handlers.length < this.#race.handlers) this.#leave();
   }
 
-  protected override handlerTaken(): void {
-    // An error that no block takes ends the race for all of them.
-    while (this.#race !== null && this.handlers.length < this.#race.handlers) this.#leaveRace();
-  }
-
-  protected override fail(error: unknown): void {
-    while (this.#race !== null) this.#leaveRace();
-    super.fail(error);
+  /** The run has failed. */
+  leaveAll(): void {
+    while (this.#race !== null) this.#leave();
   }
 
   // Running one order.
@@ -153,46 +144,47 @@ export abstract class VmRaces extends VmInvariants {
     whole: boolean,
     target: number,
     entries: readonly (RaceEntry | null)[],
-  ): number {
-    const { cpu } = this.world.stream;
+  ): void {
+    const { handlers, scopes, world: { stream: { cpu } } } = this.vm;
     const race: RunningRace = {
       blocks: entries.map((next) => ({ next, handlers: [], scopes: [], cpu })),
       order,
       whole,
       target,
-      handlers: this.handlers.length,
-      scopes: this.scopes.length,
+      handlers: handlers.length,
+      scopes: scopes.length,
       cpu,
       outer: this.#race,
       current: null,
     };
     this.#race = race;
-    return this.#goOn(race);
+    this.#goOn(race);
   }
 
-  /** Lets one of the blocks go on that are not at their end. */
-  #goOn(race: RunningRace): number {
+  /** Lets one of the blocks go on that are not at their end; past the last end goes the code behind. */
+  #goOn(race: RunningRace): void {
     const able = race.blocks.filter(({ next }) => next !== null);
     if (able.length === 0) {
       this.#race = race.outer;
-      this.world.stream.cpu = race.cpu;
+      this.vm.world.stream.cpu = race.cpu;
       if (!race.whole) throw new BranchEnded();
-      return -race.target;
+      this.vm.push(null);
+      this.vm.jump(race.target);
+      return;
     }
-    this.chargeMemory(RACE_STEP_BYTES);
+    this.vm.chargeMemory(RACE_STEP_BYTES);
     const block = able[race.order.choose(able.length)]!;
     const { pc, point } = block.next!;
     race.order.steps.push({
       block: race.blocks.indexOf(block),
-      statement: this.code.racePoints[point]!,
+      statement: this.vm.code.racePoints[point]!,
     });
     if (block !== race.current) this.#change(race, block);
-    return pc;
+    this.vm.jump(pc);
   }
 
   #change(race: RunningRace, block: RaceBlock): void {
-    const { handlers, scopes } = this;
-    const { stream } = this.world;
+    const { handlers, scopes, world: { stream } } = this.vm;
     if (race.current !== null) {
       race.current.handlers = handlers.splice(race.handlers);
       race.current.scopes = scopes.splice(race.scopes);
@@ -207,7 +199,7 @@ export abstract class VmRaces extends VmInvariants {
   }
 
   /** Ends what the blocks have open that do not run; the one that does is left as any block is. */
-  #leaveRace(): void {
+  #leave(): void {
     const race = this.#race!;
     for (const { scopes } of race.blocks) for (const scope of scopes.reverse()) scope.leave();
     this.#race = race.outer;
@@ -250,15 +242,15 @@ export abstract class VmRaces extends VmInvariants {
     const incidents = new Map<string, RaceIncident>();
     let runs = 0;
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
-      let side: VmBranches;
+      let side: SideRun;
       try {
-        side = this.again({ branching, way: new RaceWay(wanted, whole) }, false, "race");
+        side = this.branches.again({ branching, way: new RaceWay(wanted, whole) }, false, "race");
       } catch (error) {
         if (!isLimit(error)) throw error;
         return { runs, failed, ends, limit: error as Error };
       }
       runs++;
-      const order = side.raceOrder!;
+      const order = side.branches.raceOrder!;
       if (side.failure !== null) failed.push({ order, failure: side.failure });
       else if (whole) this.#addIncidents(incidents, side, order);
       else this.#addEnd(ends, side, order);
@@ -267,13 +259,13 @@ export abstract class VmRaces extends VmInvariants {
     // The first order is this run's own, which tells what happens in it.
     for (const incident of incidents.values()) {
       incident.runs = runs;
-      if (incident.order.wanted.length > 0) this.raceIncidents.push(incident);
+      if (incident.order.wanted.length > 0) this.incidents.push(incident);
     }
     return { runs, failed, ends, limit: null };
   }
 
   /** Counts what happened to nobody's surprise but the script's: once for each place and kind. */
-  #addIncidents(incidents: Map<string, RaceIncident>, side: VmBranches, order: RaceOrder): void {
+  #addIncidents(incidents: Map<string, RaceIncident>, side: SideRun, order: RaceOrder): void {
     const keys = new Set<string>();
     for (const event of side.world.incidents) {
       if (side.expectedIncidents.has(event)) continue;
@@ -288,12 +280,12 @@ export abstract class VmRaces extends VmInvariants {
   }
 
   /** Counts an order with those that came to the same end. */
-  #addEnd(ends: RaceEnd[], side: VmBranches, order: RaceOrder): void {
-    const branch = this.outcomeOf(side, []);
-    const outcome = this.registry.outcomeValue(branch);
+  #addEnd(ends: RaceEnd[], side: SideRun, order: RaceOrder): void {
+    const branch = this.branches.outcomeOf(side, []);
+    const outcome = this.vm.registry.outcomeValue(branch);
     const incidents = incidentWords(branch.events);
     const same = ends.find((end) =>
-      end.incidents === incidents && valuesEqual(end.outcome, outcome, this)
+      end.incidents === incidents && valuesEqual(end.outcome, outcome, this.vm)
     );
     if (same === undefined) ends.push({ order, incidents, outcome, orders: 1 });
     else same.orders++;

@@ -4,39 +4,40 @@ import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import type { Closure, Value } from "../values/value.ts";
-import { Raising } from "./vm_core.ts";
-import { VmSweeps } from "./vm_sweeps.ts";
+import { type Control, Raising } from "./control.ts";
 
-export abstract class VmInvariants extends VmSweeps {
+export class Invariants {
   #checking = false;
 
+  constructor(readonly vm: Control) {}
+
   /** Checks a condition now and after every event, until the block it stands in ends. */
-  protected startInvariant(info: InvariantInfo, condition: Value): void {
+  start(info: InvariantInfo, condition: Value): void {
     const closure = condition as Closure;
-    this.expecting(info.expectation);
+    this.vm.expecting(info.expectation);
     this.#check(info, closure, null);
-    if (this.broken !== null) this.throwBroken();
-    const stop = this.world.listen((event) => {
+    this.vm.atRest();
+    const stop = this.vm.world.listen((event) => {
       // What asking makes happen is found out when it has been asked.
       if (!this.#checking) this.#check(info, closure, event);
     });
-    this.scopes.push({ leave: stop });
+    this.vm.scopes.push({ leave: stop });
   }
 
   #check(info: InvariantInfo, condition: Closure, event: MachineEvent | null): void {
-    if (this.broken !== null) return;
-    const { seq, site } = this.world.stream;
+    if (this.vm.broken !== null) return;
+    const { seq, site } = this.vm.world.stream;
     this.#checking = true;
     try {
-      this.call(condition, []);
-      if (this.world.stream.seq !== seq) {
-        this.broken = notOnlyLooking(info, this.recorder.after(seq)[0]?.name ?? "an event");
+      this.vm.call(condition, []);
+      if (this.vm.world.stream.seq !== seq) {
+        this.vm.broken = notOnlyLooking(info, this.vm.recorder.after(seq)[0]?.name ?? "an event");
       }
     } catch (error) {
-      this.broken ??= this.#breach(info, event, error);
+      this.vm.broken ??= this.#breach(info, event, error);
     } finally {
       this.#checking = false;
-      this.world.stream.site = site;
+      this.vm.world.stream.site = site;
     }
   }
 
@@ -52,7 +53,7 @@ export abstract class VmInvariants extends VmSweeps {
     if (!(error instanceof ScriptFailure)) return error as Error;
     const { failure } = error;
     if (failure.diagnostic.code !== "E0901") return error;
-    const span = event === null || event.site === null ? null : this.siteSpan(event.site);
+    const span = event === null || event.site === null ? null : this.vm.siteSpan(event.site);
     const moment = event === null ? "where it begins" : `after event ${event.seq}, ${event.name}`;
     const here = span === null ? [] : [{ span, message: "the statement that was running" }];
     return new ScriptFailure({

@@ -1,0 +1,64 @@
+/** Calls of builtins: functions, and methods of values. */
+import { convertArguments } from "../values/call_arguments.ts";
+import type { FunctionSpec, MethodSpec } from "../values/spec.ts";
+import type { Value } from "../values/value.ts";
+import { type Binding, bindShape } from "./call_shape.ts";
+import type { CallShape } from "./code.ts";
+import type { Control } from "./control.ts";
+import type { Members } from "./members.ts";
+
+/** Calls of builtins between two looks at the clock: one of them may take a tenth of a second. */
+const WATCHED_CALLS = 16;
+
+type Callee = FunctionSpec | MethodSpec;
+
+export class Calls {
+  readonly #bindings: (Binding | undefined)[] = [];
+  readonly #boundTo: (Callee | undefined)[] = [];
+  #count = 0;
+
+  /** @param stack The operands, with a call's arguments among them. */
+  constructor(
+    readonly vm: Control,
+    readonly stack: readonly (Value | undefined)[],
+    readonly members: Members,
+  ) {}
+
+  /** Calls a function; its arguments stand from `first` on. */
+  builtin(builtin: number, index: number, first: number): Value {
+    const { vm } = this;
+    if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
+    const spec = vm.code.builtins[builtin]!;
+    const value = spec.run(vm, this.#arguments(index, vm.code.shapes[index]!, spec, first));
+    vm.atRest();
+    return value;
+  }
+
+  /** Calls a method; the receiver stands before the arguments. */
+  method(index: number, first: number): Value {
+    const { vm } = this;
+    if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
+    const shape = vm.code.shapes[index]!;
+    const { method, target } = this.members.method(this.stack[first]!, shape.name);
+    const value = method.run(vm, target, this.#arguments(index, shape, method, first + 1));
+    vm.atRest();
+    return value;
+  }
+
+  /** Where a shape's arguments go for this callee; worked out once for each place of a call. */
+  #bind(index: number, shape: CallShape, callee: Callee): Binding {
+    if (this.#boundTo[index] === callee) return this.#bindings[index]!;
+    const binding = bindShape(callee, shape);
+    this.#boundTo[index] = callee;
+    this.#bindings[index] = binding;
+    return binding;
+  }
+
+  /** A call's arguments from the stack, in the order of the callee's parameters. */
+  #arguments(index: number, shape: CallShape, callee: Callee, first: number) {
+    const { length, places } = this.#bind(index, shape, callee);
+    const args: (Value | undefined)[] = new Array(length).fill(undefined);
+    for (let at = 0; at < places.length; at++) args[places[at]!] = this.stack[first + at];
+    return convertArguments(callee, args);
+  }
+}

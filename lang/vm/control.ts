@@ -1,0 +1,72 @@
+/** What the parts of the VM may do with the run that they belong to. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Span } from "../source.ts";
+import type { Raised } from "../values/raised_error.ts";
+import type { Registry } from "../values/registry.ts";
+import type { Run } from "../values/run.ts";
+import type { LimitError } from "../values/script_error.ts";
+import type { Value } from "../values/value.ts";
+import type { World } from "../values/world.ts";
+import type { Code, OutcomeInfo } from "./code.ts";
+import type { CallerPlace } from "./failure_report.ts";
+import type { RunWatch } from "./run_watch.ts";
+
+/** Something that takes kernel errors: `try`, or an expected outcome. */
+export interface Handler {
+  readonly pc: number;
+  readonly sp: number;
+  readonly fp: number;
+  readonly depth: number;
+  readonly cpu: number;
+  /** Null for `try`. */
+  readonly outcome: OutcomeInfo | null;
+  /** How many faults and reports there were before. */
+  readonly incidents: number;
+  /** How many scopes were open. */
+  readonly scopes: number;
+}
+
+/** Something that holds for a block and ends with it: a point that fails, an invariant. */
+export interface RunScope {
+  leave(): void;
+}
+
+/** A run that was to do one branch only has come to the end of it. */
+export class BranchEnded extends Error {}
+
+/** A kernel error on its way to somebody who takes it. */
+export class Raising extends Error {
+  constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
+    super(raised.what);
+  }
+}
+
+export interface Control extends Run {
+  readonly code: Code;
+  readonly registry: Registry;
+  readonly world: World;
+  /** What takes kernel errors, the innermost last. */
+  readonly handlers: Handler[];
+  /** What is open, the innermost last. */
+  readonly scopes: RunScope[];
+  /** Statements that expected something, and how often one was checked. */
+  readonly reached: Set<number>;
+  assertions: number;
+  /** Faults and reports that a statement expected. */
+  readonly expectedIncidents: Set<MachineEvent>;
+  /** Steps left until the limit. */
+  steps: number;
+  /** Looked at now and then; null where nobody has a clock. */
+  readonly watch: RunWatch | null;
+  /** An invariant that an event broke; thrown as soon as the machine is at rest. */
+  broken: Error | null;
+  /** The machine is between two jobs: a broken invariant can end the run without harm. */
+  atRest(): void;
+  /** A statement that expects something is checked. */
+  expecting(expectation: number): void;
+  /** The next instruction is the one at this place. */
+  jump(pc: number): void;
+  /** Leaves an operand for the next instruction. */
+  push(value: Value): void;
+  tooManySteps(): LimitError;
+}

@@ -1,0 +1,310 @@
+/**
+ * Instructions that are rare, or do so much that one more call does not count.
+ *
+ * They stand apart from the loop, which has to be small for the host's optimizing
+ * compiler. Here the registers are properties: the loop puts its own into them before it calls.
+ */
+import { formatValue } from "../render/value_text.ts";
+import { patternMatches } from "./collections.ts";
+import { failedAssertion } from "./failed_assertion.ts";
+import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
+import { attempt, wantAllEvents } from "./mistakes.ts";
+import { cast, makeRange } from "../values/operators.ts";
+import { Closure, type Value } from "../values/value.ts";
+import type { Activities } from "./activities.ts";
+import type { Branches } from "./branches.ts";
+import type { Code, OutcomeInfo } from "./code.ts";
+import type { Control } from "./control.ts";
+import { expectEvents } from "./expected_events.ts";
+import type { Invariants } from "./invariants.ts";
+import { outputLines } from "./output.ts";
+import type { RaceEntry, Races } from "./races.ts";
+import type { Sweeps } from "./sweeps.ts";
+
+/** Instructions, with numbers that those of the loop do not have. What stands in brackets follows as operands. */
+export const enum RareOp {
+  /** Takes subject and pattern of a `match` arm. */
+  MatchTest = 128,
+  /** [1 for `..=`] */
+  MakeRange,
+  /** [function, captured] */
+  MakeClosure,
+  /** [parts] */
+  Interpolate,
+  /** [1 for `as dma`] */
+  Cast,
+  /** [assertion] Takes the message, if there is one, and fails. */
+  AssertFailed,
+  /** [target] */
+  TryStart,
+  TryEnd,
+  /** [outcome, target] */
+  OutcomeStart,
+  OutcomeEnd,
+  /** [count] Ends handlers when a `break`, `continue` or `return` leaves their blocks. */
+  DropHandlers,
+  /** [pattern] Takes the values of the pattern's fields and the subject. */
+  ExpectEvents,
+  StepEvents,
+  StepActivity,
+  Wait,
+  Advance,
+  /** [slot] Takes the CPU; the slot keeps the one before. */
+  EnterCpu,
+  /** [slot] */
+  LeaveCpu,
+  /** [slot] Uses two slots. */
+  TraceStart,
+  /** [slot] */
+  TraceEnd,
+  Print,
+  Show,
+  Explain,
+  /** [info] Takes the occurrences that fail, if there are any named. */
+  FailStart,
+  /** [info] */
+  FailEachStart,
+  FailEachEnd,
+  /** [count] */
+  LeaveScope,
+  /** [branches, target] A table of jumps follows, one for each block. */
+  Fork,
+  BranchEnd,
+  /** [info, target] A table of jumps follows, one for each block. */
+  RaceStart,
+  /** [point] A statement of a race begins: another block may go on instead. */
+  RacePoint,
+  RaceEnd,
+  /** [info] Takes the block. */
+  Compare,
+  /** [info] Takes the condition. */
+  InvariantStart,
+  /** [name] How often an event happened in the turns a budget is about. */
+  Count,
+}
+
+/** Words of a `Jump`. */
+const JUMP_WORDS = 2;
+
+/** The VM as rare instructions see it: its registers, and the parts that do more. */
+export interface RareVm extends Control {
+  pc: number;
+  sp: number;
+  fp: number;
+  readonly stack: (Value | undefined)[];
+  readonly activities: Activities;
+  readonly branches: Branches;
+  readonly invariants: Invariants;
+  readonly races: Races;
+  readonly sweeps: Sweeps;
+  /** How often events happened in the turns that a budget is about, for `Count`. */
+  readonly budgetCount: (eventName: string) => Value;
+  /** Has kernel errors taken from here on; null is `try`. */
+  handle(outcome: OutcomeInfo | null, pc: number): void;
+  /** The block or call of an expected outcome came to its end. */
+  settle(outcome: OutcomeInfo, incidentsBefore: number, value: string | null): void;
+  /** Ends the innermost scopes. */
+  leaveScopes(count: number): void;
+}
+
+/** Does one instruction; the program counter stands behind its opcode. */
+export function rare(vm: RareVm, op: RareOp): void {
+  const { activities, code: program, stack } = vm;
+  const { instructions: code } = program;
+  const { stream } = vm.world;
+  switch (op) {
+    case RareOp.MatchTest: {
+      const pattern = stack[--vm.sp]!;
+      stack[vm.sp - 1] = patternMatches(stack[vm.sp - 1]!, pattern, vm);
+      break;
+    }
+    case RareOp.MakeRange: {
+      const last = stack[--vm.sp]!;
+      stack[vm.sp - 1] = makeRange(stack[vm.sp - 1]!, last, code[vm.pc++] === 1);
+      break;
+    }
+    case RareOp.MakeClosure: {
+      const index = code[vm.pc++]!;
+      const count = code[vm.pc++]!;
+      vm.sp -= count;
+      vm.chargeMemory(CLOSURE_BYTES + ITEM_BYTES * count);
+      const captured = stack.slice(vm.sp, vm.sp + count) as Value[];
+      stack[vm.sp++] = new Closure(index, captured, program.functions[index]!.name);
+      break;
+    }
+    case RareOp.Interpolate: {
+      const count = code[vm.pc++]!;
+      let text = "";
+      for (let at = vm.sp - count; at < vm.sp; at++) {
+        const part = formatValue(stack[at]!, vm);
+        vm.chargeMemory(2 * part.length);
+        text += part;
+      }
+      vm.sp -= count;
+      stack[vm.sp++] = text;
+      break;
+    }
+    case RareOp.Cast:
+      stack[vm.sp - 1] = cast(stack[vm.sp - 1]!, code[vm.pc++] === 1 ? "dma" : "phys");
+      break;
+    case RareOp.AssertFailed: {
+      const info = program.assertions[code[vm.pc++]!]!;
+      const message = info.hasMessage ? formatValue(stack[--vm.sp]!, vm) : null;
+      throw failedAssertion(info, (slot) => stack[vm.fp + slot], message, vm);
+    }
+    case RareOp.TryStart:
+      vm.handle(null, code[vm.pc++]!);
+      break;
+    case RareOp.TryEnd:
+      vm.handlers.pop();
+      vm.chargeMemory(RECORD_BYTES);
+      stack[vm.sp - 1] = attempt(
+        true,
+        stack[vm.sp - 1]!,
+        null,
+        vm.world.recorder.events.length,
+      );
+      break;
+    case RareOp.OutcomeStart: {
+      const info = program.outcomes[code[vm.pc++]!]!;
+      vm.expecting(info.expectation);
+      vm.handle(info, code[vm.pc++]!);
+      break;
+    }
+    case RareOp.OutcomeEnd: {
+      const { incidents, outcome } = vm.handlers.pop()!;
+      // The value of the one call is still on the stack; a block leaves none.
+      const value = outcome!.oneCall ? stack[--vm.sp]! : null;
+      const text = value === null ? null : formatValue(value, vm);
+      vm.settle(outcome!, incidents, text);
+      break;
+    }
+    case RareOp.DropHandlers:
+      vm.handlers.length -= code[vm.pc++]!;
+      break;
+    case RareOp.ExpectEvents: {
+      const pattern = program.patterns[code[vm.pc++]!]!;
+      const subject = stack[--vm.sp]!;
+      const first = vm.sp - pattern.matcher.values;
+      vm.expecting(pattern.expectation);
+      expectEvents(pattern, stack.slice(first, vm.sp) as Value[], subject, vm);
+      vm.sp = first;
+      break;
+    }
+    case RareOp.StepEvents:
+      activities.stepEvents(stack[--vm.sp]!);
+      break;
+    case RareOp.StepActivity:
+      activities.stepActivity();
+      break;
+    case RareOp.Wait:
+      activities.wait(stack[--vm.sp]!);
+      break;
+    case RareOp.Advance:
+      activities.advance(stack[--vm.sp]!);
+      break;
+    case RareOp.EnterCpu:
+      stack[vm.fp + code[vm.pc++]!] = stream.cpu;
+      activities.enterCpu(stack[--vm.sp]!);
+      break;
+    case RareOp.LeaveCpu:
+      stream.cpu = stack[vm.fp + code[vm.pc++]!] as number;
+      break;
+    case RareOp.TraceStart: {
+      const slot = vm.fp + code[vm.pc++]!;
+      // A bench keeps no events of its own accord.
+      vm.recorder.start();
+      stack[slot] = stream.seq;
+      stack[slot + 1] = vm.world.nowNs();
+      break;
+    }
+    case RareOp.TraceEnd: {
+      const slot = vm.fp + code[vm.pc++]!;
+      wantAllEvents(vm.recorder);
+      const spanNs = vm.world.nowNs() - (stack[slot + 1] as number);
+      stack[vm.sp++] = vm.registry.traceValue(
+        vm.recorder.after(stack[slot] as number),
+        spanNs,
+      );
+      break;
+    }
+    case RareOp.Print:
+    case RareOp.Show:
+    case RareOp.Explain: {
+      const verb = op === RareOp.Print ? "print" : op === RareOp.Show ? "show" : "explain";
+      const value = stack[--vm.sp]!;
+      for (const line of outputLines(verb, value, vm, vm.registry.types)) vm.print(line);
+      break;
+    }
+    case RareOp.FailStart: {
+      const info = program.fails[code[vm.pc++]!]!;
+      const nth = info.hasNth ? stack[--vm.sp]! : null;
+      vm.sweeps.start(info, nth);
+      break;
+    }
+    case RareOp.FailEachStart:
+      vm.sweeps.startEach(program.failEachs[code[vm.pc++]!]!);
+      break;
+    case RareOp.FailEachEnd:
+      vm.sweeps.endEach();
+      break;
+    case RareOp.LeaveScope:
+      vm.leaveScopes(code[vm.pc++]!);
+      break;
+    case RareOp.Fork: {
+      const branches = code[vm.pc++]!;
+      const target = code[vm.pc++]!;
+      const taken = vm.branches.fork(branches);
+      if (typeof taken === "number") vm.pc += JUMP_WORDS * taken;
+      else {
+        stack[vm.sp++] = taken;
+        vm.pc = target;
+      }
+      break;
+    }
+    case RareOp.BranchEnd:
+      vm.branches.end();
+      break;
+    case RareOp.RaceStart: {
+      const info = code[vm.pc++]!;
+      const target = code[vm.pc++]!;
+      vm.races.start(info, target, entriesOf(program, info, vm.pc));
+      break;
+    }
+    case RareOp.RacePoint: {
+      const point = code[vm.pc++]!;
+      vm.races.comeTo({ point, pc: vm.pc });
+      break;
+    }
+    case RareOp.RaceEnd:
+      vm.races.comeTo(null);
+      break;
+    case RareOp.Compare: {
+      const info = program.comparisons[code[vm.pc++]!]!;
+      stack[vm.sp - 1] = vm.branches.compare(info, stack[vm.sp - 1]!);
+      break;
+    }
+    case RareOp.InvariantStart: {
+      const info = program.invariants[code[vm.pc++]!]!;
+      vm.invariants.start(info, stack[--vm.sp]!);
+      break;
+    }
+    case RareOp.Count:
+      stack[vm.sp++] = vm.budgetCount(program.names[code[vm.pc++]!]!);
+      break;
+    default:
+      throw new Error(`Unknown instruction ${op satisfies never} at ${vm.pc - 1}`);
+  }
+}
+
+/** The first statement of each block of a race; those without any have none. */
+function entriesOf(
+  { instructions: code, races }: Code,
+  info: number,
+  table: number,
+): readonly (RaceEntry | null)[] {
+  return Array.from({ length: races[info]!.blocks }, (_, block) => {
+    const entry = code[table + JUMP_WORDS * block + 1]!;
+    return code[entry] === RareOp.RacePoint ? { point: code[entry + 1]!, pc: entry + 2 } : null;
+  });
+}
