@@ -282,8 +282,11 @@ export abstract class ExpressionCompiler {
       case "word":
         this.#constant(binding.word);
         return;
-      default:
+      case "function":
+      case "builtin":
         throw new Error(`Cannot use ${binding.kind} as a value: the checker refuses it`);
+      default:
+        binding satisfies never;
     }
   }
 

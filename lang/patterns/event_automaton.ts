@@ -98,6 +98,11 @@ class AutomatonBuilder {
       case "Repeat":
         this.watch(pattern.item);
         return;
+      case "Gap":
+      case "Absent":
+        return;
+      default:
+        pattern satisfies never;
     }
   }
 

@@ -75,7 +75,8 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
     case "virt":
       // An int takes the kind that is wanted; there is no `as virt`.
       return formatAddress(value);
-    default:
+    case "phys":
+    case "dma":
       return `${formatAddress(value)} as ${kind}`;
   }
 }
