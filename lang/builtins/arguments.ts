@@ -140,6 +140,15 @@ function toQuantity(value: Value | undefined, kind: Quantity["kind"], what: stri
   throw wrongKind(value, what, describeKind(kind));
 }
 
+/** Memory as a record of a list says it: { phys, size }. */
+export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeBytes: Bytes } {
+  if (!(item instanceof RecordValue)) throw wrongKind(item, what, "{ phys, size }");
+  return {
+    phys: toPhys(item.entries.get("phys"), `phys of ${what}`),
+    sizeBytes: toSize(item.entries.get("size"), `size of ${what}`),
+  };
+}
+
 /** A constant's name. */
 export function toWord(value: Value | undefined, what: string): string {
   if (value instanceof Word) return value.name;
@@ -190,10 +199,14 @@ export function toAttributes(value: Value | undefined): number {
   return attrs;
 }
 
+/** What a kernel function returned instead of what was wanted of it. */
+export function failure(result: number, what: string): KernelError {
+  return new KernelError(errnoName(result), what);
+}
+
 /** Raises what a kernel function returned, unless it is 0. */
-export function raiseErrno(result: number, what: string): null {
-  if (result < 0) throw new KernelError(errnoName(result), what);
-  return null;
+export function raiseErrno(result: number, what: string): void {
+  if (result < 0) throw failure(result, what);
 }
 
 /** An error's name as a word, or none. */

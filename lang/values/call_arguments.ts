@@ -27,19 +27,21 @@ export function positionalParameters(callable: Callable): readonly ParameterSpec
 
 /**
  * Gives every argument the kind its parameter wants: an int becomes the size, duration or address
- * wanted there, and `none` for what may be left out leaves it out.
+ * wanted there, and `none` for what may be left out leaves it out. What comes of it is decoded as
+ * the parameter says, in the same array: calls stand in loops.
  *
- * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing.
+ * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing, and what
+ *   a decoder has against a value.
  */
 export function convertArguments(callable: Callable, args: (Value | undefined)[]): Arguments {
+  const decoded = args as unknown[];
   for (let index = 0; index < args.length; index++) {
     const parameter = parameterAt(callable, index)!;
-    const value = args[index];
-    if (value === undefined) {
-      if (parameter.optional !== true) throw missing(callable, parameter);
-    } else {
-      args[index] = convert(callable, parameter, value);
-    }
+    const given = args[index];
+    if (given === undefined && parameter.optional !== true) throw missing(callable, parameter);
+    const value = given === undefined ? undefined : convert(callable, parameter, given);
+    if (value === undefined) decoded[index] = parameter.otherwise;
+    else decoded[index] = parameter.decode == null ? value : parameter.decode(value);
   }
   return args;
 }

@@ -32,23 +32,26 @@ export type Kind =
   /** A thing of the machine, by its type's name, such as `device` or `request`. */
   | `@${string}`;
 
-/** What a list holds: things of a kind, or records with entries of these kinds; or those of a record. */
-export type Contents = Kind | Readonly<Record<string, Kind>>;
+/** What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record. */
+export type Contents = Kind | readonly [Contents] | { readonly [name: string]: Contents };
 
 export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several of which any will do. */
   readonly kind: Kind | readonly Kind[];
-  /** May be left out; `run` then sees `undefined` in its place. */
+  /** May be left out; `run` then sees `otherwise` in its place. */
   readonly optional?: boolean;
+  readonly otherwise?: unknown;
   /** May only be given by name. */
   readonly named?: boolean;
   /** A text is the name of an event, or of all below one. */
   readonly event?: boolean;
   readonly doc: string;
+  /** What `run` is given for a value of the kind: the value itself when there is no decoder. */
+  readonly decode?: ((value: Value) => unknown) | null;
 }
 
-/** Arguments in the order of the parameters; `undefined` for one left out. */
+/** Arguments in the order of the parameters, each as its parameter decodes it. */
 export type Arguments = readonly (Value | undefined)[];
 
 export interface FunctionSpec {

@@ -63,6 +63,11 @@ export function memberNames(type: AnyType): readonly string[] {
   return [...names];
 }
 
+/** The kind of a type's things. */
+export function kindOfType(type: AnyType): `@${string}` {
+  return `@${type.name}`;
+}
+
 /** The type that describes what is behind a kind's dot; undefined for `any` and kinds without. */
 export function typeOfKind(
   kind: Kind,

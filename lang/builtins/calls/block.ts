@@ -9,16 +9,18 @@ import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/err
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import type { Value } from "../../values/value.ts";
-import { isThing, thing, toInt, toSize, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { IO } from "../things/nvme/io.ts";
 import { NVME } from "../things/nvme/nvme.ts";
-import { toDiskOp } from "../things/nvme/nvme_submit.ts";
+import { LBA, OP } from "../things/nvme/nvme_submit.ts";
 import { REQUEST } from "../things/nvme/request.ts";
-import { TRANSLATED_MACHINE } from "./parameters.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, param } from "../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "./example_machines.ts";
+
+const MADE = param.thing("bio", BIO, "What bio() gave.");
 
 /** The machine's only disk, for a bio that names none. */
 function onlyDisk(run: Run): NvmeDevice {
@@ -35,10 +37,6 @@ function onlyDisk(run: Run): NvmeDevice {
 function sameProvider(run: Run): (a: BioVec, b: BioVec) => boolean {
   const { topology } = run.lab;
   return (a, b) => topology.providerOf(a.phys) === topology.providerOf(b.phys);
-}
-
-function segmentsOf(value: Value | undefined): readonly BioVec[] {
-  return isThing(value, BUFFER) ? value.target.segments : [];
 }
 
 /** The length of a bio that has no memory to tell it. */
@@ -126,86 +124,71 @@ function checkWhole(splitter: BioSplitter, bio: Bio): void {
 }
 
 export const BLOCK_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "bio",
     parameters: [
-      { name: "op", kind: "word", doc: "read, write, flush, write_zeroes or discard." },
-      { name: "lba", kind: "int", optional: true, doc: "First logical block; 0 when left out." },
-      { name: "into", kind: "@buffer", optional: true, named: true, doc: "Where data goes." },
-      { name: "from", kind: "@buffer", optional: true, named: true, doc: "Where data comes from." },
-      {
-        name: "metadata",
-        kind: "@buffer",
-        optional: true,
-        named: true,
-        doc: "Memory for the blocks' metadata.",
-      },
-      {
-        name: "dev",
-        kind: "@nvme",
-        optional: true,
-        named: true,
-        doc: "The disk; the machine's only one when left out.",
-      },
-      {
-        name: "bytes",
-        kind: "size",
-        optional: true,
-        named: true,
-        doc: "How much of the disk, for write_zeroes and discard, which have no memory.",
-      },
+      OP,
+      LBA,
+      named(param.thing("into", BUFFER, "Where data goes.")),
+      named(param.thing("from", BUFFER, "Where data comes from.")),
+      named(param.thing("metadata", BUFFER, "Memory for the blocks' metadata.")),
+      named(param.thing("dev", NVME, "The disk; the machine's only one when left out.")),
+      named(
+        param.size(
+          "bytes",
+          "How much of the disk, for write_zeroes and discard, which have no memory.",
+        ),
+      ),
     ],
-    result: "@bio",
+    result: BIO,
     doc: "Builds a bio. Nothing is submitted; bio_add() adds more memory.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0, into: alloc_pages(2))\n` +
       `assert b.bytes == 8KiB`,
     run(run, [op, lba, into, from, metadata, dev, bytes]) {
-      const device = isThing(dev, NVME) ? dev.target : onlyDisk(run);
+      const device = dev ?? onlyDisk(run);
       const bio = new BioTarget(
         device,
-        toDiskOp(op),
-        lba === undefined ? 0 : toInt(lba, "lba"),
-        bytes === undefined ? 0 : datalessBytes(toDiskOp(op), toSize(bytes, "bytes")),
+        op,
+        lba,
+        bytes === undefined ? 0 : datalessBytes(op, bytes),
       );
-      if (into !== undefined || from !== undefined) bio.checkTakesMemory();
-      bio.vecs.push(...segmentsOf(into ?? from));
-      if (isThing(metadata, BUFFER)) bio.metadata = metadata.target.segments;
-      return thing(BIO, bio);
+      const memory = into ?? from;
+      if (memory !== undefined) bio.checkTakesMemory();
+      bio.vecs.push(...memory?.segments ?? []);
+      bio.metadata = metadata?.segments ?? null;
+      return bio;
     },
-  },
-  {
+  }),
+  builtin({
     name: "bio_add",
     parameters: [
-      { name: "bio", kind: "@bio", doc: "What bio() gave." },
-      { name: "pages", kind: "@buffer", doc: "The memory." },
+      MADE,
+      param.thing("pages", BUFFER, "The memory."),
     ],
     result: "bool",
     doc: "Adds memory to a bio. False when it may not stand in one bio with the memory there is: " +
       "peer memory is never mixed with RAM or with another provider's.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0)\n` +
       `assert bio_add(b, alloc_pages(1))\nassert b.vectors.length == 1`,
-    run: (run, [bio, pages]) => toThing(bio, BIO, "bio").add(segmentsOf(pages), sameProvider(run)),
-  },
-  {
+    run: (run, [bio, pages]) => bio.add(pages.segments, sameProvider(run)),
+  }),
+  builtin({
     name: "submit_bio",
-    parameters: [{ name: "bio", kind: "@bio", doc: "What bio() gave." }],
-    result: "@io",
+    parameters: [MADE],
+    result: IO,
     doc:
       "Submits a bio: it is cut at once, its requests are queued. Never raises what happens to " +
       "it.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let io = submit_bio(bio(read, lba: 0, into: buf))\nwait io\n` +
       `assert buf == ssd.media(lba: 0, bytes: 4KiB)`,
-    run(_run, [bio]) {
-      const target = toThing(bio, BIO, "bio");
-      return thing(IO, target.device.disk.submitBio(target.toBio()));
-    },
-  },
-  {
+    run: (_run, [bio]) => bio.device.disk.submitBio(bio.toBio()),
+  }),
+  builtin({
     name: "request",
-    parameters: [{ name: "bio", kind: "@bio", doc: "Bios that follow each other on the disk." }],
+    parameters: [param.thing("bio", BIO, "Bios that follow each other on the disk.")],
     variadic: true,
-    result: "@request",
+    result: REQUEST,
     doc:
       "Makes one request of bios that the block layer merges; EINVAL when it does not. Nothing is " +
       "submitted: it is for the iterator functions.",
@@ -213,7 +196,6 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,
     raises: ["EINVAL"],
-    run: (run, bios) =>
-      thing(REQUEST, mergedRequest(run, bios.map((bio) => toThing(bio, BIO, "bio")))),
-  },
+    run: (run, bios: readonly BioTarget[]) => mergedRequest(run, bios),
+  }),
 ];

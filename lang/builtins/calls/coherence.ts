@@ -4,23 +4,27 @@ import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { MemoryEncryption } from "../../../runtime/memory/memory_encryption.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { isThing, thing, toInt, toSize } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
-import { BUFFER } from "../things/buffer.ts";
+import { isThing } from "../arguments.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { BUFFER, physOf } from "../things/buffer.ts";
 import { CACHE_LINES, cacheLines } from "../things/dma/cache_lines.ts";
 import { PHYS } from "./parameters.ts";
-import { physOfValue } from "./memory.ts";
+import { builtin } from "../describe/builtin.ts";
+import { optional, param, type Parameter } from "../describe/parameters.ts";
 
 const MOST_LOOKED_BYTES = 16 * 2 ** 20;
 const MOST_PAGES = 2 ** 20;
 
-const PAGES: ParameterSpec = { name: "pages", kind: "int", doc: "How many pages from there on." };
+const PAGES = param.int("pages", "How many pages from there on.", 1, MOST_PAGES);
+
+/** Where to look: a buffer says how much, too. */
+const WHERE: Parameter<Value> = { ...PHYS, decode: null };
 
 type Conversion = (encryption: MemoryEncryption, from: PhysAddr, sizeBytes: number) => void;
 
 /** Converts pages in a confidential guest; elsewhere there is nothing to do. */
 function conversion(name: string, doc: string, convert: Conversion): FunctionSpec {
-  return {
+  return builtin({
     name,
     parameters: [PHYS, PAGES],
     result: "nothing",
@@ -35,32 +39,25 @@ let m = dma_map_phys(ssd, page, 4KiB, to_device, cc_shared)
 assert m.branch == shared_reached and ssd.dma_read(m, 1) == bytes"5a"
 dma_unmap_phys(ssd, m, 4KiB, to_device, cc_shared)
 set_memory_encrypted(page, 1)`,
-    run(run, [where, pages]) {
+    run(run, [from, pages]) {
       const { encryption, memory } = run.lab.machine;
-      const from = physOfValue(where, "phys");
-      const sizeBytes = toInt(pages, "pages", 1, MOST_PAGES) * PAGE_SIZE_BYTES;
+      const sizeBytes = pages * PAGE_SIZE_BYTES;
       if (!memory.covers(from, sizeBytes)) {
         throw new ScriptError("E0918", `There is no memory at 0x${from.toString(16)} to convert`);
       }
       if (encryption !== null) convert(encryption, from, sizeBytes);
-      return null;
     },
-  };
+  });
 }
 
 export const COHERENCE_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "cache_lines",
     parameters: [
-      PHYS,
-      {
-        name: "size",
-        kind: "size",
-        optional: true,
-        doc: "How many bytes; all of a buffer in one piece when left out.",
-      },
+      WHERE,
+      optional(param.size("size", "How many bytes; all of a buffer in one piece when left out.")),
     ],
-    result: "@cache_lines",
+    result: CACHE_LINES,
     doc: "Looks at the CPU's cache lines over memory: whose they are, and how they stand to it. " +
       "Lines matter where a device is not coherent; elsewhere all are clean.",
     example: `machine {
@@ -74,13 +71,13 @@ ssd.dma_write(m, bytes"01")
 assert cache_lines(page)[0].state == stale
 dma_unmap_phys(ssd, m, 4KiB, from_device)
 assert page[0] == 1`,
-    run(run, [where, length]) {
-      const from = physOfValue(where, "phys");
-      const sizeBytes = lookedBytes(where, length);
+    run(run, [where, size]) {
+      const from = physOf(where);
+      const sizeBytes = lookedBytes(where, size);
       run.chargeMemory(sizeBytes);
-      return thing(CACHE_LINES, cacheLines(run.lab.machine, from, sizeBytes));
+      return cacheLines(run.lab.machine, from, sizeBytes);
     },
-  },
+  }),
   conversion(
     "set_memory_decrypted",
     "Shares pages of a confidential guest: they are stored plain, so that devices can read them. " +
@@ -94,14 +91,14 @@ assert page[0] == 1`,
   ),
 ];
 
-function lookedBytes(where: Value | undefined, length: Value | undefined): number {
+function lookedBytes(where: Value, size: number | undefined): number {
   const whole = isThing(where, BUFFER) && where.target.segments.length === 1
     ? where.target.sizeBytes
     : undefined;
-  if (length === undefined && whole === undefined) {
+  const sizeBytes = size ?? whole;
+  if (sizeBytes === undefined) {
     throw new ScriptError("E0919", "How much to look at is missing", "write `size: 4KiB`");
   }
-  const sizeBytes = length === undefined ? whole! : toSize(length, "size");
   if (sizeBytes >= 1 && sizeBytes <= MOST_LOOKED_BYTES) return sizeBytes;
   throw new ScriptError("E0919", `Cannot look at the cache lines of ${sizeBytes} bytes`);
 }

@@ -1,18 +1,20 @@
 /** Reading what a kernel's log says of a fault. */
-import { thing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { FAULT_LOG, readFaultLog } from "../things/fault_log.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
 
 export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "fault_log",
-    parameters: [{
-      name: "text",
-      kind: "string",
-      doc: "The line as dmesg prints it, with or without timestamps; several lines of one fault " +
-        "joined by \\n.",
-    }],
-    result: "@fault_log",
+    parameters: [
+      param.string(
+        "text",
+        "The line as dmesg prints it, with or without timestamps; several lines of one fault " +
+          "joined by \\n.",
+      ),
+    ],
+    result: FAULT_LOG,
     doc: "Decodes the fault line of an IOMMU, VT-d, AMD or Arm SMMUv3, out of a kernel's log. " +
       "`explain` holds it against this run: which mapping it was, and which call is to blame.",
     example: `machine {
@@ -23,6 +25,6 @@ let line = fault_log("DMAR: [DMA Read NO_PASID] Request device [01:00.0] " +
   "fault addr 0xff000000 [fault reason 0x06] PTE Read access is not set")
 assert line.format == vtd and line.access == read and line.reason == not_readable
 assert line.device == ssd and line.verdict == never_mapped`,
-    run: (_run, [text]) => thing(FAULT_LOG, readFaultLog(text as string)),
-  },
+    run: (_run, [text]) => readFaultLog(text),
+  }),
 ];

@@ -1,5 +1,10 @@
 /** Pages of processes, and the DMA map that follows them one by one. */
-import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import {
+  alignDown,
+  DMA_MAPPING_ERROR,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "../../../runtime/address.ts";
 import { PeerMemo, peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import {
@@ -11,16 +16,16 @@ import {
 import { AddressSpace } from "../../../runtime/mm/address_space.ts";
 import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
-import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import type { Value } from "../../values/value.ts";
-import { dma, isThing, raiseErrno, thing, toInt, toSize, toThing, toVirt } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
-import { DEVICE } from "../things/device.ts";
+import { Handle, type Value } from "../../values/value.ts";
+import { failure, raiseErrno, toInt } from "../arguments.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
-import { MM, toMm } from "../things/rdma/mm.ts";
+import { MM } from "../things/rdma/mm.ts";
 import { migratePage, pagesOf } from "../things/rdma/mm_methods.ts";
 import { DEV, SIZE, VIRT } from "./parameters.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, optional, param } from "../describe/parameters.ts";
 
 /** More pages than one map may have. */
 const MAX_PAGES = 2 ** 20;
@@ -38,43 +43,30 @@ let at = mm.mmap(16KiB)
 /** The same without the process. */
 const CARD = MACHINE.split("let mm")[0]!;
 
-const MAP: ParameterSpec = {
-  name: "map",
-  kind: "@hmm_map",
-  doc: "What hmm_dma_map_alloc() gave.",
-};
+const MAP = param.of("map", "@hmm_map", "What hmm_dma_map_alloc() gave.", heldMap);
 
-const INDEX: ParameterSpec = {
-  name: "index",
-  kind: "int",
-  doc: "Which entry, from 0.",
-};
+const INDEX = param.int("index", "Which entry, from 0.");
 
-const PROCESS: ParameterSpec = { name: "mm", kind: "@mm", doc: "What address_space() gave." };
+const PROCESS = param.thing("mm", MM, "What address_space() gave.");
 
 /** The map behind a value, which must not have been given back. */
-function toMap(value: Value | undefined): HmmMapTarget {
-  const target = toThing(value, HMM_MAP, "map");
+function heldMap(value: Value): HmmMapTarget {
+  const { target } = value as Handle<HmmMapTarget>;
   if (target.map.held) return target;
   throw new ScriptError("E0919", "The map was given back: there are no lists any more");
 }
 
 /** An entry that the map has: its number is one of the device's table. */
-function toIndex(value: Value | undefined, { map }: HmmMapTarget): number {
+function checkedEntry(index: number, { map }: HmmMapTarget): number {
   const entries = Math.floor(map.pfns.length * PAGE_SIZE_BYTES / map.entrySizeBytes);
-  return toInt(value, "index", 0, entries - 1);
-}
-
-function memoOf(value: Value | undefined, run: Run): PeerMemo | null {
-  if (run.lab.machine.peers === null) return null;
-  return isThing(value, P2PDMA_STATE) ? value.target : peerMemo(run.lab.machine);
+  return toInt(index, "index", 0, entries - 1);
 }
 
 export const HMM_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "address_space",
     parameters: [],
-    result: "@mm",
+    result: MM,
     doc: "A process with an address space that is empty.",
     example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
       `assert mm.pages == 1`,
@@ -83,45 +75,30 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
       if (machine.config.pageSizeBytes !== PAGE_SIZE_BYTES) {
         throw new ScriptError("E0919", "Processes have pages of 4 KiB: leave `page_size` as it is");
       }
-      return thing(MM, new AddressSpace(machine));
+      return new AddressSpace(machine);
     },
-  },
-  {
+  }),
+  builtin({
     name: "p2pdma_state",
     parameters: [],
-    result: "@p2pdma_state",
+    result: P2PDMA_STATE,
     doc: "What is remembered of peers along one batch of hmm_dma_map_pfn().",
     example: `assert p2pdma_state().kind == none, "nobody was asked yet"`,
-    run: () => thing(P2PDMA_STATE, new PeerMemo()),
-  },
-  {
+    run: () => new PeerMemo(),
+  }),
+  builtin({
     name: "hmm_range_fault",
     parameters: [
       PROCESS,
       MAP,
       VIRT,
-      { name: "pages", kind: "int", doc: "How many pages of 4 KiB." },
-      {
-        name: "first",
-        kind: "int",
-        optional: true,
-        named: true,
-        doc: "The first entry. Default 0.",
-      },
-      {
-        name: "fault",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "Bring pages in that are not there, the default; false: only look.",
-      },
-      {
-        name: "write",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "The process must be able to write them. Default false.",
-      },
+      param.int("pages", "How many pages of 4 KiB."),
+      named(param.int("first", "The first entry. Default 0."), 0),
+      named(
+        param.bool("fault", "Bring pages in that are not there, the default; false: only look."),
+        true,
+      ),
+      named(param.bool("write", "The process must be able to write them. Default false."), false),
     ],
     result: "nothing",
     doc: "Reads a part of a process's page table into a map's list. Flags of the DMA side stay, " +
@@ -132,39 +109,35 @@ hmm_range_fault(mm, map, at, 4, write: true)
 assert map.valid == 4 and map.entry(3).flags == [valid, write]
 hmm_dma_map_free(nic, map)`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
-    run(run, [process, mapped, addr, pages, first, fault, write]) {
-      const mm = toMm(process);
-      const { map } = toMap(mapped);
-      const firstIndex = first === undefined ? 0 : toInt(first, "first", 0, map.pfns.length - 1);
+    run(run, [mm, { map }, addr, pages, first, fault, write]) {
+      const firstIndex = toInt(first, "first", 0, map.pfns.length - 1);
       const count = toInt(pages, "pages", 1, map.pfns.length - firstIndex);
       run.chargeMemory(ENTRY_BYTES * count);
-      const valid = fault === false ? 0 : HMM_PFN.VALID;
+      const valid = fault ? HMM_PFN.VALID : 0;
       const error = hmmRangeFault(run.lab.machine, {
         mm,
         notifier: null,
         sequence: 0,
         list: map.pfns,
         firstIndex,
-        start: alignDown(toVirt(addr, "addr"), PAGE_SIZE_BYTES) as ReturnType<typeof toVirt>,
+        start: alignDown(addr, PAGE_SIZE_BYTES) as VirtAddr,
         pages: count,
-        wanted: valid + (write === true ? HMM_PFN.WRITE : 0),
+        wanted: valid + (write ? HMM_PFN.WRITE : 0),
       });
       return raiseErrno(error, "The process's pages cannot be had as wanted");
     },
-  },
-  {
+  }),
+  builtin({
     name: "hmm_dma_map_alloc",
     parameters: [
       DEV,
-      { name: "pages", kind: "int", doc: "How many pages of 4 KiB." },
-      {
-        name: "entry_size",
-        kind: "size",
-        optional: true,
-        doc: "What an entry of the device's table stands for. Default 4KiB.",
-      },
+      param.int("pages", "How many pages of 4 KiB.", 1, MAX_PAGES),
+      optional(
+        param.size("entry_size", "What an entry of the device's table stands for. Default 4KiB."),
+        PAGE_SIZE_BYTES,
+      ),
     ],
-    result: "@hmm_map",
+    result: HMM_MAP,
     doc:
       "A map for pages of a process, with nothing mapped: a list of page frames, and a range of " +
       "IO addresses where the device is translated. Devices that would need bounce buffers, cache " +
@@ -173,41 +146,39 @@ hmm_dma_map_free(nic, map)`,
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM", "EINVAL"],
-    run(run, [dev, pages, entrySize]) {
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const count = toInt(pages, "pages", 1, MAX_PAGES);
-      const entryBytes = entrySize === undefined
-        ? PAGE_SIZE_BYTES
-        : toSize(entrySize, "entry_size");
+    run(run, [device, count, entryBytes]) {
       if (entryBytes === 0 || entryBytes % PAGE_SIZE_BYTES !== 0) {
         throw new ScriptError("E0919", "An entry stands for whole pages of 4 KiB");
       }
       run.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
-      if (typeof map === "number") return raiseErrno(map, `${device.name} gets no map of pages`);
-      return thing(HMM_MAP, { map, device });
+      if (typeof map === "number") throw failure(map, `${device.name} gets no map of pages`);
+      return { map, device };
     },
-  },
-  {
+  }),
+  builtin({
     name: "hmm_dma_map_free",
     parameters: [DEV, MAP],
     result: "nothing",
     doc: "Gives range and lists back. Nothing is unmapped: all entries must have been.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
-    run(run, [dev, mapped]) {
-      hmmDmaMapFree(run.lab.machine, toThing(dev, DEVICE, "dev").dma, toMap(mapped).map);
-      return null;
-    },
-  },
-  {
+    run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
+  }),
+  builtin({
     name: "hmm_dma_map_pfn",
-    parameters: [DEV, MAP, INDEX, {
-      name: "p2p",
-      kind: "@p2pdma_state",
-      optional: true,
-      doc: "What is remembered of peers along a batch. Default: nothing.",
-    }],
+    parameters: [
+      DEV,
+      MAP,
+      INDEX,
+      optional(
+        param.thing(
+          "p2p",
+          P2PDMA_STATE,
+          "What is remembered of peers along a batch. Default: nothing.",
+        ),
+      ),
+    ],
     result: "dma",
     doc:
       "Makes an entry reachable that has a page: one link and one sync the first time, nothing " +
@@ -218,10 +189,8 @@ assert hmm_dma_map_pfn(nic, map, 2) == map.state.addr + 8KiB
 assert hmm_dma_unmap_pfn(nic, map, 2)
 hmm_dma_map_free(nic, map)`,
     raises: ["ENOMEM", "EFAULT"],
-    run(run, [dev, mapped, index, p2p]) {
-      const target = toMap(mapped);
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const entry = toIndex(index, target);
+    run(run, [device, target, index, p2p]) {
+      const entry = checkedEntry(index, target);
       if (!target.map.pfns.has(entry, HMM_PFN.VALID)) {
         throw new ScriptError(
           "E0919",
@@ -230,12 +199,13 @@ hmm_dma_map_free(nic, map)`,
         );
       }
       const { machine } = run.lab;
-      const address = hmmDmaMapPfn(machine, device, target.map, entry, memoOf(p2p, run));
-      if (address !== DMA_MAPPING_ERROR) return dma(address);
+      const memo = machine.peers === null ? null : p2p ?? peerMemo(machine);
+      const address = hmmDmaMapPfn(machine, device, target.map, entry, memo);
+      if (address !== DMA_MAPPING_ERROR) return address;
       throw new KernelError("ENOMEM", `Entry ${entry} cannot be mapped for ${device.name}`);
     },
-  },
-  {
+  }),
+  builtin({
     name: "hmm_dma_unmap_pfn",
     parameters: [DEV, MAP, INDEX],
     result: "bool",
@@ -246,13 +216,10 @@ hmm_range_fault(mm, map, at, 4)
 assert not hmm_dma_unmap_pfn(nic, map, 0)
 hmm_dma_map_free(nic, map)`,
     raises: ["EFAULT"],
-    run(run, [dev, mapped, index]) {
-      const target = toMap(mapped);
-      const device = toThing(dev, DEVICE, "dev").dma;
-      return hmmDmaUnmapPfn(run.lab.machine, device, target.map, toIndex(index, target));
-    },
-  },
-  {
+    run: (run, [device, target, index]) =>
+      hmmDmaUnmapPfn(run.lab.machine, device, target.map, checkedEntry(index, target)),
+  }),
+  builtin({
     name: "mmu_notifier_invalidate_range_start",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
@@ -265,26 +232,24 @@ mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mm.migrate(at)
 mmu_notifier_invalidate_range_end(mm, at, 4KiB)
 assert counters.hmm.invalidate == 1`,
-    run(_run, [process, addr, length]) {
-      const mm = toMm(process);
-      mm.beginChange({ ...pagesOf(addr, length), blockable: true }, "asked");
-      return null;
+    run(_run, [mm, addr, size]) {
+      mm.beginChange({ ...pagesOf(addr, size), blockable: true }, "asked");
     },
-  },
-  {
+  }),
+  builtin({
     name: "mmu_notifier_invalidate_range_end",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
     doc: "The change that mmu_notifier_invalidate_range_start() began is over.",
     example: `${MACHINE}mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
-    run(_run, [process, addr, length]) {
-      const { end, start } = pagesOf(addr, length);
-      if (toMm(process).notifiers.end(start, end)) return null;
+    run(_run, [mm, addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      if (mm.notifiers.end(start, end)) return;
       throw new ScriptError("E0919", "No change of these addresses has begun");
     },
-  },
-  {
+  }),
+  builtin({
     name: "invalidate_range",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
@@ -292,15 +257,13 @@ mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
       "with a device takes the device off.",
     example: `${MACHINE}invalidate_range(mm, at, 16KiB)
 assert counters.hmm.invalidate == 1`,
-    run(_run, [process, addr, length]) {
-      const mm = toMm(process);
-      const { end, start } = pagesOf(addr, length);
+    run(_run, [mm, addr, size]) {
+      const { end, start } = pagesOf(addr, size);
       mm.beginChange({ start, end, blockable: true }, "asked");
       mm.notifiers.end(start, end);
-      return null;
     },
-  },
-  {
+  }),
+  builtin({
     name: "migrate",
     parameters: [PROCESS, VIRT],
     result: "nothing",
@@ -310,6 +273,6 @@ let before = mm.page(at).phys
 migrate(mm, at)
 assert mm.page(at).phys != before`,
     raises: ["ENOENT", "ENOMEM"],
-    run: (_run, [process, addr]) => migratePage(toMm(process), addr),
-  },
+    run: (_run, [mm, addr]) => migratePage(mm, addr),
+  }),
 ];

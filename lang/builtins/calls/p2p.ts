@@ -1,5 +1,4 @@
 /** Peer-to-peer routes: how devices reach each other's memory. */
-import type { LabDevice } from "../../../devices/lab.ts";
 import {
   acsPresent,
   type AcsService,
@@ -12,24 +11,23 @@ import { type EventId, eventId, type FieldValue } from "../../../runtime/event_v
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { type Value, Word } from "../../values/value.ts";
-import { isThing, record, thing, toItems, toThing, word, wrongKind } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
+import { isThing, toItems, toThing, wrongKind } from "../arguments.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { deviceValue } from "../node_types.ts";
 import { PORT } from "../things/pci/port.ts";
 import { TOPOLOGY } from "../things/pci/topology.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, param } from "../describe/parameters.ts";
 
-const PROVIDER: ParameterSpec = {
-  name: "provider",
-  kind: "@device",
-  doc: "The device whose memory is used.",
-};
+const PROVIDER = param.thing("provider", DEVICE, "The device whose memory is used.");
 
-const CLIENTS: ParameterSpec = {
-  name: "clients",
-  kind: "list",
-  doc: "The devices that read or write it.",
-};
+const CLIENTS = param.of(
+  "clients",
+  "list",
+  "The devices that read or write it.",
+  (value) => toItems(value, "clients").map((item) => toThing(item, DEVICE, "a client")),
+);
 
 /** A machine for examples: a disk and a provider below one switch. */
 export const PEER_MACHINE = `machine {
@@ -85,17 +83,13 @@ export function calling<T>(
   return value;
 }
 
-function toDevices(value: Value | undefined): LabDevice[] {
-  return toItems(value, "clients").map((item): LabDevice => toThing(item, DEVICE, "a client"));
-}
-
 /** A device as its name in a script means it. */
 function deviceNamed(run: Run, name: string): Value {
   return deviceValue(run.lab.devices.get(name)!);
 }
 
 /** The functions whose access control a script means: a device, a port by name, all of a switch. */
-function toFunctions(run: Run, at: Value | undefined): readonly PciFunction[] {
+function toFunctions(run: Run, at: Value): readonly PciFunction[] {
   const { functions } = run.lab.topology;
   if (isThing(at, DEVICE)) return [at.target.function];
   const name = isThing(at, PORT) ? at.target.name : at;
@@ -112,7 +106,7 @@ function toFunctions(run: Run, at: Value | undefined): readonly PciFunction[] {
   );
 }
 
-function toServices(value: Value | undefined): readonly AcsService[] {
+function toServices(value: Value): readonly AcsService[] {
   return toItems(value, "services").map((item) => {
     if (item instanceof Word && isAcsService(item.name)) return item.name;
     throw wrongKind(item, "a part of services", "an access control service");
@@ -120,74 +114,64 @@ function toServices(value: Value | undefined): readonly AcsService[] {
 }
 
 export const P2P_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "topology",
     parameters: [],
-    result: "@topology",
+    result: TOPOLOGY,
     doc: "The PCI tree; `show topology()` draws it.",
     example: `${PEER_MACHINE}assert topology().devices == ["ssd", "cmb"]\nshow topology()`,
-    run: (run) => thing(TOPOLOGY, run.lab),
-  },
-  {
+    run: (run) => run.lab,
+  }),
+  builtin({
     name: "pci_p2pdma_map_type",
-    parameters: [
-      PROVIDER,
-      { name: "client", kind: "@device", doc: "The device that reads or writes it." },
-    ],
+    parameters: [PROVIDER, param.thing("client", DEVICE, "The device that reads or writes it.")],
     result: "word",
     doc: "How the client reaches the provider's memory: bus_addr, thru_host_bridge or " +
       "not_supported. What was worked out once is remembered.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr`,
-    run(run, [provider, client]) {
-      const from = toThing(provider, DEVICE, "provider");
-      const to = toThing(client, DEVICE, "client");
-      return word(calling(
+    run(run, [from, to]) {
+      return calling(
         run,
         MAP_TYPE,
         to.name,
         { provider: from.name, client: to.name },
         () => run.lab.topology.kind(from.function, to.function),
         (kind) => kind,
-      ));
+      );
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pdma_distance",
-    parameters: [PROVIDER, CLIENTS, {
-      name: "verbose",
-      kind: "bool",
-      optional: true,
-      named: true,
-      doc: "Warn about what stands in the way. Default true.",
-    }],
+    parameters: [
+      PROVIDER,
+      CLIENTS,
+      named(param.bool("verbose", "Warn about what stands in the way. Default true."), true),
+    ],
     result: "int",
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
       "cannot reach the memory. It is worked out anew, and remembered for pci_p2pdma_map_type.",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
-    run(run, [provider, clients, verbose = true]) {
-      const from = toThing(provider, DEVICE, "provider");
-      const to = toDevices(clients);
+    run(run, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
       const distance = calling(
         run,
         DISTANCE,
         from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
-        () => run.lab.topology.distance(from.function, functions, verbose as boolean),
+        () => run.lab.topology.distance(from.function, functions, verbose),
         (value) => value,
       );
       return distance < 0 ? null : distance;
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pmem_find",
     parameters: [CLIENTS],
     result: "@device",
     doc: "The published provider that is nearest to all clients, by chance one of those equally " +
       "near; none when nobody's memory is reached by all. The device is kept until pci_dev_put.",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
-    run(run, [clients]) {
-      const to = toDevices(clients);
+    run(run, [to]) {
       const { routes } = run.lab.topology;
       const found = calling(
         run,
@@ -199,32 +183,31 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       );
       return found === null ? null : deviceNamed(run, found.func.name);
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_dev_put",
-    parameters: [{ name: "dev", kind: "@device", doc: "A device that pci_p2pmem_find gave." }],
+    parameters: [param.thing("dev", DEVICE, "A device that pci_p2pmem_find gave.")],
     result: "nothing",
     doc: "Drops the reference that pci_p2pmem_find took.",
     example: `${PEER_MACHINE}let found = pci_p2pmem_find([ssd])\n` +
       `assert p2pmem(found).device_references == 1\npci_dev_put(found)\n` +
       `assert p2pmem(cmb).device_references == 0`,
-    run(run, [dev]) {
-      const device = toThing(dev, DEVICE, "dev");
+    run(run, [device]) {
       const provider = run.lab.topology.providers.everOf(device.function);
       if (provider === null || provider.deviceReferences === 0) {
         throw new ScriptError("E0919", `Nobody holds a reference to ${device.name}`);
       }
       provider.deviceReferences--;
-      return null;
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pdma_enable_store",
-    parameters: [{
-      name: "text",
-      kind: "string",
-      doc: "What an administrator writes: a PCI address, or a word that says yes or no.",
-    }],
+    parameters: [
+      param.string(
+        "text",
+        "What an administrator writes: a PCI address, or a word that says yes or no.",
+      ),
+    ],
     result: "record",
     doc: "Whether peer memory is to be used, and whose if only one device's will do: " +
       "{ enabled, provider }.",
@@ -234,33 +217,32 @@ assert pci_p2pdma_enable_store("off") == { enabled: false, provider: none }
 pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
     raises: ["ENODEV", "EINVAL"],
     run(run, [text]) {
-      const choice = readPeerChoice(run.lab.topology, text as string);
+      const choice = readPeerChoice(run.lab.topology, text);
       if (typeof choice === "number") {
         throw new KernelError(
           errnoName(choice),
-          `"${text as string}" names no device that publishes memory, and says neither yes nor no`,
+          `"${text}" names no device that publishes memory, and says neither yes nor no`,
         );
       }
       const { enabled, provider } = choice;
-      return record({
-        enabled,
-        provider: provider === null ? null : deviceNamed(run, provider.name),
-      });
+      return { enabled, provider: provider === null ? null : deviceNamed(run, provider.name) };
     },
-  },
-  {
+  }),
+  builtin({
     name: "set_acs",
     parameters: [
-      {
-        name: "at",
-        kind: ["@device", "@port", "string"],
-        doc: 'A device, a root port, a switch (all its ports), or a port by name: "sw0.down0".',
-      },
-      {
-        name: "services",
-        kind: "list",
-        doc: "The services that are on from here; others are off.",
-      },
+      param.of(
+        "at",
+        ["@device", "@port", "string"],
+        'A device, a root port, a switch (all its ports), or a port by name: "sw0.down0".',
+        (at) => at,
+      ),
+      param.of(
+        "services",
+        "list",
+        "The services that are on from here; others are off.",
+        toServices,
+      ),
     ],
     result: "nothing",
     doc: "Switches access control services while the machine runs. What the kernel has worked " +
@@ -270,10 +252,8 @@ set_acs("sw0.down1", [request_redirect])
 assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
 assert pci_p2pdma_distance(cmb, [ssd]) == none
 assert pci_p2pdma_map_type(cmb, ssd) == not_supported`,
-    run(run, [at, services]) {
-      const on = toServices(services);
+    run(run, [at, on]) {
       for (const func of toFunctions(run, at)) func.acs = acsPresent(on);
-      return null;
     },
-  },
+  }),
 ];

@@ -4,19 +4,22 @@ import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { dma, phys, record, size, thing, toNumber, toSize, toThing } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
 import { P2PMEM } from "../things/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
-import { MEMORY, OWNER, toBuffer } from "./p2p_memory.ts";
+import { bufferAt, MEMORY, OWNER } from "./p2p_memory.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, optional, param } from "../describe/parameters.ts";
 
 /** A machine for examples: a device whose driver has not lent anything yet. */
 const LATER_MACHINE = `machine {
   pci { root_port rp0 { switch sw0 { nvme ssd { } endpoint gpu { bar = 16MiB } } } }
 }
 `;
+
+/** Numbers that no BAR has name none. */
+const BAR = param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER);
 
 /** The provider that a device is or was. */
 function toProvider(run: Run, device: LabDevice): PeerProvider {
@@ -34,30 +37,27 @@ function raiseOn(error: number, message: string): void {
 }
 
 export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "p2pmem",
     parameters: [OWNER],
-    result: "@p2pmem",
+    result: P2PMEM,
     doc: "What a device lends to its peers: how much, to how many, and in which state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
       `assert p2pmem(cmb).available == 1MiB`,
-    run: (run, [dev]) => thing(P2PMEM, toProvider(run, toThing(dev, DEVICE, "dev"))),
-  },
-  {
+    run: (run, [dev]) => toProvider(run, dev),
+  }),
+  builtin({
     name: "pcim_p2pdma_init",
     parameters: [OWNER],
     result: "nothing",
     doc: "Makes a device known as one whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
-    run(run, [dev]) {
-      run.lab.topology.providers.init(toThing(dev, DEVICE, "dev").function);
-      return null;
-    },
-  },
-  {
+    run: (run, [dev]) => run.lab.topology.providers.init(dev.function),
+  }),
+  builtin({
     name: "pcim_p2pdma_provider",
-    parameters: [OWNER, { name: "bar", kind: "int", doc: "The number of a memory BAR." }],
-    result: "record",
+    parameters: [OWNER, BAR],
+    result: { phys: "phys", size: "size", bus_address: "dma" },
     doc:
       "What the memory of one BAR is to peers: { phys, size, bus_address }, or none. It has no " +
       "pages, and nothing keeps it when the device's driver leaves. 6.12 has no such thing.",
@@ -65,31 +65,24 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
 let provider = pcim_p2pdma_provider(gpu, 0)
 assert provider.size == 16MiB
 assert pcim_p2pdma_provider(gpu, 5) == none`,
-    run(run, [dev, bar]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const index = toNumber(bar, "bar");
+    run(run, [device, index]) {
       const found = run.lab.topology.providers.barProvider(device.function, index);
       if (found === null) return null;
       const { basePhys, sizeBytes } = found.bar;
-      return record({
-        phys: phys(basePhys),
-        size: size(sizeBytes),
-        bus_address: dma(run.lab.topology.providers.busAddress(device.function, basePhys)),
-      });
+      return {
+        phys: basePhys,
+        size: sizeBytes,
+        bus_address: run.lab.topology.providers.busAddress(device.function, basePhys),
+      };
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pdma_add_resource",
     parameters: [
       OWNER,
-      { name: "bar", kind: "int", doc: "The number of a memory BAR." },
-      {
-        name: "size",
-        kind: "size",
-        optional: true,
-        doc: "How much of it. Default: the rest of the BAR.",
-      },
-      { name: "offset", kind: "size", optional: true, doc: "From where. Default 0B." },
+      BAR,
+      optional(param.size("size", "How much of it. Default: the rest of the BAR."), 0),
+      optional(param.size("offset", "From where. Default 0B."), 0),
     ],
     result: "nothing",
     doc: "Gives a part of a BAR pages and puts it into the device's pool, from which " +
@@ -97,51 +90,33 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 1MiB, offset: 2MiB)
 assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST"],
-    run(run, [dev, bar, length, offset]) {
-      const device = toThing(dev, DEVICE, "dev");
+    run(run, [device, bar, sizeBytes, offsetBytes]) {
       const error = run.lab.topology.providers.addResource(
         device.function,
-        toNumber(bar, "bar"),
-        length === undefined ? 0 : toSize(length, "size"),
-        offset === undefined ? 0 : toSize(offset, "offset"),
+        bar,
+        sizeBytes,
+        offsetBytes,
       );
-      raiseOn(error, `${device.name} cannot lend this part of BAR ${toNumber(bar, "bar")}`);
-      return null;
+      raiseOn(error, `${device.name} cannot lend this part of BAR ${bar}`);
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pmem_publish",
-    parameters: [OWNER, {
-      name: "publish",
-      kind: "bool",
-      doc: "Whether pci_p2pmem_find offers it.",
-    }],
+    parameters: [OWNER, param.bool("publish", "Whether pci_p2pmem_find offers it.")],
     result: "nothing",
     doc: "Offers a device's memory to whoever looks for some, or does so no longer.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
-    run(run, [dev, publish]) {
-      run.lab.topology.providers.publish(
-        toThing(dev, DEVICE, "dev").function,
-        publish as boolean,
-      );
-      return null;
-    },
-  },
-  {
+    run: (run, [dev, publish]) => run.lab.topology.providers.publish(dev.function, publish),
+  }),
+  builtin({
     name: "p2pmem_mmap",
     parameters: [
       OWNER,
-      { name: "size", kind: "size", doc: "How many bytes; whole pages are mapped." },
-      { name: "offset", kind: "size", optional: true, named: true, doc: "Only 0B is possible." },
-      {
-        name: "private",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "Only false is possible.",
-      },
+      param.size("size", "How many bytes; whole pages are mapped."),
+      named(param.size("offset", "Only 0B is possible."), 0),
+      named(param.bool("private", "Only false is possible."), false),
     ],
-    result: "@buffer",
+    result: BUFFER,
     doc: "A program maps memory of a device through its `allocate` file. Each page is held by " +
       "itself, until p2pmem_munmap or until the driver leaves.",
     example: `${PEER_MACHINE}let buf = p2pmem_mmap(cmb, 8KiB)
@@ -149,27 +124,23 @@ assert p2pmem(cmb).references == 2
 p2pmem_munmap(cmb, buf)
 assert p2pmem(cmb).references == 0`,
     raises: ["EINVAL", "ENODEV", "ENOMEM"],
-    run(run, [dev, length, offset, isPrivate]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const sizeBytes = toSize(length, "size");
+    run(run, [device, sizeBytes, offsetBytes, isPrivate]) {
       const mapped = run.lab.topology.providers.userMap(device.function, {
         sizeBytes,
-        offsetBytes: offset === undefined ? 0 : toSize(offset, "offset"),
-        isPrivate: isPrivate === true,
+        offsetBytes,
+        isPrivate,
       });
-      if (typeof mapped !== "number") return toBuffer(run, mapped.pages[0]!, sizeBytes);
+      if (typeof mapped !== "number") return bufferAt(run, mapped.pages[0]!, sizeBytes);
       throw new KernelError(errnoName(mapped), `Memory of ${device.name} cannot be mapped so`);
     },
-  },
-  {
+  }),
+  builtin({
     name: "p2pmem_munmap",
     parameters: [OWNER, MEMORY],
     result: "nothing",
     doc: "The program unmaps what p2pmem_mmap gave it.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
-    run(run, [dev, buffer]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const { phys: at } = toThing(buffer, BUFFER, "buffer");
+    run(run, [device, { phys: at }]) {
       const { providers } = run.lab.topology;
       const provider = providers.of(device.function);
       const mapping = [...provider?.userMappings ?? []].find(({ pages }) => pages[0] === at);
@@ -177,10 +148,9 @@ assert p2pmem(cmb).references == 0`,
         throw new ScriptError("E0919", `No program has mapped this memory of ${device.name}`);
       }
       providers.userUnmap(device.function, mapping);
-      return null;
     },
-  },
-  {
+  }),
+  builtin({
     name: "unbind_provider",
     parameters: [OWNER],
     result: "bool",
@@ -192,6 +162,6 @@ assert p2pmem(cmb).references == 0`,
 assert not unbind_provider(cmb)
 pci_free_p2pmem(cmb, buf)
 assert p2pmem(cmb).state == unbound`,
-    run: (run, [dev]) => run.lab.topology.providers.unbind(toThing(dev, DEVICE, "dev").function),
-  },
+    run: (run, [dev]) => run.lab.topology.providers.unbind(dev.function),
+  }),
 ];

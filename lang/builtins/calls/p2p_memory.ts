@@ -6,31 +6,24 @@ import { KernelError } from "../../../runtime/errno.ts";
 import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import type { Value } from "../../values/value.ts";
-import { bufferHome, dma, thing, toSize, toThing } from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
+import { bufferHome } from "../arguments.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
 import { calling, PEER_MACHINE, peerCall } from "./p2p.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
 
 const ALLOC = peerCall("pci_alloc_p2pmem");
 const FREE = peerCall("pci_free_p2pmem");
 
-export const OWNER: ParameterSpec = {
-  name: "dev",
-  kind: "@device",
-  doc: "The device that has the memory.",
-};
-export const MEMORY: ParameterSpec = {
-  name: "buffer",
-  kind: "@buffer",
-  doc: "Memory that it lent.",
-};
+export const OWNER = param.thing("dev", DEVICE, "The device that has the memory.");
+export const MEMORY = param.thing("buffer", BUFFER, "Memory that it lent.");
 
 /** Memory of a device as a script holds it. */
-export function toBuffer(run: Run, at: PhysAddr, sizeBytes: Bytes): Value {
-  return thing(BUFFER, new HostBuffer(bufferHome(run), [{ phys: at, sizeBytes }]));
+export function bufferAt(run: Run, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
+  return new HostBuffer(bufferHome(run), [{ phys: at, sizeBytes }]);
 }
 
 function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
@@ -57,25 +50,19 @@ function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): bool
 }
 
 export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "pci_alloc_p2pmem",
-    parameters: [OWNER, {
-      name: "size",
-      kind: "size",
-      doc: "How many bytes; whole pages are taken.",
-    }],
-    result: "@buffer",
+    parameters: [OWNER, param.size("size", "How many bytes; whole pages are taken.")],
+    result: BUFFER,
     doc: "Takes memory of a device, for peers and for requests.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 8KiB)
 ssd.read(lba: 0, into: buf)
 assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
     raises: ["ENOMEM"],
-    run(run, [dev, length]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const sizeBytes = toSize(length, "size");
+    run(run, [device, sizeBytes]) {
       const { providers } = run.lab.topology;
       const at = take(run, device, sizeBytes);
-      if (at !== null) return toBuffer(run, at, sizeBytes);
+      if (at !== null) return bufferAt(run, at, sizeBytes);
       const provider = providers.of(device.function);
       throw new KernelError(
         "ENOMEM",
@@ -86,8 +73,8 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
           : `The driver of ${device.name} is leaving`,
       );
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_free_p2pmem",
     parameters: [OWNER, MEMORY],
     result: "nothing",
@@ -96,63 +83,49 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
 assert p2pmem(cmb).available == 1MiB - 8KiB
 pci_free_p2pmem(cmb, buf)
 assert p2pmem(cmb).available == 1MiB`,
-    run(run, [dev, buffer]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const { phys: at, sizeBytes } = toThing(buffer, BUFFER, "buffer");
-      if (give(run, device, at, sizeBytes)) return null;
+    run(run, [device, { phys: at, sizeBytes }]) {
+      if (give(run, device, at, sizeBytes)) return;
       throw new ScriptError(
         "E0919",
         `Nothing that ${device.name} lent begins at this buffer`,
         "give back the very buffer that pci_alloc_p2pmem gave, and once",
       );
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pmem_alloc_sgl",
-    parameters: [OWNER, {
-      name: "size",
-      kind: "size",
-      doc: "How many bytes; whole pages are taken.",
-    }],
-    result: "@scatterlist",
+    parameters: [OWNER, param.size("size", "How many bytes; whole pages are taken.")],
+    result: SCATTERLIST,
     doc: "Takes memory of a device as a list of one entry, or gives none when there is none.",
     example: `${PEER_MACHINE}let sg = pci_p2pmem_alloc_sgl(cmb, 8KiB)
 assert dma_map_sg(ssd, sg, from_device) == 1 and sg.bus_marks.length == 1
 dma_unmap_sg(ssd, sg, from_device)
 pci_p2pmem_free_sgl(cmb, sg)
 assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
-    run(run, [dev, length]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const sizeBytes = toSize(length, "size");
+    run(run, [device, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {
         throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
       }
       const at = take(run, device, sizeBytes);
       if (at === null) return null;
-      return thing(SCATTERLIST, { list: new Scatterlist([{ phys: at, sizeBytes }]), device: null });
+      return { list: new Scatterlist([{ phys: at, sizeBytes }]), device: null };
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pmem_free_sgl",
-    parameters: [OWNER, {
-      name: "sg",
-      kind: "@scatterlist",
-      doc: "What pci_p2pmem_alloc_sgl gave.",
-    }],
+    parameters: [OWNER, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
     result: "nothing",
     doc: "Gives its memory back.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
-    run(run, [dev, sg]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const { list } = toThing(sg, SCATTERLIST, "sg");
-      if (give(run, device, list.physAt(0), list.lengthAt(0))) return null;
+    run(run, [device, { list }]) {
+      if (give(run, device, list.physAt(0), list.lengthAt(0))) return;
       throw new ScriptError(
         "E0919",
         `Nothing that ${device.name} lent begins at this list's entry`,
       );
     },
-  },
-  {
+  }),
+  builtin({
     name: "pci_p2pmem_virt_to_bus",
     parameters: [OWNER, MEMORY],
     result: "dma",
@@ -160,14 +133,12 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert ssd.dma_write(pci_p2pmem_virt_to_bus(cmb, buf), bytes"01 02")
 assert buf[1] == 2`,
-    run(run, [dev, buffer]) {
-      const device = toThing(dev, DEVICE, "dev");
-      const { phys: at } = toThing(buffer, BUFFER, "buffer");
+    run(run, [device, { phys: at }]) {
       const provider = run.lab.topology.providers.of(device.function);
       if (provider !== null && provider.rangeOf(at) === null) {
         throw new ScriptError("E0919", `This buffer is no memory of ${device.name}`);
       }
-      return dma(run.lab.topology.providers.busAddress(device.function, at));
+      return run.lab.topology.providers.busAddress(device.function, at);
     },
-  },
+  }),
 ];

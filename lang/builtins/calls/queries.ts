@@ -2,17 +2,20 @@
 import { alignUp, isPowerOfTwo, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { DmaPool } from "../../../runtime/dma/calls/pool.ts";
 import { KernelError } from "../../../runtime/errno.ts";
-import { raiseErrno, size, thing, toInt, toSize, toThing } from "../arguments.ts";
+import { raiseErrno } from "../arguments.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
-import { DEVICE } from "../things/device.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
-import { DEV, DIRECT_MACHINE, MAPPED, SIZE, TRANSLATED_MACHINE } from "./parameters.ts";
-import { toMappedAddress } from "./streaming.ts";
+import { DEV, MAPPED, SIZE } from "./parameters.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
+import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
+
+const BITS = param.int("bits", "How many address bits, 1 to 64.", 1, 64);
 
 export const QUERY_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "dma_mapping_error",
     parameters: [DEV, MAPPED],
     result: "bool",
@@ -21,41 +24,35 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
-    run: (run, [dev, addr]) =>
-      run.lab.machine.dma.dmaMappingError(
-        toThing(dev, DEVICE, "dev").dma,
-        toMappedAddress(addr),
-      ) !== 0,
-  },
-  {
+    run: (run, args) => run.lab.machine.dma.dmaMappingError(...args) !== 0,
+  }),
+  builtin({
     name: "dma_need_unmap",
     parameters: [DEV],
     result: "bool",
     doc: "True when mappings must be unmapped for anything to happen. Ask after mapping: the " +
       "first bounce of a device turns the answer from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(toThing(dev, DEVICE, "dev").dma),
-  },
-  {
+    run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
+  }),
+  builtin({
     name: "dma_max_mapping_size",
     parameters: [DEV],
     result: "size",
     doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
     example: `${DIRECT_MACHINE}assert dma_max_mapping_size(ssd) > 1GiB`,
-    run: (run, [dev]) =>
-      size(run.lab.machine.dma.dmaMaxMappingSize(toThing(dev, DEVICE, "dev").dma)),
-  },
-  {
+    run: (run, [dev]) => run.lab.machine.dma.dmaMaxMappingSize(dev),
+  }),
+  builtin({
     name: "dma_opt_mapping_size",
     parameters: [DEV],
     result: "size",
     doc: "The largest mapping that costs no more than it must: with an IOMMU, the largest range " +
       "its address caches keep.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
-    run: (run, [dev]) =>
-      size(run.lab.machine.dma.dmaOptMappingSize(toThing(dev, DEVICE, "dev").dma)),
-  },
-  {
+    run: (run, [dev]) => run.lab.machine.dma.dmaOptMappingSize(dev),
+  }),
+  builtin({
     name: "dma_get_required_mask",
     parameters: [DEV],
     result: "int",
@@ -68,10 +65,10 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
 assert dma_get_required_mask(ssd) == 33`,
     run: (run, [dev]) =>
       Math.round(
-        Math.log2(run.lab.machine.dma.dmaGetRequiredMask(toThing(dev, DEVICE, "dev").dma) + 1),
+        Math.log2(run.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
       ),
-  },
-  {
+  }),
+  builtin({
     name: "dma_addressing_limited",
     parameters: [DEV],
     result: "bool",
@@ -81,118 +78,100 @@ assert dma_get_required_mask(ssd) == 33`,
   pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
 }
 assert dma_addressing_limited(ssd)`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaAddressingLimited(toThing(dev, DEVICE, "dev").dma),
-  },
-  {
+    run: (run, [dev]) => run.lab.machine.dma.dmaAddressingLimited(dev),
+  }),
+  builtin({
     name: "dma_get_merge_boundary",
     parameters: [DEV],
     result: "size",
     doc: "The mask of the boundary on which buffers join into one range; 0 where they do not.",
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
-    run: (run, [dev]) =>
-      size(run.lab.machine.dma.dmaGetMergeBoundary(toThing(dev, DEVICE, "dev").dma)),
-  },
-  {
+    run: (run, [dev]) => run.lab.machine.dma.dmaGetMergeBoundary(dev),
+  }),
+  builtin({
     name: "dma_set_mask",
-    parameters: [DEV, { name: "bits", kind: "int", doc: "How many address bits, 1 to 64." }],
+    parameters: [DEV, BITS],
     result: "nothing",
     doc: "Sets how many address bits the device can drive.",
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
     raises: ["EIO"],
-    run(run, [dev, bits]) {
-      const count = toInt(bits, "bits", 1, 64);
-      const device = toThing(dev, DEVICE, "dev").dma;
-      return raiseErrno(
-        run.lab.machine.dma.dmaSetMask(device, count),
-        `${device.name} cannot work with a mask of ${count} bits`,
+    run(run, [dev, count]) {
+      raiseErrno(
+        run.lab.machine.dma.dmaSetMask(dev, count),
+        `${dev.name} cannot work with a mask of ${count} bits`,
       );
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_set_coherent_mask",
-    parameters: [DEV, { name: "bits", kind: "int", doc: "How many address bits, 1 to 64." }],
+    parameters: [DEV, BITS],
     result: "nothing",
     doc: "Sets within how many address bits memory must lie that CPU and device share.",
     example: `${DIRECT_MACHINE}dma_set_coherent_mask(ssd, 32)\n` +
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["EIO"],
-    run(run, [dev, bits]) {
-      const count = toInt(bits, "bits", 1, 64);
-      const device = toThing(dev, DEVICE, "dev").dma;
-      return raiseErrno(
-        run.lab.machine.dma.dmaSetCoherentMask(device, count),
-        `${device.name} cannot work with a coherent mask of ${count} bits`,
+    run(run, [dev, count]) {
+      raiseErrno(
+        run.lab.machine.dma.dmaSetCoherentMask(dev, count),
+        `${dev.name} cannot work with a coherent mask of ${count} bits`,
       );
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_alloc_coherent",
     parameters: [DEV, SIZE],
-    result: "@coherent_memory",
+    result: COHERENT_MEMORY,
     doc: "Takes zeroed memory that CPU and device share without synchronising.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["ENOMEM"],
-    run(run, [dev, length]) {
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const sizeBytes = toSize(length, "size");
-      const memory = sizeBytes === 0
-        ? null
-        : run.lab.machine.dma.dmaAllocCoherent(device, sizeBytes);
+    run(run, [dev, sizeBytes]) {
+      const memory = sizeBytes === 0 ? null : run.lab.machine.dma.dmaAllocCoherent(dev, sizeBytes);
       if (memory === null) {
         throw new KernelError(
           "ENOMEM",
-          `dma_alloc_coherent() found no ${sizeBytes} bytes for ${device.name}`,
+          `dma_alloc_coherent() found no ${sizeBytes} bytes for ${dev.name}`,
         );
       }
-      return thing(COHERENT_MEMORY, { memory, device: device.name, freed: false });
+      return { memory, device: dev.name, freed: false };
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_free_coherent",
-    parameters: [
-      DEV,
-      { name: "mem", kind: "@coherent_memory", doc: "What dma_alloc_coherent gave." },
-    ],
+    parameters: [DEV, param.thing("mem", COHERENT_MEMORY, "What dma_alloc_coherent gave.")],
     result: "nothing",
     doc: "Gives shared memory back.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
-    run(run, [dev, mem]) {
-      const { dma, name } = toThing(dev, DEVICE, "dev");
-      const target = toThing(mem, COHERENT_MEMORY, "mem");
-      if (target.freed || target.device !== name) {
+    run(run, [dev, target]) {
+      if (target.freed || target.device !== dev.name) {
         throw new ScriptError(
           "E0919",
           target.freed
             ? "The memory was given back before"
-            : `The memory belongs to ${target.device}, not to ${name}`,
+            : `The memory belongs to ${target.device}, not to ${dev.name}`,
         );
       }
       target.freed = true;
-      run.lab.machine.dma.dmaFreeCoherent(dma, target.memory);
-      return null;
+      run.lab.machine.dma.dmaFreeCoherent(dev, target.memory);
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_pool",
     parameters: [
       DEV,
       { ...SIZE, doc: "How many bytes a block has, at most a page." },
-      { name: "align", kind: "size", doc: "What its address is a multiple of, a power of two." },
+      param.size("align", "What its address is a multiple of, a power of two."),
     ],
-    result: "@dma_pool",
+    result: DMA_POOL,
     doc: "Makes a pool of blocks that CPU and device share; it takes its first page when the " +
       "first block is asked for.",
     example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, size: 200B, align: 256B)\n` +
       `assert pool.block_size == 256B and pool.size == 0B`,
-    run(run, [dev, length, alignment]) {
-      const device = toThing(dev, DEVICE, "dev").dma;
-      const sizeBytes = toSize(length, "size");
-      const alignBytes = toSize(alignment, "align");
+    run(run, [dev, sizeBytes, alignBytes]) {
       if (!isPowerOfTwo(alignBytes) || alignUp(sizeBytes, alignBytes) > PAGE_SIZE_BYTES) {
         throw new ScriptError(
           "E0919",
@@ -202,8 +181,8 @@ assert dma_addressing_limited(ssd)`,
       }
       if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot make blocks of 0 bytes");
       const { machine } = run.lab;
-      const pool = new DmaPool(machine, device, "pool", sizeBytes, alignBytes);
-      return thing(DMA_POOL, { pool, destroyed: 0 });
+      const pool = new DmaPool(machine, dev, "pool", sizeBytes, alignBytes);
+      return { pool, destroyed: 0 };
     },
-  },
+  }),
 ];

@@ -1,42 +1,22 @@
 /** Scatterlists: several buffers mapped by one call. */
 import { Scatterlist, type ScatterSegment } from "../../../runtime/dma/scatterlist.ts";
-import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { DmaMapping } from "../../../runtime/dma/calls/mapping.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { RecordValue, type Value } from "../../values/value.ts";
-import {
-  isThing,
-  raiseErrno,
-  thing,
-  toAttributes,
-  toDirection,
-  toInt,
-  toItems,
-  toPhys,
-  toSize,
-  toThing,
-  wrongKind,
-} from "../arguments.ts";
-import type { FunctionSpec, ParameterSpec } from "../../values/spec.ts";
+import type { Value } from "../../values/value.ts";
+import { isThing, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
 import { SCATTERLIST, type ScatterlistTarget } from "../things/dma/scatterlist.ts";
-import { ATTRS, DEV, DIR, TRANSLATED_MACHINE } from "./parameters.ts";
+import { ATTRS, DEV, DIR } from "./parameters.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, param } from "../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
-const SG: ParameterSpec = {
-  name: "sg",
-  kind: "@scatterlist",
-  doc: "What scatterlist() gave.",
-};
+const SG = param.thing("sg", SCATTERLIST, "What scatterlist() gave.");
 
-const NENTS: ParameterSpec = {
-  name: "nents",
-  kind: "int",
-  optional: true,
-  named: true,
-  doc: "How many entries the driver says it has; all of them when left out.",
-};
+const NENTS = named(
+  param.int("nents", "How many entries the driver says it has; all of them when left out."),
+);
 
 /** Entries that one list may have. */
 const MAX_ENTRIES = 2 ** 20;
@@ -47,30 +27,19 @@ const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, c
 `;
 
 /** The buffers in an argument: of a buffer, of a list of buffers, or { phys, size } each. */
-function segmentsOf(value: Value | undefined): ScatterSegment[] {
+function segmentsOf(value: Value): ScatterSegment[] {
   if (isThing(value, BUFFER)) return [...value.target.segments];
-  return toItems(value, "buffers").flatMap((item): ScatterSegment[] => {
-    if (isThing(item, BUFFER)) return [...item.target.segments];
-    if (!(item instanceof RecordValue)) throw wrongKind(item, "an entry", "{ phys, size }");
-    return [{
-      phys: toPhys(item.entries.get("phys"), "phys of an entry"),
-      sizeBytes: toSize(item.entries.get("size"), "size of an entry"),
-    }];
-  });
+  return toItems(value, "buffers").flatMap((item) =>
+    isThing(item, BUFFER) ? [...item.target.segments] : [toSegment(item, "an entry")]
+  );
 }
 
-/** The device and the list of a call; the list remembers whom it was mapped for. */
-function deviceAndList(
-  dev: Value | undefined,
-  sg: Value | undefined,
-): { readonly device: DmaDevice; readonly target: ScatterlistTarget } {
-  const device = toThing(dev, DEVICE, "dev").dma;
-  return { device, target: toThing(sg, SCATTERLIST, "sg") };
-}
-
-/** A list that was not unmapped would lose what it maps. */
-function mappable({ list }: ScatterlistTarget): Scatterlist {
-  if (list.outputs === 0) return list;
+/** A list that is not mapped, and now for a device; one that is would lose what it maps. */
+function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
+  if (target.list.outputs === 0) {
+    target.device = dev;
+    return target.list;
+  }
   throw new ScriptError(
     "E0919",
     "The scatterlist is mapped already",
@@ -78,14 +47,15 @@ function mappable({ list }: ScatterlistTarget): Scatterlist {
   );
 }
 
-function entriesOf(nents: Value | undefined, { list }: ScatterlistTarget): number {
+/** How many entries a driver says a list has. */
+function entriesOf(nents: number | undefined, { list }: ScatterlistTarget): number {
   return nents === undefined ? list.count : toInt(nents, "nents", 0, list.count);
 }
 
 type SyncMethod = "dmaSyncSgForCpu" | "dmaSyncSgForDevice";
 
 function syncSpec(name: string, method: SyncMethod, doc: string): FunctionSpec {
-  return {
+  return builtin({
     name,
     parameters: [DEV, SG, DIR, NENTS],
     result: "nothing",
@@ -93,30 +63,27 @@ function syncSpec(name: string, method: SyncMethod, doc: string): FunctionSpec {
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, bidirectional)
 ${name}(ssd, sg, bidirectional)
 dma_unmap_sg(ssd, sg, bidirectional)`,
-    run(run, [dev, sg, dir, nents]) {
-      const { device, target } = deviceAndList(dev, sg);
-      const calls: DmaMapping = run.lab.machine.dma;
-      const direction: DmaDirection = toDirection(dir);
-      calls[method](device, target.list, direction, entriesOf(nents, target));
-      return null;
-    },
-  };
+    run: (run, [dev, sg, dir, nents]) =>
+      run.lab.machine.dma[method](dev, sg.list, dir, entriesOf(nents, sg)),
+  });
 }
 
 export const SCATTERLIST_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "scatterlist",
-    parameters: [{
-      name: "buffers",
-      kind: ["@buffer", "list"],
-      doc: "A buffer, whose segments become entries, or a list of buffers or { phys, size }.",
-    }],
-    result: "@scatterlist",
+    parameters: [
+      param.of(
+        "buffers",
+        ["@buffer", "list"],
+        "A buffer, whose segments become entries, or a list of buffers or { phys, size }.",
+        segmentsOf,
+      ),
+    ],
+    result: SCATTERLIST,
     doc: "Makes a scatterlist, as a driver fills one: an entry for each segment, nothing joined.",
     example: `let sg = scatterlist(alloc_pages(4, contiguous: false))
 assert sg.nents == 4 and sg.mapped == []`,
-    run(run, [buffers]) {
-      const segments = segmentsOf(buffers);
+    run(run, [segments]) {
       if (segments.length === 0 || segments.length > MAX_ENTRIES) {
         throw new ScriptError("E0919", `Cannot make a scatterlist of ${segments.length} entries`);
       }
@@ -129,10 +96,10 @@ assert sg.nents == 4 and sg.mapped == []`,
         );
       }
       run.chargeMemory(ENTRY_BYTES * segments.length);
-      return thing(SCATTERLIST, { list: new Scatterlist(segments), device: null });
+      return { list: new Scatterlist(segments), device: null };
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_map_sg",
     parameters: [DEV, SG, DIR, ATTRS],
     result: "int",
@@ -141,14 +108,10 @@ assert sg.nents == 4 and sg.mapped == []`,
     example: `${LIST_EXAMPLE}assert dma_map_sg(ssd, sg, to_device) == 1
 assert sg.mapped[0].size == 16KiB
 dma_unmap_sg(ssd, sg, to_device)`,
-    run(run, [dev, sg, dir, attrs]) {
-      const { device, target } = deviceAndList(dev, sg);
-      const list = mappable(target);
-      target.device = device;
-      return run.lab.machine.dma.dmaMapSg(device, list, toDirection(dir), toAttributes(attrs));
-    },
-  },
-  {
+    run: (run, [dev, sg, dir, attrs]) =>
+      run.lab.machine.dma.dmaMapSg(dev, mappable(sg, dev), dir, attrs),
+  }),
+  builtin({
     name: "dma_map_sgtable",
     parameters: [DEV, { ...SG, name: "sgt" }, DIR, ATTRS],
     result: "nothing",
@@ -160,19 +123,11 @@ assert sg.mapped.length == 1
 dma_unmap_sg(ssd, sg, to_device)`,
     raises: ["ENOMEM", "EIO", "EREMOTEIO", "EOPNOTSUPP"],
     run(run, [dev, sg, dir, attrs]) {
-      const { device, target } = deviceAndList(dev, sg);
-      const list = mappable(target);
-      target.device = device;
-      const result = run.lab.machine.dma.dmaMapSgtable(
-        device,
-        list,
-        toDirection(dir),
-        toAttributes(attrs),
-      );
-      return raiseErrno(result, `dma_map_sgtable() could not map the list for ${device.name}`);
+      const result = run.lab.machine.dma.dmaMapSgtable(dev, mappable(sg, dev), dir, attrs);
+      raiseErrno(result, `dma_map_sgtable() could not map the list for ${dev.name}`);
     },
-  },
-  {
+  }),
+  builtin({
     name: "dma_unmap_sg",
     parameters: [DEV, SG, DIR, ATTRS, NENTS],
     result: "nothing",
@@ -180,18 +135,9 @@ dma_unmap_sg(ssd, sg, to_device)`,
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
 dma_unmap_sg(ssd, sg, to_device)
 assert sg.mapped == [] and iommu.live_mappings == 0`,
-    run(run, [dev, sg, dir, attrs, nents]) {
-      const { device, target } = deviceAndList(dev, sg);
-      run.lab.machine.dma.dmaUnmapSg(
-        device,
-        target.list,
-        toDirection(dir),
-        toAttributes(attrs),
-        entriesOf(nents, target),
-      );
-      return null;
-    },
-  },
+    run: (run, [dev, sg, dir, attrs, nents]) =>
+      run.lab.machine.dma.dmaUnmapSg(dev, sg.list, dir, attrs, entriesOf(nents, sg)),
+  }),
   syncSpec(
     "dma_sync_sg_for_cpu",
     "dmaSyncSgForCpu",

@@ -10,13 +10,15 @@ import { IOVA_STATE } from "../things/dma/iova_state.ts";
 import { MAPPING } from "../things/dma/mapping.ts";
 import { OUTCOME, viewsOf } from "../things/outcome.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
-import { TRANSLATED_MACHINE } from "./parameters.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /** What an argument lets devices see; a single view has no name, so that any two can be compared. */
 function seenThrough(
-  value: Value | undefined,
+  value: Value,
   what: string,
   run: Run,
 ): Views {
@@ -46,15 +48,16 @@ function seenThrough(
 }
 
 export const VIEW_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "same_view",
     parameters: [
-      {
-        name: "a",
-        kind: SEEN,
-        doc: "An outcome of `fork` or `compare`, a device, a mapping, a range, or a scatterlist.",
-      },
-      { name: "b", kind: SEEN, doc: "What it is held against." },
+      param.of(
+        "a",
+        SEEN,
+        "An outcome of `fork` or `compare`, a device, a mapping, a range, or a scatterlist.",
+        (value) => value,
+      ),
+      param.of("b", SEEN, "What it is held against.", (value) => value),
     ],
     result: "bool",
     doc:
@@ -71,5 +74,5 @@ export const VIEW_CALLS: readonly FunctionSpec[] = [
       `}\n` +
       `assert same_view(both.first, both.second)`,
     run: (run, [a, b]) => sameViews(seenThrough(a, "a", run), seenThrough(b, "b", run), run),
-  },
+  }),
 ];

@@ -1,4 +1,5 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
+import { plainSegment, SEGMENT } from "./segment.ts";
 import { Bio, type BioVec, vecOffset, vecsSizeBytes } from "../../../runtime/block/bio.ts";
 import { bioGap } from "../../../runtime/block/block_rules.ts";
 import { pairGap } from "../../../runtime/block/gap_bit.ts";
@@ -12,8 +13,8 @@ import {
 } from "../../render/pictures/bio_picture.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { isThing, list, phys, record, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 export class BioTarget {
   /** Runs of memory in order; touching ones were joined when they were added. */
@@ -101,24 +102,20 @@ function picturedBio(target: BioTarget): PicturedBio {
 export const BIO: TypeSpec<BioTarget> = {
   name: "bio",
   doc: "A piece of block I/O before it becomes requests.",
-  fields: [
-    { name: "op", kind: "word", doc: "What it does.", get: (bio) => word(bio.op) },
-    { name: "lba", kind: "int", doc: "First logical block.", get: (bio) => bio.lba },
-    { name: "bytes", kind: "size", doc: "Its length.", get: (bio) => size(bio.sizeBytes) },
-    {
-      name: "vectors",
-      kind: "list",
-      of: { phys: "phys", size: "size" },
-      doc: "Its runs of memory: a list of { phys, size }.",
-      get: (bio) =>
-        list(bio.vecs.map((vec) => record({ phys: phys(vec.phys), size: size(vec.sizeBytes) }))),
-    },
-  ],
+  fields: fieldsOf<BioTarget>((f) => ({
+    op: f.word("What it does.", (bio) => bio.op),
+    lba: f.int("First logical block.", (bio) => bio.lba),
+    bytes: f.size("Its length.", (bio) => bio.sizeBytes),
+    vectors: f.list(
+      SEGMENT,
+      "Its runs of memory: a list of { phys, size }.",
+      (bio) => bio.vecs.map(plainSegment),
+    ),
+  })),
   methods: [],
   format: (bio) =>
     `bio: ${bio.op} lba ${bio.lba}, ${formatSize(bio.sizeBytes)} in ${
       formatCount(bio.vecs.length, "vector")
     }`,
   show: (bio) => bioPicture(picturedBio(bio)),
-  equals: (bio, other) => isThing(other, BIO) && other.target === bio,
 };

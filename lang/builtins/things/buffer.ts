@@ -1,16 +1,21 @@
 /** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { PlainOf } from "../describe/form.ts";
+import { plainSegment, SEGMENT } from "./segment.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { bytesEqual } from "../../values/equality.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { BytesValue, ListValue, RangeValue, type Value, Word } from "../../values/value.ts";
-import { isThing, list, phys, record, refusing, size, thing, wrongKind } from "../arguments.ts";
+import { BytesValue, Handle, Quantity, type Value, Word } from "../../values/value.ts";
+import { isThing, refusing, thing, wrongKind } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { dumpLines } from "../values/text.ts";
+import { methodsOf } from "../describe/builtin.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { addressOf, param } from "../describe/parameters.ts";
 
 /** What an item of a list of addresses or segments is charged. */
 const ITEM_BYTES = 64;
@@ -19,8 +24,15 @@ const SHOWN_SEGMENTS = 12;
 /** Bytes of the content that a picture shows. */
 const SHOWN_BYTES = 64;
 
+/** The first byte of a buffer, or an address itself, in an argument of these two kinds. */
+export function physOf(value: Value): PhysAddr {
+  return value instanceof Handle
+    ? (value.target as HostBuffer).phys
+    : addressOf(value as Quantity) as PhysAddr;
+}
+
 /** The pattern in a `fill` argument: a byte, `counting` or `random`. */
-export function toFillPattern(value: Value | undefined): FillPattern {
+export function toFillPattern(value: Value): FillPattern {
   if (typeof value === "number") {
     if (value >= 0 && value <= 255) return value;
     throw new ScriptError("E0919", `Cannot fill with ${value}: a byte is from 0 to 255`);
@@ -63,19 +75,30 @@ function contentSize(value: Value): number {
   return isThing(value, BUFFER) ? value.target.sizeBytes : -1;
 }
 
-function differenceList(left: Uint8Array, right: Uint8Array): ListValue {
-  const found: Value[] = [];
+/** Where contents differ: byte by byte, in the order of their offsets. */
+const RUN_OF_BYTES = { offset: "size", size: "size" } as const;
+
+/** What a buffer is held against: another one, or bytes. */
+const CONTENT = param.of(
+  "other",
+  ["@buffer", "bytes"],
+  "What its content should be.",
+  (value) => value,
+);
+
+function differences(left: Uint8Array, right: Uint8Array): PlainOf<typeof RUN_OF_BYTES>[] {
+  const found: PlainOf<typeof RUN_OF_BYTES>[] = [];
   const length = Math.max(left.length, right.length);
   let start = -1;
   for (let at = 0; at <= length; at++) {
     const differs = at < length && left[at] !== right[at];
     if (differs && start < 0) start = at;
     if (!differs && start >= 0) {
-      found.push(record({ offset: size(start), size: size(at - start) }));
+      found.push({ offset: start, size: at - start });
       start = -1;
     }
   }
-  return list(found);
+  return found;
 }
 
 function formatBuffer(buffer: HostBuffer): string {
@@ -84,106 +107,77 @@ function formatBuffer(buffer: HostBuffer): string {
   return `buffer of ${formatSize(buffer.sizeBytes)} at ${formatAddress(buffer.phys)}${shape}`;
 }
 
+const method = methodsOf<HostBuffer>();
+
 export const BUFFER: TypeSpec<HostBuffer> = {
   name: "buffer",
   doc: "Host memory: bytes in one order, in one or several pieces of physical memory.",
-  fields: [
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "Physical address of the first byte.",
-      get: (buffer) => phys(buffer.phys),
-    },
-    { name: "size", kind: "size", doc: "Its length.", get: (buffer) => size(buffer.sizeBytes) },
-    {
-      name: "pages",
-      kind: "list",
-      of: "phys",
-      doc: "Physical addresses of the pages it lies in, in its order.",
-      get(buffer, run) {
+  fields: fieldsOf<HostBuffer>((f) => ({
+    phys: f.phys("Physical address of the first byte.", (buffer) => buffer.phys),
+    size: f.size("Its length.", (buffer) => buffer.sizeBytes),
+    pages: f.list(
+      "phys",
+      "Physical addresses of the pages it lies in, in its order.",
+      (buffer, run) => {
         run.chargeMemory(ITEM_BYTES * Math.ceil(buffer.sizeBytes / PAGE_SIZE_BYTES));
-        return list(buffer.pages.map(phys));
+        return buffer.pages;
       },
-    },
-    {
-      name: "segments",
-      kind: "list",
-      of: { phys: "phys", size: "size" },
-      doc: "Its pieces of physical memory: a list of { phys, size }.",
-      get: (buffer) =>
-        list(
-          buffer.segments.map((segment) =>
-            record({ phys: phys(segment.phys), size: size(segment.sizeBytes) })
-          ),
-        ),
-    },
-    {
-      name: "bytes",
-      kind: "bytes",
-      doc: "A copy of its content.",
-      get(buffer, run) {
-        run.chargeMemory(buffer.sizeBytes);
-        return new BytesValue(buffer.readAll());
-      },
-    },
-  ],
+    ),
+    segments: f.list(
+      SEGMENT,
+      "Its pieces of physical memory: a list of { phys, size }.",
+      (buffer) => buffer.segments.map(plainSegment),
+    ),
+    bytes: f.bytes("A copy of its content.", (buffer, run) => {
+      run.chargeMemory(buffer.sizeBytes);
+      return buffer.readAll();
+    }),
+  })),
   methods: [
-    {
+    method({
       name: "fill",
-      parameters: [{
-        name: "pattern",
-        kind: ["int", "word", "bytes"],
-        doc: "A byte, `counting`, `random`, or bytes that replace the beginning.",
-      }],
+      parameters: [
+        param.of(
+          "pattern",
+          ["int", "word", "bytes"],
+          "A byte, `counting`, `random`, or bytes that replace the beginning.",
+          (value) => value instanceof BytesValue ? value.bytes : toFillPattern(value),
+        ),
+      ],
       result: "nothing",
       doc: "Sets its content.",
       example: `let buf = alloc_pages(1)\nbuf.fill(0xab)\nassert buf[4095] == 0xab`,
       run(_run, buffer, [pattern]) {
-        if (pattern instanceof BytesValue) refusing(() => buffer.writeAll(pattern.bytes));
-        else buffer.fill(toFillPattern(pattern));
-        return null;
+        if (pattern instanceof Uint8Array) refusing(() => buffer.writeAll(pattern));
+        else buffer.fill(pattern);
       },
-    },
-    {
+    }),
+    method({
       name: "slice",
-      parameters: [{
-        name: "range",
-        kind: "range",
-        doc: "Offsets in its content, end excluded.",
-      }],
+      parameters: [param.range("range", "Offsets in its content, end excluded.")],
       result: "@buffer",
       doc: "A part of it: the same memory, no copy.",
       example: `let buf = alloc_pages(2)\nassert buf.slice(512B..4KiB).size == 3584B`,
-      run(_run, buffer, [range]) {
-        const { first, end } = range as RangeValue;
-        return thing(BUFFER, refusing(() => buffer.slice(first, end)));
-      },
-    },
-    {
+      run: (_run, buffer, [{ first, end }]) =>
+        thing(BUFFER, refusing(() => buffer.slice(first, end))),
+    }),
+    method({
       name: "differences",
-      parameters: [{
-        name: "other",
-        kind: ["@buffer", "bytes"],
-        doc: "What its content should be.",
-      }],
-      result: "list",
-      of: { offset: "size", size: "size" },
+      parameters: [CONTENT],
+      result: [RUN_OF_BYTES],
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",
       example: `let a = buffer(size: 4KiB, fill: 0)\nlet b = buffer(size: 4KiB, fill: 0)\n` +
         `b.slice(16..24).fill(1)\nassert a.differences(b) == [{ offset: 16B, size: 8B }]`,
-      run: (run, buffer, [other]) => differenceList(read(buffer, run), contentOf(other!, run)!),
-    },
-    {
+      run: (run, buffer, [other]) => differences(read(buffer, run), contentOf(other, run)!),
+    }),
+    method({
       name: "free",
       parameters: [],
       result: "nothing",
       doc: "Gives its pages back. Whoever still uses them uses somebody else's memory.",
       example: `let buf = alloc_pages(1)\nbuf.free()\nassert alloc_pages(1).phys == buf.phys`,
-      run(_run, buffer) {
-        buffer.free();
-        return null;
-      },
-    },
+      run: (_run, buffer) => buffer.free(),
+    }),
   ],
   format: formatBuffer,
   show(buffer) {

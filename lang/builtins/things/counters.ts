@@ -7,8 +7,10 @@
 import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
-import { isThing, thing, toThing } from "../arguments.ts";
+import { isThing, thing } from "../arguments.ts";
 import type { FieldSpec, TypeSpec } from "../../values/spec.ts";
+import { methodsOf } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
 
 /** Numbers by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {
@@ -102,6 +104,8 @@ function rootFields(): FieldSpec<Counters>[] {
 
 let allFields: readonly FieldSpec<Counters>[] | null = null;
 
+const method = methodsOf<Counters>();
+
 export const COUNTERS: TypeSpec<Counters> = {
   name: "counters",
   doc: "How often each event happened since the machine was ready: counters.iotlb.sync.",
@@ -109,28 +113,26 @@ export const COUNTERS: TypeSpec<Counters> = {
     return allFields ??= rootFields();
   },
   methods: [
-    {
+    method({
       name: "mark",
       parameters: [],
       result: "@counters",
       doc: "The counters as they are now, to compare with later.",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
       run: (_run, counters) => thing(COUNTERS, { counts: counters.counts.slice() }),
-    },
-    {
+    }),
+    method({
       name: "since",
-      parameters: [{ name: "mark", kind: "@counters", doc: "What counters.mark() gave." }],
+      parameters: [param.own<Counters>("mark", "@counters", "What counters.mark() gave.")],
       result: "@counters",
       doc: "What was counted since a mark.",
       example: `let before = counters.mark()\nalloc_pages(1)\n` +
         `assert counters.since(before).iommu.map == 0`,
       run(_run, counters, [mark]) {
-        const before = toThing(mark, COUNTERS, "mark").counts;
-        return thing(COUNTERS, {
-          counts: counters.counts.map((count, event) => count - before[event]!),
-        });
+        const counts = counters.counts.map((count, event) => count - mark.counts[event]!);
+        return thing(COUNTERS, { counts });
       },
-    },
+    }),
   ],
   format: (counters) => `${formatCount(total(counters, ""), "event")} counted`,
   show: (counters) => counterLines(counters, ""),

@@ -10,10 +10,10 @@ import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";
 import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../../values/spec.ts";
-import { DIRECT_MACHINE } from "../calls/parameters.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS } from "./limits.ts";
 import { MAPPING } from "./dma/mapping.ts";
+import { DIRECT_MACHINE } from "../calls/example_machines.ts";
 
 /** The translation a device has, in a few words. */
 function translationText(device: DmaDevice): string {

@@ -7,11 +7,12 @@ import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
 import { wrapText } from "../../text/columns.ts";
 import { formatAddress, formatDuration } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
-import { dma, duration, isThing, word } from "../arguments.ts";
+import { isThing } from "../arguments.ts";
 import { faultStory } from "../explain/fault_story.ts";
 import { explainAddress } from "../ledger.ts";
 import { judgeFault } from "../fault_verdict.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 /** What the log of a kernel would have, on a machine with this IOMMU. */
 function logOf(fault: IommuFault, run: Run): string | null {
@@ -49,35 +50,21 @@ function formatFault({ access, atNs, device, dma, reason }: IommuFault): string 
 export const FAULT: TypeSpec<IommuFault> = {
   name: "fault",
   doc: "An access of a device that went nowhere.",
-  fields: [
-    { name: "device", kind: "string", doc: "Whose it was, by name.", get: (fault) => fault.device },
-    {
-      name: "dma",
-      kind: "dma",
-      doc: "Where it came to; none for the error value.",
-      get: (fault) => fault.dma < 0 ? null : dma(fault.dma),
-    },
-    {
-      name: "access",
-      kind: "word",
-      doc: "Whether it read or wrote.",
-      get: (fault) => word(fault.access),
-    },
-    {
-      name: "reason",
-      kind: "word",
-      doc: "Why it went nowhere.",
-      get: (fault) => word(fault.reason),
-    },
-    { name: "at", kind: "duration", doc: "When it was.", get: (fault) => duration(fault.atNs) },
-    {
-      name: "log",
-      kind: "string",
-      doc: "What a kernel would write to its log, in the form of the machine's `iommu.model`, " +
+  fields: fieldsOf<IommuFault>((f) => ({
+    device: f.string("Whose it was, by name.", (fault) => fault.device),
+    dma: f.dma(
+      "Where it came to; none for the error value.",
+      (fault) => fault.dma < 0 ? null : fault.dma,
+    ),
+    access: f.word("Whether it read or wrote.", (fault) => fault.access),
+    reason: f.word("Why it went nowhere.", (fault) => fault.reason),
+    at: f.duration("When it was.", (fault) => fault.atNs),
+    log: f.string(
+      "What a kernel would write to its log, in the form of the machine's `iommu.model`, " +
         "several lines on Arm; none where no IOMMU is known to record such an access.",
-      get: logOf,
-    },
-  ],
+      logOf,
+    ),
+  })),
   methods: [],
   format: formatFault,
   show(fault, run) {

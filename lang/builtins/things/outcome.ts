@@ -7,10 +7,11 @@ import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import type { BranchOutcome } from "../../values/branch_outcome.ts";
 import { describeSettings } from "../../values/machine_variant.ts";
-import { duration, errorValue, isThing, list, size, thing, word } from "../arguments.ts";
+import { isThing } from "../arguments.ts";
 import { sameViews } from "../same_views.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { TRACE } from "./trace.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 /** Events of a picture before the rest is only counted. */
 const SHOWN_EVENTS = 12;
@@ -123,77 +124,50 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
   name: "outcome",
   doc: "What became of a block that ran on a machine of its own.",
   portable: true,
-  fields: [
-    {
-      name: "error",
-      kind: "word",
-      doc: "The errno that ended the block; none when it came to its end.",
-      get: ({ raised }) => errorValue(raised?.errno ?? null),
-    },
-    {
-      name: "events",
-      kind: "@trace",
-      doc: "The events of the block.",
-      get: ({ durationNs, events }) => thing(TRACE, { events, spanNs: durationNs }),
-    },
-    {
-      name: "calls",
-      kind: "int",
-      doc: "Calls of kernel functions in it.",
-      get: (outcome) => callsOf(outcome),
-    },
-    {
-      name: "memory",
-      kind: "size",
-      doc: "Host memory that its mappings took: lists, descriptors, arrays.",
-      get: (outcome) => size(memoryOf(outcome)),
-    },
-    {
-      name: "invalidations",
-      kind: "int",
-      doc: "How often the IOMMU was told to forget translations.",
-      get: ({ counts }) => counts.get("iotlb.sync") ?? 0,
-    },
-    {
-      name: "time",
-      kind: "duration",
-      doc: "The virtual time it took.",
-      get: ({ durationNs }) => duration(durationNs),
-    },
-    {
-      name: "reports",
-      kind: "list",
-      of: "word",
-      doc: "Classes of what the checker reported in it.",
-      get: (outcome) => list(wordsIn(outcome, "dma.report", "class").map(word)),
-    },
-    {
-      name: "faults",
-      kind: "list",
-      of: "word",
-      doc: "Reasons of the faults of the IOMMU in it.",
-      get: (outcome) => list(wordsIn(outcome, "iommu.fault", "reason").map(word)),
-    },
-    {
-      name: "leaks",
-      kind: "list",
-      of: "string",
-      doc: "What it took and did not give back, in words.",
-      get: ({ leaks }) => list(leaks.map(({ text }) => text)),
-    },
-    {
-      name: "live_mappings",
-      kind: "int",
-      doc: "Live mappings of translated devices at its end.",
-      get: ({ world }) => world.lab.machine.iommu.liveMappings,
-    },
-    {
-      name: "machine",
-      kind: "string",
-      doc: "The settings that `compare` tried; empty for `fork`.",
-      get: ({ settings }) => describeSettings(settings),
-    },
-  ],
+  fields: fieldsOf<BranchOutcome>((f) => ({
+    error: f.word(
+      "The errno that ended the block; none when it came to its end.",
+      ({ raised }) => raised?.errno ?? null,
+    ),
+    events: f.of(
+      TRACE,
+      "The events of the block.",
+      ({ durationNs, events }) => ({ events, spanNs: durationNs }),
+    ),
+    calls: f.int("Calls of kernel functions in it.", (outcome) => callsOf(outcome)),
+    memory: f.size(
+      "Host memory that its mappings took: lists, descriptors, arrays.",
+      (outcome) => memoryOf(outcome),
+    ),
+    invalidations: f.int(
+      "How often the IOMMU was told to forget translations.",
+      ({ counts }) => counts.get("iotlb.sync") ?? 0,
+    ),
+    time: f.duration("The virtual time it took.", ({ durationNs }) => durationNs),
+    reports: f.list(
+      "word",
+      "Classes of what the checker reported in it.",
+      (outcome) => wordsIn(outcome, "dma.report", "class"),
+    ),
+    faults: f.list(
+      "word",
+      "Reasons of the faults of the IOMMU in it.",
+      (outcome) => wordsIn(outcome, "iommu.fault", "reason"),
+    ),
+    leaks: f.list(
+      "string",
+      "What it took and did not give back, in words.",
+      ({ leaks }) => leaks.map(({ text }) => text),
+    ),
+    live_mappings: f.int(
+      "Live mappings of translated devices at its end.",
+      ({ world }) => world.lab.machine.iommu.liveMappings,
+    ),
+    machine: f.string(
+      "The settings that `compare` tried; empty for `fork`.",
+      ({ settings }) => describeSettings(settings),
+    ),
+  })),
   methods: [],
   format: (outcome) =>
     `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +

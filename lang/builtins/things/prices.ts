@@ -5,8 +5,11 @@ import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { duration, isThing } from "../arguments.ts";
+import { isThing } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { methodsOf } from "../describe/builtin.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { param } from "../describe/parameters.ts";
 
 /** The prices that are not 0, by key or event name. */
 export interface PriceList {
@@ -29,31 +32,36 @@ function charged(list: PriceList): (readonly [string, number])[] {
   return Object.entries(list.pricesNs).filter(([, ns]) => ns !== 0);
 }
 
+const method = methodsOf<PriceList>();
+
 export const PRICES: TypeSpec<PriceList> = {
   name: "prices",
   doc: "What things cost in virtual time.",
-  fields: PRICE_KEYS.map((key) => ({
-    name: key,
-    kind: "duration",
-    doc: `The price of ${UNITS[key]!}.`,
-    get: ({ pricesNs }) => duration(pricesNs[key] ?? 0),
-  })),
-  methods: [{
-    name: "of",
-    parameters: [{ name: "event", kind: "string", doc: "An event's name." }],
-    result: "duration",
-    doc: "The price that an event's name has in the list; 0 when it is not in it.",
-    example: `machine { prices { iommu.fault = 5us } }\nassert prices().of("iommu.fault") == 5us`,
-    run(_run, { pricesNs }, [event]) {
-      const name = event as string;
-      if ((EVENT_NAMES as readonly string[]).includes(name)) return duration(pricesNs[name] ?? 0);
-      throw new ScriptError(
-        "E0919",
-        `No event is called "${name}"`,
-        didYouMean(name, EVENT_NAMES) ?? "`show events` shows what happened",
-      );
-    },
-  }],
+  fields: fieldsOf<PriceList>((f) =>
+    Object.fromEntries(
+      PRICE_KEYS.map((key) => [
+        key,
+        f.duration(`The price of ${UNITS[key]!}.`, ({ pricesNs }) => pricesNs[key] ?? 0),
+      ]),
+    )
+  ),
+  methods: [
+    method({
+      name: "of",
+      parameters: [param.string("event", "An event's name.")],
+      result: "duration",
+      doc: "The price that an event's name has in the list; 0 when it is not in it.",
+      example: `machine { prices { iommu.fault = 5us } }\nassert prices().of("iommu.fault") == 5us`,
+      run(_run, { pricesNs }, [name]) {
+        if ((EVENT_NAMES as readonly string[]).includes(name)) return pricesNs[name] ?? 0;
+        throw new ScriptError(
+          "E0919",
+          `No event is called "${name}"`,
+          didYouMean(name, EVENT_NAMES) ?? "`show events` shows what happened",
+        );
+      },
+    }),
+  ],
   format: (list) => `prices of ${formatCount(charged(list).length, "thing")}`,
   show(list) {
     const rows = charged(list).map(([key, ns]) => [

@@ -1,34 +1,19 @@
 /** A `region` of the machine block. */
 import type { MemoryRegion } from "../../../runtime/machine_config.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
-import { phys, size, word } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 export const REGION: TypeSpec<MemoryRegion> = {
   name: "region",
   doc: "A named part of physical memory.",
-  fields: [
-    { name: "name", kind: "string", doc: "Its name.", get: (region) => region.name },
-    {
-      name: "at",
-      kind: "phys",
-      doc: "Physical address of its first byte.",
-      get: (region) => phys(region.basePhys),
-    },
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "The same, as buffers call it.",
-      get: (region) => phys(region.basePhys),
-    },
-    { name: "size", kind: "size", doc: "Its length.", get: (region) => size(region.sizeBytes) },
-    {
-      name: "type",
-      kind: "word",
-      doc: "What lies there: ram or mmio.",
-      get: (region) => word(region.type),
-    },
-  ],
+  fields: fieldsOf<MemoryRegion>((f) => ({
+    name: f.string("Its name.", (region) => region.name),
+    at: f.phys("Physical address of its first byte.", (region) => region.basePhys),
+    phys: f.phys("The same, as buffers call it.", (region) => region.basePhys),
+    size: f.size("Its length.", (region) => region.sizeBytes),
+    type: f.word("What lies there: ram or mmio.", (region) => region.type),
+  })),
   methods: [],
   format: (region) =>
     `region ${region.name}: ${formatSize(region.sizeBytes)} of ${region.type} at ${

@@ -4,8 +4,8 @@ import { formatQuantity } from "../../render/value_text.ts";
 import type { Run } from "../../values/run.ts";
 import { Quantity } from "../../values/value.ts";
 import { explainAddress } from "../ledger.ts";
-import { size } from "../arguments.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 type AddressKind = "phys" | "dma" | "virt";
 
@@ -13,26 +13,20 @@ function addressType(name: AddressKind, doc: string): TypeSpec<Quantity> {
   return {
     name,
     doc,
-    fields: [
-      {
-        name: "page",
-        kind: name,
-        doc: "The start of its page of 4 KiB.",
-        get: (address) => new Quantity(name, alignDown(address.value, PAGE_SIZE_BYTES)),
-      },
-      {
-        name: "offset",
-        kind: "size",
-        doc: "Where in its page of 4 KiB it lies.",
-        get: (address) => size(address.value % PAGE_SIZE_BYTES),
-      },
-      {
-        name: "pfn",
-        kind: "int",
-        doc: "The number of its page of 4 KiB.",
-        get: (address) => Math.floor(address.value / PAGE_SIZE_BYTES),
-      },
-    ],
+    fields: fieldsOf<Quantity>((f) => ({
+      page: f[name](
+        "The start of its page of 4 KiB.",
+        (address) => alignDown(address.value, PAGE_SIZE_BYTES),
+      ),
+      offset: f.size(
+        "Where in its page of 4 KiB it lies.",
+        (address) => address.value % PAGE_SIZE_BYTES,
+      ),
+      pfn: f.int(
+        "The number of its page of 4 KiB.",
+        (address) => Math.floor(address.value / PAGE_SIZE_BYTES),
+      ),
+    })),
     methods: [],
     format: formatQuantity,
     // What an address of a process leads to is for its page table to say.

@@ -17,6 +17,9 @@ import { formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../values/run.ts";
 import { toInt } from "../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { optional, param } from "../describe/parameters.ts";
+import { methodsOf } from "../describe/builtin.ts";
 
 /** The position an index or a method's argument means, in 0 … length - 1. */
 export function checkedIndex(index: Value, length: number, what: string): number {
@@ -30,24 +33,22 @@ export function checkedIndex(index: Value, length: number, what: string): number
 }
 
 /** First and end of a slice, both within `length`. */
-export function checkedSlice(range: Value | undefined, length: number, what: string) {
-  const { first, end } = range as RangeValue;
+export function checkedSlice(range: RangeValue, length: number, what: string) {
+  const { first, end } = range;
   if (first >= 0 && first <= end && end <= length) return { first, end };
   throw new ScriptError(
     "E0915",
-    `Slice ${formatValue(range as RangeValue)} is outside ${what} of length ${length}`,
+    `Slice ${formatValue(range)} is outside ${what} of length ${length}`,
   );
 }
 
-const FUNCTION_PARAMETER = {
-  name: "function",
-  kind: "function",
-  doc: "Is called with each item.",
-} as const;
+const FUNCTION = param.function("function", "Is called with each item.");
 
-function holds(list: ListValue, test: Value | undefined, run: Run) {
+const method = methodsOf<ListValue>();
+
+function holds(list: ListValue, test: Closure, run: Run) {
   return (item: Value): boolean => {
-    const answer = run.call(test as Closure, [item]);
+    const answer = run.call(test, [item]);
     if (typeof answer === "boolean") return answer;
     throw new ScriptError(
       "E0913",
@@ -67,53 +68,53 @@ function sumOf(list: ListValue, run: Run): Value {
 }
 
 const METHODS: readonly MethodSpec<ListValue>[] = [
-  {
+  method({
     name: "map",
-    parameters: [FUNCTION_PARAMETER],
+    parameters: [FUNCTION],
     result: "list",
     doc: "The list of what the function gives for each item.",
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
       run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
-      return new ListValue(list.items.map((item) => run.call(change as Closure, [item])));
+      return list.items.map((item) => run.call(change, [item]));
     },
-  },
-  {
+  }),
+  method({
     name: "filter",
-    parameters: [FUNCTION_PARAMETER],
+    parameters: [FUNCTION],
     result: "list",
     doc: "The items for which the function says true.",
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
     run(run, list, [test]) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
-      return new ListValue(list.items.filter(holds(list, test, run)));
+      return list.items.filter(holds(list, test, run));
     },
-  },
-  {
+  }),
+  method({
     name: "any",
-    parameters: [FUNCTION_PARAMETER],
+    parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for at least one item.",
     example: `assert [1, 2, 3].any(x => x == 2)`,
     run: (run, list, [test]) => list.items.some(holds(list, test, run)),
-  },
-  {
+  }),
+  method({
     name: "all",
-    parameters: [FUNCTION_PARAMETER],
+    parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for every item.",
     example: `assert [1, 2, 3].all(x => x > 0)`,
     run: (run, list, [test]) => list.items.every(holds(list, test, run)),
-  },
-  {
+  }),
+  method({
     name: "sum",
     parameters: [],
     result: "any",
     doc: "All items added up; 0 for an empty list.",
     example: `assert [4KiB, 8KiB].sum() == 12KiB`,
     run: (run, list) => sumOf(list, run),
-  },
-  {
+  }),
+  method({
     name: "max",
     parameters: [],
     result: "any",
@@ -124,8 +125,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
         (best: Value, item) => best === null || compare(">", item, best) ? item : best,
         null,
       ),
-  },
-  {
+  }),
+  method({
     name: "min",
     parameters: [],
     result: "any",
@@ -136,28 +137,28 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
         (best: Value, item) => best === null || compare("<", item, best) ? item : best,
         null,
       ),
-  },
-  {
+  }),
+  method({
     name: "contains",
-    parameters: [{ name: "value", kind: "any", doc: "What is looked for." }],
+    parameters: [param.any("value", "What is looked for.")],
     result: "bool",
     doc: "True when an item equals the value.",
     example: `assert [to_device, from_device].contains(to_device)`,
-    run: (run, list, [wanted]) => list.items.some((item) => valuesEqual(item, wanted!, run)),
-  },
-  {
+    run: (run, list, [wanted]) => list.items.some((item) => valuesEqual(item, wanted, run)),
+  }),
+  method({
     name: "slice",
-    parameters: [{ name: "range", kind: "range", doc: "Positions, end excluded." }],
+    parameters: [param.range("range", "Positions, end excluded.")],
     result: "list",
     doc: "The items at a range of positions.",
     example: `assert [1, 2, 3, 4].slice(1..3) == [2, 3]`,
     run(run, list, [range]) {
       const { first, end } = checkedSlice(range, list.items.length, "a list");
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * (end - first));
-      return new ListValue(list.items.slice(first, end));
+      return list.items.slice(first, end);
     },
-  },
-  {
+  }),
+  method({
     name: "sorted",
     parameters: [],
     result: "list",
@@ -165,56 +166,32 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
     run(run, list) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
-      return new ListValue(
-        [...list.items].sort((a, b) => compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0),
-      );
+      return list.items.toSorted((a, b) => compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0);
     },
-  },
-  {
+  }),
+  method({
     name: "join",
-    parameters: [{ name: "separator", kind: "string", optional: true, doc: 'Default ", ".' }],
+    parameters: [optional(param.string("separator", 'Default ", ".'), ", ")],
     result: "string",
     doc: "The items as text, with the separator between them.",
     example: `assert [1, 2].join(" and ") == "1 and 2"`,
     run(run, list, [separator]) {
-      const text = list.items.map((item) => formatValue(item, run)).join(
-        typeof separator === "string" ? separator : ", ",
-      );
+      const text = list.items.map((item) => formatValue(item, run)).join(separator);
       run.chargeMemory(2 * text.length);
       return text;
     },
-  },
+  }),
 ];
 
 export const LIST: TypeSpec<ListValue> = {
   name: "list",
   doc: "Values in order. A list never changes; `+` joins two.",
-  fields: [
-    {
-      name: "length",
-      kind: "int",
-      doc: "How many items it has.",
-      get: (list) => list.items.length,
-    },
-    {
-      name: "first",
-      kind: "any",
-      doc: "The first item; none when the list is empty.",
-      get: (list) => list.items[0] ?? null,
-    },
-    {
-      name: "last",
-      kind: "any",
-      doc: "The last item; none when the list is empty.",
-      get: (list) => list.items.at(-1) ?? null,
-    },
-    {
-      name: "sum",
-      kind: "any",
-      doc: "All items added up; 0 for an empty list.",
-      get: sumOf,
-    },
-  ],
+  fields: fieldsOf<ListValue>((f) => ({
+    length: f.int("How many items it has.", (list) => list.items.length),
+    first: f.any("The first item; none when the list is empty.", (list) => list.items[0] ?? null),
+    last: f.any("The last item; none when the list is empty.", (list) => list.items.at(-1) ?? null),
+    sum: f.any("All items added up; 0 for an empty list.", sumOf),
+  })),
   methods: METHODS,
   format: (list, run) => formatValue(list, run),
   show: (list, run) =>

@@ -7,6 +7,9 @@ import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { rangeContains, rangeItem } from "./list.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { param } from "../describe/parameters.ts";
+import { methodsOf } from "../describe/builtin.ts";
 
 const PAGE_BYTES = 4096;
 
@@ -22,15 +25,13 @@ export const INT: TypeSpec<number> = {
 export const SIZE: TypeSpec<Quantity> = {
   name: "size",
   doc: "A number of bytes: 512B, 4KiB, 1MiB, 8GiB, 1TiB.",
-  fields: [
-    { name: "bytes", kind: "int", doc: "The number of bytes.", get: (value) => value.value },
-    {
-      name: "pages",
-      kind: "int",
-      doc: "How many pages of 4 KiB it takes, the last one perhaps in part.",
-      get: (value) => Math.ceil(value.value / PAGE_BYTES),
-    },
-  ],
+  fields: fieldsOf<Quantity>((f) => ({
+    bytes: f.int("The number of bytes.", (value) => value.value),
+    pages: f.int(
+      "How many pages of 4 KiB it takes, the last one perhaps in part.",
+      (value) => Math.ceil(value.value / PAGE_BYTES),
+    ),
+  })),
   methods: [],
   format: formatQuantity,
   show: (value) => [`${formatQuantity(value)} = ${groupThousands(value.value)} bytes`],
@@ -39,47 +40,45 @@ export const SIZE: TypeSpec<Quantity> = {
 export const DURATION: TypeSpec<Quantity> = {
   name: "duration",
   doc: "A stretch of virtual time: 10ns, 5us, 10ms, 1s.",
-  fields: [
-    { name: "ns", kind: "int", doc: "The number of nanoseconds.", get: (value) => value.value },
-  ],
+  fields: fieldsOf<Quantity>((f) => ({
+    ns: f.int("The number of nanoseconds.", (value) => value.value),
+  })),
   methods: [],
   format: formatQuantity,
 };
 
+const method = methodsOf<RangeValue>();
+
 export const RANGE: TypeSpec<RangeValue> = {
   name: "range",
   doc: "Numbers from the first up to, not including, the end.",
-  fields: [
-    { name: "first", kind: "any", doc: "The first number.", get: (range) => rangeItem(range, 0) },
-    {
-      name: "end",
-      kind: "any",
-      doc: "The first number behind the range.",
-      get: (range) => rangeItem(range, range.end - range.first),
-    },
-    {
-      name: "length",
-      kind: "any",
-      doc: "How many numbers it has; for addresses the size.",
-      get: (range) => {
-        const length = Math.max(0, range.end - range.first);
-        return range.kind === "int" ? length : size(length);
-      },
-    },
-  ],
+  fields: fieldsOf<RangeValue>((f) => ({
+    first: f.any("The first number.", (range) => rangeItem(range, 0)),
+    end: f.any(
+      "The first number behind the range.",
+      (range) => rangeItem(range, range.end - range.first),
+    ),
+    length: f.any("How many numbers it has; for addresses the size.", (range) => {
+      const length = Math.max(0, range.end - range.first);
+      return range.kind === "int" ? length : size(length);
+    }),
+  })),
   methods: [
-    {
+    method({
       name: "contains",
-      parameters: [{
-        name: "value",
-        kind: ["int", "size", "duration", "phys", "dma"],
-        doc: "The number looked for.",
-      }],
+      parameters: [
+        param.of(
+          "value",
+          ["int", "size", "duration", "phys", "dma"],
+          "The number looked for.",
+          (value) => value,
+        ),
+      ],
       result: "bool",
       doc: "True when the number lies in the range.",
       example: `assert (0..8).contains(7)\nassert not (0..8).contains(8)`,
-      run: (_run, range, [value]) => rangeContains(range, value!),
-    },
+      run: (_run, range, [value]) => rangeContains(range, value),
+    }),
   ],
   format: (range) => formatValue(range),
   index: (range, index) => rangeItem(range, index as number),
@@ -88,9 +87,9 @@ export const RANGE: TypeSpec<RangeValue> = {
 export const WORD: TypeSpec<Word> = {
   name: "word",
   doc: "A named constant, such as strict, to_device or EINVAL.",
-  fields: [
-    { name: "name", kind: "string", doc: "Its name as a string.", get: (value) => value.name },
-  ],
+  fields: fieldsOf<Word>((f) => ({
+    name: f.string("Its name as a string.", (value) => value.name),
+  })),
   methods: [],
   format: (value) => value.name,
   explain: (value, run) => peerAnswerStory(value.name, run) ?? explainError(value.name, run),

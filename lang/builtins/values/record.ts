@@ -2,17 +2,21 @@
 import { ITEM_BYTES, LIST_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, ListValue, type RecordValue, type Value, Word } from "../../values/value.ts";
+import { AttemptValue, type RecordValue, type Value, Word } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import { checkedIndex } from "./list.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { param } from "../describe/parameters.ts";
+import { methodsOf } from "../describe/builtin.ts";
+
+const method = methodsOf<RecordValue>();
 
 export const RECORD: TypeSpec<RecordValue> = {
   name: "record",
   doc: 'Named values: { key: value }. `r.key` and `r["key"]` give one of them.',
   fields: [],
   methods: [
-    {
+    method({
       name: "keys",
       parameters: [],
       result: "list",
@@ -20,10 +24,10 @@ export const RECORD: TypeSpec<RecordValue> = {
       example: `assert { a: 1, b: 2 }.keys() == ["a", "b"]`,
       run(run, record) {
         run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
-        return new ListValue([...record.entries.keys()]);
+        return [...record.entries.keys()];
       },
-    },
-    {
+    }),
+    method({
       name: "values",
       parameters: [],
       result: "list",
@@ -31,17 +35,17 @@ export const RECORD: TypeSpec<RecordValue> = {
       example: `assert { a: 1, b: 2 }.values() == [1, 2]`,
       run(run, record) {
         run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
-        return new ListValue([...record.entries.values()]);
+        return [...record.entries.values()];
       },
-    },
-    {
+    }),
+    method({
       name: "has",
-      parameters: [{ name: "key", kind: "string", doc: "The name looked for." }],
+      parameters: [param.string("key", "The name looked for.")],
       result: "bool",
       doc: "True when there is an entry of that name.",
       example: `assert { a: 1 }.has("a")`,
-      run: (_run, record, [key]) => record.entries.has(key as string),
-    },
+      run: (_run, record, [key]) => record.entries.has(key),
+    }),
   ],
   format: (record, run) => formatValue(record, run),
   show: (record, run) =>

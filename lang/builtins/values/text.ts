@@ -2,51 +2,51 @@
 import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { BytesValue, ListValue } from "../../values/value.ts";
-import { size } from "../arguments.ts";
+import { BytesValue } from "../../values/value.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { checkedIndex, checkedSlice } from "./list.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { param } from "../describe/parameters.ts";
+import { methodsOf } from "../describe/builtin.ts";
+
+const textMethod = methodsOf<string>();
+const bytesMethod = methodsOf<BytesValue>();
 
 export const STRING: TypeSpec<string> = {
   name: "string",
   doc: 'Text. `"{e}"` puts a value into it, `+` joins two.',
-  fields: [
-    {
-      name: "length",
-      kind: "int",
-      doc: "How many characters it has.",
-      get: (text) => text.length,
-    },
-  ],
+  fields: fieldsOf<string>((f) => ({
+    length: f.int("How many characters it has.", (text) => text.length),
+  })),
   methods: [
-    {
+    textMethod({
       name: "contains",
-      parameters: [{ name: "part", kind: "string", doc: "What is looked for." }],
+      parameters: [param.string("part", "What is looked for.")],
       result: "bool",
       doc: "True when the part occurs in it.",
       example: `assert "iova.alloc".contains("alloc")`,
-      run: (_run, text, [part]) => text.includes(part as string),
-    },
-    {
+      run: (_run, text, [part]) => text.includes(part),
+    }),
+    textMethod({
       name: "starts_with",
-      parameters: [{ name: "part", kind: "string", doc: "What it should begin with." }],
+      parameters: [param.string("part", "What it should begin with.")],
       result: "bool",
       doc: "True when it begins with the part.",
       example: `assert "iova.alloc".starts_with("iova.")`,
-      run: (_run, text, [part]) => text.startsWith(part as string),
-    },
-    {
+      run: (_run, text, [part]) => text.startsWith(part),
+    }),
+    textMethod({
       name: "split",
-      parameters: [{ name: "separator", kind: "string", doc: "What stands between the parts." }],
+      parameters: [param.string("separator", "What stands between the parts.")],
       result: "list",
       doc: "The parts between the separators.",
       example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,
       run(run, text, [separator]) {
-        const parts = text.split(separator as string);
+        const parts = text.split(separator);
         run.chargeMemory(LIST_BYTES + 2 * text.length + NEW_ITEM_BYTES * parts.length);
-        return new ListValue(parts);
+        return parts;
       },
-    },
+    }),
   ],
   format: (text) => text,
 };
@@ -78,33 +78,23 @@ export function dumpLines(bytes: Uint8Array): string[] {
 export const BYTES: TypeSpec<BytesValue> = {
   name: "bytes",
   doc: 'Raw bytes, such as bytes"de ad be ef". `+` joins two.',
-  fields: [
-    {
-      name: "length",
-      kind: "int",
-      doc: "How many bytes there are.",
-      get: (value) => value.bytes.length,
-    },
-    {
-      name: "size",
-      kind: "size",
-      doc: "The same as a size.",
-      get: (value) => size(value.bytes.length),
-    },
-  ],
+  fields: fieldsOf<BytesValue>((f) => ({
+    length: f.int("How many bytes there are.", (value) => value.bytes.length),
+    size: f.size("The same as a size.", (value) => value.bytes.length),
+  })),
   methods: [
-    {
+    bytesMethod({
       name: "slice",
-      parameters: [{ name: "range", kind: "range", doc: "Offsets, end excluded." }],
+      parameters: [param.range("range", "Offsets, end excluded.")],
       result: "bytes",
       doc: "The bytes at a range of offsets.",
       example: `assert bytes"01 02 03 04".slice(1..3) == bytes"02 03"`,
       run(run, value, [range]) {
         const { first, end } = checkedSlice(range, value.bytes.length, "bytes");
         run.chargeMemory(end - first);
-        return new BytesValue(value.bytes.slice(first, end));
+        return value.bytes.slice(first, end);
       },
-    },
+    }),
   ],
   format: (value) => formatValue(value),
   show: (value) => dumpLines(value.bytes),

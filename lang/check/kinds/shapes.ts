@@ -231,20 +231,25 @@ export function takesItems(object: Kind, method: string): boolean {
 
 /** What a builtin says of what it gives. */
 function shapeOf(kind: Kind, contents: Contents | undefined): Shape {
-  if (contents === undefined) return { kind, item: null, entries: null, madeBy: null };
-  const inside: Shape = typeof contents === "string"
-    ? { kind: contents, item: null, entries: null, madeBy: null }
-    : {
-      kind: "record",
-      item: null,
-      entries: new Map(
-        Object.entries(contents).map(([name, entry]) => [name, shapeOf(entry, undefined)]),
-      ),
-      madeBy: null,
-    };
+  const plain: Shape = { kind, item: null, entries: null, madeBy: null };
+  if (contents === undefined) return plain;
   return kind === "list"
-    ? { kind, item: inside, entries: null, madeBy: null }
-    : { ...inside, kind };
+    ? { ...plain, item: shapeOfContents(contents) }
+    : shapeOfContents(contents);
+}
+
+function shapeOfContents(contents: Contents): Shape {
+  if (typeof contents === "string") return shapeOf(contents, undefined);
+  // `Array.isArray` does not tell a list that is readonly from a record.
+  if (0 in contents) return shapeOf("list", contents[0]);
+  return {
+    kind: "record",
+    item: null,
+    entries: new Map(
+      Object.entries(contents).map(([name, entry]) => [name, shapeOfContents(entry)]),
+    ),
+    madeBy: null,
+  };
 }
 
 function isNumber(shape: Shape | null): boolean {

@@ -169,9 +169,14 @@ let f = fork { ssd.dma_read(0x1000 as dma, 8B) } and { step }
 
 /** The kind of a value, or those of a record's entries, in the form in which specs say them. */
 function kindsIn(value: Value, of: Contents): Contents {
-  if (typeof of === "string" || !(value instanceof RecordValue)) return kindOf(value);
+  if (typeof of === "string") return of === "any" ? "any" : kindOf(value);
+  if (0 in of) {
+    const [item] = value instanceof ListValue ? value.items : [];
+    return item === undefined ? of : [kindsIn(item, of[0])];
+  }
+  if (!(value instanceof RecordValue)) return kindOf(value);
   return Object.fromEntries(
-    [...value.entries].map(([name, entry]) => [name, of[name] === "any" ? "any" : kindOf(entry)]),
+    [...value.entries].map(([name, entry]) => [name, kindsIn(entry, of[name] ?? "nothing")]),
   );
 }
 

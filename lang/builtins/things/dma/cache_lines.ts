@@ -1,14 +1,14 @@
 /** Lines of the CPU's caches over a span of memory: whose they are, and how they stand to it. */
+import { valueOf } from "../../describe/form.ts";
 import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { CacheLine, LineState } from "../../../../runtime/memory/cached_page.ts";
 import { CACHE_LINE_BYTES } from "../../../../runtime/memory/line_owners.ts";
 import { pad, spread } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
-import type { Value } from "../../../values/value.ts";
-import { list, phys, record, word } from "../../arguments.ts";
-import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
 import { checkedIndex } from "../../values/list.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 export interface CacheLines {
   readonly sizeBytes: Bytes;
@@ -40,53 +40,33 @@ export function cacheLines(machine: Machine, from: PhysAddr, sizeBytes: Bytes): 
   return { sizeBytes, lines };
 }
 
-function lineValue({ phys: at, owner, state }: CacheLine): Value {
-  return record({ phys: phys(at), owner: word(owner), state: word(state) });
-}
+const LINE = { phys: "phys", owner: "word", state: "word" } as const;
 
-function countField(state: LineState, doc: string): FieldSpec<CacheLines> {
-  return {
-    name: state,
-    kind: "int",
-    doc,
-    get: ({ lines }) => lines.filter((line) => line.state === state).length,
-  };
-}
-
-function devicesLines({ lines }: CacheLines): number {
-  return lines.filter(({ owner }) => owner === "device").length;
+function countOf(state: LineState) {
+  return ({ lines }: CacheLines) => lines.filter((line) => line.state === state).length;
 }
 
 export const CACHE_LINES: TypeSpec<CacheLines> = {
   name: "cache_lines",
   doc: "Lines of 64 bytes of the CPU's caches, as they were when somebody looked.",
-  fields: [
-    {
-      name: "length",
-      kind: "int",
-      doc: "How many lines there are.",
-      get: ({ lines }) => lines.length,
-    },
-    {
-      name: "lines",
-      kind: "list",
-      doc: "Each of them: { phys, owner, state }.",
-      get({ lines }, run) {
-        run.chargeMemory(256 * lines.length);
-        return list(lines.map(lineValue));
-      },
-    },
-    countField("clean", "Lines whose copy, if there is one, is what memory holds."),
-    countField("dirty", "Lines that the CPU has written and memory does not have yet."),
-    countField("stale", "Lines whose memory a device has written since."),
-    countField("conflict", "Lines that both have written: one of the two will be lost."),
-    {
-      name: "devices",
-      kind: "int",
-      doc: "Lines that a driver has handed to a device.",
-      get: devicesLines,
-    },
-  ],
+  fields: fieldsOf<CacheLines>((f) => ({
+    length: f.int("How many lines there are.", ({ lines }) => lines.length),
+    lines: f.list(LINE, "Each of them: { phys, owner, state }.", ({ lines }, run) => {
+      run.chargeMemory(256 * lines.length);
+      return lines;
+    }),
+    clean: f.int("Lines whose copy, if there is one, is what memory holds.", countOf("clean")),
+    dirty: f.int("Lines that the CPU has written and memory does not have yet.", countOf("dirty")),
+    stale: f.int("Lines whose memory a device has written since.", countOf("stale")),
+    conflict: f.int(
+      "Lines that both have written: one of the two will be lost.",
+      countOf("conflict"),
+    ),
+    devices: f.int(
+      "Lines that a driver has handed to a device.",
+      ({ lines }) => lines.filter(({ owner }) => owner === "device").length,
+    ),
+  })),
   methods: [],
   format: formatLines,
   show: (target) => {
@@ -105,7 +85,7 @@ export const CACHE_LINES: TypeSpec<CacheLines> = {
       ...rows,
     ];
   },
-  index: ({ lines }, index) => lineValue(lines[checkedIndex(index, lines.length, "lines")]!),
+  index: ({ lines }, index) => valueOf(LINE, lines[checkedIndex(index, lines.length, "lines")]!),
 };
 
 function formatLines(target: CacheLines): string {

@@ -1,8 +1,8 @@
 /** Memory that CPU and device share all the time: `dma_alloc_coherent`. */
 import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
-import { dma, phys, size } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 export interface CoherentTarget {
   readonly memory: CoherentMemory;
@@ -15,21 +15,11 @@ export interface CoherentTarget {
 export const COHERENT_MEMORY: TypeSpec<CoherentTarget> = {
   name: "coherent_memory",
   doc: "Memory that CPU and device share without synchronising.",
-  fields: [
-    {
-      name: "addr",
-      kind: "dma",
-      doc: "Where the device sees the first byte.",
-      get: ({ memory }) => dma(memory.dma),
-    },
-    { name: "size", kind: "size", doc: "Its length.", get: ({ memory }) => size(memory.sizeBytes) },
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "Physical address of the first byte.",
-      get: ({ memory }) => phys(memory.physOf(0)),
-    },
-  ],
+  fields: fieldsOf<CoherentTarget>((f) => ({
+    addr: f.dma("Where the device sees the first byte.", ({ memory }) => memory.dma),
+    size: f.size("Its length.", ({ memory }) => memory.sizeBytes),
+    phys: f.phys("Physical address of the first byte.", ({ memory }) => memory.physOf(0)),
+  })),
   methods: [],
   format: ({ memory, device }) =>
     `coherent memory of ${formatSize(memory.sizeBytes)}, ${device} sees ${

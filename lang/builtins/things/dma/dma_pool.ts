@@ -4,9 +4,11 @@ import type { DmaPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import { KernelError } from "../../../../runtime/errno.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { dma, isThing, phys, size, thing, toThing } from "../../arguments.ts";
-import { TRANSLATED_MACHINE } from "../../calls/parameters.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { param } from "../../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 
 export interface DmaPoolTarget {
   readonly pool: DmaPool;
@@ -28,58 +30,37 @@ export interface PoolBlockTarget {
 export const POOL_BLOCK: TypeSpec<PoolBlockTarget> = {
   name: "pool_block",
   doc: "A block of a pool.",
-  fields: [
-    {
-      name: "addr",
-      kind: "dma",
-      doc: "Where the device sees the first byte.",
-      get: ({ addr }) => dma(addr),
-    },
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "Physical address of the first byte.",
-      get: ({ block }) => phys(block.phys),
-    },
-    {
-      name: "size",
-      kind: "size",
-      doc: "Its length.",
-      get: ({ owner }) => size(owner.pool.blockSizeBytes),
-    },
-  ],
+  fields: fieldsOf<PoolBlockTarget>((f) => ({
+    addr: f.dma("Where the device sees the first byte.", ({ addr }) => addr),
+    phys: f.phys("Physical address of the first byte.", ({ block }) => block.phys),
+    size: f.size("Its length.", ({ owner }) => owner.pool.blockSizeBytes),
+  })),
   methods: [],
   format: ({ addr, freed, owner }) =>
     `block of ${formatSize(owner.pool.blockSizeBytes)} at ${formatAddress(addr)}${
       freed ? ", given back" : ""
     }`,
-  equals: (target, other) => isThing(other, POOL_BLOCK) && other.target === target,
 };
+
+const method = methodsOf<DmaPoolTarget>();
 
 export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
   name: "dma_pool",
   doc: "A pool of small blocks of shared memory, as drivers keep them for descriptors. It grows " +
     "by a page, cut from its start; the block given back last is handed out first.",
-  fields: [
-    {
-      name: "block_size",
-      kind: "size",
-      doc: "Size of a block, rounded up to its alignment.",
-      get: ({ pool }) => size(pool.blockSizeBytes),
-    },
-    { name: "used", kind: "int", doc: "Blocks handed out.", get: ({ pool }) => pool.usedBlocks },
-    {
-      name: "size",
-      kind: "size",
-      doc: "Bytes of its pages.",
-      get: ({ pool }) => size(pool.sizeBytes),
-    },
-  ],
+  fields: fieldsOf<DmaPoolTarget>((f) => ({
+    block_size: f.size(
+      "Size of a block, rounded up to its alignment.",
+      ({ pool }) => pool.blockSizeBytes,
+    ),
+    used: f.int("Blocks handed out.", ({ pool }) => pool.usedBlocks),
+    size: f.size("Bytes of its pages.", ({ pool }) => pool.sizeBytes),
+  })),
   methods: [
-    {
+    method({
       name: "alloc",
       parameters: [],
-      result: "@pool_block",
+      result: POOL_BLOCK,
       doc: "Takes a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let first = pool.alloc()
@@ -90,20 +71,19 @@ assert pool.used == 2 and pool.size == 4KiB`,
         const block = owner.pool.alloc();
         if (block === null) throw new KernelError("ENOMEM", "There is no memory for a block");
         const { destroyed } = owner;
-        return thing(POOL_BLOCK, { owner, block, destroyed, addr: block.dma, freed: false });
+        return { owner, block, destroyed, addr: block.dma, freed: false };
       },
-    },
-    {
+    }),
+    method({
       name: "free",
-      parameters: [{ name: "block", kind: "@pool_block", doc: "What alloc() gave." }],
+      parameters: [param.thing("block", POOL_BLOCK, "What alloc() gave.")],
       result: "nothing",
       doc: "Gives a block back.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
 pool.free(block)
 assert pool.used == 0 and pool.alloc().addr == block.addr, "the last one back is the first out"`,
-      run(_run, owner, [value]) {
-        const target = toThing(value, POOL_BLOCK, "block");
+      run(_run, owner, [target]) {
         const problem = target.owner !== owner
           ? "The block is another pool's"
           : target.freed
@@ -114,10 +94,9 @@ assert pool.used == 0 and pool.alloc().addr == block.addr, "the last one back is
         if (problem !== null) throw new ScriptError("E0919", problem);
         target.freed = true;
         owner.pool.free(target.block, target.block.dma);
-        return null;
       },
-    },
-    {
+    }),
+    method({
       name: "destroy",
       parameters: [],
       result: "nothing",
@@ -129,13 +108,11 @@ assert iommu.translate(ssd, block.addr) == none`,
       run(_run, owner) {
         owner.pool.destroy();
         owner.destroyed++;
-        return null;
       },
-    },
+    }),
   ],
   format: ({ pool }) =>
     `pool of ${formatSize(pool.blockSizeBytes)} blocks, ${
       formatCount(pool.usedBlocks, "block")
     } handed out`,
-  equals: (target, other) => isThing(other, DMA_POOL) && other.target === target,
 };

@@ -1,89 +1,76 @@
 /** The machine's IOMMU. */
+import type { PlainOf } from "../../describe/form.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { FlushQueue } from "../../../../runtime/iommu/flush_queue.ts";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import type { Value } from "../../../values/value.ts";
-import { Word } from "../../../values/value.ts";
-import {
-  dma,
-  isThing,
-  list,
-  phys,
-  raiseErrno,
-  record,
-  size,
-  thing,
-  toDma,
-  toThing,
-  word,
-} from "../../arguments.ts";
+import { raiseErrno } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import { iommuStory } from "../../explain/iommu_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
-import { TRANSLATED_MACHINE } from "../../calls/parameters.ts";
 import { DEVICE } from "../device.ts";
 import { FAULT } from "../fault.ts";
 import { IOVA_SPACE, spaceBody } from "./iova_space.ts";
-import { MAPPING } from "./mapping.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { named, param } from "../../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
+import { mappedAddress } from "./mapping.ts";
 
 /** Ranges of a device in a picture before the rest is only counted. */
 const SHOWN_RANGES = 8;
 
-function runValue(run: MappedRun): Value {
-  return record({
-    iova: dma(run.iova as Parameters<typeof dma>[0]),
-    phys: phys(run.phys as Parameters<typeof phys>[0]),
-    size: size(run.sizeBytes),
-    prot: word(run.access),
-    page_sizes: list(run.leafSizesBytes.map(size)),
-  });
+const MAPPED_RUN = {
+  iova: "dma",
+  phys: "phys",
+  size: "size",
+  prot: "word",
+  page_sizes: ["size"],
+} as const;
+
+function plainRun(run: MappedRun): PlainOf<typeof MAPPED_RUN> {
+  const { access: prot, iova, leafSizesBytes: page_sizes, phys, sizeBytes: size } = run;
+  return { iova, phys, size, prot, page_sizes };
 }
+
+const method = methodsOf<Machine>();
 
 export const IOMMU: TypeSpec<Machine> = {
   name: "iommu",
   doc: "What translates the addresses of devices.",
-  fields: [
-    {
-      name: "mode",
-      kind: "word",
-      doc: "What the machine block says: off, passthrough, strict or lazy.",
-      get: (machine) => word(machine.iommu.mode),
-    },
-    {
-      name: "granule",
-      kind: "size",
-      doc: "The smallest page it maps.",
-      get: (machine) => size(machine.iommu.granuleBytes),
-    },
-    {
-      name: "live_mappings",
-      kind: "int",
-      doc: "Streaming and two-step mappings that are live; coherent memory does not count.",
-      get: (machine) => machine.iommu.liveMappings,
-    },
-    {
-      name: "faults",
-      kind: "list",
-      of: "@fault",
-      doc: "Accesses that went nowhere, oldest first.",
-      get: (machine) => list(machine.iommu.faults.map((fault) => thing(FAULT, fault))),
-    },
-    {
-      name: "pending_flushes",
-      kind: "int",
-      doc: "Ranges that wait in flush queues.",
-      get: (machine) => machine.iommu.pendingFlushes,
-    },
-  ],
+  fields: fieldsOf<Machine>((f) => ({
+    mode: f.word(
+      "What the machine block says: off, passthrough, strict or lazy.",
+      (machine) => machine.iommu.mode,
+    ),
+    granule: f.size("The smallest page it maps.", (machine) => machine.iommu.granuleBytes),
+    live_mappings: f.int(
+      "Streaming and two-step mappings that are live; coherent memory does not count.",
+      (machine) => machine.iommu.liveMappings,
+    ),
+    faults: f.list(
+      FAULT,
+      "Accesses that went nowhere, oldest first.",
+      (machine) => machine.iommu.faults,
+    ),
+    pending_flushes: f.int(
+      "Ranges that wait in flush queues.",
+      (machine) => machine.iommu.pendingFlushes,
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "translate",
       parameters: [
-        { name: "device", kind: "@device", doc: "Whose address." },
-        { name: "dma", kind: ["dma", "@mapping"], doc: "The address as the device sees it." },
+        param.thing("device", DEVICE, "Whose address."),
+        param.of(
+          "dma",
+          ["dma", "@mapping"],
+          "The address as the device sees it.",
+          mappedAddress,
+        ),
       ],
       result: "phys",
       doc: "Asks the page table where an address leads: a physical address or none. No event, " +
@@ -93,40 +80,35 @@ let m = dma_map_phys(ssd, buf, 4KiB, to_device)
 assert iommu.translate(ssd, m.addr) == buf.phys
 dma_unmap_phys(ssd, m, 4KiB, to_device)
 assert iommu.translate(ssd, m.addr) == none`,
-      run(_run, machine, [device, address]) {
-        const { dma: dev } = toThing(device, DEVICE, "device");
-        const from = isThing(address, MAPPING) ? address.target.addr : toDma(address, "dma");
-        const found = machine.iommu.lookup(dev, from);
-        return found < 0 ? null : phys(found as Parameters<typeof phys>[0]);
+      run(_run, machine, [{ dma: dev }, address]) {
+        const found = machine.iommu.lookup(dev, address);
+        return found < 0 ? null : found;
       },
-    },
-    {
+    }),
+    method({
       name: "page_table",
-      parameters: [{ name: "device", kind: "@device", doc: "Whose table." }],
-      result: "list",
+      parameters: [param.thing("device", DEVICE, "Whose table.")],
+      result: [MAPPED_RUN],
       doc: "What the device's page table maps: runs of { iova, phys, size, prot, page_sizes }.",
       example: `${TRANSLATED_MACHINE}let before = iommu.page_table(ssd).length
 let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
 assert iommu.page_table(ssd).length == before + 1
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       run(run, _machine, [device]) {
-        const runs = mappedRuns(toThing(device, DEVICE, "device").dma);
+        const runs = mappedRuns(device.dma);
         run.chargeMemory(256 * runs.length);
-        return list(runs.map(runValue));
+        return runs.map(plainRun);
       },
-    },
-    {
+    }),
+    method({
       name: "set_mode",
       parameters: [
-        { name: "device", kind: "@device", doc: "Whose translation." },
-        { name: "mode", kind: "word", doc: "passthrough, strict or lazy." },
-        {
-          name: "privileged",
-          kind: "bool",
-          optional: true,
-          named: true,
-          doc: "Whether who asks is an administrator; true when left out.",
-        },
+        param.thing("device", DEVICE, "Whose translation."),
+        param.word("mode", "passthrough, strict or lazy."),
+        named(
+          param.bool("privileged", "Whether who asks is an administrator; true when left out."),
+          true,
+        ),
       ],
       result: "nothing",
       doc: "Changes how a device is translated while its driver is bound, as an administrator " +
@@ -135,45 +117,36 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
 assert ssd.iommu_mode == lazy
 iommu.set_mode(ssd, strict) fails EPERM`,
       raises: ["EPERM", "EINVAL", "EACCES", "ENODEV"],
-      run(_run, machine, [device, mode, privileged]) {
-        const { dma: dev, name } = toThing(device, DEVICE, "device");
-        const wanted = (mode as Word).name;
-        return raiseErrno(
-          machine.iommu.setMode(dev, wanted, privileged !== false),
-          `${name} cannot go from ${machine.iommu.modeOf(dev)} to ${wanted}`,
-        );
-      },
-    },
-    {
+      run: (_run, { iommu }, [{ dma: dev, name }, mode, privileged]) =>
+        raiseErrno(
+          iommu.setMode(dev, mode, privileged),
+          `${name} cannot go from ${iommu.modeOf(dev)} to ${mode}`,
+        ),
+    }),
+    method({
       name: "space",
-      parameters: [{ name: "device", kind: "@device", doc: "Whose addresses." }],
-      result: "@iova_space",
+      parameters: [param.thing("device", DEVICE, "Whose addresses.")],
+      result: IOVA_SPACE,
       doc: "The IO addresses of a device that is translated: ranges in use, in caches, free.",
       example: `${TRANSLATED_MACHINE}let space = iommu.space(ssd)
 let before = space.cached
 let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert space.cached == before + 1, "what is given back stays in a cache"`,
-      run(_run, _machine, [device]) {
-        const { dma: dev, name } = toThing(device, DEVICE, "device");
-        if (dev.domain !== null) return thing(IOVA_SPACE, dev.domain);
+      run(_run, _machine, [{ dma: dev, name }]) {
+        if (dev.domain !== null) return dev.domain;
         throw new ScriptError(
           "E0919",
           `${name} is not translated: it has no IO addresses of its own`,
           "`iommu { mode = strict }` or lazy translates devices",
         );
       },
-    },
+    }),
   ],
   format: (machine) =>
     `iommu ${machine.iommu.mode}, ${formatCount(machine.iommu.liveMappings, "live mapping")}`,
   show: iommuLines,
   explain: iommuStory,
-  // The mapping path is called `iommu` too, and so is this thing: `m.path == iommu`.
-  equals: (machine, other) =>
-    other instanceof Word
-      ? other.name === "iommu"
-      : isThing(other, IOMMU) && other.target === machine,
 };
 
 function iommuLines(machine: Machine): string[] {

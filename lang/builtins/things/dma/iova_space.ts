@@ -1,4 +1,5 @@
 /** The IO addresses of one device: what is handed out, kept in caches, free. */
+import type { PlainOf } from "../../describe/form.ts";
 import { CACHE_CLASSES } from "../../../../runtime/iommu/iova_cache.ts";
 import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
 import {
@@ -16,12 +17,14 @@ import {
   formatSizeCut,
 } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { Ratio, type Value } from "../../../values/value.ts";
 import { type AddressRange, addressRanges, freeSpace } from "../../address_ranges.ts";
-import { dma, isThing, list, record, size, toInt, toSize, word } from "../../arguments.ts";
-import { TRANSLATED_MACHINE } from "../../calls/parameters.ts";
+import { toInt, word } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { named, param } from "../../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 
 /** Ranges in the picture of one device's addresses before the rest is only counted. */
 const SHOWN_RANGES = 20;
@@ -41,27 +44,26 @@ function lowFreeSpace(domain: IommuDomain) {
 }
 
 /** 0 when what is free is one piece, towards 1 the more pieces it is in. */
-function fragmentation(domain: IommuDomain): Ratio {
+function fragmentation(domain: IommuDomain): number {
   const { bytes, largestBytes } = lowFreeSpace(domain);
-  return new Ratio(bytes === 0 ? 0 : 1 - largestBytes / bytes);
+  return bytes === 0 ? 0 : 1 - largestBytes / bytes;
 }
 
-function address(pfn: number | null, domain: IommuDomain): Value {
-  return pfn === null ? null : dma(pfn * domain.granuleBytes as Parameters<typeof dma>[0]);
+function address(pfn: number | null, domain: IommuDomain): number | null {
+  return pfn === null ? null : pfn * domain.granuleBytes;
 }
 
-function rangeValue(range: AddressRange): Value {
-  return record({
-    start: dma(range.start as Parameters<typeof dma>[0]),
-    size: size(range.sizeBytes),
-    use: word(range.use),
-    cpu: range.cpu === -1 ? word("depot") : range.cpu,
-  });
+const RANGE = { start: "dma", size: "size", use: "word", cpu: "any" } as const;
+
+function plainRange({ cpu, sizeBytes: size, start, use }: AddressRange): PlainOf<typeof RANGE> {
+  return { start, size, use, cpu: cpu === -1 ? word("depot") : cpu };
 }
+
+const method = methodsOf<IommuDomain>();
 
 /** The cache's class for ranges of a size. */
-function sizeClass(value: Value | undefined, domain: IommuDomain): number {
-  const pfns = Math.ceil(toSize(value, "size") / domain.granuleBytes);
+function sizeClass(sizeBytes: number, domain: IommuDomain): number {
+  const pfns = Math.ceil(sizeBytes / domain.granuleBytes);
   const found = pfns <= 1 ? 0 : Math.ceil(Math.log2(pfns));
   if (found < CACHE_CLASSES) return found;
   throw new ScriptError(
@@ -74,121 +76,90 @@ function sizeClass(value: Value | undefined, domain: IommuDomain): number {
 export const IOVA_SPACE: TypeSpec<IommuDomain> = {
   name: "iova_space",
   doc: "The IO addresses of a device: ranges handed out, kept in caches, waiting, free.",
-  fields: [
-    {
-      name: "ranges",
-      kind: "list",
-      of: { start: "dma", size: "size", use: "word", cpu: "any" },
-      doc: "Ranges in use, the highest first: { start, size, use, cpu }. What was given back and " +
+  fields: fieldsOf<IommuDomain>((f) => ({
+    ranges: f.list(
+      RANGE,
+      "Ranges in use, the highest first: { start, size, use, cpu }. What was given back and " +
         "is cached or waiting is in use as well.",
-      get(domain, run) {
+      (domain, run) => {
         run.chargeMemory(RANGE_BYTES * domain.iova.ranges.count);
-        return list(addressRanges(domain).map(rangeValue));
+        return addressRanges(domain).map(plainRange);
       },
-    },
-    {
-      name: "count",
-      kind: "int",
-      doc: "How many ranges are in use: nodes of the kernel's tree.",
-      get: (domain) => domain.iova.ranges.count,
-    },
-    {
-      name: "cached",
-      kind: "int",
-      doc: "How many ranges lie in caches and depots.",
-      get(domain) {
-        let cached = 0;
-        domain.iova.cache.forEach(() => cached++);
-        return cached;
-      },
-    },
-    {
-      name: "free",
-      kind: "size",
-      doc: "What is free below 4 GiB, or below the device's limit when that is lower.",
-      get: (domain) => size(lowFreeSpace(domain).bytes),
-    },
-    {
-      name: "largest_free",
-      kind: "size",
-      doc: "The longest free piece of it.",
-      get: (domain) => size(lowFreeSpace(domain).largestBytes),
-    },
-    {
-      name: "free_pieces",
-      kind: "int",
-      doc: "How many pieces it is in.",
-      get: (domain) => lowFreeSpace(domain).pieces,
-    },
-    {
-      name: "fragmentation",
-      kind: "ratio",
-      doc:
-        "1 minus the longest free piece as a part of all that is free: 0 when it is in one piece.",
-      get: fragmentation,
-    },
-    {
-      name: "cursor",
-      kind: "dma",
-      doc: "The range below which the next search below 4 GiB starts; none for the top.",
-      get: (domain) => address(domain.iova.ranges.cursor32Pfn, domain),
-    },
-    {
-      name: "cursor64",
-      kind: "dma",
-      doc: "The same for searches above 4 GiB.",
-      get: (domain) => address(domain.iova.ranges.cursor64Pfn, domain),
-    },
-    {
-      name: "refused_from",
-      kind: "size",
-      doc: "Searches below 4 GiB for this much or more fail at once; 4 GiB when none does.",
-      get: ({ iova, granuleBytes }) => size(iova.ranges.max32AllocPfns * granuleBytes),
-    },
-    {
-      name: "below_4gib_first",
-      kind: "bool",
-      doc: "The device is given addresses below 4 GiB as long as there are any.",
-      get: (domain) => domain.device.prefer32Bit,
-    },
-  ],
+    ),
+    count: f.int(
+      "How many ranges are in use: nodes of the kernel's tree.",
+      (domain) => domain.iova.ranges.count,
+    ),
+    cached: f.int("How many ranges lie in caches and depots.", (domain) => {
+      let cached = 0;
+      domain.iova.cache.forEach(() => cached++);
+      return cached;
+    }),
+    free: f.size(
+      "What is free below 4 GiB, or below the device's limit when that is lower.",
+      (domain) => lowFreeSpace(domain).bytes,
+    ),
+    largest_free: f.size(
+      "The longest free piece of it.",
+      (domain) => lowFreeSpace(domain).largestBytes,
+    ),
+    free_pieces: f.int("How many pieces it is in.", (domain) => lowFreeSpace(domain).pieces),
+    fragmentation: f.ratio(
+      "1 minus the longest free piece as a part of all that is free: 0 when it is in one piece.",
+      fragmentation,
+    ),
+    cursor: f.dma(
+      "The range below which the next search below 4 GiB starts; none for the top.",
+      (domain) => address(domain.iova.ranges.cursor32Pfn, domain),
+    ),
+    cursor64: f.dma(
+      "The same for searches above 4 GiB.",
+      (domain) => address(domain.iova.ranges.cursor64Pfn, domain),
+    ),
+    refused_from: f.size(
+      "Searches below 4 GiB for this much or more fail at once; 4 GiB when none does.",
+      ({ iova, granuleBytes }) => iova.ranges.max32AllocPfns * granuleBytes,
+    ),
+    below_4gib_first: f.bool(
+      "The device is given addresses below 4 GiB as long as there are any.",
+      (domain) => domain.device.prefer32Bit,
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "search_length",
-      parameters: [{ name: "size", kind: "size", doc: "How much is looked for." }],
+      parameters: [param.size("size", "How much is looked for.")],
       result: "int",
       doc: "How many ranges a search below 4 GiB would look at now. Nothing is taken.",
       example: `${TRANSLATED_MACHINE}assert iommu.space(ssd).search_length(4KiB) == 1`,
       run(_run, domain, [wanted]) {
-        const pfns = Math.max(1, Math.ceil(toSize(wanted, "size") / domain.granuleBytes));
+        const pfns = Math.max(1, Math.ceil(wanted / domain.granuleBytes));
         return domain.iova.ranges.searchLength(pfns, lowEndPfn(domain) - 1);
       },
-    },
-    {
+    }),
+    method({
       name: "cache",
       parameters: [
-        { name: "size", kind: "size", doc: "Whose cache: the size of the ranges in it." },
-        { name: "cpu", kind: "int", optional: true, named: true, doc: "Default 0." },
+        param.size("size", "Whose cache: the size of the ranges in it."),
+        named(param.int("cpu", "Default 0."), 0),
       ],
-      result: "record",
+      result: { loaded: "int", previous: "int", depot: "int" },
       doc: "How many ranges of a size a CPU keeps in its two magazines, and how many full " +
         "magazines the CPUs share: { loaded, previous, depot }.",
       example: `${TRANSLATED_MACHINE}let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert iommu.space(ssd).cache(8KiB) == { loaded: 1, previous: 0, depot: 0 }`,
-      run(_run, domain, [wanted, cpu]) {
+      run(_run, domain, [size, cpu]) {
         const { cache } = domain.iova;
-        const of = sizeClass(wanted, domain);
-        const owner = cpu === undefined ? 0 : toInt(cpu, "cpu", 0, cache.cpus - 1);
-        const [loaded, previous] = cache.fills(owner, of);
-        return record({ loaded, previous, depot: cache.depotSize(of) });
+        const of = sizeClass(size, domain);
+        const [loaded, previous] = cache.fills(toInt(cpu, "cpu", 0, cache.cpus - 1), of);
+        return { loaded, previous, depot: cache.depotSize(of) };
       },
-    },
+    }),
   ],
   format: (domain) =>
     `IO addresses of ${domain.device.name}, ${formatCount(domain.iova.ranges.count, "range")}`,
   show: spaceLines,
-  equals: (domain, other) => isThing(other, IOVA_SPACE) && other.target === domain,
 };
 
 function spaceLines(domain: IommuDomain): string[] {
@@ -207,7 +178,7 @@ function spaceLines(domain: IommuDomain): string[] {
       `free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
         formatCount(pieces, "piece")
       }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
-        formatRatio(fragmentation(domain).value)
+        formatRatio(fragmentation(domain))
       }`,
     ),
   ];

@@ -6,11 +6,12 @@ import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
 import type { Run } from "../../../values/run.ts";
-import { dma, isThing, size } from "../../arguments.ts";
+import { isThing } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import { explainAddress } from "../../ledger.ts";
 import { mappedRuns } from "../../mapped_runs.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 /** The state, and the device it was last given to, which alone knows what its addresses mean. */
 export interface IovaStateTarget {
@@ -51,56 +52,34 @@ function lastRefusal(device: DmaDevice | null, run: Run): string[] {
 export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
   name: "iova_state",
   doc: "Sixteen bytes that a driver keeps for the two-step API: where its range is, and how long.",
-  fields: [
-    {
-      name: "addr",
-      kind: "dma",
-      doc: "First byte of the range as the device will see it.",
-      get: ({ state }) => dma(state.addr),
-    },
-    {
-      name: "size",
-      kind: "size",
-      doc: "Bytes asked for; 0 while no range is in use.",
-      get: ({ state }) => size(state.sizeBytes),
-    },
-    {
-      name: "bounced",
-      kind: "bool",
-      doc: "Some part went through a bounce buffer (bit 63 of the kernel's size).",
-      get: ({ state }) => state.bounced,
-    },
-    {
-      name: "use_iova",
-      kind: "bool",
-      doc: "A range is in use, as dma_use_iova() says.",
-      get: ({ state }) => state.sizeBytes !== 0,
-    },
-    {
-      name: "objects",
-      kind: "int",
-      doc: "How many objects a driver declares for one range.",
-      get: (_state, run) => run.lab.machine.dma.rules.rangeObjects.count,
-    },
-    {
-      name: "stored",
-      kind: "size",
-      doc: "What they take together.",
-      get: (_state, run) => size(run.lab.machine.dma.rules.rangeObjects.sizeBytes),
-    },
-    {
-      name: "written_by",
-      kind: "int",
-      doc: "The number of the request that it was last written for; none outside of requests.",
-      get: ({ state }) => state.writtenBy,
-    },
-    {
-      name: "linked",
-      kind: "size",
-      doc: "Bytes of page-table entries that links made and nothing has ended yet.",
-      get: ({ state }) => size(state.linkedBytes),
-    },
-  ],
+  fields: fieldsOf<IovaStateTarget>((f) => ({
+    addr: f.dma("First byte of the range as the device will see it.", ({ state }) => state.addr),
+    size: f.size("Bytes asked for; 0 while no range is in use.", ({ state }) => state.sizeBytes),
+    bounced: f.bool(
+      "Some part went through a bounce buffer (bit 63 of the kernel's size).",
+      ({ state }) => state.bounced,
+    ),
+    use_iova: f.bool(
+      "A range is in use, as dma_use_iova() says.",
+      ({ state }) => state.sizeBytes !== 0,
+    ),
+    objects: f.int(
+      "How many objects a driver declares for one range.",
+      (_state, run) => run.lab.machine.dma.rules.rangeObjects.count,
+    ),
+    stored: f.size(
+      "What they take together.",
+      (_state, run) => run.lab.machine.dma.rules.rangeObjects.sizeBytes,
+    ),
+    written_by: f.int(
+      "The number of the request that it was last written for; none outside of requests.",
+      ({ state }) => state.writtenBy,
+    ),
+    linked: f.size(
+      "Bytes of page-table entries that links made and nothing has ended yet.",
+      ({ state }) => state.linkedBytes,
+    ),
+  })),
   methods: [],
   format: ({ state }) =>
     state.sizeBytes === 0

@@ -1,11 +1,13 @@
 /** One streaming mapping: what `dma_map_*` gives, and what `device.mappings` lists. */
 import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { directionWord, type DmaDirection } from "../../../../runtime/dma/attributes.ts";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
-import { dma, isThing, list, phys, size, word } from "../../arguments.ts";
+import { isThing } from "../../arguments.ts";
 import { explainAddress } from "../../ledger.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { siteText } from "../event.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { addressOf } from "../../describe/parameters.ts";
+import { Handle, Quantity, type Value } from "../../../values/value.ts";
 
 export interface Mapping {
   readonly device: string;
@@ -22,66 +24,40 @@ export interface Mapping {
   readonly site: number | null;
 }
 
-/** The word of a direction, for a mapping just made. */
-export function dirWord(dir: DmaDirection): string {
-  return directionWord(dir);
+/** Where a device sees a mapping's first byte, or an address itself, in an argument of these kinds. */
+export function mappedAddress(value: Value): DmaAddr {
+  return value instanceof Handle
+    ? (value.target as Mapping).addr
+    : addressOf(value as Quantity) as DmaAddr;
 }
 
 export const MAPPING: TypeSpec<Mapping> = {
   name: "mapping",
   doc: "Memory made reachable for a device.",
-  fields: [
-    {
-      name: "addr",
-      kind: "dma",
-      doc: "Where the device sees the first byte; none for the error value.",
-      get: (mapping) => mapping.addr < 0 ? null : dma(mapping.addr),
-    },
-    { name: "size", kind: "size", doc: "Its length.", get: (mapping) => size(mapping.sizeBytes) },
-    {
-      name: "path",
-      kind: "word",
-      doc: "How the device reaches it: direct, iommu, swiotlb or bus.",
-      get: (mapping) => word(mapping.path),
-    },
-    {
-      name: "branch",
-      kind: "word",
-      doc: "The branch that the map took, such as memory_reached or bounce_unreachable; none " +
+  fields: fieldsOf<Mapping>((f) => ({
+    addr: f.dma(
+      "Where the device sees the first byte; none for the error value.",
+      (mapping) => mapping.addr < 0 ? null : mapping.addr,
+    ),
+    size: f.size("Its length.", (mapping) => mapping.sizeBytes),
+    path: f.word(
+      "How the device reaches it: direct, iommu, swiotlb or bus.",
+      (mapping) => mapping.path,
+    ),
+    branch: f.word(
+      "The branch that the map took, such as memory_reached or bounce_unreachable; none " +
         "where only an event is left of the map.",
-      get: (mapping) => mapping.branch === null ? null : word(mapping.branch),
-    },
-    {
-      name: "dir",
-      kind: "word",
-      doc: "Which way data may move.",
-      get: (mapping) => word(mapping.dir),
-    },
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "Physical address of the memory that was mapped.",
-      get: (mapping) => phys(mapping.phys),
-    },
-    {
-      name: "attrs",
-      kind: "list",
-      doc: "Its attributes.",
-      get: (mapping) => list(mapping.attrs.map(word)),
-    },
-    {
-      name: "device",
-      kind: "string",
-      doc: "The device it is for, by name.",
-      get: (mapping) => mapping.device,
-    },
-    {
-      name: "site",
-      kind: "string",
-      doc: "The statement that made it, as file:line:column, or none.",
-      get: (mapping, run) => siteText(mapping.site, run),
-    },
-  ],
+      (mapping) => mapping.branch,
+    ),
+    dir: f.word("Which way data may move.", (mapping) => mapping.dir),
+    phys: f.phys("Physical address of the memory that was mapped.", (mapping) => mapping.phys),
+    attrs: f.list("word", "Its attributes.", (mapping) => mapping.attrs),
+    device: f.string("The device it is for, by name.", (mapping) => mapping.device),
+    site: f.string(
+      "The statement that made it, as file:line:column, or none.",
+      (mapping, run) => siteText(mapping.site, run),
+    ),
+  })),
   methods: [],
   format: formatMapping,
   show: (mapping) =>

@@ -3,21 +3,30 @@ import type { BouncedBuffer, SwiotlbPool } from "../../../../runtime/memory/swio
 import { SET_SLOTS, SLOT_BYTES } from "../../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { formatCount } from "../../../text/numbers.ts";
 import { swiotlbPicture } from "../../../render/pictures/swiotlb_picture.ts";
-import { type Value, Word } from "../../../values/value.ts";
-import { duration, isThing, list, phys, record, size } from "../../arguments.ts";
 import { explainPool } from "../../bounce_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
-function bufferValue(buffer: BouncedBuffer): Value {
-  return record({
+const BUFFER = {
+  slot: "int",
+  slots: "int",
+  padding: "int",
+  phys: "phys",
+  original: "phys",
+  size: "size",
+  since: "duration",
+} as const;
+
+function plainBuffer(buffer: BouncedBuffer) {
+  return {
     slot: buffer.slot,
     slots: buffer.slots,
     padding: buffer.padSlots,
-    phys: phys(buffer.tlbPhys),
-    original: phys(buffer.origPhys),
-    size: size(buffer.sizeBytes),
-    since: duration(buffer.bornNs),
-  });
+    phys: buffer.tlbPhys,
+    original: buffer.origPhys,
+    size: buffer.sizeBytes,
+    since: buffer.bornNs,
+  };
 }
 
 /** Bytes that a buffer in a list is charged. */
@@ -26,59 +35,30 @@ const BUFFER_BYTES = 256;
 export const SWIOTLB: TypeSpec<SwiotlbPool> = {
   name: "swiotlb",
   doc: "The pool of bounce buffers. Numbers are slots of 2 KiB, as the kernel counts them.",
-  fields: [
-    { name: "used", kind: "int", doc: "Slots in use.", get: (pool) => pool.usedSlots },
-    { name: "total", kind: "int", doc: "Slots there are.", get: (pool) => pool.slots },
-    {
-      name: "largest_free",
-      kind: "int",
-      doc: "Slots of the largest free block.",
-      get: (pool) => pool.largestFreeSlots,
-    },
-    {
-      name: "high_water",
-      kind: "int",
-      doc: "Most slots that were in use at once.",
-      get: (pool) => pool.highWaterSlots,
-    },
-    {
-      name: "areas",
-      kind: "int",
-      doc: "Parts with a lock of their own.",
-      get: (pool) => pool.areas,
-    },
-    {
-      name: "slot_size",
-      kind: "size",
-      doc: "Bytes of a slot.",
-      get: () => size(SLOT_BYTES),
-    },
-    {
-      name: "phys",
-      kind: "phys",
-      doc: "Where the pool lies.",
-      get: (pool) => phys(pool.basePhys),
-    },
-    {
-      name: "set_slots",
-      kind: "int",
-      doc: "Slots of a set: no buffer has more, and none reaches out of its set.",
-      get: () => SET_SLOTS,
-    },
-    {
-      name: "buffers",
-      kind: "list",
-      doc:
-        "Buffers in it, the lowest first: { slot, slots, padding, phys, original, size, since }.",
-      get(pool, run) {
+  fields: fieldsOf<SwiotlbPool>((f) => ({
+    used: f.int("Slots in use.", (pool) => pool.usedSlots),
+    total: f.int("Slots there are.", (pool) => pool.slots),
+    largest_free: f.int("Slots of the largest free block.", (pool) => pool.largestFreeSlots),
+    high_water: f.int("Most slots that were in use at once.", (pool) => pool.highWaterSlots),
+    areas: f.int("Parts with a lock of their own.", (pool) => pool.areas),
+    slot_size: f.size("Bytes of a slot.", () => SLOT_BYTES),
+    phys: f.phys("Where the pool lies.", (pool) => pool.basePhys),
+    set_slots: f.int(
+      "Slots of a set: no buffer has more, and none reaches out of its set.",
+      () => SET_SLOTS,
+    ),
+    buffers: f.list(
+      BUFFER,
+      "Buffers in it, the lowest first: { slot, slots, padding, phys, original, size, since }.",
+      (pool, run) => {
         const buffers: BouncedBuffer[] = [];
         pool.forEachBuffer((buffer) => buffers.push(buffer));
         run.chargeMemory(BUFFER_BYTES * buffers.length);
-        return list(buffers.map(bufferValue));
+        return buffers.map(plainBuffer);
       },
-    },
-    { name: "size", kind: "size", doc: "How large it is.", get: (pool) => size(pool.sizeBytes) },
-  ],
+    ),
+    size: f.size("How large it is.", (pool) => pool.sizeBytes),
+  })),
   methods: [],
   format: (pool) =>
     pool.active
@@ -86,11 +66,6 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
       : "swiotlb: no pool",
   show: (pool) => pool.active ? poolLines(pool) : ["swiotlb: the machine has no pool"],
   explain: explainPool,
-  // The mapping path is called `swiotlb` too: `m.path == swiotlb`.
-  equals: (pool, other) =>
-    other instanceof Word
-      ? other.name === "swiotlb"
-      : isThing(other, SWIOTLB) && other.target === pool,
 };
 
 function poolLines(pool: SwiotlbPool): string[] {

@@ -6,7 +6,7 @@ import { ScriptError } from "../../../values/script_error.ts";
 import { BytesValue, type Value } from "../../../values/value.ts";
 import { dma, list, record, size, thing, toInt, toSize, word } from "../../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../../../values/spec.ts";
-import { DIRECT_MACHINE } from "../../calls/parameters.ts";
+import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { DEVICE, deviceLines } from "../device.ts";
 import { BYTES_PARAMETER, LBA, SUBMIT_METHODS } from "./nvme_submit.ts";
 import { QUEUE } from "./queue.ts";

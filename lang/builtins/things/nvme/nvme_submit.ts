@@ -1,4 +1,5 @@
 /** Submitting to a disk: what an operation carries, and waiting for its end. */
+import { optional, param } from "../../describe/parameters.ts";
 import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
 import type { Io } from "../../../../devices/nvme/io.ts";
 import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../../devices/nvme/nvme_disk.ts";
@@ -10,7 +11,7 @@ import { LimitError, ScriptError } from "../../../values/script_error.ts";
 import { RecordValue, type Value } from "../../../values/value.ts";
 import { isThing, refusing, thing, toInt, toSize, toWord } from "../../arguments.ts";
 import type { Arguments, MethodSpec, ParameterSpec } from "../../../values/spec.ts";
-import { DIRECT_MACHINE } from "../../calls/parameters.ts";
+import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { BUFFER } from "../buffer.ts";
 import { IO } from "./io.ts";
 
@@ -19,12 +20,13 @@ const MOST_ACTIVITIES = 1_000_000;
 /** What a request is charged, with its command and the events that it will cause. */
 const REQUEST_BYTES = 8192;
 
-export const LBA: ParameterSpec = {
-  name: "lba",
-  kind: "int",
-  optional: true,
-  doc: "First logical block; 0 when left out.",
-};
+export const OP = param.of(
+  "op",
+  "word",
+  "read, write, flush, write_zeroes or discard.",
+  toDiskOp,
+);
+export const LBA = optional(param.int("lba", "First logical block; 0 when left out."), 0);
 const INTO: ParameterSpec = {
   name: "into",
   kind: "@buffer",

@@ -3,7 +3,7 @@ import type { QueuePair } from "../../../../devices/nvme/driver/queues/queue_pai
 import { formatCount } from "../../../text/numbers.ts";
 import { queuePicture } from "../../../render/pictures/queue_picture.ts";
 import { dma } from "../../arguments.ts";
-import { DIRECT_MACHINE } from "../../calls/parameters.ts";
+import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { queueStory } from "../../explain/queue_story.ts";
 import { controllerSide, picturedQueue } from "../../pictured_queue.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -4,10 +4,9 @@ import type { AddressSpace, MappedPage } from "../../../../runtime/mm/address_sp
 import { tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";
-import type { Value } from "../../../values/value.ts";
-import { isThing, list, record, size, virt, wrongKind } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { MM_METHODS } from "./mm_methods.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 /** Rows of a picture that are looked at: more pages than that are only counted. */
 const PICTURED_PAGES = 4096;
@@ -50,37 +49,16 @@ function formatMm(mm: AddressSpace): string {
 export const MM: TypeSpec<AddressSpace> = {
   name: "mm",
   doc: "The address space of a process: which pages it has, and who is told before one goes.",
-  fields: [
-    {
-      name: "alive",
-      kind: "bool",
-      doc: "The process is there.",
-      get: (mm) => mm.alive,
-    },
-    {
-      name: "pages",
-      kind: "int",
-      doc: "How many pages of 4 KiB are there.",
-      get: (mm) => mm.presentPages,
-    },
-    {
-      name: "areas",
-      kind: "list",
-      doc: "What it may touch: a list of { start, size, writable }, in the order of addresses.",
-      get: (mm) =>
-        list(
-          mm.areas.map(({ end, start, writable }) =>
-            record({ start: virt(start), size: size(end - start), writable })
-          ),
-        ),
-    },
-    {
-      name: "notifiers",
-      kind: "int",
-      doc: "How many drivers want to be told of changes.",
-      get: (mm) => mm.notifiers.count,
-    },
-  ],
+  fields: fieldsOf<AddressSpace>((f) => ({
+    alive: f.bool("The process is there.", (mm) => mm.alive),
+    pages: f.int("How many pages of 4 KiB are there.", (mm) => mm.presentPages),
+    areas: f.list(
+      { start: "virt", size: "size", writable: "bool" },
+      "What it may touch: a list of { start, size, writable }, in the order of addresses.",
+      (mm) => mm.areas.map(({ end, start, writable }) => ({ start, size: end - start, writable })),
+    ),
+    notifiers: f.int("How many drivers want to be told of changes.", (mm) => mm.notifiers.count),
+  })),
   methods: MM_METHODS,
   format: formatMm,
   show: (mm) => [
@@ -90,11 +68,4 @@ export const MM: TypeSpec<AddressSpace> = {
       pageRows(mm),
     ),
   ],
-  equals: (mm, other) => isThing(other, MM) && other.target === mm,
 };
-
-/** The process behind a value. */
-export function toMm(value: Value | undefined): AddressSpace {
-  if (isThing(value, MM)) return value.target;
-  throw wrongKind(value, "mm", "what address_space() gave");
-}

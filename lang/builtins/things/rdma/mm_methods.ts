@@ -1,4 +1,5 @@
 /** What a script can do with the address space of a process. */
+import type { PlainOf } from "../../describe/form.ts";
 import {
   alignDown,
   alignUp,
@@ -15,22 +16,22 @@ import {
 } from "../../../../runtime/mm/address_space.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { BytesValue, type Value } from "../../../values/value.ts";
-import { phys, raiseErrno, record, toSize, toThing, toVirt, virt } from "../../arguments.ts";
-import { PROCESS, SIZE, VIRT } from "../../calls/parameters.ts";
+import { raiseErrno } from "../../arguments.ts";
+import { PROCESS } from "../../calls/example_machines.ts";
+import { SIZE, VIRT } from "../../calls/parameters.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
 import { BUFFER } from "../buffer.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { named, param } from "../../describe/parameters.ts";
 
 /** What a page of a process is charged. */
 const PAGE_CHARGE_BYTES = 128;
 
 /** Whole pages that hold some bytes. */
 export function pagesOf(
-  addr: Value | undefined,
-  length: Value | undefined,
+  first: VirtAddr,
+  sizeBytes: number,
 ): { readonly start: VirtAddr; readonly end: VirtAddr } {
-  const first = toVirt(addr, "addr");
-  const sizeBytes = toSize(length, "size");
   if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot use 0 bytes of an address space");
   return {
     start: alignDown(first, PAGE_SIZE_BYTES) as VirtAddr,
@@ -61,55 +62,45 @@ function eachPage(
 }
 
 /** Moves the page at an address. */
-export function migratePage(mm: AddressSpace, addr: Value | undefined): Value {
-  const where = toVirt(addr, "addr");
-  return raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
+export function migratePage(mm: AddressSpace, where: VirtAddr): void {
+  raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
 }
 
 function hex(address: number): string {
   return address.toString(16);
 }
 
-function pageRecord(page: MappedPage | null): Value {
+const PAGE = {
+  phys: "phys",
+  writable: "bool",
+  order: "int",
+  dirty: "bool",
+  broken: "bool",
+} as const;
+
+function plainPage(page: MappedPage | null): PlainOf<typeof PAGE> {
   if (page === null) return null;
-  const { frame, order, phys: at, writable } = page;
-  return record({
-    phys: phys(at),
-    writable,
-    order,
-    dirty: frame.dirty,
-    broken: frame.broken,
-  });
+  const { frame: { broken, dirty }, order, phys, writable } = page;
+  return { phys, writable, order, dirty, broken };
 }
 
+const method = methodsOf<AddressSpace>();
+
 export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
-  {
+  method({
     name: "mmap",
     parameters: [
       { ...SIZE, doc: "How many bytes; whole pages are taken." },
-      { name: "at", kind: "virt", optional: true, named: true, doc: "Where. Default: any place." },
-      {
-        name: "writable",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "The process may write there, the default.",
-      },
-      {
-        name: "huge",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "Pages come 2 MiB at a time.",
-      },
-      {
-        name: "pages",
-        kind: "@buffer",
-        optional: true,
-        named: true,
-        doc:
+      named(param.virt("at", "Where. Default: any place."), null),
+      named(param.bool("writable", "The process may write there, the default."), true),
+      named(param.bool("huge", "Pages come 2 MiB at a time."), false),
+      named(
+        param.thing(
+          "pages",
+          BUFFER,
           "Memory to be there at once: shared memory, or memory of a peer. It stays the script's.",
-      },
+        ),
+      ),
     ],
     result: "virt",
     doc: "Gives the process some memory. No page is there before somebody touches it, unless " +
@@ -117,11 +108,9 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     example: `let mm = address_space()\nlet at = mm.mmap(16KiB, at: 0x7f00_0000_0000)\n` +
       `assert mm.page(at) == none`,
     raises: ["EEXIST"],
-    run(run, mm, [length, at, writable, huge, pages]) {
-      const sizeBytes = toSize(length, "size");
-      const order = huge === true ? HUGE_ORDER : 0;
+    run(run, mm, [sizeBytes, start, writable, huge, pages]) {
+      const order = huge ? HUGE_ORDER : 0;
       const unit = PAGE_SIZE_BYTES * 2 ** order;
-      const start = at === undefined ? null : toVirt(at, "at");
       if (sizeBytes === 0 || start !== null && start % unit !== 0) {
         throw new ScriptError(
           "E0919",
@@ -129,7 +118,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
           `an area has at least one byte, and begins on a multiple of ${formatSize(unit)}`,
         );
       }
-      const given = pages === undefined ? null : wholePages(toThing(pages, BUFFER, "pages"), order);
+      const given = pages === undefined ? null : wholePages(pages, order);
       if (given !== null && given.length * PAGE_SIZE_BYTES !== sizeBytes) {
         throw new ScriptError(
           "E0919",
@@ -137,70 +126,55 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
         );
       }
       run.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
-      const mapped = mm.map({
-        start,
-        sizeBytes,
-        writable: writable !== false,
-        order,
-        pages: given,
-      });
+      const mapped = mm.map({ start, sizeBytes, writable, order, pages: given });
       raiseErrno(mapped, `The process has something at 0x${hex(start ?? 0)} already`);
-      return virt(mapped as VirtAddr);
+      return mapped;
     },
-  },
-  {
+  }),
+  method({
     name: "munmap",
     parameters: [VIRT, SIZE],
     result: "nothing",
     doc: "Takes memory away from the process. Who shares it with a device is told before.",
     example: `${PROCESS}mm.touch(at, 16KiB)\nmm.munmap(at, 4KiB)\nassert mm.pages == 3`,
-    run(_run, mm, [addr, length]) {
-      const { end, start } = pagesOf(addr, length);
-      return raiseErrno(mm.unmap(start, end), "The range cannot be unmapped now");
+    run(_run, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      raiseErrno(mm.unmap(start, end), "The range cannot be unmapped now");
     },
-  },
-  {
+  }),
+  method({
     name: "discard",
-    parameters: [VIRT, SIZE, {
-      name: "blockable",
-      kind: "bool",
-      optional: true,
-      named: true,
-      doc: "Whoever is told may wait for a lock, the default.",
-    }],
+    parameters: [
+      VIRT,
+      SIZE,
+      named(param.bool("blockable", "Whoever is told may wait for a lock, the default."), true),
+    ],
     result: "nothing",
     doc: "Pages go, the area stays: the next touch brings fresh ones.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nmm.discard(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.pages == 1`,
     raises: ["EAGAIN"],
-    run(_run, mm, [addr, length, blockable]) {
-      const { end, start } = pagesOf(addr, length);
-      return raiseErrno(
-        mm.discard(start, end, blockable !== false),
+    run(_run, mm, [addr, size, blockable]) {
+      const { end, start } = pagesOf(addr, size);
+      raiseErrno(
+        mm.discard(start, end, blockable),
         "Somebody would have to wait before the pages can go",
       );
     },
-  },
-  {
+  }),
+  method({
     name: "protect",
-    parameters: [VIRT, SIZE, {
-      name: "writable",
-      kind: "bool",
-      doc: "Whether the process may write there.",
-    }],
+    parameters: [VIRT, SIZE, param.bool("writable", "Whether the process may write there.")],
     result: "nothing",
     doc: "Says whether the process may write. Who shares the memory with a device is told before.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.protect(at, 4KiB, false)\n` +
       `assert not mm.page(at).writable`,
-    run(_run, mm, [addr, length, writable]) {
-      const { end, start } = pagesOf(addr, length);
-      return raiseErrno(
-        mm.protect(start, end, writable === true),
-        "The range cannot be changed now",
-      );
+    run(_run, mm, [addr, size, writable]) {
+      const { end, start } = pagesOf(addr, size);
+      raiseErrno(mm.protect(start, end, writable), "The range cannot be changed now");
     },
-  },
-  {
+  }),
+  method({
     name: "migrate",
     parameters: [VIRT],
     result: "nothing",
@@ -209,8 +183,8 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       `mm.migrate(at)\nassert mm.page(at).phys != before and mm.read(at, 2B) == bytes"01 02"`,
     raises: ["ENOENT", "ENOMEM"],
     run: (_run, mm, [addr]) => migratePage(mm, addr),
-  },
-  {
+  }),
+  method({
     name: "poison",
     parameters: [VIRT],
     result: "nothing",
@@ -218,89 +192,78 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.poison(at)\nmm.read(at, 1B) fails EFAULT`,
     raises: ["ENOENT"],
     run(_run, mm, [addr]) {
-      const page = mm.pageAt(toVirt(addr, "addr"));
+      const page = mm.pageAt(addr);
       if (page === null) throw new KernelError("ENOENT", "There is no page that could break");
       page.frame.broken = true;
-      return null;
     },
-  },
-  {
+  }),
+  method({
     name: "touch",
-    parameters: [VIRT, SIZE, {
-      name: "write",
-      kind: "bool",
-      optional: true,
-      named: true,
-      doc: "As for a write; default: as for a read.",
-    }],
+    parameters: [
+      VIRT,
+      SIZE,
+      named(param.bool("write", "As for a write; default: as for a read."), false),
+    ],
     result: "nothing",
     doc: "The process touches its memory, so that the pages are there. One that was only read is " +
       "read-only until somebody writes it.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nassert mm.pages == 2 and not mm.page(at).writable`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
-    run(run, mm, [addr, length, write]) {
-      const sizeBytes = toSize(length, "size");
+    run(run, mm, [addr, sizeBytes, write]) {
       run.chargeMemory(PAGE_CHARGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
-      eachPage(mm, toVirt(addr, "addr"), sizeBytes, write === true, () => {});
-      return null;
+      eachPage(mm, addr, sizeBytes, write, () => {});
     },
-  },
-  {
+  }),
+  method({
     name: "read",
     parameters: [VIRT, SIZE],
     result: "bytes",
     doc: "The process reads its memory.",
     example: `${PROCESS}assert mm.read(at, 2B) == bytes"00 00"`,
     raises: ["EFAULT", "ENOMEM"],
-    run(run, mm, [addr, length]) {
-      const sizeBytes = toSize(length, "size");
+    run(run, mm, [addr, sizeBytes]) {
       run.chargeMemory(2 * sizeBytes);
       const bytes = new Uint8Array(sizeBytes);
       const { hostMemory } = run.lab.machine;
-      eachPage(mm, toVirt(addr, "addr"), sizeBytes, false, (page, offset, count, done) => {
+      eachPage(mm, addr, sizeBytes, false, (page, offset, count, done) => {
         hostMemory.read(page.phys + offset as PhysAddr, bytes, done, count);
       });
-      return new BytesValue(bytes);
+      return bytes;
     },
-  },
-  {
+  }),
+  method({
     name: "write",
-    parameters: [VIRT, { name: "bytes", kind: "bytes", doc: "What it writes." }],
+    parameters: [VIRT, param.bytes("bytes", "What it writes.")],
     result: "nothing",
     doc: "The process writes its memory.",
     example: `${PROCESS}mm.write(at + 4095B, bytes"01 02")\nassert mm.pages == 2`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
-    run(run, mm, [addr, content]) {
-      const { bytes } = content as BytesValue;
+    run(run, mm, [addr, bytes]) {
       run.chargeMemory(PAGE_CHARGE_BYTES * Math.ceil(bytes.length / PAGE_SIZE_BYTES + 1));
       const { hostMemory } = run.lab.machine;
-      eachPage(mm, toVirt(addr, "addr"), bytes.length, true, (page, offset, count, done) => {
+      eachPage(mm, addr, bytes.length, true, (page, offset, count, done) => {
         hostMemory.write(page.phys + offset as PhysAddr, bytes, done, count);
         page.frame.dirty = true;
       });
-      return null;
     },
-  },
-  {
+  }),
+  method({
     name: "page",
     parameters: [VIRT],
-    result: "any",
+    result: PAGE,
     doc:
       "What the process's page table has there, { phys, writable, order, dirty, broken }, or none.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nassert mm.page(at).order == 0`,
-    run: (_run, mm, [addr]) => pageRecord(mm.pageAt(toVirt(addr, "addr"))),
-  },
-  {
+    run: (_run, mm, [addr]) => plainPage(mm.pageAt(addr)),
+  }),
+  method({
     name: "exit",
     parameters: [],
     result: "nothing",
     doc: "The process ends: all of its memory goes.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.exit()\nassert not mm.alive and mm.pages == 0`,
-    run(_run, mm) {
-      mm.exit();
-      return null;
-    },
-  },
+    run: (_run, mm) => mm.exit(),
+  }),
 ];
 
 /** The pages of a buffer that is made of whole ones. */

@@ -3,11 +3,11 @@ import type { RdmaDevice } from "../../../../devices/rdma/rdma_device.ts";
 import { errnoName, KernelError } from "../../../../runtime/errno.ts";
 import { formatCount } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { list, toSize, toVirt } from "../../arguments.ts";
+import { list, toSize, toThing, toVirt } from "../../arguments.ts";
 import type { ParameterSpec, TypeSpec } from "../../../values/spec.ts";
 import { DEVICE, deviceLines } from "../device.ts";
-import { RDMA_PROCESS } from "../../calls/parameters.ts";
-import { toMm } from "./mm.ts";
+import { RDMA_PROCESS } from "../../calls/example_machines.ts";
+import { MM } from "./mm.ts";
 import { mrValue } from "./mr.ts";
 
 /** What a page of a region is charged. */
@@ -83,7 +83,7 @@ mr.dereg()`,
       raises: ["EINVAL", "EOVERFLOW", "EOPNOTSUPP", "ENOMEM", "EFAULT"],
       run(run, device, [process, addr, length, odp, writable, huge]) {
         const { adapter } = device;
-        const mm = toMm(process);
+        const mm = toThing(process, MM, "mm");
         if (!mm.alive) throw new ScriptError("E0919", "The process is gone");
         const sizeBytes = toSize(length, "size");
         const virt = toVirt(addr, "addr");
@@ -117,7 +117,7 @@ all.dereg()`,
       run(_run, device, [process, odp, writable, huge]) {
         const { adapter } = device;
         const region = adapter.registerImplicit({
-          mm: toMm(process),
+          mm: toThing(process, MM, "mm"),
           onDemand: odp !== false,
           writable: writable !== false,
           huge: huge === true,

@@ -7,7 +7,7 @@ import { ScriptError } from "../../../values/script_error.ts";
 import { BytesValue } from "../../../values/value.ts";
 import { errorValue, isThing, size, virt, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
-import { RDMA_PROCESS } from "../../calls/parameters.ts";
+import { RDMA_PROCESS } from "../../calls/example_machines.ts";
 
 function formatAccess(access: RdmaAccess): string {
   const { done, error, faults, sizeBytes, write } = access;

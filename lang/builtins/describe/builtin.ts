@@ -1,0 +1,56 @@
+/** Functions and methods, with arguments as `run` wants them and results as the runtime gives them. */
+import type { Run } from "../../values/run.ts";
+import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
+import type { Value } from "../../values/value.ts";
+import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
+import type { Decoded, Parameter } from "./parameters.ts";
+
+/** What an entry says besides its parameters, its result and what it does. */
+type Described = Pick<FunctionSpec, "name" | "variadic" | "doc" | "example" | "raises">;
+
+interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form> extends Described {
+  readonly parameters: P;
+  readonly result: F;
+  run(run: Run, args: Decoded<P>): PlainOf<F>;
+}
+
+interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form>
+  extends Described {
+  readonly parameters: P;
+  readonly result: F;
+  run(run: Run, target: T, args: Decoded<P>): PlainOf<F>;
+}
+
+type Make = (plain: unknown) => Value;
+
+/** A function of the language. */
+export function builtin<const P extends readonly Parameter<unknown>[], const F extends Form>(
+  entry: FunctionEntry<P, F>,
+): FunctionSpec {
+  const { kind: result, of } = kindOfForm(entry.result);
+  const make = makerOf(entry.result) as Make | null;
+  const act = entry.run as unknown as (run: Run, args: Arguments) => Value;
+  return {
+    ...entry,
+    result,
+    ...of === undefined ? {} : { of },
+    run: make === null ? act : (run, args) => make(act(run, args)),
+  };
+}
+
+/** Makes methods of a type, with what is behind the receiver as their target. */
+export function methodsOf<T>() {
+  return <const P extends readonly Parameter<unknown>[], const F extends Form>(
+    entry: MethodEntry<T, P, F>,
+  ): MethodSpec<T> => {
+    const { kind: result, of } = kindOfForm(entry.result);
+    const make = makerOf(entry.result) as Make | null;
+    const act = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
+    return {
+      ...entry,
+      result,
+      ...of === undefined ? {} : { of },
+      run: make === null ? act : (run, target, args) => make(act(run, target, args)),
+    };
+  };
+}

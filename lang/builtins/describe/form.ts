@@ -1,0 +1,131 @@
+/**
+ * From what the runtime hands out to values of the language: one form says which kind a field or a
+ * result is, and how the plain number, name or object behind it becomes a value.
+ */
+import { kindOfType } from "../../values/types.ts";
+import type { Contents, Kind, TypeSpec } from "../../values/spec.ts";
+import {
+  BytesValue,
+  type Closure,
+  Handle,
+  ListValue,
+  Quantity,
+  type QuantityKind,
+  type RangeValue,
+  Ratio,
+  RecordValue,
+  type Value,
+} from "../../values/value.ts";
+import { wordValue } from "../words.ts";
+
+/** What stands for a value of each kind before it is one. */
+export interface Plains {
+  readonly any: Value;
+  readonly int: number;
+  readonly ratio: number;
+  readonly size: number;
+  readonly duration: number;
+  readonly phys: number;
+  readonly dma: number;
+  readonly virt: number;
+  readonly bytes: Uint8Array;
+  readonly bool: boolean;
+  readonly string: string;
+  readonly word: string;
+  readonly list: readonly Value[];
+  readonly record: Readonly<Record<string, Value>>;
+  readonly range: RangeValue;
+  readonly function: Closure;
+}
+
+/** A kind; a type, for things of it; `[form]`, a list; `{ name: form }`, a record. */
+export type Form =
+  | Kind
+  | TypeSpec
+  | readonly [Form]
+  | { readonly [name: string]: Form };
+
+/** What is given for a form: null stands for none, and nothing needs to be given for "nothing". */
+export type PlainOf<F> = F extends "nothing" ? void
+  : F extends keyof Plains ? Plains[F] | null
+  : F extends string ? Value
+  : F extends TypeSpec<infer T> ? T | null
+  : F extends readonly [infer Item] ? readonly PlainOf<Item>[] | null
+  : { readonly [Name in keyof F]: PlainOf<F[Name]> } | null;
+
+type Make = (plain: never) => Value;
+
+/** A number of a kind; a kind that is left out is its own value. */
+function quantity(kind: QuantityKind): Make {
+  return (plain: number | null) => plain === null ? null : new Quantity(kind, plain);
+}
+
+const MAKERS: Readonly<Partial<Record<Kind, Make>>> = {
+  nothing: () => null,
+  size: quantity("size"),
+  duration: quantity("duration"),
+  phys: quantity("phys"),
+  dma: quantity("dma"),
+  virt: quantity("virt"),
+  ratio: (plain: number | null) => plain === null ? null : new Ratio(plain),
+  word: (name: string | null) => name === null ? null : wordValue(name),
+  bytes: (bytes: Uint8Array | null) => bytes === null ? null : new BytesValue(bytes),
+  list: (items: readonly Value[] | null) => items === null ? null : new ListValue(items),
+  record: (entries: Readonly<Record<string, Value>> | null) =>
+    entries === null ? null : new RecordValue(new Map(Object.entries(entries))),
+};
+
+function isList(form: Form): form is readonly [Form] {
+  return Array.isArray(form);
+}
+
+/** A type has a function among its entries, which no record's form has. */
+function isType(form: Form): form is TypeSpec {
+  return typeof (form as Partial<TypeSpec>).format === "function";
+}
+
+/** Makes values of what is given for a form; null where that is the value itself. */
+export function makerOf(form: Form): Make | null {
+  if (typeof form === "string") return MAKERS[form] ?? null;
+  if (isList(form)) {
+    const make = makerOf(form[0]) as ((plain: unknown) => Value) | null;
+    return (items: readonly unknown[] | null) =>
+      items === null
+        ? null
+        : new ListValue(make === null ? items as Value[] : items.map((item) => make(item)));
+  }
+  if (isType(form)) return (target: unknown) => target === null ? null : new Handle(form, target);
+  const entries = Object.entries(form).map(([name, entry]) =>
+    [name, makerOf(entry) as ((plain: unknown) => Value) | null] as const
+  );
+  return (plain: Readonly<Record<string, unknown>> | null) =>
+    plain === null ? null : new RecordValue(
+      new Map(
+        entries.map(([name, make]) =>
+          [name, make === null ? plain[name] as Value : make(plain[name])] as const
+        ),
+      ),
+    );
+}
+
+/** The value of what is given for a form. */
+export function valueOf<const F extends Form>(form: F, plain: PlainOf<F>): Value {
+  const make = makerOf(form) as ((plain: PlainOf<F>) => Value) | null;
+  return make === null ? plain as Value : make(plain);
+}
+
+/** The kind of a form's values, and what is in them where that is known. */
+export function kindOfForm(form: Form): { readonly kind: Kind; readonly of?: Contents } {
+  if (typeof form === "string") return { kind: form };
+  if (isList(form)) {
+    return form[0] === "any" ? { kind: "list" } : { kind: "list", of: contents(form[0]) };
+  }
+  return isType(form) ? { kind: kindOfType(form) } : { kind: "record", of: contents(form) };
+}
+
+function contents(form: Form): Contents {
+  if (typeof form === "string") return form;
+  if (isList(form)) return [contents(form[0])];
+  if (isType(form)) return kindOfType(form);
+  return Object.fromEntries(Object.entries(form).map(([name, entry]) => [name, contents(entry)]));
+}

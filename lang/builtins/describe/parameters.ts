@@ -1,0 +1,121 @@
+/**
+ * Parameters of builtins: each says its name, its kinds and its sentence, and what `run` is given
+ * for an argument. A call holds arguments against the kinds first, so that a decoder is only ever
+ * given what fits.
+ */
+import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../../runtime/address.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { Kind, ParameterSpec, TypeSpec } from "../../values/spec.ts";
+import type {
+  BytesValue,
+  Closure,
+  Handle,
+  ListValue,
+  Quantity,
+  RangeValue,
+  RecordValue,
+  Value,
+  Word,
+} from "../../values/value.ts";
+import { toInt } from "../arguments.ts";
+
+/** A parameter whose arguments reach `run` as a T. */
+export interface Parameter<T> extends ParameterSpec {
+  /** Null where the value itself is what `run` takes. */
+  readonly decode: ((value: Value) => T) | null;
+}
+
+/** What `run` is given for a row of parameters. */
+export type Decoded<P extends readonly Parameter<unknown>[]> = {
+  readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never;
+};
+
+function parameter<T>(
+  name: string,
+  kind: Kind | readonly Kind[],
+  doc: string,
+  decode: ((value: never) => T) | null,
+): Parameter<T> {
+  return {
+    name,
+    kind,
+    doc,
+    optional: false,
+    named: false,
+    event: false,
+    decode: decode as Parameter<T>["decode"],
+    otherwise: undefined,
+  };
+}
+
+/** The same, but it may be left out; `run` then sees `otherwise`, or undefined. */
+export function optional<T>(of: Parameter<T>): Parameter<T | undefined>;
+export function optional<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
+export function optional(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
+  return { ...of, optional: true, otherwise };
+}
+
+/** The same, but it may be left out, and is given by name only. */
+export function named<T>(of: Parameter<T>): Parameter<T | undefined>;
+export function named<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
+export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
+  return { ...of, optional: true, named: true, otherwise };
+}
+
+const targetOf = (value: Handle) => value.target;
+const nameOf = (value: Word) => value.name;
+const bytesOf = (value: BytesValue) => value.bytes;
+const itemsOf = (value: ListValue) => value.items;
+
+/** An address, which cannot be negative. */
+export function addressOf(value: Quantity): number {
+  if (value.value >= 0) return value.value;
+  throw new ScriptError("E0918", `An address cannot be negative: ${value.value}`);
+}
+
+/** A parameter for each kind, by its name and its sentence. */
+export const param = {
+  /** An int within bounds, both included. */
+  int: (name: string, doc: string, min = 0, max = Number.MAX_SAFE_INTEGER): Parameter<number> =>
+    parameter(name, "int", doc, (value: number) => toInt(value, name, min, max)),
+  /** Bytes, not negative. */
+  size: (name: string, doc: string): Parameter<Bytes> =>
+    parameter(name, "size", doc, ({ value }: Quantity) => {
+      if (value >= 0) return value;
+      throw new ScriptError("E0919", `Cannot use ${value} bytes as ${name}`);
+    }),
+  phys: (name: string, doc: string): Parameter<PhysAddr> =>
+    parameter(name, "phys", doc, addressOf as (value: Quantity) => PhysAddr),
+  dma: (name: string, doc: string): Parameter<DmaAddr> =>
+    parameter(name, "dma", doc, addressOf as (value: Quantity) => DmaAddr),
+  virt: (name: string, doc: string): Parameter<VirtAddr> =>
+    parameter(name, "virt", doc, addressOf as (value: Quantity) => VirtAddr),
+  bytes: (name: string, doc: string): Parameter<Uint8Array> =>
+    parameter(name, "bytes", doc, bytesOf),
+  bool: (name: string, doc: string): Parameter<boolean> => parameter(name, "bool", doc, null),
+  string: (name: string, doc: string): Parameter<string> => parameter(name, "string", doc, null),
+  /** A constant's name. */
+  word: (name: string, doc: string): Parameter<string> => parameter(name, "word", doc, nameOf),
+  /** The items of a list. */
+  list: (name: string, doc: string): Parameter<readonly Value[]> =>
+    parameter(name, "list", doc, itemsOf),
+  record: (name: string, doc: string): Parameter<RecordValue> =>
+    parameter(name, "record", doc, null),
+  range: (name: string, doc: string): Parameter<RangeValue> => parameter(name, "range", doc, null),
+  function: (name: string, doc: string): Parameter<Closure> =>
+    parameter(name, "function", doc, null),
+  any: (name: string, doc: string): Parameter<Value> => parameter(name, "any", doc, null),
+  /** What is behind a thing of a type, or of one that extends it. */
+  thing: <T>(name: string, type: TypeSpec<T>, doc: string): Parameter<T> =>
+    parameter(name, `@${type.name}`, doc, targetOf as (value: Handle) => T),
+  /** The same by the type's name, for a type's own methods. */
+  own: <T>(name: string, kind: `@${string}`, doc: string): Parameter<T> =>
+    parameter(name, kind, doc, targetOf as (value: Handle) => T),
+  /** Of several kinds, or of one that means more than its plain value. */
+  of: <T>(
+    name: string,
+    kind: Kind | readonly Kind[],
+    doc: string,
+    decode: (value: Value) => T,
+  ): Parameter<T> => parameter(name, kind, doc, decode),
+};
