@@ -1,25 +1,24 @@
 /** Migration buffers by the function that a driver of one has. */
 import type { FunctionSpec } from "../../values/spec.ts";
-import { toThing } from "../arguments.ts";
-import { allocBuffer, CONTIGUOUS, DIR, PAGES, VFIO } from "../things/vfio/vfio.ts";
+import { obtainBuffer, VFIO, VFIO_BUFFER, WANTED } from "../things/vfio/vfio.ts";
 import { VFIO_MACHINE } from "../things/vfio/vfio_buffer.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
 
 export const VFIO_CALLS: readonly FunctionSpec[] = [
-  {
+  builtin({
     name: "vfio_dma_pages",
     parameters: [
-      { name: "dev", kind: "@vfio", doc: "The function that is to be migrated." },
-      PAGES,
-      DIR,
-      CONTIGUOUS,
+      param.thing("dev", VFIO, "The function that is to be migrated."),
+      ...WANTED,
     ],
-    result: "@vfio_buffer",
+    result: VFIO_BUFFER,
     doc: "Takes pages and registers them with a device, as `dev.alloc_buffer` does: one range, a " +
       "link for each page, one sync, and a key.",
     example: `${VFIO_MACHINE}let b = vfio_dma_pages(vf, 16, to_device)
 assert counters.dma_iova_link == 16 and counters.iommu.sync_map == 1
 vf.free_buffer(b)`,
     raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
-    run: (run, [dev, ...args]) => allocBuffer(run, toThing(dev, VFIO, "dev"), args),
-  },
+    run: (run, [dev, ...wanted]) => obtainBuffer(run, dev, wanted, "allocBuffer"),
+  }),
 ];

@@ -5,15 +5,17 @@ import { pairLines } from "../../text/columns.ts";
 import { formatAddress, formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { BytesValue, type Value } from "../../values/value.ts";
-import { isThing, list, thing, toDma, toSize, word } from "../arguments.ts";
+import { isThing } from "../arguments.ts";
 import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
-import { LIMITS } from "./limits.ts";
-import { MAPPING } from "./dma/mapping.ts";
+import { LIMITS, type LimitsTarget } from "./limits.ts";
+import { mappedAddress, MAPPING, type Mapping } from "./dma/mapping.ts";
 import { DIRECT_MACHINE } from "../calls/example_machines.ts";
+import { methodsOf } from "../describe/builtin.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { param } from "../describe/parameters.ts";
 
 /** The translation a device has, in a few words. */
 function translationText(device: DmaDevice): string {
@@ -21,86 +23,70 @@ function translationText(device: DmaDevice): string {
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
 }
 
-function limitsOf(device: LabDevice): Value {
+function limitsOf(device: LabDevice): LimitsTarget {
   if (device.kind !== "nvme") {
     throw new ScriptError(
       "E0914",
       `${device.name} has no limits: only disks have queues that requests are cut for`,
     );
   }
-  return thing(LIMITS, { limits: device.disk.limits, device: device.name });
+  return { limits: device.disk.limits, device: device.name };
 }
 
 /** Live mappings, read out of the events. */
-export function liveMappings(device: LabDevice, run: Run): Value {
+export function liveMappings(device: LabDevice, run: Run): Mapping[] {
   const live = readLedger(run.recorder.events).filter((entry) =>
     entry.died === null && entry.device === device.name
   );
   run.chargeMemory(64 * live.length);
-  return list(live.map((entry) => thing(MAPPING, ledgerMapping(entry))));
+  return live.map(ledgerMapping);
 }
+
+const WHERE = param.of(
+  "dma",
+  ["dma", "@mapping"],
+  "Where, as the device sees it.",
+  mappedAddress,
+);
+
+const method = methodsOf<LabDevice>();
 
 export const DEVICE: TypeSpec<LabDevice> = {
   name: "device",
   doc: "Something that does DMA. Its block's name in the machine is its name here.",
-  fields: [
-    { name: "name", kind: "string", doc: "Its name.", get: (device) => device.name },
-    {
-      name: "dma_mask_bits",
-      kind: "int",
-      doc: "How many address bits it can drive.",
-      get: (device) => device.dma.maskBits,
-    },
-    {
-      name: "coherent",
-      kind: "bool",
-      doc: "It sees the CPU's caches.",
-      get: (device) => device.dma.coherent,
-    },
-    {
-      name: "untrusted",
-      kind: "bool",
-      doc: "It is translated and strict whatever the machine says.",
-      get: (device) => device.dma.untrusted,
-    },
-    {
-      name: "iommu_mode",
-      kind: "word",
-      doc: "How it is really translated, whatever was asked for: off, passthrough, strict or lazy.",
-      get: (device, run) => word(run.lab.machine.iommu.modeOf(device.dma)),
-    },
-    {
-      name: "limits",
-      kind: "@limits",
-      doc: "What its queues take.",
-      get: limitsOf,
-    },
-    {
-      name: "mappings",
-      kind: "list",
-      of: "@mapping",
-      doc: "Its live mappings, those of the two-step API included, oldest first.",
-      get: liveMappings,
-    },
-    {
-      name: "live_mappings",
-      kind: "int",
-      doc: "How many mappings it has; also counted while no events are kept.",
-      get: (device) => device.dma.mappings,
-    },
-    {
-      name: "address",
-      kind: "string",
-      doc: "Its place on the PCI bus: bus, device and function.",
-      get: (device) => String(device.function.address),
-    },
-  ],
+  fields: fieldsOf<LabDevice>((f) => ({
+    name: f.string("Its name.", (device) => device.name),
+    dma_mask_bits: f.int("How many address bits it can drive.", (device) => device.dma.maskBits),
+    coherent: f.bool("It sees the CPU's caches.", (device) => device.dma.coherent),
+    untrusted: f.bool(
+      "It is translated and strict whatever the machine says.",
+      (device) => device.dma.untrusted,
+    ),
+    iommu_mode: f.word(
+      "How it is really translated, whatever was asked for: off, passthrough, strict or lazy.",
+      (device, run) => run.lab.machine.iommu.modeOf(device.dma),
+    ),
+    limits: f.of(LIMITS, "What its queues take.", limitsOf),
+    mappings: f.list(
+      MAPPING,
+      "Its live mappings, those of the two-step API included, oldest first.",
+      liveMappings,
+    ),
+    live_mappings: f.int(
+      "How many mappings it has; also counted while no events are kept.",
+      (device) => device.dma.mappings,
+    ),
+    address: f.string(
+      "Its place on the PCI bus: bus, device and function.",
+      (device) => String(device.function.address),
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "dma_read",
       parameters: [
-        { name: "dma", kind: ["dma", "@mapping"], doc: "Where, as the device sees it." },
-        { name: "size", kind: "size", doc: "How many bytes." },
+        WHERE,
+        param.size("size", "How many bytes."),
       ],
       result: "bytes",
       doc: "The device reads memory, through the IOMMU if there is one. A fault gives none.",
@@ -108,21 +94,17 @@ export const DEVICE: TypeSpec<LabDevice> = {
         `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
         `assert ssd.dma_read(m.addr + 2B, 2B) == bytes"02 03"\n` +
         `dma_unmap_phys(ssd, m, 4KiB, to_device)`,
-      run(run, device, [where, length]) {
-        const sizeBytes = toSize(length, "size");
+      run(run, device, [address, sizeBytes]) {
         run.chargeMemory(sizeBytes);
         const bytes = new Uint8Array(sizeBytes);
-        const address = isThing(where, MAPPING) ? where.target.addr : toDma(where, "dma");
-        return run.lab.machine.bus.read(device.dma, address, bytes, 0, sizeBytes)
-          ? new BytesValue(bytes)
-          : null;
+        return run.lab.machine.bus.read(device.dma, address, bytes, 0, sizeBytes) ? bytes : null;
       },
-    },
-    {
+    }),
+    method({
       name: "dma_write",
       parameters: [
-        { name: "dma", kind: ["dma", "@mapping"], doc: "Where, as the device sees it." },
-        { name: "bytes", kind: "bytes", doc: "What it writes." },
+        WHERE,
+        param.bytes("bytes", "What it writes."),
       ],
       result: "bool",
       doc: "The device writes memory, through the IOMMU if there is one. A fault changes nothing " +
@@ -131,14 +113,12 @@ export const DEVICE: TypeSpec<LabDevice> = {
         `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
         `assert ssd.dma_write(m.addr, bytes"01 02")\n` +
         `dma_unmap_phys(ssd, m, 4KiB, from_device)\nassert buf[1] == 2`,
-      run(run, device, [where, content]) {
-        const { bytes } = content as BytesValue;
-        const address = isThing(where, MAPPING) ? where.target.addr : toDma(where, "dma");
+      run(run, device, [address, bytes]) {
         const written = run.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
         if (written) device.onDmaWrite?.(address, bytes.length);
         return written;
       },
-    },
+    }),
   ],
   format: (device) => `${device.kind} ${device.name}`,
   show: (device) => deviceLines(device),

@@ -3,11 +3,12 @@ import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limi
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatMask, formatSize } from "../../text/numbers.ts";
-import { type Quantity, RecordValue, type Value } from "../../values/value.ts";
-import { isThing, record, size } from "../arguments.ts";
+import { RecordValue, type Value } from "../../values/value.ts";
+import { isThing } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
 import { limitsStory, setterOf } from "../explain/limits_story.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
 
 export interface LimitsTarget {
   readonly limits: QueueLimits;
@@ -107,12 +108,12 @@ function reasonValue(reason: LimitReason): Value {
   return new RecordValue(entries);
 }
 
-function whyValue(limits: QueueLimits): Value {
+function whyOf(limits: QueueLimits): Readonly<Record<string, Value>> {
   const known = SHOWN.flatMap((shown): [string, Value][] => {
     const reason = reasonsFor(limits, shown).at(-1);
     return reason === undefined ? [] : [[shown.name, reasonValue(reason)]];
   });
-  return record(Object.fromEntries(known));
+  return Object.fromEntries(known);
 }
 
 function formatLimit(shown: ShownLimit, limits: QueueLimits): string {
@@ -130,21 +131,18 @@ function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, ru
 export const LIMITS: TypeSpec<LimitsTarget> = {
   name: "limits",
   doc: "What a device's queues take. `explain` says who set each limit.",
-  fields: [
-    ...SHOWN.map((shown) => ({
-      name: shown.name,
-      kind: shown.kind,
-      doc: shown.doc,
-      get: ({ limits }: LimitsTarget): number | Quantity =>
-        shown.kind === "size" ? size(shown.value(limits)) : shown.value(limits),
-    })),
-    {
-      name: "why",
-      kind: "record",
-      doc: "For each limit that somebody chose: the rule and what it looked at.",
-      get: ({ limits }) => whyValue(limits),
-    },
-  ],
+  fields: fieldsOf<LimitsTarget>((f) => ({
+    ...Object.fromEntries(
+      SHOWN.map((
+        { doc, kind, name, value },
+      ) => [name, f[kind](doc, ({ limits }) => value(limits))]),
+    ),
+    why: f.of(
+      "record",
+      "For each limit that somebody chose: the rule and what it looked at.",
+      ({ limits }) => whyOf(limits),
+    ),
+  })),
   methods: [],
   format: ({ limits, device }) =>
     `limits of ${device}: ${

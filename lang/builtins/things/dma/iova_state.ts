@@ -21,9 +21,14 @@ export interface IovaStateTarget {
   kind: PeerMapType;
 }
 
+/** A state that a driver keeps somewhere, as a value's target. */
+export function stateOf(state: DmaIovaState, device: DmaDevice | null): IovaStateTarget {
+  return { state, device, kind: "none" };
+}
+
 /** A state as a driver declares it: all zero. */
 export function newIovaState(): IovaStateTarget {
-  return { state: new DmaIovaState(), device: null, kind: "none" };
+  return stateOf(new DmaIovaState(), null);
 }
 
 /** What the page table has for a range, and which of it are bounce buffers. */

@@ -5,10 +5,10 @@ import type {
 } from "../../../../devices/nvme/driver/command/command_view.ts";
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
-import { BytesValue, type Value } from "../../../values/value.ts";
-import { dma, isThing, list, record, size, word } from "../../arguments.ts";
+import { isThing, word } from "../../arguments.ts";
 import { commandStory } from "../../explain/command_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 /** Names of the SGL descriptor types. @see NVM Express Base Specification, SGL descriptors */
 const SGL_TYPES: ReadonlyMap<number, string> = new Map([
@@ -22,13 +22,11 @@ export function sglTypeName(type: number): string | null {
   return SGL_TYPES.get(type) ?? null;
 }
 
-function descriptorValue(descriptor: SglDescriptor): Value {
-  const name = sglTypeName(descriptor.type);
-  return record({
-    type: name === null ? descriptor.type : word(name),
-    address: dma(descriptor.address),
-    size: size(descriptor.sizeBytes),
-  });
+const DESCRIPTOR = { type: "any", address: "dma", size: "size" } as const;
+
+function plainDescriptor({ address, sizeBytes: size, type }: SglDescriptor) {
+  const name = sglTypeName(type);
+  return { type: name === null ? type : word(name), address, size };
 }
 
 /** What the sixteen-byte rows of a command hold. */
@@ -50,79 +48,47 @@ export interface CommandTarget {
 export const COMMAND: TypeSpec<CommandTarget> = {
   name: "command",
   doc: "The 64 bytes that the controller fetches, and the lists they lead to.",
-  fields: [
-    {
-      name: "format",
-      kind: "word",
-      doc: "How it describes the data: prp or sgl.",
-      get: ({ command }) => word(command.format),
-    },
-    { name: "opcode", kind: "int", doc: "What it asks for.", get: ({ command }) => command.opcode },
-    { name: "cid", kind: "int", doc: "The command's id.", get: ({ command }) => command.cid },
-    {
-      name: "prp1",
-      kind: "dma",
-      doc: "The first PRP entry; none in an SGL command.",
-      get: ({ command }) => command.format === "prp" ? dma(command.prp1) : null,
-    },
-    {
-      name: "prp2",
-      kind: "dma",
-      doc: "The second PRP entry, or where the list is; none in an SGL command.",
-      get: ({ command }) => command.format === "prp" ? dma(command.prp2) : null,
-    },
-    {
-      name: "prp_list",
-      kind: "list",
-      of: "dma",
-      doc: "The data entries of the PRP list, without the links between its pages.",
-      get: ({ command }) => list(command.prpList.map(dma)),
-    },
-    {
-      name: "prp_lists",
-      kind: "list",
-      doc: "The pages of the PRP list: { dma, entries }, with the links between them.",
-      get: ({ command }) =>
-        list(
-          command.prpLists.map((page) =>
-            record({ dma: dma(page.dma), entries: list(page.entries.map(dma)) })
-          ),
-        ),
-    },
-    {
-      name: "sgl",
-      kind: "list",
-      of: { type: "any", address: "dma", size: "size" },
-      doc: "The data descriptors: { type, address, size }.",
-      get: ({ command }) => list(command.sgl.map(descriptorValue)),
-    },
-    {
-      name: "sgl_head",
-      kind: "record",
-      doc: "The descriptor in the command itself; none in a PRP command.",
-      get: ({ command }) => command.format === "sgl" ? descriptorValue(command.sglOfCommand) : null,
-    },
-    {
-      name: "metadata_sgl",
-      kind: "list",
-      doc:
-        "The descriptors that MPTR leads to: { type, address, size }; none when it leads to the " +
+  fields: fieldsOf<CommandTarget>((f) => ({
+    format: f.word("How it describes the data: prp or sgl.", ({ command }) => command.format),
+    opcode: f.int("What it asks for.", ({ command }) => command.opcode),
+    cid: f.int("The command's id.", ({ command }) => command.cid),
+    prp1: f.dma(
+      "The first PRP entry; none in an SGL command.",
+      ({ command }) => command.format === "prp" ? command.prp1 : null,
+    ),
+    prp2: f.dma(
+      "The second PRP entry, or where the list is; none in an SGL command.",
+      ({ command }) => command.format === "prp" ? command.prp2 : null,
+    ),
+    prp_list: f.list(
+      "dma",
+      "The data entries of the PRP list, without the links between its pages.",
+      ({ command }) => command.prpList,
+    ),
+    prp_lists: f.list(
+      { dma: "dma", entries: ["dma"] },
+      "The pages of the PRP list: { dma, entries }, with the links between them.",
+      ({ command }) => command.prpLists,
+    ),
+    sgl: f.list(
+      DESCRIPTOR,
+      "The data descriptors: { type, address, size }.",
+      ({ command }) => command.sgl.map(plainDescriptor),
+    ),
+    sgl_head: f.of(
+      DESCRIPTOR,
+      "The descriptor in the command itself; none in a PRP command.",
+      ({ command }) => command.format === "sgl" ? plainDescriptor(command.sglOfCommand) : null,
+    ),
+    metadata_sgl: f.list(
+      DESCRIPTOR,
+      "The descriptors that MPTR leads to: { type, address, size }; none when it leads to the " +
         "metadata itself.",
-      get: ({ command }) => list(command.metadataSgl.map(descriptorValue)),
-    },
-    {
-      name: "mptr",
-      kind: "dma",
-      doc: "Where the metadata is.",
-      get: ({ command }) => dma(command.mptr),
-    },
-    {
-      name: "bytes",
-      kind: "bytes",
-      doc: "The 64 bytes.",
-      get: ({ command }) => new BytesValue(command.bytes.slice()),
-    },
-  ],
+      ({ command }) => command.metadataSgl.map(plainDescriptor),
+    ),
+    mptr: f.dma("Where the metadata is.", ({ command }) => command.mptr),
+    bytes: f.bytes("The 64 bytes.", ({ command }) => command.bytes.slice()),
+  })),
   methods: [],
   format: ({ command }) =>
     command.format === "prp"

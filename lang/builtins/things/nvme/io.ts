@@ -7,45 +7,36 @@ import { tableLines } from "../../../text/columns.ts";
 import type { Run } from "../../../values/run.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
-import { errorValue, isThing, list, size, thing, word } from "../../arguments.ts";
 import { refusalLines } from "../../explain/io_refusal.ts";
 import { ioStory } from "../../explain/io_story.ts";
 import { picturedRequest } from "../../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
 import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { TRACE } from "../trace.ts";
 
 /** Requests of a picture before the rest is only listed. */
 const PICTURED_REQUESTS = 1;
 
-const OWN_FIELDS: readonly FieldSpec<Io>[] = [
-  {
-    name: "requests",
-    kind: "list",
-    of: "@request",
-    doc: "The requests it was cut into, in the order of their sectors.",
-    get: (io) => list(io.requests.map((request) => thing(REQUEST, request))),
-  },
-  {
-    name: "status",
-    kind: "word",
-    doc: "How it ended: the first failure of a request; OK until one fails.",
-    get: (io) => word(io.status),
-  },
-  { name: "done", kind: "bool", doc: "All its requests have ended.", get: (io) => io.done },
-  {
-    name: "error",
-    kind: "word",
-    doc: "The errno a caller would get; none while all is well.",
-    get: (io) => errorValue(io.error),
-  },
-  { name: "bytes", kind: "size", doc: "Its length.", get: (io) => size(io.bytes) },
-  {
-    name: "events",
-    kind: "@trace",
-    doc: "The events its requests caused.",
-    get: (io, run) => traceOf(requestEvents(io.requests, run)),
-  },
-];
+const OWN_FIELDS = fieldsOf<Io>((f) => ({
+  requests: f.list(
+    REQUEST,
+    "The requests it was cut into, in the order of their sectors.",
+    (io) => io.requests,
+  ),
+  status: f.word(
+    "How it ended: the first failure of a request; OK until one fails.",
+    (io) => io.status,
+  ),
+  done: f.bool("All its requests have ended.", (io) => io.done),
+  error: f.word("The errno a caller would get; none while all is well.", (io) => io.error),
+  bytes: f.size("Its length.", (io) => io.bytes),
+  events: f.of(
+    TRACE,
+    "The events its requests caused.",
+    (io, run) => traceOf(requestEvents(io.requests, run)),
+  ),
+}));
 
 function onlyRequest(io: Io, field: string): NvmeRequest {
   if (io.requests.length === 1) return io.requests[0]!;
@@ -62,8 +53,7 @@ function onlyRequest(io: Io, field: string): NvmeRequest {
 function requestFields(): FieldSpec<Io>[] {
   const own = new Set(OWN_FIELDS.map((field) => field.name));
   return REQUEST.fields.filter((field) => !own.has(field.name)).map((field) => ({
-    name: field.name,
-    kind: field.kind,
+    ...field,
     doc: `${field.doc} Only for an io of one request.`,
     get: (io: Io, run: Run): Value => field.get(onlyRequest(io, field.name), run),
   }));
@@ -110,5 +100,4 @@ export const IO: TypeSpec<Io> = {
       ...refusalLines(io.refusal, io.status),
     ],
   ],
-  equals: (io, other) => isThing(other, IO) && other.target === io,
 };

@@ -3,24 +3,24 @@ import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
 import { unplugNvme } from "../../../../devices/nvme/unplug.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { BytesValue, type Value } from "../../../values/value.ts";
-import { dma, list, record, size, thing, toInt, toSize, word } from "../../arguments.ts";
+import { toInt } from "../../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { DEVICE, deviceLines } from "../device.ts";
-import { BYTES_PARAMETER, LBA, SUBMIT_METHODS } from "./nvme_submit.ts";
+import { BYTES, LBA, SUBMIT_METHODS } from "./nvme_submit.ts";
 import { QUEUE } from "./queue.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { named, param } from "../../describe/parameters.ts";
 
 /** The number of blocks in `blocks:` or `bytes:`. */
 function mediaBlocks(
-  device: NvmeDevice,
-  bytes: Value | undefined,
-  blocks: Value | undefined,
+  { media: { blockSizeBytes: blockBytes } }: NvmeDevice,
+  sizeBytes: number | undefined,
+  blocks: number | undefined,
 ): number {
-  const blockBytes = device.media.blockSizeBytes;
-  if (blocks !== undefined) return toInt(blocks, "blocks");
-  if (bytes === undefined) return 1;
-  const sizeBytes = toSize(bytes, "bytes");
+  if (blocks !== undefined) return blocks;
+  if (sizeBytes === undefined) return 1;
   if (sizeBytes % blockBytes === 0) return sizeBytes / blockBytes;
   throw new ScriptError(
     "E0919",
@@ -28,37 +28,26 @@ function mediaBlocks(
   );
 }
 
+const method = methodsOf<NvmeDevice>();
+
 const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   ...SUBMIT_METHODS,
-  {
+  method({
     name: "media",
     parameters: [
       LBA,
-      { ...BYTES_PARAMETER, doc: "How many bytes; one block when left out." },
-      {
-        name: "blocks",
-        kind: "int",
-        optional: true,
-        named: true,
-        doc: "The same in logical blocks.",
-      },
-      {
-        name: "metadata",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "The metadata of these blocks instead of their data.",
-      },
+      { ...BYTES, doc: "How many bytes; one block when left out." },
+      named(param.int("blocks", "The same in logical blocks.")),
+      named(param.bool("metadata", "The metadata of these blocks instead of their data."), false),
     ],
     result: "bytes",
     doc: "What the disk holds, read behind everybody's back. On a fresh disk the 8 bytes at byte " +
       "x hold the little-endian number 0x5A00_0000_0000_0000 + x.",
     example:
       `${DIRECT_MACHINE}assert ssd.media(lba: 0).slice(0..8) == bytes"00 00 00 00 00 00 00 5a"`,
-    run(run, device, [lba, bytes, blocks, metadata]) {
+    run(run, device, [first, sizeBytes, blocks, metadata]) {
       const media = device.media;
-      const first = lba === undefined ? 0 : toInt(lba, "lba");
-      const count = mediaBlocks(device, bytes, blocks);
+      const count = mediaBlocks(device, sizeBytes, blocks);
       if (first + count > media.blockCount) {
         throw new ScriptError(
           "E0919",
@@ -67,25 +56,24 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
           }: there are none at ${first}`,
         );
       }
-      const unit = metadata === true ? media.metadataBytes : media.blockSizeBytes;
+      const unit = metadata ? media.metadataBytes : media.blockSizeBytes;
       run.chargeMemory(count * unit);
-      const store = metadata === true ? media.metadata : media.data;
-      return new BytesValue(store.bytes(first * unit, count * unit));
+      const store = metadata ? media.metadata : media.data;
+      return store.bytes(first * unit, count * unit);
     },
-  },
-  {
+  }),
+  method({
     name: "queue",
-    parameters: [{ name: "n", kind: "int", doc: "Its number, from 1." }],
-    result: "@queue",
+    parameters: [param.int("n", "Its number, from 1.")],
+    result: QUEUE,
     doc: "One of its queues.",
     example: `${DIRECT_MACHINE}assert ssd.queue(1).depth == 1024`,
-    run(_run, device, [number]) {
-      const disk = device.disk;
-      const id = toInt(number, "n", 1, disk.queueCount);
-      return thing(QUEUE, { queue: disk.driver.ioQueues[id - 1]!, device: device.name });
+    run(_run, { disk, name }, [n]) {
+      const id = toInt(n, "n", 1, disk.queueCount);
+      return { queue: disk.driver.ioQueues[id - 1]!, device: name };
     },
-  },
-  {
+  }),
+  method({
     name: "reset",
     parameters: [],
     result: "nothing",
@@ -98,12 +86,9 @@ assert not io.done
 wait io
 assert io.status == OK and io.requests[0].retries == 1`,
     raises: ["ENODEV", "EIO"],
-    run(_run, device) {
-      device.disk.driver.reset();
-      return null;
-    },
-  },
-  {
+    run: (_run, { disk }) => disk.driver.reset(),
+  }),
+  method({
     name: "remove",
     parameters: [],
     result: "nothing",
@@ -117,55 +102,29 @@ wait io
 assert io.status == TRANSPORT and ssd.state == removed
 ssd.dma_read(0x10_0000 as dma, 16B) faults blocked`,
     raises: ["ENODEV"],
-    run(run, device) {
-      unplugNvme(device, run.lab.topology);
-      return null;
-    },
-  },
+    run: (run, device) => unplugNvme(device, run.lab.topology),
+  }),
 ];
 
 export const NVME: TypeSpec<NvmeDevice> = {
   name: "nvme",
   doc: "An NVMe controller with one disk.",
   extends: DEVICE,
-  fields: [
-    {
-      name: "queues",
-      kind: "int",
-      doc: "How many queues take reads and writes.",
-      get: (device) => device.disk.queueCount,
-    },
-    {
-      name: "state",
-      kind: "word",
-      doc: "What the controller is for its driver: live, resetting, dead or removed.",
-      get: (device) => word(device.disk.driver.state),
-    },
-    {
-      name: "hmb",
-      kind: "list",
-      of: { addr: "dma", size: "size" },
-      doc: "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
-      get: (device) => {
-        const chunks = device.disk.driver.hostMemory?.chunks ?? [];
-        return list(
-          chunks.map((chunk) => record({ addr: dma(chunk.dma), size: size(chunk.sizeBytes) })),
-        );
-      },
-    },
-    {
-      name: "block_size",
-      kind: "size",
-      doc: "Its logical block.",
-      get: (device) => size(device.disk.blockSizeBytes),
-    },
-    {
-      name: "capacity",
-      kind: "size",
-      doc: "How much it holds.",
-      get: (device) => size(device.disk.capacityBytes),
-    },
-  ],
+  fields: fieldsOf<NvmeDevice>((f) => ({
+    queues: f.int("How many queues take reads and writes.", (device) => device.disk.queueCount),
+    state: f.word(
+      "What the controller is for its driver: live, resetting, dead or removed.",
+      (device) => device.disk.driver.state,
+    ),
+    hmb: f.list(
+      { addr: "dma", size: "size" },
+      "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
+      ({ disk: { driver: { hostMemory } } }) =>
+        (hostMemory?.chunks ?? []).map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes })),
+    ),
+    block_size: f.size("Its logical block.", (device) => device.disk.blockSizeBytes),
+    capacity: f.size("How much it holds.", (device) => device.disk.capacityBytes),
+  })),
   methods: METHODS,
   format: (device) => `nvme ${device.name}`,
   show: (device) => {

@@ -1,5 +1,5 @@
 /** Submitting to a disk: what an operation carries, and waiting for its end. */
-import { optional, param } from "../../describe/parameters.ts";
+import { type Decoded, named, optional, param, type Parameter } from "../../describe/parameters.ts";
 import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
 import type { Io } from "../../../../devices/nvme/io.ts";
 import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../../devices/nvme/nvme_disk.ts";
@@ -9,11 +9,12 @@ import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
 import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
 import { RecordValue, type Value } from "../../../values/value.ts";
-import { isThing, refusing, thing, toInt, toSize, toWord } from "../../arguments.ts";
-import type { Arguments, MethodSpec, ParameterSpec } from "../../../values/spec.ts";
+import { refusing, toInt, toWord } from "../../arguments.ts";
+import type { MethodSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { BUFFER } from "../buffer.ts";
 import { IO } from "./io.ts";
+import { methodsOf } from "../../describe/builtin.ts";
 
 /** Activities that one waiting call may run before the script is stopped. */
 const MOST_ACTIVITIES = 1_000_000;
@@ -27,41 +28,26 @@ export const OP = param.of(
   toDiskOp,
 );
 export const LBA = optional(param.int("lba", "First logical block; 0 when left out."), 0);
-const INTO: ParameterSpec = {
-  name: "into",
-  kind: "@buffer",
-  optional: true,
-  named: true,
-  doc: "Where the data goes.",
-};
-const FROM: ParameterSpec = {
-  name: "from",
-  kind: "@buffer",
-  optional: true,
-  named: true,
-  doc: "Where the data comes from.",
-};
-export const BYTES_PARAMETER: ParameterSpec = {
-  name: "bytes",
-  kind: "size",
-  optional: true,
-  named: true,
-  doc: "How much of the disk; as much as the buffer holds when left out.",
-};
-const METADATA: ParameterSpec = {
-  name: "metadata",
-  kind: "@buffer",
-  optional: true,
-  named: true,
-  doc: "Memory for the blocks' metadata; the disk makes its own up when left out.",
-};
-const QUEUE_PARAMETER: ParameterSpec = {
-  name: "queue",
-  kind: "int",
-  optional: true,
-  named: true,
-  doc: "The queue to use, from 1; the CPU's own when left out.",
-};
+const INTO = named(param.thing("into", BUFFER, "Where the data goes."));
+const FROM = named(param.thing("from", BUFFER, "Where the data comes from."));
+export const BYTES = named(
+  param.size("bytes", "How much of the disk; as much as the buffer holds when left out."),
+);
+const METADATA = named(
+  param.thing(
+    "metadata",
+    BUFFER,
+    "Memory for the blocks' metadata; the disk makes its own up when left out.",
+  ),
+);
+const QUEUE = named(
+  param.int("queue", "The queue to use, from 1; the CPU's own when left out."),
+);
+
+/** What every submission can take. */
+const SUBMITTED = [LBA, INTO, FROM, BYTES, METADATA, QUEUE] as const;
+
+const method = methodsOf<NvmeDevice>();
 
 /** Operations that carry data, and the argument that names its memory. */
 const DATA_ARGUMENT: Readonly<Partial<Record<DiskOp, "into" | "from">>> = {
@@ -78,7 +64,7 @@ const OPERATIONS: ReadonlySet<string> = new Set<DiskOp>([
 ]);
 
 /** The operation a word names. */
-export function toDiskOp(value: Value | undefined): DiskOp {
+function toDiskOp(value: Value): DiskOp {
   const name = toWord(value, "op");
   if (OPERATIONS.has(name)) return name as DiskOp;
   throw new ScriptError(
@@ -91,9 +77,9 @@ export function toDiskOp(value: Value | undefined): DiskOp {
 /** The buffer of an operation, cut to what is asked for; none for those without data. */
 function dataOf(
   op: DiskOp,
-  into: Value | undefined,
-  from: Value | undefined,
-  sizeBytes: number | null,
+  into: HostBuffer | undefined,
+  from: HostBuffer | undefined,
+  sizeBytes: number | undefined,
 ): HostBuffer | null {
   const wanted = DATA_ARGUMENT[op];
   const [given, other] = wanted === "into" ? [into, from] : [from, into];
@@ -104,32 +90,34 @@ function dataOf(
   if (given !== undefined && other !== undefined) {
     throw new ScriptError("E0917", `${op} moves data one way: it takes \`${wanted}: buffer\` only`);
   }
-  if (!isThing(given, BUFFER)) {
+  if (given === undefined) {
     throw new ScriptError("E0917", `${op} needs memory: write \`${wanted}: buffer\``);
   }
-  const buffer = given.target;
-  if (sizeBytes === null || sizeBytes === buffer.sizeBytes) return buffer;
-  return refusing(() => buffer.slice(0, sizeBytes));
+  if (sizeBytes === undefined || sizeBytes === given.sizeBytes) return given;
+  return refusing(() => given.slice(0, sizeBytes));
+}
+
+/** The queue that was asked for, which the disk must have. */
+function askedQueue(disk: NvmeDisk, queue: number | undefined): { readonly queue?: number } {
+  return queue === undefined ? {} : { queue: toInt(queue, "queue", 1, disk.queueCount) };
 }
 
 function submit(
   run: Run,
   disk: NvmeDisk,
   op: DiskOp,
-  [lba, into, from, bytes, metadata, queue]: Arguments,
+  [lba, into, from, sizeBytes, metadata, queue]: Decoded<typeof SUBMITTED>,
 ): Io {
-  const sizeBytes = bytes === undefined ? null : toSize(bytes, "bytes");
   const buffer = dataOf(op, into, from, sizeBytes);
-  if (buffer === null && op !== "flush" && sizeBytes === null) {
+  if (buffer === null && op !== "flush" && sizeBytes === undefined) {
     throw new ScriptError("E0917", `${op} needs a length: write \`bytes: size\``);
   }
-  const first = lba === undefined ? 0 : toInt(lba, "lba");
   const options: SubmitOptions = {
-    lba: first,
+    lba,
     ...buffer === null ? {} : { buffer },
-    ...buffer === null && sizeBytes !== null ? { sizeBytes } : {},
-    ...isThing(metadata, BUFFER) ? { metadata: metadata.target } : {},
-    ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, disk.queueCount) },
+    ...buffer === null && sizeBytes !== undefined ? { sizeBytes } : {},
+    ...metadata === undefined ? {} : { metadata },
+    ...askedQueue(disk, queue),
   };
   const lengthBytes = buffer?.sizeBytes ?? sizeBytes ?? 0;
   // An operation without memory may be cut into any number of requests.
@@ -139,7 +127,7 @@ function submit(
 }
 
 /** Runs the machine until an io is done, and raises its status. */
-export function waitAndRaise(run: Run, io: Io, what: string): Value {
+export function waitAndRaise(run: Run, io: Io, what: string): Io {
   const { machine } = run.lab;
   for (let activities = 0; !io.done; activities++) {
     if (activities === MOST_ACTIVITIES) {
@@ -155,43 +143,42 @@ export function waitAndRaise(run: Run, io: Io, what: string): Value {
   if (io.error !== null) {
     throw new KernelError(io.error, `${what} ended with ${io.status}`, io.status);
   }
-  return thing(IO, io);
+  return io;
 }
 
 /** `read`, `write` and their like: submit, wait, raise. */
 function waiting(
   op: DiskOp,
-  parameters: readonly ParameterSpec[],
+  parameters: readonly Parameter<unknown>[],
   doc: string,
   example: string,
   raises: readonly ErrnoName[],
 ): MethodSpec<NvmeDevice> {
   // Where each argument of `submit` stands among this operation's own; -1 for one it lacks.
-  const places = [LBA, INTO, FROM, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER].map((parameter) =>
-    parameters.indexOf(parameter)
-  );
-  return {
+  const places = SUBMITTED.map((parameter) => parameters.indexOf(parameter));
+  return method({
     name: op,
     parameters,
-    result: "@io",
+    result: IO,
     doc: `${doc} Waits until it is done, and raises the errno of its status.`,
     example,
     raises,
-    run(run, device, args) {
-      const io = submit(run, device.disk, op, places.map((place) => args[place]));
-      return waitAndRaise(run, io, `${op} on ${device.name}`);
+    run(run, { disk, name }, args) {
+      const submitted = places.map((place, index) =>
+        place < 0 ? SUBMITTED[index]!.otherwise : args[place]
+      ) as unknown as Decoded<typeof SUBMITTED>;
+      return waitAndRaise(run, submit(run, disk, op, submitted), `${op} on ${name}`);
     },
-  };
+  });
 }
 
 /** What operations end in when nothing is broken. A device's own errors are its status's errno. */
 const DATA_ERRORS: readonly ErrnoName[] = ["EIO", "EINVAL", "ENOMEM"];
 
 /** Command dwords by number, out of a record { cdw10: …, cdw11: … }. */
-function dwordsOf(value: Value | undefined): Readonly<Record<number, number>> {
-  if (!(value instanceof RecordValue)) return {};
+function dwordsOf({ entries }: RecordValue): Readonly<Record<number, number>> {
   const dwords: Record<number, number> = {};
-  for (const [key, dword] of value.entries) {
+  for (const [key, dword] of entries) {
     const number = Number(/^cdw(\d+)$/.exec(key)?.[1]);
     if (![2, 3, 10, 11, 12, 13, 14, 15].includes(number)) {
       throw new ScriptError(
@@ -207,18 +194,13 @@ function dwordsOf(value: Value | undefined): Readonly<Record<number, number>> {
 
 /** Everything that puts a command on its way. */
 export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
-  {
+  method({
     name: "submit",
     parameters: [
-      { name: "op", kind: "word", doc: "read, write, flush, write_zeroes or discard." },
-      LBA,
-      INTO,
-      FROM,
-      BYTES_PARAMETER,
-      METADATA,
-      QUEUE_PARAMETER,
+      OP,
+      ...SUBMITTED,
     ],
-    result: "@io",
+    result: IO,
     doc: "Submits one bio: it is cut at once, its requests are queued. Never raises what happens " +
       "to it; `wait` for it and look at .status.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
@@ -226,11 +208,11 @@ let io = ssd.submit(read, lba: 0, into: buf)
 assert not io.done
 wait io
 assert io.status == OK`,
-    run: (run, device, [op, ...rest]) => thing(IO, submit(run, device.disk, toDiskOp(op), rest)),
-  },
+    run: (run, { disk }, [op, ...submitted]) => submit(run, disk, op, submitted),
+  }),
   waiting(
     "read",
-    [LBA, INTO, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER],
+    [LBA, INTO, BYTES, METADATA, QUEUE],
     "Reads blocks into memory.",
     `${DIRECT_MACHINE}let buf = alloc_pages(1)\nssd.read(lba: 8, into: buf)\n` +
       `assert buf == ssd.media(lba: 8, bytes: 4KiB)`,
@@ -238,7 +220,7 @@ assert io.status == OK`,
   ),
   waiting(
     "write",
-    [LBA, FROM, BYTES_PARAMETER, METADATA, QUEUE_PARAMETER],
+    [LBA, FROM, BYTES, METADATA, QUEUE],
     "Writes memory to blocks.",
     `${DIRECT_MACHINE}let buf = buffer(size: 4KiB, fill: counting)\n` +
       `ssd.write(lba: 0, from: buf)\nassert buf == ssd.media(lba: 0, blocks: 8)`,
@@ -246,14 +228,14 @@ assert io.status == OK`,
   ),
   waiting(
     "flush",
-    [QUEUE_PARAMETER],
+    [QUEUE],
     "Makes what was written durable.",
     `${DIRECT_MACHINE}assert ssd.flush().status == OK`,
     [],
   ),
   waiting(
     "write_zeroes",
-    [LBA, BYTES_PARAMETER, QUEUE_PARAMETER],
+    [LBA, BYTES, QUEUE],
     "Makes blocks read as zeroes, without carrying them.",
     `${DIRECT_MACHINE}ssd.write_zeroes(lba: 0, bytes: 4KiB)\n` +
       `assert ssd.media(lba: 0, bytes: 4KiB) == buffer(size: 4KiB, fill: 0)`,
@@ -261,58 +243,50 @@ assert io.status == OK`,
   ),
   waiting(
     "discard",
-    [LBA, BYTES_PARAMETER, QUEUE_PARAMETER],
+    [LBA, BYTES, QUEUE],
     "Tells the disk that blocks are not needed any more.",
     `${DIRECT_MACHINE}assert ssd.discard(lba: 0, bytes: 4KiB).status == OK`,
     ["EIO", "EINVAL"],
   ),
-  {
+  method({
     name: "passthrough",
     parameters: [
-      { name: "opcode", kind: "int", doc: "What the command asks for." },
+      param.int("opcode", "What the command asks for.", 0, 255),
       { ...INTO, doc: "Memory the device writes." },
       { ...FROM, doc: "Memory the device reads." },
-      {
-        name: "dwords",
-        kind: "record",
-        optional: true,
-        named: true,
-        doc: "Command dwords: { cdw10: …, cdw12: … }.",
-      },
-      {
-        name: "admin",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "For the admin queue.",
-      },
+      named(
+        param.of(
+          "dwords",
+          "record",
+          "Command dwords: { cdw10: …, cdw12: … }.",
+          (value) => dwordsOf(value as RecordValue),
+        ),
+        {},
+      ),
+      named(param.bool("admin", "For the admin queue."), false),
       { ...METADATA, doc: "Memory for metadata." },
-      QUEUE_PARAMETER,
+      QUEUE,
     ],
-    result: "@io",
+    result: IO,
     doc: "Submits a user's own command. It is never cut: one that would have to be is refused.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io
 assert io.status == OK
 assert buf == ssd.media(lba: 0, blocks: 8)`,
-    run(_run, device, [opcode, into, from, dwords, admin, metadata, queue]) {
-      const disk = device.disk;
+    run(_run, { disk }, [opcode, into, from, dwords, admin, metadata, queue]) {
       if (into !== undefined && from !== undefined) {
         throw new ScriptError("E0917", "passthrough moves data one way: give `into` or `from`");
       }
-      const memory = isThing(into, BUFFER) ? into : isThing(from, BUFFER) ? from : null;
-      return thing(
-        IO,
-        disk.passthrough({
-          opcode: toInt(opcode, "opcode", 0, 255),
-          dwords: dwordsOf(dwords),
-          admin: admin === true,
-          ...memory === null ? {} : { buffer: memory.target },
-          ...isThing(metadata, BUFFER) ? { metadata: metadata.target } : {},
-          ...queue === undefined ? {} : { queue: toInt(queue, "queue", 1, disk.queueCount) },
-        }),
-      );
+      const buffer = into ?? from;
+      return disk.passthrough({
+        opcode,
+        dwords,
+        admin,
+        ...buffer === undefined ? {} : { buffer },
+        ...metadata === undefined ? {} : { metadata },
+        ...askedQueue(disk, queue),
+      });
     },
-  },
+  }),
 ];

@@ -1,26 +1,16 @@
 /** A request: what the block layer hands to the driver. */
+import { plainSegment, SEGMENT } from "../segment.ts";
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import type { Run } from "../../../values/run.ts";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
-import type { Value } from "../../../values/value.ts";
-import {
-  dma,
-  errorValue,
-  isThing,
-  list,
-  phys,
-  record,
-  size,
-  thing,
-  word,
-} from "../../arguments.ts";
 import { requestStory } from "../../explain/request_story.ts";
 import { picturedRequest } from "../../pictured_request.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { COMMAND } from "./command.ts";
-import { IOVA_STATE } from "../dma/iova_state.ts";
-import { TRACE } from "../trace.ts";
+import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
+import { TRACE, type Trace } from "../trace.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 /** The events that a request caused. */
 export function requestEvents(requests: readonly NvmeRequest[], run: Run) {
@@ -29,156 +19,84 @@ export function requestEvents(requests: readonly NvmeRequest[], run: Run) {
 }
 
 /** Events as a trace; its span is that from the first to the last. */
-export function traceOf(events: ReturnType<typeof requestEvents>): Value {
+export function traceOf(events: ReturnType<typeof requestEvents>): Trace {
   const spanNs = events.length === 0 ? 0 : events.at(-1)!.at_ns - events[0]!.at_ns;
-  return thing(TRACE, { events, spanNs });
+  return { events, spanNs };
 }
 
 export const REQUEST: TypeSpec<NvmeRequest> = {
   name: "request",
   doc: "One request: a bio, or a part of one, on its way to the device and back.",
-  fields: [
-    { name: "id", kind: "int", doc: "Its number, from 1.", get: (request) => request.id },
-    {
-      name: "op",
-      kind: "word",
-      doc: "What it does: read, write, flush, write_zeroes, discard.",
-      get: (request) => word(request.op),
-    },
-    { name: "lba", kind: "int", doc: "First logical block.", get: (request) => request.lba },
-    {
-      name: "bytes",
-      kind: "size",
-      doc: "How much of the disk it covers.",
-      get: (request) => size(request.bytes),
-    },
-    {
-      name: "segments",
-      kind: "list",
-      of: { phys: "phys", size: "size" },
-      doc: "Its memory after joining what touches: a list of { phys, size }.",
-      get: (request) =>
-        list(
-          request.segments().map((segment) =>
-            record({ phys: phys(segment.phys), size: size(segment.sizeBytes) })
-          ),
-        ),
-    },
-    {
-      name: "done",
-      kind: "bool",
-      doc: "It has ended, well or badly.",
-      get: (request) => request.done,
-    },
-    {
-      name: "mapped",
-      kind: "bool",
-      doc: "Its memory has been mapped.",
-      get: (request) => request.mapped,
-    },
-    {
-      name: "status",
-      kind: "word",
-      doc: "How it ended; OK until it fails.",
-      get: (request) => word(request.status),
-    },
-    {
-      name: "error",
-      kind: "word",
-      doc: "The errno a caller would get; none while all is well.",
-      get: (request) => errorValue(request.error),
-    },
-    {
-      name: "iova",
-      kind: "record",
-      of: { start: "dma", size: "size" },
-      doc: "The one range all memory became: { start, size }; none when there was none.",
-      get: (request) =>
-        request.iova === null ? null : record({
-          start: dma(request.iova.start),
-          size: size(request.iova.sizeBytes),
-        }),
-    },
-    {
-      name: "command",
-      kind: "@command",
-      doc: "The command it became, also after it completed; none before.",
-      get: (request) =>
-        request.command === null ? null : thing(COMMAND, { command: request.command, request }),
-    },
-    {
-      name: "format",
-      kind: "word",
-      doc: "How the command describes the data: prp or sgl; none before and without data.",
-      get: (request) => request.format === null ? null : word(request.format),
-    },
-    {
-      name: "unmapped_by",
-      kind: "word",
-      doc: "How its mapping ended: single, bus, iova, nothing, from_sgl, from_prp, saved or " +
+  fields: fieldsOf<NvmeRequest>((f) => ({
+    id: f.int("Its number, from 1.", (request) => request.id),
+    op: f.word("What it does: read, write, flush, write_zeroes, discard.", (request) => request.op),
+    lba: f.int("First logical block.", (request) => request.lba),
+    bytes: f.size("How much of the disk it covers.", (request) => request.bytes),
+    segments: f.list(
+      SEGMENT,
+      "Its memory after joining what touches: a list of { phys, size }.",
+      (request) => request.segments().map(plainSegment),
+    ),
+    done: f.bool("It has ended, well or badly.", (request) => request.done),
+    mapped: f.bool("Its memory has been mapped.", (request) => request.mapped),
+    status: f.word("How it ended; OK until it fails.", (request) => request.status),
+    error: f.word(
+      "The errno a caller would get; none while all is well.",
+      (request) => request.error,
+    ),
+    iova: f.of(
+      { start: "dma", size: "size" },
+      "The one range all memory became: { start, size }; none when there was none.",
+      ({ iova }) => iova === null ? null : { start: iova.start, size: iova.sizeBytes },
+    ),
+    command: f.of(
+      COMMAND,
+      "The command it became, also after it completed; none before.",
+      (request) => request.command === null ? null : { command: request.command, request },
+    ),
+    format: f.word(
+      "How the command describes the data: prp or sgl; none before and without data.",
+      (request) => request.format,
+    ),
+    unmapped_by: f.word(
+      "How its mapping ended: single, bus, iova, nothing, from_sgl, from_prp, saved or " +
         "scatterlist.",
-      get: (request) => request.unmappedBy === null ? null : word(request.unmappedBy),
-    },
-    {
-      name: "events",
-      kind: "@trace",
-      doc: "The events it caused.",
-      get: (request, run) => traceOf(requestEvents([request], run)),
-    },
-    {
-      name: "state",
-      kind: "@iova_state",
-      doc: "The IOVA state of its tag, which outlives requests; none without a tag.",
-      get: (request, run) =>
-        request.iod === null ? null : thing(IOVA_STATE, {
-          state: request.iod.dmaState,
-          device: run.lab.devices.get(request.device)!.dma,
-          kind: "none",
-        }),
-    },
-    { name: "device", kind: "string", doc: "The disk's name.", get: (request) => request.device },
-    {
-      name: "queue",
-      kind: "int",
-      doc: "The queue it went to, from 1; 0 before.",
-      get: (request) => request.queue,
-    },
-    {
-      name: "cid",
-      kind: "int",
-      doc: "The command's id; none before it has one.",
-      get: (request) => request.cid,
-    },
-    {
-      name: "phys_segments",
-      kind: "int",
-      doc: "Segments as the block layer counted them; the mapped ones may be fewer.",
-      get: (request) => request.nrPhysSegments,
-    },
-    {
-      name: "gap_bit",
-      kind: "int",
-      doc: "Lowest bit, from 1, of any place where its pieces do not meet on a page; 0: none.",
-      get: (request) => request.gapBit,
-    },
-    {
-      name: "nvme_status",
-      kind: "int",
-      doc: "The status field of its completion without the phase bit; 0x4000 of it: do not retry.",
-      get: (request) => request.nvmeStatus,
-    },
-    {
-      name: "retries",
-      kind: "int",
-      doc: "How often it was tried again.",
-      get: (request) => request.retries,
-    },
-  ],
+      (request) => request.unmappedBy,
+    ),
+    events: f.of(
+      TRACE,
+      "The events it caused.",
+      (request, run) => traceOf(requestEvents([request], run)),
+    ),
+    state: f.of(
+      IOVA_STATE,
+      "The IOVA state of its tag, which outlives requests; none without a tag.",
+      (request, run) =>
+        request.iod === null
+          ? null
+          : stateOf(request.iod.dmaState, run.lab.devices.get(request.device)!.dma),
+    ),
+    device: f.string("The disk's name.", (request) => request.device),
+    queue: f.int("The queue it went to, from 1; 0 before.", (request) => request.queue),
+    cid: f.int("The command's id; none before it has one.", (request) => request.cid),
+    phys_segments: f.int(
+      "Segments as the block layer counted them; the mapped ones may be fewer.",
+      (request) => request.nrPhysSegments,
+    ),
+    gap_bit: f.int(
+      "Lowest bit, from 1, of any place where its pieces do not meet on a page; 0: none.",
+      (request) => request.gapBit,
+    ),
+    nvme_status: f.int(
+      "The status field of its completion without the phase bit; 0x4000 of it: do not retry.",
+      (request) => request.nvmeStatus,
+    ),
+    retries: f.int("How often it was tried again.", (request) => request.retries),
+  })),
   methods: [],
   format: formatRequest,
   show: (request, run) => requestPicture(picturedRequest(request, run)),
   explain: explainRequest,
-  equals: (request, other) => isThing(other, REQUEST) && other.target === request,
 };
 
 /** Every decision about a request, in words. */

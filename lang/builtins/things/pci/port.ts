@@ -2,20 +2,22 @@
 import type { PciNodeConfig } from "../../../../devices/lab_config.ts";
 import { list, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 export const PORT: TypeSpec<PciNodeConfig> = {
   name: "port",
   doc: "A host bridge, root port or switch of the PCI tree.",
-  fields: [
-    { name: "name", kind: "string", doc: "Its name.", get: (port) => port.name },
-    {
-      name: "acs",
+  fields: fieldsOf<PciNodeConfig>((f) => ({
+    name: f.string("Its name.", (port) => port.name),
+    acs: {
+      ...f.any(
+        "Access control services that are switched on, or `unknown`.",
+        ({ settings: { acs = null } }) =>
+          acs === "unknown" ? word(acs) : list((acs ?? []).map(word)),
+      ),
       kind: "list",
-      doc: "Access control services that are switched on, or `unknown`.",
-      get: ({ settings: { acs = null } }) =>
-        acs === "unknown" ? word(acs) : list((acs ?? []).map(word)),
     },
-  ],
+  })),
   methods: [],
   format: (port) => `${port.kind} ${port.name}`,
 };

@@ -6,11 +6,13 @@ import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isAcsService } from "../../../../devices/pci/peers/access_control.ts";
 import { iommuGroups } from "../../../../devices/pci/iommu_groups.ts";
 import { findRoute } from "../../../../devices/pci/peers/route.ts";
-import { list, thing, toThing } from "../../arguments.ts";
 import { SERVICE_LETTERS } from "../../explain/route_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { DEVICE } from "../device.ts";
-import { groupList, PEER_ROUTE } from "./peer_route.ts";
+import { groupNames, PEER_ROUTE } from "./peer_route.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { param } from "../../describe/parameters.ts";
 
 /** What a block is called in the picture. */
 const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
@@ -26,44 +28,35 @@ const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
   rdma: "rdma",
 };
 
+const method = methodsOf<Lab>();
+
 export const TOPOLOGY: TypeSpec<Lab> = {
   name: "topology",
   doc: "How the devices hang together: host bridges, ports, switches, functions.",
-  fields: [
-    {
-      name: "devices",
-      kind: "list",
-      of: "string",
-      doc: "The names of the devices.",
-      get: (lab) => list([...lab.devices.keys()]),
-    },
-    {
-      name: "groups",
-      kind: "list",
-      doc: "The IOMMU groups: which functions can be kept apart from the others, as names.",
-      get: (lab) => groupList(iommuGroups(lab.topology)),
-    },
-    {
-      name: "routes_computed",
-      kind: "int",
-      doc: "How often the kernel has worked out a route between peers.",
-      get: (lab) => lab.topology.routes.computed,
-    },
-    {
-      name: "routes_remembered",
-      kind: "int",
-      doc: "How often it answered with what it had worked out before.",
-      get: (lab) => lab.topology.routes.remembered,
-    },
-  ],
+  fields: fieldsOf<Lab>((f) => ({
+    devices: f.list("string", "The names of the devices.", (lab) => [...lab.devices.keys()]),
+    groups: f.list(
+      ["string"],
+      "The IOMMU groups: which functions can be kept apart from the others, as names.",
+      (lab) => groupNames(iommuGroups(lab.topology)),
+    ),
+    routes_computed: f.int(
+      "How often the kernel has worked out a route between peers.",
+      (lab) => lab.topology.routes.computed,
+    ),
+    routes_remembered: f.int(
+      "How often it answered with what it had worked out before.",
+      (lab) => lab.topology.routes.remembered,
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "route",
       parameters: [
-        { name: "provider", kind: "@device", doc: "The device that lends memory." },
-        { name: "client", kind: "@device", doc: "The device that reads or writes it." },
+        param.thing("provider", DEVICE, "The device that lends memory."),
+        param.thing("client", DEVICE, "The device that reads or writes it."),
       ],
-      result: "@peer_route",
+      result: PEER_ROUTE,
       doc: "How the client would reach the provider's memory, whether or not it lends any.",
       example: `machine {
   pci { root_port rp0 { switch sw0 { acs = [request_redirect]
@@ -76,15 +69,8 @@ assert route.map_type == not_supported
 assert route.change.parameter == "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0"
 explain route`,
       run: (_run, lab, [provider, client]) =>
-        thing(
-          PEER_ROUTE,
-          findRoute(
-            toThing(provider, DEVICE, "provider").function,
-            toThing(client, DEVICE, "client").function,
-            lab.topology.cpu,
-          ),
-        ),
-    },
+        findRoute(provider.function, client.function, lab.topology.cpu),
+    }),
   ],
   format: (lab) => `PCI tree with ${formatCount(lab.devices.size, "device")}`,
   show: (lab) =>

@@ -1,4 +1,5 @@
 /** The page-wise DMA map, and what is remembered of peers along one batch of its entries. */
+import type { PlainOf } from "../../describe/form.ts";
 import { type DmaAddr, pfnToPhys } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { MachineEvent } from "../../../../runtime/events.ts";
@@ -9,11 +10,13 @@ import { clip, PICTURE_COLUMNS, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";
 import type { Run } from "../../../values/run.ts";
-import type { Value } from "../../../values/value.ts";
-import { dma, isThing, list, phys, record, size, thing, toInt, word } from "../../arguments.ts";
+import { isThing, toInt } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
-import { IOVA_STATE } from "../dma/iova_state.ts";
+import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { param } from "../../describe/parameters.ts";
 
 /** Entries of a picture that are looked at: more than that are only counted. */
 export const PICTURED_ENTRIES = 16_384;
@@ -35,20 +38,29 @@ function addressOf({ map }: HmmMapTarget, index: number): DmaAddr | null {
   return at as number as DmaAddr;
 }
 
-/** One entry as a record. */
-export function entryRecord(target: HmmMapTarget, index: number): Value {
+/** An entry as scripts see it. */
+export const ENTRY = {
+  flags: ["word"],
+  pfn: "int",
+  phys: "phys",
+  order: "int",
+  dma: "dma",
+  word: "string",
+} as const;
+
+export function plainEntry(target: HmmMapTarget, index: number): PlainOf<typeof ENTRY> {
   const { pfns } = target.map;
-  const at = addressOf(target, index);
   const [high, low] = pfns.word(index);
   const half = (value: number) => value.toString(16).padStart(HALF_DIGITS, "0");
-  return record({
-    flags: list(flagWords(pfns.flags(index)).map(word)),
-    pfn: pfns.pfn(index),
-    phys: pfns.pfn(index) === 0 ? null : phys(pfnToPhys(pfns.pfn(index))),
+  const pfn = pfns.pfn(index);
+  return {
+    flags: flagWords(pfns.flags(index)),
+    pfn,
+    phys: pfn === 0 ? null : pfnToPhys(pfn),
     order: pfns.order(index),
-    dma: at === null ? null : dma(at),
+    dma: addressOf(target, index),
     word: `0x${half(high)}_${half(low)}`,
-  });
+  };
 }
 
 /** How many entries have all of these flags. */
@@ -114,62 +126,44 @@ function explainMap(target: HmmMapTarget, run: Run): string[] {
   return decisionList(run.recorder.events.filter((event) => isOfMap(event, target)));
 }
 
+const method = methodsOf<HmmMapTarget>();
+
 export const HMM_MAP: TypeSpec<HmmMapTarget> = {
   name: "hmm_map",
   doc:
     "Pages of a process made reachable for a device one by one: a list of page frames, and one " +
     "range of IO addresses where there is an IOMMU.",
-  fields: [
-    {
-      name: "mode",
-      kind: "word",
-      doc:
-        "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
+  fields: fieldsOf<HmmMapTarget>((f) => ({
+    mode: f.word(
+      "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
         "nothing is kept.",
-      get: ({ map }) => word(map.mode),
-    },
-    {
-      name: "pages",
-      kind: "int",
-      doc: "How many pages of 4 KiB it has entries for.",
-      get: ({ map }) => map.pfns.length,
-    },
-    {
-      name: "entry_size",
-      kind: "size",
-      doc: "What an entry of the device's table stands for.",
-      get: ({ map }) => size(map.entrySizeBytes),
-    },
-    {
-      name: "memory",
-      kind: "size",
-      doc: "Host memory that its lists take: 8 bytes for a page, or 16.",
-      get: ({ map }) => size(map.memoryBytes),
-    },
-    {
-      name: "state",
-      kind: "@iova_state",
-      doc: "Its range.",
-      get: ({ device, map }) => thing(IOVA_STATE, { state: map.state, device, kind: "none" }),
-    },
-    {
-      name: "valid",
-      kind: "int",
-      doc: "How many entries have a page.",
-      get: (target) => count(target, HMM_PFN.VALID),
-    },
-    {
-      name: "mapped",
-      kind: "int",
-      doc: "How many entries the device can reach.",
-      get: (target) => count(target, HMM_PFN.DMA_MAPPED),
-    },
-  ],
+      ({ map }) => map.mode,
+    ),
+    pages: f.int("How many pages of 4 KiB it has entries for.", ({ map }) => map.pfns.length),
+    entry_size: f.size(
+      "What an entry of the device's table stands for.",
+      ({ map }) => map.entrySizeBytes,
+    ),
+    memory: f.size(
+      "Host memory that its lists take: 8 bytes for a page, or 16.",
+      ({ map }) => map.memoryBytes,
+    ),
+    state: f.of(
+      IOVA_STATE,
+      "Its range.",
+      ({ device, map }) => stateOf(map.state, device),
+    ),
+    valid: f.int("How many entries have a page.", (target) => count(target, HMM_PFN.VALID)),
+    mapped: f.int(
+      "How many entries the device can reach.",
+      (target) => count(target, HMM_PFN.DMA_MAPPED),
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "entry",
-      parameters: [{ name: "index", kind: "int", doc: "The number of the page, from 0." }],
-      result: "record",
+      parameters: [param.int("index", "The number of the page, from 0.")],
+      result: ENTRY,
       doc:
         "One entry: { flags, pfn, phys, order, dma, word }. The flags are valid, write, error, " +
         "dma_mapped, p2pdma and p2pdma_bus; `word` is the 64 bits as text.",
@@ -180,8 +174,8 @@ hmm_range_fault(mm, map, mm.mmap(16KiB), 4)
 assert map.entry(0).flags == [valid]
 hmm_dma_map_free(nic, map)`,
       run: (_run, target, [index]) =>
-        entryRecord(target, toInt(index, "index", 0, target.map.pfns.length - 1)),
-    },
+        plainEntry(target, toInt(index, "index", 0, target.map.pfns.length - 1)),
+    }),
   ],
   format: formatMap,
   show: (target) => [
@@ -198,17 +192,14 @@ export const P2PDMA_STATE: TypeSpec<PeerMemo> = {
   name: "p2pdma_state",
   doc: "What is remembered of peers while pages are mapped one after the other: as long as the " +
     "provider stays the same, its kind is not asked for again.",
-  fields: [
-    {
-      name: "kind",
-      kind: "word",
-      doc: "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
+  fields: fieldsOf<PeerMemo>((f) => ({
+    kind: f.word(
+      "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
         "not_supported; none while nobody was asked about.",
-      get: ({ kind, provider }) => provider === null ? null : word(kind),
-    },
-  ],
+      ({ kind, provider }) => provider === null ? null : kind,
+    ),
+  })),
   methods: [],
   format: ({ kind, provider }) =>
     provider === null ? "p2pdma_state that knows no peer" : `p2pdma_state: ${kind}`,
-  equals: (memo, other) => isThing(other, P2PDMA_STATE) && other.target === memo,
 };

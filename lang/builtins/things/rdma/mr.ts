@@ -2,19 +2,18 @@
 import { TABLE_WRITE } from "../../../../devices/rdma/device_table.ts";
 import { ImplicitRegion } from "../../../../devices/rdma/implicit_region.ts";
 import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
-import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
 import type { EventFields } from "../../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../../runtime/events.ts";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";
 import type { Run } from "../../../values/run.ts";
-import type { Value } from "../../../values/value.ts";
-import { isThing, list, size, thing, virt, word } from "../../arguments.ts";
+import { isThing, thing } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
-import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
 import { HMM_MAP, isOfMap, PICTURED_ENTRIES } from "./hmm_map.ts";
 import { MR_METHODS, type MrTarget, ownPages } from "./mr_methods.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 const STATISTICS: readonly (readonly [string, keyof MemoryRegion["statistics"], string])[] = [
   ["faults", "faults", "Pages that page faults brought."],
@@ -29,78 +28,57 @@ const STATISTICS: readonly (readonly [string, keyof MemoryRegion["statistics"], 
   ["prefetched", "prefetch", "Pages that were asked for ahead."],
 ];
 
-const FIELDS: readonly FieldSpec<MrTarget>[] = [
-  { name: "name", kind: "string", doc: "What events call it.", get: ({ region }) => region.name },
-  {
-    name: "kind",
-    kind: "word",
-    doc: "What it is: explicit, implicit, or child of an implicit one.",
-    get: ({ region }) => word(region instanceof ImplicitRegion ? "implicit" : region.umem.kind),
-  },
-  {
-    name: "start",
-    kind: "virt",
-    doc: "Its first page.",
-    get: (target) => virt(ownPages(target, "pages").umem.start),
-  },
-  {
-    name: "end",
-    kind: "virt",
-    doc: "The first address behind its last page.",
-    get: (target) => virt(ownPages(target, "pages").umem.end),
-  },
-  {
-    name: "page_size",
-    kind: "size",
-    doc: "What an entry of the device's table stands for: 4 KiB, or 2 MiB for huge pages.",
-    get: (target) => size(ownPages(target, "pages").umem.pageBytes),
-  },
-  {
-    name: "entries",
-    kind: "int",
-    doc: "How many entries it has.",
-    get: (target) => ownPages(target, "entries").umem.entries,
-  },
-  {
-    name: "npages",
-    kind: "int",
-    doc: "How many pages the kernel thinks the device has. It goes up whenever an entry is told " +
+const FIELDS = fieldsOf<MrTarget>((f) => ({
+  name: f.string("What events call it.", ({ region }) => region.name),
+  kind: f.word(
+    "What it is: explicit, implicit, or child of an implicit one.",
+    ({ region }) => region instanceof ImplicitRegion ? "implicit" : region.umem.kind,
+  ),
+  start: f.virt("Its first page.", (target) => ownPages(target, "pages").umem.start),
+  end: f.virt(
+    "The first address behind its last page.",
+    (target) => ownPages(target, "pages").umem.end,
+  ),
+  page_size: f.size(
+    "What an entry of the device's table stands for: 4 KiB, or 2 MiB for huge pages.",
+    (target) => ownPages(target, "pages").umem.pageBytes,
+  ),
+  entries: f.int(
+    "How many entries it has.",
+    (target) => ownPages(target, "entries").umem.entries,
+  ),
+  npages: f.int(
+    "How many pages the kernel thinks the device has. It goes up whenever an entry is told " +
       "again, and down only once: it drifts.",
-    get: (target) => ownPages(target, "pages").umem.npages,
-  },
-  {
-    name: "map",
-    kind: "@hmm_map",
-    doc: "Its list of page frames with what is mapped; a software device has the list alone.",
-    get: (target) => {
+    (target) => ownPages(target, "pages").umem.npages,
+  ),
+  map: f.of(
+    HMM_MAP,
+    "Its list of page frames with what is mapped; a software device has the list alone.",
+    (target) => {
       const { umem } = ownPages(target, "map");
-      return thing(HMM_MAP, { map: umem.map, device: umem.dev });
+      return { map: umem.map, device: umem.dev };
     },
-  },
-  {
-    name: "children",
-    kind: "list",
-    doc: "The regions that an implicit one has made for itself, in that order.",
-    get: ({ adapter, region }) =>
-      list(
-        region instanceof ImplicitRegion
-          ? region.children.map((child) => thing(MR, { adapter, region: child }))
-          : [],
-      ),
-  },
-  {
-    name: "released",
-    kind: "bool",
-    doc: "It was deregistered, or destroyed for being empty.",
-    get: ({ region }) => region.released,
-  },
-  ...STATISTICS.map(([name, key, doc]): FieldSpec<MrTarget> => ({
-    name,
-    kind: "int",
-    doc,
-    get: ({ region }) => region.statistics[key],
-  })),
-];
+  ),
+  children: f.list(
+    "@mr",
+    "The regions that an implicit one has made for itself, in that order.",
+    ({ adapter, region }) =>
+      region instanceof ImplicitRegion
+        ? region.children.map((child) => thing(MR, { adapter, region: child }))
+        : [],
+  ),
+  released: f.bool(
+    "It was deregistered, or destroyed for being empty.",
+    ({ region }) => region.released,
+  ),
+  ...Object.fromEntries(
+    STATISTICS.map((
+      [name, key, doc],
+    ) => [name, f.int(doc, ({ region }) => region.statistics[key])]),
+  ),
+}));
+
 function formatMr({ adapter, region }: MrTarget): string {
   if (region.released) return `mr ${region.name} of ${adapter.name}, gone`;
   if (region instanceof ImplicitRegion) {
@@ -192,8 +170,3 @@ export const MR: TypeSpec<MrTarget> = {
   explain: explainMr,
   equals: ({ region }, other) => isThing(other, MR) && other.target.region === region,
 };
-
-/** A region as a value. */
-export function mrValue(adapter: RdmaAdapter, region: MemoryRegion | ImplicitRegion): Value {
-  return thing(MR, { adapter, region });
-}

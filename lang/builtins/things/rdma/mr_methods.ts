@@ -5,17 +5,18 @@ import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
 import { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
 import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
 import type { VirtAddr } from "../../../../runtime/address.ts";
-import { errnoName, KernelError } from "../../../../runtime/errno.ts";
+import { KernelError } from "../../../../runtime/errno.ts";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
-import { BytesValue } from "../../../values/value.ts";
-import { dma, record, thing, toInt, toSize, toVirt, toWord } from "../../arguments.ts";
+import { failure, toInt } from "../../arguments.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
 import { SIZE, VIRT } from "../../calls/parameters.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
-import { entryRecord } from "./hmm_map.ts";
+import { ENTRY, plainEntry } from "./hmm_map.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./rdma_access.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { named, optional, param } from "../../describe/parameters.ts";
 
 /** A region and the device that it was registered with. */
 export interface MrTarget {
@@ -73,8 +74,11 @@ function finish(access: RdmaAccess, run: Run): void {
     `The device cannot ${access.write ? "write" : "read"} at ${formatAddress(access.virt)}`,
   );
 }
+
+const method = methodsOf<MrTarget>();
+
 export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
-  {
+  method({
     name: "read",
     parameters: [VIRT, SIZE],
     result: "bytes",
@@ -82,44 +86,35 @@ export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
     example: `${REGION}mm.write(at, bytes"01 02")\nassert mr.read(at, 2B) == bytes"01 02"\n` +
       `assert mr.faults == 1\nmr.dereg()`,
     raises: ["EACCES", "EFAULT", "EPERM", "ENOMEM", "EIO", "EINVAL"],
-    run(run, target, [addr, length]) {
-      const sizeBytes = toSize(length, "size");
+    run(run, target, [addr, sizeBytes]) {
       run.chargeMemory(2 * sizeBytes + ACCESS_BYTES);
       const bytes = new Uint8Array(sizeBytes);
-      finish(submit(target, false, toVirt(addr, "addr"), bytes), run);
-      return new BytesValue(bytes);
+      finish(submit(target, false, addr, bytes), run);
+      return bytes;
     },
-  },
-  {
+  }),
+  method({
     name: "write",
-    parameters: [VIRT, { name: "bytes", kind: "bytes", doc: "What it writes." }],
+    parameters: [VIRT, param.bytes("bytes", "What it writes.")],
     result: "nothing",
     doc: "The device writes memory of the region, and asks for pages that it was not told of.",
     example: `${REGION}mr.write(at, bytes"01 02")\nassert mm.read(at, 2B) == bytes"01 02"\n` +
       `mr.dereg()`,
     raises: ["EACCES", "EFAULT", "EPERM", "ENOMEM", "EIO", "EINVAL"],
-    run(run, target, [addr, content]) {
-      const { bytes } = content as BytesValue;
+    run(run, target, [addr, bytes]) {
       run.chargeMemory(2 * bytes.length + ACCESS_BYTES);
-      finish(submit(target, true, toVirt(addr, "addr"), bytes.slice()), run);
-      return null;
+      finish(submit(target, true, addr, bytes.slice()), run);
     },
-  },
-  {
+  }),
+  method({
     name: "access",
     parameters: [
-      { name: "op", kind: "word", doc: "read or write." },
+      param.word("op", "read or write."),
       VIRT,
-      { ...SIZE, optional: true, doc: "How many bytes are read." },
-      {
-        name: "bytes",
-        kind: "bytes",
-        optional: true,
-        named: true,
-        doc: "What is written.",
-      },
+      optional({ ...SIZE, doc: "How many bytes are read." }),
+      named(param.bytes("bytes", "What is written.")),
     ],
-    result: "@rdma_access",
+    result: RDMA_ACCESS,
     doc:
       "Queues an access of the device: `step` and `wait` run it. The device's part and the two " +
       "steps of the host on a page fault are activities, so that anything may come between.",
@@ -130,64 +125,47 @@ wait a
 assert a.error == none
 mr.dereg()`,
     run(run, target, [op, addr, length, content]) {
-      const name = toWord(op, "op");
-      if (name !== "read" && name !== "write") {
-        throw new ScriptError("E0919", `Cannot ${name} a memory region`, "write read or write");
+      if (op !== "read" && op !== "write") {
+        throw new ScriptError("E0919", `Cannot ${op} a memory region`, "write read or write");
       }
-      const write = name === "write";
-      if (write ? content === undefined : length === undefined) {
+      const write = op === "write";
+      const sizeBytes = write ? content?.length : length;
+      if (sizeBytes === undefined) {
         throw new ScriptError(
           "E0919",
-          `A ${name} needs ${write ? "`bytes:`, what is written" : "a size"}`,
+          `A ${op} needs ${write ? "`bytes:`, what is written" : "a size"}`,
         );
       }
-      const sizeBytes = write ? (content as BytesValue).bytes.length : toSize(length, "size");
       run.chargeMemory(2 * sizeBytes + ACCESS_BYTES);
-      const bytes = write ? (content as BytesValue).bytes.slice() : new Uint8Array(sizeBytes);
-      return thing(RDMA_ACCESS, submit(target, write, toVirt(addr, "addr"), bytes));
+      return submit(target, write, addr, write ? content!.slice() : new Uint8Array(sizeBytes));
     },
-  },
-  {
+  }),
+  method({
     name: "prefetch",
     parameters: [
       VIRT,
       SIZE,
-      {
-        name: "write",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "The device may write, where the process may: the default.",
-      },
-      {
-        name: "fault",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "Bring pages in, the default; false: only what is there already.",
-      },
+      named(param.bool("write", "The device may write, where the process may: the default."), true),
+      named(
+        param.bool("fault", "Bring pages in, the default; false: only what is there already."),
+        true,
+      ),
     ],
     result: "int",
     doc: "Tells the device of pages before it asks, and says how many that are.",
     example: `${REGION}assert mr.prefetch(at, 16KiB) == 4\nmr.read(at, 16KiB)\n` +
       `assert mr.faults_handled == 0\nmr.dereg()`,
     raises: ["EFAULT", "EINVAL", "EBUSY", "EPERM", "ENOMEM"],
-    run(_run, { adapter, region }, [addr, length, write, fault]) {
-      const pages = adapter.prefetch(
-        region,
-        toVirt(addr, "addr"),
-        toSize(length, "size"),
-        fault !== false,
-        write === false,
-      );
+    run(_run, { adapter, region }, [addr, sizeBytes, write, fault]) {
+      const pages = adapter.prefetch(region, addr, sizeBytes, fault, !write);
       if (pages >= 0) return pages;
-      throw new KernelError(errnoName(pages), "The device cannot be told of these pages");
+      throw failure(pages, "The device cannot be told of these pages");
     },
-  },
-  {
+  }),
+  method({
     name: "page_fault",
     parameters: [VIRT, SIZE],
-    result: "@page_fault",
+    result: PAGE_FAULT,
     doc: "A page fault that the script takes step by step.",
     example: `${REGION}let pf = mr.page_fault(at, 4KiB)
 pf.read_begin()
@@ -195,17 +173,16 @@ assert pf.range_fault() and pf.map()
 assert mr.entry(0).write
 mr.dereg()`,
     raises: ["EFAULT"],
-    run(_run, { adapter, region }, [addr, length]) {
-      const sizeBytes = toSize(length, "size");
-      const fault = adapter.pageFault(region, toVirt(addr, "addr"), sizeBytes, false);
-      if (typeof fault !== "number") return thing(PAGE_FAULT, fault);
-      throw new KernelError(errnoName(fault), "The region has no such pages");
+    run(_run, { adapter, region }, [addr, sizeBytes]) {
+      const fault = adapter.pageFault(region, addr, sizeBytes, false);
+      if (typeof fault !== "number") return fault;
+      throw failure(fault, "The region has no such pages");
     },
-  },
-  {
+  }),
+  method({
     name: "entry",
-    parameters: [{ name: "index", kind: "int", doc: "Its number, from 0." }],
-    result: "any",
+    parameters: [param.int("index", "Its number, from 0.")],
+    result: { address: "dma", read: "bool", write: "bool" },
     doc: "An entry of the device's table, { address, read, write }; none when it is not there.",
     example: `${REGION}mr.read(at, 1B)
 assert mr.entry(0).address == mr.map.state.addr and mr.entry(1) == none
@@ -215,30 +192,28 @@ mr.dereg()`,
       const number = toInt(index, "index", 0, umem.entries - 1);
       const access = table?.access(number) ?? 0;
       if (access === 0) return null;
-      return record({
-        address: dma(table!.address(number)),
+      return {
+        address: table!.address(number),
         read: (access & TABLE_READ) !== 0,
         write: (access & TABLE_WRITE) !== 0,
-      });
+      };
     },
-  },
-  {
+  }),
+  method({
     name: "pfn",
-    parameters: [{ name: "index", kind: "int", doc: "The number of the page of 4 KiB, from 0." }],
-    result: "record",
+    parameters: [param.int("index", "The number of the page of 4 KiB, from 0.")],
+    result: ENTRY,
     doc: "An entry of its list of page frames: { flags, pfn, phys, order, dma, word }.",
     example: `${REGION}mr.read(at, 1B)
 assert mr.pfn(0).flags == [valid, write, dma_mapped]
 mr.dereg()`,
     run(_run, target, [index]) {
       const { umem } = ownPages(target, "list");
-      return entryRecord(
-        { map: umem.map, device: umem.dev },
-        toInt(index, "index", 0, umem.map.pfns.length - 1),
-      );
+      const number = toInt(index, "index", 0, umem.map.pfns.length - 1);
+      return plainEntry({ map: umem.map, device: umem.dev }, number);
     },
-  },
-  {
+  }),
+  method({
     name: "dereg",
     parameters: [],
     result: "nothing",
@@ -249,7 +224,6 @@ mr.dereg()`,
     run(_run, { adapter, region }) {
       if (region.released) throw new ScriptError("E0919", "The region was deregistered before");
       adapter.deregister(region);
-      return null;
     },
-  },
+  }),
 ];

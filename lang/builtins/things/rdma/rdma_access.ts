@@ -1,13 +1,14 @@
 /** What an RDMA device does with a region: accesses, and page faults taken step by step. */
-import { errnoName, KernelError } from "../../../../runtime/errno.ts";
 import type { PageFault, StepResult } from "../../../../devices/rdma/page_fault.ts";
 import type { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { BytesValue } from "../../../values/value.ts";
-import { errorValue, isThing, size, virt, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { named, param } from "../../describe/parameters.ts";
+import { failure } from "../../arguments.ts";
 
 function formatAccess(access: RdmaAccess): string {
   const { done, error, faults, sizeBytes, write } = access;
@@ -20,66 +21,36 @@ function formatAccess(access: RdmaAccess): string {
 export const RDMA_ACCESS: TypeSpec<RdmaAccess> = {
   name: "rdma_access",
   doc: "An access of an RDMA device to a memory region.",
-  fields: [
-    { name: "done", kind: "bool", doc: "It has ended.", get: ({ done }) => done },
-    {
-      name: "error",
-      kind: "word",
-      doc: "Why it ended early: EACCES, outside of the region or not allowed; EIO, its DMA " +
+  fields: fieldsOf<RdmaAccess>((f) => ({
+    done: f.bool("It has ended.", ({ done }) => done),
+    error: f.word(
+      "Why it ended early: EACCES, outside of the region or not allowed; EIO, its DMA " +
         "faulted; or what the page fault ended with. None while all is well.",
-      get: ({ error }) => errorValue(error),
-    },
-    {
-      name: "op",
-      kind: "word",
-      doc: "What the device does: read or write.",
-      get: ({ write }) => word(write ? "write" : "read"),
-    },
-    { name: "addr", kind: "virt", doc: "Where it begins.", get: (access) => virt(access.virt) },
-    {
-      name: "size",
-      kind: "size",
-      doc: "How long it is.",
-      get: ({ sizeBytes }) => size(sizeBytes),
-    },
-    {
-      name: "moved",
-      kind: "size",
-      doc: "How many bytes are done.",
-      get: ({ doneBytes }) => size(doneBytes),
-    },
-    {
-      name: "bytes",
-      kind: "bytes",
-      doc: "What was read so far, or what is written.",
-      get(access, run) {
-        run.chargeMemory(access.sizeBytes);
-        return new BytesValue(access.bytes.slice());
-      },
-    },
-    {
-      name: "faults",
-      kind: "int",
-      doc: "How often the device asked for pages.",
-      get: ({ faults }) => faults,
-    },
-    {
-      name: "refaults",
-      kind: "int",
-      doc: "How often it asked for the same page again at once: such a fault made no progress.",
-      get: ({ refaults }) => refaults,
-    },
-  ],
+      ({ error }) => error,
+    ),
+    op: f.word("What the device does: read or write.", ({ write }) => write ? "write" : "read"),
+    addr: f.virt("Where it begins.", (access) => access.virt),
+    size: f.size("How long it is.", ({ sizeBytes }) => sizeBytes),
+    moved: f.size("How many bytes are done.", ({ doneBytes }) => doneBytes),
+    bytes: f.bytes("What was read so far, or what is written.", (access, run) => {
+      run.chargeMemory(access.sizeBytes);
+      return access.bytes.slice();
+    }),
+    faults: f.int("How often the device asked for pages.", ({ faults }) => faults),
+    refaults: f.int(
+      "How often it asked for the same page again at once: such a fault made no progress.",
+      ({ refaults }) => refaults,
+    ),
+  })),
   methods: [],
   format: formatAccess,
-  equals: (access, other) => isThing(other, RDMA_ACCESS) && other.target === access,
 };
 
 /** A step's result as a truth: false when all must be begun again. */
 function stepValue(result: StepResult, what: string): boolean {
   if (result === "again") return false;
   if (result === 0) return true;
-  throw new KernelError(errnoName(result), what);
+  throw failure(result, what);
 }
 
 function begun(fault: PageFault): PageFault {
@@ -92,25 +63,20 @@ const FAULT = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 let pf = mr.page_fault(at, 4KiB)
 `;
 
+const method = methodsOf<PageFault>();
+
 export const PAGE_FAULT: TypeSpec<PageFault> = {
   name: "page_fault",
   doc: "A page fault of an RDMA device, taken step by step, so that something may come between.",
-  fields: [
-    {
-      name: "sequence",
-      kind: "int",
-      doc: "The interval's sequence number when it began; none before.",
-      get: ({ sequence }) => sequence,
-    },
-    {
-      name: "pages",
-      kind: "int",
-      doc: "How many pages the device was told of.",
-      get: ({ mappedEntries }) => mappedEntries,
-    },
-  ],
+  fields: fieldsOf<PageFault>((f) => ({
+    sequence: f.int(
+      "The interval's sequence number when it began; none before.",
+      ({ sequence }) => sequence,
+    ),
+    pages: f.int("How many pages the device was told of.", ({ mappedEntries }) => mappedEntries),
+  })),
   methods: [
-    {
+    method({
       name: "read_begin",
       parameters: [],
       result: "nothing",
@@ -119,10 +85,9 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
       raises: ["EFAULT", "EINVAL"],
       run(_run, fault) {
         stepValue(fault.begin(), "The region has no such pages");
-        return null;
       },
-    },
-    {
+    }),
+    method({
       name: "range_fault",
       parameters: [],
       result: "bool",
@@ -131,16 +96,18 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
       example: `${FAULT}pf.read_begin()\nassert pf.range_fault() and mm.pages == 1\nmr.dereg()`,
       raises: ["EFAULT", "EPERM", "ENOMEM"],
       run: (_run, fault) => stepValue(begun(fault).readPages(), "The pages cannot be had"),
-    },
-    {
+    }),
+    method({
       name: "map",
-      parameters: [{
-        name: "compare",
-        kind: "bool",
-        optional: true,
-        named: true,
-        doc: "Compare the sequence number, the default; false: a driver that forgets it.",
-      }],
+      parameters: [
+        named(
+          param.bool(
+            "compare",
+            "Compare the sequence number, the default; false: a driver that forgets it.",
+          ),
+          true,
+        ),
+      ],
       result: "bool",
       doc: "Takes the region's lock, compares the sequence number, and tells the device of the " +
         "pages. False when the page table has changed since it was read: begin again.",
@@ -148,10 +115,9 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
         `assert not pf.map()\nmr.dereg()`,
       raises: ["EFAULT", "EINVAL"],
       run: (_run, fault, [compare]) =>
-        stepValue(begun(fault).map(compare !== false), "The device cannot be told of the pages"),
-    },
+        stepValue(begun(fault).map(compare), "The device cannot be told of the pages"),
+    }),
   ],
   format: ({ mappedEntries, request }) =>
     `page fault at ${formatAddress(request.virt)}, ${formatCount(mappedEntries, "page")} mapped`,
-  equals: (fault, other) => isThing(other, PAGE_FAULT) && other.target === fault,
 };

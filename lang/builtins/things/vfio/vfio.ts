@@ -1,117 +1,96 @@
 /** Devices whose state can be migrated. */
 import type { VfioDevice } from "../../../../devices/vfio/vfio_device.ts";
 import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_buffer.ts";
-import type { DmaDirection } from "../../../../runtime/dma/attributes.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { BytesValue, type Value } from "../../../values/value.ts";
-import { list, size, thing, toDirection, toDma, toInt, toSize, toThing } from "../../arguments.ts";
+import { toDirection } from "../../arguments.ts";
 import type { Run } from "../../../values/run.ts";
-import type { Arguments, ParameterSpec, TypeSpec } from "../../../values/spec.ts";
+import type { TypeSpec } from "../../../values/spec.ts";
 import { DEVICE, deviceLines } from "../device.ts";
-import { DIRTY_TRACKER, usableBuffer, VFIO_BUFFER, VFIO_MACHINE } from "./vfio_buffer.ts";
+import {
+  DIRTY_TRACKER,
+  usableBuffer,
+  VFIO_BUFFER,
+  VFIO_MACHINE,
+  type VfioBufferTarget,
+} from "./vfio_buffer.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { type Decoded, named, optional, param } from "../../describe/parameters.ts";
 
 export { DIRTY_TRACKER, VFIO_BUFFER } from "./vfio_buffer.ts";
 
 /** More pages than this, 4 GiB of them, are a slip of the pen. */
 const MOST_PAGES = 2 ** 20;
 
-/** What `alloc_buffer` and `vfio_dma_pages` take. */
-export const PAGES: ParameterSpec = { name: "pages", kind: "int", doc: "How many pages." };
+const PAGES = param.int("pages", "How many pages.", 0, MOST_PAGES);
 
-export const DIR: ParameterSpec = {
-  name: "dir",
-  kind: ["word", "nothing"],
-  doc: "from_device for a save, to_device for a load; none for headers, which are never mapped.",
-};
+const DIR = param.of(
+  "dir",
+  ["word", "nothing"],
+  "from_device for a save, to_device for a load; none for headers, which are never mapped.",
+  (value) => value === null ? null : toDirection(value),
+);
 
-export const CONTIGUOUS: ParameterSpec = {
-  name: "contiguous",
-  kind: "bool",
-  optional: true,
-  named: true,
-  doc: "The pages lie side by side, as memory is when nobody has used it yet; false: no two do.",
-};
+const CONTIGUOUS = named(
+  param.bool(
+    "contiguous",
+    "The pages lie side by side, as memory is when nobody has used it yet; false: no two do.",
+  ),
+  true,
+);
 
-const BUFFER: ParameterSpec = {
-  name: "buffer",
-  kind: "@vfio_buffer",
-  doc: "What alloc_buffer() or get_buffer() gave.",
-};
+const BUFFER = param.thing("buffer", VFIO_BUFFER, "What alloc_buffer() or get_buffer() gave.");
 
-function toBufferDirection(value: Value | undefined): DmaDirection | null {
-  return value === null ? null : toDirection(value);
-}
+/** What says which buffer is wanted. */
+export const WANTED = [PAGES, DIR, CONTIGUOUS] as const;
 
-/** Allocates a migration buffer, as `[pages, dir, contiguous]` say. */
-export function allocBuffer(
+/** A buffer as `WANTED` says, a new one or a spare one. */
+export function obtainBuffer(
   run: Run,
-  device: VfioDevice,
-  [pages, dir, contiguous]: Arguments,
-): Value {
-  const count = toInt(pages, "pages", 0, MOST_PAGES);
-  const direction = toBufferDirection(dir);
-  run.chargeMemory(32 * count);
-  const { driver } = device;
-  const buffer = driver.allocBuffer(count, direction, contiguous === false);
-  return thing(VFIO_BUFFER, { buffer, driver });
+  { driver }: VfioDevice,
+  [pages, dir, contiguous]: Decoded<typeof WANTED>,
+  method: "allocBuffer" | "getBuffer",
+): VfioBufferTarget {
+  run.chargeMemory(32 * pages);
+  return { buffer: driver[method](pages, dir, !contiguous), driver };
 }
 
-function buffersValue({ driver }: VfioDevice, buffers: Iterable<MigrationBuffer>): Value {
-  return list([...buffers].map((buffer) => thing(VFIO_BUFFER, { buffer, driver })));
+function buffersOf({ driver }: VfioDevice, buffers: Iterable<MigrationBuffer>): VfioBufferTarget[] {
+  return [...buffers].map((buffer) => ({ buffer, driver }));
 }
+
+const method = methodsOf<VfioDevice>();
 
 export const VFIO: TypeSpec<VfioDevice> = {
   name: "vfio",
   doc: "A function whose state can be saved to memory, and loaded into another one.",
   extends: DEVICE,
-  fields: [
-    {
-      name: "state",
-      kind: "bytes",
-      doc: "What the device is: all that a migration has to carry.",
-      get(device, run) {
-        const { state } = device.migration;
-        run.chargeMemory(state.length);
-        return new BytesValue(state.slice());
-      },
-    },
-    {
-      name: "state_size",
-      kind: "size",
-      doc: "How long that is.",
-      get: (device) => size(device.migration.stateBytes),
-    },
-    {
-      name: "buffers",
-      kind: "list",
-      doc: "Migration buffers that are in use.",
-      get: (device) => buffersValue(device, device.driver.buffers),
-    },
-    {
-      name: "spare_buffers",
-      kind: "list",
-      doc: "Buffers that were put back, the first to come first.",
-      get: (device) => buffersValue(device, device.driver.spare),
-    },
-    {
-      name: "keys",
-      kind: "int",
-      doc: "How many keys the device knows.",
-      get: (device) => device.migration.keyCount,
-    },
-    {
-      name: "detached",
-      kind: "bool",
-      doc: "It cannot be reached for now.",
-      get: (device) => device.driver.detached,
-    },
-  ],
+  fields: fieldsOf<VfioDevice>((f) => ({
+    state: f.bytes("What the device is: all that a migration has to carry.", (device, run) => {
+      const { state } = device.migration;
+      run.chargeMemory(state.length);
+      return state.slice();
+    }),
+    state_size: f.size("How long that is.", (device) => device.migration.stateBytes),
+    buffers: f.list(
+      VFIO_BUFFER,
+      "Migration buffers that are in use.",
+      (device) => buffersOf(device, device.driver.buffers),
+    ),
+    spare_buffers: f.list(
+      VFIO_BUFFER,
+      "Buffers that were put back, the first to come first.",
+      (device) => buffersOf(device, device.driver.spare),
+    ),
+    keys: f.int("How many keys the device knows.", (device) => device.migration.keyCount),
+    detached: f.bool("It cannot be reached for now.", (device) => device.driver.detached),
+  })),
   methods: [
-    {
+    method({
       name: "alloc_buffer",
-      parameters: [PAGES, DIR, CONTIGUOUS],
-      result: "@vfio_buffer",
+      parameters: WANTED,
+      result: VFIO_BUFFER,
       doc: "Allocates a buffer: takes pages in bulk, maps them unless it is for headers, and has " +
         "the device make a key to them. What fails on the way is undone.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(1024, from_device)
@@ -119,54 +98,39 @@ assert counters.dma_iova_link == 1024 and counters.dma_iova_sync == 1
 assert b.table[1023] == b.table[0] + 4092KiB
 vf.free_buffer(b)`,
       raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
-      run: (run, device, args) => allocBuffer(run, device, args),
-    },
-    {
+      run: (run, device, wanted) => obtainBuffer(run, device, wanted, "allocBuffer"),
+    }),
+    method({
       name: "get_buffer",
-      parameters: [PAGES, DIR, CONTIGUOUS],
-      result: "@vfio_buffer",
+      parameters: WANTED,
+      result: VFIO_BUFFER,
       doc:
         "The first spare buffer of that direction that is large enough, as it is; smaller ones " +
         "that are met on the way are freed. A new one when there is none.",
       example: `${VFIO_MACHINE}let b = vf.get_buffer(8, from_device)\nvf.put_buffer(b)\n` +
         `assert vf.get_buffer(4, from_device) == b and b.npages == 8\nvf.free_buffer(b)`,
       raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
-      run(run, device, [pages, dir, contiguous]) {
-        const count = toInt(pages, "pages", 0, MOST_PAGES);
-        const direction = toBufferDirection(dir);
-        run.chargeMemory(32 * count);
-        const { driver } = device;
-        const buffer = driver.getBuffer(count, direction, contiguous === false);
-        return thing(VFIO_BUFFER, { buffer, driver });
-      },
-    },
-    {
+      run: (run, device, wanted) => obtainBuffer(run, device, wanted, "getBuffer"),
+    }),
+    method({
       name: "put_buffer",
       parameters: [BUFFER],
       result: "nothing",
       doc: "Keeps a buffer for the next get_buffer(), mapped as it is.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, to_device)\nvf.put_buffer(b)\n` +
         `assert vf.spare_buffers == [b] and iommu.live_mappings == 1`,
-      run(_run, device, [buffer]) {
-        const { driver } = device;
-        driver.putBuffer(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver));
-        return null;
-      },
-    },
-    {
+      run: (_run, { driver }, [buffer]) => driver.putBuffer(usableBuffer(buffer, driver)),
+    }),
+    method({
       name: "free_buffer",
       parameters: [BUFFER],
       result: "nothing",
       doc: "Frees a buffer: the key first, then the mappings, the table, and the pages.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(1024, to_device)\nvf.free_buffer(b)\n` +
         `assert counters.iommu.unmap == 1 and iommu.live_mappings == 0`,
-      run(_run, device, [buffer]) {
-        const { driver } = device;
-        driver.freeBuffer(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver));
-        return null;
-      },
-    },
-    {
+      run: (_run, { driver }, [buffer]) => driver.freeBuffer(usableBuffer(buffer, driver)),
+    }),
+    method({
       name: "save",
       parameters: [BUFFER],
       result: "size",
@@ -175,91 +139,59 @@ vf.free_buffer(b)`,
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(16, from_device)\n` +
         `assert vf.save(b) == 64KiB and b.content == vf.state\nvf.free_buffer(b)`,
       raises: ["EIO", "EINVAL", "ENOSPC", "ENOTCONN"],
-      run(_run, device, [buffer]) {
-        const { driver } = device;
-        return size(driver.save(usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver)));
-      },
-    },
-    {
+      run: (_run, { driver }, [buffer]) => driver.save(usableBuffer(buffer, driver)),
+    }),
+    method({
       name: "load",
       parameters: [
         BUFFER,
-        {
-          name: "size",
-          kind: "size",
-          optional: true,
-          doc: "How many bytes; as much as the device's state when left out.",
-        },
+        optional(
+          param.size("size", "How many bytes; as much as the device's state when left out."),
+        ),
       ],
       result: "nothing",
       doc: "The device takes its state out of the pages behind the buffer's key.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(16, to_device)\nb.content.fill(counting)\n` +
         `vf.load(b)\nassert b.content == vf.state\nvf.free_buffer(b)`,
       raises: ["EIO", "EINVAL", "ENOTCONN"],
-      run(_run, device, [buffer, length]) {
-        const { driver } = device;
-        const target = usableBuffer(toThing(buffer, VFIO_BUFFER, "buffer"), driver);
-        const sizeBytes = length === undefined ? driver.port.stateBytes : toSize(length, "size");
-        driver.load(target, sizeBytes);
-        return null;
-      },
-    },
-    {
+      run: (_run, { driver }, [buffer, sizeBytes = driver.port.stateBytes]) =>
+        driver.load(usableBuffer(buffer, driver), sizeBytes),
+    }),
+    method({
       name: "change_state",
-      parameters: [{
-        name: "bytes",
-        kind: "bytes",
-        doc: "What its state begins with from now on.",
-      }],
+      parameters: [param.bytes("bytes", "What its state begins with from now on.")],
       result: "nothing",
       doc: "The device has worked: its state is another than before.",
       example: `${VFIO_MACHINE}vf.change_state(bytes"01 02")\nassert vf.state[1] == 2`,
-      run(_run, device, [content]) {
-        const { bytes } = content as BytesValue;
-        const { migration: migrating } = device;
-        if (bytes.length > migrating.stateBytes) {
+      run(_run, { migration }, [bytes]) {
+        if (bytes.length > migration.stateBytes) {
           throw new ScriptError(
             "E0919",
             `${formatSize(bytes.length)} are more than ${
-              formatSize(migrating.stateBytes)
+              formatSize(migration.stateBytes)
             } of state`,
           );
         }
-        migrating.changeState(bytes);
-        return null;
+        migration.changeState(bytes);
       },
-    },
-    {
+    }),
+    method({
       name: "track",
       parameters: [
-        { name: "start", kind: "dma", doc: "First address of the range, on a page." },
-        { name: "size", kind: "size", doc: "How long it is." },
-        {
-          name: "page_size",
-          kind: "size",
-          optional: true,
-          named: true,
-          doc: "What is told apart; 4 KiB when left out.",
-        },
-        {
-          name: "pages",
-          kind: "int",
-          optional: true,
-          named: true,
-          doc: "Pages of the buffer for reports; 1 when left out.",
-        },
+        param.dma("start", "First address of the range, on a page."),
+        param.size("size", "How long it is."),
+        named(param.size("page_size", "What is told apart; 4 KiB when left out."), 4096),
+        named(
+          param.int("pages", "Pages of the buffer for reports; 1 when left out.", 1, MOST_PAGES),
+          1,
+        ),
       ],
-      result: "@dirty_tracker",
+      result: DIRTY_TRACKER,
       doc: "Begins to follow which pages of a range the device writes by dma_write().",
       example: `${VFIO_MACHINE}let tracker = vf.track(0, 1MiB)\n` +
         `vf.track(0, 1MiB) fails EBUSY\ntracker.stop()`,
       raises: ["EBUSY", "ENOMEM", "ENOTCONN", "EIO", "EFAULT"],
-      run(run, device, [start, length, pageSize, pages]) {
-        const { driver } = device;
-        const first = toDma(start, "start");
-        const sizeBytes = toSize(length, "size");
-        const pageBytes = pageSize === undefined ? 4096 : toSize(pageSize, "page_size");
-        const npages = pages === undefined ? 1 : toInt(pages, "pages", 1, MOST_PAGES);
+      run(run, { driver }, [first, sizeBytes, pageBytes, npages]) {
         if (pageBytes === 0 || first % pageBytes !== 0) {
           throw new ScriptError(
             "E0919",
@@ -267,22 +199,19 @@ vf.free_buffer(b)`,
           );
         }
         run.chargeMemory(32 * npages);
-        return thing(DIRTY_TRACKER, driver.track(first, sizeBytes, pageBytes, npages));
+        return driver.track(first, sizeBytes, pageBytes, npages);
       },
-    },
-    {
+    }),
+    method({
       name: "detach",
       parameters: [],
       result: "nothing",
       doc: "The device is reset and cannot be reached: it forgets all keys, and nothing can be " +
         "mapped for it.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.alloc_buffer(2, from_device) fails ENOTCONN`,
-      run(_run, device) {
-        device.driver.detach();
-        return null;
-      },
-    },
-    {
+      run: (_run, { driver }) => driver.detach(),
+    }),
+    method({
       name: "attach",
       parameters: [],
       result: "nothing",
@@ -291,9 +220,8 @@ vf.free_buffer(b)`,
         `vf.free_buffer(vf.alloc_buffer(2, from_device))`,
       run(_run, device) {
         device.driver.detached = false;
-        return null;
       },
-    },
+    }),
   ],
   format: (device) => `vfio ${device.name}`,
   show(device) {

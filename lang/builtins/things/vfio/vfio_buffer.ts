@@ -7,12 +7,13 @@ import { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import type { Value } from "../../../values/value.ts";
-import { bufferHome, dma, isThing, list, phys, size, thing, word } from "../../arguments.ts";
+import { bufferHome, isThing } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { BUFFER } from "../buffer.ts";
-import { IOVA_STATE } from "../dma/iova_state.ts";
+import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
+import { methodsOf } from "../../describe/builtin.ts";
+import { fieldsOf } from "../../describe/fields.ts";
 
 /** A buffer, and the driver whose it is. */
 export interface VfioBufferTarget {
@@ -31,10 +32,6 @@ export const VFIO_MACHINE = `machine {
   pci { root_port rp0 { vfio vf { } } }
 }
 `;
-
-function directionValue({ direction }: MigrationBuffer): Value {
-  return direction === "none" ? null : word(direction);
-}
 
 /** True for a decision about a buffer. */
 function isOfBuffer(event: MachineEvent, { buffer, driver }: VfioBufferTarget): boolean {
@@ -69,91 +66,66 @@ export function usableBuffer(
   return buffer;
 }
 
+const method = methodsOf<VfioBufferTarget>();
+
 export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
   name: "vfio_buffer",
   doc: "A buffer of a migration: pages of the host's, and the key by which a device finds them.",
-  fields: [
-    { name: "npages", kind: "int", doc: "How many pages.", get: ({ buffer }) => buffer.npages },
-    {
-      name: "size",
-      kind: "size",
-      doc: "Bytes of its pages.",
-      get: ({ buffer }) => size(buffer.sizeBytes),
-    },
-    {
-      name: "dir",
-      kind: "word",
-      doc: "Which way its bytes go: from_device (save), to_device (load), none: for headers.",
-      get: ({ buffer }) => directionValue(buffer),
-    },
-    {
-      name: "pages",
-      kind: "list",
-      doc: "Physical addresses of its pages.",
-      get({ buffer }, run) {
-        run.chargeMemory(ITEM_BYTES * buffer.npages);
-        return list(buffer.pages.map(phys));
-      },
-    },
-    {
-      name: "content",
-      kind: "@buffer",
-      doc: "The same memory as a buffer, to read, fill and compare.",
-      get({ buffer }, run) {
+  fields: fieldsOf<VfioBufferTarget>((f) => ({
+    npages: f.int("How many pages.", ({ buffer }) => buffer.npages),
+    size: f.size("Bytes of its pages.", ({ buffer }) => buffer.sizeBytes),
+    dir: f.word(
+      "Which way its bytes go: from_device (save), to_device (load), none: for headers.",
+      ({ buffer: { direction } }) => direction === "none" ? null : direction,
+    ),
+    pages: f.list("phys", "Physical addresses of its pages.", ({ buffer }, run) => {
+      run.chargeMemory(ITEM_BYTES * buffer.npages);
+      return buffer.pages;
+    }),
+    content: f.of(
+      BUFFER,
+      "The same memory as a buffer, to read, fill and compare.",
+      ({ buffer }, run) => {
         run.chargeMemory(ITEM_BYTES * buffer.npages);
         const { pageBytes, pages } = buffer;
         const segments = pages.map((page) => ({ phys: page, sizeBytes: pageBytes }));
-        return thing(BUFFER, new HostBuffer(bufferHome(run), segments));
+        return new HostBuffer(bufferHome(run), segments);
       },
-    },
-    {
-      name: "table",
-      kind: "list",
-      doc: "What the device was told of each page; empty while the buffer is not mapped.",
-      get({ buffer: { mailbox } }, run) {
-        if (mailbox === null) return list([]);
+    ),
+    table: f.list(
+      "dma",
+      "What the device was told of each page; empty while the buffer is not mapped.",
+      ({ buffer: { mailbox } }, run) => {
+        if (mailbox === null) return [];
         run.chargeMemory(ITEM_BYTES * mailbox.entries);
-        return list(
-          Array.from({ length: mailbox.entries }, (_, index) => dma(mailbox.entryAt(index))),
-        );
+        return Array.from({ length: mailbox.entries }, (_, index) => mailbox.entryAt(index));
       },
-    },
-    {
-      name: "table_room",
-      kind: "int",
-      doc: "Entries that the table has room for: an even number.",
-      get: ({ buffer }) => buffer.mailbox?.roomEntries ?? 0,
-    },
-    {
-      name: "key",
-      kind: "int",
-      doc: "The device's number for it; none while there is no key.",
-      get: ({ buffer }) => buffer.key,
-    },
-    {
-      name: "key_length",
-      kind: "size",
-      doc: "How many bytes the device was told lie behind the key.",
-      get: ({ buffer }) => size(buffer.mailbox?.lengthBytes ?? 0),
-    },
-    {
-      name: "iova",
-      kind: "@iova_state",
-      doc: "The state of the two-step API that it has in itself.",
-      get: ({ buffer, driver }) =>
-        thing(IOVA_STATE, { state: buffer.state, device: driver.dev, kind: "none" }),
-    },
-    {
-      name: "memory",
-      kind: "size",
-      doc:
-        "Host memory that it takes besides its pages: 8 bytes a page and 16 for the state (7.2) " +
+    ),
+    table_room: f.int(
+      "Entries that the table has room for: an even number.",
+      ({ buffer }) => buffer.mailbox?.roomEntries ?? 0,
+    ),
+    key: f.int(
+      "The device's number for it; none while there is no key.",
+      ({ buffer }) => buffer.key,
+    ),
+    key_length: f.size(
+      "How many bytes the device was told lie behind the key.",
+      ({ buffer }) => buffer.mailbox?.lengthBytes ?? 0,
+    ),
+    iova: f.of(
+      IOVA_STATE,
+      "The state of the two-step API that it has in itself.",
+      ({ buffer, driver }) => stateOf(buffer.state, driver.dev),
+    ),
+    memory: f.size(
+      "Host memory that it takes besides its pages: 8 bytes a page and 16 for the state (7.2) " +
         "or 32 for each contiguous run (6.12), and the table.",
-      get: ({ buffer }) => size(buffer.costBytes),
-    },
-  ],
+      ({ buffer }) => buffer.costBytes,
+    ),
+  })),
   methods: [
-    {
+    method({
       name: "map",
       parameters: [],
       result: "nothing",
@@ -167,9 +139,8 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
           throw new ScriptError("E0919", "A buffer for headers has no direction to be mapped in");
         }
         target.driver.mapBuffer(buffer);
-        return null;
       },
-    },
+    }),
   ],
   format: formatBuffer,
   show(target) {
@@ -213,22 +184,23 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
   equals: ({ buffer }, other) => isThing(other, VFIO_BUFFER) && other.target.buffer === buffer,
 };
 
+const trackerMethod = methodsOf<DirtyTracker>();
+
 export const DIRTY_TRACKER: TypeSpec<DirtyTracker> = {
   name: "dirty_tracker",
   doc: "Follows which pages of a range a device writes, until it is stopped.",
-  fields: [
-    {
-      name: "buffer",
-      kind: "@vfio_buffer",
-      doc: "Where the device writes its reports: mapped from_device like any migration buffer.",
-      get: (tracker) => thing(VFIO_BUFFER, { buffer: tracker.buffer, driver: tracker.driver }),
-    },
-  ],
+  fields: fieldsOf<DirtyTracker>((f) => ({
+    buffer: f.of(
+      VFIO_BUFFER,
+      "Where the device writes its reports: mapped from_device like any migration buffer.",
+      ({ buffer, driver }) => ({ buffer, driver }),
+    ),
+  })),
   methods: [
-    {
+    trackerMethod({
       name: "report",
       parameters: [],
-      result: "list",
+      result: ["dma"],
       doc: "The pages that the device has written since the last report, by their addresses; the " +
         "device writes them into the buffer, 8 bytes each.",
       example: `${VFIO_MACHINE}let m = dma_map_phys(vf, alloc_pages(4), 16KiB, from_device)
@@ -242,10 +214,10 @@ dma_unmap_phys(vf, m, 16KiB, from_device)`,
         requireRunning(tracker);
         const pages = tracker.report();
         run.chargeMemory(ITEM_BYTES * pages.length);
-        return list(pages.map(dma));
+        return pages;
       },
-    },
-    {
+    }),
+    trackerMethod({
       name: "stop",
       parameters: [],
       result: "nothing",
@@ -255,9 +227,8 @@ dma_unmap_phys(vf, m, 16KiB, from_device)`,
       run(_run, tracker) {
         requireRunning(tracker);
         tracker.stop();
-        return null;
       },
-    },
+    }),
   ],
   format: (tracker) =>
     `dirty tracker of ${tracker.driver.dev.name}${tracker.buffer.freed ? ", stopped" : ""}`,
