@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { GIB, KIB, MIB } from "../runtime/address.ts";
 import type { EventFields } from "../runtime/event_vocabulary.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
-import type { IommuConfig, IommuMode, KernelProfile } from "../runtime/machine_config.ts";
+import type { IommuConfig, IommuMode } from "../runtime/machine_config.ts";
+import type { KernelProfile } from "../runtime/kernels/kernels.ts";
 import { buildLab, type Lab } from "./lab.ts";
 import {
   defaultLabConfig,
@@ -35,6 +36,7 @@ function labOf(kernel: KernelProfile, mode: IommuMode, variant: Variant): Lab {
   return buildLab({
     ...base,
     kernel,
+    quirks: new Set(),
     ...variant.machine,
     iommu: { ...base.iommu, mode, ...variant.iommu },
     pci: [{

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { dmaAddr, GIB, KIB, type PhysAddr, physAddr } from "../runtime/address.ts";
 import type { EventFields } from "../runtime/event_vocabulary.ts";
-import type { IommuMode, KernelProfile } from "../runtime/machine_config.ts";
+import type { IommuMode } from "../runtime/machine_config.ts";
+import type { KernelProfile } from "../runtime/kernels/kernels.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
 import { buildLab, type Lab } from "./lab.ts";
 import { defaultLabConfig, type DeviceSettings, type LabConfig } from "./lab_config.ts";
@@ -12,6 +13,7 @@ function labOf(mode: IommuMode, settings: DeviceSettings, more: Partial<LabConfi
   const ssd = { kind: "nvme", name: "ssd", settings, children: [] } as const;
   return buildLab({
     ...base,
+    quirks: new Set(),
     ...more,
     iommu: { ...base.iommu, mode },
     pci: [{ kind: "root_port", name: "rp0", settings: {}, children: [ssd] }],

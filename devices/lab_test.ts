@@ -24,7 +24,7 @@ function block(
 
 function config(mode: IommuMode, pci: PciNodeConfig[], more: Partial<LabConfig> = {}): LabConfig {
   const base = defaultLabConfig();
-  return { ...base, ...more, iommu: { ...base.iommu, mode }, pci };
+  return { ...base, quirks: new Set(), ...more, iommu: { ...base.iommu, mode }, pci };
 }
 
 const withDisk = (settings: DeviceSettings = {}) => [

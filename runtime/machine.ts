@@ -15,6 +15,9 @@ import { invariant } from "./errno.ts";
 import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import { type DeviceAccess, Iommu } from "./iommu/iommu.ts";
+import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
+import { type KernelStrategies, resolveKernel } from "./kernels/kernels.ts";
+import type { QuirkSet } from "./kernels/quirks.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
@@ -32,6 +35,7 @@ import {
   SLOT_BYTES,
 } from "./memory/swiotlb/swiotlb_geometry.ts";
 import type { SwiotlbGeometry } from "./memory/swiotlb/swiotlb_geometry.ts";
+import { named } from "./named.ts";
 import { applyPrices, Charges } from "./prices.ts";
 import { Random } from "./random.ts";
 import { KernelWarnings } from "./warnings.ts";
@@ -63,6 +67,11 @@ export interface PeerRouter {
 
 export class Machine {
   readonly config: MachineConfig;
+  /** How its kernel works where nothing is wrong. */
+  readonly kernel: KernelStrategies;
+  /** The defects that its kernel has. */
+  readonly quirks: QuirkSet;
+  readonly iommuModel: IommuModelSpec;
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly events: EventStream;
@@ -91,9 +100,14 @@ export class Machine {
   faults: FaultInjector | null = null;
   readonly #injector: FaultInjector;
 
-  /** @throws {RangeError} When windows overlap, or the bounce buffers do not lie in RAM. */
+  /**
+   * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
+   *   defect or the IOMMU's model is none that there is.
+   */
   constructor(config: MachineConfig) {
     this.config = config;
+    ({ strategies: this.kernel, quirks: this.quirks } = resolveKernel(config));
+    this.iommuModel = named(IOMMU_MODELS, config.iommu.model, "IOMMU model");
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
     this.events = new EventStream(this.clock);
@@ -108,7 +122,7 @@ export class Machine {
       config.pageSizeBytes,
     );
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
-    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(config.quirks));
+    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.quirks));
     if (this.swiotlb.active) {
       const { basePhys, sizeBytes } = this.swiotlb;
       if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);

@@ -6,15 +6,11 @@
  * `windows`.
  */
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr } from "./address.ts";
-
-/** A named state of the kernel's behaviour (language.md, Profiles). */
-export type KernelProfile = "6.12" | "7.2" | "7.2.6";
+import type { IommuModel } from "./iommu/iommu_models.ts";
+import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
 
 /** How devices reach memory. @see behaviour/dma.md 1.3 */
 export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
-
-/** Whose page-table format and invalidation rules the IOMMU follows. */
-export type IommuModel = "vtd" | "amd" | "arm" | "x86";
 
 /** A span of physical addresses that RAM must leave free: MMIO or a PCI window. */
 export interface MemoryWindow {
@@ -58,10 +54,7 @@ export interface SwiotlbConfig {
   readonly basePhys?: PhysAddr;
 }
 
-export interface MachineConfig {
-  readonly kernel: KernelProfile;
-  /** Named departures from the profile (behaviour/defects.md), already resolved to a full set. */
-  readonly quirks: ReadonlySet<string>;
+export interface MachineConfig extends KernelConfig {
   readonly cpus: number;
   readonly seed: number;
   readonly pageSizeBytes: Bytes;
@@ -83,8 +76,8 @@ export interface MachineConfig {
 /** The machine of a script without a `machine` block: 1 CPU, 4 GiB, no devices (language.md). */
 export function defaultMachineConfig(): MachineConfig {
   return {
-    kernel: "7.2",
-    quirks: new Set(),
+    kernel: DEFAULT_KERNEL,
+    quirks: null,
     cpus: 1,
     seed: 1,
     pageSizeBytes: 4 * KIB,

@@ -14,8 +14,8 @@ import type {
 } from "../instruments/hunt/hunt_case.ts";
 import type { Violation } from "../instruments/hunt/violation.ts";
 import { readRow } from "../cli/markdown.ts";
-import { profileQuirks } from "../lang/machine/quirks.ts";
-import type { KernelProfile } from "../runtime/machine_config.ts";
+import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
 
 const PAGE = Deno.readTextFileSync(new URL("../docs/behaviour/defects.md", import.meta.url));
 
@@ -70,7 +70,7 @@ function metadata(sizeBytes: number | null, more: Partial<MetadataShape> = {}): 
 interface Row {
   readonly kernel?: KernelProfile;
   /** Other defects that the damage takes. */
-  readonly with?: readonly string[];
+  readonly with?: readonly QuirkName[];
   readonly machine?: Partial<HuntMachine>;
   readonly steps: readonly HuntStep[];
   readonly seen: Readonly<Record<Mode, Outcome>>;
@@ -78,7 +78,7 @@ interface Row {
 
 const NEEDS_TRANSLATION = { off: "right", bounced: "right" } as const;
 
-const ROWS: Readonly<Record<string, Row>> = {
+const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
   gap_bit_lost_on_split: {
     kernel: "7.2.6",
     machine: { sgl: true, mdtsBytes: 128 * 1024 },
@@ -186,7 +186,7 @@ function outcomeOf(violation: Violation | null, end: string): Outcome {
 }
 
 /** Runs all steps, whatever goes wrong; tells of the last. */
-function lastOutcome(row: Row, mode: Mode, quirks: ReadonlySet<string>): Outcome {
+function lastOutcome(row: Row, mode: Mode, quirks: QuirkSet): Outcome {
   const release = { kernel: row.kernel ?? "7.2", quirks } as const;
   const machine = new CaseRun({ ...PLAIN, ...row.machine, ...MODES[mode] }, release);
   let violation: Violation | null = null;
@@ -207,7 +207,7 @@ Deno.test("every switch of the table is tried in every mode, and does what is sa
     [...cell!.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
   );
   assertEquals(names.toSorted(), [...Object.keys(ROWS), ...UNREACHABLE].toSorted());
-  for (const name of Object.keys(ROWS)) {
+  for (const name of Object.keys(ROWS) as QuirkName[]) {
     const row = ROWS[name]!;
     for (const mode of Object.keys(MODES) as Mode[]) {
       await t.step(`${name}, ${mode}: ${row.seen[mode]}`, () => {
@@ -221,7 +221,7 @@ Deno.test("every switch of the table is tried in every mode, and does what is sa
 
 Deno.test("gap_of_next_piece_counts: a front whose pieces meet is mapped piece by piece (defects.md)", () => {
   const { steps } = ROWS.gap_of_next_piece_counts!;
-  const maps = (quirks: readonly string[]) => {
+  const maps = (quirks: readonly QuirkName[]) => {
     const machine = new CaseRun({
       ...PLAIN,
       sgl: true,
@@ -245,7 +245,7 @@ function readOf(kernel: KernelProfile, mode: Mode, count: number, bytes: number)
     sgl: true,
     mdtsBytes: 128 * 1024,
     depth: 1024,
-  }, { kernel, quirks: profileQuirks(kernel) });
+  }, { kernel, quirks: KERNELS[kernel].quirks });
   const violation = machine.step(io("read", [run(count, bytes)]));
   return outcomeOf(violation, machine.ends[0]!);
 }

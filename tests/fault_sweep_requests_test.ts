@@ -6,9 +6,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { buildLab, type Lab } from "../devices/lab.ts";
 import { defaultLabConfig, type DeviceSettings, type LabConfig } from "../devices/lab_config.ts";
-import { profileQuirks } from "../lang/machine/quirks.ts";
 import { GIB, type PhysAddr } from "../runtime/address.ts";
-import type { KernelProfile, MachineConfig } from "../runtime/machine_config.ts";
+import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
+import type { MachineConfig } from "../runtime/machine_config.ts";
 import { allocateBuffer } from "../runtime/memory/allocate_buffer.ts";
 import { HostBuffer } from "../runtime/memory/host_buffer.ts";
 import { type Sweep, sweep, type SweepResult } from "./fault_sweep.ts";
@@ -70,7 +71,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 
 interface Case {
   readonly kernel: KernelProfile;
-  readonly quirks: ReadonlySet<string>;
+  readonly quirks: QuirkSet;
   readonly environment: Environment;
   readonly controller: DeviceSettings;
   readonly shape: Shape;
@@ -153,9 +154,9 @@ function nameOf(each: Case): string {
   return `${kernel}, ${environment.name}, ${controller}, ${op} of ${shape}`;
 }
 
-const NO_QUIRKS: ReadonlySet<string> = new Set();
+const NO_QUIRKS: QuirkSet = new Set();
 
-for (const kernel of ["6.12", "7.2", "7.2.6"] as const) {
+for (const kernel of KERNEL_NAMES) {
   Deno.test(`${kernel} without defects loses nothing, whatever fails inside a request`, () => {
     let places = 0;
     for (const environment of ENVIRONMENTS) {
@@ -179,7 +180,7 @@ for (const kernel of ["6.12", "7.2", "7.2.6"] as const) {
 }
 
 /** What a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for each place. */
-function leaksWith(quirks: ReadonlySet<string>, each: Omit<Case, "kernel" | "quirks">): string[] {
+function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
   const { clean, faults } = sweepRequest({ ...each, kernel: "7.2", quirks });
   assertEquals(clean.leaks, []);
   return faults.filter(({ leaks }) => leaks.length > 0).map(({ leaks, nth, point }) =>
@@ -188,7 +189,7 @@ function leaksWith(quirks: ReadonlySet<string>, each: Omit<Case, "kernel" | "qui
 }
 
 Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was not linked yet", () => {
-  const quirks = new Set(["partial_destroy_on_link_failure"]);
+  const quirks = new Set<QuirkName>(["partial_destroy_on_link_failure"]);
   const twelve = { controller: {}, shape: pages(12), op: "read" as const };
   for (const environment of [STRICT, LAZY]) {
     // The first link has nothing before it, and the range goes back whole; from the tenth on what is
@@ -202,7 +203,7 @@ Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was no
 });
 
 Deno.test("partial_destroy_on_list_failure: 31 of 32 pages stay mapped for each try", () => {
-  const quirks = new Set(["partial_destroy_on_list_failure"]);
+  const quirks = new Set<QuirkName>(["partial_destroy_on_list_failure"]);
   const each = { controller: {}, shape: pages(32), op: "read" as const };
   const lost = `page_table ${31 * 4096}, iova ${31 * 4096}, mapping 1`;
   // The pool's block, and what the pool takes to grow.
@@ -218,7 +219,7 @@ Deno.test("partial_destroy_on_list_failure: 31 of 32 pages stay mapped for each 
 });
 
 Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request is never given back", () => {
-  const quirks = new Set(["bounce_slot_lost_on_array_failure"]);
+  const quirks = new Set<QuirkName>(["bounce_slot_lost_on_array_failure"]);
   const shape = SHAPES["low, then high"]!;
   const each = { controller: {}, shape, op: "read" as const };
   assertEquals(leaksWith(quirks, { ...each, environment: LOW_MASK }), [
@@ -229,7 +230,7 @@ Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request 
   assertEquals(leaksWith(quirks, { ...each, shape: high, environment: LOW_MASK }), []);
 });
 
-const LEAKING = [
+const LEAKING: readonly QuirkName[] = [
   "partial_destroy_on_link_failure",
   "partial_destroy_on_list_failure",
   "bounce_slot_lost_on_array_failure",
@@ -237,7 +238,7 @@ const LEAKING = [
 
 for (const kernel of ["7.2", "7.2.6"] as const) {
   Deno.test(`${kernel} loses what its own three leaking defects lose, and nothing else`, () => {
-    const own = profileQuirks(kernel);
+    const own = KERNELS[kernel].quirks;
     for (const quirk of LEAKING) assert(own.has(quirk), quirk);
     const seen = new Set<string>();
     for (const environment of [LOW_MASK, STRICT, LAZY, UNTRUSTED]) {
@@ -261,5 +262,5 @@ for (const kernel of ["7.2", "7.2.6"] as const) {
 }
 
 Deno.test("6.12 has none of these defects, and loses nothing", () => {
-  assertEquals([...profileQuirks("6.12")], []);
+  assertEquals([...KERNELS["6.12"].quirks], []);
 });

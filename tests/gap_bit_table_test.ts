@@ -6,11 +6,12 @@ import { assertEquals } from "@std/assert";
 import { buildLab } from "../devices/lab.ts";
 import { defaultLabConfig } from "../devices/lab_config.ts";
 import type { NvmeRequest } from "../devices/nvme/driver/command/nvme_request.ts";
-import { profileQuirks } from "../lang/machine/quirks.ts";
 import { KIB, type PhysAddr } from "../runtime/address.ts";
 import type { EventName } from "../runtime/event_vocabulary.ts";
 import { Plug } from "../runtime/block/plug.ts";
-import type { KernelProfile, MachineConfig } from "../runtime/machine_config.ts";
+import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
+import type { MachineConfig } from "../runtime/machine_config.ts";
 import { HostBuffer } from "../runtime/memory/host_buffer.ts";
 
 /** `[physical address, bytes]` */
@@ -21,7 +22,7 @@ type IommuSettings = Partial<MachineConfig["iommu"]>;
 
 interface Release {
   readonly kernel: KernelProfile;
-  readonly quirks: ReadonlySet<string>;
+  readonly quirks: QuirkSet;
 }
 
 const INTENDED: Release = { kernel: "7.2", quirks: new Set() };
@@ -114,7 +115,7 @@ const LAYOUTS: readonly (readonly [about: string, gapBit: number, pieces: readon
 for (const [about, gapBit, layout] of LAYOUTS) {
   Deno.test(`${about}: gap bit ${gapBit}, none in 6.12 (block.md 1.6)`, () => {
     assertEquals(read([layout], INTENDED).gapBits, [gapBit]);
-    const whole = { kernel: "6.12", quirks: new Set<string>() } as const;
+    const whole = { kernel: "6.12", quirks: new Set<QuirkName>() } as const;
     const gapBits = new Set(read([layout], whole).gapBits);
     assertEquals([...gapBits], [0]);
   });
@@ -124,7 +125,7 @@ Deno.test("a cut: the front has the gap, or the rest, or the next piece's, by re
   const cut = pieces(40, 512, 8192);
   const touching: Piece[] = [...pieces(32, 4096, 8192), [0x4010_0200, 512]];
   const bits = (kernel: KernelProfile, layout: readonly Piece[]) =>
-    read([layout], { kernel, quirks: profileQuirks(kernel) }).gapBits;
+    read([layout], { kernel, quirks: KERNELS[kernel].quirks }).gapBits;
   assertEquals(bits("7.2.6", cut), [0, 10]);
   assertEquals(bits("7.2", cut), [10, 10]);
   // Pages meet; the piece that no longer fits has an offset.

@@ -1,8 +1,8 @@
 /** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
 import { assert, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { QUIRKS } from "../lang/machine/quirks.ts";
 import { filesBelow, readSources, ROOT } from "./source_text.ts";
+import { QUIRK_NAMES } from "../runtime/kernels/quirks.ts";
 
 const SOURCES = readSources(["runtime", "devices"]).filter(({ path }) =>
   !path.endsWith("_test.ts") && !path.includes("/_")
@@ -12,12 +12,12 @@ const ASKED = SOURCES.flatMap(({ path, text }) =>
 );
 
 Deno.test("what a switch changes asks for it", () => {
-  for (const { name } of QUIRKS) assert(ASKED.some((each) => each.name === name), name);
+  for (const name of QUIRK_NAMES) assert(ASKED.some((each) => each.name === name), name);
 });
 
 Deno.test("a switch has a row on the page on defects", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
-  for (const { name } of QUIRKS) assertStringIncludes(page, `\`${name}\``);
+  for (const name of QUIRK_NAMES) assertStringIncludes(page, `\`${name}\``);
 });
 
 Deno.test("a switch has a test that asks for it, or a scenario", () => {
@@ -34,5 +34,5 @@ Deno.test("a switch has a test that asks for it, or a scenario", () => {
   const scenarios = filesBelow(join(ROOT, "examples"))
     .filter((path) => path.endsWith(".dma")).map((path) => Deno.readTextFileSync(path));
   const told = [...tests, ...scenarios].join("\n");
-  for (const { name } of QUIRKS) assert(told.includes(name), name);
+  for (const name of QUIRK_NAMES) assert(told.includes(name), name);
 });

@@ -22,6 +22,7 @@ function measure(checker: "off" | "report"): number {
   const defaults = defaultMachineConfig();
   const machine = new Machine({
     ...defaults,
+    quirks: new Set(),
     checker,
     ramSizeBytes: 16 * 2 ** 30,
     iommu: { ...defaults.iommu, mode: "strict" },

@@ -60,6 +60,7 @@ class MappingRig {
     const defaults = defaultMachineConfig();
     this.machine = new Machine({
       ...defaults,
+      quirks: new Set(),
       checker: "off",
       ramSizeBytes: 16 * GIB,
       ...options,

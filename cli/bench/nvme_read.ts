@@ -38,6 +38,7 @@ function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
   const config = defaultLabConfig();
   return buildLab({
     ...config,
+    quirks: new Set(),
     checker,
     iommu: { ...config.iommu, mode },
     pci: [{

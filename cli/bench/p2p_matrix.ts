@@ -5,6 +5,7 @@ import { PciTopology } from "../../devices/pci/topology.ts";
 import { physAddr } from "../../runtime/address.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
 import { EventStream } from "../../runtime/events.ts";
+import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
 import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
@@ -61,7 +62,9 @@ export function largeTree(): PciTree {
 export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
-  const topology = new PciTopology({ events, warnings: new KernelWarnings(events, clock) }, tree);
+  const warnings = new KernelWarnings(events, clock);
+  const kernel = KERNELS[DEFAULT_KERNEL].strategies;
+  const topology = new PciTopology({ events, warnings, kernel }, tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
   for (const { func: provider } of tree.devices) {
     for (const { func: client } of tree.devices) counts[topology.kind(provider, client)]!++;

@@ -3,7 +3,7 @@ import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
+import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";

@@ -1,5 +1,6 @@
 /** What `dmalab explain quirks` and `dmalab explain NAME_OF_A_SWITCH` print. */
-import { QUIRKS, type QuirkSpec } from "../../lang/machine/quirks.ts";
+import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { isQuirkName, QUIRK_NAMES, type QuirkName, QUIRKS } from "../../runtime/kernels/quirks.ts";
 
 /** Every switch with the releases that have it on. */
 export function quirkTable(): string[] {
@@ -12,7 +13,7 @@ export function quirkTable(): string[] {
     "",
     "| switch | on in | what is wrong |",
     "| --- | --- | --- |",
-    ...QUIRKS.map((quirk) => `| \`${quirk.name}\` | ${releases(quirk)} | ${quirk.doc} |`),
+    ...QUIRK_NAMES.map((name) => `| \`${name}\` | ${releases(name) || "–"} | ${QUIRKS[name]} |`),
   ];
 }
 
@@ -23,16 +24,13 @@ export function quirkTable(): string[] {
  * @returns Null for a name that is no switch.
  */
 export function quirkLines(name: string, readDefects: () => string): string[] | null {
-  const quirk = QUIRKS.find((each) => each.name === name);
-  if (quirk === undefined) return null;
+  if (!isQuirkName(name)) return null;
   const head = [
     `## ${name}`,
     "",
-    quirk.doc,
+    QUIRKS[name],
     "",
-    quirk.profiles.length === 0
-      ? "No profile has it on."
-      : `The profiles ${releases(quirk)} have it on.`,
+    releases(name) === "" ? "No profile has it on." : `The profiles ${releases(name)} have it on.`,
     "",
   ];
   return [
@@ -44,8 +42,8 @@ export function quirkLines(name: string, readDefects: () => string): string[] | 
   ];
 }
 
-function releases({ profiles }: QuirkSpec): string {
-  return profiles.length === 0 ? "–" : profiles.join(", ");
+function releases(name: QuirkName): string {
+  return KERNEL_NAMES.filter((kernel) => KERNELS[kernel].quirks.has(name)).join(", ");
 }
 
 /** The rows that name a switch, each below the head of its table. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
+import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { allNames, explain, RULE_PAGES } from "./lookup.ts";
 import { RulePage } from "./rule_book.ts";

@@ -9,6 +9,7 @@ import {
   type HuntWords,
   readHuntOptions,
 } from "../../instruments/hunt/hunt_options.ts";
+import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 
 export interface OpenedHunt {
   readonly settings: HuntSettings;
@@ -32,7 +33,10 @@ export function openHunt(
   const { program } = loadScenario(path, screen);
   if (program === null) return null;
   const { config } = program.machine;
-  const settings = readHuntOptions(words, { kernel: config.kernel, quirks: config.quirks });
+  const settings = readHuntOptions(words, {
+    kernel: config.kernel,
+    quirks: resolveKernel(config).quirks,
+  });
   if (typeof settings === "string") return refuse(settings);
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened);

@@ -5,15 +5,14 @@ import { ArmedFault, FAULT, FAULT_POINTS } from "../../runtime/faults.ts";
 import {
   defaultMachineConfig,
   type IommuMode,
-  type KernelProfile,
   type MachineConfig,
 } from "../../runtime/machine_config.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
 import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
 import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 import { RecordedPool } from "../kernel/recorded_pool.ts";
@@ -134,7 +133,6 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
   return {
     ...base,
     kernel: profile,
-    quirks: profileQuirks(profile),
     cpus,
     checker: "off",
     ramSizeBytes: 6 * GIB,

@@ -17,7 +17,7 @@ export type Inner = { readonly op: string; readonly [field: string]: Json };
 
 /** How a captured run tells of ranges that wait for a flush. */
 export interface DeferralWords {
-  /** 6.12 had no probe where a range is parked. */
+  /** False where there was no probe where a range is parked. */
   readonly told: boolean;
   /**
    * Ranges that the record shows freed as the very next thing. The captures take such a range for

@@ -1,5 +1,6 @@
 /** What the lines of a history, and the events of a request, say of memory that comes and goes. */
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { CaptureHistory } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 
 /** Lines of the flush timer. */
@@ -29,10 +30,13 @@ export interface Range {
 }
 
 /**
- * The lines that tell when IO addresses were given back. 7.2 tells what was asked for; 6.12 only
- * what reached the caches, which in lazy mode is long after.
+ * The lines that tell when IO addresses were given back. Some records tell what was asked for; others
+ * only what reached the caches, which in lazy mode is long after.
  */
-export function releaseLines({ machine, dev }: CapturedMachine): "release" | "free" | "nothing" {
-  if (machine.config.kernel !== "6.12") return "release";
+export function releaseLines(
+  { dev }: CapturedMachine,
+  { events }: CaptureHistory,
+): "release" | "free" | "nothing" {
+  if (events.some(([kind]) => kind === "release")) return "release";
   return dev.domain?.lazy === true ? "nothing" : "free";
 }

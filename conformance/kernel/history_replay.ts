@@ -61,7 +61,7 @@ export class HistoryReplay {
     this.#replay = new KernelReplay(host, cases);
     this.#machine = host.machine;
     for (const captured of cases) this.#open.set(caseNumber(captured.id), captured);
-    this.#tells = releaseLines(host);
+    this.#tells = releaseLines(host, history);
     this.#followBeforeAllocating();
   }
 

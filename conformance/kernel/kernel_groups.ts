@@ -5,7 +5,7 @@
  * once and counted twice.
  */
 import { join } from "@std/path";
-import type { KernelProfile } from "../../runtime/machine_config.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { peerSpanOf } from "./captured_peers.ts";
 import { ruleOf } from "./case_rule.ts";
 import { type Difference, firstDifference, type Json } from "../difference.ts";

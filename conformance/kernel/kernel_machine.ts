@@ -1,17 +1,16 @@
 /** Builds the machine that a captured run was made on, from its description. */
 import { GIB, KIB, MIB, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
 import {
   defaultMachineConfig,
   type IommuMode,
-  type KernelProfile,
   type MachineConfig,
 } from "../../runtime/machine_config.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
 import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
 import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
-import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
 import type { CaptureConfig, CaptureEnvironment } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
@@ -39,12 +38,13 @@ export interface CapturedMachine {
   readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
 }
 
-/** The profile of a kernel's version string, or null for one that dmalab does not have. */
+/** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
 export function profileOf(kernel: string): KernelProfile | null {
-  if (kernel.startsWith("7.2.6")) return "7.2.6";
-  if (kernel.startsWith("7.2.")) return "7.2";
-  if (kernel.startsWith("6.12.")) return "6.12";
-  return null;
+  const parts = kernel.split(/[.+-]/);
+  const matching = KERNEL_NAMES.filter((name) =>
+    name.split(".").every((part, index) => part === parts[index])
+  );
+  return matching.sort((a, b) => b.length - a.length)[0] ?? null;
 }
 
 /**
@@ -134,7 +134,6 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
   return {
     ...base,
     kernel: profile,
-    quirks: profileQuirks(profile),
     cpus: config.cpus,
     // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
     // touches the hole, and a window here would be kept out of the IO addresses as well.

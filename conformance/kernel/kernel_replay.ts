@@ -69,6 +69,7 @@ export interface Completion {
 export class KernelReplay {
   readonly #host: CapturedMachine;
   readonly #records: RequestRecords;
+  readonly #tellsDeferral: boolean;
   readonly #iods = new Map<number, Iod>();
   readonly #live = new Map<CaptureCase, Live>();
   #events: MachineEvent[] = [];
@@ -77,6 +78,7 @@ export class KernelReplay {
   constructor(host: CapturedMachine, cases: readonly CaptureCase[]) {
     this.#host = host;
     this.#records = new RequestRecords(cases);
+    this.#tellsDeferral = cases.some(tellsDeferral);
     host.machine.events.listen((event) => this.#events.push(event));
   }
 
@@ -151,8 +153,7 @@ export class KernelReplay {
     ranges: LinkedRange[],
     freedNext: ReadonlySet<number> = NO_RANGES,
   ): CapturedCalls {
-    const told = this.#host.machine.config.kernel !== "6.12";
-    return capturedCalls(events, ranges, { told, freedNext });
+    return capturedCalls(events, ranges, { told: this.#tellsDeferral, freedNext });
   }
 
   /** A record lives on between its requests, as in the kernel. */
@@ -168,6 +169,13 @@ export class KernelReplay {
       [dma, sizeBytes],
     ) => [dma, sizeBytes]);
   }
+}
+
+/** A request's record has a range that was parked. */
+function tellsDeferral({ map, unmap = [] }: CaptureCase): boolean {
+  return [...map, ...unmap].some(({ inner = [] }) =>
+    inner.some(({ op, deferred }) => op === "iova_free" && deferred === true)
+  );
 }
 
 function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): NvmeRequest {

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
 import { blockRules } from "../../runtime/block/block_rules.ts";
 import { deriveLimits, type LimitsInput } from "../../runtime/block/queue_limits.ts";
+import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { CapturedCall } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
 import { SubmissionModel } from "./submission_model.ts";
@@ -35,7 +36,7 @@ function page(index: number, offset = 0, sizeBytes = 4096): Extents {
   return [[LARGE_PAGES + index * 8192 + offset, sizeBytes]];
 }
 
-function model(input: LimitsInput = {}, kernel = "7.2"): SubmissionModel {
+function model(input: LimitsInput = {}, kernel: KernelProfile = "7.2"): SubmissionModel {
   const limits = deriveLimits({
     maxHwSectors: 1024,
     maxSegments: 129,
@@ -45,7 +46,10 @@ function model(input: LimitsInput = {}, kernel = "7.2"): SubmissionModel {
     ...input,
   }, 8192);
   assert(typeof limits !== "number");
-  return new SubmissionModel(limits, blockRules(kernel, new Set(["gap_of_next_piece_counts"])));
+  return new SubmissionModel(
+    limits,
+    blockRules(KERNELS[kernel].strategies, new Set(["gap_of_next_piece_counts"])),
+  );
 }
 
 function run(target: SubmissionModel, calls: readonly CapturedCall[]): readonly boolean[] {

@@ -11,8 +11,7 @@ import { blockRules } from "../../runtime/block/block_rules.ts";
 import { deriveLimits, type QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { BlockRequest } from "../../runtime/block/request.ts";
 import { invariant } from "../../runtime/errno.ts";
-import type { KernelProfile } from "../../runtime/machine_config.ts";
-import { profileQuirks } from "../../lang/machine/quirks.ts";
+import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { type CaptureEnvironment, caseNumber, type Extent } from "../kernel/kernel_data.ts";
@@ -40,7 +39,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const { environment, profile, calls } = captured;
   const limits = capturedLimits(environment);
   const memory = new CapturedMemory(calls);
-  const rules = blockRules(profile, profileQuirks(profile));
+  const rules = blockRules(KERNELS[profile].strategies, KERNELS[profile].quirks);
   const lost = new LostRequests(environment, captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>

@@ -11,7 +11,7 @@ import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
-import { makePageTable } from "../../runtime/iommu/page_table_formats.ts";
+import { makePageTable } from "../../runtime/iommu/iommu_models.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
 import type { Difference } from "../difference.ts";
@@ -261,6 +261,7 @@ function traceConfig(
   const pageSizesBytes = pageSizesOf(number("pgsize_bitmap"));
   return {
     ...defaults,
+    quirks: new Set(),
     cpus: number("cpus"),
     ramSizeBytes: RAM_BYTES,
     checker: "off",

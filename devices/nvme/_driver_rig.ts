@@ -52,6 +52,7 @@ export class DriverRig {
     const base = defaultMachineConfig();
     this.machine = new Machine({
       ...base,
+      quirks: new Set(),
       ...options.machine,
       iommu: { ...base.iommu, ...options.iommu },
     });
@@ -74,7 +75,7 @@ export class DriverRig {
         mdtsExponent: options.mdtsExponent ?? 0,
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
-        chainsLastPrp: this.machine.config.quirks.has("controller_chains_last_prp"),
+        chainsLastPrp: this.machine.quirks.has("controller_chains_last_prp"),
         ...(options.hostMemory === undefined ? {} : { hostMemory: options.hostMemory }),
         shadowDoorbells: options.shadowDoorbells ?? false,
         doorbellStride: options.doorbellStride ?? 0,

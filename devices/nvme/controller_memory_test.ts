@@ -15,6 +15,7 @@ function lab(settings: DeviceSettings, mode: "off" | "strict" = "strict"): Lab {
   const base = defaultLabConfig();
   return buildLab({
     ...base,
+    quirks: new Set(),
     iommu: { ...base.iommu, mode },
     pci: [{
       kind: "root_port",

@@ -46,6 +46,7 @@ export class PeerBench {
     const defaults = defaultLabConfig();
     this.lab = buildLab({
       ...defaults,
+      quirks: new Set(),
       swiotlb: { ...defaults.swiotlb, sizeBytes: 0 },
       ...more,
       iommu: { ...defaults.iommu, ...more.iommu },

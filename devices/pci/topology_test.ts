@@ -3,6 +3,7 @@ import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts"
 import { VirtualClock } from "../../runtime/clock.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../runtime/events.ts";
+import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
 import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
@@ -25,6 +26,7 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly warnings = new KernelWarnings(this.events, this.clock);
+  readonly kernel = KERNELS[DEFAULT_KERNEL].strategies;
   readonly routes: MachineEvent<"p2p.route">["fields"][] = [];
   readonly topology: PciTopology;
 

@@ -2,6 +2,7 @@
 import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../../runtime/address.ts";
 import { type TestBench, testBench, type TestBenchOptions } from "../../runtime/dma/testing.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../runtime/faults.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { AddressSpace, HUGE_ORDER } from "../../runtime/mm/address_space.ts";
 import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
 import { MemoryRegion } from "./memory_region.ts";
@@ -16,7 +17,7 @@ export interface RigOptions extends TestBenchOptions {
   readonly pages?: number;
   readonly huge?: boolean;
   readonly software?: boolean;
-  readonly quirks?: readonly string[];
+  readonly quirks?: readonly QuirkName[];
   readonly updateBytes?: number;
 }
 

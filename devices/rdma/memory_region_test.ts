@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, KIB } from "../../runtime/address.ts";
 import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { PageFault } from "./page_fault.ts";
@@ -305,7 +306,7 @@ Deno.test("a page table that keeps changing is tried for a second (hmm-rdma-vfio
 });
 
 Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region locked for ever (defects.md M13)", () => {
-  for (const quirks of [[], ["odp_populate_error_exit"]]) {
+  for (const quirks of [[], ["odp_populate_error_exit"]] satisfies QuirkName[][]) {
     const { failing, fault, mm, region } = rig({ quirks });
     const mr = region();
     fault(mr, 8);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
@@ -183,7 +184,7 @@ Deno.test("a child of a process that is gone is EFAULT (hmm-rdma-vfio.md 2.1)", 
 });
 
 /** A software device whose process may only read the first page, and write the second. */
-function software(quirks: readonly string[]) {
+function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });
   const { mm } = bench;
   mm.faultIn(virt(START + PAGE), true);
@@ -219,7 +220,7 @@ function progresses(mr: MemoryRegion, page: number): boolean {
 }
 
 Deno.test("odp_read_only_refault: a page that may only be read is asked for for ever (defects.md M3)", () => {
-  for (const quirks of [[], ["odp_read_only_refault"]]) {
+  for (const quirks of [[], ["odp_read_only_refault"]] satisfies QuirkName[][]) {
     const { access, mr, run } = software(quirks);
     const read = access(mr, 0, 1);
     const ran = run(300);
@@ -235,7 +236,7 @@ Deno.test("odp_read_only_refault: a page that may only be read is asked for for 
 });
 
 Deno.test("hmm_without_dma_device: a map is asked for a device without DMA, and the kernel crashes (defects.md M4)", () => {
-  for (const quirks of [[], ["hmm_without_dma_device"]]) {
+  for (const quirks of [[], ["hmm_without_dma_device"]] satisfies QuirkName[][]) {
     // The matrix of device kinds that finds it.
     for (const isSoftware of [false, true]) {
       const { register } = rig({ software: isSoftware, quirks });

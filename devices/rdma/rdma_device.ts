@@ -43,7 +43,7 @@ export const RDMA: DeviceKind<RdmaDevice> = {
         machine,
         name,
         settings.software === true ? null : dma,
-        rdmaRules(machine.config.quirks),
+        rdmaRules(machine.quirks),
         settings.updateBytes ?? UPDATE_BYTES,
       ),
     };

@@ -4,6 +4,8 @@
  *
  * @see behaviour/defects.md M3, M4, M13
  */
+import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+
 export interface RdmaRules {
   /**
    * A software device takes a page that may only be read for one that is not there: what it may do
@@ -16,7 +18,7 @@ export interface RdmaRules {
   readonly keepsLockOnError: boolean;
 }
 
-export function rdmaRules(quirks: ReadonlySet<string>): RdmaRules {
+export function rdmaRules(quirks: QuirkSet): RdmaRules {
   return {
     readOnlyLooksAbsent: quirks.has("odp_read_only_refault"),
     mapsSoftwareDevices: quirks.has("hmm_without_dma_device"),

@@ -6,6 +6,7 @@ import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { ArmedFault, FAULT, type FaultError, type FaultPointName } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { IommuConfig } from "../../runtime/machine_config.ts";
 import { buildLab } from "../lab.ts";
@@ -15,11 +16,11 @@ import type { MigrationFunction } from "./function/migration_function.ts";
 import type { VfioDevice } from "./vfio_device.ts";
 
 /** The defects that 7.2 has. */
-const DEFECTS = ["vfio_page_array_crash", "vfio_partial_destroy"];
+const DEFECTS: readonly QuirkName[] = ["vfio_page_array_crash", "vfio_partial_destroy"];
 
 interface BenchOptions extends Partial<Omit<LabConfig, "iommu" | "pci" | "quirks">> {
   readonly iommu?: Partial<IommuConfig>;
-  readonly quirks?: readonly string[];
+  readonly quirks?: readonly QuirkName[];
   readonly settings?: DeviceSettings;
 }
 

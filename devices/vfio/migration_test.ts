@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { errnoOf, MigrationBench } from "./_bench.ts";
 
 const PAGES = 1024;
@@ -307,7 +308,7 @@ Deno.test("a machine that runs out of pages crashes by itself (hmm-rdma-vfio.md 
 });
 
 Deno.test("the range goes back as long as what was linked: half of it is lost where ranges are cached by size (hmm-rdma-vfio.md 4.8)", () => {
-  const lost = (npages: number, failing: number, quirks?: readonly string[]) => {
+  const lost = (npages: number, failing: number, quirks?: readonly QuirkName[]) => {
     const bench = new MigrationBench(quirks === undefined ? {} : { quirks });
     const leaks = bench.leaksOf(() => {
       const act = () => errnoOf(() => bench.driver.allocBuffer(npages, DMA_FROM_DEVICE, false));

@@ -1,6 +1,7 @@
 /** The machine of a case as the simulator builds it. */
 import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
 import { alignUp, GIB, MIB } from "../../runtime/address.ts";
+import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
@@ -37,11 +38,16 @@ export function metadataBytesOf(machine: HuntMachine): number {
 }
 
 /**
- * Whether the device is not trusted. In 6.12 such a device has no peers: its lists are bounced without
- * a look at what memory is whose, and it faults (p2p.md 9.6).
+ * Whether the device is not trusted. Where requests are mapped as lists such a device has no peers: its
+ * lists are bounced without a look at what memory is whose, and it faults (p2p.md 9.6).
  */
 export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
-  return machine.untrusted && (kernel !== "6.12" || machine.peer === "none");
+  return machine.untrusted && (machine.peer === "none" || !mapsLists(kernel));
+}
+
+/** A release's requests are mapped as scatterlists. */
+export function mapsLists(kernel: KernelProfile): boolean {
+  return KERNELS[kernel].strategies.nvme.mapsDataWith === "scatterlist";
 }
 
 /** SGLs for metadata are a part of SGLs. */

@@ -1,5 +1,6 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
@@ -10,19 +11,22 @@ import type { Violation } from "./violation.ts";
  * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
  *   are enough.
  */
-export function remediesOf(each: HuntCase, release: HuntRelease): readonly (readonly string[])[] {
-  const holds = (off: readonly string[]) => runCase(each, without(release, off)) === null;
+export function remediesOf(
+  each: HuntCase,
+  release: HuntRelease,
+): readonly (readonly QuirkName[])[] {
+  const holds = (off: readonly QuirkName[]) => runCase(each, without(release, off)) === null;
   const quirks = [...release.quirks];
   const single = quirks.filter((quirk) => holds([quirk])).map((quirk) => [quirk]);
   if (single.length > 0) return single;
   const pairs = quirks.flatMap((one, index) =>
-    quirks.slice(index + 1).map((other): readonly string[] => [one, other])
+    quirks.slice(index + 1).map((other): readonly QuirkName[] => [one, other])
   );
   return pairs.filter(holds);
 }
 
 /** A release without some of its defects. */
-export function without(release: HuntRelease, quirks: readonly string[]): HuntRelease {
+export function without(release: HuntRelease, quirks: readonly QuirkName[]): HuntRelease {
   return {
     ...release,
     quirks: new Set([...release.quirks].filter((own) => !quirks.includes(own))),
@@ -37,7 +41,7 @@ export function violationsOf(each: HuntCase, release: HuntRelease): readonly (Vi
 
 /** A defect that shows only where others are, and the first step in which it does. */
 export interface HiddenDefect {
-  readonly name: string;
+  readonly name: QuirkName;
   readonly step: number;
 }
 
@@ -48,7 +52,7 @@ export interface HiddenDefect {
 export function hiddenDefect(
   each: HuntCase,
   release: HuntRelease,
-  known: ReadonlySet<string>,
+  known: QuirkSet,
 ): HiddenDefect | null {
   const before = violationsOf(each, { ...release, quirks: known });
   for (const name of release.quirks) {
@@ -77,8 +81,8 @@ export function lastRule(each: HuntCase, release: HuntRelease): string | null {
 export function neededBy(
   each: HuntCase,
   release: HuntRelease,
-  name: string,
-): readonly string[] {
+  name: QuirkName,
+): readonly QuirkName[] {
   return [...release.quirks].filter((other) =>
     other !== name && violationsOf(each, without(release, [other])).at(-1) === null
   );

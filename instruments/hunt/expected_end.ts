@@ -4,9 +4,9 @@
  */
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { BlkStatusName } from "../../runtime/errno.ts";
-import type { KernelProfile } from "../../runtime/machine_config.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
-import { metadataBytesOf } from "./case_machine.ts";
+import { mapsLists, metadataBytesOf } from "./case_machine.ts";
 import type { PlacedIo } from "./case_run.ts";
 
 const OK: readonly BlkStatusName[] = ["OK"];
@@ -61,15 +61,16 @@ function wholeFits(
 
 /**
  * How a request to a peer's memory may end besides well, or null when it must. What cannot be reached
- * is an error; what has to be copied and cannot be, too. 6.12 has one code for all that cannot be
- * mapped, and does not look at kinds where a list is bounced.
+ * is an error; what has to be copied and cannot be, too. A release that maps
+ * scatterlists has one code for all that cannot be mapped, and does not look at kinds where a list is
+ * bounced.
  * @see behaviour/p2p.md 9.6, block.md 2.3, nvme.md 6
  */
 function peerEnds(
   { forceBounce, mode, peer, untrusted }: HuntMachine,
   kernel: KernelProfile,
 ): readonly BlkStatusName[] | null {
-  const lists = kernel === "6.12";
+  const lists = mapsLists(kernel);
   if (peer === "refused") return lists ? ["TARGET", "INVAL", "OK"] : ["INVAL"];
   if (peer !== "host_bridge") return null;
   if (untrusted) return ["OK", "INVAL", "IOERR", "RESOURCE", "TARGET"];

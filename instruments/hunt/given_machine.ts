@@ -42,11 +42,10 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
   }
   const { driver, namespace } = device.disk;
   const { controller } = driver;
-  const { model } = config.iommu;
   const peer = lenderTo(lab, device);
   return {
     mode: lab.machine.iommu.mode,
-    table: model === "amd" || model === "arm" ? model : "vtd",
+    table: config.iommu.model,
     forceBounce: lab.machine.forcesBounce,
     untrusted: device.dma.untrusted,
     coherent: device.dma.coherent,

@@ -23,6 +23,8 @@ import { scenarioText } from "./scenario_text.ts";
 import { quirkList } from "./scenario_machine.ts";
 import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
+import { DEFAULT_KERNEL } from "../../runtime/kernels/kernels.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
 const MACHINES_A_TURN = 40;
@@ -55,11 +57,11 @@ export interface Finding {
   readonly release: HuntRelease;
   readonly violation: Violation;
   /** The switch that it is gone without, or two that it takes both; none: it is nobody's. */
-  readonly switches: readonly string[];
+  readonly switches: readonly QuirkName[];
   /** Switches that were found before, without which it does not show. */
-  readonly needs: readonly string[];
+  readonly needs: readonly QuirkName[];
   /** What else makes it go away. */
-  readonly others: readonly (readonly string[])[];
+  readonly others: readonly (readonly QuirkName[])[];
   /** The last rule that decided anything before it happened. */
   readonly rule: string | null;
   /** Steps tried until then. */
@@ -102,7 +104,7 @@ class Search {
   /** What no switch takes away, by what it looks like. */
   readonly #known = new Set<string>();
   /** Switches that were found. */
-  readonly #named = new Set<string>();
+  readonly #named = new Set<QuirkName>();
   #release: HuntRelease;
   readonly #arbitrary: Arbitrary<HuntCase>;
   #tries = 0;
@@ -292,7 +294,9 @@ function commandOf({ release, seed, shard, where }: HuntOptions): string {
   return [
     "dmalab hunt",
     ...where?.machine.given == null ? [] : [where.machine.given.file],
-    ...release.kernel === "7.2" && where === undefined ? [] : [`--kernel ${release.kernel}`],
+    ...release.kernel === DEFAULT_KERNEL && where === undefined
+      ? []
+      : [`--kernel ${release.kernel}`],
     ...quirks === null ? [] : [`--quirks "${quirks}"`],
     ...shard.of === 1 ? [] : [`--shard ${shard.index}/${shard.of}`],
     `--seed ${seed}`,

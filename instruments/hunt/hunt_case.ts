@@ -4,12 +4,15 @@
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { FaultPointName } from "../../runtime/faults.ts";
-import type { IommuMode, KernelProfile } from "../../runtime/machine_config.ts";
+import type { IommuMode } from "../../runtime/machine_config.ts";
+import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 
 /** The release and the defects it is given. */
 export interface HuntRelease {
   readonly kernel: KernelProfile;
-  readonly quirks: ReadonlySet<string>;
+  readonly quirks: QuirkSet;
 }
 
 /** Where memory of a peer lies, as seen from the disk; `none`: no peer lends any. */
@@ -29,7 +32,7 @@ export interface GivenMachine {
 export interface HuntMachine {
   readonly mode: IommuMode;
   /** Whose page table the IOMMU walks. */
-  readonly table: "vtd" | "amd" | "arm";
+  readonly table: IommuModel;
   /** Every mapping is bounced. */
   readonly forceBounce: boolean;
   readonly untrusted: boolean;

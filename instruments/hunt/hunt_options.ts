@@ -1,10 +1,9 @@
 /** Reads what the command line says of a hunt. */
-import { profileQuirks, QUIRK_NAMES } from "../../lang/machine/quirks.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import type { KernelProfile } from "../../runtime/machine_config.ts";
+import { DEFAULT_KERNEL, KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { isQuirkName, QUIRK_NAMES, type QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 
-const KERNELS: readonly KernelProfile[] = ["6.12", "7.2", "7.2.6"];
 const DEFAULT_CASES = 20_000;
 const DEFAULT_SEED = 1;
 
@@ -27,7 +26,10 @@ export interface HuntSettings {
   readonly shard: { readonly index: number; readonly of: number };
 }
 
-const USUAL: HuntRelease = { kernel: "7.2", quirks: profileQuirks("7.2") };
+const USUAL: HuntRelease = {
+  kernel: DEFAULT_KERNEL,
+  quirks: KERNELS[DEFAULT_KERNEL].quirks,
+};
 
 /**
  * @param usual The release when the options name none: that of the machine that is hunted on.
@@ -37,11 +39,11 @@ export function readHuntOptions(
   words: HuntWords,
   usual: HuntRelease = USUAL,
 ): HuntSettings | string {
-  const kernel = KERNELS.find((name) => name === (words.kernel ?? usual.kernel));
+  const kernel = KERNEL_NAMES.find((name) => name === (words.kernel ?? usual.kernel));
   if (kernel === undefined) {
-    return `There is no release "${words.kernel}"; there are ${KERNELS.join(", ")}`;
+    return `There is no release "${words.kernel}"; there are ${KERNEL_NAMES.join(", ")}`;
   }
-  const own = words.kernel === null ? usual.quirks : profileQuirks(kernel);
+  const own = words.kernel === null ? usual.quirks : KERNELS[kernel].quirks;
   const quirks = readQuirks(own, words.quirks);
   if (typeof quirks === "string") return quirks;
   const shard = readShard(words.shard);
@@ -57,15 +59,15 @@ export function readHuntOptions(
 }
 
 /** A list as in a machine block: `x` adds, `not x` takes away, `none` begins with nothing. */
-function readQuirks(own: ReadonlySet<string>, list: string | null): Set<string> | string {
+function readQuirks(own: QuirkSet, list: string | null): QuirkSet | string {
   const words = (list ?? "").replace(/^\s*\[|\]\s*$/g, "").split(",").map((word) => word.trim())
     .filter((word) => word !== "");
-  const quirks = new Set<string>(words.includes("none") ? [] : own);
+  const quirks = new Set(words.includes("none") ? [] : own);
   for (const word of words) {
     if (word === "none") continue;
     const off = /^not\s+/.test(word);
     const name = word.replace(/^not\s+/, "");
-    if (!QUIRK_NAMES.includes(name)) {
+    if (!isQuirkName(name)) {
       const [nearest] = nearestNames(name, [...QUIRK_NAMES, "none"], 1);
       const meant = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
       return `There is no defect "${name}"${meant}`;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "./hunt_options.ts";
+import { KERNELS } from "../../runtime/kernels/kernels.ts";
 
 const NOTHING: HuntWords = {
   kernel: null,
@@ -19,7 +19,7 @@ function settings(words: Partial<HuntWords>): HuntSettings {
 
 Deno.test("a hunt without options tries 20000 cases on 7.2 with its defects", () => {
   assertEquals(settings({}), {
-    release: { kernel: "7.2", quirks: profileQuirks("7.2") },
+    release: { kernel: "7.2", quirks: KERNELS["7.2"].quirks },
     cases: 20_000,
     seconds: Infinity,
     seed: 1,
@@ -33,7 +33,7 @@ Deno.test("with a time alone only the time counts, with both the first that is u
 });
 
 Deno.test("quirks are listed as in a machine block, with or without brackets", () => {
-  const own = profileQuirks("7.2.6");
+  const own = KERNELS["7.2.6"].quirks;
   const quirks = (list: string) => settings({ kernel: "7.2.6", quirks: list }).release.quirks;
   assertEquals([...quirks("none")], []);
   assertEquals([...quirks("[none, mptr_first_vector_only]")], ["mptr_first_vector_only"]);

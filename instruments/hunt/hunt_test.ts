@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
-import { profileQuirks } from "../../lang/machine/quirks.ts";
-import type { KernelProfile } from "../../runtime/machine_config.ts";
 import { violationsOf, without } from "./diagnose.ts";
 import { type Finding, hunt, type HuntResult } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
+import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 
 const ALL = { index: 1, of: 1 };
 
-function release(kernel: KernelProfile, ...quirks: readonly string[]): HuntRelease {
-  return { kernel, quirks: quirks.length === 0 ? profileQuirks(kernel) : new Set(quirks) };
+function release(kernel: KernelProfile, ...quirks: readonly QuirkName[]): HuntRelease {
+  return { kernel, quirks: quirks.length === 0 ? KERNELS[kernel].quirks : new Set(quirks) };
 }
 
 function huntIn(where: HuntRelease, cases: number, seed: number, shard = ALL): HuntResult {
@@ -84,7 +84,7 @@ Deno.test("on 7.2.6 the hunt finds that a cut forgets gaps, as one read of small
 });
 
 Deno.test("on 7.2.6 the hunt finds a list that goes back under a wrong address, which takes another defect (nvme.md 7, case 9)", () => {
-  const names = ["gap_bit_lost_on_split", "list_returned_with_stale_address"];
+  const names = ["gap_bit_lost_on_split", "list_returned_with_stale_address"] as const;
   const where = release("7.2.6", ...names);
   const result = huntFor(names, where, 4000, 1);
   checkFindings(result);
@@ -94,7 +94,7 @@ Deno.test("on 7.2.6 the hunt finds a list that goes back under a wrong address, 
   assert(each.steps.length >= 2);
 });
 
-for (const kernel of ["6.12", "7.2", "7.2.6"] as const) {
+for (const kernel of KERNEL_NAMES) {
   Deno.test(`with quirks = [none] the hunt finds nothing in 1500 requests on ${kernel}`, () => {
     const { cases, findings } = huntIn({ kernel, quirks: new Set() }, 1500, 11);
     assertEquals(findings.map(({ scenario }) => scenario), []);

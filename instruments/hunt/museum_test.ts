@@ -9,11 +9,12 @@ import { type Finding, hunt } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import type { ViolationKind } from "./violation.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 
 /** What is seen first of each, and by which seed soon. */
 const MUSEUM: readonly [
   row: string,
-  quirk: string,
+  quirk: QuirkName,
   seen: ViolationKind,
   within: number,
   seed: number,

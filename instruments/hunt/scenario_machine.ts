@@ -1,6 +1,6 @@
 /** The machine block of a case: only what differs from the defaults is written. */
-import { profileQuirks } from "../../lang/machine/quirks.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
+import { KERNELS } from "../../runtime/kernels/kernels.ts";
 import { isUntrusted, metadataBytesOf, PEER_BYTES, takesMetadataSgl } from "./case_machine.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
@@ -44,7 +44,7 @@ export function changeText(release: HuntRelease, strictChecker: boolean): string
 
 /** What has to be added to a release's defects, or taken away; null when they are the release's. */
 export function quirkList({ kernel, quirks }: HuntRelease): string | null {
-  const own = profileQuirks(kernel);
+  const own = KERNELS[kernel].quirks;
   const added = [...quirks].filter((quirk) => !own.has(quirk));
   const removed = [...own].filter((quirk) => !quirks.has(quirk));
   if (added.length === 0 && removed.length === 0) return null;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { huntCases } from "../hunt/arbitraries.ts";
 import { type HuntMachine, isUserCommand } from "../hunt/hunt_case.ts";
 import { MemoryLayout, MOST_BYTES } from "../hunt/memory_layout.ts";
-import type { VectorInput } from "./edge_shapes.ts";
+import { VECTOR_KERNELS, type VectorInput } from "./edge_shapes.ts";
 
 /** Machines drawn at once. */
 const MACHINES = 16;
@@ -23,7 +23,7 @@ export function randomInputs(count: number, seed: number): readonly VectorInput[
         if (inputs.length === count) break;
         inputs.push({
           about: "random",
-          kernel: inputs.length % 2 === 0 ? "7.2" : "6.12",
+          kernel: VECTOR_KERNELS.at(-1 - inputs.length % VECTOR_KERNELS.length)!,
           iommu: machine.mode,
           controller: controllerOf(machine),
           op: io.op as "read" | "write",

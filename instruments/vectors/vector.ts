@@ -1,4 +1,5 @@
 /** Test vectors for other builders of NVMe commands: docs/vectors.md is their description. */
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 
 /** `[first byte, bytes]` */
 export type Range = readonly [address: number, sizeBytes: number];
@@ -20,7 +21,7 @@ export interface Vector {
   readonly id: number;
   /** What it is about, in a few words. */
   readonly about: string;
-  readonly kernel: "6.12" | "7.2";
+  readonly kernel: KernelProfile;
   readonly iommu: "off" | "passthrough" | "strict" | "lazy";
   readonly controller: VectorController;
   readonly limits: VectorLimits;

@@ -63,6 +63,7 @@ function config(random: Random): LabConfig {
   const base = defaultLabConfig();
   return {
     ...base,
+    quirks: new Set(),
     cpus: 2,
     seed: random.nextU32(),
     swiotlb: { ...base.swiotlb, force: random.below(4) === 0 },

@@ -9,6 +9,7 @@ import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 
 /** One constant as help and the reference page show it. */
@@ -231,12 +232,10 @@ const MACHINE_WORDS = [
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
   }),
-  ...group("IOMMU model", {
-    vtd: "Intel VT-d.",
-    amd: "AMD-Vi.",
-    arm: "Arm SMMU.",
-    x86: "The x86 page-table format shared with the CPU.",
-  }),
+  ...group(
+    "IOMMU model",
+    Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
+  ),
   ...group("checker", {
     report: "Findings are printed and counted.",
     fail: "Findings fail the test.",

@@ -17,17 +17,17 @@ import { physAddr } from "../../runtime/address.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import type {
   IommuConfig,
-  KernelProfile,
   MachineConfig,
   MemoryRegion,
   SwiotlbConfig,
 } from "../../runtime/machine_config.ts";
+import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { profileQuirks } from "./quirks.ts";
 import type { SettingSpec } from "./schema.ts";
 import type { AddressRange, QuirkChanges, SettingValue } from "./setting_value.ts";
 
@@ -66,7 +66,7 @@ function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
   const kernel = setting<KernelProfile>(tree, "kernel", defaults.kernel);
   return {
     kernel,
-    quirks: resolveQuirks(kernel, setting<QuirkChanges | null>(tree, "quirks", null)),
+    quirks: changedQuirks(kernel, setting<QuirkChanges | null>(tree, "quirks", null)),
     cpus: setting(tree, "cpus", defaults.cpus),
     cpu: {
       vendor: setting<CpuIdentity["vendor"]>(tree, "cpu_vendor", defaults.cpu.vendor),
@@ -100,10 +100,11 @@ function setting<T extends SettingValue>(
   return given === undefined ? fallback : given.value as T;
 }
 
-function resolveQuirks(kernel: KernelProfile, changes: QuirkChanges | null): ReadonlySet<string> {
-  const quirks = changes?.clear ? new Set<string>() : profileQuirks(kernel);
-  for (const name of changes?.add ?? []) quirks.add(name);
-  for (const name of changes?.remove ?? []) quirks.delete(name);
+function changedQuirks(kernel: KernelProfile, changes: QuirkChanges | null): QuirkSet | null {
+  if (changes === null) return null;
+  const quirks = new Set(changes.clear ? [] : KERNELS[kernel].quirks);
+  for (const name of changes.add) quirks.add(name);
+  for (const name of changes.remove) quirks.delete(name);
   return quirks;
 }
 

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
+import { KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
+import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
@@ -9,7 +11,6 @@ import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
 import { buildConfig } from "./build_config.ts";
-import { profileQuirks, QUIRK_NAMES } from "./quirks.ts";
 import { blockSpec, MACHINE_SCHEMA } from "./schema.ts";
 
 interface Built {
@@ -159,21 +160,22 @@ Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, wri
 });
 
 Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, none at first", () => {
-  assertEquals(sound("").quirks, profileQuirks("7.2"));
-  const more = sound("machine { quirks = [gap_bit_lost_on_split] }").quirks;
+  const quirks = (source: string) => resolveKernel(sound(source)).quirks;
+  assertEquals(quirks(""), KERNELS["7.2"].quirks);
+  const more = quirks("machine { quirks = [gap_bit_lost_on_split] }");
   assert(more.has("gap_bit_lost_on_split") && more.has("metadata_uses_data_gap"));
-  const less = sound("machine { quirks = [not metadata_uses_data_gap] }").quirks;
+  const less = quirks("machine { quirks = [not metadata_uses_data_gap] }");
   assert(!less.has("metadata_uses_data_gap") && less.has("mptr_first_vector_only"));
-  const only = sound("machine { quirks = [none, half_linked_on_error] }").quirks;
+  const only = quirks("machine { quirks = [none, half_linked_on_error] }");
   assertEquals([...only], ["half_linked_on_error"]);
-  assertEquals(sound("machine { quirks = [none] }").quirks.size, 0);
+  assertEquals(quirks("machine { quirks = [none] }").size, 0);
 });
 
-Deno.test("profileQuirks() follows defects.md: 7.2 and 7.2.6 have theirs, 6.12 has none", () => {
-  assertEquals(profileQuirks("6.12").size, 0);
-  assert(profileQuirks("7.2.6").has("gap_bit_lost_on_split"));
-  assert(!profileQuirks("7.2").has("gap_bit_lost_on_split"));
-  assert(profileQuirks("7.2").has("gap_of_next_piece_counts"));
+Deno.test("releases have the quirks of defects.md: 7.2 and 7.2.6 have theirs, 6.12 has none", () => {
+  assertEquals(KERNELS["6.12"].quirks.size, 0);
+  assert(KERNELS["7.2.6"].quirks.has("gap_bit_lost_on_split"));
+  assert(!KERNELS["7.2"].quirks.has("gap_bit_lost_on_split"));
+  assert(KERNELS["7.2"].quirks.has("gap_of_next_piece_counts"));
   assertEquals(new Set(QUIRK_NAMES).size, QUIRK_NAMES.length);
 });
 

@@ -5,9 +5,10 @@
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import { KIB, type PhysAddr } from "../../runtime/address.ts";
+import type { PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
-import type { IommuConfig, IommuModel, MemoryRegion } from "../../runtime/machine_config.ts";
+import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
@@ -63,22 +64,15 @@ function extent(region: { readonly basePhys: PhysAddr; readonly sizeBytes: numbe
   return `${formatAddress(region.basePhys)}..${formatAddress(region.basePhys + region.sizeBytes)}`;
 }
 
-/** Granules that each model's page tables can have. @see behaviour/dma.md 5.1 */
-const GRANULES: Readonly<Record<IommuModel, readonly number[]>> = {
-  vtd: [4 * KIB],
-  amd: [4 * KIB],
-  x86: [4 * KIB],
-  arm: [4 * KIB, 16 * KIB, 64 * KIB],
-};
-
 function checkGranule(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   const { granuleBytes, model } = config.iommu;
-  if (GRANULES[model].includes(granuleBytes)) return;
+  const { granulesBytes } = IOMMU_MODELS[model];
+  if (granulesBytes.includes(granuleBytes)) return;
   const iommu = tree.children.find((child) => child.spec.keyword === "iommu");
   const given = iommu?.settings.get("granule");
   if (given === undefined) return;
-  const others = (Object.keys(GRANULES) as IommuModel[]).filter((other) =>
-    GRANULES[other].includes(granuleBytes)
+  const others = IOMMU_MODEL_NAMES.filter((other) =>
+    IOMMU_MODELS[other].granulesBytes.includes(granuleBytes)
   );
   bag.error(
     "E0511",
@@ -86,7 +80,7 @@ function checkGranule(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
     `An IOMMU of the model ${model} has no granule of ${formatSize(granuleBytes)}`,
     others.length > 0
       ? `\`model = ${others[0]}\` has one`
-      : `it has ${GRANULES[model].map(formatSize).join(", ")}`,
+      : `it has ${granulesBytes.map(formatSize).join(", ")}`,
   );
 }
 

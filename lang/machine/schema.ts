@@ -5,6 +5,8 @@
  * values their place in the machine's configuration. To add a key, add one row and read it there.
  */
 import { KIB, MIB, TIB } from "../../runtime/address.ts";
+import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
+import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 
 /** What a key's value must be. Numbers have a range, both ends included. */
 export type ValueShape =
@@ -177,8 +179,8 @@ const BLOCKS = [
     settings: [
       {
         key: "kernel",
-        shape: { kind: "string", choices: ["6.12", "7.2", "7.2.6"] },
-        default: '"7.2"',
+        shape: { kind: "string", choices: KERNEL_NAMES },
+        default: `"${DEFAULT_KERNEL}"`,
         doc: "The release whose behaviour is modelled.",
       },
       {
@@ -279,7 +281,7 @@ const BLOCKS = [
       },
       {
         key: "model",
-        shape: { kind: "word", choices: ["vtd", "amd", "arm", "x86"] },
+        shape: { kind: "word", choices: IOMMU_MODEL_NAMES },
         default: "vtd",
         doc: "Whose page tables and invalidations.",
       },

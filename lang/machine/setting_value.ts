@@ -18,7 +18,7 @@ import {
   type Value,
   Word,
 } from "../values/value.ts";
-import { QUIRK_NAMES } from "./quirks.ts";
+import { isQuirkName, QUIRK_NAMES, type QuirkName } from "../../runtime/kernels/quirks.ts";
 import type { SettingSpec, ValueShape } from "./schema.ts";
 
 /** A range of addresses, end exclusive. */
@@ -38,8 +38,8 @@ export interface BusRange {
 export interface QuirkChanges {
   /** True when the list begins with `none`. */
   readonly clear: boolean;
-  readonly add: readonly string[];
-  readonly remove: readonly string[];
+  readonly add: readonly QuirkName[];
+  readonly remove: readonly QuirkName[];
 }
 
 /** A value as the configuration wants it: sizes in bytes, durations in nanoseconds, words by name. */
@@ -395,7 +395,7 @@ export class SettingReader {
   // The switches are names that mean nothing elsewhere, and `not x` is no value, so a list written
   // in place is read as it stands.
   #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
-    const changes = { clear: false, add: [] as string[], remove: [] as string[] };
+    const changes = { clear: false, add: [] as QuirkName[], remove: [] as QuirkName[] };
     let sound = true;
     items.forEach((item, index) => {
       if (item.kind === "None") {
@@ -429,13 +429,13 @@ export class SettingReader {
     const names = (clear ? items.slice(1) : items).map((item) =>
       item instanceof Word ? item.name : formatValue(item)
     );
-    return names.every((name) => this.#knownQuirk(name, span))
+    return names.every((name): name is QuirkName => this.#knownQuirk(name, span))
       ? { clear, add: names, remove: [] }
       : undefined;
   }
 
-  #knownQuirk(name: string, span: Span): boolean {
-    if (QUIRK_NAMES.includes(name)) return true;
+  #knownQuirk(name: string, span: Span): name is QuirkName {
+    if (isQuirkName(name)) return true;
     this.bag.error(
       "E0513",
       span,

@@ -10,7 +10,8 @@ import type { Bytes } from "../address.ts";
 import { BLK_STS, type BlkStatus } from "../errno.ts";
 import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
-import type { PageJoin } from "./bio_builder.ts";
+import type { KernelStrategies } from "../kernels/kernels.ts";
+import type { QuirkSet } from "../kernels/quirks.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** Where the gap bit goes that the walk over a bio found. */
@@ -56,15 +57,8 @@ export type PartialRangeRule = (
   attrs: number,
 ) => void;
 
-export interface BlockRules {
-  /** Default soft limit: 4 MiB since 7.2, 1280 KiB in 6.12. */
-  readonly softCapSectors: number;
-  /** Which pages of a caller's buffers become one vector. @see behaviour/block.md 1.4 */
-  readonly pageJoin: PageJoin;
-  /** Direct I/O takes no buffer that is not a multiple of the logical block long. */
-  readonly alignsEveryBuffer: boolean;
-  /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
-  readonly joinsInsideBio: boolean;
+/** What the release's record says, and what its defects make of the rest. */
+export interface BlockRules extends Readonly<KernelStrategies["block"]> {
   readonly gap: GapRule;
   /** After a failing link or sync. */
   readonly releasePartialRange: PartialRangeRule;
@@ -166,13 +160,13 @@ const releaseWholeRange: PartialRangeRule = (calls, dev, state, mappedBytes, dir
 /** What was linked stays so, and the range is not given back: whoever unmaps the request does that. */
 const leaveRange: PartialRangeRule = () => {};
 
-function partialRangeRule(quirks: ReadonlySet<string>): PartialRangeRule {
+function partialRangeRule(quirks: QuirkSet): PartialRangeRule {
   if (quirks.has("half_linked_on_error")) return leaveRange;
   return quirks.has("partial_destroy_on_link_failure") ? destroyLinkedPart : releaseWholeRange;
 }
 
-function gapRule(kernel: string, quirks: ReadonlySet<string>): GapRule {
-  if (kernel === "6.12") return NO_GAP_BIT;
+function gapRule(keepsGapBit: boolean, quirks: QuirkSet): GapRule {
+  if (!keepsGapBit) return NO_GAP_BIT;
   const rule = quirks.has("gap_bit_lost_on_split")
     ? LOST_ON_SPLIT
     : quirks.has("gap_of_next_piece_counts")
@@ -204,13 +198,10 @@ function ownMetadataGap(request: BlockRequest): number {
 }
 
 /** The strategies of a release with these defects. */
-export function blockRules(kernel: string, quirks: ReadonlySet<string>): BlockRules {
+export function blockRules({ block }: KernelStrategies, quirks: QuirkSet): BlockRules {
   return {
-    softCapSectors: kernel === "6.12" ? 2560 : 8192,
-    pageJoin: kernel === "6.12" ? "contiguous" : "folio",
-    alignsEveryBuffer: kernel === "6.12",
-    joinsInsideBio: kernel !== "6.12",
-    gap: gapRule(kernel, quirks),
+    ...block,
+    gap: gapRule(block.keepsGapBit, quirks),
     releasePartialRange: partialRangeRule(quirks),
     metadataGap: quirks.has("metadata_uses_data_gap")
       ? (request) => request.gapBit

@@ -6,6 +6,8 @@ import { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatusName, blkStatusName, ERRNO } from "../errno.ts";
 import { EVENT_NAMES, type EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
+import { KERNELS } from "../kernels/kernels.ts";
+import type { QuirkName } from "../kernels/quirks.ts";
 import { Machine, type PeerMapType } from "../machine.ts";
 import { defaultMachineConfig, type IommuConfig } from "../machine_config.ts";
 import { Bio, type BioVec, vecsSizeBytes } from "./bio.ts";
@@ -24,7 +26,7 @@ const LIMITS = {
 interface FixtureOptions {
   readonly iommu?: Partial<IommuConfig>;
   readonly device?: DmaDeviceOptions;
-  readonly quirks?: string[];
+  readonly quirks?: QuirkName[];
   readonly swiotlbForce?: boolean;
 }
 
@@ -41,13 +43,17 @@ class Fixture {
     const base = defaultMachineConfig();
     this.machine = new Machine({
       ...base,
+      quirks: new Set(),
       iommu: { ...base.iommu, ...options.iommu },
       swiotlb: { ...base.swiotlb, force: options.swiotlbForce ?? false },
     });
     this.dev = new DmaDevice("ssd", { minAlignMask: 4095, ...options.device });
     this.machine.iommu.attach(this.dev);
     this.machine.dma.dmaSetMask(this.dev, this.dev.maskBits);
-    this.blk = new BlkDma(this.machine, blockRules("7.2", new Set(options.quirks ?? [])));
+    this.blk = new BlkDma(
+      this.machine,
+      blockRules(KERNELS["7.2"].strategies, new Set(options.quirks ?? [])),
+    );
     this.machine.markReady();
     this.machine.events.listen((event) => this.#note(event));
   }
@@ -158,7 +164,7 @@ Deno.test("a piece that ends inside a granule keeps pieces apart (block.md ch. 2
   assertEquals(fixture.count("iommu.sync_map"), 3);
 });
 
-const PARTIAL = { ...STRICT, quirks: ["partial_destroy_on_link_failure"] };
+const PARTIAL: FixtureOptions = { ...STRICT, quirks: ["partial_destroy_on_link_failure"] };
 
 Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)", () => {
   const fixture = new Fixture(PARTIAL);

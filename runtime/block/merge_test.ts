@@ -3,6 +3,8 @@ import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../clock.ts";
 import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
+import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";
+import type { QuirkName } from "../kernels/quirks.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { blockRules } from "./block_rules.ts";
 import { RequestMerger } from "./merge.ts";
@@ -29,12 +31,16 @@ class Queue {
   readonly events: MachineEvent<"block.merge">[] = [];
   readonly #splitter: BioSplitter;
 
-  constructor(input: LimitsInput = {}, kernel = "7.2", quirks: readonly string[] = []) {
+  constructor(
+    input: LimitsInput = {},
+    kernel: KernelProfile = "7.2",
+    quirks: readonly QuirkName[] = [],
+  ) {
     const limits = deriveLimits({ ...WIDE, ...input }, 8192);
     assert(typeof limits !== "number");
     const events = new EventStream(new VirtualClock());
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
-    const { gap } = blockRules(kernel, new Set(quirks));
+    const { gap } = blockRules(KERNELS[kernel].strategies, new Set(quirks));
     this.limits = limits;
     this.merger = new RequestMerger(limits, gap, events);
     this.#splitter = new BioSplitter(limits, gap, events);
@@ -310,7 +316,7 @@ Deno.test("a list is searched eight requests back (block.md 1.5)", () => {
 
 Deno.test("gap_bits_without_data: a discard that joins another has no vector to look at (defects.md M6)", () => {
   const kinds: readonly BlockOp[] = ["read", "write", "flush", "write_zeroes", "discard"];
-  const crashes = (...quirks: string[]): BlockOp[] =>
+  const crashes = (...quirks: QuirkName[]): BlockOp[] =>
     kinds.filter((op) => {
       const queue = new Queue(
         { maxDiscardSegments: 256, maxDiscardSectors: 1000, maxWriteZeroesSectors: 1000 },

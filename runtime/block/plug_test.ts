@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../clock.ts";
 import { EventStream } from "../events.ts";
+import { KERNELS } from "../kernels/kernels.ts";
 import { Bio } from "./bio.ts";
 import { blockRules } from "./block_rules.ts";
 import { RequestMerger } from "./merge.ts";
@@ -17,7 +18,7 @@ const limits = LIMITS;
 class Target implements PlugTarget<BlockRequest> {
   readonly merger = new RequestMerger(
     limits,
-    blockRules("7.2", new Set()).gap,
+    blockRules(KERNELS["7.2"].strategies, new Set()).gap,
     new EventStream(new VirtualClock()),
   );
   readonly batches: number[][] = [];

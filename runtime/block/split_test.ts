@@ -3,6 +3,8 @@ import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../clock.ts";
 import { type BlkStatusName, blkStatusName } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
+import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";
+import type { QuirkName } from "../kernels/quirks.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { bioGap, blockRules } from "./block_rules.ts";
 import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
@@ -50,8 +52,8 @@ function split(
     sizeBytes?: number;
     flags?: number;
     sector?: number;
-    quirks?: string[];
-    kernel?: string;
+    quirks?: QuirkName[];
+    kernel?: KernelProfile;
   } = {},
 ): Outcome {
   const events = new EventStream(new VirtualClock());
@@ -59,7 +61,10 @@ function split(
   events.listen((event) => seen.push(event));
   const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
   assert(typeof limits !== "number");
-  const rules = blockRules(options.kernel ?? "7.2", new Set(options.quirks ?? []));
+  const rules = blockRules(
+    KERNELS[options.kernel ?? "7.2"].strategies,
+    new Set(options.quirks ?? []),
+  );
   const splitter = new BioSplitter(limits, rules.gap, events);
   const bio = new Bio(
     options.op ?? "read",
@@ -215,7 +220,11 @@ Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () =>
   const events = new EventStream(new VirtualClock());
   const limits = deriveLimits(WIDE, 8192);
   assert(typeof limits !== "number");
-  const splitter = new BioSplitter(limits, blockRules("7.2", new Set()).gap, events);
+  const splitter = new BioSplitter(
+    limits,
+    blockRules(KERNELS["7.2"].strategies, new Set()).gap,
+    events,
+  );
   const bio = new Bio("read", 0, [vec(0x100_0200, 0xe00)], 0xe00);
   bio.gapBit = 10;
   assertEquals(splitter.next(bio), bio);
@@ -241,7 +250,7 @@ const GAP_AT_CUT = scattered(
 
 Deno.test("gap_of_next_piece_counts: the front of a cut takes the gap before what no longer fits", () => {
   const limits = { maxSegments: 33 };
-  const bits = (quirks: string[]): number[] =>
+  const bits = (quirks: QuirkName[]): number[] =>
     split(GAP_AT_CUT, limits, { quirks }).pieces.map(({ gapBit }) => gapBit);
   assertEquals(bits(["gap_of_next_piece_counts"]), [10, 0]);
   assertEquals(bits([]), [13, 0]);
@@ -249,7 +258,7 @@ Deno.test("gap_of_next_piece_counts: the front of a cut takes the gap before wha
 
 Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remainder keeps it", () => {
   const vecs = scattered(...Array.from({ length: 34 }, (): [number, number] => [0, 1024]));
-  const bits = (quirks: string[]): number[] =>
+  const bits = (quirks: QuirkName[]): number[] =>
     split(vecs, { maxSegments: 33 }, { quirks }).pieces.map(({ gapBit }) => gapBit);
   assertEquals(bits(["gap_bit_lost_on_split"]), [0, 11]);
   assertEquals(bits([]), [11, 0]);

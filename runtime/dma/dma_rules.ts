@@ -4,12 +4,11 @@
  * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
  */
 import type { Bytes } from "../address.ts";
+import type { KernelStrategies } from "../kernels/kernels.ts";
+import type { QuirkSet } from "../kernels/quirks.ts";
 
 export interface DmaRules {
-  /**
-   * Memory of a peer that a device cannot reach, or that bouncing is forced for, is copied through a
-   * bounce buffer like any other; else it cannot be mapped.
-   */
+  /** As the release's record says. */
   readonly bouncesPeerMemory: boolean;
   /** Forced bouncing refuses MMIO, which cannot be bounced; else MMIO is mapped as if not forced. */
   readonly forcedBounceRefusesMmio: boolean;
@@ -44,9 +43,9 @@ const FIRST_POSTED_OBJECTS: RangeObjects = { count: 3, sizeBytes: 48 };
 export type BusMark = "dma_flags" | "page_link";
 
 /** The strategies of a release with these defects. */
-export function dmaRules(kernel: string, quirks: ReadonlySet<string>): DmaRules {
+export function dmaRules({ dma }: KernelStrategies, quirks: QuirkSet): DmaRules {
   return {
-    bouncesPeerMemory: kernel !== "6.12",
+    bouncesPeerMemory: dma.bouncesPeerMemory,
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),

@@ -29,13 +29,14 @@ export interface TestBench {
 }
 
 /**
- * Builds a machine of 4 GiB with a pool at 0x6000_0000 and a device on it. Translated and strict
+ * Builds a machine of 4 GiB without defects, with a pool at 0x6000_0000 and a device on it. Translated and strict
  * with nothing reserved unless asked otherwise, so that addresses are those of the assertions.
  */
 export function testBench(options: TestBenchOptions = {}): TestBench {
   const defaults = defaultMachineConfig();
   const machine = new Machine({
     ...defaults,
+    quirks: new Set(),
     ramSizeBytes: 4 * GIB,
     swiotlb: { sizeBytes: 64 * MIB, force: false, areas: null, basePhys: at(0x6000_0000) },
     ...options.machine,

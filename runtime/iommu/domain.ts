@@ -16,6 +16,7 @@ import type { Machine } from "../machine.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, type Invalidation } from "./invalidation.ts";
+import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS } from "./iova_allocator.ts";
 import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
@@ -64,6 +65,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   readonly #machine: Machine;
   readonly #iotlb: Iotlb;
+  readonly #flushes: IommuModelSpec["flushes"];
   readonly #inverseGranule: number;
   readonly #invalidation: Invalidation = {
     first: 0,
@@ -75,6 +77,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   constructor(machine: Machine, options: IommuDomainOptions) {
     this.#machine = machine;
+    this.#flushes = machine.iommuModel.flushes;
     this.#iotlb = options.iotlb;
     this.id = options.id;
     this.device = options.device;
@@ -353,7 +356,7 @@ export class IommuDomain implements FlushQueueOwner {
   #invalidate(kind: "map" | "range" | "walk"): void {
     const { events, config } = this.#machine;
     const invalidation = this.#invalidation;
-    coverByHardware(config.iommu.model, this.table, invalidation);
+    coverByHardware(this.#flushes, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
     else this.#iotlb.invalidate(this.id, invalidation);
     if (events.tick(IOTLB_SYNC)) {

@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 5.2
  */
-import type { IommuModel } from "../machine_config.ts";
+import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
 
 /**
@@ -32,17 +32,17 @@ const VTD_LARGEST_BLOCK_BITS = 18;
 /**
  * Works out what the hardware is told for a gathered range.
  *
- * VT-d, with either of its table formats, flushes the smallest aligned block that holds the range,
- * and the whole domain when that is too large. AMD and Arm take the range.
+ * That is the range itself, or the smallest aligned block that holds it, and the whole domain when
+ * that is too large.
  */
 export function coverByHardware(
-  model: IommuModel,
+  flushes: IommuModelSpec["flushes"],
   table: PageTable,
   invalidation: Invalidation,
 ): void {
   const { first, last } = invalidation;
   invalidation.whole = false;
-  if (model === "amd" || model === "arm") {
+  if (flushes === "range") {
     invalidation.hardwareFirst = first;
     invalidation.hardwareLast = last;
     return;

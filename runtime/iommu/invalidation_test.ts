@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { IommuModel } from "../machine_config.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import { coverByHardware, type Invalidation } from "./invalidation.ts";
+import { IOMMU_MODELS, type IommuModel } from "./iommu_models.ts";
 
 const TABLE = new GenericPageTable({ pageSizesBytes: [4096], addressBits: 48 });
 
@@ -13,7 +13,7 @@ function covered(model: IommuModel, first: number, last: number): [number, numbe
     hardwareLast: -1,
     whole: false,
   };
-  coverByHardware(model, TABLE, invalidation);
+  coverByHardware(IOMMU_MODELS[model].flushes, TABLE, invalidation);
   return [invalidation.hardwareFirst, invalidation.hardwareLast, invalidation.whole];
 }
 

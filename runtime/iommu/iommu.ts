@@ -13,7 +13,7 @@ import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { IommuDomain } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 import { Iotlb } from "./iotlb.ts";
-import { makePageTable } from "./page_table_formats.ts";
+import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
@@ -47,8 +47,6 @@ export interface IommuFault {
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 const PC_MSI_START = 0xfee0_0000;
 const PC_MSI_END = 0xfef0_0000;
-/** Reserved by AMD's interconnect. @see behaviour/dma.md 4.6 */
-const AMD_RESERVED = { start: 0xfd_0000_0000, end: 0x100_0000_0000 };
 
 /** Faults kept for those who ask; the counter goes on. */
 const KEPT_FAULTS = 65_536;
@@ -64,6 +62,7 @@ export class Iommu {
 
   readonly #machine: Machine;
   readonly #config: IommuConfig;
+  readonly #model: IommuModelSpec;
   readonly #msiWindow: boolean;
   readonly #domains: IommuDomain[] = [];
 
@@ -71,7 +70,8 @@ export class Iommu {
     this.#machine = machine;
     this.#config = machine.config.iommu;
     this.iotlb = new Iotlb(this.#config.iotlbEntries);
-    this.#msiWindow = this.#config.model !== "arm";
+    this.#model = machine.iommuModel;
+    this.#msiWindow = this.#model.hasInterruptWindow;
   }
 
   /** The mode asked for; what a device really got is `device.domain` and `device.domain.lazy`. */
@@ -104,7 +104,7 @@ export class Iommu {
    * @see behaviour/dma.md 1.3
    */
   attach(dev: DmaDevice): void {
-    const { mode, cachingMode, model, forcedac } = this.#config;
+    const { mode, cachingMode, forcedac } = this.#config;
     if (!dev.coherent) this.#machine.useCaches();
     if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
       dev.domain = null;
@@ -130,7 +130,7 @@ export class Iommu {
       table,
       iotlb: this.iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
-      cachingMode: cachingMode && model !== "arm",
+      cachingMode: cachingMode && this.#model.hasCachingMode,
       reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
     });
     this.#domains.push(domain);
@@ -139,7 +139,7 @@ export class Iommu {
 
   /** Hardware that needs a flush after each map is no hardware to batch on (captured.md). */
   get #defersFlushes(): boolean {
-    return !(this.#config.cachingMode && this.#config.model === "vtd");
+    return !this.#config.cachingMode || this.#model.batchesInCachingMode;
   }
 
   get #flushQueueOptions(): FlushQueueOptions {
@@ -191,8 +191,7 @@ export class Iommu {
       }));
     if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
     if (this.#msiWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
-    if (this.#config.model === "amd") ranges.push(AMD_RESERVED);
-    return ranges;
+    return [...ranges, ...this.#model.reserved];
   }
 
   /** Flushes everything that waits and releases it: a machine that comes up owes nothing. */

@@ -14,7 +14,8 @@ import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig, type IommuModel } from "../../runtime/machine_config.ts";
+import { defaultMachineConfig } from "../../runtime/machine_config.ts";
+import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
 import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
 
 const DMA_REPORT = eventId("dma.report");
@@ -106,6 +107,7 @@ export class MappingWorld {
     const reserved = [{ start: 0xfee0_0000, end: 0xfef0_0000 }];
     this.machine = new Machine({
       ...defaults,
+      quirks: new Set(),
       cpus,
       ramSizeBytes: RAM_BYTES,
       iommu: {

@@ -11,6 +11,7 @@ import { DMA_TO_DEVICE } from "../../../runtime/dma/attributes.ts";
 import { BLK_STS, KernelError } from "../../../runtime/errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
 import { HeldResources } from "../../../runtime/held_resources.ts";
+import type { QuirkName } from "../../../runtime/kernels/quirks.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./command/nvme_request.ts";
 
@@ -20,7 +21,7 @@ const LOW_MASK: RigOptions = { device: { maskBits: 32 } };
 const NOT_COHERENT: RigOptions = { device: { coherent: false } };
 const STRICT: RigOptions = { iommu: { mode: "strict" } };
 
-function rigWith(options: RigOptions, ...quirks: string[]): DriverRig {
+function rigWith(options: RigOptions, ...quirks: QuirkName[]): DriverRig {
   return new DriverRig({
     ...options,
     machine: { ramSizeBytes: 8 * GIB, ...options.machine, quirks: new Set(quirks) },
@@ -75,7 +76,7 @@ function usePeers(rig: DriverRig): void {
 // M1
 
 Deno.test("unmap_rebuilt_from_prps: bounced pages that lie side by side are unmapped as one (defects.md M1)", () => {
-  const unmaps = (quirks: string[]): [sizes: number[], reports: string[], slots: number] => {
+  const unmaps = (quirks: QuirkName[]): [sizes: number[], reports: string[], slots: number] => {
     const rig = rigWith(LOW_MASK, ...quirks);
     const sizes: number[] = [];
     rig.machine.events.listen(({ fields }) => sizes.push((fields as { size: number }).size), [
@@ -132,7 +133,7 @@ Deno.test("half_linked_on_error: a sync that fails ends the same way, and nothin
 // M8
 
 Deno.test("stale_iova_state_uncoalesced: after one range, eight pieces are one data block (defects.md M8)", () => {
-  const second = (quirks: string[]): [blocks: number[], right: boolean, reports: string[]] => {
+  const second = (quirks: QuirkName[]): [blocks: number[], right: boolean, reports: string[]] => {
     const rig = rigWith({ ...STRICT, sgl: true }, ...quirks);
     rig.read(pages(16));
     const gaps = scattered(...Array.from({ length: 8 }, (): [number, number] => [512, 1024]));
@@ -205,7 +206,7 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
 // M11
 
 Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and lost (defects.md M11)", () => {
-  const leaks = (quirks: string[], options: RigOptions): string[] => {
+  const leaks = (quirks: QuirkName[], options: RigOptions): string[] => {
     const rig = rigWith(options, ...quirks);
     usePeers(rig);
     const { request, iod } = rig.request([vec(0x9000_0000, 4096), vec(0x9000_2000, 4096)]);
@@ -225,12 +226,12 @@ Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and l
 // M12
 
 Deno.test("first_mapping_leaked: lost when the array or the list cannot be had, PRP and SGL (defects.md M12)", () => {
-  const prp = (...quirks: string[]) =>
+  const prp = (...quirks: QuirkName[]) =>
     leaksUnder(rigWith(LOW_MASK, ...quirks), highPages(3), "mempool_alloc");
   assertEquals(prp(), ["OK"]);
   assertEquals(prp("first_mapping_leaked"), ["OK", "bounce_slots 2"]);
   const gaps = Array.from({ length: 3 }, (_, index) => vec(HIGH + index * 0x2000, 1024));
-  const sgl = (...quirks: string[]) =>
+  const sgl = (...quirks: QuirkName[]) =>
     leaksUnder(rigWith({ ...LOW_MASK, sgl: true }, ...quirks), gaps, "dma_pool_alloc");
   assertEquals(sgl(), ["OK"]);
   assertEquals(sgl("first_mapping_leaked"), ["OK", "bounce_slots 1"]);
@@ -239,7 +240,7 @@ Deno.test("first_mapping_leaked: lost when the array or the list cannot be had, 
 // Cases of nvme.md 7 that no system call reaches.
 
 Deno.test("double_return_of_saved_vectors: an array goes back twice, and two requests share it (nvme.md 7, case 7)", () => {
-  const shared = (...quirks: string[]): [leaks: string[], right: boolean[]] => {
+  const shared = (...quirks: QuirkName[]): [leaks: string[], right: boolean[]] => {
     const rig = rigWith(LOW_MASK, ...quirks);
     const { dma } = rig.machine;
     rig.read([vec(HIGH + 0x10_0000, 4096), vec(HIGH + 0x10_2000, 4096), vec(HIGH, 4096)]);
@@ -276,7 +277,7 @@ Deno.test("double_return_of_saved_vectors: an array goes back twice, and two req
 });
 
 Deno.test("sgl_flag_survives_requeue: PRPs of a second try under the flag of the first (nvme.md 7, case 16)", () => {
-  const flags = (...quirks: string[]): [flags: number | undefined, prp1: number] => {
+  const flags = (...quirks: QuirkName[]): [flags: number | undefined, prp1: number] => {
     const rig = rigWith(
       { sgl: true, metadataBytes: 8, driver: { sglThresholdBytes: 4096 } },
       ...quirks,

@@ -118,7 +118,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine = machine;
     this.dev = dev;
     this.#options = options;
-    this.blockRules = blockRules(machine.config.kernel, machine.config.quirks);
+    this.blockRules = blockRules(machine.kernel, machine.quirks);
     this.format = {
       sgl: false,
       metadataSgl: false,
@@ -126,7 +126,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     };
     this.#rules = {
       block: this.blockRules,
-      nvme: nvmeRules(machine.config.kernel, machine.config.quirks),
+      nvme: nvmeRules(machine.kernel, machine.quirks),
     };
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
     const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
@@ -172,16 +172,20 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       post: (request) => this.#post(request),
       release: () => this.#release(),
     });
-    this.#mapper = machine.config.kernel === "6.12"
-      ? new ScatterlistDataMapper(machine, dev, this.format, this.#rules.nvme)
-      : new TwoStepDataMapper(
-        machine,
-        dev,
-        this.format,
-        options.dmaVecs ?? new DmaVecPool(machine, this.#rules.nvme.maxSglSegments),
-        this.blockRules,
-        this.#rules.nvme,
-      );
+    this.#mapper = this.#makeMapper();
+  }
+
+  #makeMapper(): DataMapper {
+    const { machine, dev, format } = this;
+    const { nvme } = this.#rules;
+    switch (machine.kernel.nvme.mapsDataWith) {
+      case "scatterlist":
+        return new ScatterlistDataMapper(machine, dev, format, nvme);
+      case "iterator": {
+        const vecs = this.#options.dmaVecs ?? new DmaVecPool(machine, nvme.maxSglSegments);
+        return new TwoStepDataMapper(machine, dev, format, vecs, this.blockRules, nvme);
+      }
+    }
   }
 
   /** What Identify Controller said. */

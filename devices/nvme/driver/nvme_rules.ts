@@ -6,6 +6,8 @@
 import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
+import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
+import type { QuirkSet } from "../../../runtime/kernels/quirks.ts";
 import type { Iod } from "./command/iod.ts";
 import {
   CTRL_PAGE_BYTES,
@@ -58,14 +60,14 @@ export interface NvmeRules {
 }
 
 /** The strategies of a release with these defects. */
-export function nvmeRules(kernel: string, quirks: ReadonlySet<string>): NvmeRules {
-  const usesLists = kernel === "6.12";
+export function nvmeRules({ nvme }: KernelStrategies, quirks: QuirkSet): NvmeRules {
+  const usesLists = nvme.mapsDataWith === "scatterlist";
   const maxSegments = usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
   const chains = quirks.has("sgl_segment_chains") && !usesLists;
   return {
     maxSegments,
     maxSglSegments: chains ? MAX_CHAINED_SEGMENTS : maxSegments,
-    sglVirtBoundaryMask: usesLists ? CTRL_PAGE_BYTES - 1 : 0,
+    sglVirtBoundaryMask: nvme.keepsVirtBoundaryWithSgl ? CTRL_PAGE_BYTES - 1 : 0,
     failedRangeBytes: quirks.has("partial_destroy_on_list_failure")
       ? (iod) => iod.totalBytes
       : (_iod, payloadBytes) => payloadBytes,

@@ -17,6 +17,7 @@ import { ERRNO } from "../../../runtime/errno.ts";
 import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
+import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
 import type { KernelWarnings } from "../../../runtime/warnings.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
@@ -35,8 +36,8 @@ export interface ProviderHost {
   readonly checker?: DmaChecker | null;
   /** May tell an allocation to fail. */
   readonly faults?: FaultInjector | null;
-  /** The release; 6.12 knows no provider without pages. */
-  readonly config?: { readonly kernel: string };
+  /** How its kernel works. */
+  readonly kernel: Pick<KernelStrategies, "peers">;
 }
 
 /** How a user's program asks for memory through the provider's file. */
@@ -102,11 +103,12 @@ export class PeerProviders {
 
   /**
    * What the memory of one BAR is to peers, without pages: its life is the driver's.
-   * @returns Null for what is no memory BAR, with a warning before `init`, and always in 6.12.
+   * @returns Null for what is no memory BAR, with a warning before `init`, and always where the
+   *   release lends no memory without pages.
    * @see behaviour/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
-    if (this.#host.config?.kernel === "6.12") return null;
+    if (!this.#host.kernel.peers.lendsWithoutPages) return null;
     if (!func.bars.some(({ index }) => index === barIndex)) return null;
     const provider = this.of(func);
     if (provider === null) {

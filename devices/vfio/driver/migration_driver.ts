@@ -55,8 +55,7 @@ export class MigrationDriver {
     this.machine = machine;
     this.dev = dev;
     this.port = port;
-    const { kernel, quirks } = machine.config;
-    this.#rules = vfioRules(kernel, quirks);
+    this.#rules = vfioRules(machine.kernel, machine.quirks);
     this.#mapper = new PageMapper(machine, dev, this.#rules);
     const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
     if (page === null) throw this.#failed("ENOMEM", "has no page for commands");

@@ -3,9 +3,11 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 3.1, 4 and behaviour/defects.md
  */
+import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
+import type { QuirkSet } from "../../../runtime/kernels/quirks.ts";
 
 export interface VfioRules {
-  /** A buffer's pages stand in a scatterlist, which is mapped as a whole: before the conversion. */
+  /** As the release's record says. */
   readonly keepsScatterlist: boolean;
   /** Pages of which only some can be had are given back by a walk from the wrong pointer. */
   readonly walksFromWrongPointer: boolean;
@@ -14,9 +16,9 @@ export interface VfioRules {
 }
 
 /** The strategies of a release with these defects. */
-export function vfioRules(kernel: string, quirks: ReadonlySet<string>): VfioRules {
+export function vfioRules({ vfio }: KernelStrategies, quirks: QuirkSet): VfioRules {
   return {
-    keepsScatterlist: kernel === "6.12",
+    keepsScatterlist: vfio.keepsScatterlist,
     walksFromWrongPointer: quirks.has("vfio_page_array_crash"),
     releasesLinkedOnly: quirks.has("vfio_partial_destroy"),
   };

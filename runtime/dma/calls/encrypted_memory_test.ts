@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
+import type { QuirkName } from "../../kernels/quirks.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDeviceOptions } from "../device/device.ts";
 import { at, type TestBench, testBench } from "../testing.ts";
@@ -7,7 +8,7 @@ import { at, type TestBench, testBench } from "../testing.ts";
 const PAGE = at(0x1000_0000);
 const SHARED = DMA_ATTR.CC_SHARED;
 
-function guest(device: DmaDeviceOptions = {}, quirks: readonly string[] = []): TestBench {
+function guest(device: DmaDeviceOptions = {}, quirks: readonly QuirkName[] = []): TestBench {
   const machine = { memoryEncryption: true, quirks: new Set(quirks) };
   return testBench({ machine, iommu: { mode: "off" }, device });
 }

@@ -1,9 +1,8 @@
 /**
- * How releases differ in their DMA debugging, as strategies chosen once when a machine is built.
+ * How releases differ in their DMA debugging: `kernels.ts` says which has which.
  *
  * @see behaviour/dma.md 8.2, last paragraph
  */
-import type { KernelProfile } from "../../machine_config.ts";
 import { DMA_ATTR } from "../attributes.ts";
 import { MADE, type MadeBy } from "./record_table.ts";
 
@@ -21,7 +20,7 @@ export interface DebugRules {
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 
 /** One family of calls for every single buffer, MMIO told by the attribute. */
-const PHYSICAL: DebugRules = {
+export const DEBUG_PHYSICAL: DebugRules = {
   familyOf: (made) => made <= MADE.RESOURCE ? ONE_BUFFER | 1 << MADE.RESOURCE : 1 << made,
   agreedAttrs: DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
     DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED,
@@ -29,15 +28,10 @@ const PHYSICAL: DebugRules = {
   comparesAllLines: false,
 };
 
-/** 6.12: MMIO is a family of its own, and attributes are not looked at. */
-const BY_PAGE: DebugRules = {
+/** MMIO is a family of its own, and attributes are not looked at. */
+export const DEBUG_BY_PAGE: DebugRules = {
   familyOf: (made) => made < MADE.RESOURCE ? ONE_BUFFER : 1 << made,
   agreedAttrs: 0,
   sharingAttrs: 0,
   comparesAllLines: true,
 };
-
-/** The strategies of a release. */
-export function debugRules(kernel: KernelProfile): DebugRules {
-  return kernel === "6.12" ? BY_PAGE : PHYSICAL;
-}

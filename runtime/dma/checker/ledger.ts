@@ -11,7 +11,7 @@ import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CacheLines } from "./cache_lines.ts";
-import { type DebugRules, debugRules } from "./debug_rules.ts";
+import type { DebugRules } from "./debug_rules.ts";
 import { describeRecord } from "./describe.ts";
 import { EndedMappings } from "./ended_mappings.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
@@ -68,6 +68,8 @@ export class Ledger {
   /** What the kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
   errorCount = 0;
 
+  /** Its kernels align what they hand out to cache lines. */
+  readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
   #lines: CacheLines | null = null;
   #saidMany = false;
@@ -75,7 +77,8 @@ export class Ledger {
 
   constructor(machine: Machine) {
     this.machine = machine;
-    this.rules = debugRules(machine.config.kernel);
+    this.rules = machine.kernel.dma.debug;
+    this.#alignsToLines = machine.iommuModel.alignsToCacheLines;
     this.table.reclaim = () => this.#forgetExcused();
   }
 
@@ -202,11 +205,11 @@ export class Ledger {
   /**
    * Whether mappings of a device are compared by cache line. A kernel for machines whose devices do
    * not see the CPU's caches aligns what it hands out to lines, and bounces what is smaller; here an
-   * Arm machine and a non-coherent device mean such a kernel.
+   * IOMMU of such machines and a non-coherent device mean such a kernel.
    */
   #countsCacheLines(dev: DmaDevice): boolean {
-    const { config, swiotlb } = this.machine;
-    const alignsToLines = config.iommu.model === "arm" || !dev.coherent;
+    const { swiotlb } = this.machine;
+    const alignsToLines = !dev.coherent || this.#alignsToLines;
     return alignsToLines ? !swiotlb.active : this.rules.comparesAllLines;
   }
 

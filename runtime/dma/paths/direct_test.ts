@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, GIB, MIB, type PhysAddr } from "../../address.ts";
 import type { MachineEvent } from "../../events.ts";
+import type { QuirkName } from "../../kernels/quirks.ts";
 import { Machine } from "../../machine.ts";
 import { defaultMachineConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -13,7 +14,7 @@ const at = (phys: number): PhysAddr => phys as PhysAddr;
 function bench(
   options: DmaDeviceOptions,
   pool: "pool" | "no pool" | "forced" = "pool",
-  quirks: readonly string[] = [],
+  quirks: readonly QuirkName[] = [],
 ) {
   const machine = new Machine({
     ...defaultMachineConfig(),

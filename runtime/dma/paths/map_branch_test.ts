@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { EventName } from "../../event_vocabulary.ts";
+import type { QuirkSet } from "../../kernels/quirks.ts";
 import type { MachineConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
@@ -23,7 +24,7 @@ interface Given {
 }
 
 /** What 7.2 has of the defects that decide here. */
-const RELEASE: ReadonlySet<string> = new Set(["host_bridge_p2p_with_forced_bounce"]);
+const RELEASE: QuirkSet = new Set(["host_bridge_p2p_with_forced_bounce"]);
 
 /** 8 GiB, a pool at 0x6000_0000 as in the assertions, and a device without translation. */
 function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): TestBench {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
+import type { QuirkName } from "../../kernels/quirks.ts";
 import type { IommuMode } from "../../machine_config.ts";
 import type { PeerMapType } from "../../machine.ts";
 import { DMA_FROM_DEVICE } from "../attributes.ts";
@@ -19,7 +20,7 @@ type EntryKind = "ram" | "near" | "far";
 /** A machine with a peer below the same switch, and one behind the host bridge. */
 function withPeers(
   mode: IommuMode,
-  quirks: readonly string[] = [],
+  quirks: readonly QuirkName[] = [],
 ): TestBench & { asked: number[] } {
   const bench = testBench({
     iommu: { mode },
@@ -58,7 +59,7 @@ function listOf(kinds: readonly EntryKind[]): Scatterlist {
 }
 
 /** What must hold of every list that was mapped: all bytes are described, each at a real place. */
-function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonly string[]) {
+function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonly QuirkName[]) {
   const { machine, dev } = withPeers(mode, quirks);
   const list = listOf(kinds);
   const outputs = machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);

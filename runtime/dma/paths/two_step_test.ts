@@ -1,6 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { PTE_READ } from "../../iommu/page_table.ts";
+import type { QuirkName } from "../../kernels/quirks.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
@@ -369,7 +370,7 @@ Deno.test("caches are maintained for non-coherent devices, unless told not to (d
 });
 
 Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
-  const rights = (...quirks: string[]): unknown[] => {
+  const rights = (...quirks: QuirkName[]): unknown[] => {
     const bench = twoStep({ machine: { quirks: new Set(quirks) } });
     bench.tryAlloc(0x1000_0000, 0x2000);
     assertEquals(bench.link(0x1000_0000, 0, 0x1000, 0, DMA_TO_DEVICE), 0);
@@ -382,7 +383,7 @@ Deno.test("api_rfc_2024: direction and attributes are those of the range's first
 });
 
 Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, and the range forgets", () => {
-  const copies = (...quirks: string[]): [copied: unknown[], reports: unknown[]] => {
+  const copies = (...quirks: QuirkName[]): [copied: unknown[], reports: unknown[]] => {
     const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
     bench.tryAlloc(0x1000_0100, 0x200);
     bench.link(0x1000_0100, 0, 0x200, 0, DMA_FROM_DEVICE);
@@ -398,7 +399,7 @@ Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, 
 });
 
 Deno.test("bounce_link_no_middle: all head and tail fails, and the head is not unwound (defects.md M15)", () => {
-  const link = (...quirks: string[]) => {
+  const link = (...quirks: QuirkName[]) => {
     const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
     const { machine, state } = bench;
     // 256 bytes on either side of a page boundary.

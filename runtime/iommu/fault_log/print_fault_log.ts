@@ -4,7 +4,7 @@
  * Only what hardware is known to record is printed. Nobody records an access that never came to an
  * IOMMU, and where the specification leaves the record open there is no line either.
  */
-import type { IommuModel } from "../../machine_config.ts";
+import type { IommuModel } from "../iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../iommu.ts";
 import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { IommuModel } from "../../machine_config.ts";
+import type { IommuModel } from "../iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../iommu.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import { type PrintedFault, printFaultLog } from "./print_fault_log.ts";

@@ -14,6 +14,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
+import type { QuirkName, QuirkSet } from "../../kernels/quirks.ts";
 
 export interface SwiotlbCopyRules {
   /** A mapping that is made copies the buffer in. */
@@ -61,13 +62,13 @@ export const FILL_AT_SYNC_TOO: SwiotlbCopyRules = {
   fillsForDevice: () => true,
 };
 
-const SWITCHES: readonly (readonly [string, SwiotlbCopyRules])[] = [
+const SWITCHES: readonly (readonly [QuirkName, SwiotlbCopyRules])[] = [
   ["swiotlb_2022_never_copy_in", NEVER_FILL_FROM_DEVICE],
   ["swiotlb_2022_copy_in_at_map", FILL_AT_MAP],
   ["swiotlb_2022_sync_rework", FILL_AT_SYNC_TOO],
 ];
 
 /** The rules that a machine's switches ask for; of several, the oldest. */
-export function swiotlbCopyRules(quirks: ReadonlySet<string>): SwiotlbCopyRules {
+export function swiotlbCopyRules(quirks: QuirkSet): SwiotlbCopyRules {
   return SWITCHES.find(([name]) => quirks.has(name))?.[1] ?? FILL_ALWAYS;
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, MIB } from "../../../../runtime/address.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import type { PeerMapType } from "../../../../runtime/machine.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
@@ -146,7 +147,7 @@ Deno.test("peer memory across the host bridge is one range of MMIO (nvme.md 2.6)
 });
 
 Deno.test("stale_iova_state_p2p: the tag's last range makes several bus addresses one data block (nvme.md 7, case 5)", () => {
-  const descriptors = (quirks: string[]): number[] => {
+  const descriptors = (quirks: QuirkName[]): number[] => {
     const rig = new DriverRig({
       sgl: true,
       iommu: { mode: "strict" },

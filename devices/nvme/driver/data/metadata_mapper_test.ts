@@ -7,6 +7,7 @@ import {
 } from "../../../../runtime/address.ts";
 import { BIO_FLAG, type BioVec } from "../../../../runtime/block/bio.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import { PSDT } from "../protocol.ts";
@@ -205,12 +206,12 @@ Deno.test("listed metadata of a non-coherent device is unmapped from its descrip
 
 const STRICT_BOTH: RigOptions = { ...BOTH, iommu: { mode: "strict" } };
 
-function withQuirks(options: RigOptions, ...quirks: string[]): RigOptions {
+function withQuirks(options: RigOptions, ...quirks: QuirkName[]): RigOptions {
   return { ...options, machine: { quirks: new Set(quirks) } };
 }
 
 Deno.test("metadata_uses_data_gap: pieces inside pages are linked and refused (nvme.md 7, case 3)", () => {
-  const outcome = (quirks: string[]): [status: number, calls: string[]] => {
+  const outcome = (quirks: QuirkName[]): [status: number, calls: string[]] => {
     const rig = new DriverRig(withQuirks(STRICT_BOTH, ...quirks));
     const calls = rig.watchCalls();
     const { request, iod } = rig.request(pages(2), { metadata: pieces(2, 64) });
@@ -235,7 +236,7 @@ Deno.test("metadata_uses_data_gap: pieces inside pages are linked and refused (n
 });
 
 Deno.test("metadata_iova_from_format: the range is that of the format, not of the buffer (nvme.md 7, case 4)", () => {
-  const run = (quirks: string[]): { reserved: number; length: number; left: number } => {
+  const run = (quirks: QuirkName[]): { reserved: number; length: number; left: number } => {
     const rig = new DriverRig(withQuirks(STRICT_BOTH, ...quirks));
     // Leaves single pages in the cache, so that the page above the reservation is free.
     rig.read(scattered([0, 512], [0, 512], [0, 512]));
@@ -257,7 +258,7 @@ Deno.test("metadata_iova_from_format: the range is that of the format, not of th
 });
 
 Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the first (nvme.md 7, case 15)", () => {
-  const mapped = (quirks: string[]): number[] => {
+  const mapped = (quirks: QuirkName[]): number[] => {
     const rig = new DriverRig(withQuirks(PLAIN, ...quirks));
     const { request, iod } = rig.request(pages(4), {
       metadata: [vec(META + 4096 - 128, 128), vec(META + 4096, 128)],

@@ -7,6 +7,7 @@ import {
 } from "../../../../runtime/address.ts";
 import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 
@@ -250,7 +251,7 @@ Deno.test("without an array for the first mapping that is undone, and nothing el
 });
 
 Deno.test("bounce_slot_lost_on_array_failure: a later mapping that cannot be saved stays mapped", () => {
-  const outcome = (quirks: string[]): { calls: string[]; used: number } => {
+  const outcome = (quirks: QuirkName[]): { calls: string[]; used: number } => {
     const rig = new DriverRig({
       machine: { quirks: new Set(quirks), ramSizeBytes: 8 * 2 ** 30 },
       device: { maskBits: 32, coherentMaskBits: 32 },
@@ -286,7 +287,7 @@ Deno.test("a device that begins to bounce in mid-request saves from there on (nv
 const STRICT: RigOptions = { iommu: { mode: "strict" } };
 
 Deno.test("partial_destroy_on_list_failure: only what was placed is destroyed (nvme.md 7, case 6)", () => {
-  const live = (quirks: string[]): { prp: number[]; unmapped: number } => {
+  const live = (quirks: QuirkName[]): { prp: number[]; unmapped: number } => {
     const rig = new DriverRig({ ...STRICT, machine: { quirks: new Set(quirks) } });
     const unmapped: number[] = [];
     rig.machine.events.listen(
@@ -328,7 +329,7 @@ Deno.test("a later segment that cannot be mapped undoes everything (nvme.md 2.3)
 });
 
 Deno.test("a segment that ends inside a page is a bad request: IOERR, one warning (nvme.md 2.3)", () => {
-  for (const quirks of [[], ["list_returned_with_stale_address"]]) {
+  for (const quirks of [[], ["list_returned_with_stale_address"]] satisfies QuirkName[][]) {
     const rig = new DriverRig({ machine: { quirks: new Set(quirks) } });
     const warnings: unknown[] = [];
     rig.machine.events.listen(({ fields }) => warnings.push(fields), ["kernel.warn"]);
@@ -348,7 +349,7 @@ Deno.test("a segment that ends inside a page is a bad request: IOERR, one warnin
 
 Deno.test("list_returned_with_stale_address: the list's next user sends the device elsewhere (nvme.md 7, case 9)", () => {
   const stale = 48 * MIB;
-  const nextList = (quirks: string[]): [dma: number, atDma: number, atPhys: number] => {
+  const nextList = (quirks: QuirkName[]): [dma: number, atDma: number, atPhys: number] => {
     const rig = new DriverRig({ machine: { quirks: new Set(quirks) } });
     const bad = rig.request(scattered([0, 4096], [0, 4096], [0, 512], [0, 4096]), { gapBit: 0 });
     // What the tag's previous command left: a page of its buffer, two entries in PRPs.

@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import { DriverRig, vec } from "../../_driver_rig.ts";
 
 const BASE = 32 * MIB;
@@ -17,7 +18,7 @@ function readsRight(rig: DriverRig, entries: number): boolean {
   return status === "OK" && rig.holdsFreshData([piece]);
 }
 
-function rigWith(...quirks: string[]): DriverRig {
+function rigWith(...quirks: QuirkName[]): DriverRig {
   return new DriverRig({ machine: { quirks: new Set(quirks) } });
 }
 
@@ -39,7 +40,7 @@ Deno.test("controller_chains_last_prp: wrong where a list ends with its page, at
 });
 
 Deno.test("controller_chains_last_prp: a short list is wrong in the last block of a page only", () => {
-  const wrong = (...quirks: string[]): [entries: number, block: number][] => {
+  const wrong = (...quirks: QuirkName[]): [entries: number, block: number][] => {
     const rig = rigWith("controller_chains_last_prp", ...quirks);
     const { small } = rig.driver.ioQueues[0]!.pools;
     const perPage = 4 * KIB / small.blockSizeBytes;

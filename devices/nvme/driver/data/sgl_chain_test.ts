@@ -3,9 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { GIB } from "../../../../runtime/address.ts";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
 import { HeldResources } from "../../../../runtime/held_resources.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import { DriverRig, type RigOptions, vec } from "../../_driver_rig.ts";
 
-const QUIRKS = new Set(["sgl_segment_chains"]);
+const QUIRKS = new Set<QuirkName>(["sgl_segment_chains"]);
 const DIRECT: RigOptions = {
   sgl: true,
   machine: { quirks: QUIRKS, ramSizeBytes: 8 * GIB },

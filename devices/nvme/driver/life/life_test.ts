@@ -9,7 +9,8 @@ import { KernelError } from "../../../../runtime/errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../../../runtime/faults.ts";
 import { Plug } from "../../../../runtime/block/plug.ts";
 import { HeldResources } from "../../../../runtime/held_resources.ts";
-import type { KernelProfile } from "../../../../runtime/machine_config.ts";
+import type { KernelProfile } from "../../../../runtime/kernels/kernels.ts";
+import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { DiskOp } from "../../nvme_disk.ts";
@@ -152,7 +153,7 @@ const KERNELS: readonly KernelProfile[] = ["7.2", "6.12"];
 
 for (const kernel of KERNELS) {
   for (const [name, options] of Object.entries(ENVIRONMENTS)) {
-    const machine = { kernel, quirks: new Set<string>() };
+    const machine = { kernel, quirks: new Set<QuirkName>() };
     Deno.test(`a reset at any moment: every request ends once, with OK (${kernel}, ${name})`, () => {
       let moments = 0;
       for (;; moments++) {
@@ -184,7 +185,7 @@ Deno.test("a reset that brings fewer queues back, at any moment: requests of the
     for (const mode of ["strict", "off"] as const) {
       let moments = 0;
       for (;; moments++) {
-        const machine = { cpus: 3, quirks: new Set<string>() };
+        const machine = { cpus: 3, quirks: new Set<QuirkName>() };
         const ending = interrupted(
           { queues: 3, depth: 2, iommu: { mode }, machine },
           moments,

@@ -1,0 +1,154 @@
+/**
+ * The releases of the kernel that a machine can have. Each is one record here: how it maps, and which
+ * defects it has. To add one, add a record, and a row to the table of profiles in language.md.
+ *
+ * What differs is data that the layers ask for, never a release's name, so that a new release is what
+ * its record says and not what the others left over.
+ */
+import type { PageJoin } from "../block/bio_builder.ts";
+import { DEBUG_BY_PAGE, DEBUG_PHYSICAL, type DebugRules } from "../dma/checker/debug_rules.ts";
+import { named } from "../named.ts";
+import { QUIRKS, type QuirkSet } from "./quirks.ts";
+
+/** How a release works where nothing is wrong. */
+export interface KernelStrategies {
+  readonly block: {
+    /** Default soft limit of a request. @see behaviour/block.md 1.1 */
+    readonly softCapSectors: number;
+    /** Which pages of a caller's buffers become one vector. @see behaviour/block.md 1.4 */
+    readonly pageJoin: PageJoin;
+    /** Direct I/O takes no buffer that is not a multiple of the logical block long. */
+    readonly alignsEveryBuffer: boolean;
+    /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
+    readonly joinsInsideBio: boolean;
+    /** Bios and requests remember where their segments do not meet on pages. */
+    readonly keepsGapBit: boolean;
+  };
+  readonly dma: {
+    /**
+     * Memory of a peer that a device cannot reach, or that bouncing is forced for, is copied through
+     * a bounce buffer like any other; else it cannot be mapped.
+     */
+    readonly bouncesPeerMemory: boolean;
+    /** DMA debugging. @see behaviour/dma.md 8.2, last paragraph */
+    readonly debug: DebugRules;
+  };
+  readonly nvme: {
+    /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
+    readonly mapsDataWith: "scatterlist" | "iterator";
+    /** Segments must meet on pages although the controller takes SGLs. */
+    readonly keepsVirtBoundaryWithSgl: boolean;
+  };
+  readonly vfio: {
+    /** A buffer's pages stand in a scatterlist, which is mapped as a whole. */
+    readonly keepsScatterlist: boolean;
+  };
+  readonly peers: {
+    /** A BAR can be lent without pages. @see behaviour/p2p.md 9.9 */
+    readonly lendsWithoutPages: boolean;
+  };
+}
+
+export interface KernelRelease {
+  readonly doc: string;
+  readonly strategies: KernelStrategies;
+  /** The defects that it has. */
+  readonly quirks: QuirkSet;
+}
+
+const SCATTERLISTS: KernelStrategies = {
+  block: {
+    softCapSectors: 2560,
+    pageJoin: "contiguous",
+    alignsEveryBuffer: true,
+    joinsInsideBio: false,
+    keepsGapBit: false,
+  },
+  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE },
+  nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
+  vfio: { keepsScatterlist: true },
+  peers: { lendsWithoutPages: false },
+};
+
+const TWO_STEP: KernelStrategies = {
+  block: {
+    softCapSectors: 8192,
+    pageJoin: "folio",
+    alignsEveryBuffer: false,
+    joinsInsideBio: true,
+    keepsGapBit: true,
+  },
+  dma: { bouncesPeerMemory: true, debug: DEBUG_PHYSICAL },
+  nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
+  vfio: { keepsScatterlist: false },
+  peers: { lendsWithoutPages: true },
+};
+
+/** What all of 7.2 has. */
+const QUIRKS_OF_7_2 = [
+  "list_returned_with_stale_address",
+  "metadata_uses_data_gap",
+  "metadata_iova_from_format",
+  "metadata_length_from_format",
+  "stale_iova_state_p2p",
+  "partial_destroy_on_list_failure",
+  "partial_destroy_on_link_failure",
+  "bounce_slot_lost_on_array_failure",
+  "mptr_first_vector_only",
+  "vfio_page_array_crash",
+  "vfio_partial_destroy",
+] as const;
+
+const RELEASES = {
+  "6.12": {
+    doc: "6.12.117: requests are mapped as scatterlists.",
+    strategies: SCATTERLISTS,
+    quirks: new Set(),
+  },
+  "7.2": {
+    doc: "7.2.12: requests are mapped with the two-step API.",
+    strategies: TWO_STEP,
+    quirks: new Set([
+      "gap_of_next_piece_counts",
+      "host_bridge_p2p_with_forced_bounce",
+      ...QUIRKS_OF_7_2,
+    ]),
+  },
+  "7.2.6": {
+    doc: "7.2.6: as 7.2, with the defect that made requests with gaps look free of them.",
+    strategies: TWO_STEP,
+    quirks: new Set(["gap_bit_lost_on_split", ...QUIRKS_OF_7_2]),
+  },
+} satisfies Readonly<Record<string, KernelRelease>>;
+
+/** A named state of the kernel's behaviour (language.md, Profiles). */
+export type KernelProfile = keyof typeof RELEASES;
+
+export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
+
+export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
+
+/** The release of a machine that names none. */
+export const DEFAULT_KERNEL: KernelProfile = "7.2";
+
+/** The part of a machine's configuration that says which kernel runs on it. */
+export interface KernelConfig {
+  readonly kernel: KernelProfile;
+  /**
+   * The defects that it has (behaviour/defects.md): null for those of the release, whichever it is;
+   * else these and no others. An empty set is the intended behaviour.
+   */
+  readonly quirks: QuirkSet | null;
+}
+
+/**
+ * How the kernel of a machine works, and its defects.
+ *
+ * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
+ */
+export function resolveKernel({ kernel, quirks }: KernelConfig): Omit<KernelRelease, "doc"> {
+  const release = named(KERNELS, kernel, "release of the kernel");
+  if (quirks === null) return release;
+  for (const name of quirks) named(QUIRKS, name, "defect switch");
+  return { strategies: release.strategies, quirks: new Set(quirks) };
+}

@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Machine } from "../machine.ts";
+import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
+import { KERNELS } from "./kernels.ts";
+import type { QuirkName, QuirkSet } from "./quirks.ts";
+
+/** As it comes from a file or from JavaScript, where nobody checks names. */
+function untyped(changes: Readonly<Record<string, unknown>>): MachineConfig {
+  return { ...defaultMachineConfig(), ...changes } as MachineConfig;
+}
+
+Deno.test("a misspelt defect does not compile, and untyped it is refused with the nearest names", () => {
+  // @ts-expect-error: it is not the name of a defect.
+  const misspelt: QuirkSet = new Set<QuirkName>(["gap_bit_lost_on_splt"]);
+  const error = assertThrows(() => new Machine(untyped({ quirks: misspelt })), RangeError);
+  assertEquals(
+    error.message,
+    'There is no defect switch "gap_bit_lost_on_splt"; the nearest are gap_bit_lost_on_split, ' +
+      "gap_bits_without_data, bounce_slot_lost_on_array_failure",
+  );
+});
+
+Deno.test("a release and an IOMMU model that there are not are refused in the same way", () => {
+  assertEquals(
+    assertThrows(() => new Machine(untyped({ kernel: "7.1" })), RangeError).message,
+    'There is no release of the kernel "7.1"; the nearest are 7.2, 7.2.6, 6.12',
+  );
+  const { iommu } = defaultMachineConfig();
+  assertEquals(
+    assertThrows(
+      () => new Machine(untyped({ iommu: { ...iommu, model: "amdvi" } })),
+      RangeError,
+    ).message,
+    'There is no IOMMU model "amdvi"; the nearest are amd, arm, vtd',
+  );
+});
+
+Deno.test("defects may come as a list, as JSON has them", () => {
+  const { quirks } = new Machine(untyped({ quirks: ["half_linked_on_error"] }));
+  assertEquals(quirks, new Set<QuirkName>(["half_linked_on_error"]));
+});
+
+Deno.test("null are the release's own defects, and a set is that set and no other", () => {
+  const quirksOf = (changes: Partial<MachineConfig>) =>
+    new Machine({ ...defaultMachineConfig(), ...changes }).quirks;
+  assertEquals(quirksOf({}), KERNELS["7.2"].quirks);
+  assertEquals(quirksOf({ kernel: "7.2.6" }), KERNELS["7.2.6"].quirks);
+  assert(quirksOf({ kernel: "7.2.6" }).has("gap_bit_lost_on_split"));
+  assertEquals(quirksOf({ quirks: new Set() }).size, 0);
+});

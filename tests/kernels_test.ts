@@ -1,0 +1,86 @@
+/** A release is the same machine whoever asks for it, and stands on the page that lists the releases. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { buildLab } from "../devices/lab.ts";
+import { defaultLabConfig, type LabConfig } from "../devices/lab_config.ts";
+import { loadProgram, SourceFile } from "../mod.ts";
+import type { PhysAddr } from "../runtime/address.ts";
+import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import { HostBuffer } from "../runtime/memory/host_buffer.ts";
+import { ROOT } from "./source_text.ts";
+
+/** As the script below has it. */
+function libraryConfig(): LabConfig {
+  const defaults = defaultLabConfig();
+  const settings = { sgl: true, mdtsBytes: 128 * 1024 };
+  const disk = { kind: "nvme", name: "ssd", settings, children: [] } as const;
+  return {
+    ...defaults,
+    iommu: { ...defaults.iommu, mode: "strict" },
+    pci: [{ kind: "root_port", name: "rp0", settings: {}, children: [disk] }],
+  };
+}
+
+function scriptConfig(firstLine: string): LabConfig {
+  const text = `machine {
+    ${firstLine}
+    iommu { mode = strict }
+    pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }
+  }`;
+  const { program } = loadProgram(new SourceFile("lab.dma", text), {
+    load: () => {
+      throw new Error("It uses no file");
+    },
+  });
+  assert(program !== null);
+  return program.machine.config;
+}
+
+/** Reads 32 pages that lie apart, cut from a piece that begins inside a page: a defect of 7.2 shows. */
+function readOn(config: LabConfig) {
+  const lab = buildLab(config);
+  const { machine } = lab;
+  const events: string[] = [];
+  machine.events.listen(({ name, fields }) => events.push(`${name} ${JSON.stringify(fields)}`));
+  const pages = Array.from({ length: 32 }, (_, page) => ({
+    phys: 0x100_0000 + page * 0x2000 as PhysAddr,
+    sizeBytes: 4096,
+  }));
+  const buffer = new HostBuffer(machine, [
+    ...pages,
+    { phys: 0x200_0200 as PhysAddr, sizeBytes: 512 },
+  ]);
+  const io = lab.device("ssd", "nvme").disk.submit("read", { lba: 0, buffer });
+  while (machine.runNextActivity());
+  const count = (name: string) => events.filter((event) => event.startsWith(`${name} `)).length;
+  return { events, seen: [io.status, machine.quirks.size, count("iova.alloc"), events.length] };
+}
+
+Deno.test("a script's 7.2 and the library's default machine are one: the same 13 defects and the same events", () => {
+  const script = readOn(scriptConfig('kernel = "7.2"'));
+  const library = readOn(libraryConfig());
+  assertEquals(library.seen, ["OK", 13, 34, 665]);
+  assertEquals(library.events, script.events);
+  assertEquals(readOn(scriptConfig("cpus = 1")).events, library.events);
+
+  const intended = readOn({ ...libraryConfig(), quirks: new Set() });
+  assertEquals(intended.seen, ["OK", 0, 2, 248]);
+  assertEquals(readOn(scriptConfig("quirks = [none]")).events, intended.events);
+});
+
+Deno.test("a configuration that names only a release has that release's defects", () => {
+  const sizes = (kernel: KernelProfile) => [
+    readOn({ ...libraryConfig(), kernel }).seen[1],
+    readOn(scriptConfig(`kernel = "${kernel}"`)).seen[1],
+    KERNELS[kernel].quirks.size,
+  ];
+  for (const name of KERNEL_NAMES) assertEquals(new Set(sizes(name)).size, 1, name);
+  assertEquals([sizes("6.12")[0], sizes("7.2")[0], sizes("7.2.6")[0]], [0, 13, 12]);
+});
+
+Deno.test("every release stands in language.md's table of profiles, with its sentence", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/language.md"));
+  for (const name of KERNEL_NAMES) {
+    assertStringIncludes(page, `| \`${name}\` | ${KERNELS[name].doc} |`);
+  }
+});
