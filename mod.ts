@@ -80,6 +80,8 @@ export {
   KERNEL_CALLS,
 } from "./runtime/event_vocabulary.ts";
 export { EventStream, type MachineEvent, type Why } from "./runtime/events.ts";
+export { type KernelProfile, type KernelRelease, KERNELS } from "./runtime/kernels/kernels.ts";
+export { type QuirkName, QUIRKS, type QuirkSet } from "./runtime/kernels/quirks.ts";
 export { Machine } from "./runtime/machine.ts";
 export { defaultMachineConfig, type MachineConfig } from "./runtime/machine_config.ts";
 export { EventRecorder } from "./runtime/recorder.ts";

@@ -16,8 +16,7 @@ import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import { type DeviceAccess, Iommu } from "./iommu/iommu.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
-import { type KernelStrategies, resolveKernel } from "./kernels/kernels.ts";
-import type { QuirkSet } from "./kernels/quirks.ts";
+import { type Kernel, resolveKernel } from "./kernels/kernels.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
@@ -67,10 +66,7 @@ export interface PeerRouter {
 
 export class Machine {
   readonly config: MachineConfig;
-  /** How its kernel works where nothing is wrong. */
-  readonly kernel: KernelStrategies;
-  /** The defects that its kernel has. */
-  readonly quirks: QuirkSet;
+  readonly kernel: Kernel;
   readonly iommuModel: IommuModelSpec;
   readonly clock: VirtualClock;
   readonly random: Random;
@@ -106,7 +102,7 @@ export class Machine {
    */
   constructor(config: MachineConfig) {
     this.config = config;
-    ({ strategies: this.kernel, quirks: this.quirks } = resolveKernel(config));
+    this.kernel = resolveKernel(config);
     this.iommuModel = named(IOMMU_MODELS, config.iommu.model, "IOMMU model");
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
@@ -122,7 +118,7 @@ export class Machine {
       config.pageSizeBytes,
     );
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
-    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.quirks));
+    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.kernel));
     if (this.swiotlb.active) {
       const { basePhys, sizeBytes } = this.swiotlb;
       if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);

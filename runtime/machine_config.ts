@@ -6,7 +6,7 @@
  * `windows`.
  */
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr } from "./address.ts";
-import type { IommuModel } from "./iommu/iommu_models.ts";
+import type { PageTableConfig } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
 
 /** How devices reach memory. @see behaviour/dma.md 1.3 */
@@ -28,12 +28,8 @@ export interface MemoryRegion extends MemoryWindow {
   readonly type: "ram" | "mmio";
 }
 
-export interface IommuConfig {
+export interface IommuConfig extends PageTableConfig {
   readonly mode: IommuMode;
-  readonly model: IommuModel;
-  readonly granuleBytes: Bytes;
-  readonly pageSizesBytes: readonly Bytes[];
-  readonly addressBits: number;
   /** VT-d caching mode: flush after mapping too, and no lazy mode. */
   readonly cachingMode: boolean;
   /** Do not look below 4 GiB first. */

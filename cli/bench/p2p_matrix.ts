@@ -63,7 +63,7 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
   const warnings = new KernelWarnings(events, clock);
-  const kernel = KERNELS[DEFAULT_KERNEL].strategies;
+  const kernel = KERNELS[DEFAULT_KERNEL];
   const topology = new PciTopology({ events, warnings, kernel }, tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
   for (const { func: provider } of tree.devices) {

@@ -48,7 +48,7 @@ function model(input: LimitsInput = {}, kernel: KernelProfile = "7.2"): Submissi
   assert(typeof limits !== "number");
   return new SubmissionModel(
     limits,
-    blockRules(KERNELS[kernel].strategies, new Set(["gap_of_next_piece_counts"])),
+    blockRules({ ...KERNELS[kernel], quirks: new Set(["gap_of_next_piece_counts"]) }),
   );
 }
 

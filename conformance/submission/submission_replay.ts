@@ -39,7 +39,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const { environment, profile, calls } = captured;
   const limits = capturedLimits(environment);
   const memory = new CapturedMemory(calls);
-  const rules = blockRules(KERNELS[profile].strategies, KERNELS[profile].quirks);
+  const rules = blockRules(KERNELS[profile]);
   const lost = new LostRequests(environment, captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>

@@ -133,7 +133,7 @@ export const NVME: DeviceKind<NvmeDevice> = {
         mdtsExponent: mdtsBytes === null ? 0 : Math.log2(mdtsBytes / CONTROLLER_PAGE_BYTES),
         sgl: settings.sgl ?? false,
         metadataSgl: settings.metadataSgl ?? false,
-        chainsLastPrp: machine.quirks.has("controller_chains_last_prp"),
+        chainsLastPrp: machine.kernel.quirks.has("controller_chains_last_prp"),
         maxQueues: queues + pollQueues,
         ...(lent === null ? {} : {
           localMemory: {

@@ -26,7 +26,7 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly warnings = new KernelWarnings(this.events, this.clock);
-  readonly kernel = KERNELS[DEFAULT_KERNEL].strategies;
+  readonly kernel = KERNELS[DEFAULT_KERNEL];
   readonly routes: MachineEvent<"p2p.route">["fields"][] = [];
   readonly topology: PciTopology;
 

@@ -8,7 +8,6 @@ import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
-import { rdmaRules } from "./rdma_rules.ts";
 
 export const virt = (address: number) => address as VirtAddr;
 export const START = virt(0x7f00_0000_0000);
@@ -43,7 +42,7 @@ export interface Rig extends TestBench {
 export function rig(options: RigOptions = {}): Rig {
   const bench = testBench({
     ...options,
-    machine: { ramSizeBytes: 2 * GIB, ...options.machine },
+    machine: { ramSizeBytes: 2 * GIB, quirks: new Set(options.quirks), ...options.machine },
   });
   const { machine } = bench;
   const dev = options.software === true ? null : bench.dev;
@@ -60,7 +59,6 @@ export function rig(options: RigOptions = {}): Rig {
     machine,
     "dev",
     dev,
-    rdmaRules(new Set(options.quirks)),
     options.updateBytes ?? 65536,
   );
   const register = (request: Partial<RegionRequest> = {}) =>

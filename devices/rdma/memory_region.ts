@@ -31,7 +31,6 @@ import {
   TABLE_READ,
   TABLE_WRITE,
 } from "./device_table.ts";
-import type { RdmaRules } from "./rdma_rules.ts";
 import type { UmemOdp } from "./umem_odp.ts";
 
 const TABLE = eventId("odp.table");
@@ -70,7 +69,6 @@ export interface RegionInit {
   /** The first byte that the device may use. */
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
-  readonly rules: RdmaRules;
   /** Bytes of one update of the device's table. */
   readonly updateBytes: Bytes;
   /** A child without pages is to be destroyed. */
@@ -86,11 +84,14 @@ export class MemoryRegion implements IntervalClient {
   table: DeviceTable | null = null;
   /** It was deregistered, or destroyed for being empty. */
   released = false;
+  /** A page that may only be read is taken for absent: what a software device may do with it is 0. */
+  readonly #readOnlyLooksAbsent: boolean;
   readonly #machine: Machine;
   readonly #init: RegionInit;
   #umem: UmemOdp | null = null;
 
   constructor(machine: Machine, init: RegionInit) {
+    this.#readOnlyLooksAbsent = machine.kernel.quirks.has("odp_read_only_refault");
     this.#machine = machine;
     this.#init = init;
     this.name = init.name;
@@ -122,7 +123,7 @@ export class MemoryRegion implements IntervalClient {
     if (this.table === null) {
       const { pfns } = umem.map;
       const wanted = write ? VALID + WRITE : VALID;
-      const asked = this.#init.rules.readOnlyLooksAbsent ? VALID + WRITE : wanted;
+      const asked = this.#readOnlyLooksAbsent ? VALID + WRITE : wanted;
       if (!pfns.has(index, asked)) return null;
       return { address: pfnToPhys(pfns.pfn(index)) + inPage, leftBytes };
     }
@@ -153,7 +154,8 @@ export class MemoryRegion implements IntervalClient {
     for (let at = from; at < end && error === 0; at += chunk) {
       error = this.#update(at, Math.min(chunk, end - at), downgrade, memo);
     }
-    if (error === 0 || !this.#init.rules.keepsLockOnError) umem.unlock();
+    const keepsLock = error !== 0 && this.#machine.kernel.quirks.has("odp_populate_error_exit");
+    if (!keepsLock) umem.unlock();
     return error;
   }
 

@@ -16,7 +16,6 @@ import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { PageFault } from "./page_fault.ts";
 import { RdmaAccess } from "./rdma_access.ts";
-import type { RdmaRules } from "./rdma_rules.ts";
 import { getUmem, type UmemKind } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
@@ -43,7 +42,6 @@ export interface RegionRequest {
 export class RdmaAdapter implements ActivityHandler {
   readonly regions: (MemoryRegion | ImplicitRegion)[] = [];
   readonly #machine: Machine;
-  readonly #rules: RdmaRules;
   readonly #accesses = new Map<number, RdmaAccess>();
   readonly #leaving = new Map<number, MemoryRegion>();
   readonly #deadlines = new Map<number, number>();
@@ -55,12 +53,10 @@ export class RdmaAdapter implements ActivityHandler {
     readonly name: string,
     /** What does its DMA; null where it is nothing but software. */
     readonly dev: DmaDevice | null,
-    rules: RdmaRules,
     /** Bytes of one update of the device's table. */
     readonly updateBytes: Bytes,
   ) {
     this.#machine = machine;
-    this.#rules = rules;
   }
 
   /** Software: it has a list of page frames, and the CPU moves the bytes. */
@@ -122,14 +118,14 @@ export class RdmaAdapter implements ActivityHandler {
       device: this.name,
       virt,
       sizeBytes,
-      rules: this.#rules,
       updateBytes: this.updateBytes,
       onEmpty,
     });
     const umem = getUmem(
       this.#machine,
       this.dev,
-      this.#rules.mapsSoftwareDevices,
+      // The defect asks for a map of pages for a device too that has nothing that does DMA.
+      this.#machine.kernel.quirks.has("hmm_without_dma_device"),
       { ...request, kind, start: virt },
       region,
     );

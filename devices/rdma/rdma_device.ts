@@ -6,7 +6,6 @@ import { attachDmaDevice, checkSettings, COMMON_SETTINGS } from "../device_setti
 import type { BarRequest } from "../pci/pci_function.ts";
 import type { PciDevice } from "../pci/pci_tree.ts";
 import { RdmaAdapter } from "./rdma_adapter.ts";
-import { rdmaRules } from "./rdma_rules.ts";
 
 /** A region is one range, however long: its driver says that segments may be. */
 const MAX_SEGMENT_BYTES = 2 ** 31;
@@ -43,7 +42,6 @@ export const RDMA: DeviceKind<RdmaDevice> = {
         machine,
         name,
         settings.software === true ? null : dma,
-        rdmaRules(machine.quirks),
         settings.updateBytes ?? UPDATE_BYTES,
       ),
     };

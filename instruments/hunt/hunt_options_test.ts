@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "./hunt_options.ts";
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 
 const NOTHING: HuntWords = {
   kernel: null,
@@ -54,7 +54,7 @@ Deno.test("a shard is a part of a whole", () => {
 Deno.test("what does not exist is refused, with what was perhaps meant", () => {
   assertEquals(
     readHuntOptions({ ...NOTHING, kernel: "7.3" }),
-    'There is no release "7.3"; there are 6.12, 7.2, 7.2.6',
+    `There is no release "7.3"; there are ${KERNEL_NAMES.join(", ")}`,
   );
   assertEquals(
     readHuntOptions({ ...NOTHING, quirks: "not gap_bit_lost_on_splt" }),

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
-import { KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
@@ -266,7 +266,8 @@ for (
     [
       "a kernel that is no profile",
       'machine { kernel = "7.1" }',
-      'E0508 "7.1": Cannot use "7.1" as kernel of the machine (one of "6.12", "7.2", "7.2.6")',
+      'E0508 "7.1": Cannot use "7.1" as kernel of the machine (one of ' +
+      `${KERNEL_NAMES.map((name) => `"${name}"`).join(", ")})`,
     ],
     [
       "a service that is none, at its place in the list",

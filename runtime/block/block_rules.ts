@@ -10,13 +10,12 @@ import type { Bytes } from "../address.ts";
 import { BLK_STS, type BlkStatus } from "../errno.ts";
 import { type Bio, vecOffset, vecsSizeBytes } from "./bio.ts";
 import { lowerGap, pairGap } from "./gap_bit.ts";
-import type { KernelStrategies } from "../kernels/kernels.ts";
+import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 import type { QuirkSet } from "../kernels/quirks.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** Where the gap bit goes that the walk over a bio found. */
 export interface GapRule {
-  readonly name: string;
   /** The bio fits whole. */
   whole(bio: Bio, walkedGap: number): void;
   /** The bio is cut; `walkedGap` counts the join with the vector that no longer fitted. */
@@ -96,7 +95,6 @@ export function bioGap(bio: Bio): number {
 }
 
 const NO_GAP_BIT: GapRule = {
-  name: "no_gap_bit",
   whole() {},
   cut() {},
   joined() {},
@@ -107,44 +105,28 @@ function keepLowest(request: BlockRequest, bio: Bio, joinGap: number): void {
   request.gapBit = lowerGap(lowerGap(request.gapBit, bio.gapBit), joinGap);
 }
 
-const OWN_JOINS: GapRule = {
-  name: "own_joins",
-  whole(bio, walkedGap) {
+/** The rules that keep the bit differ in where it goes when a bio is cut. */
+function keepsGap(cut: GapRule["cut"]): GapRule {
+  const whole = (bio: Bio, walkedGap: number) => {
     bio.gapBit = walkedGap;
-  },
-  cut(front, rest) {
-    front.gapBit = bioGap(front);
-    rest.gapBit = 0;
-  },
-  joined: keepLowest,
-  looksAtDataless: false,
-};
+  };
+  return { whole, cut, joined: keepLowest, looksAtDataless: false };
+}
 
-const NEXT_PIECE_COUNTS: GapRule = {
-  name: "gap_of_next_piece_counts",
-  whole(bio, walkedGap) {
-    bio.gapBit = walkedGap;
-  },
-  cut(front, rest, walkedGap) {
-    front.gapBit = walkedGap;
-    rest.gapBit = 0;
-  },
-  joined: keepLowest,
-  looksAtDataless: false,
-};
+const OWN_JOINS = keepsGap((front, rest) => {
+  front.gapBit = bioGap(front);
+  rest.gapBit = 0;
+});
 
-const LOST_ON_SPLIT: GapRule = {
-  name: "gap_bit_lost_on_split",
-  whole(bio, walkedGap) {
-    bio.gapBit = walkedGap;
-  },
-  cut(front, rest, walkedGap) {
-    front.gapBit = 0;
-    rest.gapBit = walkedGap;
-  },
-  joined: keepLowest,
-  looksAtDataless: false,
-};
+const NEXT_PIECE_COUNTS = keepsGap((front, rest, walkedGap) => {
+  front.gapBit = walkedGap;
+  rest.gapBit = 0;
+});
+
+const LOST_ON_SPLIT = keepsGap((front, rest, walkedGap) => {
+  front.gapBit = 0;
+  rest.gapBit = walkedGap;
+});
 
 /** What was linked is destroyed, and the range goes back as if it were no longer than that. */
 const destroyLinkedPart: PartialRangeRule = (calls, dev, state, mappedBytes, dir, attrs) => {
@@ -198,7 +180,7 @@ function ownMetadataGap(request: BlockRequest): number {
 }
 
 /** The strategies of a release with these defects. */
-export function blockRules({ block }: KernelStrategies, quirks: QuirkSet): BlockRules {
+export function blockRules({ strategies: { block }, quirks }: Kernel): BlockRules {
   return {
     ...block,
     gap: gapRule(block.keepsGapBit, quirks),

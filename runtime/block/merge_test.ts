@@ -40,7 +40,7 @@ class Queue {
     assert(typeof limits !== "number");
     const events = new EventStream(new VirtualClock());
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
-    const { gap } = blockRules(KERNELS[kernel].strategies, new Set(quirks));
+    const { gap } = blockRules({ ...KERNELS[kernel], quirks: new Set(quirks) });
     this.limits = limits;
     this.merger = new RequestMerger(limits, gap, events);
     this.#splitter = new BioSplitter(limits, gap, events);

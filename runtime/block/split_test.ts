@@ -61,10 +61,10 @@ function split(
   events.listen((event) => seen.push(event));
   const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
   assert(typeof limits !== "number");
-  const rules = blockRules(
-    KERNELS[options.kernel ?? "7.2"].strategies,
-    new Set(options.quirks ?? []),
-  );
+  const rules = blockRules({
+    ...KERNELS[options.kernel ?? "7.2"],
+    quirks: new Set(options.quirks ?? []),
+  });
   const splitter = new BioSplitter(limits, rules.gap, events);
   const bio = new Bio(
     options.op ?? "read",
@@ -222,7 +222,7 @@ Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () =>
   assert(typeof limits !== "number");
   const splitter = new BioSplitter(
     limits,
-    blockRules(KERNELS["7.2"].strategies, new Set()).gap,
+    blockRules({ ...KERNELS["7.2"], quirks: new Set() }).gap,
     events,
   );
   const bio = new Bio("read", 0, [vec(0x100_0200, 0xe00)], 0xe00);

@@ -4,12 +4,9 @@
  * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
  */
 import type { Bytes } from "../address.ts";
-import type { KernelStrategies } from "../kernels/kernels.ts";
-import type { QuirkSet } from "../kernels/quirks.ts";
+import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
-export interface DmaRules {
-  /** As the release's record says. */
-  readonly bouncesPeerMemory: boolean;
+export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemory"> {
   /** Forced bouncing refuses MMIO, which cannot be bounced; else MMIO is mapped as if not forced. */
   readonly forcedBounceRefusesMmio: boolean;
   /** A bounced link that is all head and tail links the nothing between them as well. */
@@ -43,7 +40,7 @@ const FIRST_POSTED_OBJECTS: RangeObjects = { count: 3, sizeBytes: 48 };
 export type BusMark = "dma_flags" | "page_link";
 
 /** The strategies of a release with these defects. */
-export function dmaRules({ dma }: KernelStrategies, quirks: QuirkSet): DmaRules {
+export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
   return {
     bouncesPeerMemory: dma.bouncesPeerMemory,
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),

@@ -1,14 +1,10 @@
 /** The kinds of IOMMU that a machine can have: each is one record here. */
 import type { Bytes } from "../address.ts";
-import type { IommuConfig } from "../machine_config.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
 
-interface TableOptions {
-  readonly granuleBytes: Bytes;
-  readonly pageSizesBytes: readonly Bytes[];
-  readonly addressBits: number;
+interface TableOptions extends Omit<PageTableConfig, "model"> {
   readonly charge: HostCharge;
 }
 
@@ -76,6 +72,14 @@ export type IommuModel = keyof typeof MODELS;
 
 export const IOMMU_MODELS: Readonly<Record<IommuModel, IommuModelSpec>> = MODELS;
 
+/** What an IOMMU's page tables are made by. */
+export interface PageTableConfig {
+  readonly model: IommuModel;
+  readonly granuleBytes: Bytes;
+  readonly pageSizesBytes: readonly Bytes[];
+  readonly addressBits: number;
+}
+
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
 
 /**
@@ -85,7 +89,7 @@ export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuMode
  * @throws {RangeError} When the granule is not one that the model's format has.
  * @see behaviour/dma.md 5.1
  */
-export function makePageTable(config: IommuConfig, charge: HostCharge = () => {}): PageTable {
+export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
   const { model, granuleBytes, addressBits } = config;
   const { granulesBytes, hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
   if (!granulesBytes.includes(granuleBytes)) {

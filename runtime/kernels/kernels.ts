@@ -49,11 +49,14 @@ export interface KernelStrategies {
   };
 }
 
-export interface KernelRelease {
-  readonly doc: string;
+/** The kernel of a machine: how it works, and its defects. */
+export interface Kernel {
   readonly strategies: KernelStrategies;
-  /** The defects that it has. */
   readonly quirks: QuirkSet;
+}
+
+export interface KernelRelease extends Kernel {
+  readonly doc: string;
 }
 
 const SCATTERLISTS: KernelStrategies = {
@@ -142,11 +145,10 @@ export interface KernelConfig {
 }
 
 /**
- * How the kernel of a machine works, and its defects.
- *
+ * The kernel that a configuration asks for.
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
  */
-export function resolveKernel({ kernel, quirks }: KernelConfig): Omit<KernelRelease, "doc"> {
+export function resolveKernel({ kernel, quirks }: KernelConfig): Kernel {
   const release = named(KERNELS, kernel, "release of the kernel");
   if (quirks === null) return release;
   for (const name of quirks) named(QUIRKS, name, "defect switch");

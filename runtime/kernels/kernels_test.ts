@@ -36,13 +36,13 @@ Deno.test("a release and an IOMMU model that there are not are refused in the sa
 });
 
 Deno.test("defects may come as a list, as JSON has them", () => {
-  const { quirks } = new Machine(untyped({ quirks: ["half_linked_on_error"] }));
+  const { quirks } = new Machine(untyped({ quirks: ["half_linked_on_error"] })).kernel;
   assertEquals(quirks, new Set<QuirkName>(["half_linked_on_error"]));
 });
 
 Deno.test("null are the release's own defects, and a set is that set and no other", () => {
   const quirksOf = (changes: Partial<MachineConfig>) =>
-    new Machine({ ...defaultMachineConfig(), ...changes }).quirks;
+    new Machine({ ...defaultMachineConfig(), ...changes }).kernel.quirks;
   assertEquals(quirksOf({}), KERNELS["7.2"].quirks);
   assertEquals(quirksOf({ kernel: "7.2.6" }), KERNELS["7.2.6"].quirks);
   assert(quirksOf({ kernel: "7.2.6" }).has("gap_bit_lost_on_split"));

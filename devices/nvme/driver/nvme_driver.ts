@@ -118,7 +118,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine = machine;
     this.dev = dev;
     this.#options = options;
-    this.blockRules = blockRules(machine.kernel, machine.quirks);
+    this.blockRules = blockRules(machine.kernel);
     this.format = {
       sgl: false,
       metadataSgl: false,
@@ -126,7 +126,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     };
     this.#rules = {
       block: this.blockRules,
-      nvme: nvmeRules(machine.kernel, machine.quirks),
+      nvme: nvmeRules(machine.kernel),
     };
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
     const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
@@ -178,7 +178,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #makeMapper(): DataMapper {
     const { machine, dev, format } = this;
     const { nvme } = this.#rules;
-    switch (machine.kernel.nvme.mapsDataWith) {
+    switch (machine.kernel.strategies.nvme.mapsDataWith) {
       case "scatterlist":
         return new ScatterlistDataMapper(machine, dev, format, nvme);
       case "iterator": {

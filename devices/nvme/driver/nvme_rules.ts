@@ -6,8 +6,7 @@
 import type { Bytes } from "../../../runtime/address.ts";
 import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
-import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
-import type { QuirkSet } from "../../../runtime/kernels/quirks.ts";
+import type { Kernel } from "../../../runtime/kernels/kernels.ts";
 import type { Iod } from "./command/iod.ts";
 import {
   CTRL_PAGE_BYTES,
@@ -60,7 +59,7 @@ export interface NvmeRules {
 }
 
 /** The strategies of a release with these defects. */
-export function nvmeRules({ nvme }: KernelStrategies, quirks: QuirkSet): NvmeRules {
+export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
   const usesLists = nvme.mapsDataWith === "scatterlist";
   const maxSegments = usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
   const chains = quirks.has("sgl_segment_chains") && !usesLists;

@@ -17,7 +17,7 @@ import { ERRNO } from "../../../runtime/errno.ts";
 import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
-import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
+import type { Kernel } from "../../../runtime/kernels/kernels.ts";
 import type { KernelWarnings } from "../../../runtime/warnings.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
@@ -36,8 +36,7 @@ export interface ProviderHost {
   readonly checker?: DmaChecker | null;
   /** May tell an allocation to fail. */
   readonly faults?: FaultInjector | null;
-  /** How its kernel works. */
-  readonly kernel: Pick<KernelStrategies, "peers">;
+  readonly kernel: Kernel;
 }
 
 /** How a user's program asks for memory through the provider's file. */
@@ -108,7 +107,7 @@ export class PeerProviders {
    * @see behaviour/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
-    if (!this.#host.kernel.peers.lendsWithoutPages) return null;
+    if (!this.#host.kernel.strategies.peers.lendsWithoutPages) return null;
     if (!func.bars.some(({ index }) => index === barIndex)) return null;
     const provider = this.of(func);
     if (provider === null) {

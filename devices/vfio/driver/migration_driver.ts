@@ -25,7 +25,6 @@ import { KeyMailbox } from "./key_mailbox.ts";
 import { MigrationBuffer } from "./migration_buffer.ts";
 import { addPages, dropPages, giveCost, takeCost } from "./page_array.ts";
 import { PageMapper } from "./page_mapper.ts";
-import { type VfioRules, vfioRules } from "./vfio_rules.ts";
 
 const BUFFER = eventId("vfio.buffer");
 const KEY = eventId("vfio.key");
@@ -45,7 +44,6 @@ export class MigrationDriver {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly port: CommandPort;
-  readonly #rules: VfioRules;
   readonly #mapper: PageMapper;
   readonly #commandPage: CoherentMemory;
   #lastBuffer = 0;
@@ -55,8 +53,7 @@ export class MigrationDriver {
     this.machine = machine;
     this.dev = dev;
     this.port = port;
-    this.#rules = vfioRules(machine.kernel, machine.quirks);
-    this.#mapper = new PageMapper(machine, dev, this.#rules);
+    this.#mapper = new PageMapper(machine, dev);
     const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
     if (page === null) throw this.#failed("ENOMEM", "has no page for commands");
     this.#commandPage = page;
@@ -195,7 +192,7 @@ export class MigrationDriver {
   #newBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     const { machine } = this;
     const buffer = new MigrationBuffer(++this.#lastBuffer, dir, machine.pages.pageSizeBytes);
-    if (npages > 0 && addPages(machine, buffer, npages, apart, this.#rules) !== 0) {
+    if (npages > 0 && addPages(machine, buffer, npages, apart) !== 0) {
       throw this.#failed("ENOMEM", `gets no ${npages} pages`);
     }
     if (dir !== null) {

@@ -13,7 +13,6 @@ import type { Machine } from "../../../runtime/machine.ts";
 import { allocPagesBulk } from "../../../runtime/memory/bulk_pages.ts";
 import { dereferenceNull } from "../../../runtime/null_dereference.ts";
 import { type MigrationBuffer, PAGE_ENTRY_BYTES } from "./migration_buffer.ts";
-import type { VfioRules } from "./vfio_rules.ts";
 
 const ADD_PAGES = eventId("vfio.add_pages");
 const FREE_PAGES = eventId("vfio.free_pages");
@@ -52,10 +51,10 @@ export function addPages(
   buffer: MigrationBuffer,
   wantedPages: number,
   apart: boolean,
-  rules: VfioRules,
 ): number {
+  const { strategies: { vfio }, quirks } = machine.kernel;
   const arrayBytes = wantedPages * PAGE_ENTRY_BYTES;
-  if (!rules.keepsScatterlist && !takeCost(machine, "page_array", arrayBytes)) {
+  if (!vfio.keepsScatterlist && !takeCost(machine, "page_array", arrayBytes)) {
     return -ERRNO.ENOMEM;
   }
   const { events } = machine;
@@ -69,12 +68,13 @@ export function addPages(
       });
     }
     if (taken > 0) continue;
-    if (rules.walksFromWrongPointer && buffer.npages >= 2) walkFromWrongPointer(machine, buffer);
+    const walksWrong = buffer.npages >= 2 && quirks.has("vfio_page_array_crash");
+    if (walksWrong) walkFromWrongPointer(machine, buffer);
     freePages(machine, buffer);
-    if (!rules.keepsScatterlist) giveCost(events, "page_array", arrayBytes);
+    if (!vfio.keepsScatterlist) giveCost(events, "page_array", arrayBytes);
     return -ERRNO.ENOMEM;
   }
-  if (!rules.keepsScatterlist) return 0;
+  if (!vfio.keepsScatterlist) return 0;
   const list = chunksOf(buffer);
   if (takeCost(machine, "scatterlist", list.count * SCATTER_ENTRY_BYTES)) {
     buffer.list = list;

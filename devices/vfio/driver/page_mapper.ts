@@ -11,7 +11,6 @@ import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { KeyMailbox } from "./key_mailbox.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
-import type { VfioRules } from "./vfio_rules.ts";
 
 const REGISTER = eventId("vfio.register");
 const UNREGISTER = eventId("vfio.unregister");
@@ -34,12 +33,13 @@ interface Registration {
 export class PageMapper {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
-  readonly #rules: VfioRules;
+  /** The defect: a range of which a link failed goes back as long as what was linked. */
+  readonly #releasesLinkedOnly: boolean;
 
-  constructor(machine: Machine, dev: DmaDevice, rules: VfioRules) {
+  constructor(machine: Machine, dev: DmaDevice) {
     this.#machine = machine;
     this.#dev = dev;
-    this.#rules = rules;
+    this.#releasesLinkedOnly = machine.kernel.quirks.has("vfio_partial_destroy");
   }
 
   /**
@@ -137,7 +137,7 @@ export class PageMapper {
     const dev = this.#dev;
     this.#tellUnwind(linked, buffer, "iova", error);
     const linkedBytes = linked * buffer.pageBytes;
-    if (this.#rules.releasesLinkedOnly) {
+    if (this.#releasesLinkedOnly) {
       dma.dmaIovaDestroy(dev, buffer.state, linkedBytes, dir);
       return;
     }
@@ -193,7 +193,7 @@ export class PageMapper {
     }, {
       rule: RULE,
       inputs: {
-        linked_only: way === "iova" && mapped < buffer.npages && this.#rules.releasesLinkedOnly,
+        linked_only: way === "iova" && mapped < buffer.npages && this.#releasesLinkedOnly,
         bytes: buffer.sizeBytes,
         page_bytes: buffer.pageBytes,
       },

@@ -37,7 +37,7 @@ assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 /** The iterator's functions, with the release's behaviour. */
 function blkDma(run: Run): BlkDma {
   const { machine } = run.lab;
-  return new BlkDma(machine, blockRules(machine.kernel, machine.quirks));
+  return new BlkDma(machine, blockRules(machine.kernel));
 }
 
 /** Sets the request of events while the iterator works on it. */

@@ -92,7 +92,7 @@ export class DmaMapping {
   readonly #areas: KernelAreas;
 
   constructor(machine: Machine) {
-    this.rules = dmaRules(machine.kernel, machine.quirks);
+    this.rules = dmaRules(machine.kernel);
     this.#machine = machine;
     this.#checker = machine.checker;
     this.#areas = new KernelAreas(machine.config.regions);

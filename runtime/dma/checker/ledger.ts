@@ -77,7 +77,7 @@ export class Ledger {
 
   constructor(machine: Machine) {
     this.machine = machine;
-    this.rules = machine.kernel.dma.debug;
+    this.rules = machine.kernel.strategies.dma.debug;
     this.#alignsToLines = machine.iommuModel.alignsToCacheLines;
     this.table.reclaim = () => this.#forgetExcused();
   }

@@ -14,7 +14,8 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import type { QuirkName, QuirkSet } from "../../kernels/quirks.ts";
+import type { Kernel } from "../../kernels/kernels.ts";
+import type { QuirkName } from "../../kernels/quirks.ts";
 
 export interface SwiotlbCopyRules {
   /** A mapping that is made copies the buffer in. */
@@ -69,6 +70,6 @@ const SWITCHES: readonly (readonly [QuirkName, SwiotlbCopyRules])[] = [
 ];
 
 /** The rules that a machine's switches ask for; of several, the oldest. */
-export function swiotlbCopyRules(quirks: QuirkSet): SwiotlbCopyRules {
+export function swiotlbCopyRules({ quirks }: Pick<Kernel, "quirks">): SwiotlbCopyRules {
   return SWITCHES.find(([name]) => quirks.has(name))?.[1] ?? FILL_ALWAYS;
 }
