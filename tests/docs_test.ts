@@ -17,6 +17,7 @@ import { runBench } from "../lang/run/bench.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
+import { HARD_WORDS, SOFT_WORDS, wordsWhere } from "../lang/syntax/language_words.ts";
 import { memberNames } from "../lang/values/types.ts";
 import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
 import { ScenarioError } from "./examples.ts";
@@ -174,6 +175,27 @@ Deno.test("architecture.md names every folder of sources", () => {
     .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
     .map(({ name }) => name);
   for (const folder of folders) assert(text.includes(`\`${folder}/`), folder);
+});
+
+Deno.test("language.md has a row for each statement and declaration, and every reserved word", () => {
+  const text = textOf("docs/language.md");
+  const between = (from: string, to: string) => text.slice(text.indexOf(from), text.indexOf(to));
+  const chapters = [
+    between("\n## Declarations", "\n| machine key"),
+    between("\n## Statements", "\n### Event patterns").split("```")[0]!,
+  ].join("\n");
+  const wordsOf = (markdown: string) =>
+    new Set([...markdown.matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.match(/[a-z]+/g)));
+  const told = wordsOf(chapters);
+  const forms = wordsWhere(({ form }) => form !== undefined);
+  assertEquals(forms.filter((word) => !told.has(word) && word !== "try"), [], "not in language.md");
+  const [, reserved] = text.match(/^- Reserved: `([^`]+)`/m)!;
+  assertEquals(reserved!.split(" ").sort(), [...HARD_WORDS].sort());
+  const [, opening] = text.match(/The soft words `([^`]+)` open a statement/)!;
+  const soft = wordsWhere((row) => row.class === "soft" && row.place === "statement");
+  assertEquals(opening!.split(" ").sort(), [...soft].sort());
+  const all = new Set(text.match(/[a-z]+/g));
+  assertEquals(SOFT_WORDS.filter((word) => !all.has(word)), [], "not in language.md");
 });
 
 Deno.test("language.md names every function of the language, and marks those that are not built", () => {

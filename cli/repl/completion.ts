@@ -7,11 +7,6 @@ import { knownNames, typeOf } from "./describe_name.ts";
 /** The words that fit, and the part of the line they would stand for: what readline wants. */
 export type Completion = [matches: string[], part: string];
 
-const KEYWORDS =
-  ("let const fn if else for in while match return break continue test property machine use " +
-    "assert expect true false none not and or print show explain step wait advance repeat trace")
-    .split(" ");
-
 /** Completes the last word of a line. */
 export function completeLine(line: string, session: Session): Completion {
   const command = line.match(/^\s*(:\w*)$/)?.[1];
@@ -22,7 +17,7 @@ export function completeLine(line: string, session: Session): Completion {
     return matching(type === undefined ? [] : memberNames(type), member[2]!);
   }
   const word = line.match(/\w*$/)![0];
-  return word === "" ? [[], ""] : matching([...KEYWORDS, ...knownNames(session)], word);
+  return word === "" ? [[], ""] : matching([...knownNames(session)], word);
 }
 
 function matching(names: readonly string[], part: string): Completion {

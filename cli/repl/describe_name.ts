@@ -6,7 +6,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { pairLines, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
-import { STATEMENT_SPECS, type StatementSpec } from "../../lang/syntax/statement_specs.ts";
+import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
 
@@ -32,6 +32,7 @@ export function* knownNames(session: Session): Generator<string> {
   for (const { name } of variables) yield name;
   yield* declared;
   yield* machineNames;
+  yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();
   for (const { name } of FAULT_POINTS) if (!FUNCTIONS.has(name)) yield name;
   for (const { name, aliases } of WORD_SPECS) {
@@ -57,8 +58,8 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (spec !== undefined) found.push(describeFunction(name, spec, columns));
   const type = TYPES.get(name);
   if (type !== undefined) found.push(describeType(type, columns));
-  const statement = STATEMENT_SPECS.find(({ word }) => word === name);
-  if (statement !== undefined) found.push(describeStatement(statement, columns));
+  const row = wordRow(name);
+  if (row !== undefined) found.push(describeLanguageWord(row, columns));
   const point = FAULT_POINTS.find((each) => each.name === name);
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = WORD_SPECS.filter((word) =>
@@ -74,13 +75,16 @@ export function describeLanguage(name: string, columns: number): string[] | null
 /** Errors of a point that are named one by one. */
 const LISTED_ERRORS = 8;
 
-function describeStatement({ doc, example, form }: StatementSpec, columns: number): string[] {
+function describeLanguageWord({ doc, example, form }: WordRow, columns: number): string[] {
   return [
-    ...form.split(" · "),
+    ...form?.split(" · ") ?? [],
     ...wrapText(doc, columns),
-    "",
-    ...example.split("\n").map((line) => `    ${line}`.trimEnd()),
+    ...example === undefined ? [] : ["", ...indented(example)],
   ];
+}
+
+function indented(example: string): string[] {
+  return example.split("\n").map((line) => `    ${line}`.trimEnd());
 }
 
 function pointText({ doc, errors, name }: FaultPointSpec): string {
@@ -140,7 +144,7 @@ function describeFunction(
     ...pairLines(spec.parameters.map((each) => [each.name, each.doc] as const)),
     ...raises.length === 0 ? [] : [`  raises ${raises.join(", ")}`],
     "",
-    ...spec.example.split("\n").map((line) => `    ${line}`.trimEnd()),
+    ...indented(spec.example),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { INTERRUPT, Repl } from "./repl.ts";
@@ -199,6 +200,11 @@ Deno.test("Tab completes commands, names and members", async () => {
   assertEquals(repl.complete("iommu.live"), [["live_mappings"], "live"]);
   assertEquals(repl.complete("x + "), [[], ""]);
   assert(repl.complete("dma_iova_")[0].includes("dma_iova_link"));
+  const missing = Object.keys(LANGUAGE_WORDS).filter((word) =>
+    !repl.complete(word.slice(0, -1))[0].includes(word)
+  );
+  assertEquals(missing, [], "every word of the language");
+  assertEquals(repl.complete("invar"), [["invariant"], "invar"]);
 });
 
 Deno.test("a test typed in runs at once, on a machine of its own", async () => {

@@ -88,6 +88,9 @@ const SPLIT_BY_LANDMARK: ReadonlySet<GroupKind> = new Set(
   ["block", "settings", "paths", "record", "arms"],
 );
 
+/** The tree has the parts of a bench, but not their words. */
+const BENCH_WORDS = t.typesWhere(({ place }) => place === "bench");
+
 class GroupReader {
   #at = 0;
 
@@ -128,9 +131,7 @@ class GroupReader {
   }
 
   #beginsEntry(word: Word): boolean {
-    const { tokenType } = word.token;
-    return this.landmarks.has(word.token.startOffset) || tokenType === t.Soft.setup ||
-      tokenType === t.Soft.loop || tokenType === t.Soft.budget;
+    return this.landmarks.has(word.token.startOffset) || BENCH_WORDS.has(word.token.tokenType);
   }
 
   /** True at a separator between two items: the comma of `assert a, "b"` is none. */

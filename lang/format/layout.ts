@@ -32,12 +32,13 @@ export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc
 }
 
 /** Declarations with a body stand apart from their neighbours. */
-const APART: ReadonlySet<t.HardWord> = new Set(["machine", "test", "property", "bench"]);
+const APART: ReadonlySet<unknown> = new Set([
+  ...[t.Hard.machine, t.Hard.test, t.Hard.property, t.Hard.bench],
+  t.Soft.skip,
+]);
 
 function standsApart(item: Item): boolean {
-  const word = firstWord(item.nodes[0]!).token;
-  return [...APART].some((each) => word.tokenType === t.Hard[each]) ||
-    word.tokenType === t.Soft.skip;
+  return APART.has(firstWord(item.nodes[0]!).token.tokenType);
 }
 
 /** Items one below the other; empty lines stay, one at most. */

@@ -12,6 +12,7 @@ import {
   SIZE_UNITS,
   TIME_UNITS,
 } from "./tree/literals.ts";
+import { wordsWhere } from "./language_words.ts";
 import { shortened } from "./token_text.ts";
 import type { Reporter } from "./report.ts";
 import {
@@ -160,7 +161,9 @@ function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Repo
 }
 
 /** Words with a name in quotes and a block behind them. */
-const NAMED_BLOCKS: ReadonlySet<string> = new Set(["test", "property", "bench", "invariant"]);
+const NAMED_BLOCKS: ReadonlySet<string> = new Set(
+  wordsWhere(({ behind }) => behind === "text and block"),
+);
 
 /**
  * An unclosed string takes the rest of its line. Brackets and commas at its end most likely do not

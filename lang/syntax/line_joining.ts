@@ -9,6 +9,7 @@
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
+import { isStatementWord, wordsWhere } from "./language_words.ts";
 import type { Reporter } from "./report.ts";
 import {
   Comma,
@@ -32,7 +33,7 @@ import {
 
 /** Soft words that begin a statement where no name could be followed by a name or a literal. */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
-  ["print", "show", "explain", "step", "wait", "advance", "on", "repeat", "skip"],
+  wordsWhere((row) => row.class === "soft" && isStatementWord(row)),
 );
 
 /** Newlines separate between braces only; `for (` is the head of a loop in C. */

@@ -10,77 +10,17 @@
  * ends in a catch-all, so that lexing itself never fails.
  */
 import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
-
-/** Words that are never names, except after `.` and before `:`. */
-export const HARD_WORDS = [
-  "property",
-  "machine",
-  "return",
-  "assert",
-  "expect",
-  "const",
-  "while",
-  "match",
-  "bench",
-  "false",
-  "else",
-  "test",
-  "true",
-  "none",
-  "let",
-  "for",
-  "use",
-  "not",
-  "and",
-  "fn",
-  "if",
-  "in",
-  "or",
-] as const;
-export type HardWord = typeof HARD_WORDS[number];
-
-/** Words that have a meaning of their own in one kind of place and are names elsewhere. */
-export const SOFT_WORDS = [
-  "print",
-  "show",
-  "explain",
-  "step",
-  "wait",
-  "advance",
-  "on",
-  "fail",
-  "repeat",
-  "break",
-  "continue",
-  "invariant",
-  "skip",
-  "trace",
-  "compare",
-  "fork",
-  "race",
-  "try",
-  "as",
-  "fails",
-  "faults",
-  "warns",
-  "error",
-  "fault",
-  "warning",
-  "events",
-  "until",
-  "cpu",
-  "each",
-  "nth",
-  "with",
-  "matrix",
-  "forall",
-  "setup",
-  "loop",
-  "budget",
-  "per",
-  "iteration",
-] as const;
-export type SoftWord = typeof SOFT_WORDS[number];
+import {
+  HARD_WORDS,
+  type HardWord,
+  LANGUAGE_WORDS,
+  type LanguageWord,
+  SOFT_WORDS,
+  type SoftWord,
+  type WordFamily,
+  type WordRow,
+  wordsWhere,
+} from "./language_words.ts";
 
 /** The characters from one to another, both included. */
 function characters(from: string, to: string): string[] {
@@ -120,62 +60,63 @@ export const Identifier = createToken({
   categories: [Name],
 });
 
-const HARD_CATEGORIES: Partial<Record<HardWord, TokenType[]>> = {
-  true: [Literal],
-  false: [Literal],
-  none: [Literal],
-  or: [LeadingOperator],
-  and: [LeadingOperator],
-  not: [PrefixOperator],
+const FAMILIES: Readonly<Record<WordFamily, TokenType>> = {
+  "output verb": OutputVerb,
+  "branching": BranchingWord,
+  "outcome noun": OutcomeNoun,
+  "outcome verb": OutcomeVerb,
 };
 
-const SOFT_CATEGORIES: Partial<Record<SoftWord, TokenType[]>> = {
-  print: [OutputVerb],
-  show: [OutputVerb],
-  explain: [OutputVerb],
-  fork: [BranchingWord],
-  race: [BranchingWord],
-  try: [Name, PrefixOperator],
-  fails: [OutcomeVerb],
-  faults: [OutcomeVerb],
-  warns: [OutcomeVerb],
-  error: [OutcomeNoun],
-  fault: [OutcomeNoun],
-  warning: [OutcomeNoun],
-  setup: [UnknownWord],
-  loop: [UnknownWord],
-  budget: [UnknownWord],
-};
+/** What else a word is for the grammar. */
+function categoriesOf(word: LanguageWord): TokenType[] {
+  const { class: of, family, place } = LANGUAGE_WORDS[word];
+  if (family !== undefined) return [FAMILIES[family]];
+  const isHard = of === "hard";
+  if (place === "literal") return [Literal];
+  if (place === "prefix") return isHard ? [PrefixOperator] : [Name, PrefixOperator];
+  if (place === "infix" && isHard) return [LeadingOperator];
+  if (place === "bench") return [UnknownWord];
+  return [isHard ? Inline : Name];
+}
 
 function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
-function table<W extends string>(
+/** A token type for each of some words, with what only they have. */
+function wordTypes<W extends LanguageWord>(
   words: readonly W[],
-  make: (word: W) => TokenType,
+  own: (word: W) => { readonly pattern: string | RegExp; readonly longer_alt?: TokenType },
 ): Readonly<Record<W, TokenType>> {
+  const make = (word: W) =>
+    createToken({
+      name: capitalized(word),
+      label: `\`${word}\``,
+      categories: categoriesOf(word),
+      ...own(word),
+    });
   return Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
 }
 
 /** Token types of the hard words. */
-export const Hard = table(HARD_WORDS, (word) =>
-  createToken({
-    name: capitalized(word),
-    label: `\`${word}\``,
-    pattern: word,
-    longer_alt: Identifier,
-    categories: HARD_CATEGORIES[word] ?? [Inline],
-  }));
+export const Hard: Readonly<Record<HardWord, TokenType>> = wordTypes(
+  HARD_WORDS,
+  (word) => ({ pattern: word, longer_alt: Identifier }),
+);
 
 /** Token types of the soft words; `words.ts` gives them to identifiers. */
-export const Soft = table(SOFT_WORDS, (word) =>
-  createToken({
-    name: capitalized(word),
-    label: `\`${word}\``,
-    pattern: Lexer.NA,
-    categories: SOFT_CATEGORIES[word] ?? [Name],
-  }));
+export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
+  SOFT_WORDS,
+  () => ({ pattern: Lexer.NA }),
+);
+
+/** Token types of all words. */
+export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
+
+/** The token types of the words whose rows are as asked. */
+export function typesWhere(isAsked: (row: WordRow) => boolean): ReadonlySet<TokenType> {
+  return new Set(wordsWhere(isAsked).map((word) => WordTypes[word]));
+}
 
 /** A word before `:`: the name of an argument, a record's key, an event's field. */
 export const Label = category("Label", "a name", Name);

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Lexer } from "chevrotain";
 import { DmaParser } from "./parser.ts";
-import { HARD_WORDS, isA, LEXED, Name, SOFT_WORDS, tokenize } from "./tokens.ts";
+import { HARD_WORDS, SOFT_WORDS } from "./language_words.ts";
+import { isA, LEXED, Name, tokenize } from "./tokens.ts";
 
 const images = (text: string) => tokenize(text).map((token) => token.image);
 const types = (text: string) => tokenize(text).map((token) => token.tokenType.name);

@@ -11,6 +11,13 @@ import { shortened } from "./token_text.ts";
 import { followsOptions, insertMissingModifier, isCaseWord } from "./recovery/missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import {
+  LANGUAGE_WORDS,
+  type LanguageWord,
+  SOFT_WORDS,
+  type WordRow,
+  wordsWhere,
+} from "./language_words.ts";
+import {
   AndThen,
   Assign,
   Colon,
@@ -35,8 +42,10 @@ import {
   RParen,
   Soft,
   tokenEnd,
+  typesWhere,
   UnknownIdentifier,
   virtualToken,
+  WordTypes,
 } from "./tokens.ts";
 
 interface Place {
@@ -48,57 +57,72 @@ interface Place {
   readonly atStart: boolean;
   /** The same, but not right behind a `}`. */
   readonly atLineStart: boolean;
+  /** Right inside the braces of a `bench`, where nothing can be called. */
+  readonly inBench: boolean;
 }
 
 type Rule = (place: Place) => boolean;
 
-const after = (type: TokenType): Rule => ({ previous }) => previous?.tokenType === type;
 const beforeBrace: Rule = ({ next }) => next?.tokenType === LBrace;
-const always: Rule = () => true;
 
 /** `print x`, but not `print = 4`, `print += 1`, `print.x` or `print(x)`. */
-const opensStatement: Rule = ({ atStart, next }) =>
-  atStart && next?.tokenType !== Assign && next?.tokenType !== PlusAssign &&
-  next?.tokenType !== Dot && next?.tokenType !== LParen;
+const opensStatement: Rule = (place) => isNoName(place) && place.next?.tokenType !== LParen;
 
-const opensTry: Rule = ({ next }) =>
+/** Where a statement begins, and the word can be neither assigned nor asked for something. */
+const isNoName: Rule = ({ atStart, next }) =>
+  atStart && next?.tokenType !== Assign && next?.tokenType !== PlusAssign &&
+  next?.tokenType !== Dot;
+
+const opensPrefix: Rule = ({ next }) =>
   next !== undefined && !isA(next, End) &&
   ![Assign, PlusAssign, Dot, Comma, RParen, RBracket, RBrace, Colon].includes(next.tokenType);
 
+/** When a soft word has its meaning, by what its row says. */
+function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
+  if (typeof place === "object") {
+    if ("before" in place) return ({ next }) => next?.image === place.before;
+    const type = WordTypes[place.after];
+    return ({ previous }) => previous?.tokenType === type;
+  }
+  switch (place) {
+    case "statement":
+      return opensStatement;
+    case "bench":
+      return behind === "block"
+        ? (where) => where.atStart && beforeBrace(where)
+        : (where) => where.inBench ? isNoName(where) : opensStatement(where);
+    case "block value":
+      return beforeBrace;
+    case "prefix":
+      return opensPrefix;
+    case "clause":
+    case "infix":
+    case "literal":
+      return () => true;
+  }
+}
+
 const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule }> = new Map(
-  ([
-    [
-      ["print", "show", "explain", "step", "wait", "advance", "on", "fail", "repeat"],
-      opensStatement,
-    ],
-    [["break", "continue", "invariant", "skip"], opensStatement],
-    [["trace", "fork", "race", "compare"], beforeBrace],
-    [["try"], opensTry],
-    [["as", "fails", "faults", "warns", "nth", "with", "matrix", "forall"], always],
-    [["error", "fault", "warning", "events"], after(Hard.expect)],
-    [["until"], after(Soft.step)],
-    [["cpu"], after(Soft.on)],
-    [["each"], after(Soft.fail)],
-    [["setup", "loop"], (place) => place.atStart && beforeBrace(place)],
-    [["budget"], opensStatement],
-    [["per"], ({ next }) => next?.image === "iteration"],
-    [["iteration"], after(Soft.per)],
-  ] as [(keyof typeof Soft)[], Rule][]).flatMap(([words, rule]) =>
-    words.map((word) => [word, { type: Soft[word], rule }] as const)
-  ),
+  SOFT_WORDS.map((word) => [word, { type: Soft[word], rule: ruleOf(LANGUAGE_WORDS[word]) }]),
 );
 
 /** Soft words that follow a complete value. */
-const INFIX_WORDS: ReadonlySet<string> = new Set(["as", "fails", "faults", "warns", "per"]);
+const INFIX_WORDS: ReadonlySet<string> = new Set(
+  wordsWhere(({ place }) => place === "infix" || typeof place === "object" && "before" in place),
+);
 
 /** Words with a value behind them, and a block behind that. */
-const VALUE_WORDS: ReadonlySet<TokenType> = new Set(
-  [Hard.if, Hard.while, Hard.match, Hard.in, Soft.repeat, Soft.cpu],
-);
+const VALUE_WORDS = typesWhere(({ behind }) => behind === "value and block");
+
+/** Words that go on with a statement; where one begins, they are names like any other. */
+const CLAUSE_WORDS = typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
 /** Gives words their types; puts a stand-in where a condition or a `with` was forgotten. */
 export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IToken[] {
   const result: IToken[] = [];
+  let depth = 0;
+  /** How deep in braces the bench stands whose braces are open; -1 outside of any. */
+  let benchDepth = -1;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     const previous = result.at(-1);
@@ -131,8 +155,14 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
         previous.tokenType === LBrace || previous.tokenType === FatArrow;
       const atStart = atLineStart || previous?.tokenType === RBrace ||
         previous?.tokenType === Soft.skip;
-      classify({ tokens, index, previous, next, atStart, atLineStart }, token, reporter);
+      const inBench = benchDepth >= 0 && depth === benchDepth + 1;
+      const place = { tokens, index, previous, next, atStart, atLineStart, inBench };
+      classify(place, token, reporter);
     }
+    if (token.tokenType === LBrace) depth++;
+    else if (token.tokenType === RBrace) depth--;
+    else if (token.tokenType === Hard.bench) benchDepth = depth;
+    else if (depth === benchDepth && isA(token, End)) benchDepth = -1;
     if (next?.tokenType === LBrace && lacksValue(token, tokens, index + 1)) {
       reportMissing(token, next, reporter);
       result.push(virtualToken(MissingValue, tokenEnd(token)));
@@ -185,9 +215,7 @@ function parenthesisedHead({ tokens, index, next }: Place): IToken | null {
 /** A name at the beginning of a line with another name or a literal right behind it. */
 function beginsUnknown({ next }: Place, token: IToken): boolean {
   if (next === undefined) return false;
-  const isPlain = token.tokenType === Identifier || token.tokenType === Soft.with ||
-    token.tokenType === Soft.matrix || token.tokenType === Soft.forall ||
-    token.tokenType === Soft.nth;
+  const isPlain = token.tokenType === Identifier || CLAUSE_WORDS.has(token.tokenType);
   return isPlain && (next.tokenType === LBrace || isA(next, Literal) ||
     (next.tokenType === Identifier && !INFIX_WORDS.has(next.image)));
 }

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { HARD_WORDS, SOFT_WORDS } from "./tokens.ts";
+import { assert, assertEquals } from "@std/assert";
+import { HARD_WORDS, SOFT_WORDS } from "./language_words.ts";
 import { expressionOf, parseText, places, sexpr, statementsOf } from "./testing.ts";
 
 const kinds = (text: string) => statementsOf(text).map(({ kind }) => kind);
@@ -90,4 +90,15 @@ Deno.test("a forgotten condition or operand before `{` is one error", () => {
   // A record is a value.
   assertEquals(kinds("if { a: 1 } == x { f() }"), ["If"]);
   assertEquals(kinds("if x == { } { f() }"), ["If"]);
+});
+
+Deno.test("a budget may begin with a parenthesis, and a function may be called budget", () => {
+  const bench = (budget: string) => `bench "b" with { cpus = 2 } {\n  loop { }\n  ${budget}\n}`;
+  const [statement] = statementsOf(bench("budget (iotlb.sync + 1) <= 3 per iteration"));
+  assert(statement?.kind === "Bench");
+  assertEquals(statement.budgets.map(({ condition }) => sexpr(condition)), [
+    "(<= (+ (. iotlb sync) 1) 3)",
+  ]);
+  assertEquals(kinds(`${bench("budget (iotlb.sync) <= 3")}\nbudget(4)`), ["Bench", "Expression"]);
+  assertEquals(kinds('bench "b" { loop { budget(3) } }'), ["Bench"]);
 });

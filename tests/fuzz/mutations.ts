@@ -1,4 +1,5 @@
 /** Damage of all kinds to a text: characters, words, lines, pieces of other texts. */
+import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import type { Choices } from "./choices.ts";
 
 /** Characters that mean something, some that should not be there, and halves of a pair. */
@@ -16,14 +17,8 @@ const CHARACTERS = [
 
 /** Words of the language and of its neighbours. */
 const WORDS = [
-  ..."let const fn if else for in while match return test bench property machine use assert expect"
-    .split(" "),
-  ..."true false none not or and print show explain step wait advance on fail repeat break continue"
-    .split(" "),
-  ..."invariant skip trace fork race compare try as fails faults warns error fault warning events"
-    .split(" "),
-  ..."until cpu each nth with matrix forall setup loop budget per iteration dma phys ssd buf read"
-    .split(" "),
+  ...Object.keys(LANGUAGE_WORDS),
+  ...["dma", "phys", "ssd", "buf", "read"],
   ..."== != <= >= .. ..= ... => += << >> && || -> ++ -- // /* */ 0x 0b 4KiB 4K 1.5 1e9 0755".split(
     " ",
   ),

@@ -13,7 +13,7 @@ import type {
   Name,
   NameExpression,
 } from "../../syntax/tree/ast.ts";
-import { CALLED_WORDS } from "../../syntax/recovery/called_words.ts";
+import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
   type Binding,
@@ -345,7 +345,7 @@ export abstract class NameResolver {
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
     }
-    if (called && CALLED_WORDS.has(name)) {
+    if (called && isCalledWord(name)) {
       return `\`${name}\` is a statement: leave the parentheses out`;
     }
     return FOREIGN_NAMES[name] ?? this.fileScope.hint(name, scope.names(), called);

@@ -8,14 +8,13 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../../source.ts";
 import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
+import { isStatementWord, opensBlock, wordsWhere } from "../language_words.ts";
 import {
   Assign,
   Colon,
   Comma,
   Dot,
   FatArrow,
-  Hard,
-  type HardWord,
   Identifier,
   InfixOperator,
   isA,
@@ -29,6 +28,7 @@ import {
   RBrace,
   RBracket,
   RParen,
+  typesWhere,
 } from "../tokens.ts";
 
 /** How many brackets do not pair up. */
@@ -46,43 +46,18 @@ export interface BracketMatch {
   readonly surplus: Surplus;
 }
 
-const STATEMENT_WORDS: ReadonlySet<TokenType> = new Set(
-  ([
-    "let",
-    "const",
-    "if",
-    "fn",
-    "for",
-    "while",
-    "match",
-    "return",
-    "test",
-    "bench",
-    "property",
-    "machine",
-    "use",
-    "assert",
-    "expect",
-  ] satisfies HardWord[]).map((word) => Hard[word]),
-);
+const STATEMENT_WORDS = typesWhere((row) => row.class === "hard" && isStatementWord(row));
 
-const HEAD_WORDS: ReadonlySet<TokenType> = new Set(
-  ([
-    "if",
-    "else",
-    "fn",
-    "for",
-    "while",
-    "match",
-    "test",
-    "bench",
-    "property",
-    "machine",
-    "expect",
-  ] satisfies HardWord[]).map((word) => Hard[word]),
+/** Words with a block behind what they begin, as hard words and as the texts of soft ones. */
+const HEAD_WORDS = typesWhere((row) => row.class === "hard" && opensBlock(row));
+const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(
+  wordsWhere((row) =>
+    row.class === "soft" && opensBlock(row) && (isStatementWord(row) || row.place === "bench")
+  ),
 );
-const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(["on", "repeat", "fail", "setup", "loop"]);
-const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(["trace", "fork", "race", "compare"]);
+const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(
+  wordsWhere(({ place }) => place === "block value"),
+);
 
 /** True for a word that can only begin a statement: `let` and its like, but not `let:`. */
 export function beginsStatement(token: IToken, next: IToken | undefined): boolean {

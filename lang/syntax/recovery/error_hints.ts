@@ -1,6 +1,7 @@
 /** Ways out of what the parser met: habits of other languages, and slips of a hand. */
 import type { IToken } from "chevrotain";
 import { nearestNames } from "../../diagnostics/suggest.ts";
+import { wordsWhere } from "../language_words.ts";
 import { shortened } from "../token_text.ts";
 import {
   AndThen,
@@ -150,7 +151,7 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
   }
 }
 
-const BLOCK_WORDS = ["trace", "fork", "race", "compare"];
+const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
 
 function endHint(token: IToken, previous: IToken | undefined): string | undefined {
   if (token.tokenType === LBrace) {

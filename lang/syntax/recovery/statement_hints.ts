@@ -2,22 +2,32 @@
 import type { CstNode } from "chevrotain";
 import { didYouMean, nearestNames } from "../../diagnostics/suggest.ts";
 import type { Expression } from "../tree/ast.ts";
-import { CALLED_WORDS } from "./called_words.ts";
+import { isStatementWord, wordsWhere } from "../language_words.ts";
 import type { BuildContext } from "../tree/build_context.ts";
 import { children, childToken, isNode, isToken } from "../tree/cst.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
 /** Words that a line may begin with. */
-const LEADING_WORDS: readonly string[] = [
-  ...["let", "const", "fn", "if", "for", "while", "match", "return", "test", "bench", "property"],
-  ...["machine", "use", "assert", "expect", "print", "show", "explain", "step", "wait", "advance"],
-  ...["on", "fail", "repeat", "break", "continue", "invariant", "skip", "trace", "fork", "race"],
-  "compare",
-];
+const LEADING_WORDS = wordsWhere(({ place }) => place === "statement" || place === "block value");
 
 /** Words that are a statement without anything behind them. */
-const LONE_WORDS: readonly string[] = ["step", "break", "continue", "return"];
+const LONE_WORDS = wordsWhere((row) =>
+  isStatementWord(row) && (row.behind === "nothing" || row.behind === "value or nothing")
+);
+
+/** Statements whose word people follow with a parenthesis, as if it were a function. */
+const CALLED_WORDS: ReadonlySet<string> = new Set(
+  wordsWhere((row) =>
+    row.class === "soft" && isStatementWord(row) && row.behind !== "value and block" &&
+    row.behind !== "statement"
+  ),
+);
+
+/** True for `print` and its like, which are no functions. */
+export function isCalledWord(name: string): boolean {
+  return CALLED_WORDS.has(name);
+}
 
 /** What other languages begin a line with. */
 const FOREIGN_LEADS: Readonly<Record<string, string>> = {

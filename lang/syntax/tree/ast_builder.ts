@@ -5,7 +5,7 @@
  * recovered and a part is missing, an `ErrorStatement` or `ErrorExpression` stands in; the parser
  * has reported it already. Mistakes that the grammar takes on purpose are reported here.
  */
-import type { CstNode, IToken } from "chevrotain";
+import type { CstNode, IToken, TokenType } from "chevrotain";
 import { spanBetween } from "../../source.ts";
 import type {
   Block,
@@ -39,13 +39,13 @@ import {
 import * as t from "../tokens.ts";
 import { reportRecord } from "../words.ts";
 
-const OUTCOMES: ReadonlyMap<t.SoftWord, OutcomeKind> = new Map([
-  ["error", "error"],
-  ["fault", "fault"],
-  ["warning", "warning"],
-  ["fails", "error"],
-  ["faults", "fault"],
-  ["warns", "warning"],
+const OUTCOMES: ReadonlyMap<TokenType, OutcomeKind> = new Map([
+  [t.Soft.error, "error"],
+  [t.Soft.fault, "fault"],
+  [t.Soft.warning, "warning"],
+  [t.Soft.fails, "error"],
+  [t.Soft.faults, "fault"],
+  [t.Soft.warns, "warning"],
 ]);
 
 /** Expressions that do something by themselves. */
@@ -390,7 +390,7 @@ export class AstBuilder {
       ? { text: "", span: context.span(end, end) }
       : context.name(code);
     return {
-      outcome: OUTCOMES.get(word.image as t.SoftWord) ?? "error",
+      outcome: OUTCOMES.get(word.tokenType) ?? "error",
       code: name,
       span: spanBetween(context.tokenSpan(word), name.span),
     };

@@ -1,0 +1,441 @@
+/**
+ * The language's own words: one row for each.
+ *
+ * Lexer, parser, hints, completion, help and tests read them here. A word of the grammar without a
+ * row does not compile; a row that the grammar gives no meaning, and one that docs/language.md does
+ * not name, fail a test.
+ */
+
+/** Where a word means something. Soft words are names everywhere else. */
+export type Place<W extends string = string> =
+  /** Begins a statement or a declaration. */
+  | "statement"
+  /** Begins a part of a bench. */
+  | "bench"
+  /** Goes on with what another word began. */
+  | "clause"
+  /** Begins a value, right before its block. */
+  | "block value"
+  | "literal"
+  | "prefix"
+  /** Stands behind a complete value. */
+  | "infix"
+  | { readonly after: W }
+  | { readonly before: W };
+
+/** What follows a word in its place. */
+export type Behind =
+  | "nothing"
+  | "value"
+  | "value or nothing"
+  | "statement"
+  | "block"
+  | "value and block"
+  | "text and block"
+  | "head and block";
+
+/** Words that the grammar takes for each other. */
+export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb";
+
+export interface WordRow<W extends string = string> extends Shown {
+  /** A hard word is a name after `.` and before `:` only. */
+  readonly class: "hard" | "soft";
+  readonly place: Place<W>;
+  readonly behind: Behind;
+  /** One sentence, then as many as it needs. */
+  readonly doc: string;
+}
+
+interface Shown {
+  readonly family?: WordFamily;
+  /** How what it begins is written. */
+  readonly form?: string;
+  /** A script that shows it, and runs by itself. */
+  readonly example?: string;
+}
+
+function row<const C extends WordRow["class"]>(of: C) {
+  return <const P extends Place>(place: P, behind: Behind, doc: string, shown: Shown = {}) => ({
+    class: of,
+    place,
+    behind,
+    doc,
+    ...shown,
+  });
+}
+
+const hard = row("hard");
+const soft = row("soft");
+
+/** A machine with a disk behind an IOMMU, for the examples. */
+const DISK = "machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n";
+
+const ROWS = {
+  machine: hard(
+    "statement",
+    "block",
+    "Describes the machine that the file's statements and tests run on.",
+    { form: "machine { key = value  block { … } }", example: `${DISK}print ssd.name` },
+  ),
+  const: hard(
+    "statement",
+    "value",
+    "A value that functions and tests see, worked out when a machine is ready.",
+    { form: "const NAME = e", example: "const pages = 4\nprint pages" },
+  ),
+  fn: hard(
+    "statement",
+    "head and block",
+    "A function. It sees consts, functions and the names of the machine.",
+    { form: "fn NAME(a, b) { … }", example: "fn double(n) { return n * 2 }\nprint double(4)" },
+  ),
+  use: hard(
+    "statement",
+    "value",
+    "Takes the consts, functions and the machine of another file, relative to this one.",
+    { form: 'use "file"', example: '# use "lib/patterns.dma"' },
+  ),
+  test: hard("statement", "text and block", "A test, on a fresh machine of its own.", {
+    form: 'test "name" with { … } matrix { … } { … }',
+    example: 'test "sizes" { assert 4KiB * 2 == 8KiB }',
+  }),
+  property: hard(
+    "statement",
+    "text and block",
+    "A test that is tried with many values, each case on a fresh machine.",
+    {
+      form: 'property "name" forall a in 0..8, b in list { … }',
+      example: 'property "doubling" forall n in 0..8 { assert n + n == 2 * n }',
+    },
+  ),
+  bench: hard(
+    "statement",
+    "text and block",
+    "Counts what happens in the turns of its loop, and holds it against budgets.",
+    {
+      form: 'bench "name" { setup { … } loop { … } budget event <= n per iteration }',
+      example: `${DISK}bench "reads" {\n  setup { let page = alloc_pages(1) }\n` +
+        "  loop { ssd.read(lba: 0, into: page) }\n}\nprint 1",
+    },
+  ),
+  with: soft("clause", "block", "After a test's name: changes the machine for it.", {
+    form: "with { iommu.mode = lazy }",
+    example: 'test "two CPUs" with { cpus = 2 } { on cpu 1 { advance 1us } }',
+  }),
+  matrix: soft(
+    "clause",
+    "block",
+    "After a test's name: makes a test for each combination of the values.",
+    {
+      form: "matrix { iommu.mode = [strict, lazy] }",
+      example: 'test "on any number" matrix { cpus = [1, 2] } { advance 1us }',
+    },
+  ),
+  forall: soft("clause", "value", "After a property's name: what its values are taken from."),
+  skip: soft("statement", "statement", "Leaves a test out, counted.", {
+    form: 'skip test "name" { … }',
+    example: 'skip test "later" { assert false }\ntest "now" { assert true }',
+  }),
+  setup: soft("bench", "block", "In a bench: runs once, before the loop."),
+  loop: soft("bench", "block", "In a bench: what is measured, turn by turn."),
+  budget: soft(
+    "bench",
+    "value",
+    "In a bench: what its events may cost; the name of an event is its count.",
+  ),
+  per: soft(
+    { before: "iteration" },
+    "nothing",
+    "Behind a budget: it holds for one turn of the loop.",
+  ),
+  iteration: soft(
+    { after: "per" },
+    "nothing",
+    "`per iteration`: a budget for one turn of the loop.",
+  ),
+  let: hard(
+    "statement",
+    "value",
+    "Binds a variable in its block; `x = e` and `x += e` give it another value.",
+    { form: "let x = e", example: "let n = 1\nn += 2\nprint n" },
+  ),
+  if: hard(
+    "statement",
+    "value and block",
+    "Runs one of its blocks. A condition is true or false, nothing else.",
+    {
+      form: "if e { … } else if e { … } else { … }",
+      example: "if 2 > 1 { print 2 } else { print 1 }",
+    },
+  ),
+  else: hard("clause", "block", "Behind the block of an `if`: what runs otherwise."),
+  while: hard("statement", "value and block", "Runs its block as long as the condition holds.", {
+    form: "while e { … }",
+    example: "let n = 0\nwhile n < 3 { n += 1 }\nprint n",
+  }),
+  for: hard("statement", "head and block", "Walks a range, a list or bytes.", {
+    form: "for x in e { … }",
+    example: "for n in 0..3 { print n }",
+  }),
+  in: hard(
+    "clause",
+    "value and block",
+    "Before what `for` walks, `forall` chooses from, or `expect events` looks at.",
+  ),
+  repeat: soft("statement", "value and block", "Runs its block a number of times.", {
+    form: "repeat n { … }",
+    example: "repeat 3 { advance 1us }\nprint now()",
+  }),
+  match: hard(
+    "statement",
+    "value and block",
+    "Takes the first arm whose literal, constant or range fits; `_` fits everything.",
+    {
+      form: "match e { 0 => …  1..4 => …  _ => … }",
+      example: 'match 3 {\n  0 => print "none"\n  1..=4 => print "few"\n  _ => print "many"\n}',
+    },
+  ),
+  return: hard("statement", "value or nothing", "Leaves a function or a test.", {
+    form: "return e",
+    example: "fn first(list) { for x in list { return x } }\nprint first([7, 8])",
+  }),
+  break: soft("statement", "nothing", "Leaves the innermost loop.", {
+    form: "break",
+    example: "for n in 0..9 { if n == 2 { break }; print n }",
+  }),
+  continue: soft("statement", "nothing", "Goes on with the next turn of the innermost loop.", {
+    form: "continue",
+    example: "for n in 0..3 { if n == 1 { continue }\n  print n }",
+  }),
+  assert: hard(
+    "statement",
+    "value",
+    "Fails the test when the condition is false, and shows the value of each of its parts.",
+    { form: 'assert e, "message"', example: 'assert 1 + 1 == 2, "arithmetic holds"' },
+  ),
+  expect: hard(
+    "statement",
+    "head and block",
+    "Wants an error, a fault or a report from a block, or a pattern of events from a thing.",
+    {
+      form: "expect error CODE { … } · expect fault REASON { … } · expect warning CLASS { … } · " +
+        "expect events [ … ] in x",
+      example: `${DISK}expect fault not_present { ssd.dma_read(0x1000, 1B) }`,
+    },
+  ),
+  error: soft(
+    { after: "expect" },
+    "head and block",
+    "`expect error CODE { … }`: the block must end in this error.",
+    { family: "outcome noun" },
+  ),
+  fault: soft(
+    { after: "expect" },
+    "head and block",
+    "`expect fault REASON { … }`: the block must raise this fault.",
+    { family: "outcome noun" },
+  ),
+  warning: soft(
+    { after: "expect" },
+    "head and block",
+    "`expect warning CLASS { … }`: the block must draw this report of the checker.",
+    { family: "outcome noun" },
+  ),
+  events: soft(
+    { after: "expect" },
+    "value",
+    "`expect events [ … ] in x`: the events of a thing must fit the pattern.",
+  ),
+  fails: soft("infix", "value", "Wants this error of the call.", {
+    family: "outcome verb",
+    form: "CALL fails EINVAL",
+    example: `${DISK}let s = iova_state()\nassert dma_iova_try_alloc(ssd, s, 0, 8KiB)\n` +
+      "dma_iova_link(ssd, s, 0x800, 4KiB, 2KiB, to_device) fails EIO\ndma_iova_free(ssd, s)",
+  }),
+  faults: soft("infix", "value", "Wants a fault of the IOMMU for this reason from the call.", {
+    family: "outcome verb",
+    form: "CALL faults not_present",
+    example: `${DISK}ssd.dma_read(0x1000, 1B) faults not_present`,
+  }),
+  warns: soft("infix", "value", "Wants a report of this class from the call.", {
+    family: "outcome verb",
+    form: "CALL warns unmap_size",
+    example: `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n` +
+      "dma_unmap_phys(ssd, m, 2KiB, to_device) warns unmap_size",
+  }),
+  try: soft("prefix", "value", "A value with `.ok`, `.value` and `.error` instead of an error.", {
+    form: "try e",
+    example: `${DISK}let tried = try dma_set_mask(ssd, 32)\nprint tried.ok`,
+  }),
+  step: soft(
+    "statement",
+    "value or nothing",
+    "Runs activities: one event further, n events further, or until a condition holds.",
+    {
+      form: "step · step n · step until e",
+      example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nstep until io.done`,
+    },
+  ),
+  until: soft(
+    { after: "step" },
+    "value",
+    "`step until e`: to the end of the activity in which the condition holds.",
+  ),
+  wait: soft(
+    "statement",
+    "value",
+    "Runs activities until an io, a request, or all of a list are done.",
+    {
+      form: "wait x",
+      example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nwait io`,
+    },
+  ),
+  advance: soft("statement", "value", "Moves virtual time; timers fire on the way.", {
+    form: "advance 10ms",
+    example: "advance 10ms\nprint now()",
+  }),
+  on: soft("statement", "head and block", "Runs its block on that CPU.", {
+    form: "on cpu n { … }",
+    example: "on cpu 0 { print 1 }",
+  }),
+  cpu: soft({ after: "on" }, "value and block", "`on cpu n { … }`: the number of a CPU."),
+  trace: soft("block value", "block", "A value: the events that the block caused.", {
+    form: "trace { … }",
+    example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,
+  }),
+  fail: soft(
+    "statement",
+    "head and block",
+    "Makes a point of the machine fail in its block, each time or at one occurrence. " +
+      "`fail each` runs its block once for every place where something can fail, and checks that " +
+      "nothing leaks.",
+    {
+      form: "fail POINT { … } · fail POINT nth 3 with ENOMEM { … } · fail each { … }",
+      example: `${DISK}fail dma_map_phys {\n` +
+        "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM\n}",
+    },
+  ),
+  each: soft(
+    { after: "fail" },
+    "block",
+    "`fail each { … }`: every place where something can fail, one after the other.",
+  ),
+  nth: soft(
+    "clause",
+    "value",
+    "Behind a point that is to fail: which of its passings, a number or a range.",
+  ),
+  fork: soft(
+    "block value",
+    "block",
+    "Runs each block from the state before it, on a machine of its own, and gives a record of " +
+      "their outcomes: `.first`, `.second`.",
+    {
+      family: "branching",
+      form: "fork { … } and { … }",
+      example: "let both = fork { advance 1us } and { advance 2us }\nprint both.second.time",
+    },
+  ),
+  race: soft(
+    "block value",
+    "block",
+    "Runs the statements of its blocks in every order there is, and what follows after each; " +
+      "as a value it counts the orders, what failed in them and how they end.",
+    {
+      family: "branching",
+      form: "race { … } and { … }",
+      example: "let n = 0\nrace { n += 1 } and { n += 1 }\nassert n == 2",
+    },
+  ),
+  compare: soft(
+    "block value",
+    "block",
+    "Runs its block on a machine for each combination of settings, and shows them side by " +
+      "side; its value is the list of the outcomes.",
+    {
+      form: "compare { key = [ … ] } { … }",
+      example: `${DISK}compare { iommu.mode = [strict, lazy] } {\n` +
+        "  ssd.read(lba: 0, into: alloc_pages(4))\n}",
+    },
+  ),
+  invariant: soft(
+    "statement",
+    "text and block",
+    "Holds a condition true to the end of its block, after every single event.",
+    {
+      form: 'invariant "name" { e }',
+      example: `${DISK}invariant "one request at a time" { ssd.mappings.length <= 1 }\n` +
+        "ssd.read(lba: 0, into: alloc_pages(2))",
+    },
+  ),
+  print: soft("statement", "value", "Writes a value as text.", {
+    family: "output verb",
+    form: "print e",
+    example: 'print "a page is {4KiB}"',
+  }),
+  show: soft("statement", "value", "Draws a value as the table or picture that fits it.", {
+    family: "output verb",
+    form: "show e",
+    example: "show alloc_pages(2)",
+  }),
+  explain: soft("statement", "value", "Tells the decisions that led to a value.", {
+    family: "output verb",
+    form: "explain e",
+    example: `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\nexplain m\n` +
+      "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+  }),
+  as: soft(
+    "infix",
+    "nothing",
+    "`e as dma`, `e as phys`: says that a number is meant as an address of that kind.",
+  ),
+  not: hard("prefix", "value", "The opposite of what is true or false."),
+  and: hard(
+    "infix",
+    "value",
+    "True when both sides are; between two blocks, the other one of `fork` and `race`.",
+  ),
+  or: hard("infix", "value", "True when one of both sides is."),
+  true: hard("literal", "nothing", "What holds."),
+  false: hard("literal", "nothing", "What does not hold."),
+  none: hard("literal", "nothing", "No value: what a field has that has none."),
+};
+
+export type LanguageWord = keyof typeof ROWS;
+
+type WordOf<C extends WordRow["class"]> = {
+  [W in LanguageWord]: typeof ROWS[W]["class"] extends C ? W : never;
+}[LanguageWord];
+
+/** Words that are never names, except after `.` and before `:`. */
+export type HardWord = WordOf<"hard">;
+/** Words that have a meaning of their own in one kind of place and are names elsewhere. */
+export type SoftWord = WordOf<"soft">;
+
+/** The rows, by word. */
+export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, WordRow<LanguageWord>>> = ROWS;
+
+/** The row of a word; undefined for what is none of the language. */
+export function wordRow(word: string): WordRow | undefined {
+  return Object.hasOwn(ROWS, word) ? LANGUAGE_WORDS[word as LanguageWord] : undefined;
+}
+
+const WORDS = Object.keys(ROWS) as LanguageWord[];
+
+/** The words whose rows are as asked, in the order of the table. */
+export function wordsWhere(isAsked: (row: WordRow) => boolean): readonly LanguageWord[] {
+  return WORDS.filter((word) => isAsked(LANGUAGE_WORDS[word]));
+}
+
+export const HARD_WORDS = wordsWhere((row) => row.class === "hard") as readonly HardWord[];
+export const SOFT_WORDS = wordsWhere((row) => row.class === "soft") as readonly SoftWord[];
+
+/** True for words that a line may begin with. */
+export function isStatementWord({ place }: WordRow): boolean {
+  return place === "statement";
+}
+
+/** True for words with a block behind them, and perhaps something between. */
+export function opensBlock({ behind }: WordRow): boolean {
+  return behind.endsWith("block");
+}
