@@ -8,6 +8,7 @@ import type { Kind } from "../values/spec.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration, Statement } from "../syntax/tree/ast.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { type ConstBinding, Resolution } from "./names/bindings.ts";
 import { checkKinds } from "./kinds/check_kinds.ts";
 import { withoutEchoes } from "./consequences.ts";
@@ -153,9 +154,12 @@ function machinesOf(loaded: LoadedFile, seen: Set<LoadedFile>): FoundMachine[] {
   return loaded.uses.flatMap((use) => machinesOf(use.loaded, seen));
 }
 
-/** What a used file says besides declaring things is not run, and must not look as if it were. */
+/**
+ * What a used file says besides declaring things is not run, and must not look as if it were. A
+ * library may well bring its own tests.
+ */
 function warnStatements(file: FileNode, bag: DiagnosticBag): void {
-  const first = file.items.find((item) => !QUIET.has(item.kind));
+  const first = file.items.find((item) => !isDeclaration(item));
   if (first === undefined) return;
   bag.warning(
     "W0303",
@@ -163,17 +167,6 @@ function warnStatements(file: FileNode, bag: DiagnosticBag): void {
     "This is not run: of a used file only consts, functions and the machine count",
   );
 }
-
-/** What may stand in a used file without a warning; a library may well bring its own tests. */
-const QUIET: ReadonlySet<Statement["kind"]> = new Set([
-  "Use",
-  "Machine",
-  "Const",
-  "Function",
-  "Test",
-  "Property",
-  "Bench",
-]);
 
 function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
   const seen = new Map<string, Statement>();

@@ -64,9 +64,6 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
       yield* parts(expression.right, resolution);
       yield { expression, anchor: expression.operatorSpan };
       return;
-    case "Cast":
-      yield* parts(expression.operand, resolution);
-      return;
     case "List":
       for (const item of expression.items) yield* parts(item, resolution);
       return;
@@ -74,5 +71,27 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
       yield* parts(expression.first, resolution);
       yield* parts(expression.last, resolution);
       return;
+    case "Cast":
+      yield* parts(expression.operand, resolution);
+      return;
+    case "Integer":
+    case "Ratio":
+    case "Size":
+    case "Duration":
+    case "String":
+    case "Bytes":
+    case "Boolean":
+    case "None":
+    case "Record":
+    case "Lambda":
+    case "Try":
+    case "Trace":
+    case "Compare":
+    case "Fork":
+    case "Race":
+    case "ErrorExpression":
+      return;
+    default:
+      expression satisfies never;
   }
 }

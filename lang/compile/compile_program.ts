@@ -12,6 +12,7 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import type { FunctionRole } from "../vm/code.ts";
 import { Op } from "../vm/loop.ts";
 import type { CodeBuilder } from "./code_builder.ts";
@@ -154,9 +155,4 @@ export function shownExpression(statement: Statement): Expression | null {
   return statement.kind === "Expression" && statement.expected === null
     ? statement.expression
     : null;
-}
-
-/** True for what stands at the top of a file and is no statement to run. */
-export function isDeclaration(item: Statement): boolean {
-  return ["Use", "Machine", "Const", "Function", "Test", "Property", "Bench"].includes(item.kind);
 }

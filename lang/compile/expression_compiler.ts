@@ -229,6 +229,8 @@ export abstract class ExpressionCompiler {
         return;
       case "ErrorExpression":
         throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
+      default:
+        expression satisfies never;
     }
   }
 

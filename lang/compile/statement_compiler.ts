@@ -1,6 +1,5 @@
 /** Statements → instructions. */
 import { eventsNamed } from "../check/names/event_names.ts";
-import { callsSomething } from "../check/syntax_walk.ts";
 import type { Span } from "../source.ts";
 import type {
   AssertStatement,
@@ -17,6 +16,8 @@ import type {
   StepStatement,
   WhileStatement,
 } from "../syntax/tree/ast.ts";
+import { roleOf } from "../syntax/tree/statement_kinds.ts";
+import { callsSomething } from "../syntax/tree/walk.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
@@ -49,7 +50,8 @@ export class StatementCompiler extends TrialCompiler {
     if (this.inRace && statement.kind !== "While") this.racePoint(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(statement.span);
-      if (!isLoop(statement)) this.builder.emit(0, Op.Site, this.site);
+      // Loops set it themselves, before each turn.
+      if (roleOf(statement) !== "loop") this.builder.emit(0, Op.Site, this.site);
     }
     this.#statement(statement);
   }
@@ -168,6 +170,8 @@ export class StatementCompiler extends TrialCompiler {
         return;
       case "ErrorStatement":
         throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
+      default:
+        statement satisfies never;
     }
   }
 
@@ -421,11 +425,6 @@ export class StatementCompiler extends TrialCompiler {
     builder.jump(0, Op.Jump, again);
     builder.place(done);
   }
-}
-
-/** Loops set the site themselves, before each turn. */
-function isLoop(statement: Statement): boolean {
-  return statement.kind === "While" || statement.kind === "For" || statement.kind === "Repeat";
 }
 
 /** The number that `x += 3` or `x = x + 3` adds; null for any other assignment. */

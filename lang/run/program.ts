@@ -5,12 +5,6 @@ import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/che
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import { withoutConsequences } from "../check/consequences.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
-import {
-  comparisonsIn,
-  innerBlocks,
-  someExpression,
-  statementExpressions,
-} from "../check/syntax_walk.ts";
 import { warnUnused } from "../check/names/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -22,6 +16,8 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
+import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
+import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";

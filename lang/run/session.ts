@@ -12,16 +12,12 @@ import { orderConsts } from "../check/names/const_order.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import type { Owner } from "../check/names/name_resolver.ts";
 import { checkKinds } from "../check/kinds/check_kinds.ts";
-import {
-  type ConstCode,
-  isDeclaration,
-  ProgramCompiler,
-  shownExpression,
-} from "../compile/compile_program.ts";
+import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatValue } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { parse } from "../syntax/parse.ts";
 import { describeKind, kindOf } from "../values/kinds.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";

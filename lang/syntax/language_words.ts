@@ -244,7 +244,12 @@ const ROWS = {
   events: soft(
     { after: "expect" },
     "value",
-    "`expect events [ … ] in x`: the events of a thing must fit the pattern.",
+    "The events that x caused, those that the pattern names, must fit it from first to last.",
+    {
+      form: "expect events [ … ] in x",
+      example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nwait io\n` +
+        "expect events [ iommu.map+, !iommu.fault ] in io",
+    },
   ),
   fails: soft("infix", "value", "Wants this error of the call.", {
     family: "outcome verb",

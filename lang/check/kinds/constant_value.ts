@@ -100,7 +100,15 @@ export class ConstantEvaluator {
         return this.#cast(expression);
       case "ErrorExpression":
         throw new NotConstant();
-      default:
+      case "Lambda":
+      case "Try":
+      case "Call":
+      case "Index":
+      case "Field":
+      case "Trace":
+      case "Compare":
+      case "Fork":
+      case "Race":
         return this.#refuse(expression, "This is needed before there is a machine");
     }
   }

@@ -6,7 +6,7 @@ import type {
   ReturnStatement,
   Statement,
 } from "../../syntax/tree/ast.ts";
-import { innerBlocks } from "../syntax_walk.ts";
+import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 
 /** What a function gives back, as far as its text says. */
 export interface FunctionResult {

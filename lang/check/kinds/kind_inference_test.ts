@@ -156,3 +156,12 @@ Deno.test("a function has a kind when every return has the same one", () => {
   assertEquals(errorsOf("fn f(x) { if x { return 4KiB }\n return 1us }\nprint f(true) + 1us"), []);
   assertEquals(errorsOf("fn f(n) { return f(n) }\nprint f(1) + 1us"), [], "round in a circle");
 });
+
+Deno.test("the condition of an `else if` is looked at as that of an `if`", () => {
+  assertEquals(errorsOf("if true { print 1 } else if 3 { print 2 }"), [
+    "E0403 1:29 `if` takes true or false, but this is an int",
+  ]);
+  assertEquals(errorsOf("if true { } else if true { } else if 4KiB + 1us == 3 { print 2 }"), [
+    "E0401 1:42 A size and a duration do not go with `+`",
+  ]);
+});

@@ -155,7 +155,20 @@ export class Shapes {
           item: joined([this.item(expression.left), this.item(expression.right)]),
         };
       }
-      default:
+      case "Integer":
+      case "Ratio":
+      case "Size":
+      case "Duration":
+      case "String":
+      case "Bytes":
+      case "Boolean":
+      case "None":
+      case "Lambda":
+      case "Unary":
+      case "Cast":
+      case "Trace":
+      case "Race":
+      case "ErrorExpression":
         return plain;
     }
   }

@@ -16,9 +16,10 @@ import { mixHint } from "../../values/operators.ts";
 import { findField, typeOfKind } from "../../values/types.ts";
 import { PATTERN_BINDS_NOTHING, type Resolution } from "../names/bindings.ts";
 import type { KindInference } from "./kind_inference.ts";
-import { wayOut } from "../leaving.ts";
 import type { Misfits } from "./misfits.ts";
-import { expressionBlocks, innerBlocks, patternEvents } from "../syntax_walk.ts";
+import { patternEvents } from "../../syntax/tree/pattern_events.ts";
+import { innerBlocks, statementExpressions, wayOut } from "../../syntax/tree/statement_kinds.ts";
+import { expressionBlocks } from "../../syntax/tree/walk.ts";
 
 export class StatementChecker {
   readonly #kinds: KindInference;
@@ -59,15 +60,8 @@ export class StatementChecker {
 
   #statement(statement: Statement): void {
     switch (statement.kind) {
-      case "Const":
-      case "Let":
-        this.#kinds.kindOf(statement.value);
-        break;
       case "Assign":
         this.#assign(statement);
-        break;
-      case "Property":
-        for (const binding of statement.forall) this.#kinds.kindOf(binding.values);
         break;
       case "Bench":
         for (const budget of statement.budgets) {
@@ -75,8 +69,13 @@ export class StatementChecker {
         }
         break;
       case "If":
+        // Those of `else if` as well.
+        for (const condition of statementExpressions(statement)) {
+          this.#kinds.wantBool(condition, "`if`");
+        }
+        break;
       case "While":
-        this.#kinds.wantBool(statement.condition, `\`${statement.kind.toLowerCase()}\``);
+        this.#kinds.wantBool(statement.condition, "`while`");
         break;
       case "For":
         this.#walkable(statement.values, "`for`");
@@ -86,9 +85,6 @@ export class StatementChecker {
         break;
       case "Match":
         this.#match(statement);
-        break;
-      case "Return":
-        if (statement.value !== null) this.#kinds.kindOf(statement.value);
         break;
       case "Assert":
         this.#kinds.wantBool(statement.condition, "`assert`");
@@ -117,13 +113,28 @@ export class StatementChecker {
       case "Invariant":
         this.#kinds.wantBool(statement.condition, "`invariant`");
         break;
-      case "Output":
-        this.#kinds.kindOf(statement.value);
-        break;
       case "Expression":
         this.#kinds.kindOf(statement.expression);
         this.#misfits.discarded(statement.expression);
         break;
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Let":
+      case "Return":
+      case "Break":
+      case "Continue":
+      case "ExpectOutcome":
+      case "Output":
+      case "ErrorStatement":
+        // Values of any kind.
+        for (const expression of statementExpressions(statement)) this.#kinds.kindOf(expression);
+        break;
+      default:
+        statement satisfies never;
     }
     for (const block of innerBlocks(statement)) this.#block(block);
     for (const block of expressionBlocks(statement)) this.#block(block);

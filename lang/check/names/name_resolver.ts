@@ -13,6 +13,7 @@ import type {
   Name,
   NameExpression,
 } from "../../syntax/tree/ast.ts";
+import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
@@ -160,17 +161,6 @@ export abstract class NameResolver {
       case "Name":
         this.name(expression, scope);
         return;
-      case "String":
-        for (const part of expression.parts) {
-          if (typeof part !== "string") this.expression(part, scope);
-        }
-        return;
-      case "List":
-        for (const item of expression.items) this.expression(item, scope);
-        return;
-      case "Record":
-        for (const entry of expression.entries) this.expression(entry.value, scope);
-        return;
       case "Lambda": {
         const code = codeScope("lambda", scope.code);
         this.resolution.closures.set(expression, code);
@@ -179,19 +169,6 @@ export abstract class NameResolver {
         this.expression(expression.body, inner);
         return;
       }
-      case "Unary":
-      case "Try":
-      case "Cast":
-        this.expression(expression.operand, scope);
-        return;
-      case "Binary":
-        this.expression(expression.left, scope);
-        this.expression(expression.right, scope);
-        return;
-      case "Range":
-        this.expression(expression.first, scope);
-        this.expression(expression.last, scope);
-        return;
       case "Call":
         if (expression.callee.kind === "Name") this.name(expression.callee, scope, expression);
         // A method may be called like an event: `iommu.translate(…)`.
@@ -199,10 +176,6 @@ export abstract class NameResolver {
           this.expression(expression.callee.object, scope);
         } else this.expression(expression.callee, scope);
         for (const argument of expression.arguments) this.expression(argument.value, scope);
-        return;
-      case "Index":
-        this.expression(expression.object, scope);
-        this.expression(expression.index, scope);
         return;
       case "Field":
         if (this.#eventName(expression, scope) || this.#misspelledEvent(expression, scope)) return;
@@ -221,6 +194,20 @@ export abstract class NameResolver {
       case "Race":
         this.#branches(expression, scope);
         return;
+      case "String":
+      case "List":
+      case "Record":
+      case "Unary":
+      case "Try":
+      case "Cast":
+      case "Binary":
+      case "Range":
+      case "Index":
+        someChild(expression, (child) => {
+          this.expression(child, scope);
+          return false;
+        });
+        return;
       case "Integer":
       case "Ratio":
       case "Size":
@@ -230,6 +217,8 @@ export abstract class NameResolver {
       case "None":
       case "ErrorExpression":
         return;
+      default:
+        expression satisfies never;
     }
   }
 

@@ -5,7 +5,7 @@ import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../../syntax/tree/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
-import { patternEvents } from "../syntax_walk.ts";
+import { patternEvents } from "../../syntax/tree/pattern_events.ts";
 
 /** What every event carries besides its own fields, as far as a pattern may ask for it. */
 const COMMON_FIELDS = ["cpu", "device", "request", "at_ns", "seq"];

@@ -7,7 +7,6 @@ import type {
   AssignStatement,
   BenchDeclaration,
   Block,
-  Declaration,
   Expression,
   FileNode,
   MatchArm,
@@ -27,7 +26,8 @@ import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
 import { checkFail } from "./fault_names.ts";
 import { checkOutcomeName } from "./outcome_names.ts";
 import { checkPatternNames } from "./pattern_names.ts";
-import { patternFields } from "../syntax_walk.ts";
+import { patternFields } from "../../syntax/tree/pattern_events.ts";
+import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 
 /** Where a statement stands. */
 interface Place {
@@ -131,15 +131,16 @@ export class Resolver extends NameResolver {
   #statement(statement: Statement, place: Place, session: boolean): void {
     const { scope } = place;
     switch (statement.kind) {
-      case "Use":
-      case "Machine":
       case "Const":
+        return this.#const(this.#bindingOf(statement, "const"));
       case "Function":
+        return this.#function(this.#bindingOf(statement, "function"));
       case "Test":
+        return this.#test(statement);
       case "Property":
+        return this.#property(statement);
       case "Bench":
-        this.#declaration(statement);
-        return;
+        return this.#bench(statement);
       case "Let":
         this.expression(statement.value, scope);
         this.resolution.variables.set(
@@ -149,34 +150,14 @@ export class Resolver extends NameResolver {
         return;
       case "Assign":
         this.expression(statement.value, scope);
-        this.#assign(statement, scope);
-        return;
-      case "If":
-        this.expression(statement.condition, scope);
-        this.#block(statement.then, place);
-        if (statement.otherwise === null) return;
-        if ("kind" in statement.otherwise) {
-          this.#statement(statement.otherwise, place, false);
-        } else {
-          this.#block(statement.otherwise, place);
-        }
-        return;
-      case "While":
-        this.expression(statement.condition, scope);
-        this.#block(statement.body, place, true);
-        return;
+        return this.#assign(statement, scope);
       case "For": {
         this.expression(statement.values, scope);
         const inner = new Scope(scope.code, scope);
         const variable = this.variable(statement.name, inner, "loop", statement.values);
         this.resolution.variables.set(statement, variable);
-        this.#body(statement.body, { scope: inner, inLoop: true });
-        return;
+        return this.#body(statement.body, { scope: inner, inLoop: true });
       }
-      case "Repeat":
-        this.expression(statement.count, scope);
-        this.#block(statement.body, place, true);
-        return;
       case "Match":
         this.expression(statement.subject, scope);
         for (const arm of statement.arms) this.#arm(arm, place);
@@ -187,100 +168,49 @@ export class Resolver extends NameResolver {
         } else if (scope.seal !== null) {
           this.#misplaced(statement, `the block of \`${scope.seal}\` is only left at its end`);
         }
-        if (statement.value !== null) this.expression(statement.value, scope);
-        return;
+        break;
       case "Break":
       case "Continue":
         if (!place.inLoop) {
-          const word = statement.kind.toLowerCase();
-          this.#misplaced(statement, `\`${word}\` stands in a loop`);
+          this.#misplaced(statement, `\`${statement.kind.toLowerCase()}\` stands in a loop`);
         }
-        return;
-      case "Assert":
-        this.expression(statement.condition, scope);
-        if (statement.message !== null) this.expression(statement.message, scope);
-        return;
+        break;
       case "ExpectOutcome":
         checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
-        this.#block(statement.body, place);
-        return;
-      case "ExpectEvents":
-        checkPatternNames(statement.pattern, this.fileScope.registry, this.bag);
-        for (const field of patternFields(statement.pattern)) this.#fieldValue(field.value, scope);
-        this.expression(statement.subject, scope);
-        return;
-      case "Step":
-        if (statement.count !== null) this.expression(statement.count, scope);
-        if (statement.until !== null) this.expression(statement.until, scope);
-        return;
-      case "Wait":
-        this.expression(statement.subject, scope);
-        return;
-      case "Advance":
-        this.expression(statement.duration, scope);
-        return;
-      case "OnCpu":
-        this.expression(statement.cpu, scope);
-        this.#block(statement.body, place);
-        return;
-      case "Output":
-        this.expression(statement.value, scope);
-        return;
+        break;
       case "Expression":
-        this.expression(statement.expression, scope);
         if (statement.expected !== null) {
           checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
         }
-        return;
+        break;
+      case "ExpectEvents":
+        checkPatternNames(statement.pattern, this.fileScope.registry, this.bag);
+        for (const field of patternFields(statement.pattern)) this.#fieldValue(field.value, scope);
+        return this.expression(statement.subject, scope);
       case "Fail":
         checkFail(statement, this.fileScope.registry, this.bag);
-        if (statement.nth !== null) this.expression(statement.nth, scope);
-        if (statement.point === null) this.sealedBlock(statement.body, scope, "fail each");
-        else this.#block(statement.body, place);
-        return;
+        if (statement.point !== null) break;
+        return this.sealedBlock(statement.body, scope, "fail each");
       case "Invariant": {
         const code = codeScope("lambda", scope.code);
         this.resolution.closures.set(statement, code);
-        this.expression(statement.condition, new Scope(code, scope));
-        return;
+        return this.expression(statement.condition, new Scope(code, scope));
       }
-      case "ErrorStatement":
-        return;
     }
+    // What has names of its own is above; in all others names mean what they mean around them.
+    for (const expression of statementExpressions(statement)) this.expression(expression, scope);
+    const inLoop = place.inLoop || roleOf(statement) === "loop";
+    for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);
   }
 
-  #declaration(statement: Declaration): void {
-    switch (statement.kind) {
-      case "Const":
-      case "Function": {
-        const binding = this.fileScope.declared.get(statement.name.text);
-        // A second declaration of a name was refused; its inside still gets its errors.
-        const own = binding?.declaration === statement;
-        if (statement.kind === "Const") {
-          this.#const(
-            own && binding.kind === "const"
-              ? binding
-              : { kind: "const", declaration: statement, reads: 0 },
-          );
-        } else {
-          this.#function(
-            own && binding.kind === "function"
-              ? binding
-              : { kind: "function", declaration: statement, reads: 0 },
-          );
-        }
-        return;
-      }
-      case "Test":
-        this.#test(statement);
-        return;
-      case "Property":
-        this.#property(statement);
-        return;
-      case "Bench":
-        this.#bench(statement);
-        return;
-    }
+  /** A second declaration of a name was refused; its inside still gets its errors. */
+  #bindingOf<K extends Owner["kind"]>(
+    declaration: Extract<Owner, { kind: K }>["declaration"],
+    kind: K,
+  ): Extract<Owner, { kind: K }> {
+    const binding = this.fileScope.declared.get(declaration.name.text);
+    const own = binding?.declaration === declaration ? binding : { kind, declaration, reads: 0 };
+    return own as Extract<Owner, { kind: K }>;
   }
 
   #letVariable(statement: Extract<Statement, { kind: "Let" }>, scope: Scope): Variable {

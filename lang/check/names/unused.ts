@@ -1,6 +1,7 @@
 /** Names that nobody uses, and lambdas that keep an old value: warnings, never errors. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
+import { roleOf } from "../../syntax/tree/statement_kinds.ts";
 import type { Resolution } from "./bindings.ts";
 import type { FileScope } from "./file_scope.ts";
 
@@ -29,35 +30,11 @@ export function warnUnused(
       );
     }
   }
-  if (!file.items.some((item) => RUN.has(item.kind))) return;
+  // A file that is run has tests or statements.
+  if (file.items.every((item) => roleOf(item) === "declaration")) return;
   for (const { declaration, reads } of scope.declared.values()) {
     if (reads === 0 && declaration.span.source === file.span.source) {
       warn(declaration.name.text, declaration.name.span);
     }
   }
 }
-
-/** What makes a file one that is run: tests and statements. */
-const RUN: ReadonlySet<string> = new Set([
-  "Test",
-  "Property",
-  "Bench",
-  "Let",
-  "Assign",
-  "If",
-  "While",
-  "For",
-  "Repeat",
-  "Match",
-  "Assert",
-  "ExpectOutcome",
-  "ExpectEvents",
-  "Step",
-  "Wait",
-  "Advance",
-  "OnCpu",
-  "Fail",
-  "Invariant",
-  "Output",
-  "Expression",
-]);

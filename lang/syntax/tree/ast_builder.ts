@@ -7,6 +7,7 @@
  */
 import type { CstNode, IToken, TokenType } from "chevrotain";
 import { spanBetween } from "../../source.ts";
+import type { DmaParser } from "../parser.ts";
 import type {
   Block,
   ExpectedOutcome,
@@ -19,7 +20,7 @@ import type {
   Statement,
 } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
-import { DeclarationBuilder, DECLARATIONS } from "./build_declarations.ts";
+import { DeclarationBuilder, isDeclarationRule } from "./build_declarations.ts";
 import { ExpressionBuilder } from "./build_expression.ts";
 import { PatternBuilder } from "./build_pattern.ts";
 import {
@@ -46,6 +47,18 @@ const OUTCOMES: ReadonlyMap<TokenType, OutcomeKind> = new Map([
   [t.Soft.fails, "error"],
   [t.Soft.faults, "fault"],
   [t.Soft.warns, "warning"],
+]);
+
+/** The grammar's rules for statements, besides declarations. */
+type StatementRule =
+  | Extract<keyof DmaParser, `${string}Statement`>
+  | "misplacedRecord"
+  | "strayBraces";
+
+/** Statements that are a word and nothing else. */
+const LONE_WORDS: ReadonlyMap<TokenType, "Break" | "Continue"> = new Map([
+  [t.Soft.break, "Break"],
+  [t.Soft.continue, "Continue"],
 ]);
 
 /** Expressions that do something by themselves. */
@@ -115,19 +128,19 @@ export class AstBuilder {
     const span = this.context.nodeSpan(node);
     if (child === undefined) return { kind: "ErrorStatement", span };
     if (isToken(child)) {
-      return { kind: child.tokenType === t.Soft.break ? "Break" : "Continue", span };
+      return { kind: LONE_WORDS.get(child.tokenType) ?? "ErrorStatement", span };
     }
-    if (DECLARATIONS.has(child.name)) {
+    if (isDeclarationRule(child.name)) {
       if (this.#depth > 0) this.#reportNested(child);
-      return this.declarations.declaration(child);
+      return this.declarations.declaration(child, child.name);
     }
-    return this.#statement(child);
+    return this.#statement(child, child.name as StatementRule);
   }
 
-  #statement(node: CstNode): Statement {
+  #statement(node: CstNode, rule: StatementRule): Statement {
     const { context } = this;
     const span = context.nodeSpan(node);
-    switch (node.name) {
+    switch (rule) {
       case "letStatement": {
         const value = this.value(node);
         return { kind: "Let", name: this.declaredName(node), value, span };
@@ -226,6 +239,7 @@ export class AstBuilder {
       case "expressionStatement":
         return this.#expressionStatement(node);
       default:
+        rule satisfies never;
         return { kind: "ErrorStatement", span };
     }
   }

@@ -11,6 +11,7 @@ import type {
   PathEntry,
   Statement,
 } from "./ast.ts";
+import type { DmaParser } from "../parser.ts";
 import type { BuildContext } from "./build_context.ts";
 import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
@@ -18,13 +19,11 @@ import { readString } from "./literals.ts";
 import { Text, tokenEnd } from "../tokens.ts";
 
 /** The grammar's rules for declarations. */
-export const DECLARATIONS: ReadonlySet<string> = new Set([
-  "useDeclaration",
-  "machineDeclaration",
-  "constDeclaration",
-  "functionDeclaration",
-  "caseDeclaration",
-]);
+type DeclarationRule = Extract<keyof DmaParser, `${string}Declaration`>;
+
+export function isDeclarationRule(name: string): name is DeclarationRule {
+  return name.endsWith("Declaration");
+}
 
 /** Builds what declarations are made of. */
 interface PartBuilder extends Pick<BlockBuilder, "block"> {
@@ -36,9 +35,9 @@ interface PartBuilder extends Pick<BlockBuilder, "block"> {
 export class DeclarationBuilder {
   constructor(readonly context: BuildContext, readonly builder: PartBuilder) {}
 
-  declaration(node: CstNode): Statement {
+  declaration(node: CstNode, rule: DeclarationRule): Statement {
     const span = this.context.nodeSpan(node);
-    switch (node.name) {
+    switch (rule) {
       case "useDeclaration": {
         this.context.noteUse();
         const path = childToken(node, "name");
@@ -61,7 +60,7 @@ export class DeclarationBuilder {
         const parameters = this.#parameters(childNode(node, "parameters"));
         return { kind: "Function", name, parameters, body: this.#body(node), span };
       }
-      default:
+      case "caseDeclaration":
         return this.#case(node);
     }
   }

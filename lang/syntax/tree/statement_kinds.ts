@@ -1,0 +1,206 @@
+/**
+ * What holds of the statements of each kind: the passes over the tree read it here, so that a new
+ * statement is a row, and none of them goes past it.
+ */
+import type { Block, Expression, Statement } from "./ast.ts";
+import { patternFields } from "./pattern_events.ts";
+
+/** What a statement is for those who do not care which one it is. */
+type Role =
+  /** Nothing is run; other files may want it. */
+  | "declaration"
+  /** Run on a machine of its own. */
+  | "case"
+  /** `break` ends it; its block runs turn by turn. */
+  | "loop"
+  /** It lets the machine run. */
+  | "machine"
+  | "plain";
+
+interface StatementKind<S extends Statement> {
+  readonly role: Role;
+  /** What it consists of besides its blocks. */
+  expressions(statement: S): readonly Expression[];
+  /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
+  blocks(statement: S): readonly Block[];
+  /** Why what follows is never reached, as the end of a sentence; null when it may be. */
+  wayOut(statement: S): string | null;
+}
+
+type Kind = Statement["kind"];
+
+const NOTHING: readonly never[] = [];
+const none = () => NOTHING;
+const goesOn = () => null;
+const leavesBlock = (word: string) => () => `\`${word}\` leaves the block before it`;
+const body = ({ body }: { readonly body: Block }): readonly Block[] => [body];
+const value = ({ value }: { readonly value: Expression }): readonly Expression[] => [value];
+const subject = ({ subject }: { readonly subject: Expression }): readonly Expression[] => [subject];
+const condition = ({ condition }: { readonly condition: Expression }): readonly Expression[] => [
+  condition,
+];
+
+const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K }>> } = {
+  Use: { role: "declaration", expressions: none, blocks: none, wayOut: goesOn },
+  Machine: { role: "declaration", expressions: none, blocks: none, wayOut: goesOn },
+  Const: { role: "declaration", expressions: value, blocks: none, wayOut: goesOn },
+  Function: { role: "declaration", expressions: none, blocks: body, wayOut: goesOn },
+  Test: { role: "case", expressions: none, blocks: body, wayOut: goesOn },
+  Property: {
+    role: "case",
+    expressions: ({ forall }) => forall.map(({ values }) => values),
+    blocks: body,
+    wayOut: goesOn,
+  },
+  Bench: {
+    role: "case",
+    expressions: ({ budgets }) => budgets.map(({ condition }) => condition),
+    blocks: ({ loop, setup }) => setup === null ? [loop] : [setup, loop],
+    wayOut: goesOn,
+  },
+  Let: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
+  Assign: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
+  If: {
+    role: "plain",
+    expressions: ({ condition, otherwise }) =>
+      otherwise !== null && "kind" in otherwise
+        ? [condition, ...statementExpressions(otherwise)]
+        : [condition],
+    blocks: ({ otherwise, then }) => {
+      if (otherwise === null) return [then];
+      return "kind" in otherwise ? [then, ...innerBlocks(otherwise)] : [then, otherwise];
+    },
+    wayOut: (statement) =>
+      hasElse(statement) && innerBlocks(statement).every(leaves)
+        ? "both ways through the `if` before it leave the block"
+        : null,
+  },
+  While: {
+    role: "loop",
+    expressions: condition,
+    blocks: body,
+    wayOut: ({ body, condition }) =>
+      condition.kind === "Boolean" && condition.value && !breaksOut(body)
+        ? "the loop before it has no end"
+        : null,
+  },
+  For: { role: "loop", expressions: ({ values }) => [values], blocks: body, wayOut: goesOn },
+  Repeat: { role: "loop", expressions: ({ count }) => [count], blocks: body, wayOut: goesOn },
+  Match: {
+    role: "plain",
+    expressions: ({ arms, subject }) => [
+      subject,
+      ...arms.flatMap(({ pattern }) => pattern ?? NOTHING),
+    ],
+    blocks: ({ arms }) => arms.map(({ body }) => body),
+    wayOut: ({ arms }) =>
+      arms.some(({ pattern }) => pattern === null) && arms.every(({ body }) => leaves(body))
+        ? "every arm of the `match` before it leaves the block"
+        : null,
+  },
+  Return: {
+    role: "plain",
+    expressions: ({ value }) => present(value),
+    blocks: none,
+    wayOut: leavesBlock("return"),
+  },
+  Break: { role: "plain", expressions: none, blocks: none, wayOut: leavesBlock("break") },
+  Continue: { role: "plain", expressions: none, blocks: none, wayOut: leavesBlock("continue") },
+  Assert: {
+    role: "plain",
+    expressions: ({ condition, message }) => present(condition, message),
+    blocks: none,
+    wayOut: goesOn,
+  },
+  ExpectOutcome: { role: "plain", expressions: none, blocks: body, wayOut: goesOn },
+  ExpectEvents: {
+    role: "plain",
+    expressions: ({ pattern, subject }) => [
+      ...patternFields(pattern).map(({ value }) => value),
+      subject,
+    ],
+    blocks: none,
+    wayOut: goesOn,
+  },
+  Step: {
+    role: "machine",
+    expressions: ({ count, until }) => present(count, until),
+    blocks: none,
+    wayOut: goesOn,
+  },
+  Wait: { role: "machine", expressions: subject, blocks: none, wayOut: goesOn },
+  Advance: {
+    role: "machine",
+    expressions: ({ duration }) => [duration],
+    blocks: none,
+    wayOut: goesOn,
+  },
+  OnCpu: {
+    role: "plain",
+    expressions: ({ cpu }) => [cpu],
+    blocks: body,
+    wayOut: ({ body }) => leaves(body) ? "the block of `on cpu` before it leaves this one" : null,
+  },
+  Fail: { role: "plain", expressions: ({ nth }) => present(nth), blocks: body, wayOut: goesOn },
+  Invariant: { role: "plain", expressions: condition, blocks: none, wayOut: goesOn },
+  Output: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
+  Expression: {
+    role: "plain",
+    expressions: ({ expression }) => [expression],
+    blocks: none,
+    wayOut: goesOn,
+  },
+  ErrorStatement: { role: "plain", expressions: none, blocks: none, wayOut: goesOn },
+};
+
+/** The kinds of statements there are. */
+export const STATEMENT_KINDS = Object.keys(KINDS) as readonly Kind[];
+
+function rowOf(statement: Statement): StatementKind<Statement> {
+  return KINDS[statement.kind] as StatementKind<Statement>;
+}
+
+export function roleOf(statement: Statement): Role {
+  return KINDS[statement.kind].role;
+}
+
+/** True for what stands at the top level of a file and is no statement to run there. */
+export function isDeclaration(statement: Statement): boolean {
+  const role = roleOf(statement);
+  return role === "declaration" || role === "case";
+}
+
+/** The expressions a statement consists of, those of its blocks aside. */
+export function statementExpressions(statement: Statement): readonly Expression[] {
+  return rowOf(statement).expressions(statement);
+}
+
+/** The blocks a statement consists of; those of `trace`, `fork` and `compare` belong to expressions. */
+export function innerBlocks(statement: Statement): readonly Block[] {
+  return rowOf(statement).blocks(statement);
+}
+
+/** Why what follows a statement in its block is never reached; null when it may be. */
+export function wayOut(statement: Statement): string | null {
+  return rowOf(statement).wayOut(statement);
+}
+
+function present(...expressions: readonly (Expression | null)[]): readonly Expression[] {
+  return expressions.filter((expression) => expression !== null);
+}
+
+function leaves({ statements }: Block): boolean {
+  return statements.some((statement) => wayOut(statement) !== null);
+}
+
+function hasElse({ otherwise }: Extract<Statement, { kind: "If" }>): boolean {
+  return otherwise !== null && (!("kind" in otherwise) || hasElse(otherwise));
+}
+
+/** True when a `break` in a loop's block ends that loop. */
+function breaksOut({ statements }: Block): boolean {
+  return statements.some((statement) =>
+    statement.kind === "Break" ||
+    roleOf(statement) !== "loop" && innerBlocks(statement).some(breaksOut)
+  );
+}

@@ -1,0 +1,136 @@
+/** Walks over the syntax tree: what is directly inside what. */
+import type { Block, CompareExpression, Expression, Statement } from "./ast.ts";
+import { innerBlocks, roleOf, statementExpressions } from "./statement_kinds.ts";
+
+/**
+ * Looks at what an expression directly consists of, as long as the answer is no; what stands in a
+ * block, such as that of a `trace`, is not part of it.
+ *
+ * Files of ten thousand lines have a hundred thousand of these: a walk makes no lists of them.
+ */
+export function someChild(
+  expression: Expression,
+  test: (child: Expression) => boolean,
+): boolean {
+  switch (expression.kind) {
+    case "Integer":
+    case "Ratio":
+    case "Size":
+    case "Duration":
+    case "Bytes":
+    case "Boolean":
+    case "None":
+    case "Name":
+    case "Trace":
+    case "Compare":
+    case "Fork":
+    case "Race":
+    case "ErrorExpression":
+      return false;
+    case "String":
+      return expression.parts.some((part) => typeof part !== "string" && test(part));
+    case "List":
+      return expression.items.some(test);
+    case "Record":
+      return someValue(expression.entries, test);
+    case "Lambda":
+      return test(expression.body);
+    case "Unary":
+    case "Try":
+    case "Cast":
+      return test(expression.operand);
+    case "Binary":
+      return test(expression.left) || test(expression.right);
+    case "Range":
+      return test(expression.first) || test(expression.last);
+    case "Call":
+      return test(expression.callee) || someValue(expression.arguments, test);
+    case "Index":
+      return test(expression.object) || test(expression.index);
+    case "Field":
+      return test(expression.object);
+  }
+}
+
+function someValue(
+  entries: readonly { readonly value: Expression }[],
+  test: (value: Expression) => boolean,
+): boolean {
+  for (const { value } of entries) if (test(value)) return true;
+  return false;
+}
+
+/** The same for everything inside an expression, itself first. */
+export function someExpression(
+  expression: Expression,
+  test: (expression: Expression) => boolean,
+): boolean {
+  const look = (inner: Expression): boolean => test(inner) || someChild(inner, look);
+  return look(expression);
+}
+
+type WithBlocks = Extract<
+  Expression,
+  { readonly body: Block } | { readonly branches: readonly Block[] }
+>;
+
+const NO_BLOCKS: readonly Block[] = [];
+
+/** The blocks of an expression: of `trace`, `fork`, `race` and `compare`. */
+function blocksOf(expression: Expression): readonly Block[] {
+  switch (expression.kind) {
+    case "Trace":
+    case "Compare":
+      return [expression.body];
+    case "Fork":
+    case "Race":
+      return expression.branches;
+    default:
+      expression satisfies Exclude<Expression, WithBlocks>;
+      return NO_BLOCKS;
+  }
+}
+
+/** Every expression of a statement, and everything inside; what stands in its blocks aside. */
+function eachExpression(statement: Statement, visit: (expression: Expression) => void): void {
+  const look = (expression: Expression): boolean => {
+    visit(expression);
+    return someChild(expression, look);
+  };
+  for (const expression of statementExpressions(statement)) look(expression);
+}
+
+/** The blocks in a statement's expressions. */
+export function expressionBlocks(statement: Statement): readonly Block[] {
+  let blocks: Block[] | null = null;
+  eachExpression(statement, (expression) => {
+    for (const block of blocksOf(expression)) (blocks ??= []).push(block);
+  });
+  return blocks ?? NO_BLOCKS;
+}
+
+/** Every `compare` in a statement, wherever it stands in it. */
+export function comparisonsIn(statement: Statement): readonly CompareExpression[] {
+  const found: CompareExpression[] = [];
+  addComparisons(statement, found);
+  return found;
+}
+
+function addComparisons(statement: Statement, found: CompareExpression[]): void {
+  eachExpression(statement, (expression) => {
+    if (expression.kind === "Compare") found.push(expression);
+  });
+  for (const blocks of [innerBlocks(statement), expressionBlocks(statement)]) {
+    for (const block of blocks) for (const inner of block.statements) addComparisons(inner, found);
+  }
+}
+
+/** True when a statement's own expressions call something or let the machine run. */
+export function callsSomething(statement: Statement): boolean {
+  return roleOf(statement) === "machine" ||
+    statementExpressions(statement).some((expression) => someExpression(expression, isCall));
+}
+
+function isCall({ kind }: Expression): boolean {
+  return kind === "Call";
+}
