@@ -5,8 +5,7 @@
  * (`line_joining.ts`) and words with their meaning (`words.ts`), so every decision needs one token
  * of lookahead. Where people write something else out of habit (`!x`, `=` in a condition, `a = 1`
  * in a record) the grammar takes it and the builder explains it: that gives one error instead of a
- * trail. The expected thing's name stands at each place (`ERR_MSG`); `messages.ts` makes the
- * sentence.
+ * trail. What is due at each place is named by its key (`ERR_MSG`): `expectations.ts` has the rows.
  *
  * Children are labelled by role: `item` and `part` keep things of different kinds in their order.
  * The file is long because a grammar is one thing: its rules call each other in both directions.
@@ -20,6 +19,7 @@ import type {
   OrMethodOpts,
   TokenType,
 } from "chevrotain";
+import type { ExpectationKey } from "./recovery/expectations.ts";
 import { expectedProvider } from "./recovery/messages.ts";
 import { OneTokenLookahead } from "./one_token_lookahead.ts";
 import { RecoveringParser } from "./recovery/recovering_parser.ts";
@@ -27,18 +27,21 @@ import * as t from "./tokens.ts";
 
 const { Hard, Soft } = t;
 
+/** What is expected at a place. */
+const due = (key: ExpectationKey) => ({ ERR_MSG: key });
+
 // Options are made once: the parser passes here for every token.
 const ITEM = { LABEL: "item" };
 const PART = { LABEL: "part" };
 const PREFIX = { LABEL: "prefix" };
 const SUFFIX = { LABEL: "suffix" };
-const FIELD = { LABEL: "suffix", ERR_MSG: "a field's name" };
-const CAST = { LABEL: "suffix", ERR_MSG: "`dma` or `phys`" };
+const FIELD = { LABEL: "suffix", ...due("fieldName") };
+const CAST = { LABEL: "suffix", ...due("cast") };
 const FIRST = { LABEL: "first" };
 const BRANCH = { LABEL: "branch" };
-const named = (what: string) => ({ LABEL: "name", ERR_MSG: what });
-const BLOCK_START = { ERR_MSG: "`{` to begin the block" };
-const NAME = named("a name");
+const named = (key: ExpectationKey) => ({ LABEL: "name", ...due(key) });
+const BLOCK_START = due("block");
+const NAME = named("name");
 
 export interface DmaParserOptions {
   /** Have Chevrotain check the grammar. A test does; every run would pay for it. */
@@ -125,7 +128,7 @@ export class DmaParser extends RecoveringParser {
           { ALT: () => this.SUBRULE(this.strayBraces), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.expressionStatement) },
         ],
-        ERR_MSG: "a statement",
+        ...due("aStatement"),
       },
     );
   });
@@ -134,7 +137,7 @@ export class DmaParser extends RecoveringParser {
 
   readonly useDeclaration = this.RULE("useDeclaration", () => {
     this.CONSUME(Hard.use);
-    this.CONSUME(t.Text, named("a file's path in quotes"));
+    this.CONSUME(t.Text, named("path"));
   });
 
   readonly constDeclaration = this.RULE("constDeclaration", () => {
@@ -146,13 +149,13 @@ export class DmaParser extends RecoveringParser {
 
   readonly functionDeclaration = this.RULE("functionDeclaration", () => {
     this.CONSUME(Hard.fn);
-    this.CONSUME(t.Name, named("the function's name"));
+    this.CONSUME(t.Name, named("functionName"));
     this.SUBRULE(this.parameters);
     this.SUBRULE(this.block);
   });
 
   readonly parameters = this.RULE("parameters", () => {
-    this.CONSUME(t.LParen, { ERR_MSG: "`(` and the function's parameters" });
+    this.CONSUME(t.LParen, due("parameters"));
     this.OPTION(() => this.CONSUME(t.Name, ITEM));
     this.MANY(() => {
       this.CONSUME(t.Comma, ITEM);
@@ -169,7 +172,7 @@ export class DmaParser extends RecoveringParser {
         {
           ALT: () => {
             this.CONSUME(Hard.test);
-            this.CONSUME(t.Text, named("the test's name in quotes"));
+            this.CONSUME(t.Text, named("testName"));
             this.MANY(() => this.SUBRULE(this.modifier));
             this.SUBRULE(this.block);
           },
@@ -177,7 +180,7 @@ export class DmaParser extends RecoveringParser {
         {
           ALT: () => {
             this.CONSUME(Hard.property);
-            this.CONSUME2(t.Text, named("the property's name in quotes"));
+            this.CONSUME2(t.Text, named("propertyName"));
             this.MANY2(() => this.SUBRULE2(this.modifier));
             this.CONSUME(Soft.forall);
             this.SUBRULE(this.bindings);
@@ -187,13 +190,13 @@ export class DmaParser extends RecoveringParser {
         {
           ALT: () => {
             this.CONSUME(Hard.bench);
-            this.CONSUME3(t.Text, named("the bench's name in quotes"));
+            this.CONSUME3(t.Text, named("benchName"));
             this.MANY3(() => this.SUBRULE3(this.modifier));
             this.SUBRULE(this.benchBody);
           },
         },
       ],
-      ERR_MSG: "`test`, `property` or `bench`",
+      ...due("aCase"),
     });
   });
 
@@ -227,7 +230,7 @@ export class DmaParser extends RecoveringParser {
         { ALT: () => this.CONSUME(t.Assign) },
         { ALT: () => this.CONSUME(t.Colon) },
       ],
-      ERR_MSG: "`=` and a value",
+      ...due("pathValue"),
     });
     this.SUBRULE(this.expression);
   });
@@ -301,7 +304,7 @@ export class DmaParser extends RecoveringParser {
     this.CONSUME(t.Name, { LABEL: "key" });
     this.MANY(() => {
       this.CONSUME(t.Dot);
-      this.CONSUME2(t.Name, { LABEL: "key", ERR_MSG: "a name" });
+      this.CONSUME2(t.Name, { LABEL: "key", ...due("name") });
     });
     this.OR({
       DEF: [
@@ -324,7 +327,7 @@ export class DmaParser extends RecoveringParser {
           },
         },
       ],
-      ERR_MSG: "`=` and a value, or `{`",
+      ...due("machineValue"),
     });
   });
 
@@ -428,7 +431,7 @@ export class DmaParser extends RecoveringParser {
         { ALT: () => this.CONSUME(t.Literal, FIRST) },
         { ALT: () => this.CONSUME(t.Name, FIRST) },
       ],
-      ERR_MSG: "a pattern (a literal, a constant, a range or `_`)",
+      ...due("arm"),
     });
   });
 
@@ -444,7 +447,7 @@ export class DmaParser extends RecoveringParser {
         {
           ALT: () => {
             this.CONSUME(t.OutcomeNoun);
-            this.CONSUME(t.Name, named("the outcome's name"));
+            this.CONSUME(t.Name, named("outcomeName"));
             this.SUBRULE(this.block);
           },
         },
@@ -457,7 +460,7 @@ export class DmaParser extends RecoveringParser {
           },
         },
       ],
-      ERR_MSG: "`error`, `fault`, `warning` or `events`",
+      ...due("outcome"),
     });
   });
 
@@ -509,12 +512,12 @@ export class DmaParser extends RecoveringParser {
             this.CONSUME(t.Name, { LABEL: "point" });
             this.MANY(() => {
               this.CONSUME(t.Dot);
-              this.CONSUME2(t.Name, { LABEL: "point", ERR_MSG: "a name" });
+              this.CONSUME2(t.Name, { LABEL: "point", ...due("name") });
             });
           },
         },
       ],
-      ERR_MSG: "the name of what is to fail, or `each`",
+      ...due("failPoint"),
     });
     this.OPTION(() => {
       this.CONSUME(Soft.nth);
@@ -522,14 +525,14 @@ export class DmaParser extends RecoveringParser {
     });
     this.OPTION2(() => {
       this.CONSUME(Soft.with);
-      this.CONSUME3(t.Name, named("an error's name"));
+      this.CONSUME3(t.Name, named("errorName"));
     });
     this.SUBRULE(this.block);
   });
 
   readonly invariantStatement = this.RULE("invariantStatement", () => {
     this.CONSUME(Soft.invariant);
-    this.CONSUME(t.Text, named("the invariant's name in quotes"));
+    this.CONSUME(t.Text, named("invariantName"));
     this.CONSUME(t.LBrace);
     this.SUBRULE(this.expression);
     this.CONSUME(t.RBrace);
@@ -541,7 +544,7 @@ export class DmaParser extends RecoveringParser {
     this.SUBRULE(this.expression);
     this.OPTION2(() => {
       this.CONSUME(t.OutcomeVerb);
-      this.CONSUME(t.Name, named("the outcome's name"));
+      this.CONSUME(t.Name, named("outcomeName"));
     });
   });
 
@@ -584,7 +587,7 @@ export class DmaParser extends RecoveringParser {
   // -- Event patterns ---------------------------------------------------------------------------
 
   readonly eventPattern = this.RULE("eventPattern", () => {
-    this.CONSUME(t.LBracket, { ERR_MSG: "`[` and a pattern of events" });
+    this.CONSUME(t.LBracket, due("eventPattern"));
     this.OPTION(() => this.SUBRULE(this.eventChoice, ITEM));
     this.MANY(() => {
       this.CONSUME(t.Comma, ITEM);
@@ -609,7 +612,7 @@ export class DmaParser extends RecoveringParser {
         { ALT: () => this.SUBRULE(this.eventGroup) },
         { ALT: () => this.SUBRULE(this.eventName) },
       ],
-      ERR_MSG: "the name of an event, `...` or `(`",
+      ...due("event"),
     });
     this.OPTION2(() => {
       this.OR2([
@@ -640,7 +643,7 @@ export class DmaParser extends RecoveringParser {
           { ALT: () => this.CONSUME2(t.Name, ITEM) },
           { ALT: () => this.CONSUME(t.Star, ITEM) },
         ],
-        ERR_MSG: "the rest of the event's name, or `*`",
+        ...due("eventRest"),
       });
     });
     this.OPTION(() => this.SUBRULE(this.callArguments));
@@ -648,10 +651,10 @@ export class DmaParser extends RecoveringParser {
 
   readonly eventCount = this.RULE("eventCount", () => {
     this.CONSUME(t.LBrace);
-    this.CONSUME(t.NumberToken, { LABEL: "item", ERR_MSG: "how often: a number" });
+    this.CONSUME(t.NumberToken, { LABEL: "item", ...due("count") });
     this.OPTION(() => {
       this.CONSUME(t.Comma);
-      this.CONSUME2(t.NumberToken, { LABEL: "item", ERR_MSG: "how often at most: a number" });
+      this.CONSUME2(t.NumberToken, { LABEL: "item", ...due("countAtMost") });
     });
     this.CONSUME(t.RBrace);
   });
@@ -690,7 +693,7 @@ export class DmaParser extends RecoveringParser {
           { ALT: () => this.SUBRULE(this.list) },
           { ALT: () => this.SUBRULE(this.record) },
         ],
-        ERR_MSG: "a value",
+        ...due("value"),
       },
     );
     this.MANY2(() => {
@@ -782,7 +785,7 @@ export class DmaParser extends RecoveringParser {
         { ALT: () => this.CONSUME(t.Colon) },
         { ALT: () => this.CONSUME(t.Assign) },
       ],
-      ERR_MSG: "`:` and a value",
+      ...due("entryValue"),
     });
     this.SUBRULE(this.expression);
   });
@@ -795,7 +798,7 @@ export class DmaParser extends RecoveringParser {
         this.CONSUME(t.AndThen);
         this.SUBRULE2(this.block);
       },
-      ERR_MSG: "`and` with the other block",
+      ...due("otherBlock"),
     });
   });
 

@@ -1,17 +1,26 @@
 /**
  * Says in a sentence what the parser met.
  *
- * The grammar names what it expects; here the sentence is made, and the place is chosen: the end of
- * the line before, when the next line is what does not fit. `error_hints.ts` knows ways out.
+ * The grammar names what it expects (`expectations.ts`); here the sentence is made, and the place is
+ * chosen: the end of the line before, when the next line is what does not fit.
  */
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
-import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { continuesAfter } from "./bracket_matcher.ts";
-import { END_OF_STATEMENT, hintFor, isReservedName } from "./error_hints.ts";
+import {
+  BEFORE_CLOSER,
+  type Expectation,
+  type ExpectationKey,
+  expectationOf,
+  EXPECTATIONS,
+  EXPECTED_TOKENS,
+  hintFor,
+  isReservedName,
+} from "./expectations.ts";
 import type { Reporter } from "../report.ts";
 import { describeToken } from "../token_text.ts";
 import {
   Assign,
+  CLOSERS,
   Colon,
   Comma,
   End,
@@ -22,44 +31,20 @@ import {
   Literal,
   Newline,
   RBrace,
-  RBracket,
-  RParen,
   tokenEnd,
 } from "../tokens.ts";
 
-/** What `fork { … }` and `race { … }` go on with. */
-const OTHER_BLOCK = "`and` with the other block";
-
-/** What may stand where a closing bracket is missed, by rule. */
-const BEFORE_CLOSER: Readonly<Record<string, string>> = {
-  callArguments: "`,` or `)`",
-  parameters: "`,` or `)`",
-  parentheses: "`)`",
-  eventGroup: "`,`, `|` or `)`",
-  list: "`,` or `]`",
-  index: "`]`",
-  eventPattern: "`,`, `|` or `]`",
-  machineBody: "a key and `=`, or a block",
-  pathEntries: "a key and `=`",
-  record: "a key and `:`",
-  matchBody: "a pattern (a literal, a constant, a range or `_`)",
-  benchBody: "`setup`, `loop` or `budget`",
-  eventCount: "`}`",
-  invariantStatement: "`}`",
-};
-
-/** Gives Chevrotain the name of what is expected; `reportParserError` makes the sentence. */
+/** Gives Chevrotain the key of what is expected, or the label of the token. */
 export const expectedProvider: IParserErrorMessageProvider = {
   buildMismatchTokenMessage({ expected, ruleName }) {
-    if (expected.name === "EOF" || (ruleName === "block" && expected === RBrace)) {
-      return END_OF_STATEMENT;
-    }
-    if (expected === RParen || expected === RBracket || expected === RBrace) {
-      return BEFORE_CLOSER[ruleName] ?? expected.LABEL ?? expected.name;
-    }
-    return expected.LABEL ?? expected.name;
+    const key = expected.name === "EOF"
+      ? "endOfStatement"
+      : CLOSERS.has(expected)
+      ? BEFORE_CLOSER[ruleName]
+      : EXPECTED_TOKENS.get(expected);
+    return key ?? expected.LABEL ?? expected.name;
   },
-  buildNotAllInputParsedMessage: () => END_OF_STATEMENT,
+  buildNotAllInputParsedMessage: () => "endOfStatement" satisfies ExpectationKey,
   buildNoViableAltMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
   buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
 };
@@ -117,18 +102,19 @@ function reportParserError(
   endName: string,
 ): void {
   let { token } = error;
-  let expected = error.message;
-  if (expected === OTHER_BLOCK && token.tokenType === Hard.and) {
+  let expected = expectationOf(error.message);
+  if (expected === EXPECTATIONS.otherBlock && token.tokenType === Hard.and) {
     // An `and` without its block is an operator: what is wrong is what stands behind it.
     token = tokenAfter(token, tokens);
-    expected = "`{` to begin the other block";
+    expected = EXPECTATIONS.otherBlockStart;
   }
   let previous = tokenBefore(token, tokens);
-  if (expected === END_OF_STATEMENT && beginsLine(previous)) expected = "a statement";
-  const dangling = expected === END_OF_STATEMENT ? operatorAbove(token, tokens, reporter) : null;
-  if (dangling !== null) {
-    [previous, token] = [dangling, tokenAfter(dangling, tokens)];
-    expected = "a value";
+  if (expected === EXPECTATIONS.endOfStatement) {
+    const dangling = beginsLine(previous) ? null : operatorAbove(token, tokens, reporter);
+    if (dangling !== null) {
+      [previous, token] = [dangling, tokenAfter(dangling, tokens)];
+      expected = EXPECTATIONS.value;
+    } else if (beginsLine(previous)) expected = EXPECTATIONS.aStatement;
   }
   const behind = previous === undefined ? null : tokenEnd(previous);
   const place = placeOf(expected, token, behind, reporter, endName);
@@ -136,10 +122,11 @@ function reportParserError(
   const reserved = isReservedName(expected, token);
   const sentence = reserved
     ? `\`${token.image}\` is a reserved word and cannot be a name`
-    : `Expected ${expected}${contextOf(expected, previous)}, found ${place.found}`;
-  reporter.error(codeFor(expected, reserved), place.start, place.end, sentence, {
+    : `Expected ${expected.text}${contextOf(expected, previous)}, found ${place.found}`;
+  const code = reserved ? "E0211" : expected.code ?? "E0201";
+  reporter.error(code, place.start, place.end, sentence, {
     hint,
-    ...(place.start === place.end ? { label: `expected ${expected} here` } : {}),
+    ...(place.start === place.end ? { label: `expected ${expected.text} here` } : {}),
   });
 }
 
@@ -194,13 +181,6 @@ function beginsLine(previous: IToken | undefined): boolean {
   return previous === undefined || isA(previous, End) || previous.tokenType === LBrace;
 }
 
-function codeFor(expected: string, reserved: boolean): DiagnosticCode {
-  if (reserved) return "E0211";
-  if (expected === "a value") return "E0202";
-  if (expected === "`=>`" || expected.startsWith("a pattern (")) return "E0222";
-  return expected === END_OF_STATEMENT ? "E0205" : "E0201";
-}
-
 interface ErrorPlace {
   readonly start: number;
   readonly end: number;
@@ -209,7 +189,7 @@ interface ErrorPlace {
 
 /** A token that begins the next line is shown as the end of the line before. */
 function placeOf(
-  expected: string,
+  expected: Expectation,
   token: IToken,
   behind: number | null,
   { source }: Reporter,
@@ -221,8 +201,7 @@ function placeOf(
     return { start: end, end, found: endName };
   }
   // Where the line was to end, or an entry to begin, its end is not what is wrong.
-  const mayEnd = expected === END_OF_STATEMENT || expected.startsWith("a key and");
-  if (behind !== null && !mayEnd) {
+  if (behind !== null && expected.mayEnd !== true) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
     if (token.tokenType === Newline || isOnNextLine) {
       return { start: behind, end: behind, found: "end of line" };
@@ -232,8 +211,8 @@ function placeOf(
 }
 
 /** `after …`, where a value is due because of the token before. */
-function contextOf(expected: string, previous: IToken | undefined): string {
-  if (expected !== "a value" || previous === undefined) return "";
+function contextOf(expected: Expectation, previous: IToken | undefined): string {
+  if (expected !== EXPECTATIONS.value || previous === undefined) return "";
   const type = previous.tokenType;
   const wantsValue = isA(previous, InfixOperator) || type === Comma || type === Assign ||
     type === Colon || (/^[a-z]+$/.test(previous.image) && !isA(previous, Literal));

@@ -1,0 +1,291 @@
+/**
+ * What the parser may expect, one row for each: what it is called, its code, its ways out. The
+ * grammar names the key; all that is decided about an expectation is decided by its row.
+ */
+import type { IToken, TokenType } from "chevrotain";
+import type { DiagnosticCode } from "../../diagnostics/codes.ts";
+import { nearestNames } from "../../diagnostics/suggest.ts";
+import { wordsWhere } from "../language_words.ts";
+import { ownEntry } from "../../text/own_entry.ts";
+import { shortened } from "../token_text.ts";
+import * as t from "../tokens.ts";
+
+const { Hard, Soft } = t;
+
+/** A way out of what the parser met, where there is a likely one. */
+type Hint = (token: IToken, previous: IToken | undefined) => string | undefined;
+
+export interface Expectation {
+  /** As a part of a sentence. */
+  readonly text: string;
+  readonly code?: DiagnosticCode;
+  /** A name is due: a reserved word is none. */
+  readonly isName?: boolean;
+  /** One more of a list: what is missing is most likely a comma. */
+  readonly isListed?: boolean;
+  /** The line may end before it: its end is not what is wrong. */
+  readonly mayEnd?: boolean;
+  readonly hint?: Hint;
+}
+
+/** Blocks of the machine that have a name. */
+const MACHINE_BLOCKS: ReadonlySet<string> = new Set(
+  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint", "vfio", "rdma"],
+);
+
+const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
+
+const FOR_HEAD = "write `for name in 0..n { … }`";
+const TWO_BLOCKS = () => "`fork` and `race` have two blocks at least: `fork { … } and { … }`";
+
+const inQuotes = (what: string): Expectation => ({
+  text: `${what} in quotes`,
+  hint: (token, previous) => {
+    if (token.tokenType === t.LBrace && previous !== undefined) {
+      return `say what it shows: \`${previous.image} "what it shows" { … }\``;
+    }
+    return t.isA(token, t.Name) ? `write it between double quotes: "${token.image}"` : undefined;
+  },
+});
+
+const assigned = (text: string): Expectation => ({
+  text,
+  hint: (token, previous) => {
+    if (MACHINE_BLOCKS.has(previous?.image ?? "")) {
+      return `names in the machine have no quotes: \`${previous!.image} ${
+        shortened(token.image.replaceAll('"', ""))
+      } { … }\``;
+    }
+    return t.isA(token, t.Literal) && previous !== undefined
+      ? `write \`${shortened(previous.image)} = ${shortened(token.image)}\``
+      : undefined;
+  },
+});
+
+const listed = (text: string): Expectation => ({
+  text,
+  isListed: true,
+  hint: (token) => {
+    if (t.isA(token, t.Literal) || t.isA(token, t.Name)) return "is a comma missing?";
+    return token.tokenType === t.Colon
+      ? "`:` stands behind an argument's name: `size: 4KiB`"
+      : undefined;
+  },
+});
+
+const ROWS = {
+  aStatement: { text: "a statement" },
+  endOfStatement: { text: "end of line", code: "E0205", mayEnd: true, hint: endHint },
+  value: { text: "a value", code: "E0202", hint: valueHint },
+  name: {
+    text: "a name",
+    isName: true,
+    hint: (token, previous) =>
+      token.tokenType === t.LParen && previous?.tokenType === Hard.for ? FOR_HEAD : undefined,
+  },
+  functionName: { text: "the function's name", isName: true },
+  errorName: { text: "an error's name", isName: true },
+  outcomeName: {
+    text: "the outcome's name",
+    isName: true,
+    hint: ({ tokenType }) =>
+      tokenType === t.Minus
+        ? "the name of an errno has no sign: `fails EIO`"
+        : "as in `expect error EINVAL { … }` or `f() fails EINVAL`",
+  },
+  fieldName: {
+    text: "a field's name",
+    isName: true,
+    hint: ({ image, tokenType }) =>
+      tokenType === t.NumberToken
+        ? `items of a list are counted in brackets: \`[${image}]\``
+        : undefined,
+  },
+  cast: { text: "`dma` or `phys`" },
+  path: inQuotes("a file's path"),
+  testName: inQuotes("the test's name"),
+  propertyName: inQuotes("the property's name"),
+  benchName: inQuotes("the bench's name"),
+  invariantName: inQuotes("the invariant's name"),
+  block: { text: "`{` to begin the block" },
+  otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },
+  otherBlockStart: { text: "`{` to begin the other block", hint: TWO_BLOCKS },
+  parameters: { text: "`(` and the function's parameters" },
+  aCase: { text: "`test`, `property` or `bench`" },
+  assign: {
+    text: "`=`",
+    hint: (_, previous) =>
+      previous?.image === "mut"
+        ? "leave `mut` out: every variable can be given another value"
+        : undefined,
+  },
+  pathValue: assigned("`=` and a value"),
+  machineValue: assigned("`=` and a value, or `{`"),
+  entryValue: { text: "`:` and a value" },
+  arrow: {
+    text: "`=>`",
+    code: "E0222",
+    hint: ({ tokenType }) =>
+      tokenType === t.Pipe
+        ? "an arm has one pattern: write one for each"
+        : "a pattern is a literal, a constant, a range or `_`, and no condition",
+  },
+  arm: { text: "a pattern (a literal, a constant, a range or `_`)", code: "E0222" },
+  in: {
+    text: "`in`",
+    hint: ({ tokenType }) => tokenType === t.Assign ? FOR_HEAD : undefined,
+  },
+  outcome: {
+    text: "`error`, `fault`, `warning` or `events`",
+    hint: ({ image }) =>
+      /^E[A-Z]+$/.test(image) ? `write \`expect error ${image} { … }\`` : undefined,
+  },
+  failPoint: { text: "the name of what is to fail, or `each`" },
+  eventPattern: { text: "`[` and a pattern of events" },
+  event: { text: "the name of an event, `...` or `(`" },
+  eventRest: { text: "the rest of the event's name, or `*`" },
+  count: { text: "how often: a number" },
+  countAtMost: { text: "how often at most: a number" },
+  argumentOrEnd: listed("`,` or `)`"),
+  itemOrEnd: listed("`,` or `]`"),
+  groupEnd: { text: "`,`, `|` or `)`" },
+  patternEnd: { text: "`,`, `|` or `]`" },
+  machineKey: { text: "a key and `=`, or a block", mayEnd: true },
+  pathKey: { text: "a key and `=`", mayEnd: true },
+  recordKey: {
+    text: "a key and `:`",
+    mayEnd: true,
+    hint: ({ tokenType }) =>
+      tokenType === Hard.return
+        ? "`{` begins a record here; the body of a lambda is one expression, without `return`"
+        : undefined,
+  },
+  benchPart: { text: "`setup`, `loop` or `budget`" },
+} satisfies Readonly<Record<string, Expectation>>;
+
+export type ExpectationKey = keyof typeof ROWS;
+
+export const EXPECTATIONS: Readonly<Record<ExpectationKey, Expectation>> = ROWS;
+
+/** Tokens that are expected by a row of their own; of all others their label says enough. */
+export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
+  [t.Name, "name"],
+  [t.Literal, "value"],
+  [t.Assign, "assign"],
+  [t.FatArrow, "arrow"],
+  [Hard.in, "in"],
+]);
+
+/** What may stand where a closing bracket is missed, by rule. */
+export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
+  block: "endOfStatement",
+  callArguments: "argumentOrEnd",
+  parameters: "argumentOrEnd",
+  eventGroup: "groupEnd",
+  list: "itemOrEnd",
+  eventPattern: "patternEnd",
+  machineBody: "machineKey",
+  pathEntries: "pathKey",
+  record: "recordKey",
+  matchBody: "arm",
+  benchBody: "benchPart",
+};
+
+/** The row that an error of the parser names, or one for the token whose label it says. */
+export function expectationOf(message: string): Expectation {
+  return ownEntry<Expectation>(ROWS, message) ?? { text: message };
+}
+
+/** True for a reserved word where a name is due. */
+export function isReservedName(expected: Expectation, token: IToken): boolean {
+  return expected.isName === true && Object.hasOwn(Hard, token.image);
+}
+
+const FOREIGN_WORDS: Readonly<Record<string, string>> = {
+  else: "`else` stands right behind the `}` of its `if`",
+  elif: "write `else if`",
+  elseif: "write `else if`",
+  then: "the block of an `if` stands in braces: `if x { … }`",
+  do: "a block stands in braces",
+};
+
+/** A way out of what the parser met, where there is a likely one. */
+export function hintFor(
+  expected: Expectation,
+  token: IToken,
+  previous: IToken | undefined,
+): string | undefined {
+  if (expected.hint === TWO_BLOCKS) return TWO_BLOCKS();
+  const isTwice = previous?.image === token.image && token.tokenType !== t.Assign &&
+    token.image !== "" && token.startOffset - t.tokenEnd(previous) <= 1;
+  if (isTwice) {
+    const twice = `\`${shortened(token.image)}\` stands here twice`;
+    return expected.isListed ? `${twice}, or a comma is missing` : twice;
+  }
+  if (isReservedName(expected, token)) {
+    return "take another name; reserved words may stand after `.` and before `:` only";
+  }
+  if (token.tokenType === t.Question) {
+    return "there is no `? :`; write `if … { … } else { … }`";
+  }
+  return ownEntry(FOREIGN_WORDS, token.image) ?? expected.hint?.(token, previous);
+}
+
+function valueHint(token: IToken, previous: IToken | undefined): string | undefined {
+  switch (token.tokenType) {
+    case Hard.if:
+    case Hard.match:
+    case Hard.for:
+    case Hard.while:
+      return `\`${token.image}\` is a statement here and has no value`;
+    case Hard.fn:
+      return "a function without a name is written `x => …`";
+    case Hard.and:
+    case t.AndThen:
+      return "`and` and `{`: a record needs parentheses here";
+    case t.Assign:
+      return previous?.tokenType === t.Assign ? "`==` is written without a blank" : undefined;
+    default:
+      return Object.hasOwn(Hard, token.image) && !t.isA(token, t.InfixOperator)
+        ? `\`${token.image}\` is a reserved word`
+        : undefined;
+  }
+}
+
+function endHint(token: IToken, previous: IToken | undefined): string | undefined {
+  switch (token.tokenType) {
+    case t.LBrace:
+      return braceHint(previous);
+    case t.Colon:
+      return "`:` stands in records, arguments and event patterns only";
+    case t.Comma:
+      return "a list stands in brackets: `[a, b]`";
+    case Soft.as:
+      return undefined;
+    case t.Dot:
+      return "`.` asks a value for something, and none stands before it";
+    case Hard.in:
+      return "what a list has is asked with `list.contains(x)`";
+    case Hard.if:
+      return "`if` is a statement: `if … { … } else { … }`";
+    default:
+      return /^0x/i.test(token.image) && previous?.tokenType === t.RParen
+        ? `a cast stands behind its value: \`${shortened(token.image)} as dma\``
+        : "put it on a line of its own, or `;` between the two";
+  }
+}
+
+/** A `{` behind a statement that is complete. */
+function braceHint(previous: IToken | undefined): string {
+  if (previous?.tokenType === t.Text) {
+    const name = previous.image.length <= 40 ? previous.image : '"…"';
+    return `write \`test ${name} { … }\``;
+  }
+  if (previous?.tokenType === t.RParen) {
+    return "a function is declared `fn name(…) { … }`; a call has no block";
+  }
+  const word = previous === undefined ? undefined : nearestNames(previous.image, BLOCK_WORDS)[0];
+  return word === undefined
+    ? "`{` opens a block after `if`, `for`, `trace` and their like only"
+    : `did you mean \`${word} { … }\`?`;
+}
