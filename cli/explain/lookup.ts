@@ -135,7 +135,7 @@ function eventLines(name: string): string[] | null {
   const entry = (EVENT_TABLE as Readonly<
     Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
   >)[name];
-  if (entry === undefined) return null;
+  if (entry === undefined || !Object.hasOwn(EVENT_TABLE, name)) return null;
   return [
     `## ${name}`,
     "",

@@ -46,7 +46,7 @@ export function describeBuiltin(name: string, columns: number): string[] | null 
   const event = (EVENT_TABLE as Readonly<
     Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
   >)[name];
-  return event === undefined
+  return event === undefined || !Object.hasOwn(EVENT_TABLE, name)
     ? describeLanguage(name, columns)
     : [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
 }

@@ -277,3 +277,10 @@ Deno.test("words cannot be called, and patterns bind no names: the hint says wha
   assertEquals(hintOf(word), "a pattern binds no name: `_` takes whatever is left");
   assertEquals(hintOf("match 3 { strikt => now() }"), "did you mean `strict`?");
 });
+
+Deno.test("a name that every object of the host has is as unknown as any other", () => {
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    const [first] = load(`print ${name}`).diagnostics;
+    assertEquals([first?.code, first?.hint], ["E0301", undefined], name);
+  }
+});

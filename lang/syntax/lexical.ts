@@ -144,9 +144,10 @@ function checkNumber(token: IToken, reporter: Reporter): void {
 function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Reporter): boolean {
   if (next?.tokenType !== Identifier || !/^[0-9_]+$/.test(token.image)) return false;
   const word = next.image;
-  const right = word in SIZE_UNITS || word in TIME_UNITS || /^[KMGT]$|^[KMGTkmgt]i?[bB]$/.test(word)
-    ? rightUnit(word)
-    : null;
+  const right =
+    SIZE_UNITS.has(word) || TIME_UNITS.has(word) || /^[KMGT]$|^[KMGTkmgt]i?[bB]$/.test(word)
+      ? rightUnit(word)
+      : null;
   if (right === null) return false;
   const text = `${token.image}${right}`;
   reporter.error(

@@ -576,3 +576,22 @@ Deno.test("an operator that took the next statement's first word for its value h
     ["let x = 1 +\n  # more\n  2"],
   ]);
 });
+
+Deno.test("words that every object of the host has mean as little as any other", () => {
+  const forms = [
+    "NAME x",
+    "NAME 4",
+    "let y = 1 NAME",
+    "let y = 4NAME",
+    "let y = 4 NAME",
+    "NAME(4)",
+  ];
+  for (const name of ["constructor", "toString", "valueOf", "hasOwnProperty"]) {
+    for (const form of forms) {
+      const ours = parseText(form.replace("NAME", name)).diagnostics;
+      const other = parseText(form.replace("NAME", "zyxwvut")).diagnostics;
+      const said = (all: typeof ours) => all.map(({ code, hint }) => [code, typeof hint]);
+      assertEquals(said(ours), said(other), `${form} ${name}`);
+    }
+  }
+});

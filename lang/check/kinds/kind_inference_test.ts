@@ -162,6 +162,6 @@ Deno.test("the condition of an `else if` is looked at as that of an `if`", () =>
     "E0403 1:29 `if` takes true or false, but this is an int",
   ]);
   assertEquals(errorsOf("if true { } else if true { } else if 4KiB + 1us == 3 { print 2 }"), [
-    "E0401 1:42 A size and a duration do not go with `+`",
+    "E0401 1:43 A size and a duration do not go with `+`",
   ]);
 });

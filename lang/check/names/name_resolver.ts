@@ -13,6 +13,7 @@ import type {
   Name,
   NameExpression,
 } from "../../syntax/tree/ast.ts";
+import { ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
@@ -337,7 +338,7 @@ export abstract class NameResolver {
     if (called && isCalledWord(name)) {
       return `\`${name}\` is a statement: leave the parentheses out`;
     }
-    return FOREIGN_NAMES[name] ?? this.fileScope.hint(name, scope.names(), called);
+    return ownEntry(FOREIGN_NAMES, name) ?? this.fileScope.hint(name, scope.names(), called);
   }
 
   /** The statements of a `trace`. */

@@ -123,6 +123,7 @@ function reportUnclosed(
   const opener = tokens[fix.opener]!;
   const closer = (PARTNERS.get(opener.tokenType) ?? RBrace).LABEL;
   const found = foundAt(fix.at, tokens, endName);
+  const endsLine = tokens[fix.at]?.tokenType === Newline && found !== endName;
   reporter.error(
     "E0203",
     place,
@@ -130,7 +131,7 @@ function reportUnclosed(
     `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
     {
       label: `expected ${closer} here`,
-      hint: opener.tokenType === LBrace && fix.at === fix.opener + 1 && found === "end of line"
+      hint: opener.tokenType === LBrace && fix.at === fix.opener + 1 && endsLine
         ? "nothing stands deeper below: an empty block is closed in its own line"
         : undefined,
       related: fix.latest === undefined

@@ -6,7 +6,7 @@ import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { nearestNames } from "../../diagnostics/suggest.ts";
 import { wordsWhere } from "../language_words.ts";
-import { ownEntry } from "../../text/own_entry.ts";
+import { ownEntry } from "../own_entry.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 

@@ -1,6 +1,7 @@
 /** Lines that are no statement: finds out what was meant. */
 import type { CstNode } from "chevrotain";
 import { didYouMean, nearestNames } from "../../diagnostics/suggest.ts";
+import { ownEntry } from "../own_entry.ts";
 import type { Expression } from "../tree/ast.ts";
 import { isStatementWord, wordsWhere } from "../language_words.ts";
 import type { BuildContext } from "../tree/build_context.ts";
@@ -80,7 +81,7 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   const word = childToken(node, "UnknownWord");
   if (word === undefined) return;
   const [next] = children(node, "item").filter(isToken);
-  const foreign = FOREIGN_LEADS[word.image];
+  const foreign = ownEntry(FOREIGN_LEADS, word.image);
   const near = nearestNames(word.image, LEADING_WORDS);
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
   const hint = foreign ?? didYouMean(word.image, near) ??

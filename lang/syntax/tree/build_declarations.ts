@@ -180,26 +180,30 @@ export class DeclarationBuilder {
   #case(node: CstNode): Statement {
     const { context } = this;
     const span = context.nodeSpan(node);
-    const what = childToken(node, "Test") !== undefined
-      ? "a test"
+    const kind = childToken(node, "Test") !== undefined
+      ? "Test"
       : childToken(node, "Property") !== undefined
-      ? "a property"
-      : "a bench";
+      ? "Property"
+      : "Bench";
     const token = childToken(node, "name");
     if (token === undefined) return { kind: "ErrorStatement", span };
     const common = {
-      name: this.plainText(token, `The name of ${what}`),
+      name: this.plainText(token, `The name of a ${kind.toLowerCase()}`),
       nameSpan: context.tokenSpan(token),
       skip: childToken(node, "Skip") !== undefined,
       modifiers: childNodes(node, "modifier").map((modifier) => this.#modifier(modifier)),
       span,
     };
-    if (what === "a test") return { kind: "Test", ...common, body: this.#body(node) };
-    if (what === "a property") {
-      const forall = this.#bindings(childNode(node, "bindings"));
-      return { kind: "Property", ...common, forall, body: this.#body(node) };
+    switch (kind) {
+      case "Test":
+        return { kind, ...common, body: this.#body(node) };
+      case "Property": {
+        const forall = this.#bindings(childNode(node, "bindings"));
+        return { kind, ...common, forall, body: this.#body(node) };
+      }
+      case "Bench":
+        return { kind, ...common, ...this.#bench(childNode(node, "benchBody"), span.end) };
     }
-    return { kind: "Bench", ...common, ...this.#bench(childNode(node, "benchBody"), span.end) };
   }
 
   #modifier(node: CstNode): MachineModifier {

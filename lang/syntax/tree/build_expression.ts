@@ -11,6 +11,7 @@ import type {
   PathEntry,
   RecordEntry,
 } from "./ast.ts";
+import { ownEntry } from "../own_entry.ts";
 import type { BuildContext } from "./build_context.ts";
 import {
   childNode,
@@ -136,7 +137,7 @@ export class ExpressionBuilder {
 
   #nameExpression(token: IToken): Expression {
     const span = this.context.tokenSpan(token);
-    const own = FOREIGN_WORDS[token.image];
+    const own = ownEntry(FOREIGN_WORDS, token.image);
     if (own !== undefined) {
       this.context.suspect(token.image, () =>
         this.context.errorOn(

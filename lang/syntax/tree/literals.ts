@@ -21,16 +21,21 @@ export type NumberValue =
   | { readonly kind: "problem"; readonly problem: LiteralProblem };
 
 /** Bytes in one unit of size. */
-export const SIZE_UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-};
+export const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["B", 1],
+  ["KiB", 2 ** 10],
+  ["MiB", 2 ** 20],
+  ["GiB", 2 ** 30],
+  ["TiB", 2 ** 40],
+]);
 
 /** Nanoseconds in one unit of time. */
-export const TIME_UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+export const TIME_UNITS: ReadonlyMap<string, number> = new Map([
+  ["ns", 1],
+  ["us", 1e3],
+  ["ms", 1e6],
+  ["s", 1e9],
+]);
 
 const DIGITS = "[0-9]+(?:_[0-9]+)*";
 const DECIMAL = new RegExp(`^(?:${DIGITS})$`);
@@ -95,9 +100,9 @@ function exact(
 function withUnit(image: string, digits: string, unit: string): NumberValue {
   const plain = plainDigits(digits);
   if (plain.length > 1 && plain.startsWith("0")) return leadingZero(image);
-  const sizeUnit = SIZE_UNITS[unit];
+  const sizeUnit = SIZE_UNITS.get(unit);
   if (sizeUnit !== undefined) return exact(image, plain, sizeUnit, "Size");
-  const timeUnit = TIME_UNITS[unit];
+  const timeUnit = TIME_UNITS.get(unit);
   if (timeUnit !== undefined) return exact(image, plain, timeUnit, "Duration");
   return wrongUnit(image, digits, unit);
 }
@@ -133,7 +138,7 @@ function wrongUnit(image: string, digits: string, unit: string): NumberValue {
     });
   }
   const decimal = decimalUnit(unit);
-  const bytes = SIZE_UNITS[right];
+  const bytes = SIZE_UNITS.get(right);
   const about = decimal !== null
     ? ` (${right} is ${bytes} bytes; ${unit} would be ${decimal})`
     : bytes !== undefined && bytes > 1
@@ -204,9 +209,9 @@ function malformed(image: string): NumberValue {
 /** `1.5MiB` → the same in a smaller unit, if that is a whole number. */
 function smallerUnit(ratio: string, unit: string): string {
   const right = rightUnit(unit);
-  const units = right !== null && right in SIZE_UNITS ? SIZE_UNITS : TIME_UNITS;
-  const value = right === null ? NaN : Number(ratio) * (units[right] ?? NaN);
-  const fitting = Object.entries(units).reverse().find(([, one]) => Number.isInteger(value / one));
+  const units = right !== null && SIZE_UNITS.has(right) ? SIZE_UNITS : TIME_UNITS;
+  const value = right === null ? NaN : Number(ratio) * (units.get(right) ?? NaN);
+  const fitting = [...units].reverse().find(([, one]) => Number.isInteger(value / one));
   return fitting === undefined || !Number.isSafeInteger(value)
     ? "sizes and durations are whole numbers of a unit"
     : `write \`${value / fitting[1]}${fitting[0]}\``;
