@@ -4,7 +4,7 @@
  * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
  */
-import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
+import type { Bytes, PhysAddr } from "../../runtime/address.ts";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
@@ -12,7 +12,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../runtime/dma/attributes.ts";
-import { type ErrnoName, errnoName, KernelError } from "../../runtime/errno.ts";
+import { errnoName, KernelError } from "../../runtime/errno.ts";
 import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Run } from "../values/run.ts";
@@ -34,21 +34,6 @@ export function duration(durationNs: number): Quantity {
   return new Quantity("duration", durationNs);
 }
 
-/** A CPU physical address as a value. */
-export function phys(address: PhysAddr): Quantity {
-  return new Quantity("phys", address);
-}
-
-/** An address as a device sees it as a value. */
-export function dma(address: DmaAddr): Quantity {
-  return new Quantity("dma", address);
-}
-
-/** An address of a process as a value. */
-export function virt(address: VirtAddr): Quantity {
-  return new Quantity("virt", address);
-}
-
 /** A constant as a value. */
 export function word(name: string): Word {
   return wordValue(name);
@@ -56,10 +41,6 @@ export function word(name: string): Word {
 
 export function list(items: readonly Value[]): ListValue {
   return new ListValue(items);
-}
-
-export function record(entries: Readonly<Record<string, Value>>): RecordValue {
-  return new RecordValue(new Map(Object.entries(entries)));
 }
 
 /** A thing of the machine as a value. */
@@ -76,13 +57,6 @@ export function isThing<T>(value: Value | undefined, type: TypeSpec<T>): value i
 export function toThing<T>(value: Value | undefined, type: TypeSpec<T>, what: string): T {
   if (isThing(value, type)) return value.target;
   throw wrongKind(value, what, describeKind(`@${type.name}`));
-}
-
-/** A number of any kind as a plain number. */
-export function toNumber(value: Value | undefined, what: string): number {
-  if (typeof value === "number") return value;
-  if (value instanceof Quantity) return value.value;
-  throw wrongKind(value, what, "a number");
 }
 
 /** An int within bounds, both included. */
@@ -102,42 +76,19 @@ export function toInt(
   return value;
 }
 
-/** A size or plain int that is not negative, in bytes. */
-export function toSize(value: Value | undefined, what: string): Bytes {
-  const bytes = toQuantity(value, "size", what);
-  if (bytes < 0) throw new ScriptError("E0919", `Cannot use ${bytes} bytes as ${what}`);
-  return bytes;
+/** A number of a kind or a plain int, which is not negative. */
+function toAmount(value: Value | undefined, kind: "size" | "phys", what: string): number {
+  const number = value instanceof Quantity && value.kind === kind ? value.value : value;
+  if (typeof number !== "number") throw wrongKind(value, what, describeKind(kind));
+  if (number >= 0) return number;
+  throw kind === "size"
+    ? new ScriptError("E0919", `Cannot use ${number} bytes as ${what}`)
+    : new ScriptError("E0918", `An address cannot be negative: ${number}`);
 }
 
 /** A physical address or plain int. */
 export function toPhys(value: Value | undefined, what: string): PhysAddr {
-  return toAddress(value, "phys", what) as PhysAddr;
-}
-
-/** A DMA address or plain int. */
-export function toDma(value: Value | undefined, what: string): DmaAddr {
-  return toAddress(value, "dma", what) as DmaAddr;
-}
-
-/** An address of a process or plain int. */
-export function toVirt(value: Value | undefined, what: string): VirtAddr {
-  return toAddress(value, "virt", what) as VirtAddr;
-}
-
-function toAddress(
-  value: Value | undefined,
-  kind: "phys" | "dma" | "virt",
-  what: string,
-): number {
-  const address = toQuantity(value, kind, what);
-  if (address < 0) throw new ScriptError("E0918", `An address cannot be negative: ${address}`);
-  return address;
-}
-
-function toQuantity(value: Value | undefined, kind: Quantity["kind"], what: string): number {
-  if (typeof value === "number") return value;
-  if (value instanceof Quantity && value.kind === kind) return value.value;
-  throw wrongKind(value, what, describeKind(kind));
+  return toAmount(value, "phys", what) as PhysAddr;
 }
 
 /** Memory as a record of a list says it: { phys, size }. */
@@ -145,7 +96,7 @@ export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeByte
   if (!(item instanceof RecordValue)) throw wrongKind(item, what, "{ phys, size }");
   return {
     phys: toPhys(item.entries.get("phys"), `phys of ${what}`),
-    sizeBytes: toSize(item.entries.get("size"), `size of ${what}`),
+    sizeBytes: toAmount(item.entries.get("size"), "size", `size of ${what}`),
   };
 }
 
@@ -179,9 +130,8 @@ export function toDirection(value: Value | undefined): DmaDirection {
   );
 }
 
-/** Attributes as bits: one word, a list of words, or left out. */
-export function toAttributes(value: Value | undefined): number {
-  if (value === undefined || value === null) return 0;
+/** Attributes as bits: one word, or a list of words. */
+export function toAttributes(value: Value): number {
   const items = value instanceof ListValue ? value.items : [value];
   let attrs = 0;
   for (const item of items) {
@@ -207,11 +157,6 @@ export function failure(result: number, what: string): KernelError {
 /** Raises what a kernel function returned, unless it is 0. */
 export function raiseErrno(result: number, what: string): void {
   if (result < 0) throw failure(result, what);
-}
-
-/** An error's name as a word, or none. */
-export function errorValue(error: ErrnoName | null): Value {
-  return error === null ? null : word(error);
 }
 
 /** The error for a value of a kind that makes no sense there. */

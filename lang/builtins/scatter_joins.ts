@@ -1,21 +1,12 @@
 /**
- * Which entries of a mapped scatterlist became one range for the device, and what kept the others
- * apart: the list's outputs laid beside its entries, and the rules of joining applied to each gap.
+ * Which entries of a mapped scatterlist became one range for the device, and in words what kept the
+ * others apart: the list's outputs laid beside its entries.
  *
  * @see behaviour/dma.md 7.1, 7.2 step 5
  */
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import { APART, type Apart, type Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import { formatSize } from "../text/numbers.ts";
-
-/** Why two neighbours are not one range. */
-export interface Separation {
-  readonly rule: string;
-  /** In a few words, for a picture. */
-  readonly short: string;
-  /** In a sentence. */
-  readonly text: string;
-}
 
 /** One range of the device, and the entries it covers. */
 export interface ScatterRange {
@@ -23,8 +14,8 @@ export interface ScatterRange {
   readonly sizeBytes: number;
   readonly first: number;
   readonly entries: number;
-  /** What separates it from the range before; null for the first one. */
-  readonly separation: Separation | null;
+  /** What keeps it apart from the range before; null for the first one. */
+  readonly words: Words | null;
 }
 
 /** The ranges of a list that is mapped for a device; none when it is not mapped. */
@@ -38,88 +29,79 @@ export function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRang
     // An output of no bytes, which a defect can leave, still stands for its entry.
     let covered = 0;
     do covered += list.lengthAt(entry++); while (covered < sizeBytes && entry < list.count);
-    const separation = output === 0 ? null : separate(list, device, ranges.at(-1)!, first, output);
-    ranges.push({ dma, sizeBytes, first, entries: entry - first, separation });
+    const before = ranges.at(-1);
+    const words = before === undefined ? null : WORDS[list.apartAt(output)](
+      { list, device, before, first, bus: list.isBusAddressAt(output) },
+    );
+    ranges.push({ dma, sizeBytes, first, entries: entry - first, words });
   }
   return ranges;
 }
 
-function separate(
-  list: Scatterlist,
-  device: DmaDevice,
-  before: ScatterRange,
-  first: number,
-  output: number,
-): Separation {
-  const { domain } = device;
-  if (domain === null && list.isBusAddressAt(output)) {
-    return {
-      rule: "dma.7.1",
-      short: "bus address",
-      text: "a peer's bus address: nothing is mapped for it",
-    };
-  }
-  if (domain === null) {
-    return {
-      rule: "dma.7.1",
-      short: "nothing is joined",
-      text: "without translation every entry keeps its own address",
-    };
-  }
-  if (list.bounced) {
-    return {
-      rule: "dma.7.2",
-      short: "may be bounced",
-      text: "entries that may be bounced are mapped one by one",
-    };
-  }
-  if (list.isBusAddressAt(output)) {
-    return {
-      rule: "dma.7.2.5",
-      short: "bus address",
-      text: "a peer's bus address is a range of its own",
-    };
-  }
-  if (list.isBusAddressAt(output - 1)) {
-    return {
-      rule: "dma.7.2.5",
-      short: "behind a bus address",
-      text: "a peer's bus address before it has ended the range",
-    };
-  }
-  const granule = domain.granuleBytes;
-  const offset = list.physAt(first) % granule;
-  if (offset !== 0) {
-    return {
-      rule: "dma.7.2.5",
-      short: "starts inside a page",
-      text: `entry ${first} starts at byte ${offset} of a page: there would be a hole before it`,
-    };
-  }
-  const last = first - 1;
-  const end = list.physAt(last) + list.lengthAt(last);
-  if (end % granule !== 0) {
-    return {
-      rule: "dma.7.2.5",
-      short: "hole before it",
-      text: `entry ${last} ends at byte ${
-        end % granule
-      } of a page: there would be a hole behind it`,
-    };
-  }
-  const boundary = device.segmentBoundaryMask + 1;
-  if (list.dmaAddressAt(output) % boundary === 0) {
-    return {
-      rule: "dma.7.2.5",
-      short: `boundary of ${formatSize(boundary)}`,
-      text: `no range crosses a multiple of ${formatSize(boundary)}`,
-    };
-  }
-  return {
-    rule: "dma.7.2.5",
-    short: `longest is ${formatSize(device.maxSegmentSizeBytes)}`,
-    text: `with entry ${first} the range would be ${
-      formatSize(before.sizeBytes + list.lengthAt(first))
-    }, and the device takes at most ${formatSize(device.maxSegmentSizeBytes)}`,
-  };
+/** What the words of a separation are about: an entry that begins a range behind another one. */
+interface Place {
+  readonly list: Scatterlist;
+  readonly device: DmaDevice;
+  readonly before: ScatterRange;
+  readonly first: number;
+  /** It is a peer's bus address. */
+  readonly bus: boolean;
 }
+
+/** Where in its page a byte lies. */
+function offsetOf(phys: number, { domain }: DmaDevice): number {
+  return phys % (domain?.granuleBytes ?? 1);
+}
+
+/** The rule, a few words for a picture, and a sentence. */
+type Words = readonly [rule: string, short: string, text: string];
+
+const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
+  [APART.UNJOINED]: ({ bus }) =>
+    bus
+      ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"]
+      : ["dma.7.1", "nothing is joined", "without translation every entry keeps its own address"],
+  [APART.ONE_BY_ONE]: () => [
+    "dma.7.2",
+    "may be bounced",
+    "entries that may be bounced are mapped one by one",
+  ],
+  [APART.BUS_ADDRESS]: () => [
+    "dma.7.2.5",
+    "bus address",
+    "a peer's bus address is a range of its own",
+  ],
+  [APART.BEHIND_BUS_ADDRESS]: () => [
+    "dma.7.2.5",
+    "behind a bus address",
+    "a peer's bus address before it has ended the range",
+  ],
+  [APART.STARTS_INSIDE]: ({ device, first, list }) => [
+    "dma.7.2.5",
+    "starts inside a page",
+    `entry ${first} starts at byte ${offsetOf(list.physAt(first), device)} of a page: there ` +
+    "would be a hole before it",
+  ],
+  [APART.HOLE_BEFORE]: ({ device, first, list }) => {
+    const last = first - 1;
+    const end = offsetOf(list.physAt(last) + list.lengthAt(last), device);
+    return [
+      "dma.7.2.5",
+      "hole before it",
+      `entry ${last} ends at byte ${end} of a page: there would be a hole behind it`,
+    ];
+  },
+  [APART.BOUNDARY]: ({ device }) => {
+    const boundary = formatSize(device.segmentBoundaryMask + 1);
+    return ["dma.7.2.5", `boundary of ${boundary}`, `no range crosses a multiple of ${boundary}`];
+  },
+  [APART.LONGEST]: ({ before, device, first, list }) => {
+    const longest = formatSize(device.maxSegmentSizeBytes);
+    const together = formatSize(before.sizeBytes + list.lengthAt(first));
+    return [
+      "dma.7.2.5",
+      `longest is ${longest}`,
+      `with entry ${first} the range would be ${together}, and the device takes at most ${longest}`,
+    ];
+  },
+};

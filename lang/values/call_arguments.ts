@@ -34,7 +34,7 @@ export function positionalParameters(callable: Callable): readonly ParameterSpec
  *   a decoder has against a value.
  */
 export function convertArguments(callable: Callable, args: (Value | undefined)[]): Arguments {
-  const decoded = args as unknown[];
+  const decoded: unknown[] = args;
   for (let index = 0; index < args.length; index++) {
     const parameter = parameterAt(callable, index)!;
     const given = args[index];
@@ -43,7 +43,7 @@ export function convertArguments(callable: Callable, args: (Value | undefined)[]
     if (value === undefined) decoded[index] = parameter.otherwise;
     else decoded[index] = parameter.decode == null ? value : parameter.decode(value);
   }
-  return args;
+  return decoded;
 }
 
 function missing(callable: Callable, parameter: ParameterSpec): ScriptError {

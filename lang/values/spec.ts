@@ -52,7 +52,7 @@ export interface ParameterSpec {
 }
 
 /** Arguments in the order of the parameters, each as its parameter decodes it. */
-export type Arguments = readonly (Value | undefined)[];
+export type Arguments = readonly unknown[];
 
 export interface FunctionSpec {
   readonly name: string;

@@ -37,6 +37,21 @@ const THROUGH_BOUNCE = 2;
 /** The mark of a bus address stands in the entry's link to its page. */
 const IN_PAGE_LINK = 4;
 
+/** What keeps an output apart from the one before it. @see behaviour/dma.md 7.2 step 5 */
+export const APART = {
+  /** Nothing is before it, or nothing is ever joined: the device sees physical addresses. */
+  UNJOINED: 0,
+  /** Entries that may be bounced are mapped one by one. */
+  ONE_BY_ONE: 1,
+  BUS_ADDRESS: 2,
+  BEHIND_BUS_ADDRESS: 3,
+  STARTS_INSIDE: 4,
+  HOLE_BEFORE: 5,
+  BOUNDARY: 6,
+  LONGEST: 7,
+} as const;
+export type Apart = (typeof APART)[keyof typeof APART];
+
 export class Scatterlist {
   /** Entries in use. */
   count = 0;
@@ -55,6 +70,7 @@ export class Scatterlist {
   readonly #dmaLengthBytes: Float64Array;
   readonly #outputPhys: Float64Array;
   readonly #marks: Uint8Array;
+  readonly #aparts: Uint8Array;
 
   /**
    * @param segments What the list holds at first.
@@ -68,6 +84,7 @@ export class Scatterlist {
     this.#dmaLengthBytes = new Float64Array(capacityEntries);
     this.#outputPhys = new Float64Array(capacityEntries);
     this.#marks = new Uint8Array(capacityEntries);
+    this.#aparts = new Uint8Array(capacityEntries);
     for (const { phys, sizeBytes } of segments) this.add(phys, sizeBytes);
   }
 
@@ -161,12 +178,22 @@ export class Scatterlist {
     return (this.#marks[index]! & THROUGH_BOUNCE) !== 0;
   }
 
+  /** What keeps an output apart from the one before it. */
+  apartAt(index: number): Apart {
+    return this.#aparts[index]! as Apart;
+  }
+
+  setApart(index: number, apart: Apart): void {
+    this.#aparts[index] = apart;
+  }
+
   /** Fills the DMA fields of an entry. @param phys Where the buffers of this output begin. */
   setOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
     this.#outputPhys[index] = phys;
     this.#dmaAddress[index] = address;
     this.#dmaLengthBytes[index] = sizeBytes;
     this.#marks[index] = 0;
+    this.#aparts[index] = APART.UNJOINED;
   }
 
   /** As `setOutput`, for a peer's bus address. @param mark Where the entry says so. */

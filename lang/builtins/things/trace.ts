@@ -6,13 +6,16 @@ import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { Closure, ListValue, type Value, Word } from "../../values/value.ts";
+import { Closure, Word } from "../../values/value.ts";
 import type { Run } from "../../values/run.ts";
-import { duration, isThing, thing, wrongKind } from "../arguments.ts";
+import { isThing, thing } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
-import type { ParameterSpec, TypeSpec } from "../../values/spec.ts";
+import type { TypeSpec } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { EVENT } from "./event.ts";
+import { methodsOf } from "../describe/builtin.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { optional, param, type Parameter } from "../describe/parameters.ts";
 
 /** What a trace value stands for. Recorded once, or growing in the case of `events`. */
 export interface Trace {
@@ -44,26 +47,31 @@ export function eventNameTest(name: string): (event: MachineEvent) => boolean {
   );
 }
 
-/** The event name in an argument: a string, or a word such as `irq`. */
-export function toEventName(value: Value | undefined, what: string): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Word) return value.name;
-  throw wrongKind(value, what, "an event's name");
-}
-
-const NAME_PARAMETER: ParameterSpec = {
-  name: "name",
-  kind: ["string", "word"],
+const NAME: Parameter<string> = {
+  ...param.of(
+    "name",
+    ["string", "word"],
+    'An event\'s name, such as "iova.alloc", or "iommu.*" for all below.',
+    // A name without a dot, such as `irq`, is a word.
+    (value) => value instanceof Word ? value.name : value as string,
+  ),
   event: true,
-  doc: 'An event\'s name, such as "iova.alloc", or "iommu.*" for all below.',
 };
 
-function eventOrNone(event: MachineEvent | undefined): Value {
-  return event === undefined ? null : thing(EVENT, event);
-}
+const TEST: Parameter<string | Closure> = {
+  ...param.of(
+    "test",
+    ["string", "word", "function"],
+    "An event's name, or a function that says true for an event.",
+    (value) => value instanceof Word ? value.name : value as string | Closure,
+  ),
+  event: true,
+};
 
-function matches(test: Value | undefined, run: Run): (event: MachineEvent) => boolean {
-  if (!(test instanceof Closure)) return eventNameTest(toEventName(test, "name"));
+const method = methodsOf<Trace>();
+
+function matches(test: string | Closure, run: Run): (event: MachineEvent) => boolean {
+  if (!(test instanceof Closure)) return eventNameTest(test);
   return (event) => run.call(test, [thing(EVENT, event)]) === true;
 }
 
@@ -71,82 +79,51 @@ export const TRACE: TypeSpec<Trace> = {
   name: "trace",
   doc: "Events in the order in which they happened.",
   portable: true,
-  fields: [
-    {
-      name: "length",
-      kind: "int",
-      doc: "How many events it has.",
-      get: (trace) => trace.events.length,
-    },
-    {
-      name: "events",
-      kind: "list",
-      of: "@event",
-      doc: "The events as a list.",
-      get(trace, run) {
-        run.chargeMemory(32 * trace.events.length);
-        return new ListValue(trace.events.map((event) => thing(EVENT, event)));
-      },
-    },
-    {
-      name: "span_ns",
-      kind: "int",
-      doc: "The virtual time it took, in nanoseconds.",
-      get: (trace) => trace.spanNs,
-    },
-    {
-      name: "span",
-      kind: "duration",
-      doc: "The virtual time it took.",
-      get: (trace) => duration(trace.spanNs),
-    },
-  ],
+  fields: fieldsOf<Trace>((f) => ({
+    length: f.int("How many events it has.", ({ events }) => events.length),
+    events: f.list(EVENT, "The events as a list.", ({ events }, run) => {
+      run.chargeMemory(32 * events.length);
+      return events;
+    }),
+    span_ns: f.int("The virtual time it took, in nanoseconds.", ({ spanNs }) => spanNs),
+    span: f.duration("The virtual time it took.", ({ spanNs }) => spanNs),
+  })),
   methods: [
-    {
+    method({
       name: "count",
-      parameters: [NAME_PARAMETER],
+      parameters: [NAME],
       result: "int",
       doc: "How many events of that name it has.",
       example: `let t = trace { alloc_pages(1) }\nassert t.count("iova.alloc") == 0`,
-      run: (_run, trace, [name]) =>
-        trace.events.filter(eventNameTest(toEventName(name, "name"))).length,
-    },
-    {
+      run: (_run, { events }, [name]) => events.filter(eventNameTest(name)).length,
+    }),
+    method({
       name: "filter",
-      parameters: [{
-        name: "test",
-        kind: ["string", "word", "function"],
-        event: true,
-        doc: "An event's name, or a function that says true for an event.",
-      }],
+      parameters: [TEST],
       result: "@trace",
       doc: "The trace of the events that pass.",
       example: `let t = trace { alloc_pages(1) }\nassert t.filter(e => e.cpu == 1).length == 0`,
-      run: (run, trace, [test]) =>
-        thing(TRACE, { events: trace.events.filter(matches(test, run)), spanNs: trace.spanNs }),
-    },
-    {
+      run: (run, { events, spanNs }, [test]) =>
+        thing(TRACE, { events: events.filter(matches(test, run)), spanNs }),
+    }),
+    method({
       name: "first",
-      parameters: [{ ...NAME_PARAMETER, optional: true }],
-      result: "@event",
+      parameters: [optional(NAME)],
+      result: EVENT,
       doc: "The first event, or the first of that name; none when there is none.",
       example: `let t = trace { alloc_pages(1) }\nassert t.first("iommu.map") == none`,
-      run: (run, trace, [name]) =>
-        eventOrNone(
-          name === undefined ? trace.events[0] : trace.events.find(matches(name, run)),
-        ),
-    },
-    {
+      run: (_run, { events }, [name]) =>
+        (name === undefined ? events[0] : events.find(eventNameTest(name))) ?? null,
+    }),
+    method({
       name: "last",
-      parameters: [{ ...NAME_PARAMETER, optional: true }],
-      result: "@event",
+      parameters: [optional(NAME)],
+      result: EVENT,
       doc: "The last event, or the last of that name; none when there is none.",
       example: `let t = trace { alloc_pages(1) }\nassert t.last("iommu.unmap") == none`,
-      run: (run, trace, [name]) =>
-        eventOrNone(
-          name === undefined ? trace.events.at(-1) : trace.events.findLast(matches(name, run)),
-        ),
-    },
+      run: (_run, { events }, [name]) =>
+        (name === undefined ? events.at(-1) : events.findLast(eventNameTest(name))) ?? null,
+    }),
   ],
   format: (trace) =>
     `${formatCount(trace.events.length, "event")} in ${formatDuration(trace.spanNs)}`,

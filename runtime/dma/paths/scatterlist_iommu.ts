@@ -21,7 +21,7 @@ import {
   maintainsCaches,
 } from "./iommu_path.ts";
 import { mustBounce } from "./map_branch.ts";
-import type { Scatterlist } from "../scatterlist.ts";
+import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /**
@@ -162,30 +162,45 @@ function finalise(dev: DmaDevice, domain: IommuDomain, list: Scatterlist, iova: 
   let outputs = 0;
   /** Bytes of the output that may still grow; 0 when none may. */
   let currentBytes = 0;
+  /** What has ended the output before, while none may grow. */
+  let ended: Apart = APART.UNJOINED;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
     if (list.isBusAddressAt(index)) {
       const mark = list.busMarkAt(index) ?? "dma_flags";
       list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes, mark);
+      list.setApart(outputs, APART.BUS_ADDRESS);
       outputs++;
       currentBytes = 0;
+      ended = APART.BEHIND_BUS_ADDRESS;
       continue;
     }
     const offset = domain.offsetOf(phys);
     // Unsigned in the kernel: an output that is too long already takes any more.
     const room = dev.maxSegmentSizeBytes - currentBytes;
-    const joins = currentBytes !== 0 && offset === 0 && position % boundaryBytes !== 0 &&
+    const onBoundary = position % boundaryBytes === 0;
+    const joins = currentBytes !== 0 && offset === 0 && !onBoundary &&
       (room < 0 || room >= lengthBytes);
     if (joins) list.growOutput(outputs - 1, lengthBytes);
     else {
       list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes);
+      if (outputs > 0) {
+        const since = currentBytes === 0 ? ended : onBoundary ? APART.BOUNDARY : APART.LONGEST;
+        const inside = offset !== 0 && since !== APART.BEHIND_BUS_ADDRESS;
+        list.setApart(outputs, inside ? APART.STARTS_INSIDE : since);
+      }
       outputs++;
       currentBytes = 0;
     }
     currentBytes += lengthBytes;
     const mappedBytes = list.mappedAt(index);
-    if (lengthBytes + offset < mappedBytes) currentBytes = 0;
+    if (lengthBytes + offset < mappedBytes) {
+      currentBytes = 0;
+      // An entry that ends on a granule was only moved apart from the next.
+      const onGranule = domain.offsetOf(phys + lengthBytes as PhysAddr) === 0;
+      ended = onGranule ? APART.BOUNDARY : APART.HOLE_BEFORE;
+    }
     position += mappedBytes;
   }
   for (let index = outputs; index < list.count; index++) list.clearOutput(index);
@@ -222,6 +237,7 @@ function mapEach(
       return invalidate(list, -ERRNO.EIO);
     }
     list.setOutput(index, phys, dma, lengthBytes);
+    list.setApart(index, APART.ONE_BY_ONE);
     if (mustBounce(dev, domain, phys, lengthBytes, dir)) list.markBounced(index);
   }
   return list.count;

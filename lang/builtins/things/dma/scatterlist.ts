@@ -72,7 +72,7 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
       entries: list.segments(),
       outputs: device === null ? [] : scatterRanges(list, device).map((range) => ({
         ...range,
-        why: range.separation?.short ?? "",
+        why: range.words?.[1] ?? "",
       })),
       tables: list.tables,
       memoryBytes: list.sizeBytes,
@@ -91,12 +91,13 @@ function explainRanges({ list, device }: ScatterlistTarget): string[] {
       formatCount(ranges.length, "range")
     } ` +
     `for ${device.name}`,
-    ...ranges.flatMap(({ dma: address, sizeBytes, first, entries, separation }) => {
+    ...ranges.flatMap(({ dma: address, sizeBytes, first, entries, words }) => {
       const last = first + entries - 1;
       const which = entries === 1 ? `entry ${first}` : `entries ${first} to ${last}`;
       const head = `  ${formatAddress(address)} ${formatSize(sizeBytes)}: ${which}`;
-      if (separation === null) return [head];
-      const why = `apart by ${separation.rule}: ${separation.text}`;
+      if (words === null) return [head];
+      const [rule, , text] = words;
+      const why = `apart by ${rule}: ${text}`;
       return [head, ...wrapText(why, PICTURE_COLUMNS - 4).map((line) => `    ${line}`)];
     }),
   ].map((line) => clip(line, PICTURE_COLUMNS));
