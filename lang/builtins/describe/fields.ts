@@ -12,7 +12,7 @@ type Get<T, F> = (target: T, run: Run) => PlainOf<F>;
 /** One maker of fields for each kind, and one for any other form. */
 export type FieldMakers<T> =
   & {
-    readonly [K in Exclude<keyof Plains, "list" | "record">]: (
+    readonly [K in Exclude<keyof Plains, "list" | "record" | "range" | "function">]: (
       doc: string,
       get: Get<T, K>,
     ) => Unnamed<T>;
@@ -33,37 +33,33 @@ function field<T, F extends Form>(form: F, doc: string, get: Get<T, F>): Unnamed
   };
 }
 
-const KINDS: readonly Exclude<keyof Plains, "list" | "record">[] = [
-  "any",
-  "int",
-  "ratio",
-  "size",
-  "duration",
-  "phys",
-  "dma",
-  "virt",
-  "bytes",
-  "bool",
-  "string",
-  "word",
-  "range",
-  "function",
-];
+function fieldOf(form: Form) {
+  return (doc: string, get: Get<never, Form>) => field(form, doc, get);
+}
 
 // Only their types differ from one target to the next.
-const MAKERS = {
-  ...Object.fromEntries(
-    KINDS.map((kind) => [kind, (doc: string, get: Get<never, Form>) => field(kind, doc, get)]),
-  ),
-  list: (item: Form, doc: string, get: Get<never, Form>) => field([item], doc, get as never),
-  of: (form: Form, doc: string, get: Get<never, Form>) => field(form, doc, get),
-} as unknown as FieldMakers<never>;
+const MAKERS: { readonly [K in keyof FieldMakers<never>]: unknown } = {
+  any: fieldOf("any"),
+  int: fieldOf("int"),
+  ratio: fieldOf("ratio"),
+  size: fieldOf("size"),
+  duration: fieldOf("duration"),
+  phys: fieldOf("phys"),
+  dma: fieldOf("dma"),
+  virt: fieldOf("virt"),
+  bytes: fieldOf("bytes"),
+  bool: fieldOf("bool"),
+  string: fieldOf("string"),
+  word: fieldOf("word"),
+  list: (item: Form, doc: string, get: Get<never, readonly [Form]>) => field([item], doc, get),
+  of: field,
+};
 
 /** The fields that a type describes, by name, in their order. */
 export function fieldsOf<T>(
   describe: (f: FieldMakers<T>) => Readonly<Record<string, Unnamed<T>>>,
 ): FieldSpec<T>[] {
-  return Object.entries(describe(MAKERS as unknown as FieldMakers<T>)).map(([name, rest]) => ({
+  return Object.entries(describe(MAKERS as FieldMakers<T>)).map(([name, rest]) => ({
     name,
     ...rest,
   }));

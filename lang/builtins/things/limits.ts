@@ -15,88 +15,47 @@ export interface LimitsTarget {
   readonly device: string;
 }
 
-/** A limit as scripts see it: how it is called, and what it is. */
-interface ShownLimit {
-  readonly name: string;
-  /** The runtime's name for it, by which reasons are found. */
-  readonly key: LimitReason["limit"];
-  readonly kind: "size" | "int";
-  readonly doc: string;
-  value(limits: QueueLimits): number;
-}
+/** The runtime's name for a limit that is a number, by which reasons are found too. */
+type LimitKey = {
+  [K in LimitReason["limit"]]: QueueLimits[K] extends number ? K : never;
+}[LimitReason["limit"]];
 
-const SHOWN: readonly ShownLimit[] = [
-  {
-    name: "max_transfer",
-    key: "maxHwSectors",
-    kind: "size",
-    doc: "The hardware limit of one transfer.",
-    value: (limits) => limits.maxHwSectors * SECTOR_SIZE_BYTES,
-  },
-  {
-    name: "soft_limit",
-    key: "maxSectors",
-    kind: "size",
-    doc: "What reads and writes are cut at.",
-    value: (limits) => limits.maxSectors * SECTOR_SIZE_BYTES,
-  },
-  {
-    name: "max_segments",
-    key: "maxSegments",
-    kind: "int",
-    doc: "How many segments a request may have.",
-    value: (limits) => limits.maxSegments,
-  },
-  {
-    name: "max_segment_size",
-    key: "maxSegmentSizeBytes",
-    kind: "size",
-    doc: "How long a segment may be.",
-    value: (limits) => limits.maxSegmentSizeBytes,
-  },
-  {
-    name: "virt_boundary",
-    key: "virtBoundaryMask",
-    kind: "size",
-    doc: "Mask of the boundary at which alone segments may meet; 0: they may meet anywhere.",
-    value: (limits) => limits.virtBoundaryMask,
-  },
-  {
-    name: "dma_alignment",
-    key: "dmaAlignmentMask",
-    kind: "size",
-    doc: "Mask that offset and length of memory must not touch.",
-    value: (limits) => limits.dmaAlignmentMask,
-  },
-  {
-    name: "max_integrity_segments",
-    key: "maxIntegritySegments",
-    kind: "int",
-    doc: "How many segments the metadata of a request may have.",
-    value: (limits) => limits.maxIntegritySegments,
-  },
-  {
-    name: "segment_boundary",
-    key: "segBoundaryMask",
-    kind: "size",
-    doc: "Mask of the boundary that no segment crosses.",
-    value: (limits) => limits.segBoundaryMask,
-  },
-  {
-    name: "chunk",
-    key: "chunkSectors",
-    kind: "size",
-    doc: "No transfer crosses a multiple of this; 0 is none.",
-    value: (limits) => limits.chunkSectors * SECTOR_SIZE_BYTES,
-  },
-  {
-    name: "logical_block_size",
-    key: "logicalBlockSizeBytes",
-    kind: "size",
-    doc: "The disk's block.",
-    value: (limits) => limits.logicalBlockSizeBytes,
-  },
-];
+/** Limits as scripts see them: what they are called, and in what the runtime counts them. */
+const LIMIT_ROWS: Readonly<
+  Record<string, readonly [key: LimitKey, unit: "sectors" | "bytes" | "things", doc: string]>
+> = {
+  max_transfer: ["maxHwSectors", "sectors", "The hardware limit of one transfer."],
+  soft_limit: ["maxSectors", "sectors", "What reads and writes are cut at."],
+  max_segments: ["maxSegments", "things", "How many segments a request may have."],
+  max_segment_size: ["maxSegmentSizeBytes", "bytes", "How long a segment may be."],
+  virt_boundary: [
+    "virtBoundaryMask",
+    "bytes",
+    "Mask of the boundary at which alone segments may meet; 0: they may meet anywhere.",
+  ],
+  dma_alignment: [
+    "dmaAlignmentMask",
+    "bytes",
+    "Mask that offset and length of memory must not touch.",
+  ],
+  max_integrity_segments: [
+    "maxIntegritySegments",
+    "things",
+    "How many segments the metadata of a request may have.",
+  ],
+  segment_boundary: ["segBoundaryMask", "bytes", "Mask of the boundary that no segment crosses."],
+  chunk: ["chunkSectors", "sectors", "No transfer crosses a multiple of this; 0 is none."],
+  logical_block_size: ["logicalBlockSizeBytes", "bytes", "The disk's block."],
+};
+
+const SHOWN = Object.entries(LIMIT_ROWS).map(([name, [key, unit, doc]]) => ({
+  name,
+  key,
+  kind: unit === "things" ? "int" as const : "size" as const,
+  doc,
+  value: (limits: QueueLimits) => limits[key] * (unit === "sectors" ? SECTOR_SIZE_BYTES : 1),
+}));
+type ShownLimit = (typeof SHOWN)[number];
 
 function reasonsFor(limits: QueueLimits, shown: ShownLimit): readonly LimitReason[] {
   return limits.why.filter((reason) => reason.limit === shown.key);
