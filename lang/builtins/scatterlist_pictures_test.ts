@@ -72,6 +72,24 @@ Deno.test("each rule that keeps entries apart is told by its own words (dma.md 7
   assertEquals(why("[[0x10_0000, 4KiB], [0x20_0000, 4KiB]]", untrusted), ["may be bounced"]);
 });
 
+Deno.test("a list that bounced once tells why its ranges are apart now (dma.md 7.2, hazards)", () => {
+  const both = MACHINE.replace(
+    "    root_port rp0 {",
+    "    root_port rp1 { endpoint foreign { untrusted = true } }\n    root_port rp0 {",
+  );
+  const output = shown(
+    `let sg = sg_of([[0x10_0000, 4KiB], [0x20_0000, 4KiB], [0x30_0200, 1536B]])
+assert dma_map_sg(foreign, sg, to_device) == 3
+dma_unmap_sg(foreign, sg, to_device)
+assert sg.bounced and dma_map_sg(nic, sg, to_device) == 2
+show sg`,
+    both,
+  );
+  assertEquals(output.flatMap((line) => /►.*B {2}(\S.*)$/.exec(line)?.[1] ?? []), [
+    "starts inside a page",
+  ]);
+});
+
 Deno.test("a long list is shown by its ends", () => {
   const output = shown(`let sg = scatterlist(alloc_pages(100, contiguous: false))
 assert dma_map_sg(nic, sg, to_device) == 7
