@@ -1,32 +1,43 @@
 /**
- * `deno task check`: types, lint, format, layers, purity, and the code in the docs.
+ * `deno task check [--without-tests]`: types, lint, format, layers, purity, and the code in the docs.
  *
  * Every step runs, so that one look shows all there is to put right. The last line counts them.
+ * Before `deno task test`, which holds the rest of it too, the first three are enough.
  */
-import { fromFileUrl } from "@std/path";
 import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
 
-const ROOT = fromFileUrl(new URL("../", import.meta.url));
-const TEST = ["test", "--no-prompt", "-R", "-W", "--allow-run", "--allow-env", "--quiet"];
+type Step = readonly [name: string, args: readonly string[]];
 
-const STEPS: readonly (readonly [string, readonly string[]])[] = [
+const STATIC: readonly Step[] = [
   ["types", ["check", "--quiet", "."]],
   ["lint", ["lint", "--quiet"]],
   ["format", ["fmt", "--check", "--quiet"]],
-  ["layers", [...TEST, "tests/layers_test.ts", "tests/rooms_test.ts"]],
-  ["purity", [...TEST, "tests/purity_test.ts"]],
-  ["docs", [...TEST, "tests/docs_test.ts", "tests/readme_test.ts", "tests/vocabulary_test.ts"]],
-  ["module examples", [...TEST, "tests/mod_test.ts"]],
 ];
+const TESTS: readonly (readonly [name: string, files: readonly string[]])[] = [
+  ["layers", ["layers", "rooms"]],
+  ["purity", ["purity"]],
+  ["docs", ["docs", "readme", "vocabulary"]],
+  ["module examples", ["mod"]],
+];
+const TEST = ["test", "--no-check", "--no-prompt", "-R", "-W", "--allow-run", "--allow-env"];
 
+const steps: readonly Step[] = [
+  ...STATIC,
+  ...Deno.args.includes("--without-tests") ? [] : TESTS.map(([name, files]): Step => [
+    name,
+    [...TEST, "--quiet", ...files.map((file) => `tests/${file}_test.ts`)],
+  ]),
+];
+const started = steps.map(([, args]) => runDeno(args, { folder: ROOT }));
 let failed = 0;
-for (const [name, args] of STEPS) {
-  const { success, output } = await runDeno(args, { folder: ROOT });
+for (const [index, [name]] of steps.entries()) {
+  const { success, output } = await started[index]!;
   console.log(`${name} ... ${success ? "ok" : "FAILED"}`);
   if (!success) {
     failed++;
     console.log(output);
   }
 }
-console.log(`${STEPS.length - failed} checks passed, ${failed} failed`);
+console.log(`${steps.length - failed} checks passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);

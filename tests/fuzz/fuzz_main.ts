@@ -2,8 +2,9 @@
  * `deno task fuzz [--cases N] [--seconds N] [--seed S] [--workers N]`: mutated programs for the
  * language, random requests for what is simulated.
  *
- * A million programs, every slip of a hand in the examples, and twenty thousand requests on machines
- * without a known defect; or, with `--seconds`, programs and requests until the time is over.
+ * A million programs, ten thousand that the formatter lays out, every slip of a hand in the examples,
+ * and twenty thousand requests on machines without a known defect; or, with `--seconds`, programs and
+ * requests until the time is over.
  *
  * No text may be answered with a crash, a stack trace, or not at all. What is found is printed with
  * its text; put it into `tests/fuzz/found_test.ts`, and mend it.
@@ -14,10 +15,12 @@ import { runHunt } from "../../cli/hunt/run_hunt.ts";
 import { readWholeNumber } from "../../cli/numbers.ts";
 import { ProcessScreen } from "../../cli/screen.ts";
 import { fuzz } from "./fuzz.ts";
+import { tryGenerated } from "./generated.ts";
 import { trySlips } from "./slips.ts";
 
 const SHOWN = 10;
 const CASES = 1_000_000;
+const GENERATED = 10_000;
 /** The part of a given time that programs get; the rest is for requests. */
 const PROGRAMS_PART = 0.7;
 
@@ -51,6 +54,17 @@ async function tryPrograms(seed: number, seconds: number | null): Promise<boolea
     console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
   }
   return bugs.length === 0;
+}
+
+/** Generated programs, laid out twice; true when each keeps what it means and how it looks. */
+function tryLayout(): boolean {
+  const { changed, sound, wrong } = tryGenerated(GENERATED);
+  console.log(
+    `\n${grouped(GENERATED)} generated programs: ${grouped(sound)} are sound, ` +
+      `${grouped(changed)} look different when formatted, ${wrong.length} are wrong`,
+  );
+  for (const line of wrong.slice(0, SHOWN)) console.log(`  ${line}`);
+  return wrong.length === 0 && sound > GENERATED * 0.9;
 }
 
 /** Every slip of a hand in the examples; true when each is answered as it should be. */
@@ -92,6 +106,7 @@ const seed = numberOption("seed") ?? 1;
 const seconds = numberOption("seconds");
 const held = [
   await tryPrograms(seed, seconds),
+  seconds !== null || tryLayout(),
   seconds !== null || tryAllSlips(),
   tryRequests(seed, seconds),
 ];

@@ -1,0 +1,47 @@
+/** Programs of the generator: sound, most of them, and the formatter changes nothing but their looks. */
+import { formatSource } from "../../lang/format/format.ts";
+import { LoadError } from "../../lang/syntax/load_files.ts";
+import { loadProgram } from "../../lang/language.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { generateProgram } from "./program_generator.ts";
+
+export interface GeneratedReport {
+  /** Programs that the formatter had something to do with. */
+  readonly changed: number;
+  /** Programs that pass the checker. */
+  readonly sound: number;
+  /** What the formatter should not have said or done, as text. */
+  readonly wrong: readonly string[];
+}
+
+/**
+ * Reads, lays out, compares, and lays out again the programs of the first seeds.
+ *
+ * That the tree and the comments stay the same, formatSource() checks itself, whatever the text: it
+ * throws otherwise.
+ */
+export function tryGenerated(count: number): GeneratedReport {
+  let changed = 0;
+  let sound = 0;
+  const wrong: string[] = [];
+  for (let seed = 0; seed < count; seed++) {
+    // Every twentieth is a long one with all kinds of declarations.
+    const source = new SourceFile(
+      `seed ${seed}`,
+      generateProgram(seed, { small: seed % 20 !== 0 }),
+    );
+    const load = (path: string) => new LoadError("not_found", path);
+    if (loadProgram(source, { load }).program !== null) sound++;
+    const once = formatSource(source);
+    if (!once.ok) {
+      wrong.push(`seed ${seed} does not parse`);
+      continue;
+    }
+    if (once.text !== source.text) changed++;
+    const twice = formatSource(new SourceFile(`seed ${seed}, formatted`, once.text));
+    if (!twice.ok || twice.text !== once.text) {
+      wrong.push(`seed ${seed} is formatted otherwise twice`);
+    }
+  }
+  return { changed, sound, wrong };
+}
