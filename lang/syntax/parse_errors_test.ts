@@ -445,12 +445,6 @@ Deno.test("a closing bracket shows the line where its partner is missing", () =>
       "E0203 4:8 Expected `{` to begin the block, found end of line",
       `7:3 ${closes("}")}`,
     ],
-    // A word that is two of the file's words tells where.
-    [
-      body("  let r = requestbio(x, [", "    1,", "  ]))", "  request(bio)"),
-      "E0203 2:11 Expected `(` between `request` and `bio`, found `requestbio`",
-      `4:5 ${closes(")")}`,
-    ],
     [
       body("  let r = requestbio(x, [", "    1,", "  ]))", "  requestbio(bio, request)"),
       "E0204 4:5 `)` closes nothing",

@@ -31,13 +31,6 @@ export type BracketFix =
     readonly type: TokenType;
     readonly closer?: number | undefined;
   }
-  /** `(` is missing inside word `at`, behind `length` of its characters. */
-  | {
-    readonly kind: "split";
-    readonly at: number;
-    readonly length: number;
-    readonly closer: number;
-  }
   /** A bracket that closes nothing, or a `{` that stands there twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
   /** The first of two opening brackets side by side; with a partner at `latest` it reads well. */
@@ -68,7 +61,6 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   const before = new Map<number, IToken[]>();
   const dropped = new Set<number>();
   const retyped = new Map<number, TokenType>();
-  const split = new Map<number, number>();
   const insert = (at: number, type: TokenType) => {
     const token = virtualToken(type, endBefore(tokens, at));
     const others = before.get(at);
@@ -87,9 +79,6 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
       case "replace":
         retyped.set(fix.at, closerOf(fix.opener));
         break;
-      case "split":
-        split.set(fix.at, fix.length);
-        break;
       case "order":
         retyped.set(fix.at, tokens[fix.at + 1]!.tokenType);
         retyped.set(fix.at + 1, tokens[fix.at]!.tokenType);
@@ -103,14 +92,6 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
     for (const inserted of before.get(index) ?? []) balanced.push(inserted);
     if (index === tokens.length || dropped.has(index)) continue;
     const token = tokens[index]!;
-    const length = split.get(index);
-    if (length !== undefined) {
-      const middle = token.startOffset + length;
-      const second = { ...token, image: token.image.slice(length), startOffset: middle };
-      const first = { ...token, image: token.image.slice(0, length), endOffset: middle - 1 };
-      balanced.push(first, virtualToken(LParen, middle), second);
-      continue;
-    }
     const type = retyped.get(index);
     balanced.push(type === undefined ? token : withType(token, type));
   }

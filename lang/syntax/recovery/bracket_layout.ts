@@ -12,11 +12,9 @@ import { endsValue } from "./bracket_matcher.ts";
 import {
   CLOSERS,
   Dot,
-  Identifier,
   InfixOperator,
   isA,
   LBrace,
-  LParen,
   Newline,
   NumberToken,
   OPENERS,
@@ -167,7 +165,6 @@ function* unopened(
   fixes: readonly BracketFix[],
 ): Generator<Guess> {
   const heads = [...headsOf(type, lines, tokens)];
-  if (type === LParen) yield* runTogether(heads, tokens);
   // Of two side by side, where one is found to be, one is too much.
   const broken = lines.filter(({ start, end }) => fixes.some(({ at }) => start <= at && at < end));
   for (const at of twice(PARTNERS.get(type)!, broken, tokens)) {
@@ -221,25 +218,6 @@ function* openedAbove(
   for (const { line, from, closer } of heads) {
     for (let at = line.end; at >= from; at--) {
       yield { fix: { kind: "open", at, type, closer }, isLikely: true };
-    }
-  }
-}
-
-/** `requestbio(`: a word that stands nowhere else, made of two that do. */
-function* runTogether(heads: readonly Head[], tokens: readonly IToken[]): Generator<Guess> {
-  if (heads.length === 0) return;
-  const counts = new Map<string, number>();
-  for (const { tokenType, image } of tokens) {
-    if (tokenType === Identifier) counts.set(image, (counts.get(image) ?? 0) + 1);
-  }
-  for (const { line, from, closer } of heads) {
-    for (let at = from; at < line.end; at++) {
-      const { tokenType, image } = tokens[at]!;
-      if (tokenType !== Identifier || counts.get(image) !== 1) continue;
-      for (let length = image.length - 1; length > 0; length--) {
-        if (!counts.has(image.slice(0, length)) || !counts.has(image.slice(length))) continue;
-        yield { fix: { kind: "split", at, length, closer }, isLikely: true };
-      }
     }
   }
 }

@@ -83,9 +83,6 @@ function reportFixes(
       case "open":
         reportUnopened(fix, place, tokens, reporter);
         break;
-      case "split":
-        reportRunTogether(fix, tokens, reporter);
-        break;
       case "unclosed":
         reportTwice(fix, tokens, reporter);
         break;
@@ -177,22 +174,6 @@ function reportUnopened(
 function closedBelow(closer: IToken, { source }: Reporter) {
   const span = { source, start: closer.startOffset, end: tokenEnd(closer) };
   return [{ span, message: `\`${closer.image}\` closes nothing without it` }];
-}
-
-function reportRunTogether(
-  { at, length, closer }: BracketFix & { kind: "split" },
-  tokens: readonly IToken[],
-  reporter: Reporter,
-): void {
-  const { startOffset, image } = tokens[at]!;
-  const [first, second] = [image.slice(0, length), image.slice(length)].map(shortened);
-  reporter.error(
-    "E0203",
-    startOffset,
-    startOffset + image.length,
-    `Expected \`(\` between \`${first}\` and \`${second}\`, found \`${shortened(image)}\``,
-    { related: closedBelow(tokens[closer]!, reporter) },
-  );
 }
 
 function reportTwice(

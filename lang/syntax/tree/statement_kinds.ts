@@ -17,49 +17,43 @@ type Role =
   | "machine"
   | "plain";
 
+/** What a row does not say, its statements do not have. */
 interface StatementKind<S extends Statement> {
   readonly role: Role;
   /** What it consists of besides its blocks. */
-  expressions(statement: S): readonly Expression[];
+  expressions?(statement: S): readonly Expression[];
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
-  blocks(statement: S): readonly Block[];
+  blocks?(statement: S): readonly Block[];
   /** Why what follows is never reached, as the end of a sentence; null when it may be. */
-  wayOut(statement: S): string | null;
+  wayOut?(statement: S): string | null;
 }
 
 type Kind = Statement["kind"];
 
 const NOTHING: readonly never[] = [];
-const none = () => NOTHING;
-const goesOn = () => null;
 const leavesBlock = (word: string) => () => `\`${word}\` leaves the block before it`;
-const body = ({ body }: { readonly body: Block }): readonly Block[] => [body];
-const value = ({ value }: { readonly value: Expression }): readonly Expression[] => [value];
-const subject = ({ subject }: { readonly subject: Expression }): readonly Expression[] => [subject];
-const condition = ({ condition }: { readonly condition: Expression }): readonly Expression[] => [
-  condition,
-];
+const blocks = ({ body }: { readonly body: Block }) => [body];
+const itsValue = ({ value }: { readonly value: Expression }) => [value];
+const itsCondition = ({ condition }: { readonly condition: Expression }) => [condition];
 
 const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K }>> } = {
-  Use: { role: "declaration", expressions: none, blocks: none, wayOut: goesOn },
-  Machine: { role: "declaration", expressions: none, blocks: none, wayOut: goesOn },
-  Const: { role: "declaration", expressions: value, blocks: none, wayOut: goesOn },
-  Function: { role: "declaration", expressions: none, blocks: body, wayOut: goesOn },
-  Test: { role: "case", expressions: none, blocks: body, wayOut: goesOn },
+  Use: { role: "declaration" },
+  Machine: { role: "declaration" },
+  Const: { role: "declaration", expressions: itsValue },
+  Function: { role: "declaration", blocks },
+  Test: { role: "case", blocks },
   Property: {
     role: "case",
     expressions: ({ forall }) => forall.map(({ values }) => values),
-    blocks: body,
-    wayOut: goesOn,
+    blocks,
   },
   Bench: {
     role: "case",
     expressions: ({ budgets }) => budgets.map(({ condition }) => condition),
     blocks: ({ loop, setup }) => setup === null ? [loop] : [setup, loop],
-    wayOut: goesOn,
   },
-  Let: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
-  Assign: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
+  Let: { role: "plain", expressions: itsValue },
+  Assign: { role: "plain", expressions: itsValue },
   If: {
     role: "plain",
     expressions: ({ condition, otherwise }) =>
@@ -77,15 +71,15 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   },
   While: {
     role: "loop",
-    expressions: condition,
-    blocks: body,
+    expressions: itsCondition,
+    blocks,
     wayOut: ({ body, condition }) =>
       condition.kind === "Boolean" && condition.value && !breaksOut(body)
         ? "the loop before it has no end"
         : null,
   },
-  For: { role: "loop", expressions: ({ values }) => [values], blocks: body, wayOut: goesOn },
-  Repeat: { role: "loop", expressions: ({ count }) => [count], blocks: body, wayOut: goesOn },
+  For: { role: "loop", expressions: ({ values }) => [values], blocks },
+  Repeat: { role: "loop", expressions: ({ count }) => [count], blocks },
   Match: {
     role: "plain",
     expressions: ({ arms, subject }) => [
@@ -101,56 +95,33 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   Return: {
     role: "plain",
     expressions: ({ value }) => present(value),
-    blocks: none,
     wayOut: leavesBlock("return"),
   },
-  Break: { role: "plain", expressions: none, blocks: none, wayOut: leavesBlock("break") },
-  Continue: { role: "plain", expressions: none, blocks: none, wayOut: leavesBlock("continue") },
-  Assert: {
-    role: "plain",
-    expressions: ({ condition, message }) => present(condition, message),
-    blocks: none,
-    wayOut: goesOn,
-  },
-  ExpectOutcome: { role: "plain", expressions: none, blocks: body, wayOut: goesOn },
+  Break: { role: "plain", wayOut: leavesBlock("break") },
+  Continue: { role: "plain", wayOut: leavesBlock("continue") },
+  Assert: { role: "plain", expressions: ({ condition, message }) => present(condition, message) },
+  ExpectOutcome: { role: "plain", blocks },
   ExpectEvents: {
     role: "plain",
     expressions: ({ pattern, subject }) => [
       ...patternFields(pattern).map(({ value }) => value),
       subject,
     ],
-    blocks: none,
-    wayOut: goesOn,
   },
-  Step: {
-    role: "machine",
-    expressions: ({ count, until }) => present(count, until),
-    blocks: none,
-    wayOut: goesOn,
-  },
-  Wait: { role: "machine", expressions: subject, blocks: none, wayOut: goesOn },
-  Advance: {
-    role: "machine",
-    expressions: ({ duration }) => [duration],
-    blocks: none,
-    wayOut: goesOn,
-  },
+  Step: { role: "machine", expressions: ({ count, until }) => present(count, until) },
+  Wait: { role: "machine", expressions: ({ subject }) => [subject] },
+  Advance: { role: "machine", expressions: ({ duration }) => [duration] },
   OnCpu: {
     role: "plain",
     expressions: ({ cpu }) => [cpu],
-    blocks: body,
+    blocks,
     wayOut: ({ body }) => leaves(body) ? "the block of `on cpu` before it leaves this one" : null,
   },
-  Fail: { role: "plain", expressions: ({ nth }) => present(nth), blocks: body, wayOut: goesOn },
-  Invariant: { role: "plain", expressions: condition, blocks: none, wayOut: goesOn },
-  Output: { role: "plain", expressions: value, blocks: none, wayOut: goesOn },
-  Expression: {
-    role: "plain",
-    expressions: ({ expression }) => [expression],
-    blocks: none,
-    wayOut: goesOn,
-  },
-  ErrorStatement: { role: "plain", expressions: none, blocks: none, wayOut: goesOn },
+  Fail: { role: "plain", expressions: ({ nth }) => present(nth), blocks },
+  Invariant: { role: "plain", expressions: itsCondition },
+  Output: { role: "plain", expressions: itsValue },
+  Expression: { role: "plain", expressions: ({ expression }) => [expression] },
+  ErrorStatement: { role: "plain" },
 };
 
 /** The kinds of statements there are. */
@@ -172,17 +143,17 @@ export function isDeclaration(statement: Statement): boolean {
 
 /** The expressions a statement consists of, those of its blocks aside. */
 export function statementExpressions(statement: Statement): readonly Expression[] {
-  return rowOf(statement).expressions(statement);
+  return rowOf(statement).expressions?.(statement) ?? NOTHING;
 }
 
 /** The blocks a statement consists of; those of `trace`, `fork` and `compare` belong to expressions. */
 export function innerBlocks(statement: Statement): readonly Block[] {
-  return rowOf(statement).blocks(statement);
+  return rowOf(statement).blocks?.(statement) ?? NOTHING;
 }
 
 /** Why what follows a statement in its block is never reached; null when it may be. */
 export function wayOut(statement: Statement): string | null {
-  return rowOf(statement).wayOut(statement);
+  return rowOf(statement).wayOut?.(statement) ?? null;
 }
 
 function present(...expressions: readonly (Expression | null)[]): readonly Expression[] {
