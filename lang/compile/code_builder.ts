@@ -1,48 +1,10 @@
 /** Collects the code of a program: instructions of finished functions, and the tables they use. */
 import type { FunctionSpec } from "../values/spec.ts";
-import type { Span } from "../source.ts";
-import type {
-  AssertionInfo,
-  CallShape,
-  Code,
-  CompareInfo,
-  EventsInfo,
-  ExpectationInfo,
-  FailEachInfo,
-  FailInfo,
-  FunctionCode,
-  InvariantInfo,
-  OutcomeInfo,
-  RaceInfo,
-} from "../vm/code.ts";
+import { CodeTables, type FunctionCode } from "../vm/code.ts";
 import type { Value } from "../values/value.ts";
 import type { FunctionBuilder } from "./function_builder.ts";
 
-const INITIAL_WORDS = 1024;
-
-export class CodeBuilder implements Code {
-  instructions: Int32Array = new Int32Array(INITIAL_WORDS);
-  spanIndexes: Int32Array = new Int32Array(INITIAL_WORDS);
-  globals = 0;
-  readonly spans: Span[] = [];
-  readonly constants: Value[] = [];
-  readonly functions: FunctionCode[] = [];
-  readonly builtins: FunctionSpec[] = [];
-  readonly names: string[] = [];
-  readonly recordKeys: (readonly string[])[] = [];
-  readonly shapes: CallShape[] = [];
-  readonly assertions: AssertionInfo[] = [];
-  readonly outcomes: OutcomeInfo[] = [];
-  readonly patterns: EventsInfo[] = [];
-  readonly fails: FailInfo[] = [];
-  readonly failEachs: FailEachInfo[] = [];
-  readonly comparisons: CompareInfo[] = [];
-  readonly races: RaceInfo[] = [];
-  readonly racePoints: Span[] = [];
-  readonly invariants: InvariantInfo[] = [];
-  readonly expectations: ExpectationInfo[] = [];
-  readonly sites: Span[] = [];
-
+export class CodeBuilder extends CodeTables {
   #length = 0;
   readonly #constantIndexes = new Map<Value, number>();
   readonly #nameIndexes = new Map<string, number>();

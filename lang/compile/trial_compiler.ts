@@ -36,7 +36,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
 
   /** Numbers a statement that expects something, so that the report knows what was never reached. */
   protected expectation(span: Span): number {
-    const index = this.code.expectations.push({ span }) - 1;
+    const index = this.code.expectations.push(span) - 1;
     this.builder.expectations.push(index);
     return index;
   }

@@ -72,11 +72,8 @@ class AutomatonBuilder {
   readonly values: Expression[] = [];
   /** A node that is repeated has one item, however many states wait for it. */
   readonly #itemOf = new Map<EventPattern, number>();
-  readonly #resolve: ResolveEvents;
 
-  constructor(resolve: ResolveEvents) {
-    this.#resolve = resolve;
-  }
+  constructor(readonly resolve: ResolveEvents) {}
 
   state(kind: number, next: number, other: number): number {
     this.states.push(kind, next, other);
@@ -87,7 +84,7 @@ class AutomatonBuilder {
   watch(pattern: EventPattern): void {
     switch (pattern.kind) {
       case "Event":
-        for (const name of this.#resolve(pattern.name)) this.watched.add(name);
+        for (const name of this.resolve(pattern.name)) this.watched.add(name);
         return;
       case "Sequence":
         for (const item of pattern.items) this.watch(item);
@@ -166,7 +163,7 @@ class AutomatonBuilder {
   #describe(pattern: PatternEvent): PatternItem {
     return {
       text: spanText(pattern.span),
-      names: new Set(this.#resolve(pattern.name)),
+      names: new Set(this.resolve(pattern.name)),
       fields: pattern.fields.map((field) => ({
         name: field.name.text,
         value: this.values.push(field.value) - 1,

@@ -142,8 +142,6 @@ class Walk<E extends { readonly name: string }> {
   /** True when the pattern may end here. */
   mayEnd = false;
 
-  readonly #matcher: EventMatcher;
-  readonly #test: FieldTest<E>;
   /** States that wait for an event, in the pattern's order of preference. */
   #current: number[] = [];
   #parents: number[] = [];
@@ -154,20 +152,18 @@ class Walk<E extends { readonly name: string }> {
   readonly #seen: Int32Array;
   #generation = 0;
 
-  constructor(matcher: EventMatcher, test: FieldTest<E>) {
-    this.#matcher = matcher;
-    this.#test = test;
+  constructor(readonly matcher: EventMatcher, readonly test: FieldTest<E>) {
     this.#seen = new Int32Array(matcher.states.length / 3);
   }
 
   begin(): void {
     this.#generation++;
-    this.#reach(this.#matcher.start, -1);
+    this.#reach(this.matcher.start, -1);
   }
 
   /** Moves on by one event. False when no state takes it; the walk is then over. */
   take(event: E): boolean {
-    const { items, states } = this.#matcher;
+    const { items, states } = this.matcher;
     this.#before = this.#current;
     this.#current = [];
     this.#parents = [];
@@ -177,7 +173,7 @@ class Walk<E extends { readonly name: string }> {
       const state = this.#before[position]!;
       const item = items[states[3 * state]!]!;
       const named = item.names === null || item.names.has(event.name);
-      if (named && (item.fields.length === 0 || this.#test(item, event))) {
+      if (named && (item.fields.length === 0 || this.test(item, event))) {
         this.#reach(states[3 * state + 1]!, position);
       }
     }
@@ -186,12 +182,12 @@ class Walk<E extends { readonly name: string }> {
 
   /** The items that would be taken next, each once. */
   expected(): PatternItem[] {
-    const { items, states } = this.#matcher;
+    const { items, states } = this.matcher;
     return [...new Set(this.#current.map((state) => items[states[3 * state]!]!))];
   }
 
   lastStep(): Step {
-    const { states } = this.#matcher;
+    const { states } = this.matcher;
     return {
       itemsBefore: this.#before.map((state) => states[3 * state]!),
       parents: this.#parents,
@@ -205,7 +201,7 @@ class Walk<E extends { readonly name: string }> {
 
   /** Adds a state and all that follow it without an event. */
   #reach(start: number, parent: number): void {
-    const { states } = this.#matcher;
+    const { states } = this.matcher;
     const pending = [start];
     while (pending.length > 0) {
       const state = pending.pop()!;

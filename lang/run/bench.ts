@@ -37,9 +37,6 @@ export function runBench(
 }
 
 class BenchRun {
-  readonly #program: Program;
-  readonly #bench: TestEntry;
-  readonly #options: BenchOptions;
   readonly #shared: SharedOptions;
   readonly #iterations: number;
   #virtualNs = 0;
@@ -47,16 +44,17 @@ class BenchRun {
   #timed: BenchOutcome["timed"] = null;
   #failure: Failure | null = null;
 
-  constructor(program: Program, bench: TestEntry, options: BenchOptions) {
-    this.#program = program;
-    this.#bench = bench;
-    this.#options = options;
+  constructor(
+    readonly program: Program,
+    readonly bench: TestEntry,
+    readonly options: BenchOptions,
+  ) {
     this.#shared = sharedOptions(options);
     this.#iterations = options.iterations ?? DEFAULT_ITERATIONS;
   }
 
   outcome(): BenchOutcome {
-    const { combination, config, name, skip, span } = this.#bench;
+    const { combination, config, name, skip, span } = this.bench;
     if (!skip) this.#run();
     const failed = this.#failure === null ? "passed" : "failed";
     return {
@@ -75,24 +73,21 @@ class BenchRun {
   }
 
   #run(): void {
-    const { config, functionIndex, usesEvents } = this.#bench;
+    const { config, functionIndex, usesEvents } = this.bench;
     const { machine: common, watch } = this.#shared;
-    const options = {
-      ...common,
-      record: usesEvents,
-      ...watch === undefined ? {} : { watch: new RunWatch(watch, common.limits.timeMs) },
-    };
-    const machine = startMachine(this.#program, config, options, this.#bench.span);
+    const runWatch = watch && new RunWatch(watch, common.limits.timeMs);
+    const options = { ...common, record: usesEvents, watch: runWatch };
+    const machine = startMachine(this.program, config, options, this.bench.span);
     this.#failure = machine instanceof TestMachine ? machine.failure : machine;
     if (!(machine instanceof TestMachine) || machine.failure !== null) return;
     machine.vm.start(functionIndex);
     // The setup ends where the first turn is about to begin.
     if (!this.#go(machine)) return;
-    if (!this.#turns(machine, this.#options.warmup ?? DEFAULT_WARMUP)) return;
-    const { eventNames } = this.#program.registry;
+    if (!this.#turns(machine, this.options.warmup ?? DEFAULT_WARMUP)) return;
+    const { eventNames } = this.program.registry;
     const before = eventNames.map((name) => machine.world.count(name));
     const startNs = machine.world.nowNs();
-    const { clock } = this.#options;
+    const { clock } = this.options;
     const startMs = clock?.() ?? 0;
     if (!this.#turns(machine, this.#iterations)) return;
     this.#virtualNs = machine.world.nowNs() - startNs;
@@ -106,7 +101,7 @@ class BenchRun {
 
   /** Goes on until enough time was measured. */
   #time(machine: TestMachine, clock: () => number, startMs: number): boolean {
-    const wantedMs = this.#options.minTimeMs ?? DEFAULT_MIN_TIME_MS;
+    const wantedMs = this.options.minTimeMs ?? DEFAULT_MIN_TIME_MS;
     let turns = this.#iterations;
     let wallMs = clock() - startMs;
     while (wallMs < wantedMs) {
@@ -132,7 +127,7 @@ class BenchRun {
   }
 
   #checkBudgets(machine: TestMachine): void {
-    for (const { functionIndex, perIteration, span } of this.#bench.budgets) {
+    for (const { functionIndex, perIteration, span } of this.bench.budgets) {
       const turns = perIteration ? this.#iterations : 1;
       const counted = (name: string) => (this.#counts[name] ?? 0) / turns;
       machine.vm.budgetCount = (name) => numberValue(counted(name));

@@ -43,19 +43,13 @@ export interface SharedOptions {
 }
 
 export function sharedOptions(options: RunOptions): SharedOptions {
-  const limits = options.limits ?? DEFAULT_LIMITS;
-  const output = new LimitedOutput(limits.outputLines, options.onLine);
+  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent, seed, style, watch } = options;
+  const output = new LimitedOutput(limits.outputLines, onLine);
   return {
-    machine: {
-      limits,
-      output,
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
-      ...(options.onSideEvent === undefined ? {} : { onSideEvent: options.onSideEvent }),
-    },
-    style: options.style,
-    watch: options.watch,
-    stopped: () => output.stopped || options.watch?.interrupted() === true,
+    machine: { limits, output, seed, onEvent, onSideEvent },
+    style,
+    watch,
+    stopped: () => output.stopped || watch?.interrupted() === true,
   };
 }
 

@@ -148,7 +148,7 @@ function neverReached(
     const own = code.role === "function" && complete && code.span.source === program.source;
     if (!own && !bodies.has(index)) return;
     for (const expectation of code.expectations) {
-      if (!reached.has(expectation)) places.push(spanPlace(expectations[expectation]!.span));
+      if (!reached.has(expectation)) places.push(spanPlace(expectations[expectation]!));
     }
   });
   return places;

@@ -482,13 +482,8 @@ class SessionState {
   }
 
   #machineOptions(): MachineOptions {
-    const { seed } = this.#options;
-    return {
-      record: true,
-      limits: this.#limits,
-      output: this.output,
-      ...(seed === undefined ? {} : { seed }),
-    };
+    const { output } = this;
+    return { record: true, limits: this.#limits, output, seed: this.#options.seed };
   }
 
   #testOptions() {

@@ -1,9 +1,8 @@
 /** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Closure, Value } from "../values/value.ts";
-import type { Vm } from "../vm/vm.ts";
 import { type AgainRequest, goesOn, type Runs } from "../vm/branches.ts";
-import type { Output } from "../vm/vm.ts";
+import type { Output, Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeIncidents } from "./incidents.ts";
 import type { Program } from "./program.ts";
@@ -11,16 +10,12 @@ import { type MachineOptions, TestMachine } from "./test_machine.ts";
 
 /** Holds lines back until a branch begins that may speak. */
 class BranchOutput implements Output {
-  readonly #output: Output;
-  open: boolean;
+  open = false;
 
-  constructor(output: Output, open: boolean) {
-    this.#output = output;
-    this.open = open;
-  }
+  constructor(readonly output: Output) {}
 
   write(line: string): void {
-    if (this.open) this.#output.write(line);
+    if (this.open) this.output.write(line);
   }
 }
 
@@ -38,28 +33,18 @@ export type RunStart =
 
 /** Runs of one function of a program, or of one block, on machines of their own. */
 export class SideRuns implements Runs {
-  readonly #program: Program;
-  readonly #config: LabConfig;
-  readonly #options: MachineOptions;
-  readonly #start: RunStart;
-
   /** @param variants What the test, and comparisons around, change of the machine block. */
   constructor(
-    program: Program,
-    config: LabConfig,
+    readonly program: Program,
+    readonly config: LabConfig,
     readonly variants: readonly MachineVariant[],
-    options: MachineOptions,
-    start: RunStart,
-  ) {
-    this.#program = program;
-    this.#config = config;
-    this.#options = options;
-    this.#start = start;
-  }
+    readonly options: MachineOptions,
+    readonly start: RunStart,
+  ) {}
 
   again(request: AgainRequest): Vm {
-    const output = new BranchOutput(this.#options.output, false);
-    const vm = this.#machine(this.#config, request.steps, output);
+    const output = new BranchOutput(this.options.output);
+    const vm = this.#machine(this.config, request.steps, output);
     sendTo(vm, request, () => {
       output.open = true;
     });
@@ -72,28 +57,28 @@ export class SideRuns implements Runs {
 
   elsewhere(machine: ComparedMachine, config: LabConfig, block: Closure, steps: number): Vm {
     const variants = [...this.variants, machine.variant];
-    const side = new SideRuns(this.#program, config, variants, this.#options, { block });
-    const vm = this.#machine(config, steps, this.#options.output);
+    const side = new SideRuns(this.program, config, variants, this.options, { block });
+    const vm = this.#machine(config, steps, this.options.output);
     vm.branches.runs = side;
     return side.#run(vm);
   }
 
   #machine(config: LabConfig, steps: number, output: Output): Vm {
-    const { limits, onSideEvent, seed, watch } = this.#options;
-    const machine = new TestMachine(this.#program, config, {
+    const { limits, onSideEvent, seed, watch } = this.options;
+    const machine = new TestMachine(this.program, config, {
       record: true,
       limits: { ...limits, steps },
       output,
-      ...(seed === undefined ? {} : { seed }),
-      ...(watch === undefined ? {} : { watch }),
-      ...(onSideEvent === undefined ? {} : { onEvent: onSideEvent }),
+      seed,
+      watch,
+      onEvent: onSideEvent,
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
     return machine.vm;
   }
 
   #run(vm: Vm): Vm {
-    const start = this.#start;
+    const start = this.start;
     if ("block" in start) vm.startBlock(start.block);
     else vm.start(start.functionIndex, start.args);
     vm.resume();

@@ -47,10 +47,7 @@ export interface Attempt {
 /** Sums up what one test did on its machine, or one property on many. */
 export class Tally {
   readonly seed: number;
-  readonly #program: Program;
-  readonly #options: SharedOptions;
-  readonly #reachedByAll: Set<number>;
-  readonly #watch: { readonly watch?: RunWatch };
+  readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
   #failure: FailureReport | null = null;
@@ -61,18 +58,20 @@ export class Tally {
   #durationNs = 0;
   #events = 0;
 
-  constructor(program: Program, seed: number, options: SharedOptions, reachedByAll: Set<number>) {
-    this.#program = program;
-    this.#options = options;
-    this.#reachedByAll = reachedByAll;
+  constructor(
+    readonly program: Program,
+    seed: number,
+    readonly options: SharedOptions,
+    readonly reachedByAll: Set<number>,
+  ) {
     this.seed = options.machine.seed ?? seed;
     const { machine: { limits }, watch } = options;
-    this.#watch = watch === undefined ? {} : { watch: new RunWatch(watch, limits.timeMs) };
+    this.#watch = watch && new RunWatch(watch, limits.timeMs);
   }
 
   /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
   run(run: TestRun): boolean {
-    const { failure, machine } = this.attempt(run, this.#options.machine.output);
+    const { failure, machine } = this.attempt(run, this.options.machine.output);
     if (machine !== null) this.count(machine);
     if (failure !== null) this.fail(failure);
     return failure === null;
@@ -80,15 +79,15 @@ export class Tally {
 
   /** Runs the code on a fresh machine. */
   attempt({ args, config, functionIndex, variant }: TestRun, output: Output): Attempt {
-    const { onEvent, ...common } = this.#options.machine;
+    const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.
-    const listened = onEvent === undefined || output !== common.output ? {} : { onEvent };
-    const options = { ...common, ...listened, ...this.#watch, output, record: true };
-    const { span } = this.#program.code.functions[functionIndex]!;
-    const machine = startMachine(this.#program, config, options, span);
+    const onEvent = output === shared.output ? shared.onEvent : undefined;
+    const options = { ...shared, onEvent, watch: this.#watch, output, record: true };
+    const { span } = this.program.code.functions[functionIndex]!;
+    const machine = startMachine(this.program, config, options, span);
     if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };
     const start = { functionIndex, args };
-    machine.vm.branches.runs = new SideRuns(this.#program, config, [variant], options, start);
+    machine.vm.branches.runs = new SideRuns(this.program, config, [variant], options, start);
     const failure = machine.run(functionIndex, args) ?? judgeIncidents(machine.vm);
     return { failure, machine };
   }
@@ -102,7 +101,7 @@ export class Tally {
     this.#events += world.stream.seq;
     for (const expectation of vm.reached) {
       this.#reached.add(expectation);
-      this.#reachedByAll.add(expectation);
+      this.reachedByAll.add(expectation);
     }
     this.#addIncidents(machine);
   }
@@ -111,7 +110,7 @@ export class Tally {
   fail(failure: Failure, notes: readonly string[] = []): void {
     this.#failure = reportFailure(
       { ...failure, notes: [...notes, ...failure.notes] },
-      this.#options.style,
+      this.options.style,
     );
   }
 
@@ -131,7 +130,7 @@ export class Tally {
 
   #numbers(entry: EntryNames): Omit<TestOutcome, "outcome" | "failure"> {
     const { functionIndex, ...names } = entry;
-    const { expectations, functions } = this.#program.code;
+    const { expectations, functions } = this.program.code;
     return {
       ...names,
       seed: this.seed,
@@ -142,7 +141,7 @@ export class Tally {
       unexpectedReports: this.#reports,
       unreached: functions[functionIndex]!.expectations
         .filter((expectation) => !this.#reached.has(expectation))
-        .map((expectation) => spanPlace(expectations[expectation]!.span)),
+        .map((expectation) => spanPlace(expectations[expectation]!)),
       durationNs: this.#durationNs,
       events: this.#events,
     };
@@ -150,7 +149,7 @@ export class Tally {
 
   #addIncidents(machine: TestMachine): void {
     const { vm } = machine;
-    const style = this.#options.style;
+    const style = this.options.style;
     const incidents = [
       ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
       ...vm.races.incidents.map((incident) => describeRaceIncident(incident, style)),

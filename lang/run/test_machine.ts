@@ -14,14 +14,14 @@ import type { World } from "../values/world.ts";
 
 export interface MachineOptions {
   /** Instead of the configuration's. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   readonly record: boolean;
   readonly limits: Limits;
   readonly output: Output;
-  readonly onEvent?: (event: MachineEvent) => void;
+  readonly onEvent?: ((event: MachineEvent) => void) | undefined;
   /** Gets the events of machines that run beside this one. */
-  readonly onSideEvent?: (event: MachineEvent) => void;
-  readonly watch?: RunWatch;
+  readonly onSideEvent?: ((event: MachineEvent) => void) | undefined;
+  readonly watch?: RunWatch | undefined;
 }
 
 /** Builds the world of a configuration. */

@@ -39,17 +39,12 @@ export interface LoadedFile {
 
 /** Reads and parses a file with all it uses. Each file is read once, however often it is used. */
 export class FileLoader {
-  readonly #loader: SourceLoader;
-  readonly #bag: DiagnosticBag;
   readonly #known = new Map<string, LoadedFile>();
   readonly #pending: SourceFile[] = [];
   /** Every file so far, each after those it uses. */
   readonly files: LoadedFile[] = [];
 
-  constructor(loader: SourceLoader, bag: DiagnosticBag) {
-    this.#loader = loader;
-    this.#bag = bag;
-  }
+  constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
   entry(source: SourceFile): LoadedFile {
     return this.#load(source, "file");
@@ -62,7 +57,7 @@ export class FileLoader {
 
   #load(source: SourceFile, mode: ParseMode): LoadedFile {
     const { diagnostics, file } = parse(source, { mode });
-    for (const diagnostic of diagnostics) this.#bag.add(diagnostic);
+    for (const diagnostic of diagnostics) this.bag.add(diagnostic);
     this.#pending.push(source);
     const loaded = this.#withUses(file);
     this.#pending.pop();
@@ -85,17 +80,17 @@ export class FileLoader {
   #use(declaration: UseDeclaration): LoadedFile | null {
     const { path, pathSpan } = declaration;
     if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
-      this.#bag.error(
+      this.bag.error(
         "E0702",
         pathSpan,
         `Cannot use "${path}": the path must be relative to this file`,
       );
       return null;
     }
-    const source = this.#loader.load(path, declaration.span.source);
+    const source = this.loader.load(path, declaration.span.source);
     if (source instanceof LoadError) {
       const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
-      this.#bag.error(code[source.reason], pathSpan, source.message, source.hint);
+      this.bag.error(code[source.reason], pathSpan, source.message, source.hint);
       return null;
     }
     const known = this.#known.get(source.name);
@@ -103,7 +98,7 @@ export class FileLoader {
     const circle = this.#pending.findIndex(({ name }) => name === source.name);
     if (circle >= 0) {
       const way = this.#pending.slice(circle).map(({ name }) => name);
-      this.#bag.error(
+      this.bag.error(
         "E0703",
         pathSpan,
         `Files use each other in a circle: ${[...way, source.name].join(" → ")}`,

@@ -5,9 +5,10 @@ import { ACTIVITY_STEPS } from "../values/limits.ts";
 import { wantedCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
-import { Quantity, type Value } from "../values/value.ts";
+import { Handle, ListValue, Quantity, type Value } from "../values/value.ts";
+import type { Run } from "../values/run.ts";
 import type { Control } from "./control.ts";
-import { isDone } from "./waiting.ts";
+import { findField } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
 
@@ -84,4 +85,18 @@ export class Activities {
       { hint: NOTHING_LEFT },
     );
   }
+}
+
+/** True when a thing with a field `.done` says so; a list is done when all of it is. */
+function isDone(value: Value, run: Run): boolean {
+  if (value instanceof ListValue) return value.items.every((item) => isDone(item, run));
+  if (value instanceof Handle) {
+    const field = findField(value.type, "done");
+    if (field !== null) return field.get(value.target as never, run) === true;
+  }
+  throw new ScriptError(
+    "E0913",
+    `Cannot wait for ${describeValue(value)}`,
+    "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+  );
 }

@@ -11,6 +11,8 @@ import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "../patterns/event_pattern.ts";
 import type { Value } from "../values/value.ts";
 
+const INITIAL_WORDS = 1024;
+
 /** What a piece of code was in the source. */
 export type FunctionRole =
   | "main"
@@ -118,36 +120,39 @@ export interface InvariantInfo {
   readonly expectation: number;
 }
 
-/** A statement that expects something, and must be reached by somebody. */
-export interface ExpectationInfo {
-  readonly span: Span;
+/** The tables of a program, as the compiler fills them. */
+export class CodeTables {
+  /** Instructions: an opcode, then its operands. */
+  instructions: Int32Array = new Int32Array(INITIAL_WORDS);
+  /** For each place in `instructions`, an index into `spans`. */
+  spanIndexes: Int32Array = new Int32Array(INITIAL_WORDS);
+  /** How many global variables there are: consts, names of the machine, a session's variables. */
+  globals = 0;
+  readonly spans: Span[] = [];
+  readonly constants: Value[] = [];
+  readonly functions: FunctionCode[] = [];
+  readonly builtins: FunctionSpec[] = [];
+  readonly names: string[] = [];
+  readonly recordKeys: (readonly string[])[] = [];
+  readonly shapes: CallShape[] = [];
+  readonly assertions: AssertionInfo[] = [];
+  readonly outcomes: OutcomeInfo[] = [];
+  readonly patterns: EventsInfo[] = [];
+  readonly fails: FailInfo[] = [];
+  readonly failEachs: FailEachInfo[] = [];
+  readonly comparisons: CompareInfo[] = [];
+  readonly races: RaceInfo[] = [];
+  /** The statements of races: places where another block may go on. */
+  readonly racePoints: Span[] = [];
+  readonly invariants: InvariantInfo[] = [];
+  /** Statements that expect something, and must be reached by somebody. */
+  readonly expectations: Span[] = [];
+  /** Statements that call something, by `site - 1`: events carry the number. */
+  readonly sites: Span[] = [];
 }
 
-export interface Code {
-  /** Instructions: an opcode, then its operands. */
-  instructions: Int32Array;
-  /** For each place in `instructions`, an index into `spans`. */
-  spanIndexes: Int32Array;
-  readonly spans: readonly Span[];
-  readonly constants: readonly Value[];
-  readonly functions: readonly FunctionCode[];
-  readonly builtins: readonly FunctionSpec[];
-  readonly names: readonly string[];
-  readonly recordKeys: readonly (readonly string[])[];
-  readonly shapes: readonly CallShape[];
-  readonly assertions: readonly AssertionInfo[];
-  readonly outcomes: readonly OutcomeInfo[];
-  readonly patterns: readonly EventsInfo[];
-  readonly fails: readonly FailInfo[];
-  readonly failEachs: readonly FailEachInfo[];
-  readonly comparisons: readonly CompareInfo[];
-  readonly races: readonly RaceInfo[];
-  /** The statements of races: places where another block may go on. */
-  readonly racePoints: readonly Span[];
-  readonly invariants: readonly InvariantInfo[];
-  readonly expectations: readonly ExpectationInfo[];
-  /** Statements that call something, by `site - 1`: events carry the number. */
-  readonly sites: readonly Span[];
-  /** How many global variables there are: consts, names of the machine, a session's variables. */
-  globals: number;
-}
+/** A compiled program: who runs it changes nothing in it. */
+export type Code = {
+  readonly [Table in keyof CodeTables]: CodeTables[Table] extends (infer Entry)[] ? readonly Entry[]
+    : CodeTables[Table];
+};

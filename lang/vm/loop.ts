@@ -2,9 +2,9 @@
  * The loop that does instructions.
  *
  * Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and calls is done in
- * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The opcodes stand beside the code that knows them, and not in a file of
- * their own, because only a `const enum` of the same module becomes the literal `case` labels of a
- * jump table.
+ * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The opcodes
+ * stand beside the code that knows them, and not in a file of their own, because only a `const enum`
+ * of the same module becomes the literal `case` labels of a jump table.
  */
 import { indexValue, iterationItems, type Walk } from "./collections.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -328,16 +328,10 @@ export function loop(vm: LoopVm, floor: number): VmState {
           stack[sp - 1] = bitwise("&", left, right);
           break;
         }
-        case Op.ShiftLeft: {
-          const right = stack[--sp]!;
-          const left = stack[sp - 1]!;
-          stack[sp - 1] = bitwise("<<", left, right);
-          break;
-        }
+        case Op.ShiftLeft:
         case Op.ShiftRight: {
           const right = stack[--sp]!;
-          const left = stack[sp - 1]!;
-          stack[sp - 1] = bitwise(">>", left, right);
+          stack[sp - 1] = bitwise(op === Op.ShiftLeft ? "<<" : ">>", stack[sp - 1]!, right);
           break;
         }
         case Op.Equal:

@@ -11,30 +11,22 @@ export interface HostWatch {
 
 /** The watch over one test, from its beginning. */
 export class RunWatch {
-  readonly #host: HostWatch;
-  readonly #limitMs: number;
   readonly #endMs: number;
 
-  constructor(host: HostWatch, limitMs: number) {
-    this.#host = host;
-    this.#limitMs = limitMs;
+  constructor(readonly host: HostWatch, readonly limitMs: number) {
     this.#endMs = host.nowMs() + limitMs;
   }
 
   /** Looks at the clock. @throws {LimitError} When the run has to stop. */
   check(): void {
-    if (this.#host.interrupted()) {
-      throw new LimitError(
-        "E0807",
-        "Interrupted",
-        "the rest was not run",
-      );
+    if (this.host.interrupted()) {
+      throw new LimitError("E0807", "Interrupted", "the rest was not run");
     }
-    if (this.#host.nowMs() < this.#endMs) return;
+    if (this.host.nowMs() < this.#endMs) return;
     throw new LimitError(
       "E0806",
-      `It took longer than ${seconds(this.#limitMs)}`,
-      `\`--max-time ${seconds(2 * this.#limitMs).slice(0, -1)}\` allows twice as much`,
+      `It took longer than ${seconds(this.limitMs)}`,
+      `\`--max-time ${seconds(2 * this.limitMs).slice(0, -1)}\` allows twice as much`,
     );
   }
 }

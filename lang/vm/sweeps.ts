@@ -2,7 +2,7 @@
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
-import type { FaultPlaceName } from "../values/world.ts";
+import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
 import type { Span } from "../source.ts";
@@ -26,24 +26,25 @@ export interface SweepIncident {
   readonly tried: number;
 }
 
-/** A `fail each` whose block is running. */
+/** A `fail each` whose block is running, and whose places are counted. */
 class EachScope implements RunScope {
-  /** @param leave Undoes what its beginning did. */
   constructor(
     readonly info: FailEachInfo,
     readonly branching: number,
-    /**
-     * `wanted`: this run is here for one place only; `known`: its places were all tried before;
-     * `passing`: they are tried by the run that sent this one to a branching inside the block.
-     */
-    readonly role: "main" | "wanted" | "known" | "passing",
-    readonly places: () => readonly FaultPlaceName[],
-    readonly leaks: () => readonly Leak[],
-    readonly leave: () => void,
+    /** Its places are tried by the run that sent this one to a branching inside the block. */
+    readonly passing: boolean,
+    readonly count: FaultCount,
+    readonly watch: ResourceWatch,
   ) {}
+
+  leave(): void {
+    this.count.stop();
+    this.watch.stop();
+  }
 }
 
-const NOTHING: RunScope = { leave: () => {} };
+/** One whose places were all tried before. */
+const KNOWN: RunScope = { leave: () => {} };
 /** Leaks and places that a failure lists. */
 const LISTED = 6;
 
@@ -69,39 +70,33 @@ export class Sweeps {
     if (goal !== null) {
       const { nth, point } = goal.way as FaultPlaceName;
       const disarm = this.vm.world.armFault({ point, first: nth, last: nth, error: null });
-      const scope = new EachScope(info, branching, "wanted", () => [], () => [], disarm);
-      this.vm.scopes.push(scope);
+      this.vm.scopes.push({ leave: disarm });
       return;
     }
     if (this.branches.known.has(branching)) {
-      const { leave } = NOTHING;
-      this.vm.scopes.push(new EachScope(info, branching, "known", () => [], () => [], leave));
+      this.vm.scopes.push(KNOWN);
       return;
     }
     this.branches.wantRuns("fail each");
-    const count = this.vm.world.countFaults();
-    const watch = this.vm.world.watchResources();
-    const leave = () => {
-      count.stop();
-      watch.stop();
-    };
-    const role = this.branches.onItsWay ? "passing" : "main";
+    const { onItsWay } = this.branches;
+    const { world } = this.vm;
     this.vm.scopes.push(
-      new EachScope(info, branching, role, () => count.places, () => watch.leaks(), leave),
+      new EachScope(info, branching, onItsWay, world.countFaults(), world.watchResources()),
     );
   }
 
   endEach(): void {
-    const scope = this.vm.scopes.pop() as EachScope;
+    const scope = this.vm.scopes.pop()!;
     scope.leave();
-    if (scope.role === "wanted") throw new BranchEnded();
-    if (scope.role === "known") return;
+    if (scope === KNOWN) return;
+    // This run was here for one place only.
+    if (!(scope instanceof EachScope)) throw new BranchEnded();
     const { branching, info } = scope;
     this.vm.expecting(info.expectation);
-    const left = scope.leaks();
+    const left = scope.watch.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left);
-    if (scope.role === "passing") return;
-    const places = scope.places();
+    if (scope.passing) return;
+    const { places } = scope.count;
     const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
     const reported = new Map<string, SweepIncident>();
     for (const place of places) {

@@ -312,13 +312,10 @@ export class Vm implements LoopVm, SideRun {
   }
 
   #describe(error: unknown): Failure {
-    const { recorder } = this.world;
-    return describeFailure(error, {
-      span: error instanceof Raising ? error.span : this.#spanAt(this.pc),
-      callers: error instanceof Raising ? error.callers : this.#callers(),
-      raised: error instanceof Raising ? error.raised : null,
-      events: recorder.events,
-    });
+    const { callers, raised, span } = error instanceof Raising
+      ? error
+      : { callers: this.#callers(), raised: null, span: this.span };
+    return describeFailure(error, { callers, raised, span, events: this.recorder.events });
   }
 
   /** Gives a kernel error to the handler that takes it; throws everything else. */
@@ -354,21 +351,17 @@ export class Vm implements LoopVm, SideRun {
       const word = this.registry.words.get(errno) ?? new Word(errno);
       this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.events.length);
     } else {
-      this.#settle(handler.outcome, handler.incidents, raising, null, site);
+      this.settle(handler.outcome, handler.incidents, null, raising, site);
     }
     this.pc = handler.pc;
   }
 
-  settle(info: OutcomeInfo, incidentsBefore: number, value: string | null): void {
-    this.#settle(info, incidentsBefore, null, value, this.world.stream.site);
-  }
-
-  #settle(
+  settle(
     info: OutcomeInfo,
     incidentsBefore: number,
-    raising: Raising | null,
     value: string | null,
-    site: number | null,
+    raising: Raising | null = null,
+    site: number | null = this.world.stream.site,
   ): void {
     const incidents = this.world.incidents.slice(incidentsBefore);
     const raised = raising?.raised ?? null;
