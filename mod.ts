@@ -41,8 +41,8 @@
  * @module
  */
 export {
+  type BlockSettings,
   defaultLabConfig,
-  type DeviceSettings,
   type LabConfig,
   type PciNodeConfig,
   type PciNodeKind,

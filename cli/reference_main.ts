@@ -1,7 +1,10 @@
-/** `deno task reference`: writes the pages of `docs/` that are made from the sources. */
+/** `deno task reference`: writes what of `docs/` is made from the sources. */
 import { builtinsPage } from "./reference/builtins_page.ts";
+import { withMachineKeys } from "./reference/machine_keys.ts";
 
-const PAGE = new URL("../docs/builtins.md", import.meta.url);
+const BUILTINS = new URL("../docs/builtins.md", import.meta.url);
+const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
-Deno.writeTextFileSync(PAGE, builtinsPage());
-console.log("docs/builtins.md is written");
+Deno.writeTextFileSync(BUILTINS, builtinsPage());
+Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
+console.log("docs/builtins.md and the keys in docs/language.md are written");

@@ -7,8 +7,8 @@ import type { IommuConfig, IommuMode } from "../runtime/machine_config.ts";
 import type { KernelProfile } from "../runtime/kernels/kernels.ts";
 import { buildLab, type Lab } from "./lab.ts";
 import {
+  type BlockSettings,
   defaultLabConfig,
-  type DeviceSettings,
   type LabConfig,
   type PciNodeConfig,
 } from "./lab_config.ts";
@@ -18,12 +18,12 @@ import type { Io } from "./nvme/io.ts";
 type Report = EventFields<"dma.report">;
 
 interface Variant {
-  readonly settings?: DeviceSettings;
+  readonly settings?: BlockSettings<"nvme">;
   readonly machine?: Partial<Omit<LabConfig, "iommu">>;
   readonly iommu?: Partial<IommuConfig>;
 }
 
-const nvme = (name: string, settings: DeviceSettings): PciNodeConfig => ({
+const nvme = (name: string, settings: BlockSettings<"nvme">): PciNodeConfig => ({
   kind: "nvme",
   name,
   settings,

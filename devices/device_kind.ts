@@ -2,10 +2,9 @@
 import type { Bytes, DmaAddr } from "../runtime/address.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { Machine } from "../runtime/machine.ts";
-import type { DeviceSettings } from "./lab_config.ts";
-import type { BarRequest, PciFunction } from "./pci/pci_function.ts";
-import type { PciDevice } from "./pci/pci_tree.ts";
-import type { PciTopology } from "./pci/topology.ts";
+import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
+import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
+import type { PeerProviders } from "./pci/peers/peer_providers.ts";
 
 /** What every device has; each kind adds what it alone has. */
 export interface DeviceBase<K extends string = string> {
@@ -22,18 +21,36 @@ export interface DeviceBase<K extends string = string> {
   onUnrecorded?(): void;
 }
 
+/** The block that a device is made from. */
+export interface DeviceBlock<S> {
+  readonly name: string;
+  /** The names of the blocks that lead to it, its own last. */
+  readonly path: readonly string[];
+  readonly func: PciFunction;
+  /** A port above faces outwards. */
+  readonly external: boolean;
+  /** What it says, and the defaults of what it leaves out. */
+  readonly settings: S;
+}
+
 /** A kind of device that a `pci` block can hold. */
-export interface DeviceKind<D extends DeviceBase = DeviceBase> {
+export interface DeviceKind<
+  R extends SettingRows = SettingRows,
+  D extends DeviceBase = DeviceBase,
+> {
+  /** Its block's keyword. */
   readonly kind: D["kind"];
   /** One sentence for help. */
   readonly doc: string;
-  /** The keys its block takes. */
-  readonly settings: readonly (keyof DeviceSettings)[];
+  /** What its function is in the PCI tree. */
+  readonly role: PciRole;
+  /** The keys its block takes, `deviceSettings` among them. */
+  readonly settings: R;
   /**
    * The BARs it needs.
    * @throws {ConfigError} When its settings contradict each other.
    */
-  bars(device: PciDevice): readonly BarRequest[];
+  bars(device: DeviceBlock<SettingsOf<R>>): readonly BarRequest[];
   /** Makes it part of a machine and brings it up. @throws {ConfigError} */
-  create(machine: Machine, device: PciDevice, topology: PciTopology): D;
+  create(machine: Machine, device: DeviceBlock<SettingsOf<R>>, providers: PeerProviders): D;
 }

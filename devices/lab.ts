@@ -1,14 +1,13 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
-import { invariant } from "../runtime/errno.ts";
 import { Machine } from "../runtime/machine.ts";
 import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import { checkMachine } from "./config_checks.ts";
 import { ConfigError } from "./config_error.ts";
-import type { DeviceKind } from "./device_kind.ts";
 import type { LabConfig } from "./lab_config.ts";
 import { planAddressWindows } from "./pci/address_windows.ts";
-import { buildPciTree, type PciDevice, type PciTree } from "./pci/pci_tree.ts";
+import { buildPciTree, type PciTree } from "./pci/pci_tree.ts";
 import { PciTopology } from "./pci/topology.ts";
-import { deviceKind, type DeviceOf, type DeviceWord, type LabDevice } from "./registry.ts";
+import type { DeviceOf, DeviceWord, LabDevice } from "./registry.ts";
 
 export type { LabDevice } from "./registry.ts";
 
@@ -50,23 +49,18 @@ export class Lab {
  * @throws {ConfigError} When the configuration describes no machine there could be.
  */
 export function buildLab(config: LabConfig): Lab {
+  checkMachine(config);
   const tree = buildPciTree(config.pci);
   const machine = buildMachine(config, tree);
   // From the first byte that is written: some of them will not be seen without a hand-over.
-  if (tree.devices.some(({ node }) => node.settings.coherent === false)) machine.useCaches();
+  if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
   const devices = new Map<string, LabDevice>();
   for (const device of tree.devices) {
-    devices.set(device.node.name, kindOf(device).create(machine, device, topology));
+    devices.set(device.name, device.kind.create(machine, device, topology.providers));
   }
   machine.markReady();
   return new Lab(config, machine, topology, devices);
-}
-
-function kindOf(device: PciDevice): DeviceKind<LabDevice> {
-  const kind = deviceKind(device.node.kind);
-  invariant(kind !== undefined, `No device is called ${device.node.kind}`);
-  return kind;
 }
 
 /** Gives every function its BARs; returns the windows they lie in. */
@@ -75,20 +69,20 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
     name: bridge.name,
     busOffset: bridge.busOffset,
     devices: tree.devices.filter(({ func }) => func.hostBridge === bridge).map((device) => ({
-      name: device.node.name,
-      requests: kindOf(device).bars(device),
+      name: device.name,
+      requests: device.kind.bars(device),
     })),
   }));
   const plan = planAddressWindows(config, bridges);
   for (const device of tree.devices) {
-    device.func.bars = plan.bars.get(device.node.name) ?? [];
+    device.func.bars = plan.bars.get(device.name) ?? [];
     const { busOffset, name } = device.func.hostBridge;
     for (const { basePhys, sizeBytes } of device.func.bars) {
       const bus = basePhys + busOffset;
       if (bus >= 0 && Number.isSafeInteger(bus + sizeBytes)) continue;
       throw new ConfigError(
         [name, "bus_offset"],
-        `The BAR of "${device.node.name}" would lie at bus address ${bus}`,
+        `The BAR of "${device.name}" would lie at bus address ${bus}`,
         "choose an offset that keeps bus addresses from 0 to 2^53",
       );
     }

@@ -6,9 +6,13 @@ import type { IommuMode } from "../runtime/machine_config.ts";
 import type { KernelProfile } from "../runtime/kernels/kernels.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
 import { buildLab, type Lab } from "./lab.ts";
-import { defaultLabConfig, type DeviceSettings, type LabConfig } from "./lab_config.ts";
+import { type BlockSettings, defaultLabConfig, type LabConfig } from "./lab_config.ts";
 
-function labOf(mode: IommuMode, settings: DeviceSettings, more: Partial<LabConfig> = {}): Lab {
+function labOf(
+  mode: IommuMode,
+  settings: BlockSettings<"nvme">,
+  more: Partial<LabConfig> = {},
+): Lab {
   const base = defaultLabConfig();
   const ssd = { kind: "nvme", name: "ssd", settings, children: [] } as const;
   return buildLab({

@@ -6,8 +6,8 @@ import type { IommuMode } from "../runtime/machine_config.ts";
 import { ConfigError } from "./config_error.ts";
 import { buildLab, type Lab, type LabDevice } from "./lab.ts";
 import {
+  type BlockSettings,
   defaultLabConfig,
-  type DeviceSettings,
   type LabConfig,
   type PciNodeConfig,
   type PciNodeKind,
@@ -16,10 +16,10 @@ import {
 function block(
   kind: PciNodeKind,
   name: string,
-  settings: DeviceSettings = {},
+  settings: BlockSettings = {},
   children: PciNodeConfig[] = [],
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
 function config(mode: IommuMode, pci: PciNodeConfig[], more: Partial<LabConfig> = {}): LabConfig {
@@ -27,7 +27,7 @@ function config(mode: IommuMode, pci: PciNodeConfig[], more: Partial<LabConfig> 
   return { ...base, quirks: new Set(), ...more, iommu: { ...base.iommu, mode }, pci };
 }
 
-const withDisk = (settings: DeviceSettings = {}) => [
+const withDisk = (settings: BlockSettings = {}) => [
   block("root_port", "rp0", {}, [block("nvme", "ssd", settings)]),
 ];
 
@@ -223,7 +223,7 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
 });
 
 Deno.test("machines that cannot be are refused at the block or key to blame", () => {
-  const gpu = (settings: DeviceSettings) => [
+  const gpu = (settings: BlockSettings) => [
     block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]),
   ];
   const cases: [pci: PciNodeConfig[], path: string][] = [
@@ -301,4 +301,44 @@ Deno.test("a PRP entry that points nowhere faults; what is mapped anew on the re
   assertEquals(faults, [[1, { dma, access: "write", reason: "not_present" }]]);
   assertEquals(io.status, "OK");
   assertEquals(into.readAll(), lab.device("ssd", "nvme").media.data.bytes(0, 128 * KIB));
+});
+
+Deno.test("a key of the machine that cannot be is refused, whoever made the configuration", () => {
+  const base = defaultLabConfig();
+  const cases: readonly (readonly [Partial<LabConfig>, path: string, message: string])[] = [
+    [{ cpus: 0 }, "cpus", "cpus of the machine cannot be 0 (anything from 1 to 64)"],
+    [{ cpus: 1.5 }, "cpus", "cpus of the machine cannot be 1.5 (anything from 1 to 64)"],
+    [
+      { iommu: { ...base.iommu, granuleBytes: 5000 } },
+      "iommu.granule",
+      "granule of iommu cannot be 5000 (a power of two)",
+    ],
+    [
+      { iommu: { ...base.iommu, mode: "lax" as IommuMode } },
+      "iommu.mode",
+      "mode of iommu cannot be lax (one of off, passthrough, strict, lazy)",
+    ],
+    [
+      { swiotlb: { ...base.swiotlb, sizeBytes: 1000 } },
+      "swiotlb.size",
+      "size of swiotlb cannot be 1000 (a multiple of 2048)",
+    ],
+    [
+      { ramSizeBytes: MIB },
+      "ram.size",
+      "size of ram cannot be 1048576 (anything from 16777216 to 70368744177664)",
+    ],
+    [
+      { cpu: { vendor: "amd", family: -1 } },
+      "cpu_family",
+      "cpu_family of the machine cannot be -1 (anything from 0 to 4095)",
+    ],
+  ];
+  for (const [change, path, message] of cases) {
+    const error = assertThrows(() => buildLab({ ...base, ...change }), ConfigError);
+    assertEquals(
+      [error.path.join("."), `${error.message} (${error.hint})`],
+      [path, message],
+    );
+  }
 });

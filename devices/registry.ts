@@ -1,14 +1,22 @@
-/** The kinds of devices a machine can have. To add one, add its folder and one line here. */
+/**
+ * The kinds of blocks that a PCI tree can have. To add a kind of device, add its folder and one line
+ * here.
+ */
+import type { GivenSettings, SettingRows } from "../runtime/settings.ts";
 import type { DeviceKind } from "./device_kind.ts";
+import type { deviceSettings } from "./device_settings.ts";
 import { ENDPOINT } from "./endpoint/endpoint.ts";
 import { NVME } from "./nvme/nvme_device.ts";
+import { PORT_KINDS, ROOT_HOLDS } from "./pci/port_kinds.ts";
 import { RDMA } from "./rdma/rdma_device.ts";
 import { VFIO } from "./vfio/vfio_device.ts";
 
 export const DEVICE_KINDS = [NVME, ENDPOINT, VFIO, RDMA] as const;
 
+type RegisteredKind = (typeof DEVICE_KINDS)[number];
+
 /** A device of a lab; its `kind` says what else it has. */
-export type LabDevice = ReturnType<(typeof DEVICE_KINDS)[number]["create"]>;
+export type LabDevice = ReturnType<RegisteredKind["create"]>;
 
 /** The word of a kind of device. */
 export type DeviceWord = LabDevice["kind"];
@@ -16,7 +24,51 @@ export type DeviceWord = LabDevice["kind"];
 /** A device of one kind. */
 export type DeviceOf<K extends DeviceWord> = Extract<LabDevice, { readonly kind: K }>;
 
+/** Any kind of device, as far as all are alike. */
+export type AnyDeviceKind = DeviceKind<ReturnType<typeof deviceSettings>, LabDevice>;
+
+type PortWord = keyof typeof PORT_KINDS;
+
+/** The blocks of the `pci` part of a machine. */
+export type PciNodeKind = PortWord | DeviceWord;
+
+type RowsOf<K extends PciNodeKind> = K extends PortWord ? (typeof PORT_KINDS)[K]["settings"]
+  : Extract<RegisteredKind, { readonly kind: K }>["settings"];
+
+/** The keys that a block of a kind may have. */
+export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind
+  ? GivenSettings<RowsOf<K>>
+  : never;
+
 /** The kind of device that a block's keyword names, or undefined. */
-export function deviceKind(keyword: string): DeviceKind<LabDevice> | undefined {
-  return DEVICE_KINDS.find(({ kind }) => kind === keyword);
+export function deviceKind(keyword: string): AnyDeviceKind | undefined {
+  return DEVICE_KINDS.find(({ kind }) => kind === keyword) as AnyDeviceKind | undefined;
+}
+
+/** What one kind of block is: its sentence, its keys, and the kinds of blocks that it may hold. */
+export interface PciBlockKind {
+  readonly doc: string;
+  /** What it is called in a picture of the tree. */
+  readonly title: string;
+  readonly settings: SettingRows;
+  readonly holds: readonly string[];
+}
+
+/** Every block of a PCI tree by its keyword. */
+export const PCI_BLOCKS: ReadonlyMap<string, PciBlockKind> = new Map<string, PciBlockKind>([
+  ...Object.entries(PORT_KINDS).map(([word, kind]): [string, PciBlockKind] => [
+    word,
+    { ...kind, holds: withDevices(kind.holds) },
+  ]),
+  ...DEVICE_KINDS.map(({ doc, kind, settings }): [string, PciBlockKind] => [
+    kind,
+    { doc, title: kind, settings, holds: [] },
+  ]),
+]);
+
+/** What `pci` itself may hold. */
+export const PCI_ROOT_HOLDS: readonly string[] = withDevices(ROOT_HOLDS);
+
+function withDevices(ports: readonly string[]): readonly string[] {
+  return [...ports, ...DEVICE_KINDS.map(({ kind }) => kind)];
 }

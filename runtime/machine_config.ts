@@ -1,16 +1,29 @@
 /**
- * What a machine is built from: plain data, with every default in one place.
+ * What a machine is built from: plain data, and a row for each key with its range, its default and
+ * its sentence. To add a key of one of these blocks, add one row.
  *
  * The language's `machine` block, the tests and the conformance runs all end here. Devices and the
  * PCI topology are described above the runtime; what they need of physical memory reaches it as
  * `windows`.
  */
-import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr } from "./address.ts";
-import type { PageTableConfig } from "./iommu/iommu_models.ts";
+import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
-
-/** How devices reach memory. @see behaviour/dma.md 1.3 */
-export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
+import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from "./address.ts";
+import {
+  BOOL,
+  defaultsOf,
+  int,
+  optional,
+  pages,
+  PHYS,
+  RANGES,
+  required,
+  setting,
+  type SettingsOf,
+  size,
+  sizes,
+  word,
+} from "./settings.ts";
 
 /** A span of physical addresses that RAM must leave free: MMIO or a PCI window. */
 export interface MemoryWindow {
@@ -28,38 +41,98 @@ export interface MemoryRegion extends MemoryWindow {
   readonly type: "ram" | "mmio";
 }
 
-export interface IommuConfig extends PageTableConfig {
-  readonly mode: IommuMode;
-  /** VT-d caching mode: flush after mapping too, and no lazy mode. */
-  readonly cachingMode: boolean;
-  /** Do not look below 4 GiB first. */
-  readonly forcedac: boolean;
-  readonly iotlbEntries: number;
-  /** Address ranges never handed out, end exclusive; null means the model's own. */
-  readonly reserved: readonly { readonly start: number; readonly end: number }[] | null;
-}
+export const IOMMU_SETTINGS = {
+  mode: setting("mode", word("off", "passthrough", "strict", "lazy"), "off", {
+    doc: "Whether devices are translated, and when translations are invalidated.",
+  }),
+  model: setting("model", word(...IOMMU_MODEL_NAMES), "vtd", {
+    doc: "Whose page tables and invalidations.",
+  }),
+  granuleBytes: setting("granule", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
+    doc: "The smallest page it maps.",
+  }),
+  pageSizesBytes: setting("page_sizes", sizes(4 * KIB, 2 ** 51), [4 * KIB, 2 * MIB, 1 * GIB], {
+    doc:
+      "The pages it maps, the smallest of them the granule. Of a larger granule the default is that " +
+      "granule, and what one table of it spans.",
+  }),
+  addressBits: setting("address_bits", int(32, 52), 48, {
+    doc: "How many address bits it translates.",
+  }),
+  cachingMode: setting("caching_mode", BOOL, false, {
+    doc:
+      "Absent entries are cached too, so that new mappings need an invalidation, and no mode is lazy.",
+  }),
+  forcedac: setting("forcedac", BOOL, false, {
+    doc: "Do not look for addresses below 4 GiB first.",
+  }),
+  iotlbEntries: setting("iotlb_entries", int(1, 65536), 256, {
+    doc: "How many translations it caches.",
+  }),
+  reserved: setting("reserved", RANGES, null, {
+    doc: "Ranges of device addresses that are never given out.",
+    defaultText: "the model's",
+  }),
+};
 
-export interface SwiotlbConfig {
-  /** Size asked for; 0 means no pool. Rounded as `swiotlbGeometry` says. */
-  readonly sizeBytes: Bytes;
-  /** Bounce every streaming mapping of a device without translation. */
-  readonly force: boolean;
-  /** Areas asked for; null takes the number of CPUs. */
-  readonly areas: number | null;
-  /** First byte of the pool, where a captured machine must be matched; chosen when left out. */
-  readonly basePhys?: PhysAddr;
-}
+export type IommuConfig = SettingsOf<typeof IOMMU_SETTINGS>;
 
-export interface MachineConfig extends KernelConfig {
-  readonly cpus: number;
-  readonly seed: number;
-  readonly pageSizeBytes: Bytes;
-  readonly checker: "report" | "fail" | "off";
-  /** A kernel built with DMA debugging. @see behaviour/dma.md 8.2 */
-  readonly dmaDebug: boolean;
-  readonly ramSizeBytes: Bytes;
-  /** A confidential guest: memory is encrypted, and devices reach only what is shared with them. */
-  readonly memoryEncryption: boolean;
+/** How devices reach memory. @see behaviour/dma.md 1.3 */
+export type IommuMode = IommuConfig["mode"];
+
+export const SWIOTLB_SETTINGS = {
+  // Rounded as `swiotlbGeometry` says.
+  sizeBytes: setting("size", size(0, TIB, { multipleOf: 2 * KIB }), 64 * MIB, {
+    doc: "How large the pool is; 0B is no pool.",
+  }),
+  force: setting("force", BOOL, false, { doc: "Bounce everything that is not translated." }),
+  areas: setting("areas", int(1, 1024), null, {
+    doc: "Parts with a lock of their own.",
+    defaultText: "from cpus",
+  }),
+  basePhys: optional("at", PHYS, {
+    leftOut: "below 2 GiB",
+    doc: "Where the pool starts.",
+  }),
+};
+
+export type SwiotlbConfig = SettingsOf<typeof SWIOTLB_SETTINGS>;
+
+/** Keys of the machine itself. */
+export const MACHINE_SETTINGS = {
+  cpus: setting("cpus", int(1, 64), 1, { doc: "How many CPUs the machine has." }),
+  seed: setting("seed", int(0, Number.MAX_SAFE_INTEGER), 1, {
+    doc: "Where everything random starts from.",
+  }),
+  pageSizeBytes: setting("page_size", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
+    doc: "The host's page.",
+  }),
+  checker: setting("checker", word("report", "fail", "off"), "report", {
+    doc: "What happens when the checker finds a driver's mistake.",
+  }),
+  // behaviour/dma.md 8.2
+  dmaDebug: setting("dma_debug", BOOL, false, {
+    doc: "A kernel built with DMA debugging, with its effects.",
+  }),
+  memoryEncryption: setting("memory_encryption", BOOL, false, {
+    doc: "A confidential guest: devices reach only what is shared, so everything is bounced.",
+  }),
+};
+
+export const RAM_SETTINGS = {
+  ramSizeBytes: setting("size", pages(16 * MIB, 64 * TIB), 4 * GIB, { doc: "How much there is." }),
+};
+
+export const REGION_SETTINGS = {
+  basePhys: required("at", PHYS, "Where it starts."),
+  sizeBytes: required("size", pages(4 * KIB, 64 * TIB), "How long it is."),
+  type: setting("type", word("ram", "mmio"), "ram", {
+    doc: "A part of the RAM, or no RAM at all.",
+  }),
+};
+
+export interface MachineConfig
+  extends KernelConfig, SettingsOf<typeof MACHINE_SETTINGS>, SettingsOf<typeof RAM_SETTINGS> {
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];
   readonly regions: readonly MemoryRegion[];
@@ -72,29 +145,14 @@ export interface MachineConfig extends KernelConfig {
 /** The machine of a script without a `machine` block: 1 CPU, 4 GiB, no devices (language.md). */
 export function defaultMachineConfig(): MachineConfig {
   return {
+    ...defaultsOf(MACHINE_SETTINGS),
+    ...defaultsOf(RAM_SETTINGS),
     kernel: DEFAULT_KERNEL,
     quirks: null,
-    cpus: 1,
-    seed: 1,
-    pageSizeBytes: 4 * KIB,
-    checker: "report",
-    dmaDebug: false,
-    ramSizeBytes: 4 * GIB,
-    memoryEncryption: false,
     windows: [],
     regions: [],
-    iommu: {
-      mode: "off",
-      model: "vtd",
-      granuleBytes: 4 * KIB,
-      pageSizesBytes: [4 * KIB, 2 * MIB, 1 * GIB],
-      addressBits: 48,
-      cachingMode: false,
-      forcedac: false,
-      iotlbEntries: 256,
-      reserved: null,
-    },
-    swiotlb: { sizeBytes: 64 * MIB, force: false, areas: null },
+    iommu: defaultsOf(IOMMU_SETTINGS),
+    swiotlb: defaultsOf(SWIOTLB_SETTINGS),
     pricesNs: {},
   };
 }

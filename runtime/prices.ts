@@ -1,30 +1,29 @@
 /**
  * What things cost in virtual time: the machine block's `prices`, turned into charges.
  *
- * | key | charged |
- * | --- | --- |
- * | `iotlb_sync` | with each `iotlb.sync` |
- * | `iova_alloc` | with each `iova.alloc` |
- * | `map_call` | with each call that makes a mapping: `call.dma_map_phys`, `_page`, `_single`, `_resource`, `_sg`, `_sgtable` and `call.dma_iova_link` |
- * | `alloc` | with each `mem.alloc` |
- * | `doorbell` | with each `nvme.doorbell` |
- * | `interrupt` | with each `irq` |
- * | `table_write` | for each page-table leaf written or cleared, by `tableWrites` |
- * | `copy_per_kib` | for each KiB, or part of one in proportion, that a bounce buffer copies, by `copied` |
- * | an event's name | with each such event, on top of what a key above charges for it |
- *
- * The first group and the last are prices of events, which the event stream charges; leaves and
- * bytes are no events, so whoever handles them charges them here.
+ * Most keys charge for events, and so does an event's name, on top of what a key charges for it: the
+ * event stream does that. Leaves of page tables and copied bytes, parts of a KiB in proportion, are no
+ * events, so whoever handles them charges them here.
  */
 import { type Bytes, KIB, type Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
 import { eventNumber } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
+import { duration, setting } from "./settings.ts";
 
-const EVENTS_OF_KEY: Readonly<Record<string, readonly string[]>> = {
-  iotlb_sync: ["iotlb.sync"],
-  iova_alloc: ["iova.alloc"],
-  map_call: [
+/** A key of `prices`, and the events that it charges for. */
+function price(key: string, doc: string, ...events: readonly string[]) {
+  return { ...setting(key, duration(), 0, { doc: doc }), events };
+}
+
+/** Every key `prices` knows beside the names of events. */
+export const PRICE_SETTINGS = {
+  iotlb_sync: price("iotlb_sync", "One invalidation of cached translations.", "iotlb.sync"),
+  table_write: price("table_write", "One leaf of a page table, written or cleared."),
+  iova_alloc: price("iova_alloc", "One allocation of IO addresses.", "iova.alloc"),
+  map_call: price(
+    "map_call",
+    "One call that makes a mapping.",
     "call.dma_map_phys",
     "call.dma_map_page",
     "call.dma_map_single",
@@ -32,23 +31,18 @@ const EVENTS_OF_KEY: Readonly<Record<string, readonly string[]>> = {
     "call.dma_map_sg",
     "call.dma_map_sgtable",
     "call.dma_iova_link",
-  ],
-  alloc: ["mem.alloc"],
-  doorbell: ["nvme.doorbell"],
-  interrupt: ["irq"],
+  ),
+  copy_per_kib: price("copy_per_kib", "Copying 1 KiB into or out of a bounce buffer."),
+  alloc: price("alloc", "One allocation of memory.", "mem.alloc"),
+  doorbell: price("doorbell", "One write to a doorbell.", "nvme.doorbell"),
+  interrupt: price("interrupt", "One interrupt.", "irq"),
 };
 
-/** Every key `prices` knows beside the names of events, in the order of language.md. */
-export const PRICE_KEYS = [
-  "iotlb_sync",
-  "table_write",
-  "iova_alloc",
-  "map_call",
-  "copy_per_kib",
-  "alloc",
-  "doorbell",
-  "interrupt",
-] as const;
+export const PRICE_KEYS: readonly string[] = Object.keys(PRICE_SETTINGS);
+
+const EVENTS_OF_KEY: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(PRICE_SETTINGS).map(([key, { events }]) => [key, events]),
+);
 
 export class Charges {
   /** Price of one page-table leaf written or cleared. 0 until prices are in force. */
@@ -89,7 +83,7 @@ export function applyPrices(
     if (key === "table_write") charges.tableWriteNs += priceNs;
     else if (key === "copy_per_kib") charges.copyPerKibNs += priceNs;
     else {
-      for (const name of EVENTS_OF_KEY[key] ?? [key]) {
+      for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
         const number = eventNumber(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
         events.addPrice(number, priceNs);

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { buildLab, type Lab } from "../devices/lab.ts";
-import { defaultLabConfig, type DeviceSettings, type LabConfig } from "../devices/lab_config.ts";
+import { type BlockSettings, defaultLabConfig, type LabConfig } from "../devices/lab_config.ts";
 import { GIB, type PhysAddr } from "../runtime/address.ts";
 import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
 import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
@@ -17,7 +17,7 @@ import { type Sweep, sweep, type SweepResult } from "./fault_sweep.ts";
 interface Environment {
   readonly name: string;
   readonly machine?: Partial<MachineConfig>;
-  readonly ssd?: DeviceSettings;
+  readonly ssd?: BlockSettings<"nvme">;
 }
 
 const DEFAULTS = defaultLabConfig();
@@ -43,7 +43,7 @@ const ENVIRONMENTS = [
   UNTRUSTED,
 ];
 
-const CONTROLLERS: Readonly<Record<string, DeviceSettings>> = {
+const CONTROLLERS: Readonly<Record<string, BlockSettings<"nvme">>> = {
   PRPs: {},
   SGLs: { sgl: true },
   metadata: { metadataBytes: 8 },
@@ -73,7 +73,7 @@ interface Case {
   readonly kernel: KernelProfile;
   readonly quirks: QuirkSet;
   readonly environment: Environment;
-  readonly controller: DeviceSettings;
+  readonly controller: BlockSettings<"nvme">;
   readonly shape: Shape;
   readonly op: "read" | "write";
 }

@@ -27,7 +27,7 @@ function block(
   children: readonly PciNodeConfig[],
   settings: PciNodeConfig["settings"] = {},
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
 function series<T>(count: number, make: (index: number) => T): T[] {

@@ -16,7 +16,8 @@ export const EXPLAIN = command({
     "To learn which mapping it was, give the line to `fault_log` in a scenario.",
   argument: {
     placeholder: "NAME",
-    doc: "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, a fault line, or -",
+    doc:
+      "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, a fault line, or -",
     completes: "nothing",
     count: "some",
   },
@@ -27,6 +28,7 @@ export const EXPLAIN = command({
     { line: "explain defects.M5", doc: "one row of a table" },
     { line: "explain E0101", doc: "a diagnostic, with an example" },
     { line: "explain iommu.map", doc: "an event and its fields" },
+    { line: "explain nvme.mdts", doc: "a key of the machine: what it takes, and its default" },
     {
       line: "explain quirks",
       doc: "every defect that can be switched on, and the releases with it",

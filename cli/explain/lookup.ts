@@ -1,9 +1,12 @@
-/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, or a defect switch. */
+/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, or a key
+ * of the machine. */
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { keyName, keysNamed, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
+import { keyLines } from "./key_lines.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
@@ -47,6 +50,9 @@ export function explain(question: string, readPage: PageReader): Explanation {
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
+  const keys = keysNamed(name);
+  if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
+
   const dot = name.indexOf(".");
   const pageName = (dot < 0 ? name : name.slice(0, dot)).toLowerCase();
   const page = RULE_PAGES.find((each) => each === pageName);
@@ -61,7 +67,7 @@ export function explain(question: string, readPage: PageReader): Explanation {
   return unknown(question, name, allNames(), "No rule, diagnostic, event or function is called so");
 }
 
-/** Every name that completion offers: pages, events and codes. */
+/** Every name that completion offers: pages, events, codes and keys. */
 export function allNames(): string[] {
   return [
     ...RULE_PAGES,
@@ -70,6 +76,7 @@ export function allNames(): string[] {
     ...KERNEL_CALLS,
     "quirks",
     ...QUIRK_NAMES,
+    ...MACHINE_KEYS.map(keyName),
   ];
 }
 
@@ -81,7 +88,7 @@ function unknown(
 ): Explanation {
   const [nearest] = nearestNames(name, candidates, 1);
   const hint = nearest === undefined
-    ? `ask for a rule (dma.3.3), an event (iova.alloc) or a diagnostic (${
+    ? `ask for a rule (dma.3.3), an event (iova.alloc), a key (iommu.mode) or a diagnostic (${
       Object.keys(DIAGNOSTIC_CODES)[0]
     })`
     : `did you mean "${nearest}"?`;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { keyName, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
@@ -52,6 +53,29 @@ Deno.test("explain() understands a citation the way comments write it", () => {
   }
   assertStringIncludes(text("dma.md 3.3 row 1"), "WARN1, −EIO");
   assertStringIncludes(text("dma.md 3 assertion 1"), "1. try-alloc");
+});
+
+Deno.test("explain() tells what a key of the machine takes, by its block or by a name of one's own", () => {
+  for (const question of ["nvme.mdts", "ssd.mdts"]) {
+    assertEquals(text(question).split("\n").slice(0, 6), [
+      "## nvme.mdts",
+      "",
+      "Longest transfer of one command.",
+      "",
+      "- takes: size, 8KiB to 4096TiB, a power of two, or none",
+      "- default: none",
+    ]);
+  }
+  assertStringIncludes(
+    text("iommu.mode"),
+    "- takes: off, passthrough, strict, lazy\n- default: off",
+  );
+  assertStringIncludes(text("cpus"), "- takes: int, 1 to 64\n- default: 1");
+  assertStringIncludes(text("endpoint.min_align"), "- default: 1B");
+  assertStringIncludes(text("swiotlb.areas"), "- default: from cpus");
+  assertEquals(problem("iommu.modus").includes('did you mean "iommu.mode"?'), true);
+  // A name of an event, a rule or a code goes before a key's: there must be no such key.
+  for (const key of MACHINE_KEYS) assertStringIncludes(text(keyName(key)), `## ${keyName(key)}\n`);
 });
 
 Deno.test("explain() lists the defect switches, and tells of each what the page on defects does", () => {

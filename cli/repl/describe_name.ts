@@ -3,6 +3,8 @@ import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
 import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
+import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
+import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { pairLines, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
@@ -20,7 +22,8 @@ export function describeName(name: string, { session, columns }: Describer): str
   if (name === "") return ["Write a name after the ?, such as ?dma_map_phys"];
   const found = describeOwn(name, session) ?? describeBuiltin(name, columns) ??
     describeMember(name, session, columns);
-  if (found !== null) return found;
+  const keys = describeKeys(name, session, columns);
+  if (found !== null || keys.length > 0) return [...found ?? [], ...keys];
   const [nearest] = nearestNames(name, knownNames(session), 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   return [`Nothing is called "${name}"${hint}`];
@@ -123,6 +126,21 @@ function describeMember(name: string, session: Session, columns: number): string
     if (method !== undefined) return describeFunction(name, method, columns);
   }
   return null;
+}
+
+/** Keys of the machine block: `iommu.mode`, `nvme.mdts`, and `ssd.mdts` of an `nvme ssd`. */
+function describeKeys(name: string, session: Session, columns: number): string[] {
+  const [owner, ...key] = name.split(".");
+  const kind = typeOf(owner!, session)?.name ?? owner!;
+  const keys = keysNamed([MACHINE_SCHEMA.has(kind) ? kind : owner!, ...key].join("."));
+  return keys.flatMap((each) =>
+    wrapText(
+      `machine key ${keyName(each)} (${shapeText(each.spec.shape)}; default ${
+        defaultText(each.spec)
+      }): ${each.spec.doc}`,
+      columns,
+    )
+  );
 }
 
 /** The type of what the machine binds to a name. */

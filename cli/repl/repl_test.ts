@@ -189,6 +189,8 @@ Deno.test("?name explains functions, constants, events, variables, things and th
   assertStringIncludes(await ask("request"), ".unmapped_by", "… and the type");
   assertStringIncludes(await ask("ssd"), ".submit(");
   assertStringIncludes(await ask("iommu.live_mappings"), "iommu.live_mappings, an int");
+  assertStringIncludes(await ask("nvme.mdts"), "machine key nvme.mdts (size, 8KiB to 4096TiB");
+  assertStringIncludes(await ask("iommu.mode"), "lazy; default off)");
   assertStringIncludes(await ask("dma_iova_lnik"), 'did you mean "dma_iova_link"?');
   assertStringIncludes(await ask(""), "Write a name");
 });

@@ -6,12 +6,12 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
-import { defaultLabConfig, type DeviceSettings } from "../lab_config.ts";
+import { type BlockSettings, defaultLabConfig } from "../lab_config.ts";
 import { LocalMemory } from "./controller/data/local_memory.ts";
 import type { Io } from "./io.ts";
 import { unplugNvme } from "./unplug.ts";
 
-function lab(settings: DeviceSettings, mode: "off" | "strict" = "strict"): Lab {
+function lab(settings: BlockSettings<"nvme">, mode: "off" | "strict" = "strict"): Lab {
   const base = defaultLabConfig();
   return buildLab({
     ...base,

@@ -1,23 +1,31 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
 import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { ConfigError } from "../config_error.ts";
-import type { DeviceBase, DeviceKind } from "../device_kind.ts";
+import { TICK_NS } from "../../runtime/clock.ts";
+import {
+  BOOL,
+  duration,
+  int,
+  MAX_BYTES,
+  pages,
+  setting,
+  type SettingsOf,
+  size,
+} from "../../runtime/settings.ts";
+import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import {
   attachDmaDevice,
-  checkSettings,
-  COMMON_SETTINGS,
+  bringUp,
+  deviceSettings,
+  P2PMEM,
   settingError,
 } from "../device_settings.ts";
-import type { Bar, BarRequest } from "../pci/pci_function.ts";
-import type { PciDevice } from "../pci/pci_tree.ts";
-import type { PciTopology } from "../pci/topology.ts";
+import type { Bar, PciFunction } from "../pci/pci_function.ts";
+import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
 import { TUPLE_BYTES } from "./controller/media/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
-import { NvmeDriver } from "./driver/nvme_driver.ts";
+import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 
 const REGISTERS_BAR_INDEX = 0;
@@ -32,8 +40,6 @@ const CONTROLLER_PAGE_BYTES = 4 * KIB;
 
 /** Most entries of a queue that the driver makes. @see behaviour/nvme.md 1 */
 const MAX_DRIVER_DEPTH = 4095;
-const DEFAULT_QUEUES = 1;
-const DEFAULT_DEPTH = 1024;
 
 /** A disk of a lab. */
 export interface NvmeDevice extends DeviceBase<"nvme"> {
@@ -45,94 +51,106 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
   readonly media: Media;
 }
 
-export const NVME: DeviceKind<NvmeDevice> = {
+const SETTINGS = {
+  queues: setting("queues", int(1, 1024), 1, { doc: "Queues for reads and writes." }),
+  pollQueues: setting("poll_queues", int(0, 1024), 0, {
+    doc: "Further queues, without interrupts: who submits to one polls it.",
+  }),
+  depth: setting("depth", int(2, 4096), 1024, { doc: "Entries of a queue; one stays empty." }),
+  // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 means "no limit".
+  mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
+    doc: "Longest transfer of one command.",
+  }),
+  sgl: setting("sgl", BOOL, false, { doc: "The controller reads SGLs." }),
+  sglThresholdBytes: setting("sgl_threshold", size(0, 2 ** 32 - 1), 32 * KIB, {
+    doc: "Average segment size from which the driver prefers an SGL; 0B: never prefers.",
+  }),
+  metadataBytes: setting("metadata", size(1, 64 * KIB - 1, { none: 0 }), 0, {
+    doc: "Metadata that goes with each block, in a buffer of its own.",
+  }),
+  metadataSgl: setting("metadata_sgl", BOOL, false, {
+    doc: "The controller reads SGLs for metadata.",
+  }),
+  protectionType: setting("protection", int<0 | 1 | 2 | 3>(0, 3), 0, {
+    doc: "Type of the protection information that ends each block's metadata; 0: none.",
+  }),
+  blockSizeBytes: setting("block_size", size(512, 64 * KIB, { powerOfTwo: true }), 512, {
+    doc: "The disk's block.",
+  }),
+  p2pmemBytes: P2PMEM,
+  cmbQueues: setting("cmb_queues", BOOL, false, {
+    doc: "Commands lie in the disk's own memory (`p2pmem`), which it reads without the bus.",
+  }),
+  hmbBytes: setting("hmb", pages(CONTROLLER_PAGE_BYTES, TIB, { none: 0 }), 0, {
+    doc: "Memory of the host that the controller would like to use.",
+  }),
+  hmbMinBytes: setting("hmb_min", pages(0, TIB), 0, {
+    doc: "How much of it the controller needs at least.",
+  }),
+  hmbMinChunkBytes: setting("hmb_min_chunk", pages(0, TIB), 0, {
+    doc: "The smallest piece of it that the controller can use.",
+  }),
+  hmbMaxChunks: setting("hmb_max_chunks", int(0, 65535), 0, {
+    doc: "How many pieces of it the controller can use; 0: any number.",
+  }),
+  shadowDoorbells: setting("shadow_doorbells", BOOL, false, {
+    doc: "The controller takes doorbells from memory, so that few registers are written.",
+  }),
+  timeoutNs: setting("timeout", duration(TICK_NS), DEFAULT_IO_TIMEOUT_NS, {
+    doc: "How long a read or write may take before the driver does something about it.",
+  }),
+  nodes: setting("nodes", int(1, 1024), 1, { doc: "NUMA nodes with pools of their own." }),
+  capacityBytes: setting("capacity", size(64 * KIB, MAX_BYTES), TIB, {
+    doc: "How much the disk holds.",
+  }),
+  // The limits that the driver sets when it probes (nvme.md 1.1).
+  ...deviceSettings({ minAlignBytes: CONTROLLER_PAGE_BYTES, maxSegmentSizeBytes: 2 ** 32 - 1 }),
+};
+
+type NvmeBlock = DeviceBlock<SettingsOf<typeof SETTINGS>>;
+
+export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   kind: "nvme",
   doc: "An NVMe controller with one disk.",
-  settings: [
-    ...COMMON_SETTINGS,
-    "queues",
-    "pollQueues",
-    "depth",
-    "mdtsBytes",
-    "sgl",
-    "sglThresholdBytes",
-    "metadataBytes",
-    "metadataSgl",
-    "protectionType",
-    "blockSizeBytes",
-    "p2pmemBytes",
-    "cmbQueues",
-    "hmbBytes",
-    "hmbMinBytes",
-    "hmbMinChunkBytes",
-    "hmbMaxChunks",
-    "shadowDoorbells",
-    "timeoutNs",
-    "nodes",
-    "capacityBytes",
-  ],
+  role: "nvme",
+  settings: SETTINGS,
 
-  bars(device: PciDevice): readonly BarRequest[] {
-    checkSettings(device, NVME.settings);
-    const { queues, pollQueues, p2pmemBytes } = device.node.settings;
-    const pairs = (queues ?? DEFAULT_QUEUES) + (pollQueues ?? 0) + 1;
+  bars({ settings: { p2pmemBytes, pollQueues, queues } }) {
+    const pairs = queues + pollQueues + 1;
     const registersBytes = roundUpPowerOfTwo(
       Math.max(MIN_REGISTERS_BAR_BYTES, DOORBELLS_OFFSET_BYTES + pairs * DOORBELL_PAIR_BYTES),
     );
     const bars = [{ index: REGISTERS_BAR_INDEX, sizeBytes: registersBytes, peerBytes: 0 }];
-    const peerBytes = p2pmemBytes ?? 0;
-    if (peerBytes > 0) {
+    if (p2pmemBytes > 0) {
       // The smallest useful BAR for memory; a power of two like any other.
-      const sizeBytes = roundUpPowerOfTwo(Math.max(peerBytes, MIB));
-      bars.push({ index: PEER_BAR_INDEX, sizeBytes, peerBytes });
+      const sizeBytes = roundUpPowerOfTwo(Math.max(p2pmemBytes, MIB));
+      bars.push({ index: PEER_BAR_INDEX, sizeBytes, peerBytes: p2pmemBytes });
     }
     return bars;
   },
 
-  create(machine: Machine, device: PciDevice, topology: PciTopology): NvmeDevice {
-    const { name, settings } = device.node;
-    // The limits that the driver sets when it probes (nvme.md 1.1).
-    const dma = attachDmaDevice(machine, device, {
-      minAlignBytes: CONTROLLER_PAGE_BYTES,
-      maxSegmentSizeBytes: 2 ** 32 - 1,
-    });
-    const protectionType = settings.protectionType ?? 0;
-    if (protectionType !== 0 && (settings.metadataBytes ?? 0) < TUPLE_BYTES) {
-      throw settingError(
-        device,
-        "protection",
-        `Protection information of "${name}" needs ${TUPLE_BYTES} bytes of metadata`,
-        "metadata = 8B",
-      );
-    }
+  create(machine, device, providers) {
+    const { func, name, settings } = device;
+    const lent = func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
+    checkTogether(device, lent);
+    const { cmbQueues, depth, mdtsBytes, pollQueues, queues } = settings;
+    const dma = attachDmaDevice(machine, device);
+    const { blockSizeBytes, capacityBytes, metadataBytes, protectionType } = settings;
     const media = new Media({
-      blockSizeBytes: settings.blockSizeBytes ?? 512,
-      capacityBytes: settings.capacityBytes ?? TIB,
-      metadataBytes: settings.metadataBytes ?? 0,
+      blockSizeBytes,
+      capacityBytes,
+      metadataBytes,
       protectionType,
       budget: machine.memory,
     });
-    const lent = device.func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
-    if (lent === null && settings.cmbQueues === true) {
-      throw settingError(
-        device,
-        "cmb_queues",
-        `"${name}" has no memory for its queues`,
-        "give it some: p2pmem = 1MiB",
-      );
-    }
-    const queues = settings.queues ?? DEFAULT_QUEUES;
-    const pollQueues = settings.pollQueues ?? 0;
-    const depth = settings.depth ?? DEFAULT_DEPTH;
-    const mdtsBytes = settings.mdtsBytes ?? null;
     const controller = new NvmeController({
       machine,
       dev: dma,
       media,
       settings: {
         mdtsExponent: mdtsBytes === null ? 0 : Math.log2(mdtsBytes / CONTROLLER_PAGE_BYTES),
-        sgl: settings.sgl ?? false,
-        metadataSgl: settings.metadataSgl ?? false,
+        sgl: settings.sgl,
+        metadataSgl: settings.metadataSgl,
         chainsLastPrp: machine.kernel.quirks.has("controller_chains_last_prp"),
         maxQueues: queues + pollQueues,
         ...(lent === null ? {} : {
@@ -141,16 +159,16 @@ export const NVME: DeviceKind<NvmeDevice> = {
             basePhys: lent.basePhys,
             sizeBytes: lent.peerBytes,
             barIndex: lent.index,
-            submissionQueues: settings.cmbQueues === true,
+            submissionQueues: cmbQueues,
           },
         }),
         hostMemory: {
-          preferredBytes: settings.hmbBytes ?? 0,
-          minimumBytes: settings.hmbMinBytes ?? 0,
-          smallestChunkBytes: settings.hmbMinChunkBytes ?? 0,
-          mostChunks: settings.hmbMaxChunks ?? 0,
+          preferredBytes: settings.hmbBytes,
+          minimumBytes: settings.hmbMinBytes,
+          smallestChunkBytes: settings.hmbMinChunkBytes,
+          mostChunks: settings.hmbMaxChunks,
         },
-        shadowDoorbells: settings.shadowDoorbells ?? false,
+        shadowDoorbells: settings.shadowDoorbells,
         depth,
       },
     });
@@ -161,20 +179,20 @@ export const NVME: DeviceKind<NvmeDevice> = {
       queues,
       pollQueues,
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
-      sglThresholdBytes: settings.sglThresholdBytes ?? 32 * KIB,
-      controllerMemory: lent === null ? null : controllerMemoryBar(topology, device, lent),
-      nodes: settings.nodes ?? 1,
-      ...(settings.timeoutNs === undefined ? {} : { timeoutNs: settings.timeoutNs }),
+      sglThresholdBytes: settings.sglThresholdBytes,
+      controllerMemory: lent === null ? null : controllerMemoryBar(providers, func, lent),
+      nodes: settings.nodes,
+      timeoutNs: settings.timeoutNs,
     });
     controller.interrupt = driver;
     controller.interruptCpu = (vector) => driver.cpuOfVector(vector);
     controller.ledger = driver;
-    bringUp(driver, device);
+    bringUp(device, () => driver.bringUp());
     return {
       name,
       kind: "nvme",
       dma,
-      function: device.func,
+      function: func,
       disk: new NvmeDisk(driver),
       controller,
       media,
@@ -185,10 +203,31 @@ export const NVME: DeviceKind<NvmeDevice> = {
   },
 };
 
+/** @throws {ConfigError} When a key needs another one. */
+function checkTogether(device: NvmeBlock, lent: Bar | null): void {
+  const { name, settings: { cmbQueues, metadataBytes, protectionType } } = device;
+  if (protectionType !== 0 && metadataBytes < TUPLE_BYTES) {
+    throw settingError(
+      device,
+      "protection",
+      `Protection information of "${name}" needs ${TUPLE_BYTES} bytes of metadata`,
+      "metadata = 8B",
+    );
+  }
+  if (lent === null && cmbQueues) {
+    throw settingError(
+      device,
+      "cmb_queues",
+      `"${name}" has no memory for its queues`,
+      "give it some: p2pmem = 1MiB",
+    );
+  }
+}
+
 /** The memory that a disk lends to peers, as its own driver uses it. */
 function controllerMemoryBar(
-  { providers }: PciTopology,
-  { func }: PciDevice,
+  providers: PeerProviders,
+  func: PciFunction,
   lent: Bar,
 ): ControllerMemoryBar {
   return {
@@ -198,18 +237,4 @@ function controllerMemoryBar(
     free: (phys) => providers.free(func, phys),
     busAddress: (phys) => providers.busAddress(func, phys),
   };
-}
-
-/** What the kernel cannot bring up on this machine is a machine that cannot be. */
-function bringUp(driver: NvmeDriver, device: PciDevice): void {
-  try {
-    driver.bringUp();
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    throw new ConfigError(
-      device.path,
-      `"${device.node.name}" does not come up: ${error.message}`,
-      error.errno === "ENOMEM" ? "give the machine more RAM or the device a wider mask" : null,
-    );
-  }
 }

@@ -6,8 +6,8 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import type { IommuConfig } from "../../runtime/machine_config.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import {
+  type BlockSettings,
   defaultLabConfig,
-  type DeviceSettings,
   type LabConfig,
   type PciNodeConfig,
   type PciNodeKind,
@@ -19,18 +19,18 @@ export function block(
   kind: PciNodeKind,
   name: string,
   children: readonly PciNodeConfig[] = [],
-  settings: DeviceSettings = {},
+  settings: BlockSettings = {},
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
 /** An endpoint that lends 16 MiB. */
-export function lender(name: string, settings: DeviceSettings = {}): PciNodeConfig {
+export function lender(name: string, settings: BlockSettings = {}): PciNodeConfig {
   return block("endpoint", name, [], { p2pmemBytes: 16 * MIB, ...settings });
 }
 
 /** An endpoint that has no memory of its own. */
-export function client(name: string, settings: DeviceSettings = {}): PciNodeConfig {
+export function client(name: string, settings: BlockSettings = {}): PciNodeConfig {
   return block("endpoint", name, [], settings);
 }
 

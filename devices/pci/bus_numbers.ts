@@ -1,6 +1,6 @@
 /** Which bus numbers and addresses of a PCI tree are taken. */
 import { ConfigError } from "../config_error.ts";
-import type { PciNodeConfig } from "../lab_config.ts";
+import { type PciNodeConfig, settingOf } from "../lab_config.ts";
 import { hexByte, MAX_BUS, parsePlace, type PciAddress, type PciPlace } from "./pci_address.ts";
 
 export class BusNumbers {
@@ -60,17 +60,14 @@ export class BusNumbers {
 }
 
 /** Where a block says that it is, or null. */
-export function placeOf(node: PciNodeConfig, path: readonly string[]): PciPlace | null {
-  const { at } = node.settings;
-  if (at === undefined) return null;
-  const place = parsePlace(at);
-  if (place !== null) return place;
-  throw new ConfigError([...path, "at"], `"${at}" is no place on a bus`, 'such as "3b:00.0"');
+export function placeOf(node: PciNodeConfig): PciPlace | null {
+  const at = settingOf(node, "at");
+  return at === undefined ? null : parsePlace(at);
 }
 
 /** The bus that blocks say they are on; null when they leave it to the tree. */
 function saidBus(children: readonly PciNodeConfig[], path: readonly string[]): number | null {
-  const places = children.map((child) => placeOf(child, [...path, child.name]));
+  const places = children.map(placeOf);
   const first = places.findIndex((place) => place !== null);
   if (first < 0) return null;
   const { bus } = places[first]!;

@@ -4,6 +4,7 @@
  * @see behaviour/p2p.md 9.4, "Host-bridge check"
  */
 import { invariant } from "../../runtime/errno.ts";
+import { defaultsOf, int, setting, type SettingsOf, word } from "../../runtime/settings.ts";
 import type { PciFunction } from "./pci_function.ts";
 
 /** Who made a function, and which it is: two numbers of 16 bits. */
@@ -12,15 +13,20 @@ export interface VendorDevice {
   readonly device: number;
 }
 
+/** Keys of the machine that say what processor it has. */
+export const CPU_SETTINGS = {
+  vendor: setting("cpu_vendor", word("amd", "intel", "hygon", "arm", "other"), "other", {
+    doc: "Who made the CPU: some host bridges carry peer traffic because of it.",
+  }),
+  // As CPUID counts it; 0x17 is Zen.
+  family: setting("cpu_family", int(0, 0xfff), 0, { doc: "The CPU's family." }),
+};
+
 /** The processor that the machine booted on. */
-export interface CpuIdentity {
-  readonly vendor: "amd" | "intel" | "hygon" | "arm" | "other";
-  /** As CPUID counts it; 0x17 is Zen. */
-  readonly family: number;
-}
+export type CpuIdentity = SettingsOf<typeof CPU_SETTINGS>;
 
 /** A processor about which no rule says anything. */
-export const ORDINARY_CPU: CpuIdentity = { vendor: "other", family: 0 };
+export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);
 
 export interface HostBridgeInit {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
 import { iommuGroups, PORT_ISOLATION } from "./iommu_groups.ts";
@@ -11,12 +11,12 @@ function block(
   kind: PciNodeKind,
   name: string,
   children: PciNodeConfig[] = [],
-  settings: DeviceSettings = {},
+  settings: BlockSettings = {},
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
-const APART: DeviceSettings = { acs: PORT_ISOLATION };
+const APART: BlockSettings = { acs: PORT_ISOLATION };
 const x = block("nvme", "x");
 const y = block("nvme", "y");
 
@@ -27,7 +27,7 @@ function groups(...nodes: PciNodeConfig[]): string[] {
 }
 
 Deno.test("a port with the four services keeps what is below it apart", () => {
-  const under = (acs: DeviceSettings) => groups(block("root_port", "rp", [x], acs));
+  const under = (acs: BlockSettings) => groups(block("root_port", "rp", [x], acs));
   assertEquals(under(APART), ["rp", "x"]);
   for (const missing of PORT_ISOLATION) {
     const rest = PORT_ISOLATION.filter((service) => service !== missing);
@@ -38,7 +38,7 @@ Deno.test("a port with the four services keeps what is below it apart", () => {
 });
 
 Deno.test("a switch is apart port by port only when every port below it is", () => {
-  const tree = (root: DeviceSettings, ports: DeviceSettings) =>
+  const tree = (root: BlockSettings, ports: BlockSettings) =>
     groups(block("root_port", "rp", [block("switch", "sw", [x, y], ports)], root));
   assertEquals(tree(APART, APART), ["rp", "sw.up", "sw.down0", "sw.down1", "x", "y"]);
   assertEquals(tree(APART, {}), ["rp", "sw.up sw.down0 sw.down1 x y"]);
@@ -62,7 +62,7 @@ Deno.test("one port without the services joins the whole switch", () => {
 });
 
 Deno.test("functions of a device are together unless each redirects requests and completions", () => {
-  const card = (acs?: DeviceSettings["acs"]) =>
+  const card = (acs?: BlockSettings<"root_port">["acs"]) =>
     groups(block("root_port", "rp", [
       block(
         "device",

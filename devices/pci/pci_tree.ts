@@ -11,27 +11,29 @@
  * A machine that is there already says where everything is: blocks with `at` stand for functions
  * one by one, and none is added to them but what is behind a bridge.
  */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import { defaultsOf, type GivenSettings, type SettingsOf } from "../../runtime/settings.ts";
+import { checkValues } from "../config_checks.ts";
 import { ConfigError } from "../config_error.ts";
-import type { DeviceSettings, PciNodeConfig } from "../lab_config.ts";
-import { HostBridge } from "./host_bridge.ts";
-import { readCapability, readVendorDevice } from "./block_settings.ts";
+import type { DeviceBlock } from "../device_kind.ts";
+import { type PciNodeConfig, settingOf } from "../lab_config.ts";
+import { type AnyDeviceKind, deviceKind, PCI_BLOCKS, PCI_ROOT_HOLDS } from "../registry.ts";
 import { BusNumbers, placeOf } from "./bus_numbers.ts";
-import { MAX_DEVICES, MAX_DOMAIN, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
+import { capabilityOf, type FUNCTION_SETTINGS } from "./function_settings.ts";
+import { HostBridge, parseVendorDevice } from "./host_bridge.ts";
+import { MAX_DEVICES, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
+import { PORT_KINDS } from "./port_kinds.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
 export const DEFAULT_BRIDGE = "pci";
 
-/** An endpoint with what its block says. */
-export interface PciDevice {
-  readonly node: PciNodeConfig;
-  readonly func: PciFunction;
-  /** The names of the blocks that lead to it, its own last. */
-  readonly path: readonly string[];
-  /** A port above faces outwards. */
-  readonly external: boolean;
+/** A device with its kind. */
+export interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
+  readonly kind: AnyDeviceKind;
 }
+
+type BridgeSettings = GivenSettings<typeof PORT_KINDS.host_bridge.settings>;
+type FunctionSettings = GivenSettings<typeof FUNCTION_SETTINGS>;
 
 export interface PciTree {
   readonly hostBridges: readonly HostBridge[];
@@ -41,20 +43,11 @@ export interface PciTree {
   readonly devices: readonly PciDevice[];
 }
 
-/** Which keys a block that is no device may have. Devices have theirs in `registry.ts`. */
-const PORT_KEYS: Readonly<Record<string, readonly (keyof DeviceSettings)[]>> = {
-  host_bridge: ["whitelisted", "vendorDevice", "busOffset", "domain", "bus"],
-  root_port: ["acs", "acsCapable", "at", "external", "whitelisted"],
-  switch: ["acs", "acsCapable", "at", "upstreamAcs"],
-  port: ["acs", "acsCapable", "at"],
-  bridge: ["acs", "acsCapable", "at"],
-  device: [],
-};
-
 /**
  * @throws {ConfigError} When names repeat, or blocks stand where no such thing can be.
  */
 export function buildPciTree(nodes: readonly PciNodeConfig[]): PciTree {
+  checkBlocks(nodes, PCI_ROOT_HOLDS, []);
   return new TreeBuilder().build(nodes);
 }
 
@@ -70,11 +63,6 @@ interface Place {
   readonly external: boolean;
 }
 
-/** True for a block that is a device by itself. */
-function isDeviceKind(kind: PciNodeConfig["kind"]): boolean {
-  return kind === "nvme" || kind === "endpoint" || kind === "vfio" || kind === "rdma";
-}
-
 class TreeBuilder {
   readonly #functions: PciFunction[] = [];
   readonly #devices: PciDevice[] = [];
@@ -87,7 +75,6 @@ class TreeBuilder {
     for (const node of nodes) {
       if (node.kind === "host_bridge") {
         this.#claimName([node.name]);
-        this.#checkKeys(node, [node.name]);
         hostBridges.push(this.#addBridge(node.name, node.settings, node.children, [node.name]));
       } else if (node === loose[0]) {
         hostBridges.push(this.#addBridge(DEFAULT_BRIDGE, {}, loose, []));
@@ -99,19 +86,12 @@ class TreeBuilder {
 
   #addBridge(
     name: string,
-    settings: DeviceSettings,
+    settings: BridgeSettings,
     children: readonly PciNodeConfig[],
     path: readonly string[],
   ): HostBridge {
-    const ports = children.filter(({ kind }) => kind === "root_port");
-    const domain = settings.domain ?? 0;
-    if (!Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN) {
-      throw new ConfigError(
-        [...path, "domain"],
-        `There is no PCI domain ${domain}`,
-        `anything from 0 to ${MAX_DOMAIN}`,
-      );
-    }
+    const ports = children.filter((child) => child.kind === "root_port");
+    const { domain = 0, vendorDevice } = settings;
     const rootBus = this.#buses.take(domain, -1, settings.bus ?? null, children, path);
     const bridge = new HostBridge({
       name,
@@ -120,33 +100,25 @@ class TreeBuilder {
       // The list names the first device on the root bus, so a root port may carry the mark too.
       whitelisted: settings.whitelisted ??
         (ports.some((port) => port.settings.whitelisted === true) ? true : null),
-      rootDevice: readVendorDevice(settings.vendorDevice, path),
+      rootDevice: vendorDevice === undefined ? null : parseVendorDevice(vendorDevice),
       busOffset: settings.busOffset ?? 0,
     });
-    if (!Number.isSafeInteger(bridge.busOffset) || bridge.busOffset % PAGE_SIZE_BYTES !== 0) {
-      throw new ConfigError(
-        [...path, "bus_offset"],
-        `Bus addresses cannot be ${bridge.busOffset} bytes off: that is no whole number of pages`,
-      );
-    }
     if (children.length >= MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);
     }
     const root: Place = { bus: rootBus, device: 0, bridge, above: null, external: false };
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const place = placed(child, { ...root, device: index + 1 }, childPath);
+      const place = placed(child, { ...root, device: index + 1 });
       if (child.kind === "root_port") this.#addRootPort(child, place, childPath);
-      else if (child.kind === "switch") throw misplaced(childPath, child, "the root bus");
       else this.#addBelow(child, place, childPath);
     }
     return bridge;
   }
 
-  #addRootPort(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addRootPort(node: PciNodeConfig<"root_port">, place: Place, path: readonly string[]): void {
     this.#claimName(path);
-    this.#checkKeys(node, path);
-    const port = this.#addFunction(node.name, "root_port", place, node, path);
+    const port = this.#addFunction(node.name, "root_port", place, node.settings, path);
     const { children } = node;
     if (!sayWhere(children)) checkLink(node, path);
     const behind = this.#behind(port, node, place, path, node.settings.external ?? false);
@@ -158,7 +130,7 @@ class TreeBuilder {
     for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
       const alone = child.kind === "switch" || child.kind === "device" || child.kind === "bridge";
-      const place = placed(child, alone ? behind : { ...behind, func }, childPath);
+      const place = placed(child, alone ? behind : { ...behind, func });
       this.#addBelow(child, place, childPath);
     }
   }
@@ -170,77 +142,70 @@ class TreeBuilder {
     else this.#addDevice(node, place, path);
   }
 
-  #addSwitch(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addSwitch(node: PciNodeConfig<"switch">, place: Place, path: readonly string[]): void {
     this.#claimName(path);
-    this.#checkKeys(node, path);
     const { children, name, settings } = node;
+    const upstream = { acs: settings.upstreamAcs ?? null };
     if (children.length > MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A switch has at most ${MAX_DEVICES} downstream ports`);
     }
-    // The services guard what leaves a downstream port; an upstream port has none of them, or its
-    // own.
-    const own = { ...node, settings: { acs: settings.upstreamAcs ?? null } };
-    const up = this.#addFunction(`${name}.up`, "upstream_port", place, own, path);
+    const up = this.#addFunction(`${name}.up`, "upstream_port", place, upstream, path);
     const inner = this.#behind(up, node, place, path);
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const slot = placed(child, { ...inner, device: index }, childPath);
+      const slot = placed(child, { ...inner, device: index });
       if (child.kind === "port") {
         this.#claimName(childPath);
-        this.#checkKeys(child, childPath);
         if (!sayWhere(child.children)) checkLink(child, childPath);
-        const said = child.settings.acs === undefined ? node : child;
+        const said = child.settings.acs === undefined ? settings : child.settings;
         const down = this.#addFunction(child.name, "downstream_port", slot, said, childPath);
         this.#addLink(child.children, this.#behind(down, child, slot, childPath), childPath);
-      } else if (child.settings.at !== undefined) {
+      } else if (settingOf(child, "at") !== undefined) {
         // Beside the ports, on the bus inside the switch: no port is made up for it.
         this.#addBelow(child, slot, childPath);
       } else {
-        const down = this.#addFunction(`${name}.down${index}`, "downstream_port", slot, node, path);
+        const down = this.#addFunction(
+          `${name}.down${index}`,
+          "downstream_port",
+          slot,
+          settings,
+          path,
+        );
         this.#addBelow(child, this.#behind(down, null, slot, path), childPath);
       }
     }
   }
 
   /** A bridge to a bus of conventional PCI, where every device has a number of its own. */
-  #addConventional(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addConventional(node: PciNodeConfig<"bridge">, place: Place, path: readonly string[]): void {
     this.#claimName(path);
-    this.#checkKeys(node, path);
     if (node.children.length > MAX_DEVICES && !sayWhere(node.children)) {
       throw new ConfigError(path, `A bus has room for ${MAX_DEVICES} blocks`);
     }
-    const bridge = this.#addFunction(node.name, "pci_bridge", place, node, path);
+    const bridge = this.#addFunction(node.name, "pci_bridge", place, node.settings, path);
     const behind = this.#behind(bridge, node, place, path);
     for (const [device, child] of node.children.entries()) {
       const childPath = [...path, child.name];
-      this.#addBelow(child, placed(child, { ...behind, device }, childPath), childPath);
+      this.#addBelow(child, placed(child, { ...behind, device }), childPath);
     }
   }
 
   #addDevice(node: PciNodeConfig, place: Place, path: readonly string[]): void {
-    if (node.kind === "device" && place.func === undefined) {
+    if (node.kind === "device") {
       this.#addFunctions(node, place, path);
       return;
     }
-    if (!isDeviceKind(node.kind)) {
-      throw misplaced(path, node, `"${path.at(-2) ?? DEFAULT_BRIDGE}"`);
-    }
-    if (node.children.length > 0) {
-      throw new ConfigError(
-        [...path, node.children[0]!.name],
-        `"${node.name}" is an endpoint: nothing can hang below it`,
-      );
-    }
     this.#claimName(path);
-    const role = node.kind === "nvme" ? "nvme" : "endpoint";
-    const func = this.#addFunction(node.name, role, place, node, path);
-    this.#devices.push({ node, func, path, external: place.external });
+    const kind = deviceKind(node.kind)!;
+    const { name } = node;
+    const func = this.#addFunction(name, kind.role, place, node.settings as FunctionSettings, path);
+    const settings = { ...defaultsOf(kind.settings), ...node.settings };
+    this.#devices.push({ kind, name, func, path, external: place.external, settings });
   }
 
   /** A device of several functions. */
   #addFunctions(node: PciNodeConfig, place: Place, path: readonly string[]): void {
     this.#claimName(path);
-    this.#checkKeys(node, path);
     if (node.children.length === 0 || node.children.length > MAX_FUNCTIONS) {
       throw new ConfigError(
         path,
@@ -257,7 +222,7 @@ class TreeBuilder {
     name: string,
     role: PciRole,
     { bus, device, func = 0, bridge, above }: Place,
-    { settings: { acs, acsCapable } }: PciNodeConfig,
+    { acs, acsCapable }: FunctionSettings,
     path: readonly string[],
   ): PciFunction {
     const address = new PciAddress(bus, device, func, bridge.domain);
@@ -268,7 +233,7 @@ class TreeBuilder {
       address,
       hostBridge: bridge,
       upstream: above,
-      acs: readCapability(acs, acsCapable, path),
+      acs: capabilityOf(acs, acsCapable),
     });
     this.#functions.push(made);
     return made;
@@ -289,7 +254,7 @@ class TreeBuilder {
     const children = node?.children ?? [];
     // In a machine that is there, an empty bus has a number that nobody says: none is made up that
     // another block may say later.
-    const unsaid = children.length === 0 && node?.settings.at !== undefined;
+    const unsaid = children.length === 0 && node !== null && settingOf(node, "at") !== undefined;
     const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };
   }
@@ -301,25 +266,16 @@ class TreeBuilder {
     }
     this.#names.add(name);
   }
-
-  #checkKeys(node: PciNodeConfig, path: readonly string[]): void {
-    const allowed = PORT_KEYS[node.kind]!;
-    for (const key of Object.keys(node.settings)) {
-      if (!(allowed as readonly string[]).includes(key)) {
-        throw new ConfigError([...path, key], `A ${node.kind} has no setting "${key}"`);
-      }
-    }
-  }
 }
 
 /** Blocks that stand for functions one by one, each with its `at`. */
 function sayWhere(nodes: readonly PciNodeConfig[]): boolean {
-  return nodes.some(({ settings }) => settings.at !== undefined);
+  return nodes.some((node) => settingOf(node, "at") !== undefined);
 }
 
 /** Where a block is: where it says, or else where its order puts it. */
-function placed(node: PciNodeConfig, place: Place, path: readonly string[]): Place {
-  return { ...place, ...placeOf(node, path) };
+function placed(node: PciNodeConfig, place: Place): Place {
+  return { ...place, ...placeOf(node) };
 }
 
 /** @throws {ConfigError} When more hangs on a link than one device, or one switch. */
@@ -345,15 +301,43 @@ function checkLink(node: PciNodeConfig, path: readonly string[]): void {
   }
 }
 
-function misplaced(path: readonly string[], node: PciNodeConfig, where: string): ConfigError {
-  const hint = node.kind === "switch"
-    ? "a switch hangs below a root port or another switch"
-    : node.kind === "root_port"
-    ? "a root port stands in pci or in a host_bridge"
-    : node.kind === "port"
-    ? "a port stands in a switch"
-    : node.kind === "device"
-    ? "a device stands in pci, a host_bridge, a root port or a switch"
-    : "a host_bridge stands in pci";
-  return new ConfigError(path, `A ${node.kind} cannot stand below ${where}`, hint);
+/** @throws {ConfigError} For a block that cannot stand where it does, or says what it cannot. */
+function checkBlocks(
+  nodes: readonly PciNodeConfig[],
+  holds: readonly string[],
+  above: readonly string[],
+): void {
+  for (const { children, kind, name, settings } of nodes) {
+    const path = [...above, name];
+    const block = PCI_BLOCKS.get(kind);
+    if (block === undefined || !holds.includes(kind)) throw misplaced(path, kind);
+    const known = Object.keys(block.settings);
+    for (const property of Object.keys(settings)) {
+      if (known.includes(property)) continue;
+      const key = keyOf(property);
+      throw new ConfigError([...path, key], `A ${kind} has no setting "${key}"`);
+    }
+    checkValues(block.settings, settings, path, `"${name}"`);
+    checkBlocks(children, block.holds, path);
+  }
+}
+
+/** How scripts spell the key of a property, whatever block it is of. */
+function keyOf(property: string): string {
+  for (const { settings } of PCI_BLOCKS.values()) {
+    const row = settings[property];
+    if (row !== undefined) return row.key;
+  }
+  return property;
+}
+
+function misplaced(path: readonly string[], kind: string): ConfigError {
+  const homes = [...PCI_BLOCKS].filter(([, { holds }]) => holds.includes(kind))
+    .map(([word]) => word);
+  if (PCI_ROOT_HOLDS.includes(kind)) homes.unshift("pci");
+  return new ConfigError(
+    path,
+    `A ${kind} cannot stand below "${path.at(-2) ?? DEFAULT_BRIDGE}"`,
+    homes.length === 0 ? null : `it stands in ${homes.join(", ")}`,
+  );
 }

@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../config_error.ts";
-import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
 
 function block(
   kind: PciNodeKind,
   name: string,
   children: PciNodeConfig[] = [],
-  settings: DeviceSettings = {},
+  settings: BlockSettings = {},
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
 const addresses = (nodes: PciNodeConfig[]) =>
@@ -160,7 +160,7 @@ Deno.test("each domain counts its buses for itself", () => {
     "1000:01:00.0 y",
   ]);
   const wrong = [block("host_bridge", "h", [], { domain: 2 ** 32 })];
-  assertThrows(() => buildPciTree(wrong), ConfigError, "There is no PCI domain 4294967296");
+  assertThrows(() => buildPciTree(wrong), ConfigError, 'domain of "h" cannot be 4294967296');
 });
 
 Deno.test("blocks with `at` are the functions of a machine that is there, and no others", () => {
@@ -201,7 +201,7 @@ Deno.test("blocks with `at` are the functions of a machine that is there, and no
 
 Deno.test("places that contradict each other are refused with their block", () => {
   const refused: readonly (readonly [PciNodeConfig[], string])[] = [
-    [[block("endpoint", "a", [], { at: "00:20.0" })], "no place on a bus"],
+    [[block("endpoint", "a", [], { at: "00:20.0" })], 'at of "a" cannot be 00:20.0'],
     [
       [block("endpoint", "a", [], { at: "00:01.0" }), block("endpoint", "b")],
       '"b" does not say where it is, and "a" beside it does',
@@ -235,7 +235,7 @@ Deno.test("places that contradict each other are refused with their block", () =
       [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
       "are on bus 01, not on 02",
     ],
-    [[block("root_port", "rp", [block("port", "p")])], "a port stands in a switch"],
+    [[block("root_port", "rp", [block("port", "p")])], "it stands in switch"],
   ];
   for (const [tree, message] of refused) {
     const error = assertThrows(() => buildPciTree(tree), ConfigError);
@@ -258,7 +258,7 @@ Deno.test("behind a bridge to conventional PCI every device has a number of its 
 });
 
 Deno.test("access control is absent, unknown, or there with what is switched on", () => {
-  const presence = (acs?: DeviceSettings["acs"]) => {
+  const presence = (acs?: BlockSettings<"root_port">["acs"]) => {
     const settings = acs === undefined ? {} : { acs };
     return buildPciTree([block("root_port", "rp", [], settings)]).functions[0]!.acs.presence;
   };

@@ -5,7 +5,7 @@ import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
-import type { DeviceSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
 import { PciTopology } from "./topology.ts";
 
@@ -16,9 +16,9 @@ function block(
   kind: PciNodeKind,
   name: string,
   children: PciNodeConfig[] = [],
-  settings: DeviceSettings = {},
+  settings: BlockSettings = {},
 ): PciNodeConfig {
-  return { kind, name, settings, children };
+  return { kind, name, settings, children } as PciNodeConfig;
 }
 
 /** A topology in which `provider` has 16 MiB of peer memory at 0x20_0000_0000. */

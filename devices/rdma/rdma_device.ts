@@ -1,48 +1,47 @@
 /** An RDMA device with its driver, as a block of the machine makes it. */
-import { KIB } from "../../runtime/address.ts";
-import type { Machine } from "../../runtime/machine.ts";
+import { KIB, MIB } from "../../runtime/address.ts";
+import { BOOL, setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
-import { attachDmaDevice, checkSettings, COMMON_SETTINGS } from "../device_settings.ts";
-import type { BarRequest } from "../pci/pci_function.ts";
-import type { PciDevice } from "../pci/pci_tree.ts";
+import { attachDmaDevice, deviceSettings } from "../device_settings.ts";
 import { RdmaAdapter } from "./rdma_adapter.ts";
-
-/** A region is one range, however long: its driver says that segments may be. */
-const MAX_SEGMENT_BYTES = 2 ** 31;
-/** One update of the device's table: 8192 entries. */
-const UPDATE_BYTES = 64 * KIB;
 
 /** An RDMA device of a lab. */
 export interface RdmaDevice extends DeviceBase<"rdma"> {
   readonly adapter: RdmaAdapter;
 }
 
-export const RDMA: DeviceKind<RdmaDevice> = {
+const SETTINGS = {
+  software: setting("software", BOOL, false, {
+    doc: "It is nothing but software: the CPU moves its bytes, and nothing is mapped.",
+  }),
+  updateBytes: setting("update", size(64, 16 * MIB, { multipleOf: 64 }), 64 * KIB, {
+    doc: "How much of its table one update writes, 8 bytes for a page.",
+  }),
+  // A region is one range, however long: its driver says that segments may be.
+  ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: 2 ** 31 }),
+};
+
+export const RDMA: DeviceKind<typeof SETTINGS, RdmaDevice> = {
   kind: "rdma",
   doc: "An RDMA device whose memory regions are paged on demand.",
-  settings: [...COMMON_SETTINGS, "software", "updateBytes"],
+  role: "endpoint",
+  settings: SETTINGS,
 
-  bars(device: PciDevice): readonly BarRequest[] {
-    checkSettings(device, RDMA.settings);
-    return [];
-  },
+  bars: () => [],
 
-  create(machine: Machine, device: PciDevice): RdmaDevice {
-    const { name, settings } = device.node;
-    const dma = attachDmaDevice(machine, device, {
-      minAlignBytes: 1,
-      maxSegmentSizeBytes: MAX_SEGMENT_BYTES,
-    });
+  create(machine, device) {
+    const { func, name, settings } = device;
+    const dma = attachDmaDevice(machine, device);
     return {
       name,
       kind: "rdma",
       dma,
-      function: device.func,
+      function: func,
       adapter: new RdmaAdapter(
         machine,
         name,
-        settings.software === true ? null : dma,
-        settings.updateBytes ?? UPDATE_BYTES,
+        settings.software ? null : dma,
+        settings.updateBytes,
       ),
     };
   },

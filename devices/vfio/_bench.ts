@@ -10,7 +10,7 @@ import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { IommuConfig } from "../../runtime/machine_config.ts";
 import { buildLab } from "../lab.ts";
-import { defaultLabConfig, type DeviceSettings, type LabConfig } from "../lab_config.ts";
+import { type BlockSettings, defaultLabConfig, type LabConfig } from "../lab_config.ts";
 import type { MigrationDriver } from "./driver/migration_driver.ts";
 import type { MigrationFunction } from "./function/migration_function.ts";
 import type { VfioDevice } from "./vfio_device.ts";
@@ -21,7 +21,7 @@ const DEFECTS: readonly QuirkName[] = ["vfio_page_array_crash", "vfio_partial_de
 interface BenchOptions extends Partial<Omit<LabConfig, "iommu" | "pci" | "quirks">> {
   readonly iommu?: Partial<IommuConfig>;
   readonly quirks?: readonly QuirkName[];
-  readonly settings?: DeviceSettings;
+  readonly settings?: BlockSettings<"vfio">;
 }
 
 export class MigrationBench {

@@ -299,6 +299,11 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert (8KiB).pages == 2 and (1us).ns == 1000 and (0x1234 as phys).offset == 564B`,
   ],
   [
+    "a size counts the pages that the machine has",
+    `machine { page_size = 64KiB }
+    assert (64KiB).pages == 1 and (65KiB).pages == 2 and (4KiB).pages == 1`,
+  ],
+  [
     "two queues on two CPUs: submit goes to the CPU's own, or to the one asked for",
     `machine { cpus = 2, pci { root_port rp0 { nvme ssd { queues = 2, depth = 64 } } } }
     assert ssd.queues == 2 and ssd.queue(2).depth == 64

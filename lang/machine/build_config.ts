@@ -5,22 +5,20 @@
  * places here, and what only the whole can tell is checked last (`config_checks.ts`). Every mistake
  * becomes a diagnostic at its own span.
  */
-import {
-  defaultLabConfig,
-  type DeviceSettings,
-  type LabConfig,
-  type PciNodeConfig,
-  type PciNodeKind,
-} from "../../devices/lab_config.ts";
-import type { CpuIdentity } from "../../devices/pci/host_bridge.ts";
-import { physAddr } from "../../runtime/address.ts";
+import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
+import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
+import { PCI_BLOCKS } from "../../devices/registry.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
-import type {
-  IommuConfig,
-  MachineConfig,
-  MemoryRegion,
-  SwiotlbConfig,
+import {
+  IOMMU_SETTINGS,
+  type IommuConfig,
+  MACHINE_SETTINGS,
+  type MemoryRegion,
+  RAM_SETTINGS,
+  REGION_SETTINGS,
+  SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
+import { duration, type GivenSettings, setting, type SettingRows } from "../../runtime/settings.ts";
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
@@ -28,8 +26,8 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import type { SettingSpec } from "./schema.ts";
-import type { AddressRange, QuirkChanges, SettingValue } from "./setting_value.ts";
+import { KERNEL, QUIRKS, type SettingSpec } from "./schema.ts";
+import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
 /**
  * The configuration that a machine block and its modifiers describe.
@@ -56,33 +54,25 @@ export function buildConfig(
 /** `prices` takes any event's name, with its dots or with underscores in their places. */
 function eventPrice(key: string): SettingSpec | null {
   const event = EVENT_NAMES.find((name) => name === key || name.replaceAll(".", "_") === key);
-  if (event === undefined) return null;
-  return { key: event, shape: { kind: "duration" }, default: "0ns", doc: `One ${event} event.` };
+  return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
 function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
   const defaults = defaultLabConfig();
   const block = (keyword: string) => tree.children.find((child) => child.spec.keyword === keyword);
-  const kernel = setting<KernelProfile>(tree, "kernel", defaults.kernel);
+  const given = (key: string) => tree.settings.get(key)?.value;
+  const kernel = given(KERNEL.key) as KernelProfile | undefined ?? defaults.kernel;
   return {
+    ...defaults,
+    ...valuesOf(tree, MACHINE_SETTINGS),
+    ...valuesOf(block("ram"), RAM_SETTINGS),
     kernel,
-    quirks: changedQuirks(kernel, setting<QuirkChanges | null>(tree, "quirks", null)),
-    cpus: setting(tree, "cpus", defaults.cpus),
-    cpu: {
-      vendor: setting<CpuIdentity["vendor"]>(tree, "cpu_vendor", defaults.cpu.vendor),
-      family: setting(tree, "cpu_family", defaults.cpu.family),
-    },
-    seed: setting(tree, "seed", defaults.seed),
-    pageSizeBytes: setting(tree, "page_size", defaults.pageSizeBytes),
-    checker: setting<MachineConfig["checker"]>(tree, "checker", defaults.checker),
-    dmaDebug: setting(tree, "dma_debug", defaults.dmaDebug),
-    ramSizeBytes: setting(block("ram"), "size", defaults.ramSizeBytes),
-    memoryEncryption: setting(tree, "memory_encryption", defaults.memoryEncryption),
-    windows: [],
+    quirks: changedQuirks(kernel, given(QUIRKS.key) as QuirkChanges | undefined ?? null),
+    cpu: { ...defaults.cpu, ...valuesOf(tree, CPU_SETTINGS) },
     regions: tree.children.filter((child) => child.spec.keyword === "region")
       .flatMap((region) => readRegion(region, bag)),
     iommu: readIommu(block("iommu"), defaults.iommu),
-    swiotlb: readSwiotlb(block("swiotlb"), defaults.swiotlb),
+    swiotlb: { ...defaults.swiotlb, ...valuesOf(block("swiotlb"), SWIOTLB_SETTINGS) },
     pricesNs: Object.fromEntries(
       [...block("prices")?.settings ?? []].map(([key, price]) => [key, price.value as number]),
     ),
@@ -90,14 +80,18 @@ function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
   };
 }
 
-// The schema has checked the kind, so the value is what the key's row says.
-function setting<T extends SettingValue>(
+/** What a block gives for the rows, by their properties. */
+function valuesOf<R extends SettingRows>(
   block: ConfigBlock | undefined,
-  key: string,
-  fallback: T,
-): T {
-  const given = block?.settings.get(key);
-  return given === undefined ? fallback : given.value as T;
+  rows: R,
+): GivenSettings<R> {
+  const values: Record<string, SettingValue> = {};
+  for (const [property, { key }] of Object.entries(rows)) {
+    const given = block?.settings.get(key);
+    // The row's shape has read the value, so it is what the row says.
+    if (given !== undefined) values[property] = given.value;
+  }
+  return values as GivenSettings<R>;
 }
 
 function changedQuirks(kernel: KernelProfile, changes: QuirkChanges | null): QuirkSet | null {
@@ -109,108 +103,40 @@ function changedQuirks(kernel: KernelProfile, changes: QuirkChanges | null): Qui
 }
 
 function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegion[] {
-  const required = block.spec.settings.filter((spec) => spec.default === null);
+  const required = Object.values(REGION_SETTINGS).filter((row) =>
+    "leftOut" in row && row.leftOut === null
+  );
   const missing = required.filter((spec) => !block.given.has(spec.key));
   if (missing.length > 0) {
     const keys = missing.map((spec) => `\`${spec.key}\``).join(" and ");
     bag.error("E0510", block.name?.span ?? block.span!, `The ${describe(block)} lacks ${keys}`);
   }
+  const { basePhys, sizeBytes, type = REGION_SETTINGS.type.default } = valuesOf(
+    block,
+    REGION_SETTINGS,
+  );
   // A value that was refused is a diagnostic already.
-  if (!required.every((spec) => block.settings.has(spec.key))) return [];
-  return [{
-    name: block.name!.text,
-    basePhys: physAddr(setting(block, "at", 0)),
-    sizeBytes: setting(block, "size", 0),
-    type: setting<MemoryRegion["type"]>(block, "type", "ram"),
-  }];
+  if (basePhys === undefined || sizeBytes === undefined) return [];
+  return [{ name: block.name!.text, basePhys, sizeBytes, type }];
 }
 
 function readIommu(block: ConfigBlock | undefined, defaults: IommuConfig): IommuConfig {
-  const granuleBytes = setting(block, "granule", defaults.granuleBytes);
-  const reserved = setting<readonly AddressRange[] | null>(block, "reserved", null);
+  const given = valuesOf(block, IOMMU_SETTINGS);
+  const granuleBytes = given.granuleBytes ?? defaults.granuleBytes;
+  const pageSizesBytes = given.pageSizesBytes ?? usualPageSizes(granuleBytes, defaults);
   return {
-    mode: setting<IommuConfig["mode"]>(block, "mode", defaults.mode),
-    model: setting<IommuConfig["model"]>(block, "model", defaults.model),
-    granuleBytes,
-    pageSizesBytes: [
-      ...setting<readonly number[]>(block, "page_sizes", usualPageSizes(granuleBytes, defaults)),
-    ].sort((a, b) => a - b),
-    addressBits: setting(block, "address_bits", defaults.addressBits),
-    cachingMode: setting(block, "caching_mode", defaults.cachingMode),
-    forcedac: setting(block, "forcedac", defaults.forcedac),
-    iotlbEntries: setting(block, "iotlb_entries", defaults.iotlbEntries),
-    reserved,
+    ...defaults,
+    ...given,
+    pageSizesBytes: [...pageSizesBytes].sort((a, b) => a - b),
   };
 }
-
-function readSwiotlb(block: ConfigBlock | undefined, defaults: SwiotlbConfig): SwiotlbConfig {
-  const basePhys = setting<number | null>(block, "at", null);
-  return {
-    sizeBytes: setting(block, "size", defaults.sizeBytes),
-    force: setting(block, "force", defaults.force),
-    areas: setting<number | null>(block, "areas", defaults.areas),
-    ...(basePhys === null ? {} : { basePhys: physAddr(basePhys) }),
-  };
-}
-
-/** Where each key of a PCI block goes. `none` and 0 mean the same where the setting has no null. */
-const DEVICE_KEYS: Readonly<Record<string, keyof DeviceSettings>> = {
-  dma_mask_bits: "dmaMaskBits",
-  bus_limit_bits: "busLimitBits",
-  coherent: "coherent",
-  untrusted: "untrusted",
-  min_align: "minAlignBytes",
-  max_segment_size: "maxSegmentSizeBytes",
-  segment_boundary: "segmentBoundaryBytes",
-  ranges: "ranges",
-  queues: "queues",
-  poll_queues: "pollQueues",
-  depth: "depth",
-  mdts: "mdtsBytes",
-  sgl: "sgl",
-  sgl_threshold: "sglThresholdBytes",
-  metadata: "metadataBytes",
-  metadata_sgl: "metadataSgl",
-  protection: "protectionType",
-  block_size: "blockSizeBytes",
-  p2pmem: "p2pmemBytes",
-  cmb_queues: "cmbQueues",
-  hmb: "hmbBytes",
-  hmb_min: "hmbMinBytes",
-  hmb_min_chunk: "hmbMinChunkBytes",
-  hmb_max_chunks: "hmbMaxChunks",
-  shadow_doorbells: "shadowDoorbells",
-  state: "stateBytes",
-  timeout: "timeoutNs",
-  nodes: "nodes",
-  capacity: "capacityBytes",
-  bar: "barBytes",
-  software: "software",
-  update: "updateBytes",
-  acs: "acs",
-  acs_capable: "acsCapable",
-  upstream_acs: "upstreamAcs",
-  at: "at",
-  bus: "bus",
-  whitelisted: "whitelisted",
-  vendor_device: "vendorDevice",
-  domain: "domain",
-  bus_offset: "busOffset",
-  external: "external",
-};
-
-/** Keys whose `none` is not 0. */
-const NULL_KEYS: ReadonlySet<string> = new Set(["mdts", "acs", "upstream_acs"]);
 
 function readPciNode(block: ConfigBlock): PciNodeConfig {
-  const settings: Record<string, SettingValue> = {};
-  for (const [key, { value }] of block.settings) {
-    settings[DEVICE_KEYS[key]!] = value === null && !NULL_KEYS.has(key) ? 0 : value;
-  }
+  const { keyword } = block.spec;
   return {
-    kind: block.spec.keyword as PciNodeKind,
+    kind: keyword,
     name: block.name!.text,
-    settings: settings as DeviceSettings,
+    settings: valuesOf(block, PCI_BLOCKS.get(keyword)!.settings),
     children: block.children.map(readPciNode),
-  };
+  } as PciNodeConfig;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import { type LabConfig, settingOf } from "../../devices/lab_config.ts";
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
 import { KERNEL_NAMES, KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
@@ -107,10 +107,13 @@ Deno.test("buildConfig() reads where a bus has memory, where the pool lies, and 
   }`);
   assertEquals(config.memoryEncryption, true);
   assertEquals(config.swiotlb.basePhys as number, 0x6000_0000);
-  assertEquals(config.pci[0]?.children[0]?.settings.ranges?.map((range) => Object.values(range)), [
-    [GIB, 0, GIB],
-    [0, 4 * GIB, 4 * KIB],
-  ]);
+  assertEquals(
+    settingOf(config.pci[0]!.children[0]!, "ranges")?.map((range) => Object.values(range)),
+    [
+      [GIB, 0, GIB],
+      [0, 4 * GIB, 4 * KIB],
+    ],
+  );
 });
 
 Deno.test("buildConfig() reads the PCI tree as it nests", () => {
@@ -155,7 +158,7 @@ Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, wri
   }`);
   assertEquals(config.iommu.mode, "lazy");
   assertEquals(config.cpus, 2);
-  assertEquals(config.pci[0]?.children[0]?.settings.mdtsBytes, null);
+  assertEquals(settingOf(config.pci[0]!.children[0]!, "mdtsBytes"), null);
   assertEquals(config.pricesNs, { "iotlb.sync": 7 });
 });
 

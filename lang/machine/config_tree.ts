@@ -14,7 +14,7 @@ import type {
   MachineEntry,
   Name,
 } from "../syntax/tree/ast.ts";
-import { type BlockSpec, blockSpec, MACHINE_SCHEMA, type SettingSpec } from "./schema.ts";
+import { type BlockSpec, blockSpec, MACHINE_SCHEMA, placesOf, type SettingSpec } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
 /** One key with its value and where it was given. */
@@ -124,13 +124,13 @@ export class ConfigTreeReader {
         "E0505",
         entry.keyword.span,
         `The block \`${spec.keyword}\` cannot stand inside ${describe(parent)}`,
-        `it belongs into ${placesOf(spec.keyword)}`,
+        `it belongs into ${placesText(spec.keyword)}`,
       );
       return;
     }
     if (!this.#checkName(spec, entry)) return;
     const earlier = parent.children.find((child) => child.spec === spec);
-    if (!spec.repeats && earlier?.span) {
+    if (!spec.named && earlier?.span) {
       this.#twice(entry.keyword, earlier.span);
       return;
     }
@@ -150,7 +150,7 @@ export class ConfigTreeReader {
   #checkName(spec: BlockSpec, entry: MachineBlock): boolean {
     const { name, keyword } = entry;
     if (name === null) {
-      if (spec.naming === "none") return true;
+      if (!spec.named) return true;
       this.#bag.error(
         "E0506",
         keyword.span,
@@ -159,7 +159,7 @@ export class ConfigTreeReader {
       );
       return false;
     }
-    if (spec.naming === "none") {
+    if (!spec.named) {
       this.#bag.error(
         "E0506",
         name.span,
@@ -228,7 +228,7 @@ export class ConfigTreeReader {
       const home = rest.length > 0
         ? undefined
         : [...MACHINE_SCHEMA.values()].find((spec) =>
-          spec.naming !== "required" && root.spec.children.includes(spec.keyword) &&
+          !spec.named && root.spec.children.includes(spec.keyword) &&
           spec.settings.some((setting) => setting.key === key)
         );
       this.#bag.error(
@@ -248,7 +248,7 @@ export class ConfigTreeReader {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
     const spec = MACHINE_SCHEMA.get(name);
-    if (spec === undefined || spec.naming === "required" || !root.spec.children.includes(name)) {
+    if (spec === undefined || spec.named || !root.spec.children.includes(name)) {
       return null;
     }
     let block = root.children.find((child) => child.spec === spec);
@@ -262,7 +262,7 @@ export class ConfigTreeReader {
 
   #blockNames(root: ConfigBlock): readonly string[] {
     const unnamed = root.spec.children.filter((keyword) =>
-      blockSpec(keyword).naming === "none" && blockSpec(keyword).settings.length > 0
+      !blockSpec(keyword).named && blockSpec(keyword).settings.length > 0
     );
     return [...this.#named.keys(), ...unnamed];
   }
@@ -274,8 +274,7 @@ export function describe(block: ConfigBlock): string {
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;
 }
 
-function placesOf(keyword: string): string {
-  const parents = [...MACHINE_SCHEMA.values()].filter((spec) => spec.children.includes(keyword));
-  const names = parents.map((spec) => spec.keyword === "machine" ? "the machine" : spec.keyword);
+function placesText(keyword: string): string {
+  const names = placesOf(keyword).map((each) => each === "machine" ? "the machine" : each);
   return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }

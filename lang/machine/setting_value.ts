@@ -1,7 +1,13 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
-import { parseVendorDevice } from "../../devices/pci/host_bridge.ts";
-import { parsePlace } from "../../devices/pci/pci_address.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import {
+  MAX_BYTES,
+  type NumberProblem,
+  numberProblem,
+  type NumberShape,
+  pages,
+  PHYS,
+} from "../../runtime/settings.ts";
 import type { EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
@@ -57,16 +63,21 @@ export type SettingValue =
 /** What a part of `ranges` must have. */
 const BUS_RANGE_KEYS: readonly string[] = ["cpu", "dma", "size"];
 
-/** Physical memory ends here: 52 bits, as on real processors. */
-const LAST_PHYS = 2 ** 52 - 1;
+const LAST_PHYS = MAX_BYTES - 1;
+/** Whole pages of a bus. */
+const BUS_RANGE_SIZE = pages(PAGE_SIZE_BYTES, LAST_PHYS);
 
 /** An address, or what would be one if it were not below 0. */
 function formatPlace(value: number): string {
   return value < 0 ? `-${formatAddress(-value)}` : formatAddress(value);
 }
 
-/** No single thing costs more: a thousand seconds. */
-const LONGEST_NS = 1e12;
+const FORMATS: Readonly<Record<NumberShape["kind"], (value: number) => string>> = {
+  int: groupThousands,
+  size: formatSize,
+  duration: formatDuration,
+  phys: formatPlace,
+};
 
 /** What a shape is called in messages, with an example to write. */
 const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
@@ -82,8 +93,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   ranges: "a list of ranges such as [0xfee0_0000..0xfef0_0000]",
   dma_ranges: "a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }]",
   quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
-  vendor_device: 'a vendor and a device such as "8086:2030"',
-  pci_place: 'a bus, a device and a function such as "3b:00.0"',
+  text: "a text",
 };
 
 const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
@@ -122,6 +132,35 @@ function allOrNone(
   return items.includes(undefined) ? undefined : items as readonly string[];
 }
 
+/** The number in a value of the kind that is wanted; a plain number takes it. */
+function amountOf({ kind }: NumberShape, value: Value): number | undefined {
+  if (typeof value === "number") return value;
+  if (!(value instanceof Quantity)) return undefined;
+  // A size reads as the distance from address 0: `at = 1MiB`.
+  const fits = value.kind === kind || kind === "phys" && value.kind === "size";
+  return fits ? value.value : undefined;
+}
+
+function numberHint(
+  { kind, max, min }: NumberShape,
+  problem: NumberProblem,
+  value: number,
+): string | undefined {
+  const format = FORMATS[kind];
+  switch (problem) {
+    case "too small":
+    case "too large":
+      return `from ${format(min)} to ${format(max)}`;
+    case "no power of two": {
+      const below = 2 ** Math.floor(Math.log2(value));
+      return `the nearest ones are ${format(below)} and ${format(below * 2)}`;
+    }
+    case "no whole number":
+    case "no multiple":
+      return undefined;
+  }
+}
+
 export class SettingReader {
   constructor(readonly evaluate: EvaluateConstant, readonly bag: DiagnosticBag) {}
 
@@ -157,18 +196,10 @@ export class SettingReader {
   ): SettingValue | undefined {
     switch (shape.kind) {
       case "int":
-        if (typeof value !== "number") return this.#wrongKind(shape, name, value, span);
-        return this.#inRange(name, value, shape.min, shape.max, groupThousands, span);
       case "size":
-        if (shape.orNone && value === null) return null;
-        return this.#size(shape, name, value, span);
       case "duration":
-        return this.#quantity("duration", shape, name, value, span);
       case "phys":
-        // A size reads as the distance from address 0: `at = 1MiB`.
-        return value instanceof Quantity && value.kind === "size"
-          ? this.#inRange(name, value.value, 0, LAST_PHYS, formatPlace, span)
-          : this.#quantity("phys", shape, name, value, span);
+        return this.#number(shape, name, value, span);
       case "bool":
         return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
       case "string":
@@ -181,15 +212,12 @@ export class SettingReader {
           return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
-      case "vendor_device":
-        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
-        if (parseVendorDevice(value) !== null) return value.toLowerCase();
-        this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, WANTED.vendor_device);
-        return undefined;
-      case "pci_place":
-        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
-        if (parsePlace(value) !== null) return value.toLowerCase();
-        this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, WANTED.pci_place);
+      case "text":
+        if (typeof value !== "string") {
+          return this.#wrongKind(shape, name, value, span, shape.form);
+        }
+        if (shape.accepts(value)) return value.toLowerCase();
+        this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, shape.form);
         return undefined;
       case "words":
         if (value === null && shape.orNone) return null;
@@ -209,74 +237,24 @@ export class SettingReader {
     }
   }
 
-  #size(
-    shape: Extract<ValueShape, { kind: "size" }>,
+  #number(
+    shape: NumberShape,
     name: string,
     value: Value,
     span: Span,
-  ): number | undefined {
-    const bytes = this.#quantity("size", shape, name, value, span);
-    if (bytes === undefined) return undefined;
-    if (this.#inRange(name, bytes, shape.min, shape.max, formatSize, span) === undefined) {
-      return undefined;
-    }
-    if (shape.powerOfTwo && 2 ** Math.round(Math.log2(bytes)) !== bytes) {
-      const below = 2 ** Math.floor(Math.log2(bytes));
-      this.bag.error(
-        "E0503",
-        span,
-        `Cannot use ${formatSize(bytes)} as ${name}: it is no power of two`,
-        `the nearest ones are ${formatSize(below)} and ${formatSize(below * 2)}`,
-      );
-      return undefined;
-    }
-    if (shape.multipleOf !== undefined && bytes % shape.multipleOf !== 0) {
-      this.bag.error(
-        "E0503",
-        span,
-        `Cannot use ${formatSize(bytes)} as ${name}: it is no multiple of ${
-          formatSize(shape.multipleOf)
-        }`,
-      );
-      return undefined;
-    }
-    return bytes;
-  }
-
-  #quantity(
-    kind: QuantityKind,
-    shape: ValueShape,
-    name: string,
-    value: Value,
-    span: Span,
-  ): number | undefined {
-    // A plain number takes the kind wanted.
-    const amount = value instanceof Quantity && value.kind === kind ? value.value : value;
-    if (typeof amount !== "number") return this.#wrongKind(shape, name, value, span);
-    switch (shape.kind) {
-      case "size":
-        return amount;
-      case "phys":
-        return this.#inRange(name, amount, 0, LAST_PHYS, formatPlace, span);
-      default:
-        return this.#inRange(name, amount, 0, LONGEST_NS, formatDuration, span);
-    }
-  }
-
-  #inRange(
-    name: string,
-    value: number,
-    min: number,
-    max: number,
-    format: (value: number) => string,
-    span: Span,
-  ): number | undefined {
-    if (value >= min && value <= max) return value;
+  ): number | null | undefined {
+    if (value === null && shape.none !== undefined) return shape.none;
+    const amount = amountOf(shape, value);
+    if (amount === undefined) return this.#wrongKind(shape, name, value, span);
+    const problem = numberProblem(shape, amount);
+    if (problem === null) return amount;
+    const format = FORMATS[shape.kind];
+    const multiple = problem === "no multiple" ? ` of ${format(shape.multipleOf!)}` : "";
     this.bag.error(
       "E0503",
       span,
-      `Cannot use ${format(value)} as ${name}: it is ${value < min ? "too small" : "too large"}`,
-      `from ${format(min)} to ${format(max)}`,
+      `Cannot use ${format(amount)} as ${name}: it is ${problem}${multiple}`,
+      numberHint(shape, problem, amount),
     );
     return undefined;
   }
@@ -306,7 +284,7 @@ export class SettingReader {
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
       case "sizes":
-        return this.#size({ ...shape, kind: "size", powerOfTwo: true }, name, value, span);
+        return this.#number(shape.item, name, value, span) ?? undefined;
       case "ranges":
         if (!(value instanceof RangeValue)) {
           return this.#wrongKind(shape, `part of ${name}`, value, span);
@@ -315,8 +293,7 @@ export class SettingReader {
           this.bag.error("E0503", span, `The range ${formatValue(value)} of ${name} is empty`);
           return undefined;
         }
-        return this.#inRange(`a part of ${name}`, value.first, 0, LAST_PHYS, formatPlace, span) ===
-            undefined
+        return this.#number(PHYS, `a part of ${name}`, value.first, span) === undefined
           ? undefined
           : { start: value.first, end: value.end };
       case "dma_ranges":
@@ -342,15 +319,10 @@ export class SettingReader {
       return undefined;
     }
     const part = (key: string) => value.entries.get(key)!;
-    const cpu = this.#convert({ kind: "phys" }, `cpu of ${name}`, part("cpu"), span);
+    const cpu = this.#number(PHYS, `cpu of ${name}`, part("cpu"), span);
     const dma = this.#busAddress(shape, `dma of ${name}`, part("dma"), span);
-    const size = this.#size(
-      { kind: "size", min: PAGE_SIZE_BYTES, max: LAST_PHYS, multipleOf: PAGE_SIZE_BYTES },
-      `size of ${name}`,
-      part("size"),
-      span,
-    );
-    if (typeof cpu !== "number" || dma === undefined || size === undefined) return undefined;
+    const size = this.#number(BUS_RANGE_SIZE, `size of ${name}`, part("size"), span);
+    if (typeof cpu !== "number" || dma === undefined || typeof size !== "number") return undefined;
     for (const start of [cpu, dma]) {
       if (start % PAGE_SIZE_BYTES === 0 && start + size - 1 <= LAST_PHYS) continue;
       this.bag.error(
@@ -370,11 +342,11 @@ export class SettingReader {
     value: Value,
     span: Span,
   ): number | undefined {
-    if (typeof value === "number") {
-      return this.#inRange(name, value, 0, LAST_PHYS, formatPlace, span);
-    }
-    if (value instanceof Quantity && (value.kind === "dma" || value.kind === "size")) {
-      return this.#inRange(name, value.value, 0, LAST_PHYS, formatPlace, span);
+    const amount = value instanceof Quantity && value.kind === "dma" ? value.value : value;
+    if (
+      amountOf(PHYS, amount) !== undefined && !(value instanceof Quantity && value.kind === "phys")
+    ) {
+      return this.#number(PHYS, name, amount, span) ?? undefined;
     }
     return this.#wrongKind(shape, name, value, span, "a device address such as 0x4000_0000");
   }
@@ -387,7 +359,7 @@ export class SettingReader {
     wanted: string = WANTED[shape.kind],
   ): undefined {
     const shown = value === null ? "none" : `${kindOf(value)} (${formatValue(value, null, true)})`;
-    const orNone = shape.kind === "size" && shape.orNone ? ", or none" : "";
+    const orNone = shape.kind === "size" && shape.none !== undefined ? ", or none" : "";
     this.bag.error("E0502", span, `Cannot use ${shown} as ${name}`, `write ${wanted}${orNone}`);
     return undefined;
   }

@@ -66,7 +66,7 @@ const RESET = 2;
 const POLL = 3;
 /** How long an admin command may take. */
 const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
-const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
+export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 /** How often a failing command is tried again. */
 const MAX_RETRIES = 5;
 /**

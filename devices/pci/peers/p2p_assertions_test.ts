@@ -4,7 +4,7 @@ import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
 import { DMA_FROM_DEVICE } from "../../../runtime/dma/attributes.ts";
 import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { ERRNO } from "../../../runtime/errno.ts";
-import type { DeviceSettings, PciNodeConfig } from "../../lab_config.ts";
+import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";
@@ -20,7 +20,7 @@ function sw(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
   return block("switch", name, children);
 }
 
-function bridge(name: string, settings: DeviceSettings, ...children: PciNodeConfig[]) {
+function bridge(name: string, settings: BlockSettings, ...children: PciNodeConfig[]) {
   return block("host_bridge", name, children, settings);
 }
 

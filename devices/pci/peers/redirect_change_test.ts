@@ -1,18 +1,24 @@
 import { assertEquals } from "@std/assert";
 import type { PciNodeConfig } from "../../lab_config.ts";
 import { ORDINARY_CPU } from "../host_bridge.ts";
+import type { AcsService } from "./access_control.ts";
 import { buildPciTree } from "../pci_tree.ts";
 import { redirectChange } from "./redirect_change.ts";
 import { findRoute } from "./route.ts";
 
-const ISOLATING = [
+const ISOLATING: readonly AcsService[] = [
   "source_validation",
   "request_redirect",
   "completion_redirect",
   "upstream_forwarding",
 ];
 
-function port(name: string, at: string, acs: string[], child: PciNodeConfig): PciNodeConfig {
+function port(
+  name: string,
+  at: string,
+  acs: readonly AcsService[],
+  child: PciNodeConfig,
+): PciNodeConfig {
   return { kind: "port", name, settings: { at, acs }, children: [child] };
 }
 
@@ -21,7 +27,7 @@ function end(name: string, at: string): PciNodeConfig {
 }
 
 /** A switch of three ports below one root port, and a port beside it. */
-function change(acs: readonly [string[], string[], string[]], to = "b") {
+function change(acs: readonly (readonly AcsService[])[], to = "b") {
   const tree = buildPciTree([
     {
       kind: "root_port",
@@ -32,9 +38,9 @@ function change(acs: readonly [string[], string[], string[]], to = "b") {
         name: "sw",
         settings: { at: "01:00.0" },
         children: [
-          port("pa", "02:00.0", acs[0], end("a", "03:00.0")),
-          port("pb", "02:01.0", acs[1], end("b", "04:00.0")),
-          port("pc", "02:02.0", acs[2], end("c", "05:00.0")),
+          port("pa", "02:00.0", acs[0]!, end("a", "03:00.0")),
+          port("pb", "02:01.0", acs[1]!, end("b", "04:00.0")),
+          port("pc", "02:02.0", acs[2]!, end("c", "05:00.0")),
         ],
       }],
     },

@@ -10,7 +10,7 @@ import { MIB } from "../../../runtime/address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
 import type { PeerMapType } from "../../../runtime/machine.ts";
 import type { IommuMode } from "../../../runtime/machine_config.ts";
-import type { DeviceSettings, PciNodeConfig } from "../../lab_config.ts";
+import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, PeerBench } from "../_lab.ts";
 import { ACS_SERVICES, acsPresent } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";
@@ -37,7 +37,7 @@ interface Leaf {
   readonly port: number;
   readonly depth: number;
   readonly functions: number;
-  readonly acs: DeviceSettings["acs"];
+  readonly acs: BlockSettings<"root_port">["acs"];
 }
 
 const acs = fc.oneof(

@@ -11,8 +11,6 @@ import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-const PAGE_BYTES = 4096;
-
 export const INT: TypeSpec<number> = {
   name: "int",
   doc: "A whole number, exact to 2^53. It takes the kind that is wanted.",
@@ -28,8 +26,8 @@ export const SIZE: TypeSpec<Quantity> = {
   fields: fieldsOf<Quantity>((f) => ({
     bytes: f.int("The number of bytes.", (value) => value.value),
     pages: f.int(
-      "How many pages of 4 KiB it takes, the last one perhaps in part.",
-      (value) => Math.ceil(value.value / PAGE_BYTES),
+      "How many of the machine's pages it takes, the last one perhaps in part.",
+      (value, run) => Math.ceil(value.value / run.lab.machine.config.pageSizeBytes),
     ),
   })),
   methods: [],

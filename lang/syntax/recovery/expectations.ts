@@ -13,7 +13,11 @@ import * as t from "../tokens.ts";
 const { Hard, Soft } = t;
 
 /** A way out of what the parser met, where there is a likely one. */
-type Hint = (token: IToken, previous: IToken | undefined) => string | undefined;
+type Hint = (
+  token: IToken,
+  previous: IToken | undefined,
+  next: IToken,
+) => string | undefined;
 
 export interface Expectation {
   /** As a part of a sentence. */
@@ -27,11 +31,6 @@ export interface Expectation {
   readonly mayEnd?: boolean;
   readonly hint?: Hint;
 }
-
-/** Blocks of the machine that have a name. */
-const MACHINE_BLOCKS: ReadonlySet<string> = new Set(
-  ["region", "host_bridge", "root_port", "switch", "nvme", "endpoint", "vfio", "rdma"],
-);
 
 const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
 
@@ -50,9 +49,10 @@ const inQuotes = (what: string): Expectation => ({
 
 const assigned = (text: string): Expectation => ({
   text,
-  hint: (token, previous) => {
-    if (MACHINE_BLOCKS.has(previous?.image ?? "")) {
-      return `names in the machine have no quotes: \`${previous!.image} ${
+  hint: (token, previous, next) => {
+    // Which words open a block is not known here: but what a key is given has no body.
+    if (previous !== undefined && next.tokenType === t.LBrace) {
+      return `names in the machine have no quotes: \`${previous.image} ${
         shortened(token.image.replaceAll('"', ""))
       } { … }\``;
     }
@@ -214,6 +214,7 @@ export function hintFor(
   expected: Expectation,
   token: IToken,
   previous: IToken | undefined,
+  next: IToken,
 ): string | undefined {
   if (expected.hint === TWO_BLOCKS) return TWO_BLOCKS();
   const isTwice = previous?.image === token.image && token.tokenType !== t.Assign &&
@@ -228,7 +229,7 @@ export function hintFor(
   if (token.tokenType === t.Question) {
     return "there is no `? :`; write `if … { … } else { … }`";
   }
-  return ownEntry(FOREIGN_WORDS, token.image) ?? expected.hint?.(token, previous);
+  return ownEntry(FOREIGN_WORDS, token.image) ?? expected.hint?.(token, previous, next);
 }
 
 function valueHint(token: IToken, previous: IToken | undefined): string | undefined {

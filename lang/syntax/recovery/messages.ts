@@ -118,7 +118,7 @@ function reportParserError(
   }
   const behind = previous === undefined ? null : tokenEnd(previous);
   const place = placeOf(expected, token, behind, reporter, endName);
-  const hint = hintFor(expected, token, previous);
+  const hint = hintFor(expected, token, previous, tokenAfter(token, tokens));
   const reserved = isReservedName(expected, token);
   const sentence = reserved
     ? `\`${token.image}\` is a reserved word and cannot be a name`

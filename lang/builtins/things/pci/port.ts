@@ -1,5 +1,5 @@
 /** Host bridges, root ports and switches: what a topology is made of. */
-import type { PciNodeConfig } from "../../../../devices/lab_config.ts";
+import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
 import { list, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -12,8 +12,10 @@ export const PORT: TypeSpec<PciNodeConfig> = {
     acs: {
       ...f.any(
         "Access control services that are switched on, or `unknown`.",
-        ({ settings: { acs = null } }) =>
-          acs === "unknown" ? word(acs) : list((acs ?? []).map(word)),
+        (port) => {
+          const acs = settingOf(port, "acs") ?? [];
+          return acs === "unknown" ? word(acs) : list(acs.map(word));
+        },
       ),
       kind: "list",
     },

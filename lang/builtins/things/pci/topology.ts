@@ -1,9 +1,9 @@
 /** The PCI tree as a picture. */
 import type { Lab } from "../../../../devices/lab.ts";
-import type { PciNodeConfig } from "../../../../devices/lab_config.ts";
+import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
+import { PCI_BLOCKS } from "../../../../devices/registry.ts";
 import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { isAcsService } from "../../../../devices/pci/peers/access_control.ts";
 import { iommuGroups } from "../../../../devices/pci/iommu_groups.ts";
 import { findRoute } from "../../../../devices/pci/peers/route.ts";
 import { SERVICE_LETTERS } from "../../explain/route_story.ts";
@@ -13,20 +13,6 @@ import { groupNames, PEER_ROUTE } from "./peer_route.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
-
-/** What a block is called in the picture. */
-const KINDS: Readonly<Record<PciNodeConfig["kind"], string>> = {
-  host_bridge: "host bridge",
-  root_port: "root port",
-  switch: "switch",
-  port: "port",
-  bridge: "bridge",
-  device: "device",
-  nvme: "nvme",
-  endpoint: "endpoint",
-  vfio: "vfio",
-  rdma: "rdma",
-};
 
 const method = methodsOf<Lab>();
 
@@ -92,18 +78,18 @@ function branches(lab: Lab, nodes: readonly PciNodeConfig[], indent: string): st
 }
 
 function nodeText(lab: Lab, node: PciNodeConfig): string {
-  const { settings } = node;
+  const acs = settingOf(node, "acs") ?? [];
+  const p2pmemBytes = settingOf(node, "p2pmemBytes") ?? 0;
   const func = lab.topology.find(node.name) ?? lab.topology.find(`${node.name}.up`);
   const address = func?.address;
-  const facts = [KINDS[node.kind]];
+  const facts = [PCI_BLOCKS.get(node.kind)!.title];
   if (address !== undefined) facts.push(String(address));
-  if (settings.external) facts.push("external");
-  if (settings.whitelisted) facts.push("on the kernel's list");
-  if (settings.acs === "unknown") facts.push("acs unknown");
-  else if (settings.acs?.length) {
-    const services = settings.acs.filter(isAcsService);
-    facts.push(`acs ${services.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
+  if (settingOf(node, "external")) facts.push("external");
+  if (settingOf(node, "whitelisted")) facts.push("on the kernel's list");
+  if (acs === "unknown") facts.push("acs unknown");
+  else if (acs.length > 0) {
+    facts.push(`acs ${acs.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
   }
-  if (settings.p2pmemBytes) facts.push(`${formatSize(settings.p2pmemBytes)} for peers`);
+  if (p2pmemBytes > 0) facts.push(`${formatSize(p2pmemBytes)} for peers`);
   return `${node.name}   ${facts.join(", ")}`;
 }

@@ -1,0 +1,45 @@
+/** Checks that hold for every key by itself, whoever made the configuration. */
+import {
+  IOMMU_SETTINGS,
+  MACHINE_SETTINGS,
+  RAM_SETTINGS,
+  SWIOTLB_SETTINGS,
+} from "../runtime/machine_config.ts";
+import { type SettingRows, wantedInstead } from "../runtime/settings.ts";
+import { ConfigError } from "./config_error.ts";
+import type { LabConfig } from "./lab_config.ts";
+import { CPU_SETTINGS } from "./pci/host_bridge.ts";
+
+/**
+ * Checks values against their rows.
+ *
+ * @param path The names of the blocks that lead to them.
+ * @param owner How a message calls the innermost one.
+ * @throws {ConfigError} For a value that its row does not take.
+ */
+export function checkValues(
+  rows: SettingRows,
+  values: object,
+  path: readonly string[],
+  owner: string,
+): void {
+  for (const [property, row] of Object.entries(rows)) {
+    const value = Reflect.get(values, property);
+    const wanted = value === undefined ? null : wantedInstead(row, value);
+    if (wanted === null) continue;
+    throw new ConfigError(
+      [...path, row.key],
+      `${row.key} of ${owner} cannot be ${value}`,
+      wanted,
+    );
+  }
+}
+
+/** @throws {ConfigError} For a key of the machine, or of one of its own parts, that cannot be. */
+export function checkMachine(config: LabConfig): void {
+  checkValues(MACHINE_SETTINGS, config, [], "the machine");
+  checkValues(CPU_SETTINGS, config.cpu, [], "the machine");
+  checkValues(RAM_SETTINGS, config, ["ram"], "ram");
+  checkValues(IOMMU_SETTINGS, config.iommu, ["iommu"], "iommu");
+  checkValues(SWIOTLB_SETTINGS, config.swiotlb, ["swiotlb"], "swiotlb");
+}

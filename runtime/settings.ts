@@ -1,0 +1,245 @@
+/**
+ * Settings as rows: how scripts spell a key, what it takes, what it is when it is left out, and one
+ * sentence about it.
+ *
+ * All else comes from the rows: the types of configurations, their defaults, the check of what they
+ * are given, whoever gives it, the language's `machine` block, help, and the tables of language.md.
+ */
+import { type Bytes, isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "./address.ts";
+
+/** A number, both ends included: a size in bytes, a duration in nanoseconds. */
+export interface NumberShape {
+  readonly kind: "int" | "size" | "duration" | "phys";
+  readonly min: number;
+  readonly max: number;
+  readonly powerOfTwo?: boolean;
+  readonly multipleOf?: number;
+  /** What `none` stands for where it may stand; it need not lie in the range. */
+  readonly none?: 0 | null;
+}
+
+/** What a key takes. */
+export type Shape =
+  | NumberShape
+  | { readonly kind: "bool" }
+  | { readonly kind: "string" | "word"; readonly choices: readonly string[] }
+  | {
+    readonly kind: "words";
+    readonly choices: readonly string[];
+    /** A word that may stand in place of a list. */
+    readonly orWord?: string;
+    /** `none` may stand in place of a list: it is null. */
+    readonly orNone?: boolean;
+  }
+  | {
+    readonly kind: "text";
+    /** What it is, with an example to write. */
+    readonly form: string;
+    accepts(text: string): boolean;
+  }
+  | { readonly kind: "sizes"; readonly item: NumberShape }
+  | { readonly kind: "ranges" }
+  | { readonly kind: "dma_ranges" };
+
+/** A shape of which the compiler knows what values it has. */
+export type ShapeOf<T> = Shape & {
+  /** Never there: it carries the type. */
+  readonly valueType?: T;
+};
+
+/** One key. */
+export interface Setting<T = unknown> {
+  /** As scripts spell it. */
+  readonly key: string;
+  readonly shape: Shape;
+  readonly default: T;
+  /** What the default means, where the value does not say it. */
+  readonly defaultText?: string;
+  readonly doc: string;
+}
+
+/** One key whose property is missing when it is left out. */
+export interface OptionalSetting<T = unknown> {
+  readonly key: string;
+  readonly shape: ShapeOf<T>;
+  /** What it means to leave it out; null when it must be given. */
+  readonly leftOut: string | null;
+  readonly doc: string;
+}
+
+export type AnySetting = Setting | OptionalSetting;
+
+/** Keys by the properties that hold their values. */
+export type SettingRows = Readonly<Record<string, AnySetting>>;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : S extends OptionalSetting<infer T> ? T : never;
+type OptionalOf<R> = {
+  [P in keyof R]: R[P] extends Setting ? never : P;
+}[keyof R];
+
+/** What the rows describe, with the defaults of what was left out. */
+export type SettingsOf<R extends SettingRows> =
+  & { readonly [P in Exclude<keyof R, OptionalOf<R>>]: ValueOf<R[P]> }
+  & { readonly [P in OptionalOf<R>]?: ValueOf<R[P]> };
+
+/** What may be given for the rows: any of the keys. */
+export type GivenSettings<R extends SettingRows> = { readonly [P in keyof R]?: ValueOf<R[P]> };
+
+/** A key with a default. Null, which no script can write, is one that depends on something else. */
+export function setting<T>(
+  key: string,
+  shape: ShapeOf<T>,
+  fallback: NoInfer<T>,
+  text: { readonly doc: string },
+): Setting<T>;
+export function setting<T>(
+  key: string,
+  shape: ShapeOf<T>,
+  fallback: null,
+  text: { readonly doc: string; readonly defaultText: string },
+): Setting<T | null>;
+export function setting(
+  key: string,
+  shape: Shape,
+  fallback: unknown,
+  text: { readonly doc: string; readonly defaultText?: string },
+): Setting {
+  return { key, shape, default: fallback, ...text };
+}
+
+/** A key that may be left out, and then has no value. */
+export function optional<T>(
+  key: string,
+  shape: ShapeOf<T>,
+  text: { readonly doc: string; readonly leftOut: string },
+): OptionalSetting<T> {
+  return { key, shape, ...text };
+}
+
+/** A key that must be given. */
+export function required<T>(key: string, shape: ShapeOf<T>, doc: string): OptionalSetting<T> {
+  return { key, shape, leftOut: null, doc };
+}
+
+/** Memory ends here: 52 bits, as on real processors. */
+export const MAX_BYTES: Bytes = 2 ** 52;
+/** No single thing takes longer: a thousand seconds. */
+const LONGEST_NS = 1e12;
+
+export const BOOL: ShapeOf<boolean> = { kind: "bool" };
+export const PHYS: NumberShape & ShapeOf<PhysAddr> = { kind: "phys", min: 0, max: MAX_BYTES - 1 };
+/** Ranges of addresses, ends exclusive. */
+export const RANGES: ShapeOf<readonly { readonly start: number; readonly end: number }[]> = {
+  kind: "ranges",
+};
+
+export function int<T extends number = number>(min: number, max: number): ShapeOf<T> {
+  return { kind: "int", min, max };
+}
+
+export function duration(min = 0): ShapeOf<number> {
+  return { kind: "duration", min, max: LONGEST_NS };
+}
+
+/** @param more `none: 0`: a size of nothing may be written `none`; `none: null`: so may no limit. */
+export function size<N extends 0 | null = 0>(
+  min: Bytes,
+  max: Bytes,
+  more: { readonly powerOfTwo?: boolean; readonly multipleOf?: Bytes; readonly none?: N } = {},
+): NumberShape & ShapeOf<Bytes | N> {
+  return { kind: "size", min, max, ...more };
+}
+
+/** A size in whole pages of 4 KiB. */
+export function pages<N extends 0 | null = 0>(
+  min: Bytes,
+  max: Bytes,
+  more: { readonly none?: N } = {},
+): NumberShape & ShapeOf<Bytes | N> {
+  return size(min, max, { multipleOf: PAGE_SIZE_BYTES, ...more });
+}
+
+/** A list of sizes, powers of two. */
+export function sizes(min: Bytes, max: Bytes): ShapeOf<readonly Bytes[]> {
+  return { kind: "sizes", item: { kind: "size", min, max, powerOfTwo: true } };
+}
+
+export function word<const W extends string>(...choices: readonly W[]): ShapeOf<W> {
+  return { kind: "word", choices };
+}
+
+/** The values that the rows have when nothing is given. */
+export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
+  return Object.fromEntries(
+    Object.entries(rows).flatMap(([property, row]) =>
+      "default" in row ? [[property, row.default]] : []
+    ),
+  ) as unknown as SettingsOf<R>;
+}
+
+export type NumberProblem =
+  | "too small"
+  | "too large"
+  | "no whole number"
+  | "no power of two"
+  | "no multiple";
+
+/** What is wrong with a number of a shape, or null. */
+export function numberProblem(shape: NumberShape, value: number): NumberProblem | null {
+  const { min, max, multipleOf = 1 } = shape;
+  if (!(value >= min)) return "too small";
+  if (value > max) return "too large";
+  if (!Number.isInteger(value)) return "no whole number";
+  if (shape.powerOfTwo && !isPowerOfTwo(value)) return "no power of two";
+  return value % multipleOf === 0 ? null : "no multiple";
+}
+
+/** What a value should be instead, or null when it may be what it is. */
+export function wantedInstead(row: AnySetting, value: unknown): string | null {
+  const { shape } = row;
+  if ("default" in row && value === row.default) return null;
+  const oneOf = (choices: readonly string[]) => `one of ${choices.join(", ")}`;
+  switch (shape.kind) {
+    case "int":
+    case "size":
+    case "duration":
+    case "phys":
+      if (shape.none !== undefined && value === shape.none) return null;
+      return typeof value === "number" ? numberWanted(shape, value) : "a number";
+    case "bool":
+      return typeof value === "boolean" ? null : "true or false";
+    case "string":
+    case "word":
+      return shape.choices.includes(value as string) ? null : oneOf(shape.choices);
+    case "words":
+      if (value === shape.orWord || value === null && shape.orNone) return null;
+      return Array.isArray(value) && value.every((each) => shape.choices.includes(each))
+        ? null
+        : oneOf(shape.choices);
+    case "text":
+      return typeof value === "string" && shape.accepts(value) ? null : shape.form;
+    case "sizes": {
+      if (!Array.isArray(value)) return "a list";
+      const wanted = value.map((each) => numberWanted(shape.item, each));
+      return wanted.find((each) => each !== null) ?? null;
+    }
+    case "ranges":
+    case "dma_ranges":
+      return Array.isArray(value) ? null : "a list";
+    default:
+      return shape satisfies never;
+  }
+}
+
+function numberWanted(shape: NumberShape, value: number): string | null {
+  switch (numberProblem(shape, value)) {
+    case null:
+      return null;
+    case "no power of two":
+      return "a power of two";
+    case "no multiple":
+      return `a multiple of ${shape.multipleOf}`;
+    default:
+      return `anything from ${shape.min} to ${shape.max}`;
+  }
+}
