@@ -5,6 +5,7 @@
  * one is shown by running the deterministic machine again up to it (language.md, Stepping).
  */
 import { invariant } from "./errno.ts";
+import { type EventContext, type EventOrigin, SavedOrigin } from "./event_context.ts";
 
 /** Somebody who queues activities for itself. */
 export interface ActivityHandler {
@@ -21,28 +22,44 @@ const INITIAL_SLOTS = 64;
 
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
 export class ActivityQueue {
+  readonly #context: EventContext;
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   #kinds = new Int32Array(INITIAL_SLOTS);
   #arguments = new Float64Array(INITIAL_SLOTS);
+  #origins: SavedOrigin[] = Array.from({ length: INITIAL_SLOTS }, () => new SavedOrigin());
   #head = 0;
   #length = 0;
+
+  /** @param context Whose work is being done: an activity is its poster's. */
+  constructor(context: EventContext) {
+    this.#context = context;
+  }
 
   /** How many activities wait. */
   get length(): number {
     return this.#length;
   }
 
-  /** Queues an activity behind all others. */
-  post(handler: ActivityHandler, kind: number, argument: number): void {
+  /**
+   * Queues an activity behind all others.
+   * @param origin Whose work it is; that of whoever posts it when left out.
+   */
+  post(
+    handler: ActivityHandler,
+    kind: number,
+    argument: number,
+    origin: EventOrigin = this.#context,
+  ): void {
     if (this.#length === this.#kinds.length) this.#grow();
     const slot = (this.#head + this.#length) & (this.#kinds.length - 1);
     this.#handlers[slot] = handler;
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
+    this.#origins[slot]!.save(origin);
     this.#length++;
   }
 
-  /** Runs the oldest activity. Returns false when there was none. */
+  /** Runs the oldest activity as the work of its origin. Returns false when there was none. */
   runNext(): boolean {
     if (this.#length === 0) return false;
     const slot = this.#head;
@@ -51,7 +68,12 @@ export class ActivityQueue {
     this.#handlers[slot] = undefined;
     this.#head = (slot + 1) & (this.#kinds.length - 1);
     this.#length--;
-    handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
+    const before = this.#context.enter(this.#origins[slot]!);
+    try {
+      handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
+    } finally {
+      this.#context.leave(before);
+    }
     return true;
   }
 
@@ -60,15 +82,19 @@ export class ActivityQueue {
     const handlers: (ActivityHandler | undefined)[] = new Array(capacity * 2).fill(undefined);
     const kinds = new Int32Array(capacity * 2);
     const args = new Float64Array(capacity * 2);
+    const origins: SavedOrigin[] = [];
     for (let index = 0; index < this.#length; index++) {
       const slot = (this.#head + index) & (capacity - 1);
       handlers[index] = this.#handlers[slot];
       kinds[index] = this.#kinds[slot]!;
       args[index] = this.#arguments[slot]!;
+      origins.push(this.#origins[slot]!);
     }
+    while (origins.length < capacity * 2) origins.push(new SavedOrigin());
     this.#handlers = handlers;
     this.#kinds = kinds;
     this.#arguments = args;
+    this.#origins = origins;
     this.#head = 0;
   }
 }

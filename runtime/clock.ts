@@ -6,6 +6,7 @@
  */
 import { invariant } from "./errno.ts";
 import type { Nanoseconds } from "./address.ts";
+import { EventContext, type EventOrigin, SavedOrigin } from "./event_context.ts";
 
 /** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
 export const TICK_NS: Nanoseconds = 1_000_000;
@@ -20,11 +21,15 @@ interface Timer {
   readonly atNs: Nanoseconds;
   readonly order: number;
   readonly handler: TimerHandler;
+  /** Whose work it is: that of whoever armed it. */
+  readonly origin: EventOrigin;
 }
 
 export class VirtualClock {
   /** Nanoseconds since the machine was ready. */
   nowNs: Nanoseconds = 0;
+  /** Whose work is being done. It belongs to the clock because time is what parts work from its cause. */
+  readonly context = new EventContext();
   #timers: Timer[] = [];
   /** When the first timer expires: asked after every activity, and mostly far away. */
   #nextNs: Nanoseconds = Infinity;
@@ -47,7 +52,8 @@ export class VirtualClock {
       `Cannot arm a timer ${delayNs} ns from now: the delay must not be negative`,
     );
     const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
-    this.#timers.push({ atNs, order: this.#armed++, handler });
+    const origin = new SavedOrigin().save(this.context);
+    this.#timers.push({ atNs, order: this.#armed++, handler, origin });
     this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
     this.#noteNext();
   }
@@ -84,7 +90,13 @@ export class VirtualClock {
   #fireNext(): void {
     const next = this.#timers.shift();
     this.#noteNext();
-    next?.handler.timerExpired();
+    if (next === undefined) return;
+    const before = this.context.enter(next.origin);
+    try {
+      next.handler.timerExpired();
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   #noteNext(): void {

@@ -11,6 +11,7 @@
  */
 import type { Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
+import type { EventContext } from "./event_context.ts";
 import {
   EVENT_NAMES,
   type EventFields,
@@ -50,11 +51,8 @@ export type EventListener = (event: MachineEvent) => void;
 export class EventStream {
   /** How often each event happened, by event number. Read through `count`. */
   readonly counts: Float64Array = new Float64Array(EVENT_NAMES.length);
-  /** Where we are: set by whoever starts work, read into every event. */
-  cpu = 0;
-  device: string | null = null;
-  request: number | null = null;
-  site: number | null = null;
+  /** Whose work is being done: read into every event. */
+  readonly context: EventContext;
   /** Number of the request made last. Requests of all devices are numbered together. */
   lastRequest = 0;
 
@@ -70,6 +68,25 @@ export class EventStream {
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
+    this.context = clock.context;
+  }
+
+  /** The CPU that runs. */
+  get cpu(): number {
+    return this.context.cpu;
+  }
+
+  set cpu(cpu: number) {
+    this.context.cpu = cpu;
+  }
+
+  /** The script's statement that is being carried out. */
+  get site(): number | null {
+    return this.context.site;
+  }
+
+  set site(site: number | null) {
+    this.context.site = site;
   }
 
   /** Events have prices, or somebody listens. While nobody does, nobody sees what they carry. */
@@ -121,10 +138,10 @@ export class EventStream {
     const event: MachineEvent<N> = {
       seq: this.#seq,
       at_ns: this.#clock.nowNs,
-      cpu: this.cpu,
-      device: this.device,
-      request: this.request,
-      site: this.site,
+      cpu: this.context.cpu,
+      device: this.context.device,
+      request: this.context.request,
+      site: this.context.site,
       name: EVENT_NAMES[id] as N,
       fields,
       why,
@@ -163,9 +180,7 @@ export class EventStream {
     this.counts.fill(0);
     this.#seq = 0;
     this.lastRequest = 0;
-    this.device = null;
-    this.request = null;
-    this.site = null;
+    this.context.reset();
   }
 
   #refreshWanted(): void {

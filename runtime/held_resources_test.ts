@@ -215,7 +215,7 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
   const call = eventId("call.pci_alloc_p2pmem");
   const ret = eventId("ret.pci_alloc_p2pmem");
   const free = eventId("call.pci_free_p2pmem");
-  events.device = "cmb";
+  events.context.enterDevice("cmb");
   for (const result of [0xc000_0000, null]) {
     if (events.tick(call)) events.emit(call, { dev: "cmb", size: 5000 });
     if (events.tick(ret)) events.emit(ret, { result, error: null });

@@ -108,7 +108,7 @@ export class Machine {
     this.random = new Random(config.seed);
     this.events = new EventStream(this.clock);
     this.#injector = new FaultInjector(this.events);
-    this.activities = new ActivityQueue();
+    this.activities = new ActivityQueue(this.clock.context);
     this.warnings = new KernelWarnings(this.events, this.clock);
     this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));

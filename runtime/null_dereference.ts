@@ -21,8 +21,5 @@ const KERNEL_WARN = eventId("kernel.warn");
 export function dereferenceNull(events: EventStream, at: string, text: string): never {
   const message = `null pointer in ${at}(): ${text}`;
   if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message });
-  // The activity never comes to its own end, where it would leave these as it found them.
-  events.device = null;
-  events.request = null;
   throw new KernelError("EFAULT", `The kernel follows a ${message}`);
 }

@@ -213,13 +213,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
 
   /** Takes a piece off a bio's front. A cut is an event of the request that the piece becomes. */
   #nextPiece(splitter: BioSplitter, bio: Bio): Bio | null {
-    const { events } = this.machine;
-    const { device, request } = events;
-    events.device = this.name;
-    events.request = events.lastRequest + 1;
+    const { context, lastRequest } = this.machine.events;
+    const before = context.enterWork(this.name, lastRequest + 1);
     const piece = splitter.next(bio);
-    events.device = device;
-    events.request = request;
+    context.leave(before);
     return piece;
   }
 
@@ -229,11 +226,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
    */
   #hold(plug: Plug<NvmeRequest>, request: NvmeRequest, io: Io): boolean {
     if (request.op !== "discard" && !this.#payload.attach(request)) return false;
-    const { events } = this.machine;
-    const { device } = events;
-    events.device = this.name;
-    const joined = plug.join(this, request.bios[0]!, request.nrPhysSegments);
-    events.device = device;
+    const joined = this.#join(plug, request);
     if (joined === null) {
       request.id = ++this.machine.events.lastRequest;
       plug.hold(this, request);
@@ -245,15 +238,25 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return true;
   }
 
+  #join(plug: Plug<NvmeRequest>, request: NvmeRequest): NvmeRequest | null {
+    const { context } = this.machine.events;
+    const outer = context.enterDevice(this.name);
+    try {
+      return plug.join(this, request.bios[0]!, request.nrPhysSegments);
+    } finally {
+      context.leaveDevice(outer);
+    }
+  }
+
   /** A request of one bio, which has no number yet. */
   #request(bio: Bio, nrSegments: number, queue: number): NvmeRequest {
-    const { events } = this.machine;
+    const { context } = this.machine.events;
     const request = new NvmeRequest(this.name, bio.op, [bio], this.limits);
     request.nrPhysSegments = nrSegments;
     request.gapBit = bio.gapBit;
     request.nsid = this.namespace.nsid;
-    request.site = events.site;
-    request.cpu = events.cpu;
+    request.site = context.site;
+    request.cpu = context.cpu;
     request.queue = queue;
     return request;
   }
@@ -322,10 +325,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     const { events } = this.machine;
     io.refusal = { rule: "block.1.3", inputs };
     if (events.tick(BLOCK_STATUS)) {
-      const { device } = events;
-      events.device = this.name;
+      const outer = events.context.enterDevice(this.name);
       events.emit(BLOCK_STATUS, { status: blkStatusName(status) }, io.refusal);
-      events.device = device;
+      events.context.leaveDevice(outer);
     }
     io.close(status);
     return io;

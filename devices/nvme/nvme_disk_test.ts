@@ -43,7 +43,7 @@ Deno.test("a cut is an event of the request that the front becomes, a joining on
   const submit = () => void rig.disk.submit("read", { lba: 8, buffer: { segments: vecs } });
   assertEquals(told("block.split", submit), [["ssd", 1], ["ssd", 2]]);
   rig.run();
-  assertEquals(rig.machine.events.request, null);
+  assertEquals(rig.machine.events.context.request, null);
   const plug = new Plug<NvmeRequest>();
   const held = () => {
     for (const lba of [0, 8]) {

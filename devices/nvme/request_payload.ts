@@ -136,13 +136,10 @@ export class RequestPayload {
     if (lent === null) return null;
     const { events } = this.#machine;
     const cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
-    const { request: outerRequest, device } = events;
     // One that is not known to become a request of its own has no number yet.
-    events.request = request.id === 0 ? null : request.id;
-    events.device = request.device;
+    const before = events.context.enterWork(request.device, request.request);
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
-    events.request = outerRequest;
-    events.device = device;
+    events.context.leave(before);
     request.releasePayload = () => {
       pages.free(lent);
       if (events.tick(MEM_FREE)) events.emit(MEM_FREE, cost);

@@ -206,8 +206,7 @@ export class MemoryRegion implements IntervalClient {
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
     if (!range.blockable) return false;
-    const { events } = this.#machine;
-    const outer = events.device;
+    const { context } = this.#machine.events;
     const umem = this.#umem;
     // Nobody has told the device of it yet.
     if (umem === null) {
@@ -215,12 +214,12 @@ export class MemoryRegion implements IntervalClient {
       return true;
     }
     umem.lock("mlx5_ib_invalidate_range");
-    events.device = this.#init.device;
+    const outer = context.enterDevice(this.#init.device);
     notifier.advance();
     if (this.table === null) this.#forget(range);
     else if (umem.npages !== 0) this.#takeBack(range);
     umem.unlock();
-    events.device = outer;
+    context.leaveDevice(outer);
     return true;
   }
 

@@ -207,27 +207,22 @@ export class RdmaAdapter implements ActivityHandler {
 
   #post(kind: number): number {
     const id = ++this.#posted;
-    this.#machine.activities.post(this, kind, id);
+    this.#asMine(() => this.#machine.activities.post(this, kind, id));
     return id;
   }
 
   /** Has events say that something happens for this device. */
   #asMine<T>(act: () => T): T {
-    const { events } = this.#machine;
-    const outer = events.device;
-    events.device = this.name;
+    const { context } = this.#machine.events;
+    const outer = context.enterDevice(this.name);
     try {
       return act();
     } finally {
-      events.device = outer;
+      context.leaveDevice(outer);
     }
   }
 
   runActivity(kind: number, id: number): void {
-    this.#asMine(() => this.#run(kind, id));
-  }
-
-  #run(kind: number, id: number): void {
     if (kind === DESTROY) {
       this.#leaving.get(id)!.release();
       this.#leaving.delete(id);

@@ -68,7 +68,7 @@ export function walkRequest(
   const nvme = new NvmeController({
     machine: {
       events: new EventStream(clock),
-      activities: new ActivityQueue(),
+      activities: new ActivityQueue(clock.context),
       clock,
       faults: null,
       bus,

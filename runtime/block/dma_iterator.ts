@@ -190,7 +190,7 @@ export class BlkDma {
     if (peers !== null) iter.kind = peers.mapType(segments.phys, dev);
     switch (iter.kind) {
       case "bus_addr":
-        if (this.#rules.busAddressClearsState) state.clear(this.#machine.events.request);
+        if (this.#rules.busAddressClearsState) state.clear(this.#machine.events.context.request);
         this.#exit = "block.2.3.2";
         return this.#mapSegment(request, dev, iter);
       case "not_supported":
@@ -213,7 +213,7 @@ export class BlkDma {
       const lengthBytes = metadata ? rules.metadataLengthBytes(request) : rangeBytes;
       return this.#linkAll(request, dev, state, iter, lengthBytes);
     }
-    if (rules.gapClearsState) state.clear(this.#machine.events.request);
+    if (rules.gapClearsState) state.clear(this.#machine.events.context.request);
     const mapped = this.#mapSegment(request, dev, iter);
     this.#exit = mapped ? "block.2.3.5" : "block.2.3.5e";
     return mapped;

@@ -246,8 +246,7 @@ export class RequestMerger {
   #emit(request: BlockRequest, bio: Bio, nrSegments: number, rule: Side | Refusal): void {
     const limits = this.#limits;
     const joined = rule === "back" || rule === "front" || rule === "discard";
-    const outerRequest = this.#events.request;
-    this.#events.request = request.id;
+    const outer = this.#events.context.enterRequest(request.id);
     this.#events.emit(
       BLOCK_MERGE,
       { rule, joined },
@@ -268,7 +267,7 @@ export class RequestMerger {
         },
       },
     );
-    this.#events.request = outerRequest;
+    this.#events.context.leaveRequest(outer);
   }
 }
 

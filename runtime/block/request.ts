@@ -4,6 +4,7 @@
 import { type Bytes, type DmaAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName } from "../errno.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
+import type { EventOrigin } from "../event_context.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
 import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
 
@@ -19,7 +20,7 @@ export interface RequestLimits extends SegmentLimits {
   readonly metadataBytes: Bytes;
 }
 
-export class BlockRequest {
+export class BlockRequest implements EventOrigin {
   /** Number in the machine's life, from 1; 0 for the driver's own commands. */
   id = 0;
   /** Number of segments as the block layer counted them; the mapped ones may be fewer. */
@@ -66,6 +67,11 @@ export class BlockRequest {
     readonly bios: Bio[],
     readonly limits: RequestLimits,
   ) {}
+
+  /** Itself, by number: what its events name. None for the driver's own commands. */
+  get request(): number | null {
+    return this.id === 0 ? null : this.id;
+  }
 
   /** First sector of 512 bytes. */
   get sector(): number {

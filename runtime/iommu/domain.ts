@@ -325,13 +325,10 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   onTimer(work: () => void): void {
-    const { events } = this.#machine;
-    const { device, request } = events;
-    events.device = this.device.name;
-    events.request = null;
+    const { context } = this.#machine.events;
+    const before = context.enterWork(this.device.name);
     work();
-    events.device = device;
-    events.request = request;
+    context.leave(before);
   }
 
   releaseRange(pfn: number, pfns: number): void {

@@ -35,16 +35,19 @@ function during<T>(
   told: (result: T) => { result: number | boolean | null; error: ErrnoName | null; why: Why },
 ): T {
   const { events } = machine;
-  const outer = events.device;
-  events.device = dev?.name ?? null;
-  if (events.tick(call.call)) events.emit(call.call, { dev: events.device, ...args });
-  const result = act();
-  if (events.tick(call.ret)) {
-    const { error, result: value, why } = told(result);
-    events.emit(call.ret, { result: value, error }, why);
+  const name = dev?.name ?? null;
+  const outer = events.context.enterDevice(name);
+  try {
+    if (events.tick(call.call)) events.emit(call.call, { dev: name, ...args });
+    const result = act();
+    if (events.tick(call.ret)) {
+      const { error, result: value, why } = told(result);
+      events.emit(call.ret, { result: value, error }, why);
+    }
+    return result;
+  } finally {
+    events.context.leaveDevice(outer);
   }
-  events.device = outer;
-  return result;
 }
 
 /**

@@ -148,7 +148,7 @@ export class Rig {
   readonly memory = new FlatMemory();
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
-  readonly activities = new ActivityQueue();
+  readonly activities = new ActivityQueue(this.clock.context);
   readonly media: Media;
   readonly controller: NvmeController;
   readonly interrupts: number[] = [];

@@ -103,12 +103,13 @@ class Walker {
     const key = `${sgl} ${metadataSgl} ${metadataBytes}`;
     let controller = this.#controllers.get(key);
     if (controller === undefined) {
+      const clock = new VirtualClock();
       controller = new NvmeController({
         machine: {
-          events: new EventStream(new VirtualClock()),
-          activities: new ActivityQueue(),
+          events: new EventStream(clock),
+          activities: new ActivityQueue(clock.context),
           bus: this.memory,
-          clock: new VirtualClock(),
+          clock,
           faults: null,
         },
         dev: new DmaDevice("captured"),

@@ -14,6 +14,7 @@ import type { DmaAddr } from "../../../runtime/address.ts";
 import type { VirtualClock } from "../../../runtime/clock.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { EventContext } from "../../../runtime/event_context.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
@@ -127,6 +128,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
 
   readonly #machine: ControllerMachine;
   readonly #events: EventStream;
+  readonly #context: EventContext;
   readonly #activities: ActivityQueue;
   readonly #host: HostPort;
   readonly #registers: Registers;
@@ -154,6 +156,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.settings = settings;
     this.#machine = machine;
     this.#events = machine.events;
+    this.#context = machine.events.context;
     this.#activities = machine.activities;
     const local = settings.localMemory === undefined ? null : new LocalMemory(settings.localMemory);
     this.#host = new HostPort(machine.events, dev, machine.bus, local);
@@ -326,14 +329,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       queue.stalled++;
       return;
     }
-    const events = this.#events;
-    const { device, request } = events;
-    events.device = this.#host.dev.name;
-    events.request = null;
     this.#process(queue);
     if (this.#shadows !== null && queue.isEmpty && queueId !== 0) this.#lookForCommands(queue);
-    events.device = device;
-    events.request = request;
   }
 
   /** Looks the first block of a read or write up in what the host has lent. */
@@ -344,7 +341,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
 
   /** All commands are done that the controller knows of: are there more? */
   #lookForCommands(queue: SubmissionQueue): void {
-    this.#events.request = null;
+    this.#context.enterRequest(null);
     const known = queue.tail;
     const look = this.#shadows!.lookForCommands(queue);
     if (look === "fault") this.#registers.failFatally();
@@ -355,22 +352,19 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** There was no room for a completion when the register was written last. */
   #findsRoom(queue: SubmissionQueue): boolean {
     if (this.#shadows === null || queue.id === 0) return false;
-    const events = this.#events;
-    const { device, request } = events;
-    events.device = this.#host.dev.name;
-    events.request = null;
     const look = this.#shadows.lookForRoom(queue.completion);
     if (look === "fault") this.#registers.failFatally();
-    events.device = device;
-    events.request = request;
     return look === "moved" && !queue.completion.isFull;
   }
 
+  /** What a command is for is known when it has been fetched; until then its work is nobody's. */
   #postCommands(queueId: number, count: number): void {
     const argument = this.#generation * QUEUE_IDS + queueId;
+    const before = this.#context.enterWork(this.#host.dev.name);
     for (let index = 0; index < count; index++) {
       this.#activities.post(this, PROCESS_COMMAND, argument);
     }
+    this.#context.leave(before);
   }
 
   #process(queue: SubmissionQueue): void {
@@ -384,7 +378,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     queue.advance();
     const commandId = this.#command.getUint16(2, true);
     if (this.ledger !== null && events.attentive) {
-      events.request = this.ledger.requestOf(queue.id, commandId);
+      this.#context.enterRequest(this.ledger.requestOf(queue.id, commandId));
     }
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
@@ -433,10 +427,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     entry[3] = commandId | (status << 1 | target.phase) << 16;
     const entryDma = target.baseDma + target.tail * RESULT_BYTES;
     // The queue's memory is not the request's: what its accesses draw is nobody's, as at the fetch.
-    const { request } = events;
-    events.request = null;
+    const request = this.#context.enterRequest(null);
     const written = this.#host.post(entryDma, entry);
-    events.request = request;
+    this.#context.leaveRequest(request);
     if (!written) {
       this.#registers.failFatally();
       return;
@@ -464,13 +457,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
     const events = this.#events;
-    const { device, request } = events;
-    events.device = this.#host.dev.name;
-    events.request = null;
+    const before = this.#context.enterWork(this.#host.dev.name);
     if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.interruptCpu(vector) });
     this.interrupt?.raise(vector);
-    events.device = device;
-    events.request = request;
+    this.#context.leave(before);
   }
 }
 

@@ -278,8 +278,8 @@ Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () 
     assertEquals(event.device, "ssd");
     assertEquals(event.request, 1000 + cid);
   }
-  assertEquals(rig.events.device, null);
-  assertEquals(rig.events.request, null);
+  assertEquals(rig.events.context.device, null);
+  assertEquals(rig.events.context.request, null);
 });
 
 Deno.test("a completion queue without interrupts raises none", () => {

@@ -42,7 +42,7 @@ import {
   type ReleaseRules,
 } from "./nvme_limits.ts";
 import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
-import { type NvmeRequest, speakFor } from "./command/nvme_request.ts";
+import type { NvmeRequest } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
 import { OverdueCommands } from "./queues/overdue_commands.ts";
 import { HOST_STATUS } from "./protocol.ts";
@@ -141,6 +141,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const ioTimeoutNs = options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
     this.#watch = new RequestWatch({
       clock: machine.clock,
+      name: dev.name,
       timeoutNs: (queue) => queue.id === 0 ? ADMIN_TIMEOUT_NS : ioTimeoutNs,
       shortestNs: Math.min(ADMIN_TIMEOUT_NS, ioTimeoutNs),
       queues: () => this.#queues.all,
@@ -302,8 +303,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** The number of the request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): number | null {
-    const id = this.#queues.requestOf(queueId, commandId)?.id ?? 0;
-    return id === 0 ? null : id;
+    return this.#queues.requestOf(queueId, commandId)?.request ?? null;
   }
 
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
@@ -322,7 +322,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (requests.length === 0) return;
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
-    this.machine.activities.post(this, DISPATCH_BATCH, requests[0]!.queue);
+    // The doorbells are rung where the last one was made.
+    this.machine.activities.post(this, DISPATCH_BATCH, requests[0]!.queue, requests.at(-1));
   }
 
   runActivity(kind: number, argument: number): void {
@@ -333,17 +334,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     const request = this.#dispatch.shift();
     if (request === null) throw new InvariantError(`${this.dev.name} has nothing to dispatch`);
-    const { events } = this.machine;
-    const { cpu, device, request: outerRequest, site } = events;
-    events.cpu = request.cpu;
-    events.device = this.dev.name;
-    events.request = request.id === 0 ? null : request.id;
-    events.site = request.site;
     this.#dispatchOne(request);
-    events.cpu = cpu;
-    events.device = device;
-    events.request = outerRequest;
-    events.site = site;
   }
 
   #runOther(kind: number, queueId: number): void {
@@ -408,59 +399,49 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     while (queue.takeCompletion(this.#complete)) taken++;
     // The doorbell of a controller that was stopped is nobody's.
     if (taken === 0 || !queue.enabled) return taken;
-    const { events } = this.machine;
-    const { device, request } = events;
-    events.device = this.dev.name;
-    events.request = null;
+    const { context } = this.machine.events;
+    const before = context.enterWork(this.dev.name);
     queue.ringCompletionDoorbell();
-    events.device = device;
-    events.request = request;
+    context.leave(before);
     return taken;
   }
 
   /** Takes the completions of every queue with this vector. */
   raise(vector: number): void {
-    const { events } = this.machine;
+    const { context } = this.machine.events;
     for (const queue of this.#queues.ofVector(vector)) {
       if (!queue.takeCompletion(this.#complete)) continue;
       while (queue.takeCompletion(this.#complete));
       // One doorbell for all that were taken: it belongs to no request.
-      const { request } = events;
-      events.request = null;
+      const request = context.enterRequest(null);
       queue.ringCompletionDoorbell();
-      events.request = request;
+      context.leaveRequest(request);
     }
   }
 
   /** One completion: unmap, then decide. A field, so that the hot path makes no closure. */
   readonly #complete = (iod: Iod, nvmeStatus: number, result: number): void => {
     const request = iod.request!;
-    const { events } = this.machine;
-    const { cpu, device, request: outerRequest, site } = events;
-    events.cpu = request.cpu;
-    events.device = this.dev.name;
-    events.request = request.id === 0 ? null : request.id;
-    events.site = request.site;
-
-    this.#completions++;
-    request.nvmeStatus = nvmeStatus;
-    request.result = result;
-    this.complete(iod, request);
-    const queue = this.#queues.get(request.queue)!;
-    queue.releaseTag(iod);
-    const next = queue.waiting.shift();
-    if (next !== null) this.#post(next);
-    if (this.#shouldRetry(request)) {
-      request.retries++;
-      this.#post(request);
-    } else {
-      this.#end(request, blockStatusOf(nvmeStatus));
+    const { context } = this.machine.events;
+    const before = context.enter(request);
+    try {
+      this.#completions++;
+      request.nvmeStatus = nvmeStatus;
+      request.result = result;
+      this.complete(iod, request);
+      const queue = this.#queues.get(request.queue)!;
+      queue.releaseTag(iod);
+      const next = queue.waiting.shift();
+      if (next !== null) this.#post(next);
+      if (this.#shouldRetry(request)) {
+        request.retries++;
+        this.#post(request);
+      } else {
+        this.#end(request, blockStatusOf(nvmeStatus));
+      }
+    } finally {
+      context.leave(before);
     }
-
-    events.cpu = cpu;
-    events.device = device;
-    events.request = outerRequest;
-    events.site = site;
   };
 
   #shouldRetry(request: NvmeRequest): boolean {
@@ -480,7 +461,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   #post(request: NvmeRequest): void {
     this.#dispatch.push(request);
-    this.machine.activities.post(this, DISPATCH, request.queue);
+    this.machine.activities.post(this, DISPATCH, request.queue, request);
   }
 
   #dispatchOne(request: NvmeRequest): void {
@@ -513,36 +494,37 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** What could not be prepared keeps its tag, and takes the single way when all others are sent. */
   #dispatchBatch(batch: readonly NvmeRequest[]): void {
-    const { events } = this.machine;
-    const { cpu, device, request: outerRequest, site } = events;
-    events.device = this.dev.name;
+    const { context } = this.machine.events;
     const again: NvmeRequest[] = [];
     for (const request of batch) {
-      this.#speakFor(request);
-      const queue = this.#queues.get(request.queue);
-      if (queue === undefined || !queue.enabled) {
-        this.#refuse(request);
-        continue;
-      }
-      const iod = queue.takeTag(request);
-      if (iod === null) queue.waiting.push(request);
-      else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
-      else {
-        queue.keepUnsent(iod);
-        again.push(request);
-      }
+      const before = context.enter(request);
+      if (!this.#enqueue(request)) again.push(request);
+      context.leave(before);
     }
     // A doorbell for several commands belongs to no request.
-    if (batch.length > 1) events.request = null;
+    if (batch.length > 1) context.enterRequest(null);
     for (const queue of this.#queues.io) {
       queue.ring();
       if (queue.polled && queue.inFlight > 0) this.#pollSoon(queue);
     }
     for (const request of again) this.#post(request);
-    events.cpu = cpu;
-    events.device = device;
-    events.request = outerRequest;
-    events.site = site;
+  }
+
+  /** Prepares a request of a batch. @returns False when it could not be, and is to be tried again. */
+  #enqueue(request: NvmeRequest): boolean {
+    const queue = this.#queues.get(request.queue);
+    if (queue === undefined || !queue.enabled) {
+      this.#refuse(request);
+      return true;
+    }
+    const iod = queue.takeTag(request);
+    if (iod === null) queue.waiting.push(request);
+    else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
+    else {
+      queue.keepUnsent(iod);
+      return false;
+    }
+    return true;
   }
 
   /**
@@ -569,14 +551,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     request.nvmeStatus = HOST_STATUS.PATH_ERROR;
     this.#end(request, blockStatusOf(HOST_STATUS.PATH_ERROR));
-  }
-
-  /** Events are a request's from here on. */
-  #speakFor(request: NvmeRequest): void {
-    const { events } = this.machine;
-    events.cpu = request.cpu;
-    events.request = request.id === 0 ? null : request.id;
-    events.site = request.site;
   }
 
   /** Out of resources: worth another try as long as something completes in between. */
@@ -606,11 +580,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { events } = this.machine;
     for (const iod of queue.sent()) {
       const request = iod.request!;
-      speakFor(events, request, () => {
-        if (events.tick(NVME_CANCEL)) {
-          events.emit(NVME_CANCEL, { queue: queue.id, cid: request.cid! });
-        }
-      });
+      const before = events.context.enter(request);
+      if (events.tick(NVME_CANCEL)) {
+        events.emit(NVME_CANCEL, { queue: queue.id, cid: request.cid! });
+      }
+      events.context.leave(before);
       iod.generation++;
       this.#complete(iod, HOST_STATUS.ABORTED, 0);
     }

@@ -162,12 +162,16 @@ Deno.test("a CPU has its queue, and completes on itself (golden v7.2-lazy-smp2)"
 Deno.test("events of a request carry its number, its device and its place in the script", () => {
   const rig = new DriverRig();
   const { events } = rig.machine;
-  events.site = 17;
+  Object.assign(events.context, { cpu: 1, site: 17 });
   const io = rig.disk.submit("read", { buffer: { segments: pages(2) } });
-  events.site = 23;
+  Object.assign(events.context, { cpu: 0, site: 23 });
   const recorded = rig.record(() => rig.run());
   assertEquals(io.requests[0]!.id, 1);
-  assertEquals([events.site, events.request, events.device], [23, null, null]);
+  const { context } = events;
+  assertEquals([context.site, context.request, context.device], [23, null, null]);
+  // The device's work too is what the doorbell led to, and not where somebody waits for it.
+  const places = recorded.map(({ cpu, device, site }) => ({ cpu, device, site }));
+  assertEquals(places, recorded.map(() => ({ cpu: 1, device: "ssd", site: 17 })));
   for (const event of recorded) {
     if (event.name === "nvme.doorbell" && event.seq !== recorded[0]!.seq) continue;
     if (event.name.startsWith("call.dma") || event.name.startsWith("nvme.unmap")) {

@@ -148,8 +148,7 @@ export class PeerRoutes {
     const { provider, client, redirecting, mapType, check } = route;
     const refused = mapType === "not_supported";
     if (redirecting.length === 0 && !refused) return;
-    const outer = this.#events.device;
-    this.#events.device = client.name;
+    const outer = this.#events.context.enterDevice(client.name);
     const between = `${client.name} and ${provider.name}`;
     if (redirecting.length > 0) {
       if (verbose) {
@@ -169,7 +168,7 @@ export class PeerRoutes {
     if (refused && verbose) {
       this.#warnings.warn(at, `No common bridge and no listed host bridge for ${between}`);
     }
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   #emit(route: PeerRoute, cached: boolean): void {

@@ -26,21 +26,21 @@ export class DirtyTracker {
     const { detached, dev, machine, port } = this.driver;
     if (detached) throw new KernelError("ENOTCONN", `${dev.name} is detached`);
     const { events } = machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = events.context.enterDevice(dev.name);
     const pages: DmaAddr[] = [];
-    let more = true;
-    while (more) {
-      const told = port.report(this.buffer.key!);
-      if (told === null) {
-        events.device = outer;
-        throw new KernelError("EIO", `${dev.name} cannot write its report of dirty pages`);
+    try {
+      for (let more = true; more;) {
+        const told = port.report(this.buffer.key!);
+        if (told === null) {
+          throw new KernelError("EIO", `${dev.name} cannot write its report of dirty pages`);
+        }
+        this.#read(told.records, pages);
+        more = told.more;
+        if (events.tick(DIRTY)) events.emit(DIRTY, { records: told.records, more });
       }
-      this.#read(told.records, pages);
-      more = told.more;
-      if (events.tick(DIRTY)) events.emit(DIRTY, { records: told.records, more });
+    } finally {
+      events.context.leaveDevice(outer);
     }
-    events.device = outer;
     return pages;
   }
 

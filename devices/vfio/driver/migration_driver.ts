@@ -313,13 +313,12 @@ export class MigrationDriver {
 
   /** Does something of which the events are this device's. */
   #told<T>(act: () => T): T {
-    const { events } = this.machine;
-    const { device } = events;
-    events.device = this.dev.name;
+    const { context } = this.machine.events;
+    const outer = context.enterDevice(this.dev.name);
     try {
       return act();
     } finally {
-      events.device = device;
+      context.leaveDevice(outer);
     }
   }
 

@@ -49,8 +49,7 @@ export class PageMapper {
   register(registration: Registration): number {
     const { buffer, mailbox, dir } = registration;
     const { dma, events } = this.#machine;
-    const outer = events.device;
-    events.device = this.#dev.name;
+    const outer = events.context.enterDevice(this.#dev.name);
     let way: Way = "iova";
     let error: number;
     if (buffer.list !== null) {
@@ -79,7 +78,7 @@ export class PageMapper {
         },
       });
     }
-    events.device = outer;
+    events.context.leaveDevice(outer);
     return error;
   }
 
@@ -87,8 +86,7 @@ export class PageMapper {
   unregister({ buffer, mailbox, dir }: Registration): void {
     const { dma, events } = this.#machine;
     const dev = this.#dev;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = events.context.enterDevice(dev.name);
     const way: Way = buffer.list !== null
       ? "scatterlist"
       : dma.dmaUseIova(buffer.state)
@@ -106,7 +104,7 @@ export class PageMapper {
         dir: buffer.direction,
       });
     }
-    events.device = outer;
+    events.context.leaveDevice(outer);
   }
 
   /** One link for each page, and one sync for all of them. */

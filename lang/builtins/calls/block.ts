@@ -70,14 +70,15 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
       request.nrPhysSegments = splitter.nrSegments;
       request.nrIntegritySegments = integritySegments(bio, disk.limits);
       request.gapBit = bio.gapBit;
-      request.site = events.site;
-      request.cpu = events.cpu;
+      request.site = events.context.site;
+      request.cpu = events.context.cpu;
     } else {
-      const outer = events.device;
-      events.device = device.name;
-      const joined = merger.join(request, bio, splitter.nrSegments);
-      events.device = outer;
-      if (!joined) refuseJoin(merger.refusal);
+      const outer = events.context.enterDevice(device.name);
+      try {
+        if (!merger.join(request, bio, splitter.nrSegments)) refuseJoin(merger.refusal);
+      } finally {
+        events.context.leaveDevice(outer);
+      }
     }
   }
   return request!;

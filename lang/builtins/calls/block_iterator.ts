@@ -43,12 +43,11 @@ function blkDma(run: Run): BlkDma {
 /** Sets the request of events while the iterator works on it. */
 function forRequest<T>(run: Run, request: NvmeRequest, work: (blk: BlkDma) => T): T {
   const { events } = run.lab.machine;
-  const outer = events.request;
-  events.request = request.id;
+  const outer = events.context.enterRequest(request.id);
   try {
     return work(blkDma(run));
   } finally {
-    events.request = outer;
+    events.context.leaveRequest(outer);
   }
 }
 

@@ -74,12 +74,11 @@ export function calling<T>(
   result: (value: T) => FieldValue,
 ): T {
   const { events } = run.lab.machine;
-  const outer = events.device;
-  events.device = device;
+  const outer = events.context.enterDevice(device);
   if (events.tick(ids.call)) events.emit(ids.call, args);
   const value = work();
   if (events.tick(ids.ret)) events.emit(ids.ret, { result: result(value), error: null });
-  events.device = outer;
+  events.context.leaveDevice(outer);
   return value;
 }
 

@@ -35,21 +35,19 @@ export class CallEvents {
 
   /** Begins a call; returns the device the caller worked for. */
   enter(dev: DmaDevice): string | null {
-    const outer = this.#events.device;
-    this.#events.device = dev.name;
-    return outer;
+    return this.#events.context.enterDevice(dev.name);
   }
 
   /** Ends a call without a result. */
   leave(call: Call, outer: string | null): void {
     if (this.#events.tick(call.ret)) this.#ret(call, null, null);
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /** Ends a call that answers with a value of its own, such as true. */
   leaveWithResult(call: Call, result: number | boolean, outer: string | null): void {
     if (this.#events.tick(call.ret)) this.#ret(call, result, null);
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /** Ends a call that answers yes or no; a no tells what it looked at. */
@@ -64,7 +62,7 @@ export class CallEvents {
       const inputs = { translated: dev.domain !== null, injected };
       this.#ret(call, yes, null, { rule: call.rule, inputs });
     }
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /**
@@ -81,7 +79,7 @@ export class CallEvents {
       if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM", why);
       else this.#ret(call, dma, null);
     }
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /**
@@ -97,7 +95,7 @@ export class CallEvents {
     if (this.#events.tick(call.ret)) {
       this.#ret(call, result, result === 0 ? null : errnoName(result), why);
     }
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */
@@ -110,7 +108,7 @@ export class CallEvents {
     if (this.#events.tick(call.ret)) {
       this.#ret(call, Math.max(result, 0), result < 0 ? errnoName(result) : null, why);
     }
-    this.#events.device = outer;
+    this.#events.context.leaveDevice(outer);
   }
 
   /** A refusal, as an errno or as a plain no, names the rule that decides it. */

@@ -429,11 +429,10 @@ export class DmaMapping {
    * @see behaviour/dma.md 3.6, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
-    const { events } = this.#machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const { context } = this.#events;
+    const outer = context.enterDevice(dev.name);
     const left = this.#checker?.unbind(dev) ?? 0;
-    events.device = outer;
+    context.leaveDevice(outer);
     return left;
   }
 

@@ -73,10 +73,10 @@ Deno.test("a translated map and unmap make these events in this order", () => {
 
 Deno.test("events inside a call bear the device's name, and the caller's comes back after", () => {
   const { machine, dev, seen } = testBench();
-  machine.events.device = "caller";
+  machine.events.context.enterDevice("caller");
   machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
   assertEquals(seen.every(({ device }) => device === "dev"), true);
-  assertEquals(machine.events.device, "caller");
+  assertEquals(machine.events.context.device, "caller");
 });
 
 Deno.test("without translation the address is the physical one, or a bounce buffer's (dma.md 1.4)", () => {

@@ -147,8 +147,7 @@ export class DmaPool implements DescriptorPool {
   #grow(): void {
     const { events, dma } = this.#machine;
     // What a pool takes to grow belongs to no request (language.md, Event patterns).
-    const request = events.request;
-    events.request = null;
+    const request = events.context.enterRequest(null);
     const page = dma.dmaAllocCoherent(this.#device, PAGE_SIZE_BYTES);
     if (page !== null) {
       this.#pages.push(page);
@@ -167,6 +166,6 @@ export class DmaPool implements DescriptorPool {
         this.#free.push(own);
       }
     }
-    events.request = request;
+    events.context.leaveRequest(request);
   }
 }

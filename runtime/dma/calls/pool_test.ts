@@ -55,7 +55,7 @@ Deno.test("DmaPool knows where the CPU finds a block behind an IOMMU", () => {
 Deno.test("DmaPool says what it does, and its growth belongs to no request", () => {
   const { machine, dev, seen } = bench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
-  machine.events.request = 7;
+  machine.events.context.enterRequest(7);
   const block = pool.alloc()!;
   const { dma } = block;
   pool.free(block, dma);
@@ -74,7 +74,7 @@ Deno.test("DmaPool says what it does, and its growth belongs to no request", () 
     { pool: "small", size_bytes: 256, dma },
     { result: null, error: null },
   ]);
-  assertEquals([machine.events.request, machine.events.device], [7, null]);
+  assertEquals([machine.events.context.request, machine.events.context.device], [7, null]);
 });
 
 Deno.test("DmaPool hands a block out under the address it was given back with (nvme.md 7, case 9)", () => {

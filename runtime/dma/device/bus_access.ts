@@ -9,6 +9,7 @@
 import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
+import type { EventContext } from "../../event_context.ts";
 import type { Machine, PeerRouter } from "../../machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
@@ -32,6 +33,7 @@ export interface PageMaker {
 
 export class DeviceBus {
   readonly #machine: Machine;
+  readonly #context: EventContext;
   readonly #pageBytes: Bytes;
   readonly #checker: DmaChecker | null;
   /** The pieces of the request at hand: where each lies and how long it is. */
@@ -42,6 +44,7 @@ export class DeviceBus {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#context = machine.events.context;
     this.#checker = machine.checker;
     // No piece may cross a granule, nor a page of the memory behind.
     this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
@@ -184,11 +187,9 @@ export class DeviceBus {
    * The fault shows the error value in its place.
    */
   faultWide(dev: DmaDevice, access: DeviceAccess): void {
-    const { events } = this.#machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = this.#context.enterDevice(dev.name);
     this.#machine.iommu.fault(dev, DMA_MAPPING_ERROR, access, "address_width");
-    events.device = outer;
+    this.#context.leaveDevice(outer);
   }
 
   /** True after the fault that an access is told to raise. */
@@ -199,12 +200,10 @@ export class DeviceBus {
     dma: number,
     access: DeviceAccess,
   ): boolean {
-    const { events, iommu } = this.#machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = this.#context.enterDevice(dev.name);
     const reason = faults.reasonAt(point);
-    if (reason !== null) iommu.fault(dev, dma, access, reason);
-    events.device = outer;
+    if (reason !== null) this.#machine.iommu.fault(dev, dma, access, reason);
+    this.#context.leaveDevice(outer);
     return reason !== null;
   }
 
@@ -220,19 +219,15 @@ export class DeviceBus {
     sizeBytes: Bytes,
     access: DeviceAccess,
   ): PhysAddr | -1 {
-    const { events } = this.#machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = this.#context.enterDevice(dev.name);
     const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
-    events.device = outer;
+    this.#context.leaveDevice(outer);
     return phys;
   }
 
   /** Fills the list of pieces; returns how many there are, or -1 after a fault. */
   #resolve(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): number {
-    const { events } = this.#machine;
-    const outer = events.device;
-    events.device = dev.name;
+    const outer = this.#context.enterDevice(dev.name);
     let pieces = 0;
     let at = dma;
     let left = sizeBytes;
@@ -242,7 +237,7 @@ export class DeviceBus {
       const count = left < room ? left : room;
       const phys = this.#resolvePiece(dev, at, count, access);
       if (phys < 0) {
-        events.device = outer;
+        this.#context.leaveDevice(outer);
         return -1;
       }
       if (pieces === this.#phys.length) this.#grow();
@@ -252,7 +247,7 @@ export class DeviceBus {
       at += count;
       left -= count;
     }
-    events.device = outer;
+    this.#context.leaveDevice(outer);
     return pieces;
   }
 

@@ -96,5 +96,5 @@ Deno.test("faults bear the device's name", () => {
   const { machine, dev, seen } = testBench();
   machine.bus.read(dev, 0x1000, bytes(8), 0, 8);
   assertEquals(seen.map(({ name, device }) => [name, device]), [["iommu.fault", "dev"]]);
-  assertEquals(machine.events.device, null);
+  assertEquals(machine.events.context.device, null);
 });

@@ -37,7 +37,7 @@ export function iovaTryAlloc(
   phys: PhysAddr,
   sizeBytes: Bytes,
 ): boolean {
-  state.clear(machine.events.request);
+  state.clear(machine.events.context.request);
   const { domain } = dev;
   if (domain === null) return false;
   if (sizeBytes <= 0 || sizeBytes >= SIZE_LIMIT) {

@@ -2,7 +2,6 @@
 import { type Bio, BIO_FLAG } from "../../../../runtime/block/bio.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import { BlockRequest } from "../../../../runtime/block/request.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
 import type { BlockOp } from "../../../../runtime/block/bio.ts";
 import { type CommandKeeper, keptBytes } from "./command_archive.ts";
 import { type CommandViewer, NvmeCommandView } from "./command_view.ts";
@@ -75,18 +74,4 @@ export class NvmeRequest extends BlockRequest implements CommandKeeper {
   get mayRetry(): boolean {
     return this.template === null && !this.hasFlag(BIO_FLAG.USER | BIO_FLAG.READ_AHEAD);
   }
-}
-
-/** Emits events in the name of a request that somebody else's work is about. */
-export function speakFor(events: EventStream, request: NvmeRequest, work: () => void): void {
-  const { cpu, device, request: outerRequest, site } = events;
-  events.cpu = request.cpu;
-  events.device = request.device;
-  events.request = request.id === 0 ? null : request.id;
-  events.site = request.site;
-  work();
-  events.cpu = cpu;
-  events.device = device;
-  events.request = outerRequest;
-  events.site = site;
 }

@@ -184,11 +184,8 @@ export class ControllerLife {
   #enter(state: ControllerState, reason: StateReason): void {
     const { events, name } = this.#owner;
     this.#state = state;
-    const { device, request } = events;
-    events.device = name;
-    events.request = null;
+    const before = events.context.enterWork(name);
     if (events.tick(NVME_STATE)) events.emit(NVME_STATE, { state, reason });
-    events.device = device;
-    events.request = request;
+    events.context.leave(before);
   }
 }

@@ -10,7 +10,6 @@ import type { EventStream } from "../../../../runtime/events.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { AbortSlots } from "./abort_slots.ts";
 import { type Iod, IOD_FLAG } from "../command/iod.ts";
-import { speakFor } from "../command/nvme_request.ts";
 import { ALL_ONES, CSTS_FATAL, REGISTER } from "../protocol.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
@@ -44,11 +43,11 @@ export class OverdueCommands {
     const request = iod.request!;
     const action = this.#act(queue, iod);
     if (iod.request === request) queue.restartTime(iod);
-    speakFor(events, request, () => {
-      if (events.tick(NVME_TIMEOUT)) {
-        events.emit(NVME_TIMEOUT, { queue: queue.id, cid: request.cid!, action });
-      }
-    });
+    const before = events.context.enter(request);
+    if (events.tick(NVME_TIMEOUT)) {
+      events.emit(NVME_TIMEOUT, { queue: queue.id, cid: request.cid!, action });
+    }
+    events.context.leave(before);
   }
 
   #act(queue: QueuePair, iod: Iod): Action {

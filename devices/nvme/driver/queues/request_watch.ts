@@ -12,6 +12,8 @@ import type { QueuePair } from "./queue_pair.ts";
 
 export interface RequestWatchOptions {
   readonly clock: VirtualClock;
+  /** The device's. */
+  readonly name: string;
   /** How long a command of a queue may take. */
   readonly timeoutNs: (queue: QueuePair) => Nanoseconds;
   /** The shortest of these times. */
@@ -56,7 +58,11 @@ export class RequestWatch implements TimerHandler {
 
   #arm(delayNs: Nanoseconds): void {
     this.armed = true;
-    this.#options.clock.arm(this, delayNs);
+    const { clock, name } = this.#options;
+    // It looks after all commands, and is armed while one of them is sent.
+    const before = clock.context.enterWork(name);
+    clock.arm(this, delayNs);
+    clock.context.leave(before);
   }
 
   /** Every command in flight with the time by which it should have been answered. */

@@ -1,0 +1,111 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ActivityQueue } from "./activity.ts";
+import { VirtualClock } from "./clock.ts";
+import { type EventContext, SavedOrigin } from "./event_context.ts";
+
+/** Where the context stands, in the order CPU, device, request, site. */
+function at({ cpu, device, request, site }: EventContext): unknown[] {
+  return [cpu, device, request, site];
+}
+
+/** Stands on CPU 2, in a call of a script at 9. */
+function rig() {
+  const clock = new VirtualClock();
+  const { context } = clock;
+  context.cpu = 2;
+  context.site = 9;
+  return { clock, context, queue: new ActivityQueue(context) };
+}
+
+Deno.test("an activity is the work of whoever posted it, however many wait", () => {
+  const { context, queue } = rig();
+  const seen: unknown[][] = [];
+  const handler = { runActivity: () => void seen.push(at(context)) };
+  for (let index = 0; index < 100; index++) {
+    context.cpu = index % 4;
+    context.site = index;
+    const before = context.enterWork(`dev${index}`, index);
+    queue.post(handler, 0, 0);
+    context.leave(before);
+    // The ring has wrapped around before it grows.
+    if (index < 30) queue.runNext();
+  }
+  context.cpu = 2;
+  context.site = 9;
+  while (queue.runNext());
+  assertEquals(seen, Array.from({ length: 100 }, (_, i) => [i % 4, `dev${i}`, i, i]));
+  assertEquals(at(context), [2, null, null, 9]);
+});
+
+Deno.test("an activity can be posted as somebody else's", () => {
+  const { context, queue } = rig();
+  const seen: unknown[][] = [];
+  const origin = { cpu: 1, device: "ssd", request: 7, site: 3 };
+  queue.post({ runActivity: () => void seen.push(at(context)) }, 0, 0, origin);
+  assertEquals(at(context), [2, null, null, 9]);
+  queue.runNext();
+  assertEquals(seen, [[1, "ssd", 7, 3]]);
+});
+
+Deno.test("an activity that throws leaves the context as it was, whatever it had entered", () => {
+  const { context, queue } = rig();
+  queue.post(
+    {
+      runActivity: () => {
+        context.enter({ cpu: 3, device: "ssd", request: 7, site: 3 });
+        context.enterWork("nic");
+        context.enterDevice("gpu");
+        context.enterRequest(8);
+        throw new Error("gone");
+      },
+    },
+    0,
+    0,
+  );
+  assertThrows(() => queue.runNext(), Error, "gone");
+  assertEquals(at(context), [2, null, null, 9]);
+  const before = context.enterWork("ssd", 1);
+  assertEquals(before, 0, "what was entered and never left is forgotten");
+  context.leave(before);
+});
+
+Deno.test("a timer is the work of whoever armed it, and leaves the context when it throws too", () => {
+  const { clock, context } = rig();
+  const seen: unknown[][] = [];
+  const before = context.enterWork("ssd", 5);
+  clock.arm({ timerExpired: () => void seen.push(at(context)) }, 1_000_000);
+  context.leave(before);
+  clock.arm(
+    {
+      timerExpired: () => {
+        context.enterWork("nic");
+        throw new Error("gone");
+      },
+    },
+    2_000_000,
+  );
+  context.cpu = 0;
+  context.site = 10;
+  clock.advance(1_000_000);
+  assertEquals(seen, [[2, "ssd", 5, 9]]);
+  assertThrows(() => clock.advance(1_000_000), Error, "gone");
+  assertEquals(at(context), [0, null, null, 10]);
+});
+
+Deno.test("what is entered is left in turn, and one kind does not disturb the other", () => {
+  const { context } = rig();
+  const outermost = context.enter(
+    new SavedOrigin().save({ cpu: 1, device: "a", request: 1, site: 4 }),
+  );
+  const outer = context.enterDevice("b");
+  const request = context.enterRequest(null);
+  const inner = context.enterWork("c", 6);
+  assertEquals(at(context), [1, "c", 6, 4]);
+  context.leave(inner);
+  assertEquals(at(context), [1, "b", null, 4]);
+  context.leaveRequest(request);
+  context.leaveDevice(outer);
+  assertEquals(at(context), [1, "a", 1, 4]);
+  context.leave(outermost);
+  assertEquals(at(context), [2, null, null, 9]);
+});
