@@ -23,14 +23,21 @@ import { gapMeets } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
-const CALL_START = eventId("call.blk_rq_dma_map_iter_start");
-const RET_START = eventId("ret.blk_rq_dma_map_iter_start");
-const CALL_NEXT = eventId("call.blk_rq_dma_map_iter_next");
-const RET_NEXT = eventId("ret.blk_rq_dma_map_iter_next");
-const CALL_META_START = eventId("call.blk_rq_integrity_dma_map_iter_start");
-const RET_META_START = eventId("ret.blk_rq_integrity_dma_map_iter_start");
-const CALL_META_NEXT = eventId("call.blk_rq_integrity_dma_map_iter_next");
-const RET_META_NEXT = eventId("ret.blk_rq_integrity_dma_map_iter_next");
+/** The events of the functions for data, and of those for metadata. */
+const DATA = {
+  callStart: eventId("call.blk_rq_dma_map_iter_start"),
+  retStart: eventId("ret.blk_rq_dma_map_iter_start"),
+  callNext: eventId("call.blk_rq_dma_map_iter_next"),
+  retNext: eventId("ret.blk_rq_dma_map_iter_next"),
+};
+const METADATA = {
+  callStart: eventId("call.blk_rq_integrity_dma_map_iter_start"),
+  retStart: eventId("ret.blk_rq_integrity_dma_map_iter_start"),
+  callNext: eventId("call.blk_rq_integrity_dma_map_iter_next"),
+  retNext: eventId("ret.blk_rq_integrity_dma_map_iter_next"),
+};
+type Calls = typeof DATA | typeof METADATA;
+
 const CALL_UNMAP = eventId("call.blk_rq_dma_unmap");
 const RET_UNMAP = eventId("ret.blk_rq_dma_unmap");
 const BLOCK_SEGMENT = eventId("block.segment");
@@ -81,16 +88,8 @@ export class BlkDma {
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
   start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
-    const events = this.#machine.events;
-    if (events.tick(CALL_START)) events.emit(CALL_START, { req: request.id, dev: dev.name });
     iter.segments.start(request);
-    const result = this.#start(request, dev, state, iter, false);
-    if (events.tick(RET_START)) {
-      const error = errorOf(result, iter);
-      events.emit(RET_START, { result, error }, this.#whyStarted(request, dev, iter, false));
-    }
-    if (!result) this.#reportStatus(iter.status);
-    return result;
+    return this.#startCall(DATA, request, dev, state, iter);
   }
 
   /**
@@ -103,15 +102,30 @@ export class BlkDma {
     state: DmaIovaState,
     iter: BlkDmaIter,
   ): boolean {
-    const events = this.#machine.events;
-    if (events.tick(CALL_META_START)) {
-      events.emit(CALL_META_START, { req: request.id, dev: dev.name });
-    }
     iter.segments.startMetadata(request);
-    const result = this.#start(request, dev, state, iter, true);
-    if (events.tick(RET_META_START)) {
+    return this.#startCall(METADATA, request, dev, state, iter);
+  }
+
+  #startCall(
+    calls: Calls,
+    request: BlockRequest,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    iter: BlkDmaIter,
+  ): boolean {
+    const metadata = calls === METADATA;
+    const events = this.#machine.events;
+    if (events.tick(calls.callStart)) {
+      events.emit(calls.callStart, { req: request.id, dev: dev.name });
+    }
+    const result = this.#start(request, dev, state, iter, metadata);
+    if (events.tick(calls.retStart)) {
       const error = errorOf(result, iter);
-      events.emit(RET_META_START, { result, error }, this.#whyStarted(request, dev, iter, true));
+      events.emit(
+        calls.retStart,
+        { result, error },
+        this.#whyStarted(request, dev, iter, metadata),
+      );
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -119,23 +133,22 @@ export class BlkDma {
 
   /** Maps the next segment, in the way that `start` found for the first. */
   next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
-    const events = this.#machine.events;
-    if (events.tick(CALL_NEXT)) events.emit(CALL_NEXT, { req: request.id, dev: dev.name });
-    const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
-    if (events.tick(RET_NEXT)) events.emit(RET_NEXT, { result, error: errorOf(result, iter) });
-    if (!result) this.#reportStatus(iter.status);
-    return result;
+    return this.#nextCall(DATA, request, dev, iter);
   }
 
   /** Maps the next segment of metadata, in the way that `startMetadata` found for the first. */
   nextMetadata(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
+    return this.#nextCall(METADATA, request, dev, iter);
+  }
+
+  #nextCall(calls: Calls, request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(CALL_META_NEXT)) {
-      events.emit(CALL_META_NEXT, { req: request.id, dev: dev.name });
+    if (events.tick(calls.callNext)) {
+      events.emit(calls.callNext, { req: request.id, dev: dev.name });
     }
     const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
-    if (events.tick(RET_META_NEXT)) {
-      events.emit(RET_META_NEXT, { result, error: errorOf(result, iter) });
+    if (events.tick(calls.retNext)) {
+      events.emit(calls.retNext, { result, error: errorOf(result, iter) });
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -263,12 +276,8 @@ export class BlkDma {
       const sizeBytes = segments.sizeBytes;
       error = dma.dmaIovaLink(dev, state, segments.phys, mappedBytes, sizeBytes, dir, attrs);
       if (error !== 0) break;
-      this.#reportSegment(
-        segments.phys,
-        sizeBytes,
-        (state.addr + mappedBytes) as DmaAddr,
-        "iommu",
-      );
+      const at = state.addr + mappedBytes as DmaAddr;
+      this.#reportSegment(segments.phys, sizeBytes, at, dma.taken.path);
       mappedBytes += sizeBytes;
     } while (segments.next());
 
@@ -306,7 +315,7 @@ export class BlkDma {
       return false;
     }
     iter.lengthBytes = sizeBytes;
-    this.#reportSegment(phys, sizeBytes, iter.addr, pathOf(dev, phys, iter.addr));
+    this.#reportSegment(phys, sizeBytes, iter.addr, this.#machine.dma.taken.path);
     return true;
   }
 
@@ -351,12 +360,6 @@ export class BlkDma {
 /** The attribute that peer memory across the host bridge is mapped and unmapped with. */
 export function attributesOf(kind: PeerMapType): number {
   return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
-}
-
-/** How a single mapping reached the device, told from its addresses. */
-export function pathOf(dev: DmaDevice, phys: PhysAddr, dma: DmaAddr): MappingPath {
-  if (dev.domain !== null) return "iommu";
-  return (dma as number) === (phys as number) ? "direct" : "swiotlb";
 }
 
 function errorOf(result: boolean, iter: BlkDmaIter): string | null {

@@ -458,3 +458,44 @@ Deno.test("each call tells by which row it was left, and what it looked at (bloc
   assert(!strict.start(strict.request([0x9000_0000, 0x1000])));
   assertEquals(left.map(([rule]) => rule), ["block.2.3.2", "block.2.5.1", "block.2.3.3"]);
 });
+
+/** What the `block.segment` events of a start and all steps behind it say of the way to memory. */
+function segmentPaths(fixture: Fixture, request: BlockRequest): string[] {
+  const paths: string[] = [];
+  fixture.machine.events.listen((event) => {
+    const { dma, path } = event.fields as { dma: number; path: string };
+    paths.push(`0x${dma.toString(16)} ${path}`);
+  }, ["block.segment"]);
+  let more = fixture.start(request);
+  while (more && !fixture.blk.coalesce(fixture.state)) more = fixture.next(request);
+  return paths;
+}
+
+Deno.test("a segment's path is the one the mapping took: a bus with memory elsewhere is direct", () => {
+  const ranges = [{
+    cpuPhys: 0 as PhysAddr,
+    dma: 0x8_0000_0000 as DmaAddr,
+    sizeBytes: 0x1_0000_0000,
+  }];
+  const fixture = new Fixture({ iommu: { mode: "off" }, device: { ranges } });
+  const request = fixture.request([0x1234_5000, 4096], [0x2345_6000, 4096]);
+  assertEquals(segmentPaths(fixture, request), [
+    "0x812345000 direct",
+    "0x823456000 direct",
+  ]);
+  const forced = new Fixture({ iommu: { mode: "off" }, device: { ranges }, swiotlbForce: true });
+  const paths = segmentPaths(forced, forced.request([0x1234_5000, 4096]));
+  assertEquals(paths.map((path) => path.split(" ")[1]), ["swiotlb"]);
+});
+
+Deno.test("a segment's path is the one the link took: an untrusted disk's part of a page is bounced", () => {
+  const fixture = new Fixture({
+    iommu: { mode: "strict", reserved: [] },
+    device: { untrusted: true },
+  });
+  const request = fixture.request([0x1234_5000, 4096], [0x2345_6000, 512]);
+  assertEquals(segmentPaths(fixture, request), [
+    "0xffffe000 iommu",
+    "0xfffff000 swiotlb",
+  ]);
+});

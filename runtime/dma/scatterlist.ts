@@ -11,6 +11,7 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { BusMark } from "./dma_rules.ts";
+import type { MapBranch } from "./paths/map_branch.ts";
 
 /** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
  * on the link to the next. */
@@ -32,10 +33,8 @@ export interface ScatterOutput {
 
 /** An output is a peer's bus address: nothing is mapped for it. */
 const BUS_ADDRESS = 1;
-/** An output leads to a bounce buffer. */
-const THROUGH_BOUNCE = 2;
 /** The mark of a bus address stands in the entry's link to its page. */
-const IN_PAGE_LINK = 4;
+const IN_PAGE_LINK = 2;
 
 /** What keeps an output apart from the one before it. @see behaviour/dma.md 7.2 step 5 */
 export const APART = {
@@ -71,6 +70,8 @@ export class Scatterlist {
   readonly #outputPhys: Float64Array;
   readonly #marks: Uint8Array;
   readonly #aparts: Uint8Array;
+  /** On which branch each output was mapped that was mapped by itself. */
+  readonly #branches: (MapBranch | null)[];
 
   /**
    * @param segments What the list holds at first.
@@ -85,6 +86,7 @@ export class Scatterlist {
     this.#outputPhys = new Float64Array(capacityEntries);
     this.#marks = new Uint8Array(capacityEntries);
     this.#aparts = new Uint8Array(capacityEntries);
+    this.#branches = new Array<MapBranch | null>(capacityEntries).fill(null);
     for (const { phys, sizeBytes } of segments) this.add(phys, sizeBytes);
   }
 
@@ -174,8 +176,9 @@ export class Scatterlist {
     return (this.#marks[index]! & IN_PAGE_LINK) !== 0 ? "page_link" : "dma_flags";
   }
 
-  isBouncedAt(index: number): boolean {
-    return (this.#marks[index]! & THROUGH_BOUNCE) !== 0;
+  /** The branch on which an output was mapped by itself; null for one of a list mapped together. */
+  branchAt(index: number): MapBranch | null {
+    return this.#branches[index]!;
   }
 
   /** What keeps an output apart from the one before it. */
@@ -194,6 +197,7 @@ export class Scatterlist {
     this.#dmaLengthBytes[index] = sizeBytes;
     this.#marks[index] = 0;
     this.#aparts[index] = APART.UNJOINED;
+    this.#branches[index] = null;
   }
 
   /** As `setOutput`, for a peer's bus address. @param mark Where the entry says so. */
@@ -208,9 +212,9 @@ export class Scatterlist {
     this.#marks[index] = mark === "page_link" ? BUS_ADDRESS | IN_PAGE_LINK : BUS_ADDRESS;
   }
 
-  /** Notes that the device is led to a bounce buffer. */
-  markBounced(index: number): void {
-    this.#marks[index]! |= THROUGH_BOUNCE;
+  /** Notes on which branch an output has just been mapped. */
+  setBranch(index: number, branch: MapBranch): void {
+    this.#branches[index] = branch;
   }
 
   /** Makes an output longer. */

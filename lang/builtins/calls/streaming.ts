@@ -4,11 +4,9 @@ import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/
 import {
   attributeWords,
   directionWord,
-  DMA_ATTR,
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { type MapBranch, mapBranch } from "../../../runtime/dma/paths/map_branch.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -28,8 +26,6 @@ interface MapCall {
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
   readonly attrs: number;
-  /** The branch that the map takes. */
-  readonly branch: MapBranch;
 }
 
 /**
@@ -38,7 +34,7 @@ interface MapCall {
  */
 function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;
-  const { dma, iommu, swiotlb } = run.lab.machine;
+  const { dma } = run.lab.machine;
   if (!unchecked && dma.dmaMappingError(dev, addr) !== 0) {
     const why = dma.refusal === null ? "" : `: ${dma.refusal.name} (${dma.refusal.rule})`;
     throw new KernelError(
@@ -46,16 +42,16 @@ function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
       `${asked.call}() could not map ${sizeBytes} bytes for ${dev.name}${why}`,
     );
   }
-  const bounced = swiotlb.contains(iommu.lookup(dev, addr));
+  const failed = addr === DMA_MAPPING_ERROR;
   return {
     device: dev.name,
     phys: asked.phys,
     addr,
     sizeBytes,
     dir: directionWord(asked.dir),
-    path: bounced ? "swiotlb" : dev.domain === null ? "direct" : "iommu",
+    path: !failed ? dma.taken.path : dev.domain === null ? "direct" : "iommu",
     attrs: attributeWords(asked.attrs),
-    branch: (addr === DMA_MAPPING_ERROR ? dma.refusal : asked.branch)?.name ?? null,
+    branch: (failed ? dma.refusal : dma.taken)?.name ?? null,
     site: run.lab.machine.events.site,
   };
 }
@@ -80,10 +76,8 @@ function mapCall(name: string, method: MapMethod) {
     [dev, phys, sizeBytes, dir, attrs, unchecked]: Decoded<typeof MAP_PARAMETERS>,
   ): Mapping => {
     const { machine } = run.lab;
-    const effective = method === "dmaMapResource" ? attrs | DMA_ATTR.MMIO : attrs;
-    const branch = mapBranch(machine, dev, phys, sizeBytes, dir, effective);
     const addr = machine.dma[method](dev, phys, sizeBytes, dir, attrs);
-    return mapped(run, { call: name, dev, addr, phys, sizeBytes, dir, attrs, branch }, unchecked);
+    return mapped(run, { call: name, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
   };
 }
 
@@ -145,10 +139,9 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       const first = alignDown(page, PAGE_SIZE_BYTES) as PhysAddr;
       const { machine } = run.lab;
       const phys = first + offsetBytes as PhysAddr;
-      const branch = mapBranch(machine, dev, phys, sizeBytes, dir, attrs);
       const addr = machine.dma.dmaMapPage(dev, first, offsetBytes, sizeBytes, dir, attrs);
       const call = "dma_map_page";
-      return mapped(run, { call, dev, addr, phys, sizeBytes, dir, attrs, branch }, unchecked);
+      return mapped(run, { call, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
     },
   }),
   builtin({

@@ -9,14 +9,14 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
-import { eventId } from "../../event_vocabulary.ts";
+import { eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultPointName } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
-import type { DmaDevice } from "../device/device.ts";
+import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { type DmaRules, dmaRules } from "../dma_rules.ts";
 import {
   directMapPhys,
@@ -47,7 +47,7 @@ import type { DmaChecker } from "../checker/dma_checker.ts";
 import { KernelAreas } from "../kernel_areas.ts";
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import { hexAddress } from "../hex_address.ts";
-import { refuseMap, whyMaskRefused, whyRefused } from "../paths/refusal.ts";
+import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
@@ -57,17 +57,28 @@ export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ERROR = DMA_MAPPING_ERROR;
-const { PHYS, SINGLE } = MADE;
-const { CC_SHARED, REQUIRE_COHERENT } = DMA_ATTR;
+const { SINGLE } = MADE;
+const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 
-const MAP_PHYS = callOf("dma_map_phys", "dma.1.4");
-const UNMAP_PHYS = callOf("dma_unmap_phys", "dma.1.6");
-const MAP_PAGE = callOf("dma_map_page", "dma.1.4");
-const UNMAP_PAGE = callOf("dma_unmap_page", "dma.1.6");
-const MAP_SINGLE = callOf("dma_map_single", "dma.1.4");
-const UNMAP_SINGLE = callOf("dma_unmap_single", "dma.1.6");
-const MAP_RESOURCE = callOf("dma_map_resource", "dma.1.4");
-const UNMAP_RESOURCE = callOf("dma_unmap_resource", "dma.1.6");
+/** A function that makes or ends mappings of single buffers. */
+interface MappingCall extends Call {
+  readonly made: MadeBy;
+  /** Attributes that it adds to those of its caller. */
+  readonly adds: number;
+}
+
+function mappingCall(api: KernelCall, rule: string, made: MadeBy): MappingCall {
+  return { ...callOf(api, rule), made, adds: made === MADE.RESOURCE ? MMIO : 0 };
+}
+
+const MAP_PHYS = mappingCall("dma_map_phys", "dma.1.4", MADE.PHYS);
+const UNMAP_PHYS = mappingCall("dma_unmap_phys", "dma.1.6", MADE.PHYS);
+const MAP_PAGE = mappingCall("dma_map_page", "dma.1.4", MADE.PAGE);
+const UNMAP_PAGE = mappingCall("dma_unmap_page", "dma.1.6", MADE.PAGE);
+const MAP_SINGLE = mappingCall("dma_map_single", "dma.1.4", MADE.SINGLE);
+const UNMAP_SINGLE = mappingCall("dma_unmap_single", "dma.1.6", MADE.SINGLE);
+const MAP_RESOURCE = mappingCall("dma_map_resource", "dma.1.4", MADE.RESOURCE);
+const UNMAP_RESOURCE = mappingCall("dma_unmap_resource", "dma.1.6", MADE.RESOURCE);
 const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu", "dma.1.6");
 const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device", "dma.1.6");
 const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
@@ -76,12 +87,15 @@ const SET_MASK = callOf("dma_set_mask", "dma.1.2");
 const SET_COHERENT_MASK = callOf("dma_set_coherent_mask", "dma.1.2");
 
 const DMA_SYNC = eventId("dma.sync");
+const DMA_MAP = eventId("dma.map");
 
 export class DmaMapping {
   /** How the release maps. */
   readonly rules: DmaRules;
   /** The branch on which the last map failed; null where nothing in it decided that. */
   refusal: MapBranch | null = null;
+  /** The branch that the last map took which did not fail. */
+  taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
   readonly #machine: Machine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
@@ -119,7 +133,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_PHYS, PHYS, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_PHYS, dev, phys, sizeBytes, dir, attrs);
   }
 
   /** Ends a mapping of `dmaMapPhys`. Size, direction and attributes must be those of the map. */
@@ -130,7 +144,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_PHYS, PHYS, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_PHYS, dev, dma, sizeBytes, dir, attrs);
   }
 
   /**
@@ -162,7 +176,7 @@ export class DmaMapping {
     this.refusal = null;
     const dma = this.#refusesPage(phys, attrs) || this.#injected(MAP_PAGE) !== 0
       ? ERROR
-      : this.#map(MAP_PAGE.api, MADE.PAGE, dev, phys, sizeBytes, dir, attrs);
+      : this.#map(MAP_PAGE, dev, phys, sizeBytes, dir, attrs);
     this.#leaveMap(MAP_PAGE, dev, dma, outer);
     return dma;
   }
@@ -175,7 +189,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_PAGE, MADE.PAGE, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_PAGE, dev, dma, sizeBytes, dir, attrs);
   }
 
   /** Maps a buffer that is contiguous in memory. */
@@ -186,7 +200,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(MAP_SINGLE, SINGLE, dev, phys, sizeBytes, dir, attrs, attrs);
+    return this.#mapCall(MAP_SINGLE, dev, phys, sizeBytes, dir, attrs);
   }
 
   /** Ends a mapping of `dmaMapSingle`. */
@@ -197,7 +211,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(UNMAP_SINGLE, SINGLE, dev, dma, sizeBytes, dir, attrs, attrs);
+    this.#unmapCall(UNMAP_SINGLE, dev, dma, sizeBytes, dir, attrs);
   }
 
   /** Maps MMIO of another device: `dmaMapPhys` with the MMIO attribute. */
@@ -208,16 +222,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): DmaAddr {
-    return this.#mapCall(
-      MAP_RESOURCE,
-      MADE.RESOURCE,
-      dev,
-      phys,
-      sizeBytes,
-      dir,
-      attrs,
-      attrs | DMA_ATTR.MMIO,
-    );
+    return this.#mapCall(MAP_RESOURCE, dev, phys, sizeBytes, dir, attrs);
   }
 
   /** Ends a mapping of `dmaMapResource`. */
@@ -228,16 +233,7 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs = 0,
   ): void {
-    this.#unmapCall(
-      UNMAP_RESOURCE,
-      MADE.RESOURCE,
-      dev,
-      dma,
-      sizeBytes,
-      dir,
-      attrs,
-      attrs | DMA_ATTR.MMIO,
-    );
+    this.#unmapCall(UNMAP_RESOURCE, dev, dma, sizeBytes, dir, attrs);
   }
 
   /** Hands a mapping, or a part of one, to the CPU. */
@@ -548,23 +544,21 @@ export class DmaMapping {
   }
 
   #mapCall(
-    call: Call,
-    made: MadeBy,
+    call: MappingCall,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
     dir: DmaDirection,
-    shownAttrs: number,
     attrs: number,
   ): DmaAddr {
     this.#checkDirection(call.api, dir);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) this.#emitMap(call, dev, phys, sizeBytes, dir, shownAttrs);
+    if (events.tick(call.call)) this.#emitMap(call, dev, phys, sizeBytes, dir, attrs);
     this.refusal = null;
     const dma = this.#injected(call) !== 0
       ? ERROR
-      : this.#map(call.api, made, dev, phys, sizeBytes, dir, attrs);
+      : this.#map(call, dev, phys, sizeBytes, dir, attrs | call.adds);
     this.#leaveMap(call, dev, dma, outer);
     return dma;
   }
@@ -572,14 +566,13 @@ export class DmaMapping {
   /** Ends a map; a failed one says on which branch it failed. */
   #leaveMap(call: Call, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
     const { refusal } = this;
-    const why = dma !== ERROR || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
+    const why = dma !== ERROR || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
     this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
   /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
   #map(
-    api: string,
-    made: MadeBy,
+    call: MappingCall,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
@@ -590,52 +583,54 @@ export class DmaMapping {
     if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) {
       return refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
     }
-    if (made === SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
+    if (call.made === SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
       return refuseMap(machine, MAP_FAILURE.VMALLOC);
     }
-    const { domain } = dev;
+    const translated = isTranslated(dev);
     let dma: DmaAddr;
-    if (domain === null) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
+    if (!translated) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
     else if ((attrs & CC_SHARED) !== 0) {
       return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
-    } else dma = iommuMapPhys(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    } else dma = iommuMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
     if (dma === ERROR) return dma;
     dev.mappings++;
-    if (domain !== null) machine.iommu.liveMappings++;
-    this.#mappings.mapped(api, dev, phys, dma, sizeBytes, dir, attrs);
+    if (translated) machine.iommu.liveMappings++;
+    if (this.#events.tick(DMA_MAP)) {
+      const { api } = call;
+      const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir) };
+      this.#mappings.mapped(dev, this.taken, fields);
+    }
     if (this.#checker !== null) {
-      this.#checker.mappings.mapped(made, dev, phys, dma, sizeBytes, dir, attrs);
+      this.#checker.mappings.mapped(call.made, dev, phys, dma, sizeBytes, dir, attrs);
     }
     return dma;
   }
 
   #unmapCall(
-    call: Call,
-    made: MadeBy,
+    call: MappingCall,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,
     dir: DmaDirection,
-    shownAttrs: number,
     attrs: number,
   ): void {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) this.#emitUnmap(call, dev, dma, sizeBytes, dir, shownAttrs);
+    if (events.tick(call.call)) this.#emitUnmap(call, dev, dma, sizeBytes, dir, attrs);
     if (this.#checker !== null) {
-      this.#checker.mappings.unmapping(made, dev, dma, sizeBytes, dir, attrs);
+      this.#checker.mappings.unmapping(call.made, dev, dma, sizeBytes, dir, attrs | call.adds);
     }
     if (dma === ERROR) this.#unmapOfError(dev);
     else {
       const machine = this.#machine;
-      const { domain } = dev;
+      const all = attrs | call.adds;
       let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
-      if (domain === null) directUnmapPhys(machine, dev, dma, sizeBytes, dir, attrs);
-      else phys = iommuUnmapPhys(machine, dev, domain, dma, sizeBytes, dir, attrs);
+      if (isTranslated(dev)) phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
+      else directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
       if (phys >= 0) {
         // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
         if (dev.mappings > 0) dev.mappings--;
-        if (domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
+        if (dev.domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
         this.#mappings.unmapped(call.api, dev, phys, dma, sizeBytes, dir);
       }
     }

@@ -7,15 +7,11 @@ import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
-import {
-  attributeWords,
-  directionWord,
-  type DmaDirection,
-  type MappingPath,
-} from "../attributes.ts";
+import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { whyRefused } from "../paths/refusal.ts";
+import { MAP_BRANCH, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
+import { whyBranch } from "../paths/refusal.ts";
 import type { MappingEvents } from "./mapping_events.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { mapSg, sgtableResult, syncSg, unmapSg } from "../paths/scatterlist_mapping.ts";
@@ -26,6 +22,8 @@ const UNMAP_SG = callOf("dma_unmap_sg", "dma.7.2");
 const SYNC_FOR_CPU = callOf("dma_sync_sg_for_cpu", "dma.1.6");
 const SYNC_FOR_DEVICE = callOf("dma_sync_sg_for_device", "dma.1.6");
 const DMA_SYNC = eventId("dma.sync");
+const DMA_MAP = eventId("dma.map");
+const DMA_UNMAP = eventId("dma.unmap");
 
 export class ScatterlistCalls {
   readonly #machine: Machine;
@@ -65,7 +63,7 @@ export class ScatterlistCalls {
   /** The branch of the entry that could not be mapped, where one was refused by itself. */
   #whyRefused(dev: DmaDevice, result: number): Why | null {
     const { refusal } = this.#machine.dma;
-    return result >= 0 || refusal === null ? null : whyRefused(this.#machine, dev, refusal);
+    return result >= 0 || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
   }
 
   /** @param entries How many the driver says the list has; only as many are looked at. */
@@ -82,15 +80,13 @@ export class ScatterlistCalls {
     list.count = Math.min(entries, count);
     unmapSg(this.#machine, dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
-      this.#mappings.unmapped(
-        UNMAP_SG.api,
-        dev,
-        list.outputPhysAt(index),
-        list.dmaAddressAt(index),
-        list.dmaLengthAt(index),
-        dir,
-        pathOfOutput(dev, list, index),
-      );
+      if (!this.#events.tick(DMA_UNMAP)) continue;
+      this.#events.emit(DMA_UNMAP, {
+        api: UNMAP_SG.api,
+        ...outputOf(list, index),
+        dir: directionWord(dir),
+        path: branchOf(dev, list, index).path,
+      });
     }
     list.count = count;
     list.forgetMapping();
@@ -163,24 +159,26 @@ export class ScatterlistCalls {
   #mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
     this.#machine.checker?.lists.mapped(dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
-      this.#mappings.mapped(
-        // Both functions make mappings of one kind, which one function ends.
-        MAP_SG.api,
-        dev,
-        list.outputPhysAt(index),
-        list.dmaAddressAt(index),
-        list.dmaLengthAt(index),
-        dir,
-        attrs,
-        pathOfOutput(dev, list, index),
-      );
+      // Both functions make mappings of one kind, which one function ends.
+      if (!this.#events.tick(DMA_MAP)) continue;
+      const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
+      this.#mappings.mapped(dev, branchOf(dev, list, index), fields);
     }
   }
 }
 
-/** How the device is led to an output's memory. */
-function pathOfOutput(dev: DmaDevice, list: Scatterlist, index: number): MappingPath {
-  if (list.isBusAddressAt(index)) return "bus";
-  if (list.isBouncedAt(index)) return "swiotlb";
-  return dev.domain === null ? "direct" : "iommu";
+/** An output as events tell it. */
+function outputOf(list: Scatterlist, index: number) {
+  return {
+    phys: list.outputPhysAt(index),
+    dma: list.dmaAddressAt(index),
+    size_bytes: list.dmaLengthAt(index),
+  };
+}
+
+/** The branch on which an output was mapped. */
+function branchOf(dev: DmaDevice, list: Scatterlist, index: number): MapBranch {
+  if (list.isBusAddressAt(index)) return PART_BRANCH.PEER_BUS;
+  return list.branchAt(index) ??
+    (dev.domain === null ? MAP_BRANCH.MEMORY_REACHED : MAP_BRANCH.TRANSLATED);
 }

@@ -3,23 +3,25 @@
  *
  * @see behaviour/dma.md chapter 3
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
+import type { Bytes, PhysAddr } from "../../address.ts";
+import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { CallEvents, callOf } from "./call_events.ts";
+import { type Call, CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { MappingEvents } from "./mapping_events.ts";
 import {
-  domainOf,
   iovaDestroy,
   iovaFree,
   iovaLink,
   iovaSync,
   iovaTryAlloc,
   iovaUnlink,
+  RangePart,
+  translated,
 } from "../paths/two_step.ts";
 
 const TRY_ALLOC = callOf("dma_iova_try_alloc", "dma.3.2");
@@ -27,6 +29,7 @@ const LINK = callOf("dma_iova_link", "dma.3.3");
 const SYNC = callOf("dma_iova_sync", "dma.3.5");
 const UNLINK = callOf("dma_iova_unlink", "dma.3.5");
 const DESTROY = callOf("dma_iova_destroy", "dma.3.5");
+const DMA_MAP = eventId("dma.map");
 const FREE = callOf("dma_iova_free", "dma.3.5");
 
 export class TwoStepCalls {
@@ -34,6 +37,7 @@ export class TwoStepCalls {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
+  readonly #range = new RangePart();
 
   constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
     this.#machine = machine;
@@ -80,8 +84,9 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): number {
-    const domain = domainOf(this.#events, dev, LINK.api);
+    const machine = this.#machine;
     const events = this.#events;
+    const part = this.#part(LINK, dev, state, offset, sizeBytes);
     const outer = this.#calls.enter(dev);
     if (events.tick(LINK.call)) {
       events.emit(LINK.call, {
@@ -93,30 +98,23 @@ export class TwoStepCalls {
         attrs: attributeWords(attrs),
       });
     }
-    const machine = this.#machine;
-    if (machine.dma.rules.keepsAttributes) ({ dir, attrs } = state.kept ??= { dir, attrs });
+    if (machine.dma.rules.keepsAttributes) state.kept ??= { dir, attrs };
+    part.dir = state.kept?.dir ?? dir;
+    part.attrs = state.kept?.attrs ?? attrs;
     const injected = this.#injected(FAULT.dma_iova_link);
-    const error = injected !== 0
-      ? injected
-      : iovaLink(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
-    if (injected === 0) {
-      // A link that is told to fail is nobody's mistake.
-      machine.checker?.ranges.linked(
-        dev,
-        domain,
-        state,
+    const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
+    // A link that is told to fail is nobody's mistake.
+    if (injected === 0) machine.checker?.ranges.linked(part, phys, error);
+    if (error === 0 && events.tick(DMA_MAP)) {
+      this.#mappings.mapped(dev, machine.dma.taken, {
+        api: LINK.api,
         phys,
-        offset,
-        sizeBytes,
-        dir,
-        attrs,
-        error,
-      );
+        dma: part.dma,
+        size_bytes: sizeBytes,
+        dir: directionWord(part.dir),
+      });
     }
-    if (error === 0) {
-      const dma = state.addr + offset as DmaAddr;
-      this.#mappings.mapped(LINK.api, dev, phys, dma, sizeBytes, dir, attrs);
-    }
+    const { domain } = part.dev;
     const why = error === 0 ? null : {
       rule: LINK.rule,
       inputs: {
@@ -131,6 +129,22 @@ export class TwoStepCalls {
     return error;
   }
 
+  /** The part of a range that a call is about. @throws {KernelError} EFAULT without a domain. */
+  #part(
+    { api }: Call,
+    dev: DmaDevice,
+    state: DmaIovaState,
+    offset: number,
+    sizeBytes: Bytes,
+  ): RangePart {
+    const part = this.#range;
+    part.dev = translated(this.#events, dev, api);
+    part.state = state;
+    part.offset = offset;
+    part.sizeBytes = sizeBytes;
+    return part;
+  }
+
   /** What a call is told to fail with, as a negative errno; 0 as a rule. */
   #injected(point: FaultPoint): number {
     const { faults } = this.#machine;
@@ -139,15 +153,15 @@ export class TwoStepCalls {
 
   /** Makes what was linked visible to the device; 0 unless told to fail. @see behaviour/dma.md 3.5 */
   sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
-    const domain = domainOf(this.#events, dev, SYNC.api);
+    const part = this.#part(SYNC, dev, state, offset, sizeBytes);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(SYNC.call)) {
       events.emit(SYNC.call, { dev: dev.name, offset, size: sizeBytes });
     }
     const injected = this.#injected(FAULT.dma_iova_sync);
-    const error = injected !== 0 ? injected : iovaSync(domain, state, offset, sizeBytes);
-    if (error === 0) this.#machine.checker?.ranges.synced(dev, domain, state, offset, sizeBytes);
+    const error = injected !== 0 ? injected : iovaSync(part);
+    if (error === 0) this.#machine.checker?.ranges.synced(part);
     const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
     this.#calls.leaveWithErrno(SYNC, error, outer, why);
     return error;
@@ -162,7 +176,7 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): void {
-    const domain = domainOf(this.#events, dev, UNLINK.api);
+    const part = this.#part(UNLINK, dev, state, offset, sizeBytes);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(UNLINK.call)) {
@@ -175,11 +189,12 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
-    if (state.kept !== null) ({ dir, attrs } = state.kept);
-    const dma = state.addr + offset as DmaAddr;
+    part.dir = state.kept?.dir ?? dir;
+    part.attrs = state.kept?.attrs ?? attrs;
+    const { dma } = part;
     const phys = machine.iommu.lookup(dev, dma);
-    iovaUnlink(machine, dev, domain, state, offset, sizeBytes, dir, attrs);
-    this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, dir);
+    iovaUnlink(machine, part);
+    this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, part.dir);
     this.#calls.leave(UNLINK, outer);
   }
 
@@ -191,7 +206,7 @@ export class TwoStepCalls {
     dir: DmaDirection,
     attrs: number,
   ): void {
-    const domain = domainOf(this.#events, dev, DESTROY.api);
+    const part = this.#part(DESTROY, dev, state, 0, mappedBytes);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(DESTROY.call)) {
@@ -203,21 +218,22 @@ export class TwoStepCalls {
       });
     }
     const machine = this.#machine;
-    if (state.kept !== null) ({ dir, attrs } = state.kept);
+    part.dir = state.kept?.dir ?? dir;
+    part.attrs = state.kept?.attrs ?? attrs;
     const { addr } = state;
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
-    iovaDestroy(machine, dev, domain, state, mappedBytes, dir, attrs);
-    this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, dir);
+    iovaDestroy(machine, part);
+    this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, part.dir);
     this.#calls.leave(DESTROY, outer);
   }
 
   /** Gives a range back in which nothing is linked any more. */
   free(dev: DmaDevice, state: DmaIovaState): void {
-    const domain = domainOf(this.#events, dev, FREE.api);
+    const device = translated(this.#events, dev, FREE.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });
-    iovaFree(this.#machine, dev, domain, state);
+    iovaFree(this.#machine, device, state);
     this.#calls.leave(FREE, outer);
   }
 }

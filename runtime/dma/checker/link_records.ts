@@ -7,8 +7,8 @@
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { DmaDirection } from "../attributes.ts";
 import type { DmaIovaState } from "../iova_state.ts";
+import type { RangePart } from "../paths/two_step.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
@@ -25,16 +25,9 @@ export class LinkRecords {
    * Records a link, behind the last one where it fits.
    * @returns Whether it continues what no sync has handed over yet.
    */
-  add(
-    device: CheckedDevice,
-    state: DmaIovaState,
-    dma: number,
-    phys: PhysAddr,
-    sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
-  ): boolean {
+  add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
     const { table, machine } = this.#ledger;
+    const device = this.#ledger.deviceOf(dev);
     const last = this.#lastOf(device, state);
     const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (

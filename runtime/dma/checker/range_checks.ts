@@ -8,10 +8,10 @@
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
-import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
-import type { DmaDevice } from "../device/device.ts";
+import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
+import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
+import type { RangePart } from "../paths/two_step.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";
@@ -49,53 +49,29 @@ export class RangeChecks {
   }
 
   /** A buffer was linked, or refused with `error`. */
-  linked(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    phys: PhysAddr,
-    offset: number,
-    sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
-    error: number,
-  ): void {
+  linked(part: RangePart, phys: PhysAddr, error: number): void {
+    const { dev, dma, offset, sizeBytes, state } = part;
     const outside = !state.held || offset + sizeBytes > state.sizeBytes;
     if (error !== 0 || sizeBytes === 0 || outside) {
-      this.#reportLink(dev, domain, state, phys, offset, sizeBytes, error);
+      this.#reportLink(part, phys, error);
       if (error !== 0 || sizeBytes === 0) return;
     }
-    const device = this.#ledger.deviceOf(dev);
-    const dma = state.addr + offset;
-    const continues = this.#links.add(device, state, dma, phys, sizeBytes, dir, attrs);
+    const continues = this.#links.add(part, phys);
     if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
   }
 
   /** A part of a range was made visible to the device. */
-  synced(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    offset: number,
-    sizeBytes: Bytes,
-  ): void {
-    this.#links.sync(this.#ledger.deviceOf(dev), domain, state, state.addr + offset, sizeBytes);
+  synced(part: RangePart): void {
+    const { dev, dma, sizeBytes, state } = part;
+    this.#links.sync(this.#ledger.deviceOf(dev), dev.domain, state, dma, sizeBytes);
   }
 
   /** Links are to end: they must be told as they were made. */
-  unlinking(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    offset: number,
-    sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
-  ): void {
+  unlinking({ attrs, dev, dir, dma: first, sizeBytes, state }: RangePart): void {
+    const { domain } = dev;
     const ledger = this.#ledger;
     const { table } = ledger;
     const device = ledger.deviceOf(dev);
-    const first = state.addr + offset;
     let otherDir: number = NONE;
     let otherAttrs: number = NONE;
     for (
@@ -129,18 +105,10 @@ export class RangeChecks {
    * @param destroying The range goes as well, which says so itself when it was not there.
    * @param unmappedBytes What the page table cleared, in whole granules.
    */
-  unlinked(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    offset: number,
-    sizeBytes: Bytes,
-    destroying: boolean,
-    unmappedBytes: Bytes,
-  ): void {
+  unlinked(part: RangePart, destroying: boolean, unmappedBytes: Bytes): void {
+    const { dev, dev: { domain }, dma: first, sizeBytes, state } = part;
     const ledger = this.#ledger;
     const device = ledger.deviceOf(dev);
-    const first = state.addr + offset;
     const inGranule = domain.offsetOf(first);
     const start = first - inGranule;
     const askedBytes = domain.roundUp(sizeBytes + inGranule);
@@ -174,36 +142,23 @@ export class RangeChecks {
    * A range is given back.
    * @param mappedBytes What the destroy was to end; null for a free.
    */
-  released(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    mappedBytes: Bytes | null,
-  ): void {
+  released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
     const ledger = this.#ledger;
     if (!state.held) {
       if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes !== null);
       return;
     }
-    if (state.linkedBytes > 0) this.#reportLeft(dev, domain, state, mappedBytes);
+    if (state.linkedBytes > 0) this.#reportLeft(dev, state, mappedBytes);
     if (state.rangeRecord !== NONE) ledger.end(state.rangeRecord);
     state.rangeRecord = NONE;
     state.lastLinkRecord = NONE;
   }
 
-  #reportLink(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    phys: PhysAddr,
-    offset: number,
-    sizeBytes: Bytes,
-    error: number,
-  ): void {
+  #reportLink(part: RangePart, phys: PhysAddr, error: number): void {
+    const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
     if (REFUSED_BEFORE.includes(error)) return;
     const ledger = this.#ledger;
     const site = this.#links.siteOfRange(state);
-    const dma = state.addr + offset;
     const what = `Device "${dev.name}" links ${bytes(sizeBytes)} at physical ${hexAddress(phys)} ` +
       `at offset ${offset} of a range`;
     if (error === -ERRNO.EIO) {
@@ -309,12 +264,8 @@ export class RangeChecks {
     );
   }
 
-  #reportLeft(
-    dev: DmaDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    mappedBytes: Bytes | null,
-  ): void {
+  #reportLeft(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
+    const { domain } = dev;
     const ledger = this.#ledger;
     const device = ledger.deviceOf(dev);
     const { addr, sizeBytes, linkedBytes } = state;

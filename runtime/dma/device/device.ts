@@ -35,6 +35,14 @@ export interface DmaDeviceOptions {
   readonly prefer32Bit?: boolean;
 }
 
+/** A device behind an IOMMU. */
+export type TranslatedDevice = DmaDevice & { readonly domain: IommuDomain };
+
+/** Whether a device's addresses are translated. */
+export function isTranslated(dev: DmaDevice): dev is TranslatedDevice {
+  return dev.domain !== null;
+}
+
 /** The last address of a mask `bits` wide; 64 bits and everything above 2^53 is "no limit". */
 function lastAddress(bits: number): number {
   return bits >= 53 ? ADDRESS_LIMIT - 1 : 2 ** bits - 1;

@@ -43,6 +43,7 @@ export function directMapPhys(
   attrs: number,
 ): DmaAddr {
   const branch = directBranch(machine, dev, phys, sizeBytes, dir, attrs);
+  machine.dma.taken = branch;
   switch (branch.outcome) {
     case "direct":
       if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {

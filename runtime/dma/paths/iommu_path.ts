@@ -16,7 +16,7 @@ import {
 import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
-import type { DmaDevice } from "../device/device.ts";
+import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
@@ -24,6 +24,7 @@ import { refuseMap } from "./refusal.ts";
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ERROR = DMA_MAPPING_ERROR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
+const { TRANSLATED: THROUGH_TABLE, TRANSLATED_BOUNCE: THROUGH_POOL } = MAP_BRANCH;
 const { MMIO, PRIVILEGED } = DMA_ATTR;
 const TO_DEVICE = DMA_TO_DEVICE;
 const FROM_DEVICE = DMA_FROM_DEVICE;
@@ -55,13 +56,13 @@ export function maintainsCaches(dev: DmaDevice, attrs: number): boolean {
  */
 export function bounceForIommu(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
   attrs: number,
 ): PhysAddr | typeof DMA_MAPPING_ERROR {
+  const { domain } = dev;
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, domain.granuleBytes - 1, dir, attrs);
   if (tlb === ERROR || !dev.untrusted) return tlb;
   const before = domain.offsetOf(tlb);
@@ -87,26 +88,26 @@ function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
  */
 export function iommuMapPhys(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
   let at = phys;
-  const bounced = mustBounce(dev, domain, phys, sizeBytes, dir);
+  const bounced = mustBounce(dev, phys, sizeBytes, dir);
   if (bounced) {
     if ((attrs & NOT_TO_TOUCH) !== 0) {
       return refuseMap(machine, MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN);
     }
-    const tlb = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
+    const tlb = bounceForIommu(machine, dev, phys, sizeBytes, dir, attrs);
     if (tlb === ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
     at = tlb as PhysAddr;
   }
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, sizeBytes);
-  const dma = mapAt(machine, dev, domain, at, sizeBytes, leafFlags(dev, dir, attrs));
-  if (dma === ERROR && bounced) machine.swiotlb.unmap(dev, at, sizeBytes, dir, attrs);
+  const dma = mapAt(machine, dev, at, sizeBytes, leafFlags(dev, dir, attrs));
+  if (dma !== ERROR) machine.dma.taken = bounced ? THROUGH_POOL : THROUGH_TABLE;
+  else if (bounced) machine.swiotlb.unmap(dev, at, sizeBytes, dir, attrs);
   return dma;
 }
 
@@ -116,12 +117,12 @@ export function iommuMapPhys(
  */
 function mapAt(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
   flags: number,
 ): DmaAddr {
+  const { domain } = dev;
   if (dev.minAlignMask >= domain.granuleBytes) {
     machine.warnings.warnOnce(
       "__iommu_dma_map",
@@ -150,8 +151,7 @@ function mapAt(
  */
 export function iommuUnmapPhys(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
@@ -168,7 +168,7 @@ export function iommuUnmapPhys(
     }
     if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
   }
-  iommuTearDown(machine, domain, dma, sizeBytes);
+  iommuTearDown(machine, dev.domain, dma, sizeBytes);
   if ((attrs & NOT_TO_TOUCH) === 0 && machine.swiotlb.contains(phys)) {
     machine.swiotlb.unmap(dev, phys as PhysAddr, sizeBytes, dir, attrs);
   }

@@ -1,16 +1,15 @@
 /**
  * The branch that a map takes, as a value: what is done, and why, by row of the rules.
  *
- * Mapping goes by it, and events and scripts ask for it again to say which it was.
+ * Mapping goes by it, and hands it on to whoever tells what was done.
  *
  * @see behaviour/dma.md 1.6, 2.1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
 import type { Machine } from "../../machine.ts";
-import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR, type DmaDirection, type MappingPath } from "../attributes.ts";
 import { sharesCacheLine } from "./cache_maintenance.ts";
-import type { DmaDevice } from "../device/device.ts";
+import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
@@ -32,6 +31,8 @@ export type MapOutcome =
   | "overflow";
 
 export interface MapBranch {
+  /** How what is mapped on it reaches memory. */
+  readonly path: MappingPath;
   /** How it is called. */
   readonly name: string;
   readonly outcome: MapOutcome;
@@ -41,8 +42,18 @@ export interface MapBranch {
   readonly doc: string;
 }
 
-function branch(name: string, outcome: MapOutcome, rule: string, doc: string): MapBranch {
-  return { name, outcome, rule, doc };
+function branch(
+  name: string,
+  outcome: MapOutcome,
+  rule: string,
+  doc: string,
+  path: MappingPath = outcome === "bounce"
+    ? "swiotlb"
+    : outcome === "translate"
+    ? "iommu"
+    : "direct",
+): MapBranch {
+  return { name, outcome, rule, doc, path };
 }
 
 const BRANCH = {
@@ -131,6 +142,18 @@ const BRANCH = {
     "refuse",
     "dma.1.6.1",
     "The same, but MMIO or required coherence forbids it: refused.",
+  ),
+} as const;
+
+/** The branches of what is no map of one buffer by itself. */
+export const PART_BRANCH = {
+  PEER_BUS: branch("peer_bus", "direct", "dma.1.1", "A peer's memory: its bus address.", "bus"),
+  LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into a range of IO addresses."),
+  LINKED_BOUNCE: branch(
+    "linked_bounce",
+    "bounce",
+    "dma.3.4",
+    "Linked, and parts of a granule are not the device's to see: those are bounced.",
   ),
 } as const;
 
@@ -229,31 +252,12 @@ export function directBranch(
 
 /** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
 export function mustBounce(
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
 ): boolean {
+  const { domain } = dev;
   if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
   return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
-}
-
-/** The branch that a map of one buffer takes. @see behaviour/dma.md 1.4 */
-export function mapBranch(
-  machine: Machine,
-  dev: DmaDevice,
-  phys: PhysAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): MapBranch {
-  const { domain } = dev;
-  if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) return BRANCH.NEEDS_COHERENT;
-  if (domain === null) return directBranch(machine, dev, phys, sizeBytes, dir, attrs);
-  if ((attrs & CC_SHARED) !== 0) return BRANCH.SHARED_ON_IOMMU;
-  if (!mustBounce(dev, domain, phys, sizeBytes, dir)) return BRANCH.TRANSLATED;
-  return (attrs & NOT_TO_TOUCH) === 0
-    ? BRANCH.TRANSLATED_BOUNCE
-    : BRANCH.TRANSLATED_BOUNCE_FORBIDDEN;
 }

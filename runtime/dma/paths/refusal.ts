@@ -1,4 +1,4 @@
-/** Why a map failed: remembered where it is decided, told where the call returns. */
+/** Why a map came to its end: remembered where it is decided, told where the call returns. */
 import { DMA_MAPPING_ERROR } from "../../address.ts";
 import type { Why } from "../../events.ts";
 import type { Machine } from "../../machine.ts";
@@ -11,8 +11,8 @@ export function refuseMap(machine: Machine, branch: MapBranch): typeof DMA_MAPPI
   return DMA_MAPPING_ERROR;
 }
 
-/** A failed map's branch as an event tells it, with what was looked at. */
-export function whyRefused(machine: Machine, dev: DmaDevice, branch: MapBranch): Why {
+/** A map's branch as an event tells it, with what was looked at. */
+export function whyBranch(machine: Machine, dev: DmaDevice, branch: MapBranch): Why {
   return { rule: branch.rule, inputs: { branch: branch.name, ...mapInputs(machine, dev) } };
 }
 
@@ -22,7 +22,7 @@ export function whyMaskRefused(rule: string, bits: number, injected: boolean): W
 }
 
 /** What the choice of a branch looks at. */
-export function mapInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
+function mapInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
   const { config, forcesBounce } = machine;
   return {
     iommu_mode: config.iommu.mode,

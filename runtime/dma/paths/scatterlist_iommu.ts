@@ -10,7 +10,7 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
-import type { DmaDevice } from "../device/device.ts";
+import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import {
   iommuMapPhys,
   iommuSyncForCpu,
@@ -20,7 +20,6 @@ import {
   leafFlags,
   maintainsCaches,
 } from "./iommu_path.ts";
-import { mustBounce } from "./map_branch.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
@@ -30,21 +29,21 @@ import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./sc
  */
 export function iommuMapSg(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
   attrs: number,
 ): number {
-  if (mayBounce(dev, list, dir)) return mapEach(machine, dev, domain, list, dir, attrs);
+  if (mayBounce(dev, list, dir)) return mapEach(machine, dev, list, dir, attrs);
   if (maintainsCaches(dev, attrs)) {
     for (let index = 0; index < list.count; index++) {
       cleanCaches(machine, list.physAt(index), list.lengthAt(index));
     }
   }
-  const totalBytes = layOut(machine, dev, domain, list);
+  const totalBytes = layOut(machine, dev, list);
   if (totalBytes < 0) return totalBytes;
-  if (totalBytes === 0) return finalise(dev, domain, list, 0);
+  if (totalBytes === 0) return finalise(dev, list, 0);
+  const { domain } = dev;
   const iova = domain.allocIova(totalBytes, false);
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
   const error = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
@@ -53,7 +52,7 @@ export function iommuMapSg(
     return invalidate(list, error === -ERRNO.ENOMEM ? error : -ERRNO.EINVAL);
   }
   domain.syncMap(iova, totalBytes);
-  return finalise(dev, domain, list, iova);
+  return finalise(dev, list, iova);
 }
 
 /**
@@ -65,10 +64,10 @@ export function iommuMapSg(
  */
 function layOut(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   list: Scatterlist,
 ): number {
+  const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   const memo = peerMemo(machine);
   let totalBytes = 0;
@@ -156,7 +155,8 @@ function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: nu
 }
 
 /** Fills the outputs from the front; returns how many there are. */
-function finalise(dev: DmaDevice, domain: IommuDomain, list: Scatterlist, iova: number): number {
+function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): number {
+  const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   let position = iova;
   let outputs = 0;
@@ -220,8 +220,7 @@ function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolea
 /** Each entry by itself; whose memory it is, is not asked. */
 function mapEach(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
   attrs: number,
@@ -230,15 +229,15 @@ function mapEach(
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
-    const dma = iommuMapPhys(machine, dev, domain, phys, lengthBytes, dir, attrs);
+    const dma = iommuMapPhys(machine, dev, phys, lengthBytes, dir, attrs);
     if (dma === DMA_MAPPING_ERROR) {
       // Nothing was transferred, so nothing is copied out.
-      unmapEach(machine, dev, domain, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+      unmapEach(machine, dev, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
       return invalidate(list, -ERRNO.EIO);
     }
     list.setOutput(index, phys, dma, lengthBytes);
     list.setApart(index, APART.ONE_BY_ONE);
-    if (mustBounce(dev, domain, phys, lengthBytes, dir)) list.markBounced(index);
+    list.setBranch(index, machine.dma.taken);
   }
   return list.count;
 }
@@ -246,8 +245,7 @@ function mapEach(
 /** Ends the first `count` entries' mappings one by one. */
 function unmapEach(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   list: Scatterlist,
   count: number,
   dir: DmaDirection,
@@ -256,7 +254,7 @@ function unmapEach(
   for (let index = 0; index < count; index++) {
     const dma = list.dmaAddressAt(index);
     if (dma !== DMA_MAPPING_ERROR) {
-      iommuUnmapPhys(machine, dev, domain, dma, list.dmaLengthAt(index), dir, attrs);
+      iommuUnmapPhys(machine, dev, dma, list.dmaLengthAt(index), dir, attrs);
       continue;
     }
     // A list that was joined since it was marked has entries without an output.
@@ -270,14 +268,13 @@ function unmapEach(
 /** Ends a list's mapping: entry by entry where some may have bounced, else all of it at once. */
 export function iommuUnmapSg(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
   attrs: number,
 ): void {
   if (list.bounced) {
-    unmapEach(machine, dev, domain, list, list.count, dir, attrs);
+    unmapEach(machine, dev, list, list.count, dir, attrs);
     return;
   }
   if (maintainsCaches(dev, attrs)) {
@@ -294,7 +291,7 @@ export function iommuUnmapSg(
     if (start === DMA_MAPPING_ERROR) start = address;
     end = address + list.dmaLengthAt(index);
   }
-  if (end !== 0) iommuTearDown(machine, domain, start, end - start);
+  if (end !== 0) iommuTearDown(machine, dev.domain, start, end - start);
 }
 
 /**

@@ -7,7 +7,7 @@ import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import type { DmaDevice } from "../device/device.ts";
+import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
@@ -27,9 +27,9 @@ export function mapSg(
   list.outputs = 0;
   if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return -ERRNO.EOPNOTSUPP;
   const { domain } = dev;
-  const outputs = domain === null
-    ? directMapSg(machine, dev, list, dir, attrs)
-    : iommuMapSg(machine, dev, domain, list, dir, attrs);
+  const outputs = isTranslated(dev)
+    ? iommuMapSg(machine, dev, list, dir, attrs)
+    : directMapSg(machine, dev, list, dir, attrs);
   if (outputs > 0) {
     list.outputs = outputs;
     dev.mappings++;
@@ -55,7 +55,8 @@ function directMapSg(
     const lengthBytes = list.lengthAt(index);
     const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
-      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EREMOTEIO);
+      undoDirect(machine, dev, list, index, dir, attrs);
+      return -ERRNO.EREMOTEIO;
     }
     if (bus === PEER_BEHIND_BRIDGE) {
       if (!rules.mapsPeersBehindHostBridge) {
@@ -68,15 +69,16 @@ function directMapSg(
     }
     const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, asMemory);
     if (dma === DMA_MAPPING_ERROR) {
-      return undoDirect(machine, dev, list, index, dir, attrs, -ERRNO.EIO);
+      undoDirect(machine, dev, list, index, dir, attrs);
+      return -ERRNO.EIO;
     }
     list.setOutput(index, phys, dma, lengthBytes);
-    if (machine.swiotlb.contains(dma)) list.markBounced(index);
+    list.setBranch(index, machine.dma.taken);
   }
   return list.count;
 }
 
-/** Ends the first `count` mappings, without copying out, and leaves no output; returns the error. */
+/** Ends the first `count` mappings, without copying out, and leaves no output. */
 function undoDirect(
   machine: Machine,
   dev: DmaDevice,
@@ -84,11 +86,9 @@ function undoDirect(
   count: number,
   dir: DmaDirection,
   attrs: number,
-  error: number,
-): number {
+): void {
   unmapDirect(machine, dev, list, count, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
   for (let index = 0; index < list.count; index++) list.clearOutput(index);
-  return error;
 }
 
 function unmapDirect(
@@ -114,12 +114,11 @@ export function unmapSg(
   dir: DmaDirection,
   attrs: number,
 ): void {
-  const { domain } = dev;
-  if (domain !== null) iommuUnmapSg(machine, dev, domain, list, dir, attrs);
+  if (isTranslated(dev)) iommuUnmapSg(machine, dev, list, dir, attrs);
   else unmapDirect(machine, dev, list, list.count, dir, attrs);
   if (list.outputs === 0) return;
   dev.mappings--;
-  if (domain !== null) machine.iommu.liveMappings--;
+  if (dev.domain !== null) machine.iommu.liveMappings--;
 }
 
 /** Hands a list to the CPU or to the device, entry by entry where there is something to do. */

@@ -9,16 +9,17 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { EventStream } from "../../events.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
 import type { Machine } from "../../machine.ts";
 import { dereferenceNull } from "../../null_dereference.ts";
-import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
-import type { DmaDevice } from "../device/device.ts";
+import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
 import { bounceForIommu, leafFlags, maintainsCaches, warnUnmapped } from "./iommu_path.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import { mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { mustBounce, PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
+
+const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
 /** The kernel keeps one bit of the state's size for itself. */
 const SIZE_LIMIT = 2 ** 53;
@@ -60,25 +61,34 @@ export function iovaTryAlloc(
 }
 
 /**
- * Maps a buffer at an offset of the range. Nothing is visible to the device before the sync.
+ * A part of a range that a call is about. One object serves all calls of a machine, so that linking
+ * a request's buffers makes no garbage.
+ */
+export class RangePart {
+  declare dev: TranslatedDevice;
+  declare state: DmaIovaState;
+  /** Where the part begins, from the start of the range. */
+  offset = 0;
+  sizeBytes: Bytes = 0;
+  dir: DmaDirection = DMA_BIDIRECTIONAL;
+  attrs = 0;
+
+  /** The part's first byte as the device will see it. */
+  get dma(): DmaAddr {
+    return this.state.addr + this.offset as DmaAddr;
+  }
+}
+
+/**
+ * Maps a buffer at a part of its range. Nothing is visible to the device before the sync.
  *
  * @returns 0 or a negative errno; on failure nothing of this buffer stays mapped.
  * @see behaviour/dma.md 3.3
  */
-export function iovaLink(
-  machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
-  phys: PhysAddr,
-  offset: number,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): number {
-  const inGranule = domain.offsetOf(phys);
+export function iovaLink(machine: Machine, part: RangePart, phys: PhysAddr): number {
+  const { attrs, dev, dir, offset, sizeBytes, state } = part;
   const requireCoherent = (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0;
-  if (inGranule !== 0 && offset > 0) {
+  if (offset > 0 && dev.domain.offsetOf(phys) !== 0) {
     machine.warnings.warnOnce(
       "dma_iova_link",
       `Device "${dev.name}" links ${hexAddress(phys)} at offset ${offset} of a range`,
@@ -93,24 +103,23 @@ export function iovaLink(
     return -ERRNO.EOPNOTSUPP;
   }
   if (!dev.coherent && requireCoherent) return -ERRNO.EOPNOTSUPP;
-  if (mustBounce(dev, domain, phys, sizeBytes, dir)) {
+  if (mustBounce(dev, phys, sizeBytes, dir)) {
     if ((attrs & UNTOUCHABLE) !== 0) return -ERRNO.EPERM;
-    return linkBounced(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+    machine.dma.taken = THROUGH_POOL;
+    return linkBounced(machine, part, phys);
   }
-  return linkPlain(machine, dev, domain, state, phys, offset, sizeBytes, dir, attrs);
+  machine.dma.taken = THROUGH_TABLE;
+  return linkPlain(machine, part, phys, offset, sizeBytes);
 }
 
 function linkPlain(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
+  { attrs, dev, dir, state }: RangePart,
   phys: PhysAddr,
   offset: number,
   sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
 ): number {
+  const { domain } = dev;
   const inGranule = domain.offsetOf(phys);
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, phys, sizeBytes);
   const iova = state.addr + offset - inGranule;
@@ -134,24 +143,15 @@ function linkPlain(
  *
  * @see behaviour/dma.md 3.4
  */
-function linkBounced(
-  machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
-  phys: PhysAddr,
-  offset: number,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): number {
+function linkBounced(machine: Machine, part: RangePart, phys: PhysAddr): number {
+  const { dev: { domain }, offset, sizeBytes } = part;
   const head = domain.offsetOf(phys);
   const tail = domain.offsetOf(phys + sizeBytes);
   let done = 0;
   let error = 0;
   if (head !== 0) {
     const length = Math.min(sizeBytes, domain.granuleBytes - head);
-    error = linkThroughSlot(machine, dev, domain, state, phys, offset, length, dir, attrs);
+    error = linkThroughSlot(machine, part, phys, offset, length);
     if (error !== 0) return error;
     done = length;
   }
@@ -159,17 +159,15 @@ function linkBounced(
   const { linksEmptyMiddle } = machine.dma.rules;
   const empty = linksEmptyMiddle && done > 0 && done < sizeBytes;
   if (middle > 0 || empty) {
-    const at = phys + done as PhysAddr;
-    error = linkPlain(machine, dev, domain, state, at, offset + done, middle, dir, attrs);
+    error = linkPlain(machine, part, phys + done as PhysAddr, offset + done, middle);
     if (error === 0) done += middle;
   }
   if (error === 0 && done < sizeBytes) {
-    const at = phys + done as PhysAddr;
-    error = linkThroughSlot(machine, dev, domain, state, at, offset + done, tail, dir, attrs);
+    error = linkThroughSlot(machine, part, phys + done as PhysAddr, offset + done, tail);
   }
   if (error !== 0 && done > 0) {
     const from = linksEmptyMiddle ? offset + done : offset;
-    unlinkRange(machine, dev, domain, state, from, done, dir, attrs, true);
+    unlinkRange(machine, part, from, done, true);
   }
   return error;
 }
@@ -177,16 +175,13 @@ function linkBounced(
 /** Links a part of one granule through a bounce buffer. */
 function linkThroughSlot(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
+  { attrs, dev, dir, state }: RangePart,
   phys: PhysAddr,
   offset: number,
   sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
 ): number {
-  const slot = bounceForIommu(machine, dev, domain, phys, sizeBytes, dir, attrs);
+  const { domain } = dev;
+  const slot = bounceForIommu(machine, dev, phys, sizeBytes, dir, attrs);
   if (slot === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, slot as PhysAddr, sizeBytes);
   const inGranule = domain.offsetOf(phys);
@@ -203,52 +198,31 @@ function linkThroughSlot(
 }
 
 /** Makes what was linked in a part of the range visible. @see behaviour/dma.md 3.5 */
-export function iovaSync(
-  domain: IommuDomain,
-  state: DmaIovaState,
-  offset: number,
-  sizeBytes: Bytes,
-): number {
-  const first = state.addr + offset;
+export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart): number {
   const inGranule = domain.offsetOf(first);
   domain.syncMap(first - inGranule, domain.roundUp(sizeBytes + inGranule));
   return 0;
 }
 
 /** Ends the mappings of a part of the range; its addresses stay reserved. @see behaviour/dma.md 3.5 */
-export function iovaUnlink(
-  machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
-  offset: number,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): void {
+export function iovaUnlink(machine: Machine, part: RangePart): void {
   const { checker } = machine;
-  checker?.ranges.unlinking(dev, domain, state, offset, sizeBytes, dir, attrs);
-  const unmapped = unlinkRange(machine, dev, domain, state, offset, sizeBytes, dir, attrs, true);
-  checker?.ranges.unlinked(dev, domain, state, offset, sizeBytes, false, unmapped);
+  checker?.ranges.unlinking(part);
+  const unmapped = unlinkRange(machine, part, part.offset, part.sizeBytes, true);
+  checker?.ranges.unlinked(part, false, unmapped);
 }
 
 /** Returns the bytes that the page table cleared. */
-
 function unlinkRange(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
+  part: RangePart,
   offset: number,
   sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
   flushNow: boolean,
 ): Bytes {
+  const { attrs, dev, dev: { domain }, state } = part;
   const first = state.addr + offset;
-  if (state.bounced || maintainsCaches(dev, attrs)) {
-    leaveBuffers(machine, dev, domain, first, sizeBytes, dir, attrs);
-  }
+  if (state.bounced || maintainsCaches(dev, attrs)) leaveBuffers(machine, part, first, sizeBytes);
   const inGranule = domain.offsetOf(first);
   const length = domain.roundUp(sizeBytes + inGranule);
   const unmapped = domain.unmap(first - inGranule, length, flushNow);
@@ -263,13 +237,11 @@ function unlinkRange(
 /** Granule by granule: caches, and bounce buffers with their copy out. */
 function leaveBuffers(
   machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
+  { attrs, dev, dir }: RangePart,
   first: number,
   sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
 ): void {
+  const { domain } = dev;
   let at = first;
   let left = sizeBytes;
   while (left > 0) {
@@ -290,47 +262,36 @@ function leaveBuffers(
 }
 
 /** Gives the range back at once; whatever is linked in it is not looked at. */
-export function iovaFree(
-  machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
-): void {
+export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIovaState): void {
+  const { domain } = dev;
   const inGranule = domain.offsetOf(state.addr);
   const start = state.addr - inGranule;
-  machine.checker?.ranges.released(dev, domain, state, null);
+  machine.checker?.ranges.released(dev, state, null);
   letGo(machine, dev, state);
   domain.freeIova(start, domain.roundUp(state.sizeBytes + inGranule));
 }
 
 /**
- * Ends the mappings of the first `mappedBytes` bytes and gives the range back, as long as those are:
- * a shorter destroy frees a shorter range.
+ * Ends the mappings of the range's first bytes and gives the range back, as long as those are: a
+ * shorter destroy frees a shorter range.
  *
+ * @param part Begins where the range does.
  * @see behaviour/dma.md 3.5 (size-class effect)
  */
-export function iovaDestroy(
-  machine: Machine,
-  dev: DmaDevice,
-  domain: IommuDomain,
-  state: DmaIovaState,
-  mappedBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): void {
-  if (mappedBytes === 0) {
-    iovaFree(machine, dev, domain, state);
+export function iovaDestroy(machine: Machine, part: RangePart): void {
+  const { dev, dev: { domain }, sizeBytes, state } = part;
+  if (sizeBytes === 0) {
+    iovaFree(machine, dev, state);
     return;
   }
   const { checker } = machine;
-  checker?.ranges.unlinking(dev, domain, state, 0, mappedBytes, dir, attrs);
-  const flushNow = !domain.lazy;
-  const unmapped = unlinkRange(machine, dev, domain, state, 0, mappedBytes, dir, attrs, flushNow);
-  checker?.ranges.unlinked(dev, domain, state, 0, mappedBytes, true, unmapped);
-  checker?.ranges.released(dev, domain, state, mappedBytes);
+  checker?.ranges.unlinking(part);
+  const unmapped = unlinkRange(machine, part, 0, sizeBytes, !domain.lazy);
+  checker?.ranges.unlinked(part, true, unmapped);
+  checker?.ranges.released(dev, state, sizeBytes);
   const inGranule = domain.offsetOf(state.addr);
   letGo(machine, dev, state);
-  domain.releaseIova(state.addr - inGranule, domain.roundUp(mappedBytes + inGranule));
+  domain.releaseIova(state.addr - inGranule, domain.roundUp(sizeBytes + inGranule));
 }
 
 /** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
@@ -347,11 +308,11 @@ function forget(machine: Machine, dev: DmaDevice): void {
 }
 
 /**
- * The device's domain. Calls after a false try-alloc have none to work on.
+ * A device that has a domain. Calls after a false try-alloc have none to work on.
  * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
  * @see behaviour/dma.md 3.5
  */
-export function domainOf(events: EventStream, dev: DmaDevice, call: string): IommuDomain {
-  const { domain, name } = dev;
-  return domain ?? dereferenceNull(events, call, `device "${name}" has no IO address space`);
+export function translated(events: EventStream, dev: DmaDevice, call: string): TranslatedDevice {
+  if (isTranslated(dev)) return dev;
+  return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`);
 }

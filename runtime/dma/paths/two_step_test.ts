@@ -425,3 +425,18 @@ Deno.test("bounce_link_no_middle: what has a middle, or only a head, is linked (
     );
   }
 });
+
+Deno.test("dma.map of a link cites the row of the link (dma.md 3.3 row 6, 3.4)", () => {
+  const told = (device: TestBenchOptions["device"], phys: number, sizeBytes: number) => {
+    const bench = twoStep({ device: device ?? {} });
+    bench.tryAlloc(phys, sizeBytes);
+    assertEquals(bench.link(phys, 0, sizeBytes), 0);
+    const { fields, why } = bench.seen.find(({ name }) => name === "dma.map")!;
+    return [(fields as { path: string }).path, why!.rule, why!.inputs["branch"]];
+  };
+  assertEquals(told({}, 0x1234_5600, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
+  assertEquals(told(NVME_UNTRUSTED, 0x1234_5000, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
+  const bounced = ["swiotlb", "dma.3.4", "linked_bounce"];
+  assertEquals(told(NVME_UNTRUSTED, 0x1234_5600, 0x2000), bounced);
+  assertEquals(told(NVME_UNTRUSTED, 0x1234_5000, 0x200), bounced);
+});
