@@ -71,24 +71,6 @@ export class EventStream {
     this.context = clock.context;
   }
 
-  /** The CPU that runs. */
-  get cpu(): number {
-    return this.context.cpu;
-  }
-
-  set cpu(cpu: number) {
-    this.context.cpu = cpu;
-  }
-
-  /** The script's statement that is being carried out. */
-  get site(): number | null {
-    return this.context.site;
-  }
-
-  set site(site: number | null) {
-    this.context.site = site;
-  }
-
   /** Events have prices, or somebody listens. While nobody does, nobody sees what they carry. */
   get attentive(): boolean {
     return this.#attentive;

@@ -147,7 +147,7 @@ export class Machine {
   /** The CPU's caches: they matter from here on, since some device does not see them. */
   useCaches(): CpuCaches {
     if (this.caches !== null) return this.caches;
-    const caches = new CpuCaches(this.memory, this.events, (hazard) => {
+    const caches = new CpuCaches(this.memory, this.events.context, (hazard) => {
       this.checker?.memory.cachesDiffer(hazard);
     });
     this.caches = caches;
@@ -168,12 +168,12 @@ export class Machine {
 
   /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
   get cpu(): number {
-    return this.events.cpu;
+    return this.events.context.cpu;
   }
 
   set cpu(cpu: number) {
     invariant(cpu >= 0 && cpu < this.config.cpus, `There is no CPU ${cpu}`);
-    this.events.cpu = cpu;
+    this.events.context.cpu = cpu;
   }
 
   /**

@@ -98,7 +98,7 @@ Deno.test("runNextActivity() runs one activity, then the timers it made due", ()
 Deno.test("a machine has the CPUs it was given and no other", () => {
   const world = machine({ cpus: 2 });
   world.cpu = 1;
-  assertEquals([world.cpu, world.events.cpu], [1, 1]);
+  assertEquals([world.cpu, world.events.context.cpu], [1, 1]);
   assertThrows(() => world.cpu = 2, InvariantError, "There is no CPU 2");
 });
 

@@ -130,7 +130,7 @@ export class SwiotlbTrace {
 
   #map(line: Line): unknown {
     const pool = this.#current;
-    this.#events.cpu = line.cpu;
+    this.#events.context.cpu = line.cpu;
     const usedBefore = Array.from({ length: pool.slots }, (_, slot) => pool.slotUsed(slot));
     const tlb = pool.map(
       this.#device,

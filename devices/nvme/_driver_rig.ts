@@ -9,7 +9,7 @@ import type { ArmedFault } from "../../runtime/faults.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
 import type { MachineConfig } from "../../runtime/machine_config.ts";
-import type { HostMemoryNeeds } from "./controller/data/host_memory.ts";
+import type { HostMemoryNeeds } from "./controller/data/host_memory_buffer.ts";
 import { Media } from "./controller/media/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";

@@ -50,23 +50,30 @@ export class UmemOdp {
   /** Somebody works on it. */
   locked = false;
   notifier: IntervalNotifier | null = null;
+  readonly mm: AddressSpace;
+  readonly kind: UmemKind;
+  readonly writable: boolean;
+  /** The first page. */
+  readonly start: VirtAddr;
+  /** The first address behind the last page. */
+  readonly end: VirtAddr;
+  readonly pageShift: number;
   readonly #machine: Machine;
 
+  /** @param dev Null for a software device. */
   constructor(
     machine: Machine,
-    /** Null for a software device. */
     readonly dev: DmaDevice | null,
-    readonly mm: AddressSpace,
-    readonly kind: UmemKind,
-    /** The first page. */
-    readonly start: VirtAddr,
-    /** The first address behind the last page. */
-    readonly end: VirtAddr,
-    readonly pageShift: number,
-    readonly writable: boolean,
+    request: UmemRequest,
     readonly map: HmmDmaMap,
   ) {
     this.#machine = machine;
+    this.mm = request.mm;
+    this.kind = request.kind;
+    this.writable = request.writable;
+    this.pageShift = request.huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
+    this.start = alignDown(request.start, this.pageBytes) as VirtAddr;
+    this.end = alignUp(request.start + request.sizeBytes, this.pageBytes) as VirtAddr;
   }
 
   get pageBytes(): Bytes {
@@ -178,7 +185,7 @@ export function getUmem(
   request: UmemRequest,
   client: IntervalClient,
 ): UmemOdp | number {
-  const { huge, kind, mm, onDemand, sizeBytes, writable } = request;
+  const { huge, kind, mm, onDemand, sizeBytes } = request;
   // The kernel's addresses have 64 bits, and overflow there; those of the model end at 2^53.
   if (request.start + sizeBytes >= ADDRESS_LIMIT - 2 ** HUGE_PAGE_SHIFT) return -ERRNO.EOVERFLOW;
   if (!onDemand) return -ERRNO.EINVAL;
@@ -199,7 +206,7 @@ export function getUmem(
     hmmDmaMapFree(machine, dev, map);
     return refused;
   }
-  const umem = new UmemOdp(machine, dev, mm, kind, start, end, pageShift, writable, map);
+  const umem = new UmemOdp(machine, dev, request, map);
   umem.notifier = mm.notifiers.insert(start, end, client);
   return umem;
 }

@@ -309,7 +309,7 @@ class SessionState {
     return {
       seq: stream.seq,
       nowNs: this.world.nowNs(),
-      cpu: stream.cpu,
+      cpu: stream.context.cpu,
       pendingActivities: this.world.pendingActivities(),
       faults,
       reports: incidents.length - faults,
@@ -433,7 +433,7 @@ class SessionState {
 
   #run(functionIndex: number): FailureReport | null {
     const { stream } = this.world;
-    const { cpu } = stream;
+    const { cpu } = stream.context;
     this.vm.refillLimits();
     const { watch } = this.#options;
     if (watch !== undefined) this.vm.watch = new RunWatch(watch, this.#limits.timeMs);
@@ -442,7 +442,7 @@ class SessionState {
     const { failure } = this.vm;
     if (state === "branched" || failure !== null && this.vm.branches.arrived) this.ended = true;
     if (failure === null) return null;
-    stream.cpu = cpu;
+    stream.context.cpu = cpu;
     return reportFailure(failure, this.#options.style);
   }
 

@@ -11,7 +11,7 @@ import type { Leak } from "../../runtime/held_resources.ts";
 import type { Value } from "./value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
-export type WorldStream = Pick<EventStream, "seq" | "cpu" | "site">;
+export type WorldStream = Pick<EventStream, "seq" | "context">;
 
 /** A point that is to fail. */
 export interface FaultOrder {

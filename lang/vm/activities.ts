@@ -73,7 +73,7 @@ export class Activities {
         `the machine has ${this.vm.world.cpus}, counted from 0; \`cpus = …\` in the machine block`,
       );
     }
-    this.vm.world.stream.cpu = cpu;
+    this.vm.world.stream.context.cpu = cpu;
   }
 
   /** Runs one activity for `step until`. */

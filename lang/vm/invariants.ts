@@ -26,7 +26,7 @@ export class Invariants {
 
   #check(info: InvariantInfo, condition: Closure, event: MachineEvent | null): void {
     if (this.vm.broken !== null) return;
-    const { seq, site } = this.vm.world.stream;
+    const { context: { site }, seq } = this.vm.world.stream;
     this.#checking = true;
     try {
       this.vm.call(condition, []);
@@ -37,7 +37,7 @@ export class Invariants {
       this.vm.broken ??= this.#breach(info, event, error);
     } finally {
       this.#checking = false;
-      this.vm.world.stream.site = site;
+      this.vm.world.stream.context.site = site;
     }
   }
 

@@ -621,7 +621,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
           break;
         }
         case Op.Site:
-          stream.site = code[pc++]!;
+          stream.context.site = code[pc++]!;
           break;
         case Op.ForgetParts: {
           const slot = fp + code[pc++]!;

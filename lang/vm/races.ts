@@ -145,7 +145,7 @@ export class Races {
     target: number,
     entries: readonly (RaceEntry | null)[],
   ): void {
-    const { handlers, scopes, world: { stream: { cpu } } } = this.vm;
+    const { handlers, scopes, world: { stream: { context: { cpu } } } } = this.vm;
     const race: RunningRace = {
       blocks: entries.map((next) => ({ next, handlers: [], scopes: [], cpu })),
       order,
@@ -166,7 +166,7 @@ export class Races {
     const able = race.blocks.filter(({ next }) => next !== null);
     if (able.length === 0) {
       this.#race = race.outer;
-      this.vm.world.stream.cpu = race.cpu;
+      this.vm.world.stream.context.cpu = race.cpu;
       if (!race.whole) throw new BranchEnded();
       this.vm.push(null);
       this.vm.jump(race.target);
@@ -188,11 +188,11 @@ export class Races {
     if (race.current !== null) {
       race.current.handlers = handlers.splice(race.handlers);
       race.current.scopes = scopes.splice(race.scopes);
-      race.current.cpu = stream.cpu;
+      race.current.cpu = stream.context.cpu;
     }
     handlers.push(...block.handlers);
     scopes.push(...block.scopes);
-    stream.cpu = block.cpu;
+    stream.context.cpu = block.cpu;
     block.handlers = [];
     block.scopes = [];
     race.current = block;

@@ -204,11 +204,11 @@ export function rare(vm: RareVm, op: RareOp): void {
       activities.advance(stack[--vm.sp]!);
       break;
     case RareOp.EnterCpu:
-      stack[vm.fp + code[vm.pc++]!] = stream.cpu;
+      stack[vm.fp + code[vm.pc++]!] = stream.context.cpu;
       activities.enterCpu(stack[--vm.sp]!);
       break;
     case RareOp.LeaveCpu:
-      stream.cpu = stack[vm.fp + code[vm.pc++]!] as number;
+      stream.context.cpu = stack[vm.fp + code[vm.pc++]!] as number;
       break;
     case RareOp.TraceStart: {
       const slot = vm.fp + code[vm.pc++]!;

@@ -340,11 +340,11 @@ export class Vm implements LoopVm, SideRun {
     if (handler === undefined || handler.depth <= floor) throw raising;
     this.handlers.pop();
     this.races.handlerTaken();
-    const site = this.world.stream.site;
+    const site = this.world.stream.context.site;
     this.depth = handler.depth;
     this.fp = handler.fp;
     this.sp = handler.sp;
-    this.world.stream.cpu = handler.cpu;
+    this.world.stream.context.cpu = handler.cpu;
     this.leaveScopes(this.scopes.length - handler.scopes);
     if (handler.outcome === null) {
       const { errno } = raising.raised;
@@ -361,7 +361,7 @@ export class Vm implements LoopVm, SideRun {
     incidentsBefore: number,
     value: string | null,
     raising: Raising | null = null,
-    site: number | null = this.world.stream.site,
+    site: number | null = this.world.stream.context.site,
   ): void {
     const incidents = this.world.incidents.slice(incidentsBefore);
     const raised = raising?.raised ?? null;
@@ -451,7 +451,7 @@ export class Vm implements LoopVm, SideRun {
       sp: this.sp,
       fp: this.fp,
       depth: this.depth,
-      cpu: this.world.stream.cpu,
+      cpu: this.world.stream.context.cpu,
       outcome,
       incidents: this.world.incidents.length,
       scopes: this.scopes.length,

@@ -144,7 +144,7 @@ export class IommuDomain implements FlushQueueOwner {
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
-    const { cpu } = this.#machine.events;
+    const { cpu } = this.#machine.events.context;
     const pfns = sizeBytes * this.#inverseGranule;
     const last = lastAddress < this.table.lastAddress ? lastAddress : this.table.lastAddress;
     let limitPfn = iova.ranges.dma32Pfn - 1;
@@ -180,7 +180,7 @@ export class IommuDomain implements FlushQueueOwner {
         cacheable: pfns <= LARGEST_CACHED_PFNS,
         last_address_of_device: last,
         below_4gib_first: this.device.prefer32Bit,
-        cpu: this.#machine.events.cpu,
+        cpu: this.#machine.events.context.cpu,
       },
     };
   }
@@ -197,7 +197,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** Gives a range back at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
     const { events } = this.#machine;
-    this.iova.freeFast(events.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
+    this.iova.freeFast(
+      events.context.cpu,
+      start * this.#inverseGranule,
+      sizeBytes * this.#inverseGranule,
+    );
     if (events.tick(IOVA_FREE)) {
       events.emit(IOVA_FREE, {
         start: start as DmaAddr,
@@ -223,7 +227,7 @@ export class IommuDomain implements FlushQueueOwner {
         to: "flush_queue",
       }, { rule: "dma.5.3", inputs: { lazy: true, untrusted: this.device.untrusted } });
     }
-    queue.add(events.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
+    queue.add(events.context.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
     if (events.tick(FLUSH_QUEUE_ADD)) events.emit(FLUSH_QUEUE_ADD, { pending: queue.pending });
   }
 

@@ -10,7 +10,7 @@ import {
   namespaceDescriptors,
   type NamespaceIdentity,
 } from "./identify.ts";
-import type { HostMemoryBuffer } from "./data/host_memory.ts";
+import type { HostMemoryBuffer } from "./data/host_memory_buffer.ts";
 import type { HostTransfer } from "./data/host_transfer.ts";
 import type { PrpWalk } from "./data/prp_walk.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";

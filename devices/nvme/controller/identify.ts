@@ -1,6 +1,6 @@
 /** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
 import type { Bytes } from "../../../runtime/address.ts";
-import type { HostMemoryNeeds } from "./data/host_memory.ts";
+import type { HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import type { ProtectionType } from "./media/protection.ts";
 
 export const IDENTIFY_BYTES = 4096;

@@ -21,7 +21,7 @@ import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, NO_COMPLETION } from "./admin.ts";
 import { InterruptCoalescing } from "./coalescing.ts";
 import { DataPointer } from "./data/data_pointer.ts";
-import { HostMemoryBuffer, type HostMemoryNeeds } from "./data/host_memory.ts";
+import { HostMemoryBuffer, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./data/host_transfer.ts";
 import { LocalMemory, type LocalMemorySettings } from "./data/local_memory.ts";

@@ -32,7 +32,7 @@ import { type DataMapper, TwoStepDataMapper } from "./data/data_mapper.ts";
 import { NodePools } from "./command/descriptor_pools.ts";
 import { DmaVecPool } from "./data/dma_vec_pool.ts";
 import type { FormatSettings } from "./data/format_choice.ts";
-import type { HostMemory } from "./life/host_memory.ts";
+import type { HostMemoryBuffer } from "./life/host_memory_buffer.ts";
 import type { Iod } from "./command/iod.ts";
 import {
   adminLimits,
@@ -221,7 +221,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   /** Memory that the controller has borrowed, or null. */
-  get hostMemory(): HostMemory | null {
+  get hostMemory(): HostMemoryBuffer | null {
     return this.#setup.hostMemory;
   }
 

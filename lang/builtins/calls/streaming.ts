@@ -52,7 +52,7 @@ function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
     path: !failed ? dma.taken.path : dev.domain === null ? "direct" : "iommu",
     attrs: attributeWords(asked.attrs),
     branch: (failed ? dma.refusal : dma.taken)?.name ?? null,
-    site: run.lab.machine.events.site,
+    site: run.lab.machine.events.context.site,
   };
 }
 

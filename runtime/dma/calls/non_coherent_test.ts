@@ -108,13 +108,13 @@ Deno.test("a map with SKIP_CPU_SYNC leaves the device the old bytes until the dr
 Deno.test("a CPU that looks before the sync sees the line from before, and the report says who wrote (dma.md 2.2)", () => {
   const some = bench();
   const { dma, events } = some.machine;
-  events.site = 1;
+  events.context.site = 1;
   cpuFill(some, PAGE, 4096, 0x22);
-  events.site = 2;
+  events.context.site = 2;
   const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_FROM_DEVICE);
-  events.site = 3;
+  events.context.site = 3;
   deviceFill(some, mapped + 64, 64, 0x33);
-  events.site = 4;
+  events.context.site = 4;
   assertEquals(cpuReads(some, PAGE + 64), 0x22);
   assertEquals(some.fields("dma.report"), [{
     class: "stale_cacheline_read",

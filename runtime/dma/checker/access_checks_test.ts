@@ -19,9 +19,9 @@ Deno.test("a device that stays inside its buffers is never reported", () => {
 
 Deno.test("the rest of a buffer's granules is no buffer: device_outside_buffer (dma.md 1.6)", () => {
   const bench = checkerBench();
-  bench.machine.events.site = 2;
+  bench.machine.events.context.site = 2;
   const mapped = bench.map(0x10_0200, 0x400);
-  bench.machine.events.site = 5;
+  bench.machine.events.context.site = 5;
   bench.read(mapped - 1, 1);
   bench.read(mapped + 0x3ff, 2);
   bench.read(mapped + 0x400, 1);
@@ -50,7 +50,7 @@ Deno.test("an access across two buffers side by side is inside", () => {
   bench.tryAlloc(0, 0x2000);
   bench.link(0x10_0000, 0, 0x1000);
   bench.sync(0, 0x1000);
-  bench.machine.events.site = 3;
+  bench.machine.events.context.site = 3;
   bench.link(0x20_0000, 0x1000, 0x1000);
   bench.sync(0x1000, 0x1000);
   assertEquals(bench.machine.checker!.records, 3);
@@ -85,12 +85,12 @@ Deno.test("what leaked is no buffer any more, though the device still reaches it
 
 Deno.test("a stale IOTLB entry is one hazard, and names who made the mapping (dma.md 5.3)", () => {
   const bench = checkerBench({ iommu: { mode: "lazy" } });
-  bench.machine.events.site = 1;
+  bench.machine.events.context.site = 1;
   const mapped = bench.map(0x10_0000, 0x1000);
   bench.read(mapped, 16);
-  bench.machine.events.site = 2;
+  bench.machine.events.context.site = 2;
   bench.unmap(mapped, 0x1000);
-  bench.machine.events.site = 3;
+  bench.machine.events.context.site = 3;
   assertEquals(bench.read(mapped, 16), true);
   const [report, ...others] = bench.reports();
   assertEquals(

@@ -19,9 +19,9 @@ Deno.test("a machine whose checker is off has none", () => {
 Deno.test("row 25: mappings that are left at unbind, all in one report with one example (dma.md 8.2)", () => {
   const bench = checkerBench();
   const { machine: { dma }, dev } = bench;
-  bench.machine.events.site = 4;
+  bench.machine.events.context.site = 4;
   bench.map(0x10_0000, 0x1000);
-  bench.machine.events.site = 5;
+  bench.machine.events.context.site = 5;
   bench.map(0x20_0000, 0x1000);
   dma.dmaMapSg(dev, new Scatterlist([{ phys: at(0x30_0000), sizeBytes: 64 }]), DMA_TO_DEVICE);
   dma.dmaAllocCoherent(dev, 0x1000);

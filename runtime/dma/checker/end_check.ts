@@ -8,7 +8,7 @@ import { directionWord, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
-import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
+import { type Ended, MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { COHERENT, LIST } = MADE;
@@ -17,14 +17,13 @@ const NO_RECORD = NONE;
 const ERROR = DMA_MAPPING_ERROR;
 
 /** What a driver says of the mapping that it ends. Used again for every call. */
-export interface Ending {
+export interface Ending extends Ended {
   /** The kind of call that makes what this one ends. */
   made: MadeBy;
   dma: number;
   sizeBytes: Bytes;
   dir: DmaDirection;
   attrs: number;
-  /** Entries of the list; 0 for all others. */
   entries: number;
   /** The memory that is freed, or -1 where the call does not name it. */
   phys: PhysAddr | -1;
@@ -52,7 +51,7 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
   const family = ledger.rules.familyOf(made);
   const { table } = ledger;
   const { excusedSerial, number } = device;
-  let record = table.findPerfect(number, dma, sizeBytes, family, dir, entries, excusedSerial);
+  let record = table.findPerfect(number, ending, family, excusedSerial);
   if (record === NO_RECORD) record = onlyCandidate(ledger, device, dma);
   if (record === NO_RECORD) {
     reportUnknown(ledger, device, ending);

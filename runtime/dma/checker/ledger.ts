@@ -8,7 +8,7 @@ import type { Bytes } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { Machine } from "../../machine.ts";
-import { DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CacheLines } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
@@ -98,14 +98,11 @@ export class Ledger {
     device: CheckedDevice,
     made: MadeBy,
     dma: number,
-    phys: number,
     sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
-    spanBytes?: Bytes,
+    spanBytes: Bytes = sizeBytes,
   ): number {
-    const { site } = this.machine.events;
-    return this.table.add(device.number, made, dma, phys, sizeBytes, dir, attrs, site, spanBytes);
+    const { site } = this.machine.events.context;
+    return this.table.add(device.number, made, dma, sizeBytes, site, spanBytes);
   }
 
   /** Takes a record out: the mapping has ended. */
@@ -143,7 +140,7 @@ export class Ledger {
         rule,
         text,
         first_site: firstSite,
-        second_site: events.site,
+        second_site: events.context.site,
         beyond_kernel: beyondKernel,
       });
     }

@@ -32,14 +32,15 @@ export class LinkRecords {
     const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (
       continues && table.dir(last) === dir && table.attrs(last) === attrs &&
-      table.site(last) === machine.events.site &&
+      table.site(last) === machine.events.context.site &&
       table.mayGrowTo(last, table.sizeBytes[last]! + sizeBytes)
     ) {
       table.sizeBytes[last]! += sizeBytes;
       return true;
     }
     const span = state.sizeBytes;
-    const record = this.#ledger.add(device, MADE.LINK, dma, phys, sizeBytes, dir, attrs, span);
+    const record = this.#ledger.add(device, MADE.LINK, dma, sizeBytes, span);
+    table.describe(record, phys, dir, attrs);
     table.mark(record, MARK.UNSYNCED);
     state.lastLinkRecord = record;
     return continues;

@@ -44,7 +44,8 @@ export class ListChecks {
       const dma = list.dmaAddressAt(index);
       const phys = list.outputPhysAt(index);
       const sizeBytes = list.dmaLengthAt(index);
-      const record = ledger.add(device, MADE.LIST, dma, phys, sizeBytes, dir, attrs);
+      const record = ledger.add(device, MADE.LIST, dma, sizeBytes);
+      table.describe(record, phys, dir, attrs);
       table.entries[record] = list.count;
       table.mark(record, MARK.TESTED);
       this.#mappings.checkMemory(dev, record);
@@ -104,7 +105,7 @@ export class ListChecks {
         } is longer ` +
           `than device "${dev.name}" takes: its longest segment is ` +
           bytes(dev.maxSegmentSizeBytes),
-        this.#ledger.machine.events.site,
+        this.#ledger.machine.events.context.site,
       );
     }
   }

@@ -51,7 +51,8 @@ export class MappingChecks {
   ): void {
     const ledger = this.#ledger;
     const device = ledger.deviceOf(dev);
-    const record = ledger.add(device, made, dma, phys, sizeBytes, dir, attrs);
+    const record = ledger.add(device, made, dma, sizeBytes);
+    ledger.table.describe(record, phys, dir, attrs);
     this.#newest = record;
     device.hint(dma, record);
     this.checkMemory(dev, record);
@@ -148,8 +149,8 @@ export class MappingChecks {
     const ledger = this.#ledger;
     const { dma, sizeBytes, pages } = memory;
     const device = ledger.deviceOf(dev);
-    const phys = pages[0]!;
-    const record = ledger.add(device, MADE.COHERENT, dma, phys, sizeBytes, DMA_BIDIRECTIONAL, 0);
+    const record = ledger.add(device, MADE.COHERENT, dma, sizeBytes);
+    ledger.table.describe(record, pages[0]!, DMA_BIDIRECTIONAL, 0);
     ledger.table.mark(record, TESTED);
   }
 

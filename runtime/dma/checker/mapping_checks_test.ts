@@ -150,9 +150,9 @@ Deno.test("row 2: the error value is nothing to unmap (dma.md 8.2)", () => {
 
 Deno.test("row 3: the size of the unmap is that of the map (dma.md 8.2)", () => {
   const bench = checkerBench();
-  bench.machine.events.site = 3;
+  bench.machine.events.context.site = 3;
   const dma = bench.map(0x10_0000, 0x1000);
-  bench.machine.events.site = 8;
+  bench.machine.events.context.site = 8;
   bench.unmap(dma, 0x2000);
   assertEquals(bench.reports(), [{
     class: "unmap_size",

@@ -36,15 +36,8 @@ export class RangeChecks {
   reserved(dev: DmaDevice, state: DmaIovaState): void {
     const { addr, sizeBytes } = state;
     const device = this.#ledger.deviceOf(dev);
-    state.rangeRecord = this.#ledger.add(
-      device,
-      MADE.RANGE,
-      addr,
-      addr,
-      sizeBytes,
-      DMA_BIDIRECTIONAL,
-      0,
-    );
+    state.rangeRecord = this.#ledger.add(device, MADE.RANGE, addr, sizeBytes);
+    this.#ledger.table.describe(state.rangeRecord, addr, DMA_BIDIRECTIONAL, 0);
     state.lastLinkRecord = NONE;
   }
 

@@ -41,7 +41,7 @@ Deno.test("links side by side share a record, links of other kinds do not", () =
   assertEquals(checker!.records, 2);
   bench.link(0x20_0000, 0x4000, 0x1000, DMA_FROM_DEVICE);
   bench.link(0x30_0000, 0x5000, 0x1000, DMA_FROM_DEVICE, DMA_ATTR.SKIP_CPU_SYNC);
-  bench.machine.events.site = 5;
+  bench.machine.events.context.site = 5;
   bench.link(0x40_0000, 0x6000, 0x1000, DMA_FROM_DEVICE, DMA_ATTR.SKIP_CPU_SYNC);
   assertEquals(checker!.records, 5);
 });
@@ -58,9 +58,9 @@ Deno.test("a span of any length is looked through at once, for what is linked in
 
 Deno.test("row 1: a later link with an unaligned buffer (dma.md 3.6)", () => {
   const bench = checkerBench();
-  bench.machine.events.site = 1;
+  bench.machine.events.context.site = 1;
   bench.tryAlloc(0, 0x3000);
-  bench.machine.events.site = 2;
+  bench.machine.events.context.site = 2;
   assertEquals(bench.link(0x10_0200, 0x1000, 0x1000), -ERRNO.EIO);
   assertEquals(bench.reports(), [{
     class: "link_unaligned",
@@ -95,9 +95,9 @@ Deno.test("row 3: a link over a live one (dma.md 3.6)", () => {
   for (const [model, errno] of [["vtd", ERRNO.EADDRINUSE], ["arm", ERRNO.EEXIST]] as const) {
     const bench = checkerBench({ iommu: { model } });
     bench.tryAlloc(0, 0x4000);
-    bench.machine.events.site = 7;
+    bench.machine.events.context.site = 7;
     bench.link(0x10_0000, 0x1000, 0x1000);
-    bench.machine.events.site = 9;
+    bench.machine.events.context.site = 9;
     assertEquals(bench.link(0x20_0000, 0, 0x2000), -errno);
     const [report, ...others] = bench.reports();
     assertEquals([report?.class, report?.first_site, others], ["link_overlap", 7, []]);
@@ -148,7 +148,7 @@ Deno.test("row 5: a collision behind the end is reported as what it is, once", (
 Deno.test("row 6: a device uses what was linked and never synced (dma.md 3.6)", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x2000);
-  bench.machine.events.site = 4;
+  bench.machine.events.context.site = 4;
   bench.link(0x10_0000, 0, 0x2000);
   assertEquals(bench.read(bench.state.addr + 0x10, 16), true);
   assertEquals(bench.read(bench.state.addr + 0x1000, 16), true);
@@ -231,7 +231,7 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
 Deno.test("row 9: unlinking in another direction (dma.md 3.6)", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x2000);
-  bench.machine.events.site = 11;
+  bench.machine.events.context.site = 11;
   bench.link(0x10_0000, 0, 0x1000, DMA_TO_DEVICE);
   bench.link(0x20_0000, 0x1000, 0x1000, DMA_FROM_DEVICE);
   bench.destroy(0x2000, DMA_TO_DEVICE);
@@ -278,11 +278,11 @@ Deno.test("row 9: skip_cpu_sync may differ where nothing is copied or maintained
 
 Deno.test("row 10: freeing a range in which something is linked (dma.md 3.6)", () => {
   const bench = checkerBench();
-  bench.machine.events.site = 1;
+  bench.machine.events.context.site = 1;
   bench.tryAlloc(0, 0x3000);
-  bench.machine.events.site = 2;
+  bench.machine.events.context.site = 2;
   bench.link(0x10_0000, 0x1000, 0x1000);
-  bench.machine.events.site = 3;
+  bench.machine.events.context.site = 3;
   bench.free();
   const [report, ...others] = bench.reports();
   assertEquals(
@@ -319,11 +319,11 @@ Deno.test("row 10: destroying less than is linked, and who meets the rest later 
 
 Deno.test("row 11: destroying or freeing twice (dma.md 3.6)", () => {
   const bench = checkerBench();
-  bench.machine.events.site = 1;
+  bench.machine.events.context.site = 1;
   bench.tryAlloc(0, 0x1000);
   bench.link(0x10_0000, 0, 0x1000);
   bench.destroy(0x1000);
-  bench.machine.events.site = 2;
+  bench.machine.events.context.site = 2;
   bench.destroy(0x1000);
   bench.free();
   const [destroyed, freed, ...others] = bench.reports();
@@ -338,7 +338,7 @@ Deno.test("row 11: destroying or freeing twice (dma.md 3.6)", () => {
 Deno.test("row 12: ranges that are left at unbind, all in one report (dma.md 3.6)", () => {
   const bench = checkerBench();
   const { machine: { dma, checker }, dev } = bench;
-  bench.machine.events.site = 6;
+  bench.machine.events.context.site = 6;
   for (let count = 0; count < 3; count++) {
     dma.dmaIovaTryAlloc(dev, new DmaIovaState(), at(0), 0x1000);
   }

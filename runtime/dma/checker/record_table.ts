@@ -71,6 +71,15 @@ function blockBitOf(sizeBytes: Bytes): number {
   return Math.ceil(Math.log2(sizeBytes));
 }
 
+/** What an unmap says of the mapping that it ends. */
+export interface Ended {
+  readonly dma: number;
+  readonly sizeBytes: Bytes;
+  readonly dir: DmaDirection;
+  /** Entries of the list; 0 when it is no list. */
+  readonly entries: number;
+}
+
 export class RecordTable {
   /** First byte as the device sees it. */
   dma: Float64Array<ArrayBuffer>;
@@ -131,7 +140,7 @@ export class RecordTable {
   }
 
   /**
-   * Makes a record.
+   * Makes a record, which `describe` completes.
    * @param spanBytes Size up to which the record may grow in its place.
    * @returns The record's number, until `remove`.
    */
@@ -139,10 +148,7 @@ export class RecordTable {
     device: number,
     made: MadeBy,
     dma: number,
-    phys: number,
     sizeBytes: Bytes,
-    dir: DmaDirection,
-    attrs: number,
     site: number | null,
     spanBytes: Bytes = sizeBytes,
   ): number {
@@ -152,16 +158,20 @@ export class RecordTable {
     this.#count++;
     const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);
     this.dma[record] = dma;
-    this.phys[record] = phys;
     this.sizeBytes[record] = sizeBytes;
     this.device[record] = device;
     this.entries[record] = 0;
     this.serial[record] = ++this.lastSerial;
     this.#site[record] = site ?? NO_SITE;
-    this.#flags[record] = LIVE + made + (dir << DIR_SHIFT) +
-      ((attrs & ATTRS_MASK) << ATTRS_SHIFT) + bit * 2 ** BLOCK_SHIFT;
+    this.#flags[record] = LIVE + made + bit * 2 ** BLOCK_SHIFT;
     if (made !== RANGE) this.#hang(record, bit);
     return record;
+  }
+
+  /** Says of a record that was just made what it maps, and how. */
+  describe(record: number, phys: number, dir: DmaDirection, attrs: number): void {
+    this.phys[record] = phys;
+    this.#flags[record]! += (dir << DIR_SHIFT) + ((attrs & ATTRS_MASK) << ATTRS_SHIFT);
   }
 
   /** Forgets a record. Its fields stay readable until the next `add`. */
@@ -180,12 +190,11 @@ export class RecordTable {
       this.device[record]!,
       this.madeBy(record),
       dma,
-      this.phys[record]! + doneBytes,
       this.sizeBytes[record]! - doneBytes,
-      this.dir(record),
-      this.attrs(record),
       this.site(record),
     );
+    const phys = this.phys[record]! + doneBytes;
+    this.describe(rest, phys, this.dir(record), this.attrs(record));
     this.#flags[rest]! |= this.#flags[record]! & (MARK.TESTED | MARK.UNSYNCED | MARK.REPORTED);
     this.sizeBytes[record] = doneBytes;
     return rest;
@@ -259,16 +268,12 @@ export class RecordTable {
    * The newest record of a device that is what an unmap says it is.
    *
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
-   * @param entries Entries of the list; 0 when it is no list.
    * @param excusedSerial Records up to this one count only when there is no other.
    */
   findPerfect(
     device: number,
-    dma: number,
-    sizeBytes: Bytes,
+    { dir, dma, entries, sizeBytes }: Ended,
     family: number,
-    dir: DmaDirection,
-    entries: number,
     excusedSerial: number,
   ): number {
     const bit = blockBitOf(sizeBytes);

@@ -5,15 +5,19 @@ import { MADE, MARK, NONE, RecordTable } from "./record_table.ts";
 
 const PHYS = 1 << MADE.PHYS;
 
-const add = (table: RecordTable, dma: number, sizeBytes: number, device = 0, site = 0) =>
-  table.add(device, MADE.PHYS, dma, dma + 5, sizeBytes, DMA_TO_DEVICE, 0x20, site);
+const add = (table: RecordTable, dma: number, sizeBytes: number, device = 0, site = 0) => {
+  const record = table.add(device, MADE.PHYS, dma, sizeBytes, site);
+  table.describe(record, dma + 5, DMA_TO_DEVICE, 0x20);
+  return record;
+};
 
 const perfect = (table: RecordTable, dma: number, sizeBytes: number, excusedSerial = 0) =>
-  table.findPerfect(0, dma, sizeBytes, PHYS, DMA_TO_DEVICE, 0, excusedSerial);
+  table.findPerfect(0, { dma, sizeBytes, dir: DMA_TO_DEVICE, entries: 0 }, PHYS, excusedSerial);
 
 Deno.test("a record keeps what it was made with", () => {
   const table = new RecordTable();
-  const record = table.add(7, MADE.LIST, 2 ** 52 + 1, 3, 2 ** 40, 2, 0x3fff, null);
+  const record = table.add(7, MADE.LIST, 2 ** 52 + 1, 2 ** 40, null);
+  table.describe(record, 3, 2, 0x3fff);
   assertEquals(
     [table.device[record], table.madeBy(record), table.dma[record], table.phys[record]],
     [7, MADE.LIST, 2 ** 52 + 1, 3],
@@ -38,10 +42,11 @@ Deno.test("findPerfect() takes the newest of equals, and an excused one only whe
   table.remove(mid);
   assertEquals(perfect(table, 0x1000, 64, excusedUpTo), old);
   assertEquals(perfect(table, 0x1000, 65), NONE);
-  assertEquals(table.findPerfect(1, 0x1000, 64, PHYS, DMA_TO_DEVICE, 0, 0), NONE);
-  assertEquals(table.findPerfect(0, 0x1000, 64, 1 << MADE.LIST, DMA_TO_DEVICE, 0, 0), NONE);
-  assertEquals(table.findPerfect(0, 0x1000, 64, PHYS, 2, 0, 0), NONE);
-  assertEquals(table.findPerfect(0, 0x1000, 64, PHYS, DMA_TO_DEVICE, 1, 0), NONE);
+  const ended = { dma: 0x1000, sizeBytes: 64, dir: DMA_TO_DEVICE, entries: 0 } as const;
+  assertEquals(table.findPerfect(1, ended, PHYS, 0), NONE);
+  assertEquals(table.findPerfect(0, ended, 1 << MADE.LIST, 0), NONE);
+  assertEquals(table.findPerfect(0, { ...ended, dir: 2 }, PHYS, 0), NONE);
+  assertEquals(table.findPerfect(0, { ...ended, entries: 1 }, PHYS, 0), NONE);
 });
 
 Deno.test("findAround() finds a record by any byte, in either block that it reaches into", () => {
@@ -69,7 +74,7 @@ Deno.test("split() cuts a record, and both parts are found", () => {
 
 Deno.test("a record may grow in its place up to the span it was made for", () => {
   const table = new RecordTable();
-  const record = table.add(0, MADE.LINK, 0x8000, 0, 0x1000, 1, 0, null, 0x5000);
+  const record = table.add(0, MADE.LINK, 0x8000, 0x1000, null, 0x5000);
   assert(table.mayGrowTo(record, 0x8000));
   assert(!table.mayGrowTo(record, 0x8001));
   table.sizeBytes[record] = 0x8000;
@@ -78,7 +83,7 @@ Deno.test("a record may grow in its place up to the span it was made for", () =>
 
 Deno.test("a range is in no hash, but visited with all others", () => {
   const table = new RecordTable();
-  const range = table.add(0, MADE.RANGE, 0x1000, 0, 64, 0, 0, null);
+  const range = table.add(0, MADE.RANGE, 0x1000, 64, null);
   assertEquals(table.findAround(0, 0x1000, 0xff), NONE);
   const seen: number[] = [];
   table.each((record) => seen.push(record));

@@ -181,7 +181,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
     const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
-    const first = this.search(events.cpu, dev, orig, totalBytes, slots, allocAlignMask);
+    const first = this.search(events.context.cpu, dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
       this.#reportFull(dev, sizeBytes, slots, allocAlignMask, attrs);
       return DMA_MAPPING_ERROR;

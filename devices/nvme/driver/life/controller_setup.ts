@@ -6,10 +6,10 @@
  */
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import type { AbortSlots } from "../queues/abort_slots.ts";
-import { AdminCommands } from "./bring_up.ts";
+import { AdminCommands } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";
 import type { NodePools } from "../command/descriptor_pools.ts";
-import { allocateHostMemory, type HostMemory } from "./host_memory.ts";
+import { allocateHostMemoryBuffer, type HostMemoryBuffer } from "./host_memory_buffer.ts";
 import type { NvmeDriverOptions } from "../nvme_driver_options.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
@@ -50,7 +50,7 @@ export class ControllerSetup {
   #controllerMemory: ControllerMemory | null = null;
   /** Commands of I/O queues lie in the controller's memory. */
   #queuesInController = false;
-  #hostMemory: HostMemory | null = null;
+  #hostMemory: HostMemoryBuffer | null = null;
   /** I/O queues that interrupt: the first ones. */
   #interruptQueues = 0;
 
@@ -59,7 +59,7 @@ export class ControllerSetup {
   }
 
   /** Memory that the controller has borrowed, or null. */
-  get hostMemory(): HostMemory | null {
+  get hostMemory(): HostMemoryBuffer | null {
     return this.#hostMemory;
   }
 
@@ -79,7 +79,7 @@ export class ControllerSetup {
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
     const commands = this.#identify(admin);
     if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
-    this.#hostMemory = allocateHostMemory(machine, dev, commands.hostMemory);
+    this.#hostMemory = allocateHostMemoryBuffer(machine, dev, commands.hostMemory);
     this.#lendMemory(commands, false);
     this.#addIoQueues(commands, capabilities);
     this.#createQueues(commands);

@@ -17,7 +17,6 @@ import type { NvmeRequest } from "../command/nvme_request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "../protocol.ts";
 import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
-import type { RequestWatch } from "./request_watch.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
@@ -32,6 +31,13 @@ const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 const TAG_BITS = 12;
 const TAG_MASK = (1 << TAG_BITS) - 1;
 const GENERATION_MASK = 0xf;
+
+/** Looks after commands that are sent; `RequestWatch` is one. */
+export interface CommandWatch {
+  readonly armed: boolean;
+  /** A command was sent while it was not armed. */
+  start(): void;
+}
 
 export interface QueuePairOptions {
   readonly machine: Machine;
@@ -50,7 +56,7 @@ export interface QueuePairOptions {
   readonly doorbellStrideBytes: number;
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
-  readonly watch: RequestWatch;
+  readonly watch: CommandWatch;
   /** Memory of the controller for the commands; the host's when left out. */
   readonly submissionMemory?: SubmissionMemory | null;
 }
@@ -98,7 +104,7 @@ export class QueuePair {
   readonly #sqEntries: QueueEntries;
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
-  readonly #watch: RequestWatch;
+  readonly #watch: CommandWatch;
   readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB } from "../../../../runtime/address.ts";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { allocateHostMemory } from "./host_memory.ts";
+import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
 
 const NEEDS = {
@@ -72,7 +72,7 @@ Deno.test("pieces are halved while too few can be had, down to HMMINDS (nvme.md 
     const original = other.machine.dma.dmaAllocCoherent.bind(other.machine.dma);
     other.machine.dma.dmaAllocCoherent = (dev, sizeBytes) =>
       sizeBytes >= MIB ? null : original(dev, sizeBytes);
-    const memory = allocateHostMemory(other.machine, other.dev, needs);
+    const memory = allocateHostMemoryBuffer(other.machine, other.dev, needs);
     return memory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
   };
   assertEquals(bringUp(odd), [768 * KIB, 768 * KIB, 768 * KIB, 768 * KIB]);

@@ -29,7 +29,7 @@ export interface HostMemoryWishes {
 }
 
 /** Memory that a controller uses, in pieces, with a list of them. */
-export class HostMemory {
+export class HostMemoryBuffer {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #list: CoherentMemory;
@@ -67,11 +67,11 @@ export class HostMemory {
  *
  * @returns Null when it wants none, needs more than it may have, or there is not enough.
  */
-export function allocateHostMemory(
+export function allocateHostMemoryBuffer(
   machine: Machine,
   dev: DmaDevice,
   wishes: HostMemoryWishes,
-): HostMemory | null {
+): HostMemoryBuffer | null {
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
   if (preferredBytes === 0 || minimumBytes > MOST_BYTES) return null;
   const wanted = Math.min(preferredBytes, MOST_BYTES);
@@ -115,7 +115,7 @@ function describe(
   machine: Machine,
   dev: DmaDevice,
   chunks: readonly CoherentMemory[],
-): HostMemory | null {
+): HostMemoryBuffer | null {
   const list = machine.dma.dmaAllocCoherent(dev, chunks.length * DESCRIPTOR_BYTES);
   if (list === null) {
     freeChunks(machine, dev, chunks);
@@ -128,7 +128,7 @@ function describe(
     memory.writeU32(list.physOf(at + 8), sizeBytes / CTRL_PAGE_BYTES);
     memory.writeU32(list.physOf(at + 12), 0);
   });
-  return new HostMemory(machine, dev, chunks, list);
+  return new HostMemoryBuffer(machine, dev, chunks, list);
 }
 
 function freeChunks(machine: Machine, dev: DmaDevice, chunks: readonly CoherentMemory[]): void {

@@ -12,7 +12,7 @@ import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import { BLK_STS, KernelError } from "../../../../runtime/errno.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import { getU64, setU64 } from "../command/fields.ts";
-import type { HostMemory, HostMemoryWishes } from "./host_memory.ts";
+import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
 import { NvmeRequest } from "../command/nvme_request.ts";
 import {
@@ -158,7 +158,7 @@ export class AdminCommands {
    * @param returned It is what the controller had before, untouched since.
    * @returns False when it refuses.
    */
-  lendMemory(memory: HostMemory, returned: boolean): boolean {
+  lendMemory(memory: HostMemoryBuffer, returned: boolean): boolean {
     const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
       view.setUint32(SQE.CDW10, FEATURE_HOST_MEMORY, true);
       view.setUint32(SQE.CDW11, returned ? 3 : 1, true);
