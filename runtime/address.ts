@@ -71,24 +71,9 @@ export function dmaAddr(address: number): DmaAddr {
   return checked(address, "DMA address") as DmaAddr;
 }
 
-/** Makes an address of a process of a number. Throws `RangeError` outside 0 … 2^53 - 1. */
-export function virtAddr(address: number): VirtAddr {
-  return checked(address, "virtual address") as VirtAddr;
-}
-
-/** The frame that holds a physical address. */
-export function physToPfn(phys: PhysAddr): Pfn {
-  return Math.floor(phys / PAGE_SIZE_BYTES) as Pfn;
-}
-
 /** The physical address of a frame's first byte. */
 export function pfnToPhys(pfn: Pfn): PhysAddr {
   return (pfn * PAGE_SIZE_BYTES) as PhysAddr;
-}
-
-/** The direct-mapped view: without an IOMMU or range map a device sees physical addresses. */
-export function physAsDma(phys: PhysAddr): DmaAddr {
-  return phys as number as DmaAddr;
 }
 
 /** `value` rounded down to a multiple of `unit`. Exact for any value below 2^53. */

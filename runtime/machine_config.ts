@@ -81,7 +81,7 @@ export type IommuConfig = SettingsOf<typeof IOMMU_SETTINGS>;
 export type IommuMode = IommuConfig["mode"];
 
 export const SWIOTLB_SETTINGS = {
-  // Rounded as `swiotlbGeometry` says.
+  // Rounded as `sizePool` says.
   sizeBytes: setting("size", size(0, TIB, { multipleOf: 2 * KIB }), 64 * MIB, {
     doc: "How large the pool is; 0B is no pool.",
   }),

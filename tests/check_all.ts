@@ -17,6 +17,7 @@ const STATIC: readonly Step[] = [
 const TESTS: readonly (readonly [name: string, files: readonly string[]])[] = [
   ["layers", ["layers", "rooms"]],
   ["purity", ["purity"]],
+  ["tidiness", ["tidy"]],
   ["docs", ["docs", "readme", "vocabulary"]],
   ["module examples", ["mod"]],
 ];

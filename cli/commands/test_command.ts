@@ -1,4 +1,4 @@
-// Not `test.ts`: `deno test` would take that for a module of tests.
+// `deno test` takes a file that is called test for a module of tests.
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { LIMITS, limitsOf, MATCH, oneOf, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";

@@ -8,8 +8,24 @@ import {
   formatSize,
   formatTimeRounded,
 } from "../../lang/text/numbers.ts";
+import type { Paint } from "../../lang/render/paint.ts";
+import type { Session } from "../../lang/run/session.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
-import type { Repl } from "./repl.ts";
+
+/** What commands know of the REPL. */
+export interface CommandTarget {
+  readonly session: Session;
+  readonly paint: Paint;
+  /** The number of the last event before the last input or step: `:trace` begins after it. */
+  lastMoveSeq: number;
+  /** Show the events of every input. */
+  traceAlways: boolean;
+  /** One line of output. */
+  say(line: string): void;
+  /** Events as a table; nothing for none. */
+  sayEvents(events: readonly MachineEvent[]): void;
+}
 
 export interface ReplCommand {
   readonly name: string;
@@ -17,7 +33,7 @@ export interface ReplCommand {
   readonly takes: string;
   readonly doc: string;
   /** Does it; false ends the REPL. */
-  run(repl: Repl, argument: string): boolean;
+  run(repl: CommandTarget, argument: string): boolean;
 }
 
 export const REPL_COMMANDS: readonly ReplCommand[] = [
@@ -51,7 +67,7 @@ export const REPL_COMMANDS: readonly ReplCommand[] = [
  * @param line The line with its colon. A beginning of a name will do where only one has it.
  * @returns False when the REPL is to end.
  */
-export function runReplCommand(line: string, repl: Repl): boolean {
+export function runReplCommand(line: string, repl: CommandTarget): boolean {
   const [, name, argument] = line.match(/^:(\S*)\s*(.*)$/s)!;
   const command = findCommand(name!);
   if (command !== null) return command.run(repl, argument!.trim());
@@ -75,14 +91,14 @@ function findCommand(name: string): ReplCommand | null {
 }
 
 /** The count a command was given, 1 for none; null, after saying so, for something else. */
-function countOf(argument: string, repl: Repl): number | null {
+function countOf(argument: string, repl: CommandTarget): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;
   repl.say(`"${argument}" is no count`);
   return null;
 }
 
-function step(repl: Repl, argument: string): true {
+function step(repl: CommandTarget, argument: string): true {
   const count = countOf(argument, repl);
   if (count === null) return true;
   const { pendingActivities, seq } = repl.session.summary();
@@ -95,7 +111,7 @@ function step(repl: Repl, argument: string): true {
   return true;
 }
 
-function back(repl: Repl, argument: string): true {
+function back(repl: CommandTarget, argument: string): true {
   const count = countOf(argument, repl);
   if (count === null) return true;
   const undone = repl.session.inputs.slice(-count);
@@ -109,7 +125,7 @@ function back(repl: Repl, argument: string): true {
   return true;
 }
 
-function state(repl: Repl): true {
+function state(repl: CommandTarget): true {
   const { session } = repl;
   const { variables, ...summary } = session.summary();
   const { cpus, iommu, kernel } = session.world.lab.machine.config;
@@ -132,13 +148,13 @@ function state(repl: Repl): true {
   return true;
 }
 
-function who(repl: Repl, argument: string): true {
+function who(repl: CommandTarget, argument: string): true {
   if (argument === "") listMappings(repl);
   else tellOfAddress(repl, argument);
   return true;
 }
 
-function listMappings(repl: Repl): void {
+function listMappings(repl: CommandTarget): void {
   const live = liveMappings(repl);
   if (live.length === 0) {
     repl.say("Nothing is mapped");
@@ -158,7 +174,7 @@ function listMappings(repl: Repl): void {
   for (const line of tableLines(header, rows)) repl.say(line);
 }
 
-function tellOfAddress(repl: Repl, text: string): void {
+function tellOfAddress(repl: CommandTarget, text: string): void {
   const { session } = repl;
   const variable = session.summary().variables.find(({ name }) => name === text);
   const address = readWholeNumber(variable?.text ?? text);
@@ -176,11 +192,11 @@ function tellOfAddress(repl: Repl, text: string): void {
   }
 }
 
-function liveMappings(repl: Repl) {
+function liveMappings(repl: CommandTarget) {
   return readLedger(repl.session.world.recorder.events).filter(({ died }) => died === null);
 }
 
-function trace(repl: Repl, argument: string): true {
+function trace(repl: CommandTarget, argument: string): true {
   if (argument === "on" || argument === "off") {
     repl.traceAlways = argument === "on";
     return true;
@@ -194,7 +210,7 @@ function trace(repl: Repl, argument: string): true {
   return true;
 }
 
-function help(repl: Repl): true {
+function help(repl: CommandTarget): true {
   const commands = REPL_COMMANDS.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
   const pairs = [...commands, ["?NAME", "what a name of the language means"] as const];
   for (const line of pairLines(pairs, 0)) repl.say(line);

@@ -16,7 +16,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { incidentLines, outcomeLine } from "../scenario/report_printer.ts";
-import { isReplCommand, runReplCommand } from "./commands.ts";
+import { type CommandTarget, isReplCommand, runReplCommand } from "./commands.ts";
 import { completeLine, type Completion } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
 
@@ -45,13 +45,11 @@ export interface ReplOptions {
   readonly watch?: HostWatch;
 }
 
-export class Repl {
+export class Repl implements CommandTarget {
   readonly session: Session;
   readonly paint: Paint;
   readonly columns: number;
-  /** The number of the last event before the last input or step: `:trace` begins after it. */
   lastMoveSeq = 0;
-  /** Show the events of every input. */
   traceAlways = false;
   readonly #console: ReplConsole;
   /** Lines of a statement that is not complete yet. */
@@ -91,12 +89,10 @@ export class Repl {
     return this.#console.work?.(task) ?? task();
   }
 
-  /** One line of output. */
   say(line: string): void {
     this.#console.write(`${line}\n`);
   }
 
-  /** Events as a table; nothing for none. */
   sayEvents(events: readonly MachineEvent[]): void {
     if (events.length === 0) return;
     for (const line of formatEvents(events, this.columns)) this.say(line);

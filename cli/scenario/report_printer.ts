@@ -58,7 +58,7 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
 }
 
 /** The command that runs one test again, with the same seed. */
-export function repeatCommand(file: string, outcome: TestOutcome): string {
+function repeatCommand(file: string, outcome: TestOutcome): string {
   const seed = `--seed 0x${outcome.seed.toString(16)}`;
   if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
   return `dmalab test ${shellWord(file)} --match ${

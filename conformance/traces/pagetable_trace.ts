@@ -25,7 +25,7 @@ export function pageSizesOf(bitmap: number): number[] {
 }
 
 /** The cuts that the kernel's repeated choice makes of one mapping. */
-export function pageSizeSteps(
+function pageSizeSteps(
   pageSizesBytes: readonly number[],
   iova: number,
   phys: number,

@@ -58,8 +58,11 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
   const count = new GroupCount(group);
   let broken: Difference | null = null;
   for (const [index, line] of lines.entries()) {
+    const whole = broken === null;
     broken ??= model.run(line);
-    if (kind.results.some((field) => field in line)) {
+    // A line without a result cannot agree, but where the model stumbles over one, it counts.
+    const stumbled = whole && broken !== null;
+    if (stumbled || kind.results.some((field) => field in line)) {
       count.add(`line ${index + 1} (${line.op})`, broken, kind.rule);
     }
   }

@@ -29,7 +29,7 @@ export const PORT_ISOLATION: readonly AcsService[] = [
 ];
 
 /** The services by which functions of one device are kept apart. */
-export const FUNCTION_ISOLATION: readonly AcsService[] = [
+const FUNCTION_ISOLATION: readonly AcsService[] = [
   "request_redirect",
   "completion_redirect",
 ];
@@ -75,7 +75,7 @@ export function iommuGroups(
 }
 
 /** The services of a list that a function would have to switch on. */
-export function missingServices(
+function missingServices(
   { acs }: PciFunction,
   wanted: readonly AcsService[],
 ): readonly AcsService[] {

@@ -25,7 +25,7 @@ import { PciFunction, type PciRole } from "./pci_function.ts";
 import { PORT_KINDS } from "./port_kinds.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
-export const DEFAULT_BRIDGE = "pci";
+const DEFAULT_BRIDGE = "pci";
 
 /** A device with its kind. */
 export interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {

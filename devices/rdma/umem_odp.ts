@@ -27,8 +27,8 @@ const DIRTY = eventId("odp.dirty");
 const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 
 /** Pages of 4 KiB, and of 2 MiB where huge pages are asked for. */
-export const PAGE_SHIFT = 12;
-export const HUGE_PAGE_SHIFT = 21;
+const PAGE_SHIFT = 12;
+const HUGE_PAGE_SHIFT = 21;
 
 /** `child`: one of those that an implicit region makes for itself. */
 export type UmemKind = "explicit" | "child";

@@ -30,7 +30,6 @@ import { allowedEnds } from "./expected_end.ts";
 import {
   type HuntCase,
   type HuntFault,
-  type HuntIo,
   type HuntMachine,
   type HuntRelease,
   type HuntStep,
@@ -39,10 +38,10 @@ import {
 } from "./hunt_case.ts";
 import {
   HIGH_BASE,
-  type IoMemory,
   type LayoutFacts,
   MemoryLayout,
   MOST_BYTES,
+  type PlacedIo,
 } from "./memory_layout.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
@@ -51,15 +50,6 @@ const MOST_ACTIVITIES = 40_000;
 /** What memory holds before the device writes it. */
 const UNTOUCHED = 0xaa;
 const OPCODE = { user_read: 2, user_write: 1 } as const;
-
-/** A request with its memory, while its step lasts. */
-export interface PlacedIo {
-  readonly io: HuntIo;
-  readonly memory: IoMemory;
-  readonly lba: number;
-  readonly data: HostBuffer;
-  readonly metadata: HostBuffer | null;
-}
 
 /** A case's machine, step after step. */
 export class CaseRun {

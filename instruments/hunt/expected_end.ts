@@ -7,7 +7,7 @@ import type { BlkStatusName } from "../../runtime/errno.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
 import { mapsLists, metadataBytesOf } from "./case_machine.ts";
-import type { PlacedIo } from "./case_run.ts";
+import type { PlacedIo } from "./memory_layout.ts";
 
 const OK: readonly BlkStatusName[] = ["OK"];
 

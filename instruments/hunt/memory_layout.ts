@@ -12,6 +12,7 @@ import {
   type PhysAddr,
 } from "../../runtime/address.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
+import type { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
 /** Where buffers begin: scripts get their pages from here on as well. */
@@ -28,6 +29,15 @@ export interface IoMemory {
   /** Empty when the block layer brings it. */
   readonly metadata: readonly BioVec[];
   readonly metadataBytes: Bytes;
+}
+
+/** A request with its memory, while its step lasts. */
+export interface PlacedIo {
+  readonly io: HuntIo;
+  readonly memory: IoMemory;
+  readonly lba: number;
+  readonly data: HostBuffer;
+  readonly metadata: HostBuffer | null;
 }
 
 /** What the layout has to know of the machine. */

@@ -18,7 +18,7 @@ export interface Pair {
 }
 
 /** More are not drawn: nobody reads ten thousand cells. */
-export const MAX_SHOWN = 96;
+const MAX_SHOWN = 96;
 
 /** The functions of the matrix: of those that are alike one, unless all are wanted. */
 export function matrixFunctions(machine: ImportedMachine, all: boolean): readonly PciFunction[] {

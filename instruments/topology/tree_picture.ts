@@ -159,7 +159,7 @@ const PORTS: Readonly<Record<string, string>> = {
 };
 
 /** What a function is, in a few words. */
-export function describeFunction(func: PciFunction, listed: ListedFunction): string {
+function describeFunction(func: PciFunction, listed: ListedFunction): string {
   const port = PORTS[func.role];
   const gone = listed.gone ? " (does not answer)" : "";
   if (port !== undefined) {
@@ -187,7 +187,7 @@ export function shortName({ name, className, classCode, vendor, device }: Listed
 }
 
 /** `SV RR CR UF`, `off`, `?`; empty without the capability. */
-export function accessText(acs: AcsCapability): string {
+function accessText(acs: AcsCapability): string {
   if (acs.presence === "absent") return "-";
   if (acs.presence === "unknown") return "?";
   const on = ACS_SERVICES.filter((service) => acs.enabled.has(service));

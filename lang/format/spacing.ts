@@ -8,7 +8,7 @@ const NO_BLANK_AFTER: ReadonlySet<unknown> = new Set([t.Dot, t.Range, t.Bang]);
 const PATTERN_SUFFIXES: ReadonlySet<unknown> = new Set([t.Star, t.Plus, t.Question]);
 
 /** Words that end a value, so that a `-` behind them is an operator between two. */
-export function endsOperand(token: IToken | undefined): boolean {
+function endsOperand(token: IToken | undefined): boolean {
   return token !== undefined &&
     (token.tokenType === t.Identifier || t.isA(token, t.Literal) ||
       token.tokenType === t.RParen || token.tokenType === t.RBracket ||

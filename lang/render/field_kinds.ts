@@ -3,8 +3,7 @@
  *
  * The vocabulary names its fields by one rule (sizes end in `_bytes`, addresses are bare), and the
  * arguments of kernel calls by their kernel names, so a name is enough to know how a number reads:
- * as an address, a size or a count. `lang/builtins/event_fields_test.ts` holds this against the
- * runtime's table.
+ * as an address, a size or a count.
  */
 
 import type { QuantityKind } from "../values/value.ts";

@@ -123,7 +123,7 @@ function describeReport(
 }
 
 /** The statement that made what a report is about, where that is another one. */
-export function relatedTo(event: MachineEvent, vm: SideRun): RelatedSpan[] {
+function relatedTo(event: MachineEvent, vm: SideRun): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
   const { first_site: first, rule, second_site: second } = event.fields as EventFields<
     "dma.report"

@@ -14,7 +14,7 @@ export interface Callable {
 }
 
 /** The parameter that the argument at a position belongs to; undefined when there is none. */
-export function parameterAt(callable: Callable, position: number): ParameterSpec | undefined {
+function parameterAt(callable: Callable, position: number): ParameterSpec | undefined {
   const { parameters } = callable;
   if (position < parameters.length) return parameters[position];
   return callable.variadic === true ? parameters.at(-1) : undefined;

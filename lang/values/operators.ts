@@ -55,7 +55,7 @@ function makeNumber(kind: NumericKind, value: number): Value {
 }
 
 /** The error for a result past 2^53 - 1. */
-export function overflow(kind: NumericKind = "int"): ScriptError {
+function overflow(kind: NumericKind = "int"): ScriptError {
   const noun = kind === "int" ? "Integer" : kind[0]!.toUpperCase() + kind.slice(1);
   return new ScriptError(
     "E0911",

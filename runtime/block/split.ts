@@ -13,7 +13,6 @@ import { lowerGap, pairGap } from "./gap_bit.ts";
 import { distanceToBoundary } from "./mergeable.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const SECTOR_BYTES = SECTOR_SIZE_BYTES;
 
 const BLOCK_SPLIT = eventId("block.split");

@@ -21,7 +21,6 @@ import {
   TablePages,
 } from "./page_table.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ACCESSIBLE = PTE_READ | PTE_WRITE;
 
 const GRANULE_BYTES = 4096;

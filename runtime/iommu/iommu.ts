@@ -16,7 +16,6 @@ import { Iotlb } from "./iotlb.ts";
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const READABLE = PTE_READ;
 const WRITABLE = PTE_WRITE;
 

@@ -15,7 +15,6 @@ export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
 /** Time after which a depot that is too large gives one magazine back, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
-/** V8 folds what a module keeps to itself into code; what it exports is loaded at each use. */
 const LARGEST_CACHED = LARGEST_CACHED_PFNS;
 
 const SOURCES = ["rcache", "tree", "tree_after_flush"] as const;

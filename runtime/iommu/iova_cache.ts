@@ -8,11 +8,10 @@
  */
 
 /** Frames in a magazine. */
-export const MAGAZINE_PFNS = 127;
+const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
 export const CACHE_CLASSES = 6;
 
-/** V8 folds what a module keeps to itself into code; what it exports is loaded at each use. */
 const CAPACITY = MAGAZINE_PFNS;
 const CLASSES = CACHE_CLASSES;
 const NO_MAGAZINE = -1;

@@ -34,13 +34,8 @@ export interface BufferHome {
   readonly random: Random;
 }
 
-let counting: Uint8Array | null = null;
-
-/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. Made when wanted. */
-function countingPage(): Uint8Array {
-  counting ??= Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
-  return counting;
-}
+/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
+const COUNTING = Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
 
 export class HostBuffer {
   readonly sizeBytes: Bytes;
@@ -167,7 +162,7 @@ export class HostBuffer {
       }
       return;
     }
-    const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : countingPage();
+    const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : COUNTING;
     let done = 0;
     for (const { phys, sizeBytes } of this.segments) {
       for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {

@@ -22,7 +22,7 @@ import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Pages handed out never lie below this (language.md, `buffer`). */
-export const LOWEST_PAGE_PHYS = MIB as PhysAddr;
+const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** Top of the memory that the starting points are parts of. */
 const LOW_RAM_BYTES = 2 * GIB;
 

@@ -32,7 +32,7 @@ const AREA_ALIGN_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 export type ChangeReason = "migrate" | "unmap" | "protect" | "discard" | "exit" | "asked";
 
 /** Memory behind some addresses: one page of 2^order × 4 KiB. */
-export class PageFrame {
+class PageFrame {
   /** A device has written it, or may have. */
   dirty = false;
   /** The memory is broken: whoever touches it is killed. */

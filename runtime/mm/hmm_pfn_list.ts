@@ -41,7 +41,7 @@ const HIGH_PFN_MASK = ORDER_UNIT - 1;
 const LOW_HALF = 2 ** 32;
 
 /** Bytes of one entry. */
-export const HMM_PFN_BYTES = 8;
+const HMM_PFN_BYTES = 8;
 
 const FLAG_WORDS: readonly (readonly [number, string])[] = Object.entries(HMM_PFN).map(
   ([name, bit]) => [bit, name.toLowerCase()],

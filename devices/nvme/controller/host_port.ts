@@ -7,7 +7,6 @@ import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 import type { LocalMemory } from "./data/local_memory.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const QUEUE_READ = FAULT["queue.read"];
 const QUEUE_WRITE = FAULT["queue.write"];
 

@@ -8,7 +8,6 @@ import { ProtectedBlocks } from "./media/protected_blocks.ts";
 import { RangeList } from "./data/range_list.ts";
 import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SUCCESS } = STATUS;
 const { COMPARE, DATASET_MANAGEMENT, FLUSH, READ, WRITE, WRITE_ZEROES } = NVM_OPCODE;
 const WIDE = WIDE_HALF;

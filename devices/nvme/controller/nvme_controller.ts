@@ -37,7 +37,6 @@ import {
   SUBMISSION_ENTRY_BYTES,
 } from "./specification.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SUCCESS } = STATUS;
 const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
 const RESULT_BYTES = COMPLETION_ENTRY_BYTES;

@@ -15,7 +15,6 @@ import {
   WIDE_HALF,
 } from "./specification.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { DOORBELLS } = REGISTER;
 const READY = CSTS_READY;
 const FATAL = CSTS_FATAL;

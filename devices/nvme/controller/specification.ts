@@ -64,7 +64,7 @@ export const NVM_OPCODE = {
 } as const;
 
 /** Do Not Retry, as a bit of the status field: the same command would fail again. */
-export const DO_NOT_RETRY = 0x4000;
+const DO_NOT_RETRY = 0x4000;
 
 /**
  * Status fields without the phase bit: status code, status code type above bit 8 (section 4.6).

@@ -53,7 +53,6 @@ import { RequestWatch } from "./queues/request_watch.ts";
 import { ScatterlistDataMapper } from "./data_6_12/scatterlist_mapper.ts";
 import { blockStatusOf, doNotRetry } from "./command/status.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { IOERR, OK, RESOURCE } = BLK_STS;
 
 const BLOCK_STATUS = eventId("block.status");

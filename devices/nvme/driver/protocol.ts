@@ -144,4 +144,3 @@ export const SGLS_PER_PAGE = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
 /** Where a page full of descriptors has the one that leads to the next page. */
 export const SGL_LINK_OFFSET_BYTES = CTRL_PAGE_BYTES - SGL_DESCRIPTOR_BYTES;
 export const PRPS_PER_PAGE = CTRL_PAGE_BYTES / PRP_BYTES;
-export const MAX_DESCRIPTORS = 5;

@@ -154,6 +154,6 @@ function readQuoted(classText: string, vendorText: string, deviceText: string): 
 }
 
 /** A class's name, or that of its family; null when it is not known here. */
-export function classNameOf(classCode: number): string | null {
+function classNameOf(classCode: number): string | null {
   return CLASSES.find(([, code]) => code === classCode)?.[0] ?? null;
 }

@@ -94,7 +94,7 @@ const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
 };
 
 /** A CPU as its own words or `amd:0x19` say it. */
-export function cpuIdentity({ vendor, family }: ListedCpu): CpuIdentity {
+function cpuIdentity({ vendor, family }: ListedCpu): CpuIdentity {
   return { vendor: VENDORS[vendor] ?? "other", family: family ?? 0 };
 }
 

@@ -101,7 +101,7 @@ export function hex(value: number, digits: number): string {
 
 /** Class codes that decide what a function is. @see PCI Code and ID Assignment, 1 */
 export const HOST_BRIDGE_CLASS = 0x0600;
-export const PCI_BRIDGE_CLASS = 0x0604;
+const PCI_BRIDGE_CLASS = 0x0604;
 
 /** A bridge that leads to another bus, by what is known of it. */
 export function isBridge(listed: ListedFunction): boolean {

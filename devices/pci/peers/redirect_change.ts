@@ -23,7 +23,7 @@ export interface RedirectChange {
 }
 
 /** What counts as redirection, and what the boot parameter switches off. */
-export const REDIRECTION: readonly AcsService[] = [
+const REDIRECTION: readonly AcsService[] = [
   "request_redirect",
   "completion_redirect",
   "egress_control",

@@ -31,9 +31,9 @@ import type { PciFunction } from "../pci_function.ts";
 const PCI_TLP = eventId("pci.tlp");
 
 /** The transaction goes on to the root complex. */
-export const TO_ROOT = -1;
+const TO_ROOT = -1;
 /** The transaction, or its completion, is lost. */
-export const LOST = -2;
+const LOST = -2;
 
 /** A BAR as the wires know it. */
 export interface BarWindow {

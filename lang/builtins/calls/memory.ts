@@ -27,7 +27,7 @@ const MAX_PAGES = 2 ** 21;
 const PIECE_BYTES = 64;
 
 /** The physical address a value begins at: a buffer, coherent memory, or an address itself. */
-export function physOfValue(value: Value, what: string): PhysAddr {
+function physOfValue(value: Value, what: string): PhysAddr {
   if (isThing(value, BUFFER)) return value.target.phys;
   if (isThing(value, COHERENT_MEMORY)) return value.target.memory.physOf(0);
   if (isThing(value, REGION)) return value.target.basePhys;

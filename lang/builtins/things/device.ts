@@ -34,7 +34,7 @@ function limitsOf(device: LabDevice): LimitsTarget {
 }
 
 /** Live mappings, read out of the events. */
-export function liveMappings(device: LabDevice, run: Run): Mapping[] {
+function liveMappings(device: LabDevice, run: Run): Mapping[] {
   const live = readLedger(run.recorder.events).filter((entry) =>
     entry.died === null && entry.device === device.name
   );

@@ -31,7 +31,7 @@ const NAMES: ReadonlySet<string> = new Set(EVENT_NAMES);
  * A test for the events that a name means: `iova.alloc`, all below `iommu.*`, and a kernel
  * function's bare name for its call.
  */
-export function eventNameTest(name: string): (event: MachineEvent) => boolean {
+function eventNameTest(name: string): (event: MachineEvent) => boolean {
   if (name.endsWith(".*")) {
     const prefix = name.slice(0, -1);
     if (EVENT_NAMES.some((known) => known.startsWith(prefix))) {

@@ -3,7 +3,7 @@ import { ListValue, Quantity, RangeValue, type Value } from "../../values/value.
 import type { ForallValues } from "../program.ts";
 
 /** Cases of one property on one machine. */
-export const PROPERTY_CASES = 100;
+const PROPERTY_CASES = 100;
 
 /** The numbers that one name of a `forall` may be, both ends included. */
 export interface Dimension {

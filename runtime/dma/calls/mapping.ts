@@ -55,7 +55,6 @@ import { TwoStepCalls } from "./two_step_calls.ts";
 export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ERROR = DMA_MAPPING_ERROR;
 const { SINGLE } = MADE;
 const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;

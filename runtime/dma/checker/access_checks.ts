@@ -15,7 +15,6 @@ import { bytes } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { LEAKED, UNSYNCED } = MARK;
 const NO_RECORD = NONE;
 

@@ -5,7 +5,7 @@
 import { NONE, type RecordTable } from "./record_table.ts";
 
 /** Width of a line. @see behaviour/dma.md 8.2, row 15 */
-export const CACHE_LINE_BYTES = 64;
+const CACHE_LINE_BYTES = 64;
 
 const FIRST_BUCKETS = 256;
 const HASH_MULTIPLIER = 0x9e3779b1;

@@ -10,7 +10,6 @@ import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { type Ended, MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { COHERENT, LIST } = MADE;
 const { TESTED } = MARK;
 const NO_RECORD = NONE;

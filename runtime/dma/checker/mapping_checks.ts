@@ -14,7 +14,6 @@ import type { KernelAreas } from "../kernel_areas.ts";
 import { type Ledger, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { TESTED } = MARK;
 const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;

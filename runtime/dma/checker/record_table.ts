@@ -50,7 +50,6 @@ export const MARK = {
   LIVE: 1 << 23,
 } as const;
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
 const NO_RECORD = NONE;

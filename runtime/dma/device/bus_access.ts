@@ -15,7 +15,6 @@ import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const READ = FAULT["device.read"];
 const WRITE = FAULT["device.write"];
 const LIMIT = ADDRESS_LIMIT;

@@ -21,7 +21,6 @@ import {
 } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 

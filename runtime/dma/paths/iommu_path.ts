@@ -21,7 +21,6 @@ import { hexAddress } from "../hex_address.ts";
 import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const ERROR = DMA_MAPPING_ERROR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 const { TRANSLATED: THROUGH_TABLE, TRANSLATED_BOUNCE: THROUGH_POOL } = MAP_BRANCH;

@@ -11,7 +11,6 @@ import { DMA_ATTR, type DmaDirection, type MappingPath } from "../attributes.ts"
 import { sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 const ERROR = DMA_MAPPING_ERROR;
 

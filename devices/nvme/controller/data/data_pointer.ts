@@ -6,7 +6,6 @@ import type { RangeList } from "./range_list.ts";
 import { SglWalk } from "./sgl_walk.ts";
 import { PSDT, STATUS, WIDE_HALF } from "../specification.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SUCCESS } = STATUS;
 const { PRP, SGL_SEGMENT_METADATA } = PSDT;
 const WIDE = WIDE_HALF;

@@ -21,7 +21,6 @@ import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, STATUS } from "../specification.ts";
 import { TransferBuffer } from "./transfer_buffer.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SUCCESS } = STATUS;
 const PAGE = PAGE_BYTES;
 

@@ -11,7 +11,6 @@ import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, PRP_ENTRY_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { SUCCESS } = STATUS;
 const PAGE = PAGE_BYTES;
 const ENTRY_BYTES = PRP_ENTRY_BYTES;

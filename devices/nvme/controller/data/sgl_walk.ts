@@ -14,7 +14,7 @@ import { PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE, STATUS, WIDE_HALF } from ".
 
 const HALF = 2 ** 32;
 /** Most descriptors of one list: segments that point at each other must come to an end. */
-export const MAX_DESCRIPTORS = 65536;
+const MAX_DESCRIPTORS = 65536;
 
 export class SglWalk {
   readonly #host: HostPort;

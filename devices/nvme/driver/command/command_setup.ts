@@ -10,7 +10,6 @@ import type { Iod } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { CONTROL, DSM_DEALLOCATE, DSM_PREFETCH, NVM_OPCODE, PSDT, SQE } from "../protocol.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { CDW10, CDW11, CDW12, CDW13, CDW14, CDW15, COMMAND_ID, FLAGS, MPTR, NSID, OPCODE } = SQE;
 const { READ, WRITE } = NVM_OPCODE;
 const { PRP } = PSDT;

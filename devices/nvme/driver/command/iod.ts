@@ -16,7 +16,6 @@ import { getU64, setU64 } from "./fields.ts";
 import type { NvmeRequest } from "./nvme_request.ts";
 import { PSDT, SGL_TYPE, SQE, SQE_BYTES } from "../protocol.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { FLAGS, MPTR, PRP1, PRP2, SGL_ADDRESS, SGL_LENGTH, SGL_TYPE: TYPE } = SQE;
 const { PRP } = PSDT;
 

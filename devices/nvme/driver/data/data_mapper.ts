@@ -36,7 +36,6 @@ import { SavedVectors } from "./saved_vectors.ts";
 import { SglBuilder } from "./sgl_builder.ts";
 import { SglUnmap } from "./sgl_unmap.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const { OK, RESOURCE } = BLK_STS;
 const { DATA_MMIO, DATA_P2P, SINGLE_SEGMENT } = IOD_FLAG;
 const PAGE_BYTES = CTRL_PAGE_BYTES;

@@ -8,7 +8,6 @@ import { gapMeets } from "../../../../runtime/block/gap_bit.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const PAGE_MASK = CTRL_PAGE_BYTES - 1;
 
 /** Whether SGLs can be, or must be, used for a request. */

@@ -19,7 +19,6 @@ import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
 
-// V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
 

@@ -18,7 +18,7 @@ const SGL_TYPES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** A descriptor type's name; an int for one that has none. */
-export function sglTypeName(type: number): string | null {
+function sglTypeName(type: number): string | null {
   return SGL_TYPES.get(type) ?? null;
 }
 

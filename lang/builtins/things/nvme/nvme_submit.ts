@@ -127,7 +127,7 @@ function submit(
 }
 
 /** Runs the machine until an io is done, and raises its status. */
-export function waitAndRaise(run: Run, io: Io, what: string): Io {
+function waitAndRaise(run: Run, io: Io, what: string): Io {
   const { machine } = run.lab;
   for (let activities = 0; !io.done; activities++) {
     if (activities === MOST_ACTIVITIES) {

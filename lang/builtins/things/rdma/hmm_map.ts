@@ -71,7 +71,7 @@ function count({ map: { pfns } }: HmmMapTarget, flags: number): number {
 }
 
 /** The entries as rows, those alike only counted. */
-export function entryRows(target: HmmMapTarget): string[][] {
+function entryRows(target: HmmMapTarget): string[][] {
   const { pfns } = target.map;
   const row = (index: number) => {
     const flags = flagWords(pfns.flags(index));

@@ -1,0 +1,442 @@
+/**
+ * What a tidy house has not: files that nobody needs, comments about what is gone, functions that take
+ * more than a screen. Read from the syntax tree that TypeScript makes, so that a text about code is no
+ * code.
+ *
+ * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
+ * stay, with their reasons.
+ */
+import { dirname, join, normalize } from "@std/path";
+import ts from "typescript";
+import type { SourceText } from "./source_text.ts";
+
+/** The project's own limits: docs/architecture.md states them. */
+export const MOST_LINES_OF_A_FILE = 500;
+export const MOST_LINES_OF_A_FUNCTION = 70;
+export const MOST_FILES_OF_A_FOLDER = 25;
+export const MOST_PARAMETERS = 6;
+
+export interface Finding {
+  readonly key: string;
+  /** With its place: what a person reads. */
+  readonly text: string;
+}
+
+/** A source with its tree. Test files and what only tests use are read, but not judged. */
+interface Parsed extends SourceText {
+  readonly tree: ts.SourceFile;
+  readonly isProduct: boolean;
+}
+
+/** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`. */
+const TEST_FILE = /^tests\/|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
+/** Where a page is looked for that is named without its folder. */
+const PAGES = ["docs", "docs/behaviour"];
+
+export class House {
+  readonly #files: readonly Parsed[];
+  readonly #byPath: ReadonlyMap<string, Parsed>;
+
+  /**
+   * @param sources All TypeScript of the project, tests too: they are users.
+   * @param entries Text that names files which are started, such as the tasks of deno.json.
+   */
+  constructor(sources: readonly SourceText[], readonly entries: string) {
+    this.#files = sources.map(({ path, text }) => ({
+      path,
+      text,
+      tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true),
+      isProduct: !TEST_FILE.test(path),
+    }));
+    this.#byPath = new Map(this.#files.map((file) => [file.path, file]));
+  }
+
+  get #product(): readonly Parsed[] {
+    return this.#files.filter(({ isProduct }) => isProduct);
+  }
+
+  /** Files that no other imports, names as a URL, or starts; tests alone do not count. */
+  deadFiles(): Finding[] {
+    const named = new Set<string>();
+    for (const file of this.#files) {
+      for (const target of namedFiles(file)) {
+        const isOwnTest = file.path.endsWith("_test.ts") && !target.startsWith("tests/");
+        if (file.isProduct || !isOwnTest) named.add(target);
+      }
+    }
+    return this.#files
+      .filter(({ path }) => !path.endsWith("_test.ts") && !path.endsWith(".d.ts"))
+      .filter(({ path }) => !named.has(path) && !this.entries.includes(path))
+      .filter(({ path, isProduct }) => isProduct || !this.#testsName(path))
+      .map(({ path }) => ({ key: path, text: `${path} is imported by no file` }));
+  }
+
+  #testsName(path: string): boolean {
+    return this.#files.some((file) => file.path !== path && namedFiles(file).includes(path));
+  }
+
+  /** Functions, classes and constants that are exported, and imported by nobody, not even a test. */
+  unusedExports(): Finding[] {
+    const taken = new Set<string>();
+    for (const file of this.#files) {
+      for (const { target, names } of importedNames(file)) {
+        if (names === "all") {
+          const other = this.#byPath.get(target);
+          for (const [name] of other === undefined ? [] : exportedValues(other)) {
+            taken.add(`${target} ${name}`);
+          }
+        } else for (const name of names) taken.add(`${target} ${name}`);
+      }
+    }
+    return this.#product.flatMap((file) =>
+      [...exportedValues(file)]
+        .filter(([name]) => !taken.has(`${file.path} ${name}`) && file.path !== "mod.ts")
+        .map(([name, node]) => finding(file, node, name, `exports ${name}, which nobody imports`))
+    );
+  }
+
+  /** Comments that name a file, or a name of the code, that is not there. */
+  staleComments(isFile: (path: string) => boolean): Finding[] {
+    const code = new Set(this.entries.match(/\w+/g));
+    for (const file of this.#files) collectWords(file.tree, code);
+    return this.#files.flatMap((file) =>
+      commentsOf(file).flatMap(({ text, start }) => {
+        const missing = [
+          ...this.missingFiles(file.path, text, isFile),
+          ...namesOfCode(text).filter((name) => !code.has(name)),
+        ];
+        const { line } = file.tree.getLineAndCharacterOfPosition(start);
+        return missing.map((name) => ({
+          key: `${file.path} ${name}`,
+          text: `${file.path}:${line + 1} a comment names ${name}, which is not there`,
+        }));
+      })
+    );
+  }
+
+  /** Files that a text of a file or page names, and that are not there. */
+  missingFiles(from: string, text: string, isFile: (path: string) => boolean): string[] {
+    return namesOfFiles(text).filter((name) => !this.#isThere(from, name, isFile));
+  }
+
+  #isThere(from: string, name: string, isFile: (path: string) => boolean): boolean {
+    const folders = ["", dirname(from), ...PAGES];
+    if (folders.some((folder) => isFile(normalize(join(folder, name))))) return true;
+    // `vm/vm.ts` in lang/ is short for lang/vm/vm.ts.
+    return [...this.#byPath.keys()].some((path) => path.endsWith(`/${name}`));
+  }
+
+  longFiles(): Finding[] {
+    return this.#product.flatMap((file) => {
+      const lines = file.tree.getLineStarts().length - 1;
+      if (lines <= MOST_LINES_OF_A_FILE) return [];
+      return { key: file.path, text: `${file.path} has ${lines} lines` };
+    });
+  }
+
+  longFunctions(): Finding[] {
+    return this.#functions().flatMap(({ file, node, name }) => {
+      const lines = lineOf(file, node.getEnd()) - lineOf(file, node.getStart()) + 1;
+      if (lines <= MOST_LINES_OF_A_FUNCTION) return [];
+      return finding(file, node, name, `${name} has ${lines} lines`);
+    });
+  }
+
+  longParameterLists(): Finding[] {
+    return this.#functions().flatMap(({ file, node, name }) => {
+      const { length } = node.parameters;
+      if (length <= MOST_PARAMETERS) return [];
+      return finding(file, node, name, `${name} takes ${length} parameters`);
+    });
+  }
+
+  crowdedFolders(): Finding[] {
+    const folders = Map.groupBy(this.#product, ({ path }) => dirname(path));
+    return [...folders].flatMap(([folder, files]) =>
+      files.length <= MOST_FILES_OF_A_FOLDER
+        ? []
+        : { key: folder, text: `${folder}/ has ${files.length} files` }
+    );
+  }
+
+  /** Variables of modules and classes that may change while the program runs. */
+  mutableModules(): Finding[] {
+    return this.#product.flatMap((file) =>
+      moduleState(file).map(([name, node]) => finding(file, node, name, `${name} is module state`))
+    );
+  }
+
+  /** `as unknown as`: the types say what is not so. */
+  forcedCasts(): Finding[] {
+    return this.#product.flatMap((file) => {
+      const found: Finding[] = [];
+      walk(file.tree, (node) => {
+        if (
+          ts.isAsExpression(node) && ts.isAsExpression(node.expression) &&
+          node.expression.type.kind === ts.SyntaxKind.UnknownKeyword
+        ) {
+          const place = `${file.path}:${lineOf(file, node.getStart())}`;
+          const type = node.type.getText().replace(/\s+/g, " ");
+          found.push({ key: `${file.path} ${type}`, text: `${place} \`as unknown as ${type}\`` });
+        }
+      });
+      return found;
+    });
+  }
+
+  #functions() {
+    return this.#product.flatMap((file) => {
+      const found: { file: Parsed; node: ts.FunctionLikeDeclaration; name: string }[] = [];
+      walk(file.tree, (node) => {
+        if (!ts.isFunctionLike(node) || !("body" in node) || node.body === undefined) return;
+        found.push({ file, node: node as ts.FunctionLikeDeclaration, name: nameOf(node) });
+      });
+      return found;
+    });
+  }
+}
+
+/** What is wrong, excuses considered: findings without one, and excuses without a finding. */
+export function judge(
+  list: string,
+  findings: readonly Finding[],
+  excuses: Readonly<Record<string, string>>,
+): string[] {
+  const keys = new Set(findings.map(({ key }) => key));
+  return [
+    ...findings.filter(({ key }) => !(key in excuses)).map(({ text }) => text),
+    ...Object.keys(excuses).filter((key) => !keys.has(key)).map((key) =>
+      `${list}: "${key}" needs no excuse any more; drop it`
+    ),
+  ];
+}
+
+function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+  visit(node);
+  ts.forEachChild(node, (child) => walk(child, visit));
+}
+
+function lineOf(file: Parsed, offset: number): number {
+  return file.tree.getLineAndCharacterOfPosition(offset).line + 1;
+}
+
+function finding(file: Parsed, node: ts.Node, name: string, what: string): Finding {
+  const place = `${file.path}:${lineOf(file, node.getStart())}`;
+  return { key: `${file.path} ${name}`, text: `${place} ${what}` };
+}
+
+/** `method`, `Class.method`, or the variable that holds a function. */
+function nameOf(node: ts.Node): string {
+  const own = ts.isConstructorDeclaration(node)
+    ? "constructor"
+    : (node as ts.NamedDeclaration).name?.getText();
+  const { parent } = node;
+  if (own === undefined) {
+    return parent === undefined || ts.isSourceFile(parent) ? "" : nameOf(parent);
+  }
+  return ts.isClassLike(parent) && parent.name !== undefined ? `${parent.name.text}.${own}` : own;
+}
+
+function resolve(file: Parsed, specifier: string): string | null {
+  if (!specifier.startsWith(".")) return null;
+  return normalize(join(dirname(file.path), specifier)).replaceAll("\\", "/");
+}
+
+/** Files that a file imports, or names in `new URL("…", import.meta.url)`. */
+function namedFiles(file: Parsed): string[] {
+  const found: string[] = [];
+  walk(file.tree, (node) => {
+    if (!ts.isStringLiteral(node) || !node.text.endsWith(".ts")) return;
+    const target = resolve(file, node.text);
+    found.push(target ?? node.text);
+  });
+  return found;
+}
+
+interface Imported {
+  readonly target: string;
+  readonly names: readonly string[] | "all";
+}
+
+function importedNames(file: Parsed): Imported[] {
+  const found: Imported[] = [];
+  const add = (specifier: ts.Expression | undefined, names: readonly string[] | "all") => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
+    const target = resolve(file, specifier.text);
+    if (target !== null) found.push({ target, names });
+  };
+  const own = (elements: readonly (ts.ImportSpecifier | ts.ExportSpecifier)[]) =>
+    elements.map(({ name, propertyName }) => (propertyName ?? name).text);
+  walk(file.tree, (node) => {
+    if (ts.isImportDeclaration(node)) {
+      const bindings = node.importClause?.namedBindings;
+      if (bindings !== undefined) {
+        add(
+          node.moduleSpecifier,
+          ts.isNamedImports(bindings) ? own(bindings.elements) : "all",
+        );
+      }
+    } else if (ts.isExportDeclaration(node)) {
+      const clause = node.exportClause;
+      const names = clause !== undefined && ts.isNamedExports(clause)
+        ? own(clause.elements)
+        : "all";
+      add(node.moduleSpecifier, names);
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      add(node.arguments[0], "all");
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      add(node.argument.literal as ts.Expression, "all");
+    }
+  });
+  return found;
+}
+
+const isExported = (node: ts.Statement) =>
+  ts.canHaveModifiers(node) &&
+  ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
+
+function* exportedValues(file: Parsed): Generator<[name: string, node: ts.Node]> {
+  for (const statement of file.tree.statements) {
+    if (!isExported(statement)) continue;
+    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
+      if (statement.name !== undefined) yield [statement.name.text, statement];
+    } else if (ts.isVariableStatement(statement)) {
+      for (const { name } of statement.declarationList.declarations) {
+        if (ts.isIdentifier(name)) yield [name.text, statement];
+      }
+    }
+  }
+}
+
+interface Comment {
+  readonly text: string;
+  readonly start: number;
+}
+
+function commentsOf(file: Parsed): Comment[] {
+  const found = new Map<number, Comment>();
+  const add = (ranges: readonly ts.CommentRange[] | undefined) => {
+    for (const { pos, end } of ranges ?? []) {
+      found.set(pos, { text: file.text.slice(pos, end), start: pos });
+    }
+  };
+  const visit = (node: ts.Node) => {
+    add(ts.getLeadingCommentRanges(file.text, node.getFullStart()));
+    add(ts.getTrailingCommentRanges(file.text, node.getEnd()));
+    // Tokens too: a comment may be all that a block holds.
+    for (const child of node.getChildren(file.tree)) {
+      if (child.kind < ts.SyntaxKind.FirstJSDocNode || child.kind > ts.SyntaxKind.LastJSDocNode) {
+        visit(child);
+      }
+    }
+  };
+  visit(file.tree);
+  return [...found.values()];
+}
+
+/** Files of the project's own kinds that a text names; `x.ts` and `FILE.md` stand for any. */
+function namesOfFiles(text: string): string[] {
+  return [...text.matchAll(/(?<![\w/.*{}-])((?:[\w-]+\/)*[\w-]{2,}\.(?:ts|md))\b/g)]
+    .map((match) => match[1]!)
+    .filter((name) => !/^[A-Z_]+\./.test(name));
+}
+
+/** Names like `dmaMapSg` and `IovaAllocator.alloc` in backticks or links. */
+function namesOfCode(text: string): string[] {
+  return [
+    ...text.matchAll(/(?:`|\{@link )#?([A-Za-z_$][\w$]*(?:\.#?[A-Za-z_$][\w$]*)*)(?:\(\))?[`}]/g),
+  ]
+    .flatMap((match) => match[1]!.split(/\.#?/))
+    .filter((word) => /^[a-z]+(?:[A-Z][a-z0-9]*)+$|^(?:[A-Z][a-z0-9]+){2,}$/.test(word));
+}
+
+/** Every name that code uses, and the words of its strings: names of files, keys and commands. */
+function collectWords(tree: ts.Node, into: Set<string>): void {
+  walk(tree, (node) => {
+    if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) into.add(node.text.replace("#", ""));
+    else if (ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node)) {
+      for (const word of node.text.match(/[A-Za-z_$][\w$]*/g) ?? []) into.add(word);
+    }
+  });
+}
+
+const WRITERS =
+  /^(?:set|add|delete|clear|push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin)$/;
+
+/** Variables of a module that are written after it was loaded, and static fields that may be. */
+function moduleState(file: Parsed): [name: string, node: ts.Node][] {
+  const found: [string, ts.Node][] = [];
+  const constants = new Map<string, ts.Node>();
+  for (const statement of file.tree.statements) {
+    if (!ts.isVariableStatement(statement)) continue;
+    const isConst = (statement.declarationList.flags & ts.NodeFlags.Const) !== 0;
+    for (const { name } of statement.declarationList.declarations) {
+      if (!isConst) found.push([name.getText(), statement]);
+      else if (ts.isIdentifier(name)) constants.set(name.text, statement);
+    }
+  }
+  const written = new Set<string>();
+  walk(file.tree, (node) => {
+    if (ts.isPropertyDeclaration(node)) {
+      const kinds = ts.getModifiers(node)?.map(({ kind }) => kind) ?? [];
+      const isStatic = kinds.includes(ts.SyntaxKind.StaticKeyword);
+      if (isStatic && !kinds.includes(ts.SyntaxKind.ReadonlyKeyword)) {
+        found.push([nameOf(node), node]);
+      }
+    }
+    const name = writtenName(node);
+    // What is filled while the module loads is a table.
+    if (name !== null && constants.has(name) && isInFunction(node) && !isShadowed(node, name)) {
+      written.add(name);
+    }
+  });
+  return [...found, ...[...written].map((name): [string, ts.Node] => [name, constants.get(name)!])];
+}
+
+const isAssignment = (kind: ts.SyntaxKind) =>
+  kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
+
+/** The variable whose contents an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
+function writtenName(node: ts.Node): string | null {
+  const rootOf = (expression: ts.Expression): string | null =>
+    ts.isIdentifier(expression)
+      ? expression.text
+      : ts.isElementAccessExpression(expression) || ts.isPropertyAccessExpression(expression) ||
+          ts.isNonNullExpression(expression)
+      ? rootOf(expression.expression)
+      : null;
+  if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+    const { expression, name } = node.expression;
+    return ts.isIdentifier(expression) && WRITERS.test(name.text) ? expression.text : null;
+  }
+  const target = ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind)
+    ? node.left
+    : ts.isDeleteExpression(node)
+    ? node.expression
+    : (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) &&
+        (node.operator === ts.SyntaxKind.PlusPlusToken ||
+          node.operator === ts.SyntaxKind.MinusMinusToken)
+    ? node.operand
+    : null;
+  return target === null || ts.isIdentifier(target) ? null : rootOf(target);
+}
+
+function isInFunction(node: ts.Node): boolean {
+  return ts.findAncestor(node, (each) => ts.isFunctionLike(each)) !== undefined;
+}
+
+/** True when a parameter or variable of an enclosing function has the name. */
+function isShadowed(node: ts.Node, name: string): boolean {
+  return ts.findAncestor(node, (each) => {
+    if (!ts.isFunctionLike(each) && !ts.isBlock(each)) return false;
+    let has = false;
+    ts.forEachChild(each, (child) => {
+      if (ts.isParameter(child) && child.name.getText() === name) has = true;
+      if (!ts.isVariableStatement(child)) return;
+      for (const declared of child.declarationList.declarations) {
+        if (declared.name.getText() === name) has = true;
+      }
+    });
+    return has;
+  }) !== undefined;
+}

@@ -1,0 +1,179 @@
+/** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { LONG_TESTS } from "./run_all.ts";
+import { readSources, ROOT } from "./source_text.ts";
+import { type Finding, House, judge } from "./tidy.ts";
+import * as excuses from "./tidy_excuses.ts";
+
+const FOLDERS = [
+  "benches",
+  "cli",
+  "conformance",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "std",
+];
+const STARTED = ["deno.json", "package.json", ".ci/run"];
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(join(ROOT, path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+const house = new House(
+  readSources([...FOLDERS, "tests", "mod.ts"]),
+  STARTED.map((path) => Deno.readTextFileSync(join(ROOT, path))).join("\n"),
+);
+
+/** What the house is held to, with the list of what may stay. */
+const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])[] = [
+  ["every file is imported or started", () => house.deadFiles(), "DEAD_FILES"],
+  ["what is exported is imported", () => house.unusedExports(), "UNUSED_EXPORTS"],
+  ["comments name what is there", () => house.staleComments(isFile), "STALE_COMMENTS"],
+  ["no file is long", () => house.longFiles(), "LONG_FILES"],
+  ["no function is long", () => house.longFunctions(), "LONG_FUNCTIONS"],
+  ["no function takes many parameters", () => house.longParameterLists(), "LONG_PARAMETER_LISTS"],
+  ["no folder is crowded", () => house.crowdedFolders(), "CROWDED_FOLDERS"],
+  ["no module has a state", () => house.mutableModules(), "MODULE_STATE"],
+  ["no cast is forced", () => house.forcedCasts(), "FORCED_CASTS"],
+];
+
+for (const [fact, find, list] of RULES) {
+  Deno.test(`${fact}, or is excused in tests/tidy_excuses.ts`, () => {
+    assertEquals(judge(list, find(), excuses[list]), []);
+  });
+}
+
+Deno.test("pages name sources that are there", () => {
+  const pages = [
+    "README.md",
+    ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`),
+  ]
+    .filter((path) => path.endsWith(".md"));
+  const gone = pages.flatMap((page) => {
+    const text = Deno.readTextFileSync(join(ROOT, page));
+    return house.missingFiles(page, text, isFile).map((name) => `${page} names ${name}`);
+  });
+  assertEquals(gone, []);
+});
+
+Deno.test("the files that deno task test gives a world of their own are there", () => {
+  assertEquals(LONG_TESTS.filter((path) => !isFile(path)), []);
+});
+
+const planted = (...sources: readonly (readonly [path: string, text: string])[]) =>
+  new House(sources.map(([path, text]) => ({ path, text })), "cli/main.ts");
+const keys = (findings: readonly Finding[]) => findings.map(({ key }) => key);
+
+Deno.test("judge() tells of what has no excuse, and of excuses that nothing needs", () => {
+  const findings = [{ key: "a.ts f", text: "a.ts:1 f is long" }];
+  assertEquals(judge("LONG", findings, { "a.ts f": "why" }), []);
+  assertEquals(judge("LONG", findings, {}), ["a.ts:1 f is long"]);
+  assertEquals(judge("LONG", [], { "a.ts f": "why" }), [
+    'LONG: "a.ts f" needs no excuse any more; drop it',
+  ]);
+});
+
+Deno.test("deadFiles() sees a file that only its own test imports", () => {
+  const found = planted(
+    ["cli/main.ts", 'import "./used.ts";\nnew Worker(new URL("./worker.ts", import.meta.url));'],
+    ["cli/used.ts", ""],
+    ["cli/worker.ts", ""],
+    ["cli/dead.ts", ""],
+    ["cli/dead_test.ts", 'import "./dead.ts"; import "./_rig.ts";'],
+    ["cli/_rig.ts", ""],
+    ["cli/_lost.ts", ""],
+  ).deadFiles();
+  assertEquals(keys(found), ["cli/dead.ts", "cli/_lost.ts"]);
+});
+
+Deno.test("unusedExports() sees values that no file takes, by any way of taking", () => {
+  const found = planted(
+    [
+      "lang/a.ts",
+      "export const one = 1, two = 2;\nexport function three() {}\nexport class Four {}",
+    ],
+    ["lang/all.ts", "export const five = 5;"],
+    ["lang/b.ts", 'import { one as uno } from "./a.ts";\nimport * as all from "./all.ts";'],
+    ["lang/c.ts", 'export { three } from "./a.ts";'],
+  ).unusedExports();
+  assertEquals(keys(found), ["lang/a.ts two", "lang/a.ts Four"]);
+});
+
+Deno.test("staleComments() sees files and names that are gone, and no words of the kernel", () => {
+  const found = planted(
+    [
+      "lang/a.ts",
+      "// See lang/gone.ts and b.ts, `Machine.isGone()`, `dma_map_phys` and `goneToo`.\n",
+    ],
+    ["lang/vm/b.ts", 'class Machine {}\nconst text = "// lang/lost.ts `notThere`";'],
+  ).staleComments(() => false);
+  assertEquals(keys(found), ["lang/a.ts lang/gone.ts", "lang/a.ts isGone", "lang/a.ts goneToo"]);
+});
+
+Deno.test("longFunctions() and longFiles() see what does not fit, tests apart", () => {
+  const body = "  go();\n".repeat(69);
+  const long: [string, string] = [
+    "lang/a.ts",
+    `class A {\n  #b() {\n${body}  }\n  c() {\n${body.slice(8)}  }\n}`,
+  ];
+  const file = "go();\n".repeat(501);
+  const found = planted(long, ["lang/a_test.ts", long[1]], ["lang/b.ts", file], [
+    "tests/b.ts",
+    file,
+  ]);
+  assertEquals(keys(found.longFunctions()), ["lang/a.ts A.#b"]);
+  assertEquals(keys(found.longFiles()), ["lang/b.ts"]);
+});
+
+Deno.test("longParameterLists() sees a seventh parameter", () => {
+  const found = planted([
+    "lang/a.ts",
+    "function f(a, b, c, d, e, g) {}\nclass A { constructor(a, b, c, d, e, f, g) {} }",
+  ]);
+  assertEquals(keys(found.longParameterLists()), ["lang/a.ts A.constructor"]);
+});
+
+Deno.test("crowdedFolders() counts the files of a folder without their tests", () => {
+  const files = (folder: string, count: number, end = ".ts") =>
+    Array.from(
+      { length: count },
+      (_, index): [string, string] => [`${folder}/f${index}${end}`, ""],
+    );
+  const found = planted(
+    ...files("lang/a", 26),
+    ...files("lang/b", 25),
+    ...files("lang/b", 9, "_test.ts"),
+  );
+  assertEquals(keys(found.crowdedFolders()), ["lang/a"]);
+});
+
+Deno.test("mutableModules() sees variables, tables that are written later, and static fields", () => {
+  const text = [
+    "let count = 0;",
+    "const table = new Map();",
+    "table.set(1, 2);",
+    "const cache = new Map();",
+    "const list: number[] = [];",
+    "const fixed = [1];",
+    "function f(fixed: number[]) { cache.set(1, 2); list[0]++; fixed.push(1); }",
+    "class A { static made = 0; static readonly limit = 1; }",
+  ].join("\n");
+  assertEquals(keys(planted(["lang/a.ts", text]).mutableModules()).sort(), [
+    "lang/a.ts A.made",
+    "lang/a.ts cache",
+    "lang/a.ts count",
+    "lang/a.ts list",
+  ]);
+});
+
+Deno.test("forcedCasts() sees `as unknown as`", () => {
+  const text = "const a = b as unknown as C;\nconst d = e as unknown;";
+  assertEquals(keys(planted(["lang/a.ts", text]).forcedCasts()), ["lang/a.ts C"]);
+});
