@@ -6,7 +6,7 @@
  */
 import { invariant } from "./errno.ts";
 import type { Nanoseconds } from "./address.ts";
-import { EventContext, type EventOrigin, SavedOrigin } from "./event_context.ts";
+import { EventContext, SavedOrigin } from "./event_context.ts";
 
 /** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
 export const TICK_NS: Nanoseconds = 1_000_000;
@@ -21,8 +21,8 @@ interface Timer {
   readonly atNs: Nanoseconds;
   readonly order: number;
   readonly handler: TimerHandler;
-  /** Whose work it is: that of whoever armed it. */
-  readonly origin: EventOrigin;
+  /** Whose work it is: that of whoever armed it. The CPU is the one that takes the timer. */
+  readonly origin: SavedOrigin;
 }
 
 export class VirtualClock {
@@ -91,6 +91,8 @@ export class VirtualClock {
     const next = this.#timers.shift();
     this.#noteNext();
     if (next === undefined) return;
+    // Captures show what a timer frees in the caches of the CPU that takes it.
+    next.origin.cpu = this.context.cpu;
     const before = this.context.enter(next.origin);
     try {
       next.handler.timerExpired();

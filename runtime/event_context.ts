@@ -3,7 +3,7 @@
  * script that led to them.
  *
  * An activity or a timer carries what was true where it was posted or armed, and gives back what it
- * found when it ends, however it ends. Work for somebody else in between is entered and left. Nobody
+ * found when it ends, however it ends. Only its CPU a timer finds where it expires. Work for somebody else in between is entered and left. Nobody
  * assigns a device or a request, so that none can be forgotten behind an early return or an error.
  */
 

@@ -87,7 +87,7 @@ Deno.test("a timer is the work of whoever armed it, and leaves the context when 
   context.cpu = 0;
   context.site = 10;
   clock.advance(1_000_000);
-  assertEquals(seen, [[2, "ssd", 5, 9]]);
+  assertEquals(seen, [[0, "ssd", 5, 9]], "on the CPU that takes it");
   assertThrows(() => clock.advance(1_000_000), Error, "gone");
   assertEquals(at(context), [0, null, null, 10]);
 });
