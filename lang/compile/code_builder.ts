@@ -1,6 +1,8 @@
 /** Collects the code of a program: instructions of finished functions, and the tables they use. */
+import type { Span } from "../source.ts";
+import { remembered } from "../values/remembered.ts";
 import type { FunctionSpec } from "../values/spec.ts";
-import { CodeTables, type FunctionCode } from "../vm/code.ts";
+import { CodeTables, type FunctionRole } from "../vm/code.ts";
 import type { Value } from "../values/value.ts";
 import type { FunctionBuilder } from "./function_builder.ts";
 
@@ -12,35 +14,26 @@ export class CodeBuilder extends CodeTables {
 
   /** The index of a constant; equal numbers, strings and words share one. */
   constant(value: Value): number {
-    let index = this.#constantIndexes.get(value);
-    if (index === undefined) {
-      index = this.constants.push(value) - 1;
-      this.#constantIndexes.set(value, index);
-    }
-    return index;
+    return remembered(this.#constantIndexes, value, () => this.constants.push(value) - 1);
   }
 
   nameIndex(name: string): number {
-    let index = this.#nameIndexes.get(name);
-    if (index === undefined) {
-      index = this.names.push(name) - 1;
-      this.#nameIndexes.set(name, index);
-    }
-    return index;
+    return remembered(this.#nameIndexes, name, () => this.names.push(name) - 1);
   }
 
   builtin(spec: FunctionSpec): number {
-    let index = this.#builtinIndexes.get(spec);
-    if (index === undefined) {
-      index = this.builtins.push(spec) - 1;
-      this.#builtinIndexes.set(spec, index);
-    }
-    return index;
+    return remembered(this.#builtinIndexes, spec, () => this.builtins.push(spec) - 1);
   }
 
   /** Makes room for a function, so that calls to it can be compiled before it is. */
-  reserveFunction(placeholder: FunctionCode): number {
-    return this.functions.push(placeholder) - 1;
+  reserveFunction(
+    role: FunctionRole,
+    name: string,
+    span: Span,
+    parameters: readonly string[],
+  ): number {
+    const unknown = { entry: 0, slots: 0, operands: 0, expectations: [] };
+    return this.functions.push({ role, name, span, parameters, ...unknown }) - 1;
   }
 
   /** Appends a finished function's instructions. */
@@ -50,9 +43,7 @@ export class CodeBuilder extends CodeTables {
     this.#grow(entry + count);
     this.instructions.set(builder.words, entry);
     for (const place of builder.jumps) this.instructions[entry + place]! += entry;
-    for (let at = 0; at < count; at++) {
-      this.spanIndexes[entry + at] = builder.spanIndexes[at]!;
-    }
+    this.spanIndexes.set(builder.spanIndexes, entry);
     this.#length += count;
     this.functions[index] = {
       ...this.functions[index]!,
@@ -66,11 +57,13 @@ export class CodeBuilder extends CodeTables {
   #grow(length: number): void {
     if (length <= this.instructions.length) return;
     const capacity = Math.max(length, 2 * this.instructions.length);
-    const instructions = new Int32Array(capacity);
-    const spanIndexes = new Int32Array(capacity);
-    instructions.set(this.instructions);
-    spanIndexes.set(this.spanIndexes);
-    this.instructions = instructions;
-    this.spanIndexes = spanIndexes;
+    this.instructions = grown(this.instructions, capacity);
+    this.spanIndexes = grown(this.spanIndexes, capacity);
   }
+}
+
+function grown(words: Int32Array, capacity: number): Int32Array {
+  const larger = new Int32Array(capacity);
+  larger.set(words);
+  return larger;
 }

@@ -132,16 +132,7 @@ export class ProgramCompiler {
     parameters: readonly string[],
     write: (compiler: StatementCompiler) => void,
   ): number {
-    const index = this.code.reserveFunction({
-      role,
-      name,
-      span,
-      parameters,
-      entry: 0,
-      slots: 0,
-      operands: 0,
-      expectations: [],
-    });
+    const index = this.code.reserveFunction(role, name, span, parameters);
     const compiler = new StatementCompiler(this.tables);
     compiler.builder.at(span);
     write(compiler);

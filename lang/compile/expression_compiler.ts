@@ -1,4 +1,5 @@
 /** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
+import { literalValue } from "../check/kinds/constant_value.ts";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,
@@ -13,7 +14,7 @@ import type {
   TraceExpression,
 } from "../syntax/tree/ast.ts";
 import type { CallShape } from "../vm/code.ts";
-import { BytesValue, Quantity, Ratio, type Value } from "../values/value.ts";
+import { BytesValue, type Value } from "../values/value.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
 import type { CodeBuilder } from "./code_builder.ts";
@@ -126,23 +127,15 @@ export abstract class ExpressionCompiler {
     const { builder } = this;
     switch (expression.kind) {
       case "Integer":
-        this.#integer(expression.value);
-        return;
+        return this.#integer(expression.value);
       case "Ratio":
-        this.#constant(new Ratio(expression.value));
-        return;
       case "Size":
-        this.#constant(new Quantity("size", expression.valueBytes));
-        return;
       case "Duration":
-        this.#constant(new Quantity("duration", expression.valueNs));
-        return;
+        return this.#constant(literalValue(expression)!);
       case "String":
-        this.#string(expression.parts);
-        return;
+        return this.#string(expression.parts);
       case "Bytes":
-        this.#constant(new BytesValue(expression.bytes));
-        return;
+        return this.#constant(new BytesValue(expression.bytes));
       case "Boolean":
         builder.emit(1, expression.value ? Op.PushTrue : Op.PushFalse);
         return;
@@ -150,8 +143,7 @@ export abstract class ExpressionCompiler {
         builder.emit(1, Op.PushNone);
         return;
       case "Name":
-        this.#name(expression);
-        return;
+        return this.#name(expression);
       case "List":
         for (const item of expression.items) this.expression(item);
         builder.at(expression.span);
@@ -165,11 +157,9 @@ export abstract class ExpressionCompiler {
         return;
       }
       case "Lambda":
-        this.#lambda(expression);
-        return;
+        return this.#lambda(expression);
       case "Unary":
-        this.#unary(expression);
-        return;
+        return this.#unary(expression);
       case "Try": {
         const after = new Label();
         builder.jump(0, RareOp.TryStart, after);
@@ -181,8 +171,7 @@ export abstract class ExpressionCompiler {
         return;
       }
       case "Binary":
-        this.#binary(expression);
-        return;
+        return this.#binary(expression);
       case "Range":
         this.expression(expression.first);
         this.expression(expression.last);
@@ -195,8 +184,7 @@ export abstract class ExpressionCompiler {
         builder.emit(0, RareOp.Cast, expression.target.text === "dma" ? 1 : 0);
         return;
       case "Call":
-        this.#call(expression);
-        return;
+        return this.#call(expression);
       case "Index":
         this.expression(expression.object);
         this.expression(expression.index);
@@ -206,27 +194,20 @@ export abstract class ExpressionCompiler {
       case "Field": {
         if (this.#count(expression)) return;
         const event = this.resolution.eventNames.get(expression);
-        if (event !== undefined) {
-          this.#constant(event);
-          return;
-        }
+        if (event !== undefined) return this.#constant(event);
         this.expression(expression.object);
         builder.at(expression.field.span);
         builder.emit(0, Op.Field, this.code.nameIndex(expression.field.text));
         return;
       }
       case "Trace":
-        this.trace(expression);
-        return;
+        return this.trace(expression);
       case "Compare":
-        this.compare(expression);
-        return;
+        return this.compare(expression);
       case "Fork":
-        this.fork(expression);
-        return;
+        return this.fork(expression);
       case "Race":
-        this.race(expression);
-        return;
+        return this.race(expression);
       case "ErrorExpression":
         throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
       default:
@@ -269,8 +250,7 @@ export abstract class ExpressionCompiler {
     const binding = this.resolution.names.get(expression)!;
     switch (binding.kind) {
       case "variable":
-        this.load(binding);
-        return;
+        return this.load(binding);
       case "const": {
         const literal = literalValue(binding.declaration.value);
         if (typeof literal === "number") this.#integer(literal);
@@ -282,8 +262,7 @@ export abstract class ExpressionCompiler {
         builder.emit(1, Op.LoadGlobal, this.tables.machineGlobal(binding.name));
         return;
       case "word":
-        this.#constant(binding.word);
-        return;
+        return this.#constant(binding.word);
       case "function":
       case "builtin":
         throw new Error(`Cannot use ${binding.kind} as a value: the checker refuses it`);
@@ -422,38 +401,11 @@ export abstract class ExpressionCompiler {
     const { captures } = this.resolution.closures.get(node)!;
     for (const variable of captures) inner.bind(variable);
     write();
-    const index = this.code.reserveFunction({
-      role: "lambda",
-      name: "",
-      span: node.span,
-      parameters,
-      entry: 0,
-      slots: 0,
-      operands: 0,
-      expectations: [],
-    });
+    const index = this.code.reserveFunction("lambda", "", node.span, parameters);
     this.code.finish(index, inner.builder);
     this.builder.expectations.push(...inner.builder.expectations);
     for (const variable of captures) this.load(variable);
     this.builder.at(node.span);
     this.builder.emit(1 - captures.length, RareOp.MakeClosure, index, captures.length);
-  }
-}
-
-/** The value of a literal, which is put in the place of a const's name; undefined for the rest. */
-function literalValue(expression: Expression): Value | undefined {
-  switch (expression.kind) {
-    case "Integer":
-      return expression.value;
-    case "Ratio":
-      return new Ratio(expression.value);
-    case "Size":
-      return new Quantity("size", expression.valueBytes);
-    case "Duration":
-      return new Quantity("duration", expression.valueNs);
-    case "Boolean":
-      return expression.value;
-    default:
-      return undefined;
   }
 }

@@ -7,6 +7,7 @@ import type {
 } from "../check/names/bindings.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionDeclaration } from "../syntax/tree/ast.ts";
+import { remembered } from "../values/remembered.ts";
 import { CodeBuilder } from "./code_builder.ts";
 
 export class ProgramTables {
@@ -20,49 +21,30 @@ export class ProgramTables {
   constructor(readonly registry: Registry, readonly resolution: Resolution) {}
 
   machineGlobal(name: string): number {
-    let index = this.machineGlobals.get(name);
-    if (index === undefined) {
-      index = this.code.globals++;
-      this.machineGlobals.set(name, index);
-    }
-    return index;
+    return remembered(this.machineGlobals, name, () => this.code.globals++);
   }
 
   constGlobal(binding: ConstBinding): number {
-    let index = this.#consts.get(binding.declaration);
-    if (index === undefined) {
-      index = this.code.globals++;
-      this.#consts.set(binding.declaration, index);
-    }
-    return index;
+    return remembered(this.#consts, binding.declaration, () => this.code.globals++);
   }
 
   /** A session's variable. */
   variableGlobal(variable: Variable): number {
-    let index = this.#variables.get(variable);
-    if (index === undefined) {
-      index = this.code.globals++;
-      this.#variables.set(variable, index);
-    }
-    return index;
+    return remembered(this.#variables, variable, () => this.code.globals++);
   }
 
   /** The number of a function of the script; it may be compiled later. */
   functionIndex(declaration: FunctionBinding["declaration"]): number {
-    let index = this.#functions.get(declaration);
-    if (index === undefined) {
-      index = this.code.reserveFunction({
-        role: "function",
-        name: declaration.name.text,
-        span: declaration.span,
-        parameters: declaration.parameters.map(({ text }) => text),
-        entry: 0,
-        slots: 0,
-        operands: 0,
-        expectations: [],
-      });
-      this.#functions.set(declaration, index);
-    }
-    return index;
+    return remembered(
+      this.#functions,
+      declaration,
+      ({ name, parameters, span }) =>
+        this.code.reserveFunction(
+          "function",
+          name.text,
+          span,
+          parameters.map(({ text }) => text),
+        ),
+    );
   }
 }

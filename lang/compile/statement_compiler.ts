@@ -68,26 +68,19 @@ export class StatementCompiler extends TrialCompiler {
     const { builder } = this;
     switch (statement.kind) {
       case "Let":
-        this.#let(statement);
-        return;
+        return this.#let(statement);
       case "Assign":
-        this.#assign(statement);
-        return;
+        return this.#assign(statement);
       case "If":
-        this.#if(statement);
-        return;
+        return this.#if(statement);
       case "While":
-        this.#while(statement);
-        return;
+        return this.#while(statement);
       case "For":
-        this.#for(statement);
-        return;
+        return this.#for(statement);
       case "Repeat":
-        this.#repeat(statement);
-        return;
+        return this.#repeat(statement);
       case "Match":
-        this.#match(statement);
-        return;
+        return this.#match(statement);
       case "Return":
         if (statement.value === null) builder.emit(1, Op.PushNone);
         else this.rootExpression(statement.value);
@@ -102,17 +95,14 @@ export class StatementCompiler extends TrialCompiler {
         return;
       }
       case "Assert":
-        this.#assert(statement);
-        return;
+        return this.#assert(statement);
       case "ExpectOutcome":
         this.#outcome(statement.expected, statement.span, false, () => this.block(statement.body));
         return;
       case "ExpectEvents":
-        this.#expectEvents(statement);
-        return;
+        return this.#expectEvents(statement);
       case "Step":
-        this.#step(statement);
-        return;
+        return this.#step(statement);
       case "Wait":
         this.rootExpression(statement.subject);
         builder.at(statement.span);
@@ -163,11 +153,9 @@ export class StatementCompiler extends TrialCompiler {
         // Declarations are compiled by whoever compiles the file.
         return;
       case "Fail":
-        this.failing(statement);
-        return;
+        return this.failing(statement);
       case "Invariant":
-        this.invariant(statement);
-        return;
+        return this.invariant(statement);
       case "ErrorStatement":
         throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
       default:

@@ -1,6 +1,7 @@
 /** Turns an event pattern into the automaton that `lang/patterns/event_pattern.ts` follows. */
 import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "./event_pattern.ts";
 import { spanText } from "../source.ts";
+import { remembered } from "../values/remembered.ts";
 import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.ts";
 
 /** Most states an automaton may have; repetitions are written out, so `{1000}` costs 1000. */
@@ -142,22 +143,12 @@ class AutomatonBuilder {
   }
 
   #eventItem(pattern: PatternEvent): number {
-    let index = this.#itemOf.get(pattern);
-    if (index === undefined) {
-      const item = this.#describe(pattern);
-      index = this.items.push(item) - 1;
-      this.#itemOf.set(pattern, index);
-    }
-    return index;
+    return remembered(this.#itemOf, pattern, () => this.items.push(this.#describe(pattern)) - 1);
   }
 
   #gapItem(pattern: EventPattern): number {
-    let index = this.#itemOf.get(pattern);
-    if (index === undefined) {
-      index = this.items.push({ text: "...", names: null, fields: [] }) - 1;
-      this.#itemOf.set(pattern, index);
-    }
-    return index;
+    const gap = { text: "...", names: null, fields: [] };
+    return remembered(this.#itemOf, pattern, () => this.items.push(gap) - 1);
   }
 
   #describe(pattern: PatternEvent): PatternItem {

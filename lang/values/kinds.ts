@@ -161,6 +161,11 @@ export function castable(kind: Kind): boolean {
 /** How the types of counters begin that stand for a group of events: `counters.iotlb`. */
 const COUNTERS_OF = "@counters_";
 
+/** A description at the start of a sentence. */
+export function capitalized(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
+}
+
 export function describeKind(kind: Kind): string {
   switch (kind) {
     case "any":

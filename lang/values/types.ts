@@ -1,6 +1,6 @@
 /** Fields and methods of values, by their types. */
 import type { FieldSpec, Kind, MethodSpec, TypeSpec } from "./spec.ts";
-import { kindOf } from "./kinds.ts";
+import { capitalized, describeKind, kindOf } from "./kinds.ts";
 import { Handle, type Value } from "./value.ts";
 
 /** The type, then what it extends, nearest first. */
@@ -23,20 +23,12 @@ export function isOfType(type: TypeSpec, wanted: string): boolean {
 
 /** A type's field of that name, its own or an extended one. */
 export function findField(type: TypeSpec, name: string): FieldSpec | null {
-  for (const candidate of typeChain(type)) {
-    const field = candidate.fields.find((field) => field.name === name);
-    if (field !== undefined) return field;
-  }
-  return null;
+  return nearest(type, ({ fields }) => fields.find((field) => field.name === name)) ?? null;
 }
 
 /** A type's method of that name, its own or an extended one. */
 export function findMethod(type: TypeSpec, name: string): MethodSpec | null {
-  for (const candidate of typeChain(type)) {
-    const method = candidate.methods.find((method) => method.name === name);
-    if (method !== undefined) return method;
-  }
-  return null;
+  return nearest(type, ({ methods }) => methods.find((method) => method.name === name)) ?? null;
 }
 
 /** The nearest of a type's chain that has an optional part, such as `show`. */
@@ -44,8 +36,13 @@ export function inherited<K extends "show" | "explain" | "equals" | "index">(
   type: TypeSpec,
   part: K,
 ): TypeSpec[K] {
+  return nearest(type, (candidate) => candidate[part]);
+}
+
+function nearest<T>(type: TypeSpec, find: (candidate: TypeSpec) => T | undefined): T | undefined {
   for (const candidate of typeChain(type)) {
-    if (candidate[part] !== undefined) return candidate[part];
+    const found = find(candidate);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -58,6 +55,26 @@ export function memberNames(type: TypeSpec): readonly string[] {
     for (const method of candidate.methods) names.add(method.name);
   }
   return [...names];
+}
+
+/**
+ * What is said of a name behind a dot that is no field, or no method.
+ *
+ * @returns Besides the message, how a member of the other sort is used; undefined for no member.
+ */
+export function memberProblem(
+  object: Kind,
+  name: string,
+  members: readonly string[],
+  wanted: "field" | "method",
+): { readonly message: string; readonly use: string | undefined } {
+  const noun = describeKind(object);
+  if (!members.includes(name)) {
+    return { message: `${capitalized(noun)} has no ${wanted} \`${name}\``, use: undefined };
+  }
+  return wanted === "field"
+    ? { message: `\`${name}\` of ${noun} is a method`, use: `call it: \`.${name}(…)\`` }
+    : { message: `\`${name}\` of ${noun} is not a method`, use: "leave the parentheses out" };
 }
 
 /** The kind of a type's things. */

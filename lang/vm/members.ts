@@ -2,9 +2,15 @@
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type { FieldSpec, MethodSpec, TypeSpec } from "../values/spec.ts";
 import type { Run } from "../values/run.ts";
-import { describeKind, kindOf } from "../values/kinds.ts";
+import { kindOf } from "../values/kinds.ts";
 import { ScriptError } from "../values/script_error.ts";
-import { findField, findMethod, memberNames, typeAndTarget } from "../values/types.ts";
+import {
+  findField,
+  findMethod,
+  memberNames,
+  memberProblem,
+  typeAndTarget,
+} from "../values/types.ts";
 import { RecordValue, type Value } from "../values/value.ts";
 
 /** A method and what it is called on. */
@@ -73,31 +79,14 @@ function noMember(
   types: Types,
   what: "field" | "method",
 ): ScriptError {
-  const noun = describeKind(kindOf(value));
   const found = typeAndTarget(value, types);
   const own = value instanceof RecordValue ? value.entries.keys() : [];
   const names = [...new Set([...own, ...found === null ? [] : memberNames(found.type)])];
-  if (names.includes(name)) {
-    return what === "field"
-      ? new ScriptError("E0914", `\`${name}\` of ${noun} is a method`, `call it: \`.${name}(…)\``)
-      : new ScriptError(
-        "E0914",
-        `\`${name}\` of ${noun} is not a method`,
-        "leave the parentheses out",
-      );
-  }
-  return new ScriptError(
-    "E0914",
-    `${capitalized(noun)} has no ${what} \`${name}\``,
-    didYouMean(name, names) ?? hintFor(value, names),
-  );
+  const { message, use } = memberProblem(kindOf(value), name, names, what);
+  return new ScriptError("E0914", message, use ?? didYouMean(name, names) ?? hintFor(value, names));
 }
 
 function hintFor(value: Value, names: readonly string[]): string | null {
   if (value === null) return "the value is none; test it before asking for more";
   return names.length === 0 ? null : itHas(names);
-}
-
-function capitalized(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }

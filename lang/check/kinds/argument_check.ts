@@ -1,7 +1,8 @@
 /** Arguments of calls before the run: their number, their names and their kinds. */
 import type { Registry } from "../../values/registry.ts";
 import type { Kind, ParameterSpec } from "../../values/spec.ts";
-import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
+import type { DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
+import { formatCount } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type {
   Argument,
@@ -19,15 +20,14 @@ import { describeKind, isQuantity } from "../../values/kinds.ts";
 import { isOfType } from "../../values/types.ts";
 import { eventsNamed, patternNames } from "../names/event_names.ts";
 import type { Misfits } from "./misfits.ts";
-import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /** What is known of values before the run. */
 export interface KnownValues {
   readonly kindOf: (argument: Argument) => Kind;
   /** Takes values that do not fit. */
   readonly misfits: Misfits;
-  /** Takes arguments that the script's own functions have no parameters for. */
-  readonly surplus: SurplusArguments;
+  /** Functions that lack a name: what they get too much may be meant for it. */
+  readonly incomplete: ReadonlySet<FunctionDeclaration>;
 }
 
 /**
@@ -43,7 +43,7 @@ export function checkArguments(
   bag: DiagnosticBag,
   declared: FunctionDeclaration | null = null,
 ): void {
-  const given = matchArguments(call, callable, declared, known.surplus, bag);
+  const given = matchArguments(call, callable, declared, known.incomplete, bag);
   for (const [{ value }, { event }] of given) if (event) checkEventName(value, registry, bag);
   const wrong = [...given].filter(([argument, parameter]) =>
     !accepts(parameter, known.kindOf(argument), registry)
@@ -98,7 +98,7 @@ function matchArguments(
   call: CallExpression,
   callable: Callable,
   declared: FunctionDeclaration | null,
-  surplus: SurplusArguments,
+  incomplete: KnownValues["incomplete"],
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {
   const { parameters } = callable;
@@ -111,11 +111,10 @@ function matchArguments(
       ? positional[position++] ?? (callable.variadic === true ? parameters.at(-1) : undefined)
       : parameters.find(({ name }) => name === argument.name!.text);
     if (parameter === undefined) {
-      if (argument.name === null && declared === null) {
-        bag.add(surplusError(call, callable, argument, null));
-      } else if (argument.name === null) {
-        surplus.add(declared!, call, surplusError(call, callable, argument, declared));
-      } else reportUnknownName(callable, argument.name, declared, bag);
+      if (argument.name !== null) reportUnknownName(callable, argument.name, declared, bag);
+      else if (declared === null || !incomplete.has(declared)) {
+        reportSurplus(call, callable, argument, declared, bag);
+      }
       return given;
     }
     if (taken.has(parameter) && (argument.name !== null || callable.variadic !== true)) {
@@ -156,28 +155,24 @@ function declaredHere(declared: FunctionDeclaration | null): readonly RelatedSpa
   return declared === null ? [] : [{ span: declared.name.span, message: "declared here" }];
 }
 
-function surplusError(
+function reportSurplus(
   call: CallExpression,
   callable: Callable,
   argument: Argument,
   declared: FunctionDeclaration | null,
-): Diagnostic {
+  bag: DiagnosticBag,
+): void {
   const most = positionalParameters(callable).length;
   const count = call.arguments.filter(({ name }) => name === null).length;
-  return {
-    code: "E0304",
-    severity: "error",
-    span: argument.span,
-    message: `\`${callable.name}\` takes at most ${most} positional ${
-      plural(most)
+  bag.error(
+    "E0304",
+    argument.span,
+    `\`${callable.name}\` takes at most ${
+      formatCount(most, "positional argument")
     }, but got ${count}`,
-    hint: signature(callable),
-    related: declaredHere(declared),
-  };
-}
-
-function plural(count: number): string {
-  return count === 1 ? "argument" : "arguments";
+    signature(callable),
+    declaredHere(declared),
+  );
 }
 
 function reportUnknownName(

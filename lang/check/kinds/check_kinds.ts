@@ -7,7 +7,6 @@ import { FunctionResults } from "./function_results.ts";
 import { KindInference } from "./kind_inference.ts";
 import { Misfits } from "./misfits.ts";
 import { StatementChecker } from "./statement_check.ts";
-import { SurplusArguments } from "./surplus_arguments.ts";
 
 /** Checks files whose names are resolved; what a name means that nothing is called is not known. */
 export function checkKinds(
@@ -18,14 +17,8 @@ export function checkKinds(
 ): void {
   const results = new FunctionResults();
   const misfits: Misfits = new Misfits(resolution, results, (use) => inference.madeBy(use));
-  const surplus = new SurplusArguments(resolution.incomplete);
-  const inference: KindInference = new KindInference(resolution, registry, bag, {
-    misfits,
-    surplus,
-    results,
-  });
+  const inference: KindInference = new KindInference(resolution, registry, bag, misfits, results);
   const checker = new StatementChecker(inference, resolution, registry, bag, misfits);
   for (const { file } of files) checker.file(file);
   misfits.settle(bag);
-  surplus.settle(bag);
 }

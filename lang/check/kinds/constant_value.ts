@@ -59,21 +59,17 @@ export class ConstantEvaluator {
   #value(expression: Expression): Value {
     switch (expression.kind) {
       case "Integer":
-        return expression.value;
       case "Ratio":
-        return new Ratio(expression.value);
       case "Size":
-        return new Quantity("size", expression.valueBytes);
       case "Duration":
-        return new Quantity("duration", expression.valueNs);
+      case "Boolean":
+        return literalValue(expression)!;
       case "String":
         return expression.parts
           .map((part) => typeof part === "string" ? part : formatValue(this.#value(part)))
           .join("");
       case "Bytes":
         return new BytesValue(expression.bytes);
-      case "Boolean":
-        return expression.value;
       case "None":
         return null;
       case "Name":
@@ -202,5 +198,22 @@ export class ConstantEvaluator {
       "literals, constants, consts and operators are known there",
     );
     throw new NotConstant();
+  }
+}
+
+/** The value of a number or a boolean as it is written; undefined for any other expression. */
+export function literalValue(expression: Expression): Value | undefined {
+  switch (expression.kind) {
+    case "Integer":
+    case "Boolean":
+      return expression.value;
+    case "Ratio":
+      return new Ratio(expression.value);
+    case "Size":
+      return new Quantity("size", expression.valueBytes);
+    case "Duration":
+      return new Quantity("duration", expression.valueNs);
+    default:
+      return undefined;
   }
 }

@@ -6,6 +6,7 @@ import type {
   ReturnStatement,
   Statement,
 } from "../../syntax/tree/ast.ts";
+import { remembered } from "../../values/remembered.ts";
 import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 
 /** What a function gives back, as far as its text says. */
@@ -29,12 +30,7 @@ export class FunctionResults {
   readonly #known = new Map<FunctionDeclaration, FunctionResult>();
 
   of(declaration: FunctionDeclaration): FunctionResult {
-    let result = this.#known.get(declaration);
-    if (result === undefined) {
-      result = resultOf(declaration);
-      this.#known.set(declaration, result);
-    }
-    return result;
+    return remembered(this.#known, declaration, resultOf);
   }
 }
 

@@ -18,7 +18,14 @@ import type {
 } from "../../syntax/tree/ast.ts";
 import type { Callable } from "../../values/call_arguments.ts";
 import { describeKind, rangeEndsKind } from "../../values/kinds.ts";
-import { findField, findMethod, inherited, memberNames, typeOfKind } from "../../values/types.ts";
+import {
+  findField,
+  findMethod,
+  inherited,
+  memberNames,
+  memberProblem,
+  typeOfKind,
+} from "../../values/types.ts";
 import { checkArguments } from "./argument_check.ts";
 import { eventNameOf } from "../names/event_names.ts";
 import type { Binding, Resolution, Variable } from "../names/bindings.ts";
@@ -26,7 +33,6 @@ import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
 import { type Shape, Shapes, takesItems } from "./shapes.ts";
-import type { SurplusArguments } from "./surplus_arguments.ts";
 
 /**
  * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
@@ -34,19 +40,11 @@ import type { SurplusArguments } from "./surplus_arguments.ts";
  */
 const CHAIN_LIMIT = 100;
 
-/** Where what is found goes that is looked at as a whole, at the end. */
-export interface KindReports {
-  readonly misfits: Misfits;
-  readonly surplus: SurplusArguments;
-  readonly results: FunctionResults;
-}
-
 export class KindInference {
   readonly #resolution: Resolution;
   readonly #registry: Registry;
   readonly #bag: DiagnosticBag;
   readonly #misfits: Misfits;
-  readonly #surplus: SurplusArguments;
   readonly #results: FunctionResults;
   readonly #operators: OperatorKinds;
   readonly #shapes: Shapes;
@@ -62,13 +60,13 @@ export class KindInference {
     resolution: Resolution,
     registry: Registry,
     bag: DiagnosticBag,
-    { misfits, results, surplus }: KindReports,
+    misfits: Misfits,
+    results: FunctionResults,
   ) {
     this.#resolution = resolution;
     this.#registry = registry;
     this.#bag = bag;
     this.#misfits = misfits;
-    this.#surplus = surplus;
     this.#results = results;
     this.#operators = new OperatorKinds(this, bag, misfits);
     this.#shapes = new Shapes(
@@ -101,19 +99,15 @@ export class KindInference {
   wantBool(expression: Expression, what: string): void {
     const kind = this.kindOf(expression);
     if (kind === "bool" || kind === "any") return;
-    this.#misfits.add({
-      code: "E0403",
-      span: expression.span,
-      message: `${what} takes true or false, but this is ${describeKind(kind)}`,
-      hint: kind === "nothing" ? "compare it: `x != none`" : undefined,
-    }, [expression, kind]);
+    const message = `${what} takes true or false, but this is ${describeKind(kind)}`;
+    const hint = kind === "nothing" ? "compare it: `x != none`" : undefined;
+    this.#misfits.wrong("E0403", expression, kind, message, hint);
   }
 
   /** The kind of what a `for` or `forall` gives its variable. */
   itemKind(values: Expression): Kind {
     if (values.kind === "Range") {
-      const kind = rangeEndsKind(this.kindOf(values.first), this.kindOf(values.last));
-      return kind ?? "any";
+      return rangeEndsKind(this.kindOf(values.first), this.kindOf(values.last)) ?? "any";
     }
     return this.kindOf(values) === "bytes" ? "int" : this.#shapes.item(values).kind;
   }
@@ -256,11 +250,8 @@ export class KindInference {
       (object === "list" || object === "bytes" || object === "string") &&
       index !== "int" && index !== "any"
     ) {
-      this.#misfits.add({
-        code: "E0405",
-        span: expression.index.span,
-        message: `An index is an int, but this is ${describeKind(index)}`,
-      }, [expression.index, index]);
+      const message = `An index is an int, but this is ${describeKind(index)}`;
+      this.#misfits.wrong("E0405", expression.index, index, message);
     }
     if (object === "string") return "string";
     if (object === "bytes") return "int";
@@ -327,23 +318,12 @@ export class KindInference {
     what: "field" | "method",
   ): void {
     const name = expression.field.text;
-    const noun = describeKind(object);
-    const wrongUse = names.includes(name);
-    const listed = names.length === 0 ? undefined : itHas(names);
     const meant = didYouMean(name, names) ?? this.#meantEvent(expression);
-    const otherwise = meant ?? listed;
-    const useHint = what === "field" ? `call it: \`.${name}(…)\`` : "leave the parentheses out";
-    const hint = wrongUse ? useHint : otherwise;
-    const error = {
-      code: "E0315" as const,
-      span: expression.field.span,
-      message: wrongUse
-        ? `\`${name}\` of ${noun} is ${what === "field" ? "a method" : "not a method"}`
-        : `${noun[0]!.toUpperCase()}${noun.slice(1)} has no ${what} \`${name}\``,
-      hint,
-    };
+    const { message, use } = memberProblem(object, name, names, what);
+    const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
+    const error = { code: "E0315" as const, span: expression.field.span, message, hint };
     // A misspelled member is no mistake of the line that made the value.
-    if (wrongUse || meant !== undefined) this.#misfits.add(error);
+    if (use !== undefined || meant !== undefined) this.#misfits.add(error);
     else this.#misfits.add(error, [expression.object, object]);
   }
 
@@ -444,19 +424,12 @@ export class KindInference {
   ): void {
     const kindOf = (argument: Argument) => this.kindOf(argument.value);
     for (const argument of call.arguments) this.kindOf(argument.value);
-    checkArguments(
-      call,
-      callable,
-      { kindOf, misfits: this.#misfits, surplus: this.#surplus },
-      this.#registry,
-      this.#bag,
-      declared,
-    );
+    const known = { kindOf, misfits: this.#misfits, incomplete: this.#resolution.incomplete };
+    checkArguments(call, callable, known, this.#registry, this.#bag, declared);
   }
 
   #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
     const { name, parameters } = declaration;
-    this.#surplus.called(declaration);
     const callable = {
       name: name.text,
       parameters: parameters.map(({ text }) => ({ name: text, kind: "any" as const, doc: "" })),
@@ -467,11 +440,7 @@ export class KindInference {
   /** False, and an error, for what is no function: then the arguments do not matter either. */
   #isCallable(callee: Expression, kind: Kind): boolean {
     if (kind === "function" || kind === "any") return true;
-    this.#misfits.add({
-      code: "E0303",
-      span: callee.span,
-      message: `Cannot call ${describeKind(kind)}`,
-    }, [callee, kind]);
+    this.#misfits.wrong("E0303", callee, kind, `Cannot call ${describeKind(kind)}`);
     return false;
   }
 

@@ -6,6 +6,7 @@
  * from, when most of its uses find it wrong; else at the first use, which says where it comes from.
  */
 import type { Kind } from "../../values/spec.ts";
+import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../../source.ts";
 import type { Expression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
@@ -18,6 +19,7 @@ import type {
   Variable,
   WordBinding,
 } from "../names/bindings.ts";
+import { remembered } from "../../values/remembered.ts";
 import type { FunctionResults } from "./function_results.ts";
 
 /** An expression that makes the items of a list, or an entry of a record. */
@@ -107,6 +109,11 @@ export class Misfits {
     if (use !== null && kind !== "nothing") this.#accuse(use);
   }
 
+  /** Takes note of one value that makes no sense where it stands. */
+  wrong(code: DiagnosticCode, value: Expression, kind: Kind, message: string, hint?: string): void {
+    this.add({ code, span: value.span, message, hint }, [value, kind]);
+  }
+
   /** Takes note of a value that nobody wants: the result of a call that is a statement. */
   discarded(value: Expression): void {
     const origin = this.#originOf(value);
@@ -140,7 +147,7 @@ export class Misfits {
       case "const":
         return use.kind === "Name" ? binding : null;
       case "word":
-        return use.kind === "Name" ? this.#wordBinding(binding) : null;
+        return use.kind === "Name" ? remembered(this.#words, binding.word, () => binding) : null;
       default:
         return null;
     }
@@ -149,17 +156,7 @@ export class Misfits {
   #madeItem(use: Expression): MadeItem | null {
     const madeBy = this.#madeBy(use);
     if (madeBy === null || madeBy === use) return null;
-    const known = this.#items.get(madeBy);
-    if (known !== undefined) return known;
-    const item: MadeItem = { kind: "item", madeBy };
-    this.#items.set(madeBy, item);
-    return item;
-  }
-
-  #wordBinding(binding: WordBinding): WordBinding {
-    const known = this.#words.get(binding.word);
-    if (known === undefined) this.#words.set(binding.word, binding);
-    return known ?? binding;
+    return remembered(this.#items, madeBy, () => ({ kind: "item", madeBy }));
   }
 
   /** The one expression that an origin has its value from; null when there is not just one. */
@@ -186,8 +183,7 @@ export class Misfits {
     for (let step = 0; step < CHAIN_LIMIT && use !== null; step++) {
       const origin = this.#originOf(use);
       if (origin === null) return;
-      let accusers = this.#accusers.get(origin);
-      if (accusers === undefined) this.#accusers.set(origin, accusers = new Set());
+      const accusers = remembered(this.#accusers, origin, () => new Set());
       if (accusers.has(use)) return;
       accusers.add(use);
       use = this.#isConvicted(origin) ? this.#sourceOf(origin) : null;
@@ -240,12 +236,7 @@ export class Misfits {
   /** `(1)` where `1` would do: a call that lost its function. */
   #hasNeedlessParentheses(value: Expression | null): boolean {
     if (value === null) return false;
-    let needless = this.#needless.get(value);
-    if (needless === undefined) {
-      needless = isInParentheses(spanText(value.span));
-      this.#needless.set(value, needless);
-    }
-    return needless;
+    return remembered(this.#needless, value, () => isInParentheses(spanText(value.span)));
   }
 
   #report(origin: Origin, misfits: readonly TracedMisfit[]): Diagnostic {

@@ -112,9 +112,10 @@ Deno.test("a range of what has no order is an error, and its uses are not", () =
   ]);
 });
 
-Deno.test("too many arguments in all calls are one error at the declaration", () => {
+Deno.test("an argument too many is an error of its call", () => {
   assertEquals(errorsOf("fn f(a) { return a }\nprint f(1, 2)\nprint f(3, 4)"), [
-    "E0304 1:4 All 2 calls of `f` have more arguments than it takes, which is 1",
+    "E0304 2:12 `f` takes at most 1 positional argument, but got 2",
+    "E0304 3:12 `f` takes at most 1 positional argument, but got 2",
   ]);
   assertEquals(errorsOf("fn f(a) { return a }\nprint f(1, 2)\nprint f(3)"), [
     "E0304 2:12 `f` takes at most 1 positional argument, but got 2",

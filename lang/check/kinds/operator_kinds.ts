@@ -5,6 +5,7 @@ import type { AssignStatement, BinaryExpression, Expression } from "../../syntax
 import {
   arithmeticKind,
   type ArithmeticOperator,
+  capitalized,
   castable,
   comparableKinds,
   comparableNumbers,
@@ -41,14 +42,10 @@ export class OperatorKinds {
     const kind = this.#values.kindOf(operand);
     if (kind === "any") return "any";
     if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
-    this.#misfits.add({
-      code: "E0401",
-      span: operand.span,
-      message: `Cannot negate ${describeKind(kind)}`,
-      hint: kind === "word"
-        ? "the name of an errno has no sign; `f() fails EIO` expects it"
-        : undefined,
-    }, [operand, kind]);
+    const hint = kind === "word"
+      ? "the name of an errno has no sign; `f() fails EIO` expects it"
+      : undefined;
+    this.#misfits.wrong("E0401", operand, kind, `Cannot negate ${describeKind(kind)}`, hint);
     return "any";
   }
 
@@ -102,13 +99,8 @@ export class OperatorKinds {
   #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {
     const left = this.#values.kindOf(expression.left);
     const right = this.#values.kindOf(expression.right);
-    if (left === "any" || right === "any") return "any";
-    if (isNumeric(left) && isNumeric(right)) {
-      const kind = arithmeticKind(operator, left, right);
-      if (kind !== null) return kind;
-    } else if (operator === "+" && left === right && isJoinable(left)) {
-      return left;
-    }
+    const kind = resultOf(operator, left, right);
+    if (kind !== null) return kind;
     this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
     return "any";
   }
@@ -121,7 +113,7 @@ export class OperatorKinds {
       {
         code,
         span: expression.operatorSpan,
-        message: `${subject[0]!.toUpperCase()}${subject.slice(1)} ${what}`,
+        message: `${capitalized(subject)} ${what}`,
         hint: mixHint(expression.operator, left, right) ?? undefined,
       },
       [expression.left, left],
@@ -179,13 +171,8 @@ export class OperatorKinds {
   /** The kind after `x += e`; reports a mix that has no meaning. */
   added(left: Kind, assignment: AssignStatement): Kind {
     const right = this.#values.kindOf(assignment.value);
-    if (left === "any" || right === "any") return "any";
-    if (isNumeric(left) && isNumeric(right)) {
-      const kind = arithmeticKind("+", left, right);
-      if (kind !== null) return kind;
-    } else if (left === right && isJoinable(left)) {
-      return left;
-    }
+    const kind = resultOf("+", left, right);
+    if (kind !== null) return kind;
     this.#bag.error(
       "E0401",
       assignment.span,
@@ -196,6 +183,10 @@ export class OperatorKinds {
   }
 }
 
-function isJoinable(kind: Kind): boolean {
-  return kind === "string" || kind === "list" || kind === "bytes";
+/** The kind of what an operator makes of two kinds; null for a mix without meaning. */
+function resultOf(operator: ArithmeticOperator, left: Kind, right: Kind): Kind | null {
+  if (left === "any" || right === "any") return "any";
+  if (isNumeric(left) && isNumeric(right)) return arithmeticKind(operator, left, right);
+  const joins = operator === "+" && ["string", "list", "bytes"].includes(left);
+  return joins && left === right ? left : null;
 }

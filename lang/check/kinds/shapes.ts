@@ -37,7 +37,12 @@ const ONE_ITEM: ReadonlySet<string> = new Set(["first", "last", "max", "min"]);
 /** Methods that hand each item to a function. */
 const EACH_ITEM: ReadonlySet<string> = new Set(["map", "filter", "any", "all"]);
 
-const UNKNOWN: Shape = { kind: "any", item: null, entries: null, madeBy: null };
+/** A kind of which no more is known. */
+function plainShape(kind: Kind): Shape {
+  return { kind, item: null, entries: null, madeBy: null };
+}
+
+const UNKNOWN = plainShape("any");
 
 export class Shapes {
   readonly #kindOf: (expression: Expression) => Kind;
@@ -94,13 +99,13 @@ export class Shapes {
     const { text } = callee.field;
     const object = this.#kindOf(callee.object);
     if (!takesItems(object, text)) return;
-    const item = object === "list" ? this.item(callee.object) : shapeOf("@event", undefined);
+    const item = object === "list" ? this.item(callee.object) : plainShape("@event");
     this.#parameters.set(variable, item);
   }
 
   #infer(expression: Expression): Shape {
     const kind = this.#kindOf(expression);
-    const plain: Shape = { kind, item: null, entries: null, madeBy: null };
+    const plain = plainShape(kind);
     switch (expression.kind) {
       case "List":
         return { ...plain, item: joined(expression.items.map((item) => this.#madeBy(item))) };
@@ -121,21 +126,15 @@ export class Shapes {
       case "Range": {
         const ends = [expression.first, expression.last].map((end) => this.#kindOf(end));
         const item = rangeEndsKind(ends[0]!, ends[1]!);
-        return { ...plain, item: item === null ? null : shapeOf(item, undefined) };
+        return { ...plain, item: item === null ? null : plainShape(item) };
       }
       case "Try": {
         // Nothing is left for a second `try` to take.
         if (expression.operand.kind === "Try") return plain;
         const value = this.#madeBy(expression.operand);
-        const entries = [["ok", "bool"], ["error", "any"]] as const;
-        return {
-          ...plain,
-          entries: new Map([
-            ...entries.map(([name, kind]) => [name, shapeOf(kind, undefined)] as const),
-            // None where the operand has raised.
-            ["value", value] as const,
-          ]),
-        };
+        // The value is none where the operand has raised.
+        const entries = { ok: plainShape("bool"), error: UNKNOWN, value };
+        return { ...plain, entries: new Map(Object.entries(entries)) };
       }
       case "Compare":
         return shapeOf("list", "@outcome");
@@ -143,9 +142,7 @@ export class Shapes {
         return {
           ...plain,
           entries: new Map(
-            expression.branches.map((_, index) =>
-              [BRANCH_NAMES[index]!, shapeOf("@outcome", undefined)] as const
-            ),
+            expression.branches.map((_, at) => [BRANCH_NAMES[at]!, plainShape("@outcome")]),
           ),
         };
       case "Binary": {
@@ -212,7 +209,7 @@ export class Shapes {
     const { item, kind } = this.of(callee.object);
     const { text } = callee.field;
     if (kind === "list") {
-      if (SAME_ITEMS.has(text)) return { kind: "list", item, entries: null, madeBy: null };
+      if (SAME_ITEMS.has(text)) return { ...plainShape("list"), item };
       if (text === "map") return this.#mapped(call);
       return ONE_ITEM.has(text) || text === "sum" && isNumber(item) ? item : null;
     }
@@ -233,7 +230,7 @@ export class Shapes {
   #mapped({ arguments: given }: CallExpression): Shape | null {
     const body = given[0]?.value;
     if (body?.kind !== "Lambda") return null;
-    return { kind: "list", item: this.#madeBy(body.body), entries: null, madeBy: null };
+    return { ...plainShape("list"), item: this.#madeBy(body.body) };
   }
 }
 
@@ -244,25 +241,19 @@ export function takesItems(object: Kind, method: string): boolean {
 
 /** What a builtin says of what it gives. */
 function shapeOf(kind: Kind, contents: Contents | undefined): Shape {
-  const plain: Shape = { kind, item: null, entries: null, madeBy: null };
-  if (contents === undefined) return plain;
-  return kind === "list"
-    ? { ...plain, item: shapeOfContents(contents) }
-    : shapeOfContents(contents);
+  if (contents === undefined) return plainShape(kind);
+  const inner = shapeOfContents(contents);
+  return kind === "list" ? { ...plainShape(kind), item: inner } : inner;
 }
 
 function shapeOfContents(contents: Contents): Shape {
-  if (typeof contents === "string") return shapeOf(contents, undefined);
+  if (typeof contents === "string") return plainShape(contents);
   // `Array.isArray` does not tell a list that is readonly from a record.
   if (0 in contents) return shapeOf("list", contents[0]);
-  return {
-    kind: "record",
-    item: null,
-    entries: new Map(
-      Object.entries(contents).map(([name, entry]) => [name, shapeOfContents(entry)]),
-    ),
-    madeBy: null,
-  };
+  const entries = Object.entries(contents).map(([name, entry]) =>
+    [name, shapeOfContents(entry)] as const
+  );
+  return { ...plainShape("record"), entries: new Map(entries) };
 }
 
 function isNumber(shape: Shape | null): boolean {

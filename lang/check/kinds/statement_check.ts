@@ -11,7 +11,13 @@ import type {
   Statement,
 } from "../../syntax/tree/ast.ts";
 import { spanText } from "../../source.ts";
-import { comparableKinds, comparableNumbers, describeKind, isNumeric } from "../../values/kinds.ts";
+import {
+  capitalized,
+  comparableKinds,
+  comparableNumbers,
+  describeKind,
+  isNumeric,
+} from "../../values/kinds.ts";
 import { mixHint } from "../../values/operators.ts";
 import { findField, typeOfKind } from "../../values/types.ts";
 import { PATTERN_BINDS_NOTHING, type Resolution } from "../names/bindings.ts";
@@ -60,9 +66,11 @@ export class StatementChecker {
 
   #statement(statement: Statement): void {
     switch (statement.kind) {
-      case "Assign":
-        this.#assign(statement);
+      case "Assign": {
+        const variable = this.#resolution.targets.get(statement);
+        if (variable !== undefined) this.#kinds.assigned(variable, statement);
         break;
+      }
       case "Bench":
         for (const budget of statement.budgets) {
           this.#kinds.wantBool(budget.condition, "`budget`");
@@ -140,11 +148,6 @@ export class StatementChecker {
     for (const block of expressionBlocks(statement)) this.#block(block);
   }
 
-  #assign(statement: Extract<Statement, { kind: "Assign" }>): void {
-    const variable = this.#resolution.targets.get(statement);
-    if (variable !== undefined) this.#kinds.assigned(variable, statement);
-  }
-
   /** A field asked for in another kind than it has would never match, or match by accident. */
   #patternEvent({ fields, name: event }: PatternEvent): void {
     for (const { name, value } of fields) {
@@ -165,32 +168,23 @@ export class StatementChecker {
   #walkable(values: Expression, what: string): void {
     const kind = this.#kinds.kindOf(values);
     if (["any", "range", "list", "bytes"].includes(kind)) return;
-    this.#misfits.add({
-      code: "E0405",
-      span: values.span,
-      message: `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`,
-      hint: kind === "int" ? "a range of ints is `0..n`" : undefined,
-    }, [values, kind]);
+    const message = `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`;
+    const hint = kind === "int" ? "a range of ints is `0..n`" : undefined;
+    this.#misfits.wrong("E0405", values, kind, message, hint);
   }
 
   #want(wanted: "int" | "duration", value: Expression, what: string): void {
     const kind = this.#kinds.kindOf(value);
     if (kind === "any" || kind === wanted || kind === "int") return;
-    this.#misfits.add({
-      code: "E0405",
-      span: value.span,
-      message: `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`,
-    }, [value, kind]);
+    const message = `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`;
+    this.#misfits.wrong("E0405", value, kind, message);
   }
 
   #occurrences(nth: Expression): void {
     const kind = this.#kinds.kindOf(nth);
     if (kind === "any" || kind === "int" || kind === "range") return;
-    this.#misfits.add({
-      code: "E0405",
-      span: nth.span,
-      message: `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`,
-    }, [nth, kind]);
+    const message = `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`;
+    this.#misfits.wrong("E0405", nth, kind, message);
   }
 
   #wait(subject: Expression): void {
@@ -216,13 +210,8 @@ export class StatementChecker {
   #happening(subject: Expression): void {
     const kind = this.#kinds.kindOf(subject);
     if (kind === "any" || kind.startsWith("@")) return;
-    this.#misfits.add({
-      code: "E0405",
-      span: subject.span,
-      message: `\`expect events … in\` takes an io, a request, a trace or a device, but this is ${
-        describeKind(kind)
-      }`,
-    }, [subject, kind]);
+    const wanted = "`expect events … in` takes an io, a request, a trace or a device";
+    this.#misfits.wrong("E0405", subject, kind, `${wanted}, but this is ${describeKind(kind)}`);
   }
 
   #match(statement: Extract<Statement, { kind: "Match" }>): void {
@@ -264,8 +253,4 @@ export class StatementChecker {
 function matchable(subject: Kind, pattern: Kind): boolean {
   if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
   return pattern === "range" || comparableKinds(subject, pattern);
-}
-
-function capitalized(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }

@@ -160,8 +160,7 @@ export abstract class NameResolver {
   protected expression(expression: Expression, scope: Scope): void {
     switch (expression.kind) {
       case "Name":
-        this.name(expression, scope);
-        return;
+        return this.name(expression, scope);
       case "Lambda": {
         const code = codeScope("lambda", scope.code);
         this.resolution.closures.set(expression, code);
@@ -183,8 +182,7 @@ export abstract class NameResolver {
         this.expression(expression.object, scope);
         return;
       case "Trace":
-        this.traceBlock(expression.body, scope);
-        return;
+        return this.traceBlock(expression.body, scope);
       case "Compare": {
         const code = codeScope("compare", scope.code);
         this.resolution.closures.set(expression, code);
@@ -193,8 +191,7 @@ export abstract class NameResolver {
       }
       case "Fork":
       case "Race":
-        this.#branches(expression, scope);
-        return;
+        return this.#branches(expression, scope);
       case "String":
       case "List":
       case "Record":
