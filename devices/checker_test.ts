@@ -1,4 +1,5 @@
 /** The NVMe driver's normal operation must never draw a report of the checker. */
+import { swiotlbConfig } from "../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { GIB, KIB, MIB } from "../runtime/address.ts";
 import type { EventFields } from "../runtime/event_vocabulary.ts";
@@ -110,19 +111,19 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   "that is not coherent": { settings: { coherent: false } },
   "that is not coherent, without a pool": {
     settings: { coherent: false, sgl: true },
-    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   },
   "that is not trusted": { settings: { untrusted: true } },
   "that is not trusted, with SGLs": { settings: { untrusted: true, sgl: true } },
   "with a mask of 32 bits": { settings: { dmaMaskBits: 32, sgl: true }, machine: BIG },
   "with bouncing forced": {
     settings: { sgl: true },
-    machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },
+    machine: { swiotlb: swiotlbConfig({ force: true }) },
   },
   "behind an Arm IOMMU": {
     settings: { sgl: true },
     iommu: { model: "arm" },
-    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   },
   "behind an AMD IOMMU": { iommu: { model: "amd" } },
   "behind an IOMMU in caching mode": { iommu: { cachingMode: true } },

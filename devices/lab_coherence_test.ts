@@ -1,4 +1,5 @@
 /** Disks that do not see the CPU's caches, or the guest's memory, or find it at other addresses. */
+import { swiotlbConfig } from "../runtime/machine_config.ts";
 import { assertEquals } from "@std/assert";
 import { dmaAddr, GIB, KIB, type PhysAddr, physAddr } from "../runtime/address.ts";
 import type { EventFields } from "../runtime/event_vocabulary.ts";
@@ -74,12 +75,7 @@ Deno.test("an untrusted disk that sees no caches, and one out of reach of memory
   const untrusted = labOf("strict", { coherent: false, untrusted: true, sgl: true });
   assertEquals(roundTrips(untrusted), { reports: [], left: 0 });
   const narrow = labOf("off", { coherent: false, dmaMaskBits: 30 }, {
-    swiotlb: {
-      sizeBytes: 4 * 2 ** 20,
-      force: false,
-      areas: null,
-      basePhys: 0x1000_0000 as PhysAddr,
-    },
+    swiotlb: swiotlbConfig({ sizeBytes: 4 * 2 ** 20, basePhys: 0x1000_0000 as PhysAddr }),
   });
   assertEquals(roundTrips(narrow), { reports: [], left: 0 });
 });

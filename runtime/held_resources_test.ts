@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "./machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { KIB } from "./address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./dma/attributes.ts";
@@ -100,7 +101,7 @@ Deno.test("a range beyond the size classes goes back as a whole, whatever was li
 Deno.test("bounce slots are held from the copy in to the release", () => {
   const { machine, dev } = testBench({
     iommu: { mode: "off" },
-    machine: { swiotlb: { sizeBytes: 2 ** 26, force: true, areas: 1 } },
+    machine: { swiotlb: swiotlbConfig({ force: true, areas: 1 }) },
   });
   const held = new HeldResources(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 6 * KIB, DMA_FROM_DEVICE);

@@ -12,6 +12,7 @@ import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from 
 import {
   BOOL,
   defaultsOf,
+  type GivenSettings,
   int,
   optional,
   pages,
@@ -97,6 +98,11 @@ export const SWIOTLB_SETTINGS = {
 };
 
 export type SwiotlbConfig = SettingsOf<typeof SWIOTLB_SETTINGS>;
+
+/** A pool as given, and by the defaults in all else. */
+export function swiotlbConfig(given: GivenSettings<typeof SWIOTLB_SETTINGS> = {}): SwiotlbConfig {
+  return { ...defaultsOf(SWIOTLB_SETTINGS), ...given };
+}
 
 /** Keys of the machine itself. */
 export const MACHINE_SETTINGS = {

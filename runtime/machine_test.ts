@@ -5,7 +5,7 @@ import { DmaDevice } from "./dma/device/device.ts";
 import { InvariantError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { Machine } from "./machine.ts";
-import { defaultMachineConfig, type MachineConfig } from "./machine_config.ts";
+import { defaultMachineConfig, type MachineConfig, swiotlbConfig } from "./machine_config.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -32,15 +32,15 @@ Deno.test("the bounce pool's pages belong to nobody else", () => {
 Deno.test("the pool has an area for each CPU, or as many as asked, and no pool at size 0 (dma.md 6.1)", () => {
   assertEquals(machine({ cpus: 6 }).swiotlb.areas, 8);
   const areas = (asked: number) =>
-    machine({ swiotlb: { sizeBytes: 64 * MIB, force: false, areas: asked } }).swiotlb.areas;
+    machine({ swiotlb: swiotlbConfig({ areas: asked }) }).swiotlb.areas;
   assertEquals([areas(1), areas(3), areas(16)], [1, 4, 16]);
-  const none = machine({ swiotlb: { sizeBytes: 0, force: false, areas: null } });
+  const none = machine({ swiotlb: swiotlbConfig({ sizeBytes: 0 }) });
   assertEquals([none.swiotlb.active, none.pages.takenBytes], [false, 0]);
 });
 
 Deno.test("the pool lies where a configuration puts it", () => {
   const placed = machine({
-    swiotlb: { sizeBytes: 64 * MIB, force: false, areas: null, basePhys: at(0x7be1_2000) },
+    swiotlb: swiotlbConfig({ basePhys: at(0x7be1_2000) }),
   });
   assertEquals(placed.swiotlb.basePhys, at(0x7be1_2000));
   assertEquals(placed.pages.inUse(0x7fe1_1fff), true);

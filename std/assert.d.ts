@@ -4,6 +4,12 @@ export declare class AssertionError extends Error {
 export declare function assert(expr: unknown, msg?: string): asserts expr;
 export declare function assertEquals<T>(actual: T, expected: T, msg?: string): void;
 export declare function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
+export declare function assertObjectMatch(
+  // deno-lint-ignore no-explicit-any
+  actual: Record<PropertyKey, any>,
+  expected: Record<PropertyKey, unknown>,
+  msg?: string,
+): void;
 export declare function assertStrictEquals<T>(
   actual: unknown,
   expected: T,

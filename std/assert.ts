@@ -12,6 +12,7 @@ export {
   AssertionError,
   assertMatch,
   assertNotEquals,
+  assertObjectMatch,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,

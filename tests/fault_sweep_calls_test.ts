@@ -2,6 +2,7 @@
  * Every allocation and every mapping inside the calls of the DMA API, made to fail one by one: the
  * caller is told what the kernel would tell it, and nothing that was taken is lost.
  */
+import { swiotlbConfig } from "../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../runtime/address.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../runtime/dma/attributes.ts";
@@ -41,12 +42,7 @@ const TRANSLATED: readonly Environment[] = [
 const ALL = [DIRECT, BOUNCED, UNTRUSTED, ...TRANSLATED];
 
 function bench({ device = {}, force = false, iommu }: Environment): TestBench {
-  const swiotlb = {
-    sizeBytes: 64 * 2 ** 20,
-    force,
-    areas: null,
-    basePhys: at(0x6000_0000),
-  };
+  const swiotlb = swiotlbConfig({ sizeBytes: 64 * 2 ** 20, force, basePhys: at(0x6000_0000) });
   return testBench({ iommu, device, machine: { swiotlb } });
 }
 

@@ -6,6 +6,7 @@ import {
   defaultMachineConfig,
   type IommuMode,
   type MachineConfig,
+  swiotlbConfig,
 } from "../../runtime/machine_config.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { Machine } from "../../runtime/machine.ts";
@@ -145,12 +146,11 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
         : { model: "vtd" }),
       granuleBytes: granule,
     },
-    swiotlb: {
+    swiotlb: swiotlbConfig({
       sizeBytes: POOL_BYTES,
       force: iommu.includes("every mapping bounced"),
-      areas: null,
       basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
-    },
+    }),
   };
 }
 

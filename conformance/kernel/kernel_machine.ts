@@ -6,6 +6,7 @@ import {
   defaultMachineConfig,
   type IommuMode,
   type MachineConfig,
+  swiotlbConfig,
 } from "../../runtime/machine_config.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
@@ -147,11 +148,10 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
         end: (last + 1) * 4 * KIB,
       })),
     },
-    swiotlb: {
+    swiotlb: swiotlbConfig({
       sizeBytes: poolStart === undefined ? 0 : 64 * MIB,
       force: config.swiotlb_force,
-      areas: null,
       ...(poolStart === undefined ? {} : { basePhys: poolStart as PhysAddr }),
-    },
+    }),
   };
 }

@@ -13,7 +13,11 @@ import { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
 import { makePageTable } from "../../runtime/iommu/iommu_models.ts";
 import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
+import {
+  defaultMachineConfig,
+  type MachineConfig,
+  swiotlbConfig,
+} from "../../runtime/machine_config.ts";
 import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 import { pageSizesOf } from "./pagetable_trace.ts";
@@ -273,11 +277,10 @@ function traceConfig(
       addressBits: number("address_bits"),
       reserved,
     },
-    swiotlb: {
+    swiotlb: swiotlbConfig({
       sizeBytes: number("bounce_slots") * SLOT_BYTES,
-      force: false,
       areas: number("bounce_areas"),
       basePhys: number("bounce_start") as PhysAddr,
-    },
+    }),
   };
 }

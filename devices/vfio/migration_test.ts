@@ -1,4 +1,5 @@
 /** Migration buffers: the rules of hmm-rdma-vfio.md chapter 3, with numbers. */
+import { swiotlbConfig } from "../../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
@@ -298,7 +299,7 @@ Deno.test("two pages or more and then none: the first goes back, the next step f
 Deno.test("a machine that runs out of pages crashes by itself (hmm-rdma-vfio.md 4.7)", () => {
   const bench = new MigrationBench({
     ramSizeBytes: 64 * MIB,
-    swiotlb: { sizeBytes: 0, force: false, areas: null },
+    swiotlb: swiotlbConfig({ sizeBytes: 0 }),
   });
   const free = (64 * MIB - MIB) / 4096;
   assertEquals(errnoOf(() => bench.driver.allocBuffer(free, null, false)), "EFAULT");

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { type LabConfig, settingOf } from "../../devices/lab_config.ts";
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
 import { KERNEL_NAMES, KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
@@ -51,7 +51,7 @@ Deno.test("buildConfig() gives the defaults of language.md without a machine blo
   assertEquals(config.cpus, 1);
   assertEquals(config.ramSizeBytes, 4 * GIB);
   assertEquals(config.iommu.mode, "off");
-  assertEquals(config.swiotlb, { sizeBytes: 64 * MIB, force: false, areas: null });
+  assertObjectMatch(config.swiotlb, { sizeBytes: 64 * MIB, force: false, areas: null });
   assertEquals(config.pci, []);
   assertEquals(config.checker, "report");
 });
@@ -77,7 +77,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     ["low", MIB, "ram"],
     ["window", 0xe000_0000, "mmio"],
   ]);
-  assertEquals(config.iommu, {
+  assertObjectMatch(config.iommu, {
     mode: "lazy",
     model: "amd",
     granuleBytes: 4 * KIB,
@@ -88,7 +88,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     iotlbEntries: 32,
     reserved: [{ start: 0x1000, end: 0x2000 }],
   });
-  assertEquals(config.swiotlb, { sizeBytes: 32 * MIB, force: true, areas: 2 });
+  assertObjectMatch(config.swiotlb, { sizeBytes: 32 * MIB, force: true, areas: 2 });
   assertEquals(config.pricesNs, {
     iotlb_sync: 300,
     doorbell: 1000,

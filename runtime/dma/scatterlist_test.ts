@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../machine_config.ts";
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";
@@ -62,7 +63,7 @@ Deno.test("dma_map_sg() without translation joins nothing, and all fails when on
   const direct: TestBenchOptions = {
     iommu: { mode: "off" },
     device: { maskBits: 32 },
-    machine: { ramSizeBytes: 8 * GIB, swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { ramSizeBytes: 8 * GIB, swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   };
   const three = mapped([[0x1000, 0x1000], [0x2000, 0x1000], [0x9000, 0x200]], direct);
   assertEquals(three.outputs, [[0x1000, 0x1000], [0x2000, 0x1000], [0x9000, 0x200]]);

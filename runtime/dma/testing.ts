@@ -1,9 +1,14 @@
 /** A small machine with one device, for the tests of the mapping layer. */
-import { GIB, MIB, type PhysAddr } from "../address.ts";
+import { GIB, type PhysAddr } from "../address.ts";
 import type { EventFields, EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";
-import { defaultMachineConfig, type IommuConfig, type MachineConfig } from "../machine_config.ts";
+import {
+  defaultMachineConfig,
+  type IommuConfig,
+  type MachineConfig,
+  swiotlbConfig,
+} from "../machine_config.ts";
 import { DmaDevice, type DmaDeviceOptions } from "./device/device.ts";
 
 /** A number as a physical address. */
@@ -38,7 +43,7 @@ export function testBench(options: TestBenchOptions = {}): TestBench {
     ...defaults,
     quirks: new Set(),
     ramSizeBytes: 4 * GIB,
-    swiotlb: { sizeBytes: 64 * MIB, force: false, areas: null, basePhys: at(0x6000_0000) },
+    swiotlb: swiotlbConfig({ basePhys: at(0x6000_0000) }),
     ...options.machine,
     iommu: { ...defaults.iommu, mode: "strict", reserved: [], ...options.iommu },
   });

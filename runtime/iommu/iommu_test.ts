@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { DmaDevice } from "../dma/device/device.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
@@ -55,7 +56,7 @@ Deno.test("the model's windows are reserved, and so are those of the PCI host br
     machine: {
       windows: [window],
       ramSizeBytes: 2 ** 30,
-      swiotlb: { sizeBytes: 0, force: false, areas: null },
+      swiotlb: swiotlbConfig({ sizeBytes: 0 }),
     },
   });
   const size = 16 * 2 ** 20;

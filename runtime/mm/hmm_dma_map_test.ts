@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../machine_config.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, GIB, KIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr } from "../address.ts";
 import { DMA_FROM_DEVICE } from "../dma/attributes.ts";
@@ -359,7 +360,7 @@ Deno.test("forced bouncing: maps are given until the first streaming map, and ma
   const rig = allocated({
     iommu: { mode: "off" },
     machine: {
-      swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null, basePhys: at(0x6000_0000) },
+      swiotlb: swiotlbConfig({ force: true, basePhys: at(0x6000_0000) }),
     },
   }, 8);
   const { dev, machine } = rig;

@@ -1,10 +1,10 @@
+import { swiotlbConfig } from "../../../runtime/machine_config.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../../runtime/errno.ts";
-import { MIB } from "../../../runtime/address.ts";
 import { DriverRig, pages, type RigOptions } from "../_driver_rig.ts";
 
 const FORCED: RigOptions = {
-  machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },
+  machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
 
 /** Rows of the table in nvme.md 1.1. */

@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB, type PhysAddr } from "../../address.ts";
@@ -144,7 +145,7 @@ Deno.test("what the CPU writes while the device has a buffer is dropped when it 
 
 Deno.test("two buffers that share a line destroy each other's bytes (dma.md 8.2 row 15)", () => {
   const some = testBench({
-    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
     iommu: { mode: "off" },
     device: { coherent: false },
   });

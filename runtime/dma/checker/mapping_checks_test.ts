@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, KIB, MIB } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -328,7 +329,7 @@ Deno.test("row 14: the mmio attribute is not for RAM (dma.md 8.2)", () => {
   assertEquals([bench.errorCount(), bench.classes()], [1, ["mmio_is_ram"]]);
 });
 
-const NO_POOL = { sizeBytes: 0, force: false, areas: null };
+const NO_POOL = swiotlbConfig({ sizeBytes: 0 });
 
 Deno.test("row 15: only first lines count, and only where the device writes (dma.md 8.2)", () => {
   const run = (

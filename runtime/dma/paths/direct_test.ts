@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, GIB, MIB, type PhysAddr } from "../../address.ts";
+import { DMA_MAPPING_ERROR, GIB, type PhysAddr } from "../../address.ts";
 import type { MachineEvent } from "../../events.ts";
 import type { QuirkName } from "../../kernels/quirks.ts";
 import { Machine } from "../../machine.ts";
-import { defaultMachineConfig } from "../../machine_config.ts";
+import { defaultMachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
@@ -21,8 +21,8 @@ function bench(
     quirks: new Set(quirks),
     ramSizeBytes: 8 * GIB,
     swiotlb: pool === "no pool"
-      ? { sizeBytes: 0, force: false, areas: null }
-      : { sizeBytes: 64 * MIB, force: pool === "forced", areas: null, basePhys: at(0x6000_0000) },
+      ? swiotlbConfig({ sizeBytes: 0 })
+      : swiotlbConfig({ force: pool === "forced", basePhys: at(0x6000_0000) }),
   });
   const dev = new DmaDevice("dev", options);
   const seen: MachineEvent[] = [];

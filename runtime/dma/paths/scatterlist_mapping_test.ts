@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, GIB, KIB, type PhysAddr } from "../../address.ts";
 import { ERRNO, InvariantError } from "../../errno.ts";
@@ -80,7 +81,7 @@ Deno.test("a device that is not coherent has each entry's caches maintained (dma
 Deno.test("the call tells its entries, and a failure its code though it returns 0 (dma.md 1.8)", () => {
   const { machine, dev, fields } = testBench({
     ...NARROW,
-    machine: { ...NARROW.machine, swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { ...NARROW.machine, swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   });
   machine.dma.dmaMapSg(dev, listOf([0x1000, 0x1000], [4 * GIB, 512]), DMA_TO_DEVICE);
   assertEquals(fields("call.dma_map_sg"), [{
@@ -111,7 +112,7 @@ function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
       kernel,
       windows: [{ name: "peer", basePhys: far, sizeBytes: 0x10000 }],
       ramSizeBytes: 4 * GIB,
-      swiotlb: { sizeBytes: 2 ** 26, force, areas: null },
+      swiotlb: swiotlbConfig({ force }),
     },
   });
   bench.machine.peers = {

@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { PTE_READ } from "../../iommu/page_table.ts";
@@ -228,7 +229,7 @@ Deno.test("unlinking copies bounced data out, for what the device writes (dma.md
 Deno.test("a part that finds no bounce buffer takes the earlier parts back: ENOMEM (dma.md 3.4)", () => {
   const bench = twoStep({
     device: NVME_UNTRUSTED,
-    machine: { swiotlb: { sizeBytes: 0, force: false, areas: null } },
+    machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   });
   bench.tryAlloc(0x1_0000, 0x1200);
   // No head; the middle is mapped before the tail fails.

@@ -1,5 +1,6 @@
+import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, MIB } from "../../../../runtime/address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
 import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
 import type { PeerMapType } from "../../../../runtime/machine.ts";
@@ -60,7 +61,7 @@ const ROWS: readonly UnmapRule[] = ["single", "bus", "iova", "nothing", "from_sg
 Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
   const gaps = scattered([0, 512], [0, 512], [0, 512]);
   const whole = pages(3);
-  const force = { machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } } };
+  const force = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
   const cases: [options: RigOptions, vecs: typeof whole, rule: UnmapRule, unmaps: number][] = [
     [{}, pages(1), "single", 1],
     [{}, whole, "nothing", 0],

@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   DMA_MAPPING_ERROR,
@@ -393,7 +394,7 @@ Deno.test("every layout that a virt boundary allows reads the right bytes, whate
     STRICT,
     { iommu: { mode: "lazy" } },
     { device: { coherent: false } },
-    { machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } } },
+    { machine: { swiotlb: swiotlbConfig({ force: true }) } },
   ];
   for (const options of modes) {
     const rig = new DriverRig(options);

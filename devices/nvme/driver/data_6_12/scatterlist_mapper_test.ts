@@ -1,3 +1,4 @@
+import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
 import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
@@ -12,7 +13,7 @@ function rigOf(options: RigOptions = {}): DriverRig {
 
 const STRICT: RigOptions = { iommu: { mode: "strict" } };
 const FORCE: RigOptions = {
-  machine: { swiotlb: { sizeBytes: 64 * MIB, force: true, areas: null } },
+  machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
 
 /** The format of a read, by where the command says its data is. */
