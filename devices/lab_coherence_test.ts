@@ -2,7 +2,6 @@
 import { swiotlbConfig } from "../runtime/machine_config.ts";
 import { assertEquals } from "@std/assert";
 import { dmaAddr, GIB, KIB, type PhysAddr, physAddr } from "../runtime/address.ts";
-import type { EventFields } from "../runtime/event_vocabulary.ts";
 import type { IommuMode } from "../runtime/machine_config.ts";
 import type { KernelProfile } from "../runtime/kernels/kernels.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
@@ -39,7 +38,7 @@ function roundTrips(lab: Lab): { reports: string[]; left: number } {
   const { disk, dma } = lab.device("ssd", "nvme");
   const reports: string[] = [];
   machine.events.listen(
-    ({ fields }) => reports.push((fields as EventFields<"dma.report">).class),
+    ({ fields }) => reports.push(fields.class),
     ["dma.report"],
   );
   for (const layout of LAYOUTS) {

@@ -17,7 +17,9 @@ import {
   type EventFields,
   type EventId,
   type EventName,
+  eventNumber,
   type FieldValue,
+  type KernelCall,
 } from "./event_vocabulary.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */
@@ -27,8 +29,7 @@ export interface Why {
   readonly inputs: Readonly<Record<string, FieldValue>>;
 }
 
-/** One thing that happened. Events are immutable once delivered. */
-export interface MachineEvent<N extends EventName = EventName> {
+interface EventOf<N extends EventName> {
   /** Number in the machine's life, from 1. */
   readonly seq: number;
   /** Virtual time. */
@@ -45,8 +46,25 @@ export interface MachineEvent<N extends EventName = EventName> {
   readonly why: Why | null;
 }
 
+/**
+ * One thing that happened, of the events `N`: its name says which fields it has. Events are
+ * immutable once delivered.
+ */
+export type MachineEvent<N extends EventName = EventName> = N extends EventName ? EventOf<N>
+  : never;
+
+/** True for the event of a function that was entered. */
+export function isCall(event: MachineEvent): event is MachineEvent<`call.${KernelCall}`> {
+  return event.name.startsWith("call.");
+}
+
+/** True for the event of a function that was left. */
+export function isReturn(event: MachineEvent): event is MachineEvent<`ret.${KernelCall}`> {
+  return event.name.startsWith("ret.");
+}
+
 /** Somebody who reads events. It must not change the machine. */
-export type EventListener = (event: MachineEvent) => void;
+export type EventListener<N extends EventName = EventName> = (event: MachineEvent<N>) => void;
 
 export class EventStream {
   /** How often each event happened, by event number. Read through `count`. */
@@ -117,7 +135,7 @@ export class EventStream {
 
   /** Delivers the event that `tick` has just counted. */
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
-    const event: MachineEvent<N> = {
+    const event: EventOf<N> = {
       seq: this.#seq,
       at_ns: this.#clock.nowNs,
       cpu: this.context.cpu,
@@ -129,6 +147,7 @@ export class EventStream {
       why,
     };
     for (const { wants, listener } of this.#listeners) {
+      // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent);
     }
   }
@@ -145,10 +164,13 @@ export class EventStream {
    * @param names The events wanted; all when left out.
    * @returns A function that ends the subscription.
    */
-  listen(listener: EventListener, names: readonly EventName[] = EVENT_NAMES): () => void {
+  listen<N extends EventName = EventName>(
+    listener: EventListener<N>,
+    names: readonly N[] = EVENT_NAMES as readonly N[],
+  ): () => void {
     const wants = new Uint8Array(EVENT_NAMES.length);
-    for (const name of names) wants[EVENT_NAMES.indexOf(name)] = 1;
-    const entry = { wants, listener };
+    for (const name of names) wants[eventNumber(name)] = 1;
+    const entry = { wants, listener: listener as EventListener };
     this.#listeners = [...this.#listeners, entry];
     this.#refreshWanted();
     return () => {

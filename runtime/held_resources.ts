@@ -9,7 +9,7 @@
  */
 import { alignUp, type Bytes, PAGE_SIZE_BYTES } from "./address.ts";
 import { hexAddress } from "./dma/hex_address.ts";
-import type { EventFields, EventName, FieldValue } from "./event_vocabulary.ts";
+import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { LARGEST_CACHED_PFNS } from "./iommu/iova_allocator.ts";
 import type { Machine } from "./machine.ts";
@@ -42,7 +42,7 @@ const MIGRATION_PAGES = "pages of migration buffers";
 /** Memory that has a keeper of its own, or none that could lose it. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
-const WATCHED: readonly EventName[] = [
+const WATCHED = [
   "iova.alloc",
   "iova.free",
   "iommu.map",
@@ -59,7 +59,8 @@ const WATCHED: readonly EventName[] = [
   "call.pci_alloc_p2pmem",
   "ret.pci_alloc_p2pmem",
   "call.pci_free_p2pmem",
-];
+] as const satisfies readonly EventName[];
+type Watched = (typeof WATCHED)[number];
 
 interface Held {
   readonly start: number;
@@ -147,7 +148,7 @@ export class HeldResources {
   readonly #peerMemory = new RangeBook();
   readonly #mappingsBefore: number;
   /** The call of a pool that is running, and the size of its blocks. */
-  #growing: MachineEvent | null = null;
+  #growing: MachineEvent<"call.dma_pool_alloc"> | null = null;
   /** How much memory of a device is being asked for. */
   #askedBytes: Bytes = 0;
 
@@ -222,65 +223,53 @@ export class HeldResources {
     ];
   }
 
-  #read(event: MachineEvent): void {
-    const { fields } = event;
+  #read(event: MachineEvent<Watched>): void {
     switch (event.name) {
-      case "iova.alloc": {
-        const { size_bytes, start } = fields as EventFields<"iova.alloc">;
-        bookOf(this.#iova, event).take(start, size_bytes, event);
+      case "iova.alloc":
+        bookOf(this.#iova, event).take(event.fields.start, event.fields.size_bytes, event);
         return;
-      }
       case "iova.free": {
         // A range that a flush queue sets free was given back when it was parked there.
-        const { size_bytes, start } = fields as EventFields<"iova.free">;
+        const { size_bytes, start } = event.fields;
         const book = bookOf(this.#iova, event);
         const takenBytes = book.sizeAt(start);
         const whole = this.#returnsAll(takenBytes, size_bytes);
         book.give(start, whole ? takenBytes : size_bytes);
         return;
       }
-      case "iommu.map": {
-        const { iova, size_bytes } = fields as EventFields<"iommu.map">;
-        bookOf(this.#leaves, event).take(iova, size_bytes, event);
+      case "iommu.map":
+        bookOf(this.#leaves, event).take(event.fields.iova, event.fields.size_bytes, event);
         return;
-      }
-      case "iommu.unmap": {
-        const { iova, unmapped_bytes } = fields as EventFields<"iommu.unmap">;
-        bookOf(this.#leaves, event).give(iova, unmapped_bytes);
+      case "iommu.unmap":
+        bookOf(this.#leaves, event).give(event.fields.iova, event.fields.unmapped_bytes);
         return;
-      }
-      case "swiotlb.map": {
-        const { slot, slots } = fields as EventFields<"swiotlb.map">;
-        this.#slots.take(slot, slots, event);
+      case "swiotlb.map":
+        this.#slots.take(event.fields.slot, event.fields.slots, event);
         return;
-      }
-      case "swiotlb.unmap": {
-        const { slot, slots } = fields as EventFields<"swiotlb.unmap">;
-        this.#slots.give(slot, slots);
+      case "swiotlb.unmap":
+        this.#slots.give(event.fields.slot, event.fields.slots);
         return;
-      }
       case "mem.alloc":
-        this.#takeMemory(event, fields as EventFields<"mem.alloc">);
+        if (!COUNTED_ELSEWHERE.has(event.fields.what)) {
+          takeBlocks(this.#useOf(event.fields.what), 1, event.fields.size_bytes, event);
+        }
         return;
       case "mem.free": {
-        const { size_bytes, what } = fields as EventFields<"mem.free">;
-        const use = this.#memory.get(what);
+        const use = this.#memory.get(event.fields.what);
         if (use === undefined || use.blocks === 0) return;
         use.blocks--;
-        use.bytes -= size_bytes;
+        use.bytes -= event.fields.size_bytes;
         use.taken.shift();
         return;
       }
       case "vfio.add_pages": {
-        const { pages } = fields as EventFields<"vfio.add_pages">;
-        const use = this.#useOf(MIGRATION_PAGES);
-        use.blocks += pages;
-        use.bytes += pages * this.#machine.pages.pageSizeBytes;
-        use.taken.push(event);
+        const { pages } = event.fields;
+        const bytes = pages * this.#machine.pages.pageSizeBytes;
+        takeBlocks(this.#useOf(MIGRATION_PAGES), pages, bytes, event);
         return;
       }
       case "vfio.free_pages": {
-        const { pages } = fields as EventFields<"vfio.free_pages">;
+        const { pages } = event.fields;
         const use = this.#useOf(MIGRATION_PAGES);
         use.blocks -= pages;
         use.bytes -= pages * this.#machine.pages.pageSizeBytes;
@@ -290,23 +279,24 @@ export class HeldResources {
         this.#growing = event;
         return;
       case "ret.dma_pool_alloc":
-        this.#gotBlock(event, fields as EventFields<"ret.dma_pool_alloc">);
+        this.#gotBlock(event);
         return;
       case "call.dma_pool_free":
         this.#giveBlock(event);
         return;
       case "call.pci_alloc_p2pmem":
-        this.#askedBytes = wholePages(fields);
+        this.#askedBytes = wholePages(event.fields.size);
         return;
       case "ret.pci_alloc_p2pmem": {
-        const { result } = fields as EventFields<"ret.pci_alloc_p2pmem">;
-        if (typeof result === "number") this.#peerMemory.take(result, this.#askedBytes, event);
+        const { result } = event.fields;
+        if (result !== null) this.#peerMemory.take(result, this.#askedBytes, event);
         return;
       }
-      case "call.pci_free_p2pmem": {
-        const { phys } = fields as EventFields<"call.pci_free_p2pmem">;
-        this.#peerMemory.give(phys as number, wholePages(fields));
-      }
+      case "call.pci_free_p2pmem":
+        this.#peerMemory.give(event.fields.phys, wholePages(event.fields.size));
+        return;
+      default:
+        event satisfies never;
     }
   }
 
@@ -322,15 +312,6 @@ export class HeldResources {
       sizeClass(given) === sizeClass(takenBytes / granuleBytes);
   }
 
-  #takeMemory(event: MachineEvent, fields: EventFields<"mem.alloc">): void {
-    const { size_bytes, what } = fields;
-    if (COUNTED_ELSEWHERE.has(what)) return;
-    const use = this.#useOf(what);
-    use.blocks++;
-    use.bytes += size_bytes;
-    use.taken.push(event);
-  }
-
   #useOf(what: string): MemoryUse {
     let use = this.#memory.get(what);
     if (use === undefined) {
@@ -340,27 +321,22 @@ export class HeldResources {
     return use;
   }
 
-  #gotBlock(event: MachineEvent, { error, result }: EventFields<"ret.dma_pool_alloc">): void {
+  #gotBlock(event: MachineEvent<"ret.dma_pool_alloc">): void {
     const call = this.#growing;
+    const { error, result } = event.fields;
     this.#growing = null;
     // A call that failed has nothing to keep, so what it took counts.
-    if (call === null || error !== null) return;
+    if (call === null || error !== null || result === null) return;
     bookOf(this.#iova, event).forgetAfter(call.seq);
     bookOf(this.#leaves, event).forgetAfter(call.seq);
-    const { pool, size_bytes } = call.fields as Readonly<Record<string, FieldValue>>;
-    const blocks = this.#blocksOf(event, String(pool));
-    blocks.push({
-      pool: String(pool),
-      dma: result as number,
-      sizeBytes: size_bytes as number,
-      event,
-    });
+    const { pool, size_bytes: sizeBytes } = call.fields;
+    this.#blocksOf(event, pool).push({ pool, dma: result, sizeBytes, event });
   }
 
   /** A block that goes back under a wrong address is back all the same. */
-  #giveBlock(event: MachineEvent): void {
-    const { dma, pool } = event.fields as Readonly<Record<string, FieldValue>>;
-    const blocks = this.#blocksOf(event, String(pool));
+  #giveBlock(event: MachineEvent<"call.dma_pool_free">): void {
+    const { dma, pool } = event.fields;
+    const blocks = this.#blocksOf(event, pool);
     const index = blocks.findIndex((block) => block.dma === dma);
     if (index >= 0) blocks.splice(index, 1);
     else blocks.pop();
@@ -376,9 +352,15 @@ export class HeldResources {
   }
 }
 
+function takeBlocks(use: MemoryUse, blocks: number, bytes: Bytes, event: MachineEvent): void {
+  use.blocks += blocks;
+  use.bytes += bytes;
+  use.taken.push(event);
+}
+
 /** What a call that takes or gives memory of a device means by its size: pages are handed out. */
-function wholePages(fields: object): Bytes {
-  return alignUp(Reflect.get(fields, "size") as number, PAGE_SIZE_BYTES);
+function wholePages(sizeBytes: Bytes): Bytes {
+  return alignUp(sizeBytes, PAGE_SIZE_BYTES);
 }
 
 /** The book of the device that an event is about. */

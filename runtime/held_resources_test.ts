@@ -1,12 +1,12 @@
 import { swiotlbConfig } from "./machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
-import { KIB } from "./address.ts";
+import { KIB, type PhysAddr } from "./address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./dma/attributes.ts";
 import { DmaDevice } from "./dma/device/device.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
 import { DmaPool } from "./dma/calls/pool.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
-import { eventId } from "./event_vocabulary.ts";
+import { type EventFields, eventId } from "./event_vocabulary.ts";
 import { HeldResources } from "./held_resources.ts";
 
 /** What is held, as [kind, amount]. */
@@ -153,20 +153,24 @@ Deno.test("coherent memory is held until it is freed", () => {
 Deno.test("memory that mappings cost is told by its use, pages of pools and descriptors never", () => {
   const { machine } = testBench();
   const held = new HeldResources(machine);
-  const memory = (event: "mem.alloc" | "mem.free", size_bytes: number, what: string) => {
+  const memory = (
+    event: "mem.alloc" | "mem.free",
+    size_bytes: number,
+    what: EventFields<"mem.alloc">["what"],
+  ) => {
     const id = eventId(event);
-    if (machine.events.tick(id)) machine.events.emit(id, { size_bytes, what, from: "request" });
+    if (machine.events.tick(id)) machine.events.emit(id, { size_bytes, what, from: "mempool" });
   };
-  memory("mem.alloc", 512, "dma_vec_array");
-  memory("mem.alloc", 512, "dma_vec_array");
+  memory("mem.alloc", 512, "dma_vecs");
+  memory("mem.alloc", 512, "dma_vecs");
   memory("mem.alloc", 4096, "pool_page");
   memory("mem.alloc", 256, "descriptor");
-  memory("mem.free", 512, "dma_vec_array");
+  memory("mem.free", 512, "dma_vecs");
   assertEquals(held.leaks().map(({ text }) => text), [
-    "512 bytes of dma_vec_array were not given back",
+    "512 bytes of dma_vecs were not given back",
   ]);
-  memory("mem.free", 512, "dma_vec_array");
-  memory("mem.free", 512, "dma_vec_array");
+  memory("mem.free", 512, "dma_vecs");
+  memory("mem.free", 512, "dma_vecs");
   assertEquals(held.leaks(), []);
 });
 
@@ -217,13 +221,15 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
   const ret = eventId("ret.pci_alloc_p2pmem");
   const free = eventId("call.pci_free_p2pmem");
   events.context.enterDevice("cmb");
-  for (const result of [0xc000_0000, null]) {
+  for (const result of [0xc000_0000 as PhysAddr, null]) {
     if (events.tick(call)) events.emit(call, { dev: "cmb", size: 5000 });
     if (events.tick(ret)) events.emit(ret, { result, error: null });
   }
   assertEquals(held.leaks().map(({ text }) => text), [
     '8192 bytes of memory of "cmb" at 0xc000_0000 were not given back',
   ]);
-  if (events.tick(free)) events.emit(free, { dev: "cmb", phys: 0xc000_0000, size: 5000 });
+  if (events.tick(free)) {
+    events.emit(free, { dev: "cmb", phys: 0xc000_0000 as PhysAddr, size: 5000 });
+  }
   assertEquals(held.leaks(), []);
 });

@@ -37,10 +37,10 @@ import type { SwiotlbGeometry } from "./memory/swiotlb/swiotlb_geometry.ts";
 import { named } from "./named.ts";
 import { applyPrices, Charges } from "./prices.ts";
 import { Random } from "./random.ts";
+import type { PeerMapType } from "./vocabulary/shared_words.ts";
 import { KernelWarnings } from "./warnings.ts";
 
-/** How a client reaches a provider's memory; `none` when the address is no peer memory. */
-export type PeerMapType = "none" | "bus_addr" | "thru_host_bridge" | "not_supported";
+export type { PeerMapType };
 
 /** What the runtime asks of the PCI tree, which lives above it. */
 export interface PeerRouter {

@@ -244,7 +244,7 @@ Deno.test("coherent memory and pools have none to give, and keep none, wherever 
     const translated = environment.iommu.mode !== "off";
     assertEquals(coherent.size, translated ? 4 : 2, environment.name);
     const block = answers(environment, ({ dev, machine }) => {
-      const pool = new DmaPool(machine, dev, "blocks", 256, 256);
+      const pool = new DmaPool(machine, dev, "pool", 256, 256);
       const taken = pool.alloc();
       if (taken !== null) pool.free(taken, taken.dma);
       return taken === null;

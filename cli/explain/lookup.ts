@@ -3,7 +3,8 @@
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { EVENT_TABLE, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import { fieldText } from "../../runtime/vocabulary/fields.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { keyName, keysNamed, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
 import { keyLines } from "./key_lines.ts";
@@ -139,10 +140,8 @@ function eventLines(name: string): string[] | null {
       `\`${bare}\` means \`call.${bare}\`.`,
     ];
   }
-  const entry = (EVENT_TABLE as Readonly<
-    Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
-  >)[name];
-  if (entry === undefined || !Object.hasOwn(EVENT_TABLE, name)) return null;
+  const entry = eventEntry(name);
+  if (entry === null) return null;
   return [
     `## ${name}`,
     "",
@@ -150,6 +149,6 @@ function eventLines(name: string): string[] | null {
     "",
     "| field | what it holds |",
     "| --- | --- |",
-    ...Object.entries(entry.fields).map(([field, kind]) => `| \`${field}\` | ${kind} |`),
+    ...Object.entries(entry.fields).map(([name, field]) => `| \`${name}\` | ${fieldText(field)} |`),
   ];
 }

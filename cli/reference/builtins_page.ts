@@ -48,7 +48,9 @@ export function builtinsPage(): string {
     "",
     "| point | what fails | with |",
     "| --- | --- | --- |",
-    ...FAULT_POINTS.map(({ name, doc, errors }) => row([`\`${name}\``, doc, errorList(errors)])),
+    ...FAULT_POINTS.map(({ name, doc, errors }) =>
+      tableRow([`\`${name}\``, doc, errorList(errors)])
+    ),
     "",
   ].join("\n");
 }
@@ -67,7 +69,7 @@ function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: st
       "| argument | kind | |",
       "| --- | --- | --- |",
       ...parameters.map((parameter, index) =>
-        row([
+        tableRow([
           `\`${parameter.name}\``,
           kindsText(parameter.kind),
           parameter.doc + notes(parameter, variadic === true && index === parameters.length - 1),
@@ -113,7 +115,7 @@ function typeLines(type: TypeSpec): string[] {
       "| field | kind | |",
       "| --- | --- | --- |",
       ...fields.map((field: FieldSpec) =>
-        row([`\`.${field.name}\``, kindText(field.kind), field.doc])
+        tableRow([`\`.${field.name}\``, kindText(field.kind), field.doc])
       ),
     ],
     ...methods.flatMap((method) => functionLines(method, "####", `${name}.${method.name}`)),
@@ -129,7 +131,7 @@ function wordLines(): string[] {
     "| word | also | |",
     "| --- | --- | --- |",
     ...words.map(({ aliases, doc, name }) =>
-      row([`\`${name}\``, aliases.map((alias) => `\`${alias}\``).join(" "), doc])
+      tableRow([`\`${name}\``, aliases.map((alias) => `\`${alias}\``).join(" "), doc])
     ),
   ]);
 }
@@ -158,7 +160,7 @@ function typeLink(name: string): string {
 }
 
 /** A row of a table: what stands in a cell cannot end it. */
-function row(cells: readonly string[]): string {
+export function tableRow(cells: readonly string[]): string {
   return `| ${
     cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")
   } |`;

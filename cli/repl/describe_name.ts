@@ -9,8 +9,9 @@ import { pairLines, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
 import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
-import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
+import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
+import { fieldText } from "../../runtime/vocabulary/fields.ts";
 
 export interface Describer {
   readonly session: Session;
@@ -46,12 +47,12 @@ export function* knownNames(session: Session): Generator<string> {
 
 /** A function, an event, a type or a constant; null for a name that is none. */
 export function describeBuiltin(name: string, columns: number): string[] | null {
-  const event = (EVENT_TABLE as Readonly<
-    Record<string, { readonly when: string; readonly fields: Readonly<Record<string, string>> }>
-  >)[name];
-  return event === undefined || !Object.hasOwn(EVENT_TABLE, name)
-    ? describeLanguage(name, columns)
-    : [`event ${name}: ${event.when}`, ...pairLines(Object.entries(event.fields))];
+  const event = eventEntry(name);
+  if (event === null) return describeLanguage(name, columns);
+  const fields = Object.entries(event.fields).map(([name, field]) =>
+    [name, fieldText(field)] as const
+  );
+  return [...wrapText(`event ${name}: ${event.when}`, columns), ...pairLines(fields)];
 }
 
 /** All of a function, a type, a statement, a point that can fail and a constant that has the name. */

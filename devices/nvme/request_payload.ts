@@ -12,13 +12,15 @@ import {
 import { type Bio, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { integritySegments } from "../../runtime/block/merge.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { DSM_RANGE_BYTES } from "./driver/command/command_setup.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "./driver/protocol.ts";
+
+type Cost = EventFields<"mem.alloc">;
 
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
@@ -126,7 +128,7 @@ export class RequestPayload {
   }
 
   /** Takes whole pages for a request. */
-  #lend(request: NvmeRequest, what: string, sizeBytes: Bytes): PhysAddr | null {
+  #lend(request: NvmeRequest, what: Cost["what"], sizeBytes: Bytes): PhysAddr | null {
     const { faults, pages } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
     const lent = pages.alloc(Math.ceil(sizeBytes / PAGE_SIZE_BYTES), {
@@ -135,7 +137,7 @@ export class RequestPayload {
     });
     if (lent === null) return null;
     const { events } = this.#machine;
-    const cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
+    const cost: Cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
     // One that is not known to become a request of its own has no number yet.
     const before = events.context.enterWork(request.device, request.request);
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);

@@ -13,7 +13,7 @@ import {
 } from "../../runtime/address.ts";
 import { TICK_NS } from "../../runtime/clock.ts";
 import { ERRNO } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../runtime/mm/range_fault.ts";
@@ -149,7 +149,7 @@ export class PageFault {
     };
   }
 
-  #tellRetry(cause: "busy" | "sequence"): void {
+  #tellRetry(cause: EventFields<"odp.retry">["cause"]): void {
     const { events } = this.#machine;
     if (!events.tick(RETRY)) return;
     const { notifier } = this.region.umem;

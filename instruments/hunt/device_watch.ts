@@ -9,7 +9,7 @@ import { formatAddress } from "../../lang/text/numbers.ts";
 import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { BlockRequest } from "../../runtime/block/request.ts";
-import type { EventFields, EventName } from "../../runtime/event_vocabulary.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Machine } from "../../runtime/machine.ts";
 
@@ -77,7 +77,7 @@ export class DeviceWatch {
   #see(event: MachineEvent): void {
     switch (event.name) {
       case "swiotlb.map": {
-        const fields = event.fields as EventFields<"swiotlb.map">;
+        const fields = event.fields;
         this.#bounced.push({
           tlbPhys: fields.tlb_phys,
           origPhys: fields.orig_phys,
@@ -86,7 +86,7 @@ export class DeviceWatch {
         return;
       }
       case "swiotlb.unmap": {
-        const { tlb_phys: tlb } = event.fields as EventFields<"swiotlb.unmap">;
+        const { tlb_phys: tlb } = event.fields;
         const index = this.#bounced.findIndex(({ tlbPhys }) => tlbPhys === tlb);
         if (index >= 0) this.#bounced.splice(index, 1);
         return;
@@ -95,21 +95,21 @@ export class DeviceWatch {
     const request = event.request;
     switch (event.name) {
       case "nvme.data": {
-        const { dir, dma, size_bytes } = event.fields as EventFields<"nvme.data">;
+        const { dir, dma, size_bytes } = event.fields;
         this.#checkData(request, dma, size_bytes, dir === "from_device");
         return;
       }
       case "nvme.walk":
-        this.#checkList(request, (event.fields as EventFields<"nvme.walk">).dma);
+        this.#checkList(request, event.fields.dma);
         return;
       case "iommu.fault": {
-        const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
+        const { access, dma, reason } = event.fields;
         const at = dma === DMA_MAPPING_ERROR ? "an address of 2^53 or more" : formatAddress(dma);
         this.#saw("fault", request, `the device's ${access} at ${at} faults: ${reason}`);
         return;
       }
       case "dma.report": {
-        const { class: name, text } = event.fields as EventFields<"dma.report">;
+        const { class: name, text } = event.fields;
         if (TOLERATED.has(name)) return;
         this.#saw("report", request, `${name}: ${text}`);
       }

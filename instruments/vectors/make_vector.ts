@@ -4,7 +4,6 @@ import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
 import { GIB, type PhysAddr } from "../../runtime/address.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import type { VectorInput } from "./edge_shapes.ts";
@@ -91,7 +90,7 @@ function watch(lab: Lab): ReadonlyMap<number, Seen> {
   lab.machine.events.listen((event: MachineEvent) => {
     if (event.request === null) return;
     if (event.name === "dma.map") {
-      const { dma, size_bytes } = event.fields as EventFields<"dma.map">;
+      const { dma, size_bytes } = event.fields;
       of(event.request).mapped.push([dma, size_bytes]);
     } else {
       const known = of(event.request);

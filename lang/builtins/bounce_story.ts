@@ -1,5 +1,4 @@
 /** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
 import { clip, PICTURE_COLUMNS, wrapText } from "../text/columns.ts";
@@ -61,7 +60,7 @@ function lastMakers(events: readonly MachineEvent[]): ReadonlyMap<number, Machin
   const makers = new Map<number, MachineEvent>();
   for (const event of events) {
     if (event.name !== "swiotlb.map") continue;
-    makers.set((event.fields as EventFields<"swiotlb.map">).tlb_phys, event);
+    makers.set(event.fields.tlb_phys, event);
   }
   return makers;
 }
@@ -78,9 +77,9 @@ function makerOf(
 }
 
 function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
-  const last = events.findLast(({ name }) => name === "swiotlb.full");
+  const last = events.findLast((event) => event.name === "swiotlb.full");
   if (last === undefined) return [];
-  const { wanted_bytes: wanted, cause } = last.fields as EventFields<"swiotlb.full">;
+  const { wanted_bytes: wanted, cause } = last.fields;
   const inputs = last.why === null ? "" : formatInputs(last.why.inputs);
   return [
     `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${

@@ -5,15 +5,8 @@
  * the line tells of, its moment is the fault's; else it is now.
  */
 import type { LabDevice } from "../../devices/lab.ts";
-import {
-  ADDRESS_LIMIT,
-  alignDown,
-  alignUp,
-  type DmaAddr,
-  type PhysAddr,
-} from "../../runtime/address.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import { ADDRESS_LIMIT, alignDown, alignUp, type PhysAddr } from "../../runtime/address.ts";
+import { isReturn, type MachineEvent } from "../../runtime/events.ts";
 import {
   isAboutMappings,
   type LoggedFault,
@@ -48,7 +41,7 @@ export interface JudgedFault {
   /** Who has the address of the line's source; null where nobody of this machine has. */
   readonly device: LabDevice | null;
   /** The fault of this run that the line tells of, or null. */
-  readonly fault: MachineEvent | null;
+  readonly fault: FaultEvent | null;
   /** The mapping that the verdict is about, or null. */
   readonly mapping: LedgerEntry | null;
   /** The call that is to blame: its mapping's birth or end, or a range's reservation. */
@@ -66,6 +59,8 @@ export interface JudgedFault {
   readonly forgotten: MachineEvent | null;
 }
 
+type FaultEvent = MachineEvent<"iommu.fault">;
+
 /** All ones, or the page that they lie in. */
 function isErrorValue({ high, low }: Word64): boolean {
   return high === 0xffff_ffff && low >= 0xffff_f000;
@@ -79,7 +74,7 @@ function isErrorValue({ high, low }: Word64): boolean {
 export function judgeFault(
   fault: LoggedFault,
   run: Run,
-  known: MachineEvent | null = null,
+  known: FaultEvent | null = null,
 ): JudgedFault {
   const device = fault.source === null ? null : deviceAt(fault.source, run);
   const none: JudgedFault = {
@@ -122,13 +117,13 @@ function deviceAt({ domain, requesterId }: LoggedSource, run: Run): LabDevice | 
 }
 
 /** The newest fault of this run that the line can be of. */
-function ownFault(line: LoggedFault, device: LabDevice, run: Run): MachineEvent | null {
+function ownFault(line: LoggedFault, device: LabDevice, run: Run): FaultEvent | null {
   const { access, accessCertain, addressUnitBytes } = line;
   const address = numberOf(line.address!);
   if (address === null && !isErrorValue(line.address!)) return null;
-  return run.recorder.events.findLast((event) => {
-    if (event.name !== "iommu.fault" || event.device !== device.name) return false;
-    const fields = event.fields as EventFields<"iommu.fault">;
+  const faults = run.recorder.events.filter((event) => event.name === "iommu.fault");
+  return faults.findLast(({ device: name, fields }) => {
+    if (name !== device.name) return false;
     if (accessCertain && access !== null && fields.access !== access) return false;
     if (address === null) return fields.dma < 0;
     return alignDown(fields.dma, addressUnitBytes) === alignDown(address, addressUnitBytes);
@@ -136,12 +131,11 @@ function ownFault(line: LoggedFault, device: LabDevice, run: Run): MachineEvent 
 }
 
 /** Whether the fault was asked for: `fail device.read` says so right before it. */
-function isInjected(fault: MachineEvent, run: Run): boolean {
+function isInjected(fault: FaultEvent, run: Run): boolean {
   const { events } = run.recorder;
   const before = events[events.indexOf(fault) - 1];
   return before !== undefined && before.name === "inject" && before.site === fault.site &&
-    (before.fields as EventFields<"inject">).error ===
-      (fault.fields as EventFields<"iommu.fault">).reason;
+    before.fields.error === fault.fields.reason;
 }
 
 /** The call that gave the error value: the last map of the device that failed. */
@@ -151,9 +145,8 @@ function lastFailedMap(
   run: Run,
 ): MachineEvent | null {
   return run.recorder.events.findLast((event) =>
-    event.device === device.name && event.name.startsWith("ret.dma_map_") &&
-    event.seq < (before?.seq ?? Infinity) &&
-    typeof (event.fields as EventFields<"ret.dma_map_phys">).error === "string"
+    event.device === device.name && isReturn(event) && event.name.startsWith("ret.dma_map_") &&
+    event.seq < (before?.seq ?? Infinity) && event.fields.error !== null
   ) ?? null;
 }
 
@@ -163,15 +156,14 @@ function sharedMemory(events: readonly MachineEvent[]): LedgerEntry[] {
   let sizeBytes = 0;
   let phys = 0;
   for (const event of events) {
-    const fields = event.fields as Readonly<Record<string, unknown>>;
-    if (event.name === "call.dma_alloc_coherent") sizeBytes = fields.size as number;
-    else if (event.name === "iommu.map") phys = fields.phys as number;
-    else if (event.name === "ret.dma_alloc_coherent" && typeof fields.result === "number") {
+    if (event.name === "call.dma_alloc_coherent") sizeBytes = event.fields.size;
+    else if (event.name === "iommu.map") phys = event.fields.phys;
+    else if (event.name === "ret.dma_alloc_coherent" && event.fields.result !== null) {
       all.push({
         device: event.device ?? "",
         api: "dma_alloc_coherent",
         phys: phys as PhysAddr,
-        dma: fields.result as DmaAddr,
+        dma: event.fields.result,
         sizeBytes,
         dir: "bidirectional",
         path: "iommu",
@@ -180,7 +172,7 @@ function sharedMemory(events: readonly MachineEvent[]): LedgerEntry[] {
       });
     } else if (event.name === "call.dma_free_coherent") {
       const freed = all.find((entry) =>
-        entry.died === null && entry.device === event.device && entry.dma === fields.dma
+        entry.died === null && entry.device === event.device && entry.dma === event.fields.dma
       );
       if (freed !== undefined) freed.died = event;
     }
@@ -193,7 +185,7 @@ class Judgement {
   readonly #address: number;
   readonly #device: LabDevice;
   readonly #events: readonly MachineEvent[];
-  readonly #own: MachineEvent | null;
+  readonly #own: FaultEvent | null;
   readonly #run: Run;
   readonly #granuleBytes: number;
 
@@ -201,7 +193,7 @@ class Judgement {
     line: LoggedFault,
     address: number,
     device: LabDevice,
-    own: MachineEvent | null,
+    own: FaultEvent | null,
     run: Run,
   ) {
     this.#line = line;
@@ -247,8 +239,8 @@ class Judgement {
     if (accessCertain && access !== null && access === forbidden) {
       return { ...found, verdict: "wrong_direction", mapping, culprit: mapping.born };
     }
-    const own = this.#own?.fields as EventFields<"iommu.fault"> | undefined;
-    const isHidden = own?.reason === "not_present" && this.#device.dma.domain!.cachingMode;
+    const isHidden = this.#own?.fields.reason === "not_present" &&
+      this.#device.dma.domain!.cachingMode;
     return {
       ...found,
       verdict: isHidden ? "not_visible" : "access_allowed",
@@ -262,12 +254,12 @@ class Judgement {
     const after = this.#events.filter(({ seq }) => seq > died.seq);
     const staleUses = after.filter((event) => {
       if (event.name !== "iommu.translate" || event.device !== mapping.device) return false;
-      const { dma, hit } = event.fields as EventFields<"iommu.translate">;
+      const { dma, hit } = event.fields;
       return hit === "stale" && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
     }).length;
     const forgotten = after.find((event) => {
       if (event.name !== "iotlb.sync") return false;
-      const { hw_size_bytes, hw_start, kind } = event.fields as EventFields<"iotlb.sync">;
+      const { hw_size_bytes, hw_start, kind } = event.fields;
       return kind !== "map" && this.#address >= hw_start &&
         this.#address < hw_start + hw_size_bytes;
     }) ?? null;
@@ -291,7 +283,7 @@ class Judgement {
     }
     const gone = this.#events.findLast((event) => {
       if (event.name !== "iommu.unmap" || event.device !== this.#device.name) return false;
-      const { iova, size_bytes } = event.fields as EventFields<"iommu.unmap">;
+      const { iova, size_bytes } = event.fields;
       return this.#isIn(iova, size_bytes);
     });
     return gone === undefined ? null : { ...found, verdict: "unmapped_early", culprit: gone };
@@ -299,17 +291,14 @@ class Judgement {
 
   /** Inside a range that the two-step API has taken, where nothing was linked. */
   #reserved(found: JudgedFault): JudgedFault | null {
-    const taken = new Map<number, MachineEvent>();
+    const taken = new Map<number, MachineEvent<"iova.alloc">>();
     for (const event of this.#events) {
       if (event.device !== this.#device.name) continue;
-      if (event.name === "iova.alloc") {
-        taken.set((event.fields as EventFields<"iova.alloc">).start, event);
-      } else if (event.name === "iova.free") {
-        taken.delete((event.fields as EventFields<"iova.free">).start);
-      }
+      if (event.name === "iova.alloc") taken.set(event.fields.start, event);
+      else if (event.name === "iova.free") taken.delete(event.fields.start);
     }
     for (const event of taken.values()) {
-      const { size_bytes, start } = event.fields as EventFields<"iova.alloc">;
+      const { size_bytes, start } = event.fields;
       if (this.#isIn(start, size_bytes)) {
         return { ...found, verdict: "not_linked", culprit: event };
       }

@@ -5,7 +5,6 @@
  * can never disagree with the events.
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
@@ -26,7 +25,7 @@ export interface LedgerEntry {
   readonly path: string;
   readonly born: MachineEvent;
   /** Null while it lives. */
-  died: MachineEvent | null;
+  died: MachineEvent<"dma.unmap" | "call.dma_free_coherent"> | null;
 }
 
 /** Every mapping that the events tell of, in the order of their births. */
@@ -48,27 +47,20 @@ export function readLedger(events: readonly MachineEvent[]): LedgerEntry[] {
   return all;
 }
 
-function entryOf(event: MachineEvent): LedgerEntry {
-  const fields = event.fields as EventFields<"dma.map">;
-  return {
-    device: event.device ?? "",
-    api: fields.api,
-    phys: fields.phys,
-    dma: fields.dma,
-    sizeBytes: fields.size_bytes,
-    dir: fields.dir,
-    path: fields.path,
-    born: event,
-    died: null,
-  };
+function entryOf(event: MachineEvent<"dma.map">): LedgerEntry {
+  const { size_bytes: sizeBytes, ...fields } = event.fields;
+  return { ...fields, device: event.device ?? "", sizeBytes, born: event, died: null };
 }
 
 /**
  * Ends what an unmap covers; gives back what still lives. Without an IOMMU the same memory may be
  * mapped several times at the same address: each unmap ends one of those, the best fit.
  */
-function endMappings(live: readonly LedgerEntry[], event: MachineEvent): LedgerEntry[] {
-  const { dma, size_bytes: sizeBytes, dir } = event.fields as EventFields<"dma.unmap">;
+function endMappings(
+  live: readonly LedgerEntry[],
+  event: MachineEvent<"dma.unmap">,
+): LedgerEntry[] {
+  const { dma, size_bytes: sizeBytes, dir } = event.fields;
   const end = dma + sizeBytes;
   const ending = new Map<number, LedgerEntry>();
   const fit = (entry: LedgerEntry) =>
@@ -192,8 +184,8 @@ function momentText(what: string, event: MachineEvent, api: string, run: Run): s
     .trimEnd();
 }
 
-function apiOf(event: MachineEvent): string {
-  return (event.fields as EventFields<"dma.unmap">).api;
+function apiOf(event: NonNullable<LedgerEntry["died"]>): string {
+  return event.name === "dma.unmap" ? event.fields.api : event.name.slice("call.".length);
 }
 
 /** Events of the same call belong to a life although they come just before or after it. */

@@ -24,7 +24,6 @@ import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { VIEW_CALLS } from "./calls/views.ts";
-import { eventFields } from "./event_values.ts";
 import { buildWorld, eventsOf, globalKinds } from "./world.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
@@ -72,9 +71,16 @@ import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
-import { WORD_SPECS, WORDS } from "./words.ts";
+import { WORDS } from "./words.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
-import { EVENT_NAMES, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
+import {
+  COMMON_FIELDS,
+  EVENT_NAMES,
+  eventFields,
+  KERNEL_CALLS,
+} from "../../runtime/event_vocabulary.ts";
+import { wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
 import { Random } from "../../runtime/random.ts";
 import { buildConfig } from "../machine/build_config.ts";
@@ -166,10 +172,6 @@ function byName<T extends { readonly name: string }>(
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-function wordsOf(group: string): ReadonlySet<string> {
-  return new Set(WORD_SPECS.filter((spec) => spec.group === group).map((spec) => spec.name));
-}
-
 /** The world that scripts run in. */
 export const BUILTINS: Registry = {
   functions: FUNCTIONS,
@@ -177,12 +179,13 @@ export const BUILTINS: Registry = {
   words: WORDS,
   errnoNames: new Set(Object.keys(ERRNO)),
   blockStatusNames: new Set(Object.keys(BLK_STS)),
-  faultReasons: wordsOf("fault reason"),
-  reportClasses: wordsOf("report class"),
+  faultReasons: new Set(wordsOf(FAULT_REASON)),
+  reportClasses: new Set(wordsOf(REPORT_CLASS)),
   eventNames: EVENT_NAMES,
   faultPoints: new Map(FAULT_POINTS.map(({ errors, name }) => [name, errors])),
   kernelCalls: new Set(KERNEL_CALLS),
   eventFields,
+  commonFields: COMMON_FIELDS,
   buildConfig,
   globalKinds,
   buildWorld,

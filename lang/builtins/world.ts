@@ -1,4 +1,5 @@
 /** One machine with its devices up, as the VM asks for it. */
+import type { IncidentEvent } from "../values/incident.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";
@@ -40,7 +41,7 @@ class LabWorld implements World {
   readonly stream: WorldStream;
   readonly globals: ReadonlyMap<string, Value>;
   readonly checkerFails: boolean;
-  readonly incidents: readonly MachineEvent[];
+  readonly incidents: readonly IncidentEvent[];
 
   constructor(config: LabConfig, options: WorldOptions) {
     this.lab = buildLab(config);
@@ -56,7 +57,7 @@ class LabWorld implements World {
       // Nobody can ask for what is not recorded, and copies of commands cost time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
-    const incidents: MachineEvent[] = [];
+    const incidents: IncidentEvent[] = [];
     machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
     this.incidents = incidents;
     this.checkerFails = config.checker === "fail";

@@ -8,9 +8,10 @@
  *
  * The call that led to an event stands above it, one step to the left; the call's result ends it.
  */
-import type { MachineEvent } from "../../runtime/events.ts";
+import { eventField, type KernelCall } from "../../runtime/event_vocabulary.ts";
+import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
+import { type Field, isAddress } from "../../runtime/vocabulary/fields.ts";
 import { clip, pad } from "../text/columns.ts";
-import { type FieldReading, fieldReading, isAddressReading } from "./field_kinds.ts";
 import { shownParts } from "../text/repeats.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 
@@ -126,12 +127,12 @@ export function repeatText(lines: number, times: number): string {
 function depthsOf(events: readonly MachineEvent[]): number[] {
   let depth = 0;
   return events.map((event) => {
-    if (event.name.startsWith("ret.")) {
+    if (isReturn(event)) {
       const own = depth;
       depth = Math.max(0, depth - 1);
       return Math.max(own, 1);
     }
-    return event.name.startsWith("call.") ? depth++ : depth;
+    return isCall(event) ? depth++ : depth;
   });
 }
 
@@ -189,16 +190,17 @@ function eventColumn(layout: EventLayout): number {
  * @param inCall Inside a kernel call, whose name then need not be said again.
  */
 export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
-  if (event.name.startsWith("ret.")) return formatResult(event);
-  const fields = Object.entries(event.fields as Readonly<Record<string, unknown>>)
-    .filter(([, value]) => !isEmpty(value));
-  if (event.name.startsWith("call.")) {
+  if (isReturn(event)) return formatResult(event);
+  const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));
+  if (isCall(event)) {
     const args = fields.filter(([name, value]) => !(name === "dev" && value === event.device))
       .map(([name, value]) => formatField(event.name, name, value));
     return `${event.name.slice(5)}(${args.join(", ")})`;
   }
-  if (event.name === "nvme.prp" && isInCommand(event.fields)) {
-    return `${pad(event.name, nameWidth)}  ${formatPointer(event.fields)}`;
+  if (event.name === "nvme.prp" && event.fields.index < 0) {
+    // An entry of the command itself, not of a list, has a number below 0.
+    const { entry, index } = event.fields;
+    return `${pad(event.name, nameWidth)}  PRP${-index} ${formatAddress(entry)}`;
   }
   if (event.name === "pci.tlp") return `${pad(event.name, nameWidth)}  ${formatHop(event)}`;
   const shown = leadsTo(fields);
@@ -214,29 +216,20 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
   return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();
 }
 
-/** An entry of the command itself, not of a list, has a number below 0. */
-function isInCommand(fields: object): fields is { readonly index: number; readonly entry: number } {
-  return "index" in fields && typeof fields.index === "number" && fields.index < 0;
-}
-
-/** `PRP1 0xfffb_c200`. */
-function formatPointer({ entry, index }: { readonly index: number; readonly entry: number }) {
-  return `PRP${-index} ${formatAddress(entry)}`;
-}
-
 /** `3: sw0.up → rp0 0xffff_d000 write`, with a verdict that is not to go on. */
-function formatHop(event: MachineEvent): string {
-  const { from, to, hop, address, verdict, kind } = (event as MachineEvent<"pci.tlp">).fields;
+function formatHop({ fields }: MachineEvent<"pci.tlp">): string {
+  const { from, to, hop, address, verdict, kind } = fields;
   const stop = verdict === "forward" ? "" : `: ${verdict}`;
   return `${hop}: ${from} → ${to} ${formatAddress(address)} ${kind}${stop}`;
 }
 
 /** `= result`: what a call gave, or the error it ended with. */
-function formatResult(event: MachineEvent): string {
-  const { result, error } = event.fields as { result?: unknown; error?: string | null };
-  if (typeof error === "string") return `= ${error}`;
-  if (result === null || result === undefined) return "= done";
-  return `= ${formatFieldValue(fieldReading(event.name, "result"), result)}`;
+function formatResult(
+  { fields: { error, result }, name }: MachineEvent<`ret.${KernelCall}`>,
+): string {
+  if (error !== null) return `= ${error}`;
+  if (result === null) return "= done";
+  return `= ${formatFieldValue(eventField(name, "result")!, result)}`;
 }
 
 function isEnd(name: string): boolean {
@@ -254,31 +247,31 @@ function leadsTo(fields: readonly (readonly [string, unknown])[]): string[] {
 }
 
 function formatField(event: string, name: string, value: unknown): string {
-  const reading = fieldReading(event, name);
-  const text = formatFieldValue(reading, value);
-  const plain = typeof value === "number" && reading !== "size" && !isAddressReading(reading);
+  const field = eventField(event, name)!;
+  const text = formatFieldValue(field, value);
+  const plain = typeof value === "number" && field.kind !== "size" && !isAddress(field);
   return SELF_EXPLAINING.has(name) && !plain ? text : `${name.replace(/_bytes$/, "")} ${text}`;
 }
 
-/** A field's value as text, read as its name says. */
-export function formatFieldValue(reading: FieldReading, value: unknown): string {
-  if (value === null || value === undefined) return "none";
+/** A field's value as text. */
+export function formatFieldValue(field: Field, value: unknown): string {
+  if (value === null) return "none";
   if (Array.isArray(value)) {
     const pairs = value as readonly (readonly [number, number])[];
-    if (reading === "leaves") {
+    if (field.kind === "leaves") {
       return pairs.map(([sizeBytes, count]) => `${count}×${formatSize(sizeBytes)}`).join("+");
     }
-    if (reading === "segments") {
+    if (field.kind === "segments") {
       return pairs.map(([phys, sizeBytes]) => `${formatAddress(phys)} ${formatSize(sizeBytes)}`)
         .join(" + ");
     }
     return value.join("+");
   }
   if (typeof value !== "number") return String(value);
-  if (isAddressReading(reading)) return formatAddress(value);
-  return reading === "size" ? formatSize(value) : String(value);
+  if (isAddress(field)) return formatAddress(value);
+  return field.kind === "size" ? formatSize(value) : String(value);
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+  return value === null || (Array.isArray(value) && value.length === 0);
 }

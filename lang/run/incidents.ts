@@ -1,5 +1,5 @@
 /** Faults of the IOMMU and reports of the checker that no statement of a test expected. */
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import type { IncidentEvent } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
@@ -15,7 +15,7 @@ import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
 /** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: SideRun): readonly MachineEvent[] {
+export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
@@ -72,7 +72,7 @@ type Facts = readonly (readonly [label: string, text: string])[];
  * @param facts More lines of it.
  */
 export function describeIncident(
-  event: MachineEvent,
+  event: IncidentEvent,
   vm: SideRun,
   style?: FailureStyle,
   facts: Facts = [],
@@ -84,15 +84,15 @@ export function describeIncident(
 }
 
 function describeReport(
-  event: MachineEvent,
+  event: MachineEvent<"dma.report">,
   vm: SideRun,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
-  const fields = event.fields as EventFields<"dma.report">;
+  const fields = event.fields;
   const { beyond_kernel: beyondKernel, class: reportClass, rule } = fields;
-  const first = spanOf(fields.first_site as number | null, vm);
-  const second = spanOf(fields.second_site as number | null, vm) ?? spanOf(event.site, vm);
+  const first = spanOf(fields.first_site, vm);
+  const second = spanOf(fields.second_site, vm) ?? spanOf(event.site, vm);
   const lines = renderFinding({
     word: "unexpected report",
     severity: "warning",
@@ -123,24 +123,22 @@ function describeReport(
 }
 
 /** The statement that made what a report is about, where that is another one. */
-function relatedTo(event: MachineEvent, vm: SideRun): RelatedSpan[] {
+function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
-  const { first_site: first, rule, second_site: second } = event.fields as EventFields<
-    "dma.report"
-  >;
-  const span = spanOf(first as number | null, vm);
+  const { first_site: first, rule, second_site: second } = event.fields;
+  const span = spanOf(first, vm);
   if (span === null || first === second) return [];
   // The rules of the two-step API are about ranges.
   return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];
 }
 
 function describeFault(
-  event: MachineEvent,
+  event: MachineEvent<"iommu.fault">,
   vm: SideRun,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
-  const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
+  const { access, dma, reason } = event.fields;
   const lines = renderFinding({
     word: "unexpected fault",
     severity: "warning",

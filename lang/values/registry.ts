@@ -7,8 +7,8 @@
  * or the devices at run time.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { FieldKind } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Run } from "./run.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -51,7 +51,9 @@ export interface Registry {
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;
   /** The fields an event carries, by name. */
-  eventFields(eventName: string): ReadonlyMap<string, FieldKind>;
+  eventFields(eventName: string): FieldTable;
+  /** What every event carries besides. */
+  readonly commonFields: FieldTable;
 
   /**
    * The machine that a block and its modifiers describe. What is wrong goes into the bag with its

@@ -4,9 +4,10 @@
  * `lang/builtins/world.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
  * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
  */
+import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { EventListener, EventStream, MachineEvent } from "../../runtime/events.ts";
+import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { Value } from "./value.ts";
 
@@ -58,7 +59,7 @@ export interface World {
    * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
    * The same array for the life of the world; it grows.
    */
-  readonly incidents: readonly MachineEvent[];
+  readonly incidents: readonly IncidentEvent[];
   /** Virtual time since the machine was ready, in nanoseconds. */
   nowNs(): number;
   /** How many activities wait. */

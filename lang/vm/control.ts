@@ -1,5 +1,5 @@
 /** What the parts of the VM may do with the run that they belong to. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { Registry } from "../values/registry.ts";
@@ -53,7 +53,7 @@ export interface Control extends Run {
   readonly reached: Set<number>;
   assertions: number;
   /** Faults and reports that a statement expected. */
-  readonly expectedIncidents: Set<MachineEvent>;
+  readonly expectedIncidents: Set<IncidentEvent>;
   /** Steps left until the limit. */
   steps: number;
   /** Looked at now and then; null where nobody has a clock. */

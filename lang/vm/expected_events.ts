@@ -3,14 +3,16 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import type { Run } from "../values/run.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
-import { fieldQuantity } from "../render/field_kinds.ts";
 import type { EventsInfo } from "./code.ts";
 import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_pattern.ts";
 import type { Control } from "./control.ts";
 import { ExpectationError } from "./failure.ts";
+import { didYouMean, listed } from "../diagnostics/suggest.ts";
 import { wantAllEvents } from "./mistakes.ts";
-import { describeKind } from "../values/kinds.ts";
+import { canEqual, fieldKind, fieldsNamed, wordsIn } from "../values/event_fields.ts";
+import { describeKind, kindOf } from "../values/kinds.ts";
 import { describeValue } from "../values/operators.ts";
+import type { Registry } from "../values/registry.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
 import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "../values/value.ts";
@@ -40,6 +42,11 @@ export function expectEvents(
       `Cannot ask ${describeValue(subject)} for its events`,
       "`expect events … in` takes an io, a request, a trace or a device",
     );
+  }
+  for (const item of [...info.matcher.items, ...info.matcher.absent]) {
+    for (const { name, value } of item.fields) {
+      checkValue(item, name, values[value]!, run.registry);
+    }
   }
   const test = (item: PatternItem, event: MachineEvent) =>
     item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, run));
@@ -107,21 +114,36 @@ function eventText(event: MachineEvent): string {
   return `${event.seq} ${formatEventText(event)}`;
 }
 
+/** Refuses a value that none of the events meant can have there: it would never match. */
+function checkValue(item: PatternItem, name: string, value: Value, registry: Registry): void {
+  const meant = fieldsNamed(item.names ?? [], name, registry);
+  const kind = kindOf(value);
+  const fitting = meant.filter((field) => canEqual(field, kind));
+  const words = wordsIn(fitting);
+  if (fitting.length === 0 && meant.length > 0) {
+    const wanted = describeKind(fieldKind(meant[0]!));
+    throw new ScriptError(
+      "E0913",
+      `Cannot compare the field ${name} (${wanted}) with ${describeKind(kind)}`,
+    );
+  }
+  const word = value instanceof Word ? value.name : value;
+  if (typeof word === "string" && words !== null && !words.includes(word)) {
+    throw new ScriptError(
+      "E0913",
+      `The field ${name} is never ${word}`,
+      didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
+    );
+  }
+}
+
 /** True when an event's field has the value that a pattern asks for. */
 function fieldMatches(event: MachineEvent, name: string, value: Value, run: Run): boolean {
   const fields: Readonly<Record<string, unknown>> = event.fields;
   // A call that raises has no other result than its error.
   const raised = name === "result" && typeof fields["error"] === "string" && value instanceof Word;
   const own = raised ? fields["error"] : fields[name];
-  const actual = name in fields ? own : commonField(event, name);
-  const wanted = fieldQuantity(event.name, name);
-  if (value instanceof Quantity && wanted !== null && wanted !== value.kind) {
-    throw new ScriptError(
-      "E0913",
-      `Cannot compare the field ${name} (${describeKind(wanted)}) with ${describeKind(value.kind)}`,
-    );
-  }
-  return same(actual, value, run);
+  return same(name in fields ? own : commonField(event, name), value, run);
 }
 
 /** What every event carries. */

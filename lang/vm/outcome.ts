@@ -1,8 +1,8 @@
 /** `fails`, `faults`, `warns` and `expect error`, `expect fault`, `expect warning`. */
 import type { Raised } from "../values/raised_error.ts";
+import { type IncidentEvent, incidentName } from "../values/incident.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { afterColon } from "../diagnostics/render.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
 
@@ -14,7 +14,7 @@ export interface Happened {
   /** The value of the one call, as text; null for a block or a call that gives none. */
   readonly value: string | null;
   /** Faults and reports meanwhile, oldest first. */
-  readonly incidents: readonly MachineEvent[];
+  readonly incidents: readonly IncidentEvent[];
   /** The statement that was running at the end. */
   readonly site: number | null;
 }
@@ -28,18 +28,18 @@ export interface Happened {
  * @returns The incidents that count as expected.
  * @throws {ExpectationError} When it did not happen; the message says what did.
  */
-export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly MachineEvent[] {
+export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
   switch (info.outcome) {
     case "error":
       return settleError(info, happened);
     case "fault":
-      return settleIncident(info, happened, "iommu.fault", "reason", "E0904");
+      return settleIncident(info, happened, "iommu.fault", "E0904");
     case "warning":
-      return settleIncident(info, happened, "dma.report", "class", "E0905");
+      return settleIncident(info, happened, "dma.report", "E0905");
   }
 }
 
-function settleError(info: OutcomeInfo, happened: Happened): readonly MachineEvent[] {
+function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
   const { raised } = happened;
   if (raised === null || !isCode(raised, info.code)) {
     const subject = info.oneCall ? "the call" : "the block";
@@ -78,17 +78,16 @@ function settleIncident(
   info: OutcomeInfo,
   happened: Happened,
   eventName: "iommu.fault" | "dma.report",
-  field: "reason" | "class",
   code: "E0904" | "E0905",
-): readonly MachineEvent[] {
-  const kind = (event: MachineEvent) => event.name === eventName ? fieldText(event, field) : null;
-  const matching = happened.incidents.filter((event) => kind(event) === info.code);
+): readonly IncidentEvent[] {
+  const ofKind = happened.incidents.filter((event) => event.name === eventName);
+  const matching = ofKind.filter((event) => incidentName(event) === info.code);
   if (matching.length > 0) {
     return happened.incidents.filter((event) =>
       matching.includes(event) || info.oneCall && event.name === "dma.report"
     );
   }
-  const others = [...new Set(happened.incidents.map(kind).filter((name) => name !== null))];
+  const others = [...new Set(ofKind.map(incidentName))];
   const noun = info.outcome === "fault" ? "fault" : "report";
   const parts = [
     ...others.map((name) => `${name} came`),
@@ -101,10 +100,4 @@ function settleIncident(
       : `Expected the ${noun} ${info.code}, but ${parts.join(", and ")}`,
     { span: info.codeSpan, related: placesIn(info, happened) },
   );
-}
-
-function fieldText(event: MachineEvent, field: "reason" | "class"): string | null {
-  const fields: Readonly<Record<string, unknown>> = event.fields;
-  const value = fields[field];
-  return typeof value === "string" ? value : null;
 }

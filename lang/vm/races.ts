@@ -6,6 +6,7 @@
  * takes, points that fail) is put aside while another one runs. Orders are tried one by one, each in
  * a run of its own from the very same state.
  */
+import { type IncidentEvent, incidentName, isIncident } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
@@ -68,7 +69,7 @@ interface RaceEnd {
 
 /** A fault or report that no statement expected, in an order that did not fail. */
 export interface RaceIncident {
-  readonly event: MachineEvent;
+  readonly event: IncidentEvent;
   /** The run in which it happened. */
   readonly run: SideRun;
   readonly order: RaceOrder;
@@ -269,8 +270,7 @@ export class Races {
     const keys = new Set<string>();
     for (const event of side.world.incidents) {
       if (side.expectedIncidents.has(event)) continue;
-      const { class: reportClass, reason } = event.fields as Readonly<Record<string, unknown>>;
-      const key = [event.name, reportClass, reason, event.site].join(" ");
+      const key = [event.name, incidentName(event), event.site].join(" ");
       if (keys.has(key)) continue;
       keys.add(key);
       const known = incidents.get(key);
@@ -298,12 +298,7 @@ function record(entries: Readonly<Record<string, Value>>): RecordValue {
 
 /** What the checker and the IOMMU had to say, in the order in which they did. */
 function incidentWords(events: readonly MachineEvent[]): string {
-  return events.filter(({ name }) => name === "dma.report" || name === "iommu.fault")
-    .map(({ fields }) => {
-      const { class: reportClass, reason } = fields as Readonly<Record<string, unknown>>;
-      return reportClass ?? reason;
-    })
-    .join(" ");
+  return events.filter(isIncident).map(incidentName).join(" ");
 }
 
 function isLimit(error: unknown): boolean {

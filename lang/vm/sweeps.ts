@@ -1,5 +1,5 @@
 /** Points that are made to fail: one by one by `fail POINT`, all of them in turn by `fail each`. */
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import { incidentName } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
@@ -16,7 +16,7 @@ import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
 /** A mistake that the checker reported only because something failed. */
 export interface SweepIncident {
-  readonly event: MachineEvent;
+  readonly event: MachineEvent<"dma.report">;
   /** The run it happened in. */
   readonly run: SideRun;
   /** What failed, as a clause. */
@@ -120,11 +120,13 @@ export class Sweeps {
     place: FaultPlaceName,
     tried: number,
   ): void {
-    const usual = new Set(this.vm.world.incidents.map(reportClass));
+    const usual = new Set(this.vm.world.incidents.map(incidentName));
     const keys = new Set<string>();
     for (const event of side.world.incidents) {
-      const name = reportClass(event);
-      if (name === null || usual.has(name) || side.expectedIncidents.has(event)) continue;
+      const name = incidentName(event);
+      if (event.name !== "dma.report" || usual.has(name) || side.expectedIncidents.has(event)) {
+        continue;
+      }
       const key = `${name} ${event.site}`;
       if (event.seq <= side.branches.branch!.seq || keys.has(key)) continue;
       keys.add(key);
@@ -141,11 +143,11 @@ export class Sweeps {
     const [first] = reported.values();
     if (first === undefined) return;
     const { event, places, tried, when } = first;
-    const { text } = event.fields as EventFields<"dma.report">;
-    throw new ExpectationError("E0908", `Unexpected report ${reportClass(event)} when ${when}`, {
+    const { class: reportClass, text } = event.fields;
+    throw new ExpectationError("E0908", `Unexpected report ${reportClass} when ${when}`, {
       span: headOf(info.span),
       notes: [text, `${places} of ${tried} places draw it`],
-      hint: `where it is meant, write \`warns ${reportClass(event)}\` after the call`,
+      hint: `where it is meant, write \`warns ${reportClass}\` after the call`,
     });
   }
 
@@ -205,11 +207,6 @@ function passings(nth: Value): readonly [first: number, last: number] {
     );
   }
   return [first, last];
-}
-
-/** The class of a report; null for what is a fault. */
-function reportClass({ fields, name }: MachineEvent): string | null {
-  return name === "dma.report" ? (fields as EventFields<"dma.report">).class : null;
 }
 
 function placeText({ nth, point }: FaultPlaceName): string {

@@ -7,8 +7,8 @@
  *
  * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
  */
+import type { IncidentEvent } from "../values/incident.ts";
 import type { Lab } from "../../devices/lab.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
 import type { World } from "../values/world.ts";
@@ -53,7 +53,7 @@ export class Vm implements LoopVm, SideRun {
   readonly globals: (Value | undefined)[] = [];
   readonly reached = new Set<number>();
   assertions = 0;
-  readonly expectedIncidents = new Set<MachineEvent>();
+  readonly expectedIncidents = new Set<IncidentEvent>();
   budgetCount: (eventName: string) => Value = () => 0;
   watch: RunWatch | null = null;
   result: Value = null;
@@ -365,7 +365,7 @@ export class Vm implements LoopVm, SideRun {
   ): void {
     const incidents = this.world.incidents.slice(incidentsBefore);
     const raised = raising?.raised ?? null;
-    let expected: readonly MachineEvent[];
+    let expected: readonly IncidentEvent[];
     try {
       const raisedAt = raising === null
         ? []

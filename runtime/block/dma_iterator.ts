@@ -10,13 +10,20 @@
  * @see behaviour/block.md 2.2 to 2.5
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
-import { DMA_ATTR, type MappingPath } from "../dma/attributes.ts";
+import { DMA_ATTR } from "../dma/attributes.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
-import { BLK_STS, type BlkStatus, blkStatusName, errnoToBlkStatus } from "../errno.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type BlkStatusName,
+  blkStatusName,
+  errnoToBlkStatus,
+} from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import type { Machine, PeerMapType } from "../machine.ts";
+import type { Machine } from "../machine.ts";
+import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
 import { opDirection } from "./bio.ts";
 import type { BlockRules } from "./block_rules.ts";
 import { gapMeets } from "./gap_bit.ts";
@@ -362,6 +369,6 @@ export function attributesOf(kind: PeerMapType): number {
   return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
 }
 
-function errorOf(result: boolean, iter: BlkDmaIter): string | null {
+function errorOf(result: boolean, iter: BlkDmaIter): BlkStatusName | null {
   return result || iter.status === BLK_STS.OK ? null : blkStatusName(iter.status);
 }

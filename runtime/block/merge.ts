@@ -4,7 +4,7 @@
  * @see behaviour/block.md 1.5
  */
 import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
 import type { GapRule } from "./block_rules.ts";
@@ -20,7 +20,7 @@ const BLOCK_MERGE = eventId("block.merge");
 type Side = "back" | "front" | "discard";
 
 /** What keeps a bio out of a request that it follows. */
-export type Refusal = "integrity" | "gap" | "integrity_gap" | "sectors" | "segments" | "ranges";
+export type Refusal = Exclude<EventFields<"block.merge">["rule"], Side>;
 
 /** Operations that are never merged. */
 const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_in", "drv_out"]);

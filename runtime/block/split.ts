@@ -5,7 +5,7 @@
  */
 import { alignDown, type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus } from "../errno.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, vecOffset } from "./bio.ts";
 import type { GapRule } from "./block_rules.ts";
@@ -18,14 +18,7 @@ const SECTOR_BYTES = SECTOR_SIZE_BYTES;
 const BLOCK_SPLIT = eventId("block.split");
 
 /** What ended the walk over a bio's vectors. */
-type CutRule =
-  | "max_sectors"
-  | "chunk_sectors"
-  | "max_hw_sectors"
-  | "max_segments"
-  | "virt_boundary"
-  | "max_discard_sectors"
-  | "max_write_zeroes_sectors";
+type CutRule = EventFields<"block.split">["rule"];
 
 /** What makes a bio unfit for the queue, cut or not. @see behaviour/block.md 1.3 */
 export type BioRefusal =

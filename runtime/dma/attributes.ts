@@ -30,16 +30,16 @@ export const DMA_ATTR = {
   CC_SHARED: 1 << 13,
 } as const;
 
-const ATTRIBUTE_WORDS: readonly (readonly [number, string])[] = Object.entries(DMA_ATTR).map(
-  ([name, bit]) => [bit, name.toLowerCase()],
+/** The word that events and scripts use for an attribute. */
+export type AttributeWord = Lowercase<keyof typeof DMA_ATTR>;
+
+const ATTRIBUTE_WORDS = Object.entries(DMA_ATTR).map(
+  ([name, bit]) => [bit, name.toLowerCase() as AttributeWord] as const,
 );
 
 /** The words that events and scripts use for attributes, in the order of their bits. */
-export function attributeWords(attrs: number): readonly string[] {
+export function attributeWords(attrs: number): readonly AttributeWord[] {
   return attrs === 0
     ? []
     : ATTRIBUTE_WORDS.filter(([bit]) => (attrs & bit) !== 0).map(([, word]) => word);
 }
-
-/** How a mapping reached the device: the `path` of `dma.map`. */
-export type MappingPath = "direct" | "iommu" | "swiotlb" | "bus";

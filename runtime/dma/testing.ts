@@ -20,6 +20,11 @@ export interface TestBenchOptions {
   readonly device?: DmaDeviceOptions;
 }
 
+/** Addresses as the numbers that a test writes. */
+type Plain<T> = T extends number ? number
+  : T extends object ? { readonly [K in keyof T]: Plain<T[K]> }
+  : T;
+
 /** What happened on a bench, and how to ask for it. */
 export interface TestBench {
   readonly machine: Machine;
@@ -29,7 +34,7 @@ export interface TestBench {
   /** The names of the events seen, those of `only` when given. */
   names(...only: EventName[]): EventName[];
   /** The fields of the events of one name, in order. */
-  fields<N extends EventName>(name: N): EventFields<N>[];
+  fields<N extends EventName>(name: N): Plain<EventFields<N>>[];
   forget(): void;
 }
 
@@ -58,8 +63,9 @@ export function testBench(options: TestBenchOptions = {}): TestBench {
     names: (...only) =>
       seen.map(({ name }) => name).filter((name) => only.length === 0 || only.includes(name)),
     fields: <N extends EventName>(name: N) =>
-      seen.filter((event) => event.name === name)
-        .map((event) => event.fields as unknown as EventFields<N>),
+      seen.filter((event) => event.name === name).map(({ fields }) =>
+        fields as Plain<EventFields<N>>
+      ),
     forget: () => {
       seen.length = 0;
     },

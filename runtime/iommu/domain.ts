@@ -9,7 +9,7 @@
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { errnoName } from "../errno.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
@@ -380,7 +380,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 }
 
-function protectionWord(flags: number): string {
+function protectionWord(flags: number): EventFields<"iommu.map">["prot"] {
   if ((flags & PTE_READ) === 0) return "write";
   return (flags & PTE_WRITE) === 0 ? "read" : "read_write";
 }

@@ -4,10 +4,11 @@
  *
  * @see behaviour/dma.md 1.3, chapters 4 and 5
  */
+import type { DeviceAccess, FaultReason } from "../vocabulary/shared_words.ts";
 import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { ERRNO } from "../errno.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { IommuDomain } from "./domain.ts";
@@ -22,17 +23,7 @@ const WRITABLE = PTE_WRITE;
 const IOMMU_TRANSLATE = eventId("iommu.translate");
 const IOMMU_FAULT = eventId("iommu.fault");
 
-/** What a device does to memory. */
-export type DeviceAccess = "read" | "write";
-
-/** Why a device's access went nowhere. */
-export type FaultReason =
-  | "not_present"
-  | "not_readable"
-  | "not_writable"
-  | "address_width"
-  | "reserved"
-  | "blocked";
+export type { DeviceAccess, FaultReason };
 
 /** One access that went nowhere. */
 export interface IommuFault {
@@ -241,7 +232,7 @@ export class Iommu {
     }
     let phys: number;
     let flags: number;
-    let hit: "iotlb" | "walk" | "stale" = "iotlb";
+    let hit: EventFields<"iommu.translate">["hit"] = "iotlb";
     const entry = this.iotlb.lookup(domain.id, dma);
     if (entry >= 0) {
       phys = this.iotlb.physOf(entry, dma);

@@ -5,6 +5,7 @@
  *
  * @see behaviour/dma.md chapter 4
  */
+import type { EventFields } from "../event_vocabulary.ts";
 import type { TimerHandler, VirtualClock } from "../clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
@@ -17,19 +18,19 @@ const DEPOT_DELAY_NS = 100_000_000;
 
 const LARGEST_CACHED = LARGEST_CACHED_PFNS;
 
-const SOURCES = ["rcache", "tree", "tree_after_flush"] as const;
+const SOURCES: readonly IovaSource[] = ["rcache", "tree", "tree_after_flush"];
 const FROM_CACHE = 0;
 const FROM_TREE = 1;
 const FROM_TREE_AFTER_FLUSH = 2;
-const DESTINATIONS = ["rcache", "depot", "tree"] as const;
+const DESTINATIONS: readonly IovaDestination[] = ["rcache", "depot", "tree"];
 const TO_CACHE = 0;
 const TO_DEPOT = 1;
 const TO_TREE = 2;
 
 /** Where the last allocation's range came from. */
-export type IovaSource = (typeof SOURCES)[number];
+export type IovaSource = EventFields<"iova.alloc">["source"];
 /** Where the last freed range went. */
-export type IovaDestination = (typeof DESTINATIONS)[number];
+export type IovaDestination = EventFields<"iova.free">["to"];
 
 export interface IovaAllocatorOptions {
   readonly granuleBytes: number;

@@ -15,7 +15,7 @@ import {
   type VirtAddr,
 } from "../address.ts";
 import { ERRNO } from "../errno.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import { type ChangedRange, IntervalNotifiers } from "./interval_notifier.ts";
@@ -29,7 +29,7 @@ const FIRST_FREE = 0x7f00_0000_0000;
 const AREA_ALIGN_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 
 /** Why a part of an address space changes. */
-export type ChangeReason = "migrate" | "unmap" | "protect" | "discard" | "exit" | "asked";
+export type ChangeReason = EventFields<"hmm.invalidate">["reason"];
 
 /** Memory behind some addresses: one page of 2^order × 4 KiB. */
 class PageFrame {

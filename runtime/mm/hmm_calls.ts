@@ -4,11 +4,12 @@
  * @see behaviour/hmm-rdma-vfio.md chapter 1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
-import { callOf } from "../dma/calls/call_events.ts";
+import { type Call, callOf } from "../dma/calls/call_events.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { addressingLimited } from "../dma/calls/mapping_queries.ts";
 import type { PeerMemo } from "../dma/paths/scatterlist_peer.ts";
-import { type ErrnoName, errnoName } from "../errno.ts";
+import { errnoName } from "../errno.ts";
+import type { EventFields, KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import {
@@ -26,24 +27,20 @@ const MAP = callOf("hmm_dma_map_pfn", "hmm-rdma-vfio.1.3");
 const UNMAP = callOf("hmm_dma_unmap_pfn", "hmm-rdma-vfio.1.4");
 
 /** Runs a call between its two events, as work for a device. */
-function during<T>(
+function during<C extends KernelCall, T>(
   machine: Machine,
   dev: DmaDevice | null,
-  call: typeof ALLOC,
-  args: Readonly<Record<string, number | string | null>>,
+  call: Call<C>,
+  args: EventFields<`call.${C}`>,
   act: () => T,
-  told: (result: T) => { result: number | boolean | null; error: ErrnoName | null; why: Why },
+  told: (result: T) => readonly [EventFields<`ret.${C}`>, Why],
 ): T {
   const { events } = machine;
-  const name = dev?.name ?? null;
-  const outer = events.context.enterDevice(name);
+  const outer = events.context.enterDevice(dev?.name ?? null);
   try {
-    if (events.tick(call.call)) events.emit(call.call, { dev: name, ...args });
+    if (events.tick(call.call)) events.emit(call.call, args);
     const result = act();
-    if (events.tick(call.ret)) {
-      const { error, result: value, why } = told(result);
-      events.emit(call.ret, { result: value, error }, why);
-    }
+    if (events.tick(call.ret)) events.emit(call.ret, ...told(result));
     return result;
   } finally {
     events.context.leaveDevice(outer);
@@ -65,24 +62,23 @@ export function hmmDmaMapAlloc(
     machine,
     dev,
     ALLOC,
-    { pages, size: entrySizeBytes },
+    { dev: dev?.name ?? null, pages, size: entrySizeBytes },
     () => alloc(machine, dev, pages, entrySizeBytes),
     (made) => {
-      const error = typeof made === "number" ? errnoName(made) : null;
-      return {
-        result: typeof made === "number" ? made : 0,
-        error,
-        why: {
+      const failed = typeof made === "number";
+      return [
+        failed ? { result: made, error: errnoName(made) } : { result: 0, error: null },
+        {
           rule: ALLOC.rule,
           inputs: {
-            mode: typeof made === "number" ? null : made.mode,
-            range: typeof made === "number" ? 0 : made.firstDma,
+            mode: failed ? null : made.mode,
+            range: failed ? 0 : made.firstDma,
             needs_sync: dev === null || !dev.skipSync,
             addressing_limited: dev !== null && addressingLimited(machine, dev),
-            memory_bytes: typeof made === "number" ? 0 : made.memoryBytes,
+            memory_bytes: failed ? 0 : made.memoryBytes,
           },
         },
-      };
+      ];
     },
   );
 }
@@ -94,9 +90,9 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
     machine,
     dev,
     FREE,
-    {},
+    { dev: dev?.name ?? null },
     () => free(machine, dev, map),
-    () => ({ result: null, error: null, why }),
+    () => [{ result: null, error: null }, why],
   );
 }
 
@@ -116,12 +112,12 @@ export function hmmDmaMapPfn(
     machine,
     dev,
     MAP,
-    { index },
+    { dev: dev.name, index },
     () => mapPfn(machine, dev, map, index, memo),
-    ({ dma, why }) =>
-      dma === DMA_MAPPING_ERROR
-        ? { result: null, error: "ENOMEM", why }
-        : { result: dma, error: null, why },
+    ({ dma, why }) => [
+      dma === DMA_MAPPING_ERROR ? { result: null, error: "ENOMEM" } : { result: dma, error: null },
+      why,
+    ],
   ).dma;
 }
 
@@ -141,12 +137,11 @@ export function hmmDmaUnmapPfn(
     machine,
     dev,
     UNMAP,
-    { index },
+    { dev: dev.name, index },
     () => unmapPfn(machine, dev, map, index),
-    (result) => ({
-      result,
-      error: null,
-      why: { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode, range: map.firstDma } },
-    }),
+    (result) => [
+      { result, error: null },
+      { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode, range: map.firstDma } },
+    ],
   );
 }

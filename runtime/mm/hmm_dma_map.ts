@@ -33,6 +33,8 @@ import { HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 
 const { DMA_MAPPED, P2PDMA, P2PDMA_BUS, VALID } = HMM_PFN;
 const STICKY = DMA_MAPPED + P2PDMA + P2PDMA_BUS;
+type ListCost = "hmm_pfn_list" | "hmm_dma_list";
+
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
@@ -265,7 +267,7 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
 
 function takeList(
   machine: Machine,
-  what: "hmm_pfn_list" | "hmm_dma_list",
+  what: ListCost,
   pages: number,
   point: FaultPoint,
 ): boolean {
@@ -277,7 +279,7 @@ function takeList(
   return true;
 }
 
-function giveList(machine: Machine, what: "hmm_pfn_list" | "hmm_dma_list", pages: number): void {
+function giveList(machine: Machine, what: ListCost, pages: number): void {
   const { events } = machine;
   const sizeBytes = pages * DMA_LIST_ENTRY_BYTES;
   if (events.tick(MEM_FREE)) events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "slab" });

@@ -9,7 +9,7 @@
 import type { Program } from "../../../lang/run/program.ts";
 import type { RunReport, TestOutcome } from "../../../lang/run/report.ts";
 import { parse } from "../../../lang/syntax/parse.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
 import { citedRules } from "./citations.ts";
 
 /** Names as events and texts give them, for any number of files. */
@@ -28,34 +28,32 @@ export class CoverageRecorder {
   constructor(readonly program: Program) {}
 
   /** An event of the test that runs. */
-  event({ name, fields, why }: MachineEvent): void {
-    if (why !== null) this.#pendingDecided.add(why.rule);
-    const values = fields as Readonly<Record<string, unknown>>;
-    if (name.startsWith("ret.")) {
-      if (typeof values["error"] === "string") {
-        this.#pendingExits.add(`${name.slice("ret.".length)} ${values["error"]}`);
-      }
+  event(event: MachineEvent): void {
+    if (event.why !== null) this.#pendingDecided.add(event.why.rule);
+    if (isReturn(event)) {
+      const { error } = event.fields;
+      if (error !== null) this.#pendingExits.add(`${event.name.slice("ret.".length)} ${error}`);
       return;
     }
-    switch (name) {
+    switch (event.name) {
       case "block.status":
-        this.#pendingExits.add(`status ${values["status"]}`);
+        this.#pendingExits.add(`status ${event.fields.status}`);
         return;
       case "iommu.fault":
-        this.#pendingExits.add(`fault ${values["reason"]}`);
+        this.#pendingExits.add(`fault ${event.fields.reason}`);
         return;
       case "dma.report":
-        this.#pendingExits.add(`report ${values["class"]}`);
-        this.#pendingDecided.add(String(values["rule"]));
+        this.#pendingExits.add(`report ${event.fields.class}`);
+        this.#pendingDecided.add(event.fields.rule);
         return;
       case "kernel.warn":
         // A call that follows a null pointer never returns.
-        if (String(values["text"]).startsWith("null pointer in ")) {
-          this.#pendingExits.add(`${values["at"]} EFAULT`);
+        if (event.fields.text.startsWith("null pointer in ")) {
+          this.#pendingExits.add(`${event.fields.at} EFAULT`);
         }
         return;
       case "inject":
-        this.#pendingExits.add(`point ${values["point"]}`);
+        this.#pendingExits.add(`point ${event.fields.point}`);
         return;
     }
   }

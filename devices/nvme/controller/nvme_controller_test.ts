@@ -264,7 +264,7 @@ Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () 
     () => assertEquals(rig.io({ prp1: BUFFER + 0x200, prp2: 0x9000, blocks: 17 }).status, 0),
   );
   const cid = 3;
-  assertEquals(events.map(({ name, fields }) => [name, fields]), [
+  assertEquals<unknown>(events.map(({ name, fields }) => [name, fields]), [
     ["nvme.fetch", { queue: 1, cid }],
     ["nvme.walk", { entry: 0, dma: 0x9000 }],
     ["nvme.walk", { entry: 1, dma: 0x9008 }],

@@ -4,6 +4,7 @@
  *
  * @see behaviour/p2p.md 9.3, 9.7, 9.8
  */
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import { invariant } from "../../../runtime/errno.ts";
 import type { Bar, PciFunction } from "../pci_function.ts";
@@ -30,7 +31,7 @@ export interface BarProvider {
  * with such memory, and found by `find` only in the second. `unbinding`: the driver is leaving and
  * waits for the last page. `unbound`: it has left.
  */
-export type ProviderState = "initialised" | "unpublished" | "published" | "unbinding" | "unbound";
+export type ProviderState = EventFields<"p2p.provider">["state"];
 
 /** What a user's program has mapped: each page is held by itself. */
 export interface UserMapping {

@@ -22,7 +22,7 @@
  * @see PCI Express Base Specification, 2.2.4 and 6.12; behaviour/p2p.md 9.2, 9.4
  */
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import type { AcsService } from "./access_control.ts";
 import { checkHostBridges, type CpuIdentity, type HostBridge } from "../host_bridge.ts";
@@ -44,7 +44,7 @@ export interface BarWindow {
 }
 
 /** What moves: a request, or the answer to a read. */
-export type TlpKind = "read" | "write" | "completion";
+export type TlpKind = EventFields<"pci.tlp">["kind"];
 
 export class Wire {
   readonly #events: EventStream;
@@ -215,7 +215,7 @@ export class Wire {
     from: string,
     to: string,
     address: number,
-    verdict: "forward" | "redirect" | "block",
+    verdict: EventFields<"pci.tlp">["verdict"],
     kind: TlpKind,
   ): void {
     this.#hop++;

@@ -19,7 +19,7 @@ export const PAGE_ENTRY_BYTES = 8;
 const IOVA_STATE_BYTES = 16;
 
 /** Which way the bytes go; `none` is for headers, which the device never sees. */
-export type BufferDirection = DirectionWord | "none";
+export type BufferDirection = DirectionWord | null;
 
 export class MigrationBuffer {
   readonly pages: PhysAddr[] = [];
@@ -51,7 +51,7 @@ export class MigrationBuffer {
   }
 
   get direction(): BufferDirection {
-    return this.dir === null ? "none" : directionWord(this.dir);
+    return this.dir === null ? null : directionWord(this.dir);
   }
 
   /** Host memory that it takes besides its pages: array or list, state, table. */

@@ -15,7 +15,7 @@ import {
   invariant,
   KernelError,
 } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Why } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 import type { Machine } from "../../../runtime/machine.ts";
@@ -303,7 +303,11 @@ export class MigrationDriver {
     buffer.freed = true;
   }
 
-  #tell(action: string, buffer: MigrationBuffer, inputs: Why["inputs"] | null = null): void {
+  #tell(
+    action: EventFields<"vfio.buffer">["action"],
+    buffer: MigrationBuffer,
+    inputs: Why["inputs"] | null = null,
+  ): void {
     const { events } = this.machine;
     if (!events.tick(BUFFER)) return;
     const why = inputs === null ? null : { rule: RULE, inputs };

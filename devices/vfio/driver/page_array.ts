@@ -6,7 +6,7 @@
 import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
 import { SCATTER_ENTRY_BYTES, Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { ERRNO } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 import type { Machine } from "../../../runtime/machine.ts";
@@ -20,7 +20,7 @@ const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
 /** What the memory is for that a buffer costs. */
-type Cost = "page_array" | "scatterlist" | "key_table";
+type Cost = EventFields<"mem.alloc">["what"];
 
 /** Takes a driver's own memory; false when there is none. */
 export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolean {

@@ -7,7 +7,7 @@ import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { ERRNO, errnoName } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { KeyMailbox } from "./key_mailbox.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
@@ -18,7 +18,7 @@ const UNWIND = eventId("vfio.unwind");
 const RULE = "hmm-rdma-vfio.3.2";
 
 /** One range of IO addresses, page by page, or one list. */
-type Way = "iova" | "single" | "scatterlist";
+type Way = EventFields<"vfio.register">["rule"];
 
 /** The range is asked for without any page: it begins on a granule. */
 const NO_PAGE = 0 as PhysAddr;

@@ -7,7 +7,8 @@ import {
 import { readPeerChoice } from "../../../devices/pci/peers/enable_text.ts";
 import type { PciFunction } from "../../../devices/pci/pci_function.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import { type EventId, eventId, type FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { type Call, callOf } from "../../../runtime/dma/calls/call_events.ts";
+import type { EventFields, KernelCall } from "../../../runtime/event_vocabulary.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { type Value, Word } from "../../values/value.ts";
@@ -39,45 +40,28 @@ export const PEER_MACHINE = `machine {
 }
 `;
 
-/** The events of a call to the peer-to-peer layer. */
-export interface PeerCall {
-  readonly call: EventId;
-  readonly ret: EventId;
-}
-
-type PeerCallName =
-  | "pci_p2pdma_map_type"
-  | "pci_p2pdma_distance"
-  | "pci_alloc_p2pmem"
-  | "pci_free_p2pmem"
-  | "pci_p2pmem_find";
-
-export function peerCall(name: PeerCallName): PeerCall {
-  return { call: eventId(`call.${name}`), ret: eventId(`ret.${name}`) };
-}
-
-const MAP_TYPE = peerCall("pci_p2pdma_map_type");
-const DISTANCE = peerCall("pci_p2pdma_distance");
-const FIND = peerCall("pci_p2pmem_find");
+const MAP_TYPE = callOf("pci_p2pdma_map_type", "p2p.9.4");
+const DISTANCE = callOf("pci_p2pdma_distance", "p2p.9.4");
+const FIND = callOf("pci_p2pmem_find", "p2p.9.5");
 
 /**
  * The topology is asked by the kernel's layers too, so the call itself is an event only here.
  *
  * @param device The device it is asked for: the one that would do the DMA, or that has the memory.
  */
-export function calling<T>(
+export function calling<C extends KernelCall, T>(
   run: Run,
-  ids: PeerCall,
+  ids: Call<C>,
   device: string | null,
-  args: Readonly<Record<string, FieldValue>>,
+  args: EventFields<`call.${C}`>,
   work: () => T,
-  result: (value: T) => FieldValue,
+  end: (value: T) => EventFields<`ret.${C}`>,
 ): T {
   const { events } = run.lab.machine;
   const outer = events.context.enterDevice(device);
   if (events.tick(ids.call)) events.emit(ids.call, args);
   const value = work();
-  if (events.tick(ids.ret)) events.emit(ids.ret, { result: result(value), error: null });
+  if (events.tick(ids.ret)) events.emit(ids.ret, end(value));
   events.context.leaveDevice(outer);
   return value;
 }
@@ -135,7 +119,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
         to.name,
         { provider: from.name, client: to.name },
         () => run.lab.topology.kind(from.function, to.function),
-        (kind) => kind,
+        (kind) => ({ result: kind, error: null }),
       );
     },
   }),
@@ -158,7 +142,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
         from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
         () => run.lab.topology.distance(from.function, functions, verbose),
-        (value) => value,
+        (value) => ({ result: value, error: null }),
       );
       return distance < 0 ? null : distance;
     },
@@ -178,7 +162,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
         null,
         { clients: to.map((device) => device.name) },
         () => routes.find(to.map((device) => device.function), run.lab.machine.random),
-        (value) => value?.func.name ?? null,
+        (value) => ({ result: value?.func.name ?? null, error: null }),
       );
       return found === null ? null : deviceNamed(run, found.func.name);
     },

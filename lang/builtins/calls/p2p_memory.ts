@@ -11,12 +11,13 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
-import { calling, PEER_MACHINE, peerCall } from "./p2p.ts";
+import { calling, PEER_MACHINE } from "./p2p.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
+import { callOf } from "../../../runtime/dma/calls/call_events.ts";
 
-const ALLOC = peerCall("pci_alloc_p2pmem");
-const FREE = peerCall("pci_free_p2pmem");
+const ALLOC = callOf("pci_alloc_p2pmem", "p2p.9.7");
+const FREE = callOf("pci_free_p2pmem", "p2p.9.7");
 
 export const OWNER = param.thing("dev", DEVICE, "The device that has the memory.");
 export const MEMORY = param.thing("buffer", BUFFER, "Memory that it lent.");
@@ -33,7 +34,7 @@ function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
     device.name,
     { dev: device.name, size: sizeBytes },
     () => run.lab.topology.providers.alloc(device.function, sizeBytes),
-    (value) => value,
+    (value) => ({ result: value, error: null }),
   );
 }
 
@@ -45,7 +46,7 @@ function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): bool
     device.name,
     { dev: device.name, phys: at, size: sizeBytes },
     () => run.lab.topology.providers.free(device.function, at),
-    () => null,
+    () => ({ result: null, error: null }),
   );
 }
 

@@ -2,7 +2,6 @@
  * Where each entry of a command's data pointer came from: the entry as it was written, the mapping
  * that gave its address, and the segment of the request that was mapped.
  */
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
@@ -66,7 +65,7 @@ function prpEntries(events: readonly MachineEvent[]): WrittenEntry[] {
   const places = new Map<string, WrittenEntry>();
   for (const event of events) {
     if (event.name !== "nvme.prp") continue;
-    const { index, entry, list_page } = event.fields as EventFields<"nvme.prp">;
+    const { index, entry, list_page } = event.fields;
     const label = index < 0 ? `PRP${-index}` : `page ${list_page} entry ${index}`;
     places.set(label, { label, dma: entry, sizeBytes: null });
   }
@@ -78,9 +77,8 @@ function prpEntries(events: readonly MachineEvent[]): WrittenEntry[] {
 function sglEntries(events: readonly MachineEvent[]): WrittenEntry[] {
   const own: WrittenEntry[] = [];
   const listed: WrittenEntry[] = [];
-  const descriptors = events.filter(({ name }) => name === "nvme.sgl")
-    .map((event) => event.fields as EventFields<"nvme.sgl">);
-  descriptors.forEach(({ address, length_bytes }, index) => {
+  const descriptors = events.filter((event) => event.name === "nvme.sgl");
+  descriptors.forEach(({ fields: { address, length_bytes } }, index) => {
     const ofCommand = index === descriptors.length - 1;
     const entry: WrittenEntry = {
       label: ofCommand ? "command" : `descriptor ${index}`,
@@ -96,10 +94,10 @@ function mappedMemory(events: readonly MachineEvent[]): Mapped[] {
   const mapped: Mapped[] = [];
   for (const { name, seq, fields } of events) {
     if (name === "dma.map") {
-      const { api, phys, dma, size_bytes } = fields as EventFields<"dma.map">;
+      const { api, phys, dma, size_bytes } = fields;
       mapped.push({ seq, by: api, phys, dma, sizeBytes: size_bytes });
     } else if (name === "block.segment") {
-      const { path, phys, dma, size_bytes } = fields as EventFields<"block.segment">;
+      const { path, phys, dma, size_bytes } = fields;
       if (path === "bus") mapped.push({ seq, by: "bus address", phys, dma, sizeBytes: size_bytes });
     }
   }

@@ -1,6 +1,5 @@
 /** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
 import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -65,7 +64,7 @@ function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (event.site !== last.site || event.request !== last.request) return false;
   if (event.name === "inject" || event.name === "iommu.map_failed") return true;
   if (event.why === null) return false;
-  if (event.name === "hmm.fault") return (event.fields as EventFields<"hmm.fault">).result !== "OK";
+  if (event.name === "hmm.fault") return event.fields.result !== "OK";
   const { error, result } = event.fields as { readonly error?: unknown; readonly result?: unknown };
   return typeof error === "string" || result === false || event.name === "swiotlb.full";
 }

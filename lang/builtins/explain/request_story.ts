@@ -1,7 +1,6 @@
 /** The story of a request, as its events tell it: every decision, with its rule and its reasons. */
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
@@ -39,7 +38,7 @@ export function requestStory(
   const unmappedByDriver = events.some(({ name }) => name === "nvme.unmap");
   const decisions = events.filter(({ fields, name, why }) =>
     (why !== null || CAUSES.has(name) ||
-      name === "nvme.complete" && (fields as EventFields<"nvme.complete">).status !== 0) &&
+      name === "nvme.complete" && fields.status !== 0) &&
     // The driver's own decision, which follows, says the same and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
@@ -167,7 +166,7 @@ function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): strin
   const calls = new Map<string, { count: number; sizeBytes: number }>();
   for (const { name, fields } of ended) {
     if (name !== "dma.unmap") continue;
-    const { api, size_bytes } = fields as EventFields<"dma.unmap">;
+    const { api, size_bytes } = fields;
     const call = calls.get(api) ?? { count: 0, sizeBytes: 0 };
     call.count++;
     call.sizeBytes += size_bytes;
@@ -183,13 +182,13 @@ function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): strin
 
 function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
   if (!request.done) return [];
-  const answer = events.findLast(({ name }) => name === "nvme.complete");
+  const answer = events.findLast((event) => event.name === "nvme.complete");
   if (answer === undefined) {
     const sent = events.some(({ name }) => name === "nvme.submit");
     const when = sent ? "no controller has answered it" : "before it became a command";
     return [`  ended with ${request.status}, ${when}`];
   }
-  const { status } = answer.fields as EventFields<"nvme.complete">;
+  const { status } = answer.fields;
   // Any other answer has been told where it came.
   const why = status === 0 ? `the controller answered with status 0, #${answer.seq}` : "";
   return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2");

@@ -1,9 +1,8 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
-import { EVENT_TABLE, type EventFields } from "../../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES, eventField, eventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
-import { fieldReading } from "../../render/field_kinds.ts";
 import { formatDuration } from "../../text/numbers.ts";
 import { reportLines } from "../../render/report_text.ts";
 import { formatValue } from "../../render/value_text.ts";
@@ -11,7 +10,8 @@ import { spanPlace } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { duration } from "../arguments.ts";
-import { fieldKind, fieldValue, plainInput } from "../event_values.ts";
+import { fieldKind } from "../../values/event_fields.ts";
+import { fieldValue, plainInput } from "../event_values.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { FieldSpec, Kind, TypeSpec } from "../../values/spec.ts";
 
@@ -91,32 +91,14 @@ export function siteText(site: number | null, run: Run): string | null {
   return span === null ? null : spanPlace(span);
 }
 
-/** Arguments of kernel calls that no event of the table has under the same name. */
-const CALL_FIELDS = [
-  "dev",
-  "size",
-  "offset",
-  "attrs",
-  "mapped",
-  "mapped_len",
-  "addr",
-  "page",
-  "bits",
-  "pool",
-  "req",
-  "clients",
-  "result",
-  "error",
-];
-
 // Which fields an event has depends on its name, so the type has those of all events.
 function vocabularyFields(): FieldSpec<MachineEvent>[] {
-  const kinds = new Map<string, Kind>(
-    CALL_FIELDS.map((name) => [name, name === "result" ? "any" : fieldKind("call.", name)]),
-  );
-  for (const [event, { fields }] of Object.entries(EVENT_TABLE)) {
-    for (const name of Object.keys(fields)) {
-      const kind = fieldKind(event, name);
+  const kinds = new Map<string, Kind>();
+  for (const event of EVENT_NAMES) {
+    for (const [name, field] of Object.entries(eventFields(event))) {
+      const kind = fieldKind(field);
+      // A call that gives nothing has its error for a result.
+      if (kind === "nothing") continue;
       kinds.set(name, kinds.has(name) && kinds.get(name) !== kind ? "any" : kind);
     }
   }
@@ -151,9 +133,9 @@ export const EVENT: TypeSpec<MachineEvent> = {
 
 function eventLines(event: MachineEvent, run: Run): string[] {
   if (event.name === "dma.report") return checkerReportLines(event, run);
-  const fields = Object.entries(event.fields).map(([name, value]): [string, string] => [
+  const fields = Object.entries<unknown>(event.fields).map(([name, value]): [string, string] => [
     name,
-    formatFieldValue(fieldReading(event.name, name), value),
+    formatFieldValue(eventField(event.name, name)!, value),
   ]);
   const where: [string, string][] = [
     ["device", event.device ?? "none"],
@@ -172,15 +154,14 @@ function eventLines(event: MachineEvent, run: Run): string[] {
 }
 
 /** A report of the checker, with its two statements. */
-function checkerReportLines(event: MachineEvent, run: Run): string[] {
-  const { class: reportClass, rule, text, beyond_kernel, first_site, second_site } = event
-    .fields as EventFields<"dma.report">;
+function checkerReportLines({ fields }: MachineEvent<"dma.report">, run: Run): string[] {
+  const { class: reportClass, rule, text, beyond_kernel, first_site, second_site } = fields;
   return reportLines({
     reportClass,
     rule,
     text,
     beyondKernel: beyond_kernel,
-    firstPlace: siteText(first_site as number | null, run),
-    secondPlace: siteText(second_site as number | null, run),
+    firstPlace: siteText(first_site, run),
+    secondPlace: siteText(second_site, run),
   });
 }

@@ -1,5 +1,4 @@
 /** One access of a device that went nowhere, as `iommu.faults` lists them. */
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { decodeFaultLog } from "../../../runtime/iommu/fault_log/decode_fault_log.ts";
 import { printFaultLog } from "../../../runtime/iommu/fault_log/print_fault_log.ts";
@@ -34,13 +33,12 @@ function logOf(fault: IommuFault, run: Run): string | null {
 }
 
 /** The event that tells of it; null where events were not kept. */
-function eventOf(fault: IommuFault, run: Run): MachineEvent | null {
-  return run.recorder.events.find((event) => {
-    if (event.name !== "iommu.fault" || event.device !== fault.device) return false;
-    const { access, dma, reason } = event.fields as EventFields<"iommu.fault">;
-    return event.at_ns === fault.atNs && dma === fault.dma && access === fault.access &&
-      reason === fault.reason;
-  }) ?? null;
+function eventOf(fault: IommuFault, run: Run): MachineEvent<"iommu.fault"> | null {
+  const faults = run.recorder.events.filter((event) => event.name === "iommu.fault");
+  return faults.find(({ at_ns: atNs, device, fields: { access, dma, reason } }) =>
+    device === fault.device && atNs === fault.atNs && dma === fault.dma &&
+    access === fault.access && reason === fault.reason
+  ) ?? null;
 }
 
 function formatFault({ access, atNs, device, dma, reason }: IommuFault): string {

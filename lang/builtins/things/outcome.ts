@@ -1,6 +1,5 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
@@ -34,7 +33,7 @@ function memoryOf({ events }: BranchOutcome): number {
   let bytes = 0;
   for (const event of events) {
     if (event.name !== "mem.alloc") continue;
-    const { size_bytes: sizeBytes, what } = event.fields as EventFields<"mem.alloc">;
+    const { size_bytes: sizeBytes, what } = event.fields;
     if (what !== "pool_page") bytes += sizeBytes;
   }
   return bytes;

@@ -2,7 +2,10 @@
 import type { Registry } from "../../values/registry.ts";
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { fieldQuantity } from "../../render/field_kinds.ts";
+import type { Field } from "../../../runtime/vocabulary/fields.ts";
+import { didYouMean, listed } from "../../diagnostics/suggest.ts";
+import { canEqual, fieldKind, fieldsNamed, wordsIn } from "../../values/event_fields.ts";
+import { eventsNamed } from "../names/event_names.ts";
 import type {
   Block,
   Expression,
@@ -148,21 +151,55 @@ export class StatementChecker {
     for (const block of expressionBlocks(statement)) this.#block(block);
   }
 
-  /** A field asked for in another kind than it has would never match, or match by accident. */
+  /** A field asked for in another kind than it has, or as a word that it never is, never matches. */
   #patternEvent({ fields, name: event }: PatternEvent): void {
+    const events = eventsNamed(event, this.#registry);
     for (const { name, value } of fields) {
+      const meant = fieldsNamed(events, name.text, this.#registry);
+      // A name that no event has is an error of its own.
+      if (meant.length === 0) continue;
       const kind = this.#kinds.kindOf(value);
-      const wanted = fieldQuantity(event, name.text);
-      if (event.endsWith("*") || wanted === null || comparableKinds(wanted, kind)) continue;
-      this.#misfits.add({
-        code: "E0404",
-        span: value.span,
-        message: `\`${name.text}\` is ${describeKind(wanted)} and never equals ${
-          describeKind(kind)
-        }`,
-        hint: mixHint("==", wanted, kind) ?? undefined,
-      }, [value, kind]);
+      const fitting = meant.filter((field) => canEqual(field, kind));
+      if (fitting.length > 0) this.#patternWords(name.text, value, fitting);
+      else {
+        const wanted = fieldKind(meant[0]!);
+        this.#misfits.add({
+          code: "E0404",
+          span: value.span,
+          message: `\`${name.text}\` is ${describeKind(wanted)} and never equals ${
+            describeKind(kind)
+          }`,
+          hint: mixHint("==", wanted, kind) ?? undefined,
+        }, [value, kind]);
+      }
     }
+  }
+
+  #patternWords(name: string, value: Expression, fields: readonly Field[]): void {
+    const words = wordsIn(fields);
+    if (words === null) return;
+    for (const item of value.kind === "List" ? value.items : [value]) {
+      const word = this.#wordOf(item);
+      if (word === null || words.includes(word)) continue;
+      this.#bag.error(
+        "E0323",
+        item.span,
+        `\`${name}\` is never \`${spanText(item.span)}\``,
+        didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
+      );
+    }
+  }
+
+  /** What a field of words would have to hold to equal a value; null where that is not known yet. */
+  #wordOf(value: Expression): string | null {
+    if (value.kind === "String" && value.parts.every((part) => typeof part === "string")) {
+      return value.parts.join("");
+    }
+    const binding = value.kind === "Name" ? this.#resolution.names.get(value) : undefined;
+    if (binding?.kind === "word") return binding.word.name;
+    // `iommu` is a thing and a word; a field that says `iommu` means the word.
+    const kind = this.#kinds.kindOf(value);
+    return kind.startsWith("@") ? kind.slice(1) : null;
   }
 
   #walkable(values: Expression, what: string): void {

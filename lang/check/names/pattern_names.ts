@@ -7,9 +7,6 @@ import type { EventPattern, PatternEvent } from "../../syntax/tree/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
 import { patternEvents } from "../../syntax/tree/pattern_events.ts";
 
-/** What every event carries besides its own fields, as far as a pattern may ask for it. */
-const COMMON_FIELDS = ["cpu", "device", "request", "at_ns", "seq"];
-
 /** Reports names in a pattern that no event has. */
 export function checkPatternNames(
   pattern: EventPattern,
@@ -62,7 +59,7 @@ function fieldHint(name: string, known: readonly string[]): string {
 function knownFields(names: readonly string[], registry: Registry): readonly string[] {
   const known = new Set<string>();
   for (const name of names) {
-    for (const field of registry.eventFields(name).keys()) known.add(field);
+    for (const field of Object.keys(registry.eventFields(name))) known.add(field);
   }
-  return [...known, ...COMMON_FIELDS];
+  return [...known, ...Object.keys(registry.commonFields)];
 }

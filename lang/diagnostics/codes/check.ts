@@ -132,6 +132,14 @@ export const CHECK_CODES = {
     explanation: "`fork` and `race` have two blocks, and up to four.",
     example: "let all = fork { } and { } and { } and { } and { }",
   },
+  E0323: {
+    title: "word that a field never holds",
+    explanation:
+      "The field of the event is asked for as a word that it never holds, so that the pattern would match nothing, and " +
+      "`!` of it would hold for ever. docs/events.md lists the words of each field.",
+    example:
+      "expect events [ !iova.alloc(source: depot) ] in ssd     # rcache, tree, tree_after_flush",
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:

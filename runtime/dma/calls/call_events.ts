@@ -2,23 +2,24 @@
  * The events around a call of the DMA API: entered, left, and which device it is about.
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
-import { type ErrnoName, errnoName } from "../../errno.ts";
+import { errnoName } from "../../errno.ts";
 import { type EventId, eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
+import type { CallGiving } from "../../vocabulary/kernel_calls.ts";
 import type { DmaDevice } from "../device/device.ts";
 
-/** One function of the API as events know it. */
-export interface Call {
+/** One of some functions of the API as events know it. */
+export interface Call<C extends KernelCall = KernelCall> {
   /** The function's kernel name. */
-  readonly api: KernelCall;
+  readonly api: C;
   /** The chapter that says when the function refuses, such as `dma.3.3`. */
   readonly rule: string;
-  readonly call: EventId<`call.${KernelCall}`>;
-  readonly ret: EventId<`ret.${KernelCall}`>;
+  readonly call: EventId<`call.${C}`>;
+  readonly ret: EventId<`ret.${C}`>;
 }
 
 /** Resolves a function's events, once when a module loads. */
-export function callOf(api: KernelCall, rule: string): Call {
+export function callOf<C extends KernelCall>(api: C, rule: string): Call<C> {
   return { api, rule, call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
 }
 
@@ -39,30 +40,26 @@ export class CallEvents {
   }
 
   /** Ends a call without a result. */
-  leave(call: Call, outer: string | null): void {
-    if (this.#events.tick(call.ret)) this.#ret(call, null, null);
-    this.#events.context.leaveDevice(outer);
-  }
-
-  /** Ends a call that answers with a value of its own, such as true. */
-  leaveWithResult(call: Call, result: number | boolean, outer: string | null): void {
-    if (this.#events.tick(call.ret)) this.#ret(call, result, null);
-    this.#events.context.leaveDevice(outer);
+  leave(call: Call<CallGiving<null>>, outer: string | null): void {
+    const events = this.#events;
+    if (events.tick(call.ret)) events.emit(call.ret, { result: null, error: null });
+    events.context.leaveDevice(outer);
   }
 
   /** Ends a call that answers yes or no; a no tells what it looked at. */
   leaveWithAnswer(
-    call: Call,
+    call: Call<CallGiving<boolean>>,
     yes: boolean,
     outer: string | null,
     dev: DmaDevice,
     injected: boolean,
   ): void {
-    if (this.#events.tick(call.ret)) {
+    const events = this.#events;
+    if (events.tick(call.ret)) {
       const inputs = { translated: dev.domain !== null, injected };
-      this.#ret(call, yes, null, { rule: call.rule, inputs });
+      events.emit(call.ret, { result: yes, error: null }, yes ? null : { rule: call.rule, inputs });
     }
-    this.#events.context.leaveDevice(outer);
+    events.context.leaveDevice(outer);
   }
 
   /**
@@ -70,16 +67,17 @@ export class CallEvents {
    * @param why What made it fail, where that is known.
    */
   leaveWithAddress(
-    call: Call,
+    call: Call<CallGiving<DmaAddr | null>>,
     dma: DmaAddr,
     outer: string | null,
     why: Why | null = null,
   ): void {
-    if (this.#events.tick(call.ret)) {
-      if (dma === DMA_MAPPING_ERROR) this.#ret(call, null, "ENOMEM", why);
-      else this.#ret(call, dma, null);
+    const events = this.#events;
+    if (events.tick(call.ret)) {
+      if (dma !== DMA_MAPPING_ERROR) events.emit(call.ret, { result: dma, error: null });
+      else events.emit(call.ret, { result: null, error: "ENOMEM" }, why ?? ruleOf(call));
     }
-    this.#events.context.leaveDevice(outer);
+    events.context.leaveDevice(outer);
   }
 
   /**
@@ -87,42 +85,39 @@ export class CallEvents {
    * @param why What made it fail, where that is known.
    */
   leaveWithErrno(
-    call: Call,
+    call: Call<CallGiving<number>>,
     result: number,
     outer: string | null,
     why: Why | null = null,
   ): void {
-    if (this.#events.tick(call.ret)) {
-      this.#ret(call, result, result === 0 ? null : errnoName(result), why);
+    const events = this.#events;
+    if (events.tick(call.ret)) {
+      if (result === 0) events.emit(call.ret, { result, error: null });
+      else events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));
     }
-    this.#events.context.leaveDevice(outer);
+    events.context.leaveDevice(outer);
   }
 
   /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */
   leaveWithCount(
-    call: Call,
+    call: Call<CallGiving<number>>,
     result: number,
     outer: string | null,
     why: Why | null = null,
   ): void {
-    if (this.#events.tick(call.ret)) {
-      this.#ret(call, Math.max(result, 0), result < 0 ? errnoName(result) : null, why);
+    const events = this.#events;
+    if (events.tick(call.ret)) {
+      if (result >= 0) events.emit(call.ret, { result, error: null });
+      else {
+        const error = errnoName(result);
+        events.emit(call.ret, { result: 0, error }, why ?? ruleOf(call));
+      }
     }
-    this.#events.context.leaveDevice(outer);
+    events.context.leaveDevice(outer);
   }
+}
 
-  /** A refusal, as an errno or as a plain no, names the rule that decides it. */
-  #ret(
-    call: Call,
-    result: number | boolean | null,
-    error: ErrnoName | null,
-    why: Why | null = null,
-  ): void {
-    const refused = error !== null || result === false;
-    this.#events.emit(
-      call.ret,
-      { result, error },
-      refused ? why ?? { rule: call.rule, inputs: {} } : null,
-    );
-  }
+/** A refusal names at least the rule that decides it. */
+function ruleOf({ rule }: Call): Why {
+  return { rule, inputs: {} };
 }

@@ -60,13 +60,13 @@ const { SINGLE } = MADE;
 const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 
 /** A function that makes or ends mappings of single buffers. */
-interface MappingCall extends Call {
+interface MappingCall<C extends KernelCall> extends Call<C> {
   readonly made: MadeBy;
   /** Attributes that it adds to those of its caller. */
   readonly adds: number;
 }
 
-function mappingCall(api: KernelCall, rule: string, made: MadeBy): MappingCall {
+function mappingCall<C extends KernelCall>(api: C, rule: string, made: MadeBy): MappingCall<C> {
   return { ...callOf(api, rule), made, adds: made === MADE.RESOURCE ? MMIO : 0 };
 }
 
@@ -84,6 +84,14 @@ const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
 const FREE_COHERENT = callOf("dma_free_coherent", "dma.1.2");
 const SET_MASK = callOf("dma_set_mask", "dma.1.2");
 const SET_COHERENT_MASK = callOf("dma_set_coherent_mask", "dma.1.2");
+
+type MapCall = typeof MAP_PHYS | typeof MAP_PAGE | typeof MAP_SINGLE | typeof MAP_RESOURCE;
+type UnmapCall =
+  | typeof UNMAP_PHYS
+  | typeof UNMAP_PAGE
+  | typeof UNMAP_SINGLE
+  | typeof UNMAP_RESOURCE;
+type SyncCall = typeof SYNC_FOR_CPU | typeof SYNC_FOR_DEVICE;
 
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
@@ -509,7 +517,7 @@ export class DmaMapping {
 
   /** Apart from `#mapCall`, which is on the hot path and stays small enough for V8 to inline. */
   #emitMap(
-    call: Call,
+    call: MapCall,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
@@ -526,7 +534,7 @@ export class DmaMapping {
   }
 
   #emitUnmap(
-    call: Call,
+    call: UnmapCall,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,
@@ -543,7 +551,7 @@ export class DmaMapping {
   }
 
   #mapCall(
-    call: MappingCall,
+    call: MapCall,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
@@ -563,7 +571,7 @@ export class DmaMapping {
   }
 
   /** Ends a map; a failed one says on which branch it failed. */
-  #leaveMap(call: Call, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
+  #leaveMap(call: MapCall, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
     const { refusal } = this;
     const why = dma !== ERROR || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
     this.#calls.leaveWithAddress(call, dma, outer, why);
@@ -571,7 +579,7 @@ export class DmaMapping {
 
   /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
   #map(
-    call: MappingCall,
+    call: MapCall,
     dev: DmaDevice,
     phys: PhysAddr,
     sizeBytes: Bytes,
@@ -606,7 +614,7 @@ export class DmaMapping {
   }
 
   #unmapCall(
-    call: MappingCall,
+    call: UnmapCall,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,
@@ -674,7 +682,7 @@ export class DmaMapping {
   }
 
   #enterSync(
-    call: Call,
+    call: SyncCall,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,

@@ -33,7 +33,7 @@ export class MappingEvents {
 
   /** Tells that a mapping ended, unless there was none; `phys` is where the device was led. */
   unmapped(
-    api: string,
+    api: EventFields<"dma.unmap">["api"],
     dev: DmaDevice,
     phys: PhysAddr | -1,
     dma: DmaAddr,

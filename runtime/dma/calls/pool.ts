@@ -6,6 +6,7 @@
  *
  * @see tests/golden/kernel/README.md (a pool's own order)
  */
+import type { PoolName } from "../../vocabulary/shared_words.ts";
 import {
   alignUp,
   type Bytes,
@@ -67,14 +68,14 @@ export class DmaPool implements DescriptorPool {
   #used = 0;
 
   /**
-   * @param name As the driver calls it; events show it.
+   * @param name As events call it.
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
    */
   constructor(
     machine: Machine,
     dev: DmaDevice,
-    readonly name: string,
+    readonly name: PoolName,
     blockSizeBytes: Bytes,
     alignBytes: Bytes,
   ) {

@@ -8,7 +8,7 @@ import type { EventStream, Why } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { type Call, CallEvents, callOf } from "./call_events.ts";
+import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { MAP_BRANCH, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
 import { whyBranch } from "../paths/refusal.ts";
@@ -24,6 +24,13 @@ const SYNC_FOR_DEVICE = callOf("dma_sync_sg_for_device", "dma.1.6");
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
 const DMA_UNMAP = eventId("dma.unmap");
+
+type ListCall =
+  | typeof MAP_SG
+  | typeof MAP_SGTABLE
+  | typeof UNMAP_SG
+  | typeof SYNC_FOR_CPU
+  | typeof SYNC_FOR_DEVICE;
 
 export class ScatterlistCalls {
   readonly #machine: Machine;
@@ -102,7 +109,7 @@ export class ScatterlistCalls {
     entries: number,
   ): void {
     const call = owner === "cpu" ? SYNC_FOR_CPU : SYNC_FOR_DEVICE;
-    const outer = this.#enter(call, dev, list, dir, 0, entries);
+    const outer = this.#enter(call, dev, list, dir, null, entries);
     this.#machine.checker?.lists.syncing(dev, list, entries, dir, owner === "cpu");
     const { count } = list;
     list.count = Math.min(entries, count);
@@ -134,23 +141,25 @@ export class ScatterlistCalls {
     return injected;
   }
 
+  /** @param attrs Null for a function that takes none. */
   #enter(
-    call: Call,
+    call: ListCall,
     dev: DmaDevice,
     list: Scatterlist,
     dir: DmaDirection,
-    attrs: number,
+    attrs: number | null,
     entries: number,
   ): string | null {
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(call.call)) {
-      this.#events.emit(call.call, {
+      const args = {
         dev: dev.name,
         sg: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const),
         nents: entries,
         dir: directionWord(dir),
-        attrs: attributeWords(attrs),
-      });
+      };
+      const all = attrs === null ? args : { ...args, attrs: attributeWords(attrs) };
+      this.#events.emit(call.call, all);
     }
     return outer;
   }

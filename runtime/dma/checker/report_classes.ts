@@ -6,6 +6,8 @@
 
 /** What is known of a class. */
 export interface ReportClassEntry {
+  /** What the driver did, as a sentence. */
+  readonly doc: string;
   /** Page, chapter and row in `docs/behaviour/`. */
   readonly rule: string;
   /** No check of any kernel sees it. */
@@ -15,84 +17,117 @@ export interface ReportClassEntry {
 }
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */
-function debugging(row: number): ReportClassEntry {
-  return { rule: `dma.8.2.${row}`, beyondKernel: false, counted: true };
+function debugging(row: number, doc: string): ReportClassEntry {
+  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: true };
 }
 
 /** A row of 8.2 that DMA debugging does not count: a warning of its own, or one of others. */
-function warned(row: number): ReportClassEntry {
-  return { rule: `dma.8.2.${row}`, beyondKernel: false, counted: false };
+function warned(row: number, doc: string): ReportClassEntry {
+  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: false };
 }
 
 /** A row of 3.6 of which some kernel code says something. */
-function refused(row: number): ReportClassEntry {
-  return { rule: `dma.3.6.${row}`, beyondKernel: false, counted: false };
+function refused(row: number, doc: string): ReportClassEntry {
+  return { doc, rule: `dma.3.6.${row}`, beyondKernel: false, counted: false };
 }
 
 /** A row of 3.6 with **no** in its last column. */
-function unseen(row: number): ReportClassEntry {
-  return { rule: `dma.3.6.${row}`, beyondKernel: true, counted: false };
+function unseen(row: number, doc: string): ReportClassEntry {
+  return { doc, rule: `dma.3.6.${row}`, beyondKernel: true, counted: false };
 }
 
-function hazard(rule: string): ReportClassEntry {
-  return { rule, beyondKernel: true, counted: false };
+function hazard(rule: string, doc: string): ReportClassEntry {
+  return { doc, rule, beyondKernel: true, counted: false };
 }
 
 const REPORT_CLASS_TABLE = {
-  unmap_unknown: debugging(1),
-  unmap_error_value: debugging(2),
-  unmap_size: debugging(3),
-  unmap_kind: debugging(4),
-  free_cpu_address: debugging(5),
-  unmap_entries: debugging(6),
-  unmap_direction: debugging(7),
-  error_unchecked: debugging(8),
-  unmap_attributes: debugging(9),
-  map_stack: debugging(10),
-  map_text: debugging(11),
-  map_invalid: debugging(12),
-  map_vmalloc: warned(13),
-  mmio_is_ram: debugging(14),
-  cacheline_overlap: debugging(15),
-  cacheline_overlap_many: warned(16),
-  sync_unknown: debugging(17),
-  sync_size: debugging(18),
-  sync_direction: debugging(19),
-  sync_for_cpu_read_only: debugging(20),
-  sync_for_device_write_only: debugging(21),
-  sync_entries: debugging(22),
-  segment_too_long: debugging(23),
-  segment_boundary: debugging(24),
-  leak_at_unbind: debugging(25),
+  unmap_unknown: debugging(1, "Unmapped what was never mapped, or twice."),
+  unmap_error_value: debugging(2, "Unmapped the error value."),
+  unmap_size: debugging(3, "Unmapped with another size than mapped."),
+  unmap_kind: debugging(4, "Unmapped with a function of another family."),
+  free_cpu_address: debugging(5, "Freed with another CPU address."),
+  unmap_entries: debugging(6, "Unmapped a list with another number of entries."),
+  unmap_direction: debugging(7, "Unmapped with another direction than mapped."),
+  error_unchecked: debugging(8, "The mapping was never tested for an error."),
+  unmap_attributes: debugging(9, "Unmapped with other attributes than mapped."),
+  map_stack: debugging(10, "Mapped the kernel's stack."),
+  map_text: debugging(11, "Mapped the kernel's code or constants."),
+  map_invalid: debugging(12, "Mapped an address that is none."),
+  map_vmalloc: warned(13, "Mapped virtually contiguous memory as if it were physically so."),
+  mmio_is_ram: debugging(14, "Mapped ordinary RAM as MMIO."),
+  cacheline_overlap: debugging(15, "Two mappings share a cache line."),
+  cacheline_overlap_many: warned(16, "Very many mappings share a cache line."),
+  sync_unknown: debugging(17, "Synchronised what is not mapped."),
+  sync_size: debugging(18, "Synchronised more than is mapped."),
+  sync_direction: debugging(19, "Synchronised with another direction than mapped."),
+  sync_for_cpu_read_only: debugging(20, "Synchronised for the CPU what the device only reads."),
+  sync_for_device_write_only: debugging(21, "Synchronised for the device what it only writes."),
+  sync_entries: debugging(22, "Synchronised a list with another number of entries."),
+  segment_too_long: debugging(23, "A segment is longer than the device takes."),
+  segment_boundary: debugging(24, "A segment crosses the device's boundary."),
+  leak_at_unbind: debugging(25, "The driver left while mappings were live."),
 
-  link_unaligned: refused(1),
-  link_overlap: refused(3),
-  link_empty: refused(4),
-  link_beyond_range: unseen(5),
-  sync_missing: unseen(6),
-  unlink_unlinked: refused(7),
-  unlink_splits_leaf: refused(8),
-  unlink_direction: unseen(9),
-  unlink_attributes: unseen(9),
-  free_while_linked: unseen(10),
-  destroy_short: unseen(10),
-  destroy_twice: unseen(11),
-  iova_leak_at_unbind: unseen(12),
-  link_beyond_device_limits: unseen(13),
+  link_unaligned: refused(1, "A later link starts inside a granule."),
+  link_overlap: refused(3, "A link overlaps one that is live."),
+  link_empty: refused(4, "A link of no bytes."),
+  link_beyond_range: unseen(5, "A link reaches past the allocated range."),
+  sync_missing: unseen(6, "A linked range was used before it was made visible."),
+  unlink_unlinked: refused(7, "Unlinked what was not linked."),
+  unlink_splits_leaf: refused(8, "Unlinked a part of a larger page-table entry."),
+  unlink_direction: unseen(9, "Unlinked with another direction than linked."),
+  unlink_attributes: unseen(9, "Unlinked with other attributes than linked."),
+  free_while_linked: unseen(10, "Freed a range that still has links."),
+  destroy_short: unseen(10, "Destroyed less than was linked."),
+  destroy_twice: unseen(11, "Destroyed or freed twice."),
+  iova_leak_at_unbind: unseen(12, "The driver left while an IOVA range was allocated."),
+  link_beyond_device_limits: unseen(13, "A link breaks a limit of the device."),
 
-  stale_iotlb_access: hazard("dma.5.3"),
-  device_outside_buffer: hazard("dma.1.6"),
-  stale_cacheline_read: hazard("dma.2.2"),
-  stale_memory_read: hazard("dma.2.1"),
-  dirty_cacheline_lost: hazard("dma.2.2"),
-  device_write_lost: hazard("dma.2.2"),
-  private_memory_access: hazard("dma.1.5"),
-  peer_misrouted: hazard("p2p.9.2"),
-  peer_memory_without_pool: hazard("p2p.9.7"),
-  peer_revoked_mapped: hazard("p2p.9.8"),
-  peer_revoked_cached: hazard("p2p.9.8"),
-  peer_revoked_queued: hazard("p2p.9.8"),
-  peer_use_after_unbind: hazard("p2p.9.8"),
+  stale_iotlb_access: hazard(
+    "dma.5.3",
+    "A device used a translation that the page table has no longer.",
+  ),
+  device_outside_buffer: hazard(
+    "dma.1.6",
+    "A device touched memory outside the buffer it was given.",
+  ),
+  stale_cacheline_read: hazard(
+    "dma.2.2",
+    "The CPU read a cache line from before a device wrote its memory.",
+  ),
+  stale_memory_read: hazard(
+    "dma.2.1",
+    "A device read memory whose newest bytes were still in the CPU's caches.",
+  ),
+  dirty_cacheline_lost: hazard(
+    "dma.2.2",
+    "Bytes that the CPU wrote while a device had them were dropped.",
+  ),
+  device_write_lost: hazard(
+    "dma.2.2",
+    "Bytes that a device wrote were overwritten by a line of the CPU's caches.",
+  ),
+  private_memory_access: hazard(
+    "dma.1.5",
+    "A device touched memory of a confidential guest that is not shared.",
+  ),
+  peer_misrouted: hazard("p2p.9.2", "An address meant for a peer's memory led to the host's."),
+  peer_memory_without_pool: hazard(
+    "p2p.9.7",
+    "Memory was asked for of a provider that was given none.",
+  ),
+  peer_revoked_mapped: hazard("p2p.9.8", "A provider's driver left while its memory was mapped."),
+  peer_revoked_cached: hazard(
+    "p2p.9.8",
+    "A provider's driver left while the IOTLB still led to its memory.",
+  ),
+  peer_revoked_queued: hazard(
+    "p2p.9.8",
+    "A provider's driver left while addresses of its memory awaited a flush.",
+  ),
+  peer_use_after_unbind: hazard(
+    "p2p.9.8",
+    "A device used memory whose provider's driver had left.",
+  ),
 } as const satisfies Record<string, ReportClassEntry>;
 
 export type ReportClass = keyof typeof REPORT_CLASS_TABLE;

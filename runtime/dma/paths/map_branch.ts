@@ -7,7 +7,8 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import type { Machine } from "../../machine.ts";
-import { DMA_ATTR, type DmaDirection, type MappingPath } from "../attributes.ts";
+import type { MappingPath } from "../../vocabulary/shared_words.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 

@@ -23,7 +23,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import { eventId } from "../../event_vocabulary.ts";
+import { type EventFields, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
 import type { Charges } from "../../prices.ts";
@@ -79,13 +79,7 @@ export interface BouncedBuffer {
 }
 
 /** Why nothing fitted: the `cause` of `swiotlb.full`. */
-export type SwiotlbFullCause =
-  | "no_pool"
-  | "over_segment"
-  | "leak_suspected"
-  | "full"
-  | "fragmented"
-  | "alignment";
+export type SwiotlbFullCause = EventFields<"swiotlb.full">["cause"];
 
 export class SwiotlbPool extends SwiotlbSlots {
   readonly #around: SwiotlbSurroundings;
@@ -281,7 +275,7 @@ export class SwiotlbPool extends SwiotlbSlots {
       events.emit(SWIOTLB_UNMAP, {
         slot: first,
         slots,
-        orig_phys: origin === NOTHING ? null : origin,
+        orig_phys: origin === NOTHING ? null : origin as PhysAddr,
         tlb_phys: tlb,
         size_bytes: askedBytes,
         dir: directionWord(dir),

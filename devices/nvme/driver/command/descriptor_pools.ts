@@ -115,6 +115,6 @@ export function returnDescriptor(
   }
 }
 
-function poolName(pool: DescriptorPool): string {
+function poolName(pool: DescriptorPool): "small" | "large" {
   return pool.blockSizeBytes < CTRL_PAGE_BYTES ? "small" : "large";
 }

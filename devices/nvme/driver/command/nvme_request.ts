@@ -1,4 +1,5 @@
 /** A request as the NVMe driver sees it: with the command it became. */
+import type { EventFields } from "../../../../runtime/event_vocabulary.ts";
 import { type Bio, BIO_FLAG } from "../../../../runtime/block/bio.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import { BlockRequest } from "../../../../runtime/block/request.ts";
@@ -8,15 +9,7 @@ import { type CommandViewer, NvmeCommandView } from "./command_view.ts";
 import type { Iod } from "./iod.ts";
 
 /** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
-export type UnmapRule =
-  | "single"
-  | "bus"
-  | "iova"
-  | "nothing"
-  | "from_sgl"
-  | "from_prp"
-  | "saved"
-  | "scatterlist";
+export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 
 export class NvmeRequest extends BlockRequest implements CommandKeeper {
   declare readonly limits: QueueLimits;

@@ -11,7 +11,7 @@ import type { BlockRules } from "../../../../runtime/block/block_rules.ts";
 import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import { freeDescriptors } from "../command/descriptor_lists.ts";
 import { DescriptorWriter } from "../command/descriptor_writer.ts";
@@ -64,7 +64,7 @@ const UNMAP_ROWS: Readonly<Record<UnmapRule, string>> = {
   scatterlist: "nvme.6",
 };
 
-type ChosenFormat = "prp" | "sgl" | "simple_prp" | "simple_sgl";
+type ChosenFormat = EventFields<"nvme.choose">["format"];
 
 export class TwoStepDataMapper implements DataMapper {
   readonly #machine: Machine;

@@ -12,7 +12,7 @@ import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus, ERRNO } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { DataMapper } from "../data/data_mapper.ts";
 import { freeDescriptors, takeList } from "../command/descriptor_lists.ts";
@@ -38,7 +38,7 @@ import { KEPT_IN_LIST, ScatterlistWalk } from "./scatterlist_walk.ts";
 const NVME_CHOOSE = eventId("nvme.choose");
 const NVME_UNMAP = eventId("nvme.unmap");
 
-type ChosenFormat = "prp" | "sgl" | "simple_prp" | "simple_sgl";
+type ChosenFormat = EventFields<"nvme.choose">["format"];
 
 export class ScatterlistDataMapper implements DataMapper {
   readonly #machine: Machine;

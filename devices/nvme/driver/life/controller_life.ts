@@ -10,7 +10,7 @@
  * that is not there any more it ends with Host Pathing Error (4.1).
  */
 import { KernelError } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../../runtime/events.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
@@ -19,10 +19,10 @@ import { RequestFifo } from "../queues/request_fifo.ts";
 const NVME_STATE = eventId("nvme.state");
 
 /** What a controller is for its driver. */
-export type ControllerState = "new" | "live" | "resetting" | "dead" | "removed";
+export type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
 /** Why it became that. */
-export type StateReason = "up" | "asked" | "timeout" | "failed" | "no_answer" | "pulled";
+export type StateReason = EventFields<"nvme.state">["reason"];
 
 /** What a driver can do to its controller. */
 export interface LifeOwner {
@@ -181,7 +181,7 @@ export class ControllerLife {
     }
   }
 
-  #enter(state: ControllerState, reason: StateReason): void {
+  #enter(state: Exclude<ControllerState, "new">, reason: StateReason): void {
     const { events, name } = this.#owner;
     this.#state = state;
     const before = events.context.enterWork(name);

@@ -5,7 +5,7 @@
  * resets the controller when that did not help either. The captured data say nothing of this; it
  * is what the NVMe specification (1.4, sections 5.1 and 9.1) gives a host to recover with.
  */
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../../runtime/events.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { AbortSlots } from "./abort_slots.ts";
@@ -16,7 +16,7 @@ import type { QueuePair } from "./queue_pair.ts";
 const NVME_TIMEOUT = eventId("nvme.timeout");
 
 /** What was done. */
-type Action = "found" | "abort" | "reset" | "patience";
+type Action = EventFields<"nvme.timeout">["action"];
 
 export interface OverdueOptions {
   readonly events: EventStream;

@@ -7,7 +7,7 @@ import type { Nanoseconds } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
 import { InvariantError, KernelError } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { SubmissionMemory } from "../life/controller_memory.ts";
@@ -23,6 +23,8 @@ const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
 
 const NVME_SUBMIT = eventId("nvme.submit");
+type Doorbell = EventFields<"nvme.doorbell">["which"];
+
 const NVME_DOORBELL = eventId("nvme.doorbell");
 const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 
@@ -353,7 +355,7 @@ export class QueuePair {
     this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
   }
 
-  #ring(offset: number, value: number, which: "sq_tail" | "cq_head"): void {
+  #ring(offset: number, value: number, which: Doorbell): void {
     const events = this.#machine.events;
     if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
@@ -365,7 +367,7 @@ export class QueuePair {
     shadows: ShadowDoorbells,
     offset: number,
     value: number,
-    which: "sq_tail" | "cq_head",
+    which: Doorbell,
   ): boolean {
     const { events } = this.#machine;
     const rung = shadows.update(offset - REGISTER.DOORBELLS, value);

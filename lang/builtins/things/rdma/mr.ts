@@ -2,7 +2,6 @@
 import { TABLE_WRITE } from "../../../../devices/rdma/device_table.ts";
 import { ImplicitRegion } from "../../../../devices/rdma/implicit_region.ts";
 import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
-import type { EventFields } from "../../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../../runtime/events.ts";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
@@ -150,7 +149,7 @@ function explainMr({ adapter, region }: MrTarget, run: Run): string[] {
     parts.some(({ umem }) => {
       if (isOfMap(event, { map: umem.map, device: umem.dev })) return true;
       if (event.name !== "hmm.fault" || event.device !== adapter.name) return false;
-      const { virt: at } = event.fields as EventFields<"hmm.fault">;
+      const { virt: at } = event.fields;
       return umem.covers(at, at + 1);
     });
   return decisionList(run.recorder.events.filter((event) =>

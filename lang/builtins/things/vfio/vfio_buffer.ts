@@ -41,7 +41,7 @@ function isOfBuffer(event: MachineEvent, { buffer, driver }: VfioBufferTarget): 
 
 function formatBuffer({ buffer }: VfioBufferTarget): string {
   if (buffer.freed) return "migration buffer, freed";
-  const way = buffer.dir === null ? "for headers" : buffer.direction;
+  const way = buffer.direction ?? "for headers";
   return `migration buffer of ${formatCount(buffer.npages, "page")}, ${way}${
     buffer.key === null ? "" : `, key ${buffer.key}`
   }`;
@@ -76,7 +76,7 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
     size: f.size("Bytes of its pages.", ({ buffer }) => buffer.sizeBytes),
     dir: f.word(
       "Which way its bytes go: from_device (save), to_device (load), none: for headers.",
-      ({ buffer: { direction } }) => direction === "none" ? null : direction,
+      ({ buffer: { direction } }) => direction,
     ),
     pages: f.list("phys", "Physical addresses of its pages.", ({ buffer }, run) => {
       run.chargeMemory(ITEM_BYTES * buffer.npages);

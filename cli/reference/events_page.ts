@@ -1,0 +1,79 @@
+/** The tables of `docs/events.md`, written from the runtime's vocabulary into the page's own prose. */
+import {
+  CALL_TABLE,
+  COMMON_FIELDS,
+  EVENT_TABLE,
+  KERNEL_CALLS,
+} from "../../runtime/event_vocabulary.ts";
+import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
+import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { tableRow } from "./builtins_page.ts";
+
+/** A field with more words leads to the list of them. */
+const LISTED_WORDS = 12;
+
+/** Each part of the page that is made, by the comment above it. */
+const PARTS: Readonly<Record<string, () => readonly string[]>> = {
+  "common fields": () => [
+    "| field | what it holds |",
+    "| --- | --- |",
+    ...Object.entries<Field>(COMMON_FIELDS).map(([name, { doc }]) =>
+      tableRow([`\`${name}\``, doc ?? ""])
+    ),
+  ],
+  events: () => [
+    "| event | fields | when |",
+    "| --- | --- | --- |",
+    ...Object.entries<EventEntry>(EVENT_TABLE).map(([name, { fields, when }]) =>
+      tableRow([`\`${name}\``, fieldsText(fields), when])
+    ),
+  ],
+  calls: () => [
+    "| function | arguments | result |",
+    "| --- | --- | --- |",
+    ...KERNEL_CALLS.map((name) => {
+      const { arguments: args, result }: { arguments: FieldTable; result: Field } =
+        CALL_TABLE[name];
+      const names = Object.keys(args).map((argument) => `\`${argument}\``).join(", ");
+      return tableRow([`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)]);
+    }),
+  ],
+};
+
+/** The page with its made parts anew. */
+export function eventsPage(page: string): string {
+  let text = page;
+  for (const [name, lines] of Object.entries(PARTS)) {
+    const begin = `<!-- ${name}: written by deno task reference -->\n`;
+    const from = text.indexOf(begin);
+    const to = text.indexOf("<!-- end -->", from);
+    if (from < 0 || to < 0) throw new Error(`docs/events.md has no part "${name}"`);
+    text = `${text.slice(0, from)}${begin}\n${lines().join("\n")}\n\n${text.slice(to)}`;
+  }
+  return text;
+}
+
+/** `` `start` (a device address), `size_bytes`, `source` (`rcache`, `tree`) ``. */
+function fieldsText(fields: FieldTable): string {
+  return Object.entries(fields).map(([name, field]) => {
+    const notes = noted(field);
+    return notes === "" || field.kind === "size" && field.doc === null
+      ? `\`${name}\``
+      : `\`${name}\` (${notes})`;
+  }).join(", ");
+}
+
+/** What a field's name does not say. */
+function noted(field: Field): string {
+  const words = wordsOf(field);
+  const held = words.length > LISTED_WORDS
+    ? field.sets.map(({ title }) => `[${title}](builtins.md#${title.replaceAll(" ", "-")})`)
+      .join(" or ")
+    : words.map((word) => `\`${word}\``).join(", ");
+  const none = field.isOptional && !/\bnone\b/.test(field.doc ?? "") ? "or none" : "";
+  const kind = words.length > 0 || SAID_BY_NAME.has(field.kind) ? "" : field.kind;
+  return [kind, held, field.doc ?? "", none].filter((part) => part !== "").join("; ");
+}
+
+/** Kinds that a reader takes for granted: sizes end in `_bytes`, and other numbers are counts. */
+const SAID_BY_NAME: ReadonlySet<string> = new Set(["size", "int", "text"]);

@@ -1,0 +1,15 @@
+/** What a statement may expect with `faults` and `warns`. */
+import type { MachineEvent } from "../../runtime/events.ts";
+
+/** A device's access that went nowhere, or something that the checker found. */
+export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
+
+/** What it is called: the reason of a fault, the class of a report. */
+export function incidentName(incident: IncidentEvent): string {
+  return incident.name === "iommu.fault" ? incident.fields.reason : incident.fields.class;
+}
+
+/** True for the events that are incidents. */
+export function isIncident(event: MachineEvent): event is IncidentEvent {
+  return event.name === "iommu.fault" || event.name === "dma.report";
+}

@@ -1,0 +1,154 @@
+/**
+ * What a field of an event can hold: its kind, its words, whether there may be none.
+ *
+ * A field is a value and a type at once. `Holds<typeof DMA>` is `DmaAddr`, so what an emitter must
+ * give follows from the row of the table that readers print, check and document by.
+ */
+import type { DmaAddr, Nanoseconds, PhysAddr, VirtAddr } from "../address.ts";
+
+export type FieldKind =
+  | "dma"
+  | "phys"
+  | "virt"
+  | "size"
+  | "duration"
+  | "int"
+  | "bool"
+  | "word"
+  | "text"
+  /** A statement of the script, by a number that its owner understands. */
+  | "site"
+  | "words"
+  /** Names of devices and ports. */
+  | "names"
+  /** Pairs of a leaf's size and how many there are. */
+  | "leaves"
+  /** Pairs of an address and a size. */
+  | "segments"
+  /** What a call gives that gives nothing. */
+  | "nothing";
+
+/** Words that belong together. */
+export interface WordSet {
+  /** What they say, as a title. */
+  readonly title: string;
+  /** Each word, with what it means as a sentence. */
+  readonly docs: Readonly<Record<string, string>>;
+  /** The kernel spells them in capitals behind this. */
+  readonly kernelPrefix?: string;
+}
+
+/** A field that holds a `T`. */
+export interface Field<T = unknown> {
+  readonly kind: FieldKind;
+  /** It may be none. */
+  readonly isOptional: boolean;
+  /** The words it can hold; empty for a field of another kind. */
+  readonly sets: readonly WordSet[];
+  /** What its name leaves open. */
+  readonly doc: string | null;
+  /** Never there: carries the type. */
+  readonly holds?: T;
+}
+
+/** The fields of an event or the arguments of a call, by name. */
+export type FieldTable = Readonly<Record<string, Field>>;
+
+/** What a field holds. */
+export type Holds<F extends Field> = F extends { readonly holds?: infer T } ? T : never;
+
+/** What a table of fields holds. */
+export type AllHold<T extends FieldTable> = { readonly [F in keyof T]: Holds<T[F]> };
+
+function plain<T>(kind: FieldKind): Field<T> {
+  return { kind, isOptional: false, sets: [], doc: null };
+}
+
+export const DMA: Field<DmaAddr> = plain("dma");
+export const PHYS: Field<PhysAddr> = plain("phys");
+export const VIRT: Field<VirtAddr> = plain("virt");
+export const SIZE: Field<number> = plain("size");
+export const DURATION: Field<Nanoseconds> = plain("duration");
+export const INT: Field<number> = plain("int");
+export const BOOL: Field<boolean> = plain("bool");
+export const TEXT: Field<string> = plain("text");
+export const SITE: Field<number> = plain("site");
+export const NAMES: Field<readonly string[]> = plain("names");
+export const LEAVES: Field<readonly (readonly [sizeBytes: number, count: number])[]> = plain(
+  "leaves",
+);
+export const SEGMENTS: Field<readonly (readonly [phys: PhysAddr, sizeBytes: number])[]> = plain(
+  "segments",
+);
+export const NOTHING: Field<null> = plain("nothing");
+
+/** A field that holds one of some words. */
+export function word<W extends string>(
+  title: string,
+  docs: Readonly<Record<W, string>>,
+  kernelPrefix?: string,
+): Field<W> {
+  const set = kernelPrefix === undefined ? { title, docs } : { title, docs, kernelPrefix };
+  return { ...plain<W>("word"), sets: [set] };
+}
+
+/** A field that holds only some of the words of another. */
+export function only<W extends string, P extends W>(all: Field<W>, ...picked: P[]): Field<P> {
+  const sets = all.sets.map((set) => ({
+    ...set,
+    docs: Object.fromEntries(
+      picked.flatMap((name) => name in set.docs ? [[name, set.docs[name]!]] : []),
+    ),
+  }));
+  return { ...plain<P>("word"), sets };
+}
+
+/** A field that holds a word of either. */
+export function either<A extends string, B extends string>(
+  one: Field<A>,
+  other: Field<B>,
+): Field<A | B> {
+  return { ...plain<A | B>("word"), sets: [...one.sets, ...other.sets] };
+}
+
+/** A field that holds any number of the words of another. */
+export function listOf<W extends string>(item: Field<W>): Field<readonly W[]> {
+  return { ...plain<readonly W[]>("words"), sets: item.sets };
+}
+
+/** The same, or none. */
+export function optional<T>(field: Field<T>): Field<T | null> {
+  return { ...field, isOptional: true };
+}
+
+/** The same, with what its name leaves open. */
+export function told<T>(field: Field<T>, doc: string): Field<T> {
+  return { ...field, doc };
+}
+
+/** Every word that a field can hold. */
+export function wordsOf({ sets }: Field): string[] {
+  return sets.flatMap(({ docs }) => Object.keys(docs));
+}
+
+/** True for a field that holds an address of one kind or another. */
+export function isAddress({ kind }: Field): boolean {
+  return kind === "dma" || kind === "phys" || kind === "virt";
+}
+
+/** A field in words: its kind, the words it holds, and what its name leaves open. */
+export function fieldText(field: Field): string {
+  const words = wordsOf(field);
+  const none = field.isOptional ? " or none" : "";
+  const shown = words.length === 0
+    ? ""
+    : `: ${
+      words.length > LISTED_WORDS
+        ? field.sets.map(({ title }) => title).join(" or ")
+        : words.join(", ")
+    }`;
+  return `${field.kind}${none}${shown}${field.doc === null ? "" : `; ${field.doc}`}`;
+}
+
+/** A field with more words is told by what they say. */
+const LISTED_WORDS = 9;

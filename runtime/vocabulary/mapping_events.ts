@@ -1,0 +1,263 @@
+/** Events of mapping memory for a device: IO addresses, page tables, bounce buffers, the checker. */
+import {
+  BOOL,
+  DMA,
+  INT,
+  LEAVES,
+  listOf,
+  only,
+  optional,
+  PHYS,
+  SITE,
+  SIZE,
+  TEXT,
+  told,
+  word,
+} from "./fields.ts";
+import type { EventTable } from "./event_table.ts";
+import { KERNEL_FUNCTION } from "./kernel_calls.ts";
+import {
+  ACCESS,
+  ATTRIBUTE,
+  COST,
+  DIRECTION,
+  ERRNO_NAME,
+  FAULT_REASON,
+  MEMORY_SOURCE,
+  PATH,
+  REPORT_CLASS,
+} from "./shared_words.ts";
+
+const MAPPING = { phys: PHYS, dma: DMA, size_bytes: SIZE, dir: DIRECTION, path: PATH };
+
+export const MAPPING_EVENTS = {
+  "iova.alloc": {
+    when: "a range of IO virtual addresses was reserved",
+    fields: {
+      start: DMA,
+      size_bytes: SIZE,
+      limit: DMA,
+      source: word("IOVA source", {
+        rcache: "A cache of the CPU.",
+        tree: "The tree of ranges.",
+        tree_after_flush: "The tree, after the caches were emptied into it.",
+      }),
+    },
+  },
+  "iova.free": {
+    when: "a range was given back; one that waits in the flush queue makes a second event when " +
+      "the flush lets it go",
+    fields: {
+      start: DMA,
+      size_bytes: SIZE,
+      to: word("IOVA destination", {
+        rcache: "A cache of the CPU.",
+        depot: "The depot shared by the CPUs.",
+        tree: "The tree of ranges.",
+        flush_queue: "The flush queue.",
+      }),
+    },
+  },
+  "iommu.map": {
+    when: "page-table entries were written",
+    fields: {
+      iova: DMA,
+      phys: PHYS,
+      size_bytes: SIZE,
+      prot: word("protection", {
+        read: "The device may read.",
+        write: "The device may write.",
+        read_write: "The device may read and write.",
+      }),
+      leaves: told(LEAVES, "how many per page size"),
+    },
+  },
+  "iommu.map_failed": {
+    when: "page-table entries could not be written",
+    fields: {
+      iova: DMA,
+      phys: PHYS,
+      size_bytes: SIZE,
+      undone_bytes: told(SIZE, "written before the failure, and cleared again"),
+      error: ERRNO_NAME,
+    },
+  },
+  "iommu.unmap": {
+    when: "page-table entries were cleared",
+    fields: { iova: DMA, size_bytes: SIZE, unmapped_bytes: SIZE, leaves: LEAVES },
+  },
+  "iommu.sync_map": {
+    when: "the call that makes new mappings visible was made, as it always is, hardware or not",
+    fields: { iova: DMA, size_bytes: SIZE },
+  },
+  "iotlb.sync": {
+    when: "the hardware was told to forget translations",
+    fields: {
+      kind: word("invalidation", {
+        map: "Told about a new mapping (caching mode).",
+        range: "Told to forget a range.",
+        walk: "Told to forget a range, tables that led there included (Arm).",
+        all: "Told to forget a whole domain.",
+      }),
+      start: DMA,
+      size_bytes: told(SIZE, "the range gathered"),
+      hw_start: DMA,
+      hw_size_bytes: told(SIZE, "the block the hardware is given"),
+    },
+  },
+  "flush_queue.add": {
+    when: "lazy mode: a range was queued for a later flush",
+    fields: { pending: INT },
+  },
+  "flush_queue.flush": {
+    when: "lazy mode: the queue was flushed",
+    fields: {
+      entries: INT,
+      reason: word("flush reason", {
+        full: "The queue was full.",
+        timer: "The timer expired.",
+        pressure: "Address space ran out.",
+      }),
+    },
+  },
+  "iommu.translate": {
+    when: "a device access was translated",
+    fields: {
+      dma: DMA,
+      phys: PHYS,
+      access: ACCESS,
+      hit: word("translation source", {
+        iotlb: "The translation was cached.",
+        walk: "The page table was walked.",
+        stale: "The cached translation is not in the page table any more.",
+      }),
+    },
+  },
+  "iommu.fault": {
+    when: "a device access was not translated",
+    fields: { dma: DMA, access: ACCESS, reason: FAULT_REASON },
+  },
+  "swiotlb.map": {
+    when: "bounce-buffer slots were taken",
+    fields: {
+      slot: INT,
+      slots: INT,
+      orig_phys: PHYS,
+      tlb_phys: PHYS,
+      size_bytes: SIZE,
+      align_mask: told(INT, "granule minus one behind an IOMMU, else 0"),
+      dir: DIRECTION,
+    },
+  },
+  "swiotlb.unmap": {
+    when: "bounce-buffer slots were given back",
+    fields: {
+      slot: INT,
+      slots: INT,
+      orig_phys: told(optional(PHYS), "none when they held nothing"),
+      tlb_phys: PHYS,
+      size_bytes: SIZE,
+      dir: DIRECTION,
+      attrs: told(
+        listOf(ATTRIBUTE),
+        "`skip_cpu_sync` where the copy was made, or left out, before",
+      ),
+    },
+  },
+  "swiotlb.copy": {
+    when: "bytes were copied into or out of a bounce buffer",
+    fields: {
+      direction: word("copy direction", {
+        in: "Into the bounce buffer.",
+        out: "Out of the bounce buffer.",
+      }),
+      orig_phys: PHYS,
+      tlb_phys: PHYS,
+      size_bytes: SIZE,
+    },
+  },
+  "swiotlb.full": {
+    when: "no bounce-buffer slot fitted",
+    fields: {
+      wanted_bytes: SIZE,
+      cause: word("bounce failure", {
+        no_pool: "The machine has no pool.",
+        full: "The pool was full.",
+        fragmented: "Enough slots are free, but not side by side.",
+        over_segment: "More than one segment of slots was asked for.",
+        alignment: "No free block has the alignment.",
+        leak_suspected: "Slots have been in use for very long.",
+      }),
+    },
+  },
+  "dma.map": {
+    when: "one mapping was made, whichever API made it",
+    fields: {
+      api: only(
+        KERNEL_FUNCTION,
+        "dma_map_phys",
+        "dma_map_page",
+        "dma_map_single",
+        "dma_map_resource",
+        "dma_map_sg",
+        "dma_iova_link",
+      ),
+      ...MAPPING,
+    },
+  },
+  "dma.unmap": {
+    when: "one mapping ended, whichever API ended it",
+    fields: {
+      api: only(
+        KERNEL_FUNCTION,
+        "dma_unmap_phys",
+        "dma_unmap_page",
+        "dma_unmap_single",
+        "dma_unmap_resource",
+        "dma_unmap_sg",
+        "dma_iova_unlink",
+        "dma_iova_destroy",
+      ),
+      ...MAPPING,
+    },
+  },
+  "dma.sync": {
+    when: "ownership of a mapping moved",
+    fields: {
+      for: word("owner", { cpu: "The CPU.", device: "The device." }),
+      dma: DMA,
+      size_bytes: SIZE,
+    },
+  },
+  "cache.clean": {
+    when: "a device is not coherent: the CPU's cached bytes of its buffer were written back",
+    fields: { phys: PHYS, size_bytes: SIZE },
+  },
+  "cache.invalidate": {
+    when: "a device is not coherent: the CPU's cached bytes of its buffer were dropped",
+    fields: { phys: PHYS, size_bytes: SIZE },
+  },
+  "dma.report": {
+    when: "the checker found a driver's mistake, or a hazard",
+    fields: {
+      class: REPORT_CLASS,
+      rule: TEXT,
+      text: TEXT,
+      first_site: optional(SITE),
+      second_site: optional(SITE),
+      beyond_kernel: told(BOOL, "no check of the kernel sees it today"),
+    },
+  },
+  "kernel.warn": {
+    when: "the kernel itself printed a warning",
+    fields: { at: told(TEXT, "the function of the kernel"), text: TEXT },
+  },
+  "mem.alloc": {
+    when: "host memory that a mapping costs was taken",
+    fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },
+  },
+  "mem.free": {
+    when: "host memory that a mapping cost was given back",
+    fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },
+  },
+} satisfies EventTable;

@@ -1,0 +1,149 @@
+/**
+ * Words that fields of several events hold, each with what it says.
+ *
+ * Where another record has the words already, it types the docs, so that neither can have one that
+ * the other has not.
+ */
+import type { AttributeWord, DirectionWord } from "../dma/attributes.ts";
+import { REPORT_CLASSES } from "../dma/checker/report_classes.ts";
+import type { BlkStatusName, ErrnoName } from "../errno.ts";
+import { either, type Field, type Holds, only, word } from "./fields.ts";
+
+export const DIRECTION: Field<DirectionWord> = word("direction", {
+  bidirectional: "The device reads and writes the memory.",
+  to_device: "The device only reads the memory.",
+  from_device: "The device only writes the memory.",
+}, "DMA_");
+
+export const ATTRIBUTE: Field<AttributeWord> = word("attribute", {
+  weak_ordering: "Reads and writes of the mapping may be reordered.",
+  write_combine: "Writes of the mapping may be buffered.",
+  no_kernel_mapping: "The kernel needs no address of its own for the memory.",
+  skip_cpu_sync: "No cache maintenance, and no copy out of a bounce buffer at the unmap.",
+  force_contiguous: "Coherent memory must be contiguous in physical memory.",
+  alloc_single_pages: "Coherent memory need not come in large pages.",
+  no_warn: "A failing mapping is not written to the log.",
+  privileged: "The mapping is for the device's privileged accesses.",
+  mmio: "The address is no RAM: no cache maintenance and no bounce buffer; also a kind of region.",
+  debugging_ignore_cachelines: "The checker does not look for overlaps in a cache line.",
+  require_coherent: "Fail rather than bounce or maintain caches.",
+  cc_shared: "The memory of a confidential guest is shared with the host.",
+}, "DMA_ATTR_");
+
+export const STATUS: Field<BlkStatusName> = word("status", {
+  OK: "It worked.",
+  NOTSUPP: "The operation is not supported.",
+  TIMEOUT: "The device did not answer in time.",
+  NOSPC: "The disk is full.",
+  TRANSPORT: "The path to the device failed.",
+  TARGET: "The device refused for good.",
+  RESV_CONFLICT: "A reservation forbids it.",
+  MEDIUM: "The medium failed.",
+  PROTECTION: "The protection information does not match.",
+  RESOURCE: "Memory or another resource was missing; the block layer tries again.",
+  IOERR: "Any other input or output error.",
+  AGAIN: "It would have had to wait.",
+  DEV_RESOURCE: "The device is short of a resource.",
+  ZONE_OPEN_RESOURCE: "Too many zones are open.",
+  ZONE_ACTIVE_RESOURCE: "Too many zones are active.",
+  OFFLINE: "The device is offline.",
+  DURATION_LIMIT: "The command took longer than allowed.",
+  INVAL: "The request can never be right for this device.",
+  P2PDMA: "Peer memory cannot be reached, as a first proposal of 2021 called it.",
+}, "BLK_STS_");
+
+export const ERRNO_NAME: Field<ErrnoName> = word("errno", {
+  EPERM: "Not permitted.",
+  ENOENT: "No such thing.",
+  EIO: "Input or output error.",
+  ENXIO: "No such device or address; the page table's word for an unaligned mapping.",
+  EAGAIN: "Try again.",
+  ENOMEM: "Out of memory or address space; what an error cookie means.",
+  EACCES: "Access denied.",
+  EFAULT: "Bad address.",
+  EBUSY: "Busy.",
+  EEXIST: "It is there already.",
+  ENODEV: "No such device.",
+  EINVAL: "Invalid argument.",
+  ENOSPC: "No space left.",
+  ERANGE: "Out of range.",
+  ENODATA: "No data; a failed medium.",
+  ENOLINK: "The link is cut.",
+  EOVERFLOW: "Too large for its type.",
+  EILSEQ: "The protection information does not match.",
+  EOPNOTSUPP: "Not supported.",
+  EADDRINUSE: "Something is mapped there already.",
+  ENOTCONN: "Not connected: the device is detached.",
+  ETIMEDOUT: "Timed out.",
+  EREMOTEIO: "The other side refused: peer memory that cannot be reached.",
+});
+
+/** How something ended that gives an errno. */
+export const RESULT = either(only(STATUS, "OK"), ERRNO_NAME);
+
+export const ACCESS = word("access", {
+  read: "The device reads memory.",
+  write: "The device writes memory.",
+});
+/** What a device does to memory. */
+export type DeviceAccess = Holds<typeof ACCESS>;
+
+export const FAULT_REASON = word("fault reason", {
+  not_present: "Nothing is mapped at the address.",
+  not_writable: "The mapping allows no write.",
+  not_readable: "The mapping allows no read.",
+  address_width: "The address is wider than the IOMMU translates.",
+  reserved: "The address lies in a reserved range.",
+  blocked: "The device may not reach anything there.",
+});
+/** Why a device's access went nowhere. */
+export type FaultReason = Holds<typeof FAULT_REASON>;
+
+export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
+  "report class",
+  Object.fromEntries(
+    Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
+  ) as Record<keyof typeof REPORT_CLASSES, string>,
+);
+
+export const PATH = word("mapping path", {
+  direct: "The device sees the physical address.",
+  iommu: "The IOMMU translates.",
+  swiotlb: "Copied through a bounce buffer.",
+  bus: "Peer memory at its PCI bus address.",
+});
+/** How a mapping reached the device. */
+export type MappingPath = Holds<typeof PATH>;
+
+export const COST = word("memory that a mapping costs", {
+  descriptor: "A page or block of PRP entries or SGL descriptors.",
+  dma_vecs: "Addresses and lengths kept for the unmap.",
+  scatterlist: "A list of pieces of memory with room for their addresses.",
+  metadata: "A kernel's own buffer for metadata.",
+  discard_ranges: "The ranges of one discard, which the command leads to.",
+  pool_page: "Coherent memory that a pool cuts into blocks.",
+  hmm_pfn_list: "The list of page frames of a page-wise map.",
+  hmm_dma_list: "The list of addresses of a page-wise map without a range.",
+  page_array: "The addresses of a migration buffer's pages.",
+  key_table: "What a device makes a key to a migration buffer from.",
+});
+
+export const MEMORY_SOURCE = word("where memory comes from", {
+  kmalloc: "The kernel's general allocator.",
+  kvmalloc: "The same for what may be large: contiguous for the CPU only.",
+  large: "The driver's pool of 4096-byte descriptors.",
+  mempool: "A pool that keeps a reserve.",
+  pool: "A pool that a script made.",
+  small: "The driver's pool of 256-byte descriptors.",
+  slab: "The kernel's allocator of arrays.",
+});
+/** A pool of blocks by what events call it. */
+export type PoolName = "large" | "pool" | "small";
+
+export const PEER_ROUTE = word("peer route", {
+  bus_addr: "Below a common switch, by bus address.",
+  thru_host_bridge: "Through the host bridge.",
+  not_supported: "The peers cannot reach each other.",
+});
+/** How a client reaches a provider's memory; `none` when the address is no peer memory. */
+export type PeerMapType = "none" | Holds<typeof PEER_ROUTE>;
