@@ -2,6 +2,7 @@
  * Reading text from the host, with a sentence for whatever can go wrong. `Deno` alone is used here:
  * this file lies on the way of `deno run scenario.dma`, where every module loaded costs start-up.
  */
+import type { Screen } from "./screen.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
 export type HostFile =
@@ -63,7 +64,24 @@ function why(error: unknown, path: string): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function isFolder(path: string): boolean {
+/** Writes a file; false, after saying why not. */
+export function writeHostFile(path: string, text: string, screen: Screen): boolean {
+  try {
+    Deno.writeTextFileSync(path, text);
+    return true;
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotCapable
+      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "the system does not permit it"
+      : (error as Error).message;
+    screen.err(`error: Cannot write "${path}": ${why}\n`);
+    return false;
+  }
+}
+
+/** Whether a path is a folder that can be looked at. */
+export function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
   } catch {

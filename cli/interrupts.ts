@@ -7,6 +7,7 @@
  * runs are in workers of their own, this thread is free to hear the signal itself.
  */
 import type { HostWatch } from "../lang/vm/run_watch.ts";
+import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
 /** How long a run goes on before somebody listens. */
 const DEAF_MS = 300;
@@ -55,6 +56,19 @@ export class Interrupts implements HostWatch {
     this.#worker = null;
     if (this.#listening) Deno.removeSignalListener("SIGINT", this.#raise);
     this.#listening = false;
+  }
+}
+
+/** Does what Ctrl-C may end. @returns The exit code of the work, or that of an interrupted one. */
+export async function withInterrupts(
+  work: (interrupts: Interrupts) => ExitCode | Promise<ExitCode>,
+): Promise<ExitCode> {
+  const interrupts = new Interrupts();
+  try {
+    const exitCode = await work(interrupts);
+    return interrupts.interrupted() ? INTERRUPTED : exitCode;
+  } finally {
+    interrupts.close();
   }
 }
 

@@ -4,8 +4,3 @@ export function readWholeNumber(text: string): number | null {
   const value = Number(text.replaceAll("_", ""));
   return Number.isSafeInteger(value) ? value : null;
 }
-
-/** Seconds as milliseconds; null stays null. */
-export function milliseconds(seconds: number | null): number | null {
-  return seconds === null ? null : 1000 * seconds;
-}

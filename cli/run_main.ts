@@ -8,8 +8,9 @@
 import { didYouMean } from "../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
-import { milliseconds, readWholeNumber } from "./numbers.ts";
+import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
+import { LIMIT_OPTIONS, type LimitOption, limitsOf } from "./scenario/limit_options.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
@@ -24,25 +25,8 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 `;
 
 /** Options with a value; the command line of `dmalab run` has the same. */
-type ValueOption =
-  | "match"
-  | "seed"
-  | "max-steps"
-  | "max-memory"
-  | "max-depth"
-  | "max-events"
-  | "max-output"
-  | "max-time";
-const VALUE_OPTIONS: ReadonlySet<string> = new Set<ValueOption>([
-  "match",
-  "seed",
-  "max-steps",
-  "max-memory",
-  "max-depth",
-  "max-events",
-  "max-output",
-  "max-time",
-]);
+const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
+const VALUE_OPTIONS: ReadonlySet<string> = new Set(["match", "seed", ...LIMIT_NAMES]);
 
 async function main(
   scenario: string | null,
@@ -50,7 +34,7 @@ async function main(
   screen: Screen,
 ): Promise<ExitCode> {
   const paths: string[] = scenario === null ? [] : [scenario];
-  const values = new Map<ValueOption, string>();
+  const values = new Map<string, string>();
   let trace = false;
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -70,7 +54,7 @@ async function main(
       if (name.startsWith("max-") && number === 0) {
         return wrong(`--${name} takes at least 1, not ${value}`, screen);
       }
-      values.set(name as ValueOption, value);
+      values.set(name, value);
     } else if (scenario === null && !word.startsWith("-")) {
       paths.push(word);
     } else {
@@ -80,20 +64,13 @@ async function main(
     }
   }
   if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);
-  const number = (name: ValueOption) => readWholeNumber(values.get(name) ?? "");
+  const number = (name: string) => readWholeNumber(values.get(name) ?? "");
   return await runScenarios(paths, {
     only: "all",
     trace,
     match: values.get("match") ?? null,
     seed: number("seed"),
-    limits: {
-      steps: number("max-steps"),
-      memoryBytes: number("max-memory"),
-      outputLines: number("max-output"),
-      depth: number("max-depth"),
-      events: number("max-events"),
-      timeMs: milliseconds(number("max-time")),
-    },
+    limits: limitsOf((option) => number(option)),
   }, screen);
 }
 

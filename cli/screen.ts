@@ -1,4 +1,5 @@
 /** Where a command writes, and what it may know of that place. */
+import { type ExitCode, WRONG } from "./exit_code.ts";
 
 export interface Screen {
   /** Writes text as it is; no line end is added. */
@@ -9,6 +10,12 @@ export interface Screen {
   readonly colour: boolean;
   /** Columns of the terminal; null where there is none. */
   readonly columns: number | null;
+}
+
+/** Says why a command does nothing: a sentence without its end. @returns What the shell is told. */
+export function refuse(problem: string, screen: Screen): ExitCode {
+  screen.err(`error: ${problem}\n`);
+  return WRONG;
 }
 
 /** Characters collected before they are written: one system call for many lines. */

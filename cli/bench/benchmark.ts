@@ -29,6 +29,37 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/**
+ * The median of some measurements.
+ *
+ * @param rounds How many count; `warmUps` come before those, for the compiler and for caches.
+ */
+export function medianOf(rounds: number, warmUps: number, measure: () => number): number {
+  const values: number[] = [];
+  for (let round = -warmUps; round < rounds; round++) {
+    const value = measure();
+    if (round >= 0) values.push(value);
+  }
+  return median(values);
+}
+
+/** A benchmark that is compared with nothing. */
+export function plainBenchmark(
+  name: string,
+  unit: string,
+  doc: string,
+  measure: (options: BenchOptions) => number,
+): Benchmark {
+  const run = (options: BenchOptions): BenchResult => ({
+    name,
+    value: rounded(measure(options)),
+    unit,
+    ratio: null,
+    to: null,
+  });
+  return { name, doc, run };
+}
+
 /** Four digits are what a measurement on a busy machine is worth. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));

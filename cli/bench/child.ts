@@ -3,6 +3,9 @@ import { fromFileUrl } from "@std/path";
 
 const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
+/** One core means one thread: no garbage is collected and nothing compiled beside the work. */
+export const ONE_THREAD = ["--single-threaded"];
+
 /**
  * Runs a program that prints one number, and returns it.
  *

@@ -1,12 +1,17 @@
 /** How fast scripts are read, and how fast they run. */
 import { SourceFile } from "../../lang/source.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
-import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
-import { measureInChild } from "./child.ts";
+import {
+  type Benchmark,
+  type BenchResult,
+  medianOf,
+  plainBenchmark,
+  rounded,
+} from "./benchmark.ts";
+import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those, for the compiler. */
@@ -79,14 +84,12 @@ export function readProgram(text: string): Program {
 /** Milliseconds for 10,000 lines. */
 export function measureParse(rounds: number = ROUNDS): number {
   const source = new SourceFile("bench.dma", longFile());
-  const times: number[] = [];
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  return medianOf(rounds, WARM_UPS, () => {
     const start = cpuSeconds();
     const [problem] = checkProgram(source, ALONE);
     if (problem !== undefined) throw new Error(problem.message);
-    if (round >= 0) times.push(1000 * (cpuSeconds() - start));
-  }
-  return median(times);
+    return 1000 * (cpuSeconds() - start);
+  });
 }
 
 /** Turns of one run of the loop: together they stay within the limits that scripts have. */
@@ -136,32 +139,17 @@ export function loopInScript(program: Program): number {
 /** Statements a second. */
 export function measureLoop(where: "script" | "typescript", rounds: number = ROUNDS): number {
   const program = readProgram(LOOP);
-  const rates: number[] = [];
   let seen = 0;
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  const rate = medianOf(rounds, WARM_UPS, () => {
     const start = cpuSeconds();
     seen += where === "script" ? loopInScript(program) : loopHere(TURNS);
-    if (round >= 0) rates.push(STATEMENTS_PER_TURN * TURNS / (cpuSeconds() - start));
-  }
+    return STATEMENTS_PER_TURN * TURNS / (cpuSeconds() - start);
+  });
   if (!(seen > 0)) throw new Error("The loop was not run");
-  return median(rates);
+  return rate;
 }
 
 const MAIN = "cli/bench/language_main.ts";
-/** One core means one thread: no garbage is collected and nothing compiled beside the script. */
-const ONE_THREAD = ["--single-threaded"];
-
-const LANG_PARSE: Benchmark = {
-  name: "lang.parse10k",
-  doc: "parse and check 10,000 lines, warm",
-  run: (): BenchResult => ({
-    name: LANG_PARSE.name,
-    value: rounded(measureInChild(MAIN, ["parse"], ONE_THREAD)),
-    unit: "ms",
-    ratio: null,
-    to: null,
-  }),
-};
 
 const LANG_LOOP: Benchmark = {
   name: "lang.loop",
@@ -179,4 +167,12 @@ const LANG_LOOP: Benchmark = {
   },
 };
 
-export const LANGUAGE: readonly Benchmark[] = [LANG_PARSE, LANG_LOOP];
+export const LANGUAGE: readonly Benchmark[] = [
+  plainBenchmark(
+    "lang.parse10k",
+    "ms",
+    "parse and check 10,000 lines, warm",
+    () => measureInChild(MAIN, ["parse"], ONE_THREAD),
+  ),
+  LANG_LOOP,
+];

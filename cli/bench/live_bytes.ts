@@ -1,5 +1,5 @@
 /** What a live mapping takes of the host's memory: IO address range, page tables, records. */
-import { type Benchmark, rounded } from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 
 const MAIN = "cli/bench/live_bytes_main.ts";
@@ -9,25 +9,17 @@ export function measureLiveBytes(checker: "off" | "report"): number {
   return measureInChild(MAIN, [checker], ["--expose-gc"]);
 }
 
-function liveBytes(name: string, doc: string, checker: "off" | "report"): Benchmark {
-  return {
-    name,
-    doc,
-    run: () => ({
-      name,
-      value: rounded(measureLiveBytes(checker)),
-      unit: "bytes",
-      ratio: null,
-      to: null,
-    }),
-  };
-}
-
 export const LIVE_BYTES: readonly Benchmark[] = [
-  liveBytes(
+  plainBenchmark(
     "mapping.bytes_per_live",
+    "bytes",
     "memory of a live 4 KiB mapping at 1 million, page tables included, checker off",
-    "off",
+    () => measureLiveBytes("off"),
   ),
-  liveBytes("mapping.checked_bytes_per_live", "the same with the checker's records", "report"),
+  plainBenchmark(
+    "mapping.checked_bytes_per_live",
+    "bytes",
+    "the same with the checker's records",
+    () => measureLiveBytes("report"),
+  ),
 ];

@@ -17,7 +17,13 @@ import {
   type IommuMode,
   type MachineConfig,
 } from "../../runtime/machine_config.ts";
-import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import {
+  type Benchmark,
+  type BenchResult,
+  medianOf,
+  plainBenchmark,
+  rounded,
+} from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const APIS = ["phys", "sg", "twostep"] as const;
@@ -138,8 +144,7 @@ class MappingRig {
 
 /** Time of a pair in nanoseconds: the median of some rounds. */
 function timePair(pair: Pair): number {
-  const times: number[] = [];
-  for (let round = -WARM_UPS; round < ROUNDS; round++) {
+  return medianOf(ROUNDS, WARM_UPS, () => {
     const start = cpuSeconds();
     let pairs = 0;
     let seconds = 0;
@@ -148,9 +153,8 @@ function timePair(pair: Pair): number {
       pairs += PAIRS_A_LOOK;
       seconds = cpuSeconds() - start;
     }
-    if (round >= 0) times.push(seconds * 1e9 / pairs);
-  }
-  return median(times);
+    return seconds * 1e9 / pairs;
+  });
 }
 
 const nameOf = (api: Api, size: number, mode: IommuMode, live: number): string =>
@@ -203,23 +207,19 @@ const PAID_EVENTS: Readonly<Record<string, EventName>> = {
 const COUNTED_PAIRS = 1024;
 
 function countBenchmark(api: Api, size: number, mode: IommuMode, what: string): Benchmark {
-  const name = `map.${api}.${SIZES[size]!.word}.${mode}.${what}`;
-  return {
-    name,
-    doc: `${what} of one map and unmap of ${SIZES[size]!.word} by ${api}, ${mode}`,
-    run(): BenchResult {
-      // At a price of one nanosecond a leaf, virtual time counts leaves.
-      const rig = new MappingRig(mode, { pricesNs: { table_write: 1 } });
-      const pair = rig.pairOf(api, SIZES[size]!.sizeBytes);
-      const { events, clock } = rig.machine;
-      const count = () =>
-        what === "table_writes" ? clock.nowNs : events.count(eventId(PAID_EVENTS[what]!));
-      const before = count();
-      for (let index = 0; index < COUNTED_PAIRS; index++) pair();
-      const value = rounded((count() - before) / COUNTED_PAIRS);
-      return { name, value, unit: "per pair", ratio: null, to: null };
-    },
-  };
+  const { word, sizeBytes } = SIZES[size]!;
+  const doc = `${what} of one map and unmap of ${word} by ${api}, ${mode}`;
+  return plainBenchmark(`map.${api}.${word}.${mode}.${what}`, "per pair", doc, () => {
+    // At a price of one nanosecond a leaf, virtual time counts leaves.
+    const rig = new MappingRig(mode, { pricesNs: { table_write: 1 } });
+    const pair = rig.pairOf(api, sizeBytes);
+    const { events, clock } = rig.machine;
+    const count = () =>
+      what === "table_writes" ? clock.nowNs : events.count(eventId(PAID_EVENTS[what]!));
+    const before = count();
+    for (let index = 0; index < COUNTED_PAIRS; index++) pair();
+    return (count() - before) / COUNTED_PAIRS;
+  });
 }
 
 /** In an order in which those with the same live mappings follow one another. */

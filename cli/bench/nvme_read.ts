@@ -4,8 +4,8 @@ import { defaultLabConfig } from "../../devices/lab_config.ts";
 import type { Io } from "../../devices/nvme/io.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import type { IommuMode, MachineConfig } from "../../runtime/machine_config.ts";
-import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
-import { measureInChild } from "./child.ts";
+import { type Benchmark, medianOf, plainBenchmark } from "./benchmark.ts";
+import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Rounds that count, and the requests of each. */
@@ -91,35 +91,26 @@ class Reader {
 /** Requests a second on one core: the median of some rounds. */
 export function measureReads(options: ReadOptions, rounds: number = ROUNDS): number {
   const reader = new Reader(options);
-  const rates: number[] = [];
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  return medianOf(rounds, WARM_UPS, () => {
     const start = cpuSeconds();
     for (let requests = 0; requests < ROUND_REQUESTS; requests += BATCH) reader.runBatch();
-    if (round >= 0) rates.push(ROUND_REQUESTS / (cpuSeconds() - start));
-  }
-  return median(rates);
+    return ROUND_REQUESTS / (cpuSeconds() - start);
+  });
 }
 
 const MAIN = "cli/bench/nvme_read_main.ts";
-/** One core means one thread: no garbage is collected and nothing compiled beside the simulation. */
-const ONE_THREAD = ["--single-threaded"];
 
 function readBenchmark(
   name: string,
   doc: string,
   { mode, checker = "off", depth = QUEUE_DEPTH }: ReadOptions,
 ): Benchmark {
-  return {
-    name,
+  return plainBenchmark(
+    `nvme.read4k.${name}`,
+    "requests/s",
     doc,
-    run: (): BenchResult => ({
-      name,
-      value: rounded(measureInChild(MAIN, ["rate", mode, checker, String(depth)], ONE_THREAD)),
-      unit: "requests/s",
-      ratio: null,
-      to: null,
-    }),
-  };
+    () => measureInChild(MAIN, ["rate", mode, checker, String(depth)], ONE_THREAD),
+  );
 }
 
 /**
@@ -141,41 +132,30 @@ export function measureGrowth(requests: number): number {
   return lowest[1]! - lowest[0]!;
 }
 
-const NVME_READ_GROWTH: Benchmark = {
-  name: "nvme.read4k.growth",
-  doc: "memory gained by 4 million such requests, strict; with --long by 100 million",
-  run: ({ long }) => ({
-    name: NVME_READ_GROWTH.name,
-    value: rounded(
-      measureInChild(MAIN, ["growth", String(long ? REQUESTS_LONG : REQUESTS)]) / MIB,
-    ),
-    unit: "MiB",
-    ratio: null,
-    to: null,
-  }),
-};
-
 export const NVME_READS: readonly Benchmark[] = [
   readBenchmark(
-    "nvme.read4k.off",
+    "off",
     "4 KiB reads without IOMMU, 32 in flight, counters on, no listener, checker off",
     { mode: "off" },
   ),
-  readBenchmark("nvme.read4k.strict", "the same through the IOMMU in strict mode", {
-    mode: "strict",
-  }),
-  readBenchmark("nvme.read4k.lazy", "the same in lazy mode", { mode: "lazy" }),
-  readBenchmark("nvme.read4k.checked.off", "without IOMMU, with the checker of driver mistakes", {
+  readBenchmark("strict", "the same through the IOMMU in strict mode", { mode: "strict" }),
+  readBenchmark("lazy", "the same in lazy mode", { mode: "lazy" }),
+  readBenchmark("checked.off", "without IOMMU, with the checker of driver mistakes", {
     mode: "off",
     checker: "report",
   }),
-  readBenchmark("nvme.read4k.checked.strict", "in strict mode, with that checker", {
+  readBenchmark("checked.strict", "in strict mode, with that checker", {
     mode: "strict",
     checker: "report",
   }),
-  readBenchmark("nvme.read4k.alone.off", "without IOMMU, one request after the other", {
+  readBenchmark("alone.off", "without IOMMU, one request after the other", {
     mode: "off",
     depth: 1,
   }),
-  NVME_READ_GROWTH,
+  plainBenchmark(
+    "nvme.read4k.growth",
+    "MiB",
+    "memory gained by 4 million such requests, strict; with --long by 100 million",
+    ({ long }) => measureInChild(MAIN, ["growth", String(long ? REQUESTS_LONG : REQUESTS)]) / MIB,
+  ),
 ];

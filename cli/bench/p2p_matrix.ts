@@ -7,7 +7,7 @@ import { VirtualClock } from "../../runtime/clock.ts";
 import { EventStream } from "../../runtime/events.ts";
 import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
-import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */
@@ -75,19 +75,16 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
 /** The median time of all pairs in milliseconds. */
 export function measureMatrix(rounds: number = ROUNDS): number {
   const tree = largeTree();
-  const times: number[] = [];
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  return medianOf(rounds, WARM_UPS, () => {
     const start = cpuSeconds();
     askAll(tree);
-    if (round >= 0) times.push((cpuSeconds() - start) * 1000);
-  }
-  return median(times);
+    return (cpuSeconds() - start) * 1000;
+  });
 }
 
-export const P2P_MATRIX: Benchmark = {
-  name: "p2p.matrix256",
-  doc: "how each of 256 functions reaches the memory of each of them, worked out once",
-  run(): BenchResult {
-    return { name: this.name, value: rounded(measureMatrix()), unit: "ms", ratio: null, to: null };
-  },
-};
+export const P2P_MATRIX = plainBenchmark(
+  "p2p.matrix256",
+  "ms",
+  "how each of 256 functions reaches the memory of each of them, worked out once",
+  () => measureMatrix(),
+);

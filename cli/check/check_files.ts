@@ -1,10 +1,9 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
+import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { sarifLog } from "./sarif.ts";
@@ -32,10 +31,7 @@ export function checkFiles(
   switch (format) {
     case "pretty":
       for (const problem of unreadable) screen.err(`error: ${problem}\n`);
-      if (diagnostics.length > 0) {
-        const style = diagnosticStyle(painter(screen.colour));
-        screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
-      }
+      sayDiagnostics(diagnostics, screen);
       screen.out(
         `${errors === 0 ? "ok" : "wrong"} | ${counted(paths.length, "file")} | ` +
           `${counted(errors, "error")} | ${counted(count("warning"), "warning")}\n`,
@@ -68,8 +64,4 @@ function findProblems(paths: readonly string[]): Findings {
     }
   }
   return { diagnostics: [...diagnostics.values()], unreadable };
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
+import { limitsOf } from "../scenario/limit_options.ts";
+import { LIMITS, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
@@ -22,6 +23,10 @@ export const BENCH = command({
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    return benchScenarios(paths, { ...options, limits: limitsOf(options) }, screen);
+    return benchScenarios(
+      paths,
+      { ...options, limits: limitsOf((option) => options[option]) },
+      screen,
+    );
   },
 });

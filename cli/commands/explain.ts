@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { HELD, WRONG } from "../exit_code.ts";
+import { HELD } from "../exit_code.ts";
+import { refuse } from "../screen.ts";
 
 /** Widest text that reads well. */
 const MOST_COLUMNS = 100;
@@ -50,10 +51,7 @@ export const EXPLAIN = command({
     const found = explain(question, readRulePage);
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);
-    if (!found.found && builtin === null) {
-      screen.err(`error: ${found.message}\n`);
-      return WRONG;
-    }
+    if (!found.found && builtin === null) return refuse(found.message, screen);
     const lines = found.found
       ? renderMarkdown(found.lines, { columns, colour: screen.colour })
       : [];

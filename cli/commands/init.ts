@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { HELD, WRONG } from "../exit_code.ts";
+import { HELD } from "../exit_code.ts";
+import { refuse } from "../screen.ts";
 
 export const INIT = command({
   name: "init",
@@ -22,10 +23,7 @@ export const INIT = command({
     const { initFolder } = await import("../init/init_folder.ts");
     const folder = words[0] ?? ".";
     const outcome = initFolder(folder);
-    if (!outcome.done) {
-      screen.err(`error: ${outcome.problem}\n`);
-      return WRONG;
-    }
+    if (!outcome.done) return refuse(outcome.problem, screen);
     const enter = folder === "." ? "" : `  cd ${folder}\n`;
     screen.out(
       `Wrote ${outcome.written.join(", ")}.\n\nRun it:\n${enter}  deno run -R=. first.dma\n`,

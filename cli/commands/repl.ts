@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { LIMITS, limitsOf, SEED } from "./scenario_options.ts";
+import { limitsOf } from "../scenario/limit_options.ts";
+import { LIMITS, SEED } from "./scenario_options.ts";
 
 export const REPL = command({
   name: "repl",
@@ -20,6 +21,11 @@ export const REPL = command({
   ],
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");
-    return await runTerminalRepl(words[0] ?? null, options.seed, limitsOf(options), screen);
+    return await runTerminalRepl(
+      words[0] ?? null,
+      options.seed,
+      limitsOf((option) => options[option]),
+      screen,
+    );
   },
 });

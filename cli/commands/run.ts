@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { LIMITS, limitsOf, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { limitsOf } from "../scenario/limit_options.ts";
+import { LIMITS, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
 
 export const RUN = command({
   name: "run",
@@ -22,7 +23,7 @@ export const RUN = command({
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
     const { trace, match, seed } = options;
-    const limits = limitsOf(options);
+    const limits = limitsOf((option) => options[option]);
     return runScenarios(paths, { only: "all", trace, match, seed, limits }, screen);
   },
 });

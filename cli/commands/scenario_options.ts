@@ -1,9 +1,8 @@
 /** What commands that run scenarios have in common. */
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
-import { milliseconds } from "../numbers.ts";
+import type { LimitOption } from "../scenario/limit_options.ts";
 import type { Screen } from "../screen.ts";
-import type { LimitOptions } from "../scenario/limit_options.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",
@@ -31,56 +30,16 @@ export const SEED = {
 
 /** The script's limits. Each has an error of its own and exit code 3. */
 export const LIMITS = {
-  "max-steps": {
-    kind: "integer",
-    least: 1,
-    placeholder: "NUMBER",
-    doc: "instructions of one test (500000000)",
-  },
-  "max-memory": {
-    kind: "integer",
-    least: 1,
-    placeholder: "BYTES",
-    doc: "memory of one test (1073741824)",
-  },
-  "max-output": {
-    kind: "integer",
-    least: 1,
-    placeholder: "LINES",
-    doc: "lines of print, show and explain in the whole run (100000)",
-  },
-  "max-events": {
-    kind: "integer",
-    least: 1,
-    placeholder: "NUMBER",
-    doc: "events kept of one machine (1000000)",
-  },
-  "max-depth": {
-    kind: "integer",
-    least: 1,
-    placeholder: "CALLS",
-    doc: "calls inside each other (1000)",
-  },
-  "max-time": {
-    kind: "integer",
-    least: 1,
-    placeholder: "SECONDS",
-    doc: "time of one test (60)",
-  },
-} as const satisfies Record<string, OptionSpec>;
+  "max-steps": limit("NUMBER", "instructions of one test (500000000)"),
+  "max-memory": limit("BYTES", "memory of one test (1073741824)"),
+  "max-output": limit("LINES", "lines of print, show and explain in the whole run (100000)"),
+  "max-events": limit("NUMBER", "events kept of one machine (1000000)"),
+  "max-depth": limit("CALLS", "calls inside each other (1000)"),
+  "max-time": limit("SECONDS", "time of one test (60)"),
+} satisfies Record<LimitOption, OptionSpec>;
 
-/** The limits that the options name, the usual ones for the others. */
-export function limitsOf(
-  options: { readonly [N in keyof typeof LIMITS]: number | null },
-): LimitOptions {
-  return {
-    steps: options["max-steps"],
-    memoryBytes: options["max-memory"],
-    outputLines: options["max-output"],
-    depth: options["max-depth"],
-    events: options["max-events"],
-    timeMs: milliseconds(options["max-time"]),
-  };
+function limit(placeholder: string, doc: string) {
+  return { kind: "integer", least: 1, placeholder, doc } as const;
 }
 
 /** The value of an option that takes one of a few words, the first without one; null after saying so. */

@@ -1,7 +1,9 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { LIMITS, limitsOf, MATCH, oneOf, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { limitsOf } from "../scenario/limit_options.ts";
+import { refuse } from "../screen.ts";
+import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
@@ -48,8 +50,7 @@ export const TEST = command({
     const { readShard } = await import("../testing/shard.ts");
     const shard = options.shard === null ? null : readShard(options.shard);
     if (shard === null && options.shard !== null) {
-      screen.err(`error: --shard takes a part such as 2/3, not "${options.shard}"\n`);
-      return WRONG;
+      return refuse(`--shard takes a part such as 2/3, not "${options.shard}"`, screen);
     }
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { runTests } = await import("../testing/run_tests.ts");
@@ -66,7 +67,7 @@ export const TEST = command({
           shard,
           workers: options.jobs ?? 1,
           trace: options.trace,
-          limits: limitsOf(options),
+          limits: limitsOf((option) => options[option]),
           snapshot,
           coverage: options.coverage,
         },

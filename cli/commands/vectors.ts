@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
+import { writeHostFile } from "../host_file.ts";
 import { SEED } from "./scenario_options.ts";
 
 /** Random vectors when nobody says how many. */
@@ -34,12 +35,7 @@ export const VECTORS = command({
       screen.out(text);
       return HELD;
     }
-    try {
-      Deno.writeTextFileSync(options.out, text);
-    } catch (error) {
-      screen.err(`error: Cannot write "${options.out}": ${(error as Error).message}\n`);
-      return WRONG;
-    }
+    if (!writeHostFile(options.out, text, screen)) return WRONG;
     screen.out(`Wrote ${file.vectors.length} vectors to ${options.out}.\n`);
     return HELD;
   },

@@ -4,8 +4,8 @@ import { formatCount } from "../../lang/text/numbers.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
 import { findFaultLogs } from "../../runtime/iommu/fault_log/find_fault_logs.ts";
 import type { FaultLogProblem } from "../../runtime/iommu/fault_log/logged_fault.ts";
-import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import type { Screen } from "../screen.ts";
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { refuse, type Screen } from "../screen.ts";
 
 export interface FaultLogText {
   /** Lines for the reader. */
@@ -65,9 +65,7 @@ export async function printInput(screen: Screen): Promise<ExitCode> {
 
 function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {
   screen.out(lines.map((line) => `${line}\n`).join(""));
-  if (problems.length === 0) return HELD;
-  screen.err(`error: ${problems.join("\n")}\n`);
-  return WRONG;
+  return problems.length === 0 ? HELD : refuse(problems.join("\n"), screen);
 }
 
 /** The message, and the line with a caret where it is wrong. */

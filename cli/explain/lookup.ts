@@ -6,8 +6,14 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
-import { keyName, keysNamed, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
-import { keyLines } from "./key_lines.ts";
+import {
+  defaultText,
+  keyName,
+  keysNamed,
+  MACHINE_KEYS,
+  type MachineKey,
+  shapeText,
+} from "../../lang/machine/key_text.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
@@ -126,6 +132,21 @@ function codeLines(code: string, entry: CodeEntry): string[] {
     "```",
     ...entry.example.split("\n"),
     "```",
+  ];
+}
+
+/** A key of the machine block. */
+function keyLines(key: MachineKey): string[] {
+  const { block, spec } = key;
+  return [
+    `## ${keyName(key)}`,
+    "",
+    spec.doc,
+    "",
+    `- takes: ${shapeText(spec.shape)}`,
+    `- default: ${defaultText(spec)}`,
+    ...block.keyword === "machine" ? [] : [`- in: ${block.keyword}: ${block.doc}`],
+    "",
   ];
 }
 

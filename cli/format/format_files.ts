@@ -1,10 +1,10 @@
 /** `dmalab fmt`: files in their one style, or the list of those that are not. */
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { readHostFile } from "../host_file.ts";
+import { readHostFile, writeHostFile } from "../host_file.ts";
 import { painter } from "../../lang/render/paint.ts";
-import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
+import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
 import { formatSource } from "../../lang/format/format.ts";
 
@@ -34,12 +34,12 @@ export function formatFiles(
           `${paint("warning", "not formatted")}  ${path}:${firstChange(file.text, text)}\n`,
         );
         exitCode = worseExitCode(exitCode, FAILED);
-      } else if (writeFile(path, text, screen)) {
+      } else if (writeHostFile(path, text, screen)) {
         screen.out(`${paint("good", "formatted")}  ${path}\n`);
       } else exitCode = WRONG;
     }
   }
-  const files = `${paths.length} file${paths.length === 1 ? "" : "s"}`;
+  const files = counted(paths.length, "file");
   const verb = check ? "would change" : "changed";
   screen.out(`${exitCode === HELD ? "ok" : "FAILED"} | ${files} | ${changed} ${verb}\n`);
   return exitCode;
@@ -62,8 +62,7 @@ export async function formatInput(
 function formatText(name: string, text: string, screen: Screen): string | null {
   const formatted = formatSource(new SourceFile(name, text));
   if (formatted.ok) return formatted.text;
-  const style = diagnosticStyle(painter(screen.colour));
-  screen.err(`${renderDiagnostics(formatted.diagnostics, { style })}\n\n`);
+  sayDiagnostics(formatted.diagnostics, screen);
   return null;
 }
 
@@ -72,19 +71,4 @@ function firstChange(before: string, after: string): number {
   const [old, now] = [before.split("\n"), after.split("\n")];
   const index = old.findIndex((line, each) => line !== now[each]);
   return (index < 0 ? old.length : index) + 1;
-}
-
-function writeFile(path: string, text: string, screen: Screen): boolean {
-  try {
-    Deno.writeTextFileSync(path, text);
-    return true;
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotCapable
-      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
-      : error instanceof Deno.errors.PermissionDenied
-      ? "the system does not permit it"
-      : String(error);
-    screen.err(`error: Cannot write "${path}": ${why}\n`);
-    return false;
-  }
 }

@@ -2,10 +2,10 @@
 import * as readline from "node:readline";
 import process from "node:process";
 import { HostLoader } from "../host_loader.ts";
-import { type ExitCode, HELD, INTERRUPTED, WRONG } from "../exit_code.ts";
+import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
-import type { Screen } from "../screen.ts";
+import { refuse, type Screen } from "../screen.ts";
 import { readHistory, writeHistory } from "./history.ts";
 import { LineQueue } from "./line_queue.ts";
 import { INTERRUPT, Repl } from "./repl.ts";
@@ -20,10 +20,7 @@ export async function runTerminalRepl(
   screen: Screen & { flush?(): void },
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
-  if (typeof opened === "string") {
-    screen.err(`error: ${opened}\n`);
-    return WRONG;
-  }
+  if (typeof opened === "string") return refuse(opened, screen);
   const isTerminal = Deno.stdin.isTerminal() && screen.columns !== null;
   const lines = new LineQueue();
   const write = (text: string) => {

@@ -4,16 +4,8 @@ import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { matching } from "../../lang/run/runner.ts";
 import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
-import {
-  type ExitCode,
-  FAILED,
-  HELD,
-  INTERRUPTED,
-  STOPPED,
-  worseExitCode,
-  WRONG,
-} from "../exit_code.ts";
-import { Interrupts } from "../interrupts.ts";
+import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
@@ -28,18 +20,12 @@ export interface BenchScenarioOptions {
 }
 
 /** Runs the benches of each file; none found is a failure. */
-export function benchScenarios(
+export async function benchScenarios(
   paths: readonly string[],
   options: BenchScenarioOptions,
   screen: Screen,
-): ExitCode {
-  const interrupts = new Interrupts();
-  try {
-    const exitCode = benchAll(paths, options, screen, interrupts);
-    return interrupts.interrupted() ? INTERRUPTED : exitCode;
-  } finally {
-    interrupts.close();
-  }
+): Promise<ExitCode> {
+  return await withInterrupts((watch) => benchAll(paths, options, screen, watch));
 }
 
 function benchAll(

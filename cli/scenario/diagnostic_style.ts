@@ -1,6 +1,8 @@
 /** The colours of diagnostics and failures. */
-import type { StyleRole } from "../../lang/diagnostics/render.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { renderDiagnostics, type StyleRole } from "../../lang/diagnostics/render.ts";
+import { type Paint, painter, type Role } from "../../lang/render/paint.ts";
+import type { Screen } from "../screen.ts";
 
 const ROLES: Readonly<Record<StyleRole, Role>> = {
   error: "bad",
@@ -11,6 +13,13 @@ const ROLES: Readonly<Record<StyleRole, Role>> = {
   hint: "good",
   gutter: "dim",
 };
+
+/** Writes what is wrong with a file to the error stream; nothing for nothing. */
+export function sayDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): void {
+  if (diagnostics.length === 0) return;
+  const style = diagnosticStyle(painter(screen.colour));
+  screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
+}
 
 /** What `renderDiagnostic` and `runProgram` take as their style. */
 export function diagnosticStyle(paint: Paint): (role: StyleRole, text: string) => string {

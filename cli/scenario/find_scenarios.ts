@@ -1,4 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
+import { isFolder } from "../host_file.ts";
 import { joinPath } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
@@ -31,12 +32,4 @@ function below(folder: string): string[] {
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);
     return entry.name.endsWith(".dma") ? [path] : [];
   });
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
 }

@@ -4,6 +4,29 @@ import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
 /** Each limit; null for the usual one. */
 export type LimitOptions = { readonly [N in keyof Limits]: number | null };
 
+const MS_PER_SECOND = 1000;
+
+/** Which limit an option of a command line sets, and what one of its units is. */
+export const LIMIT_OPTIONS = {
+  "max-steps": { limit: "steps", unit: 1 },
+  "max-memory": { limit: "memoryBytes", unit: 1 },
+  "max-depth": { limit: "depth", unit: 1 },
+  "max-events": { limit: "events", unit: 1 },
+  "max-output": { limit: "outputLines", unit: 1 },
+  "max-time": { limit: "timeMs", unit: MS_PER_SECOND },
+} as const satisfies Readonly<Record<string, { limit: keyof Limits; unit: number }>>;
+
+export type LimitOption = keyof typeof LIMIT_OPTIONS;
+
+/** The limits that the options name, the usual ones for the others. */
+export function limitsOf(valueOf: (option: LimitOption) => number | null): LimitOptions {
+  const limits = Object.entries(LIMIT_OPTIONS).map(([option, { limit, unit }]) => {
+    const value = valueOf(option as LimitOption);
+    return [limit, value === null ? null : value * unit];
+  });
+  return Object.fromEntries(limits);
+}
+
 /** All limits: those that are named, the usual ones for the others. */
 export function allLimits(named: LimitOptions): Limits {
   return {

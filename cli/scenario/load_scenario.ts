@@ -1,12 +1,10 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
 import { HostLoader } from "../host_loader.ts";
-import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
-import { diagnosticStyle } from "./diagnostic_style.ts";
+import { sayDiagnostics } from "./diagnostic_style.ts";
 
 export interface LoadedScenario {
   /** Null when there are errors. */
@@ -39,10 +37,7 @@ export function loadScenario(path: string, screen: Screen): LoadedScenario {
     return { program: null, errors: 1, warnings: 0 };
   }
   const { program, diagnostics } = opened;
-  if (diagnostics.length > 0) {
-    const style = diagnosticStyle(painter(screen.colour));
-    screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
-  }
+  sayDiagnostics(diagnostics, screen);
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   return { program, errors, warnings: diagnostics.length - errors };
 }

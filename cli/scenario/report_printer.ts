@@ -3,6 +3,11 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 
+/** What stands above the lines of a file's tests. */
+export function headLine(tests: number, file: string, paint: Paint): string {
+  return paint("dim", `running ${counted(tests, "test")} from ${file}`);
+}
+
 /** The line of a test; null for top-level statements that came to their end. */
 export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   if (outcome.kind === "main" && outcome.outcome === "passed") return null;
@@ -104,7 +109,8 @@ function nameOf(outcome: TestOutcome): string {
   return outcome.kind === "main" ? "(statements)" : printable(displayName(outcome));
 }
 
-function counted(count: number, noun: string): string {
+/** `1 file`, `2 files`; thousands stand together, for programs that read summaries. */
+export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 

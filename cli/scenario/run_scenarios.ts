@@ -3,22 +3,20 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
-import {
-  type ExitCode,
-  FAILED,
-  HELD,
-  INTERRUPTED,
-  STOPPED,
-  worseExitCode,
-  WRONG,
-} from "../exit_code.ts";
-import { Interrupts } from "../interrupts.ts";
+import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { loadScenario } from "./load_scenario.ts";
-import { failureLines, incidentLines, outcomeLine, summaryLines } from "./report_printer.ts";
+import {
+  failureLines,
+  headLine,
+  incidentLines,
+  outcomeLine,
+  summaryLines,
+} from "./report_printer.ts";
 import { SpacedLines } from "./spaced_lines.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
@@ -41,13 +39,7 @@ export async function runScenarios(
   options: ScenarioOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  const interrupts = new Interrupts();
-  try {
-    const exitCode = await runAll(paths, options, screen, interrupts);
-    return interrupts.interrupted() ? INTERRUPTED : exitCode;
-  } finally {
-    interrupts.close();
-  }
+  return await withInterrupts((watch) => runAll(paths, options, screen, watch));
 }
 
 async function runAll(
@@ -69,10 +61,7 @@ async function runAll(
     const lines = new SpacedLines(screen);
     const trace = new TracePrinter((line) => lines.body(line), paint);
     const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
-    if (tests > 0) {
-      const count = `${tests} test${tests === 1 ? "" : "s"}`;
-      lines.head(paint("dim", `running ${count} from ${program.source.name}`));
-    }
+    if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
     const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
       ...options.match === null ? {} : { match: options.match },
@@ -129,10 +118,13 @@ function noTestFound(
 ): ExitCode {
   const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
   if (found || (only === "all" && match === null)) return HELD;
-  screen.err(
-    match === null
-      ? "error: No test found: there is no `test` or `property` in what was given\n"
-      : `error: No test found: no name contains "${match}"\n`,
-  );
+  screen.err(`error: ${noTestText(match)}\n`);
   return FAILED;
+}
+
+/** Why there was no test. @param match The part of a name that was looked for. */
+export function noTestText(match: string | null): string {
+  return match === null
+    ? "No test found: there is no `test` or `property` in what was given"
+    : `No test found: no name contains "${match}"`;
 }

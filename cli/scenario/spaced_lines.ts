@@ -3,16 +3,13 @@ import type { Screen } from "../screen.ts";
 
 /** Lines with an empty one around what a test says, so that it is seen whose words they are. */
 export class SpacedLines {
-  readonly #screen: Screen;
   /** What the last line was. */
   #last: "head" | "body" | "verdict" | null = null;
   #bodyBefore = false;
   /** A head that is not written yet. */
   #head: string | null = null;
 
-  constructor(screen: Screen) {
-    this.#screen = screen;
-  }
+  constructor(private readonly screen: Screen) {}
 
   /** What comes belongs to this; when nothing comes, nothing is said. */
   head(line: string): void {
@@ -21,7 +18,7 @@ export class SpacedLines {
 
   body(line: string): void {
     this.#writeHead();
-    if (this.#last === "head" || this.#last === "verdict") this.#screen.out("\n");
+    if (this.#last === "head" || this.#last === "verdict") this.screen.out("\n");
     this.#bodyBefore = true;
     this.#write("body", line);
   }
@@ -29,10 +26,10 @@ export class SpacedLines {
   verdict(line: string, below: readonly string[]): void {
     this.#writeHead();
     // The verdict ends what its test said; the next test begins after an empty line.
-    if (this.#last === "verdict" && this.#bodyBefore) this.#screen.out("\n");
+    if (this.#last === "verdict" && this.#bodyBefore) this.screen.out("\n");
     this.#bodyBefore = this.#last === "body";
     this.#write("verdict", line);
-    for (const each of below) this.#screen.out(`${each}\n`);
+    for (const each of below) this.screen.out(`${each}\n`);
   }
 
   #writeHead(): void {
@@ -43,6 +40,6 @@ export class SpacedLines {
 
   #write(kind: "head" | "body" | "verdict", line: string): void {
     this.#last = kind;
-    this.#screen.out(`${line}\n`);
+    this.screen.out(`${line}\n`);
   }
 }

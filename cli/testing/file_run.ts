@@ -45,6 +45,8 @@ export type FileEvent =
     readonly path: string;
     /** Null when the file is wrong. */
     readonly report: RunReport | null;
+    /** What is wrong with the file, rendered. */
+    readonly problems: string;
     readonly exitCode: ExitCode;
     readonly coverage: CoverageRecord | null;
   };
@@ -59,8 +61,9 @@ export async function runFile(
   const problems = new MemoryScreen();
   const { program } = loadScenario(job.path, problems);
   if (problems.errors !== "") tell({ kind: "problems", text: problems.errors });
+  const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {
-    tell({ kind: "end", path: job.path, report: null, exitCode: WRONG, coverage: null });
+    tell({ ...end, report: null, exitCode: WRONG, coverage: null });
     return;
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
@@ -101,11 +104,6 @@ export async function runFile(
     ...watch === undefined ? {} : { watch },
     limits: allLimits(job.limits),
   });
-  tell({
-    kind: "end",
-    path: job.path,
-    report,
-    exitCode: codeOf(report),
-    coverage: recorder?.record(report) ?? null,
-  });
+  const coverage = recorder?.record(report) ?? null;
+  tell({ ...end, report, exitCode: codeOf(report), coverage });
 }

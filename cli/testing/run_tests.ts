@@ -2,10 +2,11 @@
 import { displayName, type RunReport } from "../../lang/run/report.ts";
 import { type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
 import { readRulePage } from "../explain/rule_pages.ts";
-import { readHostFile } from "../host_file.ts";
+import { readHostFile, writeHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
+import { noTestText } from "../scenario/run_scenarios.ts";
 import type { Screen } from "../screen.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
@@ -59,11 +60,7 @@ export async function runTests(
   }
   const missesTests = !results.foundTest && (shard === null || firsts!.at(-1) === 0);
   // A file that is wrong has been complained about; it is no matter of its tests.
-  const noTest = !missesTests || results.exitCode !== HELD
-    ? null
-    : match === null
-    ? "No test found: there is no `test` or `property` in what was given"
-    : `No test found: no name contains "${match}"`;
+  const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(match);
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode } = results;
@@ -117,7 +114,10 @@ class Results {
     const { counts } = report;
     const complete = counts.failed + counts.filtered === 0 && this.options.shard === null;
     if (this.options.snapshot === "update" && complete) {
-      if (!writeSnapshot(path, this.#printed, this.screen)) this.exitCode = FAILED;
+      // There is no snapshot of tests that print nothing.
+      if ([...this.#printed.values()].every((lines) => lines.length === 0)) return;
+      const text = snapshotText(this.#printed);
+      if (!writeHostFile(snapshotPath(path), text, this.screen)) this.exitCode = FAILED;
       return;
     }
     const before = readHostFile(snapshotPath(path));
@@ -127,27 +127,5 @@ class Results {
       : compareSnapshot(path, text, this.#printed, complete);
     this.snapshots.push(...problems);
     if (problems.length > 0) this.exitCode = worseExitCode(this.exitCode, FAILED);
-  }
-}
-
-/** Writes the snapshot of a file whose tests print something; false after saying why not. */
-function writeSnapshot(
-  path: string,
-  printed: ReadonlyMap<string, readonly string[]>,
-  screen: Screen,
-): boolean {
-  const file = snapshotPath(path);
-  if ([...printed.values()].every((lines) => lines.length === 0)) return true;
-  try {
-    Deno.writeTextFileSync(file, snapshotText(printed));
-    return true;
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotCapable
-      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    screen.err(`error: Cannot write "${file}": ${why}\n`);
-    return false;
   }
 }

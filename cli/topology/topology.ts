@@ -9,7 +9,7 @@ import { wrapText } from "../../lang/text/columns.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { painter } from "../../lang/render/paint.ts";
-import type { Screen } from "../screen.ts";
+import { refuse, type Screen } from "../screen.ts";
 import { findFunction } from "../../instruments/topology/find_function.ts";
 import { findingText } from "./finding_text.ts";
 import { groupCheckLine } from "../../instruments/topology/group_check.ts";
@@ -78,11 +78,6 @@ function readCpu(text: string): CpuIdentity | undefined {
   const [, name, family] = /^([a-z]+)(?::(0x[0-9a-f]{1,3}|\d{1,4}))?$/i.exec(text) ?? [];
   const vendor = CPU_VENDORS.find((each) => each === name?.toLowerCase());
   return vendor === undefined ? undefined : { vendor, family: Number(family ?? 0) };
-}
-
-function refuse(problem: string, screen: Screen): ExitCode {
-  screen.err(`error: ${problem}\n`);
-  return WRONG;
 }
 
 function showMachine(

@@ -6,60 +6,57 @@ import type { FileEvent } from "../file_run.ts";
 import type { Reporter, RunSummary } from "../reporter.ts";
 
 type OutcomeEvent = FileEvent & { readonly kind: "outcome" };
+type EndEvent = FileEvent & { readonly kind: "end" };
 
 interface FileOutcomes {
   readonly file: string;
   readonly outcomes: OutcomeEvent[];
 }
 
-/** A file whose tests could not be run, and why. */
-interface WrongFile {
-  readonly path: string;
-  readonly problems: string;
-}
-
-/** Collects the outcomes by file. */
+/** The outcomes by file, and the files whose tests could not be run. */
 class Collector {
   readonly files: FileOutcomes[] = [];
-  readonly wrong: WrongFile[] = [];
-  readonly #problems = new Problems();
+  readonly wrong: EndEvent[] = [];
 
   add(event: FileEvent): void {
     if (event.kind === "start") this.files.push({ file: event.file, outcomes: [] });
     else if (event.kind === "outcome") this.files.at(-1)!.outcomes.push(event);
-    const wrong = this.#problems.wrongFile(event);
-    if (wrong !== null) this.wrong.push(wrong);
+    else if (isWrongFile(event)) this.wrong.push(event);
   }
 }
 
-/** Finds the files that are wrong. */
-class Problems {
-  #text = "";
+function isWrongFile(event: FileEvent): event is EndEvent {
+  return event.kind === "end" && event.report === null;
+}
 
-  /** The file that ends with this event, if it is wrong. */
-  wrongFile(event: FileEvent): WrongFile | null {
-    if (event.kind === "problems") this.#text = event.text.trimEnd();
-    if (event.kind !== "end") return null;
-    const problems = this.#text;
-    this.#text = "";
-    return event.report === null ? { path: event.path, problems } : null;
-  }
+/** A reporter that writes everything at the end. */
+function reportAtEnd(
+  screen: Screen,
+  textOf: (collected: Collector, summary: RunSummary) => string,
+): Reporter {
+  const collector = new Collector();
+  return {
+    forPeople: false,
+    event(event): void {
+      if (event.kind === "problems") screen.err(event.text);
+      collector.add(event);
+    },
+    end: (summary) => screen.out(textOf(collector, summary)),
+  };
 }
 
 /** The Test Anything Protocol, version 14: a line as soon as its test has run. */
 export function tapReporter(screen: Screen): Reporter {
   let file = "";
   let number = 0;
-  const problems = new Problems();
   screen.out("TAP version 14\n");
   return {
     forPeople: false,
     event(event): void {
-      const wrong = problems.wrongFile(event);
-      if (wrong !== null) {
+      if (isWrongFile(event)) {
         number++;
-        screen.out(`not ok ${number} - ${tapText(wrong.path)}: the file is wrong\n`);
-        screen.out(tapBlock("diagnostic", wrong.problems.split("\n")));
+        screen.out(`not ok ${number} - ${tapText(event.path)}: the file is wrong\n`);
+        screen.out(tapBlock("diagnostic", event.problems.trimEnd().split("\n")));
       }
       if (event.kind === "problems") screen.err(event.text);
       else if (event.kind === "start") file = event.file;
@@ -111,23 +108,13 @@ function tapText(text: string): string {
 
 /** XML in the form that CI systems read as JUnit's. */
 export function junitReporter(screen: Screen): Reporter {
-  const collector = new Collector();
-  return {
-    forPeople: false,
-    event(event): void {
-      if (event.kind === "problems") screen.err(event.text);
-      collector.add(event);
-    },
-    end(summary): void {
-      screen.out(junitText(collector, summary));
-    },
-  };
+  return reportAtEnd(screen, junitText);
 }
 
 function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummary): string {
   const suites = files.filter(({ outcomes }) => outcomes.length > 0).map(suiteText);
   for (const { path, problems } of wrong) {
-    suites.push(errorSuite(path, "the file is wrong", problems));
+    suites.push(errorSuite(path, "the file is wrong", problems.trimEnd()));
   }
   if (noTest !== null) suites.push(errorSuite("dmalab", noTest, ""));
   if (snapshots.length > 0) {
@@ -198,23 +185,17 @@ function attribute(text: string): string {
 
 /** One JSON document with everything that is known. */
 export function jsonReporter(screen: Screen): Reporter {
-  const collector = new Collector();
-  return {
-    forPeople: false,
-    event(event): void {
-      if (event.kind === "problems") screen.err(event.text);
-      collector.add(event);
-    },
-    end({ reports, snapshots, exitCode, noTest }): void {
-      const files = collector.files.map(({ file, outcomes }) => ({
-        file,
-        ...(({ counts, unreached }) => ({ counts, unreached }))(
-          reports.find((report) => report.file === file)!,
-        ),
-        tests: outcomes.map(({ outcome, printed, wallMs }) => ({ ...outcome, printed, wallMs })),
+  return reportAtEnd(screen, (collected, { reports, snapshots, exitCode, noTest }) => {
+    const files = collected.files.map(({ file, outcomes }) => {
+      const { counts, unreached } = reports.find((report) => report.file === file)!;
+      const tests = outcomes.map(({ outcome, printed, wallMs }) => ({
+        ...outcome,
+        printed,
+        wallMs,
       }));
-      const wrong = collector.wrong.map(({ path }) => path);
-      screen.out(`${JSON.stringify({ exitCode, files, wrong, noTest, snapshots }, null, 2)}\n`);
-    },
-  };
+      return { file, counts, unreached, tests };
+    });
+    const wrong = collected.wrong.map(({ path }) => path);
+    return `${JSON.stringify({ exitCode, files, wrong, noTest, snapshots }, null, 2)}\n`;
+  });
 }

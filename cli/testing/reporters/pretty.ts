@@ -1,9 +1,10 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
 import { printable } from "../../../lang/diagnostics/display_width.ts";
-import type { RunReport } from "../../../lang/run/report.ts";
 import { painter } from "../../../lang/render/paint.ts";
 import {
+  counted,
   failureLines,
+  headLine,
   incidentLines,
   outcomeLine,
   summaryLines,
@@ -25,10 +26,7 @@ export function prettyReporter(screen: Screen): Reporter {
           return;
         case "start":
           lines = new SpacedLines(screen);
-          if (event.tests > 0) {
-            const count = `${event.tests} test${event.tests === 1 ? "" : "s"}`;
-            lines.head(paint("dim", `running ${count} from ${event.file}`));
-          }
+          if (event.tests > 0) lines.head(headLine(event.tests, event.file, paint));
           return;
         case "trace":
           lines.body(event.text);
@@ -82,10 +80,7 @@ function writeEnd(screen: Screen, { reports, snapshots }: RunSummary): void {
   for (const { place, lines } of snapshots) {
     screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
   }
-  const all: readonly RunReport[] = reports;
-  const [last, ...above] = summaryLines(all, paint).reverse();
-  const wrong = snapshots.length === 0
-    ? []
-    : [`${snapshots.length} snapshot${snapshots.length === 1 ? "" : "s"} differ`];
-  screen.out(`\n${[...above.reverse(), [last, ...wrong].join(" | ")].join("\n")}\n`);
+  const summary = summaryLines(reports, paint).join("\n");
+  const wrong = snapshots.length === 0 ? "" : ` | ${counted(snapshots.length, "snapshot")} differ`;
+  screen.out(`\n${summary}${wrong}\n`);
 }
