@@ -77,7 +77,6 @@ export const FORCED_CASTS: Excuses = {
     "a function that V8 has only when it is started with --expose-gc",
   "conformance/defects/command_forms.ts Json": AS_DATA,
   "conformance/defects/damage_report.ts readonly Run[]": AS_DATA,
-  "conformance/defects/defect_replay.ts Json": AS_DATA,
   "conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
   "conformance/traces/swiotlb_trace.ts Line": "a line of one kind of trace, told by its op",
   "conformance/traces/swiotlb_trace.ts Json": AS_DATA,

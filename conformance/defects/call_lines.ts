@@ -64,39 +64,29 @@ export class CallLines {
   }
 
   #happened(name: string, given: Fields): void {
-    const number = (field: string) => given[field] as number;
     switch (name) {
       case "block.segment":
         if (given.path !== "bus") break;
-        this.lines.push(["segment", number("phys"), number("size_bytes")]);
+        this.#tell("segment", given, "phys", "size_bytes");
         this.#segmentAt = -1;
         break;
       case "iova.alloc":
-        this.#reserved = number("start");
-        this.lines.push(["iova.reserve", number("size_bytes"), number("start")]);
+        this.#reserved = given.start as number;
+        this.#tell("iova.reserve", given, "size_bytes", "start");
         break;
       case "iova.free":
         if (this.lazy && given.to !== "flush_queue") break;
-        this.lines.push(["iova.release", number("start"), number("size_bytes")]);
+        this.#tell("iova.release", given, "start", "size_bytes");
         break;
       case "iommu.map":
-        this.lines.push(["pagetable.map", number("iova"), number("phys"), number("size_bytes")]);
+        this.#tell("pagetable.map", given, "iova", "phys", "size_bytes");
         break;
-      case "iommu.map_failed": {
-        const undone = number("undone_bytes");
-        this.lines.push(
-          ["pagetable.map", number("iova"), number("phys"), number("size_bytes")],
-          ["pagetable.unmap", number("iova"), undone, undone],
-        );
+      case "iommu.map_failed":
+        this.#tell("pagetable.map", given, "iova", "phys", "size_bytes");
+        this.#tell("pagetable.unmap", given, "iova", "undone_bytes", "undone_bytes");
         break;
-      }
       case "iommu.unmap":
-        this.lines.push([
-          "pagetable.unmap",
-          number("iova"),
-          number("size_bytes"),
-          number("unmapped_bytes"),
-        ]);
+        this.#tell("pagetable.unmap", given, "iova", "size_bytes", "unmapped_bytes");
         break;
       case "inject":
         for (const call of this.#open) call.injected = true;
@@ -104,51 +94,48 @@ export class CallLines {
     }
   }
 
+  /** Adds a line of numbers. */
+  #tell(name: string, given: Fields, ...fields: readonly string[]): void {
+    this.lines.push([name, ...fields.map((field) => given[field] as number)]);
+  }
+
   #leave(api: string, result: Fields): void {
     const call = this.#open.pop();
     if (call === undefined || call.injected) return;
     const number = (field: string) => call.given[field] as number;
     switch (api) {
-      case "dma_iova_try_alloc":
+      case "dma_iova_try_alloc": {
         if (result.result !== true) break;
-        this.#ranges.push({
-          addr: this.#reserved + number("phys") % GRANULE_BYTES,
-          sizeBytes: number("size"),
-        });
-        this.lines.push(["iova.alloc", number("phys"), number("size"), this.#ranges.at(-1)!.addr]);
+        const addr = this.#reserved + number("phys") % GRANULE_BYTES;
+        this.#ranges.push({ addr, sizeBytes: number("size") });
+        this.lines.push(["iova.alloc", number("phys"), number("size"), addr]);
         break;
-      case "dma_iova_link":
-        this.lines.push([
-          "iommu.link",
-          number("phys"),
-          number("offset"),
-          number("size"),
-          errnoOf(result),
-        ]);
+      }
+      case "dma_iova_link": {
+        const piece = [number("phys"), number("offset"), number("size")];
+        this.lines.push(["iommu.link", ...piece, errnoOf(result)]);
         break;
+      }
       case "dma_iova_sync":
         this.lines.push(["iova.sync", number("offset"), number("size"), errnoOf(result)]);
         break;
       case "dma_iova_destroy":
         this.#destroyed(call);
         break;
-      case "dma_map_phys":
-        this.lines.push([
-          "dma.map",
-          number("phys"),
-          number("size"),
-          result.result as number | null,
-        ]);
+      case "dma_map_phys": {
+        const dma = result.result as number | null;
+        this.lines.push(["dma.map", number("phys"), number("size"), dma]);
         break;
+      }
       case "dma_unmap_phys":
-        this.lines.push(["dma.unmap", number("dma"), number("size")]);
+        this.#tell("dma.unmap", call.given, "dma", "size");
         break;
       case "dma_pool_alloc":
         if (typeof result.result !== "number" || result.result < 0) break;
         this.lines.push(["pool.alloc", number("size_bytes"), result.result]);
         break;
       case "dma_pool_free":
-        this.lines.push(["pool.free", number("size_bytes"), number("dma")]);
+        this.#tell("pool.free", call.given, "size_bytes", "dma");
         break;
     }
   }

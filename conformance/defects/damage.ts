@@ -35,19 +35,27 @@ export function fillPages(memory: PhysicalMemory, pages: Iterable<number>): void
   for (const page of pages) memory.fill(page as PhysAddr, PAGE_SIZE_BYTES, FILL);
 }
 
+/** The words of a buffer in order, each with its offset on the disk. */
+function* wordsOf(
+  pieces: readonly Extent[],
+  offsetBytes: Bytes,
+): Generator<readonly [phys: number, offset: number]> {
+  let offset = offsetBytes;
+  for (const [phys, sizeBytes] of pieces) {
+    for (let at = 0; at < sizeBytes; at += WORD_BYTES) yield [phys + at, offset + at];
+    offset += sizeBytes;
+  }
+}
+
 /** Puts what the disk is to hold where a write takes it from. */
 export function writePattern(
   memory: PhysicalMemory,
   pieces: readonly Extent[],
   offsetBytes: Bytes,
 ): void {
-  let offset = offsetBytes;
-  for (const [phys, sizeBytes] of pieces) {
-    for (let at = 0; at < sizeBytes; at += WORD_BYTES) {
-      memory.writeU32((phys + at) as PhysAddr, offset);
-      memory.writeU32((phys + at + 4) as PhysAddr, TAG_HIGH);
-      offset += WORD_BYTES;
-    }
+  for (const [phys, offset] of wordsOf(pieces, offsetBytes)) {
+    memory.writeU32(phys as PhysAddr, offset);
+    memory.writeU32((phys + 4) as PhysAddr, TAG_HIGH);
   }
 }
 
@@ -75,12 +83,7 @@ export function wrongRuns(
   offsetBytes: Bytes,
   pages: ReadonlySet<number>,
 ): Run[] {
-  const wanted = new Map<number, number>();
-  let offset = offsetBytes;
-  for (const [phys, sizeBytes] of pieces) {
-    for (let at = 0; at < sizeBytes; at += WORD_BYTES) wanted.set(phys + at, offset + at);
-    offset += sizeBytes;
-  }
+  const wanted = new Map(wordsOf(pieces, offsetBytes));
   const runs: Run[] = [];
   for (const page of [...pages].sort((a, b) => a - b)) {
     for (let phys = page; phys < page + PAGE_SIZE_BYTES; phys += WORD_BYTES) {
@@ -128,12 +131,9 @@ export function rightWords(
   offsetBytes: Bytes,
 ): Json {
   let right = 0;
-  let offset = offsetBytes;
-  for (const [phys, sizeBytes] of pieces) {
-    for (let at = 0; at < sizeBytes; at += WORD_BYTES) {
-      if (offsetAt(memory, phys + at) === offset + at) right++;
-    }
-    offset += sizeBytes;
+  for (const [phys, offset] of wordsOf(pieces, offsetBytes)) {
+    if (offsetAt(memory, phys) === offset) right++;
   }
-  return { data_words_right: right, data_words: (offset - offsetBytes) / WORD_BYTES };
+  const sizeBytes = pieces.reduce((sum, [, bytes]) => sum + bytes, 0);
+  return { data_words_right: right, data_words: sizeBytes / WORD_BYTES };
 }

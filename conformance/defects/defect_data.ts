@@ -1,6 +1,6 @@
 /** The shapes of the defects that real kernels showed (tests/golden/defects/README.md). */
 import type { Json } from "../difference.ts";
-import type { Extent } from "../kernel/kernel_data.ts";
+import type { CaptureLimits, Extent } from "../kernel/kernel_data.ts";
 
 export interface DefectCase {
   /** `<scenario>_<mode>/<kernel>` */
@@ -22,17 +22,7 @@ export interface DefectMachine {
     readonly metadata_sgl: boolean;
     readonly metadata_bytes_per_block?: number;
   };
-  readonly limits: DefectLimits;
-}
-
-export interface DefectLimits {
-  readonly max_hw_sectors_kb: number;
-  readonly max_sectors_kb: number;
-  readonly max_segments: number;
-  readonly virt_boundary_mask: number;
-  readonly dma_alignment: number;
-  readonly logical_block_size: number;
-  readonly max_integrity_segments: number;
+  readonly limits: Omit<CaptureLimits, "max_segment_size">;
 }
 
 /** A function that failed on purpose, or a device that was told it reaches less. */

@@ -1,6 +1,5 @@
 /** Builds the machine of a recorded defect, and brings its disk up. */
 import { alignDown, GIB, KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { ArmedFault, FAULT, FAULT_POINTS } from "../../runtime/faults.ts";
 import {
   defaultMachineConfig,
@@ -10,13 +9,14 @@ import {
 } from "../../runtime/machine_config.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { Machine } from "../../runtime/machine.ts";
-import { Media } from "../../devices/nvme/controller/media/media.ts";
-import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
-import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
-import { profileOf } from "../kernel/kernel_machine.ts";
-import { RecordedPool } from "../kernel/recorded_pool.ts";
+import {
+  capturedDevice,
+  captureDisk,
+  type CapturedMachine,
+  profileOf,
+} from "../kernel/kernel_machine.ts";
 import type {
   CallLine,
   DefectCase,
@@ -24,12 +24,9 @@ import type {
   DefectMachine,
   DefectStep,
 } from "./defect_data.ts";
-import { GivenIovas } from "./given_iovas.ts";
-import { GivenSlots } from "./given_slots.ts";
+import { GivenIovas, GivenSlots } from "./given_memory.ts";
 import { shownMemory } from "./shown_memory.ts";
 
-const QUEUE_DEPTH = 1024;
-const CAPACITY_BYTES = 16 * GIB;
 /** The driver's own limit; a controller that allows as much has none. */
 const NO_MDTS_KB = 8192;
 const POOL_BYTES = 64 * MIB;
@@ -40,13 +37,8 @@ const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bi
 /** Where the pool lies when no buffer of a run is bounced. */
 const QUIET_POOL = 0x7800_0000;
 
-export interface DefectHost {
-  readonly machine: Machine;
-  readonly dev: DmaDevice;
-  readonly controller: NvmeController;
-  readonly driver: NvmeDriver;
+export interface DefectHost extends CapturedMachine {
   readonly disk: NvmeDisk;
-  readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
   /** Null where nothing is translated. */
   readonly iovas: GivenIovas | null;
   readonly slots: GivenSlots;
@@ -57,11 +49,7 @@ export function defectHost(captured: DefectCase): DefectHost {
   const { limits, controller: { sgl, metadata_sgl, metadata_bytes_per_block } } = captured.machine;
   const bounced = firstBounced(captured.machine, captured.steps);
   const machine = new Machine(machineConfig(captured, bounced));
-  const dev = new DmaDevice("nvme", {
-    minAlignMask: 4 * KIB - 1,
-    maxSegmentSizeBytes: 2 ** 32 - 1,
-  });
-  machine.iommu.attach(dev);
+  const dev = capturedDevice(machine);
   const span = peerSpanOf(
     captured.steps.flatMap(({ commands }) => commands).flatMap((command) => {
       const { data, metadata } = shownMemory(command);
@@ -69,48 +57,22 @@ export function defectHost(captured: DefectCase): DefectHost {
     }),
   );
   if (span !== null) attachPeers(machine, dev, "same switch", span);
-  const controller = new NvmeController({
-    machine,
-    dev,
-    media: new Media({
-      capacityBytes: CAPACITY_BYTES,
-      blockSizeBytes: limits.logical_block_size,
-      metadataBytes: metadata_bytes_per_block ?? 0,
-      budget: machine.memory,
-    }),
-    settings: {
-      mdtsExponent: limits.max_hw_sectors_kb === NO_MDTS_KB
-        ? 0
-        : Math.log2(limits.max_hw_sectors_kb / 4),
-      sgl,
-      metadataSgl: metadata_sgl,
-      maxQueues: 1,
-      depth: QUEUE_DEPTH,
-    },
+  const mdtsExponent = limits.max_hw_sectors_kb === NO_MDTS_KB
+    ? 0
+    : Math.log2(limits.max_hw_sectors_kb / 4);
+  const host = captureDisk(machine, dev, {
+    blockSizeBytes: limits.logical_block_size,
+    metadataBytes: metadata_bytes_per_block ?? 0,
+    controller: { mdtsExponent, sgl, metadataSgl: metadata_sgl, maxQueues: 1 },
+    maxSectorsKb: limits.max_sectors_kb,
   });
-  const pools = {
-    small: new RecordedPool(machine, dev, "small", 256),
-    large: new RecordedPool(machine, dev, "large", 4096),
-  };
-  const driver = new NvmeDriver({
-    machine,
-    dev,
-    registers: controller,
-    queues: 1,
-    depthEntries: QUEUE_DEPTH,
-    maxUserSectors: limits.max_sectors_kb * 2,
-    pools,
-  });
+  const { controller, driver } = host;
   controller.interrupt = driver;
   driver.bringUp();
   machine.markReady();
   return {
-    machine,
-    dev,
-    controller,
-    driver,
+    ...host,
     disk: new NvmeDisk(driver),
-    pools,
     iovas: dev.domain === null ? null : new GivenIovas(dev.domain),
     slots: new GivenSlots(machine, POOL_BYTES),
   };

@@ -9,6 +9,7 @@
  */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
+import { limitsAsCaptured } from "../kernel/kernel_machine.ts";
 import { damageOf, expectedDamage } from "./damage_report.ts";
 import { bringAlong } from "./earlier_commands.ts";
 import { commandForms, expectedCommands } from "./command_forms.ts";
@@ -48,9 +49,9 @@ function ruleOf({ cases }: DefectCase, difference: Difference | null): string | 
 /** Replays one case; null when every step agrees. */
 export function replayDefect(captured: DefectCase): Difference | null {
   const host = defectHost(captured);
-  const expected = captured.machine.limits as unknown as Json;
-  const limits = firstDifference(expected, limitsOf(host), "machine.limits");
-  if (limits !== null) return limits;
+  const { max_segment_size: _, ...limits } = limitsAsCaptured(host.driver.limits);
+  const unlike = firstDifference({ ...captured.machine.limits }, limits, "machine.limits");
+  if (unlike !== null) return unlike;
   const transcript = new Transcript(host);
   inject(host, captured.injection);
   for (const [index, step] of captured.steps.entries()) {
@@ -106,16 +107,4 @@ function comparableResult(result: Json): Json {
 
 function indexOf(entry: Json): number {
   return Array.isArray(entry) ? (entry[0] as number) : 0;
-}
-
-function limitsOf({ driver: { limits } }: DefectHost): Json {
-  return {
-    max_hw_sectors_kb: limits.maxHwSectors / 2,
-    max_sectors_kb: limits.maxSectors / 2,
-    max_segments: limits.maxSegments,
-    virt_boundary_mask: limits.virtBoundaryMask,
-    dma_alignment: limits.dmaAlignmentMask,
-    logical_block_size: limits.logicalBlockSizeBytes,
-    max_integrity_segments: limits.maxIntegritySegments,
-  };
 }

@@ -6,7 +6,7 @@ import {
   SECTOR_SIZE_BYTES,
 } from "../../runtime/address.ts";
 import { type BioVec, NO_VECS } from "../../runtime/block/bio.ts";
-import type { Extent } from "../kernel/kernel_data.ts";
+import { type Extent, extentOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
 import type { DefectCase, DefectCommand, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
@@ -24,16 +24,16 @@ export class StepMemory {
   readonly metadata: readonly Extent[];
   /** Pages of the user's buffers that are known. */
   readonly pages: ReadonlySet<number>;
-  readonly #host: DefectHost;
-  readonly #step: DefectStep;
   /** Where the first step's second piece lies: a page that the program fills later. */
   readonly #ownPage: number | null;
   /** Copies between the user's metadata and the kernel's, where that is not used as it is. */
   readonly #copies: readonly { readonly user: Extent; readonly kernel: number }[];
 
-  constructor(host: DefectHost, captured: DefectCase, step: DefectStep) {
-    this.#host = host;
-    this.#step = step;
+  constructor(
+    private readonly host: DefectHost,
+    captured: DefectCase,
+    private readonly step: DefectStep,
+  ) {
     this.#ownPage = captured.steps[0]?.request.pieces?.[1]?.[0] ?? null;
     const { request } = step;
     const commands = distinctRequests(step.commands)
@@ -42,7 +42,7 @@ export class StepMemory {
     const offsetBytes = request.offset_bytes ?? (commands[0]?.sector ?? 0) * SECTOR_SIZE_BYTES;
     const ios = this.#ios(shown);
     const pieces = ios.map((each) => userPieces(each, shown));
-    this.data = pieces.flat(2).map(({ phys, sizeBytes }): Extent => [phys, sizeBytes]);
+    this.data = pieces.flat(2).map(extentOf);
     const metadata = this.#metadata(captured, commands);
     const mustCopy = metadata.user.some(([phys, bytes]) =>
       ((phys | bytes) & host.disk.limits.dmaAlignmentMask) !== 0
@@ -64,7 +64,7 @@ export class StepMemory {
 
   /** Fills the memory as the program did before the step. */
   prepare(): void {
-    const { memory } = this.#host.machine;
+    const { memory } = this.host.machine;
     fillPages(memory, this.pages);
     for (const { kernel } of this.#copies) {
       memory.fill(alignDown(kernel, PAGE_SIZE_BYTES) as PhysAddr, PAGE_SIZE_BYTES, 0);
@@ -73,7 +73,7 @@ export class StepMemory {
       writePattern(memory, this.data, this.request.offsetBytes);
       for (const [phys, sizeBytes] of this.metadata) memory.fill(phys as PhysAddr, sizeBytes, 1);
     }
-    const other = this.#step.damage?.other_memory;
+    const other = this.step.damage?.other_memory;
     if (typeof other === "number" && this.#ownPage !== null) this.#aim(this.#ownPage, other);
   }
 
@@ -81,13 +81,13 @@ export class StepMemory {
   finish(): void {
     if (this.request.op !== "read") return;
     for (const { user: [phys, sizeBytes], kernel } of this.#copies) {
-      this.#host.machine.memory.copy(kernel as PhysAddr, phys as PhysAddr, sizeBytes);
+      this.host.machine.memory.copy(kernel as PhysAddr, phys as PhysAddr, sizeBytes);
     }
   }
 
   /** The program fills a page of its own with the addresses of other memory. */
   #aim(page: number, other: number): void {
-    const { memory } = this.#host.machine;
+    const { memory } = this.host.machine;
     for (let at = 0; at < PAGE_SIZE_BYTES; at += ADDRESS_BYTES) {
       const target = other + (at / ADDRESS_BYTES) * PAGE_SIZE_BYTES;
       memory.writeU64((page + at) as PhysAddr, target);
@@ -97,8 +97,8 @@ export class StepMemory {
 
   /** The parts of each I/O's buffer. */
   #ios(shown: readonly Extent[]): readonly (readonly Extent[])[] {
-    const { request } = this.#step;
-    const { blockSizeBytes } = this.#host.disk;
+    const { request } = this.step;
+    const { blockSizeBytes } = this.host.disk;
     switch (request.kind) {
       case "preadv":
         return [piecesOf(request, shown)];
@@ -118,8 +118,8 @@ export class StepMemory {
     captured: DefectCase,
     commands: readonly DefectCommand[],
   ): { readonly vecs: readonly BioVec[]; readonly user: readonly Extent[] } {
-    const { request } = this.#step;
-    const { namespace: { metadataBytes }, blockSizeBytes } = this.#host.disk;
+    const { request } = this.step;
+    const { namespace: { metadataBytes }, blockSizeBytes } = this.host.disk;
     if (metadataBytes === 0) return { vecs: NO_VECS, user: [] };
     const ofData = (bytes: number) => (bytes / blockSizeBytes) * metadataBytes;
     if (request.kind === "passthrough") {
@@ -129,12 +129,8 @@ export class StepMemory {
       const second = request.metadata_second_page ?? null;
       const vecs = userMetadata(start, sizeBytes, second, shown);
       // What is copied is the user's as the user sees it.
-      const copied = ((start | sizeBytes) & this.#host.disk.limits.dmaAlignmentMask) !== 0;
-      const user = copied ? [request.metadata] : vecs.map(({ phys, sizeBytes }): Extent => [
-        phys,
-        sizeBytes,
-      ]);
-      return { vecs, user };
+      const copied = ((start | sizeBytes) & this.host.disk.limits.dmaAlignmentMask) !== 0;
+      return { vecs, user: copied ? [request.metadata] : vecs.map(extentOf) };
     }
     if (request.kind === "io_uring") {
       const each = ofData(request.blocks_each! * blockSizeBytes);
@@ -142,7 +138,7 @@ export class StepMemory {
         const shown = commands[index] === undefined ? [] : shownMemory(commands[index]!).metadata;
         return userMetadata(first, each, samePage(first, last) ? null : last, shown);
       });
-      return { vecs, user: vecs.map(({ phys, sizeBytes }): Extent => [phys, sizeBytes]) };
+      return { vecs, user: vecs.map(extentOf) };
     }
     const first = request.pieces?.[0]?.[1] ?? 0;
     const vecs = commands.flatMap((command) => {

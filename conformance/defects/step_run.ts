@@ -140,22 +140,18 @@ function passThrough(host: DefectHost, step: StepRequest): Io {
  */
 class DispatchPace {
   readonly #queued: NvmeRequest[] = [];
-  readonly #host: DefectHost;
-  readonly #tags: readonly number[];
 
-  constructor(host: DefectHost, tags: readonly number[]) {
-    this.#host = host;
-    this.#tags = tags;
+  constructor(private readonly host: DefectHost, private readonly tags: readonly number[]) {
     host.driver.queueRequest = (request) => this.#queued.push(request);
   }
 
   dispatch(): void {
-    const { driver, machine } = this.#host;
+    const { driver, machine } = this.host;
     // Back to the driver's own way.
     Reflect.deleteProperty(driver, "queueRequest");
     const used = new Set<number>();
     for (const [index, request] of this.#queued.entries()) {
-      const tag = this.#tags[index];
+      const tag = this.tags[index];
       if (tag !== undefined && used.has(tag)) { while (machine.runNextActivity()); }
       if (tag !== undefined) used.add(tag);
       driver.queueRequest(request);

@@ -4,6 +4,7 @@
 import { BLK_STS, type BlkStatus } from "../../runtime/errno.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Iod } from "../../devices/nvme/driver/command/iod.ts";
+import type { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import { CallLines } from "./call_lines.ts";
 import type { CallLine } from "./defect_data.ts";
@@ -28,13 +29,11 @@ export type BlockEvent = readonly [string, number];
 export class Transcript {
   commands: PreparedCommand[] = [];
   blockEvents: BlockEvent[] = [];
-  readonly #host: DefectHost;
   /** The bio whose fate is told: sector of what is left of it. */
   #bioSector = 0;
   #calls: CallLines | null = null;
 
-  constructor(host: DefectHost) {
-    this.#host = host;
+  constructor(private readonly host: DefectHost) {
     host.machine.events.listen((event) => this.#hear(event));
     const { driver } = host;
     const prepare = driver.prepare.bind(driver);
@@ -74,24 +73,16 @@ export class Transcript {
     }
   }
 
-  #prepare(
-    iod: Iod,
-    request: NvmeRequest,
-    prepare: (iod: Iod, request: NvmeRequest) => BlkStatus,
-  ): BlkStatus {
-    const calls = this.#calls = new CallLines(this.#host.dev.domain?.lazy === true);
+  #prepare(iod: Iod, request: NvmeRequest, prepare: NvmeDriver["prepare"]): BlkStatus {
+    const calls = this.#calls = new CallLines(this.host.dev.domain?.lazy === true);
     const status = prepare(iod, request);
     this.#calls = null;
-    const device = status === BLK_STS.OK ? viewFromDevice(this.#host, iod, request) : null;
+    const device = status === BLK_STS.OK ? viewFromDevice(this.host, iod, request) : null;
     this.commands.push({ request, calls, status, device, released: false, completed: false });
     return status;
   }
 
-  #complete(
-    iod: Iod,
-    request: NvmeRequest,
-    complete: (iod: Iod, request: NvmeRequest) => void,
-  ): void {
+  #complete(iod: Iod, request: NvmeRequest, complete: NvmeDriver["complete"]): void {
     const command = this.commands.findLast((each) => each.request === request)!;
     this.#calls = command.calls;
     complete(iod, request);

@@ -2,7 +2,7 @@
 import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
 import type { UserPiece, UserRun } from "../../runtime/block/bio_builder.ts";
-import type { Extent } from "../kernel/kernel_data.ts";
+import { type Extent, vecOf } from "../kernel/kernel_data.ts";
 import type { DefectRequest } from "./defect_data.ts";
 
 /** Buffers of more than a page were cut from pages of this size. */
@@ -40,12 +40,7 @@ export function userPieces(
     let at = phys;
     for (let left = sizeBytes; left > 0;) {
       const taken = Math.min(left, LARGE_PAGE_BYTES - at % LARGE_PAGE_BYTES);
-      runs.push({
-        phys: at as PhysAddr,
-        sizeBytes: taken,
-        folioBytes,
-        provider: peer ? "peer" : null,
-      });
+      runs.push({ ...vecOf([at, taken]), folioBytes, provider: peer ? "peer" : null });
       left -= taken;
       if (left > 0) at = continuation(at + taken, shown);
     }
@@ -93,10 +88,7 @@ export function kernelMetadata(
   pieceBytes: number,
   shown: readonly Extent[],
 ): readonly BioVec[] {
-  const vecs: BioVec[] = shown.map(([phys, bytes]) => ({
-    phys: phys as PhysAddr,
-    sizeBytes: bytes,
-  }));
+  const vecs = shown.map(vecOf);
   let done = shown.reduce((sum, [, bytes]) => sum + bytes, 0);
   for (let unseen = UNSEEN_FROM; done < sizeBytes; unseen += 2 * PAGE_SIZE_BYTES) {
     vecs.push({ phys: (unseen + 64) as PhysAddr, sizeBytes: pieceBytes });

@@ -13,6 +13,7 @@ import {
   directionNumber,
   errnoOf,
   type Fields,
+  renamed,
 } from "./capture_words.ts";
 import {
   type DeferralWords,
@@ -161,7 +162,7 @@ function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): Captu
     ...(range.bounced ? { uses_bounce: true } : {}),
     mapped: given.mapped_len as number,
     dir: directionNumber(given.dir),
-    attrs: attributeBits(given.attrs as readonly string[]),
+    attrs: attributeBits(given.attrs),
   };
   return plain(body, withUnlink(list, range, given.mapped_len as number));
 }
@@ -200,6 +201,7 @@ function describeReservation(
 function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
   const { given } = open;
   const number = (field: string) => given[field] as number;
+  const flags = () => ({ dir: directionNumber(given.dir), attrs: attributeBits(given.attrs) });
   switch (open.name) {
     case "dma_map_phys":
     case "dma_map_page":
@@ -208,43 +210,28 @@ function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
         phys: open.name === "dma_map_page" ? number("page") + number("offset") : number("phys"),
         size: number("size"),
         dma: result.result as number,
-        attrs: attributeNames(given.attrs as readonly string[]),
+        attrs: attributeNames(given.attrs),
       };
     case "dma_unmap_phys":
     case "dma_unmap_page":
       return { dir: directionName(given.dir), dma: number("dma"), size: number("size") };
-    case "dma_map_sg":
-      return {
-        nents: number("nents"),
-        dir: directionNumber(given.dir),
-        attrs: attributeBits(given.attrs as readonly string[]),
-        ret: result.error === null ? open.mapped.length : errnoOf(result),
-      };
+    case "dma_map_sg": {
+      const ret = result.error === null ? open.mapped.length : errnoOf(result);
+      return { nents: number("nents"), ...flags(), ret };
+    }
     case "dma_unmap_sg":
-      return {
-        nents: number("nents"),
-        dir: directionNumber(given.dir),
-        attrs: attributeBits(given.attrs as readonly string[]),
-      };
-    case "dma_iova_link":
-      return {
-        phys: number("phys"),
-        offset: number("offset"),
-        size: number("size"),
-        dir: directionNumber(given.dir),
-        attrs: attributeBits(given.attrs as readonly string[]),
-        ret: errnoOf(result),
-      };
+      return { nents: number("nents"), ...flags() };
+    case "dma_iova_link": {
+      const piece = renamed(given, { phys: "phys", offset: "offset", size: "size" });
+      return { ...piece, ...flags(), ret: errnoOf(result) };
+    }
     case "dma_iova_sync":
       return { offset: number("offset"), size: number("size"), ret: errnoOf(result) };
     case "dma_pool_alloc":
-      return {
-        pool: given.pool as string,
-        psize: number("size_bytes"),
-        dma: result.result as number,
-      };
-    case "dma_pool_free":
-      return { pool: given.pool as string, psize: number("size_bytes"), dma: number("dma") };
+    case "dma_pool_free": {
+      const dma = open.name === "dma_pool_alloc" ? result.result as number : number("dma");
+      return { pool: given.pool as string, psize: number("size_bytes"), dma };
+    }
     default:
       return {};
   }

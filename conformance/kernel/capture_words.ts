@@ -6,40 +6,37 @@ import type { FieldValue } from "../../runtime/event_vocabulary.ts";
 /** The fields of any event. */
 export type Fields = Readonly<Record<string, FieldValue>>;
 
-const DIRECTION_NAMES: Readonly<Record<string, string>> = {
-  bidirectional: "BIDIRECTIONAL",
-  to_device: "TO_DEVICE",
-  from_device: "FROM_DEVICE",
-};
-
-const DIRECTION_NUMBERS: Readonly<Record<string, number>> = {
-  bidirectional: 0,
-  to_device: 1,
-  from_device: 2,
-};
-
 const ATTRIBUTE_BITS: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(DMA_ATTR).map(([name, bit]) => [name.toLowerCase(), bit]),
 );
 
+/** Fields that hold numbers, by the names that the captured data have for them. */
+export function renamed<N extends string>(
+  fields: Fields,
+  names: Readonly<Record<N, string>>,
+): Record<N, number> {
+  const named = Object.entries<string>(names).map(([name, field]) => [name, fields[field]]);
+  return Object.fromEntries(named);
+}
+
 /** The direction of calls that print a word. */
 export function directionName(word: FieldValue | undefined): string {
-  return DIRECTION_NAMES[word as string] ?? String(word);
+  return String(word).toUpperCase();
 }
 
 /** The direction of calls and operations that print the kernel's number. */
 export function directionNumber(word: FieldValue | undefined): number {
-  return DIRECTION_NUMBERS[word as string] ?? -1;
+  return ["bidirectional", "to_device", "from_device"].indexOf(String(word));
 }
 
 /** Attributes as the kernel's bits. */
-export function attributeBits(words: readonly string[]): number {
-  return words.reduce((bits, word) => bits | (ATTRIBUTE_BITS[word] ?? 0), 0);
+export function attributeBits(words: FieldValue | undefined): number {
+  return (words as readonly string[]).reduce((bits, word) => bits | (ATTRIBUTE_BITS[word] ?? 0), 0);
 }
 
 /** Attributes as calls print them that have names for them; 0 for none. */
-export function attributeNames(words: readonly string[]): string | 0 {
-  return words.length === 0 ? 0 : words.map((word) => word.toUpperCase()).join("|");
+export function attributeNames(words: FieldValue | undefined): string | 0 {
+  return (words as readonly string[]).map((word) => word.toUpperCase()).join("|") || 0;
 }
 
 /** The negative errno a call returned, or 0. */

@@ -6,7 +6,7 @@
  * when the function that took the buffer returned.
  */
 import type { FieldValue } from "../../runtime/event_vocabulary.ts";
-import { attributeBits, directionNumber, type Fields } from "./capture_words.ts";
+import { attributeBits, directionNumber, type Fields, renamed } from "./capture_words.ts";
 import type { Json } from "../difference.ts";
 
 /** Every captured machine used pages of 4 KiB. */
@@ -36,13 +36,13 @@ export interface LinkedRange {
 /** Calls whose bouncing had a probe of its own, where 7.2 takes a buffer for a translated device. */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
+const SYNCED = { iova: "iova", size: "size_bytes" };
+const MAPPED = { ...SYNCED, phys: "phys" };
+const UNMAPPED = { ...SYNCED, unmapped: "unmapped_bytes" };
+
 /** The operations inside one call, collected event by event. */
 export class InnerOperations {
   readonly list: Inner[] = [];
-  readonly #api: string;
-  readonly #arguments: Fields;
-  readonly #range: LinkedRange | null;
-  readonly #deferral: DeferralWords;
   /** A range was parked inside this call; what is given back after that was parked before. */
   #parked = false;
 
@@ -52,12 +52,12 @@ export class InnerOperations {
    * @param range The range that the call links into; null for other calls.
    * @param deferral How ranges that were parked are told.
    */
-  constructor(api: string, given: Fields, range: LinkedRange | null, deferral: DeferralWords) {
-    this.#api = api;
-    this.#arguments = given;
-    this.#range = range;
-    this.#deferral = deferral;
-  }
+  constructor(
+    private readonly api: string,
+    private readonly given: Fields,
+    private readonly range: LinkedRange | null,
+    private readonly deferral: DeferralWords,
+  ) {}
 
   /** A coherent allocation is one line inside the call that needed it. */
   addCoherent(dma: number, sizeBytes: number): void {
@@ -81,29 +81,15 @@ export class InnerOperations {
         this.#addFree(number("start"), number("size_bytes"), fields.to === "flush_queue");
         break;
       case "iommu.map":
-        this.list.push({
-          op: "iommu_map",
-          iova: number("iova"),
-          phys: number("phys"),
-          size: number("size_bytes"),
-        });
+        this.list.push({ op: "iommu_map", ...renamed(fields, MAPPED) });
         break;
       case "iommu.unmap":
-        this.list.push({
-          op: "iommu_unmap",
-          iova: number("iova"),
-          size: number("size_bytes"),
-          unmapped: number("unmapped_bytes"),
-        });
+        this.list.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) });
         break;
       case "iommu.sync_map":
         // Inside a single mapping the kernel's call is inlined, and no probe saw it.
-        if (this.#api === "dma_iova_sync") {
-          this.list.push({
-            op: "iommu_sync_map",
-            iova: number("iova"),
-            size: number("size_bytes"),
-          });
+        if (this.api === "dma_iova_sync") {
+          this.list.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
         }
         break;
       case "iotlb.sync":
@@ -124,12 +110,12 @@ export class InnerOperations {
   #addFree(iova: number, size: number, deferred: boolean): void {
     if (deferred) {
       this.#parked = true;
-      if (!this.#deferral.told) return;
+      if (!this.deferral.told) return;
     } else if (this.#parked) {
       this.list.push({ op: "iova_free_late", iova, size });
       return;
     }
-    const told = deferred && !this.#deferral.freedNext.has(iova);
+    const told = deferred && !this.deferral.freedNext.has(iova);
     this.list.push({ op: "iova_free", iova, size, deferred: told });
   }
 
@@ -147,29 +133,22 @@ export class InnerOperations {
   }
 
   #addBounce(fields: Fields): void {
-    const phys = fields.orig_phys as number;
-    const size = fields.size_bytes as number;
-    const tlb = fields.tlb_phys as number;
-    const alignMask = fields.align_mask as number;
-    if (this.#range !== null) {
-      this.#range.bounced = true;
-      const begin = (this.#arguments.offset as number) - (this.#arguments.phys as number);
-      this.list.push({
-        op: "bounce_and_link",
-        addr: this.#range.addr + begin + phys,
-        phys,
-        len: size,
-      });
-    }
-    this.list.push({
-      op: "swiotlb_map_single",
-      orig: phys,
-      size,
-      align_mask: alignMask,
-      dir: directionNumber(fields.dir),
-      tlb,
+    const taken = renamed(fields, {
+      size: "size_bytes",
+      align_mask: "align_mask",
+      tlb: "tlb_phys",
     });
-    if (alignMask !== 0 && SHOWS_IOMMU_BOUNCE.has(this.#api)) {
+    const { size, tlb } = taken;
+    const phys = fields.orig_phys as number;
+    if (this.range !== null) {
+      this.range.bounced = true;
+      const begin = (this.given.offset as number) - (this.given.phys as number);
+      const addr = this.range.addr + begin + phys;
+      this.list.push({ op: "bounce_and_link", addr, phys, len: size });
+    }
+    const dir = directionNumber(fields.dir);
+    this.list.push({ op: "swiotlb_map_single", orig: phys, dir, ...taken });
+    if (taken.align_mask !== 0 && SHOWS_IOMMU_BOUNCE.has(this.api)) {
       this.list.push({ op: "iommu_dma_map_swiotlb", phys, size, ret: tlb });
     }
   }
@@ -186,17 +165,16 @@ export class InnerOperations {
   /** Where the release itself copied, its line was written first. */
   #addRelease(fields: Fields): void {
     const tlb = fields.tlb_phys as number;
-    const attrs = fields.attrs as readonly string[];
     const release = {
       op: "swiotlb_unmap_single",
       tlb,
       size: fields.size_bytes as number,
       dir: directionNumber(fields.dir),
-      attrs: attributeBits(attrs),
+      attrs: attributeBits(fields.attrs),
     };
     const last = this.list.at(-1);
     const copied = last !== undefined && last.op === "swiotlb_bounce" && last.tlb === tlb;
-    if (copied && !attrs.includes("skip_cpu_sync")) {
+    if (copied && !(fields.attrs as readonly string[]).includes("skip_cpu_sync")) {
       this.list.splice(this.list.length - 1, 0, release);
     } else this.list.push(release);
   }

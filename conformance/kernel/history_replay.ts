@@ -10,7 +10,6 @@ import type { Machine } from "../../runtime/machine.ts";
 import { ruleOf } from "./case_rule.ts";
 import { firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { FLUSHES, NAMES_ITS_CPU, type Range, rangesOf, releaseLines } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
@@ -19,6 +18,18 @@ import {
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import { KernelReplay } from "./kernel_replay.ts";
+
+/** Lines of the flush timer. */
+const FLUSHES: ReadonlySet<string> = new Set(["fq_timer", "iotlb_flush_all"]);
+
+/** Lines of what is given back. */
+const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
+
+/** IO addresses, given out together. */
+interface Range {
+  readonly start: number;
+  readonly sizeBytes: number;
+}
 
 /** An allocation's size and place, as the history tells it. */
 type Allocation = readonly (string | number)[];
@@ -306,4 +317,30 @@ export class HistoryReplay {
     this.#machine.clock.disarm(queue);
     queue.timerExpired();
   }
+}
+
+/** Where a request's own ranges begin; what a pool takes to grow is not the request's. */
+function rangesOf(events: readonly MachineEvent[]): number[] {
+  const starts: number[] = [];
+  let inCoherent = false;
+  for (const { name, fields } of events) {
+    if (name === "call.dma_alloc_coherent") inCoherent = true;
+    else if (name === "ret.dma_alloc_coherent") inCoherent = false;
+    else if (name === "iova.alloc" && !inCoherent) {
+      starts.push((fields as { readonly start: number }).start);
+    }
+  }
+  return starts;
+}
+
+/**
+ * The lines that tell when IO addresses were given back. Some records tell what was asked for; others
+ * only what reached the caches, which in lazy mode is long after.
+ */
+function releaseLines(
+  { dev }: CapturedMachine,
+  { events }: CaptureHistory,
+): "release" | "free" | "nothing" {
+  if (events.some(([kind]) => kind === "release")) return "release";
+  return dev.domain?.lazy === true ? "nothing" : "free";
 }

@@ -1,4 +1,6 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
+import type { PhysAddr } from "../../runtime/address.ts";
+import type { BioVec } from "../../runtime/block/bio.ts";
 import type { Json } from "../difference.ts";
 
 /** `[physical address, length]`, or a device address and a length. */
@@ -110,6 +112,15 @@ export interface CaptureEnvironment {
 /** The number at the end of a case's id: requests with a lower number were mapped earlier. */
 export function caseNumber(id: string): number {
   return Number(id.slice(id.lastIndexOf("/") + 1));
+}
+
+/** Memory as the captures write it, and as the block layer has it. */
+export function extentOf({ phys, sizeBytes }: BioVec): Extent {
+  return [phys, sizeBytes];
+}
+
+export function vecOf([phys, sizeBytes]: Extent): BioVec {
+  return { phys: phys as PhysAddr, sizeBytes };
 }
 
 /** History lines that count as allocations. */

@@ -5,10 +5,9 @@
  * once and counted twice.
  */
 import { join } from "@std/path";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { peerSpanOf } from "./captured_peers.ts";
 import { ruleOf } from "./case_rule.ts";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { type Difference, firstDifference } from "../difference.ts";
 import {
   type GoldenFile,
   GoldenReadError,
@@ -17,19 +16,19 @@ import {
   readGoldenText,
 } from "../golden_files.ts";
 import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
-import { replayInCapturedOrder, replayWithHistory } from "./kernel_order.ts";
+import { HistoryReplay } from "./history_replay.ts";
+import { replayInCapturedOrder } from "./kernel_order.ts";
 import {
   type CaptureCase,
   type CaptureEnvironment,
   type CaptureHistory,
   type CaptureLimits,
   caseNumber,
-  type Extent,
   isAllocation,
 } from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
 import { replaySubmissions } from "../submission/submission_replay.ts";
-import { capturedMachine, profileOf } from "./kernel_machine.ts";
+import { capturedMachine, limitsAsCaptured, profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
@@ -58,14 +57,11 @@ class RunCount extends GroupCount {
 }
 
 export class KernelGroups {
-  readonly #directory: string;
   #environments: Promise<Environments> | null = null;
   readonly #runs = new Map<string, Promise<RunResults>>();
 
   /** @param directory The data folder, which has `kernel/` in it. */
-  constructor(directory: string) {
-    this.#directory = directory;
-  }
+  constructor(private readonly directory: string) {}
 
   /** Replays the group of one file. */
   async replay(file: GoldenFile): Promise<GroupResult> {
@@ -104,15 +100,17 @@ export class KernelGroups {
       };
     }
     const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
-    const cases = inOrder([...regular, ...anomalies]);
-    const host = capturedMachine(environment, profile, peerSpanOf(extentsOf(cases)));
+    // In the order in which they were mapped.
+    const cases = [...regular, ...anomalies].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
+    const memory = cases.flatMap(({ request }) => request.bios.flat());
+    const host = capturedMachine(environment, profile, peerSpanOf(memory));
     const count = new RunCount(caseGroup, new Set(anomalies.map(({ id }) => id)));
     if (history === null) {
       replayInCapturedOrder(host, cases, count);
       return { cases: count.result(), apart: count.apart, history: null };
     }
     const allocations = new GroupCount(historyGroup);
-    replayWithHistory(host, cases, history, count, allocations);
+    new HistoryReplay(host, cases, history, count, allocations).run();
     return { cases: count.result(), apart: count.apart, history: allocations.result() };
   }
 
@@ -146,12 +144,15 @@ export class KernelGroups {
     const count = new GroupCount(file.group);
     for (const [name, environment] of Object.entries(await this.#readEnvironments())) {
       const profile = profileOf(environment.kernel);
-      const got = profile === null ? null : modelLimits(environment, profile);
-      count.add(
-        name,
-        firstDifference(comparableLimits(environment.limits), got ?? undefined),
-        "nvme.1.1",
-      );
+      if (profile === null) {
+        count.add(name, NOT_REPLAYED, "nvme.1.1");
+        continue;
+      }
+      const got = limitsAsCaptured(capturedMachine(environment, profile).driver.limits);
+      // The scheduler and the like are settings; what follows from the machine is compared.
+      const names = Object.keys(got) as (keyof CaptureLimits)[];
+      const expected = Object.fromEntries(names.map((limit) => [limit, environment.limits[limit]]));
+      count.add(name, firstDifference(expected, { ...got }), "nvme.1.1");
     }
     return count.result();
   }
@@ -165,22 +166,22 @@ export class KernelGroups {
   }
 
   async #anomalies(): Promise<readonly TracedCase[]> {
-    const path = join(this.#directory, "kernel", "anomalies.jsonl");
+    const path = join(this.directory, "kernel", "anomalies.jsonl");
     if (!exists(path)) return [];
     return parseLines<TracedCase>(await readGoldenText(path));
   }
 
   #readEnvironments(): Promise<Environments> {
-    return this.#environments ??= readGoldenText(join(this.#directory, "kernel", "limits.json"))
+    return this.#environments ??= readGoldenText(join(this.directory, "kernel", "limits.json"))
       .then((text) => parseJson<Environments>(text, "limits.json"));
   }
 
   async #lines<T>(name: string): Promise<T[]> {
-    return parseLines<T>(await readGoldenText(join(this.#directory, "kernel", name)));
+    return parseLines<T>(await readGoldenText(join(this.directory, "kernel", name)));
   }
 
   async #history(name: string): Promise<CaptureHistory | null> {
-    const path = join(this.#directory, "kernel", "history", `${name}.json.gz`);
+    const path = join(this.directory, "kernel", "history", `${name}.json.gz`);
     if (!exists(path)) return null;
     return parseJson<CaptureHistory>(await readGoldenText(path), path);
   }
@@ -194,42 +195,4 @@ function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-/** Requests in the order in which they were mapped. */
-function inOrder(cases: CaptureCase[]): CaptureCase[] {
-  return cases.sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
-}
-
-/** All memory that requests cover. */
-function extentsOf(cases: readonly CaptureCase[]): readonly Extent[] {
-  return cases.flatMap(({ request }) => request.bios.flat());
-}
-
-/** Limits that follow from the machine; the scheduler and the like are settings. */
-function comparableLimits(limits: CaptureLimits): Json {
-  return {
-    dma_alignment: limits.dma_alignment,
-    logical_block_size: limits.logical_block_size,
-    max_hw_sectors_kb: limits.max_hw_sectors_kb,
-    max_integrity_segments: limits.max_integrity_segments,
-    max_sectors_kb: limits.max_sectors_kb,
-    max_segment_size: limits.max_segment_size,
-    max_segments: limits.max_segments,
-    virt_boundary_mask: limits.virt_boundary_mask,
-  };
-}
-
-function modelLimits(environment: CaptureEnvironment, profile: KernelProfile): Json {
-  const { limits } = capturedMachine(environment, profile).driver;
-  return {
-    dma_alignment: limits.dmaAlignmentMask,
-    logical_block_size: limits.logicalBlockSizeBytes,
-    max_hw_sectors_kb: limits.maxHwSectors / 2,
-    max_integrity_segments: limits.maxIntegritySegments,
-    max_sectors_kb: limits.maxSectors / 2,
-    max_segment_size: limits.maxSegmentSizeBytes,
-    max_segments: limits.maxSegments,
-    virt_boundary_mask: limits.virtBoundaryMask,
-  };
 }

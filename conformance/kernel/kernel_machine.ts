@@ -1,5 +1,6 @@
 /** Builds the machine that a captured run was made on, from its description. */
 import { GIB, KIB, MIB, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
 import {
@@ -10,10 +11,13 @@ import {
 } from "../../runtime/machine_config.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
-import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
+import {
+  type ControllerSettings,
+  NvmeController,
+} from "../../devices/nvme/controller/nvme_controller.ts";
 import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
-import type { CaptureConfig, CaptureEnvironment } from "./kernel_data.ts";
+import type { CaptureConfig, CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
 
 /** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
@@ -39,6 +43,20 @@ export interface CapturedMachine {
   readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
 }
 
+/** A model's limits by the names that the captures have for them. */
+export function limitsAsCaptured(limits: QueueLimits): CaptureLimits {
+  return {
+    dma_alignment: limits.dmaAlignmentMask,
+    logical_block_size: limits.logicalBlockSizeBytes,
+    max_hw_sectors_kb: limits.maxHwSectors / 2,
+    max_integrity_segments: limits.maxIntegritySegments,
+    max_sectors_kb: limits.maxSectors / 2,
+    max_segment_size: limits.maxSegmentSizeBytes,
+    max_segments: limits.maxSegments,
+    virt_boundary_mask: limits.virtBoundaryMask,
+  };
+}
+
 /** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
 export function profileOf(kernel: string): KernelProfile | null {
   const parts = kernel.split(/[.+-]/);
@@ -59,47 +77,22 @@ export function capturedMachine(
 ): CapturedMachine {
   const { config } = environment;
   const machine = new Machine(machineConfig(environment, profile));
-  const dev = new DmaDevice("nvme", {
-    minAlignMask: 4 * KIB - 1,
-    maxSegmentSizeBytes: 2 ** 32 - 1,
-    untrusted: config.untrusted === true,
-  });
-  machine.iommu.attach(dev);
+  const dev = capturedDevice(machine, config.untrusted);
   if (config.p2p_topology !== undefined && peerSpan !== null) {
     attachPeers(machine, dev, config.p2p_topology, peerSpan);
   }
-  const pools = {
-    small: new RecordedPool(machine, dev, "small", 256),
-    large: new RecordedPool(machine, dev, "large", 4096),
-  };
   const mdtsExponent = config.mdts ?? DEFAULT_MDTS_EXPONENT;
   const sgl = config.device_sgl !== false;
   const metadataBytes = config.metadata_bytes ?? 0;
   const metadataSgl = config.metadata_sgl === true;
-  const controller = new NvmeController({
-    machine,
-    dev,
-    media: new Media({
-      capacityBytes: CAPACITY_BYTES,
-      blockSizeBytes: BLOCK_BYTES,
-      metadataBytes,
-      budget: machine.memory,
-    }),
-    settings: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus, depth: QUEUE_DEPTH },
-  });
-  const driver = new NvmeDriver({
-    machine,
-    dev,
-    registers: controller,
-    queues: config.cpus,
-    depthEntries: QUEUE_DEPTH,
+  const captured = captureDisk(machine, dev, {
+    blockSizeBytes: BLOCK_BYTES,
+    metadataBytes,
+    controller: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus },
     sglThresholdBytes: config.sgl_threshold,
-    ...(config.max_sectors_kb_set === undefined
-      ? {}
-      : { maxUserSectors: (config.max_sectors_kb_set * KIB) / SECTOR_SIZE_BYTES }),
-    pools,
+    maxSectorsKb: config.max_sectors_kb_set,
   });
-  driver.assumeController(
+  captured.driver.assumeController(
     {
       mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
       sgl,
@@ -116,6 +109,55 @@ export function capturedMachine(
       boundaryBlocks: 0,
     },
   );
+  return captured;
+}
+
+/** The disk's function as every captured kernel set it up, attached to the IOMMU. */
+export function capturedDevice(machine: Machine, untrusted: boolean = false): DmaDevice {
+  const dev = new DmaDevice("nvme", {
+    minAlignMask: 4 * KIB - 1,
+    maxSegmentSizeBytes: 2 ** 32 - 1,
+    untrusted,
+  });
+  machine.iommu.attach(dev);
+  return dev;
+}
+
+/** What is told of a captured disk. */
+interface CapturedDisk {
+  readonly blockSizeBytes: number;
+  readonly metadataBytes: number;
+  readonly controller: Omit<ControllerSettings, "depth">;
+  readonly sglThresholdBytes?: number;
+  readonly maxSectorsKb?: number | undefined;
+}
+
+/** The driver and the controller of a captured disk, with the pools that hand out what it took. */
+export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedMachine {
+  const { blockSizeBytes, maxSectorsKb, metadataBytes, sglThresholdBytes } = disk;
+  const budget = machine.memory;
+  const controller = new NvmeController({
+    machine,
+    dev,
+    media: new Media({ capacityBytes: CAPACITY_BYTES, blockSizeBytes, metadataBytes, budget }),
+    settings: { ...disk.controller, depth: QUEUE_DEPTH },
+  });
+  const pools = {
+    small: new RecordedPool(machine, dev, "small", 256),
+    large: new RecordedPool(machine, dev, "large", 4096),
+  };
+  const driver = new NvmeDriver({
+    machine,
+    dev,
+    registers: controller,
+    queues: disk.controller.maxQueues,
+    depthEntries: QUEUE_DEPTH,
+    ...(sglThresholdBytes === undefined ? {} : { sglThresholdBytes }),
+    ...(maxSectorsKb === undefined
+      ? {}
+      : { maxUserSectors: (maxSectorsKb * KIB) / SECTOR_SIZE_BYTES }),
+    pools,
+  });
   return { machine, dev, driver, controller, pools };
 }
 

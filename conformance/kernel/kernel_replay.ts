@@ -6,15 +6,8 @@
  * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
  * "What is given and what must come out").
  */
-import { type DmaAddr, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
-import {
-  Bio,
-  BIO_FLAG,
-  type BioVec,
-  type BlockOp,
-  sliceVecs,
-  vecsSizeBytes,
-} from "../../runtime/block/bio.ts";
+import { type DmaAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { BLK_STS } from "../../runtime/errno.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { Iod } from "../../devices/nvme/driver/command/iod.ts";
@@ -23,7 +16,14 @@ import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import type { LinkedRange } from "./captured_inner.ts";
 import { capturedCommand } from "./command_form.ts";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
-import type { CaptureCall, CaptureCase, CaptureRequest, Extent } from "./kernel_data.ts";
+import {
+  type CaptureCall,
+  type CaptureCase,
+  type CaptureRequest,
+  type Extent,
+  extentOf,
+  vecOf,
+} from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import { RequestRecords } from "./request_records.ts";
 
@@ -36,21 +36,10 @@ const MOST_RECORDED_RANGES = 1024;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
 
-/** What the model made of a request, in the captures' form. */
-interface Outcome {
-  readonly map: readonly CaptureCall[];
-  readonly listOutputs: Json;
-  readonly command: Json;
-  readonly iter: Json;
-  readonly accesses: Json;
-  readonly segments: Json;
-  readonly queueStatus: number | null;
-}
-
 /** A request between its mapping and its completion. */
 interface Live {
-  readonly captured: CaptureCase;
-  readonly outcome: Outcome;
+  /** What the model made of it, in the captures' form. */
+  readonly got: Readonly<Record<string, Json>>;
   /** Null after a refusal: its mapping is undone already. */
   readonly iod: Iod | null;
   readonly ranges: LinkedRange[];
@@ -67,7 +56,6 @@ export interface Completion {
 }
 
 export class KernelReplay {
-  readonly #host: CapturedMachine;
   readonly #records: RequestRecords;
   readonly #tellsDeferral: boolean;
   readonly #iods = new Map<number, Iod>();
@@ -75,8 +63,7 @@ export class KernelReplay {
   #events: MachineEvent[] = [];
 
   /** @param cases All requests of the run, in the order in which they were mapped. */
-  constructor(host: CapturedMachine, cases: readonly CaptureCase[]) {
-    this.#host = host;
+  constructor(private readonly host: CapturedMachine, cases: readonly CaptureCase[]) {
     this.#records = new RequestRecords(cases);
     this.#tellsDeferral = cases.some(tellsDeferral);
     host.machine.events.listen((event) => this.#events.push(event));
@@ -87,7 +74,7 @@ export class KernelReplay {
    * @returns The events of this request.
    */
   map(captured: CaptureCase): readonly MachineEvent[] {
-    const { driver, pools } = this.#host;
+    const { driver, pools } = this.host;
     pools.small.expect(captured.map);
     pools.large.expect(captured.map);
     const outer = this.#events;
@@ -102,22 +89,20 @@ export class KernelReplay {
     const ranges: LinkedRange[] = [];
     const undone = refused ? undoingBegins(events) : events.length;
     const told = this.#told(events.slice(0, undone), ranges);
-    this.#live.set(captured, {
-      captured,
-      request,
-      ranges,
-      undoing: this.#told(events.slice(undone), ranges).calls,
-      iod: refused ? null : iod,
-      outcome: {
-        map: told.calls,
-        listOutputs: told.listOutputs,
-        command: refused ? null : capturedCommand(driver.viewCommand(iod)),
-        iter: iteratorResults(events),
-        accesses: refused || captured.device === undefined ? null : this.#accesses(iod),
-        segments: request.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
-        queueStatus: refused ? status : null,
-      },
-    });
+    const got: Record<string, Json> = {
+      map: told.calls.map(comparable),
+      sg: told.listOutputs,
+      command: refused ? null : capturedCommand(driver.viewCommand(iod)),
+      accesses: refused || captured.device === undefined
+        ? null
+        : this.#accesses(iod, captured.device.accesses),
+      queue_status: refused ? status : null,
+    };
+    // Of a refused request no iterator is told.
+    if (captured.command !== null) got.iter = iteratorResults(events);
+    if (captured.request.segments !== undefined) got.segments = request.segments().map(extentOf);
+    const undoing = this.#told(events.slice(undone), ranges).calls;
+    this.#live.set(captured, { request, ranges, undoing, iod: refused ? null : iod, got });
     return events;
   }
 
@@ -133,11 +118,12 @@ export class KernelReplay {
     const events: MachineEvent[] = this.#events = [];
     let unmap = live.undoing;
     if (live.iod !== null) {
-      this.#host.driver.complete(live.iod, live.request);
+      this.host.driver.complete(live.iod, live.request);
       unmap = this.#told(events, live.ranges, freedNext).calls;
     }
     this.#events = outer;
-    return { events, difference: compare(captured, live.outcome, unmap) };
+    const got = { ...live.got, unmap: unmap.map(comparable) };
+    return { events, difference: firstDifference(expectedForm(captured), got) };
   }
 
   /** Does something that belongs to no request: its events are nobody's. */
@@ -160,14 +146,14 @@ export class KernelReplay {
   #iodOf(captured: CaptureCase): Iod {
     const record = this.#records.numberOf(captured);
     let iod = this.#iods.get(record);
-    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.#host.pools));
+    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.host.pools));
     return iod;
   }
 
-  #accesses(iod: Iod): Json {
-    return this.#host.controller.resolve(iod.sqe).ranges.map((
-      [dma, sizeBytes],
-    ) => [dma, sizeBytes]);
+  /** The emulated controller gave up at the range after its last; it recorded the beginning. */
+  #accesses(iod: Iod, recorded: readonly Extent[]): Json {
+    const { ranges } = this.host.controller.resolve(iod.sqe);
+    return recorded.length > MOST_RECORDED_RANGES ? ranges.slice(0, recorded.length) : ranges;
   }
 }
 
@@ -180,7 +166,7 @@ function tellsDeferral({ map, unmap = [] }: CaptureCase): boolean {
 
 function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): NvmeRequest {
   const given = captured.request;
-  const vecs = given.bios.map((bio) => bio.map(toVec));
+  const vecs = given.bios.map((bio) => bio.map(vecOf));
   const discard = given.op === "dsm";
   let sector = (given.slba * limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
   const bios = discard ? [new Bio("discard", 0, [], 0)] : vecs.map((list) => {
@@ -221,7 +207,7 @@ function undoingBegins(events: readonly MachineEvent[]): number {
 
 /** Gives each bio its own part of the metadata. */
 function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
-  const vecs = metadataOf(given).map(toVec);
+  const vecs = metadataOf(given).map(vecOf);
   const { logicalBlockSizeBytes, metadataBytes } = request.limits;
   let doneBytes = 0;
   for (const bio of request.bios) {
@@ -231,10 +217,6 @@ function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
     bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
     doneBytes += sizeBytes;
   }
-}
-
-function toVec([phys, sizeBytes]: Extent): BioVec {
-  return { phys: phys as PhysAddr, sizeBytes };
 }
 
 function operation(given: CaptureRequest): BlockOp {
@@ -281,43 +263,18 @@ function iteratorResults(events: readonly MachineEvent[]): Json {
   return results;
 }
 
-function compare(
-  captured: CaptureCase,
-  outcome: Outcome,
-  unmap: readonly CaptureCall[],
-): Difference | null {
-  const expected: Record<string, Json> = {
-    map: captured.map.map(comparable),
-    sg: captured.sg?.mapped ?? null,
-    command: captured.command,
-    unmap: (captured.unmap ?? []).map(comparable),
-    accesses: captured.device?.accesses ?? null,
-    queue_status: captured.queue_status ?? null,
-  };
-  const got: Record<string, Json> = {
-    map: outcome.map.map(comparable),
-    sg: outcome.listOutputs,
-    command: outcome.command,
+function expectedForm(captured: CaptureCase): Record<string, Json> {
+  const { command, device, iter = [], map, queue_status, request, sg, unmap = [] } = captured;
+  return {
+    map: map.map(comparable),
+    sg: sg?.mapped ?? null,
+    command,
     unmap: unmap.map(comparable),
-    accesses: asFarAsRecorded(outcome.accesses, captured.device?.accesses ?? []),
-    queue_status: outcome.queueStatus,
+    accesses: device?.accesses ?? null,
+    queue_status: queue_status ?? null,
+    ...(command === null ? {} : { iter }),
+    ...(request.segments === undefined ? {} : { segments: request.segments }),
   };
-  // Of a refused request no iterator is told.
-  if (captured.command !== null) {
-    expected.iter = captured.iter ?? [];
-    got.iter = outcome.iter;
-  }
-  if (captured.request.segments !== undefined) {
-    expected.segments = captured.request.segments;
-    got.segments = outcome.segments;
-  }
-  return firstDifference(expected, got);
-}
-
-/** The emulated controller gave up at the range after its last; what it recorded is the beginning. */
-function asFarAsRecorded(ranges: Json, recorded: readonly Extent[]): Json {
-  const gaveUp = recorded.length > MOST_RECORDED_RANGES;
-  return gaveUp && Array.isArray(ranges) ? ranges.slice(0, recorded.length) : ranges;
 }
 
 /** A call without what says nothing: an empty `inner`, attributes of 0. */

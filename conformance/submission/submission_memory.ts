@@ -5,8 +5,9 @@
  * had two sorts of host memory: a buffer of large pages, and single pages as any allocation has
  * them. One large page holds one sort only, so a run's neighbours tell.
  */
-import { GIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { UserPiece, UserRun } from "../../runtime/block/bio_builder.ts";
+import { vecOf } from "../kernel/kernel_data.ts";
 import type { CapturedCall } from "./submission_data.ts";
 
 const LARGE_PAGE_BYTES = 2 * MIB;
@@ -45,8 +46,7 @@ export class CapturedMemory {
   piecesOf(call: CapturedCall): readonly UserPiece[] {
     return call.pieces.map((runs) =>
       runs.map(([phys, sizeBytes]): UserRun => ({
-        phys: phys as PhysAddr,
-        sizeBytes,
+        ...vecOf([phys, sizeBytes]),
         folioBytes: this.#isLarge(phys) ? LARGE_PAGE_BYTES : PAGE_SIZE_BYTES,
         provider: phys >= DEVICES_FROM && phys < DEVICES_TO ? "peer" : null,
       }))

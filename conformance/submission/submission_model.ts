@@ -31,23 +31,23 @@ const PLUG_FROM_CALLS = 3;
 /** The list of ranges of a discard takes a page. */
 const RANGES_BYTES = PAGE_SIZE_BYTES;
 
-/** Addresses of memory that the kernel takes for itself: the captures give them. */
-export interface KernelPages {
-  next(): PhysAddr;
-}
+const CACHED_PAGE = {
+  sizeBytes: PAGE_SIZE_BYTES,
+  folioBytes: PAGE_SIZE_BYTES,
+  provider: null,
+};
+
+/** The next address of memory that the kernel takes for itself: the captures give them. */
+export type KernelPages = () => PhysAddr;
 
 export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly merger: RequestMerger;
   /** Requests in the order in which they went to the driver. */
   readonly sent: BlockRequest[] = [];
-  readonly #limits: QueueLimits;
-  readonly #rules: BlockRules;
   readonly #splitter: BioSplitter;
 
-  constructor(limits: QueueLimits, rules: BlockRules) {
+  constructor(private readonly limits: QueueLimits, private readonly rules: BlockRules) {
     const events = new EventStream(new VirtualClock());
-    this.#limits = limits;
-    this.#rules = rules;
     this.#splitter = new BioSplitter(limits, rules.gap, events);
     this.merger = new RequestMerger(limits, rules.gap, events);
   }
@@ -96,12 +96,12 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     pages: KernelPages,
     plug: Plug<BlockRequest> | null,
   ): boolean {
-    const blockBytes = this.#limits.logicalBlockSizeBytes;
-    if (this.#rules.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
+    const blockBytes = this.limits.logicalBlockSizeBytes;
+    if (this.rules.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
       return false;
     }
     const op = call.op as BlockOp;
-    const builder = new BioBuilder(pieces, this.#rules.pageJoin, blockBytes);
+    const builder = new BioBuilder(pieces, this.rules.pageJoin, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
     // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
@@ -123,13 +123,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const plug = new Plug<BlockRequest>();
     const cached: UserRun[] = [];
     for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
-      const phys = pages.next();
-      cached.push({
-        phys,
-        sizeBytes: PAGE_SIZE_BYTES,
-        folioBytes: PAGE_SIZE_BYTES,
-        provider: null,
-      });
+      cached.push({ phys: pages(), ...CACHED_PAGE });
     }
     const parts = op === "read" ? [cached] : cached.map((page) => [page]);
     let at = sector;
@@ -143,7 +137,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
 
   #passthrough(call: CapturedCall, pieces: readonly UserPiece[]): boolean {
     const op = call.op === "read" ? "drv_in" : "drv_out";
-    const builder = new BioBuilder(pieces, this.#rules.pageJoin, 1);
+    const builder = new BioBuilder(pieces, this.rules.pageJoin, 1);
     const bio = builder.next(op, call.slba);
     if (bio === null || builder.leftBytes > 0) return false;
     bio.flags |= BIO_FLAG.USER;
@@ -154,7 +148,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const first = this.sent.length;
     const ok = this.#submit(new Bio("discard", slba, [], bytes), null);
     for (const request of this.sent.slice(first)) {
-      request.specialPayload = { phys: pages.next(), sizeBytes: RANGES_BYTES };
+      request.specialPayload = { phys: pages(), sizeBytes: RANGES_BYTES };
     }
     return ok;
   }
@@ -178,16 +172,16 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
 
   /** The kernel's own metadata of a bio: one buffer somewhere. */
   #attachMetadata(bio: Bio): void {
-    if (this.#limits.metadataBytes === 0 || bio.vecs.length === 0) return;
-    const blocks = bio.sizeBytes / this.#limits.logicalBlockSizeBytes;
-    bio.metadata = [{ phys: 0 as PhysAddr, sizeBytes: blocks * this.#limits.metadataBytes }];
+    if (this.limits.metadataBytes === 0 || bio.vecs.length === 0) return;
+    const blocks = bio.sizeBytes / this.limits.logicalBlockSizeBytes;
+    bio.metadata = [{ phys: 0 as PhysAddr, sizeBytes: blocks * this.limits.metadataBytes }];
   }
 
   #request(bio: Bio, nrSegments: number): BlockRequest {
-    const request = new BlockRequest("nvme", bio.op, [bio], this.#limits);
+    const request = new BlockRequest("nvme", bio.op, [bio], this.limits);
     request.nrPhysSegments = nrSegments;
     request.gapBit = bio.gapBit;
-    request.nrIntegritySegments = integritySegments(bio, this.#limits);
+    request.nrIntegritySegments = integritySegments(bio, this.limits);
     return request;
   }
 }

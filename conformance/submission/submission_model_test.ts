@@ -8,11 +8,9 @@ import { CapturedMemory } from "./submission_memory.ts";
 import { SubmissionModel } from "./submission_model.ts";
 
 const LARGE_PAGES = 0x1_0280_0000;
-const NO_PAGES = {
-  next(): PhysAddr {
-    throw new Error("no memory of the kernel is needed here");
-  },
-};
+function noPages(): PhysAddr {
+  throw new Error("no memory of the kernel is needed here");
+}
 
 type Extents = readonly (readonly [number, number])[];
 
@@ -54,7 +52,7 @@ function model(input: LimitsInput = {}, kernel: KernelProfile = "7.2"): Submissi
 
 function run(target: SubmissionModel, calls: readonly CapturedCall[]): readonly boolean[] {
   const memory = new CapturedMemory(calls);
-  return target.run(calls, (one) => memory.piecesOf(one), () => NO_PAGES);
+  return target.run(calls, (one) => memory.piecesOf(one), () => noPages);
 }
 
 /** Calls of 4 KiB each that continue each other on the disk. */
@@ -116,7 +114,7 @@ Deno.test("what one bio leaves goes through the page cache: read at once, writte
     const free = [0x1_0dc0_0000, second] as PhysAddr[];
     const calls = [call(mixed, { op })];
     const memory = new CapturedMemory(calls);
-    target.run(calls, (one) => memory.piecesOf(one), () => ({ next: () => free.shift()! }));
+    target.run(calls, (one) => memory.piecesOf(one), () => () => free.shift()!);
     return target.sent.map(({ bytes, bios, nrPhysSegments, gapBit }) => [
       bytes,
       bios.length,

@@ -14,7 +14,12 @@ import { invariant } from "../../runtime/errno.ts";
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { type CaptureEnvironment, caseNumber, type Extent } from "../kernel/kernel_data.ts";
+import {
+  type CaptureEnvironment,
+  caseNumber,
+  type Extent,
+  extentOf,
+} from "../kernel/kernel_data.ts";
 import { LostRequests } from "../kernel/lost_requests.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
@@ -52,7 +57,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
       const outcomes = model.run(
         burst,
         (call) => memory.piecesOf(call),
-        (call) => new GivenPages(call, expected.get(call)!),
+        (call) => givenPages(call, expected.get(call)!),
       );
       burst.forEach((call, index) => refused.set(call, outcomes[index]!));
     }
@@ -111,19 +116,12 @@ function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): 
 }
 
 /** The kernel's own memory in a call's requests, in order. */
-class GivenPages implements KernelPages {
-  readonly #phys: readonly number[];
-  #index = 0;
-
-  constructor(call: CapturedCall, cases: readonly TracedCase[]) {
-    const runs = call.pieces.flat();
-    this.#phys = cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
-      .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
-  }
-
-  next(): PhysAddr {
-    return (this.#phys[this.#index++] ?? 0) as PhysAddr;
-  }
+function givenPages(call: CapturedCall, cases: readonly TracedCase[]): KernelPages {
+  const runs = call.pieces.flat();
+  const pages = cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
+    .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
+  let index = 0;
+  return () => (pages[index++] ?? 0) as PhysAddr;
 }
 
 function pagesOf([phys, sizeBytes]: Extent): number[] {
@@ -190,7 +188,7 @@ function gotForm(
       if (!request.userCommand) form["nr_integrity_segments"] = request.nrIntegritySegments;
       if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
       if (captured?.request.segments !== undefined) {
-        form["segments"] = request.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
+        form["segments"] = request.segments().map(extentOf);
       }
       if (captured === undefined || captured.command !== null) {
         form["user_command"] = request.userCommand;

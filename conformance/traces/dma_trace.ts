@@ -1,8 +1,4 @@
-/**
- * Replays a trace of the DMA mapping layer over an IOMMU (tests/golden/iova, `dma-*`).
- *
- * It knows no file system.
- */
+/** Replays a trace of the mapping layer over an IOMMU (tests/golden/iova, `dma-*`), without files. */
 import { type DmaAddr, GIB, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";

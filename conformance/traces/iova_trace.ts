@@ -1,8 +1,4 @@
-/**
- * Replays a trace of the raw IOVA allocator (tests/golden/iova, all files but `dma-*`).
- *
- * It knows no file system.
- */
+/** Replays a trace of the raw IOVA allocator (tests/golden/iova, all but `dma-*`), without files. */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";

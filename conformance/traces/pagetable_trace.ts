@@ -1,8 +1,4 @@
-/**
- * Replays a page-table trace (tests/golden/pagetable).
- *
- * It knows no file system.
- */
+/** Replays a page-table trace (tests/golden/pagetable); it knows no file system. */
 import { ArmPageTable } from "../../runtime/iommu/arm_page_table.ts";
 import { GenericPageTable } from "../../runtime/iommu/generic_page_table.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * Replays a trace of the bounce-buffer pool (tests/golden/swiotlb).
- *
- * It knows no file system.
- */
+/** Replays a trace of the bounce-buffer pool (tests/golden/swiotlb); it knows no file system. */
 import type { PhysAddr } from "../../runtime/address.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
 import { DMA_ATTR, type DmaDirection } from "../../runtime/dma/attributes.ts";
