@@ -24,8 +24,8 @@ function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean
 
 /** A machine of every kind. */
 export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
-  mode: fc.constantFrom("off" as const, "strict" as const, "lazy" as const, "passthrough" as const),
-  table: fc.constantFrom("vtd" as const, "vtd" as const, "amd" as const, "arm" as const),
+  mode: fc.constantFrom("off", "strict", "lazy", "passthrough"),
+  table: fc.constantFrom("vtd", "vtd", "amd", "arm"),
   forceBounce: oneIn(6, false, true),
   untrusted: oneIn(6, false, true),
   coherent: oneIn(8, true, false),
@@ -37,37 +37,36 @@ export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
   metadataSgl: fc.boolean(),
   mdtsBytes: fc.constantFrom(null, 131072, 8192, 65536, 524288),
   depth: fc.constantFrom(1024, 2, 2, 3, 5),
-  peer: fc.constantFrom(
-    "none" as const,
-    "none" as const,
-    "same_switch" as const,
-    "host_bridge" as const,
-    "refused" as const,
-  ),
+  peer: fc.constantFrom("none", "none", "same_switch", "host_bridge", "refused"),
   given: fc.constant(null),
 });
 
+/** A choice by weights, in which shrinking leads to what stands first. */
+function mix<T>(...choices: readonly (readonly [weight: number, Arbitrary<T>])[]): Arbitrary<T> {
+  return fc.oneof(
+    { withCrossShrink: true },
+    ...choices.map(([weight, arbitrary]) => ({ arbitrary, weight })),
+  );
+}
+
+function upTo(max: number, min: number = 1): Arbitrary<number> {
+  return fc.integer({ min, max });
+}
+
 /** Few are common, many must occur: queues take up to 256 segments. */
-const count = fc.oneof(
-  { withCrossShrink: true },
-  { arbitrary: fc.integer({ min: 1, max: 4 }), weight: 10 },
-  { arbitrary: fc.integer({ min: 1, max: 48 }), weight: 4 },
-  { arbitrary: fc.integer({ min: 1, max: 320 }), weight: 1 },
+const count = mix([10, upTo(4)], [4, upTo(48)], [1, upTo(320)]);
+
+const pieceBytes = mix(
+  [16, fc.constantFrom(512, 4096, 1024, 2048, 8192)],
+  [2, fc.constantFrom(512, 16384, 65536)],
+  [4, upTo(24).map((sectors) => 512 * sectors)],
+  [1, upTo(1200).map((words) => 4 * words)],
 );
 
-const pieceBytes = fc.oneof(
-  { withCrossShrink: true },
-  { arbitrary: fc.constantFrom(512, 4096, 1024, 2048, 8192), weight: 16 },
-  { arbitrary: fc.constantFrom(512, 16384, 65536), weight: 2 },
-  { arbitrary: fc.integer({ min: 1, max: 24 }).map((sectors) => 512 * sectors), weight: 4 },
-  { arbitrary: fc.integer({ min: 1, max: 1200 }).map((words) => 4 * words), weight: 1 },
-);
-
-const offsetBytes = fc.oneof(
-  { withCrossShrink: true },
-  { arbitrary: fc.constantFrom(0, 0, 0, 512, 1024, 2048, 4092), weight: 60 },
-  { arbitrary: fc.integer({ min: 0, max: 1023 }).map((words) => 4 * words), weight: 20 },
-  { arbitrary: fc.integer({ min: 0, max: 4095 }), weight: 1 },
+const offsetBytes = mix(
+  [60, fc.constantFrom(0, 0, 0, 512, 1024, 2048, 4092)],
+  [20, upTo(1023, 0).map((words) => 4 * words)],
+  [1, upTo(4095, 0)],
 );
 
 const pieceRun: Arbitrary<PieceRun> = fc.record({
@@ -80,47 +79,31 @@ const pieceRun: Arbitrary<PieceRun> = fc.record({
 
 const metadata: Arbitrary<MetadataShape> = fc.record({
   pieces: fc.constantFrom(1, 1, 2, 3, 4),
-  offsetBytes: fc.oneof(
-    { withCrossShrink: true },
-    fc.constantFrom(0, 64, 128, 4032, 4088),
-    fc.integer({ min: 0, max: 1023 }).map((words) => 4 * words),
+  offsetBytes: mix(
+    [1, fc.constantFrom(0, 64, 128, 4032, 4088)],
+    [1, upTo(1023, 0).map((words) => 4 * words)],
   ),
   touching: fc.constantFrom(false, false, true),
-  sizeBytes: fc.oneof(
-    { withCrossShrink: true },
-    { arbitrary: fc.constant(null), weight: 2 },
-    { arbitrary: fc.constantFrom(8, 16, 64, 128, 4096, 8192), weight: 1 },
-    { arbitrary: fc.integer({ min: 1, max: 3072 }).map((words) => 4 * words), weight: 1 },
+  sizeBytes: mix<number | null>(
+    [2, fc.constant(null)],
+    [1, fc.constantFrom(8, 16, 64, 128, 4096, 8192)],
+    [1, upTo(3072).map((words) => 4 * words)],
   ),
 });
 
 const io: Arbitrary<HuntIo> = fc.record({
-  op: fc.constantFrom(
-    "read" as const,
-    "read" as const,
-    "write" as const,
-    "write" as const,
-    "user_read" as const,
-    "user_write" as const,
-  ),
+  op: fc.constantFrom("read", "read", "write", "write", "user_read", "user_write"),
   peer: fc.constantFrom(false, true),
   runs: fc.array(pieceRun, { minLength: 1, maxLength: 3 }),
-  metadata: fc.oneof({ withCrossShrink: true }, fc.constant(null), metadata),
+  metadata: mix<MetadataShape | null>([1, fc.constant(null)], [1, metadata]),
 });
 
-const nth = fc.oneof(
-  { withCrossShrink: true },
-  { arbitrary: fc.integer({ min: 1, max: 4 }), weight: 3 },
-  { arbitrary: fc.integer({ min: 1, max: 40 }), weight: 1 },
-);
+const nth = mix([3, upTo(4)], [1, upTo(40)]);
 
 function faultOrNot(points: readonly FaultPointName[]): Arbitrary<HuntFault | null> {
   if (points.length === 0) return fc.constant(null);
-  return fc.oneof(
-    { withCrossShrink: true },
-    { arbitrary: fc.constant(null), weight: 2 },
-    { arbitrary: fc.record({ point: fc.constantFrom(...points), nth }), weight: 1 },
-  );
+  const fault = fc.record({ point: fc.constantFrom(...points), nth });
+  return mix<HuntFault | null>([2, fc.constant(null)], [1, fault]);
 }
 
 /**
@@ -134,10 +117,9 @@ export function huntCases(
   machines: Arbitrary<HuntMachine> = HUNT_MACHINES,
 ): Arbitrary<HuntCase> {
   const step: Arbitrary<HuntStep> = fc.record({
-    ios: fc.oneof(
-      { withCrossShrink: true },
-      { arbitrary: fc.array(io, { minLength: 1, maxLength: 1 }), weight: 3 },
-      { arbitrary: fc.array(io, { minLength: 1, maxLength: 3 }), weight: 1 },
+    ios: mix(
+      [3, fc.array(io, { minLength: 1, maxLength: 1 })],
+      [1, fc.array(io, { minLength: 1, maxLength: 3 })],
     ),
     plugged: fc.constantFrom(false, false, true),
     fault: faultOrNot(points),

@@ -16,6 +16,7 @@ import {
   without,
 } from "./diagnose.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import { wrapText } from "../../lang/text/columns.ts";
 import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
@@ -32,6 +33,8 @@ const MACHINES_A_TURN = 40;
 const MOST_TRIES = 1500;
 /** Once something is found, every so many turns look for what shows only together with it. */
 const HIDDEN_EVERY = 10;
+/** The widest line of a comment, without its mark. */
+const COMMENT_COLUMNS = 88;
 /** Seeds of one hunt's turns lie side by side; those of two hunts do not meet. */
 const SEED_STRIDE = 7_368_787;
 
@@ -74,6 +77,9 @@ export interface Finding {
   readonly proof: string | null;
 }
 
+/** A finding that is not written down yet. */
+type Found = Omit<Finding, "scenario" | "proof">;
+
 export interface HuntResult {
   readonly findings: readonly Finding[];
   /** Steps tried. */
@@ -100,7 +106,6 @@ class Search {
   cases = 0;
   machines = 0;
   readonly findings: Finding[] = [];
-  readonly #options: HuntOptions;
   /** What no switch takes away, by what it looks like. */
   readonly #known = new Set<string>();
   /** Switches that were found. */
@@ -110,8 +115,7 @@ class Search {
   #tries = 0;
   #shrinking = false;
 
-  constructor(options: HuntOptions) {
-    this.#options = options;
+  constructor(private readonly options: HuntOptions) {
     this.#release = options.release;
     const machines = options.where === undefined
       ? HUNT_MACHINES
@@ -122,13 +126,14 @@ class Search {
   /** Tries some machines; ends with the first finding. */
   turn(seed: number): void {
     const found = this.#search(seed, (each) => this.#holds(each));
-    if (found !== null) this.#found(found);
+    if (found !== null) this.#found(this.#smallest(found, (each) => this.#fails(each)));
   }
 
   /** The same for a defect that only shows where those that were found are switched on again. */
   turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
-    if (found !== null) this.#foundHidden(found);
+    if (found === null) return;
+    this.#foundHidden(this.#smallest(found, (each) => this.#hidden(each) !== null));
   }
 
   #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
@@ -142,27 +147,30 @@ class Search {
     return counterexample === null ? null : counterexample[0];
   }
 
+  #smallest(shrunk: HuntCase, shows: (each: HuntCase) => boolean): HuntCase {
+    return simplify(shrunk, (each) => {
+      this.#tries++;
+      return shows(each);
+    });
+  }
+
   #hidden(each: HuntCase) {
-    return hiddenDefect(each, this.#options.release, this.#named);
+    return hiddenDefect(each, this.options.release, this.#named);
   }
 
   #hidesNothing(each: HuntCase): boolean {
     if (this.#shrinking) return ++this.#tries > MOST_TRIES || this.#hidden(each) === null;
-    if (this.cases >= this.#options.cases || !this.#options.mayGoOn()) return true;
+    if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
     this.machines++;
     this.cases += each.steps.length;
     this.#shrinking = this.#hidden(each) !== null;
     return !this.#shrinking;
   }
 
-  #foundHidden(shrunk: HuntCase): void {
-    const small = simplify(shrunk, (each) => {
-      this.#tries++;
-      return this.#hidden(each) !== null;
-    });
+  #foundHidden(small: HuntCase): void {
     const { name, step } = this.#hidden(small)!;
     const each: HuntCase = { ...small, steps: small.steps.slice(0, step + 1) };
-    const release = { ...this.#options.release, quirks: new Set([...this.#named, name]) };
+    const release = { ...this.options.release, quirks: new Set([...this.#named, name]) };
     this.#report({
       case: each,
       release,
@@ -170,9 +178,6 @@ class Search {
       switches: [name],
       needs: neededBy(each, release, name),
       others: [],
-      rule: lastRule(each, release),
-      cases: this.cases,
-      tries: this.#tries,
     });
     this.#named.add(name);
     this.#release = without(this.#release, [name]);
@@ -182,7 +187,7 @@ class Search {
     if (this.#shrinking) {
       return ++this.#tries > MOST_TRIES || !this.#fails(each);
     }
-    if (this.cases >= this.#options.cases || !this.#options.mayGoOn()) return true;
+    if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
     this.machines++;
     const run = new CaseRun(each.machine, this.#release);
     for (const step of each.steps) {
@@ -200,12 +205,8 @@ class Search {
     return violation !== null && !this.#known.has(signatureOf(violation));
   }
 
-  #found(shrunk: HuntCase): void {
+  #found(small: HuntCase): void {
     const release = this.#release;
-    const small = simplify(shrunk, (each) => {
-      this.#tries++;
-      return this.#fails(each);
-    });
     const violation = runCase(small, release)!;
     const [switches = [], ...others] = remediesOf(small, release);
     this.#report({
@@ -215,9 +216,6 @@ class Search {
       switches,
       needs: [],
       others,
-      rule: lastRule(small, release),
-      cases: this.cases,
-      tries: this.#tries,
     });
     if (switches.length === 0) this.#known.add(signatureOf(violation));
     else {
@@ -226,10 +224,12 @@ class Search {
     }
   }
 
-  #report(found: Omit<Finding, "scenario" | "proof">): void {
-    const finding = written(found, this.#options);
+  #report(what: Omit<Found, "rule" | "cases" | "tries">): void {
+    const rule = lastRule(what.case, what.release);
+    const found = { ...what, rule, cases: this.cases, tries: this.#tries };
+    const finding = written(found, this.options);
     this.findings.push(finding);
-    this.#options.onFinding?.(finding);
+    this.options.onFinding?.(finding);
   }
 }
 
@@ -242,7 +242,7 @@ const FORMS = [
 
 /** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
 function written(
-  found: Omit<Finding, "scenario" | "proof">,
+  found: Found,
   options: HuntOptions,
 ): Finding {
   const { release: plain, where } = options;
@@ -273,15 +273,15 @@ function written(
 }
 
 function commentOf(
-  { needs, rule, switches, violation }: Omit<Finding, "scenario" | "proof">,
+  { needs, rule, switches, violation }: Found,
   options: HuntOptions,
 ): string[] {
   const cause = switches.length === 0
     ? "No switch, and no two of them, make it hold."
     : `Gone with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
   return [
-    ...wrapped(`Found by: ${commandOf(options)}`),
-    ...wrapped(`${sentence(violation.text)}.`),
+    ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
+    ...wrapText(`${sentence(violation.text)}.`, COMMENT_COLUMNS),
     cause,
     ...needs.length === 0 ? [] : [`It shows only together with ${needs.join(" and ")}.`],
     ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
@@ -305,17 +305,4 @@ function commandOf({ release, seed, shard, where }: HuntOptions): string {
 
 function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-/** Lines of a comment of at most 88 columns. */
-function wrapped(text: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > 88) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

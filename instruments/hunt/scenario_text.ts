@@ -6,12 +6,18 @@ import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
 import { GIB } from "../../runtime/address.ts";
 import { metadataBytesOf } from "./case_machine.ts";
-import { type HuntCase, type HuntRelease, isUserCommand, readsDisk } from "./hunt_case.ts";
+import {
+  type HuntCase,
+  type HuntOp,
+  type HuntRelease,
+  isUserCommand,
+  readsDisk,
+} from "./hunt_case.ts";
 import { type IoMemory, MemoryLayout } from "./memory_layout.ts";
 import { layoutFactsOf } from "./case_run.ts";
 import { changeText, machineLines } from "./scenario_machine.ts";
 import { bufferText, scenarioPhys } from "./scenario_memory.ts";
-import type { Violation } from "./violation.ts";
+import type { Violation, ViolationKind } from "./violation.ts";
 
 export interface ScenarioOptions {
   /** How the requests of the wrong step end when they end as they should. */
@@ -30,6 +36,9 @@ interface WrittenIo {
   readonly data: string;
   readonly metadata: string | null;
   readonly io: string;
+  readonly op: HuntOp;
+  /** Its data lies in a peer's memory. */
+  readonly peer: boolean;
   readonly lba: number;
   readonly memory: IoMemory;
 }
@@ -62,34 +71,28 @@ export function scenarioText(
   ].join("\n");
 }
 
+const NAMES: Readonly<Record<HuntOp, string>> = {
+  read: "a read",
+  write: "a write",
+  user_read: "a user's read",
+  user_write: "a user's write",
+};
+
+/** What a test asserts of its request, by what went wrong. */
+const CLAIMS: Readonly<Record<ViolationKind, string>> = {
+  status: "ends as it should",
+  bytes: "moves the right bytes",
+  fault: "faults nowhere",
+  outside: "stays in its own memory",
+  list: "finds its list where it was written",
+  left: "leaves nothing behind",
+  hang: "comes to an end",
+  report: "is mapped and unmapped as it should be",
+  crash: "does not crash",
+};
+
 function title({ steps }: HuntCase, { io, kind, step }: Violation): string {
-  const wrong = steps[step]!.ios[io ?? 0]!;
-  const name = {
-    read: "a read",
-    write: "a write",
-    user_read: "a user's read",
-    user_write: "a user's write",
-  }[wrong.op];
-  switch (kind) {
-    case "status":
-      return `${name} ends as it should`;
-    case "bytes":
-      return `${name} moves the right bytes`;
-    case "fault":
-      return `${name} faults nowhere`;
-    case "outside":
-      return `${name} stays in its own memory`;
-    case "list":
-      return `${name} finds its list where it was written`;
-    case "left":
-      return `${name} leaves nothing behind`;
-    case "hang":
-      return `${name} comes to an end`;
-    case "report":
-      return `${name} is mapped and unmapped as it should be`;
-    case "crash":
-      return `${name} does not crash`;
-  }
+  return `${NAMES[steps[step]!.ios[io ?? 0]!.op]} ${CLAIMS[kind]}`;
 }
 
 class ScenarioWriter {
@@ -138,18 +141,20 @@ class ScenarioWriter {
         data: `buf${number}`,
         metadata: memory.metadata.length === 0 ? null : `meta${number}`,
         io: `io${number}`,
+        op: io.op,
+        peer: io.peer && this.#case.machine.peer !== "none",
         lba,
         memory,
       };
       lba += memory.dataBytes / this.#case.machine.blockSizeBytes;
       return written;
     });
-    const buffers = ios.flatMap((io, place) => this.#bufferLines(index, place, io));
+    const buffers = ios.flatMap((io) => this.#bufferLines(index, io));
     const guards = checked ? this.#guards(index) : [];
     const left = checked && this.#violation.kind === "left";
     const run = [
-      ...this.#submitLines(index, ios),
-      ...checked && !left ? this.#assertLines(index, ios) : [],
+      ...this.#submitLines(step.plugged, ios),
+      ...checked && !left ? this.#assertLines(ios) : [],
     ];
     const { fault } = step;
     const tried = fault === null
@@ -165,11 +170,10 @@ class ScenarioWriter {
     ];
   }
 
-  #bufferLines(step: number, place: number, { data, memory, metadata }: WrittenIo): string[] {
-    const io = this.#case.steps[step]!.ios[place]!;
-    const fill = readsDisk(io.op) ? "0xaa" : "random";
+  #bufferLines(step: number, { data, memory, metadata, op, peer }: WrittenIo): string[] {
+    const fill = readsDisk(op) ? "0xaa" : "random";
     const lines: string[] = [];
-    if (this.#isPeer(step, place)) {
+    if (peer) {
       for (const { phys, sizeBytes } of memory.data) {
         this.#peerBytes = Math.max(this.#peerBytes, phys + sizeBytes);
       }
@@ -189,12 +193,7 @@ class ScenarioWriter {
     return bufferText(vecs, fill, step, this.#explicit);
   }
 
-  #isPeer(step: number, place: number): boolean {
-    return this.#case.machine.peer !== "none" && this.#case.steps[step]!.ios[place]!.peer;
-  }
-
-  #submitLines(index: number, ios: readonly WrittenIo[]): string[] {
-    const step = this.#case.steps[index]!;
+  #submitLines(plug: boolean, ios: readonly WrittenIo[]): string[] {
     const lines: string[] = [];
     const plugged: WrittenIo[] = [];
     const flush = () => {
@@ -205,23 +204,17 @@ class ScenarioWriter {
       names.forEach((name, at) => lines.push(`let ${name} = ${names[0]}s[${at}]`));
       plugged.length = 0;
     };
-    for (const [place, written] of ios.entries()) {
-      const { op } = step.ios[place]!;
-      if (isUserCommand(op)) lines.push(this.#userLine(op === "user_read", written));
-      else if (step.plugged) {
-        lines.push(...this.#bioLines(index, place, written, written.io.replace("io", "bio")));
+    for (const written of ios) {
+      const bio = written.io.replace("io", "bio");
+      if (isUserCommand(written.op)) lines.push(this.#userLine(written));
+      else if (plug) {
+        lines.push(...this.#bioLines(written, bio));
         plugged.push(written);
-      } else if (this.#isPeer(index, place) && written.memory.data.length > 1) {
-        const bio = written.io.replace("io", "bio");
-        lines.push(...this.#bioLines(index, place, written, bio));
-        lines.push(`let ${written.io} = submit_bio(${bio})`);
+      } else if (isScattered(written)) {
+        lines.push(...this.#bioLines(written, bio), `let ${written.io} = submit_bio(${bio})`);
       } else {
-        const side = op === "read" ? "into" : "from";
-        const own = written.metadata === null ? "" : `, metadata: ${written.metadata}`;
-        lines.push(
-          `let ${written.io} = ${this.#disk}.submit(${op}, lba: ${written.lba}, ` +
-            `${side}: ${written.data}${own})`,
-        );
+        const { io, lba, op } = written;
+        lines.push(`let ${io} = ${this.#disk}.submit(${op}, lba: ${lba}, ${buffersOf(written)})`);
       }
     }
     flush();
@@ -230,46 +223,41 @@ class ScenarioWriter {
     return lines;
   }
 
-  #userLine(reads: boolean, { data, io, lba, memory, metadata }: WrittenIo): string {
+  #userLine(written: WrittenIo): string {
+    const { io, lba, memory, op } = written;
     const blocks = memory.dataBytes / this.#case.machine.blockSizeBytes;
-    const own = metadata === null ? "" : `, metadata: ${metadata}`;
-    return `let ${io} = ${this.#disk}.passthrough(0x0${reads ? 2 : 1}, ${
-      reads ? "into" : "from"
-    }: ${data}` +
-      `${own}, dwords: { cdw10: ${lba}, cdw12: ${blocks - 1} })`;
+    const opcode = readsDisk(op) ? "0x02" : "0x01";
+    return `let ${io} = ${this.#disk}.passthrough(${opcode}, ${buffersOf(written)}` +
+      `, dwords: { cdw10: ${lba}, cdw12: ${blocks - 1} })`;
   }
 
-  #bioLines(step: number, place: number, written: WrittenIo, name: string): string[] {
-    const { op } = this.#case.steps[step]!.ios[place]!;
-    const side = op === "read" ? "into" : "from";
-    const own = written.metadata === null ? "" : `, metadata: ${written.metadata}`;
-    const [first, ...others] = written.memory.data;
-    const pieces = this.#isPeer(step, place) && others.length > 0;
+  #bioLines(written: WrittenIo, name: string): string[] {
+    const { lba, memory, op } = written;
+    const [first, ...others] = isScattered(written) ? memory.data.map(slice) : [written.data];
     return [
-      `let ${name} = bio(${op}, lba: ${written.lba}, ${side}: ` +
-      `${pieces ? slice(first!) : written.data}${own}, dev: ${this.#disk})`,
-      ...pieces ? others.map((piece) => `bio_add(${name}, ${slice(piece)})`) : [],
+      `let ${name} = bio(${op}, lba: ${lba}, ${buffersOf(written, first)}, dev: ${this.#disk})`,
+      ...others.map((piece) => `bio_add(${name}, ${piece})`),
     ];
   }
 
   /** What must be true in the end of the request that went wrong, or of all. */
-  #assertLines(index: number, ios: readonly WrittenIo[]): string[] {
+  #assertLines(ios: readonly WrittenIo[]): string[] {
     const { io: wrong } = this.#violation;
     return ios.flatMap((written, place) => {
       if (wrong !== null && place !== wrong) return [];
       const end = this.#ends[place] ?? "OK";
       return [
         `assert ${written.io}.status == ${end}`,
-        ...end === "OK" ? this.#byteLines(index, place, written) : [],
+        ...end === "OK" ? this.#byteLines(written) : [],
       ];
     });
   }
 
-  #byteLines(index: number, place: number, written: WrittenIo): string[] {
+  #byteLines(written: WrittenIo): string[] {
     const { data, lba, memory, metadata } = written;
     const { machine } = this.#case;
     const lines: string[] = [];
-    if (this.#isPeer(index, place) && memory.data.length > 1) {
+    if (isScattered(written)) {
       let at = lba;
       for (const piece of memory.data) {
         if (piece.sizeBytes % machine.blockSizeBytes !== 0) break;
@@ -300,6 +288,17 @@ class ScenarioWriter {
     const look = `peek(${at}, ${formatSize(outside.sizeBytes)})`;
     return [{ before: `let behind = ${look}`, after: `assert ${look} == behind` }];
   }
+}
+
+/** Pieces of a peer's memory have no variable of their own. */
+function isScattered({ memory, peer }: WrittenIo): boolean {
+  return peer && memory.data.length > 1;
+}
+
+/** `into: buf, metadata: meta`, or `from:` for a write. */
+function buffersOf({ data, metadata, op }: WrittenIo, buffer: string = data): string {
+  const own = metadata === null ? "" : `, metadata: ${metadata}`;
+  return `${readsDisk(op) ? "into" : "from"}: ${buffer}${own}`;
 }
 
 function slice({ phys, sizeBytes }: BioVec): string {

@@ -53,13 +53,7 @@ function toldGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],
 ): readonly SharedGroup[] {
-  const members = new Map<number, PciFunction[]>();
-  for (const func of functions) {
-    const group = listed.get(func)!.iommuGroup!;
-    const known = members.get(group);
-    if (known === undefined) members.set(group, [func]);
-    else known.push(func);
-  }
+  const members = Map.groupBy(functions, (func) => listed.get(func)!.iommuGroup!);
   return [...members.values()].map((group) => {
     const same = modelled.find((each) =>
       each.functions.length === group.length && each.functions.every((func) => group.includes(func))
