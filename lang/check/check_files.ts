@@ -84,7 +84,8 @@ export function resolveFile(
   resolver.file(file, session);
 }
 
-function declareNames(
+/** The names that a file sees, once those of the files it uses are known. */
+export function declareNames(
   loaded: LoadedFile,
   scopes: ReadonlyMap<LoadedFile, FileScope>,
   registry: Registry,

@@ -17,10 +17,10 @@ export interface Diagnostic {
   /** What is wrong, with the value: sentence case, no final period. */
   readonly message: string;
   /** A few words shown at the caret; nothing when left out. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   /** What was expected, or how to put it right; shown after `hint:`. */
-  readonly hint?: string;
-  readonly related?: readonly RelatedSpan[];
+  readonly hint?: string | undefined;
+  readonly related?: readonly RelatedSpan[] | undefined;
 }
 
 /** Collects diagnostics in the order they are found. */

@@ -42,11 +42,11 @@ export interface Finding {
   readonly message: string;
   /** Null where no statement is known. */
   readonly span: Span | null;
-  readonly label?: string;
-  readonly related?: readonly RelatedSpan[];
+  readonly label?: string | undefined;
+  readonly related?: readonly RelatedSpan[] | undefined;
   /** `name: text` lines before the hint. */
   readonly facts?: readonly (readonly [name: string, text: string])[];
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** Renders a finding as lines. */

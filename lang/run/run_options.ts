@@ -17,7 +17,7 @@ export interface RunOptions {
   /** Only tests for which it is true; `number` counts the file's tests and properties from 0. */
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
@@ -28,9 +28,9 @@ export interface RunOptions {
   /** Gets each outcome as soon as it is known. */
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
-  readonly style?: FailureStyle;
+  readonly style?: FailureStyle | undefined;
   /** A clock, and who may interrupt; without one the limit of time does not count. */
-  readonly watch?: HostWatch;
+  readonly watch?: HostWatch | undefined;
 }
 
 /** Options in the form that every test gets them; the output's limit is one for the whole run. */

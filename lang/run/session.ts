@@ -6,7 +6,12 @@
  */
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Registry } from "../values/registry.ts";
-import { buildMachine, type ProgramMachine, resolveFile } from "../check/check_files.ts";
+import {
+  buildMachine,
+  declareNames,
+  type ProgramMachine,
+  resolveFile,
+} from "../check/check_files.ts";
 import { Resolution } from "../check/names/bindings.ts";
 import { orderConsts } from "../check/names/const_order.ts";
 import { FileScope } from "../check/names/file_scope.ts";
@@ -36,7 +41,7 @@ import {
 } from "./program.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { FailureReport, TestOutcome } from "./report.ts";
-import { LimitedOutput } from "./run_options.ts";
+import { LimitedOutput, type RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { reportFailure } from "./tally.ts";
 import { sendTo, SideRuns } from "./side_runs.ts";
@@ -207,7 +212,7 @@ export class Session {
   #again(): void {
     const state = this.#newState({ known: this.#state.known, request: null });
     this.#repeat(state, this.#moves);
-    state.output.muted = false;
+    state.muted = false;
     this.#state = state;
   }
 
@@ -246,7 +251,9 @@ interface Repetition {
 
 /** Everything that is lost and made anew when a session goes back. */
 class SessionState {
-  readonly output: SessionOutput;
+  readonly output: LimitedOutput;
+  /** A state that is on its way back says nothing. */
+  muted: boolean;
   readonly #options: SessionParts;
   readonly #registry: Registry;
   readonly #limits: Limits;
@@ -261,7 +268,6 @@ class SessionState {
   ended = false;
   #scope: FileScope;
   #machine: ProgramMachine;
-  world: World;
   vm: Vm;
 
   /** @param runsOf What starts runs beside this one. */
@@ -270,20 +276,25 @@ class SessionState {
     repetition: Repetition | null,
     runsOf: (state: SessionState) => Runs,
   ) {
-    const muted = repetition !== null;
+    this.muted = repetition !== null;
     this.#repetition = repetition;
     this.#runs = runsOf(this);
     this.#options = options;
     this.#registry = options.registry;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
-    this.output = new SessionOutput(this.#limits.outputLines, options.onLine, muted);
+    this.output = new LimitedOutput(this.#limits.outputLines, (line) => {
+      if (!this.muted) options.onLine?.(line);
+    });
     this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
     this.#scope = new FileScope(this.#registry);
     const config = buildMachine(null, this.#scope, this.#registry, new DiagnosticBag());
     this.#machine = { declaration: null, scope: this.#scope, config };
     this.#scope.machineKinds = this.#registry.globalKinds(config);
-    this.world = this.#buildWorld();
     this.vm = this.#buildVm();
+  }
+
+  get world(): World {
+    return this.vm.world;
   }
 
   input(source: SourceFile): FeedResult {
@@ -335,7 +346,7 @@ class SessionState {
     const scope = new FileScope(this.#registry, this.#scope.declared, this.#scope.variables);
     const scopes = new Map<LoadedFile, FileScope>([[loaded, scope]]);
     for (const other of loader.files) {
-      if (other !== loaded) scopes.set(other, this.#usedScope(other, scopes, bag));
+      if (other !== loaded) scopes.set(other, declareNames(other, scopes, this.#registry, bag));
     }
     for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
     scope.declareAll(file, bag, true);
@@ -351,17 +362,6 @@ class SessionState {
     findComparedMachines({ machine, resolution: this.#resolution, scopes }, this.#registry, bag);
     checkKinds(scopes.keys(), this.#resolution, this.#registry, bag);
     return { scope, machine, consts, files: [...scopes.keys()] };
-  }
-
-  #usedScope(
-    loaded: LoadedFile,
-    scopes: ReadonlyMap<LoadedFile, FileScope>,
-    bag: DiagnosticBag,
-  ): FileScope {
-    const scope = new FileScope(this.#registry);
-    for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
-    scope.declareAll(loaded.file, bag);
-    return scope;
   }
 
   /** The machine an input declares, itself or by a file it uses; else the one there is. */
@@ -395,7 +395,6 @@ class SessionState {
       shown: shownExpression(statement) !== null,
     }));
     if (newMachine) {
-      this.world = this.#buildWorld();
       this.vm = this.#buildVm();
     }
     bindMachine(this.vm, this.#compiler.tables.machineGlobals);
@@ -486,45 +485,28 @@ class SessionState {
     return { record: true, limits: this.#limits, output, seed: this.#options.seed };
   }
 
-  #testOptions() {
+  #testOptions(): RunOptions {
     const { seed, style, watch } = this.#options;
-    return {
-      limits: this.#limits,
-      ...(watch === undefined ? {} : { watch }),
-      onLine: (line: string) => this.output.write(line),
-      ...(seed === undefined ? {} : { seed }),
-      ...(style === undefined ? {} : { style }),
-    };
-  }
-
-  #buildWorld(): World {
-    return buildTestWorld(
-      { registry: this.#registry },
-      this.#machine.config,
-      this.#machineOptions(),
-    );
+    return { limits: this.#limits, watch, onLine: (line) => this.output.write(line), seed, style };
   }
 
   #buildVm(): Vm {
-    const { code } = this.#compiler;
-    const vm = new Vm(code, this.#registry, this.world, this.#limits, this.output);
+    const registry = this.#registry;
+    const world = buildTestWorld({ registry }, this.#machine.config, this.#machineOptions());
+    const vm = new Vm(this.#compiler.code, registry, world, this.#limits, this.output);
     vm.branches.runs = this.#runs;
     const number = this.known.push(vm.branches.known) - 1;
-    this.#prepare(vm, number);
-    return vm;
-  }
-
-  /** What was tried out on this machine before need not be tried out again. */
-  #prepare(vm: Vm, number: number): void {
-    if (this.#repetition === null) return;
+    if (this.#repetition === null) return vm;
     const { known, request } = this.#repetition;
     if (request !== null && number === known.length - 1) {
       sendTo(vm, request, () => {
-        this.output.muted = false;
+        this.muted = false;
       });
-      return;
+    } else {
+      // What was tried out on this machine before need not be tried out again.
+      for (const [branching, value] of known[number] ?? []) vm.branches.known.set(branching, value);
     }
-    for (const [branching, value] of known[number] ?? []) vm.branches.known.set(branching, value);
+    return vm;
   }
 }
 
@@ -533,19 +515,6 @@ interface Checked {
   readonly machine: ProgramMachine;
   readonly consts: Parameters<ProgramCompiler["consts"]>[0];
   readonly files: readonly LoadedFile[];
-}
-
-/** Says nothing while a session goes back. */
-class SessionOutput extends LimitedOutput {
-  constructor(
-    limitLines: number,
-    onLine: ((text: string) => void) | undefined,
-    public muted: boolean,
-  ) {
-    super(limitLines, (line) => {
-      if (!this.muted) onLine?.(line);
-    });
-  }
 }
 
 const NOTHING: FeedResult = {

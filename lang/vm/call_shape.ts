@@ -21,39 +21,26 @@ export function bindShape(callable: Callable, shape: CallShape): Binding {
   const { parameters } = callable;
   const positional = positionalParameters(callable);
   const last = parameters.length - 1;
+  const wrong = (what: string, hint: string | null = null) =>
+    new ScriptError("E0917", `\`${callable.name}\` ${what}`, hint);
   const places: number[] = [];
   for (let index = 0; index < shape.positional; index++) {
     const parameter = positional[index];
     if (parameter !== undefined) places.push(parameters.indexOf(parameter));
     else if (callable.variadic === true) places.push(last + 1 + index - positional.length);
-    else throw tooMany(callable, shape.positional);
+    else {throw wrong(
+        `takes at most ${positional.length} positional arguments, but got ${shape.positional}`,
+      );}
   }
   for (const name of shape.named) {
     const place = parameters.findIndex((parameter) => parameter.name === name);
-    if (place < 0) throw unknownName(callable, name);
-    if (places.includes(place)) throw givenTwice(callable, name);
+    if (place < 0) {
+      const names = parameters.map((parameter) => parameter.name);
+      const hint = didYouMean(name, names) ?? `its arguments are ${names.join(", ")}`;
+      throw wrong(`has no argument \`${name}\``, hint);
+    }
+    if (places.includes(place)) throw wrong(`got its argument \`${name}\` twice`);
     places.push(place);
   }
   return { places, length: Math.max(parameters.length, ...places.map((place) => place + 1)) };
-}
-
-function tooMany(callable: Callable, count: number): ScriptError {
-  const most = positionalParameters(callable).length;
-  return new ScriptError(
-    "E0917",
-    `\`${callable.name}\` takes at most ${most} positional arguments, but got ${count}`,
-  );
-}
-
-function unknownName(callable: Callable, name: string): ScriptError {
-  const names = callable.parameters.map((parameter) => parameter.name);
-  return new ScriptError(
-    "E0917",
-    `\`${callable.name}\` has no argument \`${name}\``,
-    didYouMean(name, names) ?? `its arguments are ${names.join(", ")}`,
-  );
-}
-
-function givenTwice(callable: Callable, name: string): ScriptError {
-  return new ScriptError("E0917", `\`${callable.name}\` got its argument \`${name}\` twice`);
 }

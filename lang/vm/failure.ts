@@ -37,11 +37,11 @@ export class ExpectationError extends Error {
     message: string,
     readonly details: {
       /** Where, if not at the instruction that found it. */
-      readonly span?: Span;
-      readonly hint?: string;
+      readonly span?: Span | undefined;
+      readonly hint?: string | undefined;
       readonly parts?: readonly ExplainedPart[];
       readonly notes?: readonly string[];
-      readonly related?: readonly RelatedSpan[];
+      readonly related?: readonly RelatedSpan[] | undefined;
     } = {},
   ) {
     super(message);

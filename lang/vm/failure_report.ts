@@ -1,6 +1,6 @@
 /** Turns whatever ended a script into a failure that says where and why. */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
@@ -48,67 +48,51 @@ export interface FailureContext {
 
 /** Describes an error thrown while a script ran. */
 export function describeFailure(error: unknown, context: FailureContext): Failure {
-  const related = callerSpans(context.callers);
   if (error instanceof ExpectationError) {
-    const { hint, notes, parts, span } = error.details;
-    const own = error.details.related ?? [];
-    return {
-      kind: "failed",
-      diagnostic: {
-        code: error.code,
-        severity: "error",
-        span: span ?? context.span,
-        message: error.message,
-        ...(hint === undefined ? {} : { hint }),
-        related: [...own, ...related],
-      },
-      parts: parts ?? [],
-      notes: [
-        ...notes ?? [],
-        ...NOT_AS_EXPECTED.has(error.code) ? lastEvents(context.events) : [],
-      ],
-    };
+    const { code, details: { hint, notes = [], parts, related, span }, message } = error;
+    const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events) : [];
+    const failure = failureOf(context, { code, message, hint, span }, [...notes, ...events]);
+    const places = [...related ?? [], ...failure.diagnostic.related ?? []];
+    const diagnostic = { ...failure.diagnostic, related: places };
+    return { ...failure, diagnostic, parts: parts ?? [] };
   }
   if (error instanceof ScriptError) {
-    return {
-      kind: error instanceof LimitError ? "limit" : "failed",
-      diagnostic: {
-        code: error.code,
-        severity: "error",
-        span: context.span,
-        message: error.message,
-        ...(error.hint === null ? {} : { hint: error.hint }),
-        related,
-      },
-      parts: [],
-      notes: [],
-    };
+    const { code, hint, message } = error;
+    const failure = failureOf(context, { code, message, hint: hint ?? undefined }, []);
+    return { ...failure, kind: error instanceof LimitError ? "limit" : "failed" };
   }
-  return context.raised === null
-    ? describeBug(error, context, related)
-    : describeRaised(context.raised, context, related);
+  const { events, raised } = context;
+  if (raised === null) return describeBug(error, context);
+  const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
+  return failureOf(context, {
+    code: "E0902",
+    message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
+    hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
+      `\`expect error ${raised.errno} { … }\` or \`try\``,
+  }, lastEvents(events));
 }
 
-function describeRaised(
-  raised: Raised,
+/** What is said where the context says, with those who called there. */
+function failureOf(
   context: FailureContext,
-  related: readonly RelatedSpan[],
+  { span = context.span, ...said }: Omit<Diagnostic, "severity" | "related" | "span"> & {
+    readonly span?: Span | undefined;
+  },
+  notes: readonly string[],
 ): Failure {
-  const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
-  return {
-    kind: "failed",
-    diagnostic: {
-      code: "E0902",
-      severity: "error",
-      span: context.span,
-      message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
-      hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
-        `\`expect error ${raised.errno} { … }\` or \`try\``,
-      related,
-    },
-    parts: [],
-    notes: lastEvents(context.events),
-  };
+  const related = callerSpans(context.callers);
+  const diagnostic = { ...said, span, severity: "error" as const, related };
+  return { kind: "failed", diagnostic, parts: [], notes };
+}
+
+function describeBug(error: unknown, context: FailureContext): Failure {
+  const { message, stack = "" } = error instanceof Error ? error : { message: String(error) };
+  const failure = failureOf(context, {
+    code: "E0999",
+    message: `Bug in dmalab: ${message}`,
+    hint: "nothing in the script is at fault; please report it with the script and the seed",
+  }, stack.split("\n").slice(1).map((line) => line.trim()));
+  return { ...failure, kind: "bug" };
 }
 
 /** The last events of the device that the last event was about. */
@@ -123,28 +107,6 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
     `last events of ${device}:`,
     ...last.map((event) => `  ${formatEvent(event, EVENT_LAYOUT)}`),
   ];
-}
-
-function describeBug(
-  error: unknown,
-  context: FailureContext,
-  related: readonly RelatedSpan[],
-): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  const stack = error instanceof Error ? error.stack ?? "" : "";
-  return {
-    kind: "bug",
-    diagnostic: {
-      code: "E0999",
-      severity: "error",
-      span: context.span,
-      message: `Bug in dmalab: ${message}`,
-      hint: "nothing in the script is at fault; please report it with the script and the seed",
-      related,
-    },
-    parts: [],
-    notes: stack.split("\n").slice(1).map((line) => line.trim()),
-  };
 }
 
 /**

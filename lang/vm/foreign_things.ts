@@ -20,15 +20,15 @@ function findForeign(value: Value): Handle | null {
     const type: TypeSpec = value.type;
     return type.portable === true ? null : value;
   }
-  if (value instanceof ListValue) return firstForeign(value.items);
-  if (value instanceof RecordValue) return firstForeign(value.entries.values());
-  return value instanceof Closure ? firstForeign(value.captured) : null;
-}
-
-function firstForeign(values: Iterable<Value>): Handle | null {
-  for (const value of values) {
-    const found = findForeign(value);
+  for (const part of partsOf(value)) {
+    const found = findForeign(part);
     if (found !== null) return found;
   }
   return null;
+}
+
+function partsOf(value: Value): Iterable<Value> {
+  if (value instanceof ListValue) return value.items;
+  if (value instanceof RecordValue) return value.entries.values();
+  return value instanceof Closure ? value.captured : [];
 }

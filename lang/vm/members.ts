@@ -23,13 +23,10 @@ type Types = ReadonlyMap<string, TypeSpec>;
 
 /** Finds fields and methods, and remembers where it found them: loops ask again and again. */
 export class Members {
-  readonly #types: Types;
   readonly #fields = new Map<TypeSpec, Map<string, FieldSpec | null>>();
   readonly #methods = new Map<TypeSpec, Map<string, MethodSpec | null>>();
 
-  constructor(types: Types) {
-    this.#types = types;
-  }
+  constructor(readonly types: Types) {}
 
   /**
    * The value of a field: an entry of a record, or what the value's type says.
@@ -41,10 +38,10 @@ export class Members {
       const entry = value.entries.get(name);
       if (entry !== undefined) return entry;
     }
-    const found = typeAndTarget(value, this.#types);
+    const found = typeAndTarget(value, this.types);
     const field = found === null ? null : remembered(this.#fields, found.type, name, findField);
     if (field !== null) return field.get(found!.target, run);
-    throw noMember(value, name, this.#types, "field");
+    throw noMember(value, name, this.types, "field");
   }
 
   /**
@@ -53,10 +50,10 @@ export class Members {
    * @throws {ScriptError} E0914 when there is none of that name.
    */
   method(value: Value, name: string): Member {
-    const found = typeAndTarget(value, this.#types);
+    const found = typeAndTarget(value, this.types);
     const method = found === null ? null : remembered(this.#methods, found.type, name, findMethod);
     if (method !== null) return { method, target: found!.target };
-    throw noMember(value, name, this.#types, "method");
+    throw noMember(value, name, this.types, "method");
   }
 }
 

@@ -7,9 +7,10 @@ import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
 import type { Span } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
-import { ExpectationError, type Failure, ScriptFailure } from "./failure.ts";
+import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
+import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
 import { type Branches, type SideRun, withNote } from "./branches.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
@@ -102,7 +103,10 @@ export class Sweeps {
     for (const place of places) {
       this.vm.expecting(info.expectation);
       const side = this.branches.again({ branching, way: place }, false);
-      if (side.failure !== null) throw new ScriptFailure(whileFailing(side.failure, place));
+      if (side.failure !== null) {
+        const note = `while ${placeText(place)} (\`fail each\`)`;
+        throw new ScriptFailure(withNote(side.failure, note));
+      }
       const leaks = side.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks });
       this.#addReports(reported, side, place, places.length);
@@ -130,12 +134,8 @@ export class Sweeps {
       const key = `${name} ${event.site}`;
       if (event.seq <= side.branches.branch!.seq || keys.has(key)) continue;
       keys.add(key);
-      const known = reported.get(key);
-      if (known !== undefined) known.places++;
-      else {
-        const when = placeText(place);
-        reported.set(key, { event, run: side, when, places: 1, tried });
-      }
+      const first = { event, run: side, when: placeText(place), places: 0, tried };
+      remembered(reported, key, () => first).places++;
     }
   }
 
@@ -163,8 +163,8 @@ export class Sweeps {
       {
         span: headOf(info.span),
         notes: leakLines(leaks),
-        ...(taken === null ? {} : { related: [{ span: taken, message: "taken here" }] }),
-        ...(where === null ? { hint: "what it takes must be given back in the block" } : {}),
+        related: taken === null ? [] : [{ span: taken, message: "taken here" }],
+        hint: where === null ? "what it takes must be given back in the block" : undefined,
       },
     );
   }
@@ -218,10 +218,6 @@ function leakLines(leaks: readonly Leak[]): string[] {
     `  ${device === null || device === "" ? "" : `${device}: `}${text}`
   );
   return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;
-}
-
-function whileFailing(failure: Failure, place: FaultPlaceName): Failure {
-  return withNote(failure, `while ${placeText(place)} (\`fail each\`)`);
 }
 
 /** The first line of a statement stands for all of it. */

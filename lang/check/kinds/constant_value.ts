@@ -29,18 +29,13 @@ const CHAIN_LIMIT = 200;
 class NotConstant extends Error {}
 
 export class ConstantEvaluator {
-  readonly #scope: FileScope;
-  readonly #bag: DiagnosticBag;
   readonly #pending = new Set<ConstDeclaration>();
   #memory = MEMORY_LIMIT_BYTES;
 
   /** What is said of a name that means nothing. */
   #wanted: string | undefined;
 
-  constructor(scope: FileScope, bag: DiagnosticBag) {
-    this.#scope = scope;
-    this.#bag = bag;
-  }
+  constructor(readonly scope: FileScope, readonly bag: DiagnosticBag) {}
 
   /** The value of an expression; undefined when it has none, which is then reported. */
   evaluate(expression: Expression, wanted?: string): Value | undefined {
@@ -51,7 +46,7 @@ export class ConstantEvaluator {
       if (error instanceof NotConstant) return undefined;
       if (!(error instanceof ScriptError)) throw error;
       const hint = error.hint ?? undefined;
-      this.#bag.error(error.code, expression.span, error.message, hint);
+      this.bag.error(error.code, expression.span, error.message, hint);
       return undefined;
     }
   }
@@ -111,7 +106,7 @@ export class ConstantEvaluator {
 
   #name(expression: Extract<Expression, { kind: "Name" }>): Value {
     const { name } = expression;
-    const binding = this.#scope.find(name, false);
+    const binding = this.scope.find(name, false);
     if (binding?.kind === "word") return binding.word;
     if (binding?.kind === "const") {
       const { declaration } = binding;
@@ -132,9 +127,9 @@ export class ConstantEvaluator {
         this.#pending.delete(declaration);
       }
     }
-    const hint = this.#wanted ?? this.#scope.hint(name, [], false);
+    const hint = this.#wanted ?? this.scope.hint(name, [], false);
     if (binding === null) {
-      this.#bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
+      this.bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
       throw new NotConstant();
     }
     return this.#refuse(expression, `\`${name}\` is not known before there is a machine`);
@@ -179,7 +174,7 @@ export class ConstantEvaluator {
 
   #bool(value: Value, expression: Expression): boolean {
     if (typeof value === "boolean") return value;
-    this.#bag.error("E0403", expression.span, "This is neither true nor false");
+    this.bag.error("E0403", expression.span, "This is neither true nor false");
     throw new NotConstant();
   }
 
@@ -191,7 +186,7 @@ export class ConstantEvaluator {
   }
 
   #refuse(expression: Expression, message: string): never {
-    this.#bag.error(
+    this.bag.error(
       "E0316",
       expression.span,
       message,

@@ -41,11 +41,6 @@ import { type Shape, Shapes, takesItems } from "./shapes.ts";
 const CHAIN_LIMIT = 100;
 
 export class KindInference {
-  readonly #resolution: Resolution;
-  readonly #registry: Registry;
-  readonly #bag: DiagnosticBag;
-  readonly #misfits: Misfits;
-  readonly #results: FunctionResults;
   readonly #operators: OperatorKinds;
   readonly #shapes: Shapes;
   /** Entries whose names were found to be two words. */
@@ -57,17 +52,12 @@ export class KindInference {
   readonly #functions = new Map<FunctionDeclaration, Kind>();
 
   constructor(
-    resolution: Resolution,
-    registry: Registry,
-    bag: DiagnosticBag,
-    misfits: Misfits,
-    results: FunctionResults,
+    readonly resolution: Resolution,
+    readonly registry: Registry,
+    readonly bag: DiagnosticBag,
+    readonly misfits: Misfits,
+    readonly results: FunctionResults,
   ) {
-    this.#resolution = resolution;
-    this.#registry = registry;
-    this.#bag = bag;
-    this.#misfits = misfits;
-    this.#results = results;
     this.#operators = new OperatorKinds(this, bag, misfits);
     this.#shapes = new Shapes(
       (expression) => this.kindOf(expression),
@@ -101,7 +91,7 @@ export class KindInference {
     if (kind === "bool" || kind === "any") return;
     const message = `${what} takes true or false, but this is ${describeKind(kind)}`;
     const hint = kind === "nothing" ? "compare it: `x != none`" : undefined;
-    this.#misfits.wrong("E0403", expression, kind, message, hint);
+    this.misfits.wrong("E0403", expression, kind, message, hint);
   }
 
   /** The kind of what a `for` or `forall` gives its variable. */
@@ -132,9 +122,9 @@ export class KindInference {
       case "None":
         return "nothing";
       case "Name":
-        return this.#resolution.counts.has(expression)
+        return this.resolution.counts.has(expression)
           ? "any"
-          : this.#bindingKind(this.#resolution.names.get(expression));
+          : this.#bindingKind(this.resolution.names.get(expression));
       case "List":
         for (const item of expression.items) this.kindOf(item);
         return "list";
@@ -160,11 +150,11 @@ export class KindInference {
       case "Index":
         return this.#indexKind(expression);
       case "Field":
-        if (this.#resolution.eventNames.has(expression)) return "string";
+        if (this.resolution.eventNames.has(expression)) return "string";
         // A number of events, or of events for each turn.
-        return this.#resolution.counts.has(expression) ? "ratio" : this.#fieldKind(expression);
+        return this.resolution.counts.has(expression) ? "ratio" : this.#fieldKind(expression);
       case "Trace":
-        return this.#registry.types.has("trace") ? "@trace" : "any";
+        return this.registry.types.has("trace") ? "@trace" : "any";
       case "Compare":
         return "list";
       case "Fork":
@@ -237,11 +227,11 @@ export class KindInference {
   #indexKind(expression: IndexExpression): Kind {
     const object = this.kindOf(expression.object);
     const index = this.kindOf(expression.index);
-    const type = object.startsWith("@") ? typeOfKind(object, this.#registry.types) : undefined;
+    const type = object.startsWith("@") ? typeOfKind(object, this.registry.types) : undefined;
     const plain = ["any", "list", "bytes", "string", "record"].includes(object);
     const indexed = type !== undefined && inherited(type, "index") !== undefined;
     if (!plain && !indexed && (type !== undefined || !object.startsWith("@"))) {
-      this.#misfits.add({
+      this.misfits.add({
         code: "E0405",
         span: expression.span,
         message: `Cannot index ${describeKind(object)}`,
@@ -251,7 +241,7 @@ export class KindInference {
       index !== "int" && index !== "any"
     ) {
       const message = `An index is an int, but this is ${describeKind(index)}`;
-      this.#misfits.wrong("E0405", expression.index, index, message);
+      this.misfits.wrong("E0405", expression.index, index, message);
     }
     if (object === "string") return "string";
     if (object === "bytes") return "int";
@@ -261,7 +251,7 @@ export class KindInference {
   #fieldKind(expression: FieldExpression): Kind {
     const object = this.kindOf(expression.object);
     if (object === "any") return "any";
-    const type = typeOfKind(object, this.#registry.types);
+    const type = typeOfKind(object, this.registry.types);
     if (object === "record") return this.#entryKind(expression, type);
     if (type === undefined) {
       // A type the registry does not list is checked while the script runs.
@@ -299,7 +289,7 @@ export class KindInference {
     const place = found?.[1].madeBy?.span;
     if (found === undefined || place === undefined || place.source !== span.source) return false;
     if (!this.#joined.has(place)) {
-      this.#bag.error(
+      this.bag.error(
         "E0315",
         place,
         `This is put in as \`${found[0]}\`, and asked for as \`${text}\``,
@@ -323,8 +313,8 @@ export class KindInference {
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
     // A misspelled member is no mistake of the line that made the value.
-    if (use !== undefined || meant !== undefined) this.#misfits.add(error);
-    else this.#misfits.add(error, [expression.object, object]);
+    if (use !== undefined || meant !== undefined) this.misfits.add(error);
+    else this.misfits.add(error, [expression.object, object]);
   }
 
   /** `iommu.mpa`: what begins as a thing of the machine may have been meant for an event's name. */
@@ -333,7 +323,7 @@ export class KindInference {
     const dot = name?.indexOf(".") ?? -1;
     if (name === null || dot < 0) return undefined;
     const group = name.slice(0, dot + 1);
-    return didYouMean(name, this.#registry.eventNames.filter((event) => event.startsWith(group)));
+    return didYouMean(name, this.registry.eventNames.filter((event) => event.startsWith(group)));
   }
 
   #callKind(call: CallExpression): Kind {
@@ -345,7 +335,7 @@ export class KindInference {
   }
 
   #namedCallKind(call: CallExpression, callee: Extract<Expression, { kind: "Name" }>): Kind {
-    const binding = this.#resolution.names.get(callee);
+    const binding = this.resolution.names.get(callee);
     switch (binding?.kind) {
       case "builtin":
         this.#checkArguments(call, binding.spec);
@@ -366,7 +356,7 @@ export class KindInference {
 
   #methodCallKind(call: CallExpression, callee: FieldExpression): Kind {
     const object = this.kindOf(callee.object);
-    const type = typeOfKind(object, this.#registry.types);
+    const type = typeOfKind(object, this.registry.types);
     if (object === "any" || object === "record" || type === undefined) {
       for (const argument of call.arguments) this.kindOf(argument.value);
       if (object === "record") this.#entryCalled(callee, type);
@@ -397,7 +387,7 @@ export class KindInference {
     if (lambda?.kind !== "Lambda" || !takesItems(object, field.text)) return;
     const count = lambda.parameters.length;
     if (count !== 1) {
-      this.#bag.error(
+      this.bag.error(
         "E0304",
         lambda.span,
         `\`${field.text}\` calls its function with 1 argument, but this one takes ${count}`,
@@ -424,8 +414,8 @@ export class KindInference {
   ): void {
     const kindOf = (argument: Argument) => this.kindOf(argument.value);
     for (const argument of call.arguments) this.kindOf(argument.value);
-    const known = { kindOf, misfits: this.#misfits, incomplete: this.#resolution.incomplete };
-    checkArguments(call, callable, known, this.#registry, this.#bag, declared);
+    const known = { kindOf, misfits: this.misfits, incomplete: this.resolution.incomplete };
+    checkArguments(call, callable, known, this.registry, this.bag, declared);
   }
 
   #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
@@ -440,7 +430,7 @@ export class KindInference {
   /** False, and an error, for what is no function: then the arguments do not matter either. */
   #isCallable(callee: Expression, kind: Kind): boolean {
     if (kind === "function" || kind === "any") return true;
-    this.#misfits.wrong("E0303", callee, kind, `Cannot call ${describeKind(kind)}`);
+    this.misfits.wrong("E0303", callee, kind, `Cannot call ${describeKind(kind)}`);
     return false;
   }
 
@@ -449,7 +439,7 @@ export class KindInference {
     for (const argument of call.arguments) {
       this.kindOf(argument.value);
       if (argument.name !== null) {
-        this.#bag.error(
+        this.bag.error(
           "E0305",
           argument.name.span,
           "A lambda takes its arguments by position, not by name",
@@ -464,7 +454,7 @@ export class KindInference {
     const wanted = source.parameters.length;
     const given = call.arguments.length;
     if (wanted === given) return;
-    this.#bag.error(
+    this.bag.error(
       "E0304",
       call.span,
       `\`${name}\` takes ${wanted === 1 ? "1 argument" : `${wanted} arguments`}, but got ${given}`,
@@ -478,7 +468,7 @@ export class KindInference {
     const known = this.#functions.get(declaration);
     if (known !== undefined) return known;
     this.#functions.set(declaration, "any");
-    const { endsInReturn, isNone, values } = this.#results.of(declaration);
+    const { endsInReturn, isNone, values } = this.results.of(declaration);
     const kinds = new Set(values.map((value) => value === null ? "nothing" : this.kindOf(value)));
     const kind = isNone ? "nothing" : kinds.size > 1 || !endsInReturn ? "any" : [...kinds][0]!;
     this.#functions.set(declaration, kind);

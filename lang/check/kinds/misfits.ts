@@ -57,8 +57,6 @@ const CHAIN_LIMIT = 100;
 const SHOWN_USES = 2;
 
 export class Misfits {
-  readonly #resolution: Resolution;
-  readonly #results: FunctionResults;
   readonly #found: Misfit[] = [];
   /** Uses of an origin that found its value wrong. */
   readonly #accusers = new Map<Origin, Set<Expression>>();
@@ -69,20 +67,15 @@ export class Misfits {
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<Word, WordBinding>();
   readonly #items = new Map<Expression, MadeItem>();
-  readonly #madeBy: (use: Expression) => Expression | null;
 
   /**
    * @param madeBy What made the item or entry that an expression takes; null for anything else.
    */
   constructor(
-    resolution: Resolution,
-    results: FunctionResults,
-    madeBy: (use: Expression) => Expression | null,
-  ) {
-    this.#resolution = resolution;
-    this.#results = results;
-    this.#madeBy = madeBy;
-  }
+    readonly resolution: Resolution,
+    readonly results: FunctionResults,
+    readonly madeBy: (use: Expression) => Expression | null,
+  ) {}
 
   /**
    * Takes note of a use that makes no sense.
@@ -91,21 +84,15 @@ export class Misfits {
    *   one is blamed that has an origin, or that is none or a word.
    */
   add(
-    diagnostic: Omit<Diagnostic, "severity" | "hint"> & { readonly hint?: string | undefined },
+    diagnostic: Omit<Diagnostic, "severity">,
     ...values: readonly (readonly [Expression, Kind])[]
   ): void {
-    const { hint, ...said } = diagnostic;
-    const error: Diagnostic = {
-      ...said,
-      severity: "error",
-      ...hint === undefined ? {} : { hint },
-    };
     const traced = values.filter(([value]) => this.#originOf(value) !== null);
     const odd = traced.filter(([, kind]) => kind === "nothing" || kind === "word");
     const origins = new Set(traced.map(([value]) => this.#originOf(value)));
     const [use, kind]: readonly [Expression | null, Kind] =
       (odd.length === 1 ? odd[0] : origins.size === 1 ? traced[0] : undefined) ?? [null, "any"];
-    this.#found.push({ diagnostic: error, use, kind });
+    this.#found.push({ diagnostic: { ...diagnostic, severity: "error" }, use, kind });
     if (use !== null && kind !== "nothing") this.#accuse(use);
   }
 
@@ -137,7 +124,7 @@ export class Misfits {
   #originOf(use: Expression): Origin | null {
     const name = use.kind === "Call" ? use.callee : use;
     if (name.kind !== "Name") return this.#madeItem(use);
-    const binding = this.#resolution.names.get(name);
+    const binding = this.resolution.names.get(name);
     switch (binding?.kind) {
       case "function":
         return use.kind === "Call" ? binding : null;
@@ -154,7 +141,7 @@ export class Misfits {
   }
 
   #madeItem(use: Expression): MadeItem | null {
-    const madeBy = this.#madeBy(use);
+    const madeBy = this.madeBy(use);
     if (madeBy === null || madeBy === use) return null;
     return remembered(this.#items, madeBy, () => ({ kind: "item", madeBy }));
   }
@@ -169,7 +156,7 @@ export class Misfits {
       case "item":
         return origin.madeBy;
       case "function": {
-        const { values } = this.#results.of(origin.declaration);
+        const { values } = this.results.of(origin.declaration);
         return values.length === 1 ? values[0]! : null;
       }
       case "word":
@@ -208,7 +195,7 @@ export class Misfits {
     for (let step = 0; step < CHAIN_LIMIT && origin !== null; step++) {
       if (origin.kind === "function") {
         const { declaration, reads } = origin;
-        const { bare, endsInReturn, isNone, saysNone } = this.#results.of(declaration);
+        const { bare, endsInReturn, isNone, saysNone } = this.results.of(declaration);
         if (!isNone) return bare !== null || !saysNone;
         return endsInReturn || 2 * (this.#discarded.get(declaration) ?? 0) < reads;
       }
@@ -255,7 +242,7 @@ export class Misfits {
       message: message[0]!.toLowerCase() + message.slice(1),
     }));
     const declaration = origin.kind === "function" ? origin.declaration : null;
-    const result = declaration === null ? null : this.#results.of(declaration);
+    const result = declaration === null ? null : this.results.of(declaration);
     if (declaration !== null && kind === "nothing" && (result!.isNone || result!.bare !== null)) {
       const { bare, last } = result!;
       return {
@@ -275,9 +262,9 @@ export class Misfits {
       severity: "error",
       span: source?.span ?? placeOf(origin)!,
       message: `${subjectOf(origin)} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
-      ...this.#hasNeedlessParentheses(source)
-        ? { hint: "is the name of a function missing before the `(`?" }
-        : {},
+      hint: this.#hasNeedlessParentheses(source)
+        ? "is the name of a function missing before the `(`?"
+        : undefined,
       related,
     };
   }
@@ -371,7 +358,7 @@ function atFirstUse(
   }
   return {
     ...diagnostic,
-    ...hints.length === 0 ? {} : { hint: hints.join("\n") },
+    hint: hints.length === 0 ? undefined : hints.join("\n"),
     related: [...diagnostic.related ?? [], ...origins],
   };
 }

@@ -24,28 +24,24 @@ export interface OperandKinds {
 }
 
 export class OperatorKinds {
-  readonly #values: OperandKinds;
-  readonly #bag: DiagnosticBag;
-  readonly #misfits: Misfits;
-
-  constructor(values: OperandKinds, bag: DiagnosticBag, misfits: Misfits) {
-    this.#values = values;
-    this.#bag = bag;
-    this.#misfits = misfits;
-  }
+  constructor(
+    readonly values: OperandKinds,
+    readonly bag: DiagnosticBag,
+    readonly misfits: Misfits,
+  ) {}
 
   unary(operator: "not" | "-", operand: Expression): Kind {
     if (operator === "not") {
-      this.#values.wantBool(operand, "`not`");
+      this.values.wantBool(operand, "`not`");
       return "bool";
     }
-    const kind = this.#values.kindOf(operand);
+    const kind = this.values.kindOf(operand);
     if (kind === "any") return "any";
     if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
     const hint = kind === "word"
       ? "the name of an errno has no sign; `f() fails EIO` expects it"
       : undefined;
-    this.#misfits.wrong("E0401", operand, kind, `Cannot negate ${describeKind(kind)}`, hint);
+    this.misfits.wrong("E0401", operand, kind, `Cannot negate ${describeKind(kind)}`, hint);
     return "any";
   }
 
@@ -54,12 +50,12 @@ export class OperatorKinds {
     switch (operator) {
       case "and":
       case "or":
-        this.#values.wantBool(left, `\`${operator}\``);
-        this.#values.wantBool(right, `\`${operator}\``);
+        this.values.wantBool(left, `\`${operator}\``);
+        this.values.wantBool(right, `\`${operator}\``);
         return "bool";
       case "==":
       case "!=":
-        if (!comparableKinds(this.#values.kindOf(left), this.#values.kindOf(right))) {
+        if (!comparableKinds(this.values.kindOf(left), this.values.kindOf(right))) {
           this.#reportMix("E0404", expression, "can never be equal");
         }
         return "bool";
@@ -80,16 +76,16 @@ export class OperatorKinds {
   }
 
   #checkOrder(expression: BinaryExpression): void {
-    const left = this.#values.kindOf(expression.left);
-    const right = this.#values.kindOf(expression.right);
+    const left = this.values.kindOf(expression.left);
+    const right = this.values.kindOf(expression.right);
     if (left === "any" || right === "any") return;
     if (isNumeric(left) && isNumeric(right) && comparableNumbers(left, right)) return;
     this.#reportMix("E0401", expression, "cannot be compared");
   }
 
   #bitsKind(expression: BinaryExpression): Kind {
-    const left = this.#values.kindOf(expression.left);
-    const right = this.#values.kindOf(expression.right);
+    const left = this.values.kindOf(expression.left);
+    const right = this.values.kindOf(expression.right);
     const plain = (kind: Kind) => kind === "int" || kind === "any";
     if (plain(left) && plain(right)) return "int";
     this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
@@ -97,8 +93,8 @@ export class OperatorKinds {
   }
 
   #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Kind {
-    const left = this.#values.kindOf(expression.left);
-    const right = this.#values.kindOf(expression.right);
+    const left = this.values.kindOf(expression.left);
+    const right = this.values.kindOf(expression.right);
     const kind = resultOf(operator, left, right);
     if (kind !== null) return kind;
     this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
@@ -106,10 +102,10 @@ export class OperatorKinds {
   }
 
   #reportMix(code: "E0401" | "E0404", expression: BinaryExpression, what: string): void {
-    const left = this.#values.kindOf(expression.left);
-    const right = this.#values.kindOf(expression.right);
+    const left = this.values.kindOf(expression.left);
+    const right = this.values.kindOf(expression.right);
     const subject = `${describeKind(left)} and ${describeKind(right)}`;
-    this.#misfits.add(
+    this.misfits.add(
       {
         code,
         span: expression.operatorSpan,
@@ -122,12 +118,12 @@ export class OperatorKinds {
   }
 
   range(expression: Extract<Expression, { kind: "Range" }>): Kind {
-    const first = this.#values.kindOf(expression.first);
-    const last = this.#values.kindOf(expression.last);
+    const first = this.values.kindOf(expression.first);
+    const last = this.values.kindOf(expression.last);
     const isOrdered = [first, last].every((kind) => kind === "any" || isNumeric(kind));
     const isKnown = first !== "any" && last !== "any";
     if (!isOrdered || isKnown && rangeEndsKind(first, last) === null) {
-      this.#misfits.add(
+      this.misfits.add(
         {
           code: "E0401",
           span: expression.span,
@@ -143,10 +139,10 @@ export class OperatorKinds {
   }
 
   cast(expression: Extract<Expression, { kind: "Cast" }>): Kind {
-    const kind = this.#values.kindOf(expression.operand);
+    const kind = this.values.kindOf(expression.operand);
     const target = expression.target.text;
     if (target !== "phys" && target !== "dma") {
-      this.#bag.error(
+      this.bag.error(
         "E0406",
         expression.target.span,
         `There is no cast \`as ${target}\``,
@@ -162,18 +158,18 @@ export class OperatorKinds {
         message: `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
         hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
       };
-      if (isThing) this.#misfits.add(error);
-      else this.#misfits.add(error, [expression.operand, kind]);
+      if (isThing) this.misfits.add(error);
+      else this.misfits.add(error, [expression.operand, kind]);
     }
     return target;
   }
 
   /** The kind after `x += e`; reports a mix that has no meaning. */
   added(left: Kind, assignment: AssignStatement): Kind {
-    const right = this.#values.kindOf(assignment.value);
+    const right = this.values.kindOf(assignment.value);
     const kind = resultOf("+", left, right);
     if (kind !== null) return kind;
-    this.#bag.error(
+    this.bag.error(
       "E0401",
       assignment.span,
       `Cannot add ${describeKind(right)} to ${describeKind(left)}`,

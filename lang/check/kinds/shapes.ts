@@ -45,26 +45,17 @@ function plainShape(kind: Kind): Shape {
 const UNKNOWN = plainShape("any");
 
 export class Shapes {
-  readonly #kindOf: (expression: Expression) => Kind;
-  readonly #resolution: Resolution;
-  readonly #registry: Registry;
-  readonly #results: FunctionResults;
   readonly #known = new Map<Expression, Shape>();
   /** Parameters of lambdas that are called with items. */
   readonly #parameters = new Map<Variable, Shape>();
   #depth = 0;
 
   constructor(
-    kindOf: (expression: Expression) => Kind,
-    resolution: Resolution,
-    registry: Registry,
-    results: FunctionResults,
-  ) {
-    this.#kindOf = kindOf;
-    this.#resolution = resolution;
-    this.#registry = registry;
-    this.#results = results;
-  }
+    readonly kindOf: (expression: Expression) => Kind,
+    readonly resolution: Resolution,
+    readonly registry: Registry,
+    readonly results: FunctionResults,
+  ) {}
 
   /** What is known of a value. */
   of(expression: Expression): Shape {
@@ -94,17 +85,17 @@ export class Shapes {
   noteLambda({ arguments: given }: CallExpression, callee: FieldExpression): void {
     const [argument] = given;
     if (argument?.value.kind !== "Lambda" || argument.value.parameters.length !== 1) return;
-    const variable = this.#resolution.variables.get(argument.value.parameters[0]!);
+    const variable = this.resolution.variables.get(argument.value.parameters[0]!);
     if (variable === undefined) return;
     const { text } = callee.field;
-    const object = this.#kindOf(callee.object);
+    const object = this.kindOf(callee.object);
     if (!takesItems(object, text)) return;
     const item = object === "list" ? this.item(callee.object) : plainShape("@event");
     this.#parameters.set(variable, item);
   }
 
   #infer(expression: Expression): Shape {
-    const kind = this.#kindOf(expression);
+    const kind = this.kindOf(expression);
     const plain = plainShape(kind);
     switch (expression.kind) {
       case "List":
@@ -124,7 +115,7 @@ export class Shapes {
       case "Call":
         return this.#call(expression) ?? plain;
       case "Range": {
-        const ends = [expression.first, expression.last].map((end) => this.#kindOf(end));
+        const ends = [expression.first, expression.last].map((end) => this.kindOf(end));
         const item = rangeEndsKind(ends[0]!, ends[1]!);
         return { ...plain, item: item === null ? null : plainShape(item) };
       }
@@ -176,7 +167,7 @@ export class Shapes {
   }
 
   #named(expression: Extract<Expression, { kind: "Name" }>): Shape | null {
-    const binding = this.#resolution.names.get(expression);
+    const binding = this.resolution.names.get(expression);
     if (binding?.kind === "const") return this.of(binding.declaration.value);
     if (binding?.kind !== "variable") return null;
     const known = this.#parameters.get(binding);
@@ -193,7 +184,7 @@ export class Shapes {
     if (kind === "list") {
       return ONE_ITEM.has(field.text) || field.text === "sum" && isNumber(item) ? item : null;
     }
-    const type = kind === "record" ? undefined : typeOfKind(kind, this.#registry.types);
+    const type = kind === "record" ? undefined : typeOfKind(kind, this.registry.types);
     const spec = type === undefined ? null : findField(type, field.text);
     return spec === null ? null : shapeOf(spec.kind, spec.of);
   }
@@ -201,7 +192,7 @@ export class Shapes {
   #call(call: CallExpression): Shape | null {
     const { callee } = call;
     if (callee.kind === "Name") {
-      const binding = this.#resolution.names.get(callee);
+      const binding = this.resolution.names.get(callee);
       if (binding?.kind === "function") return this.#returned(binding.declaration);
       return binding?.kind === "builtin" ? shapeOf(binding.spec.result, binding.spec.of) : null;
     }
@@ -213,14 +204,14 @@ export class Shapes {
       if (text === "map") return this.#mapped(call);
       return ONE_ITEM.has(text) || text === "sum" && isNumber(item) ? item : null;
     }
-    const type = typeOfKind(kind, this.#registry.types);
+    const type = typeOfKind(kind, this.registry.types);
     const method = type === undefined ? null : findMethod(type, text);
     return method === null ? null : shapeOf(method.result, method.of);
   }
 
   /** What a function of the script gives, where there is only one way out of it. */
   #returned(declaration: FunctionDeclaration): Shape | null {
-    const { endsInReturn, values } = this.#results.of(declaration);
+    const { endsInReturn, values } = this.results.of(declaration);
     const [value, ...others] = values;
     return !endsInReturn || others.length > 0 || value === undefined || value === null
       ? null

@@ -31,25 +31,13 @@ import { innerBlocks, statementExpressions, wayOut } from "../../syntax/tree/sta
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 
 export class StatementChecker {
-  readonly #kinds: KindInference;
-  readonly #resolution: Resolution;
-  readonly #registry: Registry;
-  readonly #bag: DiagnosticBag;
-  readonly #misfits: Misfits;
-
   constructor(
-    kinds: KindInference,
-    resolution: Resolution,
-    registry: Registry,
-    bag: DiagnosticBag,
-    misfits: Misfits,
-  ) {
-    this.#kinds = kinds;
-    this.#resolution = resolution;
-    this.#registry = registry;
-    this.#bag = bag;
-    this.#misfits = misfits;
-  }
+    readonly kinds: KindInference,
+    readonly resolution: Resolution,
+    readonly registry: Registry,
+    readonly bag: DiagnosticBag,
+    readonly misfits: Misfits,
+  ) {}
 
   file(file: FileNode): void {
     for (const item of file.items) this.#statement(item);
@@ -59,9 +47,9 @@ export class StatementChecker {
     for (const [index, statement] of block.statements.entries()) {
       this.#statement(statement);
       const next = block.statements[index + 1];
-      const reason = this.#resolution.misplaced.has(statement) ? null : wayOut(statement);
+      const reason = this.resolution.misplaced.has(statement) ? null : wayOut(statement);
       if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
-        this.#bag.warning("W0302", next.span, `This is never reached: ${reason}`);
+        this.bag.warning("W0302", next.span, `This is never reached: ${reason}`);
         return;
       }
     }
@@ -70,23 +58,23 @@ export class StatementChecker {
   #statement(statement: Statement): void {
     switch (statement.kind) {
       case "Assign": {
-        const variable = this.#resolution.targets.get(statement);
-        if (variable !== undefined) this.#kinds.assigned(variable, statement);
+        const variable = this.resolution.targets.get(statement);
+        if (variable !== undefined) this.kinds.assigned(variable, statement);
         break;
       }
       case "Bench":
         for (const budget of statement.budgets) {
-          this.#kinds.wantBool(budget.condition, "`budget`");
+          this.kinds.wantBool(budget.condition, "`budget`");
         }
         break;
       case "If":
         // Those of `else if` as well.
         for (const condition of statementExpressions(statement)) {
-          this.#kinds.wantBool(condition, "`if`");
+          this.kinds.wantBool(condition, "`if`");
         }
         break;
       case "While":
-        this.#kinds.wantBool(statement.condition, "`while`");
+        this.kinds.wantBool(statement.condition, "`while`");
         break;
       case "For":
         this.#walkable(statement.values, "`for`");
@@ -98,8 +86,8 @@ export class StatementChecker {
         this.#match(statement);
         break;
       case "Assert":
-        this.#kinds.wantBool(statement.condition, "`assert`");
-        if (statement.message !== null) this.#kinds.kindOf(statement.message);
+        this.kinds.wantBool(statement.condition, "`assert`");
+        if (statement.message !== null) this.kinds.kindOf(statement.message);
         break;
       case "ExpectEvents":
         for (const event of patternEvents(statement.pattern)) this.#patternEvent(event);
@@ -107,7 +95,7 @@ export class StatementChecker {
         break;
       case "Step":
         if (statement.count !== null) this.#want("int", statement.count, "`step`");
-        if (statement.until !== null) this.#kinds.wantBool(statement.until, "`step until`");
+        if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
         break;
       case "Wait":
         this.#wait(statement.subject);
@@ -122,11 +110,11 @@ export class StatementChecker {
         if (statement.nth !== null) this.#occurrences(statement.nth);
         break;
       case "Invariant":
-        this.#kinds.wantBool(statement.condition, "`invariant`");
+        this.kinds.wantBool(statement.condition, "`invariant`");
         break;
       case "Expression":
-        this.#kinds.kindOf(statement.expression);
-        this.#misfits.discarded(statement.expression);
+        this.kinds.kindOf(statement.expression);
+        this.misfits.discarded(statement.expression);
         break;
       case "Use":
       case "Machine":
@@ -142,7 +130,7 @@ export class StatementChecker {
       case "Output":
       case "ErrorStatement":
         // Values of any kind.
-        for (const expression of statementExpressions(statement)) this.#kinds.kindOf(expression);
+        for (const expression of statementExpressions(statement)) this.kinds.kindOf(expression);
         break;
       default:
         statement satisfies never;
@@ -153,24 +141,20 @@ export class StatementChecker {
 
   /** A field asked for in another kind than it has, or as a word that it never is, never matches. */
   #patternEvent({ fields, name: event }: PatternEvent): void {
-    const events = eventsNamed(event, this.#registry);
+    const events = eventsNamed(event, this.registry);
     for (const { name, value } of fields) {
-      const meant = fieldsNamed(events, name.text, this.#registry);
+      const meant = fieldsNamed(events, name.text, this.registry);
       // A name that no event has is an error of its own.
       if (meant.length === 0) continue;
-      const kind = this.#kinds.kindOf(value);
+      const kind = this.kinds.kindOf(value);
       const fitting = meant.filter((field) => canEqual(field, kind));
       if (fitting.length > 0) this.#patternWords(name.text, value, fitting);
       else {
         const wanted = fieldKind(meant[0]!);
-        this.#misfits.add({
-          code: "E0404",
-          span: value.span,
-          message: `\`${name.text}\` is ${describeKind(wanted)} and never equals ${
-            describeKind(kind)
-          }`,
-          hint: mixHint("==", wanted, kind) ?? undefined,
-        }, [value, kind]);
+        const message = `\`${name.text}\` is ${describeKind(wanted)} and never equals ` +
+          describeKind(kind);
+        const hint = mixHint("==", wanted, kind) ?? undefined;
+        this.misfits.wrong("E0404", value, kind, message, hint);
       }
     }
   }
@@ -181,7 +165,7 @@ export class StatementChecker {
     for (const item of value.kind === "List" ? value.items : [value]) {
       const word = this.#wordOf(item);
       if (word === null || words.includes(word)) continue;
-      this.#bag.error(
+      this.bag.error(
         "E0323",
         item.span,
         `\`${name}\` is never \`${spanText(item.span)}\``,
@@ -195,41 +179,41 @@ export class StatementChecker {
     if (value.kind === "String" && value.parts.every((part) => typeof part === "string")) {
       return value.parts.join("");
     }
-    const binding = value.kind === "Name" ? this.#resolution.names.get(value) : undefined;
+    const binding = value.kind === "Name" ? this.resolution.names.get(value) : undefined;
     if (binding?.kind === "word") return binding.word.name;
     // `iommu` is a thing and a word; a field that says `iommu` means the word.
-    const kind = this.#kinds.kindOf(value);
+    const kind = this.kinds.kindOf(value);
     return kind.startsWith("@") ? kind.slice(1) : null;
   }
 
   #walkable(values: Expression, what: string): void {
-    const kind = this.#kinds.kindOf(values);
+    const kind = this.kinds.kindOf(values);
     if (["any", "range", "list", "bytes"].includes(kind)) return;
     const message = `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`;
     const hint = kind === "int" ? "a range of ints is `0..n`" : undefined;
-    this.#misfits.wrong("E0405", values, kind, message, hint);
+    this.misfits.wrong("E0405", values, kind, message, hint);
   }
 
   #want(wanted: "int" | "duration", value: Expression, what: string): void {
-    const kind = this.#kinds.kindOf(value);
+    const kind = this.kinds.kindOf(value);
     if (kind === "any" || kind === wanted || kind === "int") return;
     const message = `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`;
-    this.#misfits.wrong("E0405", value, kind, message);
+    this.misfits.wrong("E0405", value, kind, message);
   }
 
   #occurrences(nth: Expression): void {
-    const kind = this.#kinds.kindOf(nth);
+    const kind = this.kinds.kindOf(nth);
     if (kind === "any" || kind === "int" || kind === "range") return;
     const message = `\`nth\` takes an int or a range, but this is ${describeKind(kind)}`;
-    this.#misfits.wrong("E0405", nth, kind, message);
+    this.misfits.wrong("E0405", nth, kind, message);
   }
 
   #wait(subject: Expression): void {
-    const kind = this.#kinds.kindOf(subject);
+    const kind = this.kinds.kindOf(subject);
     const isList = kind === "list";
-    const each = isList ? this.#kinds.itemKind(subject) : kind;
+    const each = isList ? this.kinds.itemKind(subject) : kind;
     if (each === "any" || each === "list") return;
-    const type = typeOfKind(each, this.#registry.types);
+    const type = typeOfKind(each, this.registry.types);
     if (each.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
     const error = {
       code: "E0405" as const,
@@ -239,26 +223,26 @@ export class StatementChecker {
         ? "`advance` moves time"
         : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
     };
-    if (isList) this.#misfits.add(error);
-    else this.#misfits.add(error, [subject, kind]);
+    if (isList) this.misfits.add(error);
+    else this.misfits.add(error, [subject, kind]);
   }
 
   /** What has events to ask for. */
   #happening(subject: Expression): void {
-    const kind = this.#kinds.kindOf(subject);
+    const kind = this.kinds.kindOf(subject);
     if (kind === "any" || kind.startsWith("@")) return;
     const wanted = "`expect events … in` takes an io, a request, a trace or a device";
-    this.#misfits.wrong("E0405", subject, kind, `${wanted}, but this is ${describeKind(kind)}`);
+    this.misfits.wrong("E0405", subject, kind, `${wanted}, but this is ${describeKind(kind)}`);
   }
 
   #match(statement: Extract<Statement, { kind: "Match" }>): void {
-    const subject = this.#kinds.kindOf(statement.subject);
+    const subject = this.kinds.kindOf(statement.subject);
     const above = new Set<string>();
     let takesAll = false;
     for (const { body, pattern } of statement.arms) {
       const text = pattern === null ? "_" : spanText(pattern.span);
       if (takesAll || above.has(text)) {
-        this.#bag.warning(
+        this.bag.warning(
           "W0302",
           pattern?.span ?? body.span,
           `This arm is never reached: ${takesAll ? "`_`" : "the same pattern"} stands above it`,
@@ -267,11 +251,9 @@ export class StatementChecker {
       above.add(text);
       takesAll ||= pattern === null;
       if (pattern === null) continue;
-      const kind = pattern.kind === "Range"
-        ? this.#rangeItem(pattern)
-        : this.#kinds.kindOf(pattern);
+      const kind = pattern.kind === "Range" ? this.#rangeItem(pattern) : this.kinds.kindOf(pattern);
       if (matchable(subject, kind)) continue;
-      this.#bag.error(
+      this.bag.error(
         "E0404",
         pattern.span,
         `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
@@ -282,8 +264,8 @@ export class StatementChecker {
   }
 
   #rangeItem(pattern: Extract<Expression, { kind: "Range" }>): Kind {
-    this.#kinds.kindOf(pattern);
-    return this.#kinds.itemKind(pattern);
+    this.kinds.kindOf(pattern);
+    return this.kinds.itemKind(pattern);
   }
 }
 

@@ -60,11 +60,6 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
 };
 
 export abstract class NameResolver {
-  protected readonly fileScope: FileScope;
-  protected readonly bag: DiagnosticBag;
-  protected readonly resolution: Resolution;
-  /** Consts and functions that a const or function uses. */
-  protected readonly uses: Map<Owner, Set<Owner>>;
   /** Names that the file's top-level `let`s bind, for a better hint. */
   protected readonly topLevelLets = new Set<string>();
   protected owner: Owner | null = null;
@@ -72,17 +67,13 @@ export abstract class NameResolver {
   /** Calls of the file's functions. */
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
 
+  /** @param uses Consts and functions that a const or function uses. */
   constructor(
-    file: FileScope,
-    bag: DiagnosticBag,
-    resolution: Resolution,
-    uses: Map<Owner, Set<Owner>>,
-  ) {
-    this.fileScope = file;
-    this.bag = bag;
-    this.resolution = resolution;
-    this.uses = uses;
-  }
+    protected readonly fileScope: FileScope,
+    protected readonly bag: DiagnosticBag,
+    protected readonly resolution: Resolution,
+    protected readonly uses: Map<Owner, Set<Owner>>,
+  ) {}
 
   /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
   #eventName(expression: Expression, scope: Scope): boolean {
