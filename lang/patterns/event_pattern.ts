@@ -66,7 +66,10 @@ export function matchEvents<E extends { readonly name: string }>(
 ): Mismatch<E> | null {
   for (const item of matcher.absent) {
     const found = all.find((event) => item.names!.has(event.name) && test(item, event));
-    if (found !== undefined) return forbiddenEvent(item, found, all);
+    if (found === undefined) continue;
+    const events = all.filter((event) => item.names!.has(event.name));
+    const nothing = { matched: 0, path: [], expected: [], mayEnd: false };
+    return { ...nothing, events, event: found, forbidden: item };
   }
   const events = all.filter((event) => matcher.watched.has(event.name));
   const walk = new Walk(matcher, test);
@@ -77,23 +80,6 @@ export function matchEvents<E extends { readonly name: string }>(
     }
   }
   return walk.mayEnd ? null : explainMismatch(matcher, events, events.length, test);
-}
-
-function forbiddenEvent<E extends { readonly name: string }>(
-  item: PatternItem,
-  event: E,
-  all: readonly E[],
-): Mismatch<E> {
-  const events = all.filter((other) => item.names!.has(other.name));
-  return {
-    matched: 0,
-    events,
-    path: [],
-    event,
-    expected: [],
-    mayEnd: false,
-    forbidden: item,
-  };
 }
 
 /** Follows the states once more up to the mismatch, this time remembering how it got there. */

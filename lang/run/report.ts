@@ -28,8 +28,8 @@ export interface Incident {
   readonly lines: readonly string[];
 }
 
-export interface TestOutcome {
-  readonly kind: "main" | "test" | "property";
+/** What is said of a test and of a bench alike. */
+interface EntryOutcome {
   /** Empty for the statements at the top of the file. */
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
@@ -39,6 +39,10 @@ export interface TestOutcome {
   readonly failure: FailureReport | null;
   /** The seed of its machine. */
   readonly seed: number;
+}
+
+export interface TestOutcome extends EntryOutcome {
+  readonly kind: "main" | "test" | "property";
   /** Assertions and expectations that were checked. */
   readonly assertions: number;
   /** Cases a property was tried with; 1 for a test. */
@@ -80,13 +84,7 @@ export interface RunReport {
 }
 
 /** How often things happened in one bench on one machine. */
-export interface BenchOutcome {
-  readonly name: string;
-  readonly combination: string;
-  readonly place: Place;
-  readonly outcome: "passed" | "failed" | "skipped";
-  readonly failure: FailureReport | null;
-  readonly seed: number;
+export interface BenchOutcome extends EntryOutcome {
   /** Turns of the loop that are counted. */
   readonly iterations: number;
   /** Virtual time of these turns. */

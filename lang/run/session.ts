@@ -45,7 +45,7 @@ import { LimitedOutput, type RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { reportFailure } from "./tally.ts";
 import { sendTo, SideRuns } from "./side_runs.ts";
-import { bindMachine, buildTestWorld, type MachineOptions } from "./test_machine.ts";
+import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
 import type { World } from "../values/world.ts";
 
 export interface SessionOptions {
@@ -400,7 +400,8 @@ class SessionState {
     bindMachine(this.vm, this.#compiler.tables.machineGlobals);
     const before = this.world.stream.seq;
     this.#consts.push(...consts);
-    let failure = this.#workOutConsts(newMachine ? this.#consts : consts);
+    const pending = newMachine ? this.#consts : consts;
+    let failure = workOutConsts(this.vm, pending, (functionIndex) => this.#run(functionIndex));
     const values: ShownValue[] = [];
     for (const { functionIndex, shown } of compiled) {
       if (failure !== null || this.ended) break;
@@ -419,15 +420,6 @@ class SessionState {
       newMachine,
       undone: false,
     };
-  }
-
-  #workOutConsts(consts: readonly ConstCode[]): FailureReport | null {
-    for (const { functionIndex, global } of consts) {
-      const failure = this.#run(functionIndex);
-      if (failure !== null) return failure;
-      this.vm.globals[global] = this.vm.result;
-    }
-    return null;
   }
 
   #run(functionIndex: number): FailureReport | null {

@@ -13,7 +13,7 @@ import {
 } from "./incidents.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
-import type { FailureReport, Incident, Place, TestOutcome } from "./report.ts";
+import type { FailureReport, Incident, TestOutcome } from "./report.ts";
 import type { SharedOptions } from "./run_options.ts";
 import { SideRuns } from "./side_runs.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
@@ -22,11 +22,7 @@ import { startMachine, TestMachine } from "./test_machine.ts";
 const LISTED_INCIDENTS = 20;
 
 /** What a test is called, and where. */
-export interface EntryNames {
-  readonly kind: TestOutcome["kind"];
-  readonly name: string;
-  readonly combination: string;
-  readonly place: Place;
+export interface EntryNames extends Pick<TestOutcome, "kind" | "name" | "combination" | "place"> {
   readonly functionIndex: number;
 }
 

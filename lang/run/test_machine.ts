@@ -1,4 +1,5 @@
 /** A fresh machine with a VM on it, ready to run a program's code. */
+import type { ConstCode } from "../compile/compile_program.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Span } from "../source.ts";
@@ -55,7 +56,11 @@ export class TestMachine {
     this.vm = new Vm(code, registry, this.world, options.limits, options.output);
     this.vm.watch = options.watch ?? null;
     bindMachine(this.vm, program.machineGlobals);
-    this.failure = this.#workOutConsts(program);
+    this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
+      this.vm.start(functionIndex);
+      this.vm.resume();
+      return this.vm.failure;
+    });
   }
 
   /** Runs a function to its end. Null when it came there. */
@@ -65,16 +70,20 @@ export class TestMachine {
     this.vm.resume();
     return this.vm.failure;
   }
+}
 
-  #workOutConsts(program: Program): Failure | null {
-    for (const { functionIndex, global } of program.consts) {
-      this.vm.start(functionIndex);
-      this.vm.resume();
-      if (this.vm.failure !== null) return this.vm.failure;
-      this.vm.globals[global] = this.vm.result;
-    }
-    return null;
+/** Gives consts their values; what `run` says of the first that has none. */
+export function workOutConsts<F>(
+  vm: Vm,
+  consts: readonly ConstCode[],
+  run: (functionIndex: number) => F | null,
+): F | null {
+  for (const { functionIndex, global } of consts) {
+    const failure = run(functionIndex);
+    if (failure !== null) return failure;
+    vm.globals[global] = vm.result;
   }
+  return null;
 }
 
 /**

@@ -54,6 +54,20 @@ export function pairLines(pairs: readonly (readonly [string, string])[], indent 
   );
 }
 
+/** Keeps both ends of a list that is longer than `longest`; `gap` stands for what is left out. */
+export function endsOf<T>(
+  items: readonly T[],
+  { longest, first, last }: {
+    readonly longest: number;
+    readonly first: number;
+    readonly last: number;
+  },
+  gap: (hidden: readonly T[]) => T,
+): T[] {
+  if (items.length <= longest) return [...items];
+  return [...items.slice(0, first), gap(items.slice(first, -last)), ...items.slice(-last)];
+}
+
 /** Breaks text at blanks into lines of at most `columns`; a longer word stays whole. */
 export function wrapText(text: string, columns: number): string[] {
   const lines: string[] = [];

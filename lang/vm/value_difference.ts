@@ -32,7 +32,8 @@ export function differenceLines(left: Value, right: Value, run: Run): string[] {
   if (leftBytes !== null && rightBytes !== null) return byteLines(leftBytes, rightBytes);
   if (typeof left === "string" && typeof right === "string") return textLines(left, right);
   if (left instanceof Handle && right instanceof Handle && left.type === right.type) {
-    const lines = thingLines(left, right, run);
+    const { target, type } = left;
+    const lines = type.differences?.(target as never, right.target as never, run) ?? [];
     return lines.length === 0 ? [] : ["they differ in", ...lines.map((line) => `  ${line}`)];
   }
   const compound = left instanceof ListValue && right instanceof ListValue ||
@@ -64,12 +65,6 @@ function contentOf(value: Value, run: Run): Uint8Array | null {
 
 function fieldOf({ target, type }: Handle, name: string, run: Run): Value {
   return findField(type, name)?.get(target as never, run) ?? null;
-}
-
-/** What things of one type say themselves. */
-function thingLines(left: Handle, right: Handle, run: Run): readonly string[] {
-  const { type } = left;
-  return type.differences?.(left.target as never, right.target as never, run) ?? [];
 }
 
 // Bytes.

@@ -3,7 +3,7 @@
  * that gave its address, and the segment of the request that was mapped.
  */
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { pad } from "../../text/columns.ts";
+import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 /** A run of memory of a request. */
@@ -29,9 +29,7 @@ interface Mapped {
 }
 
 /** Entries told of before the rest is only counted, and how many stay at the ends. */
-const LONGEST_LIST = 8;
-const KEPT_FIRST = 4;
-const KEPT_LAST = 2;
+const SHOWN = { longest: 8, first: 4, last: 2 };
 /** `page 4 entry 511` is the longest label. */
 const LABEL_WIDTH = 16;
 
@@ -52,12 +50,7 @@ export function entryOrigins(
   const entries = [...prpEntries(written), ...sglEntries(written)];
   const mapped = mappedMemory(events.filter(({ seq }) => seq < until));
   const lines = entries.map((entry) => originLine(entry, mapped, segments));
-  if (lines.length <= LONGEST_LIST) return lines;
-  return [
-    ...lines.slice(0, KEPT_FIRST),
-    `⋮ ${lines.length - KEPT_FIRST - KEPT_LAST} more`,
-    ...lines.slice(-KEPT_LAST),
-  ];
+  return endsOf(lines, SHOWN, (hidden) => `⋮ ${hidden.length} more`);
 }
 
 /** The last thing that was written to each place, the command's own entries first. */

@@ -231,7 +231,7 @@ export class Misfits {
     const { diagnostic, isBlamed, kind, use } = first;
     const isSure = misfits.length > 1 || kind === "nothing" ||
       this.#hasNeedlessParentheses(this.#sourceOf(origin));
-    return isBlamed && isSure && use.span.source === placeOf(origin)?.source
+    return isBlamed && isSure && use.span.source === toldOf(origin).place?.source
       ? this.#atOrigin(origin, kind, misfits)
       : atFirstUse(diagnostic, use, origin, misfits.length - 1);
   }
@@ -257,11 +257,12 @@ export class Misfits {
       };
     }
     const source = this.#sourceOf(origin);
+    const { place, subject } = toldOf(origin);
     return {
       code: "E0408",
       severity: "error",
-      span: source?.span ?? placeOf(origin)!,
-      message: `${subjectOf(origin)} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
+      span: source?.span ?? place!,
+      message: `${subject} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
       hint: this.#hasNeedlessParentheses(source)
         ? "is the name of a function missing before the `(`?"
         : undefined,
@@ -279,48 +280,31 @@ export class Misfits {
   }
 }
 
-function placeOf(origin: Origin): Span | null {
+/** How errors speak of an origin: where it is, how they begin, what a note there says. */
+function toldOf(
+  origin: Origin,
+): { readonly place: Span | null; readonly subject: string; readonly note: string } {
   switch (origin.kind) {
-    case "variable":
-      return origin.span;
-    case "const":
-    case "function":
-      return origin.declaration.name.span;
     case "item":
-      return origin.madeBy.span;
-    case "word":
-      return null;
-  }
-}
-
-/** What an error about an origin begins with. */
-function subjectOf(origin: Origin): string {
-  switch (origin.kind) {
-    case "variable":
-      return `\`${origin.name}\` is`;
+      return {
+        place: origin.madeBy.span,
+        subject: "What is put in here is",
+        note: "it is put in here",
+      };
+    case "word": {
+      const name = `\`${origin.word.name}\``;
+      return { place: null, subject: `${name} is`, note: `${name} stands here` };
+    }
+    case "variable": {
+      const name = `\`${origin.name}\``;
+      return { place: origin.span, subject: `${name} is`, note: `${name} is bound here` };
+    }
     case "const":
-      return `\`${origin.declaration.name.text}\` is`;
-    case "function":
-      return `\`${origin.declaration.name.text}\` returns`;
-    case "item":
-      return "What is put in here is";
-    case "word":
-      return `\`${origin.word.name}\` is`;
-  }
-}
-
-/** What a note at an origin says. */
-function noteOf(origin: Origin): string {
-  switch (origin.kind) {
-    case "variable":
-      return `\`${origin.name}\` is bound here`;
-    case "const":
-    case "function":
-      return `\`${origin.declaration.name.text}\` is declared here`;
-    case "item":
-      return "it is put in here";
-    case "word":
-      return `\`${origin.word.name}\` stands here`;
+    case "function": {
+      const { span, text } = origin.declaration.name;
+      const verb = origin.kind === "const" ? "is" : "returns";
+      return { place: span, subject: `\`${text}\` ${verb}`, note: `\`${text}\` is declared here` };
+    }
   }
 }
 
@@ -342,11 +326,11 @@ function atFirstUse(
   origin: Origin,
   more: number,
 ): Diagnostic {
-  const place = placeOf(origin);
+  const { note, place } = toldOf(origin);
   const line = (span: Span) => span.source.position(span.start).line;
   const isElsewhere = place !== null &&
     (place.source !== use.span.source || line(place) !== line(use.span));
-  const origins: RelatedSpan[] = isElsewhere ? [{ span: place, message: noteOf(origin) }] : [];
+  const origins: RelatedSpan[] = isElsewhere ? [{ span: place, message: note }] : [];
   const hints = diagnostic.hint === undefined ? [] : [diagnostic.hint];
   if (origin.kind === "word" && hints.length === 0) {
     hints.push(`\`${origin.word.name}\` is a word here: nothing of that name is bound`);

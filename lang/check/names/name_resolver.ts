@@ -16,6 +16,7 @@ import type {
 import { ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
+import { remembered } from "../../values/remembered.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
   type Binding,
@@ -246,7 +247,9 @@ export abstract class NameResolver {
       this.unknown(node.name, node.span, scope, call, this.unknownHint(node.name, scope, called));
       return;
     }
-    if (binding.kind === "function" && call !== null) this.#noteCall(binding.declaration, call);
+    if (binding.kind === "function" && call !== null) {
+      remembered(this.#calls, binding.declaration, () => []).push(call);
+    }
     if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
       this.bag.error(
         "E0307",
@@ -269,12 +272,6 @@ export abstract class NameResolver {
     const inside = this.owner?.kind === "function" ? this.owner.declaration : null;
     if (inside !== null) this.resolution.incomplete.add(inside);
     this.#unknown.push({ name, span, call, code: outermost(code), inside, hint });
-  }
-
-  #noteCall(declaration: FunctionDeclaration, call: CallExpression): void {
-    const calls = this.#calls.get(declaration);
-    if (calls === undefined) this.#calls.set(declaration, [call]);
-    else calls.push(call);
   }
 
   /** Reports the names of a file that mean nothing, once all that do are known. */

@@ -1,8 +1,8 @@
-/** What `fails`, `faults` and `warns` name. */
+/** What `fail` names, and what `fails`, `faults` and `warns` name. */
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, listed } from "../../diagnostics/suggest.ts";
-import type { ExpectedOutcome, OutcomeKind } from "../../syntax/tree/ast.ts";
+import type { ExpectedOutcome, FailStatement, OutcomeKind } from "../../syntax/tree/ast.ts";
 
 /** Reports an error, fault or report that does not exist. */
 export function checkOutcomeName(
@@ -46,4 +46,39 @@ function otherOutcome(name: string, registry: Registry): string | undefined {
   if (registry.faultReasons.has(name)) return `${name} is a fault: \`faults\`, \`expect fault\``;
   if (registry.reportClasses.has(name)) return `${name} is a report: \`warns\`, \`expect warning\``;
   return undefined;
+}
+
+/** Reports a point that does not exist, and an error that it cannot have. */
+export function checkFail(statement: FailStatement, registry: Registry, bag: DiagnosticBag): void {
+  const { error, nth, point } = statement;
+  if (point === null) {
+    const surplus = nth ?? error;
+    if (surplus !== null) {
+      bag.error(
+        "E0321",
+        surplus.span,
+        "`fail each` takes neither `nth` nor `with`: it goes through every place by itself",
+      );
+    }
+    return;
+  }
+  const errors = registry.faultPoints.get(point.text);
+  if (errors === undefined) {
+    const names = [...registry.faultPoints.keys()];
+    bag.error(
+      "E0320",
+      point.span,
+      `Nothing that can fail is called \`${point.text}\``,
+      didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
+    );
+  } else if (error !== null && !errors.includes(error.text)) {
+    bag.error(
+      "E0321",
+      error.span,
+      `\`${point.text}\` cannot fail with \`${error.text}\``,
+      errors.length === 1
+        ? `it fails with ${errors[0]}, and \`with\` is not needed`
+        : didYouMean(error.text, errors) ?? `it can fail with ${errors.join(", ")}`,
+    );
+  }
 }

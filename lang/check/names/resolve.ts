@@ -9,7 +9,6 @@ import type {
   Block,
   Expression,
   FileNode,
-  MatchArm,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
@@ -23,8 +22,7 @@ import {
 } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
-import { checkFail } from "./fault_names.ts";
-import { checkOutcomeName } from "./outcome_names.ts";
+import { checkFail, checkOutcomeName } from "./outcome_names.ts";
 import { checkPatternNames } from "./pattern_names.ts";
 import { patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
@@ -145,7 +143,9 @@ export class Resolver extends NameResolver {
         this.expression(statement.value, scope);
         this.resolution.variables.set(
           statement,
-          session ? this.#sessionVariable(statement) : this.#letVariable(statement, scope),
+          session
+            ? this.#sessionVariable(statement)
+            : this.variable(statement.name, scope, "let", statement.value),
         );
         return;
       case "Assign":
@@ -160,7 +160,10 @@ export class Resolver extends NameResolver {
       }
       case "Match":
         this.expression(statement.subject, scope);
-        for (const arm of statement.arms) this.#arm(arm, place);
+        for (const { body, pattern } of statement.arms) {
+          if (pattern !== null) this.#armPattern(pattern, scope);
+          this.#block(body, place);
+        }
         return;
       case "Return":
         if (!["function", "test", "property"].includes(scope.code.role)) {
@@ -213,10 +216,6 @@ export class Resolver extends NameResolver {
     return own as Extract<Owner, { kind: K }>;
   }
 
-  #letVariable(statement: Extract<Statement, { kind: "Let" }>, scope: Scope): Variable {
-    return this.variable(statement.name, scope, "let", statement.value);
-  }
-
   /** A variable of a session may be bound anew: that is what trying things out is like. */
   #sessionVariable(statement: Extract<Statement, { kind: "Let" }>): Variable {
     const { name, value } = statement;
@@ -252,11 +251,6 @@ export class Resolver extends NameResolver {
     this.resolution.targets.set(statement, variable);
   }
 
-  #arm(arm: MatchArm, place: Place): void {
-    if (arm.pattern !== null) this.#armPattern(arm.pattern, place.scope);
-    this.#block(arm.body, place);
-  }
-
   /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
   #armPattern(pattern: Expression, scope: Scope): void {
     if (pattern.kind === "Range") {
@@ -272,8 +266,7 @@ export class Resolver extends NameResolver {
     if (variable === null) {
       const { name, span } = pattern;
       if (this.fileScope.find(name, false) === null) {
-        const hint = this.unknownHint(name, scope, false) ??
-          PATTERN_BINDS_NOTHING;
+        const hint = this.unknownHint(name, scope, false) ?? PATTERN_BINDS_NOTHING;
         this.unknown(name, span, scope, null, hint);
       } else this.name(pattern, scope);
       return;

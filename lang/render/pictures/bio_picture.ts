@@ -5,7 +5,7 @@
  *        0x20_0000    4KiB  ▕████████████████▏                        4KiB
  *        0x30_0200   3584B  ▕░░██████████████▏                        512B
  */
-import { clip, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedVector {
@@ -27,25 +27,18 @@ const PAGE_BYTES = 4096;
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
 /** Vectors before the middle is left out, and how many stay at the ends. */
-const LONGEST_LIST = 12;
-const KEPT_FIRST = 8;
-const KEPT_LAST = 3;
+const SHOWN = { longest: 12, first: 8, last: 3 };
 
 /** The drawing, in at most 80 columns. */
 export function bioPicture({ gap, title, vectors }: PicturedBio): string[] {
   const lines = vectors.map(vectorLine);
-  const hidden = lines.length - KEPT_FIRST - KEPT_LAST;
   return [
     spread(title, gap),
     "─".repeat(PICTURE_COLUMNS),
     ...vectors.length === 0
       ? ["  no memory"]
       : [`${pad("  physical", 29)}${pad("first page", 22)}${pad("last page", 19)}meets on`],
-    ...lines.length <= LONGEST_LIST ? lines : [
-      ...lines.slice(0, KEPT_FIRST),
-      `  ⋮ ${formatCount(hidden, "more vector")}`,
-      ...lines.slice(-KEPT_LAST),
-    ],
+    ...endsOf(lines, SHOWN, (hidden) => `  ⋮ ${formatCount(hidden.length, "more vector")}`),
   ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
 }
 

@@ -10,7 +10,7 @@
  * Where all memory became one range, pieces run together on the left and fan out again on the
  * right. Where each piece has its own mapping, each has its own line.
  */
-import { clip, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 /** A run of memory, CPU physical. */
@@ -67,9 +67,7 @@ const MIDDLE = 21;
 const RIGHT = 26;
 const GAP = 5;
 /** Lines of one list before its middle is left out, and how many stay at its ends. */
-const LONGEST_LIST = 8;
-const KEPT_FIRST = 4;
-const KEPT_LAST = 2;
+const SHOWN = { longest: 8, first: 4, last: 2 };
 /** List pages before those in the middle are left out. */
 const SHOWN_PAGES = 3;
 
@@ -83,7 +81,7 @@ export function requestPicture(request: PicturedRequest): string[] {
   } else if (request.segments.length > 0) {
     // No command yet: all there is to see is the memory.
     head.push("  physical memory");
-    body = shorten(request.segments.map(segmentText), hiddenSegments);
+    body = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
   }
   const { metadata } = request;
   const below = metadata === null ? [] : ["  metadata", ...memoryLines(metadata)];
@@ -108,34 +106,24 @@ function hiddenSegments(hidden: readonly unknown[]): string {
   return `${pad("⋮", 9, "right")}  ${hidden.length} more`;
 }
 
-/** A line of the right column: what stands in it, and whether an arrow leads to it. */
-interface EntryLine {
-  readonly text: string;
-  readonly data: boolean;
-}
-
-/** Keeps both ends of a long list; `gap` makes the line for what is left out. */
-function shorten<T>(items: readonly T[], gap: (hidden: readonly T[]) => T): T[] {
-  if (items.length <= LONGEST_LIST) return [...items];
-  return [
-    ...items.slice(0, KEPT_FIRST),
-    gap(items.slice(KEPT_FIRST, -KEPT_LAST)),
-    ...items.slice(-KEPT_LAST),
-  ];
-}
-
-/** All lines of the right column: entries of the command, then each list in a box. */
-function entryLines(request: PicturedMemory): EntryLine[] {
-  const lines: EntryLine[] = commandEntries(request, -1).map((entry) => ({
-    text: commandEntryText(request, entry),
-    data: true,
-  }));
-  if (request.pointer !== null) lines.push({ text: request.pointer, data: false });
+/**
+ * The right column, and what stands beside it: the command's own entries, then each list in a box.
+ *
+ * @param rowsOf The entries of a list page, or of the command itself for -1.
+ */
+function entryRows(request: PicturedMemory, rowsOf: (page: number) => readonly PieceRow[]) {
+  const rows = endsOf(rowsOf(-1), SHOWN, (hidden) => gapRow(hidden, (text) => text));
+  if (request.pointer !== null) rows.push(frame(request.pointer));
   for (const { page, index, hiddenBefore } of shownPages(request)) {
-    if (hiddenBefore > 0) lines.push({ text: hiddenPages(hiddenBefore), data: false });
-    lines.push(...pageLines(request, page, index));
+    if (hiddenBefore > 0) rows.push(frame(`   ⋮  ${hiddenBefore} more list pages`));
+    rows.push(
+      frame(boxTop(page)),
+      ...endsOf(rowsOf(index), SHOWN, (hidden) => gapRow(hidden, boxedText)),
+      ...linkRows(page),
+      frame(BOX_BOTTOM),
+    );
   }
-  return lines;
+  return rows;
 }
 
 interface ShownPage {
@@ -152,39 +140,16 @@ function shownPages({ pages }: PicturedMemory): ShownPage[] {
   return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
 }
 
-function hiddenPages(count: number): string {
-  return `   ⋮  ${count} more list pages`;
-}
-
-function commandEntries(request: PicturedMemory, page: number): readonly PicturedEntry[] {
-  return request.entries.filter((entry) => entry.page === page);
-}
-
-function commandEntryText(request: PicturedMemory, entry: PicturedEntry): string {
+/** What the right column says of an entry. */
+function entryText(request: PicturedMemory, entry: PicturedEntry): string {
+  if (entry.page >= 0) return boxed(request, entry);
   const size = request.showsSizes ? ` ${formatSize(entry.sizeBytes)}` : "";
   return `${entry.label}  ${formatAddress(entry.dma)}${size}`;
 }
 
-function pageLines(request: PicturedMemory, page: PicturedListPage, index: number): EntryLine[] {
-  const entries = commandEntries(request, index).map((entry): EntryLine => ({
-    text: boxed(request, entry),
-    data: true,
-  }));
-  return [
-    { text: boxTop(page), data: false },
-    ...shorten(
-      entries,
-      (hidden) => ({ text: boxedText(`  ⋮  ${hidden.length} more`), data: false }),
-    ),
-    ...linkLines(page),
-    { text: BOX_BOTTOM, data: false },
-  ];
-}
-
-function linkLines(page: PicturedListPage): EntryLine[] {
-  if (page.next === null) return [];
-  const text = `${pad(page.next.label, 3, "right")} ${formatAddress(page.next.dma)} next`;
-  return [{ text: boxedText(text), data: false }];
+function linkRows({ next }: PicturedListPage): PieceRow[] {
+  if (next === null) return [];
+  return [frame(boxedText(`${pad(next.label, 3, "right")} ${formatAddress(next.dma)} next`))];
 }
 
 function boxTop(page: PicturedListPage): string {
@@ -207,8 +172,10 @@ function oneRange(
   request: PicturedMemory,
   range: { readonly dma: number; readonly sizeBytes: number },
 ): string[] {
-  const left = shorten(request.segments.map(segmentText), hiddenSegments);
-  const right = entryLines(request);
+  const left = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
+  const right = entryRows(request, (page) =>
+    request.entries.filter((entry) => entry.page === page)
+      .map((entry) => ({ ...frame(entryText(request, entry)), data: true })));
   const height = Math.max(left.length, right.length);
   const leftTop = Math.floor((height - left.length) / 2);
   const rightTop = Math.floor((height - right.length) / 2);
@@ -224,7 +191,7 @@ function oneRange(
       gather(row - leftTop, left.length, atCentre, segment?.includes("⋮") ?? false),
       atCentre ? dashes(`${formatAddress(range.dma)} ${formatSize(range.sizeBytes)}`) : BLANK,
       fanOut(row - rightTop, lastData, atCentre, entry?.data ?? false),
-      entry?.text ?? "",
+      entry?.right ?? "",
     ].join("");
   });
 }
@@ -278,17 +245,7 @@ function frame(right: string): PieceRow {
 
 function pieceByPiece(request: PicturedMemory): string[] {
   const byPage = rowsByPage(request);
-  const rows = shorten(byPage.get(-1) ?? [], (hidden) => gapRow(hidden, (text) => text));
-  if (request.pointer !== null) rows.push(frame(request.pointer));
-  for (const { page, index, hiddenBefore } of shownPages(request)) {
-    if (hiddenBefore > 0) rows.push(frame(hiddenPages(hiddenBefore)));
-    rows.push(
-      frame(boxTop(page)),
-      ...shorten(byPage.get(index) ?? [], (hidden) => gapRow(hidden, boxedText)),
-      ...linkLines(page).map((line) => frame(line.text)),
-      frame(BOX_BOTTOM),
-    );
-  }
+  const rows = entryRows(request, (page) => byPage.get(page) ?? []);
   return rows.map((row, index) => drawRow(row, rows, index));
 }
 
@@ -297,12 +254,10 @@ function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string
   // Where only entries are left out, the line from their segment goes on.
   if (segments === 0) return frame(rightText(`  ⋮  ${hidden.length} more`));
   return {
+    ...frame(rightText(segments === hidden.length ? "  ⋮" : `  ⋮  ${hidden.length} more`)),
     left: `${pad("⋮", 9, "right")}  ${segments} more`,
     middle: pad("⋮", 6, "right"),
-    right: rightText(segments === hidden.length ? "  ⋮" : `  ⋮  ${hidden.length} more`),
-    data: false,
     gap: true,
-    joins: false,
   };
 }
 
@@ -341,7 +296,7 @@ function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
     const rows = pages.get(entry.page) ?? [];
     pages.set(entry.page, rows);
     const entryEnd = entryAt + entry.sizeBytes;
-    const right = entry.page < 0 ? commandEntryText(request, entry) : boxed(request, entry);
+    const right = entryText(request, entry);
     let joins = false;
     // A segment that began before this entry goes on in it: the entry has a line without one.
     do {

@@ -1,5 +1,5 @@
 /** A scatterlist as a drawing: buffers on the left, what the device is told of them on the right. */
-import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
 export interface PicturedEntry {
@@ -29,9 +29,7 @@ export interface PicturedScatterlist {
 }
 
 /** Entries before the middle of a long list is left out, and how many stay at its ends. */
-const LONGEST_LIST = 24;
-const KEPT_FIRST = 16;
-const KEPT_LAST = 4;
+const SHOWN = { longest: 24, first: 16, last: 4 };
 
 /** The drawing, in at most 80 columns. */
 export function scatterlistPicture(list: PicturedScatterlist): string[] {
@@ -42,13 +40,10 @@ export function scatterlistPicture(list: PicturedScatterlist): string[] {
     ? "not mapped"
     : `${formatCount(list.outputs.length, "range")} for ${list.device}`;
   const lines = list.entries.map((_, index) => entryLine(list, index));
-  const hidden = lines.length - KEPT_FIRST - KEPT_LAST;
   return [
     spread(title, place),
     "─".repeat(PICTURE_COLUMNS),
-    ...lines.length <= LONGEST_LIST
-      ? lines
-      : [...lines.slice(0, KEPT_FIRST), `  ⋮ ${hidden} more`, ...lines.slice(-KEPT_LAST)],
+    ...endsOf(lines, SHOWN, (hidden) => `  ⋮ ${hidden.length} more`),
   ];
 }
 
