@@ -20,6 +20,7 @@ const KERNEL_WARN = eventId("kernel.warn");
  */
 export function dereferenceNull(events: EventStream, at: string, text: string): never {
   const message = `null pointer in ${at}(): ${text}`;
-  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message });
-  throw new KernelError("EFAULT", `The kernel follows a ${message}`);
+  const error = "EFAULT";
+  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message, error });
+  throw new KernelError(error, `The kernel follows a ${message}`);
 }

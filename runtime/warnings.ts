@@ -43,7 +43,7 @@ export class KernelWarnings {
   /** Warns each time. `at` names the call site in kernel words. */
   warn(at: string, text: string): void {
     this.#total++;
-    if (this.#events.tick(KERNEL_WARN)) this.#events.emit(KERNEL_WARN, { at, text });
+    if (this.#events.tick(KERNEL_WARN)) this.#events.emit(KERNEL_WARN, { at, text, error: null });
   }
 
   /** Warns the first time at this call site and never again until the next boot (WARN1). */

@@ -14,9 +14,9 @@ Deno.test("warnOnce() speaks once for each call site (dma.md, Notation: WARN1)",
   warnings.warnOnce("there", "third");
   warnings.warn("here", "always");
   assertEquals(texts, [
-    { at: "here", text: "first" },
-    { at: "there", text: "third" },
-    { at: "here", text: "always" },
+    { at: "here", text: "first", error: null },
+    { at: "there", text: "third", error: null },
+    { at: "here", text: "always", error: null },
   ]);
   assertEquals(warnings.total, 3);
 });

@@ -250,7 +250,14 @@ export const MAPPING_EVENTS = {
   },
   "kernel.warn": {
     when: "the kernel itself printed a warning",
-    fields: { at: told(TEXT, "the function of the kernel"), text: TEXT },
+    fields: {
+      at: told(TEXT, "the function of the kernel"),
+      text: TEXT,
+      error: told(
+        optional(ERRNO_NAME),
+        "what a call that never returns ends with; none: it goes on",
+      ),
+    },
   },
   "mem.alloc": {
     when: "host memory that a mapping costs was taken",

@@ -47,9 +47,9 @@ export class CoverageRecorder {
         this.#pendingDecided.add(event.fields.rule);
         return;
       case "kernel.warn":
-        // A call that follows a null pointer never returns.
-        if (event.fields.text.startsWith("null pointer in ")) {
-          this.#pendingExits.add(`${event.fields.at} EFAULT`);
+        // A call that never returns has no event of its own for that.
+        if (event.fields.error !== null) {
+          this.#pendingExits.add(`${event.fields.at} ${event.fields.error}`);
         }
         return;
       case "inject":
