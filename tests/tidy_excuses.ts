@@ -21,7 +21,6 @@ export const STALE_COMMENTS: Excuses = {};
 export const LONG_FILES: Excuses = {
   "devices/nvme/driver/nvme_driver.ts":
     "the one class of the driver: its parts have files of their own, and share what it holds",
-  "lang/check/kinds/kind_inference.ts": CASES,
   "lang/run/session.ts": "one class: what a session remembers is told by what it does",
   "lang/syntax/parser.ts": "the grammar is one class, as its toolkit wants it",
   "lang/syntax/tree/ast.ts": "a type for each node of the tree",
@@ -36,7 +35,6 @@ export const LONG_FUNCTIONS: Excuses = {
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
   "lang/builtins/explain/decision_told.ts decisionTold": CASES,
-  "lang/check/kinds/shapes.ts Shapes.#infer": CASES,
   "lang/check/kinds/statement_check.ts StatementChecker.#statement": CASES,
   "lang/check/names/resolve.ts Resolver.#statement": CASES,
   "lang/compile/expression_compiler.ts ExpressionCompiler.#value": CASES,
