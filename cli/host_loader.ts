@@ -17,16 +17,12 @@ export class HostLoader implements SourceLoader {
   /** The folder that `use` cannot leave. */
   readonly root: string;
 
-  /** Where paths of text that is no file (lines of the REPL) begin. */
-  readonly #folder: string;
-  readonly #cwd: string;
   readonly #realPaths = new Map<SourceFile, string>();
   /** One source for one real file, so that a file used twice is one file. */
   readonly #sources = new Map<string, SourceFile>();
 
-  private constructor(folder: string, cwd: string) {
-    this.#folder = folder;
-    this.#cwd = cwd;
+  /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
+  private constructor(private readonly folder: string, private readonly cwd: string) {
     this.root = rootOf(folder);
   }
 
@@ -51,7 +47,7 @@ export class HostLoader implements SourceLoader {
 
   load(path: string, from: SourceFile | null): SourceFile | LoadError {
     const fromPath = from === null ? undefined : this.#realPaths.get(from);
-    const wanted = joinPath(fromPath === undefined ? this.#folder : folderOf(fromPath), path);
+    const wanted = joinPath(fromPath === undefined ? this.folder : folderOf(fromPath), path);
     // Asked first, so that a script learns nothing about files outside.
     if (!isInside(wanted, this.root)) return this.#outside(path);
     const file = readHostFile(wanted, path);
@@ -64,7 +60,7 @@ export class HostLoader implements SourceLoader {
   }
 
   #outside(path: string): LoadError {
-    const root = this.root === this.#cwd ? "this folder" : `"${shortPath(this.root, this.#cwd)}"`;
+    const root = this.root === this.cwd ? "this folder" : `"${shortPath(this.root, this.cwd)}"`;
     return new LoadError(
       "outside_root",
       `Cannot use "${path}": it lies outside ${root}`,
@@ -73,7 +69,7 @@ export class HostLoader implements SourceLoader {
   }
 
   #keep(realPath: string, text: string): SourceFile {
-    const source = new SourceFile(shortPath(realPath, this.#cwd), text);
+    const source = new SourceFile(shortPath(realPath, this.cwd), text);
     this.#realPaths.set(source, realPath);
     this.#sources.set(realPath, source);
     return source;

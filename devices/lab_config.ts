@@ -14,6 +14,16 @@ export type PciNodeConfig<K extends PciNodeKind = PciNodeKind> = K extends PciNo
   }
   : never;
 
+/** A block of the PCI tree by its parts. */
+export function pciNode<K extends PciNodeKind>(
+  kind: K,
+  name: string,
+  children: readonly PciNodeConfig[] = [],
+  settings: BlockSettings<K> = {} as BlockSettings<K>,
+): PciNodeConfig {
+  return { kind, name, settings, children } as PciNodeConfig;
+}
+
 type PropertyOf<U> = U extends unknown ? keyof U : never;
 type ValueIn<U, P> = U extends unknown ? P extends keyof U ? U[P] : never : never;
 

@@ -1,6 +1,6 @@
 /** How many requests a second the whole path does: submit, map, build, fetch, walk, move, unmap. */
 import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig } from "../../devices/lab_config.ts";
+import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
 import type { Io } from "../../devices/nvme/io.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import type { IommuMode, MachineConfig } from "../../runtime/machine_config.ts";
@@ -41,12 +41,7 @@ function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
     quirks: new Set(),
     checker,
     iommu: { ...config.iommu, mode },
-    pci: [{
-      kind: "root_port",
-      name: "rp0",
-      settings: {},
-      children: [{ kind: "nvme", name: "ssd", settings: { depth: 64 }, children: [] }],
-    }],
+    pci: [pciNode("root_port", "rp0", [pciNode("nvme", "ssd", [], { depth: 64 })])],
   });
 }
 

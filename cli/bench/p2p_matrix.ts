@@ -1,5 +1,5 @@
 /** What it costs to work out how each of many functions reaches the memory of each other one. */
-import type { PciNodeConfig } from "../../devices/lab_config.ts";
+import { pciNode } from "../../devices/lab_config.ts";
 import { buildPciTree, type PciTree } from "../../devices/pci/pci_tree.ts";
 import { PciTopology } from "../../devices/pci/topology.ts";
 import { physAddr } from "../../runtime/address.ts";
@@ -21,15 +21,6 @@ const FIRST_BAR = 2 ** 40;
 const ROUNDS = 15;
 const WARM_UPS = 3;
 
-function block(
-  kind: PciNodeConfig["kind"],
-  name: string,
-  children: readonly PciNodeConfig[],
-  settings: PciNodeConfig["settings"] = {},
-): PciNodeConfig {
-  return { kind, name, settings, children } as PciNodeConfig;
-}
-
 function series<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
 }
@@ -37,15 +28,15 @@ function series<T>(count: number, make: (index: number) => T): T[] {
 /** A large machine: one switch in four redirects, and one host bridge of the four is not listed. */
 export function largeTree(): PciTree {
   const tree = buildPciTree(series(BRIDGES, (bridge) =>
-    block(
+    pciNode(
       "host_bridge",
       `h${bridge}`,
       series(PORTS, (port) =>
-        block("root_port", `h${bridge}r${port}`, [
-          block(
+        pciNode("root_port", `h${bridge}r${port}`, [
+          pciNode(
             "switch",
             `h${bridge}s${port}`,
-            series(DEVICES, (device) => block("endpoint", `h${bridge}p${port}d${device}`, [])),
+            series(DEVICES, (device) => pciNode("endpoint", `h${bridge}p${port}d${device}`)),
             port === 0 ? { acs: ["request_redirect", "completion_redirect"] } : {},
           ),
         ])),

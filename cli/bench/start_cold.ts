@@ -4,11 +4,11 @@
  * `start.cold` is what users have: dmalab as the package that `dmalab init` and npm install, one
  * bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { initFolder } from "../init/init_folder.ts";
 import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import { PROJECT, runDeno } from "./child.ts";
 
-const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 const EMPTY = join(PROJECT, "cli/bench/empty.ts");
 const SCENARIO = "benches/start.dma";
 
@@ -19,17 +19,9 @@ const WARM_UPS = 2;
 
 /** Wall time of one `deno run`, in milliseconds. @throws {Error} When the run fails. */
 function timeRun(args: readonly string[], folder: string): number {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...args],
-    cwd: folder,
-    stdout: "null",
-    stderr: "piped",
-  });
   const start = performance.now();
-  const { success, stderr } = command.outputSync();
-  const elapsed = performance.now() - start;
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return elapsed;
+  runDeno(args, folder);
+  return performance.now() - start;
 }
 
 /** Times both files in turn, so that a change in the machine's load meets both. */

@@ -33,28 +33,23 @@ const TITLE = "  seq      time  device  req   event";
 
 /** Prints the events of one machine after the other. */
 export class TracePrinter {
-  readonly #write: (line: string) => void;
-  readonly #paint: Paint;
   /** Kernel calls that are open. */
   #depth = 0;
   #lastSeq = Infinity;
 
-  constructor(write: (line: string) => void, paint: Paint) {
-    this.#write = write;
-    this.#paint = paint;
-  }
+  constructor(private readonly write: (line: string) => void, private readonly paint: Paint) {}
 
   print(event: MachineEvent): void {
     // A number that is not higher than the last one belongs to a new machine.
     if (event.seq <= this.#lastSeq) {
       this.#depth = 0;
-      this.#write(this.#paint("dim", TITLE));
+      this.write(this.paint("dim", TITLE));
     }
     this.#lastSeq = event.seq;
     const returns = event.name.startsWith("ret.");
     if (returns && this.#depth > 0) this.#depth--;
     const line = formatEvent(event, undefined, returns ? this.#depth + 1 : this.#depth);
-    this.#write(this.#paint(roleOf(event.name), line));
+    this.write(this.paint(roleOf(event.name), line));
     if (event.name.startsWith("call.")) this.#depth++;
   }
 }

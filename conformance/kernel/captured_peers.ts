@@ -7,7 +7,7 @@
 import { alignDown, type Bytes, GIB, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import type { PciNodeConfig } from "../../devices/lab_config.ts";
+import { pciNode, type PciNodeConfig } from "../../devices/lab_config.ts";
 import { buildPciTree } from "../../devices/pci/pci_tree.ts";
 import { PciTopology } from "../../devices/pci/topology.ts";
 import { GoldenReadError } from "../golden_files.ts";
@@ -19,7 +19,7 @@ const HOLE_END = 4 * GIB;
 
 /** How the two controllers hang together, in the words of the captures. */
 const TOPOLOGIES: Readonly<Record<string, readonly PciNodeConfig[]>> = {
-  "same switch": tree(true, [port("port", [block("switch", "switch", ["nvme", "provider"])])]),
+  "same switch": tree(true, [portOfSwitch()]),
   "different root ports, host bridge allowed": tree(true, separatePorts()),
   "different root ports, host bridge not allowed": tree(false, separatePorts()),
 };
@@ -72,20 +72,17 @@ export function attachPeers(
 }
 
 function tree(whitelisted: boolean, children: readonly PciNodeConfig[]): PciNodeConfig[] {
-  return [{ kind: "host_bridge", name: "bridge", settings: { whitelisted }, children }];
+  return [pciNode("host_bridge", "bridge", children, { whitelisted })];
 }
 
 function separatePorts(): PciNodeConfig[] {
   return [
-    port("port0", [block("nvme", "nvme")]),
-    port("port1", [block("nvme", "provider")]),
+    pciNode("root_port", "port0", [pciNode("nvme", "nvme")]),
+    pciNode("root_port", "port1", [pciNode("nvme", "provider")]),
   ];
 }
 
-function port(name: string, children: readonly PciNodeConfig[]): PciNodeConfig {
-  return { kind: "root_port", name, settings: {}, children };
-}
-
-function block(kind: "switch" | "nvme", name: string, devices: string[] = []): PciNodeConfig {
-  return { kind, name, settings: {}, children: devices.map((device) => block("nvme", device)) };
+function portOfSwitch(): PciNodeConfig {
+  const devices = [pciNode("nvme", "nvme"), pciNode("nvme", "provider")];
+  return pciNode("root_port", "port", [pciNode("switch", "switch", devices)]);
 }

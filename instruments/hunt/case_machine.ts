@@ -1,5 +1,10 @@
 /** The machine of a case as the simulator builds it. */
-import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
+import {
+  defaultLabConfig,
+  type LabConfig,
+  pciNode,
+  type PciNodeConfig,
+} from "../../devices/lab_config.ts";
 import { alignUp, GIB, MIB } from "../../runtime/address.ts";
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
@@ -56,47 +61,29 @@ export function takesMetadataSgl(machine: HuntMachine): boolean {
 }
 
 function pciTree(machine: HuntMachine, release: HuntRelease): readonly PciNodeConfig[] {
-  const disk: PciNodeConfig = {
-    kind: "nvme",
-    name: "ssd",
-    settings: {
-      depth: machine.depth,
-      sgl: machine.sgl,
-      sglThresholdBytes: machine.sglThresholdBytes,
-      blockSizeBytes: machine.blockSizeBytes,
-      metadataBytes: metadataBytesOf(machine),
-      metadataSgl: takesMetadataSgl(machine),
-      mdtsBytes: machine.mdtsBytes,
-      dmaMaskBits: machine.dmaMaskBits,
-      coherent: machine.coherent,
-      untrusted: isUntrusted(machine, release),
-    },
-    children: [],
-  };
-  const peer: PciNodeConfig = {
-    kind: "endpoint",
-    name: "peer",
-    settings: { barBytes: PEER_BYTES, p2pmemBytes: PEER_BYTES },
-    children: [],
-  };
-  const port = (name: string, children: readonly PciNodeConfig[]): PciNodeConfig => ({
-    kind: "root_port",
-    name,
-    settings: {},
-    children,
+  const disk = pciNode("nvme", "ssd", [], {
+    depth: machine.depth,
+    sgl: machine.sgl,
+    sglThresholdBytes: machine.sglThresholdBytes,
+    blockSizeBytes: machine.blockSizeBytes,
+    metadataBytes: metadataBytesOf(machine),
+    metadataSgl: takesMetadataSgl(machine),
+    mdtsBytes: machine.mdtsBytes,
+    dmaMaskBits: machine.dmaMaskBits,
+    coherent: machine.coherent,
+    untrusted: isUntrusted(machine, release),
   });
+  const peer = pciNode("endpoint", "peer", [], { barBytes: PEER_BYTES, p2pmemBytes: PEER_BYTES });
   switch (machine.peer) {
     case "none":
-      return [port("rp0", [disk])];
+      return [pciNode("root_port", "rp0", [disk])];
     case "same_switch":
-      return [port("rp0", [{ kind: "switch", name: "sw0", settings: {}, children: [disk, peer] }])];
+      return [pciNode("root_port", "rp0", [pciNode("switch", "sw0", [disk, peer])])];
     case "host_bridge":
-    case "refused":
-      return [{
-        kind: "host_bridge",
-        name: "hb0",
-        settings: { whitelisted: machine.peer === "host_bridge" },
-        children: [port("rp0", [disk]), port("rp1", [peer])],
-      }];
+    case "refused": {
+      const ports = [pciNode("root_port", "rp0", [disk]), pciNode("root_port", "rp1", [peer])];
+      const whitelisted = machine.peer === "host_bridge";
+      return [pciNode("host_bridge", "hb0", ports, { whitelisted })];
+    }
   }
 }

@@ -49,15 +49,11 @@ export class DeviceWatch {
   readonly sights: Sight[] = [];
   /** The memory of callers, which no list of a command lies in. */
   callers: readonly Extent[] = [];
-  readonly #machine: Machine;
-  readonly #dev: DmaDevice;
   readonly #requests = new Map<number, BlockRequest>();
   readonly #bounced: Bounced[] = [];
   readonly #stepBytes: number;
 
-  constructor(machine: Machine, dev: DmaDevice) {
-    this.#machine = machine;
-    this.#dev = dev;
+  constructor(private readonly machine: Machine, private readonly dev: DmaDevice) {
     this.#stepBytes = Math.min(4096, machine.iommu.granuleBytes);
     machine.events.listen((event) => this.#see(event), WATCHED);
   }
@@ -75,14 +71,11 @@ export class DeviceWatch {
   }
 
   #see(event: MachineEvent): void {
+    const { request } = event;
     switch (event.name) {
       case "swiotlb.map": {
-        const fields = event.fields;
-        this.#bounced.push({
-          tlbPhys: fields.tlb_phys,
-          origPhys: fields.orig_phys,
-          sizeBytes: fields.size_bytes,
-        });
+        const { tlb_phys: tlbPhys, orig_phys: origPhys, size_bytes: sizeBytes } = event.fields;
+        this.#bounced.push({ tlbPhys, origPhys, sizeBytes });
         return;
       }
       case "swiotlb.unmap": {
@@ -91,9 +84,6 @@ export class DeviceWatch {
         if (index >= 0) this.#bounced.splice(index, 1);
         return;
       }
-    }
-    const request = event.request;
-    switch (event.name) {
       case "nvme.data": {
         const { dir, dma, size_bytes } = event.fields;
         this.#checkData(request, dma, size_bytes, dir === "from_device");
@@ -129,11 +119,8 @@ export class DeviceWatch {
     for (let done = 0; done < sizeBytes;) {
       const at = dma + done;
       const bytes = Math.min(sizeBytes - done, this.#stepBytes - at % this.#stepBytes);
-      const stray = this.#stray(
-        request,
-        this.#origin(at, bytes, written ? "write" : "read"),
-        bytes,
-      );
+      const origin = this.#origin(at, bytes, written ? "write" : "read");
+      const stray = this.#stray(request, origin, bytes);
       if (stray !== null) {
         const what = written ? "writes" : "reads";
         const where = stray.phys < 0
@@ -168,24 +155,20 @@ export class DeviceWatch {
   #checkList(id: number | null, dma: number): void {
     const phys = this.#place(dma, "read");
     const stray = this.callers.some((own) => phys >= own.phys && phys < own.phys + own.sizeBytes);
-    if (!stray) return;
-    this.#saw(
-      "list",
-      id,
-      `the device reads its list at ${formatAddress(phys)}, in a caller's memory`,
-    );
+    const where = `at ${formatAddress(phys)}, in a caller's memory`;
+    if (stray) this.#saw("list", id, `the device reads its list ${where}`);
   }
 
   /** The memory behind an address, or -1. */
   #place(dma: number, access: "read" | "write"): number {
-    const peer = this.#machine.peers?.resolveBusAddress(this.#dev, dma, access) ?? -1;
-    return peer >= 0 ? peer : this.#machine.iommu.lookup(this.#dev, dma);
+    const peer = this.machine.peers?.resolveBusAddress(this.dev, dma, access) ?? -1;
+    return peer >= 0 ? peer : this.machine.iommu.lookup(this.dev, dma);
   }
 
   /** The same; of a bounce buffer the memory that it stands for, -1 where it stands for none. */
   #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
     const phys = this.#place(dma, access);
-    if (phys < 0 || !this.#machine.swiotlb.contains(phys)) return phys;
+    if (phys < 0 || !this.machine.swiotlb.contains(phys)) return phys;
     const home = this.#bounced.find(({ tlbPhys, sizeBytes: bytes }) =>
       phys >= tlbPhys && phys + sizeBytes <= tlbPhys + bytes
     );

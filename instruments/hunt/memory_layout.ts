@@ -11,7 +11,7 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../runtime/address.ts";
-import type { BioVec } from "../../runtime/block/bio.ts";
+import { type BioVec, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import type { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
@@ -59,33 +59,30 @@ export interface LayoutFacts {
 
 /** Hands out addresses, page after page, never the same page twice. */
 export class MemoryLayout {
-  readonly #facts: LayoutFacts;
   #low: number = LOW_BASE;
   #high: number = HIGH_BASE;
   #peer: number;
 
-  constructor(facts: LayoutFacts) {
-    this.#facts = facts;
+  constructor(private readonly facts: LayoutFacts) {
     this.#peer = facts.peerBase ?? 0;
   }
 
   /** The memory of the next request. */
   place(io: HuntIo): IoMemory {
     const data = this.#data(io);
-    const dataBytes = data.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const dataBytes = vecsSizeBytes(data);
     const metadata = this.#metadata(io, dataBytes);
-    const metadataBytes = metadata.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    return { data, dataBytes, metadata, metadataBytes };
+    return { data, dataBytes, metadata, metadataBytes: vecsSizeBytes(metadata) };
   }
 
   /** Whole blocks: the last piece is made shorter or, when there is no whole block, longer. */
   #data(io: HuntIo): BioVec[] {
-    const { blockSizeBytes, mostBytes, peerBase } = this.#facts;
+    const { blockSizeBytes, mostBytes, peerBase } = this.facts;
     const peer = io.peer && peerBase !== null;
     const pieces: BioVec[] = [];
     let total = 0;
     for (const run of io.runs) {
-      const sizeBytes = alignUp(run.sizeBytes, this.#facts.lineBytes);
+      const sizeBytes = alignUp(run.sizeBytes, this.facts.lineBytes);
       const most = Math.floor((mostBytes - total) / sizeBytes);
       const count = Math.max(1, Math.min(run.count, most));
       pieces.push(...this.#run({ ...run, sizeBytes, count }, peer));
@@ -111,7 +108,7 @@ export class MemoryLayout {
   }
 
   #metadata({ metadata: shape, op }: HuntIo, dataBytes: Bytes): BioVec[] {
-    const { blockSizeBytes, metadataBytes, metadataHasLength } = this.#facts;
+    const { blockSizeBytes, metadataBytes, metadataHasLength } = this.facts;
     if (metadataBytes === 0) return [];
     const format = (dataBytes / blockSizeBytes) * metadataBytes;
     const user = op === "user_read" || op === "user_write";
@@ -127,7 +124,7 @@ export class MemoryLayout {
   }
 
   #metadataPieces(shape: Omit<MetadataShape, "sizeBytes">, sizeBytes: Bytes): BioVec[] {
-    const { lineBytes } = this.#facts;
+    const { lineBytes } = this.facts;
     // Every piece is at least a dword, and whole lines.
     const unit = Math.max(4, lineBytes);
     const count = Math.max(1, Math.min(shape.pieces, Math.floor(sizeBytes / unit)));
@@ -153,21 +150,19 @@ export class MemoryLayout {
       const first = this.#take(offsetBytes, count * sizeBytes, high, peer);
       return Array.from({ length: count }, (_, piece) => vec(first + piece * sizeBytes, sizeBytes));
     }
-    return Array.from(
-      { length: count },
-      () => vec(this.#take(offsetBytes, sizeBytes, high, peer), sizeBytes),
-    );
+    const next = () => vec(this.#take(offsetBytes, sizeBytes, high, peer), sizeBytes);
+    return Array.from({ length: count }, next);
   }
 
   /** Takes pages of its own for so many bytes, and leaves one free behind them. */
   #take(wantedOffset: number, sizeBytes: Bytes, high: boolean, peer: boolean): number {
-    const offset = wantedOffset - wantedOffset % this.#facts.lineBytes;
+    const offset = wantedOffset - wantedOffset % this.facts.lineBytes;
     const pages = alignUp(offset + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
     if (peer) {
       this.#peer += pages;
       return this.#peer - pages + offset;
     }
-    if (high && this.#facts.hasHigh) {
+    if (high && this.facts.hasHigh) {
       this.#high += pages;
       return this.#high - pages + offset;
     }

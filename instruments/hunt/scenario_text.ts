@@ -97,42 +97,34 @@ function title({ steps }: HuntCase, { io, kind, step }: Violation): string {
 
 class ScenarioWriter {
   usesHigh = false;
-  readonly #case: HuntCase;
   readonly #disk: string;
   readonly #peer: string;
-  readonly #violation: Violation;
-  readonly #ends: readonly string[];
-  readonly #explicit: boolean;
   readonly #many: boolean;
   #written = 0;
   #peerBytes = 0;
 
   constructor(
-    each: HuntCase,
-    violation: Violation,
-    ends: readonly string[],
-    explicit: boolean,
+    private readonly each: HuntCase,
+    private readonly violation: Violation,
+    private readonly ends: readonly string[],
+    private readonly explicit: boolean,
   ) {
-    this.#ends = ends;
-    this.#case = each;
     this.#disk = each.machine.given?.disk ?? "ssd";
     this.#peer = each.machine.given?.peer ?? "peer";
-    this.#violation = violation;
-    this.#explicit = explicit;
     this.#many = each.steps.reduce((sum, { ios }) => sum + ios.length, 0) > 1;
   }
 
   body(): string[] {
-    const lines = this.#case.steps.flatMap((_, index) => this.#step(index));
+    const lines = this.each.steps.flatMap((_, index) => this.#step(index));
     if (this.#peerBytes === 0) return lines;
     return [`let lent = pci_alloc_p2pmem(${this.#peer}, ${formatSize(this.#peerBytes)})`, ...lines];
   }
 
   #step(index: number): string[] {
-    const step = this.#case.steps[index]!;
+    const step = this.each.steps[index]!;
     // Peer memory is written down by its distance from the first byte.
-    const layout = new MemoryLayout(layoutFactsOf(this.#case.machine, 0));
-    const checked = this.#violation.step === index;
+    const layout = new MemoryLayout(layoutFactsOf(this.each.machine, 0));
+    const checked = this.violation.step === index;
     let lba = 0;
     const ios = step.ios.map((io): WrittenIo => {
       const memory = layout.place(io);
@@ -142,16 +134,16 @@ class ScenarioWriter {
         metadata: memory.metadata.length === 0 ? null : `meta${number}`,
         io: `io${number}`,
         op: io.op,
-        peer: io.peer && this.#case.machine.peer !== "none",
+        peer: io.peer && this.each.machine.peer !== "none",
         lba,
         memory,
       };
-      lba += memory.dataBytes / this.#case.machine.blockSizeBytes;
+      lba += memory.dataBytes / this.each.machine.blockSizeBytes;
       return written;
     });
     const buffers = ios.flatMap((io) => this.#bufferLines(index, io));
     const guards = checked ? this.#guards(index) : [];
-    const left = checked && this.#violation.kind === "left";
+    const left = checked && this.violation.kind === "left";
     const run = [
       ...this.#submitLines(step.plugged, ios),
       ...checked && !left ? this.#assertLines(ios) : [],
@@ -190,7 +182,7 @@ class ScenarioWriter {
 
   #buffer(vecs: readonly BioVec[], fill: string, step: number): string {
     if (vecs.some(({ phys }) => phys >= 4 * GIB)) this.usesHigh = true;
-    return bufferText(vecs, fill, step, this.#explicit);
+    return bufferText(vecs, fill, step, this.explicit);
   }
 
   #submitLines(plug: boolean, ios: readonly WrittenIo[]): string[] {
@@ -225,7 +217,7 @@ class ScenarioWriter {
 
   #userLine(written: WrittenIo): string {
     const { io, lba, memory, op } = written;
-    const blocks = memory.dataBytes / this.#case.machine.blockSizeBytes;
+    const blocks = memory.dataBytes / this.each.machine.blockSizeBytes;
     const opcode = readsDisk(op) ? "0x02" : "0x01";
     return `let ${io} = ${this.#disk}.passthrough(${opcode}, ${buffersOf(written)}` +
       `, dwords: { cdw10: ${lba}, cdw12: ${blocks - 1} })`;
@@ -242,10 +234,10 @@ class ScenarioWriter {
 
   /** What must be true in the end of the request that went wrong, or of all. */
   #assertLines(ios: readonly WrittenIo[]): string[] {
-    const { io: wrong } = this.#violation;
+    const { io: wrong } = this.violation;
     return ios.flatMap((written, place) => {
       if (wrong !== null && place !== wrong) return [];
-      const end = this.#ends[place] ?? "OK";
+      const end = this.ends[place] ?? "OK";
       return [
         `assert ${written.io}.status == ${end}`,
         ...end === "OK" ? this.#byteLines(written) : [],
@@ -255,7 +247,7 @@ class ScenarioWriter {
 
   #byteLines(written: WrittenIo): string[] {
     const { data, lba, memory, metadata } = written;
-    const { machine } = this.#case;
+    const { machine } = this.each;
     const lines: string[] = [];
     if (isScattered(written)) {
       let at = lba;
@@ -282,8 +274,8 @@ class ScenarioWriter {
 
   /** The bytes that the device wrote although they are nobody's, before and after. */
   #guards(step: number): { before: string; after: string }[] {
-    const { outside } = this.#violation;
-    if (!this.#explicit || outside === null) return [];
+    const { outside } = this.violation;
+    if (!this.explicit || outside === null) return [];
     const at = `${formatAddress(scenarioPhys(outside.phys, step))} as phys`;
     const look = `peek(${at}, ${formatSize(outside.sizeBytes)})`;
     return [{ before: `let behind = ${look}`, after: `assert ${look} == behind` }];

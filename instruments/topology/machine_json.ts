@@ -35,7 +35,7 @@ export function machineJson(
     functions: machine.functions.map((func) => functionJson(func, machine, groups.get(func)!)),
     groups: iommuGroups(machine).map(({ id, functions, causes }) => ({
       id,
-      functions: functions.map(({ address }) => `${address}`),
+      functions: addresses(functions),
       causes: causes.map(({ func, joins, missing }) => ({
         function: `${func.address}`,
         joins,
@@ -46,7 +46,7 @@ export function machineJson(
       paired.filter((client) => client !== provider)
         .map((client) => pairJson(pairOf(provider, client, machine)))
     ),
-    unpaired: peers.slice(MAX_PAIRED).map(({ address }) => `${address}`),
+    unpaired: addresses(peers.slice(MAX_PAIRED)),
     findings,
   };
 }
@@ -87,7 +87,7 @@ export function pairJson({ route, doubts }: Pair) {
     distance: route.distance,
     mapType: route.mapType,
     commonBridge: route.commonBridge === null ? null : `${route.commonBridge.address}`,
-    redirecting: route.redirecting.map(({ address }) => `${address}`),
+    redirecting: addresses(route.redirecting),
     hostBridgeCheck: route.check?.reason ?? null,
     doubts,
   };
@@ -97,8 +97,6 @@ export function pairJson({ route, doubts }: Pair) {
 export function changeJson(route: PeerRoute, machine: ImportedMachine) {
   const change = redirectChange(route, machine.functions, machine.cpu ?? ORDINARY_CPU);
   if (change === null) return null;
-  const addresses = (functions: readonly PciFunction[]) =>
-    functions.map(({ address }) => `${address}`);
   return {
     functions: addresses(change.functions),
     parameter: change.parameter,
@@ -107,4 +105,8 @@ export function changeJson(route: PeerRoute, machine: ImportedMachine) {
     groupsBefore: change.groupsBefore.map(({ functions }) => addresses(functions)),
     groupsAfter: change.groupsAfter.map(({ functions }) => addresses(functions)),
   };
+}
+
+function addresses(functions: readonly PciFunction[]): string[] {
+  return functions.map(({ address }) => `${address}`);
 }

@@ -56,25 +56,24 @@ export function treePicture(machine: ImportedMachine, options: TreePictureOption
 }
 
 class TreePainter {
-  readonly #machine: ImportedMachine;
-  readonly #options: TreePictureOptions;
   readonly #groups: ReadonlyMap<PciFunction, GroupMark>;
   readonly #shown: ReadonlySet<PciFunction>;
   /** The listing names the group of each function: a reader knows the machine by these. */
   readonly #groupsTold: boolean;
 
-  constructor(machine: ImportedMachine, options: TreePictureOptions) {
-    this.#machine = machine;
-    this.#options = options;
+  constructor(
+    private readonly machine: ImportedMachine,
+    private readonly options: TreePictureOptions,
+  ) {
     this.#groups = groupMarks(machine);
     this.#groupsTold = groupsTold(machine);
     this.#shown = shownFunctions(machine, options.all);
   }
 
   lines(): string[] {
-    return this.#machine.hostBridges.flatMap((bridge, index) => [
+    return this.machine.hostBridges.flatMap((bridge, index) => [
       ...index === 0 ? [] : [""],
-      spread(this.#bridgeText(bridge), "access control  group", this.#options.columns),
+      spread(this.#bridgeText(bridge), "access control  group", this.options.columns),
       ...this.#branches(bridge.roots, ""),
     ]);
   }
@@ -87,7 +86,7 @@ class TreePainter {
 
   #bridgeText(bridge: HostBridge): string {
     const place = `${hex(bridge.domain, 4)}:${hex(bridge.rootBus, 2)}`;
-    if (this.#machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
+    if (this.machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
     if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device not known`;
     const listing = {
       any: "on the kernel's list",
@@ -101,9 +100,9 @@ class TreePainter {
     const sorted = [...functions].sort((a, b) => a.address.key - b.address.key);
     const shown = sorted.filter((func) => this.#shown.has(func));
     const hidden = sorted.length - shown.length;
-    const runs = this.#options.all
+    const runs = this.options.all
       ? shown.map((func) => ({ func, others: [] }))
-      : alikeRuns(shown, this.#machine);
+      : alikeRuns(shown, this.machine);
     const lines = runs.flatMap(({ func, others }, index) => {
       const last = index === runs.length - 1 && hidden === 0;
       const after = others.length === 0 ? [] : [
@@ -118,13 +117,13 @@ class TreePainter {
   }
 
   #functionLines(func: PciFunction, indent: string, last: boolean): string[] {
-    const listed = this.#machine.listed.get(func)!;
+    const listed = this.machine.listed.get(func)!;
     const below = `${indent}${last ? "   " : "│  "}`;
     const left = `${indent}${last ? "└─" : "├─"} ${formatPlace(func.address)} ${func.name}  ` +
       describeFunction(func, listed);
     const group = pad(this.#groupText(func, listed), 6, "right");
     const right = `${accessText(func.acs)}${group}`;
-    const { columns } = this.#options;
+    const { columns } = this.options;
     const trunk = func.below.length === 0 ? "   " : "│  ";
     const bars = barLines(listed.bars, columns - below.length - trunk.length);
     return [

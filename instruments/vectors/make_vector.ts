@@ -1,6 +1,6 @@
 /** Runs an input on a machine of its own, without any defect, and notes what must come of it. */
 import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
+import { defaultLabConfig, type LabConfig, pciNode } from "../../devices/lab_config.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
 import { GIB, type PhysAddr } from "../../runtime/address.ts";
@@ -54,28 +54,19 @@ export function makeVector(input: VectorInput, id: number): Vector {
 }
 
 function configOf({ controller, iommu, kernel }: VectorInput): LabConfig {
+  const disk = pciNode("nvme", "ssd", [], {
+    sgl: controller.sgl,
+    sglThresholdBytes: controller.sgl_threshold_bytes,
+    blockSizeBytes: controller.block_bytes,
+    mdtsBytes: controller.mdts_bytes,
+  });
   return {
     ...DEFAULTS,
     kernel,
     quirks: new Set(),
     ramSizeBytes: RAM_BYTES,
     iommu: { ...DEFAULTS.iommu, mode: iommu },
-    pci: [{
-      kind: "root_port",
-      name: "rp0",
-      settings: {},
-      children: [{
-        kind: "nvme",
-        name: "ssd",
-        settings: {
-          sgl: controller.sgl,
-          sglThresholdBytes: controller.sgl_threshold_bytes,
-          blockSizeBytes: controller.block_bytes,
-          mdtsBytes: controller.mdts_bytes,
-        },
-        children: [],
-      }],
-    }],
+    pci: [pciNode("root_port", "rp0", [disk])],
   };
 }
 
