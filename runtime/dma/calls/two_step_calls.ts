@@ -37,7 +37,8 @@ export class TwoStepCalls {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
-  readonly #range = new RangePart();
+  /** For the next call; null while a call has it, in which whoever hears an event may make another. */
+  #spare: RangePart | null = null;
 
   constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
     this.#machine = machine;
@@ -125,6 +126,7 @@ export class TwoStepCalls {
         granule_bytes: domain.granuleBytes,
       },
     };
+    this.#spare = part;
     this.#calls.leaveWithErrno(LINK, error, outer, why);
     return error;
   }
@@ -137,8 +139,10 @@ export class TwoStepCalls {
     offset: number,
     sizeBytes: Bytes,
   ): RangePart {
-    const part = this.#range;
-    part.dev = translated(this.#events, dev, api);
+    const device = translated(this.#events, dev, api);
+    const part = this.#spare ?? new RangePart();
+    this.#spare = null;
+    part.dev = device;
     part.state = state;
     part.offset = offset;
     part.sizeBytes = sizeBytes;
@@ -163,6 +167,7 @@ export class TwoStepCalls {
     const error = injected !== 0 ? injected : iovaSync(part);
     if (error === 0) this.#machine.checker?.ranges.synced(part);
     const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
+    this.#spare = part;
     this.#calls.leaveWithErrno(SYNC, error, outer, why);
     return error;
   }
@@ -195,6 +200,7 @@ export class TwoStepCalls {
     const phys = machine.iommu.lookup(dev, dma);
     iovaUnlink(machine, part);
     this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, part.dir);
+    this.#spare = part;
     this.#calls.leave(UNLINK, outer);
   }
 
@@ -224,6 +230,7 @@ export class TwoStepCalls {
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
     iovaDestroy(machine, part);
     this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, part.dir);
+    this.#spare = part;
     this.#calls.leave(DESTROY, outer);
   }
 

@@ -61,7 +61,7 @@ export function iovaTryAlloc(
 }
 
 /**
- * A part of a range that a call is about. One object serves all calls of a machine, so that linking
+ * A part of a range that a call is about. One object serves one call after the other, so that linking
  * a request's buffers makes no garbage.
  */
 export class RangePart {

@@ -441,3 +441,26 @@ Deno.test("dma.map of a link cites the row of the link (dma.md 3.3 row 6, 3.4)",
   assertEquals(told(NVME_UNTRUSTED, 0x1234_5600, 0x2000), bounced);
   assertEquals(told(NVME_UNTRUSTED, 0x1234_5000, 0x200), bounced);
 });
+
+Deno.test("a call that is made while an event of another is heard does not mix with it", () => {
+  const { destroy, dev, fields, link, machine, ...bench } = twoStep({ device: NVME_UNTRUSTED });
+  const other = new DmaIovaState();
+  machine.dma.dmaIovaTryAlloc(dev, other, at(0x50_0000), 0x1000);
+  machine.dma.dmaIovaLink(dev, other, at(0x50_0000), 0, 0x1000, DMA_TO_DEVICE, 0);
+  bench.tryAlloc(0x10_0800, 0x2000);
+  const stop = machine.events.listen(() => {
+    stop();
+    machine.dma.dmaIovaDestroy(dev, other, 0x1000, DMA_TO_DEVICE, 0);
+  }, ["swiotlb.map"]);
+  assertEquals(link(0x10_0800, 0, 0x2000), 0);
+  // A slot for the head, the page between as it is, a slot for the tail.
+  const linked = leaves({ dev });
+  assertEquals(
+    linked.map(([iova]) => iova),
+    [0, 1, 2].map((page) => bench.state.addr - 0x800 + page * 0x1000),
+  );
+  assertEquals(linked[1]![1], 0x10_1000);
+  destroy(0x2000);
+  assertEquals(leaves({ dev }), []);
+  assertEquals(fields("dma.report"), []);
+});
