@@ -5,7 +5,7 @@
  * one is shown by running the deterministic machine again up to it (language.md, Stepping).
  */
 import { invariant } from "./errno.ts";
-import { type EventContext, type EventOrigin, SavedOrigin } from "./event_context.ts";
+import type { EventContext, EventOrigin } from "./event_context.ts";
 
 /** Somebody who queues activities for itself. */
 export interface ActivityHandler {
@@ -15,6 +15,21 @@ export interface ActivityHandler {
    * @param argument A number the handler chose, such as a tag or a queue.
    */
   runActivity(kind: number, argument: number): void;
+}
+
+/** Whose work an activity is, in a slot of the ring that is used again and again. */
+class SavedOrigin implements EventOrigin {
+  cpu = 0;
+  device: string | null = null;
+  request: number | null = null;
+  site: number | null = null;
+
+  set(cpu: number, device: string | null, request: number | null, site: number | null): void {
+    this.cpu = cpu;
+    this.device = device;
+    this.request = request;
+    this.site = site;
+  }
 }
 
 /** A power of two, as every later capacity, so that a mask wraps around. */
@@ -40,23 +55,32 @@ export class ActivityQueue {
     return this.#length;
   }
 
-  /**
-   * Queues an activity behind all others.
-   * @param origin Whose work it is; that of whoever posts it when left out.
-   */
-  post(
-    handler: ActivityHandler,
-    kind: number,
-    argument: number,
-    origin: EventOrigin = this.#context,
-  ): void {
+  /** Queues an activity behind all others: the work of whoever posts it. */
+  post(handler: ActivityHandler, kind: number, argument: number): void {
+    const { cpu, device, request, site } = this.#context;
+    this.#push(handler, kind, argument).set(cpu, device, request, site);
+  }
+
+  /** Queues an activity behind all others: the work of a request, whoever posts it. */
+  postFor(work: EventOrigin, handler: ActivityHandler, kind: number, argument: number): void {
+    const { cpu, device, request, site } = work;
+    this.#push(handler, kind, argument).set(cpu, device, request, site);
+  }
+
+  /** Queues an activity behind all others: the work of a device, for no request. */
+  postWork(device: string, handler: ActivityHandler, kind: number, argument: number): void {
+    const { cpu, site } = this.#context;
+    this.#push(handler, kind, argument).set(cpu, device, null, site);
+  }
+
+  #push(handler: ActivityHandler, kind: number, argument: number): SavedOrigin {
     if (this.#length === this.#kinds.length) this.#grow();
     const slot = (this.#head + this.#length) & (this.#kinds.length - 1);
     this.#handlers[slot] = handler;
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
-    this.#origins[slot]!.save(origin);
     this.#length++;
+    return this.#origins[slot]!;
   }
 
   /** Runs the oldest activity as the work of its origin. Returns false when there was none. */
@@ -68,11 +92,14 @@ export class ActivityQueue {
     this.#handlers[slot] = undefined;
     this.#head = (slot + 1) & (this.#kinds.length - 1);
     this.#length--;
-    const before = this.#context.enter(this.#origins[slot]!);
+    const context = this.#context;
+    const { cpu, device, request, site } = context;
+    const origin = this.#origins[slot]!;
+    context.become(origin.cpu, origin.device, origin.request, origin.site);
     try {
       handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
     } finally {
-      this.#context.leave(before);
+      context.become(cpu, device, request, site);
     }
     return true;
   }

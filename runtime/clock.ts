@@ -6,7 +6,7 @@
  */
 import { invariant } from "./errno.ts";
 import type { Nanoseconds } from "./address.ts";
-import { EventContext, SavedOrigin } from "./event_context.ts";
+import { EventContext } from "./event_context.ts";
 
 /** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
 export const TICK_NS: Nanoseconds = 1_000_000;
@@ -22,7 +22,9 @@ interface Timer {
   readonly order: number;
   readonly handler: TimerHandler;
   /** Whose work it is: that of whoever armed it. The CPU is the one that takes the timer. */
-  readonly origin: SavedOrigin;
+  readonly device: string | null;
+  readonly request: number | null;
+  readonly site: number | null;
 }
 
 export class VirtualClock {
@@ -52,8 +54,8 @@ export class VirtualClock {
       `Cannot arm a timer ${delayNs} ns from now: the delay must not be negative`,
     );
     const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
-    const origin = new SavedOrigin().save(this.context);
-    this.#timers.push({ atNs, order: this.#armed++, handler, origin });
+    const { device, request, site } = this.context;
+    this.#timers.push({ atNs, order: this.#armed++, handler, device, request, site });
     this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
     this.#noteNext();
   }
@@ -91,13 +93,13 @@ export class VirtualClock {
     const next = this.#timers.shift();
     this.#noteNext();
     if (next === undefined) return;
+    const { cpu, device, request, site } = this.context;
     // Captures show what a timer frees in the caches of the CPU that takes it.
-    next.origin.cpu = this.context.cpu;
-    const before = this.context.enter(next.origin);
+    this.context.become(cpu, next.device, next.request, next.site);
     try {
       next.handler.timerExpired();
     } finally {
-      this.context.leave(before);
+      this.context.become(cpu, device, request, site);
     }
   }
 

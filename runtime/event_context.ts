@@ -3,8 +3,9 @@
  * script that led to them.
  *
  * An activity or a timer carries what was true where it was posted or armed, and gives back what it
- * found when it ends, however it ends. Only its CPU a timer finds where it expires. Work for somebody else in between is entered and left. Nobody
- * assigns a device or a request, so that none can be forgotten behind an early return or an error.
+ * found when it ends, however it ends; only its CPU a timer finds where it expires. Work for somebody
+ * else in between is entered and left. Nobody assigns a device or a request, so that none can be
+ * forgotten behind an early return or an error.
  */
 
 /** Where an event comes from. A request is one itself. */
@@ -18,22 +19,6 @@ export interface EventOrigin {
   readonly site: number | null;
 }
 
-/** A copy of an origin, in a place that is used again and again. */
-export class SavedOrigin implements EventOrigin {
-  cpu = 0;
-  device: string | null = null;
-  request: number | null = null;
-  site: number | null = null;
-
-  save(origin: EventOrigin): this {
-    this.cpu = origin.cpu;
-    this.device = origin.device;
-    this.request = origin.request;
-    this.site = origin.site;
-    return this;
-  }
-}
-
 export class EventContext implements EventOrigin {
   /** The CPU that runs. `Machine.cpu` sets it, as a script's `on cpu` does. */
   cpu = 0;
@@ -41,9 +26,6 @@ export class EventContext implements EventOrigin {
   site: number | null = null;
   #device: string | null = null;
   #request: number | null = null;
-  /** What `enter` has put aside, outermost first. Places above the depth are there to be used again. */
-  readonly #saved: SavedOrigin[] = [];
-  #depth = 0;
 
   get device(): string | null {
     return this.#device;
@@ -53,25 +35,35 @@ export class EventContext implements EventOrigin {
     return this.#request;
   }
 
-  /** Everything is of this origin from here on; what is returned goes to `leave`. */
-  enter(origin: EventOrigin): number {
-    const before = this.#save();
-    this.#become(origin);
+  /** Work for a request, or for a device alone, from here on; what is returned goes to `leave`. */
+  enter({ cpu, device, request, site }: EventOrigin): EventOrigin {
+    const before = this.#copy();
+    this.become(cpu, device, request, site);
     return before;
   }
 
   /** A device's own work from here on; what is returned goes to `leave`. */
-  enterWork(device: string, request: number | null = null): number {
-    const before = this.#save();
+  enterWork(device: string, request: number | null = null): EventOrigin {
+    const before = this.#copy();
     this.#device = device;
     this.#request = request;
     return before;
   }
 
-  /** Things are as they were before. Whatever was entered since and never left is left too. */
-  leave(before: number): void {
-    this.#become(this.#saved[before]!);
-    this.#depth = before;
+  /** Things are as they were before, whatever was entered since and never left. */
+  leave({ cpu, device, request, site }: EventOrigin): void {
+    this.become(cpu, device, request, site);
+  }
+
+  /**
+   * All four words at once. For what is done for each request: the caller keeps the words that were
+   * there in locals, and gives them back in the same way.
+   */
+  become(cpu: number, device: string | null, request: number | null, site: number | null): void {
+    this.cpu = cpu;
+    this.#device = device;
+    this.#request = request;
+    this.site = site;
   }
 
   /**
@@ -103,23 +95,12 @@ export class EventContext implements EventOrigin {
     this.#request = outer;
   }
 
-  /** Nothing has happened yet: the machine has just come up. */
+  /** Nothing has happened yet: the machine has just come up. The CPU stays. */
   reset(): void {
-    this.#device = null;
-    this.#request = null;
-    this.site = null;
-    this.#depth = 0;
+    this.become(this.cpu, null, null, null);
   }
 
-  #save(): number {
-    (this.#saved[this.#depth] ??= new SavedOrigin()).save(this);
-    return this.#depth++;
-  }
-
-  #become(origin: EventOrigin): void {
-    this.cpu = origin.cpu;
-    this.#device = origin.device;
-    this.#request = origin.request;
-    this.site = origin.site;
+  #copy(): EventOrigin {
+    return { cpu: this.cpu, device: this.#device, request: this.#request, site: this.site };
   }
 }

@@ -214,9 +214,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** Takes a piece off a bio's front. A cut is an event of the request that the piece becomes. */
   #nextPiece(splitter: BioSplitter, bio: Bio): Bio | null {
     const { context, lastRequest } = this.machine.events;
-    const before = context.enterWork(this.name, lastRequest + 1);
+    const device = context.enterDevice(this.name);
+    const request = context.enterRequest(lastRequest + 1);
     const piece = splitter.next(bio);
-    context.leave(before);
+    context.leaveRequest(request);
+    context.leaveDevice(device);
     return piece;
   }
 

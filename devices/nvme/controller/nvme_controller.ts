@@ -359,11 +359,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** What a command is for is known when it has been fetched; until then its work is nobody's. */
   #postCommands(queueId: number, count: number): void {
     const argument = this.#generation * QUEUE_IDS + queueId;
-    const before = this.#context.enterWork(this.#host.dev.name);
     for (let index = 0; index < count; index++) {
-      this.#activities.post(this, PROCESS_COMMAND, argument);
+      this.#activities.postWork(this.#host.dev.name, this, PROCESS_COMMAND, argument);
     }
-    this.#context.leave(before);
   }
 
   #process(queue: SubmissionQueue): void {
@@ -456,10 +454,13 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
     const events = this.#events;
-    const before = this.#context.enterWork(this.#host.dev.name);
+    const context = this.#context;
+    const device = context.enterDevice(this.#host.dev.name);
+    const request = context.enterRequest(null);
     if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.interruptCpu(vector) });
     this.interrupt?.raise(vector);
-    this.#context.leave(before);
+    context.leaveRequest(request);
+    context.leaveDevice(device);
   }
 }
 

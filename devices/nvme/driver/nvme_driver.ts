@@ -322,7 +322,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
-    this.machine.activities.post(this, DISPATCH_BATCH, requests[0]!.queue, requests.at(-1));
+    this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);
   }
 
   runActivity(kind: number, argument: number): void {
@@ -422,25 +422,23 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly #complete = (iod: Iod, nvmeStatus: number, result: number): void => {
     const request = iod.request!;
     const { context } = this.machine.events;
-    const before = context.enter(request);
-    try {
-      this.#completions++;
-      request.nvmeStatus = nvmeStatus;
-      request.result = result;
-      this.complete(iod, request);
-      const queue = this.#queues.get(request.queue)!;
-      queue.releaseTag(iod);
-      const next = queue.waiting.shift();
-      if (next !== null) this.#post(next);
-      if (this.#shouldRetry(request)) {
-        request.retries++;
-        this.#post(request);
-      } else {
-        this.#end(request, blockStatusOf(nvmeStatus));
-      }
-    } finally {
-      context.leave(before);
+    const { cpu, device, request: outerRequest, site } = context;
+    context.become(request.cpu, request.device, request.request, request.site);
+    this.#completions++;
+    request.nvmeStatus = nvmeStatus;
+    request.result = result;
+    this.complete(iod, request);
+    const queue = this.#queues.get(request.queue)!;
+    queue.releaseTag(iod);
+    const next = queue.waiting.shift();
+    if (next !== null) this.#post(next);
+    if (this.#shouldRetry(request)) {
+      request.retries++;
+      this.#post(request);
+    } else {
+      this.#end(request, blockStatusOf(nvmeStatus));
     }
+    context.become(cpu, device, outerRequest, site);
   };
 
   #shouldRetry(request: NvmeRequest): boolean {
@@ -460,7 +458,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   #post(request: NvmeRequest): void {
     this.#dispatch.push(request);
-    this.machine.activities.post(this, DISPATCH, request.queue, request);
+    this.machine.activities.postFor(request, this, DISPATCH, request.queue);
   }
 
   #dispatchOne(request: NvmeRequest): void {
