@@ -118,8 +118,8 @@ function violation(line: ImportLine): string | null {
   }
   const meets = MEETING_PLACES.some((start) => line.path.startsWith(start));
   if (layer === "lang" && !meets && !line.typeOnly && !isTest) {
-    return `${place} loads "${line.target}": in lang/ only lang/builtins/ and lang/machine/ load ` +
-      `${wanted}/; elsewhere "import type" is all there may be`;
+    return `${place} loads "${line.target}": in lang/ only ${MEETING_PLACES.join(", ")} ` +
+      `load ${wanted}/; elsewhere "import type" is all there may be`;
   }
   return null;
 }
