@@ -55,7 +55,8 @@ export { DIAGNOSTIC_CODES, type DiagnosticCode } from "./lang/diagnostics/codes.
 export { renderDiagnostic, renderDiagnostics } from "./lang/diagnostics/render.ts";
 export { formatEvent, formatEvents } from "./lang/render/event_line.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
-export { checkProgram, loadProgram, Session } from "./lang/language.ts";
+export { checkProgram, loadProgram } from "./lang/language.ts";
+export { Session } from "./lang/session.ts";
 export { LoadError, type SourceLoader } from "./lang/syntax/load_files.ts";
 export type { LoadResult, Program, TestEntry } from "./lang/run/program.ts";
 export {

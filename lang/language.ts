@@ -9,7 +9,6 @@ import {
   loadProgram as loadProgramWith,
   type LoadResult,
 } from "./run/program.ts";
-import { Session as SessionWith, type SessionOptions } from "./run/session.ts";
 import type { SourceFile } from "./source.ts";
 import type { SourceLoader } from "./syntax/load_files.ts";
 
@@ -32,11 +31,4 @@ export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly 
  */
 export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
   return loadProgramWith(entry, loader, BUILTINS);
-}
-
-/** A session without a terminal: takes text, keeps one machine, and goes back. */
-export class Session extends SessionWith {
-  constructor(options: SessionOptions) {
-    super({ ...options, registry: BUILTINS });
-  }
 }

@@ -16,6 +16,8 @@ export interface ImportLine {
   /** The file it means, from the project's root, or null for a package. */
   readonly target: string | null;
   readonly typeOnly: boolean;
+  /** Loaded when it is wanted: `import("./x.ts")`. */
+  readonly late: boolean;
 }
 
 interface LayerRule {
@@ -82,6 +84,7 @@ export function importsOf(source: SourceText): ImportLine[] {
       specifier,
       target,
       typeOnly: match[1] !== undefined,
+      late: /^import\s*\(/.test(match[0]),
     });
   }
   return found;

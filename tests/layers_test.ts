@@ -105,5 +105,28 @@ Deno.test("importsOf() reads no import out of comments and strings", () => {
     specifier: "./real.ts",
     target: "runtime/real.ts",
     typeOnly: false,
+    late: false,
   }]);
+});
+
+Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
+  const sources = readSources(["runtime", "devices", "lang", "cli", "std"]);
+  const loads = Map.groupBy(
+    sources.flatMap(importsOf).filter(({ typeOnly }) => !typeOnly),
+    ({ path }) => path,
+  );
+  const known = new Set<string>();
+  const packages = new Set<string>();
+  const todo = ["cli/run_main.ts"];
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+    if (known.has(path)) continue;
+    known.add(path);
+    for (const { specifier, target, late } of loads.get(path) ?? []) {
+      if (late) continue;
+      if (target === null) packages.add(specifier);
+      else todo.push(target);
+    }
+  }
+  assert(known.size > 200, `only ${known.size} files`);
+  assertEquals([...packages], ["chevrotain"]);
 });

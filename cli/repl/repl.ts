@@ -9,7 +9,7 @@ import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { Session } from "../../lang/language.ts";
+import { Session } from "../../lang/session.ts";
 import type { FeedResult } from "../../lang/run/session.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";

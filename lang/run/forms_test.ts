@@ -1,7 +1,7 @@
 /** Forms of the language as docs/language.md lists them, each run once. */
 import { assertEquals } from "@std/assert";
 import { errorsOf, failureOf, memoryLoader, printed, run } from "../testing/test_support.ts";
-import { Session } from "../language.ts";
+import { Session } from "../session.ts";
 
 const STRICT = `machine {
   cpus = 2

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
-import { Session } from "../language.ts";
+import { Session } from "../session.ts";
 import {
   errorsOf,
   failureOf,

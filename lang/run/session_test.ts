@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
-import { Session } from "../language.ts";
+import { Session } from "../session.ts";
 import type { FeedResult } from "./session.ts";
 import { diagnosticLines, memoryLoader } from "../testing/test_support.ts";
 

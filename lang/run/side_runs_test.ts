@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Session } from "../language.ts";
+import { Session } from "../session.ts";
 import { failureOf, memoryLoader, onlyOutcome, printed, run } from "../testing/test_support.ts";
 
 const STRICT = `machine {

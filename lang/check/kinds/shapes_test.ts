@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Contents } from "../../values/spec.ts";
 import { LoadError } from "../../syntax/load_files.ts";
-import { Session } from "../../language.ts";
+import { Session } from "../../session.ts";
 import { errorsOf, load } from "../../testing/test_support.ts";
 import { kindOf } from "../../values/kinds.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../../values/value.ts";

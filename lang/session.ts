@@ -1,0 +1,13 @@
+/**
+ * A session with everything that dmalab can do. It runs whatever is typed, properties too, and so
+ * loads what draws their cases: no part of `language.ts`, which every start loads.
+ */
+import { BUILTINS } from "./builtins/mod.ts";
+import { Session as SessionWith, type SessionOptions } from "./run/session.ts";
+
+/** A session without a terminal: takes text, keeps one machine, and goes back. */
+export class Session extends SessionWith {
+  constructor(options: SessionOptions) {
+    super({ ...options, registry: BUILTINS });
+  }
+}
