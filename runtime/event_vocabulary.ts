@@ -102,14 +102,19 @@ export function eventField(name: string, field: string): Field | null {
   return null;
 }
 
-/** The words of every field, set by set; a set that several fields have comes several times. */
-export function wordSets(): WordSet[] {
-  const tables = [
-    ...Object.values<EventEntry>(EVENT_TABLE).map(({ fields }) => fields),
-    ...KERNEL_CALLS.map((call) => ({ ...CALL_TABLE[call].arguments, ...callEnd(call) })),
-  ];
-  return tables.flatMap((fields: FieldTable) => Object.values(fields).flatMap(({ sets }) => sets))
-    .concat(KERNEL_FUNCTION.sets);
+/** The words of every field: each set once, however many fields have it. */
+export function wordSets(): ReadonlySet<WordSet> {
+  const found = new Set<WordSet>();
+  const look = (fields: FieldTable) => {
+    for (const name in fields) for (const set of fields[name]!.sets) found.add(set);
+  };
+  for (const { fields } of Object.values<EventEntry>(EVENT_TABLE)) look(fields);
+  for (const call of KERNEL_CALLS) {
+    look(CALL_TABLE[call].arguments);
+    look(callEnd(call));
+  }
+  for (const set of KERNEL_FUNCTION.sets) found.add(set);
+  return found;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** `docs/builtins.md`, written from the entries of `lang/builtins/`: nothing on it is typed by hand. */
-import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
+import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
 import type {
   FieldSpec,
   FunctionSpec,
@@ -123,7 +123,7 @@ function typeLines(type: TypeSpec): string[] {
 }
 
 function wordLines(): string[] {
-  const groups = Map.groupBy(WORD_SPECS, ({ group }) => group);
+  const groups = Map.groupBy(wordSpecs(), ({ group }) => group);
   return [...groups].flatMap(([group, words]) => [
     "",
     `### ${group[0]!.toUpperCase()}${group.slice(1)}`,

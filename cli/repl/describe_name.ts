@@ -1,5 +1,5 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
-import { FUNCTIONS, TYPES, WORD_SPECS } from "../../lang/builtins/mod.ts";
+import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
 import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
@@ -39,7 +39,7 @@ export function* knownNames(session: Session): Generator<string> {
   yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();
   for (const { name } of FAULT_POINTS) if (!FUNCTIONS.has(name)) yield name;
-  for (const { name, aliases } of WORD_SPECS) {
+  for (const { name, aliases } of wordSpecs()) {
     yield name;
     yield* aliases;
   }
@@ -66,7 +66,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (row !== undefined) found.push(describeLanguageWord(row, columns));
   const point = FAULT_POINTS.find((each) => each.name === name);
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
-  const words = WORD_SPECS.filter((word) =>
+  const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
     // A kernel function is told as what it is.
     !(word.group === "kernel function" && spec !== undefined)

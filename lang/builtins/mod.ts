@@ -196,4 +196,4 @@ export const BUILTINS: Registry = {
   traceValue: (events, spanNs) => thing(TRACE, { events, spanNs }),
 };
 
-export { WORD_SPECS, WORDS } from "./words.ts";
+export { WORDS, wordSpecs } from "./words.ts";

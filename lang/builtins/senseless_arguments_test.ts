@@ -20,9 +20,11 @@ import {
   RecordValue,
   type Value,
 } from "../values/value.ts";
-import { BUILTINS, FUNCTIONS, TYPES, WORD_SPECS } from "./mod.ts";
+import { BUILTINS, FUNCTIONS, TYPES, wordSpecs } from "./mod.ts";
 import type { FunctionSpec, Kind, MethodSpec } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
+
+const ALL_WORDS = wordSpecs();
 
 /** Calls on one machine, and machines of each mode. */
 const CALLS = 300;
@@ -143,7 +145,7 @@ class Values {
       case "bytes":
         return new BytesValue(new Uint8Array(random.below(64)));
       case "word":
-        return wordValue(WORD_SPECS[random.below(WORD_SPECS.length)]!.name);
+        return wordValue(ALL_WORDS[random.below(ALL_WORDS.length)]!.name);
       case "list":
         return new ListValue(
           Array.from({ length: random.below(4) }, () => this.of(this.#anyKind())),

@@ -7,6 +7,7 @@
  */
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
+import type { WordSet } from "../../runtime/vocabulary/fields.ts";
 import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 
@@ -21,8 +22,12 @@ export interface WordSpec {
   readonly doc: string;
 }
 
-function group(name: string, docs: Readonly<Record<string, string>>): WordSpec[] {
-  return Object.entries(docs).map(([word, doc]) => ({ name: word, aliases: [], group: name, doc }));
+function group(
+  title: string,
+  docs: Readonly<Record<string, string>>,
+  kernelPrefix?: string,
+): WordSet[] {
+  return [{ title, docs, ...kernelPrefix === undefined ? {} : { kernelPrefix } }];
 }
 
 const OPERATIONS = group("operation", {
@@ -31,7 +36,7 @@ const OPERATIONS = group("operation", {
   flush: "Make what was written durable; carries no data.",
   write_zeroes: "Write zeroes without carrying data.",
   discard: "Tell the disk that blocks are not needed any more.",
-}).map((spec) => ({ ...spec, aliases: [`REQ_OP_${spec.name.toUpperCase()}`] }));
+}, "REQ_OP_");
 
 /** Beside those that are fault reasons of the machine, too. */
 const LOGGED_REASONS = group("reason in a fault log", {
@@ -169,9 +174,9 @@ const EVENT_NAMES = group(
   ),
 );
 
-/** Every constant, group by group. */
-export const WORD_SPECS: readonly WordSpec[] = [
-  ...vocabularyWords(),
+/** Set by set: a field's come once, however many fields have them. */
+const SETS: readonly WordSet[] = [
+  ...wordSets(),
   ...OPERATIONS,
   ...LOGGED_REASONS,
   ...VERDICTS,
@@ -180,13 +185,21 @@ export const WORD_SPECS: readonly WordSpec[] = [
   ...EVENT_NAMES,
 ];
 
-/** The words that fields of events hold; `trace.count(dma_iova_link)` names a call's event. */
-function vocabularyWords(): WordSpec[] {
+function aliasesOf(name: string, { kernelPrefix }: WordSet): string[] {
+  return kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
+}
+
+/** Every constant, group by group. Made when asked for: only help shows them. */
+export function wordSpecs(): readonly WordSpec[] {
   const specs = new Map<string, WordSpec>();
-  for (const { docs, kernelPrefix, title } of wordSets()) {
-    for (const [name, doc] of Object.entries(docs)) {
-      const aliases = kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
-      specs.set(`${title} ${name}`, { name, aliases, group: title, doc });
+  for (const set of SETS) {
+    for (const [name, doc] of Object.entries(set.docs)) {
+      specs.set(`${set.title} ${name}`, {
+        name,
+        aliases: aliasesOf(name, set),
+        group: set.title,
+        doc,
+      });
     }
   }
   return [...Map.groupBy(specs.values(), ({ group }) => group).values()].flat();
@@ -194,9 +207,12 @@ function vocabularyWords(): WordSpec[] {
 
 function buildWords(): ReadonlyMap<string, Word> {
   const words = new Map<string, Word>();
-  for (const spec of WORD_SPECS) {
-    const word = words.get(spec.name) ?? new Word(spec.name);
-    for (const spelling of [spec.name, ...spec.aliases]) words.set(spelling, word);
+  for (const set of SETS) {
+    for (const name of Object.keys(set.docs)) {
+      const word = words.get(name) ?? new Word(name);
+      words.set(name, word);
+      for (const alias of aliasesOf(name, set)) words.set(alias, word);
+    }
   }
   return words;
 }
