@@ -37,8 +37,8 @@ export class TwoStepCalls {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
-  /** For the next call; null while a call has it, in which whoever hears an event may make another. */
-  #spare: RangePart | null = null;
+  /** For the call at hand. One that whoever hears an event makes inside it gets a part of its own. */
+  readonly #own = new RangePart();
 
   constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
     this.#machine = machine;
@@ -126,7 +126,7 @@ export class TwoStepCalls {
         granule_bytes: domain.granuleBytes,
       },
     };
-    this.#spare = part;
+    part.busy = false;
     this.#calls.leaveWithErrno(LINK, error, outer, why);
     return error;
   }
@@ -140,10 +140,11 @@ export class TwoStepCalls {
     sizeBytes: Bytes,
   ): RangePart {
     const device = translated(this.#events, dev, api);
-    const part = this.#spare ?? new RangePart();
-    this.#spare = null;
-    part.dev = device;
-    part.state = state;
+    const part = this.#own.busy ? new RangePart() : this.#own;
+    part.busy = true;
+    // Most calls are about the range of the one before: a look costs less than to write it again.
+    if (part.dev !== device) part.dev = device;
+    if (part.state !== state) part.state = state;
     part.offset = offset;
     part.sizeBytes = sizeBytes;
     return part;
@@ -167,7 +168,7 @@ export class TwoStepCalls {
     const error = injected !== 0 ? injected : iovaSync(part);
     if (error === 0) this.#machine.checker?.ranges.synced(part);
     const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
-    this.#spare = part;
+    part.busy = false;
     this.#calls.leaveWithErrno(SYNC, error, outer, why);
     return error;
   }
@@ -200,7 +201,7 @@ export class TwoStepCalls {
     const phys = machine.iommu.lookup(dev, dma);
     iovaUnlink(machine, part);
     this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, part.dir);
-    this.#spare = part;
+    part.busy = false;
     this.#calls.leave(UNLINK, outer);
   }
 
@@ -230,7 +231,7 @@ export class TwoStepCalls {
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
     iovaDestroy(machine, part);
     this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, part.dir);
-    this.#spare = part;
+    part.busy = false;
     this.#calls.leave(DESTROY, outer);
   }
 

@@ -67,6 +67,8 @@ export function iovaTryAlloc(
 export class RangePart {
   declare dev: TranslatedDevice;
   declare state: DmaIovaState;
+  /** A call has it. */
+  busy = false;
   /** Where the part begins, from the start of the range. */
   offset = 0;
   sizeBytes: Bytes = 0;
