@@ -15,7 +15,8 @@
 import { ERRNO, type ErrnoName, invariant } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
-import type { FaultReason } from "./iommu/iommu.ts";
+import { wordsOf } from "./vocabulary/fields.ts";
+import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 
 const INJECT = eventId("inject");
 
@@ -43,11 +44,7 @@ const LINK_ERRORS: readonly FaultError[] = withFirst("ENOMEM");
 const SYNC_ERRORS: readonly FaultError[] = withFirst("EIO");
 const ACCESS_REASONS: readonly FaultError[] = [
   "blocked",
-  "not_present",
-  "not_readable",
-  "not_writable",
-  "address_width",
-  "reserved",
+  ...wordsOf(FAULT_REASON).filter((reason) => reason !== "blocked"),
 ];
 
 function withFirst(first: ErrnoName): readonly FaultError[] {

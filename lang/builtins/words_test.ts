@@ -97,7 +97,7 @@ function eventsOf(onEvent: (event: MachineEvent) => void): void {
 
 /** True for a value that a field of the vocabulary can hold. */
 function holds(field: Field, value: unknown): boolean {
-  const words = wordsOf(field);
+  const words: readonly string[] = wordsOf(field);
   switch (field.kind) {
     case "word":
       return words.includes(value as string);

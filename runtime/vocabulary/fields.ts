@@ -127,8 +127,8 @@ export function told<T>(field: Field<T>, doc: string): Field<T> {
 }
 
 /** Every word that a field can hold. */
-export function wordsOf({ sets }: Field): string[] {
-  return sets.flatMap(({ docs }) => Object.keys(docs));
+export function wordsOf<T>({ sets }: Field<T>): Extract<T, string>[] {
+  return sets.flatMap(({ docs }) => Object.keys(docs) as Extract<T, string>[]);
 }
 
 /** True for a field that holds an address of one kind or another. */

@@ -62,16 +62,6 @@ export type ExitGroup =
   | "report"
   | "injection";
 
-/** Why a device's access is refused. @see docs/events.md, iommu.fault */
-const FAULT_REASONS = [
-  "not_present",
-  "not_readable",
-  "not_writable",
-  "blocked",
-  "address_width",
-  "reserved",
-] as const;
-
 /** Every exit. The errors of a call are those that its entry in `lang/builtins/` names. */
 export function allExits(): Exit[] {
   const calls = new Set<string>(KERNEL_CALLS);
@@ -86,7 +76,7 @@ export function allExits(): Exit[] {
       "block status",
       Object.keys(BLK_STS).filter((status) => status !== "OK").map((status) => `status ${status}`),
     ),
-    ...inGroup("device fault", FAULT_REASONS.map((reason) => `fault ${reason}`)),
+    ...inGroup("device fault", [...BUILTINS.faultReasons].map((reason) => `fault ${reason}`)),
     ...inGroup("report", Object.keys(REPORT_CLASSES).map((name) => `report ${name}`)),
     ...inGroup("injection", FAULT_POINTS.map(({ name }) => `point ${name}`)),
   ];
