@@ -103,7 +103,8 @@ function notes({ named, optional }: ParameterSpec, repeats: boolean): string {
 }
 
 function typeLines(type: TypeSpec): string[] {
-  const { doc, fields, methods, name } = type;
+  const { doc, methods, name } = type;
+  const fields = type.fields();
   const parent = type.extends;
   return [
     "",

@@ -119,7 +119,7 @@ function describeMember(name: string, session: Session, columns: number): string
   if (type === undefined || more.length > 0) return null;
   if (member === undefined) return describeType(type, columns);
   for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
-    const field = at.fields.find((each) => each.name === member);
+    const field = at.fields().find((each) => each.name === member);
     if (field !== undefined) {
       return wrapText(`${name}, ${describeKind(field.kind)}: ${field.doc}`, columns);
     }
@@ -176,7 +176,7 @@ function describeType(type: TypeSpec, columns: number): string[] {
   for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
     lines.push(
       ...pairLines([
-        ...at.fields.map(({ name, doc }) => [`.${name}`, doc] as const),
+        ...at.fields().map(({ name, doc }) => [`.${name}`, doc] as const),
         ...at.methods.map(({ name, parameters, doc }) =>
           [`.${name}(${parameters.map(parameterText).join(", ")})`, doc] as const
         ),

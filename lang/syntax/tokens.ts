@@ -9,7 +9,7 @@
  * each gives way to a longer identifier; operators stand longest first; what nobody else wants
  * ends in a catch-all, so that lexing itself never fails.
  */
-import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
+import { type IToken, Lexer, type TokenType } from "chevrotain";
 import {
   HARD_WORDS,
   type HardWord,
@@ -29,8 +29,23 @@ function characters(from: string, to: string): string[] {
   return Array.from({ length: count }, (_, index) => String.fromCharCode(first + index));
 }
 
+/**
+ * A token type, as Chevrotain describes one. Not by `createToken`: that works out anew with every
+ * type what all its kinds match, which together takes as long as a short file's whole run. The
+ * lexer does it once for all that it is given.
+ */
+function tokenType(
+  name: string,
+  label: string,
+  pattern: string | RegExp,
+  categories: TokenType[],
+  more: Omit<Partial<TokenType>, "PATTERN"> = {},
+): TokenType {
+  return { name, LABEL: label, PATTERN: pattern, CATEGORIES: categories, ...more };
+}
+
 function category(name: string, label: string, ...categories: TokenType[]): TokenType {
-  return createToken({ name, label, pattern: Lexer.NA, categories });
+  return tokenType(name, label, Lexer.NA, categories);
 }
 
 /** All that can stand inside a line: neither braces nor the end of a statement. */
@@ -52,12 +67,8 @@ export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning
 /** A word that begins a line and can begin no statement. */
 export const UnknownWord = category("UnknownWord", "a name", Name);
 
-export const Identifier = createToken({
-  name: "Identifier",
-  label: "a name",
-  pattern: /[A-Za-z_][A-Za-z0-9_]*/,
-  start_chars_hint: [...characters("A", "Z"), ...characters("a", "z"), "_"],
-  categories: [Name],
+export const Identifier = tokenType("Identifier", "a name", /[A-Za-z_][A-Za-z0-9_]*/, [Name], {
+  START_CHARS_HINT: [...characters("A", "Z"), ...characters("a", "z"), "_"],
 });
 
 const FAMILIES: Readonly<Record<WordFamily, TokenType>> = {
@@ -86,28 +97,25 @@ function capitalized(word: string): string {
 /** A token type for each of some words, with what only they have. */
 function wordTypes<W extends LanguageWord>(
   words: readonly W[],
-  own: (word: W) => { readonly pattern: string | RegExp; readonly longer_alt?: TokenType },
+  patternOf: (word: W) => string | RegExp,
+  more: { readonly LONGER_ALT?: TokenType } = {},
 ): Readonly<Record<W, TokenType>> {
   const make = (word: W) =>
-    createToken({
-      name: capitalized(word),
-      label: `\`${word}\``,
-      categories: categoriesOf(word),
-      ...own(word),
-    });
+    tokenType(capitalized(word), `\`${word}\``, patternOf(word), categoriesOf(word), more);
   return Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
 }
 
 /** Token types of the hard words. */
 export const Hard: Readonly<Record<HardWord, TokenType>> = wordTypes(
   HARD_WORDS,
-  (word) => ({ pattern: word, longer_alt: Identifier }),
+  (word) => word,
+  { LONGER_ALT: Identifier },
 );
 
 /** Token types of the soft words; `words.ts` gives them to identifiers. */
 export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
   SOFT_WORDS,
-  () => ({ pattern: Lexer.NA }),
+  () => Lexer.NA,
 );
 
 /** Token types of all words. */
@@ -139,31 +147,23 @@ function token(
   starts: readonly string[] = [],
   lineBreaks = false,
 ): TokenType {
-  return createToken({
-    name,
-    pattern,
-    label,
-    categories,
-    line_breaks: lineBreaks,
-    ...starts.length === 0 ? {} : { start_chars_hint: [...starts] },
+  return tokenType(name, label, pattern, categories, {
+    LINE_BREAKS: lineBreaks,
+    ...starts.length === 0 ? {} : { START_CHARS_HINT: [...starts] },
   });
 }
 
 export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], ["\r", "\n"], true);
-const Blank = createToken({
-  name: "Blank",
-  // Sticky, as Chevrotain makes every pattern: it takes one that is already as it comes, and does
-  // not parse it in search of a quicker way, which would take longer than lexing most files.
-  pattern: /[ \t\f\v\ufeff]+/y,
-  start_chars_hint: [..." \t\f\v\ufeff"],
-  group: Lexer.SKIPPED,
-  line_breaks: false,
+// Sticky, as Chevrotain makes every pattern: it takes one that is already as it comes, and does
+// not parse it in search of a quicker way, which would take longer than lexing most files.
+const Blank = tokenType("Blank", "blanks", /[ \t\f\v\ufeff]+/y, [], {
+  START_CHARS_HINT: [..." \t\f\v\ufeff"],
+  GROUP: Lexer.SKIPPED,
+  LINE_BREAKS: false,
 });
-const Comment = createToken({
-  name: "Comment",
-  pattern: /#[^\r\n]*/y,
-  start_chars_hint: ["#"],
-  group: Lexer.SKIPPED,
+const Comment = tokenType("Comment", "a comment", /#[^\r\n]*/y, [], {
+  START_CHARS_HINT: ["#"],
+  GROUP: Lexer.SKIPPED,
 });
 
 /** Anything that begins like a number: `literals.ts` says whether it is one. */
@@ -317,7 +317,8 @@ export const VOCABULARY: TokenType[] = [
   MissingValue,
 ];
 
-const lexer = new Lexer(LEXED, {
+// The types without a pattern are never found; the lexer numbers them with the others.
+const lexer = new Lexer(VOCABULARY, {
   positionTracking: "onlyOffset",
   ensureOptimizations: true,
   skipValidations: true,

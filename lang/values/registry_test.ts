@@ -66,9 +66,9 @@ Deno.test("every parameter has a doc, a known kind, and stands before those that
 Deno.test("every type has a doc, and fields with docs, known kinds and names of their own", () => {
   for (const type of TYPES.values()) {
     assert(/^[A-Z0-9].*[.”"]$/s.test(type.doc), `${type.name}: "${type.doc}"`);
-    const names = type.fields.map((field) => field.name);
+    const names = type.fields().map((field) => field.name);
     assertEquals(new Set(names).size, names.length, `${type.name} has a field twice`);
-    for (const field of type.fields) {
+    for (const field of type.fields()) {
       const where = `${type.name}.${field.name}`;
       assert(/^[A-Z0-9].*\.$/s.test(field.doc), `${where}: "${field.doc}"`);
       assert(isKnownKind(field.kind), `${where}: ${field.kind}`);

@@ -94,7 +94,8 @@ export interface TypeSpec<T = never> {
   readonly doc: string;
   /** Types whose fields and methods it has too: `nvme` extends `device`. */
   readonly extends?: TypeSpec<T>;
-  readonly fields: readonly FieldSpec<T>[];
+  /** Its fields. Made when first asked for: a start would wait for those of all types. */
+  readonly fields: () => readonly FieldSpec<T>[];
   readonly methods: readonly MethodSpec<T>[];
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, run: Run): string;

@@ -23,7 +23,7 @@ export function isOfType(type: TypeSpec, wanted: string): boolean {
 
 /** A type's field of that name, its own or an extended one. */
 export function findField(type: TypeSpec, name: string): FieldSpec | null {
-  return nearest(type, ({ fields }) => fields.find((field) => field.name === name)) ?? null;
+  return nearest(type, ({ fields }) => fields().find((field) => field.name === name)) ?? null;
 }
 
 /** A type's method of that name, its own or an extended one. */
@@ -51,7 +51,7 @@ function nearest<T>(type: TypeSpec, find: (candidate: TypeSpec) => T | undefined
 export function memberNames(type: TypeSpec): readonly string[] {
   const names = new Set<string>();
   for (const candidate of typeChain(type)) {
-    for (const field of candidate.fields) names.add(field.name);
+    for (const field of candidate.fields()) names.add(field.name);
     for (const method of candidate.methods) names.add(method.name);
   }
   return [...names];

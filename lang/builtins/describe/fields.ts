@@ -55,12 +55,19 @@ const MAKERS: { readonly [K in keyof FieldMakers<never>]: unknown } = {
   of: field,
 };
 
+/** What makes a type's fields, once, when they are first asked for. */
+export function fieldList<T>(
+  make: () => readonly FieldSpec<T>[],
+): () => readonly FieldSpec<T>[] {
+  let fields: readonly FieldSpec<T>[] | null = null;
+  return () => fields ??= make();
+}
+
 /** The fields that a type describes, by name, in their order. */
 export function fieldsOf<T>(
   describe: (f: FieldMakers<T>) => Readonly<Record<string, Unnamed<T>>>,
-): FieldSpec<T>[] {
-  return Object.entries(describe(MAKERS as FieldMakers<T>)).map(([name, rest]) => ({
-    name,
-    ...rest,
-  }));
+): () => readonly FieldSpec<T>[] {
+  return fieldList(() =>
+    Object.entries(describe(MAKERS as FieldMakers<T>)).map(([name, rest]) => ({ name, ...rest }))
+  );
 }

@@ -8,6 +8,7 @@ import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_v
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isThing, thing } from "../arguments.ts";
+import { fieldList } from "../describe/fields.ts";
 import type { FieldSpec, TypeSpec } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -49,13 +50,10 @@ function buildGroups(): ReadonlyMap<string, TypeSpec<Counters>> {
 }
 
 function groupType(group: string, names: readonly string[]): TypeSpec<Counters> {
-  let fields: readonly FieldSpec<Counters>[] | null = null;
   const type: TypeSpec<Counters> = {
     name: `counters_${group}`,
     doc: `Counters of the events below ${group}.`,
-    get fields() {
-      return fields ??= names.map((name) => countField(name, `${group}.${name}`));
-    },
+    fields: fieldList(() => names.map((name) => countField(name, `${group}.${name}`))),
     methods: [],
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
     show: (counters) => counterLines(counters, `${group}.`),
@@ -102,16 +100,12 @@ function rootFields(): FieldSpec<Counters>[] {
   return [...groups, ...plain, ...KERNEL_CALLS.map((call) => countField(call, `call.${call}`))];
 }
 
-let allFields: readonly FieldSpec<Counters>[] | null = null;
-
 const method = methodsOf<Counters>();
 
 export const COUNTERS: TypeSpec<Counters> = {
   name: "counters",
   doc: "How often each event happened since the machine was ready: counters.iotlb.sync.",
-  get fields() {
-    return allFields ??= rootFields();
-  },
+  fields: fieldList(rootFields),
   methods: [
     method({
       name: "mark",

@@ -10,6 +10,7 @@ import { spanPlace } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { duration } from "../arguments.ts";
+import { fieldList } from "../describe/fields.ts";
 import { fieldKind } from "../../values/event_fields.ts";
 import { fieldValue, plainInput } from "../event_values.ts";
 import { decisionList } from "../explain/decision_list.ts";
@@ -111,16 +112,12 @@ function vocabularyFields(): FieldSpec<MachineEvent>[] {
   }));
 }
 
-let allFields: readonly FieldSpec<MachineEvent>[] | null = null;
-
 export const EVENT: TypeSpec<MachineEvent> = {
   name: "event",
   doc: "One thing that happened. Its own fields can be asked by their names.",
   portable: true,
   // Most scripts ask no event for a field, and all would wait for the list.
-  get fields() {
-    return allFields ??= [...OWN_FIELDS, ...vocabularyFields()];
-  },
+  fields: fieldList(() => [...OWN_FIELDS, ...vocabularyFields()]),
   methods: [],
   format: (event) => formatEventText(event),
   show: (event, run) => eventLines(event, run),

@@ -11,7 +11,7 @@ import type { TypeSpec } from "../../values/spec.ts";
 import { EVENT, siteText } from "./event.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { MAPPING } from "./dma/mapping.ts";
-import { fieldsOf } from "../describe/fields.ts";
+import { fieldList, fieldsOf } from "../describe/fields.ts";
 
 /** What a line says by itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
@@ -122,7 +122,7 @@ export const FAULT_LOG: TypeSpec<LoggedFault> = {
   name: "fault_log",
   doc: "The fault line of a kernel's log, decoded, and held against what this run has mapped.",
   portable: true,
-  fields: [...LINE_FIELDS, ...RUN_FIELDS],
+  fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
   methods: [],
   format(fault) {
     const who = fault.source === null ? "somebody" : formatSource(fault.source);

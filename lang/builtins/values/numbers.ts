@@ -14,7 +14,7 @@ import { methodsOf } from "../describe/builtin.ts";
 export const INT: TypeSpec<number> = {
   name: "int",
   doc: "A whole number, exact to 2^53. It takes the kind that is wanted.",
-  fields: [],
+  fields: () => [],
   methods: [],
   format: (value) => String(value),
   show: (value) => [`${groupThousands(value)} = 0x${value.toString(16)}`],

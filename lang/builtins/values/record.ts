@@ -14,7 +14,7 @@ const method = methodsOf<RecordValue>();
 export const RECORD: TypeSpec<RecordValue> = {
   name: "record",
   doc: 'Named values: { key: value }. `r.key` and `r["key"]` give one of them.',
-  fields: [],
+  fields: () => [],
   methods: [
     method({
       name: "keys",

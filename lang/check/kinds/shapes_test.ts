@@ -153,7 +153,7 @@ let f = fork { ssd.dma_read(0x1000 as dma, 8B) } and { step }
   for (const thing of THINGS) {
     const handle = valueOf(thing);
     assert(handle instanceof Handle, thing);
-    for (const { name, kind, of } of handle.type.fields) {
+    for (const { name, kind, of } of handle.type.fields()) {
       if (of === undefined) continue;
       const value = valueOf(`${thing}.${name}`);
       for (const item of value instanceof ListValue ? value.items : [value]) {

@@ -12,7 +12,7 @@ import { ioStory } from "../../explain/io_story.ts";
 import { picturedRequest } from "../../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
 import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
-import { fieldsOf } from "../../describe/fields.ts";
+import { fieldList, fieldsOf } from "../../describe/fields.ts";
 import { TRACE } from "../trace.ts";
 
 /** Requests of a picture before the rest is only listed. */
@@ -51,8 +51,8 @@ function onlyRequest(io: Io, field: string): NvmeRequest {
 
 /** An io of one request also answers for that request. */
 function requestFields(): FieldSpec<Io>[] {
-  const own = new Set(OWN_FIELDS.map((field) => field.name));
-  return REQUEST.fields.filter((field) => !own.has(field.name)).map((field) => ({
+  const own = new Set(OWN_FIELDS().map((field) => field.name));
+  return REQUEST.fields().filter((field) => !own.has(field.name)).map((field) => ({
     ...field,
     doc: `${field.doc} Only for an io of one request.`,
     get: (io: Io, run: Run): Value => field.get(onlyRequest(io, field.name), run),
@@ -62,7 +62,7 @@ function requestFields(): FieldSpec<Io>[] {
 export const IO: TypeSpec<Io> = {
   name: "io",
   doc: "One bio as its submitter sees it. It may have been cut into several requests.",
-  fields: [...OWN_FIELDS, ...requestFields()],
+  fields: fieldList(() => [...OWN_FIELDS(), ...requestFields()]),
   methods: [],
   format: (io) => {
     if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;

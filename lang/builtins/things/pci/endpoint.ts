@@ -7,7 +7,7 @@ export const ENDPOINT: TypeSpec<LabDevice> = {
   name: "endpoint",
   doc: "A PCI function that does DMA as the script says.",
   extends: DEVICE,
-  fields: [],
+  fields: () => [],
   methods: [],
   format: (device) => `endpoint ${device.name}`,
 };
