@@ -64,8 +64,6 @@ export const MODULE_STATE: Excuses = {
   "cli/bench/iova_pair.ts measured": BENCHMARK,
   "cli/bench/mapping_cost.ts lastRig": BENCHMARK,
   "cli/bench/mapping_cost.ts timed": BENCHMARK,
-  "lang/builtins/things/counters.ts allFields": MADE_ONCE,
-  "lang/builtins/things/event.ts allFields": MADE_ONCE,
   "lang/syntax/parser.ts plain": MADE_ONCE,
   "lang/syntax/parser.ts recovering": MADE_ONCE,
 };

@@ -30,9 +30,9 @@ function characters(from: string, to: string): string[] {
 }
 
 /**
- * A token type, as Chevrotain describes one. Not by `createToken`: that works out anew with every
- * type what all its kinds match, which together takes as long as a short file's whole run. The
- * lexer does it once for all that it is given.
+ * A token type. Chevrotain's own function for one works out anew, with every type, what all its
+ * kinds match: for all of them that takes as long as a short file's run. The lexer does it once for
+ * all that it is given.
  */
 function tokenType(
   name: string,
