@@ -1,8 +1,10 @@
 /** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
-import { assert, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { filesBelow, readSources, ROOT } from "./source_text.ts";
-import { QUIRK_NAMES } from "../runtime/kernels/quirks.ts";
+import { readRow } from "../cli/markdown.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
+import { QUIRK_NAMES, type QuirkName } from "../runtime/kernels/quirks.ts";
 
 const SOURCES = readSources(["runtime", "devices"]).filter(({ path }) =>
   !path.endsWith("_test.ts") && !path.includes("/_")
@@ -18,6 +20,24 @@ Deno.test("what a switch changes asks for it", () => {
 Deno.test("a switch has a row on the page on defects", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
   for (const name of QUIRK_NAMES) assertStringIncludes(page, `\`${name}\``);
+});
+
+Deno.test("the releases in the tables of defects.md are those whose records have the switch on", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
+  const numbers = [["7.2.6", "7.2.6"], ["7.2", "7.2.12"], ["7.3", "7.3"]] as const;
+  let rows = 0;
+  for (const line of page.slice(0, page.indexOf("The same defect can")).split("\n")) {
+    const name = line.match(/^\| `(\w+)` \|/)?.[1] as QuirkName | undefined;
+    if (name === undefined) continue;
+    rows++;
+    const releases = readRow(line)[1]!;
+    for (const [kernel, number] of numbers) {
+      const told = releases.split(/[ ,;]+/).includes(number) &&
+        !releases.includes(`${number} has not`);
+      assertEquals(told, KERNELS[kernel].quirks.has(name), `${name}, ${kernel}`);
+    }
+  }
+  assertEquals(rows, 13);
 });
 
 Deno.test("a switch has a test that asks for it, or a scenario", () => {

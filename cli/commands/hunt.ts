@@ -1,4 +1,5 @@
 import { command } from "../command.ts";
+import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import { WRONG } from "../exit_code.ts";
 import { SEED } from "./scenario_options.ts";
 
@@ -21,7 +22,7 @@ export const HUNT = command({
     kernel: {
       kind: "text",
       placeholder: "RELEASE",
-      doc: "the release to hunt in: 6.12, 7.2 or 7.2.6 (7.2)",
+      doc: `the release to hunt in: ${KERNEL_NAMES.join(", ")} (${DEFAULT_KERNEL})`,
     },
     quirks: {
       kind: "text",

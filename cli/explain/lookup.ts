@@ -27,6 +27,7 @@ export const RULE_PAGES = [
   "hmm-rdma-vfio",
   "nvme",
   "p2p",
+  "v7.3",
 ] as const;
 
 /** Diagnostics of scripts, and findings of `dmalab topology`. */
@@ -57,15 +58,19 @@ export function explain(question: string, readPage: PageReader): Explanation {
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
+  // Defects that are no switch of their own: what a switch does in one release, a number of the museum.
+  const row = /^[a-z]\w*$/i.test(name)
+    ? new RulePage("defects", readPage("defects")).row(name)
+    : null;
+  if (row !== null) return { found: true, lines: withName(row) };
+
   const keys = keysNamed(name);
   if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
 
-  const dot = name.indexOf(".");
-  const pageName = (dot < 0 ? name : name.slice(0, dot)).toLowerCase();
-  const page = RULE_PAGES.find((each) => each === pageName);
+  const page = RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
   if (page !== undefined) {
     const rules = new RulePage(page, readPage(page));
-    const section = rules.find(dot < 0 ? "" : name.slice(dot + 1));
+    const section = rules.find(name.slice(page.length + 1));
     if (section !== null) {
       return { found: true, lines: withName(section) };
     }
@@ -106,7 +111,7 @@ function unknown(
 function normalise(question: string): string {
   return question.trim()
     .replace(/^docs\/behaviour\//, "").replace(/^behaviour\//, "")
-    .replace(/^([\w-]+)\.md\b/, "$1")
+    .replace(/^([\w.-]+?)\.md\b/, "$1")
     .replace(/§/g, "")
     .replace(/\bassertions?\s+(?=\d)/gi, "assertions.")
     .replace(/\b(?:row|chapter|ch\.)\s*/gi, "")

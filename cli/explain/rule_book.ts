@@ -63,6 +63,12 @@ export class RulePage {
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
+  /** The row of any table whose first cell begins with a word, or null. */
+  row(word: string): RuleSection | null {
+    const lines = tableRow(this.#lines, word);
+    return lines === null ? null : { name: `${this.name}.${word}`, lines };
+  }
+
   #heading(key: string): Heading | undefined {
     return this.#headings.find((heading) => heading.key.toLowerCase() === key.toLowerCase());
   }

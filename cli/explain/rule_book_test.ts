@@ -47,6 +47,19 @@ Deno.test("explain() finds a row of a rule's table, an assertion, a defect by it
   assertStringIncludes(text("captured.limits"), "preferred mapping size");
 });
 
+Deno.test("explain() finds the rules of a release on the page that its name has a dot in (v7.3.md 1.4, 6.1)", () => {
+  assertStringIncludes(text("v7.3.1.4"), "A destroy frees the whole reservation");
+  assertStringIncludes(text("v7.3.md 6.1"), "range_reused_while_mapped");
+  assertStringIncludes(text("v7.3.6.stale_iova_state_p2p"), "14 anomalies");
+  assertStringIncludes(text("V7.3.7"), 'What a "7.3" profile must change');
+  assertStringIncludes(problem("v7.3.9"), "docs/behaviour/v7.3.md has no such rule");
+});
+
+Deno.test("explain() finds what a defect does in one release by its name", () => {
+  assertStringIncludes(text("range_reused_while_mapped"), "by `partial_destroy_on_list_failure`");
+  assertStringIncludes(text("M5"), "sg_bus_length_missing");
+});
+
 Deno.test("explain() understands a citation the way comments write it", () => {
   for (const form of ["dma.md 3.3", "dma 3.3", "behaviour/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
     assertStringIncludes(text(form), "dma.3.3  link(");

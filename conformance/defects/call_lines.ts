@@ -21,6 +21,8 @@ interface OpenCall {
   readonly from: number;
   /** Told to fail at its entry: as if it had not been called. */
   injected: boolean;
+  /** It parked a range; what it frees after that was parked before. */
+  parked: boolean;
 }
 
 /** A range that was reserved for linking. */
@@ -38,9 +40,6 @@ export class CallLines {
   #segmentAt = -1;
   #reserved = 0;
 
-  /** @param lazy Ranges are given back when they are parked; leaving the queue is no new release. */
-  constructor(private readonly lazy: boolean) {}
-
   add({ name, fields }: MachineEvent): void {
     const given = fields as Fields;
     if (name.startsWith("call.")) this.#enter(name.slice("call.".length), given);
@@ -51,7 +50,7 @@ export class CallLines {
   #enter(api: string, given: Fields): void {
     if (ITERATOR_CALLS.has(api)) this.#segmentAt = this.lines.length;
     if (api === "dma_iova_link" || api === "dma_map_phys") this.#segment(given);
-    this.#open.push({ api, given, from: this.lines.length, injected: false });
+    this.#open.push({ api, given, from: this.lines.length, injected: false, parked: false });
   }
 
   /** The iterator's step is told before what is done with it. */
@@ -75,8 +74,9 @@ export class CallLines {
         this.#tell("iova.reserve", given, "size_bytes", "start");
         break;
       case "iova.free":
-        if (this.lazy && given.to !== "flush_queue") break;
-        this.#tell("iova.release", given, "start", "size_bytes");
+        if (!this.#isLate(given.to === "flush_queue")) {
+          this.#tell("iova.release", given, "start", "size_bytes");
+        }
         break;
       case "iommu.map":
         this.#tell("pagetable.map", given, "iova", "phys", "size_bytes");
@@ -92,6 +92,14 @@ export class CallLines {
         for (const call of this.#open) call.injected = true;
         break;
     }
+  }
+
+  /** Ranges are given back when they are parked; leaving the queue is no new release. */
+  #isLate(parked: boolean): boolean {
+    const call = this.#open.at(-1);
+    if (call === undefined) return !parked;
+    if (parked) call.parked = true;
+    return call.parked && !parked;
   }
 
   /** Adds a line of numbers. */

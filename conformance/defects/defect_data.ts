@@ -21,6 +21,8 @@ export interface DefectMachine {
     readonly sgl: boolean;
     readonly metadata_sgl: boolean;
     readonly metadata_bytes_per_block?: number;
+    /** Exponent of its transfer limit; null where something else limited every run. */
+    readonly mdts: number | null;
   };
   readonly limits: Omit<CaptureLimits, "max_segment_size">;
 }

@@ -27,8 +27,8 @@ import type {
 import { GivenIovas, GivenSlots } from "./given_memory.ts";
 import { shownMemory } from "./shown_memory.ts";
 
-/** The driver's own limit; a controller that allows as much has none. */
-const NO_MDTS_KB = 8192;
+/** The exponent of a controller that takes transfers of any length. */
+const NO_LIMIT = 0;
 const POOL_BYTES = 64 * MIB;
 /** A bounce-buffer pool begins where a set of slots does. */
 const SLOT_SET_BYTES = 256 * KIB;
@@ -46,7 +46,7 @@ export interface DefectHost extends CapturedMachine {
 
 /** The machine before a case's first step. */
 export function defectHost(captured: DefectCase): DefectHost {
-  const { limits, controller: { sgl, metadata_sgl, metadata_bytes_per_block } } = captured.machine;
+  const { limits, controller } = captured.machine;
   const bounced = firstBounced(captured.machine, captured.steps);
   const machine = new Machine(machineConfig(captured, bounced));
   const dev = capturedDevice(machine);
@@ -56,26 +56,32 @@ export function defectHost(captured: DefectCase): DefectHost {
       return [...data, ...metadata];
     }),
   );
-  if (span !== null) attachPeers(machine, dev, "same switch", span);
-  const mdtsExponent = limits.max_hw_sectors_kb === NO_MDTS_KB
-    ? 0
-    : Math.log2(limits.max_hw_sectors_kb / 4);
+  if (span !== null) attachPeers(machine, dev, topologyOf(captured), span);
   const host = captureDisk(machine, dev, {
     blockSizeBytes: limits.logical_block_size,
-    metadataBytes: metadata_bytes_per_block ?? 0,
-    controller: { mdtsExponent, sgl, metadataSgl: metadata_sgl, maxQueues: 1 },
+    metadataBytes: controller.metadata_bytes_per_block ?? 0,
+    controller: {
+      mdtsExponent: controller.mdts ?? NO_LIMIT,
+      sgl: controller.sgl,
+      metadataSgl: controller.metadata_sgl,
+      maxQueues: 1,
+    },
     maxSectorsKb: limits.max_sectors_kb,
   });
-  const { controller, driver } = host;
-  controller.interrupt = driver;
-  driver.bringUp();
+  host.controller.interrupt = host.driver;
+  host.driver.bringUp();
   machine.markReady();
   return {
     ...host,
-    disk: new NvmeDisk(driver),
+    disk: new NvmeDisk(host.driver),
     iovas: dev.domain === null ? null : new GivenIovas(dev.domain),
     slots: new GivenSlots(machine, POOL_BYTES),
   };
+}
+
+/** The scenarios with peer memory name the tree by their own name. */
+function topologyOf({ id }: DefectCase): string {
+  return id.startsWith("p2pb_") ? "different root ports, host bridge allowed" : "same switch";
 }
 
 /** Does to a machine what was done to the captured one just before the first step. */

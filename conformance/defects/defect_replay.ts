@@ -96,11 +96,11 @@ function replayStep(
   return firstDifference(expected, got);
 }
 
-/** Success has no error, and I/Os end in the order in which the device likes to end them. */
+/** Success has no error, what never returned has none yet, and I/Os end in the order in which the device likes to end them. */
 function comparableResult(result: Json): Json {
-  const { errno, res, ...rest } = result as Record<string, Json>;
+  const { errno, res, note: _, ...rest } = result as Record<string, Json>;
   const form: Record<string, Json> = { ...rest };
-  if (errno !== undefined && errno !== 0) form.errno = errno;
+  if (typeof errno === "number" && errno !== 0) form.errno = errno;
   if (Array.isArray(res)) form.res = res.toSorted((a, b) => indexOf(a) - indexOf(b));
   return form;
 }

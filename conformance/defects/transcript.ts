@@ -74,7 +74,7 @@ export class Transcript {
   }
 
   #prepare(iod: Iod, request: NvmeRequest, prepare: NvmeDriver["prepare"]): BlkStatus {
-    const calls = this.#calls = new CallLines(this.host.dev.domain?.lazy === true);
+    const calls = this.#calls = new CallLines();
     const status = prepare(iod, request);
     this.#calls = null;
     const device = status === BLK_STS.OK ? viewFromDevice(this.host, iod, request) : null;

@@ -17,7 +17,7 @@ const PIECES_RULE = /^(\d+) pieces of (\d+) bytes, (\d+) bytes apart$/;
 
 /** The parts of a user's buffer in order; a rule for them begins at the first byte that is shown. */
 export function piecesOf(request: DefectRequest, shown: readonly Extent[]): readonly Extent[] {
-  if (request.pieces !== undefined) return request.pieces;
+  if (request.pieces !== undefined && request.pieces.length > 0) return request.pieces;
   const rule = PIECES_RULE.exec(request.pieces_rule ?? "");
   if (rule !== null) {
     const [count, sizeBytes, stride] = rule.slice(1).map(Number) as [number, number, number];

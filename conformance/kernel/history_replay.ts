@@ -250,13 +250,15 @@ export class HistoryReplay {
 
   /** Counts what the history is about to tell of ranges and slots given back. */
   #noteReleases(events: readonly MachineEvent[]): void {
-    const lazy = this.host.dev.domain?.lazy === true;
+    let parked = false;
     for (const event of events) {
+      if (event.name.startsWith("call.")) parked = false;
       if (event.name === "swiotlb.unmap") this.#releasesToCome++;
       if (event.name !== "iova.free" || this.#tells === "nothing") continue;
-      // Lazy: a range is asked to be freed when it is parked; leaving the queue is no new request.
+      // A range is asked to be freed when it is parked; what a full queue lets go is no new request.
       const { to } = event.fields as { readonly to: string };
-      if (!lazy || to === "flush_queue") this.#releasesToCome++;
+      if (to === "flush_queue") parked = true;
+      if (!parked || to === "flush_queue") this.#releasesToCome++;
     }
   }
 

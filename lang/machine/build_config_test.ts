@@ -176,6 +176,12 @@ Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, non
 
 Deno.test("releases have the quirks of defects.md: 7.2 and 7.2.6 have theirs, 6.12 has none", () => {
   assertEquals(KERNELS["6.12"].quirks.size, 0);
+  // v7.3.md 7.2; the second of vfio is harmless by the same rule (v7.3.md 1.4).
+  assertEquals(
+    KERNELS["7.2"].quirks.difference(KERNELS["7.3"].quirks),
+    new Set(["partial_destroy_on_link_failure", "vfio_partial_destroy"]),
+  );
+  assertEquals(KERNELS["7.3"].quirks.difference(KERNELS["7.2"].quirks).size, 0);
   assert(KERNELS["7.2.6"].quirks.has("gap_bit_lost_on_split"));
   assert(!KERNELS["7.2"].quirks.has("gap_bit_lost_on_split"));
   assert(KERNELS["7.2"].quirks.has("gap_of_next_piece_counts"));

@@ -128,7 +128,7 @@ const LOST_ON_SPLIT = keepsGap((front, rest, walkedGap) => {
   rest.gapBit = walkedGap;
 });
 
-/** What was linked is destroyed, and the range goes back as if it were no longer than that. */
+/** What was linked is destroyed. How much of the range goes back is the destroy's own rule. */
 const destroyLinkedPart: PartialRangeRule = (calls, dev, state, mappedBytes, dir, attrs) => {
   calls.dmaIovaDestroy(dev, state, mappedBytes, dir, attrs);
 };
@@ -142,9 +142,12 @@ const releaseWholeRange: PartialRangeRule = (calls, dev, state, mappedBytes, dir
 /** What was linked stays so, and the range is not given back: whoever unmaps the request does that. */
 const leaveRange: PartialRangeRule = () => {};
 
-function partialRangeRule(quirks: QuirkSet): PartialRangeRule {
+/** A destroy is enough where it frees what was reserved; elsewhere it is the defect. */
+function partialRangeRule({ strategies: { dma }, quirks }: Kernel): PartialRangeRule {
   if (quirks.has("half_linked_on_error")) return leaveRange;
-  return quirks.has("partial_destroy_on_link_failure") ? destroyLinkedPart : releaseWholeRange;
+  const destroys = dma.destroy.frees === "reservation" ||
+    quirks.has("partial_destroy_on_link_failure");
+  return destroys ? destroyLinkedPart : releaseWholeRange;
 }
 
 function gapRule(keepsGapBit: boolean, quirks: QuirkSet): GapRule {
@@ -180,11 +183,12 @@ function ownMetadataGap(request: BlockRequest): number {
 }
 
 /** The strategies of a release with these defects. */
-export function blockRules({ strategies: { block }, quirks }: Kernel): BlockRules {
+export function blockRules(kernel: Kernel): BlockRules {
+  const { strategies: { block }, quirks } = kernel;
   return {
     ...block,
     gap: gapRule(block.keepsGapBit, quirks),
-    releasePartialRange: partialRangeRule(quirks),
+    releasePartialRange: partialRangeRule(kernel),
     metadataGap: quirks.has("metadata_uses_data_gap")
       ? (request) => request.gapBit
       : ownMetadataGap,

@@ -7,6 +7,10 @@ import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
 export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemory"> {
+  /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
+  readonly destroysAtOnce: boolean;
+  /** `dma_iova_destroy` frees what was reserved; else as much as it is told was mapped. */
+  readonly destroyFreesReservation: boolean;
   /** Forced bouncing refuses MMIO, which cannot be bounced; else MMIO is mapped as if not forced. */
   readonly forcedBounceRefusesMmio: boolean;
   /** A bounced link that is all head and tail links the nothing between them as well. */
@@ -43,6 +47,8 @@ export type BusMark = "dma_flags" | "page_link";
 export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
   return {
     bouncesPeerMemory: dma.bouncesPeerMemory,
+    destroysAtOnce: dma.destroy.atOnce,
+    destroyFreesReservation: dma.destroy.frees === "reservation",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),

@@ -32,6 +32,7 @@ export interface KernelStrategies {
     readonly bouncesPeerMemory: boolean;
     /** DMA debugging. @see behaviour/dma.md 8.2, last paragraph */
     readonly debug: DebugRules;
+    readonly destroy: DestroyStrategy;
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -49,6 +50,20 @@ export interface KernelStrategies {
   };
 }
 
+/**
+ * How `dma_iova_destroy` ends a range of the two-step API.
+ * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.1, 1.4
+ */
+export interface DestroyStrategy {
+  /**
+   * The hardware forgets the range inside the call and its addresses are free when it returns; else
+   * both wait for the flush queue in lazy mode, as those of a single mapping do.
+   */
+  readonly atOnce: boolean;
+  /** What goes back: as many bytes as the caller says were mapped, or all that was reserved. */
+  readonly frees: "mapped_length" | "reservation";
+}
+
 /** The kernel of a machine: how it works, and its defects. */
 export interface Kernel {
   readonly strategies: KernelStrategies;
@@ -59,6 +74,8 @@ export interface KernelRelease extends Kernel {
   readonly doc: string;
 }
 
+const DESTROY_AS_UNMAP: DestroyStrategy = { atOnce: false, frees: "mapped_length" };
+
 const SCATTERLISTS: KernelStrategies = {
   block: {
     softCapSectors: 2560,
@@ -67,7 +84,7 @@ const SCATTERLISTS: KernelStrategies = {
     joinsInsideBio: false,
     keepsGapBit: false,
   },
-  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE },
+  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE, destroy: DESTROY_AS_UNMAP },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
   vfio: { keepsScatterlist: true },
   peers: { lendsWithoutPages: false },
@@ -81,46 +98,60 @@ const TWO_STEP: KernelStrategies = {
     joinsInsideBio: true,
     keepsGapBit: true,
   },
-  dma: { bouncesPeerMemory: true, debug: DEBUG_PHYSICAL },
+  dma: { bouncesPeerMemory: true, debug: DEBUG_PHYSICAL, destroy: DESTROY_AS_UNMAP },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
   vfio: { keepsScatterlist: false },
   peers: { lendsWithoutPages: true },
 };
 
-/** What all of 7.2 has. */
-const QUIRKS_OF_7_2 = [
+const DESTROYS_AT_ONCE: KernelStrategies = {
+  ...TWO_STEP,
+  dma: { ...TWO_STEP.dma, destroy: { atOnce: true, frees: "reservation" } },
+};
+
+/** What all of 7.2 and 7.3 have. */
+const QUIRKS_SINCE_7_2_6 = [
   "list_returned_with_stale_address",
   "metadata_uses_data_gap",
   "metadata_iova_from_format",
   "metadata_length_from_format",
   "stale_iova_state_p2p",
   "partial_destroy_on_list_failure",
-  "partial_destroy_on_link_failure",
   "bounce_slot_lost_on_array_failure",
   "mptr_first_vector_only",
   "vfio_page_array_crash",
-  "vfio_partial_destroy",
 ] as const;
 
+/** What came between 7.2.6 and 7.2.12. */
+const QUIRKS_SINCE_7_2_12 = [
+  "gap_of_next_piece_counts",
+  "host_bridge_p2p_with_forced_bounce",
+] as const;
+
+/** Callers that destroy less than they reserved: harmless where a destroy frees the reservation. */
+const SHORT_DESTROYS = ["partial_destroy_on_link_failure", "vfio_partial_destroy"] as const;
+
+/** From the oldest to the newest. */
 const RELEASES = {
   "6.12": {
     doc: "6.12.117: requests are mapped as scatterlists.",
     strategies: SCATTERLISTS,
     quirks: new Set(),
   },
-  "7.2": {
-    doc: "7.2.12: requests are mapped with the two-step API.",
-    strategies: TWO_STEP,
-    quirks: new Set([
-      "gap_of_next_piece_counts",
-      "host_bridge_p2p_with_forced_bounce",
-      ...QUIRKS_OF_7_2,
-    ]),
-  },
   "7.2.6": {
     doc: "7.2.6: as 7.2, with the defect that made requests with gaps look free of them.",
     strategies: TWO_STEP,
-    quirks: new Set(["gap_bit_lost_on_split", ...QUIRKS_OF_7_2]),
+    quirks: new Set(["gap_bit_lost_on_split", ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
+  },
+  "7.2": {
+    doc: "7.2.12: requests are mapped with the two-step API.",
+    strategies: TWO_STEP,
+    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
+  },
+  "7.3": {
+    doc: "7.3-rc7: as 7.2, but a range ends at once and whole, in lazy mode too.",
+    strategies: DESTROYS_AT_ONCE,
+    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6]),
   },
 } satisfies Readonly<Record<string, KernelRelease>>;
 

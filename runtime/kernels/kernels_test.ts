@@ -23,7 +23,7 @@ Deno.test("a misspelt defect does not compile, and untyped it is refused with th
 Deno.test("a release and an IOMMU model that there are not are refused in the same way", () => {
   assertEquals(
     assertThrows(() => new Machine(untyped({ kernel: "7.1" })), RangeError).message,
-    'There is no release of the kernel "7.1"; the nearest are 7.2, 7.2.6, 6.12',
+    'There is no release of the kernel "7.1"; the nearest are 7.2, 7.3, 7.2.6',
   );
   const { iommu } = defaultMachineConfig();
   assertEquals(

@@ -2,8 +2,9 @@
 import { RULE_PAGES } from "../../explain/lookup.ts";
 
 const NUMBER = /\d+(?:\.\d+)*(?:\.[A-Za-z]\b)?/;
+const PAGE = RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|");
 const CITATION = new RegExp(
-  `(?<![\\w-])(${RULE_PAGES.join("|")})(?:\\.md,? (?:ch\\. |chapter )?|\\.|\\.md\\.)` +
+  `(?<![\\w-])(${PAGE})(?:\\.md,? (?:ch\\. |chapter )?|\\.|\\.md\\.)` +
     `(${NUMBER.source})((?:(?:,| and| or|;) ${NUMBER.source})*)`,
   "g",
 );

@@ -7,8 +7,10 @@ import { BUILTINS } from "../../../lang/builtins/mod.ts";
 import { RULE_PAGES } from "../../explain/lookup.ts";
 import { RulePage } from "../../explain/rule_book.ts";
 
-/** Pages that hold rules. The others tell what was measured, and which releases were wrong. */
-const PAGES = RULE_PAGES.filter((page) => page !== "captured" && page !== "defects");
+/** What was measured, which releases were wrong, and what a release does unlike the one before it. */
+const NO_RULES: ReadonlySet<string> = new Set(["captured", "defects", "v7.3"]);
+/** Pages that hold rules. */
+const PAGES = RULE_PAGES.filter((page) => !NO_RULES.has(page));
 
 /** A numbered rule: a heading with a number and no numbered heading below it. */
 export interface Rule {

@@ -33,13 +33,14 @@ interface Registration {
 export class PageMapper {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
-  /** The defect: a range of which a link failed goes back as long as what was linked. */
-  readonly #releasesLinkedOnly: boolean;
+  /** A range of which a link failed is destroyed as far as it was linked, which may lose the rest. */
+  readonly #destroysLinkedPart: boolean;
 
   constructor(machine: Machine, dev: DmaDevice) {
     this.#machine = machine;
     this.#dev = dev;
-    this.#releasesLinkedOnly = machine.kernel.quirks.has("vfio_partial_destroy");
+    this.#destroysLinkedPart = machine.dma.rules.destroyFreesReservation ||
+      machine.kernel.quirks.has("vfio_partial_destroy");
   }
 
   /**
@@ -135,7 +136,7 @@ export class PageMapper {
     const dev = this.#dev;
     this.#tellUnwind(linked, buffer, "iova", error);
     const linkedBytes = linked * buffer.pageBytes;
-    if (this.#releasesLinkedOnly) {
+    if (this.#destroysLinkedPart) {
       dma.dmaIovaDestroy(dev, buffer.state, linkedBytes, dir);
       return;
     }
@@ -191,7 +192,7 @@ export class PageMapper {
     }, {
       rule: RULE,
       inputs: {
-        linked_only: way === "iova" && mapped < buffer.npages && this.#releasesLinkedOnly,
+        linked_only: way === "iova" && mapped < buffer.npages && this.#destroysLinkedPart,
         bytes: buffer.sizeBytes,
         page_bytes: buffer.pageBytes,
       },

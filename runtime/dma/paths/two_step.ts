@@ -274,11 +274,12 @@ export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIova
 }
 
 /**
- * Ends the mappings of the range's first bytes and gives the range back, as long as those are: a
- * shorter destroy frees a shorter range.
+ * Ends the mappings of the range's first bytes and gives the range back. Releases differ in whether
+ * that waits for a flush in lazy mode, and in how much goes back when less is told than was
+ * reserved: a shorter range, or all of it with what is still mapped in it.
  *
  * @param part Begins where the range does.
- * @see behaviour/dma.md 3.5 (size-class effect)
+ * @see behaviour/dma.md 3.5 (size-class effect), behaviour/v7.3.md 1.1, 1.4
  */
 export function iovaDestroy(machine: Machine, part: RangePart): void {
   const { dev, dev: { domain }, sizeBytes, state } = part;
@@ -286,14 +287,19 @@ export function iovaDestroy(machine: Machine, part: RangePart): void {
     iovaFree(machine, dev, state);
     return;
   }
-  const { checker } = machine;
+  const { checker, dma: { rules } } = machine;
+  const atOnce = rules.destroysAtOnce;
   checker?.ranges.unlinking(part);
-  const unmapped = unlinkRange(machine, part, 0, sizeBytes, !domain.lazy);
+  const unmapped = unlinkRange(machine, part, 0, sizeBytes, atOnce || !domain.lazy);
   checker?.ranges.unlinked(part, true, unmapped);
   checker?.ranges.released(dev, state, sizeBytes);
   const inGranule = domain.offsetOf(state.addr);
+  const freedBytes = rules.destroyFreesReservation ? state.sizeBytes : sizeBytes;
   letGo(machine, dev, state);
-  domain.releaseIova(state.addr - inGranule, domain.roundUp(sizeBytes + inGranule));
+  const start = state.addr - inGranule;
+  const length = domain.roundUp(freedBytes + inGranule);
+  if (atOnce) domain.freeIova(start, length);
+  else domain.releaseIova(start, length);
 }
 
 /** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
