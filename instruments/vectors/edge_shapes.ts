@@ -1,6 +1,11 @@
 /** Requests on the edges of the rules: one entry more or less, one byte more or less. */
 import { GIB, KIB, MIB } from "../../runtime/address.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import {
+  DEFAULT_KERNEL,
+  KERNEL_NAMES,
+  type KernelProfile,
+  KERNELS,
+} from "../../runtime/kernels/kernels.ts";
 import type { Range, Vector, VectorController } from "./vector.ts";
 
 /** What is asked of which machine. */
@@ -117,11 +122,15 @@ const SHAPES: readonly Shape[] = [
   },
 ];
 
-/** Releases that differ in more than their defects, which vectors have none of. */
-export const VECTOR_KERNELS = KERNEL_NAMES.filter((name, index) =>
-  !KERNEL_NAMES.slice(0, index).some((other) =>
-    KERNELS[other].strategies === KERNELS[name].strategies
-  )
+/** Whether two releases make the same commands where nothing is wrong; vectors have no defects. */
+function makesTheSame(name: KernelProfile, other: KernelProfile): boolean {
+  const [own, others] = [KERNELS[name].strategies, KERNELS[other].strategies];
+  return own.block === others.block && own.nvme === others.nvme;
+}
+
+/** One release for each way to make commands: the default one where it is among them. */
+export const VECTOR_KERNELS = KERNEL_NAMES.filter((name) =>
+  [DEFAULT_KERNEL, ...KERNEL_NAMES].find((other) => makesTheSame(name, other)) === name
 );
 const MODES = ["off", "passthrough", "strict", "lazy"] as const;
 
