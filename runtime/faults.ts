@@ -83,7 +83,7 @@ const POINTS = [
   point("kvmalloc", NO_MEMORY, "no memory for an array or a table of a driver can be had"),
   point("mmu_interval_notifier_insert", NO_MEMORY, "a driver cannot be told of changes"),
   point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
-  point("iova.alloc", NO_MEMORY, "no range of IO addresses is free"),
+  point("iova.alloc", NO_MEMORY, "no range of IO addresses fits"),
   point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
   point("device.read", ACCESS_REASONS, "a device's read of memory faults"),
   point("device.write", ACCESS_REASONS, "a device's write to memory faults"),

@@ -26,6 +26,7 @@ const ALARMS: ReadonlySet<string> = new Set([
   "dma.report",
   "kernel.warn",
   "swiotlb.full",
+  "iova.alloc_failed",
   "inject",
 ]);
 

@@ -18,10 +18,12 @@ import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, type Invalidation } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { IovaAllocator, LARGEST_CACHED_PFNS } from "./iova_allocator.ts";
+import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
+import { shortageOf } from "./iova_shortage.ts";
 import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
+const IOVA_ALLOC_FAILED = eventId("iova.alloc_failed");
 const IOVA_FREE = eventId("iova.free");
 const IOMMU_MAP = eventId("iommu.map");
 const IOMMU_MAP_FAILED = eventId("iommu.map_failed");
@@ -136,7 +138,7 @@ export class IommuDomain implements FlushQueueOwner {
    *
    * @param sizeBytes Whole granules.
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
-   * @returns The first address, or 0 when no range is free.
+   * @returns The first address, or 0 when no range fits.
    * @see behaviour/dma.md 4.2
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
@@ -156,7 +158,10 @@ export class IommuDomain implements FlushQueueOwner {
     if (pfn === 0) {
       limitPfn = Math.floor((last + 1) * this.#inverseGranule) - 1;
       pfn = iova.allocFast(cpu, pfns, limitPfn, true);
-      if (pfn === 0) return 0;
+      if (pfn === 0) {
+        this.#noneFits(sizeBytes, lastAddress, limitPfn);
+        return 0;
+      }
     }
     const start = pfn * this.granuleBytes;
     const { events } = this.#machine;
@@ -183,6 +188,34 @@ export class IommuDomain implements FlushQueueOwner {
         cpu: this.#machine.events.context.cpu,
       },
     };
+  }
+
+  /** Says why a search for whole granules found none. @see behaviour/dma.md 4.4 */
+  #noneFits(sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
+    const { events } = this.#machine;
+    if (!events.tick(IOVA_ALLOC_FAILED)) return;
+    const { device, granuleBytes, iova: { ranges } } = this;
+    const searched = searchedPfns(sizeBytes * this.#inverseGranule);
+    const { cause, freePfns, longestPfns } = shortageOf(ranges, searched, limitPfn);
+    events.emit(IOVA_ALLOC_FAILED, {
+      size_bytes: sizeBytes,
+      limit: ((limitPfn + 1) * granuleBytes - 1) as DmaAddr,
+      cause,
+    }, {
+      rule: "dma.4.4",
+      inputs: {
+        searched_bytes: searched * granuleBytes,
+        free_bytes: freePfns * granuleBytes,
+        longest_free_bytes: longestPfns * granuleBytes,
+        limited_by: lastOfDevice > this.table.lastAddress
+          ? "iommu"
+          : device.busLimitBits !== 0 && lastOfDevice + 1 === 2 ** device.busLimitBits
+          ? "bus"
+          : "mask",
+        waiting_for_flush: this.flushQueue?.pending ?? 0,
+        skipped_from_bytes: ranges.max32AllocPfns * granuleBytes,
+      },
+    });
   }
 
   #leave32Bit(last: number): void {

@@ -45,6 +45,11 @@ function classOf(pfns: number): number {
   return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);
 }
 
+/** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
+export function searchedPfns(pfns: number): number {
+  return pfns > LARGEST_CACHED ? pfns : 1 << classOf(pfns);
+}
+
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
 class DepotWorker implements TimerHandler {
   #pending = false;

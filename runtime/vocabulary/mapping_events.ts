@@ -44,6 +44,21 @@ export const MAPPING_EVENTS = {
       }),
     },
   },
+  "iova.alloc_failed": {
+    when: "no range of IO virtual addresses fitted",
+    fields: {
+      size_bytes: SIZE,
+      limit: DMA,
+      cause: word("IOVA shortage", {
+        full: "Fewer addresses are free than were asked for.",
+        fragmented: "Enough addresses are free, but not side by side.",
+        alignment: "Enough are free side by side, but no range begins where one of its size must.",
+        beyond_limit: "More was asked for than there are addresses up to the limit.",
+        search_skipped:
+          "A range is free, but a search for no more failed before, and nothing was given back.",
+      }),
+    },
+  },
   "iova.free": {
     when: "a range was given back; one that waits in the flush queue makes a second event when " +
       "the flush lets it go",

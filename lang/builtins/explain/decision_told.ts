@@ -12,6 +12,7 @@ import {
   faultTold,
   flushTold,
   iotlbTold,
+  iovaAllocFailedTold,
   iovaAllocTold,
   iovaFreeTold,
   mapTold,
@@ -63,6 +64,8 @@ export function decisionTold(event: MachineEvent): Told {
       return mapTold(facts);
     case "iova.alloc":
       return iovaAllocTold(facts);
+    case "iova.alloc_failed":
+      return iovaAllocFailedTold(facts);
     case "iova.free":
       return iovaFreeTold(facts);
     case "iotlb.sync":

@@ -36,19 +36,25 @@ function errorStory(name: string, run: Run, until: number): string[] | null {
   while (index >= 0 && !endedWith(events[index]!, name)) index--;
   if (index < 0) return null;
   const last = events[index]!;
-  const before = events.slice(Math.max(0, index - INNER_EVENTS), index);
-  // A request may be tried many times; this is the last time.
-  const tried = before.findLastIndex(({ name, request }) =>
-    name === "call.blk_rq_dma_map_iter_start" && request === last.request
-  );
-  const led = before.slice(tried + 1).filter((event) => leadsTo(event, last));
   const site = siteText(last.site, run);
   return [
     `${name}${site === null ? "" : `, at ${site}`}${
       last.request === null ? "" : `, request ${last.request}`
     }`,
-    ...decisionList([...led, last]),
+    ...refusalLines(index, run),
   ];
+}
+
+/** What went wrong inside a call, and how the call ended: the event of that number in the record. */
+export function refusalLines(index: number, run: Run): string[] {
+  const { events } = run.recorder;
+  const last = events[index]!;
+  const before = events.slice(Math.max(0, index - INNER_EVENTS), index);
+  // A request may be tried many times; this is the last time.
+  const tried = before.findLastIndex(({ name, request }) =>
+    name === "call.blk_rq_dma_map_iter_start" && request === last.request
+  );
+  return decisionList([...before.slice(tried + 1).filter((event) => leadsTo(event, last)), last]);
 }
 
 function endedWith(event: MachineEvent, name: string): boolean {
@@ -59,12 +65,20 @@ function endedWith(event: MachineEvent, name: string): boolean {
   return status === name || blkStatusErrno(status as BlkStatusName) === name;
 }
 
+/** Events of something that was not to be had. */
+const SHORTAGES: ReadonlySet<string> = new Set([
+  "inject",
+  "iommu.map_failed",
+  "iova.alloc_failed",
+  "swiotlb.full",
+]);
+
 /** Something went wrong inside the call: a fault that was injected, a refusal, a failed mapping. */
 function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (event.site !== last.site || event.request !== last.request) return false;
-  if (event.name === "inject" || event.name === "iommu.map_failed") return true;
+  if (SHORTAGES.has(event.name)) return true;
   if (event.why === null) return false;
   if (event.name === "hmm.fault") return event.fields.result !== "OK";
   const { error, result } = event.fields as { readonly error?: unknown; readonly result?: unknown };
-  return typeof error === "string" || result === false || event.name === "swiotlb.full";
+  return typeof error === "string" || result === false;
 }

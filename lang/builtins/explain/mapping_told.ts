@@ -65,6 +65,47 @@ const SOURCES: Readonly<Record<string, string>> = {
   tree_after_flush: "the tree, once the caches were emptied",
 };
 
+const SHORTAGES: Readonly<Record<string, string>> = {
+  full: "fewer are free than that",
+  fragmented: "enough are free, but not side by side",
+  alignment: "enough are free side by side, but no range may begin there",
+  beyond_limit: "there are not so many up to the limit",
+  search_skipped: "a range is free, but nobody looked",
+};
+
+const LIMITERS: Readonly<Record<string, string>> = {
+  mask: "the device's mask",
+  bus: "the limit of its bus",
+  iommu: "the width of the IOMMU's addresses",
+};
+
+/** @see behaviour/dma.md 4.2, 4.4 */
+export function iovaAllocFailedTold(facts: Facts): Told {
+  const cause = facts.word("cause");
+  const searched = facts.inputSize("searched_bytes");
+  const waiting = facts.inputNumber("waiting_for_flush");
+  const why = [
+    `${SHORTAGES[cause] ?? cause}: ${facts.inputSize("free_bytes")} are free up to ${
+      facts.address("limit")
+    } (${LIMITERS[String(facts.input("limited_by"))]}), ${
+      facts.inputSize("longest_free_bytes")
+    } of them in one run`,
+    ...cause === "alignment"
+      ? [`a range of ${searched} begins at a multiple of ${searched}, rounded up to a power of two`]
+      : cause === "search_skipped"
+      ? [
+        `a search for ${facts.inputSize("skipped_from_bytes")} failed before: until something ` +
+        "below 4GiB is given back, so many or more are refused without one",
+      ]
+      : [],
+    ...waiting === 0 ? [] : [`${formatCount(waiting, "range")} more wait for a flush`],
+  ];
+  return {
+    title: `no IO addresses for ${facts.size("size_bytes")}: ${cause}`,
+    why: why.join("; "),
+  };
+}
+
 /** @see behaviour/dma.md 4.3, 5.3 */
 export function iovaFreeTold(facts: Facts): Told {
   const what = `IO addresses ${facts.address("start")}, ${facts.size("size_bytes")}`;
@@ -176,7 +217,7 @@ export function refusalTold(facts: Facts): Told {
       why: facts.inputIs("injected")
         ? "it was told to fail"
         : facts.inputIs("translated")
-        ? "no range of that size is free"
+        ? "no range of IO addresses was had"
         : "the device is not translated: it has no IO addresses",
     };
   }

@@ -199,7 +199,12 @@ export const MAP_FAILURE = {
     "dma.1.6.3",
     "The device wants more address bits kept than a granule has: refused with a warning.",
   ),
-  NO_IOVA: branch("no_io_addresses", "refuse", "dma.1.6.4", "No IO addresses are free: refused."),
+  NO_IOVA: branch(
+    "no_io_addresses",
+    "refuse",
+    "dma.1.6.4",
+    "No range of IO addresses was had: refused.",
+  ),
   PAGE_TABLE: branch(
     "page_table_refuses",
     "refuse",

@@ -7,7 +7,7 @@ import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
 import type { Run } from "../../../values/run.ts";
 import { isThing } from "../../arguments.ts";
-import { decisionList } from "../../explain/decision_list.ts";
+import { refusalLines } from "../../explain/error_story.ts";
 import { explainAddress } from "../../ledger.ts";
 import { mappedRuns } from "../../mapped_runs.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
@@ -46,12 +46,13 @@ function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
 
 /** Why the device's last allocation said no, if it did. */
 function lastRefusal(device: DmaDevice | null, run: Run): string[] {
-  const last = run.recorder.events.findLast((event) =>
+  const { events } = run.recorder;
+  const last = events.findLastIndex((event) =>
     event.name === "ret.dma_iova_try_alloc" && event.device === device?.name
   );
-  return last === undefined || last.why === null
+  return last < 0 || events[last]!.why === null
     ? ["  nothing was allocated with it, or it was given back"]
-    : decisionList([last]);
+    : refusalLines(last, run);
 }
 
 export const IOVA_STATE: TypeSpec<IovaStateTarget> = {

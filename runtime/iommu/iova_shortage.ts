@@ -1,0 +1,57 @@
+/**
+ * Why a search for IO addresses found nothing: what is free up to the limit, and in what pieces.
+ *
+ * The search itself only learns that nothing fits. This looks at all ranges once more, and is asked
+ * only when somebody listens to a failure.
+ *
+ * @see behaviour/dma.md 4.4
+ */
+import { roundUpPowerOfTwo } from "../address.ts";
+import type { EventFields } from "../event_vocabulary.ts";
+import type { IovaRanges } from "./iova_ranges.ts";
+
+export type IovaShortageCause = EventFields<"iova.alloc_failed">["cause"];
+
+export interface IovaShortage {
+  readonly cause: IovaShortageCause;
+  /** Frames that nobody uses, up to the limit. */
+  readonly freePfns: number;
+  /** The longest run of them. */
+  readonly longestPfns: number;
+}
+
+/**
+ * Looks at the free frames as a search that failed has left them.
+ *
+ * @param pfns Frames that were searched for; they must begin at a multiple of their size rounded up
+ *   to a power of two.
+ * @param limitPfn Last usable frame.
+ */
+export function shortageOf(ranges: IovaRanges, pfns: number, limitPfn: number): IovaShortage {
+  const alignment = roundUpPowerOfTwo(pfns);
+  let freePfns = 0;
+  let longestPfns = 0;
+  let fits = false;
+  let from = ranges.startPfn;
+  const free = (to: number): void => {
+    const length = Math.min(to, limitPfn) - from + 1;
+    if (length <= 0) return;
+    freePfns += length;
+    longestPfns = Math.max(longestPfns, length);
+    fits ||= Math.ceil(from / alignment) * alignment + pfns <= from + length;
+  };
+  ranges.forEach((lo, hi) => {
+    free(lo - 1);
+    from = Math.max(from, hi + 1);
+  });
+  free(limitPfn);
+  return { cause: causeOf(), freePfns, longestPfns };
+
+  function causeOf(): IovaShortageCause {
+    if (pfns > limitPfn - ranges.startPfn + 1) return "beyond_limit";
+    if (fits) return "search_skipped";
+    if (longestPfns >= pfns) return "alignment";
+    if (freePfns >= pfns) return "fragmented";
+    return "full";
+  }
+}
