@@ -49,7 +49,12 @@ const RULES: Readonly<Record<string, LayerRule>> = {
 const TEST_PACKAGES = ["@std/", "fast-check", "node:"];
 
 /** The places in `lang/` where a language name meets the runtime: these load it, others only name its types. */
-const MEETING_PLACES = ["lang/builtins/", "lang/machine/", "lang/render/event_line.ts"];
+const MEETING_PLACES = [
+  "lang/builtins/",
+  "lang/machine/",
+  "lang/render/event_line.ts",
+  "lang/diagnostics/suggest.ts",
+];
 
 /** Two sides that share no code: neither may reach the other, over however many files. */
 const STRANGERS: readonly (readonly [string, string])[] = [

@@ -1,41 +1,7 @@
-/** Finds the names that somebody may have meant. */
+/** Says which names somebody may have meant. */
+import { nearestNames } from "../../runtime/nearest_names.ts";
 
-/** How many letters may differ, by length of the word. */
-function tolerance(length: number): number {
-  return length <= 2 ? 0 : length <= 4 ? 1 : length <= 8 ? 2 : 3;
-}
-
-/**
- * The candidates that are close to a word, closest first.
- *
- * Close means: the same letters in other case, few letters changed, added, left out or exchanged
- * with the neighbour, or the same parts of a `snake_case` name in another order.
- *
- * @param limit How many to return at most.
- */
-export function nearestNames(word: string, candidates: Iterable<string>, limit = 2): string[] {
-  const lower = word.toLowerCase();
-  const parts = sortedParts(lower);
-  const allowed = tolerance(word.length);
-  const found: { readonly name: string; readonly distance: number }[] = [];
-  for (const name of new Set(candidates)) {
-    if (name === word) continue;
-    const other = name.toLowerCase();
-    const distance = other === lower || (parts.includes("_") && sortedParts(other) === parts)
-      ? 0.5
-      : Math.abs(other.length - lower.length) > allowed
-      ? Infinity
-      // Letters left out are likelier than letters exchanged.
-      : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
-    // Two letters of five are much: then at least the word must begin as the other does.
-    const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
-    if (distance === 0.5 || distance <= allowed && !far) found.push({ name, distance });
-  }
-  found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
-  const best = found[0]?.distance ?? 0;
-  // A second name helps only when it is as close as the first.
-  return found.filter(({ distance }) => distance <= best).slice(0, limit).map(({ name }) => name);
-}
+export { nearestNames };
 
 /** ``did you mean `x`?`` for the nearest names, or undefined when none is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
@@ -69,38 +35,4 @@ export function itHas(names: readonly string[]): string {
 
 function partsOf(name: string): readonly string[] {
   return name.toLowerCase().split(/[._]/).filter((part) => part.length > 2);
-}
-
-function sortedParts(name: string): string {
-  return name.split("_").sort().join("_");
-}
-
-/**
- * Edit distance with neighbours exchanged (optimal string alignment).
- *
- * @param most Past it the distance does not matter, and is infinite.
- */
-export function editDistance(a: string, b: string, most = Infinity): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  let lastLeast = 0;
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    let least = i;
-    for (let j = 1; j <= b.length; j++) {
-      const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1);
-      let cost = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (same ? 0 : 1));
-      const exchanged = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&
-        a.charCodeAt(i - 2) === b.charCodeAt(j - 1);
-      if (exchanged) cost = Math.min(cost, beforeLast[j - 2]! + 1);
-      row.push(cost);
-      least = Math.min(least, cost);
-    }
-    // An exchange looks two rows back.
-    if (least > most && lastLeast > most) return Infinity;
-    lastLeast = least;
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length]!;
 }

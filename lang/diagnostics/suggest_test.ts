@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { didYouMean, editDistance, nearestNames } from "./suggest.ts";
+import { editDistance } from "../../runtime/nearest_names.ts";
+import { didYouMean, nearestNames } from "./suggest.ts";
 
 const CALLS = [
   "dma_map_phys",

@@ -15,15 +15,18 @@ Deno.test("a misspelt defect does not compile, and untyped it is refused with th
   const error = assertThrows(() => new Machine(untyped({ quirks: misspelt })), RangeError);
   assertEquals(
     error.message,
-    'There is no defect switch "gap_bit_lost_on_splt"; the nearest are gap_bit_lost_on_split, ' +
-      "gap_bits_without_data, bounce_slot_lost_on_array_failure",
+    'There is no defect switch "gap_bit_lost_on_splt"; did you mean gap_bit_lost_on_split?',
   );
 });
 
 Deno.test("a release and an IOMMU model that there are not are refused in the same way", () => {
   assertEquals(
     assertThrows(() => new Machine(untyped({ kernel: "7.1" })), RangeError).message,
-    'There is no release of the kernel "7.1"; the nearest are 7.2, 7.3, 7.2.6',
+    'There is no release of the kernel "7.1"; did you mean 7.2 or 7.3?',
+  );
+  assertEquals(
+    assertThrows(() => new Machine(untyped({ kernel: "next" })), RangeError).message,
+    `There is no release of the kernel "next"; there are ${Object.keys(KERNELS).join(", ")}`,
   );
   const { iommu } = defaultMachineConfig();
   assertEquals(
@@ -31,7 +34,7 @@ Deno.test("a release and an IOMMU model that there are not are refused in the sa
       () => new Machine(untyped({ iommu: { ...iommu, model: "amdvi" } })),
       RangeError,
     ).message,
-    'There is no IOMMU model "amdvi"; the nearest are amd, arm, vtd',
+    'There is no IOMMU model "amdvi"; did you mean amd?',
   );
 });
 
