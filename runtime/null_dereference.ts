@@ -7,7 +7,7 @@
  */
 import { KernelError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
-import type { EventStream } from "./events.ts";
+import type { EventStream, Why } from "./events.ts";
 
 const KERNEL_WARN = eventId("kernel.warn");
 
@@ -16,11 +16,17 @@ const KERNEL_WARN = eventId("kernel.warn");
  *
  * @param at The kernel function, in kernel words.
  * @param text What was expected behind the pointer, as a sentence without a final period.
+ * @param why The rule that it goes by, and what was looked at.
  * @throws {KernelError} EFAULT, always.
  */
-export function dereferenceNull(events: EventStream, at: string, text: string): never {
+export function dereferenceNull(
+  events: EventStream,
+  at: string,
+  text: string,
+  why: Why | null = null,
+): never {
   const message = `null pointer in ${at}(): ${text}`;
   const error = "EFAULT";
-  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message, error });
+  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message, error }, why);
   throw new KernelError(error, `The kernel follows a ${message}`);
 }

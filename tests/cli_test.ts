@@ -291,6 +291,14 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
   const cut = await dmalab("explain", line);
   assertEquals(cut.code, 2);
   assertStringIncludes(cut.errors, 'error: expected "[fault reason", the text ends');
+  assertStringIncludes((await dmalab("explain", "buf.slice")).output, "buffer.slice(range)");
+  const limit = ["--in", "examples/22-limit-128k.dma", "ssd.limits.max_transfer"];
+  assertStringIncludes((await dmalab("explain", ...limit)).output, "max_transfer = 8MiB");
+  const nobody = await dmalab("explain", "--in", "examples/22-limit-128k.dma", "disk.limits");
+  assertEquals([nobody.code, nobody.errors.split("\n")[0]], [
+    2,
+    "error[E0301]: nothing is called `disk`",
+  ]);
   const unknown = await dmalab("explain", "dma.3.33");
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');

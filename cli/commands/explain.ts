@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { HELD } from "../exit_code.ts";
+import { HELD, WRONG } from "../exit_code.ts";
 import { refuse } from "../screen.ts";
 
 /** Widest text that reads well. */
@@ -22,7 +22,13 @@ export const EXPLAIN = command({
     completes: "nothing",
     count: "some",
   },
-  options: {},
+  options: {
+    in: {
+      kind: "text",
+      placeholder: "FILE",
+      doc: "NAME is something of the machine of this scenario, such as ssd.limits.max_transfer",
+    },
+  },
   examples: [
     { line: "explain dma.3.3", doc: "what linking into a range may answer" },
     { line: "explain dma.3.assertions", doc: "numbers that must hold" },
@@ -35,20 +41,35 @@ export const EXPLAIN = command({
       doc: "every defect that can be switched on, and the releases with it",
     },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
+    { line: "explain buffer.slice", doc: "a method; `slice` alone tells those of all types" },
+    {
+      line: "explain --in examples/22-limit-128k.dma ssd.limits.max_transfer",
+      doc: "a limit of a scenario's device: its value, and what it comes from",
+    },
     { line: "explain - < dmesg.txt", doc: "the IOMMU's faults in a kernel's log" },
   ],
-  async run({ words, screen }) {
+  async run({ words, options, screen }) {
     const question = words.join(" ");
     const { isFaultLine, printFaultLine, printInput } = await import(
       "../explain/fault_log_text.ts"
     );
     if (question === "-") return printInput(screen);
     if (isFaultLine(question)) return printFaultLine(question, screen);
+    if (options.in !== null) {
+      const { explainOfMachine } = await import("../explain/machine_answer.ts");
+      const answer = explainOfMachine(options.in, question);
+      if (!answer.answered) {
+        screen.err(`${answer.message}\n`);
+        return WRONG;
+      }
+      screen.out(answer.lines.map((line) => `${line}\n`).join(""));
+      return HELD;
+    }
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../explain/rule_pages.ts");
-    const { describeLanguage } = await import("../repl/describe_name.ts");
-    const found = explain(question, readRulePage);
+    const { describeLanguage, languageNames } = await import("../repl/describe_name.ts");
+    const found = explain(question, readRulePage, languageNames());
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);
     if (!found.found && builtin === null) return refuse(found.message, screen);

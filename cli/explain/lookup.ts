@@ -45,7 +45,11 @@ export type Explanation =
  * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
  * `dma.3.3 row 1`, `e0203`.
  */
-export function explain(question: string, readPage: PageReader): Explanation {
+export function explain(
+  question: string,
+  readPage: PageReader,
+  otherNames: Iterable<string> = [],
+): Explanation {
   const name = normalise(question);
   const code = name.toUpperCase();
   const entry = CODES[code];
@@ -76,7 +80,12 @@ export function explain(question: string, readPage: PageReader): Explanation {
     }
     return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
   }
-  return unknown(question, name, allNames(), "No rule, diagnostic, event or function is called so");
+  return unknown(
+    question,
+    name,
+    [...allNames(), ...otherNames],
+    "No rule, diagnostic, event or function is called so",
+  );
 }
 
 /** Every name that completion offers: pages, events, codes and keys. */

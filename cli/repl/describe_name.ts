@@ -1,13 +1,16 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
 import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
+import { COUNTER_GROUPS, COUNTERS } from "../../lang/builtins/things/counters.ts";
+import { EVENT } from "../../lang/builtins/things/event.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
 import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { pairLines, wrapText } from "../../lang/text/columns.ts";
+import { wrappedPairs, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
+import { findField, findMethod } from "../../lang/values/types.ts";
 import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
@@ -21,8 +24,8 @@ export interface Describer {
 /** The lines that explain a name; never none. */
 export function describeName(name: string, { session, columns }: Describer): string[] {
   if (name === "") return ["Write a name after the ?, such as ?dma_map_phys"];
-  const found = describeOwn(name, session) ?? describeBuiltin(name, columns) ??
-    describeMember(name, session, columns);
+  const found = describeOwn(name, session) ?? describeMember(name, session, columns) ??
+    describeBuiltin(name, columns);
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return [...found ?? [], ...keys];
   const [nearest] = nearestNames(name, knownNames(session), 1);
@@ -36,6 +39,11 @@ export function* knownNames(session: Session): Generator<string> {
   for (const { name } of variables) yield name;
   yield* declared;
   yield* machineNames;
+  yield* languageNames();
+}
+
+/** Names of functions, statements, types, constants and members, without a session's own. */
+export function* languageNames(): Generator<string> {
   yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();
   for (const { name } of FAULT_POINTS) if (!FUNCTIONS.has(name)) yield name;
@@ -43,6 +51,7 @@ export function* knownNames(session: Session): Generator<string> {
     yield name;
     yield* aliases;
   }
+  yield* TYPES.keys();
 }
 
 /** A function, an event, a type or a constant; null for a name that is none. */
@@ -52,10 +61,14 @@ export function describeBuiltin(name: string, columns: number): string[] | null 
   const fields = Object.entries(event.fields).map(([name, field]) =>
     [name, fieldText(field)] as const
   );
-  return [...wrapText(`event ${name}: ${event.when}`, columns), ...pairLines(fields)];
+  return [...wrapText(`event ${name}: ${event.when}`, columns), ...wrappedPairs(fields, columns)];
 }
 
-/** All of a function, a type, a statement, a point that can fail and a constant that has the name. */
+/**
+ * All of a function, a type, a statement, a point that can fail, a constant, and fields and methods
+ * that have the name. What stands before a dot need not be known: of `buf.slice` all that are called
+ * `slice` are told, unless it is a type's name.
+ */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];
   const spec = FUNCTIONS.get(name);
@@ -71,9 +84,54 @@ export function describeLanguage(name: string, columns: number): string[] | null
     // A kernel function is told as what it is.
     !(word.group === "kernel function" && spec !== undefined)
   );
-  if (words.length > 0) found.push(words.map(wordText));
+  if (words.length > 0) {
+    found.push(words.flatMap((word) => wrapText(wordText(word), columns)));
+  }
+  found.push(...describeMembers(name, columns));
   if (found.length === 0) return null;
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
+}
+
+/** The fields and methods that a name can mean: of its own type, or of all types. */
+function describeMembers(name: string, columns: number): string[][] {
+  const dot = name.lastIndexOf(".");
+  const member = name.slice(dot + 1);
+  const own = TYPES.get(name.slice(0, Math.max(0, dot)));
+  if (own !== undefined) {
+    const lines = describeMemberOf(own, member, name, columns);
+    return lines === null ? [] : [lines];
+  }
+  const fields: string[] = [];
+  const methods: string[][] = [];
+  for (const type of TYPES.values()) {
+    if (OF_EVENTS.has(type)) continue;
+    // What it has from the type that it extends is told there.
+    const { extends: _, ...alone } = type;
+    const lines = describeMemberOf(alone, member, `${type.name}.${member}`, columns);
+    if (findField(alone, member) !== null) fields.push(...lines!);
+    else if (lines !== null) methods.push(lines);
+  }
+  return [...fields.length === 0 ? [] : [fields], ...methods];
+}
+
+/** Types whose fields are the vocabulary's: every event, every word of one. */
+const OF_EVENTS: ReadonlySet<TypeSpec> = new Set(
+  [COUNTERS, ...COUNTER_GROUPS, EVENT] as TypeSpec[],
+);
+
+/** A type's field or method; null where it has none of that name. */
+function describeMemberOf(
+  type: TypeSpec,
+  member: string,
+  name: string,
+  columns: number,
+): string[] | null {
+  const field = findField(type, member);
+  if (field !== null) {
+    return wrapText(`${name}, ${describeKind(field.kind)}: ${field.doc}`, columns);
+  }
+  const method = findMethod(type, member);
+  return method === null ? null : describeFunction(name, method, columns);
 }
 
 /** Errors of a point that are named one by one. */
@@ -112,21 +170,13 @@ function describeOwn(name: string, session: Session): string[] | null {
   return declared.includes(name) ? [`${name} is declared in this session`] : null;
 }
 
-/** A name the machine binds, or `name.member`, or `type.member`. */
+/** A name the machine binds, or `name.member`. */
 function describeMember(name: string, session: Session, columns: number): string[] | null {
   const [owner, member, ...more] = name.split(".");
-  const type = typeOf(owner!, session) ?? TYPES.get(owner!);
+  const type = typeOf(owner!, session);
   if (type === undefined || more.length > 0) return null;
   if (member === undefined) return describeType(type, columns);
-  for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
-    const field = at.fields().find((each) => each.name === member);
-    if (field !== undefined) {
-      return wrapText(`${name}, ${describeKind(field.kind)}: ${field.doc}`, columns);
-    }
-    const method = at.methods.find((each) => each.name === member);
-    if (method !== undefined) return describeFunction(name, method, columns);
-  }
-  return null;
+  return describeMemberOf(type, member, name, columns);
 }
 
 /** Keys of the machine block: `iommu.mode`, `nvme.mdts`, and `ssd.mdts` of an `nvme ssd`. */
@@ -158,9 +208,9 @@ function describeFunction(
   const result = spec.result === "nothing" ? "" : ` → ${describeKind(spec.result)}`;
   const raises = spec.raises ?? [];
   return [
-    `${name}(${spec.parameters.map(parameterText).join(", ")})${result}`,
+    ...wrapText(`${name}(${spec.parameters.map(parameterText).join(", ")})${result}`, columns),
     ...wrapText(spec.doc, columns),
-    ...pairLines(spec.parameters.map((each) => [each.name, each.doc] as const)),
+    ...wrappedPairs(spec.parameters.map((each) => [each.name, each.doc] as const), columns),
     ...raises.length === 0 ? [] : [`  raises ${raises.join(", ")}`],
     "",
     ...indented(spec.example),
@@ -175,12 +225,12 @@ function describeType(type: TypeSpec, columns: number): string[] {
   const lines = wrapText(`${type.name}: ${type.doc}`, columns);
   for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
     lines.push(
-      ...pairLines([
+      ...wrappedPairs([
         ...at.fields().map(({ name, doc }) => [`.${name}`, doc] as const),
         ...at.methods.map(({ name, parameters, doc }) =>
           [`.${name}(${parameters.map(parameterText).join(", ")})`, doc] as const
         ),
-      ]),
+      ], columns),
     );
   }
   return lines;

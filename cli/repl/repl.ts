@@ -100,7 +100,7 @@ export class Repl implements CommandTarget {
 
   /** What the Tab key would add to a line. */
   complete(line: string): Completion {
-    return completeLine(line, this.session);
+    return completeLine(line, this.session, this.#pending);
   }
 
   /** False when the REPL is to end. */

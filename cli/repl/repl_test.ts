@@ -209,6 +209,56 @@ Deno.test("Tab completes commands, names and members", async () => {
   assertEquals(repl.complete("invar"), [["invariant"], "invar"]);
 });
 
+Deno.test("Tab completes keys of the machine, and the words that a setting takes", async () => {
+  const { repl } = await talk(MACHINE);
+  assertEquals(repl.complete("machine { iommu { mode = la"), [["lazy"], "la"]);
+  assertEquals(repl.complete("machine { iommu { cach"), [["caching_mode"], "cach"]);
+  assertEquals(repl.complete("machine { sw"), [["swiotlb"], "sw"]);
+  assertEquals(repl.complete("machine { pci { root_port rp0 { nvme ssd { mdt"), [["mdts"], "mdt"]);
+  assertEquals(repl.complete('machine { kernel = "6'), [["6.12"], "6"]);
+  const whole = 'test "t" with { iommu.mo';
+  assertEquals(repl.complete(whole), [["iommu.model", "iommu.mode"].sort(), "iommu.mo"]);
+  assertEquals(repl.complete("compare { iommu.mode = [off, str"), [["strict"], "str"]);
+  assertEquals(
+    repl.complete('bench "b" matrix { quirks = [not half'),
+    [["half_linked_on_error"], "half"],
+  );
+  // Behind the settings the language goes on.
+  assertEquals(repl.complete('test "t" with { cpus = 2 } { asse'), [["assert"], "asse"]);
+});
+
+Deno.test("Tab knows the lines of the statement that were typed before", async () => {
+  const { repl } = await talk("machine {", "  iommu {");
+  assertEquals(repl.complete("    mode = pass"), [["passthrough"], "pass"]);
+});
+
+Deno.test("explain of one limit of a device says what it is and what it comes from (nvme.md 1.1)", async () => {
+  const { last } = await talk(MACHINE, "explain ssd.limits.max_transfer");
+  assertStringIncludes(last, "max_transfer = 128KiB");
+  assertStringIncludes(last, "set by dma mapping  nvme.1.1");
+  assertStringIncludes(last, "32 pages of 4KiB are 128KiB");
+  assert(!last.includes("max_segments"), "no other limit");
+  const io = await talk(
+    MACHINE,
+    "let io = ssd.read(lba: 0, into: alloc_pages(1))",
+    "explain io.mapped",
+  );
+  assertStringIncludes(io.last, "Nothing led to true".toLowerCase());
+});
+
+Deno.test("?name tells methods of a thing nobody knows, whole and in 80 columns", async () => {
+  for (const name of ["buf.slice", "slice", "segments", "buffer", "dma_iova_link", "size"]) {
+    const { last } = await talk(MACHINE, `?${name}`);
+    // Lines of an example are code, and stay as they are.
+    const text = last.split("\n").filter((line) => !line.startsWith("    "));
+    const wide = text.filter((line) => line.length > 80 || line.includes("…"));
+    assertEquals(wide, [], name);
+  }
+  const { last } = await talk(MACHINE, "?buf.slice");
+  assertStringIncludes(last, "buffer.slice(range) → a buffer");
+  assertStringIncludes(last, "bytes.slice(range) → bytes");
+});
+
 Deno.test("a test typed in runs at once, on a machine of its own", async () => {
   const { answers, prompts } = await talk(
     MACHINE,

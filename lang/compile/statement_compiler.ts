@@ -11,6 +11,7 @@ import type {
   ForStatement,
   IfStatement,
   MatchStatement,
+  OutputStatement,
   RepeatStatement,
   Statement,
   StepStatement,
@@ -124,13 +125,7 @@ export class StatementCompiler extends TrialCompiler {
         return;
       }
       case "Output":
-        this.rootExpression(statement.value);
-        builder.at(statement.span);
-        builder.emit(
-          -1,
-          { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[statement.verb],
-        );
-        return;
+        return this.#output(statement);
       case "Expression":
         if (statement.expected === null) {
           this.raceStatement = statement.expression;
@@ -176,6 +171,20 @@ export class StatementCompiler extends TrialCompiler {
   }
 
   // Variables.
+
+  #output({ span, value, verb }: OutputStatement): void {
+    const { builder } = this;
+    // A field can have reasons that its value knows nothing of.
+    if (verb === "explain" && value.kind === "Field" && !this.resolution.eventNames.has(value)) {
+      this.rootExpression(value.object);
+      builder.at(value.field.span);
+      builder.emit(-1, RareOp.ExplainField, this.code.nameIndex(value.field.text));
+      return;
+    }
+    this.rootExpression(value);
+    builder.at(span);
+    builder.emit(-1, { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[verb]);
+  }
 
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;

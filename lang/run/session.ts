@@ -56,6 +56,8 @@ export interface SessionOptions {
   /** Instead of the seed of the machine block. */
   readonly seed?: number;
   readonly onLine?: (text: string) => void;
+  /** Whether tests of an input are run; they are when it is left out. */
+  readonly runsTests?: boolean;
   /** Colours for failures. */
   readonly style?: FailureStyle;
 }
@@ -415,7 +417,7 @@ class SessionState {
       incomplete: false,
       values,
       failure,
-      tests: this.#runTests(file),
+      tests: this.#options.runsTests === false ? [] : this.#runTests(file),
       events: this.world.recorder.after(before),
       newMachine,
       undone: false,

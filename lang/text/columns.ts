@@ -54,6 +54,30 @@ export function pairLines(pairs: readonly (readonly [string, string])[], indent 
   );
 }
 
+/** Least room for a text beside its name; with less it stands below. */
+const LEAST_TEXT_COLUMNS = 40;
+
+/** `name  text` pairs, as {@linkcode pairLines}, with texts that go on below instead of being cut. */
+export function wrappedPairs(
+  pairs: readonly (readonly [string, string])[],
+  columns: number,
+  indent = 2,
+): string[] {
+  const room = columns - indent - 2 - LEAST_TEXT_COLUMNS;
+  const width = Math.max(0, ...pairs.map(([{ length }]) => length <= room ? length : 0));
+  const margin = " ".repeat(indent + width + 2);
+  return pairs.flatMap(([name, text]) => {
+    const lines = wrapText(text, columns - margin.length);
+    const head = wrapText(name, columns - indent).map((line) => `${" ".repeat(indent)}${line}`);
+    if (name.length > width) return [...head, ...lines.map((line) => margin + line)];
+    const [first, ...rest] = lines;
+    return [
+      `${pad(head[0]!, margin.length)}${first}`.trimEnd(),
+      ...rest.map((line) => margin + line),
+    ];
+  });
+}
+
 /** Keeps both ends of a list that is longer than `longest`; `gap` stands for what is left out. */
 export function endsOf<T>(
   items: readonly T[],

@@ -82,6 +82,8 @@ export interface FieldSpec<T = never> {
   readonly of?: Contents;
   readonly doc: string;
   get(target: T, run: Run): Value;
+  /** Why it is as it is, for `explain thing.field`; left out where its value is what can be explained. */
+  explain?(target: T, run: Run): readonly string[];
 }
 
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {

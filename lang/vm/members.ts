@@ -38,10 +38,21 @@ export class Members {
       const entry = value.entries.get(name);
       if (entry !== undefined) return entry;
     }
+    const found = this.#own(value, name);
+    if (found !== null) return found.field.get(found.target, run);
+    throw noMember(value, name, this.types, "field");
+  }
+
+  /** Why a field is as it is; null where only its value can say. */
+  explainField(value: Value, name: string, run: Run): readonly string[] | null {
+    const found = this.#own(value, name);
+    return found?.field.explain?.(found.target, run) ?? null;
+  }
+
+  #own(value: Value, name: string): { field: FieldSpec; target: never } | null {
     const found = typeAndTarget(value, this.types);
     const field = found === null ? null : remembered(this.#fields, found.type, name, findField);
-    if (field !== null) return field.get(found!.target, run);
-    throw noMember(value, name, this.types, "field");
+    return field === null ? null : { field, target: found!.target };
   }
 
   /**

@@ -17,6 +17,7 @@ import type { Code, OutcomeInfo } from "./code.ts";
 import type { Control } from "./control.ts";
 import { expectEvents } from "./expected_events.ts";
 import type { Invariants } from "./invariants.ts";
+import type { Members } from "./members.ts";
 import { outputLines } from "./output.ts";
 import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
@@ -60,6 +61,7 @@ export const enum RareOp {
   Print,
   Show,
   Explain,
+  ExplainField,
   /** [info] Takes the occurrences that fail, if there are any named. */
   FailStart,
   /** [info] */
@@ -95,6 +97,7 @@ export interface RareVm extends Control {
   readonly activities: Activities;
   readonly branches: Branches;
   readonly invariants: Invariants;
+  readonly members: Members;
   readonly races: Races;
   readonly sweeps: Sweeps;
   /** How often events happened in the turns that a budget is about, for `Count`. */
@@ -234,6 +237,14 @@ export function rare(vm: RareVm, op: RareOp): void {
       const verb = op === RareOp.Print ? "print" : op === RareOp.Show ? "show" : "explain";
       const value = stack[--vm.sp]!;
       for (const line of outputLines(verb, value, vm, vm.registry.types)) vm.print(line);
+      break;
+    }
+    case RareOp.ExplainField: {
+      const name = vm.code.names[code[vm.pc++]!]!;
+      const object = stack[--vm.sp]!;
+      const lines = vm.members.explainField(object, name, vm) ??
+        outputLines("explain", vm.members.field(object, name, vm), vm, vm.registry.types);
+      for (const line of lines) vm.print(line);
       break;
     }
     case RareOp.FailStart: {

@@ -18,6 +18,7 @@ import {
   mapTold,
   poolFullTold,
   refusalTold,
+  warningTold,
 } from "./mapping_told.ts";
 import {
   cancelTold,
@@ -103,7 +104,7 @@ export function decisionTold(event: MachineEvent): Told {
     case "vfio.buffer":
       return bufferTold(facts);
     case "kernel.warn":
-      return { title: `the kernel warns in ${facts.word("at")}`, why: facts.word("text") };
+      return warningTold(facts);
     case "inject":
       return {
         title: `${facts.word("point")} is told to fail: ${facts.word("error")}`,

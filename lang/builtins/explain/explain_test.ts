@@ -38,6 +38,32 @@ Deno.test("explain of a request says what forced an SGL, and why there is no ran
   assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
 });
 
+Deno.test("explain of a null pointer says why the device has no IO addresses (dma.md 3.5)", () => {
+  const linked =
+    "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";
+  const text = sentence(DIRECT, `print ${linked}\nexplain EFAULT`);
+  assertStringIncludes(text, "the kernel stops in dma_iova_link dma.3.5");
+  assertStringIncludes(text, 'device "ssd" has no IO address space; the machine has no IOMMU');
+  const passed = sentence(
+    DIRECT.replace("pci", "iommu { mode = passthrough } pci"),
+    `print ${linked}\nexplain EFAULT`,
+  );
+  assertStringIncludes(passed, "the IOMMU lets the device's addresses through (passthrough)");
+});
+
+Deno.test("explain of each limit of a device gives its value, in 80 columns (nvme.md 1.1)", () => {
+  const names = ["max_transfer", "soft_limit", "max_segments", "max_segment_size", "virt_boundary"]
+    .concat("dma_alignment", "max_integrity_segments", "segment_boundary", "chunk")
+    .concat("logical_block_size");
+  for (const name of names) {
+    const lines = told(STRICT, `explain ssd.limits.${name}`).split("\n");
+    assert(lines.some((line) => line.startsWith(`${name} = `)), name);
+    assert(lines.every((line) => line.length <= 80), name);
+  }
+  const none = sentence(STRICT, "explain ssd.limits.chunk");
+  assertStringIncludes(none, "chunk = 0B nobody states it: the layer's default");
+});
+
 Deno.test("explain of a request leads each entry back to its segment and its mapping", () => {
   const output = told(
     PRP_ONLY,

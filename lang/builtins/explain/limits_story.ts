@@ -18,15 +18,28 @@ const INDENT = "    ";
 /** Every limit that somebody chose, in the order in which one follows from the other. */
 export function limitsStory(limits: QueueLimits, named: readonly NamedLimit[]): string[] {
   return [
-    ...named.flatMap(({ key, name, text }) =>
-      limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
-        spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason)),
-        ...sentences(reason),
-      ])
-    ),
+    ...named.flatMap((limit) => chosenLines(limits, limit)),
     "what that comes to",
     ...capacity(limits),
   ];
+}
+
+/** One limit: what it is, and who chose it, by what; or that nobody did. */
+export function limitStory(limits: QueueLimits, limit: NamedLimit, doc: string): string[] {
+  const chosen = chosenLines(limits, limit);
+  return [
+    ...indented(doc),
+    ...chosen.length > 0
+      ? chosen
+      : [`${limit.name} = ${limit.text}`, ...indented("nobody states it: the layer's default")],
+  ];
+}
+
+function chosenLines(limits: QueueLimits, { key, name, text }: NamedLimit): string[] {
+  return limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
+    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason)),
+    ...sentences(reason),
+  ]);
 }
 
 /** Who settled a limit, in a word or two. */

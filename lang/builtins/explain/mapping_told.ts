@@ -207,6 +207,29 @@ export function faultTold(facts: Facts): Told {
   };
 }
 
+/** What the kernel printed, and what an error that it ended with means. */
+export function warningTold(facts: Facts): Told {
+  const said = facts.word("text");
+  const ended = facts.word("error") !== "none";
+  const title = `the kernel ${ended ? "stops" : "warns"} in ${facts.word("at")}`;
+  if (!ended) return { title, why: said };
+  const untranslated = facts.input("translated") === false
+    ? [
+      UNTRANSLATED[String(facts.input("iommu_mode"))] ?? "the device is not translated",
+      "dma_iova_try_alloc says no there, and what it says no to is mapped by dma_map_phys instead",
+    ]
+    : [];
+  return {
+    title,
+    why: [said, ...untranslated, "what the task held stays held"].join("; "),
+  };
+}
+
+const UNTRANSLATED: Readonly<Record<string, string>> = {
+  off: "the machine has no IOMMU (iommu.mode is off)",
+  passthrough: "the IOMMU lets the device's addresses through (passthrough)",
+};
+
 /** A call that answered no, or with an error. */
 export function refusalTold(facts: Facts): Told {
   const call = facts.name.slice("ret.".length);

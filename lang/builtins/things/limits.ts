@@ -6,7 +6,7 @@ import { formatMask, formatSize } from "../../text/numbers.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { isThing } from "../arguments.ts";
 import { plainInput } from "../event_values.ts";
-import { limitsStory, setterOf } from "../explain/limits_story.ts";
+import { limitsStory, limitStory, type NamedLimit, setterOf } from "../explain/limits_story.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
@@ -81,6 +81,10 @@ function formatLimit(shown: ShownLimit, limits: QueueLimits): string {
   return value % 2 === 1 ? formatMask(value) : formatSize(value);
 }
 
+function namedLimit(limits: QueueLimits, shown: ShownLimit): NamedLimit {
+  return { name: shown.name, key: shown.key, text: formatLimit(shown, limits) };
+}
+
 /** Who settled a limit, and by which rule. */
 function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, rule: string] {
   const reason = reasonsFor(limits, shown).at(-1);
@@ -92,9 +96,11 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
   doc: "What a device's queues take. `explain` says who set each limit.",
   fields: fieldsOf<LimitsTarget>((f) => ({
     ...Object.fromEntries(
-      SHOWN.map((
-        { doc, kind, name, value },
-      ) => [name, f[kind](doc, ({ limits }) => value(limits))]),
+      SHOWN.map((shown) => [shown.name, {
+        ...f[shown.kind](shown.doc, ({ limits }) => shown.value(limits)),
+        explain: ({ limits }: LimitsTarget) =>
+          limitStory(limits, namedLimit(limits, shown), shown.doc),
+      }]),
     ),
     why: f.of(
       "record",
@@ -115,14 +121,6 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
       ["left", "right"],
     ),
   ],
-  explain: ({ limits }) =>
-    limitsStory(
-      limits,
-      SHOWN.map((shown) => ({
-        name: shown.name,
-        key: shown.key,
-        text: formatLimit(shown, limits),
-      })),
-    ),
+  explain: ({ limits }) => limitsStory(limits, SHOWN.map((shown) => namedLimit(limits, shown))),
   equals: (target, other) => isThing(other, LIMITS) && other.target.limits === target.limits,
 };

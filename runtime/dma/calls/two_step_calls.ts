@@ -139,7 +139,7 @@ export class TwoStepCalls {
     offset: number,
     sizeBytes: Bytes,
   ): RangePart {
-    const device = translated(this.#events, dev, api);
+    const device = translated(this.#machine, dev, api);
     const part = this.#own.busy ? new RangePart() : this.#own;
     part.busy = true;
     // Most calls are about the range of the one before: a look costs less than to write it again.
@@ -237,7 +237,7 @@ export class TwoStepCalls {
 
   /** Gives a range back in which nothing is linked any more. */
   free(dev: DmaDevice, state: DmaIovaState): void {
-    const device = translated(this.#events, dev, FREE.api);
+    const device = translated(this.#machine, dev, FREE.api);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(FREE.call)) events.emit(FREE.call, { dev: dev.name });

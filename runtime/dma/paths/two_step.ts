@@ -8,7 +8,6 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import type { EventStream } from "../../events.ts";
 import type { Machine } from "../../machine.ts";
 import { dereferenceNull } from "../../null_dereference.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
@@ -320,7 +319,11 @@ function forget(machine: Machine, dev: DmaDevice): void {
  * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
  * @see behaviour/dma.md 3.5
  */
-export function translated(events: EventStream, dev: DmaDevice, call: string): TranslatedDevice {
+export function translated(machine: Machine, dev: DmaDevice, call: string): TranslatedDevice {
   if (isTranslated(dev)) return dev;
-  return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`);
+  const { events, iommu } = machine;
+  return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`, {
+    rule: "dma.3.5",
+    inputs: { translated: false, iommu_mode: iommu.modeOf(dev) },
+  });
 }

@@ -52,11 +52,17 @@ function onlyRequest(io: Io, field: string): NvmeRequest {
 /** An io of one request also answers for that request. */
 function requestFields(): FieldSpec<Io>[] {
   const own = new Set(OWN_FIELDS().map((field) => field.name));
-  return REQUEST.fields().filter((field) => !own.has(field.name)).map((field) => ({
-    ...field,
-    doc: `${field.doc} Only for an io of one request.`,
-    get: (io: Io, run: Run): Value => field.get(onlyRequest(io, field.name), run),
-  }));
+  return REQUEST.fields().filter((field) => !own.has(field.name)).map((field) => {
+    const { explain, ...rest } = field;
+    return {
+      ...rest,
+      doc: `${field.doc} Only for an io of one request.`,
+      get: (io: Io, run: Run): Value => field.get(onlyRequest(io, field.name), run),
+      ...explain !== undefined && {
+        explain: (io: Io, run: Run) => explain(onlyRequest(io, field.name), run),
+      },
+    };
+  });
 }
 
 export const IO: TypeSpec<Io> = {

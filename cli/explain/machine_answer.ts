@@ -1,0 +1,39 @@
+/** `dmalab explain --in FILE`: what a thing of a scenario's machine is, and what led to it. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { Session } from "../../lang/session.ts";
+import type { FeedResult } from "../../lang/run/session.ts";
+import { HostLoader } from "../host_loader.ts";
+
+/** Lines that answer, or why there are none. */
+export type MachineAnswer =
+  | { readonly answered: true; readonly lines: readonly string[] }
+  | { readonly answered: false; readonly message: string };
+
+/**
+ * Runs a scenario's statements, its tests left out, and then `explain QUESTION`.
+ *
+ * @param question An expression, such as `ssd.limits.max_transfer`.
+ */
+export function explainOfMachine(path: string, question: string): MachineAnswer {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return { answered: false, message: `error: ${opened}` };
+  let lines: string[] = [];
+  const session = new Session({
+    loader: opened.loader,
+    runsTests: false,
+    onLine: (line) => lines.push(printable(line)),
+  });
+  const problem = problemOf(session.feedSource(opened.entry));
+  if (problem !== null) return { answered: false, message: problem };
+  lines = [];
+  const failed = problemOf(session.feed(`explain ${question}`));
+  return failed === null ? { answered: true, lines } : { answered: false, message: failed };
+}
+
+function problemOf({ diagnostics, failure, incomplete }: FeedResult): string | null {
+  if (incomplete) return "error: the question ends in the middle";
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) return renderDiagnostics(errors);
+  return failure === null ? null : failure.lines.join("\n");
+}
