@@ -1,5 +1,6 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
 import type { PhysAddr } from "../../runtime/address.ts";
+import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
 import type { Json } from "../difference.ts";
 
@@ -22,6 +23,8 @@ export interface CaptureConfig {
   readonly metadata_bytes?: number;
   readonly metadata_sgl?: boolean;
   readonly max_sectors_kb_set?: number;
+  readonly nomerges?: NoMerges;
+  readonly scheduler?: string;
   readonly [key: string]: Json | undefined;
 }
 
