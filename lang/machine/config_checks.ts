@@ -113,7 +113,7 @@ function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): 
       bag.error("E0511", spanOfPath(tree, []), error.what);
     } else if (error instanceof AddressLimitError) {
       const place = spanOfPath(tree, ["iommu", "address_bits"]);
-      bag.error("E0808", place, error.message, "give the IOMMU fewer bits: `address_bits = 48`");
+      bag.error("E0511", place, error.message, "give the IOMMU fewer bits: `address_bits = 48`");
     } else throw error;
   }
 }
