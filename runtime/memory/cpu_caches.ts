@@ -130,6 +130,11 @@ export class CpuCaches implements HostMemory {
     this.#tell("device_write_lost", lost);
   }
 
+  /** Gives the lines of a span to the CPU as they are. */
+  handBack(phys: PhysAddr, sizeBytes: Bytes): void {
+    this.owners.set(phys, sizeBytes, false);
+  }
+
   /** What a device reads. */
   deviceRead(
     device: AccessingDevice,

@@ -1,8 +1,8 @@
 /**
  * Cache maintenance for devices that do not see the CPU's caches.
  *
- * Whatever the direction of the mapping, a hand-over to the device cleans, and one to the CPU
- * invalidates.
+ * A hand-over to the device cleans, whatever the direction of the mapping. One to the CPU
+ * invalidates what the device may have written.
  *
  * @see behaviour/dma.md 2.1, 2.2
  */
@@ -26,8 +26,20 @@ export function cleanCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes):
   if (events.tick(CACHE_CLEAN)) events.emit(CACHE_CLEAN, { phys, size_bytes: sizeBytes });
 }
 
-/** Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. */
-export function invalidateCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+/**
+ * Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. Of one that the
+ * device was only to read, nothing is dropped: what the CPU wrote meanwhile stays.
+ */
+export function invalidateCaches(
+  machine: Machine,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  if (dir === DMA_TO_DEVICE) {
+    machine.useCaches().handBack(phys, sizeBytes);
+    return;
+  }
   const { events } = machine;
   machine.useCaches().invalidate(phys, sizeBytes);
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });

@@ -90,7 +90,7 @@ export function directSyncForCpu(
   dir: DmaDirection,
 ): void {
   const phys = physBehind(dev, dma);
-  if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes);
+  if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes, dir);
   machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
 }
 

@@ -165,7 +165,7 @@ export function iommuUnmapPhys(
       );
       return -1;
     }
-    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
+    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes, dir);
   }
   iommuTearDown(machine, dev.domain, dma, sizeBytes);
   if ((attrs & NOT_TO_TOUCH) === 0 && machine.swiotlb.contains(phys)) {
@@ -215,7 +215,7 @@ export function iommuSyncForCpu(
 ): void {
   const phys = syncedPhys(machine, dev, dma);
   if (phys < 0) return;
-  if (!dev.coherent) invalidateCaches(machine, phys as PhysAddr, sizeBytes);
+  if (!dev.coherent) invalidateCaches(machine, phys as PhysAddr, sizeBytes, dir);
   machine.swiotlb.syncForCpu(phys as PhysAddr, sizeBytes, dir);
 }
 

@@ -279,7 +279,7 @@ export function iommuUnmapSg(
   }
   if (maintainsCaches(dev, attrs)) {
     for (let index = 0; index < list.count; index++) {
-      invalidateCaches(machine, list.physAt(index), list.lengthAt(index));
+      invalidateCaches(machine, list.physAt(index), list.lengthAt(index), dir);
     }
   }
   let start: DmaAddr = DMA_MAPPING_ERROR;
@@ -313,8 +313,9 @@ export function iommuSyncSg(
       const sync = forCpu ? iommuSyncForCpu : iommuSyncForDevice;
       sync(machine, dev, list.dmaAddressAt(index), list.lengthAt(index), dir);
     } else if (!dev.coherent) {
-      const maintain = forCpu ? invalidateCaches : cleanCaches;
-      maintain(machine, list.physAt(index), list.lengthAt(index));
+      const [phys, sizeBytes] = [list.physAt(index), list.lengthAt(index)];
+      if (forCpu) invalidateCaches(machine, phys, sizeBytes, dir);
+      else cleanCaches(machine, phys, sizeBytes);
     }
   }
 }

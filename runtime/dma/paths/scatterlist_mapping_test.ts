@@ -68,8 +68,8 @@ Deno.test("a device that is not coherent has each entry's caches maintained (dma
     device: { coherent: false },
   });
   const list = listOf([0x1000, 0x1000], [0x4000, 0x1000]);
-  machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
-  machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
+  machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
+  machine.dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
   assertEquals(names("cache.clean", "cache.invalidate"), [
     "cache.clean",
     "cache.clean",

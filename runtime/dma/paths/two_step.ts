@@ -255,7 +255,7 @@ function leaveBuffers(
       );
       return;
     }
-    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, count);
+    if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, count, dir);
     machine.swiotlb.unmap(dev, phys as PhysAddr, count, dir, attrs);
     at += count;
     left -= count;

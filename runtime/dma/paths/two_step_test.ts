@@ -360,10 +360,10 @@ Deno.test("the MMIO attribute and the direction become rights of the leaves (dma
 Deno.test("caches are maintained for non-coherent devices, unless told not to (dma.md 3.3, 3.5)", () => {
   const bench = twoStep({ device: { coherent: false } });
   bench.tryAlloc(0, 0x2000);
-  bench.link(0x1000_0000, 0, 0x1000);
-  bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
+  bench.link(0x1000_0000, 0, 0x1000, 0, DMA_FROM_DEVICE);
+  bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC, DMA_FROM_DEVICE);
   assertEquals(bench.fields("cache.clean").map(({ phys }) => phys), [0x1000_0000] as never);
-  bench.destroy(0x2000);
+  bench.destroy(0x2000, DMA_FROM_DEVICE);
   assertEquals(bench.fields("cache.invalidate").map(({ phys }) => phys), [
     0x1000_0000,
     0x2000_0000,
