@@ -25,9 +25,11 @@ export async function* replayAll(directory: string, filter: string): AsyncGenera
     try {
       yield await replayFile(file, kernel);
     } catch (error) {
-      // A damaged file must be counted against us, and must not stop the others.
-      if (!(error instanceof GoldenReadError)) throw error;
-      yield groupUnreadable(file.group, error.message);
+      // A damaged file must be counted against us, and must not stop the others; so must one of a
+      // shape that nobody has thought of.
+      const { message } = error as Error;
+      const reason = error instanceof GoldenReadError ? message : `Cannot be replayed: ${message}`;
+      yield groupUnreadable(file.group, reason);
     }
   }
 }

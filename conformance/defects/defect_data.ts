@@ -24,7 +24,10 @@ export interface DefectMachine {
     /** Exponent of its transfer limit; null where something else limited every run. */
     readonly mdts: number | null;
   };
-  readonly limits: Omit<CaptureLimits, "max_segment_size">;
+  readonly limits: Omit<
+    CaptureLimits,
+    "max_segment_size" | "nomerges" | "nr_requests" | "scheduler" | "write_cache"
+  >;
 }
 
 /** A function that failed on purpose, or a device that was told it reaches less. */

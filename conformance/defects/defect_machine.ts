@@ -14,7 +14,7 @@ import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
   capturedDevice,
   captureDisk,
-  type CapturedMachine,
+  type CapturedParts,
   profileOf,
 } from "../kernel/kernel_machine.ts";
 import type {
@@ -37,7 +37,7 @@ const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bi
 /** Where the pool lies when no buffer of a run is bounced. */
 const QUIET_POOL = 0x7800_0000;
 
-export interface DefectHost extends CapturedMachine {
+export interface DefectHost extends CapturedParts {
   readonly disk: NvmeDisk;
   /** Null where nothing is translated. */
   readonly iovas: GivenIovas | null;

@@ -9,7 +9,7 @@
  */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
-import { limitsAsCaptured } from "../kernel/kernel_machine.ts";
+import { limitsOfQueue } from "../kernel/captured_description.ts";
 import { damageOf, expectedDamage } from "./damage_report.ts";
 import { bringAlong } from "./earlier_commands.ts";
 import { commandForms, expectedCommands } from "./command_forms.ts";
@@ -49,7 +49,7 @@ function ruleOf({ cases }: DefectCase, difference: Difference | null): string | 
 /** Replays one case; null when every step agrees. */
 export function replayDefect(captured: DefectCase): Difference | null {
   const host = defectHost(captured);
-  const { max_segment_size: _, ...limits } = limitsAsCaptured(host.driver.limits);
+  const { max_segment_size: _, ...limits } = limitsOfQueue(host.driver.limits);
   const unlike = firstDifference({ ...captured.machine.limits }, limits, "machine.limits");
   if (unlike !== null) return unlike;
   const transcript = new Transcript(host);

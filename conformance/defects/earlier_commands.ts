@@ -7,6 +7,7 @@
 import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import type { DefectCase } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
+import { givenBlocks } from "../kernel/recorded_pool.ts";
 import { orderTags, poolCalls } from "./given_places.ts";
 
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
@@ -23,7 +24,7 @@ export function bringAlong(host: DefectHost, captured: DefectCase, stepIndex: nu
   orderTags(host, [commands[0]!.tag]);
   host.iovas?.expect([]);
   // The blocks of the pool are free between the steps.
-  host.pools.small.expect(poolCalls(commands[0]!.calls));
+  host.pools.small.expect(givenBlocks(poolCalls(commands[0]!.calls)));
   const sizeBytes = commands[0]!.bytes;
   const [, metadataBytes] = request.metadata!;
   const vec = (phys: number, bytes: number) => ({ phys: phys as PhysAddr, sizeBytes: bytes });

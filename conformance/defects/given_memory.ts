@@ -23,6 +23,8 @@ const ELSEWHERE = MIB as PhysAddr;
 export class GivenIovas {
   #coming: number[] = [];
   #sparePfn = SPARE_FROM_PFN;
+  /** What was given back, by length: of what no record tells, the last comes first. */
+  readonly #free = new Map<number, number[]>();
 
   /** Takes over the domain's allocator; what was given out before stays so. */
   constructor(domain: IommuDomain) {
@@ -30,12 +32,23 @@ export class GivenIovas {
     iova.allocFast = (_cpu, pfns, _limitPfn) => {
       iova.lastSource = "tree";
       const given = this.#coming.shift();
-      if (given !== undefined) return given / granuleBytes;
+      const free = this.#free.get(pfns) ?? [];
+      if (given !== undefined) {
+        const taken = free.lastIndexOf(given / granuleBytes);
+        if (taken >= 0) free.splice(taken, 1);
+        return given / granuleBytes;
+      }
+      const last = free.pop();
+      if (last !== undefined) return last;
       const pfn = Math.ceil(this.#sparePfn / pfns) * pfns;
       this.#sparePfn = pfn + pfns;
       return pfn;
     };
-    iova.freeFast = () => {};
+    iova.freeFast = (_cpu, pfn, pfns) => {
+      const free = this.#free.get(pfns);
+      if (free === undefined) this.#free.set(pfns, [pfn]);
+      else free.push(pfn);
+    };
   }
 
   /** Sets the answers for the next step: the calls of its commands, in order. */

@@ -3,6 +3,7 @@ import type { Iod } from "../../devices/nvme/driver/command/iod.ts";
 import type { QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
 import { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { CaptureCall } from "../kernel/kernel_data.ts";
+import { givenBlocks } from "../kernel/recorded_pool.ts";
 import type { CallLine, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 
@@ -10,7 +11,7 @@ import type { DefectHost } from "./defect_machine.ts";
 export function givePlaces(host: DefectHost, step: DefectStep): void {
   const lines = step.commands.flatMap(({ calls }) => calls);
   host.iovas?.expect(lines);
-  const blocks = poolCalls(lines);
+  const blocks = givenBlocks(poolCalls(lines));
   host.pools.small.expect(blocks);
   host.pools.large.expect(blocks);
   orderTags(host, [...new Set(step.commands.map(({ tag }) => tag))]);

@@ -15,12 +15,8 @@ import {
   type Fields,
   renamed,
 } from "./capture_words.ts";
-import {
-  type DeferralWords,
-  type Inner,
-  InnerOperations,
-  type LinkedRange,
-} from "./captured_inner.ts";
+import type { Probes } from "./capture_probes.ts";
+import { type Inner, InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "../difference.ts";
 import type { CaptureCall, Extent } from "./kernel_data.ts";
 
@@ -76,12 +72,12 @@ export interface CapturedCalls {
  *
  * @param ranges What the request has reserved so far, which the captures print with the calls that
  * use it; the calls told here add to it.
- * @param deferral How ranges that wait for a flush are told.
+ * @param probes Which lines the record has.
  */
 export function capturedCalls(
   events: readonly MachineEvent[],
   ranges: LinkedRange[],
-  deferral: DeferralWords,
+  probes: Probes,
 ): CapturedCalls {
   const calls: CaptureCall[] = [];
   let listOutputs: readonly Extent[] | null = null;
@@ -103,7 +99,7 @@ export function capturedCalls(
     if (name !== undefined) {
       if (side === "call") {
         const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
-        const inner = new InnerOperations(name, fields, range, deferral);
+        const inner = new InnerOperations(name, fields, range, probes);
         inner.list.push(...orphans);
         orphans = [];
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };

@@ -6,6 +6,7 @@
  * when the function that took the buffer returned.
  */
 import type { FieldValue } from "../../runtime/event_vocabulary.ts";
+import type { Probes } from "./capture_probes.ts";
 import { attributeBits, directionNumber, type Fields, renamed } from "./capture_words.ts";
 import type { Json } from "../difference.ts";
 
@@ -14,17 +15,6 @@ const GRANULE_BYTES = 4096;
 
 /** One line below a call. */
 export type Inner = { readonly op: string; readonly [field: string]: Json };
-
-/** How a captured run tells of ranges that wait for a flush. */
-export interface DeferralWords {
-  /** False where there was no probe where a range is parked. */
-  readonly told: boolean;
-  /**
-   * Ranges that the record shows freed as the very next thing. The captures take such a range for
-   * one that was freed at once, although it was parked and a flush came in between.
-   */
-  readonly freedNext: ReadonlySet<number>;
-}
 
 /** A range that a request reserved for linking, as its calls tell of it. */
 export interface LinkedRange {
@@ -50,13 +40,13 @@ export class InnerOperations {
    * @param api The call's kernel name.
    * @param given Its arguments.
    * @param range The range that the call links into; null for other calls.
-   * @param deferral How ranges that were parked are told.
+   * @param probes Which lines the record has.
    */
   constructor(
     private readonly api: string,
     private readonly given: Fields,
     private readonly range: LinkedRange | null,
-    private readonly deferral: DeferralWords,
+    private readonly probes: Probes,
   ) {}
 
   /** A coherent allocation is one line inside the call that needed it. */
@@ -110,16 +100,16 @@ export class InnerOperations {
   #addFree(iova: number, size: number, deferred: boolean): void {
     if (deferred) {
       this.#parked = true;
-      if (!this.deferral.told) return;
+      if (!this.probes.releases) return;
     } else if (this.#parked) {
       this.list.push({ op: "iova_free_late", iova, size });
       return;
     }
-    const told = deferred && !this.deferral.freedNext.has(iova);
-    this.list.push({ op: "iova_free", iova, size, deferred: told });
+    this.list.push({ op: "iova_free", iova, size, deferred });
   }
 
   #addFlush(fields: Fields): void {
+    if (!this.probes.flushes) return;
     if (fields.kind === "all") {
       this.list.push(
         { op: "iotlb_flush_all" },

@@ -24,6 +24,9 @@ const TOPOLOGIES: Readonly<Record<string, readonly PciNodeConfig[]>> = {
   "different root ports, host bridge not allowed": tree(false, separatePorts()),
 };
 
+/** The trees that are known. */
+export const TOPOLOGY_NAMES: readonly string[] = Object.keys(TOPOLOGIES);
+
 /** The bytes of peer memory that a run shows, or null when no extent lies in any. */
 export interface PeerSpan {
   readonly basePhys: PhysAddr;

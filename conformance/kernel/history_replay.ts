@@ -8,8 +8,10 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { ruleOf } from "./case_rule.ts";
-import { firstDifference } from "../difference.ts";
+import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
+import { type Probes, probesOf } from "./capture_probes.ts";
+import { HistoryLines, tellsOfRelease } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
@@ -17,13 +19,39 @@ import {
   type HistoryEvent,
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
-import { KernelReplay } from "./kernel_replay.ts";
+import type { KernelReplay } from "./kernel_replay.ts";
 
-/** Lines of the flush timer. */
-const FLUSHES: ReadonlySet<string> = new Set(["fq_timer", "iotlb_flush_all"]);
+/**
+ * Lines of work that is nobody's request. What they allocate has lines of its own before, and what
+ * they map is read from the page table's.
+ */
+const OF_OTHERS = /^dma_/;
 
 /** Lines of what is given back. */
 const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
+
+/** Lines of a completion that comes in the middle of the flush timer, and of the timer's flush. */
+const INTERRUPTS: ReadonlySet<string> = new Set([
+  "iotlb_flush_all",
+  "complete",
+  "release",
+  "swiotlb_unmap",
+]);
+
+/** Where the rules stand of what is given back. */
+const RELEASES = "dma.5.3";
+
+/** What is followed. */
+export interface CapturedOrder {
+  readonly cases: readonly CaptureCase[];
+  readonly history: CaptureHistory;
+}
+
+/** Where the cases are counted, and the history's lines. */
+export interface HistoryCounts {
+  readonly cases: GroupCount;
+  readonly lines: GroupCount;
+}
 
 /** IO addresses, given out together. */
 interface Range {
@@ -39,20 +67,21 @@ type Allocation = readonly (string | number)[];
  *
  * A completion can interrupt a mapping between two of its allocations. So the history is also
  * followed from inside the model: just before it allocates, the lines up to the next recorded
- * allocation are caught up with.
+ * allocation are caught up with; and just behind the flush timer's flush, the lines up to what that
+ * sets free.
  */
 export class HistoryReplay {
-  readonly #replay: KernelReplay;
   readonly #machine: Machine;
   /** Requests that have not completed, by number. */
   readonly #open = new Map<number, CaptureCase>();
   /** Requests being mapped, the innermost last. */
   readonly #mapping: number[] = [];
   readonly #mapped = new Set<CaptureCase>();
-  /** How many ranges or slots the model gave back and the history has not told yet. */
-  #releasesToCome = 0;
-  /** Which lines tell of IO addresses that were given back. */
-  readonly #tells: "release" | "free" | "nothing";
+  /** What the model gave back and the history has not told yet. */
+  readonly #lines: HistoryLines;
+  readonly #probes: Probes;
+  /** The last frame that the model's last allocation of IO addresses was to be below. */
+  #limitPfn = 0;
   /** A request that is no case and may own what is allocated now; -1 for none. */
   #stranger = -1;
   /** IO addresses of such requests, by number. */
@@ -64,24 +93,40 @@ export class HistoryReplay {
 
   constructor(
     private readonly host: CapturedMachine,
-    private readonly cases: readonly CaptureCase[],
-    private readonly history: CaptureHistory,
-    private readonly count: GroupCount,
-    private readonly allocations: GroupCount,
+    private readonly replay: KernelReplay,
+    private readonly captured: CapturedOrder,
+    private readonly counts: HistoryCounts,
   ) {
-    this.#replay = new KernelReplay(host, cases);
     this.#machine = host.machine;
-    for (const captured of cases) this.#open.set(caseNumber(captured.id), captured);
-    this.#tells = releaseLines(host, history);
+    for (const each of captured.cases) this.#open.set(caseNumber(each.id), each);
+    this.#probes = probesOf(host.environment);
+    this.#lines = new HistoryLines(this.#machine, this.#probes);
+    this.#machine.events.listen(({ fields }) => {
+      const { limit } = fields as { readonly limit: number };
+      this.#limitPfn = Math.floor(limit / PAGE_SIZE_BYTES);
+    }, ["iova.alloc"]);
     this.#followBeforeAllocating();
   }
 
+  get #events(): readonly HistoryEvent[] {
+    return this.captured.history.events;
+  }
+
   run(): void {
-    while (this.#next < this.history.events.length) {
-      this.#follow(this.history.events[this.#next++]!);
+    while (this.#next < this.#events.length) {
+      const line = this.#next++;
+      try {
+        this.#follow(line);
+      } catch (error) {
+        this.#count(line, { path: "", expected: "a replay", got: (error as Error).message }, null);
+      }
+    }
+    for (const line of this.#lines.left) {
+      const difference = { path: "", expected: undefined, got: line };
+      this.counts.lines.add("behind the last event", difference, RELEASES);
     }
     // A request whose end the record does not show is still a case.
-    for (const captured of this.cases) this.#complete(caseNumber(captured.id));
+    for (const captured of this.captured.cases) this.#complete(caseNumber(captured.id));
   }
 
   /** Puts the history between the model and its two allocators. */
@@ -95,10 +140,16 @@ export class HistoryReplay {
         const start = allocIova(sizeBytes, coherent);
         this.#judge(line, [
           sizeBytes / PAGE_SIZE_BYTES,
+          this.#limitPfn,
           start / PAGE_SIZE_BYTES,
           domain.iova.lastSource === "rcache" ? "cache" : "tree",
         ]);
         return start;
+      };
+      const flushAll = domain.flushAll.bind(domain);
+      domain.flushAll = () => {
+        flushAll();
+        if (this.#lines.isInTimer) this.#lines.inTimer(false, () => this.#catchUpInTimer());
       };
     }
     const mapSlots = swiotlb.map.bind(swiotlb);
@@ -115,8 +166,8 @@ export class HistoryReplay {
    * @returns That line's index, or -1 when the request under way allocates no more by the record.
    */
   #catchUp(kind: "alloc" | "swiotlb_map"): number {
-    const { events } = this.history;
-    for (; this.#next < events.length; this.#follow(events[this.#next++]!)) {
+    const events = this.#events;
+    for (; this.#next < events.length; this.#follow(this.#next++)) {
       const event = events[this.#next]!;
       if (event[0] === kind) {
         this.#machine.cpu = event[1] as number;
@@ -127,17 +178,33 @@ export class HistoryReplay {
     return -1;
   }
 
-  #judge(line: number, got: Allocation): void {
-    if (line < 0) return;
-    const event = this.history.events[line]!;
-    const slots = event[0] === "swiotlb_map";
-    const expected = slots ? event.slice(2) as Allocation : [event[2]!, event[4]!, event[5]!];
-    const difference = firstDifference([...expected], [...got]);
-    this.allocations.add(`event ${line + 1}`, difference, slots ? "dma.6.2" : "dma.4.3");
+  /** Follows what interrupts the timer between its flush and what that sets free. */
+  #catchUpInTimer(): void {
+    const events = this.#events;
+    const { cpu } = this.#machine;
+    while (INTERRUPTS.has(events[this.#next]?.[0] ?? "")) this.#follow(this.#next++);
+    this.#machine.cpu = cpu;
   }
 
-  #follow(event: HistoryEvent): void {
+  /** Compares an allocation with its line. */
+  #judge(line: number, got: Allocation): void {
+    if (line < 0) return;
+    const [kind, , ...expected] = this.#events[line]!;
+    const difference = firstDifference(expected, [...got]);
+    this.#count(line, difference, kind === "swiotlb_map" ? "dma.6.2" : "dma.4.3");
+  }
+
+  #count(line: number, difference: Difference | null, rule: string | null): void {
+    this.counts.lines.add(`event ${line + 1}`, difference, rule);
+  }
+
+  #follow(line: number): void {
+    const event = this.#events[line]!;
     const number = (index: number) => event[index] as number;
+    if (tellsOfRelease(event)) {
+      this.#released(line);
+      return;
+    }
     switch (event[0]) {
       case "request":
         this.#request(number(1));
@@ -150,14 +217,6 @@ export class HistoryReplay {
       case "swiotlb_map":
         this.#next--;
         this.#allocateOutside(event);
-        break;
-      case "release":
-      case "free":
-        if (event[0] !== this.#tells) break;
-        this.#released(event);
-        break;
-      case "swiotlb_unmap":
-        this.#released(event);
         break;
       case "iommu_map":
         this.host.dev.domain?.map(
@@ -172,11 +231,11 @@ export class HistoryReplay {
         break;
       case "fq_timer":
         this.#machine.cpu = number(1);
-        this.#replay.aside(() => this.#expireFlushTimer());
+        this.#lines.inTimer(true, () => this.replay.aside(() => this.#expireFlushTimer()));
         break;
       default:
-        // What follows from the lines above: `free_tree`, `dma_alloc`, `dma_map_…`.
-        break;
+        if (OF_OTHERS.test(event[0])) break;
+        this.#count(line, { path: "", expected: "a line with a rule", got: event[0] }, null);
     }
   }
 
@@ -186,8 +245,7 @@ export class HistoryReplay {
     if (captured === undefined) return;
     this.#mapped.add(captured);
     this.#mapping.push(id);
-    const events = this.#replay.map(captured);
-    this.#noteReleases(events);
+    const events = this.replay.map(captured);
     for (const start of rangesOf(events)) this.#owners.set(start, id);
     this.#mapping.pop();
   }
@@ -200,28 +258,13 @@ export class HistoryReplay {
     }
     if (!this.#mapped.has(captured)) this.#request(id);
     this.#open.delete(id);
-    const { events, difference } = this.#replay.complete(captured, this.#freedNext());
-    this.#noteReleases(events);
-    this.count.add(captured.id, difference, ruleOf(difference));
-  }
-
-  /** Ranges given back by the lines that come next, and freed before anything else is. */
-  #freedNext(): ReadonlySet<number> {
-    const { events } = this.history;
-    const freed = new Set<number>();
-    for (let index = this.#next; events[index]?.[0] === "release"; index++) {
-      const iova = events[index]![2] as number;
-      let after = index + 1;
-      while (FLUSHES.has(events[after]?.[0] ?? "")) after++;
-      const line = events[after];
-      if (line?.[0] === "free" && line[2] === iova / PAGE_SIZE_BYTES) freed.add(iova);
-    }
-    return freed;
+    const { difference } = this.replay.complete(captured);
+    this.counts.cases.add(captured.id, difference, ruleOf(difference));
   }
 
   /** A completion's own line names no CPU; what it gives back does, on the next line. */
   #goToCpuOfRelease(): void {
-    const next = this.history.events[this.#next];
+    const next = this.#events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#machine.cpu = next[1] as number;
   }
 
@@ -238,28 +281,15 @@ export class HistoryReplay {
   /** A request without a line of its own: where nothing else tells, its ranges are parked now. */
   #completeStranger(id: number): void {
     if (this.#stranger === id) this.#stranger = -1;
-    if (this.#tells !== "nothing") return;
+    // A record without lines of what is parked.
+    if (this.#probes.releases || this.host.dev.domain?.lazy !== true) return;
     const ranges = this.#strangers.get(id) ?? [];
     this.#strangers.delete(id);
-    this.#replay.aside(() => {
+    this.replay.aside(() => {
       for (const { start, sizeBytes } of ranges) {
         this.host.dev.domain!.releaseIova(start, sizeBytes);
       }
     });
-  }
-
-  /** Counts what the history is about to tell of ranges and slots given back. */
-  #noteReleases(events: readonly MachineEvent[]): void {
-    let parked = false;
-    for (const event of events) {
-      if (event.name.startsWith("call.")) parked = false;
-      if (event.name === "swiotlb.unmap") this.#releasesToCome++;
-      if (event.name !== "iova.free" || this.#tells === "nothing") continue;
-      // A range is asked to be freed when it is parked; what a full queue lets go is no new request.
-      const { to } = event.fields as { readonly to: string };
-      if (to === "flush_queue") parked = true;
-      if (!parked || to === "flush_queue") this.#releasesToCome++;
-    }
   }
 
   /** An allocation that belongs to no request we know: the model is asked for the same. */
@@ -284,24 +314,32 @@ export class HistoryReplay {
 
   /** What the allocation at hand is for: memory that is mapped at once and stays so. */
   #isCoherentMemory(): boolean {
-    const name = this.history.events[this.#next]?.[0];
+    const name = this.#events[this.#next]?.[0];
     return name === "iommu_map" || name === "dma_alloc";
   }
 
-  /** Something was given back: by the model, which has done so by now, or by somebody else. */
-  #released(event: HistoryEvent): void {
-    this.#machine.cpu = event[1] as number;
-    if (this.#releasesToCome > 0) this.#releasesToCome--;
-    else this.#replay.aside(() => this.#releaseOutside(event));
+  /**
+   * Something was given back: by the model, whose own line is compared; or by somebody else, and then
+   * the model does the same.
+   */
+  #released(line: number): void {
+    const event = this.#events[line]!;
+    const cpu = this.#machine.cpu = event[1] as number;
+    let got = this.#lines.next(cpu);
+    if (got === null) {
+      this.replay.aside(() => this.#releaseOutside(event));
+      got = this.#lines.next(cpu);
+    }
+    this.#count(line, firstDifference(event, got ?? undefined), RELEASES);
   }
 
   #releaseOutside(event: HistoryEvent): void {
     const [name, , address, size] = event as [string, number, number, number];
     const { domain } = this.host.dev;
     if (name === "release") domain?.releaseIova(address, size);
-    else if (name === "free") {
+    else if (name === "free" && !this.#probes.releases) {
       domain?.releaseIova(address * PAGE_SIZE_BYTES, size * PAGE_SIZE_BYTES);
-    } else {
+    } else if (name === "swiotlb_unmap") {
       this.#machine.swiotlb.unmap(
         this.host.dev,
         address as PhysAddr,
@@ -333,16 +371,4 @@ function rangesOf(events: readonly MachineEvent[]): number[] {
     }
   }
   return starts;
-}
-
-/**
- * The lines that tell when IO addresses were given back. Some records tell what was asked for; others
- * only what reached the caches, which in lazy mode is long after.
- */
-function releaseLines(
-  { dev }: CapturedMachine,
-  { events }: CaptureHistory,
-): "release" | "free" | "nothing" {
-  if (events.some(([kind]) => kind === "release")) return "release";
-  return dev.domain?.lazy === true ? "nothing" : "free";
 }

@@ -1,32 +1,11 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
 import type { PhysAddr } from "../../runtime/address.ts";
-import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { BioVec } from "../../runtime/block/bio.ts";
 import type { Json } from "../difference.ts";
+import type { CaptureConfig } from "./capture_config.ts";
 
 /** `[physical address, length]`, or a device address and a length. */
 export type Extent = readonly [number, number];
-
-export interface CaptureConfig {
-  readonly name: string;
-  /** What the kernel ended up with. */
-  readonly mode: "direct" | "passthrough" | "dma-strict" | "dma-lazy";
-  readonly iommu: string;
-  readonly swiotlb_force: boolean;
-  readonly caching_mode?: boolean;
-  readonly sgl_threshold: number;
-  readonly cpus: number;
-  readonly device_sgl?: boolean;
-  readonly mdts?: number;
-  readonly untrusted?: boolean;
-  readonly p2p_topology?: string;
-  readonly metadata_bytes?: number;
-  readonly metadata_sgl?: boolean;
-  readonly max_sectors_kb_set?: number;
-  readonly nomerges?: NoMerges;
-  readonly scheduler?: string;
-  readonly [key: string]: Json | undefined;
-}
 
 export interface CaptureLimits {
   readonly dma_alignment: number;
@@ -37,6 +16,11 @@ export interface CaptureLimits {
   readonly max_segment_size: number;
   readonly max_segments: number;
   readonly virt_boundary_mask: number;
+  readonly nomerges: number;
+  readonly nr_requests: number;
+  /** All that the queue could have, the one in use in brackets. */
+  readonly scheduler: string;
+  readonly write_cache: string;
 }
 
 export interface CaptureRequest {
@@ -91,6 +75,8 @@ export interface CaptureCase {
   readonly unmap?: readonly CaptureCall[];
   readonly status?: number;
   readonly queue_status?: number;
+  /** What the system call of a refused request failed with; null where there was none. */
+  readonly user_errno?: number | null;
   readonly device?: { readonly sqid: number; readonly accesses: readonly Extent[] };
 }
 
@@ -103,6 +89,8 @@ export interface CaptureHistory {
 }
 
 export interface CaptureEnvironment {
+  /** As sysfs calls what the device's group has; null where it is in none. */
+  readonly iommu_domain_type: string | null;
   readonly reserved_iova_pfn_ranges?: readonly Extent[];
   readonly swiotlb_pool: readonly Extent[];
   /** Requests that the record lost. */
@@ -124,9 +112,4 @@ export function extentOf({ phys, sizeBytes }: BioVec): Extent {
 
 export function vecOf([phys, sizeBytes]: Extent): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
-}
-
-/** History lines that count as allocations. */
-export function isAllocation(event: HistoryEvent): boolean {
-  return event[0] === "alloc" || event[0] === "swiotlb_map";
 }

@@ -5,9 +5,9 @@
  * once and counted twice.
  */
 import { join } from "@std/path";
-import { peerSpanOf } from "./captured_peers.ts";
+import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
 import { ruleOf } from "./case_rule.ts";
-import { type Difference, firstDifference } from "../difference.ts";
+import type { Difference } from "../difference.ts";
 import {
   type GoldenFile,
   GoldenReadError,
@@ -16,45 +16,14 @@ import {
   readGoldenText,
 } from "../golden_files.ts";
 import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
-import { HistoryReplay } from "./history_replay.ts";
-import { replayInCapturedOrder } from "./kernel_order.ts";
-import {
-  type CaptureCase,
-  type CaptureEnvironment,
-  type CaptureHistory,
-  type CaptureLimits,
-  caseNumber,
-  isAllocation,
-} from "./kernel_data.ts";
+import type { CaptureCase, CaptureEnvironment, CaptureHistory } from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
 import { replaySubmissions } from "../submission/submission_replay.ts";
-import { capturedMachine, limitsAsCaptured, profileOf } from "./kernel_machine.ts";
+import { profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
-const UNKNOWN_KERNEL = "not built yet: this kernel's profile";
 const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };
-
-/** Both counts of one configuration's run, and what became of the cases kept apart. */
-interface RunResults {
-  readonly cases: GroupResult;
-  readonly apart: ReadonlyMap<string, Difference | null>;
-  readonly history: GroupResult | null;
-}
-
-/** Counts a run's cases; those that the captures keep apart have a group of their own. */
-class RunCount extends GroupCount {
-  readonly apart = new Map<string, Difference | null>();
-
-  constructor(name: string, private readonly keptApart: ReadonlySet<string>) {
-    super(name);
-  }
-
-  override add(caseName: string, difference: Difference | null, rule: string | null): void {
-    if (this.keptApart.has(caseName)) this.apart.set(caseName, difference);
-    else super.add(caseName, difference, rule);
-  }
-}
 
 export class KernelGroups {
   #environments: Promise<Environments> | null = null;
@@ -85,33 +54,13 @@ export class KernelGroups {
   }
 
   async #replayRun(name: string, group: string): Promise<RunResults> {
-    const regular = await this.#lines<CaptureCase>(`${name}.jsonl.gz`);
-    const history = await this.#history(name);
-    const environment = await this.#environment(name, group);
-    const profile = profileOf(environment.kernel);
-    const caseGroup = `kernel/${name}`;
-    const historyGroup = `kernel/history/${name}`;
-    if (profile === null) {
-      const allocations = history?.events.filter(isAllocation).length ?? 0;
-      return {
-        cases: groupNotBuilt(caseGroup, regular.length, UNKNOWN_KERNEL),
-        apart: new Map(),
-        history: history === null ? null : groupNotBuilt(historyGroup, allocations, UNKNOWN_KERNEL),
-      };
-    }
-    const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
-    // In the order in which they were mapped.
-    const cases = [...regular, ...anomalies].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
-    const memory = cases.flatMap(({ request }) => request.bios.flat());
-    const host = capturedMachine(environment, profile, peerSpanOf(memory));
-    const count = new RunCount(caseGroup, new Set(anomalies.map(({ id }) => id)));
-    if (history === null) {
-      replayInCapturedOrder(host, cases, count);
-      return { cases: count.result(), apart: count.apart, history: null };
-    }
-    const allocations = new GroupCount(historyGroup);
-    new HistoryReplay(host, cases, history, count, allocations).run();
-    return { cases: count.result(), apart: count.apart, history: allocations.result() };
+    return replayRun({
+      name,
+      environment: await this.#environment(name, group),
+      regular: await this.#lines<CaptureCase>(`${name}.jsonl.gz`),
+      anomalies: (await this.#anomalies()).filter(({ config }) => config.name === name),
+      history: await this.#history(name),
+    });
   }
 
   /** Requests whose command the kernel built wrong: cases of the runs they were made in. */
@@ -135,24 +84,16 @@ export class KernelGroups {
     // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
     const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
     const cases = [...await this.#lines<TracedCase>(`${name}.jsonl.gz`), ...anomalies];
+    const { outcomes } = await this.#run(name, file.group);
     const count = new GroupCount(file.group);
-    replaySubmissions({ environment, profile, calls, cases }, count);
+    replaySubmissions({ environment, profile, calls, cases, outcomes }, count);
     return count.result();
   }
 
   async #limits(file: GoldenFile): Promise<GroupResult> {
     const count = new GroupCount(file.group);
     for (const [name, environment] of Object.entries(await this.#readEnvironments())) {
-      const profile = profileOf(environment.kernel);
-      if (profile === null) {
-        count.add(name, NOT_REPLAYED, "nvme.1.1");
-        continue;
-      }
-      const got = limitsAsCaptured(capturedMachine(environment, profile).driver.limits);
-      // The scheduler and the like are settings; what follows from the machine is compared.
-      const names = Object.keys(got) as (keyof CaptureLimits)[];
-      const expected = Object.fromEntries(names.map((limit) => [limit, environment.limits[limit]]));
-      count.add(name, firstDifference(expected, { ...got }), "nvme.1.1");
+      count.add(name, compareDescription(environment), "nvme.1.1");
     }
     return count.result();
   }

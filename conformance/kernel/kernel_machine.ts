@@ -1,6 +1,12 @@
 /** Builds the machine that a captured run was made on, from its description. */
-import { GIB, KIB, MIB, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
+import {
+  type Bytes,
+  GIB,
+  KIB,
+  MIB,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../runtime/address.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
 import {
@@ -17,44 +23,29 @@ import {
 } from "../../devices/nvme/controller/nvme_controller.ts";
 import { NvmeDriver } from "../../devices/nvme/driver/nvme_driver.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
-import type { CaptureConfig, CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
+import type { CaptureConfig } from "./capture_config.ts";
+import type { CaptureEnvironment } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
 
 /** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
 const DEFAULT_MDTS_EXPONENT = 7;
 /** The captured disks' queues had this depth. */
 const QUEUE_DEPTH = 1024;
-const BLOCK_BYTES = 512;
+const DEFAULT_BLOCK_BYTES = 512;
 const CAPACITY_BYTES = 16 * GIB;
 
-const MODES: Readonly<Record<CaptureConfig["mode"], IommuMode>> = {
-  direct: "off",
-  passthrough: "passthrough",
-  "dma-strict": "strict",
-  "dma-lazy": "lazy",
-};
-
 /** A captured machine: the driver under test, and a controller to resolve its commands. */
-export interface CapturedMachine {
+export interface CapturedMachine extends CapturedParts {
+  /** What it was built from. */
+  readonly environment: CaptureEnvironment;
+}
+
+export interface CapturedParts {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly driver: NvmeDriver;
   readonly controller: NvmeController;
   readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
-}
-
-/** A model's limits by the names that the captures have for them. */
-export function limitsAsCaptured(limits: QueueLimits): CaptureLimits {
-  return {
-    dma_alignment: limits.dmaAlignmentMask,
-    logical_block_size: limits.logicalBlockSizeBytes,
-    max_hw_sectors_kb: limits.maxHwSectors / 2,
-    max_integrity_segments: limits.maxIntegritySegments,
-    max_sectors_kb: limits.maxSectors / 2,
-    max_segment_size: limits.maxSegmentSizeBytes,
-    max_segments: limits.maxSegments,
-    virt_boundary_mask: limits.virtBoundaryMask,
-  };
 }
 
 /** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
@@ -83,10 +74,11 @@ export function capturedMachine(
   }
   const mdtsExponent = config.mdts ?? DEFAULT_MDTS_EXPONENT;
   const sgl = config.device_sgl !== false;
-  const metadataBytes = config.metadata_bytes ?? 0;
+  const blockSizeBytes = logicalBlockBytes(config);
+  const metadataBytes = separateMetadataBytes(config);
   const metadataSgl = config.metadata_sgl === true;
   const captured = captureDisk(machine, dev, {
-    blockSizeBytes: BLOCK_BYTES,
+    blockSizeBytes: transferredBlockBytes(config),
     metadataBytes,
     controller: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus },
     sglThresholdBytes: config.sgl_threshold,
@@ -103,13 +95,28 @@ export function capturedMachine(
     },
     {
       nsid: 1,
-      blockCount: CAPACITY_BYTES / BLOCK_BYTES,
-      blockSizeBytes: BLOCK_BYTES,
+      blockCount: CAPACITY_BYTES / blockSizeBytes,
+      blockSizeBytes,
       metadataBytes,
       boundaryBlocks: 0,
     },
   );
-  return captured;
+  return { ...captured, environment };
+}
+
+function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
+  return logical_block_size ?? DEFAULT_BLOCK_BYTES;
+}
+
+/** Metadata of a block in a buffer of its own. */
+function separateMetadataBytes({ metadata_bytes = 0, metadata_extended }: CaptureConfig): Bytes {
+  return metadata_extended === true ? 0 : metadata_bytes;
+}
+
+/** What a block takes in the data's buffer: its data, and metadata that follows right behind. */
+export function transferredBlockBytes(config: CaptureConfig): Bytes {
+  const { metadata_bytes = 0 } = config;
+  return logicalBlockBytes(config) + metadata_bytes - separateMetadataBytes(config);
 }
 
 /** The disk's function as every captured kernel set it up, attached to the IOMMU. */
@@ -133,7 +140,7 @@ interface CapturedDisk {
 }
 
 /** The driver and the controller of a captured disk, with the pools that hand out what it took. */
-export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedMachine {
+export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedParts {
   const { blockSizeBytes, maxSectorsKb, metadataBytes, sglThresholdBytes } = disk;
   const budget = machine.memory;
   const controller = new NvmeController({
@@ -162,12 +169,13 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
 }
 
 /**
- * Whether the run shows by itself that its IOMMU had no caching mode, whatever was asked for: a
- * kernel that batches has found none (captured.md). An untrusted device is strict all the same, so
- * there the wish to batch is what tells.
+ * What was asked for. Whether a run asked for passthrough shows only in that it got it; an untrusted
+ * device is translated whatever was asked for.
  */
-function remembersNothing({ mode, lazy_requested, untrusted }: CaptureConfig): boolean {
-  return mode === "dma-lazy" || (lazy_requested === true && untrusted === true);
+function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
+  if (iommu === "none") return "off";
+  if (mode === "passthrough") return "passthrough";
+  return lazy_requested === true ? "lazy" : "strict";
 }
 
 function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
@@ -183,8 +191,11 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,
-      mode: MODES[config.mode],
-      cachingMode: config.caching_mode === true && !remembersNothing(config),
+      mode: modeAsked(config),
+      model: config.iommu === "amd" ? "amd" : "vtd",
+      cachingMode: config.caching_mode === true,
+      forcedac: config.forcedac === true,
+      ...(config.address_bits === undefined ? {} : { addressBits: config.address_bits }),
       reserved: (reserved_iova_pfn_ranges ?? []).map(([first, last]) => ({
         start: first * 4 * KIB,
         end: (last + 1) * 4 * KIB,

@@ -1,31 +1,70 @@
 /**
- * Replays a captured run without a history: requests are mapped in the order of their numbers and
- * completed at once, which is the same thing where nothing is allocated.
+ * Replays a captured run without a history: requests go in the order of their numbers, each mapped
+ * and completed before the next.
+ *
+ * Such a run is one whose order of decisions is not known, or one that nothing was allocated in. IO
+ * addresses and bounce slots are given to the model (tests/golden/kernel/README.md, "What is given
+ * and what must come out").
  */
 import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import type { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
+import type { SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import type { BouncingDevice } from "../../runtime/memory/swiotlb/swiotlb_slots.ts";
 import { ruleOf } from "./case_rule.ts";
 import type { GroupCount } from "../group_result.ts";
 import type { CaptureCase } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
-import { KernelReplay } from "./kernel_replay.ts";
+import type { KernelReplay } from "./kernel_replay.ts";
 
-/** Maps and completes each request before the next, at the IO addresses it had. */
+/** Maps and completes each request before the next, at the addresses it had. */
 export function replayInCapturedOrder(
   host: CapturedMachine,
+  replay: KernelReplay,
   cases: readonly CaptureCase[],
   count: GroupCount,
 ): void {
-  const replay = new KernelReplay(host, cases);
   const { domain } = host.dev;
   const addresses = domain === null ? null : new GivenAddresses(domain);
-  for (const captured of cases) {
+  const slots = new GivenSlots(host.machine.swiotlb);
+  const parked = parkedBehind(cases);
+  host.pools.small.allowOverlap();
+  host.pools.large.allowOverlap();
+  for (const [index, captured] of cases.entries()) {
     addresses?.expect(captured);
+    slots.expect(captured);
     replay.map(captured);
-    const { difference } = replay.complete(captured, addresses?.freedNext(captured));
-    replay.aside(() => addresses?.flush());
+    const { difference } = replay.complete(captured);
+    if (!parked.has(index)) replay.aside(() => domain?.flushQueue?.drain());
     count.add(captured.id, difference, ruleOf(difference));
   }
+}
+
+/** A line inside a captured call. */
+type InnerLine = NonNullable<CaptureCase["map"][number]["inner"]>[number];
+
+/** The lines of one operation inside some calls, in order. */
+function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonly InnerLine[] {
+  return (calls ?? []).flatMap(({ inner = [] }) => inner.filter((line) => line.op === op));
+}
+
+/**
+ * Behind which requests, by index, the flush timer did not run. When it ran is not recorded; but the
+ * range of a request that a later one's release lets go was still parked then.
+ */
+function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
+  const parked = new Set<number>();
+  /** The last request that was given a range. */
+  const owners = new Map<number, number>();
+  for (const [index, { map, unmap }] of cases.entries()) {
+    for (const { iova } of linesInside(map, "iova_alloc")) owners.set(iova as number, index);
+    for (const { iova } of linesInside(unmap, "iova_free_late")) {
+      for (let owner = owners.get(iova as number) ?? index; owner < index; owner++) {
+        parked.add(owner);
+      }
+    }
+  }
+  return parked;
 }
 
 /** An allocation as a capture tells it. */
@@ -35,11 +74,7 @@ interface Given {
   readonly source: IovaAllocator["lastSource"];
 }
 
-/**
- * IO addresses as they were captured. A run without a history is one whose order of decisions is not
- * known: an interrupt gave ranges back in the middle of an allocation. Its addresses are given to a
- * model, not asked of it (tests/golden/kernel/README.md).
- */
+/** IO addresses as they were captured. What is given back goes nowhere. */
 class GivenAddresses {
   /** The allocations of the request under way, the next one first. */
   #coming: Given[] = [];
@@ -58,29 +93,44 @@ class GivenAddresses {
   }
 
   /** Sets the answers for the next request. */
-  expect(captured: CaptureCase): void {
-    this.#coming = captured.map.flatMap(({ inner }) => inner ?? [])
-      .filter(({ op }) => op === "iova_alloc")
-      .map(({ iova, limit_pfn, source }) => ({
-        pfn: (iova as number) / this.domain.granuleBytes,
-        limitPfn: limit_pfn as number,
-        source: source === "cache" ? "rcache" : "tree",
-      }));
+  expect({ map }: CaptureCase): void {
+    this.#coming = linesInside(map, "iova_alloc").map(({ iova, limit_pfn, source }) => ({
+      pfn: (iova as number) / this.domain.granuleBytes,
+      limitPfn: limit_pfn as number,
+      source: source === "cache" ? "rcache" : "tree",
+    }));
+  }
+}
+
+/**
+ * Bounce slots as they were captured: where the data of each buffer begins. The slots before it,
+ * which keep its low address bits, must come out.
+ */
+class GivenSlots {
+  /** Addresses of the buffers of the request under way, the next one first. */
+  #coming: number[] = [];
+
+  constructor(private readonly pool: SwiotlbPool) {
+    const search = (
+      _cpu: number,
+      dev: BouncingDevice,
+      orig: number,
+      _totalBytes: number,
+      slots: number,
+      allocAlignMask: number,
+    ): number => {
+      const tlb = this.#coming.shift();
+      if (tlb === undefined) return -1;
+      const kept = Math.max(allocAlignMask, SLOT_BYTES - 1) & dev.minAlignMask;
+      const padSlots = Math.floor((orig % (kept + 1)) / SLOT_BYTES);
+      const first = Math.floor((tlb - pool.basePhys) / SLOT_BYTES) - padSlots;
+      return first < 0 || first + slots > pool.slots ? -1 : first;
+    };
+    Reflect.set(pool, "search", search);
   }
 
-  /**
-   * Ranges whose flush came right behind their release. When the timer ran is given too, and these
-   * are all that a run without a history shows of it.
-   */
-  freedNext(captured: CaptureCase): ReadonlySet<number> {
-    if (!this.domain.lazy) return new Set();
-    const freed = (captured.unmap ?? []).flatMap(({ inner }) => inner ?? [])
-      .filter(({ op, deferred }) => op === "iova_free" && deferred === false);
-    return new Set(freed.map(({ iova }) => iova as number));
-  }
-
-  /** The timer of the model runs after each request. */
-  flush(): void {
-    this.domain.flushQueue?.drain();
+  /** Sets the answers for the next request. */
+  expect({ map }: CaptureCase): void {
+    this.#coming = linesInside(map, "swiotlb_map_single").map(({ tlb }) => tlb as number);
   }
 }

@@ -6,14 +6,24 @@
  * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
  * "What is given and what must come out").
  */
-import { type DmaAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { BLK_STS } from "../../runtime/errno.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusErrno,
+  blkStatusName,
+  ERRNO,
+  invariant,
+} from "../../runtime/errno.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { Iod } from "../../devices/nvme/driver/command/iod.ts";
 import { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
+import type { CaptureConfig } from "./capture_config.ts";
+import { type Probes, probesOf } from "./capture_probes.ts";
 import type { LinkedRange } from "./captured_inner.ts";
+import { comparable, expectedForm, iteratorResults } from "./case_forms.ts";
 import { capturedCommand } from "./command_form.ts";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import {
@@ -24,28 +34,46 @@ import {
   extentOf,
   vecOf,
 } from "./kernel_data.ts";
-import type { CapturedMachine } from "./kernel_machine.ts";
+import { describe, descriptionForm } from "./captured_description.ts";
+import { type CapturedMachine, transferredBlockBytes } from "./kernel_machine.ts";
+import { givenBlocks } from "./recorded_pool.ts";
 import { RequestRecords } from "./request_records.ts";
 
 /** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
-const NO_RANGES: ReadonlySet<number> = new Set();
-/** Ranges of one command that the emulated controller took (tests/golden/kernel/README.md). */
-const MOST_RECORDED_RANGES = 1024;
+/** Ranges of one command that the emulated controller took; it recorded the next one too. */
+const MOST_RANGES = 1024;
+/** What it answers then: an internal error, not to be tried again. */
+const TOO_MANY_RANGES = 0x4006;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
 
+/** What the model made of a request, in the captures' form. */
+type Form = Readonly<Record<string, Json>>;
+
 /** A request between its mapping and its completion. */
 interface Live {
-  /** What the model made of it, in the captures' form. */
-  readonly got: Readonly<Record<string, Json>>;
+  readonly got: Form;
   /** Null after a refusal: its mapping is undone already. */
   readonly iod: Iod | null;
   readonly ranges: LinkedRange[];
   /** The calls that undid a refused request's data. */
   readonly undoing: readonly CaptureCall[];
   readonly request: NvmeRequest;
+}
+
+/** The model broke on a request. */
+interface Broken {
+  readonly error: Error;
+}
+
+/** What the model's driver and controller said to a request. */
+export interface Outcome {
+  /** OK, or what the driver refused it with. */
+  readonly status: BlkStatus;
+  /** The controller's. */
+  readonly nvmeStatus: number;
 }
 
 /** How a request's life ended on the model. */
@@ -56,16 +84,21 @@ export interface Completion {
 }
 
 export class KernelReplay {
+  /** Of the requests that were mapped, by their ids. */
+  readonly outcomes = new Map<string, Outcome>();
   readonly #records: RequestRecords;
-  readonly #tellsDeferral: boolean;
+  readonly #probes: Probes;
+  readonly #head: Form;
   readonly #iods = new Map<number, Iod>();
-  readonly #live = new Map<CaptureCase, Live>();
+  readonly #live = new Map<CaptureCase, Live | Broken>();
   #events: MachineEvent[] = [];
 
   /** @param cases All requests of the run, in the order in which they were mapped. */
   constructor(private readonly host: CapturedMachine, cases: readonly CaptureCase[]) {
     this.#records = new RequestRecords(cases);
-    this.#tellsDeferral = cases.some(tellsDeferral);
+    this.#probes = probesOf(host.environment);
+    const { iommu_domain_type: _, ...head } = descriptionForm(describe(host));
+    this.#head = head;
     host.machine.events.listen((event) => this.#events.push(event));
   }
 
@@ -74,72 +107,90 @@ export class KernelReplay {
    * @returns The events of this request.
    */
   map(captured: CaptureCase): readonly MachineEvent[] {
-    const { driver, pools } = this.host;
-    pools.small.expect(captured.map);
-    pools.large.expect(captured.map);
+    const { result, events } = this.#watched((events) => this.#map(captured, events));
+    this.#live.set(captured, result);
+    return events;
+  }
+
+  /** Completes a request that was mapped, and compares all of it with the capture. */
+  complete(captured: CaptureCase): Completion {
+    const live = this.#live.get(captured);
+    invariant(live !== undefined, `${captured.id} completes before it was mapped`);
+    this.#live.delete(captured);
+    if (isBroken(live)) return { events: [], difference: brokenDifference(live.error) };
+    const { result, events } = this.#watched((events) => this.#complete(live, events));
+    const difference = isBroken(result)
+      ? brokenDifference(result.error)
+      : firstDifference(expectedForm(captured), result);
+    return { events, difference };
+  }
+
+  /**
+   * Does something that belongs to no request.
+   * @returns Its events.
+   */
+  aside(work: () => void): readonly MachineEvent[] {
+    return this.#watched(work).events;
+  }
+
+  /** Does a piece of work with its own list of events. One that breaks on the way leaves its error. */
+  #watched<T>(
+    work: (events: readonly MachineEvent[]) => T,
+  ): { readonly result: T | Broken; readonly events: readonly MachineEvent[] } {
     const outer = this.#events;
     const events: MachineEvent[] = this.#events = [];
+    try {
+      return { result: work(events), events };
+    } catch (error) {
+      return { result: { error: error as Error }, events };
+    } finally {
+      this.#events = outer;
+    }
+  }
+
+  #map(captured: CaptureCase, events: readonly MachineEvent[]): Live {
+    const { driver, environment, pools } = this.host;
+    const given = givenBlocks(captured.map);
+    pools.small.expect(given);
+    pools.large.expect(given);
     const iod = this.#iodOf(captured);
-    const request = makeRequest(captured, driver.limits);
+    const request = makeRequest(captured, driver.limits, environment.config);
     iod.request = request;
     request.iod = iod;
     const status = driver.prepare(iod, request);
-    this.#events = outer;
     const refused = status !== BLK_STS.OK;
     const ranges: LinkedRange[] = [];
     const undone = refused ? undoingBegins(events) : events.length;
     const told = this.#told(events.slice(0, undone), ranges);
-    const got: Record<string, Json> = {
+    const undoing = this.#told(events.slice(undone), ranges).calls;
+    const seen = refused ? null : this.#seenByDevice(iod);
+    this.outcomes.set(captured.id, { status, nvmeStatus: seen?.status ?? 0 });
+    const got = {
+      ...this.#head,
       map: told.calls.map(comparable),
       sg: told.listOutputs,
-      command: refused ? null : capturedCommand(driver.viewCommand(iod)),
-      accesses: refused || captured.device === undefined
-        ? null
-        : this.#accesses(iod, captured.device.accesses),
-      queue_status: refused ? status : null,
+      ...(seen === null ? refusal(status, captured) : {
+        command: capturedCommand(driver.viewCommand(iod)),
+        iter: iteratorResults(events),
+        ...seen,
+        queue_status: null,
+        user_errno: null,
+      }),
+      ...(captured.request.segments === undefined
+        ? {}
+        : { segments: request.segments().map(extentOf) }),
     };
-    // Of a refused request no iterator is told.
-    if (captured.command !== null) got.iter = iteratorResults(events);
-    if (captured.request.segments !== undefined) got.segments = request.segments().map(extentOf);
-    const undoing = this.#told(events.slice(undone), ranges).calls;
-    this.#live.set(captured, { request, ranges, undoing, iod: refused ? null : iod, got });
-    return events;
+    return { request, ranges, undoing, iod: refused ? null : iod, got };
   }
 
-  /**
-   * Completes a request that was mapped, and compares all of it with the capture.
-   * @param freedNext IO addresses that the record shows freed right behind being given back.
-   */
-  complete(captured: CaptureCase, freedNext: ReadonlySet<number> = NO_RANGES): Completion {
-    const live = this.#live.get(captured);
-    if (live === undefined) throw new Error(`${captured.id} completes before it was mapped`);
-    this.#live.delete(captured);
-    const outer = this.#events;
-    const events: MachineEvent[] = this.#events = [];
-    let unmap = live.undoing;
-    if (live.iod !== null) {
-      this.host.driver.complete(live.iod, live.request);
-      unmap = this.#told(events, live.ranges, freedNext).calls;
-    }
-    this.#events = outer;
-    const got = { ...live.got, unmap: unmap.map(comparable) };
-    return { events, difference: firstDifference(expectedForm(captured), got) };
+  #complete({ got, iod, ranges, request, undoing }: Live, events: readonly MachineEvent[]): Form {
+    if (iod === null) return { ...got, unmap: undoing.map(comparable) };
+    this.host.driver.complete(iod, request);
+    return { ...got, unmap: this.#told(events, ranges).calls.map(comparable) };
   }
 
-  /** Does something that belongs to no request: its events are nobody's. */
-  aside(work: () => void): void {
-    const outer = this.#events;
-    this.#events = [];
-    work();
-    this.#events = outer;
-  }
-
-  #told(
-    events: readonly MachineEvent[],
-    ranges: LinkedRange[],
-    freedNext: ReadonlySet<number> = NO_RANGES,
-  ): CapturedCalls {
-    return capturedCalls(events, ranges, { told: this.#tellsDeferral, freedNext });
+  #told(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
+    return capturedCalls(events, ranges, this.#probes);
   }
 
   /** A record lives on between its requests, as in the kernel. */
@@ -150,21 +201,40 @@ export class KernelReplay {
     return iod;
   }
 
-  /** The emulated controller gave up at the range after its last; it recorded the beginning. */
-  #accesses(iod: Iod, recorded: readonly Extent[]): Json {
-    const { ranges } = this.host.controller.resolve(iod.sqe);
-    return recorded.length > MOST_RECORDED_RANGES ? ranges.slice(0, recorded.length) : ranges;
+  /** What the controller makes of a command. Of a discard's list nothing was recorded. */
+  #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
+    const { ranges, status } = this.host.controller.resolve(iod.sqe);
+    const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MOST_RANGES + 1);
+    return { accesses, status: ranges.length > MOST_RANGES ? TOO_MANY_RANGES : status };
   }
 }
 
-/** A request's record has a range that was parked. */
-function tellsDeferral({ map, unmap = [] }: CaptureCase): boolean {
-  return [...map, ...unmap].some(({ inner = [] }) =>
-    inner.some(({ op, deferred }) => op === "iova_free" && deferred === true)
-  );
+function isBroken(live: Live | Form | Broken): live is Broken {
+  return "error" in live;
 }
 
-function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): NvmeRequest {
+/** A case that the model breaks on is one that differs. */
+function brokenDifference({ message }: Error): Difference {
+  return { path: "", expected: "a replay", got: message };
+}
+
+/** What a request leaves that never became a command; its user hears of it, if it has one. */
+function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
+  return {
+    command: null,
+    iter: null,
+    accesses: null,
+    status: null,
+    queue_status: status,
+    user_errno: source === "kernel" ? null : ERRNO[blkStatusErrno(blkStatusName(status))],
+  };
+}
+
+function makeRequest(
+  captured: CaptureCase,
+  limits: NvmeRequest["limits"],
+  config: CaptureConfig,
+): NvmeRequest {
   const given = captured.request;
   const vecs = given.bios.map((bio) => bio.map(vecOf));
   const discard = given.op === "dsm";
@@ -183,7 +253,7 @@ function makeRequest(captured: CaptureCase, limits: NvmeRequest["limits"]): Nvme
   request.nrIntegritySegments = given.nr_integrity_segments;
   attachMetadata(request, given);
   request.cid = captured.command?.cid ?? 0;
-  if (given.user_command) request.template = userCommand(given, limits.logicalBlockSizeBytes);
+  if (given.user_command) request.template = userCommand(given, transferredBlockBytes(config));
   return request;
 }
 
@@ -240,49 +310,4 @@ function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array 
   view.setUint32(44, Math.floor(given.slba / 2 ** 32), true);
   view.setUint32(48, given.bytes / blockSizeBytes - 1, true);
   return bytes;
-}
-
-/** What the DMA iterator's calls gave, as the captures print it. */
-function iteratorResults(events: readonly MachineEvent[]): Json {
-  const results: Json[] = [];
-  let last: readonly [DmaAddr, number] = [0 as DmaAddr, 0];
-  let coalesced: readonly [DmaAddr, number] | null = null;
-  for (const event of events) {
-    const fields = event.fields as Readonly<Record<string, unknown>>;
-    if (event.name === "call.blk_rq_dma_map_iter_start") coalesced = null;
-    else if (event.name === "block.segment") {
-      last = [fields.dma as DmaAddr, fields.size_bytes as number];
-      coalesced = coalesced === null ? last : [coalesced[0], coalesced[1] + last[1]];
-    } else if (event.name === "ret.blk_rq_dma_map_iter_start") {
-      const [addr, length] = coalesced ?? last;
-      results.push(fields.result === true ? ["istart", 1, addr, length] : ["istart", 0]);
-    } else if (event.name === "ret.blk_rq_dma_map_iter_next") {
-      results.push(fields.result === true ? ["inext", 1, ...last] : ["inext", 0]);
-    }
-  }
-  return results;
-}
-
-function expectedForm(captured: CaptureCase): Record<string, Json> {
-  const { command, device, iter = [], map, queue_status, request, sg, unmap = [] } = captured;
-  return {
-    map: map.map(comparable),
-    sg: sg?.mapped ?? null,
-    command,
-    unmap: unmap.map(comparable),
-    accesses: device?.accesses ?? null,
-    queue_status: queue_status ?? null,
-    ...(command === null ? {} : { iter }),
-    ...(request.segments === undefined ? {} : { segments: request.segments }),
-  };
-}
-
-/** A call without what says nothing: an empty `inner`, attributes of 0. */
-function comparable(call: CaptureCall): Json {
-  const { inner, attrs, ...rest } = call;
-  const body: Record<string, Json> = {};
-  for (const [key, value] of Object.entries(rest)) if (value !== undefined) body[key] = value;
-  if (inner !== undefined && inner.length > 0) body.inner = inner;
-  if (attrs !== undefined && attrs !== 0) body.attrs = attrs;
-  return body;
 }

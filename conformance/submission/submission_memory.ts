@@ -13,6 +13,8 @@ import type { CapturedCall } from "./submission_data.ts";
 const LARGE_PAGE_BYTES = 2 * MIB;
 /** Kinds whose buffers are single pages. */
 const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
+/** A kind whose first buffer is filled up to whole blocks by one of the other sort. */
+const FILLED_UP_KIND = "anon_run";
 /** Kinds whose buffers may be of either sort. */
 const EITHER_KINDS = new Set(["mix", "aio"]);
 /** The captured machines had memory below 2 GiB and above 4 GiB, and their devices between. */
@@ -28,10 +30,11 @@ export class CapturedMemory {
   /** @param calls All calls of one run. */
   constructor(calls: readonly CapturedCall[]) {
     for (const { kind, pieces } of calls) {
-      for (const runs of pieces) {
+      for (const [index, runs] of pieces.entries()) {
         // A buffer inside the large pages is one run, or meets the next large page at its end.
         const scattered = runs.slice(1).some(([phys]) => phys % LARGE_PAGE_BYTES !== 0);
-        const sort = SINGLE_PAGE_KINDS.has(kind) || scattered
+        const isFiller = kind === FILLED_UP_KIND && index > 0;
+        const sort = (SINGLE_PAGE_KINDS.has(kind) && !isFiller) || scattered
           ? this.#singles
           : EITHER_KINDS.has(kind)
           ? null

@@ -8,18 +8,19 @@
 import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import { type Bio, BIO_FLAG, type BlockOp } from "../../runtime/block/bio.ts";
 import { blockRules } from "../../runtime/block/block_rules.ts";
-import { deriveLimits, type QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { BlockRequest } from "../../runtime/block/request.ts";
-import { invariant } from "../../runtime/errno.ts";
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
+import { hostOf, isDifference } from "../kernel/captured_run.ts";
 import {
   type CaptureEnvironment,
   caseNumber,
   type Extent,
   extentOf,
 } from "../kernel/kernel_data.ts";
+import type { Outcome } from "../kernel/kernel_replay.ts";
+import { callResult, REFUSED } from "./call_outcome.ts";
 import { LostRequests } from "../kernel/lost_requests.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
@@ -27,7 +28,6 @@ import { type KernelPages, SubmissionModel } from "./submission_model.ts";
 
 /** The kernel's flag of a request that takes no more bios. */
 const REQ_NOMERGE = 0x4000;
-const ERRNO_EINVAL = 22;
 const RULE = "block.1.5";
 
 /** What one configuration's calls became. */
@@ -37,14 +37,20 @@ export interface CapturedSubmissions {
   readonly calls: readonly CapturedCall[];
   /** All requests of the run, those the kernel itself built wrongly too. */
   readonly cases: readonly TracedCase[];
+  /** What the model made of each, by id. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
 /** Replays all calls of a run and counts each. */
 export function replaySubmissions(captured: CapturedSubmissions, count: GroupCount): void {
-  const { environment, profile, calls } = captured;
-  const limits = capturedLimits(environment);
-  const { nomerges = 0, scheduler } = environment.config;
-  const setup = { nomerges, scheduled: scheduler !== undefined };
+  const { environment, profile, calls, outcomes } = captured;
+  const host = hostOf(environment, profile, []);
+  if (isDifference(host)) {
+    for (const { submission } of calls) count.add(`submission ${submission}`, host, null);
+    return;
+  }
+  const { limits } = host.driver;
+  const blockSectors = limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES;
   const memory = new CapturedMemory(calls);
   const rules = blockRules(KERNELS[profile]);
   const lost = new LostRequests(environment, captured.cases);
@@ -52,10 +58,10 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
   for (const group of chunk(calls, sameGroup)) {
-    const model = new SubmissionModel(limits, rules, setup);
+    const model = new SubmissionModel(limits, rules);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
-    for (const burst of chunk(group, continues)) {
+    for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {
       const outcomes = model.run(
         burst,
         (call) => memory.piecesOf(call),
@@ -65,12 +71,13 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     }
     for (const call of group) {
       const cases = expected.get(call)!;
-      const sent = model.sent.filter((request) => belongsTo(request, call));
-      const got = lost.withoutLost(sent, cases);
-      const difference = firstDifference(
-        expectedForm(call, cases),
-        gotForm(got, refused.get(call)!, cases, call),
-      );
+      const sent = model.sent.filter((request) => belongsTo(request, call, blockSectors));
+      const requests = lost.withoutLost(sent, cases);
+      const ends = cases.flatMap(({ id }) => outcomes.get(id) ?? []);
+      const difference = firstDifference(expectedForm(call, cases), {
+        ...callResult(call, refused.get(call)! ? REFUSED : 0, ends),
+        requests: requestForms(requests, cases, blockSectors),
+      });
       count.add(`submission ${call.submission}`, difference, RULE);
     }
   }
@@ -93,10 +100,10 @@ function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean):
  * The captures do not say which calls were. Calls of a burst that continue each other on the disk
  * do not happen by chance; others cannot be merged, so that nothing depends on it.
  */
-function continues(previous: CapturedCall, call: CapturedCall): boolean {
+function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
   return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
     previous.op === call.op && previous.submission + 1 === call.submission &&
-    previous.slba + previous.bytes / SECTOR_SIZE_BYTES === call.slba;
+    previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
 /** The captured requests that hold a part of a call, in the order in which they were sent. */
@@ -133,17 +140,19 @@ function pagesOf([phys, sizeBytes]: Extent): number[] {
 }
 
 /** The captures name every call of the group that a request's blocks are part of. */
-function belongsTo(request: BlockRequest, call: CapturedCall): boolean {
+function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: number): boolean {
   if (call.how === "ioctl") return true;
   if (opName(request.op) !== call.op) return false;
-  const first = request.sector;
+  const first = slbaOf(request, blockSectors) * blockSectors;
   const last = first + request.bytes / SECTOR_SIZE_BYTES;
-  return first < call.slba + call.bytes / SECTOR_SIZE_BYTES && call.slba < last;
+  const start = call.slba * blockSectors;
+  return first < start + call.bytes / SECTOR_SIZE_BYTES && start < last;
 }
 
 function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
   return {
-    refused: call.errno === ERRNO_EINVAL,
+    result: call.result,
+    errno: call.errno,
     requests: cases.map((captured) => {
       const { request } = captured;
       const form: Record<string, Json> = {
@@ -168,38 +177,37 @@ function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
   };
 }
 
-function gotForm(
+function requestForms(
   requests: readonly BlockRequest[],
-  refused: boolean,
   cases: readonly TracedCase[],
-  call: CapturedCall,
+  blockSectors: number,
 ): Json {
-  // A driver or device that refused a request tells nothing about the block layer.
-  const failedLater = cases.some(({ command, status }) => command === null || status !== 0);
-  return {
-    refused: failedLater ? call.errno === ERRNO_EINVAL : refused,
-    requests: requests.map((request, index) => {
-      const captured = cases[index];
-      const ranges = request.specialPayload;
-      const form: Record<string, Json> = {
-        op: opName(request.op),
-        bytes: request.payloadBytes,
-        bios: ranges === null ? request.bios.map(extentsOf) : [[[ranges.phys, ranges.sizeBytes]]],
-        nr_phys_segments: request.nrPhysSegments,
-      };
-      if (!request.userCommand) form["nr_integrity_segments"] = request.nrIntegritySegments;
-      if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
-      if (captured?.request.segments !== undefined) {
-        form["segments"] = request.segments().map(extentOf);
-      }
-      if (captured === undefined || captured.command !== null) {
-        form["user_command"] = request.userCommand;
-        form["no_merge"] = request.closed || request.hasFlag(BIO_FLAG.NOMERGE);
-        if (ranges === null) form["slba"] = request.sector;
-      }
-      return form;
-    }),
-  };
+  return requests.map((request, index) => {
+    const captured = cases[index];
+    const ranges = request.specialPayload;
+    const form: Record<string, Json> = {
+      op: opName(request.op),
+      bytes: request.payloadBytes,
+      bios: ranges === null ? request.bios.map(extentsOf) : [[[ranges.phys, ranges.sizeBytes]]],
+      nr_phys_segments: request.nrPhysSegments,
+    };
+    if (!request.userCommand) form["nr_integrity_segments"] = request.nrIntegritySegments;
+    if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
+    if (captured?.request.segments !== undefined) {
+      form["segments"] = request.segments().map(extentOf);
+    }
+    if (captured === undefined || captured.command !== null) {
+      form["user_command"] = request.userCommand;
+      form["no_merge"] = request.closed || request.hasFlag(BIO_FLAG.NOMERGE);
+      if (ranges === null) form["slba"] = slbaOf(request, blockSectors);
+    }
+    return form;
+  });
+}
+
+/** A user's command carries its block as the user gave it. */
+function slbaOf({ sector, userCommand }: BlockRequest, blockSectors: number): number {
+  return userCommand ? sector : sector / blockSectors;
 }
 
 function opName(op: BlockOp): string {
@@ -227,26 +235,4 @@ function extentsOf(bio: Bio): readonly Extent[] {
     doneBytes = 0;
   }
   return extents;
-}
-
-/** A captured queue's limits, as given. */
-function capturedLimits({ limits, config, kernel }: CaptureEnvironment): QueueLimits {
-  const derived = deriveLimits({
-    logicalBlockSizeBytes: limits.logical_block_size,
-    maxHwSectors: limits.max_hw_sectors_kb * 2,
-    maxUserSectors: limits.max_sectors_kb * 2,
-    maxSegments: limits.max_segments,
-    maxSegmentSizeBytes: limits.max_segment_size,
-    virtBoundaryMask: limits.virt_boundary_mask,
-    dmaAlignmentMask: limits.dma_alignment,
-    maxIntegritySegments: limits.max_integrity_segments,
-    metadataBytes: config.metadata_bytes ?? 0,
-    maxDiscardSegments: 256,
-    maxDiscardSectors: 2 ** 32 - 1,
-    discardGranularityBytes: limits.logical_block_size,
-    joinsInsideBio: !kernel.startsWith("6.12."),
-    p2pdma: 1,
-  }, limits.max_sectors_kb * 2);
-  invariant(typeof derived !== "number", "a captured queue's limits are refused");
-  return derived;
 }
