@@ -26,7 +26,11 @@ interface Descriptor {
 
 interface Case {
   readonly id: string;
-  readonly config: { readonly device_sgl: boolean; readonly metadata_sgl?: boolean };
+  readonly config: {
+    readonly device_sgl: boolean;
+    readonly metadata_sgl?: boolean;
+    readonly logical_block_size?: number;
+  };
   readonly request: { readonly op: string; readonly bytes: number; readonly integrity?: Ranges };
   readonly command: {
     readonly sqe: string;
@@ -99,8 +103,10 @@ class Walker {
   readonly memory = new ListMemory();
   readonly #controllers = new Map<string, NvmeController>();
 
-  resolve(sqe: Uint8Array, sgl: boolean, metadataSgl: boolean, metadataBytes: number) {
-    const key = `${sgl} ${metadataSgl} ${metadataBytes}`;
+  resolve(sqe: Uint8Array, config: Case["config"], metadataBytes: number) {
+    const { device_sgl: sgl, logical_block_size: blockSizeBytes = 512 } = config;
+    const metadataSgl = config.metadata_sgl ?? false;
+    const key = `${sgl} ${metadataSgl} ${metadataBytes} ${blockSizeBytes}`;
     let controller = this.#controllers.get(key);
     if (controller === undefined) {
       const clock = new VirtualClock();
@@ -114,7 +120,7 @@ class Walker {
         },
         dev: new DmaDevice("captured"),
         media: new Media({
-          blockSizeBytes: 512,
+          blockSizeBytes,
           capacityBytes: 2 ** 42,
           metadataBytes,
           budget: { limitBytes: 0, touchedBytes: 0 },
@@ -170,13 +176,7 @@ Deno.test("resolve() finds the ranges that the captured controller found, in eve
       if (command === null || device?.accesses === undefined) continue;
       putLists(walker.memory, command);
       const metadataBytes = request.integrity === undefined ? 0 : 8;
-      const sgl = config.device_sgl;
-      const found = walker.resolve(
-        fromHex(command.sqe),
-        sgl,
-        config.metadata_sgl ?? false,
-        metadataBytes,
-      );
+      const found = walker.resolve(fromHex(command.sqe), config, metadataBytes);
       assertEquals(found.status, 0, id);
       if (status === 0) assertEquals<Ranges>(found.ranges, device.accesses, id);
       else {
@@ -186,7 +186,7 @@ Deno.test("resolve() finds the ranges that the captured controller found, in eve
         truncated++;
       }
       if (metadataBytes > 0) {
-        const bytes = (request.bytes / 512) * metadataBytes;
+        const bytes = (request.bytes / (config.logical_block_size ?? 512)) * metadataBytes;
         assertEquals<Ranges>(found.metadataRanges, expectedMetadata(command, bytes), id);
       }
       walked++;
@@ -202,7 +202,7 @@ Deno.test("resolve() refuses what the captured controller refused as too short, 
   for await (const { id, config, command, status, device } of lines("kernel/anomalies.jsonl")) {
     if (command === null || device === undefined) continue;
     putLists(walker.memory, command);
-    const found = walker.resolve(fromHex(command.sqe), config.device_sgl, false, 0);
+    const found = walker.resolve(fromHex(command.sqe), config, 0);
     assertEquals(found.status, status, id);
     assertEquals<Ranges>(found.ranges, device.accesses, id);
     refused++;
