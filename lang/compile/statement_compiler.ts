@@ -145,6 +145,7 @@ export class StatementCompiler extends TrialCompiler {
       case "Test":
       case "Property":
       case "Bench":
+      case "Driver":
         // Declarations are compiled by whoever compiles the file.
         return;
       case "Fail":

@@ -4,6 +4,7 @@ import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import { withoutConsequences } from "../check/consequences.ts";
+import type { FunctionBinding } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { warnUnused } from "../check/names/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
@@ -20,6 +21,7 @@ import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kind
 import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
+import { type DriverEntry, type DriverFunction, readDriver } from "./driver_entry.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
 import type { MachineVariant } from "../values/machine_variant.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
@@ -72,6 +74,8 @@ export interface Program {
   /** The top-level statements; null when there are none. */
   readonly main: number | null;
   readonly tests: readonly TestEntry[];
+  /** What the file marks for the hunt. */
+  readonly drivers: readonly DriverEntry[];
 }
 
 export interface LoadResult {
@@ -87,6 +91,7 @@ interface RightProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
   readonly variants: ReadonlyMap<AnyTest, TestVariants>;
+  readonly drivers: readonly DriverEntry<FunctionBinding>[];
 }
 
 /** Loads and checks a program; what is wrong comes by file and place. */
@@ -113,6 +118,7 @@ function readProgram(
   // What changes a machine that is wrong would repeat what is wrong with it.
   const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();
   if (machineIsRight) findComparedMachines(checked, registry, bag);
+  const drivers = machineIsRight ? driversOf(checked, registry, bag) : [];
   if (bag.hasErrors) {
     const { declaration } = checked.machine;
     return {
@@ -121,7 +127,7 @@ function readProgram(
     };
   }
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
-  const right = { files: files.files, loaded, checked, variants };
+  const right = { files: files.files, loaded, checked, variants, drivers };
   return { right, diagnostics: bag.sorted() };
 }
 
@@ -133,7 +139,7 @@ export function loadProgram(
 ): LoadResult {
   const { diagnostics, right } = readProgram(entry, loader, registry);
   if (right === null) return { program: null, diagnostics };
-  const { checked, files, loaded, variants } = right;
+  const { checked, drivers, files, loaded, variants } = right;
   const compiler = new ProgramCompiler(registry, checked.resolution);
   const consts = compiler.consts(checked.consts);
   for (const { file } of files) {
@@ -152,8 +158,39 @@ export function loadProgram(
     tests: [...variants].flatMap(([declaration, variant]) =>
       compileTest(declaration, variant, compiler)
     ),
+    drivers: drivers.map((driver) => compileDriver(driver, compiler)),
   };
   return { program, diagnostics };
+}
+
+/** The drivers that a file marks; what is wrong with one goes into the bag. */
+function driversOf(
+  { entry, resolution, scope }: CheckedFiles,
+  registry: Registry,
+  bag: DiagnosticBag,
+): readonly DriverEntry<FunctionBinding>[] {
+  return entry.file.items.flatMap((item) => {
+    if (item.kind !== "Driver") return [];
+    const driver = readDriver(item, { scope, resolution, registry, bag });
+    return driver === null ? [] : [driver];
+  });
+}
+
+function compileDriver(
+  driver: DriverEntry<FunctionBinding>,
+  { tables }: ProgramCompiler,
+): DriverEntry {
+  const compiled = (each: DriverFunction<FunctionBinding>): DriverFunction => ({
+    ...each,
+    function: tables.functionIndex(each.function.declaration),
+  });
+  const { map, takes, unmap } = driver;
+  return {
+    ...driver,
+    map: compiled(map),
+    unmap: compiled(unmap),
+    takes: takes === null ? null : compiled(takes),
+  };
 }
 
 export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;

@@ -118,6 +118,18 @@ const ROWS = {
         "  loop { ssd.read(lba: 0, into: page) }\n}\nprint 1",
     },
   ),
+  driver: soft(
+    "statement",
+    "text and block",
+    "Marks functions as a driver's map and unmap, for `dmalab hunt` to find what is wrong with them.",
+    {
+      form: 'driver "name" { map = fn, unmap = fn, pieces = 1..=4 }',
+      example:
+        `${DISK}fn map_one(buf) { return dma_map_phys(ssd, buf.phys, buf.size, to_device) }\n` +
+        "fn unmap_one(buf, m) { dma_unmap_phys(ssd, m, buf.size, to_device) }\n" +
+        'driver "one piece" { map = map_one, unmap = unmap_one, pieces = 1 }\nprint ssd.name',
+    },
+  ),
   with: soft("clause", "block", "After a test's name: changes the machine for it.", {
     form: "with { iommu.mode = lazy }",
     example: 'test "two CPUs" with { cpus = 2 } { on cpu 1 { advance 1us } }',

@@ -123,6 +123,7 @@ export class DmaParser extends RecoveringParser {
           { ALT: () => this.SUBRULE(this.constDeclaration) },
           { ALT: () => this.SUBRULE(this.functionDeclaration) },
           { ALT: () => this.SUBRULE(this.caseDeclaration), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.driverDeclaration), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.unknownStatement), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.misplacedRecord), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.strayBraces), IGNORE_AMBIGUITIES: true },
@@ -198,6 +199,12 @@ export class DmaParser extends RecoveringParser {
       ],
       ...due("aCase"),
     });
+  });
+
+  readonly driverDeclaration = this.RULE("driverDeclaration", () => {
+    this.CONSUME(Soft.driver);
+    this.CONSUME(t.Text, named("driverName"));
+    this.SUBRULE(this.pathEntries);
   });
 
   readonly modifier = this.RULE("modifier", () => {

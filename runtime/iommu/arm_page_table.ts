@@ -60,7 +60,7 @@ export class ArmPageTable implements PageTable {
   readonly #entries: number;
   readonly #levels: number;
   readonly #onCall: ArmCallListener | null;
-  readonly #top: number;
+  #top: number;
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   /** The last call ran into something that refuses a map. */
@@ -242,6 +242,11 @@ export class ArmPageTable implements PageTable {
     }
     this.#gatherFirst = Infinity;
     this.#gatherLast = -1;
+  }
+
+  clear(): void {
+    this.#tables.release(this.#top);
+    this.#top = this.#tables.take();
   }
 
   walk(iova: number): boolean {

@@ -69,6 +69,8 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #iotlb: Iotlb;
   readonly #flushes: IommuModelSpec["flushes"];
   readonly #inverseGranule: number;
+  /** What the device was attached with; an allocation that fails changes it for good. */
+  readonly #prefers32Bit: boolean;
   readonly #invalidation: Invalidation = {
     first: 0,
     last: 0,
@@ -83,6 +85,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.#iotlb = options.iotlb;
     this.id = options.id;
     this.device = options.device;
+    this.#prefers32Bit = options.device.prefer32Bit;
     this.table = options.table;
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
@@ -121,6 +124,20 @@ export class IommuDomain implements FlushQueueOwner {
   /** Keeps frames, both ends included, out of use. */
   reserve(loPfn: number, hiPfn: number): void {
     this.iova.reserve(loPfn, hiPfn);
+  }
+
+  /**
+   * Makes it what it was when the device was attached: no tables but the top one, no ranges in
+   * caches or in a flush queue, nothing in the IOTLB. For who tries many things on one machine;
+   * nothing may be mapped, and no range be in use.
+   */
+  renew(): void {
+    this.flushQueue?.drain();
+    this.iova.flushCaches();
+    this.iova.stopTimers();
+    this.table.clear();
+    this.#iotlb.invalidateDomain(this.id);
+    this.device.prefer32Bit = this.#prefers32Bit;
   }
 
   /** Offset of an address in its granule. */

@@ -72,6 +72,8 @@ export class GenericPageTable implements PageTable {
   readonly #multiEntryLeaves: boolean;
   #top: number;
   #levels: number;
+  /** Before any map made it grow. */
+  readonly #firstLevels: number;
   /** The lowest table used last and the 2 MiB it covers, as the two halves of the address. */
   #hot: Float64Array | null = null;
   #hotLow = 0;
@@ -94,6 +96,7 @@ export class GenericPageTable implements PageTable {
     this.#levels = options.growsOnDemand === true
       ? 3
       : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
+    this.#firstLevels = this.#levels;
     this.#tables = new TablePages(ENTRIES, options.charge);
     this.#top = this.#tables.take();
   }
@@ -297,6 +300,13 @@ export class GenericPageTable implements PageTable {
     }
     this.#stopped = at < end;
     return at;
+  }
+
+  clear(): void {
+    this.#tables.release(this.#top);
+    this.#top = this.#tables.take();
+    this.#levels = this.#firstLevels;
+    this.#hot = null;
   }
 
   walk(iova: number): boolean {

@@ -138,6 +138,9 @@ export interface PageTable {
   /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
   unmap(iova: number, sizeBytes: number): number;
 
+  /** Forgets every leaf and every table but an empty one at the top: the hardware must be told. */
+  clear(): void;
+
   /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
   walk(iova: number): boolean;
   readonly walkPhys: number;

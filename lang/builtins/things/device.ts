@@ -2,7 +2,7 @@
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { pairLines } from "../../text/columns.ts";
-import { formatAddress, formatCount } from "../../text/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { isThing } from "../arguments.ts";
@@ -11,6 +11,7 @@ import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS, type LimitsTarget } from "./limits.ts";
+import { toldBytes, toldRanges } from "../told_ranges.ts";
 import { mappedAddress, MAPPING, type Mapping } from "./dma/mapping.ts";
 import { DIRECT_MACHINE } from "../calls/example_machines.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -47,6 +48,12 @@ const WHERE = param.of(
   ["dma", "@mapping"],
   "Where, as the device sees it.",
   mappedAddress,
+);
+
+const TOLD = param.any(
+  "told",
+  "What a driver's map gave: an iova_state, a mapping, a scatterlist, { addr, size }, a list of " +
+    "these, or a record with one of them as `sees`.",
 );
 
 const method = methodsOf<LabDevice>();
@@ -117,6 +124,57 @@ export const DEVICE: TypeSpec<LabDevice> = {
         const written = run.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
         if (written) device.onDmaWrite?.(address, bytes.length);
         return written;
+      },
+    }),
+    method({
+      name: "gather",
+      parameters: [TOLD],
+      result: "bytes",
+      doc: "The device reads a whole buffer where a driver has told it to look, range after " +
+        "range. A fault gives none.",
+      example: `${DIRECT_MACHINE}let buf = buffer(size: 8KiB, fill: counting)\n` +
+        `let m = dma_map_phys(ssd, buf, 8KiB, to_device)\nassert ssd.gather(m) == buf.bytes\n` +
+        `assert ssd.gather([{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]) ==\n` +
+        `  bytes"04 05 00"\ndma_unmap_phys(ssd, m, 8KiB, to_device)`,
+      run(run, device, [told]) {
+        const ranges = toldRanges(told);
+        const bytes = new Uint8Array(toldBytes(ranges, run));
+        let at = 0;
+        for (const { dma, sizeBytes } of ranges) {
+          if (!run.lab.machine.bus.read(device.dma, dma, bytes, at, sizeBytes)) return null;
+          at += sizeBytes;
+        }
+        return bytes;
+      },
+    }),
+    method({
+      name: "scatter",
+      parameters: [TOLD, param.bytes("bytes", "What it writes: as many bytes as there is room.")],
+      result: "bool",
+      doc: "The device writes a whole buffer where a driver has told it to, range after range. " +
+        "False after a fault; ranges before it are written then.",
+      example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
+        `let m = dma_map_phys(ssd, buf, 4B, from_device)\n` +
+        `assert ssd.scatter(m, bytes"01 02 03 04")\n` +
+        `dma_unmap_phys(ssd, m, 4B, from_device)\nassert buf[3] == 4`,
+      run(run, device, [told, bytes]) {
+        const ranges = toldRanges(told);
+        const roomBytes = toldBytes(ranges, run);
+        if (roomBytes !== bytes.length) {
+          throw new ScriptError(
+            "E0919",
+            `Cannot write ${formatSize(bytes.length)}: the device was told of ${
+              formatSize(roomBytes)
+            }`,
+          );
+        }
+        let at = 0;
+        for (const { dma, sizeBytes } of ranges) {
+          if (!run.lab.machine.bus.write(device.dma, dma, bytes, at, sizeBytes)) return false;
+          device.onDmaWrite?.(dma, sizeBytes);
+          at += sizeBytes;
+        }
+        return true;
       },
     }),
   ],

@@ -98,6 +98,13 @@ export class Resolver extends NameResolver {
     for (const budget of bench.budgets) this.#budget(budget.condition);
   }
 
+  /** The name of a function stands for the function: nothing is called yet. */
+  #driverValue(value: Expression): void {
+    const binding = value.kind === "Name" ? this.fileScope.find(value.name, false) : null;
+    if (value.kind === "Name" && binding?.kind === "function") this.use(value, binding);
+    else this.expression(value, new Scope(codeScope("constant", null), null));
+  }
+
   /** Names of events stand for their counts; everything else is as usual. */
   #budget(condition: Expression): void {
     const name = eventNameOf(condition);
@@ -139,6 +146,10 @@ export class Resolver extends NameResolver {
         return this.#property(statement);
       case "Bench":
         return this.#bench(statement);
+      case "Driver":
+        // Worked out before there is a machine: its functions and devices are only named.
+        for (const { value } of statement.entries) this.#driverValue(value);
+        return;
       case "Let":
         this.expression(statement.value, scope);
         this.resolution.variables.set(

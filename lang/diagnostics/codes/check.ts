@@ -140,6 +140,13 @@ export const CHECK_CODES = {
     example:
       "expect events [ !iova.alloc(source: depot) ] in ssd     # rcache, tree, tree_after_flush",
   },
+  E0324: {
+    title: "driver that cannot be hunted",
+    explanation:
+      "`driver` names the functions of a driver and what they are tried with: `map(buf)` gives what `unmap(buf, told)` " +
+      "takes, both may have the direction as a further parameter, and the other keys say what buffers there are.",
+    example: 'driver "ring" { map = fill_ring }     # unmap is missing',
+  },
   E0401: {
     title: "kinds do not mix",
     explanation:

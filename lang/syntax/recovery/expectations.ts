@@ -106,6 +106,7 @@ const ROWS = {
   testName: inQuotes("the test's name"),
   propertyName: inQuotes("the property's name"),
   benchName: inQuotes("the bench's name"),
+  driverName: inQuotes("the driver's name"),
   invariantName: inQuotes("the invariant's name"),
   block: { text: "`{` to begin the block" },
   otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },

@@ -121,6 +121,14 @@ export interface BenchDeclaration extends Node {
   readonly budgets: readonly BenchBudget[];
 }
 
+/** `driver "name" { map = …, unmap = … }`. */
+export interface DriverDeclaration extends Node {
+  readonly kind: "Driver";
+  readonly name: string;
+  readonly nameSpan: Span;
+  readonly entries: readonly PathEntry[];
+}
+
 // ---------------------------------------------------------------------------------------------
 // Statements
 
@@ -286,7 +294,8 @@ export type Declaration =
   | FunctionDeclaration
   | TestDeclaration
   | PropertyDeclaration
-  | BenchDeclaration;
+  | BenchDeclaration
+  | DriverDeclaration;
 
 export type Statement =
   | Declaration

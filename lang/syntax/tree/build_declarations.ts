@@ -62,6 +62,17 @@ export class DeclarationBuilder {
       }
       case "caseDeclaration":
         return this.#case(node);
+      case "driverDeclaration": {
+        const token = childToken(node, "name");
+        if (token === undefined) return { kind: "ErrorStatement", span };
+        return {
+          kind: "Driver",
+          name: this.plainText(token, "The name of a driver"),
+          nameSpan: this.context.tokenSpan(token),
+          entries: this.pathEntries(childNode(node, "pathEntries")),
+          span,
+        };
+      }
     }
   }
 

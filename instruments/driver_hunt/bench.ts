@@ -1,0 +1,270 @@
+/**
+ * One machine on which a driver is tried, case after case, and what is held against it: the device
+ * finds the buffer's bytes, in their order and nothing else; what it writes arrives; nothing is left
+ * behind; nobody reports or faults; and the driver only says no when something gives it a reason.
+ *
+ * The machine is built once. After a case in which nothing was wrong, what a map leaves warm (page
+ * tables, caches of IO addresses, the IOTLB, the flush queue) is made cold again, so that the next
+ * case passes the points of failure that it would pass on a machine of its own.
+ */
+import { thing } from "../../lang/builtins/arguments.ts";
+import { BUFFER } from "../../lang/builtins/things/buffer.ts";
+import { type ToldRange, toldRanges } from "../../lang/builtins/told_ranges.ts";
+import type {
+  DriverDirection,
+  DriverEntry,
+  DriverFunction,
+} from "../../lang/run/driver_entry.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { TestMachine } from "../../lang/run/test_machine.ts";
+import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { ScriptError } from "../../lang/values/script_error.ts";
+import type { Value } from "../../lang/values/value.ts";
+import type { Failure } from "../../lang/vm/failure.ts";
+import type { RunWatch } from "../../lang/vm/run_watch.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
+import { ArmedFault, FAULT, FAULT_POINTS, type FaultPointName } from "../../runtime/faults.ts";
+import { HeldResources } from "../../runtime/held_resources.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import { differenceOf, fillWithNoise } from "./noise.ts";
+import type { CaseEnd, CaseFault, DriverCase, Wrong, WrongKind } from "./driver_case.ts";
+import { type Layout, segmentsOf } from "./layout.ts";
+import type { MachineVariation } from "./variations.ts";
+
+/** A call of a driver that has not ended after so many steps has no end. */
+const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2_000_000 };
+
+/** An error of the kernel that nobody took, as the failure of a function. */
+const RAISED = "E0902";
+
+/** Points that the device passes, and no driver. */
+const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
+
+/** Calls that may say no by themselves, which is a reason for a driver to say no. */
+const MAY_SAY_NO = [
+  "ret.dma_iova_try_alloc",
+  "ret.dma_map_phys",
+  "ret.dma_map_page",
+  "ret.dma_map_single",
+  "ret.dma_map_resource",
+  "ret.dma_map_sg",
+  "ret.dma_map_sgtable",
+] as const satisfies readonly EventName[];
+
+/** What becomes of a call of a driver. */
+interface Called {
+  readonly value: Value;
+  /** Null when it came to its end. */
+  readonly failure: Failure | null;
+}
+
+export class DriverBench {
+  readonly #machine: TestMachine;
+  readonly #device: DmaDevice;
+  readonly #held: HeldResources;
+  /** The device had nothing mapped before: all that is in its tables comes from the cases. */
+  readonly #renews: boolean;
+  #buffer: { readonly layout: Layout; readonly buffer: HostBuffer } | null = null;
+  #scratch: Uint8Array = new Uint8Array(0);
+  #content: Uint8Array = new Uint8Array(0);
+  /** A call of the case has said no. */
+  #saidNo = false;
+  /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
+  spent = false;
+
+  /** @throws {Error} When the program's consts cannot be worked out on the machine. */
+  constructor(
+    readonly program: Program,
+    readonly driver: DriverEntry,
+    readonly variation: MachineVariation,
+    watch?: RunWatch,
+  ) {
+    this.#machine = new TestMachine(program, variation.config, {
+      record: false,
+      limits: LIMITS,
+      output: { write: () => {} },
+      watch,
+    });
+    const { failure, world } = this.#machine;
+    if (failure !== null) throw new Error(failure.diagnostic.message);
+    const device = world.lab.devices.get(driver.device);
+    if (device === undefined) throw new Error(`No device is called "${driver.device}"`);
+    this.#device = device.dma;
+    this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;
+    this.#held = new HeldResources(this.machine);
+    this.machine.events.listen((event) => {
+      const { error, result } = event.fields;
+      if (error !== null || result === false) this.#saidNo = true;
+    }, MAY_SAY_NO);
+  }
+
+  get machine(): Machine {
+    return this.#machine.world.lab.machine;
+  }
+
+  /** Whether the driver is given buffers of a layout. @throws {Error} When its function fails. */
+  takes(layout: Layout): boolean {
+    const { takes } = this.driver;
+    if (takes === null) return true;
+    const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
+    if (failure !== null) throw new Error(`${takes.name}: ${failure.diagnostic.message}`);
+    return value === true;
+  }
+
+  /**
+   * Runs a case. Only while the bench is not spent.
+   * @param number Chooses the bytes: no two cases in a row have the same.
+   */
+  run({ dir, fault, layout }: Omit<DriverCase, "machine">, number: number): CaseEnd {
+    const { machine } = this;
+    const incidentsBefore = this.#machine.world.incidents.length;
+    const buffer = this.#bufferOf(layout);
+    this.#content = fillWithNoise(this.#content, buffer.sizeBytes, number);
+    buffer.writeAll(this.#content);
+    this.#saidNo = false;
+    this.#machine.vm.refillLimits();
+    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
+    const counter = armed === null ? machine.countFaults() : null;
+    if (armed !== null) machine.armFault(armed);
+    const tried = this.#try(buffer, dir, number, () => armed !== null && armed.fired > 0);
+    if (armed !== null) machine.disarmFault(armed);
+    if (counter !== null) machine.stopCountingFaults(counter);
+    const wrong = tried instanceof Object ? tried : this.#left() ?? this.#reported(incidentsBefore);
+    if (wrong !== null || !this.#renews) this.spent = true;
+    else this.#device.domain?.renew();
+    const places = (counter?.places ?? [])
+      .filter(({ point }) => !ACCESSES.has(point))
+      .map(({ nth, point }): CaseFault => ({
+        point: FAULT_POINTS[point]!.name as FaultPointName,
+        nth,
+      }));
+    return { wrong, mapped: tried === "mapped", places };
+  }
+
+  #try(
+    buffer: HostBuffer,
+    dir: DriverDirection,
+    number: number,
+    fired: () => boolean,
+  ): Wrong | "mapped" | "refused" {
+    const buf = thing(BUFFER, buffer);
+    const mapped = this.#call(this.driver.map, [buf], dir);
+    if (mapped.failure !== null && mapped.failure.diagnostic.code !== RAISED) {
+      return wrong("script", mapped.failure.diagnostic.message, "map");
+    }
+    const told = mapped.failure === null ? mapped.value : null;
+    if (told === null || told === false) {
+      if (fired() || this.#saidNo) return "refused";
+      const raised = mapped.failure?.diagnostic.message ?? "it says no";
+      return wrong("refused", `${raised}, and nothing gives a reason for it`, "map");
+    }
+    const moved = this.#move(told, buffer, dir, number);
+    if (moved !== null) return moved;
+    const { failure } = this.#call(this.driver.unmap, [buf, told], dir);
+    if (failure !== null) return wrong("script", failure.diagnostic.message, "unmap");
+    return dir === "to_device" ? "mapped" : this.#arrived(buffer) ?? "mapped";
+  }
+
+  /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
+  #move(told: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
+    let ranges: readonly ToldRange[];
+    try {
+      ranges = toldRanges(told);
+    } catch (error) {
+      if (error instanceof ScriptError) return wrong("told", error.message);
+      throw error;
+    }
+    const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+    if (sizeBytes !== buffer.sizeBytes) {
+      return wrong(
+        "told",
+        `The device is told of ${formatSize(sizeBytes)}, and the buffer has ${
+          formatSize(buffer.sizeBytes)
+        }`,
+      );
+    }
+    return (dir === "from_device" ? null : this.#reads(ranges, sizeBytes)) ??
+      (dir === "to_device" ? null : this.#writes(ranges, sizeBytes, number));
+  }
+
+  #reads(ranges: readonly ToldRange[], sizeBytes: number): Wrong | null {
+    if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
+    let at = 0;
+    for (const range of ranges) {
+      const { bus } = this.machine;
+      if (!bus.read(this.#device, range.dma, this.#scratch, at, range.sizeBytes)) {
+        return this.#faulted("read", range);
+      }
+      at += range.sizeBytes;
+    }
+    const text = differenceOf(this.#scratch, this.#content, sizeBytes);
+    return text === null ? null : wrong("seen", `The device sees ${text}`);
+  }
+
+  #writes(ranges: readonly ToldRange[], sizeBytes: number, number: number): Wrong | null {
+    // What the CPU has written must not pass for what the device has.
+    this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
+    let at = 0;
+    for (const range of ranges) {
+      const { bus } = this.machine;
+      if (!bus.write(this.#device, range.dma, this.#content, at, range.sizeBytes)) {
+        return this.#faulted("write", range);
+      }
+      at += range.sizeBytes;
+    }
+    return null;
+  }
+
+  #faulted(access: string, { dma, sizeBytes }: ToldRange): Wrong {
+    const reason = this.machine.iommu.faults.at(-1)?.reason ?? "blocked";
+    return wrong(
+      "fault",
+      `The device's ${access} of ${formatSize(sizeBytes)} at ${formatAddress(dma)} faults: ${reason}`,
+    );
+  }
+
+  #arrived(buffer: HostBuffer): Wrong | null {
+    const text = differenceOf(buffer.readAll(), this.#content, buffer.sizeBytes);
+    return text === null ? null : wrong("written", `The CPU finds ${text}`);
+  }
+
+  #left(): Wrong | null {
+    const leaks = this.#held.leaks();
+    return leaks.length === 0 ? null : wrong("left", leaks.map(({ text }) => text).join("; "));
+  }
+
+  #reported(before: number): Wrong | null {
+    const event = this.#machine.world.incidents[before];
+    if (event === undefined) return null;
+    return event.name === "dma.report"
+      ? wrong("report", `${event.fields.class}: ${event.fields.text}`)
+      : wrong("fault", `The device's access faults: ${event.fields.reason}`);
+  }
+
+  #call(
+    { function: index, takesDirection }: DriverFunction,
+    args: readonly Value[],
+    dir?: DriverDirection,
+  ): Called {
+    const word = dir === undefined ? undefined : this.program.registry.words.get(dir);
+    const failure = this.#machine.run(
+      index,
+      takesDirection && word !== undefined ? [...args, word] : args,
+    );
+    return { value: failure === null ? this.#machine.vm.result : null, failure };
+  }
+
+  #bufferOf(layout: Layout): HostBuffer {
+    if (this.#buffer?.layout !== layout) {
+      this.#buffer = { layout, buffer: new HostBuffer(this.machine, segmentsOf(layout)) };
+    }
+    return this.#buffer.buffer;
+  }
+}
+
+function wrong(kind: WrongKind, text: string, call: Wrong["in"] = null): Wrong {
+  return { kind, text, in: call };
+}

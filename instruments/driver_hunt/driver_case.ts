@@ -1,0 +1,56 @@
+/** A case of the hunt for what is wrong with a driver, and how it ends. */
+import type { DriverDirection } from "../../lang/run/driver_entry.ts";
+import type { FaultPointName } from "../../runtime/faults.ts";
+import type { Layout } from "./layout.ts";
+import type { MachineVariation } from "./variations.ts";
+
+/** One passing of a point that is told to fail. */
+export interface CaseFault {
+  readonly point: FaultPointName;
+  readonly nth: number;
+}
+
+export interface DriverCase {
+  readonly layout: Layout;
+  readonly machine: MachineVariation;
+  readonly dir: DriverDirection;
+  /** What fails in `map` or `unmap`; null: nothing. */
+  readonly fault: CaseFault | null;
+}
+
+/** What a driver can get wrong. */
+export type WrongKind =
+  /** `map` says no, although nothing was made to fail, and no call of it said no by itself. */
+  | "refused"
+  /** What `map` gives tells the device nothing, or not of as many bytes as the buffer has. */
+  | "told"
+  /** The device was refused an access. */
+  | "fault"
+  /** The device does not see the buffer's bytes, in their order. */
+  | "seen"
+  /** The CPU does not find what the device has written. */
+  | "written"
+  /** Something is left behind. */
+  | "left"
+  /** The checker has a report. */
+  | "report"
+  /** The script itself failed: an error that nobody took, an assertion, a limit. */
+  | "script";
+
+export interface Wrong {
+  readonly kind: WrongKind;
+  /** A sentence without its end. */
+  readonly text: string;
+  /** The call it went wrong in, where it was one. */
+  readonly in: "map" | "unmap" | null;
+}
+
+/** How a case ended. */
+export interface CaseEnd {
+  /** What is wrong first; null when nothing is. */
+  readonly wrong: Wrong | null;
+  /** The buffer was mapped; else the driver said no, cleanly and with a reason. */
+  readonly mapped: boolean;
+  /** Where something could have failed, of a case in which nothing did. */
+  readonly places: readonly CaseFault[];
+}

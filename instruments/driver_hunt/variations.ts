@@ -1,0 +1,101 @@
+/**
+ * The machines that a driver is tried on: that of its file, and what `with` can make of it. How
+ * devices are translated, whether the device sees the CPU's caches, and how far it reaches.
+ */
+import { loadProgram } from "../../lang/language.ts";
+import { SourceFile } from "../../lang/source.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import { buildLab } from "../../devices/lab.ts";
+import type { LabConfig } from "../../devices/lab_config.ts";
+
+/** Memory above 4 GiB, for buffers that a device of 32 bits does not reach. */
+export const MORE_RAM = "ram.size = 8GiB";
+
+export interface MachineVariation {
+  /**
+   * `iommu.mode = lazy, nic.coherent = false`: what differs from the file's machine, its memory
+   * aside; or empty.
+   */
+  readonly settings: string;
+  readonly config: LabConfig;
+}
+
+/** The same setting with each of its values. */
+type Axis = readonly (readonly string[])[];
+
+/** How a device reaches memory. */
+function modes(device: string): Axis {
+  const mode = (word: string, force = false, untrusted = false) => [
+    `iommu.mode = ${word}`,
+    `swiotlb.force = ${force}`,
+    `${device}.untrusted = ${untrusted}`,
+  ];
+  return [
+    mode("off"),
+    mode("passthrough"),
+    mode("strict"),
+    mode("lazy"),
+    mode("off", true),
+    mode("strict", false, true),
+  ];
+}
+
+/**
+ * Every machine, those that differ least from the file's first.
+ *
+ * @param file How the loader finds the driver's file.
+ * @returns A sentence where a machine cannot be built.
+ */
+export function machineVariations(
+  file: string,
+  device: string,
+  loader: SourceLoader,
+): readonly MachineVariation[] | string {
+  const axes: readonly Axis[] = [
+    modes(device),
+    [[`${device}.coherent = true`], [`${device}.coherent = false`]],
+    [[], [`${device}.dma_mask_bits = 32`]],
+  ];
+  const all = axes.reduce<string[][]>(
+    (rows, axis) => rows.flatMap((row) => axis.map((settings) => [...row, ...settings])),
+    [[]],
+  );
+  const single = [...new Set(all.flat())];
+  const rows = [[], ...single.map((setting) => [setting]), ...all];
+  const configs = configsOf(file, rows.map((row) => [MORE_RAM, ...row]), loader);
+  if (typeof configs === "string") return configs;
+  const kinds = configs.map((config) => kindOf(config, device));
+  // What changes nothing need not be said.
+  const idle = new Set(single.filter((_, index) => kinds[1 + index] === kinds[0]));
+  const found = new Map<string, MachineVariation & { readonly changes: number }>();
+  all.forEach((settings, index) => {
+    const at = 1 + single.length + index;
+    const changed = settings.filter((setting) => !idle.has(setting));
+    const known = found.get(kinds[at]!);
+    if (known !== undefined && known.changes <= changed.length) return;
+    const config = configs[at]!;
+    found.set(kinds[at]!, { settings: changed.join(", "), config, changes: changed.length });
+  });
+  return [...found.values()].sort((one, other) => one.changes - other.changes);
+}
+
+/** What a machine is to a device; two of one kind need not both be tried. */
+function kindOf(config: LabConfig, device: string): string {
+  const { coherent, maskBits, untrusted } = buildLab(config).devices.get(device)!.dma;
+  return [config.iommu.mode, config.swiotlb.force, untrusted, coherent, maskBits].join();
+}
+
+/** The machines that the language makes of settings, each a list of its own. */
+function configsOf(
+  file: string,
+  variants: readonly (readonly string[])[],
+  loader: SourceLoader,
+): readonly LabConfig[] | string {
+  const tests = variants.map((settings, index) =>
+    `test "${index}" with { ${settings.join(", ")} } { }`
+  );
+  const source = new SourceFile("machines.dma", [`use "${file}"`, ...tests, ""].join("\n"));
+  const { diagnostics, program } = loadProgram(source, loader);
+  return program?.tests.map(({ config }) => config) ??
+    diagnostics.find(({ severity }) => severity === "error")?.message ?? "";
+}

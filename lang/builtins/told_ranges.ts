@@ -1,0 +1,72 @@
+/** Where a device finds a buffer: read out of what a driver's map gives, whatever form that has. */
+import type { Bytes, DmaAddr } from "../../runtime/address.ts";
+import { ITEM_BYTES } from "../values/limits.ts";
+import { describeValue } from "../values/operators.ts";
+import type { Run } from "../values/run.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
+import { isThing } from "./arguments.ts";
+import { IOVA_STATE } from "./things/dma/iova_state.ts";
+import { MAPPING } from "./things/dma/mapping.ts";
+import { SCATTERLIST } from "./things/dma/scatterlist.ts";
+
+/** A run of addresses as a device sees them. */
+export interface ToldRange {
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/**
+ * The ranges in which a device finds a buffer's bytes, in their order.
+ *
+ * @param value A range of the two-step API, a mapping, a mapped scatterlist, a record with `addr`
+ *   and `size`, a list of these, or a record with one of them as its `sees`.
+ * @throws {ScriptError} E0919 when it says nothing of any place.
+ */
+export function toldRanges(value: Value): readonly ToldRange[] {
+  const ranges: ToldRange[] = [];
+  collect(value, ranges);
+  return ranges;
+}
+
+function collect(value: Value, ranges: ToldRange[]): void {
+  if (isThing(value, IOVA_STATE)) {
+    const { addr, sizeBytes } = value.target.state;
+    if (sizeBytes > 0) ranges.push({ dma: addr, sizeBytes });
+  } else if (isThing(value, MAPPING)) {
+    const { addr, sizeBytes } = value.target;
+    if (addr < 0) throw noPlace("the error value of a failed map");
+    ranges.push({ dma: addr, sizeBytes });
+  } else if (isThing(value, SCATTERLIST)) {
+    for (const { dma, sizeBytes } of value.target.list.mapped()) ranges.push({ dma, sizeBytes });
+  } else if (value instanceof ListValue) {
+    for (const item of value.items) collect(item, ranges);
+  } else if (value instanceof RecordValue) collectRecord(value, ranges);
+  else throw noPlace(describeValue(value));
+}
+
+function collectRecord(value: RecordValue, ranges: ToldRange[]): void {
+  const sees = value.entries.get("sees");
+  if (sees !== undefined) return collect(sees, ranges);
+  const addr = value.entries.get("addr");
+  const size = value.entries.get("size");
+  if (addr instanceof Quantity && addr.kind === "dma" && size instanceof Quantity) {
+    ranges.push({ dma: addr.value as DmaAddr, sizeBytes: size.value });
+  } else throw noPlace(describeValue(value));
+}
+
+function noPlace(what: string): ScriptError {
+  return new ScriptError(
+    "E0919",
+    `Nothing says where the device finds the buffer: this is ${what}`,
+    "an iova_state, a mapping, a scatterlist, { addr, size }, a list of these, or a record with " +
+      "one of them as `sees`",
+  );
+}
+
+/** How many bytes ranges have together; charged to the run that is going to look at them. */
+export function toldBytes(ranges: readonly ToldRange[], run: Run): Bytes {
+  const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+  run.chargeMemory(sizeBytes + ITEM_BYTES * ranges.length);
+  return sizeBytes;
+}

@@ -1,0 +1,259 @@
+/** What a `driver` declaration marks: the functions, and what `dmalab hunt` tries them with. */
+import type { Kind } from "../values/spec.ts";
+import { ListValue, Quantity, RangeValue, type Value, Word } from "../values/value.ts";
+import type { Registry } from "../values/registry.ts";
+import type { FunctionBinding, Resolution } from "../check/names/bindings.ts";
+import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import type { FileScope } from "../check/names/file_scope.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Span } from "../source.ts";
+import type { DriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
+
+/** Which way a driver's device moves data. */
+export const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const;
+
+export type DriverDirection = typeof DRIVER_DIRECTIONS[number];
+
+/** A function of the script that a driver consists of. */
+export interface DriverFunction<F = number> {
+  readonly name: string;
+  /** Its number in the code, or what it is called by before there is code. */
+  readonly function: F;
+  /** It takes the direction as its last argument. */
+  readonly takesDirection: boolean;
+}
+
+/** A driver that is marked for the hunt. */
+export interface DriverEntry<F = number> {
+  readonly name: string;
+  readonly span: Span;
+  /** `map(buf)` or `map(buf, dir)`: what `unmap` is given; false or none when it could not. */
+  readonly map: DriverFunction<F>;
+  /** `unmap(buf, told)` or `unmap(buf, told, dir)`. */
+  readonly unmap: DriverFunction<F>;
+  /** `takes(buf)`: false for a buffer that the driver is never given; null: it is given all. */
+  readonly takes: DriverFunction<F> | null;
+  /** The name of the device that the memory is mapped for. */
+  readonly device: string;
+  /** How many pieces a buffer has, both ends included. */
+  readonly pieces: { readonly first: number; readonly last: number };
+  /** How long a piece may be, in bytes. */
+  readonly sizesBytes: readonly number[];
+  /** Where in its page a piece may begin, in bytes. */
+  readonly offsetsBytes: readonly number[];
+  readonly dirs: readonly DriverDirection[];
+}
+
+/** A key of a declaration. */
+interface KeyRow {
+  readonly takes: string;
+  readonly doc: string;
+}
+
+/** The keys of a `driver`, as docs/hunt.md has them. */
+export const DRIVER_KEYS = {
+  map: { takes: "a function", doc: "Maps a buffer." },
+  unmap: { takes: "a function", doc: "Ends what `map` began." },
+  takes: { takes: "a function", doc: "False for a buffer that the driver is never given." },
+  device: { takes: "a device", doc: "Whose memory it is; the machine's only one when left out." },
+  pieces: { takes: "an int or a range of ints", doc: "How many pieces a buffer has." },
+  sizes: { takes: "a list of sizes", doc: "How long a piece may be." },
+  offsets: { takes: "a list of sizes", doc: "Where in its page a piece may begin." },
+  dirs: { takes: `a list of ${DRIVER_DIRECTIONS.join(", ")}`, doc: "Which way data moves." },
+} as const satisfies Record<string, KeyRow>;
+
+type DriverKey = keyof typeof DRIVER_KEYS;
+
+/** More pieces than one buffer of a hunt has. */
+const MOST_PIECES = 64;
+/** A longer piece than any of a hunt. */
+const MOST_BYTES = 2 ** 21;
+const PAGE_BYTES = 4096;
+
+/** What reading a declaration needs of the checked files. */
+export interface DriverContext {
+  readonly scope: FileScope;
+  readonly resolution: Resolution;
+  readonly registry: Registry;
+  readonly bag: DiagnosticBag;
+}
+
+/** Reads a declaration; null when something is wrong with it, which is then in the bag. */
+export function readDriver(
+  declaration: DriverDeclaration,
+  context: DriverContext,
+): DriverEntry<FunctionBinding> | null {
+  return new DriverReader(declaration, context).read();
+}
+
+class DriverReader {
+  readonly #entries: ReadonlyMap<string, PathEntry>;
+  readonly #constants: ConstantEvaluator;
+  #wrong = false;
+
+  constructor(readonly declaration: DriverDeclaration, readonly context: DriverContext) {
+    this.#entries = new Map(
+      declaration.entries.map((entry) => [entry.path.map(({ text }) => text).join("."), entry]),
+    );
+    this.#constants = new ConstantEvaluator(context.scope, context.bag);
+  }
+
+  read(): DriverEntry<FunctionBinding> | null {
+    const { name, nameSpan } = this.declaration;
+    for (const [key, entry] of this.#entries) {
+      if (Object.hasOwn(DRIVER_KEYS, key)) continue;
+      const keys = Object.keys(DRIVER_KEYS);
+      this.#refuse(
+        entry.path[0]?.span ?? entry.span,
+        `A driver has no key \`${key}\``,
+        didYouMean(key, keys) ?? `it has ${keys.join(", ")}`,
+      );
+    }
+    const map = this.#function("map", "map(buf)", 1);
+    const unmap = this.#function("unmap", "unmap(buf, told)", 2);
+    const takes = this.#entries.has("takes") ? this.#function("takes", "takes(buf)", 1) : null;
+    const device = this.#device();
+    const pieces = this.#pieces();
+    const sizesBytes = this.#sizes("sizes", [PAGE_BYTES], 1, MOST_BYTES);
+    const offsetsBytes = this.#sizes("offsets", [0], 0, PAGE_BYTES - 1);
+    const dirs = this.#dirs(map !== null && map.takesDirection);
+    if (this.#wrong || map === null || unmap === null || device === null) return null;
+    const layout = { pieces, sizesBytes, offsetsBytes, dirs };
+    return { name, span: nameSpan, map, unmap, takes, device, ...layout };
+  }
+
+  #refuse(span: Span, message: string, hint?: string): null {
+    this.#wrong = true;
+    this.context.bag.error("E0324", span, message, hint);
+    return null;
+  }
+
+  /** @param plain How many arguments it takes without the direction. */
+  #function(
+    key: "map" | "unmap" | "takes",
+    form: string,
+    plain: number,
+  ): DriverFunction<FunctionBinding> | null {
+    const { name, nameSpan } = this.declaration;
+    const value = this.#entries.get(key)?.value;
+    if (value === undefined) {
+      return this.#refuse(nameSpan, `The driver "${name}" has no \`${key}\``, `\`${key} = NAME\``);
+    }
+    const binding = value.kind === "Name" ? this.context.resolution.names.get(value) : undefined;
+    if (binding?.kind !== "function") {
+      return this.#refuse(value.span, `\`${key}\` takes the name of a function, as in ${form}`);
+    }
+    const { name: { text }, parameters } = binding.declaration;
+    const more = key === "takes" ? 0 : 1;
+    const takesDirection = parameters.length === plain + 1;
+    if (parameters.length < plain || parameters.length > plain + more) {
+      const withDirection = more === 0 ? "" : ` or ${form.replace(")", ", dir)")}`;
+      return this.#refuse(
+        value.span,
+        `\`${text}\` takes ${parameters.length} arguments, and is called as ${form}${withDirection}`,
+      );
+    }
+    return { name: text, function: binding, takesDirection };
+  }
+
+  #device(): string | null {
+    const { registry, resolution, scope } = this.context;
+    const names = [...scope.machineKinds].filter(([, kind]) => isDevice(kind, registry))
+      .map(([name]) => name);
+    const value = this.#entries.get("device")?.value;
+    if (value === undefined) {
+      const [only, other] = names;
+      if (only !== undefined && other === undefined) return only;
+      const { name, nameSpan } = this.declaration;
+      return this.#refuse(
+        nameSpan,
+        only === undefined
+          ? `The machine has no device that "${name}" could map memory for`
+          : `It is not said for which device "${name}" maps memory`,
+        only === undefined ? undefined : `\`device = NAME\`: one of ${names.join(", ")}`,
+      );
+    }
+    const binding = value.kind === "Name" ? resolution.names.get(value) : undefined;
+    if (binding?.kind === "machine" && names.includes(binding.name)) return binding.name;
+    return this.#refuse(value.span, "`device` takes a device of the machine");
+  }
+
+  #pieces(): DriverEntry["pieces"] {
+    const one = { first: 1, last: 4 };
+    const value = this.#value("pieces");
+    if (value === undefined) return one;
+    const [first, last] = typeof value === "number"
+      ? [value, value]
+      : value instanceof RangeValue && value.kind === "int"
+      ? [value.first, value.end - 1]
+      : [0, 0];
+    if (first >= 1 && last >= first && last <= MOST_PIECES) return { first, last };
+    this.#refuseValue("pieces", `from 1 to ${MOST_PIECES}`);
+    return one;
+  }
+
+  #sizes(
+    key: "sizes" | "offsets",
+    usual: readonly number[],
+    least: number,
+    most: number,
+  ): readonly number[] {
+    const values = this.#list(key);
+    if (values === undefined) return usual;
+    const sizes = values.map((value) =>
+      value instanceof Quantity && value.kind === "size" ? value.value : value
+    );
+    const right = (size: unknown): size is number =>
+      typeof size === "number" && size >= least && size <= most;
+    if (sizes.length > 0 && sizes.every(right)) return [...new Set(sizes)];
+    this.#refuseValue(key, `each from ${least} to ${most} bytes`);
+    return usual;
+  }
+
+  #dirs(given: boolean): readonly DriverDirection[] {
+    const values = this.#list("dirs");
+    if (values === undefined) return given ? DRIVER_DIRECTIONS : ["to_device"];
+    const dirs = DRIVER_DIRECTIONS.filter((dir) =>
+      values.some((value) => value instanceof Word && value.name === dir)
+    );
+    if (dirs.length === 0 || dirs.length !== new Set(values).size) this.#refuseValue("dirs");
+    else if (!given && dirs.length > 1) {
+      this.#refuse(
+        this.#entries.get("dirs")!.value.span,
+        "There are several directions, but `map` is not told which",
+        "give it a second parameter: `map(buf, dir)`",
+      );
+    }
+    return dirs;
+  }
+
+  /** Undefined where the key is left out, and where it has no value: that is reported. */
+  #value(key: DriverKey): Value | undefined {
+    const expression: Expression | undefined = this.#entries.get(key)?.value;
+    if (expression === undefined) return undefined;
+    const value = this.#constants.evaluate(expression);
+    if (value === undefined) this.#wrong = true;
+    return value;
+  }
+
+  #list(key: DriverKey): readonly Value[] | undefined {
+    const value = this.#value(key);
+    if (value === undefined) return undefined;
+    return value instanceof ListValue ? value.items : [value];
+  }
+
+  #refuseValue(key: DriverKey, hint?: string): void {
+    const { span } = this.#entries.get(key)!.value;
+    this.#refuse(span, `\`${key}\` takes ${DRIVER_KEYS[key].takes}`, hint);
+  }
+}
+
+function isDevice(kind: Kind, registry: Registry): boolean {
+  let type = registry.types.get(kind.slice(1));
+  while (type !== undefined) {
+    if (type.name === "device") return true;
+    type = type.extends;
+  }
+  return false;
+}
