@@ -5,16 +5,19 @@ import { SEED } from "./scenario_options.ts";
 
 export const HUNT = command({
   name: "hunt",
-  brief: "Hunt for defects with random requests on random machines.",
+  brief: "Hunt for defects: of a driver in all its cases, or with random requests.",
   description:
-    "Tries random requests on random machines, with random failures, and holds them to one " +
+    "With a file that has a `driver`: runs its map and unmap on every buffer, machine and " +
+    "failure that its declaration allows, drawn by lot where there are too many, and prints the " +
+    "smallest case in which something is wrong as a test that fails. Otherwise: " +
+    "tries random requests on random machines, with random failures, and holds them to one " +
     "property: right bytes, a right status, no fault, nothing used outside the request's memory, " +
     "nothing left behind. What breaks it is shrunk and printed as a test that fails when it is " +
     "run, with the switch that it is gone without; then the hunt goes on without that switch. " +
     "Exit code 0: nothing found; 1: something found.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario, to hunt on its machine; random machines when left out",
+    doc: "a scenario, to hunt in its drivers or on its machine; random machines when left out",
     completes: "scenarios",
     count: "maybe",
   },
@@ -29,7 +32,11 @@ export const HUNT = command({
       placeholder: "LIST",
       doc: 'defects besides the release\'s own, as in a machine: "none", "none, x", "not x"',
     },
-    cases: { kind: "integer", placeholder: "NUMBER", doc: "requests to try (20000)" },
+    cases: {
+      kind: "integer",
+      placeholder: "NUMBER",
+      doc: "requests to try (20000), or cases of a driver (1000000)",
+    },
     seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after so long" },
     seed: { ...SEED, doc: "where the random choices begin (1)" },
     shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N parts of the cases" },
@@ -39,13 +46,19 @@ export const HUNT = command({
     { line: "hunt --kernel 7.2.6 --seconds 60", doc: "a minute on another release" },
     { line: "hunt --quirks none --cases 100000", doc: "does the intended behaviour hold?" },
     { line: "hunt examples/48-museum-gap-bit.dma", doc: "on the machine of a scenario" },
+    { line: "hunt examples/07-two-step-unwind.dma", doc: "the driver of a scenario, every case" },
     { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, for another core" },
   ],
   async run({ words, options, screen }) {
     const { openHunt } = await import("../hunt/open_hunt.ts");
     const { runHunt } = await import("../hunt/run_hunt.ts");
+    const { withInterrupts } = await import("../interrupts.ts");
     const opened = openHunt(words[0] ?? null, options, screen);
     if (opened === null) return WRONG;
-    return runHunt(opened.settings, screen, opened.where);
+    return await withInterrupts(async (interrupts) => {
+      if (!("drivers" in opened)) return runHunt(opened, screen, interrupts);
+      const { runDriverHunt } = await import("../hunt/run_driver_hunt.ts");
+      return runDriverHunt(opened.drivers, screen, interrupts);
+    });
   },
 });

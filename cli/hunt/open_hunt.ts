@@ -9,19 +9,30 @@ import {
   type HuntWords,
   readHuntOptions,
 } from "../../instruments/hunt/hunt_options.ts";
+import type { DriverHuntSettings } from "./run_driver_hunt.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 
+/** Cases of a driver at most, where nothing else is said. */
+const DRIVER_CASES = 1_000_000;
+const DRIVER_SEED = 1;
+
+/** Random requests, on a file's machine or on others. */
 export interface OpenedHunt {
   readonly settings: HuntSettings;
   readonly where?: NonNullable<HuntOptions["where"]>;
 }
 
-/** @param path The scenario whose machine is hunted on; null for random machines. */
+/** The drivers of a file. */
+export interface OpenedDrivers {
+  readonly drivers: DriverHuntSettings;
+}
+
+/** @param path The scenario whose drivers or machine are hunted; null for random machines. */
 export function openHunt(
   path: string | null,
   words: HuntWords,
   screen: Screen,
-): OpenedHunt | null {
+): OpenedHunt | OpenedDrivers | null {
   const refuse = (problem: string) => {
     screen.err(`error: ${problem}\n`);
     return null;
@@ -32,6 +43,29 @@ export function openHunt(
   }
   const { program } = loadScenario(path, screen);
   if (program === null) return null;
+  const file = path.replace(/^.*[\\/]/, "");
+  if (program.drivers.length > 0) {
+    const opened = HostLoader.open(path);
+    if (typeof opened === "string") return refuse(opened);
+    const other = (["kernel", "quirks", "shard"] as const).find((word) => words[word] !== null);
+    if (other !== undefined) {
+      return refuse(
+        `\`--${other}\` is for random requests, and "${file}" has drivers: they are hunted on its ` +
+          "own machine and what `with` makes of it",
+      );
+    }
+    const { cases, seconds, seed } = words;
+    return {
+      drivers: {
+        program,
+        file,
+        loader: opened.loader,
+        seed: seed ?? DRIVER_SEED,
+        cases: cases ?? (seconds === null ? DRIVER_CASES : Infinity),
+        seconds: seconds ?? Infinity,
+      },
+    };
+  }
   const { config } = program.machine;
   const settings = readHuntOptions(words, {
     kernel: config.kernel,
@@ -40,7 +74,7 @@ export function openHunt(
   if (typeof settings === "string") return refuse(settings);
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened);
-  const machine = givenMachine(config, path.replace(/^.*[\\/]/, ""));
+  const machine = givenMachine(config, file);
   if (typeof machine === "string") return refuse(machine);
   return { settings, where: { machine, loader: opened.loader } };
 }

@@ -2,17 +2,15 @@
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Finding, hunt, type HuntOptions } from "../../instruments/hunt/hunt.ts";
-import type { HuntSettings } from "../../instruments/hunt/hunt_options.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { type Finding, hunt } from "../../instruments/hunt/hunt.ts";
+import type { OpenedHunt } from "./open_hunt.ts";
 
-/**
- * Hunts, and prints.
- * @param where The machine of a file; random ones when left out.
- */
+/** Hunts, and prints. */
 export function runHunt(
-  settings: HuntSettings,
+  { settings, where }: OpenedHunt,
   screen: Screen,
-  where?: HuntOptions["where"],
+  interrupts: Pick<Interrupts, "interrupted">,
 ): ExitCode {
   const { cases, release, seconds, seed, shard } = settings;
   const until = performance.now() + 1000 * seconds;
@@ -23,7 +21,7 @@ export function runHunt(
     cases,
     shard,
     ...where === undefined ? {} : { where },
-    mayGoOn: () => performance.now() < until,
+    mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
     onFinding(finding) {
       screen.out(findingText(++found, finding));
     },

@@ -10,11 +10,7 @@
 import { thing } from "../../lang/builtins/arguments.ts";
 import { BUFFER } from "../../lang/builtins/things/buffer.ts";
 import { type ToldRange, toldRanges } from "../../lang/builtins/told_ranges.ts";
-import type {
-  DriverDirection,
-  DriverEntry,
-  DriverFunction,
-} from "../../lang/run/driver_entry.ts";
+import type { DriverDirection, DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { TestMachine } from "../../lang/run/test_machine.ts";
 import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
@@ -22,7 +18,6 @@ import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
 import { ScriptError } from "../../lang/values/script_error.ts";
 import type { Value } from "../../lang/values/value.ts";
 import type { Failure } from "../../lang/vm/failure.ts";
-import type { RunWatch } from "../../lang/vm/run_watch.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
 import { ArmedFault, FAULT, FAULT_POINTS, type FaultPointName } from "../../runtime/faults.ts";
@@ -30,7 +25,7 @@ import { HeldResources } from "../../runtime/held_resources.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import { differenceOf, fillWithNoise } from "./noise.ts";
-import type { CaseEnd, CaseFault, DriverCase, Wrong, WrongKind } from "./driver_case.ts";
+import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong, WrongKind } from "./driver_case.ts";
 import { type Layout, segmentsOf } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
@@ -72,6 +67,8 @@ export class DriverBench {
   #content: Uint8Array = new Uint8Array(0);
   /** A call of the case has said no. */
   #saidNo = false;
+  /** What `map` gave in the case where it said no. */
+  #refusal: Refusal | null = null;
   /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
   spent = false;
 
@@ -80,13 +77,11 @@ export class DriverBench {
     readonly program: Program,
     readonly driver: DriverEntry,
     readonly variation: MachineVariation,
-    watch?: RunWatch,
   ) {
     this.#machine = new TestMachine(program, variation.config, {
       record: false,
       limits: LIMITS,
       output: { write: () => {} },
-      watch,
     });
     const { failure, world } = this.#machine;
     if (failure !== null) throw new Error(failure.diagnostic.message);
@@ -125,6 +120,7 @@ export class DriverBench {
     this.#content = fillWithNoise(this.#content, buffer.sizeBytes, number);
     buffer.writeAll(this.#content);
     this.#saidNo = false;
+    this.#refusal = null;
     this.#machine.vm.refillLimits();
     const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
     const counter = armed === null ? machine.countFaults() : null;
@@ -132,8 +128,8 @@ export class DriverBench {
     const tried = this.#try(buffer, dir, number, () => armed !== null && armed.fired > 0);
     if (armed !== null) machine.disarmFault(armed);
     if (counter !== null) machine.stopCountingFaults(counter);
-    const wrong = tried instanceof Object ? tried : this.#left() ?? this.#reported(incidentsBefore);
-    if (wrong !== null || !this.#renews) this.spent = true;
+    const found = tried ?? this.#left() ?? this.#reported(incidentsBefore);
+    if (found !== null || !this.#renews) this.spent = true;
     else this.#device.domain?.renew();
     const places = (counter?.places ?? [])
       .filter(({ point }) => !ACCESSES.has(point))
@@ -141,7 +137,7 @@ export class DriverBench {
         point: FAULT_POINTS[point]!.name as FaultPointName,
         nth,
       }));
-    return { wrong, mapped: tried === "mapped", places };
+    return { wrong: found, refusal: this.#refusal, places };
   }
 
   #try(
@@ -149,23 +145,24 @@ export class DriverBench {
     dir: DriverDirection,
     number: number,
     fired: () => boolean,
-  ): Wrong | "mapped" | "refused" {
+  ): Wrong | null {
     const buf = thing(BUFFER, buffer);
     const mapped = this.#call(this.driver.map, [buf], dir);
     if (mapped.failure !== null && mapped.failure.diagnostic.code !== RAISED) {
-      return wrong("script", mapped.failure.diagnostic.message, "map");
+      return wrong("script", mapped.failure.diagnostic.message);
     }
     const told = mapped.failure === null ? mapped.value : null;
     if (told === null || told === false) {
-      if (fired() || this.#saidNo) return "refused";
-      const raised = mapped.failure?.diagnostic.message ?? "it says no";
-      return wrong("refused", `${raised}, and nothing gives a reason for it`, "map");
+      this.#refusal = told === false ? "false" : "none";
+      if (fired() || this.#saidNo) return null;
+      const raised = mapped.failure?.diagnostic.message ?? `\`${this.driver.map.name}\` says no`;
+      return wrong("refused", `${raised}, and nothing gives it a reason to`);
     }
     const moved = this.#move(told, buffer, dir, number);
     if (moved !== null) return moved;
     const { failure } = this.#call(this.driver.unmap, [buf, told], dir);
-    if (failure !== null) return wrong("script", failure.diagnostic.message, "unmap");
-    return dir === "to_device" ? "mapped" : this.#arrived(buffer) ?? "mapped";
+    if (failure !== null) return wrong("script", failure.diagnostic.message);
+    return dir === "to_device" ? null : this.#arrived(buffer);
   }
 
   /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
@@ -222,7 +219,9 @@ export class DriverBench {
     const reason = this.machine.iommu.faults.at(-1)?.reason ?? "blocked";
     return wrong(
       "fault",
-      `The device's ${access} of ${formatSize(sizeBytes)} at ${formatAddress(dma)} faults: ${reason}`,
+      `The device's ${access} of ${formatSize(sizeBytes)} at ${
+        formatAddress(dma)
+      } faults: ${reason}`,
     );
   }
 
@@ -265,6 +264,6 @@ export class DriverBench {
   }
 }
 
-function wrong(kind: WrongKind, text: string, call: Wrong["in"] = null): Wrong {
-  return { kind, text, in: call };
+function wrong(kind: WrongKind, text: string): Wrong {
+  return { kind, text };
 }

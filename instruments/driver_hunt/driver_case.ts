@@ -41,16 +41,17 @@ export interface Wrong {
   readonly kind: WrongKind;
   /** A sentence without its end. */
   readonly text: string;
-  /** The call it went wrong in, where it was one. */
-  readonly in: "map" | "unmap" | null;
 }
+
+/** What a driver's `map` gives where it says no: as the language writes it. */
+export type Refusal = "none" | "false";
 
 /** How a case ended. */
 export interface CaseEnd {
   /** What is wrong first; null when nothing is. */
   readonly wrong: Wrong | null;
-  /** The buffer was mapped; else the driver said no, cleanly and with a reason. */
-  readonly mapped: boolean;
+  /** What `map` gave where it said no; null: it mapped the buffer, or did not come to an end. */
+  readonly refusal: Refusal | null;
   /** Where something could have failed, of a case in which nothing did. */
   readonly places: readonly CaseFault[];
 }

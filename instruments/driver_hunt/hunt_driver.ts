@@ -6,10 +6,9 @@
  */
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
-import type { RunWatch } from "../../lang/vm/run_watch.ts";
 import { Random } from "../../runtime/random.ts";
 import { DriverBench } from "./bench.ts";
-import type { CaseEnd, CaseFault, DriverCase, Wrong } from "./driver_case.ts";
+import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong } from "./driver_case.ts";
 import { HIGH_PHYS, type Layout, LayoutSpace, ROOM_BYTES } from "./layout.ts";
 import { smallerCase } from "./smaller_case.ts";
 import type { MachineVariation } from "./variations.ts";
@@ -25,13 +24,16 @@ export interface DriverHuntOptions {
   readonly mayGoOn: () => boolean;
   /** Told now and then how far it is. */
   readonly onProgress?: (cases: number, pieces: number) => void;
-  readonly watch?: RunWatch;
 }
 
 /** A case in which something is wrong. */
 export interface DriverFinding {
   readonly case: DriverCase;
   readonly wrong: Wrong;
+  /** The driver's `map` said no in it. */
+  readonly refused: boolean;
+  /** What the driver's `map` gives where it says no, as far as that was seen. */
+  readonly refusal: Refusal;
   /** How many cases were tried up to it. */
   readonly cases: number;
 }
@@ -74,6 +76,7 @@ class DriverHunt {
   /** Layouts on machines in a direction, and the places of failure that they had. */
   #tries = 0;
   #places = 0;
+  #refusal: Refusal = "none";
   #finding: DriverFinding | null = null;
   readonly #benches = new Map<MachineVariation, DriverBench>();
   readonly #space: LayoutSpace;
@@ -191,9 +194,12 @@ class DriverHunt {
       this.options.onProgress?.(this.#cases, each.layout.length);
     }
     const end = this.#bench(each.machine).run(each, this.#cases++);
-    const { mapped, wrong } = end;
-    if (wrong !== null) this.#finding = { case: each, wrong, cases: this.#cases };
-    else if (!mapped) this.#refused++;
+    const { refusal, wrong } = end;
+    if (refusal !== null) this.#refusal = refusal;
+    if (wrong !== null) {
+      const found = { case: each, wrong, refused: refusal !== null };
+      this.#finding = { ...found, refusal: this.#refusal, cases: this.#cases };
+    } else if (refusal !== null) this.#refused++;
     return end;
   }
 
@@ -212,22 +218,17 @@ class DriverHunt {
     const found = smallerCase(this.#finding, { driver, machines }, (each) => {
       if (!this.options.mayGoOn()) return null;
       const bench = newBench(this.options, each.machine);
-      return bench.takes(each.layout) ? bench.run(each, 0).wrong : null;
+      if (!bench.takes(each.layout)) return null;
+      const { refusal, wrong } = bench.run(each, 0);
+      return wrong === null ? null : { case: each, wrong, refused: refusal !== null };
     });
     this.#finding = { ...this.#finding, ...found };
   }
 }
 
-/** @throws {Error} Where the machine has something else where buffers would lie. */
 function newBench(
-  { driver, program, watch }: DriverHuntOptions,
+  { driver, program }: Pick<DriverHuntOptions, "driver" | "program">,
   machine: MachineVariation,
 ): DriverBench {
-  return new DriverBench(program, driver, machine, watch);
+  return new DriverBench(program, driver, machine);
 }
-
-/** A case on a machine that nothing else was tried on. @returns What is wrong, or null. */
-export function runAlone(options: DriverHuntOptions, each: DriverCase): CaseEnd {
-  return newBench(options, each.machine).run(each, 0);
-}
-

@@ -7,6 +7,7 @@ import type { MachineVariation } from "./variations.ts";
 interface Found {
   readonly case: DriverCase;
   readonly wrong: Wrong;
+  readonly refused: boolean;
 }
 
 export interface CaseChoices {
@@ -17,20 +18,20 @@ export interface CaseChoices {
 
 /**
  * The smallest case that is found by leaving out and making plainer, one thing at a time.
- * @param run Tries a case; what is wrong in it, or null.
+ * @param run Tries a case; null where nothing is wrong in it.
  */
 export function smallerCase(
   found: Found,
   choices: CaseChoices,
-  run: (each: DriverCase) => Wrong | null,
+  run: (each: DriverCase) => Found | null,
 ): Found {
   let smallest = found;
   for (let again = true; again;) {
     again = false;
     for (const smaller of candidates(smallest.case, choices)) {
-      const wrong = run(smaller);
-      if (wrong === null || wrong.kind !== smallest.wrong.kind) continue;
-      smallest = { case: smaller, wrong };
+      const tried = run(smaller);
+      if (tried === null || tried.wrong.kind !== smallest.wrong.kind) continue;
+      smallest = tried;
       again = true;
       break;
     }

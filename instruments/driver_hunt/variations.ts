@@ -2,14 +2,16 @@
  * The machines that a driver is tried on: that of its file, and what `with` can make of it. How
  * devices are translated, whether the device sees the CPU's caches, and how far it reaches.
  */
+import { GIB } from "../../runtime/address.ts";
+import { formatSize } from "../../lang/text/numbers.ts";
 import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import { buildLab } from "../../devices/lab.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 
-/** Memory above 4 GiB, for buffers that a device of 32 bits does not reach. */
-export const MORE_RAM = "ram.size = 8GiB";
+/** Enough for buffers above 4 GiB, which a device of 32 bits does not reach. */
+const RAM_BYTES = 8 * GIB;
 
 export interface MachineVariation {
   /**
@@ -18,6 +20,14 @@ export interface MachineVariation {
    */
   readonly settings: string;
   readonly config: LabConfig;
+}
+
+/** The machines of a hunt. */
+export interface MachineSpace {
+  /** Those that differ least from the file's first. All have memory above 4 GiB. */
+  readonly machines: readonly MachineVariation[];
+  /** What gives the file's machine that memory, as a setting; empty where it has it. */
+  readonly highSetting: string;
 }
 
 /** The same setting with each of its values. */
@@ -50,7 +60,7 @@ export function machineVariations(
   file: string,
   device: string,
   loader: SourceLoader,
-): readonly MachineVariation[] | string {
+): MachineSpace | string {
   const axes: readonly Axis[] = [
     modes(device),
     [[`${device}.coherent = true`], [`${device}.coherent = false`]],
@@ -61,8 +71,14 @@ export function machineVariations(
     [[]],
   );
   const single = [...new Set(all.flat())];
-  const rows = [[], ...single.map((setting) => [setting]), ...all];
-  const configs = configsOf(file, rows.map((row) => [MORE_RAM, ...row]), loader);
+  const plain = configsOf(file, [[]], loader);
+  if (typeof plain === "string") return plain;
+  const highSetting = plain[0]!.ramSizeBytes < RAM_BYTES
+    ? `ram.size = ${formatSize(RAM_BYTES)}`
+    : "";
+  const rows = [[], ...single.map((setting) => [setting]), ...all]
+    .map((row) => highSetting === "" ? row : [highSetting, ...row]);
+  const configs = configsOf(file, rows, loader);
   if (typeof configs === "string") return configs;
   const kinds = configs.map((config) => kindOf(config, device));
   // What changes nothing need not be said.
@@ -76,7 +92,8 @@ export function machineVariations(
     const config = configs[at]!;
     found.set(kinds[at]!, { settings: changed.join(", "), config, changes: changed.length });
   });
-  return [...found.values()].sort((one, other) => one.changes - other.changes);
+  const machines = [...found.values()].sort((one, other) => one.changes - other.changes);
+  return { machines, highSetting };
 }
 
 /** What a machine is to a device; two of one kind need not both be tried. */

@@ -23,8 +23,19 @@ export function bufferText(
 ): string {
   const regular = explicit || vecs.some(({ phys }) => phys >= 4 * GIB) ? null : shapeText(vecs);
   if (regular !== null) return `buffer(${regular}, fill: ${fill})`;
+  return segmentsText(
+    vecs.map(({ phys, sizeBytes }) => ({ phys: scenarioPhys(phys, step), sizeBytes })),
+    fill,
+  );
+}
+
+/** The call that takes a buffer at these very addresses. */
+export function segmentsText(
+  vecs: readonly { readonly phys: number; readonly sizeBytes: number }[],
+  fill: string,
+): string {
   const segments = vecs.map(({ phys, sizeBytes }) =>
-    `{ phys: ${formatAddress(scenarioPhys(phys, step))}, size: ${formatSize(sizeBytes)} }`
+    `{ phys: ${formatAddress(phys)}, size: ${formatSize(sizeBytes)} }`
   );
   const oneLine = `buffer(segments: [${segments.join(", ")}], fill: ${fill})`;
   if (oneLine.length <= 76) return oneLine;

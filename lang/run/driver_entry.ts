@@ -45,23 +45,17 @@ export interface DriverEntry<F = number> {
   readonly dirs: readonly DriverDirection[];
 }
 
-/** A key of a declaration. */
-interface KeyRow {
-  readonly takes: string;
-  readonly doc: string;
-}
-
-/** The keys of a `driver`, as docs/hunt.md has them. */
+/** The keys of a `driver`, each with what it takes; docs/hunt.md says what they are. */
 export const DRIVER_KEYS = {
-  map: { takes: "a function", doc: "Maps a buffer." },
-  unmap: { takes: "a function", doc: "Ends what `map` began." },
-  takes: { takes: "a function", doc: "False for a buffer that the driver is never given." },
-  device: { takes: "a device", doc: "Whose memory it is; the machine's only one when left out." },
-  pieces: { takes: "an int or a range of ints", doc: "How many pieces a buffer has." },
-  sizes: { takes: "a list of sizes", doc: "How long a piece may be." },
-  offsets: { takes: "a list of sizes", doc: "Where in its page a piece may begin." },
-  dirs: { takes: `a list of ${DRIVER_DIRECTIONS.join(", ")}`, doc: "Which way data moves." },
-} as const satisfies Record<string, KeyRow>;
+  map: "a function",
+  unmap: "a function",
+  takes: "a function",
+  device: "a device",
+  pieces: "an int or a range",
+  sizes: "a list of sizes",
+  offsets: "a list of sizes",
+  dirs: "a list of directions",
+} as const;
 
 type DriverKey = keyof typeof DRIVER_KEYS;
 
@@ -217,8 +211,9 @@ class DriverReader {
     const dirs = DRIVER_DIRECTIONS.filter((dir) =>
       values.some((value) => value instanceof Word && value.name === dir)
     );
-    if (dirs.length === 0 || dirs.length !== new Set(values).size) this.#refuseValue("dirs");
-    else if (!given && dirs.length > 1) {
+    if (dirs.length === 0 || dirs.length !== new Set(values).size) {
+      this.#refuseValue("dirs", DRIVER_DIRECTIONS.join(", "));
+    } else if (!given && dirs.length > 1) {
       this.#refuse(
         this.#entries.get("dirs")!.value.span,
         "There are several directions, but `map` is not told which",
@@ -245,7 +240,7 @@ class DriverReader {
 
   #refuseValue(key: DriverKey, hint?: string): void {
     const { span } = this.#entries.get(key)!.value;
-    this.#refuse(span, `\`${key}\` takes ${DRIVER_KEYS[key].takes}`, hint);
+    this.#refuse(span, `\`${key}\` takes ${DRIVER_KEYS[key]}`, hint);
   }
 }
 

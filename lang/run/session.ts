@@ -464,6 +464,7 @@ class SessionState {
       variant: variantIn(this.#scope),
       main: null,
       tests,
+      drivers: [],
     };
   }
 

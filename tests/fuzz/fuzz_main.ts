@@ -97,7 +97,7 @@ function tryRequests(seed: number, seconds: number | null): boolean {
     shard: null,
   }) as HuntSettings;
   const screen = new ProcessScreen();
-  const exitCode = runHunt(settings, screen);
+  const exitCode = runHunt({ settings }, screen, { interrupted: () => false });
   screen.flush();
   return exitCode === HELD;
 }

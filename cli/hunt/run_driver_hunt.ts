@@ -1,0 +1,125 @@
+/** The hunt for what is wrong with the drivers of a file, as a command. */
+import { caseText } from "../../instruments/driver_hunt/case_text.ts";
+import {
+  type DriverFinding,
+  type DriverHuntResult,
+  huntDriver,
+} from "../../instruments/driver_hunt/hunt_driver.ts";
+import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
+import { runScenarioText } from "../../instruments/hunt/scenario_check.ts";
+import type { DriverEntry } from "../../lang/run/driver_entry.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { refuse, type Screen } from "../screen.ts";
+
+/** Between two lines of progress, by the host's clock. */
+const PROGRESS_MS = 250;
+
+export interface DriverHuntSettings {
+  readonly program: Program;
+  /** How a scenario beside it calls the file. */
+  readonly file: string;
+  readonly loader: SourceLoader;
+  readonly seed: number;
+  /** Of each driver. */
+  readonly cases: number;
+  /** Of all drivers together; Infinity: as long as it takes. */
+  readonly seconds: number;
+}
+
+/** Hunts in each driver of a file, and prints what is found. */
+export function runDriverHunt(
+  settings: DriverHuntSettings,
+  screen: Screen,
+  interrupts: Pick<Interrupts, "interrupted">,
+): ExitCode {
+  const until = performance.now() + 1000 * settings.seconds;
+  let exitCode = HELD;
+  for (const driver of settings.program.drivers) {
+    if (interrupts.interrupted()) break;
+    const space = machineVariations(settings.file, driver.device, settings.loader);
+    if (typeof space === "string") return refuse(space, screen);
+    const progress = new Progress(driver.name, screen);
+    const result = huntDriver({
+      program: settings.program,
+      driver,
+      machines: space.machines,
+      seed: settings.seed,
+      cases: settings.cases,
+      mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
+      onProgress: (cases, pieces) => progress.tell(cases, pieces),
+    });
+    progress.clear();
+    if (result.finding !== null) {
+      screen.out(findingText(result.finding, driver, space, settings));
+      exitCode = worseExitCode(exitCode, FAILED);
+    }
+    screen.out(`${summary(driver, result, space)}\n`);
+  }
+  return exitCode;
+}
+
+/** The smallest case as a test; what is printed is run before. */
+function findingText(
+  finding: DriverFinding,
+  driver: DriverEntry,
+  { highSetting }: MachineSpace,
+  { file, loader }: DriverHuntSettings,
+): string {
+  const text = caseText(finding, { driver, file, highSetting });
+  const proven = runScenarioText(`${text}\n`, loader).end === "failed";
+  const note = proven
+    ? ""
+    : "# This test does not fail by itself: it takes what other cases have left behind.\n";
+  return `${note}${text}\n\n`;
+}
+
+/** `ok | driver "ring" | 0 of 12_048 cases | …`. */
+function summary(
+  driver: DriverEntry,
+  { allUpTo, cases, finding, layouts, leftOut, refused, stopped }: DriverHuntResult,
+  { machines }: MachineSpace,
+): string {
+  const wrong = finding === null ? 0 : 1;
+  const { last } = driver.pieces;
+  const reach = finding !== null
+    ? "the smallest that is wrong"
+    : allUpTo === last
+    ? "every one there is"
+    : allUpTo === 0
+    ? "drawn"
+    : `every one up to ${formatCount(allUpTo, "piece")}, others drawn`;
+  return [
+    finding === null ? "ok" : "found",
+    `driver "${driver.name}"`,
+    `${wrong} of ${formatCount(cases, "case")}`,
+    `${formatCount(layouts, "layout")} on ${formatCount(machines.length, "machine")}`,
+    ...refused === 0 ? [] : [`${formatCount(refused, "buffer")} refused for a reason`],
+    ...leftOut === 0 ? [] : [`${formatCount(leftOut, "layout")} left out`],
+    stopped ? `${reach}, until it was stopped` : reach,
+  ].join(" | ");
+}
+
+/** One line that is written again and again, on a terminal only. */
+class Progress {
+  #nextMs = performance.now() + PROGRESS_MS;
+  #shown = false;
+
+  constructor(readonly name: string, readonly screen: Screen) {}
+
+  tell(cases: number, pieces: number): void {
+    const now = performance.now();
+    if (this.screen.columns === null || now < this.#nextMs) return;
+    this.#nextMs = now + PROGRESS_MS;
+    this.#shown = true;
+    const text = `${this.name}: ${formatCount(cases, "case")}, ${formatCount(pieces, "piece")}`;
+    this.screen.err(`\r\x1b[2K${text.slice(0, this.screen.columns - 1)}`);
+  }
+
+  clear(): void {
+    if (this.#shown) this.screen.err("\r\x1b[2K");
+  }
+}

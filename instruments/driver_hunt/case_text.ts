@@ -1,0 +1,105 @@
+/** A case in which something is wrong, as a test that fails: pasted into a file beside the driver's. */
+import type { DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
+import { wrapText } from "../../lang/text/columns.ts";
+import { formatCount, formatSize } from "../../lang/text/numbers.ts";
+import { formatOrdinal } from "../../lang/text/ordinal.ts";
+import { segmentsText } from "../hunt/scenario_memory.ts";
+import type { DriverCase } from "./driver_case.ts";
+import type { DriverFinding } from "./hunt_driver.ts";
+import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
+
+const COMMENT_COLUMNS = 96;
+
+export interface CaseTextOptions {
+  readonly driver: DriverEntry;
+  /** How a scenario beside it calls the driver's file. */
+  readonly file: string;
+  /** The setting that gives the file's machine memory above 4 GiB; empty where it has it. */
+  readonly highSetting: string;
+}
+
+/** The scenario, without a line end behind it. */
+export function caseText(finding: DriverFinding, options: CaseTextOptions): string {
+  const { case: each, wrong } = finding;
+  const { dir, fault, layout, machine } = each;
+  const { driver, file, highSetting } = options;
+  const segments = segmentsOf(layout);
+  const settings = [
+    ...machine.settings === "" ? [] : [machine.settings],
+    ...segments.some(({ phys }) => phys >= HIGH_PHYS) && highSetting !== "" ? [highSetting] : [],
+    ...wrong.kind === "report" ? ["checker = fail"] : [],
+  ];
+  const body = new BodyWriter(finding, driver).lines();
+  const tried = fault === null
+    ? body
+    : [`fail ${fault.point} nth ${fault.nth} {`, ...indent(body), "}"];
+  const judged = wrong.kind === "left"
+    ? ["let after = fork {", ...indent(tried), "} and { }", "assert after.first.leaks == []"]
+    : tried;
+  const room = dir === "to_device"
+    ? []
+    : [`let news = buffer(size: ${formatSize(layoutBytes(layout))}, fill: random)`];
+  const lines = [`let buf = ${segmentsText(segments, "random")}`, ...room, ...judged];
+  return [
+    ...wrapText(`${wrong.text}.`, COMMENT_COLUMNS).map((line) => `# ${line}`),
+    `use "${file}"`,
+    "",
+    `test "${titleOf(each, driver)}"${
+      settings.length === 0 ? "" : ` with { ${settings.join(", ")} }`
+    } {`,
+    ...indent(lines),
+    "}",
+  ].join("\n");
+}
+
+/** `ring: 2 pieces, to_device, dma_iova_link fails the 2nd time`. */
+function titleOf({ dir, fault, layout }: DriverCase, driver: DriverEntry): string {
+  return [
+    `${driver.name.replaceAll('"', '\\"')}: ${formatCount(layout.length, "piece")}`,
+    ...driver.dirs.length === 1 ? [] : [dir],
+    ...fault === null ? [] : [`${fault.point} fails the ${formatOrdinal(fault.nth)} time`],
+  ].join(", ");
+}
+
+/** Writes what a case does with the driver. */
+class BodyWriter {
+  constructor(readonly finding: DriverFinding, readonly driver: DriverEntry) {}
+
+  lines(): string[] {
+    const { driver: { map }, finding: { case: { dir, fault }, refusal, refused, wrong } } = this;
+    const mapping = this.#call(map, "buf");
+    if (refused && wrong.kind !== "refused") return [mapping];
+    const reads = wrong.kind !== "refused" && dir !== "from_device";
+    const use = this.#use();
+    return [
+      ...reads ? ["let sent = buf.bytes"] : [],
+      `let told = ${mapping}`,
+      ...wrong.kind === "refused"
+        ? [`assert told != ${refusal}`]
+        // A driver that is right says no where something fails.
+        : fault === null
+        ? use
+        : [`if told != ${refusal} {`, ...indent(use), "}"],
+    ];
+  }
+
+  /** What is done with a buffer that is mapped. */
+  #use(): string[] {
+    const { driver: { device, unmap }, finding: { case: { dir } } } = this;
+    const writes = dir !== "to_device";
+    return [
+      ...dir === "from_device" ? [] : [`assert ${device}.gather(told) == sent`],
+      ...writes ? [`assert ${device}.scatter(told, news.bytes)`] : [],
+      this.#call(unmap, "buf, told"),
+      ...writes ? ["assert buf == news"] : [],
+    ];
+  }
+
+  #call({ name, takesDirection }: DriverFunction, args: string): string {
+    return `${name}(${args}${takesDirection ? `, ${this.finding.case.dir}` : ""})`;
+  }
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`);
+}

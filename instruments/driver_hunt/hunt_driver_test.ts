@@ -1,0 +1,267 @@
+import { assert, assertEquals } from "@std/assert";
+import { memoryLoader } from "../../lang/testing/test_support.ts";
+import { loadProgram } from "../../lang/language.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { runScenarioText } from "../hunt/scenario_check.ts";
+import { DriverBench } from "./bench.ts";
+import { caseText } from "./case_text.ts";
+import type { DriverCase, WrongKind } from "./driver_case.ts";
+import { type DriverHuntResult, huntDriver } from "./hunt_driver.ts";
+import { LayoutSpace } from "./layout.ts";
+import { type MachineSpace, machineVariations } from "./variations.ts";
+
+const FILE = "driver.dma";
+const EXAMPLE = Deno.readTextFileSync(
+  new URL("../../examples/07-two-step-unwind.dma", import.meta.url),
+);
+
+interface Hunted {
+  readonly result: DriverHuntResult;
+  /** The smallest case as a test; null when nothing is wrong. */
+  readonly text: string | null;
+}
+
+/** Null where the file is wrong before anything is run. */
+function load(file: string): Program | null {
+  return loadProgram(new SourceFile(FILE, file), memoryLoader()).program;
+}
+
+function spaceOf(file: string, program: Program): MachineSpace {
+  const { device } = program.drivers[0]!;
+  const space = machineVariations(FILE, device, memoryLoader({ [FILE]: file }));
+  assert(typeof space !== "string", String(space));
+  return space;
+}
+
+function huntIn(file: string, cases = 1e6, seed = 1): Hunted | null {
+  const program = load(file);
+  if (program === null) return null;
+  const driver = program.drivers[0]!;
+  const { highSetting, machines } = spaceOf(file, program);
+  const result = huntDriver({ program, driver, machines, seed, cases, mayGoOn: () => true });
+  const { finding } = result;
+  const text = finding === null ? null : caseText(finding, { driver, file: FILE, highSetting });
+  return { result, text };
+}
+
+/** How a printed test ends beside a file. */
+function endBeside(file: string, text: string): string {
+  return runScenarioText(`${text}\n`, memoryLoader({ [FILE]: file })).end;
+}
+
+/** What the hunt found is printed as a test that fails beside the driver. */
+function checkFound(file: string, hunted: Hunted | null, kind: WrongKind): DriverCase {
+  const finding = hunted?.result.finding;
+  assert(hunted !== null && finding && hunted.text !== null, `nothing was found in\n${file}`);
+  assertEquals(finding.wrong.kind, kind, hunted.text);
+  assertEquals(endBeside(file, hunted.text), "failed", hunted.text);
+  return finding.case;
+}
+
+Deno.test("the driver of example 07 holds in every case, and they are as many as its rules make", () => {
+  const { result } = huntIn(EXAMPLE)!;
+  assertEquals(result.finding, null);
+  assertEquals(result.allUpTo, 4);
+  // The first piece lies low or high; each other one apart, touching, or high.
+  const layouts = [1, 2, 3, 4].map((pieces) => 2 * 3 ** (pieces - 1));
+  assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
+  // Six modes, coherent or not, 64 bits or 32: half of them translate. There, besides the run in
+  // which nothing fails, the call for a range, the search for one, each link, three page tables and
+  // the sync can fail; elsewhere only the call for a range is come to.
+  const each = (pieces: number) => 12 * (1 + 2 + pieces + 3 + 1) + 12 * (1 + 1);
+  assertEquals(
+    result.cases,
+    layouts.reduce((sum, count, index) => sum + count * each(index + 1), 0),
+  );
+  // Mapped are only those in which nothing fails and addresses are translated.
+  assertEquals(result.cases - result.refused, 12 * result.layouts);
+});
+
+/** The lines of a function of a file, the first and the last aside. */
+function linesOf(file: string, name: string): { readonly first: number; readonly count: number } {
+  const lines = file.split("\n");
+  const head = lines.findIndex((line) => line.startsWith(`fn ${name}(`));
+  const end = lines.findIndex((line, index) => index > head && line === "}");
+  return { first: head + 1, count: end - head - 1 };
+}
+
+function withoutLines(file: string, first: number, count: number): string {
+  return file.split("\n").toSpliced(first, count).join("\n");
+}
+
+/** What the hunt finds when a line of `build` is left out; null: the file is wrong without it. */
+const REMOVED_LINES: readonly (readonly [line: string, found: WrongKind | null])[] = [
+  ["if not dma_iova_try_alloc(", "told"],
+  ["let linked = 0B", null],
+  ["let failed = false", null],
+  ["for page in buf.pages {", null],
+  ["let step = try dma_iova_link(", null],
+  ["if not step.ok { failed = true; break }", "fault"],
+  ["linked += 4KiB", "report"],
+  ["}", null],
+  ["if not failed {", null],
+  ["let step = try dma_iova_sync(", null],
+  ["failed = not step.ok", "report"],
+  ["}", null],
+  ["if failed {", null],
+  ["if linked > 0B { dma_iova_unlink(", "left"],
+  ["dma_iova_free(nic, state)", "left"],
+  ["}", null],
+  ["return not failed", "script"],
+];
+
+Deno.test("example 07 with any line of its driver left out is found, by the smallest case as a test", () => {
+  const { count, first } = linesOf(EXAMPLE, "build");
+  assertEquals(count, REMOVED_LINES.length);
+  for (const [index, [begins, kind]] of REMOVED_LINES.entries()) {
+    const line = EXAMPLE.split("\n")[first + index]!.trim();
+    assert(line.startsWith(begins), line);
+    const file = withoutLines(EXAMPLE, first + index, 1);
+    const hunted = huntIn(file);
+    if (kind === null) {
+      assertEquals(hunted, null, line);
+      continue;
+    }
+    const found = checkFound(file, hunted, kind);
+    assertEquals(found.layout.length, 1, line);
+    // What is wrong is the line: with it the same test holds.
+    assertEquals(endBeside(EXAMPLE, hunted!.text!), "held", hunted!.text!);
+  }
+});
+
+Deno.test("example 07 with a whole block of its driver left out is found", () => {
+  const lines = EXAMPLE.split("\n");
+  for (
+    const [head, count, kind] of [
+      ["  for page in buf.pages {", 5, "fault"],
+      ["  if not failed {", 4, "report"],
+      ["  if failed {", 4, "left"],
+    ] as const
+  ) {
+    const file = withoutLines(EXAMPLE, lines.indexOf(head), count);
+    checkFound(file, huntIn(file), kind);
+  }
+});
+
+/** A driver with a way for every machine: in two steps where there is a range, else piece by piece. */
+const EVERYWHERE = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+
+fn map_any(buf, dir) {
+  let list = scatterlist(buf)
+  let tried = try dma_map_sgtable(nic, list, dir)
+  if not tried.ok { return none }
+  return list
+}
+
+fn unmap_any(_buf, list, dir) {
+  dma_unmap_sg(nic, list, dir)
+}
+
+driver "lists" {
+  map = map_any
+  unmap = unmap_any
+  pieces = 1..=2
+  sizes = [4KiB, 576B]
+  offsets = [0B, 1KiB]
+}
+`;
+
+Deno.test("a driver of scatterlists is tried in each direction, with pieces of any shape", () => {
+  const program = load(EVERYWHERE);
+  assert(program !== null);
+  const { result, text } = huntIn(EVERYWHERE)!;
+  assertEquals(text, null);
+  assertEquals(program.drivers[0]!.dirs, ["to_device", "from_device", "bidirectional"]);
+  // Two sizes at two offsets, low or high; a second piece may touch the first instead.
+  assertEquals(result.layouts, 8 + 8 * (8 + 2));
+  assert(result.cases > result.layouts * 24 * 3, "and each place of failure");
+});
+
+Deno.test("a driver that unmaps in another direction, or says another length, is found", () => {
+  const other = EVERYWHERE.replace(
+    "dma_unmap_sg(nic, list, dir)",
+    "dma_unmap_sg(nic, list, to_device)",
+  );
+  const found = checkFound(other, huntIn(other), "report");
+  assert(found.dir !== "to_device");
+  const short = EVERYWHERE.replace(
+    "scatterlist(buf)",
+    "scatterlist(buf.slice(0B..512B))",
+  );
+  checkFound(short, huntIn(short), "told");
+});
+
+Deno.test("a driver that takes some buffers only is given no others", () => {
+  const file = EVERYWHERE.replace(
+    'driver "lists" {',
+    "fn pages_only(buf) {\n" +
+      "  for segment in buf.segments {\n    if segment.size % 4KiB != 0B or segment.phys % 4KiB != 0 " +
+      '{ return false }\n  }\n  return true\n}\n\ndriver "lists" {\n  takes = pages_only',
+  );
+  const { result, text } = huntIn(file)!;
+  assertEquals(text, null);
+  // 4 KiB at the start of a page, low or high; and then the same, or touching it.
+  assertEquals(result.layouts - result.leftOut, 2 + 2 * 3);
+});
+
+/** Only a buffer of more than so many pieces shows what is wrong. */
+const LATE = EXAMPLE.replace("pieces = 1..=4 }", "pieces = 1..=40, dirs = [to_device] }")
+  .replace("    linked += 4KiB\n", "    if linked < 48KiB { linked += 4KiB }\n");
+
+Deno.test("where there are too many cases some are drawn, by the seed, and made smaller", () => {
+  const first = huntIn(LATE, 3000);
+  const found = checkFound(LATE, first, "refused");
+  assert(first!.result.allUpTo >= 1 && first!.result.allUpTo < 13);
+  // 12 pages are still told apart, the 14th link comes upon the 13th.
+  assertEquals(found.layout.length, 14);
+  assertEquals(found.machine.settings, "");
+  assertEquals(found.fault, null);
+  assert(found.layout.every(({ place }) => place === "apart"));
+  assertEquals(
+    huntIn(LATE, 3000)!.result.cases,
+    first!.result.cases,
+    "the same seed, the same hunt",
+  );
+});
+
+Deno.test("a case ends on a machine that others were tried on as on one of its own", () => {
+  const program = load(EXAMPLE)!;
+  const driver = program.drivers[0]!;
+  const { machines } = spaceOf(EXAMPLE, program);
+  const space = new LayoutSpace({ ...driver, hasHigh: true });
+  for (const machine of machines) {
+    const used = new DriverBench(program, driver, machine);
+    for (let number = 0; number < space.count(3); number++) {
+      const plain = { layout: space.layout(3, number), dir: "to_device", fault: null } as const;
+      const alone = new DriverBench(program, driver, machine).run(plain, 0);
+      assertEquals(used.run(plain, number), alone, machine.settings);
+      for (const fault of alone.places) {
+        const case_ = { ...plain, fault };
+        assertEquals(
+          used.run(case_, number),
+          new DriverBench(program, driver, machine).run(case_, 0),
+          `${machine.settings} ${fault.point} ${fault.nth}`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("a hunt that is ended tells what it has counted", () => {
+  const program = load(EXAMPLE)!;
+  const { machines } = spaceOf(EXAMPLE, program);
+  let looks = 0;
+  const result = huntDriver({
+    program,
+    driver: program.drivers[0]!,
+    machines,
+    seed: 1,
+    cases: 1e6,
+    mayGoOn: () => ++looks < 4,
+  });
+  assertEquals([result.stopped, result.cases, result.finding], [true, 3 * 512, null]);
+});
