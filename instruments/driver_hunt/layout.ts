@@ -13,7 +13,7 @@ import {
 import type { BufferSegment } from "../../runtime/memory/host_buffer.ts";
 
 /** Scenarios have memory at chosen places from here on; scripts get other pages from 1 GiB on. */
-export const LOW_PHYS = 16 * MIB;
+const LOW_PHYS = 16 * MIB;
 /** Above what 32 bits reach. */
 export const HIGH_PHYS = 4 * GIB;
 /** More than the longest buffer takes at either place. */

@@ -1,4 +1,5 @@
 /** What a `driver` declaration marks: the functions, and what `dmalab hunt` tries them with. */
+import { formatCount } from "../text/numbers.ts";
 import type { Kind } from "../values/spec.ts";
 import { ListValue, Quantity, RangeValue, type Value, Word } from "../values/value.ts";
 import type { Registry } from "../values/registry.ts";
@@ -11,7 +12,7 @@ import type { Span } from "../source.ts";
 import type { DriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
 
 /** Which way a driver's device moves data. */
-export const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const;
+const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const;
 
 export type DriverDirection = typeof DRIVER_DIRECTIONS[number];
 
@@ -142,10 +143,11 @@ class DriverReader {
     const more = key === "takes" ? 0 : 1;
     const takesDirection = parameters.length === plain + 1;
     if (parameters.length < plain || parameters.length > plain + more) {
+      const takesText = formatCount(parameters.length, "argument");
       const withDirection = more === 0 ? "" : ` or ${form.replace(")", ", dir)")}`;
       return this.#refuse(
         value.span,
-        `\`${text}\` takes ${parameters.length} arguments, and is called as ${form}${withDirection}`,
+        `\`${text}\` takes ${takesText}, and is called as ${form}${withDirection}`,
       );
     }
     return { name: text, function: binding, takesDirection };

@@ -145,7 +145,7 @@ export const CHECK_CODES = {
     explanation:
       "`driver` names the functions of a driver and what they are tried with: `map(buf)` gives what `unmap(buf, told)` " +
       "takes, both may have the direction as a further parameter, and the other keys say what buffers there are.",
-    example: 'driver "ring" { map = fill_ring }     # unmap is missing',
+    example: 'fn fill(buf) { return buf }\ndriver "ring" { map = fill }     # unmap is missing',
   },
   E0401: {
     title: "kinds do not mix",
