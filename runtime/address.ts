@@ -44,6 +44,16 @@ export const TIB = 1024 * GIB;
 /** Addresses at or above this cannot be represented exactly and never become a number. */
 export const ADDRESS_LIMIT = 2 ** 53;
 
+/** The machine would use an address that is no exact number: a limit of the simulator, not of it. */
+export class AddressLimitError extends Error {
+  override readonly name = "AddressLimitError";
+
+  /** @param what What is there, as a sentence's beginning. */
+  constructor(what: string, address: number) {
+    super(`${what} 0x${address.toString(16)}: dmalab counts exactly below 2^53`);
+  }
+}
+
 /**
  * What a failed mapping returns: the kernel's all-ones DMA address.
  *

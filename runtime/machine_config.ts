@@ -57,8 +57,8 @@ export const IOMMU_SETTINGS = {
       "The pages it maps, the smallest of them the granule. Of a larger granule the default is that " +
       "granule, and what one table of it spans.",
   }),
-  addressBits: setting("address_bits", int(32, 52), 48, {
-    doc: "How many address bits it translates.",
+  addressBits: setting("address_bits", int(32, 57), 48, {
+    doc: "How many address bits it translates; addresses from 2^53 on are an error (E0808).",
   }),
   cachingMode: setting("caching_mode", BOOL, false, {
     doc:

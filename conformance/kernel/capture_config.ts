@@ -5,6 +5,7 @@
  * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
  * keys").
  */
+import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { Difference, Json } from "../difference.ts";
 import { TOPOLOGY_NAMES } from "./captured_peers.ts";
 
@@ -33,7 +34,7 @@ export interface CaptureConfig {
   readonly metadata_sgl?: boolean;
   readonly metadata_extended?: boolean;
   readonly max_sectors_kb_set?: number;
-  readonly nomerges?: 0 | 1 | 2;
+  readonly nomerges?: NoMerges;
   readonly scheduler?: "mq-deadline";
   readonly p2p_topology?: string;
   readonly [key: string]: Json | undefined;

@@ -3,11 +3,17 @@ import type { CaptureCase } from "./kernel_data.ts";
 import { RequestRecords } from "./request_records.ts";
 
 /** A request of a run with only what tells of its record. */
-function captured(cid: number | null, group: number, submission: number, scheduler?: string) {
+function captured(
+  cid: number | null,
+  group: number,
+  submission: number,
+  scheduler?: string,
+  op = "read",
+) {
   return {
     id: "run.1/1",
     config: scheduler === undefined ? {} : { scheduler },
-    request: { group, submissions: [submission] },
+    request: { group, op, submissions: [submission] },
     command: cid === null ? null : { cid },
   } as unknown as CaptureCase;
 }
@@ -25,5 +31,16 @@ Deno.test("with a scheduler records follow submission, tags dispatch", () => {
   const other = captured(13, 82, 82, "mq-deadline");
   const records = new RequestRecords([...cases, other]);
   const numbers = [...cases, other].map((each) => records.numberOf(each) & 0xfff);
-  assertEquals(numbers, [9, 12, 10, 11, 13]);
+  assertEquals(numbers, [0, 3, 1, 2, 4]);
+});
+
+Deno.test("the 65th request of a scheduler's word gets the first tag again, or the last one when it writes (nvme.md 2.5)", () => {
+  for (const [op, tag] of [["read", 0], ["write", 63]] as const) {
+    const cases = Array.from(
+      { length: 64 },
+      (_, index) => captured(index, index, index, "mq-deadline"),
+    );
+    const last = captured(64, 64, 64, "mq-deadline", op);
+    assertEquals(new RequestRecords([...cases, last]).numberOf(last) & 0xfff, tag);
+  }
 });

@@ -19,7 +19,8 @@ import {
   type UserRun,
 } from "../../runtime/block/bio_builder.ts";
 import type { BlockRules } from "../../runtime/block/block_rules.ts";
-import { integritySegments, RequestMerger } from "../../runtime/block/merge.ts";
+import { DeadlineScheduler } from "../../runtime/block/deadline_scheduler.ts";
+import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
 import { Plug, type PlugTarget } from "../../runtime/block/plug.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { BlockRequest } from "../../runtime/block/request.ts";
@@ -40,20 +41,56 @@ const CACHED_PAGE = {
 /** The next address of memory that the kernel takes for itself: the captures give them. */
 export type KernelPages = () => PhysAddr;
 
+/** How the queue was set up. */
+export interface QueueSetup {
+  readonly nomerges: NoMerges;
+  readonly scheduled: boolean;
+}
+
 export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly merger: RequestMerger;
   /** Requests in the order in which they went to the driver. */
   readonly sent: BlockRequest[] = [];
   readonly #splitter: BioSplitter;
 
-  constructor(private readonly limits: QueueLimits, private readonly rules: BlockRules) {
-    const events = new EventStream(new VirtualClock());
+  /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
+  readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
+
+  constructor(
+    private readonly limits: QueueLimits,
+    private readonly rules: BlockRules,
+    { nomerges, scheduled }: QueueSetup,
+  ) {
+    const clock = new VirtualClock();
+    const events = new EventStream(clock);
     this.#splitter = new BioSplitter(limits, rules.gap, events);
-    this.merger = new RequestMerger(limits, rules.gap, events);
+    this.merger = new RequestMerger(limits, rules.gap, events, nomerges);
+    this.#scheduler = scheduled ? new DeadlineScheduler(clock) : null;
   }
 
   sendBatch(requests: readonly BlockRequest[]): void {
-    this.sent.push(...requests);
+    for (const request of requests) this.#send(request);
+  }
+
+  #send(request: BlockRequest): void {
+    if (this.#scheduler === null || request.userCommand) this.sent.push(request);
+    else {
+      this.#scheduler.insert(request);
+      this.#joinNeighbours(this.#scheduler, request);
+    }
+  }
+
+  #joinNeighbours(scheduler: DeadlineScheduler<BlockRequest>, grown: BlockRequest): void {
+    const joined = scheduler.joinNeighbour(this.merger, grown);
+    if (joined !== null) this.#joinNeighbours(scheduler, joined.kept);
+  }
+
+  /** The scheduler's worker. */
+  #dispatch(): void {
+    const next = this.#scheduler?.next() ?? null;
+    if (next === null) return;
+    this.sent.push(next);
+    this.#dispatch();
   }
 
   /**
@@ -68,6 +105,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const plug = calls.length >= PLUG_FROM_CALLS ? new Plug<BlockRequest>() : null;
     const refused = calls.map((call) => !this.#call(call, memory(call), pages(call), plug));
     plug?.flush();
+    this.#dispatch();
     return refused;
   }
 
@@ -147,6 +185,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   #discard({ slba, bytes }: CapturedCall, pages: KernelPages): boolean {
     const first = this.sent.length;
     const ok = this.#submit(new Bio("discard", slba, [], bytes), null);
+    this.#dispatch();
     for (const request of this.sent.slice(first)) {
       request.specialPayload = { phys: pages(), sizeBytes: RANGES_BYTES };
     }
@@ -160,14 +199,20 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
       if (piece === null) return false;
       this.#attachMetadata(piece);
       const { nrSegments } = this.#splitter;
-      const joined = plug?.join(this, piece, nrSegments) ?? null;
+      const joined = plug?.join(this, piece, nrSegments) ?? this.#joinWaiting(piece, nrSegments);
       if (joined === null) {
         const request = this.#request(piece, nrSegments);
-        if (plug === null) this.sent.push(request);
+        if (plug === null) this.#send(request);
         else plug.hold(this, request);
       }
       if (piece === bio) return true;
     }
+  }
+
+  #joinWaiting(bio: Bio, nrSegments: number): BlockRequest | null {
+    const joined = this.#scheduler?.join(this.merger, bio, nrSegments) ?? null;
+    if (joined !== null) this.#joinNeighbours(this.#scheduler!, joined);
+    return joined;
   }
 
   /** The kernel's own metadata of a bio: one buffer somewhere. */

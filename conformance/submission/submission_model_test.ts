@@ -5,7 +5,7 @@ import { deriveLimits, type LimitsInput } from "../../runtime/block/queue_limits
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { CapturedCall } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
-import { SubmissionModel } from "./submission_model.ts";
+import { type QueueSetup, SubmissionModel } from "./submission_model.ts";
 
 const LARGE_PAGES = 0x1_0280_0000;
 function noPages(): PhysAddr {
@@ -34,7 +34,11 @@ function page(index: number, offset = 0, sizeBytes = 4096): Extents {
   return [[LARGE_PAGES + index * 8192 + offset, sizeBytes]];
 }
 
-function model(input: LimitsInput = {}, kernel: KernelProfile = "7.2"): SubmissionModel {
+function model(
+  input: LimitsInput = {},
+  kernel: KernelProfile = "7.2",
+  setup: QueueSetup = { nomerges: 0, scheduled: false },
+): SubmissionModel {
   const limits = deriveLimits({
     maxHwSectors: 1024,
     maxSegments: 129,
@@ -47,6 +51,7 @@ function model(input: LimitsInput = {}, kernel: KernelProfile = "7.2"): Submissi
   return new SubmissionModel(
     limits,
     blockRules({ ...KERNELS[kernel], quirks: new Set(["gap_of_next_piece_counts"]) }),
+    setup,
   );
 }
 
@@ -68,6 +73,22 @@ Deno.test("three calls submitted together are merged, two are not (captured)", (
     const target = model();
     run(target, burst(count));
     assertEquals(target.sent.length, requests, `${count} calls`);
+  }
+});
+
+Deno.test("a scheduler has two calls merged too, nomerges 2 none (block.md ch. 1, assertion 13)", () => {
+  for (
+    const [setup, two, three] of [
+      [{ nomerges: 0, scheduled: true }, 1, 1],
+      [{ nomerges: 2, scheduled: true }, 2, 3],
+      [{ nomerges: 2, scheduled: false }, 2, 3],
+    ] as const
+  ) {
+    for (const [count, requests] of [[2, two], [3, three]] as const) {
+      const target = model({}, "7.2", setup);
+      run(target, burst(count));
+      assertEquals(target.sent.length, requests, `${count} calls`);
+    }
   }
 });
 

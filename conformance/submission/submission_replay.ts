@@ -51,6 +51,8 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   }
   const { limits } = host.driver;
   const blockSectors = limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES;
+  const { nomerges = 0, scheduler } = environment.config;
+  const setup = { nomerges, scheduled: scheduler !== undefined };
   const memory = new CapturedMemory(calls);
   const rules = blockRules(KERNELS[profile]);
   const lost = new LostRequests(environment, captured.cases);
@@ -58,7 +60,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
   for (const group of chunk(calls, sameGroup)) {
-    const model = new SubmissionModel(limits, rules);
+    const model = new SubmissionModel(limits, rules, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
     for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {

@@ -2,6 +2,7 @@
 import { type Bytes, MIB, type PhysAddr } from "../../runtime/address.ts";
 import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { bioGap } from "../../runtime/block/block_rules.ts";
+import type { NoMerges } from "../../runtime/block/merge.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device/device.ts";
 import { EVENT_NAMES, type EventName } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
@@ -36,6 +37,7 @@ export interface RigOptions {
   readonly doorbellStride?: number;
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
+  readonly nomerges?: NoMerges;
   /** What fails already while the controller is brought up. */
   readonly faults?: readonly ArmedFault[];
 }
@@ -103,7 +105,7 @@ export class DriverRig {
     for (const fault of options.faults ?? []) this.machine.disarmFault(fault);
     stop();
     beforeReady?.(seen);
-    this.disk = new NvmeDisk(this.driver);
+    this.disk = new NvmeDisk(this.driver, options.nomerges);
     this.machine.markReady();
   }
 

@@ -15,16 +15,6 @@ import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 /** Never written: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];
 
-/** Those who wait for a request of several bios, in the order in which these joined. */
-class SharedOwner implements RequestOwner {
-  constructor(readonly first: RequestOwner, readonly second: RequestOwner) {}
-
-  requestEnded(request: BlockRequest): void {
-    this.first.requestEnded(request);
-    this.second.requestEnded(request);
-  }
-}
-
 export class Io implements RequestOwner {
   /** The first failure of a piece; OK until one fails. */
   statusCode: BlkStatus = BLK_STS.OK;
@@ -58,7 +48,7 @@ export class Io implements RequestOwner {
 
   /** Takes one more piece: a request, of which other bios may be a part too. */
   add(request: NvmeRequest): void {
-    request.owner = request.owner === null ? this : new SharedOwner(request.owner, this);
+    request.addOwner(this);
     // Most bios are one request: a list of one costs less than one that may grow.
     if (this.#requests.length === 0) this.#requests = [request];
     else this.#requests.push(request);
@@ -69,6 +59,10 @@ export class Io implements RequestOwner {
   close(status: BlkStatus): void {
     this.#submitting = false;
     if (this.statusCode === BLK_STS.OK) this.statusCode = status;
+  }
+
+  requestMerged(request: BlockRequest, into: BlockRequest): void {
+    this.#requests = this.#requests.map((each) => each === request ? into as NvmeRequest : each);
   }
 
   requestEnded(request: BlockRequest): void {

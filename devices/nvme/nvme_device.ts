@@ -10,7 +10,9 @@ import {
   setting,
   type SettingsOf,
   size,
+  word,
 } from "../../runtime/settings.ts";
+import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import {
   attachDmaDevice,
@@ -58,6 +60,12 @@ const SETTINGS = {
   }),
   depth: setting("depth", int(2, 4096), 1024, { doc: "Entries of a queue; one stays empty." }),
   // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 means "no limit".
+  scheduler: setting("scheduler", word("none", "mq_deadline"), "none", {
+    doc: "What stands in front of the queues, so that requests wait and can be joined.",
+  }),
+  nomerges: setting("nomerges", int<NoMerges>(0, 2), 0, {
+    doc: "What is left out of joining bios: 1 the longer searches, 2 all of it.",
+  }),
   mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
     doc: "Longest transfer of one command.",
   }),
@@ -179,6 +187,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       queues,
       pollQueues,
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
+      scheduler: settings.scheduler,
       sglThresholdBytes: settings.sglThresholdBytes,
       controllerMemory: lent === null ? null : controllerMemoryBar(providers, func, lent),
       nodes: settings.nodes,
@@ -193,7 +202,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       kind: "nvme",
       dma,
       function: func,
-      disk: new NvmeDisk(driver),
+      disk: new NvmeDisk(driver, settings.nomerges),
       controller,
       media,
       onUnrecorded() {

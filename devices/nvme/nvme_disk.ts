@@ -12,7 +12,7 @@ import {
   NO_VECS,
   vecsSizeBytes,
 } from "../../runtime/block/bio.ts";
-import { integritySegments, RequestMerger } from "../../runtime/block/merge.ts";
+import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
 import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { BioSplitter } from "../../runtime/block/split.ts";
@@ -29,6 +29,7 @@ import type { Machine } from "../../runtime/machine.ts";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
+import type { SubmittingDisk } from "./driver/queues/scheduled_dispatch.ts";
 import { NvmeRequest } from "./driver/command/nvme_request.ts";
 import { Io } from "./io.ts";
 import { RequestPayload } from "./request_payload.ts";
@@ -71,7 +72,7 @@ export interface PassthroughOptions {
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
-export class NvmeDisk implements PlugTarget<NvmeRequest> {
+export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   readonly driver: NvmeDriver;
   readonly machine: Machine;
   readonly namespace: NamespaceFacts;
@@ -81,8 +82,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   readonly #splitter: BioSplitter;
   readonly #adminSplitter: BioSplitter;
 
-  /** @param driver Brought up, with a namespace. */
-  constructor(driver: NvmeDriver) {
+  /**
+   * @param driver Brought up, with a namespace.
+   * @param nomerges What the queue leaves out of merging (`queue/nomerges`).
+   */
+  constructor(driver: NvmeDriver, nomerges: NoMerges = 0) {
     invariant(driver.namespace !== null, `${driver.dev.name} has no namespace`);
     this.driver = driver;
     this.machine = driver.machine;
@@ -91,9 +95,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     this.#payload = new RequestPayload(this.machine, this.namespace);
     const { gap } = driver.blockRules;
     const { events } = driver.machine;
-    this.merger = new RequestMerger(this.limits, gap, events);
+    this.merger = new RequestMerger(this.limits, gap, events, nomerges);
     this.#splitter = new BioSplitter(this.limits, gap, events);
     this.#adminSplitter = new BioSplitter(driver.adminLimits, gap, events);
+    if (driver.scheduler !== null) driver.scheduler.disk = this;
   }
 
   get name(): string {
@@ -159,8 +164,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
       if (piece !== bio) this.#payload.cut(piece, bio);
       if (!this.#payload.segmentsFit(piece, this.limits)) return this.#refuseMetadata(io, piece);
       const request = this.#request(piece, splitter.nrSegments, queue);
-      if (plug !== null) {
-        if (!this.#hold(plug, request, io)) return this.#refuseForMemory(io);
+      if (plug !== null || this.driver.scheduler !== null) {
+        if (!this.#holdBack(plug, request, io)) return this.#refuseForMemory(io);
       } else {
         request.id = ++this.machine.events.lastRequest;
         if (!this.#payload.attach(request)) return this.#refuseForMemory(io);
@@ -176,12 +181,17 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** Takes the requests of a plug that is flushed. */
   sendBatch(requests: readonly NvmeRequest[]): void {
     const batch = requests.filter((request) => {
-      // Only now is it known how many ranges a discard has.
-      if (request.op !== "discard" || this.#payload.attach(request)) return true;
+      // Only now is it known how many ranges a discard has; in a scheduler, not even now.
+      if (request.op !== "discard" || this.driver.scheduler !== null) return true;
+      if (this.attachRanges(request)) return true;
       request.end(BLK_STS.RESOURCE);
       return false;
     });
     this.driver.queueBatch(batch);
+  }
+
+  attachRanges(request: NvmeRequest): boolean {
+    return this.#payload.attach(request);
   }
 
   /** Submits a user's own command. It is never cut: one that would have to be is refused. */
@@ -223,28 +233,33 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Joins a request's bio to what a plug holds, or has the plug hold the request.
+   * Joins a request's bio to what a plug holds or what waits in the scheduler; else has the request
+   * held or wait itself.
    * @returns False when memory that it needs is not there.
    */
-  #hold(plug: Plug<NvmeRequest>, request: NvmeRequest, io: Io): boolean {
+  #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
     if (request.op !== "discard" && !this.#payload.attach(request)) return false;
     const joined = this.#join(plug, request);
-    if (joined === null) {
-      request.id = ++this.machine.events.lastRequest;
-      plug.hold(this, request);
-      io.add(request);
-    } else {
-      this.#payload.move(request, joined);
+    if (joined !== null) {
+      joined.takePayloadOf(request);
       io.add(joined);
+      return true;
     }
+    request.id = ++this.machine.events.lastRequest;
+    io.add(request);
+    if (plug !== null) plug.hold(this, request);
+    else this.driver.queueRequest(request);
     return true;
   }
 
-  #join(plug: Plug<NvmeRequest>, request: NvmeRequest): NvmeRequest | null {
+  #join(plug: Plug<NvmeRequest> | null, request: NvmeRequest): NvmeRequest | null {
     const { context } = this.machine.events;
+    const { scheduler } = this.driver;
+    const { bios, nrPhysSegments } = request;
     const outer = context.enterDevice(this.name);
     try {
-      return plug.join(this, request.bios[0]!, request.nrPhysSegments);
+      return plug?.join(this, bios[0]!, nrPhysSegments) ??
+        scheduler?.join(bios[0]!, nrPhysSegments) ?? null;
     } finally {
       context.leaveDevice(outer);
     }

@@ -74,17 +74,6 @@ export class RequestPayload {
     }
   }
 
-  /** Gives what a request's bio needs besides data to the request that the bio has joined. */
-  move(from: NvmeRequest, to: NvmeRequest): void {
-    const { releasePayload: first } = to;
-    const { releasePayload: second } = from;
-    if (second === null) return;
-    to.releasePayload = first === null ? second : () => {
-      first();
-      second();
-    };
-  }
-
   #metadataBytes(dataBytes: Bytes): Bytes {
     return (dataBytes / this.#namespace.blockSizeBytes) * this.#namespace.metadataBytes;
   }

@@ -3,6 +3,7 @@
  * name of the switch that it is gone without, written down as a scenario, and left out from then on.
  */
 import fc, { type Arbitrary } from "fast-check";
+import { aftermathOf } from "./aftermath.ts";
 import { HUNT_MACHINES, huntCases } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import {
@@ -59,6 +60,8 @@ export interface Finding {
   /** The release, without what was found before. */
   readonly release: HuntRelease;
   readonly violation: Violation;
+  /** What an earlier step left behind, which spoils the last one; null where that is its own. */
+  readonly after: Violation | null;
   /** The switch that it is gone without, or two that it takes both; none: it is nobody's. */
   readonly switches: readonly QuirkName[];
   /** Switches that were found before, without which it does not show. */
@@ -175,6 +178,7 @@ class Search {
       case: each,
       release,
       violation: violationsOf(each, release)[step]!,
+      after: null,
       switches: [name],
       needs: neededBy(each, release, name),
       others: [],
@@ -209,10 +213,12 @@ class Search {
     const release = this.#release;
     const violation = runCase(small, release)!;
     const [switches = [], ...others] = remediesOf(small, release);
+    const next = violation.kind === "left" ? aftermathOf(small, release) : null;
     this.#report({
-      case: small,
+      case: next?.case ?? small,
       release,
-      violation,
+      violation: next?.violation ?? violation,
+      after: next === null ? null : violation,
       switches,
       needs: [],
       others,
@@ -273,7 +279,7 @@ function written(
 }
 
 function commentOf(
-  { needs, rule, switches, violation }: Found,
+  { after, needs, rule, switches, violation }: Found,
   options: HuntOptions,
 ): string[] {
   const cause = switches.length === 0
@@ -281,11 +287,17 @@ function commentOf(
     : `Gone with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
   return [
     ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
-    ...wrapText(`${sentence(violation.text)}.`, COMMENT_COLUMNS),
+    ...wrapText(whatHappened(violation, after), COMMENT_COLUMNS),
     cause,
     ...needs.length === 0 ? [] : [`It shows only together with ${needs.join(" and ")}.`],
     ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
   ];
+}
+
+/** Of what was left behind first, and then of the request that meets it. */
+function whatHappened({ text }: Violation, after: Violation | null): string {
+  if (after === null) return `${sentence(text)}.`;
+  return `${sentence(after.text)}. Then the same is done again, with nothing failing: ${text}.`;
 }
 
 /** The command line that finds it again. */

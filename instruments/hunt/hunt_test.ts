@@ -74,6 +74,24 @@ Deno.test("on 7.2 the hunt finds eight defects, each as a small test that fails 
   assertEquals(names.filter((name) => !found.has(name)), [], `in ${result.cases} requests`);
 });
 
+Deno.test("on 7.3 the hunt, told nothing, finds that one failed list spoils the reads after it; on 7.2 that pages are lost (v7.3.md 6.1)", () => {
+  const name = "partial_destroy_on_list_failure";
+  const found = (kernel: KernelProfile) => {
+    const result = huntFor([name], release(kernel), 4000, 1);
+    checkFindings(result);
+    return bySwitch(result).get(name)!;
+  };
+  const { after, case: { steps }, scenario, violation } = found("7.3");
+  assertEquals(after?.kind, "left");
+  assertEquals([violation.kind, violation.text], ["status", "it ends with IOERR, not OK"]);
+  // The failed one, and the same again, which nobody disturbs.
+  assertEquals(steps.map(({ fault }) => fault?.point ?? null), ["dma_pool_alloc", null]);
+  assert(scenario.includes("assert io2.status == OK"), scenario);
+
+  const before = found("7.2");
+  assertEquals([before.after, before.violation.kind], [null, "left"]);
+});
+
 Deno.test("on 7.2.6 the hunt finds that a cut forgets gaps, as one read of small pieces (nvme.md 7, case 1)", () => {
   const result = huntFor(["gap_bit_lost_on_split"], release("7.2.6"), 2000, 1);
   checkFindings(result);

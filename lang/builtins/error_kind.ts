@@ -1,4 +1,5 @@
 /** What the VM makes of an error that a builtin threw. */
+import { AddressLimitError } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
 import type { RaisedError } from "../values/raised_error.ts";
@@ -8,5 +9,6 @@ export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
     return { kind: "kernel", errno: error.errno, what: error.what, blkStatus: error.blkStatus };
   }
+  if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
   return error instanceof MemoryLimitError ? { kind: "memory_limit", what: error.message } : null;
 }

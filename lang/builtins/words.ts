@@ -80,6 +80,9 @@ const MACHINE_WORDS = [
     "IOMMU model",
     Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
   ),
+  ...group("scheduler", {
+    mq_deadline: "Requests wait for a worker, which sends them in the order of their sectors.",
+  }),
   ...group("checker", {
     report: "Findings are printed and counted.",
     fail: "Findings fail the test.",

@@ -5,7 +5,7 @@
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
+import { AddressLimitError, type PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
 import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
@@ -111,6 +111,9 @@ function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): 
     } else if (error instanceof KernelError) {
       // A device that cannot be brought up, as when there is no memory for its queues.
       bag.error("E0511", spanOfPath(tree, []), error.what);
+    } else if (error instanceof AddressLimitError) {
+      const place = spanOfPath(tree, ["iommu", "address_bits"]);
+      bag.error("E0511", place, error.message, "give the IOMMU fewer bits: `address_bits = 48`");
     } else throw error;
   }
 }

@@ -208,6 +208,8 @@ export class SettingReader {
           ? value
           : undefined;
       case "word":
+        // `none` is the language's word for nothing; here it may be one like any other.
+        if (value === null && shape.choices.includes("none")) return "none";
         if (!(value instanceof Word)) {
           return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
         }

@@ -13,4 +13,6 @@ export interface Raised {
 export type RaisedError =
   | Raised
   /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
-  | { readonly kind: "memory_limit"; readonly what: string };
+  | { readonly kind: "memory_limit"; readonly what: string }
+  /** The machine would use an address that is no exact number. */
+  | { readonly kind: "address_limit"; readonly what: string };

@@ -329,10 +329,11 @@ export class Vm implements LoopVm, SideRun {
       if (known === null) {
         throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
       }
-      if (known.kind === "memory_limit") {
-        throw new ScriptFailure(
-          this.#describe(new LimitError("E0802", known.what, memoryHint(this.limits))),
-        );
+      if (known.kind !== "kernel") {
+        const limit = known.kind === "memory_limit"
+          ? new LimitError("E0802", known.what, memoryHint(this.limits))
+          : new LimitError("E0808", known.what, "give the IOMMU fewer bits: `address_bits = 48`");
+        throw new ScriptFailure(this.#describe(limit));
       }
       raising = new Raising(known, this.#spanAt(this.pc), this.#callers());
     }

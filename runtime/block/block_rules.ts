@@ -20,8 +20,12 @@ export interface GapRule {
   whole(bio: Bio, walkedGap: number): void;
   /** The bio is cut; `walkedGap` counts the join with the vector that no longer fitted. */
   cut(front: Bio, rest: Bio, walkedGap: number): void;
-  /** A bio joins a request; `joinGap` is that of the two vectors that meet, 0 if they touch. */
-  joined(request: BlockRequest, bio: Bio, joinGap: number): void;
+  /**
+   * Bios join a request.
+   * @param gapBit Theirs.
+   * @param joinGap That of the two vectors that meet, 0 if they touch.
+   */
+  joined(request: BlockRequest, gapBit: number, joinGap: number): void;
   /** The same is done for bios that have no vectors: a defect. */
   readonly looksAtDataless: boolean;
 }
@@ -101,8 +105,8 @@ const NO_GAP_BIT: GapRule = {
   looksAtDataless: false,
 };
 
-function keepLowest(request: BlockRequest, bio: Bio, joinGap: number): void {
-  request.gapBit = lowerGap(lowerGap(request.gapBit, bio.gapBit), joinGap);
+function keepLowest(request: BlockRequest, gapBit: number, joinGap: number): void {
+  request.gapBit = lowerGap(lowerGap(request.gapBit, gapBit), joinGap);
 }
 
 /** The rules that keep the bit differ in where it goes when a bio is cut. */

@@ -82,6 +82,12 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
   return segments;
 }
 
+/**
+ * What a queue leaves out of merging, with the kernel's numbers: 0 nothing; 1 the searches beyond a
+ * plug and the request joined last; 2 all of it. @see behaviour/block.md 1.5
+ */
+export type NoMerges = 0 | 1 | 2;
+
 /** Decides for one queue what may be joined, and joins it. */
 export class RequestMerger {
   /** What kept the last bio out that `join` did not take; null where nobody had to look. */
@@ -90,14 +96,16 @@ export class RequestMerger {
   readonly #limits: QueueLimits;
   readonly #gap: GapRule;
   readonly #events: EventStream;
+  readonly nomerges: NoMerges;
   /** The two vectors that would meet. */
   readonly #end = new VecEnd();
   readonly #next = new VecEnd();
 
-  constructor(limits: QueueLimits, gap: GapRule, events: EventStream) {
+  constructor(limits: QueueLimits, gap: GapRule, events: EventStream, nomerges: NoMerges = 0) {
     this.#limits = limits;
     this.#gap = gap;
     this.#events = events;
+    this.nomerges = nomerges;
   }
 
   /**
@@ -111,7 +119,7 @@ export class RequestMerger {
    */
   join(request: BlockRequest, bio: Bio, nrSegments: number): boolean {
     this.refusal = null;
-    if (!mayMerge(request, bio)) return false;
+    if (this.nomerges === 2 || !mayMerge(request, bio)) return false;
     const side = this.#side(request, bio);
     if (side === null) return false;
     const refusal = this.refusal = side === "discard"
@@ -130,10 +138,7 @@ export class RequestMerger {
       request.bios.push(bio);
       return true;
     }
-    if (bio.vecs.length !== 0) {
-      const joinGap = this.#touches() ? 0 : pairGap(this.#endOffset(), this.#next.offset);
-      this.#gap.joined(request, bio, joinGap);
-    }
+    if (bio.vecs.length !== 0) this.#gap.joined(request, bio.gapBit, this.#joinGap());
     if (side === "back") request.bios.push(bio);
     else request.bios.unshift(bio);
     request.nrPhysSegments += nrSegments;
@@ -150,12 +155,43 @@ export class RequestMerger {
     bio: Bio,
     nrSegments: number,
   ): R | null {
+    if (this.nomerges !== 0) return null;
     const last = Math.max(0, requests.length - LIST_SEARCH_REQUESTS);
     for (let index = requests.length - 1; index >= last; index--) {
       const request = requests[index]!;
       if (this.join(request, bio, nrSegments)) return request;
     }
     return null;
+  }
+
+  /**
+   * Joins a request to the one that it follows on the disk, if both and the queue allow it. What
+   * they are too much for closes neither.
+   *
+   * @returns True when all bios of the second are part of the first now.
+   */
+  joinRequests(first: BlockRequest, second: BlockRequest): boolean {
+    const [next] = second.bios;
+    if (this.nomerges !== 0 || next === undefined || second.closed) return false;
+    if (!mayMerge(first, next) || first.op === "discard") return false;
+    const limits = this.#limits;
+    const integrity = first.nrIntegritySegments + second.nrIntegritySegments;
+    if ((first.nrIntegritySegments === 0) !== (second.nrIntegritySegments === 0)) return false;
+    if (integrity !== 0 && integrity > limits.maxIntegritySegments) return false;
+    if (first.bytes + second.bytes > this.#maxBytes(first)) return false;
+    const segments = first.nrPhysSegments + second.nrPhysSegments;
+    if (segments > limits.maxSegments || this.#gapRefusal(first.bios, next) !== null) return false;
+    if (this.#events.tick(BLOCK_MERGE)) this.#emit(first, next, second.nrPhysSegments, "back");
+    if (next.vecs.length !== 0) this.#gap.joined(first, second.gapBit, this.#joinGap());
+    first.bios.push(...second.bios);
+    first.nrPhysSegments = segments;
+    first.nrIntegritySegments = integrity;
+    return true;
+  }
+
+  /** What is between the two vectors that meet, as a gap bit. */
+  #joinGap(): number {
+    return this.#touches() ? 0 : pairGap(this.#endOffset(), this.#next.offset);
   }
 
   #side(request: BlockRequest, bio: Bio): Side | null {
@@ -167,26 +203,33 @@ export class RequestMerger {
   /** Leaves the two vectors that meet in `#end` and `#next` when nothing is refused. */
   #refusal(request: BlockRequest, bio: Bio, nrSegments: number, side: Side): Refusal | null {
     const limits = this.#limits;
-    const earlier = side === "back" ? request.bios[0]! : bio;
-    const later = side === "back" ? bio : request.bios[0]!;
     // Metadata decides first, and closes nothing: the captures show requests left open by it.
     if (!this.#integrityFits(request, bio)) return "integrity";
-    if (limits.virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
-      this.#end.toVec(earlier.metadata.at(-1)!);
-      this.#next.toVec(later.metadata[0]!);
-      if (this.#gapAtBoundary(earlier.metadata[0]!.phys)) return "integrity_gap";
-    }
-    if (earlier.vecs.length !== 0) {
-      this.#end.toLastOf(side === "back" ? request.bios.at(-1)! : bio);
-      this.#next.toFirstOf(later);
-      if (limits.virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys)) return "gap";
-    }
+    const gap = side === "back"
+      ? this.#gapRefusal(request.bios, bio)
+      : this.#gapRefusal([bio], request.bios[0]!);
+    if (gap !== null) return gap;
     const first = side === "back" ? request : bio;
     if (request.bytes + bio.sizeBytes > this.#maxBytes(first)) {
       return this.#close(request, "sectors");
     }
     const segments = request.nrPhysSegments + nrSegments;
     return segments > limits.maxSegments ? this.#close(request, "segments") : null;
+  }
+
+  /** Leaves the two vectors that meet in `#end` and `#next`. */
+  #gapRefusal(first: readonly Bio[], later: Bio): Refusal | null {
+    const { virtBoundaryMask } = this.#limits;
+    const earlier = first[0]!;
+    if (virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
+      this.#end.toVec(earlier.metadata.at(-1)!);
+      this.#next.toVec(later.metadata[0]!);
+      if (this.#gapAtBoundary(earlier.metadata[0]!.phys)) return "integrity_gap";
+    }
+    if (earlier.vecs.length === 0) return null;
+    this.#end.toLastOf(first.at(-1)!);
+    this.#next.toFirstOf(later);
+    return virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys) ? "gap" : null;
   }
 
   #discardRefusal(request: BlockRequest, bio: Bio): Refusal | null {

@@ -7,7 +7,7 @@ import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";
 import type { QuirkName } from "../kernels/quirks.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { blockRules } from "./block_rules.ts";
-import { RequestMerger } from "./merge.ts";
+import { type NoMerges, RequestMerger } from "./merge.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 import { BlockRequest } from "./request.ts";
 import { BioSplitter } from "./split.ts";
@@ -35,6 +35,7 @@ class Queue {
     input: LimitsInput = {},
     kernel: KernelProfile = "7.2",
     quirks: readonly QuirkName[] = [],
+    nomerges: NoMerges = 0,
   ) {
     const limits = deriveLimits({ ...WIDE, ...input }, 8192);
     assert(typeof limits !== "number");
@@ -42,7 +43,7 @@ class Queue {
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
     const { gap } = blockRules({ ...KERNELS[kernel], quirks: new Set(quirks) });
     this.limits = limits;
-    this.merger = new RequestMerger(limits, gap, events);
+    this.merger = new RequestMerger(limits, gap, events, nomerges);
     this.#splitter = new BioSplitter(limits, gap, events);
   }
 
@@ -54,6 +55,17 @@ class Queue {
     request.gapBit = bio.gapBit;
     request.nrIntegritySegments = bio.metadata.length;
     return request;
+  }
+
+  /** Bytes and segments of the pieces that a bio is cut into. */
+  cut(bio: Bio): [number, number][] {
+    const pieces: [number, number][] = [];
+    for (;;) {
+      const piece = this.#splitter.next(bio);
+      assert(piece !== null);
+      pieces.push([piece.sizeBytes, this.#splitter.nrSegments]);
+      if (piece === bio) return pieces;
+    }
   }
 
   join(request: BlockRequest, bio: Bio): boolean {
@@ -81,6 +93,36 @@ function bio(
 
 const A = 0x100_0000;
 const B = 0x200_0000;
+
+Deno.test("a bio is cut where it always is when nothing is joined (block.md ch. 1, assertion 12)", () => {
+  const limits = { maxSegments: 128, maxSegmentSizeBytes: 65_536 };
+  const parts = Array.from({ length: 200 }, (_, index) => vec(A + index * 4096, 512));
+  for (const nomerges of [0, 2] as const) {
+    const queue = new Queue(limits, "7.2", [], nomerges);
+    assertEquals(queue.cut(bio(0, parts)), [[65_536, 128], [36_864, 72]]);
+  }
+});
+
+Deno.test("with nomerges 2 no bio joins, and nobody looks at why (block.md 1.5)", () => {
+  const queue = new Queue({}, "7.2", [], 2);
+  const request = queue.request(bio(80, [vec(A, 4096)]));
+  assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), false);
+  assertEquals([queue.rule, queue.merger.refusal, request.closed], [undefined, null, false]);
+});
+
+Deno.test("a request joins the one before it when both and the queue have room (block.md 1.5)", () => {
+  const queue = new Queue({ maxSegments: 3 });
+  const first = queue.request(bio(0, [vec(A, 4096)]));
+  const second = queue.request(bio(8, [vec(B, 4096), vec(A + 0x8200, 512)]));
+  assertEquals(queue.merger.joinRequests(first, second), true);
+  // 4096 ends on a page; what the second had inside, 0x200 after 0x1000, counts.
+  assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
+  const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
+  assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);
+  const gap = new Queue(PRP_ONLY);
+  const short = gap.request(bio(0, [vec(A, 512)]));
+  assertEquals(gap.merger.joinRequests(short, gap.request(bio(1, [vec(B, 4096)]))), false);
+});
 
 Deno.test("a bio joins behind or before the request that it touches on the disk (block.md 1.5)", () => {
   const queue = new Queue();

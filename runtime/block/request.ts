@@ -11,6 +11,23 @@ import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
 /** Who wants to know that a request has ended. */
 export interface RequestOwner {
   requestEnded(request: BlockRequest): void;
+  /** All of a request is part of another one now, which ends in its place. */
+  requestMerged?(request: BlockRequest, into: BlockRequest): void;
+}
+
+/** Those who wait for a request of several bios, in the order in which these joined. */
+class SharedOwner implements RequestOwner {
+  constructor(readonly first: RequestOwner, readonly second: RequestOwner) {}
+
+  requestEnded(request: BlockRequest): void {
+    this.first.requestEnded(request);
+    this.second.requestEnded(request);
+  }
+
+  requestMerged(request: BlockRequest, into: BlockRequest): void {
+    this.first.requestMerged?.(request, into);
+    this.second.requestMerged?.(request, into);
+  }
 }
 
 /** What a request needs to know of its queue. */
@@ -142,6 +159,32 @@ export class BlockRequest implements EventOrigin {
   /** The errno a synchronous caller would get; null while all is well. */
   get error(): ErrnoName | null {
     return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
+  }
+
+  /** One more waits for its end. */
+  addOwner(owner: RequestOwner): void {
+    this.owner = this.owner === null ? owner : new SharedOwner(this.owner, owner);
+  }
+
+  /** Gives what another request's bios need besides their data to this one. */
+  takePayloadOf(other: BlockRequest): void {
+    const { releasePayload: first } = this;
+    const { releasePayload: second } = other;
+    if (second === null) return;
+    this.releasePayload = first === null ? second : () => {
+      first();
+      second();
+    };
+  }
+
+  /** Its bios are part of another request now: so are those who wait for it, and their memory. */
+  mergeInto(other: BlockRequest): void {
+    other.takePayloadOf(this);
+    const { owner } = this;
+    if (owner === null) return;
+    this.owner = null;
+    owner.requestMerged?.(this, other);
+    other.addOwner(owner);
   }
 
   /** The driver is through with it. */

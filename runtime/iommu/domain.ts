@@ -6,7 +6,13 @@
  *
  * @see behaviour/dma.md 4.2, 5.2, 5.3
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
+import {
+  ADDRESS_LIMIT,
+  AddressLimitError,
+  type Bytes,
+  type DmaAddr,
+  type PhysAddr,
+} from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { errnoName } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
@@ -34,6 +40,9 @@ const FLUSH_QUEUE_ADD = eventId("flush_queue.add");
 const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
+const LIMIT = ADDRESS_LIMIT;
+/** The last address of a device whose mask and bus leave nothing out. */
+const NO_LAST_ADDRESS = LIMIT - 1;
 
 export interface IommuDomainOptions {
   readonly id: number;
@@ -156,6 +165,7 @@ export class IommuDomain implements FlushQueueOwner {
    * @param sizeBytes Whole granules.
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range fits.
+   * @throws {AddressLimitError} When it would be one that is no exact number.
    * @see behaviour/dma.md 4.2
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
@@ -165,7 +175,8 @@ export class IommuDomain implements FlushQueueOwner {
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = this.#machine.events.context;
     const pfns = sizeBytes * this.#inverseGranule;
-    const last = lastAddress < this.table.lastAddress ? lastAddress : this.table.lastAddress;
+    const isLimited = lastAddress < this.table.lastAddress && lastAddress !== NO_LAST_ADDRESS;
+    const last = isLimited ? lastAddress : this.table.lastAddress;
     let limitPfn = iova.ranges.dma32Pfn - 1;
     let pfn = 0;
     if (last > LAST_32BIT_ADDRESS && device.prefer32Bit) {
@@ -181,6 +192,9 @@ export class IommuDomain implements FlushQueueOwner {
       }
     }
     const start = pfn * this.granuleBytes;
+    if (start + sizeBytes > LIMIT) {
+      throw new AddressLimitError("The next free IO address is", start);
+    }
     const { events } = this.#machine;
     if (events.tick(IOVA_ALLOC)) {
       events.emit(IOVA_ALLOC, {

@@ -43,7 +43,7 @@ function entryBytes(level: number): number {
 
 export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
-  /** Width of the IO addresses: 39 or 48 for VT-d and x86-64. */
+  /** Width of the IO addresses: 39, 48 or 57 for VT-d and x86-64. */
   readonly addressBits: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
@@ -92,7 +92,7 @@ export class GenericPageTable implements PageTable {
     this.#multiEntryLeaves = options.pageSizesBytes.some((size) =>
       (Math.log2(size) - GRANULE_SHIFT) % LEVEL_BITS !== 0
     );
-    this.lastAddress = Math.min(2 ** options.addressBits, 2 ** 53) - 1;
+    this.lastAddress = 2 ** options.addressBits - 1;
     this.#levels = options.growsOnDemand === true
       ? 3
       : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);

@@ -94,7 +94,7 @@ export class Iommu {
    * @see behaviour/dma.md 1.3
    */
   attach(dev: DmaDevice): void {
-    const { mode, cachingMode, forcedac } = this.#config;
+    const { mode, forcedac } = this.#config;
     if (!dev.coherent) this.#machine.useCaches();
     if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
       dev.domain = null;
@@ -120,16 +120,20 @@ export class Iommu {
       table,
       iotlb: this.iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
-      cachingMode: cachingMode && this.#model.hasCachingMode,
+      cachingMode: this.#cachesAbsence,
       reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
     });
     this.#domains.push(domain);
     dev.domain = domain;
   }
 
-  /** Hardware that needs a flush after each map is no hardware to batch on (captured.md). */
+  get #cachesAbsence(): boolean {
+    return this.#config.cachingMode && this.#model.hasCachingMode;
+  }
+
+  /** Hardware that needs a flush after each map is no hardware to batch on (behaviour/dma.md 1.3). */
   get #defersFlushes(): boolean {
-    return !this.#config.cachingMode || this.#model.batchesInCachingMode;
+    return !this.#cachesAbsence;
   }
 
   get #flushQueueOptions(): FlushQueueOptions {

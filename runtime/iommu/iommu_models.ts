@@ -18,10 +18,11 @@ export interface IommuModelSpec {
   makeTable(options: TableOptions): PageTable;
   /** A flush names a range as it is, or the smallest aligned block that holds it. */
   readonly flushes: "range" | "aligned_block";
-  /** It can be told to remember that nothing was there, so that maps need a flush too. */
+  /**
+   * It can be told to remember that nothing was there, so that maps need a flush too, and no flush
+   * is put off. @see behaviour/dma.md 1.3
+   */
   readonly hasCachingMode: boolean;
-  /** Flushes are put off in that mode too. */
-  readonly batchesInCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
   /** What its interconnect keeps for itself, end exclusive. @see behaviour/dma.md 4.6 */
@@ -37,14 +38,13 @@ const PC = {
   makeTable: (options: TableOptions) => new GenericPageTable({ ...options, growsOnDemand: false }),
   flushes: "aligned_block",
   hasCachingMode: true,
-  batchesInCachingMode: true,
   hasInterruptWindow: true,
   reserved: [],
   alignsToCacheLines: false,
 } as const;
 
 const MODELS = {
-  vtd: { ...PC, doc: "Intel VT-d.", batchesInCachingMode: false },
+  vtd: { ...PC, doc: "Intel VT-d." },
   amd: {
     ...PC,
     doc: "AMD-Vi.",
@@ -60,7 +60,6 @@ const MODELS = {
     makeTable: (options) => new ArmPageTable(options),
     flushes: "range",
     hasCachingMode: false,
-    batchesInCachingMode: true,
     hasInterruptWindow: false,
     reserved: [],
     alignsToCacheLines: true,

@@ -1,5 +1,7 @@
-import { swiotlbConfig } from "../machine_config.ts";
-import { assert, assertEquals } from "@std/assert";
+import { type IommuMode, swiotlbConfig } from "../machine_config.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AddressLimitError } from "../address.ts";
+import type { IommuModel } from "./iommu_models.ts";
 import { DmaDevice } from "../dma/device/device.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
 import { at, type TestBench, testBench } from "../dma/testing.ts";
@@ -27,9 +29,15 @@ Deno.test("an untrusted device is translated and strict in any mode but off (dma
   assertEquals(seen("off", true), "direct");
 });
 
-Deno.test("caching mode refuses to batch: lazy becomes strict (captured.md)", () => {
-  const { dev } = testBench({ iommu: { mode: "lazy", cachingMode: true } });
-  assertEquals(dev.domain?.lazy, false);
+Deno.test("an IOMMU that caches absent entries refuses lazy, whoever made it (dma.md ch. 1, assertion 7)", () => {
+  const seen = (model: IommuModel, cachingMode: boolean, mode: IommuMode = "lazy") => {
+    const { dev } = testBench({ iommu: { mode, model, cachingMode } });
+    return dev.domain === null ? "identity" : dev.domain.lazy ? "lazy" : "strict";
+  };
+  assertEquals([seen("vtd", true), seen("vtd", false)], ["strict", "lazy"]);
+  assertEquals([seen("amd", true), seen("amd", false)], ["strict", "lazy"]);
+  assertEquals([seen("arm", true), seen("arm", false)], ["lazy", "lazy"]);
+  assertEquals(seen("vtd", true, "passthrough"), "identity");
 });
 
 Deno.test("addresses below 4 GiB come first unless force-DAC is on (dma.md ch. 4 assertion 4)", () => {
@@ -37,6 +45,25 @@ Deno.test("addresses below 4 GiB come first unless force-DAC is on (dma.md ch. 4
   const forced = testBench({ iommu: { forcedac: true } });
   assertEquals(map(forced), 0xffff_ffff_f000);
   assertEquals(map(forced), 0xffff_ffff_e000);
+});
+
+Deno.test("the aperture ends where the IOMMU's width does (dma.md ch. 4, assertion 9)", () => {
+  const first = (addressBits: number, forcedac: boolean) => {
+    const bench = testBench({ iommu: { addressBits, forcedac } });
+    return [map(bench), bench.fields("iova.alloc")[0]!.limit];
+  };
+  assertEquals(first(39, true), [0x7f_ffff_f000, 0x7f_ffff_ffff]);
+  assertEquals(first(48, true), [0xffff_ffff_f000, 0xffff_ffff_ffff]);
+  for (const bits of [39, 48, 57]) assertEquals(first(bits, false), [0xffff_f000, 0xffff_ffff]);
+});
+
+Deno.test("an IO address beyond 2^53 is told as the limit of the simulator that it is", () => {
+  const bench = testBench({ iommu: { addressBits: 57, forcedac: true } });
+  const error = assertThrows(() => map(bench), AddressLimitError);
+  assertEquals(
+    error.message,
+    "The next free IO address is 0x1fffffffffff000: dmalab counts exactly below 2^53",
+  );
 });
 
 Deno.test("the preference for 32 bits goes off for good at the first failure (dma.md 4.2)", () => {

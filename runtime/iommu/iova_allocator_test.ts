@@ -57,6 +57,11 @@ Deno.test("a full 48-bit limit starts at its top (dma.md ch. 4 assertion 4)", ()
   assertEquals(address(iova.allocFast(0, 1, LIMIT_48, true)), 0xffff_ffff_e000);
 });
 
+Deno.test("a limit of 39 or 57 bits starts at its top too (dma.md ch. 4, assertion 9)", () => {
+  assertEquals(address(allocator().allocFast(0, 1, 0x7ff_ffff, true)), 0x7f_ffff_f000);
+  assertEquals(address(allocator().allocFast(0, 1, 2 ** 45 - 1, true)), 0x1ff_ffff_ffff_f000);
+});
+
 Deno.test("the search continues below the last range, not at the limit (dma.md ch. 4 assertion 5)", () => {
   const iova = allocator();
   assertEquals(address(iova.allocFast(0, 1, LIMIT_31, true)), 0x7fff_f000);

@@ -41,6 +41,7 @@ import {
   type NamespaceFacts,
   type ReleaseRules,
 } from "./nvme_limits.ts";
+import { ScheduledDispatch } from "./queues/scheduled_dispatch.ts";
 import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
 import type { NvmeRequest } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
@@ -93,6 +94,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly format: FormatSettings;
   /** Keep each command with its lists for those who ask after it completed. */
   keepCommands = true;
+
+  /** Where requests wait for a worker; null without a scheduler. */
+  readonly scheduler: ScheduledDispatch | null;
 
   readonly #options: NvmeDriverOptions;
   readonly #mapper: DataMapper;
@@ -173,6 +177,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       release: () => this.#release(),
     });
     this.#mapper = this.#makeMapper();
+    this.scheduler = (options.scheduler ?? "none") === "none" ? null : new ScheduledDispatch({
+      machine,
+      name: dev.name,
+      queueOf: (request) => this.#queues.get(request.queue),
+      post: (request) => this.#post(request),
+      dispatch: (requests) => this.#dispatchBatch(requests),
+      end: (request, status) => this.#end(request, status),
+    });
   }
 
   #makeMapper(): DataMapper {
@@ -308,7 +320,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
   queueRequest(request: NvmeRequest): void {
     this.#adopt(request);
-    this.#post(request);
+    if (this.scheduler === null || request.admin) this.#post(request);
+    else this.scheduler.submit(request);
   }
 
   /**
@@ -319,6 +332,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    */
   queueBatch(requests: readonly NvmeRequest[]): void {
     if (requests.length === 0) return;
+    if (this.scheduler !== null) {
+      for (const request of requests) this.queueRequest(request);
+      return;
+    }
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
@@ -432,6 +449,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     queue.releaseTag(iod);
     const next = queue.waiting.shift();
     if (next !== null) this.#post(next);
+    else if (this.scheduler !== null) this.scheduler.tagFreed();
     if (this.#shouldRetry(request)) {
       request.retries++;
       this.#post(request);
@@ -538,7 +556,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     if (request.queue > this.#queues.ioCount && this.#queues.ioCount > 0 && state === "live") {
       request.queue = this.#queues.ofCpu(request.cpu);
-      this.#post(request);
+      if (this.scheduler === null) this.#post(request);
+      else this.scheduler.moved(request);
       return;
     }
     if (request.iod !== null) this.#queues.get(request.queue)!.releaseTag(request.iod);
@@ -562,6 +581,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #end(request: NvmeRequest, status: BlkStatus): void {
     const { events } = this.machine;
     if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    if (this.scheduler !== null) this.scheduler.ended(request);
     request.end(status);
   }
 

@@ -45,6 +45,15 @@ export const RUN_CODES = {
       "Ctrl-C ended the run. What was found before is reported; tests that were not come to are counted.",
     example: "while true { }     # and Ctrl-C",
   },
+  E0808: {
+    title: "an address beyond 2^53",
+    explanation:
+      "Addresses are exact below 2^53. An IOMMU of more than 53 bits works as long as its addresses stay below: it takes " +
+      "the higher ones when told not to look below 4 GiB first, and when nothing is free there.",
+    example:
+      "machine {\n  iommu { mode = strict, address_bits = 57 }\n  pci { root_port rp0 { nvme ssd { } } }\n}\n" +
+      "for n in 1..=5 { dma_iova_try_alloc(ssd, iova_state(), alloc_pages(1), 1GiB) }",
+  },
   E0901: {
     title: "assertion failed",
     explanation:

@@ -1,5 +1,5 @@
 /**
- * What the driver keeps for each tag of a queue: the command and how its data was mapped.
+ * What the driver keeps for each tag of a queue, or of the scheduler in front of it: the command and how its data was mapped.
  *
  * A tag's record outlives the requests that use it, and not all of it is cleared in between; that
  * is how the kernel does it and where some of its defects come from.
@@ -68,10 +68,11 @@ export class Iod {
   nrDmaVecs = 0;
 
   /**
-   * @param tag Index in its queue.
+   * @param tag The driver's tag that is in its command's id. A scheduler's records lose theirs when
+   * the command is done, and get another one for the next.
    * @param pools Where its queue takes descriptor lists from.
    */
-  constructor(readonly tag: number, readonly pools: DescriptorPools) {}
+  constructor(public tag: number, readonly pools: DescriptorPools) {}
 
   /** What every preparation clears. */
   reset(): void {

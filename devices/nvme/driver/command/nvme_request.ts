@@ -31,6 +31,8 @@ export class NvmeRequest extends BlockRequest implements CommandKeeper {
 
   /** Its tag's record while it has one. */
   iod: Iod | null = null;
+  /** Its tag with the scheduler, from its submission to its end; -1 without one. */
+  schedulerTag = -1;
   /** Who can read a command that is still alive. */
   viewer: CommandViewer | null = null;
   /** The command's bytes, kept when it completed. */

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
-import { DriverRig, pages, type RigOptions, scattered } from "../../_driver_rig.ts";
+import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { Iod } from "../command/iod.ts";
 import { PSDT, SGL_TYPE } from "../protocol.ts";
 
 const SGL: RigOptions = { sgl: true };
@@ -151,7 +152,24 @@ Deno.test("more segments than were counted: IOERR, and the extra one stays mappe
   assertEquals(warnings.length, 1);
 });
 
-Deno.test("an SGL descriptor leaves its three reserved bytes as the tag's last command had them", () => {
+Deno.test("a descriptor in the command leaves bits 32 to 55 of the record's last PRP2 (nvme.md ch. 5, assertion 13)", () => {
+  const rig = new DriverRig(SGL);
+  const iod = new Iod(0, rig.driver.ioQueues[0]!.pools);
+  const bytes = (before: number | null) => {
+    if (before !== null) iod.setPrps(0x1000, before);
+    const { request } = rig.request([
+      vec(rig.machine.pages.alloc(16, { contiguous: true })![0]!, 65_536),
+    ]);
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    rig.driver.complete(iod, request);
+    return [...iod.sqe.slice(32, 40)];
+  };
+  assertEquals(bytes(null), [0, 0, 1, 0, 0, 0, 0, 0]);
+  assertEquals(bytes(0x1_0d91_e100), [0, 0, 1, 0, 1, 0, 0, 0]);
+  assertEquals(bytes(0), [0, 0, 1, 0, 0, 0, 0, 0]);
+});
+
+Deno.test("the captured three bytes of a last segment's descriptor are those of a PRP2 above 4 GiB (nvme.md 2.4)", () => {
   // Captured: v7.2-none-mdts0-big, request 22, whose tag's PRP2 had been above 4 GiB.
   const rig = new DriverRig(SGL);
   const { request, iod } = rig.request(gaps(2));

@@ -144,6 +144,7 @@ export class ControllerSetup {
       vector,
       cpu,
       doorbellStrideBytes: this.#capabilities!.doorbellStrideBytes,
+      scheduled: id > 0 && (options.scheduler ?? "none") !== "none",
       pools: options.pools ?? pools.of(this.#nodeOf(cpu)),
       watch,
       submissionMemory: id > 0 && this.#queuesInController

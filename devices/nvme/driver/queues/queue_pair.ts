@@ -17,6 +17,7 @@ import type { NvmeRequest } from "../command/nvme_request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "../protocol.ts";
 import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
+import { SchedulerTags } from "./scheduler_tags.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
 
 const RESULT_WORD = CQE.RESULT / 4;
@@ -58,6 +59,8 @@ export interface QueuePairOptions {
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
   readonly watch: CommandWatch;
+  /** A scheduler stands in front, so that records have tags of their own. Default false. */
+  readonly scheduled?: boolean;
   /** Memory of the controller for the commands; the host's when left out. */
   readonly submissionMemory?: SubmissionMemory | null;
 }
@@ -90,6 +93,8 @@ export class QueuePair {
   readonly pools: DescriptorPools;
   readonly sq: CoherentMemory;
   readonly cq: CoherentMemory;
+  /** The scheduler's tags; null without a scheduler. */
+  readonly schedulerTags: SchedulerTags | null;
   /** Requests that wait for a tag. */
   readonly waiting = new RequestFifo();
   /** Doorbells in memory, while the controller takes them from there. */
@@ -127,6 +132,9 @@ export class QueuePair {
     this.polled = options.vector < 0;
     this.cpu = options.cpu;
     this.pools = options.pools;
+    this.schedulerTags = options.scheduled === true
+      ? new SchedulerTags(options.tags, options.pools)
+      : null;
     this.#machine = machine;
     this.#dev = dev;
     this.#registers = options.registers;
@@ -191,11 +199,23 @@ export class QueuePair {
   takeTag(request: NvmeRequest): Iod | null {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
-    const iod = this.#iods[tag] ??= new Iod(tag, this.pools);
+    const iod = this.schedulerTags === null
+      ? this.#iods[tag] ??= new Iod(tag, this.pools)
+      : this.#lendTag(tag, this.schedulerTags.recordOf(request));
     iod.request = request;
     request.iod = iod;
     request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
     return iod;
+  }
+
+  #lendTag(tag: number, record: Iod): Iod {
+    record.tag = tag;
+    return this.#iods[tag] = record;
+  }
+
+  /** Requests that can be there at a time (`nr_requests`): with a scheduler, those that wait in it too. */
+  get nrRequests(): number {
+    return this.schedulerTags?.count ?? this.tags;
   }
 
   /** The request that a command in flight serves. */
@@ -211,6 +231,7 @@ export class QueuePair {
     request.iod = null;
     iod.request = null;
     this.#freeTags[this.#freeCount++] = iod.tag;
+    if (this.schedulerTags !== null) this.#iods[iod.tag] = undefined;
   }
 
   /** A tag that is kept although its command could not be sent. */
@@ -260,7 +281,7 @@ export class QueuePair {
     for (const iod of this.#iods) {
       if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
     }
-    const waiting: NvmeRequest[] = [];
+    const waiting: NvmeRequest[] = [...this.schedulerTags?.abandon() ?? []];
     for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
       waiting.push(next);
     }

@@ -23,6 +23,10 @@ export const QUEUE: TypeSpec<QueueTarget> = {
     id: f.int("Its number, from 1.", ({ queue }) => queue.id),
     depth: f.int("How many entries it has.", ({ queue }) => queue.depthEntries),
     in_flight: f.int("Commands the controller has not completed.", ({ queue }) => queue.inFlight),
+    nr_requests: f.int(
+      "Requests it can have at a time; those that wait in a scheduler count, and have tags of their own.",
+      ({ queue }) => queue.nrRequests,
+    ),
     polled: f.bool(
       "It does not interrupt: who submits to it looks for the answer.",
       ({ queue }) => queue.polled,

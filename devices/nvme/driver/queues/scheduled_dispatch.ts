@@ -1,0 +1,139 @@
+/**
+ * What stands between a disk and its driver when its queue has a scheduler: requests wait until a
+ * worker takes them, and what is submitted meanwhile can join them.
+ *
+ * @see behaviour/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
+ */
+import type { ActivityHandler } from "../../../../runtime/activity.ts";
+import type { Bio } from "../../../../runtime/block/bio.ts";
+import { DeadlineScheduler } from "../../../../runtime/block/deadline_scheduler.ts";
+import type { RequestMerger } from "../../../../runtime/block/merge.ts";
+import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
+import type { Machine } from "../../../../runtime/machine.ts";
+import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { QueuePair } from "./queue_pair.ts";
+
+/** The disk that submits. */
+export interface SubmittingDisk {
+  readonly merger: RequestMerger;
+  /**
+   * Makes the list of ranges of a discard, which no other can join then.
+   * @returns False when there is no memory for it.
+   */
+  attachRanges(request: NvmeRequest): boolean;
+}
+
+export interface ScheduledDispatchOptions {
+  readonly machine: Machine;
+  /** The device's name: whose work the worker's is. */
+  readonly name: string;
+  /** The queue that a request goes to; undefined for one that is gone. */
+  queueOf(request: NvmeRequest): QueuePair | undefined;
+  /** Has a request dispatched by itself. */
+  post(request: NvmeRequest): void;
+  /** Dispatches requests in their order, with one doorbell for all. */
+  dispatch(requests: readonly NvmeRequest[]): void;
+  /** Ends a request that cannot be dispatched. */
+  end(request: NvmeRequest, status: BlkStatus): void;
+}
+
+export class ScheduledDispatch implements ActivityHandler {
+  /** Null until there is one. */
+  disk: SubmittingDisk | null = null;
+
+  readonly #options: ScheduledDispatchOptions;
+  readonly #scheduler: DeadlineScheduler<NvmeRequest>;
+  /** The worker is on its way. */
+  #isDue = false;
+
+  constructor(options: ScheduledDispatchOptions) {
+    this.#options = options;
+    this.#scheduler = new DeadlineScheduler(options.machine.clock);
+  }
+
+  /** Takes a request: a user's own command and a flush pass by, all else waits for the worker. */
+  submit(request: NvmeRequest): void {
+    const tags = this.#options.queueOf(request)?.schedulerTags ?? null;
+    if (tags === null) {
+      this.#options.post(request);
+      return;
+    }
+    if (!tags.take(request)) return;
+    this.#insert(request);
+    this.#joinNeighbours(request);
+  }
+
+  /**
+   * Joins a bio to a request that waits here.
+   * @returns The request that it is part of now, or null.
+   */
+  join(bio: Bio, nrSegments: number): NvmeRequest | null {
+    if (this.disk === null) return null;
+    const joined = this.#scheduler.join(this.disk.merger, bio, nrSegments);
+    return joined === null ? null : this.#joinNeighbours(joined);
+  }
+
+  /** A request that has a tag is over: who waits for one gets it. */
+  ended(request: NvmeRequest): void {
+    if (request.schedulerTag < 0) return;
+    const next = this.#options.queueOf(request)?.schedulerTags?.release(request) ?? null;
+    if (next !== null) this.#insert(next);
+  }
+
+  /** A request goes to another queue, because its own is gone, and with it the tag it had. */
+  moved(request: NvmeRequest): void {
+    request.schedulerTag = -1;
+    this.submit(request);
+  }
+
+  /** The driver can take another command. */
+  tagFreed(): void {
+    if (this.#scheduler.size > 0) this.#runSoon();
+  }
+
+  /** The worker: sends what waits, as long as the driver has tags. */
+  runActivity(): void {
+    this.#isDue = false;
+    const batch: NvmeRequest[] = [];
+    for (let next = this.#scheduler.next(); next !== null; next = this.#scheduler.next()) {
+      if (next.op === "discard" && this.disk?.attachRanges(next) === false) {
+        this.#options.end(next, BLK_STS.RESOURCE);
+        continue;
+      }
+      batch.push(next);
+      const queue = this.#options.queueOf(next);
+      if (queue !== undefined && queue.inFlight + batch.length >= queue.tags) break;
+    }
+    if (batch.length > 0) this.#options.dispatch(batch);
+  }
+
+  #insert(request: NvmeRequest): void {
+    if (request.userCommand || request.op === "flush") {
+      this.#options.post(request);
+      return;
+    }
+    this.#scheduler.insert(request);
+    this.#runSoon();
+  }
+
+  #runSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const { machine, name } = this.#options;
+    machine.activities.postWork(name, this, 0, 0);
+  }
+
+  /** Joins the requests that touch one that has grown. @returns The request it is part of now. */
+  #joinNeighbours(grown: NvmeRequest): NvmeRequest {
+    let whole = grown;
+    for (;;) {
+      const joined = this.disk === null
+        ? null
+        : this.#scheduler.joinNeighbour(this.disk.merger, whole);
+      if (joined === null) return whole;
+      joined.gone.mergeInto(joined.kept);
+      this.ended(joined.gone);
+      whole = joined.kept;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The tags of a queue that has a scheduler in front: a request has one from its submission to its
+ * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
+ * which it has only while it is with the driver.
+ *
+ * @see behaviour/nvme.md 2.5, "Records and tags"
+ */
+import { TagMap } from "../../../../runtime/block/tag_map.ts";
+import type { DescriptorPools } from "../command/descriptor_pools.ts";
+import { Iod } from "../command/iod.ts";
+import type { NvmeRequest } from "../command/nvme_request.ts";
+import { RequestFifo } from "./request_fifo.ts";
+
+/** More tags of the driver than this do not count. */
+const MOST_COUNTED_TAGS = 128;
+
+export class SchedulerTags {
+  readonly #tags: TagMap;
+  readonly #pools: DescriptorPools;
+  readonly #records: (Iod | undefined)[] = [];
+  readonly #waiting = new RequestFifo();
+
+  /** @param driverTags Tags of the driver's queue. */
+  constructor(driverTags: number, pools: DescriptorPools) {
+    this.#tags = new TagMap(2 * Math.min(driverTags, MOST_COUNTED_TAGS));
+    this.#pools = pools;
+  }
+
+  /** Requests that can be submitted at a time (`nr_requests`). */
+  get count(): number {
+    return this.#tags.depth;
+  }
+
+  /** Takes a tag for a request. @returns False when it has to wait for one. */
+  take(request: NvmeRequest): boolean {
+    // What writes, and is no command of a user's own, is limited in depth.
+    const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;
+    request.schedulerTag = this.#tags.take(isLimited);
+    if (request.schedulerTag >= 0) return true;
+    this.#waiting.push(request);
+    return false;
+  }
+
+  /** The record of a request that has a tag. */
+  recordOf({ schedulerTag }: NvmeRequest): Iod {
+    return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
+  }
+
+  /** Gives up the requests that wait for a tag. */
+  abandon(): readonly NvmeRequest[] {
+    const waiting: NvmeRequest[] = [];
+    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
+  /** Gives a request's tag back. @returns The request that waited for one and has it now, or null. */
+  release(request: NvmeRequest): NvmeRequest | null {
+    this.#tags.free(request.schedulerTag);
+    request.schedulerTag = -1;
+    const next = this.#waiting.shift();
+    return next !== null && this.take(next) ? next : null;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The scheduler `mq-deadline`: requests wait in it, sorted by sector, until a worker takes them.
+ *
+ * Reads go before writes, which are passed over a number of times at most. Within a direction a
+ * batch goes up from where the last one ended; where nothing lies ahead, or the oldest request has
+ * waited too long, it begins with the oldest. These are the scheduler's documented parameters with
+ * their defaults, and the order of the captured dispatches.
+ *
+ * @see behaviour/block.md 1.5, "Scheduler in front of the driver"
+ */
+import { type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";
+import type { VirtualClock } from "../clock.ts";
+import type { Bio } from "./bio.ts";
+import type { RequestMerger } from "./merge.ts";
+import type { BlockRequest } from "./request.ts";
+
+/** How long a request may wait before it begins a batch (`read_expire`, `write_expire`). */
+const READ_EXPIRE_NS: Nanoseconds = 500e6;
+const WRITE_EXPIRE_NS: Nanoseconds = 5e9;
+/** Most requests of one batch (`fifo_batch`). */
+const BATCH_REQUESTS = 16;
+/** How often reads may pass writes over (`writes_starved`). */
+const MAX_STARVED = 2;
+
+interface Waiting<R> {
+  readonly request: R;
+  readonly expiresNs: Nanoseconds;
+}
+
+/** The requests of one direction. */
+class Direction<R extends BlockRequest> {
+  /** In the order in which they came. */
+  readonly fifo: Waiting<R>[] = [];
+  /** Sector of the request that was taken last. */
+  lastSector = 0;
+
+  constructor(readonly expireNs: Nanoseconds) {}
+
+  /** The request with the lowest sector from the last one's on. */
+  get ahead(): R | null {
+    let found: R | null = null;
+    for (const { request } of this.fifo) {
+      if (request.sector < this.lastSector) continue;
+      if (found === null || request.sector < found.sector) found = request;
+    }
+    return found;
+  }
+
+  remove(request: R): void {
+    this.fifo.splice(this.fifo.findIndex((waiting) => waiting.request === request), 1);
+  }
+}
+
+export class DeadlineScheduler<R extends BlockRequest> {
+  readonly #clock: VirtualClock;
+  readonly #reads = new Direction<R>(READ_EXPIRE_NS);
+  readonly #writes = new Direction<R>(WRITE_EXPIRE_NS);
+  /** The direction of the batch at hand, and how many it has given. */
+  #batch: Direction<R> = this.#reads;
+  #batched = BATCH_REQUESTS;
+  #starved = 0;
+  /** What a bio was joined to last. */
+  #joinedLast: R | null = null;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  /** Requests that wait. */
+  get size(): number {
+    return this.#reads.fifo.length + this.#writes.fifo.length;
+  }
+
+  /** Those that wait, in the order in which they came. */
+  get #waiting(): readonly R[] {
+    return [...this.#reads.fifo, ...this.#writes.fifo].map(({ request }) => request);
+  }
+
+  insert(request: R): void {
+    const direction = this.#directionOf(request);
+    direction.fifo.push({ request, expiresNs: this.#clock.nowNs + direction.expireNs });
+  }
+
+  /**
+   * Joins a bio to a request that waits: first the one joined last, then one that ends where the bio
+   * begins, then one that begins where the bio ends.
+   *
+   * @returns The request that it is part of now, or null.
+   */
+  join(merger: RequestMerger, bio: Bio, nrSegments: number): R | null {
+    for (const request of this.#candidates(merger, bio)) {
+      if (!merger.join(request, bio, nrSegments)) continue;
+      this.#joinedLast = request;
+      return request;
+    }
+    return null;
+  }
+
+  #candidates(merger: RequestMerger, bio: Bio): readonly R[] {
+    const last = this.#joinedLast;
+    if (merger.nomerges !== 0) return last === null ? [] : [last];
+    const endSector = bio.sector + bio.sizeBytes / SECTOR_SIZE_BYTES;
+    const waiting = this.#waiting;
+    const behind = waiting.filter((request) => endOf(request) === bio.sector);
+    const before = waiting.filter(({ sector }) => sector === endSector);
+    return [...last === null ? [] : [last], ...behind, ...before];
+  }
+
+  /**
+   * Joins a request that has grown to the one that it touches now, if both wait here.
+   *
+   * @returns The two as they were joined, the later one taken out; or null.
+   */
+  joinNeighbour(
+    merger: RequestMerger,
+    grown: R,
+  ): { readonly kept: R; readonly gone: R } | null {
+    if (merger.nomerges !== 0) return null;
+    for (const other of this.#waiting) {
+      const isBehind = endOf(grown) === other.sector;
+      if (!isBehind && endOf(other) !== grown.sector) continue;
+      const [kept, gone] = isBehind ? [grown, other] : [other, grown];
+      if (!merger.joinRequests(kept, gone)) continue;
+      this.#directionOf(gone).remove(gone);
+      if (this.#joinedLast === gone) this.#joinedLast = kept;
+      return { kept, gone };
+    }
+    return null;
+  }
+
+  /** The request to send next, taken out; null when none waits. */
+  next(): R | null {
+    let direction = this.#batch;
+    let request = this.#batched < BATCH_REQUESTS ? direction.ahead : null;
+    if (request === null) {
+      direction = this.#nextDirection();
+      const [oldest] = direction.fifo;
+      if (oldest === undefined) return null;
+      const ahead = oldest.expiresNs <= this.#clock.nowNs ? null : direction.ahead;
+      request = ahead ?? oldest.request;
+      this.#batch = direction;
+      this.#batched = 0;
+    }
+    this.#batched++;
+    direction.remove(request);
+    direction.lastSector = request.sector;
+    if (this.#joinedLast === request) this.#joinedLast = null;
+    return request;
+  }
+
+  #nextDirection(): Direction<R> {
+    const { length: writes } = this.#writes.fifo;
+    if (this.#reads.fifo.length !== 0 && (writes === 0 || this.#starved < MAX_STARVED)) {
+      if (writes !== 0) this.#starved++;
+      return this.#reads;
+    }
+    this.#starved = 0;
+    return this.#writes;
+  }
+
+  #directionOf({ op }: R): Direction<R> {
+    return op === "read" ? this.#reads : this.#writes;
+  }
+}
+
+/** The sector behind a request. */
+function endOf(request: BlockRequest): number {
+  return request.sector + request.bytes / SECTOR_SIZE_BYTES;
+}

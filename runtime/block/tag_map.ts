@@ -1,0 +1,81 @@
+/**
+ * A map of tags in words of 64 bits, with a hint where to look next.
+ *
+ * @see behaviour/nvme.md 2.5, "Records and tags"
+ */
+const WORD_BITS = 64;
+
+const FREE = 0;
+const TAKEN = 1;
+/** Freed, and not yet cleared: nobody finds it before its word is. */
+const NOTED = 2;
+
+export class TagMap {
+  readonly #tags: Uint8Array;
+  #hint = 0;
+
+  /** @param depth How many tags there are; the last word may be short. */
+  constructor(depth: number) {
+    this.#tags = new Uint8Array(depth);
+  }
+
+  /** How many tags there are. */
+  get depth(): number {
+    return this.#tags.length;
+  }
+
+  /**
+   * Takes a tag.
+   *
+   * @param fromHint Search the hint's word from the hint's own bit on and around, as who is limited
+   * in depth does; else from its first bit.
+   * @returns The tag, or -1 when none is free in any word.
+   */
+  take(fromHint: boolean): number {
+    const words = Math.ceil(this.depth / WORD_BITS);
+    const hintWord = Math.floor(this.#hint / WORD_BITS);
+    for (let turn = 0; turn < words; turn++) {
+      const word = (hintWord + turn) % words;
+      const from = turn === 0 && fromHint ? this.#hint : word * WORD_BITS;
+      let tag = this.#search(word, from);
+      if (tag < 0 && this.#clear(word)) tag = this.#search(word, from);
+      if (tag < 0) continue;
+      this.#tags[tag] = TAKEN;
+      if (tag === this.#hint) this.#hint = (tag + 1) % this.depth;
+      return tag;
+    }
+    return -1;
+  }
+
+  /** Gives a tag back: the next search begins in its word. */
+  free(tag: number): void {
+    this.#tags[tag] = NOTED;
+    this.#hint = tag;
+  }
+
+  #endOf(word: number): number {
+    return Math.min((word + 1) * WORD_BITS, this.depth);
+  }
+
+  /** The first free tag of a word from one of its tags on, and around. -1 when there is none. */
+  #search(word: number, from: number): number {
+    const start = word * WORD_BITS;
+    const bits = this.#endOf(word) - start;
+    for (let step = 0; step < bits; step++) {
+      const tag = start + (from - start + step) % bits;
+      if (this.#tags[tag] === FREE) return tag;
+    }
+    return -1;
+  }
+
+  /** Clears what is noted in a word. @returns Whether there was anything. */
+  #clear(word: number): boolean {
+    let cleared = false;
+    for (let tag = word * WORD_BITS; tag < this.#endOf(word); tag++) {
+      if (this.#tags[tag] !== NOTED) continue;
+      this.#tags[tag] = FREE;
+      cleared = true;
+    }
+    return cleared;
+  }
+}

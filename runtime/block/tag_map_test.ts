@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { TagMap } from "./tag_map.ts";
+
+/** Takes a tag and gives it back at once, a number of times. */
+function oneAtATime(map: TagMap, count: number, fromHint = false): number[] {
+  return Array.from({ length: count }, () => {
+    const tag = map.take(fromHint);
+    map.free(tag);
+    return tag;
+  });
+}
+
+const FIRST_WORD = Array.from({ length: 64 }, (_, bit) => bit);
+
+Deno.test("reads go through the hint's word and begin again, a write gets the last tag again (nvme.md ch. 5, assertion 14)", () => {
+  const reads = new TagMap(256);
+  assertEquals(oneAtATime(reads, 65), [...FIRST_WORD, 0]);
+  const write = new TagMap(256);
+  assertEquals(oneAtATime(write, 64), FIRST_WORD);
+  assertEquals(oneAtATime(write, 1, true), [63]);
+});
+
+Deno.test("the hint is the tag freed last, and moves on from one that is taken (nvme.md 2.5)", () => {
+  const map = new TagMap(256);
+  const [first, second, third] = [map.take(false), map.take(false), map.take(false)];
+  assertEquals([first, second, third], [0, 1, 2]);
+  map.free(1);
+  // Noted, not cleared: nobody finds it yet, and the search from the hint's own bit passes it.
+  assertEquals([map.take(false), map.take(true)], [3, 4]);
+});
+
+Deno.test("what is in use in a full word stays, and the next word follows (nvme.md 2.5)", () => {
+  const map = new TagMap(128);
+  const taken = Array.from({ length: 64 }, () => map.take(false));
+  assertEquals(taken, FIRST_WORD);
+  assertEquals([map.take(false), map.take(false)], [64, 65]);
+  map.free(7);
+  // The word of the tag freed last is searched first: it is full, and what is noted is cleared.
+  assertEquals(map.take(false), 7);
+});
+
+Deno.test("a short last word ends where the tags do, and no tag is given twice (nvme.md 2.5)", () => {
+  const map = new TagMap(70);
+  const taken = Array.from({ length: 70 }, () => map.take(true));
+  assertEquals(new Set(taken).size, 70);
+  assertEquals([Math.max(...taken), map.take(false), map.take(true)], [69, -1, -1]);
+});
