@@ -2,6 +2,7 @@
  * Reading text from the host, with a sentence for whatever can go wrong. `Deno` alone is used here:
  * this file lies on the way of `deno run scenario.dma`, where every module loaded costs start-up.
  */
+import { host } from "./host.ts";
 import type { Screen } from "./screen.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
@@ -42,11 +43,11 @@ export function readHostBytes(
   shown: string = path,
 ): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
   try {
-    const realPath = Deno.realPathSync(path);
-    return { found: true, realPath, bytes: Deno.readFileSync(realPath) };
+    const realPath = host.realPathSync(path);
+    return { found: true, realPath, bytes: host.readFileSync(realPath) };
   } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
+    const missing = error instanceof host.errors.NotFound ||
+      error instanceof host.errors.NotADirectory;
     return {
       found: false,
       reason: missing ? "not_found" : "unreadable",
@@ -56,9 +57,9 @@ export function readHostBytes(
 }
 
 function why(error: unknown, path: string): string {
-  if (error instanceof Deno.errors.IsADirectory || isFolder(path)) return "it is a folder";
-  if (error instanceof Deno.errors.PermissionDenied) return "the system does not permit it";
-  if (error instanceof Deno.errors.NotCapable) {
+  if (error instanceof host.errors.IsADirectory || isFolder(path)) return "it is a folder";
+  if (error instanceof host.errors.PermissionDenied) return "the system does not permit it";
+  if (error instanceof host.errors.NotCapable) {
     return "Deno was not permitted to; start it with -R=DIR for the file's folder";
   }
   return error instanceof Error ? error.message : String(error);
@@ -67,12 +68,12 @@ function why(error: unknown, path: string): string {
 /** Writes a file; false, after saying why not. */
 export function writeHostFile(path: string, text: string, screen: Screen): boolean {
   try {
-    Deno.writeTextFileSync(path, text);
+    host.writeTextFileSync(path, text);
     return true;
   } catch (error) {
-    const why = error instanceof Deno.errors.NotCapable
+    const why = error instanceof host.errors.NotCapable
       ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
-      : error instanceof Deno.errors.PermissionDenied
+      : error instanceof host.errors.PermissionDenied
       ? "the system does not permit it"
       : (error as Error).message;
     screen.err(`error: Cannot write "${path}": ${why}\n`);
@@ -83,7 +84,7 @@ export function writeHostFile(path: string, text: string, screen: Screen): boole
 /** Whether a path is a folder that can be looked at. */
 export function isFolder(path: string): boolean {
   try {
-    return Deno.statSync(path).isDirectory;
+    return host.statSync(path).isDirectory;
   } catch {
     return false;
   }
@@ -92,7 +93,7 @@ export function isFolder(path: string): boolean {
 /** The current folder with links resolved; empty where it may not be known. */
 export function currentFolder(): string {
   try {
-    return Deno.realPathSync(".");
+    return host.realPathSync(".");
   } catch {
     return "";
   }

@@ -4,6 +4,7 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
+import { host } from "./host.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
@@ -80,7 +81,7 @@ export class HostLoader implements SourceLoader {
 function meantFile(wanted: string, path: string): string | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   try {
-    const others = [...Deno.readDirSync(folderOf(wanted))].map((entry) => entry.name);
+    const others = [...host.readDirSync(folderOf(wanted))].map((entry) => entry.name);
     const [meant] = nearestNames(name, others.filter((other) => other.endsWith(".dma")), 1);
     return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
   } catch {
@@ -107,7 +108,7 @@ function rootOf(own: string): string {
  */
 function hasMark(folder: string): boolean {
   try {
-    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    for (const { name, isDirectory } of host.readDirSync(folder)) {
       if (!isDirectory && ROOT_MARKS.has(name)) return true;
     }
     return false;

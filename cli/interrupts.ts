@@ -6,6 +6,7 @@
  * over before that is worth its start: until then a signal ends the process as always. Where the
  * runs are in workers of their own, this thread is free to hear the signal itself.
  */
+import { host } from "./host.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
@@ -31,7 +32,8 @@ export class Interrupts implements HostWatch {
 
   interrupted(): boolean {
     const deaf = this.#worker === null && !this.#listening;
-    if (deaf && performance.now() - this.#startMs > DEAF_MS) {
+    // Node has no such workers: a signal always ends it.
+    if (deaf && "Worker" in globalThis && performance.now() - this.#startMs > DEAF_MS) {
       const url = `data:application/javascript,${encodeURIComponent(LISTENER)}`;
       this.#worker = new Worker(url, { type: "module" });
       this.#worker.postMessage(this.shared);
@@ -42,7 +44,7 @@ export class Interrupts implements HostWatch {
   /** Hears the signal in this thread from now on: it only waits for others. */
   listen(): void {
     this.#listening = true;
-    Deno.addSignalListener("SIGINT", this.#raise);
+    host.addSignalListener("SIGINT", this.#raise);
   }
 
   /** Forgets what was heard: what is done next is another matter. */
@@ -54,7 +56,7 @@ export class Interrupts implements HostWatch {
   close(): void {
     this.#worker?.terminate();
     this.#worker = null;
-    if (this.#listening) Deno.removeSignalListener("SIGINT", this.#raise);
+    if (this.#listening) host.removeSignalListener("SIGINT", this.#raise);
     this.#listening = false;
   }
 }

@@ -3,6 +3,7 @@
  *
  *     deno task dmalab run examples/01-hello-map.dma
  */
+import { host } from "./host.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import type { ExitCode } from "./exit_code.ts";
@@ -23,9 +24,12 @@ export async function main(words: readonly string[], screen: Screen): Promise<Ex
   return await parsed.command.run({ ...parsed, screen });
 }
 
-if (import.meta.main) {
+/** Does what this process was started with, and ends it. */
+export async function runMain(): Promise<never> {
   const screen = new ProcessScreen();
-  const exitCode = await main(Deno.args, screen);
+  const exitCode = await main(host.args, screen);
   screen.flush();
-  Deno.exit(exitCode);
+  host.exit(exitCode);
 }
+
+if (import.meta.main) await runMain();

@@ -5,6 +5,7 @@
  * which file was meant, `Deno.mainModule` knows. Start-up is what a reader of a scenario waits for,
  * so that the few options are read here and the command line's framework is not loaded.
  */
+import { host } from "./host.ts";
 import { didYouMean } from "../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
@@ -81,13 +82,13 @@ function wrong(problem: string, screen: Screen): ExitCode {
 
 /** The scenario that `deno run` was given; null when it was given this file (`deno run dma`). */
 function startedScenario(): string | null {
-  const url = new URL(Deno.mainModule);
+  const url = new URL(host.mainModule);
   if (url.protocol !== "file:" || !url.pathname.endsWith(".dma")) return null;
   const path = decodeURIComponent(url.pathname);
-  return shortPath(Deno.build.os === "windows" ? path.slice(1) : path, currentFolder());
+  return shortPath(host.build.os === "windows" ? path.slice(1) : path, currentFolder());
 }
 
 const screen = new ProcessScreen();
 // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
-Deno.exitCode = await main(startedScenario(), Deno.args, screen);
+host.exitCode = await main(startedScenario(), host.args, screen);
 screen.flush();

@@ -1,4 +1,5 @@
 /** Where a command writes, and what it may know of that place. */
+import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 
 export interface Screen {
@@ -31,10 +32,10 @@ export class ProcessScreen implements Screen {
   readonly #encoder = new TextEncoder();
 
   constructor() {
-    const isTerminal = Deno.stdout.isTerminal();
-    this.colour = isTerminal && !Deno.noColor;
+    const isTerminal = host.stdout.isTerminal();
+    this.colour = isTerminal && !host.noColor;
     // A terminal that does not know its width says 0.
-    this.columns = isTerminal ? Deno.consoleSize().columns || null : null;
+    this.columns = isTerminal ? host.consoleSize().columns || null : null;
   }
 
   out(text: string): void {
@@ -45,13 +46,13 @@ export class ProcessScreen implements Screen {
   err(text: string): void {
     // What was said before stays before.
     this.flush();
-    this.#write(Deno.stderr, text);
+    this.#write(host.stderr, text);
   }
 
   flush(): void {
     const text = this.#pending;
     this.#pending = "";
-    if (text !== "") this.#write(Deno.stdout, text);
+    if (text !== "") this.#write(host.stdout, text);
   }
 
   #write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
@@ -60,7 +61,7 @@ export class ProcessScreen implements Screen {
     try {
       while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
     } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      if (!(error instanceof host.errors.BrokenPipe)) throw error;
       this.#closed = true;
     }
   }

@@ -33,7 +33,18 @@ const ANYTHING = ["cli", "mod", "instruments", "lang", "devices", "runtime", "st
 const RULES: Readonly<Record<string, LayerRule>> = {
   cli: {
     layers: ANYTHING,
-    packages: ["@optique/", "@std/", "node:", "chevrotain", "fast-check", "prettier/doc", "sarif"],
+    packages: [
+      "@deno/shim-deno",
+      "@optique/",
+      "@std/",
+      "node:",
+      "chevrotain",
+      "core-js/",
+      "fast-check",
+      "prettier/doc",
+      "sarif",
+      "typescript",
+    ],
   },
   // Nobody may import it: it is in no other row.
   conformance: { layers: ANYTHING, packages: ["@std/"] },

@@ -5,7 +5,7 @@ import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { runDeno } from "./deno_process.ts";
 import { coverageReport } from "../cli/testing/coverage/report.ts";
-import { readRulePage } from "../cli/explain/rule_pages.ts";
+import { readRulePage } from "../cli/package/places.ts";
 import { projectCoverage } from "./coverage.ts";
 import { ROOT } from "./source_text.ts";
 

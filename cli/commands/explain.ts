@@ -67,7 +67,7 @@ export const EXPLAIN = command({
     }
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
-    const { readRulePage } = await import("../explain/rule_pages.ts");
+    const { readRulePage } = await import("../package/places.ts");
     const { describeLanguage, languageNames } = await import("../repl/describe_name.ts");
     const found = explain(question, readRulePage, languageNames());
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);

@@ -1,4 +1,5 @@
 /** What `dmalab explain` prints of the fault lines of a kernel's log. */
+import { host } from "../host.ts";
 import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
@@ -60,7 +61,7 @@ export function printFaultLine(line: string, screen: Screen): ExitCode {
 
 /** Explains the log on the standard input. */
 export async function printInput(screen: Screen): Promise<ExitCode> {
-  return print(explainLog(await new Response(Deno.stdin.readable).text()), screen);
+  return print(explainLog(await new Response(host.stdin.readable).text()), screen);
 }
 
 function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {

@@ -6,7 +6,7 @@ import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { allNames, explain, RULE_PAGES } from "./lookup.ts";
 import { RulePage } from "./rule_book.ts";
-import { readRulePage } from "./rule_pages.ts";
+import { readRulePage } from "../package/places.ts";
 
 function text(question: string): string {
   const answer = explain(question, readRulePage);

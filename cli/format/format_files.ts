@@ -1,4 +1,5 @@
 /** `dmalab fmt`: files in their one style, or the list of those that are not. */
+import { host } from "../host.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile, writeHostFile } from "../host_file.ts";
@@ -50,7 +51,7 @@ export async function formatInput(
   { check }: { readonly check: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
-  const input = await new Response(Deno.stdin.readable).text();
+  const input = await new Response(host.stdin.readable).text();
   const text = formatText("(input)", input, screen);
   if (text === null) return WRONG;
   if (check) return text === input ? HELD : FAILED;

@@ -1,87 +1,49 @@
 /** `dmalab init`: what a folder of scenarios needs to begin. */
-import { join } from "@std/path";
-import { buildPackage } from "../package/build_package.ts";
-import { VERSION } from "../package_version.ts";
-
-/** `manual`: Deno takes the package as it lies in `node_modules` and asks no registry. */
-const DENO_JSON = `{
-  "nodeModulesDir": "manual",
-  "imports": { "./": "npm:/dmalab@^${VERSION}/" }
-}
-`;
-
-const PACKAGE_JSON = `{
-  "private": true,
-  "type": "module",
-  "dependencies": { "dmalab": "^${VERSION}" }
-}
-`;
-
-const FIRST_SCENARIO = `# first.dma: one page, mapped for a device, read by it, and unmapped.
-#
-# Run it with    deno run -R=. first.dma
-# and with       deno run -R=. first.dma --trace    to see every event.
-
-machine {
-  iommu { mode = strict }
-  pci {
-    root_port rp0 {
-      nvme ssd { queues = 1, depth = 32 }
-    }
-  }
-}
-
-test "a page is mapped, seen by the device, and unmapped" {
-  let page = alloc_pages(1)
-  page.fill(0x5a)
-
-  let mapping = dma_map_single(ssd, page, 4KiB, to_device)
-  assert ssd.dma_read(mapping.addr, 4KiB) == page.bytes
-  assert iommu.live_mappings == 1
-
-  dma_unmap_single(ssd, mapping, 4KiB, to_device)
-  assert iommu.live_mappings == 0
-  ssd.dma_read(mapping.addr, 4KiB) faults not_present
-}
-`;
-
-/** The files written, and what stands in them. */
-export const INIT_FILES: Readonly<Record<string, string>> = {
-  "deno.json": DENO_JSON,
-  "package.json": PACKAGE_JSON,
-  "first.dma": FIRST_SCENARIO,
-};
-
-/** Where the package goes, as `npm install` would put it. */
-const PACKAGE_FOLDER = "node_modules/dmalab";
+import { fromFileUrl, join } from "@std/path";
+import { host } from "../host.ts";
+import { OWN_PACKAGE } from "../package/places.ts";
+import { HISTORY, INIT_FILES, PACKAGE_FOLDER } from "./init_files.ts";
 
 export type InitOutcome =
   | { readonly done: true; readonly written: readonly string[] }
   | { readonly done: false; readonly problem: string };
 
-/** Writes the files and the package they need; nothing when one of the files is there already. */
-export function initFolder(folder: string): InitOutcome {
+/** Writes the package into a folder. @returns What went wrong; null when nothing did. */
+export type PutPackage = (folder: string) => Promise<string | null>;
+
+/**
+ * Writes the files and the package they need; nothing when one of the files is there already.
+ *
+ * @param putPackage Where the package comes from: the one that runs, or in a checkout a new one.
+ */
+export async function initFolder(
+  folder: string,
+  putPackage: PutPackage = OWN_PACKAGE === null ? buildHere : copyOwn,
+): Promise<InitOutcome> {
   try {
     const names = Object.keys(INIT_FILES);
-    const there = names.filter((name) => exists(join(folder, name)));
+    const there = [...names, PACKAGE_FOLDER].filter((name) => exists(join(folder, name)));
     if (there.length > 0) {
       return {
         done: false,
         problem: `"${folder}" has ${there.join(" and ")} already; nothing was written`,
       };
     }
-    const built = buildPackage(join(folder, PACKAGE_FOLDER));
-    if (!built.done) return built;
+    const problem = await putPackage(join(folder, PACKAGE_FOLDER));
+    if (problem !== null) return { done: false, problem };
     for (const name of names) {
-      Deno.writeTextFileSync(join(folder, name), INIT_FILES[name]!, { createNew: true });
+      const path = join(folder, name);
+      host.mkdirSync(join(path, ".."), { recursive: true });
+      host.writeTextFileSync(path, INIT_FILES[name]!, { createNew: true });
     }
     return { done: true, written: [...names, PACKAGE_FOLDER] };
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) {
+    if (error instanceof host.errors.NotCapable) {
+      const andRun = OWN_PACKAGE === null ? " and to run Deno, which makes the package" : "";
+      const flags = OWN_PACKAGE === null ? "-R -W --allow-run --allow-env" : "-R -W";
       return {
         done: false,
-        problem: `Not allowed to write "${folder}" and to run Deno, which makes the package: ` +
-          "start dmalab with -R -W --allow-run",
+        problem: `Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`,
       };
     }
     if (error instanceof Error) {
@@ -91,12 +53,40 @@ export function initFolder(folder: string): InitOutcome {
   }
 }
 
+/** In a checkout. By a computed path, so that the package does not carry what builds packages. */
+async function buildHere(folder: string): Promise<string | null> {
+  const builder = new URL("../package/build_package.ts", import.meta.url).href;
+  const { buildPackage } = await import(builder) as typeof import("../package/build_package.ts");
+  const built = buildPackage(folder);
+  return built.done ? null : built.problem;
+}
+
+function copyOwn(folder: string): Promise<null> {
+  copyFolder(fromFileUrl(OWN_PACKAGE!), folder);
+  return Promise.resolve(null);
+}
+
+/** What others put into the package's folder: a package manager, and sessions of the REPL. */
+const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY]);
+
+/** Copies the package's folder, or one in it. */
+function copyFolder(from: string, folder: string): void {
+  host.mkdirSync(folder, { recursive: true });
+  for (const { name, isDirectory } of host.readDirSync(from)) {
+    if (NOT_OURS.has(name)) continue;
+    const [inside, target] = [join(from, name), join(folder, name)];
+    if (isDirectory) copyFolder(inside, target);
+    // Not a copy of the file's rights: a package manager may have made it read-only.
+    else host.writeFileSync(target, host.readFileSync(inside));
+  }
+}
+
 function exists(path: string): boolean {
   try {
-    Deno.lstatSync(path);
+    host.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+    if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
       return false;
     }
     throw error;

@@ -1,34 +1,90 @@
 /**
- * The npm package `dmalab`: the runner as JavaScript, and the `package.json` that sends every
- * `*.dma` to it.
+ * The npm package `dmalab`, as a folder: the runner, the command, the library, and their types.
  *
- * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries a
- * bundle. What only some scenarios need lies in files of its own beside it, and is not read before
- * it is wanted. `dmalab init` puts one into the new folder; publishing takes the same folder.
+ * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries
+ * bundles. The runner is one of its own, since a file more is time that every start of a scenario
+ * takes; what only some scenarios need is not read before it is wanted. `dmalab init` puts the same
+ * folder into the new one.
  */
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
+import { writeDeclarations } from "./declarations.ts";
 
-const RUNNER = fromFileUrl(new URL("../run_main.ts", import.meta.url));
-const PROJECT_FOLDER = fromFileUrl(new URL("../../", import.meta.url));
-const DENO_JSON = join(PROJECT_FOLDER, "deno.json");
+const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Bundles, each of some entries that share their code. */
+const BUNDLES: readonly (readonly URL[])[] = [
+  [new URL("./entries/run.ts", import.meta.url)],
+  [
+    new URL("./entries/bin.ts", import.meta.url),
+    new URL("./entries/mod.ts", import.meta.url),
+    new URL("./entries/scenarios.ts", import.meta.url),
+    new URL("./entries/worker.ts", import.meta.url),
+  ],
+];
+
+/** What users import: the bundle, and the module that its types are those of. */
+const LIBRARY = {
+  mod: "mod.ts",
+  scenarios: "cli/testing/register_scenarios.ts",
+} as const;
+
+/** The folder of the declarations. */
+const TYPES = "types";
+
+function typesOf(entry: keyof typeof LIBRARY): string {
+  return `./${TYPES}/${LIBRARY[entry].replace(/\.ts$/, ".d.ts")}`;
+}
 
 const PACKAGE_JSON = {
   name: "dmalab",
   version: VERSION,
-  description: "A laboratory for DMA mapping: the runner of .dma scenarios for Deno",
+  description: "A laboratory for DMA mapping: scenarios, a faithful simulation, and a stepper",
+  keywords: ["dma", "iommu", "linux", "nvme", "simulation"],
   license: "MIT",
   type: "module",
-  exports: { "./*.dma": "./run_main.js" },
+  engines: { node: ">=20" },
+  bin: { dmalab: "bin.js" },
+  exports: {
+    ".": { types: typesOf("mod"), default: "./mod.js" },
+    "./test": { types: typesOf("scenarios"), default: "./scenarios.js" },
+    "./*.dma": "./run.js",
+  },
 };
 
 export type BuildOutcome =
   | { readonly done: true }
   | { readonly done: false; readonly problem: string };
 
-/** Writes the package into a folder, which is made. Needs permission to run Deno itself. */
-export function buildPackage(folder: string): BuildOutcome {
+/**
+ * Writes the package into a folder, which is made. Needs permission to run Deno itself.
+ *
+ * @param withTypes Declarations take some seconds; who only runs the package can do without.
+ */
+export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
+  for (const entries of BUNDLES) {
+    const problem = bundle(entries, folder);
+    if (problem !== null) return { done: false, problem: `bundling failed: ${problem}` };
+  }
+  Deno.writeTextFileSync(
+    join(folder, "package.json"),
+    `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
+  );
+  Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
+  Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
+  copyRulePages(folder);
+  if (withTypes) {
+    writeDeclarations(Object.values(LIBRARY), join(folder, TYPES));
+    for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
+      nameTypes(join(folder, `${entry}.js`), typesOf(entry));
+    }
+  }
+  return { done: true };
+}
+
+/** @returns What went wrong; null when nothing did. */
+function bundle(entries: readonly URL[], folder: string): string | null {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
     args: [
       "bundle",
@@ -36,21 +92,28 @@ export function buildPackage(folder: string): BuildOutcome {
       "--minify",
       "--code-splitting",
       "--config",
-      DENO_JSON,
+      join(PROJECT, "deno.json"),
       "--outdir",
       folder,
-      RUNNER,
+      ...entries.map((entry) => fromFileUrl(entry)),
     ],
     stdout: "null",
     stderr: "piped",
   }).outputSync();
-  if (!success) {
-    return { done: false, problem: `bundling failed: ${new TextDecoder().decode(stderr).trim()}` };
+  return success ? null : new TextDecoder().decode(stderr).trim();
+}
+
+/** `dmalab explain` prints the rules from the pages themselves. */
+function copyRulePages(folder: string): void {
+  const pages = "docs/behaviour";
+  Deno.mkdirSync(join(folder, pages), { recursive: true });
+  for (const { name } of Deno.readDirSync(join(PROJECT, pages))) {
+    Deno.copyFileSync(join(PROJECT, pages, name), join(folder, pages, name));
   }
-  Deno.writeTextFileSync(
-    join(folder, "package.json"),
-    `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
-  );
-  Deno.copyFileSync(join(PROJECT_FOLDER, "LICENSE"), join(folder, "LICENSE"));
-  return { done: true };
+}
+
+/** Who takes the file by its path, and not through package.json, finds the types by its first line. */
+function nameTypes(path: string, types: string): void {
+  const text = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(path, `// @ts-self-types="${types}"\n${text}`);
 }

@@ -3,17 +3,19 @@
  *
  * Only where Deno was started with `-W`: a session without it leaves no trace.
  */
-const FOLDER = ".dmalab";
-const FILE = `${FOLDER}/history`;
+import { host } from "../host.ts";
+import { HISTORY, OWN_FOLDER } from "../own_folder.ts";
+
+const FILE = `${OWN_FOLDER}/${HISTORY}`;
 const KEPT_LINES = 1000;
 
 /** Lines of earlier sessions, oldest first. */
 export function readHistory(): readonly string[] {
   if (!permitted("read")) return [];
   try {
-    return Deno.readTextFileSync(FILE).split("\n").filter((line) => line !== "");
+    return host.readTextFileSync(FILE).split("\n").filter((line) => line !== "");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
+    if (error instanceof host.errors.NotFound) return [];
     throw error;
   }
 }
@@ -22,10 +24,10 @@ export function readHistory(): readonly string[] {
 export function writeHistory(lines: readonly string[]): void {
   if (!permitted("write")) return;
   const kept = lines.filter((line) => line.trim() !== "").slice(-KEPT_LINES);
-  Deno.mkdirSync(FOLDER, { recursive: true });
-  Deno.writeTextFileSync(FILE, kept.map((line) => `${line}\n`).join(""));
+  host.mkdirSync(OWN_FOLDER, { recursive: true });
+  host.writeTextFileSync(FILE, kept.map((line) => `${line}\n`).join(""));
 }
 
 function permitted(name: "read" | "write"): boolean {
-  return Deno.permissions.querySync({ name, path: FOLDER }).state === "granted";
+  return host.permissions.querySync({ name, path: OWN_FOLDER }).state === "granted";
 }

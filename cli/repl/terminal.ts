@@ -1,4 +1,5 @@
 /** The REPL on a terminal, or reading from a pipe: `node:readline` around the core. */
+import { host } from "../host.ts";
 import * as readline from "node:readline";
 import process from "node:process";
 import { HostLoader } from "../host_loader.ts";
@@ -21,7 +22,7 @@ export async function runTerminalRepl(
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened, screen);
-  const isTerminal = Deno.stdin.isTerminal() && screen.columns !== null;
+  const isTerminal = host.stdin.isTerminal() && screen.columns !== null;
   const lines = new LineQueue();
   const write = (text: string) => {
     screen.out(text);
@@ -51,7 +52,7 @@ export async function runTerminalRepl(
     limits: allLimits(limits),
     watch: interrupts,
   });
-  if (isTerminal) Deno.addSignalListener("SIGINT", outlive);
+  if (isTerminal) host.addSignalListener("SIGINT", outlive);
   const history = isTerminal ? readHistory() : [];
   const terminal = readline.createInterface({
     input: process.stdin,
@@ -86,7 +87,7 @@ export async function runTerminalRepl(
   terminal.close();
   const isEnded = interrupts.interrupted();
   interrupts.close();
-  if (isTerminal) Deno.removeSignalListener("SIGINT", outlive);
+  if (isTerminal) host.removeSignalListener("SIGINT", outlive);
   else if (isEnded) return INTERRUPTED;
   if (isTerminal) writeHistory([...history, ...typed]);
   return HELD;

@@ -1,4 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
+import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { joinPath } from "../paths.ts";
 import type { Screen } from "../screen.ts";
@@ -26,7 +27,7 @@ export function findScenarios(places: readonly string[], screen: Screen): string
 }
 
 function below(folder: string): string[] {
-  const entries = [...Deno.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const entries = [...host.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = folder === "." ? entry.name : joinPath(folder, entry.name);
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);

@@ -1,5 +1,6 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
 import type { Interrupts } from "../interrupts.ts";
+import { TEST_WORKER } from "../package/places.ts";
 import { type FileEvent, type FileJob, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
 
@@ -37,7 +38,7 @@ export async function runJobs(
   };
   interrupts.listen();
   const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const worker = new Worker(TEST_WORKER, { type: "module" });
     try {
       while (next < jobs.length && !interrupts.interrupted()) {
         const index = next++;

@@ -1,7 +1,7 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
 import { displayName, type RunReport } from "../../lang/run/report.ts";
 import { type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
-import { readRulePage } from "../explain/rule_pages.ts";
+import { readRulePage } from "../package/places.ts";
 import { readHostFile, writeHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";

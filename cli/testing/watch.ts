@@ -1,4 +1,5 @@
 /** `--watch`: again whenever a scenario changes. */
+import { host } from "../host.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 
@@ -32,7 +33,7 @@ export async function watchScenarios(
 /** Who tells of changes; null after saying why there are none to be told of. */
 function watcherOf(places: readonly string[], screen: Screen): Deno.FsWatcher | null {
   try {
-    return Deno.watchFs([...places]);
+    return host.watchFs([...places]);
   } catch (error) {
     const gone = places.find((place) => !exists(place));
     const why = gone === undefined
@@ -45,7 +46,7 @@ function watcherOf(places: readonly string[], screen: Screen): Deno.FsWatcher | 
 
 function exists(place: string): boolean {
   try {
-    Deno.statSync(place);
+    host.statSync(place);
     return true;
   } catch {
     return false;

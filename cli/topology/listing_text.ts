@@ -1,4 +1,5 @@
 /** Reads a listing from a file or standard input, in whatever encoding it was saved. */
+import { host } from "../host.ts";
 import { MAX_TEXT_LENGTH } from "../../devices/pci/lspci/read_listing.ts";
 import { readHostBytes } from "../host_file.ts";
 
@@ -23,7 +24,7 @@ function readInput(): Uint8Array {
   let sizeBytes = 0;
   while (sizeBytes <= MAX_BYTES) {
     const chunk = new Uint8Array(CHUNK_BYTES);
-    const read = Deno.stdin.readSync(chunk);
+    const read = host.stdin.readSync(chunk);
     if (read === null) break;
     chunks.push(chunk.subarray(0, read));
     sizeBytes += read;

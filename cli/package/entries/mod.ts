@@ -1,0 +1,4 @@
+/** The library, `dmalab`. */
+import "./older_node.ts";
+
+export * from "../../../mod.ts";

@@ -1,0 +1,7 @@
+/** `deno task package [FOLDER]`: the npm package, `dist/` when nothing else is said. */
+import { buildPackage } from "./package/build_package.ts";
+
+const [folder = "dist"] = Deno.args;
+const outcome = buildPackage(folder);
+console.log(outcome.done ? `Wrote ${folder}/` : `error: ${outcome.problem}`);
+Deno.exit(outcome.done ? 0 : 1);

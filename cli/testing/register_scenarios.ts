@@ -1,0 +1,166 @@
+/**
+ * Scenarios as tests of `deno test` and `node --test`: a test for each file, a step for each `test`.
+ *
+ * Neither runs a `.dma` file by itself, and both would be green without having read it. That is why
+ * finding no scenario, or none with a test, is a failure here.
+ *
+ * @example A test file beside the scenarios:
+ * ```ts ignore
+ * import { registerScenarios } from "dmalab/test";
+ *
+ * registerScenarios(import.meta.dirname);
+ * ```
+ * @module
+ */
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import type { Program, TestEntry } from "../../lang/run/program.ts";
+import { displayName, type TestOutcome } from "../../lang/run/report.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
+import { runProgram, runTest } from "../../lang/run/run_program.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { currentFolder } from "../host_file.ts";
+import { MemoryScreen } from "../memory_screen.ts";
+import { shortPath } from "../paths.ts";
+import { findScenarios } from "../scenario/find_scenarios.ts";
+import { openScenario } from "../scenario/load_scenario.ts";
+import { registerTest, type Step } from "./test_runner.ts";
+
+/** What is run of the scenarios, and how. */
+export interface RegisterOptions {
+  /** Only tests whose name contains it, or is matched by it. None such is a failure. */
+  readonly match?: string | RegExp;
+  /** Instead of the seeds that the files name. */
+  readonly seed?: number;
+  /** Limits of each test that differ from the usual ones. */
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * Registers the scenarios in a folder, or one scenario, with the test runner that loads the calling
+ * file. Folders inside are searched too.
+ *
+ * @param place A folder or file: a path from the current folder, or a URL. `import.meta.dirname` is
+ *   the calling file's own folder.
+ */
+export function registerScenarios(
+  place: string | URL | undefined,
+  options: RegisterOptions = {},
+): void {
+  const path = place instanceof URL ? decodeURIComponent(place.pathname) : place;
+  if (path === undefined) throw new TypeError("registerScenarios() needs a folder or a file");
+  const screen = new MemoryScreen();
+  const paths = findWhat(path, options, screen);
+  const cwd = currentFolder();
+  if (paths.length === 0) {
+    registerTest(`scenarios of ${path}`, () => {
+      throw new ScenarioError(screen.errors.trim(), []);
+    });
+  }
+  for (const each of paths) {
+    registerTest(shortPath(each, cwd), (step) => runScenarioSteps(step, each, options));
+  }
+}
+
+/** The scenarios to run; none, after saying why. */
+function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen): string[] {
+  try {
+    const paths = findScenarios([path], screen) ?? [];
+    if (match === undefined || paths.length === 0) return paths;
+    const chosen = paths.filter((each) => mayHave(each, match));
+    if (chosen.length === 0) screen.err(`No test has ${quoted(match)} in its name`);
+    return chosen;
+  } catch (error) {
+    screen.err(error instanceof Error ? error.message : String(error));
+    return [];
+  }
+}
+
+/** Whether a scenario has such a test, or is wrong, which its run will say. */
+function mayHave(path: string, match: string | RegExp): boolean {
+  const opened = openScenario(path);
+  if ("problem" in opened || opened.program === null) return true;
+  return opened.program.tests.some((test) => test.kind !== "bench" && isMatched(test, match));
+}
+
+function quoted(match: string | RegExp): string {
+  return typeof match === "string" ? `"${match}"` : String(match);
+}
+
+/**
+ * An error that a test runner prints as it stands: its message is one line, its stack that line and
+ * the rendered diagnostic, without the frames of who ran it.
+ */
+export class ScenarioError extends Error {
+  constructor(message: string, lines: readonly string[]) {
+    super(message);
+    // Deno adds frames of its own to a stack without a second line.
+    this.stack = [message, ...lines.length === 0 ? [" "] : lines].join("\n");
+  }
+}
+
+/** Reads and checks a scenario. @throws {ScenarioError} With everything that is wrong with it. */
+function loadWhole(path: string): Program {
+  const opened = openScenario(path);
+  if ("problem" in opened) throw new ScenarioError(opened.problem, []);
+  const { program, diagnostics } = opened;
+  if (program === null || diagnostics.length > 0) {
+    const lines = renderDiagnostics(diagnostics).split("\n");
+    throw new ScenarioError(`${shortPath(path, currentFolder())} is wrong`, lines);
+  }
+  return program;
+}
+
+/** Runs a scenario: its statements, then each test, as steps. */
+export async function runScenarioSteps(
+  step: Step,
+  path: string,
+  { match, seed, limits }: RegisterOptions = {},
+): Promise<void> {
+  const program = loadWhole(path);
+  const { name } = program.source;
+  const all = program.tests.filter(({ kind }) => kind !== "bench");
+  if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);
+  const tests = all.filter((test) => match === undefined || isMatched(test, match));
+  const options: RunOptions = {
+    ...seed === undefined ? {} : { seed },
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  };
+  if (program.main !== null) {
+    await step("(statements)", false, () => {
+      const { outcomes } = runProgram({ ...program, tests: [] }, options);
+      for (const outcome of outcomes) judge(outcome);
+    });
+  }
+  const outcomes: TestOutcome[] = [];
+  for (const test of tests) {
+    const { line } = test.span.source.position(test.span.start);
+    await step(`${displayName(test)} (line ${line})`, test.skip, () => {
+      const outcome = runTest(program, test, options);
+      outcomes.push(outcome);
+      judge(outcome);
+    });
+  }
+  const unreached = neverReached(outcomes);
+  if (unreached.length > 0) {
+    throw new ScenarioError("Expectations were never reached", unreached);
+  }
+}
+
+function isMatched(test: TestEntry, match: string | RegExp): boolean {
+  const name = displayName(test);
+  return typeof match === "string" ? name.includes(match) : name.search(match) >= 0;
+}
+
+function judge({ failure }: TestOutcome): void {
+  if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
+}
+
+/** Expectations of a test that none of its machines came to; those of failed tests do not count. */
+function neverReached(outcomes: readonly TestOutcome[]): string[] {
+  const byTest = [...Map.groupBy(outcomes, ({ place }) => place).values()];
+  return byTest.flatMap(([first, ...others]) =>
+    [first!, ...others].some(({ failure }) => failure !== null)
+      ? []
+      : first!.unreached.filter((place) => others.every((one) => one.unreached.includes(place)))
+  );
+}

@@ -1,0 +1,281 @@
+/**
+ * The package and the folder that `dmalab init` makes, used as by somebody who has neither this
+ * project nor a network: other folders, an empty cache, no home, a registry that is not there.
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { buildPackage } from "../cli/package/build_package.ts";
+import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { ROOT } from "./source_text.ts";
+import { blankAnsi } from "./text.ts";
+
+const MANUAL = codeBlocks(
+  "docs/install.md",
+  Deno.readTextFileSync(join(ROOT, "docs/install.md")),
+);
+
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs a line of a shell as a stranger would, whose home and caches are in `base`. */
+function shell(base: string, folder: string, line: string): Outcome {
+  const { code, stdout, stderr } = new Deno.Command("sh", {
+    args: ["-c", line],
+    cwd: folder,
+    clearEnv: true,
+    env: {
+      DENO_DIR: join(base, "cache"),
+      DENO_INSTALL_ROOT: base,
+      HOME: join(base, "home"),
+      NO_COLOR: "1",
+      NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
+      PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
+    },
+  }).outputSync();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, output: blankAnsi(text(stdout) + text(stderr)) };
+}
+
+/** A link, so that `deno` is the one that runs us wherever it lies. */
+function makeTools(base: string): void {
+  Deno.mkdirSync(join(base, "home"));
+  Deno.mkdirSync(join(base, "bin"));
+  Deno.symlinkSync(Deno.execPath(), join(base, "bin/deno"));
+}
+
+/** Whether a command is there: Deno's users need not have Node, nor everybody git. */
+function has(command: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
+    .outputSync().success;
+}
+
+const SUMMARY = /^ok \| 1 passed \| 0 failed \| 4 assertions$/m;
+const BROKEN = ["iommu.live_mappings == 1", "iommu.live_mappings == 2"] as const;
+
+/** What a folder made by `dmalab init` can do. */
+async function tryFolder(t: Deno.TestContext, base: string, lab: string): Promise<void> {
+  const sh = (line: string, folder = lab) => shell(base, folder, line);
+
+  await t.step("runs scenarios, in it and in folders below", () => {
+    assertMatch(sh("deno run -R=. first.dma").output, SUMMARY);
+    assertMatch(sh("deno run -R=. dma first.dma").output, SUMMARY);
+    Deno.mkdirSync(join(lab, "below"), { recursive: true });
+    Deno.copyFileSync(join(lab, "first.dma"), join(lab, "below/second.dma"));
+    assertMatch(sh("deno run -R=. below/second.dma").output, SUMMARY);
+    assertMatch(sh("deno run -R=. second.dma", join(lab, "below")).output, SUMMARY);
+  });
+
+  await t.step("leaves TypeScript files what they are, and is a library to them", () => {
+    Deno.writeTextFileSync(join(lab, "below/answer.ts"), "export const answer = 42;\n");
+    Deno.writeTextFileSync(
+      join(lab, "lab.ts"),
+      `import { buildLab, defaultLabConfig } from "dmalab";
+import { answer } from "./below/answer.ts";
+
+const devices: number = buildLab(defaultLabConfig()).devices.size;
+console.log(answer + devices);
+`,
+    );
+    assertEquals(sh("deno run -R lab.ts"), { code: 0, output: "42\n" });
+    assertEquals(sh("deno check lab.ts scenarios_test.ts").code, 0);
+    Deno.writeTextFileSync(
+      join(lab, "wrong.ts"),
+      'import { buildLab } from "dmalab";\nbuildLab(1);\n',
+    );
+    assertStringIncludes(sh("deno check wrong.ts").output, "not assignable to parameter");
+    Deno.removeSync(join(lab, "wrong.ts"));
+  });
+
+  await t.step("tests all of it by deno test, a scenario that fails included", () => {
+    const good = sh("deno test -R=.");
+    assertEquals(good.code, 0, good.output);
+    assertMatch(good.output, /^ok \| 2 passed \(2 steps\) \| 0 failed/m);
+    assertMatch(sh("deno test -R=. --filter first").output, /^ok \| 1 passed .* 1 filtered out/m);
+    assertMatch(sh("deno test -R=. --parallel").output, /^ok \| 2 passed/m);
+    assertMatch(sh("deno task test").output, /^ok \| 2 passed/m);
+
+    const second = join(lab, "below/second.dma");
+    const text = Deno.readTextFileSync(second);
+    Deno.writeTextFileSync(second, text.replace(...BROKEN));
+    const bad = sh("deno test -R=.");
+    Deno.writeTextFileSync(second, text);
+    assertEquals(bad.code, 1);
+    assertStringIncludes(bad.output, "--> below/second.dma:21:10");
+    assertMatch(bad.output, /^FAILED \| 1 passed \(1 step\) \| 1 failed \(1 step\)/m);
+  });
+
+  await t.step("fails where there is nothing to test, or what there is is wrong", () => {
+    const scenario = join(lab, "odd.dma");
+    for (
+      const [written, called, complaint] of [
+        ["print 1\n", "import.meta.dirname", "odd.dma has no test"],
+        ['test "x" { asert 1 }\n', "import.meta.dirname", "--> odd.dma:1:12"],
+        ["", '"nowhere"', 'Cannot read "nowhere": there is no such file'],
+        ["", 'import.meta.dirname, { match: "no such" }', 'No test has "no such" in its name'],
+        ["", "import.meta.dirname, { match: /^such/ }", "No test has /^such/ in its name"],
+      ] as const
+    ) {
+      if (written !== "") Deno.writeTextFileSync(scenario, written);
+      const test =
+        `import { registerScenarios } from "dmalab/test";\nregisterScenarios(${called});`;
+      Deno.writeTextFileSync(join(lab, "odd_test.ts"), test);
+      const { code, output } = sh("deno test -R=. odd_test.ts");
+      assertEquals(code, 1, output);
+      assertStringIncludes(output, complaint);
+      assert(!/^ +at /m.test(output), output);
+      if (written !== "") Deno.removeSync(scenario);
+    }
+    Deno.removeSync(join(lab, "odd_test.ts"));
+  });
+
+  await t.step("has the tasks it names", () => {
+    assertStringIncludes(sh("deno task check").output, "ok | 2 files | 0 errors | 0 warnings");
+    assertStringIncludes(sh("deno task fmt").output, "ok | 2 files | 0 changed");
+    assertStringIncludes(sh("deno task dmalab explain dma.3.3").output, "dma_iova_link");
+    assertStringIncludes(sh('deno task hunt --quirks "none" --cases 50').output, "nothing found");
+    assertStringIncludes(sh("echo 'print 6 * 7' | deno task repl").output, "42\n");
+    assertEquals(sh("deno fmt --check && deno lint").code, 0);
+  });
+
+  await t.step({
+    name: "has a REPL on a terminal",
+    ignore: !has("script"),
+    fn: () => {
+      const { output } = sh(
+        "(sleep 1; printf 'print 6 * 7\\n'; sleep 1; printf '\\004') | " +
+          'script -qec "stty cols 80 rows 24; deno run -R -W .dmalab/bin.js repl" /dev/null',
+      );
+      assertStringIncludes(output, "a laboratory for DMA mapping. :help lists the commands");
+      assertStringIncludes(output, "42\r\n");
+    },
+  });
+}
+
+Deno.test("the package installs and works without this project (docs/install.md)", async (t) => {
+  const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
+  try {
+    makeTools(base);
+    const dist = join(base, "dist");
+    assertEquals(buildPackage(dist), { done: true });
+    Deno.copyFileSync(join(ROOT, "examples/04-two-step-basic.dma"), join(base, "two.dma"));
+    const passes = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
+
+    await t.step("carries its types, its rules, its licence and its manual", () => {
+      const { version, bin, exports } = JSON.parse(
+        Deno.readTextFileSync(join(dist, "package.json")),
+      );
+      assertEquals(version, VERSION);
+      for (const path of [bin.dmalab, exports["."].types, exports["./test"].types]) {
+        assert(Deno.statSync(join(dist, path)).isFile, path);
+      }
+      for (const path of ["LICENSE", "README.md", "docs/behaviour/dma.md"]) {
+        assert(Deno.statSync(join(dist, path)).size > 1000, path);
+      }
+    });
+
+    await t.step({
+      name: "does what its manual says, line by line",
+      ignore: !has("npm"),
+      fn: () => {
+        Deno.copyFileSync(join(base, "two.dma"), join(base, "scenario.dma"));
+        for (const { code, heading, language } of MANUAL) {
+          if (language !== "sh" || heading === "Publishing") continue;
+          const { code: exitCode, output } = shell(base, base, `set -e\n${code}`);
+          assertEquals(exitCode, 0, `${code}\n${output}`);
+          assertMatch(output, /^ok \| [13] passed/m);
+        }
+      },
+    });
+
+    await t.step("as a command of Deno's", () => {
+      const install = "deno install -f -g -R -W --allow-run -n dmalab ./dist/bin.js";
+      assertEquals(shell(base, base, install).code, 0);
+      assertMatch(shell(base, base, "dmalab run two.dma").output, passes);
+      assertMatch(shell(base, base, "dmalab test --jobs 2 two.dma two.dma").output, /6 passed/);
+      assertEquals(shell(base, base, "dmalab --version").output, `dmalab ${VERSION}\n`);
+      const missing = shell(base, base, "dmalab run three.dma");
+      assertEquals(missing.code, 2);
+      assertStringIncludes(missing.output, 'Cannot read "three.dma": there is no such file');
+    });
+
+    await t.step("makes a folder", async (t) => {
+      const lab = join(base, "lab");
+      Deno.removeSync(lab, { recursive: true });
+      const made = shell(base, base, "dmalab init lab");
+      assertEquals(made.code, 0, made.output);
+      for (
+        const [index, { code }] of MANUAL.filter(({ language }) => language === "ts").entries()
+      ) {
+        Deno.writeTextFileSync(join(lab, `manual${index}.ts`), `${code}\n`);
+      }
+      const checked = shell(base, lab, "deno check manual*.ts && deno run -R manual1.ts");
+      assertMatch(checked.output, /^0$/m);
+      await tryFolder(t, base, lab);
+      const again = shell(base, base, "dmalab init lab");
+      assertEquals(again.code, 2);
+      assertStringIncludes(again.output, "already; nothing was written");
+    });
+
+    await t.step({
+      name: "whose clone works at once",
+      ignore: !has("git"),
+      fn: () => {
+        const commit = "git -c user.name=x -c user.email=x@x commit -qm x";
+        const lab = join(base, "lab");
+        assertEquals(shell(base, lab, `git init -q && git add -A && ${commit}`).code, 0);
+        assertEquals(shell(base, base, "git clone -q lab clone").code, 0);
+        Deno.removeSync(join(base, "cache"), { recursive: true });
+        const clone = join(base, "clone");
+        assertMatch(shell(base, clone, "deno run -R=. first.dma").output, SUMMARY);
+        assertMatch(shell(base, clone, "deno test -R=.").output, /^ok \| 2 passed/m);
+        assertEquals(shell(base, clone, "git status --short").output, "");
+      },
+    });
+
+    await t.step({
+      name: "by npm, for Node",
+      ignore: !has("npm"),
+      fn: async (t) => {
+        const project = join(base, "project");
+        Deno.mkdirSync(project);
+        Deno.writeTextFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+        const packed = shell(base, project, `npm pack --silent ${dist} && npm install ./*.tgz`);
+        assertEquals(packed.code, 0, packed.output);
+        const run = shell(base, project, "npx dmalab run ../two.dma");
+        assertMatch(run.output, passes);
+        assertEquals(run.code, 0);
+        assertEquals(shell(base, project, "npx dmalab run three.dma").code, 2);
+        assertStringIncludes(
+          shell(base, project, "npx dmalab explain dma.3.3").output,
+          "dma_iova_link",
+        );
+        Deno.writeTextFileSync(
+          join(project, "scenarios.test.js"),
+          'import { registerScenarios } from "dmalab/test";\nregisterScenarios("../two.dma");\n',
+        );
+        const tested = shell(base, project, "node --test");
+        assertEquals(tested.code, 0, tested.output);
+        assertMatch(tested.output, /pass 4$/m);
+        assertEquals(shell(base, project, "npx dmalab init lab").code, 0);
+        await t.step("makes the same folder", () => {
+          const { output } = shell(
+            base,
+            base,
+            "diff -r -x history lab/.dmalab project/lab/.dmalab",
+          );
+          assertEquals(output, "");
+        });
+      },
+    });
+  } finally {
+    Deno.removeSync(base, { recursive: true });
+  }
+});
+
+Deno.test("what a new folder names is the Deno that this project is tested with", () => {
+  const script = Deno.readTextFileSync(join(ROOT, ".ci/run"));
+  assertEquals(script.match(/^version=(.*)$/m)?.[1], DENO_VERSION);
+});
