@@ -204,6 +204,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), BIO_FLAG.USER);
     if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
     const io = new Io(bio.sizeBytes);
+    const limits = options.admin === true ? this.driver.adminLimits : this.limits;
+    if (limits.p2pdma === 0 && this.#isPeers(bio)) return this.#refusePeers(io, bio);
     if (!this.#payload.segmentsFit(bio, this.limits)) return this.#refuseMetadata(io, bio);
     const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
     if (bio.sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) {
@@ -238,6 +240,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
    * @returns False when memory that it needs is not there.
    */
   #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
+    this.keepPeersApart(request.bios[0]!);
     if (request.op !== "discard" && !this.#payload.attach(request)) return false;
     const joined = this.#join(plug, request);
     if (joined !== null) {
@@ -250,6 +253,18 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     if (plug !== null) plug.hold(this, request);
     else this.driver.queueRequest(request);
     return true;
+  }
+
+  /** A bio with a peer's memory joins nothing, and nothing joins it. @see behaviour/block.md 1.4 */
+  keepPeersApart(bio: Bio): void {
+    if (this.#isPeers(bio)) bio.flags |= BIO_FLAG.NOMERGE;
+  }
+
+  #isPeers({ metadata, vecs }: Bio): boolean {
+    const { peers } = this.machine;
+    if (peers === null) return false;
+    const isPeer = ({ phys }: BioVec) => peers.isPeerMemory(phys);
+    return vecs.some(isPeer) || metadata.some(isPeer);
   }
 
   #join(plug: Plug<NvmeRequest> | null, request: NvmeRequest): NvmeRequest | null {
@@ -333,14 +348,20 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     });
   }
 
+  /** Memory of a peer cannot be pinned for a queue without the feature. */
+  #refusePeers(io: Io, bio: Bio): Io {
+    const inputs = { reason: "peer_memory", bytes: bio.sizeBytes };
+    return this.#refuse(io, BLK_STS.TARGET, inputs, "block.1.4");
+  }
+
   #refuseForMemory(io: Io): Io {
     return this.#refuse(io, BLK_STS.RESOURCE, { reason: "no_memory" });
   }
 
   /** Ends what is left of an io; pieces already on their way run to their end. */
-  #refuse(io: Io, status: BlkStatus, inputs: Why["inputs"]): Io {
+  #refuse(io: Io, status: BlkStatus, inputs: Why["inputs"], rule = "block.1.3"): Io {
     const { events } = this.machine;
-    io.refusal = { rule: "block.1.3", inputs };
+    io.refusal = { rule, inputs };
     if (events.tick(BLOCK_STATUS)) {
       const outer = events.context.enterDevice(this.name);
       events.emit(BLOCK_STATUS, { status: blkStatusName(status) }, io.refusal);

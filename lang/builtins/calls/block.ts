@@ -2,7 +2,7 @@
 import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
 import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import type { Bio, BioVec } from "../../../runtime/block/bio.ts";
+import { type Bio, BIO_FLAG, type BioVec } from "../../../runtime/block/bio.ts";
 import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
@@ -63,6 +63,7 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
   let request: NvmeRequest | null = null;
   for (const target of targets) {
     const bio = target.toBio();
+    disk.keepPeersApart(bio);
     checkWhole(splitter, bio);
     if (request === null) {
       request = new NvmeRequest(device.name, bio.op, [bio], disk.limits);
@@ -75,7 +76,9 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
     } else {
       const outer = events.context.enterDevice(device.name);
       try {
-        if (!merger.join(request, bio, splitter.nrSegments)) refuseJoin(merger.refusal);
+        if (!merger.join(request, bio, splitter.nrSegments)) {
+          refuseJoin(refusalOf(merger, request, bio));
+        }
       } finally {
         events.context.leaveDevice(outer);
       }
@@ -84,28 +87,31 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
   return request!;
 }
 
-/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.5 */
-const REFUSALS: Readonly<Record<Refusal, string>> = {
+/** What `request()` may be refused for. */
+type RequestRefusal = Refusal | "peer_memory" | "apart";
+
+/** The merger's reason, or that of those that it need not look at. */
+function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
+  if (merger.refusal !== null) return merger.refusal;
+  return request.hasFlag(BIO_FLAG.NOMERGE) || (bio.flags & BIO_FLAG.NOMERGE) !== 0
+    ? "peer_memory"
+    : "apart";
+}
+
+/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.4, 1.5 */
+const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   integrity: "only one of them has metadata, or together they have too much of it",
   gap: "their memory does not meet on the boundary that the controller needs",
   integrity_gap: "their metadata does not meet on the boundary that the controller needs",
   sectors: "together they are longer than a request may be",
   segments: "together they have more segments than a request may have",
   ranges: "a discard has no room for another range",
+  peer_memory: "a peer's memory is in one of them, and that is joined to nothing",
+  apart: "they are no reads or writes that follow each other on the disk",
 };
 
-function refuseJoin(refusal: Refusal | null): never {
-  if (refusal !== null) {
-    throw new KernelError(
-      "EINVAL",
-      `The block layer does not join these bios: ${REFUSALS[refusal]}`,
-    );
-  }
-  throw new ScriptError(
-    "E0919",
-    "These bios cannot be one request",
-    "they must be reads or writes that follow each other on the disk",
-  );
+function refuseJoin(refusal: RequestRefusal): never {
+  throw new KernelError("EINVAL", `The block layer does not join these bios: ${REFUSALS[refusal]}`);
 }
 
 /** A bio must fit into one request as it is. */
@@ -116,11 +122,7 @@ function checkWhole(splitter: BioSplitter, bio: Bio): void {
     throw new KernelError(blkStatusErrno(status), "The disk refuses the bio", status);
   }
   if (piece !== bio) {
-    throw new ScriptError(
-      "E0919",
-      "The bio is too large for one request: it would be cut",
-      "`explain ssd.limits` says why; submit_bio() cuts it",
-    );
+    throw new KernelError("EINVAL", "The bio is too large for one request: it would be cut");
   }
 }
 

@@ -3,7 +3,7 @@ import type { Why } from "../../../runtime/events.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { factLines } from "./told.ts";
 
-/** The refusal of a bio, or of what was left of it after cuts. @see behaviour/block.md 1.3 */
+/** The refusal of a bio, or of what was left of it after cuts. @see behaviour/block.md 1.3, 1.4 */
 export function refusalLines({ rule, inputs }: Why, status: string): string[] {
   return factLines({ title: `refused: ${status}`, why: refusalReason(inputs) }, rule);
 }
@@ -43,6 +43,8 @@ export function refusalReason(inputs: Why["inputs"]): string {
       return `no whole block fits into the first request: ${needed}, meeting on multiples of ${
         formatSize(number("virt_boundary_mask") + 1)
       }`;
+    case "peer_memory":
+      return "a peer's memory is in it, and the queue does not have that feature";
     case "unsupported":
       return "the disk does not know the operation";
     default:
