@@ -227,6 +227,7 @@ export class BlkDma {
     const gapBit = this.#gapBit(request, metadata);
     const rangeBytes = metadata ? rules.metadataRangeBytes(request) : request.payloadBytes;
     if (
+      this.#asksForRange(request, metadata) &&
       !gapMeets(gapBit, dma.dmaGetMergeBoundary(dev)) &&
       dma.dmaIovaTryAlloc(dev, state, segments.phys, rangeBytes)
     ) {
@@ -237,6 +238,11 @@ export class BlkDma {
     const mapped = this.#mapSegment(request, dev, iter);
     this.#exit = mapped ? "block.2.3.5" : "block.2.3.5e";
     return mapped;
+  }
+
+  #asksForRange(request: BlockRequest, metadata: boolean): boolean {
+    if (!this.#rules.mapsSingleSegmentAlone) return true;
+    return (metadata ? request.nrIntegritySegments : request.nrPhysSegments) > 1;
   }
 
   /** Which gap bit decides. @see behaviour/block.md 1.7, 2.7 */
@@ -257,6 +263,7 @@ export class BlkDma {
         gap_bit: gapBit,
         merge_boundary_bytes: mergeBoundary,
         pieces_meet: !gapMeets(gapBit, mergeBoundary),
+        ...this.#asksForRange(request, metadata) ? {} : { single_segment: true },
         range_allocated: rule === "block.2.3.4" || rule === "block.2.3.4e",
       },
     };

@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
  */
-import type { Bytes } from "../address.ts";
+import { ADDRESS_LIMIT, type Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
 export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemory"> {
@@ -26,6 +26,8 @@ export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemo
    * these, whatever it says itself: the two-step API as first posted.
    */
   readonly keepsAttributes: boolean;
+  /** No range is this long or longer: its size has no room for the flag any more. */
+  readonly rangeLimitBytes: Bytes;
   /** What a caller of the two-step API declares for one range. */
   readonly rangeObjects: RangeObjects;
 }
@@ -52,6 +54,7 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),
+    rangeLimitBytes: quirks.has("iova_size_32_bits") ? 2 ** 31 : ADDRESS_LIMIT,
     rangeObjects: quirks.has("api_rfc_2024") ? FIRST_POSTED_OBJECTS : MERGED_OBJECTS,
     setsBusLength: !quirks.has("sg_bus_length_missing"),
     mapsPeersBehindHostBridge: !quirks.has("sg_host_bridge_unmapped"),

@@ -65,6 +65,11 @@ export const QUIRKS = {
   p2p_design_2021: "Peer memory as first proposed: a flag in the scatterlist's page link.",
   sgl_segment_chains:
     "What if SGL lists went on in further segments: up to 2048 data segments a request.",
+  single_segment_by_iterator:
+    "What if NVMe had no path of its own for one segment, and went through the block iterator.",
+  iterator_maps_single_segment:
+    "What if the block iterator mapped one segment by itself, and asked for no range.",
+  iova_size_32_bits: "What if the size of a range had 32 bits: from 2 GiB on there is none.",
   api_rfc_2024: "The two-step API as first posted: three state objects, attributes kept.",
   swiotlb_2022_never_copy_in: "Bounce buffers are not filled for from_device mappings.",
   swiotlb_2022_copy_in_at_map: "Bounce buffers are filled at the map, but not with skip_cpu_sync.",

@@ -148,10 +148,12 @@ export function iteratorStartTold(facts: Facts): Told {
     default: {
       const refused = facts.inputIs("pieces_meet") &&
         facts.inputNumber("merge_boundary_bytes") !== 0;
-      return {
-        title: `${what} segment by segment, not as one range`,
-        why: (refused ? "a range was asked for and refused" : gapReason(facts)) + mmio,
-      };
+      const why = facts.inputIs("single_segment")
+        ? "one segment asks for no range (iterator_maps_single_segment)"
+        : refused
+        ? "a range was asked for and refused"
+        : gapReason(facts);
+      return { title: `${what} segment by segment, not as one range`, why: why + mmio };
     }
   }
 }

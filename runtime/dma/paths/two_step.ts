@@ -20,9 +20,6 @@ import { hexAddress } from "../hex_address.ts";
 
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
-/** The kernel keeps one bit of the state's size for itself. */
-const SIZE_LIMIT = 2 ** 53;
-
 /**
  * Reserves IO addresses for `sizeBytes` bytes.
  *
@@ -40,7 +37,7 @@ export function iovaTryAlloc(
   state.clear(machine.events.context.request);
   const { domain } = dev;
   if (domain === null) return false;
-  if (sizeBytes <= 0 || sizeBytes >= SIZE_LIMIT) {
+  if (sizeBytes <= 0 || sizeBytes >= machine.dma.rules.rangeLimitBytes) {
     machine.warnings.warnOnce(
       "dma_iova_try_alloc",
       `Device "${dev.name}" asks for a range of ${sizeBytes} bytes`,

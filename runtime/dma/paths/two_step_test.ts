@@ -370,6 +370,16 @@ Deno.test("caches are maintained for non-coherent devices, unless told not to (d
   ] as never);
 });
 
+Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning says so (defects.md)", () => {
+  const allocates = (sizeBytes: number, ...quirks: QuirkName[]) => {
+    const bench = twoStep({ machine: { quirks: new Set(quirks) } });
+    return [bench.tryAlloc(0, sizeBytes), bench.machine.warnings.total];
+  };
+  assertEquals(allocates(2 ** 31), [true, 0]);
+  assertEquals(allocates(2 ** 31 - 4096, "iova_size_32_bits"), [true, 0]);
+  assertEquals(allocates(2 ** 31, "iova_size_32_bits"), [false, 1]);
+});
+
 Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
   const rights = (...quirks: QuirkName[]): unknown[] => {
     const bench = twoStep({ machine: { quirks: new Set(quirks) } });

@@ -124,7 +124,8 @@ export class TwoStepDataMapper implements DataMapper {
 
   #mapData(iod: Iod, request: NvmeRequest): BlkStatus {
     const use = sglUse(request, this.#settings.sgl);
-    if (request.nrPhysSegments === 1 && this.#takesSimplePath(request, use)) {
+    const single = request.nrPhysSegments === 1 && this.#rules.mapsSingleSegmentAlone;
+    if (single && this.#takesSimplePath(request, use)) {
       return this.#mapSimple(iod, request, use);
     }
     return this.#mapSegments(iod, request, use);
