@@ -1,6 +1,7 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
+import { remediesAmong, withoutQuirks } from "../../lang/values/remedies.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
@@ -15,22 +16,12 @@ export function remediesOf(
   each: HuntCase,
   release: HuntRelease,
 ): readonly (readonly QuirkName[])[] {
-  const holds = (off: readonly QuirkName[]) => runCase(each, without(release, off)) === null;
-  const quirks = [...release.quirks];
-  const single = quirks.filter((quirk) => holds([quirk])).map((quirk) => [quirk]);
-  if (single.length > 0) return single;
-  const pairs = quirks.flatMap((one, index) =>
-    quirks.slice(index + 1).map((other): readonly QuirkName[] => [one, other])
-  );
-  return pairs.filter(holds);
+  return remediesAmong(release.quirks, (off) => runCase(each, without(release, off)) === null, 2);
 }
 
 /** A release without some of its defects. */
 export function without(release: HuntRelease, quirks: readonly QuirkName[]): HuntRelease {
-  return {
-    ...release,
-    quirks: new Set([...release.quirks].filter((own) => !quirks.includes(own))),
-  };
+  return { ...release, quirks: withoutQuirks(release.quirks, quirks) };
 }
 
 /** What is wrong in each step of a case, whatever was wrong before. */

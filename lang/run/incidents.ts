@@ -24,7 +24,7 @@ export function judgeIncidents(vm: SideRun): Failure | null {
   if (!vm.world.checkerFails) return null;
   const [first] = unexpectedIncidents(vm);
   if (first === undefined) return null;
-  const { kind, name, text } = describeIncident(first, vm);
+  const { kind, name, text } = describeIncident({ event: first, run: vm, where: null }, null);
   return {
     kind: "failed",
     diagnostic: {
@@ -42,24 +42,26 @@ export function judgeIncidents(vm: SideRun): Failure | null {
   };
 }
 
+/** An incident, and in which runs it happened. */
+export interface FoundIncident {
+  readonly event: IncidentEvent;
+  readonly run: SideRun;
+  /** Of runs beside the one of the test: which ones, behind a word. */
+  readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
+}
+
 /** An incident of some orders of a race. */
-export function describeRaceIncident(
-  { event, order, orders, run, runs }: RaceIncident,
-  style?: FailureStyle,
-): Incident {
-  const where = `${orders} of ${runs} of the race, such as ${order.letters}`;
-  const incident = describeIncident(event, run, style, [["orders", where]]);
-  return { ...incident, text: `${incident.text} (in ${where})` };
+export function raceIncident({ event, order, orders, run, runs }: RaceIncident): FoundIncident {
+  const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
+  return { event, run, where: { label: "orders", text } };
 }
 
 /** An incident of some places of a `fail each`. */
-export function describeSweepIncident(
+export function sweepIncident(
   { event, places, run, tried, when }: SweepIncident,
-  style?: FailureStyle,
-): Incident {
-  const where = `${places} of ${tried} places of \`fail each\`, such as when ${when}`;
-  const incident = describeIncident(event, run, style, [["at", where]]);
-  return { ...incident, text: `${incident.text} (at ${where})` };
+): FoundIncident {
+  const text = `${places} of ${tried} places of \`fail each\`, such as when ${when}`;
+  return { event, run, where: { label: "at", text } };
 }
 
 /** What there is to say of an incident beside its message: a word and a text each. */
@@ -68,19 +70,25 @@ type Facts = readonly (readonly [label: string, text: string])[];
 /**
  * An incident as plain data.
  *
+ * @param gone What it is gone without; null where that is unknown.
  * @param style Colours for its lines.
- * @param facts More lines of it.
  */
 export function describeIncident(
-  event: IncidentEvent,
-  vm: SideRun,
+  { event, run, where }: FoundIncident,
+  gone: string | null,
   style?: FailureStyle,
-  facts: Facts = [],
 ): Incident {
   const options = style === undefined ? {} : { style };
-  return event.name === "dma.report"
-    ? describeReport(event, vm, options, facts)
-    : describeFault(event, vm, options, facts);
+  const facts: Facts = [
+    ...where === null ? [] : [[where.label, where.text] as const],
+    ...gone === null ? [] : [["note", gone] as const],
+  ];
+  const incident = event.name === "dma.report"
+    ? describeReport(event, run, options, facts)
+    : describeFault(event, run, options, facts);
+  if (where === null) return incident;
+  const word = where.label === "orders" ? "in" : where.label;
+  return { ...incident, text: `${incident.text} (${word} ${where.text})` };
 }
 
 function describeReport(

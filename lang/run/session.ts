@@ -487,13 +487,16 @@ class SessionState {
 
   #buildVm(): Vm {
     const registry = this.#registry;
-    const world = buildTestWorld({ registry }, this.#machine.config, this.#machineOptions());
+    const { known, request } = this.#repetition ?? { known: [], request: null };
+    const number = this.known.length;
+    const isWanted = request !== null && number === known.length - 1;
+    const quirks = isWanted ? request.quirks : null;
+    const config = quirks === null ? this.#machine.config : { ...this.#machine.config, quirks };
+    const world = buildTestWorld({ registry }, config, this.#machineOptions());
     const vm = new Vm(this.#compiler.code, registry, world, this.#limits, this.output);
     vm.branches.runs = this.#runs;
-    const number = this.known.push(vm.branches.known) - 1;
-    if (this.#repetition === null) return vm;
-    const { known, request } = this.#repetition;
-    if (request !== null && number === known.length - 1) {
+    this.known.push(vm.branches.known);
+    if (isWanted) {
       sendTo(vm, request, () => {
         this.muted = false;
       });

@@ -1,5 +1,6 @@
 /** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Closure, Value } from "../values/value.ts";
 import { type AgainRequest, goesOn, type Runs } from "../vm/branches.ts";
 import type { Output, Vm } from "../vm/vm.ts";
@@ -44,7 +45,7 @@ export class SideRuns implements Runs {
 
   again(request: AgainRequest): Vm {
     const output = new BranchOutput(this.options.output);
-    const vm = this.#machine(this.config, request.steps, output);
+    const vm = this.#machine(this.config, request.steps, output, request.quirks);
     sendTo(vm, request, () => {
       output.open = true;
     });
@@ -63,15 +64,22 @@ export class SideRuns implements Runs {
     return side.#run(vm);
   }
 
-  #machine(config: LabConfig, steps: number, output: Output): Vm {
+  #machine(
+    config: LabConfig,
+    steps: number,
+    output: Output,
+    quirks: QuirkSet | null = null,
+  ): Vm {
     const { limits, onSideEvent, seed, watch } = this.options;
-    const machine = new TestMachine(this.program, config, {
+    const own = quirks === null ? config : { ...config, quirks };
+    const machine = new TestMachine(this.program, own, {
       record: true,
       limits: { ...limits, steps },
       output,
       seed,
       watch,
-      onEvent: onSideEvent,
+      // Who looks at events looks at those of the machine that was asked for.
+      onEvent: quirks === null ? onSideEvent : undefined,
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
     return machine.vm;

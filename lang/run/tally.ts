@@ -6,20 +6,25 @@ import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm.ts";
 import {
   describeIncident,
-  describeRaceIncident,
-  describeSweepIncident,
+  type FoundIncident,
   judgeIncidents,
+  raceIncident,
+  sweepIncident,
   unexpectedIncidents,
 } from "./incidents.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, TestOutcome } from "./report.ts";
 import type { SharedOptions } from "./run_options.ts";
+import { type Attempt, Remedies } from "./remedies.ts";
 import { SideRuns } from "./side_runs.ts";
-import { startMachine, TestMachine } from "./test_machine.ts";
+import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
 
 /** Incidents of one test that are listed; the others are counted. */
 const LISTED_INCIDENTS = 20;
+
+/** Where the lines of runs go that are done again to look at something else. */
+export const SILENCE: Output = { write: () => {} };
 
 /** What a test is called, and where. */
 export interface EntryNames extends Pick<TestOutcome, "kind" | "name" | "combination" | "place"> {
@@ -30,14 +35,6 @@ export interface EntryNames extends Pick<TestOutcome, "kind" | "name" | "combina
 export interface TestRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
   /** The case of a property. */
   readonly args: readonly Value[];
-}
-
-/** What came of a run. */
-export interface Attempt {
-  /** Null when everything held. */
-  readonly failure: Failure | null;
-  /** Null when there was none to be had. */
-  readonly machine: TestMachine | null;
 }
 
 /** Sums up what one test did on its machine, or one property on many. */
@@ -67,18 +64,23 @@ export class Tally {
 
   /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
   run(run: TestRun): boolean {
-    const { failure, machine } = this.attempt(run, this.options.machine.output);
-    if (machine !== null) this.count(machine);
-    if (failure !== null) this.fail(failure);
+    const attempt = this.attempt(run, this.options.machine.output);
+    const { failure } = attempt;
+    const remedies = this.count(attempt, run);
+    if (failure !== null) this.fail(failure, [], remedies);
     return failure === null;
   }
 
   /** Runs the code on a fresh machine. */
-  attempt({ args, config, functionIndex, variant }: TestRun, output: Output): Attempt {
+  attempt(
+    { args, config, functionIndex, variant }: TestRun,
+    output: Output,
+    more: Partial<MachineOptions> = {},
+  ): Attempt {
     const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.
     const onEvent = output === shared.output ? shared.onEvent : undefined;
-    const options = { ...shared, onEvent, watch: this.#watch, output, record: true };
+    const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
     const { span } = this.program.code.functions[functionIndex]!;
     const machine = startMachine(this.program, config, options, span);
     if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };
@@ -88,8 +90,26 @@ export class Tally {
     return { failure, machine };
   }
 
-  /** Adds what a run did. */
-  count(machine: TestMachine): void {
+  /** What a run's failure and its incidents are gone without. */
+  remediesOf(attempt: Attempt, run: TestRun): Remedies {
+    const { limits } = this.options.machine;
+    return new Remedies(attempt, (quirks, steps) => {
+      const more = {
+        limits: { ...limits, steps: Math.min(steps, limits.steps) },
+        onSideEvent: undefined,
+      };
+      return this.attempt({ ...run, config: { ...run.config, quirks } }, SILENCE, more);
+    });
+  }
+
+  /** Adds what a run did. @returns What is gone without which defects. */
+  count(attempt: Attempt, run: TestRun): Remedies {
+    const remedies = this.remediesOf(attempt, run);
+    if (attempt.machine !== null) this.#add(attempt.machine, remedies);
+    return remedies;
+  }
+
+  #add(machine: TestMachine, remedies: Remedies): void {
     const { vm, world } = machine;
     this.#cases++;
     this.#assertions += vm.assertions;
@@ -99,15 +119,13 @@ export class Tally {
       this.#reached.add(expectation);
       this.reachedByAll.add(expectation);
     }
-    this.#addIncidents(machine);
+    this.#addIncidents(machine, remedies);
   }
 
   /** The test has failed. @param notes Lines before the failure's own. */
-  fail(failure: Failure, notes: readonly string[] = []): void {
-    this.#failure = reportFailure(
-      { ...failure, notes: [...notes, ...failure.notes] },
-      this.options.style,
-    );
+  fail(failure: Failure, notes: readonly string[], remedies: Remedies): void {
+    const all = [...notes, ...failure.notes, ...remedies.ofFailure()];
+    this.#failure = reportFailure({ ...failure, notes: all }, this.options.style);
   }
 
   /** Runs so far. */
@@ -143,18 +161,18 @@ export class Tally {
     };
   }
 
-  #addIncidents(machine: TestMachine): void {
-    const { vm } = machine;
-    const style = this.options.style;
-    const incidents = [
-      ...unexpectedIncidents(vm).map((event) => describeIncident(event, vm, style)),
-      ...vm.races.incidents.map((incident) => describeRaceIncident(incident, style)),
-      ...vm.sweeps.incidents.map((incident) => describeSweepIncident(incident, style)),
+  #addIncidents({ vm }: TestMachine, remedies: Remedies): void {
+    const incidents: readonly FoundIncident[] = [
+      ...unexpectedIncidents(vm).map((event) => ({ event, run: vm, where: null })),
+      ...vm.races.incidents.map(raceIncident),
+      ...vm.sweeps.incidents.map(sweepIncident),
     ];
-    for (const incident of incidents) {
-      if (incident.kind === "fault") this.#faults++;
+    for (const found of incidents) {
+      if (found.event.name === "iommu.fault") this.#faults++;
       else this.#reports++;
-      if (this.#incidents.length < LISTED_INCIDENTS) this.#incidents.push(incident);
+      if (this.#incidents.length === LISTED_INCIDENTS) continue;
+      const gone = remedies.ofIncident(found.event);
+      this.#incidents.push(describeIncident(found, gone, this.options.style));
     }
   }
 }

@@ -105,6 +105,8 @@ export interface TypeSpec<T = never> {
   show?(target: T, run: Run): readonly string[];
   /** Why it is as it is, one decision a line, for `explain`. */
   explain?(target: T, run: Run): readonly string[];
+  /** Something went wrong with it: `explain` then says which known defect it is gone without. */
+  isWrong?(target: T, run: Run): boolean;
   /** `==`: identity when left out. */
   equals?(target: T, other: Value, run: Run): boolean;
   /** What two that are not equal differ in, one thing a line; for failed assertions. */

@@ -7,6 +7,7 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
@@ -30,8 +31,18 @@ import { wantAllEvents } from "./mistakes.ts";
 /** A turn off the main way: at which branching, and which way. */
 export interface Goal {
   readonly branching: number;
-  /** The block of `fork`, from 0; for `fail each` the place that fails; for `race` the order. */
-  readonly way: number | FaultPlaceName | RaceWay;
+  /**
+   * The block of `fork`, from 0; for `fail each` the place that fails; for `race` the order; `look`
+   * to look at what is explained there.
+   */
+  readonly way: number | FaultPlaceName | RaceWay | "look";
+}
+
+/** What a run that was sent to look at a thing saw. */
+export interface Look {
+  /** The instruction that it came to. */
+  readonly pc: number;
+  readonly wrong: boolean;
 }
 
 /** One order of a `race`. */
@@ -53,6 +64,8 @@ export interface AgainRequest {
   readonly steps: number;
   /** Whether the branch's own lines are written. */
   readonly speaks: boolean;
+  /** Defects of the new machine; null for those of this one. */
+  readonly quirks: QuirkSet | null;
 }
 
 /** Starts runs beside the one that is going on. */
@@ -103,6 +116,8 @@ export class Branches {
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
   raceOrder: RaceOrder | null = null;
+  /** What this run saw, if it was sent to look. */
+  look: Look | null = null;
   #branchings = 0;
   #turns = 0;
   /** The branch that has begun, in a run that is here for it. */
@@ -223,6 +238,7 @@ export class Branches {
       known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
       steps: given,
       speaks,
+      quirks: null,
     });
     this.#adopt(side, given);
     if (side.failure === null && !side.branches.arrived) {

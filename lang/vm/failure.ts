@@ -17,6 +17,8 @@ export interface Failure {
   readonly parts: readonly ExplainedPart[];
   /** Further lines: the last events, a pattern and what came instead. */
   readonly notes: readonly string[];
+  /** The places of a `fail each` that it is about, each as a clause; of no other failure. */
+  readonly places?: readonly string[];
 }
 
 /** Carries a failure up to whoever runs the script. */
@@ -42,6 +44,7 @@ export class ExpectationError extends Error {
       readonly parts?: readonly ExplainedPart[];
       readonly notes?: readonly string[];
       readonly related?: readonly RelatedSpan[] | undefined;
+      readonly places?: readonly string[];
     } = {},
   ) {
     super(message);

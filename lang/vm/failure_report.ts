@@ -49,12 +49,12 @@ export interface FailureContext {
 /** Describes an error thrown while a script ran. */
 export function describeFailure(error: unknown, context: FailureContext): Failure {
   if (error instanceof ExpectationError) {
-    const { code, details: { hint, notes = [], parts, related, span }, message } = error;
+    const { code, details: { hint, notes = [], parts, places, related, span }, message } = error;
     const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events) : [];
     const failure = failureOf(context, { code, message, hint, span }, [...notes, ...events]);
-    const places = [...related ?? [], ...failure.diagnostic.related ?? []];
-    const diagnostic = { ...failure.diagnostic, related: places };
-    return { ...failure, diagnostic, parts: parts ?? [] };
+    const spans = [...related ?? [], ...failure.diagnostic.related ?? []];
+    const diagnostic = { ...failure.diagnostic, related: spans };
+    return { ...failure, diagnostic, parts: parts ?? [], ...places !== undefined && { places } };
   }
   if (error instanceof ScriptError) {
     const { code, hint, message } = error;

@@ -17,6 +17,7 @@ import type { Code, OutcomeInfo } from "./code.ts";
 import type { Control } from "./control.ts";
 import { expectEvents } from "./expected_events.ts";
 import type { Invariants } from "./invariants.ts";
+import type { Looks } from "./looks.ts";
 import type { Members } from "./members.ts";
 import { outputLines } from "./output.ts";
 import type { RaceEntry, Races } from "./races.ts";
@@ -97,6 +98,7 @@ export interface RareVm extends Control {
   readonly activities: Activities;
   readonly branches: Branches;
   readonly invariants: Invariants;
+  readonly looks: Looks;
   readonly members: Members;
   readonly races: Races;
   readonly sweeps: Sweeps;
@@ -232,11 +234,17 @@ export function rare(vm: RareVm, op: RareOp): void {
       break;
     }
     case RareOp.Print:
-    case RareOp.Show:
-    case RareOp.Explain: {
-      const verb = op === RareOp.Print ? "print" : op === RareOp.Show ? "show" : "explain";
+    case RareOp.Show: {
+      const verb = op === RareOp.Print ? "print" : "show";
       const value = stack[--vm.sp]!;
       for (const line of outputLines(verb, value, vm, vm.registry.types)) vm.print(line);
+      break;
+    }
+    case RareOp.Explain: {
+      const value = stack[--vm.sp]!;
+      vm.looks.arrive(value);
+      for (const line of outputLines("explain", value, vm, vm.registry.types)) vm.print(line);
+      for (const line of vm.looks.gone(value)) vm.print(line);
       break;
     }
     case RareOp.ExplainField: {

@@ -104,8 +104,9 @@ export class Sweeps {
       this.vm.expecting(info.expectation);
       const side = this.branches.again({ branching, way: place }, false);
       if (side.failure !== null) {
-        const note = `while ${placeText(place)} (\`fail each\`)`;
-        throw new ScriptFailure(withNote(side.failure, note));
+        const at = placeText(place);
+        const failure = withNote(side.failure, `while ${at} (\`fail each\`)`);
+        throw new ScriptFailure({ ...failure, places: [at] });
       }
       const leaks = side.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks });
@@ -183,6 +184,7 @@ export class Sweeps {
     const rest = others.length - LISTED;
     return new ExpectationError(error.code, error.message, {
       ...error.details,
+      places: leaking.map(({ place }) => placeText(place)),
       notes: [
         ...error.details.notes ?? [],
         ...more,

@@ -26,6 +26,7 @@ import { hostLimit } from "./host_limits.ts";
 import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
+import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
 import { attempt, wrongCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
@@ -65,6 +66,7 @@ export class Vm implements LoopVm, SideRun {
   readonly calls: Calls;
   readonly invariants: Invariants = new Invariants(this);
   readonly races: Races = new Races(this, this.branches);
+  readonly looks: Looks = new Looks(this, this.branches);
   readonly sweeps: Sweeps = new Sweeps(this, this.branches);
 
   readonly members: Members;

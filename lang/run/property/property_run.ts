@@ -2,23 +2,21 @@
 import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Value } from "../../values/value.ts";
-import type { Output } from "../../vm/vm.ts";
 import { caseText, pastedTest } from "./pasted_case.ts";
 import type { TestEntry } from "../program.ts";
 import { type CaseEngine, type CaseSpace, caseSpace, caseValues } from "./property_cases.ts";
+import type { Attempt } from "../remedies.ts";
 import type { SharedOptions } from "../run_options.ts";
 import { smallerNumbers } from "./smaller_numbers.ts";
-import type { Tally } from "../tally.ts";
+import { SILENCE, type Tally } from "../tally.ts";
 
 /** Smaller cases that are tried at most. */
 const SMALLER_CASES = 1000;
 
-/** Where the lines of smaller cases go: who reads them all would not see what fails. */
-const SILENCE: Output = { write: () => {} };
-
 interface FailedCase {
   readonly numbers: readonly number[];
   readonly values: readonly Value[];
+  readonly attempt: Attempt;
   readonly failure: Failure;
 }
 
@@ -41,19 +39,22 @@ export function runProperty(
     const values = caseValues(forall, numbers);
     const run = { ...entry, args: values };
     if (smallest === null) {
-      const { failure, machine } = tally.attempt(run, output);
-      if (machine !== null) tally.count(machine);
-      if (failure !== null) smallest = { numbers, values, failure };
+      const attempt = tally.attempt(run, output);
+      const { failure } = attempt;
+      tally.count(attempt, run);
+      if (failure !== null) smallest = { numbers, values, attempt, failure };
       return failure === null;
     }
     // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
-    const { failure } = tally.attempt(run, SILENCE);
+    // Who reads the lines of all smaller cases would not see what fails.
+    const attempt = tally.attempt(run, SILENCE);
+    const { failure } = attempt;
     interrupted = failure?.diagnostic.code === "E0807";
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
-    smallest = { numbers, values, failure };
+    smallest = { numbers, values, attempt, failure };
     return false;
   };
   const space = caseSpace(forall, tally.seed);
@@ -61,7 +62,7 @@ export function runProperty(
   while (smallest !== null && makeSmaller(space, (smallest as FailedCase).numbers, holds));
   const found = smallest as FailedCase | null;
   if (found === null) return;
-  const { failure, values } = found;
+  const { attempt, failure, values } = found;
   const ended = interrupted ? ", until somebody ended the run: there may be smaller ones" : "";
   const pasted = { property: declaration, values, combination, seed: seed ?? null };
   tally.fail(failure, [
@@ -71,7 +72,7 @@ export function runProperty(
     `the smallest that fails so: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
-  ]);
+  ], tally.remediesOf(attempt, { ...entry, args: values }));
 }
 
 /** Looks for a number that can be made smaller than fast-check has. False when there is none. */

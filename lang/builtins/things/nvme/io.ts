@@ -11,7 +11,14 @@ import { refusalLines } from "../../explain/io_refusal.ts";
 import { ioStory } from "../../explain/io_story.ts";
 import { picturedRequest } from "../../pictured_request.ts";
 import type { FieldSpec, TypeSpec } from "../../../values/spec.ts";
-import { explainRequest, formatRequest, REQUEST, requestEvents, traceOf } from "./request.ts";
+import {
+  explainRequest,
+  formatRequest,
+  REQUEST,
+  requestEvents,
+  traceOf,
+  wentWrong,
+} from "./request.ts";
 import { fieldList, fieldsOf } from "../../describe/fields.ts";
 import { TRACE } from "../trace.ts";
 
@@ -99,6 +106,7 @@ export const IO: TypeSpec<Io> = {
       ),
     ];
   },
+  isWrong: ({ refusal, requests }, run) => refusal !== null || wentWrong(requests, run),
   explain: (io, run) => [
     ...ioStory(io.requests, (request) => explainRequest(request, run), run),
     ...io.refusal === null ? [] : [

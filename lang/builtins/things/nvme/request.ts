@@ -2,6 +2,7 @@
 import { plainSegment, SEGMENT } from "../segment.ts";
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
+import { isIncident } from "../../../values/incident.ts";
 import type { Run } from "../../../values/run.ts";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import { requestStory } from "../../explain/request_story.ts";
@@ -97,7 +98,14 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
   format: formatRequest,
   show: (request, run) => requestPicture(picturedRequest(request, run)),
   explain: explainRequest,
+  isWrong: (request, run) => wentWrong([request], run),
 };
+
+/** True when one of some requests failed, or was at fault somewhere. */
+export function wentWrong(requests: readonly NvmeRequest[], run: Run): boolean {
+  return requests.some(({ done, status }) => done && status !== "OK") ||
+    requestEvents(requests, run).some(isIncident);
+}
 
 /** Every decision about a request, in words. */
 export function explainRequest(request: NvmeRequest, run: Run): string[] {

@@ -1,0 +1,95 @@
+/** Which known defects a run's failure, and what was found in it, are gone without. */
+import { incidentName } from "../values/incident.ts";
+import type { IncidentEvent } from "../values/incident.ts";
+import { MACHINE_STEPS } from "../values/limits.ts";
+import { goneText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
+import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { Failure } from "../vm/failure.ts";
+import { unexpectedIncidents } from "./incidents.ts";
+import type { TestMachine } from "./test_machine.ts";
+
+/** What came of a run. */
+export interface Attempt {
+  /** Null when everything held. */
+  readonly failure: Failure | null;
+  /** Null when there was none to be had. */
+  readonly machine: TestMachine | null;
+}
+
+/** What came of a run on a machine without one defect. */
+interface Tried {
+  readonly failure: Failure | null;
+  readonly incidents: ReadonlySet<string>;
+}
+
+/** Does the run again without one defect after the other, as soon as somebody asks. */
+export class Remedies {
+  readonly #quirks: QuirkSet;
+  readonly #tried = new Map<QuirkName, Tried | null>();
+  #steps = REMEDY_STEPS;
+
+  /** @param again Does the run again with these defects and no more than so many steps, unheard. */
+  constructor(
+    readonly attempt: Attempt,
+    readonly again: (quirks: QuirkSet, steps: number) => Attempt,
+  ) {
+    this.#quirks = attempt.machine?.world.lab.machine.kernel.quirks ?? new Set();
+  }
+
+  /**
+   * ``gone with `quirks = [not x]` ``, or how many of the places of a `fail each` are; nothing when the
+   * failure stays, whatever is taken away.
+   */
+  ofFailure(): readonly string[] {
+    const { failure } = this.attempt;
+    if (failure?.kind !== "failed") return [];
+    const whole = goneText(
+      remediesAmong(this.#quirks, ([off]) => this.#without(off!)?.failure === null),
+    );
+    return whole === null ? this.#ofPlaces(failure.places ?? []) : [whole];
+  }
+
+  #ofPlaces(places: readonly string[]): readonly string[] {
+    return [...places.length === 0 ? [] : this.#quirks].flatMap((off) => {
+      const left = this.#without(off)?.failure?.places;
+      if (left === undefined) return [];
+      const gone = places.filter((place) => !left.includes(place)).length;
+      return gone === 0 ? [] : [`${gone} of ${places.length} ${goneText([[off]])}`];
+    });
+  }
+
+  /** The same of a fault or a report. */
+  ofIncident(event: IncidentEvent): string | null {
+    const key = keyOf(event);
+    return goneText(remediesAmong(this.#quirks, ([off]) => {
+      const tried = this.#without(off!);
+      return tried?.failure === null && !tried.incidents.has(key);
+    }));
+  }
+
+  /** Null when it would take too long. */
+  #without(off: QuirkName): Tried | null {
+    const known = this.#tried.get(off);
+    if (known !== undefined) return known;
+    const steps = this.#steps -= MACHINE_STEPS;
+    const tried = steps <= 0 ? null : this.#try(off, steps);
+    this.#tried.set(off, tried);
+    return tried;
+  }
+
+  #try(off: QuirkName, steps: number): Tried | null {
+    const { failure, machine } = this.again(withoutQuirks(this.#quirks, [off]), steps);
+    if (machine === null) return null;
+    this.#steps = Math.max(0, machine.vm.steps);
+    if (failure !== null && failure.kind !== "failed") return null;
+    const { races, sweeps } = machine.vm;
+    const others = [...races.incidents, ...sweeps.incidents].map(({ event }) => event);
+    const incidents = [...unexpectedIncidents(machine.vm), ...others];
+    return { failure, incidents: new Set(incidents.map(keyOf)) };
+  }
+}
+
+/** What it is called, and the statement it happened at. */
+function keyOf(event: IncidentEvent): string {
+  return `${incidentName(event)} ${event.site}`;
+}
