@@ -10,7 +10,9 @@ import {
   segmentCountText,
 } from "../render/pictures/request_picture.ts";
 import { formatAddress } from "../text/numbers.ts";
+import type { BouncedPart } from "../render/pictures/bounced_lines.ts";
 import type { Run } from "../values/run.ts";
+import { bouncedParts } from "./bounced_parts.ts";
 import { commandByteLines } from "./things/nvme/command.ts";
 
 /** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */
@@ -28,6 +30,7 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
     : command.format === "prp"
     ? prpEntries(command, request.payloadBytes)
     : sglEntries(command);
+  const metadata = command === null ? null : picturedMetadata(command, request);
   const state = request.done
     ? request.status
     : request.mapped
@@ -45,13 +48,26 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
       ? null
       : { dma: request.iova.start, sizeBytes: request.iova.sizeBytes },
     ...pointer,
-    metadata: command === null ? null : picturedMetadata(command, request),
+    metadata,
+    bounced: request.mapped && !request.done
+      ? bouncedOf(request, [...pointer.entries, ...metadata?.entries ?? []], run)
+      : [],
     notes: command === null ? [`  ${state}`] : [
       "",
       `  ${state}; the command's 64 bytes:`,
       ...commandByteLines(command.bytes),
     ],
   };
+}
+
+/** The parts that the device finds in the bounce pool, such as the ends of an untrusted disk's pages. */
+function bouncedOf(
+  request: NvmeRequest,
+  entries: readonly PicturedEntry[],
+  run: Run,
+): BouncedPart[] {
+  const device = run.lab.devices.get(request.device);
+  return device === undefined ? [] : bouncedParts(device.dma, entries, run);
 }
 
 /** The metadata, and how the command leads to it. @see behaviour/nvme.md 3 */

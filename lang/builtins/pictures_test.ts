@@ -175,6 +175,32 @@ Deno.test("show of a request draws pages, range and PRP list", () => {
   ]);
 });
 
+Deno.test("show of a request draws the ends that are bounced, with what they stand for (dma.md 3.4)", () => {
+  const untrusted = MACHINES[0]!.replace("nvme ssd {", "nvme ssd { untrusted = true,");
+  const { output, problems } = runScript(`machine { ${untrusted} }
+    let ends = buffer(segments: [{ phys: 0x10_0200, size: 3584B },
+      { phys: 0x20_0000, size: 4KiB }, { phys: 0x30_0000, size: 1KiB }])
+    let io = ssd.submit(read, lba: 0, into: ends)
+    step until io.mapped
+    show io
+    print swiotlb.used
+    wait io
+    show io`);
+  assertEquals(problems, []);
+  const at = output.indexOf("  bounced");
+  const { start } = {
+    start: output.find((line) => line.includes("PRP1"))!.match(/0x\w+/g)!.at(-1)!,
+  };
+  const bounced = output.slice(at + 1, at + 3);
+  // The first piece begins and the last one ends inside a page; the page in the middle is its own.
+  assertEquals(bounced.map((line) => line.split("───►")[1]!.replace(/0x7\w+/, "SLOT")), [
+    " bounce buffer SLOT for 0x10_0200",
+    " bounce buffer SLOT for 0x30_0000",
+  ]);
+  assert(bounced[0]!.includes(`${start}    3584B`), bounced[0]);
+  assert(!output.slice(at + 3).includes("  bounced"), "after its end nothing is copied any more");
+});
+
 Deno.test("explain of a mapping tells its birth, its uses and its death, with the statements", () => {
   const { output } = runScript(`machine { ${MACHINES[0]} }
     let buf = alloc_pages(1)

@@ -312,7 +312,7 @@ Deno.test("`compare` runs its block on a machine for each combination, and is sh
     }`;
   const lines = printed(strict(text));
   assertEquals(lines.length, 6);
-  assertEquals(lines[0], "kernel  mode    end  calls  memory  invalidations  time");
+  assertEquals(lines[0], "kernel  mode    end  calls  memory in sum  invalidations  time");
   assertEquals(
     lines.slice(2).map((line) => line.replace(/\s+/g, " ")),
     [
@@ -322,6 +322,15 @@ Deno.test("`compare` runs its block on a machine for each combination, and is sh
       '"7.2" strict ok 12 256B 1 0ns',
     ],
   );
+});
+
+Deno.test("the memory of an outcome is a sum: what one request gave back counts beside the next's", () => {
+  const reads = (times: number) =>
+    `print compare { iommu.mode = [strict] } {
+      repeat ${times} { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }
+    }.map(each => each.memory)`;
+  assertEquals(printed(strict(reads(1))), ["[256B]"]);
+  assertEquals(printed(strict(reads(3))), ["[768B]"]);
 });
 
 Deno.test("the value of `compare` is a list of outcomes", () => {

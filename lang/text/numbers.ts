@@ -67,6 +67,18 @@ export function formatMask(maskBytes: number): string {
   return maskBytes > 0 && !/\dB$/.test(text) ? `${text} - 1` : formatSize(maskBytes);
 }
 
+/** A limit that may be one block below a round size, as the largest number of sectors is: `2TiB - 512B`. */
+export function formatLimit(sizeBytes: number): string {
+  const round = sizeBytes + LIMIT_BLOCK_BYTES;
+  return round % LARGE_BYTES === 0
+    ? `${formatSize(round)} - ${formatSize(LIMIT_BLOCK_BYTES)}`
+    : formatSize(sizeBytes);
+}
+
+/** What a limit counted in sectors falls short by, and from which size on nobody reads its bytes. */
+const LIMIT_BLOCK_BYTES = 512;
+const LARGE_BYTES = 2 ** 30;
+
 /** A duration, exact to the nanosecond: `300ns`, `1.2us`, `10ms`. */
 export function formatDuration(durationNs: number): string {
   const magnitude = Math.abs(durationNs);

@@ -4,6 +4,7 @@ import {
   formatCount,
   formatDuration,
   formatHexBytes,
+  formatLimit,
   formatMask,
   formatRatio,
   formatSize,
@@ -68,6 +69,13 @@ Deno.test("groupThousands(), formatRatio() and formatHexBytes() write what the l
   assertEquals(formatRatio(1.5), "1.5");
   assertEquals(formatRatio(2), "2.0");
   assertEquals(formatHexBytes(new Uint8Array([0xde, 0x0a])), "de 0a");
+});
+
+Deno.test("formatLimit() shows the largest number of sectors by the size it falls short of", () => {
+  assertEquals(formatLimit((2 ** 32 - 1) * 512), "2TiB - 512B");
+  assertEquals(formatLimit(128 * 1024), "128KiB");
+  assertEquals(formatLimit(2 ** 41), "2TiB");
+  assertEquals(formatLimit(512), "512B");
 });
 
 Deno.test("formatMask() shows a mask by the size it belongs to", () => {

@@ -1,10 +1,10 @@
 /** What the block layer decided, in words. */
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { formatCount, formatSize } from "../../text/numbers.ts";
+import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";
 
 function sectorsText(sectors: number): string {
-  return `${formatCount(sectors, "sector")}, ${formatSize(sectors * SECTOR_SIZE_BYTES)}`;
+  return `${formatCount(sectors, "sector")}, ${formatLimit(sectors * SECTOR_SIZE_BYTES)}`;
 }
 
 /** @see behaviour/block.md 1.3 */
@@ -63,7 +63,7 @@ function splitReason(rule: string, limit: number): string {
 export function mergeTold(facts: Facts): Told {
   const rule = facts.word("rule");
   const together = `together ${facts.inputSize("bytes")} of at most ${
-    formatSize(facts.inputNumber("max_sectors") * SECTOR_SIZE_BYTES)
+    formatLimit(facts.inputNumber("max_sectors") * SECTOR_SIZE_BYTES)
   }, ${formatCount(facts.inputNumber("segments"), "segment")} of at most ${
     facts.inputNumber("max_segments")
   }`;

@@ -3,7 +3,7 @@ import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_requ
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
-import { formatCount, formatSize } from "../../text/numbers.ts";
+import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { siteText } from "../things/event.ts";
 import { decisionList } from "./decision_list.ts";
@@ -81,7 +81,7 @@ function placeLines(request: NvmeRequest, run: Run): string[] {
 /** A request that nobody cut: how far it is from the limits. */
 function wholeLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
-  const most = formatSize(limitSectors(request) * SECTOR_SIZE_BYTES);
+  const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
   // Only data that the caller brings is cut by its segments.
   const segments = request.nrPhysSegments === 0 || request.op === "discard"
     ? ""

@@ -83,7 +83,7 @@ function differencesOf(one: BranchOutcome, other: BranchOutcome, run: Run): stri
 }
 
 /** The columns of the table; what an outcome has besides is left to its fields. */
-const COLUMNS = ["end", "calls", "memory", "invalidations", "time"] as const;
+const COLUMNS = ["end", "calls", "memory in sum", "invalidations", "time"] as const;
 const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 
 /** Outcomes side by side: what each is called, or a column for each setting of their machines. */
@@ -135,7 +135,8 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     ),
     calls: f.int("Calls of kernel functions in it.", (outcome) => callsOf(outcome)),
     memory: f.size(
-      "Host memory that its mappings took: lists, descriptors, arrays.",
+      "Host memory that its mappings took: lists, descriptors, arrays. A sum over all of them, whatever was " +
+        "given back in between: not how much was held at once.",
       (outcome) => memoryOf(outcome),
     ),
     invalidations: f.int(

@@ -1,6 +1,7 @@
 /** The state of the two-step API as a drawing: how much of the range is linked, and to what. */
-import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
+import { PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
+import { addressLine, bounceText, hiddenLine } from "./bounced_lines.ts";
 
 export interface PicturedIovaState {
   readonly addr: number;
@@ -37,17 +38,17 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
   const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state)];
   for (const run of state.runs.slice(0, SHOWN_RUNS)) {
     lines.push(
-      `  ${pad(formatAddress(run.iova), 14, "right")} ${
-        pad(formatSize(run.sizeBytes), 8, "right")
-      } ───► ${
+      addressLine(
+        run.iova,
+        run.sizeBytes,
         run.bounceFor === null
           ? `physical ${formatAddress(run.phys)}`
-          : `bounce buffer ${formatAddress(run.phys)} for ${formatAddress(run.bounceFor)}`
-      }`,
+          : bounceText(run.phys, run.bounceFor),
+      ),
     );
   }
   const rest = state.runs.length - SHOWN_RUNS;
-  if (rest > 0) lines.push(`${pad("⋮", 16, "right")}  ${rest} more`);
+  if (rest > 0) lines.push(hiddenLine(rest));
   if (state.bounced) lines.push("  some part is bounced: bit 63 of the size is set");
   return lines;
 }

@@ -10,6 +10,7 @@
  * Where all memory became one range, pieces run together on the left and fan out again on the
  * right. Where each piece has its own mapping, each has its own line.
  */
+import { bouncedLines, type BouncedPart } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
@@ -57,6 +58,8 @@ export interface PicturedRequest extends PicturedMemory {
   readonly seenAs: string;
   /** Metadata of the blocks, drawn below the data; null for none. */
   readonly metadata: PicturedMemory | null;
+  /** Parts of all of this that are copied, while it is mapped. */
+  readonly bounced: readonly BouncedPart[];
   /** Lines below the drawing. */
   readonly notes: readonly string[];
 }
@@ -85,6 +88,8 @@ export function requestPicture(request: PicturedRequest): string[] {
   }
   const { metadata } = request;
   const below = metadata === null ? [] : ["  metadata", ...memoryLines(metadata)];
+  const copies = bouncedLines(request.bounced);
+  if (copies.length > 0) below.push("  bounced", ...copies);
   return [...head, ...body, ...below, ...request.notes].map((line) =>
     clip(line, PICTURE_COLUMNS).trimEnd()
   );

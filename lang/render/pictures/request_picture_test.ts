@@ -15,6 +15,7 @@ function picture(change: Partial<PicturedRequest>): PicturedRequest {
     pointer: null,
     showsSizes: false,
     metadata: null,
+    bounced: [],
     notes: [],
     ...change,
   };

@@ -1,0 +1,40 @@
+/** Parts of a mapping that are copied: where the device finds the copy, and of what it is one. */
+import { endsOf, pad } from "../../text/columns.ts";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
+
+export interface BouncedPart {
+  readonly dma: number;
+  readonly sizeBytes: number;
+  /** Where the copy lies. */
+  readonly tlbPhys: number;
+  /** What it is a copy of. */
+  readonly origPhys: number;
+}
+
+/** Lines before the middle is left out, and how many stay at its ends. */
+const SHOWN = { longest: 6, first: 3, last: 2 };
+
+/** A line for each part; none without any. */
+export function bouncedLines(parts: readonly BouncedPart[]): string[] {
+  const lines = parts.map(({ dma, origPhys, sizeBytes, tlbPhys }) =>
+    addressLine(dma, sizeBytes, bounceText(tlbPhys, origPhys))
+  );
+  return endsOf(lines, SHOWN, (hidden) => hiddenLine(hidden.length));
+}
+
+/** `0xfffd_8200   3584B ───► …`, in the columns of the drawings. */
+export function addressLine(address: number, sizeBytes: number, leadsTo: string): string {
+  return `  ${pad(formatAddress(address), 14, "right")} ${
+    pad(formatSize(sizeBytes), 8, "right")
+  } ───► ${leadsTo}`;
+}
+
+/** Stands for so many lines. */
+export function hiddenLine(lines: number): string {
+  return `${pad("⋮", 16, "right")}  ${lines} more`;
+}
+
+/** A copy, and what it is one of. */
+export function bounceText(tlbPhys: number, origPhys: number): string {
+  return `bounce buffer ${formatAddress(tlbPhys)} for ${formatAddress(origPhys)}`;
+}
