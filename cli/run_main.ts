@@ -18,6 +18,7 @@ import { ProcessScreen, type Screen } from "./screen.ts";
 const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
   --trace            print every event
+  --strict           reports, faults and leaks that nobody expects fail the test
   --match TEXT       run only tests whose name contains TEXT
   --seed NUMBER      use this seed instead of the file's
   --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
@@ -25,6 +26,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
                      limits of the script, each with exit code 3
 `;
 
+const FLAGS: ReadonlySet<string> = new Set(["trace", "strict"]);
 /** Options with a value; the command line of `dmalab run` has the same. */
 const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
 const VALUE_OPTIONS: ReadonlySet<string> = new Set(["match", "seed", ...LIMIT_NAMES]);
@@ -36,15 +38,15 @@ async function main(
 ): Promise<ExitCode> {
   const paths: string[] = scenario === null ? [] : [scenario];
   const values = new Map<string, string>();
-  let trace = false;
+  const flags = new Set<string>();
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     const [, name, attached] = word.match(/^--([\w-]+)(?:=(.*))?$/s) ?? [];
     if (name === "help" || word === "-h") {
       screen.out(USAGE);
       return HELD;
-    } else if (name === "trace") {
-      trace = true;
+    } else if (name !== undefined && FLAGS.has(name) && attached === undefined) {
+      flags.add(name);
     } else if (name !== undefined && VALUE_OPTIONS.has(name)) {
       const value = attached ?? words[++index];
       const wanted = name === "match" ? "a text" : "a whole number such as 12 or 0x1f";
@@ -59,7 +61,7 @@ async function main(
     } else if (scenario === null && !word.startsWith("-")) {
       paths.push(word);
     } else {
-      const options = ["trace", "help", ...VALUE_OPTIONS];
+      const options = [...FLAGS, "help", ...VALUE_OPTIONS];
       const hint = didYouMean(word.replace(/=.*$/s, ""), options.map((option) => `--${option}`));
       return wrong(`"${word}" is no option of a scenario${hint ? `; ${hint}` : ""}`, screen);
     }
@@ -68,7 +70,8 @@ async function main(
   const number = (name: string) => readWholeNumber(values.get(name) ?? "");
   return await runScenarios(paths, {
     only: "all",
-    trace,
+    trace: flags.has("trace"),
+    strict: flags.has("strict"),
     match: values.get("match") ?? null,
     seed: number("seed"),
     limits: limitsOf((option) => number(option)),

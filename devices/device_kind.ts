@@ -17,6 +17,8 @@ export interface DeviceBase<K extends string = string> {
   readonly function: PciFunction;
   /** Hears of each write to memory that a script made the device do. */
   onDmaWrite?(dma: DmaAddr, sizeBytes: Bytes): void;
+  /** Numbers of the requests that it has and has not answered. */
+  sentRequests?(): readonly number[];
   /** Nobody will ask what it has done: it need not keep it. */
   onUnrecorded?(): void;
 }

@@ -1,9 +1,9 @@
 /**
  * What a stretch of a run has taken and not given back, read out of its events.
  *
- * A watch begins with nothing and follows the events: ranges of IO addresses, page-table entries,
- * bounce slots, blocks of pools, and the memory that mappings cost. What is left at the end has
- * leaked, and the event that took it says who lost it. Like every reader it changes nothing.
+ * Books begin empty and are read the events to: ranges of IO addresses, page-table entries, shared
+ * memory, bounce slots, blocks of pools, and the memory that mappings cost. What is left at the end
+ * has leaked, and the event that took it says who lost it. Like every reader they change nothing.
  *
  * A pool that grows keeps its page for others, so what a growing pool takes counts as nobody's.
  */
@@ -12,10 +12,12 @@ import { hexAddress } from "./dma/hex_address.ts";
 import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { LARGEST_CACHED_PFNS } from "./iommu/iova_allocator.ts";
+import { type Held, RangeBook } from "./leaks/range_book.ts";
 import type { Machine } from "./machine.ts";
 
 /** What can leak. */
 export type HeldKind =
+  | "shared_memory"
   | "page_table"
   | "iova"
   | "bounce_slots"
@@ -30,6 +32,8 @@ export interface Leak {
   readonly device: string | null;
   /** Bytes, or slots, or mappings. */
   readonly amount: number;
+  /** Where it is in its space, `[start, end)`; null for what has no place of its own. */
+  readonly span: { readonly start: number; readonly end: number } | null;
   /** What it is and where, as a sentence without a final period. */
   readonly text: string;
   /** The event that took it, the first of several; null where no single one did. */
@@ -42,7 +46,8 @@ const MIGRATION_PAGES = "pages of migration buffers";
 /** Memory that has a keeper of its own, or none that could lose it. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
-const WATCHED = [
+/** Events that tell of what is taken and given back. */
+const HELD_EVENTS = [
   "iova.alloc",
   "iova.free",
   "iommu.map",
@@ -53,6 +58,9 @@ const WATCHED = [
   "mem.free",
   "vfio.add_pages",
   "vfio.free_pages",
+  "call.dma_alloc_coherent",
+  "ret.dma_alloc_coherent",
+  "call.dma_free_coherent",
   "call.dma_pool_alloc",
   "ret.dma_pool_alloc",
   "call.dma_pool_free",
@@ -60,61 +68,6 @@ const WATCHED = [
   "ret.pci_alloc_p2pmem",
   "call.pci_free_p2pmem",
 ] as const satisfies readonly EventName[];
-type Watched = (typeof WATCHED)[number];
-
-interface Held {
-  readonly start: number;
-  readonly end: number;
-  readonly event: MachineEvent;
-}
-
-/** Ranges of one space that are taken: `[start, end)`, apart from each other. */
-class RangeBook {
-  #held: Held[] = [];
-
-  take(start: number, size: number, event: MachineEvent): void {
-    this.#held.push({ start, end: start + size, event });
-  }
-
-  /** Gives back what is taken of a range; the rest of it was taken before the watch began. */
-  give(start: number, size: number): void {
-    const end = start + size;
-    const kept: Held[] = [];
-    for (const held of this.#held) {
-      if (held.end <= start || held.start >= end) {
-        kept.push(held);
-        continue;
-      }
-      if (held.start < start) kept.push({ ...held, end: start });
-      if (held.end > end) kept.push({ ...held, start: end });
-    }
-    this.#held = kept;
-  }
-
-  /** The size of what was taken at an address; 0 where nothing was. */
-  sizeAt(start: number): number {
-    const held = this.#held.find((each) => each.start === start);
-    return held === undefined ? 0 : held.end - start;
-  }
-
-  /** Forgets what was taken after an event. */
-  forgetAfter(seq: number): void {
-    this.#held = this.#held.filter(({ event }) => event.seq <= seq);
-  }
-
-  /** What is left, neighbours joined, in the order of their addresses. */
-  left(): Held[] {
-    const joined: Held[] = [];
-    for (const held of [...this.#held].sort((a, b) => a.start - b.start)) {
-      const last = joined.at(-1);
-      if (last !== undefined && last.end === held.start) {
-        const event = last.event.seq <= held.event.seq ? last.event : held.event;
-        joined[joined.length - 1] = { start: last.start, end: held.end, event };
-      } else joined.push(held);
-    }
-    return joined;
-  }
-}
 
 /** The power of two that a number of granules is rounded up to. */
 function sizeClass(pfns: number): number {
@@ -129,45 +82,56 @@ interface PoolBlock {
   readonly event: MachineEvent;
 }
 
-/** Memory of one use. */
-interface MemoryUse {
-  blocks: number;
-  bytes: Bytes;
-  readonly taken: MachineEvent[];
+/** Memory of one use that is taken. */
+interface MemoryBlock {
+  readonly sizeBytes: Bytes;
+  readonly event: MachineEvent;
 }
 
-export class HeldResources {
+/** All memory of one use. */
+interface MemoryUse {
+  readonly what: string;
+  blocks: MemoryBlock[];
+  /** Some of it went back, and nothing said which: who took what is left is not known. */
+  mixed: boolean;
+}
+
+/** What events say is taken and not given back. */
+export class HeldBooks {
   readonly #machine: Machine;
-  readonly #stop: () => void;
   readonly #iova = new Map<string, RangeBook>();
   readonly #leaves = new Map<string, RangeBook>();
+  readonly #shared = new Map<string, RangeBook>();
   readonly #slots = new RangeBook();
   readonly #blocks = new Map<string, PoolBlock[]>();
   readonly #memory = new Map<string, MemoryUse>();
+  /** Pages of migration buffers, by device and number of the buffer. */
+  readonly #migration = new Map<string, MemoryBlock>();
   /** Memory of devices, wherever it lies. */
   readonly #peerMemory = new RangeBook();
-  readonly #mappingsBefore: number;
   /** The call of a pool that is running, and the size of its blocks. */
   #growing: MachineEvent<"call.dma_pool_alloc"> | null = null;
-  /** How much memory of a device is being asked for. */
+  /** How much memory of a device, and how much shared memory, is being asked for. */
   #askedBytes: Bytes = 0;
+  #askedSharedBytes: Bytes = 0;
 
-  /** Begins to watch. */
   constructor(machine: Machine) {
     this.#machine = machine;
-    this.#mappingsBefore = machine.iommu.liveMappings;
-    this.#stop = machine.events.listen((event) => this.#read(event), WATCHED);
   }
 
-  /** Ends the watch; `leaks` goes on telling what was found. */
-  stop(): void {
-    this.#stop();
-  }
-
-  /** What was taken and not given back so far. */
-  leaks(): readonly Leak[] {
-    const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
-    return [
+  /**
+   * What was taken and not given back so far.
+   * @param counts Whether what an event took counts; all of it when left out.
+   */
+  leaks(counts: (event: MachineEvent) => boolean = () => true): readonly Leak[] {
+    const memoryLeft = (use: MemoryUse) =>
+      memoryLeaks({ ...use, blocks: use.blocks.filter(({ event }) => counts(event)) });
+    const leaks: readonly Leak[] = [
+      ...ofDevices(
+        "shared_memory",
+        this.#shared,
+        (bytes, start) => `${bytes} bytes of shared memory at ${hexAddress(start)} were not freed`,
+      ),
       ...ofDevices(
         "page_table",
         this.#leaves,
@@ -183,6 +147,7 @@ export class HeldResources {
         kind: "bounce_slots",
         device: event.device,
         amount: end - start,
+        span: { start, end },
         text: end - start === 1
           ? `bounce slot ${start} was not given back`
           : `${end - start} bounce slots from ${start} on were not given back`,
@@ -192,6 +157,7 @@ export class HeldResources {
         kind: "pool_block",
         device: event.device,
         amount: sizeBytes,
+        span: { start: dma, end: dma + sizeBytes },
         text: `a block of ${sizeBytes} bytes of the pool "${pool}" at ${hexAddress(dma)} was ` +
           "not given back",
         taken: event,
@@ -200,30 +166,23 @@ export class HeldResources {
         kind: "peer_memory",
         device: event.device,
         amount: end - start,
+        span: { start, end },
         text: `${end - start} bytes of memory of "${event.device}" at ${hexAddress(start)} were ` +
           "not given back",
         taken: event,
       })),
-      ...[...this.#memory].filter(([, { blocks }]) => blocks > 0).map(([what, use]): Leak => ({
-        kind: "memory",
-        device: use.taken[0]?.device ?? null,
-        amount: use.bytes,
-        text: `${use.bytes} bytes of ${what} were not given back`,
-        taken: use.taken[0] ?? null,
-      })),
-      ...mappings > 0
-        ? [{
-          kind: "mapping" as const,
-          device: null,
-          amount: mappings,
-          text: `${mappings} more mapping${mappings === 1 ? " is" : "s are"} live than before`,
-          taken: null,
-        }]
-        : [],
+      ...[...this.#memory.values()].flatMap(memoryLeft),
+      ...memoryLeft({
+        what: MIGRATION_PAGES,
+        blocks: [...this.#migration.values()].filter(({ sizeBytes }) => sizeBytes > 0),
+        mixed: false,
+      }),
     ];
+    return leaks.filter(({ taken }) => taken === null || counts(taken));
   }
 
-  #read(event: MachineEvent<Watched>): void {
+  /** Takes note of an event; those that are not of `HELD_EVENTS` say nothing of what is held. */
+  read(event: MachineEvent): void {
     switch (event.name) {
       case "iova.alloc":
         bookOf(this.#iova, event).take(event.fields.start, event.fields.size_bytes, event);
@@ -250,31 +209,34 @@ export class HeldResources {
         this.#slots.give(event.fields.slot, event.fields.slots);
         return;
       case "mem.alloc":
-        if (!COUNTED_ELSEWHERE.has(event.fields.what)) {
-          takeBlocks(this.#useOf(event.fields.what), 1, event.fields.size_bytes, event);
+        if (COUNTED_ELSEWHERE.has(event.fields.what)) return;
+        this.#useOf(event.fields.what).blocks.push({
+          sizeBytes: event.fields.size_bytes,
+          event,
+        });
+        return;
+      case "mem.free":
+        giveBlock(this.#useOf(event.fields.what), event);
+        return;
+      case "vfio.add_pages":
+        this.#addPages(event, event.fields.pages);
+        return;
+      case "vfio.free_pages":
+        this.#addPages(event, -event.fields.pages);
+        return;
+      case "call.dma_alloc_coherent":
+        this.#askedSharedBytes = event.fields.size;
+        return;
+      case "ret.dma_alloc_coherent": {
+        const { result } = event.fields;
+        if (result !== null) {
+          bookOf(this.#shared, event).take(result, this.#askedSharedBytes, event);
         }
         return;
-      case "mem.free": {
-        const use = this.#memory.get(event.fields.what);
-        if (use === undefined || use.blocks === 0) return;
-        use.blocks--;
-        use.bytes -= event.fields.size_bytes;
-        use.taken.shift();
-        return;
       }
-      case "vfio.add_pages": {
-        const { pages } = event.fields;
-        const bytes = pages * this.#machine.pages.pageSizeBytes;
-        takeBlocks(this.#useOf(MIGRATION_PAGES), pages, bytes, event);
+      case "call.dma_free_coherent":
+        bookOf(this.#shared, event).give(event.fields.dma, event.fields.size);
         return;
-      }
-      case "vfio.free_pages": {
-        const { pages } = event.fields;
-        const use = this.#useOf(MIGRATION_PAGES);
-        use.blocks -= pages;
-        use.bytes -= pages * this.#machine.pages.pageSizeBytes;
-        return;
-      }
       case "call.dma_pool_alloc":
         this.#growing = event;
         return;
@@ -295,8 +257,6 @@ export class HeldResources {
       case "call.pci_free_p2pmem":
         this.#peerMemory.give(event.fields.phys, wholePages(event.fields.size));
         return;
-      default:
-        event satisfies never;
     }
   }
 
@@ -313,12 +273,19 @@ export class HeldResources {
   }
 
   #useOf(what: string): MemoryUse {
-    let use = this.#memory.get(what);
-    if (use === undefined) {
-      use = { blocks: 0, bytes: 0, taken: [] };
-      this.#memory.set(what, use);
-    }
+    const known = this.#memory.get(what);
+    if (known !== undefined) return known;
+    const use: MemoryUse = { what, blocks: [], mixed: false };
+    this.#memory.set(what, use);
     return use;
+  }
+
+  /** Pages were taken for a migration buffer, or with a minus given back. */
+  #addPages(event: MachineEvent<"vfio.add_pages" | "vfio.free_pages">, pages: number): void {
+    const key = `${event.device} ${event.fields.buffer}`;
+    const before = this.#migration.get(key);
+    const bytes = (before?.sizeBytes ?? 0) + pages * this.#machine.pages.pageSizeBytes;
+    this.#migration.set(key, { sizeBytes: bytes, event: before?.event ?? event });
   }
 
   #gotBlock(event: MachineEvent<"ret.dma_pool_alloc">): void {
@@ -329,6 +296,7 @@ export class HeldResources {
     if (call === null || error !== null || result === null) return;
     bookOf(this.#iova, event).forgetAfter(call.seq);
     bookOf(this.#leaves, event).forgetAfter(call.seq);
+    bookOf(this.#shared, event).forgetAfter(call.seq);
     const { pool, size_bytes: sizeBytes } = call.fields;
     this.#blocksOf(event, pool).push({ pool, dma: result, sizeBytes, event });
   }
@@ -352,10 +320,75 @@ export class HeldResources {
   }
 }
 
-function takeBlocks(use: MemoryUse, blocks: number, bytes: Bytes, event: MachineEvent): void {
-  use.blocks += blocks;
-  use.bytes += bytes;
-  use.taken.push(event);
+/** Books of what happens from here on. */
+export class HeldResources {
+  readonly #machine: Machine;
+  readonly #books: HeldBooks;
+  readonly #stop: () => void;
+  readonly #mappingsBefore: number;
+
+  /** Begins to watch. */
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#mappingsBefore = machine.iommu.liveMappings;
+    this.#books = new HeldBooks(machine);
+    this.#stop = machine.events.listen((event) => this.#books.read(event), HELD_EVENTS);
+  }
+
+  /** Ends the watch; `leaks` goes on telling what was found. */
+  stop(): void {
+    this.#stop();
+  }
+
+  /** What was taken and not given back so far. */
+  leaks(): readonly Leak[] {
+    const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
+    const leaks = this.#books.leaks();
+    if (mappings <= 0) return leaks;
+    return [...leaks, {
+      kind: "mapping",
+      device: null,
+      amount: mappings,
+      span: null,
+      text: `${mappings} more mapping${mappings === 1 ? " is" : "s are"} live than before`,
+      taken: null,
+    }];
+  }
+}
+
+/** Gives back what an event says, as well as it can be told from others of its use. */
+function giveBlock(use: MemoryUse, free: MachineEvent<"mem.free">): void {
+  const narrowed = (blocks: MemoryBlock[], fits: (event: MachineEvent) => boolean) => {
+    const fitting = blocks.filter(({ event }) => fits(event));
+    return fitting.length > 0 ? fitting : blocks;
+  };
+  const alike = use.blocks.filter(({ sizeBytes }) => sizeBytes === free.fields.size_bytes);
+  const ofDevice = narrowed(alike, ({ device }) => device === free.device);
+  const candidates = narrowed(ofDevice, ({ request }) => request === free.request);
+  const given = candidates.at(-1);
+  if (given === undefined) return;
+  if (candidates.some(({ event }) => event.site !== given.event.site)) use.mixed = true;
+  use.blocks = use.blocks.filter((block) => block !== given);
+}
+
+/** What is left of one use, by who took it where that is known. */
+function memoryLeaks({ blocks, mixed, what }: MemoryUse): Leak[] {
+  const groups = Map.groupBy(
+    blocks,
+    ({ event }) => mixed ? "" : `${event.device} ${event.site}`,
+  );
+  return [...groups.values()].map((group) => {
+    const bytes = group.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const { event } = group[0]!;
+    return {
+      kind: "memory",
+      device: event.device,
+      amount: bytes,
+      span: null,
+      text: `${bytes} bytes of ${what} were not given back`,
+      taken: mixed ? null : event,
+    };
+  });
 }
 
 /** What a call that takes or gives memory of a device means by its size: pages are handed out. */
@@ -366,11 +399,10 @@ function wholePages(sizeBytes: Bytes): Bytes {
 /** The book of the device that an event is about. */
 function bookOf(books: Map<string, RangeBook>, event: MachineEvent): RangeBook {
   const device = event.device ?? "";
-  let book = books.get(device);
-  if (book === undefined) {
-    book = new RangeBook();
-    books.set(device, book);
-  }
+  const known = books.get(device);
+  if (known !== undefined) return known;
+  const book = new RangeBook();
+  books.set(device, book);
   return book;
 }
 
@@ -380,10 +412,11 @@ function ofDevices(
   text: (size: number, start: number) => string,
 ): Leak[] {
   return [...books].flatMap(([device, book]) =>
-    book.left().map(({ end, event, start }) => ({
+    book.left().map(({ end, event, start }: Held) => ({
       kind,
       device,
       amount: end - start,
+      span: { start, end },
       text: text(end - start, start),
       taken: event,
     }))

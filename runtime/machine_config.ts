@@ -116,6 +116,12 @@ export const MACHINE_SETTINGS = {
   checker: setting("checker", word("report", "fail", "off"), "report", {
     doc: "What happens when the checker finds a driver's mistake.",
   }),
+  leaks: setting("leaks", word("report", "fail", "allow"), "report", {
+    doc: "What happens when a test ends and something that it mapped or took is left.",
+  }),
+  strict: setting("strict", BOOL, false, {
+    doc: "What nobody expects fails the test: reports, faults, and leaks that are not allowed.",
+  }),
   // behaviour/dma.md 8.2
   dmaDebug: setting("dma_debug", BOOL, false, {
     doc: "A kernel built with DMA debugging, with its effects.",

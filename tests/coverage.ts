@@ -34,6 +34,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       match: null,
       seed: null,
       shard: null,
+      strict: false,
       trace: false,
       limits: {
         steps: null,

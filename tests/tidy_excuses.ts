@@ -44,7 +44,7 @@ export const LONG_FUNCTIONS: Excuses = {
     "the hot loop: a call for each instruction would cost more than the instruction",
   "lang/vm/rare_ops.ts rare": CASES,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
-  "runtime/held_resources.ts HeldResources.#read": CASES,
+  "runtime/held_resources.ts HeldBooks.read": CASES,
   "runtime/iommu/fault_log/smmu_events.ts smmuReason": CASES,
   "runtime/iommu/fault_log/vtd_reasons.ts legacy": CASES,
 };

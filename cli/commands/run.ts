@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
-import { LIMITS, MATCH, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { LIMITS, MATCH, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
 
 export const RUN = command({
   name: "run",
@@ -11,7 +11,7 @@ export const RUN = command({
     "say, one line a test, and a summary. Exit code 0: all held; 1: a test or an assertion failed; " +
     "2: a file is wrong; 3: a limit stopped the run.",
   argument: SCENARIOS,
-  options: { trace: TRACE, match: MATCH, seed: SEED, ...LIMITS },
+  options: { trace: TRACE, strict: STRICT, match: MATCH, seed: SEED, ...LIMITS },
   examples: [
     { line: "run examples/01-hello-map.dma", doc: "one scenario" },
     { line: "run examples/01-hello-map.dma --trace", doc: "with every event" },
@@ -22,8 +22,8 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const { trace, match, seed } = options;
+    const { trace, strict, match, seed } = options;
     const limits = limitsOf((option) => options[option]);
-    return runScenarios(paths, { only: "all", trace, match, seed, limits }, screen);
+    return runScenarios(paths, { only: "all", trace, strict, match, seed, limits }, screen);
   },
 });

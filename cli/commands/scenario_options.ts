@@ -16,6 +16,11 @@ export const TRACE = {
   doc: "print every event, one line each",
 } as const satisfies OptionSpec;
 
+export const STRICT = {
+  kind: "flag",
+  doc: "reports, faults and leaks that nobody expects fail the test",
+} as const satisfies OptionSpec;
+
 export const MATCH = {
   kind: "text",
   placeholder: "TEXT",

@@ -3,7 +3,7 @@ import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, TRACE } from "./scenario_options.ts";
+import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
@@ -31,6 +31,7 @@ export const TEST = command({
     },
     snapshot: { kind: "text", placeholder: "WHAT", doc: "check or update what tests print" },
     coverage: { kind: "flag", doc: "count the rules and exits that the tests come by" },
+    strict: STRICT,
     trace: TRACE,
     ...LIMITS,
   },
@@ -38,6 +39,7 @@ export const TEST = command({
     { line: "test examples", doc: "all tests of a folder" },
     { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
     { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
+    { line: "test --strict", doc: "what nobody expects fails" },
     { line: "test --shard 1/3", doc: "a third of the tests" },
     { line: "test examples --coverage", doc: "which rules nobody exercises" },
   ],
@@ -66,6 +68,7 @@ export const TEST = command({
           seed: options.seed,
           shard,
           workers: options.jobs ?? 1,
+          strict: options.strict,
           trace: options.trace,
           limits: limitsOf((option) => options[option]),
           snapshot,

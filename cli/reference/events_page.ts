@@ -7,6 +7,7 @@ import {
 } from "../../runtime/event_vocabulary.ts";
 import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
 import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { REPORT_CLASSES, type ReportClassEntry } from "../../runtime/dma/checker/report_classes.ts";
 import { tableRow } from "./builtins_page.ts";
 
 /** A field with more words leads to the list of them. */
@@ -38,7 +39,19 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
       return tableRow([`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)]);
     }),
   ],
+  classes: () => [
+    "| class | what was done | rule | who sees it |",
+    "| --- | --- | --- | --- |",
+    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
+      tableRow([`\`${name}\``, entry.doc, entry.rule, seenBy(entry)])
+    ),
+  ],
 };
+
+function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
+  if (beyondKernel) return "no kernel";
+  return counted ? "DMA debugging" : "the kernel's own code";
+}
 
 /** The page with its made parts anew. */
 export function eventsPage(page: string): string {

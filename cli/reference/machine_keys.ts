@@ -1,4 +1,4 @@
-/** The tables of language.md on the machine block, written from the rows of its schema. */
+/** The tables of language.md: of the machine block from its schema, and of what can be left. */
 import { DEVICE_KINDS } from "../../devices/registry.ts";
 import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
 import {
@@ -8,17 +8,37 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
+import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 
-const BEGIN = "<!-- keys of the machine: written by `deno task reference` -->";
-const END = "<!-- end of the keys -->";
+/** Each part of the page that is made, between its two comments. */
+const PARTS: readonly (readonly [begin: string, end: string, lines: () => string[]])[] = [
+  [
+    "<!-- keys of the machine: written by `deno task reference` -->",
+    "<!-- end of the keys -->",
+    tables,
+  ],
+  ["<!-- leaks: written by `deno task reference` -->", "<!-- end of the leaks -->", leakTable],
+];
 
-/** The page with its tables as the rows say. @throws {RangeError} When it has no place for them. */
+/** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
 export function withMachineKeys(page: string): string {
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) throw new RangeError("The page has no place for the keys");
-  return `${page.slice(0, begin)}${BEGIN}\n${tables().join("\n")}\n${page.slice(end)}`;
+  return PARTS.reduce((text, [beginMark, endMark, lines]) => {
+    const begin = text.indexOf(beginMark);
+    const end = text.indexOf(endMark);
+    if (begin < 0 || end < begin) throw new RangeError(`The page has no place for ${beginMark}`);
+    return `${text.slice(0, begin)}${beginMark}\n${lines().join("\n")}\n${text.slice(end)}`;
+  }, page);
+}
+
+function leakTable(): string[] {
+  return [
+    "| what is left | rule | what it is |",
+    "| --- | --- | --- |",
+    ...Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, { doc, rule }]) =>
+      row([`\`${kind}\``, rule ?? "none", doc])
+    ),
+  ];
 }
 
 function tables(): string[] {

@@ -21,7 +21,7 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 /** Different faults and reports that are shown with their source lines; the others are counted. */
 const SHOWN_INCIDENTS = 5;
 
-/** Faults and reports that no statement expected, the same one of the same statement once. */
+/** Faults, reports and leaks that nobody expected, the same one of the same statement once. */
 export function incidentLines(outcome: TestOutcome, paint: Paint): string[] {
   const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
   for (const { kind, lines, name, place } of outcome.incidents) {
@@ -32,7 +32,8 @@ export function incidentLines(outcome: TestOutcome, paint: Paint): string[] {
   }
   const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
   const listed = shown.reduce((sum, { times }) => sum + times, 0);
-  const rest = outcome.unexpectedFaults + outcome.unexpectedReports - listed;
+  const { leaks, unexpectedFaults, unexpectedReports } = outcome;
+  const rest = unexpectedFaults + unexpectedReports + leaks - listed;
   return [
     ...shown.flatMap(({ lines, times }) => [
       ...lines.map((line) => `  ${line}`),
@@ -64,7 +65,7 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
 
 /** The command that runs one test again, with the same seed. */
 function repeatCommand(file: string, outcome: TestOutcome): string {
-  const seed = `--seed 0x${outcome.seed.toString(16)}`;
+  const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.strict ? " --strict" : ""}`;
   if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
   return `dmalab test ${shellWord(file)} --match ${
     quoted(plainPart(displayName(outcome)))
@@ -86,6 +87,7 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
   const filtered = total(({ counts }) => counts.filtered);
   const reportsSeen = total(({ counts }) => counts.reports);
   const faults = total(({ counts }) => counts.faults);
+  const leaks = total(({ counts }) => counts.leaks);
   const parts = [
     broken ? paint("bad", "FAILED") : paint("good", "ok"),
     ...reports.length > 1 ? [counted(reports.length, "file")] : [],
@@ -97,6 +99,7 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
     counted(total(({ counts }) => counts.assertions), "assertion"),
     ...reportsSeen > 0 ? [counted(reportsSeen, "unexpected report")] : [],
     ...faults > 0 ? [counted(faults, "unexpected fault")] : [],
+    ...leaks > 0 ? [counted(leaks, "leak")] : [],
     ...unreached.length > 0 ? [`${counted(unreached.length, "expectation")} never reached`] : [],
   ];
   return [

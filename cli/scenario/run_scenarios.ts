@@ -24,6 +24,8 @@ import { TracePrinter } from "./trace_printer.ts";
 export interface ScenarioOptions {
   /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
   readonly only: "all" | "tests";
+  /** What nobody expects fails the test. */
+  readonly strict: boolean;
   /** Print every event. */
   readonly trace: boolean;
   /** Only tests whose name contains it; null for all. */
@@ -64,6 +66,7 @@ async function runAll(
     if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
     const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
+      strict: options.strict,
       ...options.match === null ? {} : { match: options.match },
       ...options.seed === null ? {} : { seed: options.seed },
       ...options.trace ? { onEvent: (event) => trace.print(event) } : {},
@@ -101,7 +104,8 @@ export async function engineFor({ tests }: Program) {
 /** A file of statements that said what they had to say needs no summary. */
 function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
   return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
-    counts.filtered + counts.notRun + counts.reports + counts.faults + unreached.length > 0;
+    counts.filtered + counts.notRun + counts.reports + counts.faults + counts.leaks +
+          unreached.length > 0;
 }
 
 /** What the shell is told of one file. */

@@ -18,6 +18,8 @@ export interface FileJob {
   readonly seed: number | null;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
+  /** What nobody expects fails the test. */
+  readonly strict: boolean;
   readonly trace: boolean;
   readonly limits: LimitOptions;
   readonly colour: boolean;
@@ -75,6 +77,7 @@ export async function runFile(
   const { shard } = job;
   const report = runProgramWith(await engineFor(program), program, {
     only: "tests",
+    strict: job.strict,
     ...job.match === null ? {} : { match: job.match },
     ...job.seed === null ? {} : { seed: job.seed },
     ...shard === null

@@ -31,6 +31,8 @@ export interface RegisterOptions {
   readonly match?: string | RegExp;
   /** Instead of the seeds that the files name. */
   readonly seed?: number;
+  /** Reports, faults and leaks that nobody expects fail the test; otherwise they are printed. */
+  readonly strict?: boolean;
   /** Limits of each test that differ from the usual ones. */
   readonly limits?: Partial<Limits>;
 }
@@ -114,7 +116,7 @@ function loadWhole(path: string): Program {
 export async function runScenarioSteps(
   step: Step,
   path: string,
-  { match, seed, limits }: RegisterOptions = {},
+  { match, seed, limits, strict }: RegisterOptions = {},
 ): Promise<void> {
   const program = loadWhole(path);
   const { name } = program.source;
@@ -123,6 +125,7 @@ export async function runScenarioSteps(
   const tests = all.filter((test) => match === undefined || isMatched(test, match));
   const options: RunOptions = {
     ...seed === undefined ? {} : { seed },
+    strict,
     limits: { ...DEFAULT_LIMITS, ...limits },
   };
   if (program.main !== null) {
@@ -151,7 +154,8 @@ function isMatched(test: TestEntry, match: string | RegExp): boolean {
   return typeof match === "string" ? name.includes(match) : name.search(match) >= 0;
 }
 
-function judge({ failure }: TestOutcome): void {
+function judge({ failure, incidents }: TestOutcome): void {
+  for (const { lines } of incidents) console.warn(lines.join("\n"));
   if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
 }
 

@@ -21,6 +21,8 @@ export interface TestOptions {
   readonly seed: number | null;
   readonly shard: Shard | null;
   readonly workers: number;
+  /** What nobody expects fails the test. */
+  readonly strict: boolean;
   readonly trace: boolean;
   readonly limits: LimitOptions;
   /** Hold what is printed against the file beside the scenario, or write that file. */
@@ -35,13 +37,14 @@ export async function runTests(
   reporter: Reporter,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { match, seed, shard, trace, limits, coverage } = options;
+  const { match, seed, shard, strict, trace, limits, coverage } = options;
   const firsts = shard === null ? null : countTests(paths);
   const jobs = paths.map((path, index) => ({
     path,
     match,
     seed,
     shard: shard === null ? null : { ...shard, first: firsts![index]! },
+    strict,
     trace,
     limits,
     colour: screen.colour && reporter.forPeople,

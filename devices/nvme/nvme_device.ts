@@ -205,6 +205,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       disk: new NvmeDisk(driver, settings.nomerges),
       controller,
       media,
+      sentRequests: () => driver.sentRequests(),
       onUnrecorded() {
         driver.keepCommands = false;
       },

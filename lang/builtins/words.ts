@@ -83,9 +83,10 @@ const MACHINE_WORDS = [
   ...group("scheduler", {
     mq_deadline: "Requests wait for a worker, which sends them in the order of their sectors.",
   }),
-  ...group("checker", {
+  ...group("checker and leaks", {
     report: "Findings are printed and counted.",
     fail: "Findings fail the test.",
+    allow: "What is left at the end of a test is not looked for.",
   }),
   ...group("region type", { ram: "A named part of the RAM." }),
   ...group("ACS bit", {

@@ -12,6 +12,7 @@ import {
   type FaultPointName,
 } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
+import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { Run } from "../values/run.ts";
 import type {
@@ -41,7 +42,9 @@ class LabWorld implements World {
   readonly stream: WorldStream;
   readonly globals: ReadonlyMap<string, Value>;
   readonly checkerFails: boolean;
+  readonly leaksFail: boolean;
   readonly incidents: readonly IncidentEvent[];
+  readonly #beginning: Beginning;
 
   constructor(config: LabConfig, options: WorldOptions) {
     this.lab = buildLab(config);
@@ -60,7 +63,10 @@ class LabWorld implements World {
     const incidents: IncidentEvent[] = [];
     machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
     this.incidents = incidents;
-    this.checkerFails = config.checker === "fail";
+    const { checker, leaks, strict } = config;
+    this.checkerFails = checker === "fail" || strict;
+    this.leaksFail = leaks === "fail" || (strict && leaks === "report");
+    this.#beginning = new Beginning(machine);
     this.globals = globalsOf(this.lab, this.recorder);
   }
 
@@ -117,6 +123,16 @@ class LabWorld implements World {
 
   watchResources(): ResourceWatch {
     return new HeldResources(this.lab.machine);
+  }
+
+  leftovers(): readonly Leftover[] {
+    const { config, devices, machine } = this.lab;
+    if (config.leaks === "allow") return [];
+    const sent = new Set([...devices.values()].flatMap((device) => device.sentRequests?.() ?? []));
+    const isBusy = sent.size > 0 || machine.activities.length > 0;
+    const { recorder } = this;
+    const complete = recorder.recording && recorder.droppedEvents === 0;
+    return this.#beginning.leftovers(complete ? recorder.events : [], { sent, isBusy });
   }
 
   get touchedBytes(): number {

@@ -1,6 +1,7 @@
-/** Faults of the IOMMU and reports of the checker that no statement of a test expected. */
-import type { IncidentEvent } from "../values/incident.ts";
+/** Faults and reports that no statement of a test expected, and what is left at its end. */
+import { type IncidentEvent, incidentName } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
@@ -11,6 +12,7 @@ import type { Failure } from "../vm/failure.ts";
 import type { SideRun } from "../vm/branches.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
+import { describeLeak, judgeLeaks } from "./leaks.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
@@ -19,12 +21,12 @@ export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
-/** With `checker = fail`, incidents that nobody expected fail a run that came to its end. */
-export function judgeIncidents(vm: SideRun): Failure | null {
+/** With `checker = fail` or `strict`, incidents that nobody expected fail a run that came to its end. */
+function judgeIncidents(vm: SideRun): Failure | null {
   if (!vm.world.checkerFails) return null;
   const [first] = unexpectedIncidents(vm);
   if (first === undefined) return null;
-  const { kind, name, text } = describeIncident({ event: first, run: vm, where: null }, null);
+  const { kind, name, text } = describeIncident({ finding: first, run: vm, where: null }, null);
   return {
     kind: "failed",
     diagnostic: {
@@ -42,18 +44,33 @@ export function judgeIncidents(vm: SideRun): Failure | null {
   };
 }
 
+/** What ends a run that came to its end after all: what nobody expected, and then what is left. */
+export function judgeEnd(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
+  return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
+}
+
+/** What nobody expected, or what is left. */
+export type Finding = IncidentEvent | Leftover;
+
+/** What it is called, and the statement it happened at, or that left it. */
+export function findingKey(finding: Finding): string {
+  return "name" in finding
+    ? `${incidentName(finding)} ${finding.site}`
+    : `leak ${finding.kind} ${finding.device} ${finding.site}`;
+}
+
 /** An incident, and in which runs it happened. */
 export interface FoundIncident {
-  readonly event: IncidentEvent;
+  readonly finding: Finding;
   readonly run: SideRun;
   /** Of runs beside the one of the test: which ones, behind a word. */
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
 
 /** An incident of some orders of a race. */
-export function raceIncident({ event, order, orders, run, runs }: RaceIncident): FoundIncident {
+export function raceIncident({ finding, order, orders, run, runs }: RaceIncident): FoundIncident {
   const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
-  return { event, run, where: { label: "orders", text } };
+  return { finding, run, where: { label: "orders", text } };
 }
 
 /** An incident of some places of a `fail each`. */
@@ -61,7 +78,7 @@ export function sweepIncident(
   { event, places, run, tried, when }: SweepIncident,
 ): FoundIncident {
   const text = `${places} of ${tried} places of \`fail each\`, such as when ${when}`;
-  return { event, run, where: { label: "at", text } };
+  return { finding: event, run, where: { label: "at", text } };
 }
 
 /** What there is to say of an incident beside its message: a word and a text each. */
@@ -74,7 +91,7 @@ type Facts = readonly (readonly [label: string, text: string])[];
  * @param style Colours for its lines.
  */
 export function describeIncident(
-  { event, run, where }: FoundIncident,
+  { finding, run, where }: FoundIncident,
   gone: string | null,
   style?: FailureStyle,
 ): Incident {
@@ -83,12 +100,22 @@ export function describeIncident(
     ...where === null ? [] : [[where.label, where.text] as const],
     ...gone === null ? [] : [["note", gone] as const],
   ];
-  const incident = event.name === "dma.report"
-    ? describeReport(event, run, options, facts)
-    : describeFault(event, run, options, facts);
+  const incident = describeFinding(finding, run, options, facts);
   if (where === null) return incident;
   const word = where.label === "orders" ? "in" : where.label;
   return { ...incident, text: `${incident.text} (${word} ${where.text})` };
+}
+
+function describeFinding(
+  finding: Finding,
+  run: SideRun,
+  options: RenderOptions,
+  facts: Facts,
+): Incident {
+  if (!("name" in finding)) return describeLeak(finding, run, options, facts);
+  return finding.name === "dma.report"
+    ? describeReport(finding, run, options, facts)
+    : describeFault(finding, run, options, facts);
 }
 
 function describeReport(

@@ -1,11 +1,10 @@
 /** Which known defects a run's failure, and what was found in it, are gone without. */
-import { incidentName } from "../values/incident.ts";
-import type { IncidentEvent } from "../values/incident.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
 import { goneText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
 import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Failure } from "../vm/failure.ts";
-import { unexpectedIncidents } from "./incidents.ts";
+import { type Finding, findingKey, unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";
 
 /** What came of a run. */
@@ -14,12 +13,14 @@ export interface Attempt {
   readonly failure: Failure | null;
   /** Null when there was none to be had. */
   readonly machine: TestMachine | null;
+  /** What it has left. */
+  readonly leaks: readonly Leftover[];
 }
 
 /** What came of a run on a machine without one defect. */
 interface Tried {
   readonly failure: Failure | null;
-  readonly incidents: ReadonlySet<string>;
+  readonly findings: ReadonlySet<string>;
 }
 
 /** Does the run again without one defect after the other, as soon as somebody asks. */
@@ -58,12 +59,12 @@ export class Remedies {
     });
   }
 
-  /** The same of a fault or a report. */
-  ofIncident(event: IncidentEvent): string | null {
-    const key = keyOf(event);
+  /** The same of a fault, a report or a leak. */
+  ofFinding(finding: Finding): string | null {
+    const key = findingKey(finding);
     return goneText(remediesAmong(this.#quirks, ([off]) => {
       const tried = this.#without(off!);
-      return tried?.failure === null && !tried.incidents.has(key);
+      return tried?.failure === null && !tried.findings.has(key);
     }));
   }
 
@@ -78,18 +79,17 @@ export class Remedies {
   }
 
   #try(off: QuirkName, steps: number): Tried | null {
-    const { failure, machine } = this.again(withoutQuirks(this.#quirks, [off]), steps);
+    const { failure, leaks, machine } = this.again(withoutQuirks(this.#quirks, [off]), steps);
     if (machine === null) return null;
     this.#steps = Math.max(0, machine.vm.steps);
     if (failure !== null && failure.kind !== "failed") return null;
     const { races, sweeps } = machine.vm;
-    const others = [...races.incidents, ...sweeps.incidents].map(({ event }) => event);
-    const incidents = [...unexpectedIncidents(machine.vm), ...others];
-    return { failure, incidents: new Set(incidents.map(keyOf)) };
+    const findings = [
+      ...unexpectedIncidents(machine.vm),
+      ...races.incidents.map(({ finding }) => finding),
+      ...sweeps.incidents.map(({ event }) => event),
+      ...leaks,
+    ];
+    return { failure, findings: new Set(findings.map(findingKey)) };
   }
-}
-
-/** What it is called, and the statement it happened at. */
-function keyOf(event: IncidentEvent): string {
-  return `${incidentName(event)} ${event.site}`;
 }

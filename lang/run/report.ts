@@ -15,10 +15,10 @@ export interface FailureReport {
   readonly lines: readonly string[];
 }
 
-/** A fault of the IOMMU or a report of the checker that no statement expected. */
+/** A fault of the IOMMU or a report of the checker that no statement expected, or what is left. */
 export interface Incident {
-  readonly kind: "fault" | "report";
-  /** The fault's reason or the report's class. */
+  readonly kind: "fault" | "report" | "leak";
+  /** The fault's reason, the report's class or the kind of what is left. */
   readonly name: string;
   /** The event on one line. */
   readonly text: string;
@@ -42,15 +42,19 @@ interface EntryOutcome {
 }
 
 export interface TestOutcome extends EntryOutcome {
+  /** The run was told that what nobody expects fails. */
+  readonly strict: boolean;
   readonly kind: "main" | "test" | "property";
   /** Assertions and expectations that were checked. */
   readonly assertions: number;
   /** Cases a property was tried with; 1 for a test. */
   readonly cases: number;
-  /** Faults and reports that nobody expected, the first ones. */
+  /** Faults and reports that nobody expected, and what is left at the end: the first ones. */
   readonly incidents: readonly Incident[];
   readonly unexpectedFaults: number;
   readonly unexpectedReports: number;
+  /** Things that were left at the end. */
+  readonly leaks: number;
   /** Expectations in its own body that it never came to. */
   readonly unreached: readonly Place[];
   /** Virtual time. */
@@ -70,6 +74,7 @@ export interface RunCounts {
   readonly assertions: number;
   readonly reports: number;
   readonly faults: number;
+  readonly leaks: number;
 }
 
 export interface RunReport {

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
   readonly seed?: number | undefined;
+  /** What nobody expects fails the test, whatever the file says of `strict`. */
+  readonly strict?: boolean | undefined;
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
@@ -43,10 +45,11 @@ export interface SharedOptions {
 }
 
 export function sharedOptions(options: RunOptions): SharedOptions {
-  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent, seed, style, watch } = options;
+  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent, seed, strict, style, watch } =
+    options;
   const output = new LimitedOutput(limits.outputLines, onLine);
   return {
-    machine: { limits, output, seed, onEvent, onSideEvent },
+    machine: { limits, output, seed, strict, onEvent, onSideEvent },
     style,
     watch,
     stopped: () => output.stopped || watch?.interrupted() === true,

@@ -122,6 +122,7 @@ function countOutcomes(
     assertions: sum(({ assertions }) => assertions),
     reports: sum(({ unexpectedReports }) => unexpectedReports),
     faults: sum(({ unexpectedFaults }) => unexpectedFaults),
+    leaks: sum(({ leaks }) => leaks),
   };
 }
 

@@ -34,6 +34,7 @@ Deno.test("runProgram() runs the statements, then the tests, each on a machine o
     filtered: 0,
     assertions: 3,
     reports: 0,
+    leaks: 0,
     faults: 1,
   });
 });

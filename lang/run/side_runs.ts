@@ -5,7 +5,8 @@ import type { Closure, Value } from "../values/value.ts";
 import { type AgainRequest, goesOn, type Runs } from "../vm/branches.ts";
 import type { Output, Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
-import { judgeIncidents } from "./incidents.ts";
+import { judgeEnd } from "./incidents.ts";
+import { leftoversOf } from "./leaks.ts";
 import type { Program } from "./program.ts";
 import { type MachineOptions, TestMachine } from "./test_machine.ts";
 
@@ -52,7 +53,7 @@ export class SideRuns implements Runs {
     vm.branches.runs = this;
     this.#run(vm);
     // What goes on to the end of the test is judged as the test is.
-    if (request.goals.every(goesOn)) vm.failure ??= judgeIncidents(vm);
+    if (request.goals.every(goesOn)) vm.failure ??= judgeEnd(vm, leftoversOf(vm));
     return vm;
   }
 
@@ -70,13 +71,14 @@ export class SideRuns implements Runs {
     output: Output,
     quirks: QuirkSet | null = null,
   ): Vm {
-    const { limits, onSideEvent, seed, watch } = this.options;
+    const { limits, onSideEvent, seed, strict, watch } = this.options;
     const own = quirks === null ? config : { ...config, quirks };
     const machine = new TestMachine(this.program, own, {
       record: true,
       limits: { ...limits, steps },
       output,
       seed,
+      strict,
       watch,
       // Who looks at events looks at those of the machine that was asked for.
       onEvent: quirks === null ? onSideEvent : undefined,

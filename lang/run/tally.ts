@@ -1,17 +1,20 @@
 /** What one test did on its machine, or one property on many. */
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Value } from "../values/value.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm.ts";
 import {
   describeIncident,
+  type Finding,
   type FoundIncident,
-  judgeIncidents,
+  judgeEnd,
   raceIncident,
   sweepIncident,
   unexpectedIncidents,
 } from "./incidents.ts";
+import { leftoversOf } from "./leaks.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, TestOutcome } from "./report.ts";
@@ -43,11 +46,10 @@ export class Tally {
   readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
+  readonly #found: Record<Incident["kind"], number> = { fault: 0, report: 0, leak: 0 };
   #failure: FailureReport | null = null;
   #assertions = 0;
   #cases = 0;
-  #faults = 0;
-  #reports = 0;
   #durationNs = 0;
   #events = 0;
 
@@ -83,11 +85,12 @@ export class Tally {
     const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
     const { span } = this.program.code.functions[functionIndex]!;
     const machine = startMachine(this.program, config, options, span);
-    if (!(machine instanceof TestMachine)) return { failure: machine, machine: null };
+    if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
     const start = { functionIndex, args };
     machine.vm.branches.runs = new SideRuns(this.program, config, [variant], options, start);
-    const failure = machine.run(functionIndex, args) ?? judgeIncidents(machine.vm);
-    return { failure, machine };
+    const broken = machine.run(functionIndex, args);
+    const leaks = leftoversOf(machine.vm);
+    return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
   }
 
   /** What a run's failure and its incidents are gone without. */
@@ -105,11 +108,11 @@ export class Tally {
   /** Adds what a run did. @returns What is gone without which defects. */
   count(attempt: Attempt, run: TestRun): Remedies {
     const remedies = this.remediesOf(attempt, run);
-    if (attempt.machine !== null) this.#add(attempt.machine, remedies);
+    if (attempt.machine !== null) this.#add(attempt.machine, attempt.leaks, remedies);
     return remedies;
   }
 
-  #add(machine: TestMachine, remedies: Remedies): void {
+  #add(machine: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
     const { vm, world } = machine;
     this.#cases++;
     this.#assertions += vm.assertions;
@@ -119,7 +122,7 @@ export class Tally {
       this.#reached.add(expectation);
       this.reachedByAll.add(expectation);
     }
-    this.#addIncidents(machine, remedies);
+    this.#addIncidents(machine, leaks, remedies);
   }
 
   /** The test has failed. @param notes Lines before the failure's own. */
@@ -148,11 +151,13 @@ export class Tally {
     return {
       ...names,
       seed: this.seed,
+      strict: this.options.machine.strict === true,
       assertions: this.#assertions,
       cases: this.#cases,
       incidents: this.#incidents,
-      unexpectedFaults: this.#faults,
-      unexpectedReports: this.#reports,
+      unexpectedFaults: this.#found.fault,
+      unexpectedReports: this.#found.report,
+      leaks: this.#found.leak,
       unreached: functions[functionIndex]!.expectations
         .filter((expectation) => !this.#reached.has(expectation))
         .map((expectation) => spanPlace(expectations[expectation]!)),
@@ -161,20 +166,26 @@ export class Tally {
     };
   }
 
-  #addIncidents({ vm }: TestMachine, remedies: Remedies): void {
+  #addIncidents({ vm }: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
+    const own = (finding: Finding) => ({ finding, run: vm, where: null });
     const incidents: readonly FoundIncident[] = [
-      ...unexpectedIncidents(vm).map((event) => ({ event, run: vm, where: null })),
+      ...unexpectedIncidents(vm).map(own),
       ...vm.races.incidents.map(raceIncident),
       ...vm.sweeps.incidents.map(sweepIncident),
+      ...leaks.map(own),
     ];
     for (const found of incidents) {
-      if (found.event.name === "iommu.fault") this.#faults++;
-      else this.#reports++;
+      this.#found[kindOf(found.finding)]++;
       if (this.#incidents.length === LISTED_INCIDENTS) continue;
-      const gone = remedies.ofIncident(found.event);
+      const gone = remedies.ofFinding(found.finding);
       this.#incidents.push(describeIncident(found, gone, this.options.style));
     }
   }
+}
+
+function kindOf(finding: Finding): Incident["kind"] {
+  if (!("name" in finding)) return "leak";
+  return finding.name === "iommu.fault" ? "fault" : "report";
 }
 
 /** A failure as plain data. */

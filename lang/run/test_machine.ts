@@ -16,6 +16,8 @@ import type { World } from "../values/world.ts";
 export interface MachineOptions {
   /** Instead of the configuration's. */
   readonly seed?: number | undefined;
+  /** What nobody expects fails, whatever the configuration says. */
+  readonly strict?: boolean | undefined;
   readonly record: boolean;
   readonly limits: Limits;
   readonly output: Output;
@@ -32,7 +34,7 @@ export function buildTestWorld(
   options: MachineOptions,
 ): World {
   const world = program.registry.buildWorld(
-    options.seed === undefined ? config : { ...config, seed: options.seed },
+    { ...config, seed: options.seed ?? config.seed, strict: options.strict || config.strict },
     {
       record: options.record,
       memoryLimitBytes: options.limits.memoryBytes,

@@ -9,6 +9,7 @@ import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Value } from "./value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
@@ -53,8 +54,10 @@ export interface World {
   readonly globals: ReadonlyMap<string, Value>;
   /** How many CPUs the machine has. */
   readonly cpus: number;
-  /** True for `checker = fail`: an unexpected report or fault fails the test. */
+  /** True for `checker = fail` and `strict`: an unexpected report or fault fails the test. */
   readonly checkerFails: boolean;
+  /** True for `leaks = fail`, and for `strict` unless leaks are allowed: what is left fails the test. */
+  readonly leaksFail: boolean;
   /**
    * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
    * The same array for the life of the world; it grows.
@@ -76,6 +79,11 @@ export interface World {
   armFault(order: FaultOrder): () => number;
   countFaults(): FaultCount;
   watchResources(): ResourceWatch;
+  /**
+   * What has been mapped or taken since the machine was ready, and is left; nothing where leaks are
+   * allowed. Requests that are under way are no business of it.
+   */
+  leftovers(): readonly Leftover[];
   /** Bytes of simulated memory that were touched. */
   readonly touchedBytes: number;
 }

@@ -8,6 +8,7 @@
  */
 import { type IncidentEvent, incidentName, isIncident } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -67,9 +68,9 @@ interface RaceEnd {
   orders: number;
 }
 
-/** A fault or report that no statement expected, in an order that did not fail. */
+/** What nobody expected, or what was left, in an order that did not fail. */
 export interface RaceIncident {
-  readonly event: IncidentEvent;
+  readonly finding: IncidentEvent | Leftover;
   /** The run in which it happened. */
   readonly run: SideRun;
   readonly order: RaceOrder;
@@ -268,14 +269,20 @@ export class Races {
   /** Counts what happened to nobody's surprise but the script's: once for each place and kind. */
   #addIncidents(incidents: Map<string, RaceIncident>, side: SideRun, order: RaceOrder): void {
     const keys = new Set<string>();
-    for (const event of side.world.incidents) {
-      if (side.expectedIncidents.has(event)) continue;
-      const key = [event.name, incidentName(event), event.site].join(" ");
-      if (keys.has(key)) continue;
+    const add = (finding: IncidentEvent | Leftover, key: string) => {
+      if (keys.has(key)) return;
       keys.add(key);
       const known = incidents.get(key);
-      if (known === undefined) incidents.set(key, { event, run: side, order, orders: 1, runs: 0 });
-      else known.orders++;
+      if (known === undefined) {
+        incidents.set(key, { finding, run: side, order, orders: 1, runs: 0 });
+      } else known.orders++;
+    };
+    for (const event of side.world.incidents) {
+      if (side.expectedIncidents.has(event)) continue;
+      add(event, [event.name, incidentName(event), event.site].join(" "));
+    }
+    for (const leak of side.world.leftovers()) {
+      add(leak, ["leak", leak.kind, leak.device, leak.site].join(" "));
     }
   }
 

@@ -241,6 +241,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return this.#nodePools.usedBlocks;
   }
 
+  /** Numbers of the requests whose commands the controller has. */
+  sentRequests(): number[] {
+    return this.#queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
+  }
+
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get ioQueues(): readonly QueuePair[] {
     return this.#queues.io;

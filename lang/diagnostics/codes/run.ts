@@ -103,7 +103,7 @@ export const RUN_CODES = {
   E0908: {
     title: "unexpected reports",
     explanation:
-      "With `checker = fail`, a report of the checker or a fault of the IOMMU that no statement expects fails the test.",
+      "With `checker = fail` or `strict`, a report of the checker or a fault of the IOMMU that no statement expects fails the test.",
     example:
       'machine { checker = fail\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" with { iommu.mode = strict } {\n  ssd.dma_read(0, 1B)     # write: ssd.dma_read(0, 1B) faults not_present\n}',
   },
@@ -201,6 +201,14 @@ export const RUN_CODES = {
       "taken along; buffers, mappings and requests belong to the machine they were made on.",
     example:
       "let page = alloc_pages(1)\ncompare { cpus = [1, 2] } { print page.phys }     # make the page inside the block",
+  },
+  E0926: {
+    title: "something is left at the end",
+    explanation:
+      "With `leaks = fail`, and with `strict`, what a test has mapped or taken must be given back when it ends: " +
+      "mappings, ranges of the two-step API, shared memory, blocks of pools. `leaks = allow` is for a test that is about a leak.",
+    example:
+      'machine { leaks = fail\n  iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" {\n  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # never unmapped\n}',
   },
   E0999: {
     title: "bug in dmalab",

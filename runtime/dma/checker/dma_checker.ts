@@ -13,6 +13,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import { KernelAreas } from "../kernel_areas.ts";
 import { type CheckedDevice, Ledger } from "./ledger.ts";
+import { type LeftRecord, leftRecords } from "./left_records.ts";
 import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
@@ -55,6 +56,16 @@ export class DmaChecker {
   /** Records of all devices: mappings, outputs, shared memory, ranges and links. */
   get records(): number {
     return this.#ledger.table.count;
+  }
+
+  /** Number of the record made last; those of records made from here on are higher. */
+  get lastSerial(): number {
+    return this.#ledger.table.lastSerial;
+  }
+
+  /** Mappings and ranges made after a record that somebody still has to end. */
+  leftSince(serial: number): readonly LeftRecord[] {
+    return leftRecords(this.#ledger, serial);
   }
 
   /** What the records take of the host's memory. */

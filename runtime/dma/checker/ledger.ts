@@ -93,6 +93,11 @@ export class Ledger {
     return added;
   }
 
+  /** What is kept of the device with this number. */
+  deviceNumbered(number: number): CheckedDevice {
+    return this.#devices[number]!;
+  }
+
   /** Records a mapping. @see RecordTable.add */
   add(
     device: CheckedDevice,

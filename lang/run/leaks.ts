@@ -1,0 +1,84 @@
+/** What is left at the end of a run: as something to tell of, and as what fails the test. */
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
+import { formatCount, formatTimeRounded } from "../text/numbers.ts";
+import { type Span, spanPlace } from "../source.ts";
+import type { SideRun } from "../vm/branches.ts";
+import type { Failure } from "../vm/failure.ts";
+import type { Incident } from "./report.ts";
+
+const HINT = "give it back, or write `with { leaks = allow }` after the test's name";
+
+/** Leaks that a failure lists after the first. */
+const LISTED = 5;
+
+/** What a run has left; nothing of one that failed, which did not come to its end. */
+export function leftoversOf(vm: SideRun): readonly Leftover[] {
+  return vm.failure === null ? vm.world.leftovers() : [];
+}
+
+/** Something left, as plain data. @param facts More lines of it: a word and a text each. */
+export function describeLeak(
+  leak: Leftover,
+  vm: SideRun,
+  options: RenderOptions = {},
+  facts: readonly (readonly [label: string, text: string])[] = [],
+): Incident {
+  const span = spanOf(leak, vm);
+  return {
+    kind: "leak",
+    name: leak.kind,
+    text: [leak.kind, ...leak.rule === null ? [] : [leak.rule]].join(", ") + `: ${leak.text}`,
+    place: span === null ? null : spanPlace(span),
+    lines: renderFinding({
+      word: "leak",
+      severity: "warning",
+      tag: leak.kind,
+      message: leak.text,
+      span,
+      facts: [...factsOf(leak), ...facts],
+      hint: HINT,
+    }, options),
+  };
+}
+
+/** With `leaks = fail` or `strict`, what is left fails a run that came to its end. */
+export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
+  const [first, ...others] = leaks;
+  if (first === undefined || !vm.world.leaksFail) return null;
+  const more = others.length - LISTED;
+  return {
+    kind: "failed",
+    diagnostic: {
+      code: "E0926",
+      severity: "error",
+      span: spanOf(first, vm) ?? vm.span,
+      message: first.text,
+      hint: HINT,
+    },
+    parts: [],
+    notes: [
+      ...factsOf(first).map(([label, text]) => `${label}: ${text.replaceAll("\n", "; ")}`),
+      ...others.slice(0, LISTED).map((leak) => {
+        const span = spanOf(leak, vm);
+        return `and ${leak.kind}: ${leak.text}${span === null ? "" : ` (${spanPlace(span)})`}`;
+      }),
+      ...more > 0 ? [`and ${more} more`] : [],
+    ],
+  };
+}
+
+function factsOf({ event, more, rule, with: others }: Leftover): [label: string, text: string][] {
+  const facts: [string, string][] = [];
+  if (event !== null) {
+    facts.push(["made", `#${event.seq}, ${formatTimeRounded(event.at_ns)}: ${event.name}`]);
+  }
+  if (more > 0) facts.push(["and", `${formatCount(more, "other")} like it, by the same statement`]);
+  if (others.length > 0) facts.push(["with it", others.join("\n")]);
+  if (rule !== null) facts.push(["rule", rule]);
+  return facts;
+}
+
+function spanOf({ site }: Leftover, vm: SideRun): Span | null {
+  return site === null ? null : vm.siteSpan(site);
+}

@@ -1,0 +1,121 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
+import { loadProgram } from "../language.ts";
+import { SourceFile } from "../source.ts";
+import { LoadError } from "../syntax/load_files.ts";
+import type { RunReport } from "./report.ts";
+import { runProgram } from "./run_program.ts";
+import type { RunOptions } from "./run_options.ts";
+
+const MAPS = "dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)";
+
+function run(tests: string, options: RunOptions = {}, keys = "", disk = "{ }"): RunReport {
+  const machine = `iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd ${disk} } }`;
+  const text = `machine { ${keys}\n  ${machine} }\n${tests}`;
+  const { program, diagnostics } = loadProgram(
+    new SourceFile("leaks.dma", text),
+    { load: () => new LoadError("not_found", "no file can be used here") },
+  );
+  assertEquals(diagnostics.map(({ message }) => message), []);
+  return runProgram(program!, options);
+}
+
+/** What each test came to: verdict, leaks, code of its failure. */
+const summary = ({ outcomes }: RunReport) =>
+  outcomes.map(({ failure, leaks, outcome }) => [outcome, leaks, failure?.code ?? null]);
+
+Deno.test("what a test leaves is told, counted, and named with its statement", () => {
+  const report = run(`test "t" {\n  ${MAPS}\n}`);
+  assertEquals(summary(report), [["passed", 1, null]]);
+  assertEquals(report.counts.leaks, 1);
+  const [incident] = report.outcomes[0]!.incidents;
+  assertEquals([incident?.kind, incident?.name, incident?.place], [
+    "leak",
+    "mapping",
+    "leaks.dma:5:3",
+  ]);
+  const lines = incident!.lines.join("\n");
+  for (
+    const part of [
+      'device "ssd" still has the mapping of 4096 bytes at 0xffff_d000',
+      "= made: #5, 0ns: dma.map",
+      "= rule: dma.8.2.25",
+    ]
+  ) assertStringIncludes(lines, part);
+});
+
+Deno.test("leaks = fail fails, leaks = allow does not look, on a machine and on a single test", () => {
+  assertEquals(summary(run(`test "t" { ${MAPS} }`, {}, "leaks = fail")), [["failed", 1, "E0926"]]);
+  assertEquals(summary(run(`test "t" { ${MAPS} }`, {}, "leaks = allow")), [["passed", 0, null]]);
+  const both = `test "a" with { leaks = allow } { ${MAPS} }\ntest "b" { ${MAPS} }`;
+  assertEquals(summary(run(both, {}, "leaks = fail")), [
+    ["passed", 0, null],
+    ["failed", 1, "E0926"],
+  ]);
+});
+
+Deno.test("strict, by the machine or by the run, fails for leaks, reports and faults", () => {
+  const tests = [
+    `test "leak" { ${MAPS} }`,
+    `test "report" { dma_unmap_phys(ssd, ${MAPS}, 2KiB, to_device) }`,
+    'test "fault" { ssd.dma_read(0x1000 as dma, 1B) }',
+    `test "allowed" with { leaks = allow } { ${MAPS} }`,
+    `test "expected" { dma_unmap_phys(ssd, ${MAPS}, 2KiB, to_device) warns unmap_size }`,
+  ].join("\n");
+  const strict = [
+    ["failed", 1, "E0926"],
+    ["failed", 0, "E0908"],
+    ["failed", 0, "E0908"],
+    ["passed", 0, null],
+    ["passed", 0, null],
+  ];
+  assertEquals(summary(run(tests, {}, "strict = true")), strict);
+  assertEquals(summary(run(tests, { strict: true })), strict);
+  const { counts } = run(tests);
+  assertEquals([counts.failed, counts.leaks, counts.reports, counts.faults], [0, 1, 1, 1]);
+});
+
+Deno.test("statements are looked at as tests are; a test that fails is not", () => {
+  assertEquals(summary(run(`${MAPS}\ntest "t" { ${MAPS}\n assert false }`)), [
+    ["passed", 1, null],
+    ["failed", 0, "E0901"],
+  ]);
+});
+
+Deno.test("each case of a property is looked at, and the one that leaks is made smaller", () => {
+  const { outcomes } = run(
+    `property "p" forall n in 0..50 { if n > 20 { ${MAPS} } }`,
+    { strict: true },
+  );
+  assertStringIncludes(outcomes[0]!.failure!.lines.join("\n"), "n = 21");
+});
+
+Deno.test("each order of a race is looked at, and the one that leaks is told", () => {
+  const race = `let n = 0\nrace { n = 1 } and { if n == 1 { ${MAPS} } }`;
+  const [incident] = run(`test "t" { ${race} }`).outcomes[0]!.incidents;
+  assertEquals(incident?.kind, "leak");
+  // The other order goes first here.
+  const other = `let n = 0\nrace { if n == 1 { ${MAPS} } } and { n = 1 }`;
+  const [found] = run(`test "t" { ${other} }`).outcomes[0]!.incidents;
+  assertStringIncludes(found!.text, "(in 1 of 2 of the race, such as");
+  assertEquals(summary(run(`test "t" { ${other} }`, { strict: true })), [["failed", 0, "E0926"]]);
+});
+
+Deno.test("a request that is under way leaves nothing, one that has ended does", () => {
+  const under = "let io = ssd.submit(read, lba: 0, into: alloc_pages(4))\nstep until io.mapped";
+  assertEquals(summary(run(`test "t" { ${under} }`, { strict: true })), [["passed", 0, null]]);
+  for (const more of ["{ }", "{ scheduler = mq_deadline, metadata = 8B }"]) {
+    for (const queued of ["discard, lba: 0, bytes: 4KiB", "read, lba: 0, into: alloc_pages(4)"]) {
+      const test = `test "t" { ssd.submit(${queued}) }`;
+      assertEquals(summary(run(test, { strict: true }, "", more)), [["passed", 0, null]], queued);
+    }
+  }
+});
+
+Deno.test("more events than are kept: mappings and ranges are told all the same, and nothing false", () => {
+  const maps =
+    `let m = dma_alloc_coherent(ssd, 4KiB)\nrepeat 50 { dma_unmap_phys(ssd, ${MAPS}, 4KiB, to_device) }\n` +
+    `${MAPS}\ndma_free_coherent(ssd, m)`;
+  const report = run(`test "t" { ${maps} }`, { limits: { ...DEFAULT_LIMITS, events: 40 } });
+  assertEquals(report.outcomes[0]!.incidents.map(({ name }) => name), ["mapping"]);
+});

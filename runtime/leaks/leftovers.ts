@@ -1,0 +1,227 @@
+/**
+ * What stands at the end of a test that did not stand at its beginning.
+ *
+ * Two tell of it: the checker's records, which know mappings and ranges with the statements that
+ * made them, and the books that the events are read to, which know page-table entries, IO addresses,
+ * bounce slots, blocks of pools and memory. What a mapping has of these is told of with it. What
+ * stood before, such as the queues of devices, is in neither; memory that a test allocates for its
+ * data has nobody who would have to free it; and what a request has that is still under way will go
+ * when that ends.
+ *
+ * @see behaviour/dma.md 3.6, 8.2 row 25
+ */
+import type { LeftRecord } from "../dma/checker/left_records.ts";
+import type { MachineEvent } from "../events.ts";
+import { HeldBooks, type HeldKind, type Leak } from "../held_resources.ts";
+import type { Machine } from "../machine.ts";
+import { LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
+
+/** Something that is left. */
+export interface Leftover {
+  readonly kind: LeakKind;
+  /** The rule of `docs/behaviour/` that is broken; null where that is none of theirs. */
+  readonly rule: string | null;
+  /** The device that it belongs to; null where that is not known. */
+  readonly device: string | null;
+  /** What it is and where, as a sentence without a final period. */
+  readonly text: string;
+  /** What else is left because of it, each as such a sentence. */
+  readonly with: readonly string[];
+  /** How many more of its kind the same statement has left on the same device. */
+  readonly more: number;
+  /** The event that made it; null where that is not known, or was not kept. */
+  readonly event: MachineEvent | null;
+  /** The statement that made it. */
+  readonly site: number | null;
+}
+
+/** What has not come to its end yet. */
+export interface UnderWay {
+  /** Numbers of the requests whose commands devices have, with all that was mapped for them. */
+  readonly sent: ReadonlySet<number>;
+  /** Somebody still has something to do: requests may wait, with memory that they need. */
+  readonly isBusy: boolean;
+}
+
+const NOTHING_UNDER_WAY: UnderWay = { sent: new Set(), isBusy: false };
+
+/** The state of a machine at the beginning of a test. */
+export class Beginning {
+  readonly #machine: Machine;
+  readonly #serial: number;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#serial = machine.checker?.lastSerial ?? 0;
+  }
+
+  /**
+   * What is left since then.
+   *
+   * @param events All events since then; none when not all were kept, and then nothing is said of
+   *   what only they tell.
+   */
+  leftovers(
+    events: readonly MachineEvent[],
+    { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY,
+  ): Leftover[] {
+    const machine = this.#machine;
+    const books = new HeldBooks(machine);
+    for (const event of events) books.read(event);
+    const counts = ({ name, request }: MachineEvent) =>
+      !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
+    const records = machine.checker?.leftSince(this.#serial) ?? [];
+    const leaks = books.leaks(counts);
+    if (records.length + leaks.length === 0) return [];
+    const births = new Births(records.length === 0 ? [] : events);
+    const found = records.map((record): Owner => ({
+      ...record,
+      rule: LEAK_KINDS[record.kind].rule,
+      event: births.of(record),
+      with: [],
+    }));
+    const left = found.filter(({ event }) => event === null || counts(event));
+    const owners = new Owners(found);
+    // In the order of the table, each goes to what it belongs to.
+    for (const kind of Object.keys(LEAK_KINDS) as LeakKind[]) {
+      const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
+        standingAlone(kind, leak)
+      );
+      left.push(...alone);
+      owners.add(alone);
+    }
+    return joined(left);
+  }
+}
+
+/** Something that is left, and what is left with it. */
+interface Owner extends Omit<Leftover, "more"> {
+  readonly with: string[];
+  /** The device's addresses that it takes, `[start, end)`; null for what takes none. */
+  readonly start: number | null;
+  readonly end: number;
+  /** Where its memory is, for bounce slots that hold a copy of it; null for none. */
+  readonly phys: number | null;
+}
+
+/** Kinds that lie in a device's address space. */
+const HAS_ADDRESSES: ReadonlySet<HeldKind> = new Set(["shared_memory", "page_table", "iova"]);
+
+function standingAlone(kind: LeakKind, { device, span, taken, text }: Leak): Owner {
+  const takesAddresses = span !== null && HAS_ADDRESSES.has(kind as HeldKind);
+  return {
+    kind,
+    rule: LEAK_KINDS[kind].rule,
+    device,
+    text: device === null
+      ? text.charAt(0).toUpperCase() + text.slice(1)
+      : `Device "${device}": ${text}`,
+    with: [],
+    event: taken,
+    site: taken?.site ?? null,
+    start: takesAddresses ? span.start : null,
+    end: takesAddresses ? span.end : 0,
+    phys: null,
+  };
+}
+
+/** Finds what owns something, of any number of owners. */
+class Owners {
+  readonly #byAddress = new Map<string, Owner[]>();
+  readonly #byMemory = new Map<string, Owner[]>();
+  readonly #bySite = new Map<string, Owner>();
+
+  constructor(owners: readonly Owner[]) {
+    this.add(owners);
+  }
+
+  add(owners: readonly Owner[]): void {
+    for (const owner of owners) {
+      if (owner.start !== null) listOf(this.#byAddress, owner.device).push(owner);
+      if (owner.phys !== null) listOf(this.#byMemory, owner.device).push(owner);
+      const key = `${owner.device} ${owner.site}`;
+      if (owner.site !== null && !this.#bySite.has(key)) this.#bySite.set(key, owner);
+    }
+    for (const list of this.#byAddress.values()) list.sort((a, b) => a.start! - b.start!);
+    for (const list of this.#byMemory.values()) list.sort((a, b) => a.phys! - b.phys!);
+  }
+
+  /** Gives something to its owner; false when it has none. */
+  take(leak: Leak): boolean {
+    const owner = this.#ownerOf(leak);
+    owner?.with.push(leak.text);
+    return owner !== null;
+  }
+
+  #ownerOf({ device, kind, span, taken }: Leak): Owner | null {
+    // What a statement's mapping costs goes with it.
+    if (span === null) return this.#bySite.get(`${device} ${taken?.site}`) ?? null;
+    if (HAS_ADDRESSES.has(kind)) {
+      const owner = lastBefore(listOf(this.#byAddress, device), ({ start }) => start!, span.end);
+      return owner !== null && owner.end > span.start ? owner : null;
+    }
+    if (taken?.name !== "swiotlb.map") return null;
+    // Slots hold a copy of what is mapped.
+    const { orig_phys: phys } = taken.fields;
+    const owner = lastBefore(listOf(this.#byMemory, device), (each) => each.phys!, phys + 1);
+    return owner !== null && phys < owner.phys! + (owner.end - owner.start!) ? owner : null;
+  }
+}
+
+function listOf(lists: Map<string, Owner[]>, device: string | null): Owner[] {
+  const key = device ?? "";
+  const known = lists.get(key);
+  if (known !== undefined) return known;
+  const list: Owner[] = [];
+  lists.set(key, list);
+  return list;
+}
+
+/** The last one that begins before a place, in a list in the order of their beginnings. */
+function lastBefore(
+  owners: readonly Owner[],
+  beginningOf: (owner: Owner) => number,
+  end: number,
+): Owner | null {
+  let low = 0;
+  let high = owners.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (beginningOf(owners[middle]!) < end) low = middle + 1;
+    else high = middle;
+  }
+  return owners[low - 1] ?? null;
+}
+
+/** What one statement has left of a kind, as the first of it. */
+function joined(left: readonly Owner[]): Leftover[] {
+  const groups = Map.groupBy(
+    left,
+    ({ device, event, kind, site }) => `${kind} ${device} ${site} ${event?.request}`,
+  );
+  return [...groups.values()].map((group) => {
+    const { device, event, kind, rule, site, text, with: others } = group[0]!;
+    return { device, event, kind, rule, site, text, with: others, more: group.length - 1 };
+  });
+}
+
+/** Finds the events that made what the checker has records of. */
+class Births {
+  readonly #byPlace = new Map<string, MachineEvent>();
+
+  constructor(events: readonly MachineEvent[]) {
+    for (const event of events) {
+      if (event.name === "dma.map") this.#add(event, event.fields.dma);
+      else if (event.name === "iova.alloc") this.#add(event, event.fields.start);
+    }
+  }
+
+  of({ device, dma, kind, start }: LeftRecord): MachineEvent | null {
+    const key = kind === "range" ? `iova.alloc ${device} ${start}` : `dma.map ${device} ${dma}`;
+    return this.#byPlace.get(key) ?? null;
+  }
+
+  #add(event: MachineEvent, start: number): void {
+    this.#byPlace.set(`${event.name} ${event.device} ${start}`, event);
+  }
+}
