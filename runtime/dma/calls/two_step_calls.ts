@@ -64,6 +64,7 @@ export class TwoStepCalls {
     if (events.tick(TRY_ALLOC.call)) {
       events.emit(TRY_ALLOC.call, { dev: dev.name, phys, size: sizeBytes });
     }
+    if (state.held) this.#machine.checker?.ranges.reservingAgain(dev, state);
     const refused = this.#injected(FAULT.dma_iova_try_alloc) !== 0;
     if (refused) state.clear();
     const allocated = !refused && iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);

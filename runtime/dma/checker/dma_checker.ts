@@ -19,7 +19,7 @@ import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
 import { MemoryChecks } from "./memory_checks.ts";
 import { PeerChecks } from "./peer_checks.ts";
-import { MADE, type MadeBy } from "./record_table.ts";
+import { MADE, type MadeBy, MARK } from "./record_table.ts";
 import { SyncChecks } from "./sync_checks.ts";
 
 const RANGES = 1 << MADE.RANGE;
@@ -133,7 +133,7 @@ export class DmaChecker {
     table.each((record) => {
       if (
         table.device[record] === device.number && (1 << table.madeBy(record) & family) !== 0 &&
-        !ledger.isExcused(record)
+        !ledger.isExcused(record) && !table.has(record, MARK.LEAKED)
       ) found.push(record);
     });
     return found.sort((a, b) => table.serial[a]! - table.serial[b]!);

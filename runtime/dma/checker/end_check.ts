@@ -4,7 +4,7 @@
  * @see behaviour/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
-import { directionWord, type DmaDirection } from "../attributes.ts";
+import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
@@ -156,6 +156,7 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
   const { table } = ledger;
   const what = `${endingApi(ending.made)} of device "${device.dev.name}" is to end a mapping of ` +
     `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}, but `;
+  if (reportRange(ledger, device, ending, what)) return;
   const link = table.findAround(device.number, ending.dma, LINKED);
   if (link !== NO_RECORD) {
     const text = `what is there was linked: ${ledger.describe(link)}`;
@@ -181,4 +182,66 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
     ? "nothing was ever mapped there"
     : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended already`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
+}
+
+/**
+ * The address lies in a range of the two-step API, which none of these calls may end: what it does
+ * there, the range's own calls will do again.
+ *
+ * @returns Whether that has been told.
+ * @see behaviour/dma.md 8.3
+ */
+function reportRange(
+  ledger: Ledger,
+  device: CheckedDevice,
+  ending: Ending,
+  what: string,
+): boolean {
+  const { table } = ledger;
+  const { domain } = device.dev;
+  if (domain === null) return false;
+  const { attrs, dma, sizeBytes } = ending;
+  let range: number = NO_RECORD;
+  table.each((record) => {
+    if (
+      table.madeBy(record) === MADE.RANGE && table.device[record] === device.number &&
+      !table.has(record, MARK.LEAKED) && dma < table.end(record) &&
+      dma >= table.dma[record]! - domain.offsetOf(table.dma[record]!)
+    ) range = record;
+  });
+  if (range === NO_RECORD) return false;
+  const linked = table.findAround(device.number, dma, LINKED) !== NO_RECORD;
+  // What needs no look at memory is taken down whatever is there.
+  const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
+  const effect = ends
+    ? "what is linked there ends and its addresses are given back, and will be given back again " +
+      "with the range: they may get two owners"
+    : "nothing is linked there, and nothing happens";
+  ledger.report(
+    "range_unmapped",
+    `${what}that address belongs to ${ledger.describe(range)} of the two-step API: ${effect}`,
+    table.site(range),
+  );
+  if (!ends) return true;
+  table.mark(range, MARK.LEAKED);
+  const start = dma - domain.offsetOf(dma);
+  endLinks(ledger, device, start, start + domain.roundUp(dma - start + sizeBytes));
+  return true;
+}
+
+/** The links with a byte in a span have ended, as far as they lie in it. */
+function endLinks(ledger: Ledger, device: CheckedDevice, start: number, end: number): void {
+  const { table } = ledger;
+  const inside: number[] = [];
+  table.each((record) => {
+    if (
+      table.madeBy(record) === MADE.LINK && table.device[record] === device.number &&
+      table.dma[record]! < end && table.end(record) > start
+    ) inside.push(record);
+  });
+  for (let record of inside) {
+    if (table.dma[record]! < start) record = table.split(record, start);
+    if (table.end(record) > end) table.split(record, end);
+    ledger.end(record);
+  }
 }

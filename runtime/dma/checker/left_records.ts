@@ -1,6 +1,6 @@
 /** Which records nobody has ended, as a look at the end of a run tells of them. */
 import type { Ledger } from "./ledger.ts";
-import { MADE } from "./record_table.ts";
+import { MADE, MARK } from "./record_table.ts";
 
 /** A mapping or a range that is left. */
 export interface LeftRecord {
@@ -28,7 +28,7 @@ export function leftRecords(ledger: Ledger, serial: number): LeftRecord[] {
   const found: number[] = [];
   table.each((record) => {
     if (table.serial[record]! <= serial || TOLD_ELSEWHERE.includes(table.madeBy(record))) return;
-    if (!ledger.isExcused(record)) found.push(record);
+    if (!ledger.isExcused(record) && !table.has(record, MARK.LEAKED)) found.push(record);
   });
   found.sort((a, b) => table.serial[a]! - table.serial[b]!);
   return found.map((record) => {

@@ -46,14 +46,17 @@ export class LinkRecords {
     return continues;
   }
 
-  /** Whole granules from `first` on are visible to the device now. */
+  /**
+   * Whole granules from `first` on are visible to the device now.
+   * @returns Where nothing is linked in them, the lowest such address; -1 for none.
+   */
   sync(
     device: CheckedDevice,
     domain: IommuDomain,
     state: DmaIovaState,
     first: number,
     sizeBytes: Bytes,
-  ): void {
+  ): number {
     const { table } = this.#ledger;
     const last = this.#lastOf(device, state);
     const start = first - domain.offsetOf(first);
@@ -63,8 +66,12 @@ export class LinkRecords {
       table.end(last) <= end
     ) {
       table.unmark(last, MARK.UNSYNCED);
-      return;
+      return -1;
     }
+    // Of a link that ends inside the first granule, all of it is visible.
+    const endsInside = table.findAround(device.number, start, LINKED) !== NONE;
+    let reached = endsInside ? start + domain.granuleBytes : start;
+    let hole = -1;
     for (
       let record = this.firstIn(device, domain, state, first, sizeBytes);
       record !== NONE;
@@ -74,8 +81,14 @@ export class LinkRecords {
       if (table.dma[inside]! < start) inside = this.#split(inside, start, state);
       if (table.end(inside) > end) this.#split(inside, end, state);
       table.unmark(inside, MARK.UNSYNCED);
+      if (hole < 0 && table.dma[inside]! - domain.offsetOf(table.dma[inside]!) > reached) {
+        hole = reached;
+      }
+      reached = Math.max(reached, domain.roundUp(table.end(inside)));
       record = inside;
     }
+    if (hole >= 0) return hole;
+    return reached < end ? reached : -1;
   }
 
   /** The first link of a range that has a byte in a span, or `NONE`. */
@@ -111,8 +124,16 @@ export class LinkRecords {
 
   /** The statement that reserved a range, or null. */
   siteOfRange(state: DmaIovaState): number | null {
-    const range = state.rangeRecord;
+    const range = this.rangeOf(state);
     return range === NONE ? null : this.#ledger.table.site(range);
+  }
+
+  /** The record of the range that a state has; `NONE` where it has none, or none is kept. */
+  rangeOf({ addr, rangeRecord }: DmaIovaState): number {
+    const { table } = this.#ledger;
+    const known = rangeRecord !== NONE && table.isLive(rangeRecord) &&
+      table.madeBy(rangeRecord) === MADE.RANGE && table.dma[rangeRecord] === addr;
+    return known ? rangeRecord : NONE;
   }
 
   /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */

@@ -41,10 +41,29 @@ export class RangeChecks {
     state.lastLinkRecord = NONE;
   }
 
+  /** A range is to be reserved with a state that may still have one, which is lost then. */
+  reservingAgain(dev: DmaDevice, state: DmaIovaState): void {
+    if (!this.#isHeld(state)) return;
+    const { addr, linkedBytes, sizeBytes } = state;
+    const linked = linkedBytes === 0 ? "" : `, with ${bytes(linkedBytes)} that are linked there`;
+    this.#ledger.report(
+      "try_alloc_live",
+      `Device "${dev.name}" reserves a range with a state that still has the range of ` +
+        `${bytes(sizeBytes)} at ${hexAddress(addr)}: nobody can give that back any more${linked}`,
+      this.#links.siteOfRange(state),
+    );
+  }
+
   /** A buffer was linked, or refused with `error`. */
   linked(part: RangePart, phys: PhysAddr, error: number): void {
     const { dev, dma, offset, sizeBytes, state } = part;
-    const outside = !state.held || offset + sizeBytes > state.sizeBytes;
+    if (this.#isForeign(dev, state)) {
+      const what = `links ${bytes(sizeBytes)} at physical ${hexAddress(phys)} into`;
+      this.#reportForeign(dev, state, what);
+      if (error === 0 && sizeBytes > 0) this.#links.add(part, phys);
+      return;
+    }
+    const outside = !this.#isHeld(state) || offset + sizeBytes > state.sizeBytes;
     if (error !== 0 || sizeBytes === 0 || outside) {
       this.#reportLink(part, phys, error);
       if (error !== 0 || sizeBytes === 0) return;
@@ -55,14 +74,29 @@ export class RangeChecks {
 
   /** A part of a range was made visible to the device. */
   synced(part: RangePart): void {
-    const { dev, dma, sizeBytes, state } = part;
-    this.#links.sync(this.#ledger.deviceOf(dev), dev.domain, state, dma, sizeBytes);
+    const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
+    const hole = this.#links.sync(this.#ledger.deviceOf(dev), domain, state, dma, sizeBytes);
+    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "syncs a part of");
+    else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {
+      this.#ledger.report(
+        "sync_unlinked",
+        `Device "${dev.name}" syncs ${bytes(sizeBytes)} at offset ${offset} of a range, but at ` +
+          `${
+            hexAddress(hole)
+          } nothing is linked: what is linked there later has to be synced again`,
+        this.#links.siteOfRange(state),
+      );
+    }
   }
 
   /** Links are to end: they must be told as they were made. */
   unlinking({ attrs, dev, dir, dma: first, sizeBytes, state }: RangePart): void {
     const { domain } = dev;
     const ledger = this.#ledger;
+    if (this.#isForeign(dev, state)) {
+      this.#reportForeign(dev, state, "ends what is linked in");
+      return;
+    }
     const { table } = ledger;
     const device = ledger.deviceOf(dev);
     let otherDir: number = NONE;
@@ -114,7 +148,7 @@ export class RangeChecks {
     const splits = unmappedBytes > askedBytes || domain.table.walk(from);
     const site = this.#links.siteIn(device, domain, state, first, sizeBytes) ??
       this.#links.siteOfRange(state);
-    if (state.held || !destroying) {
+    if ((this.#isHeld(state) || !destroying) && !this.#isConfused(state)) {
       const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
       if (splits) {
         const text = unmappedBytes > askedBytes
@@ -136,15 +170,52 @@ export class RangeChecks {
    * @param mappedBytes What the destroy was to end; null for a free.
    */
   released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
-    const ledger = this.#ledger;
-    if (!state.held) {
+    const range = this.#links.rangeOf(state);
+    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "frees");
+    if (!this.#isHeld(state)) {
       if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes !== null);
-      return;
+    } else if (state.linkedBytes > 0 && !this.#isConfused(state)) {
+      this.#reportLeft(dev, state, mappedBytes);
     }
-    if (state.linkedBytes > 0) this.#reportLeft(dev, state, mappedBytes);
-    if (state.rangeRecord !== NONE) ledger.end(state.rangeRecord);
+    if (!state.held) return;
+    if (range !== NONE) this.#ledger.end(range);
     state.rangeRecord = NONE;
     state.lastLinkRecord = NONE;
+  }
+
+  /** The state has a range of its own; one that another API's call has ended is nobody's. */
+  #isHeld(state: DmaIovaState): boolean {
+    if (!state.held) return false;
+    const range = this.#links.rangeOf(state);
+    return range === NONE || !this.#ledger.table.has(range, MARK.LEAKED);
+  }
+
+  /** Some call has named another device, and everything after it may be its consequence. */
+  #isConfused(state: DmaIovaState): boolean {
+    const range = this.#links.rangeOf(state);
+    return range !== NONE && this.#ledger.table.has(range, MARK.CONFUSED);
+  }
+
+  /** The range of a state is another device's. */
+  #isForeign(dev: DmaDevice, state: DmaIovaState): boolean {
+    const range = this.#links.rangeOf(state);
+    return range !== NONE &&
+      this.#ledger.table.device[range] !== this.#ledger.deviceOf(dev).number;
+  }
+
+  /** Tells once of a range that a call names another device. */
+  #reportForeign(dev: DmaDevice, state: DmaIovaState, what: string): void {
+    const ledger = this.#ledger;
+    const range = this.#links.rangeOf(state);
+    if (ledger.table.has(range, MARK.CONFUSED)) return;
+    ledger.table.mark(range, MARK.CONFUSED);
+    const owner = ledger.deviceNumbered(ledger.table.device[range]!).dev.name;
+    ledger.report(
+      "range_other_device",
+      `Device "${dev.name}" ${what} ${ledger.describe(range)}, which device "${owner}" has ` +
+        "reserved: each device has addresses of its own",
+      ledger.table.site(range),
+    );
   }
 
   #reportLink(part: RangePart, phys: PhysAddr, error: number): void {
@@ -164,7 +235,7 @@ export class RangeChecks {
     } else if (sizeBytes === 0) {
       const outcome = error === 0 ? "and nobody says no" : "which is no mapping";
       ledger.report("link_empty", `${what}: a buffer of no bytes, ${outcome}`, site);
-    } else if (!state.held) {
+    } else if (!this.#isHeld(state)) {
       ledger.report(
         "link_beyond_range",
         `${what}, but the state has none: ${hexAddress(dma)} is free or belongs to others`,
@@ -206,7 +277,7 @@ export class RangeChecks {
     continues: boolean,
   ): void {
     const { table } = this.#ledger;
-    const range = state.rangeRecord;
+    const range = this.#links.rangeOf(state);
     if (range === NONE || table.has(range, MARK.REPORTED)) return;
     if (!continues) table.phys[range] = dma;
     const start = table.phys[range]!;

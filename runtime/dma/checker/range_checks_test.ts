@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaDevice } from "../device/device.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at } from "../testing.ts";
 import { checkerBench } from "./_bench.ts";
@@ -52,7 +53,7 @@ Deno.test("a span of any length is looked through at once, for what is linked in
   bench.link(0x10_0000, 0x1000, 0x1000);
   bench.sync(0, 2 ** 47);
   bench.read(bench.state.addr + 0x1000, 0x1000);
-  assertEquals(bench.classes(), []);
+  assertEquals(bench.classes(), ["sync_unlinked"]);
   assertEquals(bench.machine.checker!.records, 2);
 });
 
@@ -361,6 +362,7 @@ Deno.test("row 12: a range whose state is used for another is left behind", () =
   bench.tryAlloc(0, 0x1000);
   bench.free();
   assertEquals([bench.machine.dma.unbind(bench.dev), bench.classes()], [1, [
+    "try_alloc_live",
     "iova_leak_at_unbind",
   ]]);
 });
@@ -430,4 +432,196 @@ Deno.test("what leaked and is unlinked after all is remembered no longer", () =>
   assertEquals(bench.machine.checker!.records, 1);
   bench.unlink(0, 0x2000);
   assertEquals([bench.classes(), bench.machine.checker!.records], [["free_while_linked"], 0]);
+});
+
+Deno.test("a state that still has a range reserves another: the first is lost (dma.md 3.2)", () => {
+  const bench = checkerBench();
+  const { machine: { events } } = bench;
+  events.context.site = 1;
+  bench.tryAlloc(0, 0x2000);
+  events.context.site = 2;
+  bench.link(0x10_0000, 0, 0x1000);
+  events.context.site = 3;
+  bench.tryAlloc(0, 0x1000);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, report?.rule, report?.first_site, report?.second_site, others], [
+    "try_alloc_live",
+    "dma.3.2",
+    1,
+    3,
+    [],
+  ]);
+  assertMatch(report!.text, /still has the range of 8192 bytes .* with 4096 bytes that are linked/);
+});
+
+Deno.test("a state is used again as often as its range was given back", () => {
+  const bench = checkerBench();
+  for (const destroys of [true, false, true]) {
+    bench.tryAlloc(0, 0x1000);
+    bench.link(0x10_0000, 0, 0x1000);
+    if (destroys) bench.destroy(0x1000);
+    else {
+      bench.unlink(0, 0x1000);
+      bench.free();
+    }
+  }
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("a call names another device than the range's (dma.md 3.6, row 5): once of a range", () => {
+  for (const call of ["link", "sync", "unlink", "destroy", "free"] as const) {
+    const bench = checkerBench();
+    const { machine: { dma, events, iommu }, dev, state } = bench;
+    const other = new DmaDevice("other");
+    iommu.attach(other);
+    events.context.site = 1;
+    bench.tryAlloc(0, 0x2000);
+    bench.link(0x10_0000, 0, 0x1000);
+    bench.sync(0, 0x1000);
+    events.context.site = 2;
+    if (call === "link") dma.dmaIovaLink(other, state, at(0x20_0000), 0x1000, 0x1000, 1);
+    if (call === "sync") dma.dmaIovaSync(other, state, 0, 0x1000);
+    if (call === "unlink") dma.dmaIovaUnlink(other, state, 0, 0x1000, 1);
+    if (call === "destroy") dma.dmaIovaDestroy(other, state, 0x1000, 1);
+    if (call === "free") dma.dmaIovaFree(other, state);
+    const [report, ...others] = bench.reports();
+    assertEquals([report?.class, report?.first_site, report?.second_site, others], [
+      "range_other_device",
+      1,
+      2,
+      [],
+    ], call);
+    assertMatch(report!.text, /^Device "other" .*, which device "dev" has reserved/);
+    // What the right device does afterwards is its consequence, not a mistake of its own.
+    if (!state.held) continue;
+    dma.dmaIovaDestroy(dev, state, 0x2000, 1);
+    assertEquals(bench.classes(), [], call);
+  }
+});
+
+Deno.test("two devices with ranges at the same addresses are each right", () => {
+  const bench = checkerBench();
+  const { machine: { dma, iommu } } = bench;
+  const other = new DmaDevice("other");
+  iommu.attach(other);
+  const second = new DmaIovaState();
+  bench.tryAlloc(0, 0x1000);
+  dma.dmaIovaTryAlloc(other, second, at(0), 0x1000);
+  assertEquals(second.addr, bench.state.addr);
+  bench.link(0x10_0000, 0, 0x1000);
+  dma.dmaIovaLink(other, second, at(0x20_0000), 0, 0x1000, 1);
+  bench.sync(0, 0x1000);
+  dma.dmaIovaSync(other, second, 0, 0x1000);
+  dma.dmaIovaDestroy(other, second, 0x1000, 1);
+  bench.destroy(0x1000);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
+});
+
+Deno.test("a sync of what is not linked, behind, before or between (dma.md 3.6, row 6)", () => {
+  const hole = (offset: number, sizeBytes: number) => {
+    const bench = checkerBench();
+    bench.tryAlloc(0, 0x6000);
+    bench.link(0x10_0000, 0x1000, 0x1000);
+    bench.link(0x20_0000, 0x3000, 0x800);
+    bench.sync(offset, sizeBytes);
+    return bench.reports().map((report) => [
+      report.class,
+      Number(report.text.match(/but at (0x[\da-f_]+) nothing/)![1]!.replaceAll("_", "")) -
+      bench.state.addr,
+    ]);
+  };
+  assertEquals(hole(0x1000, 0x1000), []);
+  // Granules are visible whole: what lies beside a link in one of them is.
+  assertEquals(hole(0x1800, 0x100), []);
+  assertEquals(hole(0x3000, 0x1000), []);
+  assertEquals(hole(0x3a00, 0x100), []);
+  assertEquals(hole(0x3000, 0x1001), [["sync_unlinked", 0x4000]]);
+  assertEquals(hole(0, 0x2000), [["sync_unlinked", 0]]);
+  assertEquals(hole(0x1000, 0x3000), [["sync_unlinked", 0x2000]]);
+  assertEquals(hole(0x4000, 0x1000), [["sync_unlinked", 0x4000]]);
+  assertEquals(hole(0x1000, 0x5001), [["sync_unlinked", 0x2000]]);
+});
+
+Deno.test("a range with an unaligned head is synced whole, from its first byte", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0x10_0600, 0x2a00);
+  bench.link(0x10_0600, 0, 0xa00);
+  bench.link(0x20_0000, 0xa00, 0x1000);
+  bench.sync(0, 0x1a00);
+  bench.link(0x30_0000, 0x1a00, 0x1000);
+  bench.sync(0x1a00, 0x1000);
+  bench.destroy(0x2a00);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("a range that dma_unmap_phys() ends has two owners, which is told once (dma.md 8.3)", () => {
+  const bench = checkerBench();
+  const { machine: { checker, dma, events }, dev } = bench;
+  events.context.site = 1;
+  bench.tryAlloc(0, 0x2000);
+  events.context.site = 2;
+  bench.link(0x10_0000, 0, 0x2000);
+  bench.sync(0, 0x2000);
+  events.context.site = 3;
+  bench.unmap(bench.state.addr, 0x2000);
+  const [report, ...others] = bench.reports();
+  assertEquals([report?.class, report?.rule, report?.first_site, report?.second_site, others], [
+    "range_unmapped",
+    "dma.8.3",
+    1,
+    3,
+    [],
+  ]);
+  assertMatch(report!.text, /given back again with the range: they may get two owners$/);
+  assertEquals(
+    [checker!.errorCount, report?.beyond_kernel],
+    [1, false],
+    "debugging sees no record",
+  );
+  assertEquals(checker!.leftSince(0), [], "it is nobody's any more");
+  // The address goes to the next one, and then the first owner gives it back once more.
+  const next = new DmaIovaState();
+  dma.dmaIovaTryAlloc(dev, next, at(0), 0x2000);
+  assertEquals(next.addr, bench.state.addr);
+  events.context.site = 4;
+  bench.destroy(0x2000);
+  const [twice, ...more] = bench.reports();
+  assertEquals([twice?.class, twice?.second_site, more], ["destroy_twice", 4, []]);
+});
+
+Deno.test("an unmap of a range in which nothing is linked does nothing, and is told", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x2000);
+  bench.unmap(bench.state.addr, 0x2000);
+  const [report] = bench.reports();
+  assertEquals(report?.class, "range_unmapped");
+  assertMatch(report!.text, /nothing is linked there, and nothing happens$/);
+  bench.link(0x10_0000, 0, 0x2000);
+  bench.sync(0, 0x2000);
+  bench.destroy(0x2000);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
+});
+
+Deno.test("mappings beside a range are unmapped as ever", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x1000);
+  const mapped = bench.map(0x20_0000, 0x1000);
+  bench.link(0x10_0000, 0, 0x1000);
+  bench.unmap(mapped, 0x1000);
+  bench.sync(0, 0x1000);
+  bench.destroy(0x1000);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
+});
+
+Deno.test("a state whose driver has left is nobody's: its records are not touched again", () => {
+  const bench = checkerBench();
+  const { machine: { checker, dma }, dev } = bench;
+  bench.tryAlloc(0, 0x1000);
+  dma.unbind(dev);
+  const mapped = bench.map(0x10_0000, 0x1000);
+  bench.destroy(0);
+  assertEquals(checker!.records, 1, "the mapping's, whose row the range had");
+  bench.reports();
+  bench.unmap(mapped, 0x1000);
+  assertEquals([bench.classes(), checker!.records], [[], 0]);
 });

@@ -41,11 +41,13 @@ const BLOCK_SHIFT = 24;
 export const MARK = {
   /** The driver has asked whether the mapping failed. */
   TESTED: 1 << 19,
+  /** Of a range: a call has named another device, so that what is linked in it is not known. */
+  CONFUSED: 1 << 19,
   /** Linked, but not yet made visible to the device. */
   UNSYNCED: 1 << 20,
   /** What the checker says once of a record has been said. */
   REPORTED: 1 << 21,
-  /** Still linked in a range that was given back. */
+  /** Still linked in a range that was given back; of a range: given back by another API's call. */
   LEAKED: 1 << 22,
   LIVE: 1 << 23,
 } as const;

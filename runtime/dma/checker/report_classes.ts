@@ -81,6 +81,15 @@ const REPORT_CLASS_TABLE = {
   destroy_twice: unseen(11, "Destroyed or freed twice."),
   iova_leak_at_unbind: unseen(12, "The driver left while an IOVA range was allocated."),
   link_beyond_device_limits: unseen(13, "A link breaks a limit of the device."),
+  try_alloc_live: hazard("dma.3.2", "Reserved a range with a state that still has one."),
+  range_other_device: unseen(5, "A call about a range names another device than the range's own."),
+  sync_unlinked: unseen(6, "Made visible what is not linked."),
+  range_unmapped: {
+    doc: "Ended a range of the two-step API by a call for single mappings or lists.",
+    rule: "dma.8.3",
+    beyondKernel: false,
+    counted: true,
+  },
 
   stale_iotlb_access: hazard(
     "dma.5.3",
