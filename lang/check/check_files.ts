@@ -5,9 +5,10 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Kind } from "../values/spec.ts";
+import type { Span } from "../source.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { LoadedFile } from "../syntax/load_files.ts";
-import type { FileNode, MachineDeclaration, Statement } from "../syntax/tree/ast.ts";
+import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { type ConstBinding, Resolution } from "./names/bindings.ts";
 import { checkKinds } from "./kinds/check_kinds.ts";
@@ -113,11 +114,11 @@ function findMachine(
     bag.add({
       code: "E0704",
       severity: "error",
-      span: second.declaration.span,
+      span: keywordOf(second.declaration),
       message: first.loaded === second.loaded
         ? "The file declares two machines"
         : "Two of the files used declare a machine",
-      related: [{ span: first.declaration.span, message: "the other one" }],
+      related: [{ span: keywordOf(first.declaration), message: "the other one" }],
     });
   }
   const scope = scopes.get(first?.loaded ?? entry)!;
@@ -169,20 +170,25 @@ function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   );
 }
 
+/** The word `machine` of a declaration. */
+function keywordOf({ span: { source, start } }: MachineDeclaration): Span {
+  return { source, start, end: start + "machine".length };
+}
+
 function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
-  const seen = new Map<string, Statement>();
+  const seen = new Map<string, Span>();
   for (const item of file.items) {
     if (item.kind !== "Test" && item.kind !== "Property" && item.kind !== "Bench") continue;
     const other = seen.get(item.name);
     if (other === undefined) {
-      seen.set(item.name, item);
+      seen.set(item.name, item.nameSpan);
     } else {
       bag.add({
         code: "W0305",
         severity: "warning",
         span: item.nameSpan,
         message: `Another test is called "${item.name}", too`,
-        related: [{ span: other.span, message: "the other one" }],
+        related: [{ span: other, message: "the other one" }],
       });
     }
   }

@@ -18,13 +18,20 @@ import type {
   WhileStatement,
 } from "../syntax/tree/ast.ts";
 import { roleOf } from "../syntax/tree/statement_kinds.ts";
-import { callsSomething } from "../syntax/tree/walk.ts";
+import { callsSomething, onlyCall } from "../syntax/tree/walk.ts";
+import type { Site } from "../vm/code.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
 import { compilePattern } from "../patterns/event_automaton.ts";
 import { Label } from "./function_builder.ts";
 import { TrialCompiler } from "./trial_compiler.ts";
+
+/** Where events of a statement come from. */
+function siteOf(statement: Statement): Site {
+  const { span } = statement;
+  return { span, call: onlyCall(statement)?.span ?? span };
+}
 
 export class StatementCompiler extends TrialCompiler {
   protected override nested(): StatementCompiler {
@@ -50,7 +57,7 @@ export class StatementCompiler extends TrialCompiler {
     this.root = null;
     if (this.inRace && statement.kind !== "While") this.racePoint(statement);
     if (callsSomething(statement)) {
-      this.site = this.code.sites.push(statement.span);
+      this.site = this.code.sites.push(siteOf(statement));
       // Loops set it themselves, before each turn.
       if (roleOf(statement) !== "loop") this.builder.emit(0, Op.Site, this.site);
     }
@@ -60,7 +67,7 @@ export class StatementCompiler extends TrialCompiler {
   /** Writes a statement of a session that is an expression, and leaves its value. */
   shownStatement(statement: Statement, shown: Expression): void {
     this.builder.at(statement.span);
-    this.site = this.code.sites.push(statement.span);
+    this.site = this.code.sites.push(siteOf(statement));
     this.builder.emit(0, Op.Site, this.site);
     this.rootExpression(shown);
   }

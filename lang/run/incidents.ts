@@ -161,7 +161,7 @@ function describeReport(
 function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
   const { first_site: first, rule, second_site: second } = event.fields;
-  const span = spanOf(first, vm);
+  const span = first === null ? null : vm.siteCall(first);
   if (span === null || first === second) return [];
   // The rules of the two-step API are about ranges.
   return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];

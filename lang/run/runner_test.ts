@@ -283,6 +283,25 @@ test "t" {
   ]);
 });
 
+Deno.test("a note of a report names the call that mapped, or the statement where it makes several", () => {
+  const noted = (mapped: string) => {
+    const { incidents } = onlyOutcome(`${MACHINE}
+test "t" with { iommu.mode = strict } {
+  ${mapped}
+  dma_unmap_phys(ssd, m, 2KiB, to_device)
+}`);
+    const { lines } = incidents.find(({ name }) => name === "unmap_size")!;
+    const at = lines.findIndex((line) => line.includes("mapped here"));
+    const carets = lines[at + 4]!;
+    return lines[at + 3]!.slice(carets.indexOf("^"), carets.lastIndexOf("^") + 1);
+  };
+  const call = "dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)";
+  assertEquals(noted(`let m = ${call}`), call);
+  assertEquals(noted(`let m = (try ${call}).value`), call);
+  const both = `let m = [${call}, ${call}][0]`;
+  assertEquals(noted(both), both);
+});
+
 Deno.test("a report nobody expects shows both of its statements, a fault the one", () => {
   const { incidents } = onlyOutcome(`${MACHINE}
 test "t" with { iommu.mode = strict } {
@@ -298,10 +317,10 @@ test "t" with { iommu.mode = strict } {
     " 6 |   dma_unmap_phys(ssd, m, 2KiB, to_device)",
     "   |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = note: mapped here",
-    "  --> t.dma:5:3",
+    "  --> t.dma:5:11",
     "   |",
     " 5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
-    "   |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = rule: dma.8.2.3, which a kernel checks",
     "   = hint: where it is meant, write `warns unmap_size` after the call",
   ]);

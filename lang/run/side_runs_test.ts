@@ -125,7 +125,7 @@ Deno.test("`fail each` says where something leaks, what, and who took it", () =>
   );
   const lines = failure!.lines.join("\n");
   assertStringIncludes(lines, "taken here");
-  assertStringIncludes(lines, "t.dma:7:7");
+  assertStringIncludes(lines, "t.dma:7:15");
   assertStringIncludes(lines, "ssd: 4096 bytes at 0xffff_d000 are still mapped");
   assertStringIncludes(lines, "4096 bytes of IO addresses at 0xffff_d000 were not given back");
   assertStringIncludes(lines, "1 more mapping is live than before");

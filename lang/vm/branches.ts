@@ -84,8 +84,11 @@ export interface Runs {
 }
 
 /** What a run tells those that go on beside it. */
-export interface SideRun
-  extends Pick<Control, "world" | "reached" | "assertions" | "expectedIncidents" | "siteSpan"> {
+export interface SideRun extends
+  Pick<
+    Control,
+    "world" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
+  > {
   /** Why it failed. */
   readonly failure: Failure | null;
   /** Steps left until the limit. */

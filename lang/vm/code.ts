@@ -120,6 +120,13 @@ export interface InvariantInfo {
   readonly expectation: number;
 }
 
+/** A statement that calls something. */
+export interface Site {
+  readonly span: Span;
+  /** The call that it is about; the statement where it makes several. */
+  readonly call: Span;
+}
+
 /** The tables of a program, as the compiler fills them. */
 export class CodeTables {
   /** Instructions: an opcode, then its operands. */
@@ -148,7 +155,7 @@ export class CodeTables {
   /** Statements that expect something, and must be reached by somebody. */
   readonly expectations: Span[] = [];
   /** Statements that call something, by `site - 1`: events carry the number. */
-  readonly sites: Span[] = [];
+  readonly sites: Site[] = [];
 }
 
 /** A compiled program: who runs it changes nothing in it. */

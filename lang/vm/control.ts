@@ -68,5 +68,7 @@ export interface Control extends Run {
   jump(pc: number): void;
   /** Leaves an operand for the next instruction. */
   push(value: Value): void;
+  /** The call that an event's `site` is about, or its statement where that has several. */
+  siteCall(site: number): Span | null;
   tooManySteps(): LimitError;
 }

@@ -155,7 +155,7 @@ export class Sweeps {
   #leaked(info: FailEachInfo, where: string | null, leaks: readonly Leak[]): ExpectationError {
     const [first] = leaks;
     const site = first?.taken?.site ?? null;
-    const taken = site === null ? null : this.vm.siteSpan(site);
+    const taken = site === null ? null : this.vm.siteCall(site);
     return new ExpectationError(
       "E0921",
       where === null

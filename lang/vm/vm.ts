@@ -180,7 +180,11 @@ export class Vm implements LoopVm, SideRun {
   }
 
   siteSpan(site: number): Span | null {
-    return this.code.sites[site - 1] ?? null;
+    return this.code.sites[site - 1]?.span ?? null;
+  }
+
+  siteCall(site: number): Span | null {
+    return this.code.sites[site - 1]?.call ?? null;
   }
 
   // What the runner does with the VM.

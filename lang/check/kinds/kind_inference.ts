@@ -449,7 +449,7 @@ export class KindInference {
   }
 
   /** A lambda that a name stands for, and nothing else, has as many arguments as it declares. */
-  #checkLambdaCall(call: CallExpression, { assigned, name, source }: Variable): void {
+  #checkLambdaCall(call: CallExpression, { assigned, name, source, span }: Variable): void {
     if (source?.kind !== "Lambda" || assigned.length > 0) return;
     const wanted = source.parameters.length;
     const given = call.arguments.length;
@@ -459,7 +459,7 @@ export class KindInference {
       call.span,
       `\`${name}\` takes ${wanted === 1 ? "1 argument" : `${wanted} arguments`}, but got ${given}`,
       undefined,
-      [{ span: source.span, message: "declared here" }],
+      [{ span, message: "declared here" }],
     );
   }
 

@@ -1,5 +1,5 @@
 /** Walks over the syntax tree: what is directly inside what. */
-import type { Block, CompareExpression, Expression, Statement } from "./ast.ts";
+import type { Block, CallExpression, CompareExpression, Expression, Statement } from "./ast.ts";
 import { innerBlocks, roleOf, statementExpressions } from "./statement_kinds.ts";
 
 /**
@@ -129,6 +129,18 @@ function addComparisons(statement: Statement, found: CompareExpression[]): void 
 export function callsSomething(statement: Statement): boolean {
   return roleOf(statement) === "machine" ||
     statementExpressions(statement).some((expression) => someExpression(expression, isCall));
+}
+
+/** The call that a statement is about: the only one in it that stands in no other; null otherwise. */
+export function onlyCall(statement: Statement): CallExpression | null {
+  const calls: CallExpression[] = [];
+  const look = (expression: Expression): boolean => {
+    if (expression.kind !== "Call") return someChild(expression, look);
+    calls.push(expression);
+    return calls.length > 1;
+  };
+  statementExpressions(statement).some(look);
+  return calls.length === 1 ? calls[0]! : null;
 }
 
 function isCall({ kind }: Expression): boolean {
