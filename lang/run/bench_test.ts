@@ -47,6 +47,23 @@ Deno.test("a bench says what its virtual time was counted with (language.md, pri
   assertEquals(strict?.pricesNs, { iotlb_sync: 300 });
 });
 
+Deno.test("a budget counts events inside arithmetic and brackets, too", () => {
+  const budget = (text: string) =>
+    outcomes(
+      `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }
+      loop { ssd.read(lba: 0, into: buf) }
+      budget ${text} }`,
+    )[0]?.failure?.message ?? null;
+  // One invalidation a read in strict mode.
+  assertEquals(budget("(iotlb.sync + 1) <= 3 per iteration"), null);
+  assertEquals(budget("(iotlb.sync + 1) == 2 per iteration"), null);
+  assertEquals(budget("2 * (iotlb.sync + nvme.submit) == 200"), null);
+  assertEquals(
+    budget("(iotlb.sync + 1) <= 1 per iteration"),
+    "The budget does not hold: iotlb.sync 1 per iteration",
+  );
+});
+
 Deno.test("a budget that does not hold fails the bench with the counts", () => {
   const [outcome] = outcomes(
     `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }

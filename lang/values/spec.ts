@@ -35,6 +35,17 @@ export type Kind =
 /** What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record. */
 export type Contents = Kind | readonly [Contents] | { readonly [name: string]: Contents };
 
+/** What a member of a list gives, told by the list's own items. */
+export type FromItems =
+  /** A list of some of them, or of all. */
+  | "items"
+  /** One of them. */
+  | "item"
+  /** What they add up to: one more of their kind, where that is a number's. */
+  | "sum"
+  /** A list of what its function gives. */
+  | "mapped";
+
 export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several of which any will do. */
@@ -44,6 +55,8 @@ export interface ParameterSpec {
   readonly otherwise?: unknown;
   /** May only be given by name. */
   readonly named?: boolean;
+  /** A function that is called with one thing of this kind, or with each item of the list. */
+  readonly calledWith?: Kind | "item";
   /** A text is the name of an event, or of all below one. */
   readonly event?: boolean;
   readonly doc: string;
@@ -80,6 +93,7 @@ export interface FieldSpec<T = never> {
   readonly kind: Kind;
   /** Of a list or record: what is in it, where that is always the same. */
   readonly of?: Contents;
+  readonly gives?: FromItems;
   readonly doc: string;
   get(target: T, run: Run): Value;
   /** Why it is as it is, for `explain thing.field`; left out where its value is what can be explained. */
@@ -87,6 +101,7 @@ export interface FieldSpec<T = never> {
 }
 
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
+  readonly gives?: FromItems;
   run(run: Run, target: T, args: Arguments): Value;
 }
 

@@ -15,7 +15,7 @@ interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
 }
 
 interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form>
-  extends Described {
+  extends Described, Pick<MethodSpec, "gives"> {
   readonly parameters: P;
   readonly result: F;
   run(run: Run, target: T, args: Decoded<P>): PlainOf<F>;

@@ -66,6 +66,7 @@ const TEST: Parameter<string | Closure> = {
     (value) => value instanceof Word ? value.name : value as string | Closure,
   ),
   event: true,
+  calledWith: "@event",
 };
 
 const method = methodsOf<Trace>();

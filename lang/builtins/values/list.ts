@@ -42,7 +42,10 @@ export function checkedSlice(range: RangeValue, length: number, what: string) {
   );
 }
 
-const FUNCTION = param.function("function", "Is called with each item.");
+const FUNCTION = {
+  ...param.function("function", "Is called with each item."),
+  calledWith: "item",
+} as const;
 
 const method = methodsOf<ListValue>();
 
@@ -72,6 +75,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "map",
     parameters: [FUNCTION],
     result: "list",
+    gives: "mapped",
     doc: "The list of what the function gives for each item.",
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
@@ -83,6 +87,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "filter",
     parameters: [FUNCTION],
     result: "list",
+    gives: "items",
     doc: "The items for which the function says true.",
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
     run(run, list, [test]) {
@@ -110,6 +115,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "sum",
     parameters: [],
     result: "any",
+    gives: "sum",
     doc: "All items added up; 0 for an empty list.",
     example: `assert [4KiB, 8KiB].sum() == 12KiB`,
     run: (run, list) => sumOf(list, run),
@@ -118,6 +124,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "max",
     parameters: [],
     result: "any",
+    gives: "item",
     doc: "The largest item; none for an empty list.",
     example: `assert [1, 3, 2].max() == 3`,
     run: (_run, list) =>
@@ -130,6 +137,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "min",
     parameters: [],
     result: "any",
+    gives: "item",
     doc: "The smallest item; none for an empty list.",
     example: `assert [4KiB, 512B].min() == 512B`,
     run: (_run, list) =>
@@ -150,6 +158,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "slice",
     parameters: [param.range("range", "Positions, end excluded.")],
     result: "list",
+    gives: "items",
     doc: "The items at a range of positions.",
     example: `assert [1, 2, 3, 4].slice(1..3) == [2, 3]`,
     run(run, list, [range]) {
@@ -162,6 +171,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     name: "sorted",
     parameters: [],
     result: "list",
+    gives: "items",
     doc: "The numbers of the list, smallest first.",
     example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
     run(run, list) {
@@ -188,9 +198,15 @@ export const LIST: TypeSpec<ListValue> = {
   doc: "Values in order. A list never changes; `+` joins two.",
   fields: fieldsOf<ListValue>((f) => ({
     length: f.int("How many items it has.", (list) => list.items.length),
-    first: f.any("The first item; none when the list is empty.", (list) => list.items[0] ?? null),
-    last: f.any("The last item; none when the list is empty.", (list) => list.items.at(-1) ?? null),
-    sum: f.any("All items added up; 0 for an empty list.", sumOf),
+    first: {
+      ...f.any("The first item; none when the list is empty.", (list) => list.items[0] ?? null),
+      gives: "item",
+    },
+    last: {
+      ...f.any("The last item; none when the list is empty.", (list) => list.items.at(-1) ?? null),
+      gives: "item",
+    },
+    sum: { ...f.any("All items added up; 0 for an empty list.", sumOf), gives: "sum" },
   })),
   methods: METHODS,
   format: (list, run) => formatValue(list, run),

@@ -3,7 +3,7 @@
  * mixes that have no meaning. What cannot be known is `any` and is checked while the script runs.
  */
 import type { Registry } from "../../values/registry.ts";
-import type { Kind, TypeSpec } from "../../values/spec.ts";
+import type { Kind, MethodSpec, TypeSpec } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
@@ -32,7 +32,7 @@ import type { Binding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
 import { OperatorKinds } from "./operator_kinds.ts";
-import { type Shape, Shapes, takesItems } from "./shapes.ts";
+import { type Shape, Shapes } from "./shapes.ts";
 
 /**
  * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
@@ -375,25 +375,25 @@ export class KindInference {
     }
     this.#shapes.noteLambda(call, callee);
     this.#checkArguments(call, method);
-    this.#checkItemFunction(call, callee, object);
+    this.#checkItemFunction(call, method);
     return object === "list" && method.result === "any"
       ? this.#shapes.of(call).kind
       : method.result;
   }
 
   /** A function that a method calls with each item takes one, and where it chooses says which. */
-  #checkItemFunction(call: CallExpression, { field }: FieldExpression, object: Kind): void {
+  #checkItemFunction(call: CallExpression, { gives, name, parameters }: MethodSpec): void {
     const lambda = call.arguments[0]?.value;
-    if (lambda?.kind !== "Lambda" || !takesItems(object, field.text)) return;
+    if (lambda?.kind !== "Lambda" || parameters[0]?.calledWith === undefined) return;
     const count = lambda.parameters.length;
     if (count !== 1) {
       this.bag.error(
         "E0304",
         lambda.span,
-        `\`${field.text}\` calls its function with 1 argument, but this one takes ${count}`,
+        `\`${name}\` calls its function with 1 argument, but this one takes ${count}`,
       );
-    } else if (field.text !== "map") {
-      this.wantBool(lambda.body, `\`${field.text}\``);
+    } else if (gives !== "mapped") {
+      this.wantBool(lambda.body, `\`${name}\``);
     }
   }
 

@@ -4,7 +4,7 @@
  * what a name for it holds, as long as the name is given nothing else.
  */
 import type { Registry } from "../../values/registry.ts";
-import type { Contents, Kind } from "../../values/spec.ts";
+import type { Contents, FromItems, Kind } from "../../values/spec.ts";
 import type {
   CallExpression,
   Expression,
@@ -30,12 +30,6 @@ export interface Shape {
 
 /** How far a value is followed back: the host's stack is no place for a chain of ten thousand. */
 const CHAIN_LIMIT = 50;
-
-/** Methods of lists whose result has the items of the list, and those that give one of them. */
-const SAME_ITEMS: ReadonlySet<string> = new Set(["filter", "slice", "sorted"]);
-const ONE_ITEM: ReadonlySet<string> = new Set(["first", "last", "max", "min"]);
-/** Methods that hand each item to a function. */
-const EACH_ITEM: ReadonlySet<string> = new Set(["map", "filter", "any", "all"]);
 
 /** A kind of which no more is known. */
 function plainShape(kind: Kind): Shape {
@@ -87,11 +81,17 @@ export class Shapes {
     if (argument?.value.kind !== "Lambda" || argument.value.parameters.length !== 1) return;
     const variable = this.resolution.variables.get(argument.value.parameters[0]!);
     if (variable === undefined) return;
-    const { text } = callee.field;
-    const object = this.kindOf(callee.object);
-    if (!takesItems(object, text)) return;
-    const item = object === "list" ? this.item(callee.object) : plainShape("@event");
+    const called = this.#calledWith(callee);
+    if (called === null) return;
+    const item = called === "item" ? this.item(callee.object) : plainShape(called);
     this.#parameters.set(variable, item);
+  }
+
+  /** What a method calls its function with; null where it takes none that is known. */
+  #calledWith({ field, object }: FieldExpression): Kind | "item" | null {
+    const type = typeOfKind(this.kindOf(object), this.registry.types);
+    const method = type === undefined ? null : findMethod(type, field.text);
+    return method?.parameters[0]?.calledWith ?? null;
   }
 
   #infer(expression: Expression): Shape {
@@ -181,12 +181,12 @@ export class Shapes {
     const { entries, item, kind } = this.of(object);
     const entry = entries?.get(field.text);
     if (entry !== undefined) return entry;
-    if (kind === "list") {
-      return ONE_ITEM.has(field.text) || field.text === "sum" && isNumber(item) ? item : null;
-    }
     const type = kind === "record" ? undefined : typeOfKind(kind, this.registry.types);
     const spec = type === undefined ? null : findField(type, field.text);
-    return spec === null ? null : shapeOf(spec.kind, spec.of);
+    if (spec === null) return null;
+    return spec.gives === undefined
+      ? shapeOf(spec.kind, spec.of)
+      : this.#fromItems(spec.gives, item, null);
   }
 
   #call(call: CallExpression): Shape | null {
@@ -198,15 +198,26 @@ export class Shapes {
     }
     if (callee.kind !== "Field") return null;
     const { item, kind } = this.of(callee.object);
-    const { text } = callee.field;
-    if (kind === "list") {
-      if (SAME_ITEMS.has(text)) return { ...plainShape("list"), item };
-      if (text === "map") return this.#mapped(call);
-      return ONE_ITEM.has(text) || text === "sum" && isNumber(item) ? item : null;
-    }
     const type = typeOfKind(kind, this.registry.types);
-    const method = type === undefined ? null : findMethod(type, text);
-    return method === null ? null : shapeOf(method.result, method.of);
+    const method = type === undefined ? null : findMethod(type, callee.field.text);
+    if (method === null) return null;
+    return method.gives === undefined
+      ? shapeOf(method.result, method.of)
+      : this.#fromItems(method.gives, item, call);
+  }
+
+  /** What a member of a list gives, by what is known of its items. */
+  #fromItems(gives: FromItems, item: Shape | null, call: CallExpression | null): Shape | null {
+    switch (gives) {
+      case "items":
+        return { ...plainShape("list"), item };
+      case "item":
+        return item;
+      case "sum":
+        return isNumber(item) ? item : null;
+      case "mapped":
+        return call === null ? null : this.#mapped(call);
+    }
   }
 
   /** What a function of the script gives, where there is only one way out of it. */
@@ -223,11 +234,6 @@ export class Shapes {
     if (body?.kind !== "Lambda") return null;
     return { ...plainShape("list"), item: this.#madeBy(body.body) };
   }
-}
-
-/** True for methods that call a function with each item: of lists, and a trace's `filter`. */
-export function takesItems(object: Kind, method: string): boolean {
-  return object === "list" ? EACH_ITEM.has(method) : object === "@trace" && method === "filter";
 }
 
 /** What a builtin says of what it gives. */
