@@ -2,10 +2,10 @@
 import { join } from "@std/path";
 
 /** The folders that hold cases, in the order in which they are reported. */
-const CASE_FOLDERS = ["kernel", "iova", "pagetable", "swiotlb", "defects"] as const;
+const CASE_FOLDERS = ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"] as const;
 
 /** Files that describe the data and hold no case. */
-const NOT_CASES = new Set(["index.json", "perf.json"]);
+const NOT_CASES = new Set(["index.json", "perf.json", "facts.json"]);
 
 const DATA_FILE = /^(.*?)\.jsonl?(?:\.gz)?$/;
 

@@ -9,6 +9,7 @@ import {
 import { type GroupResult, groupUnreadable } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
+import { replayHmmFile } from "./hmm/hmm_groups.ts";
 import type { TraceLine } from "./traces/iova_trace.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
 import { replayTrace } from "./traces/traces.ts";
@@ -37,6 +38,7 @@ export async function* replayAll(directory: string, filter: string): AsyncGenera
 async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<GroupResult> {
   const kind = file.group.split("/")[0]!;
   if (kind === "kernel") return await kernel.replay(file);
+  if (kind === "hmm") return await replayHmmFile(file);
   const text = await readGoldenText(file.path);
   return kind === "defects"
     ? replayDefects(file.group, parseLines<DefectCase>(text))

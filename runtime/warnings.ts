@@ -65,6 +65,11 @@ export class KernelWarnings {
     this.warn(at, text);
   }
 
+  /** What was said once may be said again, as an administrator can have it. */
+  rearm(): void {
+    this.#said.clear();
+  }
+
   /** Time begins anew: rate limits forget; what was said once stays said, as it is the same boot. */
   restartTime(): void {
     this.#rates.clear();

@@ -275,7 +275,7 @@ export class HistoryReplay {
   #unmap(iova: number, sizeBytes: number): void {
     const owner = this.#owners.get(iova);
     if (owner !== undefined && this.#open.has(owner)) this.#complete(owner);
-    else this.host.dev.domain?.unmap(iova, sizeBytes, true);
+    else this.host.dev.domain?.unmap(iova, sizeBytes, true, "__iommu_dma_unmap");
   }
 
   /** A request without a line of its own: where nothing else tells, its ranges are parked now. */

@@ -3,7 +3,8 @@ import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../../runtime/
 import { type TestBench, testBench, type TestBenchOptions } from "../../runtime/dma/testing.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../runtime/faults.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
-import { AddressSpace, HUGE_ORDER } from "../../runtime/mm/address_space.ts";
+import { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { HUGE_ORDER } from "../../runtime/mm/process_pages.ts";
 import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";

@@ -250,7 +250,7 @@ export class MemoryRegion implements IntervalClient {
     let valid = 0;
     for (let index = first; index <= last; index++) {
       if (pfns.has(index, VALID)) valid++;
-      pfns.clearFlags(index);
+      pfns.forget(index);
     }
     this.statistics.invalidations += valid;
     this.statistics.invalidationsHandled++;

@@ -63,7 +63,7 @@ function act(bench: Rig, region: MemoryRegion, step: Step): void {
       mm.faultIn(at, false);
       return;
     case "protect":
-      mm.protect(at, virt(at + PAGE), step.writable);
+      mm.protect(at, virt(at + PAGE), step.writable ? "write" : "read");
       return;
     case "link":
     case "sync":
@@ -124,13 +124,13 @@ for (const [where, options] of Object.entries(MACHINES)) {
   });
 }
 
-Deno.test("an empty region keeps what a failed page fault has read, and its neighbour tells the device of it (hmm-rdma-vfio.md ch. 4, case 10)", () => {
+Deno.test("an empty region keeps what a failed page fault has read, and its neighbour tells the device of it (hmm-rdma-vfio.md ch. 5, stale entry told by a neighbour)", () => {
   // Read out of the rules, as the sequence that the property above found without its kept page: the
   // range fault fails at its second page, the first one moves, and nobody clears the list.
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);
-  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), false);
+  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), "read");
   const before = mm.pageAt(START)!.phys;
   assertEquals(fault(mr, 0, 2), -ERRNO.EPERM);
   mm.migrate(START);

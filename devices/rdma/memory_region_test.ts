@@ -205,7 +205,8 @@ Deno.test("release unmaps everything and gives the range back once (hmm-rdma-vfi
 Deno.test("a permission that was upgraded is told to the device without a new mapping (hmm-rdma-vfio.md 1.5, 2.2)", () => {
   const { adapter, count, flags, mm, region } = rig();
   const mr = region();
-  mm.faultIn(START, false);
+  mm.faultIn(START, true);
+  mm.fork();
   adapter.prefetch(mr, START, PAGE, false, false);
   assertEquals([flags(mr, 0), mr.table!.access(0)], ["valid dma_mapped", TABLE_READ]);
   adapter.prefetch(mr, START, PAGE, true, false);
@@ -263,7 +264,8 @@ Deno.test("huge entries: pages that the CPU maps smaller are refused (hmm-rdma-v
   const { adapter, mm, region } = rig({ pages: 512, huge: true });
   const mr = region();
   mm.faultIn(START, true);
-  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), true);
+  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), "read");
+  mm.protect(virt(START + PAGE), virt(START + 2 * PAGE), "write");
   const mapped = adapter.prefetch(mr, START, PAGE, true, false);
   assertEquals([mapped, mr.umem.locked], [-ERRNO.EINVAL, false]);
 });
@@ -318,7 +320,7 @@ Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region 
   }
 });
 
-Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md ch. 4, case 10)", () => {
+Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md ch. 5, stale entry told by a neighbour)", () => {
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);

@@ -93,7 +93,7 @@ Deno.test("what the region or the process does not allow ends the access", () =>
   run();
   assertEquals([beyond.error, write.error, beyond.faults], ["EACCES", "EACCES", 0]);
   const all = region();
-  mm.protect(START, virt(START + PAGE), false);
+  mm.protect(START, virt(START + PAGE), "read");
   const denied = access(all, 0, 1);
   run();
   // The umem may be written, so that the pages are wanted writable, whatever the access is.
@@ -188,7 +188,7 @@ function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });
   const { mm } = bench;
   mm.faultIn(virt(START + PAGE), true);
-  mm.protect(START, virt(START + PAGE), false);
+  mm.protect(START, virt(START + PAGE), "read");
   const mr = bench.region({ writable: false, sizeBytes: 2 * PAGE });
   return { ...bench, mr };
 }

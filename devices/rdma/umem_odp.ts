@@ -148,7 +148,7 @@ export class UmemOdp {
         this.npages--;
         if (writable) this.#markDirty(index, region);
       }
-      pfns.clearFlags(index);
+      pfns.forget(index);
     }
     return unmapped;
   }

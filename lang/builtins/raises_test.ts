@@ -141,23 +141,26 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "mm.mmap": { EEXIST: `${PROCESS}mm.mmap(4KiB, at: at) fails EEXIST\nmm.touch(more, 1B)` },
   "mm.migrate": {
     ENOENT: `${PROCESS}mm.migrate(at) fails ENOENT\nmm.migrate(more) fails ENOENT`,
-    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nmm.touch(at, 1B)
-      fail alloc_pages { mm.migrate(at) fails ENOMEM }`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
+      fail alloc_pages { mm.migrate(more) fails ENOMEM }`,
   },
   migrate: {
     ENOENT: `${PROCESS}migrate(mm, at) fails ENOENT\nmigrate(mm, more) fails ENOENT`,
-    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nmm.touch(at, 1B)
-      fail alloc_pages { migrate(mm, at) fails ENOMEM }`,
+    ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
+      fail alloc_pages { migrate(mm, more) fails ENOMEM }`,
   },
+  "mm.remap": { EFAULT: `${PROCESS}mm.remap(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)` },
   "mm.poison": { ENOENT: `${PROCESS}mm.poison(at) fails ENOENT\nmm.touch(more, 1B)` },
   "mm.touch": {
     EFAULT: `${PROCESS}mm.touch(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
     EPERM: `${PROCESS}mm.touch(at, 1B, write: true) fails EPERM\nmm.touch(more, 1B)`,
-    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nfail alloc_pages { mm.touch(at, 1B) fails ENOMEM }`,
+    ENOMEM: `${PROCESS}mm.touch(at, 1B)
+      fail alloc_pages { mm.touch(more, 1B, write: true) fails ENOMEM }`,
   },
   "mm.read": {
     EFAULT: `${PROCESS}mm.read(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
-    ENOMEM: `${PROCESS}mm.touch(more, 1B)\nfail alloc_pages { mm.read(at, 1B) fails ENOMEM }`,
+    ENOMEM: `${PROCESS}mm.write(more, bytes"01")\nmm.page_out(more, 4KiB)\nmm.touch(at, 1B)
+      fail alloc_pages { mm.read(more, 1B) fails ENOMEM }`,
   },
   "mm.write": {
     EFAULT: `${PROCESS}mm.write(more + 4KiB, bytes"01") fails EFAULT\nmm.touch(at, 1B)`,
@@ -170,7 +173,8 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
     EPERM: `${MAPPED}hmm_range_fault(mm, map, at, 1, write: true) fails EPERM
       mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
-    ENOMEM: `${MAPPED}fail alloc_pages { hmm_range_fault(mm, map, more, 1) fails ENOMEM }
+    ENOMEM: `${MAPPED}
+      fail alloc_pages { hmm_range_fault(mm, map, more, 1, write: true) fails ENOMEM }
       dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
   },
   hmm_dma_map_alloc: {
@@ -178,8 +182,6 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
     ENOMEM: `${STRICT.replace("let state = iova_state()", "")}
       fail hmm_pfn_list.alloc { hmm_dma_map_alloc(ssd, 1) fails ENOMEM }`,
-    EINVAL: `${STRICT.replace("let state = iova_state()", "")}
-      hmm_dma_map_alloc(ssd, 1, 2MiB) fails EINVAL`,
   },
   hmm_dma_map_pfn: {
     ENOMEM: `${MAPPED}hmm_range_fault(mm, map, more, 1, first: 1)
@@ -261,7 +263,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       fail dma_iova_link { pf.map() fails EFAULT }`,
     EINVAL: `${RDMA}mm.touch(at, 1B)\nmm.touch(more, 1B)
       let big = mm.mmap(2MiB)
-      mm.touch(big, 2MiB)
+      mm.touch(big, 2MiB, write: true)
       let mr = nic.reg_mr(mm, big, 2MiB, huge: true)
       let pf = mr.page_fault(big, 1B)\n pf.read_begin()\n assert pf.range_fault()
       pf.map() fails EINVAL`,

@@ -14,6 +14,7 @@ import {
   type PhysAddr,
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
+import { hexAddress } from "../dma/hex_address.ts";
 import { errnoName } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
@@ -26,7 +27,7 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { shortageOf } from "./iova_shortage.ts";
-import { type PageTable, PTE_READ, PTE_WRITE, SYNC_WALK } from "./page_table.ts";
+import { type PageTable, PTE_READ, PTE_WRITE, SYNC_TABLES, SYNC_WALK } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
 const IOVA_ALLOC_FAILED = eventId("iova.alloc_failed");
@@ -43,6 +44,9 @@ const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 const LIMIT = ADDRESS_LIMIT;
 /** The last address of a device whose mask and bus leave nothing out. */
 const NO_LAST_ADDRESS = LIMIT - 1;
+
+/** Functions of the kernel that clear leaves and look at how many there were. */
+export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
 export interface IommuDomainOptions {
   readonly id: number;
@@ -340,11 +344,13 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Clears the leaves of a range.
+   * Clears the leaves of a range, and says so where they were not what the caller thought.
+   *
    * @param flushNow Whether the hardware forgets them before this returns.
+   * @param caller The function of the kernel that warns.
    * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
    */
-  unmap(iova: number, sizeBytes: Bytes, flushNow: boolean): number {
+  unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { events, charges } = this.#machine;
     const unmapped = this.table.unmap(iova, sizeBytes);
     if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
@@ -356,9 +362,23 @@ export class IommuDomain implements FlushQueueOwner {
         leaves: this.table.leaves.toList(),
       });
     }
+    if (unmapped !== sizeBytes) this.#warnUnmapped(iova, sizeBytes, unmapped, caller);
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
     if (!flushNow) this.generation++;
     return unmapped;
+  }
+
+  #warnUnmapped(
+    start: number,
+    askedBytes: Bytes,
+    unmappedBytes: Bytes,
+    caller: UnmapCaller,
+  ): void {
+    this.#machine.warnings.warn(
+      caller,
+      `Device "${this.device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
+        `${hexAddress(start)} were mapped`,
+    );
   }
 
   /** Gives a range back after its leaves are gone: at once, or in lazy mode after the next flush. */
@@ -407,18 +427,22 @@ export class IommuDomain implements FlushQueueOwner {
   #syncTable(leavesToo: boolean): void {
     const { syncs } = this.table;
     for (let index = 0; index < syncs.count; index++) {
-      const isWalk = syncs.kind(index) === SYNC_WALK;
+      const kind = syncs.kind(index);
+      const isWalk = kind === SYNC_WALK;
       if (!leavesToo && !isWalk) continue;
       const last = syncs.last(index);
       this.#invalidation.first = syncs.first(index);
       // The empty range at 0 wraps around to everything (tests/golden/pagetable/README.md).
       this.#invalidation.last = last < 0 ? this.table.lastAddress : last;
-      this.#invalidate(isWalk ? "walk" : "range");
+      this.#invalidate(isWalk ? "walk" : "range", kind !== SYNC_TABLES);
     }
   }
 
-  /** Has the hardware forget the range in `#invalidation`. */
-  #invalidate(kind: "map" | "range" | "walk"): void {
+  /**
+   * Has the hardware forget the range in `#invalidation`.
+   * @param leafOnly No table went, so that table pointers may be remembered (5.2).
+   */
+  #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
     const { events, config } = this.#machine;
     const invalidation = this.#invalidation;
     coverByHardware(this.#flushes, this.table, invalidation);
@@ -438,6 +462,7 @@ export class IommuDomain implements FlushQueueOwner {
           model: config.iommu.model,
           caching_mode: this.cachingMode,
           whole_domain: invalidation.whole,
+          leaf_only: leafOnly,
         },
       });
     }

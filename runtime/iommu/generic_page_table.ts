@@ -17,6 +17,7 @@ import {
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
+  SYNC_TABLES,
   SyncRanges,
   TablePages,
 } from "./page_table.ts";
@@ -79,6 +80,8 @@ export class GenericPageTable implements PageTable {
   #hotLow = 0;
   #hotHigh = 0;
   #stopped = false;
+  /** The current unmap gave tables back. */
+  #releasedTables = false;
   /** The current map found no memory for a table. */
   #starved = false;
   /** From the first to the last empty table that the current map replaced by leaves. */
@@ -175,7 +178,7 @@ export class GenericPageTable implements PageTable {
       }
     }
     if (this.#replacedLast >= 0) {
-      this.syncs.add(this.#replacedFirst, this.#replacedLast, SYNC_LEAVES);
+      this.syncs.add(this.#replacedFirst, this.#replacedLast, SYNC_TABLES);
     }
     return failed ? this.#undo(iova, done) : 0;
   }
@@ -225,6 +228,7 @@ export class GenericPageTable implements PageTable {
   }
 
   #unmapRange(iova: number, sizeBytes: number): number {
+    this.#releasedTables = false;
     let unmapped = this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
       this.#stopped = false;
@@ -237,7 +241,9 @@ export class GenericPageTable implements PageTable {
     }
     const last = iova + unmapped - 1;
     // An empty range is nothing to flush, but the one at 0 wraps around to everything.
-    if (iova < last || last < 0) this.syncs.add(iova, last, SYNC_LEAVES);
+    if (iova < last || last < 0) {
+      this.syncs.add(iova, last, this.#releasedTables ? SYNC_TABLES : SYNC_LEAVES);
+    }
     return unmapped;
   }
 
@@ -295,6 +301,7 @@ export class GenericPageTable implements PageTable {
       if (this.#stopped) return at;
       if (whole) {
         this.#release(-value);
+        this.#releasedTables = true;
         page[index] = 0;
       }
     }

@@ -13,9 +13,13 @@ export const PTE_MMIO = 4;
 export const PTE_CACHE = 8;
 export const PTE_PRIVILEGED = 16;
 
-/** Tables that a map or unmap left for the hardware to forget. `walk`: caches of table pointers. */
+/**
+ * What a map or unmap left for the hardware to forget: leaves; table pointers alone (`walk`); leaves
+ * and the tables above them that went too.
+ */
 export const SYNC_LEAVES = 0;
 export const SYNC_WALK = 1;
+export const SYNC_TABLES = 2;
 
 /** Flush ranges of the last operation, in the order in which they are due. */
 export class SyncRanges {

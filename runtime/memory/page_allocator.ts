@@ -64,6 +64,9 @@ export class PageAllocator {
   readonly #starts: { readonly script: number; readonly driver: number };
   /** No page from an owner's start up to here is free: keeps long runs from searching again. */
   readonly #hints: { script: number; driver: number };
+  /** By order. */
+  readonly #zeroPages = new Map<number, PhysAddr>();
+  #zeroPagesTaken = 0;
 
   constructor(
     memory: PhysicalMemory,
@@ -89,9 +92,26 @@ export class PageAllocator {
     this.#hints = { ...this.#starts };
   }
 
-  /** Bytes of all pages that are taken, reserved ones included. */
+  /** Bytes of all pages that are taken, reserved ones included, but not those that are always zero. */
   get takenBytes(): Bytes {
-    return this.#bitmap.takenPages * this.pageSizeBytes;
+    return (this.#bitmap.takenPages - this.#zeroPagesTaken) * this.pageSizeBytes;
+  }
+
+  /**
+   * The page of 2^order pages that holds nothing but zeroes and is shared by all who only read: taken
+   * at the first call, and kept.
+   * @returns Its address, or null when there is no memory for it.
+   */
+  zeroPage(order: number): PhysAddr | null {
+    const known = this.#zeroPages.get(order);
+    if (known !== undefined) return known;
+    const pages = 2 ** order;
+    const taken = this.alloc(pages, { contiguous: true, orderAligned: order, owner: "driver" });
+    if (taken === null) return null;
+    const [phys] = taken;
+    this.#zeroPages.set(order, phys!);
+    this.#zeroPagesTaken += pages;
+    return phys!;
   }
 
   /**

@@ -4,7 +4,7 @@
  *
  * Pages of 4 KiB, or of 2^order of them side by side. Nothing here knows of devices.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.5
+ * @see behaviour/hmm-rdma-vfio.md 1.5, chapter 5
  */
 import {
   alignDown,
@@ -16,56 +16,27 @@ import {
 } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
-import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
-import { type ChangedRange, IntervalNotifiers } from "./interval_notifier.ts";
+import { type ChangedRange, type ChangeEvent, IntervalNotifiers } from "./interval_notifier.ts";
+import { type FrameSource, MachineFrames, PageFrame } from "./page_frame.ts";
+import {
+  type Access,
+  type Area,
+  type AreaKind,
+  type FilePages,
+  ProcessAreas,
+} from "./process_areas.ts";
+import { ProcessFaults } from "./process_faults.ts";
+import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pages.ts";
 
 const INVALIDATE = eventId("hmm.invalidate");
 
-/** The order of a huge page: 512 pages of 4 KiB. */
-export const HUGE_ORDER = 9;
 /** Where areas lie that nobody gave an address. */
 const FIRST_FREE = 0x7f00_0000_0000;
-const AREA_ALIGN_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
+const HUGE_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 
 /** Why a part of an address space changes. */
 export type ChangeReason = EventFields<"hmm.invalidate">["reason"];
-
-/** Memory behind some addresses: one page of 2^order × 4 KiB. */
-class PageFrame {
-  /** A device has written it, or may have. */
-  dirty = false;
-  /** The memory is broken: whoever touches it is killed. */
-  broken = false;
-  /** How many pages of 4 KiB of address spaces it is behind. */
-  mapped = 0;
-
-  constructor(
-    readonly phys: PhysAddr,
-    readonly order: number,
-    /** The process took it, and gives it back. */
-    readonly owned: boolean,
-  ) {}
-}
-
-/** What 4 KiB of the address space lead to. */
-export interface MappedPage {
-  readonly frame: PageFrame;
-  readonly phys: PhysAddr;
-  writable: boolean;
-  /** The CPU maps 2^order pages at once here; less than the frame's where the mapping was split. */
-  order: number;
-}
-
-/** Addresses that the process may use. */
-export interface Area {
-  readonly start: VirtAddr;
-  /** The first address behind it. */
-  readonly end: VirtAddr;
-  writable: boolean;
-  /** Pages are brought in by 2^order at once. */
-  readonly order: number;
-}
 
 export interface AreaRequest {
   /** Where it begins; chosen when left out. A multiple of a page. */
@@ -73,8 +44,19 @@ export interface AreaRequest {
   readonly sizeBytes: Bytes;
   readonly writable: boolean;
   readonly order: number;
+  /** Anonymous when left out. */
+  readonly kind?: AreaKind;
   /** Pages to be there from the beginning, one address for 4 KiB: shared memory, or a peer's. */
   readonly pages?: readonly PhysAddr[] | null;
+}
+
+/** A change of addresses, and what is said of it. */
+interface Change {
+  readonly start: number;
+  readonly end: number;
+  readonly event: ChangeEvent;
+  readonly reason: ChangeReason;
+  readonly blockable?: boolean;
 }
 
 export class AddressSpace {
@@ -82,39 +64,54 @@ export class AddressSpace {
   /** False once the process is gone. */
   alive = true;
   readonly #machine: Machine;
-  readonly #pages = new Map<number, MappedPage>();
-  /** By the number of each of their page frames. */
-  readonly #frames = new Map<number, PageFrame>();
-  #areas: Area[] = [];
+  readonly #pages: ProcessPages;
+  readonly #areas = new ProcessAreas();
+  readonly #faults: ProcessFaults;
   #nextFree = FIRST_FREE;
 
-  constructor(machine: Machine) {
+  /** @param frames Where its pages come from; the machine's own memory when left out. */
+  constructor(machine: Machine, frames: FrameSource = new MachineFrames(machine)) {
     this.#machine = machine;
+    this.#pages = new ProcessPages(frames);
+    this.#faults = new ProcessFaults(this.#pages, (start, end, change) => {
+      const reason = "copy_on_write";
+      return this.#change({ start, end, event: "clear", reason }, change);
+    });
   }
 
   /** In the order of their addresses. */
   get areas(): readonly Area[] {
-    return this.#areas;
+    return this.#areas.all;
   }
 
   /** Pages of 4 KiB that are there. */
   get presentPages(): number {
-    return this.#pages.size;
+    return this.#pages.count;
   }
 
   /** The area that holds an address, or null. */
   areaAt(virt: number): Area | null {
-    return this.#areas.find(({ end, start }) => virt >= start && virt < end) ?? null;
+    return this.#areas.at(virt);
+  }
+
+  /** Where the next area behind an address begins; infinite when there is none. */
+  nextAreaStart(virt: number): number {
+    return this.#areas.nextStart(virt);
+  }
+
+  /** Whether the addresses around one have a table of small pages, or a huge page. */
+  hasTable(virt: number): boolean {
+    return !this.#pages.canBeHuge(pageOf(virt));
   }
 
   /** The page behind an address, or null while there is none. */
   pageAt(virt: number): MappedPage | null {
-    return this.#pages.get(Math.floor(virt / PAGE_SIZE_BYTES)) ?? null;
+    return this.#pages.get(pageOf(virt));
   }
 
   /** The page that a page frame is part of, where some address leads to it; else null. */
   frameOf(pfn: number): PageFrame | null {
-    return this.#frames.get(pfn) ?? null;
+    return this.#pages.frameOf(pfn);
   }
 
   /**
@@ -125,82 +122,174 @@ export class AddressSpace {
     const sizeBytes = alignUp(request.sizeBytes, PAGE_SIZE_BYTES * 2 ** request.order);
     const start = request.start ?? this.#nextFree as VirtAddr;
     const end = start + sizeBytes as VirtAddr;
-    if (this.#areas.some((area) => area.start < end && area.end > start)) return -ERRNO.EEXIST;
-    this.#areas.push({ start, end, writable: request.writable, order: request.order });
-    this.#areas.sort((a, b) => a.start - b.start);
-    this.#nextFree = Math.max(this.#nextFree, alignUp(end, AREA_ALIGN_BYTES));
-    for (const [index, phys] of (request.pages ?? []).entries()) {
-      const frame = new PageFrame(phys, 0, false);
-      this.#put(start / PAGE_SIZE_BYTES + index, frame, phys, request.writable, 0);
+    if (this.#areas.between(start, end).length > 0) return -ERRNO.EEXIST;
+    const { kind = "anonymous", order, pages, writable } = request;
+    this.#areas.add({
+      start,
+      end,
+      access: writable ? "write" : "read",
+      writable,
+      order,
+      kind,
+      file: kind === "anonymous" ? null : new Map(),
+      ownsPages: false,
+    });
+    this.#nextFree = Math.max(this.#nextFree, alignUp(end, HUGE_BYTES));
+    for (const [index, phys] of (pages ?? []).entries()) {
+      const frame = new PageFrame(phys, 0, "lent");
+      this.#pages.put(pageOf(start) + index, frame, phys, writable, 0);
     }
     return start;
   }
 
   /** Ends the part of areas between two addresses; pages there go. */
   unmap(start: VirtAddr, end: VirtAddr): number {
-    return this.#change(start, end, "unmap", true, () => {
-      this.#drop(start, end);
-      this.#areas = this.#areas.flatMap((area) => {
-        if (area.start >= end || area.end <= start) return [area];
-        return [
-          ...area.start < start ? [{ ...area, end: start }] : [],
-          ...area.end > end ? [{ ...area, start: end }] : [],
-        ];
-      });
-    });
+    this.#cut(start, end);
+    const change = { ...this.#covered(start, end), event: "unmap", reason: "unmap" } as const;
+    return this.#change(change, () => this.#end(start, end));
   }
 
-  /** Pages go, the area stays: the next access brings new ones. */
+  /** Pages go, the area stays: the next access brings new ones, or those of the file. */
   discard(start: VirtAddr, end: VirtAddr, blockable: boolean): number {
-    return this.#change(start, end, "discard", blockable, () => this.#drop(start, end));
-  }
-
-  /** Says whether the process may write there. */
-  protect(start: VirtAddr, end: VirtAddr, writable: boolean): number {
-    return this.#change(start, end, "protect", true, () => {
-      this.#areas = this.#areas.flatMap((area) => {
-        if (area.start >= end || area.end <= start) return [area];
-        const from = Math.max(area.start, start) as VirtAddr;
-        const to = Math.min(area.end, end) as VirtAddr;
-        return [
-          ...area.start < from ? [{ ...area, end: from }] : [],
-          { ...area, start: from, end: to, writable },
-          ...area.end > to ? [{ ...area, start: to }] : [],
-        ];
-      });
-      // What may be written again is written to first, and faults: pages are never upgraded here.
-      this.#split(start, end);
-      if (writable) return;
-      for (const [pageNumber, page] of this.#pages) {
-        const at = pageNumber * PAGE_SIZE_BYTES;
-        if (at >= start && at < end) page.writable = false;
-      }
+    return this.#eachArea({ start, end, event: "clear", reason: "discard", blockable }, (part) => {
+      this.#splitEnds(part.start, part.end, "discard");
+      this.#pages.removeAll(pageOf(part.start), pageOf(part.end));
     });
   }
 
   /**
+   * The contents are not wanted any more, but stay until memory is short or something is written:
+   * who shares them with a device is told all the same.
+   */
+  free(start: VirtAddr, end: VirtAddr): number {
+    return this.#eachArea({ start, end, event: "clear", reason: "free" }, (part) => {
+      this.#splitEnds(part.start, part.end, "free");
+      this.#pages.forEach(pageOf(part.start), pageOf(part.end), (_page, { frame }) => {
+        if (frame.owner === "process") frame.lazyFree = true;
+      });
+    });
+  }
+
+  /** A part of a file, or of shared memory, gets a hole: its pages go for everybody. */
+  punchHole(start: VirtAddr, end: VirtAddr): number {
+    return this.#eachArea({ start, end, event: "clear", reason: "discard" }, (part, { file }) => {
+      const [first, last] = [pageOf(part.start), pageOf(part.end)];
+      if (file !== null) this.#dropFile(file, first, last);
+      this.#pages.removeAll(first, last);
+    });
+  }
+
+  /** Pages are written out, one after the other; the next access reads them in again. */
+  pageOut(start: VirtAddr, end: VirtAddr): number {
+    const pages: number[] = [];
+    this.#pages.forEach(pageOf(start), pageOf(end), (page, { frame }) => {
+      if (frame.owner === "process") pages.push(page);
+    });
+    for (const page of pages) {
+      const at = page * PAGE_SIZE_BYTES;
+      this.#splitEnds(at, at + PAGE_SIZE_BYTES, "pageout");
+      const change = { ...spanOf(page), event: "clear", reason: "pageout" } as const;
+      const error = this.#change(change, () => {
+        if (this.#pages.get(page)!.frame.lazyFree) this.#pages.remove(page);
+        else this.#pages.swapOut(page);
+      });
+      if (error !== 0) return error;
+    }
+    return 0;
+  }
+
+  /** Says what the process may do there. Only areas of which that changes are concerned. */
+  protect(start: VirtAddr, end: VirtAddr, access: Access): number {
+    for (const area of this.#areas.between(start, end)) {
+      if (area.access === access) continue;
+      const from = Math.max(area.start, start) as VirtAddr;
+      const to = Math.min(area.end, end) as VirtAddr;
+      this.#cut(from, to);
+      const part = this.#areas.at(from)!;
+      this.#areas.replace(part, { ...part, access, writable: access === "write" });
+      if (!this.#pages.hasUpperTable(pageOf(from))) continue;
+      const change = { start: from, end: to, event: "protect_area", reason: "protect" } as const;
+      const error = this.#change(change, () => this.#apply(this.#areas.at(from)!));
+      if (error !== 0) return error;
+    }
+    this.#areas.join();
+    return 0;
+  }
+
+  /** What the process may do with an area becomes what it may do with its pages. */
+  #apply({ end, kind, start, writable }: Area): void {
+    this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
+      // A page that others may have is written to first, and faults.
+      const owner = mapped.frame.owner;
+      mapped.writable = writable &&
+        (mapped.exclusive || kind === "shared" && owner === "file");
+    });
+  }
+
+  /** A child that shares all private memory comes, and goes at once without having touched it. */
+  fork(): number {
+    for (const { end, kind, ownsPages, start } of this.#areas.all) {
+      if (kind === "shared" || !ownsPages) continue;
+      const change = { start, end, event: "protect_page", reason: "fork" } as const;
+      const error = this.#change(change, () => {
+        this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
+          mapped.writable = false;
+          if (mapped.frame.owner === "process") mapped.exclusive = false;
+        });
+      });
+      if (error !== 0) return error;
+    }
+    return 0;
+  }
+
+  /**
+   * Moves a part of one area to other addresses, pages and all.
+   * @returns Where it is now; -EFAULT where not all of it is one area.
+   */
+  remap(start: VirtAddr, end: VirtAddr): VirtAddr | number {
+    const area = this.#areas.at(start);
+    if (area === null || area.end < end) return -ERRNO.EFAULT;
+    const to = this.#nextFree as VirtAddr;
+    this.#nextFree = alignUp(to + end - start, HUGE_BYTES);
+    this.#cut(start, end);
+    const change = { start, end, event: "unmap", reason: "remap" } as const;
+    const moved = this.#change(change, () => {
+      this.#splitEnds(start, end, "remap");
+      const first = pageOf(start);
+      for (let page = first; page < pageOf(end); page++) {
+        this.#pages.move(page, pageOf(to) + page - first);
+      }
+    });
+    if (moved !== 0) return moved;
+    const part = this.#areas.at(start)!;
+    const gone = this.#change(change, () => this.#areas.removeBetween(start, end));
+    if (gone !== 0) return gone;
+    this.#areas.add({ ...part, start: to, end: to + end - start as VirtAddr });
+    return to;
+  }
+
+  /**
    * Moves the page at an address to other memory, contents and all, as compaction does.
-   * @returns 0, -ENOENT where no page is, -ENOMEM when there is no memory to move to.
+   * @returns 0, -ENOENT where no page is that could move, -ENOMEM when there is no memory to move to.
    */
   migrate(virt: VirtAddr): number {
     const page = this.pageAt(virt);
-    if (page === null) return -ERRNO.ENOENT;
+    if (page === null || page.frame.owner === "zero") return -ERRNO.ENOENT;
     const { frame, order } = page;
     const sizeBytes = PAGE_SIZE_BYTES * 2 ** order;
-    const start = alignDown(virt, sizeBytes) as VirtAddr;
-    const moved = this.#newFrame(order);
+    const start = alignDown(virt, sizeBytes);
+    const moved = this.#pages.newFrame(order, false);
     if (moved === null) return -ERRNO.ENOMEM;
-    return this.#change(start, start + sizeBytes as VirtAddr, "migrate", true, () => {
-      const bytes = new Uint8Array(PAGE_SIZE_BYTES);
-      const { hostMemory } = this.#machine;
+    const change = { start, end: start + sizeBytes, event: "clear", reason: "migrate" } as const;
+    return this.#change(change, () => {
       moved.dirty = frame.dirty;
       for (let index = 0; index < 2 ** order; index++) {
-        const old = this.pageAt(start + index * PAGE_SIZE_BYTES)!;
+        const number = pageOf(start) + index;
+        const old = this.#pages.get(number)!;
         const to = moved.phys + index * PAGE_SIZE_BYTES as PhysAddr;
-        hostMemory.read(old.phys, bytes, 0, PAGE_SIZE_BYTES);
-        hostMemory.write(to, bytes, 0, PAGE_SIZE_BYTES);
-        this.#remove(start / PAGE_SIZE_BYTES + index);
-        this.#put(start / PAGE_SIZE_BYTES + index, moved, to, old.writable, order);
+        this.#pages.copy(old.phys, to);
+        this.#pages.remove(number);
+        this.#pages.put(number, moved, to, old.writable, order);
       }
     });
   }
@@ -208,12 +297,14 @@ export class AddressSpace {
   /** The process ends: all of its memory goes. */
   exit(): void {
     if (!this.alive) return;
-    const start = this.#areas[0]?.start;
-    const end = this.#areas.at(-1)?.end;
-    if (start !== undefined && end !== undefined) {
-      this.#change(start, end, "exit", true, () => this.#drop(start, end));
+    const [first] = this.areas;
+    const last = this.areas.at(-1);
+    if (first !== undefined && last !== undefined) {
+      const { start } = first;
+      const { end } = last;
+      this.#change({ start, end, event: "unmap", reason: "exit" }, () => this.#end(start, end));
     }
-    this.#areas = [];
+    this.#areas.clear();
     this.alive = false;
   }
 
@@ -236,121 +327,95 @@ export class AddressSpace {
    */
   faultIn(virt: number, write: boolean): number {
     const area = this.alive ? this.areaAt(virt) : null;
-    if (area === null) return -ERRNO.EFAULT;
+    if (area === null || area.access === "none") return -ERRNO.EFAULT;
     if (write && !area.writable) return -ERRNO.EPERM;
-    const page = this.pageAt(virt);
-    if (page !== null) {
-      if (page.frame.broken) return -ERRNO.EFAULT;
-      if (write) this.#allowWrite(virt, page);
-      return 0;
+    return this.#faults.handle(area, pageOf(virt), write);
+  }
+
+  /** Pages and areas between two addresses go, and what no area shows any more. */
+  #end(start: VirtAddr, end: VirtAddr): void {
+    this.#pages.removeAll(pageOf(start), pageOf(end));
+    const gone = this.#areas.between(start, end);
+    this.#areas.removeBetween(start, end);
+    for (const { file } of gone) {
+      if (file === null || this.#areas.all.some((area) => area.file === file)) continue;
+      this.#dropFile(file, 0, Infinity);
     }
-    const sizeBytes = PAGE_SIZE_BYTES * 2 ** area.order;
-    const start = alignDown(virt, sizeBytes);
-    const whole = start >= area.start && start + sizeBytes <= area.end &&
-      !this.#anyPage(start, sizeBytes);
-    const order = whole ? area.order : 0;
-    const frame = this.#newFrame(order);
-    if (frame === null) return -ERRNO.ENOMEM;
-    const first = order === 0 ? Math.floor(virt / PAGE_SIZE_BYTES) : start / PAGE_SIZE_BYTES;
-    for (let index = 0; index < 2 ** order; index++) {
-      const phys = frame.phys + index * PAGE_SIZE_BYTES as PhysAddr;
-      this.#put(first + index, frame, phys, write, order);
+  }
+
+  #dropFile(file: FilePages, first: number, end: number): void {
+    for (const [page, frame] of file) {
+      if (page < first || page >= end) continue;
+      file.delete(page);
+      frame.cached = false;
+      this.#pages.release(frame);
+    }
+  }
+
+  /** What the areas between two addresses cover of them. */
+  #covered(start: VirtAddr, end: VirtAddr): { start: number; end: number } {
+    const areas = this.#areas.between(start, end);
+    const last = areas.at(-1);
+    if (last === undefined) return { start, end: start };
+    return { start: Math.max(start, areas[0]!.start), end: Math.min(end, last.end) };
+  }
+
+  /** Cuts areas at two addresses. Where one could hold a huge page there, that is split first. */
+  #cut(start: VirtAddr, end: VirtAddr): void {
+    for (const edge of [start, end]) {
+      const area = this.#areas.cutAt(edge);
+      const first = alignDown(edge, HUGE_BYTES);
+      if (area === null || first === edge) continue;
+      const whole = first >= area.start && first + HUGE_BYTES <= area.end;
+      if (whole && this.#pages.hasUpperTable(pageOf(edge))) this.#clearHuge(edge, "split");
+      this.#pages.split(pageOf(edge));
+    }
+  }
+
+  /** Huge pages that reach over one of two addresses become small ones. */
+  #splitEnds(start: number, end: number, reason: ChangeReason): void {
+    for (const edge of [start, end]) {
+      if (edge % HUGE_BYTES === 0 || !this.#pages.isHuge(pageOf(edge))) continue;
+      this.#clearHuge(edge, reason);
+      this.#pages.split(pageOf(edge));
+    }
+  }
+
+  /** Whoever shares the 2 MiB around an address is told that they are mapped otherwise. */
+  #clearHuge(virt: number, reason: ChangeReason): void {
+    const start = alignDown(virt, HUGE_BYTES);
+    this.#change({ start, end: start + HUGE_BYTES, event: "clear", reason }, () => {});
+  }
+
+  /** Does something to the part of each area between two addresses. */
+  #eachArea(change: Change, act: (part: Change, area: Area) => void): number {
+    for (const area of this.#areas.between(change.start, change.end)) {
+      const start = Math.max(area.start, change.start);
+      const end = Math.min(area.end, change.end);
+      const part = { ...change, start, end };
+      const error = this.#change(part, () => act(part, area));
+      if (error !== 0) return error;
     }
     return 0;
   }
 
-  /** A page of one mapping may be written as one. */
-  #allowWrite(virt: number, page: MappedPage): void {
-    const sizeBytes = PAGE_SIZE_BYTES * 2 ** page.order;
-    const start = alignDown(virt, sizeBytes);
-    for (let at = start; at < start + sizeBytes; at += PAGE_SIZE_BYTES) {
-      this.pageAt(at)!.writable = true;
-    }
-  }
-
-  #anyPage(start: number, sizeBytes: Bytes): boolean {
-    for (let at = start; at < start + sizeBytes; at += PAGE_SIZE_BYTES) {
-      if (this.pageAt(at) !== null) return true;
-    }
-    return false;
-  }
-
-  /** A page that nobody has, all zero; null when there is none. */
-  #newFrame(order: number): PageFrame | null {
-    const { faults, hostMemory, pages } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
-    const taken = pages.alloc(2 ** order, { contiguous: true, orderAligned: order });
-    if (taken === null) return null;
-    const zeroes = new Uint8Array(PAGE_SIZE_BYTES);
-    for (const phys of taken) hostMemory.write(phys, zeroes, 0, PAGE_SIZE_BYTES);
-    return new PageFrame(taken[0]!, order, true);
-  }
-
-  #put(
-    pageNumber: number,
-    frame: PageFrame,
-    phys: PhysAddr,
-    writable: boolean,
-    order: number,
-  ): void {
-    frame.mapped++;
-    this.#frames.set(phys / PAGE_SIZE_BYTES, frame);
-    this.#pages.set(pageNumber, { frame, phys, writable, order });
-  }
-
-  #remove(pageNumber: number): void {
-    const page = this.#pages.get(pageNumber);
-    if (page === undefined) return;
-    this.#pages.delete(pageNumber);
-    const { frame } = page;
-    frame.mapped--;
-    if (frame.mapped > 0) return;
-    const pages = Array.from(
-      { length: 2 ** frame.order },
-      (_, index) => frame.phys + index * PAGE_SIZE_BYTES as PhysAddr,
-    );
-    for (const phys of pages) this.#frames.delete(phys / PAGE_SIZE_BYTES);
-    if (frame.owned) this.#machine.pages.free(pages);
-  }
-
-  #drop(start: VirtAddr, end: VirtAddr): void {
-    this.#split(start, end);
-    for (const pageNumber of [...this.#pages.keys()]) {
-      const virt = pageNumber * PAGE_SIZE_BYTES;
-      if (virt >= start && virt < end) this.#remove(pageNumber);
-    }
-  }
-
-  /** Huge mappings that reach over one of two addresses become mappings of 4 KiB. */
-  #split(start: VirtAddr, end: VirtAddr): void {
-    for (const edge of [start, end]) {
-      const page = this.pageAt(edge);
-      if (page === null || page.order === 0) continue;
-      const sizeBytes = PAGE_SIZE_BYTES * 2 ** page.order;
-      const first = alignDown(edge, sizeBytes);
-      if (first === edge) continue;
-      for (let at = first; at < first + sizeBytes; at += PAGE_SIZE_BYTES) {
-        this.pageAt(at)!.order = 0;
-      }
-    }
-  }
-
   /** Changes the page table between telling everybody and saying that it is over. */
-  #change(
-    start: VirtAddr,
-    end: VirtAddr,
-    reason: ChangeReason,
-    blockable: boolean,
-    change: () => void,
-  ): number {
+  #change({ blockable = true, event, reason, ...range }: Change, change: () => void): number {
+    const start = range.start as VirtAddr;
+    const end = range.end as VirtAddr;
     // Who has begun the change by hand ends it by hand.
-    if (this.notifiers.covers(start, end)) {
+    if (start === end || this.notifiers.coversByHand(start, end)) {
       change();
       return 0;
     }
-    if (!this.beginChange({ start, end, blockable }, reason)) return -ERRNO.EAGAIN;
+    if (!this.beginChange({ start, end, blockable, event }, reason)) return -ERRNO.EAGAIN;
     change();
     this.notifiers.end(start, end);
     return 0;
   }
+}
+
+/** The addresses of one page. */
+function spanOf(page: number): { readonly start: number; readonly end: number } {
+  return { start: page * PAGE_SIZE_BYTES, end: (page + 1) * PAGE_SIZE_BYTES };
 }

@@ -91,9 +91,9 @@ export class HmmDmaMap {
  * A map for a list of pages, with nothing mapped.
  *
  * @param dev Null for a device without DMA: no kernel survives that.
- * @param pages How many of 4 KiB; they must be one entry at least.
+ * @param pages How many of 4 KiB. Fewer than one entry stands for are warned of once, and taken.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
- * maintenance, or cannot reach all memory; -ENOMEM; -EINVAL for less than one entry.
+ * maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.
  * @see behaviour/hmm-rdma-vfio.md 1.2
  */
@@ -106,9 +106,14 @@ export function hmmDmaMapAlloc(
   if (dev === null) {
     return dereferenceNull(machine.events, "hmm_dma_map_alloc", "the device that does DMA");
   }
-  if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
   const sizeBytes = pages * PAGE_SIZE_BYTES;
-  if (sizeBytes < entrySizeBytes) return -ERRNO.EINVAL;
+  if (sizeBytes < entrySizeBytes) {
+    machine.warnings.warnOnce(
+      "hmm_dma_map_alloc",
+      `Device "${dev.name}" has entries of ${entrySizeBytes} bytes for a map of ${sizeBytes}`,
+    );
+  }
+  if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
   if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
   const map = new HmmDmaMap(pages, entrySizeBytes);
   if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as PhysAddr, sizeBytes)) {
@@ -136,17 +141,14 @@ export function hmmPfnListAlone(
 }
 
 /**
- * Gives the range and the lists back. Nothing is unmapped: all entries must have been.
- * @see behaviour/hmm-rdma-vfio.md 1.2 (free)
+ * Gives the range and the lists back. Nothing is unmapped: all entries must have been. The state
+ * stays as it was, so that a second free gives the same addresses back again.
+ * @see behaviour/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
-  if (dev !== null && machine.dma.dmaUseIova(map.state)) {
-    machine.dma.dmaIovaFree(dev, map.state);
-    map.state.clear();
-  }
+  if (dev !== null && machine.dma.dmaUseIova(map.state)) machine.dma.dmaIovaFree(dev, map.state);
   if (map.dmaList !== null) giveList(machine, "hmm_dma_list", map.pfns.length);
   giveList(machine, "hmm_pfn_list", map.pfns.length);
-  map.dmaList = null;
   map.held = false;
 }
 

@@ -325,9 +325,14 @@ Deno.test("a kernel with DMA debugging always unmaps, and keeps addresses for it
   assertEquals(rig.names("call.dma_unmap_phys").length, 1);
 });
 
-Deno.test("less than one entry of the device's table is no map (hmm-rdma-vfio.md 1.2)", () => {
-  const { dev, machine } = testBench();
-  assertEquals(hmmDmaMapAlloc(machine, dev, 511, 2 * MIB), -ERRNO.EINVAL);
+Deno.test("an entry that is larger than the map is warned of once, and maps beyond the range (hmm-rdma-vfio.md 1.2, 5.13)", () => {
+  const { dev, fields, machine } = testBench();
+  const map = hmmDmaMapAlloc(machine, dev, 511, 2 * MIB) as HmmDmaMap;
+  hmmDmaMapAlloc(machine, dev, 511, 2 * MIB);
+  assertEquals(fields("kernel.warn").map(({ at }) => at), ["hmm_dma_map_alloc"]);
+  assertEquals([map.mode, map.state.sizeBytes], ["iova", 511 * PAGE]);
+  map.pfns.replace(1, VALID, 0, RAM / PAGE);
+  assertEquals(hmmDmaMapPfn(machine, dev, map, 1, null), map.state.addr + 2 * MIB);
 });
 
 /** A device that needed no unmaps when its map was made, and does now: it has bounced since. */

@@ -103,6 +103,11 @@ export class HmmPfnList {
     this.#halves[2 * index + 1] = this.#halves[2 * index + 1]! & ~flags;
   }
 
+  /** Leaves the frame number alone and clears all else, the order too, as on-demand paging does. */
+  forget(index: number): void {
+    this.clearFlags(index, ALL_FLAGS + ORDER_MASK);
+  }
+
   /**
    * What the range fault writes: sticky flags stay, everything else is replaced.
    *

@@ -11,12 +11,25 @@
  */
 import type { VirtAddr } from "../address.ts";
 
+/** What is said of a change, in the kernel's terms. */
+export type ChangeEvent =
+  /** Addresses are taken away. */
+  | "unmap"
+  /** Pages go, or are mapped otherwise. */
+  | "clear"
+  /** What the process may do with an area. */
+  | "protect_area"
+  /** What it may do with single pages: a child shares them from now on. */
+  | "protect_page";
+
 /** Addresses that change, the end excluded. */
 export interface ChangedRange {
   readonly start: VirtAddr;
   readonly end: VirtAddr;
   /** False for a change that cannot wait for anybody. */
   readonly blockable: boolean;
+  /** What happens; left out where somebody only says that something will. */
+  readonly event?: ChangeEvent;
 }
 
 /** The driver's side of a notifier. */
@@ -105,8 +118,10 @@ export class IntervalNotifiers {
     return this.#changing.some((range) => range.start < end && range.end > start);
   }
 
-  /** True when a change of all these addresses has begun already. */
-  covers(start: VirtAddr, end: VirtAddr): boolean {
-    return this.#changing.some((range) => range.start <= start && range.end >= end);
+  /** True when somebody has begun a change of all these addresses by hand: it says not which. */
+  coversByHand(start: VirtAddr, end: VirtAddr): boolean {
+    return this.#changing.some((range) =>
+      range.event === undefined && range.start <= start && range.end >= end
+    );
   }
 }

@@ -5,18 +5,22 @@
  * What is read holds only as long as the notifier's sequence number does not change; whoever uses it
  * compares the number again under its own lock.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.1, 1.5, 2.2
+ * @see behaviour/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
  */
 import { PAGE_SIZE_BYTES, type VirtAddr } from "../address.ts";
 import { ERRNO, errnoName } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
 import type { AddressSpace } from "./address_space.ts";
+import type { MappedPage } from "./process_pages.ts";
 import { HMM_PFN, type HmmPfnList } from "./hmm_pfn_list.ts";
 import type { IntervalNotifier } from "./interval_notifier.ts";
 
 const FAULT_EVENT = eventId("hmm.fault");
 const { ERROR, VALID, WRITE } = HMM_PFN;
+
+/** Pages below one table: a walk goes from table to table. */
+const TABLE_PAGES = 512;
 
 export interface RangeFault {
   readonly mm: AddressSpace;
@@ -43,28 +47,18 @@ export interface RangeFault {
  * read; what `faultIn` says about the first page that cannot be had as wanted.
  */
 export function hmmRangeFault(machine: Machine, range: RangeFault): number {
-  const { firstIndex, list, mm, pages, start } = range;
-  const wishes = range.wishes ?? 0;
-  const seen = { valid: 0, writable: 0, brought_in: 0 };
-  let error = 0;
-  for (let page = 0; page < pages && error === 0; page++) {
-    if (isStale(range)) error = -ERRNO.EBUSY;
-    else {
-      const index = firstIndex + page;
-      const virt = start + page * PAGE_SIZE_BYTES;
-      const wanted = range.wanted | (list.flags(index) & wishes);
-      error = bringIn(mm, virt, wanted, seen);
-      if (error === 0) readPage(mm, virt, list, index, seen);
-    }
-  }
+  const walk = new RangeWalk(range);
+  const error = walk.run();
   const { events } = machine;
   if (events.tick(FAULT_EVENT)) {
-    const result = error === 0 ? "OK" : errnoName(error);
+    const { brought, valid, writable } = walk;
     events.emit(FAULT_EVENT, {
-      virt: start,
-      size_bytes: pages * PAGE_SIZE_BYTES,
-      ...seen,
-      result,
+      virt: range.start,
+      size_bytes: range.pages * PAGE_SIZE_BYTES,
+      valid,
+      writable,
+      brought_in: brought,
+      result: error === 0 ? "OK" : errnoName(error),
     }, {
       rule: error === -ERRNO.EBUSY ? "hmm-rdma-vfio.2.2" : "hmm-rdma-vfio.1.1",
       inputs: {
@@ -78,46 +72,126 @@ export function hmmRangeFault(machine: Machine, range: RangeFault): number {
   return error;
 }
 
-function isStale({ mm, notifier, pages, sequence, start }: RangeFault): boolean {
-  if (notifier === null) return false;
-  const end = start + pages * PAGE_SIZE_BYTES as VirtAddr;
-  return notifier.readRetry(sequence) || mm.notifiers.isChanging(start, end);
-}
+/** One pass over the pages, which begins again where something had to be brought in. */
+class RangeWalk {
+  valid = 0;
+  writable = 0;
+  /** Pages that had to be brought in, or be made writable. */
+  brought = 0;
+  /** The page that is next. */
+  #page = 0;
+  readonly #range: RangeFault;
 
-/** Makes a page what it is wanted as; 0 where it is that already, or where nothing is wanted. */
-function bringIn(
-  mm: AddressSpace,
-  virt: number,
-  wanted: number,
-  seen: { brought_in: number },
-): number {
-  if ((wanted & VALID) === 0) return 0;
-  const write = (wanted & WRITE) !== 0;
-  const page = mm.pageAt(virt);
-  if (page !== null && !page.frame.broken && (!write || page.writable)) return 0;
-  const error = mm.faultIn(virt, write);
-  if (error === 0) seen.brought_in++;
-  return error;
-}
+  constructor(range: RangeFault) {
+    this.#range = range;
+  }
 
-function readPage(
-  mm: AddressSpace,
-  virt: number,
-  list: HmmPfnList,
-  index: number,
-  seen: { valid: number; writable: number },
-): void {
-  const page = mm.pageAt(virt);
-  if (page === null) {
-    list.replace(index, 0, 0, 0);
-    return;
+  run(): number {
+    const { pages } = this.#range;
+    while (this.#page < pages) {
+      if (this.#isStale()) return -ERRNO.EBUSY;
+      const error = this.#walkTable();
+      if (error !== 0) return error;
+    }
+    return 0;
   }
-  if (page.frame.broken) {
-    list.replace(index, ERROR, 0, 0);
-    return;
+
+  #isStale(): boolean {
+    const { mm, notifier, pages, sequence, start } = this.#range;
+    if (notifier === null) return false;
+    const end = start + pages * PAGE_SIZE_BYTES as VirtAddr;
+    return notifier.readRetry(sequence) || mm.notifiers.isChanging(start, end);
   }
-  seen.valid++;
-  if (page.writable) seen.writable++;
-  const flags = page.writable ? VALID + WRITE : VALID;
-  list.replace(index, flags, page.order, page.phys / PAGE_SIZE_BYTES);
+
+  /**
+   * Reads what lies in one area below one table. At the first page that is not as wanted, all from
+   * there to the end are brought in as that one is wanted, and the walk begins again there.
+   */
+  #walkTable(): number {
+    const { mm, start } = this.#range;
+    const virt = start + this.#page * PAGE_SIZE_BYTES;
+    const area = mm.areaAt(virt);
+    if (area === null || area.access === "none") return this.#walkHole(area?.end ?? null);
+    const end = this.#endOfTable(area.end);
+    while (this.#page < end) {
+      const at = start + this.#page * PAGE_SIZE_BYTES;
+      const page = mm.pageAt(at);
+      const alone = page !== null && page.order === 0 || page === null && mm.hasTable(at);
+      const needed = alone ? this.#needs(this.#page, page) : this.#needsAny(end, page);
+      if (needed !== 0) return this.#bringIn(end, needed, area.writable);
+      const upTo = alone ? this.#page + 1 : end;
+      while (this.#page < upTo) this.#read(this.#page++);
+    }
+    return 0;
+  }
+
+  /** The first page that is not below the same table, or in the same area any more. */
+  #endOfTable(areaEnd: number): number {
+    const { pages, start } = this.#range;
+    const first = start / PAGE_SIZE_BYTES;
+    const table = Math.floor((first + this.#page) / TABLE_PAGES);
+    const end = Math.min((table + 1) * TABLE_PAGES, areaEnd / PAGE_SIZE_BYTES);
+    return Math.min(end - first, pages);
+  }
+
+  /** Nothing can be had there: not asked for, it is an error of each entry. */
+  #walkHole(areaEnd: number | null): number {
+    const { firstIndex, list, mm, pages, start } = this.#range;
+    const virt = start + this.#page * PAGE_SIZE_BYTES;
+    const holeEnd = areaEnd ?? mm.nextAreaStart(virt);
+    const end = Math.min((holeEnd - start) / PAGE_SIZE_BYTES, pages);
+    for (let page = this.#page; page < end; page++) {
+      if ((this.#wanted(page) & VALID) !== 0) return -ERRNO.EFAULT;
+    }
+    while (this.#page < end) list.replace(firstIndex + this.#page++, ERROR, 0, 0);
+    return 0;
+  }
+
+  #wanted(page: number): number {
+    const { firstIndex, list, wanted, wishes } = this.#range;
+    return wanted | (list.flags(firstIndex + page) & (wishes ?? 0));
+  }
+
+  /** What is missing of a page: nothing, its presence, or also that it may be written. */
+  #needs(page: number, mapped: MappedPage | null): number {
+    const wanted = this.#wanted(page);
+    if ((wanted & VALID) === 0) return 0;
+    if ((wanted & WRITE) !== 0 && mapped?.writable !== true) return VALID + WRITE;
+    return mapped === null || mapped.frame.broken ? VALID : 0;
+  }
+
+  /** The same of all pages that are mapped, or missing, as one. */
+  #needsAny(end: number, mapped: MappedPage | null): number {
+    let needed = 0;
+    for (let page = this.#page; page < end; page++) needed |= this.#needs(page, mapped);
+    return needed >>> 0;
+  }
+
+  #bringIn(end: number, needed: number, mayWrite: boolean): number {
+    const write = (needed & WRITE) !== 0;
+    if (write && !mayWrite) return -ERRNO.EPERM;
+    const { mm, start } = this.#range;
+    for (let page = this.#page; page < end; page++) {
+      const virt = start + page * PAGE_SIZE_BYTES;
+      const before = mm.pageAt(virt);
+      const error = mm.faultIn(virt, write);
+      if (error !== 0) return error;
+      if (before === null || write && !before.writable) this.brought++;
+    }
+    return 0;
+  }
+
+  #read(page: number): void {
+    const { firstIndex, list, mm, start } = this.#range;
+    const mapped = mm.pageAt(start + page * PAGE_SIZE_BYTES);
+    const index = firstIndex + page;
+    if (mapped === null) list.replace(index, 0, 0, 0);
+    else if (mapped.frame.broken) list.replace(index, ERROR, 0, 0);
+    else {
+      this.valid++;
+      if (mapped.writable) this.writable++;
+      const flags = mapped.writable ? VALID + WRITE : VALID;
+      list.replace(index, flags, mapped.order, mapped.phys / PAGE_SIZE_BYTES);
+    }
+  }
 }

@@ -120,7 +120,7 @@ Deno.test("half_linked_on_error: what was never linked is unmapped, and the kern
   };
   assertEquals(warnings(rigWith(STRICT)), []);
   assertEquals(warnings(rigWith(STRICT, "half_linked_on_error")), [
-    "iommu_dma_unmap",
+    "__iommu_dma_iova_unlink",
     "unlink_unlinked",
   ]);
 });

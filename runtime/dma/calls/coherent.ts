@@ -117,7 +117,7 @@ function mapPages(
     while (pages[done + run] === first + run * pageSizeBytes) run++;
     const error = domain.map(iova + done * pageSizeBytes, first, run * pageSizeBytes, flags);
     if (error !== 0) {
-      if (done > 0) domain.unmap(iova, done * pageSizeBytes, true);
+      if (done > 0) domain.unmap(iova, done * pageSizeBytes, true, "iommu_unmap");
       domain.freeIova(iova, totalBytes);
       return null;
     }

@@ -184,25 +184,8 @@ export function iommuTearDown(
   const offset = domain.offsetOf(dma);
   const start = offset === 0 ? dma : dma - offset;
   const length = domain.roundUp(sizeBytes + offset);
-  const unmapped = domain.unmap(start, length, !domain.lazy);
-  if (unmapped !== length) warnUnmapped(machine, domain, start, length, unmapped);
+  domain.unmap(start, length, !domain.lazy, "__iommu_dma_unmap");
   domain.releaseIova(start, length);
-}
-
-/** The kernel's word on leaves that were not what the caller thought. */
-export function warnUnmapped(
-  machine: Machine,
-  domain: IommuDomain,
-  start: number,
-  askedBytes: Bytes,
-  unmappedBytes: Bytes,
-): void {
-  const { device } = domain;
-  machine.warnings.warn(
-    "iommu_dma_unmap",
-    `Device "${device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
-      `${hexAddress(start)} were mapped`,
-  );
 }
 
 /** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 1.6 (sync) */

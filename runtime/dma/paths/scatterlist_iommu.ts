@@ -143,7 +143,7 @@ function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: nu
     if (runBytes > 0) {
       const error = domain.map(iova + doneBytes, runStart as PhysAddr, runBytes, flags);
       if (error !== 0) {
-        if (doneBytes > 0) domain.unmap(iova, doneBytes, true);
+        if (doneBytes > 0) domain.unmap(iova, doneBytes, true, "iommu_unmap");
         return error;
       }
       doneBytes += runBytes;

@@ -13,7 +13,7 @@ import { dereferenceNull } from "../../null_dereference.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
-import { bounceForIommu, leafFlags, maintainsCaches, warnUnmapped } from "./iommu_path.ts";
+import { bounceForIommu, leafFlags, maintainsCaches } from "./iommu_path.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import { mustBounce, PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
@@ -39,7 +39,7 @@ export function iovaTryAlloc(
   if (domain === null) return false;
   if (sizeBytes <= 0 || sizeBytes >= machine.dma.rules.rangeLimitBytes) {
     machine.warnings.warnOnce(
-      "dma_iova_try_alloc",
+      sizeBytes <= 0 ? "dma_iova_try_alloc" : "dma_iova_try_alloc_size",
       `Device "${dev.name}" asks for a range of ${sizeBytes} bytes`,
     );
     return false;
@@ -223,8 +223,7 @@ function unlinkRange(
   if (state.bounced || maintainsCaches(dev, attrs)) leaveBuffers(machine, part, first, sizeBytes);
   const inGranule = domain.offsetOf(first);
   const length = domain.roundUp(sizeBytes + inGranule);
-  const unmapped = domain.unmap(first - inGranule, length, flushNow);
-  if (unmapped !== length) warnUnmapped(machine, domain, first - inGranule, length, unmapped);
+  const unmapped = domain.unmap(first - inGranule, length, flushNow, "__iommu_dma_iova_unlink");
   const before = state.linkedBytes;
   state.linkedBytes -= Math.min(unmapped, before);
   // What had leaked when the range was given back is ended after all.

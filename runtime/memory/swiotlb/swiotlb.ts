@@ -234,7 +234,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0 && dir !== DMA_TO_DEVICE) {
       this.#copy(tlb, sizeBytes, "out");
     }
-    this.#release(dev, tlb, dir, attrs);
+    this.#release(dev, tlb, dir, attrs, sizeBytes);
   }
 
   /**
@@ -250,10 +250,17 @@ export class SwiotlbPool extends SwiotlbSlots {
     dir: DmaDirection = DMA_BIDIRECTIONAL,
     attrs = 0,
   ): void {
-    this.#release(dev, tlb, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
+    this.#release(dev, tlb, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC, null);
   }
 
-  #release(dev: BouncingDevice, tlb: PhysAddr, dir: DmaDirection, attrs: number): void {
+  /** @param saidBytes How long the caller says that it is, which decides nothing. */
+  #release(
+    dev: BouncingDevice,
+    tlb: PhysAddr,
+    dir: DmaDirection,
+    attrs: number,
+    saidBytes: Bytes | null,
+  ): void {
     if (!this.contains(tlb) || !this.#ready) return;
     const { events } = this.#around;
     const dataSlot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
@@ -277,7 +284,7 @@ export class SwiotlbPool extends SwiotlbSlots {
         slots,
         orig_phys: origin === NOTHING ? null : origin as PhysAddr,
         tlb_phys: tlb,
-        size_bytes: askedBytes,
+        size_bytes: saidBytes ?? askedBytes,
         dir: directionWord(dir),
         attrs: attributeWords(attrs),
       });

@@ -9,11 +9,8 @@ import {
 } from "../../../../runtime/address.ts";
 import { KernelError } from "../../../../runtime/errno.ts";
 import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
-import {
-  type AddressSpace,
-  HUGE_ORDER,
-  type MappedPage,
-} from "../../../../runtime/mm/address_space.ts";
+import { type AddressSpace } from "../../../../runtime/mm/address_space.ts";
+import { HUGE_ORDER, type MappedPage } from "../../../../runtime/mm/process_pages.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";
@@ -95,6 +92,13 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       named(param.bool("writable", "The process may write there, the default."), true),
       named(param.bool("huge", "Pages come 2 MiB at a time."), false),
       named(
+        param.bool(
+          "shared",
+          "Memory that processes share, or a file written through: its pages outlive a discard.",
+        ),
+        false,
+      ),
+      named(
         param.thing(
           "pages",
           BUFFER,
@@ -104,11 +108,12 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     ],
     result: "virt",
     doc: "Gives the process some memory. No page is there before somebody touches it, unless " +
-      "`pages` says which.",
+      "`pages` says which. Pages of its own that it has only read are one page of zeroes, the same " +
+      "for all of them; the first write brings one of its own.",
     example: `let mm = address_space()\nlet at = mm.mmap(16KiB, at: 0x7f00_0000_0000)\n` +
       `assert mm.page(at) == none`,
     raises: ["EEXIST"],
-    run(run, mm, [sizeBytes, start, writable, huge, pages]) {
+    run(run, mm, [sizeBytes, start, writable, huge, shared, pages]) {
       const order = huge ? HUGE_ORDER : 0;
       const unit = PAGE_SIZE_BYTES * 2 ** order;
       if (sizeBytes === 0 || start !== null && start % unit !== 0) {
@@ -126,7 +131,8 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
         );
       }
       run.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
-      const mapped = mm.map({ start, sizeBytes, writable, order, pages: given });
+      const kind = shared ? "shared" : "anonymous";
+      const mapped = mm.map({ start, sizeBytes, writable, order, kind, pages: given });
       raiseErrno(mapped, `The process has something at 0x${hex(start ?? 0)} already`);
       return mapped;
     },
@@ -163,15 +169,77 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     },
   }),
   method({
+    name: "free",
+    parameters: [VIRT, SIZE],
+    result: "nothing",
+    doc: "The contents are not wanted any more: who shares them with a device is told, and the " +
+      "pages stay until they are paged out, which is their end, or written.",
+    example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.free(at, 4KiB)\n` +
+      `assert mm.pages == 1\nmm.page_out(at, 4KiB)\nassert mm.pages == 0`,
+    run(_run, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      raiseErrno(mm.free(start, end), "The range cannot be changed now");
+    },
+  }),
+  method({
+    name: "page_out",
+    parameters: [VIRT, SIZE],
+    result: "nothing",
+    doc:
+      "Pages of the process's own are written out, one by one; the next touch reads them in, to " +
+      "other memory.",
+    example: `${PROCESS}mm.write(at, bytes"01 02")\nmm.page_out(at, 4KiB)\n` +
+      `assert mm.page(at) == none and mm.read(at, 2B) == bytes"01 02"`,
+    run(run, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      run.chargeMemory(Math.min(end - start, mm.presentPages * PAGE_SIZE_BYTES));
+      raiseErrno(mm.pageOut(start, end), "The range cannot be paged out now");
+    },
+  }),
+  method({
+    name: "fork",
+    parameters: [],
+    result: "nothing",
+    doc:
+      "A child that shares all memory of the process's own is made, and ends at once: its pages " +
+      "are read-only until they are written again.",
+    example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.fork()\n` +
+      `assert not mm.page(at).writable`,
+    run(_run, mm) {
+      raiseErrno(mm.fork(), "The process cannot be copied now");
+    },
+  }),
+  method({
+    name: "remap",
+    parameters: [VIRT, SIZE],
+    result: "virt",
+    doc: "Moves memory of one area to other addresses, pages and all, and returns where it is.",
+    example: `${PROCESS}mm.write(at, bytes"01 02")\nlet there = mm.remap(at, 4KiB)\n` +
+      `assert mm.read(there, 2B) == bytes"01 02"\nmm.read(at, 2B) fails EFAULT`,
+    raises: ["EFAULT"],
+    run(_run, mm, [addr, size]) {
+      const { end, start } = pagesOf(addr, size);
+      const moved = mm.remap(start, end);
+      raiseErrno(moved, `Not all from 0x${hex(start)} on is one area`);
+      return moved as VirtAddr;
+    },
+  }),
+  method({
     name: "protect",
-    parameters: [VIRT, SIZE, param.bool("writable", "Whether the process may write there.")],
+    parameters: [
+      VIRT,
+      SIZE,
+      param.bool("writable", "Whether the process may write there."),
+      named(param.bool("readable", "Whether it may do anything there, the default."), true),
+    ],
     result: "nothing",
     doc: "Says whether the process may write. Who shares the memory with a device is told before.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.protect(at, 4KiB, false)\n` +
       `assert not mm.page(at).writable`,
-    run(_run, mm, [addr, size, writable]) {
+    run(_run, mm, [addr, size, writable, readable]) {
       const { end, start } = pagesOf(addr, size);
-      raiseErrno(mm.protect(start, end, writable), "The range cannot be changed now");
+      const access = !readable ? "none" : writable ? "write" : "read";
+      raiseErrno(mm.protect(start, end, access), "The range cannot be changed now");
     },
   }),
   method({

@@ -1,0 +1,32 @@
+/** The cases of tests/golden/hmm as they are written down. */
+import type { Json } from "../difference.ts";
+
+/** A number, or the hexadecimal text of one that fits no double; null is all ones. */
+export type Word = number | string | null;
+
+/** One operation of a case, with its arguments and results. */
+export interface HmmOp {
+  readonly op: string;
+  readonly [field: string]: Json | undefined;
+}
+
+export interface HmmCase {
+  readonly id: string;
+  readonly kind: string;
+  readonly family: string;
+  readonly ops: readonly HmmOp[];
+}
+
+/** What facts.json says of one file. */
+export interface HmmFacts {
+  readonly name: string;
+  readonly kernel: string;
+  readonly mapping?: string;
+  readonly variation?: readonly string[];
+  readonly reserved_iova?: readonly (readonly [number, number])[];
+  readonly bounce_pool?: readonly [number, number];
+  readonly system_ram?: readonly (readonly [number, number])[];
+}
+
+/** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
+export type PfnRun = readonly [number, number, string, number, number, number];

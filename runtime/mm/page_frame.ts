@@ -1,0 +1,95 @@
+/**
+ * Memory behind the addresses of processes, and where it comes from.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 5.4, 5.5
+ */
+import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import { FAULT } from "../faults.ts";
+import type { Machine } from "../machine.ts";
+
+/** Whose a frame is. */
+export type FrameOwner =
+  /** The process's own: copied for nobody, written in place. */
+  | "process"
+  /** All zero, and everybody's: whoever writes it gets a frame of its own. */
+  | "zero"
+  /** Of a file, or of memory that processes share. */
+  | "file"
+  /** Somebody else's, who lends it. */
+  | "lent";
+
+/** One page of 2^order × 4 KiB. */
+export class PageFrame {
+  /** A device has written it, or may have. */
+  dirty = false;
+  /** The memory is broken: whoever touches it is killed. */
+  broken = false;
+  /** Its contents are wanted no longer: it goes instead of being kept when memory is short. */
+  lazyFree = false;
+  /** How many pages of 4 KiB of address spaces it is behind. */
+  mapped = 0;
+  /** A file still has it. */
+  cached = false;
+
+  constructor(readonly phys: PhysAddr, readonly order: number, readonly owner: FrameOwner) {}
+}
+
+/** Gives pages of 2^order × 4 KiB, and takes them back. */
+export interface FrameSource {
+  /** A page that nobody has, all zero; null when there is none. */
+  take(order: number): PhysAddr | null;
+  /** The page that is all zero and stays so, the same one each time; null when there is none. */
+  zero(order: number): PhysAddr | null;
+  /** A page is nobody's any more. */
+  give(phys: PhysAddr, order: number): void;
+  /** Copies 4 KiB. */
+  copy(from: PhysAddr, to: PhysAddr): void;
+  /** What 4 KiB hold, to be put back later; null where nobody would see a difference. */
+  save(phys: PhysAddr): Uint8Array | null;
+  /** Puts back what `save` gave. */
+  restore(phys: PhysAddr, saved: Uint8Array): void;
+}
+
+/** The machine's own memory. */
+export class MachineFrames implements FrameSource {
+  readonly #machine: Machine;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  take(order: number): PhysAddr | null {
+    const { faults, pages } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+    const taken = pages.alloc(2 ** order, { contiguous: true, orderAligned: order });
+    if (taken === null) return null;
+    for (const phys of taken) this.#machine.hostMemory.fill(phys, PAGE_SIZE_BYTES, 0);
+    return taken[0]!;
+  }
+
+  zero(order: number): PhysAddr | null {
+    return this.#machine.pages.zeroPage(order);
+  }
+
+  give(phys: PhysAddr, order: number): void {
+    const pages = Array.from(
+      { length: 2 ** order },
+      (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr,
+    );
+    this.#machine.pages.free(pages);
+  }
+
+  copy(from: PhysAddr, to: PhysAddr): void {
+    this.#machine.hostMemory.copy(from, to, PAGE_SIZE_BYTES);
+  }
+
+  save(phys: PhysAddr): Uint8Array {
+    const bytes = new Uint8Array(PAGE_SIZE_BYTES);
+    this.#machine.hostMemory.read(phys, bytes, 0, PAGE_SIZE_BYTES);
+    return bytes;
+  }
+
+  restore(phys: PhysAddr, saved: Uint8Array): void {
+    this.#machine.hostMemory.write(phys, saved, 0, PAGE_SIZE_BYTES);
+  }
+}

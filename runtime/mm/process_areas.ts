@@ -1,0 +1,101 @@
+/** The areas of a process: which addresses it may use, and for what. */
+import type { VirtAddr } from "../address.ts";
+import type { PageFrame } from "./page_frame.ts";
+
+/** What the process may do with an area. */
+export type Access = "none" | "read" | "write";
+
+/** What an area shows. */
+export type AreaKind =
+  /** Memory of the process alone: zero until it is written. */
+  | "anonymous"
+  /** Memory that processes share, or a file that is written through. */
+  | "shared"
+  /** A file whose pages are copied when the process writes them. */
+  | "private_file";
+
+/** What is behind an area that is not the process's alone, by the number of each page. */
+export type FilePages = Map<number, PageFrame>;
+
+/** Addresses that the process may use. */
+export interface Area {
+  readonly start: VirtAddr;
+  /** The first address behind it. */
+  readonly end: VirtAddr;
+  readonly access: Access;
+  /** The process may write there. */
+  readonly writable: boolean;
+  /** Pages are brought in by 2^order at once. */
+  readonly order: number;
+  readonly kind: AreaKind;
+  readonly file: FilePages | null;
+  /** It has, or had, pages of the process's own, so that a fork has to look at it. */
+  ownsPages: boolean;
+}
+
+export class ProcessAreas {
+  #areas: Area[] = [];
+
+  /** In the order of their addresses. */
+  get all(): readonly Area[] {
+    return this.#areas;
+  }
+
+  /** The area that holds an address, or null. */
+  at(virt: number): Area | null {
+    return this.#areas.find(({ end, start }) => virt >= start && virt < end) ?? null;
+  }
+
+  /** The areas with addresses between two. */
+  between(start: number, end: number): readonly Area[] {
+    return this.#areas.filter((area) => area.start < end && area.end > start);
+  }
+
+  /** The first address at or behind one where an area begins; infinite when there is none. */
+  nextStart(virt: number): number {
+    return this.#areas.find(({ start }) => start >= virt)?.start ?? Infinity;
+  }
+
+  add(area: Area): void {
+    this.#areas.push(area);
+    this.#areas.sort((a, b) => a.start - b.start);
+  }
+
+  /** Cuts the area around an address there; null where none is cut. Returns the area as it was. */
+  cutAt(virt: VirtAddr): Area | null {
+    const area = this.at(virt);
+    if (area === null || area.start === virt) return null;
+    this.#areas = this.#areas.filter((each) => each !== area);
+    this.add({ ...area, end: virt });
+    this.add({ ...area, start: virt });
+    return area;
+  }
+
+  /** Takes areas out that lie between two addresses; whoever calls has cut them there. */
+  removeBetween(start: number, end: number): void {
+    this.#areas = this.#areas.filter((area) => area.start < start || area.end > end);
+  }
+
+  replace(area: Area, by: Area): void {
+    this.#areas = this.#areas.map((each) => each === area ? by : each);
+  }
+
+  /** Areas that touch and are alike become one again. */
+  join(): void {
+    const joined: Area[] = [];
+    for (const area of this.#areas) {
+      const last = joined.at(-1);
+      const alike = last !== undefined && last.end === area.start && last.kind === area.kind &&
+        last.access === area.access && last.order === area.order && last.file === area.file;
+      if (alike) {
+        const ownsPages = last.ownsPages || area.ownsPages;
+        joined[joined.length - 1] = { ...last, end: area.end, ownsPages };
+      } else joined.push(area);
+    }
+    this.#areas = joined;
+  }
+
+  clear(): void {
+    this.#areas = [];
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What becomes of a page that a process touches: it comes from where its area says, or is written in
+ * place, or is copied because others have it too.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 5.4, 5.5
+ */
+import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import { ERRNO } from "../errno.ts";
+import type { PageFrame } from "./page_frame.ts";
+import type { Area, FilePages } from "./process_areas.ts";
+import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./process_pages.ts";
+
+const HUGE_PAGES = 2 ** HUGE_ORDER;
+/** Pages of a file that a read fault maps at once, where they are there: a block of 64 KiB. */
+const AROUND_PAGES = 16;
+
+/**
+ * Replaces pages between telling whoever shares the addresses and saying that it is over.
+ * @returns 0, or a negative errno when somebody refused.
+ */
+type ReplacePages = (start: number, end: number, change: () => void) => number;
+
+export class ProcessFaults {
+  readonly #pages: ProcessPages;
+  readonly #replace: ReplacePages;
+
+  constructor(pages: ProcessPages, replace: ReplacePages) {
+    this.#pages = pages;
+    this.#replace = replace;
+  }
+
+  /**
+   * Brings a page of an area in, or lets it be written.
+   * @returns 0, -EFAULT for a broken page, -ENOMEM.
+   */
+  handle(area: Area, page: number, write: boolean): number {
+    const mapped = this.#pages.get(page);
+    if (mapped === null) return this.#bringIn(area, page, write);
+    if (mapped.frame.broken) return -ERRNO.EFAULT;
+    if (write) mapped.frame.lazyFree = false;
+    return write && !mapped.writable ? this.#allowWrite(area, page, mapped) : 0;
+  }
+
+  #bringIn(area: Area, page: number, write: boolean): number {
+    if (this.#pages.isSwapped(page)) return this.#swapIn(area, page, write);
+    if (area.file !== null) return this.#bringFileIn(area, area.file, page, write);
+    const first = page - page % HUGE_PAGES;
+    const huge = area.order === HUGE_ORDER && first >= pageOf(area.start) &&
+      first + HUGE_PAGES <= pageOf(area.end) && this.#pages.canBeHuge(page);
+    const frame = this.#pages.newFrame(huge ? HUGE_ORDER : 0, !write);
+    if (frame === null) return -ERRNO.ENOMEM;
+    if (huge || write) area.ownsPages = true;
+    this.#pages.putFrame(huge ? first : page, frame, write);
+    return 0;
+  }
+
+  #swapIn(area: Area, page: number, write: boolean): number {
+    const frame = this.#pages.newFrame(0, false);
+    if (frame === null) return -ERRNO.ENOMEM;
+    this.#pages.swapIn(page, frame);
+    this.#pages.putFrame(page, frame, write || area.writable);
+    return 0;
+  }
+
+  #bringFileIn(area: Area, file: FilePages, page: number, write: boolean): number {
+    let cached = file.get(page) ?? null;
+    if (cached === null) {
+      cached = this.#pages.newSharedFrame();
+      if (cached === null) return -ERRNO.ENOMEM;
+      cached.cached = true;
+      file.set(page, cached);
+    }
+    if (write && area.kind !== "shared") {
+      const own = this.#copyOf(area, cached.phys);
+      if (own === null) return -ERRNO.ENOMEM;
+      this.#pages.putFrame(page, own, true);
+      return 0;
+    }
+    this.#putFilePage(area, page, cached);
+    if (!write) this.#mapAround(area, file, page);
+    return 0;
+  }
+
+  #putFilePage({ kind, writable }: Area, page: number, frame: PageFrame): void {
+    this.#pages.put(page, frame, frame.phys, writable && kind === "shared", 0);
+  }
+
+  /** What a file has already around a page that is read is mapped with it. */
+  #mapAround(area: Area, file: FilePages, page: number): void {
+    const window = page - page % AROUND_PAGES;
+    const first = Math.max(window, pageOf(area.start));
+    const end = Math.min(window + AROUND_PAGES, pageOf(area.end));
+    for (let near = first; near < end; near++) {
+      const frame = file.get(near);
+      if (frame === undefined || this.#pages.get(near) !== null) continue;
+      if (!this.#pages.isSwapped(near)) this.#putFilePage(area, near, frame);
+    }
+  }
+
+  /** A page of the process's own, which holds what another one does; null when there is none. */
+  #copyOf(area: Area, other: PhysAddr | null): PageFrame | null {
+    const own = this.#pages.newFrame(0, false);
+    if (own === null) return null;
+    if (other !== null) this.#pages.copy(other, own.phys);
+    area.ownsPages = true;
+    return own;
+  }
+
+  /** A page that is there may be written: in place, or as a copy where others have it too. */
+  #allowWrite(area: Area, page: number, mapped: MappedPage): number {
+    const { frame, order, phys } = mapped;
+    const isZero = frame.owner === "zero";
+    if (isZero && order > 0) return this.#replaceHugeZero(area, page);
+    if (isZero || frame.owner === "file" && area.kind !== "shared") {
+      const own = this.#copyOf(area, isZero ? null : phys);
+      return own === null ? -ERRNO.ENOMEM : this.#putInstead(page, 1, own);
+    }
+    const first = page - page % 2 ** order;
+    for (let at = first; at < first + 2 ** order; at++) {
+      const each = this.#pages.get(at)!;
+      each.writable = true;
+      each.exclusive = true;
+    }
+    return 0;
+  }
+
+  #replaceHugeZero(area: Area, page: number): number {
+    const own = this.#pages.newFrame(HUGE_ORDER, false);
+    if (own === null) return -ERRNO.ENOMEM;
+    area.ownsPages = true;
+    return this.#putInstead(page - page % HUGE_PAGES, HUGE_PAGES, own);
+  }
+
+  /** A frame of the process's own takes the place of pages that others have too. */
+  #putInstead(first: number, count: number, own: PageFrame): number {
+    const end = first + count;
+    return this.#replace(first * PAGE_SIZE_BYTES, end * PAGE_SIZE_BYTES, () => {
+      this.#pages.removeAll(first, end);
+      this.#pages.putFrame(first, own, true);
+    });
+  }
+}
