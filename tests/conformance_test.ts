@@ -12,7 +12,14 @@ import { Ledger } from "../runtime/dma/checker/ledger.ts";
 import recorded from "./conformance_agreement.json" with { type: "json" };
 
 /** Groups in which every case must agree. */
-const COMPLETE = [/^kernel\//, /^iova\//, /^pagetable\//, /^swiotlb\//, /^defects\//];
+const COMPLETE = [
+  /^kernel\//,
+  /^iova\//,
+  /^pagetable\//,
+  /^swiotlb\//,
+  /^hmm\/(?!.*odp)/,
+  /^defects\//,
+];
 
 const GOLDEN = "tests/golden";
 

@@ -1,12 +1,20 @@
 /** The cases of tests/golden/hmm as they are written down. */
 import type { Json } from "../difference.ts";
 
-/** A number, or the hexadecimal text of one that fits no double; null is all ones. */
-export type Word = number | string | null;
+/** One operation inside another. */
+export interface InnerOp {
+  readonly op: string;
+  readonly [field: string]: Json;
+}
+
+/** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
+export type PfnRun = readonly [number, number, string, number, number, number];
 
 /** One operation of a case, with its arguments and results. */
 export interface HmmOp {
   readonly op: string;
+  readonly inner?: readonly InnerOp[];
+  readonly pfns?: readonly PfnRun[];
   readonly [field: string]: Json | undefined;
 }
 
@@ -27,6 +35,3 @@ export interface HmmFacts {
   readonly bounce_pool?: readonly [number, number];
   readonly system_ram?: readonly (readonly [number, number])[];
 }
-
-/** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
-export type PfnRun = readonly [number, number, string, number, number, number];

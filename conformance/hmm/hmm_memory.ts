@@ -34,7 +34,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
 };
 
 /** The kernel's number for what a callback is told. */
-export const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
+const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
   unmap: 0,
   clear: 1,
   protect_area: 2,

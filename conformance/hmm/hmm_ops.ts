@@ -294,7 +294,7 @@ export class HmmOps {
 }
 
 function pfnsOf({ pfns }: HmmOp): readonly PfnRun[] {
-  return (pfns ?? []) as unknown as readonly PfnRun[];
+  return pfns ?? [];
 }
 
 function stateOf(map: HmmDmaMap | null): Answer {

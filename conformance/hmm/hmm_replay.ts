@@ -174,7 +174,7 @@ class HmmFile {
   /** The flush queue's timer, which fires where the record shows it. */
   #between(op: HmmOp): Difference | null {
     const queue = this.#host.dev.domain?.flushQueue ?? null;
-    const [first] = op.inner as unknown as readonly HmmOp[];
+    const [first] = op.inner ?? [];
     if (queue === null || first === undefined) {
       return { path: "op", expected: op.op, got: undefined };
     }
@@ -187,7 +187,7 @@ class HmmFile {
   }
 
   #differs(op: HmmOp, got: Json): Difference | null {
-    const lines = (op.inner as readonly Readonly<Record<string, Json>>[])
+    const lines = (op.inner ?? [])
       .map(({ inside_next_call: _inside, after_inner: _after, ...line }) => line);
     return firstDifference(this.#words.recorded(lines), got, "between");
   }

@@ -224,7 +224,7 @@ hmm_dma_map_free(nic, map)`,
       "takes the device off, and nobody reads the page table there until " +
       "mmu_notifier_invalidate_range_end(). What changes pages says it by itself; saying it by hand " +
       "shows what may come between.",
-    example: `${MACHINE}mm.touch(at, 4KiB)
+    example: `${MACHINE}mm.touch(at, 4KiB, write: true)
 mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mm.migrate(at)
 mmu_notifier_invalidate_range_end(mm, at, 4KiB)
@@ -265,7 +265,7 @@ assert counters.hmm.invalidate == 1`,
     parameters: [PROCESS, VIRT],
     result: "nothing",
     doc: "Moves the page at an address to other memory with what it holds: `mm.migrate(addr)`.",
-    example: `${MACHINE}mm.touch(at, 4KiB)
+    example: `${MACHINE}mm.touch(at, 4KiB, write: true)
 let before = mm.page(at).phys
 migrate(mm, at)
 assert mm.page(at).phys != before`,
