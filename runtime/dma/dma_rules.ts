@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
  */
-import { ADDRESS_LIMIT, type Bytes } from "../address.ts";
+import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
 export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemory"> {
@@ -37,6 +37,9 @@ export interface RangeObjects {
   readonly sizeBytes: Bytes;
 }
 
+/** The kernel keeps the top bit of the 64 of a size for itself. */
+const RANGE_LIMIT_BYTES: Bytes = 2 ** 63;
+
 /** One object: where the range is, and how long. */
 const MERGED_OBJECTS: RangeObjects = { count: 1, sizeBytes: 16 };
 /** Besides that: direction and attributes; the kind of memory and its provider. Two words each. */
@@ -54,7 +57,7 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),
-    rangeLimitBytes: quirks.has("iova_size_32_bits") ? 2 ** 31 : ADDRESS_LIMIT,
+    rangeLimitBytes: quirks.has("iova_size_32_bits") ? 2 ** 31 : RANGE_LIMIT_BYTES,
     rangeObjects: quirks.has("api_rfc_2024") ? FIRST_POSTED_OBJECTS : MERGED_OBJECTS,
     setsBusLength: !quirks.has("sg_bus_length_missing"),
     mapsPeersBehindHostBridge: !quirks.has("sg_host_bridge_unmapped"),
