@@ -131,7 +131,7 @@ function mapPages(
 export function freeCoherent(machine: Machine, dev: DmaDevice, memory: CoherentMemory): void {
   if (dev.domain !== null) {
     const totalBytes = memory.pages.length * memory.pageSizeBytes;
-    iommuTearDown(machine, dev.domain, memory.dma, totalBytes);
+    iommuTearDown(dev.domain, memory.dma, totalBytes);
   }
   for (const page of memory.pages) {
     machine.encryption?.unshare(page, memory.pageSizeBytes);

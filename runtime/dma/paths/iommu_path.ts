@@ -167,7 +167,7 @@ export function iommuUnmapPhys(
     }
     if (maintainsCaches(dev, attrs)) invalidateCaches(machine, phys as PhysAddr, sizeBytes, dir);
   }
-  iommuTearDown(machine, dev.domain, dma, sizeBytes);
+  iommuTearDown(dev.domain, dma, sizeBytes);
   if ((attrs & NOT_TO_TOUCH) === 0 && machine.swiotlb.contains(phys)) {
     machine.swiotlb.unmap(dev, phys as PhysAddr, sizeBytes, dir, attrs);
   }
@@ -176,7 +176,6 @@ export function iommuUnmapPhys(
 
 /** Clears a mapping's leaves and gives its range back, as the mode wants. */
 export function iommuTearDown(
-  machine: Machine,
   domain: IommuDomain,
   dma: DmaAddr,
   sizeBytes: Bytes,

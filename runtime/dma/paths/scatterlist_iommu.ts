@@ -291,7 +291,7 @@ export function iommuUnmapSg(
     if (start === DMA_MAPPING_ERROR) start = address;
     end = address + list.dmaLengthAt(index);
   }
-  if (end !== 0) iommuTearDown(machine, dev.domain, start, end - start);
+  if (end !== 0) iommuTearDown(dev.domain, start, end - start);
 }
 
 /**
