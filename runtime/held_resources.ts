@@ -98,6 +98,8 @@ interface MemoryUse {
 
 /** What events say is taken and not given back. */
 export class HeldBooks {
+  /** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
+  takenBytes: Bytes = 0;
   readonly #machine: Machine;
   readonly #iova = new Map<string, RangeBook>();
   readonly #leaves = new Map<string, RangeBook>();
@@ -209,6 +211,7 @@ export class HeldBooks {
         this.#slots.give(event.fields.slot, event.fields.slots);
         return;
       case "mem.alloc":
+        if (event.fields.what !== "pool_page") this.takenBytes += event.fields.size_bytes;
         if (COUNTED_ELSEWHERE.has(event.fields.what)) return;
         this.#useOf(event.fields.what).blocks.push({
           sizeBytes: event.fields.size_bytes,
@@ -338,6 +341,11 @@ export class HeldResources {
   /** Ends the watch; `leaks` goes on telling what was found. */
   stop(): void {
     this.#stop();
+  }
+
+  /** Host memory that mappings took, given back or not. */
+  get takenBytes(): Bytes {
+    return this.#books.takenBytes;
   }
 
   /** What was taken and not given back so far. */

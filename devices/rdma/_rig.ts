@@ -99,7 +99,7 @@ export function rig(options: RigOptions = {}): Rig {
       const start = virt(START + page * PAGE);
       mm.discard(start, virt(start + count * PAGE), true);
     },
-    flags: (region, index) => flagWords(region.umem.map.pfns.flags(index)).join(" "),
+    flags: (region, index) => flagWords(region.umem.pages.pfns.flags(index)).join(" "),
     count: (name) => bench.fields(name).length,
     failing: (point, act) => {
       const fault = new ArmedFault(FAULT[point], 1, 1);

@@ -10,15 +10,12 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
-  pfnToPhys,
   type VirtAddr,
 } from "../../runtime/address.ts";
 import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
 import { ERRNO } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import { hmmDmaMapPfn } from "../../runtime/mm/hmm_calls.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
 import type {
   ChangedRange,
   IntervalClient,
@@ -35,7 +32,6 @@ import type { UmemOdp } from "./umem_odp.ts";
 
 const TABLE = eventId("odp.table");
 const INVALIDATE = eventId("odp.invalidate");
-const { VALID, WRITE } = HMM_PFN;
 
 /** What a region counts. @see behaviour/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
@@ -120,14 +116,12 @@ export class MemoryRegion implements IntervalClient {
     const index = umem.indexOf(virt);
     const inPage = (virt - umem.start) % umem.pageBytes;
     const leftBytes = umem.pageBytes - inPage;
-    if (this.table === null) {
-      const { pfns } = umem.map;
-      const wanted = write ? VALID + WRITE : VALID;
-      const asked = this.#readOnlyLooksAbsent ? VALID + WRITE : wanted;
-      if (!pfns.has(index, asked)) return null;
-      return { address: pfnToPhys(pfns.pfn(index)) + inPage, leftBytes };
-    }
     const wanted = write ? TABLE_WRITE : TABLE_READ;
+    if (this.table === null) {
+      const asked = this.#readOnlyLooksAbsent ? TABLE_WRITE : wanted;
+      if ((umem.pages.access(index) & asked) === 0) return null;
+      return { address: umem.pages.cpuAddress(index) + inPage, leftBytes };
+    }
     if ((this.table.access(index) & wanted) === 0) return null;
     return { address: this.table.address(index) + inPage, leftBytes };
   }
@@ -167,22 +161,21 @@ export class MemoryRegion implements IntervalClient {
     memo: ReturnType<typeof peerMemo>,
   ): number {
     const { table, umem } = this;
-    const { map } = umem;
+    const { pages } = umem;
     const last = Math.min(first + count, umem.entries);
     const addresses: DmaAddr[] = [];
     const access: number[] = [];
     for (let index = first; index < last; index++) {
-      if (!map.pfns.has(index, VALID)) {
+      const allowed = pages.access(index);
+      if (allowed === 0) {
         addresses.push(0 as DmaAddr);
         access.push(0);
         continue;
       }
-      const address = hmmDmaMapPfn(this.#machine, umem.dev!, map, index, memo);
+      const address = pages.address(index, memo);
       if (address === DMA_MAPPING_ERROR) return -ERRNO.EFAULT;
       addresses.push(address);
-      const writable = map.pfns.has(index, WRITE) && !downgrade;
-      access.push(writable ? TABLE_READ | TABLE_WRITE : TABLE_READ);
-      umem.npages++;
+      access.push(downgrade ? TABLE_READ : allowed);
     }
     for (let index = first; index < last; index++) {
       table!.write(index, addresses[index - first]!, access[index - first]!);
@@ -245,13 +238,13 @@ export class MemoryRegion implements IntervalClient {
 
   /** Software has no table and nothing mapped: the pages are forgotten. */
   #forget(range: ChangedRange): void {
-    const { pfns } = this.umem.map;
+    const { umem } = this;
     const { first, last } = this.#clip(range);
     let valid = 0;
     for (let index = first; index <= last; index++) {
-      if (pfns.has(index, VALID)) valid++;
-      pfns.forget(index);
+      if (umem.pages.access(index) !== 0) valid++;
     }
+    umem.unmapPages(first, last - first + 1, this.name);
     this.statistics.invalidations += valid;
     this.statistics.invalidationsHandled++;
     this.#tellInvalidate(range, 0, valid, valid);
@@ -267,7 +260,6 @@ export class MemoryRegion implements IntervalClient {
    */
   #zap(first: number, last: number): number {
     const { statistics, umem } = this;
-    const { pfns } = umem.map;
     let start = -1;
     let zapped = 0;
     const close = (from: number, entries: number, counted: number) => {
@@ -277,7 +269,7 @@ export class MemoryRegion implements IntervalClient {
       statistics.invalidations += counted;
     };
     for (let index = first; index <= last; index++) {
-      if (pfns.has(index, VALID)) {
+      if (umem.pages.access(index) !== 0) {
         if (start < 0) start = index;
       } else if (start >= 0 && index % ENTRIES_OF_BLOCK === 0) {
         close(start, index - start, index - start + 1);

@@ -74,7 +74,7 @@ function act(bench: Rig, region: MemoryRegion, step: Step): void {
 
 /** The device reaches what the process has, and nothing else; the list says what is mapped. */
 function holds({ machine, mm }: Rig, { table, umem }: MemoryRegion): void {
-  const { pfns, state } = umem.map;
+  const { pfns, state } = umem.pages.map!;
   assertEquals(umem.locked, false);
   for (let index = 0; index < umem.entries; index++) {
     const at = START + index * PAGE;

@@ -25,7 +25,7 @@ Deno.test("a fault on one page writes a block of eight entries, of which one is 
   );
   assertEquals(mr.umem.npages, 1);
   assertEquals([mr.table!.access(9), mr.table!.access(10)], [TABLE_READ | TABLE_WRITE, 0]);
-  assertEquals(mr.table!.address(9), mr.umem.map.state.addr + 9 * PAGE as DmaAddr);
+  assertEquals(mr.table!.address(9), mr.umem.pages.map!.state.addr + 9 * PAGE as DmaAddr);
 });
 
 Deno.test("its neighbour is told again with it, and npages drifts (hmm-rdma-vfio.md 2.2, assertion 3)", () => {

@@ -17,6 +17,7 @@ import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../runtime/mm/range_fault.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 
 const RETRY = eventId("odp.retry");
@@ -75,7 +76,7 @@ export class PageFault {
       mm: umem.mm,
       notifier: umem.notifier,
       sequence: this.sequence!,
-      list: umem.map.pfns,
+      list: umem.pages.pfns,
       firstIndex: (start - umem.start) / PAGE_SIZE_BYTES,
       start,
       pages: (end - start) / PAGE_SIZE_BYTES,
@@ -94,7 +95,7 @@ export class PageFault {
    * too small; -EFAULT for one that cannot be mapped.
    */
   map(compare = true): StepResult {
-    const { region, request: { downgrade } } = this;
+    const { region, request: { downgrade, fault } } = this;
     if (region.released) return -ERRNO.EFAULT;
     const { umem } = region;
     umem.lock("ib_umem_odp_map_dma_and_lock");
@@ -106,9 +107,12 @@ export class PageFault {
     const { end, start } = this.#range();
     const first = umem.indexOf(start);
     const entries = (end - start) / umem.pageBytes;
-    if (!umem.hasOrder(first, entries)) {
+    const writes = umem.writable && !downgrade;
+    const access = writes ? TABLE_READ | TABLE_WRITE : TABLE_READ;
+    const refused = umem.pages.mapRange(first, entries, { fault, access });
+    if (refused !== 0) {
       umem.unlock();
-      return -ERRNO.EINVAL;
+      return refused;
     }
     const error = region.populate(first, entries, downgrade);
     if (error === 0) this.mappedEntries = entries;

@@ -124,8 +124,6 @@ export class RdmaAdapter implements ActivityHandler {
     const umem = getUmem(
       this.#machine,
       this.dev,
-      // The defect asks for a map of pages for a device too that has nothing that does DMA.
-      this.#machine.kernel.quirks.has("hmm_without_dma_device"),
       { ...request, kind, start: virt },
       region,
     );

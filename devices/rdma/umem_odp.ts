@@ -18,13 +18,22 @@ import { eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { AddressSpace } from "../../runtime/mm/address_space.ts";
-import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaUnmapPfn } from "../../runtime/mm/hmm_calls.ts";
-import { type HmmDmaMap, hmmPfnListAlone } from "../../runtime/mm/hmm_dma_map.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
 import type { IntervalClient, IntervalNotifier } from "../../runtime/mm/interval_notifier.ts";
+import { TABLE_WRITE } from "./device_table.ts";
+import { hmmMappedPages } from "./hmm_mapped_pages.ts";
+import type { PagesInit, RegionPages } from "./region_pages.ts";
+import { singleMappedPages } from "./single_mapped_pages.ts";
 
 const DIRTY = eventId("odp.dirty");
-const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+/** How a release makes pages reachable. */
+const WAYS: Readonly<
+  Record<
+    KernelStrategies["rdma"]["mapsPagesBy"],
+    (init: PagesInit) => RegionPages | number
+  >
+> = { single_mappings: singleMappedPages, hmm_dma_map: hmmMappedPages };
 
 /** Pages of 4 KiB, and of 2 MiB where huge pages are asked for. */
 const PAGE_SHIFT = 12;
@@ -45,8 +54,6 @@ export interface UmemRequest {
 }
 
 export class UmemOdp {
-  /** How many pages the device's table was told of, one by one. @see chapter 4, case 1 */
-  npages = 0;
   /** Somebody works on it. */
   locked = false;
   notifier: IntervalNotifier | null = null;
@@ -65,7 +72,7 @@ export class UmemOdp {
     machine: Machine,
     readonly dev: DmaDevice | null,
     request: UmemRequest,
-    readonly map: HmmDmaMap,
+    readonly pages: RegionPages,
   ) {
     this.#machine = machine;
     this.mm = request.mm;
@@ -74,6 +81,11 @@ export class UmemOdp {
     this.pageShift = request.huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
     this.start = alignDown(request.start, this.pageBytes) as VirtAddr;
     this.end = alignUp(request.start + request.sizeBytes, this.pageBytes) as VirtAddr;
+  }
+
+  /** How many pages the kernel thinks that the device has. */
+  get npages(): number {
+    return this.pages.npages;
   }
 
   get pageBytes(): Bytes {
@@ -114,22 +126,6 @@ export class UmemOdp {
   }
 
   /**
-   * Whether every page of a range can stand for an entry of the device's table: the CPU must map it
-   * as large as that.
-   * @see behaviour/hmm-rdma-vfio.md 2.2 (5)
-   */
-  hasOrder(first: number, entries: number): boolean {
-    const order = this.pageShift - PAGE_SHIFT;
-    const { pfns } = this.map;
-    for (let entry = first; entry < first + entries; entry++) {
-      const index = entry * 2 ** order;
-      const fresh = pfns.has(index, VALID) && !pfns.has(index, DMA_MAPPED);
-      if (fresh && pfns.order(index) < order) return false;
-    }
-    return true;
-  }
-
-  /**
    * Unmaps entries, tells the process which of them were written, and forgets them. The caller holds
    * the lock and has taken them out of the device's table.
    *
@@ -137,43 +133,41 @@ export class UmemOdp {
    * @see behaviour/hmm-rdma-vfio.md 2.3 (5)
    */
   unmapPages(first: number, entries: number, region: string): number {
-    const { pfns } = this.map;
+    const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
       // The call would say no; gigabytes that nobody has touched are to make no events.
-      if (pfns.flags(index) === 0) continue;
-      const writable = pfns.has(index, WRITE);
-      if (this.dev !== null && hmmDmaUnmapPfn(this.#machine, this.dev, this.map, index)) {
+      if (!pages.isUsed(index)) continue;
+      const writable = (pages.access(index) & TABLE_WRITE) !== 0;
+      if (pages.unmap(index)) {
         unmapped++;
-        this.npages--;
         if (writable) this.#markDirty(index, region);
       }
-      pfns.forget(index);
+      pages.forget(index);
     }
     return unmapped;
   }
 
   #markDirty(index: number, region: string): void {
     const { events } = this.#machine;
-    const frame = this.mm.frameOf(this.map.pfns.pfn(index));
+    const frame = this.mm.frameOf(this.pages.pfn(index));
     if (frame === null) return;
     frame.dirty = true;
     if (events.tick(DIRTY)) events.emit(DIRTY, { region, phys: frame.phys });
   }
 
-  /** Nobody is told any more, and map and range go. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  /** Nobody is told any more, and lists and addresses go. @see behaviour/hmm-rdma-vfio.md 2.5 */
   release(): void {
     if (this.notifier !== null) this.mm.notifiers.remove(this.notifier);
     this.notifier = null;
-    hmmDmaMapFree(this.#machine, this.dev, this.map);
+    this.pages.release();
   }
 }
 
 /**
  * Memory of a process for a device.
  *
- * @param dev Null for a software device, which gets a list of page frames and no map.
- * @param mapsSoftware The map is asked for a software device all the same, and crashes.
+ * @param dev Null for a software device.
  * @param client Who is told when the process changes it.
  * @returns The memory, or a negative errno.
  * @see behaviour/hmm-rdma-vfio.md 2.1
@@ -181,7 +175,6 @@ export class UmemOdp {
 export function getUmem(
   machine: Machine,
   dev: DmaDevice | null,
-  mapsSoftware: boolean,
   request: UmemRequest,
   client: IntervalClient,
 ): UmemOdp | number {
@@ -196,17 +189,15 @@ export function getUmem(
   const end = alignUp(request.start + sizeBytes, pageBytes) as VirtAddr;
   if (start === end) return -ERRNO.EINVAL;
   const pages = (end - start) / PAGE_SIZE_BYTES;
-  const map = dev === null && !mapsSoftware
-    ? hmmPfnListAlone(machine, pages, pageBytes)
-    : hmmDmaMapAlloc(machine, dev, pages, pageBytes);
-  if (typeof map === "number") return map;
-  const { faults } = machine;
+  const { faults, kernel: { strategies } } = machine;
+  const mapped = WAYS[strategies.rdma.mapsPagesBy]({ machine, dev, pages, entryBytes: pageBytes });
+  if (typeof mapped === "number") return mapped;
   const refused = faults === null ? 0 : faults.errnoAt(FAULT["mmu_interval_notifier_insert"]);
   if (refused !== 0) {
-    hmmDmaMapFree(machine, dev, map);
+    mapped.release();
     return refused;
   }
-  const umem = new UmemOdp(machine, dev, request, map);
+  const umem = new UmemOdp(machine, dev, request, mapped);
   umem.notifier = mm.notifiers.insert(start, end, client);
   return umem;
 }

@@ -1,6 +1,7 @@
 /** What the VM makes of an error that a builtin threw. */
 import { AddressLimitError } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
+import { NotInReleaseError } from "../../runtime/kernels/features.ts";
 import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
 import type { RaisedError } from "../values/raised_error.ts";
 
@@ -10,5 +11,8 @@ export function errorKind(error: unknown): RaisedError | null {
     return { kind: "kernel", errno: error.errno, what: error.what, blkStatus: error.blkStatus };
   }
   if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
+  if (error instanceof NotInReleaseError) {
+    return { kind: "not_in_release", what: error.message };
+  }
   return error instanceof MemoryLimitError ? { kind: "memory_limit", what: error.message } : null;
 }

@@ -58,20 +58,6 @@ explain m
 show ssd.mappings
 dma_unmap_phys(ssd, m, 4KiB, bidirectional)
 explain m
-let state = iova_state()
-show state
-if dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB) {
-  show state
-  explain state
-  dma_iova_link(ssd, state, 0x10_0000, 0, 4KiB, to_device)
-  dma_iova_link(ssd, state, 0x20_0000, 16KiB, 4KiB, to_device)
-  show state
-  print state
-  dma_iova_unlink(ssd, state, 0, 4KiB, to_device)
-  dma_iova_unlink(ssd, state, 16KiB, 4KiB, to_device)
-  dma_iova_free(ssd, state)
-  show state
-}
 ssd.dma_read(0x1234_0000, 16)
 let mem = dma_alloc_coherent(ssd, 8KiB)
 print mem
@@ -115,18 +101,6 @@ let refused = ssd.submit(read, lba: 0, into: buffer(size: 510B, offset: 1B))
 wait refused
 explain refused
 explain refused.error
-let iterated = request(bio(write, lba: 0, from: alloc_pages(3, contiguous: false)))
-let started = dma_iter()
-let kept = iova_state()
-explain kept
-if blk_rq_dma_map_iter_start(iterated, ssd, kept, started) {
-  explain started
-  explain kept
-  explain iterated
-  if not blk_rq_dma_unmap(iterated, ssd, kept, 12KiB) {
-    dma_unmap_phys(ssd, started.addr, 4KiB, to_device)
-  }
-}
 let unset = try dma_set_mask(ssd, 8)
 if not unset.ok { explain unset }
 dma_set_mask(ssd, 64)
@@ -139,9 +113,41 @@ show bytes"01 02"
 print now()
 `;
 
+/** The same of what 6.12 does not have. */
+const LATER = `
+let state = iova_state()
+show state
+if dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB) {
+  show state
+  explain state
+  dma_iova_link(ssd, state, 0x10_0000, 0, 4KiB, to_device)
+  dma_iova_link(ssd, state, 0x20_0000, 16KiB, 4KiB, to_device)
+  show state
+  print state
+  dma_iova_unlink(ssd, state, 0, 4KiB, to_device)
+  dma_iova_unlink(ssd, state, 16KiB, 4KiB, to_device)
+  dma_iova_free(ssd, state)
+  show state
+}
+let iterated = request(bio(write, lba: 0, from: alloc_pages(3, contiguous: false)))
+let started = dma_iter()
+let kept = iova_state()
+explain kept
+if blk_rq_dma_map_iter_start(iterated, ssd, kept, started) {
+  explain started
+  explain kept
+  explain iterated
+  if not blk_rq_dma_unmap(iterated, ssd, kept, 12KiB) {
+    dma_unmap_phys(ssd, started.addr, 4KiB, to_device)
+  }
+}
+`;
+
 for (const machine of MACHINES) {
   Deno.test(`show, explain and print never exceed 80 columns (${machine})`, () => {
-    const { problems, output } = runScript(`machine { ${machine} }\n${BODY}`);
+    const { problems, output } = runScript(
+      `machine { ${machine} }\n${BODY}${machine.includes("6.12") ? "" : LATER}`,
+    );
     assertEquals(problems, []);
     assert(output.length > 200, `${output.length} lines`);
     for (const line of output) {

@@ -12,8 +12,13 @@ export interface BranchOutcome {
   readonly world: World;
   /** The error that ended the block; null when it came to its end. */
   readonly raised: Raised | null;
-  /** What happened in the block. */
+  /**
+   * What happened in the block.
+   * @throws {LimitError} E0805 when more happened than is kept.
+   */
   readonly events: readonly MachineEvent[];
+  /** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
+  readonly memoryBytes: number;
   /** How often, by event name; events that did not happen are left out. */
   readonly counts: ReadonlyMap<string, number>;
   /** The virtual time it took. */

@@ -15,4 +15,6 @@ export type RaisedError =
   /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
   | { readonly kind: "memory_limit"; readonly what: string }
   /** The machine would use an address that is no exact number. */
-  | { readonly kind: "address_limit"; readonly what: string };
+  | { readonly kind: "address_limit"; readonly what: string }
+  /** The machine's release does not have what was called. */
+  | { readonly kind: "not_in_release"; readonly what: string };

@@ -39,6 +39,8 @@ export interface FaultCount {
 
 /** Notes what is taken and not given back, until it is stopped. */
 export interface ResourceWatch {
+  /** Host memory that mappings took, given back or not. */
+  readonly takenBytes: number;
   leaks(): readonly Leak[];
   stop(): void;
 }

@@ -7,6 +7,7 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
@@ -267,13 +268,18 @@ export class Branches {
   outcomeOf(side: SideRun, settings: readonly MachineSetting[]): BranchOutcome {
     const { raised, counts, seq, startNs, watch } = side.branches.branch!;
     const { recorder } = side.world;
-    wantAllEvents(recorder);
+    let events: readonly MachineEvent[] | null = null;
     this.vm.chargeMemory(side.world.touchedBytes);
     return {
       settings,
       world: side.world,
       raised,
-      events: recorder.after(seq),
+      // More may have happened than is kept: who only counts does not mind.
+      get events() {
+        wantAllEvents(recorder);
+        return events ??= recorder.after(seq);
+      },
+      memoryBytes: watch.takenBytes,
       counts: new Map(
         this.vm.registry.eventNames.map((name, index) =>
           [name, side.world.count(name) - counts[index]!] as const

@@ -1,5 +1,7 @@
 /** Errors and values that several instructions have in common. */
 import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { Limits } from "../values/limits.ts";
+import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { FunctionCode } from "./code.ts";
 import { describeValue } from "../values/operators.ts";
@@ -35,6 +37,25 @@ export function wrongCount(code: FunctionCode, count: number): ScriptError {
     "E0917",
     `${what} takes ${wanted} ${wanted === 1 ? "argument" : "arguments"}, but got ${count}`,
   );
+}
+
+export function memoryHint({ memoryBytes }: Limits): string {
+  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
+}
+
+/** What a script cannot expect, and which is no bug either. */
+export function notExpected(
+  { kind, what }: Exclude<RaisedError, Raised>,
+  limits: Limits,
+): ScriptError {
+  switch (kind) {
+    case "memory_limit":
+      return new LimitError("E0802", what, memoryHint(limits));
+    case "address_limit":
+      return new LimitError("E0808", what, "give the IOMMU fewer bits: `address_bits = 48`");
+    case "not_in_release":
+      return new ScriptError("E0927", what, "`kernel` in the machine chooses another release");
+  }
 }
 
 /**

@@ -28,7 +28,7 @@ import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
-import { attempt, wrongCount } from "./mistakes.ts";
+import { attempt, memoryHint, notExpected, wrongCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { settleOutcome } from "./outcome.ts";
 import { Races } from "./races.ts";
@@ -336,10 +336,7 @@ export class Vm implements LoopVm, SideRun {
         throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
       }
       if (known.kind !== "kernel") {
-        const limit = known.kind === "memory_limit"
-          ? new LimitError("E0802", known.what, memoryHint(this.limits))
-          : new LimitError("E0808", known.what, "give the IOMMU fewer bits: `address_bits = 48`");
-        throw new ScriptFailure(this.#describe(limit));
+        throw new ScriptFailure(this.#describe(notExpected(known, this.limits)));
       }
       raising = new Raising(known, this.#spanAt(this.pc), this.#callers());
     }
@@ -464,8 +461,4 @@ export class Vm implements LoopVm, SideRun {
       scopes: this.scopes.length,
     });
   }
-}
-
-function memoryHint({ memoryBytes }: Limits): string {
-  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }

@@ -32,7 +32,8 @@ export interface KernelStrategies {
     readonly bouncesPeerMemory: boolean;
     /** DMA debugging. @see behaviour/dma.md 8.2, last paragraph */
     readonly debug: DebugRules;
-    readonly destroy: DestroyStrategy;
+    /** How ranges that are reserved first and linked later end; null where there are none yet. */
+    readonly twoStep: { readonly destroy: DestroyStrategy } | null;
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -43,6 +44,13 @@ export interface KernelStrategies {
   readonly vfio: {
     /** A buffer's pages stand in a scatterlist, which is mapped as a whole. */
     readonly keepsScatterlist: boolean;
+  };
+  readonly rdma: {
+    /**
+     * Pages of a region that is paged on demand are mapped each by itself, or put into a page-wise
+     * DMA map. @see behaviour/hmm-rdma-vfio.md 2.1, chapter 6
+     */
+    readonly mapsPagesBy: "single_mappings" | "hmm_dma_map";
   };
   readonly peers: {
     /** A BAR can be lent without pages. @see behaviour/p2p.md 9.9 */
@@ -74,8 +82,6 @@ export interface KernelRelease extends Kernel {
   readonly doc: string;
 }
 
-const DESTROY_AS_UNMAP: DestroyStrategy = { atOnce: false, frees: "mapped_length" };
-
 const SCATTERLISTS: KernelStrategies = {
   block: {
     softCapSectors: 2560,
@@ -84,9 +90,10 @@ const SCATTERLISTS: KernelStrategies = {
     joinsInsideBio: false,
     keepsGapBit: false,
   },
-  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE, destroy: DESTROY_AS_UNMAP },
+  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE, twoStep: null },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
   vfio: { keepsScatterlist: true },
+  rdma: { mapsPagesBy: "single_mappings" },
   peers: { lendsWithoutPages: false },
 };
 
@@ -98,15 +105,20 @@ const TWO_STEP: KernelStrategies = {
     joinsInsideBio: true,
     keepsGapBit: true,
   },
-  dma: { bouncesPeerMemory: true, debug: DEBUG_PHYSICAL, destroy: DESTROY_AS_UNMAP },
+  dma: {
+    bouncesPeerMemory: true,
+    debug: DEBUG_PHYSICAL,
+    twoStep: { destroy: { atOnce: false, frees: "mapped_length" } },
+  },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
   vfio: { keepsScatterlist: false },
+  rdma: { mapsPagesBy: "hmm_dma_map" },
   peers: { lendsWithoutPages: true },
 };
 
 const DESTROYS_AT_ONCE: KernelStrategies = {
   ...TWO_STEP,
-  dma: { ...TWO_STEP.dma, destroy: { atOnce: true, frees: "reservation" } },
+  dma: { ...TWO_STEP.dma, twoStep: { destroy: { atOnce: true, frees: "reservation" } } },
 };
 
 /** What all of 7.2 and 7.3 have. */

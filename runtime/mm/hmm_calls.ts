@@ -11,6 +11,7 @@ import type { PeerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { errnoName } from "../errno.ts";
 import type { EventFields, KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
+import { requireFeature } from "../kernels/features.ts";
 import type { Machine } from "../machine.ts";
 import {
   type HmmDmaMap,
@@ -35,6 +36,7 @@ function during<C extends KernelCall, T>(
   act: () => T,
   told: (result: T) => readonly [EventFields<`ret.${C}`>, Why],
 ): T {
+  requireFeature(machine, "hmm_dma_map", call.api);
   const { events } = machine;
   const outer = events.context.enterDevice(dev?.name ?? null);
   try {

@@ -38,8 +38,8 @@ type ListCost = "hmm_pfn_list" | "hmm_dma_list";
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** Bytes of an address in the list of addresses. */
-const DMA_LIST_ENTRY_BYTES = 8;
+/** Bytes of a word in either list. */
+const LIST_ENTRY_BYTES = 8;
 
 /** How a map reaches memory. */
 export type HmmMapMode =
@@ -267,22 +267,27 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
   return dmaList ?? dereferenceNull(machine.events, call, "the list of addresses of a map");
 }
 
-function takeList(
+/**
+ * Takes memory for a list of words.
+ * @returns False when there is none.
+ */
+export function takeList(
   machine: Machine,
   what: ListCost,
-  pages: number,
+  entries: number,
   point: FaultPoint,
 ): boolean {
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(point) !== 0) return false;
-  const sizeBytes = pages * DMA_LIST_ENTRY_BYTES;
+  const sizeBytes = entries * LIST_ENTRY_BYTES;
   machine.memory.chargeHost(sizeBytes);
   if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "slab" });
   return true;
 }
 
-function giveList(machine: Machine, what: ListCost, pages: number): void {
+/** Gives the memory of a list back. */
+export function giveList(machine: Machine, what: ListCost, entries: number): void {
   const { events } = machine;
-  const sizeBytes = pages * DMA_LIST_ENTRY_BYTES;
+  const sizeBytes = entries * LIST_ENTRY_BYTES;
   if (events.tick(MEM_FREE)) events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "slab" });
 }

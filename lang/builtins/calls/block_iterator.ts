@@ -2,6 +2,7 @@
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import { requireFeature } from "../../../runtime/kernels/features.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";
@@ -34,18 +35,25 @@ let iter = dma_iter()
 assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** The iterator's functions, with the release's behaviour. */
-function blkDma(run: Run): BlkDma {
+/** The iterator's functions, with the release's behaviour, for the one that is called. */
+function blkDma(run: Run, call: string): BlkDma {
   const { machine } = run.lab;
+  requireFeature(machine, "blk_dma_iter", call);
   return new BlkDma(machine, blockRules(machine.kernel));
 }
 
 /** Sets the request of events while the iterator works on it. */
-function forRequest<T>(run: Run, request: NvmeRequest, work: (blk: BlkDma) => T): T {
+function forRequest<T>(
+  run: Run,
+  call: string,
+  request: NvmeRequest,
+  work: (blk: BlkDma) => T,
+): T {
+  const blk = blkDma(run, call);
   const { events } = run.lab.machine;
   const outer = events.context.enterRequest(request.id);
   try {
-    return work(blkDma(run));
+    return work(blk);
   } finally {
     events.context.leaveRequest(outer);
   }
@@ -54,24 +62,29 @@ function forRequest<T>(run: Run, request: NvmeRequest, work: (blk: BlkDma) => T)
 const STEP = [REQ, DEV, STATE, ITER] as const;
 type Step = Decoded<typeof STEP>;
 
-function starting(method: "start" | "startMetadata") {
+function starting(call: string, method: "start" | "startMetadata") {
   return (run: Run, [request, dev, state, target]: Step): boolean => {
     const { recorder } = run;
     const before = recorder.events.length;
     const { iter } = target;
     state.device = dev;
-    const started = forRequest(run, request, (blk) => blk[method](request, dev, state.state, iter));
+    const started = forRequest(
+      run,
+      call,
+      request,
+      (blk) => blk[method](request, dev, state.state, iter),
+    );
     state.kind = iter.kind;
     target.leftBy = recorder.events.slice(before);
     return started;
   };
 }
 
-function stepping(method: "next" | "nextMetadata") {
+function stepping(call: string, method: "next" | "nextMetadata") {
   return (run: Run, [request, dev, , target]: Step): boolean => {
     const { recorder } = run;
     const before = recorder.events.length;
-    const found = forRequest(run, request, (blk) => blk[method](request, dev, target.iter));
+    const found = forRequest(run, call, request, (blk) => blk[method](request, dev, target.iter));
     target.leftBy = [...target.leftBy ?? [], ...recorder.events.slice(before)];
     return found;
   };
@@ -94,7 +107,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
       "False at the end and on failure: the iterator's status tells which.",
     example: `${STARTED}assert iter.len == 12KiB
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: starting("start"),
+    run: starting("blk_rq_dma_map_iter_start", "start"),
   }),
   builtin({
     name: "blk_rq_dma_map_iter_next",
@@ -105,7 +118,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
 assert not blk_rq_dma_map_iter_next(req, ssd, state, iter)
 assert iter.status == OK
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: stepping("next"),
+    run: stepping("blk_rq_dma_map_iter_next", "next"),
   }),
   builtin({
     name: "blk_rq_integrity_dma_map_iter_start",
@@ -115,7 +128,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     example: `${METADATA_STARTED}assert iter.len == 32B and state.size == 0
 assert not blk_rq_dma_unmap(req, ssd, state, 32B)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: starting("startMetadata"),
+    run: starting("blk_rq_integrity_dma_map_iter_start", "startMetadata"),
   }),
   builtin({
     name: "blk_rq_integrity_dma_map_iter_next",
@@ -127,7 +140,7 @@ assert blk_rq_integrity_dma_map_iter_next(req, ssd, state, iter)
 assert iter.addr % 4KiB == 0x80
 dma_unmap_phys(ssd, first, 32B, from_device)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: stepping("nextMetadata"),
+    run: stepping("blk_rq_integrity_dma_map_iter_next", "nextMetadata"),
   }),
   builtin({
     name: "blk_rq_dma_map_coalesce",
@@ -136,7 +149,7 @@ dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
     doc: "True when the whole request became one range, so that next must not be called.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: (run, [state]) => blkDma(run).coalesce(state.state),
+    run: (run, [state]) => blkDma(run, "blk_rq_dma_map_coalesce").coalesce(state.state),
   }),
   builtin({
     name: "blk_rq_dma_unmap",
@@ -147,6 +160,11 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     example: `${STARTED}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
 assert iommu.live_mappings == 0`,
     run: (run, [request, dev, { state, kind }, mappedBytes]) =>
-      forRequest(run, request, (blk) => blk.unmap(request, dev, state, mappedBytes, kind)),
+      forRequest(
+        run,
+        "blk_rq_dma_unmap",
+        request,
+        (blk) => blk.unmap(request, dev, state, mappedBytes, kind),
+      ),
   }),
 ];

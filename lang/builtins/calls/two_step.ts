@@ -5,6 +5,7 @@ import { ATTRS, DEV, DIR, OFFSET, PHYS, SIZE, STATE } from "./parameters.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { IovaStateTarget } from "../things/dma/iova_state.ts";
+import { requireFeature } from "../../../runtime/kernels/features.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -108,6 +109,10 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     result: "bool",
     doc: "True when a range was reserved. Still true after free and destroy: only the size counts.",
     example: `let state = iova_state()\nassert not dma_use_iova(state)`,
-    run: (run, [state]) => run.lab.machine.dma.dmaUseIova(state.state),
+    run(run, [state]) {
+      const { machine } = run.lab;
+      requireFeature(machine, "two_step", "dma_use_iova");
+      return machine.dma.dmaUseIova(state.state);
+    },
   }),
 ];

@@ -28,17 +28,6 @@ function callsOf({ counts }: BranchOutcome): number {
   return calls;
 }
 
-/** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
-function memoryOf({ events }: BranchOutcome): number {
-  let bytes = 0;
-  for (const event of events) {
-    if (event.name !== "mem.alloc") continue;
-    const { size_bytes: sizeBytes, what } = event.fields;
-    if (what !== "pool_page") bytes += sizeBytes;
-  }
-  return bytes;
-}
-
 function wordsIn(outcome: BranchOutcome, eventName: string, field: string): string[] {
   return outcome.events.filter(({ name }) => name === eventName).map(({ fields }) =>
     String((fields as Readonly<Record<string, unknown>>)[field])
@@ -113,7 +102,7 @@ function cells(outcome: BranchOutcome): string[] {
   return [
     endText(outcome),
     String(callsOf(outcome)),
-    formatSize(memoryOf(outcome)),
+    formatSize(outcome.memoryBytes),
     String(outcome.counts.get("iotlb.sync") ?? 0),
     formatDuration(outcome.durationNs),
   ];
@@ -137,7 +126,7 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     memory: f.size(
       "Host memory that its mappings took: lists, descriptors, arrays. A sum over all of them, whatever was " +
         "given back in between: not how much was held at once.",
-      (outcome) => memoryOf(outcome),
+      ({ memoryBytes }) => memoryBytes,
     ),
     invalidations: f.int(
       "How often the IOMMU was told to forget translations.",

@@ -210,6 +210,14 @@ export const RUN_CODES = {
     example:
       'machine { leaks = fail\n  iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" {\n  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # never unmapped\n}',
   },
+  E0927: {
+    title: "function of a later release",
+    explanation:
+      "A machine's kernel has the functions of its release and no others: a driver for it could not call this one. " +
+      "`kernel` in the machine, or in a test's `with`, chooses another release.",
+    example: 'test "too early" with { kernel = "6.12" } {\n' +
+      "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",
+  },
   E0999: {
     title: "bug in dmalab",
     explanation:

@@ -34,7 +34,7 @@ Deno.test("every code of a run has a title, a paragraph and an example", () => {
 Deno.test("the example of every code of a run ends with it", () => {
   for (const [code, { example }] of ENTRIES) {
     if (NOT_SHOWN.includes(code)) continue;
-    const declares = /^(machine|bench|fn)/.test(example);
+    const declares = /^(machine|bench|fn|test)/.test(example);
     const setting = example.includes("machine {") ? "" : MACHINE;
     const text = setting + (declares ? "" : NAMES) + example;
     const compiled = program(text);

@@ -50,6 +50,7 @@ import { hexAddress } from "../hex_address.ts";
 import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
+import { noTwoStep, type TwoStepApi } from "./no_two_step.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
 
 export type { CoherentMemory } from "./coherent.ts";
@@ -107,7 +108,7 @@ export class DmaMapping {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
-  readonly #twoStep: TwoStepCalls;
+  readonly #twoStep: TwoStepApi;
   readonly #scatterlists: ScatterlistCalls;
   readonly #checker: DmaChecker | null;
   readonly #areas: KernelAreas;
@@ -120,7 +121,9 @@ export class DmaMapping {
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
-    this.#twoStep = new TwoStepCalls(machine, this.#calls, this.#mappings);
+    this.#twoStep = machine.kernel.strategies.dma.twoStep === null
+      ? noTwoStep(machine)
+      : new TwoStepCalls(machine, this.#calls, this.#mappings);
     this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
   }
 

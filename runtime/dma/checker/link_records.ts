@@ -5,7 +5,7 @@
  * thirty-two links of a request cost one. Only the first buffer of a range may start inside a
  * granule, so whoever walks over a range looks at its first byte and at granules from there.
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { RangePart } from "../paths/two_step.ts";
@@ -13,6 +13,11 @@ import type { CheckedDevice, Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
+/**
+ * How far a record may grow in a range whose links come and go page by page. All records that may
+ * fill the range would be looked for in one place: a million of them there takes for ever.
+ */
+const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
 export class LinkRecords {
   readonly #ledger: Ledger;
@@ -38,8 +43,9 @@ export class LinkRecords {
       table.sizeBytes[last]! += sizeBytes;
       return true;
     }
-    const span = state.sizeBytes;
-    const record = this.#ledger.add(device, MADE.LINK, dma, sizeBytes, span);
+    const alone = state.linkedBytes <= dev.domain.roundUp(sizeBytes);
+    const spanBytes = continues || alone ? state.sizeBytes : PIECEMEAL_SPAN_BYTES;
+    const record = this.#ledger.add(device, MADE.LINK, dma, sizeBytes, spanBytes);
     table.describe(record, phys, dir, attrs);
     table.mark(record, MARK.UNSYNCED);
     state.lastLinkRecord = record;

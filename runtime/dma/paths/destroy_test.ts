@@ -1,5 +1,6 @@
 /** How a destroy differs between releases: when the hardware is told, and how much goes back. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { NotInReleaseError } from "../../kernels/features.ts";
 import type { KernelProfile } from "../../kernels/kernels.ts";
 import type { IommuMode } from "../../machine_config.ts";
 import { DMA_TO_DEVICE } from "../attributes.ts";
@@ -100,5 +101,22 @@ Deno.test("a destroy of nothing frees the range, and neither unmaps nor flushes,
     const { fields, names } = destroyed(kernel, "lazy", { pages: 2, linked: 0 });
     assertEquals(names(...IN_A_DESTROY), ["iova.free"]);
     assertEquals(fields("iova.free")[0]!.size_bytes, 2 * PAGE);
+  }
+});
+
+Deno.test("6.12 has no two-step API: each of its calls says since when there is one (hmm-rdma-vfio.md 6.9)", () => {
+  const { dev, machine: { dma } } = testBench({ machine: { kernel: "6.12" } });
+  const state = new DmaIovaState();
+  const calls = {
+    dma_iova_try_alloc: () => dma.dmaIovaTryAlloc(dev, state, at(SCATTERED), PAGE),
+    dma_iova_link: () => dma.dmaIovaLink(dev, state, at(SCATTERED), 0, PAGE, DMA_TO_DEVICE),
+    dma_iova_sync: () => dma.dmaIovaSync(dev, state, 0, PAGE),
+    dma_iova_unlink: () => dma.dmaIovaUnlink(dev, state, 0, PAGE, DMA_TO_DEVICE),
+    dma_iova_destroy: () => dma.dmaIovaDestroy(dev, state, PAGE, DMA_TO_DEVICE),
+    dma_iova_free: () => dma.dmaIovaFree(dev, state),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const { message } = assertThrows(call, NotInReleaseError);
+    assertEquals(message, `There is no ${name}() in 6.12: the two-step API came with 6.16`);
   }
 });

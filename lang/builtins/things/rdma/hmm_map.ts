@@ -5,7 +5,7 @@ import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { MachineEvent } from "../../../../runtime/events.ts";
 import type { PeerMemo } from "../../../../runtime/dma/paths/scatterlist_peer.ts";
 import type { HmmDmaMap } from "../../../../runtime/mm/hmm_dma_map.ts";
-import { flagWords, HMM_PFN } from "../../../../runtime/mm/hmm_pfn_list.ts";
+import { flagWords, HMM_PFN, type HmmPfnList } from "../../../../runtime/mm/hmm_pfn_list.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";
@@ -30,7 +30,7 @@ export interface HmmMapTarget {
 }
 
 /** Where the device sees an entry, or null while it is not mapped. */
-function addressOf({ map }: HmmMapTarget, index: number): DmaAddr | null {
+export function addressOf({ map }: Pick<HmmMapTarget, "map">, index: number): DmaAddr | null {
   const { pfns } = map;
   if (!pfns.has(index, HMM_PFN.DMA_MAPPED) || pfns.has(index, HMM_PFN.P2PDMA_BUS)) return null;
   if (map.mode === "iova") return map.state.addr + index * map.entrySizeBytes as DmaAddr;
@@ -48,8 +48,12 @@ export const ENTRY = {
   word: "string",
 } as const;
 
-export function plainEntry(target: HmmMapTarget, index: number): PlainOf<typeof ENTRY> {
-  const { pfns } = target.map;
+/** @param dma Where the device sees it, or null. */
+export function plainEntry(
+  pfns: HmmPfnList,
+  index: number,
+  dma: DmaAddr | null,
+): PlainOf<typeof ENTRY> {
   const [high, low] = pfns.word(index);
   const half = (value: number) => value.toString(16).padStart(HALF_DIGITS, "0");
   const pfn = pfns.pfn(index);
@@ -58,7 +62,7 @@ export function plainEntry(target: HmmMapTarget, index: number): PlainOf<typeof 
     pfn,
     phys: pfn === 0 ? null : pfnToPhys(pfn),
     order: pfns.order(index),
-    dma: addressOf(target, index),
+    dma,
     word: `0x${half(high)}_${half(low)}`,
   };
 }
@@ -173,8 +177,11 @@ let mm = address_space()
 hmm_range_fault(mm, map, mm.mmap(16KiB), 4)
 assert map.entry(0).flags == [valid]
 hmm_dma_map_free(nic, map)`,
-      run: (_run, target, [index]) =>
-        plainEntry(target, toInt(index, "index", 0, target.map.pfns.length - 1)),
+      run(_run, target, [index]) {
+        const { pfns } = target.map;
+        const number = toInt(index, "index", 0, pfns.length - 1);
+        return plainEntry(pfns, number, addressOf(target, number));
+      },
     }),
   ],
   format: formatMap,

@@ -53,11 +53,16 @@ const FIELDS = fieldsOf<MrTarget>((f) => ({
   ),
   map: f.of(
     HMM_MAP,
-    "Its list of page frames with what is mapped; a software device has the list alone.",
+    "Its list of page frames with what is mapped; a software device has the list alone. None " +
+      "where the release maps each page by itself.",
     (target) => {
-      const { umem } = ownPages(target, "map");
-      return { map: umem.map, device: umem.dev };
+      const { dev, pages: { map } } = ownPages(target, "map").umem;
+      return map === null ? null : { map, device: dev };
     },
+  ),
+  memory: f.size(
+    "Host memory of its lists: 8 bytes for a page of 4 KiB, 16 where addresses are listed as well.",
+    (target) => ownPages(target, "lists").umem.pages.memoryBytes,
   ),
   children: f.list(
     "@mr",
@@ -147,7 +152,8 @@ function explainMr({ adapter, region }: MrTarget, run: Run): string[] {
   const parts = region instanceof ImplicitRegion ? region.children : [region];
   const mine = (event: MachineEvent) =>
     parts.some(({ umem }) => {
-      if (isOfMap(event, { map: umem.map, device: umem.dev })) return true;
+      const { dev, pages: { map } } = umem;
+      if (map !== null && isOfMap(event, { map, device: dev })) return true;
       if (event.name !== "hmm.fault" || event.device !== adapter.name) return false;
       const { virt: at } = event.fields;
       return umem.covers(at, at + 1);

@@ -4,7 +4,8 @@ import { ImplicitRegion } from "../../../../devices/rdma/implicit_region.ts";
 import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
 import { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
 import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
-import type { VirtAddr } from "../../../../runtime/address.ts";
+import type { UmemOdp } from "../../../../devices/rdma/umem_odp.ts";
+import { type DmaAddr, PAGE_SIZE_BYTES, type VirtAddr } from "../../../../runtime/address.ts";
 import { KernelError } from "../../../../runtime/errno.ts";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { Run } from "../../../values/run.ts";
@@ -13,7 +14,7 @@ import { failure, toInt } from "../../arguments.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
 import { SIZE, VIRT } from "../../calls/parameters.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
-import { ENTRY, plainEntry } from "./hmm_map.ts";
+import { addressOf, ENTRY, plainEntry } from "./hmm_map.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./rdma_access.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { named, optional, param } from "../../describe/parameters.ts";
@@ -40,6 +41,13 @@ export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
     `An implicit region has no ${what} of its own`,
     "ask one of its children: `.children[0]`",
   );
+}
+
+/** Where a page is mapped that has a mapping of its own, or that is a part of one; null where not. */
+function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
+  const at = page * PAGE_SIZE_BYTES;
+  const index = Math.floor(at / pageBytes);
+  return pages.isUsed(index) ? pages.address(index, null) + at % pageBytes as DmaAddr : null;
 }
 
 /** An access, queued. */
@@ -209,8 +217,13 @@ assert mr.pfn(0).flags == [valid, write, dma_mapped]
 mr.dereg()`,
     run(_run, target, [index]) {
       const { umem } = ownPages(target, "list");
-      const number = toInt(index, "index", 0, umem.map.pfns.length - 1);
-      return plainEntry({ map: umem.map, device: umem.dev }, number);
+      const { map, pfns } = umem.pages;
+      const number = toInt(index, "index", 0, pfns.length - 1);
+      return plainEntry(
+        pfns,
+        number,
+        map === null ? mappedAt(umem, number) : addressOf({ map }, number),
+      );
     },
   }),
   method({

@@ -1,0 +1,119 @@
+/**
+ * Pages in a page-wise DMA map: each is linked into one range of IO addresses when the device's table
+ * is written.
+ *
+ * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
+ */
+import {
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type Pfn,
+  pfnToPhys,
+  type PhysAddr,
+} from "../../runtime/address.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { PeerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import {
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+} from "../../runtime/mm/hmm_calls.ts";
+import { type HmmDmaMap, hmmPfnListAlone } from "../../runtime/mm/hmm_dma_map.ts";
+import { HMM_PFN, type HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+import type { PagesInit, RegionPages } from "./region_pages.ts";
+
+const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+/**
+ * Pages with a map for them; a software device gets the list of page frames alone.
+ * @returns A negative errno when there is no map.
+ */
+export function hmmMappedPages(init: PagesInit): RegionPages | number {
+  const { dev, entryBytes, machine, pages } = init;
+  // The defect asks for a map for a device too that has nothing that does DMA.
+  const listAlone = dev === null && !machine.kernel.quirks.has("hmm_without_dma_device");
+  const map = listAlone
+    ? hmmPfnListAlone(machine, pages, entryBytes)
+    : hmmDmaMapAlloc(machine, dev, pages, entryBytes);
+  return typeof map === "number" ? map : new HmmMappedPages(machine, dev, map);
+}
+
+class HmmMappedPages implements RegionPages {
+  /** One by one, whenever the device's table is told of them. @see chapter 4, case 1 */
+  npages = 0;
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice | null;
+
+  constructor(machine: Machine, dev: DmaDevice | null, readonly map: HmmDmaMap) {
+    this.#machine = machine;
+    this.#dev = dev;
+  }
+
+  get pfns(): HmmPfnList {
+    return this.map.pfns;
+  }
+
+  get memoryBytes(): number {
+    return this.map.memoryBytes;
+  }
+
+  /**
+   * Every page of a range must be able to stand for an entry of the device's table: the CPU must map
+   * it as large as that. Nothing is mapped yet.
+   * @see behaviour/hmm-rdma-vfio.md 2.2 (5)
+   */
+  mapRange(first: number, entries: number): number {
+    const pagesPerEntry = this.map.entrySizeBytes / PAGE_SIZE_BYTES;
+    const order = Math.log2(pagesPerEntry);
+    for (let entry = first; entry < first + entries; entry++) {
+      const index = entry * pagesPerEntry;
+      const fresh = this.pfns.has(index, VALID) && !this.pfns.has(index, DMA_MAPPED);
+      if (fresh && this.pfns.order(index) < order) return -ERRNO.EINVAL;
+    }
+    return 0;
+  }
+
+  access(index: number): number {
+    if (!this.pfns.has(index, VALID)) return 0;
+    return this.pfns.has(index, WRITE) ? TABLE_READ | TABLE_WRITE : TABLE_READ;
+  }
+
+  address(index: number, memo: PeerMemo | null): DmaAddr {
+    const address = hmmDmaMapPfn(this.#machine, this.#dev!, this.map, index, memo);
+    if (address !== DMA_MAPPING_ERROR) this.npages++;
+    return address;
+  }
+
+  cpuAddress(index: number): PhysAddr {
+    return pfnToPhys(this.pfns.pfn(index));
+  }
+
+  pfn(index: number): Pfn {
+    return this.pfns.pfn(index);
+  }
+
+  isUsed(index: number): boolean {
+    return this.pfns.flags(index) !== 0;
+  }
+
+  unmap(index: number): boolean {
+    if (this.#dev === null || !hmmDmaUnmapPfn(this.#machine, this.#dev, this.map, index)) {
+      return false;
+    }
+    this.npages--;
+    return true;
+  }
+
+  forget(index: number): void {
+    this.pfns.forget(index);
+  }
+
+  release(): void {
+    hmmDmaMapFree(this.#machine, this.#dev, this.map);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The pages of a region as its device gets to them. A release has one way to do that: a page-wise DMA
+ * map, or a mapping for each page.
+ *
+ * Entries are pages of the region's own size; its list of page frames has one for 4 KiB.
+ */
+import type { Bytes, DmaAddr, Pfn, PhysAddr } from "../../runtime/address.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { PeerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { HmmDmaMap } from "../../runtime/mm/hmm_dma_map.ts";
+import type { HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+
+/** What the pages of a region are made with. */
+export interface PagesInit {
+  readonly machine: Machine;
+  /** Null for a software device. */
+  readonly dev: DmaDevice | null;
+  /** How many pages of 4 KiB. */
+  readonly pages: number;
+  /** Bytes of an entry. */
+  readonly entryBytes: Bytes;
+}
+
+/** What a page fault wants entries for. */
+export interface PageWish {
+  /** Pages were brought in; else only what is there already is looked at. */
+  readonly fault: boolean;
+  /** Bits of `TABLE_READ` and `TABLE_WRITE`: what was asked for. */
+  readonly access: number;
+}
+
+export interface RegionPages {
+  /** What the range fault has read. */
+  readonly pfns: HmmPfnList;
+  /** Host memory of its lists. */
+  readonly memoryBytes: Bytes;
+  /** The page-wise DMA map, where that is the release's way. */
+  readonly map: HmmDmaMap | null;
+  /** How many pages the kernel thinks that the device has. */
+  npages: number;
+
+  /**
+   * What is done under the lock before the device's table is written.
+   * @returns 0, or a negative errno.
+   */
+  mapRange(first: number, entries: number, wish: PageWish): number;
+  /** What the device may do with an entry: bits of `TABLE_READ` and `TABLE_WRITE`, 0 for none. */
+  access(index: number): number;
+  /** The address of an entry that has one, for the device's table; or `DMA_MAPPING_ERROR`. */
+  address(index: number, memo: PeerMemo | null): DmaAddr;
+  /** Where a software device finds the bytes of an entry. */
+  cpuAddress(index: number): PhysAddr;
+  /** The page frame of an entry. */
+  pfn(index: number): Pfn;
+  /** Something is kept of an entry, be it mapped or not. */
+  isUsed(index: number): boolean;
+  /** Ends an entry's mapping. @returns False where there was none. */
+  unmap(index: number): boolean;
+  /** Keeps nothing of an entry any more. */
+  forget(index: number): void;
+  /** Gives lists and addresses back; nothing is unmapped. */
+  release(): void;
+}

@@ -1,0 +1,145 @@
+/**
+ * Pages that are mapped each by itself, when they are faulted in: an IO address and a mapping for
+ * every one of them, as on-demand paging did it before there was a page-wise DMA map.
+ *
+ * @see behaviour/hmm-rdma-vfio.md chapter 6
+ */
+import {
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type Pfn,
+  pfnToPhys,
+  type PhysAddr,
+} from "../../runtime/address.ts";
+import { DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import { FAULT } from "../../runtime/faults.ts";
+import { giveList, takeList } from "../../runtime/mm/hmm_dma_map.ts";
+import { HMM_PFN, HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+import type { PagesInit, PageWish, RegionPages } from "./region_pages.ts";
+
+const { VALID, WRITE } = HMM_PFN;
+
+/** What an address is recorded with, in bits that it does not need: what the device may do there. */
+const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
+
+/**
+ * Pages with two lists: of page frames, and of addresses.
+ * @returns -ENOMEM when there is no memory for one of them.
+ * @see behaviour/hmm-rdma-vfio.md 6.1
+ */
+export function singleMappedPages(init: PagesInit): RegionPages | number {
+  const { entryBytes, machine, pages } = init;
+  const entries = (pages * PAGE_SIZE_BYTES) / entryBytes;
+  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
+  if (takeList(machine, "hmm_dma_list", entries, FAULT["hmm_dma_list.alloc"])) {
+    return new SingleMappedPages(init, entries);
+  }
+  giveList(machine, "hmm_pfn_list", pages);
+  return -ERRNO.ENOMEM;
+}
+
+class SingleMappedPages implements RegionPages {
+  readonly map = null;
+  readonly pfns: HmmPfnList;
+  /** How many addresses are recorded. */
+  npages = 0;
+  readonly #init: PagesInit;
+  /** Address and access of each entry; 0 where none is recorded. */
+  readonly #recorded: Float64Array;
+  readonly #pagesPerEntry: number;
+
+  constructor(init: PagesInit, entries: number) {
+    this.#init = init;
+    this.pfns = new HmmPfnList(init.pages);
+    this.#recorded = new Float64Array(entries);
+    this.#pagesPerEntry = init.entryBytes / PAGE_SIZE_BYTES;
+  }
+
+  get memoryBytes(): number {
+    return this.pfns.sizeBytes + this.#recorded.byteLength;
+  }
+
+  /**
+   * Maps page by page, in order; what was mapped before a failure stays so.
+   * @returns 0; -EINVAL for a page that the CPU maps smaller than an entry; -EFAULT for one that
+   * cannot be mapped.
+   * @see behaviour/hmm-rdma-vfio.md 6.3 to 6.7
+   */
+  mapRange(first: number, entries: number, { access, fault }: PageWish): number {
+    const order = Math.log2(this.#pagesPerEntry);
+    for (let index = first; index < first + entries; index++) {
+      const page = index * this.#pagesPerEntry;
+      if (!this.pfns.has(page, VALID)) continue;
+      if (this.pfns.order(page) < order) return -ERRNO.EINVAL;
+      const seen = this.pfns.has(page, WRITE) ? TABLE_READ | TABLE_WRITE : TABLE_READ;
+      const error = this.#record(index, pfnToPhys(this.pfns.pfn(page)), fault ? access : seen);
+      if (error !== 0) return error;
+    }
+    return 0;
+  }
+
+  /** An address that is recorded is kept, and only its access written anew. */
+  #record(index: number, phys: PhysAddr, access: number): number {
+    const before = this.#recorded[index]!;
+    if (before !== 0) {
+      this.#recorded[index] = before - before % (ACCESS_MASK + 1) + access;
+      return 0;
+    }
+    const address = this.#map(phys);
+    if (address === DMA_MAPPING_ERROR) return -ERRNO.EFAULT;
+    this.#recorded[index] = address + access;
+    this.npages++;
+    return 0;
+  }
+
+  /** For a software device, an address is where the CPU has the page. */
+  #map(phys: PhysAddr): number {
+    const { dev, entryBytes, machine: { dma } } = this.#init;
+    if (dev === null) return phys;
+    const address = dma.dmaMapPage(dev, phys, 0, entryBytes, DMA_BIDIRECTIONAL);
+    return dma.dmaMappingError(dev, address) === 0 ? address : DMA_MAPPING_ERROR;
+  }
+
+  access(index: number): number {
+    return this.#recorded[index]! % (ACCESS_MASK + 1);
+  }
+
+  address(index: number): DmaAddr {
+    const recorded = this.#recorded[index]!;
+    return recorded - recorded % (ACCESS_MASK + 1) as DmaAddr;
+  }
+
+  cpuAddress(index: number): PhysAddr {
+    return this.address(index) as number as PhysAddr;
+  }
+
+  pfn(index: number): Pfn {
+    return this.pfns.pfn(index * this.#pagesPerEntry);
+  }
+
+  isUsed(index: number): boolean {
+    return this.#recorded[index] !== 0;
+  }
+
+  /** @see behaviour/hmm-rdma-vfio.md 6.8 */
+  unmap(index: number): boolean {
+    const { dev, entryBytes, machine: { dma } } = this.#init;
+    if (!this.isUsed(index)) return false;
+    if (dev !== null) dma.dmaUnmapPage(dev, this.address(index), entryBytes, DMA_BIDIRECTIONAL);
+    this.npages--;
+    return true;
+  }
+
+  forget(index: number): void {
+    this.#recorded[index] = 0;
+  }
+
+  release(): void {
+    const { machine, pages } = this.#init;
+    giveList(machine, "hmm_dma_list", this.#recorded.length);
+    giveList(machine, "hmm_pfn_list", pages);
+  }
+}

@@ -1,0 +1,208 @@
+/** Paging on demand as 6.12 did it: an IO address and a mapping for each page. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { KIB } from "../../runtime/address.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import { NotInReleaseError } from "../../runtime/kernels/features.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { hmmDmaMapAlloc } from "../../runtime/mm/hmm_calls.ts";
+import { MIB, PAGE, type Rig, rig, type RigOptions, START, virt } from "./_rig.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+
+const BOTH = TABLE_READ | TABLE_WRITE;
+
+/** A rig of the older release. */
+function old(options: RigOptions = {}): Rig {
+  return rig({ ...options, machine: { kernel: "6.12", ...options.machine } });
+}
+
+/** What 512 pages cost that are faulted in and taken back. */
+function costOf512(kernel: KernelProfile, options: RigOptions = {}) {
+  const bench = rig({ pages: 512, ...options, machine: { kernel } });
+  const region = bench.region();
+  const lists = bench.fields("mem.alloc").reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+  assertEquals(bench.fault(region, 0, 512), 512);
+  bench.discard(0, 512);
+  const { count } = bench;
+  return {
+    ranges: count("iova.alloc"),
+    maps: count("call.dma_map_page") + count("call.dma_iova_link"),
+    unmaps: count("call.dma_unmap_page") + count("call.dma_iova_unlink"),
+    invalidations: count("iotlb.sync"),
+    lists,
+  };
+}
+
+Deno.test("512 pages cost 512 ranges and 8192 bytes of lists on 6.12, one range and 4096 bytes on 7.2 (hmm-rdma-vfio.md ch. 6)", () => {
+  const each = { maps: 512, unmaps: 512, invalidations: 512 };
+  assertEquals(costOf512("6.12"), { ...each, ranges: 512, lists: 8192 });
+  assertEquals(costOf512("7.2"), { ...each, ranges: 1, lists: 4096 });
+});
+
+Deno.test("in lazy mode the pages of 6.12 wait for the flush queue, those of 7.2 for nothing (hmm-rdma-vfio.md 6.8)", () => {
+  const lazy: RigOptions = { iommu: { mode: "lazy" } };
+  // A queue of 256 places takes 255 ranges: 512 of them fill it twice.
+  assertEquals(costOf512("6.12", lazy).invalidations, 2);
+  assertEquals(costOf512("7.2", lazy).invalidations, 512);
+});
+
+Deno.test("a region of 6.12 has two lists from the beginning, in every mode and for software (hmm-rdma-vfio.md 6.1)", () => {
+  for (const mode of ["strict", "lazy", "off", "passthrough"] as const) {
+    for (const software of [false, true]) {
+      const bench = old({ iommu: { mode }, software });
+      const { umem } = bench.region();
+      assertEquals(umem.pages.memoryBytes, 16 * 16, `${mode}, software ${software}`);
+      assertEquals(bench.count("iova.alloc"), 0);
+    }
+  }
+  // A huge page has an address, and 512 entries in the list of page frames.
+  const huge = old({ pages: 1024, huge: true }).region();
+  assertEquals(huge.umem.pages.memoryBytes, 1024 * 8 + 2 * 8);
+});
+
+Deno.test("a list that cannot be had is ENOMEM, and nothing is left (hmm-rdma-vfio.md 6.1)", () => {
+  for (const point of ["hmm_pfn_list.alloc", "hmm_dma_list.alloc"] as const) {
+    const bench = old();
+    assertEquals(bench.failing(point, () => bench.register()), -ERRNO.ENOMEM);
+    assertEquals(bench.count("mem.alloc"), bench.count("mem.free"));
+  }
+});
+
+Deno.test("6.12 looks at nothing when a region is made: a device that 7.2 refuses gets one (hmm-rdma-vfio.md 6.2)", () => {
+  const device = { coherent: false };
+  assertEquals(rig({ device }).register(), -ERRNO.EOPNOTSUPP);
+  const bench = old({ device });
+  assertEquals(bench.fault(bench.region(), 3), 1);
+  assertEquals(old().register({ sizeBytes: 0 }), -ERRNO.EINVAL);
+  assertEquals(old().register({ virt: virt(2 ** 53 - 4096) }), -ERRNO.EOVERFLOW);
+});
+
+Deno.test("a page that fails ends the loop: those before it stay mapped, and the lock is free (hmm-rdma-vfio.md 6.3, 6.4)", () => {
+  const bench = old();
+  const region = bench.region();
+  assertEquals(bench.fault(region, 0), 1);
+  const refused = bench.failing("dma_map_page", () => bench.fault(region, 0, 4));
+  assertEquals(refused, -ERRNO.EFAULT);
+  const { pages } = region.umem;
+  assertEquals([0, 1, 2].map((index) => pages.access(index)), [BOTH, 0, 0]);
+  assertEquals([region.umem.locked, region.umem.npages], [false, 1]);
+  region.release();
+  assertEquals(bench.machine.iommu.liveMappings, 0);
+});
+
+Deno.test("each page is mapped by itself, with a flush for each under caching mode (hmm-rdma-vfio.md 6.4)", () => {
+  const bench = old({ iommu: { cachingMode: true } });
+  const region = bench.region();
+  bench.fault(region, 0, 4);
+  const calls = bench.fields("call.dma_map_page");
+  assertEquals(calls.map(({ offset, size, dir }) => [offset, size, dir]), [
+    [0, PAGE, "bidirectional"],
+    [0, PAGE, "bidirectional"],
+    [0, PAGE, "bidirectional"],
+    [0, PAGE, "bidirectional"],
+  ]);
+  assertEquals(bench.fields("iotlb.sync").map(({ kind }) => kind), ["map", "map", "map", "map"]);
+  const { table, umem } = region;
+  for (let index = 0; index < 4; index++) {
+    const address = table!.address(index);
+    assertEquals(
+      bench.machine.iommu.lookup(umem.dev!, address),
+      bench.mm.pageAt(START + index * PAGE)!.phys,
+    );
+  }
+});
+
+Deno.test("an address that is recorded is kept, and its access written anew (hmm-rdma-vfio.md 6.5, 6.6)", () => {
+  const bench = old();
+  const region = bench.region();
+  const { adapter, mm } = bench;
+  const look = (fault: boolean, downgrade: boolean) =>
+    adapter.prefetch(region, START, PAGE, fault, downgrade);
+  // A fault records what it asks for, whatever the process may do.
+  mm.faultIn(START, true);
+  assertEquals(look(true, true), 1);
+  assertEquals(region.umem.pages.access(0), TABLE_READ);
+  const address = region.table!.address(0);
+  assertEquals(look(true, false), 1);
+  assertEquals([region.umem.pages.access(0), region.table!.address(0)], [BOTH, address]);
+  assertEquals(bench.count("call.dma_map_page"), 1);
+  // A snapshot records what the page lets the process do.
+  mm.faultIn(virt(START + PAGE), false);
+  assertEquals(adapter.prefetch(region, virt(START + PAGE), PAGE, false, false), 1);
+  assertEquals(region.umem.pages.access(1), TABLE_READ);
+  // What is not there is left out.
+  assertEquals(adapter.prefetch(region, virt(START + 2 * PAGE), PAGE, false, false), 1);
+  assertEquals(region.umem.pages.access(2), 0);
+});
+
+Deno.test("a page that the CPU maps smaller than an entry is EINVAL (hmm-rdma-vfio.md 6.7)", () => {
+  const bench = old({ pages: 1024 });
+  const region = bench.region({ huge: true });
+  assertEquals(bench.fault(region, 0, 512), -ERRNO.EINVAL);
+  assertEquals(region.umem.locked, false);
+});
+
+Deno.test("two huge pages are led to their own memory on 6.12 (hmm-rdma-vfio.md 6.1, 6.4)", () => {
+  const bench = old({ pages: 1024, huge: true });
+  const region = bench.region();
+  assertEquals(bench.fault(region, 0, 1024), 2);
+  assertEquals(bench.fields("call.dma_map_page").map(({ size }) => size), [2 * MIB, 2 * MIB]);
+  const second = bench.machine.iommu.lookup(region.umem.dev!, region.table!.address(1));
+  assertEquals(second, bench.mm.pageAt(START + 2 * MIB)!.phys);
+});
+
+Deno.test("taken back, a page is unmapped by itself, is dirty if it could be written, and forgotten (hmm-rdma-vfio.md 6.8)", () => {
+  const bench = old();
+  const region = bench.region();
+  bench.fault(region, 0);
+  bench.adapter.prefetch(region, virt(START + PAGE), PAGE, true, true);
+  const [first] = [bench.mm.pageAt(START)!.phys];
+  bench.forget();
+  bench.discard(0, 2);
+  assertEquals(
+    bench.names("call.dma_unmap_page", "iotlb.sync", "iova.free"),
+    [
+      "call.dma_unmap_page",
+      "iotlb.sync",
+      "iova.free",
+      "call.dma_unmap_page",
+      "iotlb.sync",
+      "iova.free",
+    ],
+  );
+  assertEquals(bench.fields("odp.dirty"), [{ region: "mr1", phys: first }]);
+  assertEquals([region.umem.npages, region.umem.pages.isUsed(0)], [0, false]);
+  region.release();
+  assertEquals(bench.fields("mem.free").map(({ size_bytes }) => size_bytes), [128, 128]);
+});
+
+Deno.test("a software device of 6.12 has addresses too, and maps nothing (hmm-rdma-vfio.md 6.1)", () => {
+  const bench = old({ software: true });
+  const region = bench.region();
+  const access = bench.access(region, 3, 8, true);
+  bench.run();
+  assertEquals([access.done, access.error], [true, null]);
+  assertEquals(bench.count("call.dma_map_page"), 0);
+  assertEquals(region.umem.pages.cpuAddress(3), bench.mm.pageAt(START + 3 * PAGE)!.phys);
+  bench.discard(0, 16);
+  assertEquals([region.umem.pages.isUsed(3), bench.count("odp.dirty")], [false, 1]);
+});
+
+Deno.test("an access of the device goes through a page fault to the process's bytes on 6.12 as well (hmm-rdma-vfio.md 6.3)", () => {
+  const bench = old();
+  const region = bench.region();
+  const written = bench.access(region, 5, 4 * KIB, true);
+  bench.run();
+  assert(written.done && written.error === null);
+  const read = bench.access(region, 5, 16);
+  bench.run();
+  assertEquals([read.done, bench.count("odp.fault")], [true, 1]);
+});
+
+Deno.test("the page-wise DMA map is an error of the caller on 6.12, which says since when there is one (hmm-rdma-vfio.md 6.9)", () => {
+  const { dev, machine } = old();
+  const error = assertThrows(() => hmmDmaMapAlloc(machine, dev, 16, PAGE), NotInReleaseError);
+  assertEquals(
+    error.message,
+    "There is no hmm_dma_map_alloc() in 6.12: the page-wise DMA map came with 6.16",
+  );
+});
