@@ -17,7 +17,7 @@ const COMPLETE = [
   /^iova\//,
   /^pagetable\//,
   /^swiotlb\//,
-  /^hmm\/(?!.*odp)/,
+  /^hmm\//,
   /^defects\//,
 ];
 

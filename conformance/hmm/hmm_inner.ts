@@ -39,8 +39,10 @@ const NOTHING_AROUND: Around = { link: null, attrs: [] };
 
 /** A timer that fired in the middle of the next call, after so many of its operations. */
 interface TimerInside {
-  after: number;
+  readonly after: number;
   readonly queue: FlushQueue;
+  /** The operation that it fired in had missed the cache already. */
+  readonly afterMiss: boolean;
 }
 
 export class InnerLines {
@@ -109,17 +111,20 @@ export class InnerLines {
     this.take();
   }
 
-  /** Has the flush queue's timer fire when so many lines of the next operation are complete. */
-  fireInside(queue: FlushQueue, after: number): void {
-    this.#timer = { after, queue };
+  /**
+   * Has the flush queue's timer fire when so many lines of the next operation are complete: before
+   * anything is taken, given back or parked after them.
+   *
+   * @param afterMiss The operation behind these lines takes addresses that the cache does not have,
+   *   and had looked there before.
+   */
+  fireInside(queue: FlushQueue, after: number, afterMiss: boolean): void {
+    this.#timer = { after, queue, afterMiss };
   }
 
   /** Lines of a timer that was to fire inside of an operation; null where none was. */
   end(): Line[] | null {
-    if (this.#timer !== null) {
-      this.#timer.after = 0;
-      this.#fireWhenDue();
-    }
+    this.#fireTimer();
     const { fired } = this;
     this.fired = null;
     return fired;
@@ -136,14 +141,32 @@ export class InnerLines {
   }
 
   #watch(domain: IommuDomain): void {
-    const { iova } = domain;
+    const { flushQueue, iova } = domain;
     const allocFast = iova.allocFast.bind(iova);
     iova.allocFast = (cpu, pfns, limitPfn, flush) => {
+      this.#fireWhenDue(false);
       const pfn = allocFast(cpu, pfns, limitPfn, flush);
       const from = iova.lastSource === "rcache" ? "cache" : "tree";
       this.#tries.push([this.#words.recordedLimit(limitPfn), flush, from, pfn !== 0]);
       return pfn;
     };
+    const alloc = iova.ranges.alloc.bind(iova.ranges);
+    iova.ranges.alloc = (pfns, limitPfn, aligned) => {
+      this.#fireWhenDue(true);
+      return alloc(pfns, limitPfn, aligned);
+    };
+    const freeFast = iova.freeFast.bind(iova);
+    iova.freeFast = (cpu, pfn, pfns) => {
+      this.#fireWhenDue(true);
+      freeFast(cpu, pfn, pfns);
+    };
+    if (flushQueue !== null) {
+      const add = flushQueue.add.bind(flushQueue);
+      flushQueue.add = (cpu, pfn, pfns) => {
+        this.#fireWhenDue(true);
+        add(cpu, pfn, pfns);
+      };
+    }
     const allocIova = domain.allocIova.bind(domain);
     domain.allocIova = (sizeBytes, coherent) => {
       this.#tries = [];
@@ -170,12 +193,18 @@ export class InnerLines {
     }
     this.lines.push(line);
     this.#complete++;
-    this.#fireWhenDue();
   }
 
-  #fireWhenDue(): void {
+  /** @param missed The cache has been looked into, or is not asked. */
+  #fireWhenDue(missed: boolean): void {
     const timer = this.#timer;
-    if (timer === null || this.#complete < timer.after) return;
+    if (timer === null || this.#complete < timer.after || timer.afterMiss && !missed) return;
+    this.#fireTimer();
+  }
+
+  #fireTimer(): void {
+    const timer = this.#timer;
+    if (timer === null) return;
     this.#timer = null;
     this.fired = this.fire(timer.queue);
   }

@@ -1,11 +1,9 @@
 /** The memory of a process under a page-wise map, and what tests/golden/hmm does to it. */
 import { HUGE_ORDER } from "../../runtime/mm/process_pages.ts";
-import { AddressSpace } from "../../runtime/mm/address_space.ts";
+import type { AddressSpace } from "../../runtime/mm/address_space.ts";
 import type { ChangedRange, ChangeEvent } from "../../runtime/mm/interval_notifier.ts";
-import type { FrameSource } from "../../runtime/mm/page_frame.ts";
 import type { Access, AreaKind } from "../../runtime/mm/process_areas.ts";
 import { PAGE_SIZE_BYTES, type VirtAddr } from "../../runtime/address.ts";
-import type { Machine } from "../../runtime/machine.ts";
 
 /** Where the memory begins. Huge pages fit there, and nothing else is in that gigabyte. */
 export const MEMORY_START = 0x7000_0000_0000 as VirtAddr;
@@ -41,24 +39,18 @@ const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
   protect_page: 3,
 };
 
-/** A new address space with one area, as an operation maps it; null for one that maps nothing. */
-export function mapMemory(
-  machine: Machine,
-  frames: FrameSource,
-  what: string,
-  pages: number,
-): AddressSpace | null {
+/** Adds an area as an operation maps it. False for one that maps nothing. */
+export function mapMemory(mm: AddressSpace, start: VirtAddr, what: string, pages: number): boolean {
   const mapping = MAPPINGS[what];
-  if (mapping === undefined) return null;
-  const mm = new AddressSpace(machine, frames);
+  if (mapping === undefined) return false;
   mm.map({
-    start: MEMORY_START,
+    start,
     sizeBytes: pages * PAGE_SIZE_BYTES,
     writable: mapping.writable,
     order: mapping.huge ? HUGE_ORDER : 0,
     kind: mapping.kind,
   });
-  return mm;
+  return true;
 }
 
 /** Does to memory what an operation says; null for one that is not known. */

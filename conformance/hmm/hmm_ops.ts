@@ -2,7 +2,7 @@
 import { PAGE_SIZE_BYTES, type VirtAddr } from "../../runtime/address.ts";
 import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
 import { ERRNO } from "../../runtime/errno.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { AddressSpace } from "../../runtime/mm/address_space.ts";
 import {
   hmmDmaMapAlloc,
   hmmDmaMapFree,
@@ -200,14 +200,9 @@ export class HmmOps {
 
   #change(op: HmmOp, memory: MappedMemory): Answer | null {
     const what = op.what as string;
-    const mapped = mapMemory(
-      this.host.machine,
-      this.#frames.source(),
-      what,
-      op.pages as number,
-    );
-    if (mapped !== null) {
-      memory.mm = mapped;
+    const mm = new AddressSpace(this.host.machine, this.#frames.source());
+    if (mapMemory(mm, MEMORY_START, what, op.pages as number)) {
+      memory.mm = mm;
       return { ret: 0 };
     }
     const ret = this.#doToMemory(op, memory);

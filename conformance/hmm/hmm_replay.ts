@@ -119,7 +119,7 @@ class HmmFile {
     let first: Difference | null = null;
     for (const [index, op] of ops.entries()) {
       const found = op.op === BETWEEN
-        ? this.#between(op)
+        ? this.#between(op, ops[index + 1])
         : op.op === KILLED
         ? this.#dies(op, family)
         : this.#compare(op);
@@ -172,7 +172,7 @@ class HmmFile {
   }
 
   /** The flush queue's timer, which fires where the record shows it. */
-  #between(op: HmmOp): Difference | null {
+  #between(op: HmmOp, next: HmmOp | undefined): Difference | null {
     const queue = this.#host.dev.domain?.flushQueue ?? null;
     const [first] = op.inner ?? [];
     if (queue === null || first === undefined) {
@@ -180,7 +180,8 @@ class HmmFile {
     }
     if (first.inside_next_call === true) {
       this.#inside = op;
-      this.#inner.fireInside(queue, first.after_inner as number);
+      const after = first.after_inner as number;
+      this.#inner.fireInside(queue, after, missesCache(next, after));
       return null;
     }
     return this.#differs(op, this.#inner.fire(queue));
@@ -191,6 +192,14 @@ class HmmFile {
       .map(({ inside_next_call: _inside, after_inner: _after, ...line }) => line);
     return firstDifference(this.#words.recorded(lines), got, "between");
   }
+}
+
+/** Whether the operation of that number inside a call takes addresses that the cache has not. */
+function missesCache(op: HmmOp | undefined, number: number): boolean {
+  const calls = (op?.calls ?? []) as readonly HmmOp[];
+  const lines = [...op?.inner ?? [], ...calls.flatMap(({ inner }) => inner ?? [])];
+  const [first] = (lines[number]?.tries ?? []) as readonly (readonly Json[])[];
+  return first?.[2] === "tree";
 }
 
 function resultsOf(op: HmmOp): Readonly<Record<string, Json>> {

@@ -180,13 +180,13 @@ export function getUmem(
 ): UmemOdp | number {
   const { huge, kind, mm, onDemand, sizeBytes } = request;
   // The kernel's addresses have 64 bits, and overflow there; those of the model end at 2^53.
-  if (request.start + sizeBytes >= ADDRESS_LIMIT - 2 ** HUGE_PAGE_SHIFT) return -ERRNO.EOVERFLOW;
-  if (!onDemand) return -ERRNO.EINVAL;
-  if (kind === "child" && !mm.alive) return -ERRNO.EFAULT;
   const pageShift = huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
   const pageBytes = 2 ** pageShift;
   const start = alignDown(request.start, pageBytes) as VirtAddr;
   const end = alignUp(request.start + sizeBytes, pageBytes) as VirtAddr;
+  if (end >= ADDRESS_LIMIT) return -ERRNO.EOVERFLOW;
+  if (!onDemand) return -ERRNO.EINVAL;
+  if (kind === "child" && !mm.alive) return -ERRNO.EFAULT;
   if (start === end) return -ERRNO.EINVAL;
   const pages = (end - start) / PAGE_SIZE_BYTES;
   const { faults, kernel: { strategies } } = machine;
