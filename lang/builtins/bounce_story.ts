@@ -85,7 +85,7 @@ function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
     `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
       siteText(last.site, run) ?? "the machine"
     }`,
-    ...wrapText(`${cause}: ${POOL_VERDICTS[cause] ?? "?"}`, PICTURE_COLUMNS - 2)
+    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, PICTURE_COLUMNS - 2)
       .map((line) => `  ${line}`),
     ...wrapText(inputs, PICTURE_COLUMNS - 4).map((line) => `    ${line}`),
   ];

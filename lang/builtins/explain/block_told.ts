@@ -8,13 +8,13 @@ function sectorsText(sectors: number): string {
 }
 
 /** @see behaviour/block.md 1.3 */
-export function splitTold(facts: Facts): Told {
-  const limit = facts.number("limit");
-  const rule = facts.word("rule");
+export function splitTold(facts: Facts<"block.split">): Told {
+  const limit = facts.fields.limit;
+  const rule = facts.fields.rule;
   const segments = facts.inputNumber("segments");
   const counted = segments === 0 ? "" : `, in ${formatCount(segments, "segment")}`;
   return {
-    title: `cut after ${formatSize(facts.number("at_sectors") * SECTOR_SIZE_BYTES)}${counted}`,
+    title: `cut after ${formatSize(facts.fields.at_sectors * SECTOR_SIZE_BYTES)}${counted}`,
     why: `${rule}: ${splitReason(rule, limit)}; ${
       cutPlace(facts)
     }the rest goes on as a bio of its own`,
@@ -22,14 +22,14 @@ export function splitTold(facts: Facts): Told {
 }
 
 /** Where in the bio's memory the cut is. */
-function cutPlace(facts: Facts): string {
+function cutPlace(facts: Facts<"block.split">): string {
   if (facts.input("piece") === undefined) return "";
   const piece = facts.inputNumber("piece");
   if (facts.inputNumber("piece_done_bytes") !== 0) {
     return `the cut is ${facts.inputSize("piece_done_bytes")} into piece ${piece}; `;
   }
   const cut = `the cut is before piece ${piece}`;
-  if (facts.word("rule") !== "virt_boundary") return `${cut}; `;
+  if (facts.fields.rule !== "virt_boundary") return `${cut}; `;
   const end = facts.inputNumber("ends_at_bytes");
   const begin = facts.inputNumber("begins_at_bytes");
   return `${cut}: the one before ends ${
@@ -60,14 +60,14 @@ function splitReason(rule: string, limit: number): string {
 }
 
 /** @see behaviour/block.md 1.5 */
-export function mergeTold(facts: Facts): Told {
-  const rule = facts.word("rule");
+export function mergeTold(facts: Facts<"block.merge">): Told {
+  const rule = facts.fields.rule;
   const together = `together ${facts.inputSize("bytes")} of at most ${
     formatLimit(facts.inputNumber("max_sectors") * SECTOR_SIZE_BYTES)
   }, ${formatCount(facts.inputNumber("segments"), "segment")} of at most ${
     facts.inputNumber("max_segments")
   }`;
-  return facts.is("joined")
+  return facts.fields.joined
     ? { title: `a bio joined it (${rule})`, why: together }
     : { title: `a bio did not join it (${rule})`, why: mergeRefusal(rule, facts, together) };
 }
@@ -110,7 +110,9 @@ function gapReason(facts: Facts): string {
 }
 
 /** @see behaviour/block.md 2.3 */
-export function iteratorStartTold(facts: Facts): Told {
+export function iteratorStartTold(
+  facts: Facts<"ret.blk_rq_dma_map_iter_start" | "ret.blk_rq_integrity_dma_map_iter_start">,
+): Told {
   const what = facts.name.includes("integrity") ? "the metadata" : "the data";
   const mmio = facts.input("map_type") === "thru_host_bridge"
     ? "; peer memory through the host bridge, mapped with the attribute mmio"
@@ -136,13 +138,13 @@ export function iteratorStartTold(facts: Facts): Told {
       return { title: `one range of IO addresses for ${what}`, why: gapReason(facts) + mmio };
     case "block.2.3.4e":
       return {
-        title: `one range for ${what} failed: ${facts.word("error")}`,
+        title: `one range for ${what} failed: ${facts.fields.error}`,
         why: "a link or the sync failed; what was linked is given back, and the state keeps its " +
           "size",
       };
     case "block.2.3.5e":
       return {
-        title: `the first segment of ${what} cannot be mapped: ${facts.word("error")}`,
+        title: `the first segment of ${what} cannot be mapped: ${facts.fields.error}`,
         why: "the mapping call gave the error value",
       };
     default: {
@@ -159,14 +161,14 @@ export function iteratorStartTold(facts: Facts): Told {
 }
 
 /** @see behaviour/block.md 2.5 */
-export function iteratorUnmapTold(facts: Facts): Told {
+export function iteratorUnmapTold(facts: Facts<"ret.blk_rq_dma_unmap">): Told {
   switch (facts.rule) {
     case "block.2.5.1":
       return { title: "nothing to unmap", why: "bus addresses were never mapped" };
     case "block.2.5.2":
       return { title: "one destroy ends the range", why: "the state says that a range is in use" };
     default:
-      return facts.is("result")
+      return facts.fields.result
         ? {
           title: "nothing to unmap",
           why: "the device is coherent, sees physical addresses, and has not bounced",

@@ -2,7 +2,8 @@
  * Decisions in words: what was decided, and why, out of the event that recorded it. Nothing is
  * worked out again; numbers are those that the deciding code looked at.
  */
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
 import { formatEventText } from "../../render/event_line.ts";
 import { iteratorStartTold, iteratorUnmapTold, mergeTold, splitTold } from "./block_told.ts";
 import { hmmAllocTold, hmmMapTold, hmmUnmapTold, rangeFaultTold } from "./hmm_told.ts";
@@ -34,96 +35,65 @@ import { routeTold } from "./peer_told.ts";
 import { Facts, type Told } from "./told.ts";
 import { bufferTold, pagesTold, registerTold, unwindTold } from "./vfio_told.ts";
 
+/** Whoever has words for an event, by its name. */
+const TELLERS: { readonly [N in EventName]?: (facts: Facts<N>) => Told } = {
+  "block.split": splitTold,
+  "block.merge": mergeTold,
+  "block.status": ({ fields, why }) => ({
+    title: `ended with ${fields.status}`,
+    why: why === null ? "" : refusalReason(why.inputs),
+  }),
+  "ret.blk_rq_dma_map_iter_start": iteratorStartTold,
+  "ret.blk_rq_integrity_dma_map_iter_start": iteratorStartTold,
+  "ret.blk_rq_dma_unmap": iteratorUnmapTold,
+  "nvme.choose": formatTold,
+  "nvme.metadata": metadataTold,
+  "nvme.complete": completionTold,
+  "nvme.unmap": unmapTold,
+  "nvme.timeout": timeoutTold,
+  "nvme.cancel": cancelTold,
+  "mem.alloc": memoryTold,
+  "dma.map": mapTold,
+  "dma.report": ({ fields }) => ({
+    title: `the checker: ${fields.class}`,
+    why: fields.text,
+    rule: fields.rule,
+  }),
+  "iova.alloc": iovaAllocTold,
+  "iova.alloc_failed": iovaAllocFailedTold,
+  "iova.free": iovaFreeTold,
+  "iotlb.sync": iotlbTold,
+  "flush_queue.flush": flushTold,
+  "swiotlb.full": poolFullTold,
+  "iommu.fault": faultTold,
+  "hmm.fault": rangeFaultTold,
+  "ret.hmm_dma_map_alloc": hmmAllocTold,
+  "ret.hmm_dma_map_pfn": hmmMapTold,
+  "ret.hmm_dma_unmap_pfn": hmmUnmapTold,
+  "odp.handled": handledTold,
+  "odp.retry": retryTold,
+  "odp.table": tableTold,
+  "odp.invalidate": takenBackTold,
+  "p2p.route": routeTold,
+  "vfio.add_pages": pagesTold,
+  "vfio.register": registerTold,
+  "vfio.unwind": unwindTold,
+  "vfio.buffer": bufferTold,
+  "kernel.warn": warningTold,
+  inject: ({ fields }) => ({
+    title: `${fields.point} is told to fail: ${fields.error}`,
+    why: `its passing number ${fields.nth}`,
+  }),
+};
+
 /** A decision in words. */
 export function decisionTold(event: MachineEvent): Told {
-  const facts = new Facts(event);
-  switch (event.name) {
-    case "block.split":
-      return splitTold(facts);
-    case "block.merge":
-      return mergeTold(facts);
-    case "ret.blk_rq_dma_map_iter_start":
-    case "ret.blk_rq_integrity_dma_map_iter_start":
-      return iteratorStartTold(facts);
-    case "ret.blk_rq_dma_unmap":
-      return iteratorUnmapTold(facts);
-    case "nvme.choose":
-      return formatTold(facts);
-    case "nvme.metadata":
-      return metadataTold(facts);
-    case "nvme.complete":
-      return completionTold(facts);
-    case "nvme.unmap":
-      return unmapTold(facts);
-    case "nvme.timeout":
-      return timeoutTold(facts);
-    case "nvme.cancel":
-      return cancelTold();
-    case "mem.alloc":
-      return memoryTold(facts);
-    case "dma.map":
-      return mapTold(facts);
-    case "iova.alloc":
-      return iovaAllocTold(facts);
-    case "iova.alloc_failed":
-      return iovaAllocFailedTold(facts);
-    case "iova.free":
-      return iovaFreeTold(facts);
-    case "iotlb.sync":
-      return iotlbTold(facts);
-    case "flush_queue.flush":
-      return flushTold(facts);
-    case "swiotlb.full":
-      return poolFullTold(facts);
-    case "iommu.fault":
-      return faultTold(facts);
-    case "hmm.fault":
-      return rangeFaultTold(facts);
-    case "ret.hmm_dma_map_alloc":
-      return hmmAllocTold(facts);
-    case "ret.hmm_dma_map_pfn":
-      return hmmMapTold(facts);
-    case "ret.hmm_dma_unmap_pfn":
-      return hmmUnmapTold(facts);
-    case "odp.handled":
-      return handledTold(facts);
-    case "odp.retry":
-      return retryTold(facts);
-    case "odp.table":
-      return tableTold(facts);
-    case "odp.invalidate":
-      return takenBackTold(facts);
-    case "p2p.route":
-      return routeTold(facts);
-    case "vfio.add_pages":
-      return pagesTold(facts);
-    case "vfio.register":
-      return registerTold(facts);
-    case "vfio.unwind":
-      return unwindTold(facts);
-    case "vfio.buffer":
-      return bufferTold(facts);
-    case "kernel.warn":
-      return warningTold(facts);
-    case "inject":
-      return {
-        title: `${facts.word("point")} is told to fail: ${facts.word("error")}`,
-        why: `its passing number ${facts.number("nth")}`,
-      };
-    case "dma.report":
-      return {
-        title: `the checker: ${facts.word("class")}`,
-        why: facts.word("text"),
-        rule: facts.word("rule"),
-      };
-    case "block.status":
-      return {
-        title: `ended with ${facts.word("status")}`,
-        why: event.why === null ? "" : refusalReason(event.why.inputs),
-      };
-    default:
-      return event.name.startsWith("ret.") ? refusalTold(facts) : plainTold(event);
-  }
+  // The table pairs each name with a teller of that event's facts.
+  const tell = TELLERS[event.name] as ((facts: Facts) => Told) | undefined;
+  if (tell !== undefined) return tell(new Facts(event.name, event.fields, event.why));
+  return isReturn(event)
+    ? refusalTold(new Facts(event.name, event.fields, event.why))
+    : plainTold(event);
 }
 
 /** An event that nobody has words for: itself, and what it looked at. */

@@ -20,9 +20,9 @@ const ROWS: Readonly<Record<string, string>> = {
 };
 
 /** @see behaviour/hmm-rdma-vfio.md 1.2 */
-export function hmmAllocTold(facts: Facts): Told {
-  const error = facts.word("error");
-  if (error === "none") {
+export function hmmAllocTold(facts: Facts<"ret.hmm_dma_map_alloc">): Told {
+  const error = facts.fields.error;
+  if (error === null) {
     return {
       title: `hmm_dma_map_alloc: ${facts.inputSize("memory_bytes")} of lists`,
       why: MODES[String(facts.input("mode"))] ?? "",
@@ -37,22 +37,23 @@ export function hmmAllocTold(facts: Facts): Told {
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 1.3 */
-export function hmmMapTold(facts: Facts): Told {
+export function hmmMapTold(facts: Facts<"ret.hmm_dma_map_pfn">): Told {
   const page = `page ${facts.inputNumber("index")}`;
+  const { result } = facts.fields;
   return {
-    title: facts.word("error") === "none"
-      ? `${page} is seen at ${formatAddress(facts.number("result"))}`
-      : `${page} cannot be mapped`,
+    title: result === null
+      ? `${page} cannot be mapped`
+      : `${page} is seen at ${formatAddress(result)}`,
     why: ROWS[facts.rule] ?? "",
   };
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 1.4 */
-export function hmmUnmapTold(facts: Facts): Told {
+export function hmmUnmapTold(facts: Facts<"ret.hmm_dma_unmap_pfn">): Told {
   const page = `page ${facts.inputNumber("index")}`;
   const flags = facts.input("flags");
   const had = Array.isArray(flags) && flags.length > 0 ? flags.join(", ") : "nothing";
-  if (!facts.is("result")) {
+  if (!facts.fields.result) {
     return { title: `${page} is not unmapped`, why: `it must be valid and mapped; it is ${had}` };
   }
   const work = had.includes("p2pdma_bus")
@@ -73,9 +74,9 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /** @see behaviour/hmm-rdma-vfio.md 1.1, 2.2 */
-export function rangeFaultTold(facts: Facts): Told {
+export function rangeFaultTold(facts: Facts<"hmm.fault">): Told {
   const where = `${facts.address("virt")}, ${facts.size("size_bytes")}`;
-  const result = facts.word("result");
+  const result = facts.fields.result;
   if (result === "EBUSY") {
     return {
       title: `the page table at ${where} is changing`,
@@ -93,9 +94,8 @@ export function rangeFaultTold(facts: Facts): Told {
     ? "wanted"
     : "only looked at";
   return {
-    title: `the process has ${formatCount(facts.number("valid"), "page")} at ${where}`,
-    why: `${facts.number("writable")} writable; ${wanted}; ${
-      facts.number("brought_in")
-    } brought in, or made writable`,
+    title: `the process has ${formatCount(facts.fields.valid, "page")} at ${where}`,
+    why:
+      `${facts.fields.writable} writable; ${wanted}; ${facts.fields.brought_in} brought in, or made writable`,
   };
 }

@@ -1,6 +1,7 @@
 /** What the DMA layer and the IOMMU decided, in words. */
 import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/paths/map_branch.ts";
 import { formatAddress, formatCount } from "../../text/numbers.ts";
+import type { EventFields, KernelCall } from "../../../runtime/event_vocabulary.ts";
 import type { Facts, Told } from "./told.ts";
 
 /** A sentence of the rules as a part of one. */
@@ -32,22 +33,22 @@ function branchReason(facts: Facts): string {
 }
 
 /** @see behaviour/dma.md 1.4, 1.6, 2.1 */
-export function mapTold(facts: Facts): Told {
+export function mapTold(facts: Facts<"dma.map">): Told {
   return {
-    title: `${facts.word("api")}: ${facts.address("phys")} ${facts.size("size_bytes")} seen at ${
+    title: `${facts.fields.api}: ${facts.address("phys")} ${facts.size("size_bytes")} seen at ${
       facts.address("dma")
     }`,
-    why: facts.word("path") === "bus" ? "peer memory by its bus address" : branchReason(facts),
+    why: facts.fields.path === "bus" ? "peer memory by its bus address" : branchReason(facts),
   };
 }
 
 /** @see behaviour/dma.md 4.1 to 4.4 */
-export function iovaAllocTold(facts: Facts): Told {
+export function iovaAllocTold(facts: Facts<"iova.alloc">): Told {
   const pages = formatCount(facts.inputNumber("granules"), "page");
   const title = `IO addresses ${facts.address("start")}, ${facts.size("size_bytes")}, from ${
-    SOURCES[facts.word("source")] ?? facts.word("source")
+    SOURCES[facts.fields.source]
   }`;
-  if (facts.word("source") === "rcache") {
+  if (facts.fields.source === "rcache") {
     return { title, why: `a range of ${pages} was given back before and kept` };
   }
   const limit = `the highest free ones up to ${facts.address("limit")}`;
@@ -59,13 +60,13 @@ export function iovaAllocTold(facts: Facts): Told {
   };
 }
 
-const SOURCES: Readonly<Record<string, string>> = {
+const SOURCES: Readonly<Record<EventFields<"iova.alloc">["source"], string>> = {
   rcache: "a cache of the CPU",
   tree: "the tree",
   tree_after_flush: "the tree, once the caches were emptied",
 };
 
-const SHORTAGES: Readonly<Record<string, string>> = {
+const SHORTAGES: Readonly<Record<EventFields<"iova.alloc_failed">["cause"], string>> = {
   full: "fewer are free than that",
   fragmented: "enough are free, but not side by side",
   alignment: "enough are free side by side, but no range may begin there",
@@ -80,12 +81,12 @@ const LIMITERS: Readonly<Record<string, string>> = {
 };
 
 /** @see behaviour/dma.md 4.2, 4.4 */
-export function iovaAllocFailedTold(facts: Facts): Told {
-  const cause = facts.word("cause");
+export function iovaAllocFailedTold(facts: Facts<"iova.alloc_failed">): Told {
+  const cause = facts.fields.cause;
   const searched = facts.inputSize("searched_bytes");
   const waiting = facts.inputNumber("waiting_for_flush");
   const why = [
-    `${SHORTAGES[cause] ?? cause}: ${facts.inputSize("free_bytes")} are free up to ${
+    `${SHORTAGES[cause]}: ${facts.inputSize("free_bytes")} are free up to ${
       facts.address("limit")
     } (${LIMITERS[String(facts.input("limited_by"))]}), ${
       facts.inputSize("longest_free_bytes")
@@ -107,11 +108,11 @@ export function iovaAllocFailedTold(facts: Facts): Told {
 }
 
 /** @see behaviour/dma.md 4.3, 5.3 */
-export function iovaFreeTold(facts: Facts): Told {
+export function iovaFreeTold(facts: Facts<"iova.free">): Told {
   const what = `IO addresses ${facts.address("start")}, ${facts.size("size_bytes")}`;
   const pages = formatCount(facts.inputNumber("granules"), "page");
   const largest = facts.inputNumber("largest_cached_granules");
-  switch (facts.word("to")) {
+  switch (facts.fields.to) {
     case "flush_queue":
       return {
         title: `${what}, wait for a flush`,
@@ -131,13 +132,13 @@ export function iovaFreeTold(facts: Facts): Told {
 }
 
 /** @see behaviour/dma.md 5.2, 5.3 */
-export function iotlbTold(facts: Facts): Told {
-  if (facts.word("kind") === "all") {
+export function iotlbTold(facts: Facts<"iotlb.sync">): Told {
+  if (facts.fields.kind === "all") {
     return { title: "the IOTLB forgets everything of the device", why: "a flush of the queue" };
   }
   const range = `${facts.address("start")}, ${facts.size("size_bytes")}`;
   const whole = facts.inputIs("whole_domain") ? "; the hardware is told to forget everything" : "";
-  return facts.word("kind") === "map"
+  return facts.fields.kind === "map"
     ? { title: `the IOTLB hears of ${range}`, why: `caching mode: of new mappings too${whole}` }
     : {
       title: `the IOTLB forgets ${range}`,
@@ -145,18 +146,17 @@ export function iotlbTold(facts: Facts): Told {
     };
 }
 
-const FLUSH_REASONS: Readonly<Record<string, string>> = {
+const FLUSH_REASONS: Readonly<Record<EventFields<"flush_queue.flush">["reason"], string>> = {
   full: "the queue was full",
   timer: "its timer expired",
   pressure: "no address was left",
 };
 
 /** @see behaviour/dma.md 5.3 */
-export function flushTold(facts: Facts): Told {
-  const reason = facts.word("reason");
+export function flushTold(facts: Facts<"flush_queue.flush">): Told {
   return {
-    title: `the flush queue gives back ${formatCount(facts.number("entries"), "range")}`,
-    why: `${FLUSH_REASONS[reason] ?? reason}; it holds ${
+    title: `the flush queue gives back ${formatCount(facts.fields.entries, "range")}`,
+    why: `${FLUSH_REASONS[facts.fields.reason]}; it holds ${
       facts.inputNumber("usable_entries")
     } and waits ${formatMilliseconds(facts.inputNumber("timeout_ns"))}`,
   };
@@ -167,7 +167,7 @@ function formatMilliseconds(durationNs: number): string {
 }
 
 /** What each verdict of a pool without room means, and what would help. */
-export const POOL_VERDICTS: Readonly<Record<string, string>> = {
+export const POOL_VERDICTS: Readonly<Record<EventFields<"swiotlb.full">["cause"], string>> = {
   no_pool: "the machine has no pool: a device that cannot reach a buffer gets none",
   over_segment: "no buffer is larger than a set of slots, however much is free: use smaller pieces",
   full: "all slots are in use by young buffers: fewer at a time, or a larger pool",
@@ -177,11 +177,11 @@ export const POOL_VERDICTS: Readonly<Record<string, string>> = {
 };
 
 /** @see behaviour/dma.md 6.2 */
-export function poolFullTold(facts: Facts): Told {
-  const cause = facts.word("cause");
+export function poolFullTold(facts: Facts<"swiotlb.full">): Told {
+  const cause = facts.fields.cause;
   return {
     title: `no bounce buffer of ${facts.size("wanted_bytes")}: ${cause}`,
-    why: `${POOL_VERDICTS[cause] ?? cause}; ${
+    why: `${POOL_VERDICTS[cause]}; ${
       formatCount(facts.inputNumber("slots_wanted"), "slot")
     } wanted, ${facts.inputNumber("slots_in_use")} of ${
       facts.inputNumber("slots_of_the_pool")
@@ -189,7 +189,7 @@ export function poolFullTold(facts: Facts): Told {
   };
 }
 
-const FAULTS: Readonly<Record<string, string>> = {
+const FAULTS: Readonly<Record<EventFields<"iommu.fault">["reason"], string>> = {
   not_present: "nothing is mapped there",
   not_writable: "the mapping allows no write",
   not_readable: "the mapping allows no read",
@@ -198,20 +198,20 @@ const FAULTS: Readonly<Record<string, string>> = {
   blocked: "there is nothing that the device may reach",
 };
 
-export function faultTold(facts: Facts): Told {
-  const reason = facts.word("reason");
+export function faultTold(facts: Facts<"iommu.fault">): Told {
+  const reason = facts.fields.reason;
   const translated = facts.inputIs("translated") ? "translated" : "not translated";
   return {
-    title: `fault: ${facts.word("access")} of ${facts.address("dma")}, ${reason}`,
-    why: `${FAULTS[reason] ?? reason}; the device is ${translated}`,
+    title: `fault: ${facts.fields.access} of ${facts.address("dma")}, ${reason}`,
+    why: `${FAULTS[reason]}; the device is ${translated}`,
   };
 }
 
 /** What the kernel printed, and what an error that it ended with means. */
-export function warningTold(facts: Facts): Told {
-  const said = facts.word("text");
-  const ended = facts.word("error") !== "none";
-  const title = `the kernel ${ended ? "stops" : "warns"} in ${facts.word("at")}`;
+export function warningTold(facts: Facts<"kernel.warn">): Told {
+  const said = facts.fields.text;
+  const ended = facts.fields.error !== null;
+  const title = `the kernel ${ended ? "stops" : "warns"} in ${facts.fields.at}`;
   if (!ended) return { title, why: said };
   const untranslated = facts.input("translated") === false
     ? [
@@ -231,9 +231,9 @@ const UNTRANSLATED: Readonly<Record<string, string>> = {
 };
 
 /** A call that answered no, or with an error. */
-export function refusalTold(facts: Facts): Told {
+export function refusalTold(facts: Facts<`ret.${KernelCall}`>): Told {
   const call = facts.name.slice("ret.".length);
-  const error = facts.word("error");
+  const error = facts.fields.error;
   if (call === "dma_iova_try_alloc") {
     return {
       title: "dma_iova_try_alloc says no",
@@ -253,7 +253,7 @@ export function refusalTold(facts: Facts): Told {
         "from, and the device is not translated",
     };
   }
-  if (call === "dma_iova_link") return { title, why: linkReason(facts, error) };
+  if (call === "dma_iova_link") return { title, why: linkReason(facts, String(error)) };
   return { title, why: facts.input("branch") === undefined ? "" : branchReason(facts) };
 }
 

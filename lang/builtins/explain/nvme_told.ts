@@ -1,6 +1,7 @@
 /** What the NVMe driver decided, in words. */
 import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
+import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type Facts, gapBitBytes, type Told } from "./told.ts";
 
@@ -8,8 +9,8 @@ import { type Facts, gapBitBytes, type Told } from "./told.ts";
 const CONTROLLER_PAGE_BYTES = 4096;
 
 /** @see behaviour/nvme.md 2.1 */
-export function formatTold(facts: Facts): Told {
-  const format = facts.word("format");
+export function formatTold(facts: Facts<"nvme.choose">): Told {
+  const format = facts.fields.format;
   const reason = formatReason(facts, format);
   switch (format) {
     case "simple_prp":
@@ -71,10 +72,10 @@ function thresholdReason(facts: Facts): string {
 }
 
 /** @see behaviour/nvme.md 3 */
-export function metadataTold(facts: Facts): Told {
+export function metadataTold(facts: Facts<"nvme.metadata">): Told {
   const segments = facts.inputNumber("metadata_segments");
   const pieces = `it has ${formatCount(segments, "segment")}`;
-  if (facts.word("format") === "sgl") {
+  if (facts.fields.format === "sgl") {
     const user = facts.inputIs("user_command") ? "a user's own command" : pieces;
     return { title: "metadata behind SGL descriptors", why: `${user}; the controller takes them` };
   }
@@ -87,8 +88,8 @@ export function metadataTold(facts: Facts): Told {
 }
 
 /** Memory that the driver takes for a request. @see behaviour/nvme.md 2.3, 2.4 */
-export function memoryTold(facts: Facts): Told {
-  if (facts.word("what") === "dma_vecs") {
+export function memoryTold(facts: Facts<"mem.alloc">): Told {
+  if (facts.fields.what === "dma_vecs") {
     return {
       title: `an array of ${facts.size("size_bytes")} to save the mappings in`,
       why: "there is no one range, the device needs its unmaps, and PRP entries do not say where " +
@@ -96,8 +97,8 @@ export function memoryTold(facts: Facts): Told {
     };
   }
   const entries = facts.inputNumber("entries");
-  const pool = `from the ${facts.word("from")} pool`;
-  const small = facts.word("from") === "small";
+  const pool = `from the ${facts.fields.from} pool`;
+  const small = facts.fields.from === "small";
   switch (facts.rule) {
     case "nvme.2.3.4":
       return {
@@ -122,8 +123,8 @@ export function memoryTold(facts: Facts): Told {
 }
 
 /** What the controller answered. @see behaviour/nvme.md 4.2 */
-export function completionTold(facts: Facts): Told {
-  const status = facts.number("status");
+export function completionTold(facts: Facts<"nvme.complete">): Told {
+  const status = facts.fields.status;
   const meaning = blkStatusName(blockStatusOf(status));
   const retry = status === 0
     ? ""
@@ -137,7 +138,7 @@ export function completionTold(facts: Facts): Told {
   };
 }
 
-const TIMEOUT_ACTIONS: Readonly<Record<string, string>> = {
+const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {
   found: "it was answered, only the interrupt was lost",
   abort: "the controller is asked to abort it",
   reset: "the controller is to be reset",
@@ -145,10 +146,10 @@ const TIMEOUT_ACTIONS: Readonly<Record<string, string>> = {
 };
 
 /** Nobody captured what a driver does then; the model's way is in docs/language.md. */
-export function timeoutTold(facts: Facts): Told {
+export function timeoutTold(facts: Facts<"nvme.timeout">): Told {
   return {
     title: "no answer in time",
-    why: TIMEOUT_ACTIONS[facts.word("action")] ?? "",
+    why: TIMEOUT_ACTIONS[facts.fields.action],
     rule: "nvme.5.2",
   };
 }
@@ -163,14 +164,14 @@ export function cancelTold(): Told {
 }
 
 /** @see behaviour/nvme.md 2.6 */
-export function unmapTold(facts: Facts): Told {
+export function unmapTold(facts: Facts<"nvme.unmap">): Told {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = direct
     ? "the device has bounced once, so its unmaps count"
     : facts.inputIs("translated")
     ? "the device is translated, and there is no one range"
     : "the device is not coherent, so its unmaps count";
-  switch (facts.word("rule")) {
+  switch (facts.fields.rule) {
     case "single":
       return { title: "unmapped: the one segment", why: "one mapping, one call" };
     case "bus":
@@ -203,6 +204,6 @@ export function unmapTold(facts: Facts): Told {
     case "scatterlist":
       return { title: "unmapped: the scatterlist", why: "6.12 kept one for the request" };
     default:
-      return { title: `unmapped: ${facts.word("rule")}`, why: "" };
+      return { title: `unmapped: ${facts.fields.rule}`, why: "" };
   }
 }

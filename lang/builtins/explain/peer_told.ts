@@ -10,16 +10,16 @@ const HOST_BRIDGES: Readonly<Record<string, string>> = {
 };
 
 /** A route between the provider of memory and the device that is to use it. */
-export function routeTold(facts: Facts): Told {
-  const distance = facts.number("distance");
-  const type = facts.word("map_type");
-  const title = `memory of ${facts.word("provider")}: ${type}${
+export function routeTold(facts: Facts<"p2p.route">): Told {
+  const distance = facts.fields.distance;
+  const type = facts.fields.map_type;
+  const title = `memory of ${facts.fields.provider}: ${type}${
     type === "not_supported" ? "" : `, distance ${distance}`
   }`;
   return { title, why: reasons(facts).join("; ") };
 }
 
-function reasons(facts: Facts): string[] {
+function reasons(facts: Facts<"p2p.route">): string[] {
   const common = facts.input("common_bridge");
   const redirecting = facts.input("redirecting");
   const bridge = facts.input("host_bridge");
@@ -31,9 +31,9 @@ function reasons(facts: Facts): string[] {
     ...typeof bridge === "string" && HOST_BRIDGES[bridge] !== undefined
       ? [HOST_BRIDGES[bridge]]
       : [],
-    ...facts.is("cached") ? ["remembered from before"] : [],
-    ...facts.word("map_type") === "not_supported"
-      ? [`explain topology().route(${facts.word("provider")}, ${facts.word("client")}) says more`]
+    ...facts.fields.cached ? ["remembered from before"] : [],
+    ...facts.fields.map_type === "not_supported"
+      ? [`explain topology().route(${facts.fields.provider}, ${facts.fields.client}) says more`]
       : [],
   ];
 }

@@ -1,6 +1,6 @@
 /** How a decision is told: what was decided on a line, and why in sentences below. */
-import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { Why } from "../../../runtime/events.ts";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
@@ -39,45 +39,34 @@ export function reasonLines(text: string): string[] {
   return wrapText(text, PICTURE_COLUMNS - INDENT.length).map((line) => `${INDENT}${line}`);
 }
 
-/** The fields of an event and the inputs of its decision, read without knowing the event's type. */
-export class Facts {
-  readonly #fields: Readonly<Record<string, FieldValue | undefined>>;
+/** Fields of an event that hold a number, a size or an address among them. */
+type NumberField<N extends EventName> = {
+  [F in keyof EventFields<N>]: EventFields<N>[F] extends number | null ? F : never;
+}[keyof EventFields<N>];
+
+/** The fields of an event as the vocabulary has them, and the inputs of its decision. */
+export class Facts<N extends EventName = EventName> {
   readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
 
-  constructor(readonly event: MachineEvent) {
-    this.#fields = event.fields as Readonly<Record<string, FieldValue | undefined>>;
-    this.#inputs = event.why?.inputs ?? {};
-  }
-
-  get name(): string {
-    return this.event.name;
+  /** @param name The event's name. */
+  constructor(readonly name: N, readonly fields: EventFields<N>, readonly why: Why | null) {
+    this.#inputs = why?.inputs ?? {};
   }
 
   get rule(): string {
-    return this.event.why?.rule ?? "";
+    return this.why?.rule ?? "";
   }
 
-  /** A field as a word; `none` where the event has no such field. */
-  word(field: string): string {
-    return String(this.#fields[field] ?? "none");
+  size(field: NumberField<N>): string {
+    return formatSize(this.#number(field));
   }
 
-  /** A field as a number, 0 where there is none. */
-  number(field: string): number {
-    const value = this.#fields[field];
-    return typeof value === "number" ? value : 0;
+  address(field: NumberField<N>): string {
+    return formatAddress(this.#number(field));
   }
 
-  size(field: string): string {
-    return formatSize(this.number(field));
-  }
-
-  address(field: string): string {
-    return formatAddress(this.number(field));
-  }
-
-  is(field: string): boolean {
-    return this.#fields[field] === true;
+  #number(field: NumberField<N>): number {
+    return (this.fields[field] ?? 0) as number;
   }
 
   input(name: string): FieldValue | undefined {

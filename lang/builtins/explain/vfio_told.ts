@@ -7,9 +7,9 @@ function pages(count: number): string {
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 3.1 */
-export function pagesTold(facts: Facts): Told {
-  const taken = facts.number("pages");
-  const wanted = facts.number("wanted_pages");
+export function pagesTold(facts: Facts<"vfio.add_pages">): Told {
+  const taken = facts.fields.pages;
+  const wanted = facts.fields.wanted_pages;
   const had = facts.inputNumber("had");
   const before = had === 0 ? "" : `; ${pages(had)} were there`;
   return {
@@ -19,10 +19,10 @@ export function pagesTold(facts: Facts): Told {
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 3.2 */
-export function registerTold(facts: Facts): Told {
-  const count = pages(facts.number("pages"));
+export function registerTold(facts: Facts<"vfio.register">): Told {
+  const count = pages(facts.fields.pages);
   const bytes = facts.inputSize("bytes");
-  switch (facts.word("rule")) {
+  switch (facts.fields.rule) {
     case "iova":
       return {
         title: `${count} mapped as one range at ${facts.address("dma")}`,
@@ -41,9 +41,9 @@ export function registerTold(facts: Facts): Told {
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 3.2, 4.8 */
-export function unwindTold(facts: Facts): Told {
-  const mapped = facts.number("mapped_pages");
-  const all = facts.number("pages");
+export function unwindTold(facts: Facts<"vfio.unwind">): Told {
+  const mapped = facts.fields.mapped_pages;
+  const all = facts.fields.pages;
   const undone = mapped === 0 ? "there is nothing to unmap" : `${pages(mapped)} are unmapped`;
   const released = formatSize(mapped * facts.inputNumber("page_bytes"));
   return {
@@ -58,17 +58,17 @@ export function unwindTold(facts: Facts): Told {
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 3.3 */
-export function bufferTold(facts: Facts): Told {
+export function bufferTold(facts: Facts<"vfio.buffer">): Told {
   const wanted = pages(facts.inputNumber("wanted_pages"));
   const freed = facts.inputNumber("freed");
   const dropped = freed === 0 ? "" : `; ${formatCount(freed, "smaller one")} on the way freed`;
-  return facts.word("action") === "reused"
+  return facts.fields.action === "reused"
     ? {
-      title: `a spare buffer of ${pages(facts.number("pages"))} is used again`,
+      title: `a spare buffer of ${pages(facts.fields.pages)} is used again`,
       why: `the first of its direction that has ${wanted}${dropped}`,
     }
     : {
-      title: `a new buffer of ${pages(facts.number("pages"))}`,
+      title: `a new buffer of ${pages(facts.fields.pages)}`,
       why: `no spare one of its direction has ${wanted}${dropped}`,
     };
 }
