@@ -34,7 +34,6 @@ export const LONG_FUNCTIONS: Excuses = {
     "what a terminal sends, wired in one place: the parts share its state",
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
-  "lang/builtins/explain/decision_told.ts decisionTold": CASES,
   "lang/check/kinds/statement_check.ts StatementChecker.#statement": CASES,
   "lang/check/names/resolve.ts Resolver.#statement": CASES,
   "lang/compile/expression_compiler.ts ExpressionCompiler.#value": CASES,

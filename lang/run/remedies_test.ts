@@ -1,6 +1,10 @@
+import { BUILTINS } from "../builtins/mod.ts";
+import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import type { Registry } from "../values/registry.ts";
+import { runProgram } from "./run_program.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../session.ts";
-import { memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";
+import { memoryLoader, onlyOutcome, printed, program } from "../testing/test_support.ts";
 
 /** A disk and a peer below one switch, on a release that leaves a tag's IOVA state as it was. */
 const machine = (more = "") =>
@@ -100,6 +104,27 @@ Deno.test("a report of the checker names the defect that it is gone without", ()
     report!.lines.join("\n"),
     "= note: gone with `quirks = [not stale_iova_state_uncoalesced]`",
   );
+});
+
+Deno.test("runs that nobody hears do not look for defects themselves", () => {
+  const text = machine() + STALE + test(`let io = stale()
+    fork { explain io } and { print 1 }
+    explain io
+    assert io.status == OK`);
+  let machines = 0;
+  const counting: Registry = {
+    ...BUILTINS,
+    buildWorld: (config, options) => {
+      machines++;
+      return BUILTINS.buildWorld(config, options);
+    },
+  };
+  runProgram(program(text, {}, counting));
+  const switches = KERNELS["7.2"].quirks.size;
+  // The test with its two branches; a look for each explain that is heard, which comes by the fork; and
+  // the test again for its failure, unheard.
+  const looks = switches * (1 + 3);
+  assert(machines <= 3 + looks + switches * 3, `${machines} machines`);
 });
 
 Deno.test("looking for a defect has an end: a run of many steps is not done again ten times", () => {

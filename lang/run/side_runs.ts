@@ -24,6 +24,7 @@ class BranchOutput implements Output {
 /** Makes a VM one that is on its way to a branch; `speak` lets its lines through. */
 export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
   vm.branches.goals = request.goals;
+  vm.branches.heard &&= request.speaks;
   for (const [branching, value] of request.known) vm.branches.known.set(branching, value);
   if (request.speaks) vm.branches.onBranch = speak;
 }
@@ -71,7 +72,7 @@ export class SideRuns implements Runs {
     output: Output,
     quirks: QuirkSet | null = null,
   ): Vm {
-    const { limits, onSideEvent, seed, strict, watch } = this.options;
+    const { heard, limits, onSideEvent, seed, strict, watch } = this.options;
     const own = quirks === null ? config : { ...config, quirks };
     const machine = new TestMachine(this.program, own, {
       record: true,
@@ -80,6 +81,7 @@ export class SideRuns implements Runs {
       seed,
       strict,
       watch,
+      ...heard !== undefined && { heard },
       // Who looks at events looks at those of the machine that was asked for.
       onEvent: quirks === null ? onSideEvent : undefined,
     });

@@ -100,6 +100,7 @@ export class Tally {
       const more = {
         limits: { ...limits, steps: Math.min(steps, limits.steps) },
         onSideEvent: undefined,
+        heard: false,
       };
       return this.attempt({ ...run, config: { ...run.config, quirks } }, SILENCE, more);
     });

@@ -25,6 +25,8 @@ export interface MachineOptions {
   /** Gets the events of machines that run beside this one. */
   readonly onSideEvent?: ((event: MachineEvent) => void) | undefined;
   readonly watch?: RunWatch | undefined;
+  /** Whether somebody reads what is said; so it is when this is left out. */
+  readonly heard?: boolean;
 }
 
 /** Builds the world of a configuration. */
@@ -57,6 +59,7 @@ export class TestMachine {
     this.world = buildTestWorld(program, config, options);
     this.vm = new Vm(code, registry, this.world, options.limits, options.output);
     this.vm.watch = options.watch ?? null;
+    this.vm.branches.heard = options.heard ?? true;
     bindMachine(this.vm, program.machineGlobals);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
       this.vm.start(functionIndex);

@@ -120,6 +120,8 @@ export class Branches {
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
   raceOrder: RaceOrder | null = null;
+  /** Somebody reads what this run says. */
+  heard = true;
   /** What this run saw, if it was sent to look. */
   look: Look | null = null;
   #branchings = 0;
@@ -241,7 +243,7 @@ export class Branches {
       goals: [...this.goals.slice(0, this.#turns), goal],
       known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
       steps: given,
-      speaks,
+      speaks: speaks && this.heard,
       quirks: null,
     });
     this.#adopt(side, given);

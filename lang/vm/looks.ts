@@ -29,8 +29,8 @@ export class Looks {
 
   /** What to say of the thing that was just explained: the defects that it is gone without. */
   gone(value: Value): readonly string[] {
-    const { goals, onItsWay, runs } = this.branches;
-    if (runs === null || onItsWay || !this.#isWrong(value)) return [];
+    const { goals, heard, onItsWay, runs } = this.branches;
+    if (runs === null || !heard || onItsWay || !this.#isWrong(value)) return [];
     const { quirks } = this.vm.world.lab.machine.kernel;
     const gone = goneText(remediesAmong(quirks, (off) => {
       const steps = this.#steps -= MACHINE_STEPS;

@@ -29,7 +29,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     parameters: [DEV, STATE, PHYS, { ...SIZE, doc: "Bytes of all buffers together." }],
     result: "bool",
     doc: "Reserves IO addresses for buffers that are linked later. False, with the state all " +
-      "zero, where devices are not translated or no range is free: map each buffer by itself.",
+      "zero, where devices are not translated or no range fits: map each buffer by itself.",
     example: `${RANGE_EXAMPLE}assert state.size == 8KiB\ndma_iova_free(ssd, state)`,
     run: (run, [dev, state, phys, size]) =>
       run.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),

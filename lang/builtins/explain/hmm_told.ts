@@ -4,7 +4,7 @@ import type { Facts, Told } from "./told.ts";
 
 const MODES: Readonly<Record<string, string>> = {
   iova: "one range of IO addresses for all pages",
-  list: "no range is free, and unmaps have work to do: an address for each page is kept",
+  list: "no range was had, and unmaps have work to do: an address for each page is kept",
   stateless: "the device is not translated, and unmaps have nothing to do: nothing is kept",
 };
 
