@@ -18,6 +18,8 @@ import { type DeviceAccess, Iommu } from "./iommu/iommu.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
 import { type Kernel, resolveKernel } from "./kernels/kernels.ts";
 import type { MachineConfig } from "./machine_config.ts";
+import { CpuContext } from "./cpu_context.ts";
+import { KernelAreas } from "./dma/kernel_areas.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
 import { layOutMemory } from "./memory/layout.ts";
@@ -84,6 +86,10 @@ export class Machine {
   /** Which memory devices cannot read; null but in a confidential guest. */
   readonly encryption: MemoryEncryption | null;
   readonly pages: PageAllocator;
+  /** Memory that no driver may map. */
+  readonly areas: KernelAreas;
+  /** Whether what runs may sleep. */
+  readonly context = new CpuContext();
   readonly swiotlb: SwiotlbPool;
   readonly iommu: Iommu;
   readonly dma: DmaMapping;
@@ -117,6 +123,7 @@ export class Machine {
       config.regions.filter(({ type }) => type === "ram"),
       config.pageSizeBytes,
     );
+    this.areas = new KernelAreas(config.regions);
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
     this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.kernel));
     if (this.swiotlb.active) {

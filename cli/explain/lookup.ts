@@ -21,6 +21,7 @@ import { RulePage, type RuleSection } from "./rule_book.ts";
 /** The pages of `docs/behaviour/`. */
 export const RULE_PAGES = [
   "block",
+  "c-api",
   "captured",
   "defects",
   "dma",

@@ -1,12 +1,13 @@
 /** `docs/builtins.md`, written from the entries of `lang/builtins/`: nothing on it is typed by hand. */
 import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
-import type {
-  FieldSpec,
-  FunctionSpec,
-  Kind,
-  MethodSpec,
-  ParameterSpec,
-  TypeSpec,
+import {
+  CALL_CONTEXTS,
+  type FieldSpec,
+  type FunctionSpec,
+  type Kind,
+  type MethodSpec,
+  type ParameterSpec,
+  type TypeSpec,
 } from "../../lang/values/spec.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
@@ -77,6 +78,7 @@ function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: st
       ),
     ],
     ...raises.length === 0 ? [] : ["", `Raises ${raises.join(", ")}.`],
+    ...spec.context === undefined ? [] : ["", `${CALL_CONTEXTS[spec.context]}.`],
     "",
     "```dma",
     example,

@@ -3,7 +3,13 @@ import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../../lang/builtins/things/counters.ts";
 import { EVENT } from "../../lang/builtins/things/event.ts";
 import type { WordSpec } from "../../lang/builtins/words.ts";
-import type { FunctionSpec, MethodSpec, ParameterSpec, TypeSpec } from "../../lang/values/spec.ts";
+import {
+  CALL_CONTEXTS,
+  type FunctionSpec,
+  type MethodSpec,
+  type ParameterSpec,
+  type TypeSpec,
+} from "../../lang/values/spec.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
@@ -212,6 +218,7 @@ function describeFunction(
     ...wrapText(spec.doc, columns),
     ...wrappedPairs(spec.parameters.map((each) => [each.name, each.doc] as const), columns),
     ...raises.length === 0 ? [] : [`  raises ${raises.join(", ")}`],
+    ...spec.context === undefined ? [] : [`  ${CALL_CONTEXTS[spec.context]}`],
     "",
     ...indented(spec.example),
   ];

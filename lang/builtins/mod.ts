@@ -13,6 +13,7 @@ import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
 import { VFIO_CALLS } from "./calls/vfio.ts";
+import { KERNEL_CALLS_OF_DRIVERS } from "./calls/kernel.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
@@ -100,6 +101,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...HMM_CALLS,
   ...MEMORY_CALLS,
   ...COHERENCE_CALLS,
+  ...KERNEL_CALLS_OF_DRIVERS,
   ...MACHINE_CALLS,
   ...VIEW_CALLS,
   ...FAULT_LOG_CALLS,

@@ -114,6 +114,11 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
   dma_set_coherent_mask: { EIO: `${DIRECT}dma_set_coherent_mask(ssd, 8) fails EIO` },
+  kmalloc: { ENOMEM: `${DIRECT}fail alloc_pages { kmalloc(4KiB) fails ENOMEM }` },
+  vmalloc: { ENOMEM: `${DIRECT}fail kvmalloc { vmalloc(4KiB) fails ENOMEM }` },
+  kvmalloc: {
+    ENOMEM: `${DIRECT}fail alloc_pages { fail kvmalloc { kvmalloc(4KiB) fails ENOMEM } }`,
+  },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
   request: {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,

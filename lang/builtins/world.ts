@@ -82,6 +82,10 @@ class LabWorld implements World {
     return this.lab.machine.activities.length;
   }
 
+  maySleep(what: string): void {
+    this.lab.machine.checker?.contexts.maySleep(what);
+  }
+
   runNextActivity(): boolean {
     return this.lab.machine.runNextActivity();
   }

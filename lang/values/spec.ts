@@ -67,6 +67,17 @@ export interface ParameterSpec {
 /** Arguments in the order of the parameters, each as its parameter decodes it. */
 export type Arguments = readonly unknown[];
 
+/**
+ * Where a call has no place under a spin lock, in words; `gfp` by its argument `atomic`.
+ * @see behaviour/c-api.md, column C
+ */
+export const CALL_CONTEXTS = {
+  sleeps: "May sleep",
+  gfp: "May sleep, unless it is told `atomic: true`",
+} as const;
+
+export type CallContext = keyof typeof CALL_CONTEXTS;
+
 export interface FunctionSpec {
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
@@ -81,6 +92,8 @@ export interface FunctionSpec {
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
+  /** Where it may be called from; anywhere when left out. */
+  readonly context?: CallContext;
   /**
    * Does it. Raises `KernelError` for what a script can expect, `ScriptError` for a call that
    * makes no sense.

@@ -71,6 +71,8 @@ export interface World {
   pendingActivities(): number;
   /** Runs one activity, then the timers it made due. False when there was none to run. */
   runNextActivity(): boolean;
+  /** What runs next may sleep: a statement or a call of this name. */
+  maySleep(what: string): void;
   /** Moves virtual time forward, firing timers on the way. */
   advance(durationNs: number): void;
   /** How often an event happened since the machine was ready. */

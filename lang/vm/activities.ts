@@ -37,6 +37,7 @@ export class Activities {
   }
 
   wait(subject: Value): void {
+    this.vm.world.maySleep("wait");
     while (!isDone(subject, this.vm)) {
       if (!this.#run()) {
         throw new ExpectationError(

@@ -2,12 +2,12 @@
  * Memory that no driver may map: the kernel's stacks, its code and constants, and what is contiguous
  * for the CPU only.
  *
- * The model has no such memory of its own. A region of the machine block that bears one of these
- * names stands for it.
+ * A region of the machine block that bears one of these names stands for it; so do the pages that
+ * vmalloc has taken.
  *
  * @see behaviour/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */
-import type { Bytes, PhysAddr } from "../address.ts";
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { MemoryRegion } from "../machine_config.ts";
 
 const AREA_OF_REGION = {
@@ -22,6 +22,8 @@ export type KernelArea = (typeof AREA_OF_REGION)[keyof typeof AREA_OF_REGION];
 export class KernelAreas {
   readonly #areas: readonly { readonly area: KernelArea; readonly region: MemoryRegion }[];
 
+  readonly #vmallocPages = new Set<number>();
+
   constructor(regions: readonly MemoryRegion[]) {
     this.#areas = regions.flatMap((region) =>
       region.name in AREA_OF_REGION
@@ -32,7 +34,7 @@ export class KernelAreas {
 
   /** The machine has none. */
   get isEmpty(): boolean {
-    return this.#areas.length === 0;
+    return this.#areas.length === 0 && this.#vmallocPages.size === 0;
   }
 
   /** The area that some byte of a buffer lies in, or null. */
@@ -40,6 +42,24 @@ export class KernelAreas {
     const found = this.#areas.find(({ region }) =>
       phys < region.basePhys + region.sizeBytes && region.basePhys < phys + sizeBytes
     );
-    return found?.area ?? null;
+    return found?.area ?? (this.#isVmalloc(phys, sizeBytes) ? "vmalloc" : null);
+  }
+
+  /** Pages are contiguous for the CPU only from now on. */
+  addVmalloc(pages: readonly PhysAddr[]): void {
+    for (const page of pages) this.#vmallocPages.add(page);
+  }
+
+  /** They are given back. */
+  removeVmalloc(pages: readonly PhysAddr[]): void {
+    for (const page of pages) this.#vmallocPages.delete(page);
+  }
+
+  #isVmalloc(phys: PhysAddr, sizeBytes: Bytes): boolean {
+    if (this.#vmallocPages.size === 0) return false;
+    for (let at = alignDown(phys, PAGE_SIZE_BYTES); at < phys + sizeBytes; at += PAGE_SIZE_BYTES) {
+      if (this.#vmallocPages.has(at)) return true;
+    }
+    return false;
   }
 }

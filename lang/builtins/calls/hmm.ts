@@ -108,6 +108,7 @@ hmm_range_fault(mm, map, at, 4, write: true)
 assert map.valid == 4 and map.entry(3).flags == [valid, write]
 hmm_dma_map_free(nic, map)`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
+    context: "sleeps",
     run(run, [mm, { map }, addr, pages, first, fault, write]) {
       const firstIndex = toInt(first, "first", 0, map.pfns.length - 1);
       const count = toInt(pages, "pages", 1, map.pfns.length - firstIndex);
@@ -145,6 +146,7 @@ hmm_dma_map_free(nic, map)`,
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM"],
+    context: "sleeps",
     run(run, [device, count, entryBytes]) {
       if (entryBytes === 0) throw new ScriptError("E0919", "An entry stands for one byte at least");
       run.chargeMemory(ENTRY_BYTES * count);
@@ -160,6 +162,7 @@ hmm_dma_map_free(nic, map)`,
     doc: "Gives range and lists back. Nothing is unmapped: all entries must have been.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
+    context: "sleeps",
     run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
   }),
   builtin({

@@ -134,6 +134,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
       "cannot reach the memory. It is worked out anew, and remembered for pci_p2pdma_map_type.",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
+    context: "sleeps",
     run(run, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
       const distance = calling(
@@ -154,6 +155,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     doc: "The published provider that is nearest to all clients, by chance one of those equally " +
       "near; none when nobody's memory is reached by all. The device is kept until pci_dev_put.",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
+    context: "sleeps",
     run(run, [to]) {
       const { routes } = run.lab.topology;
       const found = calling(

@@ -52,6 +52,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     result: "nothing",
     doc: "Makes a device known as one whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
+    context: "sleeps",
     run: (run, [dev]) => run.lab.topology.providers.init(dev.function),
   }),
   builtin({
@@ -90,6 +91,7 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 1MiB, offset: 2MiB)
 assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST"],
+    context: "sleeps",
     run(run, [device, bar, sizeBytes, offsetBytes]) {
       const error = run.lab.topology.providers.addResource(
         device.function,

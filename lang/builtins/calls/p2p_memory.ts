@@ -103,6 +103,7 @@ assert dma_map_sg(ssd, sg, from_device) == 1 and sg.bus_marks.length == 1
 dma_unmap_sg(ssd, sg, from_device)
 pci_p2pmem_free_sgl(cmb, sg)
 assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
+    context: "sleeps",
     run(run, [device, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {
         throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
@@ -118,6 +119,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
     result: "nothing",
     doc: "Gives its memory back.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
+    context: "sleeps",
     run(run, [device, { list }]) {
       if (give(run, device, list.physAt(0), list.lengthAt(0))) return;
       throw new ScriptError(

@@ -3,7 +3,7 @@ import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { Handle } from "../../values/value.ts";
 import { toAttributes, toDirection } from "../arguments.ts";
-import { optional, param } from "../describe/parameters.ts";
+import { named, optional, param } from "../describe/parameters.ts";
 import { IOVA_STATE } from "../things/dma/iova_state.ts";
 import { physOf } from "../things/buffer.ts";
 import { mappedAddress } from "../things/dma/mapping.ts";
@@ -24,6 +24,11 @@ export const PHYS = param.of(
 );
 export const OFFSET = param.size("offset", "Where in the range, in bytes from its first byte.");
 export const SIZE = param.size("size", "How many bytes.");
+/** The argument that decides for functions whose context is `gfp`. */
+export const ATOMIC = named(
+  param.bool("atomic", "As with GFP_ATOMIC: it does not sleep. False is GFP_KERNEL."),
+  false,
+);
 export const DIR = param.of(
   "dir",
   "word",

@@ -7,7 +7,7 @@ import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
-import { DEV, MAPPED, SIZE } from "./parameters.ts";
+import { ATOMIC, DEV, MAPPED, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -96,6 +96,7 @@ assert dma_addressing_limited(ssd)`,
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
     raises: ["EIO"],
+    context: "sleeps",
     run(run, [dev, count]) {
       raiseErrno(
         run.lab.machine.dma.dmaSetMask(dev, count),
@@ -112,6 +113,7 @@ assert dma_addressing_limited(ssd)`,
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["EIO"],
+    context: "sleeps",
     run(run, [dev, count]) {
       raiseErrno(
         run.lab.machine.dma.dmaSetCoherentMask(dev, count),
@@ -121,13 +123,14 @@ assert dma_addressing_limited(ssd)`,
   }),
   builtin({
     name: "dma_alloc_coherent",
-    parameters: [DEV, SIZE],
+    parameters: [DEV, SIZE, ATOMIC],
     result: COHERENT_MEMORY,
     doc: "Takes zeroed memory that CPU and device share without synchronising.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["ENOMEM"],
+    context: "gfp",
     run(run, [dev, sizeBytes]) {
       const memory = sizeBytes === 0 ? null : run.lab.machine.dma.dmaAllocCoherent(dev, sizeBytes);
       if (memory === null) {
@@ -146,6 +149,7 @@ assert dma_addressing_limited(ssd)`,
     doc: "Gives shared memory back.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
+    context: "sleeps",
     run(run, [dev, target]) {
       if (target.freed || target.device !== dev.name) {
         throw new ScriptError(
@@ -171,6 +175,7 @@ assert dma_addressing_limited(ssd)`,
       "first block is asked for.",
     example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, size: 200B, align: 256B)\n` +
       `assert pool.block_size == 256B and pool.size == 0B`,
+    context: "sleeps",
     run(run, [dev, sizeBytes, alignBytes]) {
       if (!isPowerOfTwo(alignBytes) || alignUp(sizeBytes, alignBytes) > PAGE_SIZE_BYTES) {
         throw new ScriptError(

@@ -6,7 +6,7 @@ import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
 import type { Decoded, Parameter } from "./parameters.ts";
 
 /** What an entry says besides its parameters, its result and what it does. */
-type Described = Pick<FunctionSpec, "name" | "variadic" | "doc" | "example" | "raises">;
+type Described = Pick<FunctionSpec, "name" | "variadic" | "doc" | "example" | "raises" | "context">;
 
 interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form> extends Described {
   readonly parameters: P;
@@ -23,13 +23,33 @@ interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form
 
 type Make = (plain: unknown) => Value;
 
+/** The name of the argument that says that a call must not sleep. */
+const ATOMIC_ARGUMENT = "atomic";
+
+/** Has the checker look at where a call is made that may sleep. */
+function checksContext(
+  { context, name, parameters }: Described & Pick<FunctionSpec, "parameters">,
+): ((run: Run, args: Arguments) => void) | null {
+  if (context === undefined) return null;
+  const at = parameters.findIndex((parameter) => parameter.name === ATOMIC_ARGUMENT);
+  return (run, args) => {
+    if (context === "gfp" && (args as readonly unknown[])[at] === true) return;
+    run.lab.machine.checker?.contexts.maySleep(`${name}()`);
+  };
+}
+
 /** A function of the language. */
 export function builtin<const P extends readonly Parameter<unknown>[], const F extends Form>(
   entry: FunctionEntry<P, F>,
 ): FunctionSpec {
   const { kind: result, of } = kindOfForm(entry.result);
   const make = makerOf(entry.result) as Make | null;
-  const act = entry.run as unknown as (run: Run, args: Arguments) => Value;
+  const plain = entry.run as unknown as (run: Run, args: Arguments) => Value;
+  const check = checksContext(entry);
+  const act = check === null ? plain : (run: Run, args: Arguments): Value => {
+    check(run, args);
+    return plain(run, args);
+  };
   return {
     ...entry,
     result,
@@ -45,7 +65,12 @@ export function methodsOf<T>() {
   ): MethodSpec<T> => {
     const { kind: result, of } = kindOfForm(entry.result);
     const make = makerOf(entry.result) as Make | null;
-    const act = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
+    const plain = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
+    const check = checksContext(entry);
+    const act = check === null ? plain : (run: Run, target: T, args: Arguments): Value => {
+      check(run, args);
+      return plain(run, target, args);
+    };
     return {
       ...entry,
       result,

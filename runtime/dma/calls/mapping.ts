@@ -44,7 +44,6 @@ import {
 } from "./mapping_queries.ts";
 import { MappingEvents } from "./mapping_events.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
-import { KernelAreas } from "../kernel_areas.ts";
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import { hexAddress } from "../hex_address.ts";
 import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
@@ -111,13 +110,11 @@ export class DmaMapping {
   readonly #twoStep: TwoStepApi;
   readonly #scatterlists: ScatterlistCalls;
   readonly #checker: DmaChecker | null;
-  readonly #areas: KernelAreas;
 
   constructor(machine: Machine) {
     this.rules = dmaRules(machine.kernel);
     this.#machine = machine;
     this.#checker = machine.checker;
-    this.#areas = new KernelAreas(machine.config.regions);
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
@@ -593,7 +590,9 @@ export class DmaMapping {
     if (!dev.coherent && (attrs & REQUIRE_COHERENT) !== 0) {
       return refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
     }
-    if (call.made === SINGLE && !this.#areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)) {
+    if (
+      call.made === SINGLE && !this.#machine.areas.isEmpty && this.#isVmalloc(dev, phys, sizeBytes)
+    ) {
       return refuseMap(machine, MAP_FAILURE.VMALLOC);
     }
     const translated = isTranslated(dev);
@@ -671,7 +670,7 @@ export class DmaMapping {
 
   /** Memory that is contiguous for the CPU only cannot be mapped as one buffer. */
   #isVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): boolean {
-    if (this.#areas.find(phys, sizeBytes) !== "vmalloc") return false;
+    if (this.#machine.areas.find(phys, sizeBytes) !== "vmalloc") return false;
     this.#machine.warnings.warnOnce(
       "dma_map_single",
       `Device "${dev.name}" maps vmalloc memory at ${hexAddress(phys)}`,

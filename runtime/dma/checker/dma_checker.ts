@@ -11,8 +11,8 @@ import type { Bytes } from "../../address.ts";
 import type { Machine } from "../../machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
-import { KernelAreas } from "../kernel_areas.ts";
 import { type CheckedDevice, Ledger } from "./ledger.ts";
+import { ContextChecks } from "./context_checks.ts";
 import { type LeftRecord, leftRecords } from "./left_records.ts";
 import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
@@ -34,18 +34,20 @@ export class DmaChecker {
   readonly accesses: AccessChecks;
   readonly memory: MemoryChecks;
   readonly peers: PeerChecks;
+  readonly contexts: ContextChecks;
   readonly #ledger: Ledger;
 
   constructor(machine: Machine) {
     const ledger = new Ledger(machine);
     this.#ledger = ledger;
-    this.mappings = new MappingChecks(ledger, new KernelAreas(machine.config.regions));
+    this.mappings = new MappingChecks(ledger, machine.areas);
     this.syncs = new SyncChecks(ledger);
     this.lists = new ListChecks(ledger, this.mappings, this.syncs);
     this.ranges = new RangeChecks(ledger);
     this.accesses = new AccessChecks(ledger);
     this.memory = new MemoryChecks(ledger);
     this.peers = new PeerChecks(ledger);
+    this.contexts = new ContextChecks(ledger);
   }
 
   /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */

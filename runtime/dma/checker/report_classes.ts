@@ -1,7 +1,7 @@
 /**
  * Every class of `dma.report`: the rule it comes from, and whether a kernel would have told.
  *
- * @see behaviour/dma.md 3.6, 8.2; docs/events.md, "Classes of dma.report"
+ * @see behaviour/dma.md 3.6, 8.2, behaviour/c-api.md 14; docs/events.md, "Classes of dma.report"
  */
 
 /** What is known of a class. */
@@ -119,6 +119,12 @@ const REPORT_CLASS_TABLE = {
     "dma.1.5",
     "A device touched memory of a confidential guest that is not shared.",
   ),
+  sleep_in_atomic: {
+    doc: "Called under a spin lock what may sleep.",
+    rule: "c-api.14",
+    beyondKernel: false,
+    counted: false,
+  },
   peer_misrouted: hazard("p2p.9.2", "An address meant for a peer's memory led to the host's."),
   peer_memory_without_pool: hazard(
     "p2p.9.7",

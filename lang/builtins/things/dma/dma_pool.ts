@@ -9,6 +9,7 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
+import { ATOMIC } from "../../calls/parameters.ts";
 
 export interface DmaPoolTarget {
   readonly pool: DmaPool;
@@ -59,7 +60,7 @@ export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
   methods: [
     method({
       name: "alloc",
-      parameters: [],
+      parameters: [ATOMIC],
       result: POOL_BLOCK,
       doc: "Takes a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
@@ -67,6 +68,7 @@ let first = pool.alloc()
 assert first.addr % 4KiB == 0 and pool.alloc().addr == first.addr + 256B
 assert pool.used == 2 and pool.size == 4KiB`,
       raises: ["ENOMEM"],
+      context: "gfp",
       run(_run, owner) {
         const block = owner.pool.alloc();
         if (block === null) throw new KernelError("ENOMEM", "There is no memory for a block");
@@ -105,6 +107,7 @@ assert pool.used == 0 and pool.alloc().addr == block.addr, "the last one back is
 let block = pool.alloc()
 pool.destroy()
 assert iommu.translate(ssd, block.addr) == none`,
+      context: "sleeps",
       run(_run, owner) {
         owner.pool.destroy();
         owner.destroyed++;

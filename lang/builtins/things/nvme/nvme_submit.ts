@@ -163,6 +163,7 @@ function waiting(
     doc: `${doc} Waits until it is done, and raises the errno of its status.`,
     example,
     raises,
+    context: "sleeps",
     run(run, { disk, name }, args) {
       const submitted = places.map((place, index) =>
         place < 0 ? SUBMITTED[index]!.otherwise : args[place]

@@ -1,0 +1,116 @@
+/** What drivers use of a kernel besides mapping: its allocators, and its locks. */
+import { KernelError } from "../../../runtime/errno.ts";
+import { FAULT, type FaultPoint } from "../../../runtime/faults.ts";
+import { kmalloc, vmalloc } from "../../../runtime/memory/kernel_allocators.ts";
+import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import type { Run } from "../../values/run.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { refusing } from "../arguments.ts";
+import { BUFFER } from "../things/buffer.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
+import { TRANSLATED_MACHINE } from "./example_machines.ts";
+import { ATOMIC } from "./parameters.ts";
+
+/** What a page of a buffer is charged. */
+const PAGE_COST_BYTES = 64;
+
+const LENGTH = param.size("size", "How many bytes.");
+
+/** Takes memory, unless it is told not to be there. */
+function take(
+  run: Run,
+  call: string,
+  point: FaultPoint,
+  sizeBytes: number,
+  from: typeof kmalloc,
+): HostBuffer {
+  const { machine } = run.lab;
+  run.chargeMemory(PAGE_COST_BYTES * Math.ceil(sizeBytes / machine.pages.pageSizeBytes));
+  if (machine.faults !== null && machine.faults.errnoAt(point) !== 0) {
+    throw new KernelError("ENOMEM", `${call}() found no ${sizeBytes} bytes`);
+  }
+  return refusing(() => from(machine, sizeBytes));
+}
+
+/** Contiguous where that can be had, else of single pages. */
+function takeEither(run: Run, sizeBytes: number): HostBuffer {
+  try {
+    return take(run, "kvmalloc", FAULT.alloc_pages, sizeBytes, kmalloc);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return take(run, "kvmalloc", FAULT.kvmalloc, sizeBytes, vmalloc);
+  }
+}
+
+export const KERNEL_CALLS_OF_DRIVERS: readonly FunctionSpec[] = [
+  builtin({
+    name: "kmalloc",
+    parameters: [LENGTH, ATOMIC],
+    result: BUFFER,
+    doc: "Takes memory that is contiguous, as drivers do for what a device will read. `.free()` " +
+      "gives it back.",
+    example: `${TRANSLATED_MACHINE}let mem = kmalloc(16KiB)
+assert mem.segments.length == 1
+let m = dma_map_single(ssd, mem, mem.size, to_device)
+dma_unmap_single(ssd, m, mem.size, to_device)`,
+    raises: ["ENOMEM"],
+    context: "gfp",
+    run: (run, [sizeBytes]) => take(run, "kmalloc", FAULT.alloc_pages, sizeBytes, kmalloc),
+  }),
+  builtin({
+    name: "vmalloc",
+    parameters: [LENGTH],
+    result: BUFFER,
+    doc: "Takes memory that is contiguous for the CPU only: pages that need not lie side by " +
+      "side. A device must be given each of them by itself; mapping it as one buffer is refused.",
+    example: `${TRANSLATED_MACHINE}let mem = vmalloc(8KiB)
+assert mem.segments.length == 2
+expect warning map_vmalloc { dma_map_single(ssd, mem, mem.size, to_device) fails ENOMEM }
+let m = dma_map_page(ssd, mem.pages[1], offset: 0, size: 4KiB, dir: to_device)
+dma_unmap_page(ssd, m, 4KiB, to_device)`,
+    raises: ["ENOMEM"],
+    context: "sleeps",
+    run: (run, [sizeBytes]) => take(run, "vmalloc", FAULT.kvmalloc, sizeBytes, vmalloc),
+  }),
+  builtin({
+    name: "kvmalloc",
+    parameters: [LENGTH],
+    result: BUFFER,
+    doc: "Takes memory that is contiguous where that can be had, and vmalloc memory where not: " +
+      "right nearly always, and nothing to map as one buffer.",
+    example: `${TRANSLATED_MACHINE}assert kvmalloc(16KiB).segments.length == 1
+fail alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
+    raises: ["ENOMEM"],
+    context: "sleeps",
+    run: (run, [sizeBytes]) => takeEither(run, sizeBytes),
+  }),
+  builtin({
+    name: "spin_lock",
+    parameters: [],
+    result: "nothing",
+    doc: "Takes a spin lock: until it is given back, a call that may sleep is a mistake, which " +
+      "the checker reports.",
+    example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
+spin_lock()
+let m = dma_map_phys(ssd, buf, 4KiB, to_device)
+expect warning sleep_in_atomic { dma_alloc_coherent(ssd, 4KiB) }
+dma_alloc_coherent(ssd, 4KiB, atomic: true)
+spin_unlock()
+dma_unmap_phys(ssd, m, 4KiB, to_device)`,
+    run: (run) => run.lab.machine.context.lock(),
+  }),
+  builtin({
+    name: "spin_unlock",
+    parameters: [],
+    result: "nothing",
+    doc: "Gives the spin lock back that was taken last.",
+    example: `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_alloc_coherent(ssd, 4KiB)`,
+    run(run) {
+      const { context } = run.lab.machine;
+      if (!context.isAtomic) throw new ScriptError("E0919", "No spin lock is held");
+      context.unlock();
+    },
+  }),
+];

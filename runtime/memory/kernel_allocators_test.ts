@@ -1,0 +1,30 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DMA_TO_DEVICE } from "../dma/attributes.ts";
+import { testBench } from "../dma/testing.ts";
+import { KernelError } from "../errno.ts";
+import { kmalloc, vmalloc } from "./kernel_allocators.ts";
+
+Deno.test("kmalloc is one run, vmalloc pages that lie apart (c-api.md 13)", () => {
+  const { machine } = testBench();
+  assertEquals(kmalloc(machine, 10_000).segments.map(({ sizeBytes }) => sizeBytes), [10_000]);
+  assertEquals(vmalloc(machine, 10_000).segments.map(({ sizeBytes }) => sizeBytes), [
+    4096,
+    4096,
+    1808,
+  ]);
+  assertThrows(() => kmalloc(machine, 2 ** 40), KernelError);
+});
+
+Deno.test("vmalloc memory is refused as one buffer, and not page by page (dma.md 1.4, c-api.md 3)", () => {
+  const { dev, fields, machine } = testBench();
+  const map = (phys: Parameters<typeof machine.dma.dmaMapSingle>[1]) =>
+    machine.dma.dmaMapSingle(dev, phys, 4096, DMA_TO_DEVICE);
+  const memory = vmalloc(machine, 8192);
+  const page = memory.pages[1]!;
+  assertEquals(map(page), -1);
+  assertEquals(fields("dma.report").map((report) => report.class), ["map_vmalloc"]);
+  assertEquals(machine.dma.dmaMapPage(dev, page, 0, 4096, DMA_TO_DEVICE) > 0, true);
+  // Its pages are anybody's when they are given back.
+  memory.free();
+  assertEquals(map(page) > 0, true);
+});
