@@ -22,6 +22,8 @@ export type OptionSpec =
   & (
     | { readonly kind: "flag" }
     | { readonly kind: "text"; readonly placeholder: string }
+    /** May be given several times. */
+    | { readonly kind: "texts"; readonly placeholder: string }
     /** Decimal or hexadecimal, not below `least` (0). */
     | { readonly kind: "integer"; readonly placeholder: string; readonly least?: number }
   );
@@ -34,7 +36,13 @@ export interface Example {
 
 type OptionValue<S extends OptionSpec> = S["kind"] extends "flag" ? boolean
   : S["kind"] extends "integer" ? number | null
+  : S["kind"] extends "texts" ? readonly string[]
   : string | null;
+
+/** Values of options by their names, whatever their kinds. */
+export type OptionValues = Readonly<
+  Record<string, boolean | number | string | readonly string[] | null>
+>;
 
 type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
@@ -62,7 +70,7 @@ export interface CommandSpec<O extends OptionSpecs> {
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   run(invocation: {
     readonly words: readonly string[];
-    readonly options: Readonly<Record<string, boolean | number | string | null>>;
+    readonly options: OptionValues;
     readonly screen: Screen;
   }): Promise<ExitCode>;
 }

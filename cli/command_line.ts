@@ -14,7 +14,7 @@ import type { Suggestion } from "@optique/core/parser";
 import { argument, command as commandParser, constant, option } from "@optique/core/primitives";
 import { string, type ValueParser } from "@optique/core/valueparser";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import type { ArgumentSpec, Command, OptionSpec } from "./command.ts";
+import type { ArgumentSpec, Command, OptionSpec, OptionValues } from "./command.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { readWholeNumber } from "./numbers.ts";
 import type { Screen } from "./screen.ts";
@@ -32,7 +32,7 @@ export type Parsed =
   | {
     readonly command: Command;
     readonly words: readonly string[];
-    readonly options: Readonly<Record<string, boolean | number | string | null>>;
+    readonly options: OptionValues;
   }
   | ExitCode;
 
@@ -141,6 +141,10 @@ function commandOf(spec: Command) {
 function optionOf(name: string, spec: OptionSpec) {
   const description = { description: plain(spec.doc) };
   if (spec.kind === "flag") return option(`--${name}`, description);
+  if (spec.kind === "texts") {
+    const value = string({ metavar: spec.placeholder as "TEXT" });
+    return multiple(option(`--${name}`, value, description));
+  }
   const value: ValueParser<"sync", string | number> = spec.kind === "text"
     ? string({ metavar: spec.placeholder as "TEXT" })
     : wholeNumber(spec.placeholder, spec.least ?? 0);

@@ -9,6 +9,7 @@ import { host } from "./host.ts";
 import { didYouMean } from "../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
+import { readMatches } from "./name_match.ts";
 import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
 import { LIMIT_OPTIONS, type LimitOption, limitsOf } from "./scenario/limit_options.ts";
@@ -19,7 +20,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
   --trace            print every event
   --strict           reports, faults and leaks that nobody expects fail the test
-  --match TEXT       run only tests whose name contains TEXT
+  --match TEXT       run only tests whose name contains TEXT, or is found by /TEXT/; also several times
   --seed NUMBER      use this seed instead of the file's
   --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
   --max-output LINES, --max-time SECONDS
@@ -39,6 +40,7 @@ async function main(
   const paths: string[] = scenario === null ? [] : [scenario];
   const values = new Map<string, string>();
   const flags = new Set<string>();
+  const matches: string[] = [];
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     const [, name, attached] = word.match(/^--([\w-]+)(?:=(.*))?$/s) ?? [];
@@ -57,7 +59,8 @@ async function main(
       if (name.startsWith("max-") && number === 0) {
         return wrong(`--${name} takes at least 1, not ${value}`, screen);
       }
-      values.set(name, value);
+      if (name === "match") matches.push(value);
+      else values.set(name, value);
     } else if (scenario === null && !word.startsWith("-")) {
       paths.push(word);
     } else {
@@ -67,12 +70,14 @@ async function main(
     }
   }
   if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);
+  const match = readMatches(matches);
+  if (typeof match === "string") return wrong(match, screen);
   const number = (name: string) => readWholeNumber(values.get(name) ?? "");
   return await runScenarios(paths, {
     only: "all",
     trace: flags.has("trace"),
     strict: flags.has("strict"),
-    match: values.get("match") ?? null,
+    ...match,
     seed: number("seed"),
     limits: limitsOf((option) => number(option)),
   }, screen);

@@ -31,7 +31,8 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
   for (const path of filesBelow(join(ROOT, folder)).filter((each) => each.endsWith(".dma"))) {
     const job: FileJob = {
       path: relative(Deno.cwd(), path),
-      match: null,
+      matches: [],
+      failFast: false,
       seed: null,
       shard: null,
       strict: false,

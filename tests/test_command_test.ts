@@ -159,7 +159,7 @@ Deno.test("what a script says and what its tests are called cannot command the t
     const { output } = await dmalab("test", folder);
     assertStringIncludes(output, "\n\u241b[2J\nrings \u2407 in\u240atwo ... FAILED");
     assertStringIncludes(output, "error[E0901]: assertion failed: \u241b[31m\n");
-    assertMatch(output, /repeat it: dmalab test \S+ --match "rings " --seed/);
+    assertStringIncludes(output, "a.dma --match '/^rings [^] in[^]two$/' --seed 0x1\n");
     const json = JSON.parse((await dmalab("test", folder, "--reporter", "json")).output);
     assertEquals(json.files[0].tests[0].printed, ["\x1b[2J"]);
   });
@@ -304,4 +304,97 @@ Deno.test("dmalab test needs to read and nothing else", async () => {
     { folder: ROOT },
   );
   assertEquals(code, 0, output);
+});
+
+/** The command in a process of its own, which may write the folder that it is in. */
+async function dmalabIn(folder: string, ...words: string[]) {
+  const cli = ["run", "--no-prompt", "-R", "-W=.", "--config", join(ROOT, "deno.json")];
+  return await runDeno([...cli, join(ROOT, "cli/main.ts"), ...words], { folder });
+}
+
+const NAMES = `test "maps" { }
+test "maps twice" { }
+test "unmaps it (all)" { }
+`;
+
+Deno.test("--match takes parts of names and expressions, any number of them", async () => {
+  await inFolder({ "a.dma": NAMES }, async (folder) => {
+    const passed = async (...words: string[]) =>
+      Number((await dmalab("test", folder, ...words)).output.match(/\| (\d+) passed/)?.[1] ?? -1);
+    assertEquals(await passed("--match", "maps"), 3);
+    assertEquals(await passed("--match", "/^maps/"), 2);
+    assertEquals(await passed("--match", "/^MAPS$/i"), 1);
+    assertEquals(await passed("--match", "twice", "--match", "/all\\)$/"), 2);
+    const none = await dmalab("test", folder, "--match", "thrice", "--match", "/^u$/");
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.errors, 'No test found: no name contains "thrice" or /^u$/');
+    const wrong = await dmalab("test", folder, "--match", "/(/");
+    assertEquals(wrong.code, 2);
+    assertStringIncludes(wrong.errors, "--match /(/ is no expression: ");
+  });
+});
+
+Deno.test("--list prints places and names, and runs nothing", async () => {
+  await inFolder({ "a.dma": NAMES + FAILS }, async (folder) => {
+    const { code, output } = await dmalab("test", folder, "--list", "--match", "/maps|wrong/");
+    assertEquals(code, 0);
+    assertEquals(output.split("\n").map((line) => line.replace(/^\S+(a\.dma\S+)/, "$1")), [
+      "a.dma:1:6  maps",
+      "a.dma:2:6  maps twice",
+      "a.dma:3:6  unmaps it (all)",
+      "a.dma:4:6  is wrong",
+      "",
+    ]);
+    assertEquals((await dmalab("test", folder, "--list", "--match", "no such")).code, 1);
+  });
+});
+
+Deno.test("--fail-fast ends the run with the first test that fails", async () => {
+  await inFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES }, async (folder) => {
+    const { code, output } = await dmalab("test", folder, "--fail-fast");
+    assertEquals(code, 1);
+    assertStringIncludes(output, "| 0 passed | 1 failed | 3 not run |");
+    assert(!output.includes("b.dma"), output);
+  });
+});
+
+Deno.test("--failed runs what failed the last time, until nothing does", async () => {
+  await inFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES }, async (folder) => {
+    assertStringIncludes((await dmalabIn(folder, "test", "--failed")).output, "Nothing failed");
+    assertStringIncludes((await dmalabIn(folder, "test")).output, "| 6 passed | 1 failed |");
+    const again = await dmalabIn(folder, "test", "--failed");
+    assertEquals(again.code, 1);
+    assertStringIncludes(again.output, "| 0 passed | 1 failed | 3 filtered out |");
+    Deno.writeTextFileSync(join(folder, "a.dma"), FAILS.replace("1 == 2", "1 == 1"));
+    assertStringIncludes((await dmalabIn(folder, "test", "--failed")).output, "| 1 passed |");
+    const nothing = await dmalabIn(folder, "test", "--failed");
+    assertEquals([nothing.code, nothing.output], [
+      0,
+      "Nothing failed in the last run of this folder\n",
+    ]);
+  });
+});
+
+Deno.test("the line that repeats a failure repeats that test alone", async () => {
+  const text = ["maps", "maps it's $HOME", "/x/"]
+    .map((name) => `test "${name}" { assert 1 == 2 }\n`).join("");
+  await inFolder({ "a.dma": text }, async (folder) => {
+    const { output } = await dmalab("test", join(folder, "a.dma"));
+    const repeats = [...output.matchAll(/^repeat it: dmalab (.*)$/gm)].map(([, line]) => line!);
+    assertEquals(repeats.length, 3);
+    assertStringIncludes(repeats[0]!, "--match '/^maps$/'");
+    for (const [index, line] of repeats.entries()) {
+      const shell = new Deno.Command("sh", {
+        args: ["-c", `printf '%s\\n' ${line}`],
+        env: { HOME: "elsewhere" },
+      });
+      const words = new TextDecoder().decode(shell.outputSync().stdout).trimEnd().split("\n");
+      const repeated = await dmalab(...words);
+      assertStringIncludes(
+        repeated.output,
+        "| 0 passed | 1 failed | 2 filtered out",
+        repeats[index],
+      );
+    }
+  });
 });

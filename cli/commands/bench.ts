@@ -1,6 +1,8 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
+import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
+import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
@@ -23,10 +25,10 @@ export const BENCH = command({
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    return benchScenarios(
-      paths,
-      { ...options, limits: limitsOf((option) => options[option]) },
-      screen,
-    );
+    const match = readMatches(options.match);
+    if (typeof match === "string") return refuse(match, screen);
+    const { json, seed } = options;
+    const limits = limitsOf((option) => options[option]);
+    return benchScenarios(paths, { ...match, json, seed, limits }, screen);
   },
 });

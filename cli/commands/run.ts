@@ -1,6 +1,8 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
+import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
+import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
 
 export const RUN = command({
@@ -22,8 +24,10 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const { trace, strict, match, seed } = options;
+    const { trace, strict, seed } = options;
+    const match = readMatches(options.match);
+    if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
-    return runScenarios(paths, { only: "all", trace, strict, match, seed, limits }, screen);
+    return runScenarios(paths, { only: "all", trace, strict, ...match, seed, limits }, screen);
   },
 });

@@ -22,9 +22,9 @@ export const STRICT = {
 } as const satisfies OptionSpec;
 
 export const MATCH = {
-  kind: "text",
+  kind: "texts",
   placeholder: "TEXT",
-  doc: "only tests whose name, or whose machine, contains TEXT",
+  doc: "only tests whose name or machine contains TEXT, or is found by /TEXT/; also several times",
 } as const satisfies OptionSpec;
 
 export const SEED = {

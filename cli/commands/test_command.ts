@@ -1,6 +1,7 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { command } from "../command.ts";
-import { WRONG } from "../exit_code.ts";
+import { HELD, WRONG } from "../exit_code.ts";
+import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
@@ -12,14 +13,18 @@ export const TEST = command({
   brief: "Run only the tests of scenarios.",
   description: "Runs the tests and properties of each file, not the statements at its top. " +
     "Without a FILE everything below the current folder is run. Finding no test is a failure. " +
-    "--snapshot update writes what the tests print to FILE.snap beside the scenario, the only file " +
-    "that is ever written; --snapshot check holds them to it. --coverage counts the rules of " +
+    "--snapshot update writes what the tests print to FILE.snap beside the scenario; " +
+    "--snapshot check holds them to it. --failed runs what failed the last time, which is kept in " +
+    ".dmalab/failed of the current folder where Deno may write. --coverage counts the rules of " +
     "docs/behaviour and the ways to say no that the passing tests come by. Exit code 0: all held; " +
     "1: a test failed, a snapshot differs, or there is no test; 2: a file is wrong; 3: a limit " +
     "stopped the run.",
   argument: { ...SCENARIOS, count: "any" },
   options: {
     match: MATCH,
+    list: { kind: "flag", doc: "print the tests that are meant, and run none" },
+    failed: { kind: "flag", doc: "only those that failed in the last run" },
+    "fail-fast": { kind: "flag", doc: "no further test after one that failed" },
     seed: SEED,
     shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N equal parts of the tests" },
     jobs: { kind: "integer", least: 1, placeholder: "N", doc: "files at the same time (1)" },
@@ -38,6 +43,8 @@ export const TEST = command({
   examples: [
     { line: "test examples", doc: "all tests of a folder" },
     { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
+    { line: "test --failed --fail-fast", doc: "what failed the last time, up to the first" },
+    { line: 'test --match "/^maps/" --list', doc: "the tests whose names begin so" },
     { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
     { line: "test --strict", doc: "what nobody expects fails" },
     { line: "test --shard 1/3", doc: "a third of the tests" },
@@ -57,14 +64,28 @@ export const TEST = command({
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { runTests } = await import("../testing/run_tests.ts");
     const { makeReporter } = await import("../testing/reporters/mod.ts");
+    const { readFailedTests } = await import("../testing/last_failures.ts");
     const places = words.length === 0 ? ["."] : words;
+    const match = readMatches(options.match);
+    if (typeof match === "string") return refuse(match, screen);
     const run = async () => {
       const paths = findScenarios(places, screen);
       if (paths === null) return WRONG;
+      if (options.list) {
+        const { listTests } = await import("../testing/list_tests.ts");
+        return listTests(paths, match.matches, screen);
+      }
+      const failed = options.failed ? readFailedTests() ?? [] : null;
+      if (failed?.length === 0) {
+        screen.out("Nothing failed in the last run of this folder\n");
+        return HELD;
+      }
       return await runTests(
         paths,
         {
-          match: options.match,
+          ...match,
+          failed,
+          failFast: options["fail-fast"],
           seed: options.seed,
           shard,
           workers: options.jobs ?? 1,

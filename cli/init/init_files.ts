@@ -7,23 +7,21 @@
  * so that a clone of it works at once, and nothing asks a registry.
  */
 import { DENO_VERSION } from "../package_version.ts";
-import { HISTORY, OWN_FOLDER as PACKAGE_FOLDER } from "../own_folder.ts";
-
-export { HISTORY, PACKAGE_FOLDER };
+import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
 
 /** What the folder calls itself, in both of its files; nobody else sees it. */
 const OWN_NAME = "lab";
 const OWN_VERSION = "0.0.0";
 
-const COMMAND = `deno run -R -W ${PACKAGE_FOLDER}/bin.js`;
+const COMMAND = `deno run -R -W ${OWN_FOLDER}/bin.js`;
 
 const DENO_JSON = {
   nodeModulesDir: "none",
   imports: {
     "./": `npm:/${OWN_NAME}@${OWN_VERSION}/`,
-    "dma": `./${PACKAGE_FOLDER}/run.js`,
-    "dmalab": `./${PACKAGE_FOLDER}/mod.js`,
-    "dmalab/test": `./${PACKAGE_FOLDER}/scenarios.js`,
+    "dma": `./${OWN_FOLDER}/run.js`,
+    "dmalab": `./${OWN_FOLDER}/mod.js`,
+    "dmalab/test": `./${OWN_FOLDER}/scenarios.js`,
   },
   tasks: {
     dmalab: COMMAND,
@@ -33,7 +31,7 @@ const DENO_JSON = {
     hunt: `${COMMAND} hunt`,
     repl: `${COMMAND} repl`,
   },
-  exclude: [`${PACKAGE_FOLDER}/`],
+  exclude: [`${OWN_FOLDER}/`],
 };
 
 const PACKAGE_JSON = {
@@ -42,7 +40,7 @@ const PACKAGE_JSON = {
   private: true,
   type: "module",
   exports: {
-    "./*.dma": `./${PACKAGE_FOLDER}/run.js`,
+    "./*.dma": `./${OWN_FOLDER}/run.js`,
     "./*": "./*",
   },
 };
@@ -82,7 +80,7 @@ registerScenarios(import.meta.dirname);
 
 const README = `# A folder of dmalab scenarios
 
-Needs Deno ${DENO_VERSION} or later, nothing else: dmalab itself lies in \`${PACKAGE_FOLDER}/\`.
+Needs Deno ${DENO_VERSION} or later, nothing else: dmalab itself lies in \`${OWN_FOLDER}/\`.
 Without Deno, put \`npx -y deno@${DENO_VERSION}\` where \`deno\` stands here.
 
     deno run -R=. first.dma           run a scenario; --trace shows every event
@@ -98,17 +96,18 @@ Without Deno, put \`npx -y deno@${DENO_VERSION}\` where \`deno\` stands here.
 beside them: \`import { buildLab } from "dmalab"\` is the simulation as a library.
 \`scenarios_test.ts\` registers the scenarios with \`deno test\`.
 
-Keep \`${PACKAGE_FOLDER}/\` in the repository: a clone then works at once, without a
+Keep \`${OWN_FOLDER}/\` in the repository: a clone then works at once, without a
 network.
 `;
 
 const GITIGNORE = `node_modules/
-${PACKAGE_FOLDER}/${HISTORY}
+${OWN_FOLDER}/${HISTORY}
+${OWN_FOLDER}/${FAILED_TESTS}
 `;
 
 const EDITOR = {
   "deno.enable": true,
-  "files.exclude": { [PACKAGE_FOLDER]: true },
+  "files.exclude": { [OWN_FOLDER]: true },
   "[dma]": { "editor.tabSize": 2, "editor.insertSpaces": true },
 };
 

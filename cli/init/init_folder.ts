@@ -2,7 +2,8 @@
 import { fromFileUrl, join } from "@std/path";
 import { host } from "../host.ts";
 import { OWN_PACKAGE } from "../package/places.ts";
-import { HISTORY, INIT_FILES, PACKAGE_FOLDER } from "./init_files.ts";
+import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
+import { INIT_FILES } from "./init_files.ts";
 
 export type InitOutcome =
   | { readonly done: true; readonly written: readonly string[] }
@@ -22,21 +23,21 @@ export async function initFolder(
 ): Promise<InitOutcome> {
   try {
     const names = Object.keys(INIT_FILES);
-    const there = [...names, PACKAGE_FOLDER].filter((name) => exists(join(folder, name)));
+    const there = [...names, OWN_FOLDER].filter((name) => exists(join(folder, name)));
     if (there.length > 0) {
       return {
         done: false,
         problem: `"${folder}" has ${there.join(" and ")} already; nothing was written`,
       };
     }
-    const problem = await putPackage(join(folder, PACKAGE_FOLDER));
+    const problem = await putPackage(join(folder, OWN_FOLDER));
     if (problem !== null) return { done: false, problem };
     for (const name of names) {
       const path = join(folder, name);
       host.mkdirSync(join(path, ".."), { recursive: true });
       host.writeTextFileSync(path, INIT_FILES[name]!, { createNew: true });
     }
-    return { done: true, written: [...names, PACKAGE_FOLDER] };
+    return { done: true, written: [...names, OWN_FOLDER] };
   } catch (error) {
     if (error instanceof host.errors.NotCapable) {
       const andRun = OWN_PACKAGE === null ? " and to run Deno, which makes the package" : "";
@@ -66,8 +67,8 @@ function copyOwn(folder: string): Promise<null> {
   return Promise.resolve(null);
 }
 
-/** What others put into the package's folder: a package manager, and sessions of the REPL. */
-const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY]);
+/** What others put into the package's folder: a package manager, and dmalab itself as it is used. */
+const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY, FAILED_TESTS]);
 
 /** Copies the package's folder, or one in it. */
 function copyFolder(from: string, folder: string): void {

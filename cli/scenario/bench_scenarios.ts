@@ -2,7 +2,7 @@
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
-import { matching } from "../../lang/run/runner.ts";
+import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
@@ -13,7 +13,8 @@ import { diagnosticStyle } from "./diagnostic_style.ts";
 import { loadScenario } from "./load_scenario.ts";
 
 export interface BenchScenarioOptions {
-  readonly match: string | null;
+  /** Only benches whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
   readonly seed: number | null;
   readonly json: boolean;
   readonly limits: LimitOptions;
@@ -44,7 +45,7 @@ function benchAll(
       continue;
     }
     const all = program.tests.filter(({ kind }) => kind === "bench");
-    for (const bench of matching(all, options.match ?? undefined)) {
+    for (const bench of all.filter((each) => isNamed(each, options.matches))) {
       if (watch.interrupted()) break;
       found++;
       const outcome = runBench(program, bench, {

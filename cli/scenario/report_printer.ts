@@ -1,5 +1,6 @@
 /** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
+import { exactMatch } from "../../lang/run/name_match.ts";
 import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 
@@ -48,27 +49,27 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
   const failed = reports.flatMap((report) =>
     report.outcomes.filter(({ failure }) => failure !== null).map((outcome) => ({
       outcome,
-      file: report.file,
+      report,
     }))
   );
   if (failed.length === 0) return [];
   return [
     paint("bad", "FAILURES"),
-    ...failed.flatMap(({ outcome, file }) => [
+    ...failed.flatMap(({ outcome, report }) => [
       "",
       `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
       ...outcome.failure!.lines,
-      paint("dim", `repeat it: ${repeatCommand(file, outcome)}`),
+      paint("dim", `repeat it: ${repeatCommand(report, outcome)}`),
     ]),
   ];
 }
 
 /** The command that runs one test again, with the same seed. */
-function repeatCommand(file: string, outcome: TestOutcome): string {
+function repeatCommand({ file, names }: RunReport, outcome: TestOutcome): string {
   const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.strict ? " --strict" : ""}`;
   if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
   return `dmalab test ${shellWord(file)} --match ${
-    quoted(plainPart(displayName(outcome)))
+    wordThatFinds(displayName(outcome), names)
   } ${seed}`;
 }
 
@@ -117,11 +118,11 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** The longest part of a name that can be typed: `--match` looks for a part. */
-function plainPart(name: string): string {
-  // deno-lint-ignore no-control-regex
-  const parts = name.split(/[\x00-\x1f\x7f-\x9f]+/);
-  return parts.reduce((longest, part) => part.length > longest.length ? part : longest);
+/** What `--match` finds one test of a file by: its name, or where that is not enough an expression. */
+function wordThatFinds(name: string, names: readonly string[]): string {
+  const isEnough = printable(name) === name && !/^\/.+\/[a-z]*$/.test(name) &&
+    names.filter((other) => other.includes(name)).length <= 1;
+  return isEnough ? quoted(name) : `'${String(exactMatch(name)).replaceAll("'", "'\\''")}'`;
 }
 
 /** A word as a shell takes it. */

@@ -1,6 +1,8 @@
 /** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import type { NameMatch } from "../../lang/run/name_match.ts";
+import { matchText } from "../name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
@@ -28,8 +30,8 @@ export interface ScenarioOptions {
   readonly strict: boolean;
   /** Print every event. */
   readonly trace: boolean;
-  /** Only tests whose name contains it; null for all. */
-  readonly match: string | null;
+  /** Only tests whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
   readonly limits: LimitOptions;
@@ -67,7 +69,7 @@ async function runAll(
     const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
       strict: options.strict,
-      ...options.match === null ? {} : { match: options.match },
+      match: options.matches,
       ...options.seed === null ? {} : { seed: options.seed },
       ...options.trace ? { onEvent: (event) => trace.print(event) } : {},
       onLine: (line) => lines.body(printable(line)),
@@ -117,18 +119,19 @@ export function codeOf(report: RunReport): ExitCode {
 
 function noTestFound(
   reports: readonly RunReport[],
-  { only, match }: ScenarioOptions,
+  { only, matches }: ScenarioOptions,
   screen: Screen,
 ): ExitCode {
   const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
-  if (found || (only === "all" && match === null)) return HELD;
-  screen.err(`error: ${noTestText(match)}\n`);
+  if (found || (only === "all" && matches.length === 0)) return HELD;
+  screen.err(`error: ${noTestText(matches)}\n`);
   return FAILED;
 }
 
-/** Why there was no test. @param match The part of a name that was looked for. */
-export function noTestText(match: string | null): string {
-  return match === null
-    ? "No test found: there is no `test` or `property` in what was given"
-    : `No test found: no name contains "${match}"`;
+/** Why there was no test. @param matches What was looked for in names. */
+export function noTestText(matches: readonly NameMatch[]): string {
+  if (matches.length === 0) {
+    return "No test found: there is no `test` or `property` in what was given";
+  }
+  return `No test found: no name contains ${matches.map(matchText).join(" or ")}`;
 }

@@ -1,5 +1,6 @@
 /** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import type { NameMatch } from "../../lang/run/name_match.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
@@ -14,7 +15,10 @@ import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
 export interface FileJob {
   readonly path: string;
-  readonly match: string | null;
+  /** Only tests whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
+  /** No further test after one that failed. */
+  readonly failFast: boolean;
   readonly seed: number | null;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
@@ -78,7 +82,8 @@ export async function runFile(
   const report = runProgramWith(await engineFor(program), program, {
     only: "tests",
     strict: job.strict,
-    ...job.match === null ? {} : { match: job.match },
+    match: job.matches,
+    failFast: job.failFast,
     ...job.seed === null ? {} : { seed: job.seed },
     ...shard === null
       ? {}

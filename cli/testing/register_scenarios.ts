@@ -13,13 +13,15 @@
  * @module
  */
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import type { Program, TestEntry } from "../../lang/run/program.ts";
+import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
+import type { Program } from "../../lang/run/program.ts";
 import { displayName, type TestOutcome } from "../../lang/run/report.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgram, runTest } from "../../lang/run/run_program.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";
+import { matchText } from "../name_match.ts";
 import { shortPath } from "../paths.ts";
 import { findScenarios } from "../scenario/find_scenarios.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
@@ -27,8 +29,8 @@ import { registerTest, type Step } from "./test_runner.ts";
 
 /** What is run of the scenarios, and how. */
 export interface RegisterOptions {
-  /** Only tests whose name contains it, or is matched by it. None such is a failure. */
-  readonly match?: string | RegExp;
+  /** Only tests whose name contains it, or is found by it. None such is a failure. */
+  readonly match?: NameMatch;
   /** Instead of the seeds that the files name. */
   readonly seed?: number;
   /** Reports, faults and leaks that nobody expects fail the test; otherwise they are printed. */
@@ -69,7 +71,7 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
     const paths = findScenarios([path], screen) ?? [];
     if (match === undefined || paths.length === 0) return paths;
     const chosen = paths.filter((each) => mayHave(each, match));
-    if (chosen.length === 0) screen.err(`No test has ${quoted(match)} in its name`);
+    if (chosen.length === 0) screen.err(`No test has ${matchText(match)} in its name`);
     return chosen;
   } catch (error) {
     screen.err(error instanceof Error ? error.message : String(error));
@@ -78,14 +80,10 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
 }
 
 /** Whether a scenario has such a test, or is wrong, which its run will say. */
-function mayHave(path: string, match: string | RegExp): boolean {
+function mayHave(path: string, match: NameMatch): boolean {
   const opened = openScenario(path);
   if ("problem" in opened || opened.program === null) return true;
-  return opened.program.tests.some((test) => test.kind !== "bench" && isMatched(test, match));
-}
-
-function quoted(match: string | RegExp): string {
-  return typeof match === "string" ? `"${match}"` : String(match);
+  return opened.program.tests.some((test) => test.kind !== "bench" && isNamed(test, [match]));
 }
 
 /**
@@ -122,7 +120,7 @@ export async function runScenarioSteps(
   const { name } = program.source;
   const all = program.tests.filter(({ kind }) => kind !== "bench");
   if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);
-  const tests = all.filter((test) => match === undefined || isMatched(test, match));
+  const tests = all.filter((test) => match === undefined || isNamed(test, [match]));
   const options: RunOptions = {
     ...seed === undefined ? {} : { seed },
     strict,
@@ -147,11 +145,6 @@ export async function runScenarioSteps(
   if (unreached.length > 0) {
     throw new ScenarioError("Expectations were never reached", unreached);
   }
-}
-
-function isMatched(test: TestEntry, match: string | RegExp): boolean {
-  const name = displayName(test);
-  return typeof match === "string" ? name.includes(match) : name.search(match) >= 0;
 }
 
 function judge({ failure, incidents }: TestOutcome): void {

@@ -4,21 +4,28 @@ import { TEST_WORKER } from "../package/places.ts";
 import { type FileEvent, type FileJob, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
 
+/** Who hears of jobs and can end them. */
+export interface JobWatch {
+  /** Gets the events of the first file, then those of the second, and so on. */
+  readonly tell: (event: FileEvent) => void;
+  readonly interrupts: Interrupts;
+  /** Asked before each job. */
+  readonly mayGoOn: () => boolean;
+}
+
 /**
  * Runs jobs.
  *
  * @param workers How many at once; with 1 they run here.
- * @param tell Gets the events of the first file, then those of the second, and so on.
  */
 export async function runJobs(
   jobs: readonly FileJob[],
   workers: number,
-  tell: (event: FileEvent) => void,
-  interrupts: Interrupts,
+  { interrupts, mayGoOn, tell }: JobWatch,
 ): Promise<void> {
   if (workers <= 1 || jobs.length <= 1) {
     for (const job of jobs) {
-      if (interrupts.interrupted()) return;
+      if (interrupts.interrupted() || !mayGoOn()) return;
       await runFile(job, tell, interrupts);
     }
     return;
@@ -40,7 +47,7 @@ export async function runJobs(
   const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
     const worker = new Worker(TEST_WORKER, { type: "module" });
     try {
-      while (next < jobs.length && !interrupts.interrupted()) {
+      while (next < jobs.length && !interrupts.interrupted() && mayGoOn()) {
         const index = next++;
         const job = { job: jobs[index]!, interrupts: interrupts.shared };
         await runIn(worker, job, (event) => hear(index, event));

@@ -1,4 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
+import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName, type RunReport } from "../../lang/run/report.ts";
 import { type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
 import { readRulePage } from "../package/places.ts";
@@ -10,14 +11,19 @@ import { noTestText } from "../scenario/run_scenarios.ts";
 import type { Screen } from "../screen.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
-import type { FileEvent } from "./file_run.ts";
+import type { FileEvent, FileJob } from "./file_run.ts";
+import { type FailedTest, readFailedTests, writeFailedTests } from "./last_failures.ts";
 import type { Reporter } from "./reporter.ts";
 import { runJobs } from "./run_jobs.ts";
 import type { Shard } from "./shard.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
 
 export interface TestOptions {
-  readonly match: string | null;
+  /** Only tests whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
+  /** Only these; null for all. */
+  readonly failed: readonly FailedTest[] | null;
+  readonly failFast: boolean;
   readonly seed: number | null;
   readonly shard: Shard | null;
   readonly workers: number;
@@ -37,11 +43,13 @@ export async function runTests(
   reporter: Reporter,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { match, seed, shard, strict, trace, limits, coverage } = options;
+  const { failed, failFast, matches, seed, shard, strict, trace, limits, coverage } = options;
   const firsts = shard === null ? null : countTests(paths);
-  const jobs = paths.map((path, index) => ({
+  const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
+  const jobs = wanted.map((path, index): FileJob => ({
     path,
-    match,
+    matches: failed === null ? matches : namesOf(failed, path).map(exactMatch),
+    failFast,
     seed,
     shard: shard === null ? null : { ...shard, first: firsts![index]! },
     strict,
@@ -53,27 +61,45 @@ export async function runTests(
   const results = new Results(options, screen);
   const interrupts = new Interrupts();
   try {
-    await runJobs(jobs, options.workers, (event) => {
-      results.event(event);
-      reporter.event(event);
-    }, interrupts);
+    await runJobs(jobs, options.workers, {
+      tell: (event) => {
+        results.event(event);
+        reporter.event(event);
+      },
+      interrupts,
+      mayGoOn: () => !failFast || results.exitCode === HELD,
+    });
     if (interrupts.interrupted()) results.exitCode = INTERRUPTED;
   } finally {
     interrupts.close();
   }
   const missesTests = !results.foundTest && (shard === null || firsts!.at(-1) === 0);
   // A file that is wrong has been complained about; it is no matter of its tests.
-  const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(match);
+  const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(matches);
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode } = results;
   if (!missesTests || !reporter.forPeople) reporter.end({ reports, snapshots, exitCode, noTest });
   if (missesTests) return exitCode;
+  keepFailures(results.failures);
   if (coverage) {
     const report = coverageReport(joinRecords(results.records), readRulePage);
     screen.out(`\n${coverageLines(report).join("\n")}\n`);
   }
   return exitCode;
+}
+
+function hasFailed(failed: readonly FailedTest[], path: string): boolean {
+  return failed.some(([file]) => file === path);
+}
+
+function namesOf(failed: readonly FailedTest[], path: string): string[] {
+  return failed.filter(([file]) => file === path).map(([, name]) => name);
+}
+
+/** Leaves no trace in a folder where nothing has failed yet. */
+function keepFailures(failures: readonly FailedTest[]): void {
+  if (failures.length > 0 || (readFailedTests() ?? []).length > 0) writeFailedTests(failures);
 }
 
 /** How many tests stand before those of each file, and at the end how many there are. */
@@ -91,6 +117,7 @@ class Results {
   readonly reports: RunReport[] = [];
   readonly snapshots: SnapshotProblem[] = [];
   readonly records: CoverageRecord[] = [];
+  readonly failures: FailedTest[] = [];
   exitCode: ExitCode = HELD;
   foundTest = false;
   #printed = new Map<string, readonly string[]>();
@@ -112,6 +139,9 @@ class Results {
     this.exitCode = worseExitCode(this.exitCode, exitCode);
     if (report === null) return;
     this.reports.push(report);
+    for (const outcome of report.outcomes) {
+      if (outcome.failure !== null) this.failures.push([path, displayName(outcome)]);
+    }
     if (coverage !== null) this.records.push(coverage);
     if (this.options.snapshot === null) return;
     const { counts } = report;

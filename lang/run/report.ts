@@ -79,6 +79,8 @@ export interface RunCounts {
 
 export interface RunReport {
   readonly file: string;
+  /** Of all its tests and properties, whether or not they were run. */
+  readonly names: readonly string[];
   /** The statements at the top of the file first, then tests in the order of the text. */
   readonly outcomes: readonly TestOutcome[];
   readonly counts: RunCounts;

@@ -5,6 +5,7 @@ import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm.ts";
+import type { NameMatch } from "./name_match.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome } from "./report.ts";
 import type { MachineOptions } from "./test_machine.ts";
@@ -12,8 +13,10 @@ import type { MachineOptions } from "./test_machine.ts";
 export interface RunOptions {
   /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
   readonly only?: "all" | "tests";
-  /** Only tests whose name, or whose machine, contains this text. */
-  readonly match?: string;
+  /** Only tests whose name, or whose machine, has one of these in it; all when there is none. */
+  readonly match?: readonly NameMatch[];
+  /** No further test after one that failed. */
+  readonly failFast?: boolean;
   /** Only tests for which it is true; `number` counts the file's tests and properties from 0. */
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */

@@ -1,5 +1,6 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
+import { isNamed } from "./name_match.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { CaseEngine } from "./property/property_cases.ts";
 import { runProperty } from "./property/property_run.ts";
@@ -35,15 +36,17 @@ export function runProgramWith(
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
   const { select = () => true } = options;
-  const wanted = matching(tests.filter((_, number) => select(number)), options.match);
+  const { failFast = false, match = [] } = options;
+  const wanted = tests.filter((test, number) => select(number) && isNamed(test, match));
   for (const test of wanted) {
-    if (shared.stopped()) break;
+    if (shared.stopped() || failFast && outcomes.some(({ failure }) => failure !== null)) break;
     finished(runEntry(engine, program, test, shared, reached));
   }
   const complete = wanted.length === tests.length &&
     outcomes.every(({ outcome }) => outcome === "passed");
   return {
     file: program.source.name,
+    names: tests.map(displayName),
     outcomes,
     counts: countOutcomes(outcomes, tests.length - wanted.length, wanted.length),
     unreached: neverReached(program, wanted, outcomes, reached, complete),
@@ -59,14 +62,6 @@ export function runTestWith(
   options: RunOptions = {},
 ): TestOutcome {
   return runEntry(engine, program, test, sharedOptions(options), new Set());
-}
-
-/** The tests whose name, or whose machine, contains a text. */
-export function matching<T extends { readonly name: string; readonly combination: string }>(
-  tests: readonly T[],
-  match: string | undefined,
-): readonly T[] {
-  return match === undefined ? tests : tests.filter((test) => displayName(test).includes(match));
 }
 
 function runMain(

@@ -51,7 +51,7 @@ Deno.test("match chooses tests by their name or their machine, skip leaves them 
     skip test "two" { assert false }
     test "three" matrix { cpus = [1, 2] } { }`;
   assertEquals(run(text).report.counts.skipped, 1);
-  const { report } = run(text, { match: "cpus = 2" });
+  const { report } = run(text, { match: ["cpus = 2"] });
   assertEquals(report.outcomes.map(({ combination, name }) => [name, combination]), [
     ["three", "cpus = 2"],
   ]);

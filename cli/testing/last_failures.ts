@@ -1,0 +1,30 @@
+/**
+ * Which tests failed in the last run: `.dmalab/failed` of the current folder, a line for each.
+ *
+ * Only where Deno was started with `-W`: a run without it leaves no trace.
+ */
+import { FAILED_TESTS, readOwnLines, writeOwnLines } from "../own_folder.ts";
+
+/** A test's file, as it was named, and its name. */
+export type FailedTest = readonly [path: string, name: string];
+
+/** Those of the last run; null when nothing is known of one. */
+export function readFailedTests(): readonly FailedTest[] | null {
+  return readOwnLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
+}
+
+/** Somebody may have edited the file: what is no such line says nothing. */
+function readLine(line: string): readonly FailedTest[] {
+  try {
+    const read: unknown = JSON.parse(line);
+    if (!Array.isArray(read)) return [];
+    const [path, name] = read as unknown[];
+    return typeof path === "string" && typeof name === "string" ? [[path, name]] : [];
+  } catch {
+    return [];
+  }
+}
+
+export function writeFailedTests(tests: readonly FailedTest[]): void {
+  writeOwnLines(FAILED_TESTS, tests.map((test) => JSON.stringify(test)));
+}

@@ -1,0 +1,33 @@
+/** `dmalab test --list`: what would be run. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
+import { displayName } from "../../lang/run/report.ts";
+import { spanPlace } from "../../lang/source.ts";
+import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
+import { noTestText } from "../scenario/run_scenarios.ts";
+import type { Screen } from "../screen.ts";
+
+/** Prints the place and the name of every test that is meant; finding none is a failure. */
+export function listTests(
+  paths: readonly string[],
+  matches: readonly NameMatch[],
+  screen: Screen,
+): ExitCode {
+  let exitCode: ExitCode = HELD;
+  const rows: [place: string, name: string][] = [];
+  for (const path of paths) {
+    const { program } = loadScenario(path, screen);
+    if (program === null) exitCode = WRONG;
+    for (const test of program?.tests ?? []) {
+      if (test.kind === "bench" || !isNamed(test, matches)) continue;
+      rows.push([spanPlace(test.span), printable(displayName(test))]);
+    }
+  }
+  // Not cut to the screen: programs read it, too.
+  const width = Math.max(0, ...rows.map(([place]) => place.length));
+  screen.out(rows.map(([place, name]) => `${place.padEnd(width)}  ${name}\n`).join(""));
+  if (rows.length > 0 || exitCode !== HELD) return exitCode;
+  screen.err(`error: ${noTestText(matches)}\n`);
+  return FAILED;
+}
