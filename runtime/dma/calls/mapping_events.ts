@@ -6,6 +6,7 @@ import { directionWord, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { MapBranch } from "../paths/map_branch.ts";
 import { whyBranch } from "../paths/refusal.ts";
+import type { RangePart } from "../paths/two_step.ts";
 
 const DMA_MAP = eventId("dma.map");
 const DMA_UNMAP = eventId("dma.unmap");
@@ -49,6 +50,29 @@ export class MappingEvents {
       size_bytes: sizeBytes,
       dir: directionWord(dir),
       path: swiotlb.contains(phys) ? "swiotlb" : dev.domain === null ? "direct" : "iommu",
+    });
+  }
+
+  /**
+   * The same of a part of a range.
+   * @param phys Where its first byte led.
+   * @param bounced Some of it went through a bounce buffer, wherever its first byte was.
+   */
+  unlinked(
+    api: "dma_iova_unlink" | "dma_iova_destroy",
+    part: RangePart,
+    phys: PhysAddr | -1,
+    bounced: boolean,
+  ): void {
+    const { events } = this.#machine;
+    if (phys < 0 || !events.tick(DMA_UNMAP)) return;
+    events.emit(DMA_UNMAP, {
+      api,
+      phys: phys as PhysAddr,
+      dma: part.dma,
+      size_bytes: part.sizeBytes,
+      dir: directionWord(part.dir),
+      path: bounced ? "swiotlb" : "iommu",
     });
   }
 }

@@ -14,6 +14,7 @@ import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { MappingEvents } from "./mapping_events.ts";
 import {
+  hasBounced,
   iovaDestroy,
   iovaFree,
   iovaLink,
@@ -200,8 +201,9 @@ export class TwoStepCalls {
     part.attrs = state.kept?.attrs ?? attrs;
     const { dma } = part;
     const phys = machine.iommu.lookup(dev, dma);
+    const bounced = state.bounced && hasBounced(machine, part);
     iovaUnlink(machine, part);
-    this.#mappings.unmapped(UNLINK.api, dev, phys, dma, sizeBytes, part.dir);
+    this.#mappings.unlinked("dma_iova_unlink", part, phys, bounced);
     part.busy = false;
     this.#calls.leave(UNLINK, outer);
   }
@@ -230,8 +232,9 @@ export class TwoStepCalls {
     part.attrs = state.kept?.attrs ?? attrs;
     const { addr } = state;
     const phys = mappedBytes > 0 ? machine.iommu.lookup(dev, addr) : -1;
+    const bounced = state.bounced && hasBounced(machine, part);
     iovaDestroy(machine, part);
-    this.#mappings.unmapped(DESTROY.api, dev, phys, addr, mappedBytes, part.dir);
+    this.#mappings.unlinked("dma_iova_destroy", part, phys, bounced);
     part.busy = false;
     this.#calls.leave(DESTROY, outer);
   }

@@ -258,6 +258,21 @@ function leaveBuffers(
   }
 }
 
+/**
+ * Whether a granule of a part leads to a bounce buffer. Ask before it is unlinked.
+ * @see behaviour/dma.md 3.4: heads and tails are bounced, what lies between is not
+ */
+export function hasBounced(machine: Machine, { dev, dma: first, sizeBytes }: RangePart): boolean {
+  const { granuleBytes } = dev.domain;
+  for (let at = first - dev.domain.offsetOf(first); at < first + sizeBytes; at += granuleBytes) {
+    const phys = machine.iommu.lookup(dev, Math.max(at, first));
+    // The walk ends where nothing is linked, as the call's own does.
+    if (phys <= 0) return false;
+    if (machine.swiotlb.contains(phys)) return true;
+  }
+  return false;
+}
+
 /** Gives the range back at once; whatever is linked in it is not looked at. */
 export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIovaState): void {
   const { domain } = dev;

@@ -474,3 +474,31 @@ Deno.test("a call that is made while an event of another is heard does not mix w
   assertEquals(leaves({ dev }), []);
   assertEquals(fields("dma.report"), []);
 });
+
+Deno.test("a buffer whose tail alone is bounced is mapped and unmapped by the bounce path (dma.md 3.4)", () => {
+  for (const ending of ["unlink", "destroy"] as const) {
+    const bench = testBench({ device: NVME_UNTRUSTED });
+    const { machine: { dma }, dev } = bench;
+    const state = new DmaIovaState();
+    dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x2800);
+    dma.dmaIovaLink(dev, state, at(0x10_0000), 0, 0x2800, DMA_TO_DEVICE);
+    dma.dmaIovaSync(dev, state, 0, 0x2800);
+    if (ending === "unlink") dma.dmaIovaUnlink(dev, state, 0, 0x2800, DMA_TO_DEVICE);
+    else dma.dmaIovaDestroy(dev, state, 0x2800, DMA_TO_DEVICE);
+    assertEquals(bench.fields("dma.map").map(({ path }) => path), ["swiotlb"]);
+    assertEquals(bench.fields("dma.unmap").map(({ path }) => path), ["swiotlb"], ending);
+  }
+});
+
+Deno.test("of a range with bounced ends, a part without them is unlinked by the IOMMU's path", () => {
+  const bench = testBench({ device: NVME_UNTRUSTED });
+  const { machine: { dma }, dev } = bench;
+  const state = new DmaIovaState();
+  dma.dmaIovaTryAlloc(dev, state, at(0x10_0800), 0x2000);
+  dma.dmaIovaLink(dev, state, at(0x10_0800), 0, 0x2000, DMA_TO_DEVICE);
+  for (const [offset, sizeBytes] of [[0x800, 0x1000], [0, 0x800], [0x1800, 0x800]] as const) {
+    dma.dmaIovaUnlink(dev, state, offset, sizeBytes, DMA_TO_DEVICE);
+  }
+  const paths = bench.fields("dma.unmap").map(({ path }) => path);
+  assertEquals(paths, ["iommu", "swiotlb", "swiotlb"]);
+});
