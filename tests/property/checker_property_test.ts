@@ -1,0 +1,97 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { MISTAKE_SITE, MISUSES, plant } from "./misuses.ts";
+import { RIGHT_SITE, RightUse, type UseOptions, USES } from "./right_use.ts";
+
+const number = fc.nat(2 ** 20);
+
+const options: fc.Arbitrary<UseOptions> = fc.record({
+  kernel: fc.constantFrom(...KERNEL_NAMES),
+  mode: fc.constantFrom("off", "passthrough", "strict", "lazy"),
+  model: fc.constantFrom("vtd", "amd", "arm"),
+  granuleBytes: fc.constantFrom(4096, 4096, 65536),
+  coherent: fc.boolean(),
+  untrusted: fc.boolean(),
+  bounces: fc.boolean(),
+  maskBits: fc.constantFrom(32, 40, 64),
+  dmaDebug: fc.boolean(),
+}).map((given) => given.model === "arm" ? given : { ...given, granuleBytes: 4096 });
+
+const steps = fc.array(
+  fc.record({ use: fc.constantFrom(...USES), a: number, b: number, c: number }),
+  { maxLength: 40 },
+);
+
+Deno.test("of a driver that makes no mistake nothing is reported, on any machine, and nothing is left", () => {
+  let mapped = 0;
+  fc.assert(
+    fc.property(options, steps, (given, all) => {
+      const world = new RightUse(given);
+      for (const step of all) world.run(step);
+      world.finish();
+      assertEquals(world.reports, []);
+      assertEquals([world.faults, world.leftovers()], [0, []]);
+      assertEquals(world.machine.checker!.liveOf(world.dev), 0);
+      mapped += world.events.filter(({ name }) => name === "dma.map").length;
+    }),
+    { numRuns: 300 },
+  );
+  assert(mapped > 1000, `${mapped} mappings`);
+});
+
+for (const [name, misuse] of MISUSES) {
+  Deno.test(`planted: ${name}, and nothing else is reported of it`, () => {
+    let planted = 0;
+    fc.assert(
+      fc.property(
+        options.filter((given) => misuse.needs?.(given) ?? true),
+        steps,
+        (given, all) => {
+          const world = new RightUse(given);
+          for (const step of all) world.run(step);
+          plant(world, misuse);
+          const told = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
+          const expected = misuse.expected.map((reportClass) => `${reportClass} ${MISTAKE_SITE}`);
+          assertEquals([...new Set(told)], expected);
+          // What it does afterwards is right again, and no report is a mistake's echo.
+          world.finish();
+          assertEquals(world.reports.length, told.length);
+          planted++;
+        },
+      ),
+      { numRuns: 40 },
+    );
+    assertEquals(planted, 40);
+  });
+}
+
+Deno.test("a mapping and a range that are forgotten are left at the end, each at its own line", () => {
+  fc.assert(
+    fc.property(options, steps, (given, all) => {
+      const world = new RightUse(given);
+      for (const step of all) world.run(step);
+      const expected = forget(world);
+      world.finish();
+      assertEquals(world.leftovers().map(({ kind, site }) => `${kind} ${site}`), expected);
+      assertEquals(world.reports, []);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+/** Forgets a mapping and, where there are any, a range. @returns What is left then. */
+function forget(world: RightUse): string[] {
+  const { dev, machine: { dma, events }, options: { kernel } } = world;
+  const phys = world.memory(2);
+  events.context.site = 3;
+  dma.dmaMappingError(dev, dma.dmaMapPhys(dev, phys, 4096, DMA_TO_DEVICE));
+  const state = new DmaIovaState();
+  events.context.site = 4;
+  const reserved = kernel !== "6.12" && dma.dmaIovaTryAlloc(dev, state, phys, 8192);
+  events.context.site = RIGHT_SITE;
+  // Who is told that unmaps do nothing may leave them out.
+  return [...dma.dmaNeedUnmap(dev) ? ["mapping 3"] : [], ...reserved ? ["range 4"] : []];
+}

@@ -1,0 +1,336 @@
+/**
+ * A driver that makes no mistake, on any machine: it maps by every API there is, asks whether that
+ * failed, hands buffers over before somebody else touches them, and ends what it has made by the call
+ * that belongs to it. The checker has nothing to say of it; whatever it does say is false.
+ */
+import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import {
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../../runtime/dma/attributes.ts";
+import { DmaPool } from "../../runtime/dma/calls/pool.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
+import { Machine } from "../../runtime/machine.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  swiotlbConfig,
+} from "../../runtime/machine_config.ts";
+
+/** What the driver does, in the order of the numbers that choose. */
+export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
+export type Use = (typeof USES)[number];
+
+/** One thing it does; the numbers choose among what there is, so that any numbers will do. */
+export interface UseStep {
+  readonly use: Use;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+export interface UseOptions {
+  readonly kernel: KernelProfile;
+  readonly mode: IommuMode;
+  readonly model: IommuModel;
+  readonly granuleBytes: number;
+  readonly coherent: boolean;
+  readonly untrusted: boolean;
+  readonly bounces: boolean;
+  readonly maskBits: number;
+  readonly dmaDebug: boolean;
+}
+
+/** Something mapped, and how to use and to end it. */
+interface Live {
+  readonly look: (a: number) => void;
+  readonly end: () => void;
+}
+
+const DIRECTIONS: readonly DmaDirection[] = [DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE];
+const PAGE = 4096;
+/** Pages of the largest buffer. */
+const MOST_PAGES = 12;
+const PAST_32_BITS = 2 ** 32;
+
+/** The site of what the driver does rightly; a mistake has another one. */
+export const RIGHT_SITE = 1;
+
+export class RightUse {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly events: MachineEvent[] = [];
+  readonly options: UseOptions;
+  readonly #live: Live[] = [];
+  readonly #beginning: Beginning;
+  readonly #pool: DmaPool;
+  #asked = false;
+
+  constructor(options: UseOptions) {
+    const defaults = defaultMachineConfig();
+    const { coherent, granuleBytes, kernel, mode, model } = options;
+    this.options = options;
+    this.machine = new Machine({
+      ...defaults,
+      kernel,
+      quirks: new Set(),
+      dmaDebug: options.dmaDebug,
+      ramSizeBytes: 2 ** 33,
+      swiotlb: swiotlbConfig({ force: options.bounces }),
+      iommu: {
+        ...defaults.iommu,
+        mode,
+        model,
+        granuleBytes,
+        pageSizesBytes: granuleBytes === PAGE ? [PAGE, 2 ** 21] : [granuleBytes],
+      },
+    });
+    if (!coherent) this.machine.useCaches();
+    this.dev = new DmaDevice("dev", {
+      coherent,
+      untrusted: options.untrusted,
+      maskBits: options.maskBits,
+      coherentMaskBits: 32,
+      minAlignMask: options.untrusted ? PAGE - 1 : 0,
+      maxSegmentSizeBytes: 2 ** 31,
+    });
+    this.machine.iommu.attach(this.dev);
+    this.machine.markReady();
+    this.machine.events.listen((event) => this.events.push(event));
+    this.machine.events.context.site = RIGHT_SITE;
+    this.#pool = new DmaPool(this.machine, this.dev, "small", 256, 256);
+    this.#beginning = new Beginning(this.machine);
+  }
+
+  /** Classes of what the checker has said, with the statement that it is said of. */
+  get reports(): [reportClass: string, site: number | null][] {
+    return this.events.flatMap((event) =>
+      event.name === "dma.report" ? [[event.fields.class, event.fields.second_site]] : []
+    ) as [string, number | null][];
+  }
+
+  /** What the device met instead of memory. */
+  get faults(): number {
+    return this.events.filter(({ name }) => name === "iommu.fault").length;
+  }
+
+  leftovers(): Leftover[] {
+    return this.#beginning.leftovers(this.events);
+  }
+
+  run({ a, b, c, use }: UseStep): void {
+    switch (use) {
+      case "single":
+        return this.#mapSingle(a, b, c);
+      case "list":
+        return this.#mapList(a, b, c);
+      case "shared":
+        return this.#share(a);
+      case "pool":
+        return this.#takeBlock();
+      case "range":
+        return this.#mapRange(a, b, c, false);
+      case "pages":
+        return this.#mapRange(a, b, c, true);
+      case "look":
+        return this.#live[a % Math.max(1, this.#live.length)]?.look(b);
+      case "end":
+        return this.#endOne(a);
+    }
+  }
+
+  /** Ends everything: nothing is left. */
+  finish(): void {
+    while (this.#live.length > 0) this.#endOne(this.#live.length - 1);
+    this.#pool.destroy();
+  }
+
+  /** Memory that nobody else uses, all of it in one piece. */
+  memory(pages: number, high = false): PhysAddr {
+    const within = high ? { firstPhys: PAST_32_BITS } : {};
+    const count = Math.max(pages, 2 * this.options.granuleBytes / PAGE);
+    const taken = this.machine.pages.alloc(count, {
+      contiguous: true,
+      orderAligned: Math.ceil(Math.log2(count)),
+      owner: "script",
+      ...within,
+    });
+    if (taken === null) throw new Error("The machine is out of memory");
+    return taken[0]!;
+  }
+
+  /** A buffer of its own in memory: where it begins, and how long it is. */
+  #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
+    const pages = 1 + a % MOST_PAGES;
+    // Whole cache lines: two that share one get in each other's way.
+    const offset = b % 3 === 0 ? 0 : (b % 63) * 64;
+    const most = pages * PAGE - offset;
+    const sizeBytes = most - (b % 5 === 0 ? 0 : Math.min(most - 64, (b % 31) * 64));
+    return { phys: this.memory(pages, a % 2 === 0) + offset as PhysAddr, sizeBytes };
+  }
+
+  #endOne(index: number): void {
+    const [live] = this.#live.splice(index % Math.max(1, this.#live.length), 1);
+    live?.end();
+  }
+
+  #mapSingle(a: number, b: number, c: number): void {
+    const { dev, machine: { dma } } = this;
+    const { phys, sizeBytes } = this.#buffer(a, b);
+    const dir = DIRECTIONS[c % 3]!;
+    this.#fill(phys, sizeBytes);
+    const [map, unmap] = ([
+      [() => dma.dmaMapPhys(dev, phys, sizeBytes, dir), dma.dmaUnmapPhys],
+      [
+        () => dma.dmaMapPage(dev, phys - phys % PAGE as PhysAddr, phys % PAGE, sizeBytes, dir),
+        dma.dmaUnmapPage,
+      ],
+      [() => dma.dmaMapSingle(dev, phys, sizeBytes, dir), dma.dmaUnmapSingle],
+    ] as const)[a % 3]!;
+    const mapped = map();
+    if (dma.dmaMappingError(dev, mapped) !== 0) return;
+    this.#live.push({
+      look: (which) => this.#use(phys, mapped, sizeBytes, dir, which),
+      end: () => this.#unlessNotNeeded(() => unmap.call(dma, dev, mapped, sizeBytes, dir)),
+    });
+  }
+
+  /** Who has been told that unmaps do nothing may leave them out, and may make them all the same. */
+  #unlessNotNeeded(unmap: () => void): void {
+    const needed = this.machine.dma.dmaNeedUnmap(this.dev);
+    this.#asked = !this.#asked;
+    if (needed || this.#asked) unmap();
+  }
+
+  #mapList(a: number, b: number, c: number): void {
+    const { dev, machine: { dma } } = this;
+    const dir = DIRECTIONS[c % 3]!;
+    const segments = Array.from({ length: 1 + a % 5 }, (_, n) => this.#buffer(a + n, b + n));
+    for (const { phys, sizeBytes } of segments) this.#fill(phys, sizeBytes);
+    const list = new Scatterlist(segments);
+    const entries = segments.length;
+    if (dma.dmaMapSg(dev, list, dir) === 0) return;
+    this.#live.push({
+      look: (which) => {
+        const first = segments[0]!;
+        if (which % 2 === 0) this.#touch(list.dmaAddressAt(0), list.dmaLengthAt(0), dir, which);
+        dma.dmaSyncSgForCpu(dev, list, dir, entries);
+        this.#read(first.phys, first.sizeBytes);
+        dma.dmaSyncSgForDevice(dev, list, dir, entries);
+      },
+      end: () => dma.dmaUnmapSg(dev, list, dir, 0, entries),
+    });
+  }
+
+  #share(a: number): void {
+    const { dev, machine: { dma } } = this;
+    const memory = dma.dmaAllocCoherent(dev, (1 + a % 3) * PAGE);
+    if (memory === null) return;
+    this.#live.push({
+      look: (which) => {
+        this.#touch(memory.dma, memory.sizeBytes, DMA_BIDIRECTIONAL, which);
+        this.#read(memory.pages[0]!, 64);
+      },
+      end: () => dma.dmaFreeCoherent(dev, memory),
+    });
+  }
+
+  #takeBlock(): void {
+    const block = this.#pool.alloc();
+    if (block === null) return;
+    this.#live.push({
+      look: (which) => this.#touch(block.dma, 256, DMA_BIDIRECTIONAL, which),
+      end: () => this.#pool.free(block, block.dma),
+    });
+  }
+
+  /** @param byPage Each page is linked, made visible and unlinked by itself, as page-wise maps do. */
+  #mapRange(a: number, b: number, c: number, byPage: boolean): void {
+    const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
+    if (kernel === "6.12") return;
+    const dir = DIRECTIONS[c % 3]!;
+    const count = 1 + a % 6;
+    const head = byPage || b % 3 !== 0 ? 0 : (1 + b % 15) * 64;
+    const bases = Array.from({ length: count }, (_, n) => this.memory(1, (a + n) % 2 === 0));
+    // All but the last end where a granule does.
+    const pieces = bases.map((base, n) => ({
+      phys: base + (n === 0 ? head : 0) as PhysAddr,
+      sizeBytes: granuleBytes - (n === 0 ? head : 0) -
+        (byPage || n < count - 1 || b % 4 !== 0 ? 0 : 64),
+    }));
+    const total = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    for (const { phys, sizeBytes } of pieces) this.#fill(phys, sizeBytes);
+    const state = new DmaIovaState();
+    if (!dma.dmaIovaTryAlloc(dev, state, pieces[0]!.phys, total)) return;
+    let done = 0;
+    const offsets: number[] = [];
+    for (const { phys, sizeBytes } of pieces) {
+      if (dma.dmaIovaLink(dev, state, phys, done, sizeBytes, dir) !== 0) {
+        dma.dmaIovaDestroy(dev, state, done, dir);
+        return;
+      }
+      if (byPage) dma.dmaIovaSync(dev, state, done, sizeBytes);
+      offsets.push(done);
+      done += sizeBytes;
+    }
+    if (!byPage) dma.dmaIovaSync(dev, state, 0, total);
+    this.#live.push({
+      look: (which) => {
+        const n = which % pieces.length;
+        this.#touch(state.addr + offsets[n]!, pieces[n]!.sizeBytes, dir, which);
+      },
+      end: () => {
+        if (!byPage) {
+          dma.dmaIovaDestroy(dev, state, total, dir);
+          return;
+        }
+        // In any order, and the range itself at the end.
+        for (let n = 0; n < pieces.length; n++) {
+          const at = (n * 5 + c) % pieces.length;
+          const index = pieces.length % 5 === 0 ? n : at;
+          dma.dmaIovaUnlink(dev, state, offsets[index]!, pieces[index]!.sizeBytes, dir);
+        }
+        dma.dmaIovaFree(dev, state);
+      },
+    });
+  }
+
+  /** The device uses a buffer; then the CPU takes it back, looks, and hands it over again. */
+  #use(phys: PhysAddr, mapped: DmaAddr, sizeBytes: number, dir: DmaDirection, which: number): void {
+    const { dev, machine: { dma } } = this;
+    this.#touch(mapped, sizeBytes, dir, which);
+    // A part of it, whole cache lines.
+    const offset = which % 2 === 0 ? 0 : 64 * (which % Math.max(1, Math.floor(sizeBytes / 64)));
+    const part = Math.min(sizeBytes - offset, 64 * (1 + which % 40));
+    dma.dmaSyncSingleForCpu(dev, mapped + offset as DmaAddr, part, dir);
+    this.#read(phys + offset, part);
+    if (dir !== DMA_FROM_DEVICE) this.#fill(phys + offset, part);
+    dma.dmaSyncSingleForDevice(dev, mapped + offset as DmaAddr, part, dir);
+  }
+
+  /** The device reads or writes somewhere in a mapping, as its direction allows. */
+  #touch(mapped: number, sizeBytes: number, dir: DmaDirection, which: number): void {
+    const bytes = new Uint8Array(Math.min(sizeBytes, 64 * (1 + which % 80))).fill(which);
+    const offset = 64 * (which % (1 + Math.floor((sizeBytes - bytes.length) / 64)));
+    const { bus } = this.machine;
+    if (dir !== DMA_FROM_DEVICE) bus.read(this.dev, mapped + offset, bytes, 0, bytes.length);
+    if (dir !== DMA_TO_DEVICE) bus.write(this.dev, mapped + offset, bytes, 0, bytes.length);
+  }
+
+  #fill(phys: number, sizeBytes: number): void {
+    this.machine.hostMemory.fill(phys as PhysAddr, sizeBytes, 0x5a);
+  }
+
+  #read(phys: number, sizeBytes: number): void {
+    const into = new Uint8Array(sizeBytes);
+    this.machine.hostMemory.read(phys as PhysAddr, into, 0, sizeBytes);
+  }
+}
