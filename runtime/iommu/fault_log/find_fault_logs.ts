@@ -10,9 +10,21 @@ export interface FoundFaultLog {
   readonly read: DecodedFaultLog;
 }
 
-/** What a fault begins with, of each maker. */
-const BEGINNING =
-  /\[\s*(?:DMA Read|DMA Write|INTR-REMAP)\b|Event logged\s*\[|\bevent 0x[0-9a-f]+ received|\bevent: [CEF]_/gi;
+/** What a fault begins with, of each maker; SMMUv1 and SMMUv2 among them, to say that they are not read. */
+const BEGINNING = new RegExp(
+  [
+    "\\[\\s*(?:DMA Read|DMA Write|INTR-REMAP)\\b",
+    "\\bINTR-REMAP:\\s*Request device",
+    "Event logged\\s*\\[",
+    "\\bevent 0x[0-9a-f]+ received",
+    "\\bevent: [CEF]_",
+    "\\bUnhandled context fault\\b",
+    "\\bBlocked unknown Stream ID\\b",
+  ].join("|"),
+  "gi",
+);
+/** Whose line it is, where it says so. */
+const MAKER = /\b(DMAR|INTR-REMAP|AMD-Vi|arm-smmu-v3 \S+|arm-smmu \S+):/i;
 const TOLD = /\bevent: [CEF]_/i;
 
 /** The faults of a log, in its order; those that cannot be read are among them. */
@@ -23,7 +35,7 @@ export function findFaultLogs(log: string): FoundFaultLog[] {
   let line = 1;
   let counted = 0;
   distinct.forEach((start, index) => {
-    const text = log.slice(start, distinct[index + 1]);
+    const text = ownLines(log.slice(start, distinct[index + 1]));
     line += lineEnds(log.slice(counted, start));
     counted = start;
     const read = decodeFaultLog(text);
@@ -39,6 +51,23 @@ export function findFaultLogs(log: string): FoundFaultLog[] {
     found.push({ line, text, read });
   });
   return found;
+}
+
+/**
+ * Without the lines of others. A log goes on behind a fault, and what another IOMMU says there, or
+ * another of the same make, is no part of it.
+ */
+function ownLines(text: string): string {
+  const [first = "", ...rest] = text.split("\n");
+  const maker = makerOf(first);
+  if (maker === null) return text;
+  const own = rest.filter((line) => (makerOf(line) ?? maker) === maker);
+  return [first, ...own].join("\n");
+}
+
+function makerOf(line: string): string | null {
+  const maker = MAKER.exec(line)?.[1]?.toLowerCase() ?? null;
+  return maker === "intr-remap" ? "dmar" : maker;
 }
 
 function lineStart(log: string, index: number): number {

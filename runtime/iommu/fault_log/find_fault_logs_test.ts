@@ -39,3 +39,74 @@ Deno.test("findFaultLogs() keeps what an SMMU says of another event apart from t
   assertEquals(findFaultLogs(other).map(({ line }) => line), [3, 4, 6, 8, 13, 15]);
   assert(findFaultLogs("").length === 0 && findFaultLogs("DMAR: IOMMU enabled").length === 0);
 });
+
+const VTD = "DMAR: [DMA Write NO_PASID] Request device [0000:01:00.0] fault addr 0xff000000 " +
+  "[fault reason 0x05] PTE Write access is not set";
+const AMD = "nvme 0000:02:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000e " +
+  "address=0xfdf80000 flags=0x0020]";
+const OLD_SMMU = "arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0x1000, " +
+  "fsynr=0x220000, cbfrsynra=0x100, cb=1";
+const smmu = (name: string, address: string) => [
+  `arm-smmu-v3 ${name}: event 0x10 received:`,
+  ...["0x0000010000000010", "0x0000020000000000", address, "0x0000000000000000"].map((word) =>
+    `arm-smmu-v3 ${name}: \t${word}`
+  ),
+];
+
+Deno.test("a fault is read as by itself, whatever other lines stand around and between its own", () => {
+  const others = [
+    "AMD-Vi: Interrupt remapping enabled",
+    "DMAR: IOMMU enabled",
+    "arm-smmu 5000000.iommu: probing hardware configuration...",
+    "arm-smmu-v3 other: option mask 0x0",
+    "nvme nvme0: rescanning namespaces.",
+    OLD_SMMU,
+    "DMAR: [DMA Write NO_PASID] Request device [",
+    "AMD-Vi: Event logged [IO_PAGE_FAULT",
+    "arm-smmu-v3 third: event 0x10 received:",
+  ];
+  for (const fault of [[VTD], [AMD], smmu("smmu0", "0x00000000fdf80000")]) {
+    const [alone] = findFaultLogs(fault.join("\n"));
+    assert(alone?.read.ok, fault[0]);
+    for (const other of others) {
+      // Before it, behind it, and behind each of its lines.
+      for (let at = 0; at <= fault.length; at++) {
+        // A fault that begins inside another one's lines ends that: nobody prints so.
+        if (at > 0 && at < fault.length && /received|logged|Request|Unhandled/.test(other)) {
+          continue;
+        }
+        const log = [...fault.slice(0, at), other, ...fault.slice(at)].join("\n");
+        const found = findFaultLogs(log).filter(({ read }) => read.ok);
+        assertEquals(found.map(({ read }) => read), [alone.read], `${at}: ${other}`);
+      }
+    }
+  }
+});
+
+Deno.test("two SMMUs whose words are mixed are read each from its own", () => {
+  const [one, two] = [smmu("one", "0x0000000000001000"), smmu("two", "0x0000000000002000")];
+  const [head, ...words] = one;
+  const mixed = [...two, head!, ...words.flatMap((word) => ["arm-smmu-v3 two: \t0x1", word])];
+  const addresses = findFaultLogs(mixed.join("\n")).map(({ read }) =>
+    read.ok ? read.fault.address?.low : null
+  );
+  assertEquals(addresses, [0x2000, 0x1000]);
+});
+
+Deno.test("lines of SMMUv1 and SMMUv2 are named as what is not read, and VT-d's oldest form is read", () => {
+  const blocked = "arm-smmu 5000000.iommu: Blocked unknown Stream ID 0x401; boot with it";
+  const old = "INTR-REMAP: Request device [[73:1a.4] fault index 17\n" +
+    "INTR-REMAP:[fault reason 33] Interrupt index exceeded the interrupt-remapping table size";
+  const found = findFaultLogs([OLD_SMMU, old, blocked, VTD].join("\n"));
+  assertEquals(
+    found.map(({ line, read }) =>
+      `${line} ${read.ok ? read.fault.code : read.problem.message.split(",")[0]}`
+    ),
+    [
+      "1 Lines of SMMUv1 and SMMUv2 are not read",
+      "2 33",
+      "4 Lines of SMMUv1 and SMMUv2 are not read",
+      "5 5",
+    ],
+  );
+});

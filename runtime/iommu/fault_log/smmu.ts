@@ -32,6 +32,10 @@ const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
 const IOVA = new RegExp(`iova:\\s*(?:0x)?(${HEX_DIGITS})\\b`, "i");
 
+/** What SMMUv3 prints, and what the older ones do. */
+const EVENT = /\bevent:? (?:0x|[A-Z]+_)/i;
+const OLD = /Unhandled context fault|Blocked unknown Stream ID/i;
+
 /** Bits of a record's second word, by their numbers in it. */
 const STALL = 31;
 const PNU = 33;
@@ -55,7 +59,7 @@ interface SmmuRecord {
 }
 
 export function decodeSmmu(cursor: LogCursor): LoggedFault {
-  if (/Unhandled context fault/i.test(cursor.text)) {
+  if (OLD.test(cursor.text) && !EVENT.test(cursor.text)) {
     cursor.fail("Lines of SMMUv1 and SMMUv2 are not read, only those of SMMUv3");
   }
   const raw = cursor.find(/\bevent (0x[0-9a-f]+) received:?/i);
