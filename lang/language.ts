@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { BUILTINS } from "./builtins/mod.ts";
+import { buildConfigOn, type GivenRelease } from "./machine/build_config.ts";
 import {
   checkProgram as checkProgramWith,
   loadProgram as loadProgramWith,
@@ -21,6 +22,22 @@ import type { SourceLoader } from "./syntax/load_files.ts";
  */
 export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
   return checkProgramWith(entry, loader, BUILTINS);
+}
+
+/**
+ * Loads a program as it is on another release, or on one that is changed in one thing.
+ *
+ * What a test says of `kernel` itself holds; what the machine block says of it does not.
+ */
+export function loadProgramOn(
+  release: GivenRelease,
+  entry: SourceFile,
+  loader: SourceLoader,
+): LoadResult {
+  return loadProgramWith(entry, loader, {
+    ...BUILTINS,
+    buildConfig: (...parts) => buildConfigOn(release, ...parts),
+  });
 }
 
 /**

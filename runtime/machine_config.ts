@@ -161,6 +161,7 @@ export function defaultMachineConfig(): MachineConfig {
     ...defaultsOf(RAM_SETTINGS),
     kernel: DEFAULT_KERNEL,
     quirks: null,
+    strategies: null,
     windows: [],
     regions: [],
     iommu: defaultsOf(IOMMU_SETTINGS),

@@ -6,6 +6,7 @@ import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
 import { INIT } from "./init.ts";
+import { RELEASES } from "./releases.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   REPL,
   EXPLAIN,
   TOPOLOGY,
+  RELEASES,
   HUNT,
   VECTORS,
   INIT,

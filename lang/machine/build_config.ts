@@ -19,7 +19,7 @@ import {
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
 import { duration, type GivenSettings, setting, type SettingRows } from "../../runtime/settings.ts";
-import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { type Kernel, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -43,8 +43,29 @@ export function buildConfig(
   evaluate: EvaluateConstant,
   bag: DiagnosticBag,
 ): LabConfig {
+  return buildConfigOn(null, declaration, modifiers, evaluate, bag);
+}
+
+/** A release that a file is to be tried on, as its record says or with a change. */
+export interface GivenRelease {
+  readonly kernel: KernelProfile;
+  readonly as: Kernel;
+}
+
+/**
+ * The same on another release than the machine block names. A modifier that names one wins, and
+ * defects are added to and taken from those of the given release.
+ */
+export function buildConfigOn(
+  release: GivenRelease | null,
+  declaration: MachineDeclaration | null,
+  modifiers: readonly ConfigModifier[],
+  evaluate: EvaluateConstant,
+  bag: DiagnosticBag,
+): LabConfig {
   const tree = new ConfigTreeReader(evaluate, bag, eventPrice).read(declaration, modifiers);
-  const config = toConfig(tree, bag);
+  const named = modifiers.some(({ path }) => path.length === 1 && path[0]!.text === KERNEL.key);
+  const config = toConfig(tree, bag, named ? null : release);
   // The default machine is known to build: nothing to find out, and a scenario without one starts
   // sooner.
   if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag);
@@ -57,17 +78,24 @@ function eventPrice(key: string): SettingSpec | null {
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
-function toConfig(tree: ConfigBlock, bag: DiagnosticBag): LabConfig {
+function toConfig(
+  tree: ConfigBlock,
+  bag: DiagnosticBag,
+  release: GivenRelease | null,
+): LabConfig {
   const defaults = defaultLabConfig();
   const block = (keyword: string) => tree.children.find((child) => child.spec.keyword === keyword);
   const given = (key: string) => tree.settings.get(key)?.value;
-  const kernel = given(KERNEL.key) as KernelProfile | undefined ?? defaults.kernel;
+  const own = given(KERNEL.key) as KernelProfile | undefined ?? defaults.kernel;
+  const kernel = release?.kernel ?? own;
+  const changes = given(QUIRKS.key) as QuirkChanges | undefined ?? null;
   return {
     ...defaults,
     ...valuesOf(tree, MACHINE_SETTINGS),
     ...valuesOf(block("ram"), RAM_SETTINGS),
     kernel,
-    quirks: changedQuirks(kernel, given(QUIRKS.key) as QuirkChanges | undefined ?? null),
+    quirks: changedQuirks(release?.as ?? KERNELS[kernel], changes, release !== null),
+    strategies: release?.as.strategies ?? null,
     cpu: { ...defaults.cpu, ...valuesOf(tree, CPU_SETTINGS) },
     regions: tree.children.filter((child) => child.spec.keyword === "region")
       .flatMap((region) => readRegion(region, bag)),
@@ -94,9 +122,14 @@ function valuesOf<R extends SettingRows>(
   return values as GivenSettings<R>;
 }
 
-function changedQuirks(kernel: KernelProfile, changes: QuirkChanges | null): QuirkSet | null {
-  if (changes === null) return null;
-  const quirks = new Set(changes.clear ? [] : KERNELS[kernel].quirks);
+/** @param listed Those of the release are listed too, where nothing changes them. */
+function changedQuirks(
+  release: Kernel,
+  changes: QuirkChanges | null,
+  listed: boolean,
+): QuirkSet | null {
+  if (changes === null) return listed ? release.quirks : null;
+  const quirks = new Set(changes.clear ? [] : release.quirks);
   for (const name of changes.add) quirks.add(name);
   for (const name of changes.remove) quirks.delete(name);
   return quirks;

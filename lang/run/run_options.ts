@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
+  /** False: nobody hears of it, so that no known defects are looked for behind what is wrong. */
+  readonly heard?: boolean;
   /** A clock, and who may interrupt; without one the limit of time does not count. */
   readonly watch?: HostWatch | undefined;
 }
@@ -52,7 +54,7 @@ export function sharedOptions(options: RunOptions): SharedOptions {
     options;
   const output = new LimitedOutput(limits.outputLines, onLine);
   return {
-    machine: { limits, output, seed, strict, onEvent, onSideEvent },
+    machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
     watch,
     stopped: () => output.stopped || watch?.interrupted() === true,

@@ -95,8 +95,10 @@ export class Tally {
 
   /** What a run's failure and its incidents are gone without. */
   remediesOf(attempt: Attempt, run: TestRun): Remedies {
-    const { limits } = this.options.machine;
-    return new Remedies(attempt, (quirks, steps) => {
+    const { heard, limits } = this.options.machine;
+    // Without a machine there is nothing to take away from it.
+    const looked = heard === false ? { ...attempt, machine: null } : attempt;
+    return new Remedies(looked, (quirks, steps) => {
       const more = {
         limits: { ...limits, steps: Math.min(steps, limits.steps) },
         onSideEvent: undefined,

@@ -151,7 +151,7 @@ const leaveRange: PartialRangeRule = () => {};
 /** A destroy is enough where it frees what was reserved; elsewhere it is the defect. */
 function partialRangeRule({ strategies: { dma }, quirks }: Kernel): PartialRangeRule {
   if (quirks.has("half_linked_on_error")) return leaveRange;
-  const destroys = dma.twoStep?.destroy.frees === "reservation" ||
+  const destroys = dma.destroyFrees === "reservation" ||
     quirks.has("partial_destroy_on_link_failure");
   return destroys ? destroyLinkedPart : releaseWholeRange;
 }

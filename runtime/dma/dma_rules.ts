@@ -52,8 +52,8 @@ export type BusMark = "dma_flags" | "page_link";
 export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
   return {
     bouncesPeerMemory: dma.bouncesPeerMemory,
-    destroysAtOnce: dma.twoStep?.destroy.atOnce ?? false,
-    destroyFreesReservation: dma.twoStep?.destroy.frees === "reservation",
+    destroysAtOnce: dma.destroysAtOnce,
+    destroyFreesReservation: dma.destroyFrees === "reservation",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),

@@ -12,7 +12,7 @@ interface Feature {
 const FEATURES = {
   two_step: {
     came: "the two-step API came with 6.16",
-    isIn: ({ dma }) => dma.twoStep !== null,
+    isIn: ({ dma }) => dma.hasTwoStep,
   },
   hmm_dma_map: {
     came: "the page-wise DMA map came with 6.16",

@@ -32,8 +32,19 @@ export interface KernelStrategies {
     readonly bouncesPeerMemory: boolean;
     /** DMA debugging. @see behaviour/dma.md 8.2, last paragraph */
     readonly debug: DebugRules;
-    /** How ranges that are reserved first and linked later end; null where there are none yet. */
-    readonly twoStep: { readonly destroy: DestroyStrategy } | null;
+    /** Ranges can be reserved first and linked later. @see behaviour/hmm-rdma-vfio.md 6.9 */
+    readonly hasTwoStep: boolean;
+    /**
+     * The hardware forgets such a range inside `dma_iova_destroy`, and its addresses are free when that
+     * returns; else both wait for the flush queue in lazy mode, as those of a single mapping do.
+     * @see behaviour/v7.3.md 1.1
+     */
+    readonly destroysAtOnce: boolean;
+    /**
+     * How much a destroy gives back: as many bytes as it is told were mapped, or all that was reserved.
+     * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.4
+     */
+    readonly destroyFrees: "mapped_length" | "reservation";
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -58,20 +69,6 @@ export interface KernelStrategies {
   };
 }
 
-/**
- * How `dma_iova_destroy` ends a range of the two-step API.
- * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.1, 1.4
- */
-export interface DestroyStrategy {
-  /**
-   * The hardware forgets the range inside the call and its addresses are free when it returns; else
-   * both wait for the flush queue in lazy mode, as those of a single mapping do.
-   */
-  readonly atOnce: boolean;
-  /** What goes back: as many bytes as the caller says were mapped, or all that was reserved. */
-  readonly frees: "mapped_length" | "reservation";
-}
-
 /** The kernel of a machine: how it works, and its defects. */
 export interface Kernel {
   readonly strategies: KernelStrategies;
@@ -90,7 +87,13 @@ const SCATTERLISTS: KernelStrategies = {
     joinsInsideBio: false,
     keepsGapBit: false,
   },
-  dma: { bouncesPeerMemory: false, debug: DEBUG_BY_PAGE, twoStep: null },
+  dma: {
+    bouncesPeerMemory: false,
+    debug: DEBUG_BY_PAGE,
+    hasTwoStep: false,
+    destroysAtOnce: false,
+    destroyFrees: "mapped_length",
+  },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
   vfio: { keepsScatterlist: true },
   rdma: { mapsPagesBy: "single_mappings" },
@@ -108,7 +111,9 @@ const TWO_STEP: KernelStrategies = {
   dma: {
     bouncesPeerMemory: true,
     debug: DEBUG_PHYSICAL,
-    twoStep: { destroy: { atOnce: false, frees: "mapped_length" } },
+    hasTwoStep: true,
+    destroysAtOnce: false,
+    destroyFrees: "mapped_length",
   },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
   vfio: { keepsScatterlist: false },
@@ -118,7 +123,7 @@ const TWO_STEP: KernelStrategies = {
 
 const DESTROYS_AT_ONCE: KernelStrategies = {
   ...TWO_STEP,
-  dma: { ...TWO_STEP.dma, twoStep: { destroy: { atOnce: true, frees: "reservation" } } },
+  dma: { ...TWO_STEP.dma, destroysAtOnce: true, destroyFrees: "reservation" },
 };
 
 /** What all of 7.2 and 7.3 have. */
@@ -185,15 +190,19 @@ export interface KernelConfig {
    * else these and no others. An empty set is the intended behaviour.
    */
   readonly quirks: QuirkSet | null;
+  /** How it works, where one wants to know what if it were not as the release does it; else null. */
+  readonly strategies: KernelStrategies | null;
 }
 
 /**
  * The kernel that a configuration asks for.
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
  */
-export function resolveKernel({ kernel, quirks }: KernelConfig): Kernel {
+export function resolveKernel({ kernel, quirks, strategies }: KernelConfig): Kernel {
   const release = named(KERNELS, kernel, "release of the kernel");
-  if (quirks === null) return release;
-  for (const name of quirks) named(QUIRKS, name, "defect switch");
-  return { strategies: release.strategies, quirks: new Set(quirks) };
+  for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
+  return {
+    strategies: strategies ?? release.strategies,
+    quirks: quirks === null ? release.quirks : new Set(quirks),
+  };
 }

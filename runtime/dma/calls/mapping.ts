@@ -118,9 +118,9 @@ export class DmaMapping {
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
-    this.#twoStep = machine.kernel.strategies.dma.twoStep === null
-      ? noTwoStep(machine)
-      : new TwoStepCalls(machine, this.#calls, this.#mappings);
+    this.#twoStep = machine.kernel.strategies.dma.hasTwoStep
+      ? new TwoStepCalls(machine, this.#calls, this.#mappings)
+      : noTwoStep(machine);
     this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
   }
 

@@ -1,0 +1,30 @@
+/** Where a scenario turns, as data. */
+import type { Cause, TestTurns } from "../../instruments/releases/turns.ts";
+import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+
+/** What `--json` prints. */
+export function releasesJson(file: string, tests: readonly TestTurns[]) {
+  return {
+    file,
+    releases: KERNEL_NAMES,
+    tests: tests.map(({ ends, name, place, turns }) => ({
+      name,
+      place,
+      ends: Object.fromEntries(
+        KERNEL_NAMES.map((kernel) => {
+          const { end, message } = ends[kernel];
+          return [kernel, { end, message }];
+        }),
+      ),
+      turns: turns.map(({ at, causes, from }) => ({ at, from, causes: causes.map(causeJson) })),
+    })),
+  };
+}
+
+function causeJson({ differences, seenIn }: Cause) {
+  return {
+    alone: differences.length === 1,
+    seen_in: seenIn,
+    differences: differences.map(({ change, doc, name, rule }) => ({ name, change, rule, doc })),
+  };
+}

@@ -1,0 +1,152 @@
+/** Where a scenario turns, and why, for a person. */
+import type { Cause, TestTurns, Turn } from "../../instruments/releases/turns.ts";
+import { clip, pad, PICTURE_COLUMNS, wrapText } from "../../lang/text/columns.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
+import type { Paint } from "../../lang/render/paint.ts";
+import type { Difference } from "../../runtime/kernels/differences.ts";
+import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
+
+/** Between two columns. */
+const GAP = "  ";
+const INDENT = "    ";
+
+/** How the newer release came by what it differs in. */
+const CHANGES: Readonly<Record<Difference["change"], string>> = {
+  defect: "new defect",
+  mended: "mended defect",
+  "other way": "other way",
+};
+
+/** @param file As the user named it. */
+export function releasesText(file: string, tests: readonly TestTurns[], paint: Paint): string {
+  const turning = tests.filter(({ turns }) => turns.length > 0);
+  const count = formatCount(tests.length, "test");
+  if (turning.length === 0) {
+    return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}\n`;
+  }
+  const heading = `${file}: ${turning.length} of ${count} ${
+    turning.length === 1 ? "turns" : "turn"
+  }`;
+  const lines = [
+    heading,
+    "",
+    ...table(turning, paint),
+    ...notes(turning),
+    ...reasons(turning, paint),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** A row for each test that turns, with a number that the reasons name it by. */
+function table(tests: readonly TestTurns[], paint: Paint): string[] {
+  const numberWidth = String(tests.length).length;
+  const widths = KERNEL_NAMES.map((kernel) =>
+    Math.max(kernel.length, ...tests.map(({ ends }) => cellOf(ends[kernel].end).length))
+  );
+  const used = numberWidth + GAP.length +
+    widths.reduce((sum, width) => sum + GAP.length + width, 0);
+  const longest = Math.max(...tests.map(({ name }) => name.length));
+  const nameWidth = Math.min(longest, PICTURE_COLUMNS - used);
+  const row = (number: string, name: string, cells: readonly string[]) =>
+    [pad(number, numberWidth, "right"), pad(clip(name, nameWidth), nameWidth), ...cells]
+      .join(GAP).trimEnd();
+  const head = row("", "", KERNEL_NAMES.map((kernel, index) => pad(kernel, widths[index]!)));
+  return [
+    head,
+    "─".repeat(used + nameWidth),
+    ...tests.map(({ ends, name }, index) =>
+      row(
+        String(index + 1),
+        name,
+        KERNEL_NAMES.map((kernel, column) => {
+          const cell = cellOf(ends[kernel].end);
+          return paint(cell.startsWith("ok") ? "good" : "bad", cell) +
+            " ".repeat(widths[column]! - cell.length);
+        }),
+      )
+    ),
+  ];
+}
+
+/** How a test ended, and by a star that something was seen that nobody expected. */
+function cellOf(end: string): string {
+  const [first, ...seen] = end.split(", ");
+  return seen.length === 0 ? first! : `${first}*`;
+}
+
+function notes(tests: readonly TestTurns[]): string[] {
+  const seen = tests.flatMap(({ ends }) =>
+    KERNEL_NAMES.flatMap((kernel) => ends[kernel].end.split(", ").slice(1))
+  );
+  if (seen.length === 0) return [];
+  return wrapText(
+    `* nobody expected: ${[...new Set(seen)].toSorted().join(", ")}`,
+    PICTURE_COLUMNS,
+  );
+}
+
+/** What one release turned tests by, and which. */
+interface Reason {
+  readonly cause: Cause;
+  readonly turn: Turn;
+  readonly numbers: number[];
+}
+
+function reasons(tests: readonly TestTurns[], paint: Paint): string[] {
+  return KERNEL_NAMES.flatMap((kernel) => {
+    const found = reasonsAt(kernel, tests);
+    if (found.length === 0) return [];
+    const { from } = found[0]!.turn;
+    return [
+      "",
+      paint("strong", `turns at ${kernel}`) + `, not as ${from}`,
+      ...found.flatMap((reason) => reasonLines(reason)),
+    ];
+  });
+}
+
+function reasonsAt(kernel: KernelProfile, tests: readonly TestTurns[]): readonly Reason[] {
+  const reasons = new Map<string, Reason>();
+  for (const [index, { turns }] of tests.entries()) {
+    for (const turn of turns.filter(({ at }) => at === kernel)) {
+      for (const cause of shown(turn.causes)) {
+        const key = `${cause.seenIn} ${namesOf(cause)}`;
+        const reason = reasons.get(key) ?? { cause, turn, numbers: [] };
+        reason.numbers.push(index + 1);
+        reasons.set(key, reason);
+      }
+    }
+  }
+  return [...reasons.values()];
+}
+
+/** What undoes the turn says more than what brings it about elsewhere. */
+function shown(causes: readonly Cause[]): readonly Cause[] {
+  const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
+  return undoing.length > 0 ? undoing : causes;
+}
+
+function namesOf({ differences }: Cause): string {
+  return differences.map(({ name }) => name).join(", ");
+}
+
+function reasonLines({ cause, numbers, turn }: Reason): string[] {
+  const { differences, seenIn } = cause;
+  const alone = differences.length === 1;
+  const given = seenIn === "newer" ? "" : `, seen where ${turn.from} is given it`;
+  return [
+    ...wrapText(
+      `${alone ? "" : "together: "}${namesOf(cause)} (${inWords(numbers.map(String))})${given}`,
+      PICTURE_COLUMNS - 2,
+    ).map((line) => `  ${line}`),
+    ...(alone ? differences : []).flatMap(({ change, doc, rule }) => [
+      ...wrapText(`${CHANGES[change]}: ${doc}`, PICTURE_COLUMNS - INDENT.length),
+      `dmalab explain ${rule}`,
+    ]).map((line) => `${INDENT}${line}`),
+  ];
+}
+
+/** `1, 2 and 3`. */
+function inWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

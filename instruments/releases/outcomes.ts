@@ -1,0 +1,87 @@
+/** What becomes of a scenario's tests on one release. */
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { loadProgramOn } from "../../lang/language.ts";
+import { displayName, type Place, type TestOutcome } from "../../lang/run/report.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
+import type { NameMatch } from "../../lang/run/name_match.ts";
+import type { TestEntry } from "../../lang/run/program.ts";
+import { type SourceFile, spanPlace } from "../../lang/source.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import type { Limits } from "../../lang/values/limits.ts";
+import type { Kernel, KernelProfile } from "../../runtime/kernels/kernels.ts";
+
+/** A scenario, and how much of it is run. */
+export interface Scenario {
+  readonly entry: SourceFile;
+  readonly loader: SourceLoader;
+  readonly limits: Limits;
+  /** Only tests whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
+}
+
+/** How one test ended. */
+export interface Ended {
+  /** With its machine: what a person calls it. */
+  readonly name: string;
+  readonly place: Place;
+  /** `ok`, or where it fails; with what nobody expected. Two that are equal ended alike. */
+  readonly end: string;
+  /** The first line of what it failed with; null when it held. */
+  readonly message: string | null;
+}
+
+/** Ends by place and name of the tests, or why the scenario does not load on that release. */
+export type Outcomes =
+  | { readonly tests: ReadonlyMap<string, Ended> }
+  | { readonly problems: readonly Diagnostic[] };
+
+const STATEMENTS = "(the statements of the file)";
+
+/**
+ * Runs a scenario's statements and tests on a release, or on a release that is changed.
+ * @param only The keys of those that are run; all of them when left out.
+ */
+export function outcomesOn(
+  scenario: Scenario,
+  kernel: KernelProfile,
+  as: Kernel,
+  only: readonly string[] | null = null,
+): Outcomes {
+  const { entry, limits, loader, matches } = scenario;
+  const { diagnostics, program } = loadProgramOn({ kernel, as }, entry, loader);
+  if (program === null) return { problems: diagnostics };
+  const tests = program.tests.filter(({ kind }) => kind !== "bench");
+  const isWanted = (test: TestEntry) =>
+    only === null || only.includes(keyOf(spanPlace(test.span), displayName(test)));
+  const statements = only === null || only.some((key) => key.endsWith(STATEMENTS));
+  const { outcomes } = runProgram(program, {
+    limits,
+    only: statements ? "all" : "tests",
+    select: (number) => isWanted(tests[number]!),
+    match: matches,
+    heard: false,
+  });
+  return {
+    tests: new Map(outcomes.map((outcome) => {
+      const name = outcome.kind === "main" ? STATEMENTS : displayName(outcome);
+      return [keyOf(outcome.place, name), {
+        name,
+        place: outcome.place,
+        end: endOf(outcome),
+        message: outcome.failure?.message ?? null,
+      }];
+    })),
+  };
+}
+
+/** What a test is known by: two may have one name. */
+function keyOf(place: Place, name: string): string {
+  return `${place} ${name}`;
+}
+
+function endOf({ failure, incidents, outcome }: TestOutcome): string {
+  if (outcome === "skipped") return "skipped";
+  const [, line] = failure?.place.match(/:(\d+):\d+$/) ?? [];
+  const seen = [...new Set(incidents.map(({ name }) => name))].toSorted();
+  return [failure === null ? "ok" : `line ${line}`, ...seen].join(", ");
+}

@@ -1,0 +1,129 @@
+/**
+ * What two releases differ in, one thing at a time: defects that one has and the other has not, and
+ * things that they do in other ways. Each can be given to the other release alone.
+ */
+import type { Kernel, KernelStrategies } from "./kernels.ts";
+import { type QuirkName, QUIRKS } from "./quirks.ts";
+
+/** `dma.destroysAtOnce`. */
+type StrategyName = {
+  [G in keyof KernelStrategies]: `${G}.${Extract<keyof KernelStrategies[G], string>}`;
+}[keyof KernelStrategies];
+
+/** What each strategy decides, and the rule that says so. */
+const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonly doc: string }>> =
+  {
+    "block.softCapSectors": {
+      rule: "block.1.1",
+      doc: "The soft limit of a request is 1280 KiB, or since then 4 MiB.",
+    },
+    "block.pageJoin": {
+      rule: "block.1.4",
+      doc: "Which pages of a caller's buffers become one vector.",
+    },
+    "block.alignsEveryBuffer": {
+      rule: "block.1.4",
+      doc: "Direct I/O takes no buffer that is not a multiple of the logical block long.",
+    },
+    "block.joinsInsideBio": {
+      rule: "block.2.1",
+      doc: "Vectors of one bio that touch become one segment.",
+    },
+    "block.keepsGapBit": {
+      rule: "block.1.6",
+      doc: "Bios and requests remember where their segments do not meet on pages.",
+    },
+    "dma.bouncesPeerMemory": {
+      rule: "p2p.9.6",
+      doc: "A peer's memory that cannot be reached is copied through a bounce buffer.",
+    },
+    "dma.debug": { rule: "dma.8.2", doc: "What the checker of mapping calls complains about." },
+    "dma.hasTwoStep": {
+      rule: "hmm-rdma-vfio.6.9",
+      doc: "There is a two-step API: ranges are reserved first and linked later.",
+    },
+    "dma.destroysAtOnce": {
+      rule: "v7.3.1.1",
+      doc: "dma_iova_destroy flushes and frees at once, in lazy mode too.",
+    },
+    "dma.destroyFrees": {
+      rule: "v7.3.1.4",
+      doc: "dma_iova_destroy frees all that was reserved, whatever length it is told.",
+    },
+    "nvme.mapsDataWith": {
+      rule: "nvme.2.1",
+      doc:
+        "A request is mapped segment by segment as an iterator walks it, not as one scatterlist.",
+    },
+    "nvme.keepsVirtBoundaryWithSgl": {
+      rule: "nvme.1.1",
+      doc: "Segments must meet on pages although the controller takes SGLs.",
+    },
+    "vfio.keepsScatterlist": {
+      rule: "hmm-rdma-vfio.3.2",
+      doc: "A migration buffer's pages stand in a scatterlist, which is mapped as a whole.",
+    },
+    "rdma.mapsPagesBy": {
+      rule: "hmm-rdma-vfio.6",
+      doc: "Pages on demand share one range of IO addresses, instead of a mapping for each.",
+    },
+    "peers.lendsWithoutPages": { rule: "p2p.9.9", doc: "A BAR can be lent without pages." },
+  };
+
+/** One thing that two releases differ in. */
+export interface Difference {
+  /** The switch of a defect, or the field of the release's record. */
+  readonly name: QuirkName | StrategyName;
+  /** What `dmalab explain` tells more about. */
+  readonly rule: string;
+  /** A sentence. */
+  readonly doc: string;
+  /** How the newer release came by it: a defect that it has or has not any more, or another way. */
+  readonly change: "defect" | "mended" | "other way";
+  /** One release, with this thing as the other has it. */
+  readonly give: (kernel: Kernel, from: Kernel) => Kernel;
+}
+
+/** All that a newer release does unlike an older one. */
+export function differencesOf(older: Kernel, newer: Kernel): readonly Difference[] {
+  return [...quirkDifferences(older, newer), ...strategyDifferences(older, newer)];
+}
+
+function quirkDifferences(older: Kernel, newer: Kernel): Difference[] {
+  return [...older.quirks.symmetricDifference(newer.quirks)].map((name) => ({
+    name,
+    rule: name,
+    doc: QUIRKS[name],
+    change: newer.quirks.has(name) ? "defect" : "mended",
+    give(kernel, from) {
+      const quirks = new Set(kernel.quirks);
+      if (from.quirks.has(name)) quirks.add(name);
+      else quirks.delete(name);
+      return { ...kernel, quirks };
+    },
+  }));
+}
+
+function strategyDifferences(older: Kernel, newer: Kernel): Difference[] {
+  const names = Object.keys(STRATEGIES) as StrategyName[];
+  return names.filter((name) => valueOf(older, name) !== valueOf(newer, name)).map((name) => ({
+    name,
+    ...STRATEGIES[name],
+    change: "other way",
+    give(kernel, from) {
+      const [group, field] = partsOf(name);
+      const changed = { ...kernel.strategies[group], [field]: valueOf(from, name) };
+      return { ...kernel, strategies: { ...kernel.strategies, [group]: changed } };
+    },
+  }));
+}
+
+function partsOf(name: StrategyName): readonly [group: keyof KernelStrategies, field: string] {
+  const [group, field] = name.split(".") as [keyof KernelStrategies, string];
+  return [group, field];
+}
+
+function valueOf({ strategies }: Kernel, name: StrategyName): unknown {
+  const [group, field] = partsOf(name);
+  return Reflect.get(strategies[group], field);
+}

@@ -1,0 +1,169 @@
+/** `dmalab releases`: where scenarios turn, and by what. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { explain } from "../cli/explain/lookup.ts";
+import { readRulePage } from "../cli/package/places.ts";
+import { releasesJson } from "../cli/releases/releases_json.ts";
+import { releasesText } from "../cli/releases/releases_text.ts";
+import { main } from "../cli/main.ts";
+import { MemoryScreen } from "../cli/memory_screen.ts";
+import { type TestTurns, turnsOf } from "../instruments/releases/turns.ts";
+import { painter } from "../lang/render/paint.ts";
+import { SourceFile } from "../lang/source.ts";
+import { LoadError } from "../lang/syntax/load_files.ts";
+import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
+import { differencesOf } from "../runtime/kernels/differences.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
+import { ROOT } from "./source_text.ts";
+
+function turns(text: string, ...matches: readonly string[]): readonly TestTurns[] {
+  const result = turnsOf({
+    entry: new SourceFile("a.dma", text),
+    loader: { load: (path) => new LoadError("not_found", `There is no file "${path}"`) },
+    limits: DEFAULT_LIMITS,
+    matches,
+  });
+  assert("tests" in result);
+  return result.tests;
+}
+
+function example(name: string): string {
+  return Deno.readTextFileSync(join(ROOT, "examples", `${name}.dma`));
+}
+
+/** Each turn as `release: what is enough alone, or a, b together`, those of all tests. */
+function told(tests: readonly TestTurns[]): string[] {
+  return tests.flatMap((test) =>
+    test.turns.map(({ at, causes }) => {
+      const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
+      const shown = undoing.length > 0 ? undoing : causes;
+      return `${at}: ${
+        shown.map(({ differences }) => differences.map(({ name }) => name).join(" with "))
+          .join(" or ")
+      }`;
+    })
+  );
+}
+
+const ends = ([test]: readonly TestTurns[]) => Object.values(test!.ends).map(({ end }) => end);
+
+Deno.test("a scenario that is the same everywhere says so in one line", () => {
+  const tests = turns(example("50-first-look"));
+  assertEquals(ends(tests), ["ok", "ok", "ok", "ok"]);
+  assertEquals(
+    releasesText("first.dma", tests, painter(false)),
+    "first.dma: 1 test, the same on 6.12, 7.2.6, 7.2 and 7.3\n",
+  );
+});
+
+Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
+  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  assertEquals(ends(tests), ["line 169", "ok", "ok", "line 175"]);
+  assertEquals(told(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
+});
+
+Deno.test("28: unmapping one range turns at the first release with the two-step API (hmm-rdma-vfio.md 6.9)", () => {
+  const tests = turns(example("28-nvme-unmap-modes"), "one range, one call");
+  assertEquals(ends(tests).slice(1), ["ok", "ok", "ok"]);
+  assertEquals(told(tests), ["7.2.6: nvme.mapsDataWith"]);
+});
+
+Deno.test("41: the state that a tag keeps shows from the first release whose queue keeps gaps", () => {
+  const tests = turns(example("41-museum-stale-state"), "three requests, one tag");
+  assertEquals(told(tests), ["7.2.6: nvme.keepsVirtBoundaryWithSgl"]);
+});
+
+Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by what a destroy frees (v7.3.md 6.1)", () => {
+  const tests = turns(example("43-museum-prp-alloc-fails"), "one range, and 31 of 32");
+  assertEquals(ends(tests), ["line 39", "ok", "ok", "line 27"]);
+  assertEquals(told(tests), [
+    "7.2.6: partial_destroy_on_list_failure or nvme.mapsDataWith",
+    "7.3: dma.destroyFrees",
+  ]);
+});
+
+Deno.test("48: the lost gap bit came with 7.2.6 and went with 7.2 (defects.md)", () => {
+  const tests = turns(example("48-museum-gap-bit"), "7.2.6 behind an IOMMU");
+  assertEquals(ends(tests), ["line 113", "ok", "line 113", "line 113"]);
+  assertEquals(told(tests), [
+    "7.2.6: gap_bit_lost_on_split or nvme.keepsVirtBoundaryWithSgl",
+    "7.2: gap_bit_lost_on_split",
+  ]);
+});
+
+Deno.test("67: reads that fail for ever turn at 7.3 (v7.3.md 6.1)", () => {
+  const tests = turns(example("67-museum-range-reused"), "31 pages stay open");
+  assertEquals(ends(tests)[3], "ok");
+  assertEquals(told(tests).at(-1), "7.3: dma.destroyFrees");
+});
+
+Deno.test("what only two things together undo is named as both", () => {
+  const both = turns(`machine { kernel = "7.2"
+    iommu { mode = lazy }
+    pci { root_port rp0 { nvme ssd { } } } }
+  test "all of it goes back, and at once" {
+    let state = iova_state()
+    dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 8KiB)
+    dma_iova_link(ssd, state, 0x10_0000, 0, 4KiB, to_device)
+    dma_iova_destroy(ssd, state, 4KiB, to_device)
+    let freed = events.last(iova.free).size_bytes == 8KiB
+    assert freed == (counters.flush_queue.add == 0), "either both, or neither"
+    assert freed
+  }`);
+  assertEquals(ends(both)[3], "ok");
+  assertEquals(told(both).at(-1), "7.3: dma.destroysAtOnce with dma.destroyFrees");
+});
+
+Deno.test("a test that names its release stays on it; one whose machine block does is tried on all", () => {
+  const reads = "{ assert try dma_use_iova(iova_state()) }";
+  const text = (kernel: string, own: string) =>
+    `machine { ${kernel} pci { root_port rp0 { nvme ssd { } } } }\ntest "t" ${own} ${
+      reads.replace("try ", "not ")
+    }`;
+  assertEquals(ends(turns(text('kernel = "6.12";', ""))), ["line 2", "ok", "ok", "ok"]);
+  assertEquals(ends(turns(text("", 'with { kernel = "6.12" }'))), [
+    "line 2",
+    "line 2",
+    "line 2",
+    "line 2",
+  ]);
+  // Defects are added to those of the release that is tried.
+  const quirks = turns('machine { quirks = [not gap_bit_lost_on_split] }\ntest "t" { }');
+  assertEquals(ends(quirks), ["ok", "ok", "ok", "ok"]);
+});
+
+Deno.test("the rule of everything that two releases differ in can be explained", () => {
+  const all = [
+    ...differencesOf(KERNELS["6.12"], KERNELS["7.2.6"]),
+    ...differencesOf(KERNELS["7.2.6"], KERNELS["7.3"]),
+  ];
+  assert(all.length > 20);
+  for (const { name, rule } of all) assert(explain(rule, readRulePage).found, `${name}: ${rule}`);
+});
+
+Deno.test("the text is a table and reasons of at most 80 columns, and the JSON has all of it", () => {
+  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  const text = releasesText("07.dma", tests, painter(false));
+  for (const line of text.split("\n")) assert(line.length <= 80, line);
+  assertStringIncludes(text, "07.dma: 1 of 1 test turns\n");
+  assertStringIncludes(text, "\nturns at 7.3, not as 7.2\n  dma.destroyFrees (1)\n");
+  assertStringIncludes(text, "dmalab explain v7.3.1.4\n");
+  const [test] = releasesJson("07.dma", tests).tests;
+  assertEquals(test!.turns.map(({ at, from }) => [from, at]), [["6.12", "7.2.6"], ["7.2", "7.3"]]);
+  assertEquals(test!.turns[1]!.causes[0]!.differences[0]!.rule, "v7.3.1.4");
+});
+
+async function dmalab(...words: string[]) {
+  const screen = new MemoryScreen();
+  const code = await main(words, screen);
+  return { code, output: screen.output, errors: screen.errors };
+}
+
+Deno.test("the command refuses what it cannot run, and says what it cannot find", async () => {
+  const missing = await dmalab("releases", "nowhere.dma");
+  assertEquals(missing.code, 2);
+  const unmatched = await dmalab("releases", "examples/50-first-look.dma", "--match", "xyz");
+  assertEquals([unmatched.code, unmatched.errors.includes("no name contains")], [2, true]);
+  const json = await dmalab("releases", "examples/50-first-look.dma", "--json");
+  assertEquals(JSON.parse(json.output).releases, ["6.12", "7.2.6", "7.2", "7.3"]);
+});
