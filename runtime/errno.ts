@@ -64,11 +64,9 @@ export const BLK_STS = {
   RESOURCE: 9,
   IOERR: 10,
   AGAIN: 12,
-  DEV_RESOURCE: 13,
   ZONE_OPEN_RESOURCE: 14,
   ZONE_ACTIVE_RESOURCE: 15,
   OFFLINE: 16,
-  DURATION_LIMIT: 17,
   INVAL: 19,
   /** A first proposal of 2021 had it, for peer memory that cannot be reached; no release does. */
   P2PDMA: 20,

@@ -12,7 +12,7 @@
  * The same object counts the places where something could fail, in the order in which they are
  * passed, so that a run can be repeated once for each.
  */
-import { ERRNO, type ErrnoName, invariant } from "./errno.ts";
+import { type BlkStatusName, ERRNO, type ErrnoName, invariant } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
 import { wordsOf } from "./vocabulary/fields.ts";
@@ -20,8 +20,11 @@ import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 
 const INJECT = eventId("inject");
 
-/** What a point fails with: an errno, or for a device's access the reason of the fault. */
-export type FaultError = ErrnoName | FaultReason;
+/**
+ * What a point fails with: an errno; for a device's access the reason of the fault; for a completion
+ * what its status comes to.
+ */
+export type FaultError = ErrnoName | FaultReason | BlkStatusName;
 
 export interface FaultPointSpec {
   readonly name: string;
@@ -31,7 +34,8 @@ export interface FaultPointSpec {
   readonly errors: readonly FaultError[];
   /**
    * False where the failure leaves the device dead or silent, so that nothing of what it does ends
-   * before its driver loses patience: `fail each` passes over such places.
+   * before its driver loses patience, and where it is an answer of the device's that takes nothing
+   * from the host: `fail each` passes over such places.
    */
   readonly survivable: boolean;
 }
@@ -45,6 +49,14 @@ const SYNC_ERRORS: readonly FaultError[] = withFirst("EIO");
 const ACCESS_REASONS: readonly FaultError[] = [
   "blocked",
   ...wordsOf(FAULT_REASON).filter((reason) => reason !== "blocked"),
+];
+
+/** What the status of a completion can come to for the block layer. */
+const DEVICE_STATUSES: readonly FaultError[] = [
+  "MEDIUM",
+  "RESV_CONFLICT",
+  "ZONE_OPEN_RESOURCE",
+  "ZONE_ACTIVE_RESOURCE",
 ];
 
 function withFirst(first: ErrnoName): readonly FaultError[] {
@@ -91,6 +103,12 @@ const POINTS = [
   point("queue.write", ACCESS_REASONS, "a device cannot post a result, and is dead", false),
   point("queue.create", ["EIO"], "a controller makes no further queue"),
   point("device.answer", ["ETIMEDOUT"], "a device takes a command and never answers it", false),
+  point(
+    "device.status",
+    DEVICE_STATUSES,
+    "a device ends a command with a status of its own",
+    false,
+  ),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
   point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),
   point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device makes no key to a migration buffer"),
@@ -202,6 +220,11 @@ export class FaultInjector {
   /** Passes a point of the bus: why the access is to fault, or null. */
   reasonAt(point: FaultPoint): FaultReason | null {
     return this.#pass(point) as FaultReason | null;
+  }
+
+  /** Passes a completion: the status it is to have, or null. */
+  statusAt(point: FaultPoint): BlkStatusName | null {
+    return this.#pass(point) as BlkStatusName | null;
   }
 
   #pass(point: FaultPoint): FaultError | null {

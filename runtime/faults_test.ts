@@ -167,11 +167,12 @@ Deno.test("the same run passes the same places, and failing at one changes only 
   });
 });
 
-Deno.test("the points that kill a device are no places to go on from", () => {
+Deno.test("the points that kill a device, or have it answer so, are no places to go on from", () => {
   assertEquals(FAULT_POINTS.filter(({ survivable }) => !survivable).map(({ name }) => name), [
     "queue.read",
     "queue.write",
     "device.answer",
+    "device.status",
     "device.interrupt",
     "device.stop",
   ]);

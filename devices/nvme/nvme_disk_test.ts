@@ -3,6 +3,7 @@ import type { PhysAddr } from "../../runtime/address.ts";
 import { BIO_FLAG, type BioVec } from "../../runtime/block/bio.ts";
 import { Plug } from "../../runtime/block/plug.ts";
 import { KernelError } from "../../runtime/errno.ts";
+import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
@@ -311,4 +312,20 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL 
   };
   assertEquals(end(false), ["INVAL", "INVAL"]);
   assertEquals(end(true), ["OK", "OK"]);
+});
+
+Deno.test("a status that the controller is told to give ends the request, and is not tried again (nvme.md 4.2)", () => {
+  for (
+    const status of [
+      "MEDIUM",
+      "RESV_CONFLICT",
+      "ZONE_OPEN_RESOURCE",
+      "ZONE_ACTIVE_RESOURCE",
+    ] as const
+  ) {
+    const rig = new DriverRig();
+    rig.machine.armFault(new ArmedFault(FAULT["device.status"], 1, 1, status));
+    const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
+    assertEquals([io.status, io.requests[0]!.retries], [status, 0]);
+  }
 });

@@ -43,11 +43,9 @@ export const STATUS: Field<BlkStatusName> = word("status", {
   RESOURCE: "Memory or another resource was missing; the block layer tries again.",
   IOERR: "Any other input or output error.",
   AGAIN: "It would have had to wait.",
-  DEV_RESOURCE: "The device is short of a resource.",
   ZONE_OPEN_RESOURCE: "Too many zones are open.",
   ZONE_ACTIVE_RESOURCE: "Too many zones are active.",
   OFFLINE: "The device is offline.",
-  DURATION_LIMIT: "The command took longer than allowed.",
   INVAL: "The request can never be right for this device.",
   P2PDMA: "Peer memory cannot be reached, as a first proposal of 2021 called it.",
 }, "BLK_STS_");

@@ -14,7 +14,15 @@ import {
   VIRT,
   word,
 } from "./fields.ts";
-import { ACCESS, DIRECTION, ERRNO_NAME, FAULT_REASON, PEER_ROUTE, RESULT } from "./shared_words.ts";
+import {
+  ACCESS,
+  DIRECTION,
+  ERRNO_NAME,
+  FAULT_REASON,
+  PEER_ROUTE,
+  RESULT,
+  STATUS,
+} from "./shared_words.ts";
 
 const WAY = word("how a migration buffer was mapped", {
   iova: "One range of IO addresses.",
@@ -227,6 +235,6 @@ export const SHARING_EVENTS = {
   },
   "inject": {
     when: "a fault was injected: the nth passing of a point failed",
-    fields: { point: TEXT, nth: INT, error: either(ERRNO_NAME, FAULT_REASON) },
+    fields: { point: TEXT, nth: INT, error: either(either(ERRNO_NAME, FAULT_REASON), STATUS) },
   },
 } satisfies EventTable;

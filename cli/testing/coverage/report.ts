@@ -1,6 +1,6 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
 import type { CoverageRecord } from "./recorder.ts";
-import { allExits, allRules, type Exit, type Rule, ruleOf } from "./universe.ts";
+import { allExits, allRules, type Exit, NOT_MODELLED, type Rule, ruleOf } from "./universe.ts";
 
 export interface CoverageReport {
   readonly pages: readonly PageCoverage[];
@@ -82,6 +82,7 @@ export function coverageLines(report: CoverageReport): string[] {
       }`
     ),
     "",
+    ...NOT_MODELLED.length === 0 ? [] : [`told, not modelled: ${NOT_MODELLED.join(", ")}`, ""],
     ...openRules.length === 0 ? [] : [
       "rules that nobody exercises:",
       ...openRules.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`),

@@ -41,6 +41,7 @@ const { SUCCESS } = STATUS;
 const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
 const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
 const ANSWER = FAULT["device.answer"];
+const DEVICE_STATUS = FAULT["device.status"];
 const INTERRUPT = FAULT["device.interrupt"];
 const STOP = FAULT["device.stop"];
 const CREATE_QUEUE = FAULT["queue.create"];
@@ -389,7 +390,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       result = status === SUCCESS ? this.#admin.result : 0;
     } else {
       if (this.#hostMemory !== null) this.#lookUp(this.#hostMemory);
-      status = this.#nvm.execute(this.#command);
+      const told = faults === null ? SUCCESS : toldStatus(faults);
+      status = told === SUCCESS ? this.#nvm.execute(this.#command) : told;
     }
     this.#complete(queue, commandId, status, result);
   }
@@ -461,6 +463,22 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.interrupt?.raise(vector);
     context.leaveRequest(request);
     context.leaveDevice(device);
+  }
+}
+
+/** What a command is to end with although nothing is wrong; success as a rule. */
+function toldStatus(faults: FaultInjector): number {
+  switch (faults.statusAt(DEVICE_STATUS)) {
+    case null:
+      return SUCCESS;
+    case "RESV_CONFLICT":
+      return STATUS.RESERVATION_CONFLICT;
+    case "ZONE_ACTIVE_RESOURCE":
+      return STATUS.TOO_MANY_ACTIVE_ZONES;
+    case "ZONE_OPEN_RESOURCE":
+      return STATUS.TOO_MANY_OPEN_ZONES;
+    default:
+      return STATUS.UNRECOVERED_READ_ERROR;
   }
 }
 

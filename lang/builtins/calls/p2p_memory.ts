@@ -34,7 +34,7 @@ function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
     device.name,
     { dev: device.name, size: sizeBytes },
     () => run.lab.topology.providers.alloc(device.function, sizeBytes),
-    (value) => ({ result: value, error: null }),
+    (value) => ({ result: value, error: value === null ? "ENOMEM" : null }),
   );
 }
 

@@ -9,7 +9,7 @@ import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
 import { ATOMIC, DEV, MAPPED, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
-import { param } from "../describe/parameters.ts";
+import { named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const BITS = param.int("bits", "How many address bits, 1 to 64.", 1, 64);
@@ -144,13 +144,23 @@ assert dma_addressing_limited(ssd)`,
   }),
   builtin({
     name: "dma_free_coherent",
-    parameters: [DEV, param.thing("mem", COHERENT_MEMORY, "What dma_alloc_coherent gave.")],
+    parameters: [
+      DEV,
+      param.thing("mem", COHERENT_MEMORY, "What dma_alloc_coherent gave."),
+      named(
+        param.thing(
+          "cpu",
+          COHERENT_MEMORY,
+          "Whose CPU address is given with it, as a driver does that mixes two up: their pages go.",
+        ),
+      ),
+    ],
     result: "nothing",
     doc: "Gives shared memory back.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
     context: "sleeps",
-    run(run, [dev, target]) {
+    run(run, [dev, target, cpu]) {
       if (target.freed || target.device !== dev.name) {
         throw new ScriptError(
           "E0919",
@@ -160,7 +170,7 @@ assert dma_addressing_limited(ssd)`,
         );
       }
       target.freed = true;
-      run.lab.machine.dma.dmaFreeCoherent(dev, target.memory);
+      run.lab.machine.dma.dmaFreeCoherent(dev, target.memory, cpu?.memory);
     },
   }),
   builtin({

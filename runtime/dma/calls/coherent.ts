@@ -128,14 +128,19 @@ function mapPages(
 }
 
 /** Gives memory of `allocCoherent` back. */
-export function freeCoherent(machine: Machine, dev: DmaDevice, memory: CoherentMemory): void {
+export function freeCoherent(
+  machine: Machine,
+  dev: DmaDevice,
+  memory: CoherentMemory,
+  freed: CoherentMemory,
+): void {
   if (dev.domain !== null) {
     const totalBytes = memory.pages.length * memory.pageSizeBytes;
     iommuTearDown(dev.domain, memory.dma, totalBytes);
   }
-  for (const page of memory.pages) {
+  for (const page of freed.pages) {
     machine.encryption?.unshare(page, memory.pageSizeBytes);
     machine.caches?.makeCached(page, memory.pageSizeBytes);
   }
-  if (memory.owned) machine.pages.free(memory.pages);
+  if (freed.owned) machine.pages.free(freed.pages);
 }

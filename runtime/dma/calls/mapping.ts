@@ -488,7 +488,7 @@ export class DmaMapping {
   }
 
   /** Gives shared memory back. */
-  dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory): void {
+  dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory, freed = memory): void {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(FREE_COHERENT.call)) {
@@ -498,8 +498,8 @@ export class DmaMapping {
         dma: memory.dma,
       });
     }
-    this.#checker?.mappings.freeing(dev, memory);
-    freeCoherent(this.#machine, dev, memory);
+    this.#checker?.mappings.freeing(dev, memory, freed);
+    freeCoherent(this.#machine, dev, memory, freed);
     this.#calls.leave(FREE_COHERENT, outer);
   }
 

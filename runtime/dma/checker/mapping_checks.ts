@@ -154,14 +154,14 @@ export class MappingChecks {
   }
 
   /** Shared memory is to be given back. */
-  freeing(dev: DmaDevice, memory: CoherentMemory): void {
+  freeing(dev: DmaDevice, memory: CoherentMemory, freed: CoherentMemory): void {
     const ending = this.#ending;
     ending.made = MADE.COHERENT;
     ending.dma = memory.dma;
     ending.sizeBytes = memory.sizeBytes;
     ending.dir = DMA_BIDIRECTIONAL;
     ending.attrs = 0;
-    ending.phys = memory.pages[0]!;
+    ending.phys = freed.pages[0]!;
     checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
   }
 
