@@ -41,7 +41,7 @@ export async function initFolder(
   } catch (error) {
     if (error instanceof host.errors.NotCapable) {
       const andRun = OWN_PACKAGE === null ? " and to run Deno, which makes the package" : "";
-      const flags = OWN_PACKAGE === null ? "-R -W --allow-run --allow-env" : "-R -W";
+      const flags = OWN_PACKAGE === null ? "-R -W --allow-run" : "-R -W";
       return {
         done: false,
         problem: `Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`,

@@ -8,7 +8,6 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
-import { writeDeclarations } from "./declarations.ts";
 
 const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -63,10 +62,12 @@ export type BuildOutcome =
  */
 export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
-  for (const entries of BUNDLES) {
-    const problem = bundle(entries, folder);
-    if (problem !== null) return { done: false, problem: `bundling failed: ${problem}` };
-  }
+  const made = [
+    ...BUNDLES.map((entries) => bundle(entries, folder)),
+    ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
+  ];
+  const problem = made.find((each) => each !== null);
+  if (problem !== undefined) return { done: false, problem: `bundling failed: ${problem}` };
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
@@ -75,7 +76,6 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
   copyRulePages(folder);
   if (withTypes) {
-    writeDeclarations(Object.values(LIBRARY), join(folder, TYPES));
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       nameTypes(join(folder, `${entry}.js`), typesOf(entry));
     }
@@ -85,18 +85,19 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
 
 /** @returns What went wrong; null when nothing did. */
 function bundle(entries: readonly URL[], folder: string): string | null {
+  const paths = entries.map((entry) => fromFileUrl(entry));
+  return deno("bundle", ["--minify", "--code-splitting", "--outdir", folder, ...paths]);
+}
+
+/** @returns What went wrong; null when nothing did. */
+function declare(modules: readonly string[], folder: string): string | null {
+  const program = fromFileUrl(new URL("./declarations_main.ts", import.meta.url));
+  return deno("run", ["--no-prompt", "-R", "-W", "--allow-env", program, folder, ...modules]);
+}
+
+function deno(command: string, args: readonly string[]): string | null {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
-    args: [
-      "bundle",
-      "--quiet",
-      "--minify",
-      "--code-splitting",
-      "--config",
-      join(PROJECT, "deno.json"),
-      "--outdir",
-      folder,
-      ...entries.map((entry) => fromFileUrl(entry)),
-    ],
+    args: [command, "--quiet", "--config", join(PROJECT, "deno.json"), ...args],
     stdout: "null",
     stderr: "piped",
   }).outputSync();

@@ -1,4 +1,9 @@
-/** Types of the package's modules, for TypeScript and editors: `.d.ts` files beside the bundle. */
+/**
+ * Types of the package's modules, for TypeScript and editors: `.d.ts` files beside the bundle.
+ *
+ * Started with the folder to write and the modules, from the project's folder. A process of its own,
+ * because the compiler wants to look at the environment, and nothing else here has to.
+ */
 import { dirname, fromFileUrl, join, relative } from "@std/path";
 import ts from "typescript";
 
@@ -28,7 +33,7 @@ const OWN_IMPORT = /(?<=\bfrom |\bimport\(|^import )"(\.[^"]+)\.ts"/gm;
  *
  * @param modules Paths from the project's folder.
  */
-export function writeDeclarations(modules: readonly string[], folder: string): void {
+function writeDeclarations(modules: readonly string[], folder: string): void {
   const texts = new Map<string, string>();
   ts.createProgram(modules.map((path) => join(ROOT, path)), {
     ...OPTIONS,
@@ -50,3 +55,6 @@ export function writeDeclarations(modules: readonly string[], folder: string): v
     Deno.writeTextFileSync(target, text);
   }
 }
+
+const [folder, ...modules] = Deno.args;
+writeDeclarations(modules, folder!);
