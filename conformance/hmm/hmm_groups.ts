@@ -7,7 +7,7 @@ import {
   parseLines,
   readGoldenText,
 } from "../golden_files.ts";
-import type { GroupResult } from "../group_result.ts";
+import { groupNotBuilt, type GroupResult } from "../group_result.ts";
 import type { HmmCase, HmmFacts } from "./hmm_data.ts";
 import { replayHmm } from "./hmm_replay.ts";
 import { replayOdp } from "./odp_replay.ts";
@@ -21,10 +21,19 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
   const all = parseJson<Readonly<Record<string, HmmFacts>>>(await readGoldenText(place), place);
   const facts = all[group.slice(group.lastIndexOf("/") + 1)];
   if (facts === undefined) throw new GoldenReadError(`facts.json has nothing on ${group}`);
-  const text = (await readGoldenText(path)).replaceAll(WIDE_NUMBER, ':"$1"');
-  const cases = parseLines<HmmCase>(text);
-  // A software device has no mapping of any kind.
-  return facts.mapping === undefined
-    ? replayOdp(group, facts, cases)
-    : replayHmm(group, facts, cases);
+  const cases = await readHmmCases(path);
+  try {
+    // A software device has no mapping of any kind.
+    return facts.mapping === undefined
+      ? replayOdp(group, facts, cases)
+      : replayHmm(group, facts, cases);
+  } catch (error) {
+    if (!(error instanceof GoldenReadError)) throw error;
+    return groupNotBuilt(group, cases.length, error.message);
+  }
+}
+
+/** The cases of a file. */
+export async function readHmmCases(path: string): Promise<HmmCase[]> {
+  return parseLines<HmmCase>((await readGoldenText(path)).replaceAll(WIDE_NUMBER, ':"$1"'));
 }

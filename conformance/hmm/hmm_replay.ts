@@ -8,40 +8,12 @@ import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import type { PeerSpan } from "../kernel/captured_peers.ts";
 import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
+import { GIVEN, givenOf } from "./hmm_given.ts";
 import { InnerLines } from "./hmm_inner.ts";
 import { type HmmMachine, hmmMachine } from "./hmm_machine.ts";
 import { HmmOps } from "./hmm_ops.ts";
 import { AddressWords } from "./hmm_words.ts";
 import { TwoStepOps } from "./two_step_ops.ts";
-
-/** Fields of each operation that the program chose, or the machine by itself; all others are compared. */
-const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
-  try_alloc: ["state", "phys", "size"],
-  link: ["state", "phys", "offset", "size", "dir", "attrs"],
-  sync: ["state", "offset", "size"],
-  unlink: ["state", "offset", "size", "dir", "attrs"],
-  destroy: ["state", "mapped", "dir", "attrs"],
-  free: ["state"],
-  map_phys: ["phys", "size", "dir", "attrs"],
-  unmap_phys: ["dma", "size", "dir", "attrs"],
-  set_mask: ["mask"],
-  set_min_align_mask: ["mask"],
-  table: ["from", "pages"],
-  residual_removed: ["from", "pages"],
-  memory_blocks: ["phys", "bytes"],
-  hmm_alloc: ["map", "entries", "entry_size"],
-  hmm_free: ["map"],
-  hmm_map: ["map", "index"],
-  hmm_unmap: ["map", "index"],
-  set_entry: ["map", "index", "pfns"],
-  dma_list_entry: ["map", "index"],
-  peer_pfn: ["pfn"],
-  notifier_add: ["map", "pages", "mode"],
-  notifier_remove: ["map"],
-  race: ["map", "what", "page", "pages"],
-  range_fault: ["map", "page", "pages", "default", "mask"],
-  memory: ["what", "map", "page", "pages"],
-};
 
 /** No file shows more memory of another function than that. */
 const LENT_BYTES = 1 * MIB;
@@ -60,14 +32,29 @@ const LAST_OPS: Readonly<Record<string, HmmOp>> = {
 };
 const NOTHING: Readonly<Record<string, Json>> = {};
 
-/** Replays the cases of one file, and counts them. */
+/**
+ * Sees what the model answers to an operation.
+ * @param results What is compared of the record.
+ * @param differs Whether other results would make the case differ.
+ */
+export type WatchResults = (
+  op: string,
+  results: Readonly<Record<string, Json>>,
+  differs: (results: Readonly<Record<string, Json>>) => boolean,
+) => void;
+
+/**
+ * Replays the cases of one file, and counts them.
+ * @throws {GoldenReadError} For a machine that cannot be built.
+ */
 export function replayHmm(
   group: string,
   facts: HmmFacts,
   cases: readonly HmmCase[],
+  watch: WatchResults | null = null,
 ): GroupResult {
   const count = new GroupCount(group);
-  const file = new HmmFile(hmmMachine(facts, lentMemory(cases)));
+  const file = new HmmFile(hmmMachine(facts, lentMemory(cases)), watch);
   for (const each of cases) {
     const difference = file.run(each);
     const rule = each.kind.startsWith("hmm") ? "hmm-rdma-vfio.1.3" : "dma.3.3";
@@ -103,7 +90,7 @@ class HmmFile {
   /** The kernel killed the program of the case. */
   #killed = false;
 
-  constructor(host: HmmMachine) {
+  constructor(host: HmmMachine, private readonly watch: WatchResults | null) {
     const { addressBits, dev, machine, tellsFlushes } = host;
     this.#host = host;
     this.#words = new AddressWords(addressBits);
@@ -137,15 +124,17 @@ class HmmFile {
     try {
       answer = this.#answer(op) ?? { op: "unknown operation" };
     } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      answer = { crashed: error.message };
+      // Whatever it is, it is this case's, and the next ones are replayed all the same.
+      answer = { thrown: String(error) };
     }
     const fired = inner.end();
     const timer = this.#inside;
     this.#inside = null;
     const between = timer === null ? null : this.#differs(timer, fired ?? []);
-    const found = firstDifference(this.#words.recorded(resultsOf(op)), answer);
-    return between ?? found;
+    const differs = (results: Json) => firstDifference(this.#words.recorded(results), answer);
+    const results = resultsOf(op);
+    this.watch?.(op.op, results, (other) => differs(other) !== null);
+    return between ?? differs(results);
   }
 
   /** The program does what no kernel survives. */
@@ -158,10 +147,12 @@ class HmmFile {
       if (!(error instanceof KernelError)) throw error;
       this.#killed = true;
     }
-    const calls = (op.calls ?? []) as readonly { readonly call: string }[];
-    const entered = last.op.startsWith("hmm") ? [] : [`dma_iova_${last.op}`];
-    const expected = { killed: true, calls: calls.map(({ call }) => call) };
-    return firstDifference(expected, { killed: this.#killed, calls: entered });
+    const answer = { killed: this.#killed, ...this.#calls.enteredBy(last) };
+    const differs = (results: Readonly<Record<string, Json>>) =>
+      firstDifference({ killed: true, ...results }, answer);
+    const results = resultsOf(op);
+    this.watch?.(op.op, results, (other) => differs(other) !== null);
+    return differs(results);
   }
 
   #answer(op: HmmOp): Readonly<Record<string, Json>> | null {
@@ -190,7 +181,9 @@ class HmmFile {
   #differs(op: HmmOp, got: Json): Difference | null {
     const lines = (op.inner ?? [])
       .map(({ inside_next_call: _inside, after_inner: _after, ...line }) => line);
-    return firstDifference(this.#words.recorded(lines), got, "between");
+    const differs = (inner: Json) => firstDifference(this.#words.recorded(inner), got, "between");
+    this.watch?.(op.op, { inner: lines }, ({ inner }) => differs(inner!) !== null);
+    return differs(lines);
   }
 }
 
@@ -203,7 +196,7 @@ function missesCache(op: HmmOp | undefined, number: number): boolean {
 }
 
 function resultsOf(op: HmmOp): Readonly<Record<string, Json>> {
-  const given = ARGUMENTS[op.op] ?? [];
-  const results = Object.entries(op).filter(([name]) => name !== "op" && !given.includes(name));
+  const given = givenOf(GIVEN, op.op);
+  const results = Object.entries(op).filter(([name]) => name !== "op" && !given?.has(name));
   return Object.fromEntries(results) as Readonly<Record<string, Json>>;
 }

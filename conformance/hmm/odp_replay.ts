@@ -25,18 +25,11 @@ import { profileOf } from "../kernel/kernel_machine.ts";
 import type { CallLine } from "./call_lines.ts";
 import { GivenFrames } from "./given_frames.ts";
 import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
+import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
+import type { WatchResults } from "./hmm_replay.ts";
 import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 
 type Answer = Readonly<Record<string, Json>>;
-
-/** Fields that the program chose, or the machine by itself. */
-const GIVEN: Readonly<Record<string, readonly string[]>> = {
-  caps: ["device", "general", "rc", "uc", "ud"],
-  register: ["addr", "length", "on_demand", "write", "huge"],
-  deregister: [],
-  prefetch: ["addr", "length", "kind"],
-  memory: ["what", "addr", "length"],
-};
 
 /** Access flags of a region: it pages on demand, and its device may write. */
 const ON_DEMAND = 64;
@@ -51,6 +44,7 @@ export function replayOdp(
   group: string,
   facts: HmmFacts,
   cases: readonly HmmCase[],
+  watch: WatchResults | null = null,
 ): GroupResult {
   const count = new GroupCount(group);
   const kernel = profileOf(facts.kernel);
@@ -60,7 +54,7 @@ export function replayOdp(
   const mm = new AddressSpace(machine, new GivenFrames().source());
   const origin = cases.map(baseOf).find((base) => base !== null) ?? 0n;
   for (const each of cases) {
-    const difference = new OdpCase(machine, mm, each, origin).run();
+    const difference = new OdpCase(machine, mm, each, { origin, watch }).run();
     const rule = difference === null ? null : "hmm-rdma-vfio.2.2";
     count.add(`${each.id} (${each.kind} ${each.family})`, difference, rule);
   }
@@ -82,11 +76,18 @@ class OdpCase {
   /** Where the memory of the case begins; everything else is counted from there. */
   readonly #start: number;
   readonly #stopListening: () => void;
+  readonly #watch: WatchResults | null;
   #region: Region | null = null;
   #calls: CallLine[] = [];
 
-  /** @param origin Where the record has the memory of the first case. */
-  constructor(machine: Machine, mm: AddressSpace, odpCase: HmmCase, origin: bigint) {
+  /** @param file Where the record has the memory of its first case, and who watches. */
+  constructor(
+    machine: Machine,
+    mm: AddressSpace,
+    odpCase: HmmCase,
+    { origin, watch }: { readonly origin: bigint; readonly watch: WatchResults | null },
+  ) {
+    this.#watch = watch;
     this.#case = odpCase;
     this.#adapter = new RdmaAdapter(machine, "rxe", null, 0);
     this.#mm = mm;
@@ -104,21 +105,26 @@ class OdpCase {
   }
 
   run(): Difference | null {
-    const difference = this.#firstDifference();
-    this.#stopListening();
-    return difference;
+    try {
+      return this.#firstDifference();
+    } catch (error) {
+      // Whatever it is, it is this case's, and the next ones are replayed all the same.
+      return { path: "thrown", expected: undefined, got: String(error) };
+    } finally {
+      this.#stopListening();
+    }
   }
 
   #firstDifference(): Difference | null {
     for (const [index, op] of this.#case.ops.entries()) {
-      const given = GIVEN[op.op];
-      const answer = given === undefined ? null : this.#answer(op);
+      const given = givenOf(GIVEN_TO_SOFTWARE, op.op);
+      const answer = given === null ? null : this.#answer(op);
       if (answer === null) return { path: "op", expected: op.op, got: undefined };
-      const results = Object.entries(op).filter(([name]) =>
-        name !== "op" && !given!.includes(name)
-      );
-      const recorded = this.#inModel(Object.fromEntries(results) as Answer);
-      const found = firstDifference(recorded, answer);
+      const kept = Object.entries(op).filter(([name]) => name !== "op" && !given!.has(name));
+      const results = Object.fromEntries(kept) as Answer;
+      const differs = (other: Answer) => firstDifference(this.#inModel(other), answer);
+      this.#watch?.(op.op, results, (other) => differs(other) !== null);
+      const found = differs(results);
       if (found !== null) return { ...found, path: `ops[${index}](${op.op}).${found.path}` };
     }
     return null;

@@ -65,6 +65,13 @@ export class TwoStepOps {
     }
   }
 
+  /** The call that an operation makes, as the record tells of one that never ended. */
+  enteredBy(op: HmmOp): Answer {
+    if (op.op.startsWith("hmm")) return {};
+    const state = op.op === "free" ? stateOf(this.#state(op)) : {};
+    return { calls: [{ call: `dma_iova_${op.op}`, ...state }] };
+  }
+
   /** A range that no address of the model reaches is the record's alone, until it is given back. */
   #isBeyond(op: HmmOp): boolean {
     const slot = op.state as number;

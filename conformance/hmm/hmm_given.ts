@@ -1,0 +1,98 @@
+/**
+ * What the replay of tests/golden/hmm takes from the record instead of working it out: the one list.
+ * Every field of an operation that does not stand here is compared.
+ */
+
+/** Fields of operations that are given, and why. */
+export interface GivenFields {
+  readonly ops: readonly string[];
+  readonly fields: readonly string[];
+  readonly why: string;
+}
+
+const ASKED_FOR = "What the program asked for.";
+
+/** Operations on a machine with a DMA API. */
+export const GIVEN: readonly GivenFields[] = [
+  { ops: ["try_alloc", "link"], fields: ["state", "phys", "size"], why: ASKED_FOR },
+  {
+    ops: ["link", "sync", "unlink", "destroy", "free"],
+    fields: ["state", "offset", "size", "mapped", "dir", "attrs"],
+    why: ASKED_FOR,
+  },
+  { ops: ["map_phys"], fields: ["phys", "size", "dir", "attrs"], why: ASKED_FOR },
+  { ops: ["unmap_phys"], fields: ["dma", "size", "dir", "attrs"], why: ASKED_FOR },
+  { ops: ["set_mask", "set_min_align_mask"], fields: ["mask"], why: ASKED_FOR },
+  { ops: ["table", "residual_removed"], fields: ["from", "pages"], why: ASKED_FOR },
+  { ops: ["hmm_alloc"], fields: ["map", "entries", "entry_size"], why: ASKED_FOR },
+  {
+    ops: ["hmm_free", "hmm_map", "hmm_unmap", "dma_list_entry"],
+    fields: ["map", "index"],
+    why: ASKED_FOR,
+  },
+  { ops: ["set_entry"], fields: ["map", "index", "pfns"], why: "What the program wrote." },
+  {
+    ops: ["notifier_add", "notifier_remove"],
+    fields: ["map", "pages", "mode"],
+    why: ASKED_FOR,
+  },
+  {
+    ops: ["memory", "race"],
+    fields: ["what", "map", "page", "pages"],
+    why: "What the process, or another thread during the next fault, did to its memory.",
+  },
+  {
+    ops: ["range_fault"],
+    fields: ["map", "page", "pages", "default", "mask"],
+    why: ASKED_FOR,
+  },
+  {
+    ops: ["memory_blocks"],
+    fields: ["phys", "bytes"],
+    why: "Memory of the test program: where the kernel found it.",
+  },
+  { ops: ["peer_pfn"], fields: ["pfn"], why: "Where the BIOS put another function's BAR." },
+];
+
+/** Operations on software that pages on demand. */
+export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
+  {
+    ops: ["caps"],
+    fields: ["device", "general", "rc", "uc", "ud"],
+    why: "What the driver says of itself.",
+  },
+  {
+    ops: ["register", "prefetch", "memory"],
+    fields: ["addr", "length", "on_demand", "write", "huge", "kind", "what"],
+    why: ASKED_FOR,
+  },
+  { ops: ["deregister"], fields: [], why: ASKED_FOR },
+];
+
+/** Parts of what is compared that come from the record all the same. */
+export const GIVEN_IN_RESULTS: readonly { readonly what: string; readonly why: string }[] = [
+  {
+    what: "frame numbers of pages that a process gets",
+    why:
+      "The machine's own business. That two pages share none, that one page keeps its own, and " +
+      "that all that were only read share the zero page must come out.",
+  },
+  {
+    what: "when the flush queue's timer fires, between calls or inside of one",
+    why: "Time decides. What it does must come out.",
+  },
+  {
+    what: "ranges of 2^52 bytes and more",
+    why: "No address of the model reaches them: see architecture.md, Choices.",
+  },
+  {
+    what: "where a process's memory lies",
+    why: "Addresses are compared by their distance from it.",
+  },
+];
+
+/** The fields of an operation that are given, or null for an operation that is not known. */
+export function givenOf(table: readonly GivenFields[], op: string): ReadonlySet<string> | null {
+  const rows = table.filter(({ ops }) => ops.includes(op));
+  return rows.length === 0 ? null : new Set(rows.flatMap(({ fields }) => fields));
+}

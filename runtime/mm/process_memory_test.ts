@@ -1,0 +1,293 @@
+/** What real page-wise maps showed of a process's memory, row by row (hmm-rdma-vfio.md ch. 5). */
+import { assert, assertEquals } from "@std/assert";
+import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";
+import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
+import { testBench } from "../dma/testing.ts";
+import { ERRNO } from "../errno.ts";
+import { AddressSpace, type AreaRequest } from "./address_space.ts";
+import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
+import type { HmmDmaMap } from "./hmm_dma_map.ts";
+import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
+import type { ChangeEvent, IntervalNotifier } from "./interval_notifier.ts";
+import { HUGE_ORDER } from "./process_pages.ts";
+import { hmmRangeFault } from "./range_fault.ts";
+
+const START = 0x7f00_0000_0000 as VirtAddr;
+const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
+
+/** A callback: first page, end, what is said. */
+type Told = readonly [first: number, end: number, event: ChangeEvent | undefined];
+
+/** A process with one area of its memory shared with a device by a map, and what its driver is told. */
+function shared(pages: number, area: Partial<AreaRequest> = {}) {
+  const bench = testBench();
+  const { dev, machine } = bench;
+  const mm = new AddressSpace(machine);
+  mm.map({ start: START, sizeBytes: pages * PAGE, writable: true, order: 0, ...area });
+  const map = hmmDmaMapAlloc(machine, dev, pages, PAGE) as HmmDmaMap;
+  const told: Told[] = [];
+  const notifier: IntervalNotifier = mm.notifiers.insert(START, page(pages), {
+    invalidate: (own, { end, event, start }) => {
+      own.advance();
+      told.push([(start - START) / PAGE, (end - START) / PAGE, event]);
+      return true;
+    },
+  });
+  const fault = (wanted: number, first = 0, count = pages) =>
+    hmmRangeFault(machine, {
+      mm,
+      notifier,
+      sequence: notifier.readBegin(),
+      list: map.pfns,
+      firstIndex: first,
+      start: page(first),
+      pages: count,
+      wanted,
+    });
+  return {
+    ...bench,
+    mm,
+    map,
+    fault,
+    flags: (index: number) => flagWords(map.pfns.flags(index)).join(),
+    mapPfn: (index: number) => hmmDmaMapPfn(machine, dev, map, index, peerMemo(machine)),
+    /** What the driver was told since the last call of this. */
+    told: () => told.splice(0),
+    write: (first: number, count = 1) => {
+      for (let index = first; index < first + count; index++) mm.faultIn(page(index), true);
+    },
+  };
+}
+
+function page(index: number): VirtAddr {
+  return START + index * PAGE as VirtAddr;
+}
+
+Deno.test("a fault over a hole, or an area without access, is EFAULT; the entries before it are written (hmm-rdma-vfio.md 5.1)", () => {
+  const { fault, flags, mm } = shared(8);
+  mm.unmap(page(3), page(5));
+  assertEquals(fault(VALID), -ERRNO.EFAULT);
+  assertEquals([0, 1, 2, 3].map(flags), ["valid", "valid", "valid", ""]);
+  mm.protect(page(6), page(7), "none");
+  assertEquals(fault(VALID, 5, 3), -ERRNO.EFAULT);
+  assertEquals([flags(5), flags(6)], ["valid", ""]);
+});
+
+Deno.test("a write asked for where only reading is allowed is EPERM (hmm-rdma-vfio.md 5.2)", () => {
+  const { fault, flags, mm } = shared(4);
+  mm.protect(page(2), page(4), "read");
+  assertEquals(fault(VALID + WRITE), -ERRNO.EPERM);
+  assertEquals([1, 2].map(flags), ["valid,write", ""]);
+});
+
+Deno.test("a look at a hole succeeds: each entry is an error, and keeps its mapping (hmm-rdma-vfio.md 5.3)", () => {
+  const { fault, flags, map, mapPfn, mm } = shared(4);
+  fault(VALID + WRITE);
+  mapPfn(1);
+  mm.unmap(page(1), page(2));
+  mm.protect(page(3), page(4), "none");
+  assertEquals(fault(0), 0);
+  assertEquals([0, 1, 2, 3].map(flags), [
+    "valid,write",
+    "error,dma_mapped",
+    "valid,write",
+    "error",
+  ]);
+  assertEquals(map.pfns.pfn(1), 0);
+});
+
+Deno.test("pages that were only read are one page of zeroes; the first write brings a frame and tells of it (hmm-rdma-vfio.md 5.4)", () => {
+  const { fault, flags, map, mm, told, write } = shared(4);
+  fault(VALID);
+  const frames = new Set([0, 1, 2, 3].map((index) => map.pfns.pfn(index)));
+  assertEquals([frames.size, flags(2), mm.presentPages], [1, "valid", 4]);
+  write(1, 2);
+  assertEquals(told(), [[1, 2, "clear"], [2, 3, "clear"]]);
+  assertEquals(fault(0), 0);
+  assertEquals([0, 1, 2, 3].map(flags), ["valid", "valid,write", "valid,write", "valid"]);
+  assert(!frames.has(map.pfns.pfn(1)) && map.pfns.pfn(1) !== map.pfns.pfn(2));
+  assertEquals(fault(VALID + WRITE), -ERRNO.EBUSY, "the fault itself changed what it reads");
+  assertEquals(told(), [[0, 1, "clear"], [3, 4, "clear"]]);
+  assertEquals(fault(VALID + WRITE), 0);
+});
+
+Deno.test("the huge page of zeroes: its first write clears all 512 entries, and the fault is busy once (hmm-rdma-vfio.md 5.5)", () => {
+  const { fault, map, told } = shared(1024, { order: HUGE_ORDER });
+  fault(VALID);
+  assertEquals([map.pfns.order(0), map.pfns.order(600)], [9, 9]);
+  assertEquals(map.pfns.pfn(0), map.pfns.pfn(512), "both huge pages are the one of zeroes");
+  assertEquals(fault(VALID + WRITE, 500, 30), -ERRNO.EBUSY);
+  assertEquals(told(), [[0, 512, "clear"]]);
+  assertEquals(fault(VALID + WRITE, 500, 30), -ERRNO.EBUSY);
+  assertEquals(told(), [[512, 1024, "clear"]]);
+  assertEquals(fault(VALID + WRITE, 500, 30), 0);
+  assert(map.pfns.pfn(511) !== map.pfns.pfn(512) + 511);
+});
+
+Deno.test("a part of a huge page that goes, or is protected, costs all 512 (hmm-rdma-vfio.md 5.6)", () => {
+  const { fault, map, mm, told, write } = shared(512, { order: HUGE_ORDER });
+  write(0);
+  mm.discard(page(3), page(4), true);
+  assertEquals(told(), [[3, 4, "clear"], [0, 512, "clear"]]);
+  fault(0);
+  assertEquals([map.pfns.order(0), map.pfns.order(511)], [0, 0]);
+  const whole = shared(512, { order: HUGE_ORDER });
+  whole.write(0);
+  whole.mm.protect(page(64), page(65), "read");
+  assertEquals(whole.told(), [[0, 512, "clear"], [64, 65, "protect_area"]]);
+});
+
+Deno.test("protection is told where it really changes, and where a page table is (hmm-rdma-vfio.md 5.7)", () => {
+  const { fault, flags, mm, told, write } = shared(11);
+  mm.protect(page(2), page(7), "read");
+  mm.protect(page(2), page(7), "write");
+  assertEquals(told(), [], "nothing was ever touched");
+  write(0, 11);
+  mm.protect(page(2), page(7), "read");
+  assertEquals(told(), [[2, 7, "protect_area"]]);
+  mm.protect(page(0), page(11), "write");
+  assertEquals(told(), [[2, 7, "protect_area"]]);
+  mm.protect(page(0), page(11), "write");
+  assertEquals(told(), []);
+  fault(0);
+  assertEquals(
+    flags(4),
+    "valid,write",
+    "the page is the process's alone, and may be written at once",
+  );
+});
+
+Deno.test("a fork tells that pages are shared: read-only until written, in place (hmm-rdma-vfio.md 5.8)", () => {
+  const { fault, flags, map, mm, told, write } = shared(4);
+  mm.fork();
+  assertEquals(told(), [], "there is nothing to share");
+  write(0, 4);
+  fault(0);
+  const frame = map.pfns.pfn(1);
+  mm.fork();
+  assertEquals(told(), [[0, 4, "protect_page"]]);
+  fault(0);
+  assertEquals(flags(1), "valid");
+  write(1);
+  fault(0);
+  assertEquals([flags(1), flags(2), map.pfns.pfn(1)], ["valid,write", "valid", frame]);
+  assertEquals(told(), []);
+});
+
+Deno.test("paging out tells page by page; what comes back has another frame and the same bytes (hmm-rdma-vfio.md 5.9)", () => {
+  const { fault, flags, machine, mm, told, write } = shared(4);
+  write(0, 3);
+  machine.memory.write(mm.pageAt(page(1))!.phys, new Uint8Array([7]), 0, 1);
+  mm.pageOut(page(0), page(4));
+  assertEquals(told(), [[0, 1, "clear"], [1, 2, "clear"], [2, 3, "clear"]]);
+  assertEquals([mm.presentPages, fault(0), flags(1)], [0, 0, ""]);
+  fault(VALID);
+  assertEquals([flags(1), flags(3)], ["valid,write", "valid"]);
+  const byte = new Uint8Array(1);
+  machine.memory.read(mm.pageAt(page(1))!.phys, byte, 0, 1);
+  assertEquals([...byte], [7]);
+});
+
+Deno.test("memory that moves to other addresses is told of twice (hmm-rdma-vfio.md 5.10)", () => {
+  const { fault, flags, mm, told, write } = shared(8);
+  write(0, 8);
+  const phys = mm.pageAt(page(2))!.phys;
+  const there = mm.remap(page(0), page(4));
+  assertEquals(told(), [[0, 4, "unmap"], [0, 4, "unmap"]]);
+  assertEquals(mm.pageAt(there + 2 * PAGE)!.phys, phys);
+  fault(0);
+  assertEquals([flags(2), flags(4)], ["error", "valid,write"]);
+});
+
+Deno.test("an entry that stayed mapped while its page went leads the device to the old page (hmm-rdma-vfio.md 5.11)", () => {
+  const { fault, flags, machine, map, mapPfn, mm, dev } = shared(4);
+  fault(VALID + WRITE);
+  const old = map.pfns.pfn(1);
+  const dma = mapPfn(1);
+  // The page beside it keeps the old frame from being given out again.
+  mm.migrate(page(1));
+  fault(VALID + WRITE);
+  assertEquals(flags(1), "valid,write,dma_mapped");
+  assert(map.pfns.pfn(1) !== old);
+  assertEquals(mapPfn(1), dma);
+  assertEquals(machine.iommu.lookup(dev, dma), old * PAGE as PhysAddr);
+});
+
+Deno.test("an entry that was never faulted maps physical page 0, and is not valid (hmm-rdma-vfio.md 5.12)", () => {
+  const { dev, fields, flags, machine, map, mapPfn } = shared(4);
+  assertEquals(mapPfn(2), map.state.addr + 2 * PAGE);
+  assertEquals(fields("iommu.map").map(({ phys }) => phys), [0]);
+  assertEquals(flags(2), "dma_mapped");
+  assertEquals(hmmDmaUnmapPfn(machine, dev, map, 2), false);
+});
+
+Deno.test("an entry that is no multiple of a page fits only where it begins on one (hmm-rdma-vfio.md 5.13)", () => {
+  for (const untrusted of [false, true]) {
+    const bench = testBench({ device: { untrusted } });
+    const { dev, fields, machine } = bench;
+    const map = hmmDmaMapAlloc(machine, dev, 16, 512) as HmmDmaMap;
+    for (const index of [0, 1]) map.pfns.replace(index, VALID + WRITE, 0, 0x2_0000 + index);
+    const mapped = [0, 1].map((index) => hmmDmaMapPfn(machine, dev, map, index, null));
+    assertEquals(mapped, untrusted ? [-1, -1] : [map.state.addr, -1]);
+    const errors = fields("ret.dma_iova_link").map(({ error }) => error);
+    assertEquals(errors, untrusted ? ["EPERM", "EPERM"] : [null, "ENXIO"]);
+  }
+});
+
+Deno.test("freeing a map twice gives its addresses back twice: two owners (hmm-rdma-vfio.md 5.14)", () => {
+  const { dev, fields, machine, map } = shared(4);
+  const { addr } = map.state;
+  hmmDmaMapFree(machine, dev, map);
+  assertEquals([map.state.addr, map.state.sizeBytes], [addr, 4 * PAGE]);
+  hmmDmaMapFree(machine, dev, map);
+  assertEquals(fields("iova.free").map(({ start }) => start), [addr, addr]);
+  assertEquals(fields("mem.free").map(({ what }) => what), ["hmm_pfn_list", "hmm_pfn_list"]);
+  const owners = [0, 1].map(() => hmmDmaMapAlloc(machine, dev, 4, PAGE) as HmmDmaMap);
+  assertEquals(owners.map(({ state }) => state.addr), [addr, addr]);
+});
+
+Deno.test("shared memory keeps its frames when a process discards it, and loses them by a hole in it", () => {
+  const { map, fault, flags, mm, told } = shared(4, { kind: "shared" });
+  fault(VALID);
+  assertEquals(flags(1), "valid,write", "a read of shared memory maps it writable");
+  const frame = map.pfns.pfn(1);
+  mm.discard(page(0), page(4), true);
+  fault(VALID);
+  assertEquals(map.pfns.pfn(1), frame);
+  assertEquals(told(), [[0, 4, "clear"]]);
+  mm.punchHole(page(1), page(2));
+  fault(VALID);
+  assertEquals(told(), [[1, 2, "clear"]]);
+});
+
+Deno.test("a page of a file that is private is copied by its writer, which is told where it was mapped", () => {
+  const { map, fault, flags, told, write } = shared(32, { kind: "private_file" });
+  fault(VALID, 0, 2);
+  const cached = map.pfns.pfn(1);
+  write(1);
+  assertEquals(told(), [[1, 2, "clear"]]);
+  write(5);
+  assertEquals(told(), [], "it was not mapped before");
+  fault(0);
+  assertEquals([flags(0), flags(1), flags(5)], ["valid", "valid,write", "valid,write"]);
+  assert(map.pfns.pfn(1) !== cached);
+});
+
+Deno.test("memory that is freed stays until it is paged out or written", () => {
+  const { mm, told, write } = shared(4);
+  write(0, 4);
+  mm.free(page(0), page(4));
+  assertEquals([told(), mm.presentPages], [[[0, 4, "clear"]], 4]);
+  write(0);
+  mm.pageOut(page(0), page(4));
+  assertEquals([mm.presentPages, told().length], [0, 4]);
+});
+
+Deno.test("an entry may be as large as 1 GiB: nobody asks whether its addresses are those of the map", () => {
+  const { dev, machine } = testBench();
+  const map = hmmDmaMapAlloc(machine, dev, 1, GIB) as HmmDmaMap;
+  map.pfns.replace(0, VALID, 0, GIB / PAGE);
+  assertEquals(hmmDmaMapPfn(machine, dev, map, 0, null), map.state.addr);
+  assertEquals([map.state.sizeBytes, map.pfns.has(0, DMA_MAPPED)], [PAGE, true]);
+  assertEquals(machine.iommu.lookup(dev, map.state.addr + MIB), GIB + MIB as PhysAddr);
+});

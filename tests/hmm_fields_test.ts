@@ -1,0 +1,142 @@
+/**
+ * Changes each field of each kind of operation of tests/golden/hmm once: the case must differ then,
+ * unless `conformance/hmm/hmm_given.ts` says that the field is given.
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Json } from "../conformance/difference.ts";
+import { parseJson, readGoldenText } from "../conformance/golden_files.ts";
+import type { HmmCase, HmmFacts, HmmOp, PfnRun } from "../conformance/hmm/hmm_data.ts";
+import { readHmmCases } from "../conformance/hmm/hmm_groups.ts";
+import { replayHmm, type WatchResults } from "../conformance/hmm/hmm_replay.ts";
+import { replayOdp } from "../conformance/hmm/odp_replay.ts";
+
+const GOLDEN = "tests/golden/hmm";
+
+const FACTS = parseJson<Readonly<Record<string, HmmFacts>>>(
+  await readGoldenText(`${GOLDEN}/facts.json`),
+  "facts.json",
+);
+
+/** Entries of lists of frames are given their numbers: they are changed by hand below. */
+const BY_HAND = /\.pfns/;
+/** What a range that no address of the model reaches says: as given. */
+const BEYOND = /^0x/;
+
+/** A field, and the record with another value there. */
+interface Change {
+  readonly name: string;
+  readonly apply: () => Json;
+}
+
+function* changesOf(value: Json, name: string): Generator<Change> {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      for (const { apply, name: field } of changesOf(item, `${name}${itemName(item)}`)) {
+        yield { name: field, apply: () => value.with(index, apply()) };
+      }
+    }
+    if (value.length > 0) yield { name: `${name}[]`, apply: () => value.slice(0, -1) };
+    return;
+  }
+  if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      for (const { apply, name: field } of changesOf(item, `${name}.${key}`)) {
+        yield { name: field, apply: () => ({ ...value, [key]: apply() }) };
+      }
+    }
+    return;
+  }
+  if (typeof value !== "string" || !BEYOND.test(value)) {
+    yield { name, apply: () => otherValue(value) };
+  }
+}
+
+function itemName(item: Json): string {
+  if (typeof item !== "object" || item === null || Array.isArray(item)) return "";
+  const { call, op } = item as { readonly call?: Json; readonly op?: Json };
+  return `<${call ?? op}>`;
+}
+
+function otherValue(value: Json): Json {
+  if (typeof value === "number") return value + 1;
+  if (typeof value === "boolean") return !value;
+  // The kernel's sentence on wider addresses is compared by its number.
+  return typeof value === "string" ? value.replace(/\d+(?=-bit)|.$/, "1?") : 1;
+}
+
+function casesOf(name: string): Promise<HmmCase[]> {
+  return readHmmCases(`${GOLDEN}/${name}.jsonl.gz`);
+}
+
+Deno.test("a changed result of any kind of operation on a map, a range or memory is noticed", async () => {
+  const seen = new Set<string>();
+  const unnoticed: string[] = [];
+  const watch: WatchResults = (op, results, differs) => {
+    for (const { apply, name } of changesOf(results, op)) {
+      if (seen.has(name) || BY_HAND.test(name)) continue;
+      seen.add(name);
+      if (!differs(apply() as Readonly<Record<string, Json>>)) unnoticed.push(name);
+    }
+  };
+  for (const [name, facts] of Object.entries(FACTS)) {
+    const replay = facts.mapping === undefined ? replayOdp : replayHmm;
+    const { agree, total } = replay(name, facts, await casesOf(name), watch);
+    assertEquals(agree, total, name);
+  }
+  assertEquals(unnoticed, []);
+  assert(seen.size > 300, `${seen.size} fields`);
+});
+
+/** The first case of a file in which a change of an entry of a list is possible, changed. */
+async function withChangedRun(
+  changed: (run: PfnRun, op: HmmOp) => PfnRun | null,
+): Promise<readonly string[]> {
+  const cases = (await casesOf("v7.2-none")).slice(0, 12);
+  for (const [at, each] of cases.entries()) {
+    for (const [place, op] of each.ops.entries()) {
+      const [first, ...others] = op.op === "set_entry" ? [] : op.pfns ?? [];
+      const other = first === undefined ? null : changed(first, op);
+      if (other === null) continue;
+      const ops = each.ops.with(place, { ...op, pfns: [other, ...others] });
+      const file = cases.slice(0, at + 1).with(at, { ...each, ops });
+      const { firstDifference } = replayHmm("changed", FACTS["v7.2-none"]!, file);
+      return firstDifference === null ? [] : [firstDifference.difference.path];
+    }
+  }
+  throw new Error("No entry to change");
+}
+
+Deno.test("a changed entry of a list of frames is noticed: place, count, flags, order, and a number that was known", async () => {
+  const changes: readonly ((run: PfnRun, op: HmmOp) => PfnRun | null)[] = [
+    ([index, ...rest]) => [index + 1, ...rest],
+    ([index, count, ...rest]) => [index, count + 1, ...rest],
+    ([index, count, flags, ...rest]) => [index, count, flags === "V" ? "VW" : "V", ...rest],
+    ([index, count, flags, order, ...rest]) => [index, count, flags, order + 1, ...rest],
+    ([index, count, flags, order, pfn, step], { op }) =>
+      op === "hmm_map" ? [index, count, flags, order, pfn + 1, step] : null,
+    ([index, count, flags, order, pfn, step]) =>
+      count > 1 ? [index, count, flags, order, pfn, 1 - step] : null,
+  ];
+  for (const change of changes) assertEquals((await withChangedRun(change)).length, 1);
+});
+
+Deno.test("two pages never get one frame, and pages that were only read never two", async () => {
+  const cases = await casesOf("v7.2-none");
+  const zero = cases.findIndex(({ family }) => family === "anon_zero_then_write");
+  const { ops } = cases[zero]!;
+  const changed = (place: number, pfns: readonly PfnRun[]) => {
+    const file = cases.slice(0, zero + 1).with(zero, {
+      ...cases[zero]!,
+      ops: ops.with(place, { ...ops[place]!, pfns }),
+    });
+    const { agree, total } = replayHmm("changed", FACTS["v7.2-none"]!, file);
+    return total - agree;
+  };
+  const read = ops.findIndex(({ op }) => op === "range_fault");
+  const [[first, count, flags, order, pfn]] = ops[read]!.pfns as readonly [PfnRun];
+  assertEquals(changed(read, [[first, count, flags, order, pfn, 1]]), 1);
+  const written = ops.findLastIndex(({ op }) => op === "range_fault");
+  const runs = ops[written]!.pfns!;
+  const twice = runs.map((run, index) => index === 1 ? [...run.slice(0, 4), runs[0]![4], 0] : run);
+  assertEquals(changed(written, twice as unknown as PfnRun[]), 1);
+});
