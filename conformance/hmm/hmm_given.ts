@@ -1,6 +1,14 @@
 /**
  * What the replay of tests/golden/hmm takes from the record instead of working it out: the one list.
- * Every field of an operation that does not stand here is compared.
+ * Every field of an operation that does not stand here is compared. Of those that are, some parts
+ * come from the record all the same:
+ *
+ * | what | why |
+ * | --- | --- |
+ * | frame numbers of pages that a process gets | The machine's own business. That two pages share none, that one page keeps its own, and that all pages that were only read share the zero page must come out. |
+ * | when the flush queue's timer fires, between operations or inside of one | Time decides. What it does must come out. |
+ * | where a process's memory lies | Addresses are compared by their distance from it. |
+ * | AMD's ranges of 2^52 bytes and more | No address of the model reaches them: architecture.md, Choices. |
  */
 
 /** Fields of operations that are given, and why. */
@@ -67,28 +75,6 @@ export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
     why: ASKED_FOR,
   },
   { ops: ["deregister"], fields: [], why: ASKED_FOR },
-];
-
-/** Parts of what is compared that come from the record all the same. */
-export const GIVEN_IN_RESULTS: readonly { readonly what: string; readonly why: string }[] = [
-  {
-    what: "frame numbers of pages that a process gets",
-    why:
-      "The machine's own business. That two pages share none, that one page keeps its own, and " +
-      "that all that were only read share the zero page must come out.",
-  },
-  {
-    what: "when the flush queue's timer fires, between calls or inside of one",
-    why: "Time decides. What it does must come out.",
-  },
-  {
-    what: "ranges of 2^52 bytes and more",
-    why: "No address of the model reaches them: see architecture.md, Choices.",
-  },
-  {
-    what: "where a process's memory lies",
-    why: "Addresses are compared by their distance from it.",
-  },
 ];
 
 /** The fields of an operation that are given, or null for an operation that is not known. */
