@@ -331,8 +331,11 @@ function forget(machine: Machine, dev: DmaDevice): void {
  * @see behaviour/dma.md 3.5
  */
 export function translated(machine: Machine, dev: DmaDevice, call: string): TranslatedDevice {
-  if (isTranslated(dev)) return dev;
-  const { events, iommu } = machine;
+  return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);
+}
+
+/** Apart from the question that each call asks, whose code is part of theirs. */
+function refuseUntranslated({ events, iommu }: Machine, dev: DmaDevice, call: string): never {
   return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`, {
     rule: "dma.3.5",
     inputs: { translated: false, iommu_mode: iommu.modeOf(dev) },
