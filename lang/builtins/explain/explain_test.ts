@@ -61,7 +61,10 @@ Deno.test("explain of each limit of a device gives its value, in 80 columns (nvm
     assert(lines.every((line) => line.length <= 80), name);
   }
   const none = sentence(STRICT, "explain ssd.limits.chunk");
-  assertStringIncludes(none, "chunk = 0B nobody states it: the layer's default");
+  assertStringIncludes(
+    none,
+    "chunk = 0B No transfer crosses a multiple of this; 0 is none. nobody states it",
+  );
 });
 
 Deno.test("explain of a request leads each entry back to its segment and its mapping", () => {

@@ -26,13 +26,13 @@ export function limitsStory(limits: QueueLimits, named: readonly NamedLimit[]): 
 
 /** One limit: what it is, and who chose it, by what; or that nobody did. */
 export function limitStory(limits: QueueLimits, limit: NamedLimit, doc: string): string[] {
-  const chosen = chosenLines(limits, limit);
-  return [
-    ...indented(doc),
-    ...chosen.length > 0
-      ? chosen
-      : [`${limit.name} = ${limit.text}`, ...indented("nobody states it: the layer's default")],
+  const nobody = [
+    `${limit.name} = ${limit.text}`,
+    ...indented("nobody states it: the layer's default"),
   ];
+  const chosen = chosenLines(limits, limit);
+  const [head, ...reasons] = chosen.length > 0 ? chosen : nobody;
+  return [head!, ...indented(doc), ...reasons];
 }
 
 function chosenLines(limits: QueueLimits, { key, name, text }: NamedLimit): string[] {
