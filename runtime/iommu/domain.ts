@@ -26,7 +26,7 @@ import { coverByHardware, type Invalidation } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
-import { shortageOf } from "./iova_shortage.ts";
+import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
 import { type PageTable, PTE_READ, PTE_WRITE, SYNC_TABLES, SYNC_WALK } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
@@ -78,6 +78,7 @@ export class IommuDomain implements FlushQueueOwner {
    */
   generation = 0;
 
+  #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
   readonly #machine: Machine;
   readonly #iotlb: Iotlb;
   readonly #flushes: IommuModelSpec["flushes"];
@@ -136,6 +137,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Keeps frames, both ends included, out of use. */
   reserve(loPfn: number, hiPfn: number): void {
+    this.#lastShortage = null;
     this.iova.reserve(loPfn, hiPfn);
   }
 
@@ -231,7 +233,7 @@ export class IommuDomain implements FlushQueueOwner {
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
     const { device, granuleBytes, iova: { ranges } } = this;
     const searched = searchedPfns(sizeBytes * this.#inverseGranule);
-    const { cause, freePfns, longestPfns } = shortageOf(ranges, searched, limitPfn);
+    const { cause, freePfns, longestPfns } = this.#shortage(searched, limitPfn);
     events.emit(IOVA_ALLOC_FAILED, {
       size_bytes: sizeBytes,
       limit: ((limitPfn + 1) * granuleBytes - 1) as DmaAddr,
@@ -251,6 +253,18 @@ export class IommuDomain implements FlushQueueOwner {
         skipped_from_bytes: ranges.max32AllocPfns * granuleBytes,
       },
     });
+  }
+
+  /** What a search met; looked at once, until a range is taken or given back. */
+  #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
+    const { events } = this.#machine;
+    const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;
+    const key = `${changes} ${searchedPfns} ${limitPfn}`;
+    if (this.#lastShortage?.key !== key) {
+      const shortage = shortageOf(this.iova.ranges, searchedPfns, limitPfn);
+      this.#lastShortage = { key, shortage };
+    }
+    return this.#lastShortage.shortage;
   }
 
   #leave32Bit(last: number): void {

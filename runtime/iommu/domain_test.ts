@@ -27,3 +27,30 @@ Deno.test("a map that fails says how far it came and took back (dma.md 5.1)", ()
   ]);
   assertEquals(dev.domain!.table.walk(0x1000), false);
 });
+
+Deno.test("calls that fail one after the other look at all ranges once (dma.md 4.4 step 1)", () => {
+  const base = defaultMachineConfig();
+  const machine = new Machine({ ...base, iommu: { ...base.iommu, mode: "strict", model: "vtd" } });
+  const dev = new DmaDevice("nic", { maskBits: 24 });
+  machine.iommu.attach(dev);
+  const domain = dev.domain!;
+  const causes: string[] = [];
+  machine.events.listen((event) => {
+    if (event.name === "iova.alloc_failed") causes.push(event.fields.cause);
+  });
+  let looks = 0;
+  const { ranges } = domain.iova;
+  const forEach = ranges.forEach.bind(ranges);
+  ranges.forEach = (visit) => {
+    looks++;
+    forEach(visit);
+  };
+  const first = domain.allocIova(0x80_0000, false);
+  for (let call = 0; call < 1000; call++) assertEquals(domain.allocIova(0x80_0000, false), 0);
+  assertEquals([causes.length, new Set(causes).size, looks], [1000, 1, 1]);
+  // Another size, and another state of affairs, are looked at anew.
+  assertEquals(domain.allocIova(0x100_0000, false), 0);
+  domain.freeIova(first, 0x80_0000);
+  assertEquals(domain.allocIova(0x100_0000, false), 0);
+  assertEquals([causes.slice(1000), looks], [["beyond_limit", "beyond_limit"], 3]);
+});
