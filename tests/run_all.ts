@@ -23,7 +23,7 @@ const FOLDERS = ["cli", "conformance", "devices", "instruments", "lang", "runtim
 export const LONG_TESTS = [
   "cli/bench/bench_test.ts",
   "devices/checker_test.ts",
-  "devices/nvme/controller/malformed_test.ts",
+  "devices/nvme/malformed_commands_test.ts",
   "instruments/hunt/hunt_test.ts",
   "instruments/hunt/museum_test.ts",
   "lang/syntax/robustness_test.ts",

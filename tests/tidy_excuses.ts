@@ -42,6 +42,7 @@ export const LONG_FUNCTIONS: Excuses = {
   "lang/vm/loop.ts loop":
     "the hot loop: a call for each instruction would cost more than the instruction",
   "lang/vm/rare_ops.ts rare": CASES,
+  "lang/builtins/things/nvme/request.ts fields": TABLE,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
   "runtime/held_resources.ts HeldBooks.read": CASES,
   "runtime/iommu/fault_log/smmu_events.ts smmuReason": CASES,

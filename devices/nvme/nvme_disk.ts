@@ -68,6 +68,12 @@ export interface PassthroughOptions {
   readonly queue?: number;
 }
 
+export interface RawOptions {
+  readonly admin?: boolean;
+  /** I/O queue from 1; that of the CPU when left out. */
+  readonly queue?: number;
+}
+
 /** Bits 0 and 1 of an opcode say which way its data goes. */
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
@@ -217,6 +223,25 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     request.nsid = options.nsid ?? this.namespace.nsid;
     request.template = templateOf(options, request.nsid);
     this.#payload.attach(request);
+    io.add(request);
+    this.driver.queueRequest(request);
+    io.close(BLK_STS.OK);
+    return io;
+  }
+
+  /**
+   * Submits the 64 bytes of a command as they are, but for its identifier, which is the queue's. The
+   * driver maps nothing for it and looks at nothing of it; where its pointers lead is the caller's.
+   */
+  submitRaw(command: Uint8Array, { admin, queue = 0 }: RawOptions = {}): Io {
+    invariant(command.length === SQE_BYTES, `A command has ${SQE_BYTES} bytes`);
+    this.#checkQueue(queue);
+    const io = new Io(0);
+    const bio = new Bio("drv_in", 0, NO_VECS, 0, BIO_FLAG.USER);
+    const request = this.#request(bio, 0, queue);
+    request.id = ++this.machine.events.lastRequest;
+    request.admin = admin === true;
+    request.template = command.slice();
     io.add(request);
     this.driver.queueRequest(request);
     io.close(BLK_STS.OK);

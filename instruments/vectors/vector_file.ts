@@ -2,7 +2,8 @@
 import { edgeInputs } from "./edge_shapes.ts";
 import { makeVector } from "./make_vector.ts";
 import { randomInputs } from "./random_inputs.ts";
-import type { Vector, VectorFile } from "./vector.ts";
+import type { NegativeFile } from "./negative.ts";
+import type { VectorFile } from "./vector.ts";
 
 /** @param count How many random ones. */
 export function makeVectorFile(count: number, seed: number): VectorFile {
@@ -16,7 +17,7 @@ export function makeVectorFile(count: number, seed: number): VectorFile {
 }
 
 /** JSON with a vector on each line, so that a line is enough to repeat one. */
-export function vectorFileText({ vectors, ...head }: VectorFile): string {
-  const lines = vectors.map((vector: Vector) => JSON.stringify(vector));
+export function vectorFileText({ vectors, ...head }: VectorFile | NegativeFile): string {
+  const lines = vectors.map((vector) => JSON.stringify(vector));
   return `${JSON.stringify(head).slice(0, -1)},"vectors":[\n${lines.join(",\n")}\n]}\n`;
 }

@@ -15,6 +15,7 @@ import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
 import { VFIO_CALLS } from "./calls/vfio.ts";
 import { KERNEL_CALLS_OF_DRIVERS } from "./calls/kernel.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
+import { NVME_BYTE_CALLS } from "./calls/nvme_bytes.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
@@ -100,6 +101,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
   ...P2P_MEMORY_CALLS,
   ...HMM_CALLS,
   ...MEMORY_CALLS,
+  ...NVME_BYTE_CALLS,
   ...COHERENCE_CALLS,
   ...KERNEL_CALLS_OF_DRIVERS,
   ...MACHINE_CALLS,

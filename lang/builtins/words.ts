@@ -8,6 +8,7 @@
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
+import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
 import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 
@@ -68,6 +69,25 @@ const VERDICTS = group("verdict on a fault log", {
   no_device: "This machine has no such device.",
   not_a_mapping: "The line is about something else than what a driver maps.",
 });
+
+/** What controllers answer with. */
+const NVME_STATUS = [
+  ...group(
+    "type of an NVMe status",
+    mapValues(STATUS_TYPES, ({ number, says }) => `${says}: type ${number}.`),
+  ),
+  ...group(
+    "NVMe status code",
+    mapValues(STATUS_CODES, ([code, says]) => `${says}: 0x${code.toString(16).padStart(3, "0")}.`),
+  ),
+];
+
+function mapValues<T>(
+  rows: Readonly<Record<string, T>>,
+  doc: (row: T) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, doc(row)]));
+}
 
 const MACHINE_WORDS = [
   ...group("IOMMU mode", {
@@ -184,6 +204,7 @@ const SETS: readonly WordSet[] = [
   ...OPERATIONS,
   ...LOGGED_REASONS,
   ...VERDICTS,
+  ...NVME_STATUS,
   ...MACHINE_WORDS,
   ...VIEW_WORDS,
   ...EVENT_NAMES,

@@ -11,6 +11,7 @@ import type { EventName } from "../../../runtime/event_vocabulary.ts";
 import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media/media.ts";
+import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
 
 const MEMORY_BYTES = 16 * 2 ** 20;
@@ -87,46 +88,6 @@ export interface Completion {
   readonly result: number;
   readonly sqHead: number;
   readonly queue: number;
-}
-
-/** The parts of a command a test cares about; all others are zero. */
-export interface CommandFields {
-  readonly opcode?: number;
-  readonly flags?: number;
-  readonly nsid?: number;
-  readonly mptr?: number | bigint;
-  readonly prp1?: number | bigint;
-  readonly prp2?: number | bigint;
-  /** An SGL descriptor in place of the PRPs: address, length, type byte. */
-  readonly sgl?: readonly [address: number | bigint, length: number, type: number];
-  readonly lba?: number | bigint;
-  readonly blocks?: number;
-  readonly dwords?: Readonly<Record<number, number>>;
-}
-
-/** 64 bytes of a command, laid out as Base Specification 1.4, figure 105 says. */
-export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
-  const bytes = new Uint8Array(64);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = fields.opcode ?? 0x02;
-  bytes[1] = fields.flags ?? 0;
-  view.setUint16(2, cid, true);
-  view.setUint32(4, fields.nsid ?? 1, true);
-  view.setBigUint64(16, BigInt(fields.mptr ?? 0), true);
-  view.setBigUint64(24, BigInt(fields.prp1 ?? 0), true);
-  view.setBigUint64(32, BigInt(fields.prp2 ?? 0), true);
-  if (fields.sgl !== undefined) {
-    view.setBigUint64(24, BigInt(fields.sgl[0]), true);
-    view.setUint32(32, fields.sgl[1], true);
-    view.setUint32(36, 0, true);
-    bytes[39] = fields.sgl[2];
-  }
-  view.setBigUint64(40, BigInt(fields.lba ?? 0), true);
-  view.setUint16(48, (fields.blocks ?? 1) - 1, true);
-  for (const [dword, value] of Object.entries(fields.dwords ?? {})) {
-    view.setUint32(Number(dword) * 4, value, true);
-  }
-  return bytes;
 }
 
 const ADMIN_SQ = 0x1000;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type CommandFields, fresh, Rig } from "./_rig.ts";
+import type { CommandFields } from "../command_bytes.ts";
+import { fresh, Rig } from "./_rig.ts";
 
 const FLUSH = 0x00;
 const WRITE = 0x01;

@@ -101,9 +101,9 @@ function sglRows(
     [
       "24",
       at(24, 8),
-      count === 0
-        ? `data at ${formatAddress(head.address)}`
-        : `a list at ${formatAddress(head.address)}`,
+      leadsToList(head.type)
+        ? `a list at ${formatAddress(head.address)}`
+        : `data at ${formatAddress(head.address)}`,
     ],
     [
       "32",
@@ -112,6 +112,21 @@ function sglRows(
         ? `length ${formatSize(head.sizeBytes)}`
         : `length of the list, ${formatSize(head.sizeBytes)}: ${count} descriptors`,
     ],
-    ["39", at(39, 1), count === 0 ? "type: data block" : "type: last segment"],
+    ["39", at(39, 1), `type: ${sglTypeText(head.type)}`],
   ];
+}
+
+/** An SGL descriptor's type, as its last byte has it. */
+const SGL_TYPE_TEXTS: ReadonlyMap<number, string> = new Map([
+  [0x00, "data block"],
+  [0x20, "segment"],
+  [0x30, "last segment"],
+]);
+
+function leadsToList(type: number): boolean {
+  return type === 0x20 || type === 0x30;
+}
+
+function sglTypeText(type: number): string {
+  return SGL_TYPE_TEXTS.get(type) ?? "none that a driver writes";
 }

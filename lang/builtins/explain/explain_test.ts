@@ -184,7 +184,7 @@ Deno.test("explain of a request tells each try, and what the controller answered
   assertStringIncludes(text, "device.write is told to fail: blocked its passing number 1");
   assertStringIncludes(
     text,
-    "the controller answers with status 0x4 nvme.4.2 IOERR; it may be tried",
+    "the controller answers with status 0x4 nvme.4.2 Data Transfer Error: IOERR; it may be tried",
   );
   assertStringIncludes(text, "1 retry");
   assertEquals(text.split("PRP1 0x").length - 1, 2, "the entries of both tries");

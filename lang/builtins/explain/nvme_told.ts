@@ -1,5 +1,6 @@
 /** What the NVMe driver decided, in words. */
 import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
+import { readStatus, STATUS_CODES } from "../../../devices/nvme/status_codes.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
@@ -131,9 +132,11 @@ export function completionTold(facts: Facts<"nvme.complete">): Told {
     : doNotRetry(status)
     ? "; trying again is useless, it says"
     : "; it may be tried again";
+  const { code } = readStatus(status);
+  const name = status === 0 || code === null ? "" : `${STATUS_CODES[code][1]}: `;
   return {
     title: `the controller answers with status 0x${status.toString(16)}`,
-    why: `${meaning}${retry}`,
+    why: `${name}${meaning}${retry}`,
     rule: "nvme.4.2",
   };
 }

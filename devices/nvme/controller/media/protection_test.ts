@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type CommandFields, Rig } from "../_rig.ts";
+import type { CommandFields } from "../../command_bytes.ts";
+import { Rig } from "../_rig.ts";
 import { crc16 } from "./protection.ts";
 
 const [WRITE, READ, COMPARE, WRITE_ZEROES, DSM] = [0x01, 0x02, 0x05, 0x08, 0x09];

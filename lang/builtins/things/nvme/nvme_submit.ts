@@ -15,6 +15,10 @@ import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { BUFFER } from "../buffer.ts";
 import { IO } from "./io.ts";
 import { methodsOf } from "../../describe/builtin.ts";
+import { dwordsOf } from "../../calls/nvme_bytes.ts";
+
+/** Bytes of a command in a submission queue. */
+const SQE_BYTES = 64;
 
 /** Activities that one waiting call may run before the script is stopped. */
 const MOST_ACTIVITIES = 1_000_000;
@@ -126,8 +130,8 @@ function submit(
   return disk.submit(op, options);
 }
 
-/** Runs the machine until an io is done, and raises its status. */
-function waitAndRaise(run: Run, io: Io, what: string): Io {
+/** Runs the machine until an io is done. */
+function waitUntilDone(run: Run, io: Io, what: string): Io {
   const { machine } = run.lab;
   for (let activities = 0; !io.done; activities++) {
     if (activities === MOST_ACTIVITIES) {
@@ -140,10 +144,34 @@ function waitAndRaise(run: Run, io: Io, what: string): Io {
       "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`",
     );
   }
+  return io;
+}
+
+/** The same, and raises its status. */
+function waitAndRaise(run: Run, io: Io, what: string): Io {
+  waitUntilDone(run, io, what);
   if (io.error !== null) {
     throw new KernelError(io.error, `${what} ended with ${io.status}`, io.status);
   }
   return io;
+}
+
+/** A command as it is put into a queue. */
+const RAW = [
+  param.bytes("command", "Its 64 bytes, as `nvme_command` makes them."),
+  named(param.bool("admin", "For the admin queue."), false),
+  QUEUE,
+] as const;
+
+function submitRaw(disk: NvmeDisk, [command, admin, queue]: Decoded<typeof RAW>): Io {
+  if (command.length !== SQE_BYTES) {
+    throw new ScriptError(
+      "E0919",
+      `A command has ${SQE_BYTES} bytes, and this has ${command.length}`,
+      "`nvme_command(opcode, …)` makes one",
+    );
+  }
+  return disk.submitRaw(command, { admin, ...askedQueue(disk, queue) });
 }
 
 /** `read`, `write` and their like: submit, wait, raise. */
@@ -175,23 +203,6 @@ function waiting(
 
 /** What operations end in when nothing is broken. A device's own errors are its status's errno. */
 const DATA_ERRORS: readonly ErrnoName[] = ["EIO", "EINVAL", "ENOMEM"];
-
-/** Command dwords by number, out of a record { cdw10: …, cdw11: … }. */
-function dwordsOf({ entries }: RecordValue): Readonly<Record<number, number>> {
-  const dwords: Record<number, number> = {};
-  for (const [key, dword] of entries) {
-    const number = Number(/^cdw(\d+)$/.exec(key)?.[1]);
-    if (![2, 3, 10, 11, 12, 13, 14, 15].includes(number)) {
-      throw new ScriptError(
-        "E0919",
-        `There is no command dword "${key}"`,
-        "write cdw10: … to cdw15",
-      );
-    }
-    dwords[number] = toInt(dword, key, 0, 2 ** 32 - 1);
-  }
-  return dwords;
-}
 
 /** Everything that puts a command on its way. */
 export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
@@ -289,5 +300,32 @@ assert buf == ssd.media(lba: 0, blocks: 8)`,
         ...askedQueue(disk, queue),
       });
     },
+  }),
+  method({
+    name: "submit_raw",
+    parameters: RAW,
+    result: IO,
+    doc: "Puts the 64 bytes of a command into a submission queue as they are, but for the " +
+      "identifier, which is the queue's. The driver maps nothing for it and looks at nothing. " +
+      "`wait` for it: `.status_type` and `.status_code` are the controller's answer.",
+    example: `${DIRECT_MACHINE}let io = ssd.submit_raw(nvme_command(0x7f))
+wait io
+assert io.status_code == invalid_command_opcode and io.status_type == generic`,
+    run: (_run, { disk }, raw) => submitRaw(disk, raw),
+  }),
+  method({
+    name: "raw",
+    parameters: RAW,
+    result: IO,
+    doc:
+      "The same, and waits until the controller has answered. Never raises: the answer is what " +
+      "it is for.",
+    example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
+let m = dma_map_phys(ssd, buf, 4KiB, from_device)
+assert ssd.raw(nvme_command(2, prp1: m.addr + 1B)).status_code == prp_offset_invalid
+assert ssd.raw(nvme_command(2, prp1: m.addr)).status_code == successful_completion
+dma_unmap_phys(ssd, m, 4KiB, from_device)`,
+    run: (run, { disk, name }, raw) =>
+      waitUntilDone(run, submitRaw(disk, raw), `a raw command on ${name}`),
   }),
 ];

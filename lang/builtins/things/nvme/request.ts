@@ -1,6 +1,7 @@
 /** A request: what the block layer hands to the driver. */
 import { plainSegment, SEGMENT } from "../segment.ts";
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
+import { readStatus } from "../../../../devices/nvme/status_codes.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isIncident } from "../../../values/incident.ts";
 import type { Run } from "../../../values/run.ts";
@@ -91,6 +92,16 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     nvme_status: f.int(
       "The status field of its completion without the phase bit; 0x4000 of it: do not retry.",
       (request) => request.nvmeStatus,
+    ),
+    status_type: f.word(
+      "The controller's answer: generic, command_specific, media, path or vendor; none before, and " +
+        "for a type that there is not.",
+      ({ done, nvmeStatus }) => done ? readStatus(nvmeStatus).type : null,
+    ),
+    status_code: f.word(
+      "The code of its answer by its name in the specification, such as prp_offset_invalid; none " +
+        "before, and for a code without a name: .nvme_status has the number.",
+      ({ done, nvmeStatus }) => done ? readStatus(nvmeStatus).code : null,
     ),
     retries: f.int("How often it was tried again.", (request) => request.retries),
   })),

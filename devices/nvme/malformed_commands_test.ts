@@ -1,0 +1,46 @@
+/** Each malformed command is refused, nothing of host memory changes, and the controller carries on. */
+import { assert, assertEquals } from "@std/assert";
+import { Rig } from "./controller/_rig.ts";
+import {
+  MALFORMED_CAPACITY_BYTES,
+  MALFORMED_COMMANDS,
+  UNREACHABLE_AT,
+} from "./malformed_commands.ts";
+
+Deno.test("there are enough malformed commands to trust the refusals", () => {
+  assert(MALFORMED_COMMANDS.length >= 100, `only ${MALFORMED_COMMANDS.length}`);
+  const texts = new Set(MALFORMED_COMMANDS.map(({ text }) => text));
+  assertEquals(texts.size, MALFORMED_COMMANDS.length);
+  const statuses = new Set(MALFORMED_COMMANDS.map(({ status }) => status & 0x7ff));
+  assert(statuses.size >= 20, `only ${statuses.size} statuses`);
+});
+
+/** Where two pieces of memory differ first, or -1. */
+function firstDifference(one: Uint8Array, other: Uint8Array): number {
+  for (let index = 0; index < other.length; index++) {
+    if (one[index] !== other[index]) return index;
+  }
+  return -1;
+}
+
+for (const { text, status, fields, admin, on, memory } of MALFORMED_COMMANDS) {
+  Deno.test(`refused with 0x${status.toString(16)}, memory untouched: ${text}`, () => {
+    const rig = new Rig({ capacityBytes: MALFORMED_CAPACITY_BYTES, ...on });
+    for (const { at, bytes } of memory) rig.memory.bytes.set(bytes, at);
+    rig.memory.holes.add(UNREACHABLE_AT / 4096);
+    // Everything above the queues must stay as it is; the queues themselves move on.
+    const before = rig.memory.bytes.slice(0x9000);
+    const stored = [rig.media.data.storedBytes, rig.media.metadata.storedBytes];
+    const writes = rig.memory.writes.length;
+    const completion = admin ? rig.admin(fields) : rig.io(fields);
+    assertEquals(completion.status.toString(16), status.toString(16));
+    assertEquals(firstDifference(rig.memory.bytes.subarray(0x9000), before), -1);
+    assertEquals(rig.memory.writes.length, writes + 1, "only the completion was written");
+    assertEquals([rig.media.data.storedBytes, rig.media.metadata.storedBytes], stored);
+    assertEquals(
+      rig.io({ prp1: 0x10_0000, mptr: 0x30_0000 }).status,
+      0,
+      "the controller carries on",
+    );
+  });
+}
