@@ -322,6 +322,39 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
   assertEquals([wrong.code, wrong.output], [2, ""]);
 });
 
+Deno.test("hunt of a file with a driver tries its cases, and prints the smallest that is wrong", async () => {
+  const source = Deno.readTextFileSync("examples/07-two-step-unwind.dma");
+  const wrong = source.replace(
+    "    dma_iova_free(nic, state)\n  }\n  return not",
+    "  }\n  return not",
+  );
+  await withFiles({ "right.dma": source, "wrong.dma": wrong }, async (folder) => {
+    const right = await dmalab("hunt", join(folder, "right.dma"));
+    assertEquals([right.code, right.errors], [0, ""]);
+    assertMatch(
+      right.output,
+      /^ok \| driver "page by page" \| 0 of 12_048 cases \| 80 layouts on 24 machines \|.*every one there is\n$/,
+    );
+    const found = await dmalab("hunt", join(folder, "wrong.dma"), "--cases", "5000");
+    assertEquals(found.code, 1);
+    assertMatch(found.output, /\nfound \| driver "page by page" \| 1 of \d+ cases /);
+    const [scenario] = /^# [^]*?^}\n/m.exec(found.output)!;
+    Deno.writeTextFileSync(join(folder, "found.dma"), scenario);
+    assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
+    const refused = await dmalab("hunt", join(folder, "right.dma"), "--kernel", "6.12");
+    assertEquals(refused.code, 2);
+    assertStringIncludes(refused.errors, "error: `--kernel` is for random requests");
+  });
+});
+
+Deno.test("vectors --negative writes malformed commands, and takes nothing that is random", async () => {
+  const { code, output } = await dmalab("vectors", "--negative");
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(output).format, "dmalab-negative-vectors");
+  const wrong = await dmalab("vectors", "--negative", "--seed", "2");
+  assertEquals([wrong.code, wrong.output], [2, ""]);
+});
+
 Deno.test("vectors writes to a file or to the standard output, and says when it cannot", async () => {
   const printed = await dmalab("vectors", "--count", "3");
   assertEquals(printed.code, 0);

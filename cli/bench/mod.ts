@@ -1,5 +1,6 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
+import { DRIVER_HUNT } from "./driver_hunt.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
 import { LANGUAGE } from "./language.ts";
 import { LIVE_BYTES } from "./live_bytes.ts";
@@ -16,5 +17,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...LIVE_BYTES,
   ...MAPPING_COSTS,
   P2P_MATRIX,
+  DRIVER_HUNT,
   ...NVME_READS,
 ];

@@ -265,3 +265,65 @@ Deno.test("a hunt that is ended tells what it has counted", () => {
   });
   assertEquals([result.stopped, result.cases, result.finding], [true, 3 * 512, null]);
 });
+
+/** A driver that maps each piece by itself. */
+const PIECES = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } nvme ssd { } } }
+}
+
+fn map_pieces(buf, dir) {
+  let done = []
+  for piece in buf.segments {
+    let step = try dma_map_phys(nic, piece.phys, piece.size, dir)
+    if not step.ok {
+      for mapping in done { dma_unmap_phys(nic, mapping, mapping.size, dir) }
+      return none
+    }
+    done = done + [step.value]
+  }
+  return done
+}
+
+fn unmap_pieces(_buf, done, dir) {
+  for mapping in done { dma_unmap_phys(nic, mapping, mapping.size, dir) }
+}
+
+driver "pieces" { map = map_pieces, unmap = unmap_pieces, device = nic, pieces = 1..=2 }
+`;
+
+Deno.test("a driver that leaves out the copies or the cache maintenance is found where there are some", () => {
+  assertEquals(huntIn(PIECES)!.text, null);
+  const forgets = PIECES.replaceAll("size, dir)", "size, dir, skip_cpu_sync)");
+  const found = checkFound(forgets, huntIn(forgets), "seen");
+  // Where the device sees the CPU's caches and nothing is bounced, nothing is wrong with it.
+  assert(
+    /coherent = false|swiotlb.force = true/.test(found.machine.settings),
+    found.machine.settings,
+  );
+  const atEnd = PIECES.replace(/(fn unmap_pieces[^]*?)size, dir\)/, "$1size, dir, skip_cpu_sync)");
+  assertEquals(checkFound(atEnd, huntIn(atEnd), "written").dir, "from_device");
+});
+
+Deno.test("a driver that gives pieces in another order, forgets one, or never ends is found", () => {
+  const turned = PIECES.replace("done = done + [step.value]", "done = [step.value] + done");
+  assertEquals(checkFound(turned, huntIn(turned), "seen").layout.length, 2);
+  const half = PIECES.replace(
+    "for mapping in done { dma_unmap_phys(nic, mapping, mapping.size, dir) }\n}",
+    "dma_unmap_phys(nic, done[0], done[0].size, dir)\n}",
+  );
+  assertEquals(checkFound(half, huntIn(half), "left").layout.length, 2);
+  const endless = huntIn(
+    PIECES.replace("  let done = []", "  let done = []\n  while buf.size > 4KiB { done = [] }"),
+  )!;
+  assertEquals(endless.result.finding?.wrong.kind, "script");
+  assertEquals(endless.result.finding?.case.layout.length, 2);
+});
+
+Deno.test("a disk's own driver is tried on a machine of its own in each case", () => {
+  const file = PIECES.replaceAll("nic,", "ssd,").replace("device = nic", "device = ssd")
+    .replace("pieces = 1..=2", "pieces = 1, dirs = [to_device]");
+  const { result, text } = huntIn(file)!;
+  assertEquals(text, null);
+  assert(result.cases > 24 * result.layouts, String(result.cases));
+});

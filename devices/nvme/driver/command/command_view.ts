@@ -102,7 +102,10 @@ export class NvmeCommandView {
 /** Copies a live command and reads its lists. Needs the lists still to be the command's. */
 export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
   const bytes = iod.sqe.slice();
-  const metadata = iod.usesMetadataSgl ? readMetadataSgl(iod, memory) : [];
+  // A command written by hand may say that it has descriptors; the driver has made none for it.
+  const metadata = iod.usesMetadataSgl && iod.request!.nrIntegritySegments > 0
+    ? readMetadataSgl(iod, memory)
+    : [];
   if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], [], metadata);
   return iod.usesSgl
     ? new NvmeCommandView(bytes, [], readSglList(iod, memory), metadata)

@@ -1,0 +1,46 @@
+/** How fast the hunt tries the cases of a driver. */
+import { huntDriver } from "../../instruments/driver_hunt/hunt_driver.ts";
+import { machineVariations } from "../../instruments/driver_hunt/variations.ts";
+import { loadProgram } from "../../lang/language.ts";
+import { HostLoader } from "../host_loader.ts";
+import { medianOf, plainBenchmark } from "./benchmark.ts";
+import { cpuSeconds } from "./cpu_time.ts";
+
+const FOLDER = "examples";
+const FILE = "07-two-step-unwind.dma";
+
+/** Rounds that count, and rounds before those. */
+const ROUNDS = 3;
+const WARM_UPS = 1;
+
+/** Every case of the driver of example 07. @returns How many a second. */
+export function measureDriverHunt(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
+  const opened = HostLoader.open(`${FOLDER}/${FILE}`);
+  if (typeof opened === "string") throw new Error(opened);
+  const { program } = loadProgram(opened.entry, opened.loader);
+  const driver = program?.drivers[0];
+  if (program === null || driver === undefined) throw new Error(`${FILE} has no driver`);
+  const space = machineVariations(FILE, driver.device, opened.loader);
+  if (typeof space === "string") throw new Error(space);
+  const { machines } = space;
+  return medianOf(rounds, warmUps, () => {
+    const start = cpuSeconds();
+    const { cases, finding } = huntDriver({
+      program,
+      driver,
+      machines,
+      seed: 1,
+      cases: Infinity,
+      mayGoOn: () => true,
+    });
+    if (finding !== null) throw new Error(`The driver of ${FILE} is wrong: ${finding.wrong.text}`);
+    return cases / (cpuSeconds() - start);
+  });
+}
+
+export const DRIVER_HUNT = plainBenchmark(
+  "hunt.driver",
+  "cases/s",
+  "the hunt in a script's driver: a case is a map, a look through the device, and an unmap",
+  () => measureDriverHunt(),
+);
