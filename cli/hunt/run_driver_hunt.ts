@@ -80,18 +80,16 @@ function findingText(
 /** `ok | driver "ring" | 0 of 12_048 cases | …`. */
 function summary(
   driver: DriverEntry,
-  { allUpTo, cases, finding, layouts, leftOut, refused, stopped }: DriverHuntResult,
+  { allUpTo, cases, drawn, finding, layouts, leftOut, refused, stopped }: DriverHuntResult,
   { machines }: MachineSpace,
 ): string {
   const wrong = finding === null ? 0 : 1;
   const { last } = driver.pieces;
-  const reach = finding !== null
-    ? "the smallest that is wrong"
-    : allUpTo === last
-    ? "every one there is"
-    : allUpTo === 0
-    ? "drawn"
-    : `every one up to ${formatCount(allUpTo, "piece")}, others drawn`;
+  const tried = allUpTo === last ? "every one there is" : [
+    ...allUpTo === 0 ? [] : [`every one up to ${formatCount(allUpTo, "piece")}`],
+    ...drawn ? ["others drawn"] : [],
+    ...stopped ? ["until it was stopped"] : [],
+  ].join(", ");
   return [
     finding === null ? "ok" : "found",
     `driver "${driver.name}"`,
@@ -99,7 +97,7 @@ function summary(
     `${formatCount(layouts, "layout")} on ${formatCount(machines.length, "machine")}`,
     ...refused === 0 ? [] : [`${formatCount(refused, "buffer")} refused for a reason`],
     ...leftOut === 0 ? [] : [`${formatCount(leftOut, "layout")} left out`],
-    stopped ? `${reach}, until it was stopped` : reach,
+    finding === null ? tried : "the smallest that is wrong",
   ].join(" | ");
 }
 

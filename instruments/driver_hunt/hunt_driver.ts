@@ -47,6 +47,8 @@ export interface DriverHuntResult {
   readonly leftOut: number;
   /** Up to so many pieces every case was tried; 0 where none was. */
   readonly allUpTo: number;
+  /** Some cases were drawn. */
+  readonly drawn: boolean;
   /** Somebody ended it. */
   readonly stopped: boolean;
   readonly finding: DriverFinding | null;
@@ -73,6 +75,7 @@ class DriverHunt {
   #layouts = 0;
   #leftOut = 0;
   #allUpTo = 0;
+  #draws = false;
   /** Layouts on machines in a direction, and the places of failure that they had. */
   #tries = 0;
   #places = 0;
@@ -106,6 +109,7 @@ class DriverHunt {
       layouts: this.#layouts,
       leftOut: this.#leftOut,
       allUpTo: this.#allUpTo,
+      drawn: this.#draws,
       stopped,
       finding: this.#finding,
     };
@@ -122,7 +126,8 @@ class DriverHunt {
       }
       if (this.#finding === null) this.#allUpTo = pieces;
     }
-    if (pieces > last) return;
+    if (pieces > last || this.#finding !== null) return;
+    this.#draws = true;
     while (this.#finding === null && this.#cases < this.options.cases) {
       this.#drawn(pieces + this.#random.below(last - pieces + 1));
     }
