@@ -341,6 +341,14 @@ Deno.test("hunt of a file with a driver tries its cases, and prints the smallest
     const [scenario] = /^# [^]*?^}\n/m.exec(found.output)!;
     Deno.writeTextFileSync(join(folder, "found.dma"), scenario);
     assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
+    const full = source.replace("machine {", "machine {\n  swiotlb { at = 16MiB }");
+    Deno.writeTextFileSync(join(folder, "full.dma"), full);
+    const noRoom = await dmalab("hunt", join(folder, "full.dma"));
+    assertEquals([noRoom.code, noRoom.output], [2, ""]);
+    assertStringIncludes(
+      noRoom.errors,
+      "cannot be hunted: buffers lie in the 256MiB from 16MiB on",
+    );
     const refused = await dmalab("hunt", join(folder, "right.dma"), "--kernel", "6.12");
     assertEquals(refused.code, 2);
     assertStringIncludes(refused.errors, "error: `--kernel` is for random requests");

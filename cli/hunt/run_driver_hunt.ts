@@ -2,13 +2,16 @@
 import { caseText } from "../../instruments/driver_hunt/case_text.ts";
 import {
   type DriverFinding,
+  type DriverHuntOptions,
   type DriverHuntResult,
   huntDriver,
 } from "../../instruments/driver_hunt/hunt_driver.ts";
+import { CannotHunt } from "../../instruments/driver_hunt/driver_case.ts";
 import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
 import { runScenarioText } from "../../instruments/hunt/scenario_check.ts";
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
+import { afterColon } from "../../lang/diagnostics/render.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
@@ -43,7 +46,7 @@ export function runDriverHunt(
     const space = machineVariations(settings.file, driver.device, settings.loader);
     if (typeof space === "string") return refuse(space, screen);
     const progress = new Progress(driver.name, screen);
-    const result = huntDriver({
+    const result = huntOrRefuse({
       program: settings.program,
       driver,
       machines: space.machines,
@@ -53,6 +56,9 @@ export function runDriverHunt(
       onProgress: (cases, pieces) => progress.tell(cases, pieces),
     });
     progress.clear();
+    if (typeof result === "string") {
+      return refuse(`The driver "${driver.name}" cannot be hunted: ${result}`, screen);
+    }
     if (result.finding !== null) {
       screen.out(findingText(result.finding, driver, space, settings));
       exitCode = worseExitCode(exitCode, FAILED);
@@ -60,6 +66,16 @@ export function runDriverHunt(
     screen.out(`${summary(driver, result, space)}\n`);
   }
   return exitCode;
+}
+
+/** What came of a hunt, or why there can be none, as a sentence without its end. */
+function huntOrRefuse(options: DriverHuntOptions): DriverHuntResult | string {
+  try {
+    return huntDriver(options);
+  } catch (error) {
+    if (error instanceof CannotHunt) return afterColon(error.message);
+    throw error;
+  }
 }
 
 /** The smallest case as a test; what is printed is run before. */
@@ -73,7 +89,7 @@ function findingText(
   const proven = runScenarioText(`${text}\n`, loader).end === "failed";
   const note = proven
     ? ""
-    : "# This test does not fail by itself: it takes what other cases have left behind.\n";
+    : "# This test does not fail by itself: one machine has served many cases, and kept no events.\n";
   return `${note}${text}\n\n`;
 }
 

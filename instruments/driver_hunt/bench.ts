@@ -25,8 +25,16 @@ import { HeldResources } from "../../runtime/held_resources.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import { differenceOf, fillWithNoise } from "./noise.ts";
-import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong, WrongKind } from "./driver_case.ts";
-import { type Layout, segmentsOf } from "./layout.ts";
+import {
+  CannotHunt,
+  type CaseEnd,
+  type CaseFault,
+  type DriverCase,
+  type Refusal,
+  type Wrong,
+  type WrongKind,
+} from "./driver_case.ts";
+import { HIGH_PHYS, type Layout, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 /** A call of a driver that has not ended after so many steps has no end. */
@@ -34,6 +42,9 @@ const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2_000_000 };
 
 /** An error of the kernel that nobody took, as the failure of a function. */
 const RAISED = "E0902";
+
+/** A run that would have to be done again, as `fork` wants it. */
+const AGAIN = "E0922";
 
 /** Points that the device passes, and no driver. */
 const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
@@ -62,6 +73,8 @@ export class DriverBench {
   readonly #held: HeldResources;
   /** The device had nothing mapped before: all that is in its tables comes from the cases. */
   readonly #renews: boolean;
+  /** There is room for buffers above 4 GiB. */
+  readonly hasHigh: boolean;
   #buffer: { readonly layout: Layout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
@@ -72,7 +85,7 @@ export class DriverBench {
   /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
   spent = false;
 
-  /** @throws {Error} When the program's consts cannot be worked out on the machine. */
+  /** @throws {CannotHunt} When the machine has no room for buffers, or the consts have no values. */
   constructor(
     readonly program: Program,
     readonly driver: DriverEntry,
@@ -84,10 +97,17 @@ export class DriverBench {
       output: { write: () => {} },
     });
     const { failure, world } = this.#machine;
-    if (failure !== null) throw new Error(failure.diagnostic.message);
+    if (failure !== null) throw new CannotHunt(failure.diagnostic.message);
     const device = world.lab.devices.get(driver.device);
     if (device === undefined) throw new Error(`No device is called "${driver.device}"`);
     this.#device = device.dma;
+    this.hasHigh = this.machine.pages.claim(HIGH_PHYS, ROOM_BYTES);
+    if (!this.machine.pages.claim(LOW_PHYS, ROOM_BYTES)) {
+      throw new CannotHunt(
+        `Buffers lie in the ${formatSize(ROOM_BYTES)} from ${formatSize(LOW_PHYS)} on, and the ` +
+          "machine has other things there, or none",
+      );
+    }
     this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;
     this.#held = new HeldResources(this.machine);
     this.machine.events.listen((event) => {
@@ -100,13 +120,14 @@ export class DriverBench {
     return this.#machine.world.lab.machine;
   }
 
-  /** Whether the driver is given buffers of a layout. @throws {Error} When its function fails. */
+  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When nobody can say. */
   takes(layout: Layout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
     const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
-    if (failure !== null) throw new Error(`${takes.name}: ${failure.diagnostic.message}`);
-    return value === true;
+    if (failure === null && typeof value === "boolean") return value;
+    const what = failure?.diagnostic.message ?? "It gives neither true nor false";
+    throw new CannotHunt(`\`${takes.name}\` does not say what the driver takes: ${what}`);
   }
 
   /**
@@ -244,7 +265,7 @@ export class DriverBench {
   }
 
   #call(
-    { function: index, takesDirection }: DriverFunction,
+    { function: index, name, takesDirection }: DriverFunction,
     args: readonly Value[],
     dir?: DriverDirection,
   ): Called {
@@ -253,6 +274,9 @@ export class DriverBench {
       index,
       takesDirection && word !== undefined ? [...args, word] : args,
     );
+    if (failure?.diagnostic.code === AGAIN) {
+      throw new CannotHunt(`\`${name}\` is not run as a test is: ${failure.diagnostic.message}`);
+    }
     return { value: failure === null ? this.#machine.vm.result : null, failure };
   }
 

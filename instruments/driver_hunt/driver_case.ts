@@ -18,6 +18,11 @@ export interface DriverCase {
   readonly fault: CaseFault | null;
 }
 
+/** Why a driver cannot be hunted at all, as a sentence without its end. */
+export class CannotHunt extends Error {
+  override readonly name = "CannotHunt";
+}
+
 /** What a driver can get wrong. */
 export type WrongKind =
   /** `map` says no, although nothing was made to fail, and no call of it said no by itself. */

@@ -9,7 +9,7 @@ import type { Program } from "../../lang/run/program.ts";
 import { Random } from "../../runtime/random.ts";
 import { DriverBench } from "./bench.ts";
 import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong } from "./driver_case.ts";
-import { HIGH_PHYS, type Layout, LayoutSpace, ROOM_BYTES } from "./layout.ts";
+import { type Layout, LayoutSpace } from "./layout.ts";
 import { smallerCase } from "./smaller_case.ts";
 import type { MachineVariation } from "./variations.ts";
 
@@ -64,7 +64,7 @@ const DRAWN_PLACES = 8;
 /** The hunt was ended from outside. */
 class Stopped extends Error {}
 
-/** Hunts for what is wrong with a driver. @throws {Error} When its functions cannot be tried at all. */
+/** Hunts for what is wrong with a driver. @throws {CannotHunt} When it cannot be tried at all. */
 export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
   return new DriverHunt(options).run();
 }
@@ -91,7 +91,7 @@ class DriverHunt {
     this.#space = new LayoutSpace({
       sizesBytes: driver.sizesBytes,
       offsetsBytes: driver.offsetsBytes,
-      hasHigh: this.#bench(machines[0]!).machine.memory.covers(HIGH_PHYS, ROOM_BYTES),
+      hasHigh: machines.every((machine) => this.#bench(machine).hasHigh),
     });
   }
 

@@ -9,13 +9,14 @@ import {
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
+  physAddr,
 } from "../../runtime/address.ts";
 import type { BufferSegment } from "../../runtime/memory/host_buffer.ts";
 
 /** Scenarios have memory at chosen places from here on; scripts get other pages from 1 GiB on. */
-const LOW_PHYS = 16 * MIB;
+export const LOW_PHYS = physAddr(16 * MIB);
 /** Above what 32 bits reach. */
-export const HIGH_PHYS = 4 * GIB;
+export const HIGH_PHYS = physAddr(4 * GIB);
 /** More than the longest buffer takes at either place. */
 export const ROOM_BYTES = 256 * MIB;
 
@@ -82,8 +83,8 @@ export class LayoutSpace {
 
 /** The memory of a layout: a page stays free between pieces that are apart. */
 export function segmentsOf(layout: Layout): readonly BufferSegment[] {
-  let low = LOW_PHYS;
-  let high = HIGH_PHYS;
+  let low: number = LOW_PHYS;
+  let high: number = HIGH_PHYS;
   let end = 0;
   return layout.map(({ offsetBytes, place, sizeBytes }) => {
     const phys = place === "touching" ? end : (place === "high" ? high : low) + offsetBytes;

@@ -102,14 +102,16 @@ export class NvmeCommandView {
 /** Copies a live command and reads its lists. Needs the lists still to be the command's. */
 export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
   const bytes = iod.sqe.slice();
-  // A command written by hand may say that it has descriptors; the driver has made none for it.
-  const metadata = iod.usesMetadataSgl && iod.request!.nrIntegritySegments > 0
-    ? readMetadataSgl(iod, memory)
-    : [];
+  const metadata = iod.usesMetadataSgl && !isByHand(iod) ? readMetadataSgl(iod, memory) : [];
   if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], [], metadata);
   return iod.usesSgl
     ? new NvmeCommandView(bytes, [], readSglList(iod, memory), metadata)
     : new NvmeCommandView(bytes, readPrpLists(iod, memory), [], metadata);
+}
+
+/** A command written by hand may say that it has descriptors: the driver has made none for it. */
+function isByHand({ request }: Iod): boolean {
+  return request !== null && request.template !== null && request.nrIntegritySegments === 0;
 }
 
 function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
