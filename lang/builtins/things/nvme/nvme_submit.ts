@@ -325,6 +325,7 @@ let m = dma_map_phys(ssd, buf, 4KiB, from_device)
 assert ssd.raw(nvme_command(2, prp1: m.addr + 1B)).status_code == prp_offset_invalid
 assert ssd.raw(nvme_command(2, prp1: m.addr)).status_code == successful_completion
 dma_unmap_phys(ssd, m, 4KiB, from_device)`,
+    context: "sleeps",
     run: (run, { disk, name }, raw) =>
       waitUntilDone(run, submitRaw(disk, raw), `a raw command on ${name}`),
   }),
