@@ -1,6 +1,7 @@
 /**
  * What the controller's answers are called: status code types and status codes by their names in
- * the NVM Express Base Specification (1.4, section 4.6.1).
+ * the NVM Express Base Specification (1.4, section 4.6.1), those of zones in the Zoned Namespace
+ * Command Set.
  *
  * Driver and controller have numbers of their own; this is for whoever reads an answer.
  */
@@ -47,6 +48,7 @@ const CODE_ROWS = {
   lba_out_of_range: [0x080, "LBA Out of Range"],
   capacity_exceeded: [0x081, "Capacity Exceeded"],
   namespace_not_ready: [0x082, "Namespace Not Ready"],
+  reservation_conflict: [0x083, "Reservation Conflict"],
   completion_queue_invalid: [0x100, "Completion Queue Invalid"],
   invalid_queue_identifier: [0x101, "Invalid Queue Identifier"],
   invalid_queue_size: [0x102, "Invalid Queue Size"],
@@ -59,6 +61,8 @@ const CODE_ROWS = {
   conflicting_attributes: [0x180, "Conflicting Attributes"],
   invalid_protection_information: [0x181, "Invalid Protection Information"],
   write_to_read_only_range: [0x182, "Attempted Write to Read Only Range"],
+  too_many_active_zones: [0x1bd, "Too Many Active Zones"],
+  too_many_open_zones: [0x1be, "Too Many Open Zones"],
   write_fault: [0x280, "Write Fault"],
   unrecovered_read_error: [0x281, "Unrecovered Read Error"],
   guard_check_error: [0x282, "End-to-end Guard Check Error"],

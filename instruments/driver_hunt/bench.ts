@@ -13,7 +13,7 @@ import { type ToldRange, toldRanges } from "../../lang/builtins/told_ranges.ts";
 import type { DriverDirection, DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { TestMachine } from "../../lang/run/test_machine.ts";
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
 import { ScriptError } from "../../lang/values/script_error.ts";
 import type { Value } from "../../lang/values/value.ts";
@@ -252,6 +252,8 @@ export class DriverBench {
   }
 
   #left(): Wrong | null {
+    const { locks } = this.machine.context;
+    if (locks > 0) return wrong("locked", `${formatCount(locks, "spin lock")} still held`);
     const leaks = this.#held.leaks();
     return leaks.length === 0 ? null : wrong("left", leaks.map(({ text }) => text).join("; "));
   }

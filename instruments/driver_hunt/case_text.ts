@@ -10,6 +10,9 @@ import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
 
 const COMMENT_COLUMNS = 96;
 
+/** What is reported while a spin lock is held. */
+const MAY_SLEEP = ["kmalloc(64B)"];
+
 export interface CaseTextOptions {
   readonly driver: DriverEntry;
   /** How a scenario beside it calls the driver's file. */
@@ -27,7 +30,7 @@ export function caseText(finding: DriverFinding, options: CaseTextOptions): stri
   const settings = [
     ...machine.settings === "" ? [] : [machine.settings],
     ...segments.some(({ phys }) => phys >= HIGH_PHYS) && highSetting !== "" ? [highSetting] : [],
-    ...wrong.kind === "report" ? ["checker = fail"] : [],
+    ...wrong.kind === "report" || wrong.kind === "locked" ? ["checker = fail"] : [],
     ...wrong.kind === "left" ? ["leaks = fail"] : [],
   ];
   const body = new BodyWriter(finding, driver).lines();
@@ -37,7 +40,12 @@ export function caseText(finding: DriverFinding, options: CaseTextOptions): stri
   const room = dir === "to_device"
     ? []
     : [`let news = buffer(size: ${formatSize(layoutBytes(layout))}, fill: random)`];
-  const lines = [`let buf = ${segmentsText(segments, "random")}`, ...room, ...tried];
+  const lines = [
+    `let buf = ${segmentsText(segments, "random")}`,
+    ...room,
+    ...tried,
+    ...wrong.kind === "locked" ? MAY_SLEEP : [],
+  ];
   return [
     ...wrapText(`${wrong.text}.`, COMMENT_COLUMNS).map((line) => `# ${line}`),
     `use "${file}"`,

@@ -37,6 +37,8 @@ export type WrongKind =
   | "written"
   /** Something is left behind. */
   | "left"
+  /** A spin lock is still held. */
+  | "locked"
   /** The checker has a report. */
   | "report"
   /** The script itself failed: an error that nobody took, an assertion, a limit. */

@@ -320,6 +320,15 @@ Deno.test("a driver that gives pieces in another order, forgets one, or never en
   assertEquals(endless.result.finding?.case.layout.length, 2);
 });
 
+Deno.test("a driver that keeps a spin lock where something fails is found", () => {
+  const file = PIECES.replace("let done = []", "let done = []\n  spin_lock()")
+    .replace("  return done", "  spin_unlock()\n  return done");
+  const found = checkFound(file, huntIn(file), "locked");
+  assertEquals(found.fault?.point, "dma_map_phys");
+  const both = file.replace("      return none", "      spin_unlock()\n      return none");
+  assertEquals(huntIn(both)!.text, null);
+});
+
 Deno.test("a disk's own driver is tried on a machine of its own in each case", () => {
   const file = PIECES.replaceAll("nic,", "ssd,").replace("device = nic", "device = ssd")
     .replace("pieces = 1..=2", "pieces = 1, dirs = [to_device]");
