@@ -11,6 +11,9 @@ import type { EventStream, Why } from "./events.ts";
 
 const KERNEL_WARN = eventId("kernel.warn");
 
+/** What the log has, before the address and the function. */
+const LOGGED = "BUG: kernel NULL pointer dereference";
+
 /**
  * Ends the running activity as a null pointer does.
  *
@@ -27,6 +30,8 @@ export function dereferenceNull(
 ): never {
   const message = `null pointer in ${at}(): ${text}`;
   const error = "EFAULT";
-  if (events.tick(KERNEL_WARN)) events.emit(KERNEL_WARN, { at, text: message, error }, why);
+  if (events.tick(KERNEL_WARN)) {
+    events.emit(KERNEL_WARN, { at, text: message, log: LOGGED, error }, why);
+  }
   throw new KernelError(error, `The kernel follows a ${message}`);
 }

@@ -40,21 +40,26 @@ export class KernelWarnings {
     return this.#total;
   }
 
-  /** Warns each time. `at` names the call site in kernel words. */
-  warn(at: string, text: string): void {
+  /**
+   * Warns each time.
+   * @param at The call site in kernel words: a WARN names it in the log.
+   * @param log The words of a message, as the log has them; null of a WARN, which has none.
+   */
+  warn(at: string, text: string, log: string | null = null): void {
     this.#total++;
-    if (this.#events.tick(KERNEL_WARN)) this.#events.emit(KERNEL_WARN, { at, text, error: null });
+    if (!this.#events.tick(KERNEL_WARN)) return;
+    this.#events.emit(KERNEL_WARN, { at, text, log, error: null });
   }
 
   /** Warns the first time at this call site and never again until the next boot (WARN1). */
-  warnOnce(at: string, text: string): void {
+  warnOnce(at: string, text: string, log: string | null = null): void {
     if (this.#said.has(at)) return;
     this.#said.add(at);
-    this.warn(at, text);
+    this.warn(at, text, log);
   }
 
   /** Warns at most ten times in five seconds of virtual time at this call site. */
-  warnRatelimited(at: string, text: string): void {
+  warnRatelimited(at: string, text: string, log: string | null = null): void {
     let rate = this.#rates.get(at);
     if (rate === undefined || this.#clock.nowNs - rate.beginNs > INTERVAL_NS) {
       rate = { beginNs: this.#clock.nowNs, printed: 0 };
@@ -62,7 +67,7 @@ export class KernelWarnings {
     }
     if (rate.printed >= BURST) return;
     rate.printed++;
-    this.warn(at, text);
+    this.warn(at, text, log);
   }
 
   /** What was said once may be said again, as an administrator can have it. */

@@ -12,11 +12,11 @@ Deno.test("warnOnce() speaks once for each call site (dma.md, Notation: WARN1)",
   warnings.warnOnce("here", "first");
   warnings.warnOnce("here", "second");
   warnings.warnOnce("there", "third");
-  warnings.warn("here", "always");
+  warnings.warn("here", "always", "as it is logged");
   assertEquals(texts, [
-    { at: "here", text: "first", error: null },
-    { at: "there", text: "third", error: null },
-    { at: "here", text: "always", error: null },
+    { at: "here", text: "first", log: null, error: null },
+    { at: "there", text: "third", log: null, error: null },
+    { at: "here", text: "always", log: "as it is logged", error: null },
   ]);
   assertEquals(warnings.total, 3);
 });

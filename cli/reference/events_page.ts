@@ -40,10 +40,10 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
     }),
   ],
   classes: () => [
-    "| class | what was done | rule | who sees it |",
-    "| --- | --- | --- | --- |",
+    "| class | what was done | rule | who sees it | in a log |",
+    "| --- | --- | --- | --- | --- |",
     ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
-      tableRow([`\`${name}\``, entry.doc, entry.rule, seenBy(entry)])
+      tableRow([`\`${name}\``, entry.doc, entry.rule, seenBy(entry), entry.log ?? ""])
     ),
   ],
 };

@@ -9,6 +9,7 @@ const REPORT = {
   beyondKernel: false,
   firstPlace: "a.dma:5:3",
   secondPlace: "a.dma:7:5",
+  log: null,
 };
 
 Deno.test("reportLines() tells class, rule, text and both statements in 80 columns", () => {
@@ -22,6 +23,14 @@ Deno.test("reportLines() tells class, rule, text and both statements in 80 colum
   const lines = reportLines({ ...REPORT, beyondKernel: true, firstPlace: null, secondPlace: null });
   assertEquals(lines.length, 3);
   assertEquals(lines[0]?.endsWith("no kernel sees it"), true);
+});
+
+Deno.test("reportLines() tells what to look for in a kernel's log, where it says something", () => {
+  const log = "device driver frees DMA memory with different size";
+  assertEquals(reportLines({ ...REPORT, log }).slice(4), [
+    "  broken by  a.dma:7:5",
+    "  in a log   DMA-API: … device driver frees DMA memory with different size",
+  ]);
 });
 
 Deno.test("reportSentence() tells the first statement where it is another one", () => {

@@ -6,7 +6,7 @@ import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
-import { reportSentence } from "../render/report_text.ts";
+import { logLine, reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { SideRun } from "../vm/branches.ts";
@@ -137,6 +137,7 @@ function describeReport(
     related: relatedTo(event, vm),
     facts: [
       ["rule", `${rule}, ${beyondKernel ? "which no kernel checks" : "which a kernel checks"}`],
+      ...fields.log === null ? [] : [["in a log", logLine(fields.log)] as const],
       ...facts,
     ],
     hint: `where it is meant, write \`warns ${reportClass}\` after the call`,

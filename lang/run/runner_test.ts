@@ -322,6 +322,7 @@ test "t" with { iommu.mode = strict } {
     " 5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
     "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = rule: dma.8.2.3, which a kernel checks",
+    "   = in a log: DMA-API: … device driver frees DMA memory with different size",
     "   = hint: where it is meant, write `warns unmap_size` after the call",
   ]);
   assertEquals(

@@ -269,10 +269,12 @@ export class IommuDomain implements FlushQueueOwner {
 
   #leave32Bit(last: number): void {
     this.device.prefer32Bit = false;
+    const bits = Math.round(Math.log2(last + 1));
     this.#machine.warnings.warn(
       "iommu_dma_alloc_iova",
       `Device "${this.device.name}" has used up the IO addresses below 4 GiB ` +
-        `and from now on takes those of ${Math.round(Math.log2(last + 1))} bits`,
+        `and from now on takes those of ${bits} bits`,
+      `Using ${bits}-bit DMA addresses`,
     );
   }
 

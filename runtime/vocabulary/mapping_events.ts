@@ -261,13 +261,15 @@ export const MAPPING_EVENTS = {
       first_site: optional(SITE),
       second_site: optional(SITE),
       beyond_kernel: told(BOOL, "no check of the kernel sees it today"),
+      log: told(optional(TEXT), "how a kernel with DMA debugging logs it, without its numbers"),
     },
   },
   "kernel.warn": {
     when: "the kernel itself printed a warning",
     fields: {
-      at: told(TEXT, "the function of the kernel"),
+      at: told(TEXT, "the function of the kernel, which `WARNING: at …` of a log names"),
       text: TEXT,
+      log: told(optional(TEXT), "a message as a log has it; none of a bare `WARNING`"),
       error: told(
         optional(ERRNO_NAME),
         "what a call that never returns ends with; none: it goes on",

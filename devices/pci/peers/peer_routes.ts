@@ -83,6 +83,7 @@ export class PeerRoutes {
           this.#warnings.warn(
             "pci_p2pdma_distance",
             `A client of ${provider.name} is no PCI device, nor is anything above it`,
+            "cannot be used for peer-to-peer DMA as it is not a PCI device",
           );
         }
         return -1;
@@ -153,20 +154,35 @@ export class PeerRoutes {
     if (redirecting.length > 0) {
       if (verbose) {
         const list = redirecting.map(({ address }) => address).join(";");
-        this.#warnings.warn(at, `Access control redirects traffic between ${between}`);
+        this.#warnings.warn(
+          at,
+          `Access control redirects traffic between ${between}`,
+          `ACS redirect is set between the client and provider (${provider.address})`,
+        );
         this.#warnings.warn(
           at,
           `To let it pass directly, boot with pci=disable_acs_redir=${list}: what is below these ` +
             "functions is then not kept apart",
+          "to disable ACS redirect for this path, add the kernel parameter: " +
+            `pci=disable_acs_redir=${list}`,
         );
       }
       if (refused) {
         const bridge = check!.refused!;
-        this.#warnings.warn(at, `The root device of ${bridge.name} is not on the list`);
+        this.#warnings.warn(
+          at,
+          `The root device of ${bridge.name} is not on the list`,
+          "Host bridge not in P2PDMA whitelist",
+        );
       }
     }
     if (refused && verbose) {
-      this.#warnings.warn(at, `No common bridge and no listed host bridge for ${between}`);
+      this.#warnings.warn(
+        at,
+        `No common bridge and no listed host bridge for ${between}`,
+        "cannot be used for peer-to-peer DMA as the client and provider " +
+          `(${provider.address}) do not share an upstream bridge or whitelisted host bridge`,
+      );
     }
     this.#events.context.leaveDevice(outer);
   }

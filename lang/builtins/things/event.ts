@@ -152,11 +152,12 @@ function eventLines(event: MachineEvent, run: Run): string[] {
 
 /** A report of the checker, with its two statements. */
 function checkerReportLines({ fields }: MachineEvent<"dma.report">, run: Run): string[] {
-  const { class: reportClass, rule, text, beyond_kernel, first_site, second_site } = fields;
+  const { class: reportClass, rule, text, beyond_kernel, first_site, log, second_site } = fields;
   return reportLines({
     reportClass,
     rule,
     text,
+    log,
     beyondKernel: beyond_kernel,
     firstPlace: siteText(first_site, run),
     secondPlace: siteText(second_site, run),

@@ -168,6 +168,7 @@ Deno.test("a CPU that looks before the sync sees the line from before, and the r
     first_site: 3,
     second_site: 4,
     beyond_kernel: true,
+    log: null,
   }]);
   dma.dmaSyncSingleForCpu(some.dev, mapped, 4096, DMA_FROM_DEVICE);
   assertEquals(cpuReads(some, PAGE + 64), 0x33);

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { type DmaAddr, GIB, MIB } from "../../address.ts";
+import { swiotlbConfig } from "../../machine_config.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";
@@ -202,5 +203,34 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "peer_revoked_cached",
     "peer_revoked_queued",
     "peer_use_after_unbind",
+  ]);
+});
+
+Deno.test("what DMA debugging prints has the words of a kernel's log beside ours (traces.md T.52, T.53)", () => {
+  const bench = checkerBench({
+    iommu: { mode: "off" },
+    machine: { dmaDebug: true, swiotlb: swiotlbConfig({ force: true, sizeBytes: 2 ** 20 }) },
+  });
+  const mapped = bench.map(0x10_0000, 0x1000);
+  bench.unmap(mapped, 0x800);
+  bench.machine.dma.dmaMapPhys(bench.dev, at(0x20_0000), 2 ** 20, DMA_TO_DEVICE);
+  assertEquals(bench.fields("kernel.warn").map(({ at, log }) => [at, log]), [
+    ["dma_debug", "device driver frees DMA memory with different size"],
+    [
+      "swiotlb_full",
+      "swiotlb buffer is full (sz: 1048576 bytes), total 512 (slots), used 0 (slots)",
+    ],
+  ]);
+});
+
+Deno.test("a class that DMA debugging counts has words in a log, but for those that no log has shown", () => {
+  const silent = Object.entries(REPORT_CLASSES)
+    .filter(([, { counted, log }]) => counted && log === null).map(([name]) => name);
+  assertEquals(silent, [
+    "free_cpu_address",
+    "map_invalid",
+    "mmio_is_ram",
+    "sync_for_device_write_only",
+    "sync_entries",
   ]);
 });

@@ -137,7 +137,7 @@ export class Ledger {
     rule: string = REPORT_CLASSES[reportClass].rule,
   ): void {
     const { events, config, warnings } = this.machine;
-    const { beyondKernel, counted } = REPORT_CLASSES[reportClass];
+    const { beyondKernel, counted, log } = REPORT_CLASSES[reportClass];
     if (counted) this.errorCount++;
     if (events.tick(DMA_REPORT)) {
       events.emit(DMA_REPORT, {
@@ -147,11 +147,12 @@ export class Ledger {
         first_site: firstSite,
         second_site: events.context.site,
         beyond_kernel: beyondKernel,
+        log,
       });
     }
     if (config.dmaDebug && counted && this.#printed < PRINTED_ERRORS) {
       this.#printed++;
-      warnings.warn("dma_debug", text);
+      warnings.warn("dma_debug", text, log);
     }
   }
 

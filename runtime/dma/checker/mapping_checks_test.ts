@@ -159,6 +159,7 @@ Deno.test("row 3: the size of the unmap is that of the map (dma.md 8.2)", () => 
     first_site: 3,
     second_site: 8,
     beyond_kernel: false,
+    log: "device driver frees DMA memory with different size",
   }]);
 });
 

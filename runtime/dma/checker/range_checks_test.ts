@@ -71,6 +71,7 @@ Deno.test("row 1: a later link with an unaligned buffer (dma.md 3.6)", () => {
     first_site: 1,
     second_site: 2,
     beyond_kernel: false,
+    log: null,
   }]);
 });
 

@@ -14,58 +14,128 @@ export interface ReportClassEntry {
   readonly beyondKernel: boolean;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;
+  /** How a kernel's log has it, without its numbers; null where it says nothing, or nobody has seen it. */
+  readonly log: string | null;
 }
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */
-function debugging(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: true };
+function debugging(row: number, doc: string, log: string | null = null): ReportClassEntry {
+  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: true, log };
 }
 
 /** A row of 8.2 that DMA debugging does not count: a warning of its own, or one of others. */
 function warned(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: false };
+  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: false, log: null };
 }
 
 /** A row of 3.6 of which some kernel code says something. */
 function refused(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.3.6.${row}`, beyondKernel: false, counted: false };
+  return { doc, rule: `dma.3.6.${row}`, beyondKernel: false, counted: false, log: null };
 }
 
 /** A row of 3.6 with **no** in its last column. */
 function unseen(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.3.6.${row}`, beyondKernel: true, counted: false };
+  return { doc, rule: `dma.3.6.${row}`, beyondKernel: true, counted: false, log: null };
 }
 
 function hazard(rule: string, doc: string): ReportClassEntry {
-  return { doc, rule, beyondKernel: true, counted: false };
+  return { doc, rule, beyondKernel: true, counted: false, log: null };
 }
 
 const REPORT_CLASS_TABLE = {
-  unmap_unknown: debugging(1, "Unmapped what was never mapped, or twice."),
-  unmap_error_value: debugging(2, "Unmapped the error value."),
-  unmap_size: debugging(3, "Unmapped with another size than mapped."),
-  unmap_kind: debugging(4, "Unmapped with a function of another family."),
+  unmap_unknown: debugging(
+    1,
+    "Unmapped what was never mapped, or twice.",
+    "device driver tries to free DMA memory it has not allocated",
+  ),
+  unmap_error_value: debugging(
+    2,
+    "Unmapped the error value.",
+    "device driver tries to free an invalid DMA memory address",
+  ),
+  unmap_size: debugging(
+    3,
+    "Unmapped with another size than mapped.",
+    "device driver frees DMA memory with different size",
+  ),
+  unmap_kind: debugging(
+    4,
+    "Unmapped with a function of another family.",
+    "device driver frees DMA memory with wrong function",
+  ),
   free_cpu_address: debugging(5, "Freed with another CPU address."),
-  unmap_entries: debugging(6, "Unmapped a list with another number of entries."),
-  unmap_direction: debugging(7, "Unmapped with another direction than mapped."),
-  error_unchecked: debugging(8, "The mapping was never tested for an error."),
-  unmap_attributes: debugging(9, "Unmapped with other attributes than mapped."),
-  map_stack: debugging(10, "Mapped the kernel's stack."),
-  map_text: debugging(11, "Mapped the kernel's code or constants."),
+  unmap_entries: debugging(
+    6,
+    "Unmapped a list with another number of entries.",
+    "device driver frees DMA sg list with different entry count",
+  ),
+  unmap_direction: debugging(
+    7,
+    "Unmapped with another direction than mapped.",
+    "device driver frees DMA memory with different direction",
+  ),
+  error_unchecked: debugging(
+    8,
+    "The mapping was never tested for an error.",
+    "device driver failed to check map error",
+  ),
+  unmap_attributes: debugging(
+    9,
+    "Unmapped with other attributes than mapped.",
+    "device driver frees DMA memory with different attributes",
+  ),
+  map_stack: debugging(10, "Mapped the kernel's stack.", "device driver maps memory from stack"),
+  map_text: debugging(
+    11,
+    "Mapped the kernel's code or constants.",
+    "device driver maps memory from kernel text or rodata",
+  ),
   map_invalid: debugging(12, "Mapped an address that is none."),
   map_vmalloc: warned(13, "Mapped virtually contiguous memory as if it were physically so."),
   mmio_is_ram: debugging(14, "Mapped ordinary RAM as MMIO."),
-  cacheline_overlap: debugging(15, "Two mappings share a cache line."),
+  cacheline_overlap: debugging(
+    15,
+    "Two mappings share a cache line.",
+    "cacheline tracking EEXIST, overlapping mappings aren't supported",
+  ),
   cacheline_overlap_many: warned(16, "Very many mappings share a cache line."),
-  sync_unknown: debugging(17, "Synchronised what is not mapped."),
-  sync_size: debugging(18, "Synchronised more than is mapped."),
-  sync_direction: debugging(19, "Synchronised with another direction than mapped."),
-  sync_for_cpu_read_only: debugging(20, "Synchronised for the CPU what the device only reads."),
+  sync_unknown: debugging(
+    17,
+    "Synchronised what is not mapped.",
+    "device driver tries to sync DMA memory it has not allocated",
+  ),
+  sync_size: debugging(
+    18,
+    "Synchronised more than is mapped.",
+    "device driver tries to sync DMA memory it has not allocated",
+  ),
+  sync_direction: debugging(
+    19,
+    "Synchronised with another direction than mapped.",
+    "device driver syncs DMA memory with different direction",
+  ),
+  sync_for_cpu_read_only: debugging(
+    20,
+    "Synchronised for the CPU what the device only reads.",
+    "device driver syncs device read-only DMA memory for cpu",
+  ),
   sync_for_device_write_only: debugging(21, "Synchronised for the device what it only writes."),
   sync_entries: debugging(22, "Synchronised a list with another number of entries."),
-  segment_too_long: debugging(23, "A segment is longer than the device takes."),
-  segment_boundary: debugging(24, "A segment crosses the device's boundary."),
-  leak_at_unbind: debugging(25, "The driver left while mappings were live."),
+  segment_too_long: debugging(
+    23,
+    "A segment is longer than the device takes.",
+    "mapping sg segment longer than device claims to support",
+  ),
+  segment_boundary: debugging(
+    24,
+    "A segment crosses the device's boundary.",
+    "mapping sg segment across boundary",
+  ),
+  leak_at_unbind: debugging(
+    25,
+    "The driver left while mappings were live.",
+    "device driver has pending DMA allocations while released from device",
+  ),
 
   link_unaligned: refused(1, "A later link starts inside a granule."),
   link_overlap: refused(3, "A link overlaps one that is live."),
@@ -89,6 +159,7 @@ const REPORT_CLASS_TABLE = {
     rule: "dma.8.3",
     beyondKernel: false,
     counted: true,
+    log: "device driver tries to free DMA memory it has not allocated",
   },
 
   stale_iotlb_access: hazard(
@@ -124,6 +195,7 @@ const REPORT_CLASS_TABLE = {
     rule: "c-api.14",
     beyondKernel: false,
     counted: false,
+    log: null,
   },
   peer_misrouted: hazard("p2p.9.2", "An address meant for a peer's memory led to the host's."),
   peer_memory_without_pool: hazard(

@@ -152,6 +152,7 @@ function overflow(
     "dma_direct_overflow",
     `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
       `its last address is 0x${dev.lastAddress.toString(16)}`,
+    `overflow 0x${phys.toString(16).padStart(16, "0")}+${sizeBytes} of DMA mask`,
   );
   return refuseMap(machine, branch);
 }

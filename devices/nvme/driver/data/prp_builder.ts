@@ -80,6 +80,7 @@ export class PrpBuilder {
     this.#machine.warnings.warnOnce(
       "nvme_pci_setup_data_prp",
       `a segment of request ${request.id} ends inside a page, or its data ends too early`,
+      `Incorrectly formed request for payload:${request.payloadBytes} nents:${request.nrPhysSegments}`,
     );
     if (this.#rules.badRequestWritesPrps) this.#writer.commandPrps(iod, prp1, this.#prp2);
     return BLK_STS.IOERR;
