@@ -120,8 +120,8 @@ export class PageFault {
   }
 
   /**
-   * All steps in a row, for a caller that waits. A page table that keeps changing is tried again
-   * tick by tick for a second.
+   * All steps in a row, for a caller that waits. A page table that is changing is tried again tick by
+   * tick for a second.
    *
    * @returns How many entries were mapped, or a negative errno.
    */
@@ -134,7 +134,7 @@ export class PageFault {
       const read = this.readPages();
       if (read === "again") {
         if (clock.nowNs >= deadlineNs) return -ERRNO.EBUSY;
-        clock.advance(TICK_NS);
+        if (this.waits) clock.advance(TICK_NS);
         continue;
       }
       if (read !== 0) return read;
@@ -142,6 +142,15 @@ export class PageFault {
       if (mapped === "again") continue;
       return mapped === 0 ? this.mappedEntries : mapped;
     }
+  }
+
+  /**
+   * Somebody is changing the pages: they are looked at again a tick later. What has changed since
+   * then, as the fault's own first write of a page does, is looked at again at once.
+   */
+  get waits(): boolean {
+    const { end, start } = this.#range();
+    return this.region.umem.mm.notifiers.isChanging(start, end);
   }
 
   /** Whole pages of the region. */

@@ -317,7 +317,7 @@ export class RdmaAdapter implements ActivityHandler {
         this.#handled(access, fault, -ERRNO.EBUSY);
         return;
       }
-      clock.advance(TICK_NS);
+      if (fault.waits) clock.advance(TICK_NS);
       activities.post(this, READ_PAGES, id);
     } else if (read === 0) activities.post(this, MAP_PAGES, id);
     else this.#handled(access, fault, read);
