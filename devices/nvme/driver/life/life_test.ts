@@ -179,15 +179,40 @@ for (const kernel of KERNELS) {
   }
 }
 
+Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (nvme.md 5.2)", () => {
+  const options: RigOptions = { iommu: { mode: "strict" }, driver: { scheduler: "mq_deadline" } };
+  for (
+    const [what, right] of [[(rig: DriverRig) => rig.driver.reset(), ["OK"]], [pull, [
+      "OK",
+      "TRANSPORT",
+    ]]] as const
+  ) {
+    let moments = 0;
+    for (;; moments++) {
+      const ending = interrupted(options, moments, what);
+      if (ending === null) break;
+      for (const status of ending.statuses) assert(right.some((each) => each === status), status);
+    }
+    // A worker sends all that waits at once: there are fewer moments than requests would have.
+    assertEquals(moments, 15);
+  }
+});
+
+const MODES_AND_SCHEDULERS = [
+  ["strict", "none"],
+  ["off", "none"],
+  ["strict", "mq_deadline"],
+] as const;
+
 Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
   // Passings: two for each queue that is made. The third queue, and the second one, are refused.
   for (const [nth, left] of [[5, 2], [4, 1]] as const) {
-    for (const mode of ["strict", "off"] as const) {
+    for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
       let moments = 0;
       for (;; moments++) {
         const machine = { cpus: 3, quirks: new Set<QuirkName>() };
         const ending = interrupted(
-          { queues: 3, depth: 2, iommu: { mode }, machine },
+          { queues: 3, depth: 2, iommu: { mode }, machine, driver: { scheduler } },
           moments,
           (rig) => {
             failing(rig, "queue.create", nth, () => rig.driver.reset());
