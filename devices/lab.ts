@@ -1,4 +1,5 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
+import { resolveKernel } from "../runtime/kernels/kernels.ts";
 import { Machine } from "../runtime/machine.ts";
 import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { checkMachine } from "./config_checks.ts";
@@ -50,7 +51,8 @@ export class Lab {
  */
 export function buildLab(config: LabConfig): Lab {
   checkMachine(config);
-  const tree = buildPciTree(config.pci);
+  const { peers } = resolveKernel(config).strategies;
+  const tree = buildPciTree(config.pci, peers.listsNvidiaBridges);
   const machine = buildMachine(config, tree);
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();

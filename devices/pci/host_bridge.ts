@@ -41,6 +41,8 @@ export interface HostBridgeInit {
    * not known, or is neither function 00.0 nor a root port.
    */
   readonly rootDevice?: VendorDevice | null;
+  /** The kernel's list has bridges of NVIDIA. @see behaviour/v7.3.md 5.3 */
+  readonly listsNvidia?: boolean;
 }
 
 /** What sits above a root bus: the way to memory and to other host bridges. */
@@ -51,6 +53,7 @@ export class HostBridge {
   readonly busOffset: number;
   readonly whitelisted: boolean | null;
   readonly rootDevice: VendorDevice | null;
+  readonly listsNvidia: boolean;
   /** The functions on the root bus, in the order in which they were made. */
   readonly roots: readonly PciFunction[] = [];
 
@@ -61,6 +64,7 @@ export class HostBridge {
     this.busOffset = init.busOffset ?? 0;
     this.whitelisted = init.whitelisted ?? null;
     this.rootDevice = init.rootDevice ?? null;
+    this.listsNvidia = init.listsNvidia ?? false;
   }
 }
 
@@ -69,6 +73,7 @@ export type Listing = "any" | "same_bridge_only" | "not_listed";
 
 const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;
+const NVIDIA = 0x10de;
 
 /** Traffic may pass between the ports of such a bridge, but not from one to another. */
 const SAME_BRIDGE_ONLY: ReadonlySet<number> = new Set([0x3c00, 0x3c01, 0x2f00, 0x2f01]);
@@ -81,11 +86,18 @@ const LISTED: ReadonlySet<number> = new Set([
   ...[0x0b25, 0x11fb, 0x1212, 0x0cfe, 0x1216, 0x4940, 0x4942, 0x4944, 0x4946, 0x4948],
 ]);
 
-/** How the kernel's list has a bridge with this root device. */
-export function listingOf(rootDevice: VendorDevice | null): Listing {
+/** Four of NVIDIA, without a restriction. @see behaviour/v7.3.md 5.3 */
+const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f98]);
+
+/**
+ * How the kernel's list has a bridge with this root device.
+ * @param listsNvidia The list is one that has bridges of NVIDIA.
+ */
+export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): Listing {
   if (rootDevice === null) return "not_listed";
   const { vendor, device } = rootDevice;
   if (vendor === GOOGLE) return "any";
+  if (vendor === NVIDIA && listsNvidia) return LISTED_NVIDIA.has(device) ? "any" : "not_listed";
   if (vendor !== INTEL) return "not_listed";
   if (SAME_BRIDGE_ONLY.has(device)) return "same_bridge_only";
   return LISTED.has(device) ? "any" : "not_listed";
@@ -125,7 +137,7 @@ export function checkHostBridges(
 
 /** How a bridge is listed: as it is said outright, or else as its root device is. */
 export function bridgeListing(bridge: HostBridge): Listing {
-  if (bridge.whitelisted === null) return listingOf(bridge.rootDevice);
+  if (bridge.whitelisted === null) return listingOf(bridge.rootDevice, bridge.listsNvidia);
   return bridge.whitelisted ? "any" : "not_listed";
 }
 

@@ -79,3 +79,16 @@ Deno.test("vendor and device are read and written as lspci -n does", () => {
     assertEquals(parseVendorDevice(wrong), null);
   }
 });
+
+Deno.test("since 7.3 the list has four bridges of NVIDIA, for any two of them (v7.3.md 5.3)", () => {
+  const pair = (listsNvidia: boolean, one: string, other: string) =>
+    check(INTEL, bridge(one, { listsNvidia }), bridge(other, { listsNvidia }));
+  for (const device of ["2f95", "2f96", "2f97", "2f98"]) {
+    assertEquals(pair(true, `10de:${device}`, "10de:2f95"), "passes: listed");
+    assertEquals(
+      pair(false, `10de:${device}`, "10de:2f95"),
+      `refused at 10de:${device}: not_listed`,
+    );
+  }
+  assertEquals(pair(true, "10de:2f99", "10de:2f95"), "refused at 10de:2f99: not_listed");
+});

@@ -46,9 +46,12 @@ export interface PciTree {
 /**
  * @throws {ConfigError} When names repeat, or blocks stand where no such thing can be.
  */
-export function buildPciTree(nodes: readonly PciNodeConfig[]): PciTree {
+export function buildPciTree(
+  nodes: readonly PciNodeConfig[],
+  listsNvidia: boolean = false,
+): PciTree {
   checkBlocks(nodes, PCI_ROOT_HOLDS, []);
-  return new TreeBuilder().build(nodes);
+  return new TreeBuilder(listsNvidia).build(nodes);
 }
 
 /** Where a function is to be. */
@@ -68,6 +71,8 @@ class TreeBuilder {
   readonly #devices: PciDevice[] = [];
   readonly #names = new Set<string>();
   readonly #buses = new BusNumbers();
+
+  constructor(private readonly listsNvidia: boolean) {}
 
   build(nodes: readonly PciNodeConfig[]): PciTree {
     const hostBridges: HostBridge[] = [];
@@ -102,6 +107,7 @@ class TreeBuilder {
         (ports.some((port) => port.settings.whitelisted === true) ? true : null),
       rootDevice: vendorDevice === undefined ? null : parseVendorDevice(vendorDevice),
       busOffset: settings.busOffset ?? 0,
+      listsNvidia: this.listsNvidia,
     });
     if (children.length >= MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);

@@ -126,8 +126,8 @@ export class PageFault {
    * @returns How many entries were mapped, or a negative errno.
    */
   run(): number {
-    const { clock } = this.#machine;
-    const deadlineNs = clock.nowNs + PATIENCE_NS;
+    const { clock, kernel: { strategies } } = this.#machine;
+    let deadlineNs = clock.nowNs + PATIENCE_NS;
     for (;;) {
       const begun = this.begin();
       if (begun !== 0) return begun;
@@ -139,7 +139,10 @@ export class PageFault {
       }
       if (read !== 0) return read;
       const mapped = this.map();
-      if (mapped === "again") continue;
+      if (mapped === "again") {
+        if (strategies.rdma.timesEachTry) deadlineNs = clock.nowNs + PATIENCE_NS;
+        continue;
+      }
       return mapped === 0 ? this.mappedEntries : mapped;
     }
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
@@ -244,4 +245,27 @@ Deno.test("hmm_without_dma_device: a map is asked for a device without DMA, and 
       else assertThrows(register, KernelError, "null pointer in hmm_dma_map_alloc()");
     }
   }
+});
+
+Deno.test("a page fault that begins again has a second again on 7.3, and what is left of it on 7.2 (v7.3.md 5.6)", () => {
+  const waited = (kernel: KernelProfile) => {
+    const { access, machine, mm, region, run } = rig({ machine: { kernel } });
+    const mr = region();
+    const range = { start: START, end: virt(START + PAGE), blockable: true };
+    const startNs = machine.clock.nowNs;
+    const read = access(mr, 0, 1);
+    run(1);
+    // For half a second the page table is changing; then it can be read, and changes before it is used.
+    mm.beginChange(range, "asked");
+    run(500);
+    mm.notifiers.end(range.start, range.end);
+    run(1);
+    mm.migrate(START);
+    run(1);
+    mm.beginChange(range, "asked");
+    run(5000);
+    assertEquals([read.done, read.error], [true, "EBUSY"]);
+    return (machine.clock.nowNs - startNs) / 1_000_000;
+  };
+  assertEquals([waited("7.2"), waited("7.3")], [1000, 1500]);
 });

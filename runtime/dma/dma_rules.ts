@@ -6,7 +6,9 @@
 import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
-export interface DmaRules extends Pick<KernelStrategies["dma"], "bouncesPeerMemory"> {
+type Kept = "bouncesPeerMemory" | "translatesMmio";
+
+export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
   /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
   readonly destroysAtOnce: boolean;
   /** `dma_iova_destroy` frees what was reserved; else as much as it is told was mapped. */
@@ -52,6 +54,7 @@ export type BusMark = "dma_flags" | "page_link";
 export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
   return {
     bouncesPeerMemory: dma.bouncesPeerMemory,
+    translatesMmio: dma.translatesMmio,
     destroysAtOnce: dma.destroysAtOnce,
     destroyFreesReservation: dma.destroyFrees === "reservation",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),

@@ -50,6 +50,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "v7.3.1.4",
       doc: "dma_iova_destroy frees all that was reserved, whatever length it is told.",
     },
+    "dma.translatesMmio": {
+      rule: "v7.3.3.1",
+      doc: "MMIO on a directly mapped device goes through the device's range map, as memory does.",
+    },
     "nvme.mapsDataWith": {
       rule: "nvme.2.1",
       doc:
@@ -66,6 +70,18 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
     "rdma.mapsPagesBy": {
       rule: "hmm-rdma-vfio.6",
       doc: "Pages on demand share one range of IO addresses, instead of a mapping for each.",
+    },
+    "rdma.timesEachTry": {
+      rule: "v7.3.5.6",
+      doc: "A page fault that has to begin again begins with all its time again.",
+    },
+    "mm.tellsFaultError": {
+      rule: "v7.3.5.4",
+      doc: "Why a page of a process cannot be had is told as it is, not as EFAULT.",
+    },
+    "peers.listsNvidiaBridges": {
+      rule: "v7.3.5.3",
+      doc: "Four host bridges of NVIDIA may carry traffic between peers.",
     },
     "peers.lendsWithoutPages": { rule: "p2p.9.9", doc: "A BAR can be lent without pages." },
   };

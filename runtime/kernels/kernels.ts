@@ -45,6 +45,11 @@ export interface KernelStrategies {
      * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.4
      */
     readonly destroyFrees: "mapped_length" | "reservation";
+    /**
+     * Without an IOMMU, MMIO has the address that the device's bus has for it, as memory has; else its
+     * physical one, whatever the bus does. @see behaviour/v7.3.md 3.1
+     */
+    readonly translatesMmio: boolean;
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -62,10 +67,21 @@ export interface KernelStrategies {
      * DMA map. @see behaviour/hmm-rdma-vfio.md 2.1, chapter 6
      */
     readonly mapsPagesBy: "single_mappings" | "hmm_dma_map";
+    /**
+     * A page fault whose page table has changed since it was read begins with all its time again; else
+     * there is one end for all its tries. @see behaviour/v7.3.md 5.6
+     */
+    readonly timesEachTry: boolean;
+  };
+  readonly mm: {
+    /** Why a page cannot be had is told as it is; else it is EFAULT. @see behaviour/v7.3.md 5.4 */
+    readonly tellsFaultError: boolean;
   };
   readonly peers: {
     /** A BAR can be lent without pages. @see behaviour/p2p.md 9.9 */
     readonly lendsWithoutPages: boolean;
+    /** The list of host bridges has some of NVIDIA. @see behaviour/v7.3.md 5.3 */
+    readonly listsNvidiaBridges: boolean;
   };
 }
 
@@ -93,11 +109,13 @@ const SCATTERLISTS: KernelStrategies = {
     hasTwoStep: false,
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
+    translatesMmio: false,
   },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
   vfio: { keepsScatterlist: true },
-  rdma: { mapsPagesBy: "single_mappings" },
-  peers: { lendsWithoutPages: false },
+  rdma: { mapsPagesBy: "single_mappings", timesEachTry: false },
+  mm: { tellsFaultError: false },
+  peers: { lendsWithoutPages: false, listsNvidiaBridges: false },
 };
 
 const TWO_STEP: KernelStrategies = {
@@ -114,16 +132,26 @@ const TWO_STEP: KernelStrategies = {
     hasTwoStep: true,
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
+    translatesMmio: false,
   },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
   vfio: { keepsScatterlist: false },
-  rdma: { mapsPagesBy: "hmm_dma_map" },
-  peers: { lendsWithoutPages: true },
+  rdma: { mapsPagesBy: "hmm_dma_map", timesEachTry: false },
+  mm: { tellsFaultError: false },
+  peers: { lendsWithoutPages: true, listsNvidiaBridges: false },
 };
 
 const DESTROYS_AT_ONCE: KernelStrategies = {
   ...TWO_STEP,
-  dma: { ...TWO_STEP.dma, destroysAtOnce: true, destroyFrees: "reservation" },
+  dma: {
+    ...TWO_STEP.dma,
+    destroysAtOnce: true,
+    destroyFrees: "reservation",
+    translatesMmio: true,
+  },
+  rdma: { ...TWO_STEP.rdma, timesEachTry: true },
+  mm: { tellsFaultError: true },
+  peers: { ...TWO_STEP.peers, listsNvidiaBridges: true },
 };
 
 /** What all of 7.2 and 7.3 have. */

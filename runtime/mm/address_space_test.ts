@@ -2,6 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";
 import { ERRNO } from "../errno.ts";
+import { ArmedFault, FAULT } from "../faults.ts";
+import type { KernelProfile } from "../kernels/kernels.ts";
 import { AddressSpace } from "./address_space.ts";
 import { HUGE_ORDER } from "./process_pages.ts";
 import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
@@ -191,4 +193,28 @@ Deno.test("areas do not overlap, are cut, and end with the process", () => {
   mm.faultIn(START, true);
   mm.exit();
   assertEquals([mm.alive, mm.presentPages, mm.areas.length], [false, 0, 0]);
+});
+
+Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-only area is EPERM in all (v7.3.md 5.4)", () => {
+  const ends = (kernel: KernelProfile) => {
+    const bench = testBench({ machine: { kernel } });
+    const mm = new AddressSpace(bench.machine);
+    mm.map({ start: START, sizeBytes: PAGE, writable: true, order: 0 });
+    mm.map({ start: at(START + PAGE), sizeBytes: PAGE, writable: false, order: 0 });
+    const fault = (start: VirtAddr) =>
+      hmmRangeFault(bench.machine, {
+        mm,
+        notifier: null,
+        sequence: 0,
+        list: new HmmPfnList(1),
+        firstIndex: 0,
+        start,
+        pages: 1,
+        wanted: VALID + WRITE,
+      });
+    bench.machine.armFault(new ArmedFault(FAULT.alloc_pages, 1, 1));
+    return [fault(START), fault(at(START + PAGE))];
+  };
+  assertEquals(ends("7.2"), [-ERRNO.EFAULT, -ERRNO.EPERM]);
+  assertEquals(ends("7.3"), [-ERRNO.ENOMEM, -ERRNO.EPERM]);
 });

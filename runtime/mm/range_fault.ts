@@ -47,7 +47,7 @@ export interface RangeFault {
  * read; what `faultIn` says about the first page that cannot be had as wanted.
  */
 export function hmmRangeFault(machine: Machine, range: RangeFault): number {
-  const walk = new RangeWalk(range);
+  const walk = new RangeWalk(machine, range);
   const error = walk.run();
   const { events } = machine;
   if (events.tick(FAULT_EVENT)) {
@@ -81,9 +81,11 @@ class RangeWalk {
   /** The page that is next. */
   #page = 0;
   readonly #range: RangeFault;
+  readonly #tellsError: boolean;
 
-  constructor(range: RangeFault) {
+  constructor(machine: Machine, range: RangeFault) {
     this.#range = range;
+    this.#tellsError = machine.kernel.strategies.mm.tellsFaultError;
   }
 
   run(): number {
@@ -175,7 +177,7 @@ class RangeWalk {
       const virt = start + page * PAGE_SIZE_BYTES;
       const before = mm.pageAt(virt);
       const error = mm.faultIn(virt, write);
-      if (error !== 0) return error;
+      if (error !== 0) return this.#tellsError ? error : -ERRNO.EFAULT;
       if (before === null || write && !before.writable) this.brought++;
     }
     return 0;

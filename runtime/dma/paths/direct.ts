@@ -16,6 +16,7 @@ import {
   directBranch,
   MAP_FAILURE,
   type MapBranch,
+  mmioAddress,
   reaches,
   UNTOUCHABLE,
 } from "./map_branch.ts";
@@ -51,7 +52,7 @@ export function directMapPhys(
       // The unencrypted address of a shared page is its address.
       return directAddress(dev, phys);
     case "mmio":
-      return phys as number as DmaAddr;
+      return mmioAddress(machine, dev, phys);
     case "bounce":
       return bounce(machine, dev, phys, sizeBytes, dir, attrs);
     case "overflow":

@@ -19,7 +19,7 @@ const ERROR = DMA_MAPPING_ERROR;
 export type MapOutcome =
   /** The buffer's own address as the device's bus has it. */
   | "direct"
-  /** The physical address, whatever the bus does to memory. */
+  /** MMIO: its physical address, or the one that the device's bus has for it. */
   | "mmio"
   /** A copy in the pool. */
   | "bounce"
@@ -80,7 +80,7 @@ const BRANCH = {
     "mmio_reached",
     "mmio",
     "dma.2.1.4",
-    "MMIO in reach of the device: its physical address.",
+    "MMIO in reach of the device: its own address.",
   ),
   MMIO_UNREACHABLE: branch(
     "mmio_unreachable",
@@ -222,6 +222,11 @@ export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
 }
 
+/** The same for MMIO, which not every release takes through the bus. @see behaviour/v7.3.md 3.1 */
+export function mmioAddress(machine: Machine, dev: DmaDevice, phys: number): DmaAddr {
+  return machine.dma.rules.translatesMmio ? directAddress(dev, phys) : phys as DmaAddr;
+}
+
 /** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
 export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
   return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
@@ -244,7 +249,8 @@ export function directBranch(
     }
   } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;
   if ((attrs & MMIO) !== 0) {
-    return reaches(dev, phys, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
+    const at = mmioAddress(machine, dev, phys);
+    return reaches(dev, at, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
   }
   const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
   if (shared) return reached ? BRANCH.SHARED_REACHED : BRANCH.SHARED_UNREACHABLE;

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { EventName } from "../../event_vocabulary.ts";
+import type { KernelProfile } from "../../kernels/kernels.ts";
 import type { QuirkSet } from "../../kernels/quirks.ts";
 import type { MachineConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
@@ -368,4 +369,28 @@ Deno.test("largest mappings follow from who bounces (dma.md 1.7, ch. 1 assertion
   assertEquals(max({}), Number.MAX_SAFE_INTEGER);
   assertEquals(max({ pool: "none", device: { maskBits: 32 } }), Number.MAX_SAFE_INTEGER);
   assertEquals(new DmaDevice("dev", { ranges: [HIGH] }).rangeMap?.ranges.length, 1);
+});
+
+Deno.test("MMIO goes through the device's range map since 7.3, and is an error where that has no place for it (v7.3.md 3.1)", () => {
+  const ranges = [{
+    cpuPhys: 0x8000_0000 as PhysAddr,
+    dma: 0x1000_0000 as DmaAddr,
+    sizeBytes: 0x1000_0000,
+  }];
+  const mapped = (kernel: KernelProfile, phys: number, more: DmaDeviceOptions = { ranges }) => {
+    const { dev, machine } = testBench({
+      iommu: { mode: "off" },
+      machine: { kernel },
+      device: more,
+    });
+    return machine.dma.dmaMapResource(dev, phys as PhysAddr, 4096, DMA_TO_DEVICE);
+  };
+  assertEquals([mapped("7.2", 0x8000_2000), mapped("7.3", 0x8000_2000)], [
+    0x8000_2000,
+    0x1000_2000,
+  ]);
+  assertEquals(mapped("7.2", 0xa000_0000), 0xa000_0000);
+  assertEquals(mapped("7.3", 0xa000_0000), DMA_MAPPING_ERROR);
+  // Without ranges, as usual, it is the same address.
+  assertEquals(mapped("7.3", 0xa000_0000, {}), 0xa000_0000);
 });
