@@ -68,8 +68,11 @@ export const EXPLAIN = command({
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../package/places.ts");
-    const { describeLanguage, languageNames } = await import("../repl/describe_name.ts");
-    const found = explain(question, readRulePage, languageNames());
+    const { describeLanguage, languageNames, membersLike } = await import(
+      "../repl/describe_name.ts"
+    );
+    const names = [...languageNames(), ...membersLike(question)];
+    const found = explain(question, readRulePage, names);
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);
     if (!found.found && builtin === null) return refuse(found.message, screen);

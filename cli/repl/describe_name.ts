@@ -16,7 +16,7 @@ import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { wrappedPairs, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
-import { findField, findMethod } from "../../lang/values/types.ts";
+import { findField, findMethod, memberNames } from "../../lang/values/types.ts";
 import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
@@ -34,7 +34,7 @@ export function describeName(name: string, { session, columns }: Describer): str
     describeBuiltin(name, columns);
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return [...found ?? [], ...keys];
-  const [nearest] = nearestNames(name, knownNames(session), 1);
+  const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   return [`Nothing is called "${name}"${hint}`];
 }
@@ -48,7 +48,15 @@ export function* knownNames(session: Session): Generator<string> {
   yield* languageNames();
 }
 
-/** Names of functions, statements, types, constants and members, without a session's own. */
+/** The members of all types, behind what a name has before its last dot. */
+export function* membersLike(name: string): Generator<string> {
+  const owner = name.slice(0, name.lastIndexOf(".") + 1);
+  for (const type of TYPES.values()) {
+    if (!OF_EVENTS.has(type)) { for (const member of memberNames(type)) yield owner + member; }
+  }
+}
+
+/** Names of functions, statements, types and constants, without a session's own. */
 export function* languageNames(): Generator<string> {
   yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();

@@ -254,6 +254,8 @@ Deno.test("?name tells methods of a thing nobody knows, whole and in 80 columns"
     const wide = text.filter((line) => line.length > 80 || line.includes("…"));
     assertEquals(wide, [], name);
   }
+  const misspelt = await talk(MACHINE, "?buf.slic");
+  assertStringIncludes(misspelt.last, 'did you mean "buf.slice"?');
   const { last } = await talk(MACHINE, "?buf.slice");
   assertStringIncludes(last, "buffer.slice(range) → a buffer");
   assertStringIncludes(last, "bytes.slice(range) → bytes");
