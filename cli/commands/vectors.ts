@@ -10,7 +10,7 @@ const DEFAULT_SEED = 1;
 
 export const VECTORS = command({
   name: "vectors",
-  brief: "Write test vectors for other builders of NVMe commands.",
+  brief: "Write test vectors for other builders of NVMe commands, or for controllers.",
   description:
     "Writes JSON: memory segments and limits, and what must come of them: requests, mapped " +
     "ranges, PRP lists, SGLs, IO addresses, statuses, for both releases in every mode. The edges " +
