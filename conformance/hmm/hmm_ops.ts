@@ -25,8 +25,8 @@ import { entriesOf, ReportedEntries, runsOf, sameEntry, wishOf, writeEntry } fro
 
 type Answer = Record<string, Json>;
 
-/** A fault answers -EBUSY, and is repeated, no more often than this. */
-const MOST_TRIES = 100;
+/** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
+const MOST_TRIES = 1000;
 
 /** Calls whose lines have the state of the range, as it is afterwards. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
@@ -60,7 +60,10 @@ export class HmmOps {
 
   /** The program of a case begins: what the one before it had is gone. */
   begin(): void {
-    for (const { mm } of this.#maps.values()) mm?.exit();
+    for (const { mm, notifier } of this.#maps.values()) {
+      if (notifier !== null) mm?.notifiers.remove(notifier);
+      mm?.exit();
+    }
     this.#maps.clear();
   }
 
