@@ -24,9 +24,6 @@ const KERNEL_MMIO = 16;
 const KERNEL_CACHE = 4;
 const READ_AND_WRITE = 3;
 
-/** What the kernel says without the stack of a warning: the record has none of it. */
-const NO_WARNING = /^(pci_p2pdma_|swiotlb_full$)/;
-
 /** What a call is about, as far as lines below it tell of it. */
 export interface Around {
   /** The range that is linked into, and what at: buffers that bounce are told by IO address. */
@@ -251,7 +248,7 @@ export class InnerLines {
         this.#addCopy(number("tlb_phys"), number("size_bytes"), of.direction === "in");
         break;
       case "kernel.warn":
-        this.#addWarning(of.at as string);
+        this.#addWarning(of.at as string, of.log !== null);
         break;
       default:
         this.#enter(event.name, of);
@@ -342,14 +339,15 @@ export class InnerLines {
     else this.#push(line);
   }
 
-  #addWarning(at: string): void {
+  /** @param isMessage It has no stack: the record has none of these but one. */
+  #addWarning(at: string, isMessage: boolean): void {
     if (at === "iommu_dma_alloc_iova") {
       const { lastAddress } = this.dev;
       const last = Math.min(lastAddress, this.dev.domain?.table.lastAddress ?? lastAddress);
       this.#push({ op: "message", bits: this.#words.recordedBits(Math.log2(last + 1)) });
       return;
     }
-    if (NO_WARNING.test(at)) return;
+    if (isMessage) return;
     const [site, within] = WARN_SITES[at] ?? [`unknown place "${at}"`, this.#call];
     this.#push({ op: "warn", site, function: within });
   }
