@@ -4,13 +4,16 @@
  * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
  * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
  */
+import { givenTable } from "./given_table.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";
 
 const USAGE = `usage: deno task conformance [--data DIR] [--json] [FILTER]
+       deno task conformance --given
 
   --data DIR   a folder with the layout of tests/golden (default: tests/golden)
   --json       one JSON object: {"groups":[…],"agree":N,"total":M}
+  --given      print what of a record the replay is given, and what it leaves out
   FILTER       only groups whose name contains this text`;
 
 interface Options {
@@ -62,6 +65,10 @@ function sum(results: readonly GroupResult[], key: "agree" | "total"): number {
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     console.log(USAGE);
+    return 0;
+  }
+  if (args.includes("--given")) {
+    for (const line of givenTable()) console.log(line);
     return 0;
   }
   const options = parseOptions(args);

@@ -1,5 +1,12 @@
 /** Builds the machine of a recorded defect, and brings its disk up. */
-import { alignDown, GIB, KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
+import {
+  alignDown,
+  GIB,
+  KIB,
+  MIB,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../runtime/address.ts";
 import { ArmedFault, FAULT, FAULT_POINTS } from "../../runtime/faults.ts";
 import {
   defaultMachineConfig,
@@ -7,7 +14,7 @@ import {
   type MachineConfig,
   swiotlbConfig,
 } from "../../runtime/machine_config.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
@@ -66,7 +73,7 @@ export function defectHost(captured: DefectCase): DefectHost {
       metadataSgl: controller.metadata_sgl,
       maxQueues: 1,
     },
-    maxSectorsKb: limits.max_sectors_kb,
+    maxSectorsKb: writtenMaxSectorsKb(captured),
   });
   host.controller.interrupt = host.driver;
   host.driver.bringUp();
@@ -77,6 +84,13 @@ export function defectHost(captured: DefectCase): DefectHost {
     iovas: dev.domain === null ? null : new GivenIovas(dev.domain),
     slots: new GivenSlots(machine, POOL_BYTES),
   };
+}
+
+/** A soft limit above the release's default is one that somebody wrote; any other must come out. */
+function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
+  const { max_sectors_kb: written } = captured.machine.limits;
+  const { softCapSectors } = KERNELS[profileOfCase(captured)].strategies.block;
+  return written > (softCapSectors * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
 /** The scenarios with peer memory name the tree by their own name. */

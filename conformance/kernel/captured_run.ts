@@ -70,7 +70,7 @@ export function replayRun(run: CapturedRun): RunResults {
   const cases = [...regular, ...anomalies].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
   const count = new RunCount(caseGroup, new Set(anomalies.map(({ id }) => id)));
   const lines = new GroupCount(historyGroup);
-  const host = hostOf(environment, profile, cases.flatMap(({ request }) => request.bios.flat()));
+  const host = hostOf(environment, profile, memoryOf(cases));
   const outcomes = isDifference(host)
     ? allDiffer(run, host, count, lines)
     : follow(host, cases, history, count, lines);
@@ -80,6 +80,11 @@ export function replayRun(run: CapturedRun): RunResults {
     history: history && lines.result(),
     outcomes,
   };
+}
+
+/** All memory of the requests, those left out that are no requests. */
+function memoryOf(cases: readonly CaptureCase[]): readonly Extent[] {
+  return cases.flatMap(({ request: { bios } }) => Array.isArray(bios) ? bios.flat() : []);
 }
 
 function follow(

@@ -119,6 +119,7 @@ export class HistoryReplay {
         this.#follow(line);
       } catch (error) {
         this.#count(line, { path: "", expected: "a replay", got: (error as Error).message }, null);
+        this.#next = Math.max(this.#next, line + 1);
       }
     }
     for (const line of this.#lines.left) {
@@ -170,7 +171,7 @@ export class HistoryReplay {
     for (; this.#next < events.length; this.#follow(this.#next++)) {
       const event = events[this.#next]!;
       if (event[0] === kind) {
-        this.#machine.cpu = event[1] as number;
+        this.#goToCpu(event[1]);
         return this.#next++;
       }
       if (event[0] === "complete" && this.#mapping.includes(event[1] as number)) return -1;
@@ -230,7 +231,7 @@ export class HistoryReplay {
         this.#unmap(number(1), number(2));
         break;
       case "fq_timer":
-        this.#machine.cpu = number(1);
+        this.#goToCpu(number(1));
         this.#lines.inTimer(true, () => this.replay.aside(() => this.#expireFlushTimer()));
         break;
       default:
@@ -262,10 +263,19 @@ export class HistoryReplay {
     this.counts.cases.add(captured.id, difference, ruleOf(difference));
   }
 
+  /** What comes now happens on this CPU. */
+  #goToCpu(cpu: unknown): void {
+    const { cpus } = this.#machine.config;
+    if (typeof cpu !== "number" || !(cpu >= 0 && cpu < cpus)) {
+      throw new Error(`CPU ${cpu} is none of ${cpus}`);
+    }
+    this.#machine.cpu = cpu;
+  }
+
   /** A completion's own line names no CPU; what it gives back does, on the next line. */
   #goToCpuOfRelease(): void {
     const next = this.#events[this.#next];
-    if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#machine.cpu = next[1] as number;
+    if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
   }
 
   /**
@@ -324,7 +334,8 @@ export class HistoryReplay {
    */
   #released(line: number): void {
     const event = this.#events[line]!;
-    const cpu = this.#machine.cpu = event[1] as number;
+    this.#goToCpu(event[1]);
+    const { cpu } = this.#machine;
     let got = this.#lines.next(cpu);
     if (got === null) {
       this.replay.aside(() => this.#releaseOutside(event));

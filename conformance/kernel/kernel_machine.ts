@@ -109,7 +109,9 @@ function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
 }
 
 /** Metadata of a block in a buffer of its own. */
-function separateMetadataBytes({ metadata_bytes = 0, metadata_extended }: CaptureConfig): Bytes {
+export function separateMetadataBytes(
+  { metadata_bytes = 0, metadata_extended }: CaptureConfig,
+): Bytes {
   return metadata_extended === true ? 0 : metadata_bytes;
 }
 

@@ -10,7 +10,7 @@ import { type Bio, BIO_FLAG, type BlockOp } from "../../runtime/block/bio.ts";
 import { blockRules } from "../../runtime/block/block_rules.ts";
 import type { BlockRequest } from "../../runtime/block/request.ts";
 import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { firstDifference, type Json } from "../difference.ts";
+import { type Difference, firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf, isDifference } from "../kernel/captured_run.ts";
 import {
@@ -21,6 +21,7 @@ import {
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
 import { callResult, REFUSED } from "./call_outcome.ts";
+import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
 import { LostRequests } from "../kernel/lost_requests.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
@@ -59,7 +60,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
-  for (const group of chunk(calls, sameGroup)) {
+  const replay = (group: readonly CapturedCall[]) => {
     const model = new SubmissionModel(limits, rules, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
@@ -71,17 +72,35 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
       );
       burst.forEach((call, index) => refused.set(call, outcomes[index]!));
     }
-    for (const call of group) {
+    return group.map((call) => {
       const cases = expected.get(call)!;
       const sent = model.sent.filter((request) => belongsTo(request, call, blockSectors));
       const requests = lost.withoutLost(sent, cases);
       const ends = cases.flatMap(({ id }) => outcomes.get(id) ?? []);
-      const difference = firstDifference(expectedForm(call, cases), {
+      return firstDifference(expectedForm(call, cases), {
         ...callResult(call, refused.get(call)! ? REFUSED : 0, ends),
         requests: requestForms(requests, cases, blockSectors),
       });
-      count.add(`submission ${call.submission}`, difference, RULE);
+    });
+  };
+  for (const group of chunk(calls, sameGroup)) {
+    const differences = attempt(group, replay);
+    for (const [index, { submission }] of group.entries()) {
+      count.add(`submission ${submission}`, differences[index] ?? null, RULE);
     }
+  }
+}
+
+/** Calls that the model breaks on differ, and do not stop the others. */
+function attempt(
+  group: readonly CapturedCall[],
+  replay: (group: readonly CapturedCall[]) => readonly (Difference | null)[],
+): readonly (Difference | null)[] {
+  try {
+    return replay(group);
+  } catch (error) {
+    const got = (error as Error).message;
+    return group.map(() => ({ path: "", expected: "a replay", got }));
   }
 }
 
@@ -164,7 +183,7 @@ function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
         nr_phys_segments: request.nr_phys_segments,
       };
       // A passthrough command's metadata lies in the caller's memory, which is not given.
-      if (request.user_command !== true) {
+      if (request.user_command !== true || separateMetadataBytes(captured.config) === 0) {
         form["nr_integrity_segments"] = request.nr_integrity_segments;
       }
       if (request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.phys_gap_bit;
@@ -193,7 +212,9 @@ function requestForms(
       bios: ranges === null ? request.bios.map(extentsOf) : [[[ranges.phys, ranges.sizeBytes]]],
       nr_phys_segments: request.nrPhysSegments,
     };
-    if (!request.userCommand) form["nr_integrity_segments"] = request.nrIntegritySegments;
+    if (!request.userCommand || request.limits.metadataBytes === 0) {
+      form["nr_integrity_segments"] = request.nrIntegritySegments;
+    }
     if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
     if (captured?.request.segments !== undefined) {
       form["segments"] = request.segments().map(extentOf);

@@ -59,7 +59,7 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
   let broken: Difference | null = null;
   for (const [index, line] of lines.entries()) {
     const whole = broken === null;
-    broken ??= model.run(line);
+    broken ??= attempt(model, line);
     // A line without a result cannot agree, but where the model stumbles over one, it counts.
     const stumbled = whole && broken !== null;
     if (stumbled || kind.results.some((field) => field in line)) {
@@ -67,4 +67,13 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
     }
   }
   return count.result();
+}
+
+/** A line that the model breaks on is one that differs. */
+function attempt(model: TraceModel, line: TraceLine): Difference | null {
+  try {
+    return model.run(line);
+  } catch (error) {
+    return { path: "op", expected: "an answer", got: (error as Error).message };
+  }
 }

@@ -1,0 +1,62 @@
+/** Reads captured runs for tests, and parts of them. */
+import { parseJson, parseLines, readGoldenText } from "../conformance/golden_files.ts";
+import { type CapturedRun, replayRun } from "../conformance/kernel/captured_run.ts";
+import {
+  type CaptureCase,
+  type CaptureEnvironment,
+  type CaptureHistory,
+  caseNumber,
+} from "../conformance/kernel/kernel_data.ts";
+
+/** Where the captures of kernels are. */
+export const KERNEL = "tests/golden/kernel";
+
+/** Lines of what a request's end gives back. */
+export const GIVEN_BACK: ReadonlySet<string> = new Set([
+  "release",
+  "free",
+  "free_tree",
+  "swiotlb_unmap",
+]);
+
+/** The descriptions of all runs, by name. */
+export async function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvironment>>> {
+  return parseJson(await readGoldenText(`${KERNEL}/limits.json`), "limits.json");
+}
+
+/** A run with its history, if it has one; its requests in the order of their numbers. */
+export async function readRun(name: string): Promise<CapturedRun> {
+  const lines = parseLines<CaptureCase>(await readGoldenText(`${KERNEL}/${name}.jsonl.gz`));
+  const path = `${KERNEL}/history/${name}.json.gz`;
+  const hasHistory = await Deno.stat(path).then(() => true, () => false);
+  return {
+    name,
+    environment: (await readEnvironments())[name]!,
+    regular: lines.toSorted((a, b) => caseNumber(a.id) - caseNumber(b.id)),
+    anomalies: [],
+    history: hasHistory ? parseJson<CaptureHistory>(await readGoldenText(path), path) : null,
+  };
+}
+
+/** The beginning of a run up to the end of one of its requests, by index. */
+export function beginningOf(run: CapturedRun, last: number): CapturedRun {
+  const { history, regular } = run;
+  const index = Math.min(last, regular.length - 1);
+  if (history === null) return { ...run, regular: regular.slice(0, index + 1) };
+  const number = caseNumber(regular[index]!.id);
+  let end = 1 + history.events.findLastIndex(([kind, id]) => kind === "complete" && id === number);
+  while (GIVEN_BACK.has(history.events[end]?.[0] ?? "")) end++;
+  const events = history.events.slice(0, end);
+  const begun = new Set(events.filter(([kind]) => kind === "request").map(([, id]) => id));
+  return {
+    ...run,
+    regular: regular.filter(({ id }) => begun.has(caseNumber(id))),
+    history: { ...history, events },
+  };
+}
+
+/** Whether anything of a run differs: a request, or a line of its history. */
+export function runDiffers(run: CapturedRun): boolean {
+  const { cases, history } = replayRun(run);
+  return [cases, history].some((result) => result !== null && result.agree < result.total);
+}

@@ -1,0 +1,291 @@
+/**
+ * Changes each field of each kind of record once: the case must differ then, unless the table of
+ * what is given and left out has the field (conformance/given.ts, docs/conformance.md).
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { DefectCase } from "../conformance/defects/defect_data.ts";
+import { replayDefects } from "../conformance/defects/defect_replay.ts";
+import { type Exception, exceptionOf, EXCEPTIONS, type RecordKind } from "../conformance/given.ts";
+import { givenTable } from "../conformance/given_table.ts";
+import { listGoldenFiles, parseLines, readGoldenText } from "../conformance/golden_files.ts";
+import { GroupCount, type GroupResult } from "../conformance/group_result.ts";
+import {
+  type CapturedRun,
+  compareDescription,
+  replayRun,
+} from "../conformance/kernel/captured_run.ts";
+import { type CaptureHistory, caseNumber } from "../conformance/kernel/kernel_data.ts";
+import { profileOf } from "../conformance/kernel/kernel_machine.ts";
+import type { CapturedCall, TracedCase } from "../conformance/submission/submission_data.ts";
+import {
+  type CapturedSubmissions,
+  replaySubmissions,
+} from "../conformance/submission/submission_replay.ts";
+import { replayTrace } from "../conformance/traces/traces.ts";
+import type { TraceLine } from "../conformance/traces/iova_trace.ts";
+import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
+import { changesOf, type RecordedChange } from "./recorded_fields.ts";
+
+const GOLDEN = "tests/golden";
+
+/** Runs that have all kinds of lines between them, with and without a history. */
+const RUNS = [
+  "v7.2-strict-ms8-msgl",
+  "v7.2-lazy-untrusted",
+  "v7.2-lazy-smp2",
+  "v7.2-lazy-fast",
+  "v7.2-none-nosgl",
+  "v7.2-none-ms8-msgl",
+  "v7.2-lazy-p2pbridge",
+  "v7.2-none-p2punsupported",
+  "v7.2-none-schedmq-deadline",
+  "v7.2-none-nosgl-mdts0-big",
+  "v6.12-strict-ms8",
+  "v6.12-swiotlb",
+  "v6.12-none-sglt0",
+  "v7.3-lazy-sglt0",
+  "v7.3-none-ms8",
+];
+
+/** As many requests of a run show all kinds of lines that its history has. */
+const HISTORY_REQUESTS = 60;
+
+/** As many requests of a run show what its description leads to. */
+const DESCRIBED_REQUESTS = 20;
+
+/** Runs whose system calls have all kinds of fields between them. */
+const CALLED_RUNS = [
+  "v7.2-none-p2punsupported",
+  "v7.2-none-ms8-msgl",
+  "v6.12-none-nosgl",
+  "v7.3-none-ms8",
+  "v7.2-none-schedmq-deadline",
+];
+
+/** Arguments of traces are not changed: they may become what no machine has. */
+function isOfTrace({ record }: Exception): boolean {
+  return record.endsWith(" trace");
+}
+
+function recordOfTrace(group: string): RecordKind | null {
+  if (group.startsWith("pagetable/")) return "page-table trace";
+  if (group.startsWith("swiotlb/")) return "bounce-pool trace";
+  if (group.startsWith("iova/dma-")) return "mapping trace";
+  return group.startsWith("iova/") ? "allocator trace" : null;
+}
+
+/** What changing fields showed. */
+class Findings {
+  readonly wrong: string[] = [];
+  /** Exceptions that a field was found for, and given ones whose change had an effect. */
+  readonly met = new Set<number>();
+  readonly effective = new Set<number>();
+  readonly #seen = new Set<string>();
+  changes = 0;
+
+  /** The fields of a record that no record of its kind has had. */
+  fresh<T>(kind: string, record: T, called = ""): RecordedChange<T>[] {
+    return [...changesOf(record, called)].filter(({ name }) => {
+      const key = `${kind} ${name}`;
+      if (this.#seen.has(key)) return false;
+      this.#seen.add(key);
+      return true;
+    });
+  }
+
+  /** Notes that a field stands in the table, if it does. */
+  isListed(record: RecordKind, name: string): boolean {
+    const index = exceptionOf(record, name, false);
+    if (index >= 0) this.met.add(index);
+    return index >= 0;
+  }
+
+  /** Holds a change's outcome against the table. */
+  note(record: RecordKind, place: string, name: string, hasHistory: boolean, differs: boolean) {
+    this.changes++;
+    const index = exceptionOf(record, name, hasHistory);
+    if (index < 0) {
+      if (!differs) this.wrong.push(`${place}: nobody notices a changed ${name}`);
+      return;
+    }
+    this.met.add(index);
+    if (differs) this.effective.add(index);
+    if (differs && EXCEPTIONS[index]!.treatment === "left out") {
+      this.wrong.push(`${place}: ${name} is said to be left out, but is not`);
+    }
+  }
+}
+
+function disagrees({ agree, total }: GroupResult): boolean {
+  return agree < total;
+}
+
+/** Runs of one kind are replayed alike: of one release, with or without a scheduler and a history. */
+function kindOf({ environment, history }: CapturedRun): string {
+  const { config: { scheduler = "none" }, kernel } = environment;
+  return `${kernel.slice(0, 4)} ${scheduler} ${history !== null}`;
+}
+
+function changeRequests(run: CapturedRun, findings: Findings): void {
+  for (const [index, captured] of run.regular.entries()) {
+    const changes = findings.fresh(kindOf(run), captured);
+    if (changes.length === 0) continue;
+    const part = beginningOf(run, index);
+    assertEquals(runDiffers(part), false, captured.id);
+    for (const { apply, name } of changes) {
+      const changed = apply(captured);
+      const regular = part.regular.map((each) => each === captured ? changed : each);
+      const differs = runDiffers({ ...part, regular });
+      findings.note("request", captured.id, name, run.history !== null, differs);
+    }
+  }
+}
+
+/** Lines of a history that are the work of a request we know, or that name what there is. */
+function isOwnLine(events: CaptureHistory["events"], index: number, cases: ReadonlySet<number>) {
+  const [kind] = events[index]!;
+  if (!GIVEN_BACK.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
+  const begins = GIVEN_BACK.has(kind) ? "complete" : "request";
+  const before = events.slice(0, index).findLast(([word]) => word === begins);
+  return before !== undefined && cases.has(before[1] as number);
+}
+
+function changeHistory(run: CapturedRun, findings: Findings): void {
+  const { history, regular } = run;
+  if (history === null) return;
+  const cases = new Set(regular.map(({ id }) => caseNumber(id)));
+  const { events, ...head } = history;
+  const kind = `history ${kindOf(run)}`;
+  const note = (name: string, changed: CaptureHistory) =>
+    findings.note("history", run.name, name, true, runDiffers({ ...run, history: changed }));
+  for (const { apply, name } of findings.fresh(kind, head)) {
+    note(name, { ...history, ...apply(head) });
+  }
+  for (const [index, line] of events.entries()) {
+    if (!isOwnLine(events, index, cases)) continue;
+    for (const { apply, name } of findings.fresh(kind, line, `events.${line[0]}`)) {
+      note(name, { ...history, events: events.with(index, apply(line)) });
+    }
+  }
+}
+
+/** Descriptions: what follows from them must go on agreeing, and so must a few requests. */
+function changeDescription(run: CapturedRun, findings: Findings): void {
+  const few = beginningOf(run, DESCRIBED_REQUESTS);
+  for (const { apply, name } of findings.fresh(`run ${kindOf(run)}`, run.environment)) {
+    const environment = apply(run.environment);
+    const differs = compareDescription(environment) !== null || runDiffers({ ...few, environment });
+    findings.note("run", run.name, name, run.history !== null, differs);
+  }
+}
+
+/** System calls, and what of the requests that came of them must come out. */
+async function changeCalls(run: CapturedRun, findings: Findings): Promise<void> {
+  const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
+  const calls = parseLines<CapturedCall>(await readGoldenText(path));
+  const cases = run.regular as readonly TracedCase[];
+  const { environment } = run;
+  const profile = profileOf(environment.kernel)!;
+  const { outcomes } = replayRun(run);
+  const differs = (changed: Partial<CapturedSubmissions>) => {
+    const count = new GroupCount(run.name);
+    replaySubmissions({ environment, profile, calls, cases, outcomes, ...changed }, count);
+    return count.differs;
+  };
+  assertEquals(differs({}), false, run.name);
+  for (const call of calls) {
+    for (const { apply, name } of findings.fresh(`calls ${kindOf(run)}`, call)) {
+      const changed = calls.map((each) => each === call ? apply(call) : each);
+      findings.note("system call", run.name, name, true, differs({ calls: changed }));
+    }
+  }
+  for (const captured of cases) {
+    if (captured.request.submissions === undefined) continue;
+    const { request } = captured;
+    for (const { apply, name } of findings.fresh(`called ${kindOf(run)}`, request, "request")) {
+      const other = { ...captured, request: apply(request) };
+      const changed = cases.map((each) => each === captured ? other : each);
+      findings.note("system call", captured.id, name, true, differs({ cases: changed }));
+    }
+  }
+}
+
+function changeDefects(cases: readonly DefectCase[], findings: Findings): void {
+  for (const captured of cases) {
+    for (const { apply, name } of findings.fresh("defects", captured)) {
+      const result = replayDefects("defects", [apply(captured)]);
+      findings.note("defect", captured.id, name, false, disagrees(result));
+    }
+  }
+}
+
+function changeTrace(
+  record: RecordKind,
+  group: string,
+  lines: readonly TraceLine[],
+  findings: Findings,
+): void {
+  for (const [index, line] of lines.entries()) {
+    for (const { apply, name } of findings.fresh(record, line, line.op)) {
+      // An argument may be one that no machine has.
+      if (findings.isListed(record, name)) continue;
+      const changed = lines.slice(0, index + 1).with(index, apply(line));
+      const { firstDifference } = replayTrace(group, changed);
+      findings.note(record, `${group}:${index + 1}`, name, false, firstDifference !== null);
+    }
+  }
+}
+
+/** Which requests were submitted together, and in which order, decides for many what one does not show. */
+function changeOrder(run: CapturedRun, findings: Findings): void {
+  for (const name of ["group", "submissions"] as const) {
+    const regular = run.regular.map((captured) => {
+      const { [name]: _, ...request } = captured.request;
+      return { ...captured, request };
+    });
+    findings.note("request", run.name, `request.${name}`, false, runDiffers({ ...run, regular }));
+  }
+}
+
+Deno.test("a changed field of any kind of record makes its case differ, or stands in the table", async (t) => {
+  const findings = new Findings();
+  for (const name of RUNS) {
+    await t.step(name, async () => {
+      const run = await readRun(name);
+      changeRequests(run, findings);
+      changeDescription(run, findings);
+      changeHistory(beginningOf(run, HISTORY_REQUESTS), findings);
+    });
+  }
+  await t.step("the order of submission", async () => {
+    changeOrder(await readRun("v7.2-none-schedmq-deadline"), findings);
+  });
+  for (const name of CALLED_RUNS) {
+    await t.step(`${name}, system calls`, async () => changeCalls(await readRun(name), findings));
+  }
+  await t.step("defects", async () => {
+    const text = await readGoldenText(`${GOLDEN}/defects/cases.jsonl`);
+    changeDefects(parseLines<DefectCase>(text), findings);
+  });
+  for (const { group, path } of listGoldenFiles(GOLDEN)) {
+    const record = recordOfTrace(group);
+    if (record === null) continue;
+    await t.step(group, async () => {
+      const lines = parseLines<TraceLine>(await readGoldenText(path));
+      changeTrace(record, group, lines, findings);
+    });
+  }
+  assertEquals(findings.wrong, []);
+  assert(findings.changes > 2000, `only ${findings.changes} changes`);
+  const idle = EXCEPTIONS.filter((exception, index) =>
+    !findings.met.has(index) ||
+    (exception.treatment === "given" && !findings.effective.has(index) && !isOfTrace(exception))
+  );
+  assertEquals(idle, [], "entries of the table that no record has, or that change nothing");
+});
+
+Deno.test("docs/conformance.md shows the table that the replay goes by", () => {
+  const text = Deno.readTextFileSync("docs/conformance.md");
+  const [, shown] = text.match(/<!-- given: .* -->\n([^]*?)\n<!-- end of given -->/)!;
+  assertEquals(shown!.split("\n"), givenTable());
+});

@@ -1,0 +1,97 @@
+/** Walks a record of golden data: copies of it, in each of which one field is changed. */
+import type { Json } from "../conformance/difference.ts";
+
+type Key = string | number;
+
+/** A change of one field. */
+export interface RecordedChange<T> {
+  /** The field, as the table of what is given names it (conformance/given.ts). */
+  readonly name: string;
+  /** A copy with another value there, or without the list's last item. */
+  apply(record: T): T;
+}
+
+/** Where a change happens: the field itself, or the list whose last item goes. */
+interface Place {
+  readonly name: string;
+  readonly path: readonly Key[];
+  readonly change: (value: Json) => Json;
+}
+
+/**
+ * Every field of a record changed, and every list without its last item.
+ *
+ * @param name What the record itself is called; nothing for one whose fields stand for themselves.
+ */
+export function* changesOf<T>(record: T, name = ""): Generator<RecordedChange<T>> {
+  for (const { change, name: field, path } of placesIn(record as Json, name, [])) {
+    yield { name: field, apply: (other) => changed(other as Json, path, change) as T };
+  }
+}
+
+/** What an item of a list is called: what it says of itself, or nothing. */
+function itemName(item: Json): string {
+  if (Array.isArray(item)) return typeof item[0] === "string" ? `.${item[0]}` : "[]";
+  if (typeof item === "object" && item !== null) {
+    const { call, op } = item as { readonly call?: Json; readonly op?: Json };
+    if (typeof call === "string") return `.${call}`;
+    if (typeof op === "string") return `.${op}`;
+  }
+  return "[]";
+}
+
+function isValue(item: Json): boolean {
+  return typeof item !== "object" || item === null;
+}
+
+function* placesIn(value: Json, name: string, path: readonly Key[]): Generator<Place> {
+  if (Array.isArray(value)) {
+    // Places of a list of values have numbers where the list is itself an item.
+    const isItem = typeof path.at(-1) === "number" || path.length === 0;
+    for (const [index, item] of value.entries()) {
+      const own = isValue(item) && isItem ? `[${index}]` : itemName(item);
+      yield* placesIn(item, `${name}${own}`, [...path, index]);
+    }
+    const last = value.at(-1);
+    if (last !== undefined && !isItem) {
+      yield { name: `${name}${itemName(last)}`, path, change: withoutLast };
+    }
+    return;
+  }
+  if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      yield* placesIn(item, name === "" ? key : `${name}.${key}`, [...path, key]);
+    }
+    return;
+  }
+  yield { name, path, change: otherValue };
+}
+
+function withoutLast(list: Json): Json {
+  return (list as readonly Json[]).slice(0, -1);
+}
+
+/** Another value of the same kind. */
+function otherValue(value: Json): Json {
+  switch (typeof value) {
+    case "number":
+      return value + 1;
+    case "boolean":
+      return !value;
+    case "string":
+      // A digit of a hexadecimal string stays one.
+      return value.slice(0, -1) + (value.endsWith("0") ? "1" : "0");
+    default:
+      return 1;
+  }
+}
+
+function changed(value: Json, path: readonly Key[], change: (value: Json) => Json): Json {
+  const [key, ...rest] = path;
+  if (key === undefined) return change(value);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => index === key ? changed(item, rest, change) : item);
+  }
+  const record = value as { readonly [key: string]: Json };
+  return { ...record, [key]: changed(record[key]!, rest, change) };
+}
