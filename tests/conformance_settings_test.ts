@@ -7,6 +7,8 @@ import {
   compareDescription,
   replayRun,
 } from "../conformance/kernel/captured_run.ts";
+import { resultBehindTheEnd } from "../conformance/submission/call_outcome.ts";
+import type { CapturedCall } from "../conformance/submission/submission_data.ts";
 import { beginningOf, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 
 /** Settings to change; one that is undefined is taken out. */
@@ -102,6 +104,15 @@ Deno.test("metadata behind each block in the data's own buffer is data to the dr
   assert(users.length > 0);
   const { outcomes } = replayRun({ ...run, environment, regular: users });
   assertEquals([...outcomes.values()].map(({ status }) => status), users.map(() => 0));
+});
+
+Deno.test("a disk with metadata among its data is of no size to all but a user's own commands (nvme.md 5.2)", () => {
+  const call = (how: CapturedCall["how"], op: CapturedCall["op"]) =>
+    resultBehindTheEnd({ how, op } as CapturedCall);
+  assertEquals(call("preadv", "read"), { result: 0, errno: 0 });
+  assertEquals(call("preadv", "write"), { result: -1, errno: 28 });
+  assertEquals(call("aio", "write"), { result: -28, errno: 28 });
+  assertEquals(call("ioctl", "discard"), { result: -1, errno: 22 });
 });
 
 Deno.test("a setting or a value without a rule makes every case differ, with its name", async () => {

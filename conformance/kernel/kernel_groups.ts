@@ -67,11 +67,20 @@ export class KernelGroups {
   async #anomalyGroup(file: GoldenFile): Promise<GroupResult> {
     const count = new GroupCount(file.group);
     for (const { id, config } of parseLines<CaptureCase>(await readGoldenText(file.path))) {
-      const { apart } = await this.#run(config.name, file.group);
-      const difference = apart.get(id) ?? null;
-      count.add(id, apart.has(id) ? difference : NOT_REPLAYED, ruleOf(difference));
+      const difference = await this.#anomaly(id, config.name, file.group);
+      count.add(id, difference, ruleOf(difference));
     }
     return count.result();
+  }
+
+  /** A case that is kept apart differs, too, where the run that it was made in cannot be read. */
+  async #anomaly(id: string, name: string, group: string): Promise<Difference | null> {
+    try {
+      const difference = (await this.#run(name, group)).apart.get(id);
+      return difference === undefined ? NOT_REPLAYED : difference;
+    } catch (error) {
+      return { ...NOT_REPLAYED, got: (error as Error).message };
+    }
   }
 
   async #submissions(file: GoldenFile, name: string): Promise<GroupResult> {

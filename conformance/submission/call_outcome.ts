@@ -10,6 +10,20 @@ export type CallResult = Pick<CapturedCall, "result" | "errno">;
 /** The errno of a call that was refused before it made a request. */
 export const REFUSED: number = ERRNO.EINVAL;
 
+/** Whether a call hands a command of its own to the driver, past the block device. */
+export function isPassthrough({ how }: CapturedCall): boolean {
+  return how === "passthru" || how === "passthru_vec";
+}
+
+/**
+ * What a call is told that goes to a block device without blocks: the kernel makes one of 0 bytes for
+ * a disk whose metadata lies among its data, and every place is behind its end.
+ */
+export function resultBehindTheEnd(call: CapturedCall): CallResult {
+  const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
+  return resultOf(call, errno, 0);
+}
+
 /**
  * What a call is told.
  *
@@ -24,15 +38,18 @@ export function callResult(
   const failed = outcomes.find(({ nvmeStatus, status }) =>
     status !== BLK_STS.OK || nvmeStatus !== 0
   );
-  const isPassthrough = call.how === "passthru" || call.how === "passthru_vec";
   // A user's own command that the controller refused returns what the controller said.
-  if (isPassthrough && errno === 0 && failed !== undefined && failed.nvmeStatus !== 0) {
+  if (isPassthrough(call) && errno === 0 && failed !== undefined && failed.nvmeStatus !== 0) {
     return { result: failed.nvmeStatus, errno: 0 };
   }
   const failure = errno !== 0 || failed === undefined ? errno : errnoOf(failed);
-  if (failure !== 0) return { result: call.how === "aio" ? -failure : -1, errno: failure };
   const movesBytes = call.how === "preadv" || call.how === "aio";
-  return { result: movesBytes ? call.bytes : 0, errno: 0 };
+  return resultOf(call, failure, movesBytes ? call.bytes : 0);
+}
+
+function resultOf({ how }: CapturedCall, errno: number, bytes: number): CallResult {
+  if (errno === 0) return { result: bytes, errno };
+  return { result: how === "aio" ? -errno : -1, errno };
 }
 
 function errnoOf({ nvmeStatus, status }: Outcome): number {

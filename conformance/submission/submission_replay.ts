@@ -20,7 +20,7 @@ import {
   extentOf,
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
-import { callResult, REFUSED } from "./call_outcome.ts";
+import { callResult, isPassthrough, REFUSED, resultBehindTheEnd } from "./call_outcome.ts";
 import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
 import { LostRequests } from "../kernel/lost_requests.ts";
 import type { CapturedCall, TracedCase } from "./submission_data.ts";
@@ -83,7 +83,15 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
       });
     });
   };
-  for (const group of chunk(calls, sameGroup)) {
+  const hasBlocks = environment.config.metadata_extended !== true;
+  for (const call of calls) {
+    if (hasBlocks || isPassthrough(call)) continue;
+    const expected = expectedForm(call, casesOf(call, [call], captured.cases));
+    const got = { ...resultBehindTheEnd(call), requests: [] };
+    count.add(`submission ${call.submission}`, firstDifference(expected, got), RULE);
+  }
+  const toBlocks = hasBlocks ? calls : calls.filter(isPassthrough);
+  for (const group of chunk(toBlocks, sameGroup)) {
     const differences = attempt(group, replay);
     for (const [index, { submission }] of group.entries()) {
       count.add(`submission ${submission}`, differences[index] ?? null, RULE);
