@@ -31,6 +31,9 @@ export const RULE_PAGES = [
   "v7.3",
 ] as const;
 
+/** Rules that the pages tell and no machine follows, by the names they are cited by. */
+export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
+
 /** Diagnostics of scripts, and findings of `dmalab topology`. */
 const CODES: Readonly<Record<string, CodeEntry>> = { ...DIAGNOSTIC_CODES, ...LISTING_CODES };
 
@@ -77,7 +80,10 @@ export function explain(
     const rules = new RulePage(page, readPage(page));
     const section = rules.find(name.slice(page.length + 1));
     if (section !== null) {
-      return { found: true, lines: withName(section) };
+      const told = NOT_MODELLED.includes(section.name)
+        ? ["", "Told, not modelled: no machine of dmalab follows this rule."]
+        : [];
+      return { found: true, lines: [...withName(section), ...told] };
     }
     return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
   }

@@ -140,3 +140,9 @@ Deno.test("explain() knows every finding of a listing, as it knows diagnostics",
     assert(!(code in DIAGNOSTIC_CODES), `${code} is a diagnostic of scripts already`);
   }
 });
+
+Deno.test("a rule that no machine follows says so", () => {
+  const told = "Told, not modelled: no machine of dmalab follows this rule.";
+  assertStringIncludes(text("dma.6.4"), told);
+  assertEquals(text("dma.6.3").includes(told), false);
+});

@@ -1,6 +1,7 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
 import type { CoverageRecord } from "./recorder.ts";
-import { allExits, allRules, type Exit, NOT_MODELLED, type Rule, ruleOf } from "./universe.ts";
+import { NOT_MODELLED } from "../../explain/lookup.ts";
+import { allExits, allRules, type Exit, type Rule, ruleOf } from "./universe.ts";
 
 export interface CoverageReport {
   readonly pages: readonly PageCoverage[];

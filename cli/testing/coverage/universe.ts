@@ -4,7 +4,7 @@ import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import { FAULT_POINTS } from "../../../runtime/faults.ts";
 import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { RULE_PAGES } from "../../explain/lookup.ts";
+import { NOT_MODELLED, RULE_PAGES } from "../../explain/lookup.ts";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**
@@ -14,9 +14,6 @@ import { RulePage } from "../../explain/rule_book.ts";
 const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "v7.3"]);
 /** Pages that hold rules. */
 const PAGES = RULE_PAGES.filter((page) => !NO_RULES.has(page));
-
-/** Rules that the pages tell and no machine follows: nobody can exercise them. */
-export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
 
 /** A numbered rule: a heading with a number and no numbered heading below it. */
 export interface Rule {
