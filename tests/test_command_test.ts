@@ -205,6 +205,25 @@ Deno.test("JUnit's XML counts, escapes, and carries failures and output", async 
   });
 });
 
+Deno.test("every reporter tells what a test has left, and --strict fails for it", async () => {
+  const text = `machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n` +
+    'test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }\n';
+  await inFolder({ "a.dma": text }, async (folder) => {
+    const said = (reporter: string, ...more: string[]) =>
+      dmalab("test", folder, "--reporter", reporter, ...more);
+    const pretty = await said("pretty");
+    assertStringIncludes(pretty.output, "leak[mapping]: device");
+    assertStringIncludes(pretty.output, "ok | 1 passed | 0 failed | 0 assertions | 1 leak\n");
+    const strict = await said("pretty", "--strict");
+    assertEquals([pretty.code, strict.code], [0, 1]);
+    assertMatch(strict.output, /^repeat it: .* --strict$/m);
+    assertMatch((await said("tap")).output, /^# leak mapping, dma\.8\.2\.25: .*a\.dma:3:18\)$/m);
+    assertStringIncludes((await said("junit")).output, "<system-err>leak mapping, dma.8.2.25");
+    assertStringIncludes((await said("json")).output, '"leaks": 1');
+    assertMatch((await said("junit", "--strict")).output, /<failure type="E0926"/);
+  });
+});
+
 Deno.test("JSON has every outcome with what it printed; dots are one a test", async () => {
   await inFolder({ "a.dma": TEXT, "b.dma": FAILS, "c.dma": "let\n" }, async (folder) => {
     const json = await dmalab("test", folder, "--reporter", "json");

@@ -64,6 +64,7 @@ export function tapReporter(screen: Screen): Reporter {
       else if (event.kind === "outcome") {
         number++;
         screen.out(tapLines(number, file, event.outcome).map((line) => `${line}\n`).join(""));
+        for (const text of findings(event.outcome)) screen.out(`# ${printable(text)}\n`);
       }
     },
     end({ noTest, snapshots }): void {
@@ -82,6 +83,13 @@ export function tapReporter(screen: Screen): Reporter {
 function tapBlock(key: string, lines: readonly string[]): string {
   return ["  ---", `  ${key}: |`, ...lines.map((line) => `    ${line}`), "  ..."]
     .map((line) => `${line}\n`).join("");
+}
+
+/** What nobody expected of a test, and what it has left: one line each. */
+function findings({ incidents }: TestOutcome): string[] {
+  return incidents.map(({ kind, place, text }) =>
+    `${kind} ${text}${place === null ? "" : ` (${place})`}`
+  );
 }
 
 function tapLines(number: number, file: string, outcome: TestOutcome): string[] {
@@ -156,6 +164,9 @@ function suiteText({ file, outcomes }: FileOutcomes): string {
       ...printed.length === 0
         ? []
         : [`      <system-out>${xml(printed.join("\n"))}</system-out>\n`],
+      ...outcome.incidents.length === 0
+        ? []
+        : [`      <system-err>${xml(findings(outcome).join("\n"))}</system-err>\n`],
     ].join("");
     const head =
       `    <testcase name="${attribute(displayName(outcome))}" classname="${xml(file)}" ` +
