@@ -164,6 +164,16 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   assertEquals(missing.code, 2);
   const unmatched = await dmalab("releases", "examples/50-first-look.dma", "--match", "xyz");
   assertEquals([unmatched.code, unmatched.errors.includes("no name contains")], [2, true]);
+  const endless = 'test "t" { while true { } }\n';
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(join(folder, "endless.dma"), endless);
+    const stopped = await dmalab("releases", join(folder, "endless.dma"), "--max-steps", "1000");
+    assertEquals(stopped.code, 0);
+    assertStringIncludes(stopped.output, "the same on 6.12, 7.2.6, 7.2 and 7.3, where 1 fails");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
   const json = await dmalab("releases", "examples/50-first-look.dma", "--json");
   assertEquals(JSON.parse(json.output).releases, ["6.12", "7.2.6", "7.2", "7.3"]);
 });

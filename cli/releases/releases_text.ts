@@ -22,7 +22,9 @@ export function releasesText(file: string, tests: readonly TestTurns[], paint: P
   const turning = tests.filter(({ turns }) => turns.length > 0);
   const count = formatCount(tests.length, "test");
   if (turning.length === 0) {
-    return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}\n`;
+    const failing = tests.filter(({ ends }) => ends[KERNEL_NAMES[0]!].message !== null).length;
+    const failed = failing === 0 ? "" : `, where ${failing} ${failing === 1 ? "fails" : "fail"}`;
+    return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}${failed}\n`;
   }
   const heading = `${file}: ${turning.length} of ${count} ${
     turning.length === 1 ? "turns" : "turn"

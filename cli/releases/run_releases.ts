@@ -1,7 +1,9 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
+import { Interrupted } from "../../instruments/releases/outcomes.ts";
 import { type ReleasesResult, turnsOf } from "../../instruments/releases/turns.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { withInterrupts } from "../interrupts.ts";
 import { HostLoader } from "../host_loader.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
@@ -18,23 +20,42 @@ export interface ReleasesOptions extends Readonly<Record<LimitOption, number | n
 }
 
 /** Runs a file on every release. */
-export function runReleases(path: string, options: ReleasesOptions, screen: Screen): ExitCode {
+export async function runReleases(
+  path: string,
+  options: ReleasesOptions,
+  screen: Screen,
+): Promise<ExitCode> {
   const read = readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened, screen);
-  const result: ReleasesResult = turnsOf({
-    ...opened,
-    limits: allLimits(limitsOf((option) => options[option])),
-    matches: read.matches,
+  const { matches } = read;
+  const limits = allLimits(limitsOf((option) => options[option]));
+  return await withInterrupts((watch) => {
+    try {
+      const result = turnsOf({ ...opened, limits, matches, watch });
+      return print(result, path, options, screen, noTestText(matches));
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      return refuse("interrupted, before all releases were tried", screen);
+    }
   });
+}
+
+function print(
+  result: ReleasesResult,
+  path: string,
+  { json }: ReleasesOptions,
+  screen: Screen,
+  nothing: string,
+): ExitCode {
   if ("problems" in result) {
     sayDiagnostics(result.problems, screen);
     return WRONG;
   }
-  if (result.tests.length === 0) return refuse(noTestText(read.matches), screen);
+  if (result.tests.length === 0) return refuse(nothing, screen);
   screen.out(
-    options.json
+    json
       ? `${JSON.stringify(releasesJson(path, result.tests), null, 2)}\n`
       : releasesText(path, result.tests, painter(screen.colour)),
   );

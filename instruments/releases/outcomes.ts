@@ -7,6 +7,7 @@ import type { NameMatch } from "../../lang/run/name_match.ts";
 import type { TestEntry } from "../../lang/run/program.ts";
 import { type SourceFile, spanPlace } from "../../lang/source.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { Kernel, KernelProfile } from "../../runtime/kernels/kernels.ts";
 
@@ -17,7 +18,12 @@ export interface Scenario {
   readonly limits: Limits;
   /** Only tests whose name has one of these in it; all when there is none. */
   readonly matches: readonly NameMatch[];
+  /** A clock, and who may interrupt; without one the limit of time does not count. */
+  readonly watch?: HostWatch;
 }
+
+/** Somebody has asked for the end: what was found so far says nothing. */
+export class Interrupted extends Error {}
 
 /** How one test ended. */
 export interface Ended {
@@ -40,6 +46,7 @@ const STATEMENTS = "(the statements of the file)";
 /**
  * Runs a scenario's statements and tests on a release, or on a release that is changed.
  * @param only The keys of those that are run; all of them when left out.
+ * @throws {Interrupted} When somebody has asked for the end.
  */
 export function outcomesOn(
   scenario: Scenario,
@@ -47,7 +54,7 @@ export function outcomesOn(
   as: Kernel,
   only: readonly string[] | null = null,
 ): Outcomes {
-  const { entry, limits, loader, matches } = scenario;
+  const { entry, limits, loader, matches, watch } = scenario;
   const { diagnostics, program } = loadProgramOn({ kernel, as }, entry, loader);
   if (program === null) return { problems: diagnostics };
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
@@ -60,7 +67,9 @@ export function outcomesOn(
     select: (number) => isWanted(tests[number]!),
     match: matches,
     heard: false,
+    watch,
   });
+  if (watch?.interrupted() === true) throw new Interrupted();
   return {
     tests: new Map(outcomes.map((outcome) => {
       const name = outcome.kind === "main" ? STATEMENTS : displayName(outcome);

@@ -45,7 +45,10 @@ export type ReleasesResult =
   /** It does not load there. */
   | { readonly problems: readonly Diagnostic[] };
 
-/** Runs a scenario on every release, and finds out where and why its tests turn. */
+/**
+ * Runs a scenario on every release, and finds out where and why its tests turn.
+ * @throws {Interrupted} When somebody has asked for the end.
+ */
 export function turnsOf(scenario: Scenario): ReleasesResult {
   const all = new Map<KernelProfile, ReadonlyMap<string, Ended>>();
   for (const kernel of KERNEL_NAMES) {
