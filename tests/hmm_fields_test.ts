@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Json } from "../conformance/difference.ts";
 import { parseJson, readGoldenText } from "../conformance/golden_files.ts";
 import type { HmmCase, HmmFacts, HmmOp, PfnRun } from "../conformance/hmm/hmm_data.ts";
-import { readHmmCases } from "../conformance/hmm/hmm_groups.ts";
+import { readHmmCases, replayHmmFile } from "../conformance/hmm/hmm_groups.ts";
 import { replayHmm, type WatchResults } from "../conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "../conformance/hmm/odp_replay.ts";
 
@@ -139,4 +139,24 @@ Deno.test("two pages never get one frame, and pages that were only read never tw
   const runs = ops[written]!.pfns!;
   const twice = runs.map((run, index) => index === 1 ? [...run.slice(0, 4), runs[0]![4], 0] : run);
   assertEquals(changed(written, twice as unknown as PfnRun[]), 1);
+});
+
+Deno.test("a machine that cannot be built counts against us with its reason, and so does an operation that nobody knows", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const name = "v7.2-none-p2pswitch";
+    await Deno.copyFile(`${GOLDEN}/${name}.jsonl.gz`, `${directory}/${name}.jsonl.gz`);
+    const facts = { ...FACTS[name], variation: ["upside-down"] };
+    await Deno.writeTextFile(`${directory}/facts.json`, JSON.stringify({ [name]: facts }));
+    const file = { group: `hmm/${name}`, path: `${directory}/${name}.jsonl.gz` };
+    const { agree, note, total } = await replayHmmFile(file);
+    assertEquals([agree, total], [0, 13]);
+    assertEquals(note, `${name}: unknown variation "upside-down"`);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+  const [start, second, ...rest] = await casesOf("v7.2-none-p2pswitch");
+  const strange: HmmCase = { ...second!, ops: [{ op: "hmm_map", map: 0, index: 0, dma: 0 }] };
+  const result = replayHmm("x", FACTS["v7.2-none-p2pswitch"]!, [start!, strange, second!, ...rest]);
+  assertEquals([result.agree, result.total], [13, 14], "only the case that makes no sense differs");
 });
