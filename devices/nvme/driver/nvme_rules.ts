@@ -22,8 +22,8 @@ export interface NvmeRules {
   readonly maxSglSegments: number;
   /** The boundary on which segments must meet although the controller takes SGLs; 0 is none. */
   readonly sglVirtBoundaryMask: number;
-  /** A request of one segment is mapped by one call, without the iterator. */
-  readonly mapsSingleSegmentAlone: boolean;
+  /** A request of as many segments is mapped by one call, without the iterator; -1 for none. */
+  readonly segmentsMappedAlone: number;
   /** How much of a coalesced range is destroyed when building the command fails half way. */
   failedRangeBytes(iod: Iod, payloadBytes: Bytes): Bytes;
   /** A bad-request exit writes the PRP fields, so that the lists go back under their own address. */
@@ -69,7 +69,7 @@ export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
     maxSegments,
     maxSglSegments: chains ? MAX_CHAINED_SEGMENTS : maxSegments,
     sglVirtBoundaryMask: nvme.keepsVirtBoundaryWithSgl ? CTRL_PAGE_BYTES - 1 : 0,
-    mapsSingleSegmentAlone: !quirks.has("single_segment_by_iterator"),
+    segmentsMappedAlone: quirks.has("single_segment_by_iterator") ? -1 : 1,
     failedRangeBytes: quirks.has("partial_destroy_on_list_failure")
       ? (iod) => iod.totalBytes
       : (_iod, payloadBytes) => payloadBytes,

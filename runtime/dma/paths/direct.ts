@@ -44,13 +44,23 @@ export function directMapPhys(
 ): DmaAddr {
   const branch = directBranch(machine, dev, phys, sizeBytes, dir, attrs);
   machine.dma.taken = branch;
+  if (branch.outcome !== "direct") return mapElsewhere(machine, dev, phys, sizeBytes, dir, attrs);
+  if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) cleanCaches(machine, phys, sizeBytes);
+  // The unencrypted address of a shared page is its address.
+  return directAddress(dev, phys);
+}
+
+/** By the branch taken, when that is not the memory itself. */
+function mapElsewhere(
+  machine: Machine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): DmaAddr {
+  const branch = machine.dma.taken;
   switch (branch.outcome) {
-    case "direct":
-      if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
-        cleanCaches(machine, phys, sizeBytes);
-      }
-      // The unencrypted address of a shared page is its address.
-      return directAddress(dev, phys);
     case "mmio":
       return mmioAddress(machine, dev, phys);
     case "bounce":

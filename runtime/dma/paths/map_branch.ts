@@ -232,6 +232,11 @@ export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean 
   return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
 }
 
+function mmioBranch(machine: Machine, dev: DmaDevice, phys: number, sizeBytes: Bytes): MapBranch {
+  const at = mmioAddress(machine, dev, phys);
+  return reaches(dev, at, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
+}
+
 /** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
 export function directBranch(
   machine: Machine,
@@ -248,10 +253,7 @@ export function directBranch(
       return (attrs & NOT_TO_TOUCH) === 0 ? BRANCH.FORCED_BOUNCE : BRANCH.FORCED_BOUNCE_FORBIDDEN;
     }
   } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;
-  if ((attrs & MMIO) !== 0) {
-    const at = mmioAddress(machine, dev, phys);
-    return reaches(dev, at, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
-  }
+  if ((attrs & MMIO) !== 0) return mmioBranch(machine, dev, phys, sizeBytes);
   const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
   if (shared) return reached ? BRANCH.SHARED_REACHED : BRANCH.SHARED_UNREACHABLE;
   if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return BRANCH.MEMORY_REACHED;

@@ -71,6 +71,8 @@ export class TwoStepDataMapper implements DataMapper {
   readonly #dev: DmaDevice;
   readonly #settings: FormatSettings;
   readonly #rules: NvmeRules;
+  /** As many segments are mapped by one call, without the iterator. */
+  readonly #segmentsAlone: number;
   readonly #blk: BlkDma;
   readonly #iter = new BlkDmaIter();
   readonly #writer: DescriptorWriter;
@@ -93,6 +95,7 @@ export class TwoStepDataMapper implements DataMapper {
     this.#dev = dev;
     this.#settings = settings;
     this.#rules = rules;
+    this.#segmentsAlone = rules.segmentsMappedAlone;
     this.#blk = new BlkDma(machine, blockRules);
     this.#writer = new DescriptorWriter(machine.events, machine.memory);
     this.#saved = new SavedVectors(machine, dev, this.#blk, vecSource, rules);
@@ -124,8 +127,7 @@ export class TwoStepDataMapper implements DataMapper {
 
   #mapData(iod: Iod, request: NvmeRequest): BlkStatus {
     const use = sglUse(request, this.#settings.sgl);
-    const single = request.nrPhysSegments === 1 && this.#rules.mapsSingleSegmentAlone;
-    if (single && this.#takesSimplePath(request, use)) {
+    if (request.nrPhysSegments === this.#segmentsAlone && this.#takesSimplePath(request, use)) {
       return this.#mapSimple(iod, request, use);
     }
     return this.#mapSegments(iod, request, use);
