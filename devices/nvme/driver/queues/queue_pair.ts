@@ -199,16 +199,17 @@ export class QueuePair {
   takeTag(request: NvmeRequest): Iod | null {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
-    const iod = this.schedulerTags === null
-      ? this.#iods[tag] ??= new Iod(tag, this.pools)
-      : this.#lendTag(tag, this.schedulerTags.recordOf(request));
+    const iod = this.#iods[tag] ?? this.#newRecord(tag, request);
     iod.request = request;
     request.iod = iod;
     request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
     return iod;
   }
 
-  #lendTag(tag: number, record: Iod): Iod {
+  /** The first record of a tag; with a scheduler that of the request, which has the tag lent. */
+  #newRecord(tag: number, request: NvmeRequest): Iod {
+    if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
+    const record = this.schedulerTags.recordOf(request);
     record.tag = tag;
     return this.#iods[tag] = record;
   }
