@@ -4,7 +4,7 @@
  * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
  * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
  */
-import { givenTable } from "./given_table.ts";
+import { givenOfMapsTable, givenTable } from "./given_table.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";
 
@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (args.includes("--given")) {
-    for (const line of givenTable()) console.log(line);
+    for (const line of [...givenTable(), "", ...givenOfMapsTable()]) console.log(line);
     return 0;
   }
   const options = parseOptions(args);

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { DefectCase } from "../conformance/defects/defect_data.ts";
 import { replayDefects } from "../conformance/defects/defect_replay.ts";
 import { type Exception, exceptionOf, EXCEPTIONS, type RecordKind } from "../conformance/given.ts";
-import { givenTable } from "../conformance/given_table.ts";
+import { givenOfMapsTable, givenTable } from "../conformance/given_table.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "../conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "../conformance/group_result.ts";
 import {
@@ -288,4 +288,8 @@ Deno.test("docs/conformance.md shows the table that the replay goes by", () => {
   const text = Deno.readTextFileSync("docs/conformance.md");
   const [, shown] = text.match(/<!-- given: .* -->\n([^]*?)\n<!-- end of given -->/)!;
   assertEquals(shown!.split("\n"), givenTable());
+  const [, ofMaps] = text.match(
+    /<!-- given of maps: .* -->\n([^]*?)\n<!-- end of given of maps -->/,
+  )!;
+  assertEquals(ofMaps!.split("\n"), givenOfMapsTable());
 });

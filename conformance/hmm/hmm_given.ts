@@ -1,14 +1,7 @@
 /**
  * What the replay of tests/golden/hmm takes from the record instead of working it out: the one list.
- * Every field of an operation that does not stand here is compared. Of those that are, some parts
- * come from the record all the same:
- *
- * | what | why |
- * | --- | --- |
- * | frame numbers of pages that a process gets | The machine's own business. That two pages share none, that one page keeps its own, and that all pages that were only read share the zero page must come out. |
- * | when the flush queue's timer fires, between operations or inside of one | Time decides. What it does must come out. |
- * | where a process's memory lies | Addresses are compared by their distance from it. |
- * | AMD's ranges of 2^52 bytes and more | No address of the model reaches them: architecture.md, Choices. |
+ * Every field of an operation that does not stand here is compared. docs/conformance.md shows the
+ * list, and says which parts of compared fields come from the record all the same.
  */
 
 /** Fields of operations that are given, and why. */
