@@ -200,7 +200,6 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "peer_misrouted",
     "peer_memory_without_pool",
     "peer_revoked_mapped",
-    "peer_revoked_cached",
     "peer_revoked_queued",
     "peer_use_after_unbind",
   ]);

@@ -4,6 +4,7 @@
  * @see behaviour/p2p.md 9.2, 9.7, 9.8
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
+import { invariant } from "../../errno.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
@@ -32,25 +33,15 @@ export class PeerChecks {
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
       // What is still mapped has been told of.
       if (domain.table.walk(iova)) return;
-      const waits = domain.flushQueue !== null &&
-        domain.flushQueue.parkedAtNs(Math.floor(iova / domain.granuleBytes)) >= 0;
-      const where = `the memory of "${provider}" at ${hexAddress(phys)}`;
-      const device = `device "${domain.device.name}"`;
-      if (waits) {
-        this.#ledger.report(
-          "peer_revoked_queued",
-          `The driver of "${provider}" leaves, but ${hexAddress(iova)} of ${device} waits in a ` +
-            `flush queue and still leads to ${where}: an unlink would have flushed at once`,
-          null,
-        );
-      } else {
-        this.#ledger.report(
-          "peer_revoked_cached",
-          `The driver of "${provider}" leaves, but the IOTLB still leads ${device} from ` +
-            `${hexAddress(iova)} to ${where}`,
-          null,
-        );
-      }
+      const parkedNs = domain.flushQueue?.parkedAtNs(Math.floor(iova / domain.granuleBytes)) ?? -1;
+      invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");
+      this.#ledger.report(
+        "peer_revoked_queued",
+        `The driver of "${provider}" leaves, but ${hexAddress(iova)} of device ` +
+          `"${domain.device.name}" waits in a flush queue and still leads to the memory of ` +
+          `"${provider}" at ${hexAddress(phys)}: an unlink would have flushed at once`,
+        null,
+      );
     });
   }
 

@@ -203,10 +203,6 @@ const REPORT_CLASS_TABLE = {
     "Memory was asked for of a provider that was given none.",
   ),
   peer_revoked_mapped: hazard("p2p.9.8", "A provider's driver left while its memory was mapped."),
-  peer_revoked_cached: hazard(
-    "p2p.9.8",
-    "A provider's driver left while the IOTLB still led to its memory.",
-  ),
   peer_revoked_queued: hazard(
     "p2p.9.8",
     "A provider's driver left while addresses of its memory awaited a flush.",
