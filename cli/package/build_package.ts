@@ -14,6 +14,7 @@ const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
   [new URL("./entries/run.ts", import.meta.url)],
+  [new URL("./entries/node_host.ts", import.meta.url)],
   [
     new URL("./entries/bin.ts", import.meta.url),
     new URL("./entries/mod.ts", import.meta.url),

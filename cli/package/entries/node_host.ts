@@ -1,0 +1,2 @@
+/** What stands for Deno on Node; see `cli/host.ts`. */
+export * from "../../node_host.ts";
