@@ -1,4 +1,5 @@
 /** What a captured run is described by, as it follows from the machine built for it. */
+import { scheduledRequests } from "../../devices/nvme/driver/queues/scheduler_tags.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { IommuMode } from "../../runtime/machine_config.ts";
 import type { Json } from "../difference.ts";
@@ -16,8 +17,6 @@ const MODE_WORDS: Readonly<Record<IommuMode, readonly [CaptureMode, string | nul
 
 /** Tags of the driver's queue: one entry of the ring always stays empty. */
 const DRIVER_TAGS = 1023;
-/** A scheduler has twice as many as the driver, of which it counts no more than these. */
-const COUNTED_TAGS = 128;
 
 /** The parts of a description that follow from the others. */
 export type CapturedDescription = Pick<
@@ -73,7 +72,7 @@ function queueSettings(
 ): Pick<CaptureLimits, "nomerges" | "nr_requests" | "scheduler"> {
   return {
     nomerges,
-    nr_requests: scheduler === undefined ? DRIVER_TAGS : 2 * Math.min(DRIVER_TAGS, COUNTED_TAGS),
+    nr_requests: scheduler === undefined ? DRIVER_TAGS : scheduledRequests(DRIVER_TAGS),
     scheduler: scheduler === undefined ? "[none] mq-deadline" : "none [mq-deadline]",
   };
 }

@@ -14,6 +14,11 @@ import { RequestFifo } from "./request_fifo.ts";
 /** More tags of the driver than this do not count. */
 const MOST_COUNTED_TAGS = 128;
 
+/** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
+export function scheduledRequests(driverTags: number): number {
+  return 2 * Math.min(driverTags, MOST_COUNTED_TAGS);
+}
+
 export class SchedulerTags {
   readonly #tags: TagMap;
   readonly #pools: DescriptorPools;
@@ -22,7 +27,7 @@ export class SchedulerTags {
 
   /** @param driverTags Tags of the driver's queue. */
   constructor(driverTags: number, pools: DescriptorPools) {
-    this.#tags = new TagMap(2 * Math.min(driverTags, MOST_COUNTED_TAGS));
+    this.#tags = new TagMap(scheduledRequests(driverTags));
     this.#pools = pools;
   }
 
