@@ -1,5 +1,6 @@
 /**
- * What the driver keeps for each tag of a queue, or of the scheduler in front of it: the command and how its data was mapped.
+ * What the driver keeps for each tag of a queue, or of the scheduler in front of it: the command and
+ * how its data was mapped.
  *
  * A tag's record outlives the requests that use it, and not all of it is cleared in between; that
  * is how the kernel does it and where some of its defects come from.
