@@ -68,7 +68,9 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);
-  if (problem !== undefined) return { done: false, problem: `bundling failed: ${problem}` };
+  if (problem !== undefined) {
+    return { done: false, problem: `The package cannot be built: ${problem}` };
+  }
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,

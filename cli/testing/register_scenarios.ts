@@ -12,6 +12,7 @@
  * ```
  * @module
  */
+import { fromFileUrl } from "@std/path";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
@@ -50,7 +51,7 @@ export function registerScenarios(
   place: string | URL | undefined,
   options: RegisterOptions = {},
 ): void {
-  const path = place instanceof URL ? decodeURIComponent(place.pathname) : place;
+  const path = place instanceof URL ? fromFileUrl(place) : place;
   if (path === undefined) throw new TypeError("registerScenarios() needs a folder or a file");
   const screen = new MemoryScreen();
   const paths = findWhat(path, options, screen);

@@ -16,7 +16,7 @@ export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
     );
 }
 
-/** Finds exactly the test of this name. Characters that cannot be typed stand for themselves or any. */
+/** Finds exactly the test of this name; a character that cannot be typed may be any. */
 export function exactMatch(name: string): RegExp {
   const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   // deno-lint-ignore no-control-regex
