@@ -53,6 +53,12 @@ export function parseCommandLine(
       noMatch: plain(`Say what to do: "${program.name} --help" lists the commands`),
     },
   });
+  // The framework looks shells up in an object, where it finds what every object has.
+  const shell = words[0] === COMPLETIONS ? words[1] : undefined;
+  if (shell !== undefined && shell in Object.prototype) {
+    screen.err(`error: There are no completions for a shell "${shell}"\n`);
+    return WRONG;
+  }
   // The framework writes first and calls back then; a text of ours may have to follow.
   let written = "";
   const said = (exitCode: ExitCode): Parsed => {

@@ -1,6 +1,6 @@
 /** What the shell is told: docs/language.md, Running. */
 
-export type ExitCode = 0 | 1 | 2 | 3 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
 
 /** All held. */
 export const HELD: ExitCode = 0;
@@ -11,11 +11,16 @@ export const WRONG: ExitCode = 2;
 /** The run was stopped by a limit. */
 export const STOPPED: ExitCode = 3;
 
+/** What was to be said could not be written: a full disk, say. */
+export const NOT_WRITTEN: ExitCode = 4;
+/** A bug in dmalab. */
+export const BUG: ExitCode = 5;
+
 /** Ctrl-C ended the run; the number is what shells say of a program that it has ended. */
 export const INTERRUPTED: ExitCode = 130;
 
-/** The worse of two outcomes: a wrong file before a limit, a limit before a failure. */
+/** The worse of two outcomes: a bug before a wrong file, that before a limit, that before a failure. */
 export function worseExitCode(one: ExitCode, other: ExitCode): ExitCode {
-  const order = [HELD, FAILED, STOPPED, WRONG, INTERRUPTED];
+  const order = [HELD, FAILED, STOPPED, WRONG, BUG, INTERRUPTED, NOT_WRITTEN];
   return order.indexOf(one) >= order.indexOf(other) ? one : other;
 }

@@ -8,6 +8,7 @@ import { parseCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands/mod.ts";
 import type { ExitCode } from "./exit_code.ts";
 import { VERSION } from "./package_version.ts";
+import { toItsEnd } from "./process_end.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
 const PROGRAM = {
@@ -27,9 +28,7 @@ export async function main(words: readonly string[], screen: Screen): Promise<Ex
 /** Does what this process was started with, and ends it. */
 export async function runMain(): Promise<never> {
   const screen = new ProcessScreen();
-  const exitCode = await main(host.args, screen);
-  screen.flush();
-  host.exit(exitCode);
+  host.exit(await toItsEnd(() => main(host.args, screen), screen));
 }
 
 if (import.meta.main) await runMain();

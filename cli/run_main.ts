@@ -12,6 +12,7 @@ import { currentFolder } from "./host_file.ts";
 import { readMatches } from "./name_match.ts";
 import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
+import { toItsEnd } from "./process_end.ts";
 import { LIMIT_OPTIONS, type LimitOption, limitsOf } from "./scenario/limit_options.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
@@ -98,5 +99,4 @@ function startedScenario(): string | null {
 
 const screen = new ProcessScreen();
 // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
-host.exitCode = await main(startedScenario(), host.args, screen);
-screen.flush();
+host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);

@@ -1,6 +1,7 @@
 /** Where a command writes, and what it may know of that place. */
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
+import { hostReason } from "./host_error.ts";
 
 export interface Screen {
   /** Writes text as it is; no line end is added. */
@@ -27,8 +28,10 @@ export class ProcessScreen implements Screen {
   readonly colour: boolean;
   readonly columns: number | null;
   #pending = "";
-  /** The reader has gone away (`| head`): nothing more is written. */
+  /** The reader has gone away (`| head`), or the disk is full: nothing more is written. */
   #closed = false;
+  /** Why something was not written; null when all was, or nobody wanted it any more. */
+  notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
 
   constructor() {
@@ -61,8 +64,8 @@ export class ProcessScreen implements Screen {
     try {
       while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
     } catch (error) {
-      if (!(error instanceof host.errors.BrokenPipe)) throw error;
       this.#closed = true;
+      if (!(error instanceof host.errors.BrokenPipe)) this.notWritten = hostReason(error);
     }
   }
 }

@@ -89,7 +89,13 @@ export function parseJson<T>(text: string, place: string): T {
 export function parseLines<T>(text: string): T[] {
   const parsed: T[] = [];
   for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() !== "") parsed.push(parseJson<T>(line, `Line ${index + 1}`));
+    if (line.trim() === "") continue;
+    const place = `Line ${index + 1}`;
+    const value = parseJson<T>(line, place);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new GoldenReadError(`${place} is no object`);
+    }
+    parsed.push(value);
   }
   return parsed;
 }

@@ -4,6 +4,10 @@
  * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
  * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
  */
+import { type ExitCode, FAILED, HELD, WRONG } from "../cli/exit_code.ts";
+import { hostReason, isHostError } from "../cli/host_error.ts";
+import { toItsEnd } from "../cli/process_end.ts";
+import { ProcessScreen } from "../cli/screen.ts";
 import { givenOfMapsTable, givenTable } from "./given_table.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";
@@ -31,9 +35,9 @@ function parseOptions(args: readonly string[]): Options | string {
     if (word === "--json") json = true;
     else if (word === "--data") {
       const next = args[++index];
-      if (next === undefined) return "--data needs a folder";
+      if (next === undefined || next === "") return "--data needs a folder";
       data = next;
-    } else if (word.startsWith("--data=")) data = word.slice("--data=".length);
+    } else if (word.startsWith("--data=")) data = word.slice("--data=".length) || ".";
     else if (word.startsWith("-")) return `Unknown option: ${word}`;
     else filter = word;
   }
@@ -62,19 +66,19 @@ function sum(results: readonly GroupResult[], key: "agree" | "total"): number {
   return results.reduce((total, result) => total + result[key], 0);
 }
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<ExitCode> {
   if (args.includes("--help") || args.includes("-h")) {
     console.log(USAGE);
-    return 0;
+    return HELD;
   }
   if (args.includes("--given")) {
     for (const line of [...givenTable(), "", ...givenOfMapsTable()]) console.log(line);
-    return 0;
+    return HELD;
   }
   const options = parseOptions(args);
   if (typeof options === "string") {
     console.error(`error: ${options}\n\n${USAGE}`);
-    return 2;
+    return WRONG;
   }
   const results: GroupResult[] = [];
   try {
@@ -83,21 +87,20 @@ async function main(args: readonly string[]): Promise<number> {
       if (!options.json) { for (const line of formatGroup(result)) console.log(line); }
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable)) {
-      throw error;
-    }
-    console.error(`error: cannot read the data folder "${options.data}": ${error.message}`);
-    return 2;
+    if (!isHostError(error)) throw error;
+    console.error(`error: cannot read the data folder "${options.data}": ${hostReason(error)}`);
+    return WRONG;
   }
   if (results.length === 0) {
     console.error(`error: no group in "${options.data}" matches "${options.filter}"`);
-    return 2;
+    return WRONG;
   }
   const agree = sum(results, "agree");
   const total = sum(results, "total");
   if (options.json) printJson(results);
   else console.log(`\nagree ${agree} of ${total}`);
-  return agree === total && results.every((result) => !result.unreadable) ? 0 : 1;
+  return agree === total && results.every((result) => !result.unreadable) ? HELD : FAILED;
 }
 
-Deno.exit(await main(Deno.args));
+const screen = new ProcessScreen();
+Deno.exit(await toItsEnd(() => main(Deno.args), screen));

@@ -66,14 +66,12 @@ function failures(name: string, program: Program): string[] {
   const benches = program.tests.filter(({ kind }) => kind === "bench")
     .map((bench) => runBench(program, bench, { iterations: 10 }));
   return [...outcomes, ...benches].flatMap(({ failure }) =>
-    failure === null ? [] : [failure.lines.filter(isNoFrame).join("\n")]
+    failure === null ? [] : [failure.lines.join("\n").replace(FOUND_AT, "$1 FILE:LINE")]
   );
 }
 
-/** False for a line of the host's stack, which a bug of dmalab is reported with. */
-function isNoFrame(line: string): boolean {
-  return !/^\s*at .*:\d+:\d+\)?$/.test(line);
-}
+/** Where in dmalab a bug was found: here, in a line of this test. */
+const FOUND_AT = /(it was found at) \S+:\d+/g;
 
 /** A clock that a script of that name sees: a second passes with each look, or Ctrl-C comes. */
 function watchOf(name: string): HostWatch {

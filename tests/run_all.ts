@@ -32,6 +32,7 @@ export const LONG_TESTS = [
   "tests/examples_test.ts",
   "tests/fault_sweep_requests_test.ts",
   "tests/fuzz_test.ts",
+  "tests/hostile/hostile_test.ts",
   "tests/package_test.ts",
   "tests/property/requests_property_test.ts",
   "tests/start_test.ts",

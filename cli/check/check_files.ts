@@ -1,8 +1,8 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
-import { checkScenario } from "../scenario/load_scenario.ts";
+import { checkScenario, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
 import { type Problem, problemOf } from "./problem.ts";
@@ -46,7 +46,9 @@ export function checkFiles(
       screen.out(`${JSON.stringify(sarifLog(problems, unreadable), null, 2)}\n`);
       break;
   }
-  return errors === 0 ? HELD : WRONG;
+  return unreadable.length > 0
+    ? worseExitCode(WRONG, codeOfProblems(diagnostics))
+    : codeOfProblems(diagnostics);
 }
 
 function findProblems(paths: readonly string[]): Findings {

@@ -56,7 +56,7 @@ export function explain(
 ): Explanation {
   const name = normalise(question);
   const code = name.toUpperCase();
-  const entry = CODES[code];
+  const entry = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
   if (entry !== undefined) return { found: true, lines: codeLines(code, entry) };
 
   const event = eventLines(name);

@@ -4,7 +4,7 @@ import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
-import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
@@ -39,9 +39,9 @@ function benchAll(
   let exitCode: ExitCode = HELD;
   let found = 0;
   for (const path of paths) {
-    const { program } = loadScenario(path, screen);
+    const { exitCode: loaded, program } = loadScenario(path, screen);
     if (program === null) {
-      exitCode = WRONG;
+      exitCode = worseExitCode(exitCode, loaded);
       continue;
     }
     const all = program.tests.filter(({ kind }) => kind === "bench");
@@ -68,7 +68,7 @@ function benchAll(
 
 function codeOf({ failure }: BenchOutcome): ExitCode {
   if (failure === null) return HELD;
-  return failure.kind === "limit" ? STOPPED : FAILED;
+  return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
 }
 
 /** Turns of the loop in one second of the host's clock. */

@@ -1,7 +1,9 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
+import { BUG, type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";
@@ -11,6 +13,13 @@ export interface LoadedScenario {
   readonly program: Program | null;
   readonly errors: number;
   readonly warnings: number;
+  readonly exitCode: ExitCode;
+}
+
+/** What the shell is told of what is wrong with a scenario. */
+export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
+  if (diagnostics.some(({ code }) => code === BUG_CODE)) return BUG;
+  return diagnostics.some(({ severity }) => severity === "error") ? WRONG : HELD;
 }
 
 /** A scenario with all that is wrong with it, or why it cannot be read, as a sentence. */
@@ -34,10 +43,11 @@ export function loadScenario(path: string, screen: Screen): LoadedScenario {
   const opened = openScenario(path);
   if ("problem" in opened) {
     screen.err(`error: ${opened.problem}\n`);
-    return { program: null, errors: 1, warnings: 0 };
+    return { program: null, errors: 1, warnings: 0, exitCode: WRONG };
   }
   const { program, diagnostics } = opened;
   sayDiagnostics(diagnostics, screen);
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
-  return { program, errors, warnings: diagnostics.length - errors };
+  const warnings = diagnostics.length - errors;
+  return { program, errors, warnings, exitCode: codeOfProblems(diagnostics) };
 }

@@ -5,7 +5,7 @@ import type { NameMatch } from "../../lang/run/name_match.ts";
 import { matchText } from "../name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
-import { type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
@@ -57,9 +57,9 @@ async function runAll(
   let exitCode: ExitCode = HELD;
   for (const path of paths) {
     if (watch.interrupted()) break;
-    const { program } = loadScenario(path, screen);
+    const { exitCode: loaded, program } = loadScenario(path, screen);
     if (program === null) {
-      exitCode = WRONG;
+      exitCode = worseExitCode(exitCode, loaded);
       continue;
     }
     const lines = new SpacedLines(screen);
@@ -112,8 +112,9 @@ function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
 
 /** What the shell is told of one file. */
 export function codeOf(report: RunReport): ExitCode {
-  if (report.limitReached) return STOPPED;
   const failed = ({ failure }: TestOutcome) => failure !== null;
+  if (report.outcomes.some(({ failure }) => failure?.kind === "bug")) return BUG;
+  if (report.limitReached) return STOPPED;
   return report.outcomes.some(failed) ? FAILED : HELD;
 }
 

@@ -3,7 +3,7 @@ import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { type ExitCode, WRONG } from "../exit_code.ts";
+import type { ExitCode } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
@@ -65,11 +65,11 @@ export async function runFile(
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
-  const { program } = loadScenario(job.path, problems);
+  const { exitCode, program } = loadScenario(job.path, problems);
   if (problems.errors !== "") tell({ kind: "problems", text: problems.errors });
   const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {
-    tell({ ...end, report: null, exitCode: WRONG, coverage: null });
+    tell({ ...end, report: null, exitCode, coverage: null });
     return;
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;

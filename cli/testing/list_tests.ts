@@ -3,7 +3,7 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName } from "../../lang/run/report.ts";
 import { spanPlace } from "../../lang/source.ts";
-import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
+import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { noTestText } from "../scenario/run_scenarios.ts";
 import type { Screen } from "../screen.ts";
@@ -17,8 +17,8 @@ export function listTests(
   let exitCode: ExitCode = HELD;
   const rows: [place: string, name: string][] = [];
   for (const path of paths) {
-    const { program } = loadScenario(path, screen);
-    if (program === null) exitCode = WRONG;
+    const { exitCode: loaded, program } = loadScenario(path, screen);
+    if (program === null) exitCode = worseExitCode(exitCode, loaded);
     for (const test of program?.tests ?? []) {
       if (test.kind === "bench" || !isNamed(test, matches)) continue;
       rows.push([spanPlace(test.span), printable(displayName(test))]);

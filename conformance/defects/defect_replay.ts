@@ -26,7 +26,7 @@ export function replayDefects(group: string, cases: readonly DefectCase[]): Grou
   const count = new GroupCount(group);
   for (const captured of cases) {
     const difference = attempt(captured);
-    count.add(captured.id, difference, ruleOf(captured, difference));
+    count.add(captured.id ?? "a case without an id", difference, ruleOf(captured, difference));
   }
   return count.result();
 }

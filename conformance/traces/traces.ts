@@ -63,7 +63,7 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
     // A line without a result cannot agree, but where the model stumbles over one, it counts.
     const stumbled = whole && broken !== null;
     if (stumbled || kind.results.some((field) => field in line)) {
-      count.add(`line ${index + 1} (${line.op})`, broken, kind.rule);
+      count.add(`line ${index + 1} (${line.op ?? "without an op"})`, broken, kind.rule);
     }
   }
   return count.result();

@@ -1,6 +1,7 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
 import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
 import { TICK_NS } from "../../runtime/clock.ts";
+import { KernelError } from "../../runtime/errno.ts";
 import {
   BOOL,
   duration,
@@ -196,7 +197,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     controller.interrupt = driver;
     controller.interruptCpu = (vector) => driver.cpuOfVector(vector);
     controller.ledger = driver;
-    bringUp(device, () => driver.bringUp());
+    bringUp(device, () => bringUpDisk(driver));
     return {
       name,
       kind: "nvme",
@@ -212,6 +213,16 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     };
   },
 };
+
+/**
+ * Brings the driver up, and wants a namespace of it: what has none is no disk. So it is where the
+ * controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
+ */
+function bringUpDisk(driver: NvmeDriver): void {
+  driver.bringUp();
+  if (driver.namespace !== null) return;
+  throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
+}
 
 /** @throws {ConfigError} When a key needs another one. */
 function checkTogether(device: NvmeBlock, lent: Bar | null): void {

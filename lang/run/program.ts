@@ -8,6 +8,7 @@ import type { FunctionBinding } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { warnUnused } from "../check/names/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
+import { bugDiagnostic } from "../diagnostics/bug.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type {
@@ -20,6 +21,7 @@ import type {
 import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
 import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
+import { hostLimit } from "../vm/host_limits.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
 import { type DriverEntry, type DriverFunction, readDriver } from "./driver_entry.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
@@ -100,7 +102,19 @@ export function checkProgram(
   loader: SourceLoader,
   registry: Registry,
 ): readonly Diagnostic[] {
-  return readProgram(entry, loader, registry).diagnostics;
+  try {
+    return readProgram(entry, loader, registry).diagnostics;
+  } catch (error) {
+    return [brokenOff(error, entry)];
+  }
+}
+
+/** Why a text could not be read to its end: it is too much for the host, or dmalab is wrong. */
+export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
+  const span = { source, start: 0, end: 0 };
+  const limit = hostLimit(error);
+  if (limit === null) return bugDiagnostic(error, span);
+  return { code: limit.code, severity: "error", span, message: limit.message };
 }
 
 function readProgram(
@@ -133,6 +147,18 @@ function readProgram(
 
 /** Loads, checks and compiles a program. */
 export function loadProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  registry: Registry,
+): LoadResult {
+  try {
+    return compiledProgram(entry, loader, registry);
+  } catch (error) {
+    return { program: null, diagnostics: [brokenOff(error, entry)] };
+  }
+}
+
+function compiledProgram(
   entry: SourceFile,
   loader: SourceLoader,
   registry: Registry,

@@ -33,6 +33,7 @@ import type { AgainRequest, Runs } from "../vm/branches.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import { variantIn } from "./combinations.ts";
 import {
+  brokenOff,
   compileTest,
   findComparedMachines,
   type Program,
@@ -154,7 +155,14 @@ export class Session {
   /** Does what a file says: its declarations become the session's, its statements are run. */
   feedSource(source: SourceFile): FeedResult {
     this.#current = source;
-    const result = this.#state.input(source);
+    let result: FeedResult;
+    try {
+      result = this.#state.input(source);
+    } catch (error) {
+      this.#current = null;
+      this.#again();
+      return { ...NOTHING, diagnostics: [brokenOff(error, source)], undone: true };
+    }
     this.#current = null;
     const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
     if (failures.some((failure) => failure !== null && BY_CLOCK.has(failure.code))) {

@@ -1,12 +1,14 @@
 /** Turns whatever ended a script into a failure that says where and why. */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { BUG_CODE, bugDiagnostic } from "../diagnostics/bug.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
 import { formatCount } from "../text/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
+import { hostLimit } from "./host_limits.ts";
 import type { Raised } from "../values/raised_error.ts";
 import { LimitError, ScriptError } from "../values/script_error.ts";
 
@@ -47,7 +49,8 @@ export interface FailureContext {
 }
 
 /** Describes an error thrown while a script ran. */
-export function describeFailure(error: unknown, context: FailureContext): Failure {
+export function describeFailure(thrown: unknown, context: FailureContext): Failure {
+  const error = hostLimit(thrown) ?? thrown;
   if (error instanceof ExpectationError) {
     const { code, details: { hint, notes = [], parts, places, related, span }, message } = error;
     const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events) : [];
@@ -86,13 +89,8 @@ function failureOf(
 }
 
 function describeBug(error: unknown, context: FailureContext): Failure {
-  const { message, stack = "" } = error instanceof Error ? error : { message: String(error) };
-  const failure = failureOf(context, {
-    code: "E0999",
-    message: `Bug in dmalab: ${message}`,
-    hint: "nothing in the script is at fault; please report it with the script and the seed",
-  }, stack.split("\n").slice(1).map((line) => line.trim()));
-  return { ...failure, kind: "bug" };
+  const { hint, message } = bugDiagnostic(error, context.span);
+  return { ...failureOf(context, { code: BUG_CODE, message, hint }, []), kind: "bug" };
 }
 
 /** The last events of the device that the last event was about. */

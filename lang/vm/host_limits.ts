@@ -6,11 +6,15 @@ import { LimitError } from "../values/script_error.ts";
  * one string or array. Null for any other error.
  */
 export function hostLimit(error: unknown): LimitError | null {
-  if (!(error instanceof RangeError)) return null;
-  if (/call stack/.test(error.message)) {
+  if (!(error instanceof RangeError || error instanceof SyntaxError)) return null;
+  // A pattern that is first read deep in the stack says it as a mistake of the pattern.
+  if (/call stack|: Stack overflow$/.test(error.message)) {
     return new LimitError("E0803", "Values or calls are nested too deeply");
   }
-  return /^Invalid (string|array|typed array) length|allocation failed/.test(error.message)
+  return TOO_LARGE.test(error.message)
     ? new LimitError("E0802", "A single value takes more memory than there can be")
     : null;
 }
+
+const TOO_LARGE =
+  /^(?:Invalid (?:string|array|typed array|array buffer) length|(?:Map|Set) maximum size exceeded)|allocation failed/i;

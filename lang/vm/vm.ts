@@ -22,7 +22,6 @@ import type { Walk } from "./collections.ts";
 import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
-import { hostLimit } from "./host_limits.ts";
 import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
@@ -333,7 +332,7 @@ export class Vm implements LoopVm, SideRun {
     } else {
       const known = this.registry.classifyError(error);
       if (known === null) {
-        throw new ScriptFailure(this.#describe(hostLimit(error) ?? error));
+        throw new ScriptFailure(this.#describe(error));
       }
       if (known.kind !== "kernel") {
         throw new ScriptFailure(this.#describe(notExpected(known, this.limits)));

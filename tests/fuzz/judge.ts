@@ -1,5 +1,6 @@
 /** What must be true of the answer to any text, and which answers came. */
 import { formatSource } from "../../lang/format/format.ts";
+import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
@@ -33,7 +34,8 @@ export function judge(text: string, run: boolean): Judgement {
     const { program, diagnostics } = loadProgram(source, {
       load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`),
     });
-    for (const { span, message } of diagnostics) {
+    for (const { code, span, message } of diagnostics) {
+      if (code === BUG_CODE) return bug(message);
       const fits = span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length;
       if (!fits) return bug(`a place outside the text: ${message}`);
       if (message === "" || message.includes("undefined") && !text.includes("undefined")) {

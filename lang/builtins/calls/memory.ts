@@ -74,6 +74,12 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     example: `let buf = alloc_pages(4, contiguous: false)\nassert buf.segments.length == 4`,
     raises: ["ENOMEM"],
     run(run, [count, contiguous, order, region]) {
+      if (region !== undefined && region.type !== "ram") {
+        throw new ScriptError(
+          "E0919",
+          `Cannot take pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
+        );
+      }
       run.chargeMemory(PIECE_BYTES * count);
       passAllocation(run);
       const target = region === undefined ? {} : { region: region.name };

@@ -221,8 +221,8 @@ export const RUN_CODES = {
   E0999: {
     title: "bug in dmalab",
     explanation:
-      "A rule of the simulator itself is broken. Please report it with the script and the seed; nothing in the " +
-      "script is at fault.",
+      "A rule of dmalab itself is broken; nothing in the input is at fault. Please report it with the lines that " +
+      "were printed, the input and the seed. The exit code is 5.",
     example: "",
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,26 @@
+/** What the system says when it does not do what it is asked: no bug of ours, and no script's. */
+import { host } from "./host.ts";
+
+/** True for an error of the system: a file that is not there, a disk that is full. */
+export function isHostError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const code: unknown = Reflect.get(error, "code");
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ||
+    /\(os error \d+\)/.test(error.message) ||
+    error instanceof host.errors.NotCapable || error instanceof host.errors.NotFound ||
+    error instanceof host.errors.PermissionDenied;
+}
+
+/** What it says, in few words. */
+export function hostReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof host.errors.NotCapable) {
+    return "Deno was not permitted to; give it the permission, as -R=DIR or -W=DIR";
+  }
+  if (error instanceof host.errors.PermissionDenied) return "the system does not permit it";
+  const [said] = error.message.split(/ ?\(os error \d+\)|: [a-z]+ '|, [a-z]+ '/);
+  return said!.replace(/^E[A-Z0-9]+: /, "").replace(
+    /^[A-Z](?=[a-z ])/,
+    (letter) => letter.toLowerCase(),
+  );
+}

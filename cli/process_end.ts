@@ -1,0 +1,59 @@
+/**
+ * How a process of dmalab ends, whatever was thrown in it: with a line that says what it was, and an
+ * exit code. Nobody who uses dmalab sees a stack.
+ */
+import { host } from "./host.ts";
+import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bug.ts";
+import { afterColon } from "../lang/diagnostics/render.ts";
+import { printable } from "../lang/diagnostics/display_width.ts";
+import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
+import { hostReason, isHostError } from "./host_error.ts";
+import type { ProcessScreen, Screen } from "./screen.ts";
+
+/**
+ * Does the work of a process, and writes all that it says.
+ *
+ * @returns What the shell is told; {@linkcode NOT_WRITTEN} when something could not be written.
+ */
+export async function toItsEnd(
+  work: () => Promise<ExitCode>,
+  screen: ProcessScreen,
+): Promise<ExitCode> {
+  let exitCode: ExitCode;
+  try {
+    exitCode = await work();
+  } catch (error) {
+    exitCode = sayThrown(error, screen);
+  }
+  screen.flush();
+  if (screen.notWritten === null) return exitCode;
+  sayNotWritten(screen.notWritten);
+  return NOT_WRITTEN;
+}
+
+/** Says what was thrown where nobody took it. @returns What the shell is told. */
+function sayThrown(error: unknown, screen: Screen): ExitCode {
+  if (isHostError(error)) {
+    const full = Reflect.get(error, "code") === "ENOSPC" || /os error 28\b/.test(error.message);
+    screen.err(`error: The system did not do what was needed: ${hostReason(error)}\n`);
+    return full ? NOT_WRITTEN : WRONG;
+  }
+  const place = bugPlace(error);
+  const lines = [
+    `error[${BUG_CODE}]: ${afterColon(printable(bugMessage(error)))}`,
+    ...place === null ? [] : [`   = found at: ${place}`],
+    `   = hint: ${BUG_HINT}`,
+    `   = input: ${printable(host.args.join(" "))}`,
+  ];
+  screen.err(lines.map((line) => `${line}\n`).join(""));
+  return BUG;
+}
+
+/** By the stream that is left; a system that takes nothing there either has its exit code. */
+function sayNotWritten(why: string): void {
+  try {
+    host.stderr.writeSync(new TextEncoder().encode(`error: Cannot write the output: ${why}\n`));
+  } catch {
+    // Nobody can be told.
+  }
+}
