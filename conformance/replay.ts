@@ -19,10 +19,22 @@ import { replayTrace } from "./traces/traces.ts";
  *
  * @throws {Deno.errors.NotFound} When the folder does not exist.
  */
-export async function* replayAll(directory: string, filter: string): AsyncGenerator<GroupResult> {
+export function replayAll(directory: string, filter: string): AsyncGenerator<GroupResult> {
+  return replayGroups(directory, (group) => group.includes(filter));
+}
+
+/**
+ * Replays the groups below `directory` that are wanted, by their names.
+ *
+ * @throws {Deno.errors.NotFound} When the folder does not exist.
+ */
+export async function* replayGroups(
+  directory: string,
+  isWanted: (group: string) => boolean,
+): AsyncGenerator<GroupResult> {
   const kernel = new KernelGroups(directory);
   for (const file of listGoldenFiles(directory)) {
-    if (!file.group.includes(filter)) continue;
+    if (!isWanted(file.group)) continue;
     try {
       yield await replayFile(file, kernel);
     } catch (error) {

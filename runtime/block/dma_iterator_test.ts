@@ -354,6 +354,25 @@ Deno.test("start() on a request without segments says so and touches nothing (bl
   assertEquals([fixture.state.sizeBytes, fixture.calls], [77, []]);
 });
 
+Deno.test("an iterator that has mapped peer memory begins anew on any request (block.md 2.3)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.usePeers("bus_addr");
+  assert(fixture.start(fixture.request([0x9000_0000, 4096])));
+  assertEquals(fixture.iter.kind, "bus_addr");
+  assert(!fixture.start(new BlockRequest("ssd", "flush", [], LIMITS)));
+  assertEquals([fixture.iter.kind, fixture.status], ["none", "OK"]);
+
+  assert(fixture.start(fixture.request([0x9000_0000, 4096])));
+  // The last peer has left the machine.
+  fixture.machine.peers = null;
+  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
+  assert(fixture.start(request));
+  assertEquals(fixture.iter.kind, "none");
+  assert(fixture.blk.coalesce(fixture.state));
+  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 8192, fixture.iter.kind));
+  assertEquals(fixture.calls.slice(-1), ["iova_destroy(0x2000)"]);
+});
+
 Deno.test("a mapping that fails is RESOURCE, with the error value in the address (block.md 2.3 row 5e)", () => {
   const fixture = new Fixture({ device: { maskBits: 32 }, swiotlbForce: false });
   const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);

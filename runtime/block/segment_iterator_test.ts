@@ -64,6 +64,16 @@ Deno.test("a segment ends at its size limit and at its boundary (block.md 2.1)",
   ]);
 });
 
+Deno.test("a window that begins inside a vector ends at the boundary, not a vector's length later (block.md 2.1)", () => {
+  const rq = request([[[0xffff_e800, 0x3000]]]);
+  rq.bios[0]!.advance(0x600);
+  assertEquals(segments(rq), [[0xffff_ee00, 0x1200], [0x1_0000_0000, 0x1800]]);
+  // Its end is not the vector's.
+  const front = rq.bios[0]!.clone(0x1400);
+  const cut = new BlockRequest("ssd", "read", [front], rq.limits);
+  assertEquals(segments(cut), [[0xffff_ee00, 0x1200], [0x1_0000_0000, 0x200]]);
+});
+
 Deno.test("what would pass the size limit is not appended in part (block.md 2.1)", () => {
   const rq = request([[[0x10_0000, 0x1000], [0x10_1000, 0x2000]]], 0x2000);
   assertEquals(segments(rq), [[0x10_0000, 0x1000], [0x10_1000, 0x2000]]);

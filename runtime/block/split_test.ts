@@ -155,6 +155,59 @@ Deno.test("a vector is two segments across a segment boundary (block.md ch. 1, a
   assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [[0x3000, 2]]);
 });
 
+Deno.test("a bio that begins in the middle of a vector is two segments across a boundary, too (block.md 1.3)", () => {
+  // Pieces of 4 KiB from 0xffff_d800 on: the third one has 4 GiB in its middle.
+  const { pieces } = split([vec(0xffff_d800, 0x4000)], {
+    segBoundaryMask: 0xffff_ffff,
+    maxUserSectors: 8,
+  });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [
+    [0x1000, 1],
+    [0x1000, 1],
+    [0x1000, 2],
+    [0x1000, 1],
+  ]);
+});
+
+Deno.test("a cut inside a vector tells the vector, how much of it is done, and where both sides lie (block.md 1.3)", () => {
+  const { pieces, events } = split([vec(0x100_0200, 0x800), vec(0x200_0600, 0x2200)], {
+    maxUserSectors: 8,
+  });
+  assertEquals(pieces.map(({ bytes, segments }) => [bytes, segments]), [
+    [0x1000, 2],
+    [0x1000, 1],
+    [0xa00, 1],
+  ]);
+  const place = { max_sectors: 8, piece: 1, fitting_bytes: 0x1000 };
+  assertEquals(events.map(({ why }) => why?.inputs), [
+    {
+      ...place,
+      segments: 2,
+      piece_done_bytes: 0x800,
+      ends_at_bytes: 0xe00,
+      begins_at_bytes: 0xe00,
+    },
+    {
+      ...place,
+      segments: 1,
+      piece_done_bytes: 0x1800,
+      ends_at_bytes: 0xe00,
+      begins_at_bytes: 0xe00,
+    },
+  ]);
+  // At a vector's end the sides lie in different pages.
+  const between = split([vec(0x100_0200, 0x1000), vec(0x200_0600, 0x200)], { maxUserSectors: 8 });
+  assertEquals(between.events[0]!.why?.inputs, {
+    max_sectors: 8,
+    segments: 1,
+    fitting_bytes: 0x1000,
+    piece: 1,
+    piece_done_bytes: 0,
+    ends_at_bytes: 0x200,
+    begins_at_bytes: 0x600,
+  });
+});
+
 Deno.test("an offset against the DMA alignment is refused with INVAL (block.md ch. 1, assertion 7)", () => {
   assertEquals(split([vec(0x100_0202, 0x200)], {}).status, "INVAL");
   assertEquals(split([vec(0x100_0200, 0x202)], {}).status, "INVAL");

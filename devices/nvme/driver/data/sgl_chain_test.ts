@@ -1,6 +1,8 @@
 /** The what-if `sgl_segment_chains`: lists of several SGL segments. */
 import { assert, assertEquals } from "@std/assert";
 import { GIB } from "../../../../runtime/address.ts";
+import type { BioVec } from "../../../../runtime/block/bio.ts";
+import { BLK_STS } from "../../../../runtime/errno.ts";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
 import { HeldResources } from "../../../../runtime/held_resources.ts";
 import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
@@ -88,6 +90,26 @@ Deno.test("whichever segment or mapping cannot be had, nothing is lost, and it i
       }
     }
   }
+});
+
+Deno.test("a further segment that cannot be had: what was mapped for it ends first, then what is listed (nvme.md 2.4)", () => {
+  const rig = new DriverRig({ ...DIRECT, device: { coherent: false } });
+  // Each of its own length: an address and a length cannot be taken for each other.
+  const memory = scatteredPages(600).map(({ phys }, page) => vec(phys, 512 * (1 + page % 8)));
+  const { request, iod } = rig.request(memory);
+  rig.machine.armFault(new ArmedFault(FAULT.dma_pool_alloc, 2, 2));
+  const told = rig.record(() => {
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  }, ["call.dma_unmap_phys"]).map(({ fields }) => fields);
+  const unmapped = ({ phys, sizeBytes }: BioVec) => ({
+    dev: "ssd",
+    dma: phys as number,
+    size: sizeBytes,
+    dir: "from_device",
+    attrs: [],
+  });
+  assertEquals(told, [memory[256]!, ...memory.slice(0, 256)].map(unmapped));
+  assertEquals([iod.nrDescriptors, rig.driver.usedDescriptors], [0, 0]);
 });
 
 Deno.test("a request of as many segments may still be described by PRPs, and saves each mapping", () => {

@@ -1,0 +1,21 @@
+/** The ranges themselves, without caches before them. */
+import { assertEquals } from "@std/assert";
+import { IovaRanges } from "./iova_ranges.ts";
+
+const DMA32_PFN = 2 ** 20;
+const TOP_PFN = DMA32_PFN - 1;
+
+Deno.test("what was freed is used again: room for the most ranges at a time is enough for ever", () => {
+  const ranges = new IovaRanges(1, DMA32_PFN);
+  const most = 60;
+  const round = () => {
+    const taken = Array.from({ length: most }, () => ranges.alloc(1, TOP_PFN, true));
+    assertEquals(taken.map((pfn) => ranges.free(pfn)), taken.map(() => true));
+  };
+  round();
+  const { hostBytes } = ranges;
+  for (let again = 0; again < 100; again++) round();
+  assertEquals([ranges.count, ranges.hostBytes], [0, hostBytes]);
+  // Bounds, links and the hash of the first 64 nodes.
+  assertEquals(hostBytes, 64 * (16 + 8) + 128 * 4);
+});

@@ -1,0 +1,303 @@
+/**
+ * Every small change that could be made to a source: what mutation testing chooses from.
+ *
+ * TypeScript's own parser and types find them, so that nearly all of them compile: only numbers are
+ * added, only arguments of one type change places, a returned value is replaced by one of its type.
+ */
+import ts from "typescript";
+
+/** One change of one file, not made yet. */
+export interface Candidate {
+  /** Of the file, from the project's folder, with `/`. */
+  readonly path: string;
+  /** Offsets of what is replaced; a whole expression or a whole statement. */
+  readonly start: number;
+  readonly end: number;
+  /** What stands there instead; a statement is only ever taken away, and has null. */
+  readonly replacement: string | null;
+  /** From 1. */
+  readonly line: number;
+  /** Text of that line, without what indents it. */
+  readonly lineText: string;
+  /** In words of code, `a < b → a <= b`. */
+  readonly change: string;
+}
+
+/** What stands in for an operator; several where several slips are likely. */
+const OTHER_OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly string[]> = new Map([
+  [ts.SyntaxKind.LessThanToken, ["<=", ">="]],
+  [ts.SyntaxKind.LessThanEqualsToken, ["<", ">"]],
+  [ts.SyntaxKind.GreaterThanToken, [">=", "<="]],
+  [ts.SyntaxKind.GreaterThanEqualsToken, [">", "<"]],
+  [ts.SyntaxKind.EqualsEqualsEqualsToken, ["!=="]],
+  [ts.SyntaxKind.ExclamationEqualsEqualsToken, ["==="]],
+  [ts.SyntaxKind.AmpersandAmpersandToken, ["||"]],
+  [ts.SyntaxKind.BarBarToken, ["&&"]],
+  [ts.SyntaxKind.MinusToken, ["+"]],
+  [ts.SyntaxKind.AsteriskToken, ["/"]],
+  [ts.SyntaxKind.SlashToken, ["*"]],
+  [ts.SyntaxKind.PercentToken, ["*"]],
+  [ts.SyntaxKind.AmpersandToken, ["|"]],
+  [ts.SyntaxKind.BarToken, ["&"]],
+  [ts.SyntaxKind.CaretToken, ["&"]],
+  [ts.SyntaxKind.LessThanLessThanToken, [">>"]],
+  [ts.SyntaxKind.GreaterThanGreaterThanToken, ["<<"]],
+  [ts.SyntaxKind.GreaterThanGreaterThanGreaterThanToken, ["<<"]],
+  [ts.SyntaxKind.MinusEqualsToken, ["+="]],
+  [ts.SyntaxKind.AsteriskEqualsToken, ["/="]],
+  [ts.SyntaxKind.SlashEqualsToken, ["*="]],
+  [ts.SyntaxKind.BarEqualsToken, ["&="]],
+  [ts.SyntaxKind.AmpersandEqualsToken, ["|="]],
+]);
+
+/** Those that tell one thing from another: their negation is among the operators above. */
+const COMPARISONS: ReadonlySet<ts.SyntaxKind> = new Set([
+  ts.SyntaxKind.LessThanToken,
+  ts.SyntaxKind.LessThanEqualsToken,
+  ts.SyntaxKind.GreaterThanToken,
+  ts.SyntaxKind.GreaterThanEqualsToken,
+  ts.SyntaxKind.EqualsEqualsEqualsToken,
+  ts.SyntaxKind.ExclamationEqualsEqualsToken,
+]);
+
+const CHOICES: ReadonlySet<ts.SyntaxKind> = new Set([
+  ts.SyntaxKind.AmpersandAmpersandToken,
+  ts.SyntaxKind.BarBarToken,
+  ts.SyntaxKind.QuestionQuestionToken,
+]);
+
+const COMPILER: ts.CompilerOptions = {
+  allowImportingTsExtensions: true,
+  exactOptionalPropertyTypes: true,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  noEmit: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: true,
+  strict: true,
+  target: ts.ScriptTarget.ESNext,
+  types: [],
+};
+
+/**
+ * Every candidate of some files, in the order of the files and of their text.
+ *
+ * @param root The project's folder, with a `/` at its end.
+ * @param paths From there.
+ */
+export function findCandidates(root: string, paths: readonly string[]): Candidate[] {
+  const program = ts.createProgram(paths.map((path) => root + path), COMPILER);
+  const checker = program.getTypeChecker();
+  return paths.flatMap((path) => {
+    const tree = program.getSourceFile(root + path);
+    if (tree === undefined) throw new Error(`there is no file ${path}`);
+    return new FileReader(path, tree, checker).candidates();
+  });
+}
+
+/** The candidates of one file. */
+class FileReader {
+  readonly #path: string;
+  readonly #tree: ts.SourceFile;
+  readonly #checker: ts.TypeChecker;
+  readonly #lines: readonly string[];
+  readonly #found: Candidate[] = [];
+
+  constructor(path: string, tree: ts.SourceFile, checker: ts.TypeChecker) {
+    this.#path = path;
+    this.#tree = tree;
+    this.#checker = checker;
+    this.#lines = tree.text.split("\n");
+  }
+
+  candidates(): Candidate[] {
+    this.#visit(this.#tree);
+    return this.#found;
+  }
+
+  #add(node: ts.Node, replacement: string | null): void {
+    const start = node.getStart(this.#tree);
+    const line = this.#tree.getLineAndCharacterOfPosition(start).line + 1;
+    this.#found.push({
+      path: this.#path,
+      start,
+      end: node.end,
+      replacement,
+      line,
+      lineText: this.#lines[line - 1]!.trim(),
+      change: `${oneLine(this.#text(node))} → ${oneLine(replacement ?? "nothing")}`,
+    });
+  }
+
+  #text(node: ts.Node): string {
+    return node.getText(this.#tree);
+  }
+
+  #visit(node: ts.Node): void {
+    if (isOnlyForTypes(node) || continuesChain(node)) return;
+    if (ts.isBinaryExpression(node)) this.#binary(node);
+    else if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) {
+      this.#unary(node);
+    } else if (ts.isNumericLiteral(node) || ts.isBigIntLiteral(node)) this.#number(node);
+    else if (node.kind === ts.SyntaxKind.TrueKeyword) this.#add(node, "false");
+    else if (node.kind === ts.SyntaxKind.FalseKeyword) this.#add(node, "true");
+    else if (isSentence(node)) this.#add(node, '""');
+    else if (ts.isCallExpression(node) || ts.isNewExpression(node)) this.#arguments(node);
+    else if (ts.isExpressionStatement(node)) this.#statement(node);
+    else if (ts.isReturnStatement(node) && node.expression !== undefined) {
+      this.#returned(node.expression);
+    } else if (ts.isArrowFunction(node) && !ts.isBlock(node.body)) this.#returned(node.body);
+    const condition = conditionOf(node);
+    if (condition !== undefined) this.#negate(condition);
+    ts.forEachChild(node, (child) => this.#visit(child));
+  }
+
+  #binary(node: ts.BinaryExpression): void {
+    const operator = node.operatorToken.kind;
+    const [left, right] = [this.#text(node.left), this.#text(node.right)];
+    const put = (text: string) => this.#add(node, `${left} ${text} ${right}`);
+    if (operator === ts.SyntaxKind.PlusToken || operator === ts.SyntaxKind.PlusEqualsToken) {
+      if (this.#isNumber(node.left) && this.#isNumber(node.right)) {
+        put(operator === ts.SyntaxKind.PlusToken ? "-" : "-=");
+      }
+    } else if (operator === ts.SyntaxKind.QuestionQuestionToken) {
+      this.#add(node, left);
+      this.#add(node, right);
+    } else for (const other of OTHER_OPERATORS.get(operator) ?? []) put(other);
+    if (
+      operator === ts.SyntaxKind.AmpersandAmpersandToken || operator === ts.SyntaxKind.BarBarToken
+    ) {
+      this.#negate(node.left);
+      this.#negate(node.right);
+    }
+  }
+
+  #unary(node: ts.PrefixUnaryExpression | ts.PostfixUnaryExpression): void {
+    const operand = this.#text(node.operand);
+    const prefix = ts.isPrefixUnaryExpression(node);
+    if (node.operator === ts.SyntaxKind.PlusPlusToken) {
+      this.#add(node, prefix ? `--${operand}` : `${operand}--`);
+    } else if (node.operator === ts.SyntaxKind.MinusMinusToken) {
+      this.#add(node, prefix ? `++${operand}` : `${operand}++`);
+    } else this.#add(node, operand);
+  }
+
+  #number(node: ts.NumericLiteral | ts.BigIntLiteral): void {
+    if (!ts.isExpression(node.parent) && isNameOf(node, node.parent)) return;
+    const one = ts.isBigIntLiteral(node) ? "1n" : "1";
+    this.#add(node, `${this.#text(node)} + ${one}`);
+    if (!/^0n?$/.test(this.#text(node))) this.#add(node, `${this.#text(node)} - ${one}`);
+  }
+
+  /** Neighbours change places where each is of the type that the other's place takes. */
+  #arguments(node: ts.CallExpression | ts.NewExpression): void {
+    const given = node.arguments ?? ts.factory.createNodeArray();
+    if (given.length < 2 || /^Math\.(min|max)$/.test(this.#text(node.expression))) return;
+    const places = this.#checker.getResolvedSignature(node)?.parameters ?? [];
+    for (let index = 0; index + 1 < given.length; index++) {
+      const texts = given.map((each) => this.#text(each));
+      if (texts[index] === texts[index + 1]) continue;
+      const [first, second] = [given[index]!, given[index + 1]!];
+      if (ts.isSpreadElement(first) || ts.isSpreadElement(second)) continue;
+      if (!this.#fits(first, places[index + 1], node)) continue;
+      if (!this.#fits(second, places[index], node)) continue;
+      [texts[index], texts[index + 1]] = [texts[index + 1]!, texts[index]!];
+      const head = this.#tree.text.slice(node.getStart(this.#tree), given.pos);
+      this.#add(node, `${head}${texts.join(", ")})`);
+    }
+  }
+
+  /** Whether a value compiles where a parameter is; where the rest is collected, nothing does. */
+  #fits(value: ts.Expression, parameter: ts.Symbol | undefined, call: ts.Node): boolean {
+    if (parameter === undefined) return false;
+    const type = this.#checker.getTypeOfSymbolAtLocation(parameter, call);
+    if ((type.flags & ts.TypeFlags.AnyOrUnknown) !== 0) return false;
+    return this.#checker.isTypeAssignableTo(this.#checker.getTypeAtLocation(value), type);
+  }
+
+  /** A call or an assignment that is made for what it does, not for its value, is taken away. */
+  #statement(node: ts.ExpressionStatement): void {
+    const { expression } = node;
+    const isSuper = ts.isCallExpression(expression) &&
+      expression.expression.kind === ts.SyntaxKind.SuperKeyword;
+    if (!isSuper && !ts.isStringLiteral(expression)) this.#add(node, null);
+  }
+
+  #returned(node: ts.Expression): void {
+    const text = this.#text(node);
+    const type = this.#checker.getTypeAtLocation(node);
+    if (isOf(type, ts.TypeFlags.BooleanLike)) {
+      for (const value of ["true", "false"]) {
+        if (text !== "true" && text !== "false") this.#add(node, value);
+      }
+    } else if (isOf(type, ts.TypeFlags.NumberLike)) {
+      if (!ts.isNumericLiteral(node)) this.#add(node, "0");
+    } else if (isOf(type, ts.TypeFlags.StringLike) && !type.isStringLiteral()) {
+      if (!isSentence(node) && !type.isUnion()) this.#add(node, '""');
+    }
+  }
+
+  #negate(node: ts.Expression): void {
+    const inner = ts.isParenthesizedExpression(node) ? node.expression : node;
+    if (ts.isBinaryExpression(inner)) {
+      const { kind } = inner.operatorToken;
+      if (COMPARISONS.has(kind) || CHOICES.has(kind)) return;
+    }
+    if (ts.isPrefixUnaryExpression(inner)) return;
+    if (inner.kind === ts.SyntaxKind.TrueKeyword || inner.kind === ts.SyntaxKind.FalseKeyword) {
+      return;
+    }
+    this.#add(node, `!(${this.#text(node)})`);
+  }
+
+  #isNumber(node: ts.Expression): boolean {
+    const type = this.#checker.getTypeAtLocation(node);
+    return isOf(type, ts.TypeFlags.NumberLike) || isOf(type, ts.TypeFlags.BigIntLike);
+  }
+}
+
+/** True for a type and its brands, and for unions of such. */
+function isOf(type: ts.Type, flags: ts.TypeFlags): boolean {
+  if ((type.flags & flags) !== 0) return true;
+  if (type.isIntersection()) return type.types.some((each) => isOf(each, flags));
+  return type.isUnion() && type.types.every((each) => isOf(each, flags));
+}
+
+/** What the compiler takes away, and names that only look like values. */
+function isOnlyForTypes(node: ts.Node): boolean {
+  return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
+    ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||
+    ts.isExportDeclaration(node) || ts.isEnumDeclaration(node);
+}
+
+/** `b()` of `a?.b().c`: in brackets of its own it would no longer end with its chain. */
+function continuesChain(node: ts.Node): boolean {
+  return ts.isOptionalChain(node) && ts.isOptionalChain(node.parent) &&
+    node.parent.expression === node;
+}
+
+function isNameOf(node: ts.Node, parent: ts.Node): boolean {
+  return (parent as { name?: ts.Node }).name === node;
+}
+
+/** A text that a person reads: it has a blank. */
+function isSentence(node: ts.Node): boolean {
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
+    return !isNameOf(node, node.parent) && node.text.trim().includes(" ");
+  }
+  return ts.isTemplateExpression(node) && !ts.isTaggedTemplateExpression(node.parent) &&
+    [node.head, ...node.templateSpans.map(({ literal }) => literal)]
+      .some(({ text }) => text.includes(" "));
+}
+
+function conditionOf(node: ts.Node): ts.Expression | undefined {
+  if (ts.isIfStatement(node) || ts.isWhileStatement(node) || ts.isDoStatement(node)) {
+    return node.expression;
+  }
+  return ts.isForStatement(node) || ts.isConditionalExpression(node) ? node.condition : undefined;
+}
+
+/** A short form for a list; the whole of it decides nothing. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}

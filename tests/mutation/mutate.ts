@@ -1,0 +1,141 @@
+/** Trying mutants on all the processes that it is given. */
+import type { Candidate } from "./candidates.ts";
+import { Plan } from "./plan.ts";
+import type { Measured } from "./protocol.ts";
+import { Runner } from "./runner.ts";
+import type { Mutant } from "./schemata.ts";
+import { writeTree } from "./tree.ts";
+
+export type Fate = "killed" | "survived" | "not reached";
+
+/** How a change ended. */
+export interface Result {
+  readonly candidate: Candidate;
+  readonly fate: Fate;
+  /** The test that noticed, or what the process ended with. */
+  readonly killer: string | null;
+  readonly ms: number;
+}
+
+export interface MutationRun {
+  readonly root: string;
+  readonly candidates: readonly Candidate[];
+  /** Test files from the project's folder. */
+  readonly testFiles: readonly string[];
+  readonly jobs: number;
+  /** When to stop, in milliseconds of `performance.now()`. */
+  readonly deadlineMs: number;
+  note(line: string): void;
+  done(result: Result): void;
+}
+
+/** Of a test, beside what the clean run took many times over: the machine may have others to serve. */
+const SLACK_MS = 15_000;
+const LOAD_LIMIT_MS = 120_000;
+
+/** Tries every candidate, until the time is over. */
+export async function mutate(run: MutationRun): Promise<void> {
+  const tree = Deno.makeTempDirSync({ prefix: "dmalab-mutate-" });
+  const mutants = run.candidates.map((candidate, id) => ({ ...candidate, id }));
+  const runners = Array.from({ length: run.jobs }, () => new Runner(tree, mutants.length));
+  try {
+    writeTree(run.root, tree, mutants);
+    const plan = new Plan(run.root);
+    await measureAll(run, mutants, plan, runners);
+    const waiting = inOrder(mutants, plan);
+    await Promise.all(runners.map(async (runner) => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        if (performance.now() >= run.deadlineMs) return;
+        run.done(await tryMutant(next, plan, runner));
+      }
+    }));
+  } finally {
+    for (const runner of runners) await runner.end();
+    Deno.removeSync(tree, { recursive: true });
+  }
+}
+
+/** The clean run: every test once, on the copy with all switches off. */
+async function measureAll(
+  run: MutationRun,
+  mutants: readonly Mutant[],
+  plan: Plan,
+  runners: readonly Runner[],
+): Promise<void> {
+  const waiting = run.testFiles.toReversed();
+  const measured = new Map<string, [[number, number][], readonly Measured[]]>();
+  await Promise.all(runners.map(async (runner) => {
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+      const outcome = await runner.obey({ kind: "measure", file }, LOAD_LIMIT_MS);
+      if (outcome.kind === "lost") {
+        run.note(`left out: ${file}: ${outcome.reason} in ${outcome.at}`);
+      }
+      if (outcome.kind !== "measured") continue;
+      if (outcome.failure !== null) run.note(`left out: ${file}: ${outcome.failure}`);
+      for (const { name, failure } of outcome.tests) {
+        if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
+      }
+      measured.set(file, [[...outcome.asksAtLoad], outcome.tests]);
+    }
+  }));
+  let count = 0;
+  let ms = 0;
+  for (const file of run.testFiles) {
+    const [asksAtLoad, tests] = measured.get(file) ?? [[], []];
+    plan.add(file, asksAtLoad, tests);
+    count += tests.length;
+    ms += tests.reduce((sum, test) => sum + test.ms, 0);
+  }
+  run.note(
+    `${mutants.length} changes, ${
+      mutants.filter(({ id }) => plan.actsAtLoad(id)).length
+    } of them at load`,
+  );
+  run.note(
+    `${count} tests of ${run.testFiles.length} files take ${(ms / 1000).toFixed(1)} s unchanged`,
+  );
+}
+
+/**
+ * The last is tried first: neighbours one after another, as their tests are loaded already, and then
+ * those that take a process of their own.
+ */
+function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
+  return mutants.toSorted((a, b) =>
+    Number(plan.actsAtLoad(b.id)) - Number(plan.actsAtLoad(a.id)) || b.id - a.id
+  );
+}
+
+async function tryMutant(mutant: Mutant, plan: Plan, runner: Runner): Promise<Result> {
+  const start = performance.now();
+  const result = (fate: Fate, killer: string | null): Result => ({
+    candidate: mutant,
+    fate,
+    killer,
+    ms: Math.round(performance.now() - start),
+  });
+  const tests = plan.testsOf(mutant.id, mutant.path);
+  if (tests.length > 0) {
+    const outcome = await runner.obey({
+      kind: "try",
+      mutant: mutant.id,
+      asksOfClean: plan.mostAsks(mutant.id),
+      tests,
+    }, SLACK_MS);
+    if (outcome.kind === "lost") return result("killed", `${outcome.reason}: ${outcome.at}`);
+    if (outcome.kind === "tried" && outcome.killer !== null) {
+      return result("killed", outcome.killer);
+    }
+  }
+  if (plan.actsAtLoad(mutant.id)) {
+    const files = plan.filesThatLoad(mutant.path);
+    const order = { kind: "try at load", mutant: mutant.id, files } as const;
+    const outcome = await runner.obey(order, LOAD_LIMIT_MS);
+    if (outcome.kind === "lost") return result("killed", `${outcome.reason}: ${outcome.at}`);
+    if (outcome.kind === "tried" && outcome.killer !== null) {
+      return result("killed", outcome.killer);
+    }
+    return result("survived", null);
+  }
+  return result(tests.length > 0 ? "survived" : "not reached", null);
+}

@@ -1,0 +1,115 @@
+/** Which mutants are tried, and which tests of each, in which order. */
+import { dirname } from "@std/path";
+import type { Candidate } from "./candidates.ts";
+import type { Measured, TestName } from "./protocol.ts";
+import { Imports } from "./tree.ts";
+
+/**
+ * So many of the candidates, the same for the same seed. Each is drawn by what it says, not by where
+ * it stands: a line that comes or goes elsewhere changes nothing for it.
+ */
+export function sample<T extends Candidate>(
+  candidates: readonly T[],
+  count: number,
+  seed: number,
+): T[] {
+  const seen = new Map<string, number>();
+  const drawn = candidates.map((candidate, place) => {
+    const key = keyOf(candidate);
+    const again = seen.get(key) ?? 0;
+    seen.set(key, again + 1);
+    return { candidate, place, lot: hash(`${seed}\n${key}\n${again}`) };
+  });
+  return drawn.toSorted((a, b) => a.lot - b.lot || a.place - b.place)
+    .slice(0, count)
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ candidate }) => candidate);
+}
+
+/** What names a change as long as its line stays as it is. */
+export function keyOf(
+  { path, lineText, change }: Pick<Candidate, "path" | "lineText" | "change">,
+): string {
+  return `${path}\n${lineText}\n${change}`;
+}
+
+/** FNV-1a with a last mix, 32 bits. */
+export function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  }
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
+}
+
+/** What the clean run has shown: who asks for which mutant. */
+export class Plan {
+  readonly #imports: Imports;
+  /** By mutant, then the tests in the order in which they are run. */
+  readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
+  readonly #atLoad = new Set<number>();
+  readonly #fileMs = new Map<string, number>();
+  readonly #reach = new Map<string, ReadonlyMap<string, number>>();
+
+  constructor(root: string) {
+    this.#imports = new Imports(root);
+  }
+
+  /** Takes in what the tests of a file have asked for. */
+  add(file: string, asksAtLoad: readonly [number, number][], tests: readonly Measured[]): void {
+    this.#reach.set(file, this.#imports.reach(file));
+    for (const [mutant] of asksAtLoad) this.#atLoad.add(mutant);
+    let fileMs = 0;
+    for (const { index, ms, failure, asks } of tests) {
+      fileMs += ms;
+      if (failure !== null) continue;
+      for (const [mutant, count] of asks) {
+        const entries = this.#tests.get(mutant) ?? [];
+        entries.push({ test: { file, index }, ms, asks: count });
+        this.#tests.set(mutant, entries);
+      }
+    }
+    this.#fileMs.set(file, fileMs);
+  }
+
+  /** The tests that come by a mutant: those of its folder first, the fastest first. */
+  testsOf(mutant: number, path: string): TestName[] {
+    const folder = dirname(path);
+    const far = ({ file }: TestName) => distance(folder, dirname(file));
+    return (this.#tests.get(mutant) ?? [])
+      .toSorted((a, b) => far(a.test) - far(b.test) || a.ms - b.ms)
+      .map(({ test }) => test);
+  }
+
+  /** How often a test asks for it at most. */
+  mostAsks(mutant: number): number {
+    return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ asks }) => asks));
+  }
+
+  /** True for what acts while modules are loaded, once for all tests. */
+  actsAtLoad(mutant: number): boolean {
+    return this.#atLoad.has(mutant);
+  }
+
+  /** The test files that load a file, the nearest first. */
+  filesThatLoad(path: string): string[] {
+    const folder = dirname(path);
+    return [...this.#reach].filter(([, steps]) => steps.has(path))
+      .map(([file, steps]) => ({
+        file,
+        far: distance(folder, dirname(file)),
+        steps: steps.get(path)!,
+        ms: this.#fileMs.get(file)!,
+      }))
+      .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms)
+      .map(({ file }) => file);
+  }
+}
+
+/** 0 for one folder, 1 for one below the other or beside it, 2 for anywhere else. */
+function distance(a: string, b: string): number {
+  if (a === b) return 0;
+  return a.startsWith(`${b}/`) || b.startsWith(`${a}/`) || dirname(a) === dirname(b) ? 1 : 2;
+}

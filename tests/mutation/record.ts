@@ -1,0 +1,79 @@
+/**
+ * A file of results, so that a run that was interrupted can go on. What was killed stays killed as
+ * long as its file is the same; what survived is asked again when a test or source has changed.
+ */
+import { join } from "@std/path";
+import { filesBelow } from "../source_text.ts";
+import type { Candidate } from "./candidates.ts";
+import type { Fate, Result } from "./mutate.ts";
+import { hash, keyOf } from "./plan.ts";
+
+interface Line {
+  readonly key: string;
+  readonly start: number;
+  /** Of the changed file. */
+  readonly source: number;
+  /** Of all sources and tests. */
+  readonly everything: number;
+  readonly fate: Fate;
+  readonly killer: string | null;
+  readonly ms: number;
+}
+
+export class ResultFile {
+  readonly #path: string;
+  readonly #root: string;
+  readonly #everything: number;
+  readonly #sources = new Map<string, number>();
+  readonly #known = new Map<string, Line>();
+
+  constructor(path: string, root: string, folders: readonly string[]) {
+    this.#path = path;
+    this.#root = root;
+    const files = folders.flatMap((folder) => filesBelow(join(root, folder)))
+      .filter((file) => file.endsWith(".ts"));
+    this.#everything = hash(files.map((file) => Deno.readTextFileSync(file)).join("\0"));
+    for (const text of readLines(path)) {
+      const line = JSON.parse(text) as Line;
+      this.#known.set(`${line.key}\n${line.start}`, line);
+    }
+  }
+
+  /** How it ended before, where that still holds. */
+  known(candidate: Candidate): Result | null {
+    const line = this.#known.get(`${keyOf(candidate)}\n${candidate.start}`);
+    if (line === undefined || line.source !== this.#sourceOf(candidate.path)) return null;
+    if (line.fate !== "killed" && line.everything !== this.#everything) return null;
+    return { candidate, fate: line.fate, killer: line.killer, ms: line.ms };
+  }
+
+  add({ candidate, fate, killer, ms }: Result): void {
+    const line: Line = {
+      key: keyOf(candidate),
+      start: candidate.start,
+      source: this.#sourceOf(candidate.path),
+      everything: this.#everything,
+      fate,
+      killer,
+      ms,
+    };
+    Deno.writeTextFileSync(this.#path, `${JSON.stringify(line)}\n`, { append: true });
+  }
+
+  #sourceOf(path: string): number {
+    const known = this.#sources.get(path);
+    if (known !== undefined) return known;
+    const value = hash(Deno.readTextFileSync(join(this.#root, path)));
+    this.#sources.set(path, value);
+    return value;
+  }
+}
+
+function readLines(path: string): string[] {
+  try {
+    return Deno.readTextFileSync(path).split("\n").filter((line) => line !== "");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The captured data as tests, one for each run and each file of cases, for `deno task mutate` alone:
+ * `conformance_test.ts` replays all of it in one test, and what one group notices need not wait for
+ * the others.
+ */
+import { assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { replayGroups } from "../../conformance/replay.ts";
+import recorded from "../conformance_agreement.json" with { type: "json" };
+
+const GOLDEN = fromFileUrl(new URL("../golden", import.meta.url));
+
+/** A run of a kernel is replayed once for all its groups. */
+function unitOf(group: string): string {
+  return group.startsWith("kernel/") ? `run ${group.split("/").at(-1)}` : group;
+}
+
+for (const [unit, groups] of Map.groupBy(Object.entries(recorded), ([name]) => unitOf(name))) {
+  Deno.test(`${unit} agrees as it did`, async () => {
+    const results: [string, number[]][] = [];
+    for await (
+      const { name, agree, total } of replayGroups(GOLDEN, (each) => unitOf(each) === unit)
+    ) {
+      results.push([name, [agree, total]]);
+    }
+    assertEquals(Object.fromEntries(results), Object.fromEntries(groups));
+  });
+}

@@ -1,0 +1,106 @@
+/** A process that tries mutants, seen from outside: it is ended when it hangs, and begun anew. */
+import { join } from "@std/path";
+import { ANSWER, type Answer, linesOf, type Order } from "./protocol.ts";
+
+/** How an order ended: with its answer, or without one. */
+export type Outcome = Exclude<Answer, { kind: "begins" }> | {
+  readonly kind: "lost";
+  /** The test that it was at. */
+  readonly at: string;
+  readonly reason: "time" | "crash";
+};
+
+const PERMISSIONS = ["-R", "-W", "--allow-env", "--allow-sys"];
+const MOST_MEMORY_MIB = 2048;
+
+/** One process at a time, with one order at a time. */
+export class Runner {
+  readonly #tree: string;
+  readonly #mutants: number;
+  #child: Deno.ChildProcess | null = null;
+  #lines: AsyncGenerator<string> | null = null;
+
+  /**
+   * @param tree The folder of the copy with the switches.
+   * @param mutants How many these are.
+   */
+  constructor(tree: string, mutants: number) {
+    this.#tree = tree;
+    this.#mutants = mutants;
+  }
+
+  /**
+   * @param limitMs Of one test, or of one file where a mutant acts at load.
+   */
+  async obey(order: Order, limitMs: number): Promise<Outcome> {
+    if (order.kind === "try at load") await this.end();
+    const outcome = await this.#obey(order, limitMs);
+    if (order.kind === "try at load" || outcome.kind === "lost") await this.end();
+    return outcome;
+  }
+
+  async #obey(order: Order, limitMs: number): Promise<Outcome> {
+    const lines = this.#begin();
+    const writer = this.#child!.stdin.getWriter();
+    let at = "the load";
+    let timeIsOver = false;
+    const overTime = () => {
+      timeIsOver = true;
+      this.#child?.kill("SIGKILL");
+    };
+    let timer = setTimeout(overTime, limitMs);
+    try {
+      await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`));
+      for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
+        if (!next.value.startsWith(ANSWER)) continue;
+        const answer = JSON.parse(next.value.slice(ANSWER.length)) as Answer;
+        if (answer.kind !== "begins") return answer;
+        at = answer.what;
+        clearTimeout(timer);
+        timer = setTimeout(overTime, limitMs);
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    } finally {
+      clearTimeout(timer);
+      writer.releaseLock();
+    }
+    return { kind: "lost", at, reason: timeIsOver ? "time" : "crash" };
+  }
+
+  #begin(): AsyncGenerator<string> {
+    if (this.#lines !== null) return this.#lines;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-check",
+        "--no-prompt",
+        `--v8-flags=--max-old-space-size=${MOST_MEMORY_MIB}`,
+        ...PERMISSIONS,
+        join(this.#tree, "tests/mutation/runner_main.ts"),
+        String(this.#mutants),
+      ],
+      cwd: this.#tree,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#lines = linesOf(this.#child.stdout);
+    return this.#lines;
+  }
+
+  async end(): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await child.status;
+    await this.#lines?.return(undefined).catch(() => {});
+    await child.stdin.close().catch(() => {});
+    this.#child = null;
+    this.#lines = null;
+  }
+}

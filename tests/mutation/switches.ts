@@ -1,0 +1,51 @@
+/**
+ * The switches of the changed sources, all off but one. The only module of the project with a state:
+ * it belongs to the process that tries mutants, and is loaded by nothing else.
+ */
+
+/** Thrown when a change is asked for so often that its loop has no end. */
+export class EndlessError extends Error {}
+
+const NONE = -1;
+/** Beside what the clean run needed: loops that grow a little are no endless ones. */
+const FREE_ASKS = 300_000;
+
+let active = NONE;
+let asksLeft = Infinity;
+let asks = new Uint32Array(0);
+
+/** True when the sources are to behave as the mutant does. */
+export function isOn(id: number): boolean {
+  asks[id]!++;
+  if (id !== active) return false;
+  if (--asksLeft < 0) throw new EndlessError(`mutant ${id} is asked for without an end`);
+  return true;
+}
+
+/** Makes room for so many mutants, all off. */
+export function reserve(count: number): void {
+  asks = new Uint32Array(count);
+  active = NONE;
+}
+
+/**
+ * Turns one mutant on.
+ *
+ * @param asksOfClean How often the clean run asked for it.
+ */
+export function turnOn(id: number, asksOfClean: number): void {
+  active = id;
+  asksLeft = FREE_ASKS + 20 * asksOfClean;
+}
+
+export function turnOff(): void {
+  active = NONE;
+}
+
+/** How often each mutant was asked for since the last time, by its id; only those that were. */
+export function takeAsks(): [id: number, count: number][] {
+  const taken: [number, number][] = [];
+  for (let id = 0; id < asks.length; id++) if (asks[id]! > 0) taken.push([id, asks[id]!]);
+  asks.fill(0);
+  return taken;
+}

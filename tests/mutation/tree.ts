@@ -1,0 +1,107 @@
+/** The copy of the project that mutants are tried in, and what its tests are. */
+import { dirname, join } from "@std/path";
+import ts from "typescript";
+import { filesBelow } from "../source_text.ts";
+import { type Mutant, withSwitches } from "./schemata.ts";
+
+/** What the tests read, beside `tests/golden`, which is large and only read. */
+const COPIED = [
+  "cli",
+  "conformance",
+  "deno.json",
+  "deno.lock",
+  "devices",
+  "docs",
+  "examples",
+  "instruments",
+  "lang",
+  "mod.ts",
+  "package.json",
+  "runtime",
+  "std",
+  "tests",
+];
+const LINKED = ["tests/golden"];
+
+const TESTED = ["runtime", "devices"];
+const REPLAYED = "tests/mutation/replayed_test_groups.ts";
+/** Where changes are made. */
+const MUTATED = ["runtime", "devices"];
+
+/** Sources that may be changed: no tests, and nothing that only tests use. */
+export function mutableFiles(root: string): string[] {
+  return MUTATED.flatMap((folder) => filesBelow(join(root, folder)))
+    .map((path) => path.slice(root.length))
+    .filter((path) =>
+      path.endsWith(".ts") && !/_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?\.ts$/.test(path)
+    );
+}
+
+/**
+ * The tests that count as the project's own here: those that call what is changed in their own
+ * process. Left out are the command line's, which start processes, and `conformance_test.ts`, whose
+ * groups are tests of their own here.
+ */
+export function testFiles(root: string): string[] {
+  return TESTED.flatMap((folder) => filesBelow(join(root, folder)))
+    .map((path) => path.slice(root.length))
+    .filter((path) => path.endsWith("_test.ts"))
+    .concat(REPLAYED);
+}
+
+/** Copies the project, with a switch at each mutant. */
+export function writeTree(root: string, tree: string, mutants: readonly Mutant[]): void {
+  const byFile = Map.groupBy(mutants, ({ path }) => path);
+  const switchUrl = `file://${join(tree, "tests/mutation/switches.ts")}`;
+  for (const place of COPIED) {
+    for (const path of filesWithout(join(root, place), LINKED.map((each) => join(root, each)))) {
+      const name = path.slice(root.length);
+      const target = join(tree, name);
+      Deno.mkdirSync(dirname(target), { recursive: true });
+      const changed = byFile.get(name);
+      if (changed === undefined) Deno.copyFileSync(path, target);
+      else {
+        Deno.writeTextFileSync(
+          target,
+          withSwitches(Deno.readTextFileSync(path), changed, switchUrl),
+        );
+      }
+    }
+  }
+  for (const place of LINKED) Deno.symlinkSync(join(root, place), join(tree, place));
+}
+
+function filesWithout(place: string, left: readonly string[]): string[] {
+  if (left.includes(place)) return [];
+  if (Deno.statSync(place).isFile) return [place];
+  return [...Deno.readDirSync(place)].flatMap(({ name }) => filesWithout(join(place, name), left));
+}
+
+/** Which files a file loads, directly or not, itself among them, with the steps to each. */
+export class Imports {
+  readonly #root: string;
+  readonly #direct = new Map<string, readonly string[]>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  reach(file: string): ReadonlyMap<string, number> {
+    const steps = new Map([[file, 0]]);
+    for (const [path, count] of steps) {
+      for (const next of this.#of(path)) if (!steps.has(next)) steps.set(next, count + 1);
+    }
+    return steps;
+  }
+
+  #of(path: string): readonly string[] {
+    const known = this.#direct.get(path);
+    if (known !== undefined) return known;
+    const text = Deno.readTextFileSync(join(this.#root, path));
+    const direct = ts.preProcessFile(text).importedFiles
+      .filter(({ fileName }) => fileName.startsWith("."))
+      .map(({ fileName }) => join(dirname(path), fileName));
+    this.#direct.set(path, direct);
+    return direct;
+  }
+}

@@ -1,0 +1,74 @@
+/** What came of the mutants: who was judged before, and the score by file. */
+import type { Candidate } from "./candidates.ts";
+import type { Equivalent } from "./equivalent.ts";
+import type { Fate } from "./mutate.ts";
+import { keyOf } from "./plan.ts";
+
+/** The judged changes, by their keys. */
+export class Judged {
+  readonly #reasons = new Map<string, string>();
+
+  constructor(entries: readonly Equivalent[]) {
+    for (const { path, line, changes, reason } of entries) {
+      for (const change of changes) {
+        this.#reasons.set(keyOf({ path, lineText: line, change }), reason);
+      }
+    }
+  }
+
+  has(candidate: Candidate): boolean {
+    return this.#reasons.has(keyOf(candidate));
+  }
+
+  /** Entries of the candidates' files that fit none of these: their line or their change is gone. */
+  stale(candidates: readonly Candidate[]): string[] {
+    const files = new Set(candidates.map(({ path }) => path));
+    const there = new Set(candidates.map(keyOf));
+    return [...this.#reasons.keys()]
+      .filter((key) => files.has(key.split("\n")[0]!) && !there.has(key))
+      .map((key) => key.replaceAll("\n", ": "));
+  }
+}
+
+export interface Count {
+  killed: number;
+  survived: number;
+  equivalent: number;
+}
+
+/** Counts by file, and of all. */
+export class Score {
+  readonly all: Count = { killed: 0, survived: 0, equivalent: 0 };
+  readonly #files = new Map<string, Count>();
+
+  add(path: string, fate: Fate | "equivalent"): void {
+    const file = this.#files.get(path) ?? { killed: 0, survived: 0, equivalent: 0 };
+    this.#files.set(path, file);
+    const column = fate === "not reached" ? "survived" : fate;
+    file[column]++;
+    this.all[column]++;
+  }
+
+  /** A line for each file, in the order of their names, and one for all of them. */
+  lines(): string[] {
+    const rows = [...this.#files].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return [
+      "  score  killed survived equivalent  file",
+      ...rows.map(([path, count]) => row(count, path)),
+      row(this.all, "all"),
+    ];
+  }
+}
+
+function row(count: Count, name: string): string {
+  const { killed, survived, equivalent } = count;
+  const cells = [scoreText(count).padStart(7), String(killed).padStart(7)];
+  cells.push(String(survived).padStart(8), String(equivalent).padStart(10));
+  return `${cells.join(" ")}  ${name}`;
+}
+
+/** The part of the changes that could be noticed and were. */
+export function scoreText({ killed, survived }: Count): string {
+  const noticed = killed + survived;
+  return noticed === 0 ? "–" : `${(100 * killed / noticed).toFixed(1)} %`;
+}
