@@ -66,6 +66,26 @@ Deno.test("an IO address beyond 2^53 is told as the limit of the simulator that 
   );
 });
 
+Deno.test("a mask that ends at 4 GiB prefers nothing: it has no other addresses (dma.md 4.2)", () => {
+  for (const [maskBits, left] of [[31, false], [32, false], [33, true]] as const) {
+    const bench = testBench({ device: { maskBits } });
+    assertEquals(map(bench, at(0x1000), 2 ** 34), -1, `${maskBits} bits`);
+    assertEquals([bench.dev.prefer32Bit, bench.machine.warnings.total], [!left, left ? 1 : 0]);
+  }
+});
+
+Deno.test("the last granule below a mask's end is given out, and none beyond it (dma.md 4.2)", () => {
+  for (const maskBits of [31, 32, 33, 40]) {
+    const bench = testBench({ device: { maskBits, prefer32Bit: false } });
+    assertEquals(map(bench), 2 ** maskBits - 4096, `${maskBits} bits`);
+    const [told] = bench.fields("iova.alloc");
+    assertEquals([told!.start, told!.limit], [2 ** maskBits - 4096, 2 ** maskBits - 1]);
+  }
+  // Where the first search ends at 4 GiB, its last granule is the first that is taken.
+  const wide = testBench({ device: { maskBits: 33 } });
+  assertEquals(map(wide), 2 ** 32 - 4096);
+});
+
 Deno.test("the preference for 32 bits goes off for good at the first failure (dma.md 4.2)", () => {
   const bench = testBench();
   const big = 2 ** 31;

@@ -211,7 +211,7 @@ class FileReader {
   #fits(value: ts.Expression, parameter: ts.Symbol | undefined, call: ts.Node): boolean {
     if (parameter === undefined) return false;
     const type = this.#checker.getTypeOfSymbolAtLocation(parameter, call);
-    if ((type.flags & ts.TypeFlags.AnyOrUnknown) !== 0) return false;
+    if ((type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0) return false;
     return this.#checker.isTypeAssignableTo(this.#checker.getTypeAtLocation(value), type);
   }
 

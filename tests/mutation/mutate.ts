@@ -23,6 +23,8 @@ export interface MutationRun {
   /** Test files from the project's folder. */
   readonly testFiles: readonly string[];
   readonly jobs: number;
+  /** Every test that comes by a change is run, however long that takes. */
+  readonly thorough: boolean;
   /** When to stop, in milliseconds of `performance.now()`. */
   readonly deadlineMs: number;
   note(line: string): void;
@@ -40,7 +42,7 @@ export async function mutate(run: MutationRun): Promise<void> {
   const runners = Array.from({ length: run.jobs }, () => new Runner(tree, mutants.length));
   try {
     writeTree(run.root, tree, mutants);
-    const plan = new Plan(run.root);
+    const plan = new Plan(run.root, run.thorough);
     await measureAll(run, mutants, plan, runners);
     const waiting = inOrder(mutants, plan);
     await Promise.all(runners.map(async (runner) => {

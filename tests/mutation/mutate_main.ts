@@ -1,5 +1,6 @@
 /**
- * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]`:
+ * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
+ * [--thorough]`:
  * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
@@ -82,6 +83,7 @@ if (open.length > 0) {
     root: ROOT,
     candidates: open,
     testFiles: testFiles(ROOT),
+    thorough: Deno.args.includes("--thorough"),
     jobs: numberOption("jobs") ?? Math.max(1, navigator.hardwareConcurrency),
     deadlineMs: start + 1000 * (numberOption("seconds") ?? Infinity),
     note: (line) => console.log(line),

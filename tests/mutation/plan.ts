@@ -44,17 +44,38 @@ export function hash(text: string): number {
   return (value ^ (value >>> 16)) >>> 0;
 }
 
+/**
+ * The part of a whole clean run that one mutant gets, beside the tests of its own folder: most of
+ * those that are noticed at all are noticed by the first few. What would have been noticed later
+ * counts as survived.
+ */
+const SHARE = 0.08;
+
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
   readonly #imports: Imports;
+  readonly #share: number;
   /** By mutant, then the tests in the order in which they are run. */
   readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
   readonly #atLoad = new Set<number>();
   readonly #fileMs = new Map<string, number>();
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
-  constructor(root: string) {
+  /** @param thorough Every test that comes by a mutant is run, however long that takes. */
+  constructor(root: string, thorough: boolean) {
     this.#imports = new Imports(root);
+    this.#share = thorough ? Infinity : SHARE;
+  }
+
+  /** How long all tests take. */
+  get wholeMs(): number {
+    return [...this.#fileMs.values()].reduce((sum, ms) => sum + ms, 0);
+  }
+
+  /** Those near, and of the others as many as fit into the share. */
+  #fitting<T extends { readonly ms: number; readonly far: number }>(sorted: readonly T[]): T[] {
+    let leftMs = this.#share * this.wholeMs;
+    return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
   }
 
   /** Takes in what the tests of a file have asked for. */
@@ -77,10 +98,10 @@ export class Plan {
   /** The tests that come by a mutant: those of its folder first, the fastest first. */
   testsOf(mutant: number, path: string): TestName[] {
     const folder = dirname(path);
-    const far = ({ file }: TestName) => distance(folder, dirname(file));
-    return (this.#tests.get(mutant) ?? [])
-      .toSorted((a, b) => far(a.test) - far(b.test) || a.ms - b.ms)
-      .map(({ test }) => test);
+    const entries = (this.#tests.get(mutant) ?? [])
+      .map(({ test, ms }) => ({ test, ms, far: distance(folder, dirname(test.file)) }))
+      .toSorted((a, b) => a.far - b.far || a.ms - b.ms);
+    return this.#fitting(entries).map(({ test }) => test);
   }
 
   /** How often a test asks for it at most. */
@@ -96,15 +117,15 @@ export class Plan {
   /** The test files that load a file, the nearest first. */
   filesThatLoad(path: string): string[] {
     const folder = dirname(path);
-    return [...this.#reach].filter(([, steps]) => steps.has(path))
+    const entries = [...this.#reach].filter(([, steps]) => steps.has(path))
       .map(([file, steps]) => ({
         file,
         far: distance(folder, dirname(file)),
         steps: steps.get(path)!,
         ms: this.#fileMs.get(file)!,
       }))
-      .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms)
-      .map(({ file }) => file);
+      .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms);
+    return this.#fitting(entries).map(({ file }) => file);
   }
 }
 

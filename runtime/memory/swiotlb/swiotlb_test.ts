@@ -273,6 +273,74 @@ Deno.test("swiotlb.full tells apart what the kernel's one message hides", () => 
   );
 });
 
+/** With a granule of 64 KiB, 0x2c00 bytes in: five slots and a half before the data. */
+const PADDED = 0x10_2c00;
+
+Deno.test("padding belongs to its buffer: it is told, taken and given back with it (dma.md 6.2)", () => {
+  const bench = new Bench();
+  bench.device.minAlignMask = 0xffff;
+  const tlb = at(bench.map(PADDED, 0x400, 0xffff));
+  assertEquals([tlb, bench.pool.usedSlots], [0x6000_2c00, 32]);
+  const buffers = (): unknown[] => {
+    const seen: unknown[] = [];
+    bench.pool.forEachBuffer((buffer) => seen.push(buffer));
+    return seen;
+  };
+  const padded = { slot: 0, slots: 32, padSlots: 5, origPhys: PADDED, tlbPhys: tlb };
+  assertEquals(buffers(), [{ ...padded, sizeBytes: 0x400, bornNs: 0 }]);
+  assertEquals([0, 4, 5, 31, 32].map((slot) => bench.pool.slotUsed(slot)), [
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
+  // A slot of padding has no original: nothing is copied from or to it.
+  bench.pool.syncForCpu(at(0x6000_2000), 0x800, DMA_FROM_DEVICE);
+  assertEquals(bench.fields("swiotlb.copy").length, 1);
+
+  bench.clock.nowNs = 70;
+  bench.pool.unmap(bench.device, tlb, 0x400, DMA_FROM_DEVICE, 0);
+  assertEquals([bench.pool.usedSlots, buffers()], [0, []]);
+  bench.device.minAlignMask = 0;
+  for (let count = 0; count < 32; count++) bench.map(0x9000, 0x800);
+  assertEquals(
+    buffers().map((buffer) => (buffer as { padSlots: number }).padSlots),
+    new Array(32).fill(0),
+  );
+  assertEquals(bench.pool.usedSlots, 32);
+});
+
+Deno.test("a leak is suspected from one second or 1024 releases on, and when it is most of the pool (dma.md 6.2)", () => {
+  const full = (prepare: (bench: Bench) => void): [cause: unknown, old: unknown] => {
+    const bench = new Bench(128);
+    bench.device.minAlignMask = 0xffff;
+    // 96 slots, the padding of each buffer among them.
+    for (let count = 0; count < 3; count++) bench.map(PADDED, 0x400, 0xffff);
+    prepare(bench);
+    bench.map(0x1_0000, 256 * KIB);
+    const { fields, why } = bench.seen.findLast(({ name }) => name === "swiotlb.full")!;
+    return [(fields as { cause: string }).cause, why!.inputs["slots_in_use_for_long"]];
+  };
+  const age = (ns: number) => (bench: Bench) => void (bench.clock.nowNs = ns);
+  assertEquals(full(age(999_999_999)), ["full", 0]);
+  assertEquals(full(age(1_000_000_000)), ["leak_suspected", 96]);
+  const releases = (count: number) => (bench: Bench) => {
+    for (let done = 0; done < count; done++) {
+      bench.pool.release(bench.device, at(bench.map(0x1_0000, 0x800)));
+    }
+  };
+  assertEquals(full(releases(1023)), ["full", 0]);
+  assertEquals(full(releases(1024)), ["leak_suspected", 96]);
+  // Half of what is in use is not most of it.
+  const half = new Bench(128);
+  half.map(0x9000, 32 * KIB);
+  half.clock.nowNs = 1_000_000_000;
+  half.map(0x9000, 32 * KIB);
+  half.map(0x9000, 256 * KIB);
+  assertEquals(half.fields("swiotlb.full"), [{ wanted_bytes: 256 * KIB, cause: "full" }]);
+});
+
 Deno.test("a full pool is warned about ten times in five seconds, and not at all with NO_WARN", () => {
   const bench = new Bench();
   for (let index = 0; index < 15; index++) bench.map(0x9000, 262145);

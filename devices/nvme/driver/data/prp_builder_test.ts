@@ -370,7 +370,12 @@ Deno.test("a segment that ends inside a page is a bad request: IOERR, one warnin
       if (quirks.length === 0) assert(iod.prp2 !== 0x2222 as DmaAddr);
       else assertEquals([iod.prp1, iod.prp2], [0x1111 as DmaAddr, 0x2222 as DmaAddr]);
     }
-    assertEquals(warnings.length, 1);
+    assertEquals(warnings, [{
+      at: "nvme_pci_setup_data_prp",
+      text: "a segment of request 0 ends inside a page, or its data ends too early",
+      log: "Incorrectly formed request for payload:12800 nents:4",
+      error: null,
+    }]);
   }
 });
 

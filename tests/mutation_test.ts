@@ -1,0 +1,124 @@
+/** What `deno task mutate` changes, how it puts the changes into one text, and its list of judged ones. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { type Candidate, findCandidates } from "./mutation/candidates.ts";
+import { EQUIVALENT } from "./mutation/equivalent.ts";
+import { sample } from "./mutation/plan.ts";
+import { withSwitches } from "./mutation/schemata.ts";
+import { Judged, Score } from "./mutation/verdict.ts";
+import { ROOT } from "./source_text.ts";
+
+const SOURCE = `/** A part of a buffer. */
+type Kind = "a b" | 3;
+export function cut(from: number, sizeBytes: number, last: boolean): number {
+  if (sizeBytes <= 4 && last) return 0;
+  note("too long for it", 1);
+  let left = from - cut(sizeBytes, from, true);
+  left += Math.min(from, sizeBytes);
+  return left;
+}
+function note(text: string, level: number) {
+  return \`\${text} \${level}\`;
+}
+export const kind = (given?: Kind) => given ?? 3;
+`;
+
+/** The candidates of a file of its own. */
+function candidatesOf(text: string): Candidate[] {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(join(folder, "cut.ts"), text);
+    return findCandidates(`${folder}/`, ["cut.ts"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("changes: borders, choices, constants, arguments of one type, statements, values, texts", () => {
+  const found = candidatesOf(SOURCE).map(({ line, change }) => [line, change]);
+  assertEquals(found, [
+    [4, "sizeBytes <= 4 && last → sizeBytes <= 4 || last"],
+    [4, "last → !(last)"],
+    [4, "sizeBytes <= 4 → sizeBytes < 4"],
+    [4, "sizeBytes <= 4 → sizeBytes > 4"],
+    [4, "4 → 4 + 1"],
+    [4, "4 → 4 - 1"],
+    [4, "0 → 0 + 1"],
+    [5, 'note("too long for it", 1); → nothing'],
+    [5, '"too long for it" → ""'],
+    [5, "1 → 1 + 1"],
+    [5, "1 → 1 - 1"],
+    [6, "from - cut(sizeBytes, from, true) → from + cut(sizeBytes, from, true)"],
+    [6, "cut(sizeBytes, from, true) → cut(from, sizeBytes, true)"],
+    [6, "true → false"],
+    [7, "left += Math.min(from, sizeBytes); → nothing"],
+    [7, "left += Math.min(from, sizeBytes) → left -= Math.min(from, sizeBytes)"],
+    [8, "left → 0"],
+    [11, '`${text} ${level}` → ""'],
+    [13, "given ?? 3 → given"],
+    [13, "given ?? 3 → 3"],
+    [13, "3 → 3 + 1"],
+    [13, "3 → 3 - 1"],
+  ]);
+});
+
+Deno.test("all changes stand in one text, each behind its switch, on the lines that they had", () => {
+  const mutants = candidatesOf(SOURCE).map((candidate, id) => ({ ...candidate, id }));
+  const text = withSwitches(SOURCE, mutants, "./switches.ts");
+  assertEquals(text.split("\n").length, SOURCE.split("\n").length);
+  const lines = text.split("\n");
+  assertEquals(
+    lines[4],
+    [
+      "  { if (!isOn__(7)) { ",
+      'note((isOn__(8) ? ("") : ("too long for it")), ',
+      "(isOn__(10) ? (1 - 1) : ((isOn__(9) ? (1 + 1) : (1)))));",
+      " } }",
+    ].join(""),
+  );
+  assertEquals(withSwitches(SOURCE, [], "./switches.ts"), SOURCE);
+});
+
+Deno.test("a sample is that of its seed, and stays when lines come elsewhere", () => {
+  const before = candidatesOf(SOURCE);
+  const after = candidatesOf(`const one = 1;\n\n${SOURCE}`);
+  const names = (candidates: readonly Candidate[]) =>
+    candidates.map(({ lineText, change }) => `${lineText} ${change}`);
+  const drawn = names(sample(before, 8, 1));
+  assertEquals(drawn, names(sample(before, 8, 1)));
+  assert(names(sample(before, 8, 2)).join() !== drawn.join());
+  const kept = names(sample(after, 8, 1)).filter((name) => drawn.includes(name));
+  assert(kept.length >= 7, `${kept.length} of 8 are drawn again`);
+});
+
+Deno.test("the score leaves out what was judged, and counts what no test reaches", () => {
+  const score = new Score();
+  for (const fate of ["killed", "killed", "killed", "survived", "equivalent"] as const) {
+    score.add("b.ts", fate);
+  }
+  score.add("a.ts", "not reached");
+  assertEquals(score.lines(), [
+    "  score  killed survived equivalent  file",
+    "  0.0 %       0        1          0  a.ts",
+    " 75.0 %       3        1          1  b.ts",
+    " 60.0 %       3        2          1  all",
+  ]);
+});
+
+Deno.test("a judged change is found by its line's text, and told when the line is gone", () => {
+  const judged = new Judged([{
+    path: "cut.ts",
+    line: "if (sizeBytes <= 4 && last) return 0;",
+    changes: ["4 → 4 + 1", "4 → 5"],
+    reason: "a test",
+  }]);
+  const found = candidatesOf(SOURCE);
+  assertEquals(found.filter((each) => judged.has(each)).map(({ change }) => change), ["4 → 4 + 1"]);
+  assertEquals(judged.stale(found), ["cut.ts: if (sizeBytes <= 4 && last) return 0;: 4 → 5"]);
+});
+
+Deno.test("every change that was judged is still one that could be made", () => {
+  const files = [...new Set(EQUIVALENT.map(({ path }) => path))];
+  assertEquals(new Judged(EQUIVALENT).stale(findCandidates(ROOT, files)), []);
+  for (const { line, reason } of EQUIVALENT) assert(reason.length > 20, line);
+});
