@@ -50,6 +50,28 @@ export {
 export { buildLab, Lab, type LabDevice } from "./devices/lab.ts";
 export { Io } from "./devices/nvme/io.ts";
 export { NvmeDisk } from "./devices/nvme/nvme_disk.ts";
+export { ChromeTraceWriter } from "./instruments/trace_file/chrome_trace.ts";
+export {
+  TRACE_VERSION,
+  type TraceEnd,
+  type TraceEvent,
+  type TraceHead,
+  type TraceLine,
+  type TraceMachine,
+  type TraceOutcome,
+  type TraceRun,
+} from "./instruments/trace_file/trace_line.ts";
+export {
+  labConfigOf,
+  type TraceProblem,
+  TraceReader,
+} from "./instruments/trace_file/trace_reader.ts";
+export {
+  type SitePlaces,
+  TraceLineWriter,
+  type TraceWriter,
+  type WriteText,
+} from "./instruments/trace_file/trace_writer.ts";
 export { type Diagnostic, type Severity } from "./lang/diagnostics/diagnostic.ts";
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from "./lang/diagnostics/codes.ts";
 export { renderDiagnostic, renderDiagnostics } from "./lang/diagnostics/render.ts";

@@ -24,6 +24,12 @@ export type OptionSpec =
     | { readonly kind: "text"; readonly placeholder: string }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
+    /** `--name`, `--name FORM` or `--name=FORM`; the first form where none is named. */
+    | {
+      readonly kind: "form";
+      readonly placeholder: string;
+      readonly forms: readonly [string, ...string[]];
+    }
     /** Decimal or hexadecimal, not below `least` (0). */
     | { readonly kind: "integer"; readonly placeholder: string; readonly least?: number }
   );
@@ -37,6 +43,7 @@ export interface Example {
 type OptionValue<S extends OptionSpec> = S["kind"] extends "flag" ? boolean
   : S["kind"] extends "integer" ? number | null
   : S["kind"] extends "texts" ? readonly string[]
+  : S extends { readonly forms: readonly (infer F)[] } ? F | null
   : string | null;
 
 /** Values of options by their names, whatever their kinds. */

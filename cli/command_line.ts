@@ -92,7 +92,29 @@ export function parseCommandLine(
       return WRONG;
     },
   };
-  return runParserSync<typeof parser, Parsed, Parsed>(parser, program.name, words, options);
+  const given = withForms(program, words);
+  return runParserSync<typeof parser, Parsed, Parsed>(parser, program.name, given, options);
+}
+
+/** The same words with every form written out: the framework knows no option with a value or without. */
+function withForms({ commands }: Program, words: readonly string[]): readonly string[] {
+  const options = commands.find(({ name }) => name === words[0])?.options ?? {};
+  const given: string[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    if (word === "--") return [...given, ...words.slice(index)];
+    const spec = word.startsWith("--") ? options[word.slice(2)] : undefined;
+    if (spec?.kind !== "form") {
+      given.push(word);
+      continue;
+    }
+    const [first, ...others] = spec.forms;
+    const next = words[index + 1] ?? "";
+    const isNamed = next === first || others.includes(next);
+    given.push(`${word}=${isNamed ? next : first}`);
+    if (isNamed) index++;
+  }
+  return given;
 }
 
 /** What is wrong with a word that fits nowhere, and what may have been meant. */
@@ -151,6 +173,9 @@ function optionOf(name: string, spec: OptionSpec) {
     const value = string({ metavar: spec.placeholder as "TEXT" });
     return multiple(option(`--${name}`, value, description));
   }
+  if (spec.kind === "form") {
+    return withDefault(option(`--${name}`, oneForm(spec), description), null);
+  }
   const value: ValueParser<"sync", string | number> = spec.kind === "text"
     ? string({ metavar: spec.placeholder as "TEXT" })
     : wholeNumber(spec.placeholder, spec.least ?? 0);
@@ -200,6 +225,27 @@ function word(spec: ArgumentSpec): ValueParser<"sync", string> {
           if (each.startsWith(prefix)) yield { kind: "literal", text: each };
         }
       }
+    },
+  };
+}
+
+function oneForm(
+  { forms, placeholder }: Extract<OptionSpec, { kind: "form" }>,
+): ValueParser<"sync", string> {
+  return {
+    mode: "sync",
+    metavar: placeholder as "FORM",
+    placeholder: forms[0],
+    parse: (input) =>
+      forms.includes(input) ? { success: true, value: input } : {
+        success: false,
+        error: plain(
+          `it takes ${forms.join(" or ")}, not "${input}"${meant(input, forms)}`,
+        ),
+      },
+    format: (value) => value,
+    *suggest(prefix): Iterable<Suggestion> {
+      for (const form of forms) if (form.startsWith(prefix)) yield { kind: "literal", text: form };
     },
   };
 }

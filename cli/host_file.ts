@@ -67,8 +67,17 @@ function why(error: unknown, path: string): string {
 
 /** Writes a file; false, after saying why not. */
 export function writeHostFile(path: string, text: string, screen: Screen): boolean {
+  return putText(path, text, false, screen);
+}
+
+/** Writes at the end of a file; false, after saying why not. */
+export function appendHostFile(path: string, text: string, screen: Screen): boolean {
+  return putText(path, text, true, screen);
+}
+
+function putText(path: string, text: string, append: boolean, screen: Screen): boolean {
   try {
-    host.writeTextFileSync(path, text);
+    host.writeTextFileSync(path, text, { append });
     return true;
   } catch (error) {
     const why = error instanceof host.errors.NotCapable

@@ -14,12 +14,14 @@ import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
 import { toItsEnd } from "./process_end.ts";
 import { LIMIT_OPTIONS, type LimitOption, limitsOf } from "./scenario/limit_options.ts";
+import { TRACE_FORMS, type TraceForm } from "./scenario/trace_form.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
 const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
-  --trace            print every event
+  --trace [json]     print every event, one line each or as JSON
+  --export FILE      write every event to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; needs -W
   --strict           reports, faults and leaks that nobody expects fail the test
   --match TEXT       run only tests whose name contains TEXT, or is found by /TEXT/; also several times
   --seed NUMBER      use this seed instead of the file's
@@ -28,10 +30,12 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
                      limits of the script, each with exit code 3
 `;
 
-const FLAGS: ReadonlySet<string> = new Set(["trace", "strict"]);
+const FLAGS: ReadonlySet<string> = new Set(["strict"]);
+/** Options whose value is a text. */
+const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match"]);
 /** Options with a value; the command line of `dmalab run` has the same. */
 const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
-const VALUE_OPTIONS: ReadonlySet<string> = new Set(["match", "seed", ...LIMIT_NAMES]);
+const VALUE_OPTIONS: ReadonlySet<string> = new Set([...TEXT_OPTIONS, "seed", ...LIMIT_NAMES]);
 
 async function main(
   scenario: string | null,
@@ -42,6 +46,7 @@ async function main(
   const values = new Map<string, string>();
   const flags = new Set<string>();
   const matches: string[] = [];
+  let trace: TraceForm | null = null;
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     const [, name, attached] = word.match(/^--([\w-]+)(?:=(.*))?$/s) ?? [];
@@ -50,11 +55,19 @@ async function main(
       return HELD;
     } else if (name !== undefined && FLAGS.has(name) && attached === undefined) {
       flags.add(name);
+    } else if (name === "trace") {
+      const form = formOf(attached ?? words[index + 1]);
+      if (attached !== undefined && form === null) {
+        return wrong(`--trace takes ${TRACE_FORMS.join(" or ")}, not "${attached}"`, screen);
+      }
+      if (attached === undefined && form !== null) index++;
+      trace = form ?? TRACE_FORMS[0];
     } else if (name !== undefined && VALUE_OPTIONS.has(name)) {
       const value = attached ?? words[++index];
-      const wanted = name === "match" ? "a text" : "a whole number such as 12 or 0x1f";
+      const isText = TEXT_OPTIONS.has(name);
+      const wanted = isText ? "a text" : "a whole number such as 12 or 0x1f";
       const number = readWholeNumber(value ?? "");
-      if (value === undefined || (name !== "match" && number === null)) {
+      if (value === undefined || (!isText && number === null)) {
         return wrong(`--${name} needs ${wanted}`, screen);
       }
       if (name.startsWith("max-") && number === 0) {
@@ -65,7 +78,7 @@ async function main(
     } else if (scenario === null && !word.startsWith("-")) {
       paths.push(word);
     } else {
-      const options = [...FLAGS, "help", ...VALUE_OPTIONS];
+      const options = [...FLAGS, "trace", "help", ...VALUE_OPTIONS];
       const hint = didYouMean(word.replace(/=.*$/s, ""), options.map((option) => `--${option}`));
       return wrong(`"${word}" is no option of a scenario${hint ? `; ${hint}` : ""}`, screen);
     }
@@ -76,12 +89,17 @@ async function main(
   const number = (name: string) => readWholeNumber(values.get(name) ?? "");
   return await runScenarios(paths, {
     only: "all",
-    trace: flags.has("trace"),
+    trace,
+    exportPath: values.get("export") ?? null,
     strict: flags.has("strict"),
     ...match,
     seed: number("seed"),
     limits: limitsOf((option) => number(option)),
   }, screen);
+}
+
+function formOf(word: string | undefined): TraceForm | null {
+  return TRACE_FORMS.find((form) => form === word) ?? null;
 }
 
 function wrong(problem: string, screen: Screen): ExitCode {

@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
+import { LIMITS, MATCH, SCENARIOS, SEED, STRICT, TRACE_FORM } from "./scenario_options.ts";
 
 export const RUN = command({
   name: "run",
@@ -13,10 +13,25 @@ export const RUN = command({
     "say, one line a test, and a summary. Exit code 0: all held; 1: a test or an assertion failed; " +
     "2: a file is wrong; 3: a limit stopped the run.",
   argument: SCENARIOS,
-  options: { trace: TRACE, strict: STRICT, match: MATCH, seed: SEED, ...LIMITS },
+  options: {
+    trace: TRACE_FORM,
+    export: {
+      kind: "text",
+      placeholder: "FILE",
+      doc: "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
+    },
+    strict: STRICT,
+    match: MATCH,
+    seed: SEED,
+    ...LIMITS,
+  },
   examples: [
     { line: "run examples/01-hello-map.dma", doc: "one scenario" },
     { line: "run examples/01-hello-map.dma --trace", doc: "with every event" },
+    {
+      line: "run examples/04-two-step-basic.dma --export trace.json",
+      doc: "to look at in Perfetto",
+    },
     { line: "run examples", doc: "all of a folder" },
   ],
   async run({ words, options, screen }) {
@@ -28,6 +43,8 @@ export const RUN = command({
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
-    return runScenarios(paths, { only: "all", trace, strict, ...match, seed, limits }, screen);
+    const { export: exportPath } = options;
+    const asked = { only: "all", trace, exportPath, strict, ...match, seed, limits } as const;
+    return runScenarios(paths, asked, screen);
   },
 });

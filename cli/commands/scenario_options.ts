@@ -2,6 +2,7 @@
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
+import { TRACE_FORMS } from "../scenario/trace_form.ts";
 import type { Screen } from "../screen.ts";
 
 export const SCENARIOS = {
@@ -14,6 +15,13 @@ export const SCENARIOS = {
 export const TRACE = {
   kind: "flag",
   doc: "print every event, one line each",
+} as const satisfies OptionSpec;
+
+export const TRACE_FORM = {
+  kind: "form",
+  placeholder: "FORM",
+  forms: TRACE_FORMS,
+  doc: "print every event: text (one line each) or json (lines of docs/trace-files.md)",
 } as const satisfies OptionSpec;
 
 export const STRICT = {

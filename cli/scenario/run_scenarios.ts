@@ -4,11 +4,12 @@ import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
 import { matchText } from "../name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
-import type { Screen } from "../screen.ts";
+import { refuse, type Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { loadScenario } from "./load_scenario.ts";
@@ -20,6 +21,8 @@ import {
   summaryLines,
 } from "./report_printer.ts";
 import { SpacedLines } from "./spaced_lines.ts";
+import type { TraceForm } from "./trace_form.ts";
+import type { TraceOutputs } from "./trace_outputs.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
 /** Limits of the script that differ from the usual ones; null for those. */
@@ -28,8 +31,10 @@ export interface ScenarioOptions {
   readonly only: "all" | "tests";
   /** What nobody expects fails the test. */
   readonly strict: boolean;
-  /** Print every event. */
-  readonly trace: boolean;
+  /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
+  readonly trace: TraceForm | null;
+  /** Write every event to this file. */
+  readonly exportPath: string | null;
   /** Only tests whose name has one of these in it; all when there is none. */
   readonly matches: readonly NameMatch[];
   /** Instead of the seeds the files name; null for those. */
@@ -43,12 +48,36 @@ export async function runScenarios(
   options: ScenarioOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  return await withInterrupts((watch) => runAll(paths, options, screen, watch));
+  const outputs = await openOutputs(options, screen);
+  if (typeof outputs === "string") return refuse(outputs, screen);
+  // Lines of JSON are for programs: what is for people goes the other way.
+  const said = options.trace === "json" ? errorScreen(screen) : screen;
+  const exitCode = await withInterrupts((watch) => runAll(paths, options, outputs, said, watch));
+  return outputs === null || outputs.end() ? exitCode : worseExitCode(exitCode, WRONG);
+}
+
+/** The writers that the options ask for, null for none; or what is wrong with them. */
+async function openOutputs(
+  { exportPath, trace }: ScenarioOptions,
+  screen: Screen,
+): Promise<TraceOutputs | string | null> {
+  if (exportPath === null && trace !== "json") return null;
+  const { TraceOutputs } = await import("./trace_outputs.ts");
+  const outputs = new TraceOutputs();
+  if (trace === "json") outputs.toScreen(screen);
+  return (exportPath !== null && outputs.toFile(exportPath, screen)) || outputs;
+}
+
+/** The same screen, all of it on the error stream. */
+function errorScreen(screen: Screen): Screen {
+  const { colour, columns } = screen;
+  return { colour, columns, out: (text) => screen.err(text), err: (text) => screen.err(text) };
 }
 
 async function runAll(
   paths: readonly string[],
   options: ScenarioOptions,
+  outputs: TraceOutputs | null,
   screen: Screen,
   watch: Interrupts,
 ): Promise<ExitCode> {
@@ -66,14 +95,16 @@ async function runAll(
     const trace = new TracePrinter((line) => lines.body(line), paint);
     const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
     if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
+    const told = outputs?.listeners(program) ?? null;
     const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
       strict: options.strict,
       match: options.matches,
       ...options.seed === null ? {} : { seed: options.seed },
-      ...options.trace ? { onEvent: (event) => trace.print(event) } : {},
+      ...eventListeners(told, options.trace === "text" ? trace : null),
       onLine: (line) => lines.body(printable(line)),
       onOutcome: (outcome) => {
+        told?.onOutcome(outcome);
         const line = outcomeLine(outcome, paint);
         if (line !== null) lines.verdict(line, incidentLines(outcome, paint));
         else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
@@ -94,6 +125,21 @@ async function runAll(
     screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
   }
   return exitCode;
+}
+
+/** Who looks at events; nobody is told of them, and none is made, where nobody does. */
+function eventListeners(
+  told: ReturnType<TraceOutputs["listeners"]> | null,
+  trace: TracePrinter | null,
+): Pick<RunOptions, "onRun" | "onEvent"> {
+  if (told === null && trace === null) return {};
+  return {
+    onRun: told?.onRun,
+    onEvent: (event) => {
+      told?.onEvent(event);
+      trace?.print(event);
+    },
+  };
 }
 
 /** What draws the cases of a program's properties: loaded for those that have any. */

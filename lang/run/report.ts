@@ -29,11 +29,12 @@ export interface Incident {
 }
 
 /** What is said of a test and of a bench alike. */
-interface EntryOutcome {
+export interface EntryOutcome {
   /** Empty for the statements at the top of the file. */
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
+  /** Where its name stands. */
   readonly place: Place;
   readonly outcome: "passed" | "failed" | "skipped";
   readonly failure: FailureReport | null;
@@ -41,9 +42,11 @@ interface EntryOutcome {
   readonly seed: number;
 }
 
+/** What a test came to, or a property with its cases, or the statements at the top of the file. */
 export interface TestOutcome extends EntryOutcome {
   /** The run was told that what nobody expects fails. */
   readonly strict: boolean;
+  /** `main`: the statements at the top of the file. */
   readonly kind: "main" | "test" | "property";
   /** Assertions and expectations that were checked. */
   readonly assertions: number;
@@ -63,6 +66,10 @@ export interface TestOutcome extends EntryOutcome {
   readonly events: number;
 }
 
+/** Whose run it is. */
+export type RunNames = Pick<TestOutcome, "kind" | "name" | "combination" | "place">;
+
+/** How many tests and properties came to what. */
 export interface RunCounts {
   readonly passed: number;
   readonly failed: number;
@@ -77,7 +84,9 @@ export interface RunCounts {
   readonly leaks: number;
 }
 
+/** What a whole file came to. */
 export interface RunReport {
+  /** Its name, as its `SourceFile` has it. */
   readonly file: string;
   /** Of all its tests and properties, whether or not they were run. */
   readonly names: readonly string[];

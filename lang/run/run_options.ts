@@ -1,4 +1,5 @@
 /** What may be said about a run, and where its lines go. */
+import type { LabConfig } from "../../devices/lab_config.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
@@ -7,9 +8,16 @@ import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm.ts";
 import type { NameMatch } from "./name_match.ts";
 import type { FailureStyle } from "./render_failure.ts";
-import type { TestOutcome } from "./report.ts";
+import type { RunNames, TestOutcome } from "./report.ts";
 import type { MachineOptions } from "./test_machine.ts";
 
+/** A run that begins: whose it is, and all that its machine is built from. */
+export interface RunStart extends RunNames {
+  /** With the seed and the strictness of the run. */
+  readonly machine: LabConfig;
+}
+
+/** What may be said about a run. */
 export interface RunOptions {
   /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
   readonly only?: "all" | "tests";
@@ -26,6 +34,8 @@ export interface RunOptions {
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
+  /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
+  readonly onRun?: ((run: RunStart) => void) | undefined;
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
   /** Gets every event of the machines that `fork`, `fail each`, `compare` and `race` run beside. */
@@ -45,18 +55,20 @@ export interface SharedOptions {
   readonly machine: Omit<MachineOptions, "record">;
   readonly style: FailureStyle | undefined;
   readonly watch: HostWatch | undefined;
+  readonly onRun: ((run: RunStart) => void) | undefined;
   /** True when no further test is to be run: it could not say anything, or is not wanted. */
   readonly stopped: () => boolean;
 }
 
 export function sharedOptions(options: RunOptions): SharedOptions {
-  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent, seed, strict, style, watch } =
-    options;
+  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
+  const { onRun, seed, strict, style, watch } = options;
   const output = new LimitedOutput(limits.outputLines, onLine);
   return {
     machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
     watch,
+    onRun,
     stopped: () => output.stopped || watch?.interrupted() === true,
   };
 }

@@ -70,16 +70,12 @@ function runMain(
   options: SharedOptions,
   reached: Set<number>,
 ): TestOutcome {
-  const tally = new Tally(program, program.machine.config.seed, options, reached);
   const { config } = program.machine;
+  const place = spanPlace(program.code.functions[functionIndex]!.span);
+  const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
+  const tally = new Tally(program, entry, config.seed, options, reached);
   tally.run({ config, variant: program.variant, functionIndex, args: [] });
-  return tally.outcome({
-    kind: "main",
-    name: "",
-    combination: "",
-    place: spanPlace(program.code.functions[functionIndex]!.span),
-    functionIndex,
-  });
+  return tally.outcome();
 }
 
 function runEntry(
@@ -89,15 +85,15 @@ function runEntry(
   options: SharedOptions,
   reached: Set<number>,
 ): TestOutcome {
-  const tally = new Tally(program, test.config.seed, options, reached);
   const { combination, functionIndex, kind, name } = test;
   if (kind === "bench") throw new Error("A bench is run by runBench()");
   const place = spanPlace(test.span);
   const entry = { kind, name, combination, place, functionIndex };
-  if (test.skip) return tally.skipped(entry);
+  const tally = new Tally(program, entry, test.config.seed, options, reached);
+  if (test.skip) return tally.skipped();
   if (kind === "test") tally.run({ ...test, args: [] });
   else runProperty(engine, test, tally, options.machine);
-  return tally.outcome(entry);
+  return tally.outcome();
 }
 
 function countOutcomes(

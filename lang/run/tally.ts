@@ -1,4 +1,5 @@
 /** What one test did on its machine, or one property on many. */
+import type { LabConfig } from "../../devices/lab_config.ts";
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
@@ -17,8 +18,8 @@ import {
 import { leftoversOf } from "./leaks.ts";
 import type { Program, TestEntry } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
-import type { FailureReport, Incident, TestOutcome } from "./report.ts";
-import type { SharedOptions } from "./run_options.ts";
+import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
+import type { RunStart, SharedOptions } from "./run_options.ts";
 import { type Attempt, Remedies } from "./remedies.ts";
 import { SideRuns } from "./side_runs.ts";
 import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
@@ -30,7 +31,7 @@ const LISTED_INCIDENTS = 20;
 export const SILENCE: Output = { write: () => {} };
 
 /** What a test is called, and where. */
-export interface EntryNames extends Pick<TestOutcome, "kind" | "name" | "combination" | "place"> {
+export interface EntryNames extends RunNames {
   readonly functionIndex: number;
 }
 
@@ -55,6 +56,7 @@ export class Tally {
 
   constructor(
     readonly program: Program,
+    readonly entry: EntryNames,
     seed: number,
     readonly options: SharedOptions,
     readonly reachedByAll: Set<number>,
@@ -81,7 +83,9 @@ export class Tally {
   ): Attempt {
     const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.
-    const onEvent = output === shared.output ? shared.onEvent : undefined;
+    const isWatched = output === shared.output;
+    const onEvent = isWatched ? shared.onEvent : undefined;
+    if (isWatched) this.options.onRun?.(this.#runStart(config));
     const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
     const { span } = this.program.code.functions[functionIndex]!;
     const machine = startMachine(this.program, config, options, span);
@@ -139,17 +143,23 @@ export class Tally {
     return this.#cases;
   }
 
-  outcome(entry: EntryNames): TestOutcome {
+  outcome(): TestOutcome {
     const outcome = this.#failure === null ? "passed" : "failed";
-    return { ...this.#numbers(entry), outcome, failure: this.#failure };
+    return { ...this.#numbers(), outcome, failure: this.#failure };
   }
 
-  skipped(entry: EntryNames): TestOutcome {
-    return { ...this.#numbers(entry), outcome: "skipped", failure: null, unreached: [] };
+  skipped(): TestOutcome {
+    return { ...this.#numbers(), outcome: "skipped", failure: null, unreached: [] };
   }
 
-  #numbers(entry: EntryNames): Omit<TestOutcome, "outcome" | "failure"> {
-    const { functionIndex, ...names } = entry;
+  #runStart(config: LabConfig): RunStart {
+    const { functionIndex: _, ...names } = this.entry;
+    const { strict } = this.options.machine;
+    return { ...names, machine: { ...config, seed: this.seed, strict: strict || config.strict } };
+  }
+
+  #numbers(): Omit<TestOutcome, "outcome" | "failure"> {
+    const { functionIndex, ...names } = this.entry;
     const { expectations, functions } = this.program.code;
     return {
       ...names,

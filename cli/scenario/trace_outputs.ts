@@ -1,0 +1,102 @@
+/** Where the events of a run go besides the screen: `--trace json` and `--export FILE`. */
+import { ChromeTraceWriter } from "../../instruments/trace_file/chrome_trace.ts";
+import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
+import {
+  TraceLineWriter,
+  type TraceWriter,
+  type WriteText,
+} from "../../instruments/trace_file/trace_writer.ts";
+import type { Program } from "../../lang/run/program.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
+import { spanPlace } from "../../lang/source.ts";
+import { appendHostFile, writeHostFile } from "../host_file.ts";
+import { VERSION } from "../package_version.ts";
+import type { Screen } from "../screen.ts";
+
+/** What names of files in Chrome's format end with. */
+const CHROME_SUFFIX = ".json";
+/** Characters collected before they are written. */
+const CHUNK_LENGTH = 65_536;
+
+/** The writers of one command. */
+export class TraceOutputs {
+  readonly #writers: TraceWriter[] = [];
+  readonly #files: TraceFile[] = [];
+
+  /** Lines of `.dmatrace.jsonl` to the screen. */
+  toScreen(screen: Screen): void {
+    this.#writers.push(lineWriter((text) => screen.out(text)));
+  }
+
+  /** A file of the format that its name says. @returns What is wrong with the name; null for nothing. */
+  toFile(path: string, screen: Screen): string | null {
+    const isLines = path.endsWith(TRACE_SUFFIX);
+    if (!isLines && !path.endsWith(CHROME_SUFFIX)) {
+      return `--export takes a name that ends in ${TRACE_SUFFIX} (lines of JSON, docs/trace-files.md) or ` +
+        `in ${CHROME_SUFFIX} (for Perfetto and chrome://tracing), not "${path}"`;
+    }
+    const file = new TraceFile(path, screen);
+    const write: WriteText = (text) => file.write(text);
+    this.#files.push(file);
+    this.#writers.push(isLines ? lineWriter(write) : new ChromeTraceWriter(write));
+    return null;
+  }
+
+  /** What a run of a program tells them. */
+  listeners(program: Program): Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">> {
+    const places = placesOf(program);
+    const writers = this.#writers;
+    return {
+      onRun: (run) => writers.forEach((each) => each.run(program.source.name, run, places)),
+      onEvent: (event) => writers.forEach((each) => each.event(event)),
+      onOutcome: (outcome) => writers.forEach((each) => each.outcome(outcome)),
+    };
+  }
+
+  /** Nothing comes any more. False, after saying why, when a file could not be written. */
+  end(): boolean {
+    for (const writer of this.#writers) writer.end();
+    for (const file of this.#files) file.flush();
+    return this.#files.every(({ failed }) => !failed);
+  }
+}
+
+function lineWriter(write: WriteText): TraceWriter {
+  return new TraceLineWriter(write, `dmalab ${VERSION}`);
+}
+
+/** `file:line:column` of each statement, worked out once. */
+function placesOf({ code }: Program): (site: number) => string | null {
+  const known = new Map<number, string | null>();
+  return (site) => {
+    const before = known.get(site);
+    if (before !== undefined) return before;
+    const span = code.sites[site - 1]?.span;
+    const place = span === undefined ? null : spanPlace(span);
+    known.set(site, place);
+    return place;
+  };
+}
+
+/** A file that grows; after a failure, which is said once, nothing more is written. */
+class TraceFile {
+  failed = false;
+  #pending = "";
+  #begun = false;
+
+  constructor(readonly path: string, readonly screen: Screen) {}
+
+  write(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_LENGTH) this.flush();
+  }
+
+  flush(): void {
+    const text = this.#pending;
+    this.#pending = "";
+    if (this.failed) return;
+    const put = this.#begun ? appendHostFile : writeHostFile;
+    this.#begun = true;
+    this.failed = !put(this.path, text, this.screen);
+  }
+}

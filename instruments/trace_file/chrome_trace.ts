@@ -1,0 +1,183 @@
+/**
+ * Events as Chrome's trace JSON, which Perfetto and chrome://tracing open.
+ *
+ * A machine is a process there, its CPUs and devices are threads. A kernel call is a slice on its
+ * CPU's thread with what happens inside it; what happens outside of calls stands on the thread of
+ * the device it concerns. Requests and mappings are pairs of their own, from their first event to
+ * their last one.
+ *
+ * The viewers take times for microseconds and hide what happens at the very time of a slice, so that
+ * an event is a microsecond. Only on a machine with prices virtual time itself is told: there, time
+ * passes from event to event.
+ */
+import { formatEventText } from "../../lang/render/event_line.ts";
+import { displayName, type TestOutcome } from "../../lang/run/report.ts";
+import type { RunStart } from "../../lang/run/run_options.ts";
+import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
+import { placedFields, type SitePlaces, type TraceWriter, type WriteText } from "./trace_writer.ts";
+
+/** What every entry of the file says of where and when it stands. */
+interface Point {
+  readonly ts: number;
+  readonly pid: number;
+  readonly tid: number;
+}
+
+/** A request under way. */
+interface OpenRequest {
+  readonly first: Point;
+  last: Point;
+}
+
+/** A mapping that nobody has ended. */
+interface OpenMapping {
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+/** Devices' threads are numbered from here, CPUs' from 1. */
+const FIRST_DEVICE_THREAD = 1000;
+const NS_PER_US = 1000;
+
+/** Writes one file: `{"traceEvents": […]}`, an entry a line. */
+export class ChromeTraceWriter implements TraceWriter {
+  #pid = 0;
+  #entries = 0;
+  #lastTs = 0;
+  #isTimed = false;
+  #depth = 0;
+  #places: SitePlaces = () => null;
+  readonly #threads = new Map<string, number>();
+  readonly #requests = new Map<number, OpenRequest>();
+  /** By device, then by address: nothing keeps a device from having one twice. */
+  readonly #mappings = new Map<string | null, Map<number, OpenMapping[]>>();
+
+  constructor(private readonly write: WriteText) {
+    this.write('{"traceEvents":[');
+  }
+
+  run(file: string, start: RunStart, places: SitePlaces): void {
+    this.#endRequests();
+    this.#pid++;
+    this.#depth = 0;
+    this.#lastTs = 0;
+    this.#places = places;
+    this.#threads.clear();
+    this.#mappings.clear();
+    this.#isTimed = Object.values(start.machine.pricesNs).some((ns) => ns > 0);
+    const name = displayName(start);
+    this.#name("process_name", 0, name === "" ? file : `${file}: ${name}`);
+  }
+
+  event(event: MachineEvent): void {
+    const isInCall = this.#depth > 0 || isCall(event);
+    const tid = isInCall || event.device === null
+      ? this.#thread(`cpu ${event.cpu}`, 1 + event.cpu)
+      : this.#thread(event.device, FIRST_DEVICE_THREAD + this.#threads.size);
+    const ts = this.#isTimed ? event.at_ns / NS_PER_US : event.seq;
+    const point = { ts, pid: this.#pid, tid };
+    this.#lastTs = ts;
+    if (event.request !== null) this.#noteRequest(event.request, point);
+    this.#writeEvent(event, point);
+    this.#writeMapping(event, point);
+  }
+
+  outcome({ failure, outcome }: TestOutcome): void {
+    if (failure === null) return;
+    const point = { ts: this.#lastTs, pid: this.#pid, tid: 1 };
+    const args = { message: failure.message, place: failure.place };
+    this.#write({ ph: "i", s: "g", name: outcome, cat: "test", ...point, args });
+  }
+
+  end(): void {
+    this.#endRequests();
+    this.write('\n],"displayTimeUnit":"ns"}\n');
+  }
+
+  #writeEvent(event: MachineEvent, point: Point): void {
+    if (isCall(event)) {
+      this.#depth++;
+      const name = event.name.slice("call.".length);
+      this.#write({ ph: "B", name, cat: "call", ...point, args: this.#args(event) });
+    } else if (isReturn(event)) {
+      this.#depth = Math.max(0, this.#depth - 1);
+      this.#write({ ph: "E", ...point, args: this.#args(event) });
+    } else {
+      const cat = event.name.slice(0, event.name.indexOf("."));
+      const args = this.#args(event);
+      this.#write({ ph: "i", s: "t", name: event.name, cat, ...point, args });
+    }
+  }
+
+  /**
+   * A mapping lives from its `dma.map` to the `dma.unmap` that covers it: one call may end all the
+   * links of a range.
+   */
+  #writeMapping(event: MachineEvent, point: Point): void {
+    if (event.name !== "dma.map" && event.name !== "dma.unmap") return;
+    const { device, fields: { dma, size_bytes } } = event;
+    const cat = "mapping";
+    const name = `mapping of ${device}`;
+    const open = this.#mappings.get(device) ?? new Map<number, OpenMapping[]>();
+    this.#mappings.set(device, open);
+    if (event.name === "dma.map") {
+      const id = `${this.#pid}:${event.seq}`;
+      const at = open.get(dma) ?? [];
+      at.push({ id, sizeBytes: size_bytes });
+      open.set(dma, at);
+      this.#write({ ph: "b", cat, name, id, ...point });
+      return;
+    }
+    const exact = open.get(dma)?.findIndex(({ sizeBytes }) => sizeBytes === size_bytes) ?? -1;
+    const ended = exact >= 0
+      ? open.get(dma)!.splice(exact, 1)
+      : [...open].flatMap(([start, each]) =>
+        start >= dma && start < dma + size_bytes ? each.splice(0) : []
+      );
+    for (const { id } of ended) this.#write({ ph: "e", cat, name, id, ...point });
+  }
+
+  #noteRequest(number: number, point: Point): void {
+    const open = this.#requests.get(number);
+    if (open === undefined) this.#requests.set(number, { first: point, last: point });
+    else open.last = point;
+  }
+
+  #endRequests(): void {
+    for (const [number, { first, last }] of this.#requests) {
+      const pair = { cat: "request", name: `request ${number}`, id: `${this.#pid}:${number}` };
+      this.#write({ ph: "b", ...pair, ...first });
+      this.#write({ ph: "e", ...pair, ...last });
+    }
+    this.#requests.clear();
+  }
+
+  #args(event: MachineEvent): Readonly<Record<string, unknown>> {
+    const { at_ns, fields, name, seq, site, why } = event;
+    return {
+      text: formatEventText(event),
+      seq,
+      at_ns,
+      ...site === null ? {} : { site: this.#places(site) ?? undefined },
+      ...why === null ? {} : { rule: why.rule },
+      ...placedFields(name, fields, this.#places),
+    };
+  }
+
+  /** The thread of a name, which is told when it is new. */
+  #thread(name: string, number: number): number {
+    const known = this.#threads.get(name);
+    if (known !== undefined) return known;
+    this.#threads.set(name, number);
+    this.#name("thread_name", number, name);
+    return number;
+  }
+
+  #name(what: "process_name" | "thread_name", tid: number, name: string): void {
+    this.#write({ ph: "M", name: what, pid: this.#pid, tid, args: { name } });
+  }
+
+  #write(entry: Readonly<Record<string, unknown>>): void {
+    this.write(`${this.#entries++ === 0 ? "" : ","}\n${JSON.stringify(entry)}`);
+  }
+}

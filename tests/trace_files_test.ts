@@ -1,0 +1,234 @@
+/** `--trace json` and `--export`: what is written is what happened (docs/trace-files.md). */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { buildLab } from "../devices/lab.ts";
+import { ChromeTraceWriter } from "../instruments/trace_file/chrome_trace.ts";
+import type { TraceEvent, TraceLine, TraceRun } from "../instruments/trace_file/trace_line.ts";
+import { labConfigOf, TraceReader } from "../instruments/trace_file/trace_reader.ts";
+import { runProgram } from "../lang/run/run_program.ts";
+import { spanPlace } from "../lang/source.ts";
+import { EVENT_NAMES, eventFields } from "../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../runtime/events.ts";
+import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
+
+const TWO_STEP = "examples/04-two-step-basic.dma";
+
+/** Reads a whole file; a line that is wrong fails the test. */
+function readLines(text: string): TraceLine[] {
+  const reader = new TraceReader();
+  return text.trimEnd().split("\n").map((line) => {
+    const read = reader.read(line);
+    assert(!("problem" in read), `${line}\n${"problem" in read ? read.problem : ""}`);
+    return read;
+  });
+}
+
+async function dmalab(...words: string[]) {
+  return await runDeno(
+    ["run", "--no-prompt", "-R", "-W", "cli/main.ts", ...words],
+    { folder: ROOT, env: { NO_COLOR: "1" } },
+  );
+}
+
+function programOf(path: string) {
+  const opened = openScenario(path);
+  assert(!("problem" in opened) && opened.program !== null);
+  return opened.program;
+}
+
+/** The events of each run of a program, as the library tells them. */
+function eventsOf(path: string): { readonly runs: number; readonly events: MachineEvent[] } {
+  const events: MachineEvent[] = [];
+  let runs = 0;
+  runProgram(programOf(path), {
+    onRun: () => void runs++,
+    onEvent: (event) => void events.push(event),
+  });
+  return { runs, events };
+}
+
+async function exported(path: string, suffix: string, ...more: string[]): Promise<string> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
+  try {
+    const file = join(folder, `trace${suffix}`);
+    const { success, output } = await dmalab("run", path, "--export", file, ...more);
+    assert(success, output);
+    return Deno.readTextFileSync(file);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("--export writes every event of every run, and the reader gives them back", async () => {
+  for (const path of [TWO_STEP, "examples/69-leaks-and-strict.dma"]) {
+    const lines = readLines(await exported(path, ".dmatrace.jsonl"));
+    const { sites } = programOf(path).code;
+    const { events, runs } = eventsOf(path);
+    const place = (site: number | null) => site === null ? null : spanPlace(sites[site - 1]!.span);
+    const read = lines.filter((line): line is TraceEvent => "seq" in line);
+    assertEquals(read.length, events.length);
+    for (const [index, event] of events.entries()) {
+      const fields = Object.fromEntries(
+        Object.entries(event.fields).map(([name, value]) =>
+          [name, name.endsWith("_site") ? place(value as number | null) : value] as const
+        ),
+      );
+      assertEquals({ ...read[index]! } as object, { ...event, site: place(event.site), fields });
+    }
+    assertEquals(lines.filter((line) => "run" in line).length, runs);
+    assertEquals(lines.at(-1), { runs, events: events.length });
+  }
+});
+
+Deno.test("a run's machine can be built again from the file", async () => {
+  const lines = readLines(await exported(TWO_STEP, ".dmatrace.jsonl", "--seed", "7"));
+  const machines = lines.filter((line): line is TraceRun => "run" in line);
+  assertEquals(machines.map(({ name }) => name), [
+    "three pieces, one range, one sync",
+    "the same three pieces mapped one by one cost three syncs",
+    "without a translating IOMMU there is no range to be had",
+  ]);
+  for (const { machine } of machines) {
+    const lab = buildLab(labConfigOf(machine));
+    assertEquals([lab.machine.config.seed, lab.devices.has("ssd")], [7, true]);
+  }
+});
+
+Deno.test("--trace json writes nothing but lines of the format to the standard output", async () => {
+  const script = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "-R", "cli/main.ts", "run", TWO_STEP, "--trace", "json"],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  const { stderr, stdout } = await script.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const lines = readLines(text(stdout));
+  assertEquals(lines.filter((line) => "outcome" in line).length, 3);
+  assertStringIncludes(text(stderr), "ok | 3 passed | 0 failed");
+  assertEquals(text(stdout), await exported(TWO_STEP, ".dmatrace.jsonl"));
+});
+
+Deno.test("both options are refused where they make no sense, and said to be missing a right", async () => {
+  for (
+    const [words, complaint] of [
+      [["--trace=jsn"], 'it takes text or json, not "jsn"; did you mean "json"?'],
+      [["--export", "x.txt"], "--export takes a name that ends in .dmatrace.jsonl"],
+      [["--export", "/nowhere/x.json"], 'error: Cannot write "/nowhere/x.json": '],
+    ] as const
+  ) {
+    const { code, output } = await dmalab("run", TWO_STEP, ...words);
+    assertEquals(code, 2, output);
+    assertStringIncludes(output, complaint);
+  }
+  const run = ["run", "--no-prompt", "-R=.", TWO_STEP];
+  const denied = await runDeno([...run, "--export", "x.json"], { folder: ROOT });
+  assertStringIncludes(denied.output, "start it with -W=DIR for the file's folder");
+  const wrong = await runDeno([...run, "--trace=jsn"], { folder: ROOT });
+  assertStringIncludes(wrong.output, '--trace takes text or json, not "jsn"');
+});
+
+interface ChromeEntry {
+  readonly ph: string;
+  readonly name?: string;
+  readonly cat?: string;
+  readonly id?: string;
+  readonly ts: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+Deno.test("--export FILE.json: calls are slices that close, mappings and requests are pairs", async () => {
+  const path = "examples/50-first-look.dma";
+  const { traceEvents } = JSON.parse(await exported(path, ".json")) as {
+    traceEvents: readonly ChromeEntry[];
+  };
+  const { events } = eventsOf(path);
+  const told = traceEvents.filter(({ ph }) => "BEi".includes(ph));
+  assertEquals(told.map(({ args }) => args?.seq), events.map(({ seq }) => seq));
+  assertEquals(told.map(({ ts }) => ts), events.map(({ seq }) => seq), "an event is a microsecond");
+  const count = (wanted: string, category?: string) =>
+    traceEvents.filter(({ cat, ph }) => ph === wanted && (!category || cat === category)).length;
+  assertEquals(count("B"), events.filter(({ name }) => name.startsWith("call.")).length);
+  assertEquals(count("E"), count("B"));
+  const mappings = events.filter(({ name }) => name === "dma.map").length;
+  assertEquals([count("b", "mapping"), count("e", "mapping")], [mappings, mappings]);
+  assertEquals([count("b", "request"), count("e", "request")], [1, 1]);
+  let depth = 0;
+  for (const { ph, tid } of told) {
+    if (ph === "B") depth++;
+    // What happens inside a call stands inside its slice.
+    if (depth > 0) assertEquals(tid, 1);
+    if (ph === "E") depth--;
+  }
+  const threads = traceEvents.filter(({ name }) => name === "thread_name");
+  assertEquals(threads.map(({ args }) => args?.name).sort(), ["cpu 0", "ssd"]);
+});
+
+Deno.test("on a machine with prices Chrome's axis is virtual time", () => {
+  const text: string[] = [];
+  const writer = new ChromeTraceWriter((part) => void text.push(part));
+  const path = "examples/04-two-step-basic.dma";
+  runProgram(programOf(path), {
+    onRun: (run) =>
+      writer.run(
+        path,
+        { ...run, machine: { ...run.machine, pricesNs: { "iova.alloc": 100 } } },
+        () => null,
+      ),
+    onEvent: (event) => writer.event({ ...event, at_ns: event.seq * 500 } as MachineEvent),
+  });
+  writer.end();
+  const { traceEvents } = JSON.parse(text.join("")) as { traceEvents: readonly ChromeEntry[] };
+  const [first] = traceEvents.filter(({ ph }) => ph === "B");
+  assertEquals([first?.args?.seq, first?.ts], [1, 0.5]);
+});
+
+Deno.test("the reader says what is wrong with a line", () => {
+  const head = '{"dmatrace":1,"by":"x"}';
+  for (
+    const [lines, problem] of [
+      [["{}"], /^A trace begins with a line such as/],
+      [['{"dmatrace":2}'], /^This trace has version 2; read are those up to 1$/],
+      [[head, "nonsense"], /^This is no JSON object$/],
+      [[head, "[1]"], /^This is no JSON object$/],
+      [[head, "{}"], /^No line of a trace has none of/],
+      [[head, '{"run":1}'], /^`file` must be a string, not undefined$/],
+      [
+        [head, '{"seq":1,"at_ns":0,"cpu":0,"name":"iova.aloc","fields":{}}'],
+        /^There is no event "iova.aloc"$/,
+      ],
+      [
+        [head, '{"seq":1,"at_ns":0,"cpu":0,"name":"flush_queue.add","fields":{"pending":"1"}}'],
+        /^`pending` of flush_queue.add must be a int, not "1"$/,
+      ],
+    ] as const
+  ) {
+    const reader = new TraceReader();
+    const read = lines.map((line) => reader.read(line)).at(-1)!;
+    assert("problem" in read);
+    assertMatch(read.problem, problem);
+  }
+});
+
+Deno.test("fields of the kind `site` are those whose names end in _site: the format's types go by it", () => {
+  for (const name of EVENT_NAMES) {
+    for (const [field, { kind }] of Object.entries(eventFields(name))) {
+      assertEquals(field.endsWith("_site"), kind === "site", `${name} ${field}`);
+    }
+  }
+});
+
+Deno.test("the lines that docs/trace-files.md shows are lines of the format", () => {
+  const page = "docs/trace-files.md";
+  const blocks = codeBlocks(page, Deno.readTextFileSync(join(ROOT, page)))
+    .filter(({ language }) => language === "json");
+  const lines = readLines(blocks.map(({ code }) => code).join("\n"));
+  const kinds = lines.map((line) =>
+    ["dmatrace", "run", "seq", "outcome", "runs"].find((field) => field in line)
+  );
+  assertEquals(kinds, ["dmatrace", "run", "seq", "outcome", "runs"]);
+});
