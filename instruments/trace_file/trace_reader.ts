@@ -92,24 +92,36 @@ function readHead(json: Json): TraceHead | TraceProblem {
 }
 
 type JsonKind = "number" | "string" | "object" | "object or null";
+type Fields = Readonly<Record<string, JsonKind>>;
 
-const NAME_FIELDS = { kind: "string", name: "string", combination: "string", place: "string" };
-const RUN_FIELDS = { run: "number", file: "string", ...NAME_FIELDS, machine: "object" } as const;
-const OUTCOME_FIELDS = { outcome: "string", ...NAME_FIELDS, failure: "object or null" } as const;
-const END_FIELDS = { runs: "number", events: "number" } as const;
-const EVENT_FIELDS = { seq: "number", at_ns: "number", cpu: "number", name: "string" } as const;
+const NAME_FIELDS: Fields = {
+  kind: "string",
+  name: "string",
+  combination: "string",
+  place: "string",
+};
+const RUN_FIELDS: Fields = { run: "number", file: "string", ...NAME_FIELDS, machine: "object" };
+const OUTCOME_FIELDS: Fields = { outcome: "string", ...NAME_FIELDS, failure: "object or null" };
+const END_FIELDS: Fields = { runs: "number", events: "number" };
+const EVENT_FIELDS: Fields = {
+  seq: "number",
+  at_ns: "number",
+  cpu: "number",
+  name: "string",
+  fields: "object",
+};
 
 /** A line that has these fields; that the types say the same, the writer's types see to. */
 function readAs<T extends TraceLine>(
   json: Json,
-  fields: Readonly<Record<string, string>>,
+  fields: Fields,
 ): T | TraceProblem {
   return missingField(json, fields) ?? json as object as T;
 }
 
-function missingField(json: Json, fields: Readonly<Record<string, string>>): TraceProblem | null {
+function missingField(json: Json, fields: Fields): TraceProblem | null {
   for (const [name, kind] of Object.entries(fields)) {
-    if (!isOfKind(json[name], kind as JsonKind)) {
+    if (!isOfKind(json[name], kind)) {
       return { problem: `\`${name}\` must be a ${kind}, not ${JSON.stringify(json[name])}` };
     }
   }
@@ -117,12 +129,20 @@ function missingField(json: Json, fields: Readonly<Record<string, string>>): Tra
 }
 
 function isOfKind(value: unknown, kind: JsonKind): boolean {
-  if (kind === "object or null") return value === null || isObject(value);
-  return kind === "object" ? isObject(value) : typeof value === kind;
+  switch (kind) {
+    case "number":
+      return typeof value === "number";
+    case "string":
+      return typeof value === "string";
+    case "object":
+      return isObject(value);
+    case "object or null":
+      return value === null || isObject(value);
+  }
 }
 
 function readEvent(json: Json): TraceEvent | TraceProblem {
-  const wrong = missingField(json, { ...EVENT_FIELDS, fields: "object" });
+  const wrong = missingField(json, EVENT_FIELDS);
   if (wrong !== null) return wrong;
   const name = String(json.name);
   if (eventNumber(name) < 0) return { problem: `There is no event "${name}"` };
