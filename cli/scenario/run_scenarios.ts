@@ -6,7 +6,7 @@ import { matchText } from "../name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
-import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode } from "../exit_code.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { refuse, type Screen } from "../screen.ts";
