@@ -1,11 +1,16 @@
 /** A part of `deno task fuzz`, small enough for every run of the tests. */
 import { assert, assertEquals } from "@std/assert";
+import { readArguments } from "./fuzz/calls/argument_corpus.ts";
+import { emptyTally, fewest, playCalls } from "./fuzz/calls/call_run.ts";
+import { CALLEE_KEYS } from "./fuzz/calls/call_script.ts";
+import { fuzzCalls } from "./fuzz/calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz/fuzz.ts";
 import { tryGenerated } from "./fuzz/generated.ts";
 import { generateProgram } from "./fuzz/program_generator.ts";
 import { trySlips } from "./fuzz/slips.ts";
 
 const CASES = 3_000;
+const CALLS = 6_000;
 /** Every so many slips one is tried. */
 const SLIP_STEP = 197;
 const GENERATED = 200;
@@ -21,6 +26,26 @@ Deno.test(`${CASES} mutated programs are answered: no crash, no stack trace, no 
   assert(verdicts.refused > CASES / 2, `${verdicts.refused} refused`);
   assert(verdicts.held > CASES / 50, `only ${verdicts.held} ran to their end`);
   assert(verdicts.failed > 0);
+});
+
+Deno.test(`${CALLS} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
+  const { problems, tally } = await fuzzCalls({ calls: CALLS, seed: 1, workers: 1 });
+  assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
+  // The generator reads the registry: what is new there is tried at once.
+  assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);
+  assert(tally.run > CALLS / 2, `the checker lets only ${tally.run} run`);
+  const answered = [...tally.answered.values()].reduce((sum, count) => sum + count, 0);
+  assert(answered > CALLS / 5, `only ${answered} calls can do what they are for`);
+  assert(tally.answered.size > CALLEE_KEYS.length * 0.8, `of only ${tally.answered.size} builtins`);
+});
+
+Deno.test("a session of calls is the same every time, and its problem has the fewest inputs", () => {
+  const corpus = readArguments();
+  const [one, other] = [emptyTally(), emptyTally()];
+  for (const tally of [one, other]) assertEquals(playCalls(7, 3, corpus, tally), null);
+  assertEquals(one, other);
+  const isLarge = (inputs: readonly string[]) => inputs.includes("a") && inputs.includes("c");
+  assertEquals(fewest(["x", "a", "b", "y", "c", "z"], isLarge), ["a", "c"]);
 });
 
 Deno.test("a slip of a hand in an example costs at most three errors, the first at the place", () => {

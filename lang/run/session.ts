@@ -46,6 +46,7 @@ import { LimitedOutput, type RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { reportFailure } from "./tally.ts";
 import { sendTo, SideRuns } from "./side_runs.ts";
+import { withdrawNames } from "./valueless_names.ts";
 import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
 import type { World } from "../values/world.ts";
 
@@ -269,7 +270,9 @@ class SessionState {
   readonly #limits: Limits;
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
-  readonly #consts: ConstCode[] = [];
+  #consts: ConstCode[] = [];
+  /** Globals of names that were withdrawn. */
+  readonly #valueless = new Set<number>();
   readonly #repetition: Repetition | null;
   readonly #runs: Runs;
   /** Values of branchings, for each machine so far. */
@@ -394,6 +397,7 @@ class SessionState {
 
   #perform(file: FileNode, checked: Checked): Omit<FeedResult, "diagnostics"> {
     const newMachine = checked.machine !== this.#machine;
+    const before = this.#scope;
     this.#scope = checked.scope;
     this.#machine = checked.machine;
     const consts = this.#compiler.consts(checked.consts);
@@ -408,7 +412,7 @@ class SessionState {
       this.vm = this.#buildVm();
     }
     bindMachine(this.vm, this.#compiler.tables.machineGlobals);
-    const before = this.world.stream.seq;
+    const seq = this.world.stream.seq;
     this.#consts.push(...consts);
     const pending = newMachine ? this.#consts : consts;
     let failure = workOutConsts(this.vm, pending, (functionIndex) => this.#run(functionIndex));
@@ -421,15 +425,24 @@ class SessionState {
         values.push({ value: result, text: formatValue(result, this.vm, true) });
       }
     }
+    if (failure !== null) this.#withdrawNames(before);
     return {
       incomplete: false,
       values,
       failure,
       tests: this.#options.runsTests === false ? [] : this.#runTests(file),
-      events: this.world.recorder.after(before),
+      events: this.world.recorder.after(seq),
       newMachine,
       undone: false,
     };
+  }
+
+  /** What the input declared and has no value is not declared. */
+  #withdrawNames(before: FileScope): void {
+    const { tables } = this.#compiler;
+    const without = withdrawNames(before, this.#scope, tables, this.vm.globals);
+    this.#consts = this.#consts.filter(({ global }) => !without.has(global));
+    for (const global of without) this.#valueless.add(global);
   }
 
   #run(functionIndex: number): FailureReport | null {
@@ -503,6 +516,7 @@ class SessionState {
     const world = buildTestWorld({ registry }, config, this.#machineOptions());
     const vm = new Vm(this.#compiler.code, registry, world, this.#limits, this.output);
     vm.branches.runs = this.#runs;
+    for (const global of this.#valueless) vm.globals[global] = null;
     this.known.push(vm.branches.known);
     if (isWanted) {
       sendTo(vm, request, () => {

@@ -121,6 +121,22 @@ Deno.test("an input that fails keeps what it did before, and doing it again fail
   assertEquals(texts(s.feed("a")), ["1"]);
 });
 
+Deno.test("a name of a session whose value was not come to means what it meant before", () => {
+  const { session: s } = session();
+  s.feed("let a = 1");
+  assert(s.feed("let a = 1 / 0\nlet b = 2").failure !== null);
+  assertEquals(texts(s.feed("a")), ["1"]);
+  assertEquals(diagnosticLines(s.feed("b").diagnostics), ["E0301 1:1 Nothing is called `b`"]);
+  assert(s.feed("let c = 3\nlet d = 1 / 0").failure !== null);
+  assertEquals(s.summary().variables.map(({ name }) => name), ["a", "c"]);
+  // A const of which later inputs know nothing; each new machine works the others out.
+  s.feed("const limit = 4");
+  assert(s.feed("const limit = [1][2]\nfn twice() { return limit }").failure !== null);
+  assertEquals(texts(s.feed("limit")), ["4"]);
+  assertEquals(s.feed("machine { cpus = 2 }\nprint limit").failure, null);
+  assertEquals(s.feed('print "{twice()}"').failure, null);
+});
+
 Deno.test("a session uses files, and runs the tests it is given at once", () => {
   const { session: s } = session({ "lib.dma": "fn three() { return 3 }" });
   s.feed('use "lib.dma"');

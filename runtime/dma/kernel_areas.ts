@@ -56,10 +56,15 @@ export class KernelAreas {
   }
 
   #isVmalloc(phys: PhysAddr, sizeBytes: Bytes): boolean {
-    if (this.#vmallocPages.size === 0) return false;
-    for (let at = alignDown(phys, PAGE_SIZE_BYTES); at < phys + sizeBytes; at += PAGE_SIZE_BYTES) {
-      if (this.#vmallocPages.has(at)) return true;
+    const pages = this.#vmallocPages;
+    const first = alignDown(phys, PAGE_SIZE_BYTES);
+    const end = phys + sizeBytes;
+    // A length that nobody has may be most of the address space: then the pages are fewer.
+    if ((end - first) / PAGE_SIZE_BYTES > pages.size) {
+      for (const page of pages) if (page >= first && page < end) return true;
+      return false;
     }
+    for (let at = first; at < end; at += PAGE_SIZE_BYTES) if (pages.has(at)) return true;
     return false;
   }
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DMA_TO_DEVICE } from "../dma/attributes.ts";
+import type { PhysAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";
 import { KernelError } from "../errno.ts";
 import { kmalloc, vmalloc } from "./kernel_allocators.ts";
@@ -17,13 +18,16 @@ Deno.test("kmalloc is one run, vmalloc pages that lie apart (c-api.md 13)", () =
 
 Deno.test("vmalloc memory is refused as one buffer, and not page by page (dma.md 1.4, c-api.md 3)", () => {
   const { dev, fields, machine } = testBench();
-  const map = (phys: Parameters<typeof machine.dma.dmaMapSingle>[1]) =>
-    machine.dma.dmaMapSingle(dev, phys, 4096, DMA_TO_DEVICE);
+  const map = (phys: Parameters<typeof machine.dma.dmaMapSingle>[1], sizeBytes = 4096) =>
+    machine.dma.dmaMapSingle(dev, phys, sizeBytes, DMA_TO_DEVICE);
   const memory = vmalloc(machine, 8192);
   const page = memory.pages[1]!;
   assertEquals(map(page), -1);
   assertEquals(fields("dma.report").map((report) => report.class), ["map_vmalloc"]);
   assertEquals(machine.dma.dmaMapPage(dev, page, 0, 4096, DMA_TO_DEVICE) > 0, true);
+  // A length that no memory has is not walked page by page.
+  assertEquals(map(0 as PhysAddr, Number.MAX_SAFE_INTEGER), -1);
+  assertEquals(fields("dma.report").map((report) => report.class).at(-1), "map_vmalloc");
   // Its pages are anybody's when they are given back.
   memory.free();
   assertEquals(map(page) > 0, true);

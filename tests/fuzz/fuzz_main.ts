@@ -1,10 +1,11 @@
 /**
- * `deno task fuzz [--cases N] [--seconds N] [--seed S] [--workers N]`: mutated programs for the
- * language, random requests for what is simulated.
+ * `deno task fuzz [--cases N] [--calls N] [--seconds N] [--seed S] [--workers N]`: mutated programs
+ * for the language, calls of every builtin with any value, random requests for what is simulated.
  *
- * A million programs, ten thousand that the formatter lays out, every slip of a hand in the examples,
- * and twenty thousand requests on machines without a known defect; or, with `--seconds`, programs and
- * requests until the time is over.
+ * A million programs, a million calls, ten thousand programs that the formatter lays out, every slip
+ * of a hand in the examples, and twenty thousand requests on machines without a known defect; or, with
+ * `--seconds`, programs, calls and requests until the time is over. `--cases 0` leaves the programs
+ * out, `--calls 0` the calls; with either, nothing but programs and calls is tried.
  *
  * No text may be answered with a crash, a stack trace, or not at all. What is found is printed with
  * its text; put it into `tests/fuzz/found_test.ts`, and mend it.
@@ -14,6 +15,8 @@ import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_
 import { runHunt } from "../../cli/hunt/run_hunt.ts";
 import { readWholeNumber } from "../../cli/numbers.ts";
 import { ProcessScreen } from "../../cli/screen.ts";
+import { CALLEE_KEYS } from "./calls/call_script.ts";
+import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryGenerated } from "./generated.ts";
 import { trySlips } from "./slips.ts";
@@ -21,8 +24,10 @@ import { trySlips } from "./slips.ts";
 const SHOWN = 10;
 const CASES = 1_000_000;
 const GENERATED = 10_000;
-/** The part of a given time that programs get; the rest is for requests. */
-const PROGRAMS_PART = 0.7;
+const CALLS = 1_000_000;
+/** The parts of a given time that programs and calls get; the rest is for requests. */
+const PROGRAMS_PART = 0.4;
+const CALLS_PART = 0.3;
 
 function numberOption(name: string): number | null {
   const at = Deno.args.indexOf(`--${name}`);
@@ -35,6 +40,10 @@ function numberOption(name: string): number | null {
 
 const grouped = (count: number) => count.toLocaleString("en-US");
 
+function workers(): number {
+  return numberOption("workers") ?? Math.max(1, navigator.hardwareConcurrency);
+}
+
 /** Mutated programs; true when none found a bug. */
 async function tryPrograms(seed: number, seconds: number | null): Promise<boolean> {
   const start = performance.now();
@@ -42,7 +51,7 @@ async function tryPrograms(seed: number, seconds: number | null): Promise<boolea
     seed,
     cases: numberOption("cases") ?? (seconds === null ? CASES : Infinity),
     seconds: seconds === null ? Infinity : PROGRAMS_PART * seconds,
-    workers: numberOption("workers") ?? Math.max(1, navigator.hardwareConcurrency),
+    workers: workers(),
   });
   const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
   const took = (performance.now() - start) / 1000;
@@ -54,6 +63,31 @@ async function tryPrograms(seed: number, seconds: number | null): Promise<boolea
     console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
   }
   return bugs.length === 0;
+}
+
+/** Calls of every builtin; true when each is answered by a value or an error that makes sense. */
+async function tryCalls(seed: number, seconds: number | null): Promise<boolean> {
+  const start = performance.now();
+  const { problems, tally } = await fuzzCalls({
+    seed,
+    calls: numberOption("calls") ?? (seconds === null ? CALLS : Infinity),
+    seconds: seconds === null ? Infinity : CALLS_PART * seconds,
+    workers: workers(),
+  });
+  const sum = (counts: ReadonlyMap<string, number>) =>
+    [...counts.values()].reduce((a, b) => a + b, 0);
+  const silent = CALLEE_KEYS.filter((key) => !tally.answered.has(key));
+  const took = (performance.now() - start) / 1000;
+  console.log(
+    `\n${grouped(sum(tally.called))} calls of ${tally.called.size} builtins of seed ${seed} in ` +
+      `${took.toFixed(0)} s\n  ${grouped(tally.run)} get past the checker\n` +
+      `  ${grouped(sum(tally.answered))} give what they say, of ${tally.answered.size} builtins` +
+      (silent.length === 0 ? "" : `\n  none of these does: ${silent.join(", ")}`),
+  );
+  for (const { inputs, number, problem } of problems.slice(0, SHOWN)) {
+    console.log(`\nsession ${number} of seed ${seed}: ${problem}\n${inputs.join("\n")}`);
+  }
+  return problems.length === 0;
 }
 
 /** Generated programs, laid out twice; true when each keeps what it means and how it looks. */
@@ -92,7 +126,7 @@ function tryRequests(seed: number, seconds: number | null): boolean {
     kernel: null,
     quirks: "none",
     cases: null,
-    seconds: seconds === null ? null : Math.max(1, (1 - PROGRAMS_PART) * seconds),
+    seconds: seconds === null ? null : Math.max(1, (1 - PROGRAMS_PART - CALLS_PART) * seconds),
     seed,
     shard: null,
   }) as HuntSettings;
@@ -104,10 +138,12 @@ function tryRequests(seed: number, seconds: number | null): boolean {
 
 const seed = numberOption("seed") ?? 1;
 const seconds = numberOption("seconds");
+const isPart = numberOption("cases") === 0 || numberOption("calls") === 0;
 const held = [
-  await tryPrograms(seed, seconds),
-  seconds !== null || tryLayout(),
-  seconds !== null || tryAllSlips(),
-  tryRequests(seed, seconds),
+  numberOption("cases") === 0 || await tryPrograms(seed, seconds),
+  numberOption("calls") === 0 || await tryCalls(seed, seconds),
+  isPart || seconds !== null || tryLayout(),
+  isPart || seconds !== null || tryAllSlips(),
+  isPart || tryRequests(seed, seconds),
 ];
 Deno.exit(held.every(Boolean) ? 0 : 1);

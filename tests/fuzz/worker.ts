@@ -3,18 +3,7 @@
 import { readCorpus } from "./corpus.ts";
 import { fuzzCase } from "./cases.ts";
 import { judge, type Verdict } from "./judge.ts";
-
-export interface WorkerShare {
-  readonly seed: number;
-  /** Numbers of its cases: from the first, every `stride`-th, up to `end`. */
-  readonly first: number;
-  readonly stride: number;
-  readonly end: number;
-  /** Where it writes the number of the case it is at. */
-  readonly progress: Int32Array;
-  /** Not 0 once the time is over. */
-  readonly stop: Int32Array;
-}
+import { numbersOf, type WorkerShare } from "./shares.ts";
 
 export interface FoundBug {
   readonly number: number;
@@ -31,7 +20,6 @@ export interface WorkerResult {
 const MAX_BUGS = 20;
 
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
-  const { seed, first, stride, end, progress, stop } = data;
   const corpus = readCorpus();
   const verdicts: Record<Verdict, number> = {
     refused: 0,
@@ -42,9 +30,8 @@ self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
     bug: 0,
   };
   const bugs: FoundBug[] = [];
-  for (let number = first; number < end && Atomics.load(stop, 0) === 0; number += stride) {
-    Atomics.store(progress, 0, number);
-    const { text, run } = fuzzCase(seed, number, corpus);
+  for (const number of numbersOf(data)) {
+    const { text, run } = fuzzCase(data.seed, number, corpus);
     const { verdict, problem } = judge(text, run);
     verdicts[verdict]++;
     if (verdict === "bug" && bugs.length < MAX_BUGS) bugs.push({ number, problem, text });

@@ -10,6 +10,7 @@ import { hmmAllocTold, hmmMapTold, hmmUnmapTold, rangeFaultTold } from "./hmm_to
 import { formatInputs } from "./inputs.ts";
 import { refusalReason } from "./io_refusal.ts";
 import {
+  answerTold,
   faultTold,
   flushTold,
   iotlbTold,
@@ -18,7 +19,6 @@ import {
   iovaFreeTold,
   mapTold,
   poolFullTold,
-  refusalTold,
   warningTold,
 } from "./mapping_told.ts";
 import {
@@ -92,7 +92,7 @@ export function decisionTold(event: MachineEvent): Told {
   const tell = TELLERS[event.name] as ((facts: Facts) => Told) | undefined;
   if (tell !== undefined) return tell(new Facts(event.name, event.fields, event.why));
   return isReturn(event)
-    ? refusalTold(new Facts(event.name, event.fields, event.why))
+    ? answerTold(new Facts(event.name, event.fields, event.why))
     : plainTold(event);
 }
 

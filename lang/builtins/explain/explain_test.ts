@@ -51,6 +51,14 @@ Deno.test("explain of a null pointer says why the device has no IO addresses (dm
   assertStringIncludes(passed, "the IOMMU lets the device's addresses through (passthrough)");
 });
 
+Deno.test("explain says of a call that gives nothing that it is done (hmm-rdma-vfio.md 1.2)", () => {
+  const text = sentence(
+    "iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } }",
+    "hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))\nexplain events",
+  );
+  assertStringIncludes(text, "hmm_dma_map_free is done hmm-rdma-vfio.1.2");
+});
+
 Deno.test("explain of each limit of a device gives its value, in 80 columns (nvme.md 1.1)", () => {
   const names = ["max_transfer", "soft_limit", "max_segments", "max_segment_size", "virt_boundary"]
     .concat("dma_alignment", "max_integrity_segments", "segment_boundary", "chunk")

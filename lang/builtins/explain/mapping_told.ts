@@ -230,8 +230,8 @@ const UNTRANSLATED: Readonly<Record<string, string>> = {
   passthrough: "the IOMMU lets the device's addresses through (passthrough)",
 };
 
-/** A call that answered no, or with an error. */
-export function refusalTold(facts: Facts<`ret.${KernelCall}`>): Told {
+/** A call by which rule it answered: no, with an error, or that it is done. */
+export function answerTold(facts: Facts<`ret.${KernelCall}`>): Told {
   const call = facts.name.slice("ret.".length);
   const error = facts.fields.error;
   if (call === "dma_iova_try_alloc") {
@@ -244,6 +244,7 @@ export function refusalTold(facts: Facts<`ret.${KernelCall}`>): Told {
         : "the device is not translated: it has no IO addresses",
     };
   }
+  if (error === null) return { title: `${call} is done`, why: "" };
   const title = `${call} fails: ${error}`;
   if (facts.inputIs("injected")) return { title, why: "it was told to fail" };
   if (call === "dma_set_mask" || call === "dma_set_coherent_mask") {

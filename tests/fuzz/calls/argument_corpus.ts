@@ -1,0 +1,89 @@
+/** What the registry's own examples show: whole statements, and values that a parameter is given. */
+import { BUILTINS } from "../../../lang/builtins/mod.ts";
+import { SourceFile } from "../../../lang/source.ts";
+import { isDeclaration } from "../../../lang/syntax/tree/statement_kinds.ts";
+import { parse } from "../../../lang/syntax/parse.ts";
+import type { CallExpression } from "../../../lang/syntax/tree/ast.ts";
+import type { MethodSpec, TypeSpec } from "../../../lang/values/spec.ts";
+
+/** One example: declarations first, among them its machine, then its statements, each by itself. */
+export interface ExampleScript {
+  readonly declarations: readonly string[];
+  readonly statements: readonly string[];
+}
+
+export interface ArgumentCorpus {
+  readonly examples: readonly ExampleScript[];
+  /** Texts of arguments that name nothing but words, by `callee.parameter`. */
+  readonly given: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Every method with the type it stands in. */
+export const METHODS: readonly (readonly [type: TypeSpec, method: MethodSpec])[] = [
+  ...BUILTINS.types.values(),
+].flatMap((type) => type.methods.map((method) => [type, method] as const));
+
+/** Reads the examples of every builtin. */
+export function readArguments(): ArgumentCorpus {
+  const specs = [...BUILTINS.functions.values(), ...METHODS.map(([, method]) => method)];
+  const given = new Map<string, string[]>();
+  const examples = specs.map(({ example }) => {
+    const { file } = parse(new SourceFile("example.dma", example));
+    for (const call of callsIn(file)) noteArguments(call, example, given);
+    const [declarations, statements] = [true, false].map((wanted) =>
+      file.items.filter((item) => isDeclaration(item) === wanted && item.kind !== "Test")
+        .map(({ span }) => example.slice(span.start, span.end))
+    );
+    return { declarations: declarations!, statements: statements! };
+  });
+  return { examples, given };
+}
+
+/** Every node of a tree; spans and names are no nodes. */
+function* nodesIn(tree: unknown): Generator<{ readonly kind: string }> {
+  if (typeof tree !== "object" || tree === null || tree instanceof SourceFile) return;
+  if ("kind" in tree && typeof tree.kind === "string") yield tree as { readonly kind: string };
+  for (const [key, part] of Object.entries(tree)) if (key !== "span") yield* nodesIn(part);
+}
+
+function* callsIn(tree: unknown): Generator<CallExpression> {
+  for (const node of nodesIn(tree)) if (node.kind === "Call") yield node as CallExpression;
+}
+
+function calleeName({ callee }: CallExpression): string | null {
+  if (callee.kind === "Name") return callee.name;
+  return callee.kind === "Field" ? callee.field.text : null;
+}
+
+/** Parameters of every builtin of a name: a method's name may stand in several types. */
+function parametersOf(name: string) {
+  const named = METHODS.filter(([, method]) => method.name === name).map(([, method]) => method);
+  const called = BUILTINS.functions.get(name);
+  return (called === undefined ? named : [called]).map(({ parameters }) => parameters);
+}
+
+function noteArguments(call: CallExpression, text: string, given: Map<string, string[]>): void {
+  const name = calleeName(call);
+  if (name === null) return;
+  for (const [index, argument] of call.arguments.entries()) {
+    if (!standsAlone(argument.value)) continue;
+    for (const parameters of parametersOf(name)) {
+      const parameter = argument.name?.text ?? parameters[index]?.name;
+      if (parameter === undefined) continue;
+      const { end, start } = argument.value.span;
+      const key = `${name}.${parameter}`;
+      given.set(key, [...given.get(key) ?? [], text.slice(start, end)]);
+    }
+  }
+}
+
+/** It means the same on any machine. */
+function standsAlone(value: unknown): boolean {
+  for (const node of nodesIn(value)) {
+    if (node.kind === "Lambda") return true;
+    const isForeign = node.kind === "Name" && "name" in node &&
+      !BUILTINS.words.has(node.name as string) && !BUILTINS.functions.has(node.name as string);
+    if (isForeign) return false;
+  }
+  return true;
+}

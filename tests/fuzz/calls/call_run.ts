@@ -1,0 +1,202 @@
+/**
+ * Plays sessions of generated calls, and holds every text that comes of them to one rule: it is
+ * neither a bug of dmalab nor nonsense.
+ */
+import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
+import { LoadError } from "../../../lang/syntax/load_files.ts";
+import type { FeedResult } from "../../../lang/run/session.ts";
+import { Session } from "../../../lang/session.ts";
+import { Choices } from "../choices.ts";
+import type { ArgumentCorpus } from "./argument_corpus.ts";
+import { type CallInput, CallScript } from "./call_script.ts";
+
+/** Calls of one session: long enough for things to be used after their end. */
+export const CALLS_PER_SESSION = 100;
+/** Machines that are tried until one can be; then there is the one without devices. */
+const MACHINES_TRIED = 6;
+/** A seed and a number as one seed. */
+const STRIDE = 2 ** 32;
+/** A single input that takes longer than this by the host's clock is a mistake by itself. */
+const PATIENCE_MS = 60_000;
+
+const LIMITS = {
+  steps: 2_000_000,
+  memoryBytes: 2 ** 24,
+  events: 20_000,
+  depth: 64,
+  outputLines: 20_000,
+  timeMs: PATIENCE_MS,
+};
+
+/** Words that no text of dmalab has: each is a value of the host that nobody meant to print. */
+const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! pointer)|\[object \w+\]/;
+
+export interface CallTally {
+  /** How often each builtin was called, and how often that gave something. */
+  readonly called: Map<string, number>;
+  readonly answered: Map<string, number>;
+  /** Calls that got past the checker, all together. */
+  run: number;
+}
+
+export interface CallProblem {
+  /** What is the same of two that have one cause. */
+  readonly key: string;
+  readonly problem: string;
+  readonly inputs: readonly string[];
+}
+
+export function emptyTally(): CallTally {
+  return { called: new Map(), answered: new Map(), run: 0 };
+}
+
+/**
+ * Plays the session of a seed and a number.
+ *
+ * @param known Keys of problems that nobody needs to be told of again.
+ * @returns What is wrong with it, with the fewest inputs that show it.
+ */
+export function playCalls(
+  seed: number,
+  number: number,
+  corpus: ArgumentCorpus,
+  tally: CallTally,
+  known: ReadonlySet<string> = new Set(),
+): CallProblem | null {
+  const script = new CallScript(new Choices(seed * STRIDE + number), corpus);
+  const player = new Player();
+  const inputs: string[] = [];
+  /** Does an input; true when it made a machine. Throws what is wrong with the answer. */
+  const feed = (input: CallInput): boolean => {
+    inputs.push(input.text);
+    const result = player.feed(input.text);
+    count(input, result, tally);
+    noteNames(script, player, input, result);
+    return result.newMachine;
+  };
+  try {
+    feed(script.beginning());
+    for (let tried = 0; tried < MACHINES_TRIED && !feed(script.machine()); tried++);
+    for (let calls = 0; calls < CALLS_PER_SESSION;) {
+      const input = script.next();
+      if (input.builtin !== null) calls++;
+      feed(input);
+    }
+  } catch (error) {
+    if (error instanceof Nonsense) return described(error.message, inputs, known);
+    throw error;
+  }
+  return null;
+}
+
+/** An answer that no text should have. */
+class Nonsense extends Error {}
+
+function count(
+  { builtin }: CallInput,
+  { diagnostics, failure }: FeedResult,
+  tally: CallTally,
+): void {
+  if (builtin === null) return;
+  const add = (to: Map<string, number>) => to.set(builtin, (to.get(builtin) ?? 0) + 1);
+  add(tally.called);
+  if (diagnostics.some(({ severity }) => severity === "error")) return;
+  tally.run++;
+  if (failure === null) add(tally.answered);
+}
+
+function noteNames(
+  script: CallScript,
+  { session }: Player,
+  { variable }: CallInput,
+  { failure, newMachine, values }: FeedResult,
+): void {
+  if (failure === null && variable !== null && values.length > 0) {
+    script.note(variable, values.at(-1)!.value);
+  }
+  if (newMachine) { for (const [name, value] of session.world.globals) script.note(name, value); }
+}
+
+/** One session, and every text that it gave. */
+class Player {
+  readonly #lines: string[] = [];
+  readonly session = new Session({
+    loader: { load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`) },
+    limits: LIMITS,
+    watch: { nowMs: () => performance.now(), interrupted: () => false },
+    runsTests: false,
+    onLine: (line) => this.#lines.push(line),
+  });
+
+  /** Does one input. @throws {Nonsense} */
+  feed(text: string): FeedResult {
+    this.#lines.length = 0;
+    let result: FeedResult;
+    try {
+      result = this.session.feed(text);
+    } catch (error) {
+      throw new Nonsense(error instanceof Error ? error.stack : String(error));
+    }
+    const problem = this.#problemOf(result, text);
+    if (problem !== null) throw new Nonsense(problem);
+    return result;
+  }
+
+  #problemOf({ diagnostics, failure, incomplete, undone, values }: FeedResult, text: string) {
+    if (incomplete) return `wants more input after ${text}`;
+    if (undone) return `takes longer than ${PATIENCE_MS / 1000} s`;
+    if (failure?.kind === "bug") return failure.lines.join("\n");
+    const said = [
+      ...this.#lines,
+      ...values.map((value) => value.text),
+      ...failure?.lines ?? [],
+      ...diagnostics.map((diagnostic) => renderDiagnostic(diagnostic)),
+    ];
+    const nonsense = said.find((line) => NONSENSE.test(line));
+    return nonsense === undefined ? null : `nonsense: ${nonsense}`;
+  }
+}
+
+function described(
+  problem: string,
+  inputs: readonly string[],
+  known: ReadonlySet<string>,
+): CallProblem | null {
+  const key = keyOf(problem);
+  if (known.has(key)) return null;
+  return { key, problem, inputs: fewest(inputs, (some) => keyOfInputs(some) === key) };
+}
+
+/** The problem without what varies: numbers, and where in the script it is. */
+function keyOf(problem: string): string {
+  const [first = "", ...rest] = problem.split("\n");
+  const place = rest.find((line) => /^\s*at /.test(line)) ?? "";
+  return `${first.slice(0, 80)}${place}`.replace(/[\d_]+|0x[\da-f_]+/g, "0");
+}
+
+function keyOfInputs(inputs: readonly string[]): string | null {
+  const player = new Player();
+  try {
+    for (const text of inputs) player.feed(text);
+  } catch (error) {
+    if (error instanceof Nonsense) return keyOf(error.message);
+    throw error;
+  }
+  return null;
+}
+
+/** Leaves out what is not needed: halves first, then quarters, and in the end single inputs. */
+export function fewest(
+  inputs: readonly string[],
+  isSame: (inputs: readonly string[]) => boolean,
+): readonly string[] {
+  let least = inputs;
+  for (let size = Math.ceil(least.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < least.length;) {
+      const without = [...least.slice(0, at), ...least.slice(at + size)];
+      if (without.length < least.length && isSame(without)) least = without;
+      else at += size;
+    }
+  }
+  return least;
+}

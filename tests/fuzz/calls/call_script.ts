@@ -1,0 +1,191 @@
+/** The inputs of one session: a machine, then calls of builtins and looks at what they gave. */
+import { BUILTINS } from "../../../lang/builtins/mod.ts";
+import type { Kind, ParameterSpec } from "../../../lang/values/spec.ts";
+import { typeChain } from "../../../lang/values/types.ts";
+import type { Value } from "../../../lang/values/value.ts";
+import { FAULT_POINTS } from "../../../runtime/faults.ts";
+import { KERNEL_NAMES } from "../../../runtime/kernels/kernels.ts";
+import type { Choices } from "../choices.ts";
+import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
+import { randomMachine } from "./random_machine.ts";
+import { ValueTexts } from "./value_texts.ts";
+
+/** One input: its text, and the builtin it calls where it is a call. */
+export interface CallInput {
+  readonly text: string;
+  /** `name`, or `type.name` of a method; null for what only sets up or looks. */
+  readonly builtin: string | null;
+  /** The variable that holds what came of it. */
+  readonly variable: string | null;
+}
+
+/** What can be called, each as often as any other. */
+interface Callee {
+  readonly key: string;
+  readonly type: string | null;
+  readonly name: string;
+  readonly parameters: readonly ParameterSpec[];
+  readonly result: Kind;
+}
+
+const CALLEES: readonly Callee[] = [
+  ...[...BUILTINS.functions.values()].map((spec) => ({ ...spec, key: spec.name, type: null })),
+  ...METHODS.map(([type, method]) => ({
+    ...method,
+    key: `${type.name}.${method.name}`,
+    type: type.name,
+  })),
+];
+
+/** The names of all that can be called. */
+export const CALLEE_KEYS: readonly string[] = CALLEES.map(({ key }) => key);
+
+/** Variables that are filled one after the other, so that what they held is let go of. */
+const VARIABLES = 24;
+const DEPTH = 2;
+
+export class CallScript {
+  readonly #values: ValueTexts;
+  #count = 0;
+  /** Statements of an example that are still to come. */
+  #coming: string[] = [];
+
+  constructor(readonly choices: Choices, readonly corpus: ArgumentCorpus) {
+    this.#values = new ValueTexts(choices, corpus, choices.oneIn(2));
+  }
+
+  /** A function whose result nobody knows the kind of before it runs. */
+  beginning(): CallInput {
+    return setup("fn any(x) { return x }");
+  }
+
+  /** A machine, by chance or that of an example; not every one can be. */
+  machine(): CallInput {
+    const { choices } = this;
+    if (choices.oneIn(2)) return setup(randomMachine(choices));
+    const { declarations, statements } = choices.pick(this.corpus.examples);
+    this.#coming = [...statements];
+    return setup(declarations.join("\n"));
+  }
+
+  /** What a name holds from now on. */
+  note(name: string, value: Value): void {
+    this.#values.note(name, value);
+  }
+
+  next(): CallInput {
+    const { choices } = this;
+    const coming = this.#coming.shift();
+    if (coming !== undefined) return setup(coming);
+    const share = choices.below(100);
+    if (share < 75) return this.#call();
+    if (share < 96) return setup(this.#look());
+    if (share < 98) return setup(this.#time());
+    if (share < 99) this.#coming = [...choices.pick(this.corpus.examples).statements];
+    return setup(this.#turn());
+  }
+
+  #callText({ name, parameters, type }: Callee): string {
+    const values = this.#values;
+    return type === null
+      ? `${name}(${values.arguments(name, parameters, DEPTH)})`
+      : values.method(type, name, parameters, DEPTH);
+  }
+
+  #call(): CallInput {
+    const { choices } = this;
+    const callee = choices.pick(CALLEES);
+    const text = this.#callText(callee);
+    if (callee.result === "nothing" || choices.oneIn(8)) {
+      return { text: this.#within(text), builtin: callee.key, variable: null };
+    }
+    const variable = `v${this.#count++ % VARIABLES}`;
+    const shown = choices.oneIn(8) ? `try ${text}` : text;
+    return { text: `let ${variable} = ${shown}\n${variable}`, builtin: callee.key, variable };
+  }
+
+  /** A call as a statement, alone or in what a script may put around it. */
+  #within(call: string): string {
+    const { choices } = this;
+    const point = () => choices.pick(FAULT_POINTS).name;
+    const error = () => choices.pick([...BUILTINS.errnoNames]);
+    const around = [
+      () => call,
+      () => call,
+      () => call,
+      () => `fail ${point()} { ${call} }`,
+      () => `fail ${point()} nth ${choices.between(1, 3)} with ${error()} { ${call} }`,
+      () => `${call} fails ${error()}`,
+      () => `expect error ${error()} { ${call} }`,
+      () => `show trace { ${call} }`,
+      () => `on cpu ${choices.below(3)} { ${call} }`,
+      () => `assert ${call} == ${this.#values.of("any")}`,
+      () => `${call} warns ${choices.pick([...BUILTINS.reportClasses])}`,
+      () => `${call} faults ${choices.pick([...BUILTINS.faultReasons])}`,
+    ];
+    return choices.way(around);
+  }
+
+  /** Something that looks at what there is. */
+  #look(): string {
+    const { choices } = this;
+    const values = this.#values;
+    const one = () => values.anyVariable() ?? values.of("any");
+    return choices.way([
+      () => `print ${one()}`,
+      () => `show ${one()}`,
+      () => `show [${one()}, ${one()}]`,
+      () => `explain ${one()}`,
+      () => `print "{${one()}}"`,
+      () => `print ${one()} == ${one()}`,
+      () => `assert any(${one()}) == any(${one()})`,
+      () => `print any(${one()})[${values.of("any")}]`,
+      () => `print ${one()}.${this.#anyField()}`,
+      () => `explain ${one()}.${this.#anyField()}`,
+      () =>
+        `print any(${one()}) ${choices.pick(["+", "-", "*", "/", "%", "<", "|", "<<"])} ${one()}`,
+      () => `print (any(${one()}) as ${choices.pick(["phys", "dma"])})`,
+      () => `expect events [..., ${choices.pick(BUILTINS.eventNames)}] in ${one()}`,
+    ]);
+  }
+
+  #anyField(): string {
+    const { choices } = this;
+    const fields = [...typeChain(choices.pick([...BUILTINS.types.values()]))].flatMap((each) =>
+      each.fields()
+    );
+    return fields.length === 0 ? "length" : choices.pick(fields).name;
+  }
+
+  #time(): string {
+    const { choices } = this;
+    const one = () => this.#values.anyVariable() ?? "none";
+    return choices.way([
+      () => "step",
+      () => `step ${choices.between(1, 40)}`,
+      () => `wait any(${one()})`,
+      () => `advance ${choices.pick(["1ns", "10us", "1ms", "31s"])}`,
+      () => `advance any(${this.#values.of("duration")})`,
+    ]);
+  }
+
+  /** A way from here on a machine that is made again, and what of this one gets there. */
+  #turn(): string {
+    const { choices } = this;
+    const call = () => this.#callText(choices.pick(CALLEES));
+    const variable = `v${this.#count++ % VARIABLES}`;
+    return choices.way([
+      () => `let ${variable} = fork { ${call()} } and { ${call()} }\nshow ${variable}`,
+      () => `race { ${call()} } and { ${call()} }`,
+      () => `fail each { ${call()} }`,
+      () =>
+        `let ${variable} = compare { kernel = ["${choices.pick(KERNEL_NAMES)}"] } { ${call()} }`,
+      () => `compare { iommu.mode = [strict, lazy] } { ${call()} }`,
+    ]);
+  }
+}
+
+function setup(text: string): CallInput {
+  const variable = text.match(/^let (\w+)/)?.[1] ?? null;
+  return { text: variable === null ? text : `${text}\n${variable}`, builtin: null, variable };
+}

@@ -1,0 +1,264 @@
+/**
+ * Texts of values by kind: usual ones, hostile ones, what a machine has given before, and what the
+ * registry says would give one.
+ */
+import { BUILTINS } from "../../../lang/builtins/mod.ts";
+import { kindOf } from "../../../lang/values/kinds.ts";
+import type { FunctionSpec, Kind, ParameterSpec } from "../../../lang/values/spec.ts";
+import { typeChain, typeOfKind } from "../../../lang/values/types.ts";
+import type { Value } from "../../../lang/values/value.ts";
+import type { Choices } from "../choices.ts";
+import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
+
+type PlainKind = Exclude<Kind, "any" | "nothing" | `@${string}`>;
+
+/** Calls inside each other in one argument. */
+const MOST_NESTED = 2;
+const SHARED = "[[1, 2], [1, 2]].map(x => [x, x, x])";
+
+/** Places: page 0, odd ones, borders of what is 32 bits wide and of what memory may be, and beyond. */
+const PLACES = {
+  usual: ["0x10_0000", "0x10_0200", "0x20_0000", "0x1_0000_0000"],
+  hostile: [
+    ..."0 1 0x1000 0x10_0fff 0xffff_f000 0xf_ffff_ffff_f000 0x10_0000_0000_0000".split(" "),
+    "9_007_199_254_740_991",
+    "(0 - 4096)",
+  ],
+};
+
+interface Texts {
+  /** What a script that works has. */
+  readonly usual: readonly string[];
+  /** Borders, nothing, and what is far beyond all. */
+  readonly hostile: readonly string[];
+}
+
+const TEXTS: Readonly<Record<PlainKind, Texts>> = {
+  int: {
+    usual: ["0", "1", "2", "3", "8"],
+    hostile: [
+      ..."16 255 4096 65535 0x7fff_ffff 0x8000_0000 0x1_0000_0000 -1 -2 -4096".split(" "),
+      ..."9_007_199_254_740_991 -9_007_199_254_740_991 4_503_599_627_370_496".split(" "),
+    ],
+  },
+  ratio: {
+    usual: ["0.5", "1.5"],
+    hostile: ["0.0", "(0 - 0.25)", "(1 / 3.0)", "4503599627370496.5"],
+  },
+  size: {
+    usual: ["512B", "1KiB", "4KiB", "8KiB", "64KiB"],
+    hostile: [
+      ..."0B 1B 511B 513B 4095B 4097B 1MiB 2MiB 1GiB 4GiB 1TiB".split(" "),
+      ..."(0B-1B) (9_007_199_254_740_991*1B) (4_503_599_627_370_496*1B)".split(" "),
+    ],
+  },
+  duration: {
+    usual: ["1ns", "10us", "1ms"],
+    hostile: ["0ns", "1s", "1000000s", "(0ns - 1ns)", "(9_007_199_254_740_991 * 1ns)"],
+  },
+  phys: castTo("phys"),
+  dma: castTo("dma"),
+  virt: PLACES,
+  bytes: {
+    usual: ['bytes"00"', 'bytes"de ad be ef"'],
+    hostile: ['bytes""', 'bytes"ff ff ff ff ff ff ff ff"'],
+  },
+  bool: { usual: ["true", "false"], hostile: ["true", "false"] },
+  string: {
+    usual: ['"a"', '"read"', '"iommu.map"', '"dma_map_phys"'],
+    hostile: [
+      '""',
+      '"constructor"',
+      '"__proto__"',
+      '"\\t\\n"',
+      '"ü 漢 👩‍🔧"',
+      '"DMAR: [DMA Read] Request device [01:00.0] fault addr 0xfffff000"',
+      '[0, 1, 2].map(n => "{n} and more ").join("")',
+    ],
+  },
+  word: { usual: [...BUILTINS.words.keys()], hostile: [...BUILTINS.words.keys()] },
+  list: {
+    usual: ["[1]", "[1, 2, 3]", "[4KiB, 512B]"],
+    hostile: ["[]", '[1, "a", none]', SHARED, "[[], [[]]]", "[none]", "[{ a: 1 }]"],
+  },
+  record: {
+    usual: ["{ a: 1 }", "{ phys: 0x10_0000 as phys, size: 4KiB }"],
+    hostile: ["{ }", "{ a: { a: [] } }", "{ size: (0B - 1B) }"],
+  },
+  range: {
+    usual: ["0..1", "0..4", "0..=0"],
+    hostile: ["0..0", "4..0", "0B..4KiB", "-5..5", "0..9_007_199_254_740_991"],
+  },
+  function: {
+    usual: ["(x => x)", "(x => true)"],
+    hostile: ["(x => x / 0)", "(x => none)", "((x, y) => x)", "any"],
+  },
+};
+
+function castTo(space: "phys" | "dma"): Texts {
+  const cast = (addresses: readonly string[]) => addresses.map((each) => `(${each} as ${space})`);
+  return { usual: cast(PLACES.usual), hostile: cast(PLACES.hostile) };
+}
+
+const PLAIN_KINDS = Object.keys(TEXTS) as PlainKind[];
+
+/** A variable of the session and what it holds; things stay in it when they are long gone. */
+interface Variable {
+  readonly name: string;
+  readonly kind: Kind;
+}
+
+/** Fields by the kind they give, with the type that has them. */
+const FIELDS_BY_KIND = fieldsByKind();
+const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
+const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
+
+function fieldsByKind(): ReadonlyMap<Kind, readonly (readonly [type: string, field: string])[]> {
+  const fields = [...BUILTINS.types.values()].flatMap((type) =>
+    type.fields().map(({ kind, name }) => ({ kind, of: [type.name, name] as const }))
+  );
+  return new Map(
+    [...Map.groupBy(fields, ({ kind }) => kind)].map((
+      [kind, all],
+    ) => [kind, all.map(({ of }) => of)]),
+  );
+}
+
+export class ValueTexts {
+  readonly #variables = new Map<string, Variable>();
+
+  /** @param tame Most values are such that a call can work with them. */
+  constructor(
+    readonly choices: Choices,
+    readonly corpus: ArgumentCorpus,
+    readonly tame: boolean,
+  ) {}
+
+  /** What a variable or a name of the machine holds from now on. */
+  note(name: string, value: Value): void {
+    this.#variables.set(name, { name, kind: kindOf(value) });
+  }
+
+  /** Any variable, or null when there is none. */
+  anyVariable(): string | null {
+    const all = [...this.#variables.keys()];
+    return all.length === 0 ? null : this.choices.pick(all);
+  }
+
+  /** A value of a kind: most of the time one that fits, and else any other. */
+  of(kind: Kind, depth = MOST_NESTED): string {
+    const { choices } = this;
+    if (kind === "nothing") return "none";
+    if (kind === "any" || choices.oneIn(this.tame ? 200 : 20)) return this.#anything(depth);
+    const known = this.tame && !choices.oneIn(4) ? this.#known(kind) : null;
+    if (known !== null) return known;
+    return choices.way([
+      () => this.#known(kind) ?? this.#made(kind, depth),
+      () => this.#known(kind) ?? this.#literal(kind, depth),
+      () => this.#fieldOf(kind) ?? this.#literal(kind, depth),
+      () => this.#literal(kind, depth),
+      () => this.#made(kind, depth),
+    ]);
+  }
+
+  /** The arguments of a call, with or without those that may be left out. */
+  arguments(callee: string, parameters: readonly ParameterSpec[], depth: number): string {
+    const { choices } = this;
+    const texts: string[] = [];
+    let byName = false;
+    for (const parameter of parameters) {
+      const optional = parameter.optional === true && !choices.oneIn(this.tame ? 5 : 2);
+      if (optional || choices.oneIn(this.tame ? 500 : 50)) {
+        byName = true;
+        continue;
+      }
+      byName ||= parameter.named === true || choices.oneIn(6);
+      const value = this.#argument(callee, parameter, depth);
+      // The checker knows the kinds of what stands there; nobody knows what `any` gives.
+      const text = choices.oneIn(3) ? `any(${value})` : value;
+      texts.push(byName ? `${parameter.name}: ${text}` : text);
+    }
+    return texts.join(", ");
+  }
+
+  /** A call of a method on a value that has it. */
+  method(type: string, name: string, parameters: readonly ParameterSpec[], depth: number): string {
+    const kind = BUILTINS.types.has(type) && !PLAIN_KINDS.includes(type as PlainKind)
+      ? `@${type}` as const
+      : type as Kind;
+    const target = this.of(kind, depth);
+    const whole = /^[\w.]+$|^[[("]/.test(target) ? target : `(${target})`;
+    return `${whole}.${name}(${this.arguments(name, parameters, depth)})`;
+  }
+
+  #argument(callee: string, { doc, kind, name }: ParameterSpec, depth: number): string {
+    const { choices } = this;
+    const shown = this.corpus.given.get(`${callee}.${name}`);
+    if (shown !== undefined && (this.tame ? !choices.oneIn(3) : choices.oneIn(3))) {
+      return choices.pick(shown);
+    }
+    const wanted = typeof kind === "string" ? kind : choices.pick(kind);
+    if (wanted === "word" && !choices.oneIn(5)) {
+      const named = doc.match(/\w+/g)?.filter((word) => BUILTINS.words.has(word)) ?? [];
+      if (named.length > 0) return choices.pick(named);
+    }
+    return this.of(wanted, depth);
+  }
+
+  #anything(depth: number): string {
+    const { choices } = this;
+    const variable = choices.oneIn(2) ? this.anyVariable() : null;
+    if (variable !== null) return variable;
+    return choices.oneIn(12) ? "none" : this.#literal(choices.pick(PLAIN_KINDS), depth);
+  }
+
+  /** A variable that holds a value of a kind. */
+  #known(kind: Kind): string | null {
+    const fitting = [...this.#variables.values()].filter(({ kind: own }) =>
+      own === kind || this.#typeNames(own).includes(kind)
+    );
+    return fitting.length === 0 ? null : this.choices.pick(fitting).name;
+  }
+
+  #typeNames(kind: Kind): string[] {
+    const type = kind.startsWith("@") ? typeOfKind(kind, BUILTINS.types) : undefined;
+    return type === undefined ? [] : [...typeChain(type)].map(({ name }) => `@${name}`);
+  }
+
+  /** A field of that kind of a variable that has one. */
+  #fieldOf(kind: Kind): string | null {
+    const candidates = (FIELDS_BY_KIND.get(kind) ?? []).flatMap(([type, field]) => {
+      const holder = this.#known(`@${type}`);
+      return holder === null ? [] : [`${holder}.${field}`];
+    });
+    return candidates.length === 0 ? null : this.choices.pick(candidates);
+  }
+
+  #literal(kind: Kind, depth: number): string {
+    const { choices } = this;
+    if (kind === "list" && choices.oneIn(3)) {
+      const items = choices.pick<Kind>(["any", "int", "size", "phys", "@buffer", "@device"]);
+      return `[${choices.times(0, 4, () => this.of(items, depth - 1)).join(", ")}]`;
+    }
+    if (!(kind in TEXTS)) return this.#made(kind, depth);
+    const { hostile, usual } = TEXTS[kind as PlainKind];
+    return choices.pick(choices.oneIn(this.tame ? 10 : 2) ? hostile : usual);
+  }
+
+  /** A call that gives a value of a kind. */
+  #made(kind: Kind, depth: number): string {
+    if (depth <= 0) return this.#known(kind) ?? this.anyVariable() ?? "none";
+    const { choices } = this;
+    const functions = FUNCTIONS_BY_RESULT.get(kind) ?? [];
+    const methods = METHODS_BY_RESULT.get(kind) ?? [];
+    const index = choices.below(functions.length + methods.length || 1);
+    const called: FunctionSpec | undefined = functions[index];
+    if (called !== undefined) {
+      return `${called.name}(${this.arguments(called.name, called.parameters, depth - 1)})`;
+    }
+    const found = methods[index - functions.length];
+    if (found === undefined) return kind in TEXTS ? this.#literal(kind, 0) : "none";
+    const [type, { name, parameters }] = found;
+    return this.method(type.name, name, parameters, depth - 1);
+  }
+}

@@ -1,0 +1,27 @@
+/// <reference lib="deno.worker" />
+/** A share of the sessions of generated calls, in a worker, so that one that hangs can be ended. */
+import { numbersOf, type WorkerShare } from "../shares.ts";
+import { readArguments } from "./argument_corpus.ts";
+import { type CallProblem, type CallTally, emptyTally, playCalls } from "./call_run.ts";
+
+/** A session with a problem; `number` says which. */
+export interface FoundProblem extends CallProblem {
+  readonly number: number;
+}
+
+export interface CallsResult {
+  readonly tally: CallTally;
+  readonly problems: readonly FoundProblem[];
+}
+
+self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
+  const corpus = readArguments();
+  const tally = emptyTally();
+  // One of each kind: looking for the smallest inputs takes its time.
+  const problems = new Map<string, FoundProblem>();
+  for (const number of numbersOf(data)) {
+    const problem = playCalls(data.seed, number, corpus, tally, new Set(problems.keys()));
+    if (problem !== null) problems.set(problem.key, { ...problem, number });
+  }
+  self.postMessage({ tally, problems: [...problems.values()] } satisfies CallsResult);
+};

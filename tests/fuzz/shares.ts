@@ -1,0 +1,89 @@
+/** Numbered cases on several workers, with an eye on those that never come back. */
+
+/** What one worker does. */
+export interface WorkerShare {
+  readonly seed: number;
+  /** Numbers of its cases: from the first, every `stride`-th, up to `end`. */
+  readonly first: number;
+  readonly stride: number;
+  readonly end: number;
+  /** Where it writes the number of the case it is at. */
+  readonly progress: Int32Array;
+  /** Not 0 once the time is over. */
+  readonly stop: Int32Array;
+}
+
+export interface SharesOptions<R> {
+  /** The worker's module: it is sent a share, and sends a result. */
+  readonly module: URL;
+  /** How many; Infinity when only the time counts. */
+  readonly cases: number;
+  /** When no further case is begun; Infinity when only the cases count. */
+  readonly seconds: number;
+  readonly seed: number;
+  readonly workers: number;
+  /** The result of a worker that was ended because its case of a number gave no answer. */
+  hung(number: number): R;
+}
+
+/** A case that takes longer hangs, however busy the host is: the slowest takes seconds. */
+const PATIENCE_MS = 120_000;
+export const NO_ANSWER = `no answer within ${PATIENCE_MS / 1000} s`;
+
+/** The numbers of a share, until the time is over; each is noted where the one who waits looks. */
+export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare): Generator<number> {
+  for (let number = first; number < end && Atomics.load(stop, 0) === 0; number += stride) {
+    Atomics.store(progress, 0, number);
+    yield number;
+  }
+}
+
+/** Runs all cases. */
+export async function runShares<R>(options: SharesOptions<R>): Promise<readonly R[]> {
+  const { cases, seconds, seed, workers } = options;
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const timer = seconds === Infinity
+    ? null
+    : setTimeout(() => Atomics.store(stop, 0, 1), 1000 * seconds);
+  const shares = Array.from({ length: workers }, (_, first) => {
+    const progress = new Int32Array(new SharedArrayBuffer(4));
+    return runShare({ seed, first, stride: workers, end: cases, progress, stop }, options);
+  });
+  const results = await Promise.all(shares);
+  if (timer !== null) clearTimeout(timer);
+  return results;
+}
+
+function runShare<R>(share: WorkerShare, { hung, module }: SharesOptions<R>): Promise<R> {
+  const worker = new Worker(module, { type: "module" });
+  share.progress[0] = -1;
+  let lastSeen = -1;
+  let since = performance.now();
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearInterval(watch);
+      worker.terminate();
+    };
+    const watch = setInterval(() => {
+      const number = Atomics.load(share.progress, 0);
+      // Before its first case it still loads its modules.
+      if (number !== lastSeen || number < 0) {
+        lastSeen = number;
+        since = performance.now();
+      } else if (performance.now() - since > PATIENCE_MS) {
+        end();
+        resolve(hung(number));
+      }
+    }, 500);
+    worker.onmessage = ({ data }: MessageEvent<R>) => {
+      end();
+      resolve(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      end();
+      reject(new Error(`The worker ended at case ${share.progress[0]}: ${event.message}`));
+    };
+    worker.postMessage(share);
+  });
+}
