@@ -76,6 +76,23 @@ export class DmaChecker {
   }
 
   /**
+   * Calls back with every streaming mapping, and with what links have put side by side, in no order.
+   * @param serial Of the record after which those begin that are told of.
+   */
+  forEachMapping(
+    serial: number,
+    visit: (device: string, dma: number, sizeBytes: Bytes) => void,
+  ): void {
+    const { table } = this.#ledger;
+    table.each((record) => {
+      const made = table.madeBy(record);
+      if (made === MADE.COHERENT || made === MADE.RANGE || table.serial[record]! <= serial) return;
+      const { dev } = this.#ledger.deviceNumbered(table.device[record]!);
+      visit(dev.name, table.dma[record]!, table.sizeBytes[record]!);
+    });
+  }
+
+  /**
    * Mappings of a device that somebody still has to end: single ones, outputs of lists, and ranges
    * of the two-step API. Shared memory does not count.
    */

@@ -1,0 +1,432 @@
+/**
+ * A table of facts with lifetimes: rows of plain values, each with the event that wrote it, and the
+ * events between which it held. Any moment of a run can be asked for.
+ *
+ * A table is declared: which events begin rows, and which end them. It repeats no rule of the
+ * kernel; where an event says too little, the event gets a field.
+ */
+import type { EventName } from "../event_vocabulary.ts";
+import type { MachineEvent } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
+import { type Column, floats, type NumberArray, signed, wholes } from "./columns.ts";
+import type { ValuePool } from "./value_pool.ts";
+
+/** What every row carries beside its own fields. */
+export interface Lifetime {
+  /** The event that wrote it; 0 for what there was when the machine was ready. */
+  readonly born: number;
+  /** The event that ended it; null while it holds. */
+  readonly died: number | null;
+}
+
+/** One row of a table. */
+export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
+
+type FieldName<F extends FieldTable> = Extract<keyof F, string>;
+
+/** What an event of one name does to a table. */
+export type Changes<F extends FieldTable> = {
+  readonly [N in EventName]?: (rows: FactTable<F>, event: MachineEvent<N>) => void;
+};
+
+/** What a table is: once, for everything that fills, reads or prints it. */
+export interface FactTableSpec<F extends FieldTable = FieldTable> {
+  readonly name: string;
+  /** What a row says, as a sentence. */
+  readonly doc: string;
+  readonly fields: F;
+  /**
+   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
+   * set. Of a table of ranges the last one is where the range begins.
+   */
+  readonly key: readonly FieldName<F>[];
+  /** Several rows with the same key may hold at once. */
+  readonly isBag?: boolean;
+  /** How many bytes a row covers, from each of its addresses on. */
+  readonly size?: FieldName<F>;
+  /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
+  readonly moving?: readonly FieldName<F>[];
+  readonly changes: Changes<F>;
+  /** Reads the rows that hold now off the machine itself. */
+  readonly read: (machine: Machine, add: (row: AllHold<F>) => void) => void;
+}
+
+/**
+ * A table of whatever fields, for those who ask no table by its name. What reads or changes it is
+ * given rows of its own, which a type for all tables cannot say.
+ */
+// deno-lint-ignore no-explicit-any
+export type AnyTableSpec = FactTableSpec<any>;
+
+/** Rows by the values of the key, one level for each; at the last one a row's number. */
+type Level = Map<number, Level | number>;
+
+const FOREVER = 0xffff_ffff;
+const NO_ROW = -1;
+/** Changes after which the rows that hold are listed, beside as many as there are such rows. */
+const LIST_EVERY = 512;
+
+/** The rows that held at one moment. */
+interface LiveList {
+  readonly seq: number;
+  /** Rows made until then. */
+  readonly made: number;
+  readonly rows: Uint32Array;
+}
+
+export class FactTable<F extends FieldTable = FieldTable> {
+  readonly spec: FactTableSpec<F>;
+  /** Rows made so far, in the order of their beginnings. */
+  count = 0;
+  /** Rows that hold now. */
+  live = 0;
+
+  readonly #pool: ValuePool;
+  readonly #names: readonly FieldName<F>[];
+  readonly #isText: readonly boolean[];
+  /** The columns of the key, and of the size of a range. */
+  readonly #key: readonly Column<NumberArray>[];
+  readonly #size: Column<NumberArray> | null;
+  readonly #columns: readonly Column<NumberArray>[];
+  /** From which event on it holds: that which wrote it, or cut it off a longer one. */
+  readonly #since = wholes();
+  readonly #born = wholes();
+  readonly #died = wholes();
+  /** Of a bag: the row with the same key that was there before. */
+  readonly #below = signed();
+  readonly #root: Level = new Map();
+  readonly #lists: LiveList[] = [];
+  #changesSinceList = 0;
+
+  constructor(spec: FactTableSpec<F>, pool: ValuePool) {
+    this.spec = spec;
+    this.#pool = pool;
+    this.#names = Object.keys(spec.fields) as FieldName<F>[];
+    this.#isText = this.#names.map((name) => isText(spec.fields[name]!));
+    this.#columns = this.#names.map(() => floats() as Column<NumberArray>);
+    const columnOf = (name: FieldName<F>) => this.#columns[this.#indexOf(name)]!;
+    this.#key = spec.key.map(columnOf);
+    this.#size = spec.size === undefined ? null : columnOf(spec.size);
+  }
+
+  /** A row begins. One with the same key ends, unless several may hold. */
+  begin(seq: number, values: AllHold<F>): void {
+    const row = this.#make(seq, seq);
+    for (let index = 0; index < this.#names.length; index++) {
+      const value = (values as Readonly<Record<string, unknown>>)[this.#names[index]!];
+      this.#columns[index]!.set(row, this.#numberOf(index, value));
+    }
+    this.#enter(row, seq);
+  }
+
+  /**
+   * The row with a key ends, if there is one.
+   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
+   */
+  end(
+    seq: number,
+    key: readonly (number | string)[],
+    prefers?: (row: FactRow<F>) => number,
+  ): boolean {
+    const { level, last } = this.#find(key);
+    const top = level?.get(last) as number | undefined;
+    if (level === null || top === undefined) return false;
+    if (this.spec.isBag !== true) {
+      level.delete(last);
+      this.#kill(top, seq);
+      return true;
+    }
+    this.#takeOut(level, last, top, this.#best(top, prefers));
+    this.#kill(this.#taken, seq);
+    return true;
+  }
+
+  /**
+   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
+   * one call ends what many have put side by side.
+   * @param owner The values of the key before its last.
+   */
+  endRun(
+    seq: number,
+    owner: readonly (number | string)[],
+    first: number,
+    sizeBytes: number,
+    prefers: (row: FactRow<F>) => number,
+  ): void {
+    const level = this.#descend(owner);
+    if (level === null) return;
+    const end = first + sizeBytes;
+    let at = first;
+    while (at < end) {
+      const top = level.get(at) as number | undefined;
+      if (top === undefined) break;
+      this.#takeOut(level, at, top, this.#best(top, prefers));
+      this.#kill(this.#taken, seq);
+      const taken = this.#sizeOf(this.#taken);
+      if (taken === 0) break;
+      at += taken;
+    }
+    if (at >= end) return;
+    // Rare: something in between has gone before.
+    for (const [start, top] of [...level] as [number, number][]) {
+      if (start < at || start >= end) continue;
+      this.#takeOut(level, start, top, this.#best(top, prefers));
+      this.#kill(this.#taken, seq);
+    }
+  }
+
+  /**
+   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
+   * what is left of it holds on, written by the same event as before.
+   * @param owner The values of the key before its last.
+   */
+  endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
+    const { level, last } = this.#find([...owner, first]);
+    if (level === null) return;
+    let at = first;
+    while (at < end) {
+      const row = (at === first ? level.get(last) : level.get(at)) as number | undefined;
+      if (row === undefined) break;
+      at += this.#sizeOf(row);
+      this.#cut(level, row, seq, first, end);
+    }
+    if (at >= end) return;
+    // Rare: the range begins or goes on in the middle of a row.
+    for (const [start, row] of [...level] as [number, number][]) {
+      if (start < end && start + this.#sizeOf(row) > first) this.#cut(level, row, seq, first, end);
+    }
+  }
+
+  /** Every row that holds ends whose values begin like that. */
+  endAll(seq: number, owner: readonly (number | string)[]): void {
+    const level = this.#descend(owner);
+    if (level === null) return;
+    const rows: number[] = [];
+    collect(level, rows);
+    level.clear();
+    for (const top of rows) {
+      for (let row = top; row !== NO_ROW; row = this.#below.get(row)) this.#kill(row, seq);
+    }
+  }
+
+  /** The rows that held after an event, in no order that means something. */
+  rowsAt(seq: number): number[] {
+    const held: number[] = [];
+    const list = this.#listBefore(seq);
+    if (list !== null) {
+      for (const row of list.rows) if (this.#died.get(row) > seq) held.push(row);
+    }
+    for (let row = list?.made ?? 0; row < this.count && this.#since.get(row) <= seq; row++) {
+      if (this.#died.get(row) > seq) held.push(row);
+    }
+    return held;
+  }
+
+  /** The rows that begin or end with events of `(after, upTo]`. */
+  changedBetween(after: number, upTo: number): number[] {
+    const before = new Set(this.rowsAt(after));
+    const now = new Set(this.rowsAt(upTo));
+    return [...now.difference(before), ...before.difference(now)];
+  }
+
+  /** A row as an object. */
+  row(row: number): FactRow<F> {
+    const read: Record<string, unknown> = {};
+    for (let index = 0; index < this.#names.length; index++) {
+      read[this.#names[index]!] = this.#valueOf(index, this.#columns[index]!.get(row));
+    }
+    const died = this.#died.get(row);
+    read.born = this.#born.get(row);
+    read.died = died === FOREVER ? null : died;
+    return read as FactRow<F>;
+  }
+
+  /** The value of one field, without the rest of the row. */
+  value(row: number, field: FieldName<F>): unknown {
+    const index = this.#indexOf(field);
+    return this.#valueOf(index, this.#columns[index]!.get(row));
+  }
+
+  /** From which event on a row held: later than `born` where it was cut off a longer one. */
+  since(row: number): number {
+    return this.#since.get(row);
+  }
+
+  /** The rows that ever held and cover an address of a field, oldest first. */
+  covering(field: FieldName<F>, address: number, upTo: number): number[] {
+    const column = this.#columns[this.#indexOf(field)]!;
+    const found: number[] = [];
+    for (let row = 0; row < this.count && this.#since.get(row) <= upTo; row++) {
+      const first = column.get(row);
+      const sizeBytes = this.#size === null ? 1 : this.#size.get(row);
+      if (address >= first && address < first + sizeBytes) found.push(row);
+    }
+    return found;
+  }
+
+  get hostBytes(): number {
+    const own = [this.#since, this.#born, this.#died, this.#below, ...this.#columns];
+    const lists = this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
+    return own.reduce((sum, { hostBytes }) => sum + hostBytes, lists);
+  }
+
+  #indexOf(field: FieldName<F>): number {
+    const index = this.#names.indexOf(field);
+    if (index < 0) throw new RangeError(`Table ${this.spec.name} has no field "${field}"`);
+    return index;
+  }
+
+  #make(since: number, born: number): number {
+    this.#list(since);
+    const row = this.count++;
+    this.#since.set(row, since);
+    this.#born.set(row, born);
+    this.#died.set(row, FOREVER);
+    this.#below.set(row, NO_ROW);
+    this.live++;
+    this.#changesSinceList++;
+    return row;
+  }
+
+  #enter(row: number, seq: number): void {
+    const { key, isBag } = this.spec;
+    let level = this.#root;
+    for (let index = 0; index < key.length - 1; index++) {
+      const value = this.#keyOf(row, index);
+      let next = level.get(value) as Level | undefined;
+      if (next === undefined) level.set(value, next = new Map());
+      level = next;
+    }
+    const last = this.#keyOf(row, key.length - 1);
+    const before = level.get(last) as number | undefined;
+    level.set(last, row);
+    if (before === undefined) return;
+    if (isBag === true) this.#below.set(row, before);
+    else this.#kill(before, seq);
+  }
+
+  #keyOf(row: number, index: number): number {
+    return this.#key[index]!.get(row);
+  }
+
+  #find(key: readonly (number | string)[]): { level: Level | null; last: number } {
+    const level = this.#descend(key.slice(0, -1));
+    return { level, last: this.#keyNumber(key.at(-1)!) };
+  }
+
+  #descend(owner: readonly (number | string)[]): Level | null {
+    let level: Level | number | undefined = this.#root;
+    for (const value of owner) level = (level as Level).get(this.#keyNumber(value));
+    return level === undefined ? null : level as Level;
+  }
+
+  #keyNumber(value: number | string): number {
+    return typeof value === "string" ? this.#pool.text(value) : value;
+  }
+
+  #best(top: number, prefers: ((row: FactRow<F>) => number) | undefined): number {
+    if (prefers === undefined || this.#below.get(top) === NO_ROW) return top;
+    let best = top;
+    let most = -Infinity;
+    for (let row = top; row !== NO_ROW; row = this.#below.get(row)) {
+      const fit = prefers(this.row(row));
+      if (fit > most) [best, most] = [row, fit];
+    }
+    return best;
+  }
+
+  #taken = NO_ROW;
+
+  /** Takes one row of a bag out of those with its key. */
+  #takeOut(level: Level, last: number, top: number, row: number): void {
+    this.#taken = row;
+    const below = this.#below.get(row);
+    if (row === top) {
+      if (below === NO_ROW) level.delete(last);
+      else level.set(last, below);
+      return;
+    }
+    let above = top;
+    while (this.#below.get(above) !== row) above = this.#below.get(above);
+    this.#below.set(above, below);
+  }
+
+  #sizeOf(row: number): number {
+    return this.#size!.get(row);
+  }
+
+  /** Ends what of a row lies in a range; what lies outside holds on. */
+  #cut(level: Level, row: number, seq: number, first: number, end: number): void {
+    const start = this.#keyOf(row, this.spec.key.length - 1);
+    const sizeBytes = this.#sizeOf(row);
+    level.delete(start);
+    this.#kill(row, seq);
+    if (start < first) this.#keep(level, row, seq, 0, first - start);
+    if (start + sizeBytes > end) this.#keep(level, row, seq, end - start, start + sizeBytes - end);
+  }
+
+  #keep(level: Level, of: number, seq: number, offset: number, sizeBytes: number): void {
+    const { size, moving = [] } = this.spec;
+    const row = this.#make(seq, this.#born.get(of));
+    for (let index = 0; index < this.#names.length; index++) {
+      const name = this.#names[index]!;
+      const value = this.#columns[index]!.get(of);
+      const moved = moving.includes(name) ? value + offset : value;
+      this.#columns[index]!.set(row, name === size ? sizeBytes : moved);
+    }
+    level.set(this.#keyOf(row, this.spec.key.length - 1), row);
+  }
+
+  #kill(row: number, seq: number): void {
+    this.#list(seq);
+    this.#died.set(row, seq);
+    this.live--;
+    this.#changesSinceList++;
+  }
+
+  /** Lists the rows that hold, before the first change of an event, where the last list is far. */
+  #list(seq: number): void {
+    if (this.#changesSinceList < LIST_EVERY + this.live) return;
+    const last = this.#lists.at(-1);
+    if (last !== undefined && last.seq >= seq - 1) return;
+    const rows = Uint32Array.from(this.rowsAt(seq - 1));
+    let made = this.count;
+    while (made > 0 && this.#since.get(made - 1) >= seq) made--;
+    this.#lists.push({ seq: seq - 1, made, rows });
+    this.#changesSinceList = 0;
+  }
+
+  #listBefore(seq: number): LiveList | null {
+    let low = 0;
+    let high = this.#lists.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#lists[middle]!.seq <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.#lists[low - 1] ?? null;
+  }
+
+  #numberOf(index: number, value: unknown): number {
+    if (value === null || value === undefined) return NaN;
+    return this.#isText[index] ? this.#pool.text(value as string) : Number(value);
+  }
+
+  #valueOf(index: number, value: number): unknown {
+    if (Number.isNaN(value)) return null;
+    if (this.#isText[index]) return this.#pool.value(value);
+    return this.spec.fields[this.#names[index]!]!.kind === "bool" ? value === 1 : value;
+  }
+}
+
+function isText({ kind }: Field): boolean {
+  return kind === "word" || kind === "text";
+}
+
+function collect(level: Level, rows: number[]): void {
+  for (const entry of level.values()) {
+    if (typeof entry === "number") rows.push(entry);
+    else collect(entry, rows);
+  }
+}

@@ -1,0 +1,169 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import type { DmaAddr, PhysAddr } from "../address.ts";
+import { DMA, INT, PHYS, SIZE, TEXT } from "../vocabulary/fields.ts";
+import { FactTable, type FactTableSpec } from "./fact_table.ts";
+import { ValuePool } from "./value_pool.ts";
+
+const RANGE_FIELDS = { device: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };
+const RANGES: FactTableSpec<typeof RANGE_FIELDS> = {
+  name: "ranges",
+  doc: "Something is there.",
+  fields: RANGE_FIELDS,
+  key: ["device", "iova"],
+  size: "size_bytes",
+  moving: ["iova", "phys"],
+  changes: {},
+  read: () => {},
+};
+
+const BAG_FIELDS = { at: INT, size_bytes: SIZE };
+const BAG: FactTableSpec<typeof BAG_FIELDS> = {
+  name: "bag",
+  doc: "Something is there, perhaps several times.",
+  fields: BAG_FIELDS,
+  key: ["at"],
+  isBag: true,
+  changes: {},
+  read: () => {},
+};
+
+function range(iova: number, sizeBytes: number, phys = 0x10_0000 + iova, device = "ssd") {
+  return { device, iova: iova as DmaAddr, phys: phys as PhysAddr, size_bytes: sizeBytes };
+}
+
+function rowsAt(table: FactTable<typeof RANGE_FIELDS>, seq: number): string[] {
+  return table.rowsAt(seq).map((row) => table.row(row))
+    .map(({ born, iova, phys, size_bytes }) => `${iova}+${size_bytes}=>${phys} #${born}`)
+    .sort();
+}
+
+Deno.test("a row holds from the event that began it to the one before that which ended it", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(0, range(0x1000, 0x1000));
+  table.begin(3, range(0x4000, 0x2000));
+  table.endRange(5, ["ssd"], 0x4000, 0x6000);
+  assertEquals(rowsAt(table, 2), ["4096+4096=>1052672 #0"]);
+  assertEquals(rowsAt(table, 4), ["16384+8192=>1064960 #3", "4096+4096=>1052672 #0"]);
+  assertEquals(rowsAt(table, 5), ["4096+4096=>1052672 #0"]);
+  assertEquals(table.live, 1);
+  assertEquals(table.row(1), { ...range(0x4000, 0x2000), born: 3, died: 5 });
+});
+
+Deno.test("what is left of a row that is cut holds on, written by the event as before", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x4000, 0x9000));
+  table.endRange(2, ["ssd"], 0x2000, 0x3000);
+  assertEquals(rowsAt(table, 1), ["4096+16384=>36864 #1"]);
+  assertEquals(rowsAt(table, 2), ["12288+8192=>45056 #1", "4096+4096=>36864 #1"]);
+  assertEquals(table.since(1), 2);
+  table.endRange(3, ["ssd"], 0, 0x8000);
+  assertEquals(rowsAt(table, 3), []);
+});
+
+Deno.test("an end touches no other device and nothing that is not there", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x1000));
+  table.begin(1, range(0x1000, 0x1000, 0x5000, "nic"));
+  table.endRange(2, ["gpu"], 0, 0x10000);
+  table.endRange(3, ["nic"], 0x1000, 0x2000);
+  assertEquals(rowsAt(table, 3), ["4096+4096=>1052672 #1"]);
+  assertEquals(table.end(4, ["ssd", 0x3000]), false);
+});
+
+Deno.test("a row with the key of another takes its place", () => {
+  const table = new FactTable({ ...BAG, isBag: false }, new ValuePool());
+  table.begin(1, { at: 7, size_bytes: 1 });
+  table.begin(4, { at: 7, size_bytes: 2 });
+  assertEquals(table.rowsAt(3).map((row) => table.value(row, "size_bytes")), [1]);
+  assertEquals(table.rowsAt(4).map((row) => table.value(row, "size_bytes")), [2]);
+  assertEquals(table.row(0).died, 4);
+});
+
+Deno.test("of several rows with one key the one that fits best ends, the newest of equals", () => {
+  const table = new FactTable(BAG, new ValuePool());
+  for (const [seq, sizeBytes] of [[1, 10], [2, 20], [3, 10]] as const) {
+    table.begin(seq, { at: 7, size_bytes: sizeBytes });
+  }
+  const sizes = (seq: number) => table.rowsAt(seq).map((row) => table.row(row).born);
+  table.end(4, [7], (row) => row.size_bytes === 20 ? 1 : 0);
+  assertEquals(sizes(4), [1, 3]);
+  table.end(5, [7]);
+  assertEquals(sizes(5), [1]);
+  table.end(6, [7]);
+  assertEquals(sizes(6), []);
+});
+
+Deno.test("covering() finds every row that ever held an address, the oldest first", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x2000));
+  table.endRange(2, ["ssd"], 0x1000, 0x3000);
+  table.begin(3, range(0x2000, 0x1000, 0x7000));
+  const born = (address: number, upTo: number) =>
+    table.covering("iova", address, upTo).map((row) => table.row(row).born);
+  assertEquals(born(0x2fff, 9), [1, 3]);
+  assertEquals(born(0x1fff, 9), [1]);
+  assertEquals(born(0x2000, 2), [1]);
+  assertEquals(born(0x3000, 9), []);
+});
+
+Deno.test("changedBetween() tells what began and what ended, in either direction", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x1000));
+  table.begin(2, range(0x2000, 0x1000));
+  table.endRange(3, ["ssd"], 0x1000, 0x2000);
+  const changed = (after: number, upTo: number) =>
+    table.changedBetween(after, upTo).map((row) => table.row(row).born).sort();
+  assertEquals(changed(1, 2), [2]);
+  assertEquals(changed(1, 3), [1, 2]);
+  assertEquals(changed(3, 1), [1, 2]);
+  assertEquals(changed(2, 2), []);
+});
+
+/** What ranges are there, page by page: the plainest model. */
+type Model = ReadonlyMap<number, string>;
+
+Deno.test("any moment of any history of ranges is as a map of pages has it", () => {
+  const page = fc.integer({ min: 0, max: 40 });
+  const pages = fc.integer({ min: 1, max: 9 });
+  const step = fc.record({ maps: fc.boolean(), page, pages, more: fc.integer({ min: 0, max: 2 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 1500, size: "max" }), (steps) => {
+      const table = new FactTable(RANGES, new ValuePool());
+      let now = new Map<number, string>();
+      const moments: Model[] = [now];
+      let seq = 0;
+      for (const { maps, more, page, pages } of steps) {
+        seq += more;
+        while (moments.length <= seq) moments.push(now);
+        const wanted = Array.from({ length: pages }, (_, index) => page + index);
+        if (maps && wanted.some((each) => now.has(each))) continue;
+        now = new Map(now);
+        if (maps) table.begin(seq, range(page, pages, 1000 + 50 * page));
+        else table.endRange(seq, ["ssd"], page, page + pages);
+        for (const [index, each] of wanted.entries()) {
+          if (maps) now.set(each, `${1000 + 50 * page + index} #${seq}`);
+          else now.delete(each);
+        }
+        moments[seq] = now;
+      }
+      for (let at = 0; at <= seq; at += 1 + Math.floor(seq / 40)) {
+        const found = new Map<number, string>();
+        for (const row of table.rowsAt(at)) {
+          const { born, iova, phys, size_bytes } = table.row(row);
+          for (let index = 0; index < size_bytes; index++) {
+            found.set(iova + index, `${phys + index} #${born}`);
+          }
+        }
+        assertEquals([...found].sort(), [...moments[at]!].sort());
+      }
+    }),
+    { numRuns: 60, seed: 20 },
+  );
+});
+
+Deno.test("a field that a table has not got is no field to ask for", () => {
+  const table = new FactTable(BAG, new ValuePool());
+  table.begin(1, { at: 1, size_bytes: 1 });
+  assertThrows(() => table.value(0, "iova" as "at"), RangeError, 'no field "iova"');
+});

@@ -1,0 +1,70 @@
+/**
+ * A run of one machine, kept: its events, and tables that say what held at any of its moments.
+ *
+ * Recording begins when the machine is ready. Tables begin with what they read off the machine
+ * then; from there on only events change them.
+ */
+import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
+import type { MachineEvent } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import { EventLog } from "./event_log.ts";
+import { type AnyTableSpec, FactTable } from "./fact_table.ts";
+
+/** What one table does at one kind of event. */
+type Change = (event: MachineEvent) => void;
+
+export class MachineRecording {
+  readonly log = new EventLog();
+  /** By name, in the order in which they were declared. */
+  readonly tables: ReadonlyMap<string, FactTable>;
+  readonly #changes: readonly Change[][];
+  readonly #stop: () => void;
+
+  /**
+   * Begins to record.
+   * @param machine One that has just come up: nothing has happened on it yet.
+   * @throws {RangeError} When something has.
+   */
+  constructor(machine: Machine, specs: readonly AnyTableSpec[]) {
+    if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
+    const tables = new Map<string, FactTable>();
+    this.#changes = EVENT_NAMES.map(() => []);
+    for (const spec of specs) {
+      const table = new FactTable(spec, this.log.pool);
+      tables.set(spec.name, table);
+      spec.read(machine, (row) => table.begin(0, row));
+      for (const name of Object.keys(spec.changes) as EventName[]) {
+        // The name leads to the event's type, here as in the stream: no type can say so.
+        const change = spec.changes[name] as (rows: FactTable, event: MachineEvent) => void;
+        this.#changes[eventNumber(name)]!.push((event) => change(table, event));
+      }
+    }
+    this.tables = tables;
+    this.#stop = machine.events.listen((event) => this.#note(event));
+  }
+
+  /** Records nothing more; what there is stays. */
+  stop(): void {
+    this.#stop();
+  }
+
+  /** The table of a name. @throws {RangeError} When there is none. */
+  table(name: string): FactTable {
+    const table = this.tables.get(name);
+    if (table === undefined) throw new RangeError(`No table is called "${name}"`);
+    return table;
+  }
+
+  /** Bytes of host memory that the recording takes. */
+  get hostBytes(): number {
+    let bytes = this.log.hostBytes;
+    for (const table of this.tables.values()) bytes += table.hostBytes;
+    return bytes;
+  }
+
+  #note(event: MachineEvent): void {
+    this.log.append(event);
+    const changes = this.#changes[eventNumber(event.name)]!;
+    for (let index = 0; index < changes.length; index++) changes[index]!(event);
+  }
+}

@@ -1,0 +1,28 @@
+/** The table of the flush queue: ranges of IO addresses that wait to be given back. */
+import type { DmaAddr } from "../../address.ts";
+import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
+import type { FactTableSpec } from "../fact_table.ts";
+
+const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
+
+export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS> = {
+  name: "flush_queue",
+  doc: "A range of IO addresses was unmapped and waits for the hardware to be told.",
+  fields: FIELDS,
+  key: ["device", "start"],
+  size: "size_bytes",
+  changes: {
+    "iova.free": (rows, { seq, device, fields: { size_bytes, start, to } }) => {
+      if (to === "flush_queue") rows.begin(seq, { device: device!, start, size_bytes });
+      else rows.end(seq, [device!, start]);
+    },
+  },
+  read: ({ iommu }, add) => {
+    for (const { device, flushQueue, granuleBytes } of iommu.domains) {
+      flushQueue?.forEach((pfn, pfns) => {
+        const start = pfn * granuleBytes as DmaAddr;
+        add({ device: device.name, start, size_bytes: pfns * granuleBytes });
+      });
+    }
+  },
+};

@@ -1,0 +1,34 @@
+/** The table of incidents: faults, reports and warnings. They never end. */
+import { TEXT, word } from "../../vocabulary/fields.ts";
+import type { FactTableSpec } from "../fact_table.ts";
+import { optional } from "../../vocabulary/fields.ts";
+
+const FIELDS = {
+  kind: word("kind of incident", {
+    fault: "A device's access was not translated.",
+    report: "The checker found a driver's mistake, or a hazard.",
+    warning: "The kernel printed a warning.",
+  }),
+  device: optional(TEXT),
+  text: TEXT,
+};
+
+export const INCIDENTS: FactTableSpec<typeof FIELDS> = {
+  name: "incidents",
+  doc: "Something happened that nobody wants.",
+  fields: FIELDS,
+  key: ["kind", "device"],
+  isBag: true,
+  changes: {
+    "iommu.fault": (rows, { seq, device, fields: { reason } }) => {
+      rows.begin(seq, { kind: "fault", device, text: reason });
+    },
+    "dma.report": (rows, { seq, device, fields: { text } }) => {
+      rows.begin(seq, { kind: "report", device, text });
+    },
+    "kernel.warn": (rows, { seq, device, fields: { text } }) => {
+      rows.begin(seq, { kind: "warning", device, text });
+    },
+  },
+  read: () => {},
+};

@@ -1,0 +1,48 @@
+/** The table of page-table entries: what each device's IO page table leads to. */
+import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
+import type { DmaAddr, PhysAddr } from "../../address.ts";
+import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
+import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
+import type { FactTableSpec } from "../fact_table.ts";
+
+const FIELDS = {
+  device: TEXT,
+  iova: DMA,
+  phys: PHYS,
+  size_bytes: SIZE,
+  prot: MAPPING_EVENTS["iommu.map"].fields.prot,
+};
+
+export const PAGE_TABLE: FactTableSpec<typeof FIELDS> = {
+  name: "page_table",
+  doc: "A device's IO page table leads these addresses to memory.",
+  fields: FIELDS,
+  key: ["device", "iova"],
+  size: "size_bytes",
+  moving: ["iova", "phys"],
+  changes: {
+    "iommu.map": (rows, { seq, device, fields: { iova, phys, prot, size_bytes } }) => {
+      rows.begin(seq, { device: device!, iova, phys, size_bytes, prot });
+    },
+    "iommu.unmap": (rows, { seq, device, fields: { iova, unmapped_bytes } }) => {
+      rows.endRange(seq, [device!], iova, iova + unmapped_bytes);
+    },
+  },
+  read: ({ iommu }, add) => {
+    for (const { device, table } of iommu.domains) {
+      table.forEachLeaf(0, table.lastAddress, (iova, phys, sizeBytes, flags) => {
+        add({
+          device: device.name,
+          iova: iova as DmaAddr,
+          phys: phys as PhysAddr,
+          size_bytes: sizeBytes,
+          prot: (flags & PTE_READ) === 0
+            ? "write"
+            : (flags & PTE_WRITE) === 0
+            ? "read"
+            : "read_write",
+        });
+      });
+    }
+  },
+};

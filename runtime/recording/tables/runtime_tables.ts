@@ -1,0 +1,17 @@
+/** The tables of the kernel side, which every machine has. */
+import type { AnyTableSpec } from "../fact_table.ts";
+import { FLUSH_QUEUE } from "./flush_queue.ts";
+import { INCIDENTS } from "./incidents.ts";
+import { IOVA } from "./iova.ts";
+import { MAPPINGS } from "./mappings.ts";
+import { PAGE_TABLE } from "./page_table.ts";
+import { SWIOTLB } from "./swiotlb.ts";
+
+export const RUNTIME_TABLES: readonly AnyTableSpec[] = [
+  PAGE_TABLE,
+  IOVA,
+  FLUSH_QUEUE,
+  MAPPINGS,
+  SWIOTLB,
+  INCIDENTS,
+];

@@ -1,0 +1,26 @@
+/** The table of bounce buffers: which slots hold whose bytes. */
+import { INT, PHYS, SIZE } from "../../vocabulary/fields.ts";
+import type { FactTableSpec } from "../fact_table.ts";
+
+const FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
+
+export const SWIOTLB: FactTableSpec<typeof FIELDS> = {
+  name: "swiotlb",
+  doc: "Slots of the bounce-buffer pool hold a copy of a buffer.",
+  fields: FIELDS,
+  key: ["slot"],
+  size: "size_bytes",
+  changes: {
+    "swiotlb.map": (rows, { seq, fields: { orig_phys, size_bytes, slot, slots, tlb_phys } }) => {
+      rows.begin(seq, { slot, slots, orig_phys, tlb_phys, size_bytes });
+    },
+    "swiotlb.unmap": (rows, { seq, fields: { slot } }) => {
+      rows.end(seq, [slot]);
+    },
+  },
+  read: ({ swiotlb }, add) => {
+    swiotlb.forEachBuffer(({ origPhys, sizeBytes, slot, slots, tlbPhys }) => {
+      add({ slot, slots, orig_phys: origPhys, tlb_phys: tlbPhys, size_bytes: sizeBytes });
+    });
+  },
+};

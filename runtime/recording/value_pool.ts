@@ -1,0 +1,41 @@
+/**
+ * Values that are no numbers, each kept once and named by a number: words, names, and the small
+ * lists that some events carry.
+ */
+
+/** How many bytes a value takes beside its text, roughly: for the budget of a recording. */
+const ENTRY_BYTES = 64;
+
+export class ValuePool {
+  readonly #values: unknown[] = [];
+  readonly #texts = new Map<string, number>();
+  readonly #lists = new Map<string, number>();
+  #hostBytes = 0;
+
+  /** The number of a text. */
+  text(text: string): number {
+    return this.#texts.get(text) ?? this.#add(this.#texts, text, text);
+  }
+
+  /** The number of a list of texts, of numbers or of pairs; equal lists have the same. */
+  list(list: readonly unknown[]): number {
+    const key = JSON.stringify(list);
+    return this.#lists.get(key) ?? this.#add(this.#lists, key, list);
+  }
+
+  /** The value that a number names. */
+  value(index: number): unknown {
+    return this.#values[index];
+  }
+
+  get hostBytes(): number {
+    return this.#hostBytes;
+  }
+
+  #add(known: Map<string, number>, key: string, value: unknown): number {
+    const index = this.#values.push(value) - 1;
+    known.set(key, index);
+    this.#hostBytes += ENTRY_BYTES + 2 * key.length;
+    return index;
+  }
+}
