@@ -281,7 +281,7 @@ Deno.test("a PRP entry that is corrupted in memory is refused, once, and no byte
   events.listen(({ name, fields }) => seen.push([name, fields]), ["nvme.complete", "nvme.data"]);
   run(lab);
   assertEquals(io.status, "IOERR");
-  assertEquals(seen, [["nvme.complete", { cid: io.requests[0]!.cid, status: 0x4013 }]]);
+  assertEquals(seen, [["nvme.complete", { queue: 1, cid: io.requests[0]!.cid, status: 0x4013 }]]);
   assertEquals(into.readAll(), new Uint8Array(128 * KIB).fill(0xa5));
 });
 

@@ -200,11 +200,12 @@ export class FactTable<F extends FieldTable = FieldTable> {
 
   /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
-    const level = this.#descend(owner);
-    if (level === null) return;
+    const { level: outer, last } = this.#find(owner);
+    const level = outer?.get(last) as Level | undefined;
+    if (outer === null || level === undefined) return;
     const rows: number[] = [];
     collect(level, rows);
-    level.clear();
+    outer.delete(last);
     for (const top of rows) {
       for (let row = top; row !== NO_ROW; row = this.#below.get(row)) this.#kill(row, seq);
     }

@@ -125,7 +125,11 @@ export const DISK_EVENTS = {
   },
   "nvme.complete": {
     when: "the controller posted a completion",
-    fields: { cid: INT, status: INT },
+    fields: {
+      queue: told(INT, "the submission queue that the command came from"),
+      cid: INT,
+      status: INT,
+    },
   },
   "nvme.unmap": {
     when: "the driver ended a request's data mapping (behaviour/nvme.md 2.6)",

@@ -434,7 +434,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       return;
     }
     target.advance();
-    if (events.tick(NVME_COMPLETE)) events.emit(NVME_COMPLETE, { cid: commandId, status });
+    if (events.tick(NVME_COMPLETE)) {
+      events.emit(NVME_COMPLETE, { queue: queue.id, cid: commandId, status });
+    }
     if (target.vector < 0) return;
     if (this.#coalesces && queue.id !== 0) {
       this.#coalescing.posted(target);

@@ -271,7 +271,7 @@ Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () 
     ["nvme.data", { dma: BUFFER + 0x200, size_bytes: 3584, dir: "from_device" }],
     ["nvme.data", { dma: 0x20_0000, size_bytes: 4096, dir: "from_device" }],
     ["nvme.data", { dma: 0x21_0000, size_bytes: 1024, dir: "from_device" }],
-    ["nvme.complete", { cid, status: 0 }],
+    ["nvme.complete", { queue: 1, cid, status: 0 }],
     ["irq", { vector: 1, cpu: 5 }],
   ]);
   for (const event of events) {

@@ -1,0 +1,156 @@
+/** The tables of NVMe disks: what stands in queues, lists and doorbells. */
+import type {
+  AnyTableSpec,
+  FactTable,
+  FactTableSpec,
+} from "../../../runtime/recording/fact_table.ts";
+import {
+  DMA,
+  type FieldTable,
+  INT,
+  optional,
+  SIZE,
+  TEXT,
+  word,
+} from "../../../runtime/vocabulary/fields.ts";
+import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
+
+const QUEUE_SLOT_FIELDS = {
+  device: TEXT,
+  queue: INT,
+  slot: INT,
+  cid: INT,
+  opcode: INT,
+  request: optional(INT),
+};
+
+export const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS> = {
+  name: "queue_slots",
+  doc: "A command stands in a slot of a submission queue, whether or not it is done.",
+  fields: QUEUE_SLOT_FIELDS,
+  key: ["device", "queue", "slot"],
+  changes: {
+    "nvme.submit": (rows, { seq, device, request, fields }) => {
+      rows.begin(seq, { device: device!, request, ...fields });
+    },
+  },
+  read: () => {},
+};
+
+const COMMAND_FIELDS = {
+  device: TEXT,
+  queue: INT,
+  cid: INT,
+  request: optional(INT),
+  state: word("how far a command is", {
+    put: "It stands in the submission queue.",
+    fetched: "The controller has read it.",
+    completed: "The controller has posted its completion.",
+  }),
+};
+
+export const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS> = {
+  name: "commands",
+  doc: "A command was sent under an identifier, and so far it came.",
+  fields: COMMAND_FIELDS,
+  key: ["device", "queue", "cid"],
+  changes: {
+    "nvme.submit": (rows, { seq, device, request, fields: { cid, queue } }) => {
+      rows.begin(seq, { device: device!, queue, cid, request, state: "put" });
+    },
+    "nvme.fetch": (rows, { seq, device, request, fields: { cid, queue } }) => {
+      rows.begin(seq, { device: device!, queue, cid, request, state: "fetched" });
+    },
+    "nvme.complete": (rows, { seq, device, request, fields: { cid, queue } }) => {
+      rows.begin(seq, { device: device!, queue, cid, request, state: "completed" });
+    },
+    "nvme.cancel": (rows, { seq, device, fields: { cid, queue } }) => {
+      rows.end(seq, [device!, queue, cid]);
+    },
+  },
+  read: () => {},
+};
+
+const DOORBELL_FIELDS = {
+  device: TEXT,
+  queue: INT,
+  which: DISK_EVENTS["nvme.doorbell"].fields.which,
+  value: INT,
+};
+
+export const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
+  name: "doorbells",
+  doc: "The host has written this value to a doorbell last, in a register or in memory.",
+  fields: DOORBELL_FIELDS,
+  key: ["device", "queue", "which"],
+  changes: {
+    "nvme.doorbell": (rows, { seq, device, fields }) => {
+      rows.begin(seq, { device: device!, ...fields });
+    },
+    "nvme.shadow_doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
+      rows.begin(seq, { device: device!, queue, value, which });
+    },
+    // Whatever a controller comes to be, it is not live for a while: its doorbells begin anew.
+    "nvme.state": (rows, { seq, device, fields: { state } }) => {
+      if (state !== "live") rows.endAll(seq, [device!]);
+    },
+  },
+  read: () => {},
+};
+
+/** A request's data is described no more. */
+function endOf<F extends FieldTable>(rows: FactTable<F>, seq: number, request: number | null) {
+  if (request !== null) rows.endAll(seq, [request]);
+}
+
+const PRP_FIELDS = {
+  request: INT,
+  list_page: optional(INT),
+  index: INT,
+  entry: DMA,
+};
+
+export const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
+  name: "prp_entries",
+  doc: "A request's data is described by this entry, in the command or in a page of its PRP list.",
+  fields: PRP_FIELDS,
+  key: ["request", "list_page", "index"],
+  changes: {
+    "nvme.prp": (rows, { seq, request, fields }) => {
+      if (request !== null) rows.begin(seq, { request, ...fields });
+    },
+    "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
+  },
+  read: () => {},
+};
+
+const SGL_FIELDS = {
+  request: INT,
+  type: DISK_EVENTS["nvme.sgl"].fields.type,
+  address: DMA,
+  length_bytes: SIZE,
+};
+
+export const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
+  name: "sgl_entries",
+  doc: "A request's data or metadata is described by this descriptor.",
+  fields: SGL_FIELDS,
+  key: ["request", "address"],
+  isBag: true,
+  size: "length_bytes",
+  changes: {
+    "nvme.sgl": (rows, { seq, request, fields }) => {
+      if (request !== null) rows.begin(seq, { request, ...fields });
+    },
+    "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
+  },
+  read: () => {},
+};
+
+export const NVME_TABLES: readonly AnyTableSpec[] = [
+  QUEUE_SLOTS,
+  COMMANDS,
+  DOORBELLS,
+  PRP_ENTRIES,
+  SGL_ENTRIES,
+];
