@@ -100,26 +100,27 @@ class Watch {
       ended: false,
     };
     const stop = machine.events.listen((event) => {
-      if (watched.events.push(event) === COMPARED_EVENTS) stop();
+      if (watched.events.length < COMPARED_EVENTS) watched.events.push(event);
+      if (event.seq < RECORDED_EVENTS) return;
+      stop();
+      watched.recording.stop();
+      watched.ended = true;
     });
     const runNext = machine.activities.runNext.bind(machine.activities);
     machine.activities.runNext = () => {
       const ran = runNext();
       if (watched.ended) return ran;
       const count = ++watched.activities;
-      if (recording.log.count > RECORDED_EVENTS) this.end(watched);
-      else if (count <= ALL_UP_TO || count % THEN_EVERY === 0) this.look(watched);
+      if (count <= ALL_UP_TO || count % THEN_EVERY === 0) this.look(watched);
       return ran;
     };
     this.watched.push(watched);
   }
 
-  /** Looks once more, and records nothing after that. */
+  /** Looks once more. */
   end(watched: Watched): void {
     if (watched.ended) return;
     this.look(watched);
-    watched.recording.stop();
-    watched.ended = true;
     assertEquals(watched.recording.log.count, watched.machine.events.seq);
   }
 

@@ -7,6 +7,7 @@ import { LIVE_BYTES } from "./live_bytes.ts";
 import { MAPPING_COSTS } from "./mapping_cost.ts";
 import { NVME_READS } from "./nvme_read.ts";
 import { P2P_MATRIX } from "./p2p_matrix.ts";
+import { RECORDING } from "./recording.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -19,4 +20,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   P2P_MATRIX,
   DRIVER_HUNT,
   ...NVME_READS,
+  ...RECORDING,
 ];

@@ -3,7 +3,7 @@ import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import { RUNTIME_TABLES } from "../../runtime/recording/tables/runtime_tables.ts";
+import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import { type Benchmark, medianOf, plainBenchmark, rounded } from "./benchmark.ts";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
@@ -46,7 +46,7 @@ function makeLab(): Lab {
 export function measureRate(recorded: boolean): number {
   return medianOf(ROUNDS, WARM_UPS, () => {
     const lab = makeLab();
-    if (recorded) new MachineRecording(lab.machine, RUNTIME_TABLES);
+    if (recorded) new MachineRecording(lab.machine, LAB_TABLES);
     const start = cpuSeconds();
     runReads(lab);
     return lab.machine.events.seq / (cpuSeconds() - start);
@@ -56,7 +56,7 @@ export function measureRate(recorded: boolean): number {
 /** Bytes that a recording of a long run takes by event, room to grow included. */
 export function measureBytes(): number {
   const lab = makeLab();
-  const recording = new MachineRecording(lab.machine, RUNTIME_TABLES);
+  const recording = new MachineRecording(lab.machine, LAB_TABLES);
   runReads(lab);
   return recording.hostBytes / recording.log.count;
 }

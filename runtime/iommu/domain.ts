@@ -155,23 +155,6 @@ export class IommuDomain implements FlushQueueOwner {
     this.device.prefer32Bit = this.#prefers32Bit;
   }
 
-  /**
-   * Calls back with every range that a driver holds, the lowest first: neither kept for the next one
-   * nor waiting for a flush.
-   */
-  forEachHeld(visit: (pfn: number, pfns: number) => void): void {
-    const back = new Set<number>();
-    this.flushQueue?.forEach((pfn) => back.add(pfn));
-    this.iova.cache.forEach((pfn) => back.add(pfn));
-    this.iova.ranges.forEach((lo, hi) => {
-      const first = lo * this.granuleBytes;
-      const end = (hi + 1) * this.granuleBytes;
-      if (back.has(lo)) return;
-      if (this.reserved.some((range) => range.start < end && range.end > first)) return;
-      visit(lo, hi - lo + 1);
-    });
-  }
-
   /** Offset of an address in its granule. */
   offsetOf(address: number): number {
     return address - Math.floor(address * this.#inverseGranule) * this.granuleBytes;

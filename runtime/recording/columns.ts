@@ -44,15 +44,3 @@ export const wholes = (): Column<Uint32Array> => new Column((n) => new Uint32Arr
 export const signed = (): Column<Int32Array> => new Column((n) => new Int32Array(n));
 export const shorts = (): Column<Uint16Array> => new Column((n) => new Uint16Array(n));
 export type { NumberArray };
-
-/** Where the last of some ascending numbers up to `limit` is; -1 when all are above. */
-export function lastUpTo(values: ArrayLike<number>, count: number, limit: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}

@@ -95,15 +95,15 @@ export class EventLog {
       device: device === NOBODY ? null : this.pool.value(device),
       request: known(this.#request.get(row)),
       site: known(this.#site.get(row)),
-      name: EVENT_NAMES[kind],
+      name: EVENT_NAMES[kind]!,
+      // What was written by the layout of its kind is read by it: no type can say so.
       fields: this.#read(names, forms, start),
       why: shape.rule === "" ? null : {
         rule: shape.rule,
-        inputs: this.#read(shape.names, shape.forms, start + width),
+        inputs: this.#read(shape.names, shape.forms, start + width) as Why["inputs"],
       },
     };
-    // What was written by the layout of its kind is read by it: no type can say so.
-    return event as unknown as MachineEvent;
+    return event as MachineEvent;
   }
 
   /** The number of an event's kind, which `eventNumber` gives for its name. */

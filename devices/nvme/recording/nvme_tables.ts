@@ -24,7 +24,7 @@ const QUEUE_SLOT_FIELDS = {
   request: optional(INT),
 };
 
-export const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS> = {
+const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS> = {
   name: "queue_slots",
   doc: "A command stands in a slot of a submission queue, whether or not it is done.",
   fields: QUEUE_SLOT_FIELDS,
@@ -49,7 +49,7 @@ const COMMAND_FIELDS = {
   }),
 };
 
-export const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS> = {
+const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS> = {
   name: "commands",
   doc: "A command was sent under an identifier, and so far it came.",
   fields: COMMAND_FIELDS,
@@ -78,7 +78,7 @@ const DOORBELL_FIELDS = {
   value: INT,
 };
 
-export const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
+const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
   name: "doorbells",
   doc: "The host has written this value to a doorbell last, in a register or in memory.",
   fields: DOORBELL_FIELDS,
@@ -110,7 +110,7 @@ const PRP_FIELDS = {
   entry: DMA,
 };
 
-export const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
+const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
   name: "prp_entries",
   doc: "A request's data is described by this entry, in the command or in a page of its PRP list.",
   fields: PRP_FIELDS,
@@ -131,7 +131,7 @@ const SGL_FIELDS = {
   length_bytes: SIZE,
 };
 
-export const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
+const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
   name: "sgl_entries",
   doc: "A request's data or metadata is described by this descriptor.",
   fields: SGL_FIELDS,
