@@ -8,7 +8,7 @@
 import { EVENT_NAMES, eventFields, eventNumber, type FieldValue } from "../event_vocabulary.ts";
 import type { MachineEvent, Why } from "../events.ts";
 import type { Field } from "../vocabulary/fields.ts";
-import { floats, shorts, signed, wholes } from "./columns.ts";
+import { FloatRows, WholeRows } from "./columns.ts";
 import { ValuePool } from "./value_pool.ts";
 
 /** How a value is kept: as itself, as 0 or 1, by its number in the pool, or not at all. */
@@ -30,6 +30,9 @@ interface Layout {
   readonly whys: number[];
 }
 
+/** Where what stands in the head of each event; the last is how many there are. */
+const HEAD = { KIND: 0, CPU: 1, DEVICE: 2, REQUEST: 3, SITE: 4, WHY: 5, START: 6, WIDTH: 7 };
+
 /** The number of a device, a request or a statement that there is not. */
 const NOBODY = -1;
 
@@ -39,17 +42,12 @@ export class EventLog {
   /** How many events are kept: the number of the last one. */
   count = 0;
 
-  readonly #kind = shorts();
-  readonly #atNs = floats();
-  readonly #cpu = shorts();
-  readonly #device = signed();
-  readonly #request = signed();
-  readonly #site = signed();
-  readonly #whys = shorts();
-  /** Where the values of an event begin. */
-  readonly #start = wholes();
-  readonly #values = floats();
+  readonly #heads = new WholeRows(HEAD.WIDTH);
+  readonly #times = new FloatRows(1);
+  readonly #values = new FloatRows(1);
   #valueCount = 0;
+  #lastDevice: string | null = null;
+  #lastDeviceNumber = NOBODY;
   readonly #layouts: (Layout | undefined)[] = [];
   /** Shape 0 is that of an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", names: [], forms: [] }];
@@ -57,44 +55,55 @@ export class EventLog {
   /**
    * Keeps an event.
    * @param event The next of its machine: its number is one above the last one's.
+   * @param kind The number of its name, where the caller knows it.
    * @throws {RangeError} When one before it is missing.
    */
-  append(event: MachineEvent): void {
+  append(event: MachineEvent, kind: number = eventNumber(event.name)): void {
     if (event.seq !== this.count + 1) {
       throw new RangeError(`Event ${event.seq} comes after ${this.count}: one is missing`);
     }
     const row = this.count++;
-    const kind = eventNumber(event.name);
     const layout = this.#layouts[kind] ??= layoutOf(kind);
-    this.#kind.set(row, kind);
-    this.#atNs.set(row, event.at_ns);
-    this.#cpu.set(row, event.cpu);
-    this.#device.set(row, event.device === null ? NOBODY : this.pool.text(event.device));
-    this.#request.set(row, event.request ?? NOBODY);
-    this.#site.set(row, event.site ?? NOBODY);
-    this.#start.set(row, this.#valueCount);
+    this.#heads.reach(row);
+    this.#times.reach(row);
+    const { values: heads } = this.#heads;
+    const at = row * HEAD.WIDTH;
+    heads[at + HEAD.KIND] = kind;
+    heads[at + HEAD.CPU] = event.cpu;
+    heads[at + HEAD.DEVICE] = this.#deviceNumber(event.device);
+    heads[at + HEAD.REQUEST] = event.request ?? NOBODY;
+    heads[at + HEAD.SITE] = event.site ?? NOBODY;
+    heads[at + HEAD.START] = this.#valueCount;
+    this.#times.values[row] = event.at_ns;
     const fields = event.fields as Readonly<Record<string, FieldValue | undefined>>;
-    for (let index = 0; index < layout.names.length; index++) {
-      this.#push(layout.forms[index]!, fields[layout.names[index]!] ?? null);
+    const { forms, names } = layout;
+    this.#values.reach(this.#valueCount + names.length);
+    const { values } = this.#values;
+    for (let index = 0; index < names.length; index++) {
+      const form = forms[index]!;
+      if (form === "none") continue;
+      const value = fields[names[index]!];
+      values[this.#valueCount++] = typeof value === "number"
+        ? value
+        : this.#numberOf(form, value ?? null);
     }
-    this.#whys.set(row, event.why === null ? 0 : this.#appendWhy(layout, event.why));
+    heads[at + HEAD.WHY] = event.why === null ? 0 : this.#appendWhy(layout, event.why);
   }
 
   /** The event of a number, from 1 on: equal to the one that was kept. */
   event(seq: number): MachineEvent {
-    const row = this.#rowOf(seq);
-    const kind = this.#kind.get(row);
+    const kind = this.kindAt(seq);
     const { names, forms, width } = this.#layouts[kind]!;
-    const start = this.#start.get(row);
-    const shape = this.#shapes[this.#whys.get(row)]!;
-    const device = this.#device.get(row);
+    const start = this.#head(seq, HEAD.START);
+    const shape = this.#shapes[this.#head(seq, HEAD.WHY)]!;
+    const device = this.#head(seq, HEAD.DEVICE);
     const event = {
       seq,
-      at_ns: this.#atNs.get(row),
-      cpu: this.#cpu.get(row),
+      at_ns: this.atNs(seq),
+      cpu: this.#head(seq, HEAD.CPU),
       device: device === NOBODY ? null : this.pool.value(device),
-      request: known(this.#request.get(row)),
-      site: known(this.#site.get(row)),
+      request: this.requestAt(seq),
+      site: this.siteAt(seq),
       name: EVENT_NAMES[kind]!,
       // What was written by the layout of its kind is read by it: no type can say so.
       fields: this.#read(names, forms, start),
@@ -108,51 +117,50 @@ export class EventLog {
 
   /** The number of an event's kind, which `eventNumber` gives for its name. */
   kindAt(seq: number): number {
-    return this.#kind.get(this.#rowOf(seq));
+    return this.#head(seq, HEAD.KIND);
   }
 
   /** Virtual time at an event. */
   atNs(seq: number): number {
-    return this.#atNs.get(this.#rowOf(seq));
+    return this.#times.values[this.#rowOf(seq)]!;
   }
 
   /** The statement that led to an event, or null. */
   siteAt(seq: number): number | null {
-    return known(this.#site.get(this.#rowOf(seq)));
+    return known(this.#head(seq, HEAD.SITE));
   }
 
   /** The request that an event belongs to, or null. */
   requestAt(seq: number): number | null {
-    return known(this.#request.get(this.#rowOf(seq)));
+    return known(this.#head(seq, HEAD.REQUEST));
   }
 
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
-    const columns = [
-      this.#kind,
-      this.#atNs,
-      this.#cpu,
-      this.#device,
-      this.#request,
-      this.#site,
-      this.#whys,
-      this.#start,
-      this.#values,
-    ];
-    return columns.reduce((sum, { hostBytes }) => sum + hostBytes, this.pool.hostBytes);
+    return this.#heads.values.byteLength + this.#times.values.byteLength +
+      this.#values.values.byteLength + this.pool.hostBytes;
   }
 
   #rowOf(seq: number): number {
-    if (!(seq >= 1 && seq <= this.count)) throw new RangeError(`There is no event ${seq}`);
+    if (!Number.isInteger(seq) || seq < 1 || seq > this.count) {
+      throw new RangeError(`There is no event ${seq}`);
+    }
     return seq - 1;
   }
 
-  #push(form: Form, value: FieldValue): void {
-    if (form === "none") return;
-    this.#values.set(this.#valueCount++, value === null ? NaN : this.#numberOf(form, value));
+  #head(seq: number, field: number): number {
+    return this.#heads.values[this.#rowOf(seq) * HEAD.WIDTH + field]!;
   }
 
-  #numberOf(form: Form, value: Exclude<FieldValue, null>): number {
+  /** A device's number in the pool; events of one device come together. */
+  #deviceNumber(device: string | null): number {
+    if (device === this.#lastDevice) return this.#lastDeviceNumber;
+    this.#lastDevice = device;
+    return this.#lastDeviceNumber = device === null ? NOBODY : this.pool.text(device);
+  }
+
+  #numberOf(form: Form, value: FieldValue): number {
+    if (value === null) return NaN;
     switch (form) {
       case "text":
         return this.pool.text(value as string);
@@ -172,7 +180,15 @@ export class EventLog {
       layout.whys.push(index);
     }
     const { names, forms } = this.#shapes[index]!;
-    for (let at = 0; at < names.length; at++) this.#push(forms[at]!, inputs[names[at]!]!);
+    this.#values.reach(this.#valueCount + names.length);
+    const { values } = this.#values;
+    for (let at = 0; at < names.length; at++) {
+      const value = inputs[names[at]!]!;
+      if (value === null) continue;
+      values[this.#valueCount++] = typeof value === "number"
+        ? value
+        : this.#numberOf(forms[at]!, value);
+    }
     return index;
   }
 
@@ -181,7 +197,9 @@ export class EventLog {
     let at = start;
     for (let index = 0; index < names.length; index++) {
       const form = forms[index]!;
-      read[names[index]!] = form === "none" ? null : this.#valueOf(form, this.#values.get(at++));
+      read[names[index]!] = form === "none"
+        ? null
+        : this.#valueOf(form, this.#values.values[at++]!);
     }
     return read;
   }

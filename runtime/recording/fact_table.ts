@@ -9,7 +9,7 @@ import type { EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
-import { type Column, floats, type NumberArray, signed, wholes } from "./columns.ts";
+import { FloatRows, WholeRows } from "./columns.ts";
 import type { ValuePool } from "./value_pool.ts";
 
 /** What every row carries beside its own fields. */
@@ -38,9 +38,11 @@ export interface FactTableSpec<F extends FieldTable = FieldTable> {
   readonly fields: F;
   /**
    * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
-   * set. Of a table of ranges the last one is where the range begins.
+   * set; `place` comes behind them. Of a table of ranges the last one is where the range begins.
    */
   readonly key: readonly FieldName<F>[];
+  /** A last number of the key that is made of several fields. */
+  readonly place?: (values: AllHold<F>) => number;
   /** Several rows with the same key may hold at once. */
   readonly isBag?: boolean;
   /** How many bytes a row covers, from each of its addresses on. */
@@ -62,8 +64,14 @@ export type AnyTableSpec = FactTableSpec<any>;
 /** Rows by the values of the key, one level for each; at the last one a row's number. */
 type Level = Map<number, Level | number>;
 
-const FOREVER = 0xffff_ffff;
+const FOREVER = 0x7fff_ffff;
 const NO_ROW = -1;
+
+/**
+ * Where what stands of a row's life: from which event on it holds, which wrote it, which ended it;
+ * and of a bag the row with the same key that was there before. The last is how many there are.
+ */
+const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 /** Changes after which the rows that hold are listed, beside as many as there are such rows. */
 const LIST_EVERY = 512;
 
@@ -85,16 +93,15 @@ export class FactTable<F extends FieldTable = FieldTable> {
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
   readonly #isText: readonly boolean[];
-  /** The columns of the key, and of the size of a range. */
-  readonly #key: readonly Column<NumberArray>[];
-  readonly #size: Column<NumberArray> | null;
-  readonly #columns: readonly Column<NumberArray>[];
-  /** From which event on it holds: that which wrote it, or cut it off a longer one. */
-  readonly #since = wholes();
-  readonly #born = wholes();
-  readonly #died = wholes();
-  /** Of a bag: the row with the same key that was there before. */
-  readonly #below = signed();
+  /** By field: the text that came last, and its number. */
+  readonly #lastTexts: string[] = [];
+  readonly #lastNumbers: number[] = [];
+  /** Which fields are the key, and the size of a row; -1 for a table without sizes. */
+  readonly #key: readonly number[];
+  readonly #size: number;
+  readonly #width: number;
+  readonly #values: FloatRows;
+  readonly #lives = new WholeRows(LIFE.WIDTH);
   readonly #root: Level = new Map();
   readonly #lists: LiveList[] = [];
   #changesSinceList = 0;
@@ -104,20 +111,23 @@ export class FactTable<F extends FieldTable = FieldTable> {
     this.#pool = pool;
     this.#names = Object.keys(spec.fields) as FieldName<F>[];
     this.#isText = this.#names.map((name) => isText(spec.fields[name]!));
-    this.#columns = this.#names.map(() => floats() as Column<NumberArray>);
-    const columnOf = (name: FieldName<F>) => this.#columns[this.#indexOf(name)]!;
-    this.#key = spec.key.map(columnOf);
-    this.#size = spec.size === undefined ? null : columnOf(spec.size);
+    this.#width = this.#names.length;
+    this.#values = new FloatRows(this.#width);
+    this.#key = spec.key.map((name) => this.#indexOf(name));
+    this.#size = spec.size === undefined ? -1 : this.#indexOf(spec.size);
   }
 
   /** A row begins. One with the same key ends, unless several may hold. */
   begin(seq: number, values: AllHold<F>): void {
     const row = this.#make(seq, seq);
-    for (let index = 0; index < this.#names.length; index++) {
+    const { values: numbers } = this.#values;
+    const first = row * this.#width;
+    for (let index = 0; index < this.#width; index++) {
       const value = (values as Readonly<Record<string, unknown>>)[this.#names[index]!];
-      this.#columns[index]!.set(row, this.#numberOf(index, value));
+      numbers[first + index] = typeof value === "number" ? value : this.#numberOf(index, value);
     }
-    this.#enter(row, seq);
+    const { place } = this.spec;
+    this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
   }
 
   /**
@@ -207,7 +217,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
     collect(level, rows);
     outer.delete(last);
     for (const top of rows) {
-      for (let row = top; row !== NO_ROW; row = this.#below.get(row)) this.#kill(row, seq);
+      for (let row = top; row !== NO_ROW; row = this.#life(row, LIFE.BELOW)) this.#kill(row, seq);
     }
   }
 
@@ -216,10 +226,10 @@ export class FactTable<F extends FieldTable = FieldTable> {
     const held: number[] = [];
     const list = this.#listBefore(seq);
     if (list !== null) {
-      for (const row of list.rows) if (this.#died.get(row) > seq) held.push(row);
+      for (const row of list.rows) if (this.#life(row, LIFE.DIED) > seq) held.push(row);
     }
-    for (let row = list?.made ?? 0; row < this.count && this.#since.get(row) <= seq; row++) {
-      if (this.#died.get(row) > seq) held.push(row);
+    for (let row = list?.made ?? 0; row < this.count && this.#life(row, LIFE.SINCE) <= seq; row++) {
+      if (this.#life(row, LIFE.DIED) > seq) held.push(row);
     }
     return held;
   }
@@ -235,10 +245,10 @@ export class FactTable<F extends FieldTable = FieldTable> {
   row(row: number): FactRow<F> {
     const read: Record<string, unknown> = {};
     for (let index = 0; index < this.#names.length; index++) {
-      read[this.#names[index]!] = this.#valueOf(index, this.#columns[index]!.get(row));
+      read[this.#names[index]!] = this.#valueOf(index, this.#number(row, index));
     }
-    const died = this.#died.get(row);
-    read.born = this.#born.get(row);
+    const died = this.#life(row, LIFE.DIED);
+    read.born = this.#life(row, LIFE.BORN);
     read.died = died === FOREVER ? null : died;
     return read as FactRow<F>;
   }
@@ -246,30 +256,29 @@ export class FactTable<F extends FieldTable = FieldTable> {
   /** The value of one field, without the rest of the row. */
   value(row: number, field: FieldName<F>): unknown {
     const index = this.#indexOf(field);
-    return this.#valueOf(index, this.#columns[index]!.get(row));
+    return this.#valueOf(index, this.#number(row, index));
   }
 
   /** From which event on a row held: later than `born` where it was cut off a longer one. */
   since(row: number): number {
-    return this.#since.get(row);
+    return this.#life(row, LIFE.SINCE);
   }
 
   /** The rows that ever held and cover an address of a field, oldest first. */
   covering(field: FieldName<F>, address: number, upTo: number): number[] {
-    const column = this.#columns[this.#indexOf(field)]!;
+    const index = this.#indexOf(field);
     const found: number[] = [];
-    for (let row = 0; row < this.count && this.#since.get(row) <= upTo; row++) {
-      const first = column.get(row);
-      const sizeBytes = this.#size === null ? 1 : this.#size.get(row);
+    for (let row = 0; row < this.count && this.#life(row, LIFE.SINCE) <= upTo; row++) {
+      const first = this.#number(row, index);
+      const sizeBytes = this.#size < 0 ? 1 : this.#sizeOf(row);
       if (address >= first && address < first + sizeBytes) found.push(row);
     }
     return found;
   }
 
   get hostBytes(): number {
-    const own = [this.#since, this.#born, this.#died, this.#below, ...this.#columns];
     const lists = this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
-    return own.reduce((sum, { hostBytes }) => sum + hostBytes, lists);
+    return lists + this.#values.values.byteLength + this.#lives.values.byteLength;
   }
 
   #indexOf(field: FieldName<F>): number {
@@ -278,37 +287,58 @@ export class FactTable<F extends FieldTable = FieldTable> {
     return index;
   }
 
+  #number(row: number, index: number): number {
+    return this.#values.values[row * this.#width + index]!;
+  }
+
+  #life(row: number, what: number): number {
+    return this.#lives.values[row * LIFE.WIDTH + what]!;
+  }
+
+  #setLife(row: number, what: number, value: number): void {
+    this.#lives.values[row * LIFE.WIDTH + what] = value;
+  }
+
   #make(since: number, born: number): number {
     this.#list(since);
     const row = this.count++;
-    this.#since.set(row, since);
-    this.#born.set(row, born);
-    this.#died.set(row, FOREVER);
-    this.#below.set(row, NO_ROW);
+    this.#values.reach(row);
+    this.#lives.reach(row);
+    const { values: lives } = this.#lives;
+    const at = row * LIFE.WIDTH;
+    lives[at + LIFE.SINCE] = since;
+    lives[at + LIFE.BORN] = born;
+    lives[at + LIFE.DIED] = FOREVER;
+    lives[at + LIFE.BELOW] = NO_ROW;
     this.live++;
     this.#changesSinceList++;
     return row;
   }
 
-  #enter(row: number, seq: number): void {
-    const { key, isBag } = this.spec;
+  #enter(row: number, last: number, seq: number): void {
+    const { isBag, place } = this.spec;
+    const owners = place === undefined ? this.#key.length - 1 : this.#key.length;
     let level = this.#root;
-    for (let index = 0; index < key.length - 1; index++) {
+    for (let index = 0; index < owners; index++) {
       const value = this.#keyOf(row, index);
       let next = level.get(value) as Level | undefined;
       if (next === undefined) level.set(value, next = new Map());
       level = next;
     }
-    const last = this.#keyOf(row, key.length - 1);
     const before = level.get(last) as number | undefined;
     level.set(last, row);
     if (before === undefined) return;
-    if (isBag === true) this.#below.set(row, before);
+    if (isBag === true) this.#setLife(row, LIFE.BELOW, before);
     else this.#kill(before, seq);
   }
 
+  /** The last number of a row's key, where fields alone make it. */
+  #lastOf(row: number): number {
+    return this.#keyOf(row, this.#key.length - 1);
+  }
+
   #keyOf(row: number, index: number): number {
-    return this.#key[index]!.get(row);
+    return this.#number(row, this.#key[index]!);
   }
 
   #find(key: readonly (number | string)[]): { level: Level | null; last: number } {
@@ -327,10 +357,10 @@ export class FactTable<F extends FieldTable = FieldTable> {
   }
 
   #best(top: number, prefers: ((row: FactRow<F>) => number) | undefined): number {
-    if (prefers === undefined || this.#below.get(top) === NO_ROW) return top;
+    if (prefers === undefined || this.#life(top, LIFE.BELOW) === NO_ROW) return top;
     let best = top;
     let most = -Infinity;
-    for (let row = top; row !== NO_ROW; row = this.#below.get(row)) {
+    for (let row = top; row !== NO_ROW; row = this.#life(row, LIFE.BELOW)) {
       const fit = prefers(this.row(row));
       if (fit > most) [best, most] = [row, fit];
     }
@@ -342,24 +372,24 @@ export class FactTable<F extends FieldTable = FieldTable> {
   /** Takes one row of a bag out of those with its key. */
   #takeOut(level: Level, last: number, top: number, row: number): void {
     this.#taken = row;
-    const below = this.#below.get(row);
+    const below = this.#life(row, LIFE.BELOW);
     if (row === top) {
       if (below === NO_ROW) level.delete(last);
       else level.set(last, below);
       return;
     }
     let above = top;
-    while (this.#below.get(above) !== row) above = this.#below.get(above);
-    this.#below.set(above, below);
+    while (this.#life(above, LIFE.BELOW) !== row) above = this.#life(above, LIFE.BELOW);
+    this.#setLife(above, LIFE.BELOW, below);
   }
 
   #sizeOf(row: number): number {
-    return this.#size!.get(row);
+    return this.#number(row, this.#size);
   }
 
   /** Ends what of a row lies in a range; what lies outside holds on. */
   #cut(level: Level, row: number, seq: number, first: number, end: number): void {
-    const start = this.#keyOf(row, this.spec.key.length - 1);
+    const start = this.#lastOf(row);
     const sizeBytes = this.#sizeOf(row);
     level.delete(start);
     this.#kill(row, seq);
@@ -369,19 +399,19 @@ export class FactTable<F extends FieldTable = FieldTable> {
 
   #keep(level: Level, of: number, seq: number, offset: number, sizeBytes: number): void {
     const { size, moving = [] } = this.spec;
-    const row = this.#make(seq, this.#born.get(of));
+    const row = this.#make(seq, this.#life(of, LIFE.BORN));
     for (let index = 0; index < this.#names.length; index++) {
       const name = this.#names[index]!;
-      const value = this.#columns[index]!.get(of);
+      const value = this.#number(of, index);
       const moved = moving.includes(name) ? value + offset : value;
-      this.#columns[index]!.set(row, name === size ? sizeBytes : moved);
+      this.#values.values[row * this.#width + index] = name === size ? sizeBytes : moved;
     }
-    level.set(this.#keyOf(row, this.spec.key.length - 1), row);
+    level.set(this.#lastOf(row), row);
   }
 
   #kill(row: number, seq: number): void {
     this.#list(seq);
-    this.#died.set(row, seq);
+    this.#setLife(row, LIFE.DIED, seq);
     this.live--;
     this.#changesSinceList++;
   }
@@ -393,7 +423,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
     if (last !== undefined && last.seq >= seq - 1) return;
     const rows = Uint32Array.from(this.rowsAt(seq - 1));
     let made = this.count;
-    while (made > 0 && this.#since.get(made - 1) >= seq) made--;
+    while (made > 0 && this.#life(made - 1, LIFE.SINCE) >= seq) made--;
     this.#lists.push({ seq: seq - 1, made, rows });
     this.#changesSinceList = 0;
   }
@@ -411,7 +441,11 @@ export class FactTable<F extends FieldTable = FieldTable> {
 
   #numberOf(index: number, value: unknown): number {
     if (value === null || value === undefined) return NaN;
-    return this.#isText[index] ? this.#pool.text(value as string) : Number(value);
+    if (!this.#isText[index]) return Number(value);
+    // Rows that follow each other have mostly the same words.
+    if (this.#lastTexts[index] === value) return this.#lastNumbers[index]!;
+    this.#lastTexts[index] = value as string;
+    return this.#lastNumbers[index] = this.#pool.text(value as string);
   }
 
   #valueOf(index: number, value: number): unknown {

@@ -63,8 +63,9 @@ export class MachineRecording {
   }
 
   #note(event: MachineEvent): void {
-    this.log.append(event);
-    const changes = this.#changes[eventNumber(event.name)]!;
+    const kind = eventNumber(event.name);
+    this.log.append(event, kind);
+    const changes = this.#changes[kind]!;
     for (let index = 0; index < changes.length; index++) changes[index]!(event);
   }
 }

@@ -13,6 +13,7 @@ import {
   TEXT,
   word,
 } from "../../../runtime/vocabulary/fields.ts";
+import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
 import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
 
 const QUEUE_SLOT_FIELDS = {
@@ -114,7 +115,9 @@ const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
   name: "prp_entries",
   doc: "A request's data is described by this entry, in the command or in a page of its PRP list.",
   fields: PRP_FIELDS,
-  key: ["request", "list_page", "index"],
+  key: ["request"],
+  // PRP1 and PRP2 have the indexes -1 and -2, so that page -1 is the command's.
+  place: ({ index, list_page }) => ((list_page ?? -1) + 1) * CTRL_PAGE_BYTES + index,
   changes: {
     "nvme.prp": (rows, { seq, request, fields }) => {
       if (request !== null) rows.begin(seq, { request, ...fields });
