@@ -21,6 +21,7 @@ import type { MachineConfig } from "./machine_config.ts";
 import { CpuContext } from "./cpu_context.ts";
 import { KernelAreas } from "./dma/kernel_areas.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
+import type { HostBudget } from "./host_budget.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
 import { layOutMemory } from "./memory/layout.ts";
 import { MemoryEncryption } from "./memory/memory_encryption.ts";
@@ -144,6 +145,11 @@ export class Machine {
    */
   get forcesBounce(): boolean {
     return this.config.swiotlb.force || this.config.memoryEncryption;
+  }
+
+  /** What simulating this machine may take of the host. */
+  get budget(): HostBudget {
+    return this.memory.budget;
   }
 
   /** Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see. */

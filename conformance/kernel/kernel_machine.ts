@@ -144,7 +144,7 @@ interface CapturedDisk {
 /** The driver and the controller of a captured disk, with the pools that hand out what it took. */
 export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedParts {
   const { blockSizeBytes, maxSectorsKb, metadataBytes, sglThresholdBytes } = disk;
-  const budget = machine.memory;
+  const { budget } = machine;
   const controller = new NvmeController({
     machine,
     dev,

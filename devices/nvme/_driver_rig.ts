@@ -1,5 +1,6 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
 import { type Bytes, MIB, type PhysAddr } from "../../runtime/address.ts";
+import { HostBudget } from "../../runtime/host_budget.ts";
 import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { bioGap } from "../../runtime/block/block_rules.ts";
 import type { NoMerges } from "../../runtime/block/merge.ts";
@@ -71,7 +72,7 @@ export class DriverRig {
         blockSizeBytes: options.blockSizeBytes ?? 512,
         capacityBytes: options.capacityBytes ?? 2 ** 40,
         metadataBytes: options.metadataBytes ?? 0,
-        budget: { limitBytes: 2 ** 28, touchedBytes: 0 },
+        budget: new HostBudget(2 ** 28),
       }),
       settings: {
         mdtsExponent: options.mdtsExponent ?? 0,

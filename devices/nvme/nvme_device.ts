@@ -150,7 +150,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       capacityBytes,
       metadataBytes,
       protectionType,
-      budget: machine.memory,
+      budget: machine.budget,
     });
     const controller = new NvmeController({
       machine,

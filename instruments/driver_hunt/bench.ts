@@ -142,7 +142,7 @@ export class DriverBench {
     buffer.writeAll(this.#content);
     this.#saidNo = false;
     this.#refusal = null;
-    this.#machine.vm.refillLimits();
+    this.#machine.vm.refillSteps();
     const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
     const counter = armed === null ? machine.countFaults() : null;
     if (armed !== null) machine.armFault(armed);

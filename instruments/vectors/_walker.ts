@@ -6,6 +6,7 @@ import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts
 import type { HostBus } from "../../devices/nvme/controller/host_port.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
 import { ActivityQueue } from "../../runtime/activity.ts";
+import { HostBudget } from "../../runtime/host_budget.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream } from "../../runtime/events.ts";
@@ -78,7 +79,7 @@ export function walkRequest(
       capacityBytes: 2 ** 40,
       blockSizeBytes: controller.block_bytes,
       metadataBytes: 0,
-      budget: { limitBytes: 2 ** 30, touchedBytes: 0 },
+      budget: new HostBudget(),
     }),
     settings: {
       mdtsExponent: controller.mdts_bytes === null ? 0 : Math.log2(controller.mdts_bytes / PAGE),

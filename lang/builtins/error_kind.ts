@@ -2,7 +2,7 @@
 import { AddressLimitError } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { NotInReleaseError } from "../../runtime/kernels/features.ts";
-import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
+import { MemoryLimitError } from "../../runtime/host_budget.ts";
 import type { RaisedError } from "../values/raised_error.ts";
 
 /** Null for an error the script cannot expect: a bug, or a script's mistake. */

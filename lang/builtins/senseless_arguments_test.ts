@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { IommuMode } from "../../runtime/machine_config.ts";
-import { MemoryLimitError } from "../../runtime/memory/physical_memory.ts";
+import { MemoryLimitError } from "../../runtime/host_budget.ts";
 import { Random } from "../../runtime/random.ts";
 import type { Run } from "../values/run.ts";
 import { convertArguments } from "../values/call_arguments.ts";
@@ -205,6 +205,9 @@ for (let seed = 1; seed <= MACHINES; seed++) {
         budget -= bytes;
         if (budget < 0) throw new ScriptError("E0802", "The memory limit was reached");
       },
+      work: () => {},
+      holdMemory: (bytes) => run.chargeMemory(bytes),
+      keepWhile: (_items, make) => make(),
       siteSpan: () => null,
     };
     const values = new Values(random);

@@ -11,6 +11,7 @@ import {
   type FaultError,
   type FaultPointName,
 } from "../../runtime/faults.ts";
+import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
@@ -41,6 +42,7 @@ class LabWorld implements World {
   readonly recorder: EventRecorder;
   readonly stream: WorldStream;
   readonly globals: ReadonlyMap<string, Value>;
+  readonly budget: HostBudget;
   readonly checkerFails: boolean;
   readonly leaksFail: boolean;
   readonly incidents: readonly IncidentEvent[];
@@ -49,9 +51,11 @@ class LabWorld implements World {
   constructor(config: LabConfig, options: WorldOptions) {
     this.lab = buildLab(config);
     const { machine } = this.lab;
-    machine.memory.limitBytes = Math.min(
+    this.budget = machine.budget;
+    // What a machine is made of is no script's doing.
+    this.budget.limitBytes = Math.min(
       Number.MAX_SAFE_INTEGER,
-      machine.memory.touchedBytes + options.memoryLimitBytes,
+      this.budget.usedBytes + options.memoryLimitBytes,
     );
     this.stream = machine.events;
     this.recorder = new EventRecorder(machine.events, options.eventLimit);
@@ -137,10 +141,6 @@ class LabWorld implements World {
     const { recorder } = this;
     const complete = recorder.recording && recorder.droppedEvents === 0;
     return this.#beginning.leftovers(complete ? recorder.events : [], { sent, isBusy });
-  }
-
-  get touchedBytes(): number {
-    return this.lab.machine.memory.touchedBytes;
   }
 }
 

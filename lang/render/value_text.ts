@@ -19,6 +19,7 @@ import {
   formatRatio,
   formatSize,
 } from "../text/numbers.ts";
+import { CHARACTER_BYTES, FORMAT_STEPS } from "../values/limits.ts";
 import { quoted } from "./source_text.ts";
 
 /** Items of a list, entries of a record and bytes shown before the rest is only counted. */
@@ -33,15 +34,115 @@ export function formatQuantity(quantity: Quantity): string {
 }
 
 /**
- * Any value on one line.
+ * Any value on one line. Its text is a new value: it costs work and memory of the run.
  *
  * @param value The value.
  * @param run The run the value belongs to; without one, things of the machine show their type only.
  * @param nested True inside a list or record, where strings keep their quotes.
+ * @throws {LimitError} When the run has not enough left for the text.
  */
 export function formatValue(value: Value, run: Run | null = null, nested = false): string {
+  const writer = new ValueWriter(run, null);
+  writer.value(value, nested);
+  return writer.text;
+}
+
+/** The beginning of a value's text. */
+export interface TextStart {
+  readonly text: string;
+  /** Whether the text is all there is. */
+  readonly whole: boolean;
+}
+
+/**
+ * As much of {@linkcode formatValue} as somebody looks at: parts beyond are not even come to, so
+ * that it costs the same however large the value is. Strings inside keep their quotes.
+ *
+ * @param characters How many are enough; there may be some more.
+ */
+export function formatStart(value: Value, run: Run | null, characters: number): TextStart {
+  const writer = new ValueWriter(run, characters);
+  writer.value(value, true);
+  return { text: writer.text, whole: !writer.stopped };
+}
+
+/** Characters of a value that a sentence of ours repeats. */
+const SENTENCE_CHARACTERS = 1000;
+
+/** A value as a part of a sentence: its text, or the beginning of a long one. */
+export function formatInSentence(value: Value, run: Run | null): string {
+  if (typeof value === "string") {
+    return value.length <= SENTENCE_CHARACTERS ? value : `${value.slice(0, SENTENCE_CHARACTERS)}…`;
+  }
+  const { text, whole } = formatStart(value, run, SENTENCE_CHARACTERS);
+  return whole ? text : `${text}…`;
+}
+
+/** Writes values one behind the other, and stops when it has enough. */
+class ValueWriter {
+  text = "";
+  /** There was more to write. */
+  stopped = false;
+
+  /** @param enough How many characters are enough; null for all, which then are charged. */
+  constructor(readonly run: Run | null, readonly enough: number | null) {}
+
+  #write(text: string): void {
+    if (this.enough === null) {
+      this.run?.chargeMemory(CHARACTER_BYTES * text.length);
+      this.text += text;
+    } else this.text += text.length > this.enough ? text.slice(0, this.enough) : text;
+  }
+
+  /** Nobody wants what comes now. */
+  #isEnough(): boolean {
+    if (this.enough !== null && this.text.length >= this.enough) this.stopped = true;
+    return this.stopped;
+  }
+
+  value(value: Value, nested: boolean): void {
+    if (this.#isEnough()) return;
+    if (this.enough === null) this.run?.work(FORMAT_STEPS);
+    if (value instanceof ListValue) this.#list(value);
+    else if (value instanceof RecordValue) this.#record(value);
+    else if (typeof value === "string") this.#string(value, nested);
+    else this.#write(plainText(value, this.run));
+  }
+
+  #string(value: string, nested: boolean): void {
+    const { enough } = this;
+    if (enough !== null && value.length > enough) {
+      this.stopped = true;
+      this.#write(quoted(value.slice(0, enough)));
+    } else this.#write(nested ? quoted(value) : value);
+  }
+
+  #list({ items }: ListValue): void {
+    this.#write("[");
+    for (let at = 0; at < Math.min(items.length, SHOWN_ITEMS); at++) {
+      if (this.#isEnough()) return;
+      if (at > 0) this.#write(", ");
+      this.value(items[at]!, true);
+    }
+    this.#write(`${moreItems(items.length)}]`);
+  }
+
+  #record({ entries }: RecordValue): void {
+    if (entries.size === 0) return this.#write("{}");
+    let at = 0;
+    for (const [key, value] of entries) {
+      if (this.#isEnough()) return;
+      if (at === SHOWN_ITEMS) break;
+      this.#write(`${at++ === 0 ? "{ " : ", "}${key}: `);
+      this.value(value, true);
+    }
+    this.#write(`${moreItems(entries.size)} }`);
+  }
+}
+
+/** The text of what has no parts. */
+function plainText(value: Exclude<Value, string | ListValue | RecordValue>, run: Run | null) {
   if (value === null) return "none";
-  if (typeof value === "string") return nested ? quoted(value) : value;
   if (typeof value !== "object") return String(value);
   if (value instanceof Quantity) return formatQuantity(value);
   if (value instanceof Word) return value.name;
@@ -49,15 +150,6 @@ export function formatValue(value: Value, run: Run | null = null, nested = false
   if (value instanceof RangeValue) return formatRange(value);
   if (value instanceof BytesValue) return formatBytes(value.bytes);
   if (value instanceof Closure) return value.name === "" ? "a function" : `fn ${value.name}`;
-  if (value instanceof ListValue) {
-    return `[${shorten(value.items.map((item) => formatValue(item, run, true)))}]`;
-  }
-  if (value instanceof RecordValue) {
-    const entries = [...value.entries].map(([key, entry]) =>
-      `${key}: ${formatValue(entry, run, true)}`
-    );
-    return entries.length === 0 ? "{}" : `{ ${shorten(entries)} }`;
-  }
   return formatHandle(value, run);
 }
 
@@ -78,8 +170,6 @@ function formatBytes(bytes: Uint8Array): string {
     : `bytes"${shown} …" (${formatSize(bytes.length)})`;
 }
 
-function shorten(texts: readonly string[]): string {
-  return texts.length <= SHOWN_ITEMS
-    ? texts.join(", ")
-    : `${texts.slice(0, SHOWN_ITEMS).join(", ")}, … ${texts.length - SHOWN_ITEMS} more`;
+function moreItems(count: number): string {
+  return count <= SHOWN_ITEMS ? "" : `, … ${count - SHOWN_ITEMS} more`;
 }

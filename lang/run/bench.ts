@@ -120,7 +120,7 @@ class BenchRun {
 
   /** Runs to the start of the next turn. Each turn has the limits of a test. */
   #go(machine: TestMachine): boolean {
-    machine.vm.refillLimits();
+    machine.vm.refillSteps();
     if (machine.vm.resume() !== "failed") return true;
     this.#failure = machine.vm.failure;
     return false;

@@ -448,7 +448,7 @@ class SessionState {
   #run(functionIndex: number): FailureReport | null {
     const { stream } = this.world;
     const { cpu } = stream.context;
-    this.vm.refillLimits();
+    this.vm.refillSteps();
     const { watch } = this.#options;
     if (watch !== undefined) this.vm.watch = new RunWatch(watch, this.#limits.timeMs);
     this.vm.start(functionIndex);

@@ -2,7 +2,7 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Closure, Value } from "../values/value.ts";
-import { type AgainRequest, goesOn, type Runs } from "../vm/branches.ts";
+import { type AgainRequest, goesOn, type Runs, type SideLimits } from "../vm/branches.ts";
 import type { Output, Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
@@ -47,7 +47,7 @@ export class SideRuns implements Runs {
 
   again(request: AgainRequest): Vm {
     const output = new BranchOutput(this.options.output);
-    const vm = this.#machine(this.config, request.steps, output, request.quirks);
+    const vm = this.#machine(this.config, request, output, request.quirks);
     sendTo(vm, request, () => {
       output.open = true;
     });
@@ -58,17 +58,22 @@ export class SideRuns implements Runs {
     return vm;
   }
 
-  elsewhere(machine: ComparedMachine, config: LabConfig, block: Closure, steps: number): Vm {
+  elsewhere(
+    machine: ComparedMachine,
+    config: LabConfig,
+    block: Closure,
+    left: SideLimits,
+  ): Vm {
     const variants = [...this.variants, machine.variant];
     const side = new SideRuns(this.program, config, variants, this.options, { block });
-    const vm = this.#machine(config, steps, this.options.output);
+    const vm = this.#machine(config, left, this.options.output);
     vm.branches.runs = side;
     return side.#run(vm);
   }
 
   #machine(
     config: LabConfig,
-    steps: number,
+    { memoryBytes, steps }: SideLimits,
     output: Output,
     quirks: QuirkSet | null = null,
   ): Vm {
@@ -76,7 +81,7 @@ export class SideRuns implements Runs {
     const own = quirks === null ? config : { ...config, quirks };
     const machine = new TestMachine(this.program, own, {
       record: true,
-      limits: { ...limits, steps },
+      limits: { ...limits, steps, memoryBytes },
       output,
       seed,
       strict,

@@ -104,7 +104,12 @@ export class Tally {
     const looked = heard === false ? { ...attempt, machine: null } : attempt;
     return new Remedies(looked, (quirks, steps) => {
       const more = {
-        limits: { ...limits, steps: Math.min(steps, limits.steps) },
+        limits: {
+          ...limits,
+          steps: Math.min(steps, limits.steps),
+          // The machine that is looked at still stands.
+          memoryBytes: attempt.machine?.world.budget.leftBytes ?? limits.memoryBytes,
+        },
         onSideEvent: undefined,
         heard: false,
       };

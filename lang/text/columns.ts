@@ -34,7 +34,7 @@ export function tableLines(
   alignments: readonly Alignment[] = [],
 ): string[] {
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length))
+    rows.reduce((width, row) => Math.max(width, (row[column] ?? "").length), title.length)
   );
   const line = (cells: readonly string[]) =>
     widths.map((width, column) => pad(cells[column] ?? "", width, alignments[column]))
@@ -48,7 +48,7 @@ export function tableLines(
 
 /** `name  value` pairs, the names padded to one width. */
 export function pairLines(pairs: readonly (readonly [string, string])[], indent = 2): string[] {
-  const width = Math.max(0, ...pairs.map(([name]) => name.length));
+  const width = pairs.reduce((most, [name]) => Math.max(most, name.length), 0);
   return pairs.map(([name, value]) =>
     clip(`${" ".repeat(indent)}${pad(name, width)}  ${value}`.trimEnd(), PICTURE_COLUMNS)
   );
@@ -64,7 +64,10 @@ export function wrappedPairs(
   indent = 2,
 ): string[] {
   const room = columns - indent - 2 - LEAST_TEXT_COLUMNS;
-  const width = Math.max(0, ...pairs.map(([{ length }]) => length <= room ? length : 0));
+  const width = pairs.reduce(
+    (most, [{ length }]) => length <= room ? Math.max(most, length) : most,
+    0,
+  );
   const margin = " ".repeat(indent + width + 2);
   return pairs.flatMap(([name, text]) => {
     const lines = wrapText(text, columns - margin.length);

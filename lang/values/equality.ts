@@ -1,6 +1,7 @@
 /** `==` on values. */
 import type { Run } from "./run.ts";
 import { comparableKinds, describeKind, kindOf } from "./kinds.ts";
+import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
 import { mixHint, numberIn } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
 import { inherited } from "./types.ts";
@@ -24,6 +25,8 @@ import {
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  */
 export function valuesEqual(left: Value, right: Value, run: Run | null): boolean {
+  if (typeof left === "string" && typeof right === "string") return textsEqual(left, right, run);
+  run?.work(COMPARE_STEPS);
   if (left === right) return true;
   if (left === null || right === null) return false;
   const leftKind = kindOf(left);
@@ -47,6 +50,7 @@ export function valuesEqual(left: Value, right: Value, run: Run | null): boolean
     return recordsEqual(left, right, run);
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {
+    if (left.bytes.length === right.bytes.length) run?.work(left.bytes.length / STEP_BYTES);
     return bytesEqual(left.bytes, right.bytes);
   }
   if (left instanceof RangeValue && right instanceof RangeValue) {
@@ -54,6 +58,13 @@ export function valuesEqual(left: Value, right: Value, run: Run | null): boolean
       (left.kind === right.kind || left.kind === "int" || right.kind === "int");
   }
   return false;
+}
+
+/** Texts of different lengths are told apart at once. */
+function textsEqual(left: string, right: string, run: Run | null): boolean {
+  if (left.length !== right.length) return false;
+  run?.work(CHARACTER_BYTES * left.length / STEP_BYTES);
+  return left === right;
 }
 
 /** True for the same bytes. A loop, because `every` takes ten times as long on typed arrays. */

@@ -1,8 +1,8 @@
 /** How much a script may use. Each limit has an error of its own, and ends the run with exit 3. */
 export interface Limits {
-  /** Instructions of one test; calls and activities count for several. */
+  /** Instructions of one test; calls, activities and walks over values count for several. */
   readonly steps: number;
-  /** Bytes of lists, strings and bytes that one test makes, and of simulated memory it touches. */
+  /** Bytes of lists, strings and bytes that one test holds, and of the host that its machines take. */
   readonly memoryBytes: number;
   /** Calls inside each other. */
   readonly depth: number;
@@ -30,12 +30,20 @@ export const BUILTIN_STEPS = 200;
 /** What one activity of the machine costs in steps. */
 export const ACTIVITY_STEPS = 500;
 
-/**
- * What values cost of the memory limit: about what they take of the host's. What a script lets go
- * of is not given back, because nobody could say when; so these are no more than they have to be.
- */
-export const LIST_BYTES = 64;
+/** Bytes of a new value that are one step of work. */
+export const STEP_BYTES = 16;
+
+/** What one of two values costs in steps that are compared, or are looked for in a list. */
+export const COMPARE_STEPS = 2;
+
+/** What a value costs in steps that is written as text, besides its characters. */
+export const FORMAT_STEPS = 16;
+
+/** What values cost of the memory limit: about what they take of the host's. */
+export const LIST_BYTES = 96;
 export const ITEM_BYTES = 8;
+/** A character of a text. */
+export const CHARACTER_BYTES = 2;
 /** An item that is a new value itself, such as a size or a part of a text. */
 export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 256;
@@ -43,6 +51,9 @@ export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
 /** A statement that an order of a race has run. */
 export const RACE_STEP_BYTES = 128;
+
+/** What a machine that is kept takes, apart from its memory and its events. */
+export const MACHINE_BYTES = 2 ** 20;
 
 /** What another machine costs in steps, to do a run again on it. */
 export const MACHINE_STEPS = 50_000;

@@ -17,8 +17,24 @@ export interface Run {
   call(closure: Closure, args: readonly Value[]): Value;
   /** One line of output, counted against the output limit. */
   print(line: string): void;
-  /** Charges bytes against the script's memory limit; throws when it is reached. */
+  /**
+   * Charges work against the limits of steps and time, before or while it is done: whatever walks a
+   * value, or does the more the larger an argument is. A step is some 10 ns.
+   *
+   * @throws {LimitError} When nothing is left.
+   */
+  work(steps: number): void;
+  /**
+   * Charges bytes of new values, and the work of making them. What the script lets go of is given
+   * back when the limit is come to.
+   *
+   * @throws {LimitError} When the script holds as much as it may.
+   */
   chargeMemory(bytes: number): void;
+  /** Charges bytes that the machine takes for a thing: they are never given back. */
+  holdMemory(bytes: number): void;
+  /** Makes something of which `items` are parts that are held by nothing else yet. */
+  keepWhile<T>(items: readonly Value[], make: () => T): T;
   /** Where the statement stands that an event's `site` names. */
   siteSpan(site: number): Span | null;
 }

@@ -130,7 +130,7 @@ export interface TypeSpec<T = never> {
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, run: Run): string;
   /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */
-  show?(target: T, run: Run): readonly string[];
+  show?(target: T, run: Run): Iterable<string>;
   /** Why it is as it is, one decision a line, for `explain`. */
   explain?(target: T, run: Run): readonly string[];
   /** Something went wrong with it: `explain` then says which known defect it is gone without. */

@@ -24,12 +24,22 @@ export class Word {
   constructor(readonly name: string) {}
 }
 
-export class ListValue {
-  constructor(readonly items: readonly Value[]) {}
+/** What may have large parts, and share them. */
+export abstract class WalkedValue {
+  /** The last walk over all values that came by: it counts each once. */
+  walk: object | null = null;
 }
 
-export class RecordValue {
-  constructor(readonly entries: ReadonlyMap<string, Value>) {}
+export class ListValue extends WalkedValue {
+  constructor(readonly items: readonly Value[]) {
+    super();
+  }
+}
+
+export class RecordValue extends WalkedValue {
+  constructor(readonly entries: ReadonlyMap<string, Value>) {
+    super();
+  }
 }
 
 /** What `try` gave, and where in the recorded events it ended. */
@@ -45,17 +55,21 @@ export class RangeValue {
 }
 
 /** Raw bytes. */
-export class BytesValue {
-  constructor(readonly bytes: Uint8Array) {}
+export class BytesValue extends WalkedValue {
+  constructor(readonly bytes: Uint8Array) {
+    super();
+  }
 }
 
 /** A function of the script: code and the values it closes over. The VM knows its inside. */
-export class Closure {
+export class Closure extends WalkedValue {
   constructor(
     readonly functionIndex: number,
     readonly captured: readonly Value[],
     readonly name: string,
-  ) {}
+  ) {
+    super();
+  }
 }
 
 /** A thing of the machine: a device, a buffer, a request, a trace … */

@@ -8,6 +8,7 @@ import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventListener, EventStream } from "../../runtime/events.ts";
+import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Value } from "./value.ts";
@@ -88,14 +89,14 @@ export interface World {
    * allowed. Requests that are under way are no business of it.
    */
   leftovers(): readonly Leftover[];
-  /** Bytes of simulated memory that were touched. */
-  readonly touchedBytes: number;
+  /** What the run may take of the host: one account for the machine and the script's values. */
+  readonly budget: HostBudget;
 }
 
 export interface WorldOptions {
   /** Whether the recorder keeps events from the start. */
   readonly record: boolean;
-  /** Most bytes of simulated memory that may be touched; past it a limit error is thrown. */
+  /** Most bytes of the host that the machine, once it is up, and the script may take. */
   readonly memoryLimitBytes: number;
   /** Most events that the recorder keeps. */
   readonly eventLimit: number;

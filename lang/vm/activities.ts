@@ -1,7 +1,7 @@
 /** Statements that move the machine: `step`, `wait`, `advance`, `on cpu`. */
-import { formatValue } from "../render/value_text.ts";
+import { formatInSentence } from "../render/value_text.ts";
 import { ExpectationError } from "./failure.ts";
-import { ACTIVITY_STEPS } from "../values/limits.ts";
+import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
 import { wantedCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -21,6 +21,7 @@ export class Activities {
   constructor(readonly vm: Control) {}
 
   #run(): boolean {
+    this.vm.countWork();
     this.vm.steps -= ACTIVITY_STEPS;
     if (++this.#count % WATCHED_ACTIVITIES === 0) this.vm.watch?.check();
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
@@ -42,7 +43,7 @@ export class Activities {
       if (!this.#run()) {
         throw new ExpectationError(
           "E0907",
-          `Nothing is left to do, and ${formatValue(subject, this.vm)} is not done`,
+          `Nothing is left to do, and ${formatInSentence(subject, this.vm)} is not done`,
           { hint: NOTHING_LEFT },
         );
       }
@@ -90,6 +91,7 @@ export class Activities {
 
 /** True when a thing with a field `.done` says so; a list is done when all of it is. */
 function isDone(value: Value, run: Run): boolean {
+  run.work(COMPARE_STEPS);
   if (value instanceof ListValue) return value.items.every((item) => isDone(item, run));
   if (value instanceof Handle) {
     const field = findField(value.type, "done");

@@ -22,12 +22,12 @@ import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
-import { MACHINE_STEPS } from "../values/limits.ts";
+import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, type Control } from "./control.ts";
-import { wantAllEvents } from "./mistakes.ts";
+import { tooMuchMemory, wantAllEvents } from "./mistakes.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface Goal {
@@ -63,11 +63,16 @@ export interface AgainRequest {
   readonly known: ReadonlyMap<number, Value>;
   /** Steps it may take. */
   readonly steps: number;
+  /** Bytes that its machine and its values may take. */
+  readonly memoryBytes: number;
   /** Whether the branch's own lines are written. */
   readonly speaks: boolean;
   /** Defects of the new machine; null for those of this one. */
   readonly quirks: QuirkSet | null;
 }
+
+/** What a run may take that another has started: what that one has left. */
+export type SideLimits = Pick<AgainRequest, "steps" | "memoryBytes">;
 
 /** Starts runs beside the one that is going on. */
 export interface Runs {
@@ -80,7 +85,7 @@ export interface Runs {
     machine: ComparedMachine,
     config: LabConfig,
     block: Closure,
-    steps: number,
+    left: SideLimits,
   ): SideRun;
 }
 
@@ -183,9 +188,9 @@ export class Branches {
       if (typeof config === "string") {
         throw new ScriptError("E0919", `There is no machine with ${label}: ${config}`);
       }
-      const given = this.vm.steps;
-      const side = runs.elsewhere(machine, config, closure, given);
-      this.#adopt(side, given);
+      const left = this.#left();
+      const side = runs.elsewhere(machine, config, closure, left);
+      this.#adopt(side, left.steps);
       if (side.failure !== null) {
         throw new ScriptFailure(withNote(side.failure, `on the machine with ${label}`));
       }
@@ -236,21 +241,27 @@ export class Branches {
   }
 
   again(goal: Goal, speaks: boolean, word = "fork"): SideRun {
+    this.vm.countWork();
     this.vm.steps -= MACHINE_STEPS;
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
-    const given = this.vm.steps;
+    const left = this.#left();
     const side = this.wantRuns(word).again({
       goals: [...this.goals.slice(0, this.#turns), goal],
       known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
-      steps: given,
+      ...left,
       speaks: speaks && this.heard,
       quirks: null,
     });
-    this.#adopt(side, given);
+    this.#adopt(side, left.steps);
     if (side.failure === null && !side.branches.arrived) {
       throw new Error("The run did not come to its branch again");
     }
     return side;
+  }
+
+  #left(): SideLimits {
+    this.vm.countWork();
+    return { steps: this.vm.steps, memoryBytes: this.vm.world.budget.leftBytes };
   }
 
   /** What a run beside this one has used, checked and reached counts here. */
@@ -264,6 +275,7 @@ export class Branches {
     if (failure?.kind !== "limit") return;
     // Its own limit was what this run had left.
     if (failure.diagnostic.code === "E0801") throw this.vm.tooManySteps();
+    if (failure.diagnostic.code === "E0802") throw tooMuchMemory(this.vm.limits);
     throw new ScriptFailure(failure);
   }
 
@@ -271,7 +283,7 @@ export class Branches {
     const { raised, counts, seq, startNs, watch } = side.branches.branch!;
     const { recorder } = side.world;
     let events: readonly MachineEvent[] | null = null;
-    this.vm.chargeMemory(side.world.touchedBytes);
+    this.vm.holdMemory(MACHINE_BYTES + side.world.budget.usedBytes);
     return {
       settings,
       world: side.world,

@@ -24,6 +24,7 @@ import {
 
 /** What a `for` walks: items by position. */
 export interface Walk {
+  readonly source: Value;
   readonly length: number;
   at(index: number): Value;
 }
@@ -31,17 +32,18 @@ export interface Walk {
 /** The items of a list, range or bytes, for `for`. Ranges of ints are walked by the VM itself. */
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
-    return { length: value.items.length, at: (index) => value.items[index]! };
+    return { source: value, length: value.items.length, at: (index) => value.items[index]! };
   }
   if (value instanceof RangeValue) {
     const { first, kind } = value;
     return {
+      source: value,
       length: Math.max(0, value.end - first),
       at: (index) => kind === "int" ? first + index : new Quantity(kind, first + index),
     };
   }
   if (value instanceof BytesValue) {
-    return { length: value.bytes.length, at: (index) => value.bytes[index]! };
+    return { source: value, length: value.bytes.length, at: (index) => value.bytes[index]! };
   }
   throw new ScriptError(
     "E0913",

@@ -1,6 +1,7 @@
 /** What the parts of the VM may do with the run that they belong to. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
+import type { Limits } from "../values/limits.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Run } from "../values/run.ts";
@@ -54,8 +55,10 @@ export interface Control extends Run {
   assertions: number;
   /** Faults and reports that a statement expected. */
   readonly expectedIncidents: Set<IncidentEvent>;
-  /** Steps left until the limit. */
+  /** Steps left until the limit, apart from work that is not settled. */
   steps: number;
+  /** Takes the work that was charged off the steps. */
+  countWork(): void;
   /** Looked at now and then; null where nobody has a clock. */
   readonly watch: RunWatch | null;
   /** An invariant that an event broke; thrown as soon as the machine is at rest. */
@@ -70,5 +73,6 @@ export interface Control extends Run {
   push(value: Value): void;
   /** The call that an event's `site` is about, or its statement where that has several. */
   siteCall(site: number): Span | null;
+  readonly limits: Limits;
   tooManySteps(): LimitError;
 }

@@ -1,6 +1,6 @@
 /** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
 import type { Run } from "../values/run.ts";
-import { formatValue } from "../render/value_text.ts";
+import { formatStart, type TextStart } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
 import { ExpectationError, type ExplainedPart } from "./failure.ts";
@@ -10,6 +10,8 @@ import { differenceLines } from "./value_difference.ts";
 /** Characters of one value under a source line, and those of its end that are kept. */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
+/** Characters of a value that are looked at for its end. */
+const LOOKED_AT_CHARACTERS = 4096;
 
 /**
  * Describes a failed assertion.
@@ -52,38 +54,51 @@ function comparisonNotes(
 
 /** A value on one line; of a long one the first items, or the beginning and the end. */
 function shortValue(value: Value, run: Run): string {
-  const text = formatValue(value, run, true).replaceAll("\n", " ");
-  if (text.length <= VALUE_CHARACTERS) return text;
+  const whole = oneLine(value, run, LOOKED_AT_CHARACTERS);
+  if (whole.whole && whole.text.length <= VALUE_CHARACTERS) return whole.text;
   if (value instanceof ListValue) {
-    return shortItems("[", value.items, (item) => formatValue(item, run, true), "]") ?? cut(text);
+    const { items } = value;
+    return shortItems(["[", "]"], items, items.length, (item) => oneLine(item, run)) ?? cut(whole);
   }
   if (value instanceof RecordValue) {
-    const entry = ([key, value]: [string, Value]) => `${key}: ${formatValue(value, run, true)}`;
-    return shortItems("{ ", [...value.entries], entry, " }") ?? cut(text);
+    const { entries } = value;
+    return shortItems(["{ ", " }"], entries, entries.size, ([key, entry]) => {
+      const { text, whole } = oneLine(entry, run);
+      return { text: `${key}: ${text}`, whole };
+    }) ?? cut(whole);
   }
-  return cut(text);
+  return cut(whole);
+}
+
+function oneLine(value: Value, run: Run, characters = VALUE_CHARACTERS): TextStart {
+  const { text, whole } = formatStart(value, run, characters);
+  return { text: text.replaceAll("\n", " "), whole };
 }
 
 /** As many whole items as there is room for, and how many more there are; null if not even one fits. */
 function shortItems<T>(
-  open: string,
-  items: readonly T[],
-  itemText: (item: T) => string,
-  close: string,
+  [open, close]: readonly [string, string],
+  items: Iterable<T>,
+  count: number,
+  itemText: (item: T) => TextStart,
 ): string | null {
   let shown = "";
-  for (const [index, item] of items.entries()) {
-    const longer = `${shown}${index === 0 ? "" : ", "}${itemText(item).replaceAll("\n", " ")}`;
-    const rest = `, … ${items.length - index - 1} more`;
-    if (open.length + longer.length + rest.length + close.length > VALUE_CHARACTERS) {
-      return index === 0 ? null : `${open}${shown}, … ${items.length - index} more${close}`;
+  let index = 0;
+  for (const item of items) {
+    const { text, whole } = itemText(item);
+    const longer = `${shown}${index === 0 ? "" : ", "}${text}`;
+    const rest = `, … ${count - index - 1} more`;
+    if (!whole || open.length + longer.length + rest.length + close.length > VALUE_CHARACTERS) {
+      return index === 0 ? null : `${open}${shown}, … ${count - index} more${close}`;
     }
     shown = longer;
+    index++;
   }
   return `${open}${shown}${close}`;
 }
 
-function cut(text: string): string {
+/** The end of what is very long is not known. */
+function cut({ text, whole }: TextStart): string {
   const start = text.slice(0, VALUE_CHARACTERS - END_CHARACTERS - 3).trimEnd();
-  return `${start} … ${text.slice(-END_CHARACTERS).trimStart()}`;
+  return whole ? `${start} … ${text.slice(-END_CHARACTERS).trimStart()}` : `${start} …`;
 }

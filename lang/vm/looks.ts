@@ -39,6 +39,7 @@ export class Looks {
         goals: [...goals, { branching: this.#branching, way: "look" }],
         known: new Map(),
         steps,
+        memoryBytes: this.vm.world.budget.leftBytes,
         speaks: false,
         quirks: withoutQuirks(quirks, off),
       });

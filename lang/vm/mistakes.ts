@@ -39,7 +39,15 @@ export function wrongCount(code: FunctionCode, count: number): ScriptError {
   );
 }
 
-export function memoryHint({ memoryBytes }: Limits): string {
+export function tooMuchMemory(limits: Limits): LimitError {
+  return new LimitError(
+    "E0802",
+    `The script's values take more than ${groupThousands(limits.memoryBytes)} bytes`,
+    memoryHint(limits),
+  );
+}
+
+function memoryHint({ memoryBytes }: Limits): string {
   return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }
 

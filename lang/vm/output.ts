@@ -14,7 +14,7 @@ export function outputLines(
   value: Value,
   run: Run,
   types: Types,
-): readonly string[] {
+): Iterable<string> {
   switch (verb) {
     case "print":
       return formatValue(value, run).split("\n");
@@ -28,7 +28,7 @@ export function outputLines(
 /** Types by name: plain values have one too. */
 type Types = ReadonlyMap<string, TypeSpec>;
 
-function showLines(value: Value, run: Run, types: Types): readonly string[] {
+function showLines(value: Value, run: Run, types: Types): Iterable<string> {
   const table = tableOfSame(value, run);
   if (table !== null) return table;
   const found = typeAndTarget(value, types);
@@ -37,7 +37,7 @@ function showLines(value: Value, run: Run, types: Types): readonly string[] {
     if (show !== undefined) return show.call(found.type, found.target, run);
   }
   if (value instanceof ListValue && value.items.length > 0) {
-    return value.items.map((item) => formatValue(item, run));
+    return itemLines(value, run);
   }
   if (value instanceof RecordValue && value.entries.size > 0) {
     return pairLines(
@@ -46,6 +46,11 @@ function showLines(value: Value, run: Run, types: Types): readonly string[] {
     );
   }
   return formatValue(value, run).split("\n");
+}
+
+/** Lines as they are wanted: the output ends before many items do. */
+function* itemLines({ items }: ListValue, run: Run): Generator<string> {
+  for (const item of items) yield formatValue(item, run);
 }
 
 /** A list or record of things of one type as the table that the type makes of several. */
@@ -59,6 +64,7 @@ function tableOfSame(value: Value, run: Run): readonly string[] | null {
   if (!(first instanceof Handle)) return null;
   const type: TypeSpec = first.type;
   if (type.showAll === undefined) return null;
+  run.work(named.length);
   const targets: [string, never][] = [];
   for (const [name, item] of named) {
     if (!(item instanceof Handle) || item.type !== type) return null;

@@ -174,7 +174,7 @@ export class Races {
       this.vm.jump(race.target);
       return;
     }
-    this.vm.chargeMemory(RACE_STEP_BYTES);
+    this.vm.holdMemory(RACE_STEP_BYTES);
     const block = able[race.order.choose(able.length)]!;
     const { pc, point } = block.next!;
     race.order.steps.push({

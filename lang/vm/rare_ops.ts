@@ -4,7 +4,7 @@
  * They stand apart from the loop, which has to be small for the host's optimizing
  * compiler. Here the registers are properties: the loop puts its own into them before it calls.
  */
-import { formatValue } from "../render/value_text.ts";
+import { formatInSentence, formatValue } from "../render/value_text.ts";
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
@@ -141,9 +141,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       const count = code[vm.pc++]!;
       let text = "";
       for (let at = vm.sp - count; at < vm.sp; at++) {
-        const part = formatValue(stack[at]!, vm);
-        vm.chargeMemory(2 * part.length);
-        text += part;
+        text += formatValue(stack[at]!, vm);
       }
       vm.sp -= count;
       stack[vm.sp++] = text;
@@ -154,7 +152,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       break;
     case RareOp.AssertFailed: {
       const info = program.assertions[code[vm.pc++]!]!;
-      const message = info.hasMessage ? formatValue(stack[--vm.sp]!, vm) : null;
+      const message = info.hasMessage ? formatInSentence(stack[--vm.sp]!, vm) : null;
       throw failedAssertion(info, (slot) => stack[vm.fp + slot], message, vm);
     }
     case RareOp.TryStart:
@@ -180,7 +178,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       const { incidents, outcome } = vm.handlers.pop()!;
       // The value of the one call is still on the stack; a block leaves none.
       const value = outcome!.oneCall ? stack[--vm.sp]! : null;
-      const text = value === null ? null : formatValue(value, vm);
+      const text = value === null ? null : formatInSentence(value, vm);
       vm.settle(outcome!, incidents, text);
       break;
     }

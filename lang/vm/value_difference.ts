@@ -2,8 +2,10 @@
 import type { Run } from "../values/run.ts";
 import { formatCount, groupThousands } from "../text/numbers.ts";
 import { quoted } from "../render/source_text.ts";
-import { formatValue } from "../render/value_text.ts";
+import { formatStart } from "../render/value_text.ts";
 import { valuesEqual } from "../values/equality.ts";
+import { COMPARE_STEPS } from "../values/limits.ts";
+import { LimitError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
 import {
   BytesValue,
@@ -19,6 +21,10 @@ const ROW_BYTES = 16;
 const SHOWN_ROWS = 4;
 /** Places of a list or record that are shown. */
 const SHOWN_PLACES = 6;
+/** Characters of a value at one of them. */
+const PLACE_CHARACTERS = 200;
+/** Parts that are compared to find them. */
+const MOST_LOOKS = 2 ** 17;
 /** A text is cut to this many characters, around its first difference. */
 const TEXT_CHARACTERS = 60;
 const TEXT_BEFORE = 24;
@@ -39,12 +45,14 @@ export function differenceLines(left: Value, right: Value, run: Run): string[] {
   const compound = left instanceof ListValue && right instanceof ListValue ||
     left instanceof RecordValue && right instanceof RecordValue;
   if (!compound) return [];
-  const places = [...differences("", left, right, run)];
-  const rest = places.length - SHOWN_PLACES;
+  const places = new Places(run);
+  places.compare("", left, right);
+  const rest = places.count - SHOWN_PLACES;
+  const more = `${places.looksLeft > 0 ? "" : "at least "}${formatCount(rest, "more place")}`;
   return [
     "they differ at",
-    ...places.slice(0, SHOWN_PLACES).map((line) => `  ${line}`),
-    ...rest > 0 ? [`  and ${formatCount(rest, "more place")}`] : [],
+    ...places.shown.map((line) => `  ${line}`),
+    ...rest > 0 ? [`  and ${more}`] : [],
   ];
 }
 
@@ -57,8 +65,9 @@ function contentOf(value: Value, run: Run): Uint8Array | null {
     if (!(size instanceof Quantity) || size.value > MOST_BYTES) return null;
     const bytes = fieldOf(value, "bytes", run);
     return bytes instanceof BytesValue ? bytes.bytes : null;
-  } catch {
+  } catch (error) {
     // A copy of it may be more than the script has left; the failure is told without it.
+    if (error instanceof LimitError && error.code !== "E0802") throw error;
     return null;
   }
 }
@@ -136,52 +145,71 @@ function cutText(text: string, from: number): string {
 
 // Lists and records.
 
-/** Each place in which they differ, with its path from the whole. */
-function* differences(path: string, left: Value, right: Value, run: Run): Generator<string> {
-  if (left instanceof ListValue && right instanceof ListValue) {
-    yield* listDifferences(path, left.items, right.items, run);
-  } else if (left instanceof RecordValue && right instanceof RecordValue) {
-    yield* recordDifferences(path, left, right, run);
-  } else if (!sameValue(left, right, run)) {
-    yield `${path}: ${formatValue(left, run, true)} is not ${formatValue(right, run, true)}`;
+/** The places in which two values differ, each with its path from the whole. */
+class Places {
+  readonly shown: string[] = [];
+  count = 0;
+  /** Parts that may still be compared. What shares parts has more of them than anybody can wait for. */
+  looksLeft = MOST_LOOKS;
+
+  constructor(readonly run: Run) {}
+
+  compare(path: string, left: Value, right: Value): void {
+    if (this.looksLeft === 0) return;
+    this.looksLeft--;
+    this.run.work(COMPARE_STEPS);
+    // The very same value has no parts that differ.
+    if (left === right) return;
+    if (left instanceof ListValue && right instanceof ListValue) {
+      this.#compareItems(path, left.items, right.items);
+    } else if (left instanceof RecordValue && right instanceof RecordValue) {
+      this.#compareEntries(path, left, right);
+    } else if (!sameValue(left, right, this.run)) {
+      this.#add(() => {
+        const [one, other] = [left, right].map((value) => formatPlace(value, this.run));
+        return `${path}: ${one} is not ${other}`;
+      });
+    }
+  }
+
+  #add(line: () => string): void {
+    if (this.count++ < SHOWN_PLACES) this.shown.push(line());
+  }
+
+  #compareItems(path: string, left: readonly Value[], right: readonly Value[]): void {
+    const length = Math.min(left.length, right.length);
+    for (let index = 0; index < length && this.looksLeft > 0; index++) {
+      this.compare(`${path}[${index}]`, left[index]!, right[index]!);
+    }
+    if (left.length !== right.length) {
+      this.#add(() => `${path}.length: ${left.length} is not ${right.length}`);
+    }
+  }
+
+  #compareEntries(path: string, left: RecordValue, right: RecordValue): void {
+    for (const [key, value] of left.entries) {
+      if (this.looksLeft === 0) return;
+      const other = right.entries.get(key);
+      if (other === undefined) this.#add(() => `${path}.${key}: only on the left`);
+      else this.compare(`${path}.${key}`, value, other);
+    }
+    for (const key of right.entries.keys()) {
+      if (!left.entries.has(key)) this.#add(() => `${path}.${key}: only on the right`);
+    }
   }
 }
 
-function* listDifferences(
-  path: string,
-  left: readonly Value[],
-  right: readonly Value[],
-  run: Run,
-): Generator<string> {
-  for (let index = 0; index < Math.min(left.length, right.length); index++) {
-    yield* differences(`${path}[${index}]`, left[index]!, right[index]!, run);
-  }
-  if (left.length !== right.length) {
-    yield `${path}.length: ${left.length} is not ${right.length}`;
-  }
-}
-
-function* recordDifferences(
-  path: string,
-  left: RecordValue,
-  right: RecordValue,
-  run: Run,
-): Generator<string> {
-  for (const [key, value] of left.entries) {
-    const other = right.entries.get(key);
-    if (other === undefined) yield `${path}.${key}: only on the left`;
-    else yield* differences(`${path}.${key}`, value, other, run);
-  }
-  for (const key of right.entries.keys()) {
-    if (!left.entries.has(key)) yield `${path}.${key}: only on the right`;
-  }
+function formatPlace(value: Value, run: Run): string {
+  const { text, whole } = formatStart(value, run, PLACE_CHARACTERS);
+  return whole ? text : `${text}…`;
 }
 
 /** Kinds that cannot be compared are different here: the comparison of the whole went by them. */
 function sameValue(left: Value, right: Value, run: Run): boolean {
   try {
     return valuesEqual(left, right, run);
-  } catch {
+  } catch (error) {
+    if (error instanceof LimitError) throw error;
     return false;
   }
 }

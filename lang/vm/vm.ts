@@ -9,6 +9,7 @@
  */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Lab } from "../../devices/lab.ts";
+import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
 import type { World } from "../values/world.ts";
@@ -22,12 +23,13 @@ import type { Walk } from "./collections.ts";
 import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
-import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
+import { HeldValues } from "./held_values.ts";
+import { type Limits, NATIVE_DEPTH, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
-import { attempt, memoryHint, notExpected, wrongCount } from "./mistakes.ts";
+import { attempt, notExpected, tooMuchMemory, wrongCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { settleOutcome } from "./outcome.ts";
 import { Races } from "./races.ts";
@@ -82,12 +84,13 @@ export class Vm implements LoopVm, SideRun {
   readonly walks: (Walk | undefined)[] = [];
   readonly charge = (bytes: number): void => this.chargeMemory(bytes);
 
+  readonly #budget: HostBudget;
+  readonly #held: HeldValues;
   readonly #output: Output;
   /** How many scopes were open before the function that runs. */
   #scopesBefore = 0;
   /** Steps until the next pause. */
-  #budget = Infinity;
-  #memory: number;
+  #pauseSteps = Infinity;
   #nativeDepth = 0;
 
   constructor(code: Code, registry: Registry, world: World, limits: Limits, output: Output) {
@@ -99,7 +102,9 @@ export class Vm implements LoopVm, SideRun {
     this.calls = new Calls(this, this.stack, this.members);
     this.#output = output;
     this.steps = limits.steps;
-    this.#memory = limits.memoryBytes;
+    this.#budget = world.budget;
+    this.#budget.onLook = () => this.#look();
+    this.#held = new HeldValues(this.#budget, () => this.#roots());
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }
 
@@ -145,15 +150,26 @@ export class Vm implements LoopVm, SideRun {
     this.#output.write(line);
   }
 
+  work(steps: number): void {
+    this.#budget.work(steps);
+  }
+
   chargeMemory(bytes: number): void {
-    this.#memory -= bytes;
-    if (this.#memory < 0) {
-      throw new LimitError(
-        "E0802",
-        `The script's values take more than ${groupThousands(this.limits.memoryBytes)} bytes`,
-        memoryHint(this.limits),
-      );
-    }
+    const budget = this.#budget;
+    if (!budget.fits(bytes)) throw tooMuchMemory(this.limits);
+    budget.valueBytes += bytes;
+    budget.work(bytes / STEP_BYTES);
+  }
+
+  holdMemory(bytes: number): void {
+    const budget = this.#budget;
+    if (!budget.fits(bytes)) throw tooMuchMemory(this.limits);
+    budget.heldBytes += bytes;
+    budget.work(bytes / STEP_BYTES);
+  }
+
+  keepWhile<T>(items: readonly Value[], make: () => T): T {
+    return this.#held.keepWhile(items, make);
   }
 
   // What its parts do with it.
@@ -205,7 +221,7 @@ export class Vm implements LoopVm, SideRun {
    * instructions; in the last two cases a further call goes on where it stopped.
    */
   resume(steps: number = Infinity): VmState {
-    this.#budget = steps;
+    this.#pauseSteps = steps;
     try {
       const state = this.#execute(0);
       if (state === "done") this.atRest();
@@ -217,6 +233,7 @@ export class Vm implements LoopVm, SideRun {
       this.#fail(error);
       return "failed";
     } finally {
+      this.countWork();
       this.branches.branch?.watch.stop();
     }
   }
@@ -235,10 +252,10 @@ export class Vm implements LoopVm, SideRun {
     this.leaveScopes(this.scopes.length - this.#scopesBefore);
   }
 
-  /** Gives back the steps and the memory of the limits, as before each turn of a bench. */
-  refillLimits(): void {
+  /** Gives back the steps of the limits, as before each turn of a bench. */
+  refillSteps(): void {
+    this.countWork();
     this.steps = this.limits.steps;
-    this.#memory = this.limits.memoryBytes;
   }
 
   /** Where the next instruction stands in the source. */
@@ -423,14 +440,36 @@ export class Vm implements LoopVm, SideRun {
   }
 
   refuel(floor: number): number {
-    const budget = floor === 0 ? this.#budget : Infinity;
-    if (budget <= 0) return 0;
+    const pauseSteps = floor === 0 ? this.#pauseSteps : Infinity;
+    if (pauseSteps <= 0) return 0;
+    this.countWork();
     this.watch?.check();
     if (this.steps <= 0) throw this.tooManySteps();
-    const fuel = Math.min(SLICE_STEPS, this.steps, budget);
+    const fuel = Math.min(SLICE_STEPS, this.steps, pauseSteps);
     this.steps -= fuel;
-    if (floor === 0) this.#budget -= fuel;
+    if (floor === 0) this.#pauseSteps -= fuel;
     return fuel;
+  }
+
+  countWork(): void {
+    this.steps -= Math.ceil(this.#budget.takeWork());
+  }
+
+  /** In the middle of an instruction that does a lot. What is left of its slice is not known here. */
+  #look(): void {
+    this.countWork();
+    this.watch?.check();
+    if (this.steps < -SLICE_STEPS) throw this.tooManySteps();
+  }
+
+  /** Where values are that the run can still come to. */
+  *#roots(): Generator<Value | undefined> {
+    // What lies above the top of the stack is held too, until it is written over.
+    yield* this.stack;
+    yield* this.globals;
+    yield* this.branches.known.values();
+    for (const walk of this.walks) yield walk?.source;
+    yield this.result;
   }
 
   /** Runs until the frame above `floor` returns. */

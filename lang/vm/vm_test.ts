@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { failureOf, onlyOutcome, printed, program } from "../testing/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
@@ -233,16 +233,77 @@ Deno.test("values that grow without end are stopped by the limit of memory", () 
   );
 });
 
-Deno.test("closures, parts of lists and what \`try\` gives count as memory as well", () => {
+Deno.test("closures, parts of lists and what `try` gives count as memory as well", () => {
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 1_000_000 };
   const stopped = (text: string) => failureOf(text, { limits })?.slice(0, 5);
   assertEquals(stopped("let f = x => x\nwhile true { let g = f; f = x => g(x) }"), "E0802");
   assertEquals(stopped("let r = none\nwhile true { r = try r }"), "E0802");
   assertEquals(
-    stopped("let a = [1]\nrepeat 9 { a = a + a }\nwhile true { a.slice(0..500) }"),
+    stopped(
+      "let a = [1]\nlet l = []\nrepeat 9 { a = a + a }\nwhile true { l = [l, a.slice(0..500)] }",
+    ),
     "E0802",
   );
   assertEquals(stopped("let r = { a: 1 }\nwhile true { r = { a: r } }"), "E0802");
+});
+
+Deno.test("what a script lets go of does not count against the limit of memory", () => {
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: 1_000_000 };
+  const passes = (text: string) => assertEquals(failureOf(text, { limits }), null);
+  passes("let a = [1]\nrepeat 9 { a = a + a }\nrepeat 10_000 { let b = a.slice(0..500) }");
+  passes('let s = ""\nfor i in 0..10_000 { s = "{i}: {s}"\n if s.length > 1000 { s = "" } }');
+  // What is held meanwhile: by variables, by closures, by the list that is walked.
+  const upTo = "fn upto(n) { let l = [0]\n while l.length < n { l = l + l }\n " +
+    "return l.slice(0..n) }\n";
+  passes(
+    `${upTo}let kept = upto(1000).map(i => [i, [i]])\nlet f = x => kept[x][1][0]\n` +
+      "for pair in upto(100).map(i => [i, [i, i]]) { for i in 0..1000 { let x = [i, pair] } }\n" +
+      "assert f(999) == 0",
+  );
+  assertEquals(
+    failureOf(`${upTo}let l = upto(12_000).map(i => [i, i])`, { limits })?.slice(0, 5),
+    "E0802",
+    "what a builtin is making is held",
+  );
+  // Texts that are held many times are counted once.
+  passes(
+    `${upTo}let t = "x"\nrepeat 10 { t = t + t }\nlet l = upto(1000).map(i => t)\n` +
+      "for i in 0..100_000 { let x = [i] }\nassert l.length == 1000",
+  );
+});
+
+Deno.test("work inside one instruction counts as steps", () => {
+  const limits = { ...DEFAULT_LIMITS, steps: 200_000 };
+  const stopped = (text: string) => failureOf(text, { limits })?.slice(0, 5) ?? null;
+  const shared = "let s = []\nlet t = []\nrepeat 40 { s = [s, s]\n t = [t, t] }\n";
+  assertEquals(stopped(shared), null);
+  for (const use of ["s == t", "[s].contains(t)", "{ a: s } == { a: t }"]) {
+    assertEquals(stopped(`${shared}print ${use}`), "E0801", use);
+  }
+  for (const use of ["print s", 'let x = "{s}"', "show { a: s }", "let x = [s].join()"]) {
+    assertEquals(stopped(`${shared}${use}`), "E0801", use);
+  }
+  const long = "let l = [0]\nrepeat 14 { l = l + l }\nlet m = l + [].slice(0..0)\n";
+  assertEquals(stopped(long), null);
+  for (const use of ["l == m", "l.contains(1)", "l.sorted()", "l.max()", "l.sum()"]) {
+    assertEquals(stopped(`${long}repeat 20 { let x = ${use} }`), "E0801", use);
+  }
+  const text = 'let t = "ab"\nrepeat 16 { t = t + t }\nlet u = t + ""\n';
+  assertEquals(stopped(text), null);
+  for (const use of ["t == u", 't.contains("c")', 't.split("ab")', 't + "c"', '"{t}"']) {
+    assertEquals(stopped(`${text}repeat 40 { let x = ${use} }`), "E0801", use);
+  }
+});
+
+Deno.test("a failure shows of values that share parts no more than it has room for", () => {
+  const limits = { ...DEFAULT_LIMITS, steps: 50_000_000 };
+  const shared = "let s = []\nlet t = []\nrepeat 40 { s = [s, s]\n t = [t, t] }\n";
+  const { code, lines } = onlyOutcome(`${shared}assert [1, s] == [2, t]`, { limits }).failure!;
+  assertEquals(code, "E0901");
+  assertStringIncludes(lines.join("\n"), "[0]: 1 is not 2");
+  assertEquals(Math.max(...lines.map(({ length }) => length)) < 300, true);
+  const wait = failureOf(`${shared}wait [s, s].map(x => x)`, { limits });
+  assertEquals(wait?.slice(0, 5), "E0801", "each of 2^41 is asked whether it is done");
 });
 
 Deno.test("values the host cannot hold are limits as well, and no bug", () => {

@@ -100,8 +100,8 @@ export class Iommu {
       dev.domain = null;
       return;
     }
-    const { memory } = this.#machine;
-    const table = makePageTable(this.#config, (sizeBytes) => memory.chargeHost(sizeBytes));
+    const { budget } = this.#machine;
+    const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
     if (typeof gaps === "number") {
       this.#machine.warnings.warn(

@@ -8,6 +8,7 @@
  */
 import { type Bytes, GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "../address.ts";
 import { InvariantError } from "../errno.ts";
+import { HostBudget } from "../host_budget.ts";
 import type { MemoryKind, MemoryRange } from "./layout.ts";
 
 const LEAF_BYTES = 4 * MIB;
@@ -26,7 +27,6 @@ const SLAB_BYTES = 256 * KIB;
 const LOOP_BYTES = 64;
 /** … and up to this many it is faster than `set` by itself. */
 const WHOLE_LOOP_BYTES = 16;
-const DEFAULT_LIMIT_BYTES = 1 * GIB;
 
 /**
  * The bytes of one page. The same memory in wider units is there for what is made of such units:
@@ -63,23 +63,13 @@ const ZERO_PAGE = new MemoryPage(new Uint8Array(PAGE_SIZE_BYTES));
 
 type Leaf = MemoryPage[];
 
-/** More memory was touched than this run may use; a limit of the simulator, not of the machine. */
-export class MemoryLimitError extends Error {
-  override readonly name = "MemoryLimitError";
-
-  constructor(readonly limitBytes: Bytes) {
-    super(`Cannot touch more memory: ${limitBytes} bytes are in use, and that is the limit`);
-  }
-}
-
 export class PhysicalMemory {
-  /** Most bytes the run may touch, in whole pages. */
-  limitBytes: Bytes = DEFAULT_LIMIT_BYTES;
+  /** What pages that exist are taken from. */
+  readonly budget: HostBudget = new HostBudget();
   readonly #leaves: (Leaf | undefined)[] = [];
   readonly #farLeaves = new Map<number, Leaf>();
   #lastFarIndex = -1;
   #lastFarLeaf: Leaf | undefined;
-  #touchedBytes: Bytes = 0;
   #slab = new ArrayBuffer(0);
   #slabUsedBytes = 0;
   /** The range that answered last, and its ends: accesses come in runs. */
@@ -89,22 +79,6 @@ export class PhysicalMemory {
 
   /** @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps. */
   constructor(readonly ranges: readonly MemoryRange[]) {}
-
-  /** Bytes of the pages that exist, and what `chargeHost` was told of. */
-  get touchedBytes(): Bytes {
-    return this.#touchedBytes;
-  }
-
-  /**
-   * Counts host memory against the same limit that is no memory of the machine: page tables.
-   * @throws {MemoryLimitError} When it would exceed the limit.
-   */
-  chargeHost(sizeBytes: Bytes): void {
-    if (this.#touchedBytes + sizeBytes > this.limitBytes) {
-      throw new MemoryLimitError(this.limitBytes);
-    }
-    this.#touchedBytes += sizeBytes;
-  }
 
   /** What lies at an address. */
   kindAt(phys: number): MemoryKind {
@@ -336,9 +310,7 @@ export class PhysicalMemory {
         `Cannot write at 0x${physAddr(phys).toString(16)}: there is no memory`,
       );
     }
-    if (this.#touchedBytes + PAGE_SIZE_BYTES > this.limitBytes) {
-      throw new MemoryLimitError(this.limitBytes);
-    }
+    this.budget.hold(PAGE_SIZE_BYTES);
     const index = leafIndex(phys);
     let leaf = this.#leafAt(index);
     if (leaf === undefined) {
@@ -359,7 +331,6 @@ export class PhysicalMemory {
     const bytes = new Uint8Array(this.#slab, this.#slabUsedBytes, PAGE_SIZE_BYTES);
     const page = new MemoryPage(bytes);
     this.#slabUsedBytes += PAGE_SIZE_BYTES;
-    this.#touchedBytes += PAGE_SIZE_BYTES;
     leaf[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = page;
     return page;
   }

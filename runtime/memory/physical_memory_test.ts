@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { GIB, MIB, type PhysAddr } from "../address.ts";
 import { InvariantError } from "../errno.ts";
 import { layOutMemory } from "./layout.ts";
-import { MemoryLimitError, PhysicalMemory } from "./physical_memory.ts";
+import { MemoryLimitError } from "../host_budget.ts";
+import { PhysicalMemory } from "./physical_memory.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -20,7 +21,7 @@ Deno.test("PhysicalMemory reads zeros where nothing was written, and makes no pa
   const bytes = new Uint8Array(8192).fill(7);
   ram.read(at(0x123456), bytes, 0, 8192);
   assertEquals(bytes, new Uint8Array(8192));
-  assertEquals(ram.touchedBytes, 0);
+  assertEquals(ram.budget.usedBytes, 0);
 });
 
 Deno.test("PhysicalMemory keeps bytes across page and 4 MiB borders", () => {
@@ -31,7 +32,7 @@ Deno.test("PhysicalMemory keeps bytes across page and 4 MiB borders", () => {
   ram.read(at(4 * MIB - 5001), back, 0, back.length);
   assertEquals(back.subarray(1, 10001), bytes);
   assertEquals([back[0], back[10001]], [0, 0]);
-  assertEquals(ram.touchedBytes, 4 * 4096);
+  assertEquals(ram.budget.usedBytes, 4 * 4096);
 });
 
 Deno.test("PhysicalMemory behaves as one flat array under any reads, writes, copies and fills", () => {
@@ -78,7 +79,7 @@ Deno.test("PhysicalMemory makes no page for zeros filled or copied onto nothing"
   const ram = memory();
   ram.fill(at(0x1000), 0x3000, 0);
   ram.copy(at(0x1000), at(0x8000), 0x3000);
-  assertEquals(ram.touchedBytes, 0);
+  assertEquals(ram.budget.usedBytes, 0);
 });
 
 Deno.test("PhysicalMemory reads and writes little-endian numbers at any alignment", () => {
@@ -116,10 +117,10 @@ Deno.test("PhysicalMemory.kindAt() and covers() know RAM, windows and the nothin
 
 Deno.test("PhysicalMemory stops with MemoryLimitError at its limit and keeps what it has", () => {
   const ram = memory();
-  ram.limitBytes = 2 * 4096;
+  ram.budget.limitBytes = 2 * 4096;
   ram.fill(at(0), 8192, 1);
   assertThrows(() => ram.fill(at(8192), 1, 1), MemoryLimitError, "8192 bytes are in use");
-  assertEquals(ram.touchedBytes, 8192);
+  assertEquals(ram.budget.usedBytes, 8192);
   ram.fill(at(100), 10, 2);
   assertEquals(ram.readU32(at(100)), 0x0202_0202);
 });
@@ -141,7 +142,7 @@ Deno.test("words, doubles and bytes of a page are the same memory, little-endian
   assertEquals(ram.readU32(at(0x2016)), 0x3ff0);
   ram.writeU32(at(0x2ffe), 0xddcc_bbaa);
   assertEquals([ram.readU32(at(0x2ffc)), ram.readU32(at(0x3000))], [0xbbaa_0000, 0xddcc]);
-  assertEquals(ram.touchedBytes, 2 * 4096);
+  assertEquals(ram.budget.usedBytes, 2 * 4096);
 });
 
 Deno.test("reading words where nothing was written makes no page", () => {
@@ -149,5 +150,5 @@ Deno.test("reading words where nothing was written makes no page", () => {
   const words = Int32Array.of(7, 7);
   ram.readWords(at(0x5000), words);
   assertEquals([...words], [0, 0]);
-  assertEquals(ram.touchedBytes, 0);
+  assertEquals(ram.budget.usedBytes, 0);
 });

@@ -280,7 +280,7 @@ export function takeList(
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(point) !== 0) return false;
   const sizeBytes = entries * LIST_ENTRY_BYTES;
-  machine.memory.chargeHost(sizeBytes);
+  machine.budget.hold(sizeBytes);
   if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "slab" });
   return true;
 }

@@ -3,6 +3,7 @@
  * byte from the specification, with nothing of the driver and nothing of the controller in it.
  */
 import { ActivityQueue } from "../../../runtime/activity.ts";
+import { HostBudget } from "../../../runtime/host_budget.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
 import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
@@ -125,7 +126,7 @@ export class Rig {
       capacityBytes: options.capacityBytes ?? 2 ** 40,
       metadataBytes: options.metadataBytes ?? 0,
       protectionType: options.protectionType ?? 0,
-      budget: { limitBytes: 2 ** 28, touchedBytes: 0 },
+      budget: new HostBudget(2 ** 28),
     });
     this.ioDepth = options.depth ?? 64;
     this.controller = new NvmeController({

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ActivityQueue } from "../../../runtime/activity.ts";
+import { HostBudget } from "../../../runtime/host_budget.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream } from "../../../runtime/events.ts";
@@ -123,7 +124,7 @@ class Walker {
           blockSizeBytes,
           capacityBytes: 2 ** 42,
           metadataBytes,
-          budget: { limitBytes: 0, touchedBytes: 0 },
+          budget: new HostBudget(0),
         }),
         settings: { mdtsExponent: 0, sgl, metadataSgl, maxQueues: 1, depth: 1024 },
       });

@@ -157,7 +157,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       );
       const memory = into ?? from;
       if (memory !== undefined) bio.checkTakesMemory();
-      bio.vecs.push(...memory?.segments ?? []);
+      for (const segment of memory?.segments ?? []) bio.vecs.push(segment);
       bio.metadata = metadata?.segments ?? null;
       return bio;
     },

@@ -1,5 +1,12 @@
 /** Lists: fields and methods. */
-import { ITEM_BYTES, LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
+import {
+  CHARACTER_BYTES,
+  COMPARE_STEPS,
+  FORMAT_STEPS,
+  ITEM_BYTES,
+  LIST_BYTES,
+  NEW_ITEM_BYTES,
+} from "../../values/limits.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -13,7 +20,7 @@ import {
   type Value,
 } from "../../values/value.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
-import { formatValue } from "../../render/value_text.ts";
+import { formatInSentence, formatStart, formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../values/run.ts";
 import { toInt } from "../arguments.ts";
 import type { MethodSpec, TypeSpec } from "../../values/spec.ts";
@@ -56,7 +63,7 @@ function holds(list: ListValue, test: Closure, run: Run) {
     throw new ScriptError(
       "E0913",
       `The function must say true or false for each of the ${list.items.length} items, not ${
-        formatValue(answer, run, true)
+        formatInSentence(answer, run)
       }`,
     );
   };
@@ -65,9 +72,20 @@ function holds(list: ListValue, test: Closure, run: Run) {
 function sumOf(list: ListValue, run: Run): Value {
   let sum: Value = 0;
   for (const item of list.items) {
+    run.work(COMPARE_STEPS);
     sum = arithmetic("+", sum, item, (bytes) => run.chargeMemory(bytes));
   }
   return sum;
+}
+
+/** The item that comes first by an order; none of an empty list. */
+function extreme(list: ListValue, order: "<" | ">", run: Run): Value {
+  let best: Value = null;
+  for (const item of list.items) {
+    run.work(COMPARE_STEPS);
+    if (best === null || compare(order, item, best)) best = item;
+  }
+  return best;
 }
 
 const METHODS: readonly MethodSpec<ListValue>[] = [
@@ -80,7 +98,11 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
       run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
-      return list.items.map((item) => run.call(change, [item]));
+      const made: Value[] = [];
+      return run.keepWhile(made, () => {
+        for (const item of list.items) made.push(run.call(change, [item]));
+        return made;
+      });
     },
   }),
   method({
@@ -127,11 +149,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "item",
     doc: "The largest item; none for an empty list.",
     example: `assert [1, 3, 2].max() == 3`,
-    run: (_run, list) =>
-      list.items.reduce(
-        (best: Value, item) => best === null || compare(">", item, best) ? item : best,
-        null,
-      ),
+    run: (run, list) => extreme(list, ">", run),
   }),
   method({
     name: "min",
@@ -140,11 +158,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "item",
     doc: "The smallest item; none for an empty list.",
     example: `assert [4KiB, 512B].min() == 512B`,
-    run: (_run, list) =>
-      list.items.reduce(
-        (best: Value, item) => best === null || compare("<", item, best) ? item : best,
-        null,
-      ),
+    run: (run, list) => extreme(list, "<", run),
   }),
   method({
     name: "contains",
@@ -176,7 +190,10 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
     run(run, list) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
-      return list.items.toSorted((a, b) => compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0);
+      return list.items.toSorted((a, b) => {
+        run.work(2 * COMPARE_STEPS);
+        return compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0;
+      });
     },
   }),
   method({
@@ -186,8 +203,11 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     doc: "The items as text, with the separator between them.",
     example: `assert [1, 2].join(" and ") == "1 and 2"`,
     run(run, list, [separator]) {
-      const text = list.items.map((item) => formatValue(item, run)).join(separator);
-      run.chargeMemory(2 * text.length);
+      run.chargeMemory((CHARACTER_BYTES * separator.length + NEW_ITEM_BYTES) * list.items.length);
+      let text = "";
+      for (const [index, item] of list.items.entries()) {
+        text += index === 0 ? formatValue(item, run) : separator + formatValue(item, run);
+      }
       return text;
     },
   }),
@@ -211,12 +231,26 @@ export const LIST: TypeSpec<ListValue> = {
   methods: METHODS,
   format: (list, run) => formatValue(list, run),
   show: (list, run) =>
-    list.items.length === 0 ? ["[]"] : recordTable(list.items, run) ??
-      list.items.map((item, index) =>
-        clip(`${String(index).padStart(4)}  ${formatValue(item, run)}`, PICTURE_COLUMNS)
-      ),
+    list.items.length === 0
+      ? ["[]"]
+      : recordTable(list.items, run) ?? numberedLines(list.items, run),
   index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
 };
+
+/** Items one by one, as many as are wanted. */
+function* numberedLines(items: readonly Value[], run: Run): Generator<string> {
+  for (const [index, item] of items.entries()) {
+    run.work(FORMAT_STEPS);
+    yield clip(`${String(index).padStart(4)}  ${lineStart(item, run)}`, PICTURE_COLUMNS);
+  }
+}
+
+/** As much of a value as a line has room for. */
+function lineStart(item: Value, run: Run): string {
+  return typeof item === "string"
+    ? item.slice(0, PICTURE_COLUMNS)
+    : formatStart(item, run, PICTURE_COLUMNS).text;
+}
 
 /** Records that all have the same keys as a table; null for other items, or too wide a table. */
 function recordTable(items: readonly Value[], run: Run): string[] | null {
@@ -228,6 +262,7 @@ function recordTable(items: readonly Value[], run: Run): string[] | null {
   for (const item of items) {
     if (!(item instanceof RecordValue) || item.entries.size !== keys.length) return null;
     if (!keys.every((key) => item.entries.has(key))) return null;
+    run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * keys.length);
     rows.push(keys.map((key, column) => {
       const value = item.entries.get(key)!;
       isNumber[column] &&= typeof value === "number" || value instanceof Quantity ||

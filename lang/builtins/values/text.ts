@@ -1,9 +1,10 @@
 /** Strings and bytes: fields and methods. */
-import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
+import { CHARACTER_BYTES, LIST_BYTES, NEW_ITEM_BYTES, STEP_BYTES } from "../../values/limits.ts";
 import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { BytesValue } from "../../values/value.ts";
 import type { TypeSpec } from "../../values/spec.ts";
+import { occurrences } from "./text_search.ts";
 import { checkedIndex, checkedSlice } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
@@ -25,7 +26,11 @@ export const STRING: TypeSpec<string> = {
       result: "bool",
       doc: "True when the part occurs in it.",
       example: `assert "iova.alloc".contains("alloc")`,
-      run: (_run, text, [part]) => text.includes(part),
+      run(run, text, [part]) {
+        if (part === "") return true;
+        for (const _at of occurrences(text, part, run)) return true;
+        return false;
+      },
     }),
     textMethod({
       name: "starts_with",
@@ -33,7 +38,10 @@ export const STRING: TypeSpec<string> = {
       result: "bool",
       doc: "True when it begins with the part.",
       example: `assert "iova.alloc".starts_with("iova.")`,
-      run: (_run, text, [part]) => text.startsWith(part),
+      run(run, text, [part]) {
+        run.work(CHARACTER_BYTES * part.length / STEP_BYTES);
+        return text.startsWith(part);
+      },
     }),
     textMethod({
       name: "split",
@@ -42,9 +50,19 @@ export const STRING: TypeSpec<string> = {
       doc: "The parts between the separators.",
       example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,
       run(run, text, [separator]) {
-        const parts = text.split(separator);
-        run.chargeMemory(LIST_BYTES + 2 * text.length + NEW_ITEM_BYTES * parts.length);
-        return parts;
+        run.chargeMemory(LIST_BYTES + CHARACTER_BYTES * text.length);
+        if (separator === "") {
+          run.chargeMemory(NEW_ITEM_BYTES * text.length);
+          return text.split("");
+        }
+        const parts: string[] = [];
+        let start = 0;
+        for (const at of occurrences(text, separator, run)) {
+          run.chargeMemory(NEW_ITEM_BYTES);
+          parts.push(text.slice(start, at));
+          start = at + separator.length;
+        }
+        return [...parts, text.slice(start)];
       },
     }),
   ],

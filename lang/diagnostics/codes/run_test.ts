@@ -17,7 +17,7 @@ let state = iova_state()
 let m = dma_map_phys(ssd, buf.phys, 4KiB, bidirectional)
 `;
 
-const LIMITS = { ...DEFAULT_LIMITS, steps: 1_000_000, memoryBytes: 2 ** 26, outputLines: 100 };
+const LIMITS = { ...DEFAULT_LIMITS, steps: 1_000_000, memoryBytes: 2 ** 22, outputLines: 100 };
 
 /** Nothing in a script leads to them as it is: a million events, a clock, Ctrl-C, a bug of dmalab. */
 const NOT_SHOWN = ["E0805", "E0806", "E0807", "E0999"];

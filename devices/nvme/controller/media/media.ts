@@ -1,7 +1,8 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
 import type { Bytes } from "../../../../runtime/address.ts";
+import type { HostBudget } from "../../../../runtime/host_budget.ts";
 import type { ProtectionType } from "./protection.ts";
-import { type MemoryBudget, PatternStore } from "./pattern_store.ts";
+import { PatternStore } from "./pattern_store.ts";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;
@@ -17,7 +18,7 @@ export interface MediaOptions {
   readonly metadataBytes: Bytes;
   /** What the last 8 bytes of a block's metadata protect it with. Default none. */
   readonly protectionType?: ProtectionType;
-  readonly budget: MemoryBudget;
+  readonly budget: HostBudget;
 }
 
 export class Media {

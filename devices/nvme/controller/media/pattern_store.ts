@@ -12,7 +12,7 @@
  */
 import type { Bytes } from "../../../../runtime/address.ts";
 import { invariant } from "../../../../runtime/errno.ts";
-import { MemoryLimitError } from "../../../../runtime/memory/physical_memory.ts";
+import type { HostBudget } from "../../../../runtime/host_budget.ts";
 import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 
@@ -24,16 +24,9 @@ const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
 /** What a zeroed range is charged: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
-/** Bounds of the memory a run may use. */
-export interface MemoryBudget {
-  readonly limitBytes: Bytes;
-  /** Bytes already in use elsewhere. */
-  readonly touchedBytes: Bytes;
-}
-
 export class PatternStore {
   readonly capacityBytes: Bytes;
-  readonly #budget: MemoryBudget;
+  readonly #budget: HostBudget;
   /** Not written reads as all ones, zeroed or fresh. */
   readonly #ones: boolean;
   readonly #base: number;
@@ -46,10 +39,10 @@ export class PatternStore {
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
    * @param capacityBytes At most 2^52.
-   * @param budget What the store's own memory counts against, together with what is in use there.
+   * @param budget What the store's own memory is taken from.
    * @param ones What was not written, or was zeroed, reads as bytes of 0xff instead.
    */
-  constructor(tagHigh: number, capacityBytes: Bytes, budget: MemoryBudget, ones = false) {
+  constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget, ones = false) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
     invariant(capacityBytes <= 2 ** 52, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
@@ -146,8 +139,10 @@ export class PatternStore {
     }
     this.#zeroPart(offsetBytes, firstWhole * CHUNK_BYTES);
     this.#dropChunks(firstWhole, endWhole);
-    this.#charge(EXTENT_BYTES);
+    this.#budget.hold(EXTENT_BYTES);
+    const extents = this.#zeroed.count;
     this.#zeroed.add(firstWhole, endWhole);
+    this.#budget.release(EXTENT_BYTES * (extents + 1 - this.#zeroed.count));
     this.#zeroPart(endWhole * CHUNK_BYTES, end);
   }
 
@@ -165,19 +160,21 @@ export class PatternStore {
   }
 
   #dropChunks(first: number, end: number): void {
-    if (end - first < this.#written.size) {
+    const before = this.#written.size;
+    if (end - first < before) {
       for (let chunk = first; chunk < end; chunk++) this.#written.delete(chunk);
-      return;
+    } else {
+      for (const chunk of this.#written.keys()) {
+        if (chunk >= first && chunk < end) this.#written.delete(chunk);
+      }
     }
-    for (const chunk of this.#written.keys()) {
-      if (chunk >= first && chunk < end) this.#written.delete(chunk);
-    }
+    this.#budget.release(CHUNK_BYTES * (before - this.#written.size));
   }
 
   #chunkForWriting(chunk: number, whole: boolean): Uint8Array {
     const present = this.#written.get(chunk);
     if (present !== undefined) return present;
-    this.#charge(CHUNK_BYTES);
+    this.#budget.hold(CHUNK_BYTES);
     const bytes = new Uint8Array(CHUNK_BYTES);
     if (!whole && this.#ones) bytes.fill(0xff);
     else if (!whole && !this.#zeroed.has(chunk)) {
@@ -186,12 +183,6 @@ export class PatternStore {
     }
     this.#written.set(chunk, bytes);
     return bytes;
-  }
-
-  #charge(bytes: Bytes): void {
-    if (this.#budget.touchedBytes + this.storedBytes + bytes > this.#budget.limitBytes) {
-      throw new MemoryLimitError(this.#budget.limitBytes);
-    }
   }
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { MemoryLimitError } from "../../../../runtime/memory/physical_memory.ts";
+import { HostBudget, MemoryLimitError } from "../../../../runtime/host_budget.ts";
 import { PatternStore } from "./pattern_store.ts";
 
 const TAG = 0x5a00_0000;
-const plenty = { limitBytes: 2 ** 30, touchedBytes: 0 };
+const plenty = new HostBudget();
 const store = (capacityBytes = 2 ** 40) => new PatternStore(TAG, capacityBytes, plenty);
 
 /** What a fresh disk holds, computed the slow way (language.md: "A fresh disk holds …"). */
@@ -86,10 +86,17 @@ Deno.test("a part written over a zeroed range keeps zeros around it", () => {
 });
 
 Deno.test("written data counts against the budget, with what is in use elsewhere", () => {
-  const disk = new PatternStore(TAG, 2 ** 40, { limitBytes: 16384, touchedBytes: 8192 });
+  const budget = new HostBudget(16384);
+  budget.hold(8192);
+  const disk = new PatternStore(TAG, 2 ** 40, budget);
   disk.write(0, new Uint8Array(8192), 0, 8192);
   assertThrows(() => disk.write(8192, new Uint8Array(512), 0, 512), MemoryLimitError);
   disk.write(0, new Uint8Array(512), 0, 512);
+  assertEquals(budget.usedBytes, 16384);
+  // Chunks that are zeroed as a whole give their memory back, but for what says so.
+  disk.zero(0, 8192);
+  disk.zero(4096, 8192);
+  assertEquals(budget.usedBytes, 8192 + 32);
 });
 
 Deno.test("any sequence of writes and zeroing leaves what a plain array would hold", () => {

@@ -438,7 +438,7 @@ Deno.test("the driver of a pulled disk gives back rings and pools, and the check
   rig.machine.events.listen(({ fields }) => reports.push((fields as { class: string }).class), [
     "dma.report",
   ]);
-  const before = rig.machine.memory.touchedBytes;
+  const before = rig.machine.budget.usedBytes;
   assert(before > 0);
   rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 1);
   pull(rig);

@@ -1,0 +1,32 @@
+/** A run of nothing, for tests of what charges one. */
+import type { Run } from "../values/run.ts";
+
+/** What was charged. */
+export interface Spent {
+  steps: number;
+  bytes: number;
+}
+
+/** A run without a machine, whose limits are never come to. */
+export function runOf(): { readonly run: Run; readonly spent: Spent } {
+  const spent = { steps: 0, bytes: 0 };
+  const refuse = (): never => {
+    throw new Error("There is no machine");
+  };
+  const run: Run = {
+    get lab() {
+      return refuse();
+    },
+    get recorder() {
+      return refuse();
+    },
+    call: refuse,
+    print: refuse,
+    work: (steps) => void (spent.steps += steps),
+    chargeMemory: (bytes) => void (spent.bytes += bytes),
+    holdMemory: (bytes) => void (spent.bytes += bytes),
+    keepWhile: (_items, make) => make(),
+    siteSpan: () => null,
+  };
+  return { run, spent };
+}

@@ -1,0 +1,124 @@
+/**
+ * How much of the script's values there still is, asked when the limit of memory is come to.
+ *
+ * Whatever makes a value charges for it, and nothing tells when one is let go of. So the charges
+ * only say how much there can be at most; when that is as much as there may be, everything that the
+ * run can still come to is counted anew. The same run counts at the same places and finds the same.
+ */
+import type { HostBudget } from "../../runtime/host_budget.ts";
+import {
+  CLOSURE_BYTES,
+  ENTRY_BYTES,
+  ITEM_BYTES,
+  LIST_BYTES,
+  NEW_ITEM_BYTES,
+  RECORD_BYTES,
+} from "../values/limits.ts";
+import {
+  BytesValue,
+  Closure,
+  ListValue,
+  RecordValue,
+  type Value,
+  WalkedValue,
+} from "../values/value.ts";
+
+/** The part of the limit that has to be charged again before values are counted again. */
+const PART = 1 / 16;
+
+/** Texts of so many characters are counted once, however often they are held. */
+const LONG_CHARACTERS = 256;
+
+/** What a value costs in steps that is counted. */
+const COUNT_STEPS = 2;
+
+export class HeldValues {
+  /** Parts of what builtins are making. */
+  readonly #made: (readonly Value[])[] = [];
+  /** Bytes that were counted last. */
+  #countedBytes = 0;
+
+  constructor(readonly budget: HostBudget, readonly roots: () => Iterable<Value | undefined>) {
+    budget.onFull = () => this.#count();
+  }
+
+  keepWhile<T>(items: readonly Value[], make: () => T): T {
+    this.#made.push(items);
+    try {
+      return make();
+    } finally {
+      this.#made.pop();
+    }
+  }
+
+  #count(): void {
+    const { budget } = this;
+    // Nearly all of it is held: to look at each further byte would take for ever.
+    if (budget.valueBytes - this.#countedBytes < PART * budget.limitBytes) return;
+    const walk = new Walk();
+    for (const value of this.roots()) walk.add(value);
+    for (const items of this.#made) for (const value of items) walk.add(value);
+    this.#countedBytes = Math.min(budget.valueBytes, walk.bytes);
+    budget.valueBytes = this.#countedBytes;
+    budget.work(COUNT_STEPS * walk.count);
+  }
+}
+
+/** One walk over values that share parts: each part is counted once. */
+class Walk {
+  bytes = 0;
+  count = 0;
+  readonly #long = new Set<string>();
+  /** Items that are still to be walked, each with the next position. */
+  readonly #open: (readonly Value[])[] = [];
+  readonly #positions: number[] = [];
+
+  add(value: Value | undefined): void {
+    this.#visit(value);
+    for (let items = this.#open.at(-1); items !== undefined; items = this.#open.at(-1)) {
+      const at = this.#positions[this.#positions.length - 1]!++;
+      // The last one may be as deep as it likes.
+      if (at >= items.length - 1) {
+        this.#open.pop();
+        this.#positions.pop();
+      }
+      this.#visit(items[at]);
+    }
+  }
+
+  #visit(value: Value | undefined): void {
+    this.count++;
+    if (typeof value === "string") this.#addText(value);
+    if (typeof value !== "object" || value === null) return;
+    if (!(value instanceof WalkedValue)) {
+      this.bytes += NEW_ITEM_BYTES;
+      return;
+    }
+    if (value.walk === this) return;
+    value.walk = this;
+    if (value instanceof ListValue) {
+      this.bytes += LIST_BYTES + ITEM_BYTES * value.items.length;
+      this.#later(value.items);
+    } else if (value instanceof RecordValue) {
+      this.bytes += RECORD_BYTES + ENTRY_BYTES * value.entries.size;
+      this.#later([...value.entries.values()]);
+    } else if (value instanceof Closure) {
+      this.bytes += CLOSURE_BYTES + ITEM_BYTES * value.captured.length;
+      this.#later(value.captured);
+    } else if (value instanceof BytesValue) this.bytes += value.bytes.length;
+  }
+
+  #addText(text: string): void {
+    if (text.length >= LONG_CHARACTERS) {
+      if (this.#long.has(text)) return;
+      this.#long.add(text);
+    }
+    this.bytes += 2 * text.length;
+  }
+
+  #later(items: readonly Value[]): void {
+    if (items.length === 0) return;
+    this.#open.push(items);
+    this.#positions.push(0);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * What a run may take of the host that simulates it: memory and work.
+ *
+ * One account for everything that takes of either, whatever the layer: pages of the machine, tables
+ * of the simulator, values of a script, walks over what is large. Whoever does something whose cost
+ * depends on an argument says so here, before or while it does it; who set the limits hears of it
+ * after every {@linkcode LOOK_UNITS} units, however long a single call goes on.
+ */
+import type { Bytes } from "./address.ts";
+import { GIB } from "./address.ts";
+
+/** Units of work between two looks at the limits: a fraction of a millisecond. */
+export const LOOK_UNITS = 16_384;
+
+const DEFAULT_LIMIT_BYTES = 1 * GIB;
+
+/** More memory was asked for than this run may use; a limit of the simulator, not of the machine. */
+export class MemoryLimitError extends Error {
+  override readonly name = "MemoryLimitError";
+
+  constructor(readonly limitBytes: Bytes) {
+    super(`Cannot touch more memory: ${limitBytes} bytes are in use, and that is the limit`);
+  }
+}
+
+export class HostBudget {
+  /** Bytes that machines hold: pages that were touched, tables, what is remembered of requests. */
+  heldBytes: Bytes = 0;
+  /** Bytes of a script's values; less than was ever taken when they were counted anew. */
+  valueBytes: Bytes = 0;
+  /**
+   * Looks at the limits of work and time; throws when there is nothing left. It takes the work that
+   * was done with {@linkcode takeWork}.
+   */
+  onLook: (() => void) | null = null;
+  /** Counts anew what values there still are, before memory is refused. */
+  onFull: (() => void) | null = null;
+  #workUnits = 0;
+
+  /** @param limitBytes Most bytes of {@linkcode usedBytes}. */
+  constructor(public limitBytes: Bytes = DEFAULT_LIMIT_BYTES) {}
+
+  /** All that is in use. */
+  get usedBytes(): Bytes {
+    return this.heldBytes + this.valueBytes;
+  }
+
+  /** Bytes that are left. */
+  get leftBytes(): Bytes {
+    return Math.max(0, this.limitBytes - this.usedBytes);
+  }
+
+  /**
+   * Takes memory for a machine.
+   * @throws {MemoryLimitError} When it would exceed the limit; nothing is taken then.
+   */
+  hold(sizeBytes: Bytes): void {
+    if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
+    this.heldBytes += sizeBytes;
+  }
+
+  /** Gives memory of a machine back. */
+  release(sizeBytes: Bytes): void {
+    this.heldBytes -= sizeBytes;
+  }
+
+  /** Whether so much more may be used, once what nobody holds any more is no longer counted. */
+  fits(sizeBytes: Bytes): boolean {
+    if (this.usedBytes + sizeBytes <= this.limitBytes) return true;
+    this.onFull?.();
+    return this.usedBytes + sizeBytes <= this.limitBytes;
+  }
+
+  /**
+   * Says that work is done: a unit is some 10 ns of the host's time, about one simple instruction of
+   * a script.
+   *
+   * @throws Whatever {@linkcode onLook} throws: the run is to stop.
+   */
+  work(units: number): void {
+    this.#workUnits += units;
+    if (this.#workUnits >= LOOK_UNITS) this.onLook?.();
+  }
+
+  /** The work since this was asked last. */
+  takeWork(): number {
+    const units = this.#workUnits;
+    this.#workUnits = 0;
+    return units;
+  }
+}
