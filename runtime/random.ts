@@ -1,3 +1,8 @@
+import { InvariantError } from "./errno.ts";
+
+/** Integers are exact up to here. */
+const MOST = 2 ** 53;
+
 /**
  * The machine's only source of randomness: a small seeded generator that can be saved and restored.
  *
@@ -30,6 +35,8 @@ export class Random {
 
   /** A uniformly chosen integer from 0 to `limit - 1`; `limit` may be anything from 1 to 2^53. */
   below(limit: number): number {
+    // Beyond, no draw would ever be kept.
+    if (!(limit >= 1 && limit <= MOST)) throw new InvariantError(`Cannot draw below ${limit}`);
     if (limit <= 2 ** 32) {
       // Rejection keeps every value equally likely; at most half of all draws are thrown away.
       const bound = 2 ** 32 - (2 ** 32 % limit);
@@ -41,6 +48,17 @@ export class Random {
     let draw = this.#next53();
     while (draw >= bound) draw = this.#next53();
     return draw % limit;
+  }
+
+  /** A uniformly chosen integer from `first` to `end - 1`, all of them below 2^53 in either direction. */
+  between(first: number, end: number): number {
+    if (end - first < MOST) return first + this.below(end - first);
+    // There are more of them than a number counts exactly; at most half of all draws are thrown away.
+    for (;;) {
+      const sign = this.nextU32() % 2 === 0 ? 0 : MOST;
+      const draw = this.#next53() - sign;
+      if (draw >= first && draw < end) return draw;
+    }
   }
 
   #next53(): number {

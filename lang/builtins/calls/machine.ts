@@ -3,7 +3,7 @@ import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
 import { PRICES } from "../things/prices.ts";
-import { rangeItem } from "../values/list.ts";
+import { rangeValue } from "../values/list.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
@@ -47,7 +47,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       if (end <= first) {
         throw new ScriptError("E0919", "Cannot choose from a range without numbers");
       }
-      return rangeItem(range, run.lab.machine.random.below(end - first));
+      return rangeValue(range, run.lab.machine.random.between(first, end));
     },
   }),
 ];

@@ -276,8 +276,12 @@ function recordTable(items: readonly Value[], run: Run): string[] | null {
 
 /** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
 export function rangeItem(range: RangeValue, offset: number): Value {
-  const number = range.first + offset;
-  return range.kind === "int" ? number : new Quantity(range.kind, number);
+  return rangeValue(range, range.first + offset);
+}
+
+/** A number as a value of a range's kind. */
+export function rangeValue({ kind }: RangeValue, number: number): Value {
+  return kind === "int" ? number : new Quantity(kind, number);
 }
 
 /** True when a number lies in a range; an int fits a range of any kind. */

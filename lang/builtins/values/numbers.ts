@@ -6,7 +6,7 @@ import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { TypeSpec } from "../../values/spec.ts";
-import { rangeContains, rangeItem } from "./list.ts";
+import { rangeContains, rangeItem, rangeValue } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -54,7 +54,7 @@ export const RANGE: TypeSpec<RangeValue> = {
     first: f.any("The first number.", (range) => rangeItem(range, 0)),
     end: f.any(
       "The first number behind the range.",
-      (range) => rangeItem(range, range.end - range.first),
+      (range) => rangeValue(range, range.end),
     ),
     length: f.any("How many numbers it has; for addresses the size.", (range) => {
       const length = Math.max(0, range.end - range.first);

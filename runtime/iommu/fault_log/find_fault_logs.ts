@@ -30,7 +30,15 @@ const TOLD = /\bevent: [CEF]_/i;
 /** The faults of a log, in its order; those that cannot be read are among them. */
 export function findFaultLogs(log: string): FoundFaultLog[] {
   const found: FoundFaultLog[] = [];
-  const starts = [...log.matchAll(BEGINNING)].map(({ index }) => lineStart(log, index));
+  let lineStart = 0;
+  let read = 0;
+  const starts = [...log.matchAll(BEGINNING)].map(({ index }) => {
+    // Only what lies between: a log may be one line.
+    const lineEnd = log.slice(read, index).lastIndexOf("\n");
+    if (lineEnd >= 0) lineStart = read + lineEnd + 1;
+    read = index;
+    return lineStart;
+  });
   const distinct = starts.filter((start, index) => start !== starts[index - 1]);
   let line = 1;
   let counted = 0;
@@ -68,10 +76,6 @@ function ownLines(text: string): string {
 function makerOf(line: string): string | null {
   const maker = MAKER.exec(line)?.[1]?.toLowerCase() ?? null;
   return maker === "intr-remap" ? "dmar" : maker;
-}
-
-function lineStart(log: string, index: number): number {
-  return log.lastIndexOf("\n", index) + 1;
 }
 
 function lineEnds(text: string): number {

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { decodeFaultLog } from "./decode_fault_log.ts";
 import { findFaultLogs } from "./find_fault_logs.ts";
 import { formatSource } from "./pci_source.ts";
 
@@ -91,6 +92,18 @@ Deno.test("two SMMUs whose words are mixed are read each from its own", () => {
     read.ok ? read.fault.address?.low : null
   );
   assertEquals(addresses, [0x2000, 0x1000]);
+});
+
+Deno.test("a log of blanks, or of one line of beginnings, is read in time that grows with its length", () => {
+  const blanks = " ".repeat(500_000);
+  for (
+    const text of [`DMAR: [${blanks}`, `DMAR: ${blanks}[DMA Read${blanks}`, `AMD-Vi${blanks}[`]
+  ) {
+    assertEquals(decodeFaultLog(text).ok, false);
+    assertEquals(findFaultLogs(text).every(({ read }) => !read.ok), true);
+  }
+  assertEquals(findFaultLogs("event: C_ ".repeat(50_000)).length, 1);
+  assertEquals(findFaultLogs(`event 0x1 received ${"client:".repeat(70_000)}`).length, 1);
 });
 
 Deno.test("lines of SMMUv1 and SMMUv2 are named as what is not read, and VT-d's oldest form is read", () => {

@@ -144,7 +144,7 @@ function classFlag(value: number): string[] {
 
 /** The client in a decoded line behind the words, when it is about the same stream. */
 function clientAfter(cursor: LogCursor, streamId: number): LoggedSource | null {
-  const line = cursor.find(/\bclient:\s*(\S+)\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
+  const line = cursor.find(/\bclient:\s*(\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
   if (line === null || parseInt(line[2]!, 16) !== streamId) return null;
   return clientSource(line, cursor);
 }

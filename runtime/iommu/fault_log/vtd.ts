@@ -16,8 +16,7 @@ import { vtdReason } from "./vtd_reasons.ts";
 import { digitCount, HEX_DIGITS, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "VT-d specification, appendix A";
-const KIND =
-  /\[?\s*(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
+const KIND = /(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
 const ADDRESS = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 /** A PASID has 20 bits; older releases print all ones where there is none. */
 const PASIDS = 2 ** 20;
