@@ -6,13 +6,14 @@ export const RUN_CODES = {
     title: "too many steps",
     explanation:
       "A script may execute only so many instructions, so that a loop without an end stops by itself. " +
-      "Calls and the machine's activities count for more than a plain statement.",
+      "Calls, the machine's activities, and whatever walks a large value count for more than a plain statement.",
     example: "while true { }     # stops with E0801",
   },
   E0802: {
     title: "too much memory",
     explanation:
-      "Lists, strings, bytes and the simulated memory a script touches are limited together.",
+      "Lists, strings and bytes that a script holds, and what its machines take of the host, are limited together. " +
+      "What it lets go of is given back.",
     example: 'let text = "x"\nwhile true { text = "{text}{text}" }     # stops with E0802',
   },
   E0803: {
