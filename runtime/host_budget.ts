@@ -4,13 +4,13 @@
  * One account for everything that takes of either, whatever the layer: pages of the machine, tables
  * of the simulator, values of a script, walks over what is large. Whoever does something whose cost
  * depends on an argument says so here, before or while it does it; who set the limits hears of it
- * after every {@linkcode LOOK_UNITS} units, however long a single call goes on.
+ * after every so many units, however long a single call goes on.
  */
 import type { Bytes } from "./address.ts";
 import { GIB } from "./address.ts";
 
 /** Units of work between two looks at the limits: a fraction of a millisecond. */
-export const LOOK_UNITS = 16_384;
+const LOOK_UNITS = 16_384;
 
 const DEFAULT_LIMIT_BYTES = 1 * GIB;
 

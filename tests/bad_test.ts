@@ -41,7 +41,7 @@ const REGISTRY: Registry = {
 /** Small limits, so that reaching one takes no time. */
 const LIMITS = {
   steps: 2_000_000,
-  memoryBytes: 2 ** 24,
+  memoryBytes: 2 ** 22,
   depth: 100,
   events: 3_000,
   outputLines: 50,

@@ -14,6 +14,7 @@ import {
   NEW_ITEM_BYTES,
   RECORD_BYTES,
 } from "../values/limits.ts";
+import type { Walk as Walked } from "./collections.ts";
 import {
   BytesValue,
   Closure,
@@ -32,13 +33,23 @@ const LONG_CHARACTERS = 256;
 /** What a value costs in steps that is counted. */
 const COUNT_STEPS = 2;
 
+/** Where values are that a run can still come to. */
+interface ValueHolder {
+  /** What lies above the top is held too, until it is written over. */
+  readonly stack: readonly (Value | undefined)[];
+  readonly globals: readonly (Value | undefined)[];
+  readonly walks: readonly (Walked | undefined)[];
+  readonly branches: { readonly known: ReadonlyMap<number, Value> };
+  readonly result: Value;
+}
+
 export class HeldValues {
   /** Parts of what builtins are making. */
   readonly #made: (readonly Value[])[] = [];
   /** Bytes that were counted last. */
   #countedBytes = 0;
 
-  constructor(readonly budget: HostBudget, readonly roots: () => Iterable<Value | undefined>) {
+  constructor(readonly budget: HostBudget, readonly holder: ValueHolder) {
     budget.onFull = () => this.#count();
   }
 
@@ -56,12 +67,20 @@ export class HeldValues {
     // Nearly all of it is held: to look at each further byte would take for ever.
     if (budget.valueBytes - this.#countedBytes < PART * budget.limitBytes) return;
     const walk = new Walk();
-    for (const value of this.roots()) walk.add(value);
+    for (const value of rootsOf(this.holder)) walk.add(value);
     for (const items of this.#made) for (const value of items) walk.add(value);
     this.#countedBytes = Math.min(budget.valueBytes, walk.bytes);
     budget.valueBytes = this.#countedBytes;
     budget.work(COUNT_STEPS * walk.count);
   }
+}
+
+function* rootsOf(holder: ValueHolder): Generator<Value | undefined> {
+  yield* holder.stack;
+  yield* holder.globals;
+  yield* holder.branches.known.values();
+  for (const walk of holder.walks) yield walk?.source;
+  yield holder.result;
 }
 
 /** One walk over values that share parts: each part is counted once. */

@@ -104,7 +104,7 @@ export class Vm implements LoopVm, SideRun {
     this.steps = limits.steps;
     this.#budget = world.budget;
     this.#budget.onLook = () => this.#look();
-    this.#held = new HeldValues(this.#budget, () => this.#roots());
+    this.#held = new HeldValues(this.#budget, this);
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }
 
@@ -460,16 +460,6 @@ export class Vm implements LoopVm, SideRun {
     this.countWork();
     this.watch?.check();
     if (this.steps < -SLICE_STEPS) throw this.tooManySteps();
-  }
-
-  /** Where values are that the run can still come to. */
-  *#roots(): Generator<Value | undefined> {
-    // What lies above the top of the stack is held too, until it is written over.
-    yield* this.stack;
-    yield* this.globals;
-    yield* this.branches.known.values();
-    for (const walk of this.walks) yield walk?.source;
-    yield this.result;
   }
 
   /** Runs until the frame above `floor` returns. */
