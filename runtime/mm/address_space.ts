@@ -255,10 +255,7 @@ export class AddressSpace {
     const change = { start, end, event: "unmap", reason: "remap" } as const;
     const moved = this.#change(change, () => {
       this.#splitEnds(start, end, "remap");
-      const first = pageOf(start);
-      for (let page = first; page < pageOf(end); page++) {
-        this.#pages.move(page, pageOf(to) + page - first);
-      }
+      this.#pages.moveAll(pageOf(start), pageOf(end), pageOf(to));
     });
     if (moved !== 0) return moved;
     const part = this.#areas.at(start)!;

@@ -150,8 +150,14 @@ export class ProcessPages {
     this.#source.copy(from, to);
   }
 
-  /** Lets another page lead where this one does, and takes it away here. */
-  move(from: number, to: number): void {
+  /** Lets pages from `to` on lead where those between two pages do, and takes them away here. */
+  moveAll(first: number, end: number, to: number): void {
+    const pages = this.#numbers(this.#pages, first, end);
+    const swapped = this.#numbers(this.#swapped, first, end);
+    for (const page of new Set([...pages, ...swapped])) this.#move(page, to + page - first);
+  }
+
+  #move(from: number, to: number): void {
     const mapped = this.#pages.get(from);
     const saved = this.#swapped.get(from);
     if (saved !== undefined) this.#swapped.set(to, saved);

@@ -28,8 +28,11 @@ const LIMITS = {
   timeMs: PATIENCE_MS,
 };
 
-/** Words that no text of dmalab has: each is a value of the host that nobody meant to print. */
-const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! pointer)|\[object \w+\]/;
+/**
+ * Words that no text of dmalab has: each is a value of the host that nobody meant to print. Null
+ * pointers are the kernel's; a long line may be cut in the middle of them.
+ */
+const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! po)|\[object \w+\]/;
 
 export interface CallTally {
   /** How often each builtin was called, and how often that gave something. */

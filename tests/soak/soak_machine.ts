@@ -1,0 +1,173 @@
+/** One machine of the soak: a disk, memory for its requests, and what must be as before at rest. */
+import { buildLab, type Lab } from "../../devices/lab.ts";
+import type { Io } from "../../devices/nvme/io.ts";
+import type { DiskOp, NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import { caseConfig, PEER_BYTES } from "../../instruments/hunt/case_machine.ts";
+import type { HuntMachine, HuntRelease } from "../../instruments/hunt/hunt_case.ts";
+import type { BioVec } from "../../runtime/block/bio.ts";
+import { Plug } from "../../runtime/block/plug.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
+import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { Random } from "../../runtime/random.ts";
+
+/** Memory of requests under way lies in places of this size, from here on. */
+const PLACE_BASE = GIB;
+const PLACE_BYTES = MIB;
+/** Requests that are under way together. */
+const MOST_IN_FLIGHT = 16;
+/** Scattered pages of the largest requests. */
+const MOST_PIECES = 64;
+/** Blocks of the disk that are read and written: what it stores is bounded by them. */
+const BLOCKS_USED = 1024;
+/** A driver loses patience after 30 s, once for a command and once for its abort. */
+const STEP_NS = 1e9;
+const MOST_STEPS = 400;
+/** Which of the passings of a point fail. */
+const MOST_NTH = 8;
+
+/** What is held. */
+export interface Held {
+  /** Mappings of all devices. */
+  readonly mappings: number;
+  readonly bounceSlots: number;
+  /** Blocks of the descriptor pools that requests have. */
+  readonly descriptors: number;
+}
+
+/** What is done to a machine while requests are under way. */
+export type Blow = "none" | "failure" | "reset" | "removal";
+
+export class SoakMachine {
+  readonly machine: Machine;
+  readonly disk: NvmeDisk;
+  readonly #random: Random;
+  readonly #peerBase: number | null;
+  /** How often a point failed that was told to. */
+  failures = 0;
+
+  constructor(spec: HuntMachine, release: HuntRelease, random: Random) {
+    const lab = buildLab(caseConfig(spec, release));
+    this.machine = lab.machine;
+    this.disk = lab.device("ssd", "nvme").disk;
+    // Nobody asks after a command that is done.
+    this.disk.driver.keepCommands = false;
+    this.#random = random;
+    this.#peerBase = spec.peer === "none" ? null : peerMemoryOf(lab);
+  }
+
+  /** Whether it takes requests. */
+  get isLive(): boolean {
+    return this.disk.driver.state === "live";
+  }
+
+  get held(): Held {
+    const { iommu, swiotlb } = this.machine;
+    return {
+      mappings: iommu.liveMappings,
+      bounceSlots: swiotlb.usedSlots,
+      descriptors: this.disk.driver.usedDescriptors,
+    };
+  }
+
+  /** Ranges of IO addresses that are in use or in a cache. */
+  get ioRanges(): number {
+    return this.machine.iommu.domains.reduce((sum, { iova }) => sum + iova.ranges.count, 0);
+  }
+
+  /**
+   * Runs a few requests to their end.
+   * @returns Them, each done.
+   */
+  batch(blow: Blow): readonly Io[] {
+    const { machine } = this;
+    const random = this.#random;
+    const fault = blow === "failure" ? this.#anyFault() : null;
+    if (fault !== null) machine.armFault(fault);
+    const plug = random.below(4) === 0 ? new Plug<NvmeRequest>() : null;
+    const ios: Io[] = [];
+    for (let left = random.below(MOST_IN_FLIGHT); left >= 0; left--) {
+      ios.push(this.#submit(left, plug));
+    }
+    plug?.flush();
+    if (blow === "reset" || blow === "removal") this.#strike(blow);
+    this.#settle(ios);
+    if (fault !== null) {
+      machine.disarmFault(fault);
+      this.failures += fault.fired;
+    }
+    return ios;
+  }
+
+  #anyFault(): ArmedFault {
+    const random = this.#random;
+    const nth = 1 + random.below(MOST_NTH);
+    return new ArmedFault(random.below(FAULT_POINTS.length), nth, nth);
+  }
+
+  /** In the middle of what is under way. */
+  #strike(blow: "reset" | "removal"): void {
+    for (let left = this.#random.below(24); left > 0; left--) this.machine.runNextActivity();
+    if (!this.isLive) return;
+    if (blow === "reset") this.disk.driver.reset();
+    else this.disk.driver.remove();
+  }
+
+  #submit(place: number, plug: Plug<NvmeRequest> | null): Io {
+    const { disk } = this;
+    const random = this.#random;
+    const draw = random.below(100);
+    const lba = random.below(BLOCKS_USED);
+    const queue = 1 + random.below(disk.queueCount);
+    const held = plug === null ? {} : { plug };
+    if (draw < 2) return disk.submit("flush", { queue, ...held });
+    if (draw < 5) {
+      const op: DiskOp = draw < 4 ? "write_zeroes" : "discard";
+      const sizeBytes = (1 + random.below(64)) * disk.blockSizeBytes;
+      return disk.submit(op, { lba, sizeBytes, queue, ...held });
+    }
+    const buffer = { segments: this.#memory(place) };
+    if (draw < 8) {
+      const blocks = buffer.segments.reduce((sum, each) => sum + each.sizeBytes, 0) /
+        disk.blockSizeBytes;
+      const dwords = { 10: lba, 12: Math.max(0, Math.ceil(blocks) - 1) };
+      return disk.passthrough({ opcode: 1 + random.below(2), buffer, dwords, queue });
+    }
+    return disk.submit(draw < 54 ? "read" : "write", { lba, buffer, queue, ...held });
+  }
+
+  /** Memory of one request: one run, or pages that lie apart; small ones are most frequent. */
+  #memory(place: number): BioVec[] {
+    const random = this.#random;
+    const isPeer = this.#peerBase !== null && random.below(4) === 0;
+    const base = (isPeer ? this.#peerBase! : PLACE_BASE) + place * PLACE_BYTES;
+    const blockBytes = this.disk.blockSizeBytes;
+    const kind = random.below(100);
+    if (kind < 84) {
+      const blocks = 1 + random.below(kind < 81 ? 8 : 128);
+      const offset = blockBytes * random.below(8);
+      return [{ phys: base + offset as PhysAddr, sizeBytes: blocks * blockBytes }];
+    }
+    const pieces = 2 + random.below(kind < 98 ? 6 : MOST_PIECES - 2);
+    return Array.from({ length: pieces }, (_, index) => ({
+      phys: base + (index * 2 + random.below(2)) * PAGE_SIZE_BYTES as PhysAddr,
+      sizeBytes: PAGE_SIZE_BYTES,
+    }));
+  }
+
+  #settle(ios: readonly Io[]): void {
+    for (let step = 0; step < MOST_STEPS; step++) {
+      while (this.machine.runNextActivity());
+      if (ios.every(({ done }) => done)) return;
+      this.machine.advance(STEP_NS);
+    }
+    throw new Error(`${ios.filter(({ done }) => !done).length} requests never end`);
+  }
+}
+
+function peerMemoryOf({ devices, topology }: Lab): number | null {
+  const peer = devices.get("peer");
+  const memory = peer === undefined ? null : topology.peerMemory(peer.function);
+  return memory?.alloc(PEER_BYTES) ?? null;
+}

@@ -1,0 +1,25 @@
+/** A part of `deno task soak`, small enough for every run of the tests. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { soak, type SoakPoint } from "./soak/soak.ts";
+
+const REQUESTS = 6_000;
+
+Deno.test(`${REQUESTS} requests with failures and resets come to the same twice, and leave nothing`, () => {
+  const points: SoakPoint[] = [];
+  const one = soak({ requests: REQUESTS, seed: 3, onPoint: (point) => points.push(point) });
+  assertEquals(points.length, 10);
+  for (const { held } of points) {
+    assertEquals(held, { mappings: 0, bounceSlots: 0, descriptors: 0 });
+  }
+  assert(one.requests >= REQUESTS && one.requests < REQUESTS + 16, `${one.requests} requests`);
+  assert(one.well > REQUESTS * 0.9, `only ${one.well} ended well`);
+  assert(one.failures > 5 && one.resets > 0, `${one.failures} failures, ${one.resets} resets`);
+  assertEquals(soak({ requests: REQUESTS, seed: 3 }), one);
+  assert(soak({ requests: REQUESTS, seed: 4 }).digest !== one.digest);
+});
+
+Deno.test("a soak says what is held that was not before", () => {
+  const leak = () =>
+    soak({ requests: 500, seed: 3, onBatch: ({ machine }) => machine.iommu.liveMappings++ });
+  assertThrows(leak, Error, "1 mappings are held, and 0 were");
+});
