@@ -2,7 +2,7 @@
  * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
-import { bold as boldText, cyan } from "@std/fmt/colors";
+import { painter, type Role } from "../lang/render/paint.ts";
 
 export interface MarkdownOptions {
   /** Columns to wrap at. */
@@ -210,19 +210,17 @@ function wrap(text: Text, columns: number): Text[] {
   return lines;
 }
 
-const STYLES: Readonly<Record<Style, (text: string) => string>> = {
-  plain: (text) => text,
-  code: cyan,
-  strong: boldText,
-};
+const ROLES: Readonly<Record<Exclude<Style, "plain">, Role>> = { code: "iommu", strong: "strong" };
 
 function draw(text: Text, { colour }: MarkdownOptions): string {
   if (!colour) return text.map(({ char }) => char).join("");
+  const paint = painter(colour);
   let out = "";
   for (let start = 0, end = 0; start < text.length; start = end) {
     const { style } = text[start]!;
     while (end < text.length && text[end]!.style === style) end++;
-    out += STYLES[style](text.slice(start, end).map(({ char }) => char).join(""));
+    const part = text.slice(start, end).map(({ char }) => char).join("");
+    out += style === "plain" ? part : paint(ROLES[style], part);
   }
   return out;
 }

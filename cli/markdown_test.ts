@@ -56,7 +56,9 @@ Deno.test("renderMarkdown() keeps code as it stands and drops the marks of text"
   assertEquals(renderMarkdown(lines, plain), ["A fine title", "", "    x = **1**"]);
 });
 
-Deno.test("renderMarkdown() colours only when asked, and never against NO_COLOR", () => {
-  const [line] = renderMarkdown(["see `this`"], { columns: 40, colour: true });
-  assertEquals(line!.includes("\x1b["), !Deno.noColor);
+Deno.test("renderMarkdown() colours code and what is strong, and only when asked", () => {
+  const lines = ["see `this`, **now**"];
+  const coloured = ["see \x1b[36mthis\x1b[0m, \x1b[1mnow\x1b[0m"];
+  assertEquals(renderMarkdown(lines, { columns: 40, colour: true }), coloured);
+  assertEquals(renderMarkdown(lines, plain), ["see this, now"]);
 });

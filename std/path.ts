@@ -1,15 +1,6 @@
-/** Path functions of the Deno standard library, typed (see `assert.ts` for why this file exists). */
-// @ts-types="./path.d.ts"
-export {
-  basename,
-  dirname,
-  extname,
-  fromFileUrl,
-  isAbsolute,
-  join,
-  normalize,
-  relative,
-  resolve,
-  SEPARATOR,
-  toFileUrl,
-} from "deno-std/path/mod.js";
+/**
+ * Path functions of Node's own library, which Deno and Node bring along: nothing is downloaded for
+ * them. Where the original registry of Deno's library is at hand, point `@std/path` at it.
+ */
+export { dirname, join, normalize, relative } from "node:path";
+export { fileURLToPath as fromFileUrl, pathToFileURL as toFileUrl } from "node:url";

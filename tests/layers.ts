@@ -53,7 +53,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   lang: { layers: ["devices", "runtime"], packages: ["chevrotain", "fast-check", "prettier/doc"] },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
-  std: { layers: [], packages: ["deno-std/"] },
+  std: { layers: [], packages: ["deno-std/", "node:"] },
 };
 
 /** What any test file may use besides what its layer may. */

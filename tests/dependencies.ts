@@ -1,0 +1,70 @@
+/** What the project takes from npm: what deno.json asks for, and what deno.lock pins. */
+import { join } from "@std/path";
+import { ROOT } from "./source_text.ts";
+
+/** A package of the lock file. */
+export interface LockedPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Hash of what is downloaded. */
+  readonly integrity: string;
+  /** Names of the packages that it needs. */
+  readonly needs: readonly string[];
+}
+
+export interface Dependencies {
+  /** Specifiers of deno.json, in their order. */
+  readonly asked: readonly string[];
+  /** Specifiers of the lock file. */
+  readonly locked: readonly string[];
+  readonly packages: readonly LockedPackage[];
+}
+
+/** The parts of both files that count here. */
+interface Config {
+  readonly imports: Readonly<Record<string, string>>;
+}
+interface Lock {
+  readonly specifiers: Readonly<Record<string, string>>;
+  readonly npm: Readonly<
+    Record<string, { readonly integrity?: string; readonly dependencies?: readonly string[] }>
+  >;
+}
+
+/** The package's own name for itself, by which scenarios are started. */
+const OWN = /^npm:\/?dmalab@/;
+
+/** An exact version of a package, in a specifier that may go on to a file of it. */
+export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.]+)?)(?:\/.*)?$/;
+
+/** Reads both files. */
+export function readDependencies(): Dependencies {
+  const { imports } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as Config;
+  const lock = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.lock"))) as Lock;
+  return {
+    asked: Object.values(imports).filter((target) =>
+      target.startsWith("npm:") && !OWN.test(target)
+    ),
+    locked: Object.keys(lock.specifiers),
+    packages: Object.entries(lock.npm).map(([key, { dependencies = [], integrity = "" }]) => {
+      const at = key.lastIndexOf("@");
+      // What stands behind `_` tells copies for different peers apart.
+      const version = key.slice(at + 1).split("_")[0]!;
+      const needs = dependencies.map((each) => each.replace(/(?<=.)@.*$/, ""));
+      return { name: key.slice(0, at), version, integrity, needs };
+    }),
+  };
+}
+
+/** The packages of deno.json that one comes with, itself among them. */
+export function broughtBy(name: string, { asked, packages }: Dependencies): readonly string[] {
+  const roots = asked.map((specifier) => specifier.match(EXACT)?.[1] ?? specifier);
+  const reaches = (from: string, seen: Set<string>): boolean => {
+    if (from === name) return true;
+    if (seen.has(from)) return false;
+    seen.add(from);
+    const needs = packages.find((each) => each.name === from)?.needs ?? [];
+    return needs.some((next) => reaches(next, seen));
+  };
+  return [...new Set(roots)].filter((root) => reaches(root, new Set()));
+}

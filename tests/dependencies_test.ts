@@ -1,0 +1,90 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { join, relative } from "@std/path";
+import { broughtBy, type Dependencies, EXACT, readDependencies } from "./dependencies.ts";
+import { runDeno } from "./deno_process.ts";
+import {
+  licenceRows,
+  LICENCES_PAGE,
+  licencesBelow,
+  readLicences,
+  WELCOME,
+  withLicences,
+} from "./licences.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
+
+const dependencies = readDependencies();
+const SOURCES = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "std", "tests"];
+
+Deno.test("every package that deno.json asks for has an exact version", () => {
+  assertEquals(dependencies.asked.filter((specifier) => !EXACT.test(specifier)), []);
+  assert(dependencies.asked.length >= 8);
+});
+
+Deno.test("every package is pinned by a hash of what is downloaded, those behind it too", () => {
+  const pinned = (specifier: string) => specifier.replace(EXACT, "npm:$1@$2");
+  assertEquals(
+    dependencies.locked.toSorted(),
+    [...new Set(dependencies.asked.map(pinned))].toSorted(),
+  );
+  const loose = dependencies.packages.filter(({ integrity }) =>
+    !/^sha512-[\w+/]{86}==$/.test(integrity)
+  );
+  assertEquals(loose.map(({ name }) => name), []);
+  const known = new Set(dependencies.packages.map(({ name }) => name));
+  const needed = dependencies.packages.flatMap(({ needs }) => needs);
+  assertEquals(needed.filter((name) => !known.has(name)), []);
+});
+
+Deno.test("no source names a package by itself: deno.json is the one place", () => {
+  const strays = SOURCES.flatMap((folder) => filesBelow(join(ROOT, folder)))
+    .filter((path) => path.endsWith(".ts"))
+    .filter((path) =>
+      /^\s*(?:import|export)\b[^"'`\n]*["'](?:npm:|jsr:|https?:)/m.test(Deno.readTextFileSync(path))
+    );
+  assertEquals(strays.map((path) => relative(ROOT, path)), []);
+});
+
+Deno.test("tasks start with the permissions that they need", () => {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as {
+    tasks: Record<string, string>;
+  };
+  const unbounded = Object.entries(tasks).filter(([, command]) =>
+    /(?:^| )(?:-A|--allow-all)(?: |$)/.test(command)
+  );
+  assertEquals(unbounded, []);
+});
+
+Deno.test("the page lists every package of the lock file, each under a licence that is welcome", () => {
+  const rows = readLicences(Deno.readTextFileSync(LICENCES_PAGE));
+  const listed = rows.map(({ name, version }) => `${name} ${version}`);
+  assertEquals(listed, dependencies.packages.map(({ name, version }) => `${name} ${version}`));
+  assertEquals(rows.filter(({ licence }) => !WELCOME.has(licence)), []);
+});
+
+Deno.test("the page says of each package that is at hand what the package says", async () => {
+  const { output } = await runDeno(["info", "--json"], { folder: ROOT });
+  const licenceOf = licencesBelow((JSON.parse(output) as { npmCache: string }).npmCache);
+  const rows = readLicences(Deno.readTextFileSync(LICENCES_PAGE));
+  for (const { broughtBy: by, licence, name, version } of rows) {
+    assertEquals(licenceOf(name, version) ?? licence, licence, name);
+    const roots = broughtBy(name, dependencies).filter((root) => root !== name);
+    assertEquals(by, roots.join(", ") || "dmalab", name);
+  }
+  // What these tests themselves run with is at hand.
+  assert(rows.some(({ name, version }) => licenceOf(name, version) !== null));
+});
+
+Deno.test("licenceRows() follows who needs whom, and refuses to guess a licence", () => {
+  const two: Dependencies = {
+    asked: ["npm:/upper@1.0.0/"],
+    locked: ["npm:upper@1.0.0"],
+    packages: [
+      { name: "lower", version: "2.0.0", integrity: "", needs: [] },
+      { name: "upper", version: "1.0.0", integrity: "", needs: ["lower"] },
+    ],
+  };
+  const rows = licenceRows(two, () => "MIT");
+  assertEquals(rows.map((row) => row.broughtBy), ["upper", "dmalab"]);
+  assertEquals(readLicences(withLicences("# Page\n", rows)), rows);
+  assertThrows(() => licenceRows(two, () => null), Error, "lower 2.0.0 is not downloaded");
+});

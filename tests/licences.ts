@@ -1,0 +1,83 @@
+/** The licences of what the project takes from npm, as a table of docs/dependencies.md. */
+import { join } from "@std/path";
+import { broughtBy, type Dependencies } from "./dependencies.ts";
+import { ROOT } from "./source_text.ts";
+
+/** The page, and the lines that the table stands between. */
+export const LICENCES_PAGE = join(ROOT, "docs", "dependencies.md");
+const BEGIN = "<!-- licences -->";
+const END = "<!-- end of licences -->";
+
+/** Licences that ask for no more than to be named. */
+export const WELCOME: ReadonlySet<string> = new Set([
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "BlueOak-1.0.0",
+  "ISC",
+  "MIT",
+]);
+
+/** What a package says of its licence; null when it is not at hand. */
+export type LicenceOf = (name: string, version: string) => string | null;
+
+/** Reads what packages in Deno's folder of downloads say. */
+export function licencesBelow(npmCache: string): LicenceOf {
+  const registries = [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) => isDirectory);
+  return (name, version) => {
+    for (const registry of registries) {
+      try {
+        const path = join(npmCache, registry.name, name, version, "package.json");
+        const { license } = JSON.parse(Deno.readTextFileSync(path)) as { license?: unknown };
+        return typeof license === "string" ? license : "none named";
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    return null;
+  };
+}
+
+/** A row of the table. */
+export interface LicenceRow {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  readonly broughtBy: string;
+}
+
+/** A row for each package, by name. @throws {Error} For a package that is not at hand. */
+export function licenceRows(dependencies: Dependencies, licenceOf: LicenceOf): LicenceRow[] {
+  return dependencies.packages.map(({ name, version }) => {
+    const licence = licenceOf(name, version);
+    if (licence === null) throw new Error(`${name} ${version} is not downloaded: run deno install`);
+    const roots = broughtBy(name, dependencies).filter((root) => root !== name);
+    return { name, version, licence, broughtBy: roots.join(", ") || "dmalab" };
+  });
+}
+
+/** The page with these rows in place of its table. */
+export function withLicences(page: string, rows: readonly LicenceRow[]): string {
+  const table = [
+    "| package | version | licence | taken by |",
+    "| --- | --- | --- | --- |",
+    ...rows.map((row) => `| ${row.name} | ${row.version} | ${row.licence} | ${row.broughtBy} |`),
+  ].join("\n");
+  const [before = "", rest = ""] = page.split(BEGIN);
+  const after = rest.split(END)[1] ?? "\n";
+  return `${before}${BEGIN}\n${table}\n${END}${after}`;
+}
+
+/** The rows that the page has. */
+export function readLicences(page: string): LicenceRow[] {
+  const table = page.split(BEGIN)[1]?.split(END)[0] ?? "";
+  return [...table.matchAll(/^\| (\S+) \| (\d\S*) \| ([^|]+) \| ([^|]+) \|$/gm)].map(
+    ([, name, version, licence, by]) => ({
+      name: name!,
+      version: version!,
+      licence: licence!,
+      broughtBy: by!,
+    }),
+  );
+}
