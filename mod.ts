@@ -4,12 +4,9 @@
  * Run a scenario and ask what came of it:
  *
  * ```ts
- * import { LoadError, loadProgram, renderDiagnostics, runProgram, SourceFile } from "./mod.ts";
+ * import { loadText, renderDiagnostics, runProgram } from "./mod.ts";
  *
- * const source = new SourceFile("doubling.dma", 'test "doubling" { assert 2 * 4KiB == 8KiB }');
- * // Where files that it uses come from; it uses none.
- * const files = { load: (path: string) => new LoadError("not_found", `There is no "${path}"`) };
- * const { program, diagnostics } = loadProgram(source, files);
+ * const { program, diagnostics } = loadText('test "doubling" { assert 2 * 4KiB == 8KiB }');
  * if (program === null) throw new Error(renderDiagnostics(diagnostics));
  * const report = runProgram(program);
  * if (report.counts.passed !== 1) throw new Error("The scenario failed");
@@ -18,17 +15,15 @@
  * Or build a machine and drive it without the language:
  *
  * ```ts
- * import { buildLab, defaultLabConfig } from "./mod.ts";
+ * import { buildLab, labConfig } from "./mod.ts";
  *
- * const lab = buildLab({
- *   ...defaultLabConfig(),
+ * const lab = buildLab(labConfig({
  *   pci: [{
  *     kind: "root_port",
  *     name: "rp0",
- *     settings: {},
- *     children: [{ kind: "nvme", name: "ssd", settings: { depth: 64 }, children: [] }],
+ *     children: [{ kind: "nvme", name: "ssd", settings: { depth: 64 } }],
  *   }],
- * });
+ * }));
  * const disk = lab.device("ssd", "nvme").disk;
  * const io = disk.submit("flush");
  * while (!io.done) lab.machine.runNextActivity();
@@ -40,6 +35,10 @@
  *
  * @module
  */
+// Machines and devices.
+export { type DeviceBase } from "./devices/device_kind.ts";
+export { type EndpointDevice } from "./devices/endpoint/endpoint.ts";
+export { buildLab, Lab, type LabDevice } from "./devices/lab.ts";
 export {
   type BlockSettings,
   defaultLabConfig,
@@ -47,9 +46,114 @@ export {
   type PciNodeConfig,
   type PciNodeKind,
 } from "./devices/lab_config.ts";
-export { buildLab, Lab, type LabDevice } from "./devices/lab.ts";
+export { labConfig, type LabLiteral, type PciLiteral } from "./devices/lab_literal.ts";
 export { Io } from "./devices/nvme/io.ts";
-export { NvmeDisk } from "./devices/nvme/nvme_disk.ts";
+export { type NvmeDevice } from "./devices/nvme/nvme_device.ts";
+export {
+  type DiskBuffer,
+  type DiskOp,
+  NvmeDisk,
+  type PassthroughOptions,
+  type RawOptions,
+  type SubmitOptions,
+} from "./devices/nvme/nvme_disk.ts";
+export { type CpuIdentity } from "./devices/pci/host_bridge.ts";
+export { type RdmaDevice } from "./devices/rdma/rdma_device.ts";
+export { type DeviceOf, type DeviceWord, type PortWord } from "./devices/registry.ts";
+export { type VfioDevice } from "./devices/vfio/vfio_device.ts";
+export { type BioVec } from "./runtime/block/bio.ts";
+export { VirtualClock } from "./runtime/clock.ts";
+export {
+  ArmedFault,
+  FAULT,
+  type FaultError,
+  type FaultPoint,
+  type FaultPointName,
+} from "./runtime/faults.ts";
+export {
+  type KernelConfig,
+  type KernelProfile,
+  type KernelRelease,
+  KERNELS,
+} from "./runtime/kernels/kernels.ts";
+export { type QuirkName, QUIRKS, type QuirkSet } from "./runtime/kernels/quirks.ts";
+export { Machine } from "./runtime/machine.ts";
+export {
+  defaultMachineConfig,
+  type IommuConfig,
+  type IommuMode,
+  type MachineConfig,
+  type MemoryRegion,
+  type MemoryWindow,
+  type SwiotlbConfig,
+} from "./runtime/machine_config.ts";
+export { type MemoryKind, type MemoryRange } from "./runtime/memory/layout.ts";
+export { type PageAllocation, PageAllocator } from "./runtime/memory/page_allocator.ts";
+export { PhysicalMemory } from "./runtime/memory/physical_memory.ts";
+export { type GivenSettings, type SettingsOf } from "./runtime/settings.ts";
+
+// The mapping functions, and what they take and give.
+export {
+  type Brand,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  dmaAddr,
+  GIB,
+  KIB,
+  MIB,
+  type Nanoseconds,
+  type PhysAddr,
+  physAddr,
+  TIB,
+  type VirtAddr,
+} from "./runtime/address.ts";
+export {
+  type AttributeWord,
+  attributeWords,
+  type DirectionWord,
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "./runtime/dma/attributes.ts";
+export { type CoherentMemory, DmaMapping, UNLIMITED_BYTES } from "./runtime/dma/calls/mapping.ts";
+export { DeviceBus } from "./runtime/dma/device/bus_access.ts";
+export { DmaDevice } from "./runtime/dma/device/device.ts";
+export { DmaIovaState } from "./runtime/dma/iova_state.ts";
+export { Scatterlist, type ScatterOutput, type ScatterSegment } from "./runtime/dma/scatterlist.ts";
+export {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusErrno,
+  type BlkStatusName,
+  blkStatusName,
+  ERRNO,
+  type ErrnoName,
+  errnoName,
+  KernelError,
+} from "./runtime/errno.ts";
+export {
+  type DeviceAccess,
+  type FaultReason,
+  Iommu,
+  type IommuFault,
+} from "./runtime/iommu/iommu.ts";
+
+// Events.
+export { type EventLayout, formatEvent, formatEvents } from "./lang/render/event_line.ts";
+export {
+  EVENT_NAMES,
+  type EventFields,
+  type EventName,
+  type FieldValue,
+  KERNEL_CALLS,
+  type KernelCall,
+} from "./runtime/event_vocabulary.ts";
+export { type EventListener, EventStream, type MachineEvent, type Why } from "./runtime/events.ts";
+export { EventRecorder } from "./runtime/recorder.ts";
 export { ChromeTraceWriter } from "./instruments/trace_file/chrome_trace.ts";
 export {
   TRACE_VERSION,
@@ -72,39 +176,71 @@ export {
   type TraceWriter,
   type WriteText,
 } from "./instruments/trace_file/trace_writer.ts";
-export { type Diagnostic, type Severity } from "./lang/diagnostics/diagnostic.ts";
+
+// Scenarios.
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from "./lang/diagnostics/codes.ts";
-export { renderDiagnostic, renderDiagnostics } from "./lang/diagnostics/render.ts";
-export { formatEvent, formatEvents } from "./lang/render/event_line.ts";
+export { type CodeEntry } from "./lang/diagnostics/codes/entry.ts";
+export { type Diagnostic, type RelatedSpan, type Severity } from "./lang/diagnostics/diagnostic.ts";
+export {
+  renderDiagnostic,
+  renderDiagnostics,
+  type RenderOptions,
+  type StyleRole,
+} from "./lang/diagnostics/render.ts";
+export { checkProgram, loadProgram, loadText, type TextOptions } from "./lang/language.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
-export { checkProgram, loadProgram } from "./lang/language.ts";
-export { Session } from "./lang/session.ts";
-export { LoadError, type SourceLoader } from "./lang/syntax/load_files.ts";
-export type { LoadResult, Program, TestEntry } from "./lang/run/program.ts";
+export { type NameMatch } from "./lang/run/name_match.ts";
+export { type LoadResult, type Program, type TestEntry } from "./lang/run/program.ts";
+export { type FailureStyle } from "./lang/run/render_failure.ts";
 export {
   type BenchOutcome,
   displayName,
+  type EntryOutcome,
   type FailureReport,
   type Incident,
+  type Place,
+  type RunCounts,
+  type RunNames,
   type RunReport,
   type TestOutcome,
 } from "./lang/run/report.ts";
-export { type RunOptions } from "./lang/run/run_options.ts";
+export { type RunOptions, type RunStart } from "./lang/run/run_options.ts";
 export { runProgram, runTest } from "./lang/run/run_program.ts";
-export type { FeedResult, SessionOptions } from "./lang/run/session.ts";
+export {
+  type FeedResult,
+  type SessionOptions,
+  type SessionSummary,
+  type SessionVariable,
+  type ShownValue,
+} from "./lang/run/session.ts";
+export { Session } from "./lang/session.ts";
 export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
+export { LoadError, memoryFiles, type SourceLoader } from "./lang/syntax/load_files.ts";
 export { DEFAULT_LIMITS, type Limits } from "./lang/values/limits.ts";
 export { type HostWatch } from "./lang/vm/run_watch.ts";
-export { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "./runtime/address.ts";
+
+// What the types above are made of: nothing to name.
+export { type NvmeRequest } from "./devices/nvme/driver/command/nvme_request.ts";
+export { type SubmittingDisk } from "./devices/nvme/driver/queues/scheduled_dispatch.ts";
+export { type CpuRows } from "./devices/pci/host_bridge.ts";
+export { type PortKinds, type RegisteredKind, type RowsOf } from "./devices/registry.ts";
+export { type Placed, type TraceEventOf } from "./instruments/trace_file/trace_line.ts";
+export { type DiagnosticTable } from "./lang/diagnostics/codes.ts";
+export { type Session as SessionWith } from "./lang/run/session.ts";
+export { type space } from "./runtime/address.ts";
+export { type PlugTarget } from "./runtime/block/plug.ts";
+export { type RequestOwner } from "./runtime/block/request.ts";
+export { type CallTables, type EventTables, type TableName } from "./runtime/event_vocabulary.ts";
+export { type EventOf } from "./runtime/events.ts";
+export { type FaultPoints } from "./runtime/faults.ts";
+export { type Kernel, type Releases } from "./runtime/kernels/kernels.ts";
 export {
-  EVENT_NAMES,
-  EVENT_TABLE,
-  type EventName,
-  KERNEL_CALLS,
-} from "./runtime/event_vocabulary.ts";
-export { EventStream, type MachineEvent, type Why } from "./runtime/events.ts";
-export { type KernelProfile, type KernelRelease, KERNELS } from "./runtime/kernels/kernels.ts";
-export { type QuirkName, QUIRKS, type QuirkSet } from "./runtime/kernels/quirks.ts";
-export { Machine } from "./runtime/machine.ts";
-export { defaultMachineConfig, type MachineConfig } from "./runtime/machine_config.ts";
-export { EventRecorder } from "./runtime/recorder.ts";
+  type IommuRows,
+  type MachineRows,
+  type RamRows,
+  type SwiotlbRows,
+} from "./runtime/machine_config.ts";
+export { type OptionalOf, type SettingRows, type ValueOf } from "./runtime/settings.ts";
+export { type AllHold, type Holds } from "./runtime/vocabulary/fields.ts";
+export { type CallEnd, type KernelCalls } from "./runtime/vocabulary/kernel_calls.ts";
+export { type AccessField, type FaultReasonField } from "./runtime/vocabulary/shared_words.ts";

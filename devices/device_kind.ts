@@ -10,16 +10,29 @@ import type { PeerProviders } from "./pci/peers/peer_providers.ts";
 export interface DeviceBase<K extends string = string> {
   /** The name its block gave it. */
   readonly name: string;
+  /** The word of its block. */
   readonly kind: K;
   /** What the DMA layer knows of it. */
   readonly dma: DmaDevice;
-  /** Its place in the PCI tree. */
+  /**
+   * Its place in the PCI tree.
+   * @internal
+   */
   readonly function: PciFunction;
-  /** Hears of each write to memory that a script made the device do. */
+  /**
+   * Hears of each write to memory that a script made the device do.
+   * @internal
+   */
   onDmaWrite?(dma: DmaAddr, sizeBytes: Bytes): void;
-  /** Numbers of the requests that it has and has not answered. */
+  /**
+   * Numbers of the requests that it has and has not answered.
+   * @internal
+   */
   sentRequests?(): readonly number[];
-  /** Nobody will ask what it has done: it need not keep it. */
+  /**
+   * Nobody will ask what it has done: it need not keep it.
+   * @internal
+   */
   onUnrecorded?(): void;
 }
 

@@ -12,15 +12,18 @@ import type { DeviceOf, DeviceWord, LabDevice } from "./registry.ts";
 
 export type { LabDevice } from "./registry.ts";
 
+/** A machine with its devices, up and running. */
 export class Lab {
   /** What the lab was built from, as it was given. */
   readonly config: LabConfig;
   /** Its own configuration has the PCI windows among its `windows`. */
   readonly machine: Machine;
+  /** @internal */
   readonly topology: PciTopology;
   /** Devices by name, in the order of their blocks. */
   readonly devices: ReadonlyMap<string, LabDevice>;
 
+  /** @internal */
   constructor(
     config: LabConfig,
     machine: Machine,

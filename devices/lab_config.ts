@@ -39,6 +39,7 @@ export function settingOf<P extends PropertyOf<BlockSettings>>(
 export interface LabConfig extends MachineConfig {
   /** The processor, for which some host bridges are trusted (behaviour/p2p.md 9.4). */
   readonly cpu: CpuIdentity;
+  /** The PCI tree: its root ports and host bridges with what is below them. */
   readonly pci: readonly PciNodeConfig[];
 }
 

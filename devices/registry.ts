@@ -13,7 +13,8 @@ import { VFIO } from "./vfio/vfio_device.ts";
 
 export const DEVICE_KINDS = [NVME, ENDPOINT, VFIO, RDMA] as const;
 
-type RegisteredKind = (typeof DEVICE_KINDS)[number];
+/** @internal */
+export type RegisteredKind = (typeof DEVICE_KINDS)[number];
 
 /** A device of a lab; its `kind` says what else it has. */
 export type LabDevice = ReturnType<RegisteredKind["create"]>;
@@ -27,12 +28,20 @@ export type DeviceOf<K extends DeviceWord> = Extract<LabDevice, { readonly kind:
 /** Any kind of device, as far as all are alike. */
 export type AnyDeviceKind = DeviceKind<ReturnType<typeof deviceSettings>, LabDevice>;
 
-type PortWord = keyof typeof PORT_KINDS;
+/** @internal */
+export type PortKinds = typeof PORT_KINDS;
+
+/** The word of a block that is no device. */
+export type PortWord = keyof PortKinds;
 
 /** The blocks of the `pci` part of a machine. */
 export type PciNodeKind = PortWord | DeviceWord;
 
-type RowsOf<K extends PciNodeKind> = K extends PortWord ? (typeof PORT_KINDS)[K]["settings"]
+/**
+ * The rows of the keys of a kind of block.
+ * @internal
+ */
+export type RowsOf<K extends PciNodeKind> = K extends PortWord ? PortKinds[K]["settings"]
   : Extract<RegisteredKind, { readonly kind: K }>["settings"];
 
 /** The keys that a block of a kind may have. */

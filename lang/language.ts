@@ -10,8 +10,8 @@ import {
   loadProgram as loadProgramWith,
   type LoadResult,
 } from "./run/program.ts";
-import type { SourceFile } from "./source.ts";
-import type { SourceLoader } from "./syntax/load_files.ts";
+import { SourceFile } from "./source.ts";
+import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
 
 /**
  * Loads and checks a program.
@@ -38,6 +38,30 @@ export function loadProgramOn(
     ...BUILTINS,
     buildConfig: (...parts) => buildConfigOn(release, ...parts),
   });
+}
+
+/** What may be said about a scenario that is a text. */
+export interface TextOptions {
+  /** How the text is called where it is named; `scenario.dma` when left out. */
+  readonly name?: string;
+  /** The files that it may `use`, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Loads, checks and compiles a scenario that is a text.
+ *
+ * @example
+ * ```ts
+ * import { loadText } from "./language.ts";
+ *
+ * const { program, diagnostics } = loadText("assert 2 * 4KiB == 8KiB");
+ * if (program === null || diagnostics.length > 0) throw new Error("It is right");
+ * ```
+ */
+export function loadText(text: string, options: TextOptions = {}): LoadResult {
+  const { files, name = "scenario.dma" } = options;
+  return loadProgram(new SourceFile(name, text), memoryFiles(files));
 }
 
 /**

@@ -7,6 +7,7 @@ import { Session as SessionWith, type SessionOptions } from "./run/session.ts";
 
 /** A session without a terminal: takes text, keeps one machine, and goes back. */
 export class Session extends SessionWith {
+  /** Begins without a machine block: one CPU, 4 GiB, no devices. */
   constructor(options: SessionOptions) {
     super({ ...options, registry: BUILTINS });
   }

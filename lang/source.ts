@@ -6,6 +6,8 @@ export class SourceFile {
   readonly lineStarts: readonly number[];
 
   /**
+   * Takes a text and counts its lines.
+   *
    * @param name How the file is called in messages; a path relative to the root where possible.
    * @param text The whole text.
    */
@@ -42,8 +44,11 @@ export class SourceFile {
 
 /** A piece of source text: from `start` up to, not including, `end`. */
 export interface Span {
+  /** The file it is a piece of. */
   readonly source: SourceFile;
+  /** Offset of its first character. */
   readonly start: number;
+  /** Offset behind its last character. */
   readonly end: number;
 }
 

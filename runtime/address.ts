@@ -12,8 +12,10 @@
  * on numbers above 2^31 is a loop of the floating-point unit.
  */
 
-declare const space: unique symbol;
-type Brand<T, S extends string> = T & { readonly [space]: S };
+/** @internal */
+export declare const space: unique symbol;
+/** A number of one address space, which does not mix with those of others. */
+export type Brand<T, S extends string> = T & { readonly [space]: S };
 
 /** A CPU physical address in bytes: RAM or MMIO. */
 export type PhysAddr = Brand<number, "phys">;
@@ -36,9 +38,13 @@ export const PAGE_SIZE_BYTES = 4096;
 /** The block layer's sector, in bytes, whatever the logical block size is. */
 export const SECTOR_SIZE_BYTES = 512;
 
+/** 2^10 bytes. */
 export const KIB = 1024;
+/** 2^20 bytes. */
 export const MIB = 1024 * KIB;
+/** 2^30 bytes. */
 export const GIB = 1024 * MIB;
+/** 2^40 bytes. */
 export const TIB = 1024 * GIB;
 
 /** Addresses at or above this cannot be represented exactly and never become a number. */

@@ -27,10 +27,14 @@ interface Timer {
   readonly site: number | null;
 }
 
+/** The time of a machine, in nanoseconds; nothing of it is the host's. */
 export class VirtualClock {
   /** Nanoseconds since the machine was ready. */
   nowNs: Nanoseconds = 0;
-  /** Whose work is being done. It belongs to the clock because time is what parts work from its cause. */
+  /**
+   * Whose work is being done. It belongs to the clock because time is what parts work from its cause.
+   * @internal
+   */
   readonly context = new EventContext();
   #timers: Timer[] = [];
   /** When the first timer expires: asked after every activity, and mostly far away. */
@@ -47,6 +51,7 @@ export class VirtualClock {
    * A handler may be armed only once at a time.
    *
    * @param tickNs What is rounded to: a device has a clock of its own.
+   * @internal
    */
   arm(handler: TimerHandler, delayNs: Nanoseconds, tickNs: Nanoseconds = TICK_NS): void {
     invariant(
@@ -60,13 +65,19 @@ export class VirtualClock {
     this.#noteNext();
   }
 
-  /** Disarms a handler's timer; does nothing when it is not armed. */
+  /**
+   * Disarms a handler's timer; does nothing when it is not armed.
+   * @internal
+   */
   disarm(handler: TimerHandler): void {
     this.#timers = this.#timers.filter((timer) => timer.handler !== handler);
     this.#noteNext();
   }
 
-  /** Fires every timer that is due now, in the order of their times. */
+  /**
+   * Fires every timer that is due now, in the order of their times.
+   * @internal
+   */
   runDue(): void {
     while (this.#nextNs <= this.nowNs) this.#fireNext();
   }
@@ -82,7 +93,10 @@ export class VirtualClock {
     this.nowNs = Math.max(this.nowNs, targetNs);
   }
 
-  /** Time zero again, with every timer dropped: the machine has just come up. */
+  /**
+   * Time zero again, with every timer dropped: the machine has just come up.
+   * @internal
+   */
   reset(): void {
     this.nowNs = 0;
     this.#timers = [];

@@ -34,6 +34,7 @@ export const ERRNO = {
   EREMOTEIO: 121,
 } as const;
 
+/** The name of an error: `ENOMEM`. */
 export type ErrnoName = keyof typeof ERRNO;
 
 const ERRNO_NAMES = new Map<number, ErrnoName>(
@@ -72,7 +73,9 @@ export const BLK_STS = {
   P2PDMA: 20,
 } as const;
 
+/** The name of a block status: `RESOURCE`. */
 export type BlkStatusName = keyof typeof BLK_STS;
+/** The number of a block status. */
 export type BlkStatus = (typeof BLK_STS)[BlkStatusName];
 
 /** By number, with holes. */
@@ -147,9 +150,11 @@ export function blkStatusErrno(status: BlkStatusName): ErrnoName {
 
 /** A kernel call failed, with the kernel's own code. What a script can expect and catch. */
 export class KernelError extends Error {
+  /** What it is called in a stack. */
   override readonly name = "KernelError";
 
   /**
+   * A call that failed.
    * @param errno The errno's name.
    * @param what What was attempted, as a sentence without a final period.
    * @param blkStatus The block status, where the failure came as one.

@@ -55,15 +55,20 @@ export type FieldValue =
   | readonly string[]
   | readonly (readonly [number, number])[];
 
-type Table = typeof EVENT_TABLE;
-type TableName = keyof Table;
+/** @internal */
+export type EventTables = typeof EVENT_TABLE;
+/** @internal */
+export type TableName = keyof EventTables;
+/** @internal */
+export type CallTables = typeof CALL_TABLE;
 
 /** The name of any event. */
 export type EventName = TableName | `call.${KernelCall}` | `ret.${KernelCall}`;
 
 /** The fields an event of name `N` carries. */
-export type EventFields<N extends EventName> = N extends TableName ? AllHold<Table[N]["fields"]>
-  : N extends `call.${infer C extends KernelCall}` ? AllHold<(typeof CALL_TABLE)[C]["arguments"]>
+export type EventFields<N extends EventName> = N extends TableName
+  ? AllHold<EventTables[N]["fields"]>
+  : N extends `call.${infer C extends KernelCall}` ? AllHold<CallTables[C]["arguments"]>
   : N extends `ret.${infer C extends KernelCall}` ? CallEnd<C>
   : never;
 

@@ -26,14 +26,17 @@ import {
 export interface Why {
   /** Page and number in `docs/behaviour/`, such as `nvme.2.1`. */
   readonly rule: string;
+  /** The numbers and words it looked at, by name. */
   readonly inputs: Readonly<Record<string, FieldValue>>;
 }
 
-interface EventOf<N extends EventName> {
+/** @internal */
+export interface EventOf<N extends EventName> {
   /** Number in the machine's life, from 1. */
   readonly seq: number;
   /** Virtual time. */
   readonly at_ns: Nanoseconds;
+  /** The CPU it happened on. */
   readonly cpu: number;
   /** The device concerned, by name, or null. */
   readonly device: string | null;
@@ -41,8 +44,11 @@ interface EventOf<N extends EventName> {
   readonly request: number | null;
   /** The script's statement that led to it, as a number its owner understands, or null. */
   readonly site: number | null;
+  /** What happened. */
   readonly name: N;
+  /** The numbers that describe it. */
   readonly fields: EventFields<N>;
+  /** The rule that decided it, where something was decided; else null. */
   readonly why: Why | null;
 }
 
@@ -66,12 +72,22 @@ export function isReturn(event: MachineEvent): event is MachineEvent<`ret.${Kern
 /** Somebody who reads events. It must not change the machine. */
 export type EventListener<N extends EventName = EventName> = (event: MachineEvent<N>) => void;
 
+/** What happens on one machine: counted always, delivered to who listens. */
 export class EventStream {
-  /** How often each event happened, by event number. Read through `count`. */
+  /**
+   * How often each event happened, by event number. Read through `count`.
+   * @internal
+   */
   readonly counts: Float64Array = new Float64Array(EVENT_NAMES.length);
-  /** Whose work is being done: read into every event. */
+  /**
+   * Whose work is being done: read into every event.
+   * @internal
+   */
   readonly context: EventContext;
-  /** Number of the request made last. Requests of all devices are numbered together. */
+  /**
+   * Number of the request made last. Requests of all devices are numbered together.
+   * @internal
+   */
   lastRequest = 0;
 
   readonly #clock: VirtualClock;
@@ -84,6 +100,7 @@ export class EventStream {
   #seq = 0;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
 
+  /** @internal */
   constructor(clock: VirtualClock) {
     this.#clock = clock;
     this.context = clock.context;
@@ -102,6 +119,7 @@ export class EventStream {
   /**
    * Counts an event, numbers it and charges its price.
    * @returns True when somebody listens, so that the event must be built and emitted.
+   * @internal
    */
   tick(id: EventId): boolean {
     this.counts[id]!++;
@@ -120,7 +138,10 @@ export class EventStream {
     return all;
   }
 
-  /** Adds to what each event of a kind costs in virtual time. Fractions of a nanosecond are kept. */
+  /**
+   * Adds to what each event of a kind costs in virtual time. Fractions of a nanosecond are kept.
+   * @internal
+   */
   addPrice(id: EventId, priceNs: Nanoseconds): void {
     this.#pricesNs[id]! += priceNs;
     if (priceNs > 0) this.#priced = true;
@@ -133,7 +154,10 @@ export class EventStream {
     this.#attentive = attentive;
   }
 
-  /** Delivers the event that `tick` has just counted. */
+  /**
+   * Delivers the event that `tick` has just counted.
+   * @internal
+   */
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
     const event: EventOf<N> = {
       seq: this.#seq,
@@ -152,7 +176,10 @@ export class EventStream {
     }
   }
 
-  /** How often an event happened since the machine was ready. */
+  /**
+   * How often an event happened since the machine was ready.
+   * @internal
+   */
   count(id: EventId): number {
     return this.counts[id]!;
   }
@@ -179,7 +206,10 @@ export class EventStream {
     };
   }
 
-  /** Forgets what happened so far, counters included: the machine has just come up. */
+  /**
+   * Forgets what happened so far, counters included: the machine has just come up.
+   * @internal
+   */
   reset(): void {
     this.counts.fill(0);
     this.#seq = 0;

@@ -114,7 +114,11 @@ const POINTS = [
   point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device makes no key to a migration buffer"),
 ] as const;
 
-export type FaultPointName = (typeof POINTS)[number]["name"];
+/** @internal */
+export type FaultPoints = typeof POINTS;
+
+/** The name of a point that can be told to fail. */
+export type FaultPointName = FaultPoints[number]["name"];
 
 /** A point, by its number. */
 export type FaultPoint = number;
@@ -138,9 +142,12 @@ export class ArmedFault {
   seen = 0;
   /** How often it failed. */
   fired = 0;
+  /** What it fails with. */
   readonly error: FaultError;
 
   /**
+   * Tells a point to fail.
+   *
    * @param first The first passing that fails, from 1.
    * @param last The last one; all from the first on when left out.
    * @param error Instead of the natural error.

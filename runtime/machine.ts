@@ -67,43 +67,97 @@ export interface PeerRouter {
   passesRoot(client: DmaDevice, dma: number, phys: PhysAddr, access: DeviceAccess): boolean;
 }
 
+/**
+ * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens on it.
+ *
+ * `buildLab` makes one with its devices. What is set up here is the whole world of a run: two machines
+ * share nothing.
+ */
 export class Machine {
+  /** What it was built from. */
   readonly config: MachineConfig;
+  /** @internal */
   readonly kernel: Kernel;
+  /** @internal */
   readonly iommuModel: IommuModelSpec;
+  /** Virtual time and its timers. */
   readonly clock: VirtualClock;
+  /** @internal */
   readonly random: Random;
+  /** Everything that happens, for who listens, and how often it happened. */
   readonly events: EventStream;
+  /** @internal */
   readonly activities: ActivityQueue;
-  /** What the kernel itself prints. */
+  /**
+   * What the kernel itself prints.
+   * @internal
+   */
   readonly warnings: KernelWarnings;
-  /** Virtual time for what is no event: table leaves and copied bytes. */
+  /**
+   * Virtual time for what is no event: table leaves and copied bytes.
+   * @internal
+   */
   readonly charges: Charges;
+  /** Physical memory, as the CPU reads and writes it. */
   readonly memory: PhysicalMemory;
-  /** Memory as devices see it, where that is not simply memory; null elsewhere. */
+  /**
+   * Memory as devices see it, where that is not simply memory; null elsewhere.
+   * @internal
+   */
   deviceMemory: DeviceMemory | null = null;
-  /** The CPU's caches; null while every device sees them. */
+  /**
+   * The CPU's caches; null while every device sees them.
+   * @internal
+   */
   caches: CpuCaches | null = null;
-  /** Which memory devices cannot read; null but in a confidential guest. */
+  /**
+   * Which memory devices cannot read; null but in a confidential guest.
+   * @internal
+   */
   readonly encryption: MemoryEncryption | null;
+  /** Who gives pages of memory to scripts and drivers. */
   readonly pages: PageAllocator;
-  /** Memory that no driver may map. */
+  /**
+   * Memory that no driver may map.
+   * @internal
+   */
   readonly areas: KernelAreas;
-  /** Whether what runs may sleep. */
+  /**
+   * Whether what runs may sleep.
+   * @internal
+   */
   readonly context = new CpuContext();
+  /**
+   * The bounce buffers.
+   * @internal
+   */
   readonly swiotlb: SwiotlbPool;
+  /** The IOMMU. */
   readonly iommu: Iommu;
+  /** The kernel's functions that map and unmap, by their names. */
   readonly dma: DmaMapping;
+  /** Reads and writes of memory by devices: translated, checked, and faulting where they lead nowhere. */
   readonly bus: DeviceBus;
-  /** Sees the mistakes of drivers; null when the configuration wants none. */
+  /**
+   * Sees the mistakes of drivers; null when the configuration wants none.
+   * @internal
+   */
   readonly checker: DmaChecker | null;
-  /** Set by the PCI tree once it is built. */
+  /**
+   * Set by the PCI tree once it is built.
+   * @internal
+   */
   peers: PeerRouter | null = null;
-  /** What is told to fail, and who counts what could; null while there is neither, as nearly always. */
+  /**
+   * What is told to fail, and who counts what could; null while there is neither, as nearly always.
+   * @internal
+   */
   faults: FaultInjector | null = null;
   readonly #injector: FaultInjector;
 
   /**
+   * Builds it, without devices; `buildLab` adds those.
+   *
    * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
    *   defect or the IOMMU's model is none that there is.
    */
@@ -142,22 +196,32 @@ export class Machine {
   /**
    * Every streaming mapping without translation is bounced: asked for, or because devices cannot
    * read what is encrypted.
+   * @internal
    */
   get forcesBounce(): boolean {
     return this.config.swiotlb.force || this.config.memoryEncryption;
   }
 
-  /** What simulating this machine may take of the host. */
+  /**
+   * What simulating this machine may take of the host.
+   * @internal
+   */
   get budget(): HostBudget {
     return this.memory.budget;
   }
 
-  /** Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see. */
+  /**
+   * Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see.
+   * @internal
+   */
   get hostMemory(): HostMemory {
     return this.caches ?? this.memory;
   }
 
-  /** The CPU's caches: they matter from here on, since some device does not see them. */
+  /**
+   * The CPU's caches: they matter from here on, since some device does not see them.
+   * @internal
+   */
   useCaches(): CpuCaches {
     if (this.caches !== null) return this.caches;
     const caches = new CpuCaches(this.memory, this.events.context, (hazard) => {
@@ -211,7 +275,10 @@ export class Machine {
     if (this.#injector.idle) this.faults = null;
   }
 
-  /** Begins to note every place where something could fail. */
+  /**
+   * Begins to note every place where something could fail.
+   * @internal
+   */
   countFaults(): FaultCounter {
     const counter = new FaultCounter();
     this.#injector.count(counter);
@@ -219,7 +286,10 @@ export class Machine {
     return counter;
   }
 
-  /** Ends that; the counter goes on telling what it has noted. */
+  /**
+   * Ends that; the counter goes on telling what it has noted.
+   * @internal
+   */
   stopCountingFaults(counter: FaultCounter): void {
     this.#injector.stopCounting(counter);
     if (this.#injector.idle) this.faults = null;
@@ -233,6 +303,7 @@ export class Machine {
   /**
    * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and prices
    * are in force from here on.
+   * @internal
    */
   markReady(): void {
     this.iommu.drainFlushQueues();

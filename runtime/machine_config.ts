@@ -28,8 +28,11 @@ import {
 
 /** A span of physical addresses that RAM must leave free: MMIO or a PCI window. */
 export interface MemoryWindow {
+  /** How it is called. */
   readonly name: string;
+  /** Its first byte. */
   readonly basePhys: PhysAddr;
+  /** How long it is. */
   readonly sizeBytes: Bytes;
   /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
   readonly busOffset?: number;
@@ -39,6 +42,7 @@ export interface MemoryWindow {
 
 /** A `region` of the machine block: a named part of the RAM, or an MMIO window. */
 export interface MemoryRegion extends MemoryWindow {
+  /** RAM, or registers of a device. */
   readonly type: "ram" | "mmio";
 }
 
@@ -76,7 +80,11 @@ export const IOMMU_SETTINGS = {
   }),
 };
 
-export type IommuConfig = SettingsOf<typeof IOMMU_SETTINGS>;
+/** @internal */
+export type IommuRows = typeof IOMMU_SETTINGS;
+
+/** How the IOMMU of a machine is. */
+export type IommuConfig = SettingsOf<IommuRows>;
 
 /** How devices reach memory. @see behaviour/dma.md 1.3 */
 export type IommuMode = IommuConfig["mode"];
@@ -97,7 +105,11 @@ export const SWIOTLB_SETTINGS = {
   }),
 };
 
-export type SwiotlbConfig = SettingsOf<typeof SWIOTLB_SETTINGS>;
+/** @internal */
+export type SwiotlbRows = typeof SWIOTLB_SETTINGS;
+
+/** How the bounce buffers of a machine are. */
+export type SwiotlbConfig = SettingsOf<SwiotlbRows>;
 
 /** A pool as given, and by the defaults in all else. */
 export function swiotlbConfig(given: GivenSettings<typeof SWIOTLB_SETTINGS> = {}): SwiotlbConfig {
@@ -143,12 +155,20 @@ export const REGION_SETTINGS = {
   }),
 };
 
-export interface MachineConfig
-  extends KernelConfig, SettingsOf<typeof MACHINE_SETTINGS>, SettingsOf<typeof RAM_SETTINGS> {
+/** @internal */
+export type MachineRows = typeof MACHINE_SETTINGS;
+/** @internal */
+export type RamRows = typeof RAM_SETTINGS;
+
+/** What a machine is built from: plain data, with the keys of the tables above. */
+export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, SettingsOf<RamRows> {
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];
+  /** Named parts of memory. */
   readonly regions: readonly MemoryRegion[];
+  /** The IOMMU, or that there is none. */
   readonly iommu: IommuConfig;
+  /** The bounce buffers. */
   readonly swiotlb: SwiotlbConfig;
   /** Keys of language.md's `prices`, or event names. @see prices.ts */
   readonly pricesNs: Readonly<Record<string, Nanoseconds>>;

@@ -6,12 +6,14 @@
  */
 import type { EventStream, MachineEvent } from "./events.ts";
 
+/** Keeps the events of a machine, up to a limit. */
 export class EventRecorder {
   #events: MachineEvent[] = [];
   #stop: (() => void) | null = null;
   /** Number of the last event there was room for; null while there is room. */
   #fullSeq: number | null = null;
 
+  /** Keeps nothing before `start`. */
   constructor(
     readonly stream: EventStream,
     /** How many are kept. */
@@ -36,6 +38,7 @@ export class EventRecorder {
     this.#stop = null;
   }
 
+  /** It keeps events now. */
   get recording(): boolean {
     return this.#stop !== null;
   }

@@ -69,11 +69,18 @@ export interface OptionalSetting<T = unknown> {
 
 export type AnySetting = Setting | OptionalSetting;
 
-/** Keys by the properties that hold their values. */
+/**
+ * Keys by the properties that hold their values.
+ * @internal
+ */
 export type SettingRows = Readonly<Record<string, AnySetting>>;
 
-type ValueOf<S> = S extends Setting<infer T> ? T : S extends OptionalSetting<infer T> ? T : never;
-type OptionalOf<R> = {
+/** @internal */
+export type ValueOf<S> = S extends Setting<infer T> ? T
+  : S extends OptionalSetting<infer T> ? T
+  : never;
+/** @internal */
+export type OptionalOf<R> = {
   [P in keyof R]: R[P] extends Setting ? never : P;
 }[keyof R];
 

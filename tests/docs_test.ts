@@ -125,6 +125,8 @@ Deno.test("transcripts in docs are what the commands print", async (t) => {
 });
 
 const INSTALL = "docs/install.md";
+/** Pages with TypeScript, which package_test.ts and typescript_test.ts check and run. */
+const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 
 Deno.test("shell commands in the pages are ones that are known to work", () => {
   const known = [/^npx -y deno@2\.9\.6 task (?:demo|test)$/];
@@ -140,8 +142,7 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
 Deno.test("a block says what it is: fences without a language do not occur", () => {
   for (const block of BLOCKS) {
     const languages = ["dma", "console", "sh", "text", "json", "mermaid"];
-    // TypeScript is checked and run in package_test.ts.
-    if (block.page === INSTALL) languages.push("ts");
+    if (TYPESCRIPT.includes(block.page)) languages.push("ts");
     assert(languages.includes(block.language), place(block));
   }
 });

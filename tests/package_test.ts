@@ -15,6 +15,12 @@ const MANUAL = codeBlocks(
   Deno.readTextFileSync(join(ROOT, "docs/install.md")),
 );
 
+/** The programs of the library's page, with what they print. */
+const PROGRAMS = codeBlocks(
+  "docs/typescript.md",
+  Deno.readTextFileSync(join(ROOT, "docs/typescript.md")),
+);
+
 interface Outcome {
   readonly code: number;
   readonly output: string;
@@ -87,6 +93,21 @@ console.log(answer + devices);
     );
     assertStringIncludes(sh("deno check wrong.ts").output, "not assignable to parameter");
     Deno.removeSync(join(lab, "wrong.ts"));
+  });
+
+  await t.step("runs every program of docs/typescript.md, and checks its types", () => {
+    const programs = PROGRAMS.filter(({ language }) => language === "ts");
+    for (const { code, line } of programs) {
+      Deno.writeTextFileSync(join(lab, `program${line}.ts`), `${code}\n`);
+    }
+    const checked = sh("deno check program*.ts");
+    assertEquals(checked.code, 0, checked.output);
+    for (const program of programs) {
+      const file = `program${program.line}.ts`;
+      const printed = PROGRAMS[PROGRAMS.indexOf(program) + 1]!.code;
+      assertEquals(sh(`deno run ${file}`), { code: 0, output: `${printed}\n` });
+      Deno.removeSync(join(lab, file));
+    }
   });
 
   await t.step("tests all of it by deno test, a scenario that fails included", () => {

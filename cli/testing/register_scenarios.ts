@@ -92,6 +92,7 @@ function mayHave(path: string, match: NameMatch): boolean {
  * the rendered diagnostic, without the frames of who ran it.
  */
 export class ScenarioError extends Error {
+  /** Its first line, and the rest. */
   constructor(message: string, lines: readonly string[]) {
     super(message);
     // Deno adds frames of its own to a stack without a second line.
@@ -111,7 +112,10 @@ function loadWhole(path: string): Program {
   return program;
 }
 
-/** Runs a scenario: its statements, then each test, as steps. */
+/**
+ * Runs a scenario: its statements, then each test, as steps.
+ * @internal
+ */
 export async function runScenarioSteps(
   step: Step,
   path: string,

@@ -15,19 +15,32 @@ import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 /** Never written: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];
 
+/** What became of one bio that was submitted, in however many requests. */
 export class Io implements RequestOwner {
-  /** The first failure of a piece; OK until one fails. */
+  /**
+   * The first failure of a piece; OK until one fails.
+   * @internal
+   */
   statusCode: BlkStatus = BLK_STS.OK;
-  /** Why what is left of it was refused before it became a request; null when nothing was. */
+  /**
+   * Why what is left of it was refused before it became a request; null when nothing was.
+   * @internal
+   */
   refusal: Why | null = null;
   #requests: NvmeRequest[] = NO_REQUESTS;
   #pending = 0;
   #submitting = true;
 
-  /** @param bytes Length of the bio as it was submitted. */
+  /**
+   * @param bytes Length of the bio as it was submitted.
+   * @internal
+   */
   constructor(readonly bytes: Bytes) {}
 
-  /** The pieces the bio was cut into, in the order of their sectors. */
+  /**
+   * The pieces the bio was cut into, in the order of their sectors.
+   * @internal
+   */
   get requests(): readonly NvmeRequest[] {
     return this.#requests;
   }
@@ -37,6 +50,7 @@ export class Io implements RequestOwner {
     return this.#pending === 0 && !this.#submitting;
   }
 
+  /** The status of the whole: `OK` until a piece fails, then that of the first failure. */
   get status(): BlkStatusName {
     return blkStatusName(this.statusCode);
   }
@@ -46,7 +60,10 @@ export class Io implements RequestOwner {
     return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
   }
 
-  /** Takes one more piece: a request, of which other bios may be a part too. */
+  /**
+   * Takes one more piece: a request, of which other bios may be a part too.
+   * @internal
+   */
   add(request: NvmeRequest): void {
     request.addOwner(this);
     // Most bios are one request: a list of one costs less than one that may grow.
@@ -55,16 +72,21 @@ export class Io implements RequestOwner {
     this.#pending++;
   }
 
-  /** No more pieces will come; what could not be submitted ended with `status`. */
+  /**
+   * No more pieces will come; what could not be submitted ended with `status`.
+   * @internal
+   */
   close(status: BlkStatus): void {
     this.#submitting = false;
     if (this.statusCode === BLK_STS.OK) this.statusCode = status;
   }
 
+  /** @internal */
   requestMerged(request: BlockRequest, into: BlockRequest): void {
     this.#requests = this.#requests.map((each) => each === request ? into as NvmeRequest : each);
   }
 
+  /** @internal */
   requestEnded(request: BlockRequest): void {
     this.#pending--;
     if (this.statusCode === BLK_STS.OK) this.statusCode = request.statusCode;

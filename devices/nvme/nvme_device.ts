@@ -48,9 +48,15 @@ const MAX_DRIVER_DEPTH = 4095;
 export interface NvmeDevice extends DeviceBase<"nvme"> {
   /** How scripts use it. */
   readonly disk: NvmeDisk;
-  /** The device side: what the host cannot see. */
+  /**
+   * The device side: what the host cannot see.
+   * @internal
+   */
   readonly controller: NvmeController;
-  /** What it holds. */
+  /**
+   * What it holds.
+   * @internal
+   */
   readonly media: Media;
 }
 

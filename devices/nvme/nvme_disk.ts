@@ -39,36 +39,54 @@ const BLOCK_STATUS = eventId("block.status");
 /** The operations `submit` takes. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
 
+/** Memory of the host, in the pieces in which it lies there. */
+export interface DiskBuffer {
+  /** Its pieces, in order. */
+  readonly segments: readonly BioVec[];
+}
+
+/** What a read or write says besides its operation. */
 export interface SubmitOptions {
   /** First logical block. Default 0. */
   readonly lba?: number;
   /** Memory to read into or write from. */
-  readonly buffer?: { readonly segments: readonly BioVec[] };
+  readonly buffer?: DiskBuffer;
   /** Metadata of the blocks; a disk with metadata makes up its own when left out. */
-  readonly metadata?: { readonly segments: readonly BioVec[] };
+  readonly metadata?: DiskBuffer;
   /** Bytes on the disk, for operations without memory. */
   readonly sizeBytes?: Bytes;
   /** I/O queue from 1; that of the CPU when left out. */
   readonly queue?: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags?: number;
-  /** Holds the requests back, so that the next ones can join them. */
+  /**
+   * Holds the requests back, so that the next ones can join them.
+   * @internal
+   */
   readonly plug?: Plug<NvmeRequest>;
 }
 
+/** A command of the user's own, field by field. */
 export interface PassthroughOptions {
+  /** Its opcode, 0 to 255. */
   readonly opcode: number;
   /** Namespace; the disk's own when left out. */
   readonly nsid?: number;
-  readonly buffer?: { readonly segments: readonly BioVec[] };
-  readonly metadata?: { readonly segments: readonly BioVec[] };
+  /** Memory of its data; its opcode says which way they go. */
+  readonly buffer?: DiskBuffer;
+  /** Memory of its metadata. */
+  readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
+  /** To the admin queue. */
   readonly admin?: boolean;
+  /** I/O queue from 1; that of the CPU when left out. */
   readonly queue?: number;
 }
 
+/** Where a command goes that is given byte by byte. */
 export interface RawOptions {
+  /** To the admin queue. */
   readonly admin?: boolean;
   /** I/O queue from 1; that of the CPU when left out. */
   readonly queue?: number;
@@ -78,11 +96,17 @@ export interface RawOptions {
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
+/** A disk as block layer and driver see it: bios go in, each with a fate of its own. */
 export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
+  /** @internal */
   readonly driver: NvmeDriver;
+  /** Where it is plugged in. */
   readonly machine: Machine;
+  /** @internal */
   readonly namespace: NamespaceFacts;
+  /** @internal */
   readonly limits: QueueLimits;
+  /** @internal */
   readonly merger: RequestMerger;
   readonly #payload: RequestPayload;
   readonly #splitter: BioSplitter;
@@ -91,6 +115,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   /**
    * @param driver Brought up, with a namespace.
    * @param nomerges What the queue leaves out of merging (`queue/nomerges`).
+   * @internal
    */
   constructor(driver: NvmeDriver, nomerges: NoMerges = 0) {
     invariant(driver.namespace !== null, `${driver.dev.name} has no namespace`);
@@ -107,6 +132,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     if (driver.scheduler !== null) driver.scheduler.disk = this;
   }
 
+  /** Its name in the machine. */
   get name(): string {
     return this.driver.dev.name;
   }
@@ -121,6 +147,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return this.namespace.blockSizeBytes;
   }
 
+  /** How much it holds. */
   get capacityBytes(): Bytes {
     return this.namespace.blockCount * this.namespace.blockSizeBytes;
   }
@@ -144,6 +171,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
    *
    * @param queue I/O queue from 1; 0 takes that of the CPU.
    * @param plug Holds the requests back until it is flushed; until then what follows can join them.
+   * @internal
    */
   submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
     this.#checkQueue(queue);
@@ -184,7 +212,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return io;
   }
 
-  /** Takes the requests of a plug that is flushed. */
+  /**
+   * Takes the requests of a plug that is flushed.
+   * @internal
+   */
   sendBatch(requests: readonly NvmeRequest[]): void {
     const batch = requests.filter((request) => {
       // Only now is it known how many ranges a discard has; in a scheduler, not even now.
@@ -196,6 +227,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     this.driver.queueBatch(batch);
   }
 
+  /** @internal */
   attachRanges(request: NvmeRequest): boolean {
     return this.#payload.attach(request);
   }
@@ -280,7 +312,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return true;
   }
 
-  /** A bio with a peer's memory joins nothing, and nothing joins it. @see behaviour/block.md 1.4 */
+  /**
+   * A bio with a peer's memory joins nothing, and nothing joins it. @see behaviour/block.md 1.4
+   * @internal
+   */
   keepPeersApart(bio: Bio): void {
     if (this.#isPeers(bio)) bio.flags |= BIO_FLAG.NOMERGE;
   }

@@ -22,8 +22,11 @@ export const CPU_SETTINGS = {
   family: setting("cpu_family", int(0, 0xfff), 0, { doc: "The CPU's family." }),
 };
 
+/** @internal */
+export type CpuRows = typeof CPU_SETTINGS;
+
 /** The processor that the machine booted on. */
-export type CpuIdentity = SettingsOf<typeof CPU_SETTINGS>;
+export type CpuIdentity = SettingsOf<CpuRows>;
 
 /** A processor about which no rule says anything. */
 export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);

@@ -7,6 +7,7 @@ import { RdmaAdapter } from "./rdma_adapter.ts";
 
 /** An RDMA device of a lab. */
 export interface RdmaDevice extends DeviceBase<"rdma"> {
+  /** @internal */
   readonly adapter: RdmaAdapter;
 }
 

@@ -8,7 +8,9 @@ import { MigrationFunction } from "./function/migration_function.ts";
 
 /** A device of a lab whose state can be saved and loaded: both sides of it. */
 export interface VfioDevice extends DeviceBase<"vfio"> {
+  /** @internal */
   readonly driver: MigrationDriver;
+  /** @internal */
   readonly migration: MigrationFunction;
 }
 

@@ -52,6 +52,7 @@ export class ChromeTraceWriter implements TraceWriter {
   /** By device, then by address: nothing keeps a device from having one twice. */
   readonly #mappings = new Map<string | null, Map<number, OpenMapping[]>>();
 
+  /** Writes the beginning. */
   constructor(private readonly write: WriteText) {
     this.write('{"traceEvents":[');
   }

@@ -38,15 +38,21 @@ export interface TraceRun extends RunNames {
   readonly run: number;
   /** The scenario. */
   readonly file: string;
+  /** All that it is built from. */
   readonly machine: TraceMachine;
 }
 
-/** Statements of the script are places here, `file:line:column`, not numbers. */
-type Placed<T> = {
+/**
+ * Statements of the script are places here, `file:line:column`, not numbers.
+ * @internal
+ */
+export type Placed<T> = {
   readonly [F in keyof T]: F extends `${string}_site` ? string | Extract<T[F], null> : T[F];
 };
 
-type TraceEventOf<E extends MachineEvent> = E extends MachineEvent ? Omit<E, "fields" | "site"> & {
+/** @internal */
+export type TraceEventOf<E extends MachineEvent> = E extends MachineEvent
+  ? Omit<E, "fields" | "site"> & {
     readonly fields: Placed<E["fields"]>;
     /** The statement that led to it, as `file:line:column`, or null. */
     readonly site: string | null;

@@ -16,6 +16,7 @@ import {
 
 /** What is wrong with a line, as a sentence without its end. */
 export interface TraceProblem {
+  /** A sentence without its end. */
   readonly problem: string;
 }
 
@@ -38,7 +39,10 @@ type Json = Readonly<Record<string, unknown>>;
 export class TraceReader {
   #begun = false;
 
-  /** @param text One line, without its end. */
+  /**
+   * Reads the next line.
+   * @param text The line, without its end.
+   */
   read(text: string): TraceLine | TraceProblem {
     const json = parseObject(text);
     if (json === null) return { problem: "This is no JSON object" };

@@ -17,6 +17,7 @@ import {
 export interface TraceWriter {
   /** A machine begins. @param places What the numbers of statements in its events mean. */
   run(file: string, run: RunStart, places: SitePlaces): void;
+  /** Something has happened on the machine that began last. */
   event(event: MachineEvent): void;
   /** A test is over. */
   outcome(outcome: TestOutcome): void;
@@ -36,7 +37,10 @@ export class TraceLineWriter implements TraceWriter {
   #events = 0;
   #places: SitePlaces = () => null;
 
-  /** @param by Program and version that the file names as its writer. */
+  /**
+   * Writes the head.
+   * @param by Program and version that the file names as its writer.
+   */
   constructor(private readonly write: WriteText, by: string) {
     this.#line<TraceHead>({ dmatrace: TRACE_VERSION, by });
   }

@@ -7,7 +7,11 @@ import { SYNTAX_CODES } from "./codes/syntax.ts";
 
 const TABLE = { ...SYNTAX_CODES, ...CHECK_CODES, ...MACHINE_CODES, ...RUN_CODES };
 
-export type DiagnosticCode = keyof typeof TABLE;
+/** @internal */
+export type DiagnosticTable = typeof TABLE;
+
+/** The code of a diagnostic: `E0401`. */
+export type DiagnosticCode = keyof DiagnosticTable;
 
 /** All codes with their texts, for `dmalab explain`, the reference and the tests. */
 export const DIAGNOSTIC_CODES: Readonly<Record<DiagnosticCode, CodeEntry>> = TABLE;

@@ -2,17 +2,24 @@
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
 
+/** An error keeps a program from running; a warning does not. */
 export type Severity = "error" | "warning";
 
 /** A second place that helps to understand the first: "declared here", "mapped here". */
 export interface RelatedSpan {
+  /** Where. */
   readonly span: Span;
+  /** What it has to do with it. */
   readonly message: string;
 }
 
+/** What is wrong with a text, and where. */
 export interface Diagnostic {
+  /** `dmalab explain CODE` says more about it. */
   readonly code: DiagnosticCode;
+  /** Whether it keeps the program from running. */
   readonly severity: Severity;
+  /** Where. */
   readonly span: Span;
   /** What is wrong, with the value: sentence case, no final period. */
   readonly message: string;
@@ -20,6 +27,7 @@ export interface Diagnostic {
   readonly label?: string | undefined;
   /** What was expected, or how to put it right; shown after `hint:`. */
   readonly hint?: string | undefined;
+  /** Other places that help to understand it. */
   readonly related?: readonly RelatedSpan[] | undefined;
 }
 

@@ -17,6 +17,7 @@ import { characterWidth, displayWidth, printable } from "./display_width.ts";
 /** What a piece of the output is, for whoever gives it a colour. */
 export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint" | "gutter";
 
+/** How a diagnostic is to look. */
 export interface RenderOptions {
   /** Wraps a piece of text, for colour. It must not change the width. */
   readonly style?: (role: StyleRole, text: string) => string;

@@ -45,8 +45,11 @@ const SELF_EXPLAINING: ReadonlySet<string> = new Set([
 
 /** Which columns a line has, and how wide they are. */
 export interface EventLayout {
+  /** Width of the column of numbers. */
   readonly seqWidth: number;
+  /** Width of the column of times. */
   readonly timeWidth: number;
+  /** Whether there is a column of CPUs. */
   readonly cpu: boolean;
   /** Width of the device column, 0 for none. */
   readonly deviceWidth: number;

@@ -9,6 +9,7 @@ import { type RunOptions, type SharedOptions, sharedOptions } from "./run_option
 import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 
+/** What may be said about a bench. */
 export interface BenchOptions extends RunOptions {
   /** Turns before the ones that count, so that caches are as in the middle of a long run. */
   readonly warmup?: number;

@@ -42,44 +42,83 @@ export interface BudgetCode {
 
 /** One test, property or bench on one machine. */
 export interface TestEntry {
+  /** What it was declared as. */
   readonly kind: "test" | "property" | "bench";
+  /** Its name. */
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
+  /** Where its name stands. */
   readonly span: Span;
+  /** It is declared and not run. */
   readonly skip: boolean;
+  /** All that its machine is built from. */
   readonly config: LabConfig;
-  /** What it changes of the machine block. */
+  /**
+   * What it changes of the machine block.
+   * @internal
+   */
   readonly variant: MachineVariant;
+  /** @internal */
   readonly functionIndex: number;
+  /** @internal */
   readonly declaration: AnyTest;
-  /** Of a property. */
+  /**
+   * Of a property.
+   * @internal
+   */
   readonly forall: readonly ForallValues[];
-  /** Of a bench. */
+  /**
+   * Of a bench.
+   * @internal
+   */
   readonly budgets: readonly BudgetCode[];
-  /** True when a bench asks for events, so that they must be kept. */
+  /**
+   * True when a bench asks for events, so that they must be kept.
+   * @internal
+   */
   readonly usesEvents: boolean;
 }
 
+/** A program that was read, checked and compiled: `runProgram` runs it. */
 export interface Program {
+  /** The file that was loaded. */
   readonly source: SourceFile;
   /** Every file it consists of, the used ones first. */
   readonly files: readonly SourceFile[];
+  /** @internal */
   readonly registry: Registry;
+  /** @internal */
   readonly code: Code;
+  /** @internal */
   readonly machine: ProgramMachine;
-  /** Globals that the machine binds, by name. */
+  /**
+   * Globals that the machine binds, by name.
+   * @internal
+   */
   readonly machineGlobals: ReadonlyMap<string, number>;
+  /** @internal */
   readonly consts: readonly ConstCode[];
-  /** The machine block as it stands: what the top-level statements run on. */
+  /**
+   * The machine block as it stands: what the top-level statements run on.
+   * @internal
+   */
   readonly variant: MachineVariant;
-  /** The top-level statements; null when there are none. */
+  /**
+   * The top-level statements; null when there are none.
+   * @internal
+   */
   readonly main: number | null;
+  /** Its tests, properties and benches, one for each machine they run on. */
   readonly tests: readonly TestEntry[];
-  /** What the file marks for the hunt. */
+  /**
+   * What the file marks for the hunt.
+   * @internal
+   */
   readonly drivers: readonly DriverEntry[];
 }
 
+/** A program, or what is wrong with it. */
 export interface LoadResult {
   /** Null when there are errors. */
   readonly program: Program | null;

@@ -7,9 +7,11 @@ export type Place = string;
 export interface FailureReport {
   /** `limit`: stopped by one of the script's limits; `bug`: a rule of dmalab itself is broken. */
   readonly kind: "failed" | "limit" | "bug";
+  /** Its diagnostic: `E0901` is an assertion that does not hold. */
   readonly code: string;
   /** One line. */
   readonly message: string;
+  /** Where. */
   readonly place: Place;
   /** The diagnostic with its source line, values and notes: lines without a line end. */
   readonly lines: readonly string[];
@@ -17,6 +19,7 @@ export interface FailureReport {
 
 /** A fault of the IOMMU or a report of the checker that no statement expected, or what is left. */
 export interface Incident {
+  /** A fault of the IOMMU, a report of the checker, or what is left. */
   readonly kind: "fault" | "report" | "leak";
   /** The fault's reason, the report's class or the kind of what is left. */
   readonly name: string;
@@ -36,7 +39,9 @@ export interface EntryOutcome {
   readonly combination: string;
   /** Where its name stands. */
   readonly place: Place;
+  /** What it came to. */
   readonly outcome: "passed" | "failed" | "skipped";
+  /** Why it failed; null when it did not. */
   readonly failure: FailureReport | null;
   /** The seed of its machine. */
   readonly seed: number;
@@ -54,7 +59,9 @@ export interface TestOutcome extends EntryOutcome {
   readonly cases: number;
   /** Faults and reports that nobody expected, and what is left at the end: the first ones. */
   readonly incidents: readonly Incident[];
+  /** Faults of the IOMMU that nobody expected. */
   readonly unexpectedFaults: number;
+  /** Reports of the checker that nobody expected. */
   readonly unexpectedReports: number;
   /** Things that were left at the end. */
   readonly leaks: number;
@@ -71,16 +78,23 @@ export type RunNames = Pick<TestOutcome, "kind" | "name" | "combination" | "plac
 
 /** How many tests and properties came to what. */
 export interface RunCounts {
+  /** Tests and properties that held. */
   readonly passed: number;
+  /** Those that did not. */
   readonly failed: number;
+  /** Those that are declared and not run. */
   readonly skipped: number;
   /** Tests and properties left out because their name did not match. */
   readonly filtered: number;
   /** Tests and properties that were not come to, because the whole run was stopped. */
   readonly notRun: number;
+  /** Assertions and expectations that were checked. */
   readonly assertions: number;
+  /** Reports that nobody expected. */
   readonly reports: number;
+  /** Faults that nobody expected. */
   readonly faults: number;
+  /** Things that were left. */
   readonly leaks: number;
 }
 
@@ -92,6 +106,7 @@ export interface RunReport {
   readonly names: readonly string[];
   /** The statements at the top of the file first, then tests in the order of the text. */
   readonly outcomes: readonly TestOutcome[];
+  /** How many of them came to what. */
   readonly counts: RunCounts;
   /** Expectations that no test came to. */
   readonly unreached: readonly Place[];

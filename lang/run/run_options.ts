@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly seed?: number | undefined;
   /** What nobody expects fails the test, whatever the file says of `strict`. */
   readonly strict?: boolean | undefined;
+  /** What stops a run. */
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;

@@ -50,13 +50,17 @@ import { withdrawNames } from "./valueless_names.ts";
 import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
 import type { World } from "../values/world.ts";
 
+/** What a session may be told. */
 export interface SessionOptions {
+  /** Where the files come from that an input uses. */
   readonly loader: SourceLoader;
+  /** Of each input. */
   readonly limits?: Limits;
   /** A clock, and who may want an input to end. An input that one of them ends is undone. */
   readonly watch?: HostWatch;
   /** Instead of the seed of the machine block. */
   readonly seed?: number;
+  /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
   /** Whether tests of an input are run; they are when it is left out. */
   readonly runsTests?: boolean;
@@ -66,6 +70,7 @@ export interface SessionOptions {
 
 /** What a session is made from. */
 export interface SessionParts extends SessionOptions {
+  /** @internal */
   readonly registry: Registry;
 }
 
@@ -89,15 +94,21 @@ export interface FeedResult {
   readonly undone: boolean;
 }
 
+/** A value of an input. */
 export interface ShownValue {
+  /** @internal */
   readonly value: Value;
+  /** As `print` writes it. */
   readonly text: string;
 }
 
+/** A variable of a session. */
 export interface SessionVariable {
+  /** Its name. */
   readonly name: string;
   /** "an int", "a request" … */
   readonly kind: string;
+  /** Its value, as `print` writes it. */
   readonly text: string;
 }
 
@@ -107,11 +118,17 @@ export interface SessionSummary {
   readonly moves: number;
   /** Number of the last event, and virtual time: what the prompt shows. */
   readonly seq: number;
+  /** Virtual time. */
   readonly nowNs: number;
+  /** The CPU that statements run on. */
   readonly cpu: number;
+  /** Activities that wait. */
   readonly pendingActivities: number;
+  /** Faults of the IOMMU so far. */
   readonly faults: number;
+  /** Reports of the checker so far. */
   readonly reports: number;
+  /** Its variables, with their values. */
   readonly variables: readonly SessionVariable[];
   /** Names of consts and functions. */
   readonly declared: readonly string[];
@@ -127,6 +144,7 @@ type Move =
   | { readonly kind: "input"; readonly source: SourceFile }
   | { readonly kind: "step"; readonly events: number };
 
+/** Takes text, keeps one machine, and goes back. */
 export class Session {
   readonly #options: SessionParts;
   readonly #moves: Move[] = [];
@@ -135,6 +153,7 @@ export class Session {
   #state: SessionState;
   #inputs = 0;
 
+  /** @internal */
   constructor(options: SessionParts) {
     const { watch } = options;
     // What was done before is done again to its end, or it would not be the same.
@@ -208,14 +227,17 @@ export class Session {
     );
   }
 
+  /** @internal */
   get vm(): Vm {
     return this.#state.vm;
   }
 
+  /** @internal */
   get world(): World {
     return this.#state.world;
   }
 
+  /** What there is to know of it at a glance. */
   summary(): SessionSummary {
     return { moves: this.#moves.length, ...this.#state.summary() };
   }

@@ -1,11 +1,12 @@
 /** Reads a script and the files it uses. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { SourceFile } from "../source.ts";
+import { SourceFile } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
 import { parse, type ParseMode } from "./parse.ts";
 
 /** Why a file could not be had. */
 export class LoadError {
+  /** Why, in one word for the code, and as a sentence. */
   constructor(
     readonly reason: "not_found" | "outside_root" | "unreadable",
     /** What is wrong, as a sentence without a final period. */
@@ -29,6 +30,20 @@ export interface SourceLoader {
    * @param from The file that uses it, which the path is relative to; null for the working folder.
    */
   load(path: string, from: SourceFile | null): SourceFile | LoadError;
+}
+
+/** Files that are in memory, by their paths; a path is the same wherever it is used. */
+export function memoryFiles(files: Readonly<Record<string, string>> = {}): SourceLoader {
+  const sources = new Map<string, SourceFile>();
+  return {
+    load(path) {
+      const text = Object.hasOwn(files, path) ? files[path] : undefined;
+      if (text === undefined) return new LoadError("not_found", `There is no file "${path}"`);
+      const source = sources.get(path) ?? new SourceFile(path, text);
+      sources.set(path, source);
+      return source;
+    },
+  };
 }
 
 /** A parsed file and the files it uses. */

@@ -3,23 +3,13 @@ import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
-import { LoadError, type SourceLoader } from "../syntax/load_files.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
 import { loadProgram, type LoadResult, type Program } from "../run/program.ts";
 import type { RunReport, TestOutcome } from "../run/report.ts";
 import type { RunOptions } from "../run/run_options.ts";
 import { runProgram } from "../run/run_program.ts";
 
-/** Files in memory, by path; `use` finds them by their name. */
-export function memoryLoader(files: Readonly<Record<string, string>> = {}): SourceLoader {
-  return {
-    load(path) {
-      const text = files[path];
-      return text === undefined
-        ? new LoadError("not_found", `There is no file "${path}"`)
-        : new SourceFile(path, text);
-    },
-  };
-}
+export { memoryFiles as memoryLoader } from "../syntax/load_files.ts";
 
 /** Loads a script, with other files beside it. */
 export function load(
@@ -27,7 +17,7 @@ export function load(
   files: Readonly<Record<string, string>> = {},
   registry: Registry = BUILTINS,
 ): LoadResult {
-  return loadProgram(new SourceFile("t.dma", text), memoryLoader(files), registry);
+  return loadProgram(new SourceFile("t.dma", text), memoryFiles(files), registry);
 }
 
 /** Loads a script that must be right. */

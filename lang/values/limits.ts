@@ -14,6 +14,7 @@ export interface Limits {
   readonly timeMs: number;
 }
 
+/** The limits of a run that names none. */
 export const DEFAULT_LIMITS: Limits = {
   // What a slow machine does in about five seconds: a loop without an end should not be waited for.
   steps: 500_000_000,

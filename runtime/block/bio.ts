@@ -29,7 +29,9 @@ export type BlockOp =
  * counting from there, so that its offset can pass 4 KiB (block.md 1.6).
  */
 export interface BioVec {
+  /** Its first byte. */
   readonly phys: PhysAddr;
+  /** How long it is. */
   readonly sizeBytes: Bytes;
 }
 

@@ -7,7 +7,10 @@ import type { Bio } from "./bio.ts";
 import type { RequestMerger } from "./merge.ts";
 import type { BlockRequest } from "./request.ts";
 
-/** Takes the requests of one queue that a flushed plug gives away, in order. */
+/**
+ * Takes the requests of one queue that a flushed plug gives away, in order.
+ * @internal
+ */
 export interface PlugTarget<R extends BlockRequest> {
   /** Decides what may be joined in this queue. */
   readonly merger: RequestMerger;

@@ -8,7 +8,10 @@ import type { EventOrigin } from "../event_context.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
 import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
 
-/** Who wants to know that a request has ended. */
+/**
+ * Who wants to know that a request has ended.
+ * @internal
+ */
 export interface RequestOwner {
   requestEnded(request: BlockRequest): void;
   /** All of a request is part of another one now, which ends in its place. */

@@ -1,13 +1,20 @@
 /** Directions and attributes of DMA mappings, with the kernel's numbers. */
 
-/** @see behaviour/dma.md 1.4, row 1 */
+/** The device reads and writes. @see behaviour/dma.md 1.4, row 1 */
 export const DMA_BIDIRECTIONAL = 0;
+/** The device only reads. */
 export const DMA_TO_DEVICE = 1;
+/** The device only writes. */
 export const DMA_FROM_DEVICE = 2;
+/** Which way the bytes of a mapping go. */
 export type DmaDirection = typeof DMA_BIDIRECTIONAL | typeof DMA_TO_DEVICE | typeof DMA_FROM_DEVICE;
 
 const DIRECTION_WORDS = ["bidirectional", "to_device", "from_device"] as const;
-export type DirectionWord = (typeof DIRECTION_WORDS)[number];
+/** @internal */
+export type DirectionWords = typeof DIRECTION_WORDS;
+
+/** The word of a direction. */
+export type DirectionWord = DirectionWords[number];
 
 /** The word that events and scripts use for a direction. */
 export function directionWord(dir: DmaDirection): DirectionWord {

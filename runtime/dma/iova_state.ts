@@ -15,6 +15,7 @@ export interface KeptAttributes {
   readonly attrs: number;
 }
 
+/** The state of a two-step mapping: an address and a size, which the caller keeps. */
 export class DmaIovaState {
   /** First byte of the range as the device will see it; 0 when there is none. */
   addr = 0 as DmaAddr;
@@ -25,21 +26,36 @@ export class DmaIovaState {
   /**
    * Bytes of leaves that links made through this state and nothing has ended yet. The kernel keeps
    * no such number; it lets a mistake be seen, and decides nothing.
+   * @internal
    */
   linkedBytes: Bytes = 0;
-  /** The state owns its range: allocated, not given back. Not the kernel's either. */
+  /**
+   * The state owns its range: allocated, not given back. Not the kernel's either.
+   * @internal
+   */
   held = false;
-  /** The checker's records of the range and of its last link; -1 for none. */
+  /**
+   * The checker's records of the range and of its last link; -1 for none.
+   * @internal
+   */
   rangeRecord = -1;
+  /** @internal */
   lastLinkRecord = -1;
-  /** What the range's first link said, where the API keeps that; null before. */
+  /**
+   * What the range's first link said, where the API keeps that; null before.
+   * @internal
+   */
   kept: KeptAttributes | null = null;
-  /** The request that wrote it last, null for what is none. It tells of state that is stale. */
+  /**
+   * The request that wrote it last, null for what is none. It tells of state that is stale.
+   * @internal
+   */
   writtenBy: number | null = null;
 
   /**
    * All zero, as `dma_iova_try_alloc` leaves it before it looks.
    * @param request The request that this is done for.
+   * @internal
    */
   clear(request: number | null = null): void {
     this.writtenBy = request;

@@ -21,13 +21,17 @@ export const SCATTER_ENTRY_BYTES: Bytes = 32;
 
 /** One buffer to be mapped. */
 export interface ScatterSegment {
+  /** Its first byte. */
   readonly phys: PhysAddr;
+  /** How long it is. */
   readonly sizeBytes: Bytes;
 }
 
 /** One range that the device is told. */
 export interface ScatterOutput {
+  /** Its first byte. */
   readonly dma: DmaAddr;
+  /** How long it is. */
   readonly sizeBytes: Bytes;
 }
 
@@ -51,6 +55,7 @@ export const APART = {
 } as const;
 export type Apart = (typeof APART)[keyof typeof APART];
 
+/** Buffers that are mapped together, and where the device sees them. */
 export class Scatterlist {
   /** Entries in use. */
   count = 0;
@@ -74,6 +79,8 @@ export class Scatterlist {
   readonly #branches: (MapBranch | null)[];
 
   /**
+   * A list of buffers.
+   *
    * @param segments What the list holds at first.
    * @param capacityEntries How much it can hold; as much as at first when left out.
    */
@@ -90,6 +97,7 @@ export class Scatterlist {
     for (const { phys, sizeBytes } of segments) this.add(phys, sizeBytes);
   }
 
+  /** How many entries it can hold. */
   get capacityEntries(): number {
     return this.#phys.length;
   }
@@ -112,7 +120,10 @@ export class Scatterlist {
     this.bounced = false;
   }
 
-  /** After an unmap: no output is mapped, and none is a bus address any more. */
+  /**
+   * After an unmap: no output is mapped, and none is a bus address any more.
+   * @internal
+   */
   forgetMapping(): void {
     for (let index = 0; index < this.outputs; index++) this.#marks[index] = 0;
     this.outputs = 0;
@@ -137,16 +148,21 @@ export class Scatterlist {
     return this.#lengthBytes[index]!;
   }
 
+  /** @internal */
   setSegment(index: number, phys: PhysAddr, sizeBytes: Bytes): void {
     this.#phys[index] = phys;
     this.#lengthBytes[index] = sizeBytes;
   }
 
-  /** IO addresses that an entry takes in the range of its list: whole granules. */
+  /**
+   * IO addresses that an entry takes in the range of its list: whole granules.
+   * @internal
+   */
   mappedAt(index: number): Bytes {
     return this.#mappedBytes[index]!;
   }
 
+  /** @internal */
   setMapped(index: number, sizeBytes: Bytes): void {
     this.#mappedBytes[index] = sizeBytes;
   }
@@ -166,31 +182,45 @@ export class Scatterlist {
     return this.#outputPhys[index]! as PhysAddr;
   }
 
+  /** True for an output that is an address of the PCI bus: a peer's memory. */
   isBusAddressAt(index: number): boolean {
     return (this.#marks[index]! & BUS_ADDRESS) !== 0;
   }
 
-  /** Where the entry says that its output is a bus address; null when it is none. */
+  /**
+   * Where the entry says that its output is a bus address; null when it is none.
+   * @internal
+   */
   busMarkAt(index: number): BusMark | null {
     if (!this.isBusAddressAt(index)) return null;
     return (this.#marks[index]! & IN_PAGE_LINK) !== 0 ? "page_link" : "dma_flags";
   }
 
-  /** The branch on which an output was mapped by itself; null for one of a list mapped together. */
+  /**
+   * The branch on which an output was mapped by itself; null for one of a list mapped together.
+   * @internal
+   */
   branchAt(index: number): MapBranch | null {
     return this.#branches[index]!;
   }
 
-  /** What keeps an output apart from the one before it. */
+  /**
+   * What keeps an output apart from the one before it.
+   * @internal
+   */
   apartAt(index: number): Apart {
     return this.#aparts[index]! as Apart;
   }
 
+  /** @internal */
   setApart(index: number, apart: Apart): void {
     this.#aparts[index] = apart;
   }
 
-  /** Fills the DMA fields of an entry. @param phys Where the buffers of this output begin. */
+  /**
+   * Fills the DMA fields of an entry. @param phys Where the buffers of this output begin.
+   * @internal
+   */
   setOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
     this.#outputPhys[index] = phys;
     this.#dmaAddress[index] = address;
@@ -200,7 +230,10 @@ export class Scatterlist {
     this.#branches[index] = null;
   }
 
-  /** As `setOutput`, for a peer's bus address. @param mark Where the entry says so. */
+  /**
+   * As `setOutput`, for a peer's bus address. @param mark Where the entry says so.
+   * @internal
+   */
   setBusOutput(
     index: number,
     phys: PhysAddr,
@@ -212,16 +245,23 @@ export class Scatterlist {
     this.#marks[index] = mark === "page_link" ? BUS_ADDRESS | IN_PAGE_LINK : BUS_ADDRESS;
   }
 
-  /** Notes on which branch an output has just been mapped. */
+  /**
+   * Notes on which branch an output has just been mapped.
+   * @internal
+   */
   setBranch(index: number, branch: MapBranch): void {
     this.#branches[index] = branch;
   }
 
-  /** Makes an output longer. */
+  /**
+   * Makes an output longer.
+   * @internal
+   */
   growOutput(index: number, sizeBytes: Bytes): void {
     this.#dmaLengthBytes[index]! += sizeBytes;
   }
 
+  /** @internal */
   clearOutput(index: number): void {
     this.setOutput(index, 0 as PhysAddr, DMA_MAPPING_ERROR, 0);
   }

@@ -27,10 +27,15 @@ export type { DeviceAccess, FaultReason };
 
 /** One access that went nowhere. */
 export interface IommuFault {
+  /** Who asked. */
   readonly device: string;
+  /** What it asked for. */
   readonly dma: DmaAddr;
+  /** Whether it wanted to read or to write. */
   readonly access: DeviceAccess;
+  /** Why it got nothing. */
   readonly reason: FaultReason;
+  /** When, in virtual time. */
   readonly atNs: Nanoseconds;
 }
 
@@ -41,7 +46,9 @@ const PC_MSI_END = 0xfef0_0000;
 /** Faults kept for those who ask; the counter goes on. */
 const KEPT_FAULTS = 65_536;
 
+/** The IOMMU of a machine. */
 export class Iommu {
+  /** @internal */
   readonly iotlb: Iotlb;
   /** Accesses that went nowhere, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
@@ -56,6 +63,7 @@ export class Iommu {
   readonly #msiWindow: boolean;
   readonly #domains: IommuDomain[] = [];
 
+  /** @internal */
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#config = machine.config.iommu;
@@ -74,7 +82,10 @@ export class Iommu {
     return this.#config.granuleBytes;
   }
 
-  /** Every translation, in the order in which devices were attached. */
+  /**
+   * Every translation, in the order in which devices were attached.
+   * @internal
+   */
   get domains(): readonly IommuDomain[] {
     return this.#domains;
   }
@@ -92,6 +103,7 @@ export class Iommu {
    * was asked for. A bus whose ranges leave no IO addresses is warned of, and not translated.
    *
    * @see behaviour/dma.md 1.3
+   * @internal
    */
   attach(dev: DmaDevice): void {
     const { mode, forcedac } = this.#config;
@@ -144,7 +156,10 @@ export class Iommu {
     };
   }
 
-  /** The mode that a device really has, whatever was asked for. */
+  /**
+   * The mode that a device really has, whatever was asked for.
+   * @internal
+   */
   modeOf(dev: DmaDevice): IommuMode {
     if (dev.domain !== null) return dev.domain.lazy ? "lazy" : "strict";
     return this.#config.mode === "off" ? "off" : "passthrough";
@@ -160,6 +175,7 @@ export class Iommu {
    * @returns 0, or -EACCES, -EINVAL for another word, -ENODEV without an IOMMU, -EPERM for any other
    *   change and for a device that is not trusted.
    * @see behaviour/dma.md 1.3
+   * @internal
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
     if (!privileged) return -ERRNO.EACCES;
@@ -188,7 +204,10 @@ export class Iommu {
     return [...ranges, ...this.#model.reserved];
   }
 
-  /** Flushes everything that waits and releases it: a machine that comes up owes nothing. */
+  /**
+   * Flushes everything that waits and releases it: a machine that comes up owes nothing.
+   * @internal
+   */
   drainFlushQueues(): void {
     for (const domain of this.#domains) {
       domain.flushQueue?.drain();
@@ -213,7 +232,10 @@ export class Iommu {
     return phys < 0 && this.#machine.memory.kindAt(dma) === "mmio" ? dma as PhysAddr : phys;
   }
 
-  /** What `translate` does for a device without translation; short enough to be inlined. */
+  /**
+   * What `translate` does for a device without translation; short enough to be inlined.
+   * @internal
+   */
   passThrough(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
     const phys = this.#throughBus(dev, dma);
     return phys < 0 ? this.fault(dev, dma, access, "blocked") : phys;
@@ -225,6 +247,7 @@ export class Iommu {
    *
    * @returns The physical address, or -1 after `iommu.fault`.
    * @see behaviour/dma.md 5.2, 5.3
+   * @internal
    */
   translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
     const { domain } = dev;
@@ -281,7 +304,10 @@ export class Iommu {
     return phys as PhysAddr;
   }
 
-  /** Notes that an access went nowhere; returns -1. */
+  /**
+   * Notes that an access went nowhere; returns -1.
+   * @internal
+   */
   fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
     const { events, clock } = this.#machine;
     if (this.faults.length < KEPT_FAULTS) {

@@ -85,13 +85,18 @@ export interface KernelStrategies {
   };
 }
 
-/** The kernel of a machine: how it works, and its defects. */
+/**
+ * The kernel of a machine: how it works, and its defects.
+ * @internal
+ */
 export interface Kernel {
   readonly strategies: KernelStrategies;
   readonly quirks: QuirkSet;
 }
 
+/** A release of the kernel. */
 export interface KernelRelease extends Kernel {
+  /** What is particular about it, as a sentence. */
   readonly doc: string;
 }
 
@@ -200,9 +205,13 @@ const RELEASES = {
   },
 } satisfies Readonly<Record<string, KernelRelease>>;
 
-/** A named state of the kernel's behaviour (language.md, Profiles). */
-export type KernelProfile = keyof typeof RELEASES;
+/** @internal */
+export type Releases = typeof RELEASES;
 
+/** A named state of the kernel's behaviour (language.md, Profiles). */
+export type KernelProfile = keyof Releases;
+
+/** Every release that a machine can have, by its name. */
 export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
 
 export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
@@ -212,13 +221,17 @@ export const DEFAULT_KERNEL: KernelProfile = "7.2";
 
 /** The part of a machine's configuration that says which kernel runs on it. */
 export interface KernelConfig {
+  /** Which release it is. */
   readonly kernel: KernelProfile;
   /**
    * The defects that it has (behaviour/defects.md): null for those of the release, whichever it is;
    * else these and no others. An empty set is the intended behaviour.
    */
   readonly quirks: QuirkSet | null;
-  /** How it works, where one wants to know what if it were not as the release does it; else null. */
+  /**
+   * How it works, where one wants to know what if it were not as the release does it; else null.
+   * @internal
+   */
   readonly strategies: KernelStrategies | null;
 }
 

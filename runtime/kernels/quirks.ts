@@ -77,6 +77,7 @@ export const QUIRKS = {
     "Bounce buffers are filled for from_device whenever the device gets them (early 2022).",
 } as const satisfies Readonly<Record<string, string>>;
 
+/** The name of a defect that a release had, or of a "what if". */
 export type QuirkName = keyof typeof QUIRKS;
 
 /** Switches that are on. */

@@ -8,14 +8,18 @@
 import { alignDown, alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { MachineConfig, MemoryWindow } from "../machine_config.ts";
 
+/** What lies at an address. */
 export type MemoryKind = "ram" | "mmio" | "none";
 
 /** One span of physical memory of one kind. */
 export interface MemoryRange {
   /** `ram`, or the window's name. */
   readonly name: string;
+  /** Its first byte. */
   readonly basePhys: PhysAddr;
+  /** How long it is. */
   readonly sizeBytes: Bytes;
+  /** RAM, or a window of devices. */
   readonly type: "ram" | "mmio";
 }
 

@@ -26,6 +26,7 @@ const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** Top of the memory that the starting points are parts of. */
 const LOW_RAM_BYTES = 2 * GIB;
 
+/** Which pages are wanted. */
 export interface PageAllocation {
   /** True for pages side by side; false for pages of which no two are. */
   readonly contiguous: boolean;
@@ -56,7 +57,9 @@ interface Scope {
   readonly lowest: number;
 }
 
+/** Gives pages of memory to those who ask. */
 export class PageAllocator {
+  /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegion[];
@@ -68,6 +71,7 @@ export class PageAllocator {
   readonly #zeroPages = new Map<number, PhysAddr>();
   #zeroPagesTaken = 0;
 
+  /** @internal */
   constructor(
     memory: PhysicalMemory,
     regions: readonly MemoryRegion[] = [],
@@ -101,6 +105,7 @@ export class PageAllocator {
    * The page of 2^order pages that holds nothing but zeroes and is shared by all who only read: taken
    * at the first call, and kept.
    * @returns Its address, or null when there is no memory for it.
+   * @internal
    */
   zeroPage(order: number): PhysAddr | null {
     const known = this.#zeroPages.get(order);
@@ -142,6 +147,7 @@ export class PageAllocator {
    *
    * @param runs Ascending, apart, the first at page 0.
    * @returns The address of the pattern's page 0, or null when it fits nowhere.
+   * @internal
    */
   allocPattern(
     runs: readonly PageRun[],
@@ -201,6 +207,7 @@ export class PageAllocator {
    * @param pages How many are wanted.
    * @param apart No two of them are neighbours, as far as there is room.
    * @param goesOn Asked before each page.
+   * @internal
    */
   allocEach(into: PhysAddr[], pages: number, apart: boolean, goesOn: () => boolean): void {
     const { from, lowest, spans } = this.#scope({ owner: "driver" });
@@ -243,6 +250,7 @@ export class PageAllocator {
    * Takes the pages that hold `sizeBytes` bytes from `phys` on, wherever in memory that is, below
    * 1 MiB and in MMIO windows too.
    * @returns False, with nothing taken, when one is in use or there is no memory.
+   * @internal
    */
   claim(phys: PhysAddr, sizeBytes: Bytes): boolean {
     const start = Math.floor(phys / this.pageSizeBytes);

@@ -63,8 +63,12 @@ const ZERO_PAGE = new MemoryPage(new Uint8Array(PAGE_SIZE_BYTES));
 
 type Leaf = MemoryPage[];
 
+/** The memory of a machine. What was never written is zero. */
 export class PhysicalMemory {
-  /** What pages that exist are taken from. */
+  /**
+   * What pages that exist are taken from.
+   * @internal
+   */
   readonly budget: HostBudget = new HostBudget();
   readonly #leaves: (Leaf | undefined)[] = [];
   readonly #farLeaves = new Map<number, Leaf>();
@@ -77,7 +81,10 @@ export class PhysicalMemory {
   #lastStart = 0;
   #lastEnd = 0;
 
-  /** @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps. */
+  /**
+   * @param ranges The layout as built; see `layOutMemory`. Ascending, without overlaps.
+   * @internal
+   */
   constructor(readonly ranges: readonly MemoryRange[]) {}
 
   /** What lies at an address. */
@@ -85,7 +92,10 @@ export class PhysicalMemory {
     return this.rangeAt(phys)?.type ?? "none";
   }
 
-  /** The range that holds an address, or null. */
+  /**
+   * The range that holds an address, or null.
+   * @internal
+   */
   rangeAt(phys: number): MemoryRange | null {
     if (phys >= this.#lastStart && phys < this.#lastEnd) return this.#lastRange;
     for (const range of this.ranges) {
@@ -228,6 +238,7 @@ export class PhysicalMemory {
    *
    * @param phys A multiple of 4.
    * @param into As many words as are to be read.
+   * @internal
    */
   readWords(phys: PhysAddr, into: Int32Array): void {
     const { words } = this.#pageForReading(phys);
@@ -235,7 +246,10 @@ export class PhysicalMemory {
     for (let index = 0; index < into.length; index++) into[index] = words[first + index]!;
   }
 
-  /** Writes 32-bit words that lie in one page; `phys` is a multiple of 4. */
+  /**
+   * Writes 32-bit words that lie in one page; `phys` is a multiple of 4.
+   * @internal
+   */
   writeWords(phys: PhysAddr, from: Int32Array): void {
     const { words } = this.pageForWriting(phys);
     const first = (phys & PAGE_MASK) >> 2;
@@ -269,7 +283,10 @@ export class PhysicalMemory {
     this.writeU32((phys + 4) as PhysAddr, Math.floor(value / 2 ** 32));
   }
 
-  /** Calls back with every page that was ever written, in the order of their addresses. */
+  /**
+   * Calls back with every page that was ever written, in the order of their addresses.
+   * @internal
+   */
   forEachPage(visit: (phys: PhysAddr, bytes: Uint8Array) => void): void {
     const visitLeaf = (leaf: Leaf | undefined, index: number) =>
       leaf?.forEach((page, at) => {
@@ -298,6 +315,7 @@ export class PhysicalMemory {
   /**
    * The page that holds an address, made if need be. Changing its bytes is writing to memory.
    * @throws {MemoryLimitError} When the page would exceed the limit.
+   * @internal
    */
   pageForWriting(phys: number): MemoryPage {
     const page = this.#pageForReading(phys);

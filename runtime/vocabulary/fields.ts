@@ -54,10 +54,16 @@ export interface Field<T = unknown> {
 /** The fields of an event or the arguments of a call, by name. */
 export type FieldTable = Readonly<Record<string, Field>>;
 
-/** What a field holds. */
+/**
+ * What a field holds.
+ * @internal
+ */
 export type Holds<F extends Field> = F extends { readonly holds?: infer T } ? T : never;
 
-/** What a table of fields holds. */
+/**
+ * What a table of fields holds.
+ * @internal
+ */
 export type AllHold<T extends FieldTable> = { readonly [F in keyof T]: Holds<T[F]> };
 
 function plain<T>(kind: FieldKind): Field<T> {

@@ -99,15 +99,22 @@ export const CALL_TABLE = {
   hmm_dma_unmap_pfn: { arguments: OF_PAGE, result: BOOL },
 } satisfies Record<string, CallEntry>;
 
-type Calls = typeof CALL_TABLE;
-export type KernelCall = keyof Calls;
+/** @internal */
+export type KernelCalls = typeof CALL_TABLE;
 
-export const KERNEL_CALLS = Object.keys(CALL_TABLE) as readonly KernelCall[];
+/** The name of a function of the kernel. */
+export type KernelCall = keyof KernelCalls;
 
-/** What `ret.NAME` of a function carries. */
+/** Every function of the kernel that there is. */
+export const KERNEL_CALLS: readonly KernelCall[] = Object.keys(CALL_TABLE) as KernelCall[];
+
+/**
+ * What `ret.NAME` of a function carries.
+ * @internal
+ */
 export type CallEnd<C extends KernelCall> = {
-  readonly result: Holds<Calls[C]["result"]>;
-  readonly error: Calls[C] extends { readonly error: infer E extends Field } ? Holds<E>
+  readonly result: Holds<KernelCalls[C]["result"]>;
+  readonly error: KernelCalls[C] extends { readonly error: infer E extends Field } ? Holds<E>
     : ErrnoName | null;
 };
 
@@ -121,7 +128,8 @@ export function callEnd(call: KernelCall): FieldTable {
 
 /** Functions that give exactly a `T`: `CallGiving<boolean>` says yes or no. */
 export type CallGiving<T> = {
-  [C in KernelCall]: [T, Holds<Calls[C]["result"]>] extends [Holds<Calls[C]["result"]>, T] ? C
+  [C in KernelCall]: [T, Holds<KernelCalls[C]["result"]>] extends
+    [Holds<KernelCalls[C]["result"]>, T] ? C
     : never;
 }[KernelCall];
 

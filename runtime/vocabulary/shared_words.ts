@@ -83,8 +83,10 @@ export const ACCESS = word("access", {
   read: "The device reads memory.",
   write: "The device writes memory.",
 });
+/** @internal */
+export type AccessField = typeof ACCESS;
 /** What a device does to memory. */
-export type DeviceAccess = Holds<typeof ACCESS>;
+export type DeviceAccess = Holds<AccessField>;
 
 export const FAULT_REASON = word("fault reason", {
   not_present: "Nothing is mapped at the address.",
@@ -94,8 +96,10 @@ export const FAULT_REASON = word("fault reason", {
   reserved: "The address lies in a reserved range.",
   blocked: "The device may not reach anything there.",
 });
+/** @internal */
+export type FaultReasonField = typeof FAULT_REASON;
 /** Why a device's access went nowhere. */
-export type FaultReason = Holds<typeof FAULT_REASON>;
+export type FaultReason = Holds<FaultReasonField>;
 
 export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
   "report class",

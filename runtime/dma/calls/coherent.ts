@@ -20,6 +20,7 @@ export class CoherentMemory {
    * @param sizeBytes Length in bytes, as asked.
    * @param pages Physical addresses, one a page.
    * @param owned Whether the pages came from the machine's allocator and go back there.
+   * @internal
    */
   constructor(
     readonly dma: DmaAddr,

@@ -96,12 +96,26 @@ type SyncCall = typeof SYNC_FOR_CPU | typeof SYNC_FOR_DEVICE;
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
 
+/**
+ * The kernel's DMA mapping functions, by their names in camel case.
+ *
+ * Results are the kernel's: 0 or a negative errno, `DMA_MAPPING_ERROR`, true or false.
+ */
 export class DmaMapping {
-  /** How the release maps. */
+  /**
+   * How the release maps.
+   * @internal
+   */
   readonly rules: DmaRules;
-  /** The branch on which the last map failed; null where nothing in it decided that. */
+  /**
+   * The branch on which the last map failed; null where nothing in it decided that.
+   * @internal
+   */
   refusal: MapBranch | null = null;
-  /** The branch that the last map took which did not fail. */
+  /**
+   * The branch that the last map took which did not fail.
+   * @internal
+   */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
   readonly #machine: Machine;
   readonly #events: EventStream;
@@ -111,6 +125,7 @@ export class DmaMapping {
   readonly #scatterlists: ScatterlistCalls;
   readonly #checker: DmaChecker | null;
 
+  /** @internal */
   constructor(machine: Machine) {
     this.rules = dmaRules(machine.kernel);
     this.#machine = machine;

@@ -30,6 +30,7 @@ export interface PageMaker {
   makePage(page: MemoryPage): void;
 }
 
+/** Memory as devices read and write it. */
 export class DeviceBus {
   readonly #machine: Machine;
   readonly #context: EventContext;
@@ -41,6 +42,7 @@ export class DeviceBus {
   /** Where a page is made that cannot be made in place. */
   #ownPage: MemoryPage | null = null;
 
+  /** @internal */
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#context = machine.events.context;
@@ -128,6 +130,7 @@ export class DeviceBus {
    * @param dma A multiple of 4.
    * @param into As many words as are to be read.
    * @returns False after a fault; nothing was read then.
+   * @internal
    */
   readWords(
     dev: DmaDevice,
@@ -144,7 +147,10 @@ export class DeviceBus {
     return true;
   }
 
-  /** Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault. */
+  /**
+   * Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault.
+   * @internal
+   */
   writeWords(
     dev: DmaDevice,
     dma: number,
@@ -165,6 +171,7 @@ export class DeviceBus {
    *
    * @param dma First byte of a page of 4 KiB.
    * @returns False after a fault; nothing was made then.
+   * @internal
    */
   writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
@@ -184,6 +191,7 @@ export class DeviceBus {
   /**
    * A device asked for an address of 2^53 or more, which no number here can hold.
    * The fault shows the error value in its place.
+   * @internal
    */
   faultWide(dev: DmaDevice, access: DeviceAccess): void {
     const outer = this.#context.enterDevice(dev.name);

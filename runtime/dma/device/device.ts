@@ -48,34 +48,57 @@ function lastAddress(bits: number): number {
   return bits >= 53 ? ADDRESS_LIMIT - 1 : 2 ** bits - 1;
 }
 
+/** A device as the mapping functions know it: masks, limits, how it is connected. */
 export class DmaDevice {
+  /** Its name. */
   readonly name: string;
+  /** Its accesses see the caches of the CPU. */
   readonly coherent: boolean;
+  /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
-  /** Where the device's bus has memory; null when at its physical address. */
+  /**
+   * Where the device's bus has memory; null when at its physical address.
+   * @internal
+   */
   readonly rangeMap: RangeMap | null;
+  /** Address bits that a bounce buffer must keep: 0 or a power of two minus one. */
   minAlignMask: number;
+  /** Longest segment of a list. */
   maxSegmentSizeBytes: Bytes;
+  /** A segment of a list may not cross a multiple of this mask plus one. */
   segmentBoundaryMask: number;
   /**
    * Sync calls have nothing to do: set with the mask when the device is coherent, cleared by the
    * device's first bounce.
    * @see behaviour/dma.md 1.7
+   * @internal
    */
   skipSync: boolean;
   /** Whether 32-bit IO addresses are tried first; goes off for good at the first failure (4.2). */
   prefer32Bit: boolean;
-  /** The translation the device goes through; null without an IOMMU and for passthrough. */
+  /**
+   * The translation the device goes through; null without an IOMMU and for passthrough.
+   * @internal
+   */
   domain: IommuDomain | null = null;
-  /** The device's place in the PCI tree; `devices/pci` alone knows what this is. */
+  /**
+   * The device's place in the PCI tree; `devices/pci` alone knows what this is.
+   * @internal
+   */
   peer: unknown = null;
-  /** The host bridge above it, by name; null where nobody said. */
+  /**
+   * The host bridge above it, by name; null where nobody said.
+   * @internal
+   */
   hostBridge: string | null = null;
   /** It may not master the bus any more, or has been pulled: every access is refused. */
   cutOff = false;
   /** Live streaming and two-step mappings; coherent memory does not count. */
   mappings = 0;
-  /** What the checker keeps of the device; nobody else looks at it. */
+  /**
+   * What the checker keeps of the device; nobody else looks at it.
+   * @internal
+   */
   checked: CheckedDevice | null = null;
 
   #maskBits: number;
@@ -84,6 +107,7 @@ export class DmaDevice {
   #lastStreaming = 0;
   #lastCoherent = 0;
 
+  /** @internal */
   constructor(name: string, options: DmaDeviceOptions = {}) {
     this.name = name;
     this.#maskBits = options.maskBits ?? 64;

@@ -11,6 +11,7 @@ import type { Iod } from "./iod.ts";
 /** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
 export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 
+/** @internal */
 export class NvmeRequest extends BlockRequest implements CommandKeeper {
   declare readonly limits: QueueLimits;
   /** For the admin queue. */

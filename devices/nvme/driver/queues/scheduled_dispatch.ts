@@ -13,7 +13,10 @@ import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
-/** The disk that submits. */
+/**
+ * The disk that submits.
+ * @internal
+ */
 export interface SubmittingDisk {
   readonly merger: RequestMerger;
   /**

@@ -1,0 +1,76 @@
+/** The library as its users see it: documented as a whole, and with programs that do what they say. */
+import { assert, assertEquals } from "@std/assert";
+import { join, toFileUrl } from "@std/path";
+import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
+import { runDeno } from "./deno_process.ts";
+import { ROOT } from "./source_text.ts";
+import { blankAnsi } from "./text.ts";
+
+const MODULE = toFileUrl(join(ROOT, "mod.ts")).href;
+const PAGE = "docs/typescript.md";
+
+/** What the package exports, and what it is started by. */
+const ENTRIES = [
+  "mod.ts",
+  ...[...Deno.readDirSync(join(ROOT, "cli/package/entries"))]
+    .map(({ name }) => `cli/package/entries/${name}`),
+];
+
+async function lint(...paths: string[]) {
+  return await runDeno(["doc", "--lint", ...paths], { folder: ROOT, env: { NO_COLOR: "1" } });
+}
+
+Deno.test("everything that the library exports is documented, and so are the types it is made of", async () => {
+  assert(ENTRIES.length >= 5);
+  const { output, success } = await lint(...ENTRIES.sort());
+  const findings = blankAnsi(output).match(/^error\[.*\n +--> .*$/gm) ?? [];
+  assertEquals(findings, []);
+  assert(success, output);
+});
+
+Deno.test("the lint sees an export without documentation, and a type that is not exported", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-doc-" });
+  try {
+    const file = join(folder, "planted.ts");
+    Deno.writeTextFileSync(file, "interface Own { a: 1 }\nexport const a: Own = { a: 1 };\n");
+    const { output, success } = await lint(file);
+    assert(!success);
+    const found = [...blankAnsi(output).matchAll(/^error\[([\w-]+)\]/gm)].map(([, code]) => code);
+    assertEquals(found.sort(), ["missing-jsdoc", "private-type-ref"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("the programs of docs/typescript.md compile, run, and print what stands below them", async (t) => {
+  const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
+  const programs = blocks.filter(({ language }) => language === "ts");
+  assertEquals(programs.length, 5);
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-page-" });
+  const fileOf = (program: CodeBlock) => join(folder, `line_${program.line}.ts`);
+  const config = ["--config", join(ROOT, "deno.json")];
+  try {
+    for (const program of programs) {
+      const code = program.code.replaceAll('"dmalab"', `"${MODULE}"`);
+      Deno.writeTextFileSync(fileOf(program), code);
+    }
+    const checked = await runDeno(["check", "--quiet", ...config, ...programs.map(fileOf)], {
+      folder: ROOT,
+    });
+    assert(checked.success, checked.output);
+    for (const program of programs) {
+      const printed = blocks[blocks.indexOf(program) + 1];
+      await t.step(program.heading, async () => {
+        assertEquals([printed?.language, printed?.heading], ["text", program.heading]);
+        const { output, success } = await runDeno(
+          ["run", "--quiet", "--no-check", "--no-prompt", ...config, fileOf(program)],
+          { folder: ROOT, env: { NO_COLOR: "1" } },
+        );
+        assert(success, output);
+        assertEquals(output.trimEnd(), printed?.code);
+      });
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
