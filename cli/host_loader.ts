@@ -6,7 +6,7 @@
  */
 import { host } from "./host.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
+import { LoadError, type SourceLoader, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
@@ -46,11 +46,15 @@ export class HostLoader implements SourceLoader {
     return new HostLoader(folder, folder);
   }
 
-  load(path: string, from: SourceFile | null): SourceFile | LoadError {
+  load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError {
     const fromPath = from === null ? undefined : this.#realPaths.get(from);
     const wanted = joinPath(fromPath === undefined ? this.folder : folderOf(fromPath), path);
     // Asked first, so that a script learns nothing about files outside.
     if (!isInside(wanted, this.root)) return this.#outside(path);
+    const sizeBytes = limitBytes === undefined ? 0 : sizeOf(wanted);
+    if (limitBytes !== undefined && sizeBytes > limitBytes) {
+      return tooLong(path, sizeBytes, limitBytes);
+    }
     const file = readHostFile(wanted, path);
     if (!file.found) {
       const hint = file.reason === "not_found" ? meantFile(wanted, path) : undefined;
@@ -77,12 +81,22 @@ export class HostLoader implements SourceLoader {
   }
 }
 
+/** How long a file is; 0 where it cannot be read, which whoever reads it will say. */
+function sizeOf(path: string): number {
+  try {
+    return host.statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
 /** The file beside the one that is not there whose name is much like its name. */
 function meantFile(wanted: string, path: string): string | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   try {
     const others = [...host.readDirSync(folderOf(wanted))].map((entry) => entry.name);
-    const [meant] = nearestNames(name, others.filter((other) => other.endsWith(".dma")), 1);
+    const suffix = name.includes(".") ? name.slice(name.lastIndexOf(".")) : ".dma";
+    const [meant] = nearestNames(name, others.filter((other) => other.endsWith(suffix)), 1);
     return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
   } catch {
     // There is no such folder either, or it may not be read.

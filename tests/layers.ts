@@ -50,7 +50,10 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   conformance: { layers: ANYTHING, packages: ["@std/"] },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check"] },
-  lang: { layers: ["devices", "runtime"], packages: ["chevrotain", "fast-check", "prettier/doc"] },
+  lang: {
+    layers: ["devices", "runtime"],
+    packages: ["chevrotain", "d3-dsv", "fast-check", "prettier/doc"],
+  },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
   std: { layers: [], packages: ["deno-std/", "node:"] },

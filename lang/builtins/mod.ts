@@ -10,6 +10,7 @@ import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
 import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
+import { DATA_CALLS } from "./calls/data_files.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
 import { VFIO_CALLS } from "./calls/vfio.ts";
@@ -87,88 +88,118 @@ import { FAULT_POINTS } from "../../runtime/faults.ts";
 import { Random } from "../../runtime/random.ts";
 import { buildConfig } from "../machine/build_config.ts";
 
+/** Functions and types that belong together: a page of the reference. */
+export interface BuiltinGroup {
+  /** The name of its page in docs/builtins/. */
+  readonly page: string;
+  readonly title: string;
+  readonly functions: readonly FunctionSpec[];
+  readonly types: readonly TypeSpec[];
+}
+
+/** Every function, and every type of things and of plain values that has members, by what they are for. */
+export const GROUPS: readonly BuiltinGroup[] = [
+  {
+    page: "mapping",
+    title: "Mapping single buffers and lists",
+    functions: [...STREAMING_CALLS, ...SCATTERLIST_CALLS],
+    types: [MAPPING, SCATTERLIST],
+  },
+  {
+    page: "two-step",
+    title: "The two-step API",
+    functions: [...TWO_STEP_CALLS],
+    types: [IOVA_STATE, IOVA_SPACE],
+  },
+  {
+    page: "limits",
+    title: "What a device and its mappings may ask",
+    functions: [...QUERY_CALLS],
+    types: [LIMITS, COHERENT_MEMORY, DMA_POOL, POOL_BLOCK],
+  },
+  {
+    page: "memory",
+    title: "Memory, caches, contexts",
+    functions: [...MEMORY_CALLS, ...COHERENCE_CALLS, ...KERNEL_CALLS_OF_DRIVERS],
+    types: [BUFFER, REGION, CACHE_LINES],
+  },
+  {
+    page: "block",
+    title: "The block layer",
+    functions: [...BLOCK_CALLS, ...PLUGGED_BIO_CALLS, ...BLOCK_ITERATOR_CALLS],
+    types: [BIO, REQUEST, DMA_ITER],
+  },
+  {
+    page: "nvme",
+    title: "Disks",
+    functions: [...NVME_BYTE_CALLS],
+    types: [NVME, QUEUE, IO, COMMAND],
+  },
+  {
+    page: "p2p",
+    title: "Peers, and the PCI tree",
+    functions: [...P2P_CALLS, ...P2P_LENDING_CALLS, ...P2P_MEMORY_CALLS],
+    types: [TOPOLOGY, PORT, PEER_ROUTE, P2PMEM],
+  },
+  {
+    page: "processes",
+    title: "Memory of processes, RDMA",
+    functions: [...HMM_CALLS],
+    types: [MM, HMM_MAP, P2PDMA_STATE, RDMA, MR, RDMA_ACCESS, PAGE_FAULT],
+  },
+  {
+    page: "migration",
+    title: "Devices that are migrated",
+    functions: [...VFIO_CALLS],
+    types: [VFIO, VFIO_BUFFER, DIRTY_TRACKER],
+  },
+  {
+    page: "machine",
+    title: "The machine, and what happened on it",
+    functions: [...MACHINE_CALLS, ...VIEW_CALLS, ...FAULT_LOG_CALLS],
+    types: [
+      DEVICE,
+      ENDPOINT,
+      IOMMU,
+      SWIOTLB,
+      PRICES,
+      COUNTERS,
+      ...COUNTER_GROUPS,
+      TRACE,
+      EVENT,
+      FAULT,
+      FAULT_LOG,
+      OUTCOME,
+    ],
+  },
+  {
+    page: "values",
+    title: "Numbers, texts, lists, and files of data",
+    functions: [...DATA_CALLS],
+    types: [
+      INT,
+      SIZE,
+      DURATION,
+      PHYS_ADDRESS,
+      DMA_ADDRESS,
+      VIRT_ADDRESS,
+      RANGE,
+      WORD,
+      LIST,
+      STRING,
+      BYTES,
+      RECORD,
+    ],
+  },
+];
+
 /** Every function, by its name. */
-export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName([
-  ...TWO_STEP_CALLS,
-  ...STREAMING_CALLS,
-  ...SCATTERLIST_CALLS,
-  ...QUERY_CALLS,
-  ...BLOCK_CALLS,
-  ...PLUGGED_BIO_CALLS,
-  ...BLOCK_ITERATOR_CALLS,
-  ...P2P_CALLS,
-  ...P2P_LENDING_CALLS,
-  ...P2P_MEMORY_CALLS,
-  ...HMM_CALLS,
-  ...MEMORY_CALLS,
-  ...NVME_BYTE_CALLS,
-  ...COHERENCE_CALLS,
-  ...KERNEL_CALLS_OF_DRIVERS,
-  ...MACHINE_CALLS,
-  ...VIEW_CALLS,
-  ...FAULT_LOG_CALLS,
-  ...VFIO_CALLS,
-]);
+export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName(
+  GROUPS.flatMap(({ functions }) => functions),
+);
 
 /** Every type of things, and the plain values with fields and methods. */
-export const TYPES: ReadonlyMap<string, TypeSpec> = byName<TypeSpec>([
-  INT,
-  SIZE,
-  DURATION,
-  PHYS_ADDRESS,
-  DMA_ADDRESS,
-  VIRT_ADDRESS,
-  RANGE,
-  WORD,
-  LIST,
-  STRING,
-  BYTES,
-  RECORD,
-  DEVICE,
-  NVME,
-  ENDPOINT,
-  VFIO,
-  VFIO_BUFFER,
-  DIRTY_TRACKER,
-  RDMA,
-  PORT,
-  TOPOLOGY,
-  PEER_ROUTE,
-  P2PMEM,
-  REGION,
-  QUEUE,
-  LIMITS,
-  IO,
-  REQUEST,
-  COMMAND,
-  BIO,
-  DMA_ITER,
-  IOVA_SPACE,
-  IOVA_STATE,
-  MAPPING,
-  SCATTERLIST,
-  MM,
-  HMM_MAP,
-  P2PDMA_STATE,
-  MR,
-  RDMA_ACCESS,
-  PAGE_FAULT,
-  COHERENT_MEMORY,
-  DMA_POOL,
-  POOL_BLOCK,
-  CACHE_LINES,
-  BUFFER,
-  IOMMU,
-  SWIOTLB,
-  PRICES,
-  COUNTERS,
-  ...COUNTER_GROUPS,
-  TRACE,
-  EVENT,
-  FAULT,
-  FAULT_LOG,
-  OUTCOME,
-]);
+export const TYPES: ReadonlyMap<string, TypeSpec> = byName(GROUPS.flatMap(({ types }) => types));
 
 function byName<T extends { readonly name: string }>(
   entries: readonly T[],

@@ -7,7 +7,7 @@ import type { Registry } from "../values/registry.ts";
 import type { Kind } from "../values/spec.ts";
 import type { Span } from "../source.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { LoadedFile } from "../syntax/load_files.ts";
+import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { type ConstBinding, Resolution } from "./names/bindings.ts";
@@ -15,6 +15,7 @@ import { checkKinds } from "./kinds/check_kinds.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
 import { ConstantEvaluator } from "./kinds/constant_value.ts";
+import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import type { Owner } from "./names/name_resolver.ts";
 import { Resolver } from "./names/resolve.ts";
@@ -43,12 +44,15 @@ export interface CheckedFiles {
 /** Checks a program's files; `files` are in an order in which used ones come first. */
 export function checkFiles(
   entry: LoadedFile,
-  files: readonly LoadedFile[],
+  { files, loader }: Pick<FileLoader, "files" | "loader">,
   registry: Registry,
   bag: DiagnosticBag,
 ): CheckedFiles {
   const scopes = new Map<LoadedFile, FileScope>();
-  for (const loaded of files) scopes.set(loaded, declareNames(loaded, scopes, registry, bag));
+  const data = new DataFiles(loader, bag);
+  for (const loaded of files) {
+    scopes.set(loaded, declareNames(loaded, scopes, registry, data, bag));
+  }
   const aboutMachine = new DiagnosticBag();
   const machine = findMachine(entry, scopes, registry, aboutMachine);
   const machineIsRight = !aboutMachine.hasErrors;
@@ -90,9 +94,10 @@ export function declareNames(
   loaded: LoadedFile,
   scopes: ReadonlyMap<LoadedFile, FileScope>,
   registry: Registry,
+  data: DataFiles,
   bag: DiagnosticBag,
 ): FileScope {
-  const scope = new FileScope(registry);
+  const scope = new FileScope(registry, data);
   for (const use of loaded.uses) {
     const used = scopes.get(use.loaded);
     if (used !== undefined) scope.include(used, bag, use.declaration);

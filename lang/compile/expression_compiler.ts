@@ -317,6 +317,8 @@ export abstract class ExpressionCompiler {
     const { callee } = expression;
     const binding = callee.kind === "Name" ? this.resolution.names.get(callee) : undefined;
     const { builder } = this;
+    const data = this.resolution.data.get(expression);
+    if (data !== undefined) return this.#constant(data);
     if (binding?.kind === "function") {
       this.#callFunction(expression, binding.declaration.parameters.map(({ text }) => text));
       builder.at(expression.span);

@@ -6,6 +6,8 @@ import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
+import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
@@ -29,7 +31,10 @@ function build(text: string): Built {
   const modifiers: ConfigModifier[] = (test?.modifiers ?? []).flatMap(({ entries }) =>
     entries.map((entry) => ({ path: entry.path, value: entry.value, span: entry.span }))
   );
-  const evaluator = new ConstantEvaluator(new FileScope(BUILTINS), bag);
+  const evaluator = new ConstantEvaluator(
+    new FileScope(BUILTINS, new DataFiles(memoryFiles(), bag)),
+    bag,
+  );
   const config = buildConfig(machine, modifiers, (value) => evaluator.evaluate(value), bag);
   return {
     config,

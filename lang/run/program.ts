@@ -166,7 +166,7 @@ function readProgram(
   const loaded = files.entry(entry);
   // A tree with error nodes has no meaning to be checked.
   if (bag.hasErrors) return { right: null, diagnostics: bag.sorted() };
-  const checked = checkFiles(loaded, files.files, registry, bag);
+  const checked = checkFiles(loaded, files, registry, bag);
   const { machineIsRight } = checked;
   // What changes a machine that is wrong would repeat what is wrong with it.
   const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();

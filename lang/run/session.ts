@@ -14,6 +14,7 @@ import {
 } from "../check/check_files.ts";
 import { Resolution } from "../check/names/bindings.ts";
 import { orderConsts } from "../check/names/const_order.ts";
+import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import type { Owner } from "../check/names/name_resolver.ts";
 import { checkKinds } from "../check/kinds/check_kinds.ts";
@@ -321,7 +322,7 @@ class SessionState {
       if (!this.muted) options.onLine?.(line);
     });
     this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
-    this.#scope = new FileScope(this.#registry);
+    this.#scope = new FileScope(this.#registry, new DataFiles(options.loader, new DiagnosticBag()));
     const config = buildMachine(null, this.#scope, this.#registry, new DiagnosticBag());
     this.#machine = { declaration: null, scope: this.#scope, config };
     this.#scope.machineKinds = this.#registry.globalKinds(config);
@@ -375,13 +376,16 @@ class SessionState {
   /** Checks an input against copies of what the session knows, so that a wrong one leaves no trace. */
   #check(file: FileNode, bag: DiagnosticBag): Checked | null {
     const loader = new FileLoader(this.#options.loader, bag);
+    const data = new DataFiles(this.#options.loader, bag);
     const loaded = loader.parsed(file);
     if (bag.hasErrors) return null;
     const uses = new Map<Owner, Set<Owner>>();
-    const scope = new FileScope(this.#registry, this.#scope.declared, this.#scope.variables);
+    const scope = new FileScope(this.#registry, data, this.#scope.declared, this.#scope.variables);
     const scopes = new Map<LoadedFile, FileScope>([[loaded, scope]]);
     for (const other of loader.files) {
-      if (other !== loaded) scopes.set(other, declareNames(other, scopes, this.#registry, bag));
+      if (other !== loaded) {
+        scopes.set(other, declareNames(other, scopes, this.#registry, data, bag));
+      }
     }
     for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
     scope.declareAll(file, bag, true);

@@ -1,6 +1,6 @@
 /** Reads a script and the files it uses. */
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { SourceFile } from "../source.ts";
+import { SourceFile, type Span } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
 import { parse, type ParseMode } from "./parse.ts";
 
@@ -28,22 +28,54 @@ export interface SourceLoader {
    *
    * @param path As written.
    * @param from The file that uses it, which the path is relative to; null for the working folder.
+   * @param limitBytes A longer file is not read; any when it is left out.
    */
-  load(path: string, from: SourceFile | null): SourceFile | LoadError;
+  load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError;
 }
 
 /** Files that are in memory, by their paths; a path is the same wherever it is used. */
 export function memoryFiles(files: Readonly<Record<string, string>> = {}): SourceLoader {
   const sources = new Map<string, SourceFile>();
   return {
-    load(path) {
+    load(path, _from, limitBytes = Infinity) {
       const text = Object.hasOwn(files, path) ? files[path] : undefined;
       if (text === undefined) return new LoadError("not_found", `There is no file "${path}"`);
+      if (text.length > limitBytes) return tooLong(path, text.length, limitBytes);
       const source = sources.get(path) ?? new SourceFile(path, text);
       sources.set(path, source);
       return source;
     },
   };
+}
+
+/** That a file has more bytes than are read. */
+export function tooLong(path: string, sizeBytes: number, limitBytes: number): LoadError {
+  return new LoadError(
+    "unreadable",
+    `Cannot read "${path}": it has ${sizeBytes} bytes, and at most ${limitBytes} are read`,
+  );
+}
+
+/**
+ * Loads the file that a text names, from the folder of the file it stands in; null after saying why
+ * not.
+ */
+export function loadNamedFile(
+  path: string,
+  span: Span,
+  loader: SourceLoader,
+  bag: DiagnosticBag,
+  limitBytes?: number,
+): SourceFile | null {
+  if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
+    bag.error("E0702", span, `Cannot use "${path}": the path must be relative to this file`);
+    return null;
+  }
+  const source = loader.load(path, span.source, limitBytes);
+  if (!(source instanceof LoadError)) return source;
+  const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
+  bag.error(code[source.reason], span, source.message, source.hint);
+  return null;
 }
 
 /** A parsed file and the files it uses. */
@@ -94,20 +126,8 @@ export class FileLoader {
 
   #use(declaration: UseDeclaration): LoadedFile | null {
     const { path, pathSpan } = declaration;
-    if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
-      this.bag.error(
-        "E0702",
-        pathSpan,
-        `Cannot use "${path}": the path must be relative to this file`,
-      );
-      return null;
-    }
-    const source = this.loader.load(path, declaration.span.source);
-    if (source instanceof LoadError) {
-      const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
-      this.bag.error(code[source.reason], pathSpan, source.message, source.hint);
-      return null;
-    }
+    const source = loadNamedFile(path, pathSpan, this.loader, this.bag);
+    if (source === null) return null;
     const known = this.#known.get(source.name);
     if (known !== undefined) return known;
     const circle = this.#pending.findIndex(({ name }) => name === source.name);

@@ -11,9 +11,15 @@ export interface ScriptEnd {
   readonly output: readonly string[];
 }
 
-/** Runs the top-level statements and the tests of a script that uses no other file. */
-export function runScript(text: string): ScriptEnd {
-  const { diagnostics, program } = loadProgram(new SourceFile("script.dma", text), memoryLoader());
+/** Runs the top-level statements and the tests of a script. @param files What it may use or read. */
+export function runScript(
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+): ScriptEnd {
+  const { diagnostics, program } = loadProgram(
+    new SourceFile("script.dma", text),
+    memoryLoader(files),
+  );
   const output: string[] = [];
   if (program === null) {
     const problems = diagnostics.map((one) => `${one.code} ${spanPlace(one.span)}: ${one.message}`);

@@ -25,6 +25,13 @@ export const DEFAULT_LIMITS: Limits = {
   timeMs: 60_000,
 };
 
+/** How large a file may be that a script reads as data, in bytes. */
+export const DATA_FILE_BYTES = 16 * 2 ** 20;
+/** How many values such a file may have. */
+export const DATA_VALUES = 1_000_000;
+/** How many lists and records may stand in each other there. */
+export const DATA_DEPTH = 100;
+
 /** What a call of a builtin costs in steps: it does much more than one instruction. */
 export const BUILTIN_STEPS = 200;
 

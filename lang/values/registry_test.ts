@@ -41,7 +41,7 @@ for (const [name, spec] of CALLABLES) {
   Deno.test(`${name}() has a doc, and an example that runs`, () => {
     assert(/^[A-Z].*\.$/s.test(spec.doc), `"${spec.doc}" is no sentence`);
     assert(spec.example.includes(spec.name), "The example does not show the call");
-    const { problems } = runScript(spec.example);
+    const { problems } = runScript(spec.example, spec.exampleFiles);
     assertEquals(problems, [], spec.example);
   });
 }

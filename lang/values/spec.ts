@@ -78,6 +78,14 @@ export const CALL_CONTEXTS = {
 
 export type CallContext = keyof typeof CALL_CONTEXTS;
 
+/** What is wrong with a file of data; the place is one in its text. */
+export interface DataProblem {
+  /** A sentence without its end. */
+  readonly message: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface FunctionSpec {
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
@@ -94,6 +102,13 @@ export interface FunctionSpec {
   readonly raises?: readonly ErrnoName[];
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;
+  /**
+   * It reads the file that its only argument names, before anything runs, and a call of it is a
+   * constant: what the file's text means, or what is wrong with it. `run` is never called then.
+   */
+  readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
+  /** The files that its example reads, by their paths. */
+  readonly exampleFiles?: Readonly<Record<string, string>>;
   /**
    * Does it. Raises `KernelError` for what a script can expect, `ScriptError` for a call that
    * makes no sense.

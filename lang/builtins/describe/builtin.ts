@@ -6,7 +6,10 @@ import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
 import type { Decoded, Parameter } from "./parameters.ts";
 
 /** What an entry says besides its parameters, its result and what it does. */
-type Described = Pick<FunctionSpec, "name" | "variadic" | "doc" | "example" | "raises" | "context">;
+type Described = Pick<
+  FunctionSpec,
+  "name" | "variadic" | "doc" | "example" | "raises" | "context" | "reads" | "exampleFiles"
+>;
 
 interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form> extends Described {
   readonly parameters: P;

@@ -4,6 +4,7 @@
  * Literals, constants, consts and operators have one; anything that calls something has not.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
 import type { BinaryExpression, ConstDeclaration, Expression } from "../../syntax/tree/ast.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, bitwise, cast, compare, makeRange, negate } from "../../values/operators.ts";
@@ -91,17 +92,47 @@ export class ConstantEvaluator {
         return this.#cast(expression);
       case "ErrorExpression":
         throw new NotConstant();
+      case "Call":
+        return this.#read(expression);
+      case "Field":
+        return this.#entry(expression);
       case "Lambda":
       case "Try":
-      case "Call":
       case "Index":
-      case "Field":
       case "Trace":
       case "Compare":
       case "Fork":
       case "Race":
         return this.#refuse(expression, "This is needed before there is a machine");
     }
+  }
+
+  /** The one call that has a value before the run: one that reads a file. */
+  #read(expression: Extract<Expression, { kind: "Call" }>): Value {
+    const { callee } = expression;
+    const binding = callee.kind === "Name" ? this.scope.find(callee.name, true) : null;
+    const reads = binding?.kind === "builtin" ? binding.spec.reads : undefined;
+    if (reads === undefined) {
+      return this.#refuse(expression, "This is needed before there is a machine");
+    }
+    const read = this.scope.data.read(expression, reads);
+    if (read === null) throw new NotConstant();
+    return read.value;
+  }
+
+  /** An entry of a record. */
+  #entry(expression: Extract<Expression, { kind: "Field" }>): Value {
+    const { field, object } = expression;
+    const record = this.#value(object);
+    const value = record instanceof RecordValue ? record.entries.get(field.text) : undefined;
+    if (value !== undefined) return value;
+    if (!(record instanceof RecordValue)) {
+      return this.#refuse(expression, "This is needed before there is a machine");
+    }
+    const names = [...record.entries.keys()];
+    const hint = didYouMean(field.text, names) ?? itHas(names);
+    this.bag.error("E0315", field.span, `The record has no entry \`${field.text}\``, hint);
+    throw new NotConstant();
   }
 
   #name(expression: Extract<Expression, { kind: "Name" }>): Value {
@@ -190,7 +221,7 @@ export class ConstantEvaluator {
       "E0316",
       expression.span,
       message,
-      "literals, constants, consts and operators are known there",
+      "literals, constants, consts, operators, entries and files of data are known there",
     );
     throw new NotConstant();
   }

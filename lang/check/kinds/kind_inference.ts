@@ -17,7 +17,7 @@ import type {
   IndexExpression,
 } from "../../syntax/tree/ast.ts";
 import type { Callable } from "../../values/call_arguments.ts";
-import { describeKind, rangeEndsKind } from "../../values/kinds.ts";
+import { describeKind, kindOf, rangeEndsKind } from "../../values/kinds.ts";
 import {
   findField,
   findMethod,
@@ -339,7 +339,7 @@ export class KindInference {
     switch (binding?.kind) {
       case "builtin":
         this.#checkArguments(call, binding.spec);
-        return binding.spec.result;
+        return this.#dataKind(call) ?? binding.spec.result;
       case "function":
         this.#checkFunctionArguments(call, binding.declaration);
         return this.#follow(() => this.#functionKind(binding.declaration));
@@ -352,6 +352,12 @@ export class KindInference {
         if (binding?.kind === "variable") this.#checkLambdaCall(call, binding);
         return "any";
     }
+  }
+
+  /** The kind of what a file of data says; null for any other call. */
+  #dataKind(call: CallExpression): Kind | null {
+    const data = this.resolution.data.get(call);
+    return data === undefined ? null : kindOf(data);
   }
 
   #methodCallKind(call: CallExpression, callee: FieldExpression): Kind {

@@ -3,6 +3,7 @@ import type { FunctionSpec, Kind } from "../../values/spec.ts";
 import type { Span } from "../../source.ts";
 import type {
   AssignStatement,
+  CallExpression,
   CompareExpression,
   ConstDeclaration,
   Expression,
@@ -14,7 +15,7 @@ import type {
   Statement,
 } from "../../syntax/tree/ast.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
-import type { Word } from "../../values/value.ts";
+import type { Value, Word } from "../../values/value.ts";
 
 /** Code that stands inside other code and has a frame of its own. */
 export type ClosureNode = LambdaExpression | CompareExpression | InvariantStatement;
@@ -109,6 +110,8 @@ export class Resolution {
   readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
   /** Expressions in a budget that stand for an event's count. */
   readonly counts = new Map<Expression, string>();
+  /** Calls that read a file, each with what it says. */
+  readonly data = new Map<CallExpression, Value>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
   readonly eventNames = new Map<Expression, string>();
   /** Statements that cannot stand where they stand, and so lead nowhere. */

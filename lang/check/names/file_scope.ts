@@ -4,6 +4,7 @@ import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
+import type { DataFiles } from "./data_files.ts";
 import type { Binding, Declared, Variable } from "./bindings.ts";
 
 export class FileScope {
@@ -14,8 +15,10 @@ export class FileScope {
   /** Variables of a session, or of the file's top level while it is checked. */
   readonly variables: Map<string, Variable>;
 
+  /** @param data Where the files come from that the text reads. */
   constructor(
     readonly registry: Registry,
+    readonly data: DataFiles,
     declared: ReadonlyMap<string, Declared> = new Map(),
     variables: ReadonlyMap<string, Variable> = new Map(),
   ) {

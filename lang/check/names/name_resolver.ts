@@ -167,6 +167,7 @@ export abstract class NameResolver {
         else if (expression.callee.kind === "Field") {
           this.expression(expression.callee.object, scope);
         } else this.expression(expression.callee, scope);
+        this.#readData(expression);
         for (const argument of expression.arguments) this.expression(argument.value, scope);
         return;
       case "Field":
@@ -259,6 +260,14 @@ export abstract class NameResolver {
       );
     }
     this.use(node, binding);
+  }
+
+  /** A call that reads a file is what the file says. */
+  #readData(call: CallExpression): void {
+    const binding = call.callee.kind === "Name" && this.resolution.names.get(call.callee);
+    if (!binding || binding.kind !== "builtin" || binding.spec.reads === undefined) return;
+    const read = this.fileScope.data.read(call, binding.spec.reads);
+    if (read !== null) this.resolution.data.set(call, read.value);
   }
 
   /** Takes note of a name that nothing is called; it is reported when the whole file is known. */

@@ -229,6 +229,21 @@ export const CHECK_CODES = {
     explanation: "The file is there, but could not be read.",
     example: 'use "private.dma"     # there, and not to be read',
   },
+  E0707: {
+    title: "file of data without a name",
+    explanation:
+      "A file of data is a constant of the run: it is read before anything runs, so that its name is a text that " +
+      "stands in the call, without a value in it.",
+    example: 'let name = "lib"\nprint read_lines("{name}.dma")     # write read_lines("lib.dma")',
+  },
+  E0708: {
+    title: "mistake in a file of data",
+    explanation:
+      "What `read_json`, `read_csv` and `read_lines` read must be what they say: JSON, a table of comma-separated " +
+      "values whose first row has the names, text. Integers must be exact, which they are up to 2^53; a file has at " +
+      "most 1,000,000 values, and at most 100 lists and records stand in each other.",
+    example: 'print read_json("lib.dma")     # lib.dma is no JSON',
+  },
   W0301: {
     title: "unused name",
     explanation:

@@ -1,0 +1,65 @@
+/** Files of data: constants of a run. */
+import { invariant } from "../../../runtime/errno.ts";
+import { readCsv } from "../../data/read_csv.ts";
+import { readJson } from "../../data/read_json.ts";
+import { readLines } from "../../data/read_lines.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { builtin } from "../describe/builtin.ts";
+import { param } from "../describe/parameters.ts";
+
+const PATH = param.string(
+  "path",
+  "The file, from the folder of the file that the call stands in. A text without a value in it.",
+);
+
+const ONCE = "It is read once, before anything runs, and lies in the folder of the scenario or " +
+  "below the nearest one above with a `deno.json` or `package.json`. It has at most 16 MiB. What it " +
+  "gives is a constant: `forall`, `with` and the machine may use it.";
+
+/** Such a call is worked out before the run. */
+function never(): never {
+  invariant(false, "A file of data was to be read during the run");
+  throw new Error();
+}
+
+export const DATA_CALLS: readonly FunctionSpec[] = [
+  builtin({
+    name: "read_json",
+    parameters: [PATH],
+    result: "any",
+    doc: `What a JSON file says: records, lists, texts, ints, ratios, true, false, none. ${ONCE}`,
+    example: `for c in read_json("sizes.json") {
+  let m = alloc_pages(c.pages)
+  assert m.size == c.pages * 4KiB
+}`,
+    exampleFiles: { "sizes.json": '[{ "pages": 1 }, { "pages": 16 }]\n' },
+    reads: readJson,
+    run: never,
+  }),
+  builtin({
+    name: "read_csv",
+    parameters: [PATH],
+    result: "list",
+    doc: "The rows of a table in comma-separated values, as records with the names of its first " +
+      "row. What the language reads as a number, a size or a duration is one (`4096`, `0x1000`, " +
+      "`4KiB`, `10us`), `true` and `false` are what they say, an empty cell is none, and all else " +
+      `is text. ${ONCE}`,
+    example: `for c in read_csv("cases.csv") {
+  assert alloc_pages(c.pages).size == c.bytes
+}`,
+    exampleFiles: { "cases.csv": "pages,bytes\n1,4KiB\n16,64KiB\n" },
+    reads: readCsv,
+    run: never,
+  }),
+  builtin({
+    name: "read_lines",
+    parameters: [PATH],
+    result: ["string"],
+    doc: `The lines of a file of text, without their ends. ${ONCE}`,
+    example: `let lines = read_lines("log.txt")
+assert lines.filter(line => line.contains("fault")).length == 1`,
+    exampleFiles: { "log.txt": "all is well\nDMAR: a fault\n" },
+    reads: readLines,
+    run: never,
+  }),
+];

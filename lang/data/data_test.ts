@@ -1,0 +1,227 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { diagnosticLines, load } from "../testing/test_support.ts";
+import { runScript } from "../testing/run_script.ts";
+import { DATA_DEPTH } from "../values/limits.ts";
+import { Quantity, Ratio, RecordValue, type Value } from "../values/value.ts";
+import { ListValue } from "../values/value.ts";
+import { readCsv } from "./read_csv.ts";
+import { readJson } from "./read_json.ts";
+import { readLines } from "./read_lines.ts";
+
+/** A value as JSON has it: to hold the reader to `JSON.parse`. */
+function plain(value: Value): unknown {
+  if (value instanceof ListValue) return value.items.map(plain);
+  if (value instanceof RecordValue) {
+    return Object.fromEntries([...value.entries].map(([name, each]) => [name, plain(each)]));
+  }
+  if (value instanceof Quantity) return `${value.value} ${value.kind}`;
+  return value instanceof Ratio ? value.value : value;
+}
+
+function problemOf(
+  read: { readonly value: Value } | { readonly message: string; readonly start: number },
+) {
+  return "value" in read ? null : [read.message, read.start] as const;
+}
+
+/** What both say of a text: its value, or that it is none. */
+function bothSay(text: string): readonly [own: unknown, native: unknown] {
+  const read = readJson(text);
+  let native: unknown;
+  try {
+    native = JSON.parse(text);
+  } catch {
+    native = undefined;
+  }
+  return ["value" in read ? plain(read.value) : undefined, native];
+}
+
+const SAFE_JSON = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small" },
+    fc.string({ unit: "binary" }),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true, noInteger: true }),
+    fc.boolean(),
+    fc.constant(null),
+    fc.array(tie("value"), { maxLength: 4 }),
+    fc.dictionary(fc.string().filter((name) => name !== "__proto__"), tie("value"), { maxKeys: 4 }),
+  ),
+})).value;
+
+Deno.test("read_json reads what JSON.parse reads, however it is laid out", () => {
+  fc.assert(
+    fc.property(SAFE_JSON, fc.constantFrom(undefined, 1, "\t"), (value, indent) => {
+      const text = JSON.stringify(value, null, indent);
+      const read = readJson(text);
+      assert("value" in read, text);
+      assertEquals(JSON.stringify(plain(read.value)), JSON.stringify(JSON.parse(text)));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("read_json refuses what JSON.parse refuses: a character changed, left out or put in", () => {
+  const mutated = fc.tuple(
+    SAFE_JSON.map((value) => JSON.stringify(value)),
+    fc.nat(),
+    fc.constantFrom(
+      "",
+      '"',
+      "[",
+      "]",
+      "{",
+      "}",
+      ",",
+      ":",
+      "0",
+      "-",
+      ".",
+      "e",
+      "\\",
+      "t",
+      "\n",
+      "x",
+    ),
+    fc.nat(1),
+  ).map(([text, at, put, dropped]) => {
+    const place = at % (text.length + 1);
+    return text.slice(0, place) + put + text.slice(place + dropped);
+  });
+  fc.assert(
+    fc.property(mutated, (text) => {
+      const [own, native] = bothSay(text);
+      // Besides, it refuses what is no exact integer, and two entries of one name.
+      if (own === undefined && native !== undefined) {
+        const [message] = problemOf(readJson(text))!;
+        assert(
+          /^(This number is not exact|There are two entries)/.test(message),
+          `${text}: ${message}`,
+        );
+      } else assertEquals(JSON.stringify(own), JSON.stringify(native), text);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("read_json says what is wrong and where", () => {
+  for (
+    const [text, message, start] of [
+      ["", "A value is missing here: the file ends", 0],
+      ["[1,]", "A value is missing here", 3],
+      ["[1 2]", "`,` or `]` is missing here", 3],
+      ['{"a" 1}', "`:` is missing here", 5],
+      ["{a: 1}", 'A name such as "size" is missing here', 1],
+      ['{"a": 1, "a": 2}', "There are two entries of this name", 9],
+      ['["a', "A value is missing here: this text is not closed or not JSON", 1],
+      ["[9007199254740993]", "This number is not exact: integers are, up to 2^53", 1],
+      ["[1e999]", "This number is not exact: integers are, up to 2^53", 1],
+      ["[01]", "`,` or `]` is missing here", 2],
+      ["[1] 2", "Nothing can follow the value", 4],
+      ["// no\n[]", "A value is missing here", 0],
+      [
+        "[".repeat(DATA_DEPTH + 2),
+        `More than ${DATA_DEPTH} lists and records in each other`,
+        DATA_DEPTH + 1,
+      ],
+    ] as const
+  ) {
+    assertEquals(problemOf(readJson(text)), [message, start], text);
+  }
+});
+
+Deno.test("read_csv makes records of rows, and values of cells", () => {
+  const read = readCsv(
+    '\ufeffname, size,after,note\r\na,4KiB,10us,"x, ""y""\r\nz"\r\n\r\n b ,-1,1.5,\r\n0x10,true,1KB,0b101\n',
+  );
+  assert("value" in read);
+  assertEquals(plain(read.value), [
+    { name: "a", size: "4096 size", after: "10000 duration", note: 'x, "y"\r\nz' },
+    { name: " b ", size: -1, after: 1.5, note: null },
+    { name: 16, size: true, after: "1KB", note: 5 },
+  ]);
+});
+
+Deno.test("read_csv says what is wrong and where", () => {
+  for (
+    const [text, message, start] of [
+      ["", "The first row, with the names, is missing", 0],
+      ["a,a\n1,2\n", 'Two columns are called "a"', 0],
+      ["a,\n1,2\n", "A column has no name", 0],
+      ['a,b\n"x\ny",2\n1\n', "This row has 1 cell, and the first row 2", 12],
+      ["a,b\n1,2\n1,2,3\n", "This row has 3 cells, and the first row 2", 8],
+      ['a,b\n1,"2\n', 'This `"` is not closed', 6],
+    ] as const
+  ) {
+    assertEquals(problemOf(readCsv(text)), [message, start], text);
+  }
+});
+
+Deno.test("read_lines gives the lines without their ends", () => {
+  for (
+    const [text, lines] of [
+      ["", []],
+      ["a", ["a"]],
+      ["a\n", ["a"]],
+      ["a\r\n\nb\rc\n", ["a", "", "b", "c"]],
+    ] as const
+  ) {
+    const read = readLines(text);
+    assert("value" in read);
+    assertEquals(plain(read.value), [...lines]);
+  }
+});
+
+const FILES = {
+  "cases.csv": "mode,pages\nstrict,1\nlazy,4\n",
+  "seeds.json": "[1, 2, 3]",
+  "machine.json": '{ "cpus": 2 }',
+};
+
+Deno.test("data files are constants of a run: in consts, `with`, `forall` and the machine", () => {
+  const { output, problems } = runScript(
+    `machine { cpus = CPUS }
+const CPUS = read_json("seeds.json").length + 0
+print CPUS`,
+    FILES,
+  );
+  assertEquals([problems.length, output], [1, []], "a method is no constant");
+  const ran = runScript(
+    `const CASES = read_csv("cases.csv")
+machine { seed = read_json("seed.json") }
+for c in CASES { print "{c.mode} {c.pages * 4KiB}" }
+test "as a setting" with { seed = read_json("seed.json") } { print "seed" }
+property "as cases" forall n in read_json("seeds.json") { assert n < 4 }
+`,
+    { ...FILES, "seed.json": "7" },
+  );
+  assertEquals(ran.problems, []);
+  assertEquals(ran.output, ["strict 4KiB", "lazy 16KiB", "seed"]);
+});
+
+Deno.test("what is wrong with a call or a file is said before the run, in the file of data too", () => {
+  const errors = (text: string, files: Readonly<Record<string, string>> = {}) =>
+    diagnosticLines(load(text, files).diagnostics.filter(({ severity }) => severity === "error"));
+  assertEquals(errors('print read_json("none.json")'), [
+    'E0701 1:17 There is no file "none.json"',
+  ]);
+  assertEquals(errors('print read_json("/etc/passwd")'), [
+    'E0702 1:17 Cannot use "/etc/passwd": the path must be relative to this file',
+  ]);
+  assertEquals(errors('let n = "a"\nprint read_json("{n}.json")'), [
+    "E0707 2:17 The name of a file is a text that stands here: the file is read before anything runs",
+  ]);
+  assertEquals(errors("print read_json(1)"), [
+    "E0402 1:17 `read_json` wants a string as `path`, but this is an int",
+  ]);
+  assertEquals(errors("print read_json()").length, 1);
+  const bad = { "bad.json": '{\n  "a": 1,\n  "b": oops\n}' };
+  const { diagnostics } = load('print read_json("bad.json")\nprint read_json("bad.json")', bad);
+  assertEquals(diagnosticLines(diagnostics), ["E0708 3:8 A value is missing here"]);
+  const [{ related, span }] = diagnostics as [typeof diagnostics[number]];
+  assertEquals([span.source.name, related?.[0]?.span.start], ["bad.json", 6]);
+  assertEquals(errors('print read_lines("long.txt")', { "long.txt": "x".repeat(2 ** 24 + 1) }), [
+    'E0706 1:18 Cannot read "long.txt": it has 16777217 bytes, and at most 16777216 are read',
+  ]);
+});
