@@ -1,13 +1,19 @@
 /** `deno task reference`: writes what of `docs/` is made from the sources. */
-import { builtinsPage } from "./reference/builtins_page.ts";
+import { builtinsPages } from "./reference/builtins_page.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 
-const BUILTINS = new URL("../docs/builtins.md", import.meta.url);
+const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
-Deno.writeTextFileSync(BUILTINS, builtinsPage());
+// A group that is gone takes its page with it.
+const PAGES = new URL("builtins/", DOCS);
+Deno.mkdirSync(PAGES, { recursive: true });
+for (const { name } of Deno.readDirSync(PAGES)) Deno.removeSync(new URL(name, PAGES));
+for (const [path, text] of builtinsPages()) Deno.writeTextFileSync(new URL(path, DOCS), text);
 Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
-console.log("docs/builtins.md, docs/events.md and the keys in docs/language.md are written");
+console.log(
+  "docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md are written",
+);

@@ -14,6 +14,16 @@ if (mayRead !== "granted") {
   const examples = scenariosBelow(FOLDER);
   for (const path of examples) Deno.test(path, (t) => runExample(t, path));
 
+  Deno.test("the numbers of the examples have no gap but those that the README explains", () => {
+    const numbers = new Set(examples.map((path) => Number(path.match(/(\d+)-[^/]*$/)?.[1])));
+    const missing = Array.from({ length: Math.max(...numbers) }, (_, index) => index + 1)
+      .filter((number) => !numbers.has(number));
+    const readme = Deno.readTextFileSync(join(ROOT, "README.md"));
+    const [, told = ""] = readme.match(/^- \[examples\/\]\(examples\/\): .*?\(((?:.|\n)*?)\)/m) ??
+      [];
+    for (const number of missing) assert(told.match(/\d+/g)?.includes(String(number)), `${number}`);
+  });
+
   Deno.test("there are examples to run", () => {
     assert(examples.length >= 8, `Found ${examples.length}: ${examples.join(", ")}`);
   });

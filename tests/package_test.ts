@@ -211,6 +211,20 @@ Deno.test("the package installs and works without this project (docs/install.md)
       },
     });
 
+    await t.step({
+      name: "as a command of Node's, as the README says",
+      ignore: !has("npm"),
+      fn: () => {
+        Deno.copyFileSync(join(ROOT, "examples/50-first-look.dma"), join(base, "first-look.dma"));
+        const prefix = `export NPM_CONFIG_PREFIX=${base}`;
+        const install = `${prefix}; npm install -g ./dist && dmalab run first-look.dma`;
+        const { code, output } = shell(base, base, install);
+        assertEquals(code, 0, output);
+        assertMatch(output, /^ok \| 1 passed \| 0 failed \| 7 assertions$/m);
+        assertEquals(shell(base, base, `${prefix}; npm uninstall -g dmalab`).code, 0);
+      },
+    });
+
     await t.step("as a command of Deno's", () => {
       const install = "deno install -f -g -R -W --allow-run -n dmalab ./dist/bin.js";
       assertEquals(shell(base, base, install).code, 0);

@@ -76,10 +76,12 @@ export const EXPLAIN = command({
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);
     if (!found.found && builtin === null) return refuse(found.message, screen);
-    const lines = found.found
-      ? renderMarkdown(found.lines, { columns, colour: screen.colour })
-      : [];
-    if (builtin !== null) lines.push(...lines.length === 0 ? [] : [""], ...builtin);
+    // A page of rules may have the name of a type, and be long: what was asked for stands first.
+    const lines = [...builtin ?? []];
+    if (found.found) {
+      const told = renderMarkdown(found.lines, { columns, colour: screen.colour });
+      lines.push(...lines.length === 0 ? [] : [""], ...told);
+    }
     screen.out(lines.map((line) => `${line}\n`).join(""));
     return HELD;
   },

@@ -1,5 +1,5 @@
-/** `docs/builtins.md`, written from the entries of `lang/builtins/`: nothing on it is typed by hand. */
-import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
+/** `docs/builtins.md` and `docs/builtins/`, written from the entries of `lang/builtins/`: nothing on them is typed by hand. */
+import { type BuiltinGroup, GROUPS, wordSpecs } from "../../lang/builtins/mod.ts";
 import {
   CALL_CONTEXTS,
   type FieldSpec,
@@ -9,36 +9,82 @@ import {
   type ParameterSpec,
   type TypeSpec,
 } from "../../lang/values/spec.ts";
+import { firstSentence } from "../../lang/text/columns.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
 
-/** The command that writes the page anew. */
+/** The command that writes the pages anew. */
 export const REFERENCE_COMMAND = "deno task reference";
 
-/** The whole page. */
-export function builtinsPage(): string {
-  const functions = [...FUNCTIONS.values()];
-  const types = [...TYPES.values()];
+/** Where the pages lie, from the folder of the pages. */
+const INDEX = "builtins.md";
+const CONSTANTS = "builtins/constants.md";
+
+function pathOf({ page }: BuiltinGroup): string {
+  return `builtins/${page}.md`;
+}
+
+/** The file name of the page that each type is on. */
+const PAGE_OF_TYPE: ReadonlyMap<string, string> = new Map(
+  GROUPS.flatMap(({ page, types }) => types.map(({ name }) => [name, `${page}.md`] as const)),
+);
+
+/** Every page, by its path below `docs/`. */
+export function builtinsPages(): ReadonlyMap<string, string> {
+  return new Map([
+    [INDEX, pageText(indexLines())],
+    ...GROUPS.map((group) => [pathOf(group), pageText(groupLines(group))] as const),
+    [CONSTANTS, pageText(constantLines())],
+  ]);
+}
+
+function pageText(lines: readonly string[]): string {
+  return [...lines, ""].join("\n");
+}
+
+function indexLines(): string[] {
   return [
     "# Functions, types and constants",
     "",
-    `This page is written from the descriptions that the checker, completion and the REPL's \`?name\` use, by ` +
-    `\`${REFERENCE_COMMAND}\`. Every example on it is run by a test. The language itself is in ` +
+    "A page for each group, written from the descriptions that the checker, completion and the REPL's `?name` use, by " +
+    `\`${REFERENCE_COMMAND}\`. Every example on them is run by a test. The language itself is in ` +
     "[language.md](language.md), the events are in [events.md](events.md).",
+    ...GROUPS.flatMap((group) => [
+      "",
+      `## [${group.title}](${pathOf(group)})`,
+      "",
+      ...group.functions.map(({ doc, name }) =>
+        `- [\`${name}\`](${pathOf(group)}#${name}): ${firstSentence(doc)}`
+      ),
+      ...group.types.length === 0 ? [] : [
+        `- types: ${
+          group.types.map(({ name }) => `[${name}](${pathOf(group)}#${typeAnchor(name)})`)
+            .join(" · ")
+        }`,
+      ],
+    ]),
     "",
-    `${functions.length} functions: ${
-      functions.map(({ name }) => `[${name}](#${name})`).join(" · ")
-    }`,
+    `## [Constants, and points that can fail](${CONSTANTS})`,
     "",
-    `${types.length} types: ${types.map(({ name }) => typeLink(name)).join(" · ")}`,
+    [...Map.groupBy(wordSpecs(), ({ group }) => group).keys()].join(", ") + ".",
+  ];
+}
+
+function groupLines({ functions, title, types }: BuiltinGroup): string[] {
+  return [
+    `# ${title}`,
     "",
-    "## Functions",
-    ...functions.flatMap((spec) => functionLines(spec, "###", spec.name)),
-    "",
-    "## Types",
+    `Written by \`${REFERENCE_COMMAND}\`; [all pages](../${INDEX}).`,
+    ...functions.flatMap((spec) => functionLines(spec, "##", spec.name)),
     ...types.flatMap(typeLines),
+  ];
+}
+
+function constantLines(): string[] {
+  return [
+    "# Constants, and points that can fail",
     "",
-    "## Constants",
+    `Written by \`${REFERENCE_COMMAND}\`; [all pages](../${INDEX}).`,
     "",
     "Bare words; the kernel's own spelling means the same.",
     ...wordLines(),
@@ -52,12 +98,11 @@ export function builtinsPage(): string {
     ...FAULT_POINTS.map(({ name, doc, errors }) =>
       tableRow([`\`${name}\``, doc, errorList(errors)])
     ),
-    "",
-  ].join("\n");
+  ];
 }
 
 function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: string): string[] {
-  const { doc, example, parameters, raises = [], result, variadic } = spec;
+  const { doc, example, exampleFiles, parameters, raises = [], result, variadic } = spec;
   return [
     "",
     `${level} ${title}`,
@@ -80,9 +125,17 @@ function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: st
     ...raises.length === 0 ? [] : ["", `Raises ${raises.join(", ")}.`],
     ...spec.context === undefined ? [] : ["", `${CALL_CONTEXTS[spec.context]}.`],
     "",
-    "```dma",
+    exampleFiles === undefined ? "```dma" : "```dma fragment",
     example,
     "```",
+    ...Object.entries(exampleFiles ?? {}).flatMap(([path, text]) => [
+      "",
+      `\`${path}\`:`,
+      "",
+      "```text",
+      text.trimEnd(),
+      "```",
+    ]),
   ];
 }
 
@@ -110,7 +163,7 @@ function typeLines(type: TypeSpec): string[] {
   const parent = type.extends;
   return [
     "",
-    `### Type ${name}`,
+    `## Type ${name}`,
     "",
     parent === undefined ? doc : `${doc} It has all that ${typeLink(parent.name)} has.`,
     ...fields.length === 0 ? [] : [
@@ -121,7 +174,7 @@ function typeLines(type: TypeSpec): string[] {
         tableRow([`\`.${field.name}\``, kindText(field.kind), field.doc])
       ),
     ],
-    ...methods.flatMap((method) => functionLines(method, "####", `${name}.${method.name}`)),
+    ...methods.flatMap((method) => functionLines(method, "###", `${name}.${method.name}`)),
   ];
 }
 
@@ -129,7 +182,7 @@ function wordLines(): string[] {
   const groups = Map.groupBy(wordSpecs(), ({ group }) => group);
   return [...groups].flatMap(([group, words]) => [
     "",
-    `### ${group[0]!.toUpperCase()}${group.slice(1)}`,
+    `## ${group[0]!.toUpperCase()}${group.slice(1)}`,
     "",
     "| word | also | |",
     "| --- | --- | --- |",
@@ -159,7 +212,11 @@ function kindText(kind: Kind): string {
 
 /** A type's name that leads to its heading; some functions have the same name. */
 function typeLink(name: string): string {
-  return `[${name}](#type-${name.replaceAll(".", "")})`;
+  return `[${name}](${PAGE_OF_TYPE.get(name)}#${typeAnchor(name)})`;
+}
+
+function typeAnchor(name: string): string {
+  return `type-${name.replaceAll(".", "")}`;
 }
 
 /** A row of a table: what stands in a cell cannot end it. */

@@ -80,7 +80,9 @@ function fieldsText(fields: FieldTable): string {
 function noted(field: Field): string {
   const words = wordsOf(field);
   const held = words.length > LISTED_WORDS
-    ? field.sets.map(({ title }) => `[${title}](builtins.md#${title.replaceAll(" ", "-")})`)
+    ? field.sets.map(({ title }) =>
+      `[${title}](builtins/constants.md#${title.replaceAll(" ", "-")})`
+    )
       .join(" or ")
     : words.map((word) => `\`${word}\``).join(", ");
   const none = field.isOptional && !/\bnone\b/.test(field.doc ?? "") ? "or none" : "";

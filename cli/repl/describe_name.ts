@@ -13,10 +13,10 @@ import {
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { wrappedPairs, wrapText } from "../../lang/text/columns.ts";
+import { firstSentence, wrappedPairs, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
 import { describeKind } from "../../lang/values/kinds.ts";
-import { findField, findMethod, memberNames } from "../../lang/values/types.ts";
+import { findField, findMethod, memberNames, typeChain } from "../../lang/values/types.ts";
 import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
@@ -225,7 +225,7 @@ function describeFunction(
     ...wrapText(`${name}(${spec.parameters.map(parameterText).join(", ")})${result}`, columns),
     ...wrapText(spec.doc, columns),
     ...wrappedPairs(spec.parameters.map((each) => [each.name, each.doc] as const), columns),
-    ...raises.length === 0 ? [] : [`  raises ${raises.join(", ")}`],
+    ...raises.length === 0 ? [] : wrappedPairs([["raises", raises.join(", ")]], columns),
     ...spec.context === undefined ? [] : [`  ${CALL_CONTEXTS[spec.context]}`],
     "",
     ...indented(spec.example),
@@ -236,17 +236,35 @@ function parameterText({ name, optional, named }: ParameterSpec): string {
   return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
 }
 
+/** A type at a glance: what each member is in a sentence; all of one is told when it is asked for. */
 function describeType(type: TypeSpec, columns: number): string[] {
   const lines = wrapText(`${type.name}: ${type.doc}`, columns);
-  for (let at: TypeSpec | undefined = type; at !== undefined; at = at.extends) {
-    lines.push(
-      ...wrappedPairs([
-        ...at.fields().map(({ name, doc }) => [`.${name}`, doc] as const),
-        ...at.methods.map(({ name, parameters, doc }) =>
-          [`.${name}(${parameters.map(parameterText).join(", ")})`, doc] as const
-        ),
-      ], columns),
-    );
+  const members = [...typeChain(type)].map((at) => ({ at, pairs: memberPairs(at) }));
+  const width = Math.max(0, ...members.flatMap(({ pairs }) => pairs.map(([{ length }]) => length)));
+  for (const { at, pairs } of members) {
+    if (pairs.length === 0) continue;
+    if (at !== type) lines.push("", `of every ${at.name}:`);
+    lines.push(...wrappedPairs(pairs.map(([name, doc]) => [name.padEnd(width), doc]), columns));
+  }
+  const [member] = [...type.methods, ...type.fields()];
+  if (member !== undefined) {
+    lines.push("", `Ask for one, such as ${type.name}.${member.name}, for all of it`);
   }
   return lines;
+}
+
+/** Fields, then methods, each with the first thing that is said of it. */
+function memberPairs({ fields, methods }: TypeSpec): (readonly [string, string])[] {
+  return [
+    ...fields().map(({ name, doc }) => [`.${name}`, firstSentence(doc)] as const),
+    ...methods.map(({ name, parameters, doc }) =>
+      [`.${name}(${parametersAtAGlance(parameters)})`, firstSentence(doc)] as const
+    ),
+  ];
+}
+
+/** Those that must be given, and that there are others. */
+function parametersAtAGlance(parameters: readonly ParameterSpec[]): string {
+  const needed = parameters.filter(({ optional }) => optional !== true).map(parameterText);
+  return [...needed, ...needed.length < parameters.length ? ["…"] : []].join(", ");
 }

@@ -26,9 +26,14 @@ assert blk_rq_dma_map_iter_start(req, ssd, state, iter)
 const METADATA_STARTED = `machine {
   iommu { mode = strict }
   quirks = [none]
-  pci { root_port rp0 { nvme ssd { sgl = true, metadata = 8B, metadata_sgl = true } } }
+  pci {
+    root_port rp0 {
+      nvme ssd { sgl = true, metadata = 8B, metadata_sgl = true }
+    }
+  }
 }
-let meta = buffer(segments: [{ phys: 0x10_0040, size: 32B }, { phys: 0x20_0080, size: 32B }])
+let parts = [{ phys: 0x10_0040, size: 32B }, { phys: 0x20_0080, size: 32B }]
+let meta = buffer(segments: parts)
 let req = request(bio(read, lba: 0, into: alloc_pages(1), metadata: meta))
 let state = iova_state()
 let iter = dma_iter()

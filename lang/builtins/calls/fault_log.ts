@@ -23,7 +23,8 @@ export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
 }
 let line = fault_log("DMAR: [DMA Read NO_PASID] Request device [01:00.0] " +
   "fault addr 0xff000000 [fault reason 0x06] PTE Read access is not set")
-assert line.format == vtd and line.access == read and line.reason == not_readable
+assert line.format == vtd and line.access == read
+assert line.reason == not_readable
 assert line.device == ssd and line.verdict == never_mapped`,
     run: (_run, [text]) => readFaultLog(text),
   }),

@@ -67,8 +67,10 @@ dma_unmap_single(ssd, m, mem.size, to_device)`,
       "side. A device must be given each of them by itself; mapping it as one buffer is refused.",
     example: `${TRANSLATED_MACHINE}let mem = vmalloc(8KiB)
 assert mem.segments.length == 2
-expect warning map_vmalloc { dma_map_single(ssd, mem, mem.size, to_device) fails ENOMEM }
-let m = dma_map_page(ssd, mem.pages[1], offset: 0, size: 4KiB, dir: to_device)
+expect warning map_vmalloc {
+  dma_map_single(ssd, mem, mem.size, to_device) fails ENOMEM
+}
+let m = dma_map_page(ssd, mem.pages[1], 0, 4KiB, to_device)
 dma_unmap_page(ssd, m, 4KiB, to_device)`,
     raises: ["ENOMEM"],
     context: "sleeps",

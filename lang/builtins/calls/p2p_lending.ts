@@ -14,7 +14,11 @@ import { named, optional, param } from "../describe/parameters.ts";
 
 /** A machine for examples: a device whose driver has not lent anything yet. */
 const LATER_MACHINE = `machine {
-  pci { root_port rp0 { switch sw0 { nvme ssd { } endpoint gpu { bar = 16MiB } } } }
+  pci {
+    root_port rp0 {
+      switch sw0 { nvme ssd { } endpoint gpu { bar = 16MiB } }
+    }
+  }
 }
 `;
 

@@ -14,7 +14,7 @@ const RANGE_EXAMPLE = `${TRANSLATED_MACHINE}let state = iova_state()
 assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 8KiB)
 `;
 const LINK_EXAMPLE =
-  `${RANGE_EXAMPLE}dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device)
+  `${RANGE_EXAMPLE}dma_iova_link(ssd, state, 0x10_0000, offset: 0, size: 4KiB, dir: to_device)
 `;
 
 /** The state of a call, which remembers whom it was given to. */
@@ -42,7 +42,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       "dma_iova_sync. Every link but the first must start on a granule, every one but the last " +
       "end on one.",
     example: `${LINK_EXAMPLE}assert state.linked == 4KiB\n` +
-      `dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 2KiB, dir: to_device) fails EIO\n` +
+      `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
       `dma_iova_destroy(ssd, state, 4KiB, to_device)`,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
     run: (run, [dev, state, phys, offset, size, dir, attrs]) =>

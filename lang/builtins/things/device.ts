@@ -134,7 +134,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
         "range. A fault gives none.",
       example: `${DIRECT_MACHINE}let buf = buffer(size: 8KiB, fill: counting)\n` +
         `let m = dma_map_phys(ssd, buf, 8KiB, to_device)\nassert ssd.gather(m) == buf.bytes\n` +
-        `assert ssd.gather([{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]) ==\n` +
+        `let told = [{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]\nassert ssd.gather(told) ==\n` +
         `  bytes"04 05 00"\ndma_unmap_phys(ssd, m, 8KiB, to_device)`,
       run(run, device, [told]) {
         const ranges = toldRanges(told);

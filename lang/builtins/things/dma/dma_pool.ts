@@ -84,7 +84,8 @@ assert pool.used == 2 and pool.size == 4KiB`,
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
 pool.free(block)
-assert pool.used == 0 and pool.alloc().addr == block.addr, "the last one back is the first out"`,
+assert pool.used == 0
+assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
       run(_run, owner, [target]) {
         const problem = target.owner !== owner
           ? "The block is another pool's"

@@ -310,7 +310,8 @@ assert buf == ssd.media(lba: 0, blocks: 8)`,
       "`wait` for it: `.status_type` and `.status_code` are the controller's answer.",
     example: `${DIRECT_MACHINE}let io = ssd.submit_raw(nvme_command(0x7f))
 wait io
-assert io.status_code == invalid_command_opcode and io.status_type == generic`,
+assert io.status_code == invalid_command_opcode
+assert io.status_type == generic`,
     run: (_run, { disk }, raw) => submitRaw(disk, raw),
   }),
   method({
@@ -322,8 +323,10 @@ assert io.status_code == invalid_command_opcode and io.status_type == generic`,
       "it is for.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let m = dma_map_phys(ssd, buf, 4KiB, from_device)
-assert ssd.raw(nvme_command(2, prp1: m.addr + 1B)).status_code == prp_offset_invalid
-assert ssd.raw(nvme_command(2, prp1: m.addr)).status_code == successful_completion
+let odd = nvme_command(2, prp1: m.addr + 1B)
+assert ssd.raw(odd).status_code == prp_offset_invalid
+let even = nvme_command(2, prp1: m.addr)
+assert ssd.raw(even).status_code == successful_completion
 dma_unmap_phys(ssd, m, 4KiB, from_device)`,
     context: "sleeps",
     run: (run, { disk, name }, raw) =>

@@ -52,7 +52,8 @@ export const TOPOLOGY: TypeSpec<Lab> = {
 }
 let route = topology().route(gpu, ssd)
 assert route.map_type == not_supported
-assert route.change.parameter == "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0"
+let ports = "0000:02:00.0;0000:02:01.0"
+assert route.change.parameter == "pci=disable_acs_redir={ports}"
 explain route`,
       run: (_run, lab, [provider, client]) =>
         findRoute(provider.function, client.function, lab.topology.cpu),
